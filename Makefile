@@ -1,0 +1,49 @@
+# Everything a person or CI runs. Needs python3 (>= 3.11), git and make; the rest is installed into .venv.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet -c constraints.txt
+
+.PHONY: demo test check bench torture format screenshots
+
+demo: $(VENV)/.demo-ready
+	$(BIN)/autoresearch-tui demo
+
+test: $(VENV)/.dev-ready
+	$(BIN)/python -m pytest -n auto --dist loadgroup
+
+torture: $(VENV)/.dev-ready
+	$(BIN)/python -m pytest -n auto --dist loadgroup -m torture
+
+check: $(VENV)/.dev-ready
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	cd harness && ../$(BIN)/mypy constants.py device.py prepare.py shards.py train.py profiles.py
+	$(BIN)/lint-imports --no-cache
+
+bench: $(VENV)/.dev-ready
+	$(BIN)/python benchmarks/run_all.py
+
+format: $(VENV)/.dev-ready
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+screenshots: $(VENV)/.dev-ready
+	$(BIN)/python docs/make_screenshots.py
+
+$(BIN)/python:
+	$(PYTHON) -c 'import sys; sys.exit(None if sys.version_info >= (3, 11) else "autoresearch-tui needs Python 3.11 or newer; try: make $(MAKECMDGOALS) PYTHON=python3.12")'
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.demo-ready: pyproject.toml constraints.txt | $(BIN)/python
+	@echo "Installing into $(VENV) (torch is large; this happens once) ..."
+	$(PIP) torch==2.13.0
+	$(PIP) -e '.[harness]'
+	@touch $@
+
+$(VENV)/.dev-ready: pyproject.toml constraints.txt | $(BIN)/python
+	@echo "Installing into $(VENV) (torch is large; this happens once) ..."
+	$(PIP) torch==2.13.0
+	$(PIP) -e '.[harness,data,optuna,dev]'
+	@touch $@ $(VENV)/.demo-ready

@@ -1,0 +1,151 @@
+"""The search agent: proposes one or two knob changes from the results so far; needs no key.
+
+It keeps nothing between calls. Everything is rebuilt from the briefing, and its random numbers come
+from the config's seed, the experiment's number and the frontier: the same briefing always gives the
+same draft, after a restart too.
+"""
+
+from __future__ import annotations
+
+import ast
+import asyncio
+import random
+import warnings
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+
+from engine.agents.base import Agent, Briefing, Draft, Thought
+from engine.agents.search_bandit import Bandit, choose_bandit
+from engine.agents.search_options import Choice, choose_evenly
+from engine.agents.search_record import Record
+from engine.agents.search_space import Space
+from engine.agents.search_tpe import choose_tpe, load_optuna
+from engine.agents.search_words import category, expected, hypothesis, ranking, rationale
+from engine.core.config import ResearchConfig
+from engine.core.errors import AgentError
+from engine.core.knobs import KnobError
+
+POLICIES = ("bandit", "tpe", "random")
+
+
+def make(config: ResearchConfig) -> Agent:
+    """The search agent for a config.
+
+    Raises:
+        AgentError: Its policy is not known, or needs a package that is not installed.
+    """
+    return SearchAgent(config.policy, config.seed)
+
+
+@dataclass(frozen=True)
+class _Found:
+    """What one search came to."""
+
+    record: Record
+    choice: Choice
+    leaders: list[str]
+
+
+class SearchAgent:
+    """A statistical search over the knobs of the editable file."""
+
+    name = "search"
+
+    def __init__(self, policy: str = "bandit", seed: int = 0) -> None:
+        if policy not in POLICIES:
+            raise AgentError(
+                f"The search agent has no policy {policy!r}.",
+                f"It knows: {', '.join(POLICIES)}.",
+                "Correct `policy` in the research config.",
+            )
+        if policy == "tpe":
+            load_optuna()
+        self._policy = policy
+        self._seed = seed
+
+    async def propose(self, briefing: Briefing) -> AsyncIterator[Thought | Draft]:
+        """Yield thoughts, then exactly one draft.
+
+        Raises:
+            AgentError: The file has no knobs, does not parse, or everything has been tried.
+        """
+        found = await asyncio.to_thread(self._search, briefing)
+        record, choice, metric = found.record, found.choice, briefing.config.metric
+        count = len(record.space.axes)
+        yield Thought(
+            f"Statistical search ({self._policy}) over {count} knob{'s' * (count != 1)} of "
+            f"{briefing.config.file}, no language model.\n"
+        )
+        yield Thought(_summary(record, metric) + "\n")
+        for line in found.leaders:
+            yield Thought(line + "\n")
+        sentence = hypothesis(choice, record, self._policy)
+        yield Thought(f"Choice: {sentence}\n")
+        literals = record.space.literals(choice.move)
+        source = record.space.apply(choice.move)
+        _check(source, briefing.source)
+        yield Draft(
+            source=source,
+            hypothesis=sentence,
+            rationale=rationale(choice, record, self._policy, metric),
+            expected=expected(choice, metric),
+            category=category(next(iter(literals))),
+            knobs=literals,
+        )
+
+    def _search(self, briefing: Briefing) -> _Found:
+        try:
+            space = Space.of(briefing.source)
+        except KnobError as error:
+            raise AgentError(error.what, error.why, error.todo) from None
+        if not space.axes:
+            raise AgentError(
+                f"There is nothing to search in {briefing.config.file}.",
+                "It has no line `NAME = value` at its top level, with a name in capitals and a "
+                "number, tuple, truth value or pattern that may be changed.",
+                "Write the numbers to be tuned as such lines, or choose another agent.",
+            )
+        record = Record.of(briefing, space)
+        choice = self._choose(briefing, record)
+        if choice is None:
+            raise AgentError(
+                "Every change this search can think of has been tried on this frontier.",
+                f"{len(record.trials)} experiments, {len(space.axes)} knobs.",
+                "End the session, add knobs to the file, or choose another agent.",
+            )
+        leaders = []
+        if self._policy == "bandit":
+            leaders = ranking(Bandit(record), record, briefing.config.metric)
+        return _Found(record, choice, leaders)
+
+    def _choose(self, briefing: Briefing, record: Record) -> Choice | None:
+        rng = random.Random(f"{self._seed}|{briefing.number}|{briefing.base}")
+        if self._policy == "tpe":
+            return choose_tpe(record, rng, briefing.config.direction)
+        if self._policy == "random":
+            return choose_evenly(record, rng)
+        return choose_bandit(record, rng)
+
+
+def _summary(record: Record, metric: str) -> str:
+    tried = [t for t in record.trials if t.changes]
+    if not tried:
+        return "No results on these knobs yet, so their names and kinds decide the order."
+    kept, crashed = sum(t.kept for t in tried), sum(t.crashed for t in tried)
+    text = f"{len(tried)} results so far: {kept} kept, {crashed} crashed"
+    if record.spread is None:
+        return text + "."
+    return text + f"; a usual difference that was not kept is {record.spread:.3g} {metric}."
+
+
+def _check(source: str, old: str) -> None:
+    """A last look: the draft differs and compiles."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            ast.parse(source)
+            compile(source, "draft", "exec", dont_inherit=True)
+    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
+        raise AgentError("The edited file does not compile.", f"{error}.") from None
+    if source == old:
+        raise AgentError("The search drafted an edit that changes nothing.")

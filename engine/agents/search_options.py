@@ -1,0 +1,94 @@
+"""Which moves are open: not measured yet, not forbidden by a crash; and how to draw evenly."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+
+from engine.agents.search_record import Record
+from engine.agents.search_space import Move
+
+_PAIRS_DRAWN = 300
+
+
+@dataclass(frozen=True)
+class Choice:
+    """The move a policy settled on, and what it expects of it."""
+
+    move: Move
+    gain: float | None = None
+    """Expected, in metric units, positive is better; None where the policy has no forecast."""
+    doubt: float | None = None
+    """One standard deviation of that."""
+    note: str = ""
+    """The policy's own reason, one sentence."""
+
+
+def open_moves(record: Record, moves: Iterable[Move]) -> list[Move]:
+    """Those of the moves that may be tried, batch sizes mended, each once."""
+    found: dict[Move, None] = {}
+    for move in moves:
+        mended = record.space.repaired(move, record.context)
+        if mended is not None and record.is_allowed(mended) and record.is_new(mended):
+            found.setdefault(mended)
+    return list(found)
+
+
+def join(first: Move, second: Move) -> Move | None:
+    """Two single moves as one of two axes; None where they touch the same axis."""
+    both = dict(first) | dict(second)
+    if len(both) != 2 or len(first) + len(second) != 2:
+        return None
+    return tuple(sorted(both.items()))
+
+
+def fallbacks(record: Record, rng: random.Random) -> Iterator[list[Move]]:
+    """What to draw from, group after group, once the usual single steps are used up."""
+    usual = record.space.moves()
+    wide = record.space.moves(wide=True)
+    yield open_moves(record, _pairs([m for m in usual if not record.lost_before(m)], rng))
+    yield open_moves(record, wide)
+    yield open_moves(record, _pairs(wide, rng))
+    yield open_moves(record, _pairs(wide, rng, everything=True))
+
+
+def _pairs(singles: list[Move], rng: random.Random, everything: bool = False) -> Iterator[Move]:
+    if everything:
+        drawn = [(a, b) for i, a in enumerate(singles) for b in singles[:i]]
+    elif len(singles) < 2:
+        return
+    else:
+        drawn = [(rng.choice(singles), rng.choice(singles)) for _ in range(_PAIRS_DRAWN)]
+    for first, second in drawn:
+        if (both := join(first, second)) is not None:
+            yield both
+
+
+def first_open(
+    record: Record, rng: random.Random, pick: Callable[[list[Move]], Choice]
+) -> Choice | None:
+    """A policy's pick among the usual single steps, else the fallbacks; None: all is tried."""
+    usual = [m for m in record.space.moves() if not record.lost_before(m)]
+    if moves := open_moves(record, usual):
+        return pick(moves)
+    for group in fallbacks(record, rng):
+        if group:
+            return pick(group)
+    return None
+
+
+def choose_evenly(record: Record, rng: random.Random) -> Choice | None:
+    """The control: an axis at random, a step at random; every third time two axes at once."""
+    usual = record.space.moves()
+    if rng.random() < 1 / 3 and (pairs := open_moves(record, _pairs(usual, rng))):
+        return Choice(rng.choice(pairs), note="Drawn at random: two knobs, one step each.")
+    moves = open_moves(record, usual)
+    if moves:
+        key = rng.choice(sorted({move[0][0] for move in moves}))
+        mine = [move for move in moves if move[0][0] == key]
+        return Choice(rng.choice(mine), note="Drawn at random: one knob, one step.")
+    for group in fallbacks(record, rng):
+        if group:
+            return Choice(rng.choice(group), note="Drawn at random among what is still untried.")
+    return None

@@ -1,0 +1,259 @@
+"""What the experiments so far say about the axes of the present file. Rebuilt from the history."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from statistics import median
+
+from engine.agents.base import Attempt, Briefing
+from engine.agents.search_space import Axis, Move, Space, same
+from engine.core.knobs import Kind, KnobError, Scalar, find_knobs
+from engine.core.words import Outcome, Verdict
+
+Token = tuple[str, str]
+_BEYOND_IS_WORSE = (Outcome.OUT_OF_MEMORY, Outcome.TIMEOUT, Outcome.HANG, Outcome.NAN)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Trial:
+    """A finished experiment in terms of axes."""
+
+    number: int
+    base: str
+    changes: Mapping[str, tuple[Scalar, Scalar]]
+    """Touched axes with old and new value; empty for the baseline."""
+    vector: Mapping[str, Scalar]
+    """Of all axes, as it ran."""
+    known: bool
+    """Whether the vector is certain: its base is on the way to the present frontier."""
+    metric: float | None
+    gain: float | None
+    crashed: bool
+    kept: bool
+    outcome: Outcome | None
+    age: int
+    """How many times the frontier moved since."""
+
+    @property
+    def axis(self) -> str | None:
+        """The one axis it touched, if it was one."""
+        return next(iter(self.changes)) if len(self.changes) == 1 else None
+
+
+def token(value: Scalar) -> str:
+    """A scalar as a key of a set: equal for equal values, however they are written."""
+    if isinstance(value, bool | str):
+        return repr(value)
+    return f"{float(value):.9g}"
+
+
+def tokens(values: Iterable[tuple[str, Scalar]]) -> frozenset[Token]:
+    """A move or a whole vector as a key of a set."""
+    return frozenset((key, token(value)) for key, value in values)
+
+
+@dataclass(frozen=True)
+class Record:
+    """All trials, and what follows from them for the next move."""
+
+    space: Space
+    trials: tuple[Trial, ...]
+    spread: float | None
+    """Median size of the differences that were not kept: what is usual here, in metric units."""
+    context: int
+    """What tokens per step over rows per pass must be a multiple of, as far as is known."""
+    _tried_here: frozenset[frozenset[Token]]
+    _vectors: frozenset[frozenset[Token]]
+    _lost: frozenset[Token]
+    _floors: Mapping[str, float] = field(default_factory=dict)
+    _ceilings: Mapping[str, float] = field(default_factory=dict)
+    _broken: frozenset[frozenset[Token]] = frozenset()
+
+    @classmethod
+    def of(cls, briefing: Briefing, space: Space) -> Record:
+        """The record of a briefing's history, seen from its frontier."""
+        trials = tuple(_trials(briefing, space))
+        sizes = [abs(t.gain) for t in trials if t.gain is not None and not (t.kept or t.crashed)]
+        sizes = sizes or [abs(t.gain) for t in trials if t.gain]
+        spread = max(median(sizes), 1e-12) if sizes else None
+        here = [t for t in trials if t.base == briefing.base and t.changes]
+        lost = {
+            (t.axis, token(t.changes[t.axis][1]))
+            for t in trials
+            if t.axis and spread and t.gain is not None and t.gain < -2.0 * spread
+        }
+        floors, ceilings, broken = _limits(space, trials)
+        return cls(
+            space=space,
+            trials=trials,
+            spread=spread,
+            context=_context(space, trials),
+            _tried_here=frozenset(
+                tokens((k, new) for k, (_, new) in t.changes.items()) for t in here
+            ),
+            _vectors=frozenset(tokens(t.vector.items()) for t in trials if t.known),
+            _lost=frozenset(lost),
+            _floors=floors,
+            _ceilings=ceilings,
+            _broken=frozenset(broken),
+        )
+
+    def is_new(self, move: Move) -> bool:
+        """Whether this was never measured: neither here nor under another frontier's name."""
+        if tokens(move) in self._tried_here:
+            return False
+        old = {(key, token(self.space.axes[key].value)) for key, _ in move}
+        return (self._frontier - old) | tokens(move) not in self._vectors
+
+    @cached_property
+    def _frontier(self) -> frozenset[Token]:
+        return tokens(self.space.values.items())
+
+    def is_allowed(self, move: Move) -> bool:
+        """Whether no crash speaks against it."""
+        key_set = tokens(move)
+        if any(broken <= key_set for broken in self._broken):
+            return False
+        for key, value in move:
+            place = self.space.axes[key].coordinate(value)
+            if not self._floors.get(key, -1e9) < place < self._ceilings.get(key, 1e9):
+                return False
+        return True
+
+    def lost_before(self, move: Move) -> bool:
+        """Whether one of its values clearly lost, here or on an earlier frontier."""
+        return any((key, token(value)) in self._lost for key, value in move)
+
+    def limits(self, key: str) -> tuple[float | None, float | None]:
+        """The coordinates of an axis that crashes forbid to reach, from below and from above."""
+        return self._floors.get(key), self._ceilings.get(key)
+
+    def on(self, key: str, sign: int = 0) -> list[Trial]:
+        """Trials that touched an axis, optionally only those that moved it up (+1) or down (-1)."""
+        axis = self.space.axes[key]
+        found = [t for t in self.trials if key in t.changes]
+        return [t for t in found if sign in (0, direction(axis, *t.changes[key]))]
+
+
+def direction(axis: Axis, old: Scalar, new: Scalar) -> int:
+    """+1 up, -1 down, 0 for words."""
+    a, b = axis.coordinate(old), axis.coordinate(new)
+    return (b > a) - (b < a)
+
+
+def _changes(attempt: Attempt, space: Space) -> dict[str, tuple[Scalar, Scalar]]:
+    """An attempt's knobs as axes of the present file; those it no longer has are left out."""
+    found: dict[str, tuple[Scalar, Scalar]] = {}
+    for name, literals in attempt.knobs.items():
+        try:
+            old, new = (find_knobs(f"{name} = {literal}") for literal in literals)
+        except (KnobError, ValueError):
+            continue
+        if len(old) != 1 or len(new) != 1 or len(old[0].parts) != len(new[0].parts):
+            continue
+        for axis in space.axes.values():
+            if axis.knob.name == name and len(axis.knob.parts) == len(old[0].parts):
+                a, b = old[0].parts[axis.index].value, new[0].parts[axis.index].value
+                words = [isinstance(x, str | bool) for x in (a, b, axis.value)]
+                if len(set(words)) == 1 and not same(a, b):
+                    found[axis.key] = (a, b)
+    return found
+
+
+def _trials(briefing: Briefing, space: Space) -> Iterable[Trial]:
+    changes = {a.number: _changes(a, space) for a in briefing.history}
+    kept = {a.commit: a for a in briefing.history if a.verdict is Verdict.KEEP}
+    values = {briefing.base: space.values}
+    cursor = briefing.base
+    while cursor in kept and kept[cursor].base not in values:
+        step = kept[cursor]
+        before = {key: old for key, (old, _) in changes[step.number].items()}
+        values[step.base] = {**values[cursor], **before}
+        cursor = step.base
+    moved = sum(1 for a in kept.values() if changes[a.number])
+    for attempt in briefing.history:
+        mine = changes[attempt.number]
+        if attempt.verdict is Verdict.KEEP and mine:
+            moved -= 1
+        if attempt.knobs and not mine:
+            continue
+        after = {key: new for key, (_, new) in mine.items()}
+        yield Trial(
+            number=attempt.number,
+            base=attempt.base,
+            changes=mine,
+            vector={**values.get(attempt.base, space.values), **after},
+            # A patch beyond the knobs made this one; the knobs alone do not say what it was.
+            known=attempt.base in values and (bool(mine) or attempt.number == 1),
+            metric=attempt.metric,
+            gain=None if attempt.verdict is Verdict.CRASH else attempt.gain,
+            crashed=attempt.verdict is Verdict.CRASH,
+            kept=attempt.verdict is Verdict.KEEP,
+            outcome=attempt.outcome,
+            age=moved,
+        )
+
+
+def _limits(
+    space: Space, trials: tuple[Trial, ...]
+) -> tuple[dict[str, float], dict[str, float], list[frozenset[Token]]]:
+    """Where crashes end each axis, and the values that broke it by themselves."""
+    floors: dict[str, float] = {}
+    ceilings: dict[str, float] = {}
+    broken: list[frozenset[Token]] = []
+    fine = {pair for t in trials if not t.crashed for pair in tokens(t.vector.items())}
+    code_crashes: dict[tuple[str, int], int] = {}
+    for trial in trials:
+        if not trial.crashed or not trial.changes:
+            continue
+        values = [(key, new) for key, (_, new) in trial.changes.items()]
+        suspects = [(k, v) for k, v in values if (k, token(v)) not in fine] or values
+        if _has_more_room(space, trial):
+            continue
+        broken.append(tokens(suspects))
+        if len(suspects) > 1:
+            continue
+        key, value = suspects[0]
+        axis = space.axes[key]
+        sign = direction(axis, *trial.changes[key])
+        if trial.outcome not in _BEYOND_IS_WORSE and axis.kind in (Kind.POWER_OF_TWO, Kind.INTEGER):
+            # Mostly a size that does not divide; only the second one ends that direction.
+            code_crashes[key, sign] = code_crashes.get((key, sign), 0) + 1
+            if code_crashes[key, sign] < 2:
+                continue
+        place = axis.coordinate(value)
+        ran = [axis.coordinate(t.vector[key]) for t in trials if not t.crashed]
+        if sign > 0 and not any(x >= place for x in ran):
+            ceilings[key] = min(ceilings.get(key, place), place)
+        if sign < 0 and not any(x <= place for x in ran):
+            floors[key] = max(floors.get(key, place), place)
+    return floors, ceilings, broken
+
+
+def _has_more_room(space: Space, trial: Trial) -> bool:
+    """Whether a run that needed too much memory would have fewer rows per pass today."""
+    pair = space.batch_axes()
+    if pair is None or trial.outcome is not Outcome.OUT_OF_MEMORY or pair[1] in trial.changes:
+        return False
+    rows = space.axes[pair[1]]
+    return rows.coordinate(rows.value) < rows.coordinate(trial.vector[pair[1]])
+
+
+def _context(space: Space, trials: tuple[Trial, ...]) -> int:
+    guess = space.context_guess()
+    pair = space.batch_axes()
+    if pair is None:
+        return guess
+    now = _quotient(space.values, pair)
+    for trial in trials:
+        quotient = _quotient(trial.vector, pair)
+        if trial.crashed and trial.outcome is Outcome.CODE_CRASH and 0 < quotient < now:
+            guess = max(guess, min(2 * quotient, now))
+    return guess
+
+
+def _quotient(vector: Mapping[str, Scalar], pair: tuple[str, str]) -> int:
+    total, rows = vector[pair[0]], vector[pair[1]]
+    return int(float(total) // max(float(rows), 1.0))

@@ -1,0 +1,265 @@
+"""The space a search moves in: the movable scalars of a file, their scales, and steps."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import product
+
+from engine.agents.search_literals import rewrite
+from engine.core.knobs import Kind, Knob, Scalar, find_knobs, set_knobs
+
+Move = tuple[tuple[str, Scalar], ...]
+"""What an edit changes: one or two axes, sorted by key, with their new values."""
+
+_TYPICAL_CONTEXT = 2048
+_TINY = 1e-9
+
+
+@dataclass(frozen=True)
+class Axis:
+    """One movable scalar. Coordinates are measured in typical steps, higher for a higher value."""
+
+    key: str
+    """The knob's name, with an index where it is an element of a tuple."""
+    knob: Knob
+    index: int
+
+    @property
+    def kind(self) -> Kind:
+        """How it may move."""
+        return self.knob.parts[self.index].kind
+
+    @property
+    def value(self) -> Scalar:
+        """At the frontier."""
+        return self.knob.parts[self.index].value
+
+    @cached_property
+    def near_one(self) -> bool:
+        """Whether what counts is the distance from 1, as for averages over a number of steps."""
+        return self.kind is Kind.RATIO and bool(re.search(r"BETA|MOMENTUM|EMA|DECAY", self.key))
+
+    @cached_property
+    def by_factor(self) -> bool:
+        """Whether an integer is large enough to move by factors."""
+        return isinstance(self.value, int) and self.value >= 16
+
+    @cached_property
+    def bounds(self) -> tuple[float, float]:
+        """What the kind, the name and words such as "at most 5" in the comment allow."""
+        low, high = -math.inf, math.inf
+        match self.kind:
+            case Kind.RATIO:
+                low, high = 0.0, 0.9 if re.search(r"DROPOUT|PROB", self.key) else 1.0
+            case Kind.INTEGER:
+                low = 0.0 if self.value == 0 else 1.0
+            case Kind.POWER_OF_TWO:
+                low = 1.0
+            case _:
+                pass
+        if match := re.search(r"\bat most (\d+\.?\d*)", self.knob.comment):
+            high = min(high, float(match[1]))
+        if match := re.search(r"\bat least (\d+\.?\d*)", self.knob.comment):
+            low = max(low, float(match[1]))
+        return low, high
+
+    def coordinate(self, value: Scalar) -> float:
+        """Where a number lies on this axis; nothing but 0 for a word."""
+        if isinstance(value, str | bool):
+            return 0.0
+        size = abs(value)
+        match self.kind:
+            case Kind.LOG:
+                blur = 0.03 if self.value == 0 else _TINY
+                return math.log((size + blur) / blur if self.value == 0 else size + blur, 1.5)
+            case Kind.POWER_OF_TWO:
+                return math.log2(max(size, 1))
+            case Kind.RATIO if self.near_one:
+                return -math.log2(max(1.0 - value, 1e-6))
+            case Kind.RATIO:
+                return 10.0 * value
+            case Kind.INTEGER if self.by_factor:
+                return math.log(max(size, 1), 1.25)
+            case _:
+                return float(value)
+
+    def at(self, coordinate: float) -> Scalar:
+        """The well-rounded number at a coordinate, inside the bounds."""
+        value: float
+        match self.kind:
+            case Kind.LOG if self.value == 0:
+                value = _round(0.03 * (1.5 ** max(coordinate, 0.0) - 1.0))
+            case Kind.LOG:
+                value = math.copysign(_round(1.5**coordinate), float(self.value))
+            case Kind.POWER_OF_TWO:
+                value = 2.0 ** max(round(coordinate), 0)
+            case Kind.RATIO if self.near_one:
+                value = round(1.0 - _round(2.0**-coordinate), 8)
+            case Kind.RATIO:
+                value = round(coordinate / 10.0, 2)
+            case Kind.INTEGER if self.by_factor:
+                value = self._multiple(1.25**coordinate)
+            case _:
+                value = round(coordinate)
+        low, high = self.bounds
+        value = min(max(value, low), high)
+        whole = self.kind in (Kind.POWER_OF_TWO, Kind.INTEGER)
+        return int(value) if whole else float(value)
+
+    def _multiple(self, value: float) -> float:
+        # A width that is a multiple of 8 should stay one.
+        own = int(self.value)
+        if own % 100 == 0 or (own >= 100 and own % 10 == 0 and own % 8):
+            return _round(value)
+        unit = 8 if own % 8 == 0 and own >= 32 else 4 if own % 4 == 0 else 1
+        return float(max(unit, round(value / unit) * unit))
+
+    def steps(self, wide: bool = False) -> list[Scalar]:
+        """Other values worth trying from here; `wide` adds finer and longer steps."""
+        part = self.knob.parts[self.index]
+        if self.kind is Kind.ENUM:
+            return [choice for choice in part.choices if choice != part.value]
+        match self.kind:
+            case Kind.LOG:
+                sizes = [0.55, 1.0, 1.71, 2.71]
+                more = [0.3, 3.97, 5.68]
+            case Kind.POWER_OF_TWO:
+                sizes, more = [1.0, 2.0], [3.0]
+            case Kind.RATIO if self.near_one:
+                sizes, more = [0.58, 1.0, 2.0], [0.3, 3.0]
+            case Kind.RATIO:
+                sizes, more = [0.5, 1.0, 2.0], [0.2, 3.0, 5.0]
+            case Kind.INTEGER if self.by_factor:
+                sizes, more = [0.6, 1.0, 1.8, 3.1], [0.3, 5.0]
+            case _:
+                sizes, more = [1.0, 2.0], [3.0, 4.0, 6.0]
+        here = self.coordinate(part.value)
+        found = [
+            self.at(here + sign * size)
+            for size in (*sizes, *(more if wide else ()))
+            for sign in (1, -1)
+        ]
+        return [value for value in dict.fromkeys(found) if not same(value, part.value)]
+
+    @property
+    def reach(self) -> tuple[float, float]:
+        """The stretch of coordinates that a search of the whole space draws from."""
+        here = self.coordinate(self.value)
+        match self.kind:
+            case Kind.LOG:
+                return (0.0, 7.0) if self.value == 0 else (here - 6.0, here + 6.0)
+            case Kind.POWER_OF_TWO:
+                return max(here - 3.0, 0.0), here + 3.0
+            case Kind.RATIO:
+                return (0.0, max(here, 7.0)) if self.near_one else (0.0, self.bounds[1] * 10.0)
+            case Kind.INTEGER if self.by_factor:
+                return here - 5.0, here + 5.0
+            case _:
+                low, high = self.bounds
+                return max(low, here // 2), min(high, 2 * here + 2)
+
+
+def same(a: Scalar, b: Scalar) -> bool:
+    """Whether two scalars are one value; True is not 1."""
+    if isinstance(a, int | float) and isinstance(b, int | float):
+        return isinstance(a, bool) == isinstance(b, bool) and math.isclose(a, b, rel_tol=1e-9)
+    return type(a) is type(b) and a == b
+
+
+def _round(value: float) -> float:
+    """To two digits, as a person would write it."""
+    return float(f"{value:.2g}")
+
+
+@dataclass(frozen=True)
+class Space:
+    """All axes of one source."""
+
+    source: str
+    knobs: tuple[Knob, ...]
+    axes: Mapping[str, Axis]
+
+    @classmethod
+    def of(cls, source: str) -> Space:
+        """The space around a source.
+
+        Raises:
+            KnobError: It does not parse.
+        """
+        knobs = find_knobs(source)
+        axes = {}
+        for knob in knobs:
+            for index, part in enumerate(knob.parts):
+                if part.kind is not Kind.FIXED:
+                    key = f"{knob.name}[{index}]" if isinstance(knob.value, tuple) else knob.name
+                    axes[key] = Axis(key, knob, index)
+        return cls(source, knobs, axes)
+
+    @property
+    def values(self) -> dict[str, Scalar]:
+        """Of all axes, at the frontier."""
+        return {key: axis.value for key, axis in self.axes.items()}
+
+    def literals(self, move: Move) -> dict[str, tuple[str, str]]:
+        """Each touched knob's old and new literal."""
+        parts: dict[str, dict[int, Scalar]] = {}
+        for key, value in move:
+            axis = self.axes[key]
+            parts.setdefault(axis.knob.name, {})[axis.index] = value
+        by_name = {knob.name: knob for knob in self.knobs}
+        return {n: (by_name[n].literal, rewrite(by_name[n], p)) for n, p in parts.items()}
+
+    def apply(self, move: Move) -> str:
+        """The source after a move."""
+        return set_knobs(self.source, {n: new for n, (_, new) in self.literals(move).items()})
+
+    def moves(self, wide: bool = False) -> list[Move]:
+        """Every move of a single axis."""
+        return [((key, value),) for key, axis in self.axes.items() for value in axis.steps(wide)]
+
+    def batch_axes(self) -> tuple[str, str] | None:
+        """The axes of the tokens per step and of the rows per pass, where the file has both."""
+        for total, rows in product(self.axes, self.axes):
+            if re.match(r"TOTAL_BATCH", total) and re.match(r"(DEVICE|MICRO)_BATCH", rows):
+                return total, rows
+        return None
+
+    def context_guess(self) -> int:
+        """By what tokens per step over rows per pass must be divisible: the context length.
+
+        Where another file sets it, the smaller of the present quotient and 2048 is a safe guess.
+        """
+        for knob in self.knobs:
+            if re.fullmatch(r"(MAX_)?(SEQ|SEQUENCE|CONTEXT)_(LEN|LENGTH)", knob.name):
+                return int(knob.value) if isinstance(knob.value, int) and knob.value > 0 else 1
+        pair = self.batch_axes()
+        if pair is None:
+            return 1
+        total, rows = (self.axes[key].value for key in pair)
+        assert isinstance(total, int) and isinstance(rows, int)
+        return min(total // max(rows, 1), _TYPICAL_CONTEXT) or 1
+
+    def repaired(self, move: Move, context: int) -> Move | None:
+        """The move with the batch sizes kept divisible, or None where two knobs cannot do that."""
+        pair = self.batch_axes()
+        changes = dict(move)
+        if pair is None or not any(key in changes for key in pair):
+            return move
+        total_key, rows_key = pair
+        total, rows = (changes.get(key, self.axes[key].value) for key in pair)
+        assert isinstance(total, int) and isinstance(rows, int)
+        if total % max(rows * context, 1) == 0:
+            return move
+        if len(changes) > 1:
+            return None
+        if total_key in changes and total // context >= 1 and total % context == 0:
+            changes[rows_key] = total // context
+        elif rows_key in changes:
+            changes[total_key] = rows * context
+        else:
+            return None
+        return tuple(sorted(changes.items()))

@@ -1,0 +1,163 @@
+"""The tree-structured Parzen estimator of Optuna, kept to one or two knobs at a time.
+
+Optuna draws whole vectors; what they change is ranked by how much likelier the new value is than
+the present one among the good results, against the others; only the best one or two are changed.
+See Bergstra et al., Algorithms for Hyper-Parameter Optimization (2011).
+"""
+
+from __future__ import annotations
+
+import importlib
+import math
+import random
+import warnings
+from typing import Any
+
+from engine.agents.search_options import Choice, choose_evenly, first_open, join, open_moves
+from engine.agents.search_record import Record, Trial, token
+from engine.agents.search_space import Axis, Move, same
+from engine.core.errors import AgentError
+from engine.core.knobs import Kind, Scalar
+from engine.core.words import Direction
+
+_STARTUP = 8
+_VECTORS = 8
+_PAIR_SHARE = 0.3
+
+
+def load_optuna() -> Any:
+    """The optional package.
+
+    Raises:
+        AgentError: It is not installed.
+    """
+    try:
+        return importlib.import_module("optuna")
+    except ImportError as error:
+        raise AgentError(
+            "The policy `tpe` needs Optuna, which is not installed.",
+            f"{error}.",
+            "It needs the extra: pip install 'autoresearch-tui[optuna]'. "
+            'Or set policy = "bandit".',
+        ) from None
+
+
+def choose_tpe(record: Record, rng: random.Random, towards: Direction) -> Choice | None:
+    """What TPE would change most gladly; drawn evenly while there are too few results.
+
+    Raises:
+        AgentError: Optuna is not installed.
+    """
+    optuna = load_optuna()
+    told = _told(record, towards)
+    if len(told) < _STARTUP:
+        choice = choose_evenly(record, rng)
+        note = f"TPE starts after {_STARTUP} results, {len(told)} are there: a random step."
+        return choice and Choice(choice.move, note=note)
+    told.sort(key=lambda pair: pair[1], reverse=True)
+    good = max(math.ceil(0.1 * len(told)), 2)
+    score = _Score(record, [t for t, _ in told[:good]], [t for t, _ in told[good:]])
+    drawn = _draw(optuna, record, told, rng)
+    note = f"TPE over {len(told)} results, the best {good} of them against the rest."
+    singles = [m for m in open_moves(record, drawn) if not record.lost_before(m)]
+    ranked = sorted(singles, key=score.of, reverse=True)
+    if len(ranked) > 1 and rng.random() < _PAIR_SHARE:
+        pairs = [p for m in ranked[1:] if score.of(m) > 0 and (p := join(ranked[0], m))]
+        if pairs := open_moves(record, pairs):
+            return Choice(pairs[0], note=note)
+    if ranked:
+        return Choice(ranked[0], note=note)
+    return first_open(record, rng, lambda moves: Choice(max(moves, key=score.of), note=note))
+
+
+def _told(record: Record, towards: Direction) -> list[tuple[Trial, float]]:
+    """Trials and their worth, higher is better; a crash is a little worse than the worst."""
+    worth = {
+        t.number: towards.gain(t.metric, 0.0)
+        for t in record.trials
+        if not t.crashed and t.metric is not None and math.isfinite(t.metric)
+    }
+    bad = min(worth.values(), default=0.0) - (record.spread or 1.0)
+    return [(t, worth.get(t.number, bad)) for t in record.trials if t.crashed or t.number in worth]
+
+
+def _range(axis: Axis, trials: list[Trial]) -> tuple[float, float]:
+    seen = [axis.coordinate(t.vector[axis.key]) for t in trials]
+    low, high = axis.reach
+    return min(low, *seen), max(high, *seen) + 1e-9
+
+
+def _words(axis: Axis, trials: list[Trial]) -> dict[str, Scalar]:
+    part = axis.knob.parts[axis.index]
+    values = [*part.choices, *(t.vector[axis.key] for t in trials)]
+    return {token(value): value for value in values}
+
+
+def _draw(
+    optuna: Any, record: Record, told: list[tuple[Trial, float]], rng: random.Random
+) -> list[Move]:
+    """Single changes that whole vectors drawn by Optuna's sampler would make."""
+    trials = [t for t, _ in told]
+    axes = record.space.axes
+    words = {key: _words(a, trials) for key, a in axes.items() if a.kind is Kind.ENUM}
+    kinds = optuna.distributions
+    space = {
+        key: kinds.CategoricalDistribution(list(words[key]))
+        if key in words
+        else kinds.FloatDistribution(*_range(axis, trials))
+        for key, axis in axes.items()
+    }
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        optuna.logging.set_verbosity(optuna.logging.ERROR)
+        sampler = optuna.samplers.TPESampler(
+            seed=rng.getrandbits(32), n_startup_trials=0, multivariate=False, constant_liar=False
+        )
+        study = optuna.create_study(direction="maximize", sampler=sampler)
+        for trial, worth in sorted(told, key=lambda pair: pair[0].number):
+            at = {
+                key: token(trial.vector[key])
+                if key in words
+                else axis.coordinate(trial.vector[key])
+                for key, axis in axes.items()
+            }
+            study.add_trial(optuna.trial.create_trial(params=at, distributions=space, value=worth))
+        vectors = [study.ask(space).params for _ in range(_VECTORS)]
+    moves: dict[Move, None] = {}
+    for vector in vectors:
+        for key, axis in axes.items():
+            value = words[key][vector[key]] if key in words else axis.at(vector[key])
+            if not same(value, axis.value):
+                moves.setdefault(((key, value),))
+    return list(moves)
+
+
+class _Score:
+    """How much a change raises the odds of belonging to the good results, as a logarithm."""
+
+    def __init__(self, record: Record, good: list[Trial], rest: list[Trial]) -> None:
+        self._axes = record.space.axes
+        self._good, self._rest = good, rest
+
+    def of(self, move: Move) -> float:
+        """Of a move from the frontier."""
+        return sum(
+            self._odds(self._axes[key], new) - self._odds(self._axes[key], self._axes[key].value)
+            for key, new in move
+        )
+
+    def _odds(self, axis: Axis, value: Scalar) -> float:
+        return math.log(
+            self._density(axis, value, self._good) / self._density(axis, value, self._rest)
+        )
+
+    def _density(self, axis: Axis, value: Scalar, trials: list[Trial]) -> float:
+        # Kernels one typical step wide, and the weight of one result spread over everything.
+        total = 0.1
+        for trial in trials:
+            if axis.kind is Kind.ENUM:
+                total += float(same(trial.vector[axis.key], value))
+            else:
+                gap = axis.coordinate(trial.vector[axis.key]) - axis.coordinate(value)
+                total += math.exp(-0.5 * gap * gap)
+        return total / (len(trials) + 1)

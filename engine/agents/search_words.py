@@ -1,0 +1,161 @@
+"""What the search says of its moves: the evidence in numbers, never more than it knows."""
+
+from __future__ import annotations
+
+import re
+
+from engine.agents.search_bandit import Bandit, importance
+from engine.agents.search_options import Choice
+from engine.agents.search_record import Record, Trial, direction
+from engine.agents.search_space import Axis, Move
+from engine.core.knobs import Kind
+
+_CATEGORIES: tuple[tuple[str, str], ...] = (
+    (r"WARMUP|WARMDOWN|COOLDOWN|FINAL|SCHEDULE|ANNEAL", "schedule"),
+    (r"DROPOUT|WEIGHT_DECAY|(^|_)WD(_|$)|SMOOTHING|LABEL|CLIP", "regularisation"),
+    (r"DEVICE_BATCH|MICRO_BATCH|COMPILE|CHECKPOINTING|FUSED", "efficiency"),
+    (r"(^|_)LRS?(_|$)|LEARNING_RATE|BETA|MOMENTUM|EPS|BATCH|MUON|ADAM|OPTIM", "optimizer"),
+    (r"SEQ_LEN|CONTEXT|AUGMENT|MIX|SHUFFLE|CROP", "data"),
+    (
+        r"DEPTH|LAYER|HEAD|DIM|ASPECT|WIDTH|EMBD|EMBED|HIDDEN|MLP|WINDOW|ROPE|SOFTCAP|ACT|NORM|KV|X0"
+        r"|KERNEL|CHANNEL",
+        "architecture",
+    ),
+)
+_UP_DOWN = {1: "up", -1: "down", 0: "to another word"}
+
+
+def category(name: str) -> str:
+    """Which of the field's categories a knob's name belongs to."""
+    return next((word for pattern, word in _CATEGORIES if re.search(pattern, name)), "other")
+
+
+def signed(gain: float) -> str:
+    """A difference in metric units, with three digits and its sign."""
+    return f"{gain:+.3g}".replace("-", "−")
+
+
+def change(record: Record, move: Move) -> str:
+    """What a move does, as `NAME old → new` for each knob."""
+    literals = record.space.literals(move)
+    return " and ".join(f"{name} {old} → {new}" for name, (old, new) in literals.items())
+
+
+def evidence(axis: Axis, record: Record, sign: int) -> str:
+    """Counts and gains of the trials that moved an axis one way; empty where there are none."""
+    trials = record.on(axis.key, sign)
+    if not trials:
+        return ""
+    gains = [t.gain for t in trials if t.gain is not None]
+    helped = [t for t in trials if t.gain is not None and t.gain > 0]
+    crashed = sum(t.crashed for t in trials)
+    way = "changes of it" if axis.kind is Kind.ENUM else f"steps {_UP_DOWN[sign]}"
+    text = f"{len(helped)} of {len(trials)} {way} helped"
+    if len(trials) == 1:
+        way = "change of it" if axis.kind is Kind.ENUM else f"step {_UP_DOWN[sign]}"
+        text = f"the one {way} so far {'helped' if helped else 'did not help'}"
+    if gains:
+        text += f" ({signed(max(gains))} {'at best' if len(gains) > 1 else 'measured'})"
+    return text + (f", {crashed} crashed" if crashed else "")
+
+
+def hypothesis(choice: Choice, record: Record, policy: str) -> str:
+    """The sentence a researcher would write for this move."""
+    head = change(record, choice.move)
+    if policy == "random":
+        return f"{head}: a random step, as a control."
+    if len(choice.move) > 1:
+        near = [
+            said
+            for axis, sign in _touched(record, choice.move)
+            if (said := evidence(axis, record, sign))
+        ]
+        if len(near) == len(choice.move):
+            return f"{head}: each looks good alone ({'; '.join(near)}), so both at once."
+        if record.space.batch_axes() == tuple(sorted((k for k, _ in choice.move), reverse=True)):
+            return f"{head}: the batch sizes move together so that one divides the other."
+        return f"{head}: the two look best together of what is still untried."
+    axis, sign = _touched(record, choice.move)[0]
+    forth, back = evidence(axis, record, sign), evidence(axis, record, -sign)
+    if policy == "tpe" and choice.note:
+        return f"{head}: {choice.note}"
+    if forth and any(t.gain is not None and t.gain > 0 for t in record.on(axis.key, sign)):
+        return f"{head}: {forth}, so one more."
+    if forth:
+        return f"{head}: {forth}, but another size may, as the fitted curve still allows a gain."
+    if back and sign:
+        return f"{head}: {back}, so the other way."
+    why = (
+        "knobs of this kind usually matter most"
+        if importance(axis.key) >= 0.8
+        else "it is cheap to know"
+    )
+    return f"{head}: this direction is not tried yet, and {why}."
+
+
+def rationale(choice: Choice, record: Record, policy: str, metric: str) -> str:
+    """The evidence by experiment number, and what kind of reasoning this is."""
+    lines = [f"A statistical search ({policy}) chose this, no language model."]
+    if choice.note:
+        lines.append(choice.note)
+    for axis, _ in _touched(record, choice.move):
+        trials = record.on(axis.key)[-6:]
+        said = "; ".join(_one(t, axis) for t in trials) or "none yet"
+        lines.append(f"Results on {axis.key}: {said}.")
+        low, high = record.limits(axis.key)
+        if high is not None:
+            lines.append(f"{axis.key} stays below {axis.at(high)}, where a run crashed.")
+        if low is not None:
+            lines.append(f"{axis.key} stays above {axis.at(low)}, where a run crashed.")
+    if record.spread is not None:
+        lines.append(f"Usual size of a difference that was not kept: {record.spread:.3g} {metric}.")
+    return "\n".join(lines)
+
+
+def expected(choice: Choice, metric: str) -> str:
+    """The forecast in metric units, with its uncertainty."""
+    if choice.gain is None or choice.doubt is None:
+        return f"No forecast for {metric}; the result will tell."
+    better = "better" if choice.gain >= 0 else "worse"
+    return (
+        f"{metric} about {abs(choice.gain):.2g} {better}, give or take {choice.doubt:.2g} "
+        "(one standard deviation of the fit)."
+    )
+
+
+def ranking(bandit: Bandit, record: Record, metric: str) -> list[str]:
+    """The most promising knobs with their evidence, best first."""
+    best: dict[str, tuple[float, float, Move]] = {}
+    for move in record.space.moves():
+        if record.is_allowed(move):
+            gain, doubt = bandit.forecast(move)
+            key = move[0][0]
+            if key not in best or gain + doubt > sum(best[key][:2]):
+                best[key] = (gain, doubt, move)
+    order = sorted(best.values(), key=lambda x: x[0] + x[1], reverse=True)[:5]
+    lines = []
+    for rank, (gain, doubt, move) in enumerate(order, start=1):
+        axis, sign = _touched(record, move)[0]
+        said = evidence(axis, record, sign) or "not tried this way"
+        scale = (
+            f"forecast {signed(gain)} ± {doubt:.2g} {metric}" if record.spread else "no results yet"
+        )
+        lines.append(f"{rank}. {change(record, move)}: {scale}; {said}.")
+    return lines
+
+
+def _touched(record: Record, move: Move) -> list[tuple[Axis, int]]:
+    axes = record.space.axes
+    return [(axes[key], direction(axes[key], axes[key].value, new)) for key, new in move]
+
+
+def _one(trial: Trial, axis: Axis) -> str:
+    old, new = trial.changes[axis.key]
+    together = " with another knob" if trial.axis is None else ""
+    if trial.crashed:
+        result = f"crashed ({trial.outcome})" if trial.outcome else "crashed"
+    elif trial.gain is None:
+        result = "not measured"
+    else:
+        result = signed(trial.gain) + (", kept" if trial.kept else "")
+    return f"#{trial.number} {old} → {new}{together}: {result}"

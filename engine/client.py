@@ -1,0 +1,330 @@
+"""How the screens and the command reach a session: through the engine's socket, or its files where
+no engine runs.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import itertools
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from engine import __version__
+from engine.core import live
+from engine.core.errors import AutoresearchError, EngineGoneError, WorkspaceError
+from engine.core.session import Session, decode_session, fold
+from engine.rendezvous import lock_holder, socket_path
+from engine.store.artifacts import Layout, sessions
+from engine.store.journal import read_journal
+
+START_SECONDS = 30.0
+_REPLY_SECONDS = 30.0
+
+
+@dataclass(frozen=True)
+class Details:
+    """The texts kept of one experiment."""
+
+    patch: str
+    reasoning: str
+    directory: Path
+
+
+def find_workspace(path: Path) -> Path:
+    """The workspace a person means: the directory itself, or the one above it that has sessions.
+
+    Raises:
+        WorkspaceError: There is no such directory.
+    """
+    if not path.is_dir():
+        raise WorkspaceError(
+            f"There is no directory {path}.", "", "Name the directory of your workspace."
+        )
+    start = path.resolve()
+    for candidate in (start, *start.parents):
+        if sessions(candidate):
+            return candidate
+    return start
+
+
+def read_session(workspace: Path, tag: str | None = None) -> Session:
+    """Fold a session from its journal; the newest one where no tag is given.
+
+    Raises:
+        WorkspaceError: There is no session.
+        JournalError: The journal is damaged.
+    """
+    tags = sessions(workspace)
+    if tag is not None and tag not in tags:
+        have = f"There are: {', '.join(tags)}." if tags else ""
+        raise WorkspaceError(f"There is no session {tag!r} in {workspace}.", have)
+    if not tags:
+        raise WorkspaceError(
+            f"There is no session in {workspace}.", "", "Start one with `autoresearch-tui` there."
+        )
+    return fold(read_journal(Layout(workspace, tag or tags[-1]).journal))
+
+
+def engine_pid(workspace: Path) -> int | None:
+    """The pid of the workspace's engine, if one is alive."""
+    return lock_holder(workspace)
+
+
+def details(workspace: Path, tag: str, number: int) -> Details:
+    """The texts of an experiment; empty where they are not recorded."""
+    directory = Layout(workspace, tag).experiment(number)
+
+    def read(name: str) -> str:
+        try:
+            return (directory / name).read_text("utf-8", "replace")
+        except OSError:
+            return ""
+
+    return Details(read("patch.diff"), read("reasoning.md"), directory)
+
+
+def start_engine(workspace: Path) -> int:
+    """Start a detached engine on the confirmed config and wait until it answers.
+
+    Returns:
+        Its pid.
+
+    Raises:
+        AutoresearchError: It could not start; the error is the engine's own.
+    """
+    process, log = spawn_engine(workspace)
+    return wait_for_engine(workspace, process, log)
+
+
+def spawn_engine(workspace: Path) -> tuple[subprocess.Popen[bytes], Path]:
+    """Start an engine in a session of its own, out of reach of the terminal's hang-up."""
+    log = workspace / ".autoresearch" / "engine.log"
+    # -P: a directory called `engine` where the person stands must not be taken for ours.
+    command = [sys.executable, "-P", "-m", "engine.service", str(workspace)]
+    scope = _systemd_scope(os.environ)
+    with open(log, "ab") as out:
+        process = subprocess.Popen(
+            [*scope, *command],
+            stdin=subprocess.DEVNULL,
+            stdout=out,
+            stderr=out,
+            start_new_session=True,
+            cwd="/",
+        )
+    return process, log
+
+
+def _systemd_scope(environ: os._Environ[str] | dict[str, str]) -> list[str]:
+    """Words that put the engine into a scope of the user's manager, where that is to be had.
+
+    With KillUserProcesses=yes everything in the log-in's own scope dies at log-out, setsid or not.
+    """
+    runtime = environ.get("XDG_RUNTIME_DIR", "")
+    if not runtime or not Path(runtime, "systemd", "private").exists():
+        return []
+    program = shutil.which("systemd-run")
+    if program is None:
+        return []
+    base = [program, "--user", "--scope", "--quiet", "--collect"]
+    try:
+        probe = subprocess.run([*base, "true"], capture_output=True, timeout=5, check=False)
+    except (OSError, subprocess.TimeoutExpired):
+        return []
+    return [*base, "--description=autoresearch-tui engine", "--"] if probe.returncode == 0 else []
+
+
+def wait_for_engine(workspace: Path, process: subprocess.Popen[bytes], log: Path) -> int:
+    """Until the engine answers on its socket.
+
+    Raises:
+        AutoresearchError: It ended instead, or took too long.
+    """
+    until = time.monotonic() + START_SECONDS
+    while time.monotonic() < until:
+        code = process.poll()
+        if code is not None:
+            raise _died(code, log)
+        try:
+            return asyncio.run(_ask_pid(workspace))
+        except EngineGoneError:
+            time.sleep(0.02)
+    raise EngineGoneError(
+        f"The engine did not answer within {START_SECONDS:.0f} s.", "", f"See {log}, and try again."
+    )
+
+
+def _died(code: int, log: Path) -> AutoresearchError:
+    text = log.read_text("utf-8", "replace") if log.exists() else ""
+    last = next((x for x in reversed(text.splitlines()) if x.startswith("error: ")), "")
+    error = (
+        AutoresearchError(last.removeprefix("error: "))
+        if last
+        else AutoresearchError(f"The engine ended with exit code {code}.", "", f"See {log}.")
+    )
+    error.exit_code = code if 0 < code < 64 else 1
+    return error
+
+
+async def _ask_pid(workspace: Path) -> int:
+    link = EngineLink(workspace, follow=False)
+    try:
+        await link.start()
+        return link.engine_pid
+    finally:
+        await link.close()
+
+
+def send_command(workspace: Path, command: live.AnyCommand) -> live.Reply:
+    """Give one command to the workspace's engine.
+
+    Raises:
+        EngineGoneError: No engine answers.
+    """
+
+    async def once() -> live.Reply:
+        link = EngineLink(workspace, follow=False)
+        try:
+            await link.start()
+            return await link.send(command)
+        finally:
+            await link.close()
+
+    return asyncio.run(once())
+
+
+class EngineLink:
+    """A connection to a workspace's engine: the session so far, then everything as it happens.
+
+    Args:
+        workspace: Whose engine.
+        follow: Whether to hear what happens; a link that only sends commands is cheaper.
+    """
+
+    def __init__(self, workspace: Path, *, follow: bool = True) -> None:
+        self.workspace = workspace
+        self.engine_pid = 0
+        self._follow = follow
+        self._tag = ""
+        self._reader: asyncio.StreamReader | None = None
+        self._writer: asyncio.StreamWriter | None = None
+        self._ids = itertools.count(1)
+        self._replies: dict[int, asyncio.Future[live.Reply]] = {}
+        self._inbox: asyncio.Queue[live.AnyMessage | None] = asyncio.Queue()
+        self._reading: asyncio.Task[None] | None = None
+
+    async def start(self) -> Session:
+        """Connect (again).
+
+        Returns:
+            The session as it stands; an empty one if this link does not follow.
+
+        Raises:
+            EngineGoneError: No engine answers.
+        """
+        await self.close()
+        path = socket_path(self.workspace)
+        try:
+            self._reader, self._writer = await asyncio.open_unix_connection(str(path), limit=2**20)
+            self._writer.write(live.frame(live.Hello(version=__version__, follow=self._follow)))
+            welcome = await self._receive()
+        except (OSError, asyncio.IncompleteReadError) as error:
+            raise EngineGoneError(
+                f"No engine is at work in {self.workspace}.",
+                "",
+                "Start one with `autoresearch-tui start`.",
+            ) from error
+        if not isinstance(welcome, live.Welcome):
+            raise EngineGoneError("What listens on the engine's socket is no engine.")
+        if welcome.version != __version__:
+            raise EngineGoneError(
+                f"The engine is version {welcome.version}, this is {__version__}.",
+                "They may not understand each other.",
+                "Stop the engine with the version that started it, then start it again.",
+            )
+        self.engine_pid = welcome.pid
+        session = decode_session(welcome.snapshot) if welcome.snapshot else Session()
+        self._tag = session.config.tag
+        self._inbox = asyncio.Queue()
+        self._reading = asyncio.create_task(self._read())
+        return session
+
+    async def _receive(self) -> live.AnyMessage:
+        assert self._reader is not None
+        length = live.frame_length(await self._reader.readexactly(4))
+        return live.decode_message(await self._reader.readexactly(length))
+
+    async def _read(self) -> None:
+        try:
+            while True:
+                message = await self._receive()
+                if isinstance(message, live.Reply):
+                    waiting = self._replies.pop(message.id, None)
+                    if waiting is not None and not waiting.done():
+                        waiting.set_result(message)
+                else:
+                    self._inbox.put_nowait(message)
+        except (OSError, asyncio.IncompleteReadError):
+            pass
+        finally:
+            self._inbox.put_nowait(None)
+            for waiting in self._replies.values():
+                if not waiting.done():
+                    waiting.set_exception(
+                        EngineGoneError("The engine went away before it answered.")
+                    )
+            self._replies.clear()
+
+    async def messages(self) -> AsyncIterator[live.AnyMessage]:
+        """What happens, until the engine is gone."""
+        while (message := await self._inbox.get()) is not None:
+            yield message
+
+    async def send(self, command: live.AnyCommand) -> live.Reply:
+        """Give a command and wait for the answer.
+
+        Raises:
+            EngineGoneError: The engine is gone, or does not answer.
+        """
+        if self._writer is None or self._reading is None or self._reading.done():
+            raise EngineGoneError(
+                "No engine is connected.", "", "Start one with `autoresearch-tui start`."
+            )
+        from msgspec.structs import replace
+
+        numbered = replace(command, id=next(self._ids))
+        future: asyncio.Future[live.Reply] = asyncio.get_running_loop().create_future()
+        self._replies[numbered.id] = future
+        self._writer.write(live.frame(numbered))
+        try:
+            return await asyncio.wait_for(future, _REPLY_SECONDS)
+        except TimeoutError:
+            raise EngineGoneError("The engine does not answer.") from None
+
+    def log_path(self, experiment: int, run: int) -> Path | None:
+        """The log of a run."""
+        path = Layout(self.workspace, self._tag).run(experiment, run) / "run.log"
+        return path if path.exists() else None
+
+    def details(self, experiment: int) -> Details:
+        """The texts of an experiment."""
+        return details(self.workspace, self._tag, experiment)
+
+    async def close(self) -> None:
+        """Hang up; the engine goes on."""
+        if self._reading is not None:
+            self._reading.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._reading
+            self._reading = None
+        if self._writer is not None:
+            self._writer.close()
+            with contextlib.suppress(OSError):
+                await self._writer.wait_closed()
+            self._writer = None

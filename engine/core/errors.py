@@ -1,0 +1,91 @@
+"""Every error this program raises on purpose, in one tree.
+
+AutoresearchError            what happened, why, what to do next; an exit code
+├── UsageError               2  a flag or an argument that cannot be
+├── WorkspaceError           3  the repository cannot be used as it is
+├── ConfigError              4  .autoresearch/config.toml: which line, what was expected
+├── EngineBusyError          5  another engine holds this workspace
+├── EngineGoneError          6  no engine answers
+├── EnvironmentProblem       7  a missing command, a full disk: no evidence about an idea
+├── JournalError             8  the journal cannot be trusted or written
+├── TerminalError            9  this terminal cannot show the screen
+└── AgentError              10  the agent could not propose
+"""
+
+from __future__ import annotations
+
+
+class AutoresearchError(Exception):
+    """An error told in a person's words.
+
+    Args:
+        what: What happened, as a full sentence.
+        why: The cause as far as it is known; may be empty.
+        todo: What the person can do next; may be empty.
+    """
+
+    exit_code = 1
+
+    def __init__(self, what: str, why: str = "", todo: str = "") -> None:
+        super().__init__(what)
+        self.what = what
+        self.why = why
+        self.todo = todo
+
+    def __str__(self) -> str:
+        """The whole story as one paragraph."""
+        return " ".join(part for part in (self.what, self.why, self.todo) if part)
+
+
+class UsageError(AutoresearchError):
+    """A flag or an argument that cannot be."""
+
+    exit_code = 2
+
+
+class WorkspaceError(AutoresearchError):
+    """The repository cannot be used as it is."""
+
+    exit_code = 3
+
+
+class ConfigError(AutoresearchError):
+    """The research config is broken."""
+
+    exit_code = 4
+
+
+class EngineBusyError(AutoresearchError):
+    """Another engine holds this workspace."""
+
+    exit_code = 5
+
+
+class EngineGoneError(AutoresearchError):
+    """No engine answers on the socket."""
+
+    exit_code = 6
+
+
+class EnvironmentProblem(AutoresearchError):
+    """The machine, not the idea, is at fault: pauses the loop, uses up no experiment."""
+
+    exit_code = 7
+
+
+class JournalError(AutoresearchError):
+    """The journal cannot be trusted or written."""
+
+    exit_code = 8
+
+
+class TerminalError(AutoresearchError):
+    """This terminal cannot show the screen."""
+
+    exit_code = 9
+
+
+class AgentError(AutoresearchError):
+    """The agent could not propose an edit."""
+
+    exit_code = 10

@@ -1,0 +1,298 @@
+"""What can happen in a session, as one tagged union; the journal holds nothing else.
+
+Each event is a fact in the past tense with a sequence number and a UTC time. Fields are only ever
+added, with defaults, so that a journal written by an older release always opens.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import msgspec
+
+from engine.core.config import ResearchConfig
+from engine.core.words import Outcome, StopMode, Verdict
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+class Gpu(msgspec.Struct, frozen=True):
+    """A GPU as it was found."""
+
+    name: str
+    memory_bytes: int
+
+
+class Platform(msgspec.Struct, frozen=True, kw_only=True):
+    """The machine the session runs on."""
+
+    system: str
+    python: str
+    cpu: str
+    cores: int
+    ram_bytes: int
+    gpus: tuple[Gpu, ...] = ()
+    gpu_note: str = ""
+    """Why there are no GPU figures, where there are none."""
+    sandbox: str = "none"
+    """What confines the training process."""
+
+
+class Proposal(msgspec.Struct, frozen=True, kw_only=True):
+    """One focused edit, and why it should help."""
+
+    patch_id: str
+    """A hash of the patch; a person's decision names it."""
+    hypothesis: str
+    rationale: str = ""
+    expected: str = ""
+    category: str = "other"
+    agent: str = ""
+    added: int = 0
+    removed: int = 0
+    knobs: dict[str, tuple[str, str]] = {}
+    """Knob name to its old and new literal, where the edit is a change of knobs."""
+
+
+class Measurement(msgspec.Struct, frozen=True, kw_only=True):
+    """What a run reported, as far as it reported it."""
+
+    metric: float
+    memory_gb: float = 0.0
+    """Peak memory in GiB, as the run's `peak_vram_mb` says, else its peak resident size."""
+    training_seconds: float | None = None
+    total_seconds: float | None = None
+    steps: int | None = None
+    tokens_millions: float | None = None
+    params_millions: float | None = None
+    summary: dict[str, str] = {}
+    """Every `key: value` line of the run's summary."""
+
+
+class ProgressPoint(msgspec.Struct, frozen=True, array_like=True):
+    """A point of a run's loss curve."""
+
+    share: float
+    """Of the time budget, 0 to 1."""
+    loss: float
+
+
+class Event(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", omit_defaults=True):
+    """The base of all events."""
+
+    seq: int = 0
+    at: datetime = EPOCH
+
+
+class SessionStarted(Event, frozen=True, kw_only=True):
+    """A person confirmed a research config."""
+
+    version: str
+    workspace: str
+    branch: str
+    base_commit: str
+    config: ResearchConfig
+    results_file: str
+    """Where rows go in fact; differs from the config's where that file was not ours to write."""
+    notes: tuple[str, ...] = ()
+    """What the person should know about how their workspace was taken."""
+
+
+class EngineStarted(Event, frozen=True, kw_only=True):
+    """An engine process took the session up."""
+
+    pid: int
+    version: str
+    recovered: bool = False
+
+
+class EngineStopped(Event, frozen=True, kw_only=True):
+    """The engine process left in good order; the session may be taken up again."""
+
+    reason: str
+
+
+class PlatformDetected(Event, frozen=True, kw_only=True):
+    """What machine this is."""
+
+    platform: Platform
+
+
+class LimitsChanged(Event, frozen=True, kw_only=True):
+    """The session goes on with another limit."""
+
+    max_experiments: int | None = None
+
+
+class ProposalDrafted(Event, frozen=True, kw_only=True):
+    """An experiment begins: this is what it tries. Number 1 is the baseline, with an empty
+    patch.
+    """
+
+    experiment: int
+    base: str
+    """The commit the patch applies to."""
+    proposal: Proposal
+    patch: str
+    """Unified diff of the editable file."""
+    reasoning: str = ""
+
+
+class CandidateCommitted(Event, frozen=True, kw_only=True):
+    """The experiment's commit exists and is held by a private ref."""
+
+    experiment: int
+    commit: str
+    ref: str
+
+
+class RunStarted(Event, frozen=True, kw_only=True):
+    """A training process was started under its supervisor."""
+
+    experiment: int
+    run: int
+    slot: int
+    command: str
+    directory: str
+    """Of the run's files (run.log, exit.json), relative to the workspace."""
+    deadline_seconds: float
+
+
+class RunAdopted(Event, frozen=True, kw_only=True):
+    """A new engine found the run alive and took it over."""
+
+    experiment: int
+    run: int
+
+
+class RunProgressed(Event, frozen=True, kw_only=True):
+    """A sparse record of how far training has come; at most 20 of them a run."""
+
+    experiment: int
+    run: int
+    share: float
+    loss: float
+
+
+class RunEnded(Event, frozen=True, kw_only=True):
+    """The training process and its whole tree are gone."""
+
+    experiment: int
+    run: int
+    outcome: Outcome
+    detail: str = ""
+    """The last traceback, or the reason in words."""
+    exit_code: int | None = None
+    signal: int | None = None
+    seconds: float = 0.0
+    peak_rss_bytes: int = 0
+
+
+class Measured(Event, frozen=True, kw_only=True):
+    """What the run reported was read and checked."""
+
+    experiment: int
+    run: int
+    measurement: Measurement
+    doubts: tuple[str, ...] = ()
+    """What does not fit with what the engine saw; a doubted measurement is never kept."""
+
+
+class VerdictGiven(Event, frozen=True, kw_only=True):
+    """The keep rule spoke."""
+
+    experiment: int
+    verdict: Verdict
+    reason: str
+    gain: float | None = None
+    """Against the incumbent, in metric units, positive is better."""
+
+
+class RowWritten(Event, frozen=True, kw_only=True):
+    """The experiment's row is on the disk."""
+
+    experiment: int
+    file: str
+
+
+class FrontierAdvanced(Event, frozen=True, kw_only=True):
+    """The branch moved to a better commit."""
+
+    experiment: int
+    commit: str
+
+
+class Paused(Event, frozen=True, kw_only=True):
+    """The loop waits at its next safe point."""
+
+    by: str
+    """`person`, or `engine` when the environment or the agent is at fault."""
+    reason: str
+    todo: str = ""
+
+
+class Resumed(Event, frozen=True, kw_only=True):
+    """The loop goes on."""
+
+    by: str
+
+
+class StopRequested(Event, frozen=True, kw_only=True):
+    """The person wants the session to end."""
+
+    by: str
+    mode: StopMode
+
+
+class StopCancelled(Event, frozen=True, kw_only=True):
+    """The person changed their mind before the session ended."""
+
+    by: str
+
+
+class KillRequested(Event, frozen=True, kw_only=True):
+    """The person ended one run; its experiment counts as interrupted, not as a failed idea."""
+
+    by: str
+    experiment: int
+    run: int
+
+
+class AlarmRaised(Event, frozen=True, kw_only=True):
+    """Something a person should look at."""
+
+    kind: str
+    message: str
+    experiment: int | None = None
+
+
+class SessionEnded(Event, frozen=True, kw_only=True):
+    """No more experiments, until somebody continues the session."""
+
+    reason: str
+
+
+AnyEvent = (
+    SessionStarted
+    | EngineStarted
+    | EngineStopped
+    | PlatformDetected
+    | LimitsChanged
+    | ProposalDrafted
+    | CandidateCommitted
+    | RunStarted
+    | RunAdopted
+    | RunProgressed
+    | RunEnded
+    | Measured
+    | VerdictGiven
+    | RowWritten
+    | FrontierAdvanced
+    | Paused
+    | Resumed
+    | StopRequested
+    | StopCancelled
+    | KillRequested
+    | AlarmRaised
+    | SessionEnded
+)

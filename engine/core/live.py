@@ -1,0 +1,188 @@
+"""What goes over the socket between an engine and whoever watches: commands up, events and samples
+down.
+
+High-rate things (progress, device samples, the agent's words) travel here and never through the
+journal. Frames are a 4-byte big-endian length and a msgpack body.
+"""
+
+from __future__ import annotations
+
+import struct
+
+import msgspec
+
+from engine.core.events import AnyEvent
+from engine.core.words import Phase, StopMode
+
+MAX_FRAME_BYTES = 512 * 2**20
+
+
+# ---- down: from the engine
+
+
+class Message(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", omit_defaults=True):
+    """The base of all messages from the engine."""
+
+
+class Welcome(Message, frozen=True, kw_only=True):
+    """The first message: who speaks, and the session so far."""
+
+    version: str
+    pid: int
+    snapshot: bytes
+    """`engine.core.session.encode_session` of the session; empty for a client that only sends
+    commands.
+    """
+
+
+class Happened(Message, frozen=True, kw_only=True):
+    """An event that is in the journal now."""
+
+    event: AnyEvent
+
+
+class Progress(Message, frozen=True, kw_only=True):
+    """How far the current run has come, as its log tells."""
+
+    experiment: int
+    run: int
+    phase: Phase
+    elapsed_seconds: float
+    """Since the process started, by the engine's clock."""
+    share: float | None = None
+    """Of the training budget, 0 to 1."""
+    step: int | None = None
+    loss: float | None = None
+    tokens_per_second: float | None = None
+    remaining_seconds: float | None = None
+
+
+class GpuSample(msgspec.Struct, frozen=True, kw_only=True):
+    """One GPU at one moment. None: this GPU does not tell."""
+
+    index: int
+    name: str
+    utilisation_percent: float | None = None
+    memory_used_bytes: int = 0
+    memory_total_bytes: int = 0
+    power_watts: float | None = None
+    temperature_celsius: float | None = None
+    processes: tuple[tuple[int, int], ...] = ()
+    """(pid on the host, bytes used) of each compute process."""
+
+
+class Devices(Message, frozen=True, kw_only=True):
+    """The machine at one moment, once a second."""
+
+    gpus: tuple[GpuSample, ...] = ()
+    gpu_note: str = ""
+    """Why there are no GPUs to show."""
+    cpu_percent: float = 0.0
+    """Of all cores together, 0 to 100."""
+    cores: int = 1
+    load1: float = 0.0
+    ram_used_bytes: int = 0
+    ram_total_bytes: int = 0
+    disk_free_bytes: int = 0
+    run_processes: int = 0
+    """Processes of the current run's own tree; 0 when nothing runs."""
+    run_cpu_percent: float = 0.0
+    """Of one core, so up to 100 x cores."""
+    run_rss_bytes: int = 0
+
+
+class Thinking(Message, frozen=True, kw_only=True):
+    """A piece of the agent's reasoning, as it comes."""
+
+    text: str
+    start: bool = False
+    """True: a new proposal begins, what was shown before is old."""
+
+
+class Reply(Message, frozen=True, kw_only=True):
+    """The answer to a command."""
+
+    id: int
+    ok: bool
+    message: str
+
+
+AnyMessage = Welcome | Happened | Progress | Devices | Thinking | Reply
+
+
+# ---- up: from a client
+
+
+class Command(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", omit_defaults=True):
+    """The base of all commands. `by` says through what the person spoke: `screen` or `command
+    line`.
+    """
+
+    id: int = 0
+    by: str = "screen"
+
+
+class Hello(Command, frozen=True, kw_only=True):
+    """The first message of a client."""
+
+    version: str
+    follow: bool = True
+    """Whether it wants the session and everything that happens."""
+
+
+class PauseLoop(Command, frozen=True, kw_only=True):
+    """Wait at the next safe point: the current run finishes and is recorded."""
+
+
+class ResumeLoop(Command, frozen=True, kw_only=True):
+    """Go on."""
+
+
+class StopSession(Command, frozen=True, kw_only=True):
+    """End the session."""
+
+    mode: StopMode = StopMode.AFTER_RUN
+
+
+class CancelStop(Command, frozen=True, kw_only=True):
+    """Do not end the session after all."""
+
+
+class KillRun(Command, frozen=True, kw_only=True):
+    """Kill the current run; the experiment counts as interrupted and the loop goes on."""
+
+    experiment: int
+    """Named, so that a key pressed too late does not kill the next one."""
+
+
+AnyCommand = Hello | PauseLoop | ResumeLoop | StopSession | CancelStop | KillRun
+
+
+_LENGTH = struct.Struct(">I")
+_message_encoder = msgspec.msgpack.Encoder()
+_message_decoder = msgspec.msgpack.Decoder(AnyMessage)
+_command_decoder = msgspec.msgpack.Decoder(AnyCommand)
+
+
+def frame(item: AnyMessage | AnyCommand) -> bytes:
+    """Pack a message or command for the wire."""
+    body = _message_encoder.encode(item)
+    return _LENGTH.pack(len(body)) + body
+
+
+def frame_length(header: bytes) -> int:
+    """How many bytes of body follow a 4-byte header."""
+    length: int = _LENGTH.unpack(header)[0]
+    return length
+
+
+def decode_message(body: bytes) -> AnyMessage:
+    """Unpack what an engine sent."""
+    message: AnyMessage = _message_decoder.decode(body)
+    return message
+
+
+def decode_command(body: bytes) -> AnyCommand:
+    """Unpack what a client sent."""
+    command: AnyCommand = _command_decoder.decode(body)
+    return command

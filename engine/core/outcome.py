@@ -1,0 +1,176 @@
+"""Why a run ended: from its exit, and from what its log says."""
+
+from __future__ import annotations
+
+import math
+import re
+import signal as signals
+from dataclasses import dataclass
+
+from engine.core.words import Outcome
+
+_OUT_OF_MEMORY = re.compile(
+    r"CUDA out of memory|CUDA error: out of memory|CUBLAS_STATUS_ALLOC_FAILED|HIP out of memory"
+    r"|torch\.(?:cuda\.)?OutOfMemoryError|MPS backend out of memory"
+    r"|DefaultCPUAllocator: (?:can't allocate memory|not enough memory)|^\s*MemoryError\b"
+    r"|RuntimeError: \[enforce fail at alloc_cpu",
+    re.M,
+)
+_ENVIRONMENT = (
+    (r"No space left on device|\[Errno 28\]", "the disk is full", "Free space, then resume."),
+    (r"Disk quota exceeded", "the disk quota is used up", "Free space, then resume."),
+    (
+        r"\[Errno 30\] Read-only file system",
+        "the disk is read-only",
+        "Make it writable, then resume.",
+    ),
+    (r"Too many open files", "too many files are open", "Raise `ulimit -n`, then resume."),
+    (
+        r"data not found|No parquet files found|Run prepare\.py first",
+        "the training data is missing",
+        "Prepare the data (see the log for the command), then resume.",
+    ),
+    (
+        r"no CUDA-capable device|CUDA driver version is insufficient|Found no NVIDIA driver"
+        r"|CUDA-capable device\(s\) is/are busy or unavailable"
+        r"|NVML: Driver/library version mismatch|uncorrectable ECC|GPU has fallen off the bus"
+        r"|CUDA error: unknown error|CUDA initialization",
+        "the GPU cannot be used",
+        "See `nvidia-smi`; when it answers again, resume.",
+    ),
+)
+_MISSING_MODULE = re.compile(r"(?:ModuleNotFoundError|ImportError): No module named '([\w.]+)'")
+_MISSING_FILE = re.compile(r"FileNotFoundError: \[Errno 2\][^\n]*")
+_INTERRUPTS = (signals.SIGINT, signals.SIGTERM, signals.SIGHUP, signals.SIGQUIT)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ending:
+    """What is known of a run that is over."""
+
+    exit_code: int | None
+    signal: int | None
+    killed_by: str | None
+    """`deadline`, `silence`, `start-up`, `evaluation`, `request`, `log flood`, or None: it ended
+    by itself.
+    """
+    metric: float | None
+    metric_name: str
+    loss: float | None
+    traceback: str
+    tail: str
+    """The last lines of the log."""
+    saw_fail: bool
+    base_works: bool
+    """Whether an earlier run of this session finished, so that the environment was sound."""
+    edit: str = ""
+    """The experiment's patch."""
+
+
+@dataclass(frozen=True)
+class Classified:
+    """An outcome, what happened in words (or the traceback), and what the person can do about
+    it.
+    """
+
+    outcome: Outcome
+    detail: str
+    todo: str = ""
+
+
+def classify(end: Ending) -> Classified:
+    """Name why a run ended."""
+    text = f"{end.traceback}\n{end.tail}"
+    if end.killed_by is not None:
+        return _killed(end.killed_by, text)
+    if end.exit_code == 0 and end.metric is not None:
+        if math.isfinite(end.metric):
+            return Classified(Outcome.FINISHED, "")
+        return Classified(Outcome.NAN, f"{end.metric_name} is {end.metric}")
+    environment = _environment(end, text)
+    if environment is not None:
+        return environment
+    if _OUT_OF_MEMORY.search(text):
+        line = next((x for x in text.splitlines() if _OUT_OF_MEMORY.search(x)), "")
+        return Classified(Outcome.OUT_OF_MEMORY, line.strip()[:500])
+    if end.signal == signals.SIGKILL or end.exit_code == 137:
+        return Classified(
+            Outcome.OUT_OF_MEMORY, "killed with signal 9, as the kernel does when memory runs out"
+        )
+    if end.saw_fail or (end.loss is not None and not math.isfinite(end.loss)):
+        return Classified(Outcome.NAN, "the loss became NaN or exploded")
+    if end.signal in _INTERRUPTS or _was_interrupted(end):
+        return Classified(Outcome.INTERRUPTED, "somebody outside stopped the training process")
+    if end.exit_code == 0:
+        return Classified(
+            Outcome.CODE_CRASH,
+            f"it ended without a line `{end.metric_name}: <number>`\n{_last(end.tail)}".strip(),
+        )
+    if end.signal is not None:
+        return Classified(
+            Outcome.CODE_CRASH, f"killed by {_signal_name(end.signal)}\n{_last(text)}"
+        )
+    return Classified(
+        Outcome.CODE_CRASH, end.traceback or f"exit {end.exit_code}\n{_last(end.tail)}"
+    )
+
+
+def _killed(by: str, text: str) -> Classified:
+    if by == "request":
+        return Classified(Outcome.INTERRUPTED, "killed by request")
+    if by == "silence":
+        return Classified(Outcome.HANG, "its log was silent for too long while it trained")
+    if by == "log flood":
+        return Classified(Outcome.CODE_CRASH, f"it flooded its log\n{_last(text)}")
+    limit = {"deadline": "its hard deadline"}.get(by, f"the time for {by}")
+    return Classified(Outcome.TIMEOUT, f"it ran past {limit}")
+
+
+def _environment(end: Ending, text: str) -> Classified | None:
+    if end.exit_code == 127 or end.exit_code == 126:
+        why = "was not found" if end.exit_code == 127 else "may not be executed"
+        return Classified(
+            Outcome.ENVIRONMENT,
+            f"a command {why} (exit {end.exit_code})\n{_last(end.tail)}",
+            "Install it or correct `command` in .autoresearch/config.toml, then resume.",
+        )
+    for pattern, what, todo in _ENVIRONMENT:
+        if re.search(pattern, text):
+            return Classified(Outcome.ENVIRONMENT, f"{what}\n{_last(text)}", todo)
+    module = _MISSING_MODULE.search(text)
+    if module is not None and not _adds(end.edit, module[1].split(".")[0]):
+        return Classified(
+            Outcome.ENVIRONMENT,
+            f"the module {module[1]} is missing",
+            f"Install {module[1]} in the environment of the run command, then resume.",
+        )
+    if not end.base_works and _MISSING_FILE.search(text):
+        return Classified(
+            Outcome.ENVIRONMENT,
+            f"a file is missing\n{_last(text)}",
+            "Put it in place (untracked data beside the script is linked into the worktree), "
+            "then resume.",
+        )
+    return None
+
+
+def _adds(patch: str, word: str) -> bool:
+    return any(
+        line.startswith("+") and re.search(rf"\b{re.escape(word)}\b", line)
+        for line in patch.splitlines()[2:]
+    )
+
+
+def _was_interrupted(end: Ending) -> bool:
+    return end.exit_code in (130, 143) or end.traceback.rstrip().endswith("KeyboardInterrupt")
+
+
+def _last(text: str, lines: int = 5) -> str:
+    return "\n".join(text.strip().splitlines()[-lines:])
+
+
+def _signal_name(number: int) -> str:
+    try:
+        return signals.Signals(number).name
+    except ValueError:
+        return f"signal {number}"

@@ -1,0 +1,1 @@
+"""GPUs and host: what is there, how busy it is, who holds it."""

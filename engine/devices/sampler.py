@@ -1,0 +1,176 @@
+"""Who is busy how much: NVML for every GPU, psutil for the host and the run's own tree. Never on
+the event loop.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import platform
+import shutil
+import sys
+from pathlib import Path
+from typing import Any, Protocol
+
+import psutil
+
+from engine.core.events import Gpu, Platform
+from engine.core.live import Devices, GpuSample
+
+
+class Nvml(Protocol):
+    """The part of the module `pynvml` that is used here; a test brings its own."""
+
+    def nvmlInit(self) -> None: ...
+    def nvmlDeviceGetCount(self) -> int: ...
+    def nvmlDeviceGetHandleByIndex(self, index: int) -> Any: ...
+    def nvmlDeviceGetName(self, handle: Any) -> str | bytes: ...
+    def nvmlDeviceGetMemoryInfo(self, handle: Any) -> Any: ...
+    def nvmlDeviceGetUtilizationRates(self, handle: Any) -> Any: ...
+    def nvmlDeviceGetPowerUsage(self, handle: Any) -> int: ...
+    def nvmlDeviceGetTemperature(self, handle: Any, kind: int) -> int: ...
+    def nvmlDeviceGetComputeRunningProcesses(self, handle: Any) -> list[Any]: ...
+
+
+def load_nvml() -> Nvml:
+    """The real NVML.
+
+    Raises:
+        Exception: Whatever pynvml says where there is no driver.
+    """
+    import pynvml
+
+    pynvml.nvmlInit()
+    return pynvml  # type: ignore[no-any-return]
+
+
+class DeviceSampler:
+    """Samples the machine; one thread at a time may call it.
+
+    Args:
+        nvml: An initialised NVML; None looks for the real one.
+        disk: A path on the file system whose free space matters.
+    """
+
+    def __init__(self, nvml: Nvml | None = None, disk: Path = Path("/")) -> None:
+        self._disk = disk
+        self._nvml: Nvml | None = nvml
+        self.gpu_note = ""
+        self._handles: list[Any] = []
+        self._processes: dict[int, psutil.Process] = {}
+        try:
+            self._nvml = nvml if nvml is not None else load_nvml()
+            count = self._nvml.nvmlDeviceGetCount()
+            self._handles = [self._nvml.nvmlDeviceGetHandleByIndex(i) for i in range(count)]
+            if not self._handles:
+                self.gpu_note = "the NVIDIA driver sees no GPU"
+        except (
+            Exception
+        ) as error:  # pynvml's own classes differ by version; every one means: no NVML
+            self._nvml = None
+            self.gpu_note = f"no NVIDIA GPU here ({_reason(error)})"
+        psutil.cpu_percent(None)
+
+    def sample(self, run_pid: int | None = None) -> Devices:
+        """The machine now.
+
+        Args:
+            run_pid: The supervisor of the current run, whose tree is counted.
+        """
+        memory = psutil.virtual_memory()
+        count, cpu, rss = self._tree(run_pid)
+        free = 0
+        with contextlib.suppress(OSError):
+            free = shutil.disk_usage(self._disk).free
+        return Devices(
+            gpus=tuple(self._gpu(i, handle) for i, handle in enumerate(self._handles)),
+            gpu_note=self.gpu_note,
+            cpu_percent=psutil.cpu_percent(None),
+            cores=psutil.cpu_count() or 1,
+            load1=os.getloadavg()[0],
+            ram_used_bytes=memory.total - memory.available,
+            ram_total_bytes=memory.total,
+            disk_free_bytes=free,
+            run_processes=count,
+            run_cpu_percent=cpu,
+            run_rss_bytes=rss,
+        )
+
+    def platform(self, sandbox: str = "none") -> Platform:
+        """What machine this is."""
+        return Platform(
+            system=f"{platform.system()} {platform.release()}",
+            python=platform.python_version(),
+            cpu=_cpu_name(),
+            cores=psutil.cpu_count() or 1,
+            ram_bytes=psutil.virtual_memory().total,
+            gpus=tuple(
+                Gpu(g.name, g.memory_total_bytes)
+                for g in (self._gpu(i, handle) for i, handle in enumerate(self._handles))
+            ),
+            gpu_note=self.gpu_note,
+            sandbox=sandbox,
+        )
+
+    def _tree(self, run_pid: int | None) -> tuple[int, float, int]:
+        if run_pid is None:
+            self._processes.clear()
+            return 0, 0.0, 0
+        try:
+            found = psutil.Process(run_pid).children(recursive=True)
+        except psutil.Error:
+            self._processes.clear()
+            return 0, 0.0, 0
+        # Kept between samples, because a process's CPU share is the difference to the last look.
+        self._processes = {p.pid: self._processes.get(p.pid, p) for p in found}
+        cpu, rss = 0.0, 0
+        for process in self._processes.values():
+            with contextlib.suppress(psutil.Error):
+                cpu += process.cpu_percent(None)
+                rss += process.memory_info().rss
+        return len(self._processes), cpu, rss
+
+    def _gpu(self, index: int, handle: Any) -> GpuSample:
+        nvml = self._nvml
+        assert nvml is not None  # there are handles only where there is NVML
+        name = _ask(lambda: nvml.nvmlDeviceGetName(handle))
+        memory = _ask(lambda: nvml.nvmlDeviceGetMemoryInfo(handle))
+        rates = _ask(lambda: nvml.nvmlDeviceGetUtilizationRates(handle))
+        power = _ask(lambda: nvml.nvmlDeviceGetPowerUsage(handle))
+        celsius = _ask(lambda: nvml.nvmlDeviceGetTemperature(handle, 0))
+        running = _ask(lambda: nvml.nvmlDeviceGetComputeRunningProcesses(handle)) or []
+        return GpuSample(
+            index=index,
+            name=name.decode() if isinstance(name, bytes) else (name or "GPU"),
+            utilisation_percent=None if rates is None else float(rates.gpu),
+            memory_used_bytes=0 if memory is None else int(memory.used),
+            memory_total_bytes=0 if memory is None else int(memory.total),
+            power_watts=None if power is None else power / 1000,
+            temperature_celsius=None if celsius is None else float(celsius),
+            processes=tuple((int(p.pid), int(p.usedGpuMemory or 0)) for p in running),
+        )
+
+
+def _ask(question: Any) -> Any:
+    """A figure, or None where this GPU does not tell it (MIG slices and old cards tell little)."""
+    try:
+        return question()
+    except Exception:  # NVMLError_NotSupported and its kin; the figure is shown as unknown
+        return None
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, ModuleNotFoundError):
+        return "nvidia-ml-py is not installed"
+    if isinstance(error, TypeError):
+        return "its library is broken"
+    return " ".join(str(error).split()) or type(error).__name__
+
+
+def _cpu_name() -> str:
+    if sys.platform.startswith("linux"):
+        with contextlib.suppress(OSError), open("/proc/cpuinfo", encoding="utf-8") as file:
+            for line in file:
+                if line.startswith("model name"):
+                    return line.split(":", 1)[1].strip()
+    return platform.processor() or platform.machine()

@@ -1,0 +1,1 @@
+"""Where runs happen, and the small process that supervises each."""

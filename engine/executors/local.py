@@ -1,0 +1,259 @@
+"""Runs on this machine: start one under its supervisor, find it again, wait for it, end it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import fcntl
+import json
+import os
+import re
+import shlex
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from engine.core.config import ResearchConfig
+from engine.core.errors import EnvironmentProblem, UsageError
+from engine.executors import supervisor
+
+BUDGET_VARIABLE = "AUTORESEARCH_TIME_BUDGET"
+
+_SECRET = re.compile(
+    r"(API_?KEY|ACCESS_?KEY|SECRET|TOKEN|PASSWORD|PASSWD|CREDENTIAL|PRIVATE_?KEY|COOKIE|_AUTH$|_DSN$|^AWS_)",
+    re.I,
+)
+_NOT_SECRET = re.compile(r"^(TOKENIZERS_PARALLELISM|XDG_|.*MAX_TOKENS)")
+
+
+@dataclass(frozen=True)
+class ExitReport:
+    """What the supervisor wrote at the end of a run. Times in seconds since the epoch, sizes in
+    bytes.
+    """
+
+    exit_code: int | None
+    signal: int | None
+    killed_by: str | None
+    started_at: float
+    ended_at: float
+    seconds: float
+    peak_rss_bytes: int
+    leftover_processes: int = 0
+    log_bytes_dropped: int = 0
+
+
+class RunHandle:
+    """A run that was started, by this engine or by one before it."""
+
+    def __init__(self, directory: Path, process: subprocess.Popen[bytes] | None = None) -> None:
+        self.directory = directory
+        self._process = process
+        self.started_at = time.time()
+        with contextlib.suppress(OSError, ValueError, KeyError):
+            self.started_at = float(_read_json(directory / "supervisor.json")["started_at"])  # type: ignore[arg-type]
+
+    @property
+    def log(self) -> Path:
+        """Where the run's output goes."""
+        return self.directory / "run.log"
+
+    def alive(self) -> bool:
+        """Whether the supervisor lives: it holds the lock for as long as it does."""
+        try:
+            descriptor = os.open(self.directory / "alive.lock", os.O_RDWR)
+        except OSError:
+            return False
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+        else:
+            return False
+        finally:
+            os.close(descriptor)
+
+    def report(self) -> ExitReport | None:
+        """How the run ended; None while it runs, or when its supervisor died before it could
+        say.
+        """
+        try:
+            raw = _read_json(self.directory / "exit.json")
+        except (OSError, ValueError):
+            return None
+        raw.pop("cpu_seconds", None)
+        return ExitReport(**raw)  # type: ignore[arg-type]
+
+    @property
+    def pid(self) -> int | None:
+        """Of the supervisor."""
+        if self._process is not None:
+            return self._process.pid
+        with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
+            return int(_read_json(self.directory / "supervisor.json")["pid"])  # type: ignore[call-overload,no-any-return]
+        return None
+
+    def kill(self) -> None:
+        """Ask the supervisor to end the whole tree; it reports `killed_by: request`."""
+        pid = self.pid
+        if pid is not None and self.alive():
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGTERM)
+
+    async def wait(self) -> ExitReport | None:
+        """Until the supervisor is gone; returns what it wrote, None if it was killed before it
+        could.
+        """
+        pid = self.pid
+        if pid is not None and hasattr(os, "pidfd_open"):
+            try:
+                descriptor = os.pidfd_open(pid)
+            except OSError:
+                descriptor = -1
+            if descriptor >= 0:
+                try:
+                    # The lock tells a living supervisor from another process that got its pid.
+                    if self.alive():
+                        await _readable(descriptor)
+                finally:
+                    os.close(descriptor)
+        while self.alive():
+            # Only where the kernel has no pidfd: a file lock cannot be waited for without a thread.
+            await asyncio.sleep(0.05)  # noqa: ASYNC110
+        if self._process is not None:
+            self._process.wait()
+        return self.report()
+
+
+async def _readable(descriptor: int) -> None:
+    loop = asyncio.get_running_loop()
+    done = loop.create_future()
+
+    def ready() -> None:
+        if not done.done():
+            done.set_result(None)
+
+    loop.add_reader(descriptor, ready)
+    try:
+        await done
+    finally:
+        loop.remove_reader(descriptor)
+
+
+def _read_json(path: Path) -> dict[str, object]:
+    content: dict[str, object] = json.loads(path.read_text("utf-8"))
+    return content
+
+
+def run_environment(
+    config: ResearchConfig, workspace: Path, environ: Mapping[str, str]
+) -> dict[str, str]:
+    """What a training process may see: no secrets, the budget, and the workspace's own uv
+    environment.
+
+    Args:
+        config: `pass_env` names variables that are passed although they look like secrets.
+        workspace: Where a `.venv` of uv may lie.
+        environ: The engine's own environment.
+    """
+    kept = {
+        name: value
+        for name, value in environ.items()
+        if name in config.pass_env
+        or (
+            not (_SECRET.search(name) and not _NOT_SECRET.match(name))
+            and not name.startswith("GIT_")
+        )
+    }
+    kept["PYTHONUNBUFFERED"] = "1"
+    if config.budget_seconds is not None:
+        kept[BUDGET_VARIABLE] = f"{config.budget_seconds:g}"
+    if (workspace / ".venv").is_dir():
+        # In a worktree `uv run` would otherwise build a whole new environment.
+        kept.setdefault("UV_PROJECT_ENVIRONMENT", str(workspace / ".venv"))
+        kept.setdefault("UV_NO_SYNC", "1")
+    return kept
+
+
+def split_command(command: str) -> list[str]:
+    """A command line as words.
+
+    Raises:
+        UsageError: Unbalanced quotes, or nothing at all.
+    """
+    try:
+        words = shlex.split(command)
+    except ValueError as error:
+        raise UsageError(f"The command {command!r} cannot be read.", f"{error}.") from None
+    if not words:
+        raise UsageError("The command is empty.", "", "Give one with --command.")
+    return words
+
+
+def start_run(
+    directory: Path,
+    *,
+    command: str,
+    cwd: Path,
+    environment: Mapping[str, str],
+    deadline_seconds: float,
+    log_cap_bytes: int,
+) -> RunHandle:
+    """Start a training process under a supervisor of its own.
+
+    Args:
+        directory: For the run's files; made here.
+        command: Split as a shell would.
+        cwd: Where it runs.
+        environment: All it sees.
+        deadline_seconds: After this its process tree is killed.
+        log_cap_bytes: Beyond this the middle of its log is dropped.
+
+    Raises:
+        EnvironmentProblem: The directory cannot be written or no process can be made.
+    """
+    spec = {
+        "argv": split_command(command),
+        "cwd": str(cwd),
+        "deadline_seconds": deadline_seconds,
+        "log_cap_bytes": log_cap_bytes,
+    }
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        (directory / "spec.json").write_text(json.dumps(spec), "utf-8")
+        # Locked before the supervisor exists and inherited by it, so there is no moment when nobody
+        # holds it.
+        lock = os.open(directory / "alive.lock", os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            with open(directory / "supervisor.log", "ab") as errors:
+                process = subprocess.Popen(
+                    [sys.executable, "-I", "-S", supervisor.__file__, str(directory), str(lock)],
+                    stdin=subprocess.DEVNULL,
+                    stdout=errors,
+                    stderr=errors,
+                    pass_fds=(lock,),
+                    env=dict(environment),
+                    start_new_session=True,
+                )
+        finally:
+            os.close(lock)
+    except OSError as error:
+        raise EnvironmentProblem(
+            "The run could not be started.",
+            f"{error.strerror or error} ({error.filename or directory}).",
+            "Free disk space or memory, then resume.",
+        ) from error
+    return RunHandle(directory, process)
+
+
+def find_run(directory: Path) -> RunHandle | None:
+    """A run that an earlier engine started: alive, or ended with a report; None where there is
+    neither.
+    """
+    handle = RunHandle(directory)
+    return handle if handle.alive() or handle.report() is not None else None

@@ -1,0 +1,281 @@
+"""The run supervisor: one small process per run, standard library only, that outlives the engine.
+
+Started as `python -I -S supervisor.py RUN_DIRECTORY` in a session of its own, with the run's
+environment as its own and a locked descriptor of `alive.lock` inherited: whoever finds that lock
+free knows that this process is gone. It
+
+- becomes the reaper of every process the run leaves behind, however it forks,
+- sends the run's output to `run.log` (a file, never a pipe, so that nobody has to be there to read
+  it),
+- kills the whole tree at the deadline, on SIGTERM, and after the main process has ended,
+- frees the middle of a log that grows beyond its cap, keeping head and tail,
+- writes `exit.json` at the end, atomically.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import errno
+import json
+import os
+import resource
+import signal
+import sys
+import time
+
+PR_SET_PDEATHSIG = 1
+PR_SET_CHILD_SUBREAPER = 36
+FALLOC_PUNCH_HOLE_KEEP_SIZE = 3
+TERM_GRACE_SECONDS = 3.0
+LOG_POLL_SECONDS = 0.25
+DEADLINE = "deadline"
+REQUEST = "request"
+LOG_FLOOD = "log flood"
+
+
+def _libc() -> ctypes.CDLL | None:
+    if not sys.platform.startswith("linux"):
+        return None
+    try:
+        return ctypes.CDLL(None, use_errno=True)
+    except OSError:
+        return None
+
+
+class Supervisor:
+    """Runs one command to its end."""
+
+    def __init__(self, directory: str, lock_fd: int) -> None:
+        self.directory = directory
+        with open(os.path.join(directory, "spec.json"), encoding="utf-8") as file:
+            spec = json.load(file)
+        self.argv: list[str] = spec["argv"]
+        self.cwd: str = spec["cwd"]
+        self.deadline_seconds: float = spec["deadline_seconds"]
+        self.log_cap_bytes: int = spec["log_cap_bytes"]
+        self.libc = _libc()
+        self.log_path = os.path.join(directory, "run.log")
+        self.log = os.open(
+            self.log_path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644
+        )
+        os.set_inheritable(lock_fd, False)
+        self.main = 0
+        self.status: int | None = None
+        self.killed_by: str | None = None
+        self.term_requested = False
+        self.dropped_from = 0
+        self.dropped_to = 0
+        self.leftovers = 0
+
+    # ---- life
+
+    def run(self) -> None:
+        """Start the command, watch it to its end, leave nothing behind."""
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        # Blocked, so that sigtimedwait can wait for them without a race.
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGCHLD, signal.SIGTERM})
+        if self.libc is not None:
+            self.libc.prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+        started_at, start = time.time(), time.monotonic()
+        self.main = self._spawn()
+        self._write(
+            "supervisor.json", {"pid": os.getpid(), "child": self.main, "started_at": started_at}
+        )
+        self._watch(start + self.deadline_seconds)
+        seconds = time.monotonic() - start
+        self._kill_tree()
+        if self.dropped_to:
+            self._compact_log()
+        usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+        # Linux counts in KiB, macOS in bytes.
+        unit = 1 if sys.platform == "darwin" else 1024
+        status = self.status if self.status is not None else 0
+        self._write(
+            "exit.json",
+            {
+                "exit_code": os.WEXITSTATUS(status) if os.WIFEXITED(status) else None,
+                "signal": os.WTERMSIG(status) if os.WIFSIGNALED(status) else None,
+                "killed_by": self.killed_by,
+                "started_at": started_at,
+                "ended_at": time.time(),
+                "seconds": seconds,
+                "peak_rss_bytes": usage.ru_maxrss * unit,
+                "cpu_seconds": usage.ru_utime + usage.ru_stime,
+                "leftover_processes": self.leftovers,
+                "log_bytes_dropped": self.dropped_to - self.dropped_from,
+            },
+        )
+
+    def _spawn(self) -> int:
+        pid = os.fork()
+        if pid:
+            return pid
+        try:
+            os.setsid()
+            if self.libc is not None:
+                # If this supervisor is killed, nobody would enforce the deadline: die with it.
+                self.libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+                with contextlib.suppress(OSError), open("/proc/self/oom_score_adj", "w") as file:
+                    # When the host runs out of memory, the run goes before the engine.
+                    file.write("500")
+            null = os.open(os.devnull, os.O_RDONLY)
+            os.dup2(null, 0)
+            os.dup2(self.log, 1)
+            os.dup2(self.log, 2)
+            for number in (signal.SIGHUP, signal.SIGINT, signal.SIGPIPE, signal.SIGXFSZ):
+                signal.signal(number, signal.SIG_DFL)
+            signal.pthread_sigmask(signal.SIG_SETMASK, set())
+            os.chdir(self.cwd)
+            os.execvp(self.argv[0], self.argv)
+        except OSError as error:
+            os.write(2, f"cannot start {self.argv[0]}: {error.strerror}\n".encode())
+            os._exit(126 if error.errno == errno.EACCES else 127)
+        finally:
+            os._exit(127)
+
+    def _watch(self, deadline: float) -> None:
+        while True:
+            self._reap()
+            if self.status is not None:
+                return
+            if self.term_requested:
+                self.killed_by = REQUEST
+            elif time.monotonic() >= deadline:
+                self.killed_by = DEADLINE
+            elif not self._cap_log():
+                self.killed_by = LOG_FLOOD
+            if self.killed_by is not None:
+                self._terminate()
+                return
+            self._wait(min(LOG_POLL_SECONDS, max(0.0, deadline - time.monotonic())))
+
+    def _wait(self, seconds: float) -> None:
+        if hasattr(signal, "sigtimedwait"):
+            got = signal.sigtimedwait({signal.SIGCHLD, signal.SIGTERM}, seconds)
+            if got is not None and got.si_signo == signal.SIGTERM:
+                self.term_requested = True
+            return
+        time.sleep(min(seconds, 0.05))
+        if signal.SIGTERM in signal.sigpending():
+            self.term_requested = True
+
+    def _reap(self) -> bool:
+        """Collect every dead child; False when no child is left at all."""
+        while True:
+            try:
+                pid, status = os.waitpid(-1, os.WNOHANG)
+            except ChildProcessError:
+                return False
+            if pid == 0:
+                return True
+            if pid == self.main:
+                self.status = status
+
+    # ---- the end of the tree
+
+    def _terminate(self) -> None:
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(self.main, signal.SIGTERM)
+        until = time.monotonic() + TERM_GRACE_SECONDS
+        while self.status is None and time.monotonic() < until:
+            self._wait(min(0.1, until - time.monotonic()))
+            self._reap()
+
+    def _kill_tree(self) -> None:
+        """SIGKILL until no descendant is left; their reaper sees even those that forked twice."""
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(self.main, signal.SIGKILL)
+        seen: set[int] = set()
+        began = time.monotonic()
+        while self._reap():
+            for pid in descendants(os.getpid()):
+                if pid != self.main and pid not in seen:
+                    seen.add(pid)
+                with contextlib.suppress(ProcessLookupError, PermissionError):
+                    os.kill(pid, signal.SIGKILL)
+            if time.monotonic() - began > 0.5:
+                # A chain that forks and exits is caught by sweeping fast; a process in a driver
+                # call only by waiting.
+                time.sleep(0.005)
+        self.leftovers = len(seen)
+
+    # ---- files
+
+    def _write(self, name: str, content: dict[str, object]) -> None:
+        path = os.path.join(self.directory, name)
+        temporary = f"{path}.tmp"
+        with open(temporary, "w", encoding="utf-8") as file:
+            json.dump(content, file)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+
+    def _cap_log(self) -> bool:
+        """Free the middle of a log beyond its cap; False where the file system cannot."""
+        info = os.fstat(self.log)
+        if info.st_blocks * 512 <= self.log_cap_bytes:
+            return True
+        head, tail = self.log_cap_bytes // 4, self.log_cap_bytes // 4
+        end = (info.st_size - tail) // 4096 * 4096
+        start = head // 4096 * 4096
+        if self.libc is None or end <= start:
+            return False
+        failed = self.libc.fallocate(
+            self.log,
+            FALLOC_PUNCH_HOLE_KEEP_SIZE,
+            ctypes.c_int64(start),
+            ctypes.c_int64(end - start),
+        )
+        if failed:
+            return False
+        self.dropped_from, self.dropped_to = start, end
+        return True
+
+    def _compact_log(self) -> None:
+        """Write head and tail as a plain file in place of the one with a hole."""
+        temporary = f"{self.log_path}.tmp"
+        with open(self.log_path, "rb") as old, open(temporary, "wb") as new:
+            new.write(old.read(self.dropped_from))
+            dropped = self.dropped_to - self.dropped_from
+            new.write(
+                f"\n[autoresearch-tui: {dropped} bytes of output were dropped here]\n".encode()
+            )
+            old.seek(self.dropped_to)
+            new.write(old.read())
+            new.flush()
+            os.fsync(new.fileno())
+        os.replace(temporary, self.log_path)
+
+
+def descendants(root: int) -> list[int]:
+    """The pids below a process, from /proc or, where there is none, from ps."""
+    parents: dict[int, list[int]] = {}
+    if os.path.isdir("/proc/self"):
+        for name in os.listdir("/proc"):
+            if not name.isdigit():
+                continue
+            try:
+                with open(f"/proc/{name}/stat", "rb") as file:
+                    # The command in parentheses may hold anything, so count from its end.
+                    parent = int(file.read().rpartition(b")")[2].split()[1])
+            except (OSError, ValueError, IndexError):
+                continue
+            parents.setdefault(parent, []).append(int(name))
+    else:
+        with os.popen("ps -axo pid=,ppid=") as listing:
+            for line in listing:
+                pid, parent = (int(word) for word in line.split())
+                parents.setdefault(parent, []).append(pid)
+    found: list[int] = []
+    waiting = [root]
+    while waiting:
+        for pid in parents.get(waiting.pop(), []):
+            found.append(pid)
+            waiting.append(pid)
+    return found
+
+
+if __name__ == "__main__":
+    Supervisor(sys.argv[1], int(sys.argv[2])).run()

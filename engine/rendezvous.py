@@ -1,0 +1,119 @@
+"""Where an engine and its clients meet: the lock of a workspace and the path of its socket."""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import os
+import tempfile
+from pathlib import Path
+
+from engine.core.errors import EngineBusyError, WorkspaceError
+
+_SOCKET_PATH_BYTES = 107
+
+
+def runtime_directory(environ: dict[str, str] | None = None) -> Path:
+    """A private directory for sockets: in XDG_RUNTIME_DIR, else 0700 below the temp directory.
+
+    Raises:
+        WorkspaceError: It belongs to somebody else, or cannot be made.
+    """
+    env = os.environ if environ is None else environ
+    base = env.get("XDG_RUNTIME_DIR")
+    if base and os.access(base, os.W_OK | os.X_OK):
+        path = Path(base) / "autoresearch-tui"
+    else:
+        path = Path(tempfile.gettempdir()) / f"autoresearch-tui-{os.getuid()}"
+    try:
+        path.mkdir(mode=0o700, exist_ok=True)
+        info = path.lstat()
+    except OSError as error:
+        raise WorkspaceError(
+            f"The directory {path} for the engine's socket cannot be made.",
+            f"{error.strerror}.",
+            "Set XDG_RUNTIME_DIR to a directory of yours.",
+        ) from error
+    if path.is_symlink() or info.st_uid != os.getuid() or info.st_mode & 0o077:
+        raise WorkspaceError(
+            f"The directory {path} is not private to you.",
+            "Somebody else could listen to the engine.",
+            "Remove it, or set XDG_RUNTIME_DIR to a directory of yours.",
+        )
+    return path
+
+
+def socket_path(workspace: Path) -> Path:
+    """The socket of a workspace's engine; short enough for the kernel whatever the workspace's
+    path.
+
+    Raises:
+        WorkspaceError: Even so the path is too long, or its directory is not private.
+    """
+    name = hashlib.sha256(os.fsencode(workspace.resolve())).hexdigest()[:16]
+    path = runtime_directory() / f"{name}.sock"
+    if len(os.fsencode(path)) > _SOCKET_PATH_BYTES:
+        raise WorkspaceError(
+            f"The socket's path {path} is too long for the kernel.",
+            "",
+            "Set XDG_RUNTIME_DIR or TMPDIR to a shorter directory.",
+        )
+    return path
+
+
+class EngineLock:
+    """One engine per workspace: an flock that dies with its process."""
+
+    def __init__(self, workspace: Path) -> None:
+        """Take the lock.
+
+        Raises:
+            EngineBusyError: Another engine has it.
+            WorkspaceError: The workspace cannot be written.
+        """
+        path = workspace / ".autoresearch" / "engine.lock"
+        try:
+            path.parent.mkdir(exist_ok=True)
+            self._fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        except OSError as error:
+            raise WorkspaceError(
+                f"{path.parent} cannot be written.",
+                f"{error.strerror}.",
+                "Make the workspace writable, or copy it to a place that is.",
+            ) from error
+        try:
+            fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            holder = os.pread(self._fd, 32, 0).decode("ascii", "replace").strip()
+            os.close(self._fd)
+            raise EngineBusyError(
+                f"An engine is at work in {workspace} already"
+                + (f" (pid {holder})." if holder else "."),
+                "One workspace has one engine.",
+                "See it with `autoresearch-tui attach`, or stop it with `autoresearch-tui stop`.",
+            ) from None
+        os.ftruncate(self._fd, 0)
+        os.pwrite(self._fd, f"{os.getpid()}\n".encode(), 0)
+
+    def release(self) -> None:
+        """Let go."""
+        os.ftruncate(self._fd, 0)
+        os.close(self._fd)
+
+
+def lock_holder(workspace: Path) -> int | None:
+    """The pid of the engine that holds the workspace; None when nobody does."""
+    path = workspace / ".autoresearch" / "engine.lock"
+    try:
+        descriptor = os.open(path, os.O_RDONLY)
+    except OSError:
+        return None
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        text = os.pread(descriptor, 32, 0).decode("ascii", "replace").strip()
+        return int(text) if text.isdigit() else -1
+    else:
+        return None
+    finally:
+        os.close(descriptor)

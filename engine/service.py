@@ -1,0 +1,163 @@
+"""The life of an engine process: lock, recover, serve, run the ratchet, leave in good order.
+
+Started as `python -m engine.service WORKSPACE`, detached from any terminal; reads the research
+config that the person confirmed from `.autoresearch/config.toml`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+import sys
+from pathlib import Path
+
+from engine import __version__
+from engine.agents.base import make_agent
+from engine.core import events as ev
+from engine.core import live
+from engine.core.config import ResearchConfig
+from engine.core.errors import AutoresearchError
+from engine.core.words import StopMode
+from engine.devices.sampler import DeviceSampler
+from engine.hub import Hub
+from engine.ratchet import Ratchet, Surroundings
+from engine.rendezvous import EngineLock, socket_path
+from engine.setup import load_config, open_session
+from engine.store.artifacts import Layout
+from engine.store.journal import Journal
+from engine.store.workspace import Workspace
+
+SAMPLE_SECONDS = 1.0
+
+
+class Service:
+    """One engine in one workspace.
+
+    Args:
+        path: The workspace.
+        config: The confirmed research config.
+    """
+
+    def __init__(self, path: Path, config: ResearchConfig) -> None:
+        self._workspace = Workspace(path)
+        self._lock = EngineLock(self._workspace.path)
+        self._config = config
+        self._layout = Layout(self._workspace.path, config.tag)
+        self._devices: live.Devices | None = None
+
+    async def run(self) -> None:
+        """From the lock to the end of the session.
+
+        Raises:
+            AutoresearchError: It could not start, or the journal could not be written.
+        """
+        journal: Journal | None = None
+        hub: Hub | None = None
+        reason = "an error"
+        try:
+            agent = make_agent(self._config)
+            sampler = await asyncio.to_thread(DeviceSampler, None, self._workspace.path)
+            journal, submodules = open_session(
+                self._workspace, self._layout, self._config, sampler.platform()
+            )
+            around = Surroundings(
+                journal=journal,
+                workspace=self._workspace,
+                layout=self._layout,
+                agent=agent,
+                environ=os.environ,
+                submodules=submodules,
+            )
+            ratchet = Ratchet(
+                around, lambda message: hub.publish(message) if hub is not None else None
+            )
+            hub = Hub(
+                socket_path(self._workspace.path),
+                session=lambda: ratchet.session,
+                greet=lambda: self._greeting(ratchet),
+                handle=lambda command: _obey(ratchet, command),
+            )
+            journal.listen(lambda event: hub.publish(live.Happened(event=event)))
+            await hub.start()
+            self._catch_signals(ratchet)
+            sampling = asyncio.create_task(self._sample(sampler, hub, ratchet))
+            try:
+                await ratchet.run()
+                reason = ratchet.session.ended or "the loop ended"
+            finally:
+                sampling.cancel()
+                with contextlib.suppress(asyncio.CancelledError):
+                    await sampling
+            journal.append(ev.EngineStopped(reason=reason))
+        finally:
+            if hub is not None:
+                await hub.stop()
+            if journal is not None:
+                journal.close()
+            self._lock.release()
+
+    def _greeting(self, ratchet: Ratchet) -> list[live.AnyMessage]:
+        messages: list[live.AnyMessage] = []
+        if ratchet.thinking:
+            messages.append(live.Thinking(text=ratchet.thinking, start=True))
+        if ratchet.progress is not None:
+            messages.append(ratchet.progress)
+        if self._devices is not None:
+            messages.append(self._devices)
+        return messages
+
+    def _catch_signals(self, ratchet: Ratchet) -> None:
+        loop = asyncio.get_running_loop()
+        # SIGTERM (a shutdown, `systemctl stop`) leaves the run to its supervisor; the next engine
+        # adopts it.
+        loop.add_signal_handler(signal.SIGTERM, self._leave)
+        loop.add_signal_handler(signal.SIGINT, lambda: ratchet.stop("signal", StopMode.NOW))
+        loop.add_signal_handler(signal.SIGHUP, lambda: None)
+
+    def _leave(self) -> None:
+        # As kill -9, which every part must survive anyway, only that the lock file is tidied by the
+        # kernel.
+        os._exit(143)
+
+    async def _sample(self, sampler: DeviceSampler, hub: Hub, ratchet: Ratchet) -> None:
+        while True:
+            # Nobody watches: nobody needs figures, and the engine rests.
+            if hub.followers:
+                self._devices = await asyncio.to_thread(sampler.sample, ratchet.run_pid)
+                hub.publish(self._devices)
+            await asyncio.sleep(SAMPLE_SECONDS)
+
+
+def _obey(ratchet: Ratchet, command: live.AnyCommand) -> str:
+    match command:
+        case live.PauseLoop():
+            return ratchet.pause(command.by)
+        case live.ResumeLoop():
+            return ratchet.resume(command.by)
+        case live.StopSession():
+            return ratchet.stop(command.by, command.mode)
+        case live.CancelStop():
+            return ratchet.cancel_stop(command.by)
+        case live.KillRun():
+            return ratchet.kill_run(command.by, command.experiment)
+        case live.Hello():
+            return f"autoresearch-tui {__version__}"
+
+
+def main() -> int:
+    """Entry of the engine process; the exit code is that of the error, if any."""
+    try:
+        path = Path(sys.argv[1])
+        asyncio.run(Service(path, load_config(path)).run())
+    except AutoresearchError as error:
+        print(f"error: {error}", file=sys.stderr, flush=True)
+        return error.exit_code
+    except KeyboardInterrupt:
+        return 130
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""What lasts: journal, git workspace, results.tsv, run.log, artifacts."""

@@ -1,0 +1,98 @@
+"""Git commands through GitPython's command layer, each a short process: nothing stays open in a
+long-lived engine.
+
+GitPython's object database keeps pack files mapped and `cat-file` processes alive; the command
+layer keeps nothing.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+
+import git
+from git.exc import GitCommandError, GitCommandNotFound
+
+from engine.core.errors import WorkspaceError
+
+_ENVIRONMENT = {
+    "LC_ALL": "C",
+    "GIT_TERMINAL_PROMPT": "0",
+    "GIT_OPTIONAL_LOCKS": "0",
+}
+
+
+def forget_git_environment() -> None:
+    """Drop variables that would redirect every command; whoever starts us from a git hook has them
+    set.
+    """
+    for name in (
+        "GIT_DIR",
+        "GIT_WORK_TREE",
+        "GIT_INDEX_FILE",
+        "GIT_PREFIX",
+        "GIT_OBJECT_DIRECTORY",
+    ):
+        os.environ.pop(name, None)
+
+
+class Git:
+    """Runs git in one directory."""
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+        self._git = git.Git(str(directory))
+
+    def run(self, *words: str, env: dict[str, str] | None = None) -> str:
+        """The standard output of `git <words>`, without its last newline.
+
+        Raises:
+            WorkspaceError: Git is missing or says no; its own words are in the error.
+        """
+        environment = {**_ENVIRONMENT, **(env or {})}
+        try:
+            out = self._git.execute(
+                ["git", *words],
+                env=environment,
+                strip_newline_in_stdout=True,
+                with_extended_output=False,
+            )
+        except GitCommandNotFound:
+            raise WorkspaceError("The command `git` is missing.", "", "Install git.") from None
+        except GitCommandError as error:
+            said = re.sub(
+                r"\s*stderr: '(.*)'\s*", r"\1", str(error.stderr or ""), flags=re.S
+            ).strip()
+            raise WorkspaceError(
+                f"`git {' '.join(words[:3])}` failed.", said or str(error.status)
+            ) from error
+        return str(out)
+
+    def try_run(self, *words: str, env: dict[str, str] | None = None) -> str | None:
+        """Like `run`, but None where git says no."""
+        try:
+            return self.run(*words, env=env)
+        except WorkspaceError:
+            return None
+
+    def blob(self, spec: str) -> bytes | None:
+        """The bytes of a file, named as `commit:path`; None where there is no such file."""
+        try:
+            out = self._git.execute(
+                ["git", "cat-file", "blob", spec],
+                env=_ENVIRONMENT,
+                stdout_as_string=False,
+                strip_newline_in_stdout=False,
+            )
+        except GitCommandError:
+            return None
+        return bytes(out)
+
+    def store_blob(self, path: str, content: bytes, scratch: Path) -> str:
+        """Write a blob; returns its hash. No filters, so that what is committed is what runs."""
+        scratch.write_bytes(content)
+        try:
+            return self.run("hash-object", "-w", "--no-filters", "--", os.fspath(scratch))
+        finally:
+            scratch.unlink(missing_ok=True)

@@ -1,0 +1,143 @@
+"""The journal: one event per line, appended and fsynced before the engine acts on it. The truth.
+
+A crash can tear the last line only, because each append is one write of one line. Such a line was
+never acted on; it is moved to `journal.torn` beside the journal, so that nothing is lost, and the
+journal goes on without it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TypeVar
+
+import msgspec
+from msgspec.structs import replace
+
+from engine.core.errors import JournalError
+from engine.core.events import AnyEvent, Event
+from engine.core.session import Session, fold
+
+E_ = TypeVar("E_", bound=Event)
+
+_decoder = msgspec.json.Decoder(AnyEvent)
+_encoder = msgspec.json.Encoder()
+
+
+def read_journal(path: Path) -> Iterator[AnyEvent]:
+    """The events of a journal, oldest first; a torn last line is left out.
+
+    Raises:
+        JournalError: A line in the middle is damaged, or a sequence number is missing.
+    """
+    expected = 1
+    with open(path, "rb") as file:
+        for number, line in enumerate(file, start=1):
+            if not line.endswith(b"\n"):
+                return
+            try:
+                event: AnyEvent = _decoder.decode(line)
+            except (msgspec.DecodeError, UnicodeDecodeError) as error:
+                raise JournalError(
+                    f"{path}, line {number} is damaged.",
+                    f"{error}.",
+                    "What is before it can be read; do not edit the journal by hand.",
+                ) from None
+            if event.seq != expected:
+                raise JournalError(
+                    f"{path}, line {number} has sequence number {event.seq}, expected {expected}.",
+                    "Lines were removed, repeated or reordered.",
+                    "Restore the journal from a backup, or start a session with another tag.",
+                )
+            expected += 1
+            yield event
+
+
+class Journal:
+    """The open journal of one session; at most one process has it open for writing."""
+
+    def __init__(self, path: Path, clock: Callable[[], datetime] | None = None) -> None:
+        """Open, recover a torn last line, and fold what is there.
+
+        Raises:
+            JournalError: The journal is damaged or cannot be written.
+        """
+        self.path = path
+        self._clock = clock or (lambda: datetime.now(UTC))
+        self.recovered_bytes = 0
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self._fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
+        except OSError as error:
+            raise _cannot_write(path, error) from error
+        self._recover_torn_line()
+        self.session: Session = fold(read_journal(path))
+        self._listeners: list[Callable[[AnyEvent], None]] = []
+
+    def _recover_torn_line(self) -> None:
+        size = os.fstat(self._fd).st_size
+        position = size
+        torn = b""
+        while position > 0:
+            start = max(0, position - 65536)
+            chunk = os.pread(self._fd, position - start, start)
+            newline = chunk.rfind(b"\n")
+            if newline >= 0:
+                torn = chunk[newline + 1 :] + torn
+                position = start + newline + 1
+                break
+            torn = chunk + torn
+            position = start
+        if torn:
+            with open(self.path.with_suffix(".torn"), "ab") as file:
+                file.write(torn + b"\n")
+                os.fsync(file.fileno())
+            os.ftruncate(self._fd, position)
+            os.fsync(self._fd)
+            self.recovered_bytes = len(torn)
+
+    def listen(self, listener: Callable[[AnyEvent], None]) -> None:
+        """Call `listener` with each event after it is on the disk and folded."""
+        self._listeners.append(listener)
+
+    def append(self, event: E_) -> E_:
+        """Number, date, write and sync an event, then fold it.
+
+        Returns:
+            The event as it stands in the journal.
+
+        Raises:
+            JournalError: It could not be written; nothing was folded.
+        """
+        stamped = replace(event, seq=self.session.seq + 1, at=self._clock())
+        data = _encoder.encode(stamped) + b"\n"
+        end = os.fstat(self._fd).st_size
+        try:
+            if os.write(self._fd, data) != len(data):
+                raise OSError(28, "No space left on device")
+            os.fsync(self._fd)
+        except OSError as error:
+            # Half a line must not stay: the next append would glue itself to it.
+            with contextlib.suppress(OSError):
+                os.ftruncate(self._fd, end)
+            raise _cannot_write(self.path, error) from error
+        self.session = self.session.apply(stamped)  # type: ignore[arg-type]
+        for listener in self._listeners:
+            listener(stamped)  # type: ignore[arg-type]
+        return stamped
+
+    def close(self) -> None:
+        """Close the file; nothing is pending."""
+        os.close(self._fd)
+
+
+def _cannot_write(path: Path, error: OSError) -> JournalError:
+    return JournalError(
+        f"The journal {path} cannot be written.",
+        f"{error.strerror or error}.",
+        "Free disk space or make the workspace writable, then start again: "
+        "nothing recorded is lost.",
+    )

@@ -1,0 +1,89 @@
+"""results.tsv, as everybody's tools expect it: five columns, a row per experiment, appended and
+fsynced.
+"""
+
+from __future__ import annotations
+
+import os
+import unicodedata
+from dataclasses import dataclass
+from pathlib import Path
+
+from engine.core.words import Verdict
+
+
+@dataclass(frozen=True, kw_only=True)
+class Row:
+    """A line of the table. A crash has metric 0.0 and memory 0.0, and is never a best."""
+
+    commit: str
+    metric: float
+    memory_gb: float
+    verdict: Verdict
+    description: str
+
+
+def header(metric: str) -> str:
+    """The first line, without its newline."""
+    return "\t".join(("commit", metric, "memory_gb", "status", "description"))
+
+
+def format_row(row: Row) -> str:
+    """One line without its newline; the description is flattened to a cell that no reader can trip
+    over.
+    """
+    return "\t".join(
+        (
+            row.commit[:7],
+            f"{row.metric:.6f}",
+            f"{row.memory_gb:.1f}",
+            row.verdict.value,
+            _cell(row.description),
+        )
+    )
+
+
+def _cell(text: str) -> str:
+    flat = "".join(" " if unicodedata.category(c) in ("Cc", "Zl", "Zp") else c for c in text)
+    return " ".join(flat.split())
+
+
+def is_ours(path: Path, metric: str) -> bool:
+    """Whether the file is absent, empty, or begins with exactly our header."""
+    try:
+        with open(path, "rb") as file:
+            first = file.readline(4096)
+    except FileNotFoundError:
+        return True
+    return not first or first.rstrip(b"\r\n") == header(metric).encode()
+
+
+def append_row(path: Path, metric: str, row: Row) -> None:
+    """Append a row and sync it; writes the header into a new file, ends an unfinished last line
+    first.
+
+    Raises:
+        OSError: The disk is full or read-only.
+    """
+    line = format_row(row) + "\n"
+    with open(path, "ab+") as file:
+        size = file.seek(0, os.SEEK_END)
+        if size == 0:
+            line = header(metric) + "\n" + line
+        else:
+            file.seek(size - 1)
+            if file.read(1) != b"\n":
+                line = "\n" + line
+        file.write(line.encode("utf-8", "replace"))
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def has_commit(path: Path, commit: str) -> bool:
+    """Whether a row for that commit is there; used after a crash between the row and its event."""
+    short = commit[:7].encode()
+    try:
+        with open(path, "rb") as file:
+            return any(line.split(b"\t", 1)[0] == short for line in file)
+    except FileNotFoundError:
+        return False

@@ -1,0 +1,432 @@
+"""The researcher's repository, as the engine may touch it.
+
+What is written: worktrees below `.autoresearch/`, the branch `autoresearch/<tag>`, refs below
+`refs/autoresearch/`, lines in `.git/info/exclude`, results.tsv and the link run.log. What is never
+touched: the person's checkout, index, branches, remotes and configuration. Commits are made with
+plumbing, so no hook and no signing key of the person runs.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fnmatch
+import hashlib
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from engine.core.config import ResearchConfig
+from engine.core.errors import WorkspaceError
+from engine.store.git import Git, forget_git_environment
+
+BRANCHES = "autoresearch"
+"""Prefix of the branches of sessions."""
+
+_FALLBACK_NAME = "autoresearch-tui"
+_FALLBACK_EMAIL = "autoresearch-tui@localhost"
+
+
+@dataclass(frozen=True)
+class Found:
+    """What was found out about a directory before anything is written into it."""
+
+    workspace: Path
+    top: Path
+    """The repository's top level; the workspace lies at or below it."""
+    head: str
+    detached: bool
+    dirty: tuple[str, ...]
+    """Tracked files with uncommitted changes, relative to the top."""
+    submodules: tuple[str, ...]
+    identity: tuple[str, str] | None
+    """The person's name and e-mail, if git knows them."""
+
+
+class Workspace:
+    """A git repository, or a directory inside one, that holds the file to be edited."""
+
+    def __init__(self, path: Path) -> None:
+        """Look at a directory.
+
+        Raises:
+            WorkspaceError: No such directory, no git repository, a bare one, or one without a
+                commit.
+        """
+        if not path.is_dir():
+            raise WorkspaceError(
+                f"There is no directory {path}.", "", "Name the directory of your repository."
+            )
+        self.path = path.resolve()
+        forget_git_environment()
+        self.git = Git(self.path)
+        top = self.git.try_run("rev-parse", "--show-toplevel")
+        if top is None:
+            if self.git.try_run("rev-parse", "--git-dir") is not None:
+                raise WorkspaceError(
+                    f"{self.path} is inside a bare repository or a .git directory.",
+                    "There is no checkout to work from.",
+                    "Name the directory of a checkout.",
+                )
+            raise WorkspaceError(
+                f"{self.path} is not in a git repository.",
+                "Every experiment is a commit, so git is needed.",
+                "Run `git init && git add train.py && git commit -m start` there, or make a new "
+                "workspace with `autoresearch-tui init DIR`.",
+            )
+        self.top = Path(top)
+        self.prefix = self.path.relative_to(self.top.resolve()).as_posix()
+        self.prefix = "" if self.prefix == "." else self.prefix
+        head = self.git.try_run("rev-parse", "--verify", "HEAD^{commit}")
+        if head is None:
+            raise WorkspaceError(
+                f"The repository {self.top} has no commit yet.",
+                "The baseline must be a commit.",
+                "Run `git add` and `git commit` there first.",
+            )
+        self.head = head
+        common = Path(self.git.run("rev-parse", "--git-common-dir"))
+        self.common_dir = common if common.is_absolute() else (self.path / common).resolve()
+
+    # ---- looking
+
+    def inside(self, name: str) -> str:
+        """A path of the workspace as the repository knows it."""
+        return f"{self.prefix}/{name}" if self.prefix else name
+
+    def look(self) -> Found:
+        """Find out what the person should know before a session starts."""
+        status = self.git.run("status", "--porcelain", "--untracked-files=no", "-z")
+        dirty = tuple(entry[3:] for entry in status.split("\0") if len(entry) > 3)
+        name = self.git.try_run("config", "user.name")
+        email = self.git.try_run("config", "user.email")
+        stage = self.git.run("ls-files", "--stage", "--", f":/{self.prefix}")
+        modules = tuple(
+            line.split("\t", 1)[1] for line in stage.splitlines() if line.startswith("160000 ")
+        )
+        return Found(
+            workspace=self.path,
+            top=self.top,
+            head=self.head,
+            detached=self.git.try_run("symbolic-ref", "-q", "HEAD") is None,
+            dirty=dirty,
+            submodules=modules,
+            identity=(name, email) if name and email else None,
+        )
+
+    def read(self, commit: str, name: str) -> str:
+        """The text of a file of the workspace at a commit; bytes that are no UTF-8 survive as
+        surrogates.
+
+        Raises:
+            WorkspaceError: The file is not in that commit.
+        """
+        blob = self.git.blob(f"{commit}:{self.inside(name)}")
+        if blob is None:
+            raise WorkspaceError(
+                f"{name} is not in commit {commit[:7]} of {self.top}.",
+                "An agent can only edit a file that git knows.",
+                f"Run `git add {name} && git commit`, or name another file with --file.",
+            )
+        return blob.decode("utf-8", "surrogateescape")
+
+    @property
+    def home(self) -> Path:
+        """`.autoresearch` in the workspace."""
+        return self.path / ".autoresearch"
+
+    def is_tracked(self, name: str) -> bool:
+        """Whether git tracks a file of the workspace."""
+        return self.git.try_run("ls-files", "--error-unmatch", "--", name) is not None
+
+    def branch_exists(self, tag: str) -> bool:
+        """Whether the session's branch is there."""
+        return self.branch_commit(tag) is not None
+
+    def branch_commit(self, tag: str) -> str | None:
+        """Where the session's branch points."""
+        return self.git.try_run("rev-parse", "-q", "--verify", f"refs/heads/{BRANCHES}/{tag}")
+
+    # ---- writing
+
+    def exclude(self, names: tuple[str, ...]) -> None:
+        """Have git ignore our files, through info/exclude and no tracked file.
+
+        Raises:
+            OSError: The git directory cannot be written.
+        """
+        path = self.common_dir / "info" / "exclude"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        text = path.read_text("utf-8", "surrogateescape") if path.exists() else ""
+        wanted = [f"/{self.inside(name)}" for name in names]
+        missing = [line for line in wanted if line not in text.splitlines()]
+        if missing:
+            lead = "" if not text or text.endswith("\n") else "\n"
+            with open(path, "a", encoding="utf-8") as file:
+                file.write(lead + "".join(f"{line}\n" for line in missing))
+
+    def start_branch(self, tag: str, commit: str) -> None:
+        """Create the session's branch.
+
+        Raises:
+            WorkspaceError: It exists already, or `autoresearch` itself is a branch.
+        """
+        ref = f"refs/heads/{BRANCHES}/{tag}"
+        if self.git.try_run("rev-parse", "-q", "--verify", f"refs/heads/{BRANCHES}") is not None:
+            raise WorkspaceError(
+                f"A branch called `{BRANCHES}` is in the way of `{BRANCHES}/{tag}`.",
+                "Git cannot have both.",
+                f"Rename it with `git branch -m {BRANCHES} other-name`.",
+            )
+        if self.branch_exists(tag):
+            raise WorkspaceError(
+                f"The branch {BRANCHES}/{tag} exists already.",
+                "A session never takes over a branch it did not make.",
+                "Choose another tag with --tag.",
+            )
+        self.git.run("update-ref", "-m", f"autoresearch: start {tag}", ref, commit, "0" * 40)
+
+    def advance_branch(self, tag: str, new: str, old: str) -> None:
+        """Move the session's branch from `old` to `new`, and only from `old`.
+
+        Raises:
+            WorkspaceError: Somebody else moved it, or has it checked out.
+        """
+        ref = f"refs/heads/{BRANCHES}/{tag}"
+        if self.branch_commit(tag) == new:
+            return
+        head = self.git.try_run("symbolic-ref", "-q", "HEAD")
+        if head == ref:
+            raise WorkspaceError(
+                f"The branch {BRANCHES}/{tag} is checked out in your workspace.",
+                "Moving it would make your checkout look changed.",
+                "Switch to another branch (`git switch -`), then resume.",
+            )
+        try:
+            self.git.run("update-ref", "-m", "autoresearch: keep", ref, new, old)
+        except WorkspaceError as error:
+            raise WorkspaceError(
+                f"The branch {BRANCHES}/{tag} is not where this session left it ({old[:7]}).",
+                error.why,
+                f"Put it back with `git branch -f {BRANCHES}/{tag} {old[:7]}`, then resume.",
+            ) from error
+
+    def commit_candidate(self, base: str, name: str, content: str, message: str, ref: str) -> str:
+        """Commit one changed file on top of `base` and hold the commit by a private ref.
+
+        Neither an index nor a checkout is touched, so a dirty worktree cannot leak into the commit.
+
+        Args:
+            base: The parent.
+            name: The file, relative to the workspace.
+            content: Its new text.
+            message: The commit message.
+            ref: The full name of the ref.
+
+        Returns:
+            The commit's hash.
+        """
+        self.home.mkdir(parents=True, exist_ok=True)
+        path = self.inside(name)
+        blob = self.git.store_blob(
+            path, content.encode("utf-8", "surrogateescape"), self.home / f".blob-{os.getpid()}"
+        )
+        index = self.home / f".index-{os.getpid()}"
+        env = {"GIT_INDEX_FILE": str(index), **self._identity()}
+        try:
+            self.git.run("read-tree", base, env=env)
+            # Relative to the directory it runs in, which is the workspace.
+            entry = self.git.run("ls-tree", base, "--", name)
+            mode = entry.split(" ", 1)[0] if entry else "100644"
+            self.git.run("update-index", "--add", "--cacheinfo", f"{mode},{blob},{path}", env=env)
+            tree = self.git.run("write-tree", env=env)
+        finally:
+            index.unlink(missing_ok=True)
+            Path(f"{index}.lock").unlink(missing_ok=True)
+        commit = self.git.run("commit-tree", tree, "-p", base, "-m", message, env=env)
+        self.git.run("update-ref", ref, commit)
+        return commit
+
+    def _identity(self) -> dict[str, str]:
+        name = self.git.try_run("config", "user.name") or _FALLBACK_NAME
+        email = self.git.try_run("config", "user.email") or _FALLBACK_EMAIL
+        return {
+            "GIT_AUTHOR_NAME": name,
+            "GIT_AUTHOR_EMAIL": email,
+            "GIT_COMMITTER_NAME": name,
+            "GIT_COMMITTER_EMAIL": email,
+        }
+
+    def hold(self, ref: str, commit: str) -> None:
+        """Keep a commit reachable."""
+        self.git.run("update-ref", ref, commit)
+
+    # ---- worktrees
+
+    def place(self, worktree: Path, commit: str) -> Path:
+        """Put a commit into a worktree of ours, making the worktree where there is none.
+
+        Returns:
+            The directory in it that corresponds to the workspace: where runs start.
+        """
+        here = Git(worktree)
+        if (worktree / ".git").exists() and here.try_run("rev-parse", "--git-dir") is not None:
+            here.run("checkout", "--quiet", "--force", "--detach", commit)
+        else:
+            self.git.run("worktree", "prune")
+            if worktree.exists():
+                aside = worktree.with_name(f"{worktree.name}.old-{os.getpid()}")
+                worktree.rename(aside)
+            worktree.parent.mkdir(parents=True, exist_ok=True)
+            self.git.run("worktree", "add", "--quiet", "--detach", "--force", str(worktree), commit)
+        return self.inside_worktree(worktree)
+
+    def inside_worktree(self, worktree: Path) -> Path:
+        """The directory of a worktree that corresponds to the workspace."""
+        return worktree / self.prefix if self.prefix else worktree
+
+    def changed_since_commit(self, place: Path, globs: tuple[str, ...]) -> tuple[str, ...]:
+        """Tracked files in a worktree's directory that match a glob and differ from its commit."""
+        out = Git(place).try_run("diff", "--name-only", "--relative", "-z", "HEAD") or ""
+        names = [name for name in out.split("\0") if name]
+        return tuple(n for n in names if any(fnmatch.fnmatchcase(n, g) for g in globs))
+
+
+def link_candidates(workspace: Workspace) -> list[str]:
+    """Untracked and ignored paths of the workspace, whole directories where nothing in them is
+    tracked.
+    """
+    out = workspace.git.run("ls-files", "--others", "--directory", "--no-empty-directory", "-z")
+    return [entry for entry in out.split("\0") if entry]
+
+
+_NEVER_LINKED = (
+    ".*",
+    "__pycache__",
+    "*.pyc",
+    "*.egg-info",
+    "venv",
+    "env",
+    "node_modules",
+    "results.tsv",
+    "results-*.tsv",
+    "run.log",
+    "*.log",
+    "nohup.out",
+    "worktrees",
+    "build",
+    "dist",
+    "wandb",
+    "id_rsa*",
+    "*.pem",
+    "*.key",
+    "*secret*",
+    "*credential*",
+)
+MAX_LINKS = 500
+
+
+def link_data(
+    workspace: Workspace, directory: Path, config: ResearchConfig, submodules: tuple[str, ...]
+) -> int:
+    """Link untracked data (and the submodules' checkouts) into a worktree.
+
+    Args:
+        workspace: Where the data lies.
+        directory: The workspace's place in the worktree.
+        config: `link` says what: globs of workspace paths, or `auto`.
+        submodules: Paths of submodules, relative to the top.
+
+    Returns:
+        How many links there are.
+    """
+    count = 0
+    for entry in link_candidates(workspace):
+        name = entry.rstrip("/")
+        if not _wanted(name, config.link):
+            continue
+        target, place = workspace.path / name, directory / name
+        if count < MAX_LINKS and _link(target, place):
+            count += 1
+    root = directory.parents[workspace.prefix.count("/")] if workspace.prefix else directory
+    for module in submodules:
+        source, place = workspace.top / module, root / module
+        if not source.is_dir() or not any(source.iterdir()):
+            continue
+        if place.is_dir() and not place.is_symlink():
+            with contextlib.suppress(OSError):
+                place.rmdir()
+        if _link(source, place):
+            count += 1
+    return count
+
+
+def _wanted(name: str, rules: tuple[str, ...]) -> bool:
+    parts = name.split("/")
+    if parts[0] == ".autoresearch" or ".git" in parts:
+        return False
+    for rule in rules:
+        if rule != "auto":
+            if fnmatch.fnmatchcase(name, rule.rstrip("/")):
+                return True
+        elif not any(fnmatch.fnmatchcase(part, bad) for part in parts for bad in _NEVER_LINKED):
+            return True
+    return False
+
+
+def _link(target: Path, place: Path) -> bool:
+    if place.is_symlink():
+        if os.readlink(place) == str(target):
+            return True
+        place.unlink()
+    if place.exists():
+        return False
+    place.parent.mkdir(parents=True, exist_ok=True)
+    place.symlink_to(target)
+    return True
+
+
+def hash_locked(directory: Path, globs: tuple[str, ...]) -> dict[str, str]:
+    """SHA-256 of each locked file below a directory, by relative path."""
+    found: dict[str, str] = {}
+    for pattern in globs:
+        for path in sorted(directory.glob(pattern)):
+            if path.is_file():
+                digest = hashlib.sha256(path.read_bytes()).hexdigest()
+                found[path.relative_to(directory).as_posix()] = digest
+    return found
+
+
+def point_run_log(workspace: Path, log: Path) -> None:
+    """Make `run.log` in the workspace a link to the current run's log; a person's own run.log is
+    left alone.
+    """
+    link = workspace / "run.log"
+    if link.exists() and not link.is_symlink():
+        return
+    temporary = workspace / f".run.log.{os.getpid()}"
+    with contextlib.suppress(FileNotFoundError):
+        temporary.unlink()
+    temporary.symlink_to(os.path.relpath(log, workspace))
+    os.replace(temporary, link)
+
+
+def take_leftovers(workspace: Workspace, worktree: Path, run_directory: Path) -> int:
+    """Move files a run left in its worktree to the run's own directory, so that the next run does
+    not find them.
+
+    What git ignores there stays (caches that are meant to stay), and so do our links.
+
+    Returns:
+        How many were moved.
+    """
+    out = Git(worktree).try_run("ls-files", "--others", "--exclude-standard", "-z")
+    moved = 0
+    for name in (out or "").split("\0"):
+        source = worktree / name
+        if not name or source.is_symlink() or "__pycache__" in name or not source.is_file():
+            continue
+        target = run_directory / "files" / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        os.replace(source, target)
+        moved += 1
+    return moved

@@ -1,0 +1,1 @@
+"""The screens and the command: a client of the engine, never of git or processes."""

@@ -1,0 +1,139 @@
+"""Verbs that make a workspace from the bundled harness: init, demo."""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+from pathlib import Path
+
+import click
+
+from engine import client
+from engine.core.errors import EnvironmentProblem
+from engine.core.session import Session
+from engine.core.words import Outcome
+from engine.setup import Wishes, make_workspace
+from tui.commands.session import (
+    attach_to,
+    confirm_plan,
+    refuse_second_engine,
+    run_in_foreground,
+)
+from tui.terminal.check import check_this_terminal
+
+_PROFILES = ("auto", "cpu", "mps", "6gb", "24gb", "40gb", "80gb")
+_SMOKE_BUDGET_SECONDS = 8.0
+_SMOKE_EXPERIMENTS = 3
+_DEMO_BUDGET_SECONDS = {"cpu": 15.0, "mps": 30.0}
+_DEMO_GPU_BUDGET_SECONDS = 60.0
+
+
+def _make(directory: Path, profile: str) -> str:
+    from harness.profiles import detect_profile, workspace_files
+
+    name = detect_profile() if profile == "auto" else profile
+    make_workspace(directory, workspace_files(name))
+    return name
+
+
+@click.command()
+@click.argument(
+    "directory", type=click.Path(path_type=Path), default=Path("autoresearch-workspace")
+)
+@click.option(
+    "--profile",
+    type=click.Choice(_PROFILES),
+    default="auto",
+    show_default=True,
+    help="The hardware to set it up for.",
+)
+def init(directory: Path, profile: str) -> None:
+    """Make a new workspace: a git repository with the bundled harness and a first commit."""
+    name = _make(directory, profile)
+    click.echo(f"Made {directory} for the profile {name}.")
+    click.echo(f"Start with `autoresearch-tui {directory}`.")
+
+
+@click.command()
+@click.argument("directory", type=click.Path(path_type=Path), required=False)
+@click.option(
+    "--smoke",
+    is_flag=True,
+    help="Three experiments without a window, then a verdict on this machine.",
+)
+def demo(directory: Path | None, smoke: bool) -> None:
+    """Train a small real model again and again, keep what improves it, and watch.
+
+    Makes a workspace in DIRECTORY (autoresearch-demo by default) unless there is one. Leave with q
+    and come back with the same command.
+    """
+    if smoke:
+        _smoke(directory)
+        return
+    where = directory if directory is not None else Path("autoresearch-demo")
+    check_this_terminal()
+    if not (where / "train.py").is_file():
+        name = _make(where, "auto")
+        click.echo(f"Made {where} for the profile {name}.")
+    workspace = where.resolve()
+    if client.engine_pid(workspace) is None:
+        confirm_plan(where, _demo_wishes(workspace), yes=True)
+        client.start_engine(workspace)
+    attach_to(workspace)
+
+
+def _demo_wishes(workspace: Path) -> Wishes:
+    from engine.store.artifacts import sessions
+    from harness.profiles import detect_profile
+
+    if sessions(workspace):
+        return Wishes()
+    budget = _DEMO_BUDGET_SECONDS.get(detect_profile(), _DEMO_GPU_BUDGET_SECONDS)
+    return Wishes(tag="demo", budget_seconds=budget, agent="search")
+
+
+def _smoke(directory: Path | None) -> None:
+    if directory is not None:
+        session = _smoke_in(directory)
+        kept = directory
+    else:
+        with tempfile.TemporaryDirectory(
+            prefix="autoresearch-smoke-", ignore_cleanup_errors=True
+        ) as name:
+            session = _smoke_in(Path(name) / "workspace")
+        kept = None
+    bad = [e for e in session.experiments if e.outcome is not Outcome.FINISHED]
+    best = session.best_metric
+    if len(session.experiments) < _SMOKE_EXPERIMENTS or best is None or bad:
+        why = (
+            f"{len(bad)} of {len(session.experiments)} runs did not finish"
+            if bad
+            else "too few experiments"
+        )
+        click.echo(f"NOT READY: {why}.")
+        for experiment in bad:
+            run = experiment.run
+            outcome = run.outcome.value if run is not None and run.outcome is not None else "open"
+            click.echo(
+                f"  #{experiment.number}: {outcome}: {run.detail if run is not None else ''}"
+            )
+        sys.exit(1)
+    where = f" The workspace is {kept}." if kept is not None else ""
+    click.echo(f"READY: this machine trains, measures and keeps.{where}")
+
+
+def _smoke_in(directory: Path) -> Session:
+    _make(directory, "auto")
+    refuse_second_engine(directory.resolve())
+    wishes = Wishes(
+        tag="smoke",
+        budget_seconds=_SMOKE_BUDGET_SECONDS,
+        max_experiments=_SMOKE_EXPERIMENTS,
+        agent="search",
+    )
+    workspace, _ = confirm_plan(directory, wishes, yes=True)
+    try:
+        return run_in_foreground(workspace, screen=False)
+    except EnvironmentProblem as error:
+        click.echo(f"NOT READY: {error}")
+        sys.exit(error.exit_code)

@@ -1,0 +1,268 @@
+"""Verbs that show facts and change nothing: status, results, diff, check."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import click
+import msgspec
+
+from engine import client
+from engine.core import live
+from engine.core.errors import EngineGoneError, UsageError
+from engine.core.session import Experiment, Session
+from engine.core.words import Verdict
+from tui.commands.options import json_option, workspace_option
+from tui.plain import experiment_line, one_line, show_change, summary_lines
+from tui.widgets.plain_text import clean
+
+_GREETING_SECONDS = 0.3
+
+
+def print_json(value: object) -> None:
+    """One JSON document."""
+    click.echo(msgspec.json.format(msgspec.json.encode(value), indent=2).decode())
+
+
+async def _from_engine(workspace: Path) -> tuple[Session, live.Progress | None, int]:
+    link = client.EngineLink(workspace)
+    session = await link.start()
+    progress: live.Progress | None = None
+
+    async def greeting() -> None:
+        nonlocal progress
+        async for message in link.messages():
+            if isinstance(message, live.Progress):
+                progress = message
+                return
+
+    if session.running is not None:
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(greeting(), _GREETING_SECONDS)
+    pid = link.engine_pid
+    await link.close()
+    return session, progress, pid
+
+
+def read_now(path: Path) -> tuple[Session, live.Progress | None, int | None]:
+    """The session as the engine has it, or as its journal does where no engine runs.
+
+    Raises:
+        AutoresearchError: There is no session.
+    """
+    workspace = client.find_workspace(path)
+    if client.engine_pid(workspace) is not None:
+        try:
+            return asyncio.run(_from_engine(workspace))
+        except EngineGoneError:
+            pass  # it ended between the two looks; the journal has everything
+    return client.read_session(workspace), None, client.engine_pid(workspace)
+
+
+@click.command()
+@workspace_option
+@json_option
+def status(path: Path, as_json: bool) -> None:
+    """What the session does now, and how good it is so far."""
+    session, progress, pid = read_now(path)
+    facts = status_facts(session, progress, pid)
+    if as_json:
+        print_json(facts)
+        return
+    alive = f"engine {pid}" if pid is not None else "no engine"
+    click.echo(
+        f"{facts['state']} · {alive} · session {session.config.tag} · {session.config.agent}"
+    )
+    current = session.current
+    if current is not None:
+        doing = facts["phase"] or "not running"
+        left = f", {facts['elapsed_seconds']:.0f} s" if facts["elapsed_seconds"] is not None else ""
+        click.echo(f"#{current.number} {doing}{left}: {one_line(current.proposal.hypothesis, 100)}")
+    if session.pause is not None:
+        click.echo(
+            f"Paused: {one_line(session.pause.reason)} {one_line(session.pause.todo)}".rstrip()
+        )
+    for line in summary_lines(session):
+        click.echo(line)
+    for alarm in session.alarms[-3:]:
+        click.echo(f"Attention ({alarm.kind}): {one_line(alarm.message)}")
+
+
+def status_facts(
+    session: Session, progress: live.Progress | None, pid: int | None
+) -> dict[str, Any]:
+    """The status as plain values; times in seconds."""
+    best, current, run = session.best, session.current, session.running
+    state = session.state.value if pid is not None or session.ended else "no engine"
+    elapsed = (datetime.now(UTC) - run.started_at).total_seconds() if run is not None else None
+    return {
+        "engine_pid": pid,
+        "state": state,
+        "workspace": session.workspace,
+        "tag": session.config.tag,
+        "branch": session.branch,
+        "frontier": session.frontier,
+        "agent": session.config.agent,
+        "sandbox": session.platform.sandbox if session.platform is not None else "none",
+        "experiment": current.number if current is not None else None,
+        "phase": progress.phase.value if progress is not None else ("start-up" if run else None),
+        "elapsed_seconds": elapsed,
+        "share": progress.share if progress is not None else None,
+        "loss": progress.loss if progress is not None else None,
+        "metric": session.config.metric,
+        "direction": session.direction.value,
+        "best": None
+        if best is None
+        else {
+            "experiment": best.number,
+            "metric": session.best_metric,
+            "commit": best.commit,
+            "gain": session.total_gain,
+        },
+        "counts": {
+            "keep": session.counts.keep,
+            "discard": session.counts.discard,
+            "crash": session.counts.crash,
+            "total": session.counts.total,
+        },
+        "max_experiments": session.config.max_experiments,
+        "pause": None
+        if session.pause is None
+        else {"by": session.pause.by, "reason": session.pause.reason, "todo": session.pause.todo},
+        "stopping": session.stop.value if session.stop is not None else None,
+        "ended": session.ended,
+        "alarms": [a.message for a in session.alarms],
+        "results_file": session.results_file,
+    }
+
+
+@click.command()
+@workspace_option
+@click.option("--tag", help="Of an earlier session.")
+@click.option("--top", type=click.IntRange(1), metavar="N", help="Only the N best.")
+@click.option("--kept", is_flag=True, help="Only what was kept.")
+@json_option
+def results(path: Path, tag: str | None, top: int | None, kept: bool, as_json: bool) -> None:
+    """The experiments of the session, a line each."""
+    workspace = client.find_workspace(path)
+    session = client.read_session(workspace, tag)
+    rows = [e for e in session.experiments if e.verdict is not None]
+    if kept:
+        rows = [e for e in rows if e.verdict is Verdict.KEEP]
+    if top is not None:
+        sign = 1 if session.direction.value == "min" else -1
+        measured = [e for e in rows if e.measurement is not None and e.verdict is not Verdict.CRASH]
+        rows = sorted(measured, key=lambda e: sign * e.measurement.metric if e.measurement else 0)[
+            :top
+        ]
+    if as_json:
+        print_json(
+            {
+                "metric": session.config.metric,
+                "direction": session.direction.value,
+                "counts": msgspec.to_builtins(session.counts),
+                "best": session.best_metric,
+                "baseline": session.baseline.measurement.metric
+                if session.baseline is not None and session.baseline.measurement is not None
+                else None,
+                "rows": [_row_facts(e) for e in rows],
+            }
+        )
+        return
+    width = _width()
+    for experiment in rows:
+        click.echo(experiment_line(session, experiment, width))
+    for line in summary_lines(session):
+        click.echo(line)
+
+
+def _row_facts(e: Experiment) -> dict[str, Any]:
+    measured = e.measurement if e.verdict is not Verdict.CRASH else None
+    return {
+        "experiment": e.number,
+        "commit": e.commit,
+        "verdict": e.verdict.value if e.verdict else None,
+        "reason": e.verdict_reason,
+        "outcome": e.outcome.value if e.outcome else None,
+        "metric": measured.metric if measured else None,
+        "gain": e.gain,
+        "memory_gb": measured.memory_gb if measured else None,
+        "seconds": e.run.seconds if e.run else None,
+        "category": e.proposal.category,
+        "hypothesis": e.proposal.hypothesis,
+        "knobs": {k: list(v) for k, v in e.proposal.knobs.items()},
+    }
+
+
+def _width() -> int:
+    import shutil
+
+    return shutil.get_terminal_size((160, 24)).columns if sys.stdout.isatty() else 240
+
+
+@click.command()
+@click.argument("number", type=click.IntRange(1))
+@workspace_option
+@click.option("--tag", help="Of an earlier session.")
+def diff(number: int, path: Path, tag: str | None) -> None:
+    """What experiment NUMBER changed."""
+    workspace = client.find_workspace(path)
+    session = client.read_session(workspace, tag)
+    try:
+        experiment = session.experiment(number)
+    except KeyError:
+        raise UsageError(
+            f"There is no experiment {number}.", f"The session has {len(session.experiments)}."
+        ) from None
+    patch = client.details(workspace, session.config.tag, number).patch
+    state = experiment.verdict.value if experiment.verdict is not None else "open"
+    change = show_change(session, experiment.gain)
+    click.echo(f"#{number} {state} {change} {one_line(experiment.proposal.hypothesis)}")
+    if not patch:
+        click.echo(
+            f"The baseline: {session.config.file} as it is."
+            if number == 1
+            else "No patch is recorded."
+        )
+        return
+    colours = {"+": "green", "-": "red", "@": "cyan"}
+    for line in patch.split("\n"):
+        click.echo(click.style(clean(line), fg=colours.get(line[:1])))
+
+
+@click.command()
+@workspace_option
+@json_option
+def check(path: Path, as_json: bool) -> None:
+    """What this machine has and what it lacks. Exit code 1 when something needed is missing."""
+    from engine.doctor import examine
+
+    health = examine(path)
+    if as_json:
+        print_json(
+            {
+                "ready": health.ready,
+                "platform": health.platform,
+                "findings": [
+                    {"name": f.name, "ok": f.ok, "value": f.value, "todo": f.todo}
+                    for f in health.findings
+                ],
+            }
+        )
+    else:
+        p = health.platform
+        click.echo(
+            f"{p.system} · {one_line(p.cpu)} · {p.cores} cores · {p.ram_bytes / 2**30:.0f} GiB RAM"
+        )
+        for finding in health.findings:
+            mark = {True: "✓", False: "✗", None: "·"}[finding.ok]
+            click.echo(f" {mark} {finding.name:<10} {one_line(finding.value)}")
+            if finding.todo:
+                click.echo(f"     {finding.todo}")
+    if not health.ready:
+        sys.exit(1)

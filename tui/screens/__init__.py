@@ -1,0 +1,1 @@
+"""The screens over the main one: help, experiment detail, questions."""

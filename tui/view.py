@@ -1,0 +1,32 @@
+"""What the screen paints: the folded session and the newest live samples, at one moment."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from enum import StrEnum
+
+from engine.core.live import Devices, Progress
+from engine.core.session import Session
+
+
+class LinkState(StrEnum):
+    """Whether an engine is at the other end."""
+
+    LIVE = "live"
+    RECONNECTING = "reconnecting"
+    GONE = "gone"
+
+
+@dataclass(frozen=True)
+class View:
+    """Immutable; a widget compares what it shows of the old and the new one and repaints only on a difference."""
+
+    session: Session = field(default_factory=Session)
+    progress: Progress | None = None
+    """Of the current run; None when nothing runs."""
+    devices: Devices | None = None
+    thinking: str = ""
+    """The agent's reasoning for the newest proposal, as far as it has come."""
+    now: datetime = field(default_factory=lambda: datetime.now(UTC))
+    link: LinkState = LinkState.LIVE
