@@ -149,6 +149,8 @@ def wait_for_engine(workspace: Path, process: subprocess.Popen[bytes], log: Path
     until = time.monotonic() + START_SECONDS
     while time.monotonic() < until:
         code = process.poll()
+        if code == 0:
+            return process.pid  # so little was left to do that it is done
         if code is not None:
             raise _died(code, log)
         try:

@@ -25,7 +25,7 @@ _HIGHER_IS_BETTER = re.compile(
     r"acc|score|f1|auc|reward|return|bleu|rouge|recall|precision|r2|iou|dice|map\b|per_s|throughput|tok_per|speed|pnl|sharpe",
     re.I,
 )
-_PRINTED = re.compile(r"""["'](?:\\n)?([A-Za-z][\w./-]{1,40}):\s""")
+_PRINTED = re.compile(r"""["'](?:\\n)?([A-Za-z][\w./-]{1,40})\s?[:=](?:\s|["'{%])""")
 _METRIC_LIKE = re.compile(
     r"bpb|loss|acc|score|error|rmse|mse|mae|f1|auc|perplexity|ppl|reward|metric", re.I
 )

@@ -88,7 +88,7 @@ class SearchAgent:
             source=source,
             hypothesis=sentence,
             rationale=rationale(choice, record, self._policy, metric),
-            expected=expected(choice, metric),
+            expected=expected(choice, record, metric),
             category=category(next(iter(literals))),
             knobs=literals,
         )
@@ -132,7 +132,7 @@ def _summary(record: Record, metric: str) -> str:
     if not tried:
         return "No results on these knobs yet, so their names and kinds decide the order."
     kept, crashed = sum(t.kept for t in tried), sum(t.crashed for t in tried)
-    text = f"{len(tried)} results so far: {kept} kept, {crashed} crashed"
+    text = f"{len(tried)} result{'s' * (len(tried) != 1)} so far: {kept} kept, {crashed} crashed"
     if record.spread is None:
         return text + "."
     return text + f"; a usual difference that was not kept is {record.spread:.3g} {metric}."

@@ -151,11 +151,9 @@ def is_in_reach(record: Record, move: Move) -> bool:
             for t in record.on(key, 1 if size > 0 else -1)
             if t.gain is not None and t.gain > 0
         ]
-        nearest = min(
-            abs(axis.coordinate(x) - axis.coordinate(axis.value))
-            for x in axis.steps()
-            if (axis.coordinate(x) > axis.coordinate(axis.value)) == (size > 0)
-        )
+        here = axis.coordinate(axis.value)
+        gaps = [axis.coordinate(x) - here for x in axis.steps()]
+        nearest = min((abs(gap) for gap in gaps if gap * size > 0), default=0.0)
         if abs(size) > max(_FIRST_STEP, nearest + 1e-9, 2.0 * max(helped, default=0.0)):
             return False
     return True

@@ -23,6 +23,8 @@ from engine.core.words import Direction
 _STARTUP = 8
 _VECTORS = 8
 _PAIR_SHARE = 0.3
+_BACKGROUND = 0.1
+_NEAR = True
 
 
 def load_optuna() -> Any:
@@ -57,17 +59,23 @@ def choose_tpe(record: Record, rng: random.Random, towards: Direction) -> Choice
     told.sort(key=lambda pair: pair[1], reverse=True)
     good = max(math.ceil(0.1 * len(told)), 2)
     score = _Score(record, [t for t, _ in told[:good]], [t for t, _ in told[good:]])
-    drawn = _draw(optuna, record, told, rng)
-    note = f"TPE over {len(told)} results, the best {good} of them against the rest."
+    drawn = _draw(optuna, record, told, rng) + (record.space.moves() if _NEAR else [])
+
+    def because(move: Move) -> Choice:
+        seen = [f"{key} at {_at(key, [t for t, _ in told[:good]])}" for key, _ in move]
+        return Choice(
+            move, note=f"the best {good} of {len(told)} results have {' and '.join(seen)} (TPE)."
+        )
+
     singles = [m for m in open_moves(record, drawn) if not record.lost_before(m)]
     ranked = sorted(singles, key=score.of, reverse=True)
     if len(ranked) > 1 and rng.random() < _PAIR_SHARE:
         pairs = [p for m in ranked[1:] if score.of(m) > 0 and (p := join(ranked[0], m))]
         if pairs := open_moves(record, pairs):
-            return Choice(pairs[0], note=note)
+            return because(pairs[0])
     if ranked:
-        return Choice(ranked[0], note=note)
-    return first_open(record, rng, lambda moves: Choice(max(moves, key=score.of), note=note))
+        return because(ranked[0])
+    return first_open(record, rng, lambda moves: because(max(moves, key=score.of)))
 
 
 def _told(record: Record, towards: Direction) -> list[tuple[Trial, float]]:
@@ -79,6 +87,11 @@ def _told(record: Record, towards: Direction) -> list[tuple[Trial, float]]:
     }
     bad = min(worth.values(), default=0.0) - (record.spread or 1.0)
     return [(t, worth.get(t.number, bad)) for t in record.trials if t.crashed or t.number in worth]
+
+
+def _at(key: str, trials: list[Trial]) -> str:
+    values = list(dict.fromkeys(str(t.vector[key]) for t in trials))
+    return ", ".join(values[:3]) + (" and others" if len(values) > 3 else "")
 
 
 def _range(axis: Axis, trials: list[Trial]) -> tuple[float, float]:
@@ -152,12 +165,12 @@ class _Score:
         )
 
     def _density(self, axis: Axis, value: Scalar, trials: list[Trial]) -> float:
-        # Kernels one typical step wide, and the weight of one result spread over everything.
-        total = 0.1
+        # Kernels one typical step wide; where neither group has a result, the odds are even.
+        total = _BACKGROUND * len(trials)
         for trial in trials:
             if axis.kind is Kind.ENUM:
                 total += float(same(trial.vector[axis.key], value))
             else:
                 gap = axis.coordinate(trial.vector[axis.key]) - axis.coordinate(value)
                 total += math.exp(-0.5 * gap * gap)
-        return total / (len(trials) + 1)
+        return total / max(len(trials), 1)

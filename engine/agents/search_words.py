@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from engine.agents.search_bandit import Bandit, importance
+from engine.agents.search_bandit import Bandit, importance, is_in_reach
 from engine.agents.search_options import Choice
 from engine.agents.search_record import Record, Trial, direction
 from engine.agents.search_space import Axis, Move
@@ -65,16 +65,17 @@ def hypothesis(choice: Choice, record: Record, policy: str) -> str:
     if policy == "random":
         return f"{head}: a random step, as a control."
     if len(choice.move) > 1:
-        near = [
-            said
-            for axis, sign in _touched(record, choice.move)
-            if (said := evidence(axis, record, sign))
-        ]
-        if len(near) == len(choice.move):
-            return f"{head}: each looks good alone ({'; '.join(near)}), so both at once."
-        if record.space.batch_axes() == tuple(sorted((k for k, _ in choice.move), reverse=True)):
+        pair = record.space.batch_axes()
+        if pair is not None and {key for key, _ in choice.move} == {*pair}:
             return f"{head}: the batch sizes move together so that one divides the other."
-        return f"{head}: the two look best together of what is still untried."
+        if policy == "tpe":
+            return f"{head}: {choice.note}"
+        touched = _touched(record, choice.move)
+        said = [_why(axis, record, s) for axis, s in touched]
+        if all(said):
+            both = "; ".join(f"{a.key}: {x}" for (a, _), x in zip(touched, said, strict=True))
+            return f"{head}: the results so far let both expect a gain ({both}), so both at once."
+        return f"{head}: single steps are used up, so two at once."
     axis, sign = _touched(record, choice.move)[0]
     forth, back = evidence(axis, record, sign), evidence(axis, record, -sign)
     if policy == "tpe" and choice.note:
@@ -93,11 +94,16 @@ def hypothesis(choice: Choice, record: Record, policy: str) -> str:
     return f"{head}: this direction is not tried yet, and {why}."
 
 
+def _why(axis: Axis, record: Record, sign: int) -> str:
+    forth, back = evidence(axis, record, sign), evidence(axis, record, -sign)
+    return forth or (f"{back}, so the other way" if back else "")
+
+
 def rationale(choice: Choice, record: Record, policy: str, metric: str) -> str:
     """The evidence by experiment number, and what kind of reasoning this is."""
     lines = [f"A statistical search ({policy}) chose this, no language model."]
     if choice.note:
-        lines.append(choice.note)
+        lines.append(choice.note[0].upper() + choice.note[1:])
     for axis, _ in _touched(record, choice.move):
         trials = record.on(axis.key)[-6:]
         said = "; ".join(_one(t, axis) for t in trials) or "none yet"
@@ -112,10 +118,12 @@ def rationale(choice: Choice, record: Record, policy: str, metric: str) -> str:
     return "\n".join(lines)
 
 
-def expected(choice: Choice, metric: str) -> str:
+def expected(choice: Choice, record: Record, metric: str) -> str:
     """The forecast in metric units, with its uncertainty."""
     if choice.gain is None or choice.doubt is None:
-        return f"No forecast for {metric}; the result will tell."
+        if record.spread is None:
+            return f"Unknown: there is no result to judge {metric} by yet."
+        return f"Unknown; differences in {metric} are usually about {record.spread:.2g} here."
     better = "better" if choice.gain >= 0 else "worse"
     return (
         f"{metric} about {abs(choice.gain):.2g} {better}, give or take {choice.doubt:.2g} "
@@ -127,7 +135,7 @@ def ranking(bandit: Bandit, record: Record, metric: str) -> list[str]:
     """The most promising knobs with their evidence, best first."""
     best: dict[str, tuple[float, float, Move]] = {}
     for move in record.space.moves():
-        if record.is_allowed(move):
+        if record.is_allowed(move) and is_in_reach(record, move):
             gain, doubt = bandit.forecast(move)
             key = move[0][0]
             if key not in best or gain + doubt > sum(best[key][:2]):
@@ -137,10 +145,10 @@ def ranking(bandit: Bandit, record: Record, metric: str) -> list[str]:
     for rank, (gain, doubt, move) in enumerate(order, start=1):
         axis, sign = _touched(record, move)[0]
         said = evidence(axis, record, sign) or "not tried this way"
-        scale = (
-            f"forecast {signed(gain)} ± {doubt:.2g} {metric}" if record.spread else "no results yet"
-        )
-        lines.append(f"{rank}. {change(record, move)}: {scale}; {said}.")
+        scale = "no result on it yet"
+        if record.on(axis.key):
+            scale = f"forecast {signed(gain)} ± {doubt:.2g} {metric}; {said}"
+        lines.append(f"{rank}. {change(record, move)}: {scale}.")
     return lines
 
 

@@ -86,6 +86,7 @@ class Supervisor:
         self._watch(start + self.deadline_seconds)
         seconds = time.monotonic() - start
         self._kill_tree()
+        self._cap_log()  # it may have grown, or begun and ended, since the last look
         if self.dropped_to:
             self._compact_log()
         usage = resource.getrusage(resource.RUSAGE_CHILDREN)

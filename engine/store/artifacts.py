@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from engine.core.events import Proposal
-from engine.store.durable import write_durably
 
 HOME = ".autoresearch"
 
@@ -61,7 +60,9 @@ def sessions(workspace: Path) -> list[str]:
 def keep_proposal(
     layout: Layout, number: int, proposal: Proposal, patch: str, reasoning: str
 ) -> None:
-    """Write proposal.md, patch.diff and reasoning.md of an experiment.
+    """Write proposal.md, patch.diff and reasoning.md of an experiment, for people and their tools.
+
+    Not synced: the journal already holds all of it, on the disk.
 
     Raises:
         OSError: The disk is full or read-only.
@@ -73,7 +74,7 @@ def keep_proposal(
     lines += [f"- patch: {proposal.patch_id} (+{proposal.added} −{proposal.removed})"]
     lines += [f"- expected: {proposal.expected}"] if proposal.expected else []
     lines += ["", proposal.rationale] if proposal.rationale else []
-    write_durably(directory / "proposal.md", "\n".join(lines) + "\n")
-    write_durably(directory / "patch.diff", patch)
+    (directory / "proposal.md").write_text("\n".join(lines) + "\n", "utf-8", "surrogateescape")
+    (directory / "patch.diff").write_text(patch, "utf-8", "surrogateescape")
     if reasoning:
-        write_durably(directory / "reasoning.md", reasoning)
+        (directory / "reasoning.md").write_text(reasoning, "utf-8", "surrogateescape")

@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import os
 import re
+import tempfile
 from pathlib import Path
+from typing import IO
 
 import git
 from git.exc import GitCommandError, GitCommandNotFound
@@ -44,7 +46,9 @@ class Git:
         self.directory = directory
         self._git = git.Git(str(directory))
 
-    def run(self, *words: str, env: dict[str, str] | None = None) -> str:
+    def run(
+        self, *words: str, env: dict[str, str] | None = None, stdin: IO[bytes] | None = None
+    ) -> str:
         """The standard output of `git <words>`, without its last newline.
 
         Raises:
@@ -55,6 +59,7 @@ class Git:
             out = self._git.execute(
                 ["git", *words],
                 env=environment,
+                istream=stdin,
                 strip_newline_in_stdout=True,
                 with_extended_output=False,
             )
@@ -89,10 +94,13 @@ class Git:
             return None
         return bytes(out)
 
-    def store_blob(self, path: str, content: bytes, scratch: Path) -> str:
-        """Write a blob; returns its hash. No filters, so that what is committed is what runs."""
-        scratch.write_bytes(content)
-        try:
-            return self.run("hash-object", "-w", "--no-filters", "--", os.fspath(scratch))
-        finally:
-            scratch.unlink(missing_ok=True)
+    def fast_import(self, stream: bytes) -> str:
+        """Run `git fast-import` on a stream that ends with `get-mark`; returns that mark's hash.
+
+        Raises:
+            WorkspaceError: Git says no.
+        """
+        with tempfile.TemporaryFile() as file:
+            file.write(stream)
+            file.seek(0)
+            return self.run("fast-import", "--quiet", "--done", "--date-format=now", stdin=file)

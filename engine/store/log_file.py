@@ -45,7 +45,8 @@ class LogFile:
         self._break_pending = False
         self._fingerprint = b""
         self._holes: list[tuple[int, int]] = []
-        self._hole_finds = 0
+        self.cuts = 0
+        """Grows whenever a hole swallowed lines: the numbers of those after it have changed."""
 
     # ---- the file ------------------------------------------------------------------------------
 
@@ -55,29 +56,24 @@ class LogFile:
         return self._fd >= 0
 
     @property
-    def cuts(self) -> int:
-        """Changes whenever a hole is found; the numbers of lines have changed then."""
-        return self._hole_finds
-
-    @property
     def behind(self) -> bool:
         """Whether `advance` has something to do."""
         return self.indexed < self.size - (self.size % self._unit)
 
     def poll(self) -> bool:
         """Look at the file again. True if anything about it changed."""
-        before = (self.generation, self.size, tuple(self._holes))
+        before = self._state
         try:
             stat = os.stat(self.path)
         except OSError:
             if self._fd >= 0:
                 self.close()
                 self._forget()
-            return before != (self.generation, self.size, tuple(self._holes))
+            return before != self._state
         if self._fd < 0 or (stat.st_dev, stat.st_ino) != self._identity:
             self._open()
         if self._fd < 0:
-            return before[0] != self.generation
+            return before != self._state
         status = os.fstat(self._fd)
         self.size, blocks = status.st_size, status.st_blocks
         if self.size < self.indexed or not self._same_bytes():
@@ -90,7 +86,11 @@ class LogFile:
                 self.size, self.encoding = status.st_size, encoding
         if blocks * 512 < self.size:
             self._find_holes()
-        return before != (self.generation, self.size, tuple(self._holes))
+        return before != self._state
+
+    @property
+    def _state(self) -> tuple[int, int, int, bool]:
+        return self.generation, self.size, self.cuts, self.exists
 
     def close(self) -> None:
         """Let go of the file."""
@@ -218,7 +218,7 @@ class LogFile:
             return
         if holes != self._holes:
             self._holes = holes
-            self._hole_finds += 1
+            self.cuts += 1
             for start, end in holes:
                 self._cut_out(start, end)
 

@@ -12,6 +12,7 @@ import contextlib
 import fnmatch
 import hashlib
 import os
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -85,6 +86,8 @@ class Workspace:
             )
         self.head = head
         common = Path(self.git.run("rev-parse", "--git-common-dir"))
+        self._modes: dict[str, str] = {}
+        self._who: str | None = None
         self.common_dir = common if common.is_absolute() else (self.path / common).resolve()
 
     # ---- looking
@@ -225,36 +228,37 @@ class Workspace:
         Returns:
             The commit's hash.
         """
-        self.home.mkdir(parents=True, exist_ok=True)
-        path = self.inside(name)
-        blob = self.git.store_blob(
-            path, content.encode("utf-8", "surrogateescape"), self.home / f".blob-{os.getpid()}"
+        stream = _fast_import(
+            ref=ref,
+            base=base,
+            path=self.inside(name).encode(),
+            mode=self._mode(base, name),
+            content=content.encode("utf-8", "surrogateescape"),
+            message=message.encode("utf-8", "replace"),
+            who=self._identity(),
         )
-        index = self.home / f".index-{os.getpid()}"
-        env = {"GIT_INDEX_FILE": str(index), **self._identity()}
         try:
-            self.git.run("read-tree", base, env=env)
-            # Relative to the directory it runs in, which is the workspace.
-            entry = self.git.run("ls-tree", base, "--", name)
-            mode = entry.split(" ", 1)[0] if entry else "100644"
-            self.git.run("update-index", "--add", "--cacheinfo", f"{mode},{blob},{path}", env=env)
-            tree = self.git.run("write-tree", env=env)
-        finally:
-            index.unlink(missing_ok=True)
-            Path(f"{index}.lock").unlink(missing_ok=True)
-        commit = self.git.run("commit-tree", tree, "-p", base, "-m", message, env=env)
-        self.git.run("update-ref", ref, commit)
-        return commit
+            return self.git.fast_import(stream)
+        except WorkspaceError:
+            # An engine that was killed right here left the ref; what it held was never run.
+            if self.git.try_run("update-ref", "-d", ref) is None:
+                raise
+            return self.git.fast_import(stream)
 
-    def _identity(self) -> dict[str, str]:
-        name = self.git.try_run("config", "user.name") or _FALLBACK_NAME
-        email = self.git.try_run("config", "user.email") or _FALLBACK_EMAIL
-        return {
-            "GIT_AUTHOR_NAME": name,
-            "GIT_AUTHOR_EMAIL": email,
-            "GIT_COMMITTER_NAME": name,
-            "GIT_COMMITTER_EMAIL": email,
-        }
+    def _mode(self, commit: str, name: str) -> str:
+        if name not in self._modes:
+            # Relative to the directory it runs in, which is the workspace.
+            entry = self.git.run("ls-tree", commit, "--", name)
+            self._modes[name] = entry.split(" ", 1)[0] if entry else "100644"
+        return self._modes[name]
+
+    def _identity(self) -> str:
+        if self._who is None:
+            name = self.git.try_run("config", "user.name") or _FALLBACK_NAME
+            email = self.git.try_run("config", "user.email") or _FALLBACK_EMAIL
+            clean = [re.sub(r"[<>\n]", "", part).strip() for part in (name, email)]
+            self._who = f"{clean[0]} <{clean[1]}>"
+        return self._who
 
     def hold(self, ref: str, commit: str) -> None:
         """Keep a commit reachable."""
@@ -289,6 +293,24 @@ class Workspace:
         out = Git(place).try_run("diff", "--name-only", "--relative", "-z", "HEAD") or ""
         names = [name for name in out.split("\0") if name]
         return tuple(n for n in names if any(fnmatch.fnmatchcase(n, g) for g in globs))
+
+
+def _fast_import(
+    *, ref: str, base: str, path: bytes, mode: str, content: bytes, message: bytes, who: str
+) -> bytes:
+    """The words that have `git fast-import` make one commit: one process instead of seven."""
+    quoted = path.replace(b"\\", b"\\\\").replace(b'"', b'\\"').replace(b"\n", b"\\n")
+    return b"".join(
+        (
+            f"commit {ref}\nmark :1\ncommitter {who} now\ndata {len(message)}\n".encode(),
+            message,
+            f"\nfrom {base}\nM {mode} inline ".encode(),
+            b'"' + quoted + b'"\n',
+            f"data {len(content)}\n".encode(),
+            content,
+            b"\nget-mark :1\ndone\n",
+        )
+    )
 
 
 def link_candidates(workspace: Workspace) -> list[str]:

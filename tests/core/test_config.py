@@ -1,0 +1,74 @@
+"""The research config: round trip, and errors that name the line."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from engine.core.config import ResearchConfig, check_config, parse_config, render_config
+from engine.core.errors import ConfigError
+from engine.core.words import Direction, KeepRule
+
+
+@given(
+    st.builds(
+        ResearchConfig,
+        metric=st.text(st.characters(exclude_categories=["Cs", "Cc"]), min_size=1).filter(
+            str.strip
+        ),
+        direction=st.sampled_from(Direction),
+        rule=st.sampled_from(KeepRule),
+        min_delta=st.floats(0, 1e6),
+        budget_seconds=st.none() | st.floats(0.1, 1e6),
+        max_experiments=st.none() | st.integers(1, 10**6),
+        locked=st.lists(st.text(st.characters(exclude_categories=["Cs"]))).map(tuple),
+    )
+)
+def test_what_is_written_is_read(config: ResearchConfig) -> None:
+    assert parse_config(render_config(config)) == config
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "expected"),
+    [
+        ("# fine\ntag = 3\n", "line 2", "str"),
+        ('metric = "x"\n\ndirection = "up"\n', "line 3", '"min" or "max"'),
+        ('rule = "fast"\n', "line 1", "greedy"),
+        ('budget_seconds = "long"\n', "line 1", "float"),
+        ("budgt_seconds = 3\n", "line 1", "budget_seconds"),
+        ('tag = "a"\nfile =\n', "line 2", "TOML"),
+        ("locked = [1]\n", "line 1", "str"),
+    ],
+)
+def test_an_error_names_the_line_and_what_was_expected(text: str, line: str, expected: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        parse_config(text)
+    assert line in str(caught.value)
+    assert expected in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        ResearchConfig(tag="../x"),
+        ResearchConfig(tag="a b"),
+        ResearchConfig(tag="x.lock"),
+        ResearchConfig(file="/etc/passwd"),
+        ResearchConfig(file="../train.py"),
+        ResearchConfig(command=" "),
+        ResearchConfig(metric=""),
+        ResearchConfig(budget_seconds=-1),
+        ResearchConfig(max_experiments=0),
+        ResearchConfig(log_cap_bytes=1),
+    ],
+)
+def test_values_no_session_could_run_with(bad: ResearchConfig) -> None:
+    with pytest.raises(ConfigError):
+        check_config(bad)
+
+
+def test_the_deadline_covers_compiling_training_and_evaluation() -> None:
+    config = ResearchConfig(budget_seconds=300)
+    # A healthy slow box was seen to take 977 s for a budget of 300 s.
+    assert config.deadline_seconds > 977

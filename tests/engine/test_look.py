@@ -1,0 +1,119 @@
+"""What is found by looking at a repository, and what a person is told when it is not."""
+
+from __future__ import annotations
+
+from datetime import date
+from pathlib import Path
+
+import pytest
+from world import TRAIN, git, make_repository
+
+from engine.core.errors import ConfigError, UsageError, WorkspaceError
+from engine.core.words import Direction
+from engine.look import look_at, propose_tag
+from engine.setup import Wishes, config_path, make_plan, save_config
+
+TODAY = date(2026, 11, 21)
+
+KARPATHY_TRAIN = """\
+import torch
+from prepare import MAX_SEQ_LEN, TIME_BUDGET, Tokenizer, make_dataloader, evaluate_bpb
+
+MATRIX_LR = 0.04
+print("---")
+print(f"val_bpb:          {val_bpb:.6f}")
+print(f"training_seconds: {total_training_time:.1f}")
+"""
+KARPATHY_PREPARE = (
+    "MAX_SEQ_LEN = 2048\nTIME_BUDGET = 300        # training time budget in seconds\n"
+)
+
+
+def test_a_karpathy_clone_needs_no_flag_at_all(tmp_path: Path) -> None:
+    workspace = make_repository(
+        tmp_path / "w",
+        {
+            "train.py": KARPATHY_TRAIN,
+            "prepare.py": KARPATHY_PREPARE,
+            "uv.lock": "",
+            "program.md": "x",
+        },
+    )
+    config = make_plan(workspace, Wishes(), TODAY).config
+    assert config.command == "uv run train.py"
+    assert (config.file, config.locked) == ("train.py", ("prepare.py",))
+    assert (config.metric, config.direction) == ("val_bpb", Direction.MIN)
+    assert config.budget_seconds == 300
+    assert config.tag == "nov21"
+
+
+def test_another_budget_than_the_script_has_is_said_to_be_a_deadline_only(tmp_path: Path) -> None:
+    workspace = make_repository(
+        tmp_path / "w", {"train.py": KARPATHY_TRAIN, "prepare.py": KARPATHY_PREPARE, "uv.lock": ""}
+    )
+    notes = make_plan(workspace, Wishes(budget_seconds=60), TODAY).notes
+    assert any("TIME_BUDGET = 300" in note for note in notes)
+    assert make_plan(workspace, Wishes(), TODAY).notes == ()
+
+
+@pytest.mark.parametrize(
+    ("printed", "metric", "direction"),
+    [
+        ('print(f"accuracy: {a}")', "accuracy", Direction.MAX),
+        ('print("test_loss:", x)', "test_loss", Direction.MIN),
+        ('print(f"loss: {l}"); print(f"val_loss: {v}")', "val_loss", Direction.MIN),
+        ('print("tokens_per_s: %f" % t)', "tokens_per_s", Direction.MAX),
+        ('print(f"val_bpb: {b}"); print(f"val_loss: {l}")', "val_bpb", Direction.MIN),
+    ],
+)
+def test_metrics_are_found_where_they_are_printed(
+    tmp_path: Path, printed: str, metric: str, direction: Direction
+) -> None:
+    workspace = make_repository(tmp_path / "w", {"script.py": f"{printed}\n"})
+    found = look_at(workspace)
+    assert (found.file, found.metric, found.direction) == ("script.py", metric, direction)
+
+
+def test_a_metric_nobody_can_guess_is_asked_for(tmp_path: Path) -> None:
+    workspace = make_repository(tmp_path / "w", {"train.py": 'print(f"a_loss: {x} b_loss: {y}")\n'})
+    workspace = make_repository(
+        tmp_path / "v", {"train.py": 'print(f"a_loss: {x}")\nprint(f"b_loss: {y}")\n'}
+    )
+    with pytest.raises(UsageError, match="--metric"):
+        look_at(workspace)
+
+
+def test_no_script_and_too_many_scripts(tmp_path: Path) -> None:
+    with pytest.raises(WorkspaceError, match="no script at all"):
+        look_at(make_repository(tmp_path / "a", {"x.txt": ""}))
+    with pytest.raises(WorkspaceError, match="one.py, two.py"):
+        look_at(make_repository(tmp_path / "b", {"one.py": "", "two.py": ""}))
+
+
+def test_the_workspaces_own_environment_runs_the_script(repository: Path) -> None:
+    python = repository / ".venv/bin/python"
+    python.parent.mkdir(parents=True)
+    python.symlink_to("/usr/bin/env")
+    assert look_at(repository).command == f"{python} train.py"
+
+
+def test_a_saved_config_is_used_and_a_broken_one_is_said(repository: Path) -> None:
+    plan = make_plan(repository, Wishes(tag="mine", max_experiments=7), TODAY)
+    save_config(repository, plan.config)
+    again = make_plan(repository, Wishes(), TODAY).config
+    assert (again.max_experiments, again.metric) == (7, "val_bpb")
+    config_path(repository).write_text("direction = 3\n")
+    with pytest.raises(ConfigError, match="line 1"):
+        make_plan(repository, Wishes(), TODAY)
+
+
+def test_a_file_that_git_does_not_know(repository: Path) -> None:
+    (repository / "new.py").write_text(TRAIN)
+    with pytest.raises(WorkspaceError, match="git add new.py"):
+        make_plan(repository, Wishes(file="new.py"), TODAY)
+
+
+def test_tags_are_never_taken_twice(repository: Path) -> None:
+    assert propose_tag(TODAY, {"nov21", "nov21-2"}) == "nov21-3"
+    git(repository, "branch", "autoresearch/nov21")
+    assert make_plan(repository, Wishes(), TODAY).config.tag == "nov21-2"

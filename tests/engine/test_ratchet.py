@@ -1,0 +1,294 @@
+"""The ratchet for real: an engine process, git, training processes, a socket."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from world import TRAIN, git, make_repository, run_command, stop_everything, wait_for
+
+from engine import client
+from engine.core import live
+from engine.core.events import RunAdopted
+from engine.core.session import Session
+from engine.core.words import Outcome, StopMode, Verdict
+from engine.store.artifacts import Layout
+from engine.store.journal import read_journal
+
+pytestmark = pytest.mark.usefixtures("engines")
+
+
+def run(workspace: Path, *flags: str, code: int = 0) -> str:
+    """`run --headless` to its end."""
+    done = run_command("run", workspace, "--headless", "--yes", "--tag", "t", *flags)
+    assert done.returncode == code, done.stdout + done.stderr
+    return done.stdout + done.stderr
+
+
+def start(workspace: Path, *flags: str) -> int:
+    """`start`, detached; gives the engine's pid."""
+    done = run_command("start", workspace, "--yes", "--tag", "t", *flags)
+    assert done.returncode == 0, done.stderr
+    pid = client.engine_pid(workspace)
+    assert pid is not None
+    return pid
+
+
+def session_of(workspace: Path) -> Session:
+    return client.read_session(workspace, "t")
+
+
+def rows(workspace: Path, name: str = "results.tsv") -> list[list[str]]:
+    return [line.split("\t") for line in (workspace / name).read_text().splitlines()[1:]]
+
+
+def until(workspace: Path, question: Callable[[Session], Any], what: str) -> Session:
+    """The session as soon as something is true of it, read from the journal."""
+
+    def look() -> Session | None:
+        session = session_of(workspace)
+        return session if question(session) else None
+
+    return wait_for(look, what)
+
+
+def check_books(workspace: Path) -> None:
+    """What must hold after any session, however it was interrupted."""
+    session = session_of(workspace)
+    finished = [e for e in session.experiments if e.verdict is not None]
+    table = rows(workspace, session.results_file)
+    assert [r[0] for r in table] == [e.commit[:7] for e in finished]
+    assert [r[3] for r in table] == [e.verdict.value for e in finished if e.verdict]
+    best = session.config.direction
+    incumbent: float | None = None
+    frontier = session.base_commit
+    for e in finished:
+        assert git(workspace, "rev-parse", f"refs/autoresearch/t/{e.number}") == e.commit
+        if e.verdict is Verdict.KEEP:
+            assert e.measurement is not None
+            value = e.measurement.metric
+            assert incumbent is None or best.gain(value, incumbent) > 0
+            incumbent = value
+            if e.number > 1:
+                assert git(workspace, "rev-parse", f"{e.commit}^") == frontier
+            frontier = e.commit
+    assert git(workspace, "rev-parse", "autoresearch/t") == frontier == session.frontier
+    assert len(git(workspace, "rev-list", "autoresearch/t", "^main").split()) == sum(
+        e.verdict is Verdict.KEEP for e in finished[1:]
+    )
+
+
+def test_experiments_are_run_kept_and_recorded(repository: Path) -> None:
+    (repository / "train.py").write_text(TRAIN + "\n# not committed\n")
+    (repository / "notes.md").write_text("mine")
+    out = run(repository, "--max", "8", "--budget", "0.1")
+    session = session_of(repository)
+    check_books(repository)
+    assert session.counts.total == 8
+    assert session.counts.keep >= 2
+    assert "not part of the experiments" in out
+    assert session.ended == "all 8 experiments are done"
+    first = session.experiment(1)
+    assert first.measurement is not None
+    assert first.measurement.memory_gb == 0.5
+    assert first.run is not None
+    assert first.run.curve[-1].loss == 3.0
+    # The person's own files are as they were, and git sees nothing of ours.
+    assert (repository / "train.py").read_text().endswith("# not committed\n")
+    assert set(git(repository, "status", "--porcelain").split()) == {
+        "M",
+        "train.py",
+        "??",
+        "notes.md",
+    }
+    assert "val_bpb:" in (repository / "run.log").read_text()
+
+
+def test_artifacts_of_every_experiment_are_kept(repository: Path) -> None:
+    run(repository, "--max", "3", "--budget", "0.05")
+    details = client.details(repository, "t", 2)
+    assert details.patch.startswith("--- a/train.py")
+    assert "no language model" in details.reasoning
+    directory = Layout(repository, "t").run(2, 1)
+    assert (directory / "run.log").exists()
+    assert (directory / "exit.json").exists()
+    shown = run_command("diff", "2", "-C", repository)
+    assert details.patch.splitlines()[-1] in shown.stdout
+
+
+BROKEN_IF_TRIED = TRAIN.replace(
+    "budget = float",
+    'if MATRIX_LR != 0.04 or EMBEDDING_LR != 0.6:\n    raise ValueError("unstable")\nbudget = float',
+)
+
+
+def test_a_crash_is_recorded_and_never_best(tmp_path: Path) -> None:
+    workspace = make_repository(tmp_path / "w", {"train.py": BROKEN_IF_TRIED})
+    run(workspace, "--max", "8", "--budget", "0.05")
+    session = session_of(workspace)
+    check_books(workspace)
+    crashed = [e for e in session.experiments if e.verdict is Verdict.CRASH]
+    assert crashed
+    for e in crashed:
+        assert e.outcome is Outcome.CODE_CRASH
+        assert e.run is not None
+        assert "ValueError: unstable" in e.run.detail
+    for row in rows(workspace):
+        assert (row[3] == "crash") == (row[1] == "0.000000")
+
+
+def test_a_metric_that_never_appears(tmp_path: Path) -> None:
+    workspace = make_repository(tmp_path / "w", {"train.py": 'print("hello: 1")\n'})
+    out = run(workspace, "--metric", "val_bpb", code=7)
+    assert "val_bpb" in out
+    assert "Traceback" not in out
+    assert session_of(workspace).counts.total == 0
+
+
+def test_a_missing_command_pauses_and_uses_up_nothing(repository: Path) -> None:
+    run(repository, "--command", "no-such-trainer train.py", code=7)
+    session = session_of(repository)
+    assert session.counts.total == 0
+    assert session.experiment(1).outcome is Outcome.ENVIRONMENT
+    assert not (repository / "results.tsv").exists()
+
+
+def test_a_run_that_changes_a_locked_file_is_not_trusted(tmp_path: Path) -> None:
+    cheat = TRAIN + "if MATRIX_LR != 0.04:\n    open('prepare.py', 'a').write('# easier')\n"
+    workspace = make_repository(
+        tmp_path / "w", {"train.py": "import prepare\n" + cheat, "prepare.py": "DATA = 1\n"}
+    )
+    run(workspace, "--max", "8", "--budget", "0.05")
+    check_books(workspace)
+    doubted = [e for e in session_of(workspace).experiments if e.doubts]
+    assert doubted
+    assert all(e.verdict is Verdict.DISCARD for e in doubted)
+    assert (workspace / "prepare.py").read_text() == "DATA = 1\n"
+
+
+def test_the_session_goes_on_with_a_higher_limit(repository: Path) -> None:
+    run(repository, "--max", "2", "--budget", "0.05")
+    run(repository, "--max", "4")
+    assert session_of(repository).counts.total == 4
+    check_books(repository)
+    refused = run_command("run", repository, "--headless", "--yes", "--tag", "t", "--metric", "x")
+    assert refused.returncode == 2
+    assert "--metric" in refused.stderr
+
+
+def test_pause_resume_kill_and_stop(repository: Path) -> None:
+    start(repository, "--budget", "30")
+    until(repository, lambda s: s.running is not None, "the baseline's run")
+    assert "after this run" in client.send_command(repository, live.PauseLoop()).message
+    refused = client.send_command(repository, live.KillRun(experiment=7))
+    assert not refused.ok
+    assert client.send_command(repository, live.KillRun(experiment=1)).ok
+    session = until(repository, lambda s: s.running is None, "the run's end")
+    assert session.experiment(1).outcome is Outcome.INTERRUPTED
+    assert client.send_command(repository, live.ResumeLoop()).ok
+    assert client.send_command(repository, live.StopSession(mode=StopMode.NOW)).ok
+    wait_for(lambda: client.engine_pid(repository) is None, "the engine's end")
+    assert session_of(repository).ended is not None
+
+
+def test_an_engine_killed_in_a_run_is_succeeded_by_one_that_adopts_it(repository: Path) -> None:
+    pid = start(repository, "--budget", "4", "--max", "2")
+    until(repository, lambda s: s.running is not None, "the baseline's run")
+    os.kill(pid, signal.SIGKILL)
+    wait_for(lambda: client.engine_pid(repository) is None, "the engine's end")
+    run(repository)
+    session = session_of(repository)
+    assert session.counts.total == 2
+    assert len(session.experiment(1).runs) == 1
+    events = list(read_journal(Layout(repository, "t").journal))
+    assert any(isinstance(e, RunAdopted) and e.experiment == 1 for e in events)
+    check_books(repository)
+
+
+def test_a_run_that_ended_while_no_engine_was_there_is_counted(repository: Path) -> None:
+    pid = start(repository, "--budget", "1.5", "--max", "1")
+    session = until(repository, lambda s: s.running is not None, "the baseline's run")
+    assert session.running is not None
+    os.kill(pid, signal.SIGKILL)
+    ended = repository / session.running.directory / "exit.json"
+    wait_for(ended.exists, "the run's end without an engine")
+    run(repository)
+    assert session_of(repository).counts.keep == 1
+    check_books(repository)
+
+
+def test_two_engines_and_a_socket_in_the_way(repository: Path) -> None:
+    start(repository, "--budget", "20")
+    second = run_command("start", repository, "--yes")
+    assert second.returncode == 5
+    assert "already" in second.stderr
+    stop_everything(repository)
+    # What a killed engine leaves in the way is taken over.
+    assert run_command("status", "-C", repository).returncode == 0
+    start(repository)
+
+
+def test_results_that_are_not_ours_are_left_alone(repository: Path) -> None:
+    (repository / "results.tsv").write_text("my,own,table\n")
+    out = run(repository, "--max", "2", "--budget", "0.05")
+    assert "results-t.tsv" in out
+    assert (repository / "results.tsv").read_text() == "my,own,table\n"
+    assert len(rows(repository, "results-t.tsv")) == 2
+    check_books(repository)
+
+
+def test_a_branch_of_that_name_is_refused(repository: Path) -> None:
+    git(repository, "branch", "autoresearch/t")
+    out = run(repository, code=3)
+    assert "exists already" in out
+    git(repository, "branch", "-D", "autoresearch/t")
+    run(repository, "--max", "1", "--budget", "0.05")
+
+
+def test_untracked_data_is_there_for_the_run(tmp_path: Path) -> None:
+    code = "import pathlib\nX = 1\nprint('val_bpb:', len(pathlib.Path('data/t.txt').read_text()))\n"
+    workspace = make_repository(tmp_path / "with space", {"train.py": code})
+    (workspace / "data").mkdir()
+    (workspace / "data/t.txt").write_text("12345")
+    run(workspace, "--max", "1")
+    assert session_of(workspace).best_metric == 5.0
+
+
+@pytest.mark.parametrize("moments", [4])
+def test_kill_9_at_any_moment_loses_nothing(repository: Path, moments: int) -> None:
+    kill_again_and_again(repository, moments, experiments=6)
+
+
+@pytest.mark.torture
+def test_kill_9_at_sixty_moments_loses_nothing(repository: Path) -> None:
+    kill_again_and_again(repository, 60, experiments=70)
+
+
+def kill_again_and_again(workspace: Path, times: int, experiments: int) -> None:
+    """Kill the engine at moments spread over its steps, then let it finish and check the books."""
+    start(workspace, "--budget", "0.05", "--max", str(experiments))
+    for moment in range(times):
+        journal = Layout(workspace, "t").journal
+        seen = journal.stat().st_size
+        # A few more bytes of journal each time: every event is a moment to be killed after.
+        wait_for(
+            lambda seen=seen, moment=moment: (
+                journal.stat().st_size > seen + 150 * (moment % 13)
+                or client.engine_pid(workspace) is None
+            ),
+            "more events",
+        )
+        pid = client.engine_pid(workspace)
+        if pid is None:
+            break
+        os.kill(pid, signal.SIGKILL)
+        wait_for(lambda: client.engine_pid(workspace) is None, "the engine's end")
+        done = run_command("start", workspace, "--yes")
+        assert done.returncode == 0, done.stderr
+    wait_for(lambda: client.engine_pid(workspace) is None, "the session's end", 120)
+    assert session_of(workspace).counts.total == experiments
+    check_books(workspace)

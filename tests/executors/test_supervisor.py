@@ -1,0 +1,214 @@
+"""The run supervisor against real processes: nothing outlives its deadline, nothing is lost."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+import textwrap
+from pathlib import Path
+
+import psutil
+import pytest
+from world import wait_for
+
+from engine.core.config import ResearchConfig
+from engine.core.errors import UsageError
+from engine.executors.local import (
+    ExitReport,
+    RunHandle,
+    find_run,
+    run_environment,
+    split_command,
+    start_run,
+)
+
+
+def begin(
+    tmp_path: Path, code: str, *, deadline: float = 30.0, cap: int = 8 << 20, name: str = "run-1"
+) -> RunHandle:
+    script = tmp_path / f"{name}.py"
+    script.write_text(textwrap.dedent(code))
+    return start_run(
+        tmp_path / name,
+        command=f"{sys.executable} {script}",
+        cwd=tmp_path,
+        environment={**os.environ, "MARK": str(tmp_path)},
+        deadline_seconds=deadline,
+        log_cap_bytes=cap,
+    )
+
+
+def finish(handle: RunHandle) -> ExitReport:
+    report = asyncio.run(handle.wait())
+    assert report is not None, (handle.directory / "supervisor.log").read_text()
+    return report
+
+
+def survivors(tmp_path: Path) -> list[int]:
+    """Processes that carry this test's mark in their environment."""
+    found = []
+    for process in psutil.process_iter():
+        try:
+            if process.environ().get("MARK") == str(tmp_path) and process.status() != "zombie":
+                found.append(process.pid)
+        except psutil.Error:
+            continue
+    return found
+
+
+def test_exit_code_output_and_figures(tmp_path: Path) -> None:
+    handle = begin(tmp_path, "import sys; print('out'); print('err', file=sys.stderr); sys.exit(3)")
+    report = finish(handle)
+    assert (report.exit_code, report.signal, report.killed_by) == (3, None, None)
+    assert sorted(handle.log.read_text().split()) == ["err", "out"]
+    assert report.seconds > 0
+    assert report.peak_rss_bytes > 5 << 20
+    assert not handle.alive()
+
+
+def test_a_signal_is_told_apart_from_an_exit(tmp_path: Path) -> None:
+    report = finish(begin(tmp_path, "import os; os.kill(os.getpid(), 11)"))
+    assert (report.exit_code, report.signal) == (None, 11)
+
+
+def test_a_command_that_is_not_there(tmp_path: Path) -> None:
+    handle = start_run(
+        tmp_path / "r",
+        command="no-such-command --x",
+        cwd=tmp_path,
+        environment=os.environ,
+        deadline_seconds=5,
+        log_cap_bytes=1 << 20,
+    )
+    assert finish(handle).exit_code == 127
+    assert "no-such-command" in handle.log.read_text()
+
+
+STUBBORN = """
+    import os, signal, sys, time
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    def stay():
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        while True:
+            time.sleep(60)
+    if os.fork() == 0:          # a plain child
+        stay()
+    if os.fork() == 0:          # a daemon: session of its own, parent gone
+        os.setsid()
+        if os.fork() == 0:
+            stay()
+        os._exit(0)
+    print("up", flush=True)
+    {end}
+"""
+
+
+@pytest.mark.parametrize("by", ["deadline", "request", "exit"])
+def test_the_whole_tree_dies(tmp_path: Path, by: str) -> None:
+    end = "os._exit(0)" if by == "exit" else "stay()"
+    deadline = 1.0 if by == "deadline" else 30.0
+    handle = begin(tmp_path, STUBBORN.format(end=end), deadline=deadline)
+    if by == "request":
+        wait_for(lambda: handle.log.exists() and "up" in handle.log.read_text(), "the start")
+        handle.kill()
+    report = finish(handle)
+    assert report.killed_by == (None if by == "exit" else by)
+    assert report.leftover_processes >= 2
+    assert survivors(tmp_path) == []
+
+
+def test_a_chain_that_forks_and_exits_is_caught(tmp_path: Path) -> None:
+    code = """
+        import os, time
+        def chain():
+            while True:
+                if os.fork():
+                    os._exit(0)
+                os.setsid()
+                time.sleep(0.002)
+        if os.fork() == 0:
+            chain()
+        time.sleep(0.1)
+    """
+    finish(begin(tmp_path, code))
+    assert survivors(tmp_path) == []
+
+
+def test_if_the_supervisor_is_killed_the_training_dies_with_it(tmp_path: Path) -> None:
+    handle = begin(tmp_path, "import time; print('up', flush=True); time.sleep(60)")
+    wait_for(lambda: handle.log.exists() and "up" in handle.log.read_text(), "the start")
+    assert handle.pid is not None
+    os.kill(handle.pid, signal.SIGKILL)
+    assert asyncio.run(handle.wait()) is None
+    wait_for(lambda: not survivors(tmp_path), "the end of the training process")
+
+
+def test_another_engine_finds_the_run_and_its_end(tmp_path: Path) -> None:
+    handle = begin(
+        tmp_path, "import sys; sys.stdin.read(); open('go', 'w'); import time; time.sleep(0.2)"
+    )
+    found = find_run(handle.directory)
+    assert found is not None
+    report = asyncio.run(found.wait())
+    assert report is not None
+    assert report.exit_code == 0
+    ended = find_run(handle.directory)
+    assert ended is not None
+    assert ended.report() == report
+    assert find_run(tmp_path / "never") is None
+    finish(handle)
+
+
+def test_a_flood_keeps_head_and_tail_and_the_disk(tmp_path: Path) -> None:
+    code = """
+        print("first line")
+        for n in range(600):
+            print("x" * 100_000)
+        print("val_bpb: 1.5")
+    """
+    handle = begin(tmp_path, code, cap=2 << 20)
+    report = finish(handle)
+    text = handle.log.read_text()
+    if report.killed_by == "log flood":
+        pytest.skip("this file system cannot free the middle of a file")
+    assert text.startswith("first line")
+    assert text.endswith("val_bpb: 1.5\n")
+    assert report.log_bytes_dropped > 0
+    assert "bytes of output were dropped here" in text
+
+
+def test_secrets_do_not_reach_the_run(tmp_path: Path) -> None:
+    environ = {
+        "OPENAI_API_KEY": "sk-1",
+        "HF_TOKEN": "hf",
+        "AWS_PROFILE": "x",
+        "MY_PASSWORD": "p",
+        "GIT_DIR": "/x",
+        "PATH": "/bin",
+        "TOKENIZERS_PARALLELISM": "false",
+    }
+    seen = run_environment(ResearchConfig(budget_seconds=15), tmp_path, environ)
+    assert seen == {
+        "PATH": "/bin",
+        "TOKENIZERS_PARALLELISM": "false",
+        "PYTHONUNBUFFERED": "1",
+        "AUTORESEARCH_TIME_BUDGET": "15",
+    }
+    allowed = run_environment(ResearchConfig(pass_env=("HF_TOKEN",)), tmp_path, environ)
+    assert allowed["HF_TOKEN"] == "hf"
+
+
+def test_uv_keeps_to_the_workspaces_environment(tmp_path: Path) -> None:
+    (tmp_path / ".venv").mkdir()
+    seen = run_environment(ResearchConfig(), tmp_path, {})
+    assert seen["UV_PROJECT_ENVIRONMENT"] == str(tmp_path / ".venv")
+    assert seen["UV_NO_SYNC"] == "1"
+
+
+def test_commands_are_split_as_a_shell_would() -> None:
+    assert split_command("python 'my train.py' --x") == ["python", "my train.py", "--x"]
+    for bad in ("", "   ", "python 'x"):
+        with pytest.raises(UsageError):
+            split_command(bad)

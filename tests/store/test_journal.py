@@ -1,0 +1,94 @@
+"""The journal: what is in it survives; what is torn is never acted on."""
+
+from __future__ import annotations
+
+import resource
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from engine.core import events as ev
+from engine.core.errors import JournalError
+from engine.store.journal import Journal, read_journal
+
+
+def write(path: Path, count: int) -> bytes:
+    journal = Journal(path)
+    for n in range(count):
+        journal.append(ev.AlarmRaised(kind="test", message=f"line {n} é\u2028 \x1b[31m"))
+    journal.close()
+    return path.read_bytes()
+
+
+def test_events_come_back_numbered_and_dated(tmp_path: Path) -> None:
+    write(tmp_path / "j", 3)
+    events = list(read_journal(tmp_path / "j"))
+    assert [e.seq for e in events] == [1, 2, 3]
+    assert all(e.at.utcoffset() is not None for e in events)
+
+
+@settings(
+    suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=40
+)
+@given(st.data())
+def test_a_journal_cut_anywhere_keeps_all_whole_lines(tmp_path: Path, data: st.DataObject) -> None:
+    path = tmp_path / "j"
+    path.unlink(missing_ok=True)
+    whole = write(path, 4)
+    cut = data.draw(st.integers(0, len(whole)))
+    path.write_bytes(whole[:cut])
+    (tmp_path / "j.torn").unlink(missing_ok=True)
+    journal = Journal(path)
+    lines = whole[:cut].count(b"\n")
+    assert journal.session.seq == lines
+    assert journal.append(ev.Resumed(by="x")).seq == lines + 1
+    journal.close()
+    assert len(list(read_journal(path))) == lines + 1
+    torn = whole[:cut].rpartition(b"\n")[2]
+    if torn:
+        assert path.with_suffix(".torn").read_bytes() == torn + b"\n"
+
+
+@pytest.mark.parametrize("damage", ["garbage", "gap", "repeat"])
+def test_damage_in_the_middle_is_said_and_not_guessed(tmp_path: Path, damage: str) -> None:
+    path = tmp_path / "j"
+    lines = write(path, 3).splitlines(True)
+    changed = {
+        "garbage": [lines[0], b"{not json\n", lines[2]],
+        "gap": [lines[0], lines[2]],
+        "repeat": [lines[0], lines[1], lines[1]],
+    }[damage]
+    path.write_bytes(b"".join(changed))
+    with pytest.raises(JournalError, match="line [23]"):
+        Journal(path)
+    assert path.read_bytes() == b"".join(changed)
+
+
+def test_a_full_disk_leaves_the_journal_whole(tmp_path: Path) -> None:
+    path = tmp_path / "j"
+    before = write(path, 2)
+    journal = Journal(path)
+    old = resource.getrlimit(resource.RLIMIT_FSIZE)
+    import signal
+
+    handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    try:
+        # The kernel cuts the write in the middle, just as a full disk does.
+        resource.setrlimit(resource.RLIMIT_FSIZE, (len(before) + 20, old[1]))
+        with pytest.raises(JournalError, match="cannot be written"):
+            journal.append(ev.Resumed(by="a person with a long name " * 4))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, old)
+        signal.signal(signal.SIGXFSZ, handler)
+    assert path.read_bytes() == before
+    assert journal.session.seq == 2
+    assert journal.append(ev.Resumed(by="x")).seq == 3
+    journal.close()
+
+
+def test_a_directory_that_cannot_be_written_is_said(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(JournalError, match="cannot be written"):
+        Journal(tmp_path / "file" / "journal.jsonl")

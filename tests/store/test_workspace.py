@@ -1,0 +1,248 @@
+"""The person's repository, in every state they may have it; what is theirs stays byte for byte."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from pathlib import Path
+
+import pytest
+from world import TRAIN, git, make_repository
+
+from engine.core.config import ResearchConfig
+from engine.core.errors import WorkspaceError
+from engine.store.workspace import (
+    Workspace,
+    hash_locked,
+    link_data,
+    point_run_log,
+    take_leftovers,
+)
+
+
+def fingerprint(directory: Path) -> dict[str, str]:
+    """Every file of a checkout, its index, HEAD and branches; our own folder left out."""
+    found = {"HEAD": (directory / ".git/HEAD").read_text()}
+    found["branches"] = git(directory, "for-each-ref", "refs/heads/main", "refs/tags")
+    found["index"] = git(directory, "ls-files", "--stage")
+    for path in sorted(directory.rglob("*")):
+        name = path.relative_to(directory).as_posix()
+        if path.is_file() and not name.startswith((".git/", ".autoresearch/")):
+            found[name] = hashlib.sha256(path.read_bytes()).hexdigest()
+    return found
+
+
+def candidate(workspace: Workspace, text: str, n: int = 2) -> str:
+    return workspace.commit_candidate(
+        workspace.head, "train.py", text, f"idea {n}", f"refs/autoresearch/t/{n}"
+    )
+
+
+def test_a_candidate_changes_one_file_and_nothing_of_the_person(repository: Path) -> None:
+    (repository / "train.py").write_text("half an idea of mine\n")
+    (repository / "prepare.py").write_text("staged\n")
+    git(repository, "add", "prepare.py")
+    (repository / "notes.txt").write_text("untracked\n")
+    before = fingerprint(repository)
+    workspace = Workspace(repository)
+    commit = candidate(workspace, "NEW = 1\n")
+    place = workspace.place(repository / ".autoresearch/t/worktrees/slot-0", commit)
+    assert (place / "train.py").read_text() == "NEW = 1\n"
+    assert (place / "prepare.py").read_text() == "DATA = 1\n"
+    assert git(repository, "diff", "--name-only", workspace.head, commit) == "train.py"
+    assert git(repository, "rev-parse", "refs/autoresearch/t/2") == commit
+    assert fingerprint(repository) == before
+
+
+def test_the_worktree_is_put_back_after_a_run_that_changed_it(repository: Path) -> None:
+    workspace = Workspace(repository)
+    slot = repository / ".autoresearch/t/worktrees/slot-0"
+    place = workspace.place(slot, workspace.head)
+    (place / "prepare.py").write_text("tampered\n")
+    assert workspace.changed_since_commit(place, ("prepare.py",)) == ("prepare.py",)
+    (place / "model.pt").write_text("weights")
+    assert take_leftovers(workspace, slot, repository / ".autoresearch/run") == 1
+    assert (repository / ".autoresearch/run/files/model.pt").read_text() == "weights"
+    workspace.place(slot, candidate(workspace, "NEW = 1\n"))
+    assert (place / "prepare.py").read_text() == "DATA = 1\n"
+    assert not (place / "model.pt").exists()
+
+
+@pytest.mark.parametrize("name", ["with two  spaces", "ünïcode-日本", "q" * 190, "a'b\"c"])
+def test_paths(tmp_path: Path, name: str) -> None:
+    path = make_repository(tmp_path / name, {"train.py": TRAIN})
+    workspace = Workspace(path)
+    place = workspace.place(
+        path / ".autoresearch/t/worktrees/slot-0", candidate(workspace, "X = 1\n")
+    )
+    assert (place / "train.py").read_text() == "X = 1\n"
+
+
+def test_a_workspace_below_the_top_of_its_repository(tmp_path: Path) -> None:
+    top = make_repository(tmp_path / "mono", {"lab/train.py": TRAIN, "other.py": "Y = 1\n"})
+    workspace = Workspace(top / "lab")
+    commit = candidate(workspace, "X = 1\n")
+    place = workspace.place(top / "lab/.autoresearch/t/worktrees/slot-0", commit)
+    assert place.name == "lab"
+    assert (place / "train.py").read_text() == "X = 1\n"
+    assert workspace.read(commit, "train.py") == "X = 1\n"
+    workspace.exclude((".autoresearch/",))
+    assert git(top, "status", "--porcelain") == ""
+
+
+def test_an_executable_script_stays_executable(repository: Path) -> None:
+    git(repository, "update-index", "--chmod=+x", "train.py")
+    git(repository, "commit", "-qm", "executable")
+    workspace = Workspace(repository)
+    assert git(repository, "ls-tree", candidate(workspace, "X\n"), "train.py").startswith("100755")
+
+
+def test_bytes_that_are_no_text_survive(repository: Path) -> None:
+    (repository / "train.py").write_bytes(b"# caf\xe9\r\nX = 1\n")
+    git(repository, "commit", "-qam", "latin")
+    workspace = Workspace(repository)
+    text = workspace.read(workspace.head, "train.py")
+    commit = candidate(workspace, text.replace("X = 1", "X = 2"))
+    place = workspace.place(repository / ".autoresearch/w", commit)
+    assert (place / "train.py").read_bytes() == b"# caf\xe9\r\nX = 2\n"
+
+
+def test_a_commit_that_an_engine_left_half_done_is_made_again(repository: Path) -> None:
+    workspace = Workspace(repository)
+    candidate(workspace, "X = 1\n")
+    again = candidate(workspace, "X = 2\n")
+    assert workspace.read(again, "train.py") == "X = 2\n"
+
+
+def test_looking_finds_what_a_person_should_know(repository: Path) -> None:
+    (repository / "train.py").write_text("changed")
+    git(repository, "checkout", "-q", "--detach")
+    found = Workspace(repository).look()
+    assert found.detached
+    assert found.dirty == ("train.py",)
+    assert found.identity == ("Ada", "ada@example.org")
+
+
+def test_commits_without_an_identity(repository: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (Path(os.environ["HOME"]) / ".gitconfig").write_text("")
+    workspace = Workspace(repository)
+    assert workspace.look().identity is None
+    author = git(repository, "log", "-1", "--format=%an", candidate(workspace, "X = 1\n"))
+    assert author == "autoresearch-tui"
+
+
+def test_an_existing_branch_is_not_taken_over(repository: Path) -> None:
+    git(repository, "branch", "autoresearch/t")
+    with pytest.raises(WorkspaceError, match="exists already"):
+        Workspace(repository).start_branch("t", "HEAD")
+    git(repository, "branch", "-D", "autoresearch/t")
+    git(repository, "branch", "autoresearch")
+    with pytest.raises(WorkspaceError, match="in the way"):
+        Workspace(repository).start_branch("t", Workspace(repository).head)
+
+
+def test_the_branch_moves_only_from_where_it_was_left(repository: Path) -> None:
+    workspace = Workspace(repository)
+    workspace.start_branch("t", workspace.head)
+    first = candidate(workspace, "X = 1\n")
+    workspace.advance_branch("t", first, workspace.head)
+    assert workspace.branch_commit("t") == first
+    workspace.advance_branch("t", first, workspace.head)  # again, as after a crash
+    second = candidate(workspace, "X = 2\n", 3)
+    with pytest.raises(WorkspaceError, match="not where this session left it"):
+        workspace.advance_branch("t", second, workspace.head)
+    git(repository, "checkout", "-q", "autoresearch/t")
+    with pytest.raises(WorkspaceError, match="checked out"):
+        Workspace(repository).advance_branch("t", second, first)
+
+
+@pytest.mark.parametrize(
+    ("state", "says"),
+    [
+        ("absent", "no directory"),
+        ("plain", "not in a git"),
+        ("empty", "no commit"),
+        ("bare", "bare"),
+    ],
+)
+def test_what_cannot_be_a_workspace(tmp_path: Path, state: str, says: str) -> None:
+    path = tmp_path / "x"
+    if state != "absent":
+        path.mkdir()
+    if state == "empty":
+        git(path, "init", "-q")
+    if state == "bare":
+        git(path, "init", "-q", "--bare")
+    with pytest.raises(WorkspaceError, match=says):
+        Workspace(path)
+
+
+def test_data_is_linked_and_secrets_and_caches_are_not(repository: Path) -> None:
+    for name in (
+        "data/shard.bin",
+        "tokens.bin",
+        ".env",
+        "my_secret.txt",
+        "__pycache__/x.pyc",
+        "run.log",
+    ):
+        (repository / name).parent.mkdir(exist_ok=True)
+        (repository / name).write_text("x")
+    (repository / ".git/info/exclude").write_text("data/\n")
+    workspace = Workspace(repository)
+    place = workspace.place(repository / ".autoresearch/w", workspace.head)
+    assert link_data(workspace, place, ResearchConfig(), ()) == 2
+    assert (place / "data/shard.bin").read_text() == "x"
+    assert sorted(p.name for p in place.iterdir() if p.is_symlink()) == ["data", "tokens.bin"]
+    assert link_data(workspace, place, ResearchConfig(link=("tokens.*",)), ()) == 1
+
+
+def test_submodules_are_linked(tmp_path: Path, repository: Path) -> None:
+    other = make_repository(tmp_path / "lib", {"lib.py": "Z = 1\n"})
+    git(
+        repository,
+        "-c",
+        "protocol.file.allow=always",
+        "submodule",
+        "--quiet",
+        "add",
+        str(other),
+        "lib",
+    )
+    git(repository, "commit", "-qm", "submodule")
+    workspace = Workspace(repository)
+    modules = workspace.look().submodules
+    assert modules == ("lib",)
+    slot = repository / ".autoresearch/w"
+    for _ in range(2):
+        place = workspace.place(slot, workspace.head)
+        link_data(workspace, place, ResearchConfig(), modules)
+        assert (place / "lib/lib.py").read_text() == "Z = 1\n"
+    assert (repository / "lib/lib.py").read_text() == "Z = 1\n"
+
+
+def test_locked_files_are_hashed_by_content(repository: Path) -> None:
+    before = hash_locked(repository, ("*.py", "absent.py"))
+    assert sorted(before) == ["prepare.py", "train.py"]
+    (repository / "prepare.py").write_text("DATA = 2\n")
+    assert hash_locked(repository, ("*.py",))["prepare.py"] != before["prepare.py"]
+
+
+def test_the_persons_own_run_log_is_left_alone(repository: Path, tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    log.write_text("live")
+    point_run_log(repository, log)
+    point_run_log(repository, log)
+    assert (repository / "run.log").read_text() == "live"
+    (repository / "run.log").unlink()
+    (repository / "run.log").write_text("mine")
+    point_run_log(repository, log)
+    assert (repository / "run.log").read_text() == "mine"
+
+
+def test_ignoring_goes_through_no_tracked_file(repository: Path) -> None:
+    workspace = Workspace(repository)
+    (repository / ".git/info/exclude").write_text("mine")
+    workspace.exclude(("results.tsv",))
+    workspace.exclude(("results.tsv",))
+    assert (repository / ".git/info/exclude").read_text() == "mine\n/results.tsv\n"

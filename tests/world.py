@@ -1,0 +1,113 @@
+"""The real world tests act on: git repositories, the installed command, engines and their runs."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeVar
+
+import pytest
+
+from engine.executors.local import RunHandle
+from engine.rendezvous import lock_holder
+
+T = TypeVar("T")
+
+COMMAND = Path(sys.executable).parent / "autoresearch-tui"
+
+TRAIN = """\
+import os, time
+
+MATRIX_LR = 0.04  # learning rate of the matrices
+EMBEDDING_LR = 0.6  # learning rate of the embeddings
+WARMDOWN_RATIO = 0.5  # share of the budget
+DEPTH = 4  # layers
+
+budget = float(os.environ.get("AUTORESEARCH_TIME_BUDGET", "0.1"))
+start = time.monotonic()
+step = 0
+while True:
+    share = min(1.0, (time.monotonic() - start) / budget)
+    print(f"\\rstep {step:05d} ({100 * share:.1f}%) | loss: {4 - share:.4f} | dt: 10ms | "
+          f"tok/sec: 1,000 | remaining: {budget * (1 - share):.0f}s   ", end="", flush=True)
+    step += 1
+    if share >= 1:
+        break
+    time.sleep(min(0.02, budget / 10))
+print()
+loss = 1 + (MATRIX_LR - 0.06) ** 2 * 100 + (EMBEDDING_LR - 0.8) ** 2 + (WARMDOWN_RATIO - 0.7) ** 2
+print("---")
+print(f"val_bpb:          {loss + abs(DEPTH - 6) / 50:.6f}")
+print(f"training_seconds: {time.monotonic() - start:.1f}")
+print("peak_vram_mb:     512.0")
+print(f"num_steps:        {step}")
+"""
+
+
+def git(directory: Path, *words: str) -> str:
+    """Real git, its output without the last newline."""
+    done = subprocess.run(
+        ["git", "-C", str(directory), *words], capture_output=True, text=True, check=True
+    )
+    return done.stdout.rstrip("\n")
+
+
+def make_repository(path: Path, files: dict[str, str]) -> Path:
+    """A git repository with one commit."""
+    path.mkdir(parents=True, exist_ok=True)
+    for name, text in files.items():
+        target = path / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_text(text, "utf-8")
+    git(path, "init", "--quiet", "--initial-branch=main")
+    git(path, "add", "--", *files)
+    git(path, "commit", "--quiet", "-m", "start")
+    return path
+
+
+def run_command(
+    *words: str | Path,
+    cwd: Path | None = None,
+    timeout: float = 60,
+    env: dict[str, str] | None = None,
+) -> subprocess.CompletedProcess[str]:
+    """The installed command, without a terminal."""
+    return subprocess.run(
+        [str(COMMAND), *map(str, words)],
+        cwd=cwd,
+        env={**os.environ, **(env or {})},
+        capture_output=True,
+        text=True,
+        stdin=subprocess.DEVNULL,
+        timeout=timeout,
+        check=False,
+    )
+
+
+def wait_for(question: Callable[[], T | None], what: str, seconds: float = 30) -> T:
+    """The first answer that is not None or False; fails with `what` after a while."""
+    until = time.monotonic() + seconds
+    while True:
+        answer = question()
+        if answer:
+            return answer
+        if time.monotonic() > until:
+            pytest.fail(f"never happened: {what}")
+        time.sleep(0.02)
+
+
+def stop_everything(workspace: Path) -> None:
+    """Kill the engine and the runs of a workspace."""
+    pid = lock_holder(workspace)
+    if pid is not None and pid > 0:
+        os.kill(pid, signal.SIGKILL)
+    for directory in workspace.glob(".autoresearch/*/experiments/*/run-*"):
+        handle = RunHandle(directory)
+        if handle.alive():
+            handle.kill()
+            wait_for(lambda handle=handle: not handle.alive(), "the run's end")
