@@ -26,6 +26,7 @@ from engine.store.journal import read_journal
 
 START_SECONDS = 30.0
 _REPLY_SECONDS = 30.0
+_WELCOME_SECONDS = 10.0
 
 
 @dataclass(frozen=True)
@@ -154,8 +155,9 @@ def wait_for_engine(workspace: Path, process: subprocess.Popen[bytes], log: Path
         if code is not None:
             raise _died(code, log)
         try:
-            return asyncio.run(_ask_pid(workspace))
-        except EngineGoneError:
+            # Short, because what answers may be no engine while ours has long said why it ended.
+            return asyncio.run(asyncio.wait_for(_ask_pid(workspace), 1.0))
+        except (EngineGoneError, TimeoutError):
             time.sleep(0.02)
     raise EngineGoneError(
         f"The engine did not answer within {START_SECONDS:.0f} s.", "", f"See {log}, and try again."
@@ -235,8 +237,8 @@ class EngineLink:
         try:
             self._reader, self._writer = await asyncio.open_unix_connection(str(path), limit=2**20)
             self._writer.write(live.frame(live.Hello(version=__version__, follow=self._follow)))
-            welcome = await self._receive()
-        except (OSError, asyncio.IncompleteReadError) as error:
+            welcome = await asyncio.wait_for(self._receive(), _WELCOME_SECONDS)
+        except (OSError, TimeoutError, asyncio.IncompleteReadError) as error:
             raise EngineGoneError(
                 f"No engine is at work in {self.workspace}.",
                 "",

@@ -132,7 +132,7 @@ def make_plan(path: Path, wishes: Wishes, today: date) -> Plan:
             direction=found.direction,
             budget_seconds=found.budget_seconds,
         )
-    if "tag" not in said:
+    if "tag" not in said and saved is None:
         values["tag"] = propose_tag(today, _taken_tags(workspace))
     values.update(said)
     try:

@@ -8,7 +8,7 @@ from typing import TextIO
 from engine.core import events as ev
 from engine.core.live import Progress
 from engine.core.session import Experiment, Session
-from engine.core.words import Verdict
+from engine.core.words import Direction, Verdict
 from tui.widgets.plain_text import clean
 
 _MARKS = {Verdict.KEEP: "●", Verdict.DISCARD: "·", Verdict.CRASH: "✗"}
@@ -25,7 +25,8 @@ def show_change(session: Session, gain: float | None) -> str:
     """A gain as the metric moved: for a metric to be lowered, an improvement is negative."""
     if gain is None:
         return ""
-    change = -gain if session.direction.value == "min" else gain
+    change = -gain if session.direction is Direction.MIN else gain
+    change += 0.0  # no "-0.000000"
     return f"{change:+.6f}".replace("-", "−")
 
 

@@ -106,25 +106,24 @@ class SearchAgent:
                 "Write the numbers to be tuned as such lines, or choose another agent.",
             )
         record = Record.of(briefing, space)
-        choice = self._choose(briefing, record)
+        bandit = Bandit(record) if self._policy == "bandit" else None
+        choice = self._choose(briefing, record, bandit)
         if choice is None:
             raise AgentError(
                 "Every change this search can think of has been tried on this frontier.",
                 f"{len(record.trials)} experiments, {len(space.axes)} knobs.",
                 "End the session, add knobs to the file, or choose another agent.",
             )
-        leaders = []
-        if self._policy == "bandit":
-            leaders = ranking(Bandit(record), record, briefing.config.metric)
+        leaders = ranking(bandit, record, briefing.config.metric) if bandit else []
         return _Found(record, choice, leaders)
 
-    def _choose(self, briefing: Briefing, record: Record) -> Choice | None:
+    def _choose(self, briefing: Briefing, record: Record, bandit: Bandit | None) -> Choice | None:
         rng = random.Random(f"{self._seed}|{briefing.number}|{briefing.base}")
         if self._policy == "tpe":
             return choose_tpe(record, rng, briefing.config.direction)
-        if self._policy == "random":
+        if bandit is None:
             return choose_evenly(record, rng)
-        return choose_bandit(record, rng)
+        return choose_bandit(record, bandit, rng)
 
 
 def _summary(record: Record, metric: str) -> str:

@@ -46,6 +46,7 @@ class Bandit:
 
     def __init__(self, record: Record) -> None:
         self._record = record
+        self._effects: dict[Move, Features] = {}
         self._axes = record.space.axes
         self._scale = record.spread or 1.0
         trials = [t for t in record.trials if t.changes and (t.crashed or t.gain is not None)]
@@ -94,6 +95,11 @@ class Bandit:
 
     def effect(self, move: Move) -> Features:
         """A move from the frontier as features."""
+        if move not in self._effects:
+            self._effects[move] = self._effect(move)
+        return self._effects[move]
+
+    def _effect(self, move: Move) -> Features:
         found: dict[Hashable, float] = {}
         for key, value in move:
             axis = self._axes[key]
@@ -159,9 +165,8 @@ def is_in_reach(record: Record, move: Move) -> bool:
     return True
 
 
-def choose_bandit(record: Record, rng: random.Random) -> Choice | None:
+def choose_bandit(record: Record, bandit: Bandit, rng: random.Random) -> Choice | None:
     """The best move under one draw of the curves; sometimes two that each look good, at once."""
-    bandit = Bandit(record)
     weights = bandit.draw(rng, _WIDTH)
 
     def value(move: Move) -> float:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, lru_cache
 from statistics import median
 
 from engine.agents.base import Attempt, Briefing
@@ -143,19 +143,26 @@ def direction(axis: Axis, old: Scalar, new: Scalar) -> int:
     return (b > a) - (b < a)
 
 
+@lru_cache(maxsize=4096)
+def _scalars(literal: str) -> tuple[Scalar, ...]:
+    """The parts of a literal's value; none where the text is no literal."""
+    try:
+        knobs = find_knobs(f"X = ({literal})")
+    except KnobError:
+        return ()
+    return tuple(part.value for part in knobs[0].parts) if len(knobs) == 1 else ()
+
+
 def _changes(attempt: Attempt, space: Space) -> dict[str, tuple[Scalar, Scalar]]:
     """An attempt's knobs as axes of the present file; those it no longer has are left out."""
     found: dict[str, tuple[Scalar, Scalar]] = {}
     for name, literals in attempt.knobs.items():
-        try:
-            old, new = (find_knobs(f"{name} = {literal}") for literal in literals)
-        except (KnobError, ValueError):
-            continue
-        if len(old) != 1 or len(new) != 1 or len(old[0].parts) != len(new[0].parts):
+        old, new = (_scalars(literal) for literal in literals)
+        if not old or len(old) != len(new):
             continue
         for axis in space.axes.values():
-            if axis.knob.name == name and len(axis.knob.parts) == len(old[0].parts):
-                a, b = old[0].parts[axis.index].value, new[0].parts[axis.index].value
+            if axis.knob.name == name and len(axis.knob.parts) == len(old):
+                a, b = old[axis.index], new[axis.index]
                 words = [isinstance(x, str | bool) for x in (a, b, axis.value)]
                 if len(set(words)) == 1 and not same(a, b):
                     found[axis.key] = (a, b)
@@ -234,7 +241,7 @@ def _limits(
 
 def _has_more_room(space: Space, trial: Trial) -> bool:
     """Whether a run that needed too much memory would have fewer rows per pass today."""
-    pair = space.batch_axes()
+    pair = space.batch_axes
     if pair is None or trial.outcome is not Outcome.OUT_OF_MEMORY or pair[1] in trial.changes:
         return False
     rows = space.axes[pair[1]]
@@ -243,7 +250,7 @@ def _has_more_room(space: Space, trial: Trial) -> bool:
 
 def _context(space: Space, trials: tuple[Trial, ...]) -> int:
     guess = space.context_guess()
-    pair = space.batch_axes()
+    pair = space.batch_axes
     if pair is None:
         return guess
     now = _quotient(space.values, pair)

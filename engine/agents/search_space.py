@@ -28,12 +28,12 @@ class Axis:
     knob: Knob
     index: int
 
-    @property
+    @cached_property
     def kind(self) -> Kind:
         """How it may move."""
         return self.knob.parts[self.index].kind
 
-    @property
+    @cached_property
     def value(self) -> Scalar:
         """At the frontier."""
         return self.knob.parts[self.index].value
@@ -71,6 +71,15 @@ class Axis:
         """Where a number lies on this axis; nothing but 0 for a word."""
         if isinstance(value, str | bool):
             return 0.0
+        if value not in self._places:
+            self._places[value] = self._coordinate(value)
+        return self._places[value]
+
+    @cached_property
+    def _places(self) -> dict[int | float, float]:
+        return {}
+
+    def _coordinate(self, value: int | float) -> float:
         size = abs(value)
         match self.kind:
             case Kind.LOG:
@@ -120,6 +129,17 @@ class Axis:
 
     def steps(self, wide: bool = False) -> list[Scalar]:
         """Other values worth trying from here; `wide` adds finer and longer steps."""
+        return self._wide_steps if wide else self._usual_steps
+
+    @cached_property
+    def _wide_steps(self) -> list[Scalar]:
+        return self._steps(wide=True)
+
+    @cached_property
+    def _usual_steps(self) -> list[Scalar]:
+        return self._steps(wide=False)
+
+    def _steps(self, wide: bool) -> list[Scalar]:
         part = self.knob.parts[self.index]
         if self.kind is Kind.ENUM:
             return [choice for choice in part.choices if choice != part.value]
@@ -221,6 +241,7 @@ class Space:
         """Every move of a single axis."""
         return [((key, value),) for key, axis in self.axes.items() for value in axis.steps(wide)]
 
+    @cached_property
     def batch_axes(self) -> tuple[str, str] | None:
         """The axes of the tokens per step and of the rows per pass, where the file has both."""
         for total, rows in product(self.axes, self.axes):
@@ -236,7 +257,7 @@ class Space:
         for knob in self.knobs:
             if re.fullmatch(r"(MAX_)?(SEQ|SEQUENCE|CONTEXT)_(LEN|LENGTH)", knob.name):
                 return int(knob.value) if isinstance(knob.value, int) and knob.value > 0 else 1
-        pair = self.batch_axes()
+        pair = self.batch_axes
         if pair is None:
             return 1
         total, rows = (self.axes[key].value for key in pair)
@@ -245,7 +266,7 @@ class Space:
 
     def repaired(self, move: Move, context: int) -> Move | None:
         """The move with the batch sizes kept divisible, or None where two knobs cannot do that."""
-        pair = self.batch_axes()
+        pair = self.batch_axes
         changes = dict(move)
         if pair is None or not any(key in changes for key in pair):
             return move

@@ -20,11 +20,12 @@ from engine.core.errors import AgentError
 from engine.core.knobs import Kind, Scalar
 from engine.core.words import Direction
 
-_STARTUP = 8
+_STARTUP = 4
 _VECTORS = 8
 _PAIR_SHARE = 0.3
 _BACKGROUND = 0.1
-_NEAR = True
+_LONGEST = 2.0
+"""How far one change goes at most, in typical steps; TPE itself draws from the whole range."""
 
 
 def load_optuna() -> Any:
@@ -59,7 +60,7 @@ def choose_tpe(record: Record, rng: random.Random, towards: Direction) -> Choice
     told.sort(key=lambda pair: pair[1], reverse=True)
     good = max(math.ceil(0.1 * len(told)), 2)
     score = _Score(record, [t for t, _ in told[:good]], [t for t, _ in told[good:]])
-    drawn = _draw(optuna, record, told, rng) + (record.space.moves() if _NEAR else [])
+    drawn = _draw(optuna, record, told, rng)
 
     def because(move: Move) -> Choice:
         seen = [f"{key} at {_at(key, [t for t, _ in told[:good]])}" for key, _ in move]
@@ -139,7 +140,12 @@ def _draw(
     moves: dict[Move, None] = {}
     for vector in vectors:
         for key, axis in axes.items():
-            value = words[key][vector[key]] if key in words else axis.at(vector[key])
+            if key in words:
+                value = words[key][vector[key]]
+            else:
+                here = axis.coordinate(axis.value)
+                step = max(min(vector[key] - here, _LONGEST), -_LONGEST)
+                value = axis.at(here + step)
             if not same(value, axis.value):
                 moves.setdefault(((key, value),))
     return list(moves)

@@ -65,7 +65,7 @@ def hypothesis(choice: Choice, record: Record, policy: str) -> str:
     if policy == "random":
         return f"{head}: a random step, as a control."
     if len(choice.move) > 1:
-        pair = record.space.batch_axes()
+        pair = record.space.batch_axes
         if pair is not None and {key for key, _ in choice.move} == {*pair}:
             return f"{head}: the batch sizes move together so that one divides the other."
         if policy == "tpe":

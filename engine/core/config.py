@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import difflib
 import re
+import shlex
 from typing import Any
 
 import msgspec
@@ -195,7 +196,13 @@ def check_config(config: ResearchConfig, where: str = "the research config") -> 
         )
     if config.tag.endswith((".lock", ".")):
         raise refuse(f"the tag {config.tag!r} cannot name a branch", "no ending in .lock or a dot")
-    if not config.command.strip():
+    try:
+        words = shlex.split(config.command)
+    except ValueError as error:
+        raise refuse(
+            f"the command {config.command!r} cannot be read ({error})", "balanced quotes"
+        ) from None
+    if not words:
         raise refuse("the command is empty", 'a command such as "python train.py"')
     if not config.metric.strip() or "\t" in config.metric or "\n" in config.metric:
         raise refuse(

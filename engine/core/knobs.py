@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import ast
 import io
-import math
 import operator
 import re
 import warnings
@@ -177,7 +176,7 @@ def infer_kind(
     if isinstance(value, str):
         choices = _choices(name, value, comment)
         return (Kind.ENUM, choices) if len(choices) > 1 else (Kind.FIXED, ())
-    if not math.isfinite(value) or abs(value) > 10**15:
+    if not abs(value) <= 10**15:  # not a number at all, too
         return Kind.FIXED, ()
     counted = isinstance(value, int) and re.search(r"STEPS|ITERS", name)
     if 0 <= value <= 1 and _RATIO.search(name) and not counted:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import shlex
 import signal
 import sys
 from datetime import datetime
@@ -111,9 +112,35 @@ def open_screen(workspace: Path) -> None:
     theme = prepare_environment()
     from tui.app import SupervisorApp
 
-    left = SupervisorApp(client.EngineLink(workspace), theme=theme).run()
+    left = SupervisorApp(client.EngineLink(workspace), forced_theme=theme).run()
     if left is not None and left.message:
         click.echo(left.message)
+    _say_how_to_come_back(workspace)
+
+
+def _say_how_to_come_back(workspace: Path) -> None:
+    pid = client.engine_pid(workspace)
+    session = client.read_session(workspace)
+    if pid is not None:
+        current = session.current
+        doing = f" with experiment {current.number}" if current is not None else ""
+        click.echo(f"The engine (pid {pid}) goes on{doing}.")
+        click.echo(f"Come back: autoresearch-tui attach {_shown(workspace)}")
+        click.echo(f"End it:    autoresearch-tui stop -C {_shown(workspace)}")
+        return
+    for line in summary_lines(session):
+        click.echo(line)
+    if session.ended is None:
+        click.echo("No engine is at work; what was recorded is safe.")
+    click.echo(f"Go on with it: autoresearch-tui start {_shown(workspace)}")
+
+
+def _shown(path: Path) -> str:
+    """A path as a person would type it."""
+    with contextlib.suppress(ValueError):
+        relative = path.relative_to(Path.cwd())
+        return shlex.quote(str(relative))
+    return shlex.quote(str(path))
 
 
 @click.command("open", hidden=True)

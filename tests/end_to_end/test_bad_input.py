@@ -1,0 +1,174 @@
+"""Whatever a person gives it, the command answers in one paragraph with the next step, and never with a traceback."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+from pathlib import Path
+
+import pytest
+from world import TRAIN, git, make_repository, run_command
+
+from engine.rendezvous import socket_path
+
+
+def refused(*words: str | Path, code: int, says: str, **env: str) -> str:
+    """The command failed with that code, said that, in one paragraph on stderr."""
+    done = run_command(*words, env=env)
+    assert done.returncode == code, done.stdout + done.stderr
+    assert "Traceback" not in done.stderr + done.stdout
+    assert says in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1
+    return done.stderr
+
+
+def test_no_git_repository(tmp_path: Path) -> None:
+    (tmp_path / "train.py").write_text(TRAIN)
+    refused("start", tmp_path, "--yes", code=3, says="git init")
+
+
+def test_no_such_directory(tmp_path: Path) -> None:
+    refused("start", tmp_path / "nowhere", "--yes", code=3, says="There is no directory")
+
+
+def test_no_train_py(tmp_path: Path) -> None:
+    workspace = make_repository(tmp_path / "w", {"README.md": "x"})
+    refused("start", workspace, "--yes", code=3, says="--file")
+
+
+def test_a_broken_config(repository: Path) -> None:
+    (repository / ".autoresearch").mkdir()
+    (repository / ".autoresearch/config.toml").write_text('# mine\nmetric = "x"\nmax = 3\n')
+    text = refused("start", repository, "--yes", code=4, says="line 3")
+    assert "max_experiments" in text
+
+
+@pytest.mark.parametrize(
+    ("flags", "says"),
+    [
+        (["--tag", "a b"], "tag"),
+        (["--file", "../x.py"], "x.py"),
+        (["--command", "python 'x"], "command"),
+        (["--agent", "nobody"], "nobody"),
+    ],
+)
+def test_flags_that_cannot_be(repository: Path, flags: list[str], says: str) -> None:
+    done = run_command("start", repository, "--yes", *flags)
+    assert done.returncode not in (0, 1)
+    assert says in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_nobody_there_to_confirm(repository: Path) -> None:
+    refused("start", repository, code=2, says="--yes")
+
+
+def test_a_read_only_workspace(repository: Path) -> None:
+    if os.getuid() == 0:
+        # Root writes anywhere; a file where the directory should be stands for the read-only disk.
+        (repository / ".autoresearch").write_text("")
+    else:
+        repository.chmod(0o555)
+    try:
+        refused("start", repository, "--yes", code=3, says="cannot be written")
+    finally:
+        repository.chmod(0o755)
+
+
+def test_something_else_on_the_socket(repository: Path) -> None:
+    path = socket_path(repository)
+    listener = socket.socket(socket.AF_UNIX)
+    listener.bind(str(path))
+    listener.listen()
+    try:
+        refused("start", repository, "--yes", code=5, says="listens on")
+    finally:
+        listener.close()
+
+
+def test_a_runtime_directory_of_somebody_else(repository: Path, tmp_path: Path) -> None:
+    shared = tmp_path / "shared"
+    (shared / "autoresearch-tui").mkdir(parents=True)
+    (shared / "autoresearch-tui").chmod(0o777)
+    refused("start", repository, "--yes", code=3, says="private", XDG_RUNTIME_DIR=str(shared))
+
+
+def test_a_damaged_journal(repository: Path) -> None:
+    done = run_command(
+        "run", repository, "--headless", "--yes", "--tag", "t", "--max", "1", "--budget", "0.05"
+    )
+    assert done.returncode == 0, done.stderr
+    journal = repository / ".autoresearch/t/journal.jsonl"
+    lines = journal.read_text().splitlines(True)
+    journal.write_text("".join([*lines[:2], "{garbage\n", *lines[3:]]))
+    refused("results", "-C", repository, code=8, says="line 3")
+    refused("start", repository, "--yes", code=8, says="line 3")
+    assert "{garbage" in journal.read_text()
+
+
+@pytest.mark.parametrize("verb", ["pause", "resume", "stop", "attach"])
+def test_no_engine(repository: Path, verb: str) -> None:
+    words = [verb, repository] if verb == "attach" else [verb, "-C", repository]
+    refused(*words, code=6, says="autoresearch-tui start")
+
+
+@pytest.mark.parametrize("verb", [["status"], ["results"], ["diff", "1"]])
+def test_no_session(repository: Path, verb: list[str]) -> None:
+    refused(*verb, "-C", repository, code=3, says="There is no session")
+
+
+def test_no_terminal(repository: Path) -> None:
+    text = refused(repository, "--yes", code=9, says="terminal")
+    assert "autoresearch-tui status" in text
+    assert not (repository / ".autoresearch").exists()
+
+
+def test_an_unknown_verb_and_an_unknown_experiment(repository: Path) -> None:
+    done = run_command("strat")
+    assert done.returncode == 2
+    assert "strat" in done.stderr
+    run_command("run", repository, "--headless", "--yes", "--max", "1", "--budget", "0.05")
+    refused("diff", "9", "-C", repository, code=2, says="no experiment 9")
+
+
+def test_init_never_writes_into_something(tmp_path: Path) -> None:
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full/mine.txt").write_text("mine")
+    refused("init", tmp_path / "full", code=3, says="not empty")
+    assert sorted(p.name for p in (tmp_path / "full").iterdir()) == ["mine.txt"]
+
+
+def test_init_makes_a_workspace_that_a_look_finds_whole(tmp_path: Path) -> None:
+    done = run_command("init", tmp_path / "w", "--profile", "cpu")
+    assert done.returncode == 0, done.stderr
+    assert git(tmp_path / "w", "status", "--porcelain") == ""
+    facts = json.loads(run_command("check", "--json", "-C", tmp_path / "w").stdout)
+    named = {f["name"]: f for f in facts["findings"]}
+    assert named["workspace"]["ok"]
+    assert named["sandbox"]["value"] == "none"
+    assert facts["platform"]["cores"] >= 1
+
+
+def test_help_version_and_completion() -> None:
+    for words in (["--help"], ["run", "--help"], ["--version"], ["completion", "bash"]):
+        done = run_command(*words)
+        assert done.returncode == 0
+        assert done.stdout
+    assert "Exit codes" in run_command("--help").stdout
+
+
+def test_results_and_status_as_json(repository: Path) -> None:
+    run_command("run", repository, "--headless", "--yes", "--max", "3", "--budget", "0.05")
+    facts = json.loads(run_command("status", "--json", "-C", repository).stdout)
+    assert facts["state"] == "ended"
+    assert facts["engine_pid"] is None
+    assert facts["counts"]["total"] == 3
+    assert facts["best"]["metric"] > 0
+    table = json.loads(run_command("results", "--json", "--top", "2", "-C", repository).stdout)
+    assert table["metric"] == "val_bpb"
+    values = [row["metric"] for row in table["rows"]]
+    assert values == sorted(values)
+    assert len(values) == 2
+    human = run_command("results", "--kept", "-C", repository).stdout
+    assert "baseline" in human

@@ -1,0 +1,150 @@
+"""The main job through a real terminal: start, watch, leave, come back, survive kill -9, stop."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pexpect
+import pyte
+import pytest
+from world import COMMAND, wait_for
+
+from engine import client
+from engine.core.events import RunAdopted
+from engine.store.artifacts import Layout
+from engine.store.journal import read_journal
+
+pytestmark = pytest.mark.usefixtures("engines")
+
+
+class Window:
+    """The installed command in a pseudo-terminal, and what a person sees on it."""
+
+    def __init__(self, *words: str | Path, columns: int, rows: int) -> None:
+        self.screen = pyte.Screen(columns, rows)
+        self._stream = pyte.ByteStream(self.screen)
+        env = {
+            **os.environ,
+            "TERM": "xterm-256color",
+            "COLORTERM": "truecolor",
+            "LC_ALL": "C.UTF-8",
+        }
+        self.process = pexpect.spawn(
+            str(COMMAND), [str(w) for w in words], dimensions=(rows, columns), env=env, timeout=30
+        )
+
+    def read(self) -> str:
+        """The screen as text, after taking what has come."""
+        while True:
+            try:
+                self._stream.feed(self.process.read_nonblocking(65536, timeout=0.05))
+            except pexpect.TIMEOUT:
+                break
+            except pexpect.EOF:
+                break
+        return "\n".join(self.screen.display)
+
+    def wait_for(self, text: str, seconds: float = 30) -> str:
+        """The screen as soon as it shows a text."""
+        until = time.monotonic() + seconds
+        while True:
+            shown = self.read()
+            if text in shown:
+                return shown
+            if time.monotonic() > until:
+                pytest.fail(f"{text!r} was never shown:\n{shown}")
+
+    def press(self, keys: str) -> None:
+        """Type."""
+        self.process.send(keys)
+
+    def wait_for_end(self) -> tuple[int, str]:
+        """The exit code of the command, and what it left on the screen."""
+        wait_for(lambda: bool(self.read()) and not self.process.isalive(), "the window's end")
+        shown = self.read()
+        self.process.close()
+        assert self.process.exitstatus is not None
+        return int(self.process.exitstatus), shown
+
+
+@pytest.fixture(params=[(80, 24), (160, 45)], ids=["80x24", "160x45"])
+def size(request: pytest.FixtureRequest) -> Iterator[tuple[int, int]]:
+    yield request.param
+
+
+def test_the_whole_life_of_a_session(repository: Path, size: tuple[int, int]) -> None:
+    columns, rows = size
+    window = Window(repository, "--tag", "t", "--budget", "2", columns=columns, rows=rows)
+    shown = window.wait_for("Start with it?")
+    assert "val_bpb" in shown
+    window.press("\r")
+    window.wait_for("RUNNING #1")
+    window.press("6")  # the results part
+    window.wait_for("#2")
+    window.wait_for("keep")
+
+    # Leaving changes nothing for the engine.
+    window.press("q")
+    code, said = window.wait_for_end()
+    assert code == 0
+    pid = client.engine_pid(repository)
+    assert pid is not None
+    assert "autoresearch-tui" in said
+    before = client.read_session(repository).seq
+    wait_for(lambda: client.read_session(repository).seq > before, "life without a window")
+
+    # Coming back shows where it is; the window sees its engine die and another one take over.
+    window = Window("attach", repository, columns=columns, rows=rows)
+    window.wait_for("RUNNING #")
+    wait_for(lambda: client.read_session(repository).running is not None, "a run")
+    interrupted = len(client.read_session(repository).experiments)
+    os.kill(pid, signal.SIGKILL)
+    window.wait_for("ECONNECTING" if columns > 100 else "ECONN", 20)
+    assert client.start_engine(repository) != pid
+    window.wait_for("RUNNING #")
+    wait_for(
+        lambda: client.read_session(repository).experiment(interrupted).verdict is not None,
+        "the verdict of the run whose engine was killed",
+    )
+    events = list(read_journal(Layout(repository, "t").journal))
+    adopted = [e.experiment for e in events if isinstance(e, RunAdopted)]
+    assert adopted == [interrupted]
+    assert len(client.read_session(repository).experiment(interrupted).runs) == 1
+
+    # Pause with the space bar, as a person would; then end the session.
+    window.press(" ")
+    wait_for(lambda: client.read_session(repository).pause is not None, "the pause")
+    window.wait_for("PAUSED")
+    window.press(" ")
+    wait_for(lambda: client.read_session(repository).pause is None, "the end of the pause")
+    window.press("s")
+    window.wait_for("?")
+    wait_for(lambda: _stopping_after_yes(window, repository), "the stop")
+    window.press("q")
+    assert window.wait_for_end()[0] == 0
+
+
+def _stopping_after_yes(window: Window, workspace: Path) -> bool:
+    # Keys of the first 300 ms are ignored by the card, so "yes" is pressed until it counts.
+    session = client.read_session(workspace)
+    if session.stop is not None or session.ended is not None:
+        return True
+    window.press("y")
+    window.read()
+    return False
+
+
+def test_a_terminal_that_is_too_small_or_dumb(repository: Path) -> None:
+    window = Window(repository, "--yes", columns=20, rows=5)
+    assert window.wait_for_end()[0] == 9
+    assert not (repository / ".autoresearch").exists()
+    child = pexpect.run(
+        f"{COMMAND} {repository} --yes", env={**os.environ, "TERM": "dumb"}, withexitstatus=True
+    )
+    assert child[1] == 9
+    assert b"TERM=dumb" in child[0]
+    assert b"Traceback" not in child[0]
