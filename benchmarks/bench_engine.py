@@ -1,11 +1,13 @@
 """The engine's own work per experiment, its cost at rest, and how fast a journal folds.
 
-The training command returns at once, the agent is the search agent, everything else is real: git, journal with fsync,
-a supervisor process per run. Beside the figure stands the floor, measured in the same run on the same disk.
+The training command returns at once, the agent is the search agent, everything else is real: git,
+journal with fsync, a supervisor process per run. Beside the figure stands the floor, measured in
+the same run on the same disk.
 """
 
 from __future__ import annotations
 
+import itertools
 import os
 import statistics
 import subprocess
@@ -38,6 +40,14 @@ print("val_bpb: 1.0")
 """
 
 
+BUSY = """\
+import time
+for n in range(10**6):
+    print(f"\\rstep {n} ({n / 1000:.1f}%) | loss: 3.1", end="", flush=True)
+    time.sleep(0.2)
+"""
+
+
 def repository(path: Path) -> Path:
     path.mkdir()
     (path / "train.py").write_text(TRAIN)
@@ -66,12 +76,12 @@ def milliseconds_per_experiment(path: Path) -> tuple[float, float]:
         for e in read_journal(Layout(path, "b").journal)
         if isinstance(e, ev.ProposalDrafted)
     ]
-    gaps = sorted(1000 * (b - a) for a, b in zip(times[1:], times[2:], strict=False))
+    gaps = sorted(1000 * (b - a) for a, b in itertools.pairwise(times[1:]))
     return statistics.median(gaps), gaps[int(0.9 * len(gaps))]
 
 
 def floor_milliseconds(path: Path) -> float:
-    """What cannot be saved: a commit, a ref, a checkout, two bare Pythons, an `echo`, eight fsyncs."""
+    """What cannot be saved: a commit, a ref, a bare Python, an `echo`, eight fsyncs."""
     took = []
     for n in range(15):
         (path / "train.py").write_text(f"X = {n}\n")
@@ -92,9 +102,8 @@ def floor_milliseconds(path: Path) -> float:
 
 
 def cost_at_rest(path: Path) -> tuple[float, float]:
-    """CPU in percent of one core and resident MB of an engine while a run is on and nobody watches."""
-    trainer = "import time\nfor n in range(10**6):\n    print(f'\\rstep {n} ({n / 1000:.1f}%) | loss: 3.1', end='', flush=True)\n    time.sleep(0.2)\n"
-    (path / "busy.py").write_text(trainer)
+    """CPU in % of one core and resident MB of an engine during a run that nobody watches."""
+    (path / "busy.py").write_text(BUSY)
     words = ["start", str(path), "--yes", "--tag", "rest", "--budget", "600"]
     subprocess.run(
         [COMMAND, *words, "--command", f"{sys.executable} {path / 'busy.py'}"],

@@ -25,6 +25,8 @@ from engine.store.artifacts import Layout, sessions
 from engine.store.journal import read_journal
 
 START_SECONDS = 30.0
+_detached: list[subprocess.Popen[bytes]] = []
+"""Engines that are meant to outlive this process; Python complains of those it forgets."""
 _REPLY_SECONDS = 30.0
 _WELCOME_SECONDS = 10.0
 
@@ -73,6 +75,11 @@ def read_session(workspace: Path, tag: str | None = None) -> Session:
     return fold(read_journal(Layout(workspace, tag or tags[-1]).journal))
 
 
+def has_session(workspace: Path) -> bool:
+    """Whether a workspace has any session."""
+    return bool(sessions(workspace))
+
+
 def engine_pid(workspace: Path) -> int | None:
     """The pid of the workspace's engine, if one is alive."""
     return lock_holder(workspace)
@@ -101,6 +108,7 @@ def start_engine(workspace: Path) -> int:
         AutoresearchError: It could not start; the error is the engine's own.
     """
     process, log = spawn_engine(workspace)
+    _detached.append(process)
     return wait_for_engine(workspace, process, log)
 
 

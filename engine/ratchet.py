@@ -583,8 +583,8 @@ class Ratchet:
             self._pause_for(
                 f"the baseline did not finish ({ended.outcome.value}): {detail}",
                 f"There is nothing to improve on until {config.file} runs as it is and prints "
-                f"`{config.metric}: <number>`. Correct it and commit, then start with another --tag; "
-                "or resume to try again.",
+                f"`{config.metric}: <number>`. Correct it and commit, then start with another "
+                "--tag; or resume to try again.",
             )
         elif experiment.is_baseline and latest.doubts:
             self._pause_for(

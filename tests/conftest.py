@@ -8,7 +8,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from world import TRAIN, make_repository, stop_everything
+
+from tests.world import TRAIN, make_repository, stop_everything
 
 
 @pytest.fixture(autouse=True)
@@ -31,7 +32,7 @@ def _private_world(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 @pytest.fixture
 def repository(tmp_path: Path) -> Path:
-    """A workspace whose training takes as long as its budget and whose metric depends on its knobs."""
+    """A workspace whose training takes its whole budget; the metric depends on its knobs."""
     return make_repository(tmp_path / "work", {"train.py": TRAIN, "prepare.py": "DATA = 1\n"})
 
 

@@ -20,7 +20,9 @@ class LinkState(StrEnum):
 
 @dataclass(frozen=True)
 class View:
-    """Immutable; a widget compares what it shows of the old and the new one and repaints only on a difference."""
+    """Immutable; a widget compares what it shows of the old and the new one and repaints only on a
+    difference.
+    """
 
     session: Session = field(default_factory=Session)
     progress: Progress | None = None

@@ -64,7 +64,6 @@ class Record:
     """Median size of the differences that were not kept: what is usual here, in metric units."""
     context: int
     """What tokens per step over rows per pass must be a multiple of, as far as is known."""
-    _tried_here: frozenset[frozenset[Token]]
     _vectors: frozenset[frozenset[Token]]
     _lost: frozenset[Token]
     _floors: Mapping[str, float] = field(default_factory=dict)
@@ -78,7 +77,6 @@ class Record:
         sizes = [abs(t.gain) for t in trials if t.gain is not None and not (t.kept or t.crashed)]
         sizes = sizes or [abs(t.gain) for t in trials if t.gain]
         spread = max(median(sizes), 1e-12) if sizes else None
-        here = [t for t in trials if t.base == briefing.base and t.changes]
         lost = {
             (t.axis, token(t.changes[t.axis][1]))
             for t in trials
@@ -90,9 +88,6 @@ class Record:
             trials=trials,
             spread=spread,
             context=_context(space, trials),
-            _tried_here=frozenset(
-                tokens((k, new) for k, (_, new) in t.changes.items()) for t in here
-            ),
             _vectors=frozenset(tokens(t.vector.items()) for t in trials if t.known),
             _lost=frozenset(lost),
             _floors=floors,
@@ -101,9 +96,7 @@ class Record:
         )
 
     def is_new(self, move: Move) -> bool:
-        """Whether this was never measured: neither here nor under another frontier's name."""
-        if tokens(move) in self._tried_here:
-            return False
+        """Whether what results was never measured, here or on the way to here."""
         old = {(key, token(self.space.axes[key].value)) for key, _ in move}
         return (self._frontier - old) | tokens(move) not in self._vectors
 

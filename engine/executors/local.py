@@ -121,9 +121,9 @@ class RunHandle:
                         await _readable(descriptor)
                 finally:
                     os.close(descriptor)
-        while self.alive():
-            # Only where the kernel has no pidfd: a file lock cannot be waited for without a thread.
-            await asyncio.sleep(0.05)  # noqa: ASYNC110
+        # Only where the kernel has no pidfd: a file lock cannot be waited for without a thread.
+        while self.alive():  # noqa: ASYNC110
+            await asyncio.sleep(0.05)
         if self._process is not None:
             self._process.wait()
         return self.report()

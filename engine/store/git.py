@@ -11,7 +11,7 @@ import os
 import re
 import tempfile
 from pathlib import Path
-from typing import IO
+from typing import BinaryIO, cast
 
 import git
 from git.exc import GitCommandError, GitCommandNotFound
@@ -47,7 +47,7 @@ class Git:
         self._git = git.Git(str(directory))
 
     def run(
-        self, *words: str, env: dict[str, str] | None = None, stdin: IO[bytes] | None = None
+        self, *words: str, env: dict[str, str] | None = None, stdin: BinaryIO | None = None
     ) -> str:
         """The standard output of `git <words>`, without its last newline.
 
@@ -103,4 +103,6 @@ class Git:
         with tempfile.TemporaryFile() as file:
             file.write(stream)
             file.seek(0)
-            return self.run("fast-import", "--quiet", "--done", "--date-format=now", stdin=file)
+            return self.run(
+                "fast-import", "--quiet", "--done", "--date-format=now", stdin=cast(BinaryIO, file)
+            )

@@ -1,4 +1,6 @@
-"""Whatever a person gives it, the command answers in one paragraph with the next step, and never with a traceback."""
+"""Whatever a person gives it, the command answers in one paragraph with the next step, and never
+with a traceback.
+"""
 
 from __future__ import annotations
 
@@ -8,9 +10,9 @@ import socket
 from pathlib import Path
 
 import pytest
-from world import TRAIN, git, make_repository, run_command
 
 from engine.rendezvous import socket_path
+from tests.world import TRAIN, git, make_repository, run_command
 
 
 def refused(*words: str | Path, code: int, says: str, **env: str) -> str:
@@ -109,8 +111,8 @@ def test_a_damaged_journal(repository: Path) -> None:
 
 @pytest.mark.parametrize("verb", ["pause", "resume", "stop", "attach"])
 def test_no_engine(repository: Path, verb: str) -> None:
-    words = [verb, repository] if verb == "attach" else [verb, "-C", repository]
-    refused(*words, code=6, says="autoresearch-tui start")
+    where: list[str | Path] = [repository] if verb == "attach" else ["-C", repository]
+    refused(verb, *where, code=6, says="autoresearch-tui start")
 
 
 @pytest.mark.parametrize("verb", [["status"], ["results"], ["diff", "1"]])

@@ -11,12 +11,12 @@ from pathlib import Path
 import pexpect
 import pyte
 import pytest
-from world import COMMAND, wait_for
 
 from engine import client
 from engine.core.events import RunAdopted
 from engine.store.artifacts import Layout
 from engine.store.journal import read_journal
+from tests.world import COMMAND, wait_for
 
 pytestmark = pytest.mark.usefixtures("engines")
 

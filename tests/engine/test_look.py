@@ -6,12 +6,12 @@ from datetime import date
 from pathlib import Path
 
 import pytest
-from world import TRAIN, git, make_repository
 
 from engine.core.errors import ConfigError, UsageError, WorkspaceError
 from engine.core.words import Direction
 from engine.look import look_at, propose_tag
 from engine.setup import Wishes, config_path, make_plan, save_config
+from tests.world import TRAIN, git, make_repository
 
 TODAY = date(2026, 11, 21)
 
@@ -86,7 +86,7 @@ def test_a_metric_nobody_can_guess_is_asked_for(tmp_path: Path) -> None:
 def test_no_script_and_too_many_scripts(tmp_path: Path) -> None:
     with pytest.raises(WorkspaceError, match="no script at all"):
         look_at(make_repository(tmp_path / "a", {"x.txt": ""}))
-    with pytest.raises(WorkspaceError, match="one.py, two.py"):
+    with pytest.raises(WorkspaceError, match=r"one\.py, two\.py"):
         look_at(make_repository(tmp_path / "b", {"one.py": "", "two.py": ""}))
 
 
@@ -109,7 +109,7 @@ def test_a_saved_config_is_used_and_a_broken_one_is_said(repository: Path) -> No
 
 def test_a_file_that_git_does_not_know(repository: Path) -> None:
     (repository / "new.py").write_text(TRAIN)
-    with pytest.raises(WorkspaceError, match="git add new.py"):
+    with pytest.raises(WorkspaceError, match=r"git add new\.py"):
         make_plan(repository, Wishes(file="new.py"), TODAY)
 
 

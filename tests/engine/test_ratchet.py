@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from world import TRAIN, git, make_repository, run_command, stop_everything, wait_for
 
 from engine import client
 from engine.core import live
@@ -18,6 +17,7 @@ from engine.core.session import Session
 from engine.core.words import Outcome, StopMode, Verdict
 from engine.store.artifacts import Layout
 from engine.store.journal import read_journal
+from tests.world import TRAIN, git, make_repository, run_command, stop_everything, wait_for
 
 pytestmark = pytest.mark.usefixtures("engines")
 
@@ -122,7 +122,7 @@ def test_artifacts_of_every_experiment_are_kept(repository: Path) -> None:
 
 BROKEN_IF_TRIED = TRAIN.replace(
     "budget = float",
-    'if MATRIX_LR != 0.04 or EMBEDDING_LR != 0.6:\n    raise ValueError("unstable")\nbudget = float',
+    "if (MATRIX_LR, EMBEDDING_LR) != (0.04, 0.6):\n    raise ValueError('unstable')\nbudget = float",
 )
 
 
@@ -249,9 +249,16 @@ def test_a_branch_of_that_name_is_refused(repository: Path) -> None:
     run(repository, "--max", "1", "--budget", "0.05")
 
 
+READS_DATA = """\
+import pathlib
+
+SCALE = 1.0
+print("val_bpb:", len(pathlib.Path("data/t.txt").read_text()))
+"""
+
+
 def test_untracked_data_is_there_for_the_run(tmp_path: Path) -> None:
-    code = "import pathlib\nX = 1\nprint('val_bpb:', len(pathlib.Path('data/t.txt').read_text()))\n"
-    workspace = make_repository(tmp_path / "with space", {"train.py": code})
+    workspace = make_repository(tmp_path / "with space", {"train.py": READS_DATA})
     (workspace / "data").mkdir()
     (workspace / "data/t.txt").write_text("12345")
     run(workspace, "--max", "1")
@@ -271,17 +278,16 @@ def test_kill_9_at_sixty_moments_loses_nothing(repository: Path) -> None:
 def kill_again_and_again(workspace: Path, times: int, experiments: int) -> None:
     """Kill the engine at moments spread over its steps, then let it finish and check the books."""
     start(workspace, "--budget", "0.05", "--max", str(experiments))
+    journal = Layout(workspace, "t").journal
     for moment in range(times):
-        journal = Layout(workspace, "t").journal
         seen = journal.stat().st_size
         # A few more bytes of journal each time: every event is a moment to be killed after.
-        wait_for(
-            lambda seen=seen, moment=moment: (
-                journal.stat().st_size > seen + 150 * (moment % 13)
-                or client.engine_pid(workspace) is None
-            ),
-            "more events",
-        )
+        wanted = seen + 150 * (moment % 13)
+
+        def far_enough(wanted: int = wanted) -> bool:
+            return journal.stat().st_size > wanted or client.engine_pid(workspace) is None
+
+        wait_for(far_enough, "more events")
         pid = client.engine_pid(workspace)
         if pid is None:
             break

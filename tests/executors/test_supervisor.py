@@ -11,7 +11,6 @@ from pathlib import Path
 
 import psutil
 import pytest
-from world import wait_for
 
 from engine.core.config import ResearchConfig
 from engine.core.errors import UsageError
@@ -23,6 +22,7 @@ from engine.executors.local import (
     split_command,
     start_run,
 )
+from tests.world import wait_for
 
 
 def begin(

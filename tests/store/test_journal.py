@@ -61,7 +61,7 @@ def test_damage_in_the_middle_is_said_and_not_guessed(tmp_path: Path, damage: st
         "repeat": [lines[0], lines[1], lines[1]],
     }[damage]
     path.write_bytes(b"".join(changed))
-    with pytest.raises(JournalError, match="line [23]"):
+    with pytest.raises(JournalError, match=r"line [23]"):
         Journal(path)
     assert path.read_bytes() == b"".join(changed)
 

@@ -67,7 +67,8 @@ def test_progress_without_a_single_newline() -> None:
     log = RunLog("val_bpb")
     log.feed(("\r" + STEP.format(402, 44.1, 3.2104, 168)).encode())
     p = log.progress
-    assert (p.phase, p.step, p.share) == (Phase.TRAINING, 402, pytest.approx(0.441))
+    assert (p.phase, p.step) == (Phase.TRAINING, 402)
+    assert p.share == pytest.approx(0.441)
     assert (p.loss, p.tokens_per_second, p.remaining_seconds) == (3.2104, 1041624, 168)
 
 

@@ -7,7 +7,6 @@ import os
 from pathlib import Path
 
 import pytest
-from world import TRAIN, git, make_repository
 
 from engine.core.config import ResearchConfig
 from engine.core.errors import WorkspaceError
@@ -18,6 +17,7 @@ from engine.store.workspace import (
     point_run_log,
     take_leftovers,
 )
+from tests.world import TRAIN, git, make_repository
 
 
 def fingerprint(directory: Path) -> dict[str, str]:

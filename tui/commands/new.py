@@ -83,10 +83,9 @@ def demo(directory: Path | None, smoke: bool) -> None:
 
 
 def _demo_wishes(workspace: Path) -> Wishes:
-    from engine.store.artifacts import sessions
     from harness.profiles import detect_profile
 
-    if sessions(workspace):
+    if client.has_session(workspace):
         return Wishes()
     budget = _DEMO_BUDGET_SECONDS.get(detect_profile(), _DEMO_GPU_BUDGET_SECONDS)
     return Wishes(tag="demo", budget_seconds=budget, agent="search")
