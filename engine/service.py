@@ -22,12 +22,13 @@ from engine.core.errors import AutoresearchError
 from engine.core.words import StopMode
 from engine.devices.sampler import DeviceSampler
 from engine.hub import Hub
-from engine.ratchet import Ratchet, Surroundings
+from engine.ratchet import Ratchet
 from engine.rendezvous import EngineLock, socket_path
 from engine.setup import load_config, open_session
 from engine.store.artifacts import Layout
 from engine.store.journal import Journal
 from engine.store.workspace import Workspace
+from engine.surroundings import Surroundings
 
 SAMPLE_SECONDS = 1.0
 
@@ -68,11 +69,10 @@ class Service:
                 layout=self._layout,
                 agent=agent,
                 environ=os.environ,
+                publish=lambda message: hub.publish(message) if hub is not None else None,
                 submodules=submodules,
             )
-            ratchet = Ratchet(
-                around, lambda message: hub.publish(message) if hub is not None else None
-            )
+            ratchet = Ratchet(around)
             hub = Hub(
                 socket_path(self._workspace.path),
                 session=lambda: ratchet.session,
@@ -100,10 +100,10 @@ class Service:
 
     def _greeting(self, ratchet: Ratchet) -> list[live.AnyMessage]:
         messages: list[live.AnyMessage] = []
-        if ratchet.thinking:
-            messages.append(live.Thinking(text=ratchet.thinking, start=True))
-        if ratchet.progress is not None:
-            messages.append(ratchet.progress)
+        if ratchet.proposer.thinking:
+            messages.append(live.Thinking(text=ratchet.proposer.thinking, start=True))
+        if ratchet.runner.progress is not None:
+            messages.append(ratchet.runner.progress)
         if self._devices is not None:
             messages.append(self._devices)
         return messages
@@ -125,7 +125,7 @@ class Service:
         while True:
             # Nobody watches: nobody needs figures, and the engine rests.
             if hub.followers:
-                self._devices = await asyncio.to_thread(sampler.sample, ratchet.run_pid)
+                self._devices = await asyncio.to_thread(sampler.sample, ratchet.runner.pid)
                 hub.publish(self._devices)
             await asyncio.sleep(SAMPLE_SECONDS)
 

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
@@ -110,4 +111,8 @@ def stop_everything(workspace: Path) -> None:
         handle = RunHandle(directory)
         if handle.alive():
             handle.kill()
-            wait_for(lambda handle=handle: not handle.alive(), "the run's end")
+            wait_for(partial(_is_over, handle), "the run's end")
+
+
+def _is_over(handle: RunHandle) -> bool:
+    return not handle.alive()

@@ -138,6 +138,15 @@ class ProposalDrafted(Event, frozen=True, kw_only=True):
     reasoning: str = ""
 
 
+class ProposalRevised(Event, frozen=True, kw_only=True):
+    """The engine changed the edit and runs it again, within the same experiment."""
+
+    experiment: int
+    reason: str
+    proposal: Proposal
+    patch: str
+
+
 class CandidateCommitted(Event, frozen=True, kw_only=True):
     """The experiment's commit exists and is held by a private ref."""
 
@@ -182,6 +191,8 @@ class RunEnded(Event, frozen=True, kw_only=True):
     outcome: Outcome
     detail: str = ""
     """The last traceback, or the reason in words."""
+    todo: str = ""
+    """What the person can do about it, where they can."""
     exit_code: int | None = None
     signal: int | None = None
     seconds: float = 0.0
@@ -279,6 +290,7 @@ AnyEvent = (
     | PlatformDetected
     | LimitsChanged
     | ProposalDrafted
+    | ProposalRevised
     | CandidateCommitted
     | RunStarted
     | RunAdopted

@@ -32,6 +32,7 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
     ended_at: datetime | None = None
     outcome: Outcome | None = None
     detail: str = ""
+    todo: str = ""
     exit_code: int | None = None
     signal: int | None = None
     seconds: float = 0.0
@@ -58,6 +59,8 @@ class Experiment(msgspec.Struct, frozen=True, kw_only=True):
     verdict_reason: str = ""
     gain: float | None = None
     row_written: bool = False
+    revised_after: int = 0
+    """The number of the run after which the engine changed the edit; 0: it never did."""
     ended_at: datetime | None = None
 
     @property
@@ -298,6 +301,19 @@ def _proposal_drafted(s: Session, e: ev.ProposalDrafted) -> Session:
     )
 
 
+@_on(ev.ProposalRevised)
+def _proposal_revised(s: Session, e: ev.ProposalRevised) -> Session:
+    runs = s.experiment(e.experiment).runs
+    changed = s._change(
+        e,
+        e.experiment,
+        proposal=e.proposal,
+        commit="",
+        revised_after=runs[-1].number if runs else 0,
+    )
+    return replace(changed, latest_patch=e.patch)
+
+
 @_on(ev.CandidateCommitted)
 def _candidate_committed(s: Session, e: ev.CandidateCommitted) -> Session:
     return s._change(e, e.experiment, commit=e.commit, ref=e.ref)
@@ -337,6 +353,7 @@ def _run_ended(s: Session, e: ev.RunEnded) -> Session:
         ended_at=e.at,
         outcome=e.outcome,
         detail=e.detail,
+        todo=e.todo,
         exit_code=e.exit_code,
         signal=e.signal,
         seconds=e.seconds,

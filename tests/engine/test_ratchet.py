@@ -120,10 +120,11 @@ def test_artifacts_of_every_experiment_are_kept(repository: Path) -> None:
     assert details.patch.splitlines()[-1] in shown.stdout
 
 
-BROKEN_IF_TRIED = TRAIN.replace(
-    "budget = float",
-    "if (MATRIX_LR, EMBEDDING_LR) != (0.04, 0.6):\n    raise ValueError('unstable')\nbudget = float",
-)
+UNSTABLE = """\
+if (MATRIX_LR, EMBEDDING_LR) != (0.04, 0.6):
+    raise ValueError("unstable")
+"""
+BROKEN_IF_TRIED = TRAIN.replace("budget = float", UNSTABLE + "budget = float")
 
 
 def test_a_crash_is_recorded_and_never_best(tmp_path: Path) -> None:
@@ -139,6 +140,31 @@ def test_a_crash_is_recorded_and_never_best(tmp_path: Path) -> None:
         assert "ValueError: unstable" in e.run.detail
     for row in rows(workspace):
         assert (row[3] == "crash") == (row[1] == "0.000000")
+
+
+LARGE = """\
+DEPTH = 4
+if DEVICE_BATCH_SIZE > 4 and MATRIX_LR != 0.04:
+    raise MemoryError
+"""
+HUNGRY = TRAIN.replace("DEPTH = 4  # layers", "DEVICE_BATCH_SIZE = 8  # sequences").replace(
+    "budget = float", LARGE + "budget = float"
+)
+
+
+def test_out_of_memory_is_tried_again_with_half_the_batch(tmp_path: Path) -> None:
+    workspace = make_repository(tmp_path / "w", {"train.py": HUNGRY})
+    run(workspace, "--max", "10", "--budget", "0.05")
+    check_books(workspace)
+    retried = [e for e in session_of(workspace).experiments if e.revised_after]
+    assert retried
+    for e in retried:
+        assert [r.outcome for r in e.runs] == [Outcome.OUT_OF_MEMORY, Outcome.FINISHED]
+        assert e.proposal.knobs["DEVICE_BATCH_SIZE"] == ("8", "4")
+        assert "ran out of memory" in e.proposal.hypothesis
+        assert git(workspace, "show", f"{e.commit}:train.py").count("DEVICE_BATCH_SIZE = 4") == 1
+        first = git(workspace, "show", f"{e.ref}-run-1:train.py")
+        assert "DEVICE_BATCH_SIZE = 8" in first
 
 
 def test_a_metric_that_never_appears(tmp_path: Path) -> None:

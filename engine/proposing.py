@@ -1,0 +1,236 @@
+"""From the frontier to a candidate commit: the agent is briefed, its edit checked, recorded,
+committed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+
+from engine.agents.base import Attempt, Briefing, Draft, Thought
+from engine.core import events as ev
+from engine.core.edits import apply_patch, count_lines, make_patch, patch_id
+from engine.core.errors import AgentError
+from engine.core.knobs import Knob, KnobError, find_knobs, set_knobs
+from engine.core.live import Thinking
+from engine.core.session import Experiment
+from engine.core.words import Verdict
+from engine.store.artifacts import keep_proposal
+from engine.surroundings import Surroundings
+
+MEMORY_KNOB = "DEVICE_BATCH_SIZE"
+"""Halving it halves the activations and, with gradient accumulation, changes nothing else."""
+
+
+class Proposer:
+    """Drafts and commits one experiment at a time."""
+
+    def __init__(self, around: Surroundings) -> None:
+        self._a = around
+        self._drafting: asyncio.Task[Draft] | None = None
+        self._sources: dict[str, str] = {}
+        self.thinking = ""
+        """The reasoning for the newest proposal, as far as it has come."""
+
+    def cancel(self) -> None:
+        """Give up the draft that is being made, if any; nothing is used up."""
+        if self._drafting is not None:
+            self._drafting.cancel()
+
+    def source(self, commit: str) -> str:
+        """The editable file at a commit."""
+        if commit not in self._sources:
+            text = self._a.workspace.read(commit, self._a.session.config.file)
+            self._sources = {commit: text}
+        return self._sources[commit]
+
+    async def propose(self) -> None:
+        """Draft the next experiment and record it; the first is the file as it is.
+
+        Raises:
+            AgentError: The agent could not; no experiment is used up.
+        """
+        session = self._a.session
+        number, base = len(session.experiments) + 1, session.frontier
+        source = self.source(base)
+        if number == 1:
+            draft: Draft | None = Draft(source=source, hypothesis="baseline", category="baseline")
+        else:
+            draft = await self._ask(number, base, source)
+        if draft is None:
+            return
+        patch = make_patch(session.config.file, source, draft.source)
+        if number > 1 and not patch:
+            raise self._unusable("proposed no change")
+        self._a.note(
+            ev.ProposalDrafted(
+                experiment=number,
+                base=base,
+                proposal=self._describe(draft, patch),
+                patch=patch,
+                reasoning=self.thinking,
+            )
+        )
+
+    async def _ask(self, number: int, base: str, source: str) -> Draft | None:
+        """The agent's draft; None when a person paused or stopped meanwhile."""
+        self._drafting = asyncio.ensure_future(self._draft(number, base, source))
+        try:
+            return await self._drafting
+        except asyncio.CancelledError:
+            task = asyncio.current_task()
+            if task is not None and task.cancelling():
+                self._drafting.cancel()
+                raise
+            return None
+        finally:
+            self._drafting = None
+
+    async def _draft(self, number: int, base: str, source: str) -> Draft:
+        self.thinking = ""
+        self._a.publish(Thinking(text="", start=True))
+        draft: Draft | None = None
+        async for item in self._a.agent.propose(self._brief(number, base, source)):
+            if isinstance(item, Thought):
+                self.thinking += item.text
+                self._a.publish(Thinking(text=item.text))
+            else:
+                draft = item
+        if draft is None:
+            raise self._unusable("ended without a proposal")
+        try:
+            compile(draft.source, self._a.session.config.file, "exec", dont_inherit=True)
+        except (SyntaxError, ValueError) as error:
+            raise self._unusable(f"made an edit that is not valid Python ({error})") from error
+        return draft
+
+    def _unusable(self, what: str) -> AgentError:
+        return AgentError(f"The agent {self._a.agent.name!r} {what}.", "", "Resume to ask again.")
+
+    def _describe(self, draft: Draft, patch: str) -> ev.Proposal:
+        added, removed = count_lines(patch)
+        return ev.Proposal(
+            patch_id=patch_id(patch),
+            hypothesis=" ".join(draft.hypothesis.split()),
+            rationale=draft.rationale,
+            expected=draft.expected,
+            category=draft.category,
+            agent=self._a.agent.name if patch else "",
+            added=added,
+            removed=removed,
+            knobs=draft.knobs,
+        )
+
+    def _brief(self, number: int, base: str, source: str) -> Briefing:
+        session = self._a.session
+        program = self._a.workspace.path / "program.md"
+        return Briefing(
+            number=number,
+            source=source,
+            base=base,
+            program=program.read_text("utf-8", "replace") if program.is_file() else "",
+            config=session.config,
+            platform=session.platform,
+            history=tuple(_attempt(e) for e in session.experiments if e.verdict is not None),
+        )
+
+    def commit(self, experiment: Experiment) -> None:
+        """Make the experiment's commit from its recorded patch, and hold it by a private ref."""
+        session, number = self._a.session, experiment.number
+        ref = f"refs/autoresearch/{session.config.tag}/{number}"
+        keep_proposal(
+            self._a.layout,
+            number,
+            experiment.proposal,
+            session.latest_patch,
+            session.latest_reasoning,
+        )
+        if experiment.is_baseline:
+            commit = experiment.base
+            self._a.workspace.hold(ref, commit)
+        else:
+            content = apply_patch(self.source(experiment.base), session.latest_patch)
+            message = (
+                f"{experiment.proposal.hypothesis}\n\n"
+                f"Experiment: {number}\nSession: {session.config.tag}\n"
+                f"Patch-Id: {experiment.proposal.patch_id}\n"
+            )
+            commit = self._a.workspace.commit_candidate(
+                experiment.base, session.config.file, content, message, ref
+            )
+        self._a.note(ev.CandidateCommitted(experiment=number, commit=commit, ref=ref))
+
+    def save_memory(self, experiment: Experiment) -> bool:
+        """After an out-of-memory end: the same idea with half the device batch, as a changed
+        experiment.
+
+        Returns:
+            False where there is nothing to halve, or it was halved before.
+        """
+        session = self._a.session
+        if experiment.is_baseline or experiment.revised_after:
+            return False
+        base = self.source(experiment.base)
+        candidate = apply_patch(base, session.latest_patch)
+        knob = _memory_knob(candidate)
+        if knob is None:
+            return False
+        half = str(int(knob.value) // 2)  # type: ignore[arg-type]
+        smaller = set_knobs(candidate, {MEMORY_KNOB: half})
+        patch = make_patch(session.config.file, base, smaller)
+        if not patch:
+            return False
+        was = _memory_knob(base)
+        old = experiment.proposal
+        added, removed = count_lines(patch)
+        knobs = {**old.knobs, MEMORY_KNOB: (was.literal if was is not None else knob.literal, half)}
+        # What did not fit stays reachable too, under the number of its run.
+        self._a.workspace.hold(f"{experiment.ref}-run-{len(experiment.runs)}", experiment.commit)
+        self._a.note(
+            ev.ProposalRevised(
+                experiment=experiment.number,
+                reason="out of memory",
+                proposal=ev.Proposal(
+                    patch_id=patch_id(patch),
+                    hypothesis=f"{old.hypothesis} [with {MEMORY_KNOB} {knob.literal} → {half}, "
+                    "as it ran out of memory]",
+                    rationale=old.rationale,
+                    expected=old.expected,
+                    category=old.category,
+                    agent=old.agent,
+                    added=added,
+                    removed=removed,
+                    knobs=knobs,
+                ),
+                patch=patch,
+            )
+        )
+        return True
+
+
+def _memory_knob(source: str) -> Knob | None:
+    try:
+        knobs = find_knobs(source)
+    except KnobError:
+        return None
+    for knob in knobs:
+        if knob.name == MEMORY_KNOB and isinstance(knob.value, int) and knob.value >= 2:
+            return knob
+    return None
+
+
+def _attempt(experiment: Experiment) -> Attempt:
+    assert experiment.verdict is not None
+    measured = experiment.measurement
+    return Attempt(
+        number=experiment.number,
+        base=experiment.base,
+        commit=experiment.commit,
+        hypothesis=experiment.proposal.hypothesis,
+        category=experiment.proposal.category,
+        verdict=experiment.verdict,
+        outcome=experiment.outcome,
+        metric=None if experiment.verdict is Verdict.CRASH or measured is None else measured.metric,
+        gain=experiment.gain,
+        patch_id=experiment.proposal.patch_id,
+        knobs=experiment.proposal.knobs,
+    )
