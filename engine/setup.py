@@ -144,7 +144,7 @@ def make_plan(path: Path, wishes: Wishes, today: date) -> Plan:
     return Plan(
         config=config,
         continues=False,
-        why=found.why if saved is None else {},
+        why={**({} if saved is not None else found.why), **dict.fromkeys(said, "as you said")},
         notes=_notes(workspace, config, found.budget_is_ours, found.budget_seconds),
     )
 

@@ -22,9 +22,9 @@ from engine.core.words import Direction
 
 _STARTUP = 4
 _VECTORS = 8
-_PAIR_SHARE = 0.3
+_PAIR_SHARE = 0.1
 _BACKGROUND = 0.1
-_LONGEST = 2.0
+_LONGEST = 1.0
 """How far one change goes at most, in typical steps; TPE itself draws from the whole range."""
 
 

@@ -121,7 +121,7 @@ def test_artifacts_of_every_experiment_are_kept(repository: Path) -> None:
 
 
 UNSTABLE = """\
-if (MATRIX_LR, EMBEDDING_LR) != (0.04, 0.6):
+if (MATRIX_LR, EMBEDDING_LR, WARMDOWN_RATIO, DEPTH) != (0.04, 0.6, 0.5, 4):
     raise ValueError("unstable")
 """
 BROKEN_IF_TRIED = TRAIN.replace("budget = float", UNSTABLE + "budget = float")
@@ -144,7 +144,7 @@ def test_a_crash_is_recorded_and_never_best(tmp_path: Path) -> None:
 
 LARGE = """\
 DEPTH = 4
-if DEVICE_BATCH_SIZE > 4 and MATRIX_LR != 0.04:
+if DEVICE_BATCH_SIZE > 4 and (MATRIX_LR, EMBEDDING_LR, WARMDOWN_RATIO) != (0.04, 0.6, 0.5):
     raise MemoryError
 """
 HUNGRY = TRAIN.replace("DEPTH = 4  # layers", "DEVICE_BATCH_SIZE = 8  # sequences").replace(
@@ -184,7 +184,8 @@ def test_a_missing_command_pauses_and_uses_up_nothing(repository: Path) -> None:
 
 
 def test_a_run_that_changes_a_locked_file_is_not_trusted(tmp_path: Path) -> None:
-    cheat = TRAIN + "if MATRIX_LR != 0.04:\n    open('prepare.py', 'a').write('# easier')\n"
+    cheat = f"{TRAIN}if (MATRIX_LR, EMBEDDING_LR, WARMDOWN_RATIO, DEPTH) != (0.04, 0.6, 0.5, 4):\n"
+    cheat += "    open('prepare.py', 'a').write('# easier')\n"
     workspace = make_repository(
         tmp_path / "w", {"train.py": "import prepare\n" + cheat, "prepare.py": "DATA = 1\n"}
     )

@@ -55,7 +55,7 @@ def show_plan(plan: Plan) -> None:
             value = f"{value:g} s"
         source = plan.why.get(name, meaning)
         click.echo(
-            f"  {name.removesuffix('_seconds'):<16} {value!s:<34} {click.style(source, dim=True)}"
+            f"  {name.removesuffix('_seconds'):<16} {value!s:<34}  {click.style(source, dim=True)}"
         )
     for note in plan.notes:
         click.echo(click.style(f"  ! {note}", fg="yellow"))
@@ -112,9 +112,12 @@ def open_screen(workspace: Path) -> None:
     theme = prepare_environment()
     from tui.app import SupervisorApp
 
-    left = SupervisorApp(client.EngineLink(workspace), forced_theme=theme).run()
+    app = SupervisorApp(client.EngineLink(workspace), forced_theme=theme)
+    left = app.run()
     if left is not None and left.message:
-        click.echo(left.message)
+        click.echo(left.message, err=bool(app.return_code))
+    if app.return_code:
+        sys.exit(app.return_code)
     _say_how_to_come_back(workspace)
 
 

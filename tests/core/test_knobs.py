@@ -1,0 +1,230 @@
+"""Knobs: found where they are, of the right kind, and edited without touching anything else."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from engine.core.knobs import Kind, Knob, KnobError, find_knobs, is_literal, set_knobs
+
+SOURCE = """\
+import math
+from prepare import MAX_SEQ_LEN, TIME_BUDGET
+
+# Model architecture
+ASPECT_RATIO = 64       # model_dim = depth * ASPECT_RATIO
+HEAD_DIM = 128          # target head dimension for attention
+WINDOW_PATTERN = "SSSL" # sliding window pattern: L=full, S=half context
+ACTIVATION = 'relu2'    # one of: relu | relu2 | gelu
+
+# Optimization — naïve “defaults”
+TOTAL_BATCH_SIZE = 2**19 # ~524K tokens per optimizer step
+MATRIX_LR: float = 0.04  # learning rate for matrix parameters (Muon)
+ADAM_BETAS = (0.8, 0.95) # Adam beta1, beta2
+ADAM_EPS = 1e-10
+WEIGHT_DECAY = 0.2;  CLIP = 1.0
+WARMUP_RATIO = 0.0      # fraction of time budget for LR warmup
+WARMUP_STEPS = 100
+EMA_DECAY = 0.999
+Z_SHIFT = -0.5
+USE_ROPE = True
+SHORT_WINDOW = 0.5      # a share of the context
+DEPTH = (8)             # layers
+DEVICE_BATCH_SIZE = 8   # rows
+CHUNK = 4 * 1024
+
+H100_BF16_PEAK_FLOPS = 989.5e12
+SEED = 42
+DATA_SEED = 7
+EVAL_TOKENS = 2**20
+VOCAB_SIZE = 8192
+LOG_EVERY = 10
+DTYPE = "bfloat16"
+DEVICE = "cuda"
+RUN_NAME = "x"
+UNCOUNTED_STEPS = 10
+TWICE = 3
+TWICE = 4
+LISTED = [1, 2]
+CALLED = math.sqrt(2)
+lower = 5
+_PRIVATE = 5
+A, B = 1, 2
+"""
+
+KINDS = {
+    "ASPECT_RATIO": Kind.INTEGER,
+    "HEAD_DIM": Kind.POWER_OF_TWO,
+    "WINDOW_PATTERN": Kind.ENUM,
+    "ACTIVATION": Kind.ENUM,
+    "TOTAL_BATCH_SIZE": Kind.POWER_OF_TWO,
+    "MATRIX_LR": Kind.LOG,
+    "ADAM_BETAS": Kind.RATIO,
+    "ADAM_EPS": Kind.LOG,
+    "WEIGHT_DECAY": Kind.LOG,
+    "CLIP": Kind.LOG,
+    "WARMUP_RATIO": Kind.RATIO,
+    "WARMUP_STEPS": Kind.INTEGER,
+    "EMA_DECAY": Kind.RATIO,
+    "Z_SHIFT": Kind.LOG,
+    "USE_ROPE": Kind.ENUM,
+    "SHORT_WINDOW": Kind.RATIO,
+    "DEPTH": Kind.INTEGER,
+    "DEVICE_BATCH_SIZE": Kind.POWER_OF_TWO,
+    "CHUNK": Kind.POWER_OF_TWO,
+    "H100_BF16_PEAK_FLOPS": Kind.FIXED,
+    "SEED": Kind.FIXED,
+    "DATA_SEED": Kind.FIXED,
+    "EVAL_TOKENS": Kind.FIXED,
+    "VOCAB_SIZE": Kind.FIXED,
+    "LOG_EVERY": Kind.FIXED,
+    "DTYPE": Kind.FIXED,
+    "DEVICE": Kind.FIXED,
+    "RUN_NAME": Kind.FIXED,
+    "UNCOUNTED_STEPS": Kind.FIXED,
+    "TWICE": Kind.FIXED,
+}
+
+
+def knob(source: str, name: str) -> Knob:
+    return next(k for k in find_knobs(source) if k.name == name)
+
+
+def test_kinds() -> None:
+    assert {k.name: k.kind for k in find_knobs(SOURCE)} == KINDS
+
+
+def test_values_literals_comments() -> None:
+    batch = knob(SOURCE, "TOTAL_BATCH_SIZE")
+    assert (batch.literal, batch.value) == ("2**19", 524288)
+    assert batch.comment == "~524K tokens per optimizer step"
+    betas = knob(SOURCE, "ADAM_BETAS")
+    assert (betas.value, [p.literal for p in betas.parts]) == ((0.8, 0.95), ["0.8", "0.95"])
+    assert (knob(SOURCE, "Z_SHIFT").value, knob(SOURCE, "DEPTH").literal) == (-0.5, "8")
+    assert knob(SOURCE, "WEIGHT_DECAY").comment == ""
+
+
+def test_choices() -> None:
+    assert knob(SOURCE, "ACTIVATION").parts[0].choices == ("relu", "relu2", "gelu")
+    assert knob(SOURCE, "USE_ROPE").parts[0].choices == (False, True)
+    patterns = knob(SOURCE, "WINDOW_PATTERN").parts[0].choices
+    assert {"SSSL", "SSSS", "SSLL", "SSL", "SSSSL"} <= {*patterns}
+    assert all(set(str(p)) <= {"S", "L"} for p in patterns)
+
+
+@pytest.mark.parametrize(
+    ("source", "name", "literal", "expected"),
+    [
+        ("LR = 0.04  # é rate\n", "LR", "0.05", "LR = 0.05  # é rate\n"),
+        ("é = 'ü'; LR=1e-3;X = 1\r\n", "LR", "5e-4", "é = 'ü'; LR=5e-4;X = 1\r\n"),
+        ("\f\nLR = (\n  0.1  # why\n)\n", "LR", "0.2", "\f\nLR = (\n  0.2  # why\n)\n"),
+        ("\ufeffDEPTH = 4", "DEPTH", "5", "\ufeffDEPTH = 5"),
+        ("S = '''a\rb'''\rDEPTH = 4\r", "DEPTH", "5", "S = '''a\rb'''\rDEPTH = 5\r"),
+        ("B = 0.8, 0.95 # b\n", "B", "0.9, 0.95", "B = 0.9, 0.95 # b\n"),
+        ("N: int = 1_000\n", "N", "2_000", "N: int = 2_000\n"),
+        ("X = '\u2028'; DEPTH = 4 # \u2028", "DEPTH", "5", "X = '\u2028'; DEPTH = 5 # \u2028"),
+    ],
+)
+def test_only_the_literal_changes(source: str, name: str, literal: str, expected: str) -> None:
+    assert set_knobs(source, {name: literal}) == expected
+
+
+def test_several_at_once() -> None:
+    new = set_knobs(SOURCE, {"SEED": "1", "ASPECT_RATIO": "128", "CLIP": "0.5"})
+    assert (knob(new, "SEED").value, knob(new, "ASPECT_RATIO").value) == (1, 128)
+    assert knob(new, "CLIP").value == 0.5
+    assert len(new) == len(SOURCE)
+
+
+@pytest.mark.parametrize(
+    "literal", ["", "1 # x", "(1)", " 1", "1\n", "f()", "x", "1; Y = 2", "[1]"]
+)
+def test_what_is_no_literal_is_refused(literal: str) -> None:
+    assert not is_literal(literal)
+    with pytest.raises(KnobError, match="no value for DEPTH"):
+        set_knobs("DEPTH = 4\n", {"DEPTH": literal})
+
+
+def test_unknown_knob_is_refused() -> None:
+    with pytest.raises(KnobError, match=r"no knob NOPE.*DEPTH"):
+        set_knobs("DEPTH = 4\n", {"NOPE": "1"})
+
+
+def test_broken_source_says_where() -> None:
+    with pytest.raises(KnobError, match=r"not valid Python.*line 2"):
+        find_knobs("X = 1\ndef (:\n")
+
+
+@pytest.mark.parametrize(
+    "expression",
+    [
+        "10**10**10", "1/0", "0**-1", "(-8)**0.5", "1e999", "-" * 50 + "1",
+        pytest.param("1+" * 300 + "1", id="sum"),
+        "'a' * 3", "True + 1", "()", "(1, (2, 3))", "None", "1j", "b'x'", "...", "f'{1}'",
+        "2**99", "10**14 * 10**14", "-'a'", "(1, x)",
+        pytest.param("9" * 4000, id="long"), "'a' 'b'",
+    ],
+)  # fmt: skip
+def test_odd_expressions_do_no_harm(expression: str) -> None:
+    for found in find_knobs(f"X = {expression}\nDEPTH = 4\n"):
+        assert found.name == "DEPTH" or found.kind is Kind.FIXED or found.value is not None
+
+
+ALPHABET = st.sampled_from(list("AXB019.=()*-+,#'\"\\ \t\r\n\f\ufeff\u2028éLR_"))
+
+
+@given(st.one_of(st.text(max_size=80), st.text(ALPHABET, max_size=60)))
+@example("\x00")
+@example("\ud800")
+@example("X = '\\d'")
+@example("(" * 300)
+def test_any_text_raises_the_documented_error_or_none(text: str) -> None:
+    try:
+        found = find_knobs(text)
+    except KnobError:
+        return
+    for k in found:
+        assert text[slice(*k.span)] == k.literal
+
+
+NUMBERS = st.one_of(
+    st.integers(0, 10**9).map(str),
+    st.floats(0, 1e9, allow_nan=False).map(repr),
+    st.integers(0, 40).map(lambda n: f"2**{n}"),
+    st.sampled_from(["-1.5", "(0.9, 0.95)", "'x#y'", '"é"', "True", "4 * 1024", "1e-3"]),
+)
+NAMES = st.sampled_from(["LR", "DEPTH", "SEED", "ADAM_BETAS", "X2", "BATCH_SIZE"])
+FILLERS = st.sampled_from(["", "# é ü\n", "\n", "x = 'ö'\n", "def f():\n    LR2 = 1\n", "\f\n"])
+TAILS = st.sampled_from(["\n", "  # a # b\n", "\r\n", ";\n", " # “quoted” (x)\n"])
+
+
+@given(st.lists(st.tuples(NAMES, NUMBERS, TAILS, FILLERS), min_size=1, max_size=5), NUMBERS)
+def test_setting_keeps_every_other_character(
+    lines: list[tuple[str, str, str, str]], literal: str
+) -> None:
+    source = "".join(f"{filler}{name} = {value}{tail}" for name, value, tail, filler in lines)
+    for found in find_knobs(source):
+        assert ast.literal_eval(found.literal) == found.value if "*" not in found.literal else True
+        if sum(name == found.name for name, *_ in lines) > 1:
+            continue
+        new = set_knobs(source, {found.name: literal})
+        start, end = found.span
+        assert new[:start] == source[:start]
+        assert new[start + len(literal) :] == source[end:]
+        again = knob(new, found.name)
+        assert again.literal == literal
+        assert again.value == knob(f"X = {literal}", "X").value
+        assert set_knobs(new, {found.name: found.literal}) == source
+
+
+def test_the_bundled_training_file() -> None:
+    path = Path(__file__).parents[2] / "harness" / "train.py"
+    if not path.exists():
+        pytest.skip("the harness is not there")
+    kinds = {k.name: k.kind for k in find_knobs(path.read_text(encoding="utf-8"))}
+    assert sum(kind is not Kind.FIXED for kind in kinds.values()) >= 8
+    assert all(kind is Kind.FIXED for name, kind in kinds.items() if "SEED" in name)

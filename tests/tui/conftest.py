@@ -1,0 +1,33 @@
+"""What the tests of the screen share: a feed from memory, and a person's home of their own."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.tui.synthetic import MemoryFeed, made_up, session_of
+from tui.app import SupervisorApp
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Settings, themes and copies of this test alone; frames as fast as they may be."""
+    for name in ("NO_COLOR", "SSH_CONNECTION", "TMUX"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setenv("AUTORESEARCH_REFRESH_HZ", "30")
+    return tmp_path
+
+
+@pytest.fixture
+def feed(tmp_path: Path) -> MemoryFeed:
+    """Twenty experiments, and a twenty-first in training."""
+    return MemoryFeed(session_of(tmp_path, made_up(20)), tmp_path)
+
+
+@pytest.fixture
+def app(feed: MemoryFeed) -> SupervisorApp:
+    """The screen of that session."""
+    return SupervisorApp(feed, feed.session)

@@ -1,0 +1,111 @@
+"""One experiment whole."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from engine.core.words import Verdict
+from tests.tui.seeing import text_of, until
+from tests.tui.synthetic import MemoryFeed, Tried, attempt, made_up, session_of
+from tui.app import SupervisorApp
+from tui.screens.detail import DetailScreen
+from tui.screens.supervisor import Supervisor
+
+WIDE = (120, 40)
+
+
+def detail(app: SupervisorApp) -> DetailScreen:
+    assert isinstance(app.screen, DetailScreen)
+    return app.screen
+
+
+@pytest.mark.parametrize("size", [(80, 24), (120, 40), (40, 10)])
+async def test_enter_opens_the_selected_one_and_esc_closes_it(
+    app: SupervisorApp, size: tuple[int, int]
+) -> None:
+    async with app.run_test(size=size) as pilot:
+        await pilot.press("home", "down", "enter")
+        await pilot.pause()
+        assert detail(app).number == 2
+        assert "WARMDOWN_RATIO" in text_of(app) or size[1] < 20
+        assert "esc back" in text_of(app)
+        await pilot.press("escape")
+        assert isinstance(app.screen, Supervisor)
+
+
+async def test_enter_works_from_every_part(app: SupervisorApp) -> None:
+    async with app.run_test(size=WIDE) as pilot:
+        for key in "123456":
+            await pilot.press(key, "enter")
+            assert detail(app).number == 21
+            await pilot.press("q")
+
+
+async def test_every_section(app: SupervisorApp, feed: MemoryFeed) -> None:
+    path = feed.log_path(1, 1)
+    assert path is not None
+    path.write_text("the first log\n")
+    async with app.run_test(size=WIDE) as pilot:
+        await pilot.press("home", "enter")
+        expected = ("No diff is recorded.", "Reasoning", "the first log", "num_steps", "slot 0")
+        for key, words in zip("12345", expected, strict=True):
+            await pilot.press(key)
+            await until(pilot, partial(lambda told: told in text_of(app), words))
+        await pilot.press("tab")
+        assert "No diff is recorded." in text_of(app)
+        await pilot.press("shift+tab")
+        assert "slot 0" in text_of(app)
+
+
+async def test_arrows_turn_the_pages_even_over_a_scrolling_part(app: SupervisorApp) -> None:
+    async with app.run_test(size=WIDE) as pilot:
+        await pilot.press("home", "enter", "left")
+        assert detail(app).number == 1
+        assert "This is the first." in " ".join(n.message for n in app._notifications)
+        await pilot.press("3", "right", "right")
+        assert detail(app).number == 3
+        assert "#3 " in text_of(app)
+
+
+async def test_a_crash_shows_its_traceback_as_text(tmp_path: Path) -> None:
+    trace = (
+        "Traceback (most recent call last):\n  [/red] File 'train.py'\nValueError: \x1b]0;x\x07 no"
+    )
+    feed = MemoryFeed(
+        session_of(tmp_path, [*made_up(2), Tried(Verdict.CRASH, 0, 0, "[b]bad[/b]", detail=trace)]),
+        tmp_path,
+    )
+    app = SupervisorApp(feed, feed.session)
+    async with app.run_test(size=WIDE) as pilot:
+        await pilot.press("up", "enter", "4")
+        shown = text_of(app)
+        assert "Nothing was measured: out of memory." in shown
+        assert "[/red] File 'train.py'" in shown
+        assert "[b]bad[/b]" in shown
+        assert "✗ crash" in shown
+
+
+async def test_it_stays_true_while_the_experiment_goes_on(
+    app: SupervisorApp, feed: MemoryFeed
+) -> None:
+    async with app.run_test(size=WIDE) as pilot:
+        await pilot.press("enter", "4")
+        assert "Nothing is measured yet." in text_of(app)
+        feed.happen(*attempt(21, Tried(Verdict.KEEP, 0.9, 44, "x"), best=0.95)[3:])
+        await until(pilot, lambda: "0.900000" in text_of(app))
+        assert "✓ keep" in text_of(app)
+
+
+async def test_search_and_copy(app: SupervisorApp, feed: MemoryFeed, home: Path) -> None:
+    copied = home / "cache" / "autoresearch-tui" / "copied.txt"
+    async with app.run_test(size=WIDE) as pilot:
+        await pilot.press("enter", "y")
+        await until(pilot, lambda: copied.exists() and copied.read_text().startswith("--- a/"))
+        await pilot.press("5", "y")
+        await until(pilot, lambda: copied.read_text() == "a" * 40)
+        await pilot.press("slash", *"absent", "enter")
+        assert "Not found: absent" in " ".join(n.message for n in app._notifications)
+        assert "Log" in text_of(app)

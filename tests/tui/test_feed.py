@@ -1,0 +1,138 @@
+"""The follower: one fold, whatever the feed does."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from engine.core.errors import JournalError
+from engine.core.events import ProposalDrafted
+from engine.core.live import AnyMessage, Devices, Happened, Progress, Thinking
+from engine.core.session import Session
+from engine.core.words import Phase
+from tests.tui.synthetic import MemoryFeed, attempt, made_up, session_of
+from tui.app import ExitInfo, SupervisorApp
+from tui.feed import Follower
+from tui.view import LinkState, View
+
+
+@pytest.fixture
+def quiet(tmp_path: Path) -> MemoryFeed:
+    return MemoryFeed(session_of(tmp_path, made_up(3)), tmp_path)
+
+
+def view(follower: Follower) -> View:
+    from tests.tui.synthetic import START
+
+    return follower.view(START)
+
+
+def drained(feed: MemoryFeed) -> list[AnyMessage]:
+    """Everything that waits to be told."""
+    waiting = [feed.queue.get_nowait() for _ in range(feed.queue.qsize())]
+    return [message for message in waiting if message is not None]
+
+
+async def follow(follower: Follower, feed: MemoryFeed) -> None:
+    """Until the feed's engine is gone and was looked for again."""
+    task = asyncio.create_task(follower.run())
+    while not feed.queue.empty() or feed.starts < 2:
+        await asyncio.sleep(0)
+    task.cancel()
+
+
+async def test_events_are_folded_and_told_once(quiet: MemoryFeed) -> None:
+    follower = Follower(quiet, quiet.session)
+    quiet.happen(*attempt(4, made_up(4)[3])[3:])
+    told = drained(quiet)
+    for message in told:
+        follower.take(message)
+    after = view(follower).session
+    assert after.counts.total == 4
+    assert after == quiet.session
+    for message in told:
+        follower.take(message)
+    assert view(follower).session == after
+
+
+async def test_progress_belongs_to_the_run_that_made_it(quiet: MemoryFeed) -> None:
+    follower = Follower(quiet, quiet.session)
+    progress = Progress(experiment=4, run=1, phase=Phase.TRAINING, elapsed_seconds=3.0)
+    follower.take(progress)
+    assert view(follower).progress == progress
+    quiet.happen(*attempt(4, made_up(4)[3])[3:4])
+    follower.take(drained(quiet)[0])
+    assert view(follower).progress is None
+
+
+async def test_thinking_grows_starts_over_and_ends_in_the_session(quiet: MemoryFeed) -> None:
+    follower = Follower(quiet, quiet.session)
+    for text, start in (("old", True), ("new", True), (" words", False)):
+        follower.take(Thinking(text=text, start=start))
+    assert view(follower).thinking == "new words"
+    follower.take(Thinking(text="x" * 100_000))
+    assert len(view(follower).thinking) == 64 * 1024
+    drafted = next(e for e in attempt(4, made_up(4)[3]) if isinstance(e, ProposalDrafted))
+    follower.take(Happened(event=drafted))
+    assert view(follower).thinking == ""
+
+
+async def test_a_lost_engine_is_looked_for_with_patience(quiet: MemoryFeed) -> None:
+    waits: list[float] = []
+
+    async def sleep(seconds: float) -> None:
+        waits.append(seconds)
+        await asyncio.sleep(0)
+
+    quiet.refuse_starts = 6
+    quiet.die()
+    follower = Follower(quiet, None, sleep)
+    assert view(follower).link is LinkState.RECONNECTING
+    task = asyncio.create_task(follower.run())
+    while len(waits) < 7:
+        await asyncio.sleep(0)
+    task.cancel()
+    assert waits == [1, 2, 4, 10, 10, 10, 1]
+
+
+async def test_samples_of_a_lost_engine_are_not_news(quiet: MemoryFeed) -> None:
+    follower = Follower(quiet, quiet.session, lambda seconds: asyncio.sleep(0))
+    quiet.tell(Devices(cores=4))
+    quiet.die()
+    await follow(follower, quiet)
+    assert view(follower).devices is None
+
+
+async def test_an_ended_session_is_gone_not_reconnecting(quiet: MemoryFeed) -> None:
+    from engine.core.events import SessionEnded
+
+    ended = quiet.session.apply(SessionEnded(seq=10**6, reason="done"))
+    quiet.session = ended
+    quiet.refuse_starts = 0
+    follower = Follower(quiet, ended, lambda seconds: asyncio.Event().wait())  # type: ignore[arg-type,return-value]
+    quiet.die()
+    task = asyncio.create_task(follower.run())
+    while not quiet.queue.empty() or quiet.starts == 0:
+        await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    assert view(follower).link is LinkState.GONE
+    task.cancel()
+
+
+async def test_a_feed_that_cannot_be_trusted_ends_the_screen_with_its_reason(
+    quiet: MemoryFeed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def start() -> Session:
+        raise JournalError("The journal is damaged.", "Line 7.", "Run `doctor`.")
+
+    monkeypatch.setattr(quiet, "start", start)
+    app = SupervisorApp(quiet, quiet.session)
+    async with app.run_test(size=(80, 24)) as pilot:
+        for _ in range(50):
+            if app._exit:
+                break
+            await pilot.pause(0.01)
+    assert app.return_value == ExitInfo("ended", "The journal is damaged. Line 7. Run `doctor`.")
+    assert app.return_code == 8

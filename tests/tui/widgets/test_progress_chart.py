@@ -1,0 +1,120 @@
+from __future__ import annotations
+
+import time
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from textual.geometry import Size
+
+from engine.core import events as ev
+from engine.core.config import ResearchConfig
+from engine.core.session import Counts, Experiment, Session
+from engine.core.vector import Vector
+from engine.core.words import Direction, Verdict
+from tests.tui.widgets.widget_scenes import START, Host, session_of, text_of, view_of
+from tui.view import View
+from tui.widgets.progress_chart import ProgressChart
+
+
+def made_of(rows: list[tuple[float, Verdict]], direction: Direction = Direction.MIN) -> Session:
+    return Session(
+        config=ResearchConfig(direction=direction),
+        counts=Counts(keep=len(rows)),
+        incumbent=1 if rows else None,
+        experiments=Vector(
+            Experiment(
+                number=number,
+                proposal=ev.Proposal(patch_id="x", hypothesis="x"),
+                base="",
+                drafted_at=START,
+                measurement=ev.Measurement(metric=value),
+                verdict=verdict,
+            )
+            for number, (value, verdict) in enumerate(rows, start=1)
+        ),
+    )
+
+
+async def rows_of(session: Session, size: tuple[int, int] = (80, 20)) -> list[str]:
+    widget = ProgressChart()
+    async with Host(widget).run_test(size=size) as pilot:
+        widget.show(View(session=session))
+        await pilot.pause()
+        return text_of(widget).split("\n")
+
+
+async def test_marks_each_verdict_and_names_the_best() -> None:
+    session = session_of(60)
+    rows = await rows_of(session)
+    chart = "\n".join(rows[1:])
+    assert rows[0].startswith("val_bpb ↓ lower is better  ★ 0.")
+    assert f"#{session.incumbent}" in rows[0]
+    for mark in "●✗★":
+        assert mark in chart
+    assert rows[-1].strip().startswith("#1")
+    assert rows[-1].rstrip().endswith("#60")
+
+
+async def test_one_far_value_does_not_flatten_the_rest() -> None:
+    rows = [(0.99 - n * 0.001, Verdict.KEEP) for n in range(20)]
+    rows.insert(10, (3.2, Verdict.DISCARD))
+    lines = await rows_of(made_of(rows))
+    assert "▲" in lines[1]
+    with_dots = [n for n, line in enumerate(lines[1:-1]) if "●" in line or "★" in line]
+    assert with_dots[0] <= 1
+    assert with_dots[-1] == len(lines) - 3
+    assert "3.2" not in "\n".join(lines[1:])
+
+
+async def test_a_maximised_metric_climbs() -> None:
+    rows = [(0.5 + n * 0.01, Verdict.KEEP) for n in range(20)]
+    lines = await rows_of(made_of(rows, Direction.MAX))
+    assert "↑ higher is better" in lines[0]
+    first = next(n for n, line in enumerate(lines[1:-1]) if "★" in line)
+    assert first == len(lines) - 3, "number 1 is the star here, at the bottom"
+
+
+async def test_nothing_yet_and_nothing_but_crashes() -> None:
+    assert "No experiment has finished" in (await rows_of(Session()))[0]
+    assert "All 2 crashed" in (await rows_of(made_of([(0.0, Verdict.CRASH)] * 2)))[0]
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    st.lists(st.tuples(st.floats(), st.sampled_from(Verdict)), max_size=60),
+    st.sampled_from(Direction),
+    st.integers(1, 90),
+    st.integers(1, 30),
+)
+def test_never_raises(
+    rows: list[tuple[float, Verdict]], direction: Direction, width: int, height: int
+) -> None:
+    class Sized(ProgressChart):
+        inner = Size(width, height)
+
+        def ink(self, name: str) -> None:  # type: ignore[override]
+            return None
+
+    chart = Sized()
+    chart._session = made_of(rows, direction)
+    strips = chart.paint(width)
+    assert len(strips) <= max(1, height)
+
+
+async def test_redraws_are_cheap_and_only_when_something_finished() -> None:
+    widget = ProgressChart()
+    session = session_of(2_000)
+    async with Host(widget).run_test(size=(120, 40)) as pilot:
+        widget.show(view_of(session))
+        await pilot.pause()
+        times = []
+        for _ in range(5):
+            began = time.process_time()
+            widget.paint(120)
+            times.append(time.process_time() - began)
+        # 4 ms is the aim; the rest is allowance for a busy machine.
+        assert min(times) < 0.02
+        strips = widget._strips
+        widget.show(view_of(session.apply(ev.RowWritten(experiment=1, file="", at=session.at))))
+        await pilot.pause()
+        assert widget._strips is strips

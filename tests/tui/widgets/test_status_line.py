@@ -1,0 +1,91 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+
+import msgspec.structs
+import pytest
+
+from engine.core import events as ev
+from engine.core.words import Direction, Phase, StopMode, Verdict
+from tests.tui.widgets.widget_scenes import Host, session_of, text_of, view_of
+from tui.view import LinkState, View
+from tui.widgets.status_line import StatusLine
+
+
+async def line_of(view: View, width: int = 160) -> str:
+    widget = StatusLine()
+    async with Host(widget).run_test(size=(width, 5)) as pilot:
+        widget.show(view)
+        await pilot.pause()
+        return text_of(widget).rstrip()
+
+
+async def test_says_everything_where_there_is_room() -> None:
+    line = await line_of(view_of(session_of(13)))
+    assert "● RUNNING #14 · train 02:12/05:00 · ━━━━━━────────" in line
+    assert " · best 0." in line
+    assert " −0.0" in line
+    assert "keep " in line
+    assert line.endswith("search · sandbox: none")
+
+
+@pytest.mark.parametrize("width", [80, 60, 45, 36])
+async def test_state_experiment_and_time_stay(width: int) -> None:
+    line = await line_of(view_of(session_of(13)), width)
+    assert line.startswith(" ● RUNNING #14 · train 02:12/05:00")
+    assert len(line) <= width
+
+
+async def test_the_least_important_goes_first() -> None:
+    line = await line_of(view_of(session_of(13)), 80)
+    assert "best" in line
+    assert "sandbox" not in line
+
+
+async def test_a_maximised_metric_improves_upwards() -> None:
+    line = await line_of(view_of(session_of(30, direction=Direction.MAX)))
+    assert " +0.0" in line
+
+
+async def test_states() -> None:
+    session = session_of(13, running=False)
+    at = session.at
+    assert "● PROPOSING #14" in await line_of(view_of(session))
+    paused = session.apply(ev.Paused(by="engine", reason="the disk is full", at=at))
+    assert "‖ PAUSED #13 · the disk is full" in await line_of(view_of(paused), 60)
+    ended = session.apply(ev.SessionEnded(reason="13 experiments were asked for", at=at))
+    assert "■ ENDED 13 experiments were asked for" in await line_of(view_of(ended))
+    running = session_of(13)
+    stopping = running.apply(ev.StopRequested(by="screen", mode=StopMode.AFTER_RUN, at=at))
+    assert "stops after this run" in await line_of(view_of(stopping), 80)
+    pausing = running.apply(ev.Paused(by="person", reason="", at=at))
+    assert "pauses after this run" in await line_of(view_of(pausing), 80)
+    gone = replace(view_of(running), link=LinkState.GONE)
+    assert "✗ no engine #14" in await line_of(gone)
+    away = replace(view_of(running), link=LinkState.RECONNECTING)
+    assert "◌ RECONNECTING #14" in await line_of(away)
+
+
+async def test_before_the_first_sample_the_clock_runs() -> None:
+    view = replace(view_of(session_of(3)), progress=None)
+    assert "start-up 02:31" in await line_of(view)
+
+
+async def test_a_run_without_progress_shows_its_time() -> None:
+    view = view_of(session_of(3))
+    assert view.progress is not None
+    plain = msgspec.structs.replace(view.progress, phase=Phase.RUNNING, share=None)
+    assert "run 02:31/05:00" in await line_of(replace(view, progress=plain))
+
+
+async def test_an_alarm_stays_until_an_experiment_ends() -> None:
+    session = session_of(13)
+    alarm = ev.AlarmRaised(kind="plateau", message="no gain in 20 experiments", at=session.at)
+    session = session.apply(alarm)
+    assert "! no gain in 20 experiments" in await line_of(view_of(session), 80)
+    later = session.at + timedelta(minutes=5)
+    session = session.apply(
+        ev.VerdictGiven(experiment=14, verdict=Verdict.DISCARD, reason="", at=later)
+    )
+    assert "no gain" not in await line_of(view_of(session))

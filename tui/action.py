@@ -1,0 +1,102 @@
+"""What an action is, and the reasons why one cannot be done just now."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+
+from tui.view import LinkState, View
+
+
+class Group(StrEnum):
+    """Under which heading an action is told."""
+
+    LOOP = "The loop"
+    PARTS = "Parts of the screen"
+    LOOKING = "Looking closer"
+    EXPERIMENT = "An opened experiment"
+    PROGRAM = "The program"
+
+
+def always(view: View) -> str | None:
+    """Nothing stands against it."""
+    return None
+
+
+@dataclass(frozen=True)
+class Action:
+    """One thing a person can do."""
+
+    key: str
+    """Textual's name of the key, several with commas; "" for the palette only."""
+    name: str
+    """The method `action_<name>` does it."""
+    title: str
+    """What the palette and the help call it."""
+    help: str
+    """One sentence."""
+    group: Group
+    destructive: bool = False
+    """Destroys work, so it asks once."""
+    enabled: Callable[[View], str | None] = always
+    """Why it cannot be done now; None when it can."""
+    footer: Callable[[View], str] | None = None
+    """Its words in the footer, where it has a place there."""
+
+    @property
+    def keys(self) -> str:
+        """The keys as a person reads them."""
+        return " ".join(spoken(key) for key in self.key.split(",") if key)
+
+
+_SPOKEN = {
+    "slash": "/",
+    "question_mark": "?",
+    "left": "←",
+    "right": "→",
+    "escape": "esc",
+}
+
+
+def spoken(key: str) -> str:
+    """A key as a person reads it: `ctrl+p` is `^p`."""
+    if key in _SPOKEN:
+        return _SPOKEN[key]
+    return f"^{key.removeprefix('ctrl+')}" if key.startswith("ctrl+") else key
+
+
+# ---- why something cannot be done ----------------------------------------------------------------
+
+
+def needs_engine(view: View) -> str | None:
+    """Somebody must be there to be asked."""
+    if view.session.ended is not None:
+        return f"The session has ended: {view.session.ended}"
+    if view.link is not LinkState.LIVE:
+        return "No engine answers just now; reconnecting."
+    return None
+
+
+def needs_going_on(view: View) -> str | None:
+    """A loop that is about to end is not paused."""
+    if why := needs_engine(view):
+        return why
+    if view.session.stop is not None and view.session.pause is None:
+        return "The session is about to end; press s first to go on."
+    return None
+
+
+def needs_run(view: View) -> str | None:
+    """A training process must be alive."""
+    if why := needs_engine(view):
+        return why
+    run = view.session.running
+    if run is None:
+        return "Nothing runs just now."
+    return "This run is already being killed." if run.kill_requested else None
+
+
+def needs_experiment(view: View) -> str | None:
+    """There must be something to look at."""
+    return None if view.session.experiments else "There is no experiment yet."

@@ -1,0 +1,85 @@
+"""Copying, by every way there is, because none of them answers whether it worked."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from base64 import b64encode
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from tui.terminal.filter import strip_controls
+
+_OSC52_BYTES = 74_994
+"""xterm drops a longer one silently."""
+_TMUX_SECONDS = 2.0
+
+
+async def copy(
+    text: str, osc52: Callable[[str], None], environ: Mapping[str, str] | None = None
+) -> str:
+    """Put the text where it can be pasted from.
+
+    Args:
+        text: Control characters but line ends and tabs are left out, for it may be pasted into a
+            shell.
+        osc52: Sends the text to the terminal's own clipboard.
+        environ: The process's own by default.
+
+    Returns:
+        What was done, for the person.
+    """
+    environ = os.environ if environ is None else environ
+    text = strip_controls(text, keep="\n\t")
+    done: list[str] = []
+    refused: list[str] = []
+    if len(b64encode(text.encode())) <= _OSC52_BYTES:
+        osc52(text)
+        done.append("sent to the terminal's clipboard (OSC 52; it does not answer)")
+    else:
+        refused.append("too long for the terminal's clipboard")
+    if environ.get("TMUX"):
+        if await _to_tmux(text):
+            done.append("in tmux's buffer (prefix ])")
+        else:
+            refused.append("tmux did not take it")
+    path = _copy_file(environ)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        fresh = path.with_suffix(".new")
+        fresh.write_text(text, encoding="utf-8")
+        fresh.chmod(0o600)
+        fresh.replace(path)
+        done.append(f"in {path}")
+    except OSError as error:
+        refused.append(f"not in a file: {error.strerror}")
+    told = "; ".join((*done, *refused))
+    return f"{len(text):,} characters: {told}."
+
+
+def _copy_file(environ: Mapping[str, str]) -> Path:
+    base = environ.get("XDG_CACHE_HOME", "")
+    root = Path(base) if base.startswith("/") else Path.home() / ".cache"
+    return root / "autoresearch-tui" / "copied.txt"
+
+
+async def _to_tmux(text: str) -> bool:
+    try:
+        process = await asyncio.create_subprocess_exec(
+            "tmux",
+            "load-buffer",
+            "-w",
+            "-",
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.DEVNULL,
+            stderr=asyncio.subprocess.DEVNULL,
+        )
+    except OSError:
+        return False
+    try:
+        await asyncio.wait_for(process.communicate(text.encode()), _TMUX_SECONDS)
+    except TimeoutError:
+        process.kill()
+        await process.wait()
+        return False
+    return process.returncode == 0

@@ -1,0 +1,51 @@
+"""The command palette: the registry again, found by typing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Coroutine, Iterator
+from functools import partial
+from typing import Any
+
+from textual.command import DiscoveryHit, Hit, Hits, Provider
+
+from tui.action import Action
+from tui.actions import PROGRAM
+from tui.screens.action_screen import ActionScreen
+
+
+class Commands(Provider):
+    """Every action of the screen below the palette; one that cannot be done says why."""
+
+    def _actions(self) -> Iterator[tuple[Action, str]]:
+        screen = self.screen
+        if not isinstance(screen, ActionScreen):
+            return
+        for action in (*screen.ACTIONS, *PROGRAM):
+            if action.name == "command_palette":
+                continue
+            why = action.enabled(screen.view)
+            keys = f"{action.keys}: " if action.key else ""
+            yield action, f"{keys}{action.help if why is None else f'Not now. {why}'}"
+
+    async def discover(self) -> Hits:
+        for action, told in self._actions():
+            yield DiscoveryHit(action.title, self._command(action), help=_plain(told))
+
+    async def search(self, query: str) -> Hits:
+        matcher = self.matcher(query)
+        for action, told in self._actions():
+            score = matcher.match(f"{action.title} {action.help}")
+            if score > 0:
+                yield Hit(
+                    score, matcher.highlight(action.title), self._command(action), help=_plain(told)
+                )
+
+    def _command(self, action: Action) -> Callable[[], Coroutine[Any, Any, None]]:
+        screen = self.screen
+        assert isinstance(screen, ActionScreen)
+        return partial(screen.action_do, action.name)
+
+
+def _plain(text: str) -> str:
+    """The palette reads its help as markup; why a session ended may hold anything."""
+    return text.replace("[", "(").replace("]", ")").replace("\\", "/")

@@ -1,0 +1,199 @@
+"""One experiment whole: diff, reasoning, log, measurement, history."""
+
+from __future__ import annotations
+
+from textual import events, on
+from textual.app import ComposeResult
+from textual.containers import Container
+from textual.widget import Widget
+
+from engine.core.session import Experiment
+from tui.actions import DETAIL, PROGRAM, SECTION_NAMES
+from tui.screens.action_screen import ActionScreen, bindings_of
+from tui.screens.experiment_text import (
+    header_lines,
+    history_lines,
+    measurement_lines,
+    reasoning_lines,
+)
+from tui.screens.footer import ActionFooter
+from tui.screens.link_line import LinkLine
+from tui.screens.search_prompt import SearchPrompt
+from tui.screens.tab_bar import TabBar
+from tui.screens.text_page import TextPage
+from tui.view import View
+from tui.widgets.edit_panel import EditPanel
+from tui.widgets.log_view import LogView
+
+_LOG = 3
+_LOW_ROWS = 30
+
+
+class DetailScreen(ActionScreen[None]):
+    """Stays true while the experiment goes on.
+
+    Args:
+        number: Of the experiment.
+    """
+
+    CSS_PATH = "detail.tcss"
+    ACTIONS = DETAIL
+    BINDINGS = bindings_of(DETAIL, priority=frozenset({"previous_experiment", "next_experiment"}))
+
+    def __init__(self, number: int) -> None:
+        super().__init__()
+        self._number = number
+        self._shown: Experiment | None = None
+        self._active = 1
+        self._sought = ""
+        self._edit = EditPanel(id="diff", classes="section -active")
+        self._reasoning = TextPage(id="reasoning", classes="section")
+        self._log = LogView(id="detail-log", classes="section")
+        self._measurement = TextPage(id="measurement", classes="section")
+        self._history = TextPage(id="history", classes="section")
+        self._sections: tuple[Widget, ...] = (
+            self._edit,
+            self._reasoning,
+            self._log,
+            self._measurement,
+            self._history,
+        )
+
+    def compose(self) -> ComposeResult:
+        headline = TextPage(id="headline")
+        headline.can_focus = False
+        yield headline
+        yield TabBar(SECTION_NAMES, "section", id="sections")
+        with Container():
+            for section in self._sections:
+                section.can_focus = True
+                yield section
+        yield SearchPrompt(id="detail-prompt")
+        yield ActionFooter((*DETAIL, *PROGRAM[1:2]), id="detail-footer")
+
+    @property
+    def number(self) -> int:
+        """The experiment shown."""
+        return self._number
+
+    # ---- painting --------------------------------------------------------------------------------
+
+    def on_mount(self) -> None:
+        """Paint at once; nothing need happen first."""
+        self._go_to(1)
+        self.show(self.view)
+
+    def on_resize(self, event: events.Resize) -> None:
+        """Borders only where there is room for them."""
+        self.set_class(event.size.height < _LOW_ROWS, "-low")
+
+    def show(self, view: View) -> None:
+        """Paint the experiment as it is now; nothing where nothing changed."""
+        self.query_one(ActionFooter).show(view)
+        session = view.session
+        if not 1 <= self._number <= len(session.experiments):
+            return
+        experiment = session.experiment(self._number)
+        run = experiment.run
+        self._log.follow(
+            None if run is None else self.shell.feed.log_path(experiment.number, run.number)
+        )
+        if experiment is self._shown:
+            return
+        again = self._shown is None or self._shown.number != experiment.number
+        if again or (self._shown is not None and self._shown.verdict is not experiment.verdict):
+            details = self.shell.feed.details(self._number)
+            file = session.config.file
+            self._edit.show_patch(details.patch, f"#{self._number} {file}")
+            self._reasoning.set_lines(reasoning_lines(experiment, details.reasoning))
+        self._shown = experiment
+        headline = self.query_one("#headline", TextPage)
+        lines = header_lines(session, experiment)
+        headline.set_lines(lines)
+        headline.styles.height = len(lines)
+        self._measurement.set_lines(measurement_lines(session, experiment))
+        self._history.set_lines(history_lines(experiment))
+
+    # ---- sections --------------------------------------------------------------------------------
+
+    def _go_to(self, number: int) -> None:
+        self._sections[self._active - 1].remove_class("-active")
+        self._active = number
+        section = self._sections[number - 1]
+        section.add_class("-active")
+        section.focus()
+        self.query_one(TabBar).show(number)
+
+    def action_section(self, number: int) -> None:
+        """Go to a section by its number."""
+        self._go_to(number)
+
+    def action_next_section(self) -> None:
+        """Go on by one."""
+        self._go_to(self._active % len(SECTION_NAMES) + 1)
+
+    def action_previous_section(self) -> None:
+        """Go back by one."""
+        self._go_to((self._active - 2) % len(SECTION_NAMES) + 1)
+
+    def on_link_line_clicked(self, event: LinkLine.Clicked) -> None:
+        """A word of the footer or a tab."""
+        self.run_worker(self.action_do(event.name))
+
+    # ---- experiments -----------------------------------------------------------------------------
+
+    def action_previous_experiment(self) -> None:
+        """The experiment before this one."""
+        self._turn_to(self._number - 1)
+
+    def action_next_experiment(self) -> None:
+        """The experiment after this one."""
+        self._turn_to(self._number + 1)
+
+    def _turn_to(self, number: int) -> None:
+        count = len(self.view.session.experiments)
+        if not 1 <= number <= count:
+            self.tell("This is the first." if number < 1 else "This is the newest.")
+            return
+        self._number = number
+        self.show(self.view)
+
+    def action_back(self) -> None:
+        """Back to the whole screen."""
+        self.dismiss()
+
+    async def action_copy(self) -> None:
+        """The diff where the diff is, else the commit hash."""
+        if self._active == 1:
+            await self.shell.copy("Diff", self.shell.feed.details(self._number).patch)
+        elif self._shown is not None:
+            await self.shell.copy("Commit", self._shown.commit)
+
+    # ---- search ----------------------------------------------------------------------------------
+
+    def action_search(self) -> None:
+        """Ask what to look for in the log."""
+        self._go_to(_LOG)
+        self.query_one(SearchPrompt).ask("the log")
+
+    @on(SearchPrompt.Asked)
+    def _ask(self, event: SearchPrompt.Asked) -> None:
+        self._sought = event.text
+        self._go_to(_LOG)
+        self._search(forward=True)
+
+    @on(SearchPrompt.Left)
+    def _leave_search(self) -> None:
+        self._sections[self._active - 1].focus()
+
+    def action_search_next(self) -> None:
+        """The next match."""
+        self._search(forward=True)
+
+    def action_search_previous(self) -> None:
+        """The match before."""
+        self._search(forward=False)
+
+    def _search(self, forward: bool) -> None:
+        if not self._log.search(self._sought, forward=forward) and self._sought:
+            self.tell(f"Not found: {self._sought}")

@@ -1,0 +1,151 @@
+"""One experiment in words: pure functions from the folded session to lines."""
+
+from __future__ import annotations
+
+from engine.core.session import Experiment, Run, Session
+from engine.core.words import Verdict
+from tui.screens.text_page import Line
+from tui.widgets.figures import change, clock, metric, size
+
+_VERDICTS = {
+    Verdict.KEEP: ("✓ keep", "--keep"),
+    Verdict.DISCARD: ("· discard", "--discard"),
+    Verdict.CRASH: ("✗ crash", "--crash"),
+}
+
+
+def header_lines(session: Session, experiment: Experiment) -> tuple[Line, ...]:
+    """Number, verdict and figures; what was tried; why it was decided so."""
+    verdict, ink = (
+        _VERDICTS[experiment.verdict]
+        if experiment.verdict is not None
+        else ("… open", "--attention")
+    )
+    parts = [f"#{experiment.number} {verdict}"]
+    if experiment.number == session.incumbent:
+        parts.append("the best so far")
+    measured = experiment.measurement
+    if measured is not None:
+        parts.append(f"{session.config.metric} {metric(measured.metric)}")
+        if experiment.gain is not None:
+            parts.append(f"gain {change(experiment.gain)}")
+        parts.append(f"{measured.memory_gb:.1f} GiB")
+    if (run := experiment.run) is not None and run.ended_at is not None:
+        parts.append(clock(run.seconds))
+    if experiment.outcome is not None and measured is None:
+        parts.append(experiment.outcome.value)
+    if experiment.commit:
+        parts.append(experiment.commit[:7])
+    lines: list[Line] = [
+        (" · ".join(parts), ink),
+        (_one_line(experiment.proposal.hypothesis), "--strong"),
+    ]
+    if experiment.verdict_reason:
+        lines.append((_one_line(experiment.verdict_reason), "--dim"))
+    return tuple(lines)
+
+
+def reasoning_lines(experiment: Experiment, reasoning: str) -> tuple[Line, ...]:
+    """What the agent said."""
+    proposal = experiment.proposal
+    lines: list[Line] = []
+    for title, text in (
+        ("Hypothesis", proposal.hypothesis),
+        ("Why", proposal.rationale),
+        ("Expected", proposal.expected),
+        ("Category", proposal.category),
+        ("Agent", proposal.agent),
+        ("Reasoning", reasoning),
+    ):
+        if text.strip():
+            lines += [(title, "--accent"), (text, ""), ("", "")]
+    if proposal.knobs:
+        lines.append(("Knobs", "--accent"))
+        lines += [(f"{name}: {old} → {new}", "") for name, (old, new) in proposal.knobs.items()]
+    return tuple(lines)
+
+
+def measurement_lines(session: Session, experiment: Experiment) -> tuple[Line, ...]:
+    """What the run reported, what does not fit, and why there is nothing where there is nothing."""
+    lines: list[Line] = []
+    measured = experiment.measurement
+    for doubt in experiment.doubts:
+        lines.append((f"Doubt: {doubt}", "--attention"))
+    if measured is not None:
+        rows: list[tuple[str, str]] = [
+            (session.config.metric, metric(measured.metric)),
+            ("peak memory", f"{measured.memory_gb:.1f} GiB"),
+            ("training", clock(measured.training_seconds)),
+            ("in all", clock(measured.total_seconds)),
+        ]
+        if measured.steps is not None:
+            rows.append(("steps", f"{measured.steps:,}"))
+        if measured.tokens_millions is not None:
+            rows.append(("tokens", f"{measured.tokens_millions:,.1f} M"))
+        if measured.params_millions is not None:
+            rows.append(("parameters", f"{measured.params_millions:,.1f} M"))
+        lines += _table(rows)
+        if measured.summary:
+            lines += [("", ""), ("As the run printed it", "--accent")]
+            lines += _table(list(measured.summary.items()))
+        return tuple(lines)
+    run = experiment.run
+    if run is None or run.outcome is None:
+        lines.append(("Nothing is measured yet.", "--dim"))
+    else:
+        lines.append((f"Nothing was measured: {run.outcome}.", "--crash"))
+        if run.detail:
+            lines += [("", ""), (run.detail, "")]
+    return tuple(lines)
+
+
+def history_lines(experiment: Experiment) -> tuple[Line, ...]:
+    """What happened to it, in the order it happened."""
+    lines: list[Line] = [
+        (f"{experiment.drafted_at:%Y-%m-%d %H:%M:%S} UTC  drafted on {experiment.base[:7]}", ""),
+    ]
+    if experiment.commit:
+        lines.append((f"commit {experiment.commit}", ""))
+        lines.append((f"kept at {experiment.ref}", "--dim"))
+    for run in experiment.runs:
+        lines += _run_lines(run)
+    if experiment.verdict is not None and experiment.ended_at is not None:
+        word, ink = _VERDICTS[experiment.verdict]
+        lines += [
+            ("", ""),
+            (f"{experiment.ended_at:%H:%M:%S}  {word}: {experiment.verdict_reason}", ink),
+        ]
+        if experiment.row_written:
+            lines.append(("its row is in the results file", "--dim"))
+    return tuple(lines)
+
+
+def _run_lines(run: Run) -> list[Line]:
+    lines: list[Line] = [
+        ("", ""),
+        (f"Run {run.number} on slot {run.slot}", "--accent"),
+        (f"{run.started_at:%H:%M:%S}  started, at most {clock(run.deadline_seconds)}", ""),
+    ]
+    if run.adopted:
+        lines.append((f"taken over by a new engine, {run.adopted}×", "--dim"))
+    if run.kill_requested:
+        lines.append(("killed by the person", "--attention"))
+    if run.ended_at is not None and run.outcome is not None:
+        code = f", exit code {run.exit_code}" if run.exit_code is not None else ""
+        by = f", signal {run.signal}" if run.signal is not None else ""
+        peak = f", at most {size(run.peak_rss_bytes)} of memory" if run.peak_rss_bytes else ""
+        told = f"{run.ended_at:%H:%M:%S}  {run.outcome} after {clock(run.seconds)}{code}{by}{peak}"
+        lines.append((told, ""))
+        if run.detail:
+            lines.append((run.detail, ""))
+    lines.append((f"files: {run.directory}", "--dim"))
+    return lines
+
+
+def _table(rows: list[tuple[str, str]]) -> list[Line]:
+    width = max(len(name) for name, _ in rows)
+    return [(f"{name:<{width}}  {value}", "") for name, value in rows]
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())

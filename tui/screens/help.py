@@ -1,0 +1,52 @@
+"""All keys on one page, written from the registry."""
+
+from __future__ import annotations
+
+from textual.app import ComposeResult
+from textual.binding import Binding
+from textual.containers import Vertical
+from textual.content import Content
+from textual.screen import ModalScreen
+from textual.strip import Strip
+
+from tui.actions import on_page
+from tui.widgets.painted import Sheet, strip_of
+from tui.widgets.plain_text import wrapped
+
+_KEY_CELLS = 12
+
+
+class HelpPage(Sheet):
+    """Every action under its heading, the sentences wrapped beside the keys."""
+
+    def paint(self, width: int) -> list[Strip]:
+        strong, accent = self.ink("--strong"), self.ink("--accent")
+        strips: list[Strip] = []
+        for group, actions in on_page():
+            strips.append(strip_of([(str(group), accent)]))
+            for action in actions:
+                note = " Asks once." if action.destructive else ""
+                rows = wrapped(action.help + note, max(1, width - _KEY_CELLS))
+                keys = f" {action.keys or '^p'}"
+                for row in rows:
+                    strips.append(strip_of([(f"{keys:<{_KEY_CELLS}}", strong), (row, None)]))
+                    keys = ""
+            strips.append(strip_of([]))
+        strips.append(strip_of([("↑ ↓ scroll   esc back", self.ink("--dim"))]))
+        return strips
+
+
+class HelpScreen(ModalScreen[None]):
+    """The `?` page."""
+
+    CSS_PATH = "card.tcss"
+    BINDINGS = [Binding("escape,q,question_mark", "dismiss", "Back", show=False)]
+
+    def compose(self) -> ComposeResult:
+        with Vertical(classes="card") as card:
+            card.border_title = Content("Keys")
+            yield HelpPage()
+
+    def on_mount(self) -> None:
+        """The arrows scroll at once."""
+        self.query_one(HelpPage).focus()

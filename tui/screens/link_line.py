@@ -1,0 +1,61 @@
+"""One line of words to click: the base of the footer and the tab bar."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from rich.cells import cell_len
+from textual import events
+from textual.content import Content
+from textual.message import Message
+from textual.widget import Widget
+
+
+@dataclass(frozen=True)
+class Word:
+    """A clickable piece of the line."""
+
+    pieces: tuple[tuple[str, str], ...]
+    """Text and its style."""
+    name: str
+    """What a click asks for; "" for nothing."""
+
+    @property
+    def width(self) -> int:
+        """In cells."""
+        return sum(cell_len(text) for text, _ in self.pieces)
+
+
+class LinkLine(Widget, can_focus=False):
+    """Repaints only when its words change."""
+
+    DEFAULT_CSS = "LinkLine { height: 1; width: 1fr; }"
+
+    @dataclass
+    class Clicked(Message):
+        """A word was clicked."""
+
+        name: str
+
+    def __init__(self, *, id: str | None = None) -> None:
+        super().__init__(id=id)
+        self._words: tuple[Word, ...] = ()
+
+    def set_words(self, words: tuple[Word, ...]) -> None:
+        """Show these, from the left edge on."""
+        if words != self._words:
+            self._words = words
+            self.refresh()
+
+    def render(self) -> Content:
+        return Content.assemble(*(piece for word in self._words for piece in word.pieces))
+
+    def on_click(self, event: events.Click) -> None:
+        """Find the word under the pointer."""
+        x = event.x
+        for word in self._words:
+            if x < word.width:
+                if word.name:
+                    self.post_message(self.Clicked(word.name))
+                return
+            x -= word.width

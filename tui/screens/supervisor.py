@@ -1,0 +1,255 @@
+"""The main screen: paints the newest view; what is pressed becomes a command to the engine."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from textual import events, on
+from textual.app import ComposeResult
+from textual.content import Content
+from textual.geometry import Size
+from textual.widgets import Static
+
+from engine.core.live import CancelStop, KillRun, PauseLoop, ResumeLoop, StopSession
+from engine.core.session import Experiment
+from tui.actions import LOOKING, LOOP, PART_NAMES, PARTS, PROGRAM, SUPERVISOR
+from tui.screens.action_screen import ActionScreen, bindings_of
+from tui.screens.deck import Deck, Layout, layout_for
+from tui.screens.footer import ActionFooter
+from tui.screens.link_line import LinkLine
+from tui.screens.search_prompt import SearchPrompt
+from tui.screens.tab_bar import TabBar
+from tui.terminal.check import MINIMUM_COLUMNS, MINIMUM_ROWS
+from tui.view import View
+from tui.widgets.log_view import LogView
+from tui.widgets.results_table import ResultsTable
+from tui.widgets.status_line import StatusLine
+
+
+class Supervisor(ActionScreen[None]):
+    """All parts of the session at once, or as tabs where there is less room."""
+
+    ACTIONS = SUPERVISOR
+    BINDINGS = bindings_of(SUPERVISOR)
+    AUTO_FOCUS = "#results"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._kind: Layout | None = None
+        self._sought = ""
+
+    def compose(self) -> ComposeResult:
+        yield StatusLine(id="status")
+        yield TabBar(PART_NAMES, "part", id="tabs")
+        yield Deck(self._log_path, lambda: self.shell.governor.interval, id="parts")
+        yield SearchPrompt(id="prompt")
+        yield ActionFooter((*LOOP, *LOOKING, *PARTS, *PROGRAM), id="footer")
+        yield Static(Content(f"too small: needs {MINIMUM_COLUMNS}×{MINIMUM_ROWS}"), id="too-small")
+
+    @property
+    def deck(self) -> Deck:
+        """The parts."""
+        return self.query_one(Deck)
+
+    # ---- painting --------------------------------------------------------------------------------
+
+    def show(self, view: View) -> None:
+        """Bring what is seen up to date."""
+        if self._kind in (None, Layout.TINY):
+            return
+        self.query_one(StatusLine).show(view)
+        self.query_one(ActionFooter).show(view)
+        self.deck.show(view)
+
+    def on_mount(self) -> None:
+        """What there is already is in the first frame."""
+        self._fit(self.app.size)
+
+    def on_resize(self, event: events.Resize) -> None:
+        """Choose the layout anew."""
+        if self.is_mounted:
+            self._fit(event.size)
+
+    def _fit(self, size: Size) -> None:
+        kind = layout_for(size)
+        if kind is not self._kind:
+            self._kind = kind
+            for each in Layout:
+                self.set_class(each is kind, each.value)
+            self.deck.lay_out(kind)
+            self._mark_tab()
+        self.show(self.view)
+
+    def _mark_tab(self) -> None:
+        self.query_one(TabBar).show(self.deck.active)
+
+    def on_descendant_focus(self) -> None:
+        """Another part is active."""
+        self._mark_tab()
+
+    def _log_path(self, view: View) -> Path | None:
+        """Of the newest run there is; until an experiment has one, of the one before."""
+        for experiment in reversed(view.session.experiments[-2:]):
+            if experiment.run is not None:
+                return self.shell.feed.log_path(experiment.number, experiment.run.number)
+        return None
+
+    def on_link_line_clicked(self, event: LinkLine.Clicked) -> None:
+        """A word of the footer or a tab."""
+        self.run_worker(self.action_do(event.name))
+
+    # ---- the loop --------------------------------------------------------------------------------
+
+    def action_pause_or_resume(self) -> None:
+        """Wait at the next safe point, or go on."""
+        self.shell.send(ResumeLoop() if self.view.session.pause is not None else PauseLoop())
+
+    def action_stop_or_go_on(self) -> None:
+        """End the session after this run, once asked; or do not after all."""
+        if self.view.session.stop is not None:
+            self.shell.send(CancelStop())
+            return
+        running = self.view.session.running is not None
+        self.shell.ask(
+            "End the session after this run?" if running else "End the session now?",
+            "What was found stays. The session can be continued later.",
+            "end it",
+            "go on",
+            StopSession(),
+        )
+
+    def action_kill_run(self) -> None:
+        """Kill the current run, once asked."""
+        current = self.view.session.current
+        if current is None:
+            return
+        self.shell.ask(
+            f"Kill the run of experiment {current.number}?",
+            "Its result is lost; the experiment counts as interrupted and the loop goes on.",
+            "kill it",
+            "let it run",
+            KillRun(experiment=current.number),
+        )
+
+    # ---- parts -----------------------------------------------------------------------------------
+
+    def action_zoom(self) -> None:
+        """The active part over everything, and back."""
+        self.deck.toggle_zoom()
+        self.set_class(self.deck.zoomed, "-zoomed")
+
+    def action_next_part(self) -> None:
+        """Go on by one."""
+        self.deck.go_by(1)
+
+    def action_previous_part(self) -> None:
+        """Go back by one."""
+        self.deck.go_by(-1)
+
+    def action_part(self, number: int) -> None:
+        """Go to a part by its number."""
+        self.deck.go_to(number)
+
+    # ---- looking closer --------------------------------------------------------------------------
+
+    def selected(self) -> Experiment | None:
+        """The experiment under the cursor of the table, else the newest."""
+        experiments = self.view.session.experiments
+        number = self.deck.results.selected or len(experiments)
+        return self.view.session.experiment(number) if 1 <= number <= len(experiments) else None
+
+    def action_open(self) -> None:
+        """Open the selected experiment."""
+        experiment = self.selected()
+        if experiment is not None:
+            self.shell.open_experiment(experiment.number)
+
+    @on(ResultsTable.Opened)
+    def _open(self, event: ResultsTable.Opened) -> None:
+        self.shell.open_experiment(event.number)
+
+    def action_sort(self) -> None:
+        """Another order of the results."""
+        self.deck.results.cycle_sort()
+        self.deck.go_to(len(PART_NAMES))
+        self.deck.entitle(len(PART_NAMES))
+
+    def action_filter(self) -> None:
+        """Other rows of the results."""
+        self.deck.results.cycle_filter()
+        self.deck.go_to(len(PART_NAMES))
+        self.deck.entitle(len(PART_NAMES))
+
+    async def action_copy(self) -> None:
+        """The diff where the diff is, else the row."""
+        if self.deck.active_part is self.deck.edit:
+            await self.shell.copy("Diff", self.view.session.latest_patch)
+        elif (experiment := self.selected()) is not None:
+            await self.shell.copy(f"Row {experiment.number}", row_of(experiment))
+
+    async def action_copy_commit(self) -> None:
+        """The commit of the selected experiment."""
+        if (experiment := self.selected()) is not None:
+            await self.shell.copy("Commit", experiment.commit)
+
+    async def action_copy_diff(self) -> None:
+        """The diff of the selected experiment."""
+        if (experiment := self.selected()) is not None:
+            await self.shell.copy("Diff", self.shell.feed.details(experiment.number).patch)
+
+    # ---- search ----------------------------------------------------------------------------------
+
+    def action_search(self) -> None:
+        """Ask what to look for."""
+        if self.deck.active_part not in (self.deck.log_view, self.deck.results):
+            # Nothing to find in a gauge; the table is what is meant.
+            self.deck.go_to(len(PART_NAMES))
+        self.query_one(SearchPrompt).ask(PART_NAMES[self.deck.active - 1])
+
+    @on(SearchPrompt.Asked)
+    def _ask(self, event: SearchPrompt.Asked) -> None:
+        self._sought = event.text
+        self.deck.active_part.focus()
+        self._search(forward=True)
+
+    @on(SearchPrompt.Left)
+    def _leave_search(self) -> None:
+        self.deck.active_part.focus()
+
+    def action_search_next(self) -> None:
+        """The next match."""
+        self._search(forward=True)
+
+    def action_search_previous(self) -> None:
+        """The match before."""
+        self._search(forward=False)
+
+    def _search(self, forward: bool) -> None:
+        part = self.deck.active_part
+        if isinstance(part, LogView):
+            found = part.search(self._sought, forward=forward)
+        else:
+            found = self.deck.results.search(self._sought)
+        if self._sought and not found:
+            self._not_found(self._sought)
+
+    @on(LogView.Searched)
+    def _searched(self, event: LogView.Searched) -> None:
+        if not event.found:
+            self._not_found(event.text)
+
+    def _not_found(self, text: str) -> None:
+        self.tell(f"Not found: {text}")
+
+
+def row_of(experiment: Experiment) -> str:
+    """The experiment as a row of `results.tsv` would have it."""
+    measured, verdict = experiment.measurement, experiment.verdict
+    fields = (
+        experiment.commit[:7],
+        "0.000000" if measured is None else f"{measured.metric:.6f}",
+        "0.0" if measured is None else f"{measured.memory_gb:.1f}",
+        verdict.value if verdict is not None else "",
+        " ".join(experiment.proposal.hypothesis.split()),
+    )
+    return "\t".join(fields)

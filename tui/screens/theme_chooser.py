@@ -1,0 +1,65 @@
+"""Choose the colours while looking at them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, cast
+
+from textual import on
+from textual.app import ComposeResult
+from textual.binding import Binding
+from textual.containers import Vertical
+from textual.content import Content
+from textual.screen import ModalScreen
+from textual.widgets import OptionList, Static
+from textual.widgets.option_list import Option
+
+from tui.themes import ThemeFile
+
+if TYPE_CHECKING:
+    from tui.app import SupervisorApp
+
+
+class ThemeScreen(ModalScreen[str | None]):
+    """Shows each theme on the screen behind it; the chosen name, or None when nothing was chosen.
+
+    Args:
+        themes: To choose from.
+        current: The one in use, restored by esc.
+    """
+
+    CSS_PATH = "card.tcss"
+    BINDINGS = [Binding("escape,q,t", "give_up", "Back", show=False)]
+
+    def __init__(self, themes: list[ThemeFile], current: str) -> None:
+        super().__init__()
+        self._themes = themes
+        self._current = current
+
+    def compose(self) -> ComposeResult:
+        with Vertical(classes="card") as card:
+            card.border_title = Content("Theme")
+            yield OptionList(*(Option(Content(theme.title)) for theme in self._themes))
+            yield Static(Content("↑ ↓ look   enter keep   esc back"), classes="hint")
+
+    def on_mount(self) -> None:
+        """Begin at the theme in use."""
+        options = self.query_one(OptionList)
+        names = [theme.name for theme in self._themes]
+        options.highlighted = names.index(self._current) if self._current in names else 0
+        options.focus()
+
+    @on(OptionList.OptionHighlighted)
+    def _preview(self, event: OptionList.OptionHighlighted) -> None:
+        self._apply(self._themes[event.option_index].name)
+
+    @on(OptionList.OptionSelected)
+    def _choose(self, event: OptionList.OptionSelected) -> None:
+        self.dismiss(self._themes[event.option_index].name)
+
+    def action_give_up(self) -> None:
+        """Everything as it was."""
+        self._apply(self._current)
+        self.dismiss(None)
+
+    def _apply(self, name: str) -> None:
+        cast("SupervisorApp", self.app).use_theme(name)

@@ -1,0 +1,139 @@
+"""Textual's driver, made fit for terminals that go away, stay behind or send nonsense."""
+
+from __future__ import annotations
+
+import os
+import selectors
+import signal
+from codecs import getincrementaldecoder
+from collections.abc import Callable
+from types import FrameType
+from typing import IO, TYPE_CHECKING, Any, cast
+
+from textual import events
+from textual._parser import ParseError
+from textual._xterm_parser import XTermParser
+from textual.drivers.linux_driver import LinuxDriver
+from textual.message import Message
+from textual.messages import InBandWindowResize
+
+from tui.terminal.thrift import Thrift
+
+if TYPE_CHECKING:
+    from textual.app import App
+
+
+class _Outlet:
+    """The terminal's file, on which a write after the terminal's death does nothing.
+
+    Textual's writer thread would die of the error, its queue would fill, and the app would hang in
+    `put` for ever.
+    """
+
+    def __init__(self, file: IO[str], lost: Callable[[], None]) -> None:
+        self._file = file
+        self._lost = lost
+        self._dead = False
+
+    def write(self, text: str) -> None:
+        self._attempt(lambda: self._file.write(text))
+
+    def flush(self) -> None:
+        self._attempt(self._file.flush)
+
+    def fileno(self) -> int:
+        return self._file.fileno()
+
+    def _attempt(self, act: Callable[[], object]) -> None:
+        if self._dead:
+            return
+        try:
+            act()
+        except (OSError, ValueError):
+            self._dead = True
+            self._lost()
+
+
+class SafeDriver(LinuxDriver):
+    """A driver that ends the app when its terminal ends.
+
+    Beyond its parent: what the terminal shows already is not written again (`Thrift`); the end of
+    the input leaves the app instead of spinning at 88 % CPU; bytes that are not UTF-8 (old-style
+    mouse reports after re-attaching in tmux) are replaced instead of fatal; and a failing write is
+    the end of the terminal, not of the writer thread.
+    """
+
+    def __init__(
+        self,
+        app: App[Any],
+        *,
+        debug: bool = False,
+        mouse: bool = True,
+        size: tuple[int, int] | None = None,
+    ) -> None:
+        super().__init__(app, debug=debug, mouse=mouse, size=size)
+        self._file = cast("Any", _Outlet(cast("IO[str]", self._file), self._lost))
+        self._thrift = Thrift()
+
+    def write(self, data: str) -> None:
+        """Write what the terminal does not show already."""
+        super().write(self._thrift.squeeze(data))
+
+    def process_message(self, message: Message) -> None:
+        """Keys, and news of the terminal."""
+        if isinstance(message, events.Resize | events.AppFocus | InBandWindowResize):
+            # It may have been reflowed, cleared or re-attached.
+            self._thrift.forget()
+        super().process_message(message)
+
+    def start_application_mode(self) -> None:
+        """Take the terminal over."""
+        super().start_application_mode()  # type: ignore[no-untyped-call]
+        resized = signal.getsignal(signal.SIGWINCH)
+        if not callable(resized):
+            return
+
+        def forget_first(number: int, frame: FrameType | None) -> None:
+            self._thrift.forget()
+            resized(number, frame)
+
+        signal.signal(signal.SIGWINCH, forget_first)
+
+    def forget_screen(self) -> None:
+        """The next repaint is written whole."""
+        self._thrift.forget()
+
+    def _lost(self) -> None:
+        """Tell the app, from whichever thread, that nobody is there any more."""
+        lost = getattr(self._app, "terminal_lost", self._app.exit)
+        try:
+            self._loop.call_soon_threadsafe(lost)
+        except RuntimeError:
+            return  # the loop has ended already, and with it what there was to tell
+
+    def run_input_thread(self) -> None:
+        """Read the keyboard until the app ends or the terminal does."""
+        parser = XTermParser(self._debug)
+        decode = getincrementaldecoder("utf-8")(errors="replace").decode
+        with selectors.SelectSelector() as selector:
+            selector.register(self.fileno, selectors.EVENT_READ)
+            while not self.exit_event.is_set():
+                if selector.select(0.1):
+                    try:
+                        data = os.read(self.fileno, 4096)
+                    except InterruptedError:
+                        continue
+                    except OSError:
+                        data = b""
+                    if not data:
+                        self._lost()
+                        break
+                    for event in parser.feed(decode(data)):
+                        self.process_message(event)
+                for event in parser.tick():
+                    self.process_message(event)
+        try:
+            for _ in parser.feed(""):
+                pass
+        except (EOFError, ParseError):
+            return  # an escape sequence was cut off by the end

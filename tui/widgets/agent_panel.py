@@ -1,0 +1,114 @@
+"""What the agent tries, why, and what a person should know."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from textual.strip import Strip
+
+from engine.core.events import Proposal
+from engine.core.session import Pause
+from tui.view import View
+from tui.widgets.alarm import standing_alarm
+from tui.widgets.painted import Run, Sheet, strip_of
+from tui.widgets.plain_text import clean, clean_line, wrapped
+
+_REASONING_CHARACTERS = 40_000
+
+
+class _Shown(NamedTuple):
+    """All that the panel paints."""
+
+    number: int = 0
+    proposal: Proposal | None = None
+    verdict: str = ""
+    reasoning: str = ""
+    pause: Pause | None = None
+    alarm: str = ""
+    notes: tuple[str, ...] = ()
+
+
+class AgentPanel(Sheet):
+    """Hypothesis, expectation and reasoning of the newest experiment; above them, why it waits."""
+
+    def __init__(
+        self, *, name: str | None = None, id: str | None = None, classes: str | None = None
+    ) -> None:
+        super().__init__(name=name, id=id, classes=classes)
+        self._shown = _Shown()
+
+    def show(self, view: View) -> None:
+        """Paint the newest experiment of this view."""
+        session = view.session
+        newest = session.experiments[-1] if session.experiments else None
+        shown = _Shown(
+            number=newest.number if newest else 0,
+            proposal=newest.proposal if newest else None,
+            verdict=newest.verdict_reason if newest else "",
+            reasoning=view.thinking or session.latest_reasoning,
+            pause=session.pause,
+            alarm=standing_alarm(session),
+            notes=session.notes if len(session.experiments) <= 1 else (),
+        )
+        if shown == self._shown:
+            return
+        another = shown.number != self._shown.number
+        self._shown = shown
+        self.repaint()
+        if another and self.is_mounted:
+            self.scroll_to(0, 0, animate=False, force=True)
+
+    def caption(self) -> str:
+        """What the border says."""
+        return f"Agent · #{self._shown.number}" if self._shown.number else "Agent"
+
+    def paint(self, width: int) -> list[Strip]:
+        return [strip_of(line) for line in self._lines(width)]
+
+    def _lines(self, width: int) -> Iterable[list[Run]]:
+        shown = self._shown
+        if shown.pause is not None:
+            yield from self._labelled("paused ▸ ", shown.pause.reason, "--attention", width)
+            if shown.pause.todo:
+                yield from self._labelled("to do ▸ ", shown.pause.todo, "--attention", width)
+            yield []
+        if shown.alarm:
+            yield from self._labelled("look ▸ ", shown.alarm, "--attention", width)
+            yield []
+        proposal = shown.proposal
+        if proposal is None:
+            yield [("No experiment yet.", self.ink("--dim"))]
+        else:
+            strong = self.ink("--strong")
+            for line in wrapped(clean(proposal.hypothesis) or "no hypothesis given", width):
+                yield [(line, strong)]
+            if proposal.category or proposal.agent:
+                about = " · ".join(filter(None, (proposal.category, proposal.agent)))
+                yield from self._labelled("", about, "--dim", width)
+            if proposal.expected:
+                yield from self._labelled("expected ▸ ", proposal.expected, "", width)
+            if shown.verdict:
+                yield from self._labelled("verdict ▸ ", shown.verdict, "", width)
+        reasoning = clean(shown.reasoning[-_REASONING_CHARACTERS:]).strip("\n")
+        if not reasoning and proposal is not None:
+            reasoning = clean(proposal.rationale)
+        if reasoning:
+            yield []
+            for line in wrapped(reasoning, width):
+                yield [(line, None)]
+        if shown.notes:
+            yield []
+            for note in shown.notes:
+                yield from self._labelled("note ▸ ", note, "--dim", width)
+
+    def _labelled(self, label: str, text: str, ink: str, width: int) -> Iterable[list[Run]]:
+        style = self.ink(ink) if ink else None
+        lines = wrapped(clean_line(text), max(1, width - len(label)))
+        if width <= len(label) + 8:
+            lines = wrapped(clean_line(label + text), width)
+            yield from ([(line, style)] for line in lines)
+            return
+        for index, line in enumerate(lines):
+            mark = label if not index else " " * len(label)
+            yield [(mark, self.ink("--accent") if not ink else style), (line, style)]

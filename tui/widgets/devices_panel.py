@@ -1,0 +1,167 @@
+"""The machine: are the GPUs busy, how full is their memory, is somebody else on them?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from rich.cells import cell_len
+from textual.strip import Strip
+
+from engine.core.live import Devices, GpuSample
+from tui.view import View
+from tui.widgets.figures import size
+from tui.widgets.gauge import gauge
+from tui.widgets.painted import Run, Sheet, strip_of
+from tui.widgets.plain_text import clean_line, wrapped
+
+_FULL_SHARE = 0.95
+_HOT_CELSIUS = 85
+_GIB = 2**30
+
+
+class DevicesPanel(Sheet):
+    """One or two lines a GPU, and the host."""
+
+    def __init__(
+        self, *, name: str | None = None, id: str | None = None, classes: str | None = None
+    ) -> None:
+        super().__init__(name=name, id=id, classes=classes)
+        self._devices: Devices | None = None
+        self._running = False
+
+    def show(self, view: View) -> None:
+        """Paint this view's newest sample."""
+        running = view.session.running is not None
+        if view.devices == self._devices and running == self._running:
+            return
+        self._devices, self._running = view.devices, running
+        self.repaint()
+
+    def paint(self, width: int) -> list[Strip]:
+        if self._devices is None:
+            return [strip_of([("No sample yet.", self.ink("--dim"))])]
+        return [strip_of(line) for line in self._lines(self._devices, width)]
+
+    def _lines(self, devices: Devices, width: int) -> Iterable[list[Run]]:
+        for gpu in devices.gpus:
+            yield from self._gpu(gpu, width)
+        if not devices.gpus:
+            note = clean_line(devices.gpu_note) or "No GPU was found."
+            for text in wrapped(note, width):
+                yield [(text, self.ink("--dim"))]
+        yield from self._host(devices, width)
+
+    # ---- GPUs ------------------------------------------------------------------------------------
+
+    def _gpu(self, gpu: GpuSample, width: int) -> Iterable[list[Run]]:
+        name = clean_line(gpu.name).removeprefix("NVIDIA ")
+        head: list[Run] = [(f"GPU{gpu.index} ", self.ink("--strong"))]
+        busy = self._share("", gpu.utilisation_percent, width)
+        memory = self._memory("VRAM", gpu.memory_used_bytes, gpu.memory_total_bytes, width)
+        heat: list[Run] = []
+        if gpu.power_watts is not None:
+            heat.append((f"  {gpu.power_watts:.0f} W", None))
+        if gpu.temperature_celsius is not None:
+            hot = gpu.temperature_celsius >= _HOT_CELSIUS
+            mark = " hot" if hot else ""
+            ink = self.ink("--attention") if hot else None
+            heat.append((f"  {gpu.temperature_celsius:.0f} °C{mark}", ink))
+        used = _cells(head + busy + memory + heat) + 4
+        room = min(cell_len(name), width - used)
+        if room >= 4:
+            yield [
+                *head,
+                (_cut(name, room), None),
+                ("  ", None),
+                *busy,
+                ("  ", None),
+                *memory,
+                *heat,
+            ]
+        else:
+            room = max(0, width - _cells(head + busy + heat) - 2)
+            yield [*head, (_cut(name, room), None), ("  ", None), *busy, *heat]
+            yield [("     ", None), *memory]
+        holders = self._holders(gpu)
+        if holders:
+            for text in wrapped(holders, max(1, width - 5)):
+                yield [("     ", None), (text, self.ink("--attention"))]
+
+    def _holders(self, gpu: GpuSample) -> str:
+        """Who is on this GPU beside the run. NVML tells the host's pids, not which are ours."""
+        others = len(gpu.processes) - (1 if self._running else 0)
+        if others <= 0:
+            return ""
+        largest = sorted(gpu.processes, key=lambda process: -process[1])[:3]
+        what = ", ".join(f"pid {pid} {size(used)}" for pid, used in largest)
+        if self._running:
+            return f"{len(gpu.processes)} processes on it: {what}"
+        return f"held by {len(gpu.processes)} other process{'es' if others > 1 else ''}: {what}"
+
+    # ---- the host --------------------------------------------------------------------------------
+
+    def _host(self, devices: Devices, width: int) -> Iterable[list[Run]]:
+        cpu = self._share("CPU ", devices.cpu_percent, width)
+        cpu.append((f"  {devices.cores} cores, load {devices.load1:.1f}", self.ink("--dim")))
+        memory = self._memory("RAM", devices.ram_used_bytes, devices.ram_total_bytes, width)
+        if _cells(cpu) + _cells(memory) + 3 <= width:
+            yield [*cpu, ("   ", None), *memory]
+        else:
+            yield cpu
+            yield memory
+        run: list[Run] = [("run ", self.ink("--strong"))]
+        if devices.run_processes:
+            plural = "es" if devices.run_processes != 1 else ""
+            run.append((f"{devices.run_processes} process{plural}", None))
+            run.append(
+                (f"  {devices.run_cpu_percent:.0f}% CPU  {size(devices.run_rss_bytes)}", None)
+            )
+        else:
+            run.append(("nothing runs", self.ink("--dim")))
+        low = devices.disk_free_bytes < 2 * _GIB
+        ink = self.ink("--attention") if low else None
+        disk: list[Run] = [
+            (f"disk {size(devices.disk_free_bytes)} free{' (low)' if low else ''}", ink)
+        ]
+        if _cells(run) + _cells(disk) + 3 <= width:
+            yield [*run, ("   ", None), *disk]
+        else:
+            yield run
+            yield disk
+
+    # ---- figures with a bar ----------------------------------------------------------------------
+
+    def _share(self, label: str, percent: float | None, width: int) -> list[Run]:
+        if percent is None:
+            return [(f"{label}  -%", self.ink("--dim"))]
+        filled, rest = gauge(percent / 100, _bar_cells(width))
+        return [
+            (f"{label}{percent:3.0f}% ", None),
+            (filled, self.ink("--accent")),
+            (rest, self.ink("--dim")),
+        ]
+
+    def _memory(self, label: str, used: int, total: int, width: int) -> list[Run]:
+        if total <= 0:
+            return [(f"{label} {size(used)}" if used else f"{label} unknown", self.ink("--dim"))]
+        share = used / total
+        full = share >= _FULL_SHARE
+        filled, rest = gauge(share, _bar_cells(width))
+        ink = self.ink("--attention" if full else "--accent")
+        return [
+            (f"{label} {used / _GIB:.1f}/{total / _GIB:.1f} GiB{' full' if full else ''} ", None),
+            (filled, ink),
+            (rest, self.ink("--dim")),
+        ]
+
+
+def _bar_cells(width: int) -> int:
+    return max(4, min(14, width // 8))
+
+
+def _cells(runs: list[Run]) -> int:
+    return sum(cell_len(text) for text, _ in runs)
+
+
+def _cut(text: str, width: int) -> str:
+    return text if len(text) <= width else f"{text[: max(0, width - 1)]}…" if width > 0 else ""

@@ -1,0 +1,209 @@
+"""What exactly changes: the diff of the newest experiment."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from itertools import pairwise
+
+from rich.style import Style
+from textual.strip import Strip
+
+from tui.view import View
+from tui.widgets.diff_rows import DiffRow, Side, counts, rows_of
+from tui.widgets.painted import Run, Sheet, strip_of
+from tui.widgets.plain_text import clean_line, wrapped
+from tui.widgets.python_colour import Span, spans_of
+
+_SIDE_BY_SIDE_CELLS = 100
+_BETWEEN = "│"
+_COLOURED_ROWS = 500
+"""A longer diff is plain from there on: colouring costs about 0.1 ms a line."""
+
+
+class EditPanel(Sheet):
+    """A diff: side by side where there is room, else one below the other."""
+
+    COMPONENT_CLASSES = {
+        "--added",
+        "--removed",
+        "--added-word",
+        "--removed-word",
+        "--heading",
+        "--keyword",
+        "--string",
+        "--comment",
+        "--number",
+        "--definition",
+    }
+
+    DEFAULT_CSS = """
+    EditPanel > .--added { background: $success 14%; }
+    EditPanel > .--removed { background: $error 14%; }
+    EditPanel > .--added-word { background: $success 38%; text-style: bold; }
+    EditPanel > .--removed-word { background: $error 38%; text-style: bold; }
+    EditPanel:ansi > .--added, EditPanel:nocolor > .--added {
+        color: $success;
+        background: initial;
+    }
+    EditPanel:ansi > .--removed, EditPanel:nocolor > .--removed {
+        color: $error;
+        background: initial;
+    }
+    EditPanel:ansi > .--added-word, EditPanel:nocolor > .--added-word {
+        color: $success;
+        background: initial;
+        text-style: bold reverse;
+    }
+    EditPanel:ansi > .--removed-word, EditPanel:nocolor > .--removed-word {
+        color: $error;
+        background: initial;
+        text-style: bold reverse;
+    }
+    EditPanel > .--heading { color: $accent; }
+    EditPanel > .--keyword { color: $primary; text-style: bold; }
+    EditPanel > .--string { color: $text-success; }
+    EditPanel > .--comment { color: $text-muted; text-style: italic; }
+    EditPanel > .--number { color: $text-warning; }
+    EditPanel > .--definition { color: $text-accent; }
+    """
+
+    def __init__(
+        self, *, name: str | None = None, id: str | None = None, classes: str | None = None
+    ) -> None:
+        super().__init__(name=name, id=id, classes=classes)
+        self._patch = ""
+        self._caption = "Edit"
+        self._note = "No edit yet."
+        self._rows: list[DiffRow] = []
+        self._spans: dict[Side, list[Span]] = {}
+
+    def show(self, view: View) -> None:
+        """Paint the patch of this view's newest experiment."""
+        session = view.session
+        file = clean_line(session.config.file)
+        if not session.experiments:
+            self._set("", "Edit", "No edit yet.")
+            return
+        newest = session.experiments[-1]
+        if newest.is_baseline and not session.latest_patch:
+            self._set("", f"#1 {file} · baseline", f"the baseline: {file} as it is")
+            return
+        self._set(session.latest_patch, f"#{newest.number} {file}", "This edit changes nothing.")
+
+    def show_patch(self, patch: str, caption: str) -> None:
+        """Paint any unified diff."""
+        self._set(patch, clean_line(caption), "No diff is recorded.")
+
+    def caption(self) -> str:
+        """What the border says: `#14 train.py +3 −1`."""
+        added, removed = counts(self._rows)
+        return f"{self._caption} +{added} −{removed}" if self._rows else self._caption
+
+    def _set(self, patch: str, caption: str, note: str) -> None:
+        if (patch, caption, note) == (self._patch, self._caption, self._note):
+            return
+        if patch != self._patch:
+            self._patch = patch
+            self._rows = rows_of(patch)
+            self._spans = {}
+        self._caption, self._note = caption, note
+        self.repaint()
+        if self.is_mounted:
+            self.scroll_to(0, 0, animate=False, force=True)
+
+    # ---- painting --------------------------------------------------------------------------------
+
+    def paint(self, width: int) -> list[Strip]:
+        if not self._rows:
+            dim = self.ink("--dim")
+            return [strip_of([(line, dim)]) for line in wrapped(self._note, width)]
+        if not self._spans:
+            self._colour()
+        digits = len(str(max(_numbers(self._rows), default=0)))
+        if width >= _SIDE_BY_SIDE_CELLS:
+            return list(self._side_by_side(width, digits))
+        return list(self._unified(width, digits))
+
+    def _colour(self) -> None:
+        rows = self._rows[:_COLOURED_ROWS]
+        for side in ([r.old for r in rows if r.old], [r.new for r in rows if r.new]):
+            self._spans.update(zip(side, spans_of([s.text for s in side]), strict=True))
+
+    def _side_by_side(self, width: int, digits: int) -> Iterable[Strip]:
+        room = (width - 1) // 2
+        between = strip_of([(_BETWEEN, self.ink("--dim"))])
+        for row in self._rows:
+            if row.heading:
+                yield self._heading(row, width)
+                continue
+            left = self._side(row.old, "-" if row.changed else " ", room, digits)
+            right = self._side(row.new, "+" if row.changed else " ", width - 1 - room, digits)
+            for index in range(max(len(left), len(right))):
+                first = left[index] if index < len(left) else Strip.blank(room)
+                second = right[index] if index < len(right) else Strip.blank(width - 1 - room)
+                yield Strip.join([first, between, second])
+
+    def _unified(self, width: int, digits: int) -> Iterable[Strip]:
+        changed: list[DiffRow] = []
+        for row in [*self._rows, DiffRow()]:
+            if row.changed:
+                changed.append(row)
+                continue
+            for each in changed:
+                yield from self._side(each.old, "-", width, digits)
+            for each in changed:
+                yield from self._side(each.new, "+", width, digits)
+            changed.clear()
+            if row.heading:
+                yield self._heading(row, width)
+            else:
+                yield from self._side(row.new, " ", width, digits)
+
+    def _heading(self, row: DiffRow, width: int) -> Strip:
+        text = f"── {row.heading} "
+        return strip_of([(text + "─" * max(0, width - len(text)), self.ink("--heading"))])
+
+    def _side(self, side: Side | None, sign: str, width: int, digits: int) -> list[Strip]:
+        """The strips of one line on one side; a long line takes several."""
+        if side is None:
+            return []
+        name = {"+": "--added", "-": "--removed"}.get(sign)
+        base = self.ink(name) if name else Style()
+        gutter = strip_of([(f"{side.number:>{digits}} {sign} ", base + self.ink("--dim"))])
+        room = max(1, width - gutter.cell_length)
+        code = strip_of(self._code(side, base, name))
+        follow = Strip.blank(gutter.cell_length, base)
+        strips = []
+        for start in range(0, max(1, code.cell_length), room):
+            piece = code.crop_extend(start, start + room, base)
+            strips.append(Strip.join([follow if start else gutter, piece]))
+        return strips
+
+    def _code(self, side: Side, base: Style, name: str | None) -> list[Run]:
+        word = base + self.ink(f"{name}-word") if name else base
+        # Where a changed line has no background of its own, its colour is the sign, and stays.
+        spans = self._spans.get(side, ()) if base.bgcolor or not name else ()
+        edges = {0, len(side.text)}
+        for start, end, _ in spans:
+            edges |= {start, end}
+        for start, end in side.marks:
+            edges |= {start, end}
+        cuts = sorted(edges)
+        runs: list[Run] = []
+        for start, end in pairwise(cuts):
+            style = base
+            for first, last, ink in spans:
+                if first <= start < last:
+                    style = base + self.ink(ink)
+                    break
+            if any(first <= start < last for first, last in side.marks):
+                style = style + Style(bgcolor=word.bgcolor, bold=word.bold, reverse=word.reverse)
+            runs.append((side.text[start:end], style))
+        return runs
+
+
+def _numbers(rows: list[DiffRow]) -> Iterable[int]:
+    for row in rows:
+        for side in (row.old, row.new):
+            if side is not None:
+                yield side.number

@@ -1,0 +1,47 @@
+"""Numbers as the screens write them."""
+
+from __future__ import annotations
+
+import math
+
+MINUS = "−"
+
+
+def clock(seconds: float | None) -> str:
+    """`02:13`, from an hour on `1:02:13`; an unknown time is `--:--`."""
+    if seconds is None or not math.isfinite(seconds):
+        return "--:--"
+    whole = max(0, int(seconds))
+    minutes, second = divmod(whole, 60)
+    hours, minute = divmod(minutes, 60)
+    return f"{hours}:{minute:02}:{second:02}" if hours else f"{minute:02}:{second:02}"
+
+
+def metric(value: float | None, places: int = 6) -> str:
+    """A metric with a fixed number of places while that is readable, else as a power of ten."""
+    if value is None:
+        return "-"
+    if not math.isfinite(value):
+        return "NaN" if math.isnan(value) else ("∞" if value > 0 else f"{MINUS}∞")
+    size = abs(value)
+    if size >= 1e5 or 0 < size < 10 ** (-places):
+        text = f"{value:.3e}"
+    else:
+        # The whole part takes its digits from the places, so that columns stay narrow.
+        text = f"{value:.{max(0, places - max(0, len(str(int(size))) - 1))}f}"
+    return text.replace("-", MINUS, 1) if value < 0 else text
+
+
+def change(value: float, places: int = 6) -> str:
+    """A difference with its sign."""
+    text = metric(value, places)
+    return text if value < 0 or text.startswith(MINUS) else f"+{text}"
+
+
+def size(count: float) -> str:
+    """Bytes in the unit that suits them: `44.0 GiB`."""
+    for unit in ("B", "KiB", "MiB", "GiB"):
+        if abs(count) < 1024:
+            return f"{count:.0f} B" if unit == "B" else f"{count:.1f} {unit}"
+        count /= 1024
+    return f"{count:.1f} TiB"

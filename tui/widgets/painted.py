@@ -1,0 +1,153 @@
+"""What all panels have in common: they paint lines of their own, in colours the theme names.
+
+No child widgets, no markup, no animation: a panel is a list of strips, and only those that are
+seen are painted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from rich.segment import Segment
+from rich.style import Style
+from textual import events
+from textual.geometry import Size
+from textual.scroll_view import ScrollView
+from textual.strip import Strip
+
+Run = tuple[str, Style | None]
+"""Some text and how it looks; None is the panel's own colour."""
+
+
+def strip_of(runs: Iterable[Run]) -> Strip:
+    """Runs of text side by side. The text must be clean already."""
+    return Strip([Segment(text, style) for text, style in runs if text])
+
+
+class Painted(ScrollView):
+    """A panel that paints line by line.
+
+    The semantic component classes carry the theme's colours: `--keep`, `--discard`, `--crash`,
+    `--attention` (needs the person), `--dim`, `--accent`, `--strong`.
+    """
+
+    COMPONENT_CLASSES = {
+        "--keep",
+        "--discard",
+        "--crash",
+        "--attention",
+        "--dim",
+        "--accent",
+        "--strong",
+    }
+
+    DEFAULT_CSS = """
+    Painted {
+        overflow-x: hidden;
+        overflow-y: auto;
+        scrollbar-size-vertical: 1;
+        scrollbar-size-horizontal: 0;
+        scrollbar-gutter: stable;
+    }
+    Painted > .--keep { color: $success; }
+    Painted > .--discard { color: $text-muted; }
+    Painted > .--crash { color: $error; }
+    Painted > .--attention { color: $warning; text-style: bold; }
+    Painted > .--dim { color: $text-muted; }
+    Painted > .--accent { color: $accent; }
+    Painted > .--strong { text-style: bold; }
+    """
+
+    def __init__(
+        self, *, name: str | None = None, id: str | None = None, classes: str | None = None
+    ) -> None:
+        super().__init__(name=name, id=id, classes=classes)
+        self._inks: dict[str, Style] = {}
+
+    # ---- colours ---------------------------------------------------------------------------------
+
+    def ink(self, name: str) -> Style:
+        """The style of a component class; it has a background only where the class sets one."""
+        style = self._inks.get(name)
+        if style is None:
+            style = self.get_visual_style(name).rich_style
+            rules = self.get_component_styles(name)
+            if not rules.has_rule("background") or rules.background.is_transparent:
+                style = style.without_color + Style(color=style.color)
+            if rules.text_style.reverse:  # which a visual style leaves out
+                style += Style(reverse=True)
+            self._inks[name] = style
+        return style
+
+    def notify_style_update(self) -> None:
+        """The theme or a pseudo-class changed."""
+        super().notify_style_update()
+        self._inks.clear()
+
+    # ---- painting --------------------------------------------------------------------------------
+
+    @property
+    def inner(self) -> Size:
+        """What is left for the lines: without border and scroll bar."""
+        return self.scrollable_content_region.size
+
+    def line(self, y: int) -> Strip:
+        """The strip at row `y` of the visible area."""
+        raise NotImplementedError
+
+    def render_line(self, y: int) -> Strip:
+        width = self.inner.width
+        x = int(self.scroll_offset.x)
+        strip = self.line(y).crop_extend(x, x + width, None)
+        return strip.apply_style(self.rich_style)
+
+    def _scroll_to(self, x: float | None = None, y: float | None = None, **options: Any) -> bool:
+        # A page-down costs 224 KB of escape sequences animated and 9 KB not.
+        options["animate"] = False
+        return super()._scroll_to(x, y, **options)
+
+
+class Sheet(Painted):
+    """A panel of few lines: all made for a width, kept until the content or the width changes."""
+
+    def __init__(
+        self, *, name: str | None = None, id: str | None = None, classes: str | None = None
+    ) -> None:
+        super().__init__(name=name, id=id, classes=classes)
+        self._strips: list[Strip] = []
+        self._painted_width: int | None = None
+
+    def paint(self, width: int) -> list[Strip]:
+        """All lines of the panel for a width of at least 1."""
+        raise NotImplementedError
+
+    def repaint(self) -> None:
+        """The content changed: make the lines anew."""
+        self._painted_width = None
+        if self.is_mounted and self.size:
+            self._make()
+        self.refresh()
+
+    def notify_style_update(self) -> None:
+        """The theme or a pseudo-class changed."""
+        super().notify_style_update()
+        self._painted_width = None
+
+    def line(self, y: int) -> Strip:
+        if self._painted_width != self.inner.width:
+            self._make()
+        row = y + int(self.scroll_offset.y)
+        return self._strips[row] if 0 <= row < len(self._strips) else Strip.blank(0)
+
+    def on_resize(self, event: events.Resize) -> None:
+        if self._painted_width != self.inner.width:
+            self._make()
+
+    def _make(self) -> None:
+        width = self.inner.width
+        self._strips = self.paint(max(1, width))
+        self._painted_width = width
+        size = Size(width, len(self._strips))
+        if size != self.virtual_size:
+            self.virtual_size = size

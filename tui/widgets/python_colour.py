@@ -1,0 +1,39 @@
+"""Which parts of Python source are keywords, strings, comments, numbers and names being defined."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+Span = tuple[int, int, str]
+"""Start and end in the line, and the component class that colours it."""
+
+
+def spans_of(lines: Sequence[str]) -> list[list[Span]]:
+    """The coloured parts of each line; the lines need not be a whole program."""
+    # Imported on the first diff: the first frame shall not wait for it.
+    from pygments.lexers.python import PythonLexer  # type: ignore[import-untyped]
+    from pygments.token import Comment, Keyword, Name, Number, String  # type: ignore[import-untyped]
+
+    kinds = (
+        (Comment, "--comment"),
+        (String, "--string"),
+        (Keyword, "--keyword"),
+        (Number, "--number"),
+        (Name.Function, "--definition"),
+        (Name.Class, "--definition"),
+        (Name.Decorator, "--definition"),
+    )
+    inks: dict[object, str] = {}
+    spans: list[list[Span]] = [[] for _ in lines]
+    line, start = 0, 0
+    for _, token, value in PythonLexer().get_tokens_unprocessed("\n".join(lines)):
+        if token not in inks:
+            inks[token] = next((ink for kind, ink in kinds if token in kind), "")
+        ink = inks[token]
+        for index, piece in enumerate(value.split("\n")):
+            if index:
+                line, start = line + 1, 0
+            if piece and ink:
+                spans[line].append((start, start + len(piece), ink))
+            start += len(piece)
+    return spans

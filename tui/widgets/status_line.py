@@ -1,0 +1,171 @@
+"""One line: is it alive, what does it do, how long yet, how good so far, does it need me?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from rich.cells import cell_len
+from textual.strip import Strip
+
+from engine.core.session import Session
+from engine.core.words import Direction, Phase, SessionState
+from tui.view import LinkState, View
+from tui.widgets.alarm import standing_alarm
+from tui.widgets.figures import change, clock, metric
+from tui.widgets.gauge import gauge
+from tui.widgets.painted import Painted, Run, strip_of
+from tui.widgets.plain_text import clean_line
+
+_BAR_CELLS = 14
+_SEPARATOR = " · "
+
+
+@dataclass(frozen=True)
+class _Part:
+    """A piece of the line."""
+
+    rank: int
+    """How important: 0 always stays, the greatest goes first where the line is too narrow."""
+    runs: tuple[tuple[str, str], ...]
+    """Text and the component class of its colour; "" is the line's own."""
+
+    @property
+    def cells(self) -> int:
+        return sum(cell_len(text) for text, _ in self.runs)
+
+
+class StatusLine(Painted, can_focus=False):
+    """The state of the session; on a narrow screen the least important parts are left out."""
+
+    DEFAULT_CSS = """
+    StatusLine { height: 1; overflow: hidden hidden; scrollbar-gutter: auto; }
+    """
+
+    def __init__(
+        self, *, name: str | None = None, id: str | None = None, classes: str | None = None
+    ) -> None:
+        super().__init__(name=name, id=id, classes=classes)
+        self._parts: tuple[_Part, ...] = ()
+
+    def show(self, view: View) -> None:
+        """Paint the state of this view."""
+        parts = tuple(_parts_of(view))
+        if parts != self._parts:
+            self._parts = parts
+            self.refresh()
+
+    def line(self, y: int) -> Strip:
+        width = self.inner.width
+        parts = list(self._parts)
+        while _cells(parts) > width and any(part.rank for part in parts):
+            parts.remove(max(parts, key=lambda part: part.rank))
+        runs: list[Run] = [(" ", None)]
+        for index, part in enumerate(parts):
+            if index:
+                runs.append((_SEPARATOR, self.ink("--dim")))
+            runs += [(text, self.ink(ink) if ink else None) for text, ink in part.runs]
+        return strip_of(runs)
+
+
+def _cells(parts: list[_Part]) -> int:
+    return 1 + sum(part.cells for part in parts) + len(_SEPARATOR) * max(0, len(parts) - 1)
+
+
+def _parts_of(view: View) -> Iterable[_Part]:
+    yield from _state(view)
+    session = view.session
+    if session.stop is not None:
+        yield _Part(1, ((f"stops {session.stop.value}", "--attention"),))
+    elif session.pause is not None and session.running is not None:
+        yield _Part(1, (("pauses after this run", "--attention"),))
+    alarm = standing_alarm(session)[:60]
+    if alarm:
+        yield _Part(2, ((f"! {alarm}", "--attention"),))
+    yield from _best(session)
+    if session.experiments:
+        counts = session.counts
+        yield _Part(4, (("keep ", ""), (f"{counts.keep}", "--keep"), (f"/{counts.total}", "")))
+        if counts.crash:
+            yield _Part(6, ((f"{counts.crash} crashed", "--crash"),))
+        yield _Part(7, ((clean_line(session.config.agent), "--dim"),))
+    if session.platform is not None:
+        sandbox = clean_line(session.platform.sandbox)
+        ink = "--attention" if sandbox == "none" else "--dim"
+        yield _Part(8, (("sandbox: ", "--dim"), (sandbox, ink)))
+
+
+def _state(view: View) -> Iterable[_Part]:
+    session = view.session
+    if view.link is LinkState.RECONNECTING:
+        yield _Part(0, (("◌ RECONNECTING", "--attention"), (_number(session), "")))
+        return
+    if session.ended is not None:
+        yield _Part(0, (("■ ENDED", "--accent"), (f" {clean_line(session.ended)}"[:60], "")))
+        return
+    if view.link is LinkState.GONE:
+        note = (
+            "the run goes on under its supervisor"
+            if session.running is not None
+            else "nothing runs"
+        )
+        yield _Part(0, (("✗ no engine", "--crash"), (_number(session), "")))
+        yield _Part(3, ((note, "--attention"),))
+        return
+    match session.state:
+        case SessionState.RUNNING:
+            yield from _running(view)
+        case SessionState.PAUSED:
+            pause = session.pause
+            reason = clean_line(pause.reason) if pause is not None else ""
+            yield _Part(0, (("‖ PAUSED", "--attention"), (_number(session), "")))
+            if reason:
+                yield _Part(1, ((reason[:72], "--attention"),))
+        case SessionState.PROPOSING:
+            number = f" #{len(session.experiments) + 1}"
+            yield _Part(0, (("● PROPOSING", "--accent"), (number, "")))
+        case SessionState.DECIDING:
+            yield _Part(0, (("● DECIDING", "--accent"), (_number(session), "")))
+        case SessionState.STARTING:
+            yield _Part(0, (("● STARTING", "--accent"), (_number(session), "")))
+        case SessionState.ENDED:
+            pass
+
+
+def _running(view: View) -> Iterable[_Part]:
+    session, progress, run = view.session, view.progress, view.session.running
+    yield _Part(0, (("● RUNNING", "--keep"), (_number(session), "--strong")))
+    if run is None:
+        return
+    current = session.current
+    if progress is None or current is None or progress.experiment != current.number:
+        elapsed = (view.now - run.started_at).total_seconds()
+        yield _Part(0, ((f"{Phase.STARTING} {clock(elapsed)}", ""),))
+        return
+    budget, share = session.config.budget_seconds, progress.share
+    if progress.phase is Phase.TRAINING and share is not None and budget:
+        times = f"{clock(share * budget)}/{clock(budget)}"
+    elif progress.phase is Phase.RUNNING and budget:
+        times = f"{clock(progress.elapsed_seconds)}/{clock(budget)}"
+    else:
+        times = clock(progress.elapsed_seconds)
+    yield _Part(0, ((f"{progress.phase.value} {times}", ""),))
+    if share is not None and progress.phase is Phase.TRAINING:
+        filled, rest = gauge(share, _BAR_CELLS)
+        yield _Part(5, ((filled, "--accent"), (rest, "--dim")))
+
+
+def _number(session: Session) -> str:
+    return f" #{session.experiments[-1].number}" if session.experiments else ""
+
+
+def _best(session: Session) -> Iterable[_Part]:
+    best, gain = session.best_metric, session.total_gain
+    if best is None:
+        return
+    runs = [("best ", ""), (metric(best, 4), "--strong")]
+    if gain:
+        delta = -gain if session.direction is Direction.MIN else gain
+        runs.append((f" {change(delta, 4)}", "--keep" if gain > 0 else "--crash"))
+    runs.append((f" #{session.incumbent}", "--dim"))
+    yield _Part(3, tuple(runs))
