@@ -13,8 +13,8 @@ from engine.core.session import Experiment, Run
 from engine.core.verdict import find_doubts
 from engine.core.words import Outcome, Phase, StopMode
 from engine.executors.local import ExitReport, RunHandle, find_run, run_environment, start_run
+from engine.store.run_files import hash_locked, link_data, point_run_log, take_leftovers
 from engine.store.run_log import LogProgress, RunLog
-from engine.store.workspace import hash_locked, link_data, point_run_log, take_leftovers
 from engine.surroundings import Surroundings
 from engine.watch import RunWatch, Watched
 

@@ -8,15 +8,12 @@ plumbing, so no hook and no signing key of the person runs.
 
 from __future__ import annotations
 
-import contextlib
 import fnmatch
-import hashlib
 import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from engine.core.config import ResearchConfig
 from engine.core.errors import WorkspaceError
 from engine.store.git import Git, forget_git_environment
 
@@ -311,144 +308,3 @@ def _fast_import(
             b"\nget-mark :1\ndone\n",
         )
     )
-
-
-def link_candidates(workspace: Workspace) -> list[str]:
-    """Untracked and ignored paths of the workspace, whole directories where nothing in them is
-    tracked.
-    """
-    out = workspace.git.run("ls-files", "--others", "--directory", "--no-empty-directory", "-z")
-    return [entry for entry in out.split("\0") if entry]
-
-
-_NEVER_LINKED = (
-    ".*",
-    "__pycache__",
-    "*.pyc",
-    "*.egg-info",
-    "venv",
-    "env",
-    "node_modules",
-    "results.tsv",
-    "results-*.tsv",
-    "run.log",
-    "*.log",
-    "nohup.out",
-    "worktrees",
-    "build",
-    "dist",
-    "wandb",
-    "id_rsa*",
-    "*.pem",
-    "*.key",
-    "*secret*",
-    "*credential*",
-)
-MAX_LINKS = 500
-
-
-def link_data(
-    workspace: Workspace, directory: Path, config: ResearchConfig, submodules: tuple[str, ...]
-) -> int:
-    """Link untracked data (and the submodules' checkouts) into a worktree.
-
-    Args:
-        workspace: Where the data lies.
-        directory: The workspace's place in the worktree.
-        config: `link` says what: globs of workspace paths, or `auto`.
-        submodules: Paths of submodules, relative to the top.
-
-    Returns:
-        How many links there are.
-    """
-    count = 0
-    for entry in link_candidates(workspace):
-        name = entry.rstrip("/")
-        if not _wanted(name, config.link):
-            continue
-        target, place = workspace.path / name, directory / name
-        if count < MAX_LINKS and _link(target, place):
-            count += 1
-    root = directory.parents[workspace.prefix.count("/")] if workspace.prefix else directory
-    for module in submodules:
-        source, place = workspace.top / module, root / module
-        if not source.is_dir() or not any(source.iterdir()):
-            continue
-        if place.is_dir() and not place.is_symlink():
-            with contextlib.suppress(OSError):
-                place.rmdir()
-        if _link(source, place):
-            count += 1
-    return count
-
-
-def _wanted(name: str, rules: tuple[str, ...]) -> bool:
-    parts = name.split("/")
-    if parts[0] == ".autoresearch" or ".git" in parts:
-        return False
-    for rule in rules:
-        if rule != "auto":
-            if fnmatch.fnmatchcase(name, rule.rstrip("/")):
-                return True
-        elif not any(fnmatch.fnmatchcase(part, bad) for part in parts for bad in _NEVER_LINKED):
-            return True
-    return False
-
-
-def _link(target: Path, place: Path) -> bool:
-    if place.is_symlink():
-        if os.readlink(place) == str(target):
-            return True
-        place.unlink()
-    if place.exists():
-        return False
-    place.parent.mkdir(parents=True, exist_ok=True)
-    place.symlink_to(target)
-    return True
-
-
-def hash_locked(directory: Path, globs: tuple[str, ...]) -> dict[str, str]:
-    """SHA-256 of each locked file below a directory, by relative path."""
-    found: dict[str, str] = {}
-    for pattern in globs:
-        for path in sorted(directory.glob(pattern)):
-            if path.is_file():
-                digest = hashlib.sha256(path.read_bytes()).hexdigest()
-                found[path.relative_to(directory).as_posix()] = digest
-    return found
-
-
-def point_run_log(workspace: Path, log: Path) -> None:
-    """Make `run.log` in the workspace a link to the current run's log; a person's own run.log is
-    left alone.
-    """
-    link = workspace / "run.log"
-    if link.exists() and not link.is_symlink():
-        return
-    temporary = workspace / f".run.log.{os.getpid()}"
-    with contextlib.suppress(FileNotFoundError):
-        temporary.unlink()
-    temporary.symlink_to(os.path.relpath(log, workspace))
-    os.replace(temporary, link)
-
-
-def take_leftovers(workspace: Workspace, worktree: Path, run_directory: Path) -> int:
-    """Move files a run left in its worktree to the run's own directory, so that the next run does
-    not find them.
-
-    What git ignores there stays (caches that are meant to stay), and so do our links.
-
-    Returns:
-        How many were moved.
-    """
-    out = Git(worktree).try_run("ls-files", "--others", "--exclude-standard", "-z")
-    moved = 0
-    for name in (out or "").split("\0"):
-        source = worktree / name
-        if not name or source.is_symlink() or "__pycache__" in name or not source.is_file():
-            continue
-        target = run_directory / "files" / name
-        target.parent.mkdir(parents=True, exist_ok=True)
-        os.replace(source, target)
-        moved += 1
-    return moved

@@ -10,13 +10,8 @@ import pytest
 
 from engine.core.config import ResearchConfig
 from engine.core.errors import WorkspaceError
-from engine.store.workspace import (
-    Workspace,
-    hash_locked,
-    link_data,
-    point_run_log,
-    take_leftovers,
-)
+from engine.store.run_files import hash_locked, link_data, point_run_log, take_leftovers
+from engine.store.workspace import Workspace
 from tests.world import TRAIN, git, make_repository
 
 

@@ -13,11 +13,11 @@ from engine.core.errors import EnvironmentProblem
 from engine.core.session import Session
 from engine.core.words import Outcome
 from engine.setup import Wishes, make_workspace
+from tui.commands.foreground import run_in_foreground
 from tui.commands.session import (
     attach_to,
     confirm_plan,
     refuse_second_engine,
-    run_in_foreground,
 )
 from tui.terminal.check import check_this_terminal
 

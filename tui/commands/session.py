@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
-import shlex
-import signal
 import sys
 from datetime import datetime
 from pathlib import Path
@@ -15,14 +11,11 @@ import click
 import msgspec
 
 from engine import client
-from engine.core import events as ev
-from engine.core import live
-from engine.core.errors import EngineBusyError, EngineGoneError, EnvironmentProblem, UsageError
-from engine.core.session import Session
-from engine.core.words import StopMode
+from engine.core.errors import EngineBusyError, EngineGoneError, UsageError
 from engine.setup import Plan, Wishes, make_plan, save_config
+from tui.commands.foreground import run_in_foreground
 from tui.commands.options import session_options, wishes_from, workspace_argument
-from tui.plain import Reporter, experiment_line, summary_lines
+from tui.commands.window import open_screen
 from tui.terminal.check import check_this_terminal
 
 _SHOWN = (
@@ -97,53 +90,6 @@ def refuse_second_engine(workspace: Path) -> None:
             "One workspace has one engine.",
             "See it with `autoresearch-tui attach`, or stop it with `autoresearch-tui stop`.",
         )
-
-
-def open_screen(workspace: Path) -> None:
-    """Show the live screen until the person leaves; the engine goes on.
-
-    Raises:
-        TerminalError: The terminal cannot show it.
-        EngineGoneError: No engine answers.
-    """
-    from tui.terminal.check import prepare_environment
-
-    check_this_terminal()
-    theme = prepare_environment()
-    from tui.app import SupervisorApp
-
-    app = SupervisorApp(client.EngineLink(workspace), forced_theme=theme)
-    left = app.run()
-    if left is not None and left.message:
-        click.echo(left.message, err=bool(app.return_code))
-    if app.return_code:
-        sys.exit(app.return_code)
-    _say_how_to_come_back(workspace)
-
-
-def _say_how_to_come_back(workspace: Path) -> None:
-    pid = client.engine_pid(workspace)
-    session = client.read_session(workspace)
-    if pid is not None:
-        current = session.current
-        doing = f" with experiment {current.number}" if current is not None else ""
-        click.echo(f"The engine (pid {pid}) goes on{doing}.")
-        click.echo(f"Come back: autoresearch-tui attach {_shown(workspace)}")
-        click.echo(f"End it:    autoresearch-tui stop -C {_shown(workspace)}")
-        return
-    for line in summary_lines(session):
-        click.echo(line)
-    if session.ended is None:
-        click.echo("No engine is at work; what was recorded is safe.")
-    click.echo(f"Go on with it: autoresearch-tui start {_shown(workspace)}")
-
-
-def _shown(path: Path) -> str:
-    """A path as a person would type it."""
-    with contextlib.suppress(ValueError):
-        relative = path.relative_to(Path.cwd())
-        return shlex.quote(str(relative))
-    return shlex.quote(str(path))
 
 
 @click.command("open", hidden=True)
@@ -236,105 +182,3 @@ def baseline(path: Path, yes: bool, **flags: Any) -> None:
             "See it with `autoresearch-tui results`, or measure anew with --tag NEW.",
         )
     run_in_foreground(workspace, screen=False, baseline_only=True)
-
-
-def run_in_foreground(workspace: Path, *, screen: bool, baseline_only: bool = False) -> Session:
-    """Start an engine and stay until its session has ended.
-
-    Returns:
-        The session at its end.
-
-    Raises:
-        EnvironmentProblem: The baseline could not be measured.
-        AutoresearchError: The engine could not start.
-    """
-    process, log = client.spawn_engine(workspace)
-    client.wait_for_engine(workspace, process, log)
-    if screen:
-        with contextlib.suppress(EngineGoneError):
-            open_screen(workspace)
-    session = asyncio.run(Follower(workspace, baseline_only=baseline_only).follow())
-    process.wait()
-    for line in summary_lines(session):
-        click.echo(line)
-    return session
-
-
-class Follower:
-    """Prints what happens until the engine is gone, and turns Ctrl+C into a stop."""
-
-    def __init__(self, workspace: Path, *, baseline_only: bool = False) -> None:
-        self._workspace = workspace
-        self._link = client.EngineLink(workspace)
-        self._reporter = Reporter(sys.stdout, terminal=sys.stdout.isatty())
-        self._baseline_only = baseline_only
-        self._interrupts = 0
-        self._tasks: set[asyncio.Task[None]] = set()
-
-    async def follow(self) -> Session:
-        """Until the engine is gone.
-
-        Raises:
-            EnvironmentProblem: The baseline could not be measured, so there was nothing to go on
-                with.
-        """
-        try:
-            session = await self._link.start()
-        except EngineGoneError:
-            # So quick that it ended before we could listen; everything is in the journal.
-            return client.read_session(self._workspace)
-        for name in (signal.SIGINT, signal.SIGTERM):
-            asyncio.get_running_loop().add_signal_handler(name, self._interrupted)
-        self._show_past(session)
-        failed = self._baseline_failure(session)
-        if self._baseline_only and session.running is not None:
-            self._later(live.StopSession(by="command line"))
-        if failed is not None:
-            self._later(live.StopSession(by="command line", mode=StopMode.NOW))
-        async for message in self._link.messages():
-            if isinstance(message, live.Progress):
-                self._reporter.progress(message)
-            elif isinstance(message, live.Happened):
-                session = session.apply(message.event)
-                self._reporter.event(message.event, session)
-                if isinstance(message.event, ev.RunStarted) and self._baseline_only:
-                    self._later(live.StopSession(by="command line"))
-                if isinstance(message.event, ev.Paused) and failed is None:
-                    failed = self._baseline_failure(session)
-                    if failed is not None:
-                        self._later(live.StopSession(by="command line", mode=StopMode.NOW))
-        await self._link.close()
-        if failed is not None:
-            raise failed
-        return session
-
-    def _show_past(self, session: Session) -> None:
-        for experiment in session.experiments[-3:]:
-            if experiment.verdict is not None:
-                self._reporter.line(experiment_line(session, experiment))
-        if session.pause is not None:
-            self._reporter.line(f"Paused: {session.pause.reason}")
-
-    def _baseline_failure(self, session: Session) -> EnvironmentProblem | None:
-        pause = session.pause
-        if pause is None or pause.by != "engine" or session.incumbent is not None:
-            return None
-        return EnvironmentProblem("The baseline could not be measured.", pause.reason, pause.todo)
-
-    def _interrupted(self) -> None:
-        self._interrupts += 1
-        now = self._interrupts > 1
-        self._reporter.line(
-            "Stopping now." if now else "Stopping after this run; press Ctrl+C again to stop now."
-        )
-        mode = StopMode.NOW if now else StopMode.AFTER_RUN
-        self._later(live.StopSession(by="command line", mode=mode))
-
-    def _later(self, command: live.AnyCommand) -> None:
-        async def send() -> None:
-            with contextlib.suppress(EngineGoneError):
-                await self._link.send(command)
-
-        task = asyncio.get_running_loop().create_task(send())
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)

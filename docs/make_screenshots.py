@@ -1,0 +1,69 @@
+"""Makes the pictures of the README from the app itself, on a real session.
+
+Runs the demo until a dozen experiments are done (about four minutes on a CPU), then paints the
+live screen at 160×45 and at 80×24 while the next one trains. With a workspace that has an engine at
+work, that session is shown instead: `python docs/make_screenshots.py WORKSPACE`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import tempfile
+from pathlib import Path
+
+from engine import client
+from engine.core.live import StopSession
+from engine.core.words import StopMode
+from tui.terminal import prepare_environment
+
+EXPERIMENTS = 12
+SHARE = 0.5
+"""How far the run on the picture should have come."""
+
+
+async def paint(workspace: Path, size: tuple[int, int], keys: tuple[str, ...]) -> str:
+    """One picture of the live screen, as SVG."""
+    prepare_environment()
+    from tui.app import SupervisorApp
+
+    app = SupervisorApp(client.EngineLink(workspace), theme="dark")
+    async with app.run_test(size=size) as pilot:
+        while True:
+            await pilot.pause(0.2)
+            progress, done = app.view.progress, app.view.session.counts.total
+            if progress is None or progress.share is None or app.view.devices is None:
+                continue
+            if done >= EXPERIMENTS and progress.share > SHARE:
+                break
+        await pilot.press(*keys)
+        await pilot.pause(0.5)
+        return app.export_screenshot(title="autoresearch-tui")
+
+
+def main() -> None:
+    """Both pictures of the README."""
+    docs = Path(__file__).parent
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as name:
+        own = len(sys.argv) < 2
+        workspace = Path(name) / "demo" if own else Path(sys.argv[1]).resolve()
+        if own:
+            from datetime import UTC, datetime
+
+            from engine.setup import Wishes, make_plan, make_workspace, save_config
+            from harness.profiles import workspace_files
+
+            make_workspace(workspace, workspace_files("cpu"))
+            wishes = Wishes(tag="demo", budget_seconds=15)
+            save_config(workspace, make_plan(workspace, wishes, datetime.now(UTC).date()).config)
+            client.start_engine(workspace)
+        wide = asyncio.run(paint(workspace, (160, 45), ()))
+        (docs / "screen-wide.svg").write_text(wide, "utf-8")
+        narrow = asyncio.run(paint(workspace, (80, 24), ("6",)))
+        (docs / "screen-narrow.svg").write_text(narrow, "utf-8")
+        if own:
+            client.send_command(workspace, StopSession(mode=StopMode.NOW))
+
+
+if __name__ == "__main__":
+    main()

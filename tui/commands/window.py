@@ -1,0 +1,61 @@
+"""Opening the screen on an engine, and what to say when it closes."""
+
+from __future__ import annotations
+
+import contextlib
+import shlex
+import sys
+from pathlib import Path
+
+import click
+
+from engine import client
+from tui.plain import summary_lines
+from tui.terminal.check import check_this_terminal
+
+
+def open_screen(workspace: Path) -> None:
+    """Show the live screen until the person leaves; the engine goes on.
+
+    Raises:
+        TerminalError: The terminal cannot show it.
+        EngineGoneError: No engine answers.
+    """
+    from tui.terminal.check import prepare_environment
+
+    check_this_terminal()
+    theme = prepare_environment()
+    from tui.app import SupervisorApp
+
+    app = SupervisorApp(client.EngineLink(workspace), forced_theme=theme)
+    left = app.run()
+    if left is not None and left.message:
+        click.echo(left.message, err=bool(app.return_code))
+    if app.return_code:
+        sys.exit(app.return_code)
+    _say_how_to_come_back(workspace)
+
+
+def _say_how_to_come_back(workspace: Path) -> None:
+    pid = client.engine_pid(workspace)
+    session = client.read_session(workspace)
+    if pid is not None:
+        current = session.current
+        doing = f" with experiment {current.number}" if current is not None else ""
+        click.echo(f"The engine (pid {pid}) goes on{doing}.")
+        click.echo(f"Come back: autoresearch-tui attach {_shown(workspace)}")
+        click.echo(f"End it:    autoresearch-tui stop -C {_shown(workspace)}")
+        return
+    for line in summary_lines(session):
+        click.echo(line)
+    if session.ended is None:
+        click.echo("No engine is at work; what was recorded is safe.")
+    click.echo(f"Go on with it: autoresearch-tui start {_shown(workspace)}")
+
+
+def _shown(path: Path) -> str:
+    """A path as a person would type it."""
+    with contextlib.suppress(ValueError):
+        relative = path.relative_to(Path.cwd())
+        return shlex.quote(str(relative))
+    return shlex.quote(str(path))
