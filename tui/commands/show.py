@@ -74,14 +74,14 @@ def status(path: Path, as_json: bool) -> None:
     if as_json:
         print_json(facts)
         return
-    alive = f"engine {pid}" if pid is not None else "no engine"
-    click.echo(
-        f"{facts['state']} · {alive} · session {session.config.tag} · {session.config.agent}"
-    )
+    alive = f" · engine {pid}" if pid is not None else ""
+    click.echo(f"{facts['state']}{alive} · session {session.config.tag} · {session.config.agent}")
     current = session.current
     if current is not None:
         doing = facts["phase"] or "not running"
         left = f", {facts['elapsed_seconds']:.0f} s" if facts["elapsed_seconds"] is not None else ""
+        if pid is None and session.running is not None:
+            doing, left = "left to its run supervisor; the next engine takes it over", ""
         click.echo(f"#{current.number} {doing}{left}: {one_line(current.proposal.hypothesis, 100)}")
     if session.pause is not None:
         click.echo(
