@@ -5,11 +5,12 @@ committed.
 from __future__ import annotations
 
 import asyncio
+import traceback
 
 from engine.agents.base import Attempt, Briefing, Draft, Thought
 from engine.core import events as ev
 from engine.core.edits import apply_patch, count_lines, make_patch, patch_id
-from engine.core.errors import AgentError
+from engine.core.errors import AgentError, AutoresearchError
 from engine.core.knobs import Knob, KnobError, find_knobs, set_knobs
 from engine.core.live import Thinking
 from engine.core.session import Experiment
@@ -89,12 +90,19 @@ class Proposer:
         self.thinking = ""
         self._a.publish(Thinking(text="", start=True))
         draft: Draft | None = None
-        async for item in self._a.agent.propose(self._brief(number, base, source)):
-            if isinstance(item, Thought):
-                self.thinking += item.text
-                self._a.publish(Thinking(text=item.text))
-            else:
-                draft = item
+        try:
+            async for item in self._a.agent.propose(self._brief(number, base, source)):
+                if isinstance(item, Thought):
+                    self.thinking += item.text
+                    self._a.publish(Thinking(text=item.text))
+                else:
+                    draft = item
+        except AutoresearchError:
+            raise
+        except Exception as error:
+            # Agents come from other packages too; what they raise must not end the engine.
+            traceback.print_exc()
+            raise self._unusable(f"failed ({type(error).__name__}: {error})") from error
         if draft is None:
             raise self._unusable("ended without a proposal")
         try:
@@ -182,7 +190,10 @@ class Proposer:
         was = _memory_knob(base)
         old = experiment.proposal
         added, removed = count_lines(patch)
-        knobs = {**old.knobs, MEMORY_KNOB: (was.literal if was is not None else knob.literal, half)}
+        before = was.literal if was is not None else knob.literal
+        knobs = {**old.knobs, MEMORY_KNOB: (before, half)}
+        if before == half:  # the edit had doubled it
+            del knobs[MEMORY_KNOB]
         # What did not fit stays reachable too, under the number of its run.
         self._a.workspace.hold(f"{experiment.ref}-run-{len(experiment.runs)}", experiment.commit)
         self._a.note(

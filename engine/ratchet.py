@@ -16,7 +16,7 @@ from engine.core.verdict import decide
 from engine.core.words import Outcome, StopMode, Verdict
 from engine.proposing import Proposer
 from engine.running import Runner
-from engine.store.results_tsv import Row, append_row, has_commit
+from engine.store.results_tsv import Row, append_row, has_row, size
 from engine.surroundings import Surroundings
 
 _OUTSIDE_RETRIES = 2
@@ -238,7 +238,13 @@ class Ratchet:
                 outcome = "interrupted by the person"
             verdict, reason, gain = Verdict.CRASH, outcome, None
         self._note(
-            ev.VerdictGiven(experiment=experiment.number, verdict=verdict, reason=reason, gain=gain)
+            ev.VerdictGiven(
+                experiment=experiment.number,
+                verdict=verdict,
+                reason=reason,
+                gain=gain,
+                results_bytes=size(self._a.workspace.path / session.results_file),
+            )
         )
         self._finish_recording()
 
@@ -260,8 +266,7 @@ class Ratchet:
         if not last.row_written:
             path = self._a.workspace.path / session.results_file
             # A killed engine may have written the row and not lived to say so.
-            recovered = session.engine_starts > 1 and not last.is_baseline
-            if not (recovered and has_commit(path, last.commit)):
+            if not has_row(path, last.commit, last.results_bytes):
                 append_row(path, session.config.metric, row_of(last))
             self._note(ev.RowWritten(experiment=last.number, file=session.results_file))
         if last.verdict is Verdict.KEEP and session.incumbent != last.number:

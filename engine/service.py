@@ -11,6 +11,7 @@ import contextlib
 import os
 import signal
 import sys
+import traceback
 from pathlib import Path
 
 from engine import __version__
@@ -91,6 +92,14 @@ class Service:
                 with contextlib.suppress(asyncio.CancelledError):
                     await sampling
             journal.append(ev.EngineStopped(reason=reason))
+        except AutoresearchError:
+            raise
+        except Exception as error:
+            if journal is not None:
+                message = f"the engine failed ({type(error).__name__}: {error}); see engine.log"
+                journal.append(ev.AlarmRaised(kind="engine", message=message))
+                journal.append(ev.EngineStopped(reason="a fault of its own"))
+            raise
         finally:
             if hub is not None:
                 await hub.stop()
@@ -156,6 +165,11 @@ def main() -> int:
         return error.exit_code
     except KeyboardInterrupt:
         return 130
+    except Exception as error:
+        # A fault of ours: all of it into the engine's log, one line for whoever started us.
+        traceback.print_exc()
+        print(f"error: the engine failed ({type(error).__name__}: {error}).", file=sys.stderr)
+        return 1
     return 0
 
 

@@ -14,11 +14,12 @@ from engine import __version__
 from engine.core import events as ev
 from engine.core.config import ResearchConfig, check_config, parse_config, render_config
 from engine.core.errors import ConfigError, UsageError, WorkspaceError
+from engine.core.session import fold
 from engine.look import look_at, propose_tag
 from engine.store.artifacts import HOME, Layout
 from engine.store.durable import write_durably
 from engine.store.git import Git
-from engine.store.journal import Journal
+from engine.store.journal import Journal, read_journal
 from engine.store.results_tsv import is_ours
 from engine.store.workspace import BRANCHES, Workspace
 
@@ -114,7 +115,7 @@ def make_plan(path: Path, wishes: Wishes, today: date) -> Plan:
     if saved is not None and said.get("tag", saved.tag) == saved.tag:
         layout = Layout(workspace.path, saved.tag)
         if layout.journal.exists():
-            return _plan_to_continue(saved, said)
+            return _plan_to_continue(saved, said, layout.journal)
     base = saved if saved is not None else ResearchConfig()
     found = look_at(
         workspace.path,
@@ -149,7 +150,7 @@ def make_plan(path: Path, wishes: Wishes, today: date) -> Plan:
     )
 
 
-def _plan_to_continue(saved: ResearchConfig, said: dict[str, object]) -> Plan:
+def _plan_to_continue(saved: ResearchConfig, said: dict[str, object], journal: Path) -> Plan:
     fixed = {
         k: v
         for k, v in said.items()
@@ -164,6 +165,14 @@ def _plan_to_continue(saved: ResearchConfig, said: dict[str, object]) -> Plan:
             "Leave the flag out to go on with the session, or start another with --tag.",
         )
     config = saved
+    session = fold(read_journal(journal))
+    most = said.get("max_experiments", saved.max_experiments)
+    if session.ended is not None and isinstance(most, int) and session.counts.total >= most:
+        raise UsageError(
+            f"The session {saved.tag!r} has done all its {session.counts.total} experiments.",
+            "",
+            "Go on with a higher --max, or start another session with --tag.",
+        )
     if "max_experiments" in said:
         config = msgspec.structs.replace(saved, max_experiments=said["max_experiments"])
         check_config(config)

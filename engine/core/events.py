@@ -217,6 +217,8 @@ class VerdictGiven(Event, frozen=True, kw_only=True):
     reason: str
     gain: float | None = None
     """Against the incumbent, in metric units, positive is better."""
+    results_bytes: int = 0
+    """Size of the results file before the row: tells a later engine whether the row was written."""
 
 
 class RowWritten(Event, frozen=True, kw_only=True):

@@ -58,6 +58,7 @@ class Experiment(msgspec.Struct, frozen=True, kw_only=True):
     verdict: Verdict | None = None
     verdict_reason: str = ""
     gain: float | None = None
+    results_bytes: int = 0
     row_written: bool = False
     revised_after: int = 0
     """The number of the run after which the engine changed the edit; 0: it never did."""
@@ -369,7 +370,13 @@ def _measured(s: Session, e: ev.Measured) -> Session:
 @_on(ev.VerdictGiven)
 def _verdict_given(s: Session, e: ev.VerdictGiven) -> Session:
     changed = s._change(
-        e, e.experiment, verdict=e.verdict, verdict_reason=e.reason, gain=e.gain, ended_at=e.at
+        e,
+        e.experiment,
+        verdict=e.verdict,
+        verdict_reason=e.reason,
+        gain=e.gain,
+        results_bytes=e.results_bytes,
+        ended_at=e.at,
     )
     name = e.verdict.value
     return replace(changed, counts=replace(s.counts, **{name: getattr(s.counts, name) + 1}))

@@ -79,11 +79,22 @@ def append_row(path: Path, metric: str, row: Row) -> None:
         os.fsync(file.fileno())
 
 
-def has_commit(path: Path, commit: str) -> bool:
-    """Whether a row for that commit is there; used after a crash between the row and its event."""
-    short = commit[:7].encode()
+def size(path: Path) -> int:
+    """Bytes of the file; 0 where there is none yet."""
+    try:
+        return path.stat().st_size
+    except FileNotFoundError:
+        return 0
+
+
+def has_row(path: Path, commit: str, after: int) -> bool:
+    """Whether a row for a commit was written after the file had so many bytes.
+
+    An engine that was killed between the row and the event that says so left the row behind.
+    """
     try:
         with open(path, "rb") as file:
-            return any(line.split(b"\t", 1)[0] == short for line in file)
+            file.seek(after)
+            return any(line.split(b"\t", 1)[0] == commit[:7].encode() for line in file)
     except FileNotFoundError:
         return False

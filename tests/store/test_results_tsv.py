@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.core.words import Verdict
-from engine.store.results_tsv import Row, append_row, format_row, has_commit, header, is_ours
+from engine.store.results_tsv import Row, append_row, format_row, has_row, header, is_ours, size
 
 
 def row(description: str = "baseline", commit: str = "0123456789") -> Row:
@@ -24,8 +24,12 @@ def test_the_schema_is_the_usual_one(tmp_path: Path) -> None:
         "commit\tval_bpb\tmemory_gb\tstatus\tdescription\n0123456\t0.997900\t44.0\tkeep\tbaseline\n"
     )
     assert is_ours(path, "val_bpb")
-    assert has_commit(path, "0123456789")
-    assert not has_commit(path, "fffffff")
+    assert has_row(path, "0123456789", 0)
+    assert not has_row(path, "fffffff", 0)
+    before = size(path)
+    assert not has_row(path, "0123456789", before)
+    append_row(path, "val_bpb", row())
+    assert has_row(path, "0123456789", before)
 
 
 @given(st.text())

@@ -98,8 +98,8 @@ def refuse_second_engine(workspace: Path) -> None:
 def open_(path: Path, yes: bool, **flags: Any) -> None:
     """Attach to the workspace's engine, or start one after showing the research config."""
     wishes = wishes_from(flags)
-    workspace = path.resolve()
-    if path.is_dir() and client.engine_pid(workspace) is None:
+    workspace = client.find_workspace(path)
+    if client.engine_pid(workspace) is None:
         check_this_terminal()
         workspace, _ = confirm_plan(path, wishes, yes=yes)
         client.start_engine(workspace)
