@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import getpass
 import itertools
 import os
 import shutil
@@ -20,7 +21,7 @@ from engine import __version__
 from engine.core import live
 from engine.core.errors import AutoresearchError, EngineGoneError, WorkspaceError
 from engine.core.session import Session, decode_session, fold
-from engine.rendezvous import lock_holder, socket_path
+from engine.rendezvous import announced_socket, lock_holder, socket_path
 from engine.store.artifacts import Layout, sessions
 from engine.store.journal import read_journal
 
@@ -134,12 +135,13 @@ def _systemd_scope(environ: os._Environ[str] | dict[str, str]) -> list[str]:
     """Words that put the engine into a scope of the user's manager, where that is to be had.
 
     With KillUserProcesses=yes everything in the log-in's own scope dies at log-out, setsid or not.
+    The user's manager ends with the last log-out too, unless lingering is on.
     """
     runtime = environ.get("XDG_RUNTIME_DIR", "")
     if not runtime or not Path(runtime, "systemd", "private").exists():
         return []
     program = shutil.which("systemd-run")
-    if program is None:
+    if program is None or not Path("/var/lib/systemd/linger", getpass.getuser()).exists():
         return []
     base = [program, "--user", "--scope", "--quiet", "--collect"]
     try:
@@ -161,7 +163,7 @@ def wait_for_engine(workspace: Path, process: subprocess.Popen[bytes], log: Path
         if code == 0:
             return process.pid  # so little was left to do that it is done
         if code is not None:
-            raise _died(code, log)
+            raise engine_error(code, log)
         try:
             # Short, because what answers may be no engine while ours has long said why it ended.
             return asyncio.run(asyncio.wait_for(_ask_pid(workspace), 1.0))
@@ -172,7 +174,8 @@ def wait_for_engine(workspace: Path, process: subprocess.Popen[bytes], log: Path
     )
 
 
-def _died(code: int, log: Path) -> AutoresearchError:
+def engine_error(code: int, log: Path) -> AutoresearchError:
+    """Why an engine ended, in its own last words."""
     text = log.read_text("utf-8", "replace") if log.exists() else ""
     last = next((x for x in reversed(text.splitlines()) if x.startswith("error: ")), "")
     error = (
@@ -241,17 +244,13 @@ class EngineLink:
             EngineGoneError: No engine answers.
         """
         await self.close()
-        path = socket_path(self.workspace)
+        path = announced_socket(self.workspace) or socket_path(self.workspace)
         try:
             self._reader, self._writer = await asyncio.open_unix_connection(str(path), limit=2**20)
             self._writer.write(live.frame(live.Hello(version=__version__, follow=self._follow)))
             welcome = await asyncio.wait_for(self._receive(), _WELCOME_SECONDS)
         except (OSError, TimeoutError, asyncio.IncompleteReadError) as error:
-            raise EngineGoneError(
-                f"No engine is at work in {self.workspace}.",
-                "",
-                "Start one with `autoresearch-tui start`.",
-            ) from error
+            raise self._nobody() from error
         if not isinstance(welcome, live.Welcome):
             raise EngineGoneError("What listens on the engine's socket is no engine.")
         if welcome.version != __version__:
@@ -266,6 +265,21 @@ class EngineLink:
         self._inbox = asyncio.Queue()
         self._reading = asyncio.create_task(self._read())
         return session
+
+    def _nobody(self) -> EngineGoneError:
+        pid = engine_pid(self.workspace)
+        if pid is not None:
+            return EngineGoneError(
+                f"The engine of {self.workspace} (pid {pid}) does not answer.",
+                "",
+                f"Wait a moment and try again. `kill {pid}` ends it and loses nothing: the next "
+                "engine takes its run over.",
+            )
+        return EngineGoneError(
+            f"No engine is at work in {self.workspace}.",
+            "",
+            "Start one with `autoresearch-tui start`.",
+        )
 
     async def _receive(self) -> live.AnyMessage:
         assert self._reader is not None

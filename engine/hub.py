@@ -59,7 +59,7 @@ class Hub:
         greet: Callable[[], list[live.AnyMessage]],
         handle: Callable[[live.AnyCommand], str],
     ) -> None:
-        self._path = path
+        self.path = path
         self._session = session
         self._greet = greet
         self._handle = handle
@@ -78,25 +78,34 @@ class Hub:
             EngineBusyError: Somebody listens there already.
             WorkspaceError: The socket cannot be made.
         """
-        if self._path.exists():
-            if _answers(self._path):
+        if self.path.exists():
+            if _answers(self.path):
                 raise EngineBusyError(
-                    f"Something listens on {self._path} already.",
+                    f"Something listens on {self.path} already.",
                     "",
                     "Stop the other engine with `autoresearch-tui stop`.",
                 )
-            self._path.unlink()
+            self.path.unlink()
         old = os.umask(0o177)
         try:
-            self._server = await asyncio.start_unix_server(self._serve, str(self._path))
+            self._server = await asyncio.start_unix_server(self._serve, str(self.path))
         except OSError as error:
             raise WorkspaceError(
-                f"The engine's socket {self._path} cannot be made.",
+                f"The engine's socket {self.path} cannot be made.",
                 f"{error.strerror or error}.",
                 "Set XDG_RUNTIME_DIR to a directory of yours that is writable.",
             ) from error
         finally:
             os.umask(old)
+
+    async def keep_listening(self) -> None:
+        """Make the socket again if somebody removed it, as systemd does at the last log-out."""
+        if self._server is None or self.path.exists():
+            return
+        self._server.close()
+        with contextlib.suppress(AutoresearchError, OSError):
+            self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            await self.start()
 
     async def stop(self) -> None:
         """Send what is left, hang up, remove the socket."""
@@ -108,7 +117,7 @@ class Hub:
             with contextlib.suppress(Exception):
                 await asyncio.wait_for(client.writer.wait_closed(), 1.0)
         with contextlib.suppress(FileNotFoundError):
-            self._path.unlink()
+            self.path.unlink()
 
     def publish(self, message: live.AnyMessage) -> None:
         """Tell every follower."""

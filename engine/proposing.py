@@ -5,21 +5,33 @@ committed.
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import traceback
 
-from engine.agents.base import Attempt, Briefing, Draft, Thought
+import msgspec
+
+from engine.agents.base import (
+    Attempt,
+    Briefing,
+    Draft,
+    Failure,
+    Spending,
+    Thought,
+    Usage,
+)
 from engine.core import events as ev
 from engine.core.edits import apply_patch, count_lines, make_patch, patch_id
-from engine.core.errors import AgentError, AutoresearchError
+from engine.core.errors import AgentError, AutoresearchError, UnusableAnswerError
 from engine.core.knobs import Knob, KnobError, find_knobs, set_knobs
 from engine.core.live import Thinking
 from engine.core.session import Experiment
-from engine.core.words import Verdict
+from engine.core.words import Outcome, Verdict
 from engine.store.artifacts import keep_proposal
 from engine.surroundings import Surroundings
 
 MEMORY_KNOB = "DEVICE_BATCH_SIZE"
 """Halving it halves the activations and, with gradient accumulation, changes nothing else."""
+_MOST_REPAIRS = 2
 
 
 class Proposer:
@@ -29,6 +41,9 @@ class Proposer:
         self._a = around
         self._drafting: asyncio.Task[Draft] | None = None
         self._sources: dict[str, str] = {}
+        self._locked_texts: dict[str, str] | None = None
+        self.shorten = 0
+        """How often the provider found the prompt too long."""
         self.thinking = ""
         """The reasoning for the newest proposal, as far as it has come."""
 
@@ -72,9 +87,11 @@ class Proposer:
             )
         )
 
-    async def _ask(self, number: int, base: str, source: str) -> Draft | None:
+    async def _ask(
+        self, number: int, base: str, source: str, failure: Failure | None = None
+    ) -> Draft | None:
         """The agent's draft; None when a person paused or stopped meanwhile."""
-        self._drafting = asyncio.ensure_future(self._draft(number, base, source))
+        self._drafting = asyncio.ensure_future(self._draft(number, base, source, failure))
         try:
             return await self._drafting
         except asyncio.CancelledError:
@@ -86,17 +103,21 @@ class Proposer:
         finally:
             self._drafting = None
 
-    async def _draft(self, number: int, base: str, source: str) -> Draft:
+    async def _draft(self, number: int, base: str, source: str, failure: Failure | None) -> Draft:
         self.thinking = ""
         self._a.publish(Thinking(text="", start=True))
         draft: Draft | None = None
+        briefing = self._brief(number, base, source, failure)
         try:
-            async for item in self._a.agent.propose(self._brief(number, base, source)):
-                if isinstance(item, Thought):
-                    self.thinking += item.text
-                    self._a.publish(Thinking(text=item.text))
-                else:
-                    draft = item
+            async for item in self._a.agent.propose(briefing):
+                match item:
+                    case Thought():
+                        self.thinking += item.text
+                        self._a.publish(Thinking(text=item.text))
+                    case Usage():
+                        self._a.note(ev.CostIncurred(experiment=number, **dataclasses.asdict(item)))
+                    case Draft():
+                        draft = item
         except AutoresearchError:
             raise
         except Exception as error:
@@ -112,7 +133,9 @@ class Proposer:
         return draft
 
     def _unusable(self, what: str) -> AgentError:
-        return AgentError(f"The agent {self._a.agent.name!r} {what}.", "", "Resume to ask again.")
+        return UnusableAnswerError(
+            f"The agent {self._a.agent.name!r} {what}.", "", "Resume to ask again."
+        )
 
     def _describe(self, draft: Draft, patch: str) -> ev.Proposal:
         added, removed = count_lines(patch)
@@ -128,8 +151,9 @@ class Proposer:
             knobs=draft.knobs,
         )
 
-    def _brief(self, number: int, base: str, source: str) -> Briefing:
+    def _brief(self, number: int, base: str, source: str, failure: Failure | None) -> Briefing:
         session = self._a.session
+        spending = session.spending
         program = self._a.workspace.path / "program.md"
         return Briefing(
             number=number,
@@ -139,7 +163,64 @@ class Proposer:
             config=session.config,
             platform=session.platform,
             history=tuple(_attempt(e) for e in session.experiments if e.verdict is not None),
+            context=self._context(),
+            failure=failure,
+            shorten=self.shorten,
+            spent=Spending(
+                tokens=spending.tokens, dollars=spending.dollars, unpriced=spending.unpriced
+            ),
         )
+
+    def _context(self) -> dict[str, str]:
+        """The locked files as they are at the session's base, read once."""
+        if self._locked_texts is None:
+            session, workspace = self._a.session, self._a.workspace
+            names = [n for n in session.config.locked if n.endswith((".py", ".md", ".toml"))]
+            texts = {n: workspace.try_read(session.base_commit, n) for n in names}
+            self._locked_texts = {n: text for n, text in texts.items() if text is not None}
+        return self._locked_texts
+
+    async def repair(self, experiment: Experiment) -> bool:
+        """After a code crash: have the agent mend its own edit, as a changed experiment.
+
+        Returns:
+            False where the agent does not repair, or has had its turn.
+        """
+        run = experiment.run
+        if not self._a.agent.repairs or experiment.is_baseline or run is None:
+            return False
+        crashes = [r for r in experiment.runs if r.outcome is Outcome.CODE_CRASH]
+        changed = len(crashes) < 2 or _last_line(crashes[-1].detail) != _last_line(
+            crashes[-2].detail
+        )
+        if len(crashes) > _MOST_REPAIRS or not changed:
+            return False
+        session = self._a.session
+        base = self.source(experiment.base)
+        broken = apply_patch(base, session.latest_patch)
+        failure = Failure(
+            hypothesis=experiment.proposal.hypothesis, source=broken, detail=run.detail
+        )
+        draft = await self._ask(experiment.number, experiment.base, base, failure)
+        if draft is None:
+            return False  # a person paused or stopped meanwhile
+        patch = make_patch(session.config.file, base, draft.source)
+        if not patch or draft.source == broken:
+            return False
+        self._a.workspace.hold(f"{experiment.ref}-run-{len(experiment.runs)}", experiment.commit)
+        added, removed = count_lines(patch)
+        proposal = msgspec.structs.replace(
+            experiment.proposal, patch_id=patch_id(patch), added=added, removed=removed
+        )
+        self._a.note(
+            ev.ProposalRevised(
+                experiment=experiment.number,
+                reason=f"repaired after {_last_line(run.detail)}",
+                proposal=proposal,
+                patch=patch,
+            )
+        )
+        return True
 
     def commit(self, experiment: Experiment) -> None:
         """Make the experiment's commit from its recorded patch, and hold it by a private ref."""
@@ -218,6 +299,11 @@ class Proposer:
         return True
 
 
+def _last_line(text: str) -> str:
+    lines = text.strip().splitlines()
+    return lines[-1][:200] if lines else ""
+
+
 def _memory_knob(source: str) -> Knob | None:
     try:
         knobs = find_knobs(source)
@@ -231,7 +317,7 @@ def _memory_knob(source: str) -> Knob | None:
 
 def _attempt(experiment: Experiment) -> Attempt:
     assert experiment.verdict is not None
-    measured = experiment.measurement
+    measured, run = experiment.measurement, experiment.run
     return Attempt(
         number=experiment.number,
         base=experiment.base,
@@ -243,5 +329,12 @@ def _attempt(experiment: Experiment) -> Attempt:
         metric=None if experiment.verdict is Verdict.CRASH or measured is None else measured.metric,
         gain=experiment.gain,
         patch_id=experiment.proposal.patch_id,
+        source_key=experiment.proposal.source_key,
+        rationale=experiment.proposal.rationale,
+        reason=experiment.verdict_reason,
+        detail=run.detail if run is not None else "",
+        seconds=run.seconds if run is not None else 0.0,
+        memory_gb=measured.memory_gb if measured is not None else None,
+        curve=tuple((p.share, p.loss) for p in run.curve) if run is not None else (),
         knobs=experiment.proposal.knobs,
     )

@@ -8,17 +8,27 @@ that was.
 from __future__ import annotations
 
 import asyncio
+import contextlib
+from datetime import UTC, datetime, timedelta
 
 from engine.core import events as ev
-from engine.core.errors import AutoresearchError, JournalError
+from engine.core.errors import (
+    AgentError,
+    AutoresearchError,
+    JournalError,
+    OverloadedError,
+    RateLimitedError,
+)
 from engine.core.session import Experiment, Run, Session
 from engine.core.verdict import decide
 from engine.core.words import Outcome, StopMode, Verdict
+from engine.patience import bear
 from engine.proposing import Proposer
 from engine.running import Runner
 from engine.store.results_tsv import Row, append_row, has_row, size
 from engine.surroundings import Surroundings
 
+_MACHINE_RETRIES = 2
 _OUTSIDE_RETRIES = 2
 """So often a run that somebody outside ended is run again before a person is asked."""
 
@@ -29,6 +39,9 @@ class Ratchet:
     def __init__(self, around: Surroundings) -> None:
         self._a = around
         self._wake = asyncio.Event()
+        self._failures = 0
+        self._blocked = False
+        """Whether the next step failed and only a person's word can have it tried again."""
         self.proposer = Proposer(around)
         self.runner = Runner(around)
 
@@ -49,20 +62,21 @@ class Ratchet:
             return "It is paused already."
         self._note(ev.Paused(by="person", reason=f"paused from the {by}"))
         self.proposer.cancel()
-        return "Paused after this run." if self.session.running else "Paused."
+        return "It pauses after this run." if self.session.running else "Paused."
 
     def resume(self, by: str) -> str:
         """Go on."""
         if self.session.pause is None:
             return "It is not paused."
+        self._blocked = False
         self._note(ev.Resumed(by=by))
         return "Going on."
 
-    def stop(self, by: str, mode: StopMode) -> str:
+    def stop(self, by: str, mode: StopMode, reason: str = "") -> str:
         """End the session, after this run or at once."""
         if self.session.stop is mode:
             return "It is stopping already."
-        self._note(ev.StopRequested(by=by, mode=mode))
+        self._note(ev.StopRequested(by=by, mode=mode, reason=reason))
         self.proposer.cancel()
         if mode is StopMode.NOW:
             self.runner.kill()
@@ -108,23 +122,48 @@ class Ratchet:
                 await self._one_step()
             except JournalError:
                 raise
+            except AgentError as error:
+                self._bear_with(error)
             except AutoresearchError as error:
-                self._pause_for(f"{error.what} {error.why}".strip(), error.todo)
+                self._block(f"{error.what} {error.why}".strip(), error.todo)
             except OSError as error:
                 where = f" ({error.filename})" if error.filename else ""
-                self._pause_for(
+                self._block(
                     f"A file could not be written: {error.strerror or error}{where}.",
                     "Free disk space or make the workspace writable, then resume.",
                 )
 
+    def _bear_with(self, error: AgentError) -> None:
+        self._failures += 1
+        reason = f"{error.what} {error.why}".strip()
+        patience = bear(error, self._failures, self.proposer.shorten)
+        if patience.edit_failed:
+            self._note(ev.AlarmRaised(kind="edit_failed", message=reason))
+        if patience.shorten:
+            self.proposer.shorten += 1
+        if patience.wait_seconds is None:
+            self._failures = 0
+            self._pause_for(reason, error.todo)
+            return
+        until = datetime.now(UTC) + timedelta(seconds=patience.wait_seconds)
+        self._note(ev.AgentWaited(reason=reason, until=until, tries=self._failures))
+
     async def _may_go_on(self) -> bool:
-        """Wait out a pause; False when the session is over."""
+        """Wait out a pause or an agent that cannot be asked yet; False when the session is over."""
         while True:
             session = self.session
+            wait = session.seconds_to_wait(datetime.now(UTC))
+            free = session.pause is None and session.stop is None
+            if wait > 0 and free and session.running is None:
+                self._wake.clear()
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(self._wake.wait(), wait)
+                continue
             most = session.config.max_experiments
             must_finish = self._must_finish()
             if session.stop is not None and not must_finish:
-                self._note(ev.SessionEnded(reason=f"stopped by the person, {session.stop.value}"))
+                why = session.stop_reason or f"stopped by the person, {session.stop.value}"
+                self._note(ev.SessionEnded(reason=why))
                 return False
             if session.pause is None or must_finish:
                 recorded = not self._unrecorded()
@@ -139,6 +178,8 @@ class Ratchet:
     def _must_finish(self) -> bool:
         """Whether a run is on, or over and not recorded: no pause or stop leaves that behind."""
         current = self.session.current
+        if self._blocked:
+            return False
         if self.session.pause is None and self._unrecorded():
             return True
         if current is None or current.run is None or current.run.number <= current.revised_after:
@@ -151,6 +192,7 @@ class Ratchet:
             if not self._limit_reached():
                 await self.proposer.propose()
         elif not current.commit:
+            self._failures = 0
             self.proposer.commit(current)
         elif current.run is None or self._is_to_be_rerun(current, current.run):
             self.runner.start(current)
@@ -158,7 +200,7 @@ class Ratchet:
             await self.runner.watch(current, current.run)
             self._pause_if_needed(self.session.experiment(current.number))
         else:
-            self._judge(current, current.run)
+            await self._judge(current, current.run)
 
     def _limit_reached(self) -> bool:
         most = self.session.config.max_experiments
@@ -169,9 +211,11 @@ class Ratchet:
             return True
         match run.outcome:
             case Outcome.ENVIRONMENT:
-                return True
+                # What fails so again and again while the baseline worked is the edit's own doing.
+                failed = sum(r.outcome is Outcome.ENVIRONMENT for r in experiment.runs)
+                return experiment.is_baseline or failed <= _MACHINE_RETRIES
             case Outcome.INTERRUPTED:
-                return not run.kill_requested
+                return experiment.is_baseline or not run.kill_requested
             case None:
                 return False
             case Outcome.FINISHED:
@@ -186,8 +230,12 @@ class Ratchet:
         if run is None or run.outcome is None:
             return
         detail = run.detail.strip()
+        if run.outcome is Outcome.ENVIRONMENT and not self._is_to_be_rerun(experiment, run):
+            return
         if run.outcome is Outcome.ENVIRONMENT:
             self._pause_for(f"run #{number}: {detail}", run.todo)
+        elif experiment.is_baseline and run.kill_requested:
+            self._pause_for("the baseline was killed", "Resume to run it again.")
         elif run.outcome is Outcome.INTERRUPTED:
             outside = sum(
                 r.outcome is Outcome.INTERRUPTED and not r.kill_requested for r in experiment.runs
@@ -213,12 +261,25 @@ class Ratchet:
     def _pause_for(self, reason: str, todo: str) -> None:
         if self.session.pause is None:
             self._note(ev.Paused(by="engine", reason=reason, todo=todo))
+        elif self.session.pause.reason != reason:
+            self._note(ev.AlarmRaised(kind="pause", message=f"{reason} {todo}".strip()))
+
+    def _block(self, reason: str, todo: str) -> None:
+        """Pause, and do not try the failed step again before somebody says so."""
+        self._blocked = True
+        self._pause_for(reason, todo or "Resume to try again.")
 
     # ---- decide and record
 
-    def _judge(self, experiment: Experiment, run: Run) -> None:
+    async def _judge(self, experiment: Experiment, run: Run) -> None:
         session = self.session
         if run.outcome is Outcome.OUT_OF_MEMORY and self.proposer.save_memory(experiment):
+            return
+        if (
+            run.outcome is Outcome.CODE_CRASH
+            and not run.kill_requested
+            and await self._repair(experiment)
+        ):
             return
         if run.outcome is Outcome.FINISHED and experiment.measurement is not None:
             decision = decide(
@@ -248,6 +309,19 @@ class Ratchet:
         )
         self._finish_recording()
 
+    async def _repair(self, experiment: Experiment) -> bool:
+        """Whether the agent mended its edit. A pause or a stop does not wait for that."""
+        if self.session.stop is not None or self.session.pause is not None:
+            return False
+        try:
+            return await self.proposer.repair(experiment)
+        except (RateLimitedError, OverloadedError):
+            raise
+        except AgentError as error:
+            message = f"#{experiment.number} could not be repaired: {error.what}"
+            self._note(ev.AlarmRaised(kind="repair", message=message, experiment=experiment.number))
+            return False
+
     def _unrecorded(self) -> bool:
         """Whether the last verdict still has to reach results.tsv or the branch."""
         experiments = self.session.experiments
@@ -266,8 +340,9 @@ class Ratchet:
         if not last.row_written:
             path = self._a.workspace.path / session.results_file
             # A killed engine may have written the row and not lived to say so.
-            if not has_row(path, last.commit, last.results_bytes):
-                append_row(path, session.config.metric, row_of(last))
+            row = row_of(last)
+            if not has_row(path, row, last.results_bytes):
+                append_row(path, session.config.metric, row)
             self._note(ev.RowWritten(experiment=last.number, file=session.results_file))
         if last.verdict is Verdict.KEEP and session.incumbent != last.number:
             self._a.workspace.advance_branch(session.config.tag, last.commit, session.frontier)

@@ -84,7 +84,7 @@ class EngineLock:
         try:
             fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            holder = os.pread(self._fd, 32, 0).decode("ascii", "replace").strip()
+            holder = os.pread(self._fd, 4096, 0).decode("utf-8", "replace").split("\n")[0]
             os.close(self._fd)
             raise EngineBusyError(
                 f"An engine is at work in {workspace} already"
@@ -95,6 +95,11 @@ class EngineLock:
         os.ftruncate(self._fd, 0)
         os.pwrite(self._fd, f"{os.getpid()}\n".encode(), 0)
 
+    def announce(self, socket: Path) -> None:
+        """Say where to reach this engine; whoever asks may have another XDG_RUNTIME_DIR."""
+        os.ftruncate(self._fd, 0)
+        os.pwrite(self._fd, f"{os.getpid()}\n".encode() + os.fsencode(socket) + b"\n", 0)
+
     def release(self) -> None:
         """Let go."""
         os.ftruncate(self._fd, 0)
@@ -103,16 +108,29 @@ class EngineLock:
 
 def lock_holder(workspace: Path) -> int | None:
     """The pid of the engine that holds the workspace; None when nobody does."""
-    path = workspace / ".autoresearch" / "engine.lock"
+    found = _read_lock(workspace)
+    if found is None:
+        return None
+    text = found.split(b"\n")[0]
+    return int(text) if text.isdigit() else -1
+
+
+def announced_socket(workspace: Path) -> Path | None:
+    """Where the workspace's engine said that it listens."""
+    lines = (_read_lock(workspace) or b"").split(b"\n")
+    return Path(os.fsdecode(lines[1])) if len(lines) > 1 and lines[1] else None
+
+
+def _read_lock(workspace: Path) -> bytes | None:
+    """What the holder wrote into its lock; None when nobody holds it."""
     try:
-        descriptor = os.open(path, os.O_RDONLY)
+        descriptor = os.open(workspace / ".autoresearch" / "engine.lock", os.O_RDONLY)
     except OSError:
         return None
     try:
         fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except BlockingIOError:
-        text = os.pread(descriptor, 32, 0).decode("ascii", "replace").strip()
-        return int(text) if text.isdigit() else -1
+        return os.pread(descriptor, 4096, 0)
     else:
         return None
     finally:

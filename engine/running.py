@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from pathlib import Path
 
@@ -12,7 +13,14 @@ from engine.core.outcome import Classified, Ending, classify
 from engine.core.session import Experiment, Run
 from engine.core.verdict import find_doubts
 from engine.core.words import Outcome, Phase, StopMode
-from engine.executors.local import ExitReport, RunHandle, find_run, run_environment, start_run
+from engine.executors.local import (
+    ExitReport,
+    RunHandle,
+    find_run,
+    kill_strays,
+    run_environment,
+    start_run,
+)
 from engine.store.run_files import hash_locked, link_data, point_run_log, take_leftovers
 from engine.store.run_log import LogProgress, RunLog
 from engine.surroundings import Surroundings
@@ -88,6 +96,7 @@ class Runner:
         if self._handle is None:
             self._handle = self._adopt(experiment, run)
         if self._handle is None:
+            kill_strays(self._a.workspace.path / run.directory)
             gone = Classified(Outcome.INTERRUPTED, "the machine or the run's supervisor went away")
             self._end(number, run, gone, None)
             return
@@ -100,29 +109,36 @@ class Runner:
         )
         watched = await watch.follow()
         self._handle = self.progress = None
+        if watched.report is None:
+            kill_strays(self._a.workspace.path / run.directory)
         self._end(number, run, self._classify(experiment, watched), watched)
 
     def measure_again(self, experiment: Experiment, run: Run) -> None:
-        """Read the log of a run whose engine was killed between its end and its measurement.
-
-        Raises:
-            EnvironmentProblem: The log is gone.
-        """
+        """Read the log of a run whose engine was killed between its end and its measurement."""
         handle = find_run(self._a.workspace.path / run.directory)
         report = handle.report() if handle is not None else None
         if handle is None or report is None:
-            raise EnvironmentProblem(f"The log of run #{experiment.number} is gone.")
+            self._lose(experiment.number, run, "its files are gone")
+            return
         watch = RunWatch(
             handle, self._a.session.config, expects_progress=False, on_progress=lambda _: None
         )
-        self._measure(
-            experiment.number, run.number, watch.read_all(), report, self._changed_locked()
+        log = watch.read_all()
+        if log.metric_value is None or not math.isfinite(log.metric_value):
+            self._lose(experiment.number, run, "its log does not show its result any more")
+            return
+        self._measure(experiment.number, run.number, log, report, self._changed_locked())
+
+    def _lose(self, number: int, run: Run, why: str) -> None:
+        """A run whose result is gone: it is no evidence, and is run again."""
+        self._a.note(
+            ev.RunEnded(experiment=number, run=run.number, outcome=Outcome.INTERRUPTED, detail=why)
         )
 
     # ---- the beginning
 
     def _check_locked(self, place: Path) -> None:
-        found = hash_locked(place, self._a.session.config.locked)
+        found = hash_locked(place, self._a.session.config.locked, self._a.session.config.file)
         if self._locked is None:
             self._locked = found
         elif found != self._locked:
@@ -166,6 +182,8 @@ class Runner:
             self._a.publish(message)
         if progress.share is None or progress.loss is None or session.running is None:
             return
+        if not math.isfinite(progress.loss):
+            return  # JSON has no NaN; the run's end says what became of it
         curve = session.running.curve
         if not curve or progress.share - curve[-1].share >= 1 / CURVE_POINTS:
             self._a.note(
@@ -215,7 +233,12 @@ class Runner:
             )
         )
         changed = self._changed_locked()
-        take_leftovers(self._a.workspace, self._worktree, self._a.layout.run(number, run.number))
+        take_leftovers(
+            self._a.workspace,
+            self._worktree,
+            self._a.layout.run(number, run.number),
+            self._a.session.config.link,
+        )
         if ended.outcome is Outcome.FINISHED and watched is not None and report is not None:
             self._measure(number, run.number, watched.log, report, changed)
         elif changed:
@@ -227,29 +250,31 @@ class Runner:
         globs = self._a.session.config.locked
         if self._locked is None:
             # Adopted from an earlier engine: the commit says what the files must be.
-            return self._a.workspace.changed_since_commit(place, globs)
-        return _differences(hash_locked(place, globs), self._locked)
+            changed = self._a.workspace.changed_since_commit(place, globs)
+            return tuple(n for n in changed if n != self._a.session.config.file)
+        return _differences(hash_locked(place, globs, self._a.session.config.file), self._locked)
 
     def _measure(
         self, number: int, run: int, log: RunLog, report: ExitReport, changed: tuple[str, ...]
     ) -> None:
         metric = log.metric_value
         assert metric is not None  # a finished run has one, by its classification
-        peak_mb = log.number("peak_vram_mb")
-        steps = log.number("num_steps")
+        peak_mb = log.figure("peak_vram_mb")
+        steps = log.figure("num_steps")
         measurement = ev.Measurement(
             metric=metric,
             memory_gb=peak_mb / 1024 if peak_mb else report.peak_rss_bytes / 2**30,
-            training_seconds=log.number("training_seconds"),
-            total_seconds=log.number("total_seconds"),
+            training_seconds=log.figure("training_seconds"),
+            total_seconds=log.figure("total_seconds"),
             steps=int(steps) if steps is not None and abs(steps) < 2**53 else None,
-            tokens_millions=log.number("total_tokens_M"),
-            params_millions=log.number("num_params_M"),
+            tokens_millions=log.figure("total_tokens_M"),
+            params_millions=log.figure("num_params_M"),
             summary=dict(log.summary),
         )
         doubts = find_doubts(
             measurement,
-            wall_seconds=report.seconds,
+            # The run's own clock may have gone on while the machine slept.
+            wall_seconds=max(report.seconds, report.ended_at - report.started_at),
             summaries=log.separators,
             distinct_values=len(set(log.metric_values)),
             changed_locked=changed,

@@ -14,6 +14,8 @@ import sys
 import traceback
 from pathlib import Path
 
+import psutil
+
 from engine import __version__
 from engine.agents.base import make_agent
 from engine.core import events as ev
@@ -59,7 +61,7 @@ class Service:
         hub: Hub | None = None
         reason = "an error"
         try:
-            agent = make_agent(self._config)
+            agent = make_agent(self._config, self._workspace.path)
             sampler = await asyncio.to_thread(DeviceSampler, None, self._workspace.path)
             journal, submodules = open_session(
                 self._workspace, self._layout, self._config, sampler.platform()
@@ -82,6 +84,7 @@ class Service:
             )
             journal.listen(lambda event: hub.publish(live.Happened(event=event)))
             await hub.start()
+            self._lock.announce(hub.path)
             self._catch_signals(ratchet)
             sampling = asyncio.create_task(self._sample(sampler, hub, ratchet))
             try:
@@ -134,8 +137,14 @@ class Service:
         while True:
             # Nobody watches: nobody needs figures, and the engine rests.
             if hub.followers:
-                self._devices = await asyncio.to_thread(sampler.sample, ratchet.runner.pid)
-                hub.publish(self._devices)
+                try:
+                    self._devices = await asyncio.to_thread(sampler.sample, ratchet.runner.pid)
+                except (OSError, psutil.Error) as error:
+                    # Figures are missed for a second; the session is not.
+                    print(f"no device sample: {error}", file=sys.stderr, flush=True)
+                else:
+                    hub.publish(self._devices)
+            await hub.keep_listening()
             await asyncio.sleep(SAMPLE_SECONDS)
 
 
@@ -146,7 +155,7 @@ def _obey(ratchet: Ratchet, command: live.AnyCommand) -> str:
         case live.ResumeLoop():
             return ratchet.resume(command.by)
         case live.StopSession():
-            return ratchet.stop(command.by, command.mode)
+            return ratchet.stop(command.by, command.mode, command.reason)
         case live.CancelStop():
             return ratchet.cancel_stop(command.by)
         case live.KillRun():

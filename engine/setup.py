@@ -14,7 +14,7 @@ from engine import __version__
 from engine.core import events as ev
 from engine.core.config import ResearchConfig, check_config, parse_config, render_config
 from engine.core.errors import ConfigError, UsageError, WorkspaceError
-from engine.core.session import fold
+from engine.core.session import Session, fold
 from engine.look import look_at, propose_tag
 from engine.store.artifacts import HOME, Layout
 from engine.store.durable import write_durably
@@ -24,6 +24,8 @@ from engine.store.results_tsv import is_ours
 from engine.store.workspace import BRANCHES, Workspace
 
 CONFIG_NAME = "config.toml"
+_CHANGEABLE = ("tag", "max_experiments", "max_dollars", "max_tokens", "model", "api_base", "agent")
+"""What a session may go on with although it began otherwise; nothing that the metric depends on."""
 _IGNORED = ("results.tsv", "results-*.tsv", "run.log", ".autoresearch/")
 
 
@@ -42,6 +44,10 @@ class Wishes(msgspec.Struct, frozen=True, kw_only=True):
     seed: int | None = None
     budget_seconds: float | None = None
     max_experiments: int | None = None
+    model: str | None = None
+    api_base: str | None = None
+    max_dollars: float | None = None
+    max_tokens: int | None = None
     locked: tuple[str, ...] | None = None
 
 
@@ -112,11 +118,14 @@ def make_plan(path: Path, wishes: Wishes, today: date) -> Plan:
     workspace = Workspace(path)
     saved = load_config(workspace.path) if config_path(workspace.path).exists() else None
     said = {k: v for k, v in msgspec.structs.asdict(wishes).items() if v is not None}
+    if "model" in said and "agent" not in said:
+        said["agent"] = "llm"
     if saved is not None and said.get("tag", saved.tag) == saved.tag:
         layout = Layout(workspace.path, saved.tag)
         if layout.journal.exists():
             return _plan_to_continue(saved, said, layout.journal)
     base = saved if saved is not None else ResearchConfig()
+    _point_to_the_top(workspace, said.get("file") or "train.py")
     found = look_at(
         workspace.path,
         file=said.get("file") or (saved.file if saved is not None else None),
@@ -141,7 +150,11 @@ def make_plan(path: Path, wishes: Wishes, today: date) -> Plan:
     except msgspec.ValidationError as error:
         raise UsageError("The flags do not fit together.", f"{error}.") from None
     check_config(config, "the research config")
-    workspace.read(workspace.head, config.file)
+    text = workspace.read(workspace.head, config.file)
+    if text.encode("utf-8", "replace") != text.encode("utf-8", "surrogateescape"):
+        raise WorkspaceError(
+            f"{config.file} is not UTF-8 text.", "", "Convert it, commit, and start again."
+        )
     return Plan(
         config=config,
         continues=False,
@@ -150,12 +163,29 @@ def make_plan(path: Path, wishes: Wishes, today: date) -> Plan:
     )
 
 
+def _point_to_the_top(workspace: Workspace, name: str) -> None:
+    """Say so when the person stands in a subdirectory of what they probably mean.
+
+    Raises:
+        WorkspaceError: The file is not here but at the repository's top.
+    """
+    if (
+        workspace.prefix
+        and not (workspace.path / name).exists()
+        and (workspace.top / name).exists()
+    ):
+        raise WorkspaceError(
+            f"There is no {name} in {workspace.path}.",
+            f"There is one at the top of the repository, {workspace.top}.",
+            f"Name that: autoresearch-tui {workspace.top}",
+        )
+
+
 def _plan_to_continue(saved: ResearchConfig, said: dict[str, object], journal: Path) -> Plan:
     fixed = {
         k: v
         for k, v in said.items()
-        if k not in ("tag", "max_experiments")
-        and msgspec.to_builtins(getattr(saved, k)) != msgspec.to_builtins(v)
+        if k not in _CHANGEABLE and msgspec.to_builtins(getattr(saved, k)) != msgspec.to_builtins(v)
     }
     if fixed:
         names = ", ".join(f"--{k.replace('_', '-').removesuffix('-seconds')}" for k in fixed)
@@ -173,8 +203,9 @@ def _plan_to_continue(saved: ResearchConfig, said: dict[str, object], journal: P
             "",
             "Go on with a higher --max, or start another session with --tag.",
         )
-    if "max_experiments" in said:
-        config = msgspec.structs.replace(saved, max_experiments=said["max_experiments"])
+    changed = {k: v for k, v in said.items() if k in _CHANGEABLE}
+    if changed:
+        config = msgspec.structs.replace(saved, **changed)
         check_config(config)
     return Plan(config=config, continues=True)
 
@@ -183,8 +214,10 @@ def _taken_tags(workspace: Workspace) -> set[str]:
     out = workspace.git.run(
         "for-each-ref", "--format=%(refname:lstrip=3)", f"refs/heads/{BRANCHES}/"
     )
+    refs = workspace.git.run("for-each-ref", "--format=%(refname:lstrip=2)", "refs/autoresearch/")
     home = workspace.path / HOME
-    return set(out.split()) | {p.parent.name for p in home.glob("*/journal.jsonl")}
+    taken = {name.split("/")[0] for name in refs.split()}
+    return taken | set(out.split()) | {p.parent.name for p in home.glob("*/journal.jsonl")}
 
 
 def _notes(
@@ -258,6 +291,12 @@ def open_session(
         ) from error
     # The journal's file comes first: a branch beside an empty journal is one that an engine made
     # which was killed a moment later, and the same start goes on with it.
+    if new and workspace.git.run("for-each-ref", "--count=1", f"refs/autoresearch/{config.tag}/"):
+        raise WorkspaceError(
+            f"Commits of an earlier session {config.tag!r} are still held in this repository.",
+            "A new session of that name would let go of them.",
+            "Choose another tag with --tag.",
+        )
     half_started = layout.journal.exists()
     branch = workspace.branch_commit(config.tag)
     if new and (branch is None or branch != workspace.head or not half_started):
@@ -284,6 +323,29 @@ def open_session(
     return journal, submodules
 
 
+_MEANING = (
+    *("tag", "file", "locked", "metric", "direction", "budget_seconds"),
+    *("rule", "min_delta", "results_file"),
+)
+"""What the numbers of a session mean depends on these; all else may change while it sleeps."""
+
+
+def _refuse_other_meaning(session: Session, config: ResearchConfig) -> None:
+    """Refuse an edited config.toml that would make a session's experiments incomparable.
+
+    Raises:
+        ConfigError: Naming the settings.
+    """
+    fixed = (*_MEANING, "command") if session.baseline is not None else _MEANING
+    changed = [n for n in fixed if getattr(session.config, n) != getattr(config, n)]
+    if changed:
+        raise ConfigError(
+            f"config.toml has another {', '.join(changed)} than the session {config.tag!r}.",
+            "Its experiments would not be comparable any more.",
+            "Put it back, or start another session with --tag.",
+        )
+
+
 def _take_up(journal: Journal, config: ResearchConfig, platform: ev.Platform) -> None:
     before = journal.session
     journal.append(
@@ -301,8 +363,9 @@ def _take_up(journal: Journal, config: ResearchConfig, platform: ev.Platform) ->
         )
     if journal.session.platform != platform:
         journal.append(ev.PlatformDetected(platform=platform))
-    if journal.session.config.max_experiments != config.max_experiments:
-        journal.append(ev.LimitsChanged(max_experiments=config.max_experiments))
+    if journal.session.config != config:
+        _refuse_other_meaning(journal.session, config)
+        journal.append(ev.ConfigChanged(config=config))
     if before.pause is not None and before.pause.by == "engine" and before.engine_pid is None:
         journal.append(ev.Resumed(by="start"))
 

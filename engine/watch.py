@@ -16,8 +16,11 @@ from engine.store.run_log import LogProgress, RunLog
 
 POLL_SECONDS = 0.25
 _CHUNK_BYTES = 1 << 20
-_SKIP_BEHIND_BYTES = 16 << 20
+_POLL_BYTES = 256 << 10
+"""Short lines parse at about 3 MiB/s; more at once would hold up the socket."""
+_SKIP_BEHIND_BYTES = 4 << 20
 _TRAINING_SLACK_SECONDS = 60.0
+_ASLEEP_SECONDS = 10.0
 
 
 @dataclass(frozen=True)
@@ -57,8 +60,9 @@ class RunWatch:
         self._fd = -1
         self._position = 0
         self._phase = Phase.STARTING
-        self._phase_since = handle.started_at
-        self._grew_at = time.time()
+        # Monotonic, so that a clock that is set, or a laptop that slept, is not the idea's fault.
+        self._phase_since = time.monotonic() - max(0.0, time.time() - handle.started_at)
+        self._grew_at = self._polled_at = time.monotonic()
         self._killed_by: str | None = None
 
     async def follow(self) -> Watched:
@@ -69,7 +73,7 @@ class RunWatch:
                 done, _ = await asyncio.wait({waiting}, timeout=POLL_SECONDS)
                 if done:
                     break
-                self._read(_CHUNK_BYTES * 4)
+                self._read(_POLL_BYTES)
                 self._tell()
                 self._enforce()
         finally:
@@ -116,19 +120,25 @@ class RunWatch:
                 return
             self._position += len(data)
             budget -= len(data)
-            self._grew_at = time.time()
+            self._grew_at = time.monotonic()
             self.log.feed(data)
 
     def _tell(self) -> None:
         progress = self.log.progress
         if progress.phase is not self._phase:
-            self._phase, self._phase_since = progress.phase, time.time()
+            self._phase, self._phase_since = progress.phase, time.monotonic()
         self._on_progress(progress)
 
     def _enforce(self) -> None:
         if self._killed_by is not None:
             return
-        config, now = self._config, time.time()
+        config, now = self._config, time.monotonic()
+        gap = now - self._polled_at - POLL_SECONDS
+        self._polled_at = now
+        if gap > _ASLEEP_SECONDS:
+            # We did not look for a while (suspended, or starved): nor may the run have lived.
+            self._phase_since += gap
+            self._grew_at += gap
         in_phase = now - self._phase_since
         reason: str | None = None
         match self._phase:

@@ -13,6 +13,7 @@ from tui.commands.control import pause, resume, stop
 from tui.commands.new import demo, init
 from tui.commands.session import attach, baseline, open_, run, start
 from tui.commands.show import check, diff, results, status
+from tui.plain import one_line
 
 _EPILOG = """\b
 Exit codes:
@@ -32,6 +33,8 @@ class Verbs(click.Group):
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Read `autoresearch-tui DIR …` as `autoresearch-tui open DIR …`."""
         own = ("--help", "-h", "--version")
+        if ctx.resilient_parsing:  # shell completion: the word may be half a verb
+            return super().parse_args(ctx, args)
         if not args or (args[0] not in self.commands and args[0] not in own):
             if args and not args[0].startswith("-") and not _may_be_path(args[0]):
                 return super().parse_args(ctx, args)
@@ -114,9 +117,13 @@ def main() -> None:
         # The reader of a pipe (head, less) had enough.
         sys.stderr.close()
         sys.exit(0)
+    except OSError as error:
+        where = f"{error.filename}: " if error.filename else ""
+        _fail(f"{where}{error.strerror or error}.", 1)
     sys.exit(done if isinstance(done, int) else 0)
 
 
 def _fail(text: str, code: int) -> None:
-    click.echo(f"{click.style('error:', fg='red')} {text}", err=True)
+    # An error may quote a log or a file name; one paragraph, and no escapes.
+    click.echo(f"{click.style('error:', fg='red')} {one_line(text)}", err=True)
     sys.exit(code)

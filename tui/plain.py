@@ -11,7 +11,7 @@ from engine.core.session import Experiment, Session
 from engine.core.words import Direction, Verdict
 from tui.widgets.plain_text import clean
 
-_MARKS = {Verdict.KEEP: "●", Verdict.DISCARD: "·", Verdict.CRASH: "✗"}
+_MARKS = {Verdict.KEEP: "✓", Verdict.DISCARD: "·", Verdict.CRASH: "✗"}
 _BAR_CELLS = 24
 
 
@@ -51,15 +51,17 @@ def experiment_line(session: Session, e: Experiment, width: int = 120) -> str:
 def summary_lines(session: Session) -> list[str]:
     """What came of it, in a few lines."""
     c, best = session.counts, session.best
+    many = "" if c.total == 1 else "s"
     lines = [
-        f"{c.total} experiments: {c.keep} kept, {c.discard} discarded, {c.crash} crashed "
+        f"{c.total} experiment{many}: {c.keep} kept, {c.discard} discarded, {c.crash} crashed "
         f"(session {session.config.tag}, branch {session.branch})."
     ]
     if best is not None and session.best_metric is not None:
         gain = show_change(session, session.total_gain)
+        against = "the baseline" if best.is_baseline else f"{gain} against the baseline"
         lines.append(
-            f"Best {session.config.metric} {session.best_metric:.6f} ({gain} against the "
-            f"baseline), experiment {best.number}, commit {best.commit[:7]}."
+            f"Best {session.config.metric} {session.best_metric:.6f} ({against}), "
+            f"experiment {best.number}, commit {best.commit[:7]}."
         )
     return lines
 
@@ -73,12 +75,22 @@ class Reporter:
         self._out = out
         self._terminal = terminal
         self._bar = False
+        self.broken = False
+        """Whether whoever read the output is gone."""
+
+    def _write(self, text: str) -> None:
+        if self.broken:
+            return
+        try:
+            self._out.write(text)
+            self._out.flush()
+        except BrokenPipeError:
+            self.broken = True
 
     def line(self, text: str) -> None:
         """A line of its own, above the bar."""
         self._clear()
-        self._out.write(text + "\n")
-        self._out.flush()
+        self._write(text + "\n")
 
     def event(self, event: ev.AnyEvent, session: Session) -> None:
         """Say what a reader of the log should know."""
@@ -125,11 +137,10 @@ class Reporter:
         if progress.remaining_seconds is not None:
             parts.append(f"{progress.remaining_seconds:.0f} s left")
         width = shutil.get_terminal_size((120, 24)).columns - 1
-        self._out.write("\r\x1b[K" + "  ".join(parts)[:width])
-        self._out.flush()
+        self._write("\r\x1b[K" + "  ".join(parts)[:width])
         self._bar = True
 
     def _clear(self) -> None:
         if self._bar:
-            self._out.write("\r\x1b[K")
+            self._write("\r\x1b[K")
             self._bar = False

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from importlib.metadata import entry_points
+from pathlib import Path
 from typing import Protocol
 
 from engine.core.config import ResearchConfig
@@ -35,7 +36,40 @@ class Attempt:
     gain: float | None
     """Against the incumbent of its time, in metric units, positive is better."""
     patch_id: str
+    source_key: str = ""
+    """A hash of the edited file's syntax tree; empty where it is not known."""
+    rationale: str = ""
+    reason: str = ""
+    """Why the verdict was given, in words."""
+    detail: str = ""
+    """Of a run that failed: the end of its traceback. Untrusted."""
+    seconds: float = 0.0
+    """How long its last run lived."""
+    memory_gb: float | None = None
+    curve: tuple[tuple[float, float], ...] = ()
+    """(share of the budget, loss) of its last run, at most 20 points."""
     knobs: dict[str, tuple[str, str]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Spending:
+    """Tokens and dollars of a session."""
+
+    tokens: int = 0
+    dollars: float = 0.0
+    unpriced: int = 0
+    """Calls whose price nobody knows; they are not in `dollars`."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Failure:
+    """An edit of the agent's that crashed, to be repaired within the same experiment."""
+
+    hypothesis: str
+    source: str
+    """The edited file that crashed."""
+    detail: str
+    """The end of the traceback. Untrusted."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,6 +88,14 @@ class Briefing:
     platform: Platform | None
     history: tuple[Attempt, ...]
     """All finished experiments, oldest first, the baseline among them."""
+    context: dict[str, str] = field(default_factory=dict)
+    """Read-only files that define the task (the locked ones), name to text."""
+    failure: Failure | None = None
+    """Set when the agent is to repair its own edit and not to propose another."""
+    shorten: int = 0
+    """How often the provider found the prompt too long: each time it is to be cut by half."""
+    spent: Spending = field(default_factory=Spending)
+    """What this session's proposals have used so far."""
 
 
 @dataclass(frozen=True)
@@ -61,6 +103,21 @@ class Thought:
     """A piece of reasoning, to be shown as it comes."""
 
     text: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Usage:
+    """What one call of a language model used. Yielded when the call ends, also when it failed."""
+
+    model: str
+    prompt_tokens: int = 0
+    cached_tokens: int = 0
+    """Of the prompt's tokens, those the provider had cached."""
+    completion_tokens: int = 0
+    reasoning_tokens: int = 0
+    """Of the completion's tokens, those of hidden reasoning."""
+    dollars: float | None = None
+    """None: the price is not known."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,12 +136,15 @@ class Agent(Protocol):
     """Proposes one edit at a time. May be cancelled at any await."""
 
     name: str
+    repairs: bool
+    """Whether it can be asked to repair an edit of its own that crashed."""
 
-    def propose(self, briefing: Briefing) -> AsyncIterator[Thought | Draft]:
-        """Yield thoughts, then exactly one draft.
+    def propose(self, briefing: Briefing) -> AsyncIterator[Thought | Usage | Draft]:
+        """Yield thoughts and usage as they come, then exactly one draft.
 
         Raises:
-            AgentError: It cannot; the loop pauses with the reason, no experiment is used up.
+            AgentError: It cannot. The kind of error says what the engine does: wait, ask again with
+                a shorter briefing, or pause. No experiment is used up.
         """
         ...
 
@@ -92,7 +152,7 @@ class Agent(Protocol):
 class AgentFactory(Protocol):
     """What an entry point names."""
 
-    def __call__(self, config: ResearchConfig) -> Agent: ...
+    def __call__(self, config: ResearchConfig, workspace: Path) -> Agent: ...
 
 
 def agent_names() -> list[str]:
@@ -100,8 +160,12 @@ def agent_names() -> list[str]:
     return sorted({point.name for point in entry_points(group=ENTRY_POINT_GROUP)})
 
 
-def make_agent(config: ResearchConfig) -> Agent:
+def make_agent(config: ResearchConfig, workspace: Path) -> Agent:
     """The agent the config names.
+
+    Args:
+        config: Of the session.
+        workspace: Where a `.env` with keys may lie.
 
     Raises:
         AgentError: None of that name is installed.
@@ -109,7 +173,7 @@ def make_agent(config: ResearchConfig) -> Agent:
     for point in entry_points(group=ENTRY_POINT_GROUP):
         if point.name == config.agent:
             factory: AgentFactory = point.load()
-            return factory(config)
+            return factory(config, workspace)
     raise AgentError(
         f"There is no agent called {config.agent!r}.",
         f"Installed: {', '.join(agent_names()) or 'none'}.",

@@ -13,6 +13,7 @@ import random
 import warnings
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from pathlib import Path
 
 from engine.agents.base import Agent, Briefing, Draft, Thought
 from engine.agents.search_bandit import Bandit, choose_bandit
@@ -28,8 +29,8 @@ from engine.core.knobs import KnobError
 POLICIES = ("bandit", "tpe", "random")
 
 
-def make(config: ResearchConfig) -> Agent:
-    """The search agent for a config.
+def make(config: ResearchConfig, workspace: Path | None = None) -> Agent:
+    """The search agent for a config; it needs nothing of the workspace.
 
     Raises:
         AgentError: Its policy is not known, or needs a package that is not installed.
@@ -50,6 +51,7 @@ class SearchAgent:
     """A statistical search over the knobs of the editable file."""
 
     name = "search"
+    repairs = False
 
     def __init__(self, policy: str = "bandit", seed: int = 0) -> None:
         if policy not in POLICIES:

@@ -62,6 +62,26 @@ class ResearchConfig(msgspec.Struct, frozen=True, kw_only=True):
     """Variables that look like secrets and are passed to the run all the same (HF_TOKEN, say)."""
     seed: int = 0
     """Of the search agent's random numbers."""
+    model: str = ""
+    """Of the agent `llm`, as LiteLLM names it: `anthropic/…`, `openai/…`, `ollama_chat/…`."""
+    api_base: str = ""
+    """Address of a server of your own that speaks the model's protocol."""
+    temperature: float | None = None
+    """None: the provider's default."""
+    context_tokens: int = 0
+    """How long a prompt may be; 0: half of what LiteLLM knows of the model, else 32,000."""
+    answer_tokens: int = 8000
+    """Longest answer, reasoning included."""
+    idle_seconds: float = 120.0
+    """A stream that says nothing for so long is broken off."""
+    answer_seconds: float = 900.0
+    """The longest an answer may take as a whole."""
+    max_dollars: float | None = None
+    """Of language models, for the session; reached, the loop pauses before the next call."""
+    max_tokens: int | None = None
+    """Likewise, prompt and answer tokens together."""
+    dollars_per_million: tuple[float, float] | None = None
+    """Price of a million prompt and answer tokens, for a model LiteLLM knows no price of."""
     policy: str = "bandit"
     """How the search agent searches: `bandit`, `tpe` (needs the extra `optuna`) or `random`."""
 
@@ -98,6 +118,16 @@ _SECTIONS: tuple[tuple[str, str], ...] = (
     ("timeout_seconds", "hard end of a run; left out: start-up + 2 x budget + evaluation"),
     ("log_cap_bytes", "of a larger log only head and tail are kept"),
     ("pass_env", "secret-looking environment variables the run gets all the same"),
+    ("model", "for the agent llm, as LiteLLM names it"),
+    ("api_base", "for a model server of your own (vLLM, llama.cpp, LM Studio, Ollama)"),
+    ("temperature", "of the model; left out: the provider's default"),
+    ("context_tokens", "longest prompt; 0: half of the model's context"),
+    ("answer_tokens", "longest answer, reasoning included"),
+    ("idle_seconds", "a stream that is silent for so long is broken off"),
+    ("answer_seconds", "longest time for a whole answer"),
+    ("max_dollars", "cap on language-model cost of the session; the loop pauses there"),
+    ("max_tokens", "cap on language-model tokens of the session"),
+    ("dollars_per_million", "[prompt, answer]: price of a model that LiteLLM knows no price of"),
     ("seed", "of the search agent"),
     ("policy", '"bandit", "tpe" or "random": how the search agent searches'),
 )
@@ -221,6 +251,11 @@ def check_config(config: ResearchConfig, where: str = "the research config") -> 
         raise refuse(f"min_delta is {config.min_delta}", "0 or more")
     if config.log_cap_bytes < 2**20:
         raise refuse(f"log_cap_bytes is {config.log_cap_bytes}", "at least 1048576 (1 MiB)")
+    for pattern in (*config.locked, *config.link):
+        if not pattern.strip() or pattern.startswith("/") or ".." in pattern.split("/"):
+            raise refuse(
+                f"the pattern {pattern!r} leaves the workspace", "one inside the workspace"
+            )
     for name in (config.file, config.results_file):
         if name.startswith("/") or ".." in name.split("/") or not name:
             raise refuse(f"the path {name!r} leaves the workspace", "a path inside the workspace")

@@ -10,6 +10,13 @@ AutoresearchError            what happened, why, what to do next; an exit code
 ├── JournalError             8  the journal cannot be trusted or written
 ├── TerminalError            9  this terminal cannot show the screen
 └── AgentError              10  the agent could not propose
+    ├── BadKeyError             the provider refuses the key, or there is none
+    ├── NoSuchModelError        the provider does not know the model
+    ├── RateLimitedError        too many requests; says when to ask again, if known
+    ├── OverloadedError         the provider or the line to it failed; asking again may help
+    ├── ContextTooLongError     the briefing does not fit into the model's context
+    ├── BudgetSpentError        the session's cap on dollars or tokens is reached
+    └── UnusableAnswerError     the answer holds no edit that can be applied
 """
 
 from __future__ import annotations
@@ -89,3 +96,40 @@ class AgentError(AutoresearchError):
     """The agent could not propose an edit."""
 
     exit_code = 10
+
+
+class BadKeyError(AgentError):
+    """The provider refuses the key, or there is none."""
+
+
+class NoSuchModelError(AgentError):
+    """The provider does not know the model."""
+
+
+class RateLimitedError(AgentError):
+    """Too many requests.
+
+    Args:
+        what: What happened, as a full sentence.
+        seconds: How long to wait, as the provider says; None: it does not say.
+    """
+
+    def __init__(self, what: str, seconds: float | None = None) -> None:
+        super().__init__(what, "", "It is asked again by itself.")
+        self.seconds = seconds
+
+
+class OverloadedError(AgentError):
+    """The provider, or the line to it, failed in a way that passes."""
+
+
+class ContextTooLongError(AgentError):
+    """The briefing does not fit into the model's context."""
+
+
+class BudgetSpentError(AgentError):
+    """The session's cap on dollars or tokens is reached."""
+
+
+class UnusableAnswerError(AgentError):
+    """The answer holds no edit that can be applied."""

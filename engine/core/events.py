@@ -50,6 +50,8 @@ class Proposal(msgspec.Struct, frozen=True, kw_only=True):
     agent: str = ""
     added: int = 0
     removed: int = 0
+    source_key: str = ""
+    """A hash of the edited file's syntax tree, to recognise the same idea in other words."""
     knobs: dict[str, tuple[str, str]] = {}
     """Knob name to its old and new literal, where the edit is a change of knobs."""
 
@@ -118,10 +120,10 @@ class PlatformDetected(Event, frozen=True, kw_only=True):
     platform: Platform
 
 
-class LimitsChanged(Event, frozen=True, kw_only=True):
-    """The session goes on with another limit."""
+class ConfigChanged(Event, frozen=True, kw_only=True):
+    """The session goes on with other limits or another agent; never with another metric."""
 
-    max_experiments: int | None = None
+    config: ResearchConfig
 
 
 class ProposalDrafted(Event, frozen=True, kw_only=True):
@@ -145,6 +147,28 @@ class ProposalRevised(Event, frozen=True, kw_only=True):
     reason: str
     proposal: Proposal
     patch: str
+
+
+class CostIncurred(Event, frozen=True, kw_only=True):
+    """A call of a language model ended, well or not."""
+
+    experiment: int
+    """The one it was drafting, or repairing."""
+    model: str
+    prompt_tokens: int = 0
+    cached_tokens: int = 0
+    completion_tokens: int = 0
+    reasoning_tokens: int = 0
+    dollars: float | None = None
+    """None: the price is not known."""
+
+
+class AgentWaited(Event, frozen=True, kw_only=True):
+    """The agent could not be asked, and is asked again later by itself."""
+
+    reason: str
+    until: datetime
+    tries: int = 1
 
 
 class CandidateCommitted(Event, frozen=True, kw_only=True):
@@ -255,6 +279,7 @@ class StopRequested(Event, frozen=True, kw_only=True):
 
     by: str
     mode: StopMode
+    reason: str = ""
 
 
 class StopCancelled(Event, frozen=True, kw_only=True):
@@ -290,9 +315,11 @@ AnyEvent = (
     | EngineStarted
     | EngineStopped
     | PlatformDetected
-    | LimitsChanged
+    | ConfigChanged
     | ProposalDrafted
     | ProposalRevised
+    | CostIncurred
+    | AgentWaited
     | CandidateCommitted
     | RunStarted
     | RunAdopted

@@ -142,6 +142,8 @@ class StopSession(Command, frozen=True, kw_only=True):
     """End the session."""
 
     mode: StopMode = StopMode.AFTER_RUN
+    reason: str = ""
+    """Why, where it is not simply the person's wish."""
 
 
 class CancelStop(Command, frozen=True, kw_only=True):

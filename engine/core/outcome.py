@@ -132,10 +132,13 @@ def _environment(end: Ending, text: str) -> Classified | None:
         return Classified(
             Outcome.ENVIRONMENT,
             f"a command {why} (exit {end.exit_code})\n{_last(end.tail)}",
-            "Install it or correct `command` in .autoresearch/config.toml, then resume.",
+            "Install it, then resume; or stop, correct `command` in .autoresearch/config.toml, and "
+            "start again.",
         )
+    # Where the baseline worked, a warning further up is no reason; the last words are.
+    where = _last(text, 4) if end.base_works else text
     for pattern, what, todo in _ENVIRONMENT:
-        if re.search(pattern, text):
+        if re.search(pattern, where):
             return Classified(Outcome.ENVIRONMENT, f"{what}\n{_last(text)}", todo)
     module = _MISSING_MODULE.search(text)
     if module is not None and not _adds(end.edit, module[1].split(".")[0]):

@@ -89,6 +89,32 @@ class Pause(msgspec.Struct, frozen=True, kw_only=True):
     todo: str = ""
 
 
+class Waiting(msgspec.Struct, frozen=True, kw_only=True):
+    """Until when the agent is left alone, and why."""
+
+    reason: str
+    until: datetime
+    tries: int
+
+
+class Spending(msgspec.Struct, frozen=True, kw_only=True):
+    """What the session's language models used."""
+
+    calls: int = 0
+    prompt_tokens: int = 0
+    cached_tokens: int = 0
+    completion_tokens: int = 0
+    reasoning_tokens: int = 0
+    dollars: float = 0.0
+    unpriced: int = 0
+    """Calls whose price nobody knows; they are not in `dollars`."""
+
+    @property
+    def tokens(self) -> int:
+        """Prompt and answer tokens together."""
+        return self.prompt_tokens + self.completion_tokens
+
+
 class Counts(msgspec.Struct, frozen=True, kw_only=True):
     """Finished experiments by verdict."""
 
@@ -128,6 +154,10 @@ class Session(msgspec.Struct, frozen=True, kw_only=True):
     counts: Counts = Counts()
     pause: Pause | None = None
     stop: StopMode | None = None
+    stop_reason: str = ""
+    waiting: Waiting | None = None
+    """Why the agent is not asked just now; old once its time has come."""
+    spending: Spending = Spending()
     alarms: tuple[ev.AlarmRaised, ...] = ()
     latest_patch: str = ""
     """The patch of the newest experiment; older ones are in the artifacts."""
@@ -196,6 +226,12 @@ class Session(msgspec.Struct, frozen=True, kw_only=True):
         if current is not None:
             return SessionState.DECIDING if current.measurement else SessionState.STARTING
         return SessionState.PROPOSING if self.experiments else SessionState.STARTING
+
+    def seconds_to_wait(self, now: datetime) -> float:
+        """How long the agent is still left alone; 0 when it may be asked."""
+        if self.waiting is None:
+            return 0.0
+        return max(0.0, (self.waiting.until - now).total_seconds())
 
     def experiment(self, number: int) -> Experiment:
         """The experiment of that number.
@@ -286,9 +322,9 @@ def _platform_detected(s: Session, e: ev.PlatformDetected) -> Session:
     return s._with(e, platform=e.platform)
 
 
-@_on(ev.LimitsChanged)
-def _limits_changed(s: Session, e: ev.LimitsChanged) -> Session:
-    return s._with(e, config=replace(s.config, max_experiments=e.max_experiments))
+@_on(ev.ConfigChanged)
+def _config_changed(s: Session, e: ev.ConfigChanged) -> Session:
+    return s._with(e, config=e.config)
 
 
 @_on(ev.ProposalDrafted)
@@ -299,6 +335,7 @@ def _proposal_drafted(s: Session, e: ev.ProposalDrafted) -> Session:
         experiments=s.experiments.append(experiment),
         latest_patch=e.patch,
         latest_reasoning=e.reasoning,
+        waiting=None,
     )
 
 
@@ -313,6 +350,28 @@ def _proposal_revised(s: Session, e: ev.ProposalRevised) -> Session:
         revised_after=runs[-1].number if runs else 0,
     )
     return replace(changed, latest_patch=e.patch)
+
+
+@_on(ev.CostIncurred)
+def _cost_incurred(s: Session, e: ev.CostIncurred) -> Session:
+    old = s.spending
+    return s._with(
+        e,
+        spending=Spending(
+            calls=old.calls + 1,
+            prompt_tokens=old.prompt_tokens + e.prompt_tokens,
+            cached_tokens=old.cached_tokens + e.cached_tokens,
+            completion_tokens=old.completion_tokens + e.completion_tokens,
+            reasoning_tokens=old.reasoning_tokens + e.reasoning_tokens,
+            dollars=old.dollars + (e.dollars or 0.0),
+            unpriced=old.unpriced + (e.dollars is None),
+        ),
+    )
+
+
+@_on(ev.AgentWaited)
+def _agent_waited(s: Session, e: ev.AgentWaited) -> Session:
+    return s._with(e, waiting=Waiting(reason=e.reason, until=e.until, tries=e.tries))
 
 
 @_on(ev.CandidateCommitted)
@@ -404,7 +463,7 @@ def _resumed(s: Session, e: ev.Resumed) -> Session:
 
 @_on(ev.StopRequested)
 def _stop_requested(s: Session, e: ev.StopRequested) -> Session:
-    return s._with(e, stop=e.mode)
+    return s._with(e, stop=e.mode, stop_reason=e.reason)
 
 
 @_on(ev.StopCancelled)

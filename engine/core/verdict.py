@@ -48,6 +48,8 @@ def decide(
     if incumbent is None:
         return Decision(Verdict.KEEP, "the baseline", None)
     gain = config.direction.gain(value, incumbent)
+    if not math.isfinite(gain):
+        return Decision(Verdict.DISCARD, "the difference is too large to be true", None)
     need = config.min_delta if config.rule is KeepRule.MIN_DELTA else 0.0
     if gain > 0 and gain >= need:
         return Decision(Verdict.KEEP, f"better by {gain:.6g}", gain)

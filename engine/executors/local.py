@@ -22,12 +22,18 @@ from engine.core.errors import EnvironmentProblem, UsageError
 from engine.executors import supervisor
 
 BUDGET_VARIABLE = "AUTORESEARCH_TIME_BUDGET"
+RUN_VARIABLE = "AUTORESEARCH_RUN"
+"""The mark by which a run's processes are known when nobody is left who remembers them."""
+_STRAY_SECONDS = 5.0
 
 _SECRET = re.compile(
-    r"(API_?KEY|ACCESS_?KEY|SECRET|TOKEN|PASSWORD|PASSWD|CREDENTIAL|PRIVATE_?KEY|COOKIE|_AUTH$|_DSN$|^AWS_)",
+    r"API_?KEY|ACCESS_?KEY|SECRET|TOKEN$|_TOKEN_|PASSWORD|PASSWD|PASSPHRASE|CREDENTIAL|PRIVATE_?KEY"
+    r"|COOKIE|_AUTH$|_DSN$|^AWS_|_KEY$|^KEY$|_PAT$|_PWD$|^SSH_AUTH_SOCK$"
+    r"|(?:DATABASE|REDIS|MONGO\w*|POSTGRES\w*)_UR[IL]$",
     re.I,
 )
-_NOT_SECRET = re.compile(r"^(TOKENIZERS_PARALLELISM|XDG_|.*MAX_TOKENS)")
+_SECRET_VALUE = re.compile(r"://[^/\s:@]*:[^/\s@]+@")
+"""An address with a password in it."""
 
 
 @dataclass(frozen=True)
@@ -164,10 +170,7 @@ def run_environment(
         name: value
         for name, value in environ.items()
         if name in config.pass_env
-        or (
-            not (_SECRET.search(name) and not _NOT_SECRET.match(name))
-            and not name.startswith("GIT_")
-        )
+        or not (_SECRET.search(name) or _SECRET_VALUE.search(value) or name.startswith("GIT_"))
     }
     kept["PYTHONUNBUFFERED"] = "1"
     if config.budget_seconds is not None:
@@ -237,7 +240,7 @@ def start_run(
                     stdout=errors,
                     stderr=errors,
                     pass_fds=(lock,),
-                    env=dict(environment),
+                    env={**environment, RUN_VARIABLE: str(directory)},
                     start_new_session=True,
                 )
         finally:
@@ -249,6 +252,41 @@ def start_run(
             "Free disk space or memory, then resume.",
         ) from error
     return RunHandle(directory, process)
+
+
+def kill_strays(directory: Path) -> int:
+    """Kill what is left of a run whose supervisor was killed: every process that carries its mark.
+
+    Returns:
+        How many there were.
+    """
+    wanted = f"{RUN_VARIABLE}={directory}".encode()
+    killed: set[int] = set()
+    until = time.monotonic() + _STRAY_SECONDS
+    while time.monotonic() < until:
+        found = [pid for pid in _pids() if wanted in _environment_of(pid)]
+        if not found:
+            break
+        for pid in found:
+            killed.add(pid)
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.kill(pid, signal.SIGKILL)
+        time.sleep(0.01)
+    return len(killed)
+
+
+def _pids() -> list[int]:
+    try:
+        return [int(n) for n in os.listdir("/proc") if n.isdigit() and int(n) != os.getpid()]
+    except OSError:
+        return []
+
+
+def _environment_of(pid: int) -> list[bytes]:
+    try:
+        return Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
+    except OSError:
+        return []
 
 
 def find_run(directory: Path) -> RunHandle | None:

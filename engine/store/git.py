@@ -24,6 +24,13 @@ _ENVIRONMENT = {
     "GIT_OPTIONAL_LOCKS": "0",
 }
 
+_SETTINGS = (
+    # The person's hooks are for the person's commits and checkouts.
+    *("-c", "core.hooksPath=/dev/null"),
+    # A synced journal must not name a commit that a power cut loses.
+    *("-c", "core.fsync=loose-object,pack,reference"),
+)
+
 
 def forget_git_environment() -> None:
     """Drop variables that would redirect every command; whoever starts us from a git hook has them
@@ -57,7 +64,7 @@ class Git:
         environment = {**_ENVIRONMENT, **(env or {})}
         try:
             out = self._git.execute(
-                ["git", *words],
+                ["git", *_SETTINGS, *words],
                 env=environment,
                 istream=stdin,
                 strip_newline_in_stdout=True,
@@ -80,6 +87,14 @@ class Git:
             return self.run(*words, env=env)
         except WorkspaceError:
             return None
+
+    def complaint(self, *words: str) -> str:
+        """What git says on its error stream; empty where it succeeds."""
+        try:
+            self.run(*words)
+        except WorkspaceError as error:
+            return error.why
+        return ""
 
     def blob(self, spec: str) -> bytes | None:
         """The bytes of a file, named as `commit:path`; None where there is no such file."""

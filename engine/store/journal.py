@@ -113,7 +113,7 @@ class Journal:
             JournalError: It could not be written; nothing was folded.
         """
         stamped = replace(event, seq=self.session.seq + 1, at=self._clock())
-        data = _encoder.encode(stamped) + b"\n"
+        stamped, data = _encode(stamped)
         end = os.fstat(self._fd).st_size
         try:
             if os.write(self._fd, data) != len(data):
@@ -132,6 +132,37 @@ class Journal:
     def close(self) -> None:
         """Close the file; nothing is pending."""
         os.close(self._fd)
+
+
+def _encode(event: E_) -> tuple[E_, bytes]:
+    """The line of an event, and the event as that line will be read.
+
+    Raises:
+        JournalError: What would be written could not be read again (a NaN becomes `null`).
+    """
+    try:
+        line = _encoder.encode(event)
+    except UnicodeEncodeError:
+        # Half a surrogate pair: from a path or a model's answer. JSON in UTF-8 has no place for it.
+        event = msgspec.convert(_whole_text(msgspec.to_builtins(event)), type(event))
+        line = _encoder.encode(event)
+    try:
+        _decoder.decode(line)
+    except msgspec.DecodeError as error:
+        raise JournalError(
+            f"An event of kind {type(event).__name__} cannot be recorded.", f"{error}."
+        ) from error
+    return event, line + b"\n"
+
+
+def _whole_text(value: object) -> object:
+    if isinstance(value, str):
+        return value.encode("utf-8", "replace").decode("utf-8")
+    if isinstance(value, dict):
+        return {_whole_text(k): _whole_text(v) for k, v in value.items()}
+    if isinstance(value, list | tuple):
+        return [_whole_text(item) for item in value]
+    return value
 
 
 def _cannot_write(path: Path, error: OSError) -> JournalError:

@@ -4,6 +4,7 @@ fsynced.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import unicodedata
 from dataclasses import dataclass
@@ -55,6 +56,8 @@ def is_ours(path: Path, metric: str) -> bool:
             first = file.readline(4096)
     except FileNotFoundError:
         return True
+    except OSError:
+        return False
     return not first or first.rstrip(b"\r\n") == header(metric).encode()
 
 
@@ -74,9 +77,15 @@ def append_row(path: Path, metric: str, row: Row) -> None:
             file.seek(size - 1)
             if file.read(1) != b"\n":
                 line = "\n" + line
-        file.write(line.encode("utf-8", "replace"))
-        file.flush()
-        os.fsync(file.fileno())
+        try:
+            file.write(line.encode("utf-8", "replace"))
+            file.flush()
+            os.fsync(file.fileno())
+        except OSError:
+            # Half a row would be read as a row.
+            with contextlib.suppress(OSError):
+                os.ftruncate(file.fileno(), size)
+            raise
 
 
 def size(path: Path) -> int:
@@ -87,14 +96,15 @@ def size(path: Path) -> int:
         return 0
 
 
-def has_row(path: Path, commit: str, after: int) -> bool:
-    """Whether a row for a commit was written after the file had so many bytes.
+def has_row(path: Path, row: Row, after: int) -> bool:
+    """Whether exactly this row was written after the file had so many bytes.
 
     An engine that was killed between the row and the event that says so left the row behind.
     """
+    wanted = format_row(row).encode("utf-8", "replace") + b"\n"
     try:
         with open(path, "rb") as file:
             file.seek(after)
-            return any(line.split(b"\t", 1)[0] == commit[:7].encode() for line in file)
+            return any(line == wanted for line in file)
     except FileNotFoundError:
         return False

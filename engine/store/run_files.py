@@ -6,6 +6,7 @@ import contextlib
 import fnmatch
 import hashlib
 import os
+import shutil
 from pathlib import Path
 
 from engine.core.config import ResearchConfig
@@ -42,9 +43,31 @@ _NEVER_LINKED = (
     "*.pem",
     "*.key",
     "*secret*",
+    # What runs write: a link would have them write over the person's own.
+    "*.pt",
+    "*.pth",
+    "*.ckpt",
+    "*.safetensors",
+    "checkpoint*",
+    "ckpt*",
+    "out",
+    "output",
+    "outputs",
+    "runs",
+    "logs",
+    "lightning_logs",
+    "mlruns",
+    "*.egg",
+    "*.tmp",
+    "*.png",
+    "*.svg",
+    "*.ipynb",
     "*credential*",
 )
 MAX_LINKS = 500
+MAX_COPY_BYTES = 64 * 2**20
+MAX_KEPT_BYTES = 64 * 2**20
+"""Of the files a run leaves behind; what is beyond is named and not kept."""
 
 
 def link_data(
@@ -67,7 +90,7 @@ def link_data(
         if not _wanted(name, config.link):
             continue
         target, place = workspace.path / name, directory / name
-        if count < MAX_LINKS and _link(target, place):
+        if count < MAX_LINKS and _bring(target, place):
             count += 1
     root = directory.parents[workspace.prefix.count("/")] if workspace.prefix else directory
     for module in submodules:
@@ -95,6 +118,25 @@ def _wanted(name: str, rules: tuple[str, ...]) -> bool:
     return False
 
 
+def _bring(target: Path, place: Path) -> bool:
+    """A copy of a file of moderate size, so that no run writes over the person's; else a link."""
+    try:
+        info = target.stat()
+    except OSError:
+        return _link(target, place)
+    if not target.is_file() or info.st_size > MAX_COPY_BYTES:
+        return _link(target, place)
+    if place.is_symlink():
+        place.unlink()
+    if place.exists():
+        now = place.stat()
+        if (now.st_size, now.st_mtime_ns) == (info.st_size, info.st_mtime_ns):
+            return True
+    place.parent.mkdir(parents=True, exist_ok=True)
+    shutil.copy2(target, place)
+    return True
+
+
 def _link(target: Path, place: Path) -> bool:
     if place.is_symlink():
         if os.readlink(place) == str(target):
@@ -107,12 +149,12 @@ def _link(target: Path, place: Path) -> bool:
     return True
 
 
-def hash_locked(directory: Path, globs: tuple[str, ...]) -> dict[str, str]:
-    """SHA-256 of each locked file below a directory, by relative path."""
+def hash_locked(directory: Path, globs: tuple[str, ...], editable: str) -> dict[str, str]:
+    """SHA-256 of each locked file below a directory, by relative path; not of the editable one."""
     found: dict[str, str] = {}
     for pattern in globs:
         for path in sorted(directory.glob(pattern)):
-            if path.is_file():
+            if path.is_file() and path != directory / editable:
                 digest = hashlib.sha256(path.read_bytes()).hexdigest()
                 found[path.relative_to(directory).as_posix()] = digest
     return found
@@ -132,22 +174,42 @@ def point_run_log(workspace: Path, log: Path) -> None:
     os.replace(temporary, link)
 
 
-def take_leftovers(workspace: Workspace, worktree: Path, run_directory: Path) -> int:
+def take_leftovers(
+    workspace: Workspace, worktree: Path, run_directory: Path, links: tuple[str, ...]
+) -> int:
     """Move files a run left in its worktree to the run's own directory, so that the next run does
     not find them.
 
-    What git ignores there stays (caches that are meant to stay), and so do our links.
+    What git ignores there stays (caches that are meant to stay), and so does the data we brought.
+
+    Args:
+        workspace: Whose data was brought.
+        worktree: Where the run was.
+        run_directory: The run's own.
+        links: The config's `link`, which says what was brought.
 
     Returns:
         How many were moved.
     """
     out = Git(worktree).try_run("ls-files", "--others", "--exclude-standard", "-z")
-    moved = 0
+    moved = kept = 0
     for name in (out or "").split("\0"):
         source = worktree / name
         if not name or source.is_symlink() or "__pycache__" in name or not source.is_file():
             continue
+        own = os.path.relpath(name, workspace.prefix or ".")
+        if _wanted(own, links) and (workspace.path / own).exists():
+            continue
         target = run_directory / "files" / name
+        size = source.stat().st_size
+        if kept + size > MAX_KEPT_BYTES:
+            # A checkpoint of each of 1,000 runs would fill the disk in a night.
+            run_directory.mkdir(parents=True, exist_ok=True)
+            with open(run_directory / "not-kept.txt", "a", encoding="utf-8") as notes:
+                notes.write(f"{name}\t{size} bytes\n")
+            source.unlink()
+            continue
+        kept += size
         target.parent.mkdir(parents=True, exist_ok=True)
         os.replace(source, target)
         moved += 1

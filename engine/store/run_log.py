@@ -21,7 +21,7 @@ _PERCENT = re.compile(r"(?:^|[\s(|])(\d{1,3}(?:\.\d+)?)\s?%")
 _LOSS = re.compile(r"\b(?:train[_ ]?)?loss[\s:=]+(nan|inf|-?\d+(?:\.\d+)?(?:e[-+]?\d+)?)", re.I)
 _TOKENS = re.compile(r"\btok(?:ens)?/s(?:ec)?[\s:=]+([\d,]+(?:\.\d+)?)\s*([kKM]?)", re.I)
 _REMAINING = re.compile(r"\bremaining[\s:=]+(\d+(?:\.\d+)?)\s*s", re.I)
-_SUMMARY_LINE = re.compile(r"^\s*([A-Za-z][\w./ -]{0,63}?)\s*[:=]\s+(\S.{0,255}?)\s*$")
+_SUMMARY_LINE = re.compile(r"^\s*([A-Za-z][\w./ -]{0,63}?)\s*[:=]\s+(\S.{0,255})$")
 _NUMBER = re.compile(r"[-+]?(?:\d[\d,_]*(?:\.\d*)?|\.\d+)(?:[eE][-+]?\d+)?")
 _TRACEBACK = "Traceback (most recent call last):"
 _MAX_LINE = 16_384
@@ -90,7 +90,8 @@ class RunLog:
         self._tail: deque[str] = deque(maxlen=_TAIL_LINES)
         self._tracing: list[str] | None = None
         self._last_seen = ""
-        self._metric_line = re.compile(rf"^\s*{re.escape(self.metric)}\s*[:=]\s*(\S.*?)\s*$")
+        # Lines come stripped; a lazy match before trailing blanks would cost their square.
+        self._metric_line = re.compile(rf"^\s*{re.escape(self.metric)}\s*[:=]\s*(\S.*)$")
 
     # ---- bytes in
 
@@ -245,6 +246,11 @@ class RunLog:
         """A number of the summary."""
         text = self.summary.get(key)
         return None if text is None else parse_number(text)
+
+    def figure(self, key: str) -> float | None:
+        """A number of the summary that is finite."""
+        value = self.number(key)
+        return value if value is not None and math.isfinite(value) else None
 
     @property
     def metric_value(self) -> float | None:

@@ -8,9 +8,11 @@ plumbing, so no hook and no signing key of the person runs.
 
 from __future__ import annotations
 
+import contextlib
 import fnmatch
 import os
 import re
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,6 +22,7 @@ from engine.store.git import Git, forget_git_environment
 BRANCHES = "autoresearch"
 """Prefix of the branches of sessions."""
 
+_STALE_SECONDS = 10.0
 _FALLBACK_NAME = "autoresearch-tui"
 _FALLBACK_EMAIL = "autoresearch-tui@localhost"
 
@@ -59,6 +62,13 @@ class Workspace:
         self.git = Git(self.path)
         top = self.git.try_run("rev-parse", "--show-toplevel")
         if top is None:
+            said = self.git.complaint("rev-parse", "--show-toplevel")
+            if "dubious ownership" in said:
+                raise WorkspaceError(
+                    f"Git does not trust {self.path}, because somebody else owns it.",
+                    "",
+                    f"If you do: git config --global --add safe.directory {self.path}",
+                )
             if self.git.try_run("rev-parse", "--git-dir") is not None:
                 raise WorkspaceError(
                     f"{self.path} is inside a bare repository or a .git directory.",
@@ -129,6 +139,11 @@ class Workspace:
             )
         return blob.decode("utf-8", "surrogateescape")
 
+    def try_read(self, commit: str, name: str) -> str | None:
+        """The text of a file at a commit; None where there is none."""
+        blob = self.git.blob(f"{commit}:{self.inside(name)}")
+        return None if blob is None else blob.decode("utf-8", "replace")
+
     @property
     def home(self) -> Path:
         """`.autoresearch` in the workspace."""
@@ -183,7 +198,9 @@ class Workspace:
                 "A session never takes over a branch it did not make.",
                 "Choose another tag with --tag.",
             )
-        self.git.run("update-ref", "-m", f"autoresearch: start {tag}", ref, commit, "0" * 40)
+        self.git.run(
+            "update-ref", "-m", f"autoresearch: start {tag}", ref, commit, "0" * len(commit)
+        )
 
     def advance_branch(self, tag: str, new: str, old: str) -> None:
         """Move the session's branch from `old` to `new`, and only from `old`.
@@ -194,12 +211,12 @@ class Workspace:
         ref = f"refs/heads/{BRANCHES}/{tag}"
         if self.branch_commit(tag) == new:
             return
-        head = self.git.try_run("symbolic-ref", "-q", "HEAD")
-        if head == ref:
+        where = self.git.run("for-each-ref", "--format=%(worktreepath)", ref)
+        if where:
             raise WorkspaceError(
-                f"The branch {BRANCHES}/{tag} is checked out in your workspace.",
-                "Moving it would make your checkout look changed.",
-                "Switch to another branch (`git switch -`), then resume.",
+                f"The branch {BRANCHES}/{tag} is checked out in {where}.",
+                "Moving it would make that checkout look changed.",
+                "Switch to another branch there (`git switch --detach`), then resume.",
             )
         try:
             self.git.run("update-ref", "-m", "autoresearch: keep", ref, new, old)
@@ -270,7 +287,8 @@ class Workspace:
             The directory in it that corresponds to the workspace: where runs start.
         """
         here = Git(worktree)
-        if (worktree / ".git").exists() and here.try_run("rev-parse", "--git-dir") is not None:
+        if (worktree / ".git").exists() and self._is_ours(here):
+            _remove_stale_locks(here)
             here.run("checkout", "--quiet", "--force", "--detach", commit)
         else:
             self.git.run("worktree", "prune")
@@ -281,6 +299,11 @@ class Workspace:
             self.git.run("worktree", "add", "--quiet", "--detach", "--force", str(worktree), commit)
         return self.inside_worktree(worktree)
 
+    def _is_ours(self, worktree: Git) -> bool:
+        """Whether a worktree belongs to this repository; that of a copied workspace does not."""
+        common = worktree.try_run("rev-parse", "--git-common-dir")
+        return common is not None and (worktree.directory / common).resolve() == self.common_dir
+
     def inside_worktree(self, worktree: Path) -> Path:
         """The directory of a worktree that corresponds to the workspace."""
         return worktree / self.prefix if self.prefix else worktree
@@ -290,6 +313,16 @@ class Workspace:
         out = Git(place).try_run("diff", "--name-only", "--relative", "-z", "HEAD") or ""
         names = [name for name in out.split("\0") if name]
         return tuple(n for n in names if any(fnmatch.fnmatchcase(n, g) for g in globs))
+
+
+def _remove_stale_locks(worktree: Git) -> None:
+    """Locks that a power cut left in our own worktree; nobody else works there."""
+    directory = worktree.try_run("rev-parse", "--absolute-git-dir")
+    for name in ("index.lock", "HEAD.lock"):
+        path = Path(directory or "/nonexistent") / name
+        with contextlib.suppress(OSError):
+            if time.time() - path.stat().st_mtime > _STALE_SECONDS:
+                path.unlink()
 
 
 def _fast_import(

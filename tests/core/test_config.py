@@ -11,6 +11,10 @@ from engine.core.errors import ConfigError
 from engine.core.words import Direction, KeepRule
 
 
+def _is_inside(pattern: str) -> bool:
+    return bool(pattern.strip()) and pattern[0] != "/" and ".." not in pattern.split("/")
+
+
 @given(
     st.builds(
         ResearchConfig,
@@ -22,7 +26,9 @@ from engine.core.words import Direction, KeepRule
         min_delta=st.floats(0, 1e6),
         budget_seconds=st.none() | st.floats(0.1, 1e6),
         max_experiments=st.none() | st.integers(1, 10**6),
-        locked=st.lists(st.text(st.characters(exclude_categories=["Cs"]))).map(tuple),
+        locked=st.lists(
+            st.text(st.characters(exclude_categories=["Cs", "Cc"]), min_size=1).filter(_is_inside)
+        ).map(tuple),
     )
 )
 def test_what_is_written_is_read(config: ResearchConfig) -> None:
@@ -57,6 +63,10 @@ def test_an_error_names_the_line_and_what_was_expected(text: str, line: str, exp
         ResearchConfig(file="/etc/passwd"),
         ResearchConfig(file="../train.py"),
         ResearchConfig(command=" "),
+        ResearchConfig(command="python 'x"),
+        ResearchConfig(locked=("/etc/*",)),
+        ResearchConfig(locked=("../*.py",)),
+        ResearchConfig(link=("",)),
         ResearchConfig(metric=""),
         ResearchConfig(budget_seconds=-1),
         ResearchConfig(max_experiments=0),

@@ -24,7 +24,7 @@ class Odd:
         {body}
 
 
-def make(config):
+def make(config, workspace):
     return Odd()
 """
 

@@ -15,6 +15,7 @@ from engine.core import live
 from engine.core.events import RunAdopted
 from engine.core.session import Session
 from engine.core.words import Outcome, StopMode, Verdict
+from engine.executors.local import RunHandle
 from engine.store.artifacts import Layout
 from engine.store.journal import read_journal
 from tests.world import TRAIN, git, make_repository, run_command, stop_everything, wait_for
@@ -331,3 +332,116 @@ def kill_again_and_again(workspace: Path, times: int, experiments: int) -> None:
     wait_for(lambda: client.engine_pid(workspace) is None, "the session's end", 120)
     assert session_of(workspace).counts.total == experiments
     check_books(workspace)
+
+
+NAN_ON_THE_WAY = TRAIN.replace(
+    "loss: {4 - share:.4f}", "loss: {'nan' if share < 0.5 else 1}"
+).replace("peak_vram_mb:     512.0", "peak_vram_mb:     nan")
+
+
+def test_a_nan_on_the_way_does_not_spoil_the_journal(tmp_path: Path) -> None:
+    workspace = make_repository(tmp_path / "w", {"train.py": NAN_ON_THE_WAY})
+    run(workspace, "--max", "2", "--budget", "0.2")
+    check_books(workspace)
+    assert session_of(workspace).counts.total == 2
+
+
+def test_a_killed_baseline_is_run_again_and_nothing_takes_its_place(repository: Path) -> None:
+    start(repository, "--budget", "3", "--max", "2")
+    until(repository, lambda s: s.running is not None, "the baseline's run")
+    assert client.send_command(repository, live.KillRun(experiment=1)).ok
+    session = until(repository, lambda s: s.pause is not None, "the pause")
+    assert session.counts.total == 0
+    assert client.send_command(repository, live.ResumeLoop()).ok
+    wait_for(lambda: client.engine_pid(repository) is None, "the session's end", 60)
+    check_books(repository)
+    first = session_of(repository).experiment(1)
+    assert [r.outcome for r in first.runs] == [Outcome.INTERRUPTED, Outcome.FINISHED]
+
+
+def test_a_result_that_is_gone_is_measured_by_another_run(repository: Path) -> None:
+    run(repository, "--max", "2", "--budget", "0.05")
+    layout = Layout(repository, "t")
+    lines = layout.journal.read_bytes().splitlines(True)
+    ended = max(i for i, line in enumerate(lines) if b'"RunEnded"' in line)
+    layout.journal.write_bytes(b"".join(lines[: ended + 1]))
+    table = (repository / "results.tsv").read_text().splitlines(True)
+    (repository / "results.tsv").write_text("".join(table[:2]))
+    number = session_of(repository).experiments[-1].number
+    for path in layout.run(number, 1).iterdir():
+        path.unlink()
+    git(repository, "update-ref", "refs/heads/autoresearch/t", session_of(repository).frontier)
+    run(repository)
+    check_books(repository)
+    assert len(session_of(repository).experiment(number).runs) == 2
+
+
+def test_a_step_that_fails_waits_for_a_person_and_does_not_spin(repository: Path) -> None:
+    run(repository, "--max", "1", "--budget", "0.05")
+    (repository / "results.tsv").rename(repository / "kept.tsv")
+    (repository / "results.tsv").mkdir()
+    start(repository, "--max", "2")
+    session = until(repository, lambda s: s.pause is not None, "the pause")
+    assert session.pause is not None
+    assert "results.tsv" in session.pause.reason
+    import psutil
+
+    engine = psutil.Process(client.engine_pid(repository))
+    before = sum(engine.cpu_times()[:2])
+    reply = client.send_command(repository, live.CancelStop())
+    assert reply.ok  # it answers, so it does not spin
+    assert sum(engine.cpu_times()[:2]) - before < 1
+    (repository / "results.tsv").rmdir()
+    (repository / "kept.tsv").rename(repository / "results.tsv")
+    assert client.send_command(repository, live.ResumeLoop()).ok
+    wait_for(lambda: client.engine_pid(repository) is None, "the session's end")
+    check_books(repository)
+
+
+def test_strays_of_a_killed_supervisor_die_before_the_next_run(repository: Path) -> None:
+    import psutil
+
+    command = "sh -c 'python3 train.py; true'"
+    start(repository, "--budget", "2", "--max", "1", "--command", command)
+    session = until(repository, lambda s: s.running is not None, "the baseline's run")
+    assert session.running is not None
+    directory = repository / session.running.directory
+    handle = RunHandle(directory)
+    wait_for(lambda: len(psutil.Process(handle.pid).children(recursive=True)) >= 2, "the tree")
+    tree = psutil.Process(handle.pid).children(recursive=True)
+    assert handle.pid is not None
+    os.kill(handle.pid, signal.SIGKILL)
+    until(repository, lambda s: len(s.experiment(1).runs) == 2, "the second run")
+    assert not [p for p in tree if p.is_running() and p.status() != "zombie"]
+    wait_for(lambda: client.engine_pid(repository) is None, "the session's end", 60)
+    check_books(repository)
+
+
+def test_hooks_of_the_person_do_not_run(repository: Path) -> None:
+    for name in ("post-checkout", "pre-commit", "reference-transaction"):
+        hook = repository / ".git/hooks" / name
+        hook.parent.mkdir(exist_ok=True)
+        hook.write_text("#!/bin/sh\ntouch hook-was-here; exit 1\n")
+        hook.chmod(0o755)
+    run(repository, "--max", "3", "--budget", "0.05")
+    check_books(repository)
+    assert not list(repository.rglob("hook-was-here"))
+
+
+def test_a_branch_checked_out_elsewhere_is_not_moved(repository: Path, tmp_path: Path) -> None:
+    run(repository, "--max", "1", "--budget", "0.05")
+    git(repository, "worktree", "add", "-q", str(tmp_path / "look"), "autoresearch/t")
+    start(repository, "--max", "12")
+    until(repository, lambda s: s.pause is not None, "the pause at the first keep")
+    assert git(tmp_path / "look", "status", "--porcelain") == ""
+
+
+def test_what_the_numbers_mean_cannot_be_edited_and_limits_can(repository: Path) -> None:
+    run(repository, "--max", "1", "--budget", "0.05")
+    config = repository / ".autoresearch/config.toml"
+    text = config.read_text()
+    config.write_text(text.replace("silence_seconds = 600.0", "silence_seconds = 77.0"))
+    run(repository, "--max", "2")
+    assert session_of(repository).config.silence_seconds == 77.0
+    config.write_text(config.read_text().replace('metric = "val_bpb"', 'metric = "loss"'))
+    assert "metric" in run(repository, "--max", "3", code=4)

@@ -24,12 +24,12 @@ def test_the_schema_is_the_usual_one(tmp_path: Path) -> None:
         "commit\tval_bpb\tmemory_gb\tstatus\tdescription\n0123456\t0.997900\t44.0\tkeep\tbaseline\n"
     )
     assert is_ours(path, "val_bpb")
-    assert has_row(path, "0123456789", 0)
-    assert not has_row(path, "fffffff", 0)
+    assert has_row(path, row(), 0)
+    assert not has_row(path, row(commit="fffffff"), 0)
     before = size(path)
-    assert not has_row(path, "0123456789", before)
+    assert not has_row(path, row(), before)
     append_row(path, "val_bpb", row())
-    assert has_row(path, "0123456789", before)
+    assert has_row(path, row(), before)
 
 
 @given(st.text())

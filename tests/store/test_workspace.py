@@ -56,7 +56,7 @@ def test_the_worktree_is_put_back_after_a_run_that_changed_it(repository: Path) 
     (place / "prepare.py").write_text("tampered\n")
     assert workspace.changed_since_commit(place, ("prepare.py",)) == ("prepare.py",)
     (place / "model.pt").write_text("weights")
-    assert take_leftovers(workspace, slot, repository / ".autoresearch/run") == 1
+    assert take_leftovers(workspace, slot, repository / ".autoresearch/run", ("auto",)) == 1
     assert (repository / ".autoresearch/run/files/model.pt").read_text() == "weights"
     workspace.place(slot, candidate(workspace, "NEW = 1\n"))
     assert (place / "prepare.py").read_text() == "DATA = 1\n"
@@ -188,7 +188,13 @@ def test_data_is_linked_and_secrets_and_caches_are_not(repository: Path) -> None
     place = workspace.place(repository / ".autoresearch/w", workspace.head)
     assert link_data(workspace, place, ResearchConfig(), ()) == 2
     assert (place / "data/shard.bin").read_text() == "x"
-    assert sorted(p.name for p in place.iterdir() if p.is_symlink()) == ["data", "tokens.bin"]
+    assert [p.name for p in place.iterdir() if p.is_symlink()] == ["data"]
+    assert (place / "tokens.bin").read_text() == "x"
+    assert not (place / "model.pt").exists()
+    # A run that writes to its copy does not write to the person's file, and finds it whole again.
+    (place / "tokens.bin").write_text("spoilt")
+    link_data(workspace, place, ResearchConfig(), ())
+    assert (place / "tokens.bin").read_text() == (repository / "tokens.bin").read_text() == "x"
     assert link_data(workspace, place, ResearchConfig(link=("tokens.*",)), ()) == 1
 
 
@@ -217,10 +223,11 @@ def test_submodules_are_linked(tmp_path: Path, repository: Path) -> None:
 
 
 def test_locked_files_are_hashed_by_content(repository: Path) -> None:
-    before = hash_locked(repository, ("*.py", "absent.py"))
+    before = hash_locked(repository, ("*.py", "absent.py"), "other.py")
     assert sorted(before) == ["prepare.py", "train.py"]
     (repository / "prepare.py").write_text("DATA = 2\n")
-    assert hash_locked(repository, ("*.py",))["prepare.py"] != before["prepare.py"]
+    assert hash_locked(repository, ("*.py",), "other.py")["prepare.py"] != before["prepare.py"]
+    assert list(hash_locked(repository, ("*.py",), "train.py")) == ["prepare.py"]
 
 
 def test_the_persons_own_run_log_is_left_alone(repository: Path, tmp_path: Path) -> None:

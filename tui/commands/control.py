@@ -10,7 +10,7 @@ from engine import client
 from engine.core import live
 from engine.core.errors import AutoresearchError
 from engine.core.words import StopMode
-from tui.commands.options import workspace_option
+from tui.commands.options import workspace_argument
 
 
 def tell(path: Path, command: live.AnyCommand) -> None:
@@ -26,21 +26,21 @@ def tell(path: Path, command: live.AnyCommand) -> None:
 
 
 @click.command()
-@workspace_option
+@workspace_argument
 def pause(path: Path) -> None:
     """Wait after the current run; it finishes and is recorded."""
     tell(path, live.PauseLoop(by="command line"))
 
 
 @click.command()
-@workspace_option
+@workspace_argument
 def resume(path: Path) -> None:
     """Go on after a pause."""
     tell(path, live.ResumeLoop(by="command line"))
 
 
 @click.command()
-@workspace_option
+@workspace_argument
 @click.option(
     "--now", is_flag=True, help="Kill the current run; it is run again when the session goes on."
 )

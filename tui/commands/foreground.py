@@ -17,7 +17,7 @@ from engine.core.errors import EngineGoneError, EnvironmentProblem
 from engine.core.session import Session
 from engine.core.words import StopMode
 from tui.commands.window import open_screen
-from tui.plain import Reporter, experiment_line, summary_lines
+from tui.plain import Reporter, experiment_line, one_line, summary_lines
 
 
 def run_in_foreground(workspace: Path, *, screen: bool, baseline_only: bool = False) -> Session:
@@ -36,7 +36,15 @@ def run_in_foreground(workspace: Path, *, screen: bool, baseline_only: bool = Fa
         with contextlib.suppress(EngineGoneError):
             open_screen(workspace)
     session = asyncio.run(Follower(workspace, baseline_only=baseline_only).follow())
-    process.wait()
+    code = process.wait()
+    if code < 0:
+        raise EngineGoneError(
+            f"The engine was killed by signal {-code}.",
+            "What was recorded is safe, and a run that was on goes on to its end.",
+            "Go on with `autoresearch-tui start`.",
+        )
+    if code:
+        raise client.engine_error(code, log)
     for line in summary_lines(session):
         click.echo(line)
     return session
@@ -51,6 +59,7 @@ class Follower:
         self._reporter = Reporter(sys.stdout, terminal=sys.stdout.isatty())
         self._baseline_only = baseline_only
         self._interrupts = 0
+        self._stopped_for_pipe = False
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def follow(self) -> Session:
@@ -65,26 +74,33 @@ class Follower:
         except EngineGoneError:
             # So quick that it ended before we could listen; everything is in the journal.
             return client.read_session(self._workspace)
-        for name in (signal.SIGINT, signal.SIGTERM):
-            asyncio.get_running_loop().add_signal_handler(name, self._interrupted)
+        loop = asyncio.get_running_loop()
+        loop.add_signal_handler(signal.SIGINT, self._interrupted)
+        loop.add_signal_handler(signal.SIGTERM, self._stop, StopMode.NOW)
         self._show_past(session)
         failed = self._baseline_failure(session)
         if self._baseline_only and session.running is not None:
-            self._later(live.StopSession(by="command line"))
+            self._stop(StopMode.AFTER_RUN, "only the baseline was asked for")
         if failed is not None:
-            self._later(live.StopSession(by="command line", mode=StopMode.NOW))
+            self._stop(StopMode.NOW, "the baseline could not be measured")
         async for message in self._link.messages():
             if isinstance(message, live.Progress):
                 self._reporter.progress(message)
             elif isinstance(message, live.Happened):
                 session = session.apply(message.event)
-                self._reporter.event(message.event, session)
-                if isinstance(message.event, ev.RunStarted) and self._baseline_only:
-                    self._later(live.StopSession(by="command line"))
                 if isinstance(message.event, ev.Paused) and failed is None:
                     failed = self._baseline_failure(session)
                     if failed is not None:
-                        self._later(live.StopSession(by="command line", mode=StopMode.NOW))
+                        # Said once, as the error this command ends with.
+                        self._stop(StopMode.NOW, "the baseline could not be measured")
+                        continue
+                self._reporter.event(message.event, session)
+                if isinstance(message.event, ev.RunStarted) and self._baseline_only:
+                    self._stop(StopMode.AFTER_RUN, "only the baseline was asked for")
+            if self._reporter.broken and not self._stopped_for_pipe:
+                # Whoever read the lines is gone, as after `| head`: so is this foreground.
+                self._stopped_for_pipe = True
+                self._stop(StopMode.NOW, "nobody reads the output any more")
         await self._link.close()
         if failed is not None:
             raise failed
@@ -95,7 +111,7 @@ class Follower:
             if experiment.verdict is not None:
                 self._reporter.line(experiment_line(session, experiment))
         if session.pause is not None:
-            self._reporter.line(f"Paused: {session.pause.reason}")
+            self._reporter.line(f"Paused: {one_line(session.pause.reason)}")
 
     def _baseline_failure(self, session: Session) -> EnvironmentProblem | None:
         pause = session.pause
@@ -106,13 +122,14 @@ class Follower:
     def _interrupted(self) -> None:
         self._interrupts += 1
         now = self._interrupts > 1
+        self._stop(StopMode.NOW if now else StopMode.AFTER_RUN)
         self._reporter.line(
             "Stopping now." if now else "Stopping after this run; press Ctrl+C again to stop now."
         )
-        mode = StopMode.NOW if now else StopMode.AFTER_RUN
-        self._later(live.StopSession(by="command line", mode=mode))
 
-    def _later(self, command: live.AnyCommand) -> None:
+    def _stop(self, mode: StopMode, reason: str = "") -> None:
+        command = live.StopSession(by="command line", mode=mode, reason=reason)
+
         async def send() -> None:
             with contextlib.suppress(EngineGoneError):
                 await self._link.send(command)

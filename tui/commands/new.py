@@ -19,6 +19,7 @@ from tui.commands.session import (
     confirm_plan,
     refuse_second_engine,
 )
+from tui.plain import one_line
 from tui.terminal.check import check_this_terminal
 
 _PROFILES = ("auto", "cpu", "mps", "6gb", "24gb", "40gb", "80gb")
@@ -49,8 +50,17 @@ def _make(directory: Path, profile: str) -> str:
 )
 def init(directory: Path, profile: str) -> None:
     """Make a new workspace: a git repository with the bundled harness and a first commit."""
+    from harness.profiles import PROFILES
+
     name = _make(directory, profile)
     click.echo(f"Made {directory} for the profile {name}.")
+    source = PROFILES[name].recommended_source
+    if source != "stdlib":
+        click.echo(
+            "Its data is the source text of Python's standard library, which a GPU reads many "
+            f"times over. For real work: `python prepare.py --source {source} --write` there, and "
+            "commit constants.py."
+        )
     click.echo(f"Start with `autoresearch-tui {directory}`.")
 
 
@@ -113,9 +123,7 @@ def _smoke(directory: Path | None) -> None:
         for experiment in bad:
             run = experiment.run
             outcome = run.outcome.value if run is not None and run.outcome is not None else "open"
-            click.echo(
-                f"  #{experiment.number}: {outcome}: {run.detail if run is not None else ''}"
-            )
+            click.echo(f"  #{experiment.number}: {outcome}: {one_line(run.detail) if run else ''}")
         sys.exit(1)
     where = f" The workspace is {kept}." if kept is not None else ""
     click.echo(f"READY: this machine trains, measures and keeps.{where}")

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import click
 
@@ -12,18 +13,35 @@ from engine.setup import Wishes
 
 F = TypeVar("F", bound=Callable[..., Any])
 
+_DIRECTORY = click.Path(path_type=Path)
+
 workspace_option = click.option(
     "-C",
     "--workspace",
     "path",
-    type=click.Path(path_type=Path),
+    type=_DIRECTORY,
     default=Path(),
     help="The workspace; the current directory by default.",
 )
 
-workspace_argument = click.argument(
-    "path", metavar="[WORKSPACE]", type=click.Path(path_type=Path), required=False, default=Path()
-)
+
+def workspace_argument(function: F) -> F:
+    """The workspace as an argument or as -C, whichever a person's fingers know; gives `path`."""
+
+    @functools.wraps(function)
+    def with_path(*args: Any, directory: Path | None, at: Path | None, **rest: Any) -> Any:
+        if directory is not None and at is not None:
+            raise click.UsageError("The workspace is named twice.")
+        return function(*args, path=directory or at or Path(), **rest)
+
+    option = click.option(
+        *("-C", "--workspace", "at"),
+        type=_DIRECTORY,
+        help="The workspace; the current directory by default.",
+    )
+    argument = click.argument("directory", metavar="[WORKSPACE]", type=_DIRECTORY, required=False)
+    return cast(F, argument(option(with_path)))
+
 
 json_option = click.option(
     "--json", "as_json", is_flag=True, help="Print JSON for a program to read."
@@ -50,6 +68,27 @@ def session_options(function: F) -> F:
             ),
             click.option("--tag", help="Name of the session; its branch is autoresearch/TAG."),
             click.option("--agent", metavar="NAME", help="Who proposes: search (no key needed)."),
+            click.option(
+                "--model",
+                metavar="NAME",
+                help="Language model that proposes, as LiteLLM names it (anthropic/…, openai/…, "
+                "ollama_chat/…). Its key comes from the environment or from .env.",
+            ),
+            click.option(
+                "--api-base", metavar="URL", help="A model server of your own (vLLM, llama.cpp …)."
+            ),
+            click.option(
+                "--max-dollars",
+                type=click.FloatRange(0, min_open=True),
+                metavar="X",
+                help="Cap on what language models may cost in this session.",
+            ),
+            click.option(
+                "--max-tokens",
+                type=click.IntRange(1),
+                metavar="N",
+                help="Cap on the tokens of language models in this session.",
+            ),
             click.option(
                 "--policy",
                 type=click.Choice(["bandit", "tpe", "random"]),

@@ -16,6 +16,7 @@ from engine.setup import Plan, Wishes, make_plan, save_config
 from tui.commands.foreground import run_in_foreground
 from tui.commands.options import session_options, wishes_from, workspace_argument
 from tui.commands.window import open_screen
+from tui.plain import one_line
 from tui.terminal.check import check_this_terminal
 
 _SHOWN = (
@@ -48,10 +49,11 @@ def show_plan(plan: Plan) -> None:
             value = f"{value:g} s"
         source = plan.why.get(name, meaning)
         click.echo(
-            f"  {name.removesuffix('_seconds'):<16} {value!s:<34}  {click.style(source, dim=True)}"
+            f"  {name.removesuffix('_seconds'):<16} {one_line(str(value)):<34}  "
+            f"{click.style(one_line(source), dim=True)}"
         )
     for note in plan.notes:
-        click.echo(click.style(f"  ! {note}", fg="yellow"))
+        click.echo(click.style(f"  ! {one_line(note)}", fg="yellow"))
 
 
 def confirm_plan(path: Path, wishes: Wishes, *, yes: bool) -> tuple[Path, Plan]:
@@ -101,7 +103,7 @@ def open_(path: Path, yes: bool, **flags: Any) -> None:
     workspace = client.find_workspace(path)
     if client.engine_pid(workspace) is None:
         check_this_terminal()
-        workspace, _ = confirm_plan(path, wishes, yes=yes)
+        workspace, _ = confirm_plan(workspace, wishes, yes=yes)
         client.start_engine(workspace)
     attach_to(workspace)
 

@@ -17,7 +17,7 @@ from engine.core import live
 from engine.core.errors import EngineGoneError, UsageError
 from engine.core.session import Experiment, Session
 from engine.core.words import Verdict
-from tui.commands.options import json_option, workspace_option
+from tui.commands.options import json_option, workspace_argument, workspace_option
 from tui.plain import experiment_line, one_line, show_change, summary_lines
 from tui.widgets.plain_text import clean
 
@@ -65,7 +65,7 @@ def read_now(path: Path) -> tuple[Session, live.Progress | None, int | None]:
 
 
 @click.command()
-@workspace_option
+@workspace_argument
 @json_option
 def status(path: Path, as_json: bool) -> None:
     """What the session does now, and how good it is so far."""
@@ -142,7 +142,7 @@ def status_facts(
 
 
 @click.command()
-@workspace_option
+@workspace_argument
 @click.option("--tag", help="Of an earlier session.")
 @click.option("--top", type=click.IntRange(1), metavar="N", help="Only the N best.")
 @click.option("--kept", is_flag=True, help="Only what was kept.")
@@ -236,7 +236,7 @@ def diff(number: int, path: Path, tag: str | None) -> None:
 
 
 @click.command()
-@workspace_option
+@workspace_argument
 @json_option
 def check(path: Path, as_json: bool) -> None:
     """What this machine has and what it lacks. Exit code 1 when something needed is missing."""

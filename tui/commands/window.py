@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import shlex
 import sys
 from pathlib import Path
@@ -37,25 +36,18 @@ def open_screen(workspace: Path) -> None:
 
 
 def _say_how_to_come_back(workspace: Path) -> None:
+    shown = shlex.quote(str(workspace))
     pid = client.engine_pid(workspace)
     session = client.read_session(workspace)
     if pid is not None:
         current = session.current
         doing = f" with experiment {current.number}" if current is not None else ""
         click.echo(f"The engine (pid {pid}) goes on{doing}.")
-        click.echo(f"Come back: autoresearch-tui attach {_shown(workspace)}")
-        click.echo(f"End it:    autoresearch-tui stop -C {_shown(workspace)}")
+        click.echo(f"Come back: autoresearch-tui attach {shown}")
+        click.echo(f"End it:    autoresearch-tui stop {shown}")
         return
     for line in summary_lines(session):
         click.echo(line)
     if session.ended is None:
         click.echo("No engine is at work; what was recorded is safe.")
-    click.echo(f"Go on with it: autoresearch-tui start {_shown(workspace)}")
-
-
-def _shown(path: Path) -> str:
-    """A path as a person would type it."""
-    with contextlib.suppress(ValueError):
-        relative = path.relative_to(Path.cwd())
-        return shlex.quote(str(relative))
-    return shlex.quote(str(path))
+    click.echo(f"Go on with it: autoresearch-tui start {shown}")

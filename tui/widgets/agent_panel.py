@@ -9,8 +9,10 @@ from textual.strip import Strip
 
 from engine.core.events import Proposal
 from engine.core.session import Pause
+from engine.core.words import SessionState
 from tui.view import View
 from tui.widgets.alarm import standing_alarm
+from tui.widgets.figures import clock
 from tui.widgets.painted import Run, Sheet, strip_of
 from tui.widgets.plain_text import clean, clean_line, wrapped
 
@@ -25,6 +27,9 @@ class _Shown(NamedTuple):
     verdict: str = ""
     reasoning: str = ""
     pause: Pause | None = None
+    waiting: str = ""
+    thinking_of: int = 0
+    """The number of the experiment that is being drafted; 0: none is."""
     alarm: str = ""
     notes: tuple[str, ...] = ()
 
@@ -42,11 +47,18 @@ class AgentPanel(Sheet):
         """Paint the newest experiment of this view."""
         session = view.session
         newest = session.experiments[-1] if session.experiments else None
+        drafting = session.state is SessionState.PROPOSING
+        if drafting:
+            newest = None
+        left = session.seconds_to_wait(view.now)
+        waiting = session.waiting.reason if left and session.waiting is not None else ""
         shown = _Shown(
             number=newest.number if newest else 0,
             proposal=newest.proposal if newest else None,
             verdict=newest.verdict_reason if newest else "",
-            reasoning=view.thinking or session.latest_reasoning,
+            reasoning=view.thinking if drafting else (view.thinking or session.latest_reasoning),
+            waiting=f"{waiting} Asked again in {clock(left)}." if waiting else "",
+            thinking_of=len(session.experiments) + 1 if drafting else 0,
             pause=session.pause,
             alarm=standing_alarm(session),
             notes=session.notes if len(session.experiments) <= 1 else (),
@@ -56,12 +68,18 @@ class AgentPanel(Sheet):
         another = shown.number != self._shown.number
         self._shown = shown
         self.repaint()
-        if another and self.is_mounted:
+        if not self.is_mounted:
+            return
+        if shown.thinking_of:
+            # What is thought now is at the end.
+            self.scroll_end(animate=False, force=True)
+        elif another:
             self.scroll_to(0, 0, animate=False, force=True)
 
     def caption(self) -> str:
         """What the border says."""
-        return f"Agent · #{self._shown.number}" if self._shown.number else "Agent"
+        number = self._shown.number or self._shown.thinking_of
+        return f"Agent · #{number}" if number else "Agent"
 
     def paint(self, width: int) -> list[Strip]:
         return [strip_of(line) for line in self._lines(width)]
@@ -73,11 +91,16 @@ class AgentPanel(Sheet):
             if shown.pause.todo:
                 yield from self._labelled("to do ▸ ", shown.pause.todo, "--attention", width)
             yield []
+        if shown.waiting:
+            yield from self._labelled("waiting ▸ ", shown.waiting, "--attention", width)
+            yield []
         if shown.alarm:
             yield from self._labelled("look ▸ ", shown.alarm, "--attention", width)
             yield []
         proposal = shown.proposal
-        if proposal is None:
+        if shown.thinking_of:
+            yield [(f"Thinking about #{shown.thinking_of} …", self.ink("--dim"))]
+        elif proposal is None:
             yield [("No experiment yet.", self.ink("--dim"))]
         else:
             strong = self.ink("--strong")

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 
+from engine.core.session import Spending
+
 MINUS = "−"
 
 
@@ -45,3 +47,11 @@ def size(count: float) -> str:
             return f"{count:.0f} B" if unit == "B" else f"{count:.1f} {unit}"
         count /= 1024
     return f"{count:.1f} TiB"
+
+
+def cost(spending: Spending) -> str:
+    """Dollars of language models; says when some calls have no known price."""
+    if spending.unpriced >= spending.calls > 0:
+        return "cost unknown"
+    more = " + unpriced" if spending.unpriced else ""
+    return f"${spending.dollars:.2f}{more}"

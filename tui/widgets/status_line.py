@@ -12,10 +12,11 @@ from engine.core.session import Session
 from engine.core.words import Direction, Phase, SessionState
 from tui.view import LinkState, View
 from tui.widgets.alarm import standing_alarm
-from tui.widgets.figures import change, clock, metric
+from tui.widgets.figures import change, clock, cost, metric
 from tui.widgets.gauge import gauge
 from tui.widgets.painted import Painted, Run, strip_of
 from tui.widgets.plain_text import clean_line
+from tui.widgets.stage import elapsed_of, phase_of, sample_of
 
 _BAR_CELLS = 14
 _SEPARATOR = " · "
@@ -88,7 +89,10 @@ def _parts_of(view: View) -> Iterable[_Part]:
         yield _Part(4, (("keep ", ""), (f"{counts.keep}", "--keep"), (f"/{counts.total}", "")))
         if counts.crash:
             yield _Part(6, ((f"{counts.crash} crashed", "--crash"),))
-        yield _Part(7, ((clean_line(session.config.agent), "--dim"),))
+    if session.spending.calls:
+        yield _Part(5, ((cost(session.spending), ""),))
+    if session.experiments:
+        yield _Part(7, ((clean_line(session.config.model or session.config.agent), "--dim"),))
     if session.platform is not None:
         sandbox = clean_line(session.platform.sandbox)
         ink = "--attention" if sandbox == "none" else "--dim"
@@ -123,7 +127,11 @@ def _state(view: View) -> Iterable[_Part]:
                 yield _Part(1, ((reason[:72], "--attention"),))
         case SessionState.PROPOSING:
             number = f" #{len(session.experiments) + 1}"
-            yield _Part(0, (("● PROPOSING", "--accent"), (number, "")))
+            left = session.seconds_to_wait(view.now)
+            if left:
+                yield _Part(0, (("◌ WAITING", "--attention"), (f"{number} · {clock(left)}", "")))
+            else:
+                yield _Part(0, (("● PROPOSING", "--accent"), (number, "")))
         case SessionState.DECIDING:
             yield _Part(0, (("● DECIDING", "--accent"), (_number(session), "")))
         case SessionState.STARTING:
@@ -133,24 +141,18 @@ def _state(view: View) -> Iterable[_Part]:
 
 
 def _running(view: View) -> Iterable[_Part]:
-    session, progress, run = view.session, view.progress, view.session.running
+    session, sample = view.session, sample_of(view)
     yield _Part(0, (("● RUNNING", "--keep"), (_number(session), "--strong")))
-    if run is None:
-        return
-    current = session.current
-    if progress is None or current is None or progress.experiment != current.number:
-        elapsed = (view.now - run.started_at).total_seconds()
-        yield _Part(0, ((f"{Phase.STARTING} {clock(elapsed)}", ""),))
-        return
-    budget, share = session.config.budget_seconds, progress.share
-    if progress.phase is Phase.TRAINING and share is not None and budget:
+    budget, share = session.config.budget_seconds, sample.share if sample is not None else None
+    phase, elapsed = phase_of(view), elapsed_of(view)
+    if phase is Phase.TRAINING and share is not None and budget:
         times = f"{clock(share * budget)}/{clock(budget)}"
-    elif progress.phase is Phase.RUNNING and budget:
-        times = f"{clock(progress.elapsed_seconds)}/{clock(budget)}"
+    elif phase is Phase.RUNNING and budget:
+        times = f"{clock(elapsed)}/{clock(budget)}"
     else:
-        times = clock(progress.elapsed_seconds)
-    yield _Part(0, ((f"{progress.phase.value} {times}", ""),))
-    if share is not None and progress.phase is Phase.TRAINING:
+        times = clock(elapsed)
+    yield _Part(0, ((f"{phase.value} {times}", ""),))
+    if share is not None and phase is Phase.TRAINING:
         filled, rest = gauge(share, _BAR_CELLS)
         yield _Part(5, ((filled, "--accent"), (rest, "--dim")))
 
