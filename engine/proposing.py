@@ -7,6 +7,7 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import traceback
+from collections.abc import AsyncGenerator, AsyncIterator
 
 import msgspec
 
@@ -24,6 +25,7 @@ from engine.core.edits import apply_patch, count_lines, make_patch, patch_id
 from engine.core.errors import AgentError, AutoresearchError, UnusableAnswerError
 from engine.core.knobs import Knob, KnobError, find_knobs, set_knobs
 from engine.core.live import Thinking
+from engine.core.search_replace import source_key
 from engine.core.session import Experiment
 from engine.core.words import Outcome, Verdict
 from engine.store.artifacts import keep_proposal
@@ -107,9 +109,11 @@ class Proposer:
         self.thinking = ""
         self._a.publish(Thinking(text="", start=True))
         draft: Draft | None = None
+        thoughts: AsyncIterator[Thought | Usage | Draft] | None = None
         briefing = self._brief(number, base, source, failure)
         try:
-            async for item in self._a.agent.propose(briefing):
+            thoughts = self._a.agent.propose(briefing)
+            async for item in thoughts:
                 match item:
                     case Thought():
                         self.thinking += item.text
@@ -124,6 +128,10 @@ class Proposer:
             # Agents come from other packages too; what they raise must not end the engine.
             traceback.print_exc()
             raise self._unusable(f"failed ({type(error).__name__}: {error})") from error
+        finally:
+            # Left at once also when a person pauses in the middle of a sentence.
+            if isinstance(thoughts, AsyncGenerator):
+                await thoughts.aclose()
         if draft is None:
             raise self._unusable("ended without a proposal")
         try:
@@ -148,6 +156,7 @@ class Proposer:
             agent=self._a.agent.name if patch else "",
             added=added,
             removed=removed,
+            source_key=_key(draft.source),
             knobs=draft.knobs,
         )
 
@@ -297,6 +306,13 @@ class Proposer:
             )
         )
         return True
+
+
+def _key(source: str) -> str:
+    try:
+        return source_key(source)
+    except (SyntaxError, ValueError):
+        return ""
 
 
 def _last_line(text: str) -> str:

@@ -1,0 +1,1 @@
+"""The language-model agent: prompt, model, parser."""

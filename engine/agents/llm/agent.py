@@ -1,0 +1,192 @@
+"""The language-model agent: asks, shows what it thinks, applies its edit, or asks again."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import AsyncGenerator, AsyncIterator
+from pathlib import Path
+
+from engine.agents.base import Agent, Briefing, Draft, Thought, Usage
+from engine.agents.llm.answer import Answer, ThinkSplitter, parse_answer
+from engine.agents.llm.keys import provider_environment
+from engine.agents.llm.model import Delta, Model
+from engine.agents.llm.prompt import (
+    build_messages,
+    reask_message,
+    repair_message,
+    whole_file_message,
+)
+from engine.core.config import ResearchConfig
+from engine.core.edits import make_patch, patch_id
+from engine.core.errors import (
+    AgentError,
+    BudgetSpentError,
+    OverloadedError,
+    UnusableAnswerError,
+)
+from engine.core.search_replace import BlockError, apply_blocks, source_key
+
+DEFAULT_CONTEXT_TOKENS = 32_000
+_BLOCK_TRIES = 3
+"""The first answer and two that are told what was wrong."""
+
+
+class _Wrong(Exception):
+    """Why an answer cannot be used, in words for the model."""
+
+    def __init__(self, problem: str, nearest: str = "") -> None:
+        super().__init__(problem)
+        self.problem = problem
+        self.nearest = nearest
+
+
+class LanguageModelAgent:
+    """Proposes with any model LiteLLM speaks to.
+
+    Args:
+        config: The model, its limits and the session's caps.
+        secrets: Keys by variable name; used for calls and for nothing else.
+    """
+
+    name = "llm"
+    repairs = True
+
+    def __init__(self, config: ResearchConfig, secrets: dict[str, str]) -> None:
+        self._config = config
+        self._model = Model(config, secrets)
+
+    async def propose(self, briefing: Briefing) -> AsyncIterator[Thought | Usage | Draft]:
+        """Ask for one edit, or for the repair of one.
+
+        Raises:
+            AgentError: Of the kind that says what went wrong.
+        """
+        self._check_caps(briefing)
+        messages = build_messages(briefing, await self._context_tokens())
+        if briefing.failure is not None:
+            messages.append(repair_message(briefing.failure, briefing.config.file))
+        problem = ""
+        for attempt in range(_BLOCK_TRIES + 1):
+            text, splitter = "", ThinkSplitter()
+            async with contextlib.aclosing(self._ask(messages)) as stream:
+                async for item in stream:
+                    if isinstance(item, Usage):
+                        yield item
+                        continue
+                    # Some models think aloud inside their answer, between <think> and </think>.
+                    pieces = splitter.feed(item.text) if item.kind == "answer" else []
+                    text += "".join(piece for kind, piece in pieces if kind == "answer")
+                    yield Thought(item.text)
+            text += "".join(piece for kind, piece in splitter.finish() if kind == "answer")
+            answer = parse_answer(text, whole_file_asked=attempt == _BLOCK_TRIES)
+            try:
+                draft = _draft(briefing, answer)
+            except _Wrong as wrong:
+                problem = wrong.problem
+                yield Thought(f"\n\n[The answer cannot be used: {problem} It is asked again.]\n\n")
+                last = attempt == _BLOCK_TRIES - 1
+                again = whole_file_message() if last else reask_message(problem, wrong.nearest)
+                messages += [{"role": "assistant", "content": text or "(empty)"}, again]
+                continue
+            yield draft
+            return
+        raise UnusableAnswerError(
+            f"The model's answers could not be used {_BLOCK_TRIES + 1} times in a row.",
+            problem,
+            "Resume to ask again, or choose another model with --model.",
+        )
+
+    async def _ask(self, messages: list[dict[str, str]]) -> AsyncGenerator[Delta | Usage, None]:
+        """One call; a stream that broke after it had begun is tried once more from the start."""
+        for last in (False, True):
+            begun = False
+            try:
+                # Closed at once when we are: a call nobody waits for costs money.
+                async with contextlib.aclosing(self._model.stream(messages)) as stream:
+                    async for item in stream:
+                        begun = begun or isinstance(item, Delta)
+                        yield item
+                return
+            except OverloadedError:
+                if last or not begun:
+                    raise
+                yield Delta("reasoning", "\n\n[The stream broke; it is asked again.]\n\n")
+
+    async def _context_tokens(self) -> int:
+        if self._config.context_tokens:
+            return self._config.context_tokens
+        window = await self._model.context_window()
+        return window // 2 if window is not None else DEFAULT_CONTEXT_TOKENS
+
+    def _check_caps(self, briefing: Briefing) -> None:
+        config, spent = self._config, briefing.spent
+        if config.max_dollars is not None and spent.dollars >= config.max_dollars:
+            raise BudgetSpentError(
+                f"The cap of ${config.max_dollars:g} for language models is reached "
+                f"(${spent.dollars:.2f} spent).",
+                "",
+                "Stop, and start again with a higher --max-dollars.",
+            )
+        if config.max_tokens is not None and spent.tokens >= config.max_tokens:
+            raise BudgetSpentError(
+                f"The cap of {config.max_tokens:,} tokens is reached ({spent.tokens:,} used).",
+                "",
+                "Stop, and start again with a higher --max-tokens.",
+            )
+
+
+def _draft(briefing: Briefing, answer: Answer) -> Draft:
+    """The draft an answer amounts to.
+
+    Raises:
+        _Wrong: It cannot be applied, is no Python, changes nothing, or was tried before.
+    """
+    base = briefing.failure.source if briefing.failure is not None else briefing.source
+    if answer.whole_file is not None and not answer.blocks:
+        source = answer.whole_file
+    elif answer.blocks:
+        try:
+            source = apply_blocks(base, answer.blocks)
+        except BlockError as error:
+            raise _Wrong(f"{error.what} {error.why}".strip(), error.nearest) from None
+    else:
+        raise _Wrong(answer.problem or "It holds no SEARCH/REPLACE block.")
+    try:
+        key = source_key(source)
+        compile(source, briefing.config.file, "exec", dont_inherit=True)
+    except (SyntaxError, ValueError) as error:
+        raise _Wrong(f"The edited file is not valid Python: {error}.") from None
+    if key == source_key(base):
+        raise _Wrong("The edit changes nothing but white space or comments.")
+    name = patch_id(make_patch(briefing.config.file, briefing.source, source))
+    for attempt in briefing.history:
+        same_start = attempt.base == briefing.base
+        if same_start and (attempt.source_key == key or attempt.patch_id == name):
+            raise _Wrong(
+                f"Experiment {attempt.number} tried exactly this from the same start "
+                f"({attempt.verdict.value}: {attempt.reason}). Propose something else."
+            )
+    failure = briefing.failure
+    return Draft(
+        source=source,
+        hypothesis=failure.hypothesis if failure is not None else answer.hypothesis,
+        rationale=answer.rationale,
+        expected=answer.expected,
+        category=answer.category,
+    )
+
+
+def make(config: ResearchConfig, workspace: Path) -> Agent:
+    """The agent for a config.
+
+    Raises:
+        AgentError: No model is named.
+    """
+    if not config.model:
+        raise AgentError(
+            "The agent llm needs a model.",
+            "",
+            "Name it with --model, such as anthropic/claude-sonnet-4-5 or ollama_chat/qwen3.",
+        )
+    return LanguageModelAgent(config, provider_environment(workspace, os.environ))

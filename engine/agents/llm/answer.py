@@ -1,0 +1,300 @@
+"""What a language model said, taken apart: the thinking, the header lines, the edit. Pure."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from dataclasses import dataclass
+
+from engine.core.search_replace import Block, find_blocks
+
+CATEGORIES = (
+    "architecture",
+    "optimizer",
+    "schedule",
+    "data",
+    "regularisation",
+    "efficiency",
+    "simplification",
+    "other",
+)
+HYPOTHESIS_CHARACTERS = 300
+RATIONALE_CHARACTERS = 4000
+_PROSE = 100_000
+"""Of longer prose only so many characters at both ends are read."""
+FALLBACK_HYPOTHESIS = "edit of train.py"
+
+_STEMS = {
+    "architecture": ("architect", "model", "attention", "activation", "embedding", "layer"),
+    "optimizer": ("optimi", "momentum", "adam", "muon", "learning rate", "learning-rate"),
+    "schedule": ("schedul", "warm", "cooldown", "decay schedule", "anneal"),
+    "data": ("data", "token", "batch", "curriculum"),
+    "regularisation": ("regulari", "dropout", "weight decay", "weight-decay", "smoothing"),
+    "efficiency": ("efficien", "speed", "throughput", "performance", "memory", "kernel", "compil"),
+    "simplification": ("simpl", "clean", "remov", "refactor"),
+}
+_ANSI = re.compile(
+    r"\x9b[0-?]*[ -/]*[@-~]|\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b\n]*(?:\x07|\x1b\\)?|[@-Z\\-_])"
+)
+_HEADER = re.compile(
+    r"^(?:[-*+] +|\d{1,2}[.)] +)?(?:#{1,6} *)?[*_`]{0,3}"
+    r"(HYPOTHESIS|CATEGORY|RATIONALE|EXPECTED)"
+    r"(?: +(?:effect|result|outcome|change|gain|improvement))?"
+    r"(?P<close>[*_`]{0,3}) *(?:[:：][*_`]{0,3}|$) *",
+    re.IGNORECASE,
+)
+_FENCE = re.compile(r"^ {0,3}(?P<run>`{3,}|~{3,})[ \t]*(?P<info>[^`\n]*)$", re.MULTILINE)
+_FILE_NAME = re.compile(
+    r"[#*_`]*(?:file(?:name)?: ?)?[*`]*[\w./-]{1,200}\.(?:py|txt|md)[*_`:]*", re.I
+)
+_SENTENCE = re.compile(r"[^.!?\n]{3,}(?:[.!?](?!\s|$)[^.!?\n]*)*")
+_OPEN_TAG = re.compile(r"<(think|thinking|reasoning)>", re.IGNORECASE)
+_ANY_TAG = re.compile(r"</?(?:think|reasoning)", re.IGNORECASE)
+_CLOSE_LINE = re.compile(r"^[ \t]{0,9}</(?:think|thinking|reasoning)>", re.IGNORECASE | re.M)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Answer:
+    """A parsed answer. One with no `problem` holds blocks or a whole file, never both."""
+
+    hypothesis: str
+    category: str
+    rationale: str
+    expected: str
+    blocks: tuple[Block, ...]
+    whole_file: str | None
+    """The one fence of Python of an answer without blocks, if the whole file was asked for."""
+    problem: str
+    """Why the answer holds no edit, in words for the model; empty when it holds one."""
+
+
+def plain_text(text: str) -> str:
+    """Text without terminal escapes, control and invisible format characters but \\n and \\t."""
+    if text.isascii() and text.isprintable():
+        return text
+    text = _ANSI.sub("", text.replace("\r\n", "\n").replace("\r", "\n"))
+    if text.isascii() and text.replace("\n", "").replace("\t", "").isprintable():
+        return text
+    return "".join(
+        " " if unicodedata.category(c) in ("Zl", "Zp") else c
+        for c in text
+        if c in "\n\t" or unicodedata.category(c) not in ("Cc", "Cf", "Cs")
+    )
+
+
+def one_line(text: str, limit: int = HYPOTHESIS_CHARACTERS) -> str:
+    """Plain text on one line, cut at a word to at most `limit` characters."""
+    line = " ".join(plain_text(text[: 8 * limit]).split())
+    if len(line) <= limit:
+        return line
+    return line[: limit - 1].rsplit(" ", 1)[0].rstrip() + "…"
+
+
+def parse_answer(text: str, *, whole_file_asked: bool = False) -> Answer:
+    """Take a model's whole answer apart. Never fails: what is missing gets a fallback.
+
+    Args:
+        text: All of it.
+        whole_file_asked: A fence of Python is the whole file; else it is taken for an excerpt.
+    """
+    text = _after_thinking(text.replace("\r\n", "\n"))
+    found = find_blocks(text)
+    headers: dict[str, str] = {}
+    prose: list[str] = []
+    for part in found.outside:
+        _read_headers(part, headers, prose)
+    blocks, whole, problem = found.blocks, None, found.problem
+    if found.unfinished and not problem:
+        problem = "A SEARCH/REPLACE block has no end; perhaps the answer was cut off."
+    elif not problem and not blocks:
+        problem = "The answer holds no SEARCH/REPLACE block."
+        if whole_file_asked:
+            whole, problem = _whole_file(text)
+    return Answer(
+        hypothesis=_hypothesis(headers.get("hypothesis", ""), prose),
+        category=_category(headers.get("category", "")),
+        rationale=plain_text(headers.get("rationale", "")[:RATIONALE_CHARACTERS]).strip(),
+        expected=one_line(headers.get("expected", "")),
+        # Half an edit is another edit.
+        blocks=() if problem else blocks,
+        whole_file=whole,
+        problem=problem,
+    )
+
+
+def _read_headers(part: str, headers: dict[str, str], prose: list[str]) -> None:
+    """Sort the lines of a part without blocks into header values and free prose."""
+    name, value, fence = "", list[str](), ""
+
+    def close() -> None:
+        while value and (not value[-1].strip() or _FILE_NAME.fullmatch(value[-1][:250])):
+            value.pop()
+        if name and not headers.get(name):
+            headers[name] = "\n".join(value).strip()
+
+    if len(part) > 2 * _PROSE:
+        part = f"{part[:_PROSE]}\n{part[-_PROSE:]}"
+    for raw in part.split("\n"):
+        line = raw.strip()
+        mark = _FENCE.match(raw[:200]) if line[:3] in ("```", "~~~") else None
+        if fence:
+            if mark and not mark["info"].strip() and mark["run"].startswith(fence):
+                fence = ""
+        elif mark:
+            close()
+            name, fence = "", mark["run"]
+        elif header := _HEADER.match(line):
+            close()
+            name, value = header[1].lower(), [line[header.end() :]]
+        elif name == "rationale" or (name and (line or value == [""])):
+            if line or value[-1]:
+                value.append(line)
+        elif name:
+            # A blank line ends all values but the rationale's.
+            close()
+            name = ""
+        elif line:
+            prose.append(line)
+    close()
+
+
+def _hypothesis(header: str, prose: list[str]) -> str:
+    text = one_line(header.split("\n\n")[0]).strip("*_`\"'“” ")
+    if text:
+        return text
+    for line in prose:
+        sentence = None if _FILE_NAME.fullmatch(line[:250]) else _SENTENCE.search(line[:2000])
+        if sentence:
+            text = one_line(sentence[0]).strip("*_`#>\"'“” -")
+            if text:
+                return text
+    return FALLBACK_HYPOTHESIS
+
+
+def _category(header: str) -> str:
+    text = header[:200].lower()
+    places = [
+        (text.find(stem), name)
+        for name, stems in _STEMS.items()
+        for stem in (name, *stems)
+        if stem in text
+    ]
+    return min(places)[1] if places else "other"
+
+
+def _whole_file(text: str) -> tuple[str | None, str]:
+    """The one fence of Python, or None and why there is none."""
+    fences = list(_FENCE.finditer(text))
+    openings = [
+        mark for mark in fences if mark["info"].strip().lower() in ("python", "py", "python3")
+    ]
+    if not openings:
+        return None, "The answer holds no ```python fence."
+    if len(openings) > 1:
+        return None, f"The answer holds {len(openings)} fences of Python instead of one."
+    opening = openings[0]
+    after = [mark for mark in fences if mark.start() > opening.end()]
+    closings = [
+        mark
+        for mark in after
+        if not mark["info"].strip() and mark["run"].startswith(opening["run"])
+    ]
+    if not closings:
+        return None, "The fence of Python has no end; perhaps the answer was cut off."
+    # The file may hold fences of its own, in docstrings.
+    closing = closings[-1] if len(closings) == len(after) else closings[0]
+    return text[opening.end() + 1 : closing.start()], ""
+
+
+def _after_thinking(text: str) -> str:
+    """Without `<think>` parts, and without what precedes a lone `</think>`."""
+    if not _ANY_TAG.search(text):
+        return text
+    splitter = ThinkSplitter()
+    parts = [*splitter.feed(text), *splitter.finish()]
+    text = "".join(part for kind, part in parts if kind == "answer")
+    for tag in reversed(list(_CLOSE_LINE.finditer(text))[-3:]):
+        before = find_blocks(text[: tag.start()])
+        if not before.unfinished:
+            return text[tag.end() :]
+    return text
+
+
+class ThinkSplitter:
+    """Splits a stream with inline `<think>…</think>` into reasoning and answer.
+
+    Also `<thinking>` and `<reasoning>`. Inside a SEARCH/REPLACE block or a code fence such a tag
+    is code and stays.
+    """
+
+    def __init__(self) -> None:
+        self._held = self._tag = self._line = self._fence = ""
+        self._block = False
+
+    def feed(self, delta: str) -> list[tuple[str, str]]:
+        """The next piece of the stream, as ("reasoning" | "answer", text) in order.
+
+        What may be the beginning of a tag is held back until the next call.
+        """
+        text, self._held = self._held + delta, ""
+        out: list[tuple[str, str]] = []
+        position = 0
+        while position < len(text):
+            kind = "reasoning" if self._tag else "answer"
+            tag = (re.compile(f"</{self._tag}>", re.IGNORECASE) if self._tag else _OPEN_TAG).search(
+                text, position
+            )
+            if tag is None:
+                stop = len(text) - self._hold(text[max(position, len(text) - 16) :])
+                self._say(out, kind, text[position:stop])
+                self._held = text[stop:]
+                break
+            self._say(out, kind, text[position : tag.start()])
+            if self._tag:
+                self._tag = ""
+            elif self._block or self._fence:
+                self._say(out, kind, tag[0])
+            else:
+                self._tag = tag[1].lower()
+            position = tag.end()
+        return out
+
+    def finish(self) -> list[tuple[str, str]]:
+        """What was held back, now that the stream has ended."""
+        out: list[tuple[str, str]] = []
+        self._say(out, "reasoning" if self._tag else "answer", self._held)
+        self._held = ""
+        return out
+
+    def _hold(self, tail: str) -> int:
+        """How many characters at the end may be the beginning of a tag."""
+        tags = (f"</{self._tag}>",) if self._tag else ("<think>", "<thinking>", "<reasoning>")
+        start = tail.rfind("<")
+        rest = tail[start:].lower()
+        return len(rest) if start >= 0 and any(tag.startswith(rest) for tag in tags) else 0
+
+    def _say(self, out: list[tuple[str, str]], kind: str, text: str) -> None:
+        if not text:
+            return
+        if kind == "answer":
+            first, *others = text.split("\n")
+            self._line = (self._line + first[:16])[:16]
+            for other in others:
+                self._end_line()
+                self._line = other[:16]
+        if out and out[-1][0] == kind:
+            out[-1] = (kind, out[-1][1] + text)
+        else:
+            out.append((kind, text))
+
+    def _end_line(self) -> None:
+        line = self._line.strip()
+        if line.startswith("<<<<<"):
+            self._block = True
+        elif line.startswith(">>>>>"):
+            self._block = False
+        elif not self._block and line.startswith(("```", "~~~")):
+            if not self._fence:
+                self._fence = line[:3]
+            elif line.startswith(self._fence):
+                self._fence = ""

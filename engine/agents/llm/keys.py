@@ -1,0 +1,292 @@
+"""Where the keys of model providers come from, and what of a provider's refusal may be shown.
+
+Keys live in the environment or in the workspace's `.env`, and nowhere else: they are never written
+to the config, the journal or a log.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from pathlib import Path
+
+from engine.core.errors import (
+    AgentError,
+    BadKeyError,
+    ConfigError,
+    ContextTooLongError,
+    NoSuchModelError,
+    OverloadedError,
+    RateLimitedError,
+)
+
+ENV_FILE = ".env"
+SHORTEST_SECRET = 6
+"""Shorter values are not replaced: they would turn ordinary words into stars."""
+
+_ASSIGNMENT = re.compile(r"(?:export\s+)?([A-Za-z_][A-Za-z0-9_]*)\s*=\s*(.*)")
+_ESCAPES = {"n": "\n", "r": "\r", "t": "\t", '"': '"', "\\": "\\", "$": "$", "`": "`"}
+_SECRET_NAME = re.compile(r"KEY|SECRET|TOKEN|PASSW|CREDENTIAL|COOKIE|_AUTH$", re.IGNORECASE)
+_NOT_SECRET_NAME = re.compile(r"TOKENIZERS_PARALLELISM|MAX_TOKENS|KEYBOARD|KEYMAP", re.IGNORECASE)
+
+
+def load_env_file(path: Path) -> dict[str, str]:
+    """Read a `.env`: `KEY=value` lines, with quotes, `export` and comments. Nothing is expanded.
+
+    Args:
+        path: The file; if there is none, there are no values.
+
+    Raises:
+        ConfigError: It cannot be read, or a line cannot be; names the line, never its content.
+    """
+    try:
+        text = path.read_text("utf-8-sig")
+    except FileNotFoundError:
+        return {}
+    except UnicodeDecodeError:
+        raise ConfigError(
+            f"{path} is not UTF-8 text.", "", "Save it as UTF-8, or remove it."
+        ) from None
+    except OSError as error:
+        raise ConfigError(
+            f"{path} cannot be read.", f"{error.strerror}.", "Correct its rights, or remove it."
+        ) from None
+    values: dict[str, str] = {}
+    for number, line in enumerate(text.splitlines(), start=1):
+        if not (content := line.strip()) or content.startswith("#"):
+            continue
+        where = f"{path}, line {number}"
+        match = _ASSIGNMENT.fullmatch(content)
+        if match is None:
+            raise _refusal(where, "this is no assignment")
+        values[match[1]] = _value(match[2], where)
+    return values
+
+
+def _value(written: str, where: str) -> str:
+    if not written or written.startswith("#"):
+        return ""
+    quote = written[0]
+    if quote not in "'\"":
+        return re.split(r"\s#", written, maxsplit=1)[0].rstrip()
+    body = r"'([^']*)'" if quote == "'" else r'"((?:[^"\\]|\\.)*)"'
+    match = re.fullmatch(body + r"\s*(?:#.*)?", written)
+    if match is None:
+        raise _refusal(where, "the quotes are not balanced")
+    if quote == "'":
+        return match[1]
+    return re.sub(r"\\(.)", lambda m: _ESCAPES.get(m[1], m[0]), match[1])
+
+
+def _refusal(where: str, what: str) -> ConfigError:
+    return ConfigError(
+        f"{where}: {what}.", "Expected: NAME=value on one line.", "Correct that line, or remove it."
+    )
+
+
+def provider_environment(workspace: Path, environ: Mapping[str, str]) -> dict[str, str]:
+    """The variables a provider's key is looked up in.
+
+    Args:
+        workspace: Its `.env` fills in what the environment lacks.
+        environ: The real environment; it wins, unless a variable there is empty.
+
+    Raises:
+        ConfigError: The `.env` cannot be read.
+    """
+    return load_env_file(workspace / ENV_FILE) | {k: v for k, v in environ.items() if v}
+
+
+def secret_values(variables: Mapping[str, str]) -> list[str]:
+    """The values of those variables whose names tell of a secret."""
+    return [
+        value
+        for name, value in variables.items()
+        if _SECRET_NAME.search(name) and not _NOT_SECRET_NAME.search(name)
+    ]
+
+
+def redact(text: str, secrets: Iterable[str]) -> str:
+    """The text with `***` for each secret in it; secrets of fewer than 6 characters stay."""
+    # The longest first, or a secret that holds another would leave its rest behind.
+    for secret in sorted({s.strip() for s in secrets}, key=len, reverse=True):
+        if len(secret) >= SHORTEST_SECRET:
+            text = text.replace(secret, "***")
+    return text
+
+
+def find_key(
+    model: str,
+    provider: str,
+    variables: Mapping[str, str],
+    missing: Sequence[str],
+    *,
+    needed: bool,
+) -> str | None:
+    """The key to hand to LiteLLM; None: none is needed, or LiteLLM finds what it needs by itself.
+
+    Args:
+        model: Named in the error.
+        provider: As LiteLLM calls it.
+        variables: Where keys are looked up.
+        missing: What LiteLLM lacks in this process's environment.
+        needed: False for a server of one's own, which may want no key.
+
+    Raises:
+        BadKeyError: A key is needed, and there is none.
+    """
+    # An address has a default.
+    lacking = [name for name in missing if not name.endswith(("_BASE", "_URL"))]
+    if all(name.endswith("_API_KEY") for name in lacking):
+        for name in (*lacking, f"{provider.upper()}_API_KEY"):
+            if variables.get(name):
+                return variables[name]
+        several = " or "
+    else:
+        # Several variables at once (AWS, Azure, Vertex) are no one argument, so they go into this
+        # process's environment; training processes get it without the secrets.
+        for name in lacking:
+            if variables.get(name):
+                os.environ.setdefault(name, variables[name])
+        lacking = [name for name in lacking if not variables.get(name)]
+        several = " and "
+    if not lacking or not needed:
+        return None
+    raise BadKeyError(
+        f"There is no key for {model}.",
+        "",
+        f"Set {several.join(lacking)} in the environment, or in `.env` in the workspace.",
+    )
+
+
+_NAMES = re.compile(r"(?:(?:litellm\.)?\w*(?:Error|Exception|Timeout)\b[:\s]*(?:-\s+)?)+")
+_MESSAGE = re.compile(r'"message":\s*("(?:[^"\\]|\\.)*")')
+_LONGEST_MESSAGE = 300
+
+
+def readable(text: str, secrets: Iterable[str]) -> str:
+    """What a provider said, out of LiteLLM's words around it: one line, short, without secrets."""
+    known = list(secrets)
+    text = redact(text, known)
+    if re.search(r"<html|<!doctype", text, re.IGNORECASE):
+        return "It sent a web page instead of an answer."
+    if match := _NAMES.match(text):
+        text = text[match.end() :]
+    text = re.sub(r" Handle with `litellm\.\w+`\.?$| ssl:<[^>]*>", "", text)
+    if match := _MESSAGE.search(text.replace("\\'", "'")):
+        with suppress(ValueError):
+            text = str(json.loads(match[1]))
+    # Once more, for a key that was written with escapes.
+    text = redact(" ".join(text.split()), known)
+    text = text if len(text) <= _LONGEST_MESSAGE else text[:_LONGEST_MESSAGE].rstrip() + "…"
+    return text if not text or text[-1] in ".!?…" else f"{text}."
+
+
+_AGAIN = re.compile(
+    r"(?:try again|retry|retryDelay)\b.{0,12}?(\d+(?:\.\d+)?)\s*(ms|s|m|h)?", re.IGNORECASE
+)
+_SPAN = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)")
+_UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
+
+
+def wait_seconds(error: Exception) -> float | None:
+    """When a provider wants to be asked again, from its headers or its message; None: unsaid."""
+    found = getattr(error, "litellm_response_headers", None)
+    found = found or getattr(getattr(error, "response", None), "headers", None) or {}
+    headers = {str(name).lower(): str(value) for name, value in dict(found).items()}
+    if (seconds := _seconds(headers.get("retry-after-ms", ""))) is not None:
+        return seconds / 1000
+    if (seconds := _seconds(headers.get("retry-after", ""))) is not None:
+        return seconds
+    resets = {name: _seconds(value) for name, value in headers.items() if "ratelimit" in name}
+    waits = {name: value for name, value in resets.items() if "reset" in name and value is not None}
+    # Of several limits, the one that is used up; it may take longer than the others.
+    spent = [
+        v for name, v in waits.items() if headers.get(name.replace("reset", "remaining")) == "0"
+    ]
+    if spent or waits:
+        return max(spent or waits.values())
+    if match := _AGAIN.search(str(error)):
+        return float(match[1]) * _UNITS[(match[2] or "s").lower()]
+    return None
+
+
+def _seconds(value: str) -> float | None:
+    """Seconds from now: a number, `6m0s`, a moment as epoch seconds or as a date."""
+    now = datetime.now(UTC)
+    with suppress(ValueError):
+        number = float(value)
+        number = number / 1000 if number > 1e12 else number
+        return max(0.0, number - now.timestamp() if number > 1e9 else number)
+    if re.fullmatch(f"({_SPAN.pattern})+", value):
+        return sum(float(number) * _UNITS[unit] for number, unit in _SPAN.findall(value))
+    for read in (datetime.fromisoformat, parsedate_to_datetime):
+        with suppress(ValueError, TypeError):
+            return max(0.0, (read(value) - now).total_seconds())
+    return None
+
+
+_TOO_LONG = re.compile(
+    r"(prompt|request|input|context)\b.{0,40}\btoo (long|large)|(maximum|available) context", re.I
+)
+_NO_MODEL = re.compile(
+    r"\bmodel\b.{0,80}(not (exist|found|a valid)|unknown)|(invalid|unknown) model", re.I
+)
+_NO_CREDIT = re.compile(
+    r"exceeded your current quota|insufficient.(quota|balance)|credit balance", re.I
+)
+_UNREACHED = re.compile(r"connection error|connect|resolve|name or service|network", re.I)
+
+
+def typed_error(
+    error: Exception, *, model: str, place: str, own: bool, secrets: Iterable[str]
+) -> AgentError:
+    """One of this program's errors for one of LiteLLM's.
+
+    Args:
+        error: As it was raised.
+        model: As the config names it.
+        place: Who was asked, in words that begin a sentence.
+        own: Whether that is a server whose address the person gave.
+        secrets: What must not be shown.
+    """
+    # Of a broken stream LiteLLM tells in an error around the real one.
+    cause = getattr(error, "original_exception", None) or error
+    status = getattr(cause, "status_code", None)
+    said = readable(str(cause), secrets)
+    kinds = {kind.__name__ for kind in type(cause).__mro__}
+    if "ContextWindowExceededError" in kinds or status == 413 or _TOO_LONG.search(said):
+        return ContextTooLongError(f"The briefing is too long for {model}.", said)
+    if status in (401, 403):
+        provider = getattr(cause, "llm_provider", "") or model.partition("/")[0]
+        todo = (
+            f"Check {provider.upper()}_API_KEY in the environment, or in `.env` in the workspace."
+        )
+        return BadKeyError(f"{place} refuses the key.", said, todo)
+    if status == 404 or (status == 400 and _NO_MODEL.search(said)):
+        todo = "Stop, and start again with another --model or --api-base." if own else "Stop, and start again with another --model."
+        return NoSuchModelError(f"{place} does not know the model {model}.", said, todo)
+    seconds = wait_seconds(cause)
+    if status == 402 or (seconds is None and _NO_CREDIT.search(said)):
+        return AgentError(
+            f"{place} gives no more credit.", said, "Add credit there, or choose another model."
+        )
+    if status == 429:
+        return RateLimitedError(f"{place} has too many requests: {said}", seconds)
+    if isinstance(cause, ImportError):
+        return AgentError(
+            f"{model} needs a package that is not installed.",
+            said,
+            f"Install {cause.name or 'it'} beside this program.",
+        )
+    if (status is not None and (status >= 500 or status == 408)) or isinstance(cause, OSError):
+        todo = f"Is a server running at {place.split()[-1]}?" if own else ""
+        if not _UNREACHED.search(said):
+            return OverloadedError(f"{place} failed.", said)
+        return OverloadedError(f"{place} cannot be reached.", said, todo or "Is there a network?")
+    return AgentError(f"{place} did not take the request.", said)

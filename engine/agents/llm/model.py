@@ -1,0 +1,298 @@
+"""The line to a language model: messages go out, pieces of its answer and its usage come in.
+
+LiteLLM speaks the providers' protocols. It is imported when first needed, in a thread, because that
+takes seconds; every failure of it leaves here as one of this program's own errors, without a key.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import importlib
+import logging
+import os
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any, Literal
+from urllib.parse import urlsplit
+
+from engine.agents.base import Usage
+from engine.agents.llm.keys import find_key, redact, secret_values, typed_error
+from engine.core.config import ResearchConfig
+from engine.core.errors import AgentError, NoSuchModelError, OverloadedError
+
+_LOCAL = ("ollama", "ollama_chat", "lm_studio")
+"""Servers on a person's own machine: no key, no price."""
+_OLLAMA_WINDOW = 32_000
+"""Ollama cuts longer prompts at a window of its own, 4,096 tokens and more, without a word."""
+_CLOSING_SECONDS = 0.8
+
+
+@dataclass(frozen=True)
+class Delta:
+    """A piece of an answer."""
+
+    kind: Literal["reasoning", "answer"]
+    text: str
+
+
+@functools.cache
+def _library() -> Any:
+    """LiteLLM, imported so that it fetches nothing, reads no `.env` and prints nothing."""
+    os.environ["LITELLM_LOCAL_MODEL_COST_MAP"] = "True"
+    os.environ["LITELLM_LOG"] = "ERROR"
+    # In its other mode it loads the first .env found above its own source into our environment.
+    os.environ["LITELLM_MODE"] = "PRODUCTION"
+    # By name: the type checker would read a million lines, and learn little from them.
+    library: Any = importlib.import_module("litellm")
+    library.suppress_debug_info = True
+    library.drop_params = True
+    library.telemetry = False
+    for name in ("LiteLLM", "LiteLLM Router", "LiteLLM Proxy"):
+        logger = logging.getLogger(name)
+        logger.handlers[:] = [logging.NullHandler()]
+        logger.propagate = False
+    return library
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Access:
+    """What LiteLLM must be told to reach the model."""
+
+    provider: str
+    entry: Mapping[str, Any]
+    """The model's line in LiteLLM's map of prices; empty if it has none."""
+    key: str | None
+
+
+class Model:
+    """One model of one provider.
+
+    Args:
+        config: Names the model, its server and its limits.
+        secrets: Variables that hold the providers' keys, as `provider_environment` finds them.
+    """
+
+    def __init__(self, config: ResearchConfig, secrets: Mapping[str, str]) -> None:
+        self._config = config
+        self._variables = secrets
+        self._address = urlsplit(config.api_base)
+        self._secrets = [*secret_values(secrets), self._address.password or ""]
+        self._known: _Access | None = None
+        self.finish = ""
+        """Why the last answer ended: `stop`, `length`, `content_filter`; empty if it broke."""
+
+    async def prepare(self) -> None:
+        """Import LiteLLM and find the key; `stream` does it if it has not been done.
+
+        Raises:
+            AgentError: The model cannot be used as it is configured.
+        """
+        if self._known is None:
+            await asyncio.to_thread(self._access)
+
+    async def context_window(self) -> int | None:
+        """How many tokens a prompt may have, as LiteLLM knows; raises as `prepare` does."""
+        await self.prepare()
+        tokens = self._access().entry.get("max_input_tokens")
+        return int(tokens) if tokens else None
+
+    def price_known(self) -> bool:
+        """Whether `Usage.dollars` will be a number; blocks unless prepared."""
+        access = self._access()
+        return (
+            self._config.dollars_per_million is not None
+            or access.provider in _LOCAL
+            or "input_cost_per_token" in access.entry
+        )
+
+    async def stream(
+        self,
+        messages: Sequence[Mapping[str, Any]],
+        *,
+        max_tokens: int | None = None,
+        temperature: float | None = None,
+    ) -> AsyncGenerator[Delta | Usage, None]:
+        """Ask, and yield the answer as it comes, then its usage; also usage if the answer breaks.
+
+        Consume it under `contextlib.aclosing`: leaving early then closes the connection at once.
+
+        Args:
+            messages: As OpenAI's chat protocol has them.
+            max_tokens: Longest answer; None: the config's.
+            temperature: None: the config's, else the provider's.
+
+        Raises:
+            AgentError: Of the kind that says what to do about it.
+        """
+        await self.prepare()
+        self.finish = ""
+        deadline = asyncio.get_running_loop().time() + self._config.answer_seconds
+        response: Any = None
+        raw: Any = None
+        started = False
+        failure: AgentError | None = None
+        try:
+            arguments = self._arguments(max_tokens, temperature)
+            async with self._limit(deadline):
+                response = await _library().acompletion(messages=list(messages), **arguments)
+            while True:
+                async with self._limit(deadline):
+                    chunk = await anext(response, None)
+                if chunk is None:
+                    break
+                raw = getattr(chunk, "usage", None) or raw
+                for choice in chunk.choices:
+                    self.finish = choice.finish_reason or self.finish
+                    for delta in _deltas(choice.delta):
+                        started = True
+                        yield delta
+            if not started and raw is None:
+                # What is no event stream, a login page say, reads to LiteLLM as an empty answer.
+                failure = OverloadedError(
+                    f"{self._place()} sent no answer of a model.",
+                    "What it sent was empty, or a web page.",
+                    "Check `model` and `api_base`." if self._config.api_base else "",
+                )
+        except TimeoutError:
+            failure = self._too_slow(deadline, started)
+        except Exception as error:
+            own = bool(self._config.api_base)
+            model, place = self._config.model, self._place()
+            failure = typed_error(error, model=model, place=place, own=own, secrets=self._secrets)
+        finally:
+            if response is not None:
+                with suppress(Exception):
+                    async with asyncio.timeout(_CLOSING_SECONDS):
+                        await response.aclose()
+        if raw is None and started:
+            raw = await asyncio.to_thread(_counted, response, messages)
+        if raw is not None:
+            yield self._usage(raw)
+        if failure is not None:
+            self.finish = ""
+            raise failure
+
+    def _limit(self, deadline: float) -> asyncio.Timeout:
+        now = asyncio.get_running_loop().time()
+        return asyncio.timeout_at(min(deadline, now + self._config.idle_seconds))
+
+    def _too_slow(self, deadline: float, started: bool) -> AgentError:
+        if asyncio.get_running_loop().time() >= deadline:
+            what = (
+                f"{self._place()} took more than {self._config.answer_seconds:g} s for one answer."
+            )
+            return OverloadedError(what, "", "Raise `answer_seconds`, or lower `answer_tokens`.")
+        when = "in the middle of its answer" if started else "before its answer began"
+        what = f"{self._place()} said nothing for {self._config.idle_seconds:g} s, {when}."
+        return OverloadedError(what, "", "Raise `idle_seconds` if it is merely slow.")
+
+    def _arguments(self, max_tokens: int | None, temperature: float | None) -> dict[str, Any]:
+        access = self._access()
+        tokens = max_tokens or self._config.answer_tokens
+        if access.entry.get("max_output_tokens"):
+            tokens = min(tokens, int(access.entry["max_output_tokens"]))
+        heat = self._config.temperature if temperature is None else temperature
+        optional = {
+            "api_base": self._config.api_base or None,
+            "api_key": access.key,
+            "temperature": heat,
+            "num_ctx": (self._config.context_tokens or _OLLAMA_WINDOW) + tokens
+            if access.provider.startswith("ollama")
+            else None,
+        }
+        return {
+            "model": self._config.model,
+            "stream": True,
+            "stream_options": {"include_usage": True},
+            "max_retries": 0,
+            "max_tokens": tokens,
+            # Our own limit comes first and says more.
+            "timeout": self._config.idle_seconds + 5,
+            **{name: value for name, value in optional.items() if value is not None},
+        }
+
+    def _access(self) -> _Access:
+        if self._known is None:
+            self._known = self._find_access()
+        return self._known
+
+    def _find_access(self) -> _Access:
+        library, model = _library(), self._config.model
+        if not model:
+            raise NoSuchModelError(
+                "No language model is chosen.", "", "Set `model`, for example with --model."
+            )
+        try:
+            name, provider, _, _ = library.get_llm_provider(model)
+        except Exception:
+            raise NoSuchModelError(
+                f"LiteLLM knows no provider for the model {model!r}.",
+                "A name begins with its provider: `anthropic/…`, `openai/…`, `ollama_chat/…`.",
+                "For a server of your own: `openai/<name>`, and its address in `api_base`.",
+            ) from None
+        entry: Mapping[str, Any] = {}
+        # What LiteLLM knows of a local model need not be true of the server here.
+        for known_as in () if provider in _LOCAL else (model, f"{provider}/{name}", name):
+            found = library.model_cost.get(known_as, {})
+            if str(found.get("litellm_provider", "")).startswith(provider):
+                entry = found
+                break
+        key = find_key(
+            self._config.model,
+            provider,
+            self._variables,
+            library.validate_environment(model)["missing_keys"],
+            needed=not self._config.api_base and provider not in _LOCAL,
+        )
+        if key is None and self._config.api_base and provider not in _LOCAL:
+            key = "no-key"  # The clients refuse to start without one.
+        return _Access(provider=provider, entry=entry, key=key)
+
+    def _place(self) -> str:
+        """Who is asked, in words that begin a sentence."""
+        if not self._config.api_base:
+            return f"The provider of {self._config.model}"
+        host = self._address.netloc.rpartition("@")[2]
+        return redact(f"The server {self._address.scheme}://{host}", self._secrets)
+
+    def _usage(self, raw: Any) -> Usage:
+        prompt, completion = int(raw.prompt_tokens or 0), int(raw.completion_tokens or 0)
+        return Usage(
+            model=self._config.model,
+            prompt_tokens=prompt,
+            cached_tokens=_detail(raw, "prompt_tokens_details", "cached_tokens"),
+            completion_tokens=completion,
+            reasoning_tokens=_detail(raw, "completion_tokens_details", "reasoning_tokens"),
+            dollars=self._dollars(raw, prompt, completion),
+        )
+
+    def _dollars(self, raw: Any, prompt: int, completion: int) -> float | None:
+        if (prices := self._config.dollars_per_million) is not None:
+            return (prompt * prices[0] + completion * prices[1]) / 1e6
+        if self._access().provider in _LOCAL:
+            return 0.0
+        if not self.price_known():
+            return None
+        with suppress(Exception):
+            return float(sum(_library().cost_per_token(self._config.model, usage_object=raw)))
+        return None
+
+
+def _deltas(delta: Any) -> list[Delta]:
+    reasoning, answer = getattr(delta, "reasoning_content", None), delta.content
+    found = [Delta("reasoning", reasoning)] if reasoning else []
+    return [*found, Delta("answer", answer)] if answer else found
+
+
+def _detail(raw: Any, group: str, name: str) -> int:
+    return int(getattr(getattr(raw, group, None), name, None) or 0)
+
+
+def _counted(response: Any, messages: Sequence[Mapping[str, Any]]) -> Any:
+    """The usage of an answer that broke off, counted from its pieces; None if that fails."""
+    with suppress(Exception):
+        built = _library().stream_chunk_builder(response.chunks, messages=list(messages))
+        return built.usage
+    return None

@@ -1,0 +1,381 @@
+"""The model against a real server on the loopback, through the real LiteLLM."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import importlib
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import AsyncIterator, Iterator
+from contextlib import aclosing
+from pathlib import Path
+from typing import Any
+
+import pytest
+import pytest_asyncio
+
+from engine.agents.base import Usage
+from engine.agents.llm.model import Delta, Model
+from engine.core.config import ResearchConfig
+from engine.core.errors import (
+    AgentError,
+    BadKeyError,
+    ContextTooLongError,
+    NoSuchModelError,
+    OverloadedError,
+    RateLimitedError,
+)
+from tests.model_server import Answer, Behaviour, ModelServer, Refusal
+
+# One loop for the module, as in the engine: LiteLLM keeps its connections, which belong to a loop.
+pytestmark = [
+    pytest.mark.xdist_group("litellm"),
+    pytest.mark.asyncio(loop_scope="module"),
+    # LiteLLM's own way with pydantic.
+    pytest.mark.filterwarnings("ignore:Accessing the 'model_:DeprecationWarning"),
+]
+
+KEY = "sk-very-secret-0123456789"
+OPENAI = "openai/test-model"
+ANTHROPIC = "anthropic/claude-sonnet-4-5"
+SECRETS = {"OPENAI_API_KEY": KEY, "ANTHROPIC_API_KEY": KEY, "HOME": "/root"}
+ASK = [{"role": "system", "content": "Be short."}, {"role": "user", "content": "Hello?"}]
+
+
+@pytest.fixture(autouse=True)
+def _no_keys_around(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in SECRETS:
+        if name.endswith("_KEY"):
+            monkeypatch.delenv(name, raising=False)
+
+
+@pytest_asyncio.fixture(loop_scope="module", scope="module", autouse=True)
+async def _close_clients() -> AsyncIterator[None]:
+    yield
+    await importlib.import_module("litellm").close_litellm_async_clients()
+    gc.collect()
+
+
+@pytest.fixture(params=[OPENAI, ANTHROPIC])
+def name(request: pytest.FixtureRequest) -> str:
+    model: str = request.param
+    return model
+
+
+@pytest.fixture
+def server() -> Iterator[ModelServer]:
+    with ModelServer() as running:
+        yield running
+
+
+def model_at(server: ModelServer, name: str, **settings: Any) -> Model:
+    base = server.openai if name.startswith("openai/") else server.address
+    secrets = settings.pop("secrets", SECRETS)
+    defaults: dict[str, Any] = {"api_base": base, "idle_seconds": 20.0, "answer_seconds": 30.0}
+    return Model(ResearchConfig(model=name, **(defaults | settings)), secrets)
+
+
+class Heard:
+    """All that one call yielded."""
+
+    def __init__(self) -> None:
+        self.deltas: list[Delta] = []
+        self.usage: list[Usage] = []
+
+    def text(self, kind: str) -> str:
+        return "".join(delta.text for delta in self.deltas if delta.kind == kind)
+
+    async def listen(self, model: Model, **options: Any) -> Heard:
+        async with aclosing(model.stream(ASK, **options)) as items:
+            async for item in items:
+                if isinstance(item, Delta):
+                    assert not self.usage
+                    self.deltas.append(item)
+                else:
+                    self.usage.append(item)
+        return self
+
+
+async def refused(model: Model, kind: type[AgentError]) -> tuple[AgentError, Heard]:
+    heard = Heard()
+    with pytest.raises(AgentError) as caught:
+        await heard.listen(model)
+    error = caught.value
+    assert type(error) is kind, error
+    for text in (str(error), repr(error), str(error.__cause__), str(error.args)):
+        assert KEY not in text
+        assert "litellm" not in text.lower() and "Traceback" not in text and "<html" not in text
+    assert error.__cause__ is None
+    assert error.__context__ is None or error.__suppress_context__
+    return error, heard
+
+
+async def test_an_answer_with_reasoning_and_usage(server: ModelServer, name: str) -> None:
+    server.script = [Answer(text="One fine answer.", reasoning="Let me think about it.")]
+    model = model_at(server, name, temperature=0.5, answer_tokens=4321)
+    heard = await Heard().listen(model)
+    assert heard.text("answer") == "One fine answer."
+    assert heard.text("reasoning") == "Let me think about it."
+    assert len(heard.deltas) == 4
+    assert [delta.kind for delta in heard.deltas] == ["reasoning"] * 2 + ["answer"] * 2
+    (usage,) = heard.usage
+    assert (usage.model, usage.prompt_tokens, usage.cached_tokens) == (name, 1000, 400)
+    assert (usage.completion_tokens, usage.reasoning_tokens > 0) == (200, True)
+    assert model.finish == "stop"
+    body = server.requests[0].body
+    assert (body["temperature"], body["max_tokens"], body["stream"]) == (0.5, 4321, True)
+    assert KEY in str(server.requests[0].headers)
+    assert "Be short." in server.requests[0].prompt and "Hello?" in server.requests[0].prompt
+
+
+async def test_what_a_call_asks_for_wins(server: ModelServer, name: str) -> None:
+    model = model_at(server, name, temperature=0.5)
+    await Heard().listen(model, max_tokens=99, temperature=0.25)
+    body = server.requests[0].body
+    assert (body["max_tokens"], body["temperature"]) == (99, 0.25)
+
+
+async def test_prices(server: ModelServer) -> None:
+    (usage,) = (await Heard().listen(model_at(server, ANTHROPIC))).usage
+    # Of claude-sonnet-4-5 in LiteLLM's map: 3 $ and 15 $ a million, a tenth of 3 $ if cached.
+    assert usage.dollars == pytest.approx((600 * 3 + 400 * 0.3 + 200 * 15) / 1e6)
+    (usage,) = (await Heard().listen(model_at(server, OPENAI))).usage
+    assert usage.dollars is None
+    priced = model_at(server, OPENAI, dollars_per_million=(2.0, 10.0))
+    (usage,) = (await Heard().listen(priced)).usage
+    assert usage.dollars == pytest.approx((1000 * 2 + 200 * 10) / 1e6)
+    assert priced.price_known() and not model_at(server, OPENAI).price_known()
+    assert model_at(server, ANTHROPIC).price_known()
+
+
+async def test_context_windows(server: ModelServer) -> None:
+    assert await model_at(server, ANTHROPIC).context_window() == 200_000
+    assert await model_at(server, OPENAI).context_window() is None
+
+
+async def test_an_answer_that_is_cut_short_says_so(server: ModelServer, name: str) -> None:
+    server.script = [Answer(finish="length")]
+    model = model_at(server, name)
+    await Heard().listen(model)
+    assert model.finish == "length"
+
+
+async def test_an_empty_answer_is_an_answer(server: ModelServer, name: str) -> None:
+    server.script = [Answer(text="")]
+    heard = await Heard().listen(model_at(server, name))
+    assert not heard.deltas and heard.usage[0].completion_tokens == 200
+
+
+async def test_two_megabytes(server: ModelServer, name: str) -> None:
+    text = "".join(f"{number:015}\n" for number in range(2**17))
+    server.script = [Answer(text=text, piece=8192)]
+    assert (await Heard().listen(model_at(server, name))).text("answer") == text
+
+
+async def test_a_local_server_needs_no_key(server: ModelServer, name: str) -> None:
+    heard = await Heard().listen(model_at(server, name, secrets={}))
+    assert heard.text("answer") == "A fine answer."
+
+
+CASES: list[tuple[Behaviour, type[AgentError]]] = [
+    (Refusal(status=401, message=f"Incorrect API key provided: {KEY}"), BadKeyError),
+    (Refusal(status=403, message="not for you"), BadKeyError),
+    (Refusal(status=404, kind="model_not_found", message="no such model"), NoSuchModelError),
+    (Refusal(status=400, message="foo is not a valid model ID"), AgentError),
+    (Refusal(status=400, message="The model `foo` does not exist"), NoSuchModelError),
+    (Refusal(status=429, message="slow down"), RateLimitedError),
+    (Refusal(status=402, message="pay first"), AgentError),
+    (Refusal(status=429, message="You exceeded your current quota, check billing"), AgentError),
+    (Refusal(status=500), OverloadedError),
+    (Refusal(status=502, html=True), OverloadedError),
+    (Refusal(status=503), OverloadedError),
+    (Refusal(status=529, kind="overloaded_error", message="Overloaded"), OverloadedError),
+    (Refusal(status=200, html=True), OverloadedError),
+    (Refusal(status=400, message="prompt is too long: 9 tokens > 8"), ContextTooLongError),
+    (Refusal(status=400, message="maximum context length is 8192"), ContextTooLongError),
+    (Refusal(status=400, message="exceeds the available context size"), ContextTooLongError),
+    (
+        Refusal(status=413, kind="request_too_large", message="Request too large"),
+        ContextTooLongError,
+    ),
+    (Refusal(status=400, message=f"strange {KEY} " + "x" * 5000), AgentError),
+    (Answer(hang_after=0), OverloadedError),
+]
+
+
+@pytest.mark.parametrize(("behaviour", "kind"), CASES)
+async def test_refusals(
+    server: ModelServer, name: str, behaviour: Behaviour, kind: type[AgentError]
+) -> None:
+    server.script = [behaviour]
+    error, heard = await refused(model_at(server, name, idle_seconds=0.5), kind)
+    assert not heard.deltas and not heard.usage
+    assert len(str(error)) < 600
+    assert len(server.requests) == 1, "nobody asks again but the caller"
+
+
+async def test_a_bad_key_names_its_variable(server: ModelServer, name: str) -> None:
+    server.script = [Refusal(status=401, message=f"bad key {KEY}")]
+    error, _ = await refused(model_at(server, name), BadKeyError)
+    assert f"{name.split('/')[0].upper()}_API_KEY" in error.todo and ".env" in error.todo
+    assert "***" in error.why or "REDACTED" in error.why
+
+
+async def test_without_a_key_nothing_is_asked() -> None:
+    for name in (OPENAI, ANTHROPIC, "gemini/gemini-2.5-flash"):
+        error, _ = await refused(Model(ResearchConfig(model=name), {"HOME": "/"}), BadKeyError)
+        assert f"{name.split('/')[0].upper()}_API_KEY" in error.todo and ".env" in error.todo
+
+
+@pytest.mark.parametrize("name", ["", "nosuch/thing", "thing"])
+async def test_a_model_of_no_provider(name: str, capfd: pytest.CaptureFixture[str]) -> None:
+    model = Model(ResearchConfig(model=name), SECRETS)
+    with pytest.raises(NoSuchModelError) as caught:
+        await Heard().listen(model)
+    assert caught.value.todo
+    assert capfd.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize(
+    ("headers", "message", "seconds"),
+    [
+        ({"Retry-After": "7"}, "no", 7),
+        ({"x-ratelimit-reset-requests": "1m2.5s"}, "no", 62.5),
+        ({}, "You exceeded your current quota. Please retry in 12.5s.", 12.5),
+        ({}, "slow down", None),
+    ],
+)
+async def test_when_to_ask_again(
+    server: ModelServer, name: str, headers: dict[str, str], message: str, seconds: float | None
+) -> None:
+    server.script = [Refusal(status=429, headers=headers, message=message)]
+    error, _ = await refused(model_at(server, name), RateLimitedError)
+    assert isinstance(error, RateLimitedError)
+    assert error.seconds == seconds
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        Answer(text="x" * 400, break_after=3),
+        Answer(text="x" * 400, error_after=3),
+        Answer(text="x" * 400, hang_after=3),
+    ],
+)
+async def test_a_stream_that_breaks_tells_what_it_used(
+    server: ModelServer, name: str, answer: Answer
+) -> None:
+    server.script = [answer]
+    model = model_at(server, name, idle_seconds=0.5)
+    _, heard = await refused(model, OverloadedError)
+    assert heard.text("answer") == "x" * len(heard.text("answer")) and heard.deltas
+    (usage,) = heard.usage
+    assert usage.prompt_tokens > 0 and usage.completion_tokens > 0
+    assert model.finish == ""
+
+
+async def test_an_answer_that_drips_is_ended_in_the_end(server: ModelServer, name: str) -> None:
+    server.script = [Answer(text="x" * 4000, piece=1, gap_seconds=0.05)]
+    model = model_at(server, name, idle_seconds=0.5, answer_seconds=1.0)
+    started = time.monotonic()
+    error, heard = await refused(model, OverloadedError)
+    assert 0.9 < time.monotonic() - started < 4
+    assert "answer_seconds" in error.todo and len(heard.deltas) > 3
+
+
+async def test_nobody_listens_there(name: str) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        place = f"127.0.0.1:{taken.getsockname()[1]}"
+        model = Model(ResearchConfig(model=name, api_base=f"http://{place}/v1"), SECRETS)
+        error, _ = await refused(model, OverloadedError)
+        assert error.todo == f"Is a server running at http://{place}?"
+        address = f"http://user:hush-hush@{place}/v1"
+        error, _ = await refused(
+            Model(ResearchConfig(model=name, api_base=address), SECRETS), OverloadedError
+        )
+        assert place in str(error) and "hush-hush" not in str(error)
+    model = Model(ResearchConfig(model=name, api_base="http://no-such-host.invalid"), SECRETS)
+    await refused(model, OverloadedError)
+
+
+@pytest.mark.parametrize("after", [0, 3])
+async def test_cancelling_closes_the_connection(server: ModelServer, name: str, after: int) -> None:
+    server.script = [Answer(text="x" * 400, hang_after=after)]
+    task = asyncio.create_task(Heard().listen(model_at(server, name)))
+    assert await asyncio.to_thread(server.hanging.wait, 10)
+    await asyncio.sleep(0.1)
+    started = time.monotonic()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert await asyncio.to_thread(server.disconnected.wait, 1)
+    assert time.monotonic() - started < 1
+
+
+async def test_leaving_early_closes_the_connection(server: ModelServer, name: str) -> None:
+    server.script = [Answer(text="x" * 400, hang_after=3)]
+    stream: Any = model_at(server, name).stream(ASK)
+    async with aclosing(stream):
+        assert isinstance(await anext(stream), Delta)
+    assert await asyncio.to_thread(server.disconnected.wait, 1)
+
+
+async def test_ollama_is_told_how_long_the_prompt_may_be(server: ModelServer) -> None:
+    server.script = [Refusal(status=404, message="model 'qwen3' not found")]
+    model = model_at(server, "ollama_chat/qwen3", secrets={}, answer_tokens=1000)
+    await refused(model, NoSuchModelError)
+    assert server.requests[0].body["options"]["num_ctx"] == 33_000
+    assert model.price_known() and await model.context_window() is None
+
+
+QUIET = """
+import asyncio
+import os
+from engine.agents.llm.model import Model
+from engine.core.config import ResearchConfig
+from engine.core.errors import AgentError
+
+async def ask(name, base):
+    config = ResearchConfig(model=name, api_base=base, idle_seconds=0.5)
+    try:
+        async for _ in Model(config, {"OPENAI_API_KEY": "sk-123456"}).stream(
+            [{"role": "user", "content": "Hello?"}]
+        ):
+            pass
+    except AgentError:
+        pass
+
+for name, base in %r:
+    asyncio.run(ask(name, base))
+assert "FROM_ENV_FILE" not in os.environ
+"""
+
+
+async def test_nothing_is_printed_and_no_env_file_is_read(
+    server: ModelServer, tmp_path: Path
+) -> None:
+    server.script = [
+        Answer(reasoning="hm"),
+        Refusal(status=429),
+        Answer(break_after=1),
+        Answer(hang_after=1),
+        Refusal(status=500, html=True),
+        Refusal(status=200, html=True),
+        Answer(),
+    ]
+    calls = [(OPENAI, server.openai), (ANTHROPIC, server.address)] * 5 + [("nosuch/x", "")]
+    (tmp_path / ".env").write_text("FROM_ENV_FILE=1\n")
+    result = await asyncio.to_thread(
+        subprocess.run,
+        [sys.executable, "-c", QUIET % calls],
+        cwd=tmp_path,
+        env={"PYTHONPATH": str(Path(__file__).parents[2]), "HOME": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert (result.stdout, result.stderr, result.returncode) == ("", "", 0)

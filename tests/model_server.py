@@ -1,0 +1,313 @@
+"""A loopback server that streams answers as OpenAI's and Anthropic's do, or fails as they do.
+
+In a test: `with ModelServer([Answer(text="…")]) as server: … server.address …`. To run the app
+against it: `python -m tests.model_server --port 8080`; each request is then answered with one
+changed knob of the file in the prompt.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import re
+import select
+import socket
+import sys
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+
+@dataclass(frozen=True, kw_only=True)
+class Answer:
+    """A streamed answer. Pieces are counted over the reasoning and the text together."""
+
+    text: str = "A fine answer."
+    reasoning: str = ""
+    piece: int = 12
+    """Characters of one delta."""
+    gap_seconds: float = 0.0
+    break_after: int | None = None
+    """After so many deltas the connection is dropped."""
+    hang_after: int | None = None
+    """Then nothing comes until `server.released` is set; 0: not even a header."""
+    error_after: int | None = None
+    """Then the stream holds an error that tells of overload."""
+    finish: str = "stop"
+    """As OpenAI names it: `stop` or `length`."""
+    usage: bool = True
+    prompt_tokens: int = 1000
+    cached_tokens: int = 400
+    completion_tokens: int = 200
+    reasoning_tokens: int = 50
+
+
+@dataclass(frozen=True, kw_only=True)
+class Refusal:
+    """An answer that is no stream."""
+
+    status: int = 500
+    message: str = "something broke"
+    kind: str = "server_error"
+    """`code` and `type` of the error's JSON."""
+    headers: Mapping[str, str] = field(default_factory=dict)
+    html: bool = False
+
+
+@dataclass(frozen=True)
+class Request:
+    """What came in."""
+
+    path: str
+    headers: dict[str, str]
+    """Names in lower case."""
+    body: dict[str, Any]
+
+    @property
+    def prompt(self) -> str:
+        """All messages' text."""
+        return "\n".join(_texts([self.body.get("system", ""), self.body.get("messages", [])]))
+
+
+Behaviour = Answer | Refusal | Callable[[Request], Answer | Refusal]
+
+
+def knob_edit(request: Request) -> Answer:
+    """Halves or doubles one `ALL_CAPS = number` of the prompt, another one each time."""
+    knobs = re.findall(
+        r"^([A-Z][A-Z0-9_]+ = )(\d+\.\d+|\d+e-?\d+|\d+)\b(.*)$", request.prompt, re.M
+    )
+    if not knobs:
+        return Answer(text="I see no knob to turn.\n")
+    turn = len(request.prompt)
+    start, number, rest = knobs[turn % len(knobs)]
+    value = float(number) * (2 if turn // len(knobs) % 2 else 0.5)
+    new = str(max(1, round(value))) if number.isdigit() else f"{value:.6g}"
+    knob = start.removesuffix(" = ")
+    block = f"<<<<<<< SEARCH\n{start}{number}{rest}\n=======\n{start}{new}{rest}\n>>>>>>> REPLACE\n"
+    return Answer(
+        reasoning=f"Which knob is worth a run? {knob} is at {number}; {new} may be better.",
+        text=f"HYPOTHESIS: {knob} of {new} instead of {number} lowers the loss.\n"
+        "CATEGORY: optimizer\nRATIONALE: not tried from this frontier.\n"
+        f"EXPECTED: a small gain\n\n{block}",
+        gap_seconds=0.01,
+    )
+
+
+class ModelServer:
+    """Serves on a free port of the loopback from a thread.
+
+    Args:
+        script: What each request gets, in order; the last one for all that follow.
+        port: 0 takes a free one.
+    """
+
+    def __init__(self, script: Sequence[Behaviour] = (), port: int = 0) -> None:
+        self.script: list[Behaviour] = list(script) or [Answer()]
+        self.requests: list[Request] = []
+        self.released = threading.Event()
+        self.hanging = threading.Event()
+        """Is set once an answer hangs."""
+        self.disconnected = threading.Event()
+        """Is set when a client leaves before its answer is complete."""
+        handler = type("Handler", (_Handler,), {"owner": self})
+        self._server = _Server(("127.0.0.1", port), handler)
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,))
+
+    @property
+    def address(self) -> str:
+        """What Anthropic's `api_base` is."""
+        return f"http://127.0.0.1:{self._server.server_port}"
+
+    @property
+    def openai(self) -> str:
+        """What OpenAI's `api_base` is."""
+        return f"{self.address}/v1"
+
+    def take(self, request: Request) -> Answer | Refusal:
+        """Record a request and say what it gets."""
+        self.requests.append(request)
+        behaviour = self.script.pop(0) if len(self.script) > 1 else self.script[0]
+        return behaviour(request) if callable(behaviour) else behaviour
+
+    def __enter__(self) -> ModelServer:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *raised: object) -> None:
+        self.released.set()
+        self._server.shutdown()
+        self._thread.join()
+        self._server.server_close()
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """A client that leaves is no error of the server."""
+        if not isinstance(sys.exception(), ConnectionError):
+            super().handle_error(request, client_address)
+
+
+class _Gone(Exception):
+    """The client left, or is to be left."""
+
+
+class _Handler(BaseHTTPRequestHandler):
+    owner: ModelServer
+    protocol_version = "HTTP/1.1"
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Say nothing."""
+
+    def do_POST(self) -> None:
+        """Answer one request as the script says."""
+        raw = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        headers = {name.lower(): value for name, value in self.headers.items()}
+        request = Request(self.path, headers, json.loads(raw or b"{}"))
+        behaviour = self.owner.take(request)
+        try:
+            if isinstance(behaviour, Refusal):
+                self._refuse(behaviour)
+            else:
+                self._stream(behaviour, request)
+        except (_Gone, ConnectionError):
+            self.close_connection = True
+
+    def _refuse(self, refusal: Refusal) -> None:
+        error = {"message": refusal.message, "type": refusal.kind, "code": refusal.kind}
+        kind, content = "application/json", json.dumps({"type": "error", "error": error})
+        if refusal.html:
+            kind, content = "text/html", f"<!DOCTYPE html><html>{refusal.message}</html>"
+        self.send_response(refusal.status)
+        for name, value in {"Content-Type": kind, **refusal.headers}.items():
+            self.send_header(name, value)
+        self.send_header("Content-Length", str(len(content.encode())))
+        self.end_headers()
+        self.wfile.write(content.encode())
+
+    def _stream(self, answer: Answer, request: Request) -> None:
+        if answer.hang_after == 0:
+            self._hang()
+        anthropic = request.path.endswith("/messages")
+        if not anthropic and not request.path.endswith("/chat/completions"):
+            return self._refuse(Refusal(status=404, message="no such path", kind="not_found"))
+        self.send_response(200)
+        self.send_header("Content-Type", "text/event-stream")
+        self.send_header("Transfer-Encoding", "chunked")
+        self.end_headers()
+        before, deltas, after = (_anthropic if anthropic else _openai)(answer, request)
+        self._send(before)
+        for count, event in enumerate(deltas):
+            if count == answer.break_after:
+                self.connection.shutdown(socket.SHUT_RDWR)
+                raise _Gone
+            if count == answer.error_after:
+                error = {"type": "overloaded_error", "message": "Overloaded", "code": 529}
+                self._send({"type": "error", "error": error})
+                break
+            if count and count == answer.hang_after:
+                self._hang()
+            if answer.gap_seconds:
+                self.owner.released.wait(answer.gap_seconds)
+            self._send(event)
+        else:
+            for event in after:
+                self._send(event)
+        self.wfile.write(b"0\r\n\r\n")
+        return None
+
+    def _hang(self) -> None:
+        self.owner.hanging.set()
+        while not self.owner.released.wait(0.02):
+            readable, _, _ = select.select([self.connection], [], [], 0)
+            if readable and not self.connection.recv(1, socket.MSG_PEEK):
+                self.owner.disconnected.set()
+                raise _Gone
+
+    def _send(self, event: dict[str, Any] | str) -> None:
+        data = event if isinstance(event, str) else json.dumps(event)
+        name = f"event: {event['type']}\n" if isinstance(event, dict) and "type" in event else ""
+        line = f"{name}data: {data}\n\n".encode()
+        try:
+            self.wfile.write(b"%x\r\n%s\r\n" % (len(line), line))
+        except ConnectionError:
+            self.owner.disconnected.set()
+            raise
+
+
+_Events = tuple[dict[str, Any], Iterator[dict[str, Any]], list[Any]]
+"""What precedes the deltas, the deltas, what follows them."""
+
+
+def _openai(answer: Answer, request: Request) -> _Events:
+    head = {"id": "c1", "object": "chat.completion.chunk", "created": 1, "model": "test-model"}
+    names = {"reasoning": "reasoning_content", "text": "content"}
+
+    def event(delta: dict[str, str], finish: str | None = None) -> dict[str, Any]:
+        return {**head, "choices": [{"index": 0, "delta": delta, "finish_reason": finish}]}
+
+    usage = {
+        "prompt_tokens": answer.prompt_tokens,
+        "completion_tokens": answer.completion_tokens,
+        "total_tokens": answer.prompt_tokens + answer.completion_tokens,
+        "prompt_tokens_details": {"cached_tokens": answer.cached_tokens},
+        "completion_tokens_details": {"reasoning_tokens": answer.reasoning_tokens},
+    }
+    last = [{**head, "choices": [], "usage": usage}] if answer.usage else []
+    deltas = (event({names[kind]: piece}) for kind, piece in _pieces(answer))
+    start = event({"role": "assistant", "content": ""})
+    return start, deltas, [event({}, answer.finish), *last, "[DONE]"]
+
+
+def _anthropic(answer: Answer, request: Request) -> _Events:
+    fresh = answer.prompt_tokens - answer.cached_tokens
+    usage = {"input_tokens": fresh, "cache_read_input_tokens": answer.cached_tokens}
+    message = {"id": "m1", "type": "message", "role": "assistant", "content": [], "usage": usage}
+    start = {"type": "message_start", "message": message | {"model": request.body["model"]}}
+
+    def event(kind: str, piece: str) -> dict[str, Any]:
+        thinks = kind == "reasoning"
+        name = "thinking" if thinks else "text"
+        index = 0 if thinks or not answer.reasoning else 1
+        delta = {"type": f"{name}_delta", name: piece}
+        return {"type": "content_block_delta", "index": index, "delta": delta}
+
+    deltas = (event(kind, piece) for kind, piece in _pieces(answer))
+    stop = {"stop_reason": {"stop": "end_turn", "length": "max_tokens"}[answer.finish]}
+    spent = {"output_tokens": answer.completion_tokens}
+    end = {"type": "message_delta", "delta": stop, "usage": spent}
+    return start, deltas, [end, {"type": "message_stop"}]
+
+
+def _pieces(answer: Answer) -> Iterator[tuple[str, str]]:
+    for kind, text in (("reasoning", answer.reasoning), ("text", answer.text)):
+        for at in range(0, len(text), answer.piece):
+            yield kind, text[at : at + answer.piece]
+
+
+def _texts(node: object) -> Iterator[str]:
+    if isinstance(node, str):
+        yield node
+    elif isinstance(node, list):
+        for part in node:
+            yield from _texts(part)
+    elif isinstance(node, dict):
+        yield from _texts(node.get("content", node.get("text", "")))
+
+
+def main() -> None:
+    """Answer each request with a changed knob until interrupted."""
+    parser = argparse.ArgumentParser(description=main.__doc__)
+    parser.add_argument("--port", type=int, default=0, help="0: a free one")
+    with ModelServer([knob_edit], parser.parse_args().port) as server, suppress(KeyboardInterrupt):
+        print(f"openai/test-model: {server.openai}\nanthropic/…: {server.address}", flush=True)
+        threading.Event().wait()
+
+
+if __name__ == "__main__":
+    main()
