@@ -7,27 +7,51 @@ from __future__ import annotations
 
 import os
 import time
+import traceback
 from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import Literal
+from typing import TypeVar
 
+from rich.text import Text
+from textual import events
+from textual.await_complete import AwaitComplete
 from textual.screen import Screen
-from textual.worker import Worker, WorkerState
+from textual.worker import Worker, WorkerFailed, WorkerState
 
 from engine.core.errors import AutoresearchError
 from engine.core.live import AnyCommand
 from engine.core.session import Session
 from tui.actions import PROGRAM
 from tui.feed import Feed, Follower
-from tui.screens.action_screen import ActionScreen, bindings_of
+from tui.screens.action_screen import ActionScreen, Severity, bindings_of
 from tui.screens.supervisor import Supervisor
 from tui.settings import remember_theme
 from tui.terminal.app import ExitInfo, TerminalApp
 from tui.terminal.governor import Governor, wanted_hz
 from tui.themes import all_themes
 from tui.view import View
+from tui.widgets.plain_text import clean, clean_line
 
 __all__ = ["ExitInfo", "SupervisorApp"]
+
+
+Result = TypeVar("Result")
+
+
+def what_failed(error: BaseException) -> str:
+    """One line about an error nobody foresaw; its traceback, without values, goes to a file."""
+    from tui.clipboard import cache_directory
+
+    told = clean_line(f"{type(error).__name__}: {error}").strip(": ")[:200]
+    path = cache_directory() / f"failure-{os.getpid()}.txt"
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(clean("".join(traceback.format_exception(error))), encoding="utf-8")
+        path.chmod(0o600)
+        where = f"The traceback is in {path}"
+    except OSError as trouble:
+        where = f"The traceback could not be written: {trouble.strerror}"
+    return f"The screen failed ({told}); the engine goes on. {where}"
 
 
 class SupervisorApp(TerminalApp):
@@ -68,6 +92,8 @@ class SupervisorApp(TerminalApp):
         self._follower = Follower(feed, session)
         self.view: View = self._follower.view(now())
         self._told_trouble = ""
+        self._held: tuple[str, Severity, float | None] | None = None
+        """What may be told once no card is open."""
         self.start_theme(theme, forced_theme)
 
     # ---- life ------------------------------------------------------------------------------------
@@ -78,6 +104,8 @@ class SupervisorApp(TerminalApp):
 
     def on_mount(self) -> None:
         """Begin to follow."""
+        if self.troubles:
+            self.troubles = ["\n".join(self.troubles)]
         self.run_worker(self._follower.run(), name="follow", exit_on_error=False)
         self.run_worker(self._paint_when_changed(), name="paint")
         self.set_interval(1.0, self._tick)
@@ -122,6 +150,55 @@ class SupervisorApp(TerminalApp):
             if not screen.is_modal:
                 return
 
+    def _handle_exception(self, error: Exception) -> None:
+        """Nobody foresaw it: one line for the person, the traceback to a file for a report."""
+        self._return_code = 1
+        if self._exception is not None:
+            return
+        self._exception = error
+        self._exception_event.set()
+        cause = error.error if isinstance(error, WorkerFailed) else error
+        self._exit_renderables = [Text(what_failed(cause), overflow="fold")]
+        self._close_messages_no_wait()
+
+    # ---- what is told ----------------------------------------------------------------------------
+
+    def notify(
+        self,
+        message: str,
+        *,
+        title: str = "",
+        severity: Severity = "information",
+        timeout: float | None = None,
+        markup: bool = False,
+    ) -> None:
+        """A few words to the person: one at a time, until the next key, never over a card."""
+        self._hush()
+        if self.screen.is_modal:
+            self._held = (message, severity, timeout)
+            return
+        super().notify(message, title=title, severity=severity, timeout=timeout, markup=markup)
+
+    def _hush(self) -> None:
+        if self._notifications:
+            self.clear_notifications()
+
+    async def on_event(self, event: events.Event) -> None:
+        """Whoever presses a key has read what was told."""
+        if isinstance(event, events.Key):
+            self._hush()
+        await super().on_event(event)
+
+    def pop_screen(self) -> AwaitComplete:
+        """Another screen: what was told is old, what was held back is not."""
+        self._hush()
+        popped = super().pop_screen()
+        if self._held is not None and not self.screen.is_modal:
+            message, severity, timeout = self._held
+            self._held = None
+            self.notify(message, severity=severity, timeout=timeout)
+        return popped
+
     # ---- what screens ask for --------------------------------------------------------------------
 
     def send(self, command: AnyCommand) -> None:
@@ -134,7 +211,7 @@ class SupervisorApp(TerminalApp):
         except AutoresearchError as error:
             self.notify(str(error), severity="error")
             return
-        severity: Literal["information", "warning"] = "information" if reply.ok else "warning"
+        severity: Severity = "information" if reply.ok else "warning"
         if reply.message:
             self.notify(reply.message, severity=severity)
 
@@ -146,13 +223,13 @@ class SupervisorApp(TerminalApp):
             if meant:
                 self.send(command)
 
-        self.push_screen(ConfirmScreen(question, consequence, yes, no, self.clock), answered)
+        self._open_once(ConfirmScreen(question, consequence, yes, no, self.clock), answered)
 
     def open_experiment(self, number: int) -> None:
         """Show one experiment whole."""
         from tui.screens.detail import DetailScreen
 
-        self.push_screen(DetailScreen(number))
+        self._open_once(DetailScreen(number))
 
     async def copy(self, what: str, text: str) -> None:
         """Copy, and say by which ways."""
@@ -162,7 +239,7 @@ class SupervisorApp(TerminalApp):
             self.notify(f"{what}: there is nothing to copy.", severity="warning")
             return
         told = await copy(text, self.copy_to_clipboard)
-        self.notify(f"{what} copied, {told}")
+        self.notify(f"{what} {told}")
 
     # ---- actions of every screen -----------------------------------------------------------------
 
@@ -189,15 +266,13 @@ class SupervisorApp(TerminalApp):
         """All keys."""
         from tui.screens.help import HelpScreen
 
-        self.push_screen(HelpScreen())
+        self._open_once(HelpScreen())
 
     def action_command_palette(self) -> None:
         """Everything by typing."""
-        from textual.command import CommandPalette
+        from tui.screens.commands import Palette
 
-        from tui.screens.commands import Commands
-
-        self.push_screen(CommandPalette(providers=[Commands]))
+        self._open_once(Palette())
 
     # ---- themes ----------------------------------------------------------------------------------
 
@@ -206,11 +281,20 @@ class SupervisorApp(TerminalApp):
         from tui.screens.theme_chooser import ThemeScreen
 
         themes, broken = all_themes()
-        for error in broken:
-            self.notify(str(error), severity="warning")
+        if broken:
+            self.notify("\n".join(map(str, broken)), severity="warning")
 
         def chosen(name: str | None) -> None:
             if name is not None and (trouble := remember_theme(name)):
                 self.notify(trouble, severity="warning")
 
-        self.push_screen(ThemeScreen(themes, self.theme), chosen)
+        self._open_once(ThemeScreen(themes, self.theme), chosen)
+
+    def _open_once(
+        self, screen: Screen[Result], callback: Callable[[Result | None], None] | None = None
+    ) -> None:
+        """Open a screen; a key that came twice, or while a card opens, opens nothing more."""
+        if self.screen.is_modal or type(self.screen) is type(screen):
+            return
+        self._hush()
+        self.push_screen(screen, callback)

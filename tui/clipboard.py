@@ -27,7 +27,7 @@ async def copy(
         environ: The process's own by default.
 
     Returns:
-        What was done, for the person.
+        What was done, for the person: `copied (OSC 52, …/copied.txt)`.
     """
     environ = os.environ if environ is None else environ
     text = strip_controls(text, keep="\n\t")
@@ -35,32 +35,34 @@ async def copy(
     refused: list[str] = []
     if len(b64encode(text.encode())) <= _OSC52_BYTES:
         osc52(text)
-        done.append("sent to the terminal's clipboard (OSC 52; it does not answer)")
+        done.append("OSC 52")
     else:
-        refused.append("too long for the terminal's clipboard")
+        refused.append("too long for OSC 52")
     if environ.get("TMUX"):
         if await _to_tmux(text):
-            done.append("in tmux's buffer (prefix ])")
+            done.append("tmux")
         else:
             refused.append("tmux did not take it")
-    path = _copy_file(environ)
+    path = cache_directory(environ) / "copied.txt"
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         fresh = path.with_suffix(".new")
         fresh.write_text(text, encoding="utf-8")
         fresh.chmod(0o600)
         fresh.replace(path)
-        done.append(f"in {path}")
+        done.append(f"…/{path.name}")
     except OSError as error:
         refused.append(f"not in a file: {error.strerror}")
-    told = "; ".join((*done, *refused))
-    return f"{len(text):,} characters: {told}."
+    told = "; ".join(filter(None, (", ".join(done), *refused)))
+    return f"{'copied' if done else 'not copied'} ({told})"
 
 
-def _copy_file(environ: Mapping[str, str]) -> Path:
+def cache_directory(environ: Mapping[str, str] | None = None) -> Path:
+    """Where files are kept that may be lost."""
+    environ = os.environ if environ is None else environ
     base = environ.get("XDG_CACHE_HOME", "")
     root = Path(base) if base.startswith("/") else Path.home() / ".cache"
-    return root / "autoresearch-tui" / "copied.txt"
+    return root / "autoresearch-tui"
 
 
 async def _to_tmux(text: str) -> bool:

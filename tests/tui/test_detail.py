@@ -7,11 +7,14 @@ from pathlib import Path
 
 import pytest
 
+from engine.core import events as ev
+from engine.core.session import Experiment, Session
 from engine.core.words import Verdict
 from tests.tui.seeing import text_of, until
 from tests.tui.synthetic import MemoryFeed, Tried, attempt, made_up, session_of
 from tui.app import SupervisorApp
 from tui.screens.detail import DetailScreen
+from tui.screens.experiment_text import measurement_lines, reasoning_lines
 from tui.screens.supervisor import Supervisor
 
 WIDE = (120, 40)
@@ -50,12 +53,18 @@ async def test_every_section(app: SupervisorApp, feed: MemoryFeed) -> None:
     path.write_text("the first log\n")
     async with app.run_test(size=WIDE) as pilot:
         await pilot.press("home", "enter")
-        expected = ("No diff is recorded.", "Reasoning", "the first log", "num_steps", "slot 0")
+        expected = (
+            "the baseline: train.py as it is",
+            "Reasoning",
+            "the first log",
+            "num_steps",
+            "slot 0",
+        )
         for key, words in zip("12345", expected, strict=True):
             await pilot.press(key)
             await until(pilot, partial(lambda told: told in text_of(app), words))
         await pilot.press("tab")
-        assert "No diff is recorded." in text_of(app)
+        assert "the baseline: train.py as it is" in text_of(app)
         await pilot.press("shift+tab")
         assert "slot 0" in text_of(app)
 
@@ -109,3 +118,34 @@ async def test_search_and_copy(app: SupervisorApp, feed: MemoryFeed, home: Path)
         await pilot.press("slash", *"absent", "enter")
         assert "Not found: absent" in " ".join(n.message for n in app._notifications)
         assert "Log" in text_of(app)
+
+
+async def test_figures_are_those_of_the_table(tmp_path: Path) -> None:
+    rows = [Tried(Verdict.KEEP, 1.0, 0.0, "baseline"), Tried(Verdict.KEEP, 0.75, 0.0508, "better")]
+    feed = MemoryFeed(session_of(tmp_path, rows, running=False), tmp_path)
+    app = SupervisorApp(feed, feed.session)
+    async with app.run_test(size=(160, 45)) as pilot:
+        table = text_of(app)
+        assert "▼−0.250000   <0.1" in table
+        await pilot.press("end", "enter", "4")
+        await until(pilot, lambda: "52.0 MiB" in text_of(app).split("peak memory")[-1])
+        assert "#2 ✓ keep · the best so far · val_bpb 0.750000 · Δ ▼−0.250000 · 52.0 MiB" in (
+            text_of(app)
+        )
+        await pilot.press("left")
+        await until(pilot, lambda: "peak memory  -" in text_of(app))
+        assert "GiB" not in text_of(app)
+
+
+def test_unknown_times_are_a_dash() -> None:
+    measured = ev.Measurement(metric=1.0)
+    experiment = Experiment(
+        number=1,
+        proposal=ev.Proposal(patch_id="x", hypothesis="Baseline", category="baseline"),
+        base="",
+        drafted_at=ev.EPOCH,
+        measurement=measured,
+    )
+    shown = [text.split() for text, _ in measurement_lines(Session(), experiment)]
+    assert shown[1:4] == [["peak", "memory", "-"], ["training", "-"], ["in", "all", "-"]]
+    assert "Category" not in [text for text, _ in reasoning_lines(experiment, "")]

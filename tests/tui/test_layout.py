@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 
+from engine.core.live import Progress
+from engine.core.words import Phase
 from tests.tui.seeing import text_of, until
 from tests.tui.synthetic import MemoryFeed, attempt, made_up
 from tui.app import SupervisorApp
@@ -123,3 +127,14 @@ async def test_a_lost_engine_is_said_and_found_again(
         await until(pilot, lambda: app.view.link is LinkState.LIVE)
         await pilot.press("space")
         await until(pilot, lambda: len(feed.sent) == 1)
+
+
+async def test_the_clock_ticks_though_nothing_is_told(feed: MemoryFeed) -> None:
+    began = feed.session.at
+    seconds = iter(range(1_000))
+    app = SupervisorApp(feed, feed.session, now=lambda: began + timedelta(seconds=next(seconds)))
+    async with app.run_test(size=(120, 40)) as pilot:
+        feed.tell(Progress(experiment=21, run=1, phase=Phase.STARTING, elapsed_seconds=0.0))
+        await until(pilot, lambda: app.view.progress)
+        shown = text_of(app).split("\n")[0]
+        await until(pilot, lambda: text_of(app).split("\n")[0] != shown)

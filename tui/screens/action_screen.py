@@ -6,10 +6,10 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, ClassVar, Literal, TypeVar, cast
 
 from textual.binding import Binding, BindingType
-from textual.screen import Screen
 
 from tui.action import Action
 from tui.actions import PROGRAM
+from tui.screens.leaving import LeftOnce
 from tui.view import View
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ def bindings_of(
     ]
 
 
-class ActionScreen(Screen[Result]):
+class ActionScreen(LeftOnce[Result]):
     """A screen whose keys, footer and palette are one list."""
 
     ACTIONS: ClassVar[tuple[Action, ...]] = ()

@@ -6,11 +6,19 @@ from collections.abc import Callable, Coroutine, Iterator
 from functools import partial
 from typing import Any
 
-from textual.command import DiscoveryHit, Hit, Hits, Provider
+from textual.command import CommandPalette, DiscoveryHit, Hit, Hits, Provider
 
 from tui.action import Action
 from tui.actions import PROGRAM
 from tui.screens.action_screen import ActionScreen
+from tui.screens.leaving import LeftOnce
+
+
+class Palette(CommandPalette, LeftOnce[None]):
+    """Textual's palette over our registry."""
+
+    def __init__(self) -> None:
+        super().__init__(providers=[Commands])
 
 
 class Commands(Provider):

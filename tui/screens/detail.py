@@ -18,12 +18,13 @@ from tui.screens.experiment_text import (
 )
 from tui.screens.footer import ActionFooter
 from tui.screens.link_line import LinkLine
-from tui.screens.search_prompt import SearchPrompt
+from tui.screens.search_prompt import SEARCH_KEYS, SearchPrompt
 from tui.screens.tab_bar import TabBar
 from tui.screens.text_page import TextPage
 from tui.view import View
-from tui.widgets.edit_panel import EditPanel
+from tui.widgets.edit_panel import EditPanel, baseline_note
 from tui.widgets.log_view import LogView
+from tui.widgets.standing import abandoned
 
 _LOG = 3
 _LOW_ROWS = 30
@@ -44,6 +45,8 @@ class DetailScreen(ActionScreen[None]):
         super().__init__()
         self._number = number
         self._shown: Experiment | None = None
+        self._left = False
+        """Whether nobody was at work."""
         self._active = 1
         self._sought = ""
         self._edit = EditPanel(id="diff", classes="section -active")
@@ -98,13 +101,16 @@ class DetailScreen(ActionScreen[None]):
         self._log.follow(
             None if run is None else self.shell.feed.log_path(experiment.number, run.number)
         )
-        if experiment is self._shown:
+        left = abandoned(session)
+        if experiment is self._shown and left == self._left:
             return
+        self._left = left
         again = self._shown is None or self._shown.number != experiment.number
         if again or (self._shown is not None and self._shown.verdict is not experiment.verdict):
             details = self.shell.feed.details(self._number)
             file = session.config.file
-            self._edit.show_patch(details.patch, f"#{self._number} {file}")
+            note = baseline_note(file) if experiment.is_baseline else "No diff is recorded."
+            self._edit.show_patch(details.patch, f"#{self._number} {file}", note)
             self._reasoning.set_lines(reasoning_lines(experiment, details.reasoning))
         self._shown = experiment
         headline = self.query_one("#headline", TextPage)
@@ -175,6 +181,10 @@ class DetailScreen(ActionScreen[None]):
         """Ask what to look for in the log."""
         self._go_to(_LOG)
         self.query_one(SearchPrompt).ask("the log")
+
+    @on(SearchPrompt.Typed)
+    def _typed(self, event: SearchPrompt.Typed) -> None:
+        self.query_one(ActionFooter).hint("" if event.text is None else SEARCH_KEYS)
 
     @on(SearchPrompt.Asked)
     def _ask(self, event: SearchPrompt.Asked) -> None:

@@ -3,33 +3,25 @@
 from __future__ import annotations
 
 from engine.core.session import Experiment, Run, Session
-from engine.core.words import Verdict
 from tui.screens.text_page import Line
-from tui.widgets.figures import change, clock, metric, size
-
-_VERDICTS = {
-    Verdict.KEEP: ("✓ keep", "--keep"),
-    Verdict.DISCARD: ("· discard", "--discard"),
-    Verdict.CRASH: ("✗ crash", "--crash"),
-}
+from tui.widgets.figures import clock, memory, metric, moved, size
+from tui.widgets.standing import OPEN, abandoned, category_of, verdict_of
 
 
 def header_lines(session: Session, experiment: Experiment) -> tuple[Line, ...]:
     """Number, verdict and figures; what was tried; why it was decided so."""
-    verdict, ink = (
-        _VERDICTS[experiment.verdict]
-        if experiment.verdict is not None
-        else ("… open", "--attention")
-    )
+    left = OPEN if abandoned(session) else ("… open", "--attention")
+    verdict, ink = verdict_of(experiment) or left
     parts = [f"#{experiment.number} {verdict}"]
     if experiment.number == session.incumbent:
         parts.append("the best so far")
     measured = experiment.measurement
     if measured is not None:
         parts.append(f"{session.config.metric} {metric(measured.metric)}")
-        if experiment.gain is not None:
-            parts.append(f"gain {change(experiment.gain)}")
-        parts.append(f"{measured.memory_gb:.1f} GiB")
+        if change := moved(experiment.gain, session.direction):
+            parts.append(f"Δ {change}")
+        if measured.memory_gb > 0:
+            parts.append(memory(measured.memory_gb))
     if (run := experiment.run) is not None and run.ended_at is not None:
         parts.append(clock(run.seconds))
     if experiment.outcome is not None and measured is None:
@@ -53,7 +45,7 @@ def reasoning_lines(experiment: Experiment, reasoning: str) -> tuple[Line, ...]:
         ("Hypothesis", proposal.hypothesis),
         ("Why", proposal.rationale),
         ("Expected", proposal.expected),
-        ("Category", proposal.category),
+        ("Category", category_of(proposal)),
         ("Agent", proposal.agent),
         ("Reasoning", reasoning),
     ):
@@ -74,9 +66,9 @@ def measurement_lines(session: Session, experiment: Experiment) -> tuple[Line, .
     if measured is not None:
         rows: list[tuple[str, str]] = [
             (session.config.metric, metric(measured.metric)),
-            ("peak memory", f"{measured.memory_gb:.1f} GiB"),
-            ("training", clock(measured.training_seconds)),
-            ("in all", clock(measured.total_seconds)),
+            ("peak memory", memory(measured.memory_gb)),
+            ("training", _clock(measured.training_seconds)),
+            ("in all", _clock(measured.total_seconds)),
         ]
         if measured.steps is not None:
             rows.append(("steps", f"{measured.steps:,}"))
@@ -109,8 +101,9 @@ def history_lines(experiment: Experiment) -> tuple[Line, ...]:
         lines.append((f"kept at {experiment.ref}", "--dim"))
     for run in experiment.runs:
         lines += _run_lines(run)
-    if experiment.verdict is not None and experiment.ended_at is not None:
-        word, ink = _VERDICTS[experiment.verdict]
+    verdict = verdict_of(experiment)
+    if verdict is not None and experiment.ended_at is not None:
+        word, ink = verdict
         lines += [
             ("", ""),
             (f"{experiment.ended_at:%H:%M:%S}  {word}: {experiment.verdict_reason}", ink),
@@ -145,6 +138,10 @@ def _run_lines(run: Run) -> list[Line]:
 def _table(rows: list[tuple[str, str]]) -> list[Line]:
     width = max(len(name) for name, _ in rows)
     return [(f"{name:<{width}}  {value}", "") for name, value in rows]
+
+
+def _clock(seconds: float | None) -> str:
+    return "-" if seconds is None else clock(seconds)
 
 
 def _one_line(text: str) -> str:

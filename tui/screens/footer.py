@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from textual import events
 
-from tui.action import Action
+from tui.action import Action, Group, needs_engine
 from tui.screens.link_line import LinkLine, Word
 from tui.view import View
 
 _DROPPED_FIRST = (
+    "next_section",
+    "zoom",
+    "command_palette",
     "search",
     "open",
-    "next_section",
-    "command_palette",
-    "zoom",
     "kill_run",
     "stop_or_go_on",
     "copy",
@@ -34,6 +34,12 @@ class ActionFooter(LinkLine):
         super().__init__(id=id)
         self._actions = tuple(action for action in actions if action.footer is not None)
         self._view = View()
+        self._hint = ""
+
+    def hint(self, words: str) -> None:
+        """Say this instead of the keys, while they are typed into something; "" ends it."""
+        self._hint = words
+        self._fit()
 
     def show(self, view: View) -> None:
         """Choose the words that fit."""
@@ -44,7 +50,16 @@ class ActionFooter(LinkLine):
         self._fit()
 
     def _fit(self) -> None:
-        words = {action.name: self._word(action) for action in self._actions}
+        if self._hint:
+            self.set_words((Word(((f" {self._hint}", "$text-muted"),), ""),))
+            return
+        # Where nobody can be asked, the keys of the loop have no place.
+        alone = needs_engine(self._view) is not None
+        words = {
+            action.name: self._word(action)
+            for action in self._actions
+            if not (alone and action.group is Group.LOOP)
+        }
         for name in _DROPPED_FIRST:
             if sum(word.width for word in words.values()) <= self.size.width:
                 break

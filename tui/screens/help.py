@@ -10,6 +10,7 @@ from textual.screen import ModalScreen
 from textual.strip import Strip
 
 from tui.actions import on_page
+from tui.screens.leaving import LeftOnce
 from tui.widgets.painted import Sheet, strip_of
 from tui.widgets.plain_text import wrapped
 
@@ -36,7 +37,7 @@ class HelpPage(Sheet):
         return strips
 
 
-class HelpScreen(ModalScreen[None]):
+class HelpScreen(ModalScreen[None], LeftOnce[None]):
     """The `?` page."""
 
     CSS_PATH = "card.tcss"

@@ -1,4 +1,4 @@
-"""One line at the bottom to type what to look for."""
+"""One line above the footer to type what to look for."""
 
 from __future__ import annotations
 
@@ -8,16 +8,29 @@ from textual import events, on
 from textual.message import Message
 from textual.widgets import Input
 
+SEARCH_KEYS = "enter search   esc back"
+
+
+def matches(count: int) -> str:
+    """So many, before the keys."""
+    return f"{count:,} match{'' if count == 1 else 'es'}   "
+
 
 class SearchPrompt(Input):
     """Hidden until asked for; enter searches, esc gives up."""
 
     DEFAULT_CSS = """
     SearchPrompt, SearchPrompt:focus {
-        display: none; dock: bottom; height: 1; border: none; padding: 0 1; background: $panel;
+        display: none; height: 1; border: none; padding: 0 1; background: $panel;
         &.-open { display: block; }
     }
     """
+
+    @dataclass
+    class Typed(Message):
+        """What the person has typed so far; None when the line is closed."""
+
+        text: str | None
 
     @dataclass
     class Asked(Message):
@@ -37,9 +50,23 @@ class SearchPrompt(Input):
         self.placeholder = f"search in {title}"
         self.add_class("-open")
         self.focus()
+        self.post_message(self.Typed(self.value))
 
     def _close(self) -> None:
-        self.remove_class("-open")
+        if self.has_class("-open"):
+            self.remove_class("-open")
+            self.post_message(self.Typed(None))
+
+    @on(Input.Changed)
+    def _typed(self, event: Input.Changed) -> None:
+        event.stop()
+        if self.has_class("-open"):
+            self.post_message(self.Typed(self.value))
+
+    def on_blur(self) -> None:
+        """The person went elsewhere; a terminal that is only not looked at changes nothing."""
+        if self.app.app_focus:
+            self._close()
 
     @on(Input.Submitted)
     def _submit(self, event: Input.Submitted) -> None:

@@ -10,20 +10,23 @@ from textual.content import Content
 from textual.geometry import Size
 from textual.widgets import Static
 
-from engine.core.live import CancelStop, KillRun, PauseLoop, ResumeLoop, StopSession
+from engine.core.live import AnyCommand, CancelStop, KillRun, PauseLoop, ResumeLoop, StopSession
 from engine.core.session import Experiment
 from tui.actions import LOOKING, LOOP, PART_NAMES, PARTS, PROGRAM, SUPERVISOR
 from tui.screens.action_screen import ActionScreen, bindings_of
 from tui.screens.deck import Deck, Layout, layout_for
 from tui.screens.footer import ActionFooter
 from tui.screens.link_line import LinkLine
-from tui.screens.search_prompt import SearchPrompt
+from tui.screens.search_prompt import SEARCH_KEYS, SearchPrompt, matches
 from tui.screens.tab_bar import TabBar
 from tui.terminal.check import MINIMUM_COLUMNS, MINIMUM_ROWS
 from tui.view import View
 from tui.widgets.log_view import LogView
 from tui.widgets.results_table import ResultsTable
 from tui.widgets.status_line import StatusLine
+
+_REPEAT_SECONDS = 2.0
+"""So long the same wish in the same state is taken for a key that was held down."""
 
 
 class Supervisor(ActionScreen[None]):
@@ -37,6 +40,8 @@ class Supervisor(ActionScreen[None]):
         super().__init__()
         self._kind: Layout | None = None
         self._sought = ""
+        self._asked: tuple[object, ...] = ()
+        self._asked_until = 0.0
 
     def compose(self) -> ComposeResult:
         yield StatusLine(id="status")
@@ -102,12 +107,21 @@ class Supervisor(ActionScreen[None]):
 
     def action_pause_or_resume(self) -> None:
         """Wait at the next safe point, or go on."""
-        self.shell.send(ResumeLoop() if self.view.session.pause is not None else PauseLoop())
+        self._send_once(ResumeLoop() if self.view.session.pause is not None else PauseLoop())
+
+    def _send_once(self, command: AnyCommand) -> None:
+        """Send, but not again until what was asked for shows, or was lost."""
+        session, now = self.view.session, self.shell.clock()
+        asked = (type(command), session.pause is not None, session.stop)
+        if asked == self._asked and now < self._asked_until:
+            return
+        self._asked, self._asked_until = asked, now + _REPEAT_SECONDS
+        self.shell.send(command)
 
     def action_stop_or_go_on(self) -> None:
         """End the session after this run, once asked; or do not after all."""
         if self.view.session.stop is not None:
-            self.shell.send(CancelStop())
+            self._send_once(CancelStop())
             return
         running = self.view.session.running is not None
         self.shell.ask(
@@ -205,6 +219,16 @@ class Supervisor(ActionScreen[None]):
             # Nothing to find in a gauge; the table is what is meant.
             self.deck.go_to(len(PART_NAMES))
         self.query_one(SearchPrompt).ask(PART_NAMES[self.deck.active - 1])
+
+    @on(SearchPrompt.Typed)
+    def _typed(self, event: SearchPrompt.Typed) -> None:
+        footer = self.query_one(ActionFooter)
+        if event.text is None:
+            footer.hint("")
+            return
+        in_table = self.deck.active_part is self.deck.results
+        found = matches(self.deck.results.count(event.text)) if in_table and event.text else ""
+        footer.hint(f"{found}{SEARCH_KEYS}")
 
     @on(SearchPrompt.Asked)
     def _ask(self, event: SearchPrompt.Asked) -> None:

@@ -15,6 +15,7 @@ from tui.widgets.alarm import standing_alarm
 from tui.widgets.figures import clock
 from tui.widgets.painted import Run, Sheet, strip_of
 from tui.widgets.plain_text import clean, clean_line, wrapped
+from tui.widgets.standing import category_of
 
 _REASONING_CHARACTERS = 40_000
 
@@ -106,8 +107,7 @@ class AgentPanel(Sheet):
             strong = self.ink("--strong")
             for line in wrapped(clean(proposal.hypothesis) or "no hypothesis given", width):
                 yield [(line, strong)]
-            if proposal.category or proposal.agent:
-                about = " · ".join(filter(None, (proposal.category, proposal.agent)))
+            if about := " · ".join(filter(None, (category_of(proposal), proposal.agent))):
                 yield from self._labelled("", about, "--dim", width)
             if proposal.expected:
                 yield from self._labelled("expected ▸ ", proposal.expected, "", width)

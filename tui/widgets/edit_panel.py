@@ -86,13 +86,13 @@ class EditPanel(Sheet):
             return
         newest = session.experiments[-1]
         if newest.is_baseline and not session.latest_patch:
-            self._set("", f"#1 {file} · baseline", f"the baseline: {file} as it is")
+            self._set("", f"#1 {file} · baseline", baseline_note(file))
             return
         self._set(session.latest_patch, f"#{newest.number} {file}", "This edit changes nothing.")
 
-    def show_patch(self, patch: str, caption: str) -> None:
-        """Paint any unified diff."""
-        self._set(patch, clean_line(caption), "No diff is recorded.")
+    def show_patch(self, patch: str, caption: str, note: str = "No diff is recorded.") -> None:
+        """Paint any unified diff; without one the note."""
+        self._set(patch, clean_line(caption), clean_line(note))
 
     def caption(self) -> str:
         """What the border says: `#14 train.py +3 −1`."""
@@ -200,6 +200,11 @@ class EditPanel(Sheet):
                 style = style + Style(bgcolor=word.bgcolor, bold=word.bold, reverse=word.reverse)
             runs.append((side.text[start:end], style))
         return runs
+
+
+def baseline_note(file: str) -> str:
+    """What stands where the baseline has no diff."""
+    return f"the baseline: {file} as it is"
 
 
 def _numbers(rows: list[DiffRow]) -> Iterable[int]:

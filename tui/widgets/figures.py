@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 from engine.core.session import Spending
+from engine.core.words import Direction
 
 MINUS = "−"
 
@@ -38,6 +39,24 @@ def change(value: float, places: int = 6) -> str:
     """A difference with its sign."""
     text = metric(value, places)
     return text if value < 0 or text.startswith(MINUS) else f"+{text}"
+
+
+def moved(gain: float | None, direction: Direction) -> str:
+    """How the metric itself changed by a gain: filled is better, hollow worse; "" if unknown."""
+    if gain is None or not math.isfinite(gain):
+        return ""
+    if not gain:
+        return "="
+    delta = -gain if direction is Direction.MIN else gain
+    down, up = "▼▲" if gain > 0 else "▽△"
+    return f"{down if delta < 0 else up}{change(delta)}"
+
+
+def memory(gib: float) -> str:
+    """GiB, a little of it in MiB; 0 is how a run says that it does not know."""
+    if not gib > 0:
+        return "-"
+    return f"{gib:.1f} GiB" if gib >= 0.1 else f"{gib * 1024:.1f} MiB"
 
 
 def size(count: float) -> str:

@@ -89,9 +89,10 @@ class ProgressChart(Sheet, can_focus=False):
             runs += [(text, self.ink(ink) if ink else None) for text, ink in canvas.row(row)]
             lines.append(strip_of(runs))
         if axis:
-            first, last = "#1", f"#{points[-1][0]}"
+            # The last point is in the last column, so that is where its label ends.
+            first, last = f"#{points[0][0]}", f"#{points[-1][0]}"
             room = width - margin - len(first) - len(last)
-            text = f"{first}{' ' * room}{last}" if room > 0 else first
+            text = f"{first}{' ' * room}{last}" if room > 0 and len(points) > 1 else first
             lines.append(strip_of([(" " * margin + text, dim)]))
         return lines
 
@@ -142,8 +143,8 @@ class _Canvas:
         self._inks = [bytearray(columns) for _ in range(rows)]
         self._glyphs: dict[tuple[int, int], str] = {}
         wide = columns * 2 - 1
-        # Few points keep a distance between them, many share columns.
-        self._scale = min(wide / max(1, count - 1), 8.0)
+        # Few points are spread over the whole width, many share columns.
+        self._scale = wide / max(1, count - 1)
         self._line_x = 0
 
     def _x(self, place: int) -> int:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -16,20 +15,16 @@ from textual.geometry import Size
 from textual.message import Message
 from textual.strip import Strip
 
-from engine.core.live import Progress
-from engine.core.session import Experiment, Session
-from engine.core.words import Direction, Verdict
+from engine.core.session import Counts, Experiment, Session
+from engine.core.words import Phase, Verdict
 from tui.view import View
-from tui.widgets.figures import change, clock, metric
+from tui.widgets.figures import clock, metric, moved
 from tui.widgets.painted import Painted, Run, strip_of
 from tui.widgets.plain_text import clean_line
 from tui.widgets.results_order import Filter, Sort, order_of, seconds_of
+from tui.widgets.stage import phase_of, sample_of
+from tui.widgets.standing import OPEN, abandoned, interruptions, verdict_of
 
-_STATUS = {
-    Verdict.KEEP: ("✓ keep", "--keep"),
-    Verdict.DISCARD: ("· discard", "--discard"),
-    Verdict.CRASH: ("✗ crash", "--crash"),
-}
 _GAP = 2
 
 Choice = TypeVar("Choice", bound=StrEnum)
@@ -99,7 +94,10 @@ class ResultsTable(Painted):
     ) -> None:
         super().__init__(name=name, id=id, classes=classes)
         self._session = Session()
-        self._progress: Progress | None = None
+        self._phase: Phase | None = None
+        """Of the run that is on."""
+        self._counts: Counts | None = None
+        self._interruptions = 0
         self._sort = Sort.NUMBER
         self._filter = Filter.ALL
         self._order: Sequence[int] = range(0)
@@ -116,13 +114,16 @@ class ResultsTable(Painted):
 
     def show(self, view: View) -> None:
         """Paint the experiments of this view."""
-        session, progress = view.session, view.progress
+        session = view.session
         same_rows = (
             session.experiments is self._session.experiments
             and session.incumbent == self._session.incumbent
             and session.config is self._session.config
         )
-        self._session, self._progress = session, progress
+        self._session = session
+        self._phase = phase_of(view) if sample_of(view) is not None else None
+        if session.counts != self._counts:
+            self._counts, self._interruptions = session.counts, interruptions(session)
         if not same_rows:
             self._reorder()
         painted = self._painted_now()
@@ -169,17 +170,16 @@ class ResultsTable(Painted):
         count = len(self._order)
         for step in range(1, count + 1):
             row = (self._row + step) % count
-            if self._matches(self._session.experiments[self._order[row]]):
+            if _matches(self._session.experiments[self._order[row]], needle):
                 self._go(row)
                 return True
         return False
 
-    def _matches(self, experiment: Experiment) -> bool:
-        proposal = experiment.proposal
-        return any(
-            self._needle in text.lower()
-            for text in (proposal.hypothesis, proposal.category, experiment.commit)
-        )
+    def count(self, text: str) -> int:
+        """How many of the rows shown `search` would find."""
+        needle = clean_line(text).lower()
+        experiments = self._session.experiments
+        return sum(_matches(experiments[index], needle) for index in self._order) if needle else 0
 
     def _reorder(self, *, jump: bool = False) -> None:
         experiments = self._session.experiments
@@ -212,7 +212,8 @@ class ResultsTable(Painted):
             self._session.incumbent,
             self._session.config.metric,
             self._session.direction,
-            self._progress.phase if self._progress is not None else None,
+            self._phase,
+            abandoned(self._session),
             [
                 (e.number, e.commit, e.proposal, e.measurement, e.verdict, e.gain, seconds_of(e))
                 for e in experiments
@@ -331,17 +332,18 @@ class ResultsTable(Painted):
         """Choose the columns for the width there is."""
         width = self.inner.width
         name = clean_line(self._session.config.metric)
-        key = (width, name, len(str(len(self._session.experiments))))
+        digits = len(str(len(self._session.experiments)))
+        key = (width, name, digits, self._interruptions > 0)
         if key == self._columns_key:
             return
         self._columns_key = key
         columns = [
-            _Column("#", max(3, key[2] + 1), True, 0),
+            _Column("#", max(3, digits + 1), True, 0),
             _Column("commit", 7, False, 5),
             _Column(name[:14], max(9, min(14, cell_len(name))), True, 1),
             _Column("Δ", 11, True, 3),
             _Column("mem", 5, True, 6),
-            _Column("status", 10, False, 2),
+            _Column("status", 13 if self._interruptions else 10, False, 2),
             _Column("category", 12, False, 7),
             _Column("time", 7, True, 4),
             _Column("hypothesis", 0, False, 0),
@@ -383,7 +385,7 @@ class ResultsTable(Painted):
             case "Δ":
                 return self._delta(experiment)
             case "mem":
-                return (f"{measurement.memory_gb:.1f}" if measurement else ""), ""
+                return (_memory(measurement.memory_gb) if measurement else ""), ""
             case "status":
                 return self._status(experiment)
             case "":
@@ -403,23 +405,16 @@ class ResultsTable(Painted):
     def _delta(self, experiment: Experiment) -> tuple[str, str]:
         """The metric's change against the incumbent of its time: filled is better, hollow worse."""
         gain = experiment.gain
-        if gain is None or not math.isfinite(gain) or experiment.verdict is Verdict.CRASH:
+        if gain is None or experiment.verdict is Verdict.CRASH:
             return "", ""
-        delta = -gain if self._session.direction is Direction.MIN else gain
-        down = delta < 0
-        if gain > 0:
-            return f"{'▼' if down else '▲'}{change(delta)}", "--keep"
-        if gain < 0:
-            return f"{'▽' if down else '△'}{change(delta)}", "--discard"
-        return "=", "--discard"
+        return moved(gain, self._session.direction), "--keep" if gain > 0 else "--discard"
 
     def _status(self, experiment: Experiment) -> tuple[str, str]:
-        if experiment.verdict is not None:
-            return _STATUS[experiment.verdict]
-        progress = self._progress
-        if progress is not None and progress.experiment == experiment.number:
-            return f"… {progress.phase.value}", "--accent"
-        return "…", "--accent"
+        if (verdict := verdict_of(experiment)) is not None:
+            return verdict
+        if abandoned(self._session):
+            return OPEN
+        return f"… {self._phase.value}" if self._phase is not None else "…", "--accent"
 
     def _marked(self, runs: list[Run]) -> list[Run]:
         found = self.ink("--found")
@@ -432,6 +427,20 @@ class ResultsTable(Painted):
             end = at + len(self._needle)
             marked += [(text[:at], style), (text[at:end], found), (text[end:], style)]
         return marked
+
+
+def _memory(gib: float) -> str:
+    if not gib > 0:
+        return "-"
+    return f"{gib:.1f}" if gib >= 0.1 else "<0.1"
+
+
+def _matches(experiment: Experiment, needle: str) -> bool:
+    proposal = experiment.proposal
+    return any(
+        needle in text.lower()
+        for text in (proposal.hypothesis, proposal.category, experiment.commit)
+    )
 
 
 def _next(value: Choice) -> Choice:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from rich.cells import cell_len
 from textual.strip import Strip
 
-from engine.core.session import Session
+from engine.core.session import Counts, Session
 from engine.core.words import Direction, Phase, SessionState
 from tui.view import LinkState, View
 from tui.widgets.alarm import standing_alarm
@@ -17,9 +17,11 @@ from tui.widgets.gauge import gauge
 from tui.widgets.painted import Painted, Run, strip_of
 from tui.widgets.plain_text import clean_line
 from tui.widgets.stage import elapsed_of, phase_of, sample_of
+from tui.widgets.standing import abandoned, interruptions
 
 _BAR_CELLS = 14
 _SEPARATOR = " · "
+_GO_ON = "go on with `autoresearch-tui start`"
 
 
 @dataclass(frozen=True)
@@ -48,10 +50,14 @@ class StatusLine(Painted, can_focus=False):
     ) -> None:
         super().__init__(name=name, id=id, classes=classes)
         self._parts: tuple[_Part, ...] = ()
+        self._counts: Counts | None = None
+        self._killed = 0
 
     def show(self, view: View) -> None:
         """Paint the state of this view."""
-        parts = tuple(_parts_of(view))
+        if view.session.counts != self._counts:
+            self._counts, self._killed = view.session.counts, interruptions(view.session)
+        parts = tuple(_parts_of(view, self._killed))
         if parts != self._parts:
             self._parts = parts
             self.refresh()
@@ -73,7 +79,7 @@ def _cells(parts: list[_Part]) -> int:
     return 1 + sum(part.cells for part in parts) + len(_SEPARATOR) * max(0, len(parts) - 1)
 
 
-def _parts_of(view: View) -> Iterable[_Part]:
+def _parts_of(view: View, killed: int) -> Iterable[_Part]:
     yield from _state(view)
     session = view.session
     if session.stop is not None:
@@ -87,8 +93,10 @@ def _parts_of(view: View) -> Iterable[_Part]:
     if session.experiments:
         counts = session.counts
         yield _Part(4, (("keep ", ""), (f"{counts.keep}", "--keep"), (f"/{counts.total}", "")))
-        if counts.crash:
-            yield _Part(6, ((f"{counts.crash} crashed", "--crash"),))
+        if crashed := counts.crash - killed:
+            yield _Part(6, ((f"{crashed} crashed", "--crash"),))
+        if killed:
+            yield _Part(6, ((f"{killed} interrupted", "--attention"),))
     if session.spending.calls:
         yield _Part(5, ((cost(session.spending), ""),))
     if session.experiments:
@@ -101,20 +109,26 @@ def _parts_of(view: View) -> Iterable[_Part]:
 
 def _state(view: View) -> Iterable[_Part]:
     session = view.session
-    if view.link is LinkState.RECONNECTING:
+    gone = view.link is LinkState.GONE or (
+        # It said good-bye; that another one is started is up to the person.
+        view.link is LinkState.RECONNECTING and session.engine_starts > 0 and abandoned(session)
+    )
+    if view.link is LinkState.RECONNECTING and not gone:
         yield _Part(0, (("◌ RECONNECTING", "--attention"), (_number(session), "")))
         return
     if session.ended is not None:
         yield _Part(0, (("■ ENDED", "--accent"), (f" {clean_line(session.ended)}"[:60], "")))
+        yield _Part(4, ((_GO_ON, "--dim"),))
         return
-    if view.link is LinkState.GONE:
+    if gone:
         note = (
             "the run goes on under its supervisor"
-            if session.running is not None
+            if session.running is not None and not abandoned(session)
             else "nothing runs"
         )
         yield _Part(0, (("✗ no engine", "--crash"), (_number(session), "")))
         yield _Part(3, ((note, "--attention"),))
+        yield _Part(4, ((_GO_ON, "--dim"),))
         return
     match session.state:
         case SessionState.RUNNING:

@@ -68,7 +68,7 @@ class LanguageModelAgent:
             messages.append(repair_message(briefing.failure, briefing.config.file))
         problem = ""
         for attempt in range(_BLOCK_TRIES + 1):
-            text, splitter = "", ThinkSplitter()
+            text, splitter, kind_before = "", ThinkSplitter(), ""
             async with contextlib.aclosing(self._ask(messages)) as stream:
                 async for item in stream:
                     if isinstance(item, Usage):
@@ -77,7 +77,9 @@ class LanguageModelAgent:
                     # Some models think aloud inside their answer, between <think> and </think>.
                     pieces = splitter.feed(item.text) if item.kind == "answer" else []
                     text += "".join(piece for kind, piece in pieces if kind == "answer")
-                    yield Thought(item.text)
+                    turn = "\n\n" if kind_before and item.kind != kind_before else ""
+                    kind_before = item.kind
+                    yield Thought(turn + item.text)
             text += "".join(piece for kind, piece in splitter.finish() if kind == "answer")
             answer = parse_answer(text, whole_file_asked=attempt == _BLOCK_TRIES)
             try:

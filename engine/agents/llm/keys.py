@@ -269,7 +269,11 @@ def typed_error(
         )
         return BadKeyError(f"{place} refuses the key.", said, todo)
     if status == 404 or (status == 400 and _NO_MODEL.search(said)):
-        todo = "Stop, and start again with another --model or --api-base." if own else "Stop, and start again with another --model."
+        todo = (
+            "Stop, and start again with another --model or --api-base."
+            if own
+            else "Stop, and start again with another --model."
+        )
         return NoSuchModelError(f"{place} does not know the model {model}.", said, todo)
     seconds = wait_seconds(cause)
     if status == 402 or (seconds is None and _NO_CREDIT.search(said)):

@@ -8,6 +8,7 @@ import msgspec.structs
 
 from engine.core import events as ev
 from engine.core.live import Devices
+from engine.core.session import Session
 from tests.tui.widgets.widget_scenes import (
     PATCH,
     REASONING,
@@ -168,3 +169,16 @@ async def test_devices_name_who_holds_an_idle_gpu() -> None:
         panel.show(replace(view, devices=devices))
         await pilot.pause()
         assert "held by 2 other processes: pid 4121 44.0 GiB" in text_of(panel)
+
+
+async def test_the_baseline_is_named_once() -> None:
+    proposal = ev.Proposal(patch_id="x", hypothesis="Baseline", category="baseline", agent="search")
+    started = Session().apply(
+        ev.ProposalDrafted(experiment=1, base="", proposal=proposal, patch="")
+    )
+    widget = AgentPanel()
+    async with Host(widget).run_test(size=(60, 20)) as pilot:
+        widget.show(View(session=started))
+        await pilot.pause()
+        assert text_of(widget).lower().count("baseline") == 1
+        assert "search" in text_of(widget)

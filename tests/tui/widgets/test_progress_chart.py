@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import time
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from textual.geometry import Size
@@ -118,3 +119,20 @@ async def test_redraws_are_cheap_and_only_when_something_finished() -> None:
         widget.show(view_of(session.apply(ev.RowWritten(experiment=1, file="", at=session.at))))
         await pilot.pause()
         assert widget._strips is strips
+
+
+@pytest.mark.parametrize("count", [2, 3, 7, 40, 156, 157, 1_000])
+async def test_the_last_label_stands_under_the_last_point(count: int) -> None:
+    lines = await rows_of(made_of([(0.5 - n * 0.0001, Verdict.KEEP) for n in range(count)]))
+    dots = [column for line in lines[1:-1] for column, sign in enumerate(line) if sign in "●★"]
+    axis = lines[-1].rstrip()
+    assert axis.endswith(f" #{count}")
+    assert max(dots) == len(axis) - 1
+    assert min(dots) == axis.index("#1")
+
+
+async def test_a_single_experiment_has_one_label() -> None:
+    lines = await rows_of(made_of([(0.5, Verdict.KEEP)]))
+    assert lines[-1].strip() == "#1"
+    star = next(line.index("★") for line in lines[1:-1] if "★" in line)
+    assert lines[-1].index("#1") == star

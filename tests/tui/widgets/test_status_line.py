@@ -89,3 +89,22 @@ async def test_an_alarm_stays_until_an_experiment_ends() -> None:
         ev.VerdictGiven(experiment=14, verdict=Verdict.DISCARD, reason="", at=later)
     )
     assert "no gain" not in await line_of(view_of(session))
+
+
+async def test_the_clock_goes_on_though_the_run_says_nothing() -> None:
+    view = view_of(session_of(3))
+    assert view.progress is not None
+    silent = msgspec.structs.replace(
+        view.progress, phase=Phase.STARTING, share=None, step=None, elapsed_seconds=0.0
+    )
+    later = replace(view, progress=silent, now=view.now + timedelta(seconds=1))
+    assert "start-up 02:32" in await line_of(later)
+    config = msgspec.structs.replace(view.session.config, budget_seconds=None)
+    endless = msgspec.structs.replace(view.session, config=config)
+    assert "run 02:32" in await line_of(replace(later, session=endless))
+    run = endless.running
+    assert run is not None
+    soon = run.started_at + timedelta(seconds=3)
+    for sample in (silent, None):
+        begun = replace(later, session=endless, progress=sample, now=soon)
+        assert "start-up 00:03" in await line_of(begun)

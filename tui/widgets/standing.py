@@ -1,0 +1,45 @@
+"""How an experiment stands, as a sign, a word and the component class of their colour."""
+
+from __future__ import annotations
+
+from engine.core.events import Proposal
+from engine.core.session import Experiment, Session
+from engine.core.words import Verdict
+
+_VERDICTS = {
+    Verdict.KEEP: ("✓ keep", "--keep"),
+    Verdict.DISCARD: ("· discard", "--discard"),
+    Verdict.CRASH: ("✗ crash", "--crash"),
+}
+INTERRUPTED = ("‖ interrupted", "--attention")
+OPEN = ("○ open", "--attention")
+
+
+def interrupted(experiment: Experiment) -> bool:
+    """Whether the person ended it; `results.tsv` has only the word crash for that."""
+    run = experiment.run
+    return experiment.verdict is Verdict.CRASH and run is not None and run.kill_requested
+
+
+def verdict_of(experiment: Experiment) -> tuple[str, str] | None:
+    """What was decided; None before that."""
+    if experiment.verdict is None:
+        return None
+    return INTERRUPTED if interrupted(experiment) else _VERDICTS[experiment.verdict]
+
+
+def category_of(proposal: Proposal) -> str:
+    """The category, where it says more than the hypothesis does: the baseline is both."""
+    category = proposal.category
+    same = category.strip().lower() == proposal.hypothesis.strip().lower()
+    return "" if same else category
+
+
+def abandoned(session: Session) -> bool:
+    """Whether nobody is at work, so that an experiment without a verdict stays so for now."""
+    return session.ended is not None or session.engine_pid is None
+
+
+def interruptions(session: Session) -> int:
+    """How many of the crashes are the person's own doing."""
+    return sum(map(interrupted, session.experiments)) if session.counts.crash else 0
