@@ -115,7 +115,7 @@ def test_the_whole_tree_dies(tmp_path: Path, by: str) -> None:
         handle.kill()
     report = finish(handle)
     assert report.killed_by == (None if by == "exit" else by)
-    assert report.leftover_processes >= 2
+    assert report.leftover_processes >= 1  # the second may not have been born yet
     assert survivors(tmp_path) == []
 
 
