@@ -9,9 +9,11 @@ from collections.abc import Sequence
 from typing import Literal
 
 import msgspec
+from textual import events
 from textual.app import App
 from textual.driver import Driver
 from textual.filter import LineFilter, NoColor
+from textual.timer import Timer
 
 from engine.core.errors import ConfigError
 from tui.settings import load_settings
@@ -19,6 +21,8 @@ from tui.terminal.driver import SafeDriver
 from tui.terminal.filter import ControlFilter
 from tui.themes import DEFAULT, find_theme, to_textual
 from tui.widgets.plain_text import clean
+
+_SETTLE_SECONDS = 0.4
 
 Reason = Literal["left", "ended", "terminal lost"]
 
@@ -37,6 +41,8 @@ class TerminalApp(App[ExitInfo]):
         super().__init__()
         self.troubles: list[str] = []
         """What went wrong before there was a screen to tell it on."""
+        self._settling: Timer | None = None
+        self._sized = False
         self._monochrome = False
         self._no_colour = NoColor()
         self._control_filter = ControlFilter()
@@ -74,6 +80,17 @@ class TerminalApp(App[ExitInfo]):
         if isinstance(self._driver, SafeDriver):
             self._driver.forget_screen()
         self.refresh(layout=True)
+
+    async def on_event(self, event: events.Event) -> None:
+        """After a resize all is painted once more, when the terminal has settled."""
+        if isinstance(event, events.Resize):
+            # Terminals reflow what they show at a moment of their own, perhaps after our paint.
+            if self._settling is not None:
+                self._settling.stop()
+            if self._sized:  # the first one is no change
+                self._settling = self.set_timer(_SETTLE_SECONDS, self.action_redraw)
+            self._sized = True
+        await super().on_event(event)
 
     # ---- how it ends -----------------------------------------------------------------------------
 
