@@ -35,7 +35,7 @@ async def _show(snapshot: bytes, workspace: Path, busy_seconds: float) -> None:
     from tui.terminal import prepare_environment
 
     prepare_environment()
-    from engine.core.session import decode_session
+    from engine.core.snapshot import decode_session
     from tests.tui.synthetic import MemoryFeed
     from tui.app import SupervisorApp
 
@@ -173,7 +173,7 @@ def main() -> None:
     if options.show is not None:
         asyncio.run(_show(options.show.read_bytes(), options.show.parent, options.busy))
         return
-    from engine.core.session import encode_session
+    from engine.core.snapshot import encode_session
     from tests.tui.synthetic import made_up, session_of
 
     with tempfile.TemporaryDirectory() as directory:

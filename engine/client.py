@@ -20,7 +20,8 @@ from pathlib import Path
 from engine import __version__
 from engine.core import live
 from engine.core.errors import AutoresearchError, EngineGoneError, WorkspaceError
-from engine.core.session import Session, decode_session, fold
+from engine.core.session import Session, fold
+from engine.core.snapshot import decode_session
 from engine.rendezvous import announced_socket, lock_holder, socket_path
 from engine.store.artifacts import Layout, sessions
 from engine.store.journal import read_journal

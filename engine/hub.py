@@ -17,7 +17,8 @@ import msgspec
 from engine import __version__
 from engine.core import live
 from engine.core.errors import AutoresearchError, EngineBusyError, WorkspaceError
-from engine.core.session import Session, encode_session
+from engine.core.session import Session
+from engine.core.snapshot import encode_session
 
 _BACKLOG_BYTES = 64 * 2**20
 _LIVE_BACKLOG_BYTES = 256 * 2**10

@@ -213,23 +213,36 @@ class Proposer:
         draft = await self._ask(experiment.number, experiment.base, base, failure)
         if draft is None:
             return False  # a person paused or stopped meanwhile
-        patch = make_patch(session.config.file, base, draft.source)
-        if not patch or draft.source == broken:
+        if draft.source in (base, broken):
             return False
+        self._revise(
+            experiment,
+            base,
+            draft.source,
+            reason=f"repaired after {_last_line(run.detail)}",
+            proposal=experiment.proposal,
+        )
+        return True
+
+    def _revise(
+        self, experiment: Experiment, base: str, source: str, *, reason: str, proposal: ev.Proposal
+    ) -> None:
+        """Put another edit into an open experiment; what ran stays held under its run's number."""
         self._a.workspace.hold(f"{experiment.ref}-run-{len(experiment.runs)}", experiment.commit)
+        patch = make_patch(self._a.session.config.file, base, source)
         added, removed = count_lines(patch)
-        proposal = msgspec.structs.replace(
-            experiment.proposal, patch_id=patch_id(patch), added=added, removed=removed
+        revised = msgspec.structs.replace(
+            proposal,
+            patch_id=patch_id(patch),
+            added=added,
+            removed=removed,
+            source_key=_key(source),
         )
         self._a.note(
             ev.ProposalRevised(
-                experiment=experiment.number,
-                reason=f"repaired after {_last_line(run.detail)}",
-                proposal=proposal,
-                patch=patch,
+                experiment=experiment.number, reason=reason, proposal=revised, patch=patch
             )
         )
-        return True
 
     def commit(self, experiment: Experiment) -> None:
         """Make the experiment's commit from its recorded patch, and hold it by a private ref."""
@@ -274,36 +287,21 @@ class Proposer:
             return False
         half = str(int(knob.value) // 2)  # type: ignore[arg-type]
         smaller = set_knobs(candidate, {MEMORY_KNOB: half})
-        patch = make_patch(session.config.file, base, smaller)
-        if not patch:
+        if smaller == base:
             return False
-        was = _memory_knob(base)
-        old = experiment.proposal
-        added, removed = count_lines(patch)
+        was, old = _memory_knob(base), experiment.proposal
         before = was.literal if was is not None else knob.literal
         knobs = {**old.knobs, MEMORY_KNOB: (before, half)}
         if before == half:  # the edit had doubled it
             del knobs[MEMORY_KNOB]
-        # What did not fit stays reachable too, under the number of its run.
-        self._a.workspace.hold(f"{experiment.ref}-run-{len(experiment.runs)}", experiment.commit)
-        self._a.note(
-            ev.ProposalRevised(
-                experiment=experiment.number,
-                reason="out of memory",
-                proposal=ev.Proposal(
-                    patch_id=patch_id(patch),
-                    hypothesis=f"{old.hypothesis} [with {MEMORY_KNOB} {knob.literal} → {half}, "
-                    "as it ran out of memory]",
-                    rationale=old.rationale,
-                    expected=old.expected,
-                    category=old.category,
-                    agent=old.agent,
-                    added=added,
-                    removed=removed,
-                    knobs=knobs,
-                ),
-                patch=patch,
-            )
+        change = f"{MEMORY_KNOB} {knob.literal} → {half}"
+        hypothesis = f"{old.hypothesis} [with {change}, as it ran out of memory]"
+        self._revise(
+            experiment,
+            base,
+            smaller,
+            reason="out of memory",
+            proposal=msgspec.structs.replace(old, hypothesis=hypothesis, knobs=knobs),
         )
         return True
 

@@ -159,16 +159,15 @@ class Ratchet:
                 with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(self._wake.wait(), wait)
                 continue
-            most = session.config.max_experiments
             must_finish = self._must_finish()
             if session.stop is not None and not must_finish:
                 why = session.stop_reason or f"stopped by the person, {session.stop.value}"
                 self._note(ev.SessionEnded(reason=why))
                 return False
             if session.pause is None or must_finish:
-                recorded = not self._unrecorded()
-                done = most is not None and session.counts.total >= most
-                if done and recorded and session.current is None:
+                open_ends = session.current is not None or self._unrecorded()
+                if self._limit_reached() and not open_ends:
+                    most = session.config.max_experiments
                     self._note(ev.SessionEnded(reason=f"all {most} experiments are done"))
                     return False
                 return True

@@ -111,7 +111,7 @@ class RunWatch:
         size = os.fstat(self._fd).st_size
         if size - self._position > _SKIP_BEHIND_BYTES:
             jump = size - _CHUNK_BYTES
-            self.log.skip(jump - self._position)
+            self.log.skip()
             self._position = jump
         budget = size - self._position if at_most is None else min(at_most, size - self._position)
         while budget > 0:

@@ -14,9 +14,6 @@ import msgspec
 from engine.core.events import AnyEvent
 from engine.core.words import Phase, StopMode
 
-MAX_FRAME_BYTES = 512 * 2**20
-
-
 # ---- down: from the engine
 
 
@@ -30,7 +27,7 @@ class Welcome(Message, frozen=True, kw_only=True):
     version: str
     pid: int
     snapshot: bytes
-    """`engine.core.session.encode_session` of the session; empty for a client that only sends
+    """`engine.core.snapshot.encode_session` of the session; empty for a client that only sends
     commands.
     """
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from engine.core.config import ResearchConfig
 from engine.core.events import Measurement
-from engine.core.words import Direction, KeepRule, Verdict
+from engine.core.words import KeepRule, Verdict
 
 CLOCK_SLACK_SECONDS = 2.0
 """A run's own clock may start a moment before ours sees the process, and it rounds."""
@@ -91,8 +91,3 @@ def find_doubts(
     if summaries > 1 and distinct_values > 1:
         doubts.append(f"{summaries} summaries with {distinct_values} different values")
     return tuple(doubts)
-
-
-def better(direction: Direction, a: float, b: float) -> bool:
-    """Whether `a` is strictly better than `b`."""
-    return direction.gain(a, b) > 0

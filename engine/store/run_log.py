@@ -81,7 +81,6 @@ class RunLog:
     """The last traceback, whole as far as it came."""
     saw_fail: bool = False
     """A line that says nothing but FAIL."""
-    bytes_fed: int = 0
 
     def __post_init__(self) -> None:
         self._decoder: codecs.IncrementalDecoder | None = None
@@ -97,7 +96,6 @@ class RunLog:
 
     def feed(self, data: bytes) -> None:
         """Take the next bytes of the file, cut anywhere."""
-        self.bytes_fed += len(data)
         if self._decoder is None:
             self._head += data
             if len(self._head) < 4:
@@ -106,9 +104,8 @@ class RunLog:
             self._decoder = codecs.getincrementaldecoder(_encoding(data))(errors="replace")
         self._take(self._decoder.decode(data))
 
-    def skip(self, dropped_bytes: int) -> None:
+    def skip(self) -> None:
         """Say that bytes were left out here; a line that was begun is ended."""
-        self.bytes_fed += dropped_bytes
         if self._pending:
             self._line(self._pending)
             self._pending = ""

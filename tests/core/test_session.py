@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from engine.core import events as ev
 from engine.core.config import ResearchConfig
-from engine.core.session import Session, decode_session, encode_session, fold
+from engine.core.session import Session, fold
+from engine.core.snapshot import decode_session, encode_session
 from engine.core.vector import Vector
 from engine.core.words import Outcome, SessionState, StopMode, Verdict
 
