@@ -24,7 +24,10 @@ from engine.store.results_tsv import is_ours
 from engine.store.workspace import BRANCHES, Workspace
 
 CONFIG_NAME = "config.toml"
-_CHANGEABLE = ("tag", "max_experiments", "max_dollars", "max_tokens", "model", "api_base", "agent")
+_CHANGEABLE = (
+    *("tag", "max_experiments", "max_dollars", "max_tokens"),
+    *("agent", "model", "api_base", "cli", "lookahead"),
+)
 """What a session may go on with although it began otherwise; nothing that the metric depends on."""
 _IGNORED = ("results.tsv", "results-*.tsv", "run.log", ".autoresearch/")
 
@@ -46,6 +49,8 @@ class Wishes(msgspec.Struct, frozen=True, kw_only=True):
     max_experiments: int | None = None
     model: str | None = None
     api_base: str | None = None
+    cli: str | None = None
+    lookahead: int | None = None
     max_dollars: float | None = None
     max_tokens: int | None = None
     locked: tuple[str, ...] | None = None

@@ -62,6 +62,18 @@ class Spending:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Pending:
+    """An experiment that is being run, or drafted ahead to be run, and has no verdict yet."""
+
+    number: int
+    base: str
+    hypothesis: str
+    category: str
+    patch_id: str
+    source_key: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Failure:
     """An edit of the agent's that crashed, to be repaired within the same experiment."""
 
@@ -92,6 +104,16 @@ class Briefing:
     """Read-only files that define the task (the locked ones), name to text."""
     failure: Failure | None = None
     """Set when the agent is to repair its own edit and not to propose another."""
+    pending: tuple[Pending, ...] = ()
+    """Experiments before this one that have no verdict yet; it is drafted for the case that all of
+    them are discarded."""
+    candidate: int = 0
+    """How many experiments in a row brought nothing, the pending ones counted."""
+    direction: str = ""
+    """After many experiments without a keep: where the agent is asked to look, in words."""
+    worktree: Path | None = None
+    """A scratch worktree of the base, for agents with `needs_worktree`; the directory that
+    corresponds to the workspace. Nothing but the editable file's text is taken from it."""
     shorten: int = 0
     """How often the provider found the prompt too long: each time it is to be cut by half."""
     spent: Spending = field(default_factory=Spending)
@@ -130,6 +152,8 @@ class Draft:
     expected: str = ""
     category: str = "other"
     knobs: dict[str, tuple[str, str]] = field(default_factory=dict)
+    agent: str = ""
+    """Who thought of it, where one agent speaks for several."""
 
 
 class Agent(Protocol):
@@ -138,6 +162,10 @@ class Agent(Protocol):
     name: str
     repairs: bool
     """Whether it can be asked to repair an edit of its own that crashed."""
+    looks_ahead: bool
+    """Whether it is worth asking while the experiment before still trains."""
+    needs_worktree: bool
+    """Whether it edits files itself, in the scratch worktree of the briefing."""
 
     def propose(self, briefing: Briefing) -> AsyncIterator[Thought | Usage | Draft]:
         """Yield thoughts and usage as they come, then exactly one draft.

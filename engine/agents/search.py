@@ -52,6 +52,8 @@ class SearchAgent:
 
     name = "search"
     repairs = False
+    looks_ahead = False
+    needs_worktree = False
 
     def __init__(self, policy: str = "bandit", seed: int = 0) -> None:
         if policy not in POLICIES:

@@ -66,8 +66,21 @@ class ResearchConfig(msgspec.Struct, frozen=True, kw_only=True):
     """Of the agent `llm`, as LiteLLM names it: `anthropic/…`, `openai/…`, `ollama_chat/…`."""
     api_base: str = ""
     """Address of a server of your own that speaks the model's protocol."""
-    temperature: float | None = None
-    """None: the provider's default."""
+    cli: str = ""
+    """Of the agent `acp`: `claude`, `codex`, `gemini`, `opencode`, or a command line of your own that
+    speaks the Agent Client Protocol on its standard input and output."""
+    lookahead: int = 1
+    """How many proposals are drafted while a run still trains; 0: none."""
+    temperature: float | None = 0.9
+    """Of the first candidate from a frontier; below 0, or None in journals of old: the provider's
+    default, for all."""
+    temperature_step: float = 0.1
+    """Added for each further candidate that brought nothing, as racing set-ups do."""
+    temperature_max: float = 1.2
+    mix_every: int = 3
+    """Agent `mix`: every k-th proposal is `mix_with`'s, the others are the knob search's."""
+    mix_with: str = "llm"
+    """Agent `mix`: who proposes beside the search, `llm` or `acp`."""
     context_tokens: int = 0
     """How long a prompt may be; 0: half of what LiteLLM knows of the model, else 32,000."""
     answer_tokens: int = 8000
@@ -105,7 +118,11 @@ _SECTIONS: tuple[tuple[str, str], ...] = (
     ("budget_seconds", "training time per run; leave it out if the script decides itself"),
     ("rule", '"greedy": any improvement is kept; "min_delta": only one of at least min_delta'),
     ("min_delta", "in metric units, for the rule min_delta"),
-    ("agent", '"search": a statistical search over the knobs of the file, needs no key'),
+    (
+        "agent",
+        '"search": a statistical search over knobs, needs no key; "llm": a language model; '
+        '"acp": a coding-agent CLI; "mix": search and one of these in turn',
+    ),
     (
         "max_experiments",
         "stop after so many, the baseline counted; leave out to go on until stopped",
@@ -120,7 +137,13 @@ _SECTIONS: tuple[tuple[str, str], ...] = (
     ("pass_env", "secret-looking environment variables the run gets all the same"),
     ("model", "for the agent llm, as LiteLLM names it"),
     ("api_base", "for a model server of your own (vLLM, llama.cpp, LM Studio, Ollama)"),
-    ("temperature", "of the model; left out: the provider's default"),
+    ("cli", "for the agent acp: claude, codex, gemini, opencode, or a command of your own"),
+    ("lookahead", "how many proposals are drafted while a run still trains; 0: none"),
+    ("temperature", "of the model's first candidate; below 0: the provider's default"),
+    ("temperature_step", "added for each candidate in a row that brought nothing"),
+    ("temperature_max", "the highest it rises to; models that allow less get less"),
+    ("mix_every", "agent mix: every k-th proposal comes from mix_with, the rest from search"),
+    ("mix_with", 'agent mix: "llm" or "acp"'),
     ("context_tokens", "longest prompt; 0: half of the model's context"),
     ("answer_tokens", "longest answer, reasoning included"),
     ("idle_seconds", "a stream that is silent for so long is broken off"),
@@ -247,6 +270,10 @@ def check_config(config: ResearchConfig, where: str = "the research config") -> 
             raise refuse(f"{name} is {getattr(config, name)}", "a positive number of seconds")
     if config.max_experiments is not None and config.max_experiments < 1:
         raise refuse(f"max_experiments is {config.max_experiments}", "at least 1 (the baseline)")
+    if not 0 <= config.lookahead <= 8:
+        raise refuse(f"lookahead is {config.lookahead}", "0 (off) to 8")
+    if config.mix_every < 1:
+        raise refuse(f"mix_every is {config.mix_every}", "1 or more")
     if config.min_delta < 0:
         raise refuse(f"min_delta is {config.min_delta}", "0 or more")
     if config.log_cap_bytes < 2**20:

@@ -16,6 +16,7 @@ AutoresearchError            what happened, why, what to do next; an exit code
     ├── OverloadedError         the provider or the line to it failed; asking again may help
     ├── ContextTooLongError     the briefing does not fit into the model's context
     ├── BudgetSpentError        the session's cap on dollars or tokens is reached
+    ├── CliMissingError         the coding agent's command is not installed, or will not start
     └── UnusableAnswerError     the answer holds no edit that can be applied
 """
 
@@ -129,6 +130,10 @@ class ContextTooLongError(AgentError):
 
 class BudgetSpentError(AgentError):
     """The session's cap on dollars or tokens is reached."""
+
+
+class CliMissingError(AgentError):
+    """The coding agent's command is not installed, or will not start."""
 
 
 class UnusableAnswerError(AgentError):

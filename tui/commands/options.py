@@ -67,7 +67,11 @@ def session_options(function: F) -> F:
                 help="Training time per run.",
             ),
             click.option("--tag", help="Name of the session; its branch is autoresearch/TAG."),
-            click.option("--agent", metavar="NAME", help="Who proposes: search (no key needed)."),
+            click.option(
+                "--agent",
+                metavar="NAME",
+                help="Who proposes: search (no key needed), llm (--model), acp (--cli), or mix.",
+            ),
             click.option(
                 "--model",
                 metavar="NAME",
@@ -76,6 +80,18 @@ def session_options(function: F) -> F:
             ),
             click.option(
                 "--api-base", metavar="URL", help="A model server of your own (vLLM, llama.cpp …)."
+            ),
+            click.option(
+                "--cli",
+                metavar="NAME",
+                help="Coding-agent CLI that proposes: claude, codex, gemini, opencode, or a command "
+                "that speaks the Agent Client Protocol.",
+            ),
+            click.option(
+                "--lookahead",
+                type=click.IntRange(0, 8),
+                metavar="N",
+                help="Proposals drafted while a run trains; 0 for none (1 by default).",
             ),
             click.option(
                 "--max-dollars",

@@ -51,6 +51,8 @@ class LanguageModelAgent:
 
     name = "llm"
     repairs = True
+    looks_ahead = True
+    needs_worktree = False
 
     def __init__(self, config: ResearchConfig, secrets: dict[str, str]) -> None:
         self._config = config
