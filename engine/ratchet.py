@@ -19,7 +19,9 @@ from engine.core.errors import (
     OverloadedError,
     RateLimitedError,
 )
-from engine.core.session import Experiment, Run, Session
+from engine.core.plateau import notice
+from engine.core.records import Experiment, Run
+from engine.core.session import Session
 from engine.core.verdict import decide
 from engine.core.words import Outcome, StopMode, Verdict
 from engine.patience import bear
@@ -42,7 +44,7 @@ class Ratchet:
         self._failures = 0
         self._blocked = False
         """Whether the next step failed and only a person's word can have it tried again."""
-        self.proposer = Proposer(around)
+        self.proposer = Proposer(around, self._bear_with)
         self.runner = Runner(around)
 
     @property
@@ -61,7 +63,7 @@ class Ratchet:
         if self.session.pause is not None:
             return "It is paused already."
         self._note(ev.Paused(by="person", reason=f"paused from the {by}"))
-        self.proposer.cancel()
+        self.proposer.drafter.cancel()
         return "It pauses after this run." if self.session.running else "Paused."
 
     def resume(self, by: str) -> str:
@@ -77,7 +79,7 @@ class Ratchet:
         if self.session.stop is mode:
             return "It is stopping already."
         self._note(ev.StopRequested(by=by, mode=mode, reason=reason))
-        self.proposer.cancel()
+        self.proposer.drafter.cancel()
         if mode is StopMode.NOW:
             self.runner.kill()
             return (
@@ -116,7 +118,18 @@ class Ratchet:
         Raises:
             JournalError: The journal cannot be written; nothing recorded is lost.
         """
+        ahead = asyncio.create_task(self.proposer.lookahead.run())
+        try:
+            await self._turn(ahead)
+        finally:
+            ahead.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await ahead
+
+    async def _turn(self, ahead: asyncio.Task[None]) -> None:
         while await self._may_go_on():
+            if ahead.done():
+                ahead.result()  # the journal cannot be written
             try:
                 self._finish_recording()
                 await self._one_step()
@@ -136,11 +149,11 @@ class Ratchet:
     def _bear_with(self, error: AgentError) -> None:
         self._failures += 1
         reason = f"{error.what} {error.why}".strip()
-        patience = bear(error, self._failures, self.proposer.shorten)
+        patience = bear(error, self._failures, self.proposer.briefer.shorten)
         if patience.edit_failed:
             self._note(ev.AlarmRaised(kind="edit_failed", message=reason))
         if patience.shorten:
-            self.proposer.shorten += 1
+            self.proposer.briefer.shorten += 1
         if patience.wait_seconds is None:
             self._failures = 0
             self._pause_for(reason, error.todo)
@@ -307,6 +320,8 @@ class Ratchet:
             )
         )
         self._finish_recording()
+        if verdict is not Verdict.KEEP and (flat := notice(self.session)):
+            self._note(ev.AlarmRaised(kind="plateau", message=flat))
 
     async def _repair(self, experiment: Experiment) -> bool:
         """Whether the agent mended its edit. A pause or a stop does not wait for that."""

@@ -10,7 +10,7 @@ from engine.core import events as ev
 from engine.core.errors import EnvironmentProblem
 from engine.core.live import Progress
 from engine.core.outcome import Classified, Ending, classify
-from engine.core.session import Experiment, Run
+from engine.core.records import Experiment, Run
 from engine.core.verdict import find_doubts
 from engine.core.words import Outcome, Phase, StopMode
 from engine.executors.local import (

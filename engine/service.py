@@ -112,8 +112,8 @@ class Service:
 
     def _greeting(self, ratchet: Ratchet) -> list[live.AnyMessage]:
         messages: list[live.AnyMessage] = []
-        if ratchet.proposer.thinking:
-            messages.append(live.Thinking(text=ratchet.proposer.thinking, start=True))
+        for number, text in ratchet.proposer.drafter.thinking.items():
+            messages.append(live.Thinking(text=text, start=True, experiment=number))
         if ratchet.runner.progress is not None:
             messages.append(ratchet.runner.progress)
         if self._devices is not None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from engine.agents.base import Agent
+from engine.agents.base import Agent, Ensemble
 from engine.core.events import AnyEvent
 from engine.core.live import AnyMessage
 from engine.core.session import Session
@@ -21,7 +21,7 @@ class Surroundings:
     journal: Journal
     workspace: Workspace
     layout: Layout
-    agent: Agent
+    agent: Agent | Ensemble
     environ: Mapping[str, str]
     publish: Callable[[AnyMessage], None]
     """Takes live messages (progress, thoughts) for whoever watches."""

@@ -9,7 +9,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from engine.core.errors import EngineGoneError
-from engine.core.events import EngineStarted, ProposalDrafted, RunEnded, RunStarted
+from engine.core.events import (
+    EngineStarted,
+    ProposalDrafted,
+    ProposalQueued,
+    ProposalRevised,
+    RunEnded,
+    RunStarted,
+)
 from engine.core.live import (
     AnyCommand,
     AnyMessage,
@@ -86,7 +93,7 @@ class Follower:
         self._session = session if session is not None else Session()
         self._progress: Progress | None = None
         self._devices: Devices | None = None
-        self._thinking = ""
+        self._thinking: dict[int, str] = {}
         self._link = LinkState.LIVE if session is not None else LinkState.RECONNECTING
         self.changed = asyncio.Event()
         """Set whenever `view` would give something new."""
@@ -95,11 +102,16 @@ class Follower:
 
     def view(self, now: datetime) -> View:
         """Everything to paint, at this moment."""
+        newest = len(self._session.experiments)
+        here = newest if self._session.current is not None else newest + 1
+        ahead = [number for number in self._thinking if number > here]
         return View(
             session=self._session,
             progress=self._progress,
             devices=self._devices,
-            thinking=self._thinking,
+            thinking=self._thinking.get(here, ""),
+            ahead=self._thinking[ahead[0]] if ahead else "",
+            drafts_ahead=bool(ahead),
             now=now,
             link=self._link,
         )
@@ -138,23 +150,32 @@ class Follower:
                 self._session = self._session.apply(event)
                 if isinstance(event, RunStarted | RunEnded | EngineStarted):
                     self._progress = None
-                if isinstance(event, ProposalDrafted) and event.reasoning:
+                if isinstance(event, ProposalDrafted | ProposalRevised | ProposalQueued):
                     # The session has the whole of it now.
-                    self._thinking = ""
+                    self._forget(event)
             case Progress():
                 self._progress = message
             case Devices():
                 self._devices = message
-            case Thinking(text=text, start=start):
-                self._thinking = (("" if start else self._thinking) + text)[-_THINKING_SHOWN:]
+            case Thinking(text=text, start=start, over=over, experiment=number):
+                before = "" if start else self._thinking.pop(number, "")
+                self._thinking[number] = (before + text)[-_THINKING_SHOWN:]
+                if over:
+                    del self._thinking[number]
             case Welcome() | Reply():
                 return
         self.changed.set()
 
+    def _forget(self, event: ProposalDrafted | ProposalRevised | ProposalQueued) -> None:
+        last = len(self._session.experiments)
+        if isinstance(event, ProposalQueued):
+            last += len(self._session.queue)
+        self._thinking = {n: text for n, text in self._thinking.items() if n > last}
+
     def _begin(self, session: Session) -> None:
         self._session = session
         self._progress = self._devices = None
-        self._thinking = ""
+        self._thinking = {}
         self._link = LinkState.LIVE
         self.changed.set()
 

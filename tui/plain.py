@@ -7,8 +7,10 @@ from typing import TextIO
 
 from engine.core import events as ev
 from engine.core.live import Progress
-from engine.core.session import Experiment, Session
+from engine.core.records import Experiment
+from engine.core.session import Session
 from engine.core.words import Direction, Verdict
+from tui.widgets.figures import cost_story
 from tui.widgets.plain_text import clean
 
 _MARKS = {Verdict.KEEP: "✓", Verdict.DISCARD: "·", Verdict.CRASH: "✗"}
@@ -63,6 +65,8 @@ def summary_lines(session: Session) -> list[str]:
             f"Best {session.config.metric} {session.best_metric:.6f} ({against}), "
             f"experiment {best.number}, commit {best.commit[:7]}."
         )
+    if story := cost_story(session):
+        lines.append(f"Language model: {story}.")
     return lines
 
 
@@ -110,6 +114,10 @@ class Reporter:
                 self.line(f"Paused: {one_line(event.reason)}")
                 if event.todo:
                     self.line(f"  {one_line(event.todo)}")
+            case ev.AgentWaited():
+                self.line(f"Waiting until {event.until:%H:%M:%S} UTC: {one_line(event.reason)}")
+            case ev.ProposalDropped():
+                self.line(f"A proposal made ahead was dropped: {one_line(event.reason)}.")
             case ev.Resumed():
                 self.line("Going on.")
             case ev.AlarmRaised():

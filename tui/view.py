@@ -30,5 +30,9 @@ class View:
     devices: Devices | None = None
     thinking: str = ""
     """The agent's reasoning for the newest proposal, as far as it has come."""
+    ahead: str = ""
+    """Its reasoning for the one after that, while an experiment has no verdict yet."""
+    drafts_ahead: bool = False
+    """Whether that one is being drafted now."""
     now: datetime = field(default_factory=lambda: datetime.now(UTC))
     link: LinkState = LinkState.LIVE

@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from importlib.metadata import entry_points
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, cast
 
 from engine.core.config import ResearchConfig
 from engine.core.errors import AgentError
@@ -152,12 +152,14 @@ class Draft:
     expected: str = ""
     category: str = "other"
     knobs: dict[str, tuple[str, str]] = field(default_factory=dict)
-    agent: str = ""
-    """Who thought of it, where one agent speaks for several."""
 
 
 class Agent(Protocol):
-    """Proposes one edit at a time. May be cancelled at any await."""
+    """Proposes one edit at a time. May be cancelled at any await, and asked twice at once: for the
+    repair of one edit and for the next.
+
+    An agent that lacks one of the three traits below is taken not to have it.
+    """
 
     name: str
     repairs: bool
@@ -177,10 +179,26 @@ class Agent(Protocol):
         ...
 
 
+class Ensemble(Protocol):
+    """Several agents that take turns."""
+
+    name: str
+
+    def turn(self, number: int) -> Agent:
+        """Whose turn an experiment is, its repairs included."""
+        ...
+
+
 class AgentFactory(Protocol):
     """What an entry point names."""
 
-    def __call__(self, config: ResearchConfig, workspace: Path) -> Agent: ...
+    def __call__(self, config: ResearchConfig, workspace: Path) -> Agent | Ensemble: ...
+
+
+def speaker(agent: Agent | Ensemble, number: int) -> Agent:
+    """The one that proposes experiment `number`."""
+    turn = getattr(agent, "turn", None)
+    return cast(Agent, turn(number) if turn is not None else agent)
 
 
 def agent_names() -> list[str]:
@@ -188,7 +206,7 @@ def agent_names() -> list[str]:
     return sorted({point.name for point in entry_points(group=ENTRY_POINT_GROUP)})
 
 
-def make_agent(config: ResearchConfig, workspace: Path) -> Agent:
+def make_agent(config: ResearchConfig, workspace: Path) -> Agent | Ensemble:
     """The agent the config names.
 
     Args:

@@ -67,7 +67,7 @@ class ResearchConfig(msgspec.Struct, frozen=True, kw_only=True):
     api_base: str = ""
     """Address of a server of your own that speaks the model's protocol."""
     cli: str = ""
-    """Of the agent `acp`: `claude`, `codex`, `gemini`, `opencode`, or a command line of your own that
+    """Of the agent `acp`: `claude`, `codex`, `gemini`, `opencode`, or a command of your own that
     speaks the Agent Client Protocol on its standard input and output."""
     lookahead: int = 1
     """How many proposals are drafted while a run still trains; 0: none."""

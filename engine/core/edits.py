@@ -5,10 +5,13 @@ from __future__ import annotations
 import difflib
 import hashlib
 import re
+from collections.abc import Iterator
+from dataclasses import dataclass
 
 from engine.core.errors import AutoresearchError
 
 _HUNK = re.compile(r"^@@ -(\d+)(?:,(\d+))? \+(\d+)(?:,(\d+))? @@")
+_CONTEXT = 3
 _NO_NEWLINE = "\\ No newline at end of file\n"
 
 
@@ -19,7 +22,7 @@ class PatchError(AutoresearchError):
 def make_patch(path: str, old: str, new: str) -> str:
     """A unified diff with three lines of context; empty when nothing differs."""
     lines = difflib.unified_diff(
-        _lines(old), _lines(new), fromfile=f"a/{path}", tofile=f"b/{path}", n=3
+        _lines(old), _lines(new), fromfile=f"a/{path}", tofile=f"b/{path}", n=_CONTEXT
     )
     return "".join(line if line.endswith("\n") else f"{line}\n{_NO_NEWLINE}" for line in lines)
 
@@ -76,6 +79,84 @@ def apply_patch(old: str, patch: str) -> str:
             if line[0] == " ":
                 result.append(text)
     return "".join(result + source[position:])
+
+
+def refit_patch(new: str, patch: str) -> str | None:
+    """Apply a unified diff to a text it was not made for, only where it fits exactly.
+
+    The lines each change takes away must be there exactly once, with as much of the context around
+    them as it takes to make them so. Neighbouring lines may have changed, as those of a list of
+    settings do; the changed lines themselves may not.
+
+    Args:
+        new: The text as it is now; lines may have moved since the patch was made.
+        patch: Of `make_patch`.
+
+    Returns:
+        The edited text; None where a change does not fit, or the changes would swap their order.
+    """
+    source, result, position = _lines(new), list[str](), 0
+    for change in _changes(patch):
+        place = change.place_in(source)
+        if place is None or place < position:
+            return None
+        result += source[position:place] + change.added
+        position = place + len(change.removed)
+    return "".join(result + source[position:])
+
+
+@dataclass
+class _Change:
+    """Neighbouring lines that a patch replaces, with the context around them."""
+
+    before: list[str]
+    removed: list[str]
+    added: list[str]
+    after: list[str]
+
+    def place_in(self, source: list[str]) -> int | None:
+        """Where the removed lines begin; None where that is not certain."""
+        for width in range(_CONTEXT + 1):
+            lead = self.before[len(self.before) - width :] if width else []
+            wanted = lead + self.removed + self.after[:width]
+            if not wanted:
+                continue
+            last = len(source) - len(wanted)
+            places = [i for i in range(last + 1) if source[i : i + len(wanted)] == wanted]
+            if len(places) == 1:
+                return places[0] + len(lead)
+            if not places:
+                return None
+        return None
+
+
+def _changes(patch: str) -> Iterator[_Change]:
+    lines = _lines(patch)[2:]
+    context: list[str] = []
+    change: _Change | None = None
+    for index, line in enumerate(lines):
+        if line == _NO_NEWLINE:
+            continue
+        text = line[1:]
+        if index + 1 < len(lines) and lines[index + 1] == _NO_NEWLINE:
+            text = text.removesuffix("\n")
+        if line.startswith("@@"):
+            if change is not None:
+                yield change
+            context, change = [], None
+        elif line[0] == " ":
+            context.append(text)
+            if change is not None:
+                change.after.append(text)
+        else:
+            if change is None or change.after:
+                if change is not None:
+                    yield change
+                change = _Change(context[-_CONTEXT:], [], [], [])
+                context = []
+            (change.added if line[0] == "+" else change.removed).append(text)
+    if change is not None:
+        yield change
 
 
 def _lines(text: str) -> list[str]:

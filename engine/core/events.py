@@ -138,6 +138,32 @@ class ProposalDrafted(Event, frozen=True, kw_only=True):
     patch: str
     """Unified diff of the editable file."""
     reasoning: str = ""
+    queued: int = 0
+    """The number it had among the proposals made ahead; 0: it was made for this moment."""
+    rebased: bool = False
+    """Whether its edit was made for an earlier frontier and re-applied, fitting exactly."""
+
+
+class ProposalQueued(Event, frozen=True, kw_only=True):
+    """A proposal was made ahead, while another experiment had no verdict yet."""
+
+    queued: int
+    """Counts up through the session; names it until it becomes an experiment or is dropped."""
+    base: str
+    proposal: Proposal
+    patch: str
+    reasoning: str = ""
+    after: int
+    """The newest experiment it supposes to be discarded."""
+    program: str = ""
+    """A hash of the program.md the agent was shown."""
+
+
+class ProposalDropped(Event, frozen=True, kw_only=True):
+    """A proposal made ahead will not be run; another is made in its place."""
+
+    queued: int
+    reason: str
 
 
 class ProposalRevised(Event, frozen=True, kw_only=True):
@@ -147,6 +173,7 @@ class ProposalRevised(Event, frozen=True, kw_only=True):
     reason: str
     proposal: Proposal
     patch: str
+    reasoning: str = ""
 
 
 class CostIncurred(Event, frozen=True, kw_only=True):
@@ -317,6 +344,8 @@ AnyEvent = (
     | PlatformDetected
     | ConfigChanged
     | ProposalDrafted
+    | ProposalQueued
+    | ProposalDropped
     | ProposalRevised
     | CostIncurred
     | AgentWaited

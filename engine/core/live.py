@@ -94,6 +94,10 @@ class Thinking(Message, frozen=True, kw_only=True):
     text: str
     start: bool = False
     """True: a new proposal begins, what was shown before is old."""
+    over: bool = False
+    """True: that was all; what came of it is in the journal, or it came to nothing."""
+    experiment: int = 0
+    """The number it will have if nothing comes between."""
 
 
 class Reply(Message, frozen=True, kw_only=True):

@@ -5,7 +5,8 @@ from __future__ import annotations
 import msgspec
 from msgspec.structs import replace
 
-from engine.core.session import Experiment, Session
+from engine.core.records import Experiment
+from engine.core.session import Session
 from engine.core.vector import Vector
 
 

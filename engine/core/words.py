@@ -24,6 +24,19 @@ class Verdict(StrEnum):
     CRASH = "crash"
 
 
+CATEGORIES = (
+    "architecture",
+    "optimizer",
+    "schedule",
+    "data",
+    "regularisation",
+    "efficiency",
+    "simplification",
+    "other",
+)
+"""What an edit is about."""
+
+
 class Outcome(StrEnum):
     """Why a run ended."""
 

@@ -41,6 +41,10 @@ class Layout:
         """Where the runs of a slot happen."""
         return self.session / "worktrees" / f"slot-{slot}"
 
+    def scratch(self, name: str) -> Path:
+        """Where a coding agent edits files."""
+        return self.session / "worktrees" / name
+
     def experiment(self, number: int) -> Path:
         """The files of one experiment."""
         return self.session / "experiments" / f"{number:04d}"

@@ -12,6 +12,7 @@ import contextlib
 import fnmatch
 import os
 import re
+import shutil
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -298,6 +299,16 @@ class Workspace:
             worktree.parent.mkdir(parents=True, exist_ok=True)
             self.git.run("worktree", "add", "--quiet", "--detach", "--force", str(worktree), commit)
         return self.inside_worktree(worktree)
+
+    def place_fresh(self, worktree: Path, commit: str) -> Path:
+        """Put a commit into a new worktree of ours, with nothing left of what was there.
+
+        Returns:
+            The directory in it that corresponds to the workspace.
+        """
+        if worktree.exists():
+            shutil.rmtree(worktree)
+        return self.place(worktree, commit)
 
     def _is_ours(self, worktree: Git) -> bool:
         """Whether a worktree belongs to this repository; that of a copied workspace does not."""

@@ -9,7 +9,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.agents.llm.answer import (
-    CATEGORIES,
     FALLBACK_HYPOTHESIS,
     HYPOTHESIS_CHARACTERS,
     ThinkSplitter,
@@ -18,6 +17,7 @@ from engine.agents.llm.answer import (
     plain_text,
 )
 from engine.core.search_replace import Block
+from engine.core.words import CATEGORIES
 
 EDIT = "<<<<<<< SEARCH\nLR = 1\n=======\nLR = 2\n>>>>>>> REPLACE\n"
 BLOCK = Block("LR = 1\n", "LR = 2\n")

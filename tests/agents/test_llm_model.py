@@ -115,8 +115,8 @@ async def refused(model: Model, kind: type[AgentError]) -> tuple[AgentError, Hea
 
 async def test_an_answer_with_reasoning_and_usage(server: ModelServer, name: str) -> None:
     server.script = [Answer(text="One fine answer.", reasoning="Let me think about it.")]
-    model = model_at(server, name, temperature=0.5, answer_tokens=4321)
-    heard = await Heard().listen(model)
+    model = model_at(server, name, answer_tokens=4321)
+    heard = await Heard().listen(model, temperature=0.5)
     assert heard.text("answer") == "One fine answer."
     assert heard.text("reasoning") == "Let me think about it."
     assert len(heard.deltas) == 4
@@ -132,10 +132,24 @@ async def test_an_answer_with_reasoning_and_usage(server: ModelServer, name: str
 
 
 async def test_what_a_call_asks_for_wins(server: ModelServer, name: str) -> None:
-    model = model_at(server, name, temperature=0.5)
+    model = model_at(server, name)
     await Heard().listen(model, max_tokens=99, temperature=0.25)
     body = server.requests[0].body
     assert (body["max_tokens"], body["temperature"]) == (99, 0.25)
+
+
+async def test_a_model_without_a_temperature_is_asked_without_one(
+    server: ModelServer, name: str
+) -> None:
+    server.script = [
+        Refusal(status=400, message="Unsupported value: 'temperature'", kind="invalid_request"),
+        Answer(text="Fine."),
+        Answer(text="Fine again."),
+    ]
+    model = model_at(server, name)
+    for _ in range(2):
+        await Heard().listen(model, temperature=0.9)
+    assert ["temperature" in request.body for request in server.requests] == [True, False, False]
 
 
 async def test_prices(server: ModelServer) -> None:

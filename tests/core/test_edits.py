@@ -6,7 +6,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.core.edits import PatchError, apply_patch, count_lines, make_patch, patch_id
+from engine.core.edits import (
+    PatchError,
+    apply_patch,
+    count_lines,
+    make_patch,
+    patch_id,
+    refit_patch,
+)
 
 texts = st.lists(st.text(alphabet="ab \t\x0c\x85\u2028é+-@\\", max_size=4), max_size=12).flatmap(
     lambda lines: st.sampled_from(["\n".join(lines), "\n".join(lines) + "\n"])
@@ -36,3 +43,49 @@ def test_the_id_names_the_hunks_and_not_the_file() -> None:
 
 def test_lines_are_counted_without_the_header() -> None:
     assert count_lines(make_patch("a.py", "x\ny\n", "x\nz\nw\n")) == (2, 1)
+
+
+@given(
+    st.lists(st.sampled_from(["a\n", "b\n", "c = 1\n", "\n", "d\n"]), max_size=12).map("".join),
+    st.data(),
+)
+def test_a_refitted_patch_is_the_patch_where_nothing_moved(old: str, data: st.DataObject) -> None:
+    lines = old.splitlines(True)
+    at = data.draw(st.integers(0, len(lines)))
+    new = "".join([*lines[:at], "NEW = 2\n", *lines[at + 1 :]])
+    patch = make_patch("train.py", old, new)
+    refitted = refit_patch(old, patch)
+    assert refitted in (new, None)
+    lead = "# one\n# two\n# three\n# four\n"
+    moved = refit_patch(lead + old, patch)
+    assert moved in (lead + new, None)
+    assert refitted is None or not lines or moved == lead + new
+
+
+SETTINGS = "A = 1\nB = 2\nC = 3\n\ndef f():\n    return A\n"
+
+
+@pytest.mark.parametrize(
+    ("edit", "now", "becomes"),
+    [
+        # The neighbour in a list of settings changed.
+        (("B = 2", "B = 5"), ("A = 1", "A = 9"), "B = 5"),
+        # The line itself changed.
+        (("B = 2", "B = 5"), ("B = 2", "B = 3"), None),
+        # The line is there twice now, but its surroundings tell which.
+        (("B = 2", "B = 5"), ("    return A\n", "    return A\nB = 2\n"), "B = 5\nC = 3"),
+        # What stood beside an insertion is gone.
+        (("C = 3\n", "C = 3\nD = 4\n"), ("C = 3\n", "C = 8\n"), None),
+    ],
+)
+def test_what_fits_another_frontier(
+    edit: tuple[str, str], now: tuple[str, str], becomes: str | None
+) -> None:
+    patch = make_patch("train.py", SETTINGS, SETTINGS.replace(*edit))
+    frontier = SETTINGS.replace(*now)
+    refitted = refit_patch(frontier, patch)
+    if becomes is None:
+        assert refitted is None
+    else:
+        assert refitted is not None and becomes in refitted
+        assert make_patch("train.py", frontier, refitted).count("\n+") == 2

@@ -69,7 +69,12 @@ LR = "MATRIX_LR = 0.04  # learning rate of the matrices"
 def test_a_model_proposes_is_paid_for_and_its_key_is_nowhere(repository: Path) -> None:
     better = edit(LR, LR.replace("0.04", "0.05"), "A larger step \x1b[31m[bold]learns[/] faster.")
     server = run(
-        repository, [Answer(text=better, reasoning="Let me see."), knob_edit], "--max", "3"
+        repository,
+        [Answer(text=better, reasoning="Let me see."), knob_edit],
+        "--max",
+        "3",
+        "--lookahead",
+        "0",
     )
     session = session_of(repository)
     assert session.counts.total == 3

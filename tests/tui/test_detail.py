@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from engine.core import events as ev
-from engine.core.session import Experiment, Session
+from engine.core.records import Experiment
+from engine.core.session import Session
 from engine.core.words import Verdict
 from tests.tui.seeing import text_of, until
 from tests.tui.synthetic import MemoryFeed, Tried, attempt, made_up, session_of

@@ -70,13 +70,28 @@ async def test_progress_belongs_to_the_run_that_made_it(quiet: MemoryFeed) -> No
 async def test_thinking_grows_starts_over_and_ends_in_the_session(quiet: MemoryFeed) -> None:
     follower = Follower(quiet, quiet.session)
     for text, start in (("old", True), ("new", True), (" words", False)):
-        follower.take(Thinking(text=text, start=start))
+        follower.take(Thinking(text=text, start=start, experiment=4))
     assert view(follower).thinking == "new words"
-    follower.take(Thinking(text="x" * 100_000))
+    follower.take(Thinking(text="x" * 100_000, experiment=4))
     assert len(view(follower).thinking) == 64 * 1024
     drafted = next(e for e in attempt(4, made_up(4)[3]) if isinstance(e, ProposalDrafted))
     follower.take(Happened(event=drafted))
     assert view(follower).thinking == ""
+
+
+async def test_thinking_ahead_is_kept_apart_and_ends_when_it_comes_to_nothing(
+    quiet: MemoryFeed,
+) -> None:
+    follower = Follower(quiet, quiet.session)
+    drafted = next(e for e in attempt(4, made_up(4)[3]) if isinstance(e, ProposalDrafted))
+    follower.take(Happened(event=drafted))
+    for text, start, number in (("", True, 5), ("next", False, 5), ("mending", True, 4)):
+        follower.take(Thinking(text=text, start=start, experiment=number))
+    now = view(follower)
+    assert (now.thinking, now.ahead, now.drafts_ahead) == ("mending", "next", True)
+    follower.take(Thinking(text="", over=True, experiment=5))
+    now = view(follower)
+    assert (now.thinking, now.ahead, now.drafts_ahead) == ("mending", "", False)
 
 
 async def test_a_lost_engine_is_looked_for_with_patience(quiet: MemoryFeed) -> None:

@@ -84,8 +84,8 @@ def session_options(function: F) -> F:
             click.option(
                 "--cli",
                 metavar="NAME",
-                help="Coding-agent CLI that proposes: claude, codex, gemini, opencode, or a command "
-                "that speaks the Agent Client Protocol.",
+                help="Coding-agent CLI that proposes: claude, codex, gemini, opencode, or a "
+                "command that speaks the Agent Client Protocol.",
             ),
             click.option(
                 "--lookahead",

@@ -15,7 +15,9 @@ import msgspec
 from engine import client
 from engine.core import live
 from engine.core.errors import EngineGoneError, UsageError
-from engine.core.session import Experiment, Session
+from engine.core.forecast import forecast
+from engine.core.records import Experiment
+from engine.core.session import Session
 from engine.core.words import Verdict
 from tui.commands.options import json_option, workspace_argument, workspace_option
 from tui.plain import experiment_line, one_line, show_change, summary_lines
@@ -83,6 +85,9 @@ def status(path: Path, as_json: bool) -> None:
         if pid is None and session.running is not None:
             doing, left = "left to its run supervisor; the next engine takes it over", ""
         click.echo(f"#{current.number} {doing}{left}: {one_line(current.proposal.hypothesis, 100)}")
+    for index, queued in enumerate(session.queue):
+        number = len(session.experiments) + 1 + index
+        click.echo(f"next: #{number} (draft): {one_line(queued.proposal.hypothesis, 100)}")
     if session.pause is not None:
         click.echo(
             f"Paused: {one_line(session.pause.reason)} {one_line(session.pause.todo)}".rstrip()
@@ -91,6 +96,20 @@ def status(path: Path, as_json: bool) -> None:
         click.echo(line)
     for alarm in session.alarms[-3:]:
         click.echo(f"Attention ({alarm.kind}): {one_line(alarm.message)}")
+
+
+def spending_facts(session: Session) -> dict[str, Any]:
+    """What language models cost, as plain values; None where it is not known."""
+    spent, view = session.spending, forecast(session)
+    return {
+        "calls": spent.calls,
+        "tokens": spent.tokens,
+        "cached_tokens": spent.cached_tokens,
+        "reasoning_tokens": spent.reasoning_tokens,
+        "dollars": spent.dollars if spent.calls > spent.unpriced else None,
+        "unpriced_calls": spent.unpriced,
+        **view._asdict(),
+    }
 
 
 def status_facts(
@@ -134,6 +153,15 @@ def status_facts(
         "pause": None
         if session.pause is None
         else {"by": session.pause.by, "reason": session.pause.reason, "todo": session.pause.todo},
+        "next": [
+            {
+                "hypothesis": q.proposal.hypothesis,
+                "category": q.proposal.category,
+                "patch_id": q.proposal.patch_id,
+            }
+            for q in session.queue
+        ],
+        "spending": spending_facts(session),
         "stopping": session.stop.value if session.stop is not None else None,
         "ended": session.ended,
         "alarms": [a.message for a in session.alarms],

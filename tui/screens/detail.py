@@ -7,7 +7,7 @@ from textual.app import ComposeResult
 from textual.containers import Container
 from textual.widget import Widget
 
-from engine.core.session import Experiment
+from engine.core.records import Experiment
 from tui.actions import DETAIL, PROGRAM, SECTION_NAMES
 from tui.screens.action_screen import ActionScreen, bindings_of
 from tui.screens.experiment_text import (

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from engine.core.session import Experiment, Run, Session
+from engine.core.records import Experiment, Run
+from engine.core.session import Session
 from tui.screens.text_page import Line
-from tui.widgets.figures import clock, memory, metric, moved, size
+from tui.widgets.figures import clock, cost, memory, metric, moved, size
 from tui.widgets.standing import OPEN, abandoned, category_of, verdict_of
 
 
@@ -96,6 +97,14 @@ def history_lines(experiment: Experiment) -> tuple[Line, ...]:
     lines: list[Line] = [
         (f"{experiment.drafted_at:%Y-%m-%d %H:%M:%S} UTC  drafted on {experiment.base[:7]}", ""),
     ]
+    if experiment.rebased:
+        lines.append(("made ahead for an earlier frontier, re-applied as it fits exactly", "--dim"))
+    elif experiment.queued:
+        lines.append(("made ahead, while the experiment before it was run", "--dim"))
+    if experiment.spending.calls:
+        spent = experiment.spending
+        text = f"language model: {cost(spent)}, {spent.tokens:,} tokens in {spent.calls} calls"
+        lines.append((text, "--dim"))
     if experiment.commit:
         lines.append((f"commit {experiment.commit}", ""))
         lines.append((f"kept at {experiment.ref}", "--dim"))

@@ -11,7 +11,7 @@ from textual.geometry import Size
 from textual.widgets import Static
 
 from engine.core.live import AnyCommand, CancelStop, KillRun, PauseLoop, ResumeLoop, StopSession
-from engine.core.session import Experiment
+from engine.core.records import Experiment
 from tui.actions import LOOKING, LOOP, PART_NAMES, PARTS, PROGRAM, SUPERVISOR
 from tui.screens.action_screen import ActionScreen, bindings_of
 from tui.screens.deck import Deck, Layout, layout_for

@@ -8,11 +8,12 @@ from typing import NamedTuple
 from textual.strip import Strip
 
 from engine.core.events import Proposal
-from engine.core.session import Pause
+from engine.core.records import Dropped, Pause
+from engine.core.session import Session
 from engine.core.words import SessionState
 from tui.view import View
 from tui.widgets.alarm import standing_alarm
-from tui.widgets.figures import clock
+from tui.widgets.figures import clock, cost_story
 from tui.widgets.painted import Run, Sheet, strip_of
 from tui.widgets.plain_text import clean, clean_line, wrapped
 from tui.widgets.standing import category_of
@@ -31,8 +32,22 @@ class _Shown(NamedTuple):
     waiting: str = ""
     thinking_of: int = 0
     """The number of the experiment that is being drafted; 0: none is."""
+    queue: tuple[str, ...] = ()
+    """Hypotheses of the proposals that were made ahead."""
+    dropped: Dropped | None = None
+    """The last proposal that was made ahead and not run, since the newest experiment began."""
+    ahead: str | None = None
+    """What is thought about the next one while this one has no verdict; None: nothing is."""
     alarm: str = ""
     notes: tuple[str, ...] = ()
+    cost: str = ""
+
+
+def _dropped_since(session: Session) -> Dropped | None:
+    if not session.dropped or not session.experiments:
+        return None
+    last = session.dropped[-1]
+    return last if last.at >= session.experiments[-1].drafted_at else None
 
 
 class AgentPanel(Sheet):
@@ -60,8 +75,12 @@ class AgentPanel(Sheet):
             reasoning=view.thinking if drafting else (view.thinking or session.latest_reasoning),
             waiting=f"{waiting} Asked again in {clock(left)}." if waiting else "",
             thinking_of=len(session.experiments) + 1 if drafting else 0,
+            queue=tuple(queued.proposal.hypothesis for queued in session.queue),
+            dropped=_dropped_since(session),
+            ahead=view.ahead if view.drafts_ahead else None,
             pause=session.pause,
             alarm=standing_alarm(session),
+            cost=cost_story(session),
             notes=session.notes if len(session.experiments) <= 1 else (),
         )
         if shown == self._shown:
@@ -71,7 +90,7 @@ class AgentPanel(Sheet):
         self.repaint()
         if not self.is_mounted:
             return
-        if shown.thinking_of:
+        if shown.thinking_of or shown.ahead is not None:
             # What is thought now is at the end.
             self.scroll_end(animate=False, force=True)
         elif another:
@@ -113,17 +132,33 @@ class AgentPanel(Sheet):
                 yield from self._labelled("expected ▸ ", proposal.expected, "", width)
             if shown.verdict:
                 yield from self._labelled("verdict ▸ ", shown.verdict, "", width)
-        reasoning = clean(shown.reasoning[-_REASONING_CHARACTERS:]).strip("\n")
-        if not reasoning and proposal is not None:
-            reasoning = clean(proposal.rationale)
-        if reasoning:
+        for index, hypothesis in enumerate(shown.queue):
+            label = f"next ▸ #{shown.number + 1 + index} "
+            yield from self._labelled(label, f"{hypothesis} (draft)", "", width)
+        if shown.dropped is not None:
+            text = f"{shown.dropped.hypothesis}: {shown.dropped.reason}"
+            yield from self._labelled("not run ▸ ", text, "--dim", width)
+        if shown.ahead is not None:
+            number = shown.number + len(shown.queue) + 1
+            yield from self._labelled("next ▸ ", f"thinking about #{number} …", "--dim", width)
+            yield from self._thoughts(shown.ahead, width)
+            return
+        reasoning = shown.reasoning.strip() or (proposal.rationale if proposal is not None else "")
+        yield from self._thoughts(reasoning, width)
+        if shown.cost:
             yield []
-            for line in wrapped(reasoning, width):
-                yield [(line, None)]
+            yield from self._labelled("cost ▸ ", shown.cost, "--dim", width)
         if shown.notes:
             yield []
             for note in shown.notes:
                 yield from self._labelled("note ▸ ", note, "--dim", width)
+
+    def _thoughts(self, text: str, width: int) -> Iterable[list[Run]]:
+        text = clean(text[-_REASONING_CHARACTERS:]).strip("\n")
+        if text:
+            yield []
+            for line in wrapped(text, width):
+                yield [(line, None)]
 
     def _labelled(self, label: str, text: str, ink: str, width: int) -> Iterable[list[Run]]:
         style = self.ink(ink) if ink else None

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import math
 
-from engine.core.session import Spending
+from engine.core.forecast import forecast
+from engine.core.records import Spending
+from engine.core.session import Session
 from engine.core.words import Direction
 
 MINUS = "−"
@@ -73,4 +75,32 @@ def cost(spending: Spending) -> str:
     if spending.unpriced >= spending.calls > 0:
         return "cost unknown"
     more = " + unpriced" if spending.unpriced else ""
-    return f"${spending.dollars:.2f}{more}"
+    return f"{dollars(spending.dollars)}{more}"
+
+
+def dollars(amount: float) -> str:
+    """Dollars with cents, small amounts with two digits that mean something."""
+    return f"${amount:.2f}" if amount >= 0.1 or amount == 0 else f"${amount:.2g}"
+
+
+def cost_story(session: Session) -> str:
+    """What language models cost so far, for each experiment and each kept gain, and how far the
+    caps reach; empty where none was asked.
+    """
+    spent, config, view = session.spending, session.config, forecast(session)
+    if not spent.calls:
+        return ""
+    parts = [f"{cost(spent)} for {spent.tokens:,} tokens in {spent.calls} calls"]
+    if view.dollars_per_experiment is not None:
+        parts.append(f"{dollars(view.dollars_per_experiment)} an experiment")
+    elif view.tokens_per_experiment is not None:
+        parts.append(f"{view.tokens_per_experiment:,.0f} tokens an experiment")
+    if view.dollars_per_keep is not None:
+        parts.append(f"{dollars(view.dollars_per_keep)} per kept gain")
+    if view.experiments_left is not None:
+        caps = [f"${config.max_dollars:g}"] if config.max_dollars is not None else []
+        caps += [f"{config.max_tokens:,} tokens"] if config.max_tokens is not None else []
+        parts.append(f"the cap of {' and '.join(caps)} allows about {view.experiments_left} more")
+    if view.dollars_at_end is not None:
+        parts.append(f"about {dollars(view.dollars_at_end)} when all are done")
+    return ", ".join(parts)

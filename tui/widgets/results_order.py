@@ -6,7 +6,8 @@ import math
 from collections.abc import Callable, Sequence
 from enum import StrEnum
 
-from engine.core.session import Experiment, Session
+from engine.core.records import Experiment
+from engine.core.session import Session
 from engine.core.words import Direction, Verdict
 
 

@@ -15,7 +15,8 @@ from textual.geometry import Size
 from textual.message import Message
 from textual.strip import Strip
 
-from engine.core.session import Counts, Experiment, Session
+from engine.core.records import Counts, Experiment
+from engine.core.session import Session
 from engine.core.words import Phase, Verdict
 from tui.view import View
 from tui.widgets.figures import clock, metric, moved

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from engine.core.events import Proposal
-from engine.core.session import Experiment, Session
+from engine.core.records import Experiment
+from engine.core.session import Session
 from engine.core.words import Verdict
 
 _VERDICTS = {

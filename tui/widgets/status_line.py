@@ -8,7 +8,9 @@ from dataclasses import dataclass
 from rich.cells import cell_len
 from textual.strip import Strip
 
-from engine.core.session import Counts, Session
+from engine.core.forecast import forecast
+from engine.core.records import Counts
+from engine.core.session import Session
 from engine.core.words import Direction, Phase, SessionState
 from tui.view import LinkState, View
 from tui.widgets.alarm import standing_alarm
@@ -20,6 +22,8 @@ from tui.widgets.stage import elapsed_of, phase_of, sample_of
 from tui.widgets.standing import abandoned, interruptions
 
 _BAR_CELLS = 14
+_SOON_SPENT = 5
+"""Experiments that the cap on costs still allows: from here on it is shown as a warning."""
 _SEPARATOR = " · "
 _GO_ON = "go on with `autoresearch-tui start`"
 
@@ -98,7 +102,10 @@ def _parts_of(view: View, killed: int) -> Iterable[_Part]:
         if killed:
             yield _Part(6, ((f"{killed} interrupted", "--attention"),))
     if session.spending.calls:
-        yield _Part(5, ((cost(session.spending), ""),))
+        left = forecast(session).experiments_left
+        more = "" if left is None else f" ≈{left} more"
+        ink = "--attention" if left is not None and left < _SOON_SPENT else "--dim"
+        yield _Part(5, ((cost(session.spending), ""), (more, ink)))
     if session.experiments:
         yield _Part(7, ((clean_line(session.config.model or session.config.agent), "--dim"),))
     if session.platform is not None:

@@ -8,6 +8,7 @@ from collections.abc import AsyncGenerator, AsyncIterator
 from pathlib import Path
 
 from engine.agents.base import Agent, Briefing, Draft, Thought, Usage
+from engine.agents.checks import WrongEdit, check_caps, check_edit
 from engine.agents.llm.answer import Answer, ThinkSplitter, parse_answer
 from engine.agents.llm.keys import provider_environment
 from engine.agents.llm.model import Delta, Model
@@ -18,27 +19,16 @@ from engine.agents.llm.prompt import (
     whole_file_message,
 )
 from engine.core.config import ResearchConfig
-from engine.core.edits import make_patch, patch_id
 from engine.core.errors import (
     AgentError,
-    BudgetSpentError,
     OverloadedError,
     UnusableAnswerError,
 )
-from engine.core.search_replace import BlockError, apply_blocks, source_key
+from engine.core.search_replace import BlockError, apply_blocks
 
 DEFAULT_CONTEXT_TOKENS = 32_000
 _BLOCK_TRIES = 3
 """The first answer and two that are told what was wrong."""
-
-
-class _Wrong(Exception):
-    """Why an answer cannot be used, in words for the model."""
-
-    def __init__(self, problem: str, nearest: str = "") -> None:
-        super().__init__(problem)
-        self.problem = problem
-        self.nearest = nearest
 
 
 class LanguageModelAgent:
@@ -64,14 +54,14 @@ class LanguageModelAgent:
         Raises:
             AgentError: Of the kind that says what went wrong.
         """
-        self._check_caps(briefing)
+        check_caps(self._config, briefing.spent)
         messages = build_messages(briefing, await self._context_tokens())
         if briefing.failure is not None:
             messages.append(repair_message(briefing.failure, briefing.config.file))
-        problem = ""
+        problem, heat = "", temperature(self._config, briefing.candidate)
         for attempt in range(_BLOCK_TRIES + 1):
             text, splitter, kind_before = "", ThinkSplitter(), ""
-            async with contextlib.aclosing(self._ask(messages)) as stream:
+            async with contextlib.aclosing(self._ask(messages, heat)) as stream:
                 async for item in stream:
                     if isinstance(item, Usage):
                         yield item
@@ -86,7 +76,7 @@ class LanguageModelAgent:
             answer = parse_answer(text, whole_file_asked=attempt == _BLOCK_TRIES)
             try:
                 draft = _draft(briefing, answer)
-            except _Wrong as wrong:
+            except WrongEdit as wrong:
                 problem = wrong.problem
                 yield Thought(f"\n\n[The answer cannot be used: {problem} It is asked again.]\n\n")
                 last = attempt == _BLOCK_TRIES - 1
@@ -101,13 +91,17 @@ class LanguageModelAgent:
             "Resume to ask again, or choose another model with --model.",
         )
 
-    async def _ask(self, messages: list[dict[str, str]]) -> AsyncGenerator[Delta | Usage, None]:
+    async def _ask(
+        self, messages: list[dict[str, str]], heat: float | None
+    ) -> AsyncGenerator[Delta | Usage, None]:
         """One call; a stream that broke after it had begun is tried once more from the start."""
         for last in (False, True):
             begun = False
             try:
                 # Closed at once when we are: a call nobody waits for costs money.
-                async with contextlib.aclosing(self._model.stream(messages)) as stream:
+                async with contextlib.aclosing(
+                    self._model.stream(messages, temperature=heat)
+                ) as stream:
                     async for item in stream:
                         begun = begun or isinstance(item, Delta)
                         yield item
@@ -123,28 +117,28 @@ class LanguageModelAgent:
         window = await self._model.context_window()
         return window // 2 if window is not None else DEFAULT_CONTEXT_TOKENS
 
-    def _check_caps(self, briefing: Briefing) -> None:
-        config, spent = self._config, briefing.spent
-        if config.max_dollars is not None and spent.dollars >= config.max_dollars:
-            raise BudgetSpentError(
-                f"The cap of ${config.max_dollars:g} for language models is reached "
-                f"(${spent.dollars:.2f} spent).",
-                "",
-                "Stop, and start again with a higher --max-dollars.",
-            )
-        if config.max_tokens is not None and spent.tokens >= config.max_tokens:
-            raise BudgetSpentError(
-                f"The cap of {config.max_tokens:,} tokens is reached ({spent.tokens:,} used).",
-                "",
-                "Stop, and start again with a higher --max-tokens.",
-            )
+
+def temperature(config: ResearchConfig, candidate: int) -> float | None:
+    """The sampling temperature of a candidate: it rises the longer nothing helps.
+
+    Args:
+        config: With the first one's, the step and the ceiling.
+        candidate: How many candidates in a row brought nothing before it.
+
+    Returns:
+        None: the provider's default.
+    """
+    if config.temperature is None or config.temperature < 0:
+        return None
+    risen = config.temperature + config.temperature_step * candidate
+    return round(max(config.temperature, min(risen, config.temperature_max)), 3)
 
 
 def _draft(briefing: Briefing, answer: Answer) -> Draft:
     """The draft an answer amounts to.
 
     Raises:
-        _Wrong: It cannot be applied, is no Python, changes nothing, or was tried before.
+        WrongEdit: It cannot be applied, is no Python, changes nothing, or was tried before.
     """
     base = briefing.failure.source if briefing.failure is not None else briefing.source
     if answer.whole_file is not None and not answer.blocks:
@@ -153,24 +147,10 @@ def _draft(briefing: Briefing, answer: Answer) -> Draft:
         try:
             source = apply_blocks(base, answer.blocks)
         except BlockError as error:
-            raise _Wrong(f"{error.what} {error.why}".strip(), error.nearest) from None
+            raise WrongEdit(f"{error.what} {error.why}".strip(), error.nearest) from None
     else:
-        raise _Wrong(answer.problem or "It holds no SEARCH/REPLACE block.")
-    try:
-        key = source_key(source)
-        compile(source, briefing.config.file, "exec", dont_inherit=True)
-    except (SyntaxError, ValueError) as error:
-        raise _Wrong(f"The edited file is not valid Python: {error}.") from None
-    if key == source_key(base):
-        raise _Wrong("The edit changes nothing but white space or comments.")
-    name = patch_id(make_patch(briefing.config.file, briefing.source, source))
-    for attempt in briefing.history:
-        same_start = attempt.base == briefing.base
-        if same_start and (attempt.source_key == key or attempt.patch_id == name):
-            raise _Wrong(
-                f"Experiment {attempt.number} tried exactly this from the same start "
-                f"({attempt.verdict.value}: {attempt.reason}). Propose something else."
-            )
+        raise WrongEdit(answer.problem or "It holds no SEARCH/REPLACE block.")
+    check_edit(briefing, source)
     failure = briefing.failure
     return Draft(
         source=source,

@@ -8,16 +8,6 @@ from dataclasses import dataclass
 
 from engine.core.search_replace import Block, find_blocks
 
-CATEGORIES = (
-    "architecture",
-    "optimizer",
-    "schedule",
-    "data",
-    "regularisation",
-    "efficiency",
-    "simplification",
-    "other",
-)
 HYPOTHESIS_CHARACTERS = 300
 RATIONALE_CHARACTERS = 4000
 _PROSE = 100_000

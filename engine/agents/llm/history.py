@@ -8,9 +8,9 @@ from collections import Counter
 from collections.abc import Sequence
 
 from engine.agents.base import Attempt
-from engine.agents.llm.answer import CATEGORIES, one_line, plain_text
+from engine.agents.llm.answer import one_line, plain_text
 from engine.core.config import ResearchConfig
-from engine.core.words import Direction, Verdict
+from engine.core.words import CATEGORIES, Direction, Verdict
 
 BEST = 5
 DETAIL_LINES, DETAIL_CHARACTERS = 30, 2000

@@ -80,6 +80,7 @@ class Model:
         self._address = urlsplit(config.api_base)
         self._secrets = [*secret_values(secrets), self._address.password or ""]
         self._known: _Access | None = None
+        self._has_no_temperature = False
         self.finish = ""
         """Why the last answer ended: `stop`, `length`, `content_filter`; empty if it broke."""
 
@@ -121,7 +122,7 @@ class Model:
         Args:
             messages: As OpenAI's chat protocol has them.
             max_tokens: Longest answer; None: the config's.
-            temperature: None: the config's, else the provider's.
+            temperature: None: the provider's own.
 
         Raises:
             AgentError: Of the kind that says what to do about it.
@@ -136,7 +137,7 @@ class Model:
         try:
             arguments = self._arguments(max_tokens, temperature)
             async with self._limit(deadline):
-                response = await _library().acompletion(messages=list(messages), **arguments)
+                response = await self._open(list(messages), arguments)
             while True:
                 async with self._limit(deadline):
                     chunk = await anext(response, None)
@@ -188,12 +189,27 @@ class Model:
         what = f"{self._place()} said nothing for {self._config.idle_seconds:g} s, {when}."
         return OverloadedError(what, "", "Raise `idle_seconds` if it is merely slow.")
 
+    async def _open(self, messages: list[Mapping[str, Any]], arguments: dict[str, Any]) -> Any:
+        """Start the answer; a model that knows no temperature is asked without one from then on."""
+        library = _library()
+        if self._has_no_temperature:
+            arguments = {k: v for k, v in arguments.items() if k != "temperature"}
+        try:
+            return await library.acompletion(messages=messages, **arguments)
+        except library.BadRequestError as error:
+            if "temperature" not in str(error).lower() or "temperature" not in arguments:
+                raise
+        self._has_no_temperature = True
+        return await self._open(messages, arguments)
+
     def _arguments(self, max_tokens: int | None, temperature: float | None) -> dict[str, Any]:
         access = self._access()
         tokens = max_tokens or self._config.answer_tokens
         if access.entry.get("max_output_tokens"):
             tokens = min(tokens, int(access.entry["max_output_tokens"]))
-        heat = self._config.temperature if temperature is None else temperature
+        heat = temperature
+        if heat is not None and "claude" in self._config.model.lower():
+            heat = min(heat, 1.0)  # more is refused
         optional = {
             "api_base": self._config.api_base or None,
             "api_key": access.key,

@@ -11,10 +11,10 @@ from collections import Counter
 from dataclasses import dataclass
 
 from engine.agents.base import Briefing, Failure
-from engine.agents.llm.answer import CATEGORIES, one_line, plain_text
+from engine.agents.llm.answer import one_line, plain_text
 from engine.agents.llm.history import best, by_category, fenced, in_brief, in_full, log_end
 from engine.core.errors import ContextTooLongError
-from engine.core.words import Direction
+from engine.core.words import CATEGORIES, Direction
 
 CHARACTERS_PER_TOKEN = 3.5
 """A cautious mean for English and Python."""
@@ -150,8 +150,9 @@ class _Parts:
         self._end = [
             *best(history, config),
             *by_category(history),
+            *_under_way(briefing),
             f"# Request\n\nPropose experiment {briefing.number}: one hypothesis, and one focused "
-            f"edit of {one_line(config.file)}, in the answer format.\n",
+            f"edit of {one_line(config.file)}, in the answer format.\n{_direction(briefing)}",
         ]
 
     def render(self, cut: _Cut) -> str:
@@ -175,6 +176,24 @@ class _Parts:
         if not self._lines:
             sections.append("# Experiments\n\nNone yet.\n")
         return SYSTEM + "\n".join([*sections, *self._end])
+
+
+def _under_way(briefing: Briefing) -> list[str]:
+    """The experiments without a verdict, if there are any."""
+    if not briefing.pending:
+        return []
+    lines = [
+        f"- {p.number} [{one_line(p.category, 30)}] {one_line(p.hypothesis)}\n"
+        for p in briefing.pending
+    ]
+    return [
+        "# Under way\n\nThese have no verdict yet. Suppose that all of them are discarded; your "
+        "edit starts from the file above, without theirs. Do not repeat them.\n\n" + "".join(lines)
+    ]
+
+
+def _direction(briefing: Briefing) -> str:
+    return f"\n{one_line(briefing.direction, 1000)}\n" if briefing.direction else ""
 
 
 def _setup(briefing: Briefing) -> str:

@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.core import events as ev
-from engine.core.session import Experiment, Session
+from engine.core.records import Experiment
+from engine.core.session import Session
 from engine.core.vector import Vector
 from engine.core.words import Direction, Verdict
 from tests.tui.widgets.widget_scenes import START, Host, session_of, text_of, view_of

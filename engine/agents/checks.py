@@ -1,0 +1,86 @@
+"""What every proposal must pass: within the caps, Python, a change, and not tried before."""
+
+from __future__ import annotations
+
+from engine.agents.base import Briefing, Spending
+from engine.core.config import ResearchConfig
+from engine.core.edits import make_patch, patch_id
+from engine.core.errors import BudgetSpentError
+from engine.core.search_replace import source_key
+
+
+class WrongEdit(Exception):
+    """Why an edit cannot be used, in words for the model.
+
+    Args:
+        problem: As full sentences.
+        nearest: The lines of the file that come closest to what was searched, if that was it.
+    """
+
+    def __init__(self, problem: str, nearest: str = "") -> None:
+        super().__init__(problem)
+        self.problem = problem
+        self.nearest = nearest
+
+
+def check_edit(briefing: Briefing, source: str) -> None:
+    """Refuse an edited file that no run should be spent on.
+
+    Args:
+        briefing: With the file as it was, and all experiments so far.
+        source: The whole file as it would become.
+
+    Raises:
+        WrongEdit: It is no Python, changes nothing, or repeats an experiment from the same start.
+    """
+    base = briefing.failure.source if briefing.failure is not None else briefing.source
+    try:
+        key = source_key(source)
+        compile(source, briefing.config.file, "exec", dont_inherit=True)
+    except (SyntaxError, ValueError) as error:
+        raise WrongEdit(f"The edited file is not valid Python: {error}.") from None
+    if key == _key(base):
+        raise WrongEdit("The edit changes nothing but white space or comments.")
+    name = patch_id(make_patch(briefing.config.file, briefing.source, source))
+    for attempt in briefing.history:
+        same_start = attempt.base == briefing.base
+        if same_start and (attempt.source_key == key or attempt.patch_id == name):
+            raise WrongEdit(
+                f"Experiment {attempt.number} tried exactly this from the same start "
+                f"({attempt.verdict.value}: {attempt.reason}). Propose something else."
+            )
+    for other in briefing.pending:
+        if other.base == briefing.base and (other.source_key == key or other.patch_id == name):
+            raise WrongEdit(
+                f"Experiment {other.number} is trying exactly this from the same start. "
+                "Propose something else."
+            )
+
+
+def check_caps(config: ResearchConfig, spent: Spending) -> None:
+    """Refuse to spend beyond the session's caps.
+
+    Raises:
+        BudgetSpentError: One of them is reached.
+    """
+    if config.max_dollars is not None and spent.dollars >= config.max_dollars:
+        raise BudgetSpentError(
+            f"The cap of ${config.max_dollars:g} for language models is reached "
+            f"(${spent.dollars:.2f} spent).",
+            "",
+            "Stop, and start again with a higher --max-dollars.",
+        )
+    if config.max_tokens is not None and spent.tokens >= config.max_tokens:
+        raise BudgetSpentError(
+            f"The cap of {config.max_tokens:,} tokens is reached ({spent.tokens:,} used).",
+            "",
+            "Stop, and start again with a higher --max-tokens.",
+        )
+
+
+def _key(source: str) -> str:
+    """The base's key; one that is no Python itself, and to be repaired, has none."""
+    try:
+        return source_key(source)
+    except SyntaxError:
+        return ""

@@ -1,0 +1,127 @@
+"""What an agent is told: the folded session and the workspace, as a `Briefing`."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+from engine.agents.base import Attempt, Briefing, Failure, Pending, Spending
+from engine.core.plateau import advice, spell_of
+from engine.core.records import Experiment, Queued
+from engine.core.words import Verdict
+from engine.surroundings import Surroundings
+
+PROGRAM = "program.md"
+
+
+class Briefer:
+    """Builds briefings; keeps what does not change within a session."""
+
+    def __init__(self, around: Surroundings) -> None:
+        self._a = around
+        self._sources: dict[str, str] = {}
+        self._locked_texts: dict[str, str] | None = None
+        self.shorten = 0
+        """How often the provider found the prompt too long."""
+
+    def source(self, commit: str) -> str:
+        """The editable file at a commit."""
+        if commit not in self._sources:
+            text = self._a.workspace.read(commit, self._a.session.config.file)
+            # The frontier, and what a proposal made ahead was made for.
+            kept = list(self._sources.items())[-1:]
+            self._sources = dict([*kept, (commit, text)])
+        return self._sources[commit]
+
+    def program(self) -> str:
+        """The charter as it stands."""
+        path = self._a.workspace.path / PROGRAM
+        return path.read_text("utf-8", "replace") if path.is_file() else ""
+
+    def program_key(self) -> str:
+        """A hash of the charter as it stands."""
+        return hashlib.sha256(self.program().encode()).hexdigest()[:12]
+
+    def brief(
+        self,
+        number: int,
+        base: str,
+        *,
+        failure: Failure | None = None,
+        worktree: Path | None = None,
+    ) -> Briefing:
+        """The briefing for an experiment that starts from `base`, or for the repair of one."""
+        session = self._a.session
+        spent = session.spending
+        pending = () if failure is not None else self._pending()
+        return Briefing(
+            number=number,
+            source=self.source(base),
+            base=base,
+            program=self.program(),
+            config=session.config,
+            platform=session.platform,
+            history=tuple(_attempt(e) for e in session.experiments if e.verdict is not None),
+            context=self._context(),
+            failure=failure,
+            pending=pending,
+            candidate=spell_of(session) + len(pending),
+            direction=advice(session),
+            worktree=worktree,
+            shorten=self.shorten,
+            spent=Spending(tokens=spent.tokens, dollars=spent.dollars, unpriced=spent.unpriced),
+        )
+
+    def _pending(self) -> tuple[Pending, ...]:
+        session = self._a.session
+        current = session.current
+        first = len(session.experiments) + 1
+        ahead = [_pending(first + i, queued) for i, queued in enumerate(session.queue)]
+        if current is not None and not current.is_baseline:
+            ahead.insert(0, _pending(current.number, current))
+        return tuple(ahead)
+
+    def _context(self) -> dict[str, str]:
+        """The locked files as they are at the session's base, read once."""
+        if self._locked_texts is None:
+            session, workspace = self._a.session, self._a.workspace
+            names = [n for n in session.config.locked if n.endswith((".py", ".md", ".toml"))]
+            texts = {n: workspace.try_read(session.base_commit, n) for n in names}
+            self._locked_texts = {n: text for n, text in texts.items() if text is not None}
+        return self._locked_texts
+
+
+def _pending(number: int, made: Experiment | Queued) -> Pending:
+    return Pending(
+        number=number,
+        base=made.base,
+        hypothesis=made.proposal.hypothesis,
+        category=made.proposal.category,
+        patch_id=made.proposal.patch_id,
+        source_key=made.proposal.source_key,
+    )
+
+
+def _attempt(experiment: Experiment) -> Attempt:
+    assert experiment.verdict is not None
+    measured, run = experiment.measurement, experiment.run
+    return Attempt(
+        number=experiment.number,
+        base=experiment.base,
+        commit=experiment.commit,
+        hypothesis=experiment.proposal.hypothesis,
+        category=experiment.proposal.category,
+        verdict=experiment.verdict,
+        outcome=experiment.outcome,
+        metric=None if experiment.verdict is Verdict.CRASH or measured is None else measured.metric,
+        gain=experiment.gain,
+        patch_id=experiment.proposal.patch_id,
+        source_key=experiment.proposal.source_key,
+        rationale=experiment.proposal.rationale,
+        reason=experiment.verdict_reason,
+        detail=run.detail if run is not None else "",
+        seconds=run.seconds if run is not None else 0.0,
+        memory_gb=measured.memory_gb if measured is not None else None,
+        curve=tuple((p.share, p.loss) for p in run.curve) if run is not None else (),
+        knobs=experiment.proposal.knobs,
+    )

@@ -1,0 +1,166 @@
+"""Asking an agent for one edit: its thoughts shown as they come, its costs recorded, its faults
+made errors of ours.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import traceback
+from collections.abc import AsyncGenerator, AsyncIterator
+from typing import NamedTuple
+
+from engine.agents.base import Agent, Briefing, Draft, Failure, Thought, Usage, speaker
+from engine.briefing import Briefer
+from engine.core import events as ev
+from engine.core.edits import count_lines, make_patch, patch_id
+from engine.core.errors import AgentError, AutoresearchError, UnusableAnswerError
+from engine.core.live import Thinking
+from engine.core.search_replace import source_key
+from engine.surroundings import Surroundings
+
+
+class Drafted(NamedTuple):
+    """What an agent came to."""
+
+    source: str
+    """The editable file as it should become."""
+    proposal: ev.Proposal
+    patch: str
+    """Against the briefing's base; never empty."""
+    reasoning: str
+
+
+class Drafter:
+    """Asks the session's agent; several requests may be under way at once."""
+
+    def __init__(self, around: Surroundings, briefer: Briefer) -> None:
+        self._a = around
+        self._briefer = briefer
+        self._tasks: set[asyncio.Task[Drafted]] = set()
+        self.thinking: dict[int, str] = {}
+        """By experiment, the reasoning of what is being drafted, as far as it has come."""
+
+    def agent(self, number: int) -> Agent:
+        """Whose turn experiment `number` is."""
+        return speaker(self._a.agent, number)
+
+    def cancel(self) -> None:
+        """Give up every draft that is being made; nothing is used up."""
+        for task in self._tasks:
+            task.cancel()
+
+    async def ask(
+        self,
+        number: int,
+        base: str,
+        failure: Failure | None = None,
+        *,
+        worktree: str = "agent",
+    ) -> Drafted | None:
+        """The agent's edit of the file at `base`; None when a person paused or stopped meanwhile.
+
+        Args:
+            number: Of the experiment it is for.
+            base: The commit it starts from.
+            failure: Set when it is to mend an edit of its own.
+            worktree: The name of the scratch worktree, for agents that edit files themselves.
+
+        Raises:
+            AgentError: The agent could not; no experiment is used up.
+        """
+        task = asyncio.ensure_future(self._draft(number, base, failure, worktree))
+        self._tasks.add(task)
+        try:
+            return await task
+        except asyncio.CancelledError:
+            current = asyncio.current_task()
+            if current is not None and current.cancelling():
+                task.cancel()
+                raise
+            return None
+        finally:
+            self._tasks.discard(task)
+            self.thinking.pop(number, None)
+            self._a.publish(Thinking(text="", over=True, experiment=number))
+
+    async def _draft(
+        self, number: int, base: str, failure: Failure | None, worktree: str
+    ) -> Drafted:
+        agent = self.agent(number)
+        self.thinking[number] = ""
+        self._a.publish(Thinking(text="", start=True, experiment=number))
+        place = None
+        if getattr(agent, "needs_worktree", False):
+            place = await asyncio.to_thread(
+                self._a.workspace.place_fresh, self._a.layout.scratch(worktree), base
+            )
+        briefing = self._briefer.brief(number, base, failure=failure, worktree=place)
+        draft = await self._listen(agent, briefing)
+        reasoning = self.thinking.get(number, "")
+        patch = make_patch(briefing.config.file, briefing.source, draft.source)
+        if not patch:
+            raise _unusable(agent, "proposed no change")
+        try:
+            compile(draft.source, briefing.config.file, "exec", dont_inherit=True)
+        except (SyntaxError, ValueError) as error:
+            raise _unusable(agent, f"made an edit that is not valid Python ({error})") from error
+        return Drafted(draft.source, describe(draft, patch, agent.name), patch, reasoning)
+
+    async def _listen(self, agent: Agent, briefing: Briefing) -> Draft:
+        number = briefing.number
+        draft: Draft | None = None
+        thoughts: AsyncIterator[Thought | Usage | Draft] | None = None
+        try:
+            thoughts = agent.propose(briefing)
+            async for item in thoughts:
+                match item:
+                    case Thought():
+                        self.thinking[number] = self.thinking.get(number, "") + item.text
+                        self._a.publish(Thinking(text=item.text, experiment=number))
+                    case Usage():
+                        self._a.note(ev.CostIncurred(experiment=number, **dataclasses.asdict(item)))
+                    case Draft():
+                        draft = item
+        except AutoresearchError:
+            raise
+        except Exception as error:
+            # Agents come from other packages too; what they raise must not end the engine.
+            traceback.print_exc()
+            raise _unusable(agent, f"failed ({type(error).__name__}: {error})") from error
+        finally:
+            # Left at once also when a person pauses in the middle of a sentence.
+            if isinstance(thoughts, AsyncGenerator):
+                await thoughts.aclose()
+        if draft is None:
+            raise _unusable(agent, "ended without a proposal")
+        return draft
+
+
+def describe(draft: Draft, patch: str, agent: str) -> ev.Proposal:
+    """What the journal says of an edit."""
+    added, removed = count_lines(patch)
+    return ev.Proposal(
+        patch_id=patch_id(patch),
+        hypothesis=" ".join(draft.hypothesis.split()),
+        rationale=draft.rationale,
+        expected=draft.expected,
+        category=draft.category,
+        agent=agent,
+        added=added,
+        removed=removed,
+        source_key=key_of(draft.source),
+        knobs=draft.knobs,
+    )
+
+
+def key_of(source: str) -> str:
+    """A hash of the syntax tree; empty for what does not parse."""
+    try:
+        return source_key(source)
+    except (SyntaxError, ValueError):
+        return ""
+
+
+def _unusable(agent: Agent, what: str) -> AgentError:
+    return UnusableAnswerError(f"The agent {agent.name!r} {what}.", "", "Resume to ask again.")

@@ -1,0 +1,94 @@
+"""A dry spell is counted, said, and steers what comes next."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import pytest
+
+from engine.core import events as ev
+from engine.core.config import ResearchConfig
+from engine.core.plateau import advice, notice, spell_of
+from engine.core.session import Session, fold
+from engine.core.words import Outcome, Verdict
+
+AT = datetime(2026, 11, 1, tzinfo=UTC)
+
+
+def session(verdicts: str, *, agent: str = "llm", gains: dict[int, float] | None = None) -> Session:
+    """A session whose experiments have these verdicts: k, d, c, or x for killed by the person."""
+    events: list[ev.AnyEvent] = [
+        ev.SessionStarted(
+            at=AT,
+            version="1",
+            workspace="/w",
+            branch="b",
+            base_commit="0" * 40,
+            config=ResearchConfig(agent=agent),
+            results_file="results.tsv",
+        )
+    ]
+    words = {"k": Verdict.KEEP, "d": Verdict.DISCARD, "c": Verdict.CRASH, "x": Verdict.CRASH}
+    for number, letter in enumerate(verdicts, start=1):
+        proposal = ev.Proposal(
+            patch_id=f"{number:012x}", hypothesis=f"idea {number}", category="optimizer"
+        )
+        events += [
+            ev.ProposalDrafted(
+                at=AT, experiment=number, base="0" * 40, proposal=proposal, patch=""
+            ),
+            ev.RunStarted(
+                at=AT,
+                experiment=number,
+                run=1,
+                slot=0,
+                command="python train.py",
+                directory=".",
+                deadline_seconds=1.0,
+            ),
+        ]
+        if letter == "x":
+            events.append(ev.KillRequested(at=AT, by="screen", experiment=number, run=1))
+        events += [
+            ev.RunEnded(at=AT, experiment=number, run=1, outcome=Outcome.FINISHED),
+            ev.VerdictGiven(
+                at=AT,
+                experiment=number,
+                verdict=words[letter],
+                reason="",
+                gain=(gains or {}).get(number, -0.01) if letter == "d" else None,
+            ),
+        ]
+    return fold(events)
+
+
+@pytest.mark.parametrize(
+    ("verdicts", "spell"),
+    [("", 0), ("k", 0), ("kd", 1), ("kdck", 0), ("kdc", 2), ("kdxd", 2), ("kddkdd", 2)],
+)
+def test_the_spell_counts_what_brought_nothing(verdicts: str, spell: int) -> None:
+    assert spell_of(session(verdicts)) == spell
+
+
+@pytest.mark.parametrize(
+    ("verdicts", "said"),
+    [
+        ("k" + "d" * 5, ()),
+        ("k" + "d" * 6, ("6 experiments", "architecture")),
+        ("k" + "d" * 11, ("11 experiments", "architecture")),
+        ("k" + "d" * 12, ("12 experiments", "structural")),
+        ("k" + "d" * 13, ("13 experiments", "nearest miss was experiment 9 (idea 9")),
+        ("k" + "d" * 6 + "k", ()),
+    ],
+)
+def test_what_the_agent_is_told(verdicts: str, said: tuple[str, ...]) -> None:
+    text = advice(session(verdicts, gains={9: -0.001}))
+    assert all(piece in text for piece in said)
+    assert bool(text) == bool(said)
+
+
+@pytest.mark.parametrize(("count", "told"), [(5, False), (6, True), (7, False), (12, True)])
+def test_the_person_is_told_at_each_step(count: int, told: bool) -> None:
+    assert bool(notice(session("k" + "d" * count))) is told
+    assert bool(notice(session("k" + "d" * count, agent="search"))) is told
+    assert "the agent is told" not in notice(session("k" + "d" * count, agent="search"))
