@@ -9,6 +9,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+from engine.agents.acp.clis import survey
 from engine.agents.base import agent_names
 from engine.core.errors import AutoresearchError
 from engine.core.events import Platform
@@ -52,6 +53,7 @@ def examine(workspace: Path) -> Health:
         _gpus(platform),
         _torch(),
         Finding("agents", True, ", ".join(agent_names()) or "none"),
+        *(Finding(cli.name, cli.ok, cli.value, cli.todo) for cli in survey(os.environ)),
         Finding(
             "sandbox",
             None,

@@ -83,8 +83,7 @@ async def test_thinking_ahead_is_kept_apart_and_ends_when_it_comes_to_nothing(
     quiet: MemoryFeed,
 ) -> None:
     follower = Follower(quiet, quiet.session)
-    drafted = next(e for e in attempt(4, made_up(4)[3]) if isinstance(e, ProposalDrafted))
-    follower.take(Happened(event=drafted))
+    assert quiet.session.current is quiet.session.experiment(4)
     for text, start, number in (("", True, 5), ("next", False, 5), ("mending", True, 4)):
         follower.take(Thinking(text=text, start=start, experiment=number))
     now = view(follower)
