@@ -175,10 +175,10 @@ def test_a_cap_on_tokens_pauses_before_the_next_call(repository: Path) -> None:
 
 
 def test_a_pause_breaks_off_a_call_at_once(repository: Path) -> None:
-    server = run(repository, [Answer(text="Well, ", hang_after=1)], verb="start")
+    server = run(repository, [Answer(text="Well, let me see what there is.", hang_after=1)], verb="start")
     wait_for(lambda: len(server.requests) == 1, "the call")
     assert client.send_command(repository, live.PauseLoop()).ok
-    wait_for(lambda: server.disconnected, "the end of the call", 5)
+    wait_for(server.disconnected.is_set, "the end of the call", 5)
     assert client.send_command(repository, live.StopSession(mode=StopMode.NOW)).ok
     wait_for(lambda: client.engine_pid(repository) is None, "the engine's end")
     server.__exit__(None, None, None)

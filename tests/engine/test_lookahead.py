@@ -167,9 +167,9 @@ def test_what_goes_wrong_ahead_does_not_disturb_the_run(repository: Path) -> Non
 
 
 def test_a_pause_breaks_off_what_is_made_ahead(repository: Path) -> None:
-    server = begin(repository, [Answer(text="Well, ", hang_after=1)], verb="start", budget="20")
+    server = begin(repository, [Answer(text="Well, let me see what there is.", hang_after=1)], verb="start", budget="20")
     wait_for(lambda: len(server.requests) == 1, "the call")
     assert client.send_command(repository, live.PauseLoop()).ok
-    wait_for(lambda: server.disconnected, "the end of the call", 5)
+    wait_for(server.disconnected.is_set, "the end of the call", 5)
     assert session_of(repository).running is not None
     server.__exit__(None, None, None)
