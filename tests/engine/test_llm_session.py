@@ -16,8 +16,9 @@ from engine.core.words import StopMode, Verdict
 from engine.store.artifacts import Layout
 from engine.store.journal import read_journal
 from tests.model_server import Answer, Behaviour, ModelServer, Refusal, Request, knob_edit
-from tests.world import make_repository, run_command, wait_for
+from tests.world import git, make_repository, run_command, wait_for
 
+HANGING = Answer(text="Well, let me see what there is.", hang_after=1)
 pytestmark = [pytest.mark.usefixtures("engines"), pytest.mark.xdist_group("litellm")]
 KEY = "sk-do-not-write-me-down-42"
 
@@ -175,7 +176,7 @@ def test_a_cap_on_tokens_pauses_before_the_next_call(repository: Path) -> None:
 
 
 def test_a_pause_breaks_off_a_call_at_once(repository: Path) -> None:
-    server = run(repository, [Answer(text="Well, let me see what there is.", hang_after=1)], verb="start")
+    server = run(repository, [HANGING], verb="start")
     wait_for(lambda: len(server.requests) == 1, "the call")
     assert client.send_command(repository, live.PauseLoop()).ok
     wait_for(server.disconnected.is_set, "the end of the call", 5)
@@ -183,6 +184,70 @@ def test_a_pause_breaks_off_a_call_at_once(repository: Path) -> None:
     wait_for(lambda: client.engine_pid(repository) is None, "the engine's end")
     server.__exit__(None, None, None)
     assert len(session_of(repository).experiments) == 1
+
+
+@pytest.mark.parametrize(
+    ("bad", "told"),
+    [
+        (Answer(text=edit(LR, "X = 1"), break_after=3), ""),
+        (Answer(text="x" * 2_000_000, piece=100_000), "SEARCH/REPLACE"),
+        (Answer(text=edit("", "X = 1")), "SEARCH"),
+        (Answer(text=edit("print()", "print(1)")), "2"),
+        (Answer(text="prepare.py\n" + edit("TIME_BUDGET = 300", "TIME_BUDGET = 900")), "SEARCH"),
+        (Answer(text=edit(LR, LR + "\x1b]0;owned\x07")), "changes nothing"),
+        (Answer(text=edit(LR, LR + "  # [@click=app.quit]x[/]")), "changes nothing"),
+    ],
+    ids=["breaks", "2 MB", "empty search", "twice", "another file", "escapes", "markup"],
+)
+def test_a_bad_answer_is_asked_again_and_costs_no_experiment(
+    repository: Path, bad: Answer, told: str
+) -> None:
+    train = (repository / "train.py").read_text()
+    (repository / "train.py").write_text(train + "print()\n")
+    git(repository, "commit", "-qam", "a line that is there twice")
+    good = Answer(text=edit(LR, LR.replace("0.04", "0.05")))
+    server = run(repository, [bad, good], "--max", "2", "--lookahead", "0")
+    assert len(server.requests) == 2
+    assert told in server.requests[1].prompt
+    session = session_of(repository)
+    assert session.counts.total == 2
+    assert session.experiment(2).verdict is Verdict.KEEP
+    assert session.pause is None
+    if told:
+        # What the model was told is seen by the person too; nothing of it is lost.
+        reasoning = client.details(repository, session.config.tag, 2).reasoning
+        assert "cannot be used" in reasoning
+
+
+@pytest.mark.parametrize(
+    "refusal",
+    [
+        Refusal(status=529, message="Overloaded", kind="overloaded_error"),
+        Refusal(status=429, message="too many requests", kind="rate_limit_exceeded"),
+        Refusal(status=502, html=True),
+    ],
+    ids=["529", "429 without a time", "HTML"],
+)
+def test_what_passes_is_waited_for_with_a_countdown(repository: Path, refusal: Refusal) -> None:
+    server = run(repository, [refusal], verb="start")
+    session = wait_for(lambda: _if(session_of(repository), lambda s: s.waiting), "the wait")
+    server.__exit__(None, None, None)
+    assert session.waiting is not None
+    assert session.waiting.until > session.at
+    assert "<" not in session.waiting.reason
+    assert session.pause is None
+
+
+def test_without_a_network_it_is_tried_again_later(repository: Path) -> None:
+    with ModelServer() as server:
+        address = server.openai  # nobody listens there any more
+    (repository / ".env").write_text(f"OPENAI_API_KEY={KEY}\n")
+    words = ("--yes", "--model", "openai/test-model", "--api-base", address, "--budget", "0.05")
+    assert run_command("start", repository, *words).returncode == 0
+    session = wait_for(lambda: _if(session_of(repository), lambda s: s.waiting), "the wait", 60)
+    assert session.waiting is not None
+    assert "127.0.0.1" in session.waiting.reason
+    assert len(session.experiments) == 1
 
 
 def test_no_model_named(tmp_path: Path) -> None:

@@ -18,6 +18,7 @@ from tests.engine.test_ratchet import check_books
 from tests.model_server import Answer, Behaviour, ModelServer, Refusal, Request
 from tests.world import run_command, wait_for
 
+HANGING = Answer(text="Well, let me see what there is.", hang_after=1)
 pytestmark = [pytest.mark.usefixtures("engines"), pytest.mark.xdist_group("litellm")]
 
 
@@ -167,7 +168,12 @@ def test_what_goes_wrong_ahead_does_not_disturb_the_run(repository: Path) -> Non
 
 
 def test_a_pause_breaks_off_what_is_made_ahead(repository: Path) -> None:
-    server = begin(repository, [Answer(text="Well, let me see what there is.", hang_after=1)], verb="start", budget="20")
+    server = begin(
+        repository,
+        [HANGING],
+        verb="start",
+        budget="20",
+    )
     wait_for(lambda: len(server.requests) == 1, "the call")
     assert client.send_command(repository, live.PauseLoop()).ok
     wait_for(server.disconnected.is_set, "the end of the call", 5)
