@@ -1,0 +1,213 @@
+"""The agent `acp`: a coding-agent CLI edits a scratch worktree; the edited file is the draft."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import importlib
+import os
+from collections.abc import AsyncIterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, cast
+
+from engine.agents.acp.clis import Found, cli_environment, find, known
+from engine.agents.acp.headless import Headless
+from engine.agents.acp.policy import Policy
+from engine.agents.acp.prompt import ask_again, build_prompt
+from engine.agents.acp.trouble import cli_error
+from engine.agents.acp.worktree import read_file, strays
+from engine.agents.base import Agent, Briefing, Draft, Thought, Usage
+from engine.agents.checks import WrongEdit, check_caps, check_edit
+from engine.agents.llm.answer import FALLBACK_HYPOTHESIS, one_line, parse_answer
+from engine.agents.llm.keys import provider_environment, redact, secret_values
+from engine.core.config import ResearchConfig
+from engine.core.edits import count_lines, make_patch
+from engine.core.errors import (
+    AgentError,
+    CliMissingError,
+    OverloadedError,
+    UnusableAnswerError,
+)
+
+if TYPE_CHECKING:
+    from engine.agents.acp.conversation import Conversation
+    from engine.agents.acp.talk import Talk
+
+MOST_REASKS = 2
+
+
+class _NoEdit(WrongEdit):
+    """The file is as it was."""
+
+
+class CodingAgent:
+    """Proposes with a coding-agent CLI.
+
+    Args:
+        config: Which CLI, and the limits.
+        variables: The engine's environment and the workspace's keys; the CLI inherits them, so
+            that its log-ins work as they are.
+    """
+
+    name = "acp"
+    repairs = True
+    looks_ahead = True
+    needs_worktree = True
+
+    def __init__(self, config: ResearchConfig, variables: Mapping[str, str]) -> None:
+        self._config = config
+        self._cli = known(config.cli)
+        self._variables = cli_environment(self._cli, variables)
+        self._secrets = secret_values(self._variables)
+
+    async def propose(self, briefing: Briefing) -> AsyncIterator[Thought | Usage | Draft]:
+        """Let the CLI edit the file, and take the file.
+
+        Raises:
+            AgentError: Of the kind that says what went wrong.
+        """
+        check_caps(self._config, briefing.spent)
+        policy = await asyncio.to_thread(_prepare, briefing)
+        talk = await self._talk(policy)
+        try:
+            await talk.open()
+            question, problem, told = build_prompt(briefing), "", set[str]()
+            for _ in range(1 + MOST_REASKS):
+                used = False
+                async with contextlib.aclosing(talk.ask(question)) as pieces:
+                    async for piece in pieces:
+                        used = used or isinstance(piece, Usage)
+                        yield piece
+                source, changed = await asyncio.to_thread(_look, policy)
+                if new := [name for name in changed if name not in told]:
+                    told.update(new)
+                    yield Thought(f"\n[Not taken, as only {policy.file} counts: {_few(new)}]\n")
+                try:
+                    draft = self._draft(briefing, source, talk.said)
+                except WrongEdit as wrong:
+                    # An agent that will not edit is asked once more; one that errs, twice.
+                    stubborn = isinstance(wrong, _NoEdit) and bool(problem)
+                    if isinstance(wrong, _NoEdit) and not used:
+                        self._complain(talk.said)
+                    problem = redact(wrong.problem, self._secrets)
+                    if changed:
+                        problem += f" Changes of other files are not taken: {_few(changed)}."
+                    yield Thought(f"\n[The edit cannot be used: {problem}]\n")
+                    if stubborn:
+                        break
+                    question = ask_again(problem, policy.file)
+                    continue
+                yield draft
+                return
+        finally:
+            # Shielded: a second cancel must not leave its processes behind.
+            await asyncio.shield(asyncio.ensure_future(talk.close()))
+        raise UnusableAnswerError(
+            f"{self._cli.title} was asked again and made no edit that can be used.",
+            problem,
+            "Resume to ask again, or choose another agent.",
+        )
+
+    def _complain(self, said: str) -> None:
+        """Some CLIs tell of a failed request as if the model had said it; then nothing was used.
+
+        Raises:
+            AgentError: That is what it said.
+        """
+        found = cli_error(self._cli, said[-2000:], self._secrets)
+        if type(found) is not OverloadedError:
+            raise found
+
+    async def _talk(self, policy: Policy) -> Talk:
+        found: Found = await asyncio.to_thread(find, self._config.cli, self._variables.get("PATH"))
+        arguments = (found, self._config, policy, self._variables, self._secrets)
+        if found.headless:
+            return Headless(*arguments)
+        # The protocol's library takes a moment to import.
+        module = await asyncio.to_thread(importlib.import_module, "engine.agents.acp.conversation")
+        return cast("type[Conversation]", module.Conversation)(*arguments)
+
+    def _draft(self, briefing: Briefing, source: str | WrongEdit, said: str) -> Draft:
+        """The draft that an edited file and a last message amount to.
+
+        Raises:
+            WrongEdit: The file cannot be used.
+        """
+        if isinstance(source, WrongEdit):
+            raise source
+        failure = briefing.failure
+        base = failure.source if failure is not None else briefing.source
+        if source == base:
+            raise _NoEdit(f"{briefing.config.file} is unchanged; the edit was not made.")
+        if redact(source, self._secrets) != source and redact(base, self._secrets) == base:
+            raise WrongEdit(f"{briefing.config.file} holds a secret of this machine now.")
+        check_edit(briefing, source)
+        answer = parse_answer(redact(said, self._secrets))
+        hypothesis = answer.hypothesis
+        if hypothesis == FALLBACK_HYPOTHESIS:
+            hypothesis = describe(briefing.config.file, briefing.source, source)
+        return Draft(
+            source=source,
+            hypothesis=failure.hypothesis if failure is not None else hypothesis,
+            rationale=answer.rationale,
+            expected=answer.expected,
+            category=answer.category,
+        )
+
+
+def describe(file: str, old: str, new: str) -> str:
+    """An edit in a few plain words, for one that nobody explained."""
+    patch = make_patch(file, old, new)
+    body = [line for line in patch.splitlines()[2:] if line[:1] in "+-" and line[1:].strip()]
+    added = [one_line(line[1:], 100) for line in body if line[0] == "+"]
+    removed = [one_line(line[1:], 100) for line in body if line[0] == "-"]
+    if len(added) == len(removed) == 1:
+        return f"{added[0]} instead of {removed[0]}"
+    plus, minus = count_lines(patch)
+    first = f", the first: {added[0]}" if added else ""
+    return one_line(f"{file}: {plus} lines added, {minus} removed{first}")
+
+
+def _prepare(briefing: Briefing) -> Policy:
+    """The rules for a briefing's worktree, with the file in it that is to be edited."""
+    if briefing.worktree is None:
+        raise AgentError("A coding agent needs a worktree, and was given none.")
+    policy = Policy(briefing.worktree, briefing.config.file)
+    if not policy.may_write(briefing.config.file):
+        raise AgentError(
+            f"{briefing.config.file} is a link, or lies behind one.",
+            "Only a file of the repository itself can be edited.",
+            "Name the file it leads to with --file.",
+        )
+    if briefing.failure is not None:
+        policy.editable.write_bytes(briefing.failure.source.encode("utf-8", "surrogatepass"))
+    return policy
+
+
+def _look(policy: Policy) -> tuple[str | WrongEdit, list[str]]:
+    """The edited file, or why there is none; and what else was changed."""
+    try:
+        source: str | WrongEdit = read_file(policy)
+    except WrongEdit as wrong:
+        source = wrong
+    return source, strays(policy)
+
+
+def _few(names: list[str]) -> str:
+    shown = ", ".join(one_line(name, 80) for name in names[:5])
+    return shown + (f" and {len(names) - 5} more" if len(names) > 5 else "")
+
+
+def make(config: ResearchConfig, workspace: Path) -> Agent:
+    """The agent for a config.
+
+    Raises:
+        AgentError: No CLI is named, or it is not installed.
+    """
+    if not config.cli.strip():
+        raise CliMissingError(
+            "The agent acp needs a coding-agent CLI.",
+            "",
+            "Name it with --cli: claude, codex, gemini, opencode, or a command of your own.",
+        )
+    return CodingAgent(config, provider_environment(workspace, os.environ))

@@ -1,0 +1,252 @@
+"""The coding-agent CLIs that are known by name: their commands, log-ins and settings."""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+import shutil
+import subprocess
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from engine.core.errors import CliMissingError
+
+TOOLS = ("Read", "Edit", "Grep", "Glob")
+"""Of Claude Code's tools, those it is given."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cli:
+    """A coding-agent CLI."""
+
+    name: str
+    """As the config says it."""
+    title: str
+    commands: tuple[tuple[str, ...], ...]
+    """Command lines that speak the Agent Client Protocol; the first one installed is taken."""
+    headless: str = ""
+    """A command that does without an adapter, with JSON lines of its own."""
+    install: str = ""
+    login: str = ""
+    keys: tuple[str, ...] = ()
+    """Variables any of which stands for a log-in."""
+    login_files: tuple[str, ...] = ()
+    """Files below the home directory any of which stands for a log-in."""
+    environment: Mapping[str, str] = field(default_factory=dict)
+    """Set for its process, over what is inherited."""
+    mode: str = ""
+    """The session mode in which it asks before it edits."""
+
+
+_OPENCODE_RULES = {
+    "*": "deny",
+    "read": "allow",
+    "list": "allow",
+    "glob": "allow",
+    "grep": "allow",
+    "edit": "ask",
+    "external_directory": "deny",
+}
+
+KNOWN: tuple[Cli, ...] = (
+    Cli(
+        name="claude",
+        title="Claude Code",
+        commands=(("claude-agent-acp",), ("claude-code-acp",)),
+        headless="claude",
+        install="npm install -g @anthropic-ai/claude-code",
+        login="Run `claude` once and log in with /login, or set ANTHROPIC_API_KEY.",
+        keys=("ANTHROPIC_API_KEY", "ANTHROPIC_AUTH_TOKEN", "CLAUDE_CODE_OAUTH_TOKEN"),
+        login_files=(".claude/.credentials.json",),
+        mode="default",
+    ),
+    Cli(
+        name="codex",
+        title="Codex",
+        commands=(("codex-acp",),),
+        install="npm install -g @openai/codex @agentclientprotocol/codex-acp",
+        login="Run `codex login`, or set OPENAI_API_KEY.",
+        keys=("OPENAI_API_KEY", "CODEX_API_KEY"),
+        login_files=(".codex/auth.json",),
+        environment={"CODEX_CONFIG": json.dumps({"web_search": "disabled"})},
+        mode="read-only",
+    ),
+    Cli(
+        name="gemini",
+        title="Gemini CLI",
+        commands=(("gemini", "--acp"),),
+        install="npm install -g @google/gemini-cli",
+        login="Run `gemini` once and log in, or set GEMINI_API_KEY.",
+        keys=("GEMINI_API_KEY", "GOOGLE_API_KEY"),
+        login_files=(".gemini/oauth_creds.json",),
+        mode="default",
+    ),
+    Cli(
+        name="opencode",
+        title="OpenCode",
+        commands=(("opencode", "acp"),),
+        install="npm install -g opencode-ai",
+        login="Run `opencode auth login`.",
+        keys=("ANTHROPIC_API_KEY", "OPENAI_API_KEY", "OPENROUTER_API_KEY", "GEMINI_API_KEY"),
+        login_files=(".local/share/opencode/auth.json",),
+        # It allows everything unless it is told otherwise.
+        environment={"OPENCODE_PERMISSION": json.dumps(_OPENCODE_RULES)},
+    ),
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Found:
+    """A CLI as it is to be started."""
+
+    cli: Cli
+    words: tuple[str, ...]
+    headless: bool = False
+
+
+def known(name: str) -> Cli:
+    """The CLI of a name, or one made of a person's own command line."""
+    for cli in KNOWN:
+        if cli.name == name:
+            return cli
+    words = tuple(shlex.split(name))
+    title = Path(words[0]).name if words else "the coding agent"
+    return Cli(name=name, title=title, commands=(words,) if words else ())
+
+
+def find(name: str, path: str | None = None) -> Found:
+    """How the CLI that a config names is started.
+
+    Args:
+        name: A known name, or a command line.
+        path: Where commands are looked up; None: this process's PATH.
+
+    Raises:
+        CliMissingError: It is not installed.
+    """
+    cli = known(name)
+    for words in cli.commands:
+        if command := shutil.which(words[0], path=path):
+            return Found(cli=cli, words=(command, *words[1:]))
+    if cli.headless and (command := shutil.which(cli.headless, path=path)):
+        return Found(cli=cli, words=(command,), headless=True)
+    wanted = cli.headless or (cli.commands[0][0] if cli.commands else name)
+    raise CliMissingError(
+        f"{cli.title} is not installed: there is no command {wanted!r}.",
+        "",
+        f"Install it with `{cli.install}`."
+        if cli.install
+        else "Check `cli` in the config: a known name, or a command on your PATH.",
+    )
+
+
+@dataclass(frozen=True)
+class Installed:
+    """What is known of a CLI on this machine, for a person."""
+
+    name: str
+    ok: bool | None
+    """None: not installed, or perhaps not logged in."""
+    value: str
+    todo: str = ""
+
+
+def survey(environ: Mapping[str, str]) -> list[Installed]:
+    """Look for the known CLIs, their versions and their log-ins. Asks no network."""
+    with ThreadPoolExecutor(len(KNOWN)) as pool:
+        return list(pool.map(lambda cli: _look(cli, environ), KNOWN))
+
+
+def _look(cli: Cli, environ: Mapping[str, str]) -> Installed:
+    try:
+        found = find(cli.name)
+    except CliMissingError as error:
+        return Installed(cli.name, None, "not found", error.todo)
+    command = found.words[0]
+    version = _version(command)
+    way = "through its headless mode" if found.headless else f"through {Path(command).name}"
+    home = Path(environ.get("HOME", "~")).expanduser()
+    logged_in = any(environ.get(key) for key in cli.keys) or any(
+        (home / name).exists() for name in cli.login_files
+    )
+    value = f"{version or command} ({way})"
+    if logged_in:
+        return Installed(cli.name, True, value)
+    return Installed(cli.name, None, f"{value}, no log-in seen", cli.login)
+
+
+def _version(command: str) -> str:
+    """The version a command is installed as, or tells; empty: neither."""
+    # Adapters have no --version; npm puts a package.json above what its link leads to.
+    for folder in list(Path(command).resolve().parents)[:3]:
+        try:
+            told = json.loads((folder / "package.json").read_text("utf-8"))
+            return f"{told['name']} {told['version']}"
+        except (OSError, ValueError, KeyError, TypeError):
+            continue
+    try:
+        done = subprocess.run(
+            [command, "--version"],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            timeout=5,
+            check=False,
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
+    lines = done.stdout.strip().splitlines()
+    return lines[0][:100] if done.returncode == 0 and lines else ""
+
+
+def cli_environment(cli: Cli, variables: Mapping[str, str]) -> dict[str, str]:
+    """The environment of a CLI's process.
+
+    Args:
+        cli: With settings of its own.
+        variables: The engine's, and the keys of the workspace's `.env`.
+    """
+    # Claude Code will not start inside itself, and a person may have started us from there.
+    inherited = {
+        k: v for k, v in variables.items() if k not in ("CLAUDECODE", "CLAUDE_CODE_ENTRYPOINT")
+    }
+    if cli.name == "claude":
+        inherited |= _claude_variables(inherited)
+    return {**inherited, **cli.environment}
+
+
+def _claude_settings(variables: Mapping[str, str]) -> dict[str, Any]:
+    home = variables.get("CLAUDE_CONFIG_DIR") or os.path.join(variables.get("HOME", ""), ".claude")
+    try:
+        told = json.loads((Path(home) / "settings.json").read_text("utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return told if isinstance(told, dict) else {}
+
+
+def _claude_variables(variables: Mapping[str, str]) -> dict[str, str]:
+    """Variables a person's settings give to Claude Code: where its models are, say."""
+    told = _claude_settings(variables).get("env")
+    return {str(k): str(v) for k, v in told.items()} if isinstance(told, dict) else {}
+
+
+def claude_login(variables: Mapping[str, str]) -> dict[str, Any]:
+    """Of a person's settings of Claude Code, those that log it in or choose its model."""
+    names = ("apiKeyHelper", "awsAuthRefresh", "awsCredentialExport", "model")
+    return {k: v for k, v in _claude_settings(variables).items() if k in names}
+
+
+def session_meta(cli: Cli, variables: Mapping[str, str]) -> dict[str, Any]:
+    """The `_meta` of a new session."""
+    if cli.name != "claude":
+        return {}
+    # No other settings of the person's: a rule there that allows edits would hold for all files.
+    options: dict[str, Any] = {"tools": list(TOOLS), "settingSources": [], "strictMcpConfig": True}
+    if login := claude_login(variables):
+        options["settings"] = login
+    return {"claudeCode": {"options": options}}

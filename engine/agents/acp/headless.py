@@ -1,0 +1,234 @@
+"""Claude Code without an adapter: `claude -p`, with JSON lines on both pipes.
+
+It is given tools to look around and to edit, and leave to edit one file; it asks nobody, so what it
+has no leave for is refused.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from typing import Any
+
+from engine.agents.acp.clis import TOOLS, Found, claude_login
+from engine.agents.acp.policy import Policy
+from engine.agents.acp.process import CliProcess
+from engine.agents.acp.talk import Listener
+from engine.agents.acp.trouble import cli_error
+from engine.agents.base import Thought, Usage
+from engine.agents.llm.answer import one_line
+from engine.agents.llm.keys import readable
+from engine.core.config import ResearchConfig
+from engine.core.errors import AgentError, OverloadedError
+
+_PATHS = ("file_path", "path", "pattern")
+
+
+class Headless:
+    """Talks to Claude Code's headless mode.
+
+    Args:
+        found: The command.
+        config: With the limits, and perhaps a model.
+        policy: What it may do.
+        variables: Its whole environment.
+        secrets: What must not be shown.
+    """
+
+    def __init__(
+        self,
+        found: Found,
+        config: ResearchConfig,
+        policy: Policy,
+        variables: Mapping[str, str],
+        secrets: Sequence[str],
+    ) -> None:
+        self._cli = found.cli
+        self._words = (*found.words, *_arguments(config, policy, variables))
+        self._policy = policy
+        self._variables = variables
+        self._secrets = secrets
+        self._heard = Listener(found.cli, config, secrets)
+        self._process: CliProcess | None = None
+        self._model = config.model or found.cli.name
+        self._dollars = 0.0
+        self._resets: float | None = None
+        self._streamed = False
+        self._final = ""
+
+    @property
+    def said(self) -> str:
+        """What it said at the end of the turn."""
+        return self._final or self._heard.said
+
+    async def open(self) -> None:
+        """Start the command; it waits for the first question without a word.
+
+        Raises:
+            CliMissingError: It cannot be started.
+        """
+        self._process = await CliProcess.start(self._words, self._policy.worktree, self._variables)
+
+    async def ask(self, text: str) -> AsyncGenerator[Thought | Usage, None]:
+        """Send one question; see `Talk.ask`."""
+        turn = asyncio.create_task(self._turn(text))
+        async with contextlib.aclosing(self._heard.until(turn)) as pieces:
+            async for piece in pieces:
+                yield piece
+
+    async def close(self) -> None:
+        """End the command with all it started."""
+        if self._process is not None:
+            await self._process.stop()
+
+    async def _turn(self, text: str) -> None:
+        assert self._process is not None
+        self._final = ""
+        content = [{"type": "text", "text": text}]
+        question = {"type": "user", "message": {"role": "user", "content": content}}
+        with contextlib.suppress(ConnectionError, RuntimeError):
+            self._process.stdin.write(json.dumps(question).encode() + b"\n")
+            await self._process.stdin.drain()
+        while True:
+            try:
+                line = await self._process.stdout.readline()
+            except (ValueError, ConnectionError):
+                line = b""
+            if not line:
+                raise await self._gone()
+            self._heard.touch()
+            with contextlib.suppress(ValueError, RecursionError):
+                event = json.loads(line)
+                if isinstance(event, dict) and self._take(event):
+                    return
+
+    async def _gone(self) -> AgentError:
+        assert self._process is not None
+        await self._process.exited(0.5)
+        words, status = self._process.last_words(), self._process.exit_status
+        found = cli_error(self._cli, words, self._secrets, resets=self._resets)
+        if type(found) is not OverloadedError:
+            return found
+        end = "closed its output" if status is None else f"ended (exit status {status})"
+        shown = readable(words[-300:], self._secrets) if words else "It said nothing about it."
+        return OverloadedError(f"{self._cli.title} {end} in the middle of its work.", shown)
+
+    def _take(self, event: dict[str, Any]) -> bool:
+        """Deal with one line; whether it ends the turn.
+
+        Raises:
+            AgentError: The turn failed.
+        """
+        match event:
+            case {"type": "stream_event", "event": {"delta": dict(delta)}}:
+                self._delta(delta)
+            case {"type": "assistant", "message": {"content": list(parts)}}:
+                for part in parts:
+                    self._part(part)
+                self._streamed = False
+            case {"type": "user", "message": {"content": list(parts)}}:
+                for part in parts:
+                    if isinstance(part, dict) and part.get("is_error"):
+                        self._heard.note(f"[Refused: {one_line(_words(part.get('content')), 200)}]")
+            case {"type": "rate_limit_event", "rate_limit_info": {"resetsAt": int(moment)}}:
+                self._resets = float(moment)
+            case {"type": "result"}:
+                self._account(event)
+                self._final = str(event.get("result") or "")
+                if event.get("is_error"):
+                    said = self._final or " ".join(map(str, event.get("errors") or []))
+                    status = event.get("api_error_status")
+                    # What it says of a refused request may hold no more than the number.
+                    said = f"{said} ({status})" if status else said
+                    raise cli_error(
+                        self._cli,
+                        said or str(event.get("subtype")),
+                        self._secrets,
+                        resets=self._resets,
+                    )
+                return True
+            case _:
+                pass
+        return False
+
+    def _delta(self, delta: dict[str, Any]) -> None:
+        match delta:
+            case {"type": "thinking_delta", "thinking": str(text)}:
+                self._streamed = True
+                self._heard.think(text)
+            case {"type": "text_delta", "text": str(text)}:
+                self._streamed = True
+                self._heard.speak(text)
+            case _:
+                pass
+
+    def _part(self, part: Any) -> None:
+        match part:
+            case {"type": "thinking", "thinking": str(text)} if not self._streamed:
+                self._heard.think(text)
+            case {"type": "text", "text": str(text)} if not self._streamed:
+                self._heard.speak(text)
+            case {"type": "tool_use", "name": str(name), "input": dict(told)}:
+                place = next((told[key] for key in _PATHS if isinstance(told.get(key), str)), "")
+                short = place.removeprefix(f"{self._policy.worktree}/")
+                self._heard.act(f"▸ {one_line(f'{name} {short}', 200)}")
+                old, new = told.get("old_string"), told.get("new_string")
+                if isinstance(old, str) and isinstance(new, str):
+                    self._heard.diff(short, old, new)
+            case _:
+                pass
+
+    def _account(self, result: Mapping[str, Any]) -> None:
+        used = result.get("usage")
+        used = used if isinstance(used, dict) else {}
+        cached = _count(used, "cache_read_input_tokens")
+        fresh = _count(used, "input_tokens") + _count(used, "cache_creation_input_tokens")
+        cost = result.get("total_cost_usd")
+        dollars = float(cost) if isinstance(cost, int | float) else None
+        models = result.get("modelUsage")
+        name = next(iter(models), "") if isinstance(models, dict) else ""
+        self._heard.used(
+            Usage(
+                model=one_line(str(name), 80) or self._model,
+                prompt_tokens=fresh + cached,
+                cached_tokens=cached,
+                completion_tokens=_count(used, "output_tokens"),
+                # It tells the session's sum.
+                dollars=None if dollars is None else max(0.0, dollars - self._dollars),
+            )
+        )
+        self._dollars = dollars if dollars is not None else self._dollars
+
+
+def _arguments(
+    config: ResearchConfig, policy: Policy, variables: Mapping[str, str]
+) -> tuple[str, ...]:
+    settings = claude_login(variables)
+    model = config.model.removeprefix("anthropic/")
+    return (
+        "-p",
+        *("--input-format", "stream-json", "--output-format", "stream-json"),
+        *("--verbose", "--include-partial-messages"),
+        *("--tools", ",".join(TOOLS)),
+        # Two slashes: the path begins at the root of the file system.
+        *("--allowedTools", f"Edit(/{policy.editable})"),
+        *("--permission-mode", "default"),
+        "--strict-mcp-config",
+        # No settings of the person's: a rule there that allows edits would hold for all files.
+        *("--setting-sources", ""),
+        *(("--settings", json.dumps(settings)) if settings else ()),
+        *(("--model", model) if model else ()),
+    )
+
+
+def _count(used: Mapping[str, Any], name: str) -> int:
+    value = used.get(name)
+    return value if isinstance(value, int) else 0
+
+
+def _words(content: Any) -> str:
+    if isinstance(content, list):
+        return " ".join(str(part.get("text", "")) for part in content if isinstance(part, dict))
+    return str(content)

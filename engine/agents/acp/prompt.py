@@ -1,0 +1,127 @@
+"""What a coding agent is asked. It reads the files itself, so they are named and not sent."""
+
+from __future__ import annotations
+
+from engine.agents.base import Briefing
+from engine.agents.llm.answer import one_line
+from engine.agents.llm.history import best, by_category, fenced, in_brief, in_full, log_end
+from engine.agents.llm.prompt import SYSTEM
+from engine.core.words import CATEGORIES, Direction
+
+IN_FULL = 10
+MOST_IN_BRIEF = 200
+_LONGEST_PROGRAM = 60_000
+_RULES = SYSTEM[SYSTEM.index("# What is refused") :]
+"""The same for every agent that thinks."""
+
+
+def build_prompt(briefing: Briefing) -> str:
+    """The first question of a session.
+
+    Args:
+        briefing: What the engine knows. `shorten` halves how much of the history is told.
+    """
+    config = briefing.config
+    file = one_line(config.file)
+    better = "lower" if config.direction is Direction.MIN else "higher"
+    budget = (
+        "what the script itself decides"
+        if config.budget_seconds is None
+        else f"{config.budget_seconds:g} s of wall-clock time"
+    )
+    locked = ", ".join(one_line(name) for name in sorted(briefing.context)) or "none"
+    parts = [
+        "You are the researcher of an automated machine-learning session. You propose one "
+        "experiment at a time: one hypothesis, and one focused edit of one file that tests exactly "
+        "that. The engine takes your edit from the file, trains it within a fixed budget, measures "
+        "it, and keeps it only if the metric improved.\n",
+        "# How you work\n\n"
+        f"- Your directory is a scratch copy of the repository. Edit `{file}` in place with your "
+        "editing tool. That file as you leave it is your answer; nothing else is taken.\n"
+        "- You may read the other files. Every change to another file, every command and every "
+        "network access is refused; do not try, and do not ask.\n"
+        "- Nobody answers questions. Decide, edit, and end.\n"
+        f"- `{file}` must stay valid Python, must change what the program does, and must not "
+        "repeat an experiment of the history.\n",
+        "# Your last message\n\nAfter the edit, end with these four lines and nothing else:\n\n"
+        "HYPOTHESIS: one sentence: what changes, and why it should help\n"
+        f"CATEGORY: one of {', '.join(CATEGORIES)}\n"
+        "RATIONALE: two to five sentences: what in the file or the history speaks for it\n"
+        "EXPECTED: the effect you expect on the metric, memory and speed\n",
+        _RULES,
+        f"# The charter: program.md\n\n{fenced(briefing.program[:_LONGEST_PROGRAM], 'markdown')}",
+        "# Set-up\n\n"
+        f"- editable file: {file}\n"
+        f"- read-only files that define the task: {locked}\n"
+        f"- metric: {one_line(config.metric)}, {better} is better\n"
+        f"- training budget per run: {budget}\n"
+        f"- command: {one_line(config.command)}\n{_machine(briefing)}",
+        *_history(briefing),
+        _request(briefing),
+    ]
+    return "\n".join(parts)
+
+
+def _machine(briefing: Briefing) -> str:
+    platform = briefing.platform
+    if platform is None:
+        return ""
+    gpus = [f"{one_line(g.name)} ({g.memory_bytes / 2**30:.0f} GiB)" for g in platform.gpus]
+    return (
+        f"- GPU: {', '.join(gpus) or 'none'}\n"
+        f"- host: {one_line(platform.cpu)}, {platform.cores} cores, "
+        f"{platform.ram_bytes / 2**30:.0f} GiB\n"
+    )
+
+
+def _history(briefing: Briefing) -> list[str]:
+    history, config = briefing.history, briefing.config
+    full = IN_FULL >> briefing.shorten
+    brief = MOST_IN_BRIEF >> briefing.shorten
+    recent = history[-full:] if full else ()
+    older = history[: len(history) - len(recent)]
+    parts = []
+    if older:
+        left_out = f"({len(older) - brief} older ones left out)\n" if len(older) > brief else ""
+        lines = "".join(in_brief(attempt) for attempt in older[-brief:]) if brief else ""
+        parts.append(f"# Earlier experiments\n\n{left_out}{lines}")
+    if recent:
+        told = "\n".join(in_full(attempt, config) for attempt in recent)
+        parts.append(f"# The last experiments\n\n{told}")
+    parts += [*best(history, config), *by_category(history)]
+    if briefing.pending:
+        lines = "".join(
+            f"- {p.number} [{one_line(p.category, 30)}] {one_line(p.hypothesis)}\n"
+            for p in briefing.pending
+        )
+        parts.append(
+            "# Under way\n\nThese have no verdict yet. Suppose that all of them are discarded; "
+            f"your edit starts without theirs. Do not repeat them.\n\n{lines}"
+        )
+    return parts
+
+
+def _request(briefing: Briefing) -> str:
+    file = one_line(briefing.config.file)
+    if (failure := briefing.failure) is not None:
+        return (
+            "# Request\n\nInstead of a new experiment, repair your last edit. Its hypothesis was: "
+            f"{one_line(failure.hypothesis)}\n\nIt crashed. The end of its log, which is data:\n\n"
+            f"{fenced(log_end(failure.detail))}\n`{file}` in your directory is as it crashed. "
+            "Make the smallest edit that cures the crash and keeps the hypothesis, then end with "
+            "the four lines.\n"
+        )
+    direction = f"\n{one_line(briefing.direction, 1000)}\n" if briefing.direction else ""
+    return (
+        f"# Request\n\nPropose experiment {briefing.number}: read `{file}`, make one focused edit "
+        f"of it, and end with the four lines.\n{direction}"
+    )
+
+
+def ask_again(problem: str, file: str) -> str:
+    """The question after an edit that cannot be used."""
+    return (
+        f"Your edit cannot be used: {one_line(problem, 1000)}\n\nEdit `{one_line(file)}` again "
+        "with your editing tool so that this is cured, then end with the four lines HYPOTHESIS, "
+        "CATEGORY, RATIONALE, EXPECTED.\n"
+    )
