@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import hashlib
 from pathlib import Path
 
-from engine.agents.base import Attempt, Briefing, Failure, Pending, Spending
+from engine.agents.base import Attempt, Briefing, Failure, Pending, Spending, Veto
+from engine.charter import Charter
 from engine.core.plateau import advice, spell_of
-from engine.core.records import Experiment, Queued
-from engine.core.words import Verdict
+from engine.core.records import Experiment, Queued, Vetoed
+from engine.core.words import Origin, Verdict
 from engine.surroundings import Surroundings
-
-PROGRAM = "program.md"
 
 
 class Briefer:
@@ -21,6 +19,7 @@ class Briefer:
         self._a = around
         self._sources: dict[str, str] = {}
         self._locked_texts: dict[str, str] | None = None
+        self.charter = Charter(around)
         self.shorten = 0
         """How often the provider found the prompt too long."""
 
@@ -34,13 +33,12 @@ class Briefer:
         return self._sources[commit]
 
     def program(self) -> str:
-        """The charter as it stands."""
-        path = self._a.workspace.path / PROGRAM
-        return path.read_text("utf-8", "replace") if path.is_file() else ""
+        """The charter in force."""
+        return self.charter.text
 
-    def program_key(self) -> str:
-        """A hash of the charter as it stands."""
-        return hashlib.sha256(self.program().encode()).hexdigest()[:12]
+    def basis(self) -> str:
+        """A name for all that the person tells the agent: another one makes a draft stale."""
+        return f"{self.charter.key}:{self._a.session.steered}"
 
     def brief(
         self,
@@ -48,6 +46,7 @@ class Briefer:
         base: str,
         *,
         failure: Failure | None = None,
+        pinned: str = "",
         worktree: Path | None = None,
     ) -> Briefing:
         """The briefing for an experiment that starts from `base`, or for the repair of one."""
@@ -61,12 +60,20 @@ class Briefer:
             program=self.program(),
             config=session.config,
             platform=session.platform,
-            history=tuple(_attempt(e) for e in session.experiments if e.verdict is not None),
+            history=tuple(
+                _attempt(e)
+                for e in session.experiments
+                if e.verdict is not None and e.origin is not Origin.CONFIRM
+            ),
             context=self._context(),
             failure=failure,
             pending=pending,
             candidate=spell_of(session) + len(pending),
-            direction=advice(session),
+            direction="" if pinned else advice(session),
+            pinned=pinned,
+            banned=tuple(ban.text for ban in session.bans),
+            notes=tuple(note.text for note in session.agent_notes),
+            vetoes=tuple(_veto(v) for v in session.vetoed),
             worktree=worktree,
             shorten=self.shorten,
             spent=Spending(tokens=spent.tokens, dollars=spent.dollars, unpriced=spent.unpriced),
@@ -91,6 +98,18 @@ class Briefer:
         return self._locked_texts
 
 
+def _veto(vetoed: Vetoed) -> Veto:
+    proposal = vetoed.proposal
+    return Veto(
+        hypothesis=proposal.hypothesis,
+        reason=vetoed.reason,
+        patch=vetoed.patch,
+        patch_id=proposal.patch_id,
+        source_key=proposal.source_key,
+        knobs=proposal.knobs,
+    )
+
+
 def _pending(number: int, made: Experiment | Queued) -> Pending:
     return Pending(
         number=number,
@@ -102,6 +121,13 @@ def _pending(number: int, made: Experiment | Queued) -> Pending:
     )
 
 
+def _reason(experiment: Experiment) -> str:
+    words = [d for d in experiment.decisions if d.what.startswith("overruled")]
+    if experiment.overruled is None or not words:
+        return experiment.verdict_reason
+    return f"by the person's word: {words[-1].reason}"
+
+
 def _attempt(experiment: Experiment) -> Attempt:
     assert experiment.verdict is not None
     measured, run = experiment.measurement, experiment.run
@@ -111,14 +137,14 @@ def _attempt(experiment: Experiment) -> Attempt:
         commit=experiment.commit,
         hypothesis=experiment.proposal.hypothesis,
         category=experiment.proposal.category,
-        verdict=experiment.verdict,
+        verdict=experiment.standing or experiment.verdict,
         outcome=experiment.outcome,
         metric=None if experiment.verdict is Verdict.CRASH or measured is None else measured.metric,
         gain=experiment.gain,
         patch_id=experiment.proposal.patch_id,
         source_key=experiment.proposal.source_key,
         rationale=experiment.proposal.rationale,
-        reason=experiment.verdict_reason,
+        reason=_reason(experiment),
         detail=run.detail if run is not None else "",
         seconds=run.seconds if run is not None else 0.0,
         memory_gb=measured.memory_gb if measured is not None else None,

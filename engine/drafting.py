@@ -37,13 +37,25 @@ class Drafter:
     def __init__(self, around: Surroundings, briefer: Briefer) -> None:
         self._a = around
         self._briefer = briefer
-        self._tasks: set[asyncio.Task[Drafted]] = set()
+        self._tasks: dict[asyncio.Task[Drafted], str] = {}
+        """What is being drafted, and what the person had told by then; "" for repairs."""
         self.thinking: dict[int, str] = {}
         """By experiment, the reasoning of what is being drafted, as far as it has come."""
 
-    def agent(self, number: int) -> Agent:
-        """Whose turn experiment `number` is."""
-        return speaker(self._a.agent, number)
+    def agent(self, number: int, *, pinned: bool = False) -> Agent:
+        """Whose turn experiment `number` is, or who works out a person's hypothesis for it."""
+        return speaker(self._a.agent, number, pinned=pinned)
+
+    @property
+    def busy(self) -> bool:
+        """Whether an agent is being asked."""
+        return bool(self._tasks)
+
+    def cancel_stale(self, basis: str) -> None:
+        """Give up what was begun before the person said something new."""
+        for task, begun in self._tasks.items():
+            if begun and begun != basis:
+                task.cancel()
 
     def cancel(self) -> None:
         """Give up every draft that is being made; nothing is used up."""
@@ -57,6 +69,7 @@ class Drafter:
         failure: Failure | None = None,
         *,
         worktree: str = "agent",
+        pinned: str = "",
     ) -> Drafted | None:
         """The agent's edit of the file at `base`; None when a person paused or stopped meanwhile.
 
@@ -65,12 +78,13 @@ class Drafter:
             base: The commit it starts from.
             failure: Set when it is to mend an edit of its own.
             worktree: The name of the scratch worktree, for agents that edit files themselves.
+            pinned: The person's hypothesis, where it is to work that out.
 
         Raises:
             AgentError: The agent could not; no experiment is used up.
         """
-        task = asyncio.ensure_future(self._draft(number, base, failure, worktree))
-        self._tasks.add(task)
+        task = asyncio.ensure_future(self._draft(number, base, failure, worktree, pinned))
+        self._tasks[task] = "" if failure is not None else self._briefer.basis()
         try:
             return await task
         except asyncio.CancelledError:
@@ -80,14 +94,14 @@ class Drafter:
                 raise
             return None
         finally:
-            self._tasks.discard(task)
+            del self._tasks[task]
             self.thinking.pop(number, None)
             self._a.publish(Thinking(text="", over=True, experiment=number))
 
     async def _draft(
-        self, number: int, base: str, failure: Failure | None, worktree: str
+        self, number: int, base: str, failure: Failure | None, worktree: str, pinned: str
     ) -> Drafted:
-        agent = self.agent(number)
+        agent = self.agent(number, pinned=bool(pinned))
         self.thinking[number] = ""
         self._a.publish(Thinking(text="", start=True, experiment=number))
         place = None
@@ -95,7 +109,7 @@ class Drafter:
             place = await asyncio.to_thread(
                 self._a.workspace.place_fresh, self._a.layout.scratch(worktree), base
             )
-        briefing = self._briefer.brief(number, base, failure=failure, worktree=place)
+        briefing = self._briefer.brief(number, base, failure=failure, pinned=pinned, worktree=place)
         draft = await self._listen(agent, briefing)
         reasoning = self.thinking.get(number, "")
         patch = make_patch(briefing.config.file, briefing.source, draft.source)

@@ -8,10 +8,9 @@ for a language model.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from msgspec.structs import replace
 
@@ -25,24 +24,28 @@ from engine.core.errors import (
     OverloadedError,
     RateLimitedError,
 )
+from engine.core.finding import Finding
 from engine.core.forecast import affords_ahead
 from engine.core.records import Queued
+from engine.core.words import Origin, Verdict
 from engine.drafting import Drafter, key_of
+from engine.making import Made, Maker
+from engine.reviewing import MOST_ASKED, Reviewer
 from engine.surroundings import Surroundings
 
 _LOOK_SECONDS = 1.0
-"""How often program.md is looked at while proposals wait."""
+"""How often program.md and open questions are looked at."""
 
 
 class Taken(NamedTuple):
-    """A proposal made ahead whose time has come."""
+    """A queued proposal whose time has come."""
 
-    number: int
-    """Among the proposals made ahead."""
+    queued: Queued
     proposal: ev.Proposal
+    """As it is at this frontier."""
     patch: str
-    """Against the frontier."""
-    reasoning: str
+    base: str
+    findings: tuple[Finding, ...]
     rebased: bool
 
 
@@ -51,8 +54,10 @@ class Lookahead:
 
     Args:
         around: Of the session.
-        briefer: Tells whether the charter changed since.
-        drafter: Asks the agent.
+        briefer: Tells what the person says now.
+        drafter: Asks the agent; what the person's newer words made stale is broken off.
+        maker: Makes proposals.
+        reviewer: Asks the person.
         bear: Does what a failure of the provider's means: wait, or ask for less.
     """
 
@@ -61,11 +66,15 @@ class Lookahead:
         around: Surroundings,
         briefer: Briefer,
         drafter: Drafter,
+        maker: Maker,
+        reviewer: Reviewer,
         bear: Callable[[AgentError], None],
     ) -> None:
         self._a = around
         self._briefer = briefer
         self._drafter = drafter
+        self._maker = maker
+        self._reviewer = reviewer
         self._bear = bear
         self._changed = asyncio.Event()
         self._asking: asyncio.Task[None] | None = None
@@ -75,44 +84,86 @@ class Lookahead:
 
     async def run(self) -> None:
         """Draft ahead whenever that is wanted, until cancelled."""
-        while True:
-            self._changed.clear()
-            self._drop_stale()
-            if self._wanted():
-                self._asking = asyncio.ensure_future(self._make_one())
-                try:
-                    await self._asking
-                finally:
-                    self._asking.cancel()
+        try:
+            while True:
+                self._changed.clear()
+                self._tend()
+                if self._asking is not None and self._asking.done():
+                    self._asking.result()
                     self._asking = None
-                continue
-            watched = self._a.session.queue or self._soon()
-            # Not wait_for: before Python 3.12 it forgets a cancellation that comes with a change.
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(_LOOK_SECONDS if watched else None):
-                    await self._changed.wait()
+                if self._asking is None and self._wanted():
+                    self._asking = asyncio.ensure_future(self._make_one())
+                await self._wait()
+        finally:
+            if self._asking is not None:
+                self._asking.cancel()
+
+    async def _wait(self) -> None:
+        """Until something happened, or it is time to look at the charter and the clock."""
+        session = self._a.session
+        watched = session.queue or session.running is not None or self._drafter.busy
+        change = asyncio.ensure_future(self._changed.wait())
+        waiting: set[asyncio.Task[Any]] = {change}
+        if self._asking is not None:
+            waiting.add(self._asking)
+        try:
+            await asyncio.wait(
+                waiting,
+                timeout=_LOOK_SECONDS if watched else None,
+                return_when=asyncio.FIRST_COMPLETED,
+            )
+        finally:
+            change.cancel()
 
     async def take(self) -> Taken | None:
-        """The next proposal that was made ahead and holds now; waits for one that is being made."""
+        """The next proposal that holds now; waits for one that is being made."""
         if self._asking is not None:
             await asyncio.wait({self._asking})
-        self._drop_stale()
-        session = self._a.session
-        for queued in session.queue:
-            taken = self._fit(queued)
-            if taken is not None:
+        self._tend()
+        for queued in self._a.session.ready:
+            taken = await self._fit(queued)
+            if taken is None:
+                best = self._a.session.incumbent
+                since = f"#{best} was kept" if best else "the branch moved"
+                self._drop(queued, f"it does not fit any more since {since}")
+                continue
+            if taken.proposal.patch_id == queued.approved or queued.origin is Origin.CONFIRM:
                 return taken
-            best = f"#{session.incumbent} was kept" if session.incumbent else "another commit"
-            self._drop(queued, f"it does not fit any more since {best}")
+            if self._is_asked_about(taken):
+                continue
+            return taken
         return None
 
-    def _fit(self, queued: Queued) -> Taken | None:
+    def _is_asked_about(self, taken: Taken) -> bool:
+        """Put it before a person where that is wanted now: its patch, or autonomy, changed."""
+        queued = taken.queued
+        why = self._reviewer.why_asked(taken.findings)
+        if queued.approved:
+            why = why or "it was approved, but its patch had to change to fit the new frontier"
+        if not why:
+            return False
+        if taken.proposal.patch_id != queued.proposal.patch_id:
+            self._a.note(
+                ev.ProposalEdited(
+                    queued=queued.number,
+                    by="engine",
+                    base=taken.base,
+                    proposal=taken.proposal,
+                    patch=taken.patch,
+                    findings=taken.findings,
+                )
+            )
+        self._reviewer.ask(queued.number, taken.proposal.patch_id, why)
+        return True
+
+    async def _fit(self, queued: Queued) -> Taken | None:
         session, file = self._a.session, self._a.session.config.file
-        if queued.base == session.frontier:
-            return Taken(queued.number, queued.proposal, queued.patch, queued.reasoning, False)
+        same = Taken(queued, queued.proposal, queued.patch, queued.base, queued.findings, False)
+        if queued.base == session.frontier or queued.origin is Origin.CONFIRM:
+            return same
         now = self._briefer.source(session.frontier)
         if now == self._briefer.source(queued.base):
-            return Taken(queued.number, queued.proposal, queued.patch, queued.reasoning, False)
+            return same._replace(base=session.frontier)
         edited = refit_patch(now, queued.patch)
         if edited is None:
             return None
@@ -121,49 +172,52 @@ class Lookahead:
             return None
         patch = make_patch(file, now, edited)
         proposal = replace(queued.proposal, patch_id=patch_id(patch), source_key=key)
-        return Taken(queued.number, proposal, patch, queued.reasoning, True)
+        findings = await self._reviewer.assess(now, edited)
+        return Taken(queued, proposal, patch, session.frontier, findings, True)
 
     def _drop(self, queued: Queued, reason: str) -> None:
         self._a.note(ev.ProposalDropped(queued=queued.number, reason=reason))
 
-    def _drop_stale(self) -> None:
-        if not self._a.session.queue:
-            return
-        key = self._briefer.program_key()
-        for queued in self._a.session.queue:
-            if queued.program != key:
-                self._drop(queued, "program.md changed since it was made")
+    def _tend(self) -> None:
+        """Park what nobody answered, drop what the person's newer words made stale."""
+        session = self._a.session
+        if session.running is not None or session.queue or self._drafter.busy:
+            self._briefer.charter.look()
+        self._reviewer.park_overdue()
+        basis = self._briefer.basis()
+        self._drafter.cancel_stale(basis)
+        for queued in self._a.session.ready:
+            # What a person brought, approved or has before them is theirs.
+            if queued.basis and queued.basis != basis and not queued.approved:
+                self._drop(queued, _what_changed(queued.basis, basis))
 
     # ---- making one
-
-    def _soon(self) -> bool:
-        """Whether only time stands between now and a draft."""
-        session = self._a.session
-        return session.running is not None and session.waiting is not None
 
     def _wanted(self) -> bool:
         session = self._a.session
         config, current = session.config, session.current
-        number = len(session.experiments) + len(session.queue) + 1
+        ahead, asked = len(session.ready), len(session.asked)
+        number = len(session.experiments) + ahead + asked + 1
         return (
             current is not None
             and session.running is not None
             and session.pause is None
             and session.stop is None
             and session.seconds_to_wait(datetime.now(UTC)) == 0
-            and len(session.queue) < config.lookahead
+            and ahead < config.lookahead
+            and asked < MOST_ASKED
             and (config.max_experiments is None or number <= config.max_experiments)
             and self._given_up_at != current.number
-            and getattr(self._drafter.agent(number), "looks_ahead", False)
+            and self._maker.looks_ahead(number)
             and affords_ahead(session)
         )
 
     async def _make_one(self) -> None:
         session = self._a.session
-        after, base, key = len(session.experiments), session.frontier, self._briefer.program_key()
-        number = after + len(session.queue) + 1
+        after = len(session.experiments)
+        number = after + len(session.ready) + len(session.asked) + 1
         try:
-            drafted = await self._drafter.ask(number, base, worktree="ahead")
+            made = await self._maker.make(number, worktree="ahead")
         except (RateLimitedError, OverloadedError, ContextTooLongError) as error:
             self._bear(error)
             return
@@ -174,16 +228,48 @@ class Lookahead:
                 message = f"nothing could be drafted ahead: {error.what} {error.why}".strip()
                 self._a.note(ev.AlarmRaised(kind="lookahead", message=message))
             return
-        if drafted is None:
-            return
+        if made is not None:
+            self.queue(made)
+
+    def queue(self, made: Made, *, of: int = 0, forced: Verdict | None = None) -> int:
+        """Put a proposal into the queue, and before a person where that is wanted.
+
+        Args:
+            made: With where it comes from.
+            of: The earlier experiment it takes up again; 0: none.
+            forced: The verdict a person has given already.
+
+        Returns:
+            Its number in the queue.
+        """
+        session = self._a.session
+        number = session.queued_ever + 1
         self._a.note(
             ev.ProposalQueued(
-                queued=self._a.session.queued_ever + 1,
-                base=base,
-                proposal=drafted.proposal,
-                patch=drafted.patch,
-                reasoning=drafted.reasoning,
-                after=after,
-                program=key,
+                queued=number,
+                base=made.base,
+                proposal=made.proposal,
+                patch=made.patch,
+                reasoning=made.reasoning,
+                after=len(session.experiments),
+                basis=made.basis if made.origin is Origin.AGENT else "",
+                origin=made.origin,
+                pin=made.pin,
+                of=of,
+                forced=forced,
+                findings=made.findings,
             )
         )
+        why = self._reviewer.why_asked(made.findings)
+        if made.origin is Origin.REVIVE:
+            why = why or "you revived it: look at it as it is now"
+        if why:
+            self._reviewer.ask(number, made.proposal.patch_id, why)
+        return number
+
+
+def _what_changed(before: str, now: str) -> str:
+    charter, _ = before.split(":")
+    if charter != now.split(":")[0]:
+        return "program.md changed since it was made"
+    return "you told the agent something new since it was made"

@@ -14,11 +14,14 @@ from engine.briefing import Briefer
 from engine.core import events as ev
 from engine.core.edits import apply_patch, count_lines, make_patch, patch_id
 from engine.core.errors import AgentError
+from engine.core.finding import Finding
 from engine.core.knobs import Knob, KnobError, find_knobs, set_knobs
 from engine.core.records import Experiment
-from engine.core.words import Outcome
+from engine.core.words import Origin, Outcome
 from engine.drafting import Drafter, key_of
-from engine.lookahead import Lookahead
+from engine.lookahead import Lookahead, Taken
+from engine.making import Made, Maker
+from engine.reviewing import MOST_ASKED, Reviewer
 from engine.store.artifacts import keep_proposal
 from engine.surroundings import Surroundings
 
@@ -39,48 +42,73 @@ class Proposer:
         self._a = around
         self.briefer = Briefer(around)
         self.drafter = Drafter(around, self.briefer)
-        self.lookahead = Lookahead(around, self.briefer, self.drafter, bear)
+        self.reviewer = Reviewer(around, self.briefer)
+        self.maker = Maker(around, self.briefer, self.drafter, self.reviewer)
+        self.lookahead = Lookahead(
+            around, self.briefer, self.drafter, self.maker, self.reviewer, bear
+        )
 
     async def propose(self) -> None:
-        """Record the next experiment; the first is the file as it is.
+        """Record the next experiment; the first is the file as it is. Nothing is recorded where a
+        person is asked first, paused meanwhile, or the agent is to be left alone for a while.
 
         Raises:
             AgentError: The agent could not; no experiment is used up.
         """
-        session = self._a.session
-        number, base = len(session.experiments) + 1, session.frontier
+        self.briefer.charter.look()
+        self.briefer.charter.commit()
+        number = len(self._a.session.experiments) + 1
         if number == 1:
-            self._begin_with_baseline(base)
+            self._begin_with_baseline(self._a.session.frontier)
             return
         taken = await self.lookahead.take()
-        session = self._a.session
-        if session.pause is not None or session.stop is not None:
-            return
         if taken is not None:
-            self._a.note(
-                ev.ProposalDrafted(
-                    experiment=number,
-                    base=base,
-                    proposal=taken.proposal,
-                    patch=taken.patch,
-                    reasoning=taken.reasoning,
-                    queued=taken.number,
-                    rebased=taken.rebased,
-                )
-            )
+            if not self._held_up():
+                self._begin(number, taken)
+            return
+        session = self._a.session
+        if self._held_up() or len(session.asked) >= MOST_ASKED:
             return
         if session.seconds_to_wait(datetime.now(UTC)) > 0:
             return  # it was asked ahead, and is to be left alone for a while
-        drafted = await self.drafter.ask(number, base)
-        if drafted is None:
+        made = await self.maker.make(number)
+        if made is None:
+            return
+        if self.reviewer.why_asked(made.findings):
+            self.lookahead.queue(made)
             return
         self._a.note(
             ev.ProposalDrafted(
                 experiment=number,
-                base=base,
-                proposal=drafted.proposal,
-                patch=drafted.patch,
-                reasoning=drafted.reasoning,
+                base=made.base,
+                proposal=made.proposal,
+                patch=made.patch,
+                reasoning=made.reasoning,
+                origin=made.origin,
+                pin=made.pin,
+                findings=made.findings,
+            )
+        )
+
+    def _held_up(self) -> bool:
+        return self._a.session.pause is not None or self._a.session.stop is not None
+
+    def _begin(self, number: int, taken: Taken) -> None:
+        queued = taken.queued
+        self._a.note(
+            ev.ProposalDrafted(
+                experiment=number,
+                base=taken.base,
+                proposal=taken.proposal,
+                patch=taken.patch,
+                reasoning=queued.reasoning,
+                queued=queued.number,
+                rebased=taken.rebased,
+                origin=queued.origin,
+                pin=queued.pin,
+                of=queued.of,
+                forced=queued.forced,
+                findings=taken.findings,
             )
         )
 
@@ -101,7 +129,7 @@ class Proposer:
             False where the agent does not repair, or has had its turn.
         """
         run = experiment.run
-        if experiment.is_baseline or run is None:
+        if experiment.is_baseline or run is None or experiment.origin is Origin.CONFIRM:
             return False
         if not getattr(self.drafter.agent(experiment.number), "repairs", False):
             return False
@@ -121,7 +149,7 @@ class Proposer:
             return False  # a person paused or stopped meanwhile
         if drafted.source in (base, broken):
             return False
-        self._revise(
+        return await self._change(
             experiment,
             base,
             drafted.source,
@@ -129,9 +157,8 @@ class Proposer:
             proposal=experiment.proposal,
             reasoning=drafted.reasoning,
         )
-        return True
 
-    def _revise(
+    async def _change(
         self,
         experiment: Experiment,
         base: str,
@@ -140,9 +167,14 @@ class Proposer:
         reason: str,
         proposal: ev.Proposal,
         reasoning: str = "",
-    ) -> None:
-        """Put another edit into an open experiment; what ran stays held under its run's number."""
-        self._a.workspace.hold(f"{experiment.ref}-run-{len(experiment.runs)}", experiment.commit)
+    ) -> bool:
+        """Run another edit in the same experiment; or, where a person must see it first, put it
+        before them and let the experiment end.
+
+        Returns:
+            Whether it is run.
+        """
+        findings = await self.reviewer.assess(base, source)
         patch = make_patch(self._a.session.config.file, base, source)
         added, removed = count_lines(patch)
         revised = msgspec.structs.replace(
@@ -152,13 +184,50 @@ class Proposer:
             removed=removed,
             source_key=key_of(source),
         )
+        why = self.reviewer.why_asked(findings)
+        approved = any(d.what == "approved" for d in experiment.decisions)
+        if why or approved:
+            # An approval is for one patch; this is another.
+            number = self.lookahead.queue(
+                Made(
+                    base=experiment.base,
+                    proposal=msgspec.structs.replace(
+                        revised, hypothesis=f"{proposal.hypothesis} [{reason}]"
+                    ),
+                    patch=patch,
+                    reasoning=reasoning,
+                    findings=findings,
+                    origin=experiment.origin,
+                    pin=experiment.pin,
+                    basis="",
+                )
+            )
+            if not why:
+                why = f"you approved this edit before it was changed: {reason}"
+                self.reviewer.ask(number, revised.patch_id, why)
+            return False
+        self._revise(experiment, reason, revised, patch, reasoning, findings)
+        return True
+
+    def _revise(
+        self,
+        experiment: Experiment,
+        reason: str,
+        proposal: ev.Proposal,
+        patch: str,
+        reasoning: str,
+        findings: tuple[Finding, ...],
+    ) -> None:
+        """Put another edit into an open experiment; what ran stays held under its run's number."""
+        self._a.workspace.hold(f"{experiment.ref}-run-{len(experiment.runs)}", experiment.commit)
         self._a.note(
             ev.ProposalRevised(
                 experiment=experiment.number,
                 reason=reason,
-                proposal=revised,
+                proposal=proposal,
                 patch=patch,
                 reasoning=reasoning,
+                findings=findings,
             )
         )
 
@@ -173,7 +242,10 @@ class Proposer:
             session.latest_patch,
             session.latest_reasoning,
         )
-        if experiment.is_baseline:
+        if experiment.origin is Origin.CONFIRM:
+            commit = session.experiment(experiment.of).commit
+            self._a.workspace.hold(ref, commit)
+        elif experiment.is_baseline:
             commit = experiment.base
             self._a.workspace.hold(ref, commit)
         else:
@@ -188,7 +260,7 @@ class Proposer:
             )
         self._a.note(ev.CandidateCommitted(experiment=number, commit=commit, ref=ref))
 
-    def save_memory(self, experiment: Experiment) -> bool:
+    async def save_memory(self, experiment: Experiment) -> bool:
         """After an out-of-memory end: the same idea with half the device batch, as a changed
         experiment.
 
@@ -196,7 +268,8 @@ class Proposer:
             False where there is nothing to halve, or it was halved before.
         """
         session = self._a.session
-        if experiment.is_baseline or experiment.revised_after:
+        once_more = experiment.origin is Origin.CONFIRM
+        if experiment.is_baseline or once_more or experiment.revised_after:
             return False
         base = self.briefer.source(experiment.base)
         candidate = apply_patch(base, session.latest_patch)
@@ -214,14 +287,13 @@ class Proposer:
             del knobs[MEMORY_KNOB]
         change = f"{MEMORY_KNOB} {knob.literal} → {half}"
         hypothesis = f"{old.hypothesis} [with {change}, as it ran out of memory]"
-        self._revise(
+        return await self._change(
             experiment,
             base,
             smaller,
             reason="out of memory",
             proposal=msgspec.structs.replace(old, hypothesis=hypothesis, knobs=knobs),
         )
-        return True
 
 
 def _last_line(text: str) -> str:

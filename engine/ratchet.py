@@ -23,10 +23,12 @@ from engine.core.plateau import notice
 from engine.core.records import Experiment, Run
 from engine.core.session import Session
 from engine.core.verdict import decide
-from engine.core.words import Outcome, StopMode, Verdict
+from engine.core.words import Origin, Outcome, StopMode, Verdict
 from engine.patience import bear
 from engine.proposing import Proposer
+from engine.reviewing import MOST_ASKED
 from engine.running import Runner
+from engine.steering import Steering
 from engine.store.results_tsv import Row, append_row, has_row, size
 from engine.surroundings import Surroundings
 
@@ -46,6 +48,8 @@ class Ratchet:
         """Whether the next step failed and only a person's word can have it tried again."""
         self.proposer = Proposer(around, self._bear_with)
         self.runner = Runner(around)
+        self.steering = Steering(around, self.proposer)
+        around.journal.listen(lambda _: self._wake.set())
 
     @property
     def session(self) -> Session:
@@ -54,7 +58,6 @@ class Ratchet:
 
     def _note(self, event: ev.AnyEvent) -> None:
         self._a.note(event)
-        self._wake.set()
 
     # ---- what a person can say
 
@@ -94,8 +97,13 @@ class Ratchet:
         self._note(ev.StopCancelled(by=by))
         return "The session goes on."
 
-    def kill_run(self, by: str, number: int) -> str:
+    def kill_run(self, by: str, number: int, reason: str = "") -> str:
         """End the current run of that experiment; the loop goes on with another.
+
+        Args:
+            by: Through what the person spoke.
+            number: Of the experiment they mean.
+            reason: Why the idea itself is not wanted: a veto, which the agent is told.
 
         Raises:
             AutoresearchError: That experiment does not run now.
@@ -106,9 +114,12 @@ class Ratchet:
             raise AutoresearchError(f"Experiment {number} is not running.", "Nothing was killed.")
         if run.kill_requested:
             return f"Run #{number} is being killed already."
-        self._note(ev.KillRequested(by=by, experiment=number, run=run.number))
+        reason = " ".join(reason.split())
+        if reason and current.is_baseline:
+            raise AutoresearchError("The baseline is no idea; it cannot be vetoed.")
+        self._note(ev.KillRequested(by=by, experiment=number, run=run.number, reason=reason))
         self.runner.kill()
-        return f"Killing run #{number}."
+        return f"Vetoed; run #{number} is killed." if reason else f"Killing run #{number}."
 
     # ---- the loop
 
@@ -172,6 +183,14 @@ class Ratchet:
                 with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(self._wake.wait(), wait)
                 continue
+            if free and self._waits_for_a_person():
+                self._wake.clear()
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(
+                        self._wake.wait(), self.proposer.reviewer.seconds_to_parking()
+                    )
+                self.proposer.reviewer.park_overdue()
+                continue
             must_finish = self._must_finish()
             if session.stop is not None and not must_finish:
                 why = session.stop_reason or f"stopped by the person, {session.stop.value}"
@@ -187,6 +206,12 @@ class Ratchet:
             self._wake.clear()
             await self._wake.wait()
 
+    def _waits_for_a_person(self) -> bool:
+        """Whether nothing can be run or made before somebody answers a question."""
+        session = self.session
+        waiting = len(session.asked) >= MOST_ASKED and session.current is None
+        return waiting and not (session.ready or session.unsettled or self._unrecorded())
+
     def _must_finish(self) -> bool:
         """Whether a run is on, or over and not recorded: no pause or stop leaves that behind."""
         current = self.session.current
@@ -200,8 +225,11 @@ class Ratchet:
 
     async def _one_step(self) -> None:
         current = self.session.current
-        if current is None:
-            if not self._limit_reached():
+        if current is None and self.session.unsettled:
+            self.steering.settle()
+        elif current is None:
+            self._pause_for_parked()
+            if not self._limit_reached() and self.session.pause is None:
                 await self.proposer.propose()
         elif not current.commit:
             self._failures = 0
@@ -213,6 +241,14 @@ class Ratchet:
             self._pause_if_needed(self.session.experiment(current.number))
         else:
             await self._judge(current, current.run)
+
+    def _pause_for_parked(self) -> None:
+        parked = len(self.session.parked)
+        if parked >= self.session.config.most_parked and not self.session.ready:
+            self._pause_for(
+                f"{parked} proposals are parked and wait for you",
+                "Go through them (w on the screen, or `autoresearch-tui queue`), then resume.",
+            )
 
     def _limit_reached(self) -> bool:
         most = self.session.config.max_experiments
@@ -285,7 +321,8 @@ class Ratchet:
 
     async def _judge(self, experiment: Experiment, run: Run) -> None:
         session = self.session
-        if run.outcome is Outcome.OUT_OF_MEMORY and self.proposer.save_memory(experiment):
+        small = run.outcome is Outcome.OUT_OF_MEMORY
+        if small and await self.proposer.save_memory(experiment):
             return
         if (
             run.outcome is Outcome.CODE_CRASH
@@ -293,7 +330,9 @@ class Ratchet:
             and await self._repair(experiment)
         ):
             return
-        if run.outcome is Outcome.FINISHED and experiment.measurement is not None:
+        if run.outcome is Outcome.FINISHED and experiment.origin is Origin.CONFIRM:
+            verdict, reason, gain = self._compare(experiment)
+        elif run.outcome is Outcome.FINISHED and experiment.measurement is not None:
             decision = decide(
                 session.config,
                 experiment.measurement,
@@ -302,13 +341,16 @@ class Ratchet:
                 lines_saved=experiment.proposal.removed - experiment.proposal.added,
             )
             verdict, reason, gain = decision.verdict, decision.reason, decision.gain
+            if experiment.forced is not None and not experiment.doubts:
+                verdict = experiment.forced
+                reason = f"by the person's verdict on #{experiment.of} ({reason})"
         elif run.outcome is Outcome.FINISHED:
             self.runner.measure_again(experiment, run)
             return
         else:
             outcome = run.outcome.value if run.outcome is not None else "unknown"
             if run.kill_requested:
-                outcome = "interrupted by the person"
+                outcome = f"vetoed: {run.veto}" if run.veto else "interrupted by the person"
             verdict, reason, gain = Verdict.CRASH, outcome, None
         self._note(
             ev.VerdictGiven(
@@ -322,6 +364,20 @@ class Ratchet:
         self._finish_recording()
         if verdict is not Verdict.KEEP and (flat := notice(self.session)):
             self._note(ev.AlarmRaised(kind="plateau", message=flat))
+
+    def _compare(self, experiment: Experiment) -> tuple[Verdict, str, float | None]:
+        """What a confirmation says: never a new best, only how far the first value holds."""
+        first = self.session.experiment(experiment.of).measurement
+        fresh = experiment.measurement
+        assert first is not None and fresh is not None  # only what was measured is confirmed
+        if experiment.doubts:
+            return Verdict.DISCARD, f"confirms nothing: {'; '.join(experiment.doubts)}", None
+        gain = self.session.direction.gain(fresh.metric, first.metric)
+        words = (
+            "the same" if not gain else f"{'better' if gain > 0 else 'worse'} by {abs(gain):.6f}"
+        )
+        reason = f"#{experiment.of} again: {fresh.metric:.6f} after {first.metric:.6f}, {words}"
+        return Verdict.DISCARD, reason, gain
 
     async def _repair(self, experiment: Experiment) -> bool:
         """Whether the agent mended its edit. A pause or a stop does not wait for that."""
@@ -343,7 +399,7 @@ class Ratchet:
             return False
         last = experiments[-1]
         kept = last.verdict is Verdict.KEEP
-        return not last.row_written or (kept and self.session.incumbent != last.number)
+        return not last.row_written or (kept and not last.advanced)
 
     def _finish_recording(self) -> None:
         """Write the last verdict's row, then move the frontier, whichever is still to be done."""
@@ -358,7 +414,7 @@ class Ratchet:
             if not has_row(path, row, last.results_bytes):
                 append_row(path, session.config.metric, row)
             self._note(ev.RowWritten(experiment=last.number, file=session.results_file))
-        if last.verdict is Verdict.KEEP and session.incumbent != last.number:
+        if last.verdict is Verdict.KEEP and not last.advanced:
             self._a.workspace.advance_branch(session.config.tag, last.commit, session.frontier)
             self._note(ev.FrontierAdvanced(experiment=last.number, commit=last.commit))
 

@@ -159,9 +159,11 @@ def _obey(ratchet: Ratchet, command: live.AnyCommand) -> str:
         case live.CancelStop():
             return ratchet.cancel_stop(command.by)
         case live.KillRun():
-            return ratchet.kill_run(command.by, command.experiment)
+            return ratchet.kill_run(command.by, command.experiment, command.reason)
         case live.Hello():
             return f"autoresearch-tui {__version__}"
+        case _:
+            return ratchet.steering.obey(command)
 
 
 def main() -> int:

@@ -74,6 +74,18 @@ class Pending:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Veto:
+    """An edit the person did not want."""
+
+    hypothesis: str
+    reason: str
+    patch: str
+    patch_id: str
+    source_key: str = ""
+    knobs: dict[str, tuple[str, str]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
 class Failure:
     """An edit of the agent's that crashed, to be repaired within the same experiment."""
 
@@ -111,6 +123,14 @@ class Briefing:
     """How many experiments in a row brought nothing, the pending ones counted."""
     direction: str = ""
     """After many experiments without a keep: where the agent is asked to look, in words."""
+    pinned: str = ""
+    """The person's own hypothesis: this proposal is to work out exactly that."""
+    banned: tuple[str, ...] = ()
+    """Directions the person does not want."""
+    notes: tuple[str, ...] = ()
+    """What the person wants the agent to know."""
+    vetoes: tuple[Veto, ...] = ()
+    """Edits the person refused, oldest first; none of them, nor one like it, is to come again."""
     worktree: Path | None = None
     """A scratch worktree of the base, for agents with `needs_worktree`; the directory that
     corresponds to the workspace. Nothing but the editable file's text is taken from it."""
@@ -184,6 +204,10 @@ class Ensemble(Protocol):
 
     name: str
 
+    def thinker(self) -> Agent:
+        """Who works out a hypothesis of the person's."""
+        ...
+
     def turn(self, number: int) -> Agent:
         """Whose turn an experiment is, its repairs included."""
         ...
@@ -195,8 +219,11 @@ class AgentFactory(Protocol):
     def __call__(self, config: ResearchConfig, workspace: Path) -> Agent | Ensemble: ...
 
 
-def speaker(agent: Agent | Ensemble, number: int) -> Agent:
-    """The one that proposes experiment `number`."""
+def speaker(agent: Agent | Ensemble, number: int, *, pinned: bool = False) -> Agent:
+    """The one that proposes experiment `number`, or works out a person's hypothesis for it."""
+    thinker = getattr(agent, "thinker", None)
+    if pinned and thinker is not None:
+        return cast(Agent, thinker())
     turn = getattr(agent, "turn", None)
     return cast(Agent, turn(number) if turn is not None else agent)
 

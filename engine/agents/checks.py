@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from engine.agents.base import Briefing, Spending
 from engine.core.config import ResearchConfig
-from engine.core.edits import make_patch, patch_id
+from engine.core.edits import make_patch, patch_id, same_change
 from engine.core.errors import BudgetSpentError
 from engine.core.search_replace import source_key
 
@@ -49,11 +49,23 @@ def check_edit(briefing: Briefing, source: str) -> None:
                 f"Experiment {attempt.number} tried exactly this from the same start "
                 f"({attempt.verdict.value}: {attempt.reason}). Propose something else."
             )
+    if briefing.failure is None:
+        _check_vetoes(briefing, source, key)
     for other in briefing.pending:
         if other.base == briefing.base and (other.source_key == key or other.patch_id == name):
             raise WrongEdit(
                 f"Experiment {other.number} is trying exactly this from the same start. "
                 "Propose something else."
+            )
+
+
+def _check_vetoes(briefing: Briefing, source: str, key: str) -> None:
+    patch = make_patch(briefing.config.file, briefing.source, source)
+    for veto in briefing.vetoes:
+        if veto.source_key == key or same_change(veto.patch, patch):
+            raise WrongEdit(
+                f"The person vetoed this edit before ({veto.hypothesis}). Their reason: "
+                f"{veto.reason}. Propose something else."
             )
 
 

@@ -30,6 +30,10 @@ class Mix:
         self._thinker = thinker
         self._every = every
 
+    def thinker(self) -> Agent:
+        """Who works out a hypothesis of the person's."""
+        return self._thinker
+
     def turn(self, number: int) -> Agent:
         """Whose turn an experiment is."""
         return self._thinker if number % self._every == 0 else self._search

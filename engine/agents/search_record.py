@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
@@ -69,6 +70,10 @@ class Record:
     _floors: Mapping[str, float] = field(default_factory=dict)
     _ceilings: Mapping[str, float] = field(default_factory=dict)
     _broken: frozenset[frozenset[Token]] = frozenset()
+    _vetoed: frozenset[frozenset[tuple[str, str]]] = frozenset()
+    """Knobs with the literals a person refused."""
+    _banned: frozenset[str] = frozenset()
+    """Knobs a person does not want touched."""
 
     @classmethod
     def of(cls, briefing: Briefing, space: Space) -> Record:
@@ -93,6 +98,14 @@ class Record:
             _floors=floors,
             _ceilings=ceilings,
             _broken=frozenset(broken),
+            _vetoed=frozenset(
+                frozenset((name, new) for name, (_, new) in veto.knobs.items())
+                for veto in briefing.vetoes
+                if veto.knobs
+            ),
+            _banned=frozenset(
+                word for text in briefing.banned for word in re.findall(r"[A-Z][A-Z0-9_]+", text)
+            ),
         )
 
     def is_new(self, move: Move) -> bool:
@@ -105,7 +118,9 @@ class Record:
         return tokens(self.space.values.items())
 
     def is_allowed(self, move: Move) -> bool:
-        """Whether no crash speaks against it."""
+        """Whether neither a crash nor the person speaks against it."""
+        if (self._vetoed or self._banned) and self._is_unwanted(move):
+            return False
         key_set = tokens(move)
         if any(broken <= key_set for broken in self._broken):
             return False
@@ -114,6 +129,11 @@ class Record:
             if not self._floors.get(key, -1e9) < place < self._ceilings.get(key, 1e9):
                 return False
         return True
+
+    def _is_unwanted(self, move: Move) -> bool:
+        literals = self.space.literals(move)
+        changed = frozenset((name, new) for name, (_, new) in literals.items())
+        return changed in self._vetoed or not self._banned.isdisjoint(literals)
 
     def lost_before(self, move: Move) -> bool:
         """Whether one of its values clearly lost, here or on an earlier frontier."""

@@ -15,7 +15,7 @@ import tomlkit
 import tomlkit.exceptions
 
 from engine.core.errors import ConfigError
-from engine.core.words import Direction, KeepRule
+from engine.core.words import Autonomy, Direction, KeepRule
 
 
 class ResearchConfig(msgspec.Struct, frozen=True, kw_only=True):
@@ -69,6 +69,14 @@ class ResearchConfig(msgspec.Struct, frozen=True, kw_only=True):
     cli: str = ""
     """Of the agent `acp`: `claude`, `codex`, `gemini`, `opencode`, or a command of your own that
     speaks the Agent Client Protocol on its standard input and output."""
+    autonomy: Autonomy = Autonomy.ASK_RISKY
+    """`auto`, `ask-risky` or `ask-all`; can be changed at any time."""
+    review_timeout_seconds: float = 600.0
+    """A question nobody answers is parked after so long; it is never answered yes by itself."""
+    most_parked: int = 20
+    """With so many parked proposals the loop pauses: somebody should look."""
+    scope: str = ""
+    """What the agent may change, in words; empty: whatever program.md allows."""
     lookahead: int = 1
     """How many proposals are drafted while a run still trains; 0: none."""
     temperature: float | None = 0.9
@@ -138,6 +146,10 @@ _SECTIONS: tuple[tuple[str, str], ...] = (
     ("model", "for the agent llm, as LiteLLM names it"),
     ("api_base", "for a model server of your own (vLLM, llama.cpp, LM Studio, Ollama)"),
     ("cli", "for the agent acp: claude, codex, gemini, opencode, or a command of your own"),
+    ("autonomy", '"auto", "ask-risky" or "ask-all": which edits wait for your word'),
+    ("review_timeout_seconds", "a question nobody answers is parked after so long, never approved"),
+    ("most_parked", "with so many parked proposals the loop pauses"),
+    ("scope", 'what the agent may change, in words, such as "only the optimizer"; empty: anything'),
     ("lookahead", "how many proposals are drafted while a run still trains; 0: none"),
     ("temperature", "of the model's first candidate; below 0: the provider's default"),
     ("temperature_step", "added for each candidate in a row that brought nothing"),
@@ -157,6 +169,7 @@ _SECTIONS: tuple[tuple[str, str], ...] = (
 
 _EXPECTED: dict[str, str] = {
     "direction": '"min" or "max"',
+    "autonomy": '"auto", "ask-risky" or "ask-all"',
     "rule": '"greedy" or "min_delta"',
     "policy": '"bandit", "tpe" or "random"',
 }
@@ -272,6 +285,10 @@ def check_config(config: ResearchConfig, where: str = "the research config") -> 
         raise refuse(f"max_experiments is {config.max_experiments}", "at least 1 (the baseline)")
     if not 0 <= config.lookahead <= 8:
         raise refuse(f"lookahead is {config.lookahead}", "0 (off) to 8")
+    if config.review_timeout_seconds <= 0:
+        raise refuse(f"review_timeout_seconds is {config.review_timeout_seconds}", "more than 0")
+    if config.most_parked < 1:
+        raise refuse(f"most_parked is {config.most_parked}", "1 or more")
     if config.mix_every < 1:
         raise refuse(f"mix_every is {config.mix_every}", "1 or more")
     if config.min_delta < 0:

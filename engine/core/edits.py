@@ -28,8 +28,13 @@ def make_patch(path: str, old: str, new: str) -> str:
 
 
 def patch_id(patch: str) -> str:
-    """Twelve hex digits that name a patch: SHA-256 of its hunks, without the file names."""
-    body = "".join(line for line in patch.splitlines(True) if not line.startswith(("--- ", "+++ ")))
+    """Twelve hex digits that name a patch: SHA-256 of its hunks.
+
+    File names and line numbers do not count, so that a patch keeps its name when lines move above
+    it, as with `git patch-id`.
+    """
+    lines = patch.splitlines(True)[2:]
+    body = "".join("@@\n" if _HUNK.match(line) else line for line in lines)
     return hashlib.sha256(body.encode("utf-8", "surrogatepass")).hexdigest()[:12]
 
 
@@ -103,6 +108,42 @@ def refit_patch(new: str, patch: str) -> str | None:
         result += source[position:place] + change.added
         position = place + len(change.removed)
     return "".join(result + source[position:])
+
+
+def same_change(one: str, other: str) -> bool:
+    """Whether two patches take away and put in the same code, whatever stands around it.
+
+    White space and comments do not count.
+    """
+    return bool(one) and _essence(one) == _essence(other)
+
+
+def _essence(patch: str) -> list[tuple[str, str]]:
+    essence = []
+    for line in patch.splitlines()[2:]:
+        code = "".join(line[1:].split("#", 1)[0].split())
+        if line[:1] in "+-" and code:
+            essence.append((line[0], code))
+    return essence
+
+
+def reverse_patch(patch: str) -> str:
+    """The patch that takes another one back."""
+    turned = {"+": "-", "-": "+"}
+    lines = patch.splitlines(True)
+    result = lines[:2]
+    for line in lines[2:]:
+        match = _HUNK.match(line)
+        if match is not None:
+            old, new = _range(match[1], match[2]), _range(match[3], match[4])
+            result.append(f"@@ -{new} +{old} @@\n")
+        else:
+            result.append(turned.get(line[0], line[0]) + line[1:])
+    return "".join(result)
+
+
+def _range(start: str, count: str | None) -> str:
+    return start if count is None else f"{start},{count}"
 
 
 @dataclass

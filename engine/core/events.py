@@ -11,7 +11,8 @@ from datetime import UTC, datetime
 import msgspec
 
 from engine.core.config import ResearchConfig
-from engine.core.words import Outcome, StopMode, Verdict
+from engine.core.finding import Finding
+from engine.core.words import Autonomy, Decision, Origin, Outcome, StopMode, Verdict
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -142,6 +143,14 @@ class ProposalDrafted(Event, frozen=True, kw_only=True):
     """The number it had among the proposals made ahead; 0: it was made for this moment."""
     rebased: bool = False
     """Whether its edit was made for an earlier frontier and re-applied, fitting exactly."""
+    origin: Origin = Origin.AGENT
+    pin: int = 0
+    """The person's hypothesis it works out; 0: none."""
+    of: int = 0
+    """The earlier experiment it takes up again; 0: none."""
+    forced: Verdict | None = None
+    """The verdict a person has given already, whatever is measured."""
+    findings: tuple[Finding, ...] = ()
 
 
 class ProposalQueued(Event, frozen=True, kw_only=True):
@@ -155,8 +164,13 @@ class ProposalQueued(Event, frozen=True, kw_only=True):
     reasoning: str = ""
     after: int
     """The newest experiment it supposes to be discarded."""
-    program: str = ""
-    """A hash of the program.md the agent was shown."""
+    basis: str = ""
+    """What the agent was told by the person: another basis makes it stale. Empty: never stale."""
+    origin: Origin = Origin.AGENT
+    pin: int = 0
+    of: int = 0
+    forced: Verdict | None = None
+    findings: tuple[Finding, ...] = ()
 
 
 class ProposalDropped(Event, frozen=True, kw_only=True):
@@ -164,6 +178,158 @@ class ProposalDropped(Event, frozen=True, kw_only=True):
 
     queued: int
     reason: str
+
+
+class ReviewRequested(Event, frozen=True, kw_only=True):
+    """A proposal waits for a person's word; meanwhile the slot works on something else."""
+
+    queued: int
+    patch_id: str
+    why: str
+    until: datetime
+    """Then it is parked, and never approved by itself."""
+
+
+class ReviewDecided(Event, frozen=True, kw_only=True):
+    """A person approved or vetoed exactly this patch."""
+
+    queued: int
+    patch_id: str
+    decision: Decision
+    by: str
+    reason: str = ""
+
+
+class ProposalParked(Event, frozen=True, kw_only=True):
+    """Nobody answered in time; it waits in the morning queue."""
+
+    queued: int
+    reason: str
+
+
+class ProposalEdited(Event, frozen=True, kw_only=True):
+    """A person changed the edit; it was assessed again under its new patch_id."""
+
+    queued: int
+    by: str
+    base: str
+    proposal: Proposal
+    patch: str
+    findings: tuple[Finding, ...] = ()
+
+
+class AutonomySet(Event, frozen=True, kw_only=True):
+    """How much runs unasked, from the next proposal on."""
+
+    autonomy: Autonomy
+    by: str
+
+
+class HypothesisPinned(Event, frozen=True, kw_only=True):
+    """A person's own idea, to be done next."""
+
+    pin: int
+    """Counts up through the session."""
+    text: str
+    by: str
+
+
+class PinEdited(Event, frozen=True, kw_only=True):
+    """The person said it otherwise."""
+
+    pin: int
+    text: str
+    by: str
+
+
+class PinMoved(Event, frozen=True, kw_only=True):
+    """The person changed the order of what is to be done next."""
+
+    pin: int
+    place: int
+    """Among the pins that wait, from 0."""
+    by: str
+
+
+class PinRemoved(Event, frozen=True, kw_only=True):
+    """A pin will not be done: the person took it back, or it cannot be."""
+
+    pin: int
+    by: str
+    reason: str = ""
+
+
+class DirectionBanned(Event, frozen=True, kw_only=True):
+    """The agent is not to go there."""
+
+    ban: int
+    text: str
+    by: str
+
+
+class BanLifted(Event, frozen=True, kw_only=True):
+    """It may go there after all."""
+
+    ban: int
+    by: str
+
+
+class NoteAdded(Event, frozen=True, kw_only=True):
+    """The person told the agent something."""
+
+    note: int
+    text: str
+    by: str
+
+
+class NoteRemoved(Event, frozen=True, kw_only=True):
+    """It need not be told any more."""
+
+    note: int
+    by: str
+
+
+class ProgramEdited(Event, frozen=True, kw_only=True):
+    """Another program.md is in force, from the experiment named on."""
+
+    key: str
+    """A hash of the text."""
+    experiment: int
+    diff: str = ""
+    """Against the version before; empty for the first."""
+
+
+class ProgramCommitted(Event, frozen=True, kw_only=True):
+    """The program.md in force is on the session's branch, whose end is the frontier now."""
+
+    key: str
+    commit: str
+
+
+class Overruled(Event, frozen=True, kw_only=True):
+    """A person's verdict takes the place of the keep rule's."""
+
+    experiment: int
+    verdict: Verdict
+    by: str
+    reason: str
+
+
+class OverruleSettled(Event, frozen=True, kw_only=True):
+    """What a person's verdict asked of the branch was done, or is on its way as an experiment."""
+
+    experiment: int
+    how: str
+
+
+class FrontierReverted(Event, frozen=True, kw_only=True):
+    """The branch took a kept change back, by a new commit."""
+
+    experiment: int
+    """Whose change was taken back."""
+    commit: str
+    incumbent: int
+    """Whose value is to be beaten now."""
 
 
 class ProposalRevised(Event, frozen=True, kw_only=True):
@@ -174,6 +340,7 @@ class ProposalRevised(Event, frozen=True, kw_only=True):
     proposal: Proposal
     patch: str
     reasoning: str = ""
+    findings: tuple[Finding, ...] = ()
 
 
 class CostIncurred(Event, frozen=True, kw_only=True):
@@ -321,6 +488,8 @@ class KillRequested(Event, frozen=True, kw_only=True):
     by: str
     experiment: int
     run: int
+    reason: str = ""
+    """Why the idea itself is not wanted: a veto. Empty: only this run was to end."""
 
 
 class AlarmRaised(Event, frozen=True, kw_only=True):
@@ -346,6 +515,24 @@ AnyEvent = (
     | ProposalDrafted
     | ProposalQueued
     | ProposalDropped
+    | ReviewRequested
+    | ReviewDecided
+    | ProposalParked
+    | ProposalEdited
+    | AutonomySet
+    | HypothesisPinned
+    | PinEdited
+    | PinMoved
+    | PinRemoved
+    | DirectionBanned
+    | BanLifted
+    | NoteAdded
+    | NoteRemoved
+    | ProgramEdited
+    | ProgramCommitted
+    | Overruled
+    | OverruleSettled
+    | FrontierReverted
     | ProposalRevised
     | CostIncurred
     | AgentWaited

@@ -5,7 +5,17 @@ from __future__ import annotations
 from msgspec.structs import replace
 
 from engine.core import events as ev
-from engine.core.records import Dropped, Experiment, Pause, Queued, Run, Spending, Waiting
+from engine.core.records import (
+    Decided,
+    Dropped,
+    Experiment,
+    Pause,
+    Queued,
+    Run,
+    Spending,
+    Vetoed,
+    Waiting,
+)
 from engine.core.session import Session, on
 
 _ALARMS_SHOWN = 50
@@ -52,6 +62,7 @@ def _config_changed(s: Session, e: ev.ConfigChanged) -> Session:
 
 @on(ev.ProposalDrafted)
 def _proposal_drafted(s: Session, e: ev.ProposalDrafted) -> Session:
+    taken = [q for q in s.queue if q.number == e.queued]
     experiment = Experiment(
         number=e.experiment,
         proposal=e.proposal,
@@ -59,6 +70,12 @@ def _proposal_drafted(s: Session, e: ev.ProposalDrafted) -> Session:
         drafted_at=e.at,
         queued=e.queued,
         rebased=e.rebased,
+        origin=e.origin,
+        pin=e.pin,
+        of=e.of,
+        forced=e.forced,
+        findings=e.findings,
+        decisions=taken[0].decisions if taken else (),
         spending=s.drafting,
     )
     return s.with_(
@@ -68,6 +85,9 @@ def _proposal_drafted(s: Session, e: ev.ProposalDrafted) -> Session:
         latest_reasoning=e.reasoning,
         waiting=None,
         queue=tuple(q for q in s.queue if q.number != e.queued) if e.queued else s.queue,
+        pins=tuple(replace(p, experiment=e.experiment) if p.number == e.pin else p for p in s.pins)
+        if e.pin
+        else s.pins,
         drafting=_NOTHING_SPENT,
     )
 
@@ -81,8 +101,13 @@ def _proposal_queued(s: Session, e: ev.ProposalQueued) -> Session:
         patch=e.patch,
         reasoning=e.reasoning,
         after=e.after,
-        program=e.program,
+        basis=e.basis,
         at=e.at,
+        origin=e.origin,
+        pin=e.pin,
+        of=e.of,
+        forced=e.forced,
+        findings=e.findings,
     )
     return s.with_(e, queue=(*s.queue, queued), queued_ever=e.queued, waiting=None)
 
@@ -108,6 +133,7 @@ def _proposal_revised(s: Session, e: ev.ProposalRevised) -> Session:
         e,
         e.experiment,
         proposal=e.proposal,
+        findings=e.findings,
         commit="",
         revised_after=runs[-1].number if runs else 0,
     )
@@ -203,7 +229,8 @@ def _row_written(s: Session, e: ev.RowWritten) -> Session:
 
 @on(ev.FrontierAdvanced)
 def _frontier_advanced(s: Session, e: ev.FrontierAdvanced) -> Session:
-    return s.with_(e, frontier=e.commit, incumbent=e.experiment)
+    changed = s.change(e, e.experiment, advanced=True)
+    return replace(changed, frontier=e.commit, incumbent=e.experiment)
 
 
 @on(ev.Paused)
@@ -228,7 +255,22 @@ def _stop_cancelled(s: Session, e: ev.StopCancelled) -> Session:
 
 @on(ev.KillRequested)
 def _kill_requested(s: Session, e: ev.KillRequested) -> Session:
-    return s.change_run(e, e.experiment, e.run, kill_requested=True)
+    changed = s.change_run(e, e.experiment, e.run, kill_requested=True, veto=e.reason)
+    experiment = changed.experiment(e.experiment)
+    decided = Decided(
+        at=e.at,
+        what="vetoed" if e.reason else "killed",
+        by=e.by,
+        reason=e.reason,
+        patch_id=experiment.proposal.patch_id,
+    )
+    changed = changed.change(e, e.experiment, decisions=(*experiment.decisions, decided))
+    if not e.reason:
+        return changed
+    vetoed = Vetoed(
+        at=e.at, by=e.by, reason=e.reason, proposal=experiment.proposal, patch=s.latest_patch
+    )
+    return replace(changed, vetoed=(*s.vetoed, vetoed), steered=e.seq)
 
 
 @on(ev.AlarmRaised)

@@ -12,7 +12,7 @@ import struct
 import msgspec
 
 from engine.core.events import AnyEvent
-from engine.core.words import Phase, StopMode
+from engine.core.words import Autonomy, Phase, StopMode, Verdict
 
 # ---- down: from the engine
 
@@ -156,9 +156,132 @@ class KillRun(Command, frozen=True, kw_only=True):
 
     experiment: int
     """Named, so that a key pressed too late does not kill the next one."""
+    reason: str = ""
+    """A veto: the idea itself is not wanted, and the agent is told why."""
 
 
-AnyCommand = Hello | PauseLoop | ResumeLoop | StopSession | CancelStop | KillRun
+class ApproveProposal(Command, frozen=True, kw_only=True):
+    """Let exactly this patch run."""
+
+    patch_id: str
+
+
+class VetoProposal(Command, frozen=True, kw_only=True):
+    """Do not run this patch, nor one like it; the agent is told why."""
+
+    patch_id: str
+    reason: str
+
+
+class EditProposal(Command, frozen=True, kw_only=True):
+    """Put another edit in this one's place; it is assessed and asked about again."""
+
+    patch_id: str
+    """Of the patch the person had before them."""
+    source: str
+    """The whole editable file as it should become."""
+
+
+class SetAutonomy(Command, frozen=True, kw_only=True):
+    """How much runs unasked, from the next proposal on."""
+
+    autonomy: Autonomy
+
+
+class PinHypothesis(Command, frozen=True, kw_only=True):
+    """Have this done next, after what is pinned already."""
+
+    text: str
+
+
+class EditPin(Command, frozen=True, kw_only=True):
+    """Say a pin otherwise."""
+
+    pin: int
+    text: str
+
+
+class MovePin(Command, frozen=True, kw_only=True):
+    """Change the order of the pins that wait."""
+
+    pin: int
+    place: int
+    """From 0."""
+
+
+class RemovePin(Command, frozen=True, kw_only=True):
+    """Take a pin back."""
+
+    pin: int
+
+
+class BanDirection(Command, frozen=True, kw_only=True):
+    """Keep the agent from a direction."""
+
+    text: str
+
+
+class LiftBan(Command, frozen=True, kw_only=True):
+    """Allow it again."""
+
+    ban: int
+
+
+class AddNote(Command, frozen=True, kw_only=True):
+    """Tell the agent something, until it is removed."""
+
+    text: str
+
+
+class RemoveNote(Command, frozen=True, kw_only=True):
+    """Do not tell it any more."""
+
+    note: int
+
+
+class OverruleVerdict(Command, frozen=True, kw_only=True):
+    """Keep a discard, or discard a keep."""
+
+    experiment: int
+    verdict: Verdict
+    reason: str
+
+
+class ReviveExperiment(Command, frozen=True, kw_only=True):
+    """Re-apply an earlier experiment's patch to the frontier, for review."""
+
+    experiment: int
+
+
+class ConfirmExperiment(Command, frozen=True, kw_only=True):
+    """Run an earlier experiment once more, exactly."""
+
+    experiment: int
+
+
+AnyCommand = (
+    Hello
+    | PauseLoop
+    | ResumeLoop
+    | StopSession
+    | CancelStop
+    | KillRun
+    | ApproveProposal
+    | VetoProposal
+    | EditProposal
+    | SetAutonomy
+    | PinHypothesis
+    | EditPin
+    | MovePin
+    | RemovePin
+    | BanDirection
+    | LiftBan
+    | AddNote
+    | RemoveNote
+    | OverruleVerdict
+    | ReviveExperiment
+    | ConfirmExperiment
+)
 
 
 _LENGTH = struct.Struct(">I")

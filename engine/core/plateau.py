@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 from engine.core.records import Experiment
 from engine.core.session import Session
-from engine.core.words import CATEGORIES, Verdict
+from engine.core.words import CATEGORIES, Origin, Verdict
 
 FLAT = 6
 """So many experiments in a row without a keep: an under-tried category is asked for."""
@@ -24,9 +24,11 @@ def dry_spell(experiments: Iterable[Experiment]) -> int:
     """
     count = 0
     for experiment in experiments:
-        if experiment.verdict is Verdict.KEEP:
+        if experiment.standing is Verdict.KEEP:
             break
         killed = experiment.run is not None and experiment.run.kill_requested
+        if experiment.origin is Origin.CONFIRM:
+            continue
         if experiment.verdict is not None and not killed:
             count += 1
     return count

@@ -9,7 +9,8 @@ from datetime import datetime
 import msgspec
 
 from engine.core import events as ev
-from engine.core.words import Outcome, Verdict
+from engine.core.finding import Finding
+from engine.core.words import Origin, Outcome, QueueState, Verdict
 
 
 class Run(msgspec.Struct, frozen=True, kw_only=True):
@@ -32,6 +33,8 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
     """How many engines after the first took this run over."""
     curve: tuple[ev.ProgressPoint, ...] = ()
     kill_requested: bool = False
+    veto: str = ""
+    """Why a person ended it, where the idea itself was not wanted."""
 
 
 class Spending(msgspec.Struct, frozen=True, kw_only=True):
@@ -64,6 +67,68 @@ class Spending(msgspec.Struct, frozen=True, kw_only=True):
         )
 
 
+class Decided(msgspec.Struct, frozen=True, kw_only=True):
+    """One decision: by a person, or by a rule in their place."""
+
+    at: datetime
+    what: str
+    """`approved`, `vetoed`, `edited`, `parked`, `asked`, `killed`, `overruled: keep` …"""
+    by: str
+    """`screen`, `command line`, `timeout`, `policy`."""
+    reason: str = ""
+    patch_id: str = ""
+
+
+class Pin(msgspec.Struct, frozen=True, kw_only=True):
+    """A person's own idea."""
+
+    number: int
+    text: str
+    by: str
+    at: datetime
+    experiment: int = 0
+    """Which experiment it became; 0: none yet."""
+    removed: str = ""
+    """Why it will not be done; empty while it may be."""
+
+    @property
+    def waits(self) -> bool:
+        """Whether it is still to be done."""
+        return not self.experiment and not self.removed
+
+
+class Said(msgspec.Struct, frozen=True, kw_only=True):
+    """A ban or a note."""
+
+    number: int
+    text: str
+    by: str
+    at: datetime
+
+
+class Vetoed(msgspec.Struct, frozen=True, kw_only=True):
+    """A proposal, or a running experiment, that a person did not want."""
+
+    at: datetime
+    by: str
+    reason: str
+    proposal: ev.Proposal
+    patch: str
+
+
+class ProgramVersion(msgspec.Struct, frozen=True, kw_only=True):
+    """A program.md and since when it is in force."""
+
+    key: str
+    at: datetime
+    experiment: int
+    """The first it was in force for."""
+    commit: str = ""
+    """On the branch; empty until the next safe point."""
+    added: int = 0
+    removed: int = 0
+
+
 class Experiment(msgspec.Struct, frozen=True, kw_only=True):
     """One numbered attempt: proposal, runs, measurement, verdict."""
 
@@ -88,6 +153,18 @@ class Experiment(msgspec.Struct, frozen=True, kw_only=True):
     """Its number among the proposals made ahead; 0: it was made for its own moment."""
     rebased: bool = False
     """Whether its edit was made for an earlier frontier."""
+    origin: Origin = Origin.AGENT
+    pin: int = 0
+    of: int = 0
+    forced: Verdict | None = None
+    """The verdict a person had given before it ran."""
+    findings: tuple[Finding, ...] = ()
+    decisions: tuple[Decided, ...] = ()
+    """What was decided about it and by whom, in order."""
+    advanced: bool = False
+    """Whether the frontier moved to it when it was kept."""
+    overruled: Verdict | None = None
+    """A person's verdict in the place of the keep rule's."""
     spending: Spending = Spending()
     """What language models used to come to it, drafts that were dropped on the way included."""
 
@@ -95,6 +172,11 @@ class Experiment(msgspec.Struct, frozen=True, kw_only=True):
     def is_baseline(self) -> bool:
         """Whether this is the file as it was found."""
         return self.number == 1
+
+    @property
+    def standing(self) -> Verdict | None:
+        """The verdict in force: the person's, if they overruled the rule's."""
+        return self.overruled or self.verdict
 
     @property
     def run(self) -> Run | None:
@@ -116,8 +198,21 @@ class Queued(msgspec.Struct, frozen=True, kw_only=True):
     patch: str
     reasoning: str
     after: int
-    program: str
+    basis: str
     at: datetime
+    origin: Origin = Origin.AGENT
+    pin: int = 0
+    of: int = 0
+    forced: Verdict | None = None
+    findings: tuple[Finding, ...] = ()
+    state: QueueState = QueueState.READY
+    why: str = ""
+    """Why a person is asked."""
+    until: datetime | None = None
+    """When it is parked if nobody answers."""
+    approved: str = ""
+    """The patch_id that a person approved."""
+    decisions: tuple[Decided, ...] = ()
 
 
 class Dropped(msgspec.Struct, frozen=True, kw_only=True):

@@ -16,9 +16,22 @@ from msgspec.structs import replace
 
 from engine.core import events as ev
 from engine.core.config import ResearchConfig
-from engine.core.records import Counts, Dropped, Experiment, Pause, Queued, Run, Spending, Waiting
+from engine.core.records import (
+    Counts,
+    Dropped,
+    Experiment,
+    Pause,
+    Pin,
+    ProgramVersion,
+    Queued,
+    Run,
+    Said,
+    Spending,
+    Vetoed,
+    Waiting,
+)
 from engine.core.vector import Vector
-from engine.core.words import Direction, SessionState, StopMode
+from engine.core.words import Autonomy, Direction, Origin, QueueState, SessionState, StopMode
 
 
 class Session(msgspec.Struct, frozen=True, kw_only=True):
@@ -57,6 +70,20 @@ class Session(msgspec.Struct, frozen=True, kw_only=True):
     queued_ever: int = 0
     dropped: tuple[Dropped, ...] = ()
     """The last proposals made ahead that were not run, oldest first."""
+    vetoed: tuple[Vetoed, ...] = ()
+    pins: tuple[Pin, ...] = ()
+    """All ever pinned; those that wait stand in the order they are to be done."""
+    bans: tuple[Said, ...] = ()
+    banned_ever: int = 0
+    agent_notes: tuple[Said, ...] = ()
+    noted_ever: int = 0
+    steered: int = 0
+    """The number of the last event by which the person told the agent something."""
+    autonomy_set: Autonomy | None = None
+    programs: tuple[ProgramVersion, ...] = ()
+    """The versions of program.md that were in force, the present one last."""
+    unsettled: tuple[int, ...] = ()
+    """Experiments whose overruling the branch does not show yet."""
     drafting: Spending = Spending()
     """What the experiment to come has cost so far."""
     latest_patch: str = ""
@@ -127,6 +154,32 @@ class Session(msgspec.Struct, frozen=True, kw_only=True):
             return SessionState.DECIDING if current.measurement else SessionState.STARTING
         return SessionState.PROPOSING if self.experiments else SessionState.STARTING
 
+    @property
+    def autonomy(self) -> Autonomy:
+        """How much runs unasked now."""
+        return self.autonomy_set or self.config.autonomy
+
+    @property
+    def asked(self) -> tuple[Queued, ...]:
+        """Proposals that a person is asked about now."""
+        return tuple(q for q in self.queue if q.state is QueueState.ASKED)
+
+    @property
+    def parked(self) -> tuple[Queued, ...]:
+        """The morning queue."""
+        return tuple(q for q in self.queue if q.state is QueueState.PARKED)
+
+    @property
+    def ready(self) -> tuple[Queued, ...]:
+        """What comes next: what a person brought or approved, then what was made ahead."""
+        able = [q for q in self.queue if q.state is QueueState.READY]
+        return tuple(sorted(able, key=lambda q: (not q.approved, q.origin is Origin.AGENT)))
+
+    @property
+    def waiting_pins(self) -> tuple[Pin, ...]:
+        """The person's ideas that are still to be done, the next one first."""
+        return tuple(pin for pin in self.pins if pin.waits)
+
     def seconds_to_wait(self, now: datetime) -> float:
         """How long the agent is still left alone; 0 when it may be asked."""
         if self.waiting is None:
@@ -192,3 +245,4 @@ def on(
 
 # The handlers register themselves; they need the class above.
 from engine.core import fold as _fold  # noqa: E402, F401
+from engine.core import fold_steering as _fold_steering  # noqa: E402, F401

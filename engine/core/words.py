@@ -78,6 +78,53 @@ class KeepRule(StrEnum):
     MIN_DELTA = "min_delta"
 
 
+class Autonomy(StrEnum):
+    """How much runs unasked."""
+
+    AUTO = "auto"
+    """Everything but what no autonomy lets through."""
+    ASK_RISKY = "ask-risky"
+    ASK_ALL = "ask-all"
+
+    @property
+    def next(self) -> Autonomy:
+        """The one after it, round and round."""
+        all_of_them = list(Autonomy)
+        return all_of_them[(all_of_them.index(self) + 1) % len(all_of_them)]
+
+
+class Origin(StrEnum):
+    """Who or what brought a proposal."""
+
+    AGENT = "agent"
+    PIN = "pin"
+    """The person's hypothesis, worked out by the agent or taken literally."""
+    REVIVE = "revive"
+    """The patch of an earlier experiment, re-applied."""
+    CONFIRM = "confirm"
+    """An earlier experiment once more, exactly."""
+    OVERRULE = "overrule"
+    """What a person's other verdict on an earlier experiment needs to be run for."""
+
+
+class QueueState(StrEnum):
+    """What a proposal that is not an experiment yet waits for."""
+
+    READY = "ready"
+    """Its turn."""
+    ASKED = "asked"
+    """A person's word, and it will be parked if none comes."""
+    PARKED = "parked"
+    """A person's word, for as long as it takes."""
+
+
+class Decision(StrEnum):
+    """What a person says to a proposal."""
+
+    APPROVE = "approve"
+    VETO = "veto"
+
+
 class StopMode(StrEnum):
     """How the person wants the session to end."""
 

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engine.agents.base import Attempt, Briefing, Failure
+from engine.agents.base import Attempt, Briefing, Failure, Pending, Veto
 from engine.agents.llm.answer import parse_answer
 from engine.agents.llm.history import fenced, log_end
 from engine.agents.llm.prompt import (
@@ -116,8 +116,39 @@ def fourteen() -> tuple[Attempt, ...]:
     return tuple(special.get(n, attempt(n)) for n in range(1, 15))
 
 
+WISHES: dict[str, object] = {
+    "pending": (
+        Pending(
+            number=15,
+            base="0123456789abcdef",
+            hypothesis="A longer warm-down helps.",
+            category="schedule",
+            patch_id="0" * 12,
+        ),
+    ),
+    "banned": ("no changes of the depth\n\x1b[31m# Request",),
+    "notes": ("the GPU is shared until noon",),
+    "vetoes": (
+        Veto(
+            hypothesis="Twice the batch.",
+            reason="too much memory",
+            patch="",
+            patch_id="1" * 12,
+        ),
+    ),
+    "direction": "6 experiments in a row brought no improvement.",
+}
+"""What else the last part may hold."""
+
+
+def test_a_pin_takes_the_place_of_any_other_direction() -> None:
+    text = user(brief(fourteen(), pinned="try grouped-query attention\n# Request", **WISHES))
+    assert text.rstrip().endswith("nothing else beside it: try grouped-query attention # Request")
+    assert "6 experiments in a row" not in text
+
+
 def test_exactly_this_is_sent() -> None:
-    messages = build_messages(brief(fourteen()), 100_000)
+    messages = build_messages(brief(fourteen(), **WISHES), 100_000)
     text = "".join(f"===== {m['role']} =====\n{m['content']}" for m in messages)
     assert text == GOLDEN.read_text("utf-8")
 

@@ -6,6 +6,7 @@ from engine.agents.base import Briefing
 from engine.agents.llm.answer import one_line
 from engine.agents.llm.history import best, by_category, fenced, in_brief, in_full, log_end
 from engine.agents.llm.prompt import SYSTEM
+from engine.agents.wishes import direction, under_way, wishes
 from engine.core.words import CATEGORIES, Direction
 
 IN_FULL = 10
@@ -89,15 +90,7 @@ def _history(briefing: Briefing) -> list[str]:
         told = "\n".join(in_full(attempt, config) for attempt in recent)
         parts.append(f"# The last experiments\n\n{told}")
     parts += [*best(history, config), *by_category(history)]
-    if briefing.pending:
-        lines = "".join(
-            f"- {p.number} [{one_line(p.category, 30)}] {one_line(p.hypothesis)}\n"
-            for p in briefing.pending
-        )
-        parts.append(
-            "# Under way\n\nThese have no verdict yet. Suppose that all of them are discarded; "
-            f"your edit starts without theirs. Do not repeat them.\n\n{lines}"
-        )
+    parts += [*under_way(briefing), *wishes(briefing)]
     return parts
 
 
@@ -111,10 +104,9 @@ def _request(briefing: Briefing) -> str:
             "Make the smallest edit that cures the crash and keeps the hypothesis, then end with "
             "the four lines.\n"
         )
-    direction = f"\n{one_line(briefing.direction, 1000)}\n" if briefing.direction else ""
     return (
         f"# Request\n\nPropose experiment {briefing.number}: read `{file}`, make one focused edit "
-        f"of it, and end with the four lines.\n{direction}"
+        f"of it, and end with the four lines.\n{direction(briefing)}"
     )
 
 

@@ -1,0 +1,58 @@
+"""What the person wants and what is under way, as text for any agent that reads."""
+
+from __future__ import annotations
+
+from engine.agents.base import Briefing
+from engine.agents.llm.answer import one_line
+
+_WISH = 4000
+"""Characters of one pin, ban, note or veto's reason."""
+_VETOES = 20
+"""So many of the last vetoes are told."""
+
+
+def under_way(briefing: Briefing) -> list[str]:
+    """The experiments without a verdict, if there are any."""
+    if not briefing.pending:
+        return []
+    lines = [
+        f"- {p.number} [{one_line(p.category, 30)}] {one_line(p.hypothesis)}\n"
+        for p in briefing.pending
+    ]
+    return [
+        "# Under way\n\nThese have no verdict yet. Suppose that all of them are discarded; your "
+        "edit starts from the file above, without theirs. Do not repeat them.\n\n" + "".join(lines)
+    ]
+
+
+def wishes(briefing: Briefing) -> list[str]:
+    """What the person said, if they said anything."""
+    parts = []
+    if briefing.config.scope:
+        parts.append(f"Change only this: {one_line(briefing.config.scope, _WISH)}\n")
+    if briefing.banned:
+        bans = "".join(f"- {one_line(text, _WISH)}\n" for text in briefing.banned)
+        parts.append(f"Do not go there:\n\n{bans}")
+    if briefing.vetoes:
+        vetoes = "".join(
+            f"- {one_line(veto.hypothesis)} Their reason: {one_line(veto.reason, _WISH)}\n"
+            for veto in briefing.vetoes[-_VETOES:]
+        )
+        parts.append(
+            "They refused these edits. Do not propose them again, nor anything their reasons "
+            f"speak against:\n\n{vetoes}"
+        )
+    if briefing.notes:
+        notes = "".join(f"- {one_line(text, _WISH)}\n" for text in briefing.notes)
+        parts.append(f"Keep in mind:\n\n{notes}")
+    return ["# What the person wants\n\n" + "\n".join(parts)] if parts else []
+
+
+def direction(briefing: Briefing) -> str:
+    """Where this one proposal is to go; empty where the agent is free."""
+    if briefing.pinned:
+        return (
+            "\nThe person wants exactly this hypothesis tried now. Work it out as one edit, "
+            f"nothing else beside it: {one_line(briefing.pinned, _WISH)}\n"
+        )
+    return f"\n{one_line(briefing.direction, 1000)}\n" if briefing.direction else ""

@@ -1,0 +1,57 @@
+"""Where the confirmed research config lies, read and written."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from engine.core.config import ResearchConfig, parse_config, render_config
+from engine.core.errors import ConfigError, WorkspaceError
+from engine.store.artifacts import HOME
+from engine.store.durable import write_durably
+
+CONFIG_NAME = "config.toml"
+
+
+def config_path(workspace: Path) -> Path:
+    """Where the confirmed config lies."""
+    return workspace / HOME / CONFIG_NAME
+
+
+def load_config(workspace: Path) -> ResearchConfig:
+    """The confirmed config.
+
+    Raises:
+        ConfigError: It is missing or broken; the error names the line.
+    """
+    path = config_path(workspace)
+    try:
+        text = path.read_text("utf-8")
+    except FileNotFoundError:
+        raise ConfigError(
+            f"There is no research config in {workspace}.",
+            "",
+            "Run `autoresearch-tui` there once to look at one and confirm it.",
+        ) from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(
+            f"{path} cannot be read.", f"{error}.", "Correct or delete it."
+        ) from error
+    return parse_config(text, str(path))
+
+
+def save_config(workspace: Path, config: ResearchConfig) -> None:
+    """Write the config the person confirmed.
+
+    Raises:
+        WorkspaceError: The workspace cannot be written.
+    """
+    path = config_path(workspace)
+    try:
+        path.parent.mkdir(exist_ok=True)
+        write_durably(path, render_config(config))
+    except OSError as error:
+        raise WorkspaceError(
+            f"{path} cannot be written.",
+            f"{error.strerror or error}.",
+            "Make the workspace writable or free disk space, then start again.",
+        ) from error

@@ -1,0 +1,173 @@
+"""Rules about the time budget: how it is counted, compared and read from the clock."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterable, Iterator
+
+from engine.core.finding import Weight
+from engine.core.risk.edit import Edit, Fact, lines_of, where
+from engine.core.risk.finding import Found, Rule, rule
+from engine.core.risk.guarded import differences
+from engine.core.risk.measured import clock_slice, is_clock_read
+from engine.core.risk.metric import told
+from engine.core.risk.plain_tree import FunctionNode
+from engine.core.risk.source import Source
+
+_FREE = frozenset(
+    ("print", "int", "float", "min", "max", "len", "collect", "freeze", "disable", "item", "round")
+)
+
+
+@rule("time-budget", Weight.BLOCK)
+def time_budget(edit: Edit) -> Iterable[Found]:
+    """The comparison with the time budget, or a statement that counts towards it, with the
+    conditions around (such as the excluded first steps): more training than others is no gain.
+    """
+    before, after = clock_slice(edit, edit.base), clock_slice(edit, edit.candidate)
+    what = "how training time is counted or compared with the budget, so the run may train longer."
+    yield from told(*differences(edit, before, after), what)
+
+
+@rule("skipped-count", Weight.BLOCK)
+def skipped_count(edit: Edit) -> Iterable[Found]:
+    """A new `continue` in the loop that counts the time: what it cuts short is not counted."""
+
+    def facts(source: Source) -> Iterator[Fact]:
+        for loop in _timed_loops(edit, source):
+            for node in source.within(loop):
+                if isinstance(node, ast.Continue) and _loop_of(source, node) is loop:
+                    yield "continue", node
+
+    for node in edit.added(facts):
+        yield lines_of(node), "The edit leaves a training step before its time is counted."
+
+
+@rule("synchronization", Weight.BLOCK)
+def synchronization(edit: Edit) -> Iterable[Found]:
+    """A synchronisation taken away from before a clock is read: work that is still queued on the
+    GPU is then not counted.
+    """
+
+    def facts(source: Source) -> Iterator[Fact]:
+        for key, node in reads(source):
+            previous = _previous(source, node)
+            if previous is not None and _synchronizes(source, previous):
+                yield key, node
+
+    def reads(source: Source) -> Iterator[Fact]:
+        for node in dict.fromkeys(source.statement(c) for c in source.calls):
+            if not hasattr(node, "body") and is_clock_read(source, node):
+                yield source.show(node), node
+
+    lost = edit.removed(facts)
+    gone = {edit.base.show(n) for n in edit.removed(reads)}
+    for node in lost:
+        if edit.base.show(node) not in gone:
+            yield (
+                lines_of(node),
+                "The clock is no longer read right after a synchronisation (lines of the base), so "
+                "work still queued on the GPU is not counted.",
+            )
+
+
+@rule("uncounted-work", Weight.BLOCK)
+def uncounted_work(edit: Edit) -> Iterable[Found]:
+    """Training outside of what the clock counts: before or after the loop, or in the loop between
+    one reading and the next.
+    """
+
+    def facts(source: Source) -> Iterator[Fact]:
+        loops = _timed_loops(edit, source)
+        if not loops:
+            return
+        inside = {id(n) for loop in loops for n in _between_readings(source, loop)}
+        reached = _reached(source, inside)
+        for call in source.calls:
+            method = call.func.attr if isinstance(call.func, ast.Attribute) else ""
+            if (
+                method not in ("backward", "step")
+                and source.path(call.func) != "torch.autograd.grad"
+            ):
+                continue
+            owner = source.function_of(call)
+            is_method = owner is not None and isinstance(source.parents.get(owner), ast.ClassDef)
+            if id(call) in inside or is_method or (owner is not None and owner.name in reached):
+                continue
+            yield source.show(call), call
+        work = {source.show(c.func) for c in source.calls if id(c) in inside}
+        for loop in loops:
+            for node in source.within(loop):
+                if isinstance(node, ast.Call) and id(node) not in inside:
+                    name = source.show(node.func)
+                    if (
+                        name in work
+                        and name.rpartition(".")[2] not in _FREE
+                        and "time" not in name
+                        and "sync" not in name
+                    ):
+                        yield f"work {name}", node
+
+    added = edit.added(facts)
+    if added:
+        yield where(added), "The edit trains outside of what the clock counts."
+
+
+def _loop_of(source: Source, node: ast.AST) -> ast.AST | None:
+    return next((n for n in source.up(node) if isinstance(n, ast.For | ast.While)), None)
+
+
+def _timed_loops(edit: Edit, source: Source) -> list[ast.For | ast.While]:
+    """Loops in which time is counted towards the budget."""
+    nodes = [n for _, n in clock_slice(edit, source).facts]
+    loops: list[ast.For | ast.While] = []
+    for node in nodes:
+        for parent in source.up(node):
+            if isinstance(parent, ast.For | ast.While) and parent not in loops:
+                loops.append(parent)
+    return loops
+
+
+def _between_readings(source: Source, loop: ast.For | ast.While) -> Iterator[ast.AST]:
+    """What the loop does between its first two readings of the clock; all without two."""
+    at = [i for i, s in enumerate(loop.body) if _reads_directly(source, s)]
+    first, last = (at[0], at[1]) if len(at) > 1 else (0, len(loop.body))
+    for statement in loop.body[first : last + 1]:
+        yield from source.within(statement)
+
+
+def _reads_directly(source: Source, statement: ast.stmt) -> bool:
+    return not hasattr(statement, "body") and is_clock_read(source, statement)
+
+
+def _reached(source: Source, inside: set[int]) -> set[str]:
+    """Functions that are called from counted work, directly or not."""
+    calls_of: dict[str, set[str]] = {}
+    for name, node in source.functions.items():
+        calls_of[name] = {n.id for n in source.within(node) if isinstance(n, ast.Name)}
+    found = {n.id for n in source.kind(ast.Name) if id(n) in inside} & calls_of.keys()
+    todo = list(found)
+    while todo:
+        new = (calls_of[todo.pop()] & calls_of.keys()) - found
+        found |= new
+        todo += new
+    return found
+
+
+def _previous(source: Source, statement: ast.AST) -> ast.stmt | None:
+    parent = source.parents.get(statement)
+    for field in ("body", "orelse", "finalbody"):
+        body = getattr(parent, field, None)
+        if isinstance(body, list) and statement in body:
+            index = body.index(statement)
+            return body[index - 1] if index else None
+    return None
+
+
+def _synchronizes(source: Source, statement: ast.stmt) -> bool:
+    return not isinstance(statement, FunctionNode) and any(
+        isinstance(n, ast.Attribute) and n.attr == "synchronize" for n in source.within(statement)
+    )
+
+
+RULES: tuple[Rule, ...] = (time_budget, skipped_count, synchronization, uncounted_work)

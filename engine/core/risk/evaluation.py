@@ -1,0 +1,229 @@
+"""Rules about the evaluation: how it is called, on which model, and on whose data."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterable, Iterator
+
+from engine.core.finding import Weight
+from engine.core.risk.edit import Edit, Fact, lines_of, quote, where
+from engine.core.risk.finding import Found, Rule, rule
+from engine.core.risk.folding import literal
+from engine.core.risk.guarded import Slice
+from engine.core.risk.measured import evaluations
+from engine.core.risk.plain_tree import FunctionNode
+from engine.core.risk.source import Source
+
+_VALIDATION = frozenset(("val", "valid", "validation", "test", "eval", "dev", "holdout", "heldout"))
+_SPLITS = re.compile(r"(^|[_./\d])(val|valid|validation|test|heldout)([_./\d]|$)", re.I)
+_WRAPPERS = re.compile(r"(^|\.)(deepcopy|AveragedModel|compile|DistributedDataParallel|to|cuda)$")
+
+
+@rule("evaluation-use", Weight.BLOCK)
+def evaluation_use(edit: Edit) -> Iterable[Found]:
+    """The harness's evaluation called with other arguments, elsewhere, more often or not at all, or
+    its function handed to something else: only the one fixed use is comparable.
+    """
+    paths = evaluations(edit)
+
+    def facts(source: Source) -> Iterator[Fact]:
+        chains = Slice(source, edit.harness, bodies=False)
+        for node in source.kind(ast.Name, ast.Attribute):
+            if source.path(node) not in paths:
+                continue
+            if isinstance(node.ctx, ast.Load):
+                parent = source.parents.get(node)
+                if isinstance(parent, ast.Call) and parent.func is node:
+                    shown = chains.show(parent) if parent.args else source.show(parent)
+                    around = chains.chain(source.statement(parent))
+                    yield f"{around}{source.path(node)}: {shown.partition('(')[2]}", parent
+                else:
+                    yield f"value {source.path(node)}", node
+
+    added, removed = edit.added(facts), edit.removed(facts)
+    nodes, side = (added, "") if added else (removed, " (lines of the base)")
+    if nodes:
+        yield (
+            where(nodes),
+            f"The edit changes how the evaluation is called{side}, so it measures something else "
+            "than before.",
+        )
+
+
+def _evaluated(edit: Edit, source: Source) -> set[str]:
+    """Names of the models the evaluation is given."""
+    paths = evaluations(edit)
+    return {
+        call.args[0].id
+        for call in source.calls
+        if source.path(call.func) in paths and call.args and isinstance(call.args[0], ast.Name)
+    }
+
+
+@rule("evaluated-wrapper", Weight.BLOCK)
+def evaluated_wrapper(edit: Edit) -> Iterable[Found]:
+    """The name handed to the evaluation bound to a function, a lambda or a partial: something other
+    than the trained model would be measured.
+    """
+
+    def facts(source: Source) -> Iterator[Fact]:
+        for name in _evaluated(edit, source):
+            for b in source.by_name.get(name, []):
+                called = source.path(b.value.func) if isinstance(b.value, ast.Call) else ""
+                handed = source.path(b.value) if isinstance(b.value, ast.Name) else ""
+                if (
+                    isinstance(b.node, FunctionNode)
+                    or isinstance(b.value, ast.Lambda)
+                    or called.endswith("partial")
+                    or handed in source.functions
+                ):
+                    yield source.show(b.node), b.node
+
+    for node in edit.added(facts):
+        yield (
+            lines_of(node),
+            "The edit puts a function in the place of the model that is evaluated.",
+        )
+
+
+@rule("evaluated-model", Weight.ASK)
+def evaluated_model(edit: Edit) -> Iterable[Found]:
+    """Another object handed to the evaluation than before: it may be an average of the trained
+    weights, which is honest, or something that was not trained within the budget.
+    """
+    before, after = _evaluated(edit, edit.base), _evaluated(edit, edit.candidate)
+    paths = evaluations(edit)
+    for call in edit.candidate.calls:
+        if edit.candidate.path(call.func) in paths and call.args:
+            first = call.args[0]
+            if isinstance(first, ast.Name) and first.id in after - before:
+                if _is_average(edit.candidate, first.id):
+                    continue
+                yield (
+                    lines_of(call),
+                    f"The edit evaluates {quote(first.id)}, another object than before.",
+                )
+    for name in after & before:
+        for node in _bound_once_more(edit, name):
+            yield lines_of(node), f"The edit makes {quote(name)}, which is evaluated, once more."
+
+
+def _bound_once_more(edit: Edit, name: str) -> Iterator[ast.AST]:
+    """New bindings of an evaluated name, beyond as many as the base has; compiling is none."""
+    known = edit.base.by_name.get(name, [])
+    bound = edit.candidate.by_name.get(name, [])
+    if not known or len(bound) <= len(known):
+        return
+    shown = {edit.base.show(b.node) for b in known}
+    for b in bound:
+        made = edit.candidate.path(b.value.func) if isinstance(b.value, ast.Call) else ""
+        plain = isinstance(b.node, ast.Assign) and not _WRAPPERS.search(made)
+        if plain and edit.candidate.show(b.node) not in shown:
+            yield b.node
+
+
+def _is_average(source: Source, name: str) -> bool:
+    """Whether a name holds a copy of the trained model, as averages of weights do."""
+    bound = source.by_name.get(name, [])
+    return bool(bound) and all(
+        isinstance(b.value, ast.Call)
+        and (
+            _WRAPPERS.search(source.path(b.value.func) or source.show(b.value.func))
+            or source.is_module_class(source.classes.get(source.path(b.value.func)))
+            or isinstance(b.node, ast.Expr | ast.Call)
+        )
+        for b in bound
+    )
+
+
+@rule("evaluation-state", Weight.ASK)
+def evaluation_state(edit: Edit) -> Iterable[Found]:
+    """`model.eval()` taken away: layers such as dropout stay on while the metric is measured."""
+
+    def facts(source: Source) -> Iterator[Fact]:
+        for call in source.calls:
+            if isinstance(call.func, ast.Attribute) and call.func.attr == "eval" and not call.args:
+                yield "eval", call
+
+    for node in edit.removed(facts):
+        yield (
+            lines_of(node),
+            "The edit no longer switches the model to evaluation (line of the base).",
+        )
+
+
+@rule("validation-data", Weight.BLOCK)
+def validation_data(edit: Edit) -> Iterable[Found]:
+    """Validation data used elsewhere than in the evaluation: a new split name, a new `val` member,
+    or a harness call whose split can no longer be read; training on it makes the metric worthless.
+    """
+
+    def facts(source: Source) -> Iterator[Fact]:
+        for node in source.kind(ast.Constant, ast.Subscript, ast.BinOp, ast.Attribute, ast.Name):
+            match node:
+                case ast.Constant(value=str(text)) if _is_split(text):
+                    yield text.lower(), node
+                case ast.Subscript(slice=key) if _is_split(literal(source, key)):
+                    yield f"[{literal(source, key)}]", node
+                case ast.BinOp() if _is_split(literal(source, node)):
+                    yield literal(source, node), node
+                case ast.Attribute(attr=attr, ctx=ast.Load()) if attr in _VALIDATION - {"eval"}:
+                    yield f".{attr}", node
+                case ast.Name(id=name, ctx=ast.Load()) if _reads_validation(name):
+                    yield name, node
+
+    for node in edit.added(facts):
+        if not _in_print(edit.candidate, node):
+            yield lines_of(node), "The edit uses validation data outside of the evaluation."
+    calls, base = _open_calls(edit, edit.candidate), _open_calls(edit, edit.base)
+    for key, call in calls.items():
+        if key not in base:
+            yield (
+                lines_of(call),
+                "It can no longer be read which part of the data is used for training.",
+            )
+
+
+def _is_split(text: str) -> bool:
+    return text.lower() in _VALIDATION or (
+        len(text) < 80 and _SPLITS.search(text) is not None and "." in text
+    )
+
+
+def _reads_validation(name: str) -> bool:
+    return (
+        re.match(
+            r"(x|y)?_?(val|valid|validation|test)_(data|x|y|loader|set|dataset|tokens|batch\w*|iter)$"
+            r"|(x|y)_?(val|valid|test)$",
+            name,
+            re.I,
+        )
+        is not None
+    )
+
+
+def _in_print(source: Source, node: ast.AST) -> bool:
+    return any(isinstance(p, ast.Call) and source.path(p.func) == "print" for p in source.up(node))
+
+
+def _open_calls(edit: Edit, source: Source) -> dict[str, ast.Call]:
+    """Harness calls for data with an argument called split, or in its place, that is unknown."""
+    found = {}
+    for call in source.calls:
+        path = source.path(call.func)
+        if edit.harness.match(path) and re.search(r"load|batch|data", path.rpartition(".")[2]):
+            given = [*call.args[3:4], *(k.value for k in call.keywords if k.arg == "split")]
+            for value in given:
+                if not literal(source, value):
+                    found[f"{path} {source.show(value)}"] = call
+    return found
+
+
+RULES: tuple[Rule, ...] = (
+    evaluation_use,
+    evaluated_wrapper,
+    validation_data,
+    evaluated_model,
+    evaluation_state,
+)

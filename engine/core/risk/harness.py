@@ -1,0 +1,240 @@
+"""Rules about what the locked files and libraries give: nothing of it may be replaced."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterable, Iterator
+
+from engine.core.finding import Weight
+from engine.core.risk.bindings import Binding
+from engine.core.risk.edit import Edit, Fact, lines_of, quote
+from engine.core.risk.finding import Found, Rule, rule
+from engine.core.risk.folding import literal
+from engine.core.risk.source import Source
+
+_SWITCHES = re.compile(
+    r"^torch\.(backends|_dynamo|_inductor|compiler|_functorch|set_|utils\.deterministic)"
+    r"|^(matplotlib|warnings|np|numpy)\."
+)
+_OVERRIDES = re.compile(
+    r"(^|\.)(TorchFunctionMode|TorchDispatchMode|__torch_function__|__torch_dispatch__"
+    r"|_python_dispatch|FakeTensorMode|reset_peak_memory_stats)$|^torch\.library\.(Library|impl|register)"
+    r"|(^|\.)patch(\.object|\.dict|\.multiple)?$"
+)
+
+
+def _full(source: Source, name: str) -> str:
+    """A bound name's path: `prepare.evaluate_bpb` for a store to it by any alias."""
+    root, dot, rest = name.partition(".")
+    return source.aliases.get(root, root) + dot + rest
+
+
+def _stores(source: Source, b: Binding) -> Iterator[str]:
+    """The paths a store to an attribute may go to, also through a local name for a module."""
+    root, _, rest = b.name.partition(".")
+    if root in source.aliases:
+        yield _full(source, b.name)
+        return
+    for made in source.bindings_of(root, b.scope):
+        if isinstance(made.value, ast.Name | ast.Attribute) and isinstance(made.node, ast.Assign):
+            path = source.path(made.value)
+            if path.partition(".")[0] in source.roots:
+                yield f"{path}.{rest}"
+
+
+@rule("harness-write", Weight.BLOCK)
+def harness_write(edit: Edit) -> Iterable[Found]:
+    """Something assigned into a module of the harness or onto what was imported from it, in any
+    spelling (attribute, setattr, `__dict__`, `sys.modules`, `__code__`): the locked rules change.
+    """
+
+    def facts(source: Source) -> Iterator[Fact]:
+        for b in source.bindings:
+            if "." in b.name and any(edit.harness.match(p) for p in _stores(source, b)):
+                yield b.name, b.node
+        for node in source.kind(ast.Subscript, ast.Attribute, ast.Call):
+            match node:
+                case (
+                    ast.Subscript(ctx=ast.Store() | ast.Del())
+                    | ast.Attribute(ctx=ast.Store() | ast.Del())
+                ):
+                    path = source.path(node)
+                    if (edit.harness.match(path) or path.startswith("sys.modules")) and "." in path:
+                        yield f"store {source.show(node)}", node
+                    if isinstance(node, ast.Subscript) and source.path(node.value) == "sys.modules":
+                        yield f"store {source.show(node)}", node
+                case ast.Call(func=function, args=[owner, *_]):
+                    path = source.path(function)
+                    if path in (
+                        "setattr",
+                        "delattr",
+                        "object.__setattr__",
+                        "vars",
+                        "importlib.reload",
+                    ):
+                        if edit.harness.match(source.path(owner)):
+                            yield f"set {source.show(node)}", node
+                    elif (path.endswith(".__setattr__") and edit.harness.match(path)) or (
+                        path.endswith((".update", ".__setitem__", ".setdefault", ".clear"))
+                        and edit.harness.match(path)
+                    ):
+                        yield f"set {source.show(node)}", node
+                case ast.Attribute(attr="__dict__" | "__globals__" | "__code__" | "__defaults__"):
+                    if edit.harness.match(source.path(node)):
+                        yield f"{source.show(node)}", node
+                case ast.Call(func=ast.Attribute(attr="update" | "__setitem__", value=inner)):
+                    if re.match(r"(globals|vars|locals)\(", source.show(inner)):
+                        yield f"set {source.show(node)}", node
+
+    for node in edit.added(facts):
+        yield lines_of(node), "The edit changes the locked harness while it runs."
+
+
+@rule("harness-shadowed", Weight.BLOCK)
+def harness_shadowed(edit: Edit) -> Iterable[Found]:
+    """A name that the base imports from the harness given another meaning, in any scope: what looks
+    like the harness's value or function would be the edit's own.
+    """
+    guarded = {n for n, path in edit.base.imports.items() if edit.harness.match(path)}
+
+    def facts(source: Source) -> Iterator[Fact]:
+        for b in source.bindings:
+            if b.name in guarded and not _same_import(edit, source, b):
+                yield b.name, b.node
+        for node in source.kind(ast.comprehension, ast.Subscript):
+            match node:
+                case ast.comprehension(target=ast.Name(id=name)) if name in guarded:
+                    yield f"comprehension {name}", node.target
+                case ast.Subscript(ctx=ast.Store()) if source.path(node) and any(
+                    source.path(node) in (g, edit.base.imports[g]) for g in guarded
+                ):
+                    yield f"store {source.show(node)}", node
+
+    for node in edit.added(facts):
+        yield lines_of(node), "The edit gives a name of the locked harness another meaning."
+
+
+def _same_import(edit: Edit, source: Source, b: Binding) -> bool:
+    if not isinstance(b.node, ast.Import | ast.ImportFrom):
+        return "." in b.name
+    for a in b.node.names:
+        if (a.asname or a.name.partition(".")[0]) == b.name:
+            module = getattr(b.node, "module", None)
+            path = f"{module}.{a.name}" if module else a.name
+            return path == edit.base.imports.get(b.name)
+    return False
+
+
+@rule("harness-object", Weight.BLOCK)
+def harness_object(edit: Edit) -> Iterable[Found]:
+    """An object the harness made (device, tokenizer, loader) changed, or replaced by one made
+    differently: budget, data and metric rely on it.
+    """
+    objects = {
+        b.name
+        for b in edit.base.bindings
+        if isinstance(b.value, ast.Call)
+        and "." not in b.name
+        and edit.harness.match(edit.base.path(b.value.func))
+        and not re.search(r"loader|batch", edit.base.path(b.value.func))
+        and not re.match(r"val|eval|metric|score|loss", b.name)
+    }
+
+    def facts(source: Source) -> Iterator[Fact]:
+        for b in source.bindings:
+            root = b.name.partition(".")[0]
+            if root in objects and "." in b.name:
+                yield b.name, b.node
+            elif b.name in objects and b.value is not None and not isinstance(b.node, ast.arg):
+                yield f"{b.name} = {source.show(b.value)}", b.node
+        for call in source.calls:
+            if (
+                source.path(call.func) in ("setattr", "object.__setattr__", "delattr")
+                and call.args
+                and source.show(call.args[0]).partition(".")[0] in objects
+            ):
+                yield source.show(call), call
+
+    for node in edit.added(facts):
+        yield lines_of(node), "The edit changes or replaces an object that the locked harness made."
+
+
+@rule("patched-module", Weight.BLOCK)
+def patched_module(edit: Edit) -> Iterable[Found]:
+    """A function or class of torch, time or another imported module replaced, or torch's calls
+    intercepted: the harness uses them, too.
+    """
+
+    libraries = {n for n, p in edit.base.imports.items() if not edit.harness.match(p)}
+
+    def facts(source: Source) -> Iterator[Fact]:
+        imported = source.imports
+        for b in source.bindings:
+            if "." in b.name:
+                for path in _stores(source, b):
+                    if not _SWITCHES.match(path) and not path.startswith(("sys.std", "os.environ")):
+                        yield f"store {path}", b.node
+            elif (
+                b.name in libraries
+                and not isinstance(b.node, ast.Import | ast.ImportFrom)
+                and not isinstance(b.node, ast.arg)
+            ):
+                yield f"shadow {b.name}", b.node
+        for call in source.calls:
+            if source.path(call.func) in ("setattr", "delattr") and call.args:
+                root = source.path(call.args[0]).partition(".")[0]
+                if root in {p.partition(".")[0] for p in imported.values()}:
+                    yield source.show(call), call
+        for node in source.kind(ast.Attribute, ast.Name, ast.FunctionDef):
+            if isinstance(node, ast.Attribute | ast.Name) and _OVERRIDES.search(source.path(node)):
+                yield source.path(node), node
+            elif isinstance(node, ast.FunctionDef) and _OVERRIDES.search(node.name):
+                yield node.name, node
+            if (
+                isinstance(node, ast.Attribute)
+                and isinstance(node.ctx, ast.Store)
+                and re.match(r"type\(|.*\.__class__$", source.show(node.value))
+            ):
+                # type(device).synchronize = …: a class reached through its object
+                yield f"store {source.show(node)}", node
+
+    for node in edit.added(facts):
+        yield lines_of(node), "The edit replaces part of a library that the measurement uses, too."
+
+
+@rule("harness-import", Weight.ASK)
+def harness_import(edit: Edit) -> Iterable[Found]:
+    """Something new taken from the harness, or the module itself: it may reach data or rules that
+    training should not see.
+    """
+
+    def facts(source: Source) -> Iterator[Fact]:
+        for node in source.kind(ast.Import, ast.ImportFrom, ast.Call):
+            if isinstance(node, ast.Import | ast.ImportFrom):
+                for a in node.names:
+                    module = getattr(node, "module", None)
+                    path = f"{module}.{a.name}" if module else a.name
+                    if edit.harness.match(path):
+                        yield path, node
+            elif isinstance(node, ast.Call) and re.search(
+                r"(^|\.)(import_module|__import__)$", source.show(node.func)
+            ):
+                name = literal(source, node.args[0]) if node.args else ""
+                if edit.harness.match(name):
+                    yield name, node
+
+    for node in edit.added(facts):
+        yield (
+            lines_of(node),
+            f"The edit takes more from the harness: {quote(edit.candidate.show(node))}.",
+        )
+
+
+RULES: tuple[Rule, ...] = (
+    harness_write,
+    harness_shadowed,
+    harness_object,
+    patched_module,
+    harness_import,
+)

@@ -1,0 +1,185 @@
+"""Where a text measures: the lines of its summary, its evaluation, its clocks, its budget."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+
+from engine.core.risk.edit import Edit
+from engine.core.risk.folding import TEXT, fold
+from engine.core.risk.guarded import Slice
+from engine.core.risk.plain_tree import FunctionNode
+from engine.core.risk.source import Source
+
+FIGURES = ("training_seconds", "total_seconds", "peak_vram_mb", "num_steps", "total_tokens_M")
+"""Lines of the summary that the engine checks the metric's honesty with."""
+BUDGET = re.compile(
+    r"(^|[._])(TIME_BUDGET|BUDGET\w*|TIME_LIMIT\w*|MAX_(TRAIN\w*_)?(TIME|SECONDS|MINUTES)"
+    r"|TRAIN\w*_(SECONDS|MINUTES)|time_budget|budget_s\w*|time_limit|max_seconds|deadline|DEADLINE)$"
+)
+CLOCKS = frozenset(
+    f"time.{name}{unit}"
+    for name in ("time", "perf_counter", "monotonic", "process_time", "thread_time")
+    for unit in ("", "_ns")
+) | {"timeit.default_timer", "datetime.datetime.now", "time.clock_gettime"}
+_OUTPUT = re.compile(
+    r"^(print|sys\.(stdout|stderr|__stdout__|__stderr__)(\.buffer)?\.(write|writelines)|os\.write"
+    r"|os\.writev|logging\.\w+|click\.(echo|secho)|rich\.print|tqdm\.tqdm\.write|warnings\.warn"
+    r"|sys\.exit|SystemExit|exit|quit)$"
+)
+_LOGGER = re.compile(r"\.(write|writelines|info|warning|error|critical|debug|log|echo)$")
+_ESCAPE = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
+
+
+def outputs(source: Source) -> list[ast.Call]:
+    """Calls that write text to the log."""
+    if source.outputs is None:
+        source.outputs = [call for call in source.calls if _is_output(source, call)]
+    return source.outputs
+
+
+def _is_output(source: Source, call: ast.Call) -> bool:
+    method = f".{call.func.attr}" if isinstance(call.func, ast.Attribute) else ""
+    return bool(_OUTPUT.match(source.path(call.func)) or _LOGGER.search(method))
+
+
+def printed(source: Source, call: ast.Call) -> str:
+    """What an output call writes, with marks for what is not known."""
+    separator = next((fold(source, k.value) for k in call.keywords if k.arg == "sep"), " ")
+    end = next((fold(source, k.value) for k in call.keywords if k.arg == "end"), "\n")
+    parts = [TEXT if isinstance(a, ast.Starred) else fold(source, a) for a in call.args]
+    if source.path(call.func) in ("os.write", "logging.log"):
+        parts = parts[1:]
+    return separator.join(parts) + end
+
+
+def lines_printed(source: Source, call: ast.Call) -> list[str]:
+    """The same in lines as the engine reads them: escapes and blanks in front taken off."""
+    text = _ESCAPE.sub("", printed(source, call))
+    if text.strip() and not text.endswith(("\n", "\r", " ", TEXT)):
+        text += TEXT  # the line is open: what is printed next goes on with it
+    return [line.lstrip() for line in re.split(r"[\r\n]", text)]
+
+
+def is_line_of(line: str, name: str) -> bool:
+    """Whether a printed line reports a name."""
+    return re.match(rf"{re.escape(name)}\s*[:=]", line) is not None
+
+
+def reports(source: Source, name: str) -> list[ast.AST]:
+    """The statements that print a name's line; else all that mention it as text."""
+    found = [
+        source.statement(call)
+        for call in outputs(source)
+        if any(is_line_of(line, name) for line in lines_printed(source, call))
+    ]
+    if found:
+        return found
+    word = re.compile(rf"(?<![\w]){re.escape(name)}(?![\w])")
+    texts = [
+        n for n in source.kind(ast.Constant) if isinstance(n.value, str) and word.search(n.value)
+    ]
+    simple = [source.statement(n) for n in texts]
+    return [s for s in dict.fromkeys(simple) if not isinstance(s, FunctionNode | ast.ClassDef)]
+
+
+def metric_slice(edit: Edit, source: Source) -> Slice:
+    """All that the metric's line comes from."""
+    key = ("metric", edit.setting.metric, edit.setting.harness)
+    if key in source.slices:
+        return source.slices[key]
+    found = source.slices[key] = Slice(source, edit.harness, bodies=True)
+    for statement in reports(source, edit.setting.metric):
+        found.sink(statement)
+    return found
+
+
+def figures_slice(edit: Edit, source: Source) -> Slice:
+    """All that the other checked lines of the summary come from."""
+    key = ("figures", edit.setting.metric, edit.setting.harness)
+    if key in source.slices:
+        return source.slices[key]
+    found = source.slices[key] = Slice(source, edit.harness, bodies=False)
+    for name in FIGURES:
+        for call in outputs(source):
+            if any(is_line_of(line, name) for line in lines_printed(source, call)):
+                found.sink(source.statement(call))
+    return found
+
+
+def clock_slice(edit: Edit, source: Source) -> Slice:
+    """All that decides when the time budget is used up."""
+    key = ("clock", edit.setting.metric, edit.setting.harness)
+    if key in source.slices:
+        return source.slices[key]
+    found = source.slices[key] = Slice(source, edit.harness, bodies=False)
+    for test, holder in budget_tests(source):
+        found.condition(test, holder)
+    return found
+
+
+def budget_tests(source: Source) -> Iterator[tuple[ast.expr, ast.AST]]:
+    """Conditions that end a loop and compare with the budget, directly or by a name."""
+    decided = {
+        b.name
+        for b in source.bindings
+        if b.value is not None
+        and any(_is_budget_compare(source, n) for n in source.within(b.value))
+    }
+    for node in source.kind(ast.While, ast.If):
+        if isinstance(node, ast.While) or (isinstance(node, ast.If) and _leaves(source, node)):
+            names = {n.id for n in source.within(node.test) if isinstance(n, ast.Name)}
+            if (
+                any(_is_budget_compare(source, n) for n in source.within(node.test))
+                or names & decided
+            ):
+                yield node.test, node
+
+
+def _leaves(source: Source, node: ast.If) -> bool:
+    return any(
+        isinstance(n, ast.Break | ast.Return | ast.Raise)
+        or (isinstance(n, ast.Call) and isinstance(n.func, ast.Name) and n.func.id == "exit")
+        for s in (*node.body, *node.orelse)
+        for n in source.within(s)
+    )
+
+
+def _is_budget_compare(source: Source, node: ast.AST) -> bool:
+    return isinstance(node, ast.Compare) and any(
+        isinstance(n, ast.Name | ast.Attribute) and BUDGET.search(source.path(n) or source.show(n))
+        for n in source.within(node)
+    )
+
+
+def is_clock_read(source: Source, node: ast.AST) -> bool:
+    """Whether an expression reads a clock."""
+    return any(
+        isinstance(n, ast.Call)
+        and (
+            source.path(n.func) in CLOCKS
+            or (isinstance(n.func, ast.Attribute) and n.func.attr == "elapsed_time")
+        )
+        for n in source.within(node)
+    )
+
+
+def evaluations(edit: Edit) -> set[str]:
+    """Paths of the harness functions that measure."""
+    called = {
+        path
+        for source in (edit.base, edit.candidate)
+        for path in metric_slice(edit, source).called
+        if edit.harness.match(path)
+    }
+    named = {
+        path
+        for source in (edit.base, edit.candidate)
+        for path in source.imports.values()
+        if edit.harness.match(path) and re.search(r"eval", path.rpartition(".")[2])
+    }
+    measuring = {
+        p for p in called if not re.search(r"load|device|token|memory", p.rpartition(".")[2])
+    }
+    return measuring | {p for p in named if not p.rpartition(".")[2].isupper()}

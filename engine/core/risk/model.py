@@ -1,0 +1,213 @@
+"""Rules about the model itself: it must do the same when it is evaluated as in training."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterable, Iterator
+
+from engine.core.finding import Weight
+from engine.core.risk.edit import Edit, Fact, lines_of, where
+from engine.core.risk.finding import Found, Rule, rule
+from engine.core.risk.folding import literal
+from engine.core.risk.plain_tree import FunctionNode
+from engine.core.risk.source import Source
+
+_DROPOUT = re.compile(r"dropout|batch_norm|rrelu|instance_norm")
+_MODES = re.compile(
+    r"(^|\.)(is_grad_enabled|is_inference_mode_enabled|is_inference|_getframe|currentframe"
+    r"|is_autocast_enabled|_get_tracing_state|is_tracing|is_scripting|getouterframes|extract_stack|format_stack|walk_stack)$|^inspect\.stack$"
+)
+_MODULE_METHODS = frozenset(
+    (
+        "__call__",
+        "eval",
+        "train",
+        "_call_impl",
+        "_wrapped_call_impl",
+        "__getattr__",
+        "__getattribute__",
+    )
+)
+_REPLACED = frozenset(
+    ("forward", "eval", "train", "__call__", "__class__", "_forward_hooks", "__dict__")
+)
+
+
+@rule("evaluation-mode", Weight.BLOCK)
+def evaluation_mode(edit: Edit) -> Iterable[Found]:
+    """Behaviour that newly depends on `training`, on whether gradients are on, on who calls, or on
+    whether `forward` is given targets: the model could do something else when it is evaluated.
+    """
+
+    def facts(source: Source) -> Iterator[Fact]:
+        for node in source.kind(ast.Attribute, ast.Name, ast.If, ast.IfExp, ast.While, ast.Call):
+            match node:
+                case ast.Attribute(attr="training", ctx=ast.Load()):
+                    if not _for_dropout(source, node):
+                        yield "training", node
+                case ast.Name() | ast.Attribute():
+                    if _MODES.search(source.path(node) or source.show(node)):
+                        yield source.path(node), node
+            if isinstance(node, ast.If | ast.IfExp | ast.While):
+                yield from _branches(source, node)
+            if (
+                isinstance(node, ast.Call)
+                and source.path(node.func) in ("getattr", "hasattr")
+                and len(node.args) > 1
+                and literal(source, node.args[1]) == "training"
+            ):
+                yield "training", node
+
+    for node in edit.added(facts):
+        yield (
+            lines_of(node),
+            "The model may behave differently when it is evaluated than in training.",
+        )
+
+
+def _for_dropout(source: Source, node: ast.AST) -> bool:
+    for parent in source.up(node):
+        if isinstance(parent, ast.keyword) and parent.arg in ("dropout_p", "training"):
+            return True
+        if isinstance(parent, ast.Call) and _DROPOUT.search(source.show(parent.func)):
+            return True
+        if isinstance(parent, ast.Assign):
+            # rate = 0.1 if self.training else 0.0
+            return "drop" in source.show(parent.targets[0]) and isinstance(parent.value, ast.IfExp)
+        if isinstance(parent, ast.If):
+            return all(_is_dropout(source, s) for s in parent.body) and not parent.orelse
+        if isinstance(parent, ast.stmt):
+            return False
+    return False
+
+
+def _is_dropout(source: Source, statement: ast.stmt) -> bool:
+    match statement:
+        case ast.Assign(value=ast.Call(func=function)):
+            return re.match(r"torch\.nn\.functional\.\w*dropout", source.path(function)) is not None
+    return False
+
+
+def _branches(source: Source, node: ast.If | ast.IfExp | ast.While) -> Iterator[Fact]:
+    """Conditions in a model's forward on its optional parameters, or on gradients."""
+    function = source.function_of(node)
+    owner = source.class_of(node)
+    if function is None or not source.is_module_class(owner):
+        return
+    if any(
+        isinstance(n, ast.Attribute) and n.attr in ("requires_grad", "grad_fn", "is_leaf")
+        for n in source.within(node.test)
+    ):
+        yield f"gradients {source.show(node.test)}", node
+    if function.name != "forward":
+        return
+    a = function.args
+    with_default = {x.arg for x in (*a.posonlyargs, *a.args)[len(a.args) - len(a.defaults) :]}
+    with_default |= {x.arg for x in a.kwonlyargs}
+    names = {n.id for n in source.within(node.test) if isinstance(n, ast.Name)} & with_default
+    # A cache or a mask as an option is no mode; what training gives and evaluation does not, is.
+    if names & {"targets", "target", "labels", "y", "reduction", "loss_reduction"}:
+        yield f"{owner.name if owner else ''}: {source.show(node.test)}", node
+
+
+@rule("replaced-forward", Weight.BLOCK)
+def replaced_forward(edit: Edit) -> Iterable[Found]:
+    """A model's `forward`, `eval`, `train` or `__call__` replaced on an object or overridden in its
+    class, or a forward hook: what is evaluated is then not what was trained.
+    """
+
+    def facts(source: Source) -> Iterator[Fact]:
+        for b in source.bindings:
+            owner, _, attr = b.name.rpartition(".")
+            if owner and attr in _REPLACED:
+                yield f"store {b.name}", b.node
+        for node in source.kind(ast.FunctionDef, ast.AsyncFunctionDef, ast.Attribute):
+            if isinstance(node, FunctionNode) and node.name in _MODULE_METHODS:
+                parent = source.parents.get(node)
+                if isinstance(parent, ast.ClassDef) and source.is_module_class(parent):
+                    yield f"{node.name}", node
+            if isinstance(node, ast.Attribute) and re.match(
+                r"register_(module_)?forward(_pre)?_hook", node.attr
+            ):
+                yield node.attr, node
+            if isinstance(node, ast.Attribute) and source.path(node) == "types.MethodType":
+                yield "MethodType", node
+
+    for node in edit.added(facts):
+        yield lines_of(node), "The edit replaces what a model does when it is called or evaluated."
+
+
+@rule("evaluated-loss", Weight.BLOCK)
+def evaluated_loss(edit: Edit) -> Iterable[Found]:
+    """The loss a model returns with the caller's `reduction`: a harness that asks for it computes
+    the metric from this very value, so nothing may be added to it or taken from it.
+    """
+
+    def facts(source: Source) -> Iterator[Fact]:
+        for function in source.kind(ast.FunctionDef, ast.AsyncFunctionDef):
+            names = {a.arg for a in (*function.args.args, *function.args.kwonlyargs)}
+            passed = [
+                n
+                for n in source.within(function)
+                if isinstance(n, ast.Call)
+                and any(
+                    k.arg == "reduction" and isinstance(k.value, ast.Name) and k.value.id in names
+                    for k in n.keywords
+                )
+            ]
+            for call in passed:
+                statement = source.statement(call)
+                yield source.show(statement), statement
+                targets = _target_names(source, call) & names
+                yield from _uses(source, function, statement, call, targets)
+
+    added, removed = edit.added(facts), edit.removed(facts)
+    nodes, side = (added, "") if added else (removed, " (lines of the base)")
+    if nodes:
+        yield (
+            where(nodes),
+            f"The edit changes the loss that the evaluation itself asks the model for{side}, so "
+            "the metric would follow without better predictions.",
+        )
+
+
+def _target_names(source: Source, call: ast.Call) -> set[str]:
+    return {n.id for a in call.args[1:] for n in source.within(a) if isinstance(n, ast.Name)}
+
+
+def _uses(
+    source: Source, function: FunctionNode, made: ast.AST, call: ast.Call, targets: set[str]
+) -> Iterator[Fact]:
+    """What else touches the loss, or the targets it is computed from."""
+    losses = {
+        n.id
+        for t in getattr(made, "targets", [])
+        for n in source.within(t)
+        if isinstance(n, ast.Name)
+    }
+    for node in source.within(function):
+        if isinstance(node, ast.Name) and node.id in losses and node is not made:
+            statement = source.statement(node)
+            if statement is not made:
+                yield f"{source.show(node)} in {source.show(statement)}", node
+        elif (
+            isinstance(node, ast.Name)
+            and node.id in targets
+            and (isinstance(node.ctx, ast.Store) or not _in_loss(source, node))
+        ):
+            yield f"{node.id} in {source.show(source.statement(node))}"[:200], node
+
+
+def _in_loss(source: Source, node: ast.AST) -> bool:
+    for parent in source.up(node):
+        if isinstance(parent, ast.Call) and "cross_entropy" in source.show(parent.func):
+            return True
+        if isinstance(parent, ast.Compare):
+            return True
+        if isinstance(parent, ast.stmt):
+            return False
+    return False
+
+
+RULES: tuple[Rule, ...] = (evaluation_mode, replaced_forward, evaluated_loss)

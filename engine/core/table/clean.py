@@ -1,0 +1,97 @@
+"""A table written as everybody's tools expect it: the five usual columns, then the others."""
+
+from __future__ import annotations
+
+import csv
+import io
+import unicodedata
+from collections import Counter
+from collections.abc import Iterator
+
+from engine.core.table.model import RowVerdict, Table, TableRow
+from engine.core.table.roles import normalise
+
+ORIGINAL = "original_status"
+"""The column that keeps a status where it said something else than our word for it."""
+_USUAL_REST = ("memory_gb", "status", "description")
+
+
+def clean_header(table: Table) -> list[str]:
+    """The names of the columns, none twice; what is no name of a cell's own line is taken out."""
+    metric = _cell(table.metric or "") or "metric"
+    if metric in ("commit", *_USUAL_REST):
+        metric = f"{metric}_value"
+    names = ["commit", metric, *_USUAL_REST]
+    taken = {normalise(name) for name in names}
+    again: Counter[str] = Counter()
+    for extra in _extra_names(table):
+        stem = name = _cell(extra) or "column"
+        while normalise(name) in taken:
+            again[stem] += 1
+            name = f"{stem}_{again[stem]}"
+        taken.add(normalise(name))
+        names.append(name)
+    return names
+
+
+def clean_rows(table: Table) -> Iterator[list[str]]:
+    """The cells of each row, in the order of `clean_header`; flat text without tabs or newlines."""
+    extras = _extra_names(table)
+    for row in table.rows:
+        yield [
+            # At the beginning of a line this would make a comment of the row.
+            _cell(row.commit).lstrip("# "),
+            _number(row, row.value, "{:.6f}"),
+            _number(row, row.memory_gb, "{:.1f}"),
+            row.verdict.value,
+            _cell(row.description),
+            *(_cell(_extra(row, name)) for name in extras),
+        ]
+
+
+def to_tsv(table: Table) -> str:
+    """Tabs between the cells, no quoting."""
+    lines = ["\t".join(clean_header(table))]
+    lines += ["\t".join(cells) for cells in clean_rows(table)]
+    return "\n".join(lines) + "\n"
+
+
+def to_csv(table: Table) -> str:
+    """CSV as RFC 4180 has it, with plain newlines."""
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow(clean_header(table))
+    writer.writerows(clean_rows(table))
+    return out.getvalue()
+
+
+def _extra_names(table: Table) -> list[str]:
+    names: dict[str, None] = {}
+    for row in table.rows:
+        if row.extras:
+            names.update(dict.fromkeys(row.extras))
+    if any(row.status.lower() != row.verdict.value for row in table.rows):
+        names.pop(ORIGINAL, None)
+        names[ORIGINAL] = None
+    return list(names)
+
+
+def _extra(row: TableRow, name: str) -> str:
+    if name == ORIGINAL:
+        # A table that was written here before has its first words already.
+        return row.extras.get(ORIGINAL, row.status)
+    return row.extras.get(name, "")
+
+
+def _number(row: TableRow, value: float | None, usual: str) -> str:
+    if value is None:
+        value = 0.0 if row.verdict is RowVerdict.CRASH else None
+    if value is None:
+        return ""
+    text = usual.format(value)
+    return text if float(text) == value else repr(value)
+
+
+def _cell(text: str) -> str:
+    flat = "".join(" " if unicodedata.category(c) in ("Cc", "Zl", "Zp", "Cs") else c for c in text)
+    return " ".join(flat.split())

@@ -1,0 +1,56 @@
+"""Which way the metric improves: told by its name, or by what was kept."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from engine.core.table.model import RowVerdict, TableRow
+from engine.core.table.roles import direction_of
+from engine.core.words import Direction
+
+_KEEP_WEIGHT, _DISCARD_WEIGHT = 2, 1
+_ENOUGH = 8
+_CLEAR = 0.85
+
+
+def infer_direction(metric: str | None, rows: Iterable[TableRow]) -> tuple[Direction, str]:
+    """The direction, and why it is believed.
+
+    A name is overruled only by rows that clearly say the opposite: a `score` of which every lower
+    one was kept.
+    """
+    named = direction_of(metric) if metric is not None else None
+    down, up = _votes(rows)
+    total = down + up
+    moved = Direction.MIN if down >= up else Direction.MAX
+    share = max(down, up) / total if total else 0.0
+    if named is not None:
+        if moved is not named and total >= _ENOUGH and share >= _CLEAR:
+            return moved, f"{_kept(moved)}, whatever its name says"
+        return named, "by its name"
+    if total and share > 0.5:
+        return moved, _kept(moved)
+    return Direction.MIN, "nothing tells; lower is taken to be better"
+
+
+def _kept(direction: Direction) -> str:
+    return f"the {'lower' if direction is Direction.MIN else 'higher'} values were kept"
+
+
+def _votes(rows: Iterable[TableRow]) -> tuple[int, int]:
+    """How much speaks for lower and for higher: each row against the one kept before it."""
+    down = up = 0
+    kept: float | None = None
+    for row in rows:
+        if row.value is None or row.verdict not in (RowVerdict.KEEP, RowVerdict.DISCARD):
+            continue
+        is_keep = row.verdict is RowVerdict.KEEP
+        if kept is not None and row.value != kept:
+            weight = _KEEP_WEIGHT if is_keep else _DISCARD_WEIGHT
+            if (row.value < kept) == is_keep:
+                down += weight
+            else:
+                up += weight
+        if is_keep:
+            kept = row.value
+    return down, up

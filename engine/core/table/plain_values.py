@@ -1,0 +1,67 @@
+"""A table as plain values, for JSON and for whatever reads it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import msgspec
+
+from engine.core.table.model import Table, TableRow
+from engine.core.table.stats import TableStats, summarise
+
+
+def stats_facts(stats: TableStats) -> dict[str, Any]:
+    """The figures of a table: counts by verdict, keep rate, plateau, trend."""
+    return {
+        "counts": msgspec.to_builtins(stats.counts),
+        "keep_rate": stats.keep_rate,
+        "plateau": stats.plateau,
+        "since_keep": stats.since_keep,
+        "trend": {**msgspec.to_builtins(stats.trend), "improving": stats.trend.improving},
+        "keeps": msgspec.to_builtins(stats.keeps),
+    }
+
+
+def table_facts(table: Table, rows: Iterable[TableRow] | None = None) -> dict[str, Any]:
+    """A table and its figures.
+
+    Args:
+        table: What was read; the figures are of all of it.
+        rows: The rows to list; all of them by default.
+    """
+    stats = summarise(table)
+    return {
+        "metric": table.metric,
+        "direction": table.direction.value,
+        "metric_reason": table.metric_reason,
+        "direction_reason": table.direction_reason,
+        "columns": [{"name": c.name, "role": c.role.value} for c in table.columns],
+        "best": stats.best.value if stats.best is not None else None,
+        "best_row": stats.best.number if stats.best is not None else None,
+        "baseline": stats.baseline.value if stats.baseline is not None else None,
+        "baseline_row": stats.baseline.number if stats.baseline is not None else None,
+        **stats_facts(stats),
+        "notes": list(table.notes),
+        "bad_rows": [{"line": b.line, "reason": b.reason, "text": b.text} for b in table.bad],
+        "rows": [row_facts(row) for row in (table.rows if rows is None else rows)],
+    }
+
+
+def row_facts(row: TableRow) -> dict[str, Any]:
+    """A row; `metric` is null where there is no number."""
+    return {
+        "experiment": row.number,
+        "line": row.line,
+        "commit": row.commit,
+        "verdict": row.verdict.value,
+        "status": row.status,
+        "metric": row.value,
+        "metric_text": row.value_text,
+        "memory_gb": row.memory_gb,
+        "category": row.category,
+        "description": row.description,
+        "at": row.at.isoformat() if row.at is not None else None,
+        "flaw": row.flaw,
+        "extras": dict(row.extras),
+    }

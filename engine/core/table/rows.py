@@ -1,0 +1,240 @@
+"""From lines to rows: mending what can be mended, keeping what cannot."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Sequence
+
+import msgspec
+
+from engine.core.table.lines import SURPLUS, Fitted, fit, is_wrapped
+from engine.core.table.model import BadRow, Role, RowVerdict, TableRow
+from engine.core.table.numbers import is_placeholder, to_gigabytes, to_number, to_time
+from engine.core.table.schema import Schema
+from engine.core.table.shape import Delimiter, is_rule, join_quoted, split, split_unlike
+from engine.core.table.status_words import Meaning, meaning_of, ran_means_keep, to_verdict
+from engine.core.table.survey import QUOTING
+
+TEXT_KEPT = 2000
+_NUMBERED = re.compile(r"#\d*$")
+_MOST_HELD = 20
+_LONGEST_UNLIKE = 4096
+_NO_EXTRAS: dict[str, str] = {}
+_MARKUP = "*`~"
+
+
+class Reader:
+    """Reads stretch after stretch of a file's lines."""
+
+    def __init__(
+        self, lines: Sequence[str], delimiter: Delimiter, headers: Collection[int]
+    ) -> None:
+        self.rows: list[TableRow] = []
+        self.bad: list[BadRow] = []
+        self.comments = 0
+        self.joined = 0
+        self._lines = lines
+        self._delimiter = delimiter
+        self._headers = headers
+        self._meanings: set[Meaning | None] = set()
+        self._ran: list[int] = []
+        self._open: Fitted | None = None
+        """The row that the next line may go on with."""
+        self._held: list[tuple[int, str, list[str]]] = []
+        """Lines that are no rows, until it is clear whether they are parts of one."""
+        self._held_width = 0
+
+    def read(self, schema: Schema, part: range) -> None:
+        """Read the lines of that range by these columns."""
+        lines, headers, delimiter = self._lines, self._headers, self._delimiter
+        comma = QUOTING.get(delimiter)
+        index = part.start
+        while index < part.stop:
+            here, line = index, lines[index]
+            index += 1
+            if not line or line.isspace():
+                self._settle(schema)
+                self._flush(schema)
+                continue
+            if here in headers or is_rule(line, delimiter):
+                if here in headers:
+                    self._settle(schema)
+                    self._flush(schema)
+                continue
+            if comma is not None and '"' in line:
+                line, length = join_quoted(lines, here, comma)
+                index = here + length
+            cells = split(line, delimiter)
+            if line[0] == "#" and not _NUMBERED.match(cells[0]):
+                self.comments += 1
+                continue
+            if not any(cells):
+                continue
+            self._take(here + 1, line, cells, schema)
+        self._settle(schema)
+        self._flush(schema)
+
+    def _take(self, number: int, line: str, cells: list[str], schema: Schema) -> None:
+        count = len(cells)
+        if count == schema.width and not self._held:
+            if (
+                self._open is not None
+                and self._delimiter is Delimiter.PIPE
+                and is_wrapped(cells, schema)
+            ):
+                self._wrap(cells)
+            else:
+                self._flush(schema)
+                self._open = Fitted(number, cells)
+            return
+        if self._held and self._complete(number, line, cells, schema):
+            return
+        fitted = None
+        if count < schema.width and (count == 1 or "  " in line):
+            fitted = self._otherwise_split(number, line, schema)
+        fitted = fitted or fit(number, cells, schema)
+        if fitted is not None:
+            self._settle(schema)
+            self._flush(schema)
+            self._open = fitted
+        elif count < schema.width and self._delimiter in (Delimiter.TAB, Delimiter.LITERAL):
+            if len(self._held) >= _MOST_HELD:
+                self._settle(schema)
+            self._hold(number, line, cells)
+        else:
+            self._settle(schema)
+            self._reject(number, line, _why_not(count, schema))
+
+    def _otherwise_split(self, number: int, line: str, schema: Schema) -> Fitted | None:
+        """A single line with other delimiters than the rest: spaces for tabs."""
+        status, metric = schema.place(Role.STATUS), schema.place(Role.METRIC)
+        if status < 0 or len(line) > _LONGEST_UNLIKE:
+            return None
+        for cells in split_unlike(line, schema.width):
+            if meaning_of(cells[status]) is None:
+                continue
+            if metric < 0 or is_placeholder(cells[metric]) or to_number(cells[metric]) is not None:
+                return Fitted(number, cells, "spaces between its fields")
+        return None
+
+    # -- lines that are not rows by themselves
+
+    def _hold(self, number: int, line: str, cells: list[str]) -> None:
+        self._held.append((number, line, cells))
+        self._held_width += len(cells) - (1 if len(self._held) > 1 else 0)
+
+    def _complete(self, number: int, line: str, cells: list[str], schema: Schema) -> bool:
+        """Whether the held lines and this one are one row that was broken inside a cell."""
+        if self._held_width + len(cells) - 1 != schema.width or self._held_width < 2:
+            return False
+        status, whole = schema.place(Role.STATUS), list(self._held[0][2])
+        for _, _, more in [*self._held[1:], (number, line, cells)]:
+            whole[-1] = f"{whole[-1]}\n{more[0]}"
+            whole += more[1:]
+        if status < 0 or meaning_of(whole[status]) is None:
+            return False
+        self.joined += len(self._held)
+        first = self._held[0][0]
+        self._held, self._held_width = [], 0
+        self._flush(schema)
+        self._open = Fitted(first, whole)
+        return True
+
+    def _settle(self, schema: Schema) -> None:
+        """Held lines that no later line completed go on with the row above, or are bad."""
+        if not self._held:
+            return
+        for number, line, cells in self._held:
+            if self._open is not None and schema.ends_in_text:
+                self._open.more.append(line)
+                self.joined += 1
+            else:
+                self._reject(number, line, _why_not(len(cells), schema))
+        self._held, self._held_width = [], 0
+
+    def _wrap(self, cells: list[str]) -> None:
+        assert self._open is not None
+        for index, cell in enumerate(cells):
+            if cell:
+                self._open.cells[index] = f"{self._open.cells[index]} {cell}".strip()
+        self.joined += 1
+
+    def _reject(self, number: int, line: str, reason: str) -> None:
+        self.bad.append(BadRow(line=number, text=line[:TEXT_KEPT], reason=reason))
+
+    # -- rows
+
+    def _flush(self, schema: Schema) -> None:
+        fitted, self._open = self._open, None
+        if fitted is None:
+            return
+        if fitted.more:
+            fitted.cells[-1] = "\n".join([fitted.cells[-1], *fitted.more])
+        self.rows.append(self._to_row(fitted, schema))
+
+    def _to_row(self, fitted: Fitted, schema: Schema) -> TableRow:
+        commit = text = status = category = description = ""
+        number: float | None = None
+        memory: float | None = None
+        at = None
+        extras: dict[str, str] = {}
+        for name, role, cell in zip(schema.names, schema.roles, fitted.cells, strict=True):
+            match role:
+                case Role.COMMIT:
+                    commit = cell.strip(_MARKUP)
+                case Role.METRIC:
+                    text = cell
+                    number = to_number(cell, decimal_comma=schema.decimal_comma)
+                case Role.STATUS:
+                    status = cell.strip(_MARKUP)
+                case Role.DESCRIPTION:
+                    description = cell
+                case Role.MEMORY:
+                    memory = to_gigabytes(cell, name)
+                    if memory is None and not is_placeholder(cell):
+                        extras[name] = cell
+                case _:
+                    extras[name] = cell
+                    if role is Role.TIME:
+                        at = to_time(cell)
+                    elif role is Role.CATEGORY:
+                        category = cell
+        if fitted.surplus:
+            extras[SURPLUS] = " ".join(fitted.surplus)
+        meaning = meaning_of(status)
+        self._meanings.add(meaning)
+        if meaning is Meaning.RAN:
+            self._ran.append(len(self.rows))
+        verdict = to_verdict(meaning, measured=bool(number), ran_is_keep=False)
+        if verdict is RowVerdict.CRASH and number == 0:
+            number = None  # what a crash leaves is no measurement
+        return TableRow(
+            number=len(self.rows) + 1,
+            line=fitted.line,
+            commit=commit,
+            value=number,
+            value_text=text,
+            memory_gb=memory,
+            status=status,
+            verdict=verdict,
+            description=description,
+            category=category,
+            at=at,
+            extras=extras or _NO_EXTRAS,
+            flaw=fitted.flaw,
+        )
+
+    def finish(self) -> None:
+        """Settle what only the whole table tells: whether its `ok` means `keep`."""
+        if ran_means_keep(self._meanings):
+            for index in self._ran:
+                self.rows[index] = msgspec.structs.replace(
+                    self.rows[index], verdict=RowVerdict.KEEP
+                )
+
+
+def _why_not(count: int, schema: Schema) -> str:
+    if count == 1:
+        return "text between the rows"
+    many = f"{count} fields, the table has {schema.width} columns"
+    return f"{many}, and no status where one belongs" if schema.place(Role.STATUS) >= 0 else many

@@ -1,0 +1,223 @@
+"""Which column is what: by its name where there is a header, else by what stands in it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from engine.core.table.columns import FITS, Cells, fill_from_cells, numeric, share, wordy
+from engine.core.table.model import Column, Role
+from engine.core.table.numbers import (
+    is_placeholder,
+    to_number,
+    to_time,
+    uses_decimal_comma,
+)
+from engine.core.table.roles import (
+    ORDER,
+    direction_of,
+    is_header_word,
+    metric_rank,
+    normalise,
+    same_metric,
+)
+from engine.core.table.status_words import Meaning, meaning_of
+
+USUAL = ("commit", "val_bpb", "memory_gb", "status", "description")
+SAMPLE = 200
+MOST_COLUMNS = 256
+_USUAL_ROLES = (Role.COMMIT, Role.METRIC, Role.MEMORY, Role.STATUS, Role.DESCRIPTION)
+
+
+@dataclass
+class Schema:
+    """The columns of one stretch of a file."""
+
+    names: list[str]
+    roles: list[Role]
+    decimal_comma: bool = False
+    ends_in_text: bool = False
+    """Whether the last column holds text, so that a row can go on in the next line."""
+    has_header: bool = True
+    why_metric: str = ""
+    _places: dict[Role, int] = field(default_factory=dict)
+
+    @property
+    def width(self) -> int:
+        """How many cells a whole row has."""
+        return len(self.names)
+
+    def place(self, role: Role) -> int:
+        """The index of the column with that role; -1 where there is none."""
+        if not self._places:
+            self._places = {r: i for i, r in reversed(list(enumerate(self.roles)))}
+        return self._places.get(role, -1)
+
+    def columns(self) -> list[Column]:
+        """The columns as values."""
+        return [Column(name, role) for name, role in zip(self.names, self.roles, strict=True)]
+
+    @property
+    def metric(self) -> str | None:
+        """The name of the metric's column."""
+        at = self.place(Role.METRIC)
+        return None if at < 0 else self.names[at]
+
+    def set_metric(self, index: int, why: str) -> None:
+        """Take a column for the metric; whatever else it was, it is that no longer."""
+        self.roles = [Role.EXTRA if r is Role.METRIC else r for r in self.roles]
+        self._places = {}
+        if index >= 0:
+            self.roles[index] = Role.METRIC
+        self.why_metric = why
+
+
+def is_header(cells: Cells, status_at: int = -1) -> bool:
+    """Whether a line names columns.
+
+    Args:
+        cells: The line's cells.
+        status_at: Where the rows above have their status: a known word there makes it a row.
+    """
+    if len(cells) < 2:
+        return False
+    if _is_usual(cells):
+        return True
+    known = 0
+    for cell in cells:
+        if len(cell) > 60:
+            return False
+        if is_header_word(cell):
+            known += 1
+        elif cell and (is_placeholder(cell) or to_number(cell) is not None):
+            return False
+    if known < 2 or known < 0.3 * len(cells):
+        return False
+    return not (0 <= status_at < len(cells) and _is_verdict(cells[status_at]))
+
+
+def _is_verdict(cell: str) -> bool:
+    # Some words for `other` are also names of columns, as `run` is; our own is not.
+    return cell.lower() == "other" or meaning_of(cell) not in (None, Meaning.OTHER)
+
+
+def unique_names(cells: Cells) -> list[str]:
+    """The names of a header, none empty and none twice."""
+    names: list[str] = []
+    seen: set[str] = set()
+    again: Counter[str] = Counter()
+    for index, cell in enumerate(cells):
+        stem = cell.lstrip("#").strip() or ("#" if cell else f"column {index + 1}")
+        name = stem
+        while name in seen:
+            again[stem] += 1
+            name = f"{stem} ({again[stem] + 1})"
+        seen.add(name)
+        names.append(name)
+    return names
+
+
+def schema_from_header(header: Cells, sample: Sequence[Cells]) -> Schema:
+    """The columns of a stretch that has a header; the cells settle what a name leaves open."""
+    names = unique_names(header[:MOST_COLUMNS])
+    whole = [cells for cells in sample if len(cells) == len(names)] or list(sample)
+    columns = [[row[i] for row in whole if i < len(row)] for i in range(len(names))]
+    roles = [Role.EXTRA] * len(names)
+    if _is_usual(names):
+        # Whatever stands in them: this is the one header that everybody knows.
+        roles[:5] = _USUAL_ROLES
+    for role, fits in FITS:
+        if role in roles:
+            continue
+        order = ORDER[role]
+        named = sorted(
+            (order[key], i)
+            for i, name in enumerate(names)
+            if roles[i] is Role.EXTRA and (key := normalise(name)) in order
+        )
+        for _, index in named:
+            if fits(names[index], columns[index]):
+                roles[index] = role
+                break
+    fill_from_cells(roles, columns, names)
+    schema = Schema(names, roles)
+    _choose_metric(schema, columns)
+    return schema
+
+
+def schema_from_cells(sample: Sequence[Cells]) -> Schema:
+    """The columns of a stretch without a header."""
+    width = Counter(len(cells) for cells in sample).most_common(1)[0][0] if sample else 1
+    width = min(width, MOST_COLUMNS)
+    whole = [cells for cells in sample if len(cells) >= width]
+    columns = [[row[i] for row in whole] for i in range(width)]
+    roles = [Role.EXTRA] * width
+    for i, column in enumerate(columns):
+        if share(column, lambda c: to_time(c) is not None) >= 0.8:
+            roles[i] = Role.TIME
+            break
+    fill_from_cells(roles, columns, [""] * width)
+    names = [f"column {i + 1}" for i in range(width)]
+    for i, role in enumerate(roles):
+        if role is not Role.EXTRA:
+            names[i] = {Role.TIME: "timestamp"}.get(role, role.value)
+    usual = (Role.COMMIT, Role.EXTRA, Role.EXTRA, Role.STATUS, Role.DESCRIPTION)
+    schema = Schema(names, roles, has_header=False)
+    if tuple(roles) == usual and all(share(columns[i], numeric) >= 0.5 for i in (1, 2)):
+        schema.names = list(USUAL)
+        schema.roles[2] = Role.MEMORY
+        schema.set_metric(1, "there is no header; these are the usual five columns")
+    else:
+        _choose_metric(schema, columns)
+    _learn_habits(schema, columns)
+    return schema
+
+
+def _is_usual(names: Sequence[str]) -> bool:
+    """Whether these are the five columns of the original, with any metric; others may follow."""
+    return tuple(map(normalise, (*names[:1], *names[2:5]))) == USUAL[:1] + USUAL[2:]
+
+
+def _choose_metric(schema: Schema, columns: Sequence[Cells]) -> None:
+    _learn_habits(schema, columns)
+    if schema.has_header and _is_usual(schema.names):
+        schema.set_metric(1, "the second of the usual columns")
+        return
+    best: tuple[float, int, int, str] | None = None
+    for index, (name, role) in enumerate(zip(schema.names, schema.roles, strict=True)):
+        if role not in (Role.EXTRA, Role.DURATION):
+            continue
+        column = columns[index]
+        rank = metric_rank(name)
+        numbers = share(column, numeric) >= 0.5
+        if rank < 3 and not numbers:
+            continue
+        score = rank + (2 if numbers else -1) - (3 if role is Role.DURATION else 0)
+        if numbers and (len(set(column)) > 1 or len(column) < 3):
+            score += 1
+        why = "by its name" if rank >= 3 else "the first column of numbers without another use"
+        if best is None or (score, -index) > best[:2]:
+            best = (score, -index, index, why)
+    if best is not None:
+        schema.set_metric(best[2], best[3])
+
+
+def _learn_habits(schema: Schema, columns: Sequence[Cells]) -> None:
+    schema.decimal_comma = any(map(uses_decimal_comma, columns))
+    schema.ends_in_text = schema.roles[-1] is Role.DESCRIPTION or (
+        schema.roles[-1] is Role.EXTRA and share(columns[-1], numeric) < 0.5 and wordy(columns[-1])
+    )
+
+
+def find_metric(schema: Schema, name: str) -> int:
+    """The column of that name, or of one that means the same; -1 where there is none."""
+    for test in (
+        lambda n: n == name,
+        lambda n: normalise(n) == normalise(name),
+        lambda n: direction_of(n) is not None and same_metric(n, name),
+    ):
+        for index, candidate in enumerate(schema.names):
+            if test(candidate):
+                return index
+    return -1

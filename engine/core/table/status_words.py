@@ -1,0 +1,158 @@
+"""What people and agents write for keep, discard and crash."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from enum import StrEnum
+from functools import lru_cache
+
+from engine.core.table.model import RowVerdict
+
+_KEEP = """
+keep keeps kept keeping keeper keep_best accept accepted approve approved adopt adopted advance
+advanced retain retained promote promoted merge merged commit committed improve improved improvement
+improving better best new_best newbest new_record record win won winner champion incumbent
+baseline base reference calibration true yes y ✓ ✔ ✅ ☑ 🏆 ⭐
+保留 采用 采纳 接受 基线 基准 改进 改善 提升 最佳 最优 新最佳 胜出 合并 保持
+"""
+_DISCARD = """
+discard discards discarded discarding revert reverts reverted reject rejects rejected rollback
+rolled_back rolledback roll_back undo undone drop dropped remove removed abandon abandoned decline
+declined worse worsened regress regressed regression degraded lost lose loser neutral tie tied same
+equal unchanged no_change no_op noop no_improvement no_gain no_improve inconclusive marginal
+insignificant not_kept not_better false no n ✗ ✘ ❌ × ❎ ↩
+size_violation violation constraint_violation over_budget invalid disqualified cheated leak
+丢弃 放弃 回滚 撤销 回退 还原 拒绝 舍弃 弃用 淘汰 变差 更差 退步 退化 无效 未改进 无改进 无提升
+未提升 持平 不保留
+"""
+_CRASH = """
+crash crashes crashed crashing error errors errored exception oom oomed out_of_memory cuda_oom
+oom_killed timeout timed_out time_out timedout nan nans inf diverge diverged divergence exploded
+killed kill abort aborted hang hung stuck segfault segmentation_fault broken bug build_failed
+build_error compile_error compile_failed syntax_error runtime_error import_error assertion_error
+interrupted cancelled canceled infra infra_error failed_to_apply apply_failed 💥 💀
+崩溃 超时 错误 报错 异常 出错 内存不足 显存不足 溢出 中断 发散 爆显存
+"""
+_FAILED = "fail fails failed failure failing unsuccessful 失败 运行失败"
+_RAN = """
+ok okay pass passed passing success successful succeeded good valid done complete completed finish
+finished 成功 通过 完成 有效
+"""
+_OTHER = """
+other run ran running skip skipped skipping pending planned plan queued todo tbd wip in_progress
+waiting note info unknown untested not_run not_tested partial mixed candidate review measured test
+tested eval evaluated ablation ablate duplicate dup repeat rerun confirm re_run n_a na none null
+跳过 进行中 待定 运行中 未知 待测 重复
+"""
+CHINESE = tuple(
+    word
+    for word in (_KEEP + _DISCARD + _CRASH + _FAILED + _RAN + _OTHER).split()
+    if len(word) > 1 and all("\u4e00" <= c <= "\u9fff" for c in word)
+)
+"""The Chinese words, by which a legacy encoding is recognised."""
+_LONGEST = 48
+_WORD = re.compile(r"[^\W_]+|[✓✔✅☑🏆⭐✗✘❌×❎↩💥💀]", re.UNICODE)
+_NOT = frozenset(("not", "no", "non", "never", "without", "dont", "didnt", "未", "不"))
+
+
+class Meaning(StrEnum):
+    """What a status word means before the rest of the row and of the table is looked at."""
+
+    KEEP = "keep"
+    DISCARD = "discard"
+    CRASH = "crash"
+    FAILED = "failed"
+    """Of a run that gave no number a crash, of one that did a discard."""
+    RAN = "ran"
+    """Of a table that says `ok` and `discard`, a keep; else only that it ran."""
+    OTHER = "other"
+
+
+_MEANINGS: dict[str, Meaning] = {
+    word: meaning
+    for words, meaning in (
+        (_OTHER, Meaning.OTHER),
+        (_RAN, Meaning.RAN),
+        (_FAILED, Meaning.FAILED),
+        (_CRASH, Meaning.CRASH),
+        (_DISCARD, Meaning.DISCARD),
+        (_KEEP, Meaning.KEEP),
+    )
+    for word in words.split()
+}
+
+
+def meaning_of(status: str) -> Meaning | None:
+    """What a status cell means; None where no word of it is known."""
+    return _meaning_of(status) if len(status) <= _LONGEST else None
+
+
+@lru_cache(maxsize=4096)
+def _meaning_of(status: str) -> Meaning | None:
+    known = _MEANINGS.get(status)
+    if known is not None:
+        return known
+    flat = unicodedata.normalize("NFKC", status).casefold().replace("'", "").replace("\ufe0f", "")
+    words = _WORD.findall(flat)
+    whole = "_".join(words)
+    if whole in _MEANINGS:
+        return _MEANINGS[whole]
+    return _by_words(words)
+
+
+def _by_words(words: list[str]) -> Meaning | None:
+    """The first telling word of several: `keep (new best)`, `discard - worse`, `not kept`."""
+    for index, word in enumerate(words):
+        pair = _MEANINGS.get("_".join(words[index : index + 2]))
+        if pair is not None and index + 1 < len(words):
+            return pair
+        if word in _NOT and index + 1 < len(words):
+            continue
+        meaning = _MEANINGS.get(word) or _chinese(word)
+        if meaning is not None:
+            return _denied(meaning) if index and words[index - 1] in _NOT else meaning
+    return None
+
+
+def _denied(meaning: Meaning) -> Meaning:
+    return Meaning.DISCARD if meaning in (Meaning.KEEP, Meaning.RAN) else Meaning.OTHER
+
+
+def _chinese(word: str) -> Meaning | None:
+    """The first Chinese word inside a longer one: there are no spaces to split at."""
+    if word < "\u4e00":
+        return None
+    found = [(word.find(known), -len(known), known) for known in CHINESE if known in word]
+    if not found:
+        return None
+    at, _, known = min(found)
+    return _denied(_MEANINGS[known]) if at and word[at - 1] in "未不没无" else _MEANINGS[known]
+
+
+def to_verdict(meaning: Meaning | None, *, measured: bool, ran_is_keep: bool) -> RowVerdict:
+    """The verdict of a row.
+
+    Args:
+        meaning: What its status word means.
+        measured: Whether the row has a number that a run can have given.
+        ran_is_keep: Whether this table says `ok` where others say `keep`.
+    """
+    match meaning:
+        case Meaning.KEEP:
+            return RowVerdict.KEEP
+        case Meaning.DISCARD:
+            return RowVerdict.DISCARD
+        case Meaning.CRASH:
+            return RowVerdict.CRASH
+        case Meaning.FAILED:
+            return RowVerdict.DISCARD if measured else RowVerdict.CRASH
+        case Meaning.RAN:
+            return RowVerdict.KEEP if ran_is_keep else RowVerdict.OTHER
+        case _:
+            return RowVerdict.OTHER
+
+
+def ran_means_keep(meanings: set[Meaning | None]) -> bool:
+    """Whether `ok` stands where `keep` should: beside `discard` and with no `keep` of its own."""
+    return Meaning.DISCARD in meanings and Meaning.KEEP not in meanings

@@ -1,0 +1,168 @@
+"""The first look at a table: where its headers stand, and what each column under them is."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from engine.core.table.model import Role
+from engine.core.table.numbers import commit_hash, is_placeholder, to_number
+from engine.core.table.schema import (
+    SAMPLE,
+    Schema,
+    find_metric,
+    is_header,
+    schema_from_cells,
+    schema_from_header,
+)
+from engine.core.table.shape import Delimiter, is_rule, join_quoted, split
+from engine.core.table.status_words import Meaning, meaning_of
+
+QUOTING = {Delimiter.COMMA: ",", Delimiter.SEMICOLON: ";"}
+_DIGITS = frozenset("0123456789.+-")
+_LOOKED_AT_CLOSELY = 5
+
+
+@dataclass
+class Stretch:
+    """Lines that share their columns: those under one header, or all where there is none."""
+
+    begin: int
+    """The index of its first line."""
+    header: list[str] | None = None
+    count: int = 0
+    """How many of its lines have cells."""
+    sample: list[list[str]] = field(default_factory=list)
+    first: int = -1
+    """The index of its first line with cells."""
+
+
+@dataclass
+class Survey:
+    """What the first look found."""
+
+    stretches: list[Stretch]
+    headers: set[int]
+    """The indices of the lines that are headers."""
+    repeated: int = 0
+    schemas: list[Schema] = field(default_factory=list)
+
+
+def survey(lines: Sequence[str], delimiter: Delimiter) -> Survey:
+    """Find headers anywhere, repeated ones and ones of another kind, and a sample under each."""
+    current = Stretch(0)
+    found = Survey([current], set())
+    comma = QUOTING.get(delimiter)
+    status_at = -1
+    index = seen = 0
+    while index < len(lines):
+        line, here = lines[index], index
+        index += 1
+        if not line or line.isspace() or is_rule(line, delimiter):
+            continue
+        if comma is not None and '"' in line:
+            line, length = join_quoted(lines, here, comma)
+            index = here + length
+        seen += 1
+        cells = split(line, delimiter)
+        if len(cells) < 2:
+            continue
+        # Hardly a header has a cell that begins like a number; rows nearly all have.
+        if seen <= _LOOKED_AT_CLOSELY or not any(c and c[0] in _DIGITS for c in cells):
+            named = _named(line, cells, delimiter)
+            if is_header(named, status_at):
+                found.headers.add(here)
+                if named == current.header:
+                    found.repeated += 1
+                    continue
+                current = Stretch(here, named)
+                found.stretches.append(current)
+                status_at = schema_from_header(named, []).place(Role.STATUS)
+                continue
+        if line[0] != "#":
+            if current.first < 0:
+                current.first = here
+            current.count += 1
+            if len(current.sample) < SAMPLE:
+                current.sample.append(cells)
+    _settle_top(found)
+    found.schemas = _schemas(found.stretches)
+    return found
+
+
+def _named(line: str, cells: list[str], delimiter: Delimiter) -> list[str]:
+    """The cells of what may be a header: `# commit …` is one that was commented out."""
+    if line.startswith("# "):
+        return split(line[2:].lstrip(), delimiter)
+    return cells
+
+
+def _settle_top(found: Survey) -> None:
+    """What stands above the first header, and a header none of whose names is known."""
+    top = found.stretches[0]
+    if len(found.stretches) > 1 and not top.count:
+        # Whatever stands there is judged by the header below.
+        found.stretches[1].begin = 0
+        found.stretches.pop(0)
+    elif top.count > 1 and _names_columns(top.sample[0], top.sample[1:]):
+        top.header = top.sample.pop(0)
+        top.count -= 1
+        found.headers.add(top.first)
+
+
+def _names_columns(first: Sequence[str], rest: Sequence[Sequence[str]]) -> bool:
+    """Whether a first line of unknown words stands above columns of numbers."""
+    for cell in first:
+        telling = meaning_of(cell) not in (None, Meaning.OTHER)
+        if not cell or len(cell) > 40 or telling or is_placeholder(cell):
+            return False
+        if to_number(cell) is not None or commit_hash(cell) is not None:
+            return False
+    whole = [cells for cells in rest if len(cells) == len(first)]
+    return bool(whole) and any(
+        sum(to_number(row[i]) is not None for row in whole) > 0.8 * len(whole)
+        for i in range(len(first))
+    )
+
+
+def _schemas(stretches: list[Stretch]) -> list[Schema]:
+    schemas: list[Schema] = []
+    for index, stretch in enumerate(stretches):
+        header = stretch.header
+        if header is None and len(stretches) > index + 1:
+            # Rows above the header that are as wide as those below it.
+            below = stretches[index + 1].header
+            guess = schema_from_cells(stretch.sample)
+            if below is not None and len(below) == guess.width:
+                header = below
+        if header is None:
+            schemas.append(schema_from_cells(stretch.sample))
+        else:
+            schemas.append(schema_from_header(header, stretch.sample))
+    return schemas
+
+
+def settle_metric(found: Survey, asked_for: str | None) -> tuple[str | None, str]:
+    """Let all stretches have the same metric; its name, and why it is that.
+
+    A stretch that lacks it has none: numbers of another metric cannot be compared.
+    """
+    pairs = zip(found.schemas, found.stretches, strict=True)
+    ranked = sorted(pairs, key=lambda pair: -pair[1].count)
+    why_not = ""
+    if asked_for is not None:
+        for schema, _ in ranked:
+            at = find_metric(schema, asked_for)
+            if at >= 0:
+                return _everywhere(found.schemas, schema.names[at], "as asked")
+        why_not = f"there is no column {asked_for!r}; "
+    for schema, _ in ranked:
+        if schema.metric is not None:
+            return _everywhere(found.schemas, schema.metric, why_not + schema.why_metric)
+    return None, why_not + "no column looks like a metric"
+
+
+def _everywhere(schemas: list[Schema], name: str, why: str) -> tuple[str, str]:
+    for schema in schemas:
+        schema.set_metric(find_metric(schema, name), why)
+    return name, why

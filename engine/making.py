@@ -1,0 +1,161 @@
+"""One proposal, from whoever's turn it is: a person's pin first, else the agent's own idea; checked
+against vetoes and assessed.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from typing import NamedTuple
+
+from engine.agents.base import Draft, speaker
+from engine.briefing import Briefer
+from engine.core import events as ev
+from engine.core.edits import make_patch, same_change
+from engine.core.errors import UnusableAnswerError
+from engine.core.finding import Finding
+from engine.core.knobs import KnobError, find_knobs, set_knobs
+from engine.core.records import Pin
+from engine.core.words import Origin
+from engine.drafting import Drafted, Drafter, describe
+from engine.reviewing import Reviewer
+from engine.surroundings import Surroundings
+
+_SETTING = re.compile(r"\s*([A-Z][A-Z0-9_]*)\s*=\s*(.+?)\s*")
+
+
+class Made(NamedTuple):
+    """A proposal with all that is known of it before it is asked about or run."""
+
+    base: str
+    proposal: ev.Proposal
+    patch: str
+    reasoning: str
+    findings: tuple[Finding, ...]
+    origin: Origin
+    pin: int
+    basis: str
+    """What the agent was told by the person."""
+
+
+class Maker:
+    """Makes proposals; keeps nothing between them."""
+
+    def __init__(
+        self, around: Surroundings, briefer: Briefer, drafter: Drafter, reviewer: Reviewer
+    ) -> None:
+        self._a = around
+        self._briefer = briefer
+        self._drafter = drafter
+        self._reviewer = reviewer
+
+    def next_pin(self) -> Pin | None:
+        """The person's hypothesis that is to be worked out next."""
+        at_work = {q.pin for q in self._a.session.queue}
+        return next((p for p in self._a.session.waiting_pins if p.number not in at_work), None)
+
+    async def make(self, number: int, *, worktree: str = "agent") -> Made | None:
+        """A proposal for experiment `number` at the frontier; None when a person paused or stopped
+        meanwhile, or a pin turned out to be impossible.
+
+        Raises:
+            AgentError: The agent could not; no experiment is used up.
+        """
+        base, basis, pin = self._a.session.frontier, self._briefer.basis(), self.next_pin()
+        source = self._briefer.source(base)
+        drafted = self._literally(pin, source) if pin is not None else None
+        if drafted is None:
+            if pin is not None and not self._can_think():
+                self._give_up(pin)
+                return None
+            text = pin.text if pin is not None else ""
+            drafted = await self._drafter.ask(number, base, worktree=worktree, pinned=text)
+        if drafted is None:
+            return None
+        if pin is None:
+            self._refuse_vetoed(drafted)
+        findings = await self._reviewer.assess(source, drafted.source)
+        return Made(
+            base=base,
+            proposal=drafted.proposal,
+            patch=drafted.patch,
+            reasoning=drafted.reasoning,
+            findings=findings,
+            origin=Origin.AGENT if pin is None else Origin.PIN,
+            pin=0 if pin is None else pin.number,
+            basis=basis,
+        )
+
+    def looks_ahead(self, number: int) -> bool:
+        """Whether it is worth making a proposal for `number` while another one trains."""
+        pin = self.next_pin()
+        if pin is not None and settings_of(pin.text):
+            return True
+        agent = self._drafter.agent(number, pinned=pin is not None)
+        return bool(getattr(agent, "looks_ahead", False))
+
+    def _can_think(self) -> bool:
+        return speaker(self._a.agent, 1, pinned=True).name != "search"
+
+    def _give_up(self, pin: Pin) -> None:
+        reason = (
+            "the knob search cannot work out a sentence: write knobs and values, such as "
+            "MATRIX_LR=0.05, or choose an agent that thinks"
+        )
+        self._a.note(ev.PinRemoved(pin=pin.number, by="engine", reason=reason))
+        self._a.note(ev.AlarmRaised(kind="pin", message=f"pin {pin.number} is not done: {reason}"))
+
+    def _literally(self, pin: Pin, source: str) -> Drafted | None:
+        """The edit, where the pin is nothing but knobs and values."""
+        wanted = settings_of(pin.text)
+        if not wanted:
+            return None
+        try:
+            knobs = {knob.name: knob.literal for knob in find_knobs(source)}
+            if not wanted.keys() <= knobs.keys():
+                return None
+            edited = set_knobs(source, wanted)
+        except KnobError:
+            return None
+        patch = make_patch(self._a.session.config.file, source, edited)
+        if not patch:
+            reason = f"{pin.text} is so already"
+            self._a.note(ev.PinRemoved(pin=pin.number, by="engine", reason=reason))
+            return None
+        change = ", ".join(f"{name} {knobs[name]} → {new}" for name, new in wanted.items())
+        draft = Draft(
+            source=edited,
+            hypothesis=change,
+            rationale="Pinned by the person, taken literally.",
+            knobs={name: (knobs[name], new) for name, new in wanted.items()},
+        )
+        return Drafted(edited, describe(draft, patch, "you"), patch, "")
+
+    def _refuse_vetoed(self, drafted: Drafted) -> None:
+        for veto in self._a.session.vetoed:
+            if drafted.proposal.source_key == veto.proposal.source_key or same_change(
+                drafted.patch, veto.patch
+            ):
+                raise UnusableAnswerError(
+                    f"The agent {drafted.proposal.agent!r} proposed what was vetoed before "
+                    f"({veto.reason}).",
+                    "",
+                    "Resume to ask again.",
+                )
+
+
+def settings_of(text: str) -> dict[str, str]:
+    """The knobs and values a text consists of, as `NAME=value`, separated by commas, semicolons,
+    `and` or line ends; empty where it holds anything else.
+    """
+    wanted: dict[str, str] = {}
+    for part in re.split(r"[;\n]|\band\b|,(?=\s*[A-Z][A-Z0-9_]*\s*=)", text.strip()):
+        match = _SETTING.fullmatch(part)
+        if match is None:
+            return {}
+        try:
+            ast.literal_eval(match[2])
+        except (ValueError, SyntaxError, MemoryError, RecursionError):
+            return {}
+        wanted[match[1]] = match[2]
+    return wanted

@@ -1,0 +1,45 @@
+"""The risk rules in force: this program's own, and those that other packages bring.
+
+A package names a `Rule`, or a sequence of them, in the entry-point group
+`autoresearch_tui.risk_rules`. Loading them reads the installed packages, so it is kept out of the
+pure part.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from importlib.metadata import entry_points
+
+from engine.core.risk import RULES, Edit, Found, Rule, Weight
+
+ENTRY_POINT_GROUP = "autoresearch_tui.risk_rules"
+
+
+def load_rules() -> tuple[Rule, ...]:
+    """All rules; one that cannot be loaded becomes a rule that says so with each edit.
+
+    A rule of the same name as one of this program's own does not replace it: nothing that is
+    installed may quietly take a guard away.
+    """
+    found = list(RULES)
+    for point in sorted(entry_points(group=ENTRY_POINT_GROUP), key=lambda p: p.name):
+        try:
+            found += _rules(point.load())
+        except Exception as error:  # somebody else's package; the assessment must go on
+            found.append(_broken(point.name, type(error).__name__))
+    return tuple(found)
+
+
+def _rules(value: object) -> Sequence[Rule]:
+    many = value if isinstance(value, list | tuple) else [value]
+    rules = [one for one in many if isinstance(one, Rule)]
+    if not rules or len(rules) < len(many):
+        raise TypeError("no Rule")
+    return rules
+
+
+def _broken(name: str, why: str) -> Rule:
+    def check(edit: Edit) -> Iterable[Found]:
+        yield (), f"The installed rule {name!r} cannot be loaded ({why}), so it was not applied."
+
+    return Rule(name, Weight.ASK, check)

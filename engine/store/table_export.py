@@ -1,0 +1,137 @@
+"""A table of results as a file: clean TSV, CSV, JSON, Parquet."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import importlib
+import io
+import os
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from engine.core.errors import UsageError
+from engine.core.table.clean import clean_header, clean_rows, to_csv, to_tsv
+from engine.core.table.model import Table
+from engine.core.table.plain_values import table_facts
+from engine.store.durable import sync_directory, write_durably
+
+FORMATS = ("tsv", "csv", "json", "parquet")
+
+
+def format_of(path: Path) -> str:
+    """The format a file's name asks for.
+
+    Raises:
+        UsageError: It asks for none that is known.
+    """
+    name = path.suffix.lower().removeprefix(".")
+    if name not in FORMATS:
+        raise UsageError(
+            f"{path.name} does not say in which format.",
+            "",
+            f"Let its name end in {', '.join(f'.{f}' for f in FORMATS[:-1])} or .{FORMATS[-1]}.",
+        )
+    return name
+
+
+def export_table(table: Table, path: Path, *, force: bool = False) -> None:
+    """Write the table durably, in the format the file's name asks for.
+
+    Args:
+        table: What is written; its bad rows only go into JSON.
+        path: The file.
+        force: Whether it may replace one that is there.
+
+    Raises:
+        UsageError: The format is unknown, or what it needs is not installed; the file is there, is
+            a directory, or its directory is not.
+        OSError: The disk is full or read-only.
+    """
+    kind = format_of(path)
+    if path.is_dir():
+        raise UsageError(f"{path} is a directory.", "", "Name a file.")
+    if not path.parent.is_dir():
+        raise UsageError(f"There is no directory {path.parent}.", "", "Make it first.")
+    if not force and os.path.lexists(path):
+        raise _exists(path)
+    data = _to_bytes(table, kind)
+    if force:
+        write_durably(path, data)
+    else:
+        _write_new(path, data)
+
+
+def _exists(path: Path) -> UsageError:
+    return UsageError(f"{path} is there already.", "", "Name another file, or add --force.")
+
+
+def _to_bytes(table: Table, kind: str) -> bytes:
+    match kind:
+        case "tsv":
+            return to_tsv(table).encode("utf-8", "replace")
+        case "csv":
+            return to_csv(table).encode("utf-8", "replace")
+        case "json":
+            return msgspec.json.format(msgspec.json.encode(table_facts(table)), indent=2) + b"\n"
+        case _:
+            return _to_parquet(table)
+
+
+def _to_parquet(table: Table) -> bytes:
+    try:
+        # Optional, and slow to import.
+        arrow: Any = importlib.import_module("pyarrow")
+        parquet: Any = importlib.import_module("pyarrow.parquet")
+    except ImportError:
+        raise UsageError(
+            "Parquet needs pyarrow, which is not installed.",
+            "",
+            'Install it with `pip install "autoresearch-tui[data]"`, or export .csv or .json.',
+        ) from None
+    header = clean_header(table)
+    cells = list(clean_rows(table))
+    columns: dict[str, Any] = {
+        name: arrow.array([row[i] for row in cells], arrow.string())
+        for i, name in enumerate(header)
+    }
+    columns[header[1]] = arrow.array([row.value for row in table.rows], arrow.float64())
+    columns["memory_gb"] = arrow.array([row.memory_gb for row in table.rows], arrow.float64())
+    out = io.BytesIO()
+    parquet.write_table(arrow.table(columns), out)
+    return out.getvalue()
+
+
+def _write_new(path: Path, data: bytes) -> None:
+    """Write a file that is not there yet; one that appears meanwhile is not replaced."""
+    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        os.chmod(name, 0o666 & ~_umask())
+        try:
+            os.link(name, path)
+        except FileExistsError:
+            raise _exists(path) from None
+        except OSError as error:
+            if error.errno not in (errno.EPERM, errno.ENOTSUP, errno.ENOSYS, errno.EMLINK):
+                raise
+            # A file system without hard links: the name cannot be taken atomically there.
+            if os.path.lexists(path):
+                raise _exists(path) from None
+            os.replace(name, path)
+    finally:
+        with contextlib.suppress(OSError):
+            os.unlink(name)
+    sync_directory(path.parent)
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask

@@ -1,0 +1,531 @@
+"""A person's word binds: approvals, vetoes, edits, pins, verdicts of their own."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from engine import client
+from engine.core import live
+from engine.core.edits import patch_id
+from engine.core.errors import EngineGoneError
+from engine.core.events import AlarmRaised, ProgramEdited, ProposalDropped, ReviewRequested
+from engine.core.session import Session
+from engine.core.words import Autonomy, Origin, QueueState, StopMode, Verdict
+from engine.files import candidate
+from engine.store.artifacts import Layout
+from engine.store.journal import read_journal
+from tests.engine.test_ratchet import rows
+from tests.model_server import Answer, Behaviour, ModelServer, Request
+from tests.world import git, run_command, wait_for
+
+pytestmark = [pytest.mark.usefixtures("engines"), pytest.mark.xdist_group("litellm")]
+RATE = "MATRIX_LR = 0.04  # learning rate of the matrices"
+EMBEDDING = "EMBEDDING_LR = 0.6  # learning rate of the embeddings"
+WARMDOWN = "WARMDOWN_RATIO = 0.5  # share of the budget"
+
+
+def edit(search: str, replace: str) -> Answer:
+    return Answer(
+        text=f"HYPOTHESIS: {search.split(' #')[0]} becomes {replace}.\nCATEGORY: optimizer\n"
+        "RATIONALE: it may help\nEXPECTED: a gain\n\n"
+        f"<<<<<<< SEARCH\n{search}\n=======\n{replace}\n>>>>>>> REPLACE\n"
+    )
+
+
+def session_of(workspace: Path) -> Session:
+    return client.read_session(workspace, "t")
+
+
+def events(workspace: Path, kind: type) -> list[Any]:
+    return [e for e in read_journal(Layout(workspace, "t").journal) if isinstance(e, kind)]
+
+
+def say(workspace: Path, command: live.AnyCommand) -> str:
+    reply = client.send_command(workspace, command)
+    assert reply.ok, reply.message
+    return reply.message
+
+
+def refused(workspace: Path, command: live.AnyCommand) -> str:
+    reply = client.send_command(workspace, command)
+    assert not reply.ok
+    return reply.message
+
+
+def check_books(workspace: Path) -> None:
+    """What must hold however the person steered: rows, refs, branch and journal agree."""
+    session = session_of(workspace)
+    finished = [e for e in session.experiments if e.verdict is not None]
+    table = rows(workspace, session.results_file)
+    assert [r[0] for r in table] == [e.commit[:7] for e in finished]
+    assert [r[3] for r in table] == [e.verdict.value for e in finished if e.verdict]
+    tip = git(workspace, "rev-parse", "autoresearch/t")
+    assert tip == session.frontier
+    line = git(workspace, "rev-list", "autoresearch/t").split()
+    assert line == git(workspace, "rev-list", "--first-parent", "autoresearch/t").split()
+    assert session.base_commit in line
+    for e in finished:
+        assert git(workspace, "rev-parse", f"refs/autoresearch/t/{e.number}") == e.commit
+        if e.advanced and e.overruled is None:
+            assert e.commit in line
+    for version in session.programs:
+        assert version.commit in line
+
+
+class Night:
+    """A session with a model server behind it."""
+
+    def __init__(self, workspace: Path) -> None:
+        self.workspace = workspace
+        self.server = ModelServer()
+        self.server.__enter__()
+
+    def begin(
+        self, script: list[Behaviour], *flags: str, autonomy: str = "ask-all", budget: str = "0.05"
+    ) -> None:
+        self.server.script = script
+        (self.workspace / ".env").write_text("OPENAI_API_KEY=sk-of-a-test\n")
+        words = ["--tag", "t", "--yes", "--model", "openai/test-model", "--budget", budget]
+        words += ["--api-base", self.server.openai, "--autonomy", autonomy, *flags]
+        done = run_command("start", self.workspace, *words)
+        assert done.returncode == 0, done.stderr
+
+    def asked(self, count: int = 1) -> str:
+        """The patch of the first open question, once there are so many."""
+        found = wait_for(
+            lambda: s.asked if len((s := session_of(self.workspace)).asked) >= count else None,
+            f"{count} questions",
+        )
+        return found[0].proposal.patch_id
+
+    def finished(self, count: int) -> Session:
+        return wait_for(
+            lambda: s if (s := session_of(self.workspace)).counts.total >= count else None,
+            f"experiment {count}",
+        )
+
+    def stop(self) -> None:
+        with contextlib.suppress(EngineGoneError):  # it may be about to end by itself
+            client.send_command(self.workspace, live.StopSession(mode=StopMode.NOW))
+        wait_for(lambda: client.engine_pid(self.workspace) is None, "the engine's end")
+
+
+@pytest.fixture
+def night(repository: Path) -> Iterator[Night]:
+    night = Night(repository)
+    yield night
+    night.server.__exit__(None, None, None)
+
+
+def test_nothing_runs_before_it_is_approved_and_the_first_word_counts(
+    night: Night, repository: Path
+) -> None:
+    night.begin([edit(RATE, "MATRIX_LR = 0.05"), edit(EMBEDDING, "EMBEDDING_LR = 0.7")])
+    patch = night.asked()
+    assert session_of(repository).counts.total <= 1
+    assert "Approved" in say(repository, live.ApproveProposal(patch_id=patch))
+    second = refused(repository, live.VetoProposal(patch_id=patch, reason="too late"))
+    session = night.finished(2)
+    assert "already" in second or "approved" in second
+    experiment = session.experiment(2)
+    assert experiment.proposal.patch_id == patch
+    assert [d.what for d in experiment.decisions] == ["asked", "approved"]
+    night.stop()
+    check_books(repository)
+
+
+def test_a_decision_names_a_patch_that_is_in_question(night: Night, repository: Path) -> None:
+    night.begin([edit(RATE, "MATRIX_LR = 0.05")])
+    patch = night.asked()
+    stale = refused(repository, live.ApproveProposal(patch_id="0" * 12))
+    assert patch in stale
+    assert "words" in refused(repository, live.VetoProposal(patch_id=patch, reason="  "))
+    assert session_of(repository).asked
+    night.stop()
+
+
+def test_a_veto_reaches_the_agent_and_the_edit_does_not_come_back(
+    night: Night, repository: Path
+) -> None:
+    prompts: list[str] = []
+
+    def second(request: Request) -> Answer:
+        prompts.append(request.prompt)
+        return edit(RATE, "MATRIX_LR  =  0.05")  # the same in other white space
+
+    def third(request: Request) -> Answer:
+        prompts.append(request.prompt)
+        return edit(EMBEDDING, "EMBEDDING_LR = 0.7")
+
+    hold = Answer(text="Let me think about that for long.", hang_after=1)
+    night.begin([edit(RATE, "MATRIX_LR = 0.05"), hold, second, third], "--lookahead", "0")
+    patch = night.asked()
+    wait_for(lambda: len(night.server.requests) >= 2, "the next call")
+    say(repository, live.VetoProposal(patch_id=patch, reason="rates are tuned elsewhere"))
+    assert night.asked() != patch
+    assert "rates are tuned elsewhere" in prompts[0]
+    assert "vetoed this edit before" in prompts[1]
+    assert session_of(repository).vetoed[0].reason == "rates are tuned elsewhere"
+    night.stop()
+
+
+def test_what_nobody_answers_is_parked_and_waits(night: Night, repository: Path) -> None:
+    turns = iter(range(1, 100))
+
+    def answer(request: Request) -> Answer:
+        return edit(RATE, f"MATRIX_LR = 0.0{next(turns)}1")
+
+    night.begin([answer], "--review-timeout", "0.3")
+    wait_for(lambda: session_of(repository).parked, "a parked proposal")
+    session = session_of(repository)
+    parked = session.parked[0]
+    assert parked.decisions[-1].by == "timeout"
+    assert session.counts.total <= 1  # never approved by itself
+    say(repository, live.ApproveProposal(patch_id=parked.proposal.patch_id))
+    assert night.finished(2).experiment(2).proposal.patch_id == parked.proposal.patch_id
+    night.stop()
+    check_books(repository)
+
+
+def test_the_slot_works_on_something_else_while_a_question_waits(
+    night: Night, repository: Path
+) -> None:
+    night.begin(
+        [edit(RATE, "import socket\nMATRIX_LR = 0.05"), edit(EMBEDDING, "EMBEDDING_LR = 0.7")],
+        *("--max", "2"),
+        autonomy="ask-risky",
+    )
+    session = night.finished(2)
+    assert "EMBEDDING_LR" in session.experiment(2).proposal.hypothesis
+    assert "socket" in session.queue[0].patch
+    assert session.queue[0].findings
+    night.stop()
+    check_books(repository)
+
+
+def test_cheating_is_asked_about_in_any_autonomy(night: Night, repository: Path) -> None:
+    cheat = edit('print("peak_vram_mb:     512.0")', 'print("val_bpb: 0.1")')
+    night.begin([cheat, edit(RATE, "MATRIX_LR = 0.05")], "--max", "2", autonomy="auto")
+    session = night.finished(2)
+    assert session.experiment(2).proposal.hypothesis.startswith("MATRIX_LR")
+    (request,) = events(repository, ReviewRequested)
+    assert request.why.startswith("never run unasked")
+    night.stop()
+
+
+def test_an_edited_patch_is_assessed_and_asked_again(night: Night, repository: Path) -> None:
+    night.begin([edit(RATE, "MATRIX_LR = 0.05")])
+    patch = night.asked()
+    queued = session_of(repository).asked[0]
+    before, after = candidate(repository, session_of(repository), queued)
+    assert before != after
+    broken = refused(repository, live.EditProposal(patch_id=patch, source=after + "def"))
+    assert "not valid Python" in broken
+    assert "nothing is left" in refused(
+        repository, live.EditProposal(patch_id=patch, source=before)
+    )
+    edited = after.replace("0.05", "0.055")
+    say(repository, live.EditProposal(patch_id=patch, source=edited))
+    new = wait_for(
+        lambda: (
+            q.proposal.patch_id
+            if (q := session_of(repository).queue[0]).proposal.patch_id != patch
+            and q.state is QueueState.ASKED
+            else None
+        ),
+        "the question about the edited patch",
+    )
+    assert patch in refused(repository, live.ApproveProposal(patch_id=patch))
+    say(repository, live.ApproveProposal(patch_id=new))
+    session = night.finished(2)
+    assert "0.055" in git(repository, "show", session.experiment(2).commit)
+    assert [d.what for d in session.experiment(2).decisions].count("approved") == 1
+    night.stop()
+
+
+def test_a_veto_ends_a_run_and_is_told(night: Night, repository: Path) -> None:
+    hold = Answer(text="Let me think about that for long.", hang_after=1)
+    night.begin([edit(RATE, "MATRIX_LR = 0.05"), hold], autonomy="auto", budget="20")
+    wait_for(lambda: session_of(repository).queue, "a draft", 40)
+    wait_for(lambda: session_of(repository).running, "the baseline")
+    assert "cannot be vetoed" in refused(
+        repository, live.KillRun(experiment=1, reason="I do not like it")
+    )
+    night.stop()
+
+
+@pytest.mark.parametrize("agent", ["llm", "search"])
+def test_a_pin_of_knobs_is_done_literally_and_next(
+    night: Night, repository: Path, agent: str
+) -> None:
+    hold = Answer(text="Let me think about that for long.", hang_after=1)
+    night.begin([hold], "--agent", agent, "--max", "2", autonomy="auto", budget="1")
+    say(repository, live.PinHypothesis(text="MATRIX_LR=0.055, DEPTH = 5"))
+    session = night.finished(2)
+    second = session.experiment(2)
+    assert second.origin is Origin.PIN
+    assert second.proposal.knobs == {"MATRIX_LR": ("0.04", "0.055"), "DEPTH": ("4", "5")}
+    assert session.pins[0].experiment == 2
+    night.stop()
+    check_books(repository)
+
+
+def test_a_sentence_is_pinned_for_an_agent_that_thinks(night: Night, repository: Path) -> None:
+    prompts: list[str] = []
+
+    def answer(request: Request) -> Answer:
+        prompts.append(request.prompt)
+        turn = len(prompts)
+        return edit(RATE, f"MATRIX_LR = 0.0{turn}5")
+
+    night.begin([answer], "--max", "6", autonomy="auto", budget="1.5")
+    wait_for(lambda: session_of(repository).queue, "a draft of the agent's own")
+    say(repository, live.PinHypothesis(text="try a larger rate of the embeddings"))
+    say(repository, live.BanDirection(text="depth"))
+    say(repository, live.AddNote(text="the GPU is shared"))
+    wait_for(lambda: session_of(repository).pins[0].experiment, "the pinned one")
+    assert "try a larger rate of the embeddings" in prompts[-1] or any(
+        "exactly this hypothesis tried now" in p for p in prompts
+    )
+    assert any("- depth\n" in p and "- the GPU is shared\n" in p for p in prompts)
+    (dropped, *_) = events(repository, ProposalDropped)
+    assert "something new" in dropped.reason
+    night.stop()
+
+
+def test_the_search_says_what_it_cannot_do(repository: Path) -> None:
+    words = ("--yes", "--tag", "t", "--budget", "0.5", "--max", "3")
+    assert run_command("start", repository, *words).returncode == 0
+    say(repository, live.PinHypothesis(text="try something clever"))
+    wait_for(lambda: [a for a in events(repository, AlarmRaised) if a.kind == "pin"], "the alarm")
+    assert (
+        "NAME" in session_of(repository).pins[0].removed or session_of(repository).pins[0].removed
+    )
+    wait_for(lambda: client.engine_pid(repository) is None, "the end")
+    check_books(repository)
+
+
+def test_a_ban_keeps_the_search_from_a_knob(repository: Path) -> None:
+    words = ("--yes", "--tag", "t", "--budget", "0.3", "--max", "6")
+    assert run_command("start", repository, *words).returncode == 0
+    say(repository, live.BanDirection(text="leave MATRIX_LR, EMBEDDING_LR and DEPTH alone"))
+    wait_for(lambda: client.engine_pid(repository) is None, "the end")
+    touched = {k for e in session_of(repository).experiments for k in e.proposal.knobs}
+    assert touched == {"WARMDOWN_RATIO"}
+
+
+def test_a_new_program_is_committed_to_the_branch_and_nothing_else_changes(
+    repository: Path,
+) -> None:
+    (repository / "program.md").write_text("# Charter\n\nLower the loss.\n")
+    git(repository, "add", "program.md")
+    git(repository, "commit", "-qm", "charter")
+    (repository / "train.py").write_text((repository / "train.py").read_text() + "# mine\n")
+    before = git(repository, "status", "--porcelain")
+    words = ("--yes", "--tag", "t", "--budget", "0.5", "--max", "4")
+    assert run_command("start", repository, *words).returncode == 0
+    wait_for(lambda: session_of(repository).counts.total >= 1, "the baseline")
+    (repository / "program.md").write_text("# Charter\n\nLower the loss. Mind the depth.\n")
+    wait_for(lambda: client.engine_pid(repository) is None, "the end")
+    session = session_of(repository)
+    first, second = session.programs
+    assert second.experiment in (2, 3, 4)
+    assert (second.added, second.removed) == (1, 1)
+    assert "Mind the depth" in git(repository, "show", "autoresearch/t:program.md")
+    assert "Mind the depth" not in git(repository, "show", "main:program.md")
+    author = git(repository, "log", "-1", "--format=%an", second.commit)
+    assert author == git(repository, "config", "user.name")
+    diffs = [e.diff for e in events(repository, ProgramEdited)]
+    assert diffs[0] == "" and "+Lower the loss. Mind the depth." in diffs[1]
+    assert first.commit
+    after = git(repository, "status", "--porcelain")
+    assert after == before.replace(" M train.py", " M program.md\n M train.py")
+    check_books(repository)
+
+
+@pytest.mark.parametrize("damage", ["gone", "binary"])
+def test_a_damaged_program_changes_nothing_but_for_an_alarm(repository: Path, damage: str) -> None:
+    path = repository / "program.md"
+    path.write_text("# Charter\n")
+    words = ("--yes", "--tag", "t", "--budget", "1", "--max", "3")
+    assert run_command("start", repository, *words).returncode == 0
+    wait_for(lambda: session_of(repository).running, "the baseline")
+    if damage == "gone":
+        path.unlink()
+    else:
+        path.write_bytes(b"\xff\xfe\0\1")
+    wait_for(
+        lambda: [a for a in events(repository, AlarmRaised) if a.kind == "program"], "the alarm"
+    )
+    wait_for(lambda: client.engine_pid(repository) is None, "the end")
+    session = session_of(repository)
+    assert len(session.programs) == 1
+    assert git(repository, "show", "autoresearch/t:program.md") == "# Charter"
+    check_books(repository)
+
+
+def ended(repository: Path, *flags: str) -> Session:
+    """A session of a search, paused after six experiments."""
+    words = ("--yes", "--tag", "t", "--budget", "0.05", "--max", "40", *flags)
+    assert run_command("start", repository, *words).returncode == 0
+    wait_for(lambda: session_of(repository).counts.total >= 8, "eight experiments")
+    say(repository, live.PauseLoop())
+    return at_rest(repository)
+
+
+def at_rest(workspace: Path) -> Session:
+    """The session once it is paused and nothing runs."""
+
+    def look() -> Session | None:
+        session = session_of(workspace)
+        open_one = session.current
+        done = open_one is None or open_one.run is None
+        return session if session.pause and done else None
+
+    return wait_for(look, "the safe point")
+
+
+def test_verdicts_of_the_person_move_the_branch_by_new_commits(repository: Path) -> None:
+    session = ended(repository)
+    kept = [e.number for e in session.experiments if e.verdict is Verdict.KEEP]
+    assert len(kept) >= 2
+    last, tip = kept[-1], git(repository, "rev-parse", "autoresearch/t")
+    reasonless = live.OverruleVerdict(experiment=last, verdict=Verdict.DISCARD, reason=" ")
+    assert "words" in refused(repository, reasonless)
+    assert "baseline" in refused(
+        repository, live.OverruleVerdict(experiment=1, verdict=Verdict.DISCARD, reason="no")
+    )
+    command = live.OverruleVerdict(experiment=last, verdict=Verdict.DISCARD, reason="luck")
+    say(repository, command)
+    assert "already" in refused(repository, command)
+    say(repository, live.ResumeLoop())
+    session = wait_for(
+        lambda: s if not (s := session_of(repository)).unsettled else None, "the branch to follow"
+    )
+    say(repository, live.PauseLoop())
+    assert session.experiment(last).standing is Verdict.DISCARD
+    assert git(repository, "merge-base", "--is-ancestor", tip, "autoresearch/t") == ""
+    before = git(repository, "show", f"{session.experiment(last).base}:train.py")
+    words = ("--format=%H", "--grep", f"Take back experiment {last}", "-1", "autoresearch/t")
+    if taken := git(repository, "log", *words):
+        assert git(repository, "show", f"{taken}:train.py") == before
+    else:
+        wait_for(
+            lambda: (
+                [q for q in session_of(repository).queue if q.of == last]
+                or [e for e in session_of(repository).experiments if e.of == last]
+            ),
+            "the file without it",
+        )
+    at_rest(repository)
+    check_books(repository)
+
+
+def test_an_experiment_is_confirmed_without_moving_anything(repository: Path) -> None:
+    session = ended(repository)
+    best = session.best
+    assert best is not None
+    say(repository, live.ConfirmExperiment(experiment=best.number))
+    say(repository, live.ResumeLoop())
+    again = wait_for(
+        lambda: next(
+            (e for e in session_of(repository).experiments if e.of and e.verdict is not None), None
+        ),
+        "the run",
+    )
+    session = session_of(repository)
+    assert (again.origin, again.of) == (Origin.CONFIRM, best.number)
+    assert again.commit == best.commit
+    assert again.verdict is Verdict.DISCARD
+    assert f"#{best.number} again" in again.verdict_reason
+    assert not again.advanced
+    say(repository, live.PauseLoop())
+    at_rest(repository)
+    check_books(repository)
+
+
+def test_a_discard_is_revived_on_the_frontier(repository: Path) -> None:
+    session = ended(repository)
+    lost = [e for e in session.experiments if e.verdict is Verdict.DISCARD]
+    answers = {
+        e.number: client.send_command(repository, live.ReviveExperiment(experiment=e.number))
+        for e in lost
+    }
+    assert all(r.ok or "does not fit" in r.message or "already" in r.message
+               for r in answers.values())  # fmt: skip
+    fitting = [number for number, reply in answers.items() if reply.ok]
+    if not fitting:
+        pytest.skip("no discard of this session fits its frontier")
+    asked = wait_for(
+        lambda: q if len(q := session_of(repository).asked) == len(fitting) else None, "questions"
+    )
+    assert {q.of for q in asked} == set(fitting)
+    assert all(q.origin is Origin.REVIVE for q in asked)
+    say(repository, live.ApproveProposal(patch_id=asked[0].proposal.patch_id))
+    say(repository, live.ResumeLoop())
+    revived = wait_for(
+        lambda: next(
+            (e for e in session_of(repository).experiments if e.of and e.verdict is not None), None
+        ),
+        "the run",
+    )
+    assert revived.of == asked[0].of
+    say(repository, live.PauseLoop())
+    at_rest(repository)
+    check_books(repository)
+
+
+def test_autonomy_is_in_force_for_the_next_proposal(night: Night, repository: Path) -> None:
+    turns = iter(range(1, 100))
+
+    def answer(request: Request) -> Answer:
+        return edit(RATE, f"MATRIX_LR = 0.0{next(turns)}1")
+
+    night.begin([answer], "--max", "4", autonomy="auto", budget="0.3")
+    wait_for(lambda: session_of(repository).counts.total >= 1, "the baseline")
+    assert "every edit" in say(repository, live.SetAutonomy(autonomy=Autonomy.ASK_ALL))
+    night.asked()
+    assert session_of(repository).autonomy is Autonomy.ASK_ALL
+    say(repository, live.SetAutonomy(autonomy=Autonomy.AUTO))
+    night.stop()
+
+
+def test_a_kill_between_a_commit_of_the_charter_and_its_event_is_survived(
+    repository: Path,
+) -> None:
+    """The branch has the commit, the journal does not know: the next engine makes the same one."""
+    (repository / "program.md").write_text("# Charter\n")
+    words = ("--yes", "--tag", "t", "--budget", "0.05", "--max", "2")
+    assert run_command("start", repository, *words).returncode == 0
+    wait_for(lambda: client.engine_pid(repository) is None, "the end")
+    journal = Layout(repository, "t").journal
+    lines = journal.read_bytes().splitlines(True)
+    cut = next(i for i, line in enumerate(lines) if b"ProgramCommitted" in line)
+    assert b"ProgramEdited" in lines[cut - 1]
+    tip = session_of(repository).programs[0].commit
+    journal.write_bytes(b"".join(lines[:cut]))
+    for ref in git(
+        repository, "for-each-ref", "--format=%(refname)", "refs/autoresearch/t"
+    ).split():
+        if "program" not in ref:
+            git(repository, "update-ref", "-d", ref)
+    git(repository, "update-ref", "refs/heads/autoresearch/t", tip)
+    (repository / "results.tsv").unlink()
+    assert run_command("start", repository, "--yes", "--tag", "t", "--max", "2").returncode == 0
+    wait_for(lambda: client.engine_pid(repository) is None, "the end")
+    session = session_of(repository)
+    assert session.counts.total == 2
+    assert session.programs[0].commit == tip
+    check_books(repository)
+
+
+def test_names_of_patches() -> None:
+    assert len(patch_id("--- a\n+++ b\n@@ -1 +1 @@\n-x\n+y\n")) == 12
+    assert patch_id("--- a\n+++ b\n@@ -1 +1 @@\n-x\n+y\n") == patch_id(
+        "--- a\n+++ b\n@@ -7 +9 @@\n-x\n+y\n"
+    )
