@@ -77,9 +77,9 @@ Behaviour = Answer | Refusal | Callable[[Request], Answer | Refusal]
 
 def knob_edit(request: Request) -> Answer:
     """Halves or doubles one `ALL_CAPS = number` of the prompt, another one each time."""
-    knobs = re.findall(
-        r"^([A-Z][A-Z0-9_]+ = )(\d+\.\d+|\d+e-?\d+|\d+)\b(.*)$", request.prompt, re.M
-    )
+    # Knobs of the files beside it are not the agent's to turn.
+    file = request.prompt.split("# The editable file")[-1].split("\n```\n", 1)[0]
+    knobs = re.findall(r"^([A-Z][A-Z0-9_]+ = )(\d+\.\d+|\d+e-?\d+|\d+)\b(.*)$", file, re.M)
     if not knobs:
         return Answer(text="I see no knob to turn.\n")
     turn = len(request.prompt)
