@@ -118,6 +118,7 @@ def _pending(number: int, made: Experiment | Queued) -> Pending:
         category=made.proposal.category,
         patch_id=made.proposal.patch_id,
         source_key=made.proposal.source_key,
+        knobs=made.proposal.knobs,
     )
 
 

@@ -30,11 +30,14 @@ from engine.core.records import Queued
 from engine.core.words import Origin, Verdict
 from engine.drafting import Drafter, key_of
 from engine.making import Made, Maker
-from engine.reviewing import MOST_ASKED, Reviewer
+from engine.reviewing import Reviewer
 from engine.surroundings import Surroundings
 
 _LOOK_SECONDS = 1.0
 """How often program.md and open questions are looked at."""
+
+
+_REVIVED = "you revived it: look at it as it is now"
 
 
 class Taken(NamedTuple):
@@ -140,6 +143,8 @@ class Lookahead:
         why = self._reviewer.why_asked(taken.findings)
         if queued.approved:
             why = why or "it was approved, but its patch had to change to fit the new frontier"
+        elif queued.origin is Origin.REVIVE:
+            why = why or _REVIVED
         if not why:
             return False
         if taken.proposal.patch_id != queued.proposal.patch_id:
@@ -205,7 +210,7 @@ class Lookahead:
             and session.stop is None
             and session.seconds_to_wait(datetime.now(UTC)) == 0
             and ahead < config.lookahead
-            and asked < MOST_ASKED
+            and not session.is_full_of_questions
             and (config.max_experiments is None or number <= config.max_experiments)
             and self._given_up_at != current.number
             and self._maker.looks_ahead(number)
@@ -262,7 +267,7 @@ class Lookahead:
         )
         why = self._reviewer.why_asked(made.findings)
         if made.origin is Origin.REVIVE:
-            why = why or "you revived it: look at it as it is now"
+            why = why or _REVIVED
         if why:
             self._reviewer.ask(number, made.proposal.patch_id, why)
         return number

@@ -65,6 +65,8 @@ class Maker:
         source = self._briefer.source(base)
         drafted = self._literally(pin, source) if pin is not None else None
         if drafted is None:
+            if pin is not None and pin not in self._a.session.waiting_pins:
+                return None  # it asks for what is so already
             if pin is not None and not self._can_think():
                 self._give_up(pin)
                 return None
@@ -73,7 +75,7 @@ class Maker:
         if drafted is None:
             return None
         if pin is None:
-            self._refuse_vetoed(drafted)
+            self._refuse_repeated(drafted)
         findings = await self._reviewer.assess(source, drafted.source)
         return Made(
             base=base,
@@ -102,6 +104,9 @@ class Maker:
             "the knob search cannot work out a sentence: write knobs and values, such as "
             "MATRIX_LR=0.05, or choose an agent that thinks"
         )
+        self._refuse(pin, reason)
+
+    def _refuse(self, pin: Pin, reason: str) -> None:
         self._a.note(ev.PinRemoved(pin=pin.number, by="engine", reason=reason))
         self._a.note(ev.AlarmRaised(kind="pin", message=f"pin {pin.number} is not done: {reason}"))
 
@@ -119,8 +124,7 @@ class Maker:
             return None
         patch = make_patch(self._a.session.config.file, source, edited)
         if not patch:
-            reason = f"{pin.text} is so already"
-            self._a.note(ev.PinRemoved(pin=pin.number, by="engine", reason=reason))
+            self._refuse(pin, f"{pin.text} is so already")
             return None
         change = ", ".join(f"{name} {knobs[name]} → {new}" for name, new in wanted.items())
         draft = Draft(
@@ -131,7 +135,7 @@ class Maker:
         )
         return Drafted(edited, describe(draft, patch, "you"), patch, "")
 
-    def _refuse_vetoed(self, drafted: Drafted) -> None:
+    def _refuse_repeated(self, drafted: Drafted) -> None:
         for veto in self._a.session.vetoed:
             if drafted.proposal.source_key == veto.proposal.source_key or same_change(
                 drafted.patch, veto.patch
@@ -139,6 +143,14 @@ class Maker:
                 raise UnusableAnswerError(
                     f"The agent {drafted.proposal.agent!r} proposed what was vetoed before "
                     f"({veto.reason}).",
+                    "",
+                    "Resume to ask again.",
+                )
+        for queued in self._a.session.queue:
+            if queued.proposal.patch_id == drafted.proposal.patch_id:
+                raise UnusableAnswerError(
+                    f"The agent {drafted.proposal.agent!r} proposed what waits already "
+                    f"({queued.proposal.hypothesis}).",
                     "",
                     "Resume to ask again.",
                 )

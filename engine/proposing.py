@@ -21,7 +21,7 @@ from engine.core.words import Origin, Outcome
 from engine.drafting import Drafter, key_of
 from engine.lookahead import Lookahead, Taken
 from engine.making import Made, Maker
-from engine.reviewing import MOST_ASKED, Reviewer
+from engine.reviewing import Reviewer
 from engine.store.artifacts import keep_proposal
 from engine.surroundings import Surroundings
 
@@ -67,7 +67,7 @@ class Proposer:
                 self._begin(number, taken)
             return
         session = self._a.session
-        if self._held_up() or len(session.asked) >= MOST_ASKED:
+        if self._held_up() or session.is_full_of_questions:
             return
         if session.seconds_to_wait(datetime.now(UTC)) > 0:
             return  # it was asked ahead, and is to be left alone for a while

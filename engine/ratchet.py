@@ -26,7 +26,6 @@ from engine.core.verdict import decide
 from engine.core.words import Origin, Outcome, StopMode, Verdict
 from engine.patience import bear
 from engine.proposing import Proposer
-from engine.reviewing import MOST_ASKED
 from engine.running import Runner
 from engine.steering import Steering
 from engine.store.results_tsv import Row, append_row, has_row, size
@@ -44,6 +43,8 @@ class Ratchet:
         self._a = around
         self._wake = asyncio.Event()
         self._failures = 0
+        self._excused = 0
+        """With so many parked proposals a person had the loop go on all the same."""
         self._blocked = False
         """Whether the next step failed and only a person's word can have it tried again."""
         self.proposer = Proposer(around, self._bear_with)
@@ -74,6 +75,7 @@ class Ratchet:
         if self.session.pause is None:
             return "It is not paused."
         self._blocked = False
+        self._excused = len(self.session.parked)
         self._note(ev.Resumed(by=by))
         return "Going on."
 
@@ -183,7 +185,7 @@ class Ratchet:
                 with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(self._wake.wait(), wait)
                 continue
-            if free and self._waits_for_a_person():
+            if free and not self._limit_reached() and self._waits_for_a_person():
                 self._wake.clear()
                 with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(
@@ -209,8 +211,9 @@ class Ratchet:
     def _waits_for_a_person(self) -> bool:
         """Whether nothing can be run or made before somebody answers a question."""
         session = self.session
-        waiting = len(session.asked) >= MOST_ASKED and session.current is None
-        return waiting and not (session.ready or session.unsettled or self._unrecorded())
+        if session.current is not None or self._unrecorded():
+            return False
+        return session.is_full_of_questions
 
     def _must_finish(self) -> bool:
         """Whether a run is on, or over and not recorded: no pause or stop leaves that behind."""
@@ -243,8 +246,8 @@ class Ratchet:
             await self._judge(current, current.run)
 
     def _pause_for_parked(self) -> None:
-        parked = len(self.session.parked)
-        if parked >= self.session.config.most_parked and not self.session.ready:
+        parked, most = len(self.session.parked), self.session.config.most_parked
+        if parked >= most and parked > self._excused and not self.session.ready:
             self._pause_for(
                 f"{parked} proposals are parked and wait for you",
                 "Go through them (w on the screen, or `autoresearch-tui queue`), then resume.",
@@ -362,6 +365,12 @@ class Ratchet:
             )
         )
         self._finish_recording()
+        if experiment.forced is not None and verdict is not experiment.forced:
+            message = (
+                f"your verdict on #{experiment.of} could not be carried out: #{experiment.number} "
+                f"ended as {verdict.value} ({reason})"
+            )
+            self._note(ev.AlarmRaised(kind="overrule", message=message))
         if verdict is not Verdict.KEEP and (flat := notice(self.session)):
             self._note(ev.AlarmRaised(kind="plateau", message=flat))
 

@@ -20,9 +20,6 @@ from engine.core.words import Autonomy, Decision, QueueState
 from engine.risk_rules import load_rules
 from engine.surroundings import Surroundings
 
-MOST_ASKED = 3
-"""So many questions may be open at once; then the slot waits for an answer, or for the first to be
-parked."""
 MOST_REASON = 4000
 
 
@@ -173,6 +170,14 @@ class Reviewer:
     async def edited(self, by: str, queued: Queued, now: str, source: str, patch: str) -> None:
         """Record a person's edit under its new patch_id, and ask about it again."""
         findings = await self.assess(now, source)
+        asked_about = queued.proposal.patch_id
+        current = self._find(asked_about)
+        if current is None or current.state is QueueState.READY:
+            message = (
+                f"your edit of the patch {asked_about} came too late: it was decided meanwhile"
+            )
+            self._a.note(ev.AlarmRaised(kind="edit", message=message))
+            return
         added, removed = count_lines(patch)
         proposal = replace(
             queued.proposal,

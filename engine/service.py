@@ -25,6 +25,7 @@ from engine.core.errors import AutoresearchError
 from engine.core.words import StopMode
 from engine.devices.sampler import DeviceSampler
 from engine.hub import Hub
+from engine.notify import Notifier
 from engine.ratchet import Ratchet
 from engine.rendezvous import EngineLock, socket_path
 from engine.setup import load_config, open_session
@@ -59,6 +60,7 @@ class Service:
         """
         journal: Journal | None = None
         hub: Hub | None = None
+        notifier = Notifier(self._workspace.path, os.environ)
         reason = "an error"
         try:
             agent = make_agent(self._config, self._workspace.path)
@@ -83,6 +85,7 @@ class Service:
                 handle=lambda command: _obey(ratchet, command),
             )
             journal.listen(lambda event: hub.publish(live.Happened(event=event)))
+            notifier.attach(journal)
             await hub.start()
             self._lock.announce(hub.path)
             self._catch_signals(ratchet)
@@ -107,6 +110,7 @@ class Service:
             if hub is not None:
                 await hub.stop()
             if journal is not None:
+                await notifier.close()
                 journal.close()
             self._lock.release()
 

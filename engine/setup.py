@@ -13,11 +13,12 @@ from engine.core.errors import ConfigError, WorkspaceError
 from engine.core.session import Session
 from engine.look import look_at
 from engine.opening import Opening, take_opening, write_opening
-from engine.planning import Plan, Wishes, make_plan, notes_of, results_name
+from engine.planning import Plan, Wishes, make_plan
 from engine.store.artifacts import Layout
 from engine.store.git import Git
 from engine.store.journal import Journal
 from engine.store.workspace import BRANCHES, Workspace
+from engine.workspace_notes import notes_of, results_name
 
 __all__ = [
     "Plan",

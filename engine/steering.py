@@ -174,18 +174,19 @@ class Steering:
         before, after = self._texts(experiment)
         patch = make_patch(self._a.session.config.file, before, after)
         now = self._proposer.briefer.source(self._a.session.frontier)
-        edited = refit_patch(now, reverse_patch(patch) if reverse else patch)
+        forth, back = (patch, reverse_patch(patch))[:: -1 if reverse else 1]
+        edited = refit_patch(now, forth)
+        if edited is None and refit_patch(now, back) is not None:
+            has = "does not have" if reverse else "has"
+            already = "" if reverse else " already"
+            raise AutoresearchError(
+                f"The frontier {has} the change of experiment {experiment.number}{already}."
+            )
         if edited is None:
             raise AutoresearchError(
                 f"The change of experiment {experiment.number} does not fit the frontier any more.",
                 "The lines it touches were changed since.",
                 "Pin its idea instead; the agent works it out anew.",
-            )
-        if key_of(edited) == key_of(now):
-            raise AutoresearchError(
-                f"The frontier has the change of experiment {experiment.number} already."
-                if not reverse
-                else f"The frontier does not have the change of experiment {experiment.number}."
             )
         return edited
 

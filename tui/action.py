@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 
+from engine.core.records import Queued
 from tui.view import LinkState, View
 
 
@@ -13,9 +14,14 @@ class Group(StrEnum):
     """Under which heading an action is told."""
 
     LOOP = "The loop"
+    DECIDING = "What you decide"
     PARTS = "Parts of the screen"
     LOOKING = "Looking closer"
+    REPLAY = "In a replay"
     EXPERIMENT = "An opened experiment"
+    PROPOSAL = "A proposal before you"
+    EDITING = "A proposal being edited"
+    CHARTER = "program.md being edited"
     PROGRAM = "The program"
 
 
@@ -55,7 +61,16 @@ _SPOKEN = {
     "question_mark": "?",
     "left": "←",
     "right": "→",
+    "shift+left": "⇧←",
+    "shift+right": "⇧→",
+    "left_square_bracket": "[",
+    "right_square_bracket": "]",
+    "plus": "+",
+    "equals_sign": "=",
+    "minus": "-",
     "escape": "esc",
+    "pageup": "pgup",
+    "pagedown": "pgdn",
 }
 
 
@@ -71,6 +86,8 @@ def spoken(key: str) -> str:
 
 def needs_engine(view: View) -> str | None:
     """Somebody must be there to be asked."""
+    if view.link is LinkState.REPLAY:
+        return "This is a replay; no engine is asked."
     if view.session.ended is not None:
         return f"The session has ended: {view.session.ended}"
     if view.link is not LinkState.LIVE:
@@ -100,3 +117,35 @@ def needs_run(view: View) -> str | None:
 def needs_experiment(view: View) -> str | None:
     """There must be something to look at."""
     return None if view.session.experiments else "There is no experiment yet."
+
+
+# ---- what a person decides -----------------------------------------------------------------------
+
+
+def in_question(view: View) -> tuple[Queued, ...]:
+    """The proposals a person may decide on: asked ones first, those that wait longest first."""
+    return (*view.session.asked, *view.session.parked)
+
+
+def needs_question(view: View) -> str | None:
+    """A proposal must wait for the person."""
+    if why := needs_engine(view):
+        return why
+    return None if in_question(view) else "No proposal waits for you."
+
+
+def needs_something_to_veto(view: View) -> str | None:
+    """A proposal that is asked about, or a run."""
+    if why := needs_engine(view):
+        return why
+    if in_question(view) or view.session.running is not None:
+        return None
+    return "No proposal waits for you, and nothing runs."
+
+
+def needs_past(view: View) -> str | None:
+    """An experiment must have ended."""
+    if why := needs_engine(view):
+        return why
+    ended = any(e.verdict is not None for e in view.session.experiments)
+    return None if ended else "No experiment has ended yet."

@@ -18,6 +18,9 @@ from tui.action import (
     needs_run,
     spoken,
 )
+from tui.actions_replay import REPLAY
+from tui.actions_review import CARD, EDITOR, REVIEW, past
+from tui.actions_steering import CHARTER, STEERING
 from tui.view import View
 
 PART_NAMES = ("Agent", "Edit", "Log", "Devices", "Progress", "Results")
@@ -224,6 +227,7 @@ DETAIL: tuple[Action, ...] = (
         Group.EXPERIMENT,
         footer=_same("copy"),
     ),
+    *past(Group.EXPERIMENT),
     Action(
         "escape,q",
         "back",
@@ -234,10 +238,10 @@ DETAIL: tuple[Action, ...] = (
     ),
 )
 
-SUPERVISOR = LOOP + PARTS + LOOKING
+SUPERVISOR = LOOP + REVIEW + STEERING + PARTS + LOOKING
 """What the main screen can do; `PROGRAM` works on every screen."""
 
-ALL = SUPERVISOR + DETAIL + PROGRAM
+ALL = SUPERVISOR + REPLAY + DETAIL + CARD + EDITOR + CHARTER + PROGRAM
 
 
 def on_page() -> Iterator[tuple[Group, list[Action]]]:

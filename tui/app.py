@@ -25,8 +25,9 @@ from tui.actions import PROGRAM
 from tui.feed import Feed, Follower
 from tui.screens.action_screen import ActionScreen, Severity, bindings_of
 from tui.screens.supervisor import Supervisor
-from tui.settings import remember_theme
+from tui.settings import load_settings, remember_theme
 from tui.terminal.app import ExitInfo, TerminalApp
+from tui.terminal.attention import Attention
 from tui.terminal.governor import Governor, wanted_hz
 from tui.themes import all_themes
 from tui.view import View
@@ -92,6 +93,9 @@ class SupervisorApp(TerminalApp):
         self._follower = Follower(feed, session)
         self.view: View = self._follower.view(now())
         self._told_trouble = ""
+        self._attention = Attention(
+            self._write_sequence, lambda: self.clock(), os.environ, load_settings()[0].notifications
+        )
         self._held: tuple[str, Severity, float | None] | None = None
         """What may be told once no card is open."""
         self.start_theme(theme, forced_theme)
@@ -110,7 +114,12 @@ class SupervisorApp(TerminalApp):
         self.run_worker(self._paint_when_changed(), name="paint")
         self.set_interval(1.0, self._tick)
 
+    def _write_sequence(self, sequence: str) -> None:
+        if self._driver is not None:
+            self._driver.write(sequence)
+
     async def _on_exit_app(self) -> None:
+        self._attention.restore()
         await self.feed.close()
         await super()._on_exit_app()
 
@@ -139,6 +148,7 @@ class SupervisorApp(TerminalApp):
     def paint(self) -> None:
         """One view for all that is seen: the top screen, and what shows through it."""
         self.view = self._follower.view(self._now())
+        self._attention.show(self.view.session)
         if self._follower.trouble != self._told_trouble:
             self._told_trouble = self._follower.trouble
             if self._told_trouble and self.view.session.ended is None:

@@ -9,10 +9,20 @@ import click
 
 from engine import __version__
 from engine.core.errors import AutoresearchError
-from tui.commands.control import pause, resume, stop
+from tui.commands.assess import assess
+from tui.commands.audit import decisions
+from tui.commands.control import autonomy, kill, pause, resume, stop
+from tui.commands.decide import approve, edit, veto
 from tui.commands.new import demo, init
+from tui.commands.notify import notify
+from tui.commands.past import confirm, overrule, revive
+from tui.commands.program import program
+from tui.commands.queue import queue
+from tui.commands.results import results
 from tui.commands.session import attach, baseline, open_, run, start
-from tui.commands.show import check, diff, results, status
+from tui.commands.show import check, diff, status
+from tui.commands.steer import ban, note, pin
+from tui.commands.watch import watch
 from tui.plain import one_line
 
 _EPILOG = """\b
@@ -92,9 +102,26 @@ for _command in (
     status,
     results,
     diff,
+    assess,
+    watch,
+    queue,
+    approve,
+    veto,
+    edit,
+    pin,
+    ban,
+    note,
+    program,
+    autonomy,
+    kill,
+    overrule,
+    revive,
+    confirm,
+    decisions,
     pause,
     resume,
     stop,
+    notify,
     completion,
 ):
     cli.add_command(_command)

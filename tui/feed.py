@@ -53,8 +53,10 @@ class Feed(Protocol):
             EngineGoneError: Nobody answers.
         """
 
-    def messages(self) -> AsyncIterator[AnyMessage]:
-        """What came after the session `start` returned; ends when the engine is gone."""
+    def messages(self) -> AsyncIterator[AnyMessage | Session]:
+        """What came after the session `start` returned; ends when the engine is gone. A whole
+        session takes the place of what was folded: a replay jumps.
+        """
 
     async def send(self, command: AnyCommand) -> Reply:
         """Ask the engine for something.
@@ -141,9 +143,11 @@ class Follower:
             self._lose()
             await self._sleep(_RETRY_SECONDS[0])
 
-    def take(self, message: AnyMessage) -> None:
+    def take(self, message: AnyMessage | Session) -> None:
         """One message more."""
         match message:
+            case Session():
+                self._begin(message)
             case Happened(event=event):
                 if 0 < event.seq <= self._session.seq:
                     return  # told twice, across a reconnect

@@ -10,6 +10,7 @@ from engine.core.live import Progress
 from engine.core.records import Experiment
 from engine.core.session import Session
 from engine.core.words import Direction, Verdict
+from tui.decision_words import decision_line
 from tui.widgets.figures import cost_story
 from tui.widgets.plain_text import clean
 
@@ -125,7 +126,8 @@ class Reporter:
             case ev.SessionEnded():
                 self.line(f"Ended: {one_line(event.reason)}.")
             case _:
-                pass
+                if (story := decision_line(event, session)) is not None:
+                    self.line(one_line(story))  # a person's words are not cut
 
     def progress(self, progress: Progress) -> None:
         """Draw the bar of the current run; nothing where there is no terminal."""

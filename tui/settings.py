@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import tomllib
+from enum import StrEnum
 from pathlib import Path
 
 import msgspec
@@ -11,10 +12,22 @@ import msgspec
 _NAME = "autoresearch-tui"
 
 
+class Notifications(StrEnum):
+    """How a person who looks elsewhere is called."""
+
+    AUTO = "auto"
+    """Bell and title; a notification where the terminal is known to show one."""
+    ON = "on"
+    """A notification over any terminal."""
+    OFF = "off"
+    """Neither bell nor title nor notification."""
+
+
 class Settings(msgspec.Struct, frozen=True):
     """Unknown keys are left alone: a newer release may have written them."""
 
     theme: str | None = None
+    notifications: Notifications = Notifications.AUTO
 
 
 def settings_directory() -> Path:

@@ -16,6 +16,25 @@ class LinkState(StrEnum):
     LIVE = "live"
     RECONNECTING = "reconnecting"
     GONE = "gone"
+    REPLAY = "replay"
+    """There is none: this is a recording."""
+
+
+@dataclass(frozen=True)
+class Replayed:
+    """What only a replay has to say."""
+
+    playing: bool
+    joined: bool
+    """Whether the present is shown, whatever comes."""
+    from_table: bool
+    """Whether all that is known is a table: what it lacks was not recorded."""
+    diff_note: str
+    """Against what the newest diff is, or why there is none."""
+    speed: float
+    """Experiments a second."""
+    step: int
+    events: int
 
 
 @dataclass(frozen=True)
@@ -36,3 +55,5 @@ class View:
     """Whether that one is being drafted now."""
     now: datetime = field(default_factory=lambda: datetime.now(UTC))
     link: LinkState = LinkState.LIVE
+    replay: Replayed | None = None
+    """None: it happens now."""

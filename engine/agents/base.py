@@ -71,6 +71,7 @@ class Pending:
     category: str
     patch_id: str
     source_key: str = ""
+    knobs: dict[str, tuple[str, str]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -71,7 +71,7 @@ class Record:
     _ceilings: Mapping[str, float] = field(default_factory=dict)
     _broken: frozenset[frozenset[Token]] = frozenset()
     _vetoed: frozenset[frozenset[tuple[str, str]]] = frozenset()
-    """Knobs with the literals a person refused."""
+    """Knobs with the literals a person refused, or that wait to be tried."""
     _banned: frozenset[str] = frozenset()
     """Knobs a person does not want touched."""
 
@@ -99,9 +99,12 @@ class Record:
             _ceilings=ceilings,
             _broken=frozenset(broken),
             _vetoed=frozenset(
-                frozenset((name, new) for name, (_, new) in veto.knobs.items())
-                for veto in briefing.vetoes
-                if veto.knobs
+                frozenset((name, new) for name, (_, new) in knobs.items())
+                for knobs in (
+                    *(veto.knobs for veto in briefing.vetoes),
+                    *(waiting.knobs for waiting in briefing.pending),
+                )
+                if knobs
             ),
             _banned=frozenset(
                 word for text in briefing.banned for word in re.findall(r"[A-Z][A-Z0-9_]+", text)

@@ -444,6 +444,8 @@ class RowWritten(Event, frozen=True, kw_only=True):
 
     experiment: int
     file: str
+    status: str = ""
+    """The row's own word where it is none of our verdicts: only of tables that others wrote."""
 
 
 class FrontierAdvanced(Event, frozen=True, kw_only=True):

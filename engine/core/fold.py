@@ -57,7 +57,9 @@ def _platform_detected(s: Session, e: ev.PlatformDetected) -> Session:
 
 @on(ev.ConfigChanged)
 def _config_changed(s: Session, e: ev.ConfigChanged) -> Session:
-    return s.with_(e, config=e.config)
+    # What is said anew counts for more than what was set in the session before.
+    said_anew = e.config.autonomy is not s.config.autonomy
+    return s.with_(e, config=e.config, autonomy_set=None if said_anew else s.autonomy_set)
 
 
 @on(ev.ProposalDrafted)
@@ -224,7 +226,10 @@ def _verdict_given(s: Session, e: ev.VerdictGiven) -> Session:
 
 @on(ev.RowWritten)
 def _row_written(s: Session, e: ev.RowWritten) -> Session:
-    return s.change(e, e.experiment, row_written=True)
+    if not e.status:
+        return s.change(e, e.experiment, row_written=True)
+    changed = s.change(e, e.experiment, row_written=True, row_status=e.status, ended_at=e.at)
+    return replace(changed, counts=replace(s.counts, other=s.counts.other + 1))
 
 
 @on(ev.FrontierAdvanced)

@@ -146,6 +146,8 @@ class Experiment(msgspec.Struct, frozen=True, kw_only=True):
     gain: float | None = None
     results_bytes: int = 0
     row_written: bool = False
+    row_status: str = ""
+    """The word in its row where that is none of our verdicts; such a one has no verdict."""
     revised_after: int = 0
     """The number of the run after which the engine changed the edit; 0: it never did."""
     ended_at: datetime | None = None
@@ -246,8 +248,10 @@ class Counts(msgspec.Struct, frozen=True, kw_only=True):
     keep: int = 0
     discard: int = 0
     crash: int = 0
+    other: int = 0
+    """Rows of a table that others wrote, which says neither of the three."""
 
     @property
     def total(self) -> int:
         """All finished experiments."""
-        return self.keep + self.discard + self.crash
+        return self.keep + self.discard + self.crash + self.other

@@ -33,6 +33,10 @@ from engine.core.records import (
 from engine.core.vector import Vector
 from engine.core.words import Autonomy, Direction, Origin, QueueState, SessionState, StopMode
 
+MOST_ASKED = 3
+"""So many questions may be open at once before the slot waits for an answer; not in `auto`, where
+only what no autonomy lets through is asked about."""
+
 
 class Session(msgspec.Struct, frozen=True, kw_only=True):
     """Everything that is known of one session at one moment."""
@@ -152,7 +156,18 @@ class Session(msgspec.Struct, frozen=True, kw_only=True):
         current = self.current
         if current is not None:
             return SessionState.DECIDING if current.measurement else SessionState.STARTING
+        if self.is_full_of_questions:
+            return SessionState.ASKING
         return SessionState.PROPOSING if self.experiments else SessionState.STARTING
+
+    @property
+    def is_full_of_questions(self) -> bool:
+        """Whether nothing more is made before somebody answers, or the first question is parked."""
+        if self.autonomy is Autonomy.AUTO or self.ready or self.unsettled:
+            return False
+        at_work = {q.pin for q in self.queue}
+        own = any(pin.number not in at_work for pin in self.waiting_pins)
+        return len(self.asked) >= MOST_ASKED and not own
 
     @property
     def autonomy(self) -> Autonomy:

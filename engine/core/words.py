@@ -65,6 +65,8 @@ class SessionState(StrEnum):
 
     STARTING = "starting"
     PROPOSING = "proposing"
+    ASKING = "waiting for you"
+    """So much is asked that nothing goes on before a person answers."""
     RUNNING = "running"
     DECIDING = "deciding"
     PAUSED = "paused"

@@ -529,3 +529,23 @@ def test_names_of_patches() -> None:
     assert patch_id("--- a\n+++ b\n@@ -1 +1 @@\n-x\n+y\n") == patch_id(
         "--- a\n+++ b\n@@ -7 +9 @@\n-x\n+y\n"
     )
+
+
+def test_the_search_asks_about_different_edits(repository: Path) -> None:
+    words = ("--yes", "--tag", "t", "--budget", "0.05", "--autonomy", "ask-all")
+    assert run_command("start", repository, *words).returncode == 0
+    session = wait_for(
+        lambda: s if len((s := session_of(repository)).asked) == 3 else None, "three questions"
+    )
+    assert len({q.proposal.patch_id for q in session.asked}) == 3
+    say(repository, live.VetoProposal(patch_id=session.asked[0].proposal.patch_id, reason="no"))
+    session = wait_for(
+        lambda: s if len((s := session_of(repository)).asked) == 3 else None, "three again"
+    )
+    vetoed = session.vetoed[0].proposal
+    assert all(q.proposal.knobs != vetoed.knobs for q in session.asked)
+    for queued in session.asked:
+        say(repository, live.ApproveProposal(patch_id=queued.proposal.patch_id))
+    # One that was kept may move the lines beside another: then that is asked about again.
+    wait_for(lambda: session_of(repository).counts.total >= 2, "the first of them")
+    check_books(repository)

@@ -49,7 +49,8 @@ def hostile(workspace: Path) -> MemoryFeed:
         log = feed.log_path(number, 1)
         assert log is not None
         log.write_bytes(f"log {ATTACK}\rmore {ATTACK}\n".encode(errors="surrogatepass") * 30)
-    feed.tell(Thinking(text=f"thinking {ATTACK}", start=True))
+    number = len(feed.session.experiments)
+    feed.tell(Thinking(text=f"thinking {ATTACK}", start=True, experiment=number))
     return feed
 
 

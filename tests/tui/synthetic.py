@@ -13,6 +13,7 @@ from engine.client import Details
 from engine.core import events as ev
 from engine.core.config import ResearchConfig
 from engine.core.errors import EngineGoneError
+from engine.core.finding import Finding, Weight
 from engine.core.live import AnyCommand, AnyMessage, Happened, Reply
 from engine.core.session import Session, fold
 from engine.core.words import Outcome, Verdict
@@ -163,6 +164,50 @@ def beginning(
             deadline_seconds=2400.0,
         ),
     ]
+
+
+RISKY = (
+    Finding("metric-printed", Weight.BLOCK, (417, 418, 430), "It changes what prints the metric."),
+    Finding("new-import", Weight.ASK, (3,), "It imports socket, which can reach the network."),
+    Finding("large-diff", Weight.NOTE, (), "It changes many lines at once."),
+)
+
+
+def question(
+    number: int = 1,
+    *,
+    hypothesis: str = "A cosine schedule instead of the linear one",
+    patch: str = PATCH,
+    patch_id: str = "c0ffee000001",
+    why: str = "every edit is asked about",
+    findings: tuple[Finding, ...] = (),
+    minutes: float = 10,
+    at: datetime = START,
+    **more: object,
+) -> list[ev.AnyEvent]:
+    """A proposal that a person is asked about, until some minutes after `at`."""
+    proposal = ev.Proposal(
+        patch_id=patch_id,
+        hypothesis=hypothesis,
+        rationale="The loss falls last where the rate is small.",
+        expected="val_bpb falls by about 0.002",
+        category="schedule",
+        agent="llm",
+        added=1,
+        removed=1,
+    )
+    queued = ev.ProposalQueued(
+        queued=number,
+        base="0" * 40,
+        proposal=proposal,
+        patch=patch,
+        reasoning="",
+        after=20,
+        findings=findings,
+        **more,  # type: ignore[arg-type]
+    )
+    until = at + timedelta(minutes=minutes)
+    return [queued, ev.ReviewRequested(queued=number, patch_id=patch_id, why=why, until=until)]
 
 
 def numbered(events: list[ev.AnyEvent], seq: int = 0, at: datetime = START) -> list[ev.AnyEvent]:

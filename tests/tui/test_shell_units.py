@@ -18,7 +18,10 @@ from textual.color import Color
 
 from engine.core.errors import ConfigError, TerminalError
 from tui import clipboard
-from tui.actions import ALL, SUPERVISOR, keys_page
+from tui.action import Action
+from tui.actions import ALL, DETAIL, SUPERVISOR, keys_page
+from tui.actions_review import CARD, EDITOR, QUEUE
+from tui.actions_steering import CHARTER
 from tui.settings import load_settings, remember_theme, settings_directory
 from tui.terminal.check import check_terminal, prepare_environment
 from tui.terminal.driver import SafeDriver
@@ -37,10 +40,10 @@ def test_the_page_of_keys_is_fresh() -> None:
     assert (ROOT / "docs" / "keys.md").read_text() == keys_page()
 
 
-def test_no_key_is_given_twice_and_later_ones_stay_free() -> None:
-    keys = [key for action in SUPERVISOR for key in action.key.split(",") if key]
+@pytest.mark.parametrize("actions", [SUPERVISOR, DETAIL, CARD, QUEUE, EDITOR, CHARTER])
+def test_no_key_is_given_twice_on_a_screen(actions: tuple[Action, ...]) -> None:
+    keys = [key for action in actions for key in action.key.split(",") if key]
     assert len(keys) == len(set(keys))
-    assert not set(keys) & set("avepbnmAKr")
 
 
 def test_every_action_has_a_title_and_a_sentence() -> None:

@@ -1,42 +1,118 @@
-"""Verbs that tell a running engine something: pause, resume, stop."""
+"""Verbs that tell a running engine something: pause, resume, stop, kill, autonomy."""
 
 from __future__ import annotations
 
+import asyncio
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import click
 
 from engine import client
 from engine.core import live
-from engine.core.errors import AutoresearchError
-from engine.core.words import StopMode
-from tui.commands.options import workspace_argument
+from engine.core.errors import AutoresearchError, EngineGoneError, UsageError
+from engine.core.session import Session
+from engine.core.words import Autonomy, StopMode
+from tui.commands.options import json_option, workspace_argument, workspace_option
+from tui.commands.show import print_json, read_now
+from tui.plain import one_line
+
+BY = "command line"
 
 
-def tell(path: Path, command: live.AnyCommand) -> None:
+@contextmanager
+def answering(as_json: bool) -> Iterator[None]:
+    """With --json, what went wrong is told on standard output too, for the script that asked."""
+    try:
+        yield
+    except AutoresearchError as error:
+        if as_json:
+            print_json({"ok": False, "message": one_line(str(error))})
+        raise
+
+
+def answer(message: str, *, as_json: bool) -> None:
+    """Say what came of it."""
+    if as_json:
+        print_json({"ok": True, "message": one_line(message)})
+    else:
+        click.echo(one_line(message))
+
+
+def tell(path: Path, command: live.AnyCommand, *, as_json: bool = False) -> None:
     """Send a command and print the answer.
 
     Raises:
         AutoresearchError: No engine answers, or it refused.
     """
-    reply = client.send_command(client.find_workspace(path), command)
-    if not reply.ok:
-        raise AutoresearchError(reply.message)
-    click.echo(reply.message)
+    with answering(as_json):
+        reply = client.send_command(client.find_workspace(path), command)
+        if not reply.ok:
+            raise AutoresearchError(reply.message)
+    answer(reply.message, as_json=as_json)
+
+
+def tell_about(
+    path: Path, make: Callable[[Session], live.AnyCommand], *, as_json: bool = False
+) -> None:
+    """Send a command that depends on how the session stands, and print the answer.
+
+    Raises:
+        AutoresearchError: No engine answers, it refused, or there is nothing to command.
+    """
+    with answering(as_json):
+        reply = asyncio.run(_ask(client.find_workspace(path), make))
+        if not reply.ok:
+            raise AutoresearchError(reply.message)
+    answer(reply.message, as_json=as_json)
+
+
+async def _ask(workspace: Path, make: Callable[[Session], live.AnyCommand]) -> live.Reply:
+    link = client.EngineLink(workspace)
+    try:
+        return await link.send(make(await link.start()))
+    finally:
+        await link.close()
+
+
+def session_of_engine(path: Path) -> Session:
+    """The session as its engine has it.
+
+    Raises:
+        EngineGoneError: No engine answers.
+    """
+    workspace = client.find_workspace(path)
+    session, _, pid = read_now(workspace) if client.has_session(workspace) else (None, None, None)
+    if session is None or pid is None:
+        raise no_engine(workspace)
+    return session
+
+
+def no_engine(workspace: Path) -> EngineGoneError:
+    """Why a decision cannot be taken now."""
+    return EngineGoneError(
+        f"No engine is at work in {workspace}.",
+        "Nothing was decided; what waits goes on waiting.",
+        "Start one with `autoresearch-tui start`.",
+    )
 
 
 @click.command()
 @workspace_argument
-def pause(path: Path) -> None:
+@json_option
+def pause(path: Path, as_json: bool) -> None:
     """Wait after the current run; it finishes and is recorded."""
-    tell(path, live.PauseLoop(by="command line"))
+    tell(path, live.PauseLoop(by=BY), as_json=as_json)
 
 
 @click.command()
 @workspace_argument
-def resume(path: Path) -> None:
+@json_option
+def resume(path: Path, as_json: bool) -> None:
     """Go on after a pause."""
-    tell(path, live.ResumeLoop(by="command line"))
+    tell(path, live.ResumeLoop(by=BY), as_json=as_json)
 
 
 @click.command()
@@ -44,7 +120,61 @@ def resume(path: Path) -> None:
 @click.option(
     "--now", is_flag=True, help="Kill the current run; it is run again when the session goes on."
 )
-def stop(path: Path, now: bool) -> None:
+@json_option
+def stop(path: Path, now: bool, as_json: bool) -> None:
     """End the session after the current run. `start` goes on with it later."""
     mode = StopMode.NOW if now else StopMode.AFTER_RUN
-    tell(path, live.StopSession(by="command line", mode=mode))
+    tell(path, live.StopSession(by=BY, mode=mode), as_json=as_json)
+
+
+@click.command()
+@click.argument("number", metavar="[NUMBER]", type=click.IntRange(1), required=False)
+@click.option(
+    "--reason", default="", help="The idea itself is not wanted: a veto, and the agent is told why."
+)
+@click.option("-y", "--yes", is_flag=True, help="Do not ask.")
+@workspace_option
+@json_option
+def kill(number: int | None, reason: str, yes: bool, path: Path, as_json: bool) -> None:
+    """Kill the current run now. The loop goes on; the idea counts as interrupted, not as failed.
+
+    With NUMBER only if that experiment is the one that runs. Without it a terminal is asked once.
+    """
+    if number is None:
+        with answering(as_json):
+            session = session_of_engine(path)
+            current = session.current
+            if current is None or session.running is None:
+                raise UsageError("Nothing runs just now.")
+        number = current.number
+        if not yes and not as_json and sys.stdin.isatty():
+            shown = one_line(current.proposal.hypothesis, 100)
+            click.confirm(f"#{number}: {shown}\nKill its run?", abort=True)
+    tell(path, live.KillRun(experiment=number, reason=clean_words(reason), by=BY), as_json=as_json)
+
+
+@click.command()
+@click.argument("mode", type=click.Choice([a.value for a in Autonomy]), required=False)
+@workspace_option
+@json_option
+def autonomy(mode: str | None, path: Path, as_json: bool) -> None:
+    """Print how much runs unasked, or set it from the next proposal on.
+
+    \b
+    auto       everything but what no autonomy lets through
+    ask-risky  what the risk check finds questionable waits for you
+    ask-all    every edit waits for you
+    """
+    if mode is not None:
+        tell(path, live.SetAutonomy(autonomy=Autonomy(mode), by=BY), as_json=as_json)
+        return
+    session, _, _ = read_now(path)
+    if as_json:
+        print_json({"autonomy": session.autonomy.value})
+    else:
+        click.echo(session.autonomy.value)
+
+
+def clean_words(text: str) -> str:
+    """What a person typed, without what cannot be sent: bytes that were no UTF-8."""
+    return text.encode("utf-8", "replace").decode("utf-8")

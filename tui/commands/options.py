@@ -9,6 +9,7 @@ from typing import Any, TypeVar, cast
 
 import click
 
+from engine.core.words import Autonomy
 from engine.setup import Wishes
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -137,6 +138,49 @@ def session_options(function: F) -> F:
                 multiple=True,
                 metavar="GLOB",
                 help="A file no run may change; may be repeated.",
+            ),
+            click.option(
+                "--results-file", metavar="NAME", help="Where a row per experiment is appended."
+            ),
+            click.option(
+                "--autonomy",
+                type=click.Choice([a.value for a in Autonomy]),
+                help="Which edits wait for your word: none but the forbidden, the questionable, "
+                "or all.",
+            ),
+            click.option(
+                "--review-timeout",
+                "review_timeout_seconds",
+                type=click.FloatRange(0, min_open=True),
+                metavar="SECONDS",
+                help="A question nobody answers is parked after so long, never approved (600).",
+            ),
+            click.option(
+                "--scope",
+                metavar="TEXT",
+                help='What the agent may change, in words: "only the optimizer".',
+            ),
+            click.option(
+                "--first-hypothesis",
+                metavar="TEXT",
+                help="What is tried first, after the baseline.",
+            ),
+            click.option(
+                "--temperature",
+                type=click.FloatRange(-1, 2),
+                metavar="X",
+                help="Of the language model; below 0 is the provider's default.",
+            ),
+            click.option(
+                "--mix-with",
+                type=click.Choice(["llm", "acp"]),
+                help="Agent mix: who proposes beside the search.",
+            ),
+            click.option(
+                "--mix-every",
+                type=click.IntRange(1),
+                metavar="K",
+                help="Agent mix: every K-th proposal is theirs (3).",
             ),
             click.option(
                 "-y",

@@ -8,52 +8,20 @@ from pathlib import Path
 from typing import Any
 
 import click
-import msgspec
 
 from engine import client
-from engine.core.errors import EngineBusyError, EngineGoneError, UsageError
-from engine.setup import Plan, Wishes, make_plan, save_config
+from engine.core.errors import AutoresearchError, EngineBusyError, EngineGoneError, UsageError
+from engine.setup import Plan, Wishes, make_plan, save_plan
 from tui.commands.foreground import run_in_foreground
 from tui.commands.options import session_options, wishes_from, workspace_argument
+from tui.commands.plan_answers import HOW, find_setting, read_answer
+from tui.commands.plan_lines import plan_lines
+from tui.commands.results import terminal_width
 from tui.commands.window import open_screen
 from tui.plain import one_line
 from tui.terminal.check import check_this_terminal
 
-_SHOWN = (
-    ("file", "edited by the agent"),
-    ("locked", "never changed by a run"),
-    ("command", "starts a run"),
-    ("metric", "decides"),
-    ("direction", ""),
-    ("budget_seconds", "training time per run"),
-    ("rule", "when an edit is kept"),
-    ("agent", "proposes"),
-    ("max_experiments", "then it ends"),
-    ("results_file", "one row per experiment"),
-    ("tag", "names session and branch"),
-)
-
-
-def show_plan(plan: Plan) -> None:
-    """Print the research config with where each value comes from."""
-    values = msgspec.to_builtins(plan.config)
-    title = "The session goes on with" if plan.continues else "Research config"
-    click.echo(click.style(f"{title}", bold=True))
-    for name, meaning in _SHOWN:
-        value = values[name]
-        if name == "locked":
-            value = ", ".join(value) or "—"
-        elif value is None:
-            value = "the script decides" if name == "budget_seconds" else "until stopped"
-        elif name == "budget_seconds":
-            value = f"{value:g} s"
-        source = plan.why.get(name, meaning)
-        click.echo(
-            f"  {name.removesuffix('_seconds'):<16} {one_line(str(value)):<34}  "
-            f"{click.style(one_line(source), dim=True)}"
-        )
-    for note in plan.notes:
-        click.echo(click.style(f"  ! {one_line(note)}", fg="yellow"))
+_ASK = "Start with it? [Y/n, or the number or name of a line to change it]"
 
 
 def confirm_plan(path: Path, wishes: Wishes, *, yes: bool) -> tuple[Path, Plan]:
@@ -63,10 +31,11 @@ def confirm_plan(path: Path, wishes: Wishes, *, yes: bool) -> tuple[Path, Plan]:
         AutoresearchError: The workspace or a flag does not fit, or nobody is there to confirm.
         click.Abort: The person said no.
     """
-    plan = make_plan(path, wishes, datetime.now().astimezone().date())
+    today = datetime.now().astimezone().date()
+    plan = make_plan(path, wishes, today)
     workspace = path.resolve()
     if not (plan.continues and yes):
-        show_plan(plan)
+        show_plan(plan, workspace)
     if not yes and not plan.continues:
         if not sys.stdin.isatty():
             raise UsageError(
@@ -74,9 +43,39 @@ def confirm_plan(path: Path, wishes: Wishes, *, yes: bool) -> tuple[Path, Plan]:
                 "There is no terminal to ask on.",
                 "Add --yes to take it as shown, or change it with the flags.",
             )
-        click.confirm("Start with it?", default=True, abort=True)
-    save_config(workspace, plan.config)
+        answers: dict[str, object] = {}
+        while (word := click.prompt(_ASK, default="y", show_default=False).strip()) != "y":
+            if word.lower() in ("n", "no", "q"):
+                raise click.Abort
+            if word.lower() in ("", "yes"):
+                break
+            plan = _change(plan, path, wishes, answers, word)
+    save_plan(workspace, plan)
     return workspace, plan
+
+
+def show_plan(plan: Plan, workspace: Path) -> None:
+    """Print the research config with where each value comes from."""
+    for line in plan_lines(plan, workspace, terminal_width()):
+        click.echo(line)
+
+
+def _change(plan: Plan, path: Path, wishes: Wishes, answers: dict[str, object], word: str) -> Plan:
+    """Ask for another value of one line and show the plan with it; as it was if that cannot be."""
+    try:
+        setting = find_setting(plan, word)
+        click.echo(f"{setting.label}: {HOW[setting.name]}")
+        text = click.prompt("now", default=one_line(setting.value), prompt_suffix=": ")
+        if text == one_line(setting.value):
+            return plan
+        said = answers | read_answer(setting.name, text)
+        changed = make_plan(path, wishes, datetime.now().astimezone().date(), said)
+    except AutoresearchError as error:
+        click.echo(click.style(one_line(str(error)), fg="red"))
+        return plan
+    answers.update(said)
+    show_plan(changed, path.resolve())
+    return changed
 
 
 def refuse_second_engine(workspace: Path) -> None:

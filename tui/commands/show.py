@@ -1,4 +1,4 @@
-"""Verbs that show facts and change nothing: status, results, diff, check."""
+"""Verbs that show facts and change nothing: status, diff, check."""
 
 from __future__ import annotations
 
@@ -16,11 +16,9 @@ from engine import client
 from engine.core import live
 from engine.core.errors import EngineGoneError, UsageError
 from engine.core.forecast import forecast
-from engine.core.records import Experiment
 from engine.core.session import Session
-from engine.core.words import Verdict
 from tui.commands.options import json_option, workspace_argument, workspace_option
-from tui.plain import experiment_line, one_line, show_change, summary_lines
+from tui.plain import one_line, show_change, summary_lines
 from tui.widgets.plain_text import clean
 
 _GREETING_SECONDS = 0.3
@@ -85,7 +83,7 @@ def status(path: Path, as_json: bool) -> None:
         if pid is None and session.running is not None:
             doing, left = "left to its run supervisor; the next engine takes it over", ""
         click.echo(f"#{current.number} {doing}{left}: {one_line(current.proposal.hypothesis, 100)}")
-    for index, queued in enumerate(session.queue):
+    for index, queued in enumerate(session.ready):
         number = len(session.experiments) + 1 + index
         click.echo(f"next: #{number} (draft): {one_line(queued.proposal.hypothesis, 100)}")
     if session.pause is not None:
@@ -159,7 +157,7 @@ def status_facts(
                 "category": q.proposal.category,
                 "patch_id": q.proposal.patch_id,
             }
-            for q in session.queue
+            for q in session.ready
         ],
         "spending": spending_facts(session),
         "stopping": session.stop.value if session.stop is not None else None,
@@ -167,70 +165,6 @@ def status_facts(
         "alarms": [a.message for a in session.alarms],
         "results_file": session.results_file,
     }
-
-
-@click.command()
-@workspace_argument
-@click.option("--tag", help="Of an earlier session.")
-@click.option("--top", type=click.IntRange(1), metavar="N", help="Only the N best.")
-@click.option("--kept", is_flag=True, help="Only what was kept.")
-@json_option
-def results(path: Path, tag: str | None, top: int | None, kept: bool, as_json: bool) -> None:
-    """The experiments of the session, a line each."""
-    workspace = client.find_workspace(path)
-    session = client.read_session(workspace, tag)
-    rows = [e for e in session.experiments if e.verdict is not None]
-    if kept:
-        rows = [e for e in rows if e.verdict is Verdict.KEEP]
-    if top is not None:
-        sign = 1 if session.direction.value == "min" else -1
-        measured = [e for e in rows if e.measurement is not None and e.verdict is not Verdict.CRASH]
-        rows = sorted(measured, key=lambda e: sign * e.measurement.metric if e.measurement else 0)[
-            :top
-        ]
-    if as_json:
-        print_json(
-            {
-                "metric": session.config.metric,
-                "direction": session.direction.value,
-                "counts": msgspec.to_builtins(session.counts),
-                "best": session.best_metric,
-                "baseline": session.baseline.measurement.metric
-                if session.baseline is not None and session.baseline.measurement is not None
-                else None,
-                "rows": [_row_facts(e) for e in rows],
-            }
-        )
-        return
-    width = _width()
-    for experiment in rows:
-        click.echo(experiment_line(session, experiment, width))
-    for line in summary_lines(session):
-        click.echo(line)
-
-
-def _row_facts(e: Experiment) -> dict[str, Any]:
-    measured = e.measurement if e.verdict is not Verdict.CRASH else None
-    return {
-        "experiment": e.number,
-        "commit": e.commit,
-        "verdict": e.verdict.value if e.verdict else None,
-        "reason": e.verdict_reason,
-        "outcome": e.outcome.value if e.outcome else None,
-        "metric": measured.metric if measured else None,
-        "gain": e.gain,
-        "memory_gb": measured.memory_gb if measured else None,
-        "seconds": e.run.seconds if e.run else None,
-        "category": e.proposal.category,
-        "hypothesis": e.proposal.hypothesis,
-        "knobs": {k: list(v) for k, v in e.proposal.knobs.items()},
-    }
-
-
-def _width() -> int:
-    import shutil
-
-    return shutil.get_terminal_size((160, 24)).columns if sys.stdout.isatty() else 240
 
 
 @click.command()

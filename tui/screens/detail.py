@@ -9,7 +9,7 @@ from textual.widget import Widget
 
 from engine.core.records import Experiment
 from tui.actions import DETAIL, PROGRAM, SECTION_NAMES
-from tui.screens.action_screen import ActionScreen, bindings_of
+from tui.screens.action_screen import bindings_of
 from tui.screens.experiment_text import (
     header_lines,
     history_lines,
@@ -18,19 +18,23 @@ from tui.screens.experiment_text import (
 )
 from tui.screens.footer import ActionFooter
 from tui.screens.link_line import LinkLine
+from tui.screens.review_actions import PastActions
 from tui.screens.search_prompt import SEARCH_KEYS, SearchPrompt
 from tui.screens.tab_bar import TabBar
-from tui.screens.text_page import TextPage
+from tui.screens.text_page import Line, TextPage
 from tui.view import View
 from tui.widgets.edit_panel import EditPanel, baseline_note
 from tui.widgets.log_view import LogView
+from tui.widgets.risk import risk_of
 from tui.widgets.standing import abandoned
 
 _LOG = 3
 _LOW_ROWS = 30
+_HEADLINE_EDGES = 3
+"""Cells of padding and scroll bar beside its text."""
 
 
-class DetailScreen(ActionScreen[None]):
+class DetailScreen(PastActions):
     """Stays true while the experiment goes on.
 
     Args:
@@ -89,6 +93,12 @@ class DetailScreen(ActionScreen[None]):
     def on_resize(self, event: events.Resize) -> None:
         """Borders only where there is room for them."""
         self.set_class(event.size.height < _LOW_ROWS, "-low")
+        self._fit_headline(event.size.width)
+
+    def _fit_headline(self, columns: int) -> None:
+        """As many rows as its lines take, up to what the style sheet allows."""
+        headline = self.query_one("#headline", TextPage)
+        headline.styles.height = max(1, headline.rows_at(columns - _HEADLINE_EDGES))
 
     def show(self, view: View) -> None:
         """Paint the experiment as it is now; nothing where nothing changed."""
@@ -109,16 +119,27 @@ class DetailScreen(ActionScreen[None]):
         if again or (self._shown is not None and self._shown.verdict is not experiment.verdict):
             details = self.shell.feed.details(self._number)
             file = session.config.file
-            note = baseline_note(file) if experiment.is_baseline else "No diff is recorded."
-            self._edit.show_patch(details.patch, f"#{self._number} {file}", note)
+            note = self.no_diff_note(experiment)
+            unknown = view.replay is not None and view.replay.from_table
+            asked = not experiment.is_baseline and not unknown
+            risk = f" · risk: {risk_of(experiment.findings)}" * asked
+            self._edit.show_patch(details.patch, f"#{self._number} {file}", note, risk)
             self._reasoning.set_lines(reasoning_lines(experiment, details.reasoning))
         self._shown = experiment
-        headline = self.query_one("#headline", TextPage)
-        lines = header_lines(session, experiment)
-        headline.set_lines(lines)
-        headline.styles.height = len(lines)
+        self.query_one("#headline", TextPage).set_lines(header_lines(session, experiment))
+        self._fit_headline(self.app.size.width)
         self._measurement.set_lines(measurement_lines(session, experiment))
-        self._history.set_lines(history_lines(experiment))
+        self._history.set_lines(self.history_of(experiment))
+
+    def no_diff_note(self, experiment: Experiment) -> str:
+        """What stands where there is no diff."""
+        if experiment.is_baseline:
+            return baseline_note(self.view.session.config.file)
+        return "No diff is recorded."
+
+    def history_of(self, experiment: Experiment) -> tuple[Line, ...]:
+        """What happened to it."""
+        return history_lines(experiment)
 
     # ---- sections --------------------------------------------------------------------------------
 
@@ -163,6 +184,10 @@ class DetailScreen(ActionScreen[None]):
             return
         self._number = number
         self.show(self.view)
+
+    def selected(self) -> Experiment | None:
+        """The one shown."""
+        return self._shown
 
     def action_back(self) -> None:
         """Back to the whole screen."""

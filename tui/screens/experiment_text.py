@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from engine.core.records import Experiment, Run
 from engine.core.session import Session
+from engine.core.words import Origin
+from tui.screens.review_text import by_of, reason_of
 from tui.screens.text_page import Line
 from tui.widgets.figures import clock, cost, memory, metric, moved, size
-from tui.widgets.standing import OPEN, abandoned, category_of, verdict_of
+from tui.widgets.risk import in_order, ink_of, lines_named, risk_of, signed
+from tui.widgets.standing import OPEN, abandoned, category_of, ruled, verdict_of
 
 
 def header_lines(session: Session, experiment: Experiment) -> tuple[Line, ...]:
@@ -33,7 +36,14 @@ def header_lines(session: Session, experiment: Experiment) -> tuple[Line, ...]:
         (" · ".join(parts), ink),
         (_one_line(experiment.proposal.hypothesis), "--strong"),
     ]
-    if experiment.verdict_reason:
+    if experiment.overruled is not None and experiment.verdict is not None:
+        said = next(
+            (d for d in reversed(experiment.decisions) if d.what.startswith("overruled")), None
+        )
+        why = reason_of(_one_line(said.reason)) if said is not None else ""
+        rule = experiment.verdict.value
+        lines.append((f"by your word, where the rule said {rule}{why}", "--attention"))
+    elif experiment.verdict_reason:
         lines.append((_one_line(experiment.verdict_reason), "--dim"))
     return tuple(lines)
 
@@ -83,7 +93,9 @@ def measurement_lines(session: Session, experiment: Experiment) -> tuple[Line, .
             lines += _table(list(measured.summary.items()))
         return tuple(lines)
     run = experiment.run
-    if run is None or run.outcome is None:
+    if run is None and (experiment.verdict is not None or experiment.row_status):
+        lines.append(("Nothing was measured; why is not recorded.", "--dim"))
+    elif run is None or run.outcome is None:
         lines.append(("Nothing is measured yet.", "--dim"))
     else:
         lines.append((f"Nothing was measured: {run.outcome}.", "--crash"))
@@ -101,6 +113,8 @@ def history_lines(experiment: Experiment) -> tuple[Line, ...]:
         lines.append(("made ahead for an earlier frontier, re-applied as it fits exactly", "--dim"))
     elif experiment.queued:
         lines.append(("made ahead, while the experiment before it was run", "--dim"))
+    if (origin := _origin(experiment)) is not None:
+        lines.append((origin, "--dim"))
     if experiment.spending.calls:
         spent = experiment.spending
         text = f"language model: {cost(spent)}, {spent.tokens:,} tokens in {spent.calls} calls"
@@ -108,9 +122,11 @@ def history_lines(experiment: Experiment) -> tuple[Line, ...]:
     if experiment.commit:
         lines.append((f"commit {experiment.commit}", ""))
         lines.append((f"kept at {experiment.ref}", "--dim"))
+    lines += _finding_lines(experiment)
+    lines += _decision_lines(experiment)
     for run in experiment.runs:
         lines += _run_lines(run)
-    verdict = verdict_of(experiment)
+    verdict = ruled(experiment)
     if verdict is not None and experiment.ended_at is not None:
         word, ink = verdict
         lines += [
@@ -122,6 +138,45 @@ def history_lines(experiment: Experiment) -> tuple[Line, ...]:
     return tuple(lines)
 
 
+def _origin(experiment: Experiment) -> str | None:
+    """Who wanted it, where it was not the agent alone."""
+    match experiment.origin:
+        case Origin.AGENT:
+            return None
+        case Origin.PIN:
+            return f"your pin {experiment.pin}"
+        case Origin.REVIVE:
+            return f"the change of experiment {experiment.of} again"
+        case Origin.CONFIRM:
+            return f"experiment {experiment.of} once more, exactly"
+        case Origin.OVERRULE:
+            return f"run for your own verdict on experiment {experiment.of}"
+
+
+def _finding_lines(experiment: Experiment) -> list[Line]:
+    """What the risk assessment found."""
+    if experiment.is_baseline:
+        return []
+    lines: list[Line] = [("", ""), (f"Risk: {risk_of(experiment.findings)}", "--accent")]
+    for finding in in_order(experiment.findings):
+        where = ", ".join(filter(None, (lines_named(finding.lines), finding.rule)))
+        told = f"{signed(finding.weight)}  {_one_line(finding.message)} ({where})"
+        lines.append((told, ink_of(finding.weight)))
+    return lines
+
+
+def _decision_lines(experiment: Experiment) -> list[Line]:
+    """What was decided about it, by whom and why."""
+    if not experiment.decisions:
+        return []
+    lines: list[Line] = [("", ""), ("Decisions", "--accent")]
+    for decided in experiment.decisions:
+        said = reason_of(_one_line(decided.reason))
+        told = f"{decided.at:%H:%M:%S}  {decided.what} {by_of(decided.by)}{said}"
+        lines.append((told, "--attention" if decided.what.startswith("overruled") else ""))
+    return lines
+
+
 def _run_lines(run: Run) -> list[Line]:
     lines: list[Line] = [
         ("", ""),
@@ -131,7 +186,9 @@ def _run_lines(run: Run) -> list[Line]:
     if run.adopted:
         lines.append((f"taken over by a new engine, {run.adopted}×", "--dim"))
     if run.kill_requested:
-        lines.append(("killed by the person", "--attention"))
+        vetoed = f": {_one_line(run.veto)}" if run.veto else ""
+        word = "vetoed and killed" if run.veto else "killed"
+        lines.append((f"{word} by the person{vetoed}", "--attention"))
     if run.ended_at is not None and run.outcome is not None:
         code = f", exit code {run.exit_code}" if run.exit_code is not None else ""
         by = f", signal {run.signal}" if run.signal is not None else ""

@@ -11,10 +11,13 @@ from tui.view import View
 _DROPPED_FIRST = (
     "next_section",
     "zoom",
+    "program",
+    "pins",
+    "waiting",
     "command_palette",
+    "kill_run",
     "search",
     "open",
-    "kill_run",
     "stop_or_go_on",
     "copy",
 )
@@ -59,6 +62,8 @@ class ActionFooter(LinkLine):
             action.name: self._word(action)
             for action in self._actions
             if not (alone and action.group is Group.LOOP)
+            # What waits for the person has a place here only while something does.
+            and not (action.group is Group.DECIDING and action.enabled(self._view) is not None)
         }
         for name in _DROPPED_FIRST:
             if sum(word.width for word in words.values()) <= self.size.width:

@@ -13,11 +13,15 @@ from textual.widgets import Static
 from engine.core.live import AnyCommand, CancelStop, KillRun, PauseLoop, ResumeLoop, StopSession
 from engine.core.records import Experiment
 from tui.actions import LOOKING, LOOP, PART_NAMES, PARTS, PROGRAM, SUPERVISOR
-from tui.screens.action_screen import ActionScreen, bindings_of
+from tui.actions_review import REVIEW
+from tui.actions_steering import STEERING
+from tui.screens.action_screen import bindings_of
 from tui.screens.deck import Deck, Layout, layout_for
 from tui.screens.footer import ActionFooter
 from tui.screens.link_line import LinkLine
+from tui.screens.review_actions import ReviewActions
 from tui.screens.search_prompt import SEARCH_KEYS, SearchPrompt, matches
+from tui.screens.steering_actions import SteeringActions
 from tui.screens.tab_bar import TabBar
 from tui.terminal.check import MINIMUM_COLUMNS, MINIMUM_ROWS
 from tui.view import View
@@ -29,7 +33,7 @@ _REPEAT_SECONDS = 2.0
 """So long the same wish in the same state is taken for a key that was held down."""
 
 
-class Supervisor(ActionScreen[None]):
+class Supervisor(ReviewActions, SteeringActions):
     """All parts of the session at once, or as tabs where there is less room."""
 
     ACTIONS = SUPERVISOR
@@ -48,7 +52,8 @@ class Supervisor(ActionScreen[None]):
         yield TabBar(PART_NAMES, "part", id="tabs")
         yield Deck(self._log_path, lambda: self.shell.governor.interval, id="parts")
         yield SearchPrompt(id="prompt")
-        yield ActionFooter((*LOOP, *LOOKING, *PARTS, *PROGRAM), id="footer")
+        actions = (*LOOP[:1], *REVIEW, *LOOP[1:], *STEERING, *LOOKING, *PARTS, *PROGRAM)
+        yield ActionFooter(actions, id="footer")
         yield Static(Content(f"too small: needs {MINIMUM_COLUMNS}×{MINIMUM_ROWS}"), id="too-small")
 
     @property
@@ -69,6 +74,13 @@ class Supervisor(ActionScreen[None]):
     def on_mount(self) -> None:
         """What there is already is in the first frame."""
         self._fit(self.app.size)
+        self.set_interval(1.0, self._count_down)
+
+    def _count_down(self) -> None:
+        """The time a question is open yet moves, though nothing runs."""
+        session = self.view.session
+        if session.asked and session.running is None:
+            self.shell.paint()
 
     def on_resize(self, event: events.Resize) -> None:
         """Choose the layout anew."""
@@ -268,7 +280,7 @@ class Supervisor(ActionScreen[None]):
 
 def row_of(experiment: Experiment) -> str:
     """The experiment as a row of `results.tsv` would have it."""
-    measured, verdict = experiment.measurement, experiment.verdict
+    measured, verdict = experiment.measurement, experiment.standing
     fields = (
         experiment.commit[:7],
         "0.000000" if measured is None else f"{measured.metric:.6f}",

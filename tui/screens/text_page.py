@@ -25,6 +25,14 @@ class TextPage(Sheet):
         self._lines = lines
         self.repaint()
 
+    def rows_at(self, width: int) -> int:
+        """How many rows the lines take at a width."""
+        return sum(
+            len(wrapped(part, width) or [""])
+            for text, _ in self._lines
+            for part in (clean(text).split("\n") if text else [""])
+        )
+
     def paint(self, width: int) -> list[Strip]:
         return [
             strip_of([(row, self.ink(ink) if ink else None)])

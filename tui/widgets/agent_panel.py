@@ -19,6 +19,51 @@ from tui.widgets.plain_text import clean, clean_line, wrapped
 from tui.widgets.standing import category_of
 
 _REASONING_CHARACTERS = 40_000
+_PINS_SHOWN = 3
+_SAID_CHARACTERS = 400
+"""A pin or a note may be long; the whole of it is in its list."""
+
+
+class _Said(NamedTuple):
+    """What the person told the agent, as far as the panel shows it."""
+
+    asked: tuple[str, ...] = ()
+    """Hypotheses that wait for the person's word."""
+    parked: int = 0
+    program: str = ""
+    """From when on a changed program.md is in force, while that is news."""
+    pins: tuple[str, ...] = ()
+    more_pins: int = 0
+    note: str = ""
+    """The newest."""
+    more_notes: int = 0
+    bans: int = 0
+
+
+def _said_in(session: Session) -> _Said:
+    # One that has become a proposal already is shown as that.
+    proposed = {queued.pin for queued in session.queue}
+    pins = [pin for pin in session.waiting_pins if pin.number not in proposed]
+    notes = session.agent_notes
+    return _Said(
+        asked=tuple(queued.proposal.hypothesis for queued in session.asked),
+        parked=len(session.parked),
+        program=_program_news(session),
+        pins=tuple(pin.text[:_SAID_CHARACTERS] for pin in pins[:_PINS_SHOWN]),
+        more_pins=max(0, len(pins) - _PINS_SHOWN),
+        note=notes[-1].text[:_SAID_CHARACTERS] if notes else "",
+        more_notes=max(0, len(notes) - 1),
+        bans=len(session.bans),
+    )
+
+
+def _program_news(session: Session) -> str:
+    if len(session.programs) < 2:
+        return ""  # the first one is no change
+    since = session.programs[-1].experiment
+    if since <= len(session.experiments) and session.experiment(since).verdict is not None:
+        return ""
+    return f"in force from #{since}"
 
 
 class _Shown(NamedTuple):
@@ -33,7 +78,7 @@ class _Shown(NamedTuple):
     thinking_of: int = 0
     """The number of the experiment that is being drafted; 0: none is."""
     queue: tuple[str, ...] = ()
-    """Hypotheses of the proposals that were made ahead."""
+    """Hypotheses of the proposals that come next."""
     dropped: Dropped | None = None
     """The last proposal that was made ahead and not run, since the newest experiment began."""
     ahead: str | None = None
@@ -41,6 +86,7 @@ class _Shown(NamedTuple):
     alarm: str = ""
     notes: tuple[str, ...] = ()
     cost: str = ""
+    said: _Said = _Said()
 
 
 def _dropped_since(session: Session) -> Dropped | None:
@@ -63,7 +109,8 @@ class AgentPanel(Sheet):
         """Paint the newest experiment of this view."""
         session = view.session
         newest = session.experiments[-1] if session.experiments else None
-        drafting = session.state is SessionState.PROPOSING
+        # A replay stops where an experiment is settled: that one is meant, not the next.
+        drafting = session.state is SessionState.PROPOSING and view.replay is None
         if drafting:
             newest = None
         left = session.seconds_to_wait(view.now)
@@ -75,17 +122,20 @@ class AgentPanel(Sheet):
             reasoning=view.thinking if drafting else (view.thinking or session.latest_reasoning),
             waiting=f"{waiting} Asked again in {clock(left)}." if waiting else "",
             thinking_of=len(session.experiments) + 1 if drafting else 0,
-            queue=tuple(queued.proposal.hypothesis for queued in session.queue),
+            queue=tuple(queued.proposal.hypothesis for queued in session.ready),
             dropped=_dropped_since(session),
             ahead=view.ahead if view.drafts_ahead else None,
             pause=session.pause,
             alarm=standing_alarm(session),
             cost=cost_story(session),
+            said=_said_in(session),
             notes=session.notes if len(session.experiments) <= 1 else (),
         )
         if shown == self._shown:
             return
-        another = shown.number != self._shown.number
+        another = shown.number != self._shown.number or (
+            shown.ahead is None and self._shown.ahead is not None
+        )
         self._shown = shown
         self.repaint()
         if not self.is_mounted:
@@ -117,9 +167,13 @@ class AgentPanel(Sheet):
         if shown.alarm:
             yield from self._labelled("look ▸ ", shown.alarm, "--attention", width)
             yield []
+        yield from self._needs(shown.said, width)
         proposal = shown.proposal
         if shown.thinking_of:
-            yield [(f"Thinking about #{shown.thinking_of} …", self.ink("--dim"))]
+            doing = f"Thinking about #{shown.thinking_of} …"
+            if shown.said.asked and not shown.reasoning:
+                doing = f"#{shown.thinking_of} waits for your word."
+            yield [(doing, self.ink("--dim"))]
         elif proposal is None:
             yield [("No experiment yet.", self.ink("--dim"))]
         else:
@@ -135,6 +189,7 @@ class AgentPanel(Sheet):
         for index, hypothesis in enumerate(shown.queue):
             label = f"next ▸ #{shown.number + 1 + index} "
             yield from self._labelled(label, f"{hypothesis} (draft)", "", width)
+        yield from self._steering(shown.said, width)
         if shown.dropped is not None:
             text = f"{shown.dropped.hypothesis}: {shown.dropped.reason}"
             yield from self._labelled("not run ▸ ", text, "--dim", width)
@@ -152,6 +207,29 @@ class AgentPanel(Sheet):
             yield []
             for note in shown.notes:
                 yield from self._labelled("note ▸ ", note, "--dim", width)
+
+    def _needs(self, said: _Said, width: int) -> Iterable[list[Run]]:
+        for hypothesis in said.asked:
+            yield from self._labelled("needs you ▸ ", hypothesis, "--attention", width)
+        if said.parked:
+            waits = "1 proposal waits" if said.parked == 1 else f"{said.parked} proposals wait"
+            yield from self._labelled("parked ▸ ", f"{waits} for you", "--attention", width)
+        if said.asked or said.parked:
+            yield []
+
+    def _steering(self, said: _Said, width: int) -> Iterable[list[Run]]:
+        if said.program:
+            yield from self._labelled("program.md changed ▸ ", said.program, "", width)
+        for index, text in enumerate(said.pins, start=1):
+            last = index == len(said.pins) and said.more_pins
+            more = f"  ({said.more_pins} more)" if last else ""
+            yield from self._labelled("pinned ▸ ", text + more, "", width)
+        if said.note:
+            more = f"  ({said.more_notes} more)" if said.more_notes else ""
+            yield from self._labelled("note ▸ ", said.note + more, "", width)
+        if said.bans:
+            directions = "direction" if said.bans == 1 else "directions"
+            yield from self._labelled("banned ▸ ", f"{said.bans} {directions}", "", width)
 
     def _thoughts(self, text: str, width: int) -> Iterable[list[Run]]:
         text = clean(text[-_REASONING_CHARACTERS:]).strip("\n")

@@ -28,18 +28,19 @@ class DevicesPanel(Sheet):
         super().__init__(name=name, id=id, classes=classes)
         self._devices: Devices | None = None
         self._running = False
+        self._replayed = False
 
     def show(self, view: View) -> None:
         """Paint this view's newest sample."""
-        running = view.session.running is not None
-        if view.devices == self._devices and running == self._running:
+        now = view.devices, view.session.running is not None, view.replay is not None
+        if now == (self._devices, self._running, self._replayed):
             return
-        self._devices, self._running = view.devices, running
+        self._devices, self._running, self._replayed = now
         self.repaint()
 
     def paint(self, width: int) -> list[Strip]:
         if self._devices is None:
-            return [strip_of([("No sample yet.", self.ink("--dim"))])]
+            return [strip_of([("not recorded" if self._replayed else "No sample yet.", self.ink("--dim"))])]
         return [strip_of(line) for line in self._lines(self._devices, width)]
 
     def _lines(self, devices: Devices, width: int) -> Iterable[list[Run]]:

@@ -13,6 +13,7 @@ from tui.widgets.diff_rows import DiffRow, Side, counts, rows_of
 from tui.widgets.painted import Run, Sheet, strip_of
 from tui.widgets.plain_text import clean_line, wrapped
 from tui.widgets.python_colour import Span, spans_of
+from tui.widgets.risk import risk_of
 
 _SIDE_BY_SIDE_CELLS = 100
 _BETWEEN = "│"
@@ -74,6 +75,7 @@ class EditPanel(Sheet):
         self._patch = ""
         self._caption = "Edit"
         self._note = "No edit yet."
+        self._risk = ""
         self._rows: list[DiffRow] = []
         self._spans: dict[Side, list[Span]] = {}
 
@@ -85,28 +87,39 @@ class EditPanel(Sheet):
             self._set("", "Edit", "No edit yet.")
             return
         newest = session.experiments[-1]
+        if view.replay is not None and view.replay.from_table:
+            why = clean_line(view.replay.diff_note)
+            told = f" · {why}" if session.latest_patch and why else ""
+            self._set(session.latest_patch, f"#{newest.number} {file}", why, told)
+            return
         if newest.is_baseline and not session.latest_patch:
             self._set("", f"#1 {file} · baseline", baseline_note(file))
             return
-        self._set(session.latest_patch, f"#{newest.number} {file}", "This edit changes nothing.")
+        caption = f"#{newest.number} {file}"
+        risk = f" · risk: {risk_of(newest.findings)}"
+        self._set(session.latest_patch, caption, "This edit changes nothing.", risk)
 
-    def show_patch(self, patch: str, caption: str, note: str = "No diff is recorded.") -> None:
+    def show_patch(
+        self, patch: str, caption: str, note: str = "No diff is recorded.", risk: str = ""
+    ) -> None:
         """Paint any unified diff; without one the note."""
-        self._set(patch, clean_line(caption), clean_line(note))
+        self._set(patch, clean_line(caption), clean_line(note), risk)
 
     def caption(self) -> str:
-        """What the border says: `#14 train.py +3 −1`."""
+        """What the border says: `#14 train.py +3 −1 · risk: ask (2)`."""
         added, removed = counts(self._rows)
-        return f"{self._caption} +{added} −{removed}" if self._rows else self._caption
+        lines = f" +{added} −{removed}" if self._rows else ""
+        return f"{self._caption}{lines}{self._risk}"
 
-    def _set(self, patch: str, caption: str, note: str) -> None:
-        if (patch, caption, note) == (self._patch, self._caption, self._note):
+    def _set(self, patch: str, caption: str, note: str, risk: str = "") -> None:
+        now = (self._patch, self._caption, self._note, self._risk)
+        if (patch, caption, note, risk) == now:
             return
         if patch != self._patch:
             self._patch = patch
             self._rows = rows_of(patch)
             self._spans = {}
-        self._caption, self._note = caption, note
+        self._caption, self._note, self._risk = caption, note, risk
         self.repaint()
         if self.is_mounted:
             self.scroll_to(0, 0, animate=False, force=True)

@@ -234,6 +234,7 @@ class _Canvas:
 def _key(session: Session) -> tuple[object, ...]:
     return (
         session.counts,
+        session.unsettled,
         session.incumbent,
         session.config.metric,
         session.config.direction,
@@ -245,9 +246,11 @@ def _key(session: Session) -> tuple[object, ...]:
 def _points(session: Session) -> list[_Point]:
     nothing = math.nan
     return [
-        (e.number, nothing if e.measurement is None else e.measurement.metric, e.verdict)
+        (e.number, nothing if e.measurement is None else e.measurement.metric, verdict)
         for e in session.experiments
-        if e.verdict is not None
+        # A row of somebody else's table that decides nothing is a dot all the same.
+        if (verdict := e.overruled or e.verdict or (Verdict.DISCARD if e.row_status else None))
+        is not None
     ]
 
 

@@ -43,14 +43,14 @@ def order_of(session: Session, sort: Sort, only: Filter) -> Sequence[int]:
         shown: Sequence[int] = range(len(experiments))
     else:
         wanted = _FILTERED[only]
-        shown = [index for index, e in enumerate(experiments) if e.verdict is wanted]
+        shown = [index for index, e in enumerate(experiments) if e.standing is wanted]
     if sort is Sort.NUMBER:
         return shown
     sign = 1.0 if session.direction is Direction.MIN else -1.0
     keys: dict[Sort, Callable[[Experiment], float | None]] = {
         Sort.METRIC: lambda e: (
             sign * e.measurement.metric
-            if e.measurement is not None and e.verdict is not Verdict.CRASH
+            if e.measurement is not None and e.standing is not Verdict.CRASH
             else None
         ),
         Sort.GAIN: lambda e: -e.gain if e.gain is not None else None,

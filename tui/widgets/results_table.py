@@ -24,7 +24,7 @@ from tui.widgets.painted import Painted, Run, strip_of
 from tui.widgets.plain_text import clean_line
 from tui.widgets.results_order import Filter, Sort, order_of, seconds_of
 from tui.widgets.stage import phase_of, sample_of
-from tui.widgets.standing import OPEN, abandoned, interruptions, verdict_of
+from tui.widgets.standing import OPEN, abandoned, interruptions, overruled_any, verdict_of
 
 _GAP = 2
 
@@ -99,6 +99,7 @@ class ResultsTable(Painted):
         """Of the run that is on."""
         self._counts: Counts | None = None
         self._interruptions = 0
+        self._overruled = False
         self._sort = Sort.NUMBER
         self._filter = Filter.ALL
         self._order: Sequence[int] = range(0)
@@ -125,6 +126,7 @@ class ResultsTable(Painted):
         self._phase = phase_of(view) if sample_of(view) is not None else None
         if session.counts != self._counts:
             self._counts, self._interruptions = session.counts, interruptions(session)
+            self._overruled = overruled_any(session)
         if not same_rows:
             self._reorder()
         painted = self._painted_now()
@@ -216,7 +218,10 @@ class ResultsTable(Painted):
             self._phase,
             abandoned(self._session),
             [
-                (e.number, e.commit, e.proposal, e.measurement, e.verdict, e.gain, seconds_of(e))
+                (
+                    *(e.number, e.commit, e.proposal, e.measurement, e.verdict, e.overruled),
+                    *(e.gain, seconds_of(e)),
+                )
                 for e in experiments
             ],
         )
@@ -334,7 +339,8 @@ class ResultsTable(Painted):
         width = self.inner.width
         name = clean_line(self._session.config.metric)
         digits = len(str(len(self._session.experiments)))
-        key = (width, name, digits, self._interruptions > 0)
+        status = 16 if self._overruled else 13 if self._interruptions else 10
+        key = (width, name, digits, status)
         if key == self._columns_key:
             return
         self._columns_key = key
@@ -344,7 +350,7 @@ class ResultsTable(Painted):
             _Column(name[:14], max(9, min(14, cell_len(name))), True, 1),
             _Column("Δ", 11, True, 3),
             _Column("mem", 5, True, 6),
-            _Column("status", 13 if self._interruptions else 10, False, 2),
+            _Column("status", status, False, 2),
             _Column("category", 12, False, 7),
             _Column("time", 7, True, 4),
             _Column("hypothesis", 0, False, 0),
@@ -399,14 +405,14 @@ class ResultsTable(Painted):
                 return (clock(seconds) if seconds is not None else ""), ""
             case "hypothesis":
                 return clean_line(proposal.hypothesis), "--strong" if best else ""
-        if measurement is None or experiment.verdict is Verdict.CRASH:
+        if measurement is None or experiment.standing is Verdict.CRASH:
             return "", "--dim"
         return metric(measurement.metric), "--keep" if best else ""
 
     def _delta(self, experiment: Experiment) -> tuple[str, str]:
         """The metric's change against the incumbent of its time: filled is better, hollow worse."""
         gain = experiment.gain
-        if gain is None or experiment.verdict is Verdict.CRASH:
+        if gain is None or experiment.standing is Verdict.CRASH:
             return "", ""
         return moved(gain, self._session.direction), "--keep" if gain > 0 else "--discard"
 

@@ -6,6 +6,7 @@ from engine.core.events import Proposal
 from engine.core.records import Experiment
 from engine.core.session import Session
 from engine.core.words import Verdict
+from tui.widgets.plain_text import clean_line
 
 _VERDICTS = {
     Verdict.KEEP: ("✓ keep", "--keep"),
@@ -14,16 +15,27 @@ _VERDICTS = {
 }
 INTERRUPTED = ("‖ interrupted", "--attention")
 OPEN = ("○ open", "--attention")
+BY_YOU = " by you"
+"""Follows a verdict that a person gave in the place of the keep rule's."""
 
 
 def interrupted(experiment: Experiment) -> bool:
     """Whether the person ended it; `results.tsv` has only the word crash for that."""
     run = experiment.run
-    return experiment.verdict is Verdict.CRASH and run is not None and run.kill_requested
+    return experiment.standing is Verdict.CRASH and run is not None and run.kill_requested
 
 
 def verdict_of(experiment: Experiment) -> tuple[str, str] | None:
-    """What was decided; None before that."""
+    """The verdict in force, and whether it is the person's own; None before there is one."""
+    standing = experiment.standing
+    if standing is None:
+        return (f"– {clean_line(experiment.row_status)}", "") if experiment.row_status else None
+    word, ink = INTERRUPTED if interrupted(experiment) else _VERDICTS[standing]
+    return (f"{word}{BY_YOU}" if experiment.overruled is not None else word), ink
+
+
+def ruled(experiment: Experiment) -> tuple[str, str] | None:
+    """What the keep rule said, whatever a person says since; None before that."""
     if experiment.verdict is None:
         return None
     return INTERRUPTED if interrupted(experiment) else _VERDICTS[experiment.verdict]
@@ -44,3 +56,8 @@ def abandoned(session: Session) -> bool:
 def interruptions(session: Session) -> int:
     """How many of the crashes are the person's own doing."""
     return sum(map(interrupted, session.experiments)) if session.counts.crash else 0
+
+
+def overruled_any(session: Session) -> bool:
+    """Whether a person gave another verdict than the keep rule anywhere."""
+    return any(experiment.overruled is not None for experiment in session.experiments)

@@ -90,6 +90,7 @@ def _parts_of(view: View, killed: int) -> Iterable[_Part]:
         yield _Part(1, ((f"stops {session.stop.value}", "--attention"),))
     elif session.pause is not None and session.running is not None:
         yield _Part(1, (("pauses after this run", "--attention"),))
+    yield from _needed(view)
     alarm = standing_alarm(session)[:60]
     if alarm:
         yield _Part(2, ((f"! {alarm}", "--attention"),))
@@ -107,11 +108,27 @@ def _parts_of(view: View, killed: int) -> Iterable[_Part]:
         ink = "--attention" if left is not None and left < _SOON_SPENT else "--dim"
         yield _Part(5, ((cost(session.spending), ""), (more, ink)))
     if session.experiments:
+        yield _Part(6, ((session.autonomy.value, ""),))
         yield _Part(7, ((clean_line(session.config.model or session.config.agent), "--dim"),))
     if session.platform is not None:
         sandbox = clean_line(session.platform.sandbox)
         ink = "--attention" if sandbox == "none" else "--dim"
         yield _Part(8, (("sandbox: ", "--dim"), (sandbox, ink)))
+
+
+def _needed(view: View) -> Iterable[_Part]:
+    """What waits for the person."""
+    session = view.session
+    if session.ended is not None:
+        return
+    asked = session.asked
+    if asked:
+        yield _Part(1, ((f"● needs you: {len(asked)} (a)", "--attention"),))
+        if until := min((q.until for q in asked if q.until is not None), default=None):
+            left = clock((until - view.now).total_seconds())
+            yield _Part(3, ((f"parked in {left}", "--attention"),))
+    if parked := len(session.parked):
+        yield _Part(2 if not asked else 4, ((f"{parked} parked (w)", "--accent"),))
 
 
 def _state(view: View) -> Iterable[_Part]:
@@ -153,6 +170,9 @@ def _state(view: View) -> Iterable[_Part]:
                 yield _Part(0, (("◌ WAITING", "--attention"), (f"{number} · {clock(left)}", "")))
             else:
                 yield _Part(0, (("● PROPOSING", "--accent"), (number, "")))
+        case SessionState.ASKING:
+            number = f" #{len(session.experiments) + 1}"
+            yield _Part(0, (("● WAITING FOR YOU", "--attention"), (number, "")))
         case SessionState.DECIDING:
             yield _Part(0, (("● DECIDING", "--accent"), (_number(session), "")))
         case SessionState.STARTING:

@@ -204,6 +204,9 @@ def _version(command: str) -> str:
     return lines[0][:100] if done.returncode == 0 and lines else ""
 
 
+_NOT_FOR_CLIS = ("CLAUDECODE", "CLAUDE_CODE_ENTRYPOINT", "AUTORESEARCH_NOTIFY")
+
+
 def cli_environment(cli: Cli, variables: Mapping[str, str]) -> dict[str, str]:
     """The environment of a CLI's process.
 
@@ -213,7 +216,7 @@ def cli_environment(cli: Cli, variables: Mapping[str, str]) -> dict[str, str]:
     """
     # Claude Code will not start inside itself, and a person may have started us from there.
     inherited = {
-        k: v for k, v in variables.items() if k not in ("CLAUDECODE", "CLAUDE_CODE_ENTRYPOINT")
+        k: v for k, v in variables.items() if k not in _NOT_FOR_CLIS
     }
     if cli.name == "claude":
         inherited |= _claude_variables(inherited)

@@ -73,7 +73,7 @@ async def test_edit_unified_and_side_by_side() -> None:
             panel.show(view_of(session_of(13)))
             await pilot.pause()
             lines = [line.rstrip() for line in text_of(panel).split("\n")]
-            assert panel.caption() == "#14 train.py +3 −1"
+            assert panel.caption() == "#14 train.py +3 −1 · risk: none"
             line = next(line for line in lines if "WARMDOWN_RATIO = 0.5" in line)
             assert line.startswith("418 - WARMDOWN_RATIO")
             assert ("│418 + WARMDOWN_RATIO = 0.7" in line) is side_by_side

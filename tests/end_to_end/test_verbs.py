@@ -1,0 +1,484 @@
+"""A person who decides from the command line, as over SSH from a phone, on real engines."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import tempfile
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+
+from engine import client
+from engine.core import live
+from engine.core.errors import AutoresearchError
+from engine.core.session import Session
+from engine.core.words import QueueState
+from engine.files import read_program
+from engine.store.artifacts import Layout
+from tests.end_to_end.test_window import Window
+from tests.model_server import Answer, ModelServer, knob_edit
+from tests.world import COMMAND, git, wait_for
+from tui.cli import cli
+
+pytestmark = pytest.mark.usefixtures("engines")
+
+
+class Person:
+    """Somebody with a shell in a workspace."""
+
+    def __init__(self, workspace: Path) -> None:
+        self.workspace = workspace
+
+    def try_to(self, *words: str | Path, said: str | bytes = "") -> Result:
+        """Use a verb, well or not."""
+        where = [] if words[0] in ("start", "watch") else ["-C", str(self.workspace)]
+        at = [str(self.workspace)] if words[0] in ("start", "watch") else []
+        result = CliRunner().invoke(cli, [*map(str, words), *where, *at], input=said)
+        assert result.exception is None or isinstance(
+            result.exception, AutoresearchError | SystemExit
+        ), repr(result.exception)
+        return result
+
+    def say(self, *words: str | Path, said: str | bytes = "") -> str:
+        """Use a verb that works."""
+        result = self.try_to(*words, said=said)
+        assert result.exit_code == 0, repr(result.exception)
+        return result.stdout
+
+    def ask(self, *words: str | Path) -> Any:
+        """Use a verb that answers in JSON."""
+        return json.loads(self.say(*words, "--json"))
+
+    def refused(self, *words: str | Path, says: str, code: int | None = None) -> str:
+        """Use a verb that cannot be; it says why in one paragraph."""
+        error = self.try_to(*words).exception
+        assert isinstance(error, AutoresearchError), repr(error)
+        assert says in str(error), str(error)
+        assert code is None or error.exit_code == code
+        return str(error)
+
+    def start(self, *flags: str) -> None:
+        """An engine of their own."""
+        self.say("start", "--yes", "--tag", "t", "--budget", "0.05", *flags)
+
+    @property
+    def session(self) -> Session:
+        """As the journal has it."""
+        return client.read_session(self.workspace)
+
+    def waits(self, question: Callable[[Session], Any], what: str) -> Session:
+        """The session as soon as something is so."""
+        return wait_for(lambda: s if question(s := self.session) else None, what)
+
+    def ends(self) -> None:
+        """The engine leaves."""
+        wait_for(lambda: client.engine_pid(self.workspace) is None, "the engine's end")
+
+    def asked(self, many: int = 1) -> list[str]:
+        """The patches in question, as soon as there are so many."""
+        session = self.waits(lambda s: len(s.asked) >= many, "a question")
+        return [q.proposal.patch_id for q in session.asked]
+
+
+@pytest.fixture
+def person(repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Person:
+    # Texts that are kept for a person lie here, and go with the test.
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    for name in ("VISUAL", "EDITOR"):
+        monkeypatch.delenv(name, raising=False)
+    (repository / "program.md").write_text("# Charter\nBe bold.\n")
+    git(repository, "add", "program.md")
+    git(repository, "commit", "-qm", "charter")
+    return Person(repository)
+
+
+def editor(tmp_path: Path, script: str) -> str:
+    """An $EDITOR that does what a script says to the file in $1."""
+    path = tmp_path / "editor.sh"
+    path.write_text(f"#!/bin/sh\n{script}\n")
+    path.chmod(0o755)
+    return str(path)
+
+
+def test_a_proposal_runs_when_it_is_approved_and_never_when_it_is_vetoed(person: Person) -> None:
+    person.start("--autonomy", "ask-all")
+    first = person.asked()[0]
+    facts = person.ask("queue")
+    assert facts["autonomy"] == "ask-all"
+    assert facts["waiting"][0]["patch_id"] == first
+    assert facts["waiting"][0]["state"] == "asked"
+    assert first in person.say("queue")
+    story = person.say("queue", first[:5])
+    assert "every edit" in story and "@@" in story
+    assert person.ask("queue", "show", first)["diff"].startswith("--- a/train.py")
+
+    person.refused("veto", first, says="--reason", code=2)
+    person.refused("veto", first, "--reason", "  ", says="--reason", code=2)
+    person.refused("approve", "0123456789ab", says="0123456789ab", code=1)
+    assert "next" in person.say("approve", first[:6])
+    session = person.waits(lambda s: len(s.experiments) > 1, "the approved experiment")
+    assert session.experiment(2).proposal.patch_id == first
+    person.refused("veto", first, "--reason", "late", says="already")
+
+    second = person.asked()[0]
+    answer = person.ask("veto", second, "--reason", "no \x1b[31mdepth, please")
+    assert answer["ok"] is True and answer["message"]
+    person.refused("approve", second, says="vetoed already")
+    told = person.try_to("approve", second, "--json")
+    assert json.loads(told.stdout)["ok"] is False and told.exit_code
+    audit = person.ask("decisions")["decisions"]
+    found = {(d["what"], d["by"], d["patch_id"], d["experiment"]) for d in audit}
+    assert ("approved", "command line", first, 2) in found
+    assert ("vetoed", "command line", second, None) in found
+    assert any("depth, please" in d["reason"] for d in audit)
+    assert "\x1b" not in person.say("decisions")
+    assert all(second != e.proposal.patch_id for e in person.session.experiments)
+
+
+def test_of_two_who_decide_at_once_one_is_told(person: Person) -> None:
+    person.start("--autonomy", "ask-all")
+    patch = person.asked()[0]
+    replies: list[live.Reply] = []
+
+    def decide(command: live.AnyCommand) -> None:
+        replies.append(client.send_command(person.workspace, command))
+
+    both = [
+        threading.Thread(target=decide, args=(command,))
+        for command in (
+            live.ApproveProposal(patch_id=patch, by="command line"),
+            live.VetoProposal(patch_id=patch, reason="no", by="screen"),
+        )
+    ]
+    for thread in both:
+        thread.start()
+    for thread in both:
+        thread.join()
+    told = [d for d in person.ask("decisions")["decisions"] if d["what"] in ("approved", "vetoed")]
+    if told[0]["what"] == "vetoed":
+        assert sorted(reply.ok for reply in replies) == [False, True]
+        assert "already" in next(reply.message for reply in replies if not reply.ok)
+        assert len(told) == 1
+    else:  # approved first: the veto may still have come before the run
+        assert replies[0].ok or replies[1].ok
+
+
+def test_an_edit_is_taken_from_a_file_a_diff_or_an_editor(
+    person: Person, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    person.start("--autonomy", "ask-all")
+    patch = person.asked()[0]
+    person.refused("edit", patch, says="$EDITOR", code=2)
+    monkeypatch.setenv("EDITOR", "/nowhere/editor")
+    person.refused("edit", patch, says="cannot be started")
+    monkeypatch.setenv("EDITOR", editor(tmp_path, "echo 'mine = 1' >> $1; exit 3"))
+    text = person.refused("edit", patch, says="exit code 3")
+    kept = Path(text.split("is in ")[1].rstrip("."))
+    assert kept.read_text().endswith("mine = 1\n")
+    assert kept.stat().st_mode & 0o077 == 0 or kept.parent.stat().st_mode & 0o077 == 0
+    monkeypatch.setenv("EDITOR", editor(tmp_path, "echo 'mine = (' >> $1"))
+    text = person.refused("edit", patch, says="line ")
+    assert "never closed" in text
+    assert Path(text.rsplit(" ", 1)[1].rstrip("`.")).read_text().endswith("mine = (\n")
+    monkeypatch.setenv("EDITOR", "true")
+    assert "nothing" in person.say("edit", patch)
+
+    diff = tmp_path / "other.diff"
+    diff.write_text(person.say("queue", patch, "--diff").replace("train.py", "prepare.py"))
+    person.refused("edit", patch, "--from", diff, says="prepare.py", code=2)
+    person.refused("edit", patch, "--from", tmp_path / "none", says="no file", code=2)
+    assert person.asked()[0] == patch  # nothing was changed by any of it
+
+    mine = (person.workspace / "train.py").read_text().replace("DEPTH = 4", "DEPTH = 6")
+    whole = tmp_path / "mine.py"
+    whole.write_text(mine)
+    person.say("edit", patch, "--from", whole)
+    session = person.waits(
+        lambda s: any(d.what == "edited" for q in s.asked for d in q.decisions), "the edit"
+    )
+    edited = next(q for q in session.asked if any(d.what == "edited" for d in q.decisions))
+    assert edited.proposal.patch_id != patch
+    person.refused("approve", patch, says=patch)  # the old name approves nothing
+    person.say("approve", edited.proposal.patch_id)
+    session = person.waits(lambda s: len(s.experiments) > 1, "the edited experiment")
+    session = person.waits(lambda s: s.experiment(2).commit, "its commit")
+    assert git(person.workspace, "show", f"{session.experiment(2).commit}:train.py") == (
+        mine.rstrip("\n")
+    )
+    assert git(person.workspace, "status", "--porcelain") == ""
+
+
+def test_pins_bans_notes_and_autonomy(person: Person) -> None:
+    person.start("--autonomy", "ask-all")
+    person.asked()
+    person.say("pause")
+    assert person.say("autonomy").strip() == "ask-all"
+    pinned = person.ask("pin", "MATRIX_LR=0.05")
+    assert pinned["ok"] is True
+    person.say("pin", "-", said="DEPTH=6\n")
+    person.say("pin", "WARMDOWN_RATIO=0.7")
+    person.say("pin", "--move", "3", "1")
+    person.say("pin", "--edit", "3", "WARMDOWN_RATIO=0.6")
+    person.say("pin", "--remove", "2")
+    pins = person.ask("pin", "--list")["pins"]
+    waiting = [p["text"] for p in pins if p["waits"] or p["experiment"]]
+    assert set(waiting) == {"WARMDOWN_RATIO=0.6", "MATRIX_LR=0.05"}
+    huge = "\x1b[2J\x07escape " * 9000
+    assert len(huge) > 100_000
+    result = person.try_to("pin", "-", said=huge)
+    assert isinstance(result.exception, AutoresearchError)
+    assert "characters" in str(result.exception)
+    person.refused("pin", "--edit", "1", says="TEXT", code=2)
+    person.refused("pin", "text", "--remove", "1", says="One thing", code=2)
+    assert isinstance(person.try_to("pin", "-", said=b"\xff").exception, AutoresearchError)
+
+    person.say("ban", "no", "deeper", "models")
+    person.say("note", "the \x1b[31mGPU is shared")
+    assert "no deeper models" in person.say("ban", "--list")
+    assert "\x1b" not in person.say("note", "--list")
+    assert person.ask("note")["notes"][0]["note"] == 1
+    person.refused("ban", "--lift", "7", says="no ban 7")
+    person.say("ban", "--lift", "1")
+    person.say("note", "--remove", "1")
+    assert "no bans" in person.say("ban", "--list")
+    person.say("autonomy", "auto")
+    assert person.ask("autonomy") == {"autonomy": "auto"}
+
+
+def test_program_md_is_written_kept_in_versions_and_nothing_else_is_touched(
+    person: Person, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    person.start("--autonomy", "ask-all")
+    session = person.waits(lambda s: s.programs, "the first version")
+    assert person.say("program").startswith("# Charter")
+    new = tmp_path / "new.md"
+    new.write_text("# Charter\nOnly the optimizer.\n")
+    assert "in force" in person.say("program", "--set", new)
+    session = person.waits(lambda s: len(s.programs) > 1, "the second version")
+    assert session.programs[-1].added == 1
+    assert "+Only the optimizer." in person.say("program", "--diff")
+    assert "first" in person.say("program", "--diff", "1")
+    person.refused("program", "--diff", "9", says="no version 9", code=2)
+    facts = person.ask("program")
+    assert [v["version"] for v in facts["versions"]] == [1, 2]
+    assert facts["text"] == new.read_text()
+
+    monkeypatch.setenv(
+        "EDITOR", editor(tmp_path, f"echo theirs >> {person.workspace}/program.md; echo mine >> $1")
+    )
+    text = person.refused("program", "--edit", says="changed by somebody else")
+    assert Path(text.split("kept in ")[1].split(";")[0]).read_text().endswith("mine\n")
+    assert read_program(person.workspace).text.endswith("theirs\n")
+    monkeypatch.setenv("EDITOR", editor(tmp_path, "echo mine >> $1"))
+    person.say("program", "--edit")
+    assert read_program(person.workspace).text.endswith("theirs\nmine\n")
+    (person.workspace / "program.md").write_bytes(b"\xff\xfe")
+    person.refused("program", "--set", new, says="no text")
+    person.say("program")
+    assert git(person.workspace, "status", "--porcelain").split() == ["M", "program.md"]
+
+
+def test_the_past_is_overruled_revived_and_confirmed_and_a_run_is_killed(person: Person) -> None:
+    person.start("--autonomy", "auto", "--max", "60", "--lookahead", "0")
+    session = person.waits(lambda s: s.counts.discard >= 1 and s.counts.keep >= 2, "a discard")
+    person.say("pause")
+    session = person.waits(_rests, "the pause")
+    discard = next(e.number for e in session.experiments if e.verdict == "discard")
+    person.refused("overrule", str(discard), "keep", says="--reason", code=2)
+    person.refused("overrule", "1", "discard", "--reason", "x", says="baseline")
+    person.refused("revive", "999", says="999")
+    person.refused("kill", says="Nothing runs", code=2)
+    person.refused("kill", "1", says="not running", code=1)
+    best = session.incumbent
+    assert best is not None and best > 1
+    person.say("overrule", str(best), "discard", "--reason", "not trusted")
+    assert person.session.experiment(best).standing == "discard"
+    person.say("confirm", "1")
+    entries = person.ask("decisions")["decisions"]
+    assert {d["what"] for d in entries} >= {"overruled: discard", "asked for another run of #1"}
+    reasons = [d["reason"] for d in entries if d["experiment"] == best]
+    assert "not trusted" in reasons
+
+
+def test_a_running_experiment_is_vetoed(person: Person) -> None:
+    person.say("start", "--yes", "--budget", "1", "--autonomy", "auto", "--lookahead", "0")
+    person.waits(lambda s: len(s.experiments) > 1 and s.running, "the second run")
+    person.refused("veto", "--run", "1", "--reason", "no", says="not running", code=1)
+    person.refused("veto", "aaaa", "--run", "2", "--reason", "no", says="not both", code=2)
+    person.say("veto", "--run", "2", "--reason", "not \x1b[31mthis way")
+    session = person.waits(lambda s: s.experiment(2).verdict, "its end")
+    assert session.experiment(2).outcome == "interrupted"
+    assert session.vetoed[-1].reason.endswith("this way")
+    audit = person.ask("decisions")["decisions"]
+    assert [d["what"] for d in audit if d["experiment"] == 2] == ["vetoed while it ran"]
+
+
+def test_a_session_goes_on_with_another_autonomy_than_was_set_on_the_way(person: Person) -> None:
+    person.start("--autonomy", "ask-all")
+    person.asked()
+    person.say("autonomy", "auto")
+    person.say("stop", "--now")
+    person.ends()
+    person.say("start", "--yes", "--autonomy", "ask-all", "--review-timeout", "77")
+    assert person.session.autonomy == "ask-all"
+    assert person.session.config.review_timeout_seconds == 77
+    person.refused("start", "--yes", "--metric", "x", says="already")
+
+
+def test_without_an_engine_what_is_known_is_shown_and_nothing_is_decided(person: Person) -> None:
+    person.refused("queue", says="no session", code=3)
+    person.refused("approve", "aaaa", says="autoresearch-tui start", code=6)
+    person.start("--autonomy", "ask-all")
+    patch = person.asked()[0]
+    person.say("pin", "DEPTH=6")
+    person.say("stop", "--now")
+    person.ends()
+    before = person.session.seq
+    for words in (
+        *(["approve", patch], ["veto", patch, "--reason", "no"], ["edit", patch], ["kill"]),
+        *(["pin", "x"], ["ban", "x"], ["note", "x"], ["autonomy", "auto"], ["confirm", "1"]),
+        *(["revive", "1"], ["overrule", "1", "keep", "--reason", "x"]),
+    ):
+        person.refused(*words, says="autoresearch-tui start", code=6)
+    assert patch in person.say("queue") and "start" in person.say("queue")
+    assert "DEPTH=6" in person.say("pin", "--list")
+    assert "asked" in person.say("decisions")
+    assert person.say("program").startswith("# Charter")
+    assert person.session.seq == before
+    assert [q.proposal.patch_id for q in person.session.queue if q.state is QueueState.ASKED]
+
+
+def test_the_first_hypothesis_becomes_the_first_experiment(person: Person) -> None:
+    person.start("--first-hypothesis", "MATRIX_LR=0.05", "--autonomy", "auto", "--max", "2")
+    session = person.waits(lambda s: s.ended, "the end")
+    assert session.pins[0].text == "MATRIX_LR=0.05"
+    assert session.pins[0].experiment == 2
+    assert session.experiment(2).proposal.knobs == {"MATRIX_LR": ("0.04", "0.05")}
+    assert not list(person.workspace.glob(".autoresearch/t/opening.json"))
+    person.ends()
+    person.refused("start", "--yes", "--first-hypothesis", "x", says="pin TEXT", code=2)
+
+
+def test_watch_streams_the_journal_through_the_death_of_an_engine(person: Person) -> None:
+    person.start("--autonomy", "ask-all")
+    person.asked()
+    watching = subprocess.Popen(
+        [str(COMMAND), "watch", "--json", "--all", str(person.workspace)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert watching.stdout is not None
+    first = watching.stdout.readline()
+    assert json.loads(first)["type"] == "SessionStarted"
+    pid = client.engine_pid(person.workspace)
+    assert pid is not None
+    os.kill(pid, signal.SIGKILL)
+    wait_for(lambda: client.engine_pid(person.workspace) is None, "the engine's death")
+    person.say("start", "--yes")
+    person.say("stop", "--now")
+    rest = watching.stdout.read()
+    assert watching.wait(20) == 0
+    assert watching.stderr is not None
+    assert "Traceback" not in watching.stderr.read()
+    watching.stdout.close()
+    watching.stderr.close()
+    assert first + rest == Layout(person.workspace, "t").journal.read_text()
+
+
+def test_watch_ends_with_ctrl_c_and_with_its_reader(person: Person) -> None:
+    person.start("--autonomy", "ask-all")
+    person.asked()
+    for as_json in (True, False):
+        words = [str(COMMAND), "watch", "--all", *(["--json"] if as_json else [])]
+        watching = subprocess.Popen(
+            [*words, str(person.workspace)], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        )
+        assert watching.stdout is not None and watching.stderr is not None
+        assert watching.stdout.readline()
+        if as_json:
+            watching.send_signal(signal.SIGINT)
+        else:
+            watching.stdout.close()
+        assert watching.wait(20) == (130 if as_json else 0)
+        assert b"Traceback" not in watching.stderr.read()
+        watching.stdout.close()
+        watching.stderr.close()
+
+
+@pytest.mark.xdist_group("litellm")
+def test_a_reason_reaches_the_agents_next_briefing(person: Person) -> None:
+    edit = (
+        "HYPOTHESIS: a deeper model [bold]learns[/] more.\nCATEGORY: architecture\n"
+        "RATIONALE: because\nEXPECTED: a gain\n\n"
+        "<<<<<<< SEARCH\nDEPTH = 4  # layers\n=======\nDEPTH = 9  # layers\n>>>>>>> REPLACE\n"
+    )
+    (person.workspace / ".env").write_text("OPENAI_API_KEY=sk-of-a-test\n")
+    with ModelServer([Answer(text=edit), knob_edit]) as server:
+        person.start(
+            *("--model", "openai/test", "--api-base", server.openai, "--autonomy", "ask-all"),
+            *("--lookahead", "0", "--temperature", "-1", "--scope", "only the optimizer"),
+        )
+        patch = person.asked()[0]
+        assert "[bold]learns[/]" in person.say("queue", patch)
+        person.say("veto", patch, "--reason", "nine layers do not fit the budget")
+        wait_for(
+            lambda: any("nine layers do not fit" in r.prompt for r in server.requests),
+            "the reason in a briefing",
+        )
+        assert "only the optimizer" in server.requests[0].prompt
+        person.say("stop", "--now")
+
+
+def test_a_line_of_the_research_config_is_changed_before_the_start(repository: Path) -> None:
+    window = Window("start", repository, "--budget", "0.05", columns=80, rows=30)
+    shown = window.wait_for("Start with it?")
+    for text in (
+        *("editable file", "prepare.py", "val_bpb", "lower is better", "train.py", "0.05 s"),
+        *("greedy", "ask-risky", "search", "when you stop it", "the whole file", "results.tsv"),
+        *("first hypothesis", "tag", "machine", "adjustments", "as you said", "needs no key"),
+    ):
+        assert text in shown, text
+    window.press("8\rnever\r")
+    window.wait_for("none of auto, ask-risky, ask-all")
+    window.press("autonomy\rask-all\r")
+    window.wait_for("each edit waits")
+    window.press("first\rDEPTH=6\r")
+    window.wait_for("DEPTH=6")
+    window.press("ends\r1\r")
+    window.wait_for("after 1 experiment")
+    window.press("\r")
+    window.wait_for("runs session")
+    assert window.wait_for_end()[0] == 0
+    session = wait_for(lambda: _ended(repository), "the end")
+    assert session.config.autonomy == "ask-all"
+    assert session.config.max_experiments == 1
+    assert [p.text for p in session.pins] == ["DEPTH=6"]
+
+
+def _rests(session: Session) -> bool:
+    # Paused between two experiments, or before the run of one that is drafted already.
+    current = session.current
+    return session.pause is not None and (current is None or not current.runs)
+
+
+def _ended(workspace: Path) -> Session | None:
+    session = client.read_session(workspace)
+    return session if session.ended else None
+
+
+def test_saying_no_to_the_research_config_starts_nothing(repository: Path) -> None:
+    window = Window("start", repository, columns=80, rows=30)
+    window.wait_for("Start with it?")
+    window.press("n\r")
+    code, shown = window.wait_for_end()
+    assert code == 130
+    assert "Nothing was started" in shown
+    assert not (repository / ".autoresearch").exists()

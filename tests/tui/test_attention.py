@@ -1,0 +1,255 @@
+"""The bell, the title and the notification: for what, how often, over which terminal."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from engine.core import events as ev
+from engine.core.session import Session, fold
+from engine.core.words import Decision, Verdict
+from tests.tui.seeing import until
+from tests.tui.show_session import ATTACK
+from tests.tui.synthetic import (
+    START,
+    MemoryFeed,
+    Tried,
+    attempt,
+    made_up,
+    numbered,
+    session_of,
+)
+from tui.app import SupervisorApp
+from tui.commands.notify import notify
+from tui.settings import Notifications, load_settings
+from tui.terminal.attention import (
+    Attention,
+    message_text,
+    needs_of,
+    notification_kind,
+    notification_sequence,
+    title_of,
+)
+
+KITTY = {"TERM": "xterm-kitty", "KITTY_WINDOW_ID": "1"}
+
+
+class Heard:
+    """A terminal that remembers, and a clock that a test moves."""
+
+    def __init__(self, environ: dict[str, str], wanted: Notifications = Notifications.AUTO) -> None:
+        self.written: list[str] = []
+        self.seconds = 100.0
+        self.attention = Attention(self.written.append, lambda: self.seconds, environ, wanted)
+
+    @property
+    def bells(self) -> int:
+        return self.written.count("\a")
+
+    @property
+    def notes(self) -> list[str]:
+        return [w for w in self.written if w.startswith(("\x1b]9;", "\x1b]777;", "\x1bPtmux"))]
+
+
+@pytest.fixture
+def session(tmp_path: Path) -> Session:
+    return session_of(tmp_path, made_up(20))
+
+
+def after(session: Session, *events: ev.AnyEvent) -> Session:
+    return fold(numbered(list(events), session.seq, session.at), session)
+
+
+def asked(number: int, hypothesis: str = "swap the optimizer") -> list[ev.AnyEvent]:
+    proposal = ev.Proposal(patch_id=f"q{number}", hypothesis=hypothesis)
+    return [
+        ev.ProposalQueued(queued=number, base="0" * 40, proposal=proposal, patch="", after=20),
+        ev.ReviewRequested(
+            queued=number,
+            patch_id=f"q{number}",
+            why="a new import",
+            until=START + timedelta(days=1),
+        ),
+    ]
+
+
+ALARMS: dict[str, list[ev.AnyEvent]] = {
+    "asked": asked(1),
+    "parked": [*asked(1), ev.ProposalParked(queued=1, reason="nobody answered")],
+    "paused": [ev.Paused(by="engine", reason="the disk is full")],
+    "plateau": [ev.AlarmRaised(kind="plateau", message="nothing kept for 12 experiments")],
+    "ended": [ev.SessionEnded(reason="200 experiments")],
+}
+
+
+@pytest.mark.parametrize("what", list(ALARMS))
+def test_each_thing_that_needs_a_person_rings_once(session: Session, what: str) -> None:
+    heard = Heard(KITTY)
+    heard.attention.show(session)
+    assert heard.written == []
+    needy = after(session, *ALARMS[what])
+    for _ in range(5):
+        heard.attention.show(needy)
+        heard.seconds += 60
+    assert heard.bells == 1
+    assert len(heard.notes) == 1
+    assert bool([w for w in heard.written if "needs you" in w]) == (what != "ended")
+
+
+def test_what_a_person_did_and_what_was_there_already_is_silent(session: Session) -> None:
+    heard = Heard(KITTY)
+    heard.attention.show(after(session, *asked(1)))
+    heard.attention.show(after(session, *asked(1), ev.Paused(by="person", reason="")))
+    assert heard.bells == 0
+    assert heard.notes == []
+
+
+def test_at_most_one_bell_in_thirty_seconds_and_none_for_what_is_over(session: Session) -> None:
+    heard = Heard(KITTY)
+    heard.attention.show(session)
+    now = session
+    for number in range(1, 6):
+        now = after(now, *asked(number))
+        heard.attention.show(now)
+        heard.seconds += 1
+    assert heard.bells == 1
+    heard.seconds += 25
+    heard.attention.show(now)
+    assert heard.bells == 2, "the others are told of as soon as it may ring"
+    late = after(now, *asked(9))
+    heard.attention.show(late)
+    decided = ev.ReviewDecided(queued=9, patch_id="q9", decision=Decision.APPROVE, by="screen")
+    heard.attention.show(after(late, decided))
+    heard.seconds += 60
+    heard.attention.show(after(late, decided))
+    assert heard.bells == 2
+
+
+def test_a_new_best_pleases_without_a_bell(session: Session) -> None:
+    best = Tried(Verdict.KEEP, 0.5, 44.0, "it worked")
+    better = after(session, *attempt(21, best, best=0.9)[3:])
+    heard = Heard(KITTY)
+    heard.attention.show(session)
+    heard.attention.show(better)
+    assert heard.bells == 0
+    assert heard.notes == ["\x1b]9;autoresearch: new best: 0.500000 by #21\x1b\\"]
+
+
+def test_the_title_is_set_while_needed_and_given_back(session: Session) -> None:
+    heard = Heard({"TERM": "xterm-256color"})
+    needy = after(session, *asked(1))
+    heard.attention.show(needy)
+    assert heard.written[0] == "\x1b[22;2t"
+    assert heard.written[1].startswith("\x1b]2;needs you · #21 · 0.9")
+    heard.attention.show(needy)
+    assert len(heard.written) == 2
+    heard.attention.restore()
+    assert heard.written[2] == "\x1b]2;\x1b\\\x1b[23;2t"
+    heard.attention.restore()
+    assert len(heard.written) == 3
+
+
+def test_off_is_off(session: Session) -> None:
+    heard = Heard(KITTY, Notifications.OFF)
+    heard.attention.show(session)
+    heard.attention.show(after(session, *asked(1)))
+    heard.attention.restore()
+    assert heard.written == []
+
+
+@pytest.mark.parametrize(
+    ("environ", "code"),
+    [
+        ({"TERM": "xterm-256color"}, 0),
+        ({}, 0),
+        ({"TERM": "linux"}, 0),
+        ({"TERM": "xterm-256color", "TERM_PROGRAM": "iTerm.app"}, 9),
+        ({"TERM": "xterm-256color", "TERM_PROGRAM": "WezTerm"}, 9),
+        ({"TERM": "xterm-256color", "TERM_PROGRAM": "Apple_Terminal"}, 0),
+        ({"TERM": "xterm-256color", "TERM_PROGRAM": "vscode"}, 0),
+        ({"TERM": "xterm-ghostty"}, 9),
+        (KITTY, 9),
+        ({"TERM": "foot"}, 777),
+        ({"TERM": "xterm-256color", "WT_SESSION": "x"}, 0),
+        ({"TERM": "tmux-256color", "TMUX": "/tmp/x", "KITTY_WINDOW_ID": "1"}, 0),
+        ({"TERM": "screen-256color", "TERM_PROGRAM": "iTerm.app"}, 0),
+    ],
+)
+def test_only_a_known_terminal_gets_a_notification(environ: dict[str, str], code: int) -> None:
+    kind = notification_kind(environ)
+    assert kind.code == code
+    assert bool(notification_sequence(kind, "x")) == bool(code)
+    assert notification_sequence(kind, "x", always=True)
+
+
+def test_inside_tmux_it_is_wrapped() -> None:
+    kind = notification_kind({"TERM": "tmux-256color", "TMUX": "/tmp/x"})
+    sequence = notification_sequence(kind, "hello", always=True)
+    assert sequence == "\x1bPtmux;\x1b\x1b]9;autoresearch: hello\x1b\x1b\\\x1b\\"
+
+
+def test_hostile_text_is_text(session: Session) -> None:
+    text = message_text(f"a {ATTACK}\nb " + "x" * 100_000)
+    assert len(text) <= 120
+    assert not set(text) & {chr(n) for n in (*range(32), *range(127, 160))}
+    needy = after(
+        session,
+        *asked(1, f"4;1;2 {ATTACK}"),
+        ev.Paused(by="engine", reason=f"bad {ATTACK}"),
+        ev.AlarmRaised(kind="plateau", message=ATTACK),
+    )
+    for environ in (KITTY, {"TERM": "foot"}):
+        heard = Heard(environ)
+        heard.attention.show(session)
+        heard.attention.show(needy)
+        for written in heard.notes:
+            inner = written.removeprefix("\x1b]").removesuffix("\x1b\\")
+            assert "\x1b" not in inner
+            assert "\a" not in inner
+    assert "\x1b" not in title_of(needy)
+    assert len(needs_of(needy)) == 3
+
+
+@pytest.mark.parametrize("word", list(Notifications))
+def test_the_setting(home: Path, word: Notifications) -> None:
+    path = home / "config" / "autoresearch-tui" / "settings.toml"
+    path.parent.mkdir(parents=True)
+    path.write_text(f'notifications = "{word}"\n')
+    assert load_settings()[0].notifications is word
+    path.write_text('notifications = "loud"\n')
+    settings, trouble = load_settings()
+    assert settings.notifications is Notifications.AUTO
+    assert "loud" in trouble
+
+
+async def test_the_screen_rings(
+    app: SupervisorApp, feed: MemoryFeed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written: list[str] = []
+    async with app.run_test(size=(80, 24)) as pilot:
+        assert app._driver is not None
+        monkeypatch.setattr(app._driver, "write", written.append)
+        await until(pilot, lambda: app.view.session.seq)
+        feed.happen(*asked(1))
+        await until(pilot, lambda: "\a" in written)
+        assert any("needs you" in each for each in written)
+        app.exit()
+        await until(pilot, lambda: "\x1b]2;\x1b\\\x1b[23;2t" in written)
+
+
+# ---- the verb ------------------------------------------------------------------------------------
+
+
+def test_the_verb_says_what_is_sent_where(tmp_path: Path) -> None:
+    shown = CliRunner(env={"AUTORESEARCH_NOTIFY": "ntfy://user:secret@host/topic"}).invoke(
+        notify, ["-C", str(tmp_path)]
+    )
+    assert shown.exit_code == 0, shown.output
+    assert "elsewhere: ntfy://…" in shown.output
+    assert "secret" not in shown.output
+    tried = CliRunner().invoke(notify, ["--test", "-C", str(tmp_path)])
+    assert "terminal: nothing sent" in tried.output
+    assert "elsewhere: nobody" in tried.output

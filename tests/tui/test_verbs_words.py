@@ -1,0 +1,264 @@
+"""What the verbs of decision make of a person's words, without an engine."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from msgspec.structs import replace
+
+from engine.core import events as ev
+from engine.core.config import ResearchConfig
+from engine.core.edits import make_patch
+from engine.core.errors import AutoresearchError, UsageError
+from engine.core.session import Session, fold
+from engine.core.words import Autonomy, Decision, StopMode
+from engine.setup import Plan
+from tests.world import TRAIN
+from tui.commands.audit import entries_of, words_of
+from tui.commands.editor import as_text, find_editor
+from tui.commands.handed_in import check_syntax, edited_file, is_diff
+from tui.commands.plan_answers import find_setting, read_answer
+from tui.commands.plan_lines import settings
+from tui.commands.queue import queue_lines
+from tui.commands.waiting import choose, find, left_until
+from tui.decision_words import decision_line
+
+NOW = datetime(2026, 11, 21, 3, 0, tzinfo=UTC)
+EDITED = TRAIN.replace("DEPTH = 4", "DEPTH = 6")
+PATCH = make_patch("train.py", TRAIN, EDITED)
+
+
+def journal(*kinds: ev.AnyEvent) -> list[Any]:
+    start = ev.SessionStarted(
+        version="1",
+        workspace="/w",
+        branch="autoresearch/t",
+        base_commit="0" * 40,
+        config=ResearchConfig(tag="t"),
+        results_file="results.tsv",
+    )
+    at = NOW - timedelta(minutes=5)
+    return [replace(e, seq=n, at=at) for n, e in enumerate((start, *kinds), start=1)]
+
+
+def queued(number: int, patch: str, hypothesis: str = "deeper") -> ev.ProposalQueued:
+    proposal = ev.Proposal(patch_id=patch, hypothesis=hypothesis, agent="llm", added=1, removed=1)
+    return ev.ProposalQueued(queued=number, base="0" * 40, proposal=proposal, patch=PATCH, after=0)
+
+
+def asked(number: int, patch: str) -> ev.ReviewRequested:
+    return ev.ReviewRequested(queued=number, patch_id=patch, why="all", until=NOW)
+
+
+def waiting(*patches: str) -> Session:
+    events: list[ev.AnyEvent] = []
+    for number, patch in enumerate(patches, start=1):
+        events += [queued(number, patch), asked(number, patch)]
+    return fold(journal(*events))
+
+
+A, B = "aaaa11112222", "aaab33334444"
+
+
+@pytest.mark.parametrize(
+    ("name", "says"),
+    [
+        (None, f"autoresearch-tui approve {A}"),
+        ("aaa", "at least its first 4"),
+        ("1", f"autoresearch-tui approve {A}"),
+        ("ffff", "no proposal that waits"),
+    ],
+)
+def test_a_decision_must_name_one_patch(name: str | None, says: str) -> None:
+    with pytest.raises(UsageError) as error:
+        choose(waiting(A, B), name, verb="approve")
+    assert says in str(error.value) or says in str(error.value).lower()
+    assert A in str(error.value) or name == "aaa"
+
+
+def test_a_beginning_is_enough_and_the_only_one_needs_no_name() -> None:
+    assert choose(waiting(A, B), "AAAA", verb="approve") == A
+    assert choose(waiting(A), None, verb="approve") == A
+    assert find(waiting(A, B), "#2").proposal.patch_id == B
+    with pytest.raises(UsageError, match="fits 2"):
+        choose(waiting("aaaa11112222", "aaaa11113333"), "aaaa", verb="approve")
+    with pytest.raises(UsageError, match="No proposal waits"):
+        choose(waiting(), None, verb="approve")
+
+
+def test_a_patch_that_was_decided_is_left_to_the_engine_to_explain() -> None:
+    veto = ev.ReviewDecided(
+        queued=1, patch_id=A, decision=Decision.VETO, by="screen", reason="no depth"
+    )
+    session = fold(journal(queued(1, A), asked(1, A), veto))
+    assert choose(session, "aaaa", verb="approve") == A
+    assert choose(session, "0123456789ab", verb="approve") == "0123456789ab"
+
+
+def test_the_queue_fits_a_phone_and_cleans_what_an_agent_wrote() -> None:
+    evil = "grow \x1b]0;title\x07 the \x1b[31mmodel\u202e " + "very " * 40
+    session = fold(journal(queued(1, A, evil), asked(1, A)))
+    lines = queue_lines(session, 40, engine=False)
+    assert "\x1b" not in "".join(lines) and "\u202e" not in "".join(lines)
+    assert any(line.endswith("…") and len(line) <= 40 for line in lines)
+    assert "autoresearch-tui start" in lines[-1]
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"), [(-1, "now"), (20, "in 20 s"), (600, "in 10 min"), (7200, "in 2 h")]
+)
+def test_the_time_until_parked(seconds: int, words: str) -> None:
+    assert left_until(NOW + timedelta(seconds=seconds), NOW) == words
+
+
+# ---- edits handed in
+
+
+def test_a_whole_file_or_a_diff_of_it() -> None:
+    assert edited_file(EDITED, TRAIN, "train.py") == EDITED
+    assert edited_file(PATCH, TRAIN, "train.py") == EDITED
+    as_git_does = "diff --git a/train.py b/train.py\nindex 1..2 100644\n" + PATCH
+    assert edited_file(as_git_does, TRAIN, "train.py") == EDITED
+    moved = "# a line above\n" + TRAIN
+    assert edited_file(PATCH, moved, "train.py") == "# a line above\n" + EDITED
+    mailed = PATCH.replace("\n \n", "\n\n")
+    assert edited_file(mailed, TRAIN, "train.py") == EDITED
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        (PATCH.replace("train.py", "prepare.py"), "prepare.py"),
+        (PATCH.replace("b/train.py", "b/../../etc/passwd"), "only train.py"),
+        (PATCH.replace("--- a/train.py", "--- /dev/null"), "makes or deletes"),
+        (PATCH + PATCH.replace("train.py", "prepare.py"), "prepare.py"),
+        (PATCH + PATCH, "more than once"),
+        (PATCH.replace("DEPTH = 4", "DEPTH = 5"), "does not fit"),
+        ("@@ -1 +1 @@\n-a\n+b\n", "names no file"),
+        ("--- a/train.py\n+++ b/train.py\n", "no hunk"),
+        (PATCH + "rubbish\n", "a line that is none"),
+        ("  \n", "no text"),
+    ],
+)
+def test_a_diff_of_something_else_is_refused(text: str, says: str) -> None:
+    with pytest.raises(UsageError, match=says):
+        edited_file(text, TRAIN, "train.py")
+
+
+def test_a_file_that_speaks_of_diffs_is_no_diff() -> None:
+    assert not is_diff('"""Compares --- and +++."""\n')
+
+
+@pytest.mark.parametrize(
+    ("source", "says"),
+    [("a = 1\nb = (\n", "line 2"), ("a\0b", "train.py"), ("(" * 5000, "train.py")],
+)
+def test_what_is_no_python_is_refused_with_its_line(source: str, says: str) -> None:
+    with pytest.raises(AutoresearchError, match=says):
+        check_syntax(source, "train.py")
+    check_syntax("x = '\\d'\n", "train.py")
+    check_syntax("not python", "train.sh")
+
+
+def test_the_editor_is_visual_before_editor_and_may_have_words() -> None:
+    assert find_editor({"VISUAL": "code -w", "EDITOR": "vi"}, "") == ["code", "-w"]
+    assert find_editor({"VISUAL": " ", "EDITOR": "vi"}, "") == ["vi"]
+    for environ, says in (({}, "neither"), ({"EDITOR": "vi 'x"}, "cannot be read")):
+        with pytest.raises(UsageError, match=says):
+            find_editor(environ, "")
+
+
+@pytest.mark.parametrize(
+    ("data", "says"), [(b"\xff\xfe", "UTF-8"), (b"a\0", "NUL"), (b"x" * (2**20 + 1), "1 MiB")]
+)
+def test_bytes_that_are_no_text_are_refused(data: bytes, says: str) -> None:
+    with pytest.raises(UsageError, match=says):
+        as_text(data, "It")
+
+
+# ---- the audit
+
+
+def test_the_audit_says_what_became_of_each_decision() -> None:
+    approved = ev.ReviewDecided(queued=1, patch_id=A, decision=Decision.APPROVE, by="command line")
+    drafted = ev.ProposalDrafted(
+        experiment=1, base="0" * 40, proposal=queued(1, A).proposal, patch=PATCH, queued=1
+    )
+    events = journal(
+        *(queued(1, A), asked(1, A), queued(2, B), asked(2, B), approved, drafted),
+        ev.ProposalParked(queued=2, reason="nobody answered"),
+        ev.AutonomySet(autonomy=Autonomy.AUTO, by="screen"),
+        ev.Paused(by="engine", reason="disk full"),
+        ev.StopRequested(by="command line", mode=StopMode.AFTER_RUN),
+    )
+    entries = entries_of(events)
+    found = [(e.decided.what, e.decided.by, e.patch_id, e.experiment) for e in entries]
+    assert found == [
+        ("asked", "policy", A, 1),
+        ("asked", "policy", B, 0),
+        ("approved", "command line", A, 1),
+        ("parked", "timeout", B, 0),
+        ("autonomy auto", "screen", "", 0),
+        ("stop after this run", "command line", "", 0),
+    ]
+    assert words_of(entries[3]) == f"parked {B}: deeper (why: nobody answered)"
+
+
+def test_a_question_is_told_as_such_where_lines_go_by() -> None:
+    events = journal(queued(1, A), asked(1, A))
+    assert decision_line(events[-1], fold(events)) == f"Needs you: {A}: deeper (why: all)"
+    assert decision_line(events[0], fold(events)) is None
+
+
+# ---- the research config
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "value"),
+    [
+        ("locked", "prepare.py, data/*.py", {"locked": ("prepare.py", "data/*.py")}),
+        ("locked", "none", {"locked": ()}),
+        ("direction", "higher is better", {"direction": "max"}),
+        ("budget_seconds", "5 min", {"budget_seconds": 300.0}),
+        ("budget_seconds", "none", {"budget_seconds": None}),
+        ("rule", "min-delta 0.001", {"rule": "min_delta", "min_delta": 0.001}),
+        ("rule", "greedy", {"rule": "greedy", "min_delta": 0.0}),
+        ("agent", "anthropic/claude", {"agent": "llm", "model": "anthropic/claude"}),
+        ("agent", "codex", {"agent": "acp", "cli": "codex"}),
+        ("agent", "llm: my-model", {"agent": "llm", "model": "my-model"}),
+        ("max_experiments", "none", {"max_experiments": None}),
+        ("scope", "only the optimizer", {"scope": "only the optimizer"}),
+        ("first_hypothesis", "none", {"first_hypothesis": ""}),
+    ],
+)
+def test_an_answer_is_read(name: str, text: str, value: dict[str, object]) -> None:
+    assert read_answer(name, text) == value
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        *(("direction", "up"), ("budget_seconds", "soon"), ("rule", "min_delta"), ("rule", "luck")),
+        *(("autonomy", "yolo"), ("max_experiments", "many"), ("max_experiments", "-1")),
+    ],
+)
+def test_an_answer_that_cannot_be_is_refused(name: str, text: str) -> None:
+    with pytest.raises(UsageError):
+        read_answer(name, text)
+
+
+def test_each_line_of_the_plan_is_found_by_its_number_and_its_name() -> None:
+    plan = Plan(config=ResearchConfig(), continues=False)
+    for number, setting in enumerate(settings(plan), start=1):
+        for word in (str(number), setting.name, setting.label):
+            assert find_setting(plan, word) == setting
+    for word in ("0", "15", "colour", "l"):
+        assert find_setting(plan, word).name == "locked" if word == "l" else _none(plan, word)
+
+
+def _none(plan: Plan, word: str) -> bool:
+    with pytest.raises(UsageError):
+        find_setting(plan, word)
+    return True

@@ -1,0 +1,125 @@
+"""The verb `assess`: what is risky about an edit, for any two files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from engine.core.errors import UsageError
+from tui.commands.options import json_option
+from tui.plain import one_line
+
+_COLOURS = {"block": "red", "ask": "yellow", "note": "cyan"}
+_FILE = click.Path(path_type=Path)
+_MOST_BYTES = 10 * 2**20
+
+
+@click.command()
+@click.argument("candidate", type=_FILE)
+@click.option(
+    "--base", type=_FILE, required=True, metavar="FILE", help="The file the edit starts from."
+)
+@click.option(
+    "--metric",
+    default="val_bpb",
+    show_default=True,
+    metavar="NAME",
+    help="The name in the line `name: value` the run prints.",
+)
+@click.option(
+    "--program", type=_FILE, metavar="FILE", help="The charter, for what it forbids to touch."
+)
+@click.option(
+    "--locked",
+    multiple=True,
+    metavar="NAME",
+    help="A locked file or its module name; may be repeated. "
+    "By default prepare, constants, shards and device.",
+)
+@json_option
+def assess(
+    candidate: Path,
+    base: Path,
+    metric: str,
+    program: Path | None,
+    locked: tuple[str, ...],
+    as_json: bool,
+) -> None:
+    """Say what is risky about CANDIDATE as an edit of the file --base.
+
+    Each finding has a weight: block (never run without a person), ask, or note. The exit code is 0
+    whatever is found, block as well; use --json in scripts.
+    """
+    from engine.core.risk import Setting
+    from engine.core.risk import assess as find
+    from engine.risk_rules import load_rules
+    from tui.commands.show import print_json
+
+    setting = Setting(
+        metric=metric,
+        file=candidate.name,
+        program="" if program is None else _read(program),
+    )
+    if locked:
+        setting = Setting(
+            metric=metric,
+            file=setting.file,
+            program=setting.program,
+            harness=tuple(Path(name).name.removesuffix(".py") for name in locked),
+        )
+    findings = find(_read(base), _read(candidate), setting, load_rules())
+    if as_json:
+        print_json(
+            {
+                "findings": [
+                    {
+                        "rule": f.rule,
+                        "weight": f.weight.value,
+                        "lines": list(f.lines),
+                        "message": one_line(f.message),
+                    }
+                    for f in findings
+                ]
+            }
+        )
+        return
+    if not findings:
+        click.echo("No findings.")
+    for finding in findings:
+        weight = click.style(f"{finding.weight.value:<5}", fg=_COLOURS[finding.weight.value])
+        where = f" line{'s' if len(finding.lines) > 1 else ''} {spans(finding.lines)}"
+        click.echo(f"{weight} {one_line(finding.rule)}{where if finding.lines else ''}")
+        click.echo(f"      {one_line(finding.message)}")
+
+
+def spans(lines: tuple[int, ...]) -> str:
+    """Line numbers with runs of them joined: `3–5, 9`."""
+    parts: list[list[int]] = []
+    for line in lines:
+        if parts and line == parts[-1][-1] + 1:
+            parts[-1].append(line)
+        else:
+            parts.append([line])
+    return ", ".join(str(p[0]) if len(p) == 1 else f"{p[0]}–{p[-1]}" for p in parts)
+
+
+def _read(path: Path) -> str:
+    """A file's text.
+
+    Raises:
+        UsageError: It is missing, no file, unreadable, too large or not UTF-8.
+    """
+    try:
+        if not path.exists():
+            raise UsageError(f"There is no file {path}.")
+        if not path.is_file():
+            raise UsageError(f"{path} is not a file.", "", "Name a Python file.")
+        if path.stat().st_size > _MOST_BYTES:
+            raise UsageError(f"{path} is too large for a training file.")
+        return path.read_bytes().decode("utf-8-sig").replace("\r\n", "\n")
+    except UnicodeDecodeError:
+        raise UsageError(f"{path} is not UTF-8 text.", "", "Name a Python file.") from None
+    except (OSError, ValueError) as error:
+        why = getattr(error, "strerror", None) or str(error)
+        raise UsageError(f"{path} cannot be read.", f"{why}.") from None

@@ -1,0 +1,151 @@
+"""Verbs that decide about a proposal: approve, veto, edit."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import click
+
+from engine import client, files
+from engine.core import live
+from engine.core.errors import AutoresearchError, UsageError
+from engine.core.session import Session
+from tui.commands import editor
+from tui.commands.control import (
+    BY,
+    answer,
+    answering,
+    clean_words,
+    session_of_engine,
+    tell,
+    tell_about,
+)
+from tui.commands.handed_in import check_syntax, edited_file
+from tui.commands.options import json_option, workspace_option
+from tui.commands.waiting import choose
+from tui.plain import one_line
+
+_patch_argument = click.argument("patch", metavar="[PATCH_ID]", required=False)
+
+
+@click.command()
+@_patch_argument
+@workspace_option
+@json_option
+def approve(patch: str | None, path: Path, as_json: bool) -> None:
+    """Let exactly this patch run. Without PATCH_ID: the only one that waits."""
+
+    def make(session: Session) -> live.AnyCommand:
+        return live.ApproveProposal(patch_id=choose(session, patch, verb="approve"), by=BY)
+
+    tell_about(path, make, as_json=as_json)
+
+
+@click.command()
+@_patch_argument
+@click.option("--reason", help="Why it is not wanted; the agent is told, and takes another way.")
+@click.option("--run", "number", type=click.IntRange(1), help="Veto the experiment that runs now.")
+@workspace_option
+@json_option
+def veto(
+    patch: str | None, reason: str | None, number: int | None, path: Path, as_json: bool
+) -> None:
+    """Do not run this patch, nor one like it. Without PATCH_ID: the only one that waits.
+
+    With --run N the run of experiment N is killed, and its idea counts as not wanted.
+    """
+    with answering(as_json):
+        if number is not None and patch is not None:
+            raise UsageError("Name a PATCH_ID or --run N, not both.")
+        why = clean_words(reason or "").strip()
+        if not why:
+            raise UsageError(
+                "A veto needs a reason: the agent is told, so that it takes another way.",
+                "",
+                'Add --reason "…".',
+            )
+    if number is not None:
+        tell(path, live.KillRun(experiment=number, reason=why, by=BY), as_json=as_json)
+        return
+
+    def make(session: Session) -> live.AnyCommand:
+        chosen = choose(session, patch, verb="veto")
+        return live.VetoProposal(patch_id=chosen, reason=why, by=BY)
+
+    tell_about(path, make, as_json=as_json)
+
+
+@click.command()
+@_patch_argument
+@click.option(
+    "--from",
+    "source",
+    metavar="FILE",
+    type=click.Path(path_type=Path),
+    help="The whole edited file, or a diff of it as `queue PATCH_ID --diff` prints it; - reads "
+    "standard input.",
+)
+@workspace_option
+@json_option
+def edit(patch: str | None, source: Path | None, path: Path, as_json: bool) -> None:
+    """Change a proposal's edit; it is assessed again under its new PATCH_ID.
+
+    Opens $VISUAL or $EDITOR on the file as the proposal would make it, unless --from has the text.
+    """
+    with answering(as_json):
+        session = session_of_engine(path)
+        patch_id = choose(session, patch, verb="edit")
+        queued = next((q for q in session.queue if q.proposal.patch_id == patch_id), None)
+        if queued is None:
+            raise AutoresearchError(
+                f"No proposal with the patch {patch_id} waits for a decision.",
+                "It was edited, dropped or decided meanwhile.",
+                "See `autoresearch-tui queue`.",
+            )
+        workspace = client.find_workspace(path)
+        file = session.config.file
+        before, after = files.candidate(workspace, session, queued)
+        if source is not None:
+            text = edited_file(editor.handed_over(source), before, file)
+            check_syntax(text, file)
+            message = _send(path, patch_id, text)
+        else:
+            message = _edit_inside(path, patch_id, after, file)
+    answer(message, as_json=as_json)
+
+
+def _edit_inside(path: Path, patch_id: str, candidate: str, file: str) -> str:
+    """Let the person edit the candidate in their editor and put it in the proposal's place.
+
+    Raises:
+        AutoresearchError: The text was not taken; the error says where it is kept.
+    """
+    words = editor.find_editor(os.environ, "Or hand the edited file over with --from FILE.")
+    copy = editor.private_copy(candidate, file)
+    editor.edit_file(words, copy)
+    try:
+        text = editor.read_text(copy)
+        if text == candidate:
+            editor.let_go(copy)
+            return "You changed nothing; the proposal waits as before."
+        if not text.strip():
+            raise UsageError("You left no text.")
+        check_syntax(text, file)
+        message = _send(path, patch_id, text)
+    except AutoresearchError as error:
+        again = f"autoresearch-tui edit {patch_id} --from {copy}"
+        kept = f"Your text is kept in {copy}; correct it and hand it in with `{again}`."
+        told = type(error)(one_line(error.what), one_line(error.why), kept)
+        told.exit_code = error.exit_code
+        raise told from None
+    editor.let_go(copy)
+    return message
+
+
+def _send(path: Path, patch_id: str, text: str) -> str:
+    command = live.EditProposal(patch_id=patch_id, source=text, by=BY)
+    reply = client.send_command(client.find_workspace(path), command)
+    if not reply.ok:
+        raise AutoresearchError(reply.message)
+    return reply.message

@@ -1,0 +1,117 @@
+"""An edit a person hands in: a whole file, or a diff of it; and whether it can be Python at all."""
+
+from __future__ import annotations
+
+import re
+import warnings
+
+from engine.core.edits import PatchError, apply_patch, refit_patch
+from engine.core.errors import AutoresearchError, UsageError
+from tui.plain import one_line
+
+_BEGINS_DIFF = ("diff --git ", "--- ", "Index: ", "@@ ")
+_NOTHING = "/dev/null"
+
+
+def is_diff(text: str) -> bool:
+    """Whether a text is a unified diff; no Python file begins like one."""
+    return text.lstrip("\n").startswith(_BEGINS_DIFF)
+
+
+def edited_file(text: str, base: str, file: str) -> str:
+    """The whole file that a person's text asks for.
+
+    Args:
+        text: The file itself, or a unified diff of it.
+        base: What a diff is applied to.
+        file: The name of the editable file.
+
+    Raises:
+        UsageError: It is empty, or the diff is of another file, does not fit, or is none.
+    """
+    if not text.strip():
+        raise UsageError("There is no text in it.", "Nothing was changed.")
+    if not is_diff(text):
+        return text
+    patch = _only_patch(text, file)
+    try:
+        return apply_patch(base, patch)
+    except PatchError as error:
+        refitted = refit_patch(base, patch)
+        if refitted is not None:
+            return refitted
+        raise UsageError(
+            "The diff does not fit.",
+            one_line(f"{error.what} {error.why}"),
+            "It must be one of the file before the edit, as `autoresearch-tui queue show "
+            "PATCH_ID --diff` prints it.",
+        ) from None
+
+
+def _only_patch(text: str, file: str) -> str:
+    """The one patch in a diff, with its two header lines first and nothing but hunks after them."""
+    lines = text.split("\n")
+    heads = [
+        i
+        for i, line in enumerate(lines[:-1])
+        if line.startswith("--- ") and lines[i + 1].startswith("+++ ")
+    ]
+    if not heads:
+        raise UsageError(
+            "The diff names no file.", "It needs the lines `--- FILE` and `+++ FILE` before `@@`."
+        )
+    for head in heads:
+        for line in lines[head : head + 2]:
+            name = line[4:].split("\t")[0].strip().strip('"')
+            if name == _NOTHING:
+                raise UsageError(f"The diff makes or deletes a file; only {file} may be edited.")
+            if not _names(name, file):
+                raise UsageError(
+                    f"The diff is of {one_line(name, 80)}, and only {file} may be edited.",
+                    "Nothing was changed.",
+                )
+    if len(heads) > 1:
+        raise UsageError(f"The diff has {file} more than once.")
+    if any(re.match(r"rename |deleted file|new file|GIT binary|old mode", line) for line in lines):
+        raise UsageError(f"Only the text of {file} may be edited.")
+    body = []
+    for line in lines[heads[0] + 2 :]:
+        if line.startswith(("diff --git ", "Index: ")):
+            break
+        if line and line[0] not in "+-@ \\":
+            raise UsageError(f"The diff has a line that is none: {one_line(line, 60)!r}.")
+        # Some editors and mailers cut the space of an empty line of context.
+        body.append(line or " ")
+    while body and body[-1] == " ":
+        body.pop()
+    if not body or not body[0].startswith("@@"):
+        raise UsageError("The diff has no hunk.", "A hunk begins with `@@ -line,count`.")
+    return "\n".join([*lines[heads[0] : heads[0] + 2], *body]) + "\n"
+
+
+def _names(name: str, file: str) -> bool:
+    bare = name[2:] if name[:2] in ("a/", "b/") else name
+    return bare == file or bare.removeprefix("./") == file or bare.endswith(f"/{file}")
+
+
+def check_syntax(source: str, file: str) -> None:
+    """Refuse what Python cannot read.
+
+    Raises:
+        AutoresearchError: Naming the line.
+    """
+    if not file.endswith(".py"):
+        return
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            compile(source, file, "exec", dont_inherit=True)
+    except SyntaxError as error:
+        shown = (
+            f", which is `{one_line(error.text, 80)}`" if error.text and error.text.strip() else ""
+        )
+        raise AutoresearchError(
+            f"{file} is not valid Python: {error.msg} in line {error.lineno}{shown}."
+        ) from None
+    except (ValueError, RecursionError, MemoryError, OverflowError) as error:
+        raise AutoresearchError(f"{file} cannot be compiled ({error}).") from None

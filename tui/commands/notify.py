@@ -1,0 +1,87 @@
+"""The verb `notify`: who is told when something needs a person, and a message to try it."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+import click
+
+from engine import client
+from engine.core.errors import AutoresearchError
+from engine.notify import FILE, INSTALL, VARIABLE, Addresses, addresses, send, service_of
+from tui.commands.options import workspace_option
+from tui.settings import Notifications, load_settings
+
+_TITLE = "autoresearch-tui"
+_BODY = "This is a test: so you are told when something needs you."
+
+
+@click.command()
+@click.option("--test", is_flag=True, help="Send a message every way there is, and say what came.")
+@workspace_option
+def notify(test: bool, path: Path) -> None:
+    """Print who is told when something needs you, or try it.
+
+    \b
+    In this terminal: bell, window title and, where it is known to show one, a notification.
+    Elsewhere (ntfy, Slack, Telegram, mail …): name addresses as apprise has them, in
+    AUTORESEARCH_NOTIFY (separated by commas) or in .autoresearch/notify.toml:
+        urls = ["ntfy://my-topic"]
+        events = ["approval", "parked", "best", "plateau", "paused", "ended"]
+    The engine reads them when it starts.
+    """
+    where = addresses(client.find_workspace(path), os.environ)
+    settings, trouble = load_settings()
+    if trouble:
+        click.echo(trouble, err=True)
+    _terminal(test, settings.notifications, os.environ)
+    _elsewhere(test, where)
+
+
+def _terminal(test: bool, wanted: Notifications, environ: Mapping[str, str]) -> None:
+    from tui.terminal.attention import BELL, notification_kind, notification_sequence
+
+    kind = notification_kind(environ)
+    if wanted is Notifications.OFF:
+        click.echo('terminal: off (notifications = "off" in settings.toml)')
+        return
+    shows = bool(kind.code) or wanted is Notifications.ON
+    how = f"notification by OSC {kind.code or 9}" if shows else "no notification"
+    if not test:
+        click.echo(f"terminal: bell and title; {how} ({kind.why})")
+        return
+    screen = sys.__stderr__
+    if screen is None or not screen.isatty():
+        click.echo("terminal: nothing sent, for there is no terminal here")
+        return
+    screen.write(BELL + notification_sequence(kind, _BODY, wanted is Notifications.ON))
+    screen.flush()
+    click.echo(f"terminal: bell sent; {how + ' sent' if shows else how} ({kind.why})")
+
+
+def _elsewhere(test: bool, where: Addresses) -> None:
+    if not where.urls:
+        click.echo(f"elsewhere: nobody; {VARIABLE} is not set and {FILE} names no urls")
+        return
+    if not test:
+        for url in where.urls:
+            click.echo(f"elsewhere: {service_of(url)}")
+        click.echo(f"of: {', '.join(where.events)}")
+        _say_if_missing()
+        return
+    failed = 0
+    for sent in send(where.urls, _TITLE, _BODY):
+        failed += bool(sent.trouble)
+        click.echo(f"elsewhere: {sent.service} {sent.trouble or 'sent'}")
+    if failed:
+        raise AutoresearchError(f"{failed} of {len(where.urls)} messages did not get through.")
+
+
+def _say_if_missing() -> None:
+    from importlib.util import find_spec
+
+    if find_spec("apprise") is None:
+        click.echo(f"apprise is not installed, so nobody is told. {INSTALL}")

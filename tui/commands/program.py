@@ -1,0 +1,219 @@
+"""The verb `program`: the charter in force, its versions, and another one in its place."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import click
+
+from engine import client, files, history
+from engine.core import events as ev
+from engine.core.errors import AutoresearchError, UsageError, WorkspaceError
+from engine.core.session import Session
+from tui.commands import editor
+from tui.commands.control import answer, answering
+from tui.commands.options import json_option, workspace_option
+from tui.commands.show import print_json, read_now
+from tui.plain import one_line
+from tui.widgets.plain_text import clean
+
+_LAST = 0
+_COLOURS = {"+": "green", "-": "red", "@": "cyan"}
+
+
+@click.command()
+@click.option("--edit", "editing", is_flag=True, help="Open it in $VISUAL or $EDITOR.")
+@click.option(
+    "--set",
+    "source",
+    metavar="FILE",
+    type=click.Path(path_type=Path),
+    help="Put that file's text in its place; - reads standard input.",
+)
+@click.option(
+    "--diff",
+    "version",
+    type=click.IntRange(0),
+    is_flag=False,
+    flag_value=_LAST,
+    metavar="[N]",
+    help="What version N changed; the last one by default.",
+)
+@workspace_option
+@json_option
+def program(
+    editing: bool, source: Path | None, version: int | None, path: Path, as_json: bool
+) -> None:
+    """Print program.md, the agent's charter, as it is in force, and since when.
+
+    A change takes effect at the next proposal, whoever makes it with whatever editor; the versions
+    and their diffs are kept.
+    """
+    with answering(as_json):
+        if editing + (source is not None) + (version is not None) > 1:
+            raise UsageError("One thing at a time: --edit, --set or --diff.")
+        workspace = client.find_workspace(path)
+        if editing:
+            message = _edit(workspace)
+        elif source is not None:
+            message = _set(workspace, source)
+        elif version is not None:
+            _show_diff(workspace, version, as_json=as_json)
+            return
+        else:
+            _show(workspace, read_now(workspace)[0], as_json=as_json)
+            return
+    answer(message, as_json=as_json)
+
+
+def _when(workspace: Path) -> str:
+    if not client.has_session(workspace):
+        return "It is in force once a session starts."
+    number = len(client.read_session(workspace).experiments) + 1
+    if client.engine_pid(workspace) is None:
+        return f"It is in force once the engine runs again, from #{number} on."
+    return f"It is in force from the next proposal on: #{number} or the one after it."
+
+
+def _set(workspace: Path, source: Path) -> str:
+    text = editor.handed_over(source)
+    return _write(workspace, text, _key(workspace))
+
+
+def _key(workspace: Path) -> str:
+    """The version on the disk, which is about to be changed.
+
+    Raises:
+        WorkspaceError: It cannot be read, or this is no workspace.
+    """
+    try:
+        key = files.read_program(workspace).key
+    except WorkspaceError as error:
+        raise WorkspaceError(
+            error.what, error.why, f"Move {files.PROGRAM} away, or put its text back from git."
+        ) from None
+    if not key and not client.has_session(workspace):
+        raise WorkspaceError(
+            f"There is neither a session nor a {files.PROGRAM} in {workspace}.",
+            "",
+            "Name the workspace with -C.",
+        )
+    return key
+
+
+def _write(workspace: Path, text: str, seen: str) -> str:
+    if not text.strip():
+        raise UsageError("The text is empty; nothing was written.")
+    if files.program_key(text) == seen:
+        return f"{files.PROGRAM} is that text already."
+    files.write_program(workspace, text, seen)
+    return f"{files.PROGRAM} was written. {_when(workspace)}"
+
+
+def _edit(workspace: Path) -> str:
+    """Let the person edit a copy in their editor, so that no swap file or backup of it comes into
+    the checkout, and put it in the file's place.
+
+    Raises:
+        AutoresearchError: The text was not taken; the error says where it is kept.
+    """
+    words = editor.find_editor(os.environ, "Or use --set FILE.")
+    _key(workspace)
+    text, seen = files.read_program(workspace)
+    copy = editor.private_copy(text, files.PROGRAM)
+    editor.edit_file(words, copy)
+    try:
+        new = editor.read_text(copy)
+        message = (
+            f"You changed nothing in {files.PROGRAM}."
+            if new == text
+            else _write(workspace, new, seen)
+        )
+    except AutoresearchError as error:
+        kept = f"Your text is kept in {copy}; hand it in with `program --set {copy}`."
+        told = type(error)(error.what, error.why, kept)
+        told.exit_code = error.exit_code
+        raise told from None
+    editor.let_go(copy)
+    return message
+
+
+def _show(workspace: Path, session: Session, *, as_json: bool) -> None:
+    versions = session.programs
+    text, remark = _in_force(workspace, session)
+    if as_json:
+        print_json(
+            {
+                "text": text,
+                "key": versions[-1].key if versions else None,
+                "remark": remark,
+                "versions": [
+                    {
+                        "version": n,
+                        "key": v.key,
+                        "at": v.at.isoformat(),
+                        "from_experiment": v.experiment,
+                        "commit": v.commit or None,
+                        "added": v.added,
+                        "removed": v.removed,
+                    }
+                    for n, v in enumerate(versions, start=1)
+                ],
+            }
+        )
+        return
+    click.echo(clean(text), nl=not text.endswith("\n"))
+    # Apart from the text, so that `program > copy.md` is the text alone.
+    for n, v in enumerate(versions, start=1):
+        size = f" +{v.added} −{v.removed}" if n > 1 else ""
+        where = f" · commit {v.commit[:7]}" if v.commit else ""
+        click.echo(
+            f"version {n}: from #{v.experiment} on, {v.at.astimezone():%d %b %H:%M}{size}{where}",
+            err=True,
+        )
+    if remark:
+        click.echo(remark, err=True)
+
+
+def _in_force(workspace: Path, session: Session) -> tuple[str, str]:
+    """The text in force, and what a person should know about the file on the disk."""
+    if not session.programs:
+        found = files.read_program(workspace)
+        return found.text, "No session has taken it up yet." if found.key else "There is no file."
+    now = session.programs[-1]
+    try:
+        found = files.read_program(workspace)
+    except WorkspaceError as error:
+        found, trouble = files.Program("", ""), error.what
+    else:
+        trouble = "" if found.key else f"{files.PROGRAM} is gone."
+    if found.key == now.key:
+        return found.text, ""
+    kept = history.text_at(workspace, session.frontier, files.PROGRAM) or ""
+    if trouble:
+        return kept, f"{one_line(trouble)} This is the last version; it stays in force."
+    if files.program_key(kept) == now.key:
+        return kept, f"The file was changed since. {_when(workspace)}"
+    return found.text, f"This is the file as it is now, not in force yet. {_when(workspace)}"
+
+
+def _show_diff(workspace: Path, version: int, *, as_json: bool) -> None:
+    tag = history.newest_tag(workspace)
+    edits = [e for e in history.events_of(workspace, tag) if isinstance(e, ev.ProgramEdited)]
+    number = version or len(edits)
+    if not 1 <= number <= len(edits):
+        raise UsageError(
+            f"There is no version {version} of {files.PROGRAM}."
+            if version
+            else f"No version of {files.PROGRAM} was in force yet.",
+            f"The session has {len(edits)}.",
+        )
+    found = edits[number - 1]
+    if as_json:
+        print_json({"version": number, "from_experiment": found.experiment, "diff": found.diff})
+    elif not found.diff:
+        click.echo(f"Version {number} is the first one; see it with `autoresearch-tui program`.")
+    else:
+        for line in found.diff.rstrip("\n").split("\n"):
+            click.echo(click.style(clean(line), fg=_COLOURS.get(line[:1])))

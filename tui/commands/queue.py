@@ -1,0 +1,168 @@
+"""The verb `queue`: what waits for the person's word, and what comes next."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from engine import client, files
+from engine.core.edits import make_patch
+from engine.core.errors import UsageError, WorkspaceError
+from engine.core.records import Queued
+from engine.core.session import Session
+from tui.commands.assess import spans
+from tui.commands.options import json_option, workspace_option
+from tui.commands.results import terminal_width
+from tui.commands.show import print_json, read_now
+from tui.commands.waiting import (
+    find,
+    in_question,
+    origin_words,
+    pin_facts,
+    pin_lines,
+    queued_facts,
+    queued_lines,
+)
+from tui.plain import one_line
+from tui.widgets.plain_text import clean
+
+_COLOURS = {"+": "green", "-": "red", "@": "cyan"}
+_WEIGHTS = {"block": "red", "ask": "yellow", "note": "cyan"}
+
+
+@click.command()
+@click.argument("words", metavar="[show] [PATCH_ID|NUMBER]", nargs=-1)
+@click.option("--diff", "only_diff", is_flag=True, help="Of a proposal: the diff and nothing else.")
+@workspace_option
+@json_option
+def queue(words: tuple[str, ...], only_diff: bool, path: Path, as_json: bool) -> None:
+    """What waits for your word, what comes next, and what you have pinned.
+
+    With a PATCH_ID, its first four characters or more, or a NUMBER: all about that proposal, its
+    diff included. Decide with `approve`, `veto` and `edit`.
+    """
+    name = words[1:] if words[:1] == ("show",) else words
+    if len(name) > 1 or (words and not name) or (only_diff and not name):
+        raise UsageError(
+            "One proposal can be shown at a time.", "", "See `autoresearch-tui queue`."
+        )
+    session, _, pid = read_now(path)
+    if name:
+        workspace = client.find_workspace(path)
+        _show(workspace, session, find(session, name[0]), only_diff=only_diff, as_json=as_json)
+    elif as_json:
+        print_json(queue_facts(session, pid))
+    else:
+        for line in queue_lines(session, terminal_width(), engine=pid is not None):
+            click.echo(line)
+
+
+def queue_facts(session: Session, pid: int | None) -> dict[str, Any]:
+    """The queue as plain values; the next one first in each list."""
+    return {
+        "engine_pid": pid,
+        "autonomy": session.autonomy.value,
+        "waiting": [queued_facts(q) for q in in_question(session)],
+        "next": [queued_facts(q) for q in session.ready],
+        "pins": [pin_facts(p) for p in session.waiting_pins],
+    }
+
+
+def queue_lines(session: Session, width: int, *, engine: bool) -> list[str]:
+    """The queue for a person."""
+    lines: list[str] = []
+    waiting = in_question(session)
+    if waiting:
+        many = "1 proposal waits" if len(waiting) == 1 else f"{len(waiting)} proposals wait"
+        lines.append(f"{many} for your word ({session.autonomy.value}):")
+        for queued in waiting:
+            lines += queued_lines(queued, width)
+    else:
+        lines.append(f"Nothing waits for your word ({session.autonomy.value}).")
+    if session.ready:
+        lines.append("Comes next:")
+        for queued in session.ready:
+            lines += queued_lines(queued, width)
+    drafted = {q.pin for q in session.queue}
+    pins = [p for p in session.waiting_pins if p.number not in drafted]
+    if pins:
+        lines.append("Pinned, to be done next:")
+        lines += pin_lines(pins, width)
+    if waiting:
+        first = waiting[0].proposal.patch_id
+        verbs = (
+            f"queue {first[:6]} · edit {first[:6]}",
+            f'approve {first[:6]} · veto {first[:6]} --reason "…"',
+        )
+        lines += verbs if width < 80 else [" · ".join(verbs)]
+    if not engine:
+        lines.append("No engine is at work; decide once it runs: autoresearch-tui start")
+    return lines
+
+
+def _show(
+    workspace: Path, session: Session, queued: Queued, *, only_diff: bool, as_json: bool
+) -> None:
+    diff, stale = diff_now(workspace, session, queued)
+    if as_json:
+        facts = {
+            **queued_facts(queued),
+            "rationale": queued.proposal.rationale,
+            "expected": queued.proposal.expected,
+            "reasoning": queued.reasoning,
+            "base": queued.base,
+            "fits_frontier": not stale,
+            "decisions": [
+                {"at": d.at.isoformat(), "what": d.what, "by": d.by, "reason": d.reason}
+                for d in queued.decisions
+            ],
+            "diff": diff,
+        }
+        print_json(facts)
+        return
+    if only_diff:
+        click.echo(clean(diff), nl=False)
+        return
+    for line in _story(queued, stale=stale):
+        click.echo(line)
+    for text in diff.split("\n"):
+        click.echo(click.style(clean(text), fg=_COLOURS.get(text[:1])))
+
+
+def diff_now(workspace: Path, session: Session, queued: Queued) -> tuple[str, bool]:
+    """The diff against the file as it is at the frontier; where it does not fit there, as it was
+    made, and True.
+    """
+    try:
+        before, after = files.candidate(workspace, session, queued)
+    except WorkspaceError:
+        return queued.patch, True
+    diff = make_patch(session.config.file, before, after)
+    return diff, False
+
+
+def _story(queued: Queued, *, stale: bool) -> list[str]:
+    p = queued.proposal
+    head, *_ = queued_lines(queued, 200)
+    lines = [head.strip(), one_line(p.hypothesis)]
+    for name, text in (
+        ("brought by", origin_words(queued)),
+        ("category", p.category),
+        ("expected", p.expected),
+        ("because", p.rationale),
+        ("asked", queued.why),
+    ):
+        if text:
+            lines.append(f"  {name}: {one_line(text)}")
+    if stale:
+        lines.append("  It does not fit the best version as it is now.")
+    for finding in queued.findings:
+        weight = click.style(finding.weight.value, fg=_WEIGHTS[finding.weight.value])
+        where = f", line {spans(finding.lines)}" if finding.lines else ""
+        lines.append(f"  {weight}{where}: {one_line(finding.message)}")
+    for d in queued.decisions:
+        why = f": {one_line(d.reason)}" if d.reason else ""
+        lines.append(f"  {d.at.astimezone():%H:%M:%S} {one_line(d.what)} ({one_line(d.by)}){why}")
+    return lines

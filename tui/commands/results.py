@@ -1,0 +1,225 @@
+"""The verb `results`: the experiments of a session, or the rows of anybody's results.tsv."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+import msgspec
+
+from engine import client, tables
+from engine.core.errors import UsageError, WorkspaceError
+from engine.core.records import Experiment
+from engine.core.session import Session
+from engine.core.table.model import Role, RowVerdict, Table, TableRow
+from engine.core.table.of_session import table_of
+from engine.core.table.plain_values import stats_facts, table_facts
+from engine.core.table.stats import credible, summarise
+from engine.core.words import Direction, Verdict
+from tui.commands.options import json_option
+from tui.commands.show import print_json
+from tui.commands.table_lines import bad_row_line, closing_lines, table_lines
+from tui.plain import experiment_line, one_line, summary_lines
+
+_PATH = click.Path(path_type=Path)
+
+
+@click.command()
+@click.argument("place", metavar="[WORKSPACE|FILE]", type=_PATH, required=False)
+@click.option(
+    "-C",
+    "--workspace",
+    "at",
+    type=_PATH,
+    help="The workspace; the current directory by default.",
+)
+@click.option("--tag", help="Of an earlier session.")
+@click.option("--top", type=click.IntRange(1), metavar="N", help="Only the N best.")
+@click.option("--kept", is_flag=True, help="Only what was kept.")
+@click.option("--category", metavar="NAME", help="Only experiments of that category.")
+@click.option("--metric", metavar="COLUMN", help="The metric's column of a FILE.")
+@click.option(
+    "--direction", type=click.Choice(["min", "max"]), help="Which way a FILE's metric improves."
+)
+@click.option(
+    "--export",
+    "target",
+    metavar="FILE.(tsv|csv|json|parquet)",
+    type=_PATH,
+    help="Write the rows to a file instead, in the format its name asks for.",
+)
+@click.option("--force", is_flag=True, help="Let --export replace a file.")
+@json_option
+def results(
+    place: Path | None,
+    at: Path | None,
+    tag: str | None,
+    top: int | None,
+    kept: bool,
+    category: str | None,
+    metric: str | None,
+    direction: str | None,
+    target: Path | None,
+    force: bool,
+    as_json: bool,
+) -> None:
+    """The experiments of a session, or of any results.tsv, a line each.
+
+    A FILE may have any columns, any metric, and be damaged: what could not be read is shown with
+    its reason, and the last lines say how the rest was understood.
+    """
+    if place is not None and at is not None:
+        raise click.UsageError("The workspace is named twice.")
+    if force and target is None:
+        raise click.UsageError("--force is for --export.")
+    path = place or at or Path()
+    if path.is_dir():
+        if metric is not None or direction is not None:
+            raise click.UsageError(
+                "--metric and --direction are for a FILE; a session knows its own."
+            )
+        workspace = client.find_workspace(path)
+        session = _read_session(workspace, tag)
+        table, own = table_of(session), workspace / session.results_file
+    else:
+        if tag is not None:
+            raise click.UsageError("--tag is for a workspace, not for a FILE.")
+        session, own = None, path
+        table = tables.read_file(
+            path, metric=metric, direction=Direction(direction) if direction else None
+        )
+    rows = select(table, top=top, kept=kept, category=category)
+    if target is not None:
+        _export(table, rows, target, own, force=force, quiet=as_json)
+    if as_json:
+        print_json(table_facts(table, rows) if session is None else session_facts(session, rows))
+    elif target is None and session is not None:
+        _show_session(session, rows)
+    elif target is None:
+        _show_table(table, rows, whole=not (top or kept or category))
+
+
+def _read_session(workspace: Path, tag: str | None) -> Session:
+    try:
+        return client.read_session(workspace, tag)
+    except WorkspaceError as error:
+        table = workspace / "results.tsv"
+        if tag is None and not client.has_session(workspace) and table.is_file():
+            todo = f"Its table can be read: autoresearch-tui results {table}"
+            raise WorkspaceError(error.what, error.why, todo) from None
+        raise
+
+
+def select(
+    table: Table, *, top: int | None = None, kept: bool = False, category: str | None = None
+) -> list[TableRow]:
+    """The rows that the flags ask for: the best first where it is the best that are asked for.
+
+    Raises:
+        UsageError: The table has no such category.
+    """
+    believed = dict(zip((r.number for r in table.rows), credible(table), strict=True))
+    rows = list(table.rows)
+    if category is not None:
+        rows = [r for r in rows if r.category.casefold() == category.casefold()]
+        if not rows:
+            raise _no_such_category(table, category)
+    if kept:
+        rows = [r for r in rows if r.verdict is RowVerdict.KEEP]
+    if top is not None:
+        # A discard may be better than the last keeps; a crash or a placeholder never is.
+        measured = [
+            (r.value, r)
+            for r in rows
+            if r.value is not None and (believed[r.number] or r.verdict is RowVerdict.DISCARD)
+        ]
+        sign = 1 if table.direction is Direction.MIN else -1
+        rows = [r for _, r in sorted(measured, key=lambda pair: sign * pair[0])[:top]]
+    return rows
+
+
+def _no_such_category(table: Table, category: str) -> UsageError:
+    if not table.has_column(Role.CATEGORY):
+        return UsageError("The table has no column with categories.")
+    have = ", ".join(sorted({one_line(r.category, 40) for r in table.rows if r.category})[:20])
+    return UsageError(f"No experiment has the category {category!r}.", f"There are: {have}.")
+
+
+def session_facts(session: Session, rows: Sequence[TableRow]) -> dict[str, Any]:
+    """A session's table as plain values; its figures are of all experiments."""
+    numbers = {experiment.number: experiment for experiment in session.experiments}
+    baseline = session.baseline
+    return {
+        "metric": session.config.metric,
+        "direction": session.direction.value,
+        "best": session.best_metric,
+        "baseline": baseline.measurement.metric
+        if baseline is not None and baseline.measurement is not None
+        else None,
+        **stats_facts(summarise(table_of(session))),
+        "bad_rows": [],
+        "rows": [_experiment_facts(numbers[row.number]) for row in rows],
+    }
+
+
+def _experiment_facts(e: Experiment) -> dict[str, Any]:
+    measured = e.measurement if e.verdict is not Verdict.CRASH else None
+    return {
+        "experiment": e.number,
+        "commit": e.commit,
+        "verdict": e.verdict.value if e.verdict else None,
+        "reason": e.verdict_reason,
+        "outcome": e.outcome.value if e.outcome else None,
+        "metric": measured.metric if measured else None,
+        "gain": e.gain,
+        "memory_gb": measured.memory_gb if measured else None,
+        "seconds": e.run.seconds if e.run else None,
+        "category": e.proposal.category,
+        "hypothesis": e.proposal.hypothesis,
+        "knobs": {k: list(v) for k, v in e.proposal.knobs.items()},
+    }
+
+
+def _export(
+    table: Table, rows: list[TableRow], target: Path, own: Path, *, force: bool, quiet: bool
+) -> None:
+    if target.exists() and own.exists() and target.samefile(own):
+        raise UsageError(f"{target} is the table itself.", "", "Name another file.")
+    chosen = msgspec.structs.replace(table, rows=tuple(rows))
+    tables.export_table(chosen, target, force=force)
+    many = "row" if len(rows) == 1 else "rows"
+    left = len(table.bad) if target.suffix.lower() != ".json" else 0
+    without = f", without the {left} that could not be read" if left else ""
+    click.echo(f"Wrote {len(rows)} {many} to {one_line(str(target))}{without}.", err=quiet)
+
+
+def _show_session(session: Session, rows: Sequence[TableRow]) -> None:
+    numbers = {experiment.number: experiment for experiment in session.experiments}
+    width = terminal_width()
+    for row in rows:
+        click.echo(experiment_line(session, numbers[row.number], width))
+    for line in summary_lines(session):
+        click.echo(line)
+
+
+def _show_table(table: Table, rows: Sequence[TableRow], *, whole: bool) -> None:
+    width = terminal_width()
+    bad = list(table.bad) if whole else []
+    lines = zip(rows, table_lines(rows, width), strict=True)
+    for row, line in lines:
+        while bad and bad[0].line < row.line:
+            click.echo(bad_row_line(bad.pop(0), width))
+        click.echo(line)
+    for left in bad:
+        click.echo(bad_row_line(left, width))
+    for line in closing_lines(table, summarise(table)):
+        click.echo(line)
+
+
+def terminal_width() -> int:
+    """How many cells a line may have; a pipe has no edge."""
+    return shutil.get_terminal_size((160, 24)).columns if sys.stdout.isatty() else 240

@@ -1,0 +1,142 @@
+"""Anybody's table of results as aligned lines, its untrusted text made harmless."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from rich.cells import cell_len, set_cell_size
+
+from engine.core.table.model import BadRow, RowVerdict, Table, TableRow
+from engine.core.table.stats import TableStats
+from engine.core.words import Direction
+from tui.plain import one_line
+
+_MARKS = {
+    RowVerdict.KEEP: "✓",
+    RowVerdict.DISCARD: "·",
+    RowVerdict.CRASH: "✗",
+    RowVerdict.OTHER: "○",
+}
+_NOTHING = "—"
+_WIDEST = 16
+_LEAST_TEXT = 20
+
+
+def table_lines(rows: Sequence[TableRow], width: int) -> Iterator[str]:
+    """A line for each row: number, verdict, metric, memory, category, commit, description.
+
+    Where the lines would be too long, memory goes first, then the category, then the commit.
+    """
+    columns = {
+        "number": [f"#{row.number}" for row in rows],
+        "verdict": [_verdict(row) for row in rows],
+        "metric": [_value(row) for row in rows],
+    }
+    if any(row.memory_gb for row in rows):
+        columns["memory"] = [_memory(row) for row in rows]
+    if any(row.category for row in rows):
+        columns["category"] = [one_line(row.category, _WIDEST) for row in rows]
+    if any(row.commit for row in rows):
+        columns["commit"] = [one_line(row.commit, _WIDEST) for row in rows]
+    widths = {name: max(map(cell_len, cells), default=0) for name, cells in columns.items()}
+    for name in ("memory", "category", "commit"):
+        if sum(widths.values()) + 2 * len(widths) + _LEAST_TEXT > width:
+            widths.pop(name, None)
+    for index, row in enumerate(rows):
+        head = "  ".join(_aligned(columns[name][index], name, widths[name]) for name in widths)
+        text = _fitting(_text(row), max(1, width - cell_len(head) - 2))
+        yield f"{head}  {text}".rstrip()
+
+
+def _aligned(cell: str, name: str, width: int) -> str:
+    if name in ("metric", "memory"):
+        return " " * (width - cell_len(cell)) + cell
+    return set_cell_size(cell, width)
+
+
+def _verdict(row: TableRow) -> str:
+    """Our word, and the table's own where that is another."""
+    own = one_line(row.status, _WIDEST)
+    word = row.verdict.value
+    if row.verdict is RowVerdict.OTHER:
+        word = own or word
+    elif own and own.lower() != word:
+        word = f"{word} ({own})"
+    return f"{_MARKS[row.verdict]} {word}"
+
+
+def _value(row: TableRow) -> str:
+    if row.value is None and row.verdict is RowVerdict.CRASH:
+        return _NOTHING
+    if row.value is None:
+        # What stands there may be what a person looks for: `3_div,avg_spread=7.7c`.
+        return one_line(row.value_text, _WIDEST) or _NOTHING
+    plain = one_line(row.value_text)
+    return plain if 0 < len(plain) <= _WIDEST else f"{row.value:.6g}"
+
+
+def _memory(row: TableRow) -> str:
+    return _NOTHING if row.memory_gb is None else f"{row.memory_gb:.1f} GB"
+
+
+def _text(row: TableRow) -> str:
+    text = one_line(row.description)
+    if not text:
+        text = ", ".join(f"{one_line(k)} {one_line(v)}" for k, v in row.extras.items() if v)
+    return f"{text} [{row.flaw}]" if row.flaw else text
+
+
+def _fitting(text: str, width: int) -> str:
+    if cell_len(text) <= width:
+        return text
+    return set_cell_size(text, max(1, width - 1)).rstrip() + "…"
+
+
+def bad_row_line(bad: BadRow, width: int) -> str:
+    """A line that could not be read: where it is, why, and what it says."""
+    return _fitting(f"! line {bad.line}: {bad.reason}: {one_line(bad.text)}", width)
+
+
+def show_value(value: float) -> str:
+    """A metric with the digits that matter."""
+    return f"{value:.6f}" if abs(value) < 10 else f"{value:.8g}"
+
+
+def closing_lines(table: Table, stats: TableStats) -> list[str]:
+    """What came of it, and how the table was understood."""
+    return [line for line in (_counted(stats), _best(table, stats), _understood(table)) if line]
+
+
+def _counted(stats: TableStats) -> str:
+    c = stats.counts
+    line = f"{c.total} row{'' if c.total == 1 else 's'}: {c.keep} kept, {c.discard} discarded, "
+    line += f"{c.crash} crashed"
+    line += f", {c.other} other" if c.other else ""
+    line += f"; {stats.bad} bad line{'' if stats.bad == 1 else 's'}" if stats.bad else ""
+    return line + "."
+
+
+def _best(table: Table, stats: TableStats) -> str:
+    best, first = stats.best, stats.baseline
+    if best is None or best.value is None:
+        return "No row has a value that could be a best." if table.rows else ""
+    line = f"Best {one_line(table.metric or 'metric', 40)} {show_value(best.value)} (row "
+    line += f"{best.number}{', commit ' + one_line(best.commit, 40) if best.commit else ''}"
+    if first is None or first.value is None or first.number == best.number:
+        return line + "), the baseline."
+    change = f"{best.value - first.value:+.6g}".replace("-", "−")
+    return f"{line}), {change} against the baseline's {show_value(first.value)}."
+
+
+def _understood(table: Table) -> str:
+    better = "lower" if table.direction is Direction.MIN else "higher"
+    if table.metric is None:
+        line = f"Read as: no metric ({table.metric_reason})"
+    else:
+        line = (
+            f"Read as: metric {one_line(table.metric, 40)} ({one_line(table.metric_reason, 80)}), "
+            f"{better} is better ({one_line(table.direction_reason, 80)})"
+        )
+    notes = "".join(f"; {one_line(note, 120)}" for note in table.notes)
+    told = "as asked" in (table.metric_reason, table.direction_reason)
+    return f"{line}{notes}." + ("" if told else " Change it with --metric and --direction.")

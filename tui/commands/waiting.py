@@ -1,0 +1,211 @@
+"""Which proposal a person means, and how proposals are told in lines and as plain values."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from engine.core.errors import UsageError
+from engine.core.finding import Finding, Weight
+from engine.core.records import Pin, Queued
+from engine.core.session import Session
+from engine.core.words import Origin, QueueState
+from tui.plain import one_line
+
+SHORTEST = 4
+"""So many characters of a patch_id are enough where they fit one alone."""
+_WEIGHTS = tuple(Weight)
+
+
+def in_question(session: Session) -> tuple[Queued, ...]:
+    """What waits for a person's word: those asked about now, then the parked ones."""
+    return (*session.asked, *session.parked)
+
+
+def choose(session: Session, name: str | None, *, verb: str) -> str:
+    """The patch_id a person means.
+
+    Args:
+        session: As it stands.
+        name: A patch_id or the beginning of one; None: the only one that waits.
+        verb: For what, to say so in the next step.
+
+    Raises:
+        UsageError: It fits none or several of those that wait.
+    """
+    waiting = in_question(session)
+    if name is None:
+        if len(waiting) == 1:
+            return waiting[0].proposal.patch_id
+        if not waiting:
+            raise UsageError("No proposal waits for you.", "", "See `autoresearch-tui queue`.")
+        raise UsageError(
+            f"{len(waiting)} proposals wait: {_list(waiting)}.",
+            "",
+            f"Name one: autoresearch-tui {verb} {waiting[0].proposal.patch_id}",
+        )
+    wanted = name.strip().lower()
+    if len(wanted) < SHORTEST:
+        numbered = [q for q in waiting if str(q.number) == wanted.lstrip("#")]
+        todo = (
+            f"A decision names the patch: autoresearch-tui {verb} {numbered[0].proposal.patch_id}"
+            if numbered
+            else "See `autoresearch-tui queue`."
+        )
+        raise UsageError(
+            f"{one_line(name)!r} is too short for a patch_id.",
+            f"At least its first {SHORTEST} characters are needed.",
+            todo,
+        )
+    # What is no longer in question is named too: the engine says what became of it.
+    known = (
+        [q.proposal.patch_id for q in session.queue],
+        [v.proposal.patch_id for v in session.vetoed]
+        + [e.proposal.patch_id for e in session.experiments],
+    )
+    for some in known:
+        found = sorted({patch for patch in some if patch.startswith(wanted)})
+        if len(found) == 1:
+            return found[0]
+        if found:
+            raise UsageError(f"{one_line(name)!r} fits {len(found)}: {', '.join(found[:5])}.")
+    if re.fullmatch("[0-9a-f]{12}", wanted):
+        return wanted
+    have = f"There are: {_list(waiting)}." if waiting else "No proposal waits."
+    raise UsageError(f"No proposal that waits has the patch_id {one_line(name, 40)!r}.", have)
+
+
+def find(session: Session, name: str) -> Queued:
+    """A proposal of the queue, whatever it waits for, by patch_id, its beginning, or its number.
+
+    Raises:
+        UsageError: There is none, or more than one.
+    """
+    wanted = name.strip().lower()
+    found = [q for q in session.queue if str(q.number) == wanted.lstrip("#")]
+    if not found and len(wanted) >= SHORTEST:
+        found = [q for q in session.queue if q.proposal.patch_id.startswith(wanted)]
+    if found and len({q.proposal.patch_id for q in found}) == 1:
+        return found[0]
+    have = f"There are: {_list(session.queue)}." if session.queue else "The queue is empty."
+    raise UsageError(f"No proposal of the queue is named {one_line(name, 40)!r}.", have)
+
+
+def _list(some: Sequence[Queued]) -> str:
+    shown = [f"{q.proposal.patch_id} ({one_line(q.proposal.hypothesis, 50)})" for q in some[:5]]
+    more = f" and {len(some) - 5} more" if len(some) > 5 else ""
+    return "; ".join(shown) + more
+
+
+def risk_of(findings: Sequence[Finding]) -> str:
+    """The heaviest finding's weight; `none` where there is none."""
+    weights = [f.weight for f in findings]
+    return min(weights, key=_WEIGHTS.index).value if weights else "none"
+
+
+def left_until(until: datetime, now: datetime) -> str:
+    """How long until a moment, in words; `now` once it is past."""
+    seconds = (until - now).total_seconds()
+    if seconds <= 0:
+        return "now"
+    if seconds < 90:
+        return f"in {seconds:.0f} s"
+    if seconds < 5400:
+        return f"in {seconds / 60:.0f} min"
+    return f"in {seconds / 3600:.0f} h"
+
+
+def origin_words(queued: Queued) -> str:
+    """Who or what brought a proposal."""
+    match queued.origin:
+        case Origin.PIN:
+            return f"your pin {queued.pin}"
+        case Origin.REVIVE:
+            return f"#{queued.of} revived"
+        case Origin.CONFIRM:
+            return f"#{queued.of} again"
+        case Origin.OVERRULE:
+            return f"your verdict on #{queued.of}"
+        case _:
+            return one_line(queued.proposal.agent, 40) or "agent"
+
+
+def queued_lines(queued: Queued, width: int, now: datetime | None = None) -> list[str]:
+    """A proposal in two or three lines, narrow enough for a phone."""
+    p = queued.proposal
+    parts = [p.patch_id, f"+{p.added} −{p.removed}", origin_words(queued)]
+    if queued.state is QueueState.ASKED and queued.until is not None:
+        parts.insert(1, f"parked {left_until(queued.until, now or datetime.now(UTC))}")
+    elif queued.state is QueueState.PARKED:
+        parts.insert(1, "parked")
+    elif queued.approved:
+        parts.insert(1, "approved")
+    risk = risk_of(queued.findings)
+    if risk != "none":
+        parts.append(f"risk: {risk}")
+    lines = [f"{queued.number:>3}  {' · '.join(parts)}"]
+    lines.append("     " + one_line(p.hypothesis, max(20, width - 5)))
+    if queued.why and queued.state is not QueueState.READY:
+        lines.append("     asked: " + one_line(queued.why, max(20, width - 12)))
+    return lines
+
+
+def pin_lines(pins: Sequence[Pin], width: int) -> list[str]:
+    """The pins that wait in their order, then those that are done."""
+    lines = [
+        f"{place:>3}. pin {pin.number}: " + one_line(pin.text, max(20, width - 14))
+        for place, pin in enumerate((p for p in pins if p.waits), start=1)
+    ]
+    for pin in pins:
+        if not pin.waits:
+            became = f"→ #{pin.experiment}" if pin.experiment else f"not done: {pin.removed}"
+            lines.append(f"     pin {pin.number} {one_line(became, 60)}: {one_line(pin.text, 80)}")
+    return lines
+
+
+def queued_facts(queued: Queued) -> dict[str, Any]:
+    """A proposal as plain values."""
+    p = queued.proposal
+    return {
+        "number": queued.number,
+        "patch_id": p.patch_id,
+        "state": queued.state.value,
+        "until": queued.until.isoformat() if queued.until is not None else None,
+        "why": queued.why,
+        "approved": bool(queued.approved) and queued.approved == p.patch_id,
+        "agent": p.agent,
+        "origin": queued.origin.value,
+        "pin": queued.pin or None,
+        "of": queued.of or None,
+        "risk": risk_of(queued.findings),
+        "findings": [finding_facts(f) for f in queued.findings],
+        "category": p.category,
+        "hypothesis": p.hypothesis,
+        "added": p.added,
+        "removed": p.removed,
+    }
+
+
+def finding_facts(finding: Finding) -> dict[str, Any]:
+    """A finding as `assess` prints it."""
+    return {
+        "rule": finding.rule,
+        "weight": finding.weight.value,
+        "lines": list(finding.lines),
+        "message": one_line(finding.message),
+    }
+
+
+def pin_facts(pin: Pin) -> dict[str, Any]:
+    """A pin as plain values."""
+    return {
+        "pin": pin.number,
+        "text": pin.text,
+        "by": pin.by,
+        "at": pin.at.isoformat(),
+        "waits": pin.waits,
+        "experiment": pin.experiment or None,
+        "removed": pin.removed,
+    }

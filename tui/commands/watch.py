@@ -1,0 +1,146 @@
+"""The verb `watch`: what happens, as it happens, until the session ends."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import select
+import sys
+from pathlib import Path
+
+import click
+
+from engine import client, history
+from engine.core import live
+from engine.core.errors import EngineGoneError, UsageError
+from engine.core.session import Session
+from tui.commands.options import json_option, workspace_argument
+from tui.plain import Reporter, summary_lines
+
+_LOOK_SECONDS = 0.1
+_RETRY_SECONDS = 1.0
+
+
+@click.command()
+@workspace_argument
+@click.option("--all", "whole", is_flag=True, help="Begin with the session's first event.")
+@click.option(
+    "--from",
+    "first",
+    type=click.IntRange(1),
+    metavar="SEQ",
+    help="Begin with the event of that number, to go on where an earlier watch was.",
+)
+@json_option
+def watch(path: Path, whole: bool, first: int | None, as_json: bool) -> None:
+    """Print what happens from now on, a line each, until the session ends (exit 0) or Ctrl+C (130).
+
+    With --json each line is an event exactly as the journal has it. An engine that goes and comes
+    back is waited for.
+    """
+    if whole and first is not None:
+        raise UsageError("--all and --from cannot both be.")
+    workspace = client.find_workspace(path)
+    try:
+        asyncio.run(Watcher(workspace, as_json=as_json).watch(1 if whole else first))
+    except KeyboardInterrupt:
+        sys.exit(130)
+
+
+class Watcher:
+    """Follows a session's journal.
+
+    Args:
+        workspace: Whose.
+        as_json: Events as they are, or lines for a person.
+    """
+
+    def __init__(self, workspace: Path, *, as_json: bool) -> None:
+        self._workspace = workspace
+        self._tag = history.newest_tag(workspace)
+        self._journal = history.Following(workspace, self._tag)
+        self._as_json = as_json
+        self._terminal = sys.stdout.isatty()
+        self._reporter = Reporter(sys.stdout, terminal=self._terminal)
+        self._session = Session()
+
+    async def watch(self, first: int | None) -> None:
+        """Until the session has ended, or nobody reads any more.
+
+        Args:
+            first: The number of the first event to print; None: what comes from now on.
+
+        Raises:
+            JournalError: The journal is damaged.
+        """
+        if first is None:
+            for line in self._journal.news():
+                self._session = self._session.apply(line.event)
+            first = 1
+        bar = asyncio.create_task(self._follow_bar())
+        told = False
+        try:
+            while True:
+                over = self._over()
+                self._print_news(first)
+                if over or self._unread():
+                    break
+                alive = client.engine_pid(self._workspace) is not None
+                if not (told or alive or self._session.ended):
+                    told = True
+                    click.echo("No engine is at work; waiting for one.", err=True)
+                told = told and not alive
+                await asyncio.sleep(_LOOK_SECONDS)
+        finally:
+            bar.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await bar
+        if not self._as_json and not self._reporter.broken:
+            for text in summary_lines(self._session):
+                self._reporter.line(text)
+
+    def _over(self) -> bool:
+        """Whether the session has ended and its engine will write nothing more."""
+        if self._session.ended is None:
+            return False
+        return self._session.engine_pid is None or client.engine_pid(self._workspace) is None
+
+    def _print_news(self, first: int) -> None:
+        for line in self._journal.news():
+            self._session = self._session.apply(line.event)
+            if line.event.seq < first:
+                continue
+            if self._as_json:
+                sys.stdout.write(line.text + "\n")
+                sys.stdout.flush()
+            else:
+                self._reporter.event(line.event, self._session)
+
+    def _unread(self) -> bool:
+        """Whether whoever read the output is gone; nothing is written to find out."""
+        if self._reporter.broken:
+            return True
+        try:
+            number = sys.stdout.fileno()
+        except (OSError, ValueError):
+            return False
+        watching = select.poll()
+        watching.register(number, 0)
+        return any(happened & select.POLLERR for _, happened in watching.poll(0))
+
+    async def _follow_bar(self) -> None:
+        """Draw the bar of the run, on a terminal, for as long as an engine answers; then again."""
+        if self._as_json or not self._terminal:
+            return
+        while True:
+            link = client.EngineLink(self._workspace)
+            try:
+                await link.start()
+                async for message in link.messages():
+                    if isinstance(message, live.Progress):
+                        self._reporter.progress(message)
+            except EngineGoneError:
+                pass
+            finally:
+                await link.close()
+            await asyncio.sleep(_RETRY_SECONDS)

@@ -1,0 +1,66 @@
+"""Unsaved changes to a charter, kept where a lost line or a closed window cannot take them."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+from pathlib import Path
+
+import msgspec
+
+from tui.clipboard import cache_directory
+
+
+class Draft(msgspec.Struct, frozen=True):
+    """What a person had typed and not saved."""
+
+    seen: str
+    """The key of the version they began from."""
+    text: str
+
+
+def _path(workspace: Path) -> Path:
+    name = hashlib.sha256(str(workspace).encode("utf-8", "surrogateescape")).hexdigest()[:16]
+    return cache_directory() / "unsaved" / f"{name}.json"
+
+
+def kept_draft(workspace: Path) -> Draft | None:
+    """What was left unsaved; None where nothing was."""
+    try:
+        return msgspec.json.decode(_path(workspace).read_bytes(), type=Draft)
+    except (OSError, msgspec.DecodeError):
+        return None
+
+
+def keep_draft(workspace: Path, draft: Draft) -> None:
+    """Keep this one. A cache that cannot be written is no reason to stop typing."""
+    with contextlib.suppress(OSError):
+        _write(_path(workspace), msgspec.json.encode(draft))
+
+
+def forget_draft(workspace: Path) -> None:
+    """It was saved, or is not wanted."""
+    with contextlib.suppress(OSError):
+        _path(workspace).unlink(missing_ok=True)
+
+
+def set_aside(workspace: Path, key: str, text: str) -> Path | None:
+    """Keep a version that is about to be overwritten.
+
+    Returns:
+        Where it lies; None where it could not be written.
+    """
+    path = _path(workspace).with_suffix(f".{key}.md")
+    try:
+        _write(path, text.encode("utf-8"))
+    except OSError:
+        return None
+    return path
+
+
+def _write(path: Path, data: bytes) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    fresh = path.with_suffix(".new")
+    fresh.write_bytes(data)
+    fresh.chmod(0o600)
+    fresh.replace(path)

@@ -1,0 +1,208 @@
+"""A person's own hand on a proposal: the file it would make, in an editor."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from textual import on
+from textual.app import ComposeResult
+from textual.content import Content
+from textual.widgets import Static, TextArea
+
+from engine.core.errors import AutoresearchError
+from engine.core.live import EditProposal
+from engine.core.records import Queued
+from tui.actions_review import EDITOR
+from tui.commands.editor import as_text, let_go, private_copy
+from tui.screens.action_screen import ActionScreen, Severity, bindings_of
+from tui.screens.code_area import CodeArea
+from tui.screens.confirm import ConfirmScreen
+from tui.screens.footer import ActionFooter
+from tui.screens.link_line import LinkLine
+from tui.screens.review_text import became_of
+from tui.terminal.editor import edit_file
+from tui.view import View
+from tui.widgets.diff_rows import rows_of
+from tui.widgets.plain_text import clean_line
+
+if TYPE_CHECKING:
+    from tui.app import SupervisorApp
+
+
+def open_editor(shell: SupervisorApp, queued: Queued) -> None:
+    """Read the file a proposal would make, and open it for editing."""
+
+    async def opening() -> None:
+        from engine.files import candidate
+
+        workspace, session = shell.feed.workspace, shell.view.session
+        try:
+            _, after = await asyncio.to_thread(candidate, workspace, session, queued)
+        except AutoresearchError as error:
+            shell.notify(str(error), severity="warning")
+            return
+        if gone := became_of(shell.view.session, queued, same_state=False):
+            shell.notify(gone, severity="warning")
+        elif not shell.screen.is_modal and not isinstance(shell.screen, EditProposalScreen):
+            shell.push_screen(EditProposalScreen(queued, after))
+
+    shell.run_worker(opening(), group="edit", exclusive=True)
+
+
+class EditProposalScreen(ActionScreen[None]):
+    """Nothing that was written is lost while it is open: what is refused stays in the editor.
+
+    Args:
+        queued: The proposal, as the person saw it.
+        source: The whole editable file as the proposal would make it.
+    """
+
+    CSS_PATH = "edit_proposal.tcss"
+    ACTIONS = EDITOR
+    BINDINGS = bindings_of(EDITOR, priority=frozenset(action.name for action in EDITOR))
+    AUTO_FOCUS = "#source"
+
+    def __init__(self, queued: Queued, source: str) -> None:
+        super().__init__()
+        self._queued = queued
+        self._source = source
+        self._gone = ""
+        """Why it is not in question any more."""
+        self._sending = False
+        self._area = CodeArea(id="source")
+
+    def compose(self) -> ComposeResult:
+        yield Static(id="edit-head")
+        yield Static(id="edit-told")
+        yield self._area
+        yield ActionFooter(EDITOR, id="edit-footer")
+
+    def on_mount(self) -> None:
+        """The text at once, at the first line the proposal changes."""
+        self._area.dress()
+        if not self._area.show_source(self._source):
+            self.tell("This file has line ends that only your own editor keeps: ctrl+e.", "warning")
+        changed = [row.new.number for row in rows_of(self._queued.patch) if row.changed and row.new]
+        if changed:
+            self._area.move_cursor((min(changed[0], self._area.document.line_count) - 1, 0))
+            self._area.scroll_cursor_visible(center=True)
+        self.show(self.view)
+
+    @property
+    def unsent(self) -> bool:
+        """Whether something was changed."""
+        return not self._area.read_only and self._area.text != self._source
+
+    def show(self, view: View) -> None:
+        """Say so when somebody else decides meanwhile."""
+        self.query_one(ActionFooter).show(view)
+        # A parked proposal can be edited as well as one that is asked about.
+        self._gone = became_of(view.session, self._queued, same_state=False)
+        self._paint()
+
+    @on(TextArea.Changed)
+    def _changed(self) -> None:
+        self._paint()
+
+    def _paint(self) -> None:
+        file = clean_line(self.view.session.config.file)
+        mark = ("  ● not sent yet", "$warning bold") if self.unsent else ("", "")
+        gone = (f"\n! {clean_line(self._gone)}", "$warning") if self._gone else ("", "")
+        head = Content.assemble(
+            (f"{file} as proposal {self._queued.number} makes it", "bold"),
+            mark,
+            (f"\n{clean_line(self._queued.proposal.hypothesis)}", "$text-muted"),
+            gone,
+        )
+        self.query_one("#edit-head", Static).update(head)
+
+    def tell(self, message: str, severity: Severity = "information") -> None:
+        """Above the text, until the next word: a toast would lie over it."""
+        told = self.query_one("#edit-told", Static)
+        style = "" if severity == "information" else "$warning bold"
+        told.update(Content.styled(clean_line(message), style))
+        told.set_class(bool(message), "-open")
+
+    def on_link_line_clicked(self, event: LinkLine.Clicked) -> None:
+        """A word of the footer."""
+        self.run_worker(self.action_do(event.name))
+
+    # ---- what the keys do ------------------------------------------------------------------------
+
+    def _settled(self, then: Callable[[], object]) -> None:
+        """Once the area has had the keys that were typed before."""
+        self._area.call_later(then)
+
+    def action_send(self) -> None:
+        """Put it in the proposal's place; what the engine refuses stays here."""
+        self._settled(lambda: self.run_worker(self._send()))
+
+    async def _send(self) -> None:
+        if self._sending:
+            return
+        if not self.unsent:
+            self.tell("Nothing is changed yet; a in the card approves it as it is.")
+            return
+        patch = self._queued.proposal.patch_id
+        self._sending = True
+        try:
+            reply = await self.shell.feed.send(EditProposal(patch_id=patch, source=self._area.text))
+        except AutoresearchError as error:
+            self.tell(f"{error} Your text is still here.", "warning")
+            return
+        finally:
+            self._sending = False
+        if not reply.ok:
+            self.tell(f"{reply.message} Your text is still here.", "warning")
+            return
+        self.dismiss()
+        self.shell.notify(reply.message)
+
+    def action_outside(self) -> None:
+        """Go on in the person's own editor, in a private file; the text comes back here."""
+        self._settled(self._edit_outside)
+
+    def _edit_outside(self) -> None:
+        before = self._source if self._area.read_only else self._area.text
+        path = private_copy(before, self.view.session.config.file)
+        path.chmod(0o600)
+        trouble = edit_file(self.app, path)
+        try:
+            after = as_text(path.read_bytes(), "What your editor left")
+        except AutoresearchError as error:
+            self.tell(f"{error} It is in {path}; the text here is as it was.", "warning")
+            return
+        except OSError as error:
+            self.tell(f"{path} cannot be read: {error.strerror}.", "warning")
+            return
+        let_go(path)
+        if after != before:
+            self._area.read_only = False
+            self._area.put(after)
+        self.tell(trouble or ("" if after != before else "Your editor changed nothing."), "warning")
+
+    def action_back(self) -> None:
+        """Back; asks once where something would be lost."""
+        self._settled(self._leave)
+
+    def _leave(self) -> None:
+        if not self.unsent:
+            self.dismiss()
+            return
+
+        def answered(meant: bool | None) -> None:
+            if meant:
+                self.dismiss()
+
+        self.app.push_screen(
+            ConfirmScreen(
+                "Leave without sending your edit?",
+                "What you changed is lost; the proposal stays as it was.",
+                "drop it",
+                "keep editing",
+                self.shell.clock,
+            ),
+            answered,
+        )

@@ -1,0 +1,190 @@
+"""The morning queue: every proposal that waits for the person."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from rich.style import Style
+from textual import events
+from textual.app import ComposeResult
+from textual.binding import Binding
+from textual.content import Content
+from textual.geometry import Size
+from textual.strip import Strip
+from textual.widgets import Static
+
+from engine.core.records import Queued
+from engine.core.words import QueueState
+from tui.action import in_question
+from tui.actions import PROGRAM
+from tui.actions_review import QUEUE
+from tui.screens.action_screen import bindings_of
+from tui.screens.footer import ActionFooter
+from tui.screens.link_line import LinkLine
+from tui.screens.review_actions import QuestionActions
+from tui.view import View
+from tui.widgets.figures import clock
+from tui.widgets.painted import Painted, strip_of
+from tui.widgets.plain_text import clean_line, wrapped
+from tui.widgets.risk import heaviest, ink_of, risk_of
+
+_EMPTY = (
+    "Nothing waits for you. Proposals come here when they are asked about (the autonomy says "
+    "which), and stay here when nobody answers in time: they are never run unasked."
+)
+_ROWS = 3
+"""Of the screen, for each proposal: what it is, what it tries, a blank one."""
+
+
+class QueueList(Painted):
+    """The proposals one below the other, with a cursor."""
+
+    COMPONENT_CLASSES = {"--cursor"}
+    DEFAULT_CSS = """
+    QueueList > .--cursor { background: $accent 35%; text-style: bold; }
+    QueueList:ansi > .--cursor, QueueList:nocolor > .--cursor {
+        background: initial;
+        text-style: bold reverse;
+    }
+    """
+    BINDINGS = [
+        Binding("up", "cursor(-1)", "Up", show=False),
+        Binding("down", "cursor(1)", "Down", show=False),
+        Binding("pageup", "cursor(-5)", "Page up", show=False),
+        Binding("pagedown", "cursor(5)", "Page down", show=False),
+        Binding("home", "cursor(-100000)", "First", show=False),
+        Binding("end", "cursor(100000)", "Last", show=False),
+    ]
+
+    def __init__(self) -> None:
+        super().__init__(id="waiting")
+        self._queue: tuple[Queued, ...] = ()
+        self._now: datetime | None = None
+        self._row = 0
+
+    @property
+    def chosen(self) -> Queued | None:
+        """The proposal under the cursor."""
+        return self._queue[self._row] if self._queue else None
+
+    def show(self, queue: tuple[Queued, ...], now: datetime) -> None:
+        """Show these; the cursor stays on its proposal as long as that is there."""
+        chosen = self.chosen
+        self._queue, self._now = queue, now
+        numbers = [queued.number for queued in queue]
+        if chosen is not None and chosen.number in numbers:
+            self._row = numbers.index(chosen.number)
+        self._row = max(0, min(self._row, len(queue) - 1))
+        size = Size(0, _ROWS * len(queue))
+        if size != self.virtual_size:
+            self.virtual_size = size
+        self.refresh()
+
+    def action_cursor(self, step: int) -> None:
+        """Up or down."""
+        self._go(self._row + step)
+
+    def _go(self, row: int) -> None:
+        self._row = max(0, min(len(self._queue) - 1, row))
+        top, room = int(self.scroll_offset.y), self.inner.height
+        first = self._row * _ROWS
+        if first < top:
+            self.scroll_to(y=first, animate=False, force=True)
+        elif first + _ROWS > top + room:
+            self.scroll_to(y=first + _ROWS - room, animate=False, force=True)
+        self.refresh()
+
+    def on_click(self, event: events.Click) -> None:
+        """The proposal under the pointer."""
+        offset = event.get_content_offset(self)
+        if offset is None or not self._queue:
+            return
+        row = (offset.y + int(self.scroll_offset.y)) // _ROWS
+        if row < len(self._queue):
+            self._go(row)
+
+    def line(self, y: int) -> Strip:
+        if not self._queue:
+            rows = wrapped(_EMPTY, self.inner.width)
+            return strip_of([(rows[y], self.ink("--dim"))]) if y < len(rows) else Strip.blank(0)
+        row, part = divmod(y + int(self.scroll_offset.y), _ROWS)
+        if row >= len(self._queue) or part == _ROWS - 1:
+            return Strip.blank(0)
+        queued, here = self._queue[row], row == self._row
+        strip = self._head(queued) if part == 0 else self._tried(queued)
+        mark = strip_of([("▌ " if here else "  ", self.ink("--accent"))])
+        strip = Strip.join([mark, strip]).crop_extend(0, self.inner.width, None)
+        if not here:
+            return strip
+        cursor = self.ink("--cursor")
+        over = Style(bgcolor=cursor.bgcolor, bold=cursor.bold, reverse=cursor.reverse)
+        return Strip([type(s)(s.text, (s.style or Style()) + over) for s in strip])
+
+    def _head(self, queued: Queued) -> Strip:
+        proposal, dim = queued.proposal, self.ink("--dim")
+        weight = heaviest(queued.findings)
+        parked = queued.state is QueueState.PARKED
+        state = "‖ parked" if parked else "● asked"
+        waits = f", since {_since(queued):%b %d %H:%M} UTC" if parked else ""
+        if not parked and queued.until is not None and self._now is not None:
+            waits = f", parked in {clock((queued.until - self._now).total_seconds())}"
+        risk = f"risk: {risk_of(queued.findings)}"
+        return strip_of(
+            [
+                (state, self.ink("--accent" if parked else "--attention")),
+                (waits, None),
+                (" · ", dim),
+                (risk, self.ink(ink_of(weight)) if weight else None),
+                (" · ", dim),
+                (f"+{proposal.added} −{proposal.removed}", None),
+                (" · ", dim),
+                (clean_line(f"{proposal.agent or 'agent'}, {proposal.category}"), dim),
+            ]
+        )
+
+    def _tried(self, queued: Queued) -> Strip:
+        return strip_of([(clean_line(queued.proposal.hypothesis), self.ink("--strong"))])
+
+
+def _since(queued: Queued) -> datetime:
+    parked = [decided.at for decided in queued.decisions if decided.what == "parked"]
+    return parked[-1] if parked else queued.at
+
+
+class QueueScreen(QuestionActions):
+    """Goes through what waits, with the same card as ever."""
+
+    CSS_PATH = "queue.tcss"
+    ACTIONS = QUEUE
+    BINDINGS = bindings_of(QUEUE)
+    AUTO_FOCUS = "#waiting"
+
+    def compose(self) -> ComposeResult:
+        yield Static(id="heading")
+        yield QueueList()
+        yield ActionFooter((*QUEUE, *PROGRAM[1:2]), id="queue-footer")
+
+    def on_mount(self) -> None:
+        """Paint at once."""
+        self.show(self.view)
+
+    def show(self, view: View) -> None:
+        """Paint what waits now."""
+        waiting = in_question(view)
+        asked = len(view.session.asked)
+        words = f" Waiting for you: {asked} asked, {len(waiting) - asked} parked"
+        self.query_one("#heading", Static).update(Content(words))
+        self.query_one(QueueList).show(waiting, view.now)
+        self.query_one(ActionFooter).show(view)
+
+    def in_front(self) -> Queued | None:
+        """The one under the cursor."""
+        return self.query_one(QueueList).chosen
+
+    def on_link_line_clicked(self, event: LinkLine.Clicked) -> None:
+        """A word of the footer."""
+        self.run_worker(self.action_do(event.name))
+
+    def action_back(self) -> None:
+        """Back to the whole screen."""
+        self.dismiss()

@@ -1,0 +1,226 @@
+"""The approval card: everything a person needs to see before a proposal may run."""
+
+from __future__ import annotations
+
+from rich.cells import cell_len
+from textual import events
+from textual.app import ComposeResult
+from textual.containers import Vertical
+from textual.content import Content
+from textual.screen import ModalScreen
+from textual.strip import Strip
+from textual.widgets import Static
+
+from engine.core.live import ApproveProposal, VetoProposal
+from engine.core.records import Queued
+from engine.core.session import Session
+from tui.actions_review import CARD
+from tui.screens.action_screen import ActionScreen, Severity, bindings_of
+from tui.screens.confirm import DEAF_SECONDS
+from tui.screens.link_line import LinkLine, Word
+from tui.screens.review_text import Told, became_of, told_of, wait_of
+from tui.view import View
+from tui.widgets.edit_panel import EditPanel
+from tui.widgets.painted import strip_of
+from tui.widgets.plain_text import clean, clean_line, wrapped
+
+_UNSEEN_SECONDS = 0.8
+"""The key that opens the card is the one that approves: held down, or pressed twice over a slow
+line, it would say yes to what nobody has seen."""
+_LABEL_CELLS = 9
+_ROOMY = (110, 36)
+"""From so many columns and rows on, what lies behind the card stays in sight."""
+
+
+class ReviewPage(EditPanel):
+    """What is told about a proposal, and its diff below, as one page to scroll."""
+
+    def __init__(self) -> None:
+        super().__init__(id="page")
+        self._told: list[Told] = []
+
+    def tell_of(self, session: Session, queued: Queued) -> None:
+        """Show this proposal."""
+        self._told = told_of(session, queued)
+        self.show_patch(queued.patch, session.config.file, "This edit changes nothing.")
+
+    def paint(self, width: int) -> list[Strip]:
+        strips: list[Strip] = []
+        for told in self._told:
+            strips += self._labelled(told, width)
+        caption = f"── {self.caption()} "
+        rule = (caption + "─" * max(0, width - cell_len(caption)), self.ink("--accent"))
+        return [*strips, strip_of([]), strip_of([rule]), *super().paint(width)]
+
+    def _labelled(self, told: Told, width: int) -> list[Strip]:
+        room = max(1, width - _LABEL_CELLS)
+        label = f"{told.label:<{_LABEL_CELLS}}"
+        strips = []
+        for part in clean(told.text).split("\n"):
+            for row in wrapped(part, room) or [""]:
+                ink = self.ink(told.ink) if told.ink else None
+                strips.append(strip_of([(label, self.ink(told.label_ink)), (row, ink)]))
+                label = " " * _LABEL_CELLS
+        return strips
+
+
+class ReviewCard(ModalScreen[None], ActionScreen[None]):
+    """Asks about one patch, and about no other: its keys do nothing once that is not in question.
+
+    Args:
+        queued: The proposal, as it is in question.
+        veto: Ask for the reason of a veto at once.
+    """
+
+    CSS_PATH = "review.tcss"
+    ACTIONS = CARD
+    BINDINGS = bindings_of(CARD)
+    AUTO_FOCUS = "#page"
+
+    def __init__(self, queued: Queued, veto: bool = False) -> None:
+        super().__init__()
+        self._queued = queued
+        self._veto_first = veto
+        self._gone = ""
+        """Why it is not in question any more."""
+        self._deaf_until = 0.0
+        self._approves_from = 0.0
+        self._page = ReviewPage()
+
+    def compose(self) -> ComposeResult:
+        with Vertical(id="review") as card:
+            card.border_title = Content("Does this run?")
+            yield self._page
+            yield Static(id="wait")
+            yield Static(id="note")
+            yield _Answers(id="answers")
+
+    def on_mount(self) -> None:
+        """Hear nothing for a moment: a card that opens under a typing person gets their keys."""
+        now = self.shell.clock()
+        self._deaf_until, self._approves_from = now + DEAF_SECONDS, now + _UNSEEN_SECONDS
+        self._fit(self.app.size.width, self.app.size.height)
+        proposal, session = self._queued.proposal, self.view.session
+        title = f"Does this run? · proposal {self._queued.number} · patch {proposal.patch_id[:12]}"
+        self.query_one("#review").border_title = Content(clean_line(title))
+        self._page.tell_of(session, self._queued)
+        self.show(self.view)
+        if self._veto_first:
+            self.call_after_refresh(self.action_veto)
+
+    def on_resize(self, event: events.Resize) -> None:
+        """Nearly the whole of a small screen."""
+        self._fit(event.size.width, event.size.height)
+
+    def _fit(self, width: int, height: int) -> None:
+        self.set_class(width < _ROOMY[0] or height < _ROOMY[1], "-tight")
+
+    def show(self, view: View) -> None:
+        """How long it waits yet, or that it does not wait any more."""
+        if not self._gone:
+            self._gone = became_of(view.session, self._queued)
+            if not self._gone and view.session.ended is not None:
+                self._gone = f"The session has ended: {view.session.ended}"
+            self.query_one(_Answers).show(gone=bool(self._gone))
+            self.set_class(bool(self._gone), "-gone")
+        if self._gone:
+            words, ink = f"! {self._gone}", "$warning"
+        else:
+            words, ink = wait_of(self._queued, view.now)
+            ink = {"--accent": "$accent"}.get(ink, "$warning")
+        self.query_one("#wait", Static).update(Content.styled(clean_line(words), ink))
+
+    def tell(self, message: str, severity: Severity = "information") -> None:
+        """On the card itself: what is told elsewhere waits until no card is open."""
+        self.query_one("#note", Static).update(Content(clean_line(message)))
+
+    # ---- what the keys do ------------------------------------------------------------------------
+
+    async def action_do(self, name: str) -> None:
+        """Nothing in the first moment, nothing but leaving and copying when it is too late."""
+        now = self.shell.clock()
+        if name == "approve" and now < self._approves_from:
+            # A key that repeats goes on being ignored until it is let go.
+            self._approves_from = max(self._approves_from, now + DEAF_SECONDS)
+            self.tell("Look first, then press a once more to approve.")
+            return
+        if now < self._deaf_until:
+            return
+        if self._gone and name not in ("later", "copy"):
+            self.tell("Nothing was done: this is not in question any more. esc goes back.")
+            return
+        await super().action_do(name)
+
+    def on_link_line_clicked(self, event: LinkLine.Clicked) -> None:
+        """The mouse answers as well."""
+        event.stop()
+        self.run_worker(self.action_do(event.name))
+
+    def action_approve(self) -> None:
+        """Let exactly this patch run."""
+        self.shell.send(ApproveProposal(patch_id=self._queued.proposal.patch_id))
+        self.dismiss()
+
+    def action_veto(self) -> None:
+        """Ask why not."""
+        from tui.screens.ask_text import AskText
+
+        if self._gone or self.app.screen is not self:
+            return
+        self.app.push_screen(
+            AskText(
+                "Veto this proposal: why?",
+                "The agent is told your words with its next briefing, and this patch and ones "
+                "like it are not proposed again.",
+                yes="veto it",
+            ),
+            self._vetoed,
+        )
+
+    def _vetoed(self, reason: str | None) -> None:
+        if not reason:
+            return
+        if self._gone:
+            self.tell("Nothing was sent: this is not in question any more. esc goes back.")
+            return
+        self.shell.send(VetoProposal(patch_id=self._queued.proposal.patch_id, reason=reason))
+        self.dismiss()
+
+    def action_edit_proposal(self) -> None:
+        """Edit the file it would make, in this card's place."""
+        from tui.screens.edit_proposal import open_editor
+
+        shell, queued = self.shell, self._queued
+        self.dismiss()
+        open_editor(shell, queued)
+
+    async def action_copy(self) -> None:
+        """The diff."""
+        from tui.clipboard import copy
+
+        told = await copy(self._queued.patch, self.app.copy_to_clipboard)
+        self.tell(f"Diff {told}")
+
+    def action_later(self) -> None:
+        """It goes on waiting."""
+        self.dismiss()
+
+
+class _Answers(LinkLine):
+    """The answers and their keys, the safe one chosen."""
+
+    def show(self, gone: bool) -> None:
+        """Which answers there are."""
+        key = "$text-muted dim" if gone else "bold $footer-key-foreground"
+        label = "$text-muted dim" if gone else ""
+        leave = "back" if gone else "decide later"
+        words = [Word(((f"[ esc {leave} ]", "bold reverse"), ("  ", "")), "later")]
+        words += [
+            Word(((action.key, key), (f" {action.title.lower()}   ", label)), action.name)
+            for action in CARD[:3]
+        ]
+        words += [
+            Word((("y", "bold $footer-key-foreground"), (" copy diff   ", "")), "copy"),
+            Word((("↑↓ scroll", "$text-muted"),), ""),
+        ]
+        self.set_words(tuple(words))

@@ -1,0 +1,255 @@
+"""What a person told the agent, as a card: a list to add to and take from."""
+
+from __future__ import annotations
+
+import asyncio
+from abc import abstractmethod
+from typing import ClassVar, NamedTuple
+
+from textual import events, on
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Vertical
+from textual.content import Content
+from textual.screen import ModalScreen
+from textual.widgets import OptionList, Static
+
+from engine.core import live
+from engine.core.errors import AutoresearchError
+from engine.core.session import Session
+from tui.screens.action_screen import ActionScreen, Severity
+from tui.screens.ask_text import AskText
+from tui.view import View
+from tui.widgets.marked_list import MarkedList
+from tui.widgets.plain_text import clean_line, wrapped
+
+_MARK_CELLS = 5
+_SHOWN_CHARACTERS = 2_000
+_ADD = "add"
+
+
+class Row(NamedTuple):
+    """One line of the list."""
+
+    number: int
+    """What the session calls it."""
+    mark: str
+    """What stands before it: its place, or a sign."""
+    text: str
+    """As it was said; cleaned here."""
+    after: str = ""
+    """What became of it, where it waits no more."""
+
+
+class SaidList(ModalScreen[None], ActionScreen[None]):
+    """A list over the main screen; what is done to it is a command, what is seen is the session."""
+
+    CSS_PATH = ["card.tcss", "said_list.tcss"]
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("a,plus", "add", "Add", show=False),
+        Binding("d,delete", "remove", "Remove", show=False),
+        Binding("escape,q", "dismiss", "Back", show=False),
+    ]
+
+    heading: ClassVar[str]
+    explanation: ClassVar[str]
+    """What it is for, above the list."""
+    another: ClassVar[str]
+    """The words of the empty line."""
+    keys: ClassVar[str] = "a add   d remove   esc back"
+    question: ClassVar[str]
+    """Above the line to type in."""
+    removed: ClassVar[str]
+    """What is told when one was removed."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._rows: list[Row] = []
+        self._width = 0
+        self._at: str | None = None
+        """The option under the cursor."""
+        self._sending = asyncio.Lock()
+        self._list = MarkedList()
+
+    @classmethod
+    def asking(cls, initial: str = "", yes: str = "add") -> AskText:
+        """The line to type in."""
+        return AskText(cls.question, cls.explanation, initial, yes=yes)
+
+    @classmethod
+    @abstractmethod
+    def adds(cls, text: str) -> live.AnyCommand:
+        """The command that adds."""
+
+    @abstractmethod
+    def removes(self, number: int) -> live.AnyCommand:
+        """The command that takes one back."""
+
+    @classmethod
+    @abstractmethod
+    def rows_of(cls, session: Session) -> list[Row]:
+        """What there is, those that wait first."""
+
+    # ---- painting --------------------------------------------------------------------------------
+
+    def compose(self) -> ComposeResult:
+        with Vertical(classes="card") as card:
+            card.border_title = Content(self.heading)
+            yield Static(Content(self.explanation), classes="explanation")
+            yield self._list
+            yield Static(classes="told")
+            yield Static(Content(self.keys), classes="hint")
+
+    def on_mount(self) -> None:
+        """The arrows choose at once."""
+        self._list.focus()
+
+    def on_resize(self, event: events.Resize) -> None:
+        """Lines are wrapped anew."""
+        self.call_after_refresh(lambda: self.show(self.view))
+
+    def show(self, view: View) -> None:
+        """Paint the list as the session has it."""
+        rows, width = self.rows_of(view.session), self._list.scrollable_content_region.width - 2
+        if not self.is_mounted or (rows == self._rows and width == self._width):
+            return
+        first, chosen, index = not self._width, self._chosen(), self._list.highlighted or 0
+        self._rows, self._width = rows, width
+        waiting = [self._line(row) for row in rows if not row.after]
+        done = [self._line(row) for row in rows if row.after]
+        add = (_ADD, Content.styled(f" + {self.another}", "$text-muted"))
+        self._list.set_lines([*waiting, add, *done])
+        kept = "" if chosen is None else str(chosen.number)
+        ids = [option.id for option in self._list.options]
+        if kept in ids:
+            self._list.highlighted = ids.index(kept)
+        else:
+            self._list.highlighted = 0 if first else min(index, len(waiting))
+
+    def _line(self, row: Row) -> tuple[str, Content]:
+        text = clean_line(row.text[: 2 * _SHOWN_CHARACTERS])
+        cut = text[:_SHOWN_CHARACTERS] + ("…" if len(text) > _SHOWN_CHARACTERS else "")
+        after = f"  → {clean_line(row.after)}" if row.after else ""
+        lines = wrapped(cut + after, max(8, self._width - _MARK_CELLS)) or [""]
+        shown = ("\n" + " " * _MARK_CELLS).join(lines)
+        style = "$text-muted" if row.after else ""
+        mark = (f"{row.mark:>{_MARK_CELLS - 3}}  ", "$accent" if not row.after else style)
+        return str(row.number), Content.assemble(mark, (shown, style))
+
+    def tell(self, message: str, severity: Severity = "information") -> None:
+        """In the card: a toast would wait until it is closed."""
+        style = "" if severity == "information" else "$warning bold"
+        self.query_one(".told", Static).update(Content.styled(clean_line(message), style))
+
+    # ---- what is done ----------------------------------------------------------------------------
+
+    def _chosen(self) -> Row | None:
+        index = self._list.highlighted
+        if index is None:
+            return None
+        number = self._list.get_option_at_index(index).id
+        return next((row for row in self._rows if str(row.number) == number), None)
+
+    def chosen_waiting(self) -> Row | None:
+        """The one under the cursor, if something can still be done about it; else it is told."""
+        row = self._chosen()
+        if row is None:
+            self.tell("Nothing is chosen; a adds.", "warning")
+        elif row.after:
+            self.tell(f"It is done with: {row.after}.", "warning")
+        else:
+            return row
+        return None
+
+    def command(self, command: live.AnyCommand, done: str = "") -> None:
+        """Send; the answer is told in the card."""
+        self.tell("…")
+        self.run_worker(self._send(command, done))
+
+    async def _send(self, command: live.AnyCommand, done: str) -> None:
+        async with self._sending:  # in the order they were pressed
+            try:
+                reply = await self.shell.feed.send(command)
+            except AutoresearchError as error:
+                self.tell(str(error), "error")
+                return
+        if self.is_attached:
+            self.tell(done if reply.ok and done else reply.message, _severity(reply))
+
+    @on(OptionList.OptionHighlighted)
+    def _moved(self, event: OptionList.OptionHighlighted) -> None:
+        """Somebody who goes on has read what was told; a list that was made anew is no going on."""
+        if event.option_id != self._at:
+            self._at = event.option_id
+            self.tell("")
+
+    @on(OptionList.OptionSelected)
+    def _enter(self, event: OptionList.OptionSelected) -> None:
+        if event.option_id == _ADD:
+            self.action_add()
+        else:
+            self.entered()
+
+    def entered(self) -> None:
+        """Enter on one that is there."""
+
+    def action_add(self) -> None:
+        """Ask for another."""
+
+        def answered(text: str | None) -> None:
+            if text:
+                self.command(self.adds(text))
+
+        self.app.push_screen(self.asking(), answered)
+
+    def action_remove(self) -> None:
+        """Take the chosen one back; nothing is asked, for it can be said again."""
+        row = self.chosen_waiting()
+        if row is not None:
+            self.command(self.removes(row.number), self.removed)
+
+
+def _severity(reply: live.Reply) -> Severity:
+    return "information" if reply.ok else "warning"
+
+
+class BansScreen(SaidList):
+    """Directions the agent is to leave alone."""
+
+    heading = "Banned directions"
+    explanation = "The agent is told to leave these alone, from its next proposal on."
+    another = "ban another direction"
+    question = "Ban a direction"
+    removed = "Lifted. It can be banned again with a."
+
+    @classmethod
+    def adds(cls, text: str) -> live.AnyCommand:
+        return live.BanDirection(text=text)
+
+    def removes(self, number: int) -> live.AnyCommand:
+        return live.LiftBan(ban=number)
+
+    @classmethod
+    def rows_of(cls, session: Session) -> list[Row]:
+        return [Row(ban.number, "✗", ban.text) for ban in session.bans]
+
+
+class NotesScreen(SaidList):
+    """Notes to the agent."""
+
+    heading = "Notes to the agent"
+    explanation = "The agent is told these with every question, until you remove them."
+    another = "add another note"
+    question = "Note to the agent"
+    removed = "Removed: the agent is not told it any more. It can be added again with a."
+
+    @classmethod
+    def adds(cls, text: str) -> live.AnyCommand:
+        return live.AddNote(text=text)
+
+    def removes(self, number: int) -> live.AnyCommand:
+        return live.RemoveNote(note=number)
+
+    @classmethod
+    def rows_of(cls, session: Session) -> list[Row]:
+        return [Row(note.number, "▸", note.text) for note in session.agent_notes]

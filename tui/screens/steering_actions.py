@@ -1,0 +1,63 @@
+"""The main screen's part in steering: the cards for pins, bans and notes, and the charter."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from engine.core.errors import AutoresearchError
+from tui.screens.action_screen import ActionScreen
+
+if TYPE_CHECKING:
+    from tui.screens.said_list import SaidList
+
+
+class SteeringActions(ActionScreen[None]):
+    """Opens what the keys of `tui.actions_steering` ask for."""
+
+    def action_pins(self) -> None:
+        """The person's hypotheses; where there are none, straight to the first."""
+        from tui.screens.pins import PinsScreen
+
+        self._open_list(PinsScreen())
+
+    def action_bans(self) -> None:
+        """What the agent is to leave alone."""
+        from tui.screens.said_list import BansScreen
+
+        self._open_list(BansScreen())
+
+    def action_notes(self) -> None:
+        """What the agent is told."""
+        from tui.screens.said_list import NotesScreen
+
+        self._open_list(NotesScreen())
+
+    def _open_list(self, card: SaidList) -> None:
+        if card.rows_of(self.view.session):
+            self.shell._open_once(card)
+            return
+
+        def answered(text: str | None) -> None:
+            if text:
+                self.shell.send(card.adds(text))
+
+        self.shell._open_once(card.asking(), answered)
+
+    def action_program(self) -> None:
+        """The charter."""
+        self._open_program(outside=False)
+
+    def action_program_outside(self) -> None:
+        """The charter in the person's own editor."""
+        self._open_program(outside=True)
+
+    def _open_program(self, outside: bool) -> None:
+        from engine.files import read_program
+        from tui.screens.program import ProgramScreen
+
+        try:
+            program = read_program(self.shell.feed.workspace)
+        except AutoresearchError as error:
+            self.tell(str(error), "error")
+            return
+        self.shell._open_once(ProgramScreen(program, outside))
