@@ -6,10 +6,15 @@ from pathlib import Path
 
 from engine.agents.base import Attempt, Briefing, Failure, Pending, Spending, Veto
 from engine.charter import Charter
+from engine.core.past import PastAttempt
 from engine.core.plateau import advice, spell_of
 from engine.core.records import Experiment, Queued, Vetoed
+from engine.core.session import Session
 from engine.core.words import Origin, Verdict
+from engine.memory import earlier_sessions
 from engine.surroundings import Surroundings
+
+_PAST_TOLD = 60
 
 
 class Briefer:
@@ -19,6 +24,7 @@ class Briefer:
         self._a = around
         self._sources: dict[str, str] = {}
         self._locked_texts: dict[str, str] | None = None
+        self._before: str | None = None
         self.charter = Charter(around)
         self.shorten = 0
         """How often the provider found the prompt too long."""
@@ -56,17 +62,18 @@ class Briefer:
         return Briefing(
             number=number,
             source=self.source(base),
-            base=base,
+            base=session.same_file(base),
             program=self.program(),
             config=session.config,
             platform=session.platform,
             history=tuple(
-                _attempt(e)
+                _attempt(e, session)
                 for e in session.experiments
                 if e.verdict is not None and e.origin is not Origin.CONFIRM
             ),
             context=self._context(),
             failure=failure,
+            earlier=self._earlier(),
             pending=pending,
             candidate=spell_of(session) + len(pending),
             direction="" if pinned else advice(session),
@@ -83,10 +90,19 @@ class Briefer:
         session = self._a.session
         current = session.current
         first = len(session.experiments) + 1
-        ahead = [_pending(first + i, queued) for i, queued in enumerate(session.queue)]
+        ahead = [_pending(first + i, queued, session) for i, queued in enumerate(session.queue)]
         if current is not None and not current.is_baseline:
-            ahead.insert(0, _pending(current.number, current))
+            ahead.insert(0, _pending(current.number, current, session))
         return tuple(ahead)
+
+    def _earlier(self) -> str:
+        """What the workspace's other sessions found, and what this one's table told, read once."""
+        if self._before is None:
+            session = self._a.session
+            parts = [past_text(session.past)] if session.past else []
+            parts.append(earlier_sessions(self._a.workspace.path, session.config.tag))
+            self._before = "\n".join(filter(None, parts))
+        return self._before
 
     def _context(self) -> dict[str, str]:
         """The locked files as they are at the session's base, read once."""
@@ -96,6 +112,17 @@ class Briefer:
             texts = {n: workspace.try_read(session.base_commit, n) for n in names}
             self._locked_texts = {n: text for n, text in texts.items() if text is not None}
         return self._locked_texts
+
+
+def past_text(attempts: tuple[PastAttempt, ...]) -> str:
+    """The last rows of a session without a journal, a line each."""
+    lines = ["From the table of this session before it had a journal (the baseline is new):"]
+    for past in attempts[-_PAST_TOLD:]:
+        told = past.verdict.value if past.verdict is not None else "no verdict"
+        value = "" if past.metric is None else f", {past.metric:.6g}"
+        words = " ".join(past.description.split())[:200]
+        lines.append(f"- {words} → {told}{value}")
+    return "\n".join(lines) + "\n"
 
 
 def _veto(vetoed: Vetoed) -> Veto:
@@ -110,10 +137,10 @@ def _veto(vetoed: Vetoed) -> Veto:
     )
 
 
-def _pending(number: int, made: Experiment | Queued) -> Pending:
+def _pending(number: int, made: Experiment | Queued, session: Session) -> Pending:
     return Pending(
         number=number,
-        base=made.base,
+        base=session.same_file(made.base),
         hypothesis=made.proposal.hypothesis,
         category=made.proposal.category,
         patch_id=made.proposal.patch_id,
@@ -129,13 +156,13 @@ def _reason(experiment: Experiment) -> str:
     return f"by the person's word: {words[-1].reason}"
 
 
-def _attempt(experiment: Experiment) -> Attempt:
+def _attempt(experiment: Experiment, session: Session) -> Attempt:
     assert experiment.verdict is not None
     measured, run = experiment.measurement, experiment.run
     return Attempt(
         number=experiment.number,
-        base=experiment.base,
-        commit=experiment.commit,
+        base=session.same_file(experiment.base),
+        commit=session.same_file(experiment.commit),
         hypothesis=experiment.proposal.hypothesis,
         category=experiment.proposal.category,
         verdict=experiment.standing or experiment.verdict,

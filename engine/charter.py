@@ -7,6 +7,7 @@ import os
 from engine.core import events as ev
 from engine.core.edits import make_patch
 from engine.core.errors import WorkspaceError
+from engine.core.records import ProgramVersion
 from engine.files import PROGRAM, program_key, read_program
 from engine.surroundings import Surroundings
 
@@ -18,6 +19,8 @@ class Charter:
         self._a = around
         self._stamp: tuple[int, ...] | None = ()
         self._trouble = ""
+        self._texts: dict[str, str] = {}
+        """The versions seen by this engine, by key."""
         self.text = ""
         self.key = program_key("")
         if around.session.programs:
@@ -26,6 +29,7 @@ class Charter:
 
     def _take(self, text: str) -> None:
         self.text, self.key = text, program_key(text)
+        self._texts[self.key] = text
 
     def look(self) -> None:
         """Take up another version, if there is one; in force from the next proposal on.
@@ -41,7 +45,7 @@ class Charter:
         before = self.text
         try:
             found = read_program(self._a.workspace.path)
-            if not found.key and session.programs:
+            if not found.key and session.programs and session.programs[-1].key != program_key(""):
                 raise WorkspaceError(f"{PROGRAM} is gone.")
         except WorkspaceError as error:
             self._complain(error.what)
@@ -69,24 +73,45 @@ class Charter:
         self._a.note(ev.AlarmRaised(kind="program", message=message))
 
     def commit(self) -> None:
-        """Put the version in force on the session's branch; only between two experiments.
+        """Put the versions that are not there yet on the session's branch; only between two
+        experiments.
 
         Raises:
             WorkspaceError: The branch cannot be moved.
         """
+        self._take_up_lost_move()
+        for number, version in enumerate(self._a.session.programs, start=1):
+            text = self._texts.get(version.key)
+            if not version.commit and text is not None:
+                self._commit(number, version, text)
+
+    def _commit(self, number: int, version: ProgramVersion, text: str) -> None:
         session, workspace = self._a.session, self._a.workspace
-        if not session.programs or session.programs[-1].commit:
-            return
-        commit = session.frontier
-        if workspace.try_read(commit, PROGRAM) != self.text and self.text:
-            tag, version = session.config.tag, len(session.programs)
-            first = session.programs[-1].experiment
+        commit, tag = session.frontier, session.config.tag
+        # The branch may hold it as a link to another file of the repository.
+        linked = workspace.try_read(commit, PROGRAM) not in (None, text) and workspace.is_link(
+            commit, PROGRAM
+        )
+        if text and not linked and workspace.try_read(commit, PROGRAM) != text:
             commit = workspace.commit_once(
                 session.frontier,
                 PROGRAM,
-                self.text,
-                f"{PROGRAM}: version {version}, in force from experiment {first}",
-                f"refs/autoresearch/{tag}/program-{version}",
+                text,
+                f"{PROGRAM}: version {number}, in force from experiment {version.experiment}",
+                f"refs/autoresearch/{tag}/program-{number}",
             )
             workspace.advance_branch(tag, commit, session.frontier)
-        self._a.note(ev.ProgramCommitted(key=self.key, commit=commit))
+        self._a.note(ev.ProgramCommitted(key=version.key, commit=commit))
+
+    def _take_up_lost_move(self) -> None:
+        """An engine was killed between the branch's move to a version and the event of it."""
+        session, workspace = self._a.session, self._a.workspace
+        waiting = [n for n, v in enumerate(session.programs, start=1) if not v.commit]
+        tip = workspace.branch_commit(session.config.tag) if waiting else None
+        if tip is None or tip == session.frontier:
+            return
+        for number in waiting:
+            ref = f"refs/autoresearch/{session.config.tag}/program-{number}"
+            if workspace.held(ref) == tip and workspace.parent(tip) == session.frontier:
+                key = session.programs[number - 1].key
+                self._a.note(ev.ProgramCommitted(key=key, commit=tip))

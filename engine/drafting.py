@@ -117,7 +117,7 @@ class Drafter:
             raise _unusable(agent, "proposed no change")
         try:
             compile(draft.source, briefing.config.file, "exec", dont_inherit=True)
-        except (SyntaxError, ValueError) as error:
+        except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
             raise _unusable(agent, f"made an edit that is not valid Python ({error})") from error
         return Drafted(draft.source, describe(draft, patch, agent.name), patch, reasoning)
 
@@ -172,7 +172,7 @@ def key_of(source: str) -> str:
     """A hash of the syntax tree; empty for what does not parse."""
     try:
         return source_key(source)
-    except (SyntaxError, ValueError):
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
         return ""
 
 

@@ -90,7 +90,16 @@ def write_program(workspace: Path, text: str, seen: str) -> Program:
     return Program(text, program_key(text))
 
 
-def candidate(workspace: Path, session: Session, queued: Queued) -> tuple[str, str]:
+class Candidate(NamedTuple):
+    """The editable file before and after a proposal."""
+
+    before: str
+    after: str
+    base: str
+    """The commit that has it as it is before."""
+
+
+def candidate(workspace: Path, session: Session, queued: Queued) -> Candidate:
     """The editable file before and after a proposal, at the frontier where it fits there.
 
     Raises:
@@ -100,10 +109,10 @@ def candidate(workspace: Path, session: Session, queued: Queued) -> tuple[str, s
     now = repository.read(session.frontier, file)
     edited = refit_patch(now, queued.patch)
     if edited is not None:
-        return now, edited
+        return Candidate(now, edited, session.frontier)
     base = repository.read(queued.base, file)
     try:
-        return base, apply_patch(base, queued.patch)
+        return Candidate(base, apply_patch(base, queued.patch), queued.base)
     except PatchError as error:
         raise WorkspaceError(
             error.what, error.why, "Veto it, or let the agent try again."

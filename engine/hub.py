@@ -9,6 +9,7 @@ import contextlib
 import os
 import socket
 import struct
+import traceback
 from collections.abc import Callable
 from pathlib import Path
 
@@ -163,6 +164,11 @@ class Hub:
             reply = live.Reply(id=command.id, ok=True, message=self._handle(command))
         except AutoresearchError as error:
             reply = live.Reply(id=command.id, ok=False, message=str(error))
+        except Exception as error:
+            # A fault of ours: who asked is told, and the loop goes on.
+            traceback.print_exc()
+            what = f"The engine failed at this ({type(error).__name__}: {error}); see engine.log."
+            reply = live.Reply(id=command.id, ok=False, message=what)
         client.send(live.frame(reply))
 
 

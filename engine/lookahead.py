@@ -19,15 +19,17 @@ from engine.core import events as ev
 from engine.core.edits import make_patch, patch_id, refit_patch
 from engine.core.errors import (
     AgentError,
+    AutoresearchError,
     BudgetSpentError,
     ContextTooLongError,
+    JournalError,
     OverloadedError,
     RateLimitedError,
 )
 from engine.core.finding import Finding
 from engine.core.forecast import affords_ahead
 from engine.core.records import Queued
-from engine.core.words import Origin, Verdict
+from engine.core.words import Origin, QueueState, Verdict
 from engine.drafting import Drafter, key_of
 from engine.making import Made, Maker
 from engine.reviewing import Reviewer
@@ -83,7 +85,12 @@ class Lookahead:
         self._asking: asyncio.Task[None] | None = None
         self._given_up_at = 0
         """The experiment during which nothing is to be drafted ahead any more."""
-        around.journal.listen(lambda _: self._changed.set())
+        self._news = asyncio.Event()
+        around.journal.listen(self._hear)
+
+    def _hear(self, event: ev.AnyEvent) -> None:
+        self._changed.set()
+        self._news.set()
 
     async def run(self) -> None:
         """Draft ahead whenever that is wanted, until cancelled."""
@@ -119,22 +126,32 @@ class Lookahead:
             change.cancel()
 
     async def take(self) -> Taken | None:
-        """The next proposal that holds now; waits for one that is being made."""
-        if self._asking is not None:
-            await asyncio.wait({self._asking})
+        """The next proposal that holds now; where none is ready, one that is being made."""
+        while self._asking is not None and not self._asking.done() and not self._a.session.ready:
+            self._news.clear()
+            news = asyncio.ensure_future(self._news.wait())
+            await asyncio.wait({self._asking, news}, return_when=asyncio.FIRST_COMPLETED)
+            news.cancel()
         self._tend()
-        for queued in self._a.session.ready:
+        seen: set[int] = set()
+        while queued := next((q for q in self._a.session.ready if q.number not in seen), None):
+            seen.add(queued.number)
             taken = await self._fit(queued)
+            session = self._a.session
+            if queued not in session.ready:
+                continue  # meanwhile it was vetoed, dropped or edited
+            if session.pause is not None or session.stop is not None:
+                return None
             if taken is None:
-                best = self._a.session.incumbent
+                best = session.incumbent
                 since = f"#{best} was kept" if best else "the branch moved"
                 self._drop(queued, f"it does not fit any more since {since}")
-                continue
-            if taken.proposal.patch_id == queued.approved or queued.origin is Origin.CONFIRM:
+            elif (
+                taken.proposal.patch_id == queued.approved
+                or queued.origin is Origin.CONFIRM
+                or not self._is_asked_about(taken)
+            ):
                 return taken
-            if self._is_asked_about(taken):
-                continue
-            return taken
         return None
 
     def _is_asked_about(self, taken: Taken) -> bool:
@@ -191,10 +208,18 @@ class Lookahead:
         self._reviewer.park_overdue()
         basis = self._briefer.basis()
         self._drafter.cancel_stale(basis)
-        for queued in self._a.session.ready:
-            # What a person brought, approved or has before them is theirs.
-            if queued.basis and queued.basis != basis and not queued.approved:
+        for queued in self._a.session.queue:
+            if queued.approved:
+                continue  # what a person approved is theirs
+            if queued.origin is Origin.PIN:
+                if queued.basis != self._maker.pin_basis(queued.pin):
+                    self._drop(queued, "its pin was taken back or reworded")
+            elif queued.basis and queued.state is QueueState.READY and queued.basis != basis:
                 self._drop(queued, _what_changed(queued.basis, basis))
+        for queued in self._a.session.asked:
+            if queued.until is None:  # an engine died before it could ask
+                why = queued.why or "its patch was changed"
+                self._reviewer.ask(queued.number, queued.proposal.patch_id, why)
 
     # ---- making one
 
@@ -226,29 +251,34 @@ class Lookahead:
         except (RateLimitedError, OverloadedError, ContextTooLongError) as error:
             self._bear(error)
             return
-        except AgentError as error:
+        except JournalError:
+            raise
+        except (AutoresearchError, OSError) as error:
             # What it means is decided when the proposal is really needed; the run goes on.
             self._given_up_at = after
             if not isinstance(error, BudgetSpentError):
-                message = f"nothing could be drafted ahead: {error.what} {error.why}".strip()
+                message = f"nothing could be drafted ahead: {error}".strip()
                 self._a.note(ev.AlarmRaised(kind="lookahead", message=message))
             return
         if made is not None:
             self.queue(made)
 
-    def queue(self, made: Made, *, of: int = 0, forced: Verdict | None = None) -> int:
+    def queue(
+        self, made: Made, *, of: int = 0, forced: Verdict | None = None, why: str = ""
+    ) -> None:
         """Put a proposal into the queue, and before a person where that is wanted.
 
         Args:
             made: With where it comes from.
             of: The earlier experiment it takes up again; 0: none.
             forced: The verdict a person has given already.
-
-        Returns:
-            Its number in the queue.
+            why: Why a person is asked in any case; empty: as autonomy and findings say.
         """
         session = self._a.session
         number = session.queued_ever + 1
+        why = self._reviewer.why_asked(made.findings) or why
+        if made.origin is Origin.REVIVE:
+            why = why or _REVIVED
         self._a.note(
             ev.ProposalQueued(
                 queued=number,
@@ -257,20 +287,17 @@ class Lookahead:
                 patch=made.patch,
                 reasoning=made.reasoning,
                 after=len(session.experiments),
-                basis=made.basis if made.origin is Origin.AGENT else "",
+                basis=made.basis,
                 origin=made.origin,
                 pin=made.pin,
                 of=of,
                 forced=forced,
                 findings=made.findings,
+                why=why,
             )
         )
-        why = self._reviewer.why_asked(made.findings)
-        if made.origin is Origin.REVIVE:
-            why = why or _REVIVED
         if why:
             self._reviewer.ask(number, made.proposal.patch_id, why)
-        return number
 
 
 def _what_changed(before: str, now: str) -> str:

@@ -17,7 +17,8 @@ from engine.core.finding import Finding
 from engine.core.knobs import KnobError, find_knobs, set_knobs
 from engine.core.records import Pin
 from engine.core.words import Origin
-from engine.drafting import Drafted, Drafter, describe
+from engine.drafting import Drafted, Drafter, describe, key_of
+from engine.files import program_key
 from engine.reviewing import Reviewer
 from engine.surroundings import Surroundings
 
@@ -77,6 +78,8 @@ class Maker:
         if pin is None:
             self._refuse_repeated(drafted)
         findings = await self._reviewer.assess(source, drafted.source)
+        if pin is not None and pin not in self._a.session.waiting_pins:
+            return None  # it was taken back or reworded meanwhile
         return Made(
             base=base,
             proposal=drafted.proposal,
@@ -85,7 +88,20 @@ class Maker:
             findings=findings,
             origin=Origin.AGENT if pin is None else Origin.PIN,
             pin=0 if pin is None else pin.number,
-            basis=basis,
+            basis=basis if pin is None else self.pin_basis(pin.number),
+        )
+
+    def pin_basis(self, number: int) -> str:
+        """A name for what a pin says; empty once it does not wait any more."""
+        pin = next((p for p in self._a.session.waiting_pins if p.number == number), None)
+        return "" if pin is None else f"pin:{program_key(pin.text)}"
+
+    def is_vetoed(self, patch: str, source: str) -> bool:
+        """Whether a person refused this edit, or the same in other words."""
+        key = key_of(source)
+        return any(
+            (key and key == veto.proposal.source_key) or same_change(patch, veto.patch)
+            for veto in self._a.session.vetoed
         )
 
     def looks_ahead(self, number: int) -> bool:

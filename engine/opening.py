@@ -24,6 +24,10 @@ class Opening(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Becomes the first pin."""
     autonomy: Autonomy | None = None
     """Takes the place of what was said on the screen in an earlier life of the session."""
+    base: str = ""
+    """The commit the session starts from; empty: the checkout's."""
+    adopts: bool = False
+    """Whether its branch is there already, with the history of a session without a journal."""
 
 
 def read_opening(layout: Layout) -> Opening:

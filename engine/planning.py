@@ -8,6 +8,7 @@ from pathlib import Path
 
 import msgspec
 
+from engine.beginning import find_beginning
 from engine.config_file import config_path, load_config
 from engine.core.config import ResearchConfig, check_config
 from engine.core.errors import UsageError, WorkspaceError
@@ -60,6 +61,10 @@ class Wishes(msgspec.Struct, frozen=True, kw_only=True):
     mix_every: int | None = None
     first_hypothesis: str | None = None
     """Not of the config: becomes the session's first pin."""
+    new_from: str | None = None
+    """Not of the config: `best`, `base`, or the commit a new session starts from."""
+    adopt: str | None = None
+    """Not of the config: the tag of a session without a journal that is gone on with."""
 
 
 class Plan(msgspec.Struct, frozen=True, kw_only=True):
@@ -98,6 +103,9 @@ def make_plan(
     said |= answers or {}
     if "agent" not in said and ("model" in said or "cli" in said):
         said["agent"] = "llm" if "model" in said else "acp"
+    begin = find_beginning(
+        workspace, saved, said, lambda: propose_tag(today, _taken_tags(workspace))
+    )
     if saved is not None and said.get("tag", saved.tag) == saved.tag:
         layout = Layout(workspace.path, saved.tag)
         if layout.journal.exists():
@@ -127,8 +135,13 @@ def make_plan(
             budget_seconds=found.budget_seconds,
             tag=propose_tag(today, _taken_tags(workspace)),
         )
+    values.update(begin.values)
+    why.update(begin.why)
     said_tag = said.get("tag", values["tag"])
     opening = read_opening(Layout(workspace.path, str(said_tag)))
+    # Of a start that failed before the session was: it still starts from there.
+    start, adopts = begin.commit or opening.base, begin.adopts or opening.adopts
+    workspace.head = start or workspace.head
     first = said.pop("first_hypothesis", opening.first_hypothesis)
     if first:
         why["first_hypothesis"] = "as you said"
@@ -142,9 +155,14 @@ def make_plan(
     return Plan(
         config=config,
         continues=False,
-        why={**why, **dict.fromkeys(said, "as you said")},
-        notes=notes_of(workspace, config, found.budget_is_ours, found.budget_seconds),
-        opening=Opening(first_hypothesis=_first_hypothesis(str(first or ""))),
+        why={**why, **dict.fromkeys(said, "as you said"), **begin.why},
+        notes=(
+            *begin.notes,
+            *notes_of(workspace, config, found.budget_is_ours, found.budget_seconds),
+        ),
+        opening=Opening(
+            first_hypothesis=_first_hypothesis(str(first or "")), base=start, adopts=adopts
+        ),
     )
 
 

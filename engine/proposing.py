@@ -149,6 +149,8 @@ class Proposer:
             return False  # a person paused or stopped meanwhile
         if drafted.source in (base, broken):
             return False
+        if self.maker.is_vetoed(drafted.patch, drafted.source):
+            return False
         return await self._change(
             experiment,
             base,
@@ -184,11 +186,13 @@ class Proposer:
             removed=removed,
             source_key=key_of(source),
         )
+        if any(q.proposal.patch_id == revised.patch_id for q in self._a.session.queue):
+            return False  # an engine that was killed right here has asked already
         why = self.reviewer.why_asked(findings)
         approved = any(d.what == "approved" for d in experiment.decisions)
         if why or approved:
             # An approval is for one patch; this is another.
-            number = self.lookahead.queue(
+            self.lookahead.queue(
                 Made(
                     base=experiment.base,
                     proposal=msgspec.structs.replace(
@@ -197,14 +201,15 @@ class Proposer:
                     patch=patch,
                     reasoning=reasoning,
                     findings=findings,
-                    origin=experiment.origin,
-                    pin=experiment.pin,
+                    # Its pin has become an experiment, and waits no more.
+                    origin=Origin.AGENT if experiment.origin is Origin.PIN else experiment.origin,
+                    pin=0,
                     basis="",
-                )
+                ),
+                of=experiment.of,
+                forced=experiment.forced,
+                why=f"you approved this edit before it was changed: {reason}",
             )
-            if not why:
-                why = f"you approved this edit before it was changed: {reason}"
-                self.reviewer.ask(number, revised.patch_id, why)
             return False
         self._revise(experiment, reason, revised, patch, reasoning, findings)
         return True

@@ -199,7 +199,9 @@ class Ratchet:
                 self._note(ev.SessionEnded(reason=why))
                 return False
             if session.pause is None or must_finish:
-                open_ends = session.current is not None or self._unrecorded()
+                open_ends = (
+                    session.current is not None or self._unrecorded() or bool(session.unsettled)
+                )
                 if self._limit_reached() and not open_ends:
                     most = session.config.max_experiments
                     self._note(ev.SessionEnded(reason=f"all {most} experiments are done"))
@@ -222,6 +224,8 @@ class Ratchet:
             return False
         if self.session.pause is None and self._unrecorded():
             return True
+        if current is None and self.session.unsettled:
+            return True
         if current is None or current.run is None or current.run.number <= current.revised_after:
             return False
         return not self._is_to_be_rerun(current, current.run)
@@ -229,7 +233,8 @@ class Ratchet:
     async def _one_step(self) -> None:
         current = self.session.current
         if current is None and self.session.unsettled:
-            self.steering.settle()
+            await self.steering.settle()
+            self._tell_what_the_limit_forbids()
         elif current is None:
             self._pause_for_parked()
             if not self._limit_reached() and self.session.pause is None:
@@ -244,6 +249,15 @@ class Ratchet:
             self._pause_if_needed(self.session.experiment(current.number))
         else:
             await self._judge(current, current.run)
+
+    def _tell_what_the_limit_forbids(self) -> None:
+        late = [q for q in self.session.queue if q.origin is Origin.OVERRULE]
+        if late and self._limit_reached():
+            message = (
+                f"your verdict on #{late[-1].of} needs a run, but all experiments are done: go on "
+                "with a higher --max to have it carried out"
+            )
+            self._note(ev.AlarmRaised(kind="overrule", message=message))
 
     def _pause_for_parked(self) -> None:
         parked, most = len(self.session.parked), self.session.config.most_parked
@@ -324,7 +338,7 @@ class Ratchet:
 
     async def _judge(self, experiment: Experiment, run: Run) -> None:
         session = self.session
-        small = run.outcome is Outcome.OUT_OF_MEMORY
+        small = run.outcome is Outcome.OUT_OF_MEMORY and not run.kill_requested
         if small and await self.proposer.save_memory(experiment):
             return
         if (
@@ -355,6 +369,9 @@ class Ratchet:
             if run.kill_requested:
                 outcome = f"vetoed: {run.veto}" if run.veto else "interrupted by the person"
             verdict, reason, gain = Verdict.CRASH, outcome, None
+        if run.veto and verdict is Verdict.KEEP:
+            # It ended by itself before it could be killed.
+            verdict, reason = Verdict.DISCARD, f"vetoed: {run.veto} ({reason})"
         self._note(
             ev.VerdictGiven(
                 experiment=experiment.number,
@@ -371,7 +388,8 @@ class Ratchet:
                 f"ended as {verdict.value} ({reason})"
             )
             self._note(ev.AlarmRaised(kind="overrule", message=message))
-        if verdict is not Verdict.KEEP and (flat := notice(self.session)):
+        counted = experiment.origin is not Origin.CONFIRM and not run.kill_requested
+        if counted and verdict is not Verdict.KEEP and (flat := notice(self.session)):
             self._note(ev.AlarmRaised(kind="plateau", message=flat))
 
     def _compare(self, experiment: Experiment) -> tuple[Verdict, str, float | None]:

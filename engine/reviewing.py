@@ -5,22 +5,36 @@ from __future__ import annotations
 import asyncio
 from datetime import UTC, datetime, timedelta
 from pathlib import PurePosixPath
+from typing import NamedTuple
 
 from msgspec.structs import replace
 
 from engine.briefing import Briefer
 from engine.core import events as ev
-from engine.core.edits import count_lines, make_patch, patch_id
+from engine.core import live
+from engine.core.edits import count_lines, make_patch, patch_id, refit_patch
 from engine.core.errors import AutoresearchError
 from engine.core.finding import Finding, Weight
 from engine.core.records import Queued
 from engine.core.risk import Setting, assess
 from engine.core.search_replace import source_key
-from engine.core.words import Autonomy, Decision, QueueState
+from engine.core.words import Autonomy, Decision, Origin, QueueState
 from engine.risk_rules import load_rules
 from engine.surroundings import Surroundings
 
 MOST_REASON = 4000
+
+
+class Edited(NamedTuple):
+    """A person's edit that can be taken."""
+
+    by: str
+    queued: Queued
+    base: str
+    """The frontier it was fitted to."""
+    before: str
+    source: str
+    patch: str
 
 
 class Reviewer:
@@ -138,26 +152,36 @@ class Reviewer:
         )
         return "Vetoed; the agent is told why with its next briefing."
 
-    def edit(self, by: str, patch: str, source: str) -> tuple[Queued, str, str]:
-        """Check a person's own edit of a proposal.
-
-        Returns:
-            The proposal, the text at the frontier and the new patch; `edited` records it.
+    def edit(self, by: str, command: live.EditProposal) -> Edited:
+        """Check a person's own edit of a proposal; `edited` records it.
 
         Raises:
-            AutoresearchError: It is not in question, no Python, or changes nothing.
+            AutoresearchError: It is not in question, no Python, changes nothing, or the frontier
+                moved under it.
         """
-        queued = self._in_question(patch)
-        file = self._a.session.config.file
-        now = self._briefer.source(self._a.session.frontier)
+        queued = self._in_question(command.patch_id)
+        session = self._a.session
+        file, frontier = session.config.file, session.frontier
         try:
-            compile(source, file, "exec", dont_inherit=True)
-        except (SyntaxError, ValueError) as error:
+            compile(command.source, file, "exec", dont_inherit=True)
+        except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
             raise AutoresearchError(
-                f"The edited {file} is not valid Python: {error}.",
+                f"The edited {file} is not valid Python: {error or type(error).__name__}.",
                 "Nothing was changed.",
                 "Correct it and send it again.",
             ) from None
+        now = self._briefer.source(frontier)
+        seen = self._briefer.source(command.base) if command.base else now
+        source: str | None = command.source
+        if seen != now:
+            # What was kept while the editor was open must not be taken back by the way.
+            source = refit_patch(now, make_patch(file, seen, command.source))
+        if source is None:
+            raise AutoresearchError(
+                f"Meanwhile #{session.incumbent} was kept, and your edit does not fit it.",
+                "Nothing was changed.",
+                "Open the proposal again and edit it as it is now.",
+            )
         changed = make_patch(file, now, source)
         if not changed:
             raise AutoresearchError(
@@ -165,12 +189,12 @@ class Reviewer:
                 "",
                 "Veto the proposal instead.",
             )
-        return queued, now, changed
+        return Edited(by, queued, frontier, now, source, changed)
 
-    async def edited(self, by: str, queued: Queued, now: str, source: str, patch: str) -> None:
+    async def edited(self, edit: Edited) -> None:
         """Record a person's edit under its new patch_id, and ask about it again."""
-        findings = await self.assess(now, source)
-        asked_about = queued.proposal.patch_id
+        findings = await self.assess(edit.before, edit.source)
+        asked_about = edit.queued.proposal.patch_id
         current = self._find(asked_about)
         if current is None or current.state is QueueState.READY:
             message = (
@@ -178,30 +202,37 @@ class Reviewer:
             )
             self._a.note(ev.AlarmRaised(kind="edit", message=message))
             return
-        added, removed = count_lines(patch)
+        added, removed = count_lines(edit.patch)
         proposal = replace(
-            queued.proposal,
-            patch_id=patch_id(patch),
+            current.proposal,
+            patch_id=patch_id(edit.patch),
             added=added,
             removed=removed,
-            source_key=source_key(source),
+            source_key=source_key(edit.source),
             knobs={},
         )
         self._a.note(
             ev.ProposalEdited(
-                queued=queued.number,
-                by=by,
-                base=self._a.session.frontier,
+                queued=current.number,
+                by=edit.by,
+                base=edit.base,
                 proposal=proposal,
-                patch=patch,
+                patch=edit.patch,
                 findings=findings,
             )
         )
         why = self.why_asked(findings) or "you edited it: approve it as it is now"
-        self.ask(queued.number, proposal.patch_id, why)
+        self.ask(current.number, proposal.patch_id, why)
 
     def _find(self, patch: str) -> Queued | None:
-        return next((q for q in self._a.session.queue if q.proposal.patch_id == patch), None)
+        """The proposal a person means: one that is in question before one that is not."""
+        found = [
+            q
+            for q in self._a.session.queue
+            # A confirmation has the patch of what it confirms, and is no question.
+            if q.proposal.patch_id == patch and q.origin is not Origin.CONFIRM
+        ]
+        return min(found, key=lambda q: q.state is QueueState.READY, default=None)
 
     def _in_question(self, patch: str) -> Queued:
         queued = self._find(patch)

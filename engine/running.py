@@ -21,6 +21,7 @@ from engine.executors.local import (
     run_environment,
     start_run,
 )
+from engine.files import PROGRAM
 from engine.store.run_files import hash_locked, link_data, point_run_log, take_leftovers
 from engine.store.run_log import LogProgress, RunLog
 from engine.surroundings import Surroundings
@@ -138,7 +139,7 @@ class Runner:
     # ---- the beginning
 
     def _check_locked(self, place: Path) -> None:
-        found = hash_locked(place, self._a.session.config.locked, self._a.session.config.file)
+        found = self._hash_locked(place)
         if self._locked is None:
             self._locked = found
         elif found != self._locked:
@@ -251,8 +252,14 @@ class Runner:
         if self._locked is None:
             # Adopted from an earlier engine: the commit says what the files must be.
             changed = self._a.workspace.changed_since_commit(place, globs)
-            return tuple(n for n in changed if n != self._a.session.config.file)
-        return _differences(hash_locked(place, globs, self._a.session.config.file), self._locked)
+            return tuple(n for n in changed if n not in (self._a.session.config.file, PROGRAM))
+        return _differences(self._hash_locked(place), self._locked)
+
+    def _hash_locked(self, place: Path) -> dict[str, str]:
+        config = self._a.session.config
+        found = hash_locked(place, config.locked, config.file)
+        # The charter is the person's, and changes when they say so.
+        return {name: digest for name, digest in found.items() if name != PROGRAM}
 
     def _measure(
         self, number: int, run: int, log: RunLog, report: ExitReport, changed: tuple[str, ...]

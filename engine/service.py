@@ -28,6 +28,7 @@ from engine.hub import Hub
 from engine.notify import Notifier
 from engine.ratchet import Ratchet
 from engine.rendezvous import EngineLock, socket_path
+from engine.report.automatic import Reports
 from engine.setup import load_config, open_session
 from engine.store.artifacts import Layout
 from engine.store.journal import Journal
@@ -86,6 +87,8 @@ class Service:
             )
             journal.listen(lambda event: hub.publish(live.Happened(event=event)))
             notifier.attach(journal)
+            reports = Reports(self._layout)
+            reports.attach(journal)
             await hub.start()
             self._lock.announce(hub.path)
             self._catch_signals(ratchet)
@@ -94,6 +97,7 @@ class Service:
                 await ratchet.run()
                 reason = ratchet.session.ended or "the loop ended"
             finally:
+                await reports.close()
                 sampling.cancel()
                 with contextlib.suppress(asyncio.CancelledError):
                     await sampling

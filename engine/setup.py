@@ -6,18 +6,20 @@ import os
 from pathlib import Path
 
 from engine import __version__
+from engine.adopting import look_for_session
 from engine.config_file import config_path, load_config, save_config
 from engine.core import events as ev
 from engine.core.config import ResearchConfig
 from engine.core.errors import ConfigError, WorkspaceError
 from engine.core.session import Session
 from engine.look import look_at
-from engine.opening import Opening, take_opening, write_opening
+from engine.opening import Opening, read_opening, take_opening, write_opening
 from engine.planning import Plan, Wishes, make_plan
 from engine.store.artifacts import Layout
 from engine.store.git import Git
 from engine.store.journal import Journal
 from engine.store.workspace import BRANCHES, Workspace
+from engine.tables import read_file
 from engine.workspace_notes import notes_of, results_name
 
 __all__ = [
@@ -66,6 +68,8 @@ def open_session(
     Raises:
         AutoresearchError: The branch exists, or something cannot be written.
     """
+    opening = read_opening(layout)
+    workspace.head = opening.base or workspace.head
     submodules = workspace.look().submodules
     new = not layout.journal.exists() or layout.journal.stat().st_size == 0
     try:
@@ -85,9 +89,15 @@ def open_session(
             "A new session of that name would let go of them.",
             "Choose another tag with --tag.",
         )
+    adoption = None
+    if opening.adopts and new:
+        name = config.results_file
+        table = read_file(workspace.path / name, metric=config.metric)
+        adoption = look_for_session(workspace, config.tag, table, name)
     half_started = layout.journal.exists()
     branch = workspace.branch_commit(config.tag)
-    if new and (branch is None or branch != workspace.head or not half_started):
+    adopted = opening.adopts and branch == workspace.head
+    if new and not adopted and (branch != workspace.head or not half_started):
         if branch is None:
             layout.journal.touch()
         workspace.start_branch(config.tag, workspace.head)
@@ -105,6 +115,17 @@ def open_session(
                 config=config,
                 results_file=results_name(workspace, config),
                 notes=notes_of(workspace, config, found.budget_is_ours, found.budget_seconds),
+            )
+        )
+    if adoption is not None and not journal.session.past:
+        journal.append(
+            ev.HistoryImported(
+                file=adoption.results_file,
+                branch=adoption.branch,
+                tip=adoption.tip,
+                attempts=adoption.history.attempts,
+                bad_rows=adoption.history.bad_rows,
+                notes=adoption.history.notes,
             )
         )
     _take_up(journal, config, platform)

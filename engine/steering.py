@@ -27,6 +27,10 @@ _MEANS = {
 }
 
 
+class _NothingToDo(AutoresearchError):
+    """The branch is as the person wants it already."""
+
+
 class Steering:
     """Takes a person's words.
 
@@ -78,9 +82,9 @@ class Steering:
     # ---- proposals
 
     def _edit(self, by: str, command: live.EditProposal) -> str:
-        queued, now, patch = self._reviewer.edit(by, command.patch_id, command.source)
-        self._later(self._reviewer.edited(by, queued, now, command.source, patch))
-        return f"Taken as patch {patch_id(patch)}; it is assessed and asked about again."
+        edit = self._reviewer.edit(by, command)
+        self._later(self._reviewer.edited(edit))
+        return f"Taken as patch {patch_id(edit.patch)}; it is assessed and asked about again."
 
     def _set_autonomy(self, by: str, autonomy: Autonomy) -> str:
         if autonomy is self._a.session.autonomy:
@@ -179,7 +183,7 @@ class Steering:
         if edited is None and refit_patch(now, back) is not None:
             has = "does not have" if reverse else "has"
             already = "" if reverse else " already"
-            raise AutoresearchError(
+            raise _NothingToDo(
                 f"The frontier {has} the change of experiment {experiment.number}{already}."
             )
         if edited is None:
@@ -190,16 +194,12 @@ class Steering:
             )
         return edited
 
-    def _again(
-        self,
-        by: str,
-        old: Experiment,
-        edited: str,
-        origin: Origin,
-        said: str,
-        forced: Verdict | None,
-    ) -> None:
-        now = self._proposer.briefer.source(self._a.session.frontier)
+    def _made_of(
+        self, by: str, old: Experiment, edited: str, origin: Origin, said: str
+    ) -> tuple[Made, str]:
+        """A proposal that takes an earlier one up again, not assessed; and the text before it."""
+        frontier = self._a.session.frontier
+        now = self._proposer.briefer.source(frontier)
         patch = make_patch(self._a.session.config.file, now, edited)
         added, removed = count_lines(patch)
         proposal = replace(
@@ -211,30 +211,27 @@ class Steering:
             source_key=key_of(edited),
             agent=by,
         )
-        self._later(self._queue(old, now, edited, patch, proposal, origin, forced))
+        return Made(frontier, proposal, patch, "", (), origin, 0, ""), now
 
     async def _queue(
-        self,
-        old: Experiment,
-        now: str,
-        edited: str,
-        patch: str,
-        proposal: ev.Proposal,
-        origin: Origin,
-        forced: Verdict | None,
+        self, old: Experiment, made: Made, now: str, edited: str, forced: Verdict | None = None
     ) -> None:
         findings = await self._reviewer.assess(now, edited)
         self._proposer.lookahead.queue(
-            Made(self._a.session.frontier, proposal, patch, "", findings, origin, 0, ""),
-            of=old.number,
-            forced=forced,
+            made._replace(findings=findings), of=old.number, forced=forced
         )
 
     def _revive(self, by: str, experiment: Experiment) -> str:
         if experiment.is_baseline:
             raise AutoresearchError("The baseline changes nothing; there is nothing to revive.")
         edited = self._refit(experiment)
-        self._again(by, experiment, edited, Origin.REVIVE, "revival", None)
+        made, now = self._made_of(by, experiment, edited, Origin.REVIVE, "revival")
+        if any(q.proposal.patch_id == made.proposal.patch_id for q in self._a.session.queue):
+            raise AutoresearchError(
+                f"The change of experiment {experiment.number} waits already, "
+                f"as patch {made.proposal.patch_id}."
+            )
+        self._later(self._queue(experiment, made, now, edited))
         return f"The change of experiment {experiment.number} fits; look at it, then approve it."
 
     def _confirm(self, by: str, experiment: Experiment) -> str:
@@ -285,16 +282,15 @@ class Steering:
                 "",
                 f"Overrule #{old.of} itself.",
             )
-        if self._a.session.current is not None and self._a.session.current.number == number:
-            raise AutoresearchError(f"Experiment {number} is being recorded just now.")
-        if number != self._a.session.incumbent:
+        session = self._a.session
+        if number != session.incumbent and number not in session.unsettled:
             self._refit(old, reverse=wanted is Verdict.DISCARD)  # whether it can be done at all
         self._a.note(ev.Overruled(experiment=number, verdict=wanted, by=by, reason=reason))
         return f"Experiment {number} is a {wanted.value} by your word; the branch follows."
 
     # ---- what a person's verdict asks of the branch
 
-    def settle(self) -> None:
+    async def settle(self) -> None:
         """Have the branch follow the next verdict of a person's; only between two experiments.
 
         Raises:
@@ -304,8 +300,23 @@ class Steering:
         if not session.unsettled:
             return
         old = session.experiment(session.unsettled[0])
+        said_at = max(d.at for d in old.decisions if d.what.startswith("overruled"))
+        for queued in session.queue:
+            if queued.of == old.number and queued.origin is Origin.OVERRULE and queued.at < said_at:
+                reason = "you decided otherwise since"
+                self._a.note(ev.ProposalDropped(queued=queued.number, reason=reason))
         try:
-            how = self._keep(old) if old.overruled is Verdict.KEEP else self._take_back(old)
+            if any(
+                queued.of == old.number and queued.origin is Origin.OVERRULE
+                for queued in self._a.session.queue
+            ):
+                how = "it is measured, then kept"  # an engine was killed right after it was queued
+            elif old.overruled is Verdict.KEEP:
+                how = await self._keep(old)
+            else:
+                how = await self._take_back(old)
+        except _NothingToDo as nothing:
+            how = f"nothing was to be done: {nothing.what}"
         except AutoresearchError as error:
             if type(error) is not AutoresearchError:
                 raise
@@ -313,12 +324,16 @@ class Steering:
             self._a.note(ev.AlarmRaised(kind="overrule", message=f"#{old.number}: {how}"))
         self._a.note(ev.OverruleSettled(experiment=old.number, how=how))
 
-    def _keep(self, old: Experiment) -> str:
+    async def _keep(self, old: Experiment) -> str:
         session, workspace = self._a.session, self._a.workspace
         before, after = self._texts(old)
-        if self._proposer.briefer.source(session.frontier) != before:
+        frontier = self._proposer.briefer.source(session.frontier)
+        if frontier == after:
+            raise _NothingToDo(f"The frontier has the change of experiment {old.number} already.")
+        if frontier != before:
             edited = self._refit(old)
-            self._again("person", old, edited, Origin.OVERRULE, "keep", Verdict.KEEP)
+            made, now = self._made_of("person", old, edited, Origin.OVERRULE, "keep")
+            await self._queue(old, made, now, edited, Verdict.KEEP)
             return "the frontier moved since: it is measured on it, then kept"
         tag, commit = session.config.tag, old.commit
         if session.frontier != old.base:
@@ -333,11 +348,12 @@ class Steering:
         self._a.note(ev.FrontierAdvanced(experiment=old.number, commit=commit))
         return "the branch has it now"
 
-    def _take_back(self, old: Experiment) -> str:
+    async def _take_back(self, old: Experiment) -> str:
         session, workspace = self._a.session, self._a.workspace
         if session.incumbent != old.number:
             edited = self._refit(old, reverse=True)
-            self._again("person", old, edited, Origin.OVERRULE, "removal", Verdict.KEEP)
+            made, now = self._made_of("person", old, edited, Origin.OVERRULE, "removal")
+            await self._queue(old, made, now, edited, Verdict.KEEP)
             return "later keeps stand on it: the file without it is measured, then kept"
         before, _ = self._texts(old)
         tag = session.config.tag
@@ -350,17 +366,6 @@ class Steering:
         )
         workspace.advance_branch(tag, commit, session.frontier)
         self._a.note(
-            ev.FrontierReverted(
-                experiment=old.number, commit=commit, incumbent=self._best_before(old)
-            )
+            ev.FrontierReverted(experiment=old.number, commit=commit, incumbent=old.against or 1)
         )
         return "the branch took it back by a new commit"
-
-    def _best_before(self, old: Experiment) -> int:
-        """Whose file the base of an experiment is: the keep before it, as verdicts stand now."""
-        kept = [
-            e.number
-            for e in self._a.session.experiments[: old.number - 1]
-            if e.standing is Verdict.KEEP and e.advanced
-        ]
-        return kept[-1] if kept else 1

@@ -13,11 +13,14 @@ from tui.commands.assess import assess
 from tui.commands.audit import decisions
 from tui.commands.control import autonomy, kill, pause, resume, stop
 from tui.commands.decide import approve, edit, veto
+from tui.commands.merge import merge, revert
 from tui.commands.new import demo, init
 from tui.commands.notify import notify
 from tui.commands.past import confirm, overrule, revive
 from tui.commands.program import program
 from tui.commands.queue import queue
+from tui.commands.replay import replay
+from tui.commands.report import report
 from tui.commands.results import results
 from tui.commands.session import attach, baseline, open_, run, start
 from tui.commands.show import check, diff, status
@@ -101,6 +104,8 @@ for _command in (
     baseline,
     status,
     results,
+    report,
+    replay,
     diff,
     assess,
     watch,
@@ -117,6 +122,8 @@ for _command in (
     overrule,
     revive,
     confirm,
+    merge,
+    revert,
     decisions,
     pause,
     resume,

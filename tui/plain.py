@@ -40,7 +40,7 @@ def experiment_line(session: Session, e: Experiment, width: int = 120) -> str:
     value = "—" if crashed or measured is None else f"{measured.metric:.6f}"
     seconds = e.run.seconds if e.run is not None else 0.0
     mark = _MARKS[e.verdict] if e.verdict is not None else "…"
-    word = e.verdict.value if e.verdict is not None else "open"
+    word = e.verdict.value if e.verdict is not None else e.row_status or "open"
     head = (
         f"#{e.number:<4} {mark} {word:<8} {value:>10} {show_change(session, e.gain):>10} "
         f"{seconds:>6.1f} s  "

@@ -117,6 +117,9 @@ class Briefing:
     """Read-only files that define the task (the locked ones), name to text."""
     failure: Failure | None = None
     """Set when the agent is to repair its own edit and not to propose another."""
+    earlier: str = ""
+    """What was found before this session: by others of the workspace, or before it had a journal.
+    Untrusted."""
     pending: tuple[Pending, ...] = ()
     """Experiments before this one that have no verdict yet; it is drafted for the case that all of
     them are discarded."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from engine.agents.base import Briefing
 from engine.agents.llm.answer import one_line
+from engine.agents.llm.history import fenced
 
 _WISH = 4000
 """Characters of one pin, ban, note or veto's reason."""
@@ -23,6 +24,13 @@ def under_way(briefing: Briefing) -> list[str]:
         "# Under way\n\nThese have no verdict yet. Suppose that all of them are discarded; your "
         "edit starts from the file above, without theirs. Do not repeat them.\n\n" + "".join(lines)
     ]
+
+
+def earlier(briefing: Briefing) -> list[str]:
+    """What was found before this session, if anything was."""
+    if not briefing.earlier:
+        return []
+    return [f"# Before this session\n\n{fenced(briefing.earlier)}"]
 
 
 def wishes(briefing: Briefing) -> list[str]:

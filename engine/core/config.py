@@ -43,6 +43,8 @@ class ResearchConfig(msgspec.Struct, frozen=True, kw_only=True):
     max_experiments: int | None = None
     """Stop after so many experiments, the baseline among them. None: until stopped."""
     results_file: str = "results.tsv"
+    report_every: int = 10
+    """A progress report is written after so many experiments; 0: only the summary at the end."""
     link: tuple[str, ...] = ("auto",)
     """Untracked paths linked into the worktree. `auto`: all but caches, secrets and
     environments.
@@ -136,6 +138,7 @@ _SECTIONS: tuple[tuple[str, str], ...] = (
         "stop after so many, the baseline counted; leave out to go on until stopped",
     ),
     ("results_file", "where the five-column table is appended"),
+    ("report_every", "a progress report after so many experiments; 0: only the summary at the end"),
     ("link", 'untracked data the run needs beside it; ["auto"] links all but caches and secrets'),
     ("startup_seconds", "longest time for imports, data and compiling"),
     ("evaluation_seconds", "longest time for the evaluation after training"),

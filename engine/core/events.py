@@ -12,6 +12,7 @@ import msgspec
 
 from engine.core.config import ResearchConfig
 from engine.core.finding import Finding
+from engine.core.past import PastAttempt
 from engine.core.words import Autonomy, Decision, Origin, Outcome, StopMode, Verdict
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -101,6 +102,19 @@ class SessionStarted(Event, frozen=True, kw_only=True):
     """What the person should know about how their workspace was taken."""
 
 
+class HistoryImported(Event, frozen=True, kw_only=True):
+    """The rows of a session that had no journal are this session's history."""
+
+    file: str
+    branch: str
+    tip: str
+    """Where the branch stood."""
+    attempts: tuple[PastAttempt, ...]
+    bad_rows: int = 0
+    notes: tuple[str, ...] = ()
+    """What could not be known."""
+
+
 class EngineStarted(Event, frozen=True, kw_only=True):
     """An engine process took the session up."""
 
@@ -171,6 +185,8 @@ class ProposalQueued(Event, frozen=True, kw_only=True):
     of: int = 0
     forced: Verdict | None = None
     findings: tuple[Finding, ...] = ()
+    why: str = ""
+    """Why a person is to be asked; empty where it may run by itself."""
 
 
 class ProposalDropped(Event, frozen=True, kw_only=True):
@@ -510,6 +526,7 @@ class SessionEnded(Event, frozen=True, kw_only=True):
 
 AnyEvent = (
     SessionStarted
+    | HistoryImported
     | EngineStarted
     | EngineStopped
     | PlatformDetected

@@ -17,7 +17,9 @@ from engine.core.records import (
     Waiting,
 )
 from engine.core.session import Session, on
+from engine.core.words import QueueState
 
+VETOED_KEPT = 100
 _ALARMS_SHOWN = 50
 _DROPPED_SHOWN = 20
 _NOTHING_SPENT = Spending()
@@ -37,6 +39,11 @@ def _session_started(s: Session, e: ev.SessionStarted) -> Session:
         notes=e.notes,
         started_at=e.at,
     )
+
+
+@on(ev.HistoryImported)
+def _history_imported(s: Session, e: ev.HistoryImported) -> Session:
+    return s.with_(e, past=e.attempts, notes=(*s.notes, *e.notes))
 
 
 @on(ev.EngineStarted)
@@ -72,6 +79,7 @@ def _proposal_drafted(s: Session, e: ev.ProposalDrafted) -> Session:
         drafted_at=e.at,
         queued=e.queued,
         rebased=e.rebased,
+        against=s.incumbent,
         origin=e.origin,
         pin=e.pin,
         of=e.of,
@@ -110,6 +118,8 @@ def _proposal_queued(s: Session, e: ev.ProposalQueued) -> Session:
         of=e.of,
         forced=e.forced,
         findings=e.findings,
+        why=e.why,
+        state=QueueState.ASKED if e.why else QueueState.READY,
     )
     return s.with_(e, queue=(*s.queue, queued), queued_ever=e.queued, waiting=None)
 
@@ -234,8 +244,10 @@ def _row_written(s: Session, e: ev.RowWritten) -> Session:
 
 @on(ev.FrontierAdvanced)
 def _frontier_advanced(s: Session, e: ev.FrontierAdvanced) -> Session:
-    changed = s.change(e, e.experiment, advanced=True)
-    return replace(changed, frontier=e.commit, incumbent=e.experiment)
+    changed = s.change(e, e.experiment, advanced=True, against=s.incumbent)
+    same = s.experiment(e.experiment).commit
+    aliases = s.aliases if e.commit == same else {**s.aliases, e.commit: s.same_file(same)}
+    return replace(changed, frontier=e.commit, incumbent=e.experiment, aliases=aliases)
 
 
 @on(ev.Paused)
@@ -275,7 +287,7 @@ def _kill_requested(s: Session, e: ev.KillRequested) -> Session:
     vetoed = Vetoed(
         at=e.at, by=e.by, reason=e.reason, proposal=experiment.proposal, patch=s.latest_patch
     )
-    return replace(changed, vetoed=(*s.vetoed, vetoed), steered=e.seq)
+    return replace(changed, vetoed=(*s.vetoed, vetoed)[-VETOED_KEPT:], steered=e.seq)
 
 
 @on(ev.AlarmRaised)

@@ -6,11 +6,10 @@ from msgspec.structs import replace
 
 from engine.core import events as ev
 from engine.core.edits import count_lines
+from engine.core.fold import VETOED_KEPT
 from engine.core.records import Decided, Pin, ProgramVersion, Queued, Said, Vetoed
 from engine.core.session import Session, on
 from engine.core.words import Decision, QueueState
-
-_VETOED_KEPT = 100
 
 
 def _decided(queued: Queued, event: ev.Event, what: str, by: str, reason: str = "") -> Queued:
@@ -20,8 +19,8 @@ def _decided(queued: Queued, event: ev.Event, what: str, by: str, reason: str = 
     return replace(queued, decisions=(*queued.decisions, decided))
 
 
-def _queued(s: Session, number: int) -> Queued:
-    return next(q for q in s.queue if q.number == number)
+def _queued(s: Session, number: int) -> Queued | None:
+    return next((q for q in s.queue if q.number == number), None)
 
 
 def _put(s: Session, event: ev.Event, changed: Queued) -> Session:
@@ -32,13 +31,18 @@ def _put(s: Session, event: ev.Event, changed: Queued) -> Session:
 
 @on(ev.ReviewRequested)
 def _review_requested(s: Session, e: ev.ReviewRequested) -> Session:
-    asked = _decided(_queued(s, e.queued), e, "asked", "policy", e.why)
+    queued = _queued(s, e.queued)
+    if queued is None:
+        return s.with_(e)
+    asked = _decided(queued, e, "asked", "policy", e.why)
     return _put(s, e, replace(asked, state=QueueState.ASKED, why=e.why, until=e.until, approved=""))
 
 
 @on(ev.ReviewDecided)
 def _review_decided(s: Session, e: ev.ReviewDecided) -> Session:
     queued = _queued(s, e.queued)
+    if queued is None:
+        return s.with_(e)
     if e.decision is Decision.APPROVE:
         approved = _decided(queued, e, "approved", e.by, e.reason)
         return _put(
@@ -52,7 +56,7 @@ def _review_decided(s: Session, e: ev.ReviewDecided) -> Session:
     return s.with_(
         e,
         queue=tuple(q for q in s.queue if q.number != e.queued),
-        vetoed=(*s.vetoed, vetoed)[-_VETOED_KEPT:],
+        vetoed=(*s.vetoed, vetoed)[-VETOED_KEPT:],
         pins=pins if queued.pin else s.pins,
         steered=e.seq,
     )
@@ -60,14 +64,23 @@ def _review_decided(s: Session, e: ev.ReviewDecided) -> Session:
 
 @on(ev.ProposalParked)
 def _proposal_parked(s: Session, e: ev.ProposalParked) -> Session:
-    parked = _decided(_queued(s, e.queued), e, "parked", "timeout", e.reason)
+    queued = _queued(s, e.queued)
+    if queued is None:
+        return s.with_(e)
+    parked = _decided(queued, e, "parked", "timeout", e.reason)
     return _put(s, e, replace(parked, state=QueueState.PARKED, until=None))
 
 
 @on(ev.ProposalEdited)
 def _proposal_edited(s: Session, e: ev.ProposalEdited) -> Session:
+    queued = _queued(s, e.queued)
+    if queued is None:
+        return s.with_(e)
     edited = replace(
-        _queued(s, e.queued),
+        queued,
+        # Another patch: whoever approved the one before is asked again.
+        state=QueueState.ASKED,
+        until=None,
         base=e.base,
         proposal=e.proposal,
         patch=e.patch,
@@ -148,8 +161,13 @@ def _program_edited(s: Session, e: ev.ProgramEdited) -> Session:
 
 @on(ev.ProgramCommitted)
 def _program_committed(s: Session, e: ev.ProgramCommitted) -> Session:
-    *older, last = s.programs
-    return s.with_(e, programs=(*older, replace(last, commit=e.commit)), frontier=e.commit)
+    programs = tuple(
+        replace(p, commit=e.commit) if p.key == e.key and not p.commit else p for p in s.programs
+    )
+    aliases = s.aliases
+    if e.commit != s.frontier:
+        aliases = {**aliases, e.commit: s.same_file(s.frontier)}
+    return s.with_(e, programs=programs, frontier=e.commit, aliases=aliases)
 
 
 @on(ev.Overruled)
@@ -178,4 +196,6 @@ def _overrule_settled(s: Session, e: ev.OverruleSettled) -> Session:
 
 @on(ev.FrontierReverted)
 def _frontier_reverted(s: Session, e: ev.FrontierReverted) -> Session:
-    return s.with_(e, frontier=e.commit, incumbent=e.incumbent)
+    base = s.same_file(s.experiment(e.experiment).base)
+    aliases = {**s.aliases, e.commit: base}
+    return s.with_(e, frontier=e.commit, incumbent=e.incumbent, aliases=aliases)

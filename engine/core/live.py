@@ -180,6 +180,8 @@ class EditProposal(Command, frozen=True, kw_only=True):
     """Of the patch the person had before them."""
     source: str
     """The whole editable file as it should become."""
+    base: str = ""
+    """The commit whose file the person had before them; empty: the frontier's of this moment."""
 
 
 class SetAutonomy(Command, frozen=True, kw_only=True):

@@ -81,7 +81,12 @@ def near_miss(session: Session, spell: int) -> Experiment | None:
     """Of the last `spell` experiments the discarded one that came closest to the incumbent."""
     recent = list(session.experiments[-spell - 2 :])
     measured = [
-        e for e in recent if e.verdict is Verdict.DISCARD and e.gain is not None and not e.doubts
+        e
+        for e in recent
+        if e.standing is Verdict.DISCARD
+        and e.gain is not None
+        and not e.doubts
+        and e.origin is not Origin.CONFIRM
     ]
     return max(measured, key=lambda e: e.gain or 0.0, default=None)
 

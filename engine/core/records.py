@@ -163,6 +163,8 @@ class Experiment(msgspec.Struct, frozen=True, kw_only=True):
     findings: tuple[Finding, ...] = ()
     decisions: tuple[Decided, ...] = ()
     """What was decided about it and by whom, in order."""
+    against: int | None = None
+    """Whose value it had to beat: the experiment whose file its base is."""
     advanced: bool = False
     """Whether the frontier moved to it when it was kept."""
     overruled: Verdict | None = None

@@ -16,6 +16,7 @@ from msgspec.structs import replace
 
 from engine.core import events as ev
 from engine.core.config import ResearchConfig
+from engine.core.past import PastAttempt
 from engine.core.records import (
     Counts,
     Dropped,
@@ -50,6 +51,8 @@ class Session(msgspec.Struct, frozen=True, kw_only=True):
     config: ResearchConfig = ResearchConfig()
     results_file: str = "results.tsv"
     notes: tuple[str, ...] = ()
+    past: tuple[PastAttempt, ...] = ()
+    """What was tried before the session had a journal, as far as a table tells."""
     platform: ev.Platform | None = None
     engine_pid: int | None = None
     engine_starts: int = 0
@@ -86,6 +89,8 @@ class Session(msgspec.Struct, frozen=True, kw_only=True):
     autonomy_set: Autonomy | None = None
     programs: tuple[ProgramVersion, ...] = ()
     """The versions of program.md that were in force, the present one last."""
+    aliases: dict[str, str] = {}
+    """Commits of the branch that left the editable file as another commit has it, to that one."""
     unsettled: tuple[int, ...] = ()
     """Experiments whose overruling the branch does not show yet."""
     drafting: Spending = Spending()
@@ -194,6 +199,10 @@ class Session(msgspec.Struct, frozen=True, kw_only=True):
     def waiting_pins(self) -> tuple[Pin, ...]:
         """The person's ideas that are still to be done, the next one first."""
         return tuple(pin for pin in self.pins if pin.waits)
+
+    def same_file(self, commit: str) -> str:
+        """The first commit of the session that has the editable file as this one has it."""
+        return self.aliases.get(commit, commit)
 
     def seconds_to_wait(self, now: datetime) -> float:
         """How long the agent is still left alone; 0 when it may be asked."""

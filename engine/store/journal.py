@@ -114,6 +114,8 @@ class Journal:
         """
         stamped = replace(event, seq=self.session.seq + 1, at=self._clock())
         stamped, data = _encode(stamped)
+        # First, so that what cannot be folded never reaches the disk: it could never be read again.
+        after = self.session.apply(stamped)  # type: ignore[arg-type]
         end = os.fstat(self._fd).st_size
         try:
             if os.write(self._fd, data) != len(data):
@@ -124,7 +126,7 @@ class Journal:
             with contextlib.suppress(OSError):
                 os.ftruncate(self._fd, end)
             raise _cannot_write(self.path, error) from error
-        self.session = self.session.apply(stamped)  # type: ignore[arg-type]
+        self.session = after
         for listener in self._listeners:
             listener(stamped)  # type: ignore[arg-type]
         return stamped

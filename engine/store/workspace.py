@@ -265,8 +265,8 @@ class Workspace:
 
         Only for what has no event of its own between the commit and the branch's move to it.
         """
-        made = self.git.try_run("rev-parse", "-q", "--verify", f"{ref}^{{commit}}")
-        if made is not None and self.git.try_run("rev-parse", f"{made}^") == base:
+        made = self.held(ref)
+        if made is not None and self.parent(made) == base:
             blob = self.git.blob(f"{made}:{self.inside(name)}")
             if blob == content.encode("utf-8", "surrogateescape"):
                 return made
@@ -276,7 +276,9 @@ class Workspace:
         if name not in self._modes:
             # Relative to the directory it runs in, which is the workspace.
             entry = self.git.run("ls-tree", commit, "--", name)
-            self._modes[name] = entry.split(" ", 1)[0] if entry else "100644"
+            mode = entry.split(" ", 1)[0] if entry else "100644"
+            # A text is no link's target.
+            self._modes[name] = "100644" if mode == "120000" else mode
         return self._modes[name]
 
     def _identity(self) -> str:
@@ -286,6 +288,18 @@ class Workspace:
             clean = [re.sub(r"[<>\n]", "", part).strip() for part in (name, email)]
             self._who = f"{clean[0]} <{clean[1]}>"
         return self._who
+
+    def held(self, ref: str) -> str | None:
+        """The commit a ref holds; None where there is no such ref."""
+        return self.git.try_run("rev-parse", "-q", "--verify", f"{ref}^{{commit}}")
+
+    def parent(self, commit: str) -> str | None:
+        """A commit's first parent; None where it has none."""
+        return self.git.try_run("rev-parse", "-q", "--verify", f"{commit}^")
+
+    def is_link(self, commit: str, name: str) -> bool:
+        """Whether a file of a commit is a symbolic link."""
+        return self.git.run("ls-tree", commit, "--", name).startswith("120000")
 
     def hold(self, ref: str, commit: str) -> None:
         """Keep a commit reachable."""

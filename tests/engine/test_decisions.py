@@ -222,7 +222,7 @@ def test_an_edited_patch_is_assessed_and_asked_again(night: Night, repository: P
     night.begin([edit(RATE, "MATRIX_LR = 0.05")])
     patch = night.asked()
     queued = session_of(repository).asked[0]
-    before, after = candidate(repository, session_of(repository), queued)
+    before, after, base = candidate(repository, session_of(repository), queued)
     assert before != after
     broken = refused(repository, live.EditProposal(patch_id=patch, source=after + "def"))
     assert "not valid Python" in broken
@@ -230,7 +230,7 @@ def test_an_edited_patch_is_assessed_and_asked_again(night: Night, repository: P
         repository, live.EditProposal(patch_id=patch, source=before)
     )
     edited = after.replace("0.05", "0.055")
-    say(repository, live.EditProposal(patch_id=patch, source=edited))
+    say(repository, live.EditProposal(patch_id=patch, source=edited, base=base))
     new = wait_for(
         lambda: (
             q.proposal.patch_id
@@ -383,8 +383,10 @@ def at_rest(workspace: Path) -> Session:
 
     def look() -> Session | None:
         session = session_of(workspace)
-        open_one = session.current
-        done = open_one is None or open_one.run is None
+        *_, last = session.experiments
+        untouched = last.verdict is None and last.run is None
+        written = last.row_written and (last.verdict is not Verdict.KEEP or last.advanced)
+        done = (untouched or written) and not session.unsettled
         return session if session.pause and done else None
 
     return wait_for(look, "the safe point")
@@ -416,9 +418,10 @@ def test_verdicts_of_the_person_move_the_branch_by_new_commits(repository: Path)
         assert git(repository, "show", f"{taken}:train.py") == before
     else:
         wait_for(
-            lambda: (
-                [q for q in session_of(repository).queue if q.of == last]
-                or [e for e in session_of(repository).experiments if e.of == last]
+            lambda: any(
+                one.of == last
+                for many in (session_of(repository).queue, session_of(repository).experiments)
+                for one in many
             ),
             "the file without it",
         )
@@ -548,4 +551,65 @@ def test_the_search_asks_about_different_edits(repository: Path) -> None:
         say(repository, live.ApproveProposal(patch_id=queued.proposal.patch_id))
     # One that was kept may move the lines beside another: then that is asked about again.
     wait_for(lambda: session_of(repository).counts.total >= 2, "the first of them")
+    check_books(repository)
+
+
+def test_a_pin_taken_back_is_not_run_though_its_edit_was_made(
+    night: Night, repository: Path
+) -> None:
+    hold = Answer(text="Let me think about that for long.", hang_after=1)
+    night.begin([hold], autonomy="auto", budget="3")
+    say(repository, live.PinHypothesis(text="MATRIX_LR=0.055"))
+    wait_for(lambda: session_of(repository).ready, "its edit, made ahead")
+    say(repository, live.RemovePin(pin=1))
+    dropped = wait_for(lambda: session_of(repository).dropped, "the edit to be dropped")
+    assert "taken back" in dropped[0].reason
+    night.stop()
+    assert all(e.pin == 0 for e in session_of(repository).experiments)
+
+
+def test_an_edit_made_over_a_newer_keep_does_not_take_it_back(
+    night: Night, repository: Path
+) -> None:
+    night.begin([edit(RATE, "MATRIX_LR = 0.05"), edit(WARMDOWN, "WARMDOWN_RATIO = 0.6")])
+    first = night.asked(2)
+    session = session_of(repository)
+    second = session.asked[1]
+    _, after, base = candidate(repository, session, second)
+    say(repository, live.ApproveProposal(patch_id=first))
+    wait_for(lambda: session_of(repository).counts.keep >= 2, "the first to be kept")
+    # What the person sent was written with the file before them that had no such keep.
+    edited = after.replace("WARMDOWN_RATIO = 0.6", "WARMDOWN_RATIO = 0.65")
+    patch = wait_for(
+        lambda: next((q.proposal.patch_id for q in session_of(repository).asked
+                      if "WARMDOWN" in q.patch), None),
+        "the question about the second",
+    )  # fmt: skip
+    say(repository, live.EditProposal(patch_id=patch, source=edited, base=base))
+    now = wait_for(
+        lambda: next((q for q in session_of(repository).asked if "0.65" in q.patch), None),
+        "the edited one",
+    )
+    assert "+WARMDOWN_RATIO = 0.65" in now.patch
+    assert "-MATRIX_LR = 0.05" not in now.patch
+    night.stop()
+
+
+def test_two_verdicts_on_one_experiment(repository: Path) -> None:
+    session = ended(repository)
+    best = session.best
+    assert best is not None and not best.is_baseline
+    tip = git(repository, "rev-parse", "autoresearch/t")
+    for verdict in (Verdict.DISCARD, Verdict.KEEP):
+        say(
+            repository,
+            live.OverruleVerdict(experiment=best.number, verdict=verdict, reason="I am not sure"),
+        )
+    say(repository, live.ResumeLoop())
+    wait_for(lambda: not session_of(repository).unsettled, "the branch to follow")
+    say(repository, live.PauseLoop())
+    session = at_rest(repository)
+    assert session.experiment(best.number).standing is Verdict.KEEP
+    assert not [a for a in events(repository, AlarmRaised) if a.kind == "overrule"]
+    assert git(repository, "merge-base", "--is-ancestor", tip, "autoresearch/t") == ""
     check_books(repository)

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from engine.core import events as ev
 from engine.core.errors import JournalError
+from engine.core.words import Decision
 from engine.store.journal import Journal, read_journal
 
 
@@ -92,3 +93,24 @@ def test_a_directory_that_cannot_be_written_is_said(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(JournalError, match="cannot be written"):
         Journal(tmp_path / "file" / "journal.jsonl")
+
+
+def test_what_cannot_be_folded_is_not_written(tmp_path: Path) -> None:
+    journal = Journal(tmp_path / "journal.jsonl")
+    before = (tmp_path / "journal.jsonl").read_bytes()
+    with pytest.raises(Exception):  # noqa: B017 - whatever the fold says
+        journal.append(ev.RowWritten(experiment=7, file="results.tsv"))
+    assert (tmp_path / "journal.jsonl").read_bytes() == before
+    journal.close()
+
+
+def test_words_about_a_proposal_that_is_gone_change_nothing(tmp_path: Path) -> None:
+    journal = Journal(tmp_path / "journal.jsonl")
+    for event in (
+        ev.ProposalParked(queued=3, reason="late"),
+        ev.ReviewDecided(queued=3, patch_id="x", decision=Decision.VETO, by="screen", reason="no"),
+    ):
+        journal.append(event)
+    assert journal.session.queue == ()
+    assert journal.session.vetoed == ()
+    journal.close()

@@ -105,17 +105,17 @@ def edit(patch: str | None, source: Path | None, path: Path, as_json: bool) -> N
             )
         workspace = client.find_workspace(path)
         file = session.config.file
-        before, after = files.candidate(workspace, session, queued)
+        before, after, base = files.candidate(workspace, session, queued)
         if source is not None:
             text = edited_file(editor.handed_over(source), before, file)
             check_syntax(text, file)
-            message = _send(path, patch_id, text)
+            message = _send(path, patch_id, text, base)
         else:
-            message = _edit_inside(path, patch_id, after, file)
+            message = _edit_inside(path, patch_id, after, file, base)
     answer(message, as_json=as_json)
 
 
-def _edit_inside(path: Path, patch_id: str, candidate: str, file: str) -> str:
+def _edit_inside(path: Path, patch_id: str, candidate: str, file: str, base: str) -> str:
     """Let the person edit the candidate in their editor and put it in the proposal's place.
 
     Raises:
@@ -132,7 +132,7 @@ def _edit_inside(path: Path, patch_id: str, candidate: str, file: str) -> str:
         if not text.strip():
             raise UsageError("You left no text.")
         check_syntax(text, file)
-        message = _send(path, patch_id, text)
+        message = _send(path, patch_id, text, base)
     except AutoresearchError as error:
         again = f"autoresearch-tui edit {patch_id} --from {copy}"
         kept = f"Your text is kept in {copy}; correct it and hand it in with `{again}`."
@@ -143,8 +143,8 @@ def _edit_inside(path: Path, patch_id: str, candidate: str, file: str) -> str:
     return message
 
 
-def _send(path: Path, patch_id: str, text: str) -> str:
-    command = live.EditProposal(patch_id=patch_id, source=text, by=BY)
+def _send(path: Path, patch_id: str, text: str, base: str) -> str:
+    command = live.EditProposal(patch_id=patch_id, source=text, base=base, by=BY)
     reply = client.send_command(client.find_workspace(path), command)
     if not reply.ok:
         raise AutoresearchError(reply.message)

@@ -166,6 +166,18 @@ def session_options(function: F) -> F:
                 help="What is tried first, after the baseline.",
             ),
             click.option(
+                "--new-from",
+                metavar="best|base|COMMIT",
+                help="A new session, from the last one's best, from where that began, or from any "
+                "commit or branch.",
+            ),
+            click.option(
+                "--adopt",
+                metavar="TAG",
+                help="Go on with branch autoresearch/TAG of a session without a journal; its "
+                "results.tsv becomes the history.",
+            ),
+            click.option(
                 "--temperature",
                 type=click.FloatRange(-1, 2),
                 metavar="X",

@@ -136,7 +136,7 @@ def diff_now(workspace: Path, session: Session, queued: Queued) -> tuple[str, bo
     made, and True.
     """
     try:
-        before, after = files.candidate(workspace, session, queued)
+        before, after, _ = files.candidate(workspace, session, queued)
     except WorkspaceError:
         return queued.patch, True
     diff = make_patch(session.config.file, before, after)

@@ -13,9 +13,11 @@ from engine import client
 from engine.core.errors import AutoresearchError, EngineBusyError, EngineGoneError, UsageError
 from engine.setup import Plan, Wishes, make_plan, save_plan
 from tui.commands.foreground import run_in_foreground
+from tui.commands.go_on import how_to_go_on
 from tui.commands.options import session_options, wishes_from, workspace_argument
 from tui.commands.plan_answers import HOW, find_setting, read_answer
 from tui.commands.plan_lines import plan_lines
+from tui.commands.replay import replay
 from tui.commands.results import terminal_width
 from tui.commands.window import open_screen
 from tui.plain import one_line
@@ -96,12 +98,24 @@ def refuse_second_engine(workspace: Path) -> None:
 @click.command("open", hidden=True)
 @workspace_argument
 @session_options
-def open_(path: Path, yes: bool, **flags: Any) -> None:
-    """Attach to the workspace's engine, or start one after showing the research config."""
+@click.option("--continue", "goes_on", is_flag=True, help="Go on with a session that has ended.")
+@click.option("--look", is_flag=True, help="Only look at it; no engine is started.")
+@click.pass_context
+def open_(
+    context: click.Context, /, path: Path, yes: bool, goes_on: bool, look: bool, **flags: Any
+) -> None:
+    """Attach to the workspace's engine, or start one after showing the research config.
+
+    Where the session has ended it asks: continue it, start a new one, or only look.
+    """
     wishes = wishes_from(flags)
     workspace = client.find_workspace(path)
     if client.engine_pid(workspace) is None:
         check_this_terminal()
+        wishes, only_look = how_to_go_on(workspace, wishes, yes=yes, goes_on=goes_on, look=look)
+        if only_look:
+            context.invoke(replay, source=str(workspace))
+            return
         workspace, _ = confirm_plan(workspace, wishes, yes=yes)
         client.start_engine(workspace)
     attach_to(workspace)

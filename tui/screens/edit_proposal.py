@@ -39,14 +39,14 @@ def open_editor(shell: SupervisorApp, queued: Queued) -> None:
 
         workspace, session = shell.feed.workspace, shell.view.session
         try:
-            _, after = await asyncio.to_thread(candidate, workspace, session, queued)
+            _, after, base = await asyncio.to_thread(candidate, workspace, session, queued)
         except AutoresearchError as error:
             shell.notify(str(error), severity="warning")
             return
         if gone := became_of(shell.view.session, queued, same_state=False):
             shell.notify(gone, severity="warning")
         elif not shell.screen.is_modal and not isinstance(shell.screen, EditProposalScreen):
-            shell.push_screen(EditProposalScreen(queued, after))
+            shell.push_screen(EditProposalScreen(queued, after, base))
 
     shell.run_worker(opening(), group="edit", exclusive=True)
 
@@ -57,6 +57,7 @@ class EditProposalScreen(ActionScreen[None]):
     Args:
         queued: The proposal, as the person saw it.
         source: The whole editable file as the proposal would make it.
+        base: The commit that text stands on.
     """
 
     CSS_PATH = "edit_proposal.tcss"
@@ -64,10 +65,11 @@ class EditProposalScreen(ActionScreen[None]):
     BINDINGS = bindings_of(EDITOR, priority=frozenset(action.name for action in EDITOR))
     AUTO_FOCUS = "#source"
 
-    def __init__(self, queued: Queued, source: str) -> None:
+    def __init__(self, queued: Queued, source: str, base: str = "") -> None:
         super().__init__()
         self._queued = queued
         self._source = source
+        self._base = base
         self._gone = ""
         """Why it is not in question any more."""
         self._sending = False
@@ -148,7 +150,8 @@ class EditProposalScreen(ActionScreen[None]):
         patch = self._queued.proposal.patch_id
         self._sending = True
         try:
-            reply = await self.shell.feed.send(EditProposal(patch_id=patch, source=self._area.text))
+            command = EditProposal(patch_id=patch, source=self._area.text, base=self._base)
+            reply = await self.shell.feed.send(command)
         except AutoresearchError as error:
             self.tell(f"{error} Your text is still here.", "warning")
             return

@@ -40,7 +40,8 @@ class DevicesPanel(Sheet):
 
     def paint(self, width: int) -> list[Strip]:
         if self._devices is None:
-            return [strip_of([("not recorded" if self._replayed else "No sample yet.", self.ink("--dim"))])]
+            note = "not recorded" if self._replayed else "No sample yet."
+            return [strip_of([(note, self.ink("--dim"))])]
         return [strip_of(line) for line in self._lines(self._devices, width)]
 
     def _lines(self, devices: Devices, width: int) -> Iterable[list[Run]]:

@@ -65,6 +65,8 @@ class LogView(Painted):
         classes: str | None = None,
     ) -> None:
         super().__init__(name=name, id=id, classes=classes)
+        self.no_log_note = "No run yet."
+        """What stands where there is no file."""
         self._poll_seconds = poll_seconds
         self._timer: Timer | None = None
         self._log: LogFile | None = None
@@ -261,7 +263,7 @@ class LogView(Painted):
 
     def _empty_note(self) -> str:
         if self._log is None:
-            return "No run yet."
+            return self.no_log_note
         if not self._log.exists:
             return f"Waiting for {clean_line(str(self._log.path.name))} …"
         return "No output yet."

@@ -12,7 +12,7 @@ from engine.core.forecast import forecast
 from engine.core.records import Counts
 from engine.core.session import Session
 from engine.core.words import Direction, Phase, SessionState
-from tui.view import LinkState, View
+from tui.view import LinkState, Replayed, View
 from tui.widgets.alarm import standing_alarm
 from tui.widgets.figures import change, clock, cost, metric
 from tui.widgets.gauge import gauge
@@ -108,7 +108,8 @@ def _parts_of(view: View, killed: int) -> Iterable[_Part]:
         ink = "--attention" if left is not None and left < _SOON_SPENT else "--dim"
         yield _Part(5, ((cost(session.spending), ""), (more, ink)))
     if session.experiments:
-        yield _Part(6, ((session.autonomy.value, ""),))
+        if view.replay is None or not view.replay.from_table:
+            yield _Part(6, ((session.autonomy.value, ""),))
         yield _Part(7, ((clean_line(session.config.model or session.config.agent), "--dim"),))
     if session.platform is not None:
         sandbox = clean_line(session.platform.sandbox)
@@ -119,7 +120,7 @@ def _parts_of(view: View, killed: int) -> Iterable[_Part]:
 def _needed(view: View) -> Iterable[_Part]:
     """What waits for the person."""
     session = view.session
-    if session.ended is not None:
+    if session.ended is not None or view.replay is not None:
         return
     asked = session.asked
     if asked:
@@ -133,6 +134,9 @@ def _needed(view: View) -> Iterable[_Part]:
 
 def _state(view: View) -> Iterable[_Part]:
     session = view.session
+    if view.replay is not None:
+        yield from _replayed(view, view.replay)
+        return
     gone = view.link is LinkState.GONE or (
         # It said good-bye; that another one is started is up to the person.
         view.link is LinkState.RECONNECTING and session.engine_starts > 0 and abandoned(session)
@@ -179,6 +183,19 @@ def _state(view: View) -> Iterable[_Part]:
             yield _Part(0, (("● STARTING", "--accent"), (_number(session), "")))
         case SessionState.ENDED:
             pass
+
+
+def _replayed(view: View, replay: Replayed) -> Iterable[_Part]:
+    """Never as if it happened now."""
+    session = view.session
+    sign, ink = ("▶ REPLAY", "--keep") if replay.playing else ("‖ REPLAY", "--attention")
+    yield _Part(0, ((sign, ink), (_number(session), "--strong")))
+    if session.ended is not None:
+        yield _Part(3, ((f"ended: {clean_line(session.ended)}"[:60], ""),))
+    elif session.pause is not None:
+        yield _Part(3, ((f"was paused: {clean_line(session.pause.reason)}"[:72], ""),))
+    elif session.current is not None and not replay.from_table:
+        yield _Part(3, ((f"was {session.state.value}", ""),))
 
 
 def _running(view: View) -> Iterable[_Part]:

@@ -215,9 +215,7 @@ def cli_environment(cli: Cli, variables: Mapping[str, str]) -> dict[str, str]:
         variables: The engine's, and the keys of the workspace's `.env`.
     """
     # Claude Code will not start inside itself, and a person may have started us from there.
-    inherited = {
-        k: v for k, v in variables.items() if k not in _NOT_FOR_CLIS
-    }
+    inherited = {k: v for k, v in variables.items() if k not in _NOT_FOR_CLIS}
     if cli.name == "claude":
         inherited |= _claude_variables(inherited)
     return {**inherited, **cli.environment}

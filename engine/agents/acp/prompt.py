@@ -6,7 +6,7 @@ from engine.agents.base import Briefing
 from engine.agents.llm.answer import one_line
 from engine.agents.llm.history import best, by_category, fenced, in_brief, in_full, log_end
 from engine.agents.llm.prompt import SYSTEM
-from engine.agents.wishes import direction, under_way, wishes
+from engine.agents.wishes import direction, earlier, under_way, wishes
 from engine.core.words import CATEGORIES, Direction
 
 IN_FULL = 10
@@ -90,7 +90,7 @@ def _history(briefing: Briefing) -> list[str]:
         told = "\n".join(in_full(attempt, config) for attempt in recent)
         parts.append(f"# The last experiments\n\n{told}")
     parts += [*best(history, config), *by_category(history)]
-    parts += [*under_way(briefing), *wishes(briefing)]
+    parts += [*earlier(briefing), *under_way(briefing), *wishes(briefing)]
     return parts
 
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from engine.agents.base import Briefing, Failure
 from engine.agents.llm.answer import one_line, plain_text
 from engine.agents.llm.history import best, by_category, fenced, in_brief, in_full, log_end
-from engine.agents.wishes import direction, under_way, wishes
+from engine.agents.wishes import direction, earlier, under_way, wishes
 from engine.core.errors import ContextTooLongError
 from engine.core.words import CATEGORIES, Direction
 
@@ -167,6 +167,7 @@ class _Parts:
             title = f"# Read-only file: {one_line(name)}\n\n"
             kept = _middle_out(plain_text(text), cut.context)
             sections.append(title + (fenced(kept) if cut.context else "(left out for length)\n"))
+        sections += earlier(self._briefing)
         sections.append(self._file)
         full = self._full[cut.shortened :]
         lines = self._lines[cut.older : len(self._lines) - len(full)]

@@ -31,6 +31,7 @@ a list of them. It adds to the rules above and replaces none of them.
 ```python
 from engine.core.risk import Edit, Weight, rule
 
+
 @rule("no-dropout", Weight.NOTE)
 def no_dropout(edit: Edit):
     \"\"\"Dropout: it has never helped here.\"\"\"

@@ -1,0 +1,127 @@
+"""What did not fit when a commit was replayed: which file, which lines, who wants what."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import msgspec
+
+from engine.core.errors import AutoresearchError
+from engine.store.git import Git
+
+_MOST_FILES = 20
+_MOST_HUNKS = 8
+_MOST_LINES = 40
+_REASONS = {
+    "DD": "both deleted it",
+    "AU": "only one side has it",
+    "UD": "changed where it goes, deleted by the commit",
+    "UA": "only one side has it",
+    "DU": "deleted or renamed where it goes, changed by the commit",
+    "AA": "both added it, differently",
+    "UU": "both changed the same lines",
+}
+
+
+class Hunk(msgspec.Struct, frozen=True, kw_only=True):
+    """A place of a file that two sides changed differently."""
+
+    line: int
+    """Where it begins in the file as it is where the commit was to go, from 1."""
+    there: str
+    """As it is there."""
+    before: str
+    """As it was before the commit, on the session's branch."""
+    wanted: str
+    """As the commit wants it."""
+
+
+class Conflict(msgspec.Struct, frozen=True, kw_only=True):
+    """A file that could not be merged."""
+
+    file: str
+    reason: str
+    hunks: tuple[Hunk, ...] = ()
+    left_out: int = 0
+    """Further places that are not listed."""
+
+
+class ConflictError(AutoresearchError):
+    """A commit does not fit; no branch was made.
+
+    Args:
+        commit: The one that does not fit.
+        experiment: Its number; 0: not of the engine.
+        onto: The name of where it was to go.
+        conflicts: File by file.
+        todo: What the person can do.
+    """
+
+    def __init__(
+        self,
+        commit: str,
+        experiment: int,
+        onto: str,
+        conflicts: tuple[Conflict, ...],
+        todo: str,
+    ) -> None:
+        name = f"#{experiment}" if experiment else f"Commit {commit[:7]}"
+        where = ", ".join(
+            f"{c.file} line {c.hunks[0].line}" if c.hunks else c.file for c in conflicts[:3]
+        )
+        super().__init__(
+            f"{name} does not fit onto {onto} ({where}); no branch was made.",
+            f"{conflicts[0].reason.capitalize()}." if conflicts else "",
+            todo,
+        )
+        self.commit = commit
+        self.experiment = experiment
+        self.conflicts = conflicts
+
+
+def read_conflicts(git: Git) -> tuple[Conflict, ...]:
+    """The conflicts that a cherry-pick left in a worktree."""
+    top = Path(git.run("rev-parse", "--show-toplevel"))
+    out = git.run("status", "--porcelain", "-z", "--untracked-files=no", "--no-renames")
+    found: list[Conflict] = []
+    for entry in out.split("\0"):
+        if entry[:2] in _REASONS and len(found) < _MOST_FILES:
+            hunks, more = _hunks(top / entry[3:]) if entry[:2] in ("UU", "AA") else ((), 0)
+            reason = _REASONS[entry[:2]]
+            if entry[:2] == "UU" and not hunks:
+                reason = "both changed it, and it is no text"
+            found.append(Conflict(file=entry[3:], reason=reason, hunks=hunks, left_out=more))
+    return tuple(found)
+
+
+def _hunks(path: Path) -> tuple[tuple[Hunk, ...], int]:
+    """The places between git's markers, in the style `diff3`."""
+    try:
+        text = path.read_bytes().decode("utf-8", "replace")
+    except OSError:
+        return (), 0
+    hunks: list[Hunk] = []
+    parts: dict[str, list[str]] = {}
+    part, line, start = "", 1, 1
+    for row in text.split("\n"):
+        marker = row[:7]
+        if not part and marker == "<" * 7:
+            part, parts, start = "there", {"there": [], "before": [], "wanted": []}, line
+        elif part == "there" and marker == "|" * 7:
+            part = "before"
+        elif part in ("there", "before") and marker == "=" * 7:
+            part = "wanted"
+        elif part == "wanted" and marker == ">" * 7:
+            hunks.append(Hunk(line=start, **{k: _cut(v) for k, v in parts.items()}))
+            part = ""
+        elif part:
+            parts[part].append(row)
+            line += part == "there"
+        else:
+            line += 1
+    return tuple(hunks[:_MOST_HUNKS]), max(0, len(hunks) - _MOST_HUNKS)
+
+
+def _cut(lines: list[str]) -> str:
+    more = [f"… {len(lines) - _MOST_LINES} more lines"] if len(lines) > _MOST_LINES else []
+    return "\n".join([*lines[:_MOST_LINES], *more])

@@ -1,0 +1,227 @@
+"""The commits a session put on its branch, oldest first, and what each of them is."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+import msgspec
+from msgspec.structs import replace
+
+from engine.core.dependence import Change
+from engine.core.errors import WorkspaceError
+from engine.core.session import Session
+from engine.core.words import Origin, Verdict
+from engine.core.worth import Worth, noise_of, worth_of
+from engine.store.workspace import Workspace
+
+_FORMAT = "%x01%H%x02%P%x02%s"
+
+
+class Kind(StrEnum):
+    """What a commit on the session's branch is."""
+
+    KEEP = "keep"
+    CHARTER = "program.md"
+    TAKING_BACK = "taking back"
+    """Undoes the keep before it, by the person's word."""
+    OTHER = "other"
+    """Not of the engine."""
+
+
+class Step(msgspec.Struct, frozen=True, kw_only=True):
+    """One commit on the session's branch."""
+
+    commit: str
+    kind: Kind
+    subject: str
+    experiment: int = 0
+    """Of a keep, or of what is taken back; 0: of none."""
+    added: int = 0
+    removed: int = 0
+    files: tuple[str, ...] = ()
+    """Relative to the repository's top."""
+    merges: bool = False
+    """Whether it has several parents."""
+    worth: Worth | None = None
+    undone: bool = False
+    """Whether it and a later commit cancel each other."""
+    removed_by: int = 0
+    """The experiment that took its change out again, by the person's word; 0: none."""
+    removes: int = 0
+    """The experiment whose change it takes out; 0: none."""
+
+    @property
+    def choosable(self) -> bool:
+        """Whether it can go onto another branch."""
+        return self.kind in (Kind.KEEP, Kind.OTHER) and not self.undone and not self.merges
+
+
+class Line(msgspec.Struct, frozen=True, kw_only=True):
+    """The session's branch, as the session left it."""
+
+    base: str
+    tip: str
+    steps: tuple[Step, ...]
+    notes: tuple[str, ...] = ()
+    """What is odd about it."""
+
+
+def read_line(workspace: Workspace, session: Session) -> Line:
+    """The commits between where a session started and its best.
+
+    Raises:
+        WorkspaceError: They are not in this repository.
+    """
+    base, tip = session.base_commit, session.frontier
+    git = workspace.git
+    for commit in (base, tip):
+        if not commit or git.try_run("cat-file", "-e", f"{commit}^{{commit}}") is None:
+            raise _not_here(workspace, session, f"Commit {commit[:7] or '?'}")
+    # Read from the commits and not from `merge-base`, which a shallow clone answers wrongly.
+    out = git.run(
+        *("-c", "core.quotePath=false", "log", "--reverse", "--first-parent", "-m"),
+        *("--no-renames", "--numstat", f"--format={_FORMAT}", f"{base}..{tip}"),
+    )
+    names = _names(workspace, session)
+    steps = [_step(text, names, session) for text in out.split("\x01")[1:]]
+    first = _parent(workspace, steps[0].commit) if steps else tip
+    if first != base:
+        raise _not_here(workspace, session, f"The history between {base[:7]} and {tip[:7]}")
+    return Line(
+        base=base,
+        tip=tip,
+        steps=tuple(_with_worth(_cancel(steps), session)),
+        notes=_notes(workspace, session),
+    )
+
+
+def changes_of(workspace: Workspace, session: Session, steps: tuple[Step, ...]) -> list[Change]:
+    """The steps that changed the editable file, with the file before and after each."""
+    file = session.config.file
+    inside = workspace.inside(file)
+    return [
+        Change(
+            number=step.experiment,
+            before=workspace.read(f"{step.commit}^", file),
+            after=workspace.read(step.commit, file),
+        )
+        for step in steps
+        if inside in step.files and not step.undone and step.kind is not Kind.TAKING_BACK
+    ]
+
+
+def _parent(workspace: Workspace, commit: str) -> str | None:
+    return workspace.git.try_run("rev-parse", "-q", "--verify", f"{commit}^")
+
+
+def _not_here(workspace: Workspace, session: Session, what: str) -> WorkspaceError:
+    shallow = workspace.git.try_run("rev-parse", "--is-shallow-repository") == "true"
+    return WorkspaceError(
+        f"{what} of session {session.config.tag!r} is not in this repository.",
+        "It is a shallow clone." if shallow else "The journal names it, but git does not know it.",
+        "Run `git fetch --unshallow` there, or go where the session ran."
+        if shallow
+        else f"Go to the repository where the session ran ({session.workspace}), or fetch "
+        f"{session.branch} from there.",
+    )
+
+
+def _names(workspace: Workspace, session: Session) -> dict[str, str]:
+    """Commit to the name of the session's ref that holds it: `7`, `kept-7`, `taken-back-7`."""
+    root = f"refs/autoresearch/{session.config.tag}/"
+    out = workspace.git.run("for-each-ref", "--format=%(objectname) %(refname)", root)
+    names = {}
+    for line in out.splitlines():
+        commit, ref = line.split(" ", 1)
+        names[commit] = ref.removeprefix(root)
+    for e in session.experiments:
+        if e.commit and e.origin is not Origin.CONFIRM:
+            names.setdefault(e.commit, str(e.number))
+            if names[e.commit].isdigit():
+                names[e.commit] = str(e.number)
+    return names
+
+
+def _step(text: str, names: dict[str, str], session: Session) -> Step:
+    head, _, rest = text.partition("\n")
+    commit, parents, subject = head.split("\x02", 2)
+    added = removed = 0
+    files = []
+    for line in rest.splitlines():
+        if line.count("\t") >= 2:
+            plus, minus, name = line.split("\t", 2)
+            added += int(plus) if plus.isdigit() else 0
+            removed += int(minus) if minus.isdigit() else 0
+            files.append(name)
+    kind, number = _kind(names.get(commit, ""))
+    e = session.experiment(number) if 1 <= number <= len(session.experiments) else None
+    removes = 0
+    if kind is Kind.KEEP and e is not None and e.origin is Origin.OVERRULE and e.of:
+        removes = e.of if session.experiment(e.of).overruled is Verdict.DISCARD else 0
+    return Step(
+        commit=commit,
+        kind=kind if e is not None or kind is Kind.CHARTER else Kind.OTHER,
+        subject=e.proposal.hypothesis if e is not None and kind is Kind.KEEP else subject,
+        experiment=number if e is not None else 0,
+        added=added,
+        removed=removed,
+        files=tuple(files),
+        merges=" " in parents,
+        removes=removes,
+    )
+
+
+def _kind(name: str) -> tuple[Kind, int]:
+    if name.startswith("program-"):
+        return Kind.CHARTER, 0
+    for lead, kind in (("taken-back-", Kind.TAKING_BACK), ("kept-", Kind.KEEP), ("", Kind.KEEP)):
+        if name.startswith(lead) and name.removeprefix(lead).isdigit():
+            return kind, int(name.removeprefix(lead))
+    return Kind.OTHER, 0
+
+
+def _cancel(steps: list[Step]) -> list[Step]:
+    """Mark what the person took back at once, and its taking back."""
+    result = list(steps)
+    for place, step in enumerate(steps):
+        if step.kind is Kind.TAKING_BACK:
+            result[place] = replace(step, undone=True)
+            for earlier in reversed(range(place)):
+                old = result[earlier]
+                if old.kind is Kind.KEEP and old.experiment == step.experiment and not old.undone:
+                    result[earlier] = replace(old, undone=True)
+                    break
+        if step.removes:
+            for earlier in range(place):
+                if result[earlier].experiment == step.removes:
+                    result[earlier] = replace(result[earlier], removed_by=step.experiment)
+    return result
+
+
+def _with_worth(steps: list[Step], session: Session) -> list[Step]:
+    noise, before, result = noise_of(session), 1, []
+    for step in steps:
+        if step.kind is Kind.KEEP and not step.undone:
+            worth = worth_of(session, step.experiment, before, noise)
+            step, before = replace(step, worth=worth), step.experiment
+        result.append(step)
+    return result
+
+
+def _notes(workspace: Workspace, session: Session) -> tuple[str, ...]:
+    git, tip = workspace.git, session.frontier
+    now = workspace.branch_commit(session.config.tag)
+    if now is None:
+        return (f"The branch {session.branch} is gone; its commits are still held here.",)
+    if now == tip:
+        return ()
+    if git.try_run("merge-base", "--is-ancestor", tip, now) is not None:
+        many = git.run("rev-list", "--count", f"{tip}..{now}")
+        return (
+            f"Somebody put {many} more commit(s) on {session.branch}; they are not of the session "
+            "and are left out.",
+        )
+    return (
+        f"{session.branch} was moved or rebased since: it is at {now[:7]}, the session left it at "
+        f"{tip[:7]}. Shown is what the session made.",
+    )

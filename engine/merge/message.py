@@ -1,0 +1,34 @@
+"""What the one commit says that holds all that was taken."""
+
+from __future__ import annotations
+
+from engine.core.words import Direction
+from engine.merge.line import Kind, Step
+from engine.merge.plan import MergePlan
+
+
+def squash_message(plan: MergePlan, steps: list[Step]) -> tuple[str, str]:
+    """Title and body of the one commit that holds them all."""
+    keeps = [step for step in steps if step.kind is not Kind.CHARTER]
+    many = f"{len(keeps)} edit{'' if len(keeps) == 1 else 's'}"
+    span = ""
+    everything = len(keeps) == len(plan.keeps)
+    if everything and plan.baseline is not None and plan.best is not None:
+        span = f", {plan.metric} {plan.baseline:.6f} to {plan.best:.6f}"
+    lines = []
+    for step in keeps:
+        number = f"#{step.experiment} " if step.experiment else ""
+        gain = step.worth.gain if step.worth is not None else None
+        change = f"{_moved_by(plan, gain)} " if gain is not None else ""
+        lines.append(f"- {number}{change}{' '.join(step.subject.split())}")
+    measured = f"Measured by the session on {plan.start[:7]}"
+    measured += f"; not measured on {plan.onto}." if plan.moved != 0 or not everything else "."
+    return (
+        f"autoresearch {plan.tag}: {many}{span}",
+        "\n".join([*lines, "", measured, "", f"Session: {plan.tag}", f"Tip: {plan.tip}"]),
+    )
+
+
+def _moved_by(plan: MergePlan, gain: float) -> str:
+    change = -gain if plan.direction is Direction.MIN else gain
+    return f"{change + 0.0:+.6f}"

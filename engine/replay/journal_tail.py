@@ -1,0 +1,168 @@
+"""A journal into events, whatever became of it, and whatever is appended to it later.
+
+The engine refuses a damaged journal, because it would act on it. A person who looks wants to see
+what is left: lines that cannot be read are left out and told, and an experiment whose first lines
+are lost is there all the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import msgspec
+
+from engine.core import events as ev
+from engine.core.errors import JournalError, WorkspaceError
+
+NOT_RECORDED = "not recorded"
+MOST_BYTES = 512 * 2**20
+_TOLD = 5
+_AHEAD = (ev.CostIncurred, ev.ProgramEdited)
+"""Events that name an experiment which need not have begun."""
+_WHO = ev.Proposal(patch_id="", hypothesis=f"{NOT_RECORDED}: its lines are lost", category="")
+
+_decoder = msgspec.json.Decoder(ev.AnyEvent)
+
+
+class JournalTail:
+    """Reads a journal from its beginning, then what comes.
+
+    Args:
+        path: Of the journal.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.notes: list[str] = []
+        """What is wrong with it, for the person."""
+        self._place = 0
+        self._lines = 0
+        self._expected = 1
+        self._drafted = 0
+        self._flaws = 0
+        self._over = False
+        self.unfinished = False
+        """Whether the last line is cut, or still being written."""
+
+    def news(self) -> list[ev.AnyEvent]:
+        """The events since the last call.
+
+        Raises:
+            WorkspaceError: The file cannot be read.
+            JournalError: It holds no event at all.
+        """
+        try:
+            with open(self.path, "rb") as file:
+                size = file.seek(0, 2)
+                if size < self._place:
+                    self._flaw("It was cut short while it was read.")
+                    self._over = True
+                if self._over or 0 < size == self._place:
+                    return []
+                file.seek(self._place)
+                data = file.read(MOST_BYTES)
+        except OSError as error:
+            raise WorkspaceError(
+                f"{self.path} cannot be read.", f"{error.strerror or error}."
+            ) from None
+        end = data.rfind(b"\n") + 1
+        self.unfinished = end < len(data)
+        if size - self._place > MOST_BYTES:
+            self._flaw(f"Only its first {MOST_BYTES // 2**20} MiB are shown.")
+            self._over = True
+        first = self._place == 0
+        self._place += end
+        events = self._quickly(data[:end]) if first else None
+        if events is None:
+            events = list(self._line_by_line(data[:end]))
+        if first and not events:
+            raise JournalError(
+                f"No line of {self.path} is an event.",
+                "It is no journal, or nothing of it is left.",
+                "Name a journal.jsonl below .autoresearch, or the results.tsv of the session.",
+            )
+        return events
+
+    def _quickly(self, data: bytes) -> list[ev.AnyEvent] | None:
+        """All at once, as long as nothing is wrong."""
+        try:
+            events: list[ev.AnyEvent] = _decoder.decode_lines(data)
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            return None
+        drafted = 0
+        for expected, event in enumerate(events, start=1):
+            if event.seq != expected:
+                return None
+            if type(event) is ev.ProposalDrafted:
+                drafted += 1
+                if event.experiment != drafted:
+                    return None
+        if not events or not isinstance(events[0], ev.SessionStarted):
+            return None
+        self._drafted, self._expected, self._lines = drafted, len(events) + 1, data.count(b"\n")
+        return events
+
+    def _line_by_line(self, data: bytes) -> Iterator[ev.AnyEvent]:
+        for line in data.splitlines():
+            self._lines += 1
+            if self._over or not line.strip():
+                continue
+            try:
+                event: ev.AnyEvent = _decoder.decode(line)
+            except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+                self._flaw(f"Line {self._lines:,} cannot be read and is left out.")
+                continue
+            if self._expected == 1 and not isinstance(event, ev.SessionStarted):
+                self._flaw("Its beginning is lost.")
+            elif event.seq < self._expected:
+                self._end_of_it(event)
+                continue
+            elif event.seq > self._expected and not self._flaws:
+                self._flaw(f"Lines are missing before line {self._lines:,}.")
+            self._expected = event.seq + 1
+            yield from self._with_what_it_hangs_on(event)
+
+    def _end_of_it(self, event: ev.AnyEvent) -> None:
+        if isinstance(event, ev.SessionStarted):
+            self._flaw(
+                f"Another session begins at line {self._lines:,}; only the first one is shown."
+            )
+            self._over = True
+        else:
+            self._flaw(f"Line {self._lines:,} repeats an earlier one and is left out.")
+
+    def _with_what_it_hangs_on(self, event: ev.AnyEvent) -> Iterator[ev.AnyEvent]:
+        number = getattr(event, "experiment", None)
+        if not isinstance(number, int) or isinstance(event, _AHEAD):
+            yield event
+            return
+        if isinstance(event, ev.ProposalDrafted):
+            if number <= self._drafted:
+                self._flaw(f"Line {self._lines:,} repeats experiment {number} and is left out.")
+                return
+            number -= 1
+        if number - self._drafted > 100_000:
+            self._flaw(f"Line {self._lines:,} cannot be and is left out.")
+            return
+        while self._drafted < number:
+            self._drafted += 1
+            yield ev.ProposalDrafted(
+                seq=event.seq,
+                at=event.at,
+                experiment=self._drafted,
+                base="",
+                proposal=_WHO,
+                patch="",
+                reasoning=NOT_RECORDED,
+            )
+        if isinstance(event, ev.ProposalDrafted):
+            self._drafted += 1
+        yield event
+
+    def _flaw(self, words: str) -> None:
+        self._flaws += 1
+        if self._flaws <= _TOLD:
+            self.notes.append(words)
+        elif self._flaws == _TOLD + 1:
+            self.notes.append("More of it is damaged.")

@@ -1,0 +1,211 @@
+"""What to do next, drawn from the figures by plain rules; no language model is asked."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from engine.core.table.model import RowVerdict
+from engine.core.worth import Trust
+from engine.report.figures import change, listed, many, number
+from engine.report.model import Keep, Point, ReportFacts, Step
+
+_FEWEST, _MOST = 3, 5
+_DRY = 6
+"""So many experiments without a keep are a plateau."""
+_CRASHY = 0.2
+_GREW = 1.25
+Rule = Callable[[ReportFacts], Step | None]
+
+
+def advise(facts: ReportFacts) -> tuple[Step, ...]:
+    """Three to five steps, the most pressing first."""
+    if not facts.points:
+        return ()
+    found = [step for rule in _RULES if (step := rule(facts)) is not None]
+    if len(found) < _FEWEST:
+        found += [step for rule in _ALWAYS if (step := rule(facts)) is not None]
+    return tuple(found[:_MOST])
+
+
+def _no_gain(facts: ReportFacts) -> Step | None:
+    if facts.keeps or facts.counts.total < 3:
+        return None
+    return Step(
+        "Nothing beat the baseline. Before more of the same, see whether a run can tell at all: "
+        "measure the baseline twice, then try one change that must help, such as more training "
+        "time or a smaller batch."
+    )
+
+
+def _doubtful(facts: ReportFacts) -> Step | None:
+    doubtful = [k for k in facts.keeps if k.trust is Trust.WITHIN and (k.gain or 0.0) > 0]
+    if not doubtful:
+        return None
+    names = listed((f"#{k.point.number}" for k in doubtful), 6)
+    return Step(
+        f"Measure {names} once more: the gain is within 2σ of nothing, and what luck kept is "
+        "dead weight in the code.",
+        _confirm(facts, doubtful[0].point),
+    )
+
+
+def _confirm_best(facts: ReportFacts) -> Step | None:
+    if facts.noise is not None or not facts.keeps or facts.best is None:
+        return None
+    return Step(
+        f"Run the best, #{facts.best.number}, and the baseline two or three times more. Nothing "
+        "ran twice, so nobody knows yet how much of the gain is luck.",
+        _confirm(facts, facts.best),
+    )
+
+
+def _confirm(facts: ReportFacts, point: Point) -> str:
+    return f"autoresearch-tui confirm {point.number}" if facts.of_session else ""
+
+
+def _crashes(facts: ReportFacts) -> Step | None:
+    crashed = [p for p in facts.points if p.verdict is RowVerdict.CRASH]
+    if len(crashed) < 3 or len(crashed) < _CRASHY * len(facts.points):
+        return None
+    kinds = [p.outcome for p in crashed if p.outcome]
+    worst = max(set(kinds), key=lambda kind: (kinds.count(kind), kind)) if kinds else "crash"
+    known = facts.of_session and worst == "out of memory"
+    how = (
+        "say in program.md how much memory there is"
+        if known
+        else "read the last lines of their logs, and say in program.md what they must not do"
+    )
+    return Step(
+        f"{len(crashed)} of {len(facts.points)} crashed, mostly: {worst}. Each cost a turn; {how}."
+    )
+
+
+def _plateau(facts: ReportFacts) -> Step | None:
+    if facts.plateau < _DRY:
+        return None
+    recent = [p for p in facts.points[-facts.plateau :] if p.gain is not None and not p.again]
+    near = max(recent, key=lambda p: p.gain or 0.0, default=None)
+    miss = (
+        f" The nearest miss, #{near.number} ({_short(near)}), is worth another form or strength."
+        if near is not None
+        else ""
+    )
+    return Step(
+        f"The last {facts.plateau} brought nothing: small variations are used up. Ask for a "
+        f"structural change.{miss}"
+    )
+
+
+def _going_on(facts: ReportFacts) -> Step | None:
+    trend = facts.trend
+    if not trend.improving or trend.gain is None or facts.plateau >= _DRY or not facts.keeps:
+        return None
+    moved = change(facts.direction, trend.gain, facts.places)
+    return Step(
+        f"Go on: the last third of the experiments still moved the best by {moved}.",
+        "autoresearch-tui" if facts.of_session and not facts.running else "",
+    )
+
+
+def _categories(facts: ReportFacts) -> Step | None:
+    tried = [c for c in facts.categories if c.name not in ("other", "not said")]
+    if len(tried) < 2:
+        return None
+    best = max(tried, key=lambda c: c.gained)
+    if best.gained <= 0:
+        return None
+    barren = [c for c in tried if c.tried >= 5 and not c.kept]
+    rare = [c for c in tried if c.tried <= 2 and c is not best]
+    more = ""
+    if barren:
+        worst = max(barren, key=lambda c: c.tried)
+        more = f" {worst.name}: {many(worst.tried, 'try', 'tries')}, nothing kept; let it rest."
+    elif rare:
+        more = f" Hardly tried: {listed((c.name for c in rare), 3)}."
+    gained = change(facts.direction, best.gained, facts.places)
+    return Step(f"Most came from {best.name} ({gained}, {best.kept} of {best.tried} kept).{more}")
+
+
+def _memory(facts: ReportFacts) -> Step | None:
+    old, new = facts.baseline, facts.best
+    if old is None or new is None or not old.memory_gb or not new.memory_gb:
+        return None
+    if new.memory_gb < _GREW * old.memory_gb:
+        return None
+    return Step(
+        f"The best needs {new.memory_gb:.1f} GB where the baseline needed {old.memory_gb:.1f}. "
+        "See whether it still fits where it is to be used, and whether the baseline would gain as "
+        "much with that memory."
+    )
+
+
+def _take(facts: ReportFacts) -> Step | None:
+    if not facts.keeps or facts.running:
+        return None
+    clear = [k for k in facts.keeps if k.trust.good and not k.seed]
+    which = (
+        f"the {len(clear)} you have reason to trust" if clear and facts.noise else "what you trust"
+    )
+    if not facts.of_session:
+        return Step(
+            f"Read the diffs of the top improvements and take {which}; the rest is ballast."
+        )
+    return Step(
+        f"Take {which} to a branch of your own.",
+        f"autoresearch-tui merge{' --trusted' if clear and facts.noise else ''}",
+    )
+
+
+def _read_top(facts: ReportFacts) -> Step | None:
+    top: tuple[Keep, ...] = facts.top
+    if not top:
+        return None
+    first = top[0]
+    return Step(
+        f"Look at #{first.point.number} ({_short(first.point)}): the largest single gain, "
+        f"{change(facts.direction, first.gain, facts.places)}. What made it work may go further."
+    )
+
+
+def _longer(facts: ReportFacts) -> Step | None:
+    return Step(
+        "Before you believe any of it for a long training, train the baseline and the best once "
+        "for ten times as long: what helps in a short run often does not in a long one."
+    )
+
+
+def _unmeasured(facts: ReportFacts) -> Step | None:
+    if facts.best is not None:
+        return None
+    return Step(
+        "No value was measured. Run the code once by hand and see that it prints its metric at the "
+        "end."
+    )
+
+
+def _more(facts: ReportFacts) -> Step | None:
+    if facts.counts.total >= 20 or facts.best is None:
+        return None
+    value = number(facts.best.value, facts.places)
+    return Step(
+        f"Let it go on overnight: {many(facts.counts.total, 'experiment')} are few, and {value} "
+        "is hardly the end."
+    )
+
+
+def _short(point: Point) -> str:
+    return point.text if len(point.text) <= 60 else f"{point.text[:59].rstrip()}…"
+
+
+_RULES: tuple[Rule, ...] = (
+    _no_gain,
+    _confirm_best,
+    _doubtful,
+    _crashes,
+    _plateau,
+    _categories,
+    _going_on,
+    _memory,
+    _take,
+)
+_ALWAYS: tuple[Rule, ...] = (_unmeasured, _read_top, _longer, _more)

@@ -1,0 +1,179 @@
+"""The facts that a session and a table have in common: points, keeps, categories, misses."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+
+import msgspec
+
+from engine.core.table.model import RowVerdict, Table
+from engine.core.table.stats import TableStats, credible, summarise
+from engine.core.words import Direction
+from engine.core.worth import Noise
+from engine.report.advice import advise
+from engine.report.figures import places_of, plain
+from engine.report.meaning import meaning_of
+from engine.report.model import Category, Keep, Point, ReportFacts
+
+TEXT_CHARACTERS = 600
+"""No description in a report is longer; the results file has the whole."""
+_MISSES = 5
+
+
+def points_of(
+    table: Table,
+    stats: TableStats,
+    *,
+    outcomes: Mapping[int, str],
+    seconds: Mapping[int, float] | None = None,
+    again: Mapping[int, int] | None = None,
+    gains: Mapping[int, float] | None = None,
+) -> tuple[Point, ...]:
+    """A point for each row, with the best so far."""
+    direction, believed = table.direction, credible(table)
+    values = {row.number: row.value for row in table.rows}
+    points: list[Point] = []
+    best: float | None = None
+    for i, (row, ok) in enumerate(zip(table.rows, believed, strict=True)):
+        measured = row.value if ok or row.verdict is RowVerdict.DISCARD else None
+        if measured == 0 and not ok and stats.best is not None and stats.best.value:
+            measured = None  # what a failed run leaves, called a discard
+        standing = stats.incumbents[i - 1] if i else 0
+        gain = (gains or {}).get(row.number)
+        if gain is None and standing and measured is not None:
+            held = values[standing]
+            gain = direction.gain(measured, held) if held is not None else None
+        if ok and measured is not None and (best is None or direction.gain(measured, best) > 0):
+            best = measured
+        points.append(
+            Point(
+                number=row.number,
+                verdict=row.verdict,
+                value=measured,
+                gain=gain if measured is not None else None,
+                text=plain(row.description, TEXT_CHARACTERS),
+                category=plain(row.category, 40),
+                commit=plain(row.commit, 16),
+                outcome=plain(outcomes.get(row.number, ""), 160),
+                memory_gb=row.memory_gb or None,
+                seconds=(seconds or {}).get(row.number),
+                again=(again or {}).get(row.number, 0),
+                best=best,
+            )
+        )
+    return tuple(points)
+
+
+def kept_points(points: Sequence[Point], stats: TableStats) -> list[Point]:
+    """What was kept and measured, in order, the baseline first."""
+    first = stats.baseline.number if stats.baseline is not None else 0
+    return [
+        p
+        for p in points
+        if p.value is not None
+        and (p.number == first or (p.verdict is RowVerdict.KEEP and p.number > first))
+    ]
+
+
+def common(
+    table: Table,
+    *,
+    name: str,
+    of_session: bool,
+    points: Sequence[Point],
+    keeps: Sequence[Keep],
+    noise: Noise | None,
+    noise_why: str,
+    incumbent: int | None = None,
+) -> ReportFacts:
+    """All facts that follow from the points alone.
+
+    Args:
+        table: As read, or as the session would write it.
+        name: The session's tag, or the file's name.
+        of_session: Whether a journal is behind it.
+        points: Of `points_of`.
+        keeps: Judged, without the baseline.
+        noise: How much the same code differs from run to run.
+        noise_why: Why there is none.
+        incumbent: The experiment that stands as the best, where that is known.
+    """
+    stats = summarise(table)
+    numbered = {point.number: point for point in points}
+    baseline = numbered.get(stats.baseline.number) if stats.baseline is not None else None
+    best = numbered.get(incumbent or (stats.best.number if stats.best is not None else 0))
+    gain = None
+    if baseline and best and baseline.value is not None and best.value is not None:
+        gain = table.direction.gain(best.value, baseline.value)
+    metric = plain(table.metric or "", 60) or "the metric"
+    places = places_of([p.value for p in points if p.value is not None])
+    return ReportFacts(
+        name=plain(name, 80),
+        of_session=of_session,
+        metric=metric,
+        direction=table.direction,
+        places=places,
+        counts=stats.counts,
+        trend=stats.trend,
+        plateau=stats.plateau,
+        baseline=baseline,
+        best=best,
+        gain=gain,
+        points=tuple(points),
+        keeps=tuple(keeps),
+        categories=categories_of(points),
+        outcomes=_outcomes(points),
+        misses=_misses(points, table.direction),
+        noise=noise,
+        noise_why=noise_why,
+        meaning=meaning_of(metric, table.direction, baseline, best, places),
+    )
+
+
+def with_steps(facts: ReportFacts) -> ReportFacts:
+    """The facts with what follows from all of them: what to do next."""
+    return msgspec.structs.replace(facts, steps=advise(facts))
+
+
+def categories_of(points: Sequence[Point]) -> tuple[Category, ...]:
+    """What became of each kind, the most tried first; none where no row has a category."""
+    found: dict[str, list[Point]] = defaultdict(list)
+    for point in points[1:]:
+        if not point.again:
+            found[point.category].append(point)
+    if set(found) <= {""}:
+        return ()
+    made = [
+        Category(
+            name=name or "not said",
+            tried=len(those),
+            kept=sum(p.verdict is RowVerdict.KEEP for p in those),
+            discarded=sum(p.verdict is RowVerdict.DISCARD for p in those),
+            crashed=sum(p.verdict is RowVerdict.CRASH for p in those),
+            gained=sum(
+                max(0.0, p.gain)
+                for p in those
+                if p.verdict is RowVerdict.KEEP and p.gain is not None
+            ),
+        )
+        for name, those in found.items()
+    ]
+    return tuple(sorted(made, key=lambda c: (-c.tried, c.name)))
+
+
+def _outcomes(points: Sequence[Point]) -> tuple[tuple[str, int], ...]:
+    counted: dict[str, int] = defaultdict(int)
+    for point in points:
+        if point.outcome and not point.again and point.verdict is not RowVerdict.KEEP:
+            counted[point.outcome] += 1
+    return tuple(sorted(counted.items(), key=lambda pair: (-pair[1], pair[0])))
+
+
+def _misses(points: Sequence[Point], direction: Direction) -> tuple[Point, ...]:
+    near = [
+        p
+        for p in points
+        if p.verdict is RowVerdict.DISCARD and p.gain is not None and not p.again and p.gain <= 0
+    ]
+    return tuple(sorted(near, key=lambda p: (-(p.gain or 0.0), p.number))[:_MISSES])

@@ -1,0 +1,69 @@
+"""The summary as Markdown; untrusted text in it stays text wherever it is rendered."""
+
+from __future__ import annotations
+
+import re
+
+from engine.report.blocks import Block, Grid, Items, Section, Text
+from engine.report.model import ReportFacts
+from engine.report.sections import headline, lead, sections
+
+SUMMARY = "autoresearch-summary.md"
+_SPECIAL = re.compile(r"[\\`*_{}\[\]<>#|~!$&@]")
+_LINKS = re.compile(r"://|(?<=www)\.", re.I)
+
+
+def escape(text: str) -> str:
+    """Text in which no renderer finds markup, a link, an entity, a formula or a mention."""
+    escaped = _SPECIAL.sub(lambda found: f"\\{found[0]}", text)
+    # What remains that GitHub would make a link of by itself.
+    return _LINKS.sub(lambda found: f"\\{found[0]}", escaped)
+
+
+def markdown(facts: ReportFacts, *, progress: bool = False) -> str:
+    """The whole summary.
+
+    Args:
+        facts: Of the session or table.
+        progress: Whether it is a report on the way, of a session that goes on.
+    """
+    kind = f"Progress after {facts.counts.total} experiments" if progress else "Summary"
+    parts = [
+        f"# {kind}: {escape(facts.name)}",
+        f"**{escape(headline(facts))}**",
+        escape(lead(facts)),
+    ]
+    parts += [_section(section) for section in sections(facts)]
+    parts.append("*Written by autoresearch-tui. No language model had a part in this text.*")
+    return "\n\n".join(parts) + "\n"
+
+
+def _section(section: Section) -> str:
+    return "\n\n".join((f"## {escape(section.title)}", *map(_block, section.blocks)))
+
+
+def _block(block: Block) -> str:
+    match block:
+        case Text():
+            return _start(escape(block.text))
+        case Items():
+            lines = []
+            for i, step in enumerate(block.items, 1):
+                mark = f"{i}." if block.numbered else "-"
+                command = f" `{step.command}`" if step.command else ""
+                lines.append(f"{mark} {_start(escape(step.text))}{command}")
+            return "\n".join(lines)
+        case Grid():
+            return _grid(block)
+
+
+def _grid(grid: Grid) -> str:
+    head = [escape(cell) for cell in grid.head]
+    rule = ["---:" if i in grid.numeric else "---" for i in range(len(head))]
+    rows = [[escape(cell) for cell in row] for row in grid.rows]
+    return "\n".join("| " + " | ".join(cells) + " |" for cells in (head, rule, *rows))
+
+
+def _start(text: str) -> str:
+    """Text that begins no list and no rule."""
+    return re.sub(r"^(?:([-+=])|(\d+)([.)]))", r"\\\1" if text[:1] in "-+=" else r"\2\\\3", text)

@@ -1,0 +1,207 @@
+"""The facts of a session from its folded journal."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+import msgspec
+
+from engine.core.events import Platform
+from engine.core.forecast import forecast
+from engine.core.records import Decided, Experiment
+from engine.core.session import Session
+from engine.core.table.model import RowVerdict, Table
+from engine.core.table.of_session import table_of
+from engine.core.table.stats import summarise
+from engine.core.words import KeepRule, Origin, Outcome, Verdict
+from engine.core.worth import noise_of
+from engine.report.facts import common, kept_points, points_of, with_steps
+from engine.report.figures import duration, listed, many, plain
+from engine.report.hours import Stretch, hours_of
+from engine.report.model import Cost, HumanAct, ReportFacts
+from engine.report.noise import session_keeps
+
+_NOT_PEOPLE = frozenset(("policy", "timeout", "engine", "start", "signal", "config.toml"))
+_GIB = 2**30
+_WORDS = 300
+
+
+def facts_of_session(session: Session, still: Sequence[Stretch] = ()) -> ReportFacts:
+    """A report's facts from a session.
+
+    Args:
+        session: As folded, at whatever moment.
+        still: When it was paused or had no engine, as the events tell.
+    """
+    table = standing_table(session)
+    finished = [e for e in session.experiments if e.verdict is not None]
+    noise = noise_of(session)
+    again = {e.number: e.of for e in finished if e.origin is Origin.CONFIRM}
+    stats = summarise(table)
+    points = points_of(
+        table,
+        stats,
+        outcomes={e.number: outcome_of(e) for e in finished},
+        seconds={e.number: e.run.seconds for e in finished if e.run is not None},
+        again=again,
+        gains={e.number: e.gain for e in finished if e.gain is not None},
+    )
+    facts = common(
+        table,
+        name=session.config.tag,
+        of_session=True,
+        points=points,
+        keeps=session_keeps(session, kept_points(points, stats)),
+        noise=noise,
+        noise_why="" if noise is not None else "no code was measured twice in this session",
+        incumbent=session.incumbent,
+    )
+    return with_steps(
+        msgspec.structs.replace(
+            facts,
+            facts=_known(session),
+            started_at=session.started_at,
+            ended_at=session.at if session.seq else None,
+            running=session.ended is None,
+            hours=hours_of(session, still),
+            cost=_cost(session),
+            acts=_acts(session),
+            guard=_guard(session),
+        )
+    )
+
+
+def standing_table(session: Session) -> Table:
+    """The session's table with the verdicts in force."""
+    table = table_of(session)
+    rows = []
+    for row in table.rows:
+        standing = session.experiment(row.number).standing
+        verdict = RowVerdict(standing.value) if standing is not None else row.verdict
+        rows.append(
+            row if verdict is row.verdict else msgspec.structs.replace(row, verdict=verdict)
+        )
+    return msgspec.structs.replace(table, rows=tuple(rows))
+
+
+def outcome_of(e: Experiment) -> str:
+    """Why an experiment was not kept, in words that many share."""
+    run = e.run
+    if e.standing is Verdict.KEEP:
+        return ""
+    if e.overruled is not None:
+        return "thrown away by a person"
+    if run is not None and run.kill_requested:
+        return "vetoed while it ran" if run.veto else "stopped by a person"
+    if e.verdict is Verdict.CRASH:
+        if run is None or run.outcome is None or run.outcome is Outcome.FINISHED:
+            return "no value was reported"
+        return run.outcome.value
+    if e.doubts:
+        return "its report was not trusted"
+    if e.gain is not None and e.gain > 0:
+        return "better, but by less than was asked for"
+    return "no better"
+
+
+def _known(session: Session) -> tuple[tuple[str, str], ...]:
+    config, platform = session.config, session.platform
+    who = {
+        "llm": f"language model {config.model}",
+        "acp": f"coding agent {config.cli}",
+        "search": f"statistical search ({config.policy})",
+        "mix": f"statistical search, every {config.mix_every}. idea from {config.mix_with}",
+    }.get(config.agent, config.agent)
+    rule = "any improvement is kept"
+    if config.rule is KeepRule.MIN_DELTA:
+        rule = f"an improvement of at least {config.min_delta:g} is kept"
+    told = [
+        ("branch", session.branch),
+        ("from commit", session.base_commit[:10]),
+        ("edited file", config.file),
+        ("run", config.command),
+        ("training time", duration(config.budget_seconds) if config.budget_seconds else ""),
+        ("proposals", who),
+        ("rule", rule),
+        *(_machine(platform) if platform is not None else ()),
+        ("version", f"autoresearch-tui {session.version}" if session.version else ""),
+    ]
+    return tuple((name, plain(value, _WORDS)) for name, value in told if value.strip())
+
+
+def _machine(platform: Platform) -> list[tuple[str, str]]:
+    names = [f"{gpu.name}, {gpu.memory_bytes / _GIB:.0f} GiB" for gpu in platform.gpus]
+    gpus = [f"{names.count(n)} × {n}" if names.count(n) > 1 else n for n in dict.fromkeys(names)]
+    ram = f", {platform.ram_bytes / _GIB:.0f} GiB" if platform.ram_bytes else ""
+    return [
+        ("GPU", "; ".join(gpus) or platform.gpu_note or "none"),
+        ("CPU", f"{platform.cpu}, {many(platform.cores, 'core')}{ram}"),
+        ("system", f"{platform.system}, Python {platform.python}"),
+    ]
+
+
+def _cost(session: Session) -> Cost | None:
+    spent = session.spending
+    if not spent.calls:
+        return None
+    ahead = forecast(session)
+    return Cost(
+        calls=spent.calls,
+        tokens=spent.tokens,
+        dollars=spent.dollars if spent.calls > spent.unpriced else None,
+        unpriced=spent.unpriced,
+        dollars_per_experiment=ahead.dollars_per_experiment,
+        tokens_per_experiment=ahead.tokens_per_experiment,
+        dollars_per_keep=ahead.dollars_per_keep,
+    )
+
+
+def _guard(session: Session) -> tuple[str, ...]:
+    locked = listed(map(plain, session.config.locked), 6) if session.config.locked else ""
+    sandbox = plain(session.platform.sandbox) if session.platform is not None else ""
+    doubted = sum(1 for e in session.experiments if e.doubts)
+    told = []
+    if locked:
+        told.append(f"Files hashed before and after each run, and never to be edited: {locked}.")
+    if doubted:
+        told.append(
+            f"{many(doubted, 'report')} did not fit with what the engine saw; none is kept."
+        )
+    else:
+        told.append("Every value that counts was checked against the engine's own clock and log.")
+    if sandbox in ("", "none"):
+        told.append("No sandbox was in force: runs could do whatever the person's account can.")
+    else:
+        told.append(f"Runs were confined by: {sandbox}.")
+    told.append(f"Autonomy: {session.autonomy.value}.")
+    return tuple(told)
+
+
+def _acts(session: Session) -> tuple[HumanAct, ...]:
+    acts: list[HumanAct] = []
+
+    def add(at: datetime, text: str, reason: str = "") -> None:
+        why = f" (why: {plain(reason, _WORDS)})" if reason else ""
+        acts.append(HumanAct(at, f"{text}{why}"))
+
+    decided: list[tuple[Decided, str]] = [
+        (d, f"#{e.number}") for e in session.experiments for d in e.decisions
+    ]
+    decided += [(d, "a proposal that waits") for q in session.queue for d in q.decisions]
+    for one, about in decided:
+        if one.by not in _NOT_PEOPLE and one.what not in ("asked", "parked"):
+            add(one.at, f"{plain(one.what)}: {about}", one.reason)
+    ran = {d.patch_id for d, _ in decided if d.what == "vetoed"}
+    for veto in session.vetoed:
+        if veto.proposal.patch_id not in ran:
+            add(veto.at, f"vetoed: {plain(veto.proposal.hypothesis, _WORDS)}", veto.reason)
+    for pin in session.pins:
+        became = f" → #{pin.experiment}" if pin.experiment else ""
+        add(pin.at, f"pinned: {plain(pin.text, _WORDS)}{became}")
+    for word, said in (("banned", session.bans), ("noted", session.agent_notes)):
+        for each in said:
+            add(each.at, f"{word}: {plain(each.text, _WORDS)}")
+    for program in session.programs[1:]:
+        add(program.at, f"changed program.md, in force from #{program.experiment} on")
+    return tuple(sorted(acts, key=lambda act: act.at))

@@ -1,0 +1,160 @@
+"""The facts as titled blocks of plain text: what the summary and the page both say."""
+
+from __future__ import annotations
+
+from engine.core.words import Direction
+from engine.report.blocks import Block, Grid, Items, Section, Text
+from engine.report.figures import (
+    change,
+    duration,
+    listed,
+    many,
+    moment,
+    money,
+    number,
+    percent,
+    sigmas,
+)
+from engine.report.findings import noise_text, top_improvements, what_failed, which_to_trust
+from engine.report.model import ReportFacts, Step
+
+_ACTS_SHOWN = 60
+
+
+def headline(facts: ReportFacts) -> str:
+    """What came of it, in a line: `val_bpb 0.9979 → 0.9697 (−2.8 %)`."""
+    if facts.baseline is None or facts.best is None:
+        return f"{facts.metric}: nothing was measured"
+    old = number(facts.baseline.value, facts.places)
+    if facts.best.number == facts.baseline.number:
+        return f"{facts.metric} {old}: nothing beat the baseline"
+    sign = -1 if facts.direction is Direction.MIN else 1
+    share = f" ({percent(sign * facts.percent)})" if facts.percent is not None else ""
+    return f"{facts.metric} {old} → {number(facts.best.value, facts.places)}{share}"
+
+
+def lead(facts: ReportFacts) -> str:
+    """How many experiments, in what time, and what became of them."""
+    c = facts.counts
+    took = facts.hours.total if facts.hours is not None else None
+    if took is None and facts.started_at is not None and facts.ended_at is not None:
+        took = (facts.ended_at - facts.started_at).total_seconds()
+    text = many(c.total, "experiment" if facts.of_session else "row")
+    text += f" in {duration(took)}" if took else ""
+    parts = [f"{c.keep} kept", f"{c.discard} discarded", f"{c.crash} crashed"]
+    parts += [f"{c.other} other"] if c.other else []
+    again = sum(1 for p in facts.points if p.again)
+    more = f" ({again} of them only to measure an earlier one again)" if again else ""
+    return f"{text}: {listed(parts)}{more}."
+
+
+def sections(facts: ReportFacts) -> tuple[Section, ...]:
+    """All parts that have something to say, in the order a person wants them."""
+    made = (
+        Section("At a glance", (_glance(facts),)),
+        Section("Next steps", _steps(facts)),
+        Section("Top improvements", top_improvements(facts)),
+        Section("Which keeps to trust", which_to_trust(facts)),
+        Section("What did not work", what_failed(facts)),
+        Section("Noise", (Text(noise_text(facts)),)),
+        Section("Time", _time(facts)),
+        Section("Cost of language models", _cost(facts)),
+        Section("What people decided", _acts(facts)),
+        Section("Guard and sandbox", _texts(facts.guard)),
+        Section("What the numbers mean", tuple(map(Text, facts.meaning))),
+        Section("How the table was read", _texts(facts.reading)),
+    )
+    return tuple(section for section in made if section.blocks)
+
+
+def _glance(facts: ReportFacts) -> Grid:
+    rows: list[tuple[str, str]] = []
+    baseline, best = facts.baseline, facts.best
+    if baseline is not None:
+        rows.append(("baseline", f"{number(baseline.value, facts.places)} (#{baseline.number})"))
+    if best is not None and baseline is not None and best.number != baseline.number:
+        commit = f", commit {best.commit}" if best.commit else ""
+        rows.append(("best", f"{number(best.value, facts.places)} (#{best.number}{commit})"))
+        rows.append(("what it tried", best.text))
+        rows.append(("change", change_text(facts)))
+    decided = facts.counts.keep + facts.counts.discard + facts.counts.crash
+    if decided:
+        rows.append(
+            (
+                "kept",
+                f"{facts.counts.keep} of {decided} ({100 * facts.counts.keep / decided:.0f} %)",
+            )
+        )
+    if facts.started_at is not None:
+        rows.append(("from", moment(facts.started_at)))
+    if facts.ended_at is not None and facts.ended_at != facts.started_at:
+        rows.append(("to", moment(facts.ended_at) + (", still going" if facts.running else "")))
+    return Grid(("", ""), (*rows, *facts.facts))
+
+
+def change_text(facts: ReportFacts) -> str:
+    """The whole gain in metric units, in hundredths and in σ."""
+    parts = [change(facts.direction, facts.gain, facts.places)]
+    if facts.percent is not None:
+        sign = -1 if facts.direction is Direction.MIN else 1
+        parts.append(percent(sign * facts.percent))
+    parts.append("σ not known" if facts.sigmas is None else sigmas(facts.sigmas))
+    return ", ".join(parts)
+
+
+def _steps(facts: ReportFacts) -> tuple[Block, ...]:
+    if not facts.steps:
+        return ()
+    return (Items(facts.steps, numbered=True),)
+
+
+def _time(facts: ReportFacts) -> tuple[Block, ...]:
+    if facts.hours is None:
+        return ()
+    total = facts.hours.total
+    return (
+        Grid(
+            ("what for", "time", "share"),
+            tuple(
+                (name, duration(seconds), f"{100 * seconds / total:.0f} %")
+                for name, seconds in facts.hours.parts()
+                if seconds > 0
+            ),
+            frozenset((1, 2)),
+        ),
+    )
+
+
+def _cost(facts: ReportFacts) -> tuple[Block, ...]:
+    cost = facts.cost
+    if cost is None:
+        return (Text("No language model was asked."),) if facts.of_session else ()
+    rows = [("calls", many(cost.calls, "call")), ("tokens", number(cost.tokens, 0))]
+    if cost.tokens_per_experiment is not None:
+        rows.append(("tokens per experiment", number(cost.tokens_per_experiment, 0)))
+    if cost.dollars is not None:
+        rows.append(("spent", money(cost.dollars)))
+        if cost.dollars_per_experiment is not None:
+            rows.append(("per experiment", money(cost.dollars_per_experiment)))
+        if cost.dollars_per_keep is not None:
+            rows.append(("per kept gain", money(cost.dollars_per_keep)))
+    if cost.unpriced:
+        rows.append(("without a known price", many(cost.unpriced, "call")))
+    return (Grid(("", ""), tuple(rows)),)
+
+
+def _acts(facts: ReportFacts) -> tuple[Block, ...]:
+    if not facts.of_session:
+        return ()
+    if not facts.acts:
+        return (Text("Nobody intervened: every experiment ran as proposed and judged."),)
+    shown = facts.acts[-_ACTS_SHOWN:]
+    blocks: list[Block] = []
+    if len(shown) < len(facts.acts):
+        blocks.append(Text(f"The last {len(shown)} of {len(facts.acts)}:"))
+    blocks.append(Items(tuple(Step(f"{moment(act.at)}: {act.text}") for act in shown)))
+    return tuple(blocks)
+
+
+def _texts(lines: tuple[str, ...]) -> tuple[Block, ...]:
+    return (Items(tuple(map(Step, lines))),) if lines else ()

@@ -1,0 +1,94 @@
+"""The morning after, in a real terminal: a session that has ended is asked about."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from engine import client
+from engine.core.words import Verdict
+from tests.end_to_end.test_window import Window
+from tests.world import git, run_command
+
+pytestmark = pytest.mark.usefixtures("engines")
+
+
+def run(workspace: Path, verb: str, *words: str) -> str:
+    done = run_command(verb, workspace, *words, "--yes", "--budget", "0.05")
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def test_look_continue_and_start_anew(repository: Path) -> None:
+    run(repository, "run", "--headless", "--tag", "t", "--max", "4")
+    ended = client.read_session(repository, "t")
+    journal = repository / ".autoresearch/t/journal.jsonl"
+    written = journal.read_bytes()
+
+    # Enter is the safe answer: it looks, and starts nothing.
+    window = Window(repository, columns=100, rows=30)
+    window.wait_for("Which?")
+    assert "Session t has ended" in window.read()
+    window.press("\r")
+    window.wait_for("REPLAY")
+    assert client.engine_pid(repository) is None
+    window.press("q")
+    assert window.wait_for_end()[0] == 0
+    window = Window("--look", repository, columns=100, rows=30)
+    window.wait_for("REPLAY")
+    window.press("q")
+    window.wait_for_end()
+    assert journal.read_bytes() == written
+
+    # q means none of it.
+    window = Window(repository, columns=100, rows=30)
+    window.wait_for("Which?")
+    window.press("q\r")
+    assert window.wait_for_end()[0] == 130
+
+    # A new one from its best: another branch, another journal, the same table.
+    before = (repository / "results.tsv").read_text()
+    run(repository, "run", "--headless", "--new-from", "best", "--tag", "u", "--max", "2")
+    new = client.read_session(repository, "u")
+    assert new.base_commit == ended.frontier
+    assert new.experiment(1).commit == ended.frontier
+    assert (repository / "results.tsv").read_text().startswith(before)
+    assert journal.read_bytes() == written
+    assert git(repository, "rev-parse", "autoresearch/t") == ended.frontier
+
+    # Any branch is measured as one experiment of its own.
+    git(repository, "branch", "mine", ended.frontier)
+    run(repository, "baseline", "--new-from", "mine", "--tag", "check")
+    check = client.read_session(repository, "check")
+    assert check.base_commit == git(repository, "rev-parse", "mine")
+    assert check.experiment(1).verdict is Verdict.KEEP
+
+    # Continue: the same session goes on.
+    run(repository, "run", "--headless", "--tag", "t", "--max", "5")
+    session = client.read_session(repository, "t")
+    assert session.counts.total == 5
+    assert session.base_commit == ended.base_commit
+
+
+def test_the_branch_of_another_tool_is_gone_on_with(repository: Path) -> None:
+    text = (repository / "train.py").read_text()
+    git(repository, "switch", "-q", "-c", "autoresearch/mar5")
+    (repository / "train.py").write_text(text.replace("DEPTH = 4", "DEPTH = 5"))
+    git(repository, "commit", "-qam", "depth 5")
+    tip = git(repository, "rev-parse", "HEAD")
+    rows = (
+        "commit\tval_bpb\tmemory_gb\tstatus\tdescription\n"
+        f"{tip[:7]}\t1.140000\t0.5\tkeep\tdepth 5\n"
+    )
+    (repository / "results.tsv").write_text(rows)
+    refused = run_command("run", repository, "--headless", "--adopt", "mar5", "--yes")
+    assert refused.returncode == 3
+    assert "switch --detach" in refused.stderr
+    git(repository, "switch", "-q", "main")
+    run(repository, "run", "--headless", "--adopt", "mar5", "--max", "2")
+    session = client.read_session(repository, "mar5")
+    assert session.base_commit == tip
+    assert session.experiment(1).commit == tip
+    assert (repository / "results.tsv").read_text().startswith(rows)
+    assert git(repository, "merge-base", "--is-ancestor", tip, "autoresearch/mar5") == ""

@@ -1,0 +1,68 @@
+"""The replay of a real session through a real terminal, and of a stranger's table."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.end_to_end.test_window import Window
+from tests.world import git, run_command
+
+
+@pytest.mark.usefixtures("engines")
+def test_a_session_is_replayed_and_nothing_is_changed(repository: Path) -> None:
+    flags = ("--yes", "--headless", "--tag", "t", "--budget", "0.01", "--max", "4")
+    assert run_command("run", repository, *flags, "--autonomy", "auto").returncode == 0
+    before = git(repository, "status", "--porcelain"), git(repository, "for-each-ref")
+    files = {p: p.read_bytes() for p in repository.glob("*") if p.is_file()}
+
+    window = Window("replay", repository, columns=80, rows=24)
+    window.wait_for("REPLAY #1")
+    window.press("\x1b[C")  # the right arrow
+    window.wait_for("REPLAY #2")
+    window.press("\x1b[F")  # end
+    window.wait_for("REPLAY #4")
+    shown = window.wait_for("of 4")
+    assert "RUNNING" not in shown
+    window.press("s")
+    window.wait_for("Stop after this run: This")
+    window.press("c")
+    window.wait_for("From the baseline" if "keep 1/" not in shown else "othing")
+    window.press("q")
+    window.wait_for("REPLAY #4")
+    window.press("\x1b[H")  # home
+    window.wait_for("start of 4")
+    window.press(" ")
+    window.wait_for("REPLAY #2")
+    window.press("q")
+    code, said = window.wait_for_end()
+    assert code == 0, said
+
+    window = Window("replay", repository / "results.tsv", columns=80, rows=24)
+    window.wait_for("REPLAY #1")
+    window.press("g")
+    window.wait_for("Go to experiment")
+    window.press("4")
+    window.wait_for("│ 4 ")
+    window.press("\r")
+    window.wait_for("REPLAY #4")
+    window.press("q")
+    assert window.wait_for_end()[0] == 0
+    assert before == (git(repository, "status", "--porcelain"), git(repository, "for-each-ref"))
+    assert files == {p: p.read_bytes() for p in repository.glob("*") if p.is_file()}
+
+
+def test_without_a_terminal_and_without_a_source(tmp_path: Path) -> None:
+    for words, code, told in (
+        (("nosuch",), 3, "There is no file, directory or session"),
+        ((tmp_path,), 3, "There is no session and no results.tsv"),
+    ):
+        done = run_command("replay", *words, cwd=tmp_path)
+        assert done.returncode == code
+        assert told in done.stderr
+        assert "Traceback" not in done.stderr
+    (tmp_path / "results.tsv").write_text("commit\tval_bpb\tstatus\naaaaaaa\t1.0\tkeep\n")
+    done = run_command("replay", tmp_path)
+    assert done.returncode == 9
+    assert "There is no terminal here" in done.stderr

@@ -1,0 +1,164 @@
+"""Sessions and tables to report on."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from engine.core import events as ev
+from engine.core.config import ResearchConfig
+from engine.core.table import read_table
+from engine.core.words import Origin, Outcome, Verdict
+from engine.report.model import ReportFacts
+from engine.report.of_table import facts_of_table
+from engine.report.sources import session_facts
+from engine.store.artifacts import Layout
+from engine.store.journal import Journal
+
+START = datetime(2026, 11, 20, 22, 0, tzinfo=UTC)
+
+HOSTILE = (
+    "<script>alert(1)</script>",
+    '"><img src=x onerror=alert(1)>',
+    "</title></style></script><svg onload=alert(1)>",
+    "[click](javascript:alert(1)) ![x](http://evil.example/x.png)",
+    "| pipe | `code` **bold** _it_ ~~no~~ <b>",
+    "$\\frac{1}{0}$ costs $5, \\alpha",
+    "https://evil.example www.evil.example evil@evil.example @everyone #1",
+    "\x1b[31mred\x1b[0m \u202egnp.exe\u202c \x00\x07",
+    "&lt;b&gt; &amp; &#60;",
+    "1. list\u2028- item\r\n# title\n---",
+    "+ a",
+    "把学习率提高到 0.08 🚀",
+    "%s {0} {{x}} \\n",
+    "a" * 3000,
+)
+
+
+class Night:
+    """A session's journal, written event by event with a clock of its own."""
+
+    def __init__(self, workspace: Path, **config: object) -> None:
+        self.layout = Layout(workspace, "night")
+        self.now = START
+        self.journal = Journal(self.layout.journal, clock=lambda: self.now)
+        self.number = 0
+        made = ResearchConfig(tag="night", **config)  # type: ignore[arg-type]
+        self.say(
+            ev.SessionStarted(
+                version="0.1.0",
+                workspace=str(workspace),
+                branch="autoresearch/night",
+                base_commit="b" * 40,
+                config=made,
+                results_file="results.tsv",
+            ),
+            ev.EngineStarted(pid=1, version="0.1.0"),
+        )
+
+    def say(self, *events: ev.Event, after: float = 0.0) -> None:
+        """Journal events, so many seconds later."""
+        self.now += timedelta(seconds=after)
+        for event in events:
+            self.journal.append(event)
+
+    def experiment(
+        self,
+        value: float | None,
+        verdict: Verdict,
+        text: str = "an idea",
+        *,
+        waited: float = 10.0,
+        ran: float = 100.0,
+        trained: float = 80.0,
+        category: str = "schedule",
+        of: int = 0,
+        gain: float | None = None,
+        outcome: Outcome = Outcome.OUT_OF_MEMORY,
+        patch: str = "",
+        doubts: tuple[str, ...] = (),
+    ) -> int:
+        """One experiment from proposal to verdict; `of` makes it a confirmation."""
+        self.number += 1
+        number = self.number
+        commit = f"{of or number:040x}"
+        proposal = ev.Proposal(patch_id=f"p{number}", hypothesis=text, category=category)
+        origin = Origin.CONFIRM if of else Origin.AGENT
+        self.say(
+            ev.ProposalDrafted(
+                experiment=number,
+                base="b" * 40,
+                proposal=proposal,
+                patch=patch,
+                origin=origin,
+                of=of,
+            ),
+            ev.CandidateCommitted(experiment=number, commit=commit, ref=f"refs/{number}"),
+            ev.RunStarted(
+                experiment=number,
+                run=1,
+                slot=0,
+                command="x",
+                directory="",
+                deadline_seconds=1000.0,
+            ),
+            after=waited,
+        )
+        self.say(
+            ev.RunEnded(
+                experiment=number,
+                run=1,
+                outcome=Outcome.FINISHED if value is not None else outcome,
+                seconds=ran,
+            ),
+            after=ran,
+        )
+        if value is not None:
+            measured = ev.Measurement(metric=value, memory_gb=44.0, training_seconds=trained)
+            self.say(ev.Measured(experiment=number, run=1, measurement=measured, doubts=doubts))
+        self.say(
+            ev.VerdictGiven(experiment=number, verdict=verdict, reason="so", gain=gain),
+            ev.RowWritten(experiment=number, file="results.tsv"),
+        )
+        if verdict is Verdict.KEEP:
+            self.say(ev.FrontierAdvanced(experiment=number, commit=commit))
+        if patch:
+            directory = self.layout.experiment(number)
+            directory.mkdir(parents=True)
+            (directory / "patch.diff").write_text(patch)
+        return number
+
+    def facts(self) -> ReportFacts:
+        """As the journal has it now."""
+        return session_facts(self.layout.journal)
+
+
+def table_facts(
+    *rows: str, head: str = "commit\tval_bpb\tmemory_gb\tstatus\tdescription"
+) -> ReportFacts:
+    """The facts of a table with these rows."""
+    return facts_of_table(read_table("\n".join((head, *rows, "")).encode()), "results.tsv")
+
+
+def hostile_facts() -> ReportFacts:
+    """A table all of whose words are attacks."""
+    rows = [
+        f"{i:07x}\t{1 - i / 1000:.6f}\t44.0\t{('keep', 'discard', 'crash')[i % 3]}\t{text}"
+        for i, text in enumerate(HOSTILE * 2)
+    ]
+    table = read_table(
+        "\n".join(("commit\tval_bpb<b>\tmemory_gb\tstatus\tdescription", *rows)).encode()
+    )
+    return facts_of_table(table, "<b>&\"'`|.tsv")
+
+
+def night_table(path: Path) -> Path:
+    """A small results.tsv on the disk."""
+    rows = (
+        "commit\tval_bpb\tmemory_gb\tstatus\tdescription",
+        "a1b2c3d\t0.997900\t44\tkeep\tbaseline",
+        "b1b2c3d\t0.986041\t45\tkeep\thalve batch",
+        "c1b2c3d\t0.990000\t43\tdiscard\tadd warmup",
+    )
+    path.write_text("\n".join(rows) + "\n")
+    return path

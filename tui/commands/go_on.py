@@ -1,0 +1,77 @@
+"""In a workspace whose session has ended: go on with it, start a new one, or only look."""
+
+from __future__ import annotations
+
+import sys
+from enum import StrEnum
+from pathlib import Path
+
+import click
+from msgspec.structs import replace
+
+from engine.beginning import ended_session
+from engine.core.errors import UsageError
+from engine.core.session import Session
+from engine.setup import Wishes
+from tui.plain import one_line, summary_lines
+
+
+class GoOn(StrEnum):
+    """What a person wants of an ended session."""
+
+    CONTINUE = "continue"
+    BEST = "best"
+    BASE = "base"
+    LOOK = "look"
+
+
+_KEYS = {"c": GoOn.CONTINUE, "b": GoOn.BEST, "n": GoOn.BASE, "l": GoOn.LOOK}
+
+
+def how_to_go_on(
+    workspace: Path, wishes: Wishes, *, yes: bool, goes_on: bool, look: bool
+) -> tuple[Wishes, bool]:
+    """What is to be done where the saved session has ended; asks where no flag says it.
+
+    Args:
+        workspace: Whose session.
+        wishes: The flags; any of them is an answer, so that nobody is asked twice.
+        yes: Take everything as it is: continue.
+        goes_on: `--continue`.
+        look: `--look`.
+
+    Returns:
+        The wishes, and whether the person only wants to look.
+
+    Raises:
+        UsageError: The flags contradict each other, or there is nothing to look at.
+        click.Abort: The person wants none of it.
+    """
+    if sum((goes_on, look, bool(wishes.new_from), bool(wishes.adopt))) > 1:
+        raise UsageError("Only one of --continue, --look, --new-from and --adopt.")
+    if look or yes or goes_on or wishes != Wishes():
+        return wishes, look
+    ended = ended_session(workspace)
+    if ended is None or not sys.stdin.isatty():
+        return wishes, False
+    answer = _ask(ended)
+    if answer in (GoOn.BEST, GoOn.BASE):
+        return replace(wishes, new_from=answer.value), False
+    return wishes, answer is GoOn.LOOK
+
+
+def _ask(ended: Session) -> GoOn:
+    for line in summary_lines(ended):
+        click.echo(one_line(line))
+    click.echo(f"Session {ended.config.tag} has ended: {one_line(ended.ended or '', 100)}.")
+    click.echo("  c  continue it: same branch, history, pins and results.tsv")
+    if ended.frontier != ended.base_commit:
+        click.echo(f"  b  a new session from its best ({ended.frontier[:7]})")
+    click.echo(f"  n  a new session from where it began ({ended.base_commit[:7]})")
+    click.echo("  l  only look; no engine is started")
+    word = click.prompt(
+        "Which?", type=click.Choice([*_KEYS, "q"], case_sensitive=False), default="l"
+    )
+    if word == "q":
+        raise click.Abort
+    return _KEYS[word.lower()]

@@ -1,0 +1,195 @@
+"""Verbs that take what is good: merge, revert."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import click
+
+from engine import client
+from engine.core import live
+from engine.core.errors import AutoresearchError, UsageError
+from engine.core.words import Verdict
+from engine.merge import (
+    Choice,
+    ConflictError,
+    How,
+    MergePlan,
+    Step,
+    choose,
+    look_at_keep,
+    make_branch,
+    plan_merge,
+)
+from tui.commands.control import BY, answering, clean_words, tell
+from tui.commands.merge_lines import (
+    conflict_facts,
+    conflict_lines,
+    merged_facts,
+    merged_lines,
+    plan_facts,
+    plan_lines,
+    taking_back_lines,
+)
+from tui.commands.options import json_option, workspace_argument, workspace_option
+from tui.commands.results import terminal_width
+from tui.commands.show import print_json
+from tui.plain import one_line
+
+
+@click.command()
+@workspace_argument
+@click.option("--tag", help="Of an earlier session.")
+@click.option("--onto", metavar="BRANCH", help="The base branch; by default the one it came from.")
+@click.option("--as", "branch", metavar="BRANCH", help="The new branch (TAG-merged).")
+@click.option(
+    "--how",
+    type=click.Choice([how.value for how in How]),
+    help="Make the branch: one commit, the same commits, or copies of them.",
+)
+@click.option("--only", metavar="N,N,…", help="Only these experiments.")
+@click.option("--trusted", is_flag=True, help="Only gains above the noise.")
+@click.option("--all", "everything", is_flag=True, help="All that was kept.")
+@click.option("--with-program", is_flag=True, help="The versions of program.md as well.")
+@click.option("-y", "--yes", is_flag=True, help="Without asking.")
+@json_option
+def merge(
+    path: Path,
+    tag: str | None,
+    onto: str | None,
+    branch: str | None,
+    how: str | None,
+    only: str | None,
+    trusted: bool,
+    everything: bool,
+    with_program: bool,
+    yes: bool,
+    as_json: bool,
+) -> None:
+    """Show what was kept and what it is worth; with --how, put it on a new branch.
+
+    The branch starts from the base branch and is made in a worktree of its own. Your checkout, your
+    index and your branches stay as they are. What does not fit is shown; then no branch is made.
+    """
+    if sum((only is not None, trusted, everything)) > 1:
+        raise click.UsageError("Only one of --only, --trusted and --all.")
+    with answering(as_json):
+        workspace = client.find_workspace(path)
+        plan = plan_merge(workspace, client.read_session(workspace, tag), onto)
+        numbers = _numbers(only)
+        choice = Choice.ONLY if numbers else Choice.TRUSTED if trusted else Choice.ALL
+        if not (numbers or trusted or everything):
+            choice = plan.recommended
+        asked = how is not None or numbers or trusted
+        program = with_program
+        steps = choose(plan, choice, numbers, with_program=program) if asked or plan.keeps else ()
+        target = branch or f"{plan.tag}-merged"
+        if how is not None and not yes:
+            _confirm(len(steps), target, plan.onto, as_json=as_json)
+    if how is None:
+        _show(plan, steps, as_json=as_json)
+    else:
+        _make(workspace, plan, steps, How(how), target, as_json=as_json)
+
+
+def _show(plan: MergePlan, steps: tuple[Step, ...], *, as_json: bool) -> None:
+    if as_json:
+        print_json(plan_facts(plan, steps))
+        return
+    for line in plan_lines(plan, terminal_width()):
+        click.echo(line)
+    if plan.keeps:
+        click.echo("Make a branch of it: add --how squash, --how rebase or --how pick.")
+
+
+def _make(
+    workspace: Path,
+    plan: MergePlan,
+    steps: tuple[Step, ...],
+    how: How,
+    target: str,
+    *,
+    as_json: bool,
+) -> None:
+    try:
+        merged = make_branch(workspace, plan, steps, how, target)
+    except ConflictError as error:
+        if as_json:
+            print_json(conflict_facts(error))
+        else:
+            for line in conflict_lines(error, plan.onto):
+                click.echo(line)
+        raise
+    except AutoresearchError as error:
+        if as_json:
+            print_json({"ok": False, "message": one_line(str(error))})
+        raise
+    if as_json:
+        print_json(merged_facts(merged, plan))
+        return
+    for line in merged_lines(merged, plan):
+        click.echo(line)
+
+
+def _numbers(only: str | None) -> tuple[int, ...]:
+    if only is None:
+        return ()
+    words = [word.strip().lstrip("#") for word in only.split(",") if word.strip()]
+    if not words or not all(word.isdecimal() for word in words):
+        raise UsageError("--only needs numbers of experiments, such as 4,7,12.")
+    return tuple(int(word) for word in words)
+
+
+def _confirm(many: int, target: str, onto: str, *, as_json: bool) -> None:
+    if as_json or not sys.stdin.isatty():
+        raise UsageError(
+            "Nobody confirmed the new branch.", "There is no terminal to ask on.", "Add --yes."
+        )
+    words = f"Make branch {target} from {onto} with {many} commit{'' if many == 1 else 's'}?"
+    if not click.confirm(words, default=False):
+        raise click.Abort
+
+
+@click.command()
+@click.argument("number", type=click.IntRange(1))
+@click.option("--tag", help="Of an earlier session.")
+@click.option(
+    "--dry-run/--now", default=True, help="Only show it (the default), or have the engine do it."
+)
+@click.option("--reason", help="Why, for --now; the agent is told, and it stays in the record.")
+@workspace_option
+@json_option
+def revert(
+    number: int, tag: str | None, dry_run: bool, reason: str | None, path: Path, as_json: bool
+) -> None:
+    """Show what later keeps stand on a keep, and how to take it back."""
+    with answering(as_json):
+        workspace = client.find_workspace(path)
+        session = client.read_session(workspace, tag)
+        found = look_at_keep(workspace, session, number)
+        why = clean_words(reason or "").strip()
+        if not dry_run and not why:
+            raise UsageError("To take a keep back needs a reason.", "", 'Add --reason "…".')
+    if not dry_run:
+        command = live.OverruleVerdict(
+            experiment=number, verdict=Verdict.DISCARD, reason=why, by=BY
+        )
+        tell(path, command, as_json=as_json)
+        return
+    if as_json:
+        print_json(
+            {
+                "experiment": number,
+                "commit": found.step.commit,
+                "later": [step.experiment for step in found.later],
+                "stand_on_it": list(found.stand_on_it),
+                "changed_again_by": found.covered_by or None,
+                "fits": found.fits,
+                "is_best": found.is_last,
+                "commit_before": found.base,
+            }
+        )
+        return
+    for line in taking_back_lines(found, session.direction, terminal_width()):
+        click.echo(line)

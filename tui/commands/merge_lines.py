@@ -1,0 +1,274 @@
+"""What a session kept, where it could go, and what did not fit, as plain lines and plain values."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from typing import Any
+
+from engine.core.words import Direction
+from engine.core.worth import CLEAR_SIGMAS, Noise, Trust
+from engine.merge import ConflictError, Kind, Merged, MergePlan, Step, TakingBack
+from tui.plain import one_line
+
+_MARKS = {
+    Trust.CLEAR: "✓",
+    Trust.CONFIRMED: "✓",
+    Trust.SIMPLER: "✓",
+    Trust.PERSON: "✓",
+    Trust.UNKNOWN: "·",
+    Trust.WITHIN: "?",
+}
+_SHOWN = 12
+_WIDE = 100
+
+
+def plan_lines(plan: MergePlan, width: int) -> Iterator[str]:
+    """The kept commits in order with what each is worth, the base branch, the recommendation."""
+    yield f"{_count(len(plan.keeps), 'keep')} on {plan.branch}, from {plan.start[:7]}" + (
+        f": {plan.metric} {plan.baseline:.6f} → {plan.best:.6f}"
+        if plan.baseline is not None and plan.best is not None
+        else ""
+    )
+    for step in plan.steps:
+        if step.kind is not Kind.TAKING_BACK:
+            yield _step_line(plan, step, width)
+    yield ""
+    yield _noise_line(plan.metric, plan.noise)
+    yield _base_line(plan)
+    if plan.moved_files:
+        names = ", ".join(one_line(name, 40) for name in plan.moved_files[:5])
+        yield f"  Changed there since: {names}. What was measured may not hold; measure again."
+    for note in plan.notes:
+        yield f"  ! {one_line(note)}"
+    if plan.keeps:
+        yield f"Recommended: {_choice_words(plan)}. {one_line(plan.why)}"
+
+
+def _step_line(plan: MergePlan, step: Step, width: int) -> str:
+    number = f"#{step.experiment}" if step.experiment else "–"
+    lines = f"+{step.added} −{step.removed}"
+    gain, trust = "", ""
+    if step.worth is not None:
+        gain = change_of(plan.direction, step.worth.gain)
+        sigmas = step.worth.sigmas
+        many = f" ({step.worth.runs} runs)" if step.worth.runs > 1 else ""
+        trust = f"{_MARKS[step.worth.trust]} {step.worth.trust.value}{many}"
+        gain = f"{gain} {f'{sigmas:+.1f} σ'.replace('-', '−') if sigmas is not None else '':>7}"
+    state = {Kind.CHARTER: "not merged unless --with-program", Kind.OTHER: "not of the session"}
+    word = state.get(step.kind, trust)
+    if step.undone:
+        word, gain = "taken back by you", ""
+    elif step.removed_by:
+        word = f"taken out by #{step.removed_by}"
+    elif step.merges:
+        word = "a merge commit, left out"
+    head = f"{number:>5}  {gain:>17}  {word:<16}"
+    if width >= _WIDE:
+        head = f"{number:>5}  {step.commit[:7]}  {gain:>17}  {lines:>9}  {word:<22}"
+    return f"{head}  {one_line(step.subject, max(20, width - len(head) - 2))}"
+
+
+def change_of(direction: Direction, gain: float | None) -> str:
+    """A gain as the metric moved."""
+    if gain is None:
+        return "—"
+    change = (-gain if direction is Direction.MIN else gain) + 0.0
+    return f"{change:+.6f}".replace("-", "−")
+
+
+def _noise_line(metric: str, noise: Noise | None) -> str:
+    if noise is None:
+        return "Noise: not known; no commit was run twice."
+    of = f"{noise.runs} runs of {_count(noise.commits, 'commit')}"
+    rough = ", a rough figure" if noise.runs - noise.commits < 3 else ""
+    return (
+        f"Noise: σ of {metric} is {noise.sigma:.6f} ({of}{rough}); "
+        f"a gain above {CLEAR_SIGMAS:g} σ counts as clear."
+    )
+
+
+def _base_line(plan: MergePlan) -> str:
+    where = f"Base branch: {one_line(plan.onto, 60)} ({plan.onto_commit[:7]})"
+    if plan.moved is None:
+        return f"{where}, which is not where the session started."
+    if plan.moved == 0:
+        return f"{where}, unchanged since the session started."
+    return f"{where}, {_count(plan.moved, 'commit')} further than when the session started."
+
+
+def _choice_words(plan: MergePlan) -> str:
+    return "all" if plan.recommended.value == "all" else "trusted only (--trusted)"
+
+
+def merged_lines(merged: Merged, plan: MergePlan) -> Iterator[str]:
+    """What was made, how to look at it, how to take it, how to measure it."""
+    of = ", ".join(f"#{n}" for n in merged.taken)
+    many = _count(merged.commits, "commit")
+    yield f"Branch {merged.branch} is made: {many} on {merged.onto}, with {of or 'what was kept'}."
+    for number in merged.fitted:
+        yield (
+            f"  ! #{number}: the lines beside its own are other ones here; its own fitted exactly."
+        )
+    for subject in merged.already:
+        yield f"  {merged.onto} had it already: {one_line(subject, 80)}"
+    yield f"  look:     git diff {merged.onto}...{merged.branch}"
+    yield f"  take it:  git switch {merged.onto} && git merge {merged.branch}"
+    yield f"  measure:  {measure_command(merged, plan)}"
+    if plan.moved != 0 or set(merged.taken) != {s.experiment for s in plan.keeps}:
+        yield "This combination was never run: measure it before you trust it."
+
+
+def measure_command(merged: Merged, plan: MergePlan) -> str:
+    """How the result is measured as one experiment, in a session of its own."""
+    return f"autoresearch-tui baseline --new-from {merged.branch} --tag {plan.tag}-check --yes"
+
+
+def conflict_lines(error: ConflictError, onto: str) -> Iterator[str]:
+    """File by file, what is there, what the commit expected, what it wants."""
+    name = f"#{error.experiment}" if error.experiment else error.commit[:7]
+    for conflict in error.conflicts:
+        yield f"{one_line(conflict.file)}: {conflict.reason}"
+        for hunk in conflict.hunks:
+            yield f"  from line {hunk.line}:"
+            for label, text in (
+                (f"in {onto}", hunk.there),
+                (f"before {name}", hunk.before),
+                (f"{name} wants", hunk.wanted),
+            ):
+                yield f"    {one_line(label, 60)}:"
+                yield from (f"      {one_line_of_code(row)}" for row in text.split("\n") if text)
+        if conflict.left_out:
+            yield f"  and {conflict.left_out} more places"
+
+
+def one_line_of_code(text: str) -> str:
+    """A line of code with its indentation, without control characters."""
+    indent = len(text) - len(text.lstrip(" \t"))
+    return " " * min(indent, 40) + one_line(text, 200)
+
+
+def taking_back_lines(found: TakingBack, direction: Direction, width: int) -> Iterator[str]:
+    """What stands on a keep, and which verb takes it back."""
+    step, n = found.step, found.step.experiment
+    gain = step.worth.gain if step.worth is not None else None
+    yield f"#{n} {change_of(direction, gain)}: {one_line(step.subject, width - 24)}"
+    if not found.later:
+        yield "Nothing was kept after it."
+    for later in found.later[:_SHOWN]:
+        stands = later.experiment in found.stand_on_it
+        covers = later.experiment == found.covered_by
+        word = "changed its lines again" if covers else "stands on it" if stands else "independent"
+        head = f"  {'!' if stands or covers else '·'} #{later.experiment:<4} {word:<24}"
+        yield head + one_line(later.subject, max(20, width - len(head)))
+    if len(found.later) > _SHOWN:
+        yield f"  and {len(found.later) - _SHOWN} more"
+    verb = f'autoresearch-tui overrule {n} discard --reason "…"'
+    if found.is_last:
+        yield "It is the best version itself: the branch goes back one keep, and nothing is run."
+        yield f"Take it back: {verb}"
+    elif found.fits:
+        yield (
+            "Its lines can be taken out of the best version exactly; the file without it is "
+            "measured, then kept."
+        )
+        yield f"Take it back: {verb}"
+    else:
+        yield (
+            "Its lines cannot be taken out of the best version exactly"
+            + (f", because #{found.covered_by} changed them again." if found.covered_by else ".")
+        )
+        yield f"Start without it: autoresearch-tui --new-from {found.base[:7]}"
+
+
+def _count(many: int, what: str) -> str:
+    return f"{many} {what}{'' if many == 1 else 's'}"
+
+
+# ---- plain values
+
+
+def plan_facts(plan: MergePlan, chosen: Collection[Step] = ()) -> dict[str, Any]:
+    """The plan for a program to read."""
+    return {
+        "tag": plan.tag,
+        "branch": plan.branch,
+        "metric": plan.metric,
+        "direction": plan.direction.value,
+        "start": plan.start,
+        "tip": plan.tip,
+        "baseline": plan.baseline,
+        "best": plan.best,
+        "onto": plan.onto,
+        "onto_commit": plan.onto_commit,
+        "moved": plan.moved,
+        "moved_files": list(plan.moved_files),
+        "sigma": plan.noise.sigma if plan.noise is not None else None,
+        "sigma_runs": plan.noise.runs if plan.noise is not None else 0,
+        "commits": [_step_facts(step) for step in plan.steps],
+        "chosen": [step.experiment for step in chosen if step.experiment],
+        "recommended": plan.recommended.value,
+        "why": plan.why,
+        "notes": list(plan.notes),
+    }
+
+
+def _step_facts(step: Step) -> dict[str, Any]:
+    worth = step.worth
+    return {
+        "commit": step.commit,
+        "kind": step.kind.value,
+        "experiment": step.experiment or None,
+        "subject": one_line(step.subject),
+        "added": step.added,
+        "removed": step.removed,
+        "files": list(step.files),
+        "gain": worth.gain if worth is not None else None,
+        "sigmas": worth.sigmas if worth is not None else None,
+        "runs": worth.runs if worth is not None else None,
+        "trust": worth.trust.value if worth is not None else None,
+        "choosable": step.choosable,
+        "undone": step.undone,
+        "removed_by": step.removed_by or None,
+    }
+
+
+def merged_facts(merged: Merged, plan: MergePlan) -> dict[str, Any]:
+    """What was made, for a program to read."""
+    return {
+        "ok": True,
+        "branch": merged.branch,
+        "commit": merged.commit,
+        "onto": merged.onto,
+        "how": merged.how.value,
+        "commits": merged.commits,
+        "taken": list(merged.taken),
+        "fitted": list(merged.fitted),
+        "already": [one_line(subject) for subject in merged.already],
+        "measure": measure_command(merged, plan),
+    }
+
+
+def conflict_facts(error: ConflictError) -> dict[str, Any]:
+    """What did not fit, for a program to read."""
+    return {
+        "ok": False,
+        "message": one_line(str(error)),
+        "commit": error.commit,
+        "experiment": error.experiment or None,
+        "conflicts": [
+            {
+                "file": conflict.file,
+                "reason": conflict.reason,
+                "hunks": [
+                    {
+                        "line": hunk.line,
+                        "there": hunk.there,
+                        "before": hunk.before,
+                        "wanted": hunk.wanted,
+                    }
+                    for hunk in conflict.hunks
+                ],
+            }
+            for conflict in error.conflicts
+        ],
+    }

@@ -1,0 +1,54 @@
+"""The verb `replay`: a session, or any results.tsv, at any moment of its life."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import click
+
+from engine.core.words import Direction
+from tui.plain import one_line
+from tui.terminal.check import check_this_terminal
+
+_PATH = click.Path(path_type=Path)
+
+
+@click.command()
+@click.argument("source", metavar="[SOURCE]", required=False)
+@click.option(
+    "--repo",
+    type=_PATH,
+    metavar="DIR",
+    help="The git repository whose commits the table names; the one around it by default.",
+)
+@click.option("--metric", metavar="COLUMN", help="The metric's column of a table.")
+@click.option(
+    "--direction", type=click.Choice(["min", "max"]), help="Which way a table's metric improves."
+)
+def replay(
+    source: str | None, repo: Path | None, metric: str | None, direction: str | None
+) -> None:
+    """Look at a session as it stood at any moment: step, play, jump, search.
+
+    SOURCE is a workspace, a session's tag, a journal, or anybody's results.tsv; the workspace
+    around here by default. Of a bare table the rest comes from git, as far as its commits still
+    exist; what is not recorded is called that. Nothing is changed.
+    """
+    from engine.replay.source import open_source
+
+    opened = open_source(source, repo, metric, Direction(direction) if direction else None)
+    for note in opened.notes:
+        click.echo(one_line(note), err=True)
+    check_this_terminal()
+    from tui.terminal.check import prepare_environment
+
+    theme = prepare_environment()
+    from tui.replay.app import ReplayApp
+
+    app = ReplayApp(opened, forced_theme=theme)
+    left = app.run()
+    if left is not None and left.message:
+        click.echo(left.message, err=bool(app.return_code))
+    if app.return_code:
+        sys.exit(app.return_code)

@@ -1,0 +1,52 @@
+"""One experiment of a replay, whole."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, cast
+
+from engine.core.events import EPOCH
+from engine.core.records import Experiment
+from engine.replay.journal_tail import NOT_RECORDED
+from tui.screens.detail import DetailScreen
+from tui.screens.experiment_text import history_lines
+from tui.screens.text_page import Line
+
+if TYPE_CHECKING:
+    from tui.replay.app import ReplayApp
+
+
+class ReplayDetail(DetailScreen):
+    """As it stood at the moment that is shown; of a table's experiment, as far as a row tells."""
+
+    CSS_PATH = "../screens/detail.tcss"
+
+    def no_diff_note(self, experiment: Experiment) -> str:
+        """Why there is none."""
+        found = cast("ReplayApp", self.app).feed.diff(experiment.number)
+        return found.note or super().no_diff_note(experiment)
+
+    def history_of(self, experiment: Experiment) -> tuple[Line, ...]:
+        """What happened to it, with only those times that are known."""
+        feed = cast("ReplayApp", self.app).feed
+        if not feed.source.from_table:
+            return history_lines(experiment)
+        recording = feed.source.recording
+        moment = next(m for m in recording.moments if m.number == experiment.number)
+        when = recording.when(moment.step)
+        at = f"time {NOT_RECORDED}"
+        if when.at is not None and when.at != EPOCH:
+            sign = "≈ " if when.estimated else ""
+            between = ", between two known times" if when.estimated else ""
+            at = f"{sign}{when.at:%Y-%m-%d %H:%M:%S} UTC{between}"
+        base = f"tried on {experiment.base[:7]}" if experiment.base else f"base {NOT_RECORDED}"
+        commit = experiment.commit or f"{NOT_RECORDED}"
+        word = experiment.verdict or experiment.row_status
+        return (
+            (at, ""),
+            (base, ""),
+            (f"commit {commit}", ""),
+            ("", ""),
+            (f"{word}: {experiment.verdict_reason or 'its row decides nothing'}", ""),
+            ("", ""),
+            (f"Runs, risk and decisions are {NOT_RECORDED}.", "--dim"),
+        )

@@ -1,0 +1,168 @@
+"""A recording as a feed: the live screen paints what was."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from datetime import datetime
+from pathlib import Path
+
+from msgspec.structs import replace as with_fields
+
+from engine.client import Details
+from engine.core.errors import AutoresearchError, EngineGoneError
+from engine.core.live import AnyCommand, AnyMessage, Reply
+from engine.core.session import Session
+from engine.replay.commits import Diff
+from engine.replay.source import Source
+from tui.feed import Follower
+from tui.replay.player import Player
+from tui.view import LinkState, Replayed, View
+
+_DIFFS_KEPT = 256
+
+
+class ReplayFeed:
+    """The session at the moment the player is at.
+
+    Args:
+        source: What is replayed.
+        player: Where in it.
+    """
+
+    def __init__(self, source: Source, player: Player) -> None:
+        self.source = source
+        self.player = player
+        self._moved = asyncio.Event()
+        self._diffs: dict[int, Diff] = {}
+        self._asked: set[asyncio.Task[None]] = set()
+        self._follows = False
+        """Whether somebody is there to be told what git answered."""
+
+    @property
+    def workspace(self) -> Path:
+        """Where the session was."""
+        return self.source.workspace
+
+    def moved(self) -> None:
+        """Another moment is to be shown, or the same one otherwise."""
+        self._moved.set()
+
+    def look(self) -> None:
+        """Read what a running session has added.
+
+        A file that is gone or damaged meanwhile leaves what was read.
+        """
+        try:
+            grown = self.source.look()
+        except AutoresearchError:
+            return
+        if grown:
+            self.player.grown()
+            self.moved()  # the time line is longer, wherever one is
+
+    # ---- a feed ----------------------------------------------------------------------------------
+
+    async def start(self) -> Session:
+        """The session at this moment."""
+        self._follows = True
+        return self.player.session
+
+    async def messages(self) -> AsyncIterator[AnyMessage | Session]:
+        """The session at every moment that is gone to."""
+        while True:
+            await self._moved.wait()
+            self._moved.clear()
+            yield self.player.session
+
+    async def send(self, command: AnyCommand) -> Reply:
+        """Nobody is there.
+
+        Raises:
+            EngineGoneError: Always.
+        """
+        raise EngineGoneError("This is a replay; no engine is asked.")
+
+    def log_path(self, experiment: int, run: int) -> Path | None:
+        """The log of a run, whole, if it is still there."""
+        return self.source.log_path(experiment, run)
+
+    def details(self, experiment: int) -> Details:
+        """Patch and reasoning at this moment."""
+        patch = self.diff(experiment).patch
+        reasoning = self.source.reasoning(experiment, self.player.step)
+        return Details(patch, reasoning, self.source.directory(experiment))
+
+    async def close(self) -> None:
+        """Nothing is held."""
+        self._follows = False
+        for task in self._asked:
+            task.cancel()
+
+    # ---- diffs -----------------------------------------------------------------------------------
+
+    def diff(self, number: int) -> Diff:
+        """What an experiment changed. Of a table's, git is asked once."""
+        if not self.source.from_table:
+            return self.source.diff(number, self.player.step)
+        if number not in self._diffs:
+            while len(self._diffs) >= _DIFFS_KEPT:
+                del self._diffs[next(iter(self._diffs))]
+            self._diffs[number] = self.source.diff(number, self.player.step)
+        return self._diffs[number]
+
+    def diff_soon(self, number: int) -> Diff:
+        """As `diff`, but without waiting for git: until it has answered, that it was asked."""
+        if number in self._diffs or not self.source.asks_git(number):
+            return self.diff(number)
+        if not self._asked and self._follows:  # the others in their turn, if still wanted
+            task = asyncio.create_task(self._ask(number))
+            self._asked.add(task)
+            task.add_done_callback(self._asked.discard)
+        return Diff(note="Looking for its commit …")
+
+    async def _ask(self, number: int) -> None:
+        try:
+            found = await asyncio.to_thread(self.source.diff, number, self.player.step)
+        except AutoresearchError as error:
+            found = Diff(note=str(error))
+        self._diffs[number] = found
+        self._asked.clear()  # whatever is looked at by now is asked about next
+        self.moved()
+
+
+class ReplayFollower(Follower):
+    """What the screen is given: the moment, and that it is one of a replay.
+
+    Args:
+        feed: The recording.
+    """
+
+    def __init__(self, feed: ReplayFeed) -> None:
+        super().__init__(feed, feed.player.session)
+        self._replay = feed
+
+    def view(self, now: datetime) -> View:
+        """The moment, by the clock of its own time."""
+        player, source = self._replay.player, self._replay.source
+        session = player.session
+        note = ""
+        if source.from_table and session.experiments:
+            found = self._replay.diff_soon(len(session.experiments))
+            session = with_fields(session, latest_patch=found.patch)
+            note = found.note
+        return replace(
+            super().view(session.at),
+            session=session,
+            link=LinkState.REPLAY,
+            replay=Replayed(
+                playing=player.playing,
+                joined=player.joined,
+                from_table=source.from_table,
+                diff_note=note,
+                speed=player.speed,
+                step=player.step,
+                events=len(player.recording),
+            ),
+        )

@@ -1,0 +1,185 @@
+"""The main screen of a replay: the live one with a time line under it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, cast
+
+from textual import on
+from textual.app import ComposeResult
+from textual.content import Content
+from textual.widgets import Input, Static
+
+from engine.replay.journal_tail import NOT_RECORDED
+from tui.actions import LOOKING, PART_NAMES, PARTS, PROGRAM, SUPERVISOR
+from tui.actions_replay import MOVES, REPLAY, without_engine
+from tui.replay.time_line import TimeLine
+from tui.screens.action_screen import bindings_of
+from tui.screens.ask_text import AskText
+from tui.screens.deck import Deck
+from tui.screens.footer import ActionFooter
+from tui.screens.search_prompt import SEARCH_KEYS, SearchPrompt, matches
+from tui.screens.supervisor import Supervisor
+from tui.screens.tab_bar import TabBar
+from tui.terminal.check import MINIMUM_COLUMNS, MINIMUM_ROWS
+from tui.view import View
+from tui.widgets.log_view import LogView
+from tui.widgets.plain_text import clean_line
+from tui.widgets.status_line import StatusLine
+
+if TYPE_CHECKING:
+    from tui.replay.app import ReplayApp
+
+_REST = without_engine(SUPERVISOR)
+
+
+class ReplayScreen(Supervisor):
+    """All parts as they stood at one moment."""
+
+    ACTIONS = (*REPLAY, *_REST)
+    BINDINGS = bindings_of(ACTIONS, priority=MOVES)
+
+    def compose(self) -> ComposeResult:
+        yield StatusLine(id="status")
+        yield TabBar(PART_NAMES, "part", id="tabs")
+        deck = Deck(self._log_path, lambda: self.shell.governor.interval, id="parts")
+        deck.log_view.no_log_note = NOT_RECORDED
+        yield deck
+        yield SearchPrompt(id="prompt")
+        yield TimeLine(self.replay.feed.player, id="time-line")
+        looking = without_engine(LOOKING)
+        yield ActionFooter((*REPLAY, *looking, *PARTS, *PROGRAM), id="footer")
+        yield Static(Content(f"too small: needs {MINIMUM_COLUMNS}×{MINIMUM_ROWS}"), id="too-small")
+
+    @property
+    def replay(self) -> ReplayApp:
+        """The app, by its own type."""
+        return cast("ReplayApp", self.app)
+
+    def show(self, view: View) -> None:
+        """Bring what is seen up to date."""
+        super().show(view)
+        self.query_one(TimeLine).show(self.replay.is_live)
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """While something is typed, its cursor has the arrows."""
+        if action == "do" and parameters and parameters[0] in MOVES:
+            return not isinstance(self.focused, Input)
+        return super().check_action(action, parameters)
+
+    # ---- time ------------------------------------------------------------------------------------
+
+    def action_step(self, count: int) -> None:
+        """On or back by one experiment."""
+        self.replay.feed.player.step_by(count)
+        self.replay.feed.moved()
+
+    def action_step_keep(self, direction: int) -> None:
+        """On or back to a keep."""
+        if self.replay.feed.player.step_by_keep(direction):
+            self.replay.feed.moved()
+        else:
+            self.tell("There is no later keep." if direction > 0 else "There is no earlier keep.")
+
+    def action_play(self) -> None:
+        """Let time pass, or stop it."""
+        self.replay.feed.player.toggle()
+        self.replay.feed.moved()
+
+    def action_faster(self, by: int) -> None:
+        """Another speed."""
+        self.replay.feed.player.faster(by)
+        self.replay.feed.moved()
+
+    def action_first(self) -> None:
+        """Before the first experiment."""
+        self.replay.feed.player.home()
+        self.replay.feed.moved()
+
+    def action_present(self) -> None:
+        """To the end, and along with it."""
+        self.replay.feed.look()
+        self.replay.feed.player.end()
+        self.replay.feed.moved()
+
+    @on(TimeLine.Picked)
+    def _picked(self, event: TimeLine.Picked) -> None:
+        self.replay.feed.player.go_to_place(event.place)
+        self.replay.feed.moved()
+
+    def action_go(self) -> None:
+        """Ask for a number."""
+        last = self.replay.feed.player.places
+
+        def answered(text: str | None) -> None:
+            if text is not None:
+                self._go_to(text)
+
+        hint = f"The number of an experiment, 1 to {last:,}." if last else "There is none yet."
+        self.shell.push_screen(AskText("Go to experiment", hint, limit=12, yes="go"), answered)
+
+    def _go_to(self, text: str) -> None:
+        player = self.replay.feed.player
+        digits = text.strip().lstrip("#").replace(",", "")
+        number = int(digits) if digits.isascii() and digits.isdigit() else 0
+        if player.go_to_number(number):
+            self.replay.feed.moved()
+        else:
+            self.tell(f"There is no settled experiment {text.strip()}.", "warning")
+
+    def action_total(self) -> None:
+        """Everything that was kept, as one diff."""
+        from tui.replay.total import TotalScreen
+
+        self.shell.push_screen(TotalScreen())
+
+    # ---- search ----------------------------------------------------------------------------------
+
+    def action_search(self) -> None:
+        """Ask what to look for: in the log where the log is, else in the whole recording."""
+        if self.deck.active_part is self.deck.log_view:
+            super().action_search()
+        else:
+            self.query_one(SearchPrompt).ask("all experiments, those to come as well")
+
+    @on(SearchPrompt.Typed)
+    def _count(self, event: SearchPrompt.Typed) -> None:
+        event.prevent_default()  # the live screen would count in its table alone
+        footer = self.query_one(ActionFooter)
+        if event.text is None:
+            footer.hint("")
+            return
+        in_log = self.deck.active_part is self.deck.log_view
+        found = "" if in_log or not event.text else matches(len(self._matching(event.text)))
+        footer.hint(f"{found}{SEARCH_KEYS}")
+
+    def _matching(self, text: str) -> list[int]:
+        """The places of the experiments whose words hold a text."""
+        needle = clean_line(text).lower()
+        recording = self.replay.feed.player.recording
+        found: list[int] = []
+        for place, moment in enumerate(recording.moments, start=1):
+            proposal = recording.hypothesis(moment.number)
+            if proposal is not None and (
+                needle in clean_line(proposal.hypothesis).lower()
+                or needle in proposal.category.lower()
+            ):
+                found.append(place)
+        return found
+
+    def _search(self, forward: bool) -> None:
+        if isinstance(self.deck.active_part, LogView):
+            super()._search(forward)
+            return
+        player = self.replay.feed.player
+        found = self._matching(self._sought) if self._sought else []
+        if not found:
+            if self._sought:
+                self._not_found(self._sought)
+            return
+        here = player.place
+        if forward:
+            place = next((p for p in found if p > here), found[0])
+        else:
+            place = next((p for p in reversed(found) if p < here), found[-1])
+        player.go_to_place(place)
+        self.replay.feed.moved()

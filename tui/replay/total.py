@@ -1,0 +1,86 @@
+"""All that changed from the baseline to the best of a moment, as one diff."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, cast
+
+from textual.app import ComposeResult
+
+from tui.action import Action, Group
+from tui.actions import PROGRAM
+from tui.screens.action_screen import ActionScreen, bindings_of
+from tui.screens.footer import ActionFooter
+from tui.screens.text_page import TextPage
+from tui.view import View
+from tui.widgets.edit_panel import EditPanel
+
+if TYPE_CHECKING:
+    from tui.replay.app import ReplayApp
+
+_TOTAL: tuple[Action, ...] = (
+    Action(
+        "y", "copy", "Copy", "Copy the diff.", Group.REPLAY, footer=lambda view: "copy the diff"
+    ),
+    Action(
+        "escape,q,c",
+        "back",
+        "Back",
+        "Back to the whole screen.",
+        Group.REPLAY,
+        footer=lambda view: "back",
+    ),
+)
+
+
+class TotalScreen(ActionScreen[None]):
+    """The diff as it stood when it was opened."""
+
+    DEFAULT_CSS = """
+    TotalScreen #about { height: 2; padding: 0 1; }
+    TotalScreen #total { height: 1fr; border: round $border; background: $background; }
+    """
+    ACTIONS = _TOTAL
+    BINDINGS = bindings_of(_TOTAL)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._patch = ""
+        self._edit = EditPanel(id="total")
+        self._edit.can_focus = True
+
+    def compose(self) -> ComposeResult:
+        yield TextPage(id="about")
+        yield self._edit
+        yield ActionFooter((*_TOTAL, *PROGRAM[1:2]))
+
+    def on_mount(self) -> None:
+        """git may take a moment."""
+        self._edit.focus()
+        self._edit.show_patch("", "all changes", "Asking git …")
+        self.run_worker(self._load())
+
+    def show(self, view: View) -> None:
+        """The diff stays; only the keys may change."""
+        self.query_one(ActionFooter).show(view)
+
+    async def _load(self) -> None:
+        source, session = cast("ReplayApp", self.app).feed.source, self.view.session
+        found = await asyncio.to_thread(source.cumulative, session)
+        self._patch = found.patch
+        kept = session.counts.keep
+        about = f"From the baseline to #{session.incumbent}, the best so far ({kept} kept)."
+        self.query_one(TextPage).set_lines(
+            ((about if session.incumbent else "Nothing is kept yet.", "--strong"),)
+            + (((found.note, "--dim"),) if found.note else ())
+        )
+        self._edit.show_patch(found.patch, "all changes", found.note or "Nothing changed.")
+        self._edit.border_title = self._edit.caption()
+
+    async def action_copy(self) -> None:
+        """Copy the diff."""
+        await self.shell.copy("Diff", self._patch)
+
+    def action_back(self) -> None:
+        """Back to the whole screen."""
+        self.dismiss()
