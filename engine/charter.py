@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 
 from engine.core import events as ev
 from engine.core.edits import make_patch
@@ -10,6 +11,8 @@ from engine.core.errors import WorkspaceError
 from engine.core.records import ProgramVersion
 from engine.files import PROGRAM, program_key, read_program
 from engine.surroundings import Surroundings
+
+_STILL_SECONDS = 0.3
 
 
 class Charter:
@@ -40,6 +43,8 @@ class Charter:
         stamp = self._look_at_file()
         if stamp == self._stamp:
             return
+        if stamp is not None and self._stamp and time.time() - stamp[0] / 1e9 < _STILL_SECONDS:
+            return  # an editor may be in the middle of writing it
         self._stamp = stamp
         session = self._a.session
         before = self.text

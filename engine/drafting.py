@@ -42,9 +42,17 @@ class Drafter:
         self.thinking: dict[int, str] = {}
         """By experiment, the reasoning of what is being drafted, as far as it has come."""
 
-    def agent(self, number: int, *, pinned: bool = False) -> Agent:
-        """Whose turn experiment `number` is, or who works out a person's hypothesis for it."""
-        return speaker(self._a.agent, number, pinned=pinned)
+    def agent(self, turn: int, *, pinned: bool = False) -> Agent:
+        """Whose turn it is, or who works out a person's hypothesis."""
+        return speaker(self._a.agent, turn, pinned=pinned)
+
+    def turn(self) -> int:
+        """The number of the next turn: as that of the experiment to come, but what waits for a
+        person has had its turn too.
+        """
+        session = self._a.session
+        done = len(session.experiments)
+        return done + 1 + sum(q.after >= done and not q.pin and not q.of for q in session.queue)
 
     @property
     def busy(self) -> bool:
@@ -101,7 +109,9 @@ class Drafter:
     async def _draft(
         self, number: int, base: str, failure: Failure | None, worktree: str, pinned: str
     ) -> Drafted:
-        agent = self.agent(number, pinned=bool(pinned))
+        # Who made an edit that crashed mends it; the search, which mends nothing, is not asked.
+        thinks = bool(pinned) or failure is not None
+        agent = self.agent(self.turn(), pinned=thinks)
         self.thinking[number] = ""
         self._a.publish(Thinking(text="", start=True, experiment=number))
         place = None

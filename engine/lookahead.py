@@ -159,7 +159,7 @@ class Lookahead:
         queued = taken.queued
         why = self._reviewer.why_asked(taken.findings)
         if queued.approved:
-            why = why or "it was approved, but its patch had to change to fit the new frontier"
+            why = "you approved it, but the best version changed since, and its patch with it"
         elif queued.origin is Origin.REVIVE:
             why = why or _REVIVED
         if not why:

@@ -4,7 +4,6 @@ against vetoes and assessed.
 
 from __future__ import annotations
 
-import ast
 import re
 from typing import NamedTuple
 
@@ -14,7 +13,7 @@ from engine.core import events as ev
 from engine.core.edits import make_patch, same_change
 from engine.core.errors import UnusableAnswerError
 from engine.core.finding import Finding
-from engine.core.knobs import KnobError, find_knobs, set_knobs
+from engine.core.knobs import KnobError, find_knobs, is_literal, set_knobs
 from engine.core.records import Pin
 from engine.core.words import Origin
 from engine.drafting import Drafted, Drafter, describe, key_of
@@ -109,7 +108,7 @@ class Maker:
         pin = self.next_pin()
         if pin is not None and settings_of(pin.text):
             return True
-        agent = self._drafter.agent(number, pinned=pin is not None)
+        agent = self._drafter.agent(self._drafter.turn(), pinned=pin is not None)
         return bool(getattr(agent, "looks_ahead", False))
 
     def _can_think(self) -> bool:
@@ -176,14 +175,16 @@ def settings_of(text: str) -> dict[str, str]:
     """The knobs and values a text consists of, as `NAME=value`, separated by commas, semicolons,
     `and` or line ends; empty where it holds anything else.
     """
+    wanted = looks_like_settings(text)
+    return wanted if all(is_literal(value) for value in wanted.values()) else {}
+
+
+def looks_like_settings(text: str) -> dict[str, str]:
+    """As `settings_of`, but the values may be anything."""
     wanted: dict[str, str] = {}
     for part in re.split(r"[;\n]|\band\b|,(?=\s*[A-Z][A-Z0-9_]*\s*=)", text.strip()):
         match = _SETTING.fullmatch(part)
         if match is None:
-            return {}
-        try:
-            ast.literal_eval(match[2])
-        except (ValueError, SyntaxError, MemoryError, RecursionError):
             return {}
         wanted[match[1]] = match[2]
     return wanted

@@ -131,7 +131,8 @@ class Proposer:
         run = experiment.run
         if experiment.is_baseline or run is None or experiment.origin is Origin.CONFIRM:
             return False
-        if not getattr(self.drafter.agent(experiment.number), "repairs", False):
+        maker = self.drafter.agent(experiment.number, pinned=True)
+        if maker.name != experiment.proposal.agent or not getattr(maker, "repairs", False):
             return False
         crashes = [r for r in experiment.runs if r.outcome is Outcome.CODE_CRASH]
         changed = len(crashes) < 2 or _last_line(crashes[-1].detail) != _last_line(

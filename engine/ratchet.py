@@ -21,7 +21,7 @@ from engine.core.errors import (
 )
 from engine.core.plateau import notice
 from engine.core.records import Experiment, Run
-from engine.core.session import Session
+from engine.core.session import MOST_IN_A_ROW, Session
 from engine.core.verdict import decide
 from engine.core.words import Origin, Outcome, StopMode, Verdict
 from engine.patience import bear
@@ -261,7 +261,8 @@ class Ratchet:
 
     def _pause_for_parked(self) -> None:
         parked, most = len(self.session.parked), self.session.config.most_parked
-        if parked >= most and parked > self._excused and not self.session.ready:
+        stuck = self.session.held_in_a_row >= min(most, MOST_IN_A_ROW)
+        if parked >= most and parked > self._excused and stuck and not self.session.ready:
             self._pause_for(
                 f"{parked} proposals are parked and wait for you",
                 "Go through them (w on the screen, or `autoresearch-tui queue`), then resume.",

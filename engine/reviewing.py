@@ -100,8 +100,9 @@ class Reviewer:
         now = datetime.now(UTC)
         for queued in self._a.session.asked:
             if queued.until is not None and queued.until <= now:
-                minutes = self._a.session.config.review_timeout_seconds / 60
-                reason = f"nobody answered within {minutes:g} min"
+                seconds = self._a.session.config.review_timeout_seconds
+                span = f"{seconds / 60:.0f} min" if seconds >= 120 else f"{seconds:g} s"
+                reason = f"nobody answered within {span}"
                 self._a.note(ev.ProposalParked(queued=queued.number, reason=reason))
 
     def seconds_to_parking(self) -> float | None:
@@ -120,10 +121,11 @@ class Reviewer:
             AutoresearchError: It is not in question, or no longer.
         """
         queued = self._in_question(patch)
+        paused = self._a.session.pause is not None
         self._a.note(
             ev.ReviewDecided(queued=queued.number, patch_id=patch, decision=Decision.APPROVE, by=by)
         )
-        return "Approved; it runs next."
+        return "Approved; it runs next, once you resume." if paused else "Approved; it runs next."
 
     def veto(self, by: str, patch: str, reason: str) -> str:
         """Refuse this patch and what is like it.
@@ -256,7 +258,7 @@ class Reviewer:
                 return AutoresearchError(
                     f"The patch {patch} is experiment {experiment.number} already.",
                     "The first decision counts.",
-                    "Kill that run with a reason to veto it." if session.running else "",
+                    "To stop it, veto its run." if session.running else "",
                 )
         others = ", ".join(q.proposal.patch_id for q in session.queue) or "none"
         return AutoresearchError(

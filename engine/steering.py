@@ -11,10 +11,11 @@ from engine.core import events as ev
 from engine.core import live
 from engine.core.edits import count_lines, make_patch, patch_id, refit_patch, reverse_patch
 from engine.core.errors import AutoresearchError
+from engine.core.knobs import KnobError, find_knobs, is_literal
 from engine.core.records import Experiment, Pin
 from engine.core.words import Autonomy, Origin, Verdict
 from engine.drafting import key_of
-from engine.making import Made
+from engine.making import Made, looks_like_settings
 from engine.proposing import Proposer
 from engine.reviewing import required
 from engine.surroundings import Surroundings
@@ -99,6 +100,7 @@ class Steering:
     ) -> str:
         if isinstance(command, live.PinHypothesis):
             text = required(command.text, "pin", MOST_WORDS)
+            self._check_settings(text)
             number = len(self._a.session.pins) + 1
             self._a.note(ev.HypothesisPinned(pin=number, text=text, by=by))
             before = len(self._a.session.waiting_pins) - 1
@@ -108,6 +110,7 @@ class Steering:
         match command:
             case live.EditPin():
                 text = required(command.text, "pin", MOST_WORDS)
+                self._check_settings(text)
                 self._a.note(ev.PinEdited(pin=pin.number, text=text, by=by))
                 return f"Pin {pin.number} says otherwise now."
             case live.MovePin():
@@ -118,6 +121,26 @@ class Steering:
             case live.RemovePin():
                 self._a.note(ev.PinRemoved(pin=pin.number, by=by))
                 return f"Pin {pin.number} is taken back."
+
+    def _check_settings(self, text: str) -> None:
+        """Refuse knobs and values that cannot be set; a sentence is no matter of ours."""
+        config = self._a.session.config
+        try:
+            knobs = find_knobs(self._proposer.briefer.source(self._a.session.frontier))
+        except KnobError:
+            return
+        names = {knob.name for knob in knobs}
+        for name, value in looks_like_settings(text).items():
+            if name not in names:
+                raise AutoresearchError(
+                    f"{config.file} has no knob {name}.",
+                    f"It has: {', '.join(sorted(names)[:12])}.",
+                    "Correct the pin, or say it in a sentence.",
+                )
+            if not is_literal(value):
+                raise AutoresearchError(
+                    f"{value!r} is no value for {name}.", "", "Write a number, a text or a tuple."
+                )
 
     def _waiting_pin(self, number: int) -> Pin:
         for pin in self._a.session.pins:

@@ -86,7 +86,6 @@ REVIEW: tuple[Action, ...] = (
         "All proposals that wait for you, those set aside overnight too.",
         Group.DECIDING,
         footer=lambda view: "waiting",
-        enabled=needs_engine,
     ),
     Action(
         "A",

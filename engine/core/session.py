@@ -35,8 +35,11 @@ from engine.core.vector import Vector
 from engine.core.words import Autonomy, Direction, Origin, QueueState, SessionState, StopMode
 
 MOST_ASKED = 3
-"""So many questions may be open at once before the slot waits for an answer; not in `auto`, where
-only what no autonomy lets through is asked about."""
+"""In `ask-all` the slot waits for an answer once so many questions are open; otherwise it works on
+what needs no answer."""
+MOST_IN_A_ROW = 8
+"""So many proposals in a row that a person must see before anything runs: then the slot waits in
+any autonomy, or a model that only has risky ideas would be paid all night."""
 
 
 class Session(msgspec.Struct, frozen=True, kw_only=True):
@@ -168,11 +171,20 @@ class Session(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def is_full_of_questions(self) -> bool:
         """Whether nothing more is made before somebody answers, or the first question is parked."""
-        if self.autonomy is Autonomy.AUTO or self.ready or self.unsettled:
+        if self.ready or self.unsettled:
             return False
         at_work = {q.pin for q in self.queue}
         own = any(pin.number not in at_work for pin in self.waiting_pins)
-        return len(self.asked) >= MOST_ASKED and not own
+        if not self.asked or own:
+            return False
+        if self.autonomy is Autonomy.ASK_ALL:
+            return len(self.asked) >= MOST_ASKED
+        return self.held_in_a_row >= MOST_IN_A_ROW
+
+    @property
+    def held_in_a_row(self) -> int:
+        """How many proposals since the newest experiment began wait for a person."""
+        return sum(q.after >= len(self.experiments) for q in (*self.asked, *self.parked))
 
     @property
     def autonomy(self) -> Autonomy:

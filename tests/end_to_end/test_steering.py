@@ -47,7 +47,7 @@ def test_a_pinned_knob_is_done_next(workspace: Path) -> None:
     window.press("p")
     window.wait_for(f"became #{became}")
     window.press("\x1b")
-    window.wait_for("q leave")
+    wait_for(lambda: f"became #{became}" not in window.read(), "the list to close")
     window.press("q")
     assert window.wait_for_end()[0] == 0
 

@@ -32,7 +32,7 @@ def clock() -> Clock:
 @pytest.fixture
 def asked(feed: MemoryFeed, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> SupervisorApp:
     feed.happen(*question())
-    monkeypatch.setattr("engine.files.candidate", lambda *_: ("", SOURCE))
+    monkeypatch.setattr("engine.files.candidate", lambda *_: ("", SOURCE, ""))
     return SupervisorApp(feed, feed.session, clock=clock)
 
 
@@ -137,7 +137,7 @@ async def test_a_base_that_is_gone_is_told(
 async def test_a_file_that_lines_would_be_lost_of_is_not_edited_here(
     asked: SupervisorApp, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("engine.files.candidate", lambda *_: ("", "a = 1\n\x0cb = 2\n"))
+    monkeypatch.setattr("engine.files.candidate", lambda *_: ("", "a = 1\n\x0cb = 2\n", ""))
     async with asked.run_test(size=(80, 24)) as pilot:
         await pilot.press("e")
         await until(pilot, lambda: "only your own editor keeps" in text_of(asked))

@@ -87,9 +87,8 @@ def status(path: Path, as_json: bool) -> None:
         number = len(session.experiments) + 1 + index
         click.echo(f"next: #{number} (draft): {one_line(queued.proposal.hypothesis, 100)}")
     if session.pause is not None:
-        click.echo(
-            f"Paused: {one_line(session.pause.reason)} {one_line(session.pause.todo)}".rstrip()
-        )
+        why = one_line(session.pause.reason).rstrip(".")
+        click.echo(f"Paused: {why}. {one_line(session.pause.todo)}".rstrip())
     for line in summary_lines(session):
         click.echo(line)
     for alarm in session.alarms[-3:]:
