@@ -39,13 +39,14 @@ def experiment_line(session: Session, e: Experiment, width: int = 120) -> str:
     crashed = e.verdict is Verdict.CRASH or measured is None
     value = "—" if crashed or measured is None else f"{measured.metric:.6f}"
     seconds = e.run.seconds if e.run is not None else 0.0
-    mark = _MARKS[e.verdict] if e.verdict is not None else "…"
-    word = e.verdict.value if e.verdict is not None else e.row_status or "open"
+    standing = e.standing
+    mark = _MARKS[standing] if standing is not None else "…"
+    word = standing.value if standing is not None else e.row_status or "open"
     head = (
         f"#{e.number:<4} {mark} {word:<8} {value:>10} {show_change(session, e.gain):>10} "
         f"{seconds:>6.1f} s  "
     )
-    text = e.proposal.hypothesis
+    text = e.proposal.hypothesis if e.overruled is None else f"(by you) {e.proposal.hypothesis}"
     if crashed and e.verdict is not None:
         text += f" ({e.verdict_reason})"
     return head + one_line(text, max(20, width - len(head)))
