@@ -464,9 +464,13 @@ def test_a_line_of_the_research_config_is_changed_before_the_start(repository: P
 
 
 def _rests(session: Session) -> bool:
-    # Paused between two experiments, or before the run of one that is drafted already.
-    current = session.current
-    return session.pause is not None and (current is None or not current.runs)
+    """Whether it is paused and nothing is left to be run or written down."""
+    if session.pause is None or not session.experiments:
+        return False
+    last = session.experiments[-1]
+    if last.verdict is None:
+        return last.run is None
+    return last.row_written and (last.verdict != "keep" or last.advanced)
 
 
 def _ended(workspace: Path) -> Session | None:
