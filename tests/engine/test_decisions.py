@@ -551,6 +551,8 @@ def test_the_search_asks_about_different_edits(repository: Path) -> None:
         say(repository, live.ApproveProposal(patch_id=queued.proposal.patch_id))
     # One that was kept may move the lines beside another: then that is asked about again.
     wait_for(lambda: session_of(repository).counts.total >= 2, "the first of them")
+    say(repository, live.PauseLoop())
+    at_rest(repository)
     check_books(repository)
 
 
