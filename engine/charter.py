@@ -93,11 +93,9 @@ class Charter:
     def _commit(self, number: int, version: ProgramVersion, text: str) -> None:
         session, workspace = self._a.session, self._a.workspace
         commit, tag = session.frontier, session.config.tag
-        # The branch may hold it as a link to another file of the repository.
-        linked = workspace.try_read(commit, PROGRAM) not in (None, text) and workspace.is_link(
-            commit, PROGRAM
-        )
-        if text and not linked and workspace.try_read(commit, PROGRAM) != text:
+        differs = bool(text) and workspace.try_read(commit, PROGRAM) != text
+        # The branch may hold it as a link to another file of the repository: that stays.
+        if differs and not workspace.is_link(commit, PROGRAM):
             commit = workspace.commit_once(
                 session.frontier,
                 PROGRAM,

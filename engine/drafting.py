@@ -13,10 +13,10 @@ from typing import NamedTuple
 from engine.agents.base import Agent, Briefing, Draft, Failure, Thought, Usage, speaker
 from engine.briefing import Briefer
 from engine.core import events as ev
-from engine.core.edits import count_lines, make_patch, patch_id
+from engine.core.edits import make_patch
 from engine.core.errors import AgentError, AutoresearchError, UnusableAnswerError
 from engine.core.live import Thinking
-from engine.core.search_replace import source_key
+from engine.core.proposals import with_edit
 from engine.surroundings import Surroundings
 
 
@@ -42,17 +42,15 @@ class Drafter:
         self.thinking: dict[int, str] = {}
         """By experiment, the reasoning of what is being drafted, as far as it has come."""
 
-    def agent(self, turn: int, *, pinned: bool = False) -> Agent:
-        """Whose turn it is, or who works out a person's hypothesis."""
-        return speaker(self._a.agent, turn, pinned=pinned)
+    def next_agent(self, *, pinned: bool = False) -> Agent:
+        """Whose turn it is, or who works out a person's hypothesis.
 
-    def turn(self) -> int:
-        """The number of the next turn: as that of the experiment to come, but what waits for a
-        person has had its turn too.
+        Turns are counted as experiments are, but what waits for a person has had its turn too.
         """
         session = self._a.session
         done = len(session.experiments)
-        return done + 1 + sum(q.after >= done and not q.pin and not q.of for q in session.queue)
+        waiting = sum(q.after >= done and not q.pin and not q.of for q in session.queue)
+        return speaker(self._a.agent, done + 1 + waiting, pinned=pinned)
 
     @property
     def busy(self) -> bool:
@@ -111,7 +109,7 @@ class Drafter:
     ) -> Drafted:
         # Who made an edit that crashed mends it; the search, which mends nothing, is not asked.
         thinks = bool(pinned) or failure is not None
-        agent = self.agent(self.turn(), pinned=thinks)
+        agent = self.next_agent(pinned=thinks)
         self.thinking[number] = ""
         self._a.publish(Thinking(text="", start=True, experiment=number))
         place = None
@@ -163,27 +161,16 @@ class Drafter:
 
 def describe(draft: Draft, patch: str, agent: str) -> ev.Proposal:
     """What the journal says of an edit."""
-    added, removed = count_lines(patch)
-    return ev.Proposal(
-        patch_id=patch_id(patch),
+    said = ev.Proposal(
+        patch_id="",
         hypothesis=" ".join(draft.hypothesis.split()),
         rationale=draft.rationale,
         expected=draft.expected,
         category=draft.category,
         agent=agent,
-        added=added,
-        removed=removed,
-        source_key=key_of(draft.source),
         knobs=draft.knobs,
     )
-
-
-def key_of(source: str) -> str:
-    """A hash of the syntax tree; empty for what does not parse."""
-    try:
-        return source_key(source)
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return ""
+    return with_edit(said, patch, draft.source)
 
 
 def _unusable(agent: Agent, what: str) -> AgentError:

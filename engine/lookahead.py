@@ -12,11 +12,9 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
-from msgspec.structs import replace
-
 from engine.briefing import Briefer
 from engine.core import events as ev
-from engine.core.edits import make_patch, patch_id, refit_patch
+from engine.core.edits import make_patch, refit_patch
 from engine.core.errors import (
     AgentError,
     AutoresearchError,
@@ -28,9 +26,10 @@ from engine.core.errors import (
 )
 from engine.core.finding import Finding
 from engine.core.forecast import affords_ahead
+from engine.core.proposals import key_of, with_edit
 from engine.core.records import Queued
 from engine.core.words import Origin, QueueState, Verdict
-from engine.drafting import Drafter, key_of
+from engine.drafting import Drafter
 from engine.making import Made, Maker
 from engine.reviewing import Reviewer
 from engine.surroundings import Surroundings
@@ -193,7 +192,7 @@ class Lookahead:
         if not key or key == key_of(now):
             return None
         patch = make_patch(file, now, edited)
-        proposal = replace(queued.proposal, patch_id=patch_id(patch), source_key=key)
+        proposal = with_edit(queued.proposal, patch, edited)
         findings = await self._reviewer.assess(now, edited)
         return Taken(queued, proposal, patch, session.frontier, findings, True)
 
@@ -223,31 +222,33 @@ class Lookahead:
 
     # ---- making one
 
+    @property
+    def _next_number(self) -> int:
+        """Of the experiment that would be made ahead now, if all before it are run."""
+        session = self._a.session
+        return len(session.experiments) + len(session.ready) + len(session.asked) + 1
+
     def _wanted(self) -> bool:
         session = self._a.session
         config, current = session.config, session.current
-        ahead, asked = len(session.ready), len(session.asked)
-        number = len(session.experiments) + ahead + asked + 1
         return (
             current is not None
             and session.running is not None
             and session.pause is None
             and session.stop is None
             and session.seconds_to_wait(datetime.now(UTC)) == 0
-            and ahead < config.lookahead
+            and len(session.ready) < config.lookahead
             and not session.is_full_of_questions
-            and (config.max_experiments is None or number <= config.max_experiments)
+            and (config.max_experiments is None or self._next_number <= config.max_experiments)
             and self._given_up_at != current.number
-            and self._maker.looks_ahead(number)
+            and self._maker.looks_ahead()
             and affords_ahead(session)
         )
 
     async def _make_one(self) -> None:
-        session = self._a.session
-        after = len(session.experiments)
-        number = after + len(session.ready) + len(session.asked) + 1
+        during = len(self._a.session.experiments)
         try:
-            made = await self._maker.make(number, worktree="ahead")
+            made = await self._maker.make(self._next_number, worktree="ahead")
         except (RateLimitedError, OverloadedError, ContextTooLongError) as error:
             self._bear(error)
             return
@@ -255,7 +256,7 @@ class Lookahead:
             raise
         except (AutoresearchError, OSError) as error:
             # What it means is decided when the proposal is really needed; the run goes on.
-            self._given_up_at = after
+            self._given_up_at = during
             if not isinstance(error, BudgetSpentError):
                 message = f"nothing could be drafted ahead: {error}".strip()
                 self._a.note(ev.AlarmRaised(kind="lookahead", message=message))

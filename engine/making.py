@@ -7,16 +7,17 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
-from engine.agents.base import Draft, speaker
+from engine.agents.base import Draft
 from engine.briefing import Briefer
 from engine.core import events as ev
-from engine.core.edits import make_patch, same_change
+from engine.core.edits import make_patch
 from engine.core.errors import UnusableAnswerError
 from engine.core.finding import Finding
 from engine.core.knobs import KnobError, find_knobs, is_literal, set_knobs
-from engine.core.records import Pin
+from engine.core.proposals import is_same_edit
+from engine.core.records import Pin, Vetoed
 from engine.core.words import Origin
-from engine.drafting import Drafted, Drafter, describe, key_of
+from engine.drafting import Drafted, Drafter, describe
 from engine.files import program_key
 from engine.reviewing import Reviewer
 from engine.surroundings import Surroundings
@@ -95,24 +96,24 @@ class Maker:
         pin = next((p for p in self._a.session.waiting_pins if p.number == number), None)
         return "" if pin is None else f"pin:{program_key(pin.text)}"
 
-    def is_vetoed(self, patch: str, source: str) -> bool:
-        """Whether a person refused this edit, or the same in other words."""
-        key = key_of(source)
-        return any(
-            (key and key == veto.proposal.source_key) or same_change(patch, veto.patch)
-            for veto in self._a.session.vetoed
-        )
+    def veto_of(self, drafted: Drafted) -> Vetoed | None:
+        """A person's refusal of this edit, or of the same in other words."""
+        key, patch = drafted.proposal.source_key, drafted.patch
+        for veto in self._a.session.vetoed:
+            if is_same_edit(key, patch, veto.proposal.source_key, veto.patch):
+                return veto
+        return None
 
-    def looks_ahead(self, number: int) -> bool:
-        """Whether it is worth making a proposal for `number` while another one trains."""
+    def looks_ahead(self) -> bool:
+        """Whether it is worth making the next proposal while another one trains."""
         pin = self.next_pin()
         if pin is not None and settings_of(pin.text):
             return True
-        agent = self._drafter.agent(self._drafter.turn(), pinned=pin is not None)
+        agent = self._drafter.next_agent(pinned=pin is not None)
         return bool(getattr(agent, "looks_ahead", False))
 
     def _can_think(self) -> bool:
-        return speaker(self._a.agent, 1, pinned=True).name != "search"
+        return self._drafter.next_agent(pinned=True).name != "search"
 
     def _give_up(self, pin: Pin) -> None:
         reason = (
@@ -151,24 +152,18 @@ class Maker:
         return Drafted(edited, describe(draft, patch, "you"), patch, "")
 
     def _refuse_repeated(self, drafted: Drafted) -> None:
-        for veto in self._a.session.vetoed:
-            if drafted.proposal.source_key == veto.proposal.source_key or same_change(
-                drafted.patch, veto.patch
-            ):
-                raise UnusableAnswerError(
-                    f"The agent {drafted.proposal.agent!r} proposed what was vetoed before "
-                    f"({veto.reason}).",
-                    "",
-                    "Resume to ask again.",
-                )
-        for queued in self._a.session.queue:
-            if queued.proposal.patch_id == drafted.proposal.patch_id:
-                raise UnusableAnswerError(
-                    f"The agent {drafted.proposal.agent!r} proposed what waits already "
-                    f"({queued.proposal.hypothesis}).",
-                    "",
-                    "Resume to ask again.",
-                )
+        if (veto := self.veto_of(drafted)) is not None:
+            raise _repeated(drafted, "proposed what was vetoed before", veto.reason)
+        queued = self._a.session.waiting_patch(drafted.proposal.patch_id)
+        if queued is not None:
+            said = queued.proposal.hypothesis
+            raise _repeated(drafted, "proposed what waits already", said)
+
+
+def _repeated(drafted: Drafted, what: str, which: str) -> UnusableAnswerError:
+    return UnusableAnswerError(
+        f"The agent {drafted.proposal.agent!r} {what} ({which}).", "", "Resume to ask again."
+    )
 
 
 def settings_of(text: str) -> dict[str, str]:

@@ -12,13 +12,14 @@ import msgspec
 from engine.agents.base import Failure
 from engine.briefing import Briefer
 from engine.core import events as ev
-from engine.core.edits import apply_patch, count_lines, make_patch, patch_id
+from engine.core.edits import apply_patch, make_patch, patch_id
 from engine.core.errors import AgentError
 from engine.core.finding import Finding
 from engine.core.knobs import Knob, KnobError, find_knobs, set_knobs
+from engine.core.proposals import key_of, with_edit
 from engine.core.records import Experiment
 from engine.core.words import Origin, Outcome
-from engine.drafting import Drafter, key_of
+from engine.drafting import Drafter
 from engine.lookahead import Lookahead, Taken
 from engine.making import Made, Maker
 from engine.reviewing import Reviewer
@@ -131,7 +132,7 @@ class Proposer:
         run = experiment.run
         if experiment.is_baseline or run is None or experiment.origin is Origin.CONFIRM:
             return False
-        maker = self.drafter.agent(experiment.number, pinned=True)
+        maker = self.drafter.next_agent(pinned=True)
         if maker.name != experiment.proposal.agent or not getattr(maker, "repairs", False):
             return False
         crashes = [r for r in experiment.runs if r.outcome is Outcome.CODE_CRASH]
@@ -150,7 +151,7 @@ class Proposer:
             return False  # a person paused or stopped meanwhile
         if drafted.source in (base, broken):
             return False
-        if self.maker.is_vetoed(drafted.patch, drafted.source):
+        if self.maker.veto_of(drafted) is not None:
             return False
         return await self._change(
             experiment,
@@ -179,15 +180,8 @@ class Proposer:
         """
         findings = await self.reviewer.assess(base, source)
         patch = make_patch(self._a.session.config.file, base, source)
-        added, removed = count_lines(patch)
-        revised = msgspec.structs.replace(
-            proposal,
-            patch_id=patch_id(patch),
-            added=added,
-            removed=removed,
-            source_key=key_of(source),
-        )
-        if any(q.proposal.patch_id == revised.patch_id for q in self._a.session.queue):
+        revised = with_edit(proposal, patch, source)
+        if self._a.session.waiting_patch(revised.patch_id) is not None:
             return False  # an engine that was killed right here has asked already
         why = self.reviewer.why_asked(findings)
         approved = any(d.what == "approved" for d in experiment.decisions)

@@ -7,17 +7,15 @@ from datetime import UTC, datetime, timedelta
 from pathlib import PurePosixPath
 from typing import NamedTuple
 
-from msgspec.structs import replace
-
 from engine.briefing import Briefer
 from engine.core import events as ev
 from engine.core import live
-from engine.core.edits import count_lines, make_patch, patch_id, refit_patch
+from engine.core.edits import make_patch, refit_patch
 from engine.core.errors import AutoresearchError
 from engine.core.finding import Finding, Weight
+from engine.core.proposals import with_edit
 from engine.core.records import Queued
 from engine.core.risk import Setting, assess
-from engine.core.search_replace import source_key
 from engine.core.words import Autonomy, Decision, Origin, QueueState
 from engine.risk_rules import load_rules
 from engine.surroundings import Surroundings
@@ -204,15 +202,7 @@ class Reviewer:
             )
             self._a.note(ev.AlarmRaised(kind="edit", message=message))
             return
-        added, removed = count_lines(edit.patch)
-        proposal = replace(
-            current.proposal,
-            patch_id=patch_id(edit.patch),
-            added=added,
-            removed=removed,
-            source_key=source_key(edit.source),
-            knobs={},
-        )
+        proposal = with_edit(current.proposal, edit.patch, edit.source, knobs={})
         self._a.note(
             ev.ProposalEdited(
                 queued=current.number,

@@ -9,12 +9,12 @@ from msgspec.structs import replace
 
 from engine.core import events as ev
 from engine.core import live
-from engine.core.edits import count_lines, make_patch, patch_id, refit_patch, reverse_patch
+from engine.core.edits import make_patch, patch_id, refit_patch, reverse_patch
 from engine.core.errors import AutoresearchError
 from engine.core.knobs import KnobError, find_knobs, is_literal
+from engine.core.proposals import with_edit
 from engine.core.records import Experiment, Pin
 from engine.core.words import Autonomy, Origin, Verdict
-from engine.drafting import key_of
 from engine.making import Made, looks_like_settings
 from engine.proposing import Proposer
 from engine.reviewing import required
@@ -201,7 +201,9 @@ class Steering:
         before, after = self._texts(experiment)
         patch = make_patch(self._a.session.config.file, before, after)
         now = self._proposer.briefer.source(self._a.session.frontier)
-        forth, back = (patch, reverse_patch(patch))[:: -1 if reverse else 1]
+        forth, back = patch, reverse_patch(patch)
+        if reverse:
+            forth, back = back, forth
         edited = refit_patch(now, forth)
         if edited is None and refit_patch(now, back) is not None:
             has = "does not have" if reverse else "has"
@@ -224,16 +226,8 @@ class Steering:
         frontier = self._a.session.frontier
         now = self._proposer.briefer.source(frontier)
         patch = make_patch(self._a.session.config.file, now, edited)
-        added, removed = count_lines(patch)
-        proposal = replace(
-            old.proposal,
-            patch_id=patch_id(patch),
-            hypothesis=f"{said} of #{old.number}: {old.proposal.hypothesis}",
-            added=added,
-            removed=removed,
-            source_key=key_of(edited),
-            agent=by,
-        )
+        words = f"{said} of #{old.number}: {old.proposal.hypothesis}"
+        proposal = with_edit(old.proposal, patch, edited, hypothesis=words, agent=by)
         return Made(frontier, proposal, patch, "", (), origin, 0, ""), now
 
     async def _queue(
@@ -249,7 +243,7 @@ class Steering:
             raise AutoresearchError("The baseline changes nothing; there is nothing to revive.")
         edited = self._refit(experiment)
         made, now = self._made_of(by, experiment, edited, Origin.REVIVE, "revival")
-        if any(q.proposal.patch_id == made.proposal.patch_id for q in self._a.session.queue):
+        if self._a.session.waiting_patch(made.proposal.patch_id) is not None:
             raise AutoresearchError(
                 f"The change of experiment {experiment.number} waits already, "
                 f"as patch {made.proposal.patch_id}."

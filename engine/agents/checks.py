@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from engine.agents.base import Briefing, Spending
 from engine.core.config import ResearchConfig
-from engine.core.edits import make_patch, patch_id, same_change
+from engine.core.edits import make_patch, patch_id
 from engine.core.errors import BudgetSpentError
+from engine.core.proposals import is_same_edit, key_of
 from engine.core.search_replace import source_key
 
 
@@ -39,7 +40,7 @@ def check_edit(briefing: Briefing, source: str) -> None:
         compile(source, briefing.config.file, "exec", dont_inherit=True)
     except (SyntaxError, ValueError) as error:
         raise WrongEdit(f"The edited file is not valid Python: {error}.") from None
-    if key == _key(base):
+    if key == key_of(base):
         raise WrongEdit("The edit changes nothing but white space or comments.")
     name = patch_id(make_patch(briefing.config.file, briefing.source, source))
     for attempt in briefing.history:
@@ -62,7 +63,7 @@ def check_edit(briefing: Briefing, source: str) -> None:
 def _check_vetoes(briefing: Briefing, source: str, key: str) -> None:
     patch = make_patch(briefing.config.file, briefing.source, source)
     for veto in briefing.vetoes:
-        if veto.source_key == key or same_change(veto.patch, patch):
+        if is_same_edit(key, patch, veto.source_key, veto.patch):
             raise WrongEdit(
                 f"The person vetoed this edit before ({veto.hypothesis}). Their reason: "
                 f"{veto.reason}. Propose something else."
@@ -88,11 +89,3 @@ def check_caps(config: ResearchConfig, spent: Spending) -> None:
             "",
             "Stop, and start again with a higher --max-tokens.",
         )
-
-
-def _key(source: str) -> str:
-    """The base's key; one that is no Python itself, and to be repaired, has none."""
-    try:
-        return source_key(source)
-    except SyntaxError:
-        return ""

@@ -212,6 +212,10 @@ class Session(msgspec.Struct, frozen=True, kw_only=True):
         """The person's ideas that are still to be done, the next one first."""
         return tuple(pin for pin in self.pins if pin.waits)
 
+    def waiting_patch(self, patch_id: str) -> Queued | None:
+        """The queued proposal with exactly this patch, if there is one."""
+        return next((q for q in self.queue if q.proposal.patch_id == patch_id), None)
+
     def same_file(self, commit: str) -> str:
         """The first commit of the session that has the editable file as this one has it."""
         return self.aliases.get(commit, commit)
