@@ -45,5 +45,5 @@ $(VENV)/.demo-ready: pyproject.toml constraints.txt | $(BIN)/python
 $(VENV)/.dev-ready: pyproject.toml constraints.txt | $(BIN)/python
 	@echo "Installing into $(VENV) (torch is large; this happens once) ..."
 	$(PIP) torch==2.13.0
-	$(PIP) -e '.[harness,data,optuna,report,dev]'
+	$(PIP) -e '.[harness,data,optuna,report,web,dev]'
 	@touch $@ $(VENV)/.demo-ready

@@ -22,6 +22,7 @@ from tui.commands.queue import queue
 from tui.commands.replay import replay
 from tui.commands.report import report
 from tui.commands.results import results
+from tui.commands.serve import serve
 from tui.commands.session import attach, baseline, open_, run, start
 from tui.commands.show import check, diff, status
 from tui.commands.steer import ban, note, pin
@@ -106,6 +107,7 @@ for _command in (
     results,
     report,
     replay,
+    serve,
     diff,
     assess,
     watch,

@@ -8,6 +8,7 @@ from base64 import b64encode
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from tui.terminal.check import is_in_browser
 from tui.terminal.filter import strip_controls
 
 _OSC52_BYTES = 74_994
@@ -33,12 +34,13 @@ async def copy(
     text = strip_controls(text, keep="\n\t")
     done: list[str] = []
     refused: list[str] = []
-    if len(b64encode(text.encode())) <= _OSC52_BYTES:
+    in_browser = is_in_browser(environ)
+    if in_browser or len(b64encode(text.encode())) <= _OSC52_BYTES:
         osc52(text)
-        done.append("OSC 52")
+        done.append("browser" if in_browser else "OSC 52")
     else:
         refused.append("too long for OSC 52")
-    if environ.get("TMUX"):
+    if environ.get("TMUX") and not in_browser:
         if await _to_tmux(text):
             done.append("tmux")
         else:

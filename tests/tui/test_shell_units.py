@@ -23,7 +23,7 @@ from tui.actions import ALL, DETAIL, SUPERVISOR, keys_page
 from tui.actions_review import CARD, EDITOR, QUEUE
 from tui.actions_steering import CHARTER
 from tui.settings import load_settings, remember_theme, settings_directory
-from tui.terminal.check import check_terminal, prepare_environment
+from tui.terminal.check import WEB_DRIVER, check_terminal, prepare_environment
 from tui.terminal.driver import SafeDriver
 from tui.terminal.filter import ControlFilter, strip_controls
 from tui.terminal.governor import Governor, wanted_hz
@@ -282,6 +282,14 @@ async def test_copying_too_much_goes_to_the_file_alone(tmp_path: Path) -> None:
     told = await clipboard.copy("x" * 100_000, sent.append, {"XDG_CACHE_HOME": str(tmp_path)})
     assert sent == []
     assert "too long for OSC 52" in told
+
+
+async def test_copying_in_a_browser_goes_to_the_browser(tmp_path: Path) -> None:
+    sent: list[str] = []
+    environ = {"XDG_CACHE_HOME": str(tmp_path), "TEXTUAL_DRIVER": WEB_DRIVER, "TMUX": "/x,1,0"}
+    told = await clipboard.copy("x" * 100_000, sent.append, environ)
+    assert sent == ["x" * 100_000]
+    assert told == "copied (browser, …/copied.txt)"
 
 
 async def test_copying_inside_tmux_asks_tmux_too(

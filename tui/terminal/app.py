@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import os
 import signal
 from collections.abc import Sequence
 from typing import Literal
@@ -17,6 +18,7 @@ from textual.timer import Timer
 
 from engine.core.errors import ConfigError
 from tui.settings import load_settings
+from tui.terminal.check import is_in_browser
 from tui.terminal.driver import SafeDriver
 from tui.terminal.filter import ControlFilter
 from tui.themes import DEFAULT, find_theme, to_textual
@@ -50,7 +52,11 @@ class TerminalApp(App[ExitInfo]):
     # ---- what is written -------------------------------------------------------------------------
 
     def get_driver_class(self) -> type[Driver]:
-        """Ours, which survives the loss of the terminal."""
+        """Ours, which survives the loss of the terminal, or of the browser."""
+        if is_in_browser(os.environ):
+            from tui.web.driver import SafeWebDriver
+
+            return SafeWebDriver
         return SafeDriver
 
     def get_line_filters(self) -> Sequence[LineFilter]:
@@ -77,8 +83,9 @@ class TerminalApp(App[ExitInfo]):
 
     def action_redraw(self) -> None:
         """Paint everything again."""
-        if isinstance(self._driver, SafeDriver):
-            self._driver.forget_screen()
+        forget = getattr(self._driver, "forget_screen", None)
+        if forget is not None:  # the drivers of tests have none
+            forget()
         self.refresh(layout=True)
 
     async def on_event(self, event: events.Event) -> None:

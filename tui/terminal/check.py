@@ -11,7 +11,15 @@ from engine.core.errors import TerminalError
 MINIMUM_COLUMNS = 40
 MINIMUM_ROWS = 10
 
+WEB_DRIVER = "textual.drivers.web_driver:WebDriver"
+"""What textual-serve asks for; this program answers with a safer one of the same kind."""
+
 _ELSEWHERE = "`autoresearch-tui status` works anywhere."
+
+
+def is_in_browser(environ: Mapping[str, str]) -> bool:
+    """Whether the screen is painted in a browser, through textual-serve."""
+    return environ.get("TEXTUAL_DRIVER") == WEB_DRIVER
 
 
 def check_terminal(environ: Mapping[str, str], size: tuple[int, int], isatty: bool) -> None:
@@ -56,6 +64,9 @@ def check_this_terminal() -> None:
     Raises:
         TerminalError: It will not do.
     """
+    if is_in_browser(os.environ):
+        check_terminal(os.environ, _size_of_page(os.environ), isatty=True)
+        return
     # Textual reads keys from stdin and paints on stderr.
     readable, paintable = sys.__stdin__, sys.__stderr__
     isatty = bool(readable and paintable and readable.isatty() and paintable.isatty())
@@ -67,6 +78,13 @@ def check_this_terminal() -> None:
         except OSError:
             isatty = False
     check_terminal(os.environ, size, isatty)
+
+
+def _size_of_page(environ: Mapping[str, str]) -> tuple[int, int]:
+    try:
+        return int(environ.get("COLUMNS", "0")), int(environ.get("ROWS", "0"))
+    except ValueError:
+        return 0, 0
 
 
 def prepare_environment(environ: MutableMapping[str, str] | None = None) -> str | None:

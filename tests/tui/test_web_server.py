@@ -1,0 +1,392 @@
+"""The server of the page, over real sockets on the loopback; a real screen where one is needed."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import socket
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import aiohttp
+import psutil
+import pyte
+import pytest
+from aiohttp import web
+
+import tui.web.serving as serving_module
+from engine.core.errors import EnvironmentProblem
+from tui.web.door import Door
+from tui.web.server import WebServer
+from tui.web.serving import address_of, listen
+
+Socket = aiohttp.ClientWebSocketResponse[bool]
+TOKEN = "the-right-token"
+TABLE = "commit\tval_bpb\tmemory_gb\tstatus\tdescription\n" + "".join(
+    f"aaaaaa{n}\t{1 - n / 100}\t1.0\tkeep\tidea {n}\n" for n in range(1, 8)
+)
+PATHS = ("/", "/ws", "/static/js/textual.js", "/page/page.js", "/nothing", "/download/x")
+
+
+class Client:
+    """A browser without eyes."""
+
+    def __init__(self, session: aiohttp.ClientSession, port: int, door: Door) -> None:
+        self.session = session
+        self.host = f"127.0.0.1:{port}"
+        self.cookie = door.cookie
+
+    async def get(self, path: str, **headers: str) -> tuple[int, str, dict[str, str]]:
+        url = f"http://{self.host}{path}"
+        async with self.session.get(url, headers=headers, allow_redirects=False) as answer:
+            return answer.status, await answer.text(), dict(answer.headers)
+
+    def allowed(self) -> dict[str, str]:
+        return {"Cookie": f"{self.cookie}={TOKEN}"}
+
+    @asynccontextmanager
+    async def knock(self, headers: dict[str, str], width: int = 100) -> AsyncIterator[Socket]:
+        """Open a tab with these headers alone."""
+        url = f"ws://{self.host}/ws?width={width}&height=30"
+        async with self.session.ws_connect(url, headers=headers, max_msg_size=0) as socket:
+            yield socket
+
+    @asynccontextmanager
+    async def tab(self, width: int = 100) -> AsyncIterator[Socket]:
+        """Open a tab as the page does."""
+        ours = self.allowed() | {"Origin": f"http://{self.host}"}
+        async with self.knock(ours, width) as socket:
+            yield socket
+
+
+@asynccontextmanager
+async def serving(
+    words: tuple[str, ...] = ("false",), title: str = "work"
+) -> AsyncIterator[tuple[Client, WebServer, web.AppRunner]]:
+    """The real server on a free port."""
+    with listen("127.0.0.1", 0) as listening:
+        door = Door(TOKEN, "127.0.0.1")
+        server = WebServer(words, door, title)
+        runner = web.AppRunner(await server.make_app(), access_log=None, shutdown_timeout=10)
+        await runner.setup()
+        try:
+            await web.SockSite(runner, listening).start()
+            async with aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar()) as session:
+                yield Client(session, listening.getsockname()[1], door), server, runner
+        finally:
+            await runner.cleanup()
+
+
+@pytest.fixture
+def screen(tmp_path: Path) -> tuple[str, ...]:
+    """A real screen: the replay of a table."""
+    table = tmp_path / "results.tsv"
+    table.write_text(TABLE)
+    return (sys.executable, "-P", "-m", "tui.web.screen", "replay", "--", str(table))
+
+
+# ---- the door ------------------------------------------------------------------------------------
+
+
+async def test_nothing_is_given_without_the_token() -> None:
+    async with serving() as (client, _, _):
+        for path in PATHS:
+            for headers in (
+                {},
+                {"Cookie": f"{client.cookie}=wrong"},
+                {"Cookie": f"{client.cookie}="},
+                {"Cookie": f"other={TOKEN}"},
+                {"Authorization": f"token {TOKEN}"},
+            ):
+                status, text, _ = await client.get(path, **headers)
+                assert (status, "needs the token" in text) == (403, True), (path, headers)
+        for path in ("/?token=wrong", "/?token=", "/static/js/textual.js?token=" + TOKEN):
+            assert (await client.get(path))[0] == 403, path
+        # A cookie that is right does not make up for a token that is wrong.
+        assert (await client.get("/?token=wrong", **client.allowed()))[0] == 403
+
+
+async def test_the_token_becomes_a_cookie_and_leaves_the_address() -> None:
+    async with serving() as (client, _, _):
+        status, _, headers = await client.get(f"/?token={TOKEN}&fontsize=14")
+        assert (status, headers["Location"]) == (303, "/?fontsize=14")
+        cookie = headers["Set-Cookie"]
+        assert cookie.startswith(f"{client.cookie}={TOKEN};")
+        for word in ("HttpOnly", "SameSite=Strict", "Path=/"):
+            assert word in cookie
+        assert "expires" not in cookie.lower() and "domain" not in cookie.lower()
+        status, page, _ = await client.get("/", **client.allowed())
+        assert status == 200
+        assert TOKEN not in page
+        assert (await client.get("/nothing", **client.allowed()))[0] == 404
+        assert (await client.get("/static/js/textual.js", **client.allowed()))[0] == 200
+        for path in ("/static/", "/static/../server.py", "/page/..%2fserver.py", "/download/x"):
+            assert (await client.get(path, **client.allowed()))[0] in (403, 404), path
+
+
+async def test_another_name_is_refused_even_with_the_token() -> None:
+    async with serving() as (client, _, _):
+        for host, status in (
+            ("localhost:9123", 200),
+            ("[::1]:9123", 200),
+            ("evil.org", 403),
+            ("evil.org:80", 403),
+            ("10.0.0.5:8000", 403),
+        ):
+            got = await client.get("/", Host=host, **client.allowed())
+            assert got[0] == status, host
+            assert (await client.get(f"/?token={TOKEN}", Host=host))[0] == (
+                303 if status == 200 else 403
+            )
+
+
+async def test_a_page_from_elsewhere_gets_no_screen() -> None:
+    async with serving() as (client, _, _):
+        for origin in (None, "null", "http://evil.org", "http://127.0.0.1:1", "http://localhost"):
+            headers = client.allowed() | ({"Origin": origin} if origin else {})
+            with pytest.raises(aiohttp.WSServerHandshakeError) as refused:
+                async with client.knock(headers):
+                    pass
+            assert refused.value.status == 403, origin
+        with pytest.raises(aiohttp.WSServerHandshakeError) as refused:
+            async with client.knock({"Origin": f"http://{client.host}"}):
+                pass
+        assert refused.value.status == 403
+
+
+async def test_every_answer_forbids_what_is_not_needed() -> None:
+    async with serving() as (client, _, _):
+        for path, given in (("/", client.allowed()), ("/", {}), ("/nothing", client.allowed())):
+            _, _, headers = await client.get(path, **given)
+            assert headers["X-Frame-Options"] == "DENY"
+            assert headers["Referrer-Policy"] == "no-referrer"
+            assert headers["Cache-Control"] == "no-store"
+            assert "Python" not in headers["Server"]
+            policy = headers["Content-Security-Policy"]
+            assert policy.startswith("default-src 'none'; script-src 'self';")
+            assert f"connect-src 'self' ws://{client.host} " in policy
+        # A name that is none of ours writes no policy.
+        _, _, headers = await client.get("/", Host="x;script-src *")
+        assert "script-src *" not in headers["Content-Security-Policy"]
+
+
+async def test_the_page_escapes_its_title_and_names_no_other_server() -> None:
+    async with serving(title='<img src=x onerror="1">') as (client, _, _):
+        _, page, _ = await client.get("/?fontsize=%22%3E%3Cscript%3E", **client.allowed())
+        assert "<img" not in page
+        assert '"><script>' not in page
+        assert "http:" not in page and "https:" not in page
+        assert 'data-font-size="16"' in page
+        for path in ("/page/page.js", "/page/page.css"):
+            _, text, _ = await client.get(path, **client.allowed())
+            assert "http://" not in text and "https://" not in text
+
+
+# ---- a tab ---------------------------------------------------------------------------------------
+
+
+class Seen:
+    """What a tab shows: only what differs is sent, so the bytes alone hold no words."""
+
+    def __init__(self, columns: int, rows: int) -> None:
+        self.screen = pyte.Screen(columns, rows)
+        self._stream = pyte.ByteStream(self.screen)
+        self.raw = b""
+
+    async def wait_for(self, tab: Socket, text: str, row: slice = slice(None)) -> None:
+        """Until it shows a text, in some rows."""
+        async with asyncio.timeout(30):
+            while text not in "\n".join(self.screen.display[row]):
+                message = await tab.receive()
+                assert message.type in (aiohttp.WSMsgType.BINARY, aiohttp.WSMsgType.TEXT), message
+                if message.type is aiohttp.WSMsgType.BINARY:
+                    self._stream.feed(message.data)
+                    self.raw += message.data
+
+
+async def ending(tab: Socket) -> dict[str, object]:
+    """What the page is told at the end."""
+    async with asyncio.timeout(30):
+        while True:
+            message = await tab.receive()
+            assert message.type in (aiohttp.WSMsgType.BINARY, aiohttp.WSMsgType.TEXT), message
+            if message.type is aiohttp.WSMsgType.TEXT:
+                kind, what = json.loads(message.data)
+                if kind == "ended":
+                    assert isinstance(what, dict)
+                    return what
+
+
+def children() -> list[psutil.Process]:
+    """The screens that this process runs."""
+    return [
+        p for p in psutil.Process().children(recursive=True) if p.status() != psutil.STATUS_ZOMBIE
+    ]
+
+
+async def test_a_screen_is_painted_takes_keys_and_sizes_and_leaves(screen: tuple[str, ...]) -> None:
+    async with serving(screen) as (client, _, _), client.tab() as tab:
+        seen = Seen(100, 40)
+        await seen.wait_for(tab, "REPLAY #")
+        # What is no message of the page's is left out, and a lone surrogate is no key.
+        for nonsense in (
+            "",
+            "{",
+            "[]",
+            "1",
+            '["stdin"]',
+            '["stdin", ""]',
+            '["resize", {"width": "x"}]',
+        ):
+            await tab.send_str(nonsense)
+        await tab.send_str('["resize", {"width": 1e999, "height": -4}]')
+        await tab.send_bytes(b"\xff")
+        await tab.send_str('["stdin", "\\ud800"]')
+        await tab.send_str('["resize", {"width": 100, "height": 40}]')
+        await seen.wait_for(tab, "← back", slice(39, None))
+        await tab.send_str('["stdin", "\\u001b[F\\u001b[D"]')  # end, and one back
+        await seen.wait_for(tab, "REPLAY #6")
+        await tab.send_str('["ping", "5"]')
+        await tab.send_str('["stdin", "q"]')
+        assert await ending(tab) == {"code": 0, "said": ""}
+        assert (await tab.receive(30)).type is aiohttp.WSMsgType.CLOSE
+    assert not children()
+
+
+async def test_a_closed_tab_ends_its_screen_and_so_does_the_server(screen: tuple[str, ...]) -> None:
+    async with serving(screen) as (client, _, runner):
+        async with client.tab() as tab:
+            await Seen(100, 30).wait_for(tab, "REPLAY")
+            assert len(children()) == 1
+        async with asyncio.timeout(20):
+            while children():
+                await asyncio.sleep(0.02)
+        async with client.tab() as tab:
+            await Seen(100, 30).wait_for(tab, "REPLAY")
+            ended = asyncio.create_task(runner.cleanup())
+            while (message := await tab.receive(30)).type is not aiohttp.WSMsgType.CLOSE:
+                assert message.type in (aiohttp.WSMsgType.BINARY, aiohttp.WSMsgType.TEXT)
+            assert message.data == aiohttp.WSCloseCode.GOING_AWAY
+            await ended
+    assert not children()
+
+
+async def test_a_screen_that_hears_nothing_is_ended_all_the_same(screen: tuple[str, ...]) -> None:
+    async with serving(screen) as (client, server, _), client.tab() as tab:
+        await Seen(100, 30).wait_for(tab, "REPLAY")
+        (process,) = children()
+        os.kill(process.pid, signal.SIGSTOP)
+        server.kill_tabs()
+        assert (await ending(tab))["code"] == -signal.SIGKILL
+    assert not children()
+
+
+async def test_no_text_of_a_table_is_obeyed_by_the_page(
+    screen: tuple[str, ...], tmp_path: Path
+) -> None:
+    hostile = "\x1b]52;c;ZXZpbA==\x07\x1b]2;evil\x1b\\\x9b2J<b>evil</b>"
+    (tmp_path / "results.tsv").write_text(TABLE + f"bbbbbbb\t0.5\t1.0\tkeep\tx{hostile}x\n")
+    async with serving(screen) as (client, _, _), client.tab() as tab:
+        seen = Seen(100, 30)
+        await seen.wait_for(tab, "REPLAY #")
+        await tab.send_str('["stdin", "\\u001b[F"]')
+        await seen.wait_for(tab, "<b>evil</b>")
+        assert b"\x1b]" not in seen.raw
+        assert "\x9b".encode() not in seen.raw
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (("session", "--", "/nowhere/at/all"), "There is no file, directory or session"),
+        (("replay", "--", "no such tag"), "There is no file, directory or session"),
+        (("replay", "--nonsense"), "No such option"),
+    ],
+)
+async def test_a_screen_that_cannot_be_says_why_on_the_page(
+    words: tuple[str, ...], told: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    screen = (sys.executable, "-P", "-m", "tui.web.screen", *words)
+    async with serving(screen) as (client, _, _), client.tab() as tab:
+        end = await ending(tab)
+    assert told in str(end["said"])
+    assert "Traceback" not in str(end["said"])
+    assert end["code"] != 0
+
+
+async def test_a_small_window_is_told_so(screen: tuple[str, ...]) -> None:
+    async with serving(screen) as (client, _, _), client.tab(width=30) as tab:
+        end = await ending(tab)
+    assert "30×30 is too small" in str(end["said"])
+    assert end["code"] == 9
+
+
+async def test_the_words_of_a_command_are_no_shell_s(tmp_path: Path) -> None:
+    source = tmp_path / "a b; touch 'sad' $(touch sad) \x1b]0;x\x07"
+    words = (sys.executable, "-P", "-m", "tui.web.screen", "replay", "--", str(source))
+    async with serving(words) as (client, _, _), client.tab() as tab:
+        end = await ending(tab)
+    assert "There is no file, directory or session" in str(end["said"])
+    assert "\x1b" not in str(end["said"])
+    assert list(tmp_path.iterdir()) == []
+
+
+async def test_a_screen_whose_server_was_killed_ends(screen: tuple[str, ...]) -> None:
+    # As after kill -9: nobody says "quit", the pipes just close.
+    process = await asyncio.create_subprocess_exec(
+        *screen,
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+        env={
+            **os.environ,
+            "TEXTUAL_DRIVER": "textual.drivers.web_driver:WebDriver",
+            "TERM": "xterm-256color",
+            "COLUMNS": "100",
+            "ROWS": "30",
+        },
+    )
+    assert process.stdin and process.stdout and process.stderr
+    assert await process.stdout.readline() == b"__GANGLION__\n"
+    await asyncio.wait_for(process.stdout.readuntil(b"REPLAY"), 30)
+    process.stdin.close()
+    draining = asyncio.create_task(process.stdout.read())
+    said = await asyncio.wait_for(process.stderr.read(), 30)
+    await draining
+    assert await asyncio.wait_for(process.wait(), 30) == 0, said
+    assert b"went away" in said
+
+
+# ---- listening -----------------------------------------------------------------------------------
+
+
+def test_the_usual_port_or_a_free_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    with listen("127.0.0.1", 0) as taken:
+        monkeypatch.setattr(serving_module, "USUAL_PORT", taken.getsockname()[1])
+        with listen("127.0.0.1", None) as other:
+            assert other.getsockname()[1] not in (0, taken.getsockname()[1])
+        with pytest.raises(EnvironmentProblem, match="in use"):
+            listen("127.0.0.1", taken.getsockname()[1])
+    with listen("127.0.0.1", None) as usual:
+        assert usual.getsockname()[1] == serving_module.USUAL_PORT
+
+
+def test_the_address_of_a_server_open_to_the_network() -> None:
+    # Bound and never listening: nobody can come.
+    with socket.socket() as bound:
+        bound.bind(("0.0.0.0", 0))
+        port = bound.getsockname()[1]
+        told = address_of(bound, "0.0.0.0", TOKEN)
+        assert told.url == f"http://{socket.gethostname()}:{port}/?token={TOKEN}"
+        assert told.ssh == ""
+        assert Door(TOKEN, "0.0.0.0").knows_host(f"{socket.gethostname()}:{port}")
+    with socket.socket(socket.AF_INET6) as bound:
+        bound.bind(("::1", 0))
+        told = address_of(bound, "::1", TOKEN)
+        assert told.url.startswith("http://[::1]:")
+        assert ":[::1]:" in told.ssh

@@ -1,0 +1,157 @@
+"""The verb `serve`: the screen in a browser."""
+
+from __future__ import annotations
+
+import shlex
+import socket
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from engine import client
+from engine.core.errors import EnvironmentProblem, WorkspaceError
+from engine.core.words import Direction
+from tui.commands.options import json_option, workspace_argument
+from tui.commands.show import print_json
+from tui.plain import one_line
+
+if TYPE_CHECKING:
+    from tui.web.serving import Address
+
+INSTALL = "pip install 'autoresearch-tui[web]'"
+_PATH = click.Path(path_type=Path)
+
+
+@click.command()
+@workspace_argument
+@click.option(
+    "--replay",
+    "source",
+    metavar="SOURCE",
+    help="A replay instead: a workspace, a tag, a journal, or any results.tsv.",
+)
+@click.option("--repo", type=_PATH, metavar="DIR", help="With --replay: as for `replay`.")
+@click.option("--metric", metavar="COLUMN", help="With --replay: as for `replay`.")
+@click.option(
+    "--direction", type=click.Choice(["min", "max"]), help="With --replay: as for `replay`."
+)
+@click.option(
+    "--host",
+    default="127.0.0.1",
+    show_default=True,
+    metavar="ADDRESS",
+    help="What to listen on. Any but a loopback address is open to the network, unencrypted.",
+)
+@click.option(
+    "--port",
+    type=click.IntRange(0, 65535),
+    metavar="N",
+    help="8000 by default, or a free one where that is taken; 0 for any.",
+)
+@json_option
+def serve(
+    path: Path,
+    source: str | None,
+    repo: Path | None,
+    metric: str | None,
+    direction: str | None,
+    host: str,
+    port: int | None,
+    as_json: bool,
+) -> None:
+    """Show the same screen in a browser: the live one, or a replay.
+
+    Only this machine can reach it, and only with the token in the address that is printed; from
+    your own machine through `ssh -L`. A tab that is closed ends nothing but its screen. Ctrl+C ends
+    the serving; the engine goes on.
+    """
+    try:
+        from tui.web.serving import serve as serve_pages
+    except ModuleNotFoundError as error:
+        if (error.name or "").partition(".")[0] not in ("textual_serve", "aiohttp_jinja2"):
+            raise
+        raise EnvironmentProblem(
+            "textual-serve is not installed; the page needs it.", "", f"Install it: {INSTALL}"
+        ) from None
+    if source is None:
+        if (repo, metric, direction) != (None, None, None):
+            raise click.UsageError("--repo, --metric and --direction go with --replay.")
+        words, title = _session(path)
+    else:
+        if path != Path():
+            raise click.UsageError("--replay names what is shown; leave WORKSPACE out.")
+        words, title = _replay(source, repo, metric, direction)
+    screen = (sys.executable, "-P", "-m", "tui.web.screen")
+
+    def tell(address: Address) -> None:
+        if as_json:
+            print_json({"url": address.url, "port": address.port, "ssh": address.ssh or None})
+        else:
+            _tell(address, title)
+            click.echo(f"Ctrl+C ends the serving{'' if source else '; the engine goes on'}.")
+        sys.stdout.flush()
+        if not address.ssh:
+            click.echo(f"Warning: {_open_to_all()}", err=True)
+
+    serve_pages((*screen, *words), f"{title} – autoresearch-tui", host, port, tell)
+    click.echo("No longer served.", err=True)
+
+
+def _session(path: Path) -> tuple[tuple[str, ...], str]:
+    """What paints the session of a workspace.
+
+    Raises:
+        WorkspaceError: There is none.
+    """
+    workspace = client.find_workspace(path)
+    shown = shlex.quote(str(workspace))
+    if client.engine_pid(workspace) is None:
+        if not client.has_session(workspace):
+            raise WorkspaceError(
+                f"There is no session in {workspace}, so there is nothing to show.",
+                "",
+                f"Start one with `autoresearch-tui start {shown}`, then serve it.",
+            )
+        click.echo(
+            "No engine is at work; the page shows the session as it stands. "
+            f"Start one with {one_line(f'`autoresearch-tui start {shown}`')} and load the page "
+            "again.",
+            err=True,
+        )
+    return ("session", "--", str(workspace)), one_line(workspace.name)
+
+
+def _replay(
+    source: str, repo: Path | None, metric: str | None, direction: str | None
+) -> tuple[tuple[str, ...], str]:
+    """What paints a replay; opened once here, so that what is wrong with it is said here.
+
+    Raises:
+        AutoresearchError: It cannot be replayed.
+    """
+    from engine.replay.source import open_source
+
+    opened = open_source(source, repo, metric, Direction(direction) if direction else None)
+    for note in opened.notes:
+        click.echo(one_line(note), err=True)
+    flags = (("--repo", repo), ("--metric", metric), ("--direction", direction))
+    given = (f"{flag}={value}" for flag, value in flags if value is not None)
+    return ("replay", *given, "--", source), f"replay of {one_line(Path(source).name or source)}"
+
+
+def _tell(address: Address, title: str) -> None:
+    click.echo(f"Serving {title}. Whoever has this address can do what you can:")
+    click.echo(f"\n  {address.url}\n")
+    if address.ssh:
+        click.echo("From another machine, first this there, then the same address:")
+        click.echo(f"\n  {address.ssh}\n")
+
+
+def _open_to_all() -> str:
+    return (
+        "this is open to the network, and the line is not encrypted: whoever can listen on it "
+        "reads the screen, the keys and the token. Without --host only this machine is served, "
+        f"and `ssh -L` to {socket.gethostname()} brings the page to you."
+    )
