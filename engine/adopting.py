@@ -63,6 +63,13 @@ def look_for_session(workspace: Workspace, tag: str, table: Table, name: str) ->
             f"Branches without a journal: {have}." if have else "",
             "Name the part after `autoresearch/`.",
         )
+    if workspace.git.run("for-each-ref", "--count=1", f"refs/autoresearch/{tag}/"):
+        raise WorkspaceError(
+            f"Commits of an earlier session {tag!r} are still held here, but its journal is gone.",
+            "A session of that name would let go of them.",
+            f"Take the branch over by another name: `git branch {branch}-2 {branch}`, then "
+            f"`--adopt {tag}-2`.",
+        )
     if not table.rows:
         raise UsageError(f"{name} has no row.", "", "Start a session of your own without --adopt.")
     where = workspace.git.run("for-each-ref", "--format=%(worktreepath)", f"refs/heads/{branch}")
@@ -106,6 +113,6 @@ def _own_line(workspace: Workspace, tag: str, tip: str) -> list[str]:
     """The commits that are on this branch and on none of the person's, oldest first."""
     out = workspace.git.try_run(
         *("rev-list", "--reverse", "--first-parent", tip),
-        *("--not", f"--exclude=refs/heads/{BRANCHES}/*", "--branches", "--remotes"),
+        *("--not", f"--exclude={BRANCHES}/*", "--branches", "--remotes"),
     )
     return (out or "").split()

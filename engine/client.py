@@ -13,18 +13,22 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from engine import __version__
 from engine.core import live
-from engine.core.errors import AutoresearchError, EngineGoneError, WorkspaceError
-from engine.core.session import Session, fold
+from engine.core.errors import AutoresearchError, EngineGoneError, JournalError, WorkspaceError
+from engine.core.events import AnyEvent
+from engine.core.session import Session, fold, fold_what_holds
 from engine.core.snapshot import decode_session
+from engine.history import Past
 from engine.rendezvous import announced_socket, lock_holder, socket_path
 from engine.store.artifacts import Layout, sessions
 from engine.store.journal import read_journal
+from engine.store.journal_tail import JournalTail
+from engine.store.prompts import read_prompt
 
 START_SECONDS = 30.0
 _detached: list[subprocess.Popen[bytes]] = []
@@ -75,6 +79,23 @@ def read_session(workspace: Path, tag: str | None = None) -> Session:
             f"There is no session in {workspace}.", "", "Start one with `autoresearch-tui` there."
         )
     return fold(read_journal(Layout(workspace, tag or tags[-1]).journal))
+
+
+def read_what_is_left(workspace: Path, tag: str | None = None) -> tuple[Session, tuple[str, ...]]:
+    """As `read_session`, but of a damaged journal as much as can be read, and what is wrong with it
+    in words for the person. To look at, never to act on.
+
+    Raises:
+        WorkspaceError: There is no session.
+        JournalError: Nothing of the journal can be read.
+    """
+    try:
+        return read_session(workspace, tag), ()
+    except JournalError:
+        tail = JournalTail(Layout(workspace, tag or sessions(workspace)[-1]).journal)
+        session = fold_what_holds(tail.news())
+        lead = f"The journal of {session.config.tag} is damaged; this is what is left of it."
+        return session, (lead, *tail.notes)
 
 
 def has_session(workspace: Path) -> bool:
@@ -234,6 +255,8 @@ class EngineLink:
         self._replies: dict[int, asyncio.Future[live.Reply]] = {}
         self._inbox: asyncio.Queue[live.AnyMessage | None] = asyncio.Queue()
         self._reading: asyncio.Task[None] | None = None
+        self._past: Past | None = None
+        self._reading_past = asyncio.Lock()
 
     async def start(self) -> Session:
         """Connect (again).
@@ -342,6 +365,23 @@ class EngineLink:
     def details(self, experiment: int) -> Details:
         """The texts of an experiment."""
         return details(self.workspace, self._tag, experiment)
+
+    def told(self, key: str) -> str | None:
+        """What an agent was told, by the key the journal has; None where it is gone."""
+        return read_prompt(Layout(self.workspace, self._tag).session, key)
+
+    async def events(self) -> Sequence[AnyEvent]:
+        """All that happened so far, oldest first, read from the journal; what was read before is
+        not read again. Not to be changed.
+
+        Raises:
+            AutoresearchError: The journal cannot be read.
+        """
+        if self._past is None or self._past.tag != self._tag:
+            self._past = Past(self.workspace, self._tag)
+        async with self._reading_past:
+            await asyncio.to_thread(self._past.look)
+        return self._past.events
 
     async def close(self) -> None:
         """Hang up; the engine goes on."""

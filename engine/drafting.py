@@ -10,13 +10,14 @@ import traceback
 from collections.abc import AsyncGenerator, AsyncIterator
 from typing import NamedTuple
 
-from engine.agents.base import Agent, Briefing, Draft, Failure, Thought, Usage, speaker
+from engine.agents.base import Agent, Briefing, Draft, Failure, Thought, Told, Usage, speaker
 from engine.briefing import Briefer
 from engine.core import events as ev
 from engine.core.edits import make_patch
 from engine.core.errors import AgentError, AutoresearchError, UnusableAnswerError
 from engine.core.live import Thinking
 from engine.core.proposals import with_edit
+from engine.store.prompts import keep_prompt
 from engine.surroundings import Surroundings
 
 
@@ -29,6 +30,8 @@ class Drafted(NamedTuple):
     patch: str
     """Against the briefing's base; never empty."""
     reasoning: str
+    told: str = ""
+    """The key of what it was told."""
 
 
 class Drafter:
@@ -118,7 +121,7 @@ class Drafter:
                 self._a.workspace.place_fresh, self._a.layout.scratch(worktree), base
             )
         briefing = self._briefer.brief(number, base, failure=failure, pinned=pinned, worktree=place)
-        draft = await self._listen(agent, briefing)
+        draft, said = await self._listen(agent, briefing)
         reasoning = self.thinking.get(number, "")
         patch = make_patch(briefing.config.file, briefing.source, draft.source)
         if not patch:
@@ -127,12 +130,14 @@ class Drafter:
             compile(draft.source, briefing.config.file, "exec", dont_inherit=True)
         except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
             raise _unusable(agent, f"made an edit that is not valid Python ({error})") from error
-        return Drafted(draft.source, describe(draft, patch, agent.name), patch, reasoning)
+        told = await asyncio.to_thread(keep_prompt, self._a.layout, said) if said else ""
+        return Drafted(draft.source, describe(draft, patch, agent.name), patch, reasoning, told)
 
-    async def _listen(self, agent: Agent, briefing: Briefing) -> Draft:
-        number = briefing.number
+    async def _listen(self, agent: Agent, briefing: Briefing) -> tuple[Draft, str]:
+        """The draft, and what the agent was told for it."""
+        number, told = briefing.number, ""
         draft: Draft | None = None
-        thoughts: AsyncIterator[Thought | Usage | Draft] | None = None
+        thoughts: AsyncIterator[Thought | Told | Usage | Draft] | None = None
         try:
             thoughts = agent.propose(briefing)
             async for item in thoughts:
@@ -140,6 +145,8 @@ class Drafter:
                     case Thought():
                         self.thinking[number] = self.thinking.get(number, "") + item.text
                         self._a.publish(Thinking(text=item.text, experiment=number))
+                    case Told():
+                        told = item.text
                     case Usage():
                         self._a.note(ev.CostIncurred(experiment=number, **dataclasses.asdict(item)))
                     case Draft():
@@ -156,7 +163,7 @@ class Drafter:
                 await thoughts.aclose()
         if draft is None:
             raise _unusable(agent, "ended without a proposal")
-        return draft
+        return draft, told
 
 
 def describe(draft: Draft, patch: str, agent: str) -> ev.Proposal:

@@ -86,6 +86,31 @@ class Following:
                 yield Line(event, text)
 
 
+class Past:
+    """All that happened in a session so far, kept in memory.
+
+    Args:
+        workspace: Whose session.
+        tag: Of the session.
+    """
+
+    def __init__(self, workspace: Path, tag: str) -> None:
+        self.tag = tag
+        self.events: list[AnyEvent] = []
+        self._following = Following(workspace, tag)
+
+    def look(self) -> None:
+        """Read what was added.
+
+        Raises:
+            JournalError: A line is damaged; what came before it is there.
+        """
+        try:
+            self.events += (line.event for line in self._following.news())
+        except OSError as error:
+            raise JournalError("The journal cannot be read.", f"{error.strerror}.") from None
+
+
 def text_at(workspace: Path, commit: str, name: str) -> str | None:
     """A file of the workspace as a commit has it; None where it has none."""
     return Workspace(workspace).try_read(commit, name)

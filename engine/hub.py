@@ -10,7 +10,7 @@ import os
 import socket
 import struct
 import traceback
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import msgspec
@@ -50,7 +50,8 @@ class Hub:
         path: Of the socket.
         session: Gives the folded session as it stands.
         greet: Live messages for a client that just attached (progress, thoughts so far).
-        handle: Does what a command says and returns what to tell the person.
+        handle: Does what a command says and returns what to tell the person, or will tell it when
+            it has found out.
     """
 
     def __init__(
@@ -59,13 +60,14 @@ class Hub:
         *,
         session: Callable[[], Session],
         greet: Callable[[], list[live.AnyMessage]],
-        handle: Callable[[live.AnyCommand], str],
+        handle: Callable[[live.AnyCommand], str | Awaitable[str]],
     ) -> None:
         self.path = path
         self._session = session
         self._greet = greet
         self._handle = handle
         self._clients: set[_Client] = set()
+        self._answers: set[asyncio.Task[None]] = set()
         self._server: asyncio.Server | None = None
 
     @property
@@ -161,15 +163,34 @@ class Hub:
                     client.send(live.frame(message))
             return
         try:
-            reply = live.Reply(id=command.id, ok=True, message=self._handle(command))
-        except AutoresearchError as error:
-            reply = live.Reply(id=command.id, ok=False, message=str(error))
+            answer = self._handle(command)
         except Exception as error:
-            # A fault of ours: who asked is told, and the loop goes on.
-            traceback.print_exc()
-            what = f"The engine failed at this ({type(error).__name__}: {error}); see engine.log."
-            reply = live.Reply(id=command.id, ok=False, message=what)
+            client.send(live.frame(_refusal(command, error)))
+            return
+        if isinstance(answer, str):
+            client.send(live.frame(live.Reply(id=command.id, ok=True, message=answer)))
+            return
+        task = asyncio.ensure_future(self._answer_later(client, command, answer))
+        self._answers.add(task)
+        task.add_done_callback(self._answers.discard)
+
+    async def _answer_later(
+        self, client: _Client, command: live.AnyCommand, answer: Awaitable[str]
+    ) -> None:
+        try:
+            reply = live.Reply(id=command.id, ok=True, message=await answer)
+        except Exception as error:
+            reply = _refusal(command, error)
         client.send(live.frame(reply))
+
+
+def _refusal(command: live.AnyCommand, error: Exception) -> live.Reply:
+    if isinstance(error, AutoresearchError):
+        return live.Reply(id=command.id, ok=False, message=str(error))
+    # A fault of ours: who asked is told, and the loop goes on.
+    traceback.print_exception(error)
+    what = f"The engine failed at this ({type(error).__name__}: {error}); see engine.log."
+    return live.Reply(id=command.id, ok=False, message=what)
 
 
 def _answers(path: Path) -> bool:

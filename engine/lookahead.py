@@ -295,6 +295,7 @@ class Lookahead:
                 forced=forced,
                 findings=made.findings,
                 why=why,
+                told=made.told,
             )
         )
         if why:

@@ -7,11 +7,11 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
-from engine.agents.base import Draft
+from engine.agents.base import Draft, Telling
 from engine.briefing import Briefer
 from engine.core import events as ev
 from engine.core.edits import make_patch
-from engine.core.errors import UnusableAnswerError
+from engine.core.errors import AgentError, UnusableAnswerError
 from engine.core.finding import Finding
 from engine.core.knobs import KnobError, find_knobs, is_literal, set_knobs
 from engine.core.proposals import is_same_edit
@@ -37,6 +37,8 @@ class Made(NamedTuple):
     pin: int
     basis: str
     """What the agent was told by the person."""
+    told: str = ""
+    """All that it was told, by its key."""
 
 
 class Maker:
@@ -89,7 +91,28 @@ class Maker:
             origin=Origin.AGENT if pin is None else Origin.PIN,
             pin=0 if pin is None else pin.number,
             basis=basis if pin is None else self.pin_basis(pin.number),
+            told=drafted.told,
         )
+
+    async def memory(self) -> str:
+        """What whoever proposes next would be told if they were asked at this moment.
+
+        Raises:
+            AgentError: The agent cannot show it, or would refuse to propose.
+        """
+        session, pin = self._a.session, self.next_pin()
+        if not session.experiments:
+            return "The first experiment is the file as it is: nobody is asked about it."
+        agent = self._drafter.next_agent(pinned=pin is not None)
+        waiting = len(session.ready) + len(session.asked)
+        number = len(session.experiments) + waiting + 1
+        literal = pin is not None and bool(settings_of(pin.text))
+        if pin is not None and literal:
+            return f"Nobody is asked: your pin is taken literally.\n\n{pin.text}\n"
+        if not isinstance(agent, Telling):
+            raise AgentError(f"The agent {agent.name!r} does not show what it is told.")
+        text = pin.text if pin is not None else ""
+        return await agent.memory(self._briefer.brief(number, session.frontier, pinned=text))
 
     def pin_basis(self, number: int) -> str:
         """A name for what a pin says; empty once it does not wait any more."""

@@ -14,7 +14,6 @@ from engine.briefing import Briefer
 from engine.core import events as ev
 from engine.core.edits import apply_patch, make_patch, patch_id
 from engine.core.errors import AgentError
-from engine.core.finding import Finding
 from engine.core.knobs import Knob, KnobError, find_knobs, set_knobs
 from engine.core.proposals import key_of, with_edit
 from engine.core.records import Experiment
@@ -88,6 +87,7 @@ class Proposer:
                 origin=made.origin,
                 pin=made.pin,
                 findings=made.findings,
+                told=made.told,
             )
         )
 
@@ -110,6 +110,7 @@ class Proposer:
                 of=queued.of,
                 forced=queued.forced,
                 findings=taken.findings,
+                told=queued.told,
             )
         )
 
@@ -160,6 +161,7 @@ class Proposer:
             reason=f"repaired after {_last_line(run.detail)}",
             proposal=experiment.proposal,
             reasoning=drafted.reasoning,
+            told=drafted.told,
         )
 
     async def _change(
@@ -171,6 +173,7 @@ class Proposer:
         reason: str,
         proposal: ev.Proposal,
         reasoning: str = "",
+        told: str = "",
     ) -> bool:
         """Run another edit in the same experiment; or, where a person must see it first, put it
         before them and let the experiment end.
@@ -200,36 +203,27 @@ class Proposer:
                     origin=Origin.AGENT if experiment.origin is Origin.PIN else experiment.origin,
                     pin=0,
                     basis="",
+                    told=told,
                 ),
                 of=experiment.of,
                 forced=experiment.forced,
                 why=f"you approved this edit before it was changed: {reason}",
             )
             return False
-        self._revise(experiment, reason, revised, patch, reasoning, findings)
-        return True
-
-    def _revise(
-        self,
-        experiment: Experiment,
-        reason: str,
-        proposal: ev.Proposal,
-        patch: str,
-        reasoning: str,
-        findings: tuple[Finding, ...],
-    ) -> None:
-        """Put another edit into an open experiment; what ran stays held under its run's number."""
+        # What ran stays held under its run's number.
         self._a.workspace.hold(f"{experiment.ref}-run-{len(experiment.runs)}", experiment.commit)
         self._a.note(
             ev.ProposalRevised(
                 experiment=experiment.number,
                 reason=reason,
-                proposal=proposal,
+                proposal=revised,
                 patch=patch,
                 reasoning=reasoning,
                 findings=findings,
+                told=told,
             )
         )
+        return True
 
     def commit(self, experiment: Experiment) -> None:
         """Make the experiment's commit from its recorded patch, and hold it by a private ref."""

@@ -12,6 +12,8 @@ import os
 import signal
 import sys
 import traceback
+from collections.abc import Awaitable
+from datetime import UTC, datetime
 from pathlib import Path
 
 import psutil
@@ -23,6 +25,7 @@ from engine.core import live
 from engine.core.config import ResearchConfig
 from engine.core.errors import AutoresearchError
 from engine.core.words import StopMode
+from engine.devices.recorder import MachineRecorder
 from engine.devices.sampler import DeviceSampler
 from engine.hub import Hub
 from engine.notify import Notifier
@@ -92,7 +95,7 @@ class Service:
             await hub.start()
             self._lock.announce(hub.path)
             self._catch_signals(ratchet)
-            sampling = asyncio.create_task(self._sample(sampler, hub, ratchet))
+            sampling = asyncio.create_task(self._sample(sampler, hub, ratchet, journal))
             try:
                 await ratchet.run()
                 reason = ratchet.session.ended or "the loop ended"
@@ -141,23 +144,33 @@ class Service:
         # kernel.
         os._exit(143)
 
-    async def _sample(self, sampler: DeviceSampler, hub: Hub, ratchet: Ratchet) -> None:
+    async def _sample(
+        self, sampler: DeviceSampler, hub: Hub, ratchet: Ratchet, journal: Journal
+    ) -> None:
+        recorder = MachineRecorder()
         while True:
-            # Nobody watches: nobody needs figures, and the engine rests.
-            if hub.followers:
+            session, now = ratchet.session, datetime.now(UTC)
+            due = recorder.is_due(session, now)
+            # Nobody watches and nothing is to be recorded: nobody needs figures, the engine rests.
+            if hub.followers or due:
                 try:
-                    self._devices = await asyncio.to_thread(sampler.sample, ratchet.runner.pid)
+                    sample = await asyncio.to_thread(sampler.sample, ratchet.runner.pid)
                 except (OSError, psutil.Error) as error:
                     # Figures are missed for a second; the session is not.
                     print(f"no device sample: {error}", file=sys.stderr, flush=True)
                 else:
+                    self._devices = live.Devices(sample=sample)
                     hub.publish(self._devices)
+                    if due and (event := recorder.record(ratchet.session, sample, now)):
+                        journal.append(event)
             await hub.keep_listening()
             await asyncio.sleep(SAMPLE_SECONDS)
 
 
-def _obey(ratchet: Ratchet, command: live.AnyCommand) -> str:
+def _obey(ratchet: Ratchet, command: live.AnyCommand) -> str | Awaitable[str]:
     match command:
+        case live.AskMemory():
+            return ratchet.proposer.maker.memory()
         case live.PauseLoop():
             return ratchet.pause(command.by)
         case live.ResumeLoop():

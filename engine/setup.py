@@ -102,6 +102,9 @@ def open_session(
             layout.journal.touch()
         workspace.start_branch(config.tag, workspace.head)
     journal = Journal(layout.journal)
+    if journal.session.frontier:
+        # Before anything runs: at the first keep it would be known too, after a night.
+        workspace.check_branch(config.tag, journal.session.frontier)
     if not journal.session.seq:
         found = look_at(
             workspace.path, file=config.file, metric=config.metric, command=config.command

@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from importlib.metadata import entry_points
 from pathlib import Path
-from typing import Protocol, cast
+from typing import Protocol, cast, runtime_checkable
 
 from engine.core.config import ResearchConfig
 from engine.core.errors import AgentError
@@ -151,6 +151,14 @@ class Thought:
     text: str
 
 
+@dataclass(frozen=True)
+class Told:
+    """All that a model is sent for this proposal, as text; kept with the experiment. Yielded before
+    the first call, and again, whole, before each that sends more."""
+
+    text: str
+
+
 @dataclass(frozen=True, kw_only=True)
 class Usage:
     """What one call of a language model used. Yielded when the call ends, also when it failed."""
@@ -193,12 +201,26 @@ class Agent(Protocol):
     needs_worktree: bool
     """Whether it edits files itself, in the scratch worktree of the briefing."""
 
-    def propose(self, briefing: Briefing) -> AsyncIterator[Thought | Usage | Draft]:
-        """Yield thoughts and usage as they come, then exactly one draft.
+    def propose(self, briefing: Briefing) -> AsyncIterator[Thought | Told | Usage | Draft]:
+        """Yield what it sends, thoughts and usage as they come, then exactly one draft.
 
         Raises:
             AgentError: It cannot. The kind of error says what the engine does: wait, ask again with
                 a shorter briefing, or pause. No experiment is used up.
+        """
+        ...
+
+
+@runtime_checkable
+class Telling(Protocol):
+    """An agent that can show what it would be told, so that a person can read it beforehand."""
+
+    async def memory(self, briefing: Briefing) -> str:
+        """What `propose` would go by for this briefing; of a language model, every word it would be
+        sent. Asks nobody.
+
+        Raises:
+            AgentError: It would refuse to propose, for this reason.
         """
         ...
 

@@ -17,6 +17,7 @@ from pathlib import Path
 
 from engine.agents.base import Agent, Briefing, Draft, Thought
 from engine.agents.search_bandit import Bandit, choose_bandit
+from engine.agents.search_memory import memory_text
 from engine.agents.search_options import Choice, choose_evenly
 from engine.agents.search_record import Record
 from engine.agents.search_space import Space
@@ -67,6 +68,18 @@ class SearchAgent:
         self._policy = policy
         self._seed = seed
 
+    async def memory(self, briefing: Briefing) -> str:
+        """What the next choice follows from, and the choice.
+
+        Raises:
+            AgentError: The file has no knobs or does not parse.
+        """
+        return await asyncio.to_thread(self._memory, briefing)
+
+    def _memory(self, briefing: Briefing) -> str:
+        record, choice, leaders = self._weigh(briefing)
+        return memory_text(briefing, record, choice, leaders, self._policy)
+
     async def propose(self, briefing: Briefing) -> AsyncIterator[Thought | Draft]:
         """Yield thoughts, then exactly one draft.
 
@@ -98,6 +111,17 @@ class SearchAgent:
         )
 
     def _search(self, briefing: Briefing) -> _Found:
+        record, choice, leaders = self._weigh(briefing)
+        if choice is None:
+            raise AgentError(
+                "Every change this search can think of has been tried on this frontier.",
+                f"{len(record.trials)} experiments, {len(record.space.axes)} knobs.",
+                "End the session, add knobs to the file, or choose another agent.",
+            )
+        return _Found(record, choice, leaders)
+
+    def _weigh(self, briefing: Briefing) -> tuple[Record, Choice | None, list[str]]:
+        """The record, what is chosen by it if anything is, and the best candidates in words."""
         try:
             space = Space.of(briefing.source)
         except KnobError as error:
@@ -112,14 +136,8 @@ class SearchAgent:
         record = Record.of(briefing, space)
         bandit = Bandit(record) if self._policy == "bandit" else None
         choice = self._choose(briefing, record, bandit)
-        if choice is None:
-            raise AgentError(
-                "Every change this search can think of has been tried on this frontier.",
-                f"{len(record.trials)} experiments, {len(space.axes)} knobs.",
-                "End the session, add knobs to the file, or choose another agent.",
-            )
         leaders = ranking(bandit, record, briefing.config.metric) if bandit else []
-        return _Found(record, choice, leaders)
+        return record, choice, leaders
 
     def _choose(self, briefing: Briefing, record: Record, bandit: Bandit | None) -> Choice | None:
         rng = random.Random(f"{self._seed}|{briefing.number}|{briefing.base}")

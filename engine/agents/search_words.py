@@ -106,7 +106,7 @@ def rationale(choice: Choice, record: Record, policy: str, metric: str) -> str:
         lines.append(choice.note[0].upper() + choice.note[1:])
     for axis, _ in _touched(record, choice.move):
         trials = record.on(axis.key)[-6:]
-        said = "; ".join(_one(t, axis) for t in trials) or "none yet"
+        said = "; ".join(trial_text(t, axis) for t in trials) or "none yet"
         lines.append(f"Results on {axis.key}: {said}.")
         low, high = record.limits(axis.key)
         if high is not None:
@@ -157,7 +157,8 @@ def _touched(record: Record, move: Move) -> list[tuple[Axis, int]]:
     return [(axes[key], direction(axes[key], axes[key].value, new)) for key, new in move]
 
 
-def _one(trial: Trial, axis: Axis) -> str:
+def trial_text(trial: Trial, axis: Axis) -> str:
+    """What one trial did to an axis, and what came of it."""
     old, new = trial.changes[axis.key]
     together = " with another knob" if trial.axis is None else ""
     if trial.crashed:

@@ -106,6 +106,7 @@ def _attempt(
         category=row.category,
         at=row.at,
         commit=found.commit if found is not None else "",
+        named="" if found is not None else row.commit,
         on_branch=found is not None and found.on_branch,
         unknown=tuple(unknown),
     )

@@ -45,6 +45,8 @@ class ResearchConfig(msgspec.Struct, frozen=True, kw_only=True):
     results_file: str = "results.tsv"
     report_every: int = 10
     """A progress report is written after so many experiments; 0: only the summary at the end."""
+    suggest: bool = True
+    """Whether a session's language model is asked for next steps when it ends."""
     link: tuple[str, ...] = ("auto",)
     """Untracked paths linked into the worktree. `auto`: all but caches, secrets and
     environments.
@@ -139,6 +141,7 @@ _SECTIONS: tuple[tuple[str, str], ...] = (
     ),
     ("results_file", "where the five-column table is appended"),
     ("report_every", "a progress report after so many experiments; 0: only the summary at the end"),
+    ("suggest", "at the end the language model, if there is one, is asked once for next steps"),
     ("link", 'untracked data the run needs beside it; ["auto"] links all but caches and secrets'),
     ("startup_seconds", "longest time for imports, data and compiling"),
     ("evaluation_seconds", "longest time for the evaluation after training"),

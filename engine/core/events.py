@@ -12,6 +12,7 @@ import msgspec
 
 from engine.core.config import ResearchConfig
 from engine.core.finding import Finding
+from engine.core.machine import MachineSample
 from engine.core.past import PastAttempt
 from engine.core.words import Autonomy, Decision, Origin, Outcome, StopMode, Verdict
 
@@ -165,6 +166,8 @@ class ProposalDrafted(Event, frozen=True, kw_only=True):
     forced: Verdict | None = None
     """The verdict a person has given already, whatever is measured."""
     findings: tuple[Finding, ...] = ()
+    told: str = ""
+    """What the agent was told, by the key it is kept under; empty: nothing was asked in words."""
 
 
 class ProposalQueued(Event, frozen=True, kw_only=True):
@@ -187,6 +190,7 @@ class ProposalQueued(Event, frozen=True, kw_only=True):
     findings: tuple[Finding, ...] = ()
     why: str = ""
     """Why a person is to be asked; empty where it may run by itself."""
+    told: str = ""
 
 
 class ProposalDropped(Event, frozen=True, kw_only=True):
@@ -357,13 +361,14 @@ class ProposalRevised(Event, frozen=True, kw_only=True):
     patch: str
     reasoning: str = ""
     findings: tuple[Finding, ...] = ()
+    told: str = ""
 
 
 class CostIncurred(Event, frozen=True, kw_only=True):
     """A call of a language model ended, well or not."""
 
     experiment: int
-    """The one it was drafting, or repairing."""
+    """The one it was drafting, or repairing; 0: it was asked about the session as a whole."""
     model: str
     prompt_tokens: int = 0
     cached_tokens: int = 0
@@ -415,6 +420,14 @@ class RunProgressed(Event, frozen=True, kw_only=True):
     run: int
     share: float
     loss: float
+
+
+class DevicesSampled(Event, frozen=True, kw_only=True):
+    """A sparse record of what the machine was doing; some six of them in a run."""
+
+    experiment: int
+    run: int
+    sample: MachineSample
 
 
 class RunEnded(Event, frozen=True, kw_only=True):
@@ -559,6 +572,7 @@ AnyEvent = (
     | RunStarted
     | RunAdopted
     | RunProgressed
+    | DevicesSampled
     | RunEnded
     | Measured
     | VerdictGiven

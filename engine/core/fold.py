@@ -87,6 +87,7 @@ def _proposal_drafted(s: Session, e: ev.ProposalDrafted) -> Session:
         findings=e.findings,
         decisions=taken[0].decisions if taken else (),
         spending=s.drafting,
+        told=e.told,
     )
     return s.with_(
         e,
@@ -120,6 +121,7 @@ def _proposal_queued(s: Session, e: ev.ProposalQueued) -> Session:
         findings=e.findings,
         why=e.why,
         state=QueueState.ASKED if e.why else QueueState.READY,
+        told=e.told,
     )
     return s.with_(e, queue=(*s.queue, queued), queued_ever=e.queued, waiting=None)
 
@@ -148,6 +150,7 @@ def _proposal_revised(s: Session, e: ev.ProposalRevised) -> Session:
         findings=e.findings,
         commit="",
         revised_after=runs[-1].number if runs else 0,
+        told=e.told or s.experiment(e.experiment).told,
     )
     thoughts = "\n\n".join(filter(None, (s.latest_reasoning, e.reasoning)))
     return replace(changed, latest_patch=e.patch, latest_reasoning=thoughts)
@@ -156,6 +159,8 @@ def _proposal_revised(s: Session, e: ev.ProposalRevised) -> Session:
 @on(ev.CostIncurred)
 def _cost_incurred(s: Session, e: ev.CostIncurred) -> Session:
     spending = s.spending.plus(e)
+    if not e.experiment:
+        return s.with_(e, spending=spending)
     if e.experiment > len(s.experiments):
         return s.with_(e, spending=spending, drafting=s.drafting.plus(e))
     of_one = s.experiment(e.experiment).spending.plus(e)
@@ -195,6 +200,11 @@ def _run_progressed(s: Session, e: ev.RunProgressed) -> Session:
     run = next(r for r in s.experiment(e.experiment).runs if r.number == e.run)
     curve = (*run.curve, ev.ProgressPoint(e.share, e.loss))
     return s.change_run(e, e.experiment, e.run, curve=curve)
+
+
+@on(ev.DevicesSampled)
+def _devices_sampled(s: Session, e: ev.DevicesSampled) -> Session:
+    return s.with_(e, machine=e)
 
 
 @on(ev.RunEnded)

@@ -12,6 +12,7 @@ import struct
 import msgspec
 
 from engine.core.events import AnyEvent
+from engine.core.machine import MachineSample
 from engine.core.words import Autonomy, Phase, StopMode, Verdict
 
 # ---- down: from the engine
@@ -54,38 +55,10 @@ class Progress(Message, frozen=True, kw_only=True):
     remaining_seconds: float | None = None
 
 
-class GpuSample(msgspec.Struct, frozen=True, kw_only=True):
-    """One GPU at one moment. None: this GPU does not tell."""
-
-    index: int
-    name: str
-    utilisation_percent: float | None = None
-    memory_used_bytes: int = 0
-    memory_total_bytes: int = 0
-    power_watts: float | None = None
-    temperature_celsius: float | None = None
-    processes: tuple[tuple[int, int], ...] = ()
-    """(pid on the host, bytes used) of each compute process."""
-
-
 class Devices(Message, frozen=True, kw_only=True):
-    """The machine at one moment, once a second."""
+    """The machine, once a second."""
 
-    gpus: tuple[GpuSample, ...] = ()
-    gpu_note: str = ""
-    """Why there are no GPUs to show."""
-    cpu_percent: float = 0.0
-    """Of all cores together, 0 to 100."""
-    cores: int = 1
-    load1: float = 0.0
-    ram_used_bytes: int = 0
-    ram_total_bytes: int = 0
-    disk_free_bytes: int = 0
-    run_processes: int = 0
-    """Processes of the current run's own tree; 0 when nothing runs."""
-    run_cpu_percent: float = 0.0
-    """Of one core, so up to 100 x cores."""
-    run_rss_bytes: int = 0
+    sample: MachineSample = MachineSample()
 
 
 class Thinking(Message, frozen=True, kw_only=True):
@@ -261,6 +234,10 @@ class ConfirmExperiment(Command, frozen=True, kw_only=True):
     experiment: int
 
 
+class AskMemory(Command, frozen=True, kw_only=True):
+    """What the agent would be told if it were asked now; the reply is that text."""
+
+
 AnyCommand = (
     Hello
     | PauseLoop
@@ -283,6 +260,7 @@ AnyCommand = (
     | OverruleVerdict
     | ReviveExperiment
     | ConfirmExperiment
+    | AskMemory
 )
 
 

@@ -40,6 +40,8 @@ class PastAttempt(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     at: datetime | None = None
     commit: str = ""
     """The whole hash of a commit that exists; empty where there is none."""
+    named: str = ""
+    """The commit as written, where there is none of that name; untrusted."""
     on_branch: bool = False
     """Whether that commit is on the session's branch."""
     unknown: tuple[Unknown, ...] = ()

@@ -171,6 +171,8 @@ class Experiment(msgspec.Struct, frozen=True, kw_only=True):
     """A person's verdict in the place of the keep rule's."""
     spending: Spending = Spending()
     """What language models used to come to it, drafts that were dropped on the way included."""
+    told: str = ""
+    """What its agent was told last, by the key it is kept under."""
 
     @property
     def is_baseline(self) -> bool:
@@ -217,6 +219,7 @@ class Queued(msgspec.Struct, frozen=True, kw_only=True):
     approved: str = ""
     """The patch_id that a person approved."""
     decisions: tuple[Decided, ...] = ()
+    told: str = ""
 
 
 class Dropped(msgspec.Struct, frozen=True, kw_only=True):

@@ -7,6 +7,7 @@ that live and replay are the same code fed at different speeds. What each event 
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Iterable
 from datetime import datetime
 from typing import Any, TypeVar
@@ -98,6 +99,8 @@ class Session(msgspec.Struct, frozen=True, kw_only=True):
     """Experiments whose overruling the branch does not show yet."""
     drafting: Spending = Spending()
     """What the experiment to come has cost so far."""
+    machine: ev.DevicesSampled | None = None
+    """The newest record of what the machine was doing."""
     latest_patch: str = ""
     """The patch of the newest experiment; older ones are in the artifacts."""
     latest_reasoning: str = ""
@@ -266,6 +269,15 @@ def fold(events: Iterable[ev.AnyEvent], start: Session | None = None) -> Session
     session = start if start is not None else Session()
     for event in events:
         session = HANDLERS[type(event)](session, event)
+    return session
+
+
+def fold_what_holds(events: Iterable[ev.AnyEvent]) -> Session:
+    """Apply the events of a damaged journal; those that hang on lost ones are passed over."""
+    session = Session()
+    for event in events:
+        with contextlib.suppress(KeyError, IndexError, StopIteration):
+            session = HANDLERS[type(event)](session, event)
     return session
 
 

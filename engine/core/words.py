@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from enum import StrEnum
 
+NOT_RECORDED = "not recorded"
+"""Said of whatever a source cannot tell; nothing is made up in its place."""
+
 
 class Direction(StrEnum):
     """Which way the metric improves."""

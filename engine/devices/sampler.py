@@ -15,7 +15,7 @@ from typing import Any, Protocol
 import psutil
 
 from engine.core.events import Gpu, Platform
-from engine.core.live import Devices, GpuSample
+from engine.core.machine import GpuSample, MachineSample
 
 
 class Nvml(Protocol):
@@ -71,7 +71,7 @@ class DeviceSampler:
             self.gpu_note = f"no NVIDIA GPU here ({_reason(error)})"
         psutil.cpu_percent(None)
 
-    def sample(self, run_pid: int | None = None) -> Devices:
+    def sample(self, run_pid: int | None = None) -> MachineSample:
         """The machine now.
 
         Args:
@@ -82,7 +82,7 @@ class DeviceSampler:
         free = 0
         with contextlib.suppress(OSError):
             free = shutil.disk_usage(self._disk).free
-        return Devices(
+        return MachineSample(
             gpus=tuple(self._gpu(i, handle) for i, handle in enumerate(self._handles)),
             gpu_note=self.gpu_note,
             cpu_percent=psutil.cpu_percent(None),

@@ -19,9 +19,8 @@ import msgspec
 from engine.core import events as ev
 from engine.core.config import ResearchConfig
 from engine.core.table import RowVerdict, Table, TableRow, commit_hash, summarise
-from engine.core.words import Verdict
+from engine.core.words import NOT_RECORDED, Direction, Verdict
 from engine.replay.commits import Commit, Commits, Diff
-from engine.replay.journal_tail import NOT_RECORDED
 from engine.replay.recording import Recording
 
 _VERDICTS = {
@@ -29,6 +28,8 @@ _VERDICTS = {
     RowVerdict.DISCARD: Verdict.DISCARD,
     RowVerdict.CRASH: Verdict.CRASH,
 }
+SURE = frozenset({"by its name", "the second of the usual columns", "as asked"})
+"""Reasons that leave nothing to be checked."""
 _FILE = "diff"
 """Which file was edited is not in the table; this stands where its name would."""
 
@@ -102,9 +103,9 @@ class TableHistory:
         notes = [
             f"A replay of {self._path.name} alone: reasoning, runs, logs, devices and decisions "
             f"are {NOT_RECORDED}.",
-            f"Metric {table.metric or NOT_RECORDED} ({table.metric_reason}); "
-            f"{table.direction.value} is better ({table.direction_reason}).",
+            self.understood(),
         ]
+        notes += self.not_the_best()
         notes += self.bad_rows()
         notes += [f"{note[:1].upper()}{note[1:]}." for note in table.notes]
         if self._commits is None:
@@ -121,6 +122,37 @@ class TableHistory:
         elif any(when.estimated for when in times):
             notes.append("Times with ≈ lie between two known ones.")
         return tuple(notes)
+
+    @property
+    def guessed(self) -> bool:
+        """Whether the metric or its direction stands on more than a name or a word."""
+        table = self._table
+        return bool(table.rows) and not (
+            table.metric_reason in SURE and table.direction_reason in SURE
+        )
+
+    def understood(self) -> str:
+        """Which column is the metric, which way it improves, and why that is believed."""
+        table = self._table
+        better = "lower" if table.direction is Direction.MIN else "higher"
+        return (
+            f"Metric {table.metric or NOT_RECORDED} ({table.metric_reason}); "
+            f"{better} is better ({table.direction_reason})."
+        )
+
+    def not_the_best(self) -> tuple[str, ...]:
+        """That the last row kept is not the best of those kept, where that is so."""
+        summary, table = summarise(self._table), self._table
+        best, last = summary.best, summary.incumbents[-1] if summary.incumbents else 0
+        if best is None or best.value is None or not last:
+            return ()
+        standing = table.rows[last - 1].value
+        if standing is None or table.direction.gain(best.value, standing) <= 0:
+            return ()
+        return (
+            f"The star is the last row kept, #{last}, which the next was compared with; the best "
+            f"value kept is {best.value:.6g}, of #{best.number}.",
+        )
 
     def bad_rows(self) -> tuple[str, ...]:
         """How many lines are no rows."""

@@ -71,6 +71,12 @@ class Recording:
         return self._moments
 
     @property
+    def opening(self) -> int:
+        """So many events came before the first experiment: the session's own beginning."""
+        first = self._drafts.get(1)
+        return first[0] if first else min(1, len(self._events))
+
+    @property
     def folded(self) -> int:
         """So many events are folded for jumps already."""
         return (len(self._kept) - 1) * EVERY
@@ -163,9 +169,33 @@ class Recording:
 
 
 def _fold(session: Session, events: Iterable[ev.AnyEvent]) -> Session:
+    """As the fold of the engine, but the points of a loss curve together: a copy of the session for
+    each of them is three quarters of the time.
+    """
+    points: list[ev.RunProgressed] = []
     for event in events:
+        if type(event) is ev.RunProgressed:
+            if points and (points[0].experiment, points[0].run) != (event.experiment, event.run):
+                session, points = _with_points(session, points), []
+            points.append(event)
+            continue
+        if points:
+            session, points = _with_points(session, points), []
         try:
             session = HANDLERS[type(event)](session, event)
         except (KeyError, IndexError, StopIteration):
             continue  # it hangs on an event that a damaged journal has lost
-    return session
+    return _with_points(session, points) if points else session
+
+
+def _with_points(session: Session, points: list[ev.RunProgressed]) -> Session:
+    """More points of one run's loss curve; nothing where a damaged journal has lost the run."""
+    last = points[-1]
+    if not 1 <= last.experiment <= len(session.experiments):
+        return session
+    runs = session.experiment(last.experiment).runs
+    run = next((run for run in runs if run.number == last.run), None)
+    if run is None:
+        return session
+    curve = (*run.curve, *(ev.ProgressPoint(point.share, point.loss) for point in points))
+    return session.change_run(last, last.experiment, last.run, curve=curve)

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from engine import client, tables
 from engine.core.errors import UsageError, WorkspaceError
 from engine.core.session import Session
-from engine.core.words import Direction
+from engine.core.table import BadRow
+from engine.core.words import NOT_RECORDED, Direction
 from engine.replay.commits import Commits, Diff
 from engine.replay.from_table import TableHistory
-from engine.replay.journal_tail import NOT_RECORDED, JournalTail
 from engine.replay.recording import Recording
 from engine.store.artifacts import Layout, sessions
+from engine.store.journal_tail import JournalTail
+from engine.store.prompts import read_prompt
 
 JOURNAL = "journal.jsonl"
 TABLE = "results.tsv"
@@ -26,6 +29,8 @@ class Source:
         self.recording = recording
         self.notes: tuple[str, ...] = ()
         """What the person should know before they believe what they see."""
+        self.left_out: Sequence[BadRow] = ()
+        """The lines of the file that are no part of the recording."""
 
     @property
     def from_table(self) -> bool:
@@ -57,6 +62,10 @@ class Source:
         """What the agent thought."""
         return self.recording.drafted(number, step)[1]
 
+    def told(self, key: str) -> str | None:
+        """What an agent was told, by its key."""
+        return None
+
     def cumulative(self, session: Session) -> Diff:
         """All that the kept experiments changed so far."""
         raise NotImplementedError
@@ -76,6 +85,7 @@ class JournalSource(Source):
     def __init__(self, path: Path, repo: Path | None = None) -> None:
         self._tail = JournalTail(path)
         super().__init__(path, Recording(self._tail.news()))
+        self.left_out = self._tail.left_out
         self._repo = repo
         self._workspace = _workspace_of(path)
         cut: tuple[str, ...] = ()
@@ -101,6 +111,10 @@ class JournalSource(Source):
     def diff(self, number: int, step: int) -> Diff:
         """The patch as the journal has it."""
         return Diff(self.recording.drafted(number, step)[0])
+
+    def told(self, key: str) -> str | None:
+        """As it was kept beside the journal."""
+        return read_prompt(self.path.parent, key)
 
     def cumulative(self, session: Session) -> Diff:
         """From the commit the session began with to the frontier."""
@@ -139,7 +153,10 @@ class TableSource(Source):
         commits, trouble = _repository(path, repo)
         self._history = TableHistory(table, path, commits)
         super().__init__(path, self._history.recording())
-        self.notes = (*trouble, *self._history.bad_rows())
+        self.left_out = table.bad
+        history = self._history
+        guess = (history.understood(),) if history.guessed else ()
+        self.notes = (*trouble, *guess, *history.not_the_best(), *history.bad_rows())
         if not table.rows:
             self.notes += ("It has a header and no rows.",)
 

@@ -28,7 +28,7 @@ def advise(facts: ReportFacts) -> tuple[Step, ...]:
 
 
 def _no_gain(facts: ReportFacts) -> Step | None:
-    if facts.keeps or facts.counts.total < 3:
+    if facts.keeps or facts.best is None or facts.counts.total < 3:
         return None
     return Step(
         "Nothing beat the baseline. Before more of the same, see whether a run can tell at all: "
@@ -168,6 +168,8 @@ def _read_top(facts: ReportFacts) -> Step | None:
 
 
 def _longer(facts: ReportFacts) -> Step | None:
+    if facts.best is None:
+        return None
     return Step(
         "Before you believe any of it for a long training, train the baseline and the best once "
         "for ten times as long: what helps in a short run often does not in a long one."
@@ -177,6 +179,11 @@ def _longer(facts: ReportFacts) -> Step | None:
 def _unmeasured(facts: ReportFacts) -> Step | None:
     if facts.best is not None:
         return None
+    if not facts.of_session and facts.counts.crash < facts.counts.total:
+        return Step(
+            f"No row has a number as its {facts.metric}. If another column is what was measured, "
+            "name it with --metric."
+        )
     return Step(
         "No value was measured. Run the code once by hand and see that it prints its metric at the "
         "end."

@@ -66,7 +66,8 @@ def robust_axis(
         low, high = middle - room, middle + room
     span = high - low
     low, high = low - below * span, high + above * span
-    return _by_magnitude(low, high) if log else _with_ticks(low, high)
+    # No float is beyond 10³⁰⁸, however much room is wanted.
+    return _by_magnitude(max(low, -307.0), min(high, 308.0)) if log else _with_ticks(low, high)
 
 
 def _core(steps: Sequence[float], others: Sequence[float]) -> tuple[float, float]:

@@ -61,16 +61,17 @@ def draw_card(facts: ReportFacts) -> Figure:
 
 def _words(figure: Figure, facts: ReportFacts) -> None:
     ink, sign = DARK, -1 if facts.direction is Direction.MIN else 1
-    fitted(figure, _LEFT, 0.885, facts.name, _PIXELS, fontsize=13, color=ink.quiet)
+    fitted(figure, _LEFT, 0.885, facts.name, _PIXELS, 0.75, fontsize=13, color=ink.quiet)
     value = facts.best.value if facts.best is not None else None
     big = number(value, facts.places) if value is not None else "no value"
-    fitted(figure, _LEFT, 0.745, big, _PIXELS, fontsize=48, color=ink.text, weight="bold")
-    fitted(figure, _LEFT, 0.69, f"best {facts.metric}", _PIXELS, fontsize=15, color=ink.quiet)
+    fitted(figure, _LEFT, 0.745, big, _PIXELS, 0.6, fontsize=48, color=ink.text, weight="bold")
+    what = f"best {facts.metric}" if value is not None else "was measured"
+    fitted(figure, _LEFT, 0.69, what, _PIXELS, 0.75, fontsize=15, color=ink.quiet)
     if facts.gain:
         moved = change(facts.direction, facts.gain, facts.places)
         if facts.percent is not None:
             moved = f"{percent(sign * facts.percent)}   {moved}"
-        fitted(figure, _LEFT, 0.60, moved, _PIXELS, fontsize=22, color=ink.keep, weight="bold")
+        fitted(figure, _LEFT, 0.60, moved, _PIXELS, 0.6, fontsize=22, color=ink.keep, weight="bold")
         old = number(facts.baseline.value if facts.baseline else None, facts.places)
         sigma = "noise not known" if facts.sigmas is None else f"{facts.sigmas:.0f}σ of noise"
         fitted(
@@ -88,9 +89,10 @@ def _words(figure: Figure, facts: ReportFacts) -> None:
         fontsize=14,
         color=ink.text,
     )
-    parts = [f"{c.keep} kept", f"{c.discard} discarded", f"{c.crash} crashed"]
-    parts += [f"{c.other} other"] if c.other else []
-    fitted(figure, _LEFT, 0.42, listed(parts), _PIXELS, fontsize=12.5, color=ink.quiet)
+    counted = ((c.keep, "kept"), (c.discard, "discarded"), (c.crash, "crashed"), (c.other, "other"))
+    parts = [f"{count} {word}" for count, word in counted if count]
+    if parts:
+        fitted(figure, _LEFT, 0.42, listed(parts), _PIXELS, 0.75, fontsize=12.5, color=ink.quiet)
     top = facts.top[:4]
     if not top:
         return

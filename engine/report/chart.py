@@ -6,12 +6,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from engine.report.axis import number_ticks
 from engine.report.drawing import LIGHT, MARKERS, Ink, as_png, as_svg, colour, drawing_room, fitted
 from engine.report.drawing import words as put
-from engine.report.figures import number
 from engine.report.model import ReportFacts
-from engine.report.plot import Frame, Plot, Shape, labels_of, plot_of, staircase, tick_text
+from engine.report.plot import Frame, Plot, Shape, labels_of, plot_of, staircases, tick_text
 from engine.report.sections import headline, lead
 
 if TYPE_CHECKING:
@@ -71,6 +69,19 @@ def draw_chart(facts: ReportFacts) -> Figure:
 def paint(axes: Axes, plot: Plot, facts: ReportFacts, ink: Ink, scale: float = 1.0) -> None:
     """Marks, steps, band and axes, without any words but those of the axes."""
     axes.set_facecolor(ink.paper)
+    if not plot.marks:
+        axes.set_axis_off()
+        put(
+            axes,
+            0.5,
+            0.5,
+            "nothing was measured",
+            transform=axes.transAxes,
+            fontsize=15 * scale,
+            color=ink.quiet,
+            ha="center",
+        )
+        return
     room = _ROOM * max(1, plot.last - plot.first)
     axes.set_xlim(plot.first - room, plot.last + room)
     if plot.axis.log:
@@ -78,38 +89,43 @@ def paint(axes: Axes, plot: Plot, facts: ReportFacts, ink: Ink, scale: float = 1
         axes.minorticks_off()
     axes.set_ylim(plot.axis.low, plot.axis.high)
     axes.set_yticks(plot.axis.ticks, [tick_text(plot.axis, t) for t in plot.axis.ticks])
-    shown = number_ticks(plot.first, plot.last)
-    axes.set_xticks(shown, [number(t, 0) for t in shown])
+    axes.set_xticks([x for x, _ in plot.ticks], [text for _, text in plot.ticks])
     axes.tick_params(colors=ink.quiet, labelsize=9.5 * scale, length=0)
+    axes.tick_params(axis="x", pad=9)  # a crash is drawn on the edge itself
     axes.grid(axis="y", color=ink.grid, linewidth=0.9)
     axes.set_axisbelow(True)
     for name, spine in axes.spines.items():
         spine.set_visible(name == "bottom")
         spine.set_color(ink.grid)
-    corners = staircase(plot)
-    if corners:
-        xs, ys = [c[0] for c in corners], [c[1] for c in corners]
-        if plot.band:
-            axes.fill_between(
-                xs,
-                [y - plot.band for y in ys],
-                [y + plot.band for y in ys],
-                color=ink.keep,
-                alpha=0.13,
-                linewidth=0,
-                zorder=1,
-            )
-        axes.plot(
-            xs,
-            ys,
-            color=ink.line,
-            linewidth=1.9 * scale,
-            zorder=3,
-            solid_joinstyle="miter",
-            clip_on=False,
-        )
+    for corners in staircases(plot):
+        _stairs(axes, corners, plot.band, ink, scale)
     for shape in Shape:
         _marks(axes, plot, shape, ink, scale)
+    if plot.border is not None:
+        axes.axvline(plot.border, color=ink.quiet, linewidth=0.9, linestyle=(0, (4, 4)), zorder=1)
+        put(
+            axes,
+            plot.border,
+            0.985 if plot.lower else 0.015,
+            "adopted rows ",
+            transform=axes.get_xaxis_transform(),
+            fontsize=9 * scale,
+            color=ink.quiet,
+            ha="right",
+            va="top" if plot.lower else "bottom",
+        )
+
+
+def _stairs(
+    axes: Axes, corners: list[tuple[float, float]], band: float, ink: Ink, scale: float
+) -> None:
+    """The best so far, with its noise around it."""
+    xs, ys = [c[0] for c in corners], [c[1] for c in corners]
+    if band:
+        low, high = [y - band for y in ys], [y + band for y in ys]
+        axes.fill_between(xs, low, high, color=ink.keep, alpha=0.13, linewidth=0, zorder=1)
+    line: dict[str, Any] = {"linewidth": 1.9 * scale, "solid_joinstyle": "miter", "clip_on": False}
+    axes.plot(xs, ys, color=ink.line, zorder=3, **line)
 
 
 def _marks(axes: Axes, plot: Plot, shape: Shape, ink: Ink, scale: float) -> None:
@@ -177,7 +193,17 @@ def _shift(text: Any, axes: Axes, plot: Plot) -> None:
 
 def _titles(figure: Figure, facts: ReportFacts, ink: Ink) -> None:
     pixels = _INCHES[0] * 100 * 0.74
-    fitted(figure, 0.072, 0.94, headline(facts), pixels, fontsize=18, color=ink.text, weight="bold")
+    fitted(
+        figure,
+        0.072,
+        0.94,
+        headline(facts),
+        pixels,
+        0.7,
+        fontsize=18,
+        color=ink.text,
+        weight="bold",
+    )
     fitted(figure, 0.072, 0.898, lead(facts), pixels, fontsize=11, color=ink.quiet)
     fitted(
         figure,
@@ -185,6 +211,7 @@ def _titles(figure: Figure, facts: ReportFacts, ink: Ink) -> None:
         0.944,
         facts.name,
         _INCHES[0] * 100 * 0.24,
+        0.75,
         fontsize=11,
         color=ink.text,
         ha="right",
@@ -234,6 +261,8 @@ def _legend(axes: Axes, plot: Plot, ink: Ink) -> None:
         handles.append(Line2D([], [], color=ink.line, linewidth=1.9, label="best so far"))
     if plot.band:
         handles.append(Patch(color=ink.keep, alpha=0.13, label="±2σ, noise of one run"))
+    if plot.every > 1:
+        handles.append(Line2D([], [], linestyle="", label=f"one of {plot.every} is drawn"))
     if any(m.beyond for m in plot.marks):
         far = sum(1 for m in plot.marks if m.beyond)
         up = any(m.beyond > 0 for m in plot.marks)

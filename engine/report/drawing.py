@@ -136,11 +136,26 @@ def words(target: Any, x: float, y: float, text: str, **style: Any) -> Any:
     return target.text(x, y, drawable(text), parse_math=False, **style)
 
 
-def fitted(target: Any, x: float, y: float, text: str, width: float, **style: Any) -> Any:
-    """Text cut until it is no wider than so many pixels."""
+def fitted(
+    target: Any, x: float, y: float, text: str, width: float, smallest: float = 1.0, **style: Any
+) -> Any:
+    """Text that is no wider than so many pixels: smaller letters first, then fewer.
+
+    Args:
+        target: A figure or axes.
+        x: In the target's own measure.
+        y: Likewise.
+        text: Untrusted.
+        width: In pixels.
+        smallest: To what share of their size the letters may shrink.
+        style: As matplotlib has it.
+    """
     made = words(target, x, y, text, **style)
     figure = target if not hasattr(target, "figure") or target.figure is None else target.figure
     renderer = figure.canvas.get_renderer()
+    least = made.get_fontsize() * smallest
+    while made.get_fontsize() > least and made.get_window_extent(renderer).width > width:
+        made.set_fontsize(max(least, 0.96 * made.get_fontsize()))
     cut = text
     while len(cut) > 1 and made.get_window_extent(renderer).width > width:
         cut = cut[: max(1, int(len(cut) * 0.94) - 1)].rstrip()

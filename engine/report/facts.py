@@ -14,7 +14,7 @@ from engine.core.worth import Noise
 from engine.report.advice import advise
 from engine.report.figures import places_of, plain
 from engine.report.meaning import meaning_of
-from engine.report.model import Category, Keep, Point, ReportFacts
+from engine.report.model import UNNAMED, Category, Keep, Point, ReportFacts
 
 TEXT_CHARACTERS = 600
 """No description in a report is longer; the results file has the whole."""
@@ -106,7 +106,7 @@ def common(
     gain = None
     if baseline and best and baseline.value is not None and best.value is not None:
         gain = table.direction.gain(best.value, baseline.value)
-    metric = plain(table.metric or "", 60) or "the metric"
+    metric = plain(table.metric or "", 60) or UNNAMED
     places = places_of([p.value for p in points if p.value is not None])
     return ReportFacts(
         name=plain(name, 80),

@@ -16,6 +16,8 @@ _WORDS = 160
 
 def top_improvements(facts: ReportFacts) -> tuple[Block, ...]:
     top = facts.top[:_TOP]
+    if facts.best is None:
+        return (Text("Not known: no value was measured."),)
     if not top:
         return (Text("Nothing that was kept beat what was there before."),)
     whole = sum(keep.gain or 0.0 for keep in facts.top)
@@ -43,6 +45,32 @@ def top_improvements(facts: ReportFacts) -> tuple[Block, ...]:
                 f"These {len(top)} of {len(facts.top)} make {100 * first / whole:.0f} % of it all."
             )
         )
+    return tuple(blocks)
+
+
+def before(facts: ReportFacts) -> tuple[Block, ...]:
+    """What a session took over."""
+    adopted = facts.adopted
+    if adopted is None:
+        return ()
+    c = adopted.counts
+    parts = [f"{c.keep} kept", f"{c.discard} discarded", f"{c.crash} crashed"]
+    parts += [f"{c.other} other"] if c.other else []
+    blocks: list[Block] = [
+        Text(
+            f"{many(c.total, 'row')} of a results file were taken over: {listed(parts)}. They were "
+            "measured before this session and are in none of its figures; the baseline was "
+            "measured again. The picture and the page show them as adopted."
+        )
+    ]
+    rows = [
+        (words, point.name, number(point.value, facts.places), plain(point.text, _WORDS))
+        for words, point in (("its baseline", adopted.baseline), ("its best", adopted.best))
+        if point is not None
+    ]
+    if rows:
+        head = ("", "row", facts.metric, "what was tried")
+        blocks.append(Grid(head, tuple(rows), frozenset((2,))))
     return tuple(blocks)
 
 

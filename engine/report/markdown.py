@@ -6,7 +6,7 @@ import re
 
 from engine.report.blocks import Block, Grid, Items, Section, Text
 from engine.report.model import ReportFacts
-from engine.report.sections import headline, lead, sections
+from engine.report.sections import closing, headline, lead, sections
 
 SUMMARY = "autoresearch-summary.md"
 _SPECIAL = re.compile(r"[\\`*_{}\[\]<>#|~!$&@]")
@@ -34,7 +34,7 @@ def markdown(facts: ReportFacts, *, progress: bool = False) -> str:
         escape(lead(facts)),
     ]
     parts += [_section(section) for section in sections(facts)]
-    parts.append("*Written by autoresearch-tui. No language model had a part in this text.*")
+    parts.append(f"*{escape(closing(facts))}*")
     return "\n\n".join(parts) + "\n"
 
 

@@ -11,6 +11,9 @@ from engine.core.table.stats import Counts, Trend
 from engine.core.words import Direction
 from engine.core.worth import Noise, Trust
 
+UNNAMED = "the metric"
+"""What it is called where a table has no column for it."""
+
 
 class Point(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One experiment, or one row."""
@@ -34,6 +37,14 @@ class Point(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """The experiment that this one only measured again."""
     best: float | None = None
     """The best value so far, this one counted."""
+    row: int = 0
+    """Of one that a session took over: its row in the table it came from. Its number is not above
+    0 then, so that it stands before the session's own."""
+
+    @property
+    def name(self) -> str:
+        """What it is called: `#7`, or `row 7` where it was taken over."""
+        return f"row {self.row}" if self.row else f"#{self.number}"
 
 
 class Keep(msgspec.Struct, frozen=True, kw_only=True):
@@ -113,6 +124,31 @@ class Step(msgspec.Struct, frozen=True):
     command: str = ""
 
 
+class Suggested(msgspec.Struct, frozen=True, kw_only=True):
+    """What a language model would do next: somebody's opinion, and no figure of the session."""
+
+    model: str
+    at: datetime
+    settled: int
+    """So many experiments had a verdict when it was asked."""
+    steps: tuple[str, ...] = ()
+    """Its words, cleaned; untrusted."""
+    tokens: int = 0
+    dollars: float | None = None
+    """None: the price is not known."""
+    trouble: str = ""
+    """Why there are none, in a sentence."""
+
+
+class Adopted(msgspec.Struct, frozen=True, kw_only=True):
+    """Rows that a session took over: measured before it began, by nobody of ours."""
+
+    points: tuple[Point, ...]
+    counts: Counts
+    baseline: Point | None
+    best: Point | None
+
+
 class ReportFacts(msgspec.Struct, frozen=True, kw_only=True):
     """Everything a report tells."""
 
@@ -156,6 +192,11 @@ class ReportFacts(msgspec.Struct, frozen=True, kw_only=True):
     steps: tuple[Step, ...] = ()
     reading: tuple[str, ...] = ()
     """How a table was understood, and what of it was not."""
+    adopted: Adopted | None = None
+    """What came before a session that took a table over; in none of the figures above."""
+    suggested: Suggested | None = None
+    diffs: str = ""
+    """Which diffs the page has, and why others are missing."""
 
     @property
     def percent(self) -> float | None:

@@ -100,7 +100,8 @@ def estimate(groups: Groups) -> Noise | None:
     if not repeated:
         return None
     runs = sum(map(len, repeated))
-    squares = math.fsum((v - fmean(values)) ** 2 for values in repeated for v in values)
+    means = ((values, fmean(values)) for values in repeated)
+    squares = math.fsum((v - mean) ** 2 for values, mean in means for v in values)
     sigma = math.sqrt(squares / (runs - len(repeated)))
     return Noise(sigma=sigma, runs=runs, commits=len(repeated)) if math.isfinite(sigma) else None
 

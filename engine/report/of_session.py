@@ -11,15 +11,14 @@ from engine.core.events import Platform
 from engine.core.forecast import forecast
 from engine.core.records import Decided, Experiment
 from engine.core.session import Session
-from engine.core.table.model import RowVerdict, Table
-from engine.core.table.of_session import table_of
+from engine.core.table.of_session import past_table, table_of
 from engine.core.table.stats import summarise
 from engine.core.words import KeepRule, Origin, Outcome, Verdict
 from engine.core.worth import noise_of
 from engine.report.facts import common, kept_points, points_of, with_steps
 from engine.report.figures import duration, listed, many, plain
 from engine.report.hours import Stretch, hours_of
-from engine.report.model import Cost, HumanAct, ReportFacts
+from engine.report.model import Adopted, Cost, HumanAct, ReportFacts
 from engine.report.noise import session_keeps
 
 _NOT_PEOPLE = frozenset(("policy", "timeout", "engine", "start", "signal", "config.toml"))
@@ -34,7 +33,7 @@ def facts_of_session(session: Session, still: Sequence[Stretch] = ()) -> ReportF
         session: As folded, at whatever moment.
         still: When it was paused or had no engine, as the events tell.
     """
-    table = standing_table(session)
+    table = table_of(session)
     finished = [e for e in session.experiments if e.verdict is not None]
     noise = noise_of(session)
     again = {e.number: e.of for e in finished if e.origin is Origin.CONFIRM}
@@ -68,21 +67,28 @@ def facts_of_session(session: Session, still: Sequence[Stretch] = ()) -> ReportF
             cost=_cost(session),
             acts=_acts(session),
             guard=_guard(session),
+            adopted=_adopted(session),
         )
     )
 
 
-def standing_table(session: Session) -> Table:
-    """The session's table with the verdicts in force."""
-    table = table_of(session)
-    rows = []
-    for row in table.rows:
-        standing = session.experiment(row.number).standing
-        verdict = RowVerdict(standing.value) if standing is not None else row.verdict
-        rows.append(
-            row if verdict is row.verdict else msgspec.structs.replace(row, verdict=verdict)
-        )
-    return msgspec.structs.replace(table, rows=tuple(rows))
+def _adopted(session: Session) -> Adopted | None:
+    """What the session took over from one without a journal."""
+    table = past_table(session)
+    if not table.rows:
+        return None
+    stats, last = summarise(table), len(table.rows)
+    points = tuple(
+        msgspec.structs.replace(point, number=place - last, row=point.number)
+        for place, point in enumerate(points_of(table, stats, outcomes={}), start=1)
+    )
+    by_row = {point.row: point for point in points}
+    return Adopted(
+        points=points,
+        counts=stats.counts,
+        baseline=by_row.get(stats.baseline.number) if stats.baseline is not None else None,
+        best=by_row.get(stats.best.number) if stats.best is not None else None,
+    )
 
 
 def outcome_of(e: Experiment) -> str:
@@ -111,7 +117,8 @@ def _known(session: Session) -> tuple[tuple[str, str], ...]:
         "llm": f"language model {config.model}",
         "acp": f"coding agent {config.cli}",
         "search": f"statistical search ({config.policy})",
-        "mix": f"statistical search, every {config.mix_every}. idea from {config.mix_with}",
+        "mix": f"statistical search, every {config.mix_every}. idea from {config.mix_with} "
+        f"({config.model if config.mix_with == 'llm' else config.cli})",
     }.get(config.agent, config.agent)
     rule = "any improvement is kept"
     if config.rule is KeepRule.MIN_DELTA:

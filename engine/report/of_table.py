@@ -80,9 +80,12 @@ def _known(table: Table) -> tuple[tuple[str, str], ...]:
 
 def _reading(table: Table, facts: ReportFacts) -> tuple[str, ...]:
     way = "lower" if table.direction is Direction.MIN else "higher"
+    why = plain(table.metric_reason, 120)
     told = [
-        f"The metric is {facts.metric} ({plain(table.metric_reason, 120)}); {way} is better "
+        f"The metric is {facts.metric} ({why}); {way} is better "
         f"({plain(table.direction_reason, 120)})."
+        if table.metric is not None
+        else f"There is no metric in it: {why}."
     ]
     told += [f"{plain(note, 300)[:1].upper()}{plain(note, 300)[1:]}." for note in table.notes[:12]]
     if table.bad:

@@ -13,7 +13,7 @@ from engine.report.blocks import Block, Grid, Items, Section, Text
 from engine.report.figures import change, duration, number, percent, sigmas
 from engine.report.model import Point, ReportFacts
 from engine.report.plot import Shape, shape_of
-from engine.report.sections import headline, lead, sections
+from engine.report.sections import closing, headline, lead, sections
 from engine.report.svg import chart_svg
 
 _MARKS: dict[Shape, str] = {
@@ -23,6 +23,8 @@ _MARKS: dict[Shape, str] = {
     Shape.OTHER: "□",
     Shape.AGAIN: "★",
 }
+_MOST_ROWS = 20_000
+"""A page of more no browser wants; the results file has them all."""
 _COLUMNS = (
     ("#", True),
     ("verdict", False),
@@ -58,13 +60,12 @@ def page(facts: ReportFacts, patches: Mapping[int, str]) -> str:
             f"<p>{escape(lead(facts))}</p>",
             "</header>",
             _tiles(facts),
-            chart_svg(facts) if facts.points else "",
+            chart_svg(facts) if _measured(facts) else "",
             '<div class="parts">',
             *map(_section, sections(facts)),
             "</div>",
             _table(facts, patches),
-            "<footer>Written by autoresearch-tui. No language model had a part in this text."
-            "</footer>",
+            f"<footer>{escape(closing(facts))}</footer>",
         )
     )
     return f"""<!DOCTYPE html>
@@ -83,6 +84,11 @@ def page(facts: ReportFacts, patches: Mapping[int, str]) -> str:
 </body>
 </html>
 """
+
+
+def _measured(facts: ReportFacts) -> bool:
+    old = facts.adopted.points if facts.adopted is not None else ()
+    return any(point.value is not None for point in (*old, *facts.points))
 
 
 def _own(name: str) -> str:
@@ -154,18 +160,19 @@ def _grid(grid: Grid) -> str:
 
 
 def _table(facts: ReportFacts, patches: Mapping[int, str]) -> str:
-    if not facts.points:
+    if not facts.points and facts.adopted is None:
         return ""
+    points = (*(facts.adopted.points if facts.adopted is not None else ()), *facts.points)
     wanted = [
         True,
         True,
         True,
-        any(p.gain is not None for p in facts.points),
-        any(p.memory_gb for p in facts.points),
-        any(p.seconds for p in facts.points),
-        any(p.category for p in facts.points),
+        any(p.gain is not None for p in points),
+        any(p.memory_gb for p in points),
+        any(p.seconds for p in points),
+        any(p.category for p in points),
         True,
-        any(p.commit for p in facts.points),
+        any(p.commit for p in points),
     ]
     heads = "".join(
         f'<th{" class=n" if numeric else ""}><button type="button">{escape(name or facts.metric)}'
@@ -173,14 +180,18 @@ def _table(facts: ReportFacts, patches: Mapping[int, str]) -> str:
         for (name, numeric), want in zip(_COLUMNS, wanted, strict=True)
         if want
     )
-    rows = "\n".join(_row(p, facts, wanted, patches.get(p.number, "")) for p in facts.points)
-    none = "" if patches else " Their diffs are not recorded here."
+    rows = "\n".join(
+        _row(p, facts, wanted, patches.get(p.number, "")) for p in points[-_MOST_ROWS:]
+    )
+    diffs = facts.diffs or ("" if patches else "Their diffs are not recorded here.")
     what = "experiments" if facts.of_session else "rows"
+    if len(points) > _MOST_ROWS:
+        diffs = f"The last {number(_MOST_ROWS, 0)} of {number(len(points), 0)} are here. {diffs}"
     return (
         f'<div id="all-head"><h2>All {what}</h2>'
         '<input id="find" type="search" placeholder="Filter by any word" '
         'aria-label="Filter the table by any word"><span id="shown"></span></div>\n'
-        f"<p>A click on a column sorts by it.{none}</p>\n"
+        f"<p>A click on a column sorts by it. {escape(diffs)}</p>\n"
         f'<div class="wide"><table id="all"><thead><tr>{heads}</tr></thead>\n<tbody>\n{rows}\n'
         "</tbody></table></div>"
     )
@@ -188,22 +199,27 @@ def _table(facts: ReportFacts, patches: Mapping[int, str]) -> str:
 
 def _row(point: Point, facts: ReportFacts, wanted: list[bool], patch: str) -> str:
     shape = shape_of(point)
-    why = f' <span class="why">({escape(point.outcome)})</span>' if point.outcome else ""
+    told = ", ".join(filter(None, ("adopted" if point.row else "", _outcome(point, shape))))
+    why = f' <span class="why">({escape(told)})</span>' if told else ""
     cells = (
-        _number(point.number, str(point.number)),
+        _number(point.number, point.name.removeprefix("#")),
         f'<td class="v">{_MARKS[shape]} {escape(shape.value)}</td>',
         _number(point.value, number(point.value, facts.places)),
         _number(point.gain, change(facts.direction, point.gain, facts.places)),
         _number(point.memory_gb, f"{point.memory_gb:.1f}" if point.memory_gb else "–"),
         _number(point.seconds, duration(point.seconds) if point.seconds else "–"),
         f'<td class="s">{escape(point.category)}</td>',
-        f'<td class="t">{escape(point.text)}{why if shape is not Shape.DISCARD else ""}'
-        f"{_diff(patch)}</td>",
+        f'<td class="t">{escape(point.text)}{why}{_diff(patch)}</td>',
         f'<td class="s"><code>{escape(point.commit)}</code></td>' if point.commit else "<td></td>",
     )
     chosen = "".join(cell for cell, want in zip(cells, wanted, strict=True) if want)
     kind = {Shape.KEEP: "keep", Shape.CRASH: "crash", Shape.DISCARD: "discard"}.get(shape, "other")
     return f'<tr class="{kind}">{chosen}</tr>'
+
+
+def _outcome(point: Point, shape: Shape) -> str:
+    """Why it was not kept, where its verdict does not say it already."""
+    return "" if shape is Shape.DISCARD else point.outcome
 
 
 def _number(value: float | None, text: str) -> str:

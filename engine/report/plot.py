@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from typing import NamedTuple
 
 from engine.core.table.model import RowVerdict
 from engine.core.words import Direction
 from engine.core.worth import CLEAR_SIGMAS
-from engine.report.axis import Axis, robust_axis
+from engine.report.axis import Axis, number_ticks, robust_axis
 from engine.report.figures import number
 from engine.report.model import Point, ReportFacts
+
+_MOST_MARKS = 20_000
+"""More no picture can show, and no browser wants."""
 
 
 class Shape(StrEnum):
@@ -48,10 +53,18 @@ class Plot(NamedTuple):
     """Half the height of the noise band around the steps; 0: not known."""
     lower: bool
     """Whether lower is better."""
+    ticks: tuple[tuple[int, str], ...]
+    """Numbers below the picture, and their words."""
+    counts: Mapping[Shape, int]
+    """How many have each shape, those left out counted."""
+    border: float | None = None
+    """What lies to the left of it was taken over."""
+    every: int = 1
+    """Of marks that are no new best only one of so many is drawn."""
 
     def counted(self, shape: Shape) -> int:
-        """How many marks have that shape."""
-        return sum(mark.shape is shape for mark in self.marks)
+        """How many experiments have that shape."""
+        return self.counts.get(shape, 0)
 
 
 def shape_of(point: Point) -> Shape:
@@ -74,12 +87,12 @@ def plot_of(facts: ReportFacts, headroom: float = 0.06) -> Plot:
         headroom: Empty room beside the worst values, for labels, as a share of the range.
     """
     lower = facts.direction is Direction.MIN
-    steps: list[tuple[float, float]] = []
-    for point in facts.points:
-        if point.best is not None and (not steps or steps[-1][1] != point.best):
-            steps.append((float(point.number), point.best))
+    old = facts.adopted.points if facts.adopted is not None else ()
+    # Where a session begins, the best is what it measured itself.
+    steps = [*_new_bests(old), *_new_bests(facts.points)]
     new_bests = {x for x, _ in steps}
-    measured = [p for p in facts.points if p.value is not None]
+    points = (*old, *facts.points)
+    measured = [p for p in points if p.value is not None]
     others = [p.value for p in measured if p.number not in new_bests and p.value is not None]
     axis = robust_axis(
         [value for _, value in steps],
@@ -89,20 +102,28 @@ def plot_of(facts: ReportFacts, headroom: float = 0.06) -> Plot:
     )
     edge = axis.high if lower else axis.low
     marks = []
-    for point in facts.points:
+    for point in points:
         if point.value is None and shape_of(point) is not Shape.CRASH:
             continue
         y = edge if point.value is None else point.value
         beyond = 0 if point.value is None else axis.beyond(y)
         y = axis.inside(y)
         marks.append(Mark(point.number, y, shape_of(point), beyond, point))
+    counts = Counter(mark.shape for mark in marks)
+    every = -(-len(marks) // _MOST_MARKS)
+    if every > 1:
+        marks = [m for i, m in enumerate(marks) if not i % every or m.x in new_bests]
     # What was kept is painted last, over the rest.
     marks.sort(key=lambda mark: mark.shape is Shape.KEEP)
-    numbers = [p.number for p in facts.points] or [1]
+    numbers = [p.number for p in points] or [1]
     return Plot(
         axis=axis,
         first=min(numbers),
         last=max(numbers),
+        ticks=_ticks(points),
+        counts=counts,
+        every=max(1, every),
+        border=0.5 if old else None,
         marks=tuple(marks),
         steps=tuple(steps),
         band=CLEAR_SIGMAS * facts.noise.sigma if facts.noise is not None else 0.0,
@@ -110,17 +131,46 @@ def plot_of(facts: ReportFacts, headroom: float = 0.06) -> Plot:
     )
 
 
-def staircase(plot: Plot) -> list[tuple[float, float]]:
-    """The corners of the best-so-far line, within the picture."""
+def _new_bests(points: Sequence[Point]) -> list[tuple[float, float]]:
+    steps: list[tuple[float, float]] = []
+    for point in points:
+        if point.best is not None and (not steps or steps[-1][1] != point.best):
+            steps.append((float(point.number), point.best))
+    return steps
+
+
+def _ticks(points: Sequence[Point]) -> tuple[tuple[int, str], ...]:
+    own = [p.number for p in points if not p.row]
+    old = [p for p in points if p.row]
+    ticks = [(old[0].number, old[0].name)] if old else []
+    room = (len(old) + len(own)) / 12
+    found = number_ticks(own[0], own[-1], max(2, round(8 * len(own) / len(points)))) if own else ()
+    ticks += [(n, number(n, 0)) for n in found if not old or n - ticks[0][0] > room]
+    return tuple(ticks)
+
+
+def staircases(plot: Plot) -> list[list[tuple[float, float]]]:
+    """The corners of the best-so-far line, within the picture; where a session took rows over, of
+    theirs and of its own, for its own begins with what it measured itself.
+    """
+    border = plot.border if plot.border is not None else -math.inf
+    stretches = (
+        ([step for step in plot.steps if step[0] < border], border),
+        ([step for step in plot.steps if step[0] > border], float(plot.last)),
+    )
+    return [_corners(plot, steps, end) for steps, end in stretches if steps]
+
+
+def _corners(
+    plot: Plot, steps: Sequence[tuple[float, float]], end: float
+) -> list[tuple[float, float]]:
     corners: list[tuple[float, float]] = []
-    for x, value in plot.steps:
+    for x, value in steps:
         y = plot.axis.inside(value)
         if corners:
             corners.append((x, corners[-1][1]))
         corners.append((x, y))
-    if corners:
-        corners.append((float(plot.last), corners[-1][1]))
-    return corners
+    return [*corners, (end, corners[-1][1])]
 
 
 def tick_text(axis: Axis, tick: float) -> str:

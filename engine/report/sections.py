@@ -15,16 +15,24 @@ from engine.report.figures import (
     percent,
     sigmas,
 )
-from engine.report.findings import noise_text, top_improvements, what_failed, which_to_trust
-from engine.report.model import ReportFacts, Step
+from engine.report.findings import (
+    before,
+    noise_text,
+    top_improvements,
+    what_failed,
+    which_to_trust,
+)
+from engine.report.model import UNNAMED, ReportFacts, Step
 
+BY_A_MODEL = "Suggestions by a language model"
 _ACTS_SHOWN = 60
 
 
 def headline(facts: ReportFacts) -> str:
     """What came of it, in a line: `val_bpb 0.9979 → 0.9697 (−2.8 %)`."""
     if facts.baseline is None or facts.best is None:
-        return f"{facts.metric}: nothing was measured"
+        named = "" if facts.metric == UNNAMED else f"{facts.metric}: "
+        return f"{named}nothing was measured" if named else "Nothing was measured"
     old = number(facts.baseline.value, facts.places)
     if facts.best.number == facts.baseline.number:
         return f"{facts.metric} {old}: nothing beat the baseline"
@@ -51,11 +59,13 @@ def lead(facts: ReportFacts) -> str:
 def sections(facts: ReportFacts) -> tuple[Section, ...]:
     """All parts that have something to say, in the order a person wants them."""
     made = (
-        Section("At a glance", (_glance(facts),)),
+        Section("At a glance", _glance(facts)),
         Section("Next steps", _steps(facts)),
+        Section(BY_A_MODEL, _suggested(facts)),
         Section("Top improvements", top_improvements(facts)),
         Section("Which keeps to trust", which_to_trust(facts)),
         Section("What did not work", what_failed(facts)),
+        Section("Before this session", before(facts)),
         Section("Noise", (Text(noise_text(facts)),)),
         Section("Time", _time(facts)),
         Section("Cost of language models", _cost(facts)),
@@ -67,7 +77,7 @@ def sections(facts: ReportFacts) -> tuple[Section, ...]:
     return tuple(section for section in made if section.blocks)
 
 
-def _glance(facts: ReportFacts) -> Grid:
+def _glance(facts: ReportFacts) -> tuple[Block, ...]:
     rows: list[tuple[str, str]] = []
     baseline, best = facts.baseline, facts.best
     if baseline is not None:
@@ -89,7 +99,8 @@ def _glance(facts: ReportFacts) -> Grid:
         rows.append(("from", moment(facts.started_at)))
     if facts.ended_at is not None and facts.ended_at != facts.started_at:
         rows.append(("to", moment(facts.ended_at) + (", still going" if facts.running else "")))
-    return Grid(("", ""), (*rows, *facts.facts))
+    told = (*rows, *facts.facts)
+    return (Grid(("", ""), told),) if told else ()
 
 
 def change_text(facts: ReportFacts) -> str:
@@ -106,6 +117,33 @@ def _steps(facts: ReportFacts) -> tuple[Block, ...]:
     if not facts.steps:
         return ()
     return (Items(facts.steps, numbered=True),)
+
+
+def _suggested(facts: ReportFacts) -> tuple[Block, ...]:
+    told = facts.suggested
+    if told is None:
+        return ()
+    if not told.steps:
+        return (Text(told.trouble),)
+    cost = "its price is not known" if told.dollars is None else f"it cost {money(told.dollars)}"
+    return (
+        Text(
+            f"The words of {told.model}, asked on {moment(told.at)} with the figures of this "
+            f"report: suggestions, nothing that was measured or checked. {number(told.tokens, 0)} "
+            f"tokens; {cost}."
+        ),
+        Items(tuple(map(Step, told.steps)), numbered=True),
+    )
+
+
+def closing(facts: ReportFacts) -> str:
+    """Who wrote it."""
+    if facts.suggested is None or not facts.suggested.steps:
+        return "Written by autoresearch-tui. No language model had a part in this text."
+    return (
+        f"Written by autoresearch-tui, but for the part “{BY_A_MODEL}”, which is "
+        f"{facts.suggested.model}'s."
+    )
 
 
 def _time(facts: ReportFacts) -> tuple[Block, ...]:

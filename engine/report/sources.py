@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import takewhile
 from pathlib import Path
 from typing import NamedTuple
 
-from engine.core.session import fold
+import msgspec
+
+from engine.core.errors import JournalError
+from engine.core.events import AnyEvent
+from engine.core.session import Session, fold, fold_what_holds
+from engine.report import patches, suggestions
+from engine.report.figures import many
 from engine.report.hours import Stillness
 from engine.report.model import ReportFacts
 from engine.report.of_session import facts_of_session
 from engine.store.artifacts import Layout
 from engine.store.journal import read_journal
-
-_ONE_PATCH = 40_000
-_ALL_PATCHES = 4_000_000
-_CUT = "\n… (the whole is in patch.diff)\n"
+from engine.store.journal_tail import JournalTail
 
 
 class Source(NamedTuple):
@@ -28,14 +31,18 @@ class Source(NamedTuple):
 
 
 def of_workspace(workspace: Path, tag: str) -> Source:
-    """A session's facts, and its diffs.
+    """A session's facts, with the suggestions that are kept, and its diffs.
 
     Raises:
-        JournalError: The journal is damaged.
+        JournalError: Nothing of the journal can be read.
     """
     layout = Layout(workspace, tag)
-    facts = session_facts(layout.journal)
-    return Source(facts, patches_of(layout, facts))
+    facts = suggestions.with_kept(session_facts(layout.journal), layout)
+    found, left = patches.of_session(layout, facts)
+    if left:
+        told = f"{many(left, 'diff')} left out, of the oldest that were not kept."
+        facts = msgspec.structs.replace(facts, diffs=told)
+    return Source(facts, found)
 
 
 def report_directory(workspace: Path, tag: str) -> Path:
@@ -51,32 +58,22 @@ def session_facts(journal: Path, upto: int | None = None) -> ReportFacts:
         upto: The number of the last event to be looked at; None: all.
 
     Raises:
-        JournalError: It is damaged.
+        JournalError: Nothing of it can be read.
     """
+    try:
+        return _facts(read_journal(journal), fold, upto)
+    except JournalError:
+        tail = JournalTail(journal)
+        facts = _facts(iter(tail.news()), fold_what_holds, upto)
+        lead = "The journal is damaged; this report tells what is left of it."
+        return msgspec.structs.replace(facts, reading=(lead, *tail.notes, *facts.reading))
+
+
+def _facts(
+    events: Iterator[AnyEvent], folding: Callable[[Iterable[AnyEvent]], Session], upto: int | None
+) -> ReportFacts:
     stillness = Stillness()
-    events = read_journal(journal)
     if upto is not None:
         events = takewhile(lambda event: event.seq <= upto, events)
-    session = fold(stillness.watch(events))
+    session = folding(stillness.watch(events))
     return facts_of_session(session, stillness.stretches(session.at))
-
-
-def patches_of(layout: Layout, facts: ReportFacts) -> dict[int, str]:
-    """The diffs that fit into a page: those of keeps first, then the newest."""
-    kept = [keep.point.number for keep in facts.keeps]
-    others = [p.number for p in reversed(facts.points) if p.number not in set(kept)]
-    patches: dict[int, str] = {}
-    room = _ALL_PATCHES
-    for number in (*kept, *others):
-        if room <= 0:
-            break
-        try:
-            with open(layout.experiment(number) / "patch.diff", "rb") as file:
-                raw = file.read(_ONE_PATCH + 1)
-        except OSError:
-            continue
-        text = raw[:_ONE_PATCH].decode("utf-8", "replace")
-        if text.strip():
-            patches[number] = text + (_CUT if len(raw) > _ONE_PATCH else "")
-            room -= len(text)
-    return patches

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from html import escape
 
-from engine.report.axis import number_ticks
 from engine.report.figures import change, number
 from engine.report.model import ReportFacts
 from engine.report.plot import (
@@ -14,7 +13,7 @@ from engine.report.plot import (
     Shape,
     labels_of,
     plot_of,
-    staircase,
+    staircases,
     tick_text,
 )
 
@@ -74,25 +73,30 @@ def _axes(paper: _Paper) -> list[str]:
             "</text>"
         )
     below = _HEIGHT - _BOTTOM + 18
-    for count in number_ticks(plot.first, plot.last):
+    for count, words in plot.ticks:
         parts.append(
             f'<text class="tick" x="{paper.x(count):.1f}" y="{below:.1f}" text-anchor="middle">'
-            f"{number(count, 0)}</text>"
+            f"{escape(words)}</text>"
+        )
+    if plot.border is not None:
+        x = paper.x(plot.border)
+        parts.append(f'<path class="border" d="M{x:.1f} {_TOP:.1f}V{_HEIGHT - _BOTTOM:.1f}"/>')
+        y = _TOP + 12 if plot.lower else _HEIGHT - _BOTTOM - 6
+        parts.append(
+            f'<text class="tick" x="{x - 6:.1f}" y="{y:.1f}" text-anchor="end">adopted rows</text>'
         )
     return parts
 
 
 def _steps(paper: _Paper) -> list[str]:
-    corners = staircase(paper.plot)
-    if not corners:
-        return []
     parts = []
     band, axis = paper.plot.band, paper.plot.axis
-    if band:
-        upper = [(x, axis.inside(y + band)) for x, y in corners]
-        lower = [(x, axis.inside(y - band)) for x, y in reversed(corners)]
-        parts.append(f'<path class="band" d="{_path(paper, [*upper, *lower])}Z"/>')
-    parts.append(f'<path class="best" d="{_path(paper, corners)}"/>')
+    for corners in staircases(paper.plot):
+        if band:
+            upper = [(x, axis.inside(y + band)) for x, y in corners]
+            lower = [(x, axis.inside(y - band)) for x, y in reversed(corners)]
+            parts.append(f'<path class="band" d="{_path(paper, [*upper, *lower])}Z"/>')
+        parts.append(f'<path class="best" d="{_path(paper, corners)}"/>')
     return parts
 
 
@@ -109,7 +113,7 @@ def _mark(paper: _Paper, mark: Mark, facts: ReportFacts, titled: bool) -> str:
     point = mark.point
     value = number(point.value, facts.places) if point.value is not None else "no value"
     gain = f" ({change(facts.direction, point.gain, facts.places)})" if point.gain else ""
-    words = f"#{point.number} {mark.shape.value}: {value}{gain}\n{point.text}"
+    words = f"{point.name} {mark.shape.value}: {value}{gain}\n{point.text}"
     return (
         f'<path class="{kind} {_CLASSES[mark.shape]}" d="{shape}">'
         f"<title>{escape(words)}</title></path>"
@@ -175,6 +179,10 @@ def _legend(plot: Plot) -> list[str]:
         parts.append(f'<path class="band" d="M{x - 4:.1f} {y - 11:.1f}h26v14h-26Z"/>')
         parts.append(f'<text class="tick" x="{x + 30:.1f}" y="{y:.1f}">±2σ, noise of a run</text>')
         x += 180
+    if plot.every > 1:
+        words = f"one of {plot.every} is drawn"
+        parts.append(f'<text class="tick" x="{x:.1f}" y="{y:.1f}">{words}</text>')
+        x += 140
     far = sum(1 for mark in plot.marks if mark.beyond)
     if far:
         parts.append(f'<path class="beyond" d="{_outline(Shape.DISCARD, 1, x, y - 4)}"/>')

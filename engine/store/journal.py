@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shlex
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -44,13 +45,15 @@ def read_journal(path: Path) -> Iterator[AnyEvent]:
                 raise JournalError(
                     f"{path}, line {number} is damaged.",
                     f"{error}.",
-                    "What is before it can be read; do not edit the journal by hand.",
+                    f"`autoresearch-tui replay {shlex.quote(str(path))}` shows what is left of it; "
+                    "do not edit it by hand.",
                 ) from None
             if event.seq != expected:
                 raise JournalError(
                     f"{path}, line {number} has sequence number {event.seq}, expected {expected}.",
                     "Lines were removed, repeated or reordered.",
-                    "Restore the journal from a backup, or start a session with another tag.",
+                    "Restore the journal from a backup, or start a session with another tag; "
+                    f"`autoresearch-tui replay {shlex.quote(str(path))}` shows what is left.",
                 )
             expected += 1
             yield event

@@ -13,7 +13,7 @@ from typing import Any
 
 import msgspec
 
-from engine.core.errors import UsageError
+from engine.core.errors import UsageError, WorkspaceError
 from engine.core.table.clean import clean_header, clean_rows, to_csv, to_tsv
 from engine.core.table.model import Table
 from engine.core.table.plain_values import table_facts
@@ -49,7 +49,7 @@ def export_table(table: Table, path: Path, *, force: bool = False) -> None:
     Raises:
         UsageError: The format is unknown, or what it needs is not installed; the file is there, is
             a directory, or its directory is not.
-        OSError: The disk is full or read-only.
+        WorkspaceError: The disk is full or read-only.
     """
     kind = format_of(path)
     if path.is_dir():
@@ -59,10 +59,15 @@ def export_table(table: Table, path: Path, *, force: bool = False) -> None:
     if not force and os.path.lexists(path):
         raise _exists(path)
     data = _to_bytes(table, kind)
-    if force:
-        write_durably(path, data)
-    else:
-        _write_new(path, data)
+    try:
+        if force:
+            write_durably(path, data)
+        else:
+            _write_new(path, data)
+    except OSError as error:
+        raise WorkspaceError(
+            f"{path} cannot be written.", f"{error.strerror or error}.", "Name another file."
+        ) from error
 
 
 def _exists(path: Path) -> UsageError:

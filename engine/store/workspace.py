@@ -203,6 +203,31 @@ class Workspace:
             "update-ref", "-m", f"autoresearch: start {tag}", ref, commit, "0" * len(commit)
         )
 
+    def check_branch(self, tag: str, frontier: str) -> None:
+        """See that a session's branch still goes on from its frontier.
+
+        It may be a commit ahead: an engine that was killed had moved it and not yet said so.
+
+        Raises:
+            WorkspaceError: It was deleted, or points somewhere else.
+        """
+        now, name = self.branch_commit(tag), f"{BRANCHES}/{tag}"
+        if now == frontier:
+            return
+        if now is None:
+            what = f"The branch {name} is gone."
+            todo = f"Make it again with `git branch {name} {frontier[:12]}`"
+        elif self.git.try_run("merge-base", "--is-ancestor", frontier, now) is None:
+            what = f"The branch {name} is at {now[:7]}, not where this session left it."
+            todo = f"Put it back with `git branch -f {name} {frontier[:12]}`"
+        else:
+            return
+        raise WorkspaceError(
+            what,
+            "It was deleted, rebased or moved since; what is kept next could not go onto it.",
+            f"{todo}, then start again; or begin another session with --tag.",
+        )
+
     def advance_branch(self, tag: str, new: str, old: str) -> None:
         """Move the session's branch from `old` to `new`, and only from `old`.
 

@@ -15,7 +15,17 @@ import psutil
 import pytest
 
 from engine.agents.acp.agent import make
-from engine.agents.base import Attempt, Briefing, Draft, Failure, Pending, Thought, Usage
+from engine.agents.base import (
+    Attempt,
+    Briefing,
+    Draft,
+    Failure,
+    Pending,
+    Telling,
+    Thought,
+    Told,
+    Usage,
+)
 from engine.core.config import ResearchConfig
 from engine.core.errors import (
     AgentError,
@@ -70,7 +80,7 @@ def brief(worktree: Path, cli: str, **more: Any) -> Briefing:
     return Briefing(**(fields | more))
 
 
-def start(briefing: Briefing) -> AsyncIterator[Thought | Usage | Draft]:
+def start(briefing: Briefing) -> AsyncIterator[Thought | Told | Usage | Draft]:
     """The proposal, as it comes."""
     assert briefing.worktree is not None
     return make(briefing.config, briefing.worktree.parent / "work").propose(briefing)
@@ -81,6 +91,7 @@ class Proposal:
 
     def __init__(self) -> None:
         self.text = ""
+        self.told = ""
         self.usage: list[Usage] = []
         self.draft: Draft | None = None
         self.error: AgentError | None = None
@@ -95,6 +106,8 @@ async def propose(worktree: Path, scenario: str, **more: Any) -> Proposal:
                 found.text += item.text
             elif isinstance(item, Usage):
                 found.usage.append(item)
+            elif isinstance(item, Told):
+                found.told = item.text
             else:
                 found.draft = item
     except AgentError as error:
@@ -128,6 +141,11 @@ async def test_a_good_agent_is_seen_thinking_reading_and_editing(worktree: Path)
     assert "Which rate is right?" in found.text
     assert "[x] read\n" in found.text and "[>] edit\n" in found.text
     assert "▸ read: Read train.py\n" in found.text
+    briefing = brief(worktree, command("good"))
+    agent = make(briefing.config, worktree)
+    assert isinstance(agent, Telling)
+    assert found.told == await agent.memory(briefing)
+    assert "Lower the loss." in found.told
     assert "-RATE = 0.04\n+RATE = 0.05\n" in found.text
     assert "chosen=once" in found.text and "line='RATE = 0.04\\n'" in found.text
     assert found.usage == [

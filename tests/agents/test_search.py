@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ast
+import asyncio
+import dataclasses
 import importlib
 import random
 import zlib
@@ -11,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from engine.agents.base import Draft
+from engine.agents.base import Agent, Briefing, Draft, Telling
 from engine.agents.search import SearchAgent, make
 from engine.core.config import ResearchConfig
 from engine.core.errors import AgentError
@@ -195,3 +197,27 @@ def test_the_bundled_training_file() -> None:
     for _ in range(10):
         drafted = ratchet.turn(worse)
         assert 1 <= len(drafted.knobs) <= 2
+
+
+def memory(agent: Agent, briefing: Briefing) -> str:
+    assert isinstance(agent, Telling)
+    return asyncio.run(agent.memory(briefing))
+
+
+@pytest.mark.parametrize("policy", POLICIES)
+def test_its_memory_tells_the_choice_and_what_it_follows_from(policy: str) -> None:
+    ratchet = Ratchet(policy)
+    for _ in range(6):
+        ratchet.turn(worse)
+    briefing = dataclasses.replace(ratchet.briefing, banned=("leave DEPTH alone",))
+    told = memory(ratchet.agent, briefing)
+    assert draft(ratchet.agent, briefing)[1].hypothesis in told
+    assert "leave DEPTH alone" in told and "reads no words" in told
+    for attempt in ratchet.briefing.history[1:]:
+        assert f"#{attempt.number} " in told and all(name in told for name in attempt.knobs)
+
+
+def test_its_memory_says_when_all_is_tried() -> None:
+    ratchet = Ratchet("bandit", "FLAG = True\n")
+    ratchet.turn(worse)
+    assert "has been tried" in memory(ratchet.agent, ratchet.briefing)

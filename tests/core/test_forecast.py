@@ -78,3 +78,6 @@ def test_costs_go_to_the_experiment_they_led_to() -> None:
     assert late.experiment(2).spending.dollars == 1.25
     assert late.spending.dollars == 1.75
     assert late.drafting.calls == 0
+    whole = late.apply(ev.CostIncurred(experiment=0, model="m", dollars=1.0))
+    assert whole.spending.dollars == 2.75
+    assert whole.experiments == late.experiments and whole.drafting.calls == 0

@@ -13,8 +13,8 @@ from engine.core import events as ev
 from engine.core.errors import JournalError
 from engine.core.session import fold
 from engine.core.words import Verdict
-from engine.replay.journal_tail import JournalTail
 from engine.replay.recording import EVERY, Recording
+from engine.store.journal_tail import JournalTail
 from tests.tui.synthetic import attempt, made_up, numbered, opening
 
 WHERE = Path("/nowhere")

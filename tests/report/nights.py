@@ -13,7 +13,7 @@ from engine.report.model import ReportFacts
 from engine.report.of_table import facts_of_table
 from engine.report.sources import session_facts
 from engine.store.artifacts import Layout
-from engine.store.journal import Journal
+from engine.store.journal import Journal, read_journal
 
 START = datetime(2026, 11, 20, 22, 0, tzinfo=UTC)
 
@@ -61,6 +61,10 @@ class Night:
         self.now += timedelta(seconds=after)
         for event in events:
             self.journal.append(event)
+
+    def events(self) -> list[ev.AnyEvent]:
+        """All of them, as they stand on the disk."""
+        return list(read_journal(self.layout.journal))
 
     def experiment(
         self,

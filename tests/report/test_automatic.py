@@ -37,9 +37,8 @@ async def test_every_ten_and_at_the_end(tmp_path: Path) -> None:
 async def test_a_failure_is_told_once_and_disturbs_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    night = Night(tmp_path)
+    night = Night(tmp_path, report_every=1)
     reports = Reports(night.layout)
-    monkeypatch.setattr(automatic, "EVERY", 1)
 
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
@@ -56,9 +55,8 @@ async def test_a_failure_is_told_once_and_disturbs_nothing(
     assert "autoresearch-tui report" in alarms[0].message
 
 
-async def test_none_where_none_are_wanted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(automatic, "EVERY", 0)
-    night = Night(tmp_path)
+async def test_none_where_none_are_wanted(tmp_path: Path) -> None:
+    night = Night(tmp_path, report_every=0)
     reports = Reports(night.layout)
     reports.attach(night.journal)
     night.experiment(1.0, Verdict.KEEP)

@@ -9,7 +9,7 @@ import threading
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from engine.core.errors import EnvironmentProblem
@@ -65,6 +65,8 @@ def test_orders_of_magnitude() -> None:
     assert axis.share(0.0) == 0.0
 
 
+@example([1.0, 3.2e291], [])
+@example([9e299, 1e-8], [])
 @given(
     st.lists(st.floats(allow_nan=True, allow_infinity=True), max_size=12),
     st.lists(st.floats(allow_nan=True, allow_infinity=True), max_size=12),

@@ -84,6 +84,7 @@ def test_json(tmp_path: Path) -> None:
     assert told == {
         "files": [str(tmp_path / "r-report" / "autoresearch-summary.md")],
         "trouble": None,
+        "suggested": None,
     }
 
 

@@ -15,8 +15,12 @@ from click.testing import CliRunner, Result
 from rich.cells import cell_len
 
 import engine.tables
+from engine.core import events as ev
+from engine.core.adoption import history_of
 from engine.core.errors import AutoresearchError, UsageError, WorkspaceError
 from engine.core.table import read_table
+from engine.core.words import Verdict
+from tests.report.nights import Night
 from tests.world import run_command
 from tui.cli import cli
 from tui.commands.table_lines import bad_row_line, table_lines
@@ -284,3 +288,59 @@ def test_the_installed_command(table: Path, repository: Path) -> None:
         pytest.approx(found["best"], abs=1e-6),
         found["counts"],
     )
+
+
+def taken_over(tmp_path: Path) -> Path:
+    """A session that went on with a table of five rows, with three experiments of its own."""
+    night = Night(tmp_path)
+    attempts = history_of(read_table(TABLE.encode()), {}, (), "autoresearch/night").attempts
+    night.say(ev.HistoryImported(file="results.tsv", branch="b", tip="t" * 40, attempts=attempts))
+    night.experiment(0.985, Verdict.KEEP, "baseline again", category="other")
+    night.experiment(0.97, Verdict.KEEP, "own idea", category="batch", gain=0.015)
+    night.experiment(None, Verdict.CRASH, "own crash", category="batch")
+    return tmp_path
+
+
+def test_rows_that_a_session_took_over_come_first_and_are_marked(tmp_path: Path) -> None:
+    workspace = taken_over(tmp_path)
+    found = facts(workspace)
+    assert [r["adopted"] for r in found["rows"]] == [True] * 5 + [False] * 3
+    assert [r["experiment"] for r in found["rows"]] == [None] * 5 + [1, 2, 3]
+    assert [r["row"] for r in found["rows"][:5]] == [1, 2, 3, 4, 5]
+    assert found["rows"][1]["metric"] == 0.986041 and found["rows"][1]["commit"] == "b1b2c3d"
+    # The figures are of what was measured here; those of the others stand apart.
+    assert found["counts"]["total"] == 3 and found["baseline"] == 0.985 and found["best"] == 0.97
+    assert found["adopted"]["rows"] == found["adopted"]["counts"]["total"] == 5
+    assert found["adopted"]["counts"]["crash"] == 1 and found["adopted"]["baseline"] == 0.9979
+    lines = shown(workspace).splitlines()
+    assert [line.split()[0] for line in lines[:8]] == ["row"] * 5 + ["#1", "#2", "#3"]
+    assert "5 of these are rows that the session took over" in "\n".join(lines)
+    top = facts(workspace, "--top", "2")["rows"]
+    assert [r["metric"] for r in top] == [0.97, 0.98]
+    batch = facts(workspace, "--category", "batch")["rows"]
+    assert [(r["adopted"], r["row"] if r["adopted"] else r["experiment"]) for r in batch] == [
+        *((True, 2), (True, 4), (True, 5)),
+        *((False, 2), (False, 3)),
+    ]
+    target = tmp_path / "out.csv"
+    shown(workspace, "--export", target)
+    rows = list(csv.DictReader(target.read_text().splitlines()))
+    assert [r["adopted"] for r in rows] == ["adopted"] * 5 + [""] * 3
+
+
+def test_a_verdict_of_the_persons_counts(tmp_path: Path) -> None:
+    night = Night(tmp_path)
+    night.experiment(1.0, Verdict.KEEP, "baseline")
+    night.experiment(1.1, Verdict.DISCARD, "worse, but simpler")
+    night.say(ev.Overruled(experiment=2, verdict=Verdict.KEEP, by="command line", reason="why not"))
+    found = facts(tmp_path)
+    assert found["counts"]["keep"] == 2
+    assert found["rows"][1]["verdict"] == "keep" and found["rows"][1]["overruled"] is True
+    assert len(facts(tmp_path, "--kept")["rows"]) == 2
+
+
+def test_an_export_that_cannot_be_written(tmp_path: Path, table: Path) -> None:
+    target = tmp_path / "out"
+    target.mkdir()
+    full = target / ("x" * 246 + ".csv")
+    assert "cannot be written" in refused(WorkspaceError, table, "--export", full)

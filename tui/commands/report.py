@@ -2,21 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from pathlib import Path
 
 import click
+import msgspec
 
 from engine import client, tables
-from engine.core.errors import UsageError, WorkspaceError
+from engine.core.errors import UsageError
+from engine.core.session import Session
 from engine.core.words import Direction
+from engine.report.model import ReportFacts
 from engine.report.of_table import facts_of_table
 from engine.report.sources import Source, of_workspace, report_directory
+from engine.report.suggest import model_of
+from engine.report.suggestions import ask_anew
 from engine.report.write import Format, write_report
+from tui.commands.bare_table import telling_of_a_table
 from tui.commands.options import json_option
 from tui.commands.show import print_json
 from tui.plain import one_line
 
-_PATH = click.Path(path_type=Path)
+_PATH = click.Path(path_type=Path, readable=False)
+"""That a file cannot be read is said where it is read, in our words."""
 
 
 @click.command()
@@ -40,6 +48,18 @@ _PATH = click.Path(path_type=Path)
 @click.option(
     "--direction", type=click.Choice(["min", "max"]), help="Which way a FILE's metric improves."
 )
+@click.option(
+    "--repo",
+    metavar="DIR",
+    type=_PATH,
+    help="The git repository whose commits a FILE names; the one around it by default.",
+)
+@click.option(
+    "--suggest/--no-suggest",
+    default=None,
+    help="Ask the session's language model for next steps, which costs a call; or leave out what "
+    "it said before. By default what it said is shown as long as nothing new was measured.",
+)
 @json_option
 def report(
     place: Path | None,
@@ -49,6 +69,8 @@ def report(
     wanted: str | None,
     metric: str | None,
     direction: str | None,
+    repo: Path | None,
+    suggest: bool | None,
     as_json: bool,
 ) -> None:
     """Write a summary, the progress picture, a share card and a page of a session.
@@ -66,15 +88,25 @@ def report(
             raise click.UsageError(
                 "--metric and --direction are for a FILE; a session knows its own."
             )
-        workspace = client.find_workspace(path)
-        source, home = _of_session(workspace, tag)
+        if repo is not None:
+            raise click.UsageError("--repo is for a FILE; a session keeps its own diffs.")
+        source, home = _of_session(client.find_workspace(path), tag, suggest)
     else:
         if tag is not None:
             raise click.UsageError("--tag is for a workspace, not for a FILE.")
-        source, home = _of_file(path, metric, direction, out)
+        if suggest:
+            raise click.UsageError("--suggest is for a session; a FILE names no model to ask.")
+        source, home = _of_file(path, metric, direction, repo, out, formats)
     written = write_report(source.facts, source.patches, out or home, formats)
     if as_json:
-        print_json({"files": [str(p) for p in written.paths], "trouble": written.trouble or None})
+        told = source.facts.suggested
+        print_json(
+            {
+                "files": [str(p) for p in written.paths],
+                "trouble": written.trouble or None,
+                "suggested": msgspec.to_builtins(told) if told is not None else None,
+            }
+        )
         return
     for made in written.paths:
         click.echo(one_line(str(made)))
@@ -102,20 +134,46 @@ def formats_from(wanted: str | None) -> tuple[Format, ...]:
     return tuple(kind for kind in Format if kind.value in named)
 
 
-def _of_session(workspace: Path, tag: str | None) -> tuple[Source, Path]:
-    try:
-        found = client.read_session(workspace, tag).config.tag
-    except WorkspaceError as error:
-        table = workspace / "results.tsv"
-        if tag is None and not client.has_session(workspace) and table.is_file():
-            todo = f"Its table can be reported: autoresearch-tui report {table}"
-            raise WorkspaceError(error.what, error.why, todo) from None
-        raise
-    return of_workspace(workspace, found), report_directory(workspace, found)
+def _of_session(workspace: Path, tag: str | None, suggest: bool | None) -> tuple[Source, Path]:
+    todo = "Its table can be reported: autoresearch-tui report {table}"
+    with telling_of_a_table(workspace, tag, todo):
+        session, damage = client.read_what_is_left(workspace, tag)
+    for note in damage:
+        click.echo(one_line(note), err=True)
+    found = session.config.tag
+    source = of_workspace(workspace, found)
+    if suggest is False:
+        source = source._replace(facts=msgspec.structs.replace(source.facts, suggested=None))
+    elif suggest:
+        source = source._replace(facts=_asked(workspace, session, source.facts))
+    return source, report_directory(workspace, found)
+
+
+def _asked(workspace: Path, session: Session, facts: ReportFacts) -> ReportFacts:
+    model = model_of(session.config)
+    if not model:
+        raise UsageError(
+            f"The session {session.config.tag!r} has no language model to ask.",
+            f"Its proposals come from the agent {session.config.agent!r}.",
+            "Leave --suggest out.",
+        )
+    if facts.suggested is not None and facts.suggested.steps:
+        click.echo("Nothing was measured since it was asked; its words are shown again.", err=True)
+        return facts
+    click.echo(f"Asking {one_line(model)} for next steps …", err=True)
+    facts = ask_anew(facts, session, workspace)
+    if facts.suggested is not None and facts.suggested.trouble:
+        click.echo(one_line(facts.suggested.trouble), err=True)
+    return facts
 
 
 def _of_file(
-    path: Path, metric: str | None, direction: str | None, out: Path | None
+    path: Path,
+    metric: str | None,
+    direction: str | None,
+    repo: Path | None,
+    out: Path | None,
+    formats: Collection[Format],
 ) -> tuple[Source, Path]:
     if out is None and path.exists() and not path.is_file():
         raise UsageError(
@@ -124,4 +182,10 @@ def _of_file(
     table = tables.read_file(
         path, metric=metric, direction=Direction(direction) if direction else None
     )
-    return Source(facts_of_table(table, path.name), {}), path.with_name(f"{path.stem}-report")
+    home = path.with_name(f"{path.stem}-report")
+    facts = facts_of_table(table, path.name)
+    if Format.HTML not in formats:
+        return Source(facts, {}), home
+    from tui.commands.table_diffs import join_diffs
+
+    return join_diffs(facts, table, path, repo), home

@@ -12,20 +12,23 @@ import click
 import msgspec
 
 from engine import client, tables
-from engine.core.errors import UsageError, WorkspaceError
+from engine.core.errors import UsageError
+from engine.core.past import PastAttempt
 from engine.core.records import Experiment
 from engine.core.session import Session
 from engine.core.table.model import Role, RowVerdict, Table, TableRow
-from engine.core.table.of_session import table_of
+from engine.core.table.of_session import past_table, table_of, whole_table
 from engine.core.table.plain_values import stats_facts, table_facts
 from engine.core.table.stats import credible, summarise
 from engine.core.words import Direction, Verdict
+from tui.commands.bare_table import telling_of_a_table
 from tui.commands.options import json_option
 from tui.commands.show import print_json
 from tui.commands.table_lines import bad_row_line, closing_lines, table_lines
 from tui.plain import experiment_line, one_line, summary_lines
 
-_PATH = click.Path(path_type=Path)
+_PATH = click.Path(path_type=Path, readable=False)
+"""That a file cannot be read is said where it is read, in our words."""
 
 
 @click.command()
@@ -83,8 +86,10 @@ def results(
                 "--metric and --direction are for a FILE; a session knows its own."
             )
         workspace = client.find_workspace(path)
-        session = _read_session(workspace, tag)
-        table, own = table_of(session), workspace / session.results_file
+        session, damage = _read_session(workspace, tag)
+        for note in damage:
+            click.echo(one_line(note), err=True)
+        table, own = whole_table(session), workspace / session.results_file
     else:
         if tag is not None:
             raise click.UsageError("--tag is for a workspace, not for a FILE.")
@@ -103,15 +108,11 @@ def results(
         _show_table(table, rows, whole=not (top or kept or category))
 
 
-def _read_session(workspace: Path, tag: str | None) -> Session:
-    try:
-        return client.read_session(workspace, tag)
-    except WorkspaceError as error:
-        table = workspace / "results.tsv"
-        if tag is None and not client.has_session(workspace) and table.is_file():
-            todo = f"Its table can be read: autoresearch-tui results {table}"
-            raise WorkspaceError(error.what, error.why, todo) from None
-        raise
+def _read_session(workspace: Path, tag: str | None) -> tuple[Session, tuple[str, ...]]:
+    """What the journal has, and what is wrong with it."""
+    todo = "Its table can be read: autoresearch-tui results {table}"
+    with telling_of_a_table(workspace, tag, todo):
+        return client.read_what_is_left(workspace, tag)
 
 
 def select(
@@ -150,9 +151,9 @@ def _no_such_category(table: Table, category: str) -> UsageError:
 
 
 def session_facts(session: Session, rows: Sequence[TableRow]) -> dict[str, Any]:
-    """A session's table as plain values; its figures are of all experiments."""
-    numbers = {experiment.number: experiment for experiment in session.experiments}
-    baseline = session.baseline
+    """A session's table as plain values; its figures are of all experiments of its own."""
+    baseline, past = session.baseline, past_table(session)
+    known = _parts(session, rows)
     return {
         "metric": session.config.metric,
         "direction": session.direction.value,
@@ -161,8 +162,54 @@ def session_facts(session: Session, rows: Sequence[TableRow]) -> dict[str, Any]:
         if baseline is not None and baseline.measurement is not None
         else None,
         **stats_facts(summarise(table_of(session))),
+        "adopted": _adopted_facts(past) if past.rows else None,
         "bad_rows": [],
-        "rows": [_experiment_facts(numbers[row.number]) for row in rows],
+        "rows": [
+            _experiment_facts(part) if isinstance(part, Experiment) else _past_facts(part)
+            for part in known
+        ],
+    }
+
+
+def _parts(session: Session, rows: Sequence[TableRow]) -> list[Experiment | PastAttempt]:
+    """What each row of a session's table stands for."""
+    taken_over = len(session.past)
+    return [
+        session.past[row.number - 1]
+        if row.number <= taken_over
+        else session.experiment(int(row.extras["experiment"]))
+        for row in rows
+    ]
+
+
+def _adopted_facts(past: Table) -> dict[str, Any]:
+    """The figures of the rows a session took over, which somebody else measured."""
+    stats = summarise(past)
+    return {
+        "rows": len(past.rows),
+        "best": stats.best.value if stats.best is not None else None,
+        "baseline": stats.baseline.value if stats.baseline is not None else None,
+        **stats_facts(stats),
+    }
+
+
+def _past_facts(p: PastAttempt) -> dict[str, Any]:
+    return {
+        "experiment": None,
+        "adopted": True,
+        "row": p.row,
+        "commit": p.commit or p.named,
+        "verdict": p.verdict.value if p.verdict else None,
+        "reason": p.status,
+        "outcome": None,
+        "metric": p.metric,
+        "gain": p.gain,
+        "memory_gb": p.memory_gb,
+        "seconds": None,
+        "category": p.category,
+        "hypothesis": p.description,
+        "knobs": {},
+        "unknown": [what.value for what in p.unknown],
     }
 
 
@@ -170,8 +217,10 @@ def _experiment_facts(e: Experiment) -> dict[str, Any]:
     measured = e.measurement if e.verdict is not Verdict.CRASH else None
     return {
         "experiment": e.number,
+        "adopted": False,
         "commit": e.commit,
-        "verdict": e.verdict.value if e.verdict else None,
+        "verdict": e.standing.value if e.standing else None,
+        "overruled": e.overruled is not None,
         "reason": e.verdict_reason,
         "outcome": e.outcome.value if e.outcome else None,
         "metric": measured.metric if measured else None,
@@ -198,10 +247,16 @@ def _export(
 
 
 def _show_session(session: Session, rows: Sequence[TableRow]) -> None:
-    numbers = {experiment.number: experiment for experiment in session.experiments}
     width = terminal_width()
-    for row in rows:
-        click.echo(experiment_line(session, numbers[row.number], width))
+    past = [row for row in rows if row.number <= len(session.past)]
+    lines = dict(zip((row.number for row in past), table_lines(past, width, "row "), strict=True))
+    for row, part in zip(rows, _parts(session, rows), strict=True):
+        if isinstance(part, Experiment):
+            click.echo(experiment_line(session, part, width))
+        else:
+            click.echo(lines[row.number])
+    if past:
+        click.echo(f"{len(past)} of these are rows that the session took over (row N).")
     for line in summary_lines(session):
         click.echo(line)
 

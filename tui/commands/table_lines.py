@@ -22,13 +22,18 @@ _WIDEST = 16
 _LEAST_TEXT = 20
 
 
-def table_lines(rows: Sequence[TableRow], width: int) -> Iterator[str]:
+def table_lines(rows: Sequence[TableRow], width: int, number: str = "#") -> Iterator[str]:
     """A line for each row: number, verdict, metric, memory, category, commit, description.
 
     Where the lines would be too long, memory goes first, then the category, then the commit.
+
+    Args:
+        rows: Of a table.
+        width: Of the terminal, in cells.
+        number: What stands before a row's number.
     """
     columns = {
-        "number": [f"#{row.number}" for row in rows],
+        "number": [f"{number}{row.number}" for row in rows],
         "verdict": [_verdict(row) for row in rows],
         "metric": [_value(row) for row in rows],
     }

@@ -16,7 +16,7 @@ from engine.agents.acp.policy import Policy
 from engine.agents.acp.prompt import ask_again, build_prompt
 from engine.agents.acp.trouble import cli_error
 from engine.agents.acp.worktree import read_file, strays
-from engine.agents.base import Agent, Briefing, Draft, Thought, Usage
+from engine.agents.base import Agent, Briefing, Draft, Thought, Told, Usage
 from engine.agents.checks import WrongEdit, check_caps, check_edit
 from engine.agents.llm.answer import FALLBACK_HYPOTHESIS, one_line, parse_answer
 from engine.agents.llm.keys import provider_environment, redact, secret_values
@@ -60,7 +60,11 @@ class CodingAgent:
         self._variables = cli_environment(self._cli, variables)
         self._secrets = secret_values(self._variables)
 
-    async def propose(self, briefing: Briefing) -> AsyncIterator[Thought | Usage | Draft]:
+    async def memory(self, briefing: Briefing) -> str:
+        """Every word the CLI would be sent; what it adds of its own is not ours to know."""
+        return build_prompt(briefing)
+
+    async def propose(self, briefing: Briefing) -> AsyncIterator[Thought | Told | Usage | Draft]:
         """Let the CLI edit the file, and take the file.
 
         Raises:
@@ -72,8 +76,11 @@ class CodingAgent:
         try:
             await talk.open()
             question, problem, told = build_prompt(briefing), "", set[str]()
+            asked: list[str] = []
             for _ in range(1 + MOST_REASKS):
                 used = False
+                asked.append(question)
+                yield Told("\n".join(asked))
                 async with contextlib.aclosing(talk.ask(question)) as pieces:
                     async for piece in pieces:
                         used = used or isinstance(piece, Usage)

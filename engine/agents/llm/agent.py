@@ -7,12 +7,13 @@ import os
 from collections.abc import AsyncGenerator, AsyncIterator
 from pathlib import Path
 
-from engine.agents.base import Agent, Briefing, Draft, Thought, Usage
+from engine.agents.base import Agent, Briefing, Draft, Thought, Told, Usage
 from engine.agents.checks import WrongEdit, check_caps, check_edit
 from engine.agents.llm.answer import Answer, ThinkSplitter, parse_answer
 from engine.agents.llm.keys import provider_environment
 from engine.agents.llm.model import Delta, Model
 from engine.agents.llm.prompt import (
+    as_text,
     build_messages,
     reask_message,
     repair_message,
@@ -48,19 +49,26 @@ class LanguageModelAgent:
         self._config = config
         self._model = Model(config, secrets)
 
-    async def propose(self, briefing: Briefing) -> AsyncIterator[Thought | Usage | Draft]:
+    async def memory(self, briefing: Briefing) -> str:
+        """Every word the model would be sent.
+
+        Raises:
+            AgentError: It does not fit into the model's context.
+        """
+        return as_text(await self._messages(briefing))
+
+    async def propose(self, briefing: Briefing) -> AsyncIterator[Thought | Told | Usage | Draft]:
         """Ask for one edit, or for the repair of one.
 
         Raises:
             AgentError: Of the kind that says what went wrong.
         """
         check_caps(self._config, briefing.spent)
-        messages = build_messages(briefing, await self._context_tokens())
-        if briefing.failure is not None:
-            messages.append(repair_message(briefing.failure, briefing.config.file))
+        messages = await self._messages(briefing)
         problem, heat = "", temperature(self._config, briefing.candidate)
         for attempt in range(_BLOCK_TRIES + 1):
             text, splitter, kind_before = "", ThinkSplitter(), ""
+            yield Told(as_text(messages))
             async with contextlib.aclosing(self._ask(messages, heat)) as stream:
                 async for item in stream:
                     if isinstance(item, Usage):
@@ -90,6 +98,12 @@ class LanguageModelAgent:
             problem,
             "Resume to ask again, or choose another model with --model.",
         )
+
+    async def _messages(self, briefing: Briefing) -> list[dict[str, str]]:
+        messages = build_messages(briefing, await self._context_tokens())
+        if briefing.failure is not None:
+            messages.append(repair_message(briefing.failure, briefing.config.file))
+        return messages
 
     async def _ask(
         self, messages: list[dict[str, str]], heat: float | None

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from engine.agents.base import Briefing, Failure
@@ -179,6 +180,11 @@ class _Parts:
         if not self._lines:
             sections.append("# Experiments\n\nNone yet.\n")
         return SYSTEM + "\n".join([*sections, *self._end])
+
+
+def as_text(messages: Sequence[Mapping[str, str]]) -> str:
+    """The messages one below the other, as a person reads them."""
+    return "\n".join(f"━━ {m['role']} ━━\n\n{m['content'].rstrip()}\n" for m in messages)
 
 
 def _setup(briefing: Briefing) -> str:

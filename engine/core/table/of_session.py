@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
+from msgspec.structs import replace
+
+from engine.core.past import PastAttempt
 from engine.core.session import Session
 from engine.core.table.model import Column, Role, RowVerdict, Table, TableRow
 from engine.core.words import Verdict
 
+ADOPTED = "adopted"
+"""The extra column of rows that a session took over."""
+_ROLES = (Role.COMMIT, Role.METRIC, Role.MEMORY, Role.STATUS, Role.DESCRIPTION, Role.CATEGORY)
+
 
 def table_of(session: Session) -> Table:
-    """The experiments that have a verdict, a row each."""
+    """The experiments that have a verdict, a row each, without what was taken over.
+
+    Of a person's verdict and the rule's the person's counts; the status is what the row says.
+    """
     rows: list[TableRow] = []
     for experiment in session.experiments:
         if experiment.verdict is None:
@@ -25,7 +35,7 @@ def table_of(session: Session) -> Table:
                 value_text=str(measured.metric) if measured is not None else "",
                 memory_gb=measured.memory_gb if measured is not None else None,
                 status=experiment.verdict.value,
-                verdict=RowVerdict(experiment.verdict.value),
+                verdict=RowVerdict((experiment.standing or experiment.verdict).value),
                 description=experiment.proposal.hypothesis,
                 category=experiment.proposal.category,
                 at=experiment.ended_at,
@@ -37,14 +47,53 @@ def table_of(session: Session) -> Table:
                 },
             )
         )
+    return _table(session, rows)
+
+
+def past_table(session: Session) -> Table:
+    """The rows that the session took over, numbered as in the table they came from."""
+    return _table(session, [_past_row(attempt) for attempt in session.past])
+
+
+def whole_table(session: Session) -> Table:
+    """What was taken over, marked as such, then the session's own; numbered through from 1."""
+    own, past = table_of(session), past_table(session)
+    if not past.rows:
+        return own
+    rows = [replace(row, extras={**row.extras, ADOPTED: ADOPTED}) for row in past.rows]
+    rows += own.rows
+    return replace(
+        own,
+        rows=tuple(replace(row, number=i, line=i + 1) for i, row in enumerate(rows, start=1)),
+    )
+
+
+def _past_row(attempt: PastAttempt) -> TableRow:
+    verdict = attempt.verdict
+    return TableRow(
+        number=attempt.row,
+        line=attempt.row + 1,
+        commit=attempt.commit[:7] or attempt.named,
+        value=attempt.metric,
+        value_text="" if attempt.metric is None else str(attempt.metric),
+        memory_gb=attempt.memory_gb,
+        status=attempt.status,
+        verdict=RowVerdict.OTHER if verdict is None else RowVerdict(verdict.value),
+        description=attempt.description,
+        category=attempt.category,
+        at=attempt.at,
+        extras={"experiment": "", "category": attempt.category, "outcome": "", "seconds": ""},
+    )
+
+
+def _table(session: Session, rows: list[TableRow]) -> Table:
     metric = session.config.metric
-    roles = (Role.COMMIT, Role.METRIC, Role.MEMORY, Role.STATUS, Role.DESCRIPTION, Role.CATEGORY)
     names = ("commit", metric, "memory_gb", "status", "description", "category")
     return Table(
         metric=metric,
         direction=session.direction,
         metric_reason="of the session",
         direction_reason="of the session",
-        columns=tuple(map(Column, names, roles)),
+        columns=tuple(map(Column, names, _ROLES)),
         rows=tuple(rows),
     )

@@ -14,10 +14,13 @@ import msgspec
 
 from engine.core import events as ev
 from engine.core.errors import JournalError, WorkspaceError
+from engine.core.table import BadRow
+from engine.core.words import NOT_RECORDED
 
-NOT_RECORDED = "not recorded"
 MOST_BYTES = 512 * 2**20
 _TOLD = 5
+_MOST_LEFT_OUT = 1000
+_TEXT_KEPT = 2000
 _AHEAD = (ev.CostIncurred, ev.ProgramEdited)
 """Events that name an experiment which need not have begun."""
 _WHO = ev.Proposal(patch_id="", hypothesis=f"{NOT_RECORDED}: its lines are lost", category="")
@@ -36,6 +39,8 @@ class JournalTail:
         self.path = path
         self.notes: list[str] = []
         """What is wrong with it, for the person."""
+        self.left_out: list[BadRow] = []
+        """The first lines that are no part of it."""
         self._place = 0
         self._lines = 0
         self._expected = 1
@@ -110,18 +115,23 @@ class JournalTail:
                 continue
             try:
                 event: ev.AnyEvent = _decoder.decode(line)
-            except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
                 self._flaw(f"Line {self._lines:,} cannot be read and is left out.")
+                self._leave_out(line, f"it is no event: {error}")
                 continue
             if self._expected == 1 and not isinstance(event, ev.SessionStarted):
                 self._flaw("Its beginning is lost.")
             elif event.seq < self._expected:
                 self._end_of_it(event)
+                self._leave_out(line, "its event is there already")
                 continue
             elif event.seq > self._expected and not self._flaws:
                 self._flaw(f"Lines are missing before line {self._lines:,}.")
             self._expected = event.seq + 1
+            before = self._flaws
             yield from self._with_what_it_hangs_on(event)
+            if self._flaws > before:
+                self._leave_out(line, "its experiment cannot be")
 
     def _end_of_it(self, event: ev.AnyEvent) -> None:
         if isinstance(event, ev.SessionStarted):
@@ -159,6 +169,11 @@ class JournalTail:
         if isinstance(event, ev.ProposalDrafted):
             self._drafted += 1
         yield event
+
+    def _leave_out(self, line: bytes, reason: str) -> None:
+        if len(self.left_out) < _MOST_LEFT_OUT:
+            text = line[:_TEXT_KEPT].decode("utf-8", "replace")
+            self.left_out.append(BadRow(line=self._lines, text=text, reason=reason))
 
     def _flaw(self, words: str) -> None:
         self._flaws += 1

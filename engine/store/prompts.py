@@ -1,0 +1,55 @@
+"""What agents were told, word for word: kept once each, named by their own hash."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import zlib
+from pathlib import Path
+
+from engine.store.artifacts import Layout
+from engine.store.durable import write_durably
+
+_LEVEL = 6
+
+
+def keep_prompt(layout: Layout, text: str) -> str:
+    """Write a text, compressed, below `.autoresearch/<tag>/prompts`; it is on the disk after that.
+
+    Returns:
+        Its key.
+
+    Raises:
+        OSError: The disk is full or read-only.
+    """
+    data = text.encode("utf-8", "replace")
+    key = _key(data)
+    path = _path(layout.session, key)
+    if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_durably(path, gzip.compress(data, _LEVEL, mtime=0))
+    return key
+
+
+def read_prompt(session: Path, key: str) -> str | None:
+    """The text of a key; None where it is gone or not what was kept.
+
+    Args:
+        session: The session's directory.
+        key: As the journal has it; anything else is no key.
+    """
+    if not key.isalnum():
+        return None
+    try:
+        data = gzip.decompress(_path(session, key).read_bytes())
+    except (OSError, EOFError, zlib.error):
+        return None
+    return data.decode("utf-8", "replace") if _key(data) == key else None
+
+
+def _key(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()[:16]
+
+
+def _path(session: Path, key: str) -> Path:
+    return session / "prompts" / f"{key}.md.gz"

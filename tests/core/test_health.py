@@ -1,0 +1,173 @@
+"""How the search fares, and who leads: pure figures of a session."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from engine.core import events as ev
+from engine.core.health import LOOKED_BACK, STRETCHES, search_health
+from engine.core.leaderboard import leaderboard
+from engine.core.session import Session, fold
+from engine.core.words import CATEGORIES, Origin, Verdict
+
+KEEP, DISCARD, CRASH = Verdict.KEEP, Verdict.DISCARD, Verdict.CRASH
+
+
+def experiment(
+    number: int,
+    verdict: Verdict,
+    value: float | None = None,
+    *,
+    gain: float | None = None,
+    hypothesis: str = "",
+    category: str = "schedule",
+    commit: str = "",
+    **more: object,
+) -> list[ev.AnyEvent]:
+    """One experiment, settled."""
+    proposal = ev.Proposal(
+        patch_id=f"p{number}", hypothesis=hypothesis or f"idea {number}", category=category
+    )
+    events: list[ev.AnyEvent] = [
+        ev.ProposalDrafted(experiment=number, base="0" * 40, proposal=proposal, patch="", **more),  # type: ignore[arg-type]
+        ev.CandidateCommitted(experiment=number, commit=commit or f"{number:040x}", ref=""),
+    ]
+    if value is not None:
+        measured = ev.Measurement(metric=value)
+        events.append(ev.Measured(experiment=number, run=1, measurement=measured))
+    events.append(ev.VerdictGiven(experiment=number, verdict=verdict, reason="", gain=gain))
+    return events
+
+
+def session(*experiments: list[ev.AnyEvent]) -> Session:
+    return fold([event for each in experiments for event in each])
+
+
+BASELINE = experiment(1, KEEP, 1.0, hypothesis="baseline", category="baseline")
+
+
+def test_nothing_tried_is_nothing_told() -> None:
+    assert search_health(Session()).tried == 0
+    assert search_health(session(BASELINE)).stretches == ()
+
+
+def test_keeps_dry_spells_and_categories() -> None:
+    health = search_health(
+        session(
+            BASELINE,
+            experiment(2, DISCARD, 1.1, gain=-0.1, category="data"),
+            experiment(3, KEEP, 0.9, gain=0.1, category="data"),
+            *(experiment(n, DISCARD, 1.2, gain=-0.3) for n in range(4, 8)),
+            experiment(8, KEEP, 0.8, gain=0.1),
+            experiment(9, CRASH),
+        )
+    )
+    assert (health.tried, health.kept, health.crashed) == (8, 2, 1)
+    assert (health.since_keep, health.last_keep) == (1, 8)
+    assert (health.longest, health.longest_end) == (4, 7)
+    named = {c.name: (c.tried, c.kept, c.crashed, c.last) for c in health.covered}
+    assert named["data"] == (2, 1, 0, 3)
+    assert named["schedule"] == (6, 1, 1, 9)
+    never = {c.name for c in health.covered if not c.tried}
+    assert never == set(CATEGORIES) - {"data", "schedule", "other"}
+    (only,) = health.stretches
+    assert only.verdicts == (DISCARD, KEEP, *[DISCARD] * 4, KEEP, CRASH)
+    assert math.isclose(only.gained, 0.2)
+
+
+def test_what_measures_again_counts_for_nothing() -> None:
+    again = experiment(2, KEEP, 0.99, gain=0.01, commit=f"{1:040x}", origin=Origin.CONFIRM, of=1)
+    health = search_health(session(BASELINE, again, experiment(3, DISCARD, 1.1)))
+    assert health.tried == 1
+    assert health.stretches[0].first == 3
+
+
+@pytest.mark.parametrize(
+    ("hypotheses", "new"),
+    [
+        (["a longer warmdown schedule", "a shorter warmdown schedule"], 1),
+        (["a longer warmdown schedule", "grouped query attention"], 2),
+        (["WARMDOWN_RATIO 0.5 → 0.7", "WARMDOWN_RATIO 0.7 → 0.9"], 1),
+        (["!!!", "???"], 0),
+    ],
+)
+def test_what_is_new_shares_few_words_with_any_before(hypotheses: list[str], new: int) -> None:
+    tried = [experiment(n, DISCARD, 1.1, hypothesis=h) for n, h in enumerate(hypotheses, start=2)]
+    assert search_health(session(BASELINE, *tried)).new == new
+
+
+def test_an_edit_made_twice_is_told() -> None:
+    def edit(number: int, key: str) -> list[ev.AnyEvent]:
+        first, *rest = experiment(number, DISCARD, 1.1)
+        assert isinstance(first, ev.ProposalDrafted)
+        proposal = ev.Proposal(patch_id="x", hypothesis="y", source_key=key)
+        return [
+            ev.ProposalDrafted(experiment=number, base="", proposal=proposal, patch=""),
+            *rest,
+        ]
+
+    assert search_health(session(BASELINE, edit(2, "a"), edit(3, "b"), edit(4, "a"))).repeated == 1
+
+
+@given(st.lists(st.sampled_from(list(Verdict)), max_size=400))
+def test_stretches_are_all_experiments_in_order(verdicts: list[Verdict]) -> None:
+    tried = [experiment(n, v, 1.0) for n, v in enumerate(verdicts, start=2)]
+    health = search_health(session(BASELINE, *tried))
+    assert [v for stretch in health.stretches for v in stretch.verdicts] == verdicts
+    assert len(health.stretches) <= STRETCHES
+    assert sum(s.kept for s in health.stretches) == health.kept
+    assert health.judged <= LOOKED_BACK
+    assert health.since_keep <= health.longest
+    assert sum(c.tried for c in health.covered) == health.tried
+
+
+# ---- the leaderboard -----------------------------------------------------------------------------
+
+
+def test_the_best_is_first_and_a_fresh_run_counts_more() -> None:
+    board = leaderboard(
+        session(
+            BASELINE,
+            experiment(2, KEEP, 0.90),
+            experiment(3, KEEP, 0.80),
+            # The lucky one, run again: what is believed is the fresh value.
+            experiment(4, DISCARD, 0.95, commit=f"{3:040x}", origin=Origin.CONFIRM, of=3),
+            experiment(5, CRASH, 0.0),
+        )
+    )
+    assert [(p.rank, p.number, p.value, p.runs) for p in board.places] == [
+        (1, 2, 0.90, 1),
+        (2, 3, 0.95, 2),
+        (3, 1, 1.0, 1),
+    ]
+    assert board.unplaced == 1
+    assert board.noise is not None and board.places[0].sigmas is not None
+    assert math.isclose(board.places[0].gain or 0, 0.1)
+
+
+def test_a_doubted_value_has_no_place() -> None:
+    doubted = experiment(2, DISCARD)
+    measured = ev.Measurement(metric=0.1)
+    doubted.insert(2, ev.Measured(experiment=2, run=1, measurement=measured, doubts=("too fast",)))
+    board = leaderboard(session(BASELINE, doubted))
+    assert [p.number for p in board.places] == [1]
+    assert board.unplaced == 1
+
+
+@given(
+    st.lists(
+        st.tuples(st.sampled_from(list(Verdict)), st.none() | st.floats(allow_nan=True, width=32)),
+        max_size=30,
+    )
+)
+def test_every_believed_value_has_one_place(rows: list[tuple[Verdict, float | None]]) -> None:
+    tried = [experiment(n, v, x) for n, (v, x) in enumerate(rows, start=1)]
+    board = leaderboard(session(*tried))
+    assert [p.rank for p in board.places] == list(range(1, len(board.places) + 1))
+    assert len(board.places) + board.unplaced == len(rows)
+    values = [p.value for p in board.places]
+    assert values == sorted(values)

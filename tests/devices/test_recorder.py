@@ -1,0 +1,97 @@
+"""Which samples of the machine are kept for a replay."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from engine import client
+from engine.core import events as ev
+from engine.core.config import ResearchConfig
+from engine.core.machine import GpuSample, MachineSample
+from engine.core.session import Session, fold
+from engine.core.words import Outcome
+from engine.devices.recorder import MachineRecorder
+from engine.store.artifacts import Layout
+from engine.store.journal import read_journal
+from tests.world import run_command
+
+START = datetime(2026, 11, 20, 22, 0, tzinfo=UTC)
+SAMPLE = MachineSample(
+    gpus=(GpuSample(index=0, name="H100", utilisation_percent=98.0),), cpu_percent=12.0, cores=26
+)
+
+
+def running(budget: float | None, run: int = 1) -> Session:
+    """A session whose run began at START."""
+    events: list[ev.AnyEvent] = [
+        ev.SessionStarted(
+            version="1",
+            workspace="/w",
+            branch="b",
+            base_commit="0" * 40,
+            config=ResearchConfig(budget_seconds=budget),
+            results_file="results.tsv",
+        ),
+        ev.ProposalDrafted(
+            experiment=1, base="", proposal=ev.Proposal(patch_id="", hypothesis="x"), patch=""
+        ),
+    ]
+    for number in range(1, run + 1):
+        events.append(
+            ev.RunStarted(
+                at=START,
+                experiment=1,
+                run=number,
+                slot=0,
+                command="",
+                directory="",
+                deadline_seconds=900.0,
+            )
+        )
+        if number < run:
+            events.append(ev.RunEnded(experiment=1, run=number, outcome=Outcome.OUT_OF_MEMORY))
+    return fold(events)
+
+
+@pytest.mark.parametrize(
+    ("budget", "expected"),
+    [
+        (300.0, [10, 70, 130, 190, 250, 310]),
+        (60.0, [10, 30, 50, 70]),
+        (3.0, [2, 22]),
+        (None, [10, 130, 250]),
+    ],
+)
+def test_some_six_in_a_run(budget: float | None, expected: list[int]) -> None:
+    recorder, session = MachineRecorder(), running(budget)
+    last = expected[-1]
+    kept = []
+    for second in range(last + 1):
+        now = START + timedelta(seconds=second)
+        if recorder.is_due(session, now):
+            event = recorder.record(session, SAMPLE, now)
+            assert event is not None and (event.experiment, event.run) == (1, 1)
+            kept.append(second)
+    assert kept == expected
+
+
+def test_a_new_run_begins_anew_and_no_run_records_nothing() -> None:
+    recorder, now = MachineRecorder(), START + timedelta(seconds=15)
+    assert not recorder.is_due(Session(), now)
+    assert recorder.is_due(running(300.0), now)
+    assert recorder.record(running(300.0, run=2), SAMPLE, now) is None  # it ended meanwhile
+    assert recorder.is_due(running(300.0, run=2), now)
+
+
+@pytest.mark.usefixtures("engines")
+def test_a_real_run_is_recorded_though_nobody_watches(repository: Path) -> None:
+    words = ("--headless", "--yes", "--tag", "t", "--max", "1", "--budget", "3")
+    assert run_command("run", repository, *words).returncode == 0
+    events = read_journal(Layout(repository, "t").journal)
+    samples = [e.sample for e in events if isinstance(e, ev.DevicesSampled)]
+    assert samples and samples[0].run_processes > 0 and samples[0].ram_total_bytes > 0
+    machine = client.read_session(repository).machine
+    assert machine is not None and machine.sample == samples[-1]

@@ -1,0 +1,76 @@
+"""The diffs of a bare table for its page: from git, joined by hash as in a replay."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import msgspec
+
+from engine.core.errors import WorkspaceError
+from engine.core.table.model import Table
+from engine.replay.commits import Commits
+from engine.replay.from_table import TableHistory
+from engine.report.figures import listed, many
+from engine.report.model import ReportFacts
+from engine.report.patches import choose
+from engine.report.sources import Source
+
+
+def join_diffs(facts: ReportFacts, table: Table, path: Path, repo: Path | None) -> Source:
+    """Look up what each row changed, as far as its commit still exists.
+
+    Args:
+        facts: Of the table.
+        table: As it was read.
+        path: Its file; the repository around it is taken where none is named.
+        repo: A directory in the repository whose commits the rows name.
+
+    Raises:
+        WorkspaceError: The directory that was named is in no repository.
+    """
+    try:
+        commits = Commits(repo or path.resolve().parent)
+    except WorkspaceError as error:
+        if repo is not None:
+            raise
+        if "trust" in error.todo:
+            why = "git does not trust the repository around the file (safe.directory)."
+        else:
+            why = "no git repository is around the file; name one with --repo DIR."
+        return _told(facts, {}, f"No diffs: {why}")
+    history = TableHistory(table, path, commits)
+
+    def read(number: int) -> str | None:
+        if not history.has_commit(number):
+            return None
+        found = history.diff(number)
+        note = f"({found.note})\n" if found.note else ""
+        return f"{note}{found.patch}" if found.patch else None
+
+    patches, left = choose(facts, read) if history.joined else ({}, 0)
+    return _told(facts, patches, _words(history, commits, len(table.rows), len(patches), left))
+
+
+def _told(facts: ReportFacts, patches: Mapping[int, str], words: str) -> Source:
+    reading = (*facts.reading, words)
+    return Source(msgspec.structs.replace(facts, diffs=words, reading=reading), patches)
+
+
+def _words(history: TableHistory, commits: Commits, rows: int, found: int, left: int) -> str:
+    """How many rows have a diff, and why the others have none."""
+    shallow = " (the clone is shallow)" if commits.is_shallow else ""
+    if not history.named:
+        return "No diffs: no row names a commit."
+    if not history.joined:
+        return (
+            f"No diffs: none of the {many(history.named, 'commit')} that the rows name is in the "
+            f"repository{shallow}; name another with --repo DIR."
+        )
+    gone, nameless = history.named - history.joined, rows - history.named
+    why = [f"{gone} name a commit that is not in the repository{shallow}"] if gone else []
+    why += [f"{nameless} name none"] if nameless else []
+    why += [f"{left} were not looked at, to spare time and room"] if left else []
+    same = history.joined - found - left
+    why += [f"{same} changed nothing or have no parent"] if same > 0 else []
+    return f"{found} of {many(rows, 'row')} have a diff" + (f"; {listed(why)}." if why else ".")
