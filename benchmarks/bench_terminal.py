@@ -50,7 +50,8 @@ async def _show(snapshot: bytes, workspace: Path, busy_seconds: float) -> None:
 async def _work(feed: object, seconds: float) -> None:
     """A log of 20 lines/s with progress in it, samples, and an experiment that ends every 5 s."""
     from engine.core.events import Measured, RunEnded, VerdictGiven
-    from engine.core.live import Devices, GpuSample, Progress
+    from engine.core.live import Devices, Progress
+    from engine.core.machine import GpuSample, MachineSample
     from engine.core.words import Phase, Verdict
     from tests.tui.synthetic import MemoryFeed, Tried, attempt, beginning
 
@@ -89,7 +90,8 @@ async def _work(feed: object, seconds: float) -> None:
                 power_watts=600.0 + tick % 90,
                 temperature_celsius=60.0 + tick % 9,
             )
-            feed.tell(Devices(gpus=(gpu,), cpu_percent=tick % 30, cores=26, run_processes=3))
+            sample = MachineSample(gpus=(gpu,), cpu_percent=tick % 30, cores=26, run_processes=3)
+            feed.tell(Devices(sample=sample))
         if tick % 100 == 99:
             tried = Tried(Verdict.DISCARD, 0.98, 44.0, f"the idea of second {tick // 20}")
             ends = [

@@ -19,6 +19,7 @@ class Group(StrEnum):
     LOOKING = "Looking closer"
     REPLAY = "In a replay"
     EXPERIMENT = "An opened experiment"
+    WHOLE = "The whole session"
     PROPOSAL = "A proposal before you"
     EDITING = "A proposal being edited"
     CHARTER = "program.md being edited"

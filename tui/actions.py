@@ -21,11 +21,12 @@ from tui.action import (
 from tui.actions_replay import REPLAY
 from tui.actions_review import CARD, EDITOR, REVIEW, past
 from tui.actions_steering import CHARTER, STEERING
+from tui.actions_whole import LOOK_AT_ALL, WHOLE
 from tui.view import View
 
 PART_NAMES = ("Agent", "Edit", "Log", "Devices", "Progress", "Results")
 
-SECTION_NAMES = ("Diff", "Reasoning", "Log", "Measurement", "History")
+SECTION_NAMES = ("Diff", "Reasoning", "Log", "Measurement", "History", "Told")
 
 
 def _same(title: str) -> Callable[[View], str]:
@@ -194,7 +195,7 @@ DETAIL: tuple[Action, ...] = (
         "tab",
         "next_section",
         "Next section",
-        "Diff, Reasoning, Log, Measurement, History.",
+        f"{', '.join(SECTION_NAMES)}.",
         Group.EXPERIMENT,
         footer=_same("section"),
     ),
@@ -238,10 +239,10 @@ DETAIL: tuple[Action, ...] = (
     ),
 )
 
-SUPERVISOR = LOOP + REVIEW + STEERING + PARTS + LOOKING
+SUPERVISOR = LOOP + REVIEW + STEERING + PARTS + LOOKING + LOOK_AT_ALL
 """What the main screen can do; `PROGRAM` works on every screen."""
 
-ALL = SUPERVISOR + REPLAY + DETAIL + CARD + EDITOR + CHARTER + PROGRAM
+ALL = SUPERVISOR + REPLAY + DETAIL + WHOLE + CARD + EDITOR + CHARTER + PROGRAM
 
 
 def on_page() -> Iterator[tuple[Group, list[Action]]]:

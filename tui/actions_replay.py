@@ -94,6 +94,13 @@ REPLAY: tuple[Action, ...] = (
         footer=lambda view: "all changes",
     ),
     Action(
+        "u",
+        "left_out",
+        "Lines left out",
+        "The lines of the file that could not be read, each with the reason.",
+        Group.REPLAY,
+    ),
+    Action(
         "slash",
         "search",
         "Search",

@@ -241,6 +241,12 @@ class SupervisorApp(TerminalApp):
 
         self._open_once(DetailScreen(number))
 
+    def open_whole(self, section: int) -> None:
+        """Show a view of the whole session."""
+        from tui.whole.screen import WholeScreen
+
+        self._open_once(WholeScreen(section))
+
     async def copy(self, what: str, text: str) -> None:
         """Copy, and say by which ways."""
         from tui.clipboard import copy

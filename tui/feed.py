@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from engine.core.errors import EngineGoneError
 from engine.core.events import (
+    AnyEvent,
     EngineStarted,
     ProposalDrafted,
     ProposalQueued,
@@ -27,6 +28,7 @@ from engine.core.live import (
     Thinking,
     Welcome,
 )
+from engine.core.machine import MachineSample
 from engine.core.session import Session
 from tui.view import LinkState, View
 
@@ -71,6 +73,16 @@ class Feed(Protocol):
     def details(self, experiment: int) -> Details:
         """Patch, reasoning and directory of an experiment; never raises."""
 
+    def told(self, key: str) -> str | None:
+        """What an agent was told, by the key the session has; None where it is gone."""
+
+    async def events(self) -> Sequence[AnyEvent]:
+        """All that happened up to the moment that is shown, oldest first; not to be changed.
+
+        Raises:
+            AutoresearchError: The journal cannot be read.
+        """
+
     async def close(self) -> None:
         """Let go of the engine, which goes on."""
 
@@ -94,7 +106,7 @@ class Follower:
         self._sleep = sleep
         self._session = session if session is not None else Session()
         self._progress: Progress | None = None
-        self._devices: Devices | None = None
+        self._devices: MachineSample | None = None
         self._thinking: dict[int, str] = {}
         self._link = LinkState.LIVE if session is not None else LinkState.RECONNECTING
         self.changed = asyncio.Event()
@@ -159,8 +171,8 @@ class Follower:
                     self._forget(event)
             case Progress():
                 self._progress = message
-            case Devices():
-                self._devices = message
+            case Devices(sample=sample):
+                self._devices = sample
             case Thinking(text=text, start=start, over=over, experiment=number):
                 before = "" if start else self._thinking.pop(number, "")
                 self._thinking[number] = (before + text)[-_THINKING_SHOWN:]

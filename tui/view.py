@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
 
-from engine.core.live import Devices, Progress
+from engine.core.live import Progress
+from engine.core.machine import MachineSample
 from engine.core.session import Session
 
 
@@ -46,7 +47,9 @@ class View:
     session: Session = field(default_factory=Session)
     progress: Progress | None = None
     """Of the current run; None when nothing runs."""
-    devices: Devices | None = None
+    devices: MachineSample | None = None
+    sampled_at: datetime | None = None
+    """When that was, where it was not just now."""
     thinking: str = ""
     """The agent's reasoning for the newest proposal, as far as it has come."""
     ahead: str = ""

@@ -104,9 +104,18 @@ def test_a_damaged_journal(repository: Path) -> None:
     journal = repository / ".autoresearch/t/journal.jsonl"
     lines = journal.read_text().splitlines(True)
     journal.write_text("".join([*lines[:2], "{garbage\n", *lines[3:]]))
-    refused("results", "-C", repository, code=8, says="line 3")
     refused("start", repository, "--yes", code=8, says="line 3")
     assert "{garbage" in journal.read_text()
+
+    # What is left is shown by what only looks, with what is wrong; a merge acts on nothing of it.
+    shown = run_command("results", repository)
+    assert shown.returncode == 0 and "baseline" in shown.stdout
+    assert "damaged" in shown.stderr and "Line 3 cannot be read" in shown.stderr
+    written = run_command("report", repository, "--format", "md", "--out", repository / "out")
+    assert written.returncode == 0, written.stderr
+    assert "The journal is damaged" in (repository / "out/autoresearch-summary.md").read_text()
+    stopped = run_command("merge", repository)
+    assert stopped.returncode == 8 and "autoresearch-tui replay" in stopped.stderr
 
 
 @pytest.mark.parametrize("verb", ["pause", "resume", "stop", "attach"])

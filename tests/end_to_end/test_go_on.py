@@ -92,3 +92,25 @@ def test_the_branch_of_another_tool_is_gone_on_with(repository: Path) -> None:
     assert session.experiment(1).commit == tip
     assert (repository / "results.tsv").read_text().startswith(rows)
     assert git(repository, "merge-base", "--is-ancestor", tip, "autoresearch/mar5") == ""
+
+
+@pytest.mark.parametrize("lost", ["deleted", "moved"])
+def test_a_branch_that_is_not_where_it_was_is_told_before_anything_runs(
+    repository: Path, lost: str
+) -> None:
+    run(repository, "run", "--headless", "--tag", "t", "--max", "3")
+    frontier = client.read_session(repository, "t").frontier
+    words = ["-D", "autoresearch/t"]
+    if lost == "moved":
+        git(repository, "commit", "--quiet", "--allow-empty", "-m", "mine")
+        words = ["-f", "autoresearch/t", "HEAD"]
+    git(repository, "branch", *words)
+    before = (repository / ".autoresearch/t/journal.jsonl").read_bytes()
+    refused = run_command("run", repository, "--headless", "--tag", "t", "--max", "4", "--yes")
+    assert refused.returncode == 3
+    assert f"autoresearch/t {frontier[:12]}" in refused.stderr
+    assert (repository / ".autoresearch/t/journal.jsonl").read_bytes() == before
+    # As it says.
+    git(repository, "branch", "-f", "autoresearch/t", frontier)
+    run(repository, "run", "--headless", "--tag", "t", "--max", "4")
+    assert client.read_session(repository, "t").counts.total == 4

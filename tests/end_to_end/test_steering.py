@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from engine import client
+from engine.core import live
 from tests.end_to_end.test_window import Window
 from tests.model_server import ModelServer, knob_edit
 from tests.world import git, wait_for
@@ -103,3 +104,29 @@ def test_what_is_said_reaches_the_next_question(workspace: Path) -> None:
         window.wait_for("q leave")
         window.press("q")
         assert window.wait_for_end()[0] == 0
+
+
+@pytest.mark.parametrize("size", [(80, 24), (160, 45)], ids=["80x24", "160x45"])
+def test_the_whole_session_while_it_runs(workspace: Path, size: tuple[int, int]) -> None:
+    columns, rows = size
+    window = Window(workspace, "--yes", "--tag", "t", "--budget", "1", columns=columns, rows=rows)
+    window.wait_for("RUNNING #2")
+    window.press("i")
+    window.wait_for("1 Activity")
+    window.wait_for("run 1 started")
+    window.press("2")
+    window.wait_for("1.")
+    window.wait_for("baseline")
+    window.press("4")
+    window.wait_for("No language model is asked")
+    note = live.BanDirection(text="leave DEPTH as it is", by="command line")
+    assert client.send_command(workspace, note).ok
+    window.wait_for("leave DEPTH as it is")
+    window.press("5")
+    window.wait_for("Category coverage")
+    window.press("1f")
+    window.wait_for("banned (1), command line: leave DEPTH as it is")
+    window.press("q")
+    window.wait_for("RUNNING #")
+    window.press("q")
+    assert window.wait_for_end()[0] == 0

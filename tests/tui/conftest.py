@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.tui.synthetic import MemoryFeed, made_up, session_of
+from engine.core.session import fold
+from tests.tui.synthetic import MemoryFeed, events_of, made_up
 from tui.app import SupervisorApp
 
 
@@ -24,7 +25,8 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.fixture
 def feed(tmp_path: Path) -> MemoryFeed:
     """Twenty experiments, and a twenty-first in training."""
-    return MemoryFeed(session_of(tmp_path, made_up(20)), tmp_path)
+    events = events_of(tmp_path, made_up(20))
+    return MemoryFeed(fold(events), tmp_path, history=events)
 
 
 @pytest.fixture

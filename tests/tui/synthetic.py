@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -220,8 +220,10 @@ def numbered(events: list[ev.AnyEvent], seq: int = 0, at: datetime = START) -> l
     ]
 
 
-def session_of(workspace: Path, tried: list[Tried], running: bool = True) -> Session:
-    """A session that has these behind it and, if `running`, one more experiment in training."""
+def events_of(workspace: Path, tried: list[Tried], running: bool = True) -> list[ev.AnyEvent]:
+    """What happened in a session that has these behind it and, if `running`, one more in
+    training.
+    """
     events = opening(workspace)
     best: float | None = None
     for number, each in enumerate(tried, start=1):
@@ -232,7 +234,12 @@ def session_of(workspace: Path, tried: list[Tried], running: bool = True) -> Ses
         events += beginning(
             len(tried) + 1, Tried(Verdict.KEEP, 0, 0, "Warm-down over 70 % of the run")
         )
-    return fold(numbered(events))
+    return numbered(events)
+
+
+def session_of(workspace: Path, tried: list[Tried], running: bool = True) -> Session:
+    """What folding that gives."""
+    return fold(events_of(workspace, tried, running))
 
 
 @dataclass
@@ -248,6 +255,9 @@ class MemoryFeed:
     answer: Reply = field(default_factory=lambda: Reply(id=0, ok=True, message=""))
     closed: bool = False
     patches: dict[int, str] = field(default_factory=dict)
+    history: list[ev.AnyEvent] = field(default_factory=list)
+    """What happened before; its session is another field."""
+    prompts: dict[str, str] = field(default_factory=dict)
     queue: asyncio.Queue[AnyMessage | None] = field(default_factory=asyncio.Queue)
 
     async def start(self) -> Session:
@@ -270,6 +280,7 @@ class MemoryFeed:
         """Let these happen, with the next sequence numbers."""
         for event in numbered(list(events), self.session.seq, self.session.at):
             self.session = self.session.apply(event)
+            self.history.append(event)
             self.tell(Happened(event=event))
 
     def die(self) -> None:
@@ -286,6 +297,12 @@ class MemoryFeed:
     def details(self, experiment: int) -> Details:
         patch = self.patches.get(experiment, PATCH if experiment > 1 else "")
         return Details(patch, "Weighing what was tried so far.", self.workspace)
+
+    def told(self, key: str) -> str | None:
+        return self.prompts.get(key)
+
+    async def events(self) -> Sequence[ev.AnyEvent]:
+        return self.history
 
     async def close(self) -> None:
         self.closed = True

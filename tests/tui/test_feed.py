@@ -10,6 +10,7 @@ import pytest
 from engine.core.errors import JournalError
 from engine.core.events import ProposalDrafted
 from engine.core.live import AnyMessage, Devices, Happened, Progress, Thinking
+from engine.core.machine import MachineSample
 from engine.core.session import Session
 from engine.core.words import Phase
 from tests.tui.synthetic import MemoryFeed, attempt, made_up, session_of
@@ -113,7 +114,7 @@ async def test_a_lost_engine_is_looked_for_with_patience(quiet: MemoryFeed) -> N
 
 async def test_samples_of_a_lost_engine_are_not_news(quiet: MemoryFeed) -> None:
     follower = Follower(quiet, quiet.session, lambda seconds: asyncio.sleep(0))
-    quiet.tell(Devices(cores=4))
+    quiet.tell(Devices(sample=MachineSample(cores=4)))
     quiet.die()
     await follow(follower, quiet)
     assert view(follower).devices is None

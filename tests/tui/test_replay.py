@@ -7,20 +7,26 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from textual.events import Key
+from textual.pilot import Pilot
 
 from engine.core import events as ev
+from engine.core.machine import MachineSample
 from engine.core.session import fold
 from engine.core.words import Verdict
 from engine.replay.recording import Recording
 from engine.replay.source import open_source
 from tests.tui.seeing import text_of, until
 from tests.tui.synthetic import attempt, made_up, numbered, opening
+from tui.app import ExitInfo
 from tui.replay.app import ReplayApp
 from tui.replay.detail import ReplayDetail
+from tui.replay.left_out import LeftOutScreen
 from tui.replay.player import SPEEDS, Player
 from tui.replay.screen import ReplayScreen
 from tui.replay.time_line import cell_of, kept_cells
 from tui.replay.total import TotalScreen
+from tui.screens.deck import Deck
 
 SIZES = [(80, 24), (120, 40)]
 COUNT = 30
@@ -88,6 +94,12 @@ def number(app: ReplayApp) -> int:
     return len(app.view.session.experiments)
 
 
+async def from_the_first(app: ReplayApp, pilot: Pilot[ExitInfo]) -> None:
+    """To the moment the first experiment was settled; a replay opens at its end."""
+    await pilot.press("home", "right")
+    await until(pilot, lambda: number(app) == 1)
+
+
 def told(app: ReplayApp) -> str:
     return " | ".join(note.message for note in app._notifications)
 
@@ -99,8 +111,10 @@ def told(app: ReplayApp) -> str:
 async def test_steps_jumps_and_keeps(app: ReplayApp, size: tuple[int, int]) -> None:
     async with app.run_test(size=size) as pilot:
         assert isinstance(app.screen, ReplayScreen)
-        assert "‖ REPLAY #1" in text_of(app)
-        assert f"#1 of {COUNT}" in text_of(app)
+        assert f"‖ REPLAY #{COUNT}" in text_of(app)
+        assert f"#{COUNT} of {COUNT}" in text_of(app)
+        assert app.view.session == fold(app.feed.player.recording.events)
+        await from_the_first(app, pilot)
         for _ in range(3):
             await pilot.press("right")
         await until(pilot, lambda: number(app) == 4)
@@ -151,6 +165,8 @@ async def test_playing_shows_what_is_between_and_stops_at_the_end(
         player = app.feed.player
         await pilot.press("space")
         await until(pilot, lambda: "▶ REPLAY" in text_of(app))
+        assert player.place == 0, "at the end there is nothing to play, so from the beginning"
+        await from_the_first(app, pilot)
         assert "space pause" in text_of(app)
         clock.seconds += 0.25
         await until(pilot, lambda: number(app) == 2)
@@ -174,6 +190,7 @@ async def test_playing_shows_what_is_between_and_stops_at_the_end(
 
 async def test_search_finds_what_is_still_to_come(app: ReplayApp) -> None:
     async with app.run_test(size=(120, 40)) as pilot:
+        await from_the_first(app, pilot)
         await pilot.press("slash", *"step", "space", *"17", "left", "home", "end")
         assert number(app) == 1, "the arrows belong to what is typed"
         assert "1 match" in text_of(app)
@@ -206,6 +223,7 @@ async def test_a_session_that_goes_on_is_followed_from_its_end(
     mine = len(night(journal.parents[2]))
     app = ReplayApp(open_source(str(journal)))
     async with app.run_test(size=size) as pilot:
+        await from_the_first(app, pilot)
         append(journal, events[mine : mine + 9])
         await until(pilot, lambda: app.feed.player.places == COUNT + 1)
         assert number(app) == 1, "who looks at the past is left there"
@@ -224,12 +242,68 @@ async def test_a_session_that_goes_on_is_followed_from_its_end(
 async def test_a_damaged_journal_is_shown_and_said(journal: Path) -> None:
     lines = journal.read_bytes().splitlines(keepends=True)
     journal.write_bytes(b"".join([*lines[:40], b"garbage\n", *lines[41:-1], lines[-1][:9]]))
-    app = ReplayApp(open_source(str(journal)))
+    source = open_source(str(journal))
+    assert [(bad.line, bad.text) for bad in source.left_out] == [(41, "garbage")]
+    app = ReplayApp(source)
     async with app.run_test(size=(120, 40)) as pilot:
         await until(pilot, lambda: "Line 41 cannot be read" in told(app))
         assert "ends in the middle of a line" in told(app)
         await pilot.press("end")
         await until(pilot, lambda: number(app) == COUNT)
+
+
+async def test_a_number_typed_faster_than_the_card_opens(app: ReplayApp) -> None:
+    async with app.run_test(size=(120, 40)) as pilot:
+        for key in ("g", "1", "7", "enter"):
+            app.post_message(Key(key, key if len(key) == 1 else None))
+        await until(pilot, lambda: number(app) == 17)
+        await until(pilot, lambda: isinstance(app.screen, ReplayScreen))
+        assert app.screen.query_one(Deck).active == 6, "no digit went to a part"
+
+
+async def test_what_a_file_has_that_is_no_row_can_be_read(tmp_path: Path) -> None:
+    path = tmp_path / "results.tsv"
+    path.write_text(
+        "commit\tval_bpb\tstatus\tdescription\n"
+        "aaaaaaa\t1.0\tkeep\tbaseline\n"
+        "2026-03-26 13:10:21\t20274\t112.63\t180.0\ttrue\tnull\t[b]oh\x1b[31m no[/b]\n"
+        "bbbbbbb\t0.9\tkeep\tbetter\n"
+    )
+    app = ReplayApp(open_source(str(path)))
+    async with app.run_test(size=(80, 24)) as pilot:
+        await until(pilot, lambda: "u shows them" in told(app))
+        assert number(app) == 2
+        await pilot.press("u")
+        await until(pilot, lambda: isinstance(app.screen, LeftOutScreen))
+        await until(pilot, lambda: "line 3:" in text_of(app))
+        assert "1 line is left out of results.tsv" in text_of(app)
+        assert "[b]oh no[/b]" in text_of(app)
+        await pilot.press("u")
+        await until(pilot, lambda: isinstance(app.screen, ReplayScreen))
+
+
+async def test_a_journal_without_a_flaw_has_nothing_left_out(app: ReplayApp) -> None:
+    async with app.run_test(size=(80, 24)) as pilot:
+        await pilot.press("u")
+        assert "Every line of journal.jsonl could be read" in told(app)
+
+
+async def test_a_jump_too_far_to_wait_for_is_on_its_way(
+    journal: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tui.replay.player.AT_ONCE", 40)
+    monkeypatch.setattr("engine.replay.recording.EVERY", 20)
+    app = ReplayApp(open_source(str(journal)))
+    player = app.feed.player
+    assert (player.place, player.wanted) == (1, len(player.recording))
+    async with app.run_test(size=(120, 40)) as pilot:
+        await until(pilot, lambda: number(app) == COUNT)
+        assert player.wanted is None
+        assert app.view.session == fold(player.recording.events)
+    late = Player(Recording(night(Path("/nowhere"))), lambda: 0.0)
+    late.go_to_place(1)
+    assert (late.place, late.wanted) == (1, None), "the newest word counts"
+    assert not late.arrive()
 
 
 # ---- a bare table --------------------------------------------------------------------------------
@@ -238,6 +312,7 @@ async def test_a_damaged_journal_is_shown_and_said(journal: Path) -> None:
 @pytest.mark.parametrize("size", SIZES)
 async def test_a_bare_table_invents_nothing(bare: ReplayApp, size: tuple[int, int]) -> None:
     async with bare.run_test(size=size) as pilot:
+        await from_the_first(bare, pilot)
         await pilot.press("1", "z")
         assert "A replay of results.tsv alone" in text_of(bare)
         await pilot.press("right")
@@ -299,6 +374,14 @@ def test_a_player_of_nothing_stays_where_it_is() -> None:
     assert not player.go_to_number(1)
 
 
+def test_back_from_an_end_is_the_experiment_before() -> None:
+    ended = ev.SessionEnded(seq=len(night(Path("/nowhere"))) + 1, reason="done")
+    player = Player(Recording([*night(Path("/nowhere")), ended]), lambda: 0.0)
+    assert player.at_end
+    player.step_by(-1)
+    assert player.place == COUNT - 1
+
+
 def test_back_from_between_two_is_the_one_that_is_settled() -> None:
     player = Player(Recording(night(Path("/nowhere"))), lambda: 0.0)
     player.go_to_place(5)
@@ -316,3 +399,23 @@ async def test_no_engine_can_be_asked(app: ReplayApp) -> None:
     with pytest.raises(EngineGoneError, match="replay"):
         await app.feed.send(PauseLoop())
     await asyncio.sleep(0)
+
+
+async def test_the_machine_is_shown_as_it_was_recorded(journal: Path, clock: Clock) -> None:
+    events = night(journal.parents[2])
+    sample = MachineSample(cores=26, cpu_percent=12.0, ram_total_bytes=2**37, run_processes=3)
+    places = [(i, e.experiment) for i, e in enumerate(events) if isinstance(e, ev.RunEnded)]
+    for index, number in reversed(places[:2]):
+        share = msgspec.structs.replace(sample, cpu_percent=10.0 * number)
+        events.insert(index, ev.DevicesSampled(experiment=number, run=1, sample=share))
+    journal.write_bytes(b"")
+    append(journal, numbered([msgspec.structs.replace(e, seq=0) for e in events]))
+    app = ReplayApp(open_source(str(journal)), clock=clock)
+    async with app.run_test(size=(120, 40)) as pilot:
+        await pilot.press("home", "4", "z")
+        await until(pilot, lambda: "not recorded" in text_of(app))
+        await pilot.press("right")
+        await until(pilot, lambda: "CPU  10%" in text_of(app))
+        assert "as it was at 22:0" in text_of(app)
+        await pilot.press("right")
+        await until(pilot, lambda: "CPU  20%" in text_of(app))

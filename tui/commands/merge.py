@@ -10,6 +10,7 @@ import click
 from engine import client
 from engine.core import live
 from engine.core.errors import AutoresearchError, UsageError
+from engine.core.session import Session
 from engine.core.words import Verdict
 from engine.merge import (
     Choice,
@@ -22,6 +23,7 @@ from engine.merge import (
     make_branch,
     plan_merge,
 )
+from tui.commands.bare_table import telling_of_a_table
 from tui.commands.control import BY, answering, clean_words, tell
 from tui.commands.merge_lines import (
     conflict_facts,
@@ -42,7 +44,7 @@ from tui.plain import one_line
 @workspace_argument
 @click.option("--tag", help="Of an earlier session.")
 @click.option("--onto", metavar="BRANCH", help="The base branch; by default the one it came from.")
-@click.option("--as", "branch", metavar="BRANCH", help="The new branch (TAG-merged).")
+@click.option("--as", "--branch", "branch", metavar="BRANCH", help="The new branch (TAG-merged).")
 @click.option(
     "--how",
     type=click.Choice([how.value for how in How]),
@@ -76,7 +78,7 @@ def merge(
         raise click.UsageError("Only one of --only, --trusted and --all.")
     with answering(as_json):
         workspace = client.find_workspace(path)
-        plan = plan_merge(workspace, client.read_session(workspace, tag), onto)
+        plan = plan_merge(workspace, _session(workspace, tag), onto)
         numbers = _numbers(only)
         choice = Choice.ONLY if numbers else Choice.TRUSTED if trusted else Choice.ALL
         if not (numbers or trusted or everything):
@@ -151,6 +153,15 @@ def _confirm(many: int, target: str, onto: str, *, as_json: bool) -> None:
         raise click.Abort
 
 
+def _session(workspace: Path, tag: str | None) -> Session:
+    todo = (
+        "A table alone says not enough to merge. Take its branch autoresearch/TAG up with "
+        "`autoresearch-tui start --adopt TAG` first."
+    )
+    with telling_of_a_table(workspace, tag, todo):
+        return client.read_session(workspace, tag)
+
+
 @click.command()
 @click.argument("number", type=click.IntRange(1))
 @click.option("--tag", help="Of an earlier session.")
@@ -166,7 +177,7 @@ def revert(
     """Show what later keeps stand on a keep, and how to take it back."""
     with answering(as_json):
         workspace = client.find_workspace(path)
-        session = client.read_session(workspace, tag)
+        session = _session(workspace, tag)
         found = look_at_keep(workspace, session, number)
         why = clean_words(reason or "").strip()
         if not dry_run and not why:

@@ -6,6 +6,7 @@ import os
 import time
 from collections.abc import Callable
 
+from textual import events
 from textual.screen import Screen
 
 from engine.core.session import Session
@@ -13,6 +14,7 @@ from engine.replay.source import Source
 from tui.app import ExitInfo, SupervisorApp
 from tui.replay.detail import ReplayDetail
 from tui.replay.feed import ReplayFeed, ReplayFollower
+from tui.replay.go_card import GoCard
 from tui.replay.player import Player
 from tui.replay.screen import ReplayScreen
 from tui.terminal.attention import Attention
@@ -72,9 +74,22 @@ class ReplayApp(SupervisorApp):
         self.set_interval(_TICK_SECONDS, self._let_time_pass)
         self.set_interval(_LOOK_SECONDS, self._look)
         self._folding = self.set_interval(_FOLD_SECONDS, self._fold_ahead)
-        if self.feed.source.notes:
-            told = "\n".join(clean(note) for note in self.feed.source.notes)
-            self.call_after_refresh(self.notify, told, severity="warning", timeout=_NOTE_SECONDS)
+        source = self.feed.source
+        if source.notes:
+            told = "\n".join(clean(note) for note in source.notes)
+            told += "\nu shows them." if source.left_out else ""
+            self.call_after_refresh(self._say, told)
+
+    def _say(self, told: str) -> None:
+        """What should be known before anything is believed."""
+        self.notify(told, severity="warning", timeout=_NOTE_SECONDS, markup=False)
+
+    def on_key(self, event: events.Key) -> None:
+        """A key that a part was given just before the card for a number opened, and did not want;
+        this is where it ends up.
+        """
+        if isinstance(self.screen, GoCard):
+            self.screen.take(event)
 
     def _let_time_pass(self) -> None:
         was = self.feed.player.playing
@@ -85,6 +100,7 @@ class ReplayApp(SupervisorApp):
         live = self.feed.source.is_live()
         if live or self.is_live:
             self.feed.look()
+            self._folding.resume()
         if live != self.is_live:
             self.is_live = live
             self.feed.moved()
@@ -92,9 +108,13 @@ class ReplayApp(SupervisorApp):
     def _fold_ahead(self) -> None:
         """A little at a time, so that the first far jump finds it done."""
         until = time.perf_counter() + _FOLD_SECONDS / 2
+        player = self.feed.player
         while time.perf_counter() < until:
-            if not self.feed.player.recording.fold_more():
-                self._folding.stop()
+            left = player.recording.fold_more()
+            if player.arrive():
+                self.feed.moved()
+            if not left:
+                self._folding.pause()
                 return
 
     def _tick(self) -> None:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, cast
 
 from engine.core.events import EPOCH
 from engine.core.records import Experiment
-from engine.replay.journal_tail import NOT_RECORDED
+from engine.core.words import NOT_RECORDED
 from tui.screens.detail import DetailScreen
 from tui.screens.experiment_text import history_lines
 from tui.screens.text_page import Line

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -12,6 +12,7 @@ from msgspec.structs import replace as with_fields
 
 from engine.client import Details
 from engine.core.errors import AutoresearchError, EngineGoneError
+from engine.core.events import AnyEvent
 from engine.core.live import AnyCommand, AnyMessage, Reply
 from engine.core.session import Session
 from engine.replay.commits import Diff
@@ -94,6 +95,14 @@ class ReplayFeed:
         reasoning = self.source.reasoning(experiment, self.player.step)
         return Details(patch, reasoning, self.source.directory(experiment))
 
+    def told(self, key: str) -> str | None:
+        """As it was kept beside the journal."""
+        return self.source.told(key)
+
+    async def events(self) -> Sequence[AnyEvent]:
+        """What had happened by this moment."""
+        return self.source.recording.events[: self.player.step]
+
     async def close(self) -> None:
         """Nothing is held."""
         self._follows = False
@@ -147,6 +156,7 @@ class ReplayFollower(Follower):
         """The moment, by the clock of its own time."""
         player, source = self._replay.player, self._replay.source
         session = player.session
+        machine = session.machine
         note = ""
         if source.from_table and session.experiments:
             found = self._replay.diff_soon(len(session.experiments))
@@ -155,6 +165,8 @@ class ReplayFollower(Follower):
         return replace(
             super().view(session.at),
             session=session,
+            devices=machine.sample if machine is not None else None,
+            sampled_at=machine.at if machine is not None else None,
             link=LinkState.REPLAY,
             replay=Replayed(
                 playing=player.playing,

@@ -10,6 +10,9 @@ from engine.replay.recording import Recording
 SPEEDS = (0.25, 0.5, 1.0, 2.0, 5.0, 10.0, 25.0, 50.0, 100.0)
 """Experiments a second."""
 _USUAL = SPEEDS.index(2.0)
+AT_ONCE = 25_000
+"""So many events can be folded within a jump that is not felt, some 40 ms; beyond, the jump waits
+while they are folded behind the screen."""
 
 
 class Player:
@@ -41,7 +44,11 @@ class Player:
         """The place, with a fraction, where playing began."""
         self.joined = False
         """Whether the present is shown, whatever comes."""
-        self.go_to_place(1)
+        self.wanted: int | None = None
+        """The step of a jump that is under way."""
+        self.step = self._step_of(1)
+        # Who comes in the morning wants to know first what came of it, then how.
+        self.go_to_step(len(recording))
 
     # ---- where it is -----------------------------------------------------------------------------
 
@@ -72,7 +79,7 @@ class Player:
 
     def _step_of(self, place: int) -> int:
         if place <= 0:
-            return min(1, len(self.recording))
+            return self.recording.opening
         if place > self.places:
             return len(self.recording)
         return self.recording.moments[place - 1].step
@@ -80,10 +87,21 @@ class Player:
     # ---- jumps -----------------------------------------------------------------------------------
 
     def go_to_step(self, step: int) -> None:
-        """To any moment; playing goes on from there."""
+        """To any moment, as soon as it is folded; playing goes on from there."""
         self.joined = False
-        self.step = min(max(step, 0), len(self.recording))
+        step = min(max(step, 0), len(self.recording))
+        self.wanted = step if step - self.recording.folded > AT_ONCE else None
+        if self.wanted is None:
+            self.step = step
         self._start_clock()
+
+    def arrive(self) -> bool:
+        """More is folded: end the jump that is under way if it can be; whether that moved."""
+        if self.wanted is None or self.wanted - self.recording.folded > AT_ONCE:
+            return False
+        self.step, self.wanted = self.wanted, None
+        self._start_clock()
+        return True
 
     def go_to_place(self, place: int) -> None:
         """To the moment so many experiments were settled; the end if there are fewer."""
@@ -100,7 +118,8 @@ class Player:
     def step_by(self, count: int) -> None:
         """On or back by experiments. Between two, back is to the one that is settled."""
         place = self.place
-        between = self.step > self._step_of(place)
+        # What comes after an experiment and belongs to none is no place to stop at.
+        between = self.step > self._step_of(place) and self.session.current is not None
         self.go_to_place(max(0, place + count + (1 if between and count < 0 else 0)))
 
     def step_by_keep(self, direction: int) -> bool:
@@ -129,7 +148,7 @@ class Player:
 
     def toggle(self) -> None:
         """Play, or wait; at the end play from the beginning."""
-        if not self.playing and self.at_end and not self.joined:
+        if not self.playing and self.at_end:
             self.home()
         self.playing = not self.playing and not self.at_end
         self._start_clock()
@@ -156,7 +175,7 @@ class Player:
     def grown(self) -> bool:
         """More was recorded; whether that moves the moment that is shown."""
         if self.joined:
-            self.step = len(self.recording)
+            self.end()
         return self.joined
 
     def _start_clock(self) -> None:

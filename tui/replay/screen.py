@@ -9,12 +9,12 @@ from textual.app import ComposeResult
 from textual.content import Content
 from textual.widgets import Input, Static
 
-from engine.replay.journal_tail import NOT_RECORDED
+from engine.core.words import NOT_RECORDED
 from tui.actions import LOOKING, PART_NAMES, PARTS, PROGRAM, SUPERVISOR
 from tui.actions_replay import MOVES, REPLAY, without_engine
+from tui.replay.go_card import GoCard
 from tui.replay.time_line import TimeLine
 from tui.screens.action_screen import bindings_of
-from tui.screens.ask_text import AskText
 from tui.screens.deck import Deck
 from tui.screens.footer import ActionFooter
 from tui.screens.search_prompt import SEARCH_KEYS, SearchPrompt, matches
@@ -108,14 +108,12 @@ class ReplayScreen(Supervisor):
 
     def action_go(self) -> None:
         """Ask for a number."""
-        last = self.replay.feed.player.places
 
         def answered(text: str | None) -> None:
             if text is not None:
                 self._go_to(text)
 
-        hint = f"The number of an experiment, 1 to {last:,}." if last else "There is none yet."
-        self.shell.push_screen(AskText("Go to experiment", hint, limit=12, yes="go"), answered)
+        self.shell._open_once(GoCard(self.replay.feed.player.places), answered)
 
     def _go_to(self, text: str) -> None:
         player = self.replay.feed.player
@@ -131,6 +129,16 @@ class ReplayScreen(Supervisor):
         from tui.replay.total import TotalScreen
 
         self.shell.push_screen(TotalScreen())
+
+    def action_left_out(self) -> None:
+        """The lines of the file that are no part of this."""
+        from tui.replay.left_out import LeftOutScreen
+
+        source = self.replay.feed.source
+        if source.left_out:
+            self.shell._open_once(LeftOutScreen())
+        else:
+            self.tell(f"Every line of {clean_line(source.path.name)} could be read.")
 
     # ---- search ----------------------------------------------------------------------------------
 

@@ -53,7 +53,10 @@ class TimeLine(Painted, can_focus=False):
             live: Whether the session still goes on.
         """
         player = self._player
-        now = (player.step, len(player.recording), player.playing, player.speed, live)
+        now = (
+            *(player.step, player.wanted, len(player.recording)),
+            *(player.playing, player.speed, live),
+        )
         if now != self._painted:
             self._painted = now
             self.refresh()
@@ -67,6 +70,8 @@ class TimeLine(Painted, can_focus=False):
         when = _when(player.recording.when(player.step), short=width < 100)
         live = bool(self._painted and self._painted[-1])
         tail = " end: the present" if live and not player.at_end else " now" if live else ""
+        if player.wanted is not None:
+            tail = f" going to #{player.recording.moment_before(player.wanted):,} …"
         keeps = sum(moment.kept for moment in player.recording.moments[:place])
         speed = f" {player.speed:g}/s"
         left: list[Run] = [

@@ -15,6 +15,7 @@ from tui.screens.experiment_text import (
     history_lines,
     measurement_lines,
     reasoning_lines,
+    told_lines,
 )
 from tui.screens.footer import ActionFooter
 from tui.screens.link_line import LinkLine
@@ -58,12 +59,14 @@ class DetailScreen(PastActions):
         self._log = LogView(id="detail-log", classes="section")
         self._measurement = TextPage(id="measurement", classes="section")
         self._history = TextPage(id="history", classes="section")
+        self._told = TextPage(id="told", classes="section")
         self._sections: tuple[Widget, ...] = (
             self._edit,
             self._reasoning,
             self._log,
             self._measurement,
             self._history,
+            self._told,
         )
 
     def compose(self) -> ComposeResult:
@@ -125,6 +128,8 @@ class DetailScreen(PastActions):
             risk = f" · risk: {risk_of(experiment.findings)}" * asked
             self._edit.show_patch(details.patch, f"#{self._number} {file}", note, risk)
             self._reasoning.set_lines(reasoning_lines(experiment, details.reasoning))
+            text = self.shell.feed.told(experiment.told) if experiment.told else None
+            self._told.set_lines(told_lines(experiment, text))
         self._shown = experiment
         self.query_one("#headline", TextPage).set_lines(header_lines(session, experiment))
         self._fit_headline(self.app.size.width)

@@ -8,6 +8,7 @@ from engine.core.words import Origin
 from tui.screens.review_text import by_of, reason_of
 from tui.screens.text_page import Line
 from tui.widgets.figures import clock, cost, memory, metric, moved, size
+from tui.widgets.plain_text import clean
 from tui.widgets.risk import in_order, ink_of, lines_named, risk_of, signed
 from tui.widgets.standing import OPEN, abandoned, category_of, ruled, verdict_of
 
@@ -66,6 +67,27 @@ def reasoning_lines(experiment: Experiment, reasoning: str) -> tuple[Line, ...]:
         lines.append(("Knobs", "--accent"))
         lines += [(f"{name}: {old} → {new}", "") for name, (old, new) in proposal.knobs.items()]
     return tuple(lines)
+
+
+def told_lines(experiment: Experiment, text: str | None) -> tuple[Line, ...]:
+    """What its agent was told, word for word.
+
+    Args:
+        experiment: Whose.
+        text: As it was kept; None where nothing was, or it is gone.
+    """
+    if text is not None:
+        return tuple((line, ink_of_told(line)) for line in clean(text).split("\n"))
+    if experiment.told:
+        return (("What its agent was told was kept, but its file is gone.", "--attention"),)
+    if experiment.is_baseline:
+        return (("Nobody was asked: the baseline is the file as it is.", "--dim"),)
+    return (("Nothing is recorded: no language model was asked in words.", "--dim"),)
+
+
+def ink_of_told(line: str) -> str:
+    """Headings of what an agent is told stand out."""
+    return "--accent" if line.startswith(("# ", "━━ ")) else ""
 
 
 def measurement_lines(session: Session, experiment: Experiment) -> tuple[Line, ...]:

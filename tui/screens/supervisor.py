@@ -19,6 +19,7 @@ from tui.screens.action_screen import bindings_of
 from tui.screens.deck import Deck, Layout, layout_for
 from tui.screens.footer import ActionFooter
 from tui.screens.link_line import LinkLine
+from tui.screens.past_row import PastRowScreen, row_of_past
 from tui.screens.review_actions import ReviewActions
 from tui.screens.search_prompt import SEARCH_KEYS, SearchPrompt, matches
 from tui.screens.steering_actions import SteeringActions
@@ -29,6 +30,8 @@ from tui.widgets.log_view import LogView
 from tui.widgets.results_table import ResultsTable
 from tui.widgets.status_line import StatusLine
 
+_OF_AN_EXPERIMENT = frozenset({"overrule", "confirm", "revive", "copy_diff"})
+"""What is done to the selected experiment, and to no row from before the journal."""
 _REPEAT_SECONDS = 2.0
 """So long the same wish in the same state is taken for a key that was held down."""
 
@@ -179,20 +182,46 @@ class Supervisor(ReviewActions, SteeringActions):
     # ---- looking closer --------------------------------------------------------------------------
 
     def selected(self) -> Experiment | None:
-        """The experiment under the cursor of the table, else the newest."""
+        """The experiment under the cursor of the table, else the newest; None where the cursor is
+        on a row from before the journal.
+        """
+        if self.deck.results.selected_past is not None:
+            return None
         experiments = self.view.session.experiments
         number = self.deck.results.selected or len(experiments)
         return self.view.session.experiment(number) if 1 <= number <= len(experiments) else None
 
+    async def action_do(self, name: str) -> None:
+        """As on every screen; about a row from before the journal nothing can be decided."""
+        past = self.deck.results.selected_past
+        if past is not None and name in _OF_AN_EXPERIMENT:
+            title = next(each.title for each in self.ACTIONS if each.name == name)
+            self.tell(
+                f"{title}: row ·{past.row} is from before the journal; only its row is known."
+            )
+            return
+        await super().action_do(name)
+
     def action_open(self) -> None:
-        """Open the selected experiment."""
+        """Open what is selected."""
+        if (past := self.deck.results.selected_past) is not None:
+            self._open_past(ResultsTable.OpenedPast(past))
+            return
         experiment = self.selected()
         if experiment is not None:
             self.shell.open_experiment(experiment.number)
 
+    def action_whole(self, section: int) -> None:
+        """Everything at once, in one of its views."""
+        self.shell.open_whole(section)
+
     @on(ResultsTable.Opened)
     def _open(self, event: ResultsTable.Opened) -> None:
         self.shell.open_experiment(event.number)
+
+    @on(ResultsTable.OpenedPast)
+    def _open_past(self, event: ResultsTable.OpenedPast) -> None:
+        self.shell._open_once(PastRowScreen(event.attempt))
 
     def action_sort(self) -> None:
         """Another order of the results."""
@@ -208,14 +237,20 @@ class Supervisor(ReviewActions, SteeringActions):
 
     async def action_copy(self) -> None:
         """The diff where the diff is, else the row."""
+        past = self.deck.results.selected_past
         if self.deck.active_part is self.deck.edit:
             await self.shell.copy("Diff", self.view.session.latest_patch)
+        elif past is not None:
+            await self.shell.copy(f"Row ·{past.row}", row_of_past(past))
         elif (experiment := self.selected()) is not None:
             await self.shell.copy(f"Row {experiment.number}", row_of(experiment))
 
     async def action_copy_commit(self) -> None:
         """The commit of the selected experiment."""
-        if (experiment := self.selected()) is not None:
+        past, experiment = self.deck.results.selected_past, self.selected()
+        if past is not None:
+            await self.shell.copy("Commit", past.commit or past.named)
+        elif experiment is not None:
             await self.shell.copy("Commit", experiment.commit)
 
     async def action_copy_diff(self) -> None:

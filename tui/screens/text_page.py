@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from rich.cells import cell_len
 from textual.strip import Strip
 
 from tui.widgets.painted import Sheet, strip_of
@@ -14,9 +15,21 @@ Line = tuple[str, str]
 class TextPage(Sheet):
     """Wraps and paints what it is given; the text is cleaned here."""
 
+    COMPONENT_CLASSES = {"--found"}
+    DEFAULT_CSS = """
+    TextPage > .--found { background: $warning 50%; text-style: bold; }
+    TextPage:ansi > .--found, TextPage:nocolor > .--found {
+        background: initial;
+        text-style: bold underline;
+    }
+    """
+
     def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:
         super().__init__(id=id, classes=classes)
         self._lines: tuple[Line, ...] = ()
+        self._needle = ""
+        self._found = -1
+        """The row the search is at; -1: none."""
 
     def set_lines(self, lines: tuple[Line, ...]) -> None:
         """Show these; the same ones again change nothing."""
@@ -40,3 +53,43 @@ class TextPage(Sheet):
             for part in (clean(text).split("\n") if text else [""])
             for row in (wrapped(part, width) or [""])
         ]
+
+    # ---- search ----------------------------------------------------------------------------------
+
+    def text(self) -> str:
+        """All rows as they are painted."""
+        return "\n".join(strip.text.rstrip() for strip in self.strips())
+
+    def rows_with(self, text: str) -> list[int]:
+        """The rows that hold a text, in whatever case."""
+        needle = text.lower()
+        if not needle:
+            return []
+        return [row for row, strip in enumerate(self.strips()) if needle in strip.text.lower()]
+
+    def search(self, text: str, *, forward: bool = True) -> bool:
+        """Go to the next row that holds a text, once around; whether there is one."""
+        if text.lower() != self._needle:
+            self._needle, self._found = text.lower(), -1
+            self.refresh()
+        rows = self.rows_with(text)
+        if not rows:
+            return False
+        here = self._found if self._found >= 0 else int(self.scroll_offset.y) - 1
+        if forward:
+            self._found = next((row for row in rows if row > here), rows[0])
+        else:
+            self._found = next((row for row in reversed(rows) if row < here), rows[-1])
+        self.scroll_to(y=max(0, self._found - self.inner.height // 3), animate=False, force=True)
+        return True
+
+    def line(self, y: int) -> Strip:
+        strip = super().line(y)
+        text = strip.text
+        at = text.lower().find(self._needle) if self._needle else -1
+        if at < 0:
+            return strip
+        start = cell_len(text[:at])
+        end = start + cell_len(text[at : at + len(self._needle)])
+        found = strip.crop(start, end).apply_style(self.ink("--found"))
+        return Strip.join([strip.crop(0, start), found, strip.crop(end)])

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import datetime
 
 from rich.cells import cell_len
 from textual.strip import Strip
 
-from engine.core.live import Devices, GpuSample
+from engine.core.machine import GpuSample, MachineSample
 from tui.view import View
 from tui.widgets.figures import size
 from tui.widgets.gauge import gauge
@@ -26,16 +27,22 @@ class DevicesPanel(Sheet):
         self, *, name: str | None = None, id: str | None = None, classes: str | None = None
     ) -> None:
         super().__init__(name=name, id=id, classes=classes)
-        self._devices: Devices | None = None
+        self._devices: MachineSample | None = None
         self._running = False
         self._replayed = False
+        self._at: datetime | None = None
 
     def show(self, view: View) -> None:
         """Paint this view's newest sample."""
-        now = view.devices, view.session.running is not None, view.replay is not None
-        if now == (self._devices, self._running, self._replayed):
+        now = (
+            view.devices,
+            view.session.running is not None,
+            view.replay is not None,
+            view.sampled_at,
+        )
+        if now == (self._devices, self._running, self._replayed, self._at):
             return
-        self._devices, self._running, self._replayed = now
+        self._devices, self._running, self._replayed, self._at = now
         self.repaint()
 
     def paint(self, width: int) -> list[Strip]:
@@ -44,7 +51,7 @@ class DevicesPanel(Sheet):
             return [strip_of([(note, self.ink("--dim"))])]
         return [strip_of(line) for line in self._lines(self._devices, width)]
 
-    def _lines(self, devices: Devices, width: int) -> Iterable[list[Run]]:
+    def _lines(self, devices: MachineSample, width: int) -> Iterable[list[Run]]:
         for gpu in devices.gpus:
             yield from self._gpu(gpu, width)
         if not devices.gpus:
@@ -52,6 +59,8 @@ class DevicesPanel(Sheet):
             for text in wrapped(note, width):
                 yield [(text, self.ink("--dim"))]
         yield from self._host(devices, width)
+        if self._at is not None:
+            yield [(f"as it was at {self._at:%H:%M:%S} UTC", self.ink("--dim"))]
 
     # ---- GPUs ------------------------------------------------------------------------------------
 
@@ -102,7 +111,7 @@ class DevicesPanel(Sheet):
 
     # ---- the host --------------------------------------------------------------------------------
 
-    def _host(self, devices: Devices, width: int) -> Iterable[list[Run]]:
+    def _host(self, devices: MachineSample, width: int) -> Iterable[list[Run]]:
         cpu = self._share("CPU ", devices.cpu_percent, width)
         cpu.append((f"  {devices.cores} cores, load {devices.load1:.1f}", self.ink("--dim")))
         memory = self._memory("RAM", devices.ram_used_bytes, devices.ram_total_bytes, width)

@@ -122,6 +122,12 @@ class Sheet(Painted):
         """All lines of the panel for a width of at least 1."""
         raise NotImplementedError
 
+    def strips(self) -> list[Strip]:
+        """All lines at the present width."""
+        if self._painted_width != self.inner.width:
+            self._make()
+        return self._strips
+
     def repaint(self) -> None:
         """The content changed: make the lines anew."""
         self._painted_width = None
@@ -135,10 +141,8 @@ class Sheet(Painted):
         self._painted_width = None
 
     def line(self, y: int) -> Strip:
-        if self._painted_width != self.inner.width:
-            self._make()
-        row = y + int(self.scroll_offset.y)
-        return self._strips[row] if 0 <= row < len(self._strips) else Strip.blank(0)
+        strips, row = self.strips(), y + int(self.scroll_offset.y)
+        return strips[row] if 0 <= row < len(strips) else Strip.blank(0)
 
     def on_resize(self, event: events.Resize) -> None:
         if self._painted_width != self.inner.width:

@@ -9,20 +9,17 @@ from textual.strip import Strip
 from engine.core.session import Session
 from engine.core.words import Direction, Verdict
 from tui.view import View
+from tui.widgets.chart_canvas import Canvas, Ink
 from tui.widgets.figures import metric
 from tui.widgets.painted import Run, Sheet, strip_of
 from tui.widgets.plain_text import clean_line
 
-_BRAILLE = 0x2800
-_DOTS = ((0x01, 0x08), (0x02, 0x10), (0x04, 0x20), (0x40, 0x80))
-"""Bit of the dot at [row][column] of a braille cell."""
 _LARGEST = 1e300
 _FENCE = 3.0
 """Values further from the middle half than so many times its width are shown at the edge."""
 
-_EMPTY, _DISCARD, _LINE, _BEYOND, _CRASH, _KEEP, _BEST = range(7)
-_INKS = ("", "--discard", "--accent", "--attention", "--crash", "--keep", "--keep")
-
+_MOST_BEFORE = 0.5
+"""The share of the width that rows from before the journal get at most."""
 
 _Point = tuple[int, float, Verdict]
 """Number, metric (NaN if there is none) and verdict. A tuple, for there may be 10,000 of them."""
@@ -60,40 +57,42 @@ class ProgressChart(Sheet, can_focus=False):
 
     def paint(self, width: int) -> list[Strip]:
         height = self._painted_height = self.inner.height
-        points = _points(self._session)
-        crash, finite = Verdict.CRASH, math.isfinite
-        numbers = [value for _, value, verdict in points if verdict is not crash and finite(value)]
-        if not points or height < 1:
+        points, past = _points(self._session), _past_points(self._session)
+        numbers, before = _finite(points), _finite(past)
+        if not (points or before) or height < 1:
             return [strip_of([("No experiment has finished yet.", self.ink("--dim"))])]
-        if not numbers:
+        if not (numbers or before):
             name = clean_line(self._session.config.metric)
             crashed = f"All {len(points)} crashed: there is no {name} yet."
             return [strip_of([(crashed, self.ink("--crash"))])]
-        low, high = _bounds(numbers)
+        ranges = [_bounds(values) for values in (numbers, before) if values]
+        low, high = min(low for low, _ in ranges), max(high for _, high in ranges)
         legend = height >= 5
         axis = height >= 3
         rows = max(1, height - legend - axis)
-        places = _places(low, high)
-        labels = _labels(low, high, rows, places)
+        labels = _labels(low, high, rows, _places(low, high))
         margin = max(len(text) for text in labels.values()) + 1
         if margin > width // 2:
             labels, margin = {}, 0
-        canvas = _Canvas(max(1, width - margin), rows, low, high, len(points))
+        columns = max(1, width - margin)
+        left = _columns_before(columns, len(past), len(points))
+        canvas = Canvas(max(1, columns - left - bool(left)), rows, low, high, len(points))
         self._plot(canvas, points)
+        older = Canvas(max(1, left), rows, low, high, len(past))
+        _plot_past(older, past)
         lines: list[Strip] = []
         if legend:
             lines.append(strip_of(self._legend(width)))
         dim = self.ink("--dim")
         for row in range(rows):
             runs: list[Run] = [(f"{labels.get(row, ''):>{margin - 1}}┤", dim)] if margin else []
+            if left:
+                runs += [(text, dim) for text, _ in older.row(row)] + [("┊", dim)]
             runs += [(text, self.ink(ink) if ink else None) for text, ink in canvas.row(row)]
             lines.append(strip_of(runs))
         if axis:
-            # The last point is in the last column, so that is where its label ends.
-            first, last = f"#{points[0][0]}", f"#{points[-1][0]}"
-            room = width - margin - len(first) - len(last)
-            text = f"{first}{' ' * room}{last}" if room > 0 and len(points) > 1 else first
-            lines.append(strip_of([(" " * margin + text, dim)]))
+            text = " " * margin + _axis(width - margin, left, past, points)
+            lines.append(strip_of([(text, dim)]))
         return lines
 
     def _legend(self, width: int) -> list[Run]:
@@ -113,7 +112,7 @@ class ProgressChart(Sheet, can_focus=False):
             ]
         return runs
 
-    def _plot(self, canvas: _Canvas, points: list[_Point]) -> None:
+    def _plot(self, canvas: Canvas, points: list[_Point]) -> None:
         maximise = self._session.direction is Direction.MAX
         best: float | None = None
         discards: list[tuple[int, float]] = []
@@ -121,118 +120,59 @@ class ProgressChart(Sheet, can_focus=False):
             if verdict is Verdict.DISCARD and value == value:
                 discards.append((place, value))
             elif verdict is Verdict.CRASH or not math.isfinite(value):
-                canvas.mark(place, None, "✗", _CRASH)
+                canvas.mark(place, None, "✗", Ink.CRASH)
             else:
                 if best is None or (value > best if maximise else value < best):
                     canvas.step(place, best, value)
                     best = value
                 star = number == self._session.incumbent
-                canvas.mark(place, value, "★" if star else "●", _BEST if star else _KEEP)
+                canvas.mark(place, value, "★" if star else "●", Ink.BEST if star else Ink.KEEP)
         if best is not None:
             canvas.line_to(len(points) - 1, best)
         canvas.dots(discards)
 
 
-class _Canvas:
-    """Cells of 2 x 4 braille dots, with glyphs over them."""
+def _columns_before(columns: int, past: int, points: int) -> int:
+    """How many columns the rows from before the journal get: never most of them, for what is asked
+    is whether we still improve.
+    """
+    if not past or columns < 3:
+        return 0
+    share = min(_MOST_BEFORE, past / (past + points))
+    return max(1, round((columns - 1) * share))
 
-    def __init__(self, columns: int, rows: int, low: float, high: float, count: int) -> None:
-        self._columns, self._rows = columns, rows
-        self._low, self._span = low, high - low
-        self._bits = [bytearray(columns) for _ in range(rows)]
-        self._inks = [bytearray(columns) for _ in range(rows)]
-        self._glyphs: dict[tuple[int, int], str] = {}
-        wide = columns * 2 - 1
-        # Few points are spread over the whole width, many share columns.
-        self._scale = wide / max(1, count - 1)
-        self._line_x = 0
 
-    def _x(self, place: int) -> int:
-        return int(place * self._scale)
+def _plot_past(canvas: Canvas, past: list[_Point]) -> None:
+    """Hollow where they were kept; no line, for nothing says that they compare with the rest."""
+    tried: list[tuple[int, float]] = []
+    for place, (_, value, verdict) in enumerate(past):
+        if verdict is Verdict.CRASH or value != value:
+            canvas.mark(place, None, "×", Ink.DISCARD)
+        elif verdict is Verdict.KEEP:
+            canvas.mark(place, value, "○", Ink.DISCARD)
+        else:
+            tried.append((place, value))
+    canvas.dots(tried)
 
-    def _y(self, value: float) -> int:
-        """Dot row from the top; outside the canvas where the value is."""
-        share = (value - self._low) / self._span
-        last = self._rows * 4 - 1
-        if share != share or share < -1e-9:
-            return last + 1
-        if share > 1 + 1e-9:
-            return -1
-        return last - round(min(max(share, 0.0), 1.0) * last)
 
-    def _set(self, x: int, y: int, ink: int) -> None:
-        row, column = y >> 2, x >> 1
-        self._bits[row][column] |= _DOTS[y & 3][x & 1]
-        if ink > self._inks[row][column]:
-            self._inks[row][column] = ink
-
-    def dots(self, points: list[tuple[int, float]]) -> None:
-        """The discarded experiments, by place and value."""
-        last = self._rows * 4 - 1
-        low, factor, scale = self._low, last / self._span, self._scale
-        bits, inks = self._bits, self._inks
-        for place, value in points:
-            height = (value - low) * factor
-            if -0.5 <= height < last + 0.5:
-                y = last - int(height + 0.5)
-                x = int(place * scale)
-                row, column = y >> 2, x >> 1
-                bits[row][column] |= _DOTS[y & 3][x & 1]
-                if not inks[row][column]:
-                    inks[row][column] = _DISCARD
-            else:
-                self.mark(place, value, "", _BEYOND)
-
-    def mark(self, place: int, value: float | None, glyph: str, ink: int) -> None:
-        """A glyph of a whole cell: without a value at the bottom, beyond the range as an arrow."""
-        y = self._rows * 4 - 1 if value is None else self._y(value)
-        if y < 0:
-            y, glyph, ink = 0, "▲", max(ink, _BEYOND)
-        elif y >= self._rows * 4:
-            y, glyph, ink = self._rows * 4 - 1, "▼", max(ink, _BEYOND)
-        row, column = y >> 2, self._x(place) >> 1
-        if ink >= self._inks[row][column] or (row, column) not in self._glyphs:
-            self._glyphs[row, column] = glyph
-            self._inks[row][column] = max(ink, self._inks[row][column])
-
-    def line_to(self, place: int, value: float) -> None:
-        """Draw the best so far up to this place."""
-        y = min(max(self._y(value), 0), self._rows * 4 - 1)
-        end = self._x(place)
-        for x in range(self._line_x, end + 1):
-            self._set(x, y, _LINE)
-        self._line_x = end
-
-    def step(self, place: int, old: float | None, new: float) -> None:
-        """The best so far changes here."""
-        if old is not None:
-            self.line_to(place, old)
-        last = self._rows * 4 - 1
-        x = self._line_x = self._x(place)
-        first = min(max(self._y(new if old is None else old), 0), last)
-        second = min(max(self._y(new), 0), last)
-        for y in range(min(first, second), max(first, second) + 1):
-            self._set(x, y, _LINE)
-
-    def row(self, row: int) -> list[tuple[str, str]]:
-        """Runs of text of one ink."""
-        runs: list[tuple[str, str]] = []
-        text, current = "", -1
-        for column in range(self._columns):
-            bits, ink = self._bits[row][column], self._inks[row][column]
-            glyph = self._glyphs.get((row, column)) or (chr(_BRAILLE + bits) if bits else " ")
-            if ink != current:
-                if text:
-                    runs.append((text, _INKS[current]))
-                text, current = "", ink
-            text += glyph
-        if text:
-            runs.append((text, _INKS[current]))
-        return runs
+def _axis(width: int, left: int, past: list[_Point], points: list[_Point]) -> str:
+    """The numbers below the chart; the last point's ends in the last column, where the point is."""
+    before = ""
+    if left:
+        number = f"·{past[0][0]}"
+        told = f"{number} before the journal"
+        before = next((text for text in (told, number) if len(text) <= left), "")
+        before = before.ljust(left + 1)
+    if not points:
+        return before
+    first, last = f"#{points[0][0]}", f"#{points[-1][0]}"
+    room = width - len(before) - len(first) - len(last)
+    return before + (f"{first}{' ' * room}{last}" if room > 0 and len(points) > 1 else first)
 
 
 def _key(session: Session) -> tuple[object, ...]:
     return (
+        len(session.past),
         session.counts,
         session.unsettled,
         session.incumbent,
@@ -252,6 +192,21 @@ def _points(session: Session) -> list[_Point]:
         if (verdict := e.overruled or e.verdict or (Verdict.DISCARD if e.row_status else None))
         is not None
     ]
+
+
+def _past_points(session: Session) -> list[_Point]:
+    """The same of the rows from before the journal."""
+    nothing = math.nan
+    return [
+        (a.row, nothing if a.metric is None else a.metric, a.verdict or Verdict.DISCARD)
+        for a in session.past
+    ]
+
+
+def _finite(points: list[_Point]) -> list[float]:
+    """The values that say where the chart's range is."""
+    crash, finite = Verdict.CRASH, math.isfinite
+    return [value for _, value, verdict in points if verdict is not crash and finite(value)]
 
 
 def _bounds(values: list[float]) -> tuple[float, float]:

@@ -15,18 +15,25 @@ from textual.geometry import Size
 from textual.message import Message
 from textual.strip import Strip
 
-from engine.core.records import Counts, Experiment
+from engine.core.past import PastAttempt
+from engine.core.records import Counts
 from engine.core.session import Session
-from engine.core.words import Phase, Verdict
+from engine.core.words import Phase
 from tui.view import View
-from tui.widgets.figures import clock, metric, moved
 from tui.widgets.painted import Painted, Run, strip_of
 from tui.widgets.plain_text import clean_line
+from tui.widgets.results_cells import (
+    experiment_cell,
+    experiment_matches,
+    past_cell,
+    past_matches,
+)
 from tui.widgets.results_order import Filter, Sort, order_of, seconds_of
 from tui.widgets.stage import phase_of, sample_of
-from tui.widgets.standing import OPEN, abandoned, interruptions, overruled_any, verdict_of
+from tui.widgets.standing import abandoned, interruptions, longest_word, overruled_any
 
 _GAP = 2
+_LONGEST_WORD = 14
 
 Choice = TypeVar("Choice", bound=StrEnum)
 
@@ -45,7 +52,11 @@ _SIGN = _Column("", 1, False, 0)
 
 
 class ResultsTable(Painted):
-    """Experiments, the newest at the bottom; it stays in view until the cursor is moved from it."""
+    """Experiments, the newest at the bottom; it stays in view until the cursor is moved from it.
+
+    Above the first stand the rows from before the journal, where the session took some over. A row
+    is known by an index: an experiment's from 0 on, a past row's below 0, the last one's being -1.
+    """
 
     COMPONENT_CLASSES = {"--header", "--cursor", "--found"}
 
@@ -85,6 +96,12 @@ class ResultsTable(Painted):
         number: int
 
     @dataclass
+    class OpenedPast(Message):
+        """The person wants to see a row from before the journal whole."""
+
+        attempt: PastAttempt
+
+    @dataclass
     class Highlighted(Message):
         """The cursor is on another experiment."""
 
@@ -100,12 +117,15 @@ class ResultsTable(Painted):
         self._counts: Counts | None = None
         self._interruptions = 0
         self._overruled = False
+        self._words = 0
+        """Cells of the longest status that is a stranger's own word."""
         self._sort = Sort.NUMBER
         self._filter = Filter.ALL
         self._order: Sequence[int] = range(0)
-        """Index of the experiment of each row."""
+        """The index of each row."""
         self._row = 0
         self._selected: int | None = None
+        """The index under the cursor."""
         self._following = True
         self._needle = ""
         self._painted: tuple[object, ...] = ()
@@ -119,6 +139,7 @@ class ResultsTable(Painted):
         session = view.session
         same_rows = (
             session.experiments is self._session.experiments
+            and session.past is self._session.past
             and session.incumbent == self._session.incumbent
             and session.config is self._session.config
         )
@@ -128,6 +149,7 @@ class ResultsTable(Painted):
             self._counts, self._interruptions = session.counts, interruptions(session)
             self._overruled = overruled_any(session)
         if not same_rows:
+            self._words = longest_word(session)
             self._reorder()
         painted = self._painted_now()
         if painted != self._painted:
@@ -136,12 +158,21 @@ class ResultsTable(Painted):
 
     @property
     def selected(self) -> int | None:
-        """The number of the experiment under the cursor."""
-        return self._selected
+        """The number of the experiment under the cursor; None on a row that is none."""
+        index = self._selected
+        return index + 1 if index is not None and index >= 0 else None
+
+    @property
+    def selected_past(self) -> PastAttempt | None:
+        """The row from before the journal under the cursor."""
+        index, past = self._selected, self._session.past
+        return past[index] if index is not None and -len(past) <= index < 0 else None
 
     def caption(self) -> str:
         """What the border says."""
         parts = ["Results", f"{len(self._session.experiments)}"]
+        if self._session.past:
+            parts.append(f"{len(self._session.past)} before the journal")
         if self._filter is not Filter.ALL:
             parts.append(self._filter.value)
         if self._sort is not Sort.NUMBER:
@@ -173,7 +204,7 @@ class ResultsTable(Painted):
         count = len(self._order)
         for step in range(1, count + 1):
             row = (self._row + step) % count
-            if _matches(self._session.experiments[self._order[row]], needle):
+            if self._matches(self._order[row], needle):
                 self._go(row)
                 return True
         return False
@@ -181,11 +212,14 @@ class ResultsTable(Painted):
     def count(self, text: str) -> int:
         """How many of the rows shown `search` would find."""
         needle = clean_line(text).lower()
-        experiments = self._session.experiments
-        return sum(_matches(experiments[index], needle) for index in self._order) if needle else 0
+        return sum(self._matches(index, needle) for index in self._order) if needle else 0
+
+    def _matches(self, index: int, needle: str) -> bool:
+        if index < 0:
+            return past_matches(self._session.past[index], needle)
+        return experiment_matches(self._session.experiments[index], needle)
 
     def _reorder(self, *, jump: bool = False) -> None:
-        experiments = self._session.experiments
         old = self._selected
         self._order = order_of(self._session, self._sort, self._filter)
         count = len(self._order)
@@ -198,7 +232,7 @@ class ResultsTable(Painted):
         else:
             row = self._row_of(old)
         self._row = min(max(0, row), max(0, count - 1))
-        selected = experiments[self._order[self._row]].number if count else None
+        selected = self._order[self._row] if count else None
         size = Size(0, count + 1)
         if size != self.virtual_size:
             self.virtual_size = size
@@ -209,7 +243,7 @@ class ResultsTable(Painted):
         """All that the rows in view are made of."""
         top = int(self.scroll_offset.y)
         rows = self._order[top : top + self.inner.height]
-        experiments = [self._session.experiments[index] for index in rows]
+        experiments = [self._session.experiments[index] for index in rows if index >= 0]
         return (
             self._row,
             self._session.incumbent,
@@ -217,6 +251,7 @@ class ResultsTable(Painted):
             self._session.direction,
             self._phase,
             abandoned(self._session),
+            [self._session.past[index].row for index in rows if index < 0],
             [
                 (
                     *(e.number, e.commit, e.proposal, e.measurement, e.verdict, e.overruled),
@@ -226,13 +261,13 @@ class ResultsTable(Painted):
             ],
         )
 
-    def _row_of(self, number: int | None) -> int:
-        if number is None:
+    def _row_of(self, index: int | None) -> int:
+        if index is None:
             return 0
         if isinstance(self._order, range):
-            return number - 1
+            return index - self._order.start
         try:
-            return self._order.index(number - 1)
+            return self._order.index(index)
         except ValueError:
             return min(self._row, len(self._order) - 1)
 
@@ -246,14 +281,14 @@ class ResultsTable(Painted):
         if row != self._row:
             self._row = row
             self.refresh()
-        self._select(self._session.experiments[self._order[row]].number)
+        self._select(self._order[row])
         self._into_view()
 
-    def _select(self, number: int | None) -> None:
-        if number == self._selected:
+    def _select(self, index: int | None) -> None:
+        if index == self._selected:
             return
-        self._selected = number
-        if number is not None and self.is_mounted:
+        self._selected = index
+        if (number := self.selected) is not None and self.is_mounted:
             self.post_message(self.Highlighted(number))
 
     def _into_view(self) -> None:
@@ -296,9 +331,11 @@ class ResultsTable(Painted):
         self._go(len(self._order) - 1)
 
     def action_open(self) -> None:
-        """Open the experiment under the cursor."""
-        if self._selected is not None:
-            self.post_message(self.Opened(self._selected))
+        """Open what is under the cursor."""
+        if (number := self.selected) is not None:
+            self.post_message(self.Opened(number))
+        elif (attempt := self.selected_past) is not None:
+            self.post_message(self.OpenedPast(attempt))
 
     # ---- painting --------------------------------------------------------------------------------
 
@@ -312,8 +349,7 @@ class ResultsTable(Painted):
             return strip_of([(self._empty_note(), self.ink("--dim"))]) if y == 1 else Strip.blank(0)
         if not 0 <= row < len(self._order):
             return Strip.blank(0)
-        experiment = self._session.experiments[self._order[row]]
-        strip = strip_of(self._row_runs(experiment))
+        strip = strip_of(self._row_runs(self._order[row]))
         if row == self._row:
             width = self.inner.width
             cursor = self.ink("--cursor")
@@ -330,7 +366,7 @@ class ResultsTable(Painted):
         return strip
 
     def _empty_note(self) -> str:
-        if self._filter is not Filter.ALL and self._session.experiments:
+        if self._filter is not Filter.ALL and (self._session.experiments or self._session.past):
             return f"No experiment is {self._filter.value.removesuffix(' only')}."
         return "No experiment yet."
 
@@ -338,8 +374,12 @@ class ResultsTable(Painted):
         """Choose the columns for the width there is."""
         width = self.inner.width
         name = clean_line(self._session.config.metric)
-        digits = len(str(len(self._session.experiments)))
+        session = self._session
+        digits = len(str(len(session.experiments)))
+        if session.past:
+            digits = max(digits, len(str(session.past[-1].row)))
         status = 16 if self._overruled else 13 if self._interruptions else 10
+        status = max(status, min(_LONGEST_WORD, self._words))
         key = (width, name, digits, status)
         if key == self._columns_key:
             return
@@ -373,55 +413,17 @@ class ResultsTable(Painted):
             for column in columns
         ]
 
-    def _row_runs(self, experiment: Experiment) -> list[Run]:
-        best = experiment.number == self._session.incumbent
+    def _row_runs(self, index: int) -> list[Run]:
+        session = self._session
         runs: list[Run] = []
         for column in self._columns:
-            text, ink = self._value(column.title, experiment, best)
+            if index < 0:
+                text, ink = past_cell(column.title, session.past[index], session)
+            else:
+                experiment = session.experiments[index]
+                text, ink = experiment_cell(column.title, experiment, session, self._phase)
             runs.append((_cell(text, column.width, column.right), self.ink(ink) if ink else None))
         return self._marked(runs) if self._needle else runs
-
-    def _value(self, title: str, experiment: Experiment, best: bool) -> tuple[str, str]:
-        """A cell's text and the component class of its colour."""
-        proposal, measurement = experiment.proposal, experiment.measurement
-        match title:
-            case "#":
-                return f"{'★' if best else ''}{experiment.number}", "--keep" if best else "--dim"
-            case "commit":
-                return clean_line(experiment.commit[:7]) or "-", "--dim"
-            case "Δ":
-                return self._delta(experiment)
-            case "mem":
-                return (_memory(measurement.memory_gb) if measurement else ""), ""
-            case "status":
-                return self._status(experiment)
-            case "":
-                text, ink = self._status(experiment)
-                return text[:1], ink
-            case "category":
-                return clean_line(proposal.category), ""
-            case "time":
-                seconds = seconds_of(experiment)
-                return (clock(seconds) if seconds is not None else ""), ""
-            case "hypothesis":
-                return clean_line(proposal.hypothesis), "--strong" if best else ""
-        if measurement is None or experiment.standing is Verdict.CRASH:
-            return "", "--dim"
-        return metric(measurement.metric), "--keep" if best else ""
-
-    def _delta(self, experiment: Experiment) -> tuple[str, str]:
-        """The metric's change against the incumbent of its time: filled is better, hollow worse."""
-        gain = experiment.gain
-        if gain is None or experiment.standing is Verdict.CRASH:
-            return "", ""
-        return moved(gain, self._session.direction), "--keep" if gain > 0 else "--discard"
-
-    def _status(self, experiment: Experiment) -> tuple[str, str]:
-        if (verdict := verdict_of(experiment)) is not None:
-            return verdict
-        if abandoned(self._session):
-            return OPEN
-        return f"… {self._phase.value}" if self._phase is not None else "…", "--accent"
 
     def _marked(self, runs: list[Run]) -> list[Run]:
         found = self.ink("--found")
@@ -434,20 +436,6 @@ class ResultsTable(Painted):
             end = at + len(self._needle)
             marked += [(text[:at], style), (text[at:end], found), (text[end:], style)]
         return marked
-
-
-def _memory(gib: float) -> str:
-    if not gib > 0:
-        return "-"
-    return f"{gib:.1f}" if gib >= 0.1 else "<0.1"
-
-
-def _matches(experiment: Experiment, needle: str) -> bool:
-    proposal = experiment.proposal
-    return any(
-        needle in text.lower()
-        for text in (proposal.hypothesis, proposal.category, experiment.commit)
-    )
 
 
 def _next(value: Choice) -> Choice:

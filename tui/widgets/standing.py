@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from rich.cells import cell_len
+
 from engine.core.events import Proposal
+from engine.core.past import PastAttempt
 from engine.core.records import Experiment
 from engine.core.session import Session
 from engine.core.words import Verdict
@@ -34,6 +37,13 @@ def verdict_of(experiment: Experiment) -> tuple[str, str] | None:
     return (f"{word}{BY_YOU}" if experiment.overruled is not None else word), ink
 
 
+def said_of(attempt: PastAttempt) -> str:
+    """What its table says of a row from before the journal, as a sign and a word."""
+    if attempt.verdict is not None:
+        return _VERDICTS[attempt.verdict][0]
+    return f"– {clean_line(attempt.status)}" if attempt.status else "– not recorded"
+
+
 def ruled(experiment: Experiment) -> tuple[str, str] | None:
     """What the keep rule said, whatever a person says since; None before that."""
     if experiment.verdict is None:
@@ -61,3 +71,11 @@ def interruptions(session: Session) -> int:
 def overruled_any(session: Session) -> bool:
     """Whether a person gave another verdict than the keep rule anywhere."""
     return any(experiment.overruled is not None for experiment in session.experiments)
+
+
+def longest_word(session: Session) -> int:
+    """Cells of the longest status in words that are not ours; 0 where there is none."""
+    words = {e.row_status for e in session.experiments if e.verdict is None and e.row_status}
+    signs = {f"– {clean_line(word)}" for word in words}
+    signs |= {said_of(attempt) for attempt in session.past if attempt.verdict is None}
+    return max(map(cell_len, signs), default=0)

@@ -7,7 +7,7 @@ from dataclasses import replace
 import msgspec.structs
 
 from engine.core import events as ev
-from engine.core.live import Devices
+from engine.core.machine import MachineSample
 from engine.core.session import Session
 from tests.tui.widgets.widget_scenes import (
     PATCH,
@@ -149,7 +149,8 @@ async def test_devices_wide_and_narrow() -> None:
 
 async def test_devices_without_a_gpu_say_why() -> None:
     panel = DevicesPanel()
-    view = View(devices=Devices(gpu_note="no NVIDIA driver", cores=4, ram_total_bytes=2**33))
+    sample = MachineSample(gpu_note="no NVIDIA driver", cores=4, ram_total_bytes=2**33)
+    view = View(devices=sample)
     async with Host(panel).run_test(size=(60, 12)) as pilot:
         panel.show(view)
         await pilot.pause()

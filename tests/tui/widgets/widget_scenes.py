@@ -15,7 +15,8 @@ from textual.widget import Widget
 
 from engine.core import events as ev
 from engine.core.config import ResearchConfig
-from engine.core.live import Devices, GpuSample, Progress
+from engine.core.live import Progress
+from engine.core.machine import GpuSample, MachineSample
 from engine.core.session import Session, fold
 from engine.core.words import Direction, Outcome, Phase, Verdict
 from tui.view import View
@@ -212,7 +213,7 @@ def view_of(session: Session, *, text: str = "") -> View:
         temperature_celsius=67.0,
         processes=((4121, 44 * 2**30), (99, 2 * 2**30)),
     )
-    devices = Devices(
+    devices = MachineSample(
         gpus=(gpu,),
         gpu_note=text,
         cpu_percent=12.0,

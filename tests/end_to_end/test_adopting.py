@@ -1,0 +1,165 @@
+"""A session of the original loop, without a journal, is gone on with by a real engine."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+import pytest
+
+from engine import client
+from engine.core.past import Unknown
+from engine.core.session import Session
+from engine.core.words import Verdict
+from engine.store.journal import read_journal
+from tests.end_to_end.test_window import Window
+from tests.model_server import ModelServer, knob_edit
+from tests.world import TRAIN, git, run_command
+
+pytestmark = [pytest.mark.usefixtures("engines"), pytest.mark.xdist_group("litellm")]
+
+TAG = "mar5"
+OURS = ("results.tsv", "run.log")
+"""Files that the loop writes beside the person's, and git does not see."""
+
+
+def depth(number: int) -> str:
+    return TRAIN.replace("DEPTH = 4", f"DEPTH = {number}")
+
+
+@pytest.fixture
+def work(repository: Path) -> Path:
+    """What the original loop leaves in the morning: a keep, discards that were reset away, one of
+    them still held by the reflog and one that git has let go of, a crash that was never committed;
+    and a checkout that a person has gone on working in.
+    """
+    git(repository, "switch", "-q", "-c", f"autoresearch/{TAG}")
+    rows = ["commit\tval_bpb\tmemory_gb\tstatus\tdescription"]
+
+    def tried(number: int, value: float, status: str) -> None:
+        (repository / "train.py").write_text(depth(number))
+        git(repository, "commit", "-qam", f"depth {number}")
+        name = git(repository, "rev-parse", "--short=7", "HEAD")
+        rows.append(f"{name}\t{value:.6f}\t0.5\t{status}\tdepth {number}")
+        if status == "discard":
+            git(repository, "reset", "-q", "--hard", "HEAD~")
+
+    head = git(repository, "rev-parse", "--short=7", "HEAD")
+    rows.append(f"{head}\t1.250000\t0.5\tkeep\tbaseline")
+    tried(9, 1.31, "discard")
+    git(repository, "reflog", "expire", "--expire=now", "--all")
+    git(repository, "gc", "-q", "--prune=now")
+    tried(5, 1.23, "keep")
+    tried(12, 1.33, "discard")
+    rows.append("0000000\t0.000000\t0.0\tcrash\tdepth 400: out of memory")
+    (repository / "results.tsv").write_text("\n".join(rows) + "\n")
+    git(repository, "switch", "-q", "main")
+    (repository / "prepare.py").write_text("DATA = 1  # a person was here\n")
+    git(repository, "add", "prepare.py")
+    (repository / "train.py").write_text(TRAIN + "# and here\n")
+    (repository / "notes.txt").write_text("mine\n")
+    return repository
+
+
+def checkout(work: Path) -> dict[str, str]:
+    """All that is the person's: their files, what is staged, where they are."""
+    paths = [p for p in work.iterdir() if p.is_file() and p.name not in OURS]
+    paths += [work / ".git/index", work / ".git/HEAD"]
+    found = {str(p): hashlib.sha256(p.read_bytes()).hexdigest() for p in paths}
+    return {**found, "main": git(work, "rev-parse", "main")}
+
+
+def adopt(work: Path, *flags: str) -> str:
+    words = ("--headless", "--yes", "--adopt", TAG, "--budget", "0.05", *flags)
+    done = run_command("run", work, *words, timeout=120)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "Traceback" not in done.stdout + done.stderr
+    return done.stdout
+
+
+def session_of(work: Path) -> Session:
+    return client.read_session(work, TAG)
+
+
+def test_its_rows_are_history_and_its_baseline_is_measured_again(work: Path) -> None:
+    table, tip = (work / "results.tsv").read_bytes(), git(work, "rev-parse", f"autoresearch/{TAG}")
+    before = checkout(work)
+    said = adopt(work, "--max", "3")
+    session = session_of(work)
+
+    # What could not be known is said before anything starts, and stays with the session.
+    for words in ("5 rows of results.tsv become the history", "The edits of 2 of 5 rows"):
+        assert words in said
+    assert any("The edits of 2 of 5 rows" in note for note in session.notes)
+    assert [past.verdict for past in session.past] == [
+        *(Verdict.KEEP, Verdict.DISCARD, Verdict.KEEP, Verdict.DISCARD, Verdict.CRASH)
+    ]
+    assert [bool(past.commit) for past in session.past] == [True, False, True, True, False]
+    assert [past.on_branch for past in session.past] == [True, False, True, False, False]
+    assert Unknown.EDIT in session.past[1].unknown
+    assert session.past[1].named in table.decode()
+
+    # The end of the branch is the baseline, measured here; the old value counts for nothing.
+    first = session.experiment(1)
+    assert (session.base_commit, first.commit) == (tip, tip)
+    assert first.measurement is not None
+    assert first.measurement.metric != pytest.approx(1.23)
+    assert session.counts.total == 3
+
+    # The table goes on below its old rows; the branch goes on above its old commits.
+    after = (work / "results.tsv").read_bytes()
+    assert after.startswith(table)
+    added = after[len(table) :].decode().splitlines()
+    assert [line.split("\t")[0] for line in added] == [e.commit[:7] for e in session.experiments]
+    assert git(work, "merge-base", "--is-ancestor", tip, f"autoresearch/{TAG}") == ""
+    assert checkout(work) == before
+
+    # And once more, in the screen: the rows are seen, the old one opens.
+    window = Window("--look", work, columns=160, rows=45)
+    window.wait_for("5 before the journal")
+    window.press("6\x1b[Z\t")  # to the table
+    window.press("o")
+    window.wait_for("by metric")
+    window.press("q")
+    window.wait_for_end()
+
+    # Gone on with a second time it is a session like any other.
+    again = ("--headless", "--yes", "--tag", TAG, "--max", "4")
+    done = run_command("run", work, *again, timeout=120)
+    assert done.returncode == 0, done.stderr
+    assert session_of(work).past == session.past
+    assert session_of(work).counts.total == 4
+    refused = run_command("run", work, "--headless", "--yes", "--adopt", TAG)
+    assert refused.returncode != 0
+    assert "has a journal" in refused.stderr
+    assert checkout(work) == before
+
+
+def test_the_agent_is_told_of_them(work: Path) -> None:
+    (work / ".env").write_text("OPENAI_API_KEY=sk-none\n")
+    with ModelServer([knob_edit]) as server:
+        words = ("--model", "openai/test-model", "--api-base", server.openai, "--lookahead", "0")
+        adopt(work, "--max", "2", *words)
+        prompts = [request.prompt for request in server.requests]
+    assert prompts
+    for told in ("depth 9 → discard, 1.31", "depth 5 → keep, 1.23", "out of memory → crash"):
+        assert told in prompts[0]
+    assert "before it had a journal" in prompts[0]
+
+
+def test_a_branch_that_was_rebased_since_is_gone_on_with_as_it_is(work: Path) -> None:
+    # The person rewrote the branch on top of a newer main: the kept commit has another hash now.
+    old = git(work, "rev-parse", f"autoresearch/{TAG}")
+    tree = git(work, "rev-parse", f"{old}^{{tree}}")
+    newer = git(work, "commit-tree", "-p", "main", "-m", "newer", "main^{tree}")
+    tip = git(work, "commit-tree", "-p", newer, "-m", "depth 5, rebased", tree)
+    git(work, "update-ref", f"refs/heads/autoresearch/{TAG}", tip)
+    before = checkout(work)
+    said = adopt(work, "--max", "2")
+    session = session_of(work)
+    assert "Kept rows that are not on autoresearch/mar5: 3" in said
+    assert "commit(s) that no row names" in said
+    assert session.base_commit == tip
+    assert [past.on_branch for past in session.past] == [True, False, False, False, False]
+    assert checkout(work) == before
+    assert read_journal(work / f".autoresearch/{TAG}/journal.jsonl")

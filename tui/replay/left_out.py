@@ -1,0 +1,75 @@
+"""The lines of a file that are no part of what is replayed, each with the reason."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, cast
+
+from textual.app import ComposeResult
+
+from tui.action import Action, Group
+from tui.actions import PROGRAM
+from tui.screens.action_screen import ActionScreen, bindings_of
+from tui.screens.footer import ActionFooter
+from tui.screens.text_page import Line, TextPage
+from tui.view import View
+from tui.widgets.plain_text import clean_line
+
+if TYPE_CHECKING:
+    from tui.replay.app import ReplayApp
+
+_MOST = 500
+"""Lines shown; who has more has the wrong file."""
+
+_LEFT_OUT: tuple[Action, ...] = (
+    Action(
+        "escape,q,u",
+        "back",
+        "Back",
+        "Back to the whole screen.",
+        Group.REPLAY,
+        footer=lambda view: "back",
+    ),
+)
+
+
+class LeftOutScreen(ActionScreen[None]):
+    """They count as no experiments; nothing of them is guessed."""
+
+    DEFAULT_CSS = """
+    LeftOutScreen #about { height: auto; padding: 0 1; }
+    LeftOutScreen #lines { height: 1fr; border: round $border; background: $background; }
+    """
+    ACTIONS = _LEFT_OUT
+    BINDINGS = bindings_of(_LEFT_OUT)
+
+    def compose(self) -> ComposeResult:
+        yield TextPage(id="about")
+        lines = TextPage(id="lines")
+        lines.can_focus = True
+        yield lines
+        yield ActionFooter((*_LEFT_OUT, *PROGRAM[1:2]))
+
+    def on_mount(self) -> None:
+        """As many as anybody reads."""
+        source = cast("ReplayApp", self.app).feed.source
+        left = source.left_out
+        are = "line is" if len(left) == 1 else "lines are"
+        about = f"{len(left):,} {are} left out of {clean_line(source.path.name)}; none is counted."
+        self.query_one("#about", TextPage).set_lines(((about, "--strong"),))
+        lines: list[Line] = []
+        for one in left[:_MOST]:
+            lines += [(f"line {one.line:,}: {one.reason}", "--attention")]
+            lines += [(clean_line(one.text) or "(nothing that can be shown)", ""), ("", "")]
+        if len(left) > _MOST:
+            lines.append((f"… and {len(left) - _MOST:,} more.", "--dim"))
+        page = self.query_one("#lines", TextPage)
+        page.set_lines(tuple(lines))
+        page.focus()
+
+    def show(self, view: View) -> None:
+        """The lines stay; only the keys may change."""
+        self.query_one(ActionFooter).show(view)
+
+    def action_back(self) -> None:
+        """Back to the whole screen."""
+        self.dismiss()

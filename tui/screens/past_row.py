@@ -1,0 +1,151 @@
+"""A row from before the journal, whole: what its table tells, and what nobody recorded."""
+
+from __future__ import annotations
+
+from textual.app import ComposeResult
+
+from engine.core.past import PastAttempt, Unknown
+from engine.core.session import Session
+from tui.action import Action, Group
+from tui.actions import PROGRAM
+from tui.screens.action_screen import ActionScreen, bindings_of
+from tui.screens.footer import ActionFooter
+from tui.screens.text_page import Line, TextPage
+from tui.view import View
+from tui.widgets.figures import memory, metric, moved
+from tui.widgets.plain_text import clean_line
+from tui.widgets.standing import said_of
+
+_KEYS: tuple[Action, ...] = (
+    Action(
+        "y",
+        "copy",
+        "Copy",
+        "Copy the commit, else the row's words.",
+        Group.EXPERIMENT,
+        footer=lambda view: "copy",
+    ),
+    Action(
+        "escape,q",
+        "back",
+        "Back",
+        "Back to the whole screen.",
+        Group.EXPERIMENT,
+        footer=lambda view: "back",
+    ),
+)
+
+_UNKNOWN = {
+    Unknown.EDIT: "what it changed",
+    Unknown.VALUE: "what it measured",
+    Unknown.VERDICT: "whether it was kept",
+    Unknown.TIME: "when it ran",
+    Unknown.MEMORY: "how much memory it took",
+}
+
+
+class PastRowScreen(ActionScreen[None]):
+    """Only its row is known; nothing can be decided about it.
+
+    Args:
+        attempt: The row.
+    """
+
+    DEFAULT_CSS = """
+    PastRowScreen #row { height: 1fr; padding: 0 1; }
+    PastRowScreen #row { border: round $border; background: $background; }
+    """
+    ACTIONS = _KEYS
+    BINDINGS = bindings_of(_KEYS)
+
+    def __init__(self, attempt: PastAttempt) -> None:
+        super().__init__()
+        self._attempt = attempt
+
+    def compose(self) -> ComposeResult:
+        row = TextPage(id="row")
+        row.can_focus = True
+        row.border_title = "before the journal"
+        yield row
+        yield ActionFooter((*_KEYS, *PROGRAM[1:2]))
+
+    def on_mount(self) -> None:
+        """A row does not change."""
+        page = self.query_one(TextPage)
+        page.set_lines(past_lines(self.view.session, self._attempt))
+        page.focus()
+
+    def show(self, view: View) -> None:
+        """The row stays; only the keys may change."""
+        self.query_one(ActionFooter).show(view)
+
+    async def action_copy(self) -> None:
+        """Copy what names it best."""
+        attempt = self._attempt
+        if attempt.commit:
+            await self.shell.copy("Commit", attempt.commit)
+        else:
+            await self.shell.copy(f"Row ·{attempt.row}", clean_line(attempt.description))
+
+    def action_back(self) -> None:
+        """Back to the whole screen."""
+        self.dismiss()
+
+
+def past_lines(session: Session, attempt: PastAttempt) -> tuple[Line, ...]:
+    """What is known of a row from before the journal. The text is still to be cleaned."""
+    lines: list[Line] = [
+        (f"Row ·{attempt.row} of the table, from before the journal", "--strong"),
+        (attempt.description or "Its row says nothing about it.", ""),
+        ("", ""),
+        (f"{said_of(attempt)}{_as_written(attempt)}", ""),
+    ]
+    if attempt.metric is not None:
+        change = moved(attempt.gain, session.direction)
+        against = f", {change} against the keep before it" if change else ""
+        lines.append((f"{session.config.metric} {metric(attempt.metric)}{against}", ""))
+    if attempt.memory_gb:
+        lines.append((f"memory {memory(attempt.memory_gb)}", ""))
+    if attempt.category:
+        lines.append((f"category {attempt.category}", ""))
+    if attempt.at is not None:
+        lines.append((f"{attempt.at:%Y-%m-%d %H:%M:%S} UTC", ""))
+    lines.append((_commit(session, attempt), ""))
+    unknown = [_UNKNOWN[what] for what in attempt.unknown]
+    lines += [
+        ("", ""),
+        ("Only this row is known: it was recorded before the session had a journal.", "--dim"),
+        ("Reasoning, log, loss curve and machine are not recorded.", "--dim"),
+    ]
+    if unknown:
+        lines.append((f"Nor is {', nor '.join(unknown)}.", "--dim"))
+    lines.append(
+        ("Whether its value compares with this session's is not known either.", "--dim"),
+    )
+    return tuple(lines)
+
+
+def _as_written(attempt: PastAttempt) -> str:
+    same = attempt.verdict is not None and attempt.status.lower() == attempt.verdict.value
+    return f" (its row says “{attempt.status}”)" if attempt.status and not same else ""
+
+
+def _commit(session: Session, attempt: PastAttempt) -> str:
+    if attempt.commit:
+        where = f"on {session.branch}" if attempt.on_branch else f"not on {session.branch}"
+        return f"commit {attempt.commit}, {where}: git show {attempt.commit[:12]}"
+    if attempt.named:
+        return f"commit {attempt.named}: the repository has none of that name any more"
+    return "Its row names no commit."
+
+
+def row_of_past(attempt: PastAttempt) -> str:
+    """A row from before the journal, in the usual columns."""
+    fields = (
+        clean_line((attempt.commit or attempt.named)[:7]),
+        "" if attempt.metric is None else f"{attempt.metric:.6f}",
+        "" if attempt.memory_gb is None else f"{attempt.memory_gb:.1f}",
+        clean_line(attempt.status),
+        clean_line(attempt.description),
+    )
+    return "\t".join(fields)

@@ -1,0 +1,123 @@
+"""Points and lines of braille dots, with glyphs over them, in inks that outrank each other."""
+
+from __future__ import annotations
+
+from enum import IntEnum
+
+_BRAILLE = 0x2800
+_DOTS = ((0x01, 0x08), (0x02, 0x10), (0x04, 0x20), (0x40, 0x80))
+"""Bit of the dot at [row][column] of a braille cell."""
+
+
+class Ink(IntEnum):
+    """What a cell is painted with; of two in one cell the greater."""
+
+    EMPTY = 0
+    DISCARD = 1
+    LINE = 2
+    BEYOND = 3
+    CRASH = 4
+    KEEP = 5
+    BEST = 6
+
+
+_CLASSES = ("", "--discard", "--accent", "--attention", "--crash", "--keep", "--keep")
+"""The component class of each ink."""
+
+
+class Canvas:
+    """Cells of 2 x 4 braille dots, with glyphs over them."""
+
+    def __init__(self, columns: int, rows: int, low: float, high: float, count: int) -> None:
+        self._columns, self._rows = columns, rows
+        self._low, self._span = low, high - low
+        self._bits = [bytearray(columns) for _ in range(rows)]
+        self._inks = [bytearray(columns) for _ in range(rows)]
+        self._glyphs: dict[tuple[int, int], str] = {}
+        wide = columns * 2 - 1
+        # Few points are spread over the whole width, many share columns.
+        self._scale = wide / max(1, count - 1)
+        self._line_x = 0
+
+    def _x(self, place: int) -> int:
+        return int(place * self._scale)
+
+    def _y(self, value: float) -> int:
+        """Dot row from the top; outside the canvas where the value is."""
+        share = (value - self._low) / self._span
+        last = self._rows * 4 - 1
+        if share != share or share < -1e-9:
+            return last + 1
+        if share > 1 + 1e-9:
+            return -1
+        return last - round(min(max(share, 0.0), 1.0) * last)
+
+    def _set(self, x: int, y: int, ink: int) -> None:
+        row, column = y >> 2, x >> 1
+        self._bits[row][column] |= _DOTS[y & 3][x & 1]
+        if ink > self._inks[row][column]:
+            self._inks[row][column] = ink
+
+    def dots(self, points: list[tuple[int, float]]) -> None:
+        """The discarded experiments, by place and value."""
+        last = self._rows * 4 - 1
+        low, factor, scale = self._low, last / self._span, self._scale
+        bits, inks = self._bits, self._inks
+        for place, value in points:
+            height = (value - low) * factor
+            if -0.5 <= height < last + 0.5:
+                y = last - int(height + 0.5)
+                x = int(place * scale)
+                row, column = y >> 2, x >> 1
+                bits[row][column] |= _DOTS[y & 3][x & 1]
+                if not inks[row][column]:
+                    inks[row][column] = Ink.DISCARD
+            else:
+                self.mark(place, value, "", Ink.BEYOND)
+
+    def mark(self, place: int, value: float | None, glyph: str, ink: int) -> None:
+        """A glyph of a whole cell: without a value at the bottom, beyond the range as an arrow."""
+        y = self._rows * 4 - 1 if value is None else self._y(value)
+        if y < 0:
+            y, glyph, ink = 0, "▲", max(ink, Ink.BEYOND)
+        elif y >= self._rows * 4:
+            y, glyph, ink = self._rows * 4 - 1, "▼", max(ink, Ink.BEYOND)
+        row, column = y >> 2, self._x(place) >> 1
+        if ink >= self._inks[row][column] or (row, column) not in self._glyphs:
+            self._glyphs[row, column] = glyph
+            self._inks[row][column] = max(ink, self._inks[row][column])
+
+    def line_to(self, place: int, value: float) -> None:
+        """Draw the best so far up to this place."""
+        y = min(max(self._y(value), 0), self._rows * 4 - 1)
+        end = self._x(place)
+        for x in range(self._line_x, end + 1):
+            self._set(x, y, Ink.LINE)
+        self._line_x = end
+
+    def step(self, place: int, old: float | None, new: float) -> None:
+        """The best so far changes here."""
+        if old is not None:
+            self.line_to(place, old)
+        last = self._rows * 4 - 1
+        x = self._line_x = self._x(place)
+        first = min(max(self._y(new if old is None else old), 0), last)
+        second = min(max(self._y(new), 0), last)
+        for y in range(min(first, second), max(first, second) + 1):
+            self._set(x, y, Ink.LINE)
+
+    def row(self, row: int) -> list[tuple[str, str]]:
+        """Runs of text of one ink."""
+        runs: list[tuple[str, str]] = []
+        text, current = "", -1
+        for column in range(self._columns):
+            bits, ink = self._bits[row][column], self._inks[row][column]
+            glyph = self._glyphs.get((row, column)) or (chr(_BRAILLE + bits) if bits else " ")
+            if ink != current:
+                if text:
+                    runs.append((text, _CLASSES[current]))
+                text, current = "", ink
+            text += glyph
+        if text:
+            runs.append((text, _CLASSES[current]))
+        return runs
