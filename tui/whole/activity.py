@@ -98,6 +98,7 @@ class EventList(RowList):
         self._order, self._seen = [], 0
         self._sift(self._here)
         self._put = self.at
+        self.refresh()
 
     def empty(self) -> str:
         return "Nothing of this kind has happened. f shows other events."

@@ -51,6 +51,7 @@ class EditList(RowList):
         if sift and before:
             at = next((i for i, n in enumerate(self._numbers) if n >= before), len(self._numbers))
         self.set_rows(len(self._numbers), at)
+        self.refresh()
 
     def _is_shown(self, e: Experiment) -> bool:
         if e.origin is Origin.CONFIRM or (e.is_baseline and self.shown is not Filter.ALL):

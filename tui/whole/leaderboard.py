@@ -46,6 +46,7 @@ class PlaceList(RowList):
         # At the top it stays at the top, whoever comes there.
         stays = self.at > 0 and before is not None and before.number in numbers
         self.set_rows(len(places), numbers.index(before.number) if before and stays else 0)
+        self.refresh()
 
     def header(self, width: int) -> str:
         name = clean_line(self.session.config.metric)

@@ -129,7 +129,7 @@ class WholeScreen(ActionScreen[None]):
 
     # ---- what is under the cursor ----------------------------------------------------------------
 
-    @on(RowList.Opened)
+    @on(RowList.Chosen)
     def _open(self) -> None:
         self.action_open()
 

@@ -13,17 +13,19 @@ from textual.message import Message
 from textual.strip import Strip
 
 from tui.widgets.painted import Painted, Run, strip_of
-from tui.widgets.plain_text import wrapped
+from tui.widgets.plain_text import clean_line, wrapped
 
 
-def cell(text: str, width: int, *, right: bool = False) -> str:
-    """A text in a column, cut with an ellipsis, and a space after it. It must be clean already."""
+def cell(text: str, width: int, *, right: bool = False, gap: int = 1) -> str:
+    """A text in a column, cut with an ellipsis; the gap to the next one follows. It must be clean
+    already.
+    """
     cells = cell_len(text)
     if cells > width:
         text = set_cell_size(text, max(0, width - 1)) + "…" if width > 0 else ""
     else:
         text = " " * (width - cells) + text if right else text + " " * (width - cells)
-    return f"{text} "
+    return text + " " * gap
 
 
 class RowList(Painted):
@@ -31,12 +33,17 @@ class RowList(Painted):
 
     COMPONENT_CLASSES = {"--cursor", "--header", "--found"}
     DEFAULT_CSS = """
-    RowList > .--cursor { background: $accent 35%; }
+    RowList > .--cursor { background: $foreground 12%; text-style: bold; }
+    RowList:focus > .--cursor { background: $accent 35%; text-style: bold; }
     RowList > .--header { color: $text-muted; text-style: bold; }
-    RowList > .--found { background: $warning 50%; text-style: bold; }
+    RowList > .--found { background: $warning 40%; text-style: bold; }
     RowList:ansi > .--cursor, RowList:nocolor > .--cursor {
         background: initial;
-        text-style: reverse;
+        text-style: bold;
+    }
+    RowList:ansi:focus > .--cursor, RowList:nocolor:focus > .--cursor {
+        background: initial;
+        text-style: bold reverse;
     }
     RowList:ansi > .--found, RowList:nocolor > .--found {
         background: initial;
@@ -61,7 +68,7 @@ class RowList(Painted):
         list: RowList
 
     @dataclass
-    class Opened(Message):
+    class Chosen(Message):
         """The person wants the row under the cursor opened."""
 
         list: RowList
@@ -104,19 +111,21 @@ class RowList(Painted):
         return self._rows
 
     def set_rows(self, count: int, at: int | None = None) -> None:
-        """There are so many rows now.
+        """There are so many rows now. What the old ones say is painted anew only where the caller
+        has it refreshed.
 
         Args:
             count: Of rows.
             at: Where the cursor goes; None: it stays, and at the end it stays at the end.
         """
         last = self._rows == 0 or self._at == self._rows - 1
-        self._rows = count
+        if count != self._rows:
+            self._rows = count
+            self.refresh()
         size = Size(0, count + self._top)
         if size != self.virtual_size:
             self.virtual_size = size
         self._go((count - 1 if last else self._at) if at is None else at, told=at is not None)
-        self.refresh()
 
     @property
     def _top(self) -> int:
@@ -128,8 +137,9 @@ class RowList(Painted):
         moved = row != self._at
         self._at = row
         self._into_view()
-        if moved or told:
+        if moved:
             self.refresh()
+        if moved or told:
             self.post_message(self.Moved(self))
 
     def _into_view(self) -> None:
@@ -167,13 +177,15 @@ class RowList(Painted):
     def action_open(self) -> None:
         """Open the row under the cursor."""
         if self._rows:
-            self.post_message(self.Opened(self))
+            self.post_message(self.Chosen(self))
 
     def search(self, text: str, *, forward: bool = True) -> bool:
         """Go to the next row that holds a text, once around; whether there is one."""
-        self.needle = text.lower()
-        self.refresh()
-        if not self.needle:
+        needle = clean_line(text).lower()
+        if needle != self.needle:
+            self.needle = needle
+            self.refresh()
+        if not needle:
             return False
         for step in range(1, self._rows + 1):
             row = (self._at + (step if forward else -step)) % self._rows
@@ -184,7 +196,7 @@ class RowList(Painted):
 
     def count(self, text: str) -> int:
         """How many rows hold a text."""
-        needle = text.lower()
+        needle = clean_line(text).lower()
         return sum(self.matches(index, needle) for index in range(self._rows)) if needle else 0
 
     # ---- painting --------------------------------------------------------------------------------
