@@ -16,19 +16,15 @@ from engine.core.errors import (
     AgentError,
     AutoresearchError,
     JournalError,
-    OverloadedError,
-    RateLimitedError,
 )
-from engine.core.plateau import notice
 from engine.core.records import Experiment, Run
 from engine.core.session import MOST_IN_A_ROW, Session
-from engine.core.verdict import decide
-from engine.core.words import Origin, Outcome, StopMode, Verdict
+from engine.core.words import Origin, Outcome, StopMode
+from engine.judging import Judge
 from engine.patience import bear
 from engine.proposing import Proposer
 from engine.running import Runner
 from engine.steering import Steering
-from engine.store.results_tsv import Row, append_row, has_row, size
 from engine.surroundings import Surroundings
 
 _MACHINE_RETRIES = 2
@@ -49,6 +45,7 @@ class Ratchet:
         """Whether the next step failed and only a person's word can have it tried again."""
         self.proposer = Proposer(around, self._bear_with)
         self.runner = Runner(around)
+        self.judge = Judge(around, self.proposer, self.runner)
         self.steering = Steering(around, self.proposer)
         around.journal.listen(lambda _: self._wake.set())
 
@@ -144,7 +141,7 @@ class Ratchet:
             if ahead.done():
                 ahead.result()  # the journal cannot be written
             try:
-                self._finish_recording()
+                self.judge.finish_recording()
                 await self._one_step()
             except JournalError:
                 raise
@@ -200,7 +197,9 @@ class Ratchet:
                 return False
             if session.pause is None or must_finish:
                 open_ends = (
-                    session.current is not None or self._unrecorded() or bool(session.unsettled)
+                    session.current is not None
+                    or self.judge.unrecorded()
+                    or bool(session.unsettled)
                 )
                 if self._limit_reached() and not open_ends:
                     most = session.config.max_experiments
@@ -213,7 +212,7 @@ class Ratchet:
     def _waits_for_a_person(self) -> bool:
         """Whether nothing can be run or made before somebody answers a question."""
         session = self.session
-        if session.current is not None or self._unrecorded():
+        if session.current is not None or self.judge.unrecorded():
             return False
         return session.is_full_of_questions
 
@@ -222,7 +221,7 @@ class Ratchet:
         current = self.session.current
         if self._blocked:
             return False
-        if self.session.pause is None and self._unrecorded():
+        if self.session.pause is None and self.judge.unrecorded():
             return True
         if current is None and self.session.unsettled:
             return True
@@ -248,7 +247,7 @@ class Ratchet:
             await self.runner.watch(current, current.run)
             self._pause_if_needed(self.session.experiment(current.number))
         else:
-            await self._judge(current, current.run)
+            await self.judge.judge(current, current.run)
 
     def _tell_what_the_limit_forbids(self) -> None:
         late = [q for q in self.session.queue if q.origin is Origin.OVERRULE]
@@ -334,128 +333,3 @@ class Ratchet:
         """Pause, and do not try the failed step again before somebody says so."""
         self._blocked = True
         self._pause_for(reason, todo or "Resume to try again.")
-
-    # ---- decide and record
-
-    async def _judge(self, experiment: Experiment, run: Run) -> None:
-        session = self.session
-        small = run.outcome is Outcome.OUT_OF_MEMORY and not run.kill_requested
-        if small and await self.proposer.save_memory(experiment):
-            return
-        if (
-            run.outcome is Outcome.CODE_CRASH
-            and not run.kill_requested
-            and await self._repair(experiment)
-        ):
-            return
-        if run.outcome is Outcome.FINISHED and experiment.origin is Origin.CONFIRM:
-            verdict, reason, gain = self._compare(experiment)
-        elif run.outcome is Outcome.FINISHED and experiment.measurement is not None:
-            decision = decide(
-                session.config,
-                experiment.measurement,
-                session.best_metric,
-                doubts=experiment.doubts,
-                lines_saved=experiment.proposal.removed - experiment.proposal.added,
-            )
-            verdict, reason, gain = decision.verdict, decision.reason, decision.gain
-            if experiment.forced is not None and not experiment.doubts:
-                verdict = experiment.forced
-                reason = f"by the person's verdict on #{experiment.of} ({reason})"
-        elif run.outcome is Outcome.FINISHED:
-            self.runner.measure_again(experiment, run)
-            return
-        else:
-            outcome = run.outcome.value if run.outcome is not None else "unknown"
-            if run.kill_requested:
-                outcome = f"vetoed: {run.veto}" if run.veto else "interrupted by the person"
-            verdict, reason, gain = Verdict.CRASH, outcome, None
-        if run.veto and verdict is Verdict.KEEP:
-            # It ended by itself before it could be killed.
-            verdict, reason = Verdict.DISCARD, f"vetoed: {run.veto} ({reason})"
-        self._note(
-            ev.VerdictGiven(
-                experiment=experiment.number,
-                verdict=verdict,
-                reason=reason,
-                gain=gain,
-                results_bytes=size(self._a.workspace.path / session.results_file),
-            )
-        )
-        self._finish_recording()
-        if experiment.forced is not None and verdict is not experiment.forced:
-            message = (
-                f"your verdict on #{experiment.of} could not be carried out: #{experiment.number} "
-                f"ended as {verdict.value} ({reason})"
-            )
-            self._note(ev.AlarmRaised(kind="overrule", message=message))
-        counted = experiment.origin is not Origin.CONFIRM and not run.kill_requested
-        if counted and verdict is not Verdict.KEEP and (flat := notice(self.session)):
-            self._note(ev.AlarmRaised(kind="plateau", message=flat))
-
-    def _compare(self, experiment: Experiment) -> tuple[Verdict, str, float | None]:
-        """What a confirmation says: never a new best, only how far the first value holds."""
-        first = self.session.experiment(experiment.of).measurement
-        fresh = experiment.measurement
-        assert first is not None and fresh is not None  # only what was measured is confirmed
-        if experiment.doubts:
-            return Verdict.DISCARD, f"confirms nothing: {'; '.join(experiment.doubts)}", None
-        gain = self.session.direction.gain(fresh.metric, first.metric)
-        words = (
-            "the same" if not gain else f"{'better' if gain > 0 else 'worse'} by {abs(gain):.6f}"
-        )
-        reason = f"#{experiment.of} again: {fresh.metric:.6f} after {first.metric:.6f}, {words}"
-        return Verdict.DISCARD, reason, gain
-
-    async def _repair(self, experiment: Experiment) -> bool:
-        """Whether the agent mended its edit. A pause or a stop does not wait for that."""
-        if self.session.stop is not None or self.session.pause is not None:
-            return False
-        try:
-            return await self.proposer.repair(experiment)
-        except (RateLimitedError, OverloadedError):
-            raise
-        except AgentError as error:
-            message = f"#{experiment.number} could not be repaired: {error.what}"
-            self._note(ev.AlarmRaised(kind="repair", message=message, experiment=experiment.number))
-            return False
-
-    def _unrecorded(self) -> bool:
-        """Whether the last verdict still has to reach results.tsv or the branch."""
-        experiments = self.session.experiments
-        if not experiments or experiments[-1].verdict is None:
-            return False
-        last = experiments[-1]
-        kept = last.verdict is Verdict.KEEP
-        return not last.row_written or (kept and not last.advanced)
-
-    def _finish_recording(self) -> None:
-        """Write the last verdict's row, then move the frontier, whichever is still to be done."""
-        if not self._unrecorded():
-            return
-        session = self.session
-        last = session.experiments[-1]
-        if not last.row_written:
-            path = self._a.workspace.path / session.results_file
-            # A killed engine may have written the row and not lived to say so.
-            row = row_of(last)
-            if not has_row(path, row, last.results_bytes):
-                append_row(path, session.config.metric, row)
-            self._note(ev.RowWritten(experiment=last.number, file=session.results_file))
-        if last.verdict is Verdict.KEEP and not last.advanced:
-            self._a.workspace.advance_branch(session.config.tag, last.commit, session.frontier)
-            self._note(ev.FrontierAdvanced(experiment=last.number, commit=last.commit))
-
-
-def row_of(experiment: Experiment) -> Row:
-    """The line of results.tsv for a finished experiment."""
-    measured = experiment.measurement
-    crashed = experiment.verdict is Verdict.CRASH or measured is None
-    note = f" ({experiment.verdict_reason})" if crashed or experiment.doubts else ""
-    return Row(
-        commit=experiment.commit,
-        metric=0.0 if crashed or measured is None else measured.metric,
-        memory_gb=0.0 if crashed or measured is None else measured.memory_gb,
-        verdict=experiment.verdict or Verdict.CRASH,
-        description=experiment.proposal.hypothesis + note,
-    )
