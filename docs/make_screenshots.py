@@ -1,7 +1,7 @@
-"""Makes the pictures of the README from the app itself, on a real session.
+"""Makes the pictures of the README and of docs/whole.md from the app itself, on a real session.
 
 Runs the demo until a dozen experiments are done (about four minutes on a CPU), then paints the
-live screen at 160×45 and at 80×24 while the next one trains. With a workspace that has an engine at
+live screen at 160×45 and at 80×24, and the health of its search, while the next one trains. With a workspace that has an engine at
 work, that session is shown instead: `python docs/make_screenshots.py WORKSPACE`.
 """
 
@@ -42,7 +42,7 @@ async def paint(workspace: Path, size: tuple[int, int], keys: tuple[str, ...]) -
 
 
 def main() -> None:
-    """Both pictures of the README."""
+    """The pictures of the README and of docs/whole.md."""
     docs = Path(__file__).parent
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as name:
         own = len(sys.argv) < 2
@@ -61,6 +61,8 @@ def main() -> None:
         (docs / "screen-wide.svg").write_text(wide, "utf-8")
         narrow = asyncio.run(paint(workspace, (80, 24), ("6",)))
         (docs / "screen-narrow.svg").write_text(narrow, "utf-8")
+        whole = asyncio.run(paint(workspace, (130, 36), ("i", "5")))
+        (docs / "screen-whole.svg").write_text(whole, "utf-8")
         if own:
             client.send_command(workspace, StopSession(mode=StopMode.NOW))
 

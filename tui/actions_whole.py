@@ -20,7 +20,7 @@ LOOK_AT_ALL: tuple[Action, ...] = (
         "The whole session",
         f"All of it in five views: {', '.join(VIEW_NAMES)}.",
         Group.LOOKING,
-        footer=lambda view: "whole session",
+        footer=lambda view: "session",
     ),
     *(
         Action("", f"whole({n})", f"{name} of the session", told, Group.LOOKING)

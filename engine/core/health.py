@@ -19,6 +19,7 @@ ALIKE = 0.5
 """Two hypotheses that share so much of their words vary one idea."""
 LOOKED_BACK = 300
 """Novelty is judged of so many of the last experiments, each against as many before it."""
+RECENT = 20
 _WORD = re.compile(r"[A-Za-z][A-Za-z_]{2,}")
 _EMPTY = re.compile(
     "the|and|for|with|from|that|this|than|into|its|are|was|let|should|more|less|try|use|using|"
@@ -82,6 +83,8 @@ class SearchHealth(msgspec.Struct, frozen=True, kw_only=True):
     covered: tuple[Covered, ...] = ()
     new: int = 0
     judged: int = 0
+    recent: int = 0
+    """Of the last `RECENT` that were judged, those unlike any before."""
     repeated: int = 0
     """Edits that left the file as one before did."""
     dollars: float = 0.0
@@ -114,6 +117,7 @@ def search_health(session: Session) -> SearchHealth:
         covered=_covered(tried),
         new=sum(fresh.values()),
         judged=len(fresh),
+        recent=sum(list(fresh.values())[-RECENT:]),
         repeated=len(keys) - len(set(keys)),
         dollars=session.spending.dollars,
         unpriced=session.spending.unpriced,

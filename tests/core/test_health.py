@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.core import events as ev
-from engine.core.health import LOOKED_BACK, STRETCHES, search_health
+from engine.core.health import LOOKED_BACK, RECENT, STRETCHES, search_health
 from engine.core.leaderboard import leaderboard
 from engine.core.session import Session, fold
 from engine.core.words import CATEGORIES, Origin, Verdict
@@ -121,6 +121,7 @@ def test_stretches_are_all_experiments_in_order(verdicts: list[Verdict]) -> None
     assert len(health.stretches) <= STRETCHES
     assert sum(s.kept for s in health.stretches) == health.kept
     assert health.judged <= LOOKED_BACK
+    assert health.recent <= min(RECENT, health.judged)
     assert health.since_keep <= health.longest
     assert sum(c.tried for c in health.covered) == health.tried
 

@@ -12,6 +12,7 @@ from textual.widgets import Input, Static
 from engine.core.words import NOT_RECORDED
 from tui.actions import LOOKING, PART_NAMES, PARTS, PROGRAM, SUPERVISOR
 from tui.actions_replay import MOVES, REPLAY, without_engine
+from tui.actions_whole import LOOK_AT_ALL
 from tui.replay.go_card import GoCard
 from tui.replay.time_line import TimeLine
 from tui.screens.action_screen import bindings_of
@@ -47,7 +48,7 @@ class ReplayScreen(Supervisor):
         yield SearchPrompt(id="prompt")
         yield TimeLine(self.replay.feed.player, id="time-line")
         looking = without_engine(LOOKING)
-        yield ActionFooter((*REPLAY, *looking, *PARTS, *PROGRAM), id="footer")
+        yield ActionFooter((*REPLAY, *looking, *LOOK_AT_ALL, *PARTS, *PROGRAM), id="footer")
         yield Static(Content(f"too small: needs {MINIMUM_COLUMNS}×{MINIMUM_ROWS}"), id="too-small")
 
     @property

@@ -15,6 +15,7 @@ from engine.core.records import Experiment
 from tui.actions import LOOKING, LOOP, PART_NAMES, PARTS, PROGRAM, SUPERVISOR
 from tui.actions_review import REVIEW
 from tui.actions_steering import STEERING
+from tui.actions_whole import LOOK_AT_ALL
 from tui.screens.action_screen import bindings_of
 from tui.screens.deck import Deck, Layout, layout_for
 from tui.screens.footer import ActionFooter
@@ -55,7 +56,10 @@ class Supervisor(ReviewActions, SteeringActions):
         yield TabBar(PART_NAMES, "part", id="tabs")
         yield Deck(self._log_path, lambda: self.shell.governor.interval, id="parts")
         yield SearchPrompt(id="prompt")
-        actions = (*LOOP[:1], *REVIEW, *LOOP[1:], *STEERING, *LOOKING, *PARTS, *PROGRAM)
+        actions = (
+            *(*LOOP[:1], *REVIEW, *LOOP[1:], *STEERING),
+            *(*LOOKING, *LOOK_AT_ALL, *PARTS, *PROGRAM),
+        )
         yield ActionFooter(actions, id="footer")
         yield Static(Content(f"too small: needs {MINIMUM_COLUMNS}×{MINIMUM_ROWS}"), id="too-small")
 

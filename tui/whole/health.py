@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from textual.strip import Strip
 
-from engine.core.health import Covered, SearchHealth, Stretch, search_health
+from engine.core.health import RECENT, Covered, SearchHealth, Stretch, search_health
 from engine.core.records import Experiment
 from engine.core.session import Session
 from engine.core.vector import Vector
@@ -141,15 +141,14 @@ class HealthPage(TextPage):
 
     def _novelty(self, width: int) -> list[Strip]:
         h = self._health
-        recent = h.stretches[-1]
         strips = self._words(
             f"{h.new} of {h.judged} ideas were unlike any before, by the words of their "
             "hypotheses or the knobs they turn; the others vary an earlier one.",
             width,
         )
-        if recent.judged and len(h.stretches) > 1:
-            told = f"Of the last {recent.judged}: {recent.new}."
-            strips += self._words(told, width, "" if recent.new else "--attention")
+        if h.judged > RECENT:
+            told = f"Of the last {RECENT}: {h.recent}."
+            strips += self._words(told, width, "" if h.recent else "--attention")
         if h.repeated:
             strips += self._words(
                 f"{h.repeated} left the file exactly as one before had.", width, "--attention"
