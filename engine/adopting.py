@@ -35,7 +35,9 @@ def branches_without_journal(workspace: Workspace) -> list[str]:
     ]
 
 
-def look_for_session(workspace: Workspace, tag: str, table: Table, name: str) -> Adoption:
+def look_for_session(
+    workspace: Workspace, tag: str, table: Table, name: str, *, begun: bool = False
+) -> Adoption:
     """What is known of a session without a journal.
 
     Args:
@@ -43,13 +45,14 @@ def look_for_session(workspace: Workspace, tag: str, table: Table, name: str) ->
         tag: Of the branch.
         table: Its results as they were read.
         name: Of the table's file, as the workspace has it.
+        begun: Whether its journal has begun already, by an engine that was killed right then.
 
     Raises:
         UsageError: There is no such branch, or it has a journal, or the table has no row.
         WorkspaceError: The branch is checked out, so an engine could not move it.
     """
     branch = f"{BRANCHES}/{tag}"
-    if Layout(workspace.path, tag).journal.exists():
+    if Layout(workspace.path, tag).journal.exists() and not begun:
         raise UsageError(
             f"The session {tag!r} has a journal; there is nothing to take over.",
             "",
@@ -113,6 +116,8 @@ def _own_line(workspace: Workspace, tag: str, tip: str) -> list[str]:
     """The commits that are on this branch and on none of the person's, oldest first."""
     out = workspace.git.try_run(
         *("rev-list", "--reverse", "--first-parent", tip),
-        *("--not", f"--exclude={BRANCHES}/*", "--branches", "--remotes"),
+        *("--not", f"--exclude={BRANCHES}/*", "--branches"),
+        # A pushed session is the same session, not somebody else's work.
+        *(f"--exclude=*/{BRANCHES}/*", "--remotes"),
     )
     return (out or "").split()

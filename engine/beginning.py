@@ -13,10 +13,10 @@ from engine.adopting import look_for_session
 from engine.config_file import config_path, load_config
 from engine.core.config import ResearchConfig
 from engine.core.errors import AutoresearchError, UsageError, WorkspaceError
-from engine.core.session import Session, fold
+from engine.core.session import Session
 from engine.core.words import Direction
 from engine.store.artifacts import Layout
-from engine.store.journal import read_journal
+from engine.store.journal import fold_journal
 from engine.store.workspace import Workspace
 from engine.tables import read_file
 
@@ -45,7 +45,7 @@ def ended_session(workspace: Path) -> Session | None:
         if not config_path(workspace).exists():
             return None
         layout = Layout(workspace, load_config(workspace).tag)
-        session = fold(read_journal(layout.journal)) if layout.journal.exists() else None
+        session = fold_journal(layout.journal) if layout.journal.exists() else None
     except AutoresearchError:
         return None  # whoever goes on is told
     return session if session is not None and session.ended is not None else None
@@ -117,7 +117,7 @@ def _session_before(workspace: Workspace, saved: ResearchConfig | None, what: st
             "",
             "Name a branch or a commit with --new-from, or leave it out.",
         )
-    return fold(read_journal(layout.journal))
+    return fold_journal(layout.journal)
 
 
 def _adopt(

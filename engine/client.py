@@ -17,16 +17,18 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from msgspec.structs import replace
+
 from engine import __version__
 from engine.core import live
 from engine.core.errors import AutoresearchError, EngineGoneError, JournalError, WorkspaceError
 from engine.core.events import AnyEvent
-from engine.core.session import Session, fold, fold_what_holds
+from engine.core.session import Session, fold_what_holds
 from engine.core.snapshot import decode_session
 from engine.history import Past
 from engine.rendezvous import announced_socket, lock_holder, socket_path
 from engine.store.artifacts import Layout, sessions
-from engine.store.journal import read_journal
+from engine.store.journal import fold_journal
 from engine.store.journal_tail import JournalTail
 from engine.store.prompts import read_prompt
 
@@ -35,6 +37,7 @@ _detached: list[subprocess.Popen[bytes]] = []
 """Engines that are meant to outlive this process; Python complains of those it forgets."""
 _REPLY_SECONDS = 30.0
 _WELCOME_SECONDS = 10.0
+_LEAVE_SECONDS = 10.0
 
 
 @dataclass(frozen=True)
@@ -78,7 +81,7 @@ def read_session(workspace: Path, tag: str | None = None) -> Session:
         raise WorkspaceError(
             f"There is no session in {workspace}.", "", "Start one with `autoresearch-tui` there."
         )
-    return fold(read_journal(Layout(workspace, tag or tags[-1]).journal))
+    return fold_journal(Layout(workspace, tag or tags[-1]).journal)
 
 
 def read_what_is_left(workspace: Path, tag: str | None = None) -> tuple[Session, tuple[str, ...]]:
@@ -90,12 +93,17 @@ def read_what_is_left(workspace: Path, tag: str | None = None) -> tuple[Session,
         JournalError: Nothing of the journal can be read.
     """
     try:
-        return read_session(workspace, tag), ()
+        session, notes = read_session(workspace, tag), tuple[str, ...]()
     except JournalError:
         tail = JournalTail(Layout(workspace, tag or sessions(workspace)[-1]).journal)
-        session = fold_what_holds(tail.news())
-        lead = f"The journal of {session.config.tag} is damaged; this is what is left of it."
-        return session, (lead, *tail.notes)
+        session, notes = fold_what_holds(tail.news()), tuple(tail.notes)
+        notes = ("The journal is damaged; this is what is left of it.", *notes)
+    tag = tag or sessions(workspace)[-1]
+    if session.config.tag != tag:  # its first line, which has the config, is lost
+        session = replace(session, config=replace(session.config, tag=tag))
+        if not session.seq:
+            notes = (f"The journal of {tag} holds no whole line.",)
+    return session, notes
 
 
 def has_session(workspace: Path) -> bool:
@@ -106,6 +114,26 @@ def has_session(workspace: Path) -> bool:
 def engine_pid(workspace: Path) -> int | None:
     """The pid of the workspace's engine, if one is alive."""
     return lock_holder(workspace)
+
+
+def leaves_when_asked(workspace: Path) -> bool:
+    """Have an engine whose session has ended, and which is only writing its report, leave at once.
+
+    Returns:
+        Whether it is gone.
+    """
+    try:
+        if read_session(workspace).ended is None:
+            return False
+        send_command(workspace, live.StopSession())
+    except AutoresearchError:
+        pass  # it left by itself, or nothing can be said to it
+    until = time.monotonic() + _LEAVE_SECONDS
+    while engine_pid(workspace) is not None:
+        if time.monotonic() > until:
+            return False
+        time.sleep(0.05)
+    return True
 
 
 def details(workspace: Path, tag: str, number: int) -> Details:
@@ -346,8 +374,6 @@ class EngineLink:
             raise EngineGoneError(
                 "No engine is connected.", "", "Start one with `autoresearch-tui start`."
             )
-        from msgspec.structs import replace
-
         numbered = replace(command, id=next(self._ids))
         future: asyncio.Future[live.Reply] = asyncio.get_running_loop().create_future()
         self._replies[numbered.id] = future

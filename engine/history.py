@@ -98,6 +98,7 @@ class Past:
         self.tag = tag
         self.events: list[AnyEvent] = []
         self._following = Following(workspace, tag)
+        self._damaged: JournalError | None = None
 
     def look(self) -> None:
         """Read what was added.
@@ -105,8 +106,13 @@ class Past:
         Raises:
             JournalError: A line is damaged; what came before it is there.
         """
+        if self._damaged is not None:
+            raise self._damaged
         try:
             self.events += (line.event for line in self._following.news())
+        except JournalError as error:
+            self._damaged = error
+            raise
         except OSError as error:
             raise JournalError("The journal cannot be read.", f"{error.strerror}.") from None
 

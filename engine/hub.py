@@ -178,10 +178,10 @@ class Hub:
         self, client: _Client, command: live.AnyCommand, answer: Awaitable[str]
     ) -> None:
         try:
-            reply = live.Reply(id=command.id, ok=True, message=await answer)
+            data = live.frame(live.Reply(id=command.id, ok=True, message=await answer))
         except Exception as error:
-            reply = _refusal(command, error)
-        client.send(live.frame(reply))
+            data = live.frame(_refusal(command, error))
+        client.send(data)
 
 
 def _refusal(command: live.AnyCommand, error: Exception) -> live.Reply:

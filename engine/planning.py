@@ -12,11 +12,10 @@ from engine.beginning import find_beginning
 from engine.config_file import config_path, load_config
 from engine.core.config import ResearchConfig, check_config
 from engine.core.errors import UsageError, WorkspaceError
-from engine.core.session import fold
 from engine.look import Findings, look_at, propose_tag
 from engine.opening import Opening, read_opening
 from engine.store.artifacts import HOME, Layout
-from engine.store.journal import read_journal
+from engine.store.journal import fold_journal
 from engine.store.workspace import BRANCHES, Workspace
 from engine.workspace_notes import notes_of
 
@@ -252,7 +251,7 @@ def _plan_to_continue(saved: ResearchConfig, said: dict[str, object], journal: P
             "Leave the flag out to go on with the session, or start another with --tag.",
         )
     config = saved
-    session = fold(read_journal(journal))
+    session = fold_journal(journal)
     most = said.get("max_experiments", saved.max_experiments)
     if session.ended is not None and isinstance(most, int) and session.counts.total >= most:
         raise UsageError(

@@ -23,7 +23,7 @@ from engine.agents.base import make_agent
 from engine.core import events as ev
 from engine.core import live
 from engine.core.config import ResearchConfig
-from engine.core.errors import AutoresearchError
+from engine.core.errors import AutoresearchError, JournalError
 from engine.core.words import StopMode
 from engine.devices.recorder import MachineRecorder
 from engine.devices.sampler import DeviceSampler
@@ -82,15 +82,15 @@ class Service:
                 submodules=submodules,
             )
             ratchet = Ratchet(around)
+            reports = Reports(self._layout)
             hub = Hub(
                 socket_path(self._workspace.path),
                 session=lambda: ratchet.session,
                 greet=lambda: self._greeting(ratchet),
-                handle=lambda command: _obey(ratchet, command),
+                handle=lambda command: _obey(ratchet, reports, command),
             )
             journal.listen(lambda event: hub.publish(live.Happened(event=event)))
             notifier.attach(journal)
-            reports = Reports(self._layout)
             reports.attach(journal)
             await hub.start()
             self._lock.announce(hub.path)
@@ -162,12 +162,17 @@ class Service:
                     self._devices = live.Devices(sample=sample)
                     hub.publish(self._devices)
                     if due and (event := recorder.record(ratchet.session, sample, now)):
-                        journal.append(event)
+                        try:
+                            journal.append(event)
+                        except JournalError as error:
+                            print(f"a sample is not recorded: {error}", file=sys.stderr, flush=True)
             await hub.keep_listening()
             await asyncio.sleep(SAMPLE_SECONDS)
 
 
-def _obey(ratchet: Ratchet, command: live.AnyCommand) -> str | Awaitable[str]:
+def _obey(ratchet: Ratchet, reports: Reports, command: live.AnyCommand) -> str | Awaitable[str]:
+    if ratchet.session.ended is not None and not isinstance(command, live.Hello):
+        return _at_the_end(reports, command)
     match command:
         case live.AskMemory():
             return ratchet.proposer.maker.memory()
@@ -185,6 +190,18 @@ def _obey(ratchet: Ratchet, command: live.AnyCommand) -> str | Awaitable[str]:
             return f"autoresearch-tui {__version__}"
         case _:
             return ratchet.steering.obey(command)
+
+
+def _at_the_end(reports: Reports, command: live.AnyCommand) -> str:
+    """The session has ended and its report is being written: only leaving sooner can be asked."""
+    if isinstance(command, live.StopSession):
+        reports.hurry()
+        return "The session has ended; its engine leaves now."
+    raise AutoresearchError(
+        "The session has ended, and its engine is about to leave.",
+        "Nothing was done.",
+        "Go on with it by `autoresearch-tui start`.",
+    )
 
 
 def main() -> int:

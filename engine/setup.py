@@ -17,7 +17,7 @@ from engine.opening import Opening, read_opening, take_opening, write_opening
 from engine.planning import Plan, Wishes, make_plan
 from engine.store.artifacts import Layout
 from engine.store.git import Git
-from engine.store.journal import Journal
+from engine.store.journal import Journal, fold_journal
 from engine.store.workspace import BRANCHES, Workspace
 from engine.tables import read_file
 from engine.workspace_notes import notes_of, results_name
@@ -90,10 +90,10 @@ def open_session(
             "Choose another tag with --tag.",
         )
     adoption = None
-    if opening.adopts and new:
+    if opening.adopts and (new or _begun_alone(layout)):
         name = config.results_file
         table = read_file(workspace.path / name, metric=config.metric)
-        adoption = look_for_session(workspace, config.tag, table, name)
+        adoption = look_for_session(workspace, config.tag, table, name, begun=not new)
     half_started = layout.journal.exists()
     branch = workspace.branch_commit(config.tag)
     adopted = opening.adopts and branch == workspace.head
@@ -134,6 +134,12 @@ def open_session(
     _take_up(journal, config, platform)
     take_opening(layout, journal)
     return journal, submodules
+
+
+def _begun_alone(layout: Layout) -> bool:
+    """Whether an engine was killed between a session's first event and its history."""
+    session = fold_journal(layout.journal)
+    return not session.past and not session.experiments
 
 
 _MEANING = (

@@ -10,6 +10,7 @@ import msgspec
 
 from engine.core.records import Experiment
 from engine.core.session import Session
+from engine.core.table.roles import never_zero
 from engine.core.words import Origin, Verdict
 from engine.core.worth import Noise, noise_of
 
@@ -38,27 +39,30 @@ class Leaderboard(msgspec.Struct, frozen=True, kw_only=True):
     """Experiments that ended without a value that is believed: crashes, doubts."""
 
 
-def leaderboard(session: Session) -> Leaderboard:
-    """Places by value. A run that only measured a commit again has no place of its own."""
+def leaderboard(session: Session, *, rows: bool = False) -> Leaderboard:
+    """Places by value. A run that only measured a commit again has no place of its own.
+
+    Args:
+        session: As it stands.
+        rows: Whether it was read from a table that others wrote. Many of those give each row the
+            commit it started from, so there a row is its own and no noise is known.
+    """
     direction = session.direction
     measured: dict[str, list[float]] = defaultdict(list)
     first: dict[str, int] = {}
     unplaced = 0
     for e in session.experiments:
-        value = _believed(e)
+        value = _credible(e, session.config.metric) if rows else _believed(e)
         if value is None:
-            unplaced += e.standing is not None
+            unplaced += e.standing is not None or bool(e.row_status)
             continue
-        # Of a table a commit need not be known; then a row is its own.
-        key = e.commit or f"#{e.number}"
+        key = f"#{e.number}" if rows or not e.commit else e.commit
         measured[key].append(value)
-        if key not in first or e.origin is not Origin.CONFIRM:
-            first.setdefault(key, e.number)
+        first.setdefault(key, e.of if e.origin is Origin.CONFIRM and e.of else e.number)
     # The first run was chosen for its luck, the later ones were not.
     values = {key: fmean(v[1:]) if len(v) > 1 else v[0] for key, v in measured.items()}
-    noise = noise_of(session)
-    baseline = session.baseline
-    base = values.get(baseline.commit or "#1") if baseline is not None else None
+    noise = None if rows else noise_of(session)
+    base = _base(session, values, rows=rows)
     order = sorted(values, key=lambda key: (-direction.gain(values[key], 0.0), first[key]))
     places = []
     for rank, key in enumerate(order, start=1):
@@ -75,6 +79,23 @@ def leaderboard(session: Session) -> Leaderboard:
             )
         )
     return Leaderboard(places=tuple(places), noise=noise, unplaced=unplaced)
+
+
+def _base(session: Session, values: dict[str, float], *, rows: bool) -> float | None:
+    """The baseline's value: of a table, that of the first row that counts."""
+    if rows:
+        first = next((e for e in session.experiments if e.advanced), None)
+        return values.get(f"#{first.number}") if first is not None else None
+    baseline = session.baseline
+    return values.get(baseline.commit or "#1") if baseline is not None else None
+
+
+def _credible(e: Experiment, metric: str) -> float | None:
+    """The value of a row, where it is one: a placeholder is none, nor what a crash left."""
+    value = _believed(e)
+    if value is None or (value == 0 and (e.standing is not Verdict.KEEP or never_zero(metric))):
+        return None
+    return None if e.standing is None and value <= 0 else value
 
 
 def _believed(e: Experiment) -> float | None:

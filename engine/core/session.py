@@ -276,7 +276,7 @@ def fold_what_holds(events: Iterable[ev.AnyEvent]) -> Session:
     """Apply the events of a damaged journal; those that hang on lost ones are passed over."""
     session = Session()
     for event in events:
-        with contextlib.suppress(KeyError, IndexError, StopIteration):
+        with contextlib.suppress(KeyError, IndexError, StopIteration, AssertionError):
             session = HANDLERS[type(event)](session, event)
     return session
 

@@ -86,7 +86,8 @@ def noise_of(*sessions: Session) -> Noise | None:
             values = list(_metrics(group))
             if len(values) > 1:
                 mean = fmean(values)
-                squares += sum((v - mean) ** 2 for v in values)
+                # Not `** 2`, which raises where the product is too large for a float.
+                squares += sum((v - mean) * (v - mean) for v in values)
                 runs += len(values)
                 commits += 1
     if not commits:

@@ -90,6 +90,8 @@ class Recording:
                 continue  # three events of four
             if isinstance(event, ev.VerdictGiven):
                 self._settle(event.experiment, event.verdict is Verdict.KEEP)
+            elif kind is ev.Overruled:
+                self._settling = 0  # what follows from that is another moment
             elif isinstance(event, ev.RowWritten | ev.FrontierAdvanced):
                 number = event.experiment
                 if number == self._settling:

@@ -75,8 +75,6 @@ class Reports:
                 self._go(self._summary, self._finish(event.seq))
             case ev.StopRequested():
                 self._at_once = event.mode is StopMode.NOW
-                if self._at_once and self._asking is not None:
-                    self._asking.cancel()
             case ev.StopCancelled():
                 self._at_once = False
             case ev.RowWritten() if self._keeps:
@@ -138,6 +136,12 @@ class Reports:
             self._journal.append(ev.CostIncurred(experiment=0, **dataclasses.asdict(call)))
         await asyncio.to_thread(suggestions.keep, self._layout, facts, asked.suggested, own=False)
         return True
+
+    def hurry(self) -> None:
+        """Do without what a model would say: somebody wants the engine to leave."""
+        self._at_once = True
+        if self._asking is not None:
+            self._asking.cancel()
 
     def _complain(self, path: Path, error: Exception) -> None:
         """Once; the next failures are no news."""

@@ -18,7 +18,7 @@ from engine.report.hours import Stillness
 from engine.report.model import ReportFacts
 from engine.report.of_session import facts_of_session
 from engine.store.artifacts import Layout
-from engine.store.journal import read_journal
+from engine.store.journal import CONTRADICTIONS, read_journal
 from engine.store.journal_tail import JournalTail
 
 
@@ -62,7 +62,7 @@ def session_facts(journal: Path, upto: int | None = None) -> ReportFacts:
     """
     try:
         return _facts(read_journal(journal), fold, upto)
-    except JournalError:
+    except (JournalError, *CONTRADICTIONS):
         tail = JournalTail(journal)
         facts = _facts(iter(tail.news()), fold_what_holds, upto)
         lead = "The journal is damaged; this report tells what is left of it."

@@ -28,6 +28,27 @@ _decoder = msgspec.json.Decoder(AnyEvent)
 _encoder = msgspec.json.Encoder()
 
 
+CONTRADICTIONS = (KeyError, IndexError, StopIteration, AssertionError)
+"""What folding lines raises that can each be read, but cannot all be true."""
+
+
+def fold_journal(path: Path) -> Session:
+    """The session of a journal.
+
+    Raises:
+        JournalError: A line is damaged or missing, or lines contradict each other.
+    """
+    try:
+        return fold(read_journal(path))
+    except CONTRADICTIONS as error:
+        raise JournalError(
+            f"The lines of {path} contradict each other.",
+            f"{type(error).__name__}: {error}.",
+            f"`autoresearch-tui replay {shlex.quote(str(path))}` shows what is left of it; "
+            "do not edit it by hand.",
+        ) from None
+
+
 def read_journal(path: Path) -> Iterator[AnyEvent]:
     """The events of a journal, oldest first; a torn last line is left out.
 
@@ -41,7 +62,7 @@ def read_journal(path: Path) -> Iterator[AnyEvent]:
                 return
             try:
                 event: AnyEvent = _decoder.decode(line)
-            except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
                 raise JournalError(
                     f"{path}, line {number} is damaged.",
                     f"{error}.",
@@ -77,7 +98,7 @@ class Journal:
         except OSError as error:
             raise _cannot_write(path, error) from error
         self._recover_torn_line()
-        self.session: Session = fold(read_journal(path))
+        self.session: Session = fold_journal(path)
         self._listeners: list[Callable[[AnyEvent], None]] = []
 
     def _recover_torn_line(self) -> None:

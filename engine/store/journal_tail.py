@@ -93,7 +93,7 @@ class JournalTail:
         """All at once, as long as nothing is wrong."""
         try:
             events: list[ev.AnyEvent] = _decoder.decode_lines(data)
-        except (msgspec.DecodeError, UnicodeDecodeError):
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             return None
         drafted = 0
         for expected, event in enumerate(events, start=1):

@@ -206,7 +206,8 @@ class Workspace:
     def check_branch(self, tag: str, frontier: str) -> None:
         """See that a session's branch still goes on from its frontier.
 
-        It may be a commit ahead: an engine that was killed had moved it and not yet said so.
+        It may be ahead, at a commit that is held: an engine that was killed had moved it and not
+        yet said so.
 
         Raises:
             WorkspaceError: It was deleted, or points somewhere else.
@@ -214,18 +215,28 @@ class Workspace:
         now, name = self.branch_commit(tag), f"{BRANCHES}/{tag}"
         if now == frontier:
             return
+        why = "It was deleted, rebased or moved since; what is kept next could not go onto it."
         if now is None:
             what = f"The branch {name} is gone."
             todo = f"Make it again with `git branch {name} {frontier[:12]}`"
-        elif self.git.try_run("merge-base", "--is-ancestor", frontier, now) is None:
-            what = f"The branch {name} is at {now[:7]}, not where this session left it."
-            todo = f"Put it back with `git branch -f {name} {frontier[:12]}`"
         else:
-            return
+            ahead = self.git.try_run("merge-base", "--is-ancestor", frontier, now) is not None
+            if ahead and self.git.run(
+                "for-each-ref", "--count=1", f"--points-at={now}", f"refs/autoresearch/{tag}/"
+            ):
+                return
+            what = f"The branch {name} is at {now[:7]}, not where this session left it."
+            if ahead:
+                why = "Somebody committed onto it since; what is kept next could not go onto that."
+            todo = (
+                f"Keep what is there with `git branch {tag}-mine {now[:12]}`, and put it back with "
+                f"`git branch -f {name} {frontier[:12]}`"
+            )
+            where = self.git.run("for-each-ref", "--format=%(worktreepath)", f"refs/heads/{name}")
+            if where:
+                todo = f"Switch to another branch in {where} (`git switch --detach`). {todo}"
         raise WorkspaceError(
-            what,
-            "It was deleted, rebased or moved since; what is kept next could not go onto it.",
-            f"{todo}, then start again; or begin another session with --tag.",
+            what, why, f"{todo}, then start again; or begin another session with --tag."
         )
 
     def advance_branch(self, tag: str, new: str, old: str) -> None:

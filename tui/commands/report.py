@@ -140,7 +140,7 @@ def _of_session(workspace: Path, tag: str | None, suggest: bool | None) -> tuple
         session, damage = client.read_what_is_left(workspace, tag)
     for note in damage:
         click.echo(one_line(note), err=True)
-    found = session.config.tag
+    found = session.config.tag  # the directory's, whatever is left of the journal
     source = of_workspace(workspace, found)
     if suggest is False:
         source = source._replace(facts=msgspec.structs.replace(source.facts, suggested=None))

@@ -87,7 +87,7 @@ def refuse_second_engine(workspace: Path) -> None:
         EngineBusyError: There is one.
     """
     pid = client.engine_pid(workspace)
-    if pid is not None:
+    if pid is not None and not client.leaves_when_asked(workspace):
         raise EngineBusyError(
             f"An engine is at work in {workspace} already (pid {pid}).",
             "One workspace has one engine.",

@@ -118,6 +118,8 @@ class Standings(ListSection):
         super().__init__(self._list, id="leaderboard")
         self._about = TextPage(classes="below")
         self._board = Leaderboard()
+        self._rows_alone = False
+        """Whether all that is known is a table."""
         self._made_of: Vector[Experiment] | None = None
 
     def compose(self) -> ComposeResult:
@@ -128,7 +130,8 @@ class Standings(ListSection):
         session = view.session
         if session.experiments is not self._made_of:
             self._made_of = session.experiments
-            self._board = leaderboard(session)
+            self._rows_alone = view.replay is not None and view.replay.from_table
+            self._board = leaderboard(session, rows=self._rows_alone)
             self._fill(session)
 
     def _fill(self, session: Session) -> None:
@@ -161,6 +164,8 @@ class Standings(ListSection):
 
     def _noise(self) -> str:
         noise = self._board.noise
+        if self._rows_alone:
+            return "A table does not tell how much a run differs from the next: σ is not known."
         if noise is None:
             return "σ is not known: no commit was run twice. On the main screen r runs one again."
         sigma = metric(noise.sigma)
