@@ -9,7 +9,8 @@ from engine.core import events as ev
 from engine.core.edits import make_patch
 from engine.core.errors import WorkspaceError
 from engine.core.records import ProgramVersion
-from engine.files import PROGRAM, program_key, read_program
+from engine.core.words import PROGRAM
+from engine.files import program_key, read_program
 from engine.surroundings import Surroundings
 
 _STILL_SECONDS = 0.3

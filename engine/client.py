@@ -9,6 +9,7 @@ import contextlib
 import getpass
 import itertools
 import os
+import shlex
 import shutil
 import subprocess
 import sys
@@ -114,6 +115,24 @@ def has_session(workspace: Path) -> bool:
 def engine_pid(workspace: Path) -> int | None:
     """The pid of the workspace's engine, if one is alive."""
     return lock_holder(workspace)
+
+
+def start_command(workspace: Path | None = None, *, named: bool = False) -> str:
+    """The command that goes on with a workspace's session, with a higher limit where it needs one.
+
+    Args:
+        workspace: Whose; None where it is not known.
+        named: Whether the person stands elsewhere, so that it must be named.
+    """
+    words = "autoresearch-tui start"
+    if workspace is None:
+        return words
+    words += f" {shlex.quote(str(workspace))}" if named else ""
+    try:
+        session = read_session(workspace)
+    except AutoresearchError:
+        return words
+    return f"{words} --max {session.further}" if session.is_used_up else words
 
 
 def leaves_when_asked(workspace: Path) -> bool:
@@ -330,7 +349,7 @@ class EngineLink:
         return EngineGoneError(
             f"No engine is at work in {self.workspace}.",
             "",
-            "Start one with `autoresearch-tui start`.",
+            f"Start one with `{start_command(self.workspace)}`.",
         )
 
     async def _receive(self) -> live.AnyMessage:

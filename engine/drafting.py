@@ -15,6 +15,7 @@ from engine.briefing import Briefer
 from engine.core import events as ev
 from engine.core.edits import make_patch
 from engine.core.errors import AgentError, AutoresearchError, UnusableAnswerError
+from engine.core.knobs import knob_changes
 from engine.core.live import Thinking
 from engine.core.proposals import with_edit
 from engine.store.prompts import keep_prompt
@@ -130,6 +131,9 @@ class Drafter:
             compile(draft.source, briefing.config.file, "exec", dont_inherit=True)
         except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
             raise _unusable(agent, f"made an edit that is not valid Python ({error})") from error
+        if not draft.knobs:
+            # A search reads no sentences: what a model turned is told to it as knobs.
+            draft = dataclasses.replace(draft, knobs=knob_changes(briefing.source, draft.source))
         told = await asyncio.to_thread(keep_prompt, self._a.layout, said) if said else ""
         return Drafted(draft.source, describe(draft, patch, agent.name), patch, reasoning, told)
 

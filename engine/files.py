@@ -12,10 +12,10 @@ from engine.core.edits import PatchError, apply_patch, refit_patch
 from engine.core.errors import WorkspaceError
 from engine.core.records import Queued
 from engine.core.session import Session
+from engine.core.words import PROGRAM
 from engine.store.durable import write_durably
 from engine.store.workspace import Workspace
 
-PROGRAM = "program.md"
 _LARGEST_PROGRAM = 4 * 2**20
 
 

@@ -112,7 +112,15 @@ class Maker:
         if not isinstance(agent, Telling):
             raise AgentError(f"The agent {agent.name!r} does not show what it is told.")
         text = pin.text if pin is not None else ""
-        return await agent.memory(self._briefer.brief(number, session.frontier, pinned=text))
+        briefing = self._briefer.brief(number, session.frontier, pinned=text)
+        told = await agent.memory(briefing)
+        thinker = self._drafter.next_agent(pinned=True)
+        if thinker is agent or not isinstance(thinker, Telling):
+            return told
+        later = await thinker.memory(briefing)
+        return (
+            f"━━ next: {agent.name} ━━\n\n{told}\n━━ at its next turn: {thinker.name} ━━\n\n{later}"
+        )
 
     def pin_basis(self, number: int) -> str:
         """A name for what a pin says; empty once it does not wait any more."""

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import msgspec
 
+from engine.adopting import branches_without_journal
 from engine.beginning import find_beginning
 from engine.config_file import config_path, load_config
 from engine.core.config import ResearchConfig, check_config
@@ -105,10 +106,13 @@ def make_plan(
     begin = find_beginning(
         workspace, saved, said, lambda: propose_tag(today, _taken_tags(workspace))
     )
-    if saved is not None and said.get("tag", saved.tag) == saved.tag:
-        layout = Layout(workspace.path, saved.tag)
-        if layout.journal.exists():
-            return _plan_to_continue(saved, said, layout.journal)
+    named_tag = str(said.get("tag", saved.tag if saved is not None else ""))
+    layout = Layout(workspace.path, named_tag)
+    if named_tag and layout.journal.exists():
+        # Another session than the one of config.toml goes on as it was, not as that one is.
+        same = saved is not None and saved.tag == named_tag
+        own = saved if saved is not None and same else fold_journal(layout.journal).config
+        return _plan_to_continue(own, said, layout)
     base = saved if saved is not None else ResearchConfig()
     named = {
         name: str(said.get(name) or getattr(base, name))
@@ -157,11 +161,28 @@ def make_plan(
         why={**why, **dict.fromkeys(said, "as you said"), **begin.why},
         notes=(
             *begin.notes,
+            *_other_session(workspace, config),
             *notes_of(workspace, config, found.budget_is_ours, found.budget_seconds),
         ),
         opening=Opening(
             first_hypothesis=_first_hypothesis(str(first or "")), base=start, adopts=adopts
         ),
+    )
+
+
+def _other_session(workspace: Workspace, config: ResearchConfig) -> tuple[str, ...]:
+    """Whether a session of another tool lies here that could be gone on with instead."""
+    tags = [tag for tag in branches_without_journal(workspace) if tag != config.tag]
+    try:
+        with open(workspace.path / config.results_file, "rb") as file:
+            rows = len(file.read(4096).splitlines()) > 1
+    except OSError:
+        rows = False
+    if not tags or not rows:
+        return ()
+    return (
+        f"Branch {BRANCHES}/{tags[0]} and {config.results_file} look like a session of another "
+        f"tool. This plan starts a new one; `autoresearch-tui --adopt {tags[0]}` goes on with it.",
     )
 
 
@@ -231,7 +252,7 @@ def _point_to_the_top(workspace: Workspace, name: str) -> None:
         )
 
 
-def _plan_to_continue(saved: ResearchConfig, said: dict[str, object], journal: Path) -> Plan:
+def _plan_to_continue(saved: ResearchConfig, said: dict[str, object], layout: Layout) -> Plan:
     if said.pop("first_hypothesis", None):
         raise UsageError(
             f"The session {saved.tag!r} exists already, so it has begun with another hypothesis.",
@@ -251,20 +272,24 @@ def _plan_to_continue(saved: ResearchConfig, said: dict[str, object], journal: P
             "Leave the flag out to go on with the session, or start another with --tag.",
         )
     config = saved
-    session = fold_journal(journal)
+    session = fold_journal(layout.journal)
     most = said.get("max_experiments", saved.max_experiments)
     if session.ended is not None and isinstance(most, int) and session.counts.total >= most:
         raise UsageError(
             f"The session {saved.tag!r} has done all its {session.counts.total} experiments.",
             "",
-            "Go on with a higher --max, or start another session with --tag.",
+            f"Go on with a higher --max, such as --max {session.further}, or start another session "
+            "with --tag.",
         )
     changed = {k: v for k, v in said.items() if k in _CHANGEABLE}
     if changed:
         config = _as_config(msgspec.structs.asdict(saved) | changed)
     # What was said on the screen before is in the journal, and would be in force again.
     autonomy = config.autonomy if "autonomy" in said else None
-    return Plan(config=config, continues=True, opening=Opening(autonomy=autonomy))
+    # What an engine that was killed at its start had not yet taken up is still to be done.
+    left = read_opening(layout)
+    opening = msgspec.structs.replace(left, autonomy=autonomy or left.autonomy)
+    return Plan(config=config, continues=True, opening=opening)
 
 
 def _taken_tags(workspace: Workspace) -> set[str]:

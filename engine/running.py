@@ -12,7 +12,7 @@ from engine.core.live import Progress
 from engine.core.outcome import Classified, Ending, classify
 from engine.core.records import Experiment, Run
 from engine.core.verdict import find_doubts
-from engine.core.words import Outcome, Phase, StopMode
+from engine.core.words import PROGRAM, Outcome, Phase, StopMode
 from engine.executors.local import (
     ExitReport,
     RunHandle,
@@ -21,7 +21,6 @@ from engine.executors.local import (
     run_environment,
     start_run,
 )
-from engine.files import PROGRAM
 from engine.store.run_files import hash_locked, link_data, point_run_log, take_leftovers
 from engine.store.run_log import LogProgress, RunLog
 from engine.surroundings import Surroundings

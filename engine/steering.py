@@ -303,7 +303,9 @@ class Steering:
         if number != session.incumbent and number not in session.unsettled:
             self._refit(old, reverse=wanted is Verdict.DISCARD)  # whether it can be done at all
         self._a.note(ev.Overruled(experiment=number, verdict=wanted, by=by, reason=reason))
-        return f"Experiment {number} is a {wanted.value} by your word; the branch follows."
+        when = f", once the session goes on with --max {session.further}"
+        when = when if session.is_used_up and number in self._a.session.unsettled else ""
+        return f"Experiment {number} is a {wanted.value} by your word; the branch follows{when}."
 
     # ---- what a person's verdict asks of the branch
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from engine.core.config import ResearchConfig
+from engine.core.words import PROGRAM
 from engine.store.results_tsv import is_ours
 from engine.store.workspace import Workspace
 
@@ -13,12 +14,15 @@ def notes_of(
     """What the person should know about how their workspace is taken."""
     found = workspace.look()
     notes: list[str] = []
-    if found.dirty:
-        some = ", ".join(found.dirty[:3]) + (" …" if len(found.dirty) > 3 else "")
+    dirty = [name for name in found.dirty if name != PROGRAM]
+    if dirty:
+        some = ", ".join(dirty[:3]) + (" …" if len(dirty) > 3 else "")
         notes.append(
             f"Uncommitted changes ({some}) are not part of the experiments: "
             f"they start from commit {found.head[:7]}."
         )
+    if len(dirty) < len(found.dirty):
+        notes.append(f"{PROGRAM} is followed as it stands, your uncommitted changes in it too.")
     if found.detached:
         notes.append(f"HEAD is detached; the session starts from commit {found.head[:7]}.")
     if found.identity is None:

@@ -6,7 +6,7 @@ It feeds the key bindings, the footer, the `?` help, the command palette and `do
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 
 from tui.action import (
@@ -245,9 +245,14 @@ SUPERVISOR = LOOP + REVIEW + STEERING + PARTS + LOOKING + LOOK_AT_ALL
 ALL = SUPERVISOR + REPLAY + DETAIL + WHOLE + CARD + EDITOR + CHARTER + PROGRAM
 
 
-def on_page() -> Iterator[tuple[Group, list[Action]]]:
-    """The actions by heading, with those of the number keys as one."""
-    for group in Group:
+def on_page(here: Iterable[Action] = ()) -> Iterator[tuple[Group, list[Action]]]:
+    """The actions by heading, with those of the number keys as one.
+
+    Args:
+        here: Whose headings come first, in their order: those of the screen one is on.
+    """
+    seen_first = [action.group for action in here]
+    for group in dict.fromkeys((*seen_first, *Group)):
         actions = [action for action in ALL if action.group is group]
         numbered = [action for action in actions if action.key.isdigit()]
         if not numbered:

@@ -282,7 +282,8 @@ class SupervisorApp(TerminalApp):
         """All keys."""
         from tui.screens.help import HelpScreen
 
-        self._open_once(HelpScreen())
+        here = self.screen.ACTIONS if isinstance(self.screen, ActionScreen) else ()
+        self._open_once(HelpScreen(here))
 
     def action_command_palette(self) -> None:
         """Everything by typing."""

@@ -22,6 +22,7 @@ def memory_text(
         "no words. program.md, notes and the memory of earlier sessions do not reach it. Of a ban "
         "it takes the names of knobs, of a veto the knobs with their values.",
         "",
+        *_wishes(briefing),
         f"# For experiment {briefing.number}",
         "",
         hypothesis(choice, record, policy)
@@ -34,7 +35,6 @@ def memory_text(
     if record.spread is not None:
         usual = f"a usual difference that was not kept is {record.spread:.3g} {metric}"
         lines += [f"{len(record.trials)} experiments count; {usual}.", ""]
-    lines += _wishes(briefing)
     lines += ["# The knobs", ""]
     for axis in record.space.axes.values():
         lines += _axis(axis, record)

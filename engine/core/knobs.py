@@ -113,6 +113,23 @@ def find_knobs(source: str) -> tuple[Knob, ...]:
     return tuple(found)
 
 
+def knob_changes(old: str, new: str) -> dict[str, tuple[str, str]]:
+    """The knobs whose literals an edit changed, to their old and new ones; empty where it changed
+    anything else beside comments and blank space, or one of the files does not parse.
+    """
+    try:
+        before = {knob.name: knob.literal for knob in find_knobs(old)}
+        after = {knob.name: knob.literal for knob in find_knobs(new)}
+        if before.keys() != after.keys():
+            return {}
+        changed = {n: (before[n], after[n]) for n in before if before[n] != after[n]}
+        edited = set_knobs(old, {name: literal for name, (_, literal) in changed.items()})
+        same = ast.dump(ast.parse(edited)) == ast.dump(ast.parse(new))
+    except (KnobError, SyntaxError, ValueError, RecursionError, MemoryError):
+        return {}
+    return changed if same else {}
+
+
 def set_knobs(source: str, literals: Mapping[str, str]) -> str:
     """The source with the literals of some knobs replaced, every other character kept.
 

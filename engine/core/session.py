@@ -108,6 +108,17 @@ class Session(msgspec.Struct, frozen=True, kw_only=True):
     # ---- questions
 
     @property
+    def is_used_up(self) -> bool:
+        """Whether all experiments it was given are done: it goes on with a higher limit alone."""
+        most = self.config.max_experiments
+        return most is not None and self.counts.total >= most
+
+    @property
+    def further(self) -> int:
+        """A limit to go on with: as many experiments again, ten at least."""
+        return self.counts.total + max(10, self.counts.total)
+
+    @property
     def direction(self) -> Direction:
         """Which way the metric improves."""
         return self.config.direction

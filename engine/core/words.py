@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from enum import StrEnum
 
+PROGRAM = "program.md"
+"""The charter's file."""
+
 NOT_RECORDED = "not recorded"
 """Said of whatever a source cannot tell; nothing is made up in its place."""
 

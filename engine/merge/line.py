@@ -49,6 +49,8 @@ class Step(msgspec.Struct, frozen=True, kw_only=True):
     """The experiment that took its change out again, by the person's word; 0: none."""
     removes: int = 0
     """The experiment whose change it takes out; 0: none."""
+    unwanted: bool = False
+    """Whether it is a discard by the person's word, though the branch does not show that yet."""
 
     @property
     def choosable(self) -> bool:
@@ -90,7 +92,7 @@ def read_line(workspace: Workspace, session: Session) -> Line:
     return Line(
         base=base,
         tip=tip,
-        steps=tuple(_with_worth(_cancel(steps), session)),
+        steps=tuple(_with_worth(_unwanted(_cancel(steps), session), session)),
         notes=_notes(workspace, session),
     )
 
@@ -196,6 +198,19 @@ def _cancel(steps: list[Step]) -> list[Step]:
                 if result[earlier].experiment == step.removes:
                     result[earlier] = replace(result[earlier], removed_by=step.experiment)
     return result
+
+
+def _unwanted(steps: list[Step], session: Session) -> list[Step]:
+    """Mark the keeps that a person has discarded since."""
+    return [
+        replace(step, unwanted=True)
+        if step.kind is Kind.KEEP
+        and not (step.undone or step.removed_by)
+        and step.experiment
+        and session.experiment(step.experiment).standing is Verdict.DISCARD
+        else step
+        for step in steps
+    ]
 
 
 def _with_worth(steps: list[Step], session: Session) -> list[Step]:

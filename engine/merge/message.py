@@ -22,7 +22,10 @@ def squash_message(plan: MergePlan, steps: list[Step]) -> tuple[str, str]:
         change = f"{_moved_by(plan, gain)} " if gain is not None else ""
         lines.append(f"- {number}{change}{' '.join(step.subject.split())}")
     measured = f"Measured by the session on {plan.start[:7]}"
-    measured += f"; not measured on {plan.onto}." if plan.moved != 0 or not everything else "."
+    if plan.moved != 0:
+        measured += f"; not measured on {plan.onto}."
+    else:
+        measured += "." if everything else "; not measured without the edits left out."
     return (
         f"autoresearch {plan.tag}: {many}{span}",
         "\n".join([*lines, "", measured, "", f"Session: {plan.tag}", f"Tip: {plan.tip}"]),

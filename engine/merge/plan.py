@@ -152,7 +152,7 @@ def choose(
 def _is_chosen(step: Step, choice: Choice, only: Collection[int]) -> bool:
     match choice:
         case Choice.ALL:
-            return step.choosable
+            return step.choosable and not step.unwanted
         case Choice.TRUSTED:
             return _is_trusted(step)
         case Choice.ONLY:
@@ -160,7 +160,8 @@ def _is_chosen(step: Step, choice: Choice, only: Collection[int]) -> bool:
 
 
 def _is_trusted(step: Step) -> bool:
-    if not step.choosable or step.removed_by or step.removes or step.worth is None:
+    aside = step.removed_by or step.removes or step.unwanted
+    if not step.choosable or aside or step.worth is None:
         return False
     return step.worth.trust.good
 
@@ -168,7 +169,7 @@ def _is_trusted(step: Step) -> bool:
 def _recommend(workspace: Workspace, session: Session, plan: MergePlan) -> MergePlan:
     """Name the choice that keeps what is good and still fits together."""
     replaced = msgspec.structs.replace
-    keeps = [step for step in plan.keeps if not (step.removed_by or step.removes)]
+    keeps = [step for step in plan.keeps if not (step.removed_by or step.removes or step.unwanted)]
     good = [step for step in keeps if _is_trusted(step)]
     doubtful = [step.experiment for step in keeps if step not in good]
     if plan.noise is None:
@@ -224,6 +225,13 @@ def _base_branch(workspace: Workspace, session: Session, onto: str | None) -> tu
     if usual or len(holders) == 1:
         name = (usual or holders)[0]
         return name, git.run("rev-parse", f"refs/heads/{name}")
+    if parent := _parent_session(workspace, session):
+        raise UsageError(
+            f"The session {session.config.tag!r} began with what session {parent!r} had kept.",
+            "So its keeps stand on those.",
+            f"Merge that one first (`autoresearch-tui merge --tag {parent} --how …`), then this "
+            "one onto the branch that made (`--onto BRANCH`).",
+        )
     raise UsageError(
         f"Which branch the session {session.config.tag!r} started from cannot be told.",
         f"Several hold its first commit {session.base_commit[:7]}."
@@ -231,6 +239,15 @@ def _base_branch(workspace: Workspace, session: Session, onto: str | None) -> tu
         else f"None holds its first commit {session.base_commit[:7]}.",
         f"Name it with --onto: {', '.join((holders or _branches(workspace))[:8]) or 'a commit'}.",
     )
+
+
+def _parent_session(workspace: Workspace, session: Session) -> str:
+    """The tag of another session on whose branch this one began; empty: none."""
+    held = workspace.git.run(
+        *("for-each-ref", "--format=%(refname:lstrip=3)", f"--contains={session.base_commit}"),
+        f"refs/heads/{BRANCHES}/",
+    )
+    return next((tag for tag in held.split() if tag != session.config.tag), "")
 
 
 def _branches(workspace: Workspace, holding: str = "") -> list[str]:

@@ -97,6 +97,15 @@ class TableHistory:
             notes=self.notes(),
         )
 
+    def shallow(self) -> tuple[str, ...]:
+        """That commits may be missing because the clone has no more of them."""
+        if self._commits is None or not self._commits.is_shallow or self.joined == self.named:
+            return ()
+        return (
+            f"{self.named - self.joined} of the {self.named} commits it names are not here: the "
+            "clone is shallow. `git fetch --unshallow` brings them.",
+        )
+
     def notes(self) -> tuple[str, ...]:
         """How the table was understood, and what it lacks."""
         table = self._table

@@ -156,7 +156,13 @@ class TableSource(Source):
         self.left_out = table.bad
         history = self._history
         guess = (history.understood(),) if history.guessed else ()
-        self.notes = (*trouble, *guess, *history.not_the_best(), *history.bad_rows())
+        self.notes = (
+            *trouble,
+            *guess,
+            *history.not_the_best(),
+            *history.shallow(),
+            *history.bad_rows(),
+        )
         if not table.rows:
             self.notes += ("It has a header and no rows.",)
 

@@ -28,7 +28,8 @@ def advise(facts: ReportFacts) -> tuple[Step, ...]:
 
 
 def _no_gain(facts: ReportFacts) -> Step | None:
-    if facts.keeps or facts.best is None or facts.counts.total < 3:
+    gained = facts.gain is not None and facts.gain > 0  # of a table that keeps nothing, say
+    if facts.keeps or gained or facts.best is None or facts.counts.total < 3:
         return None
     return Step(
         "Nothing beat the baseline. Before more of the same, see whether a run can tell at all: "

@@ -175,7 +175,7 @@ def _labels(axes: Axes, plot: Plot, ink: Ink) -> None:
             rotation_mode="anchor",
             ha="left",
             va="center",
-            zorder=6,
+            zorder=1.8,  # a mark below a label's halo could not be seen
             path_effects=halo,
         )
         _shift(text, axes, plot)

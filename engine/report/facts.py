@@ -127,7 +127,14 @@ def common(
         misses=_misses(points, table.direction),
         noise=noise,
         noise_why=noise_why,
-        meaning=meaning_of(metric, table.direction, baseline, best, places),
+        meaning=meaning_of(
+            metric,
+            table.direction,
+            baseline,
+            best,
+            places,
+            ratchet=bool(keeps) and best is not None and keeps[-1].point.number == best.number,
+        ),
     )
 
 

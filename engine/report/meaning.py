@@ -11,9 +11,24 @@ from engine.report.model import Point
 
 
 def meaning_of(
-    metric: str, direction: Direction, baseline: Point | None, best: Point | None, places: int
+    metric: str,
+    direction: Direction,
+    baseline: Point | None,
+    best: Point | None,
+    places: int,
+    *,
+    ratchet: bool = True,
 ) -> tuple[str, ...]:
-    """A few sentences, with this session's own figures where they help."""
+    """A few sentences, with this session's own figures where they help.
+
+    Args:
+        metric: Its name.
+        direction: Which way it improves.
+        baseline: What all is compared with.
+        best: What stands, or was measured best.
+        places: Digits after the point.
+        ratchet: Whether each keep stands on the ones before it.
+    """
     better = "lower" if direction is Direction.MIN else "higher"
     words = set(normalise(metric).split("_"))
     old = baseline.value if baseline is not None else None
@@ -71,7 +86,11 @@ def meaning_of(
     if old is not None and new is not None and old != new:
         told.append(
             f"The baseline is the code as it was before the first change: {number(old, places)}. "
-            f"The best is what all kept changes together reach: {number(new, places)}."
+            + (
+                f"The best is what all kept changes together reach: {number(new, places)}."
+                if ratchet
+                else f"The best value that was measured is {number(new, places)}."
+            )
         )
     told.append(
         "Kept means that the value improved and the change stayed; discarded that it did not and "

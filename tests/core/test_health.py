@@ -172,3 +172,47 @@ def test_every_believed_value_has_one_place(rows: list[tuple[Verdict, float | No
     assert len(board.places) + board.unplaced == len(rows)
     values = [p.value for p in board.places]
     assert values == sorted(values)
+
+
+def row(number: int, status: str, value: float, commit: str = "abc1234") -> list[ev.AnyEvent]:
+    """A row of a table that others wrote: most give each the commit it started from."""
+    proposal = ev.Proposal(patch_id="", hypothesis=f"idea {number}")
+    measured = ev.Measurement(metric=value)
+    made: list[ev.AnyEvent] = [
+        ev.ProposalDrafted(experiment=number, base="", proposal=proposal, patch=""),
+        ev.CandidateCommitted(experiment=number, commit=commit, ref=""),
+        ev.Measured(experiment=number, run=1, measurement=measured),
+    ]
+    if status in list(Verdict):
+        made.append(ev.VerdictGiven(experiment=number, verdict=Verdict(status), reason=""))
+        made.append(ev.RowWritten(experiment=number, file="x"))
+    else:
+        made.append(ev.RowWritten(experiment=number, file="x", status=status))
+    if status == "keep":
+        made.append(ev.FrontierAdvanced(experiment=number, commit=commit))
+    return made
+
+
+def test_of_a_table_each_row_is_its_own_and_a_placeholder_is_none() -> None:
+    table = session(
+        row(1, "keep", 1.0),
+        row(2, "discard", 1.1),
+        row(3, "skip", 0.0),
+        row(4, "discard", 0.0),
+        row(5, "keep", 0.9),
+        row(6, "crash", 0.0),
+        row(7, "done", 0.95),
+    )
+    board = leaderboard(table, rows=True)
+    assert [p.number for p in board.places] == [5, 7, 1, 2]
+    assert board.noise is None and board.unplaced == 3
+    assert board.places[0].gain == pytest.approx(0.1)
+
+
+def test_a_confirmation_of_a_doubted_run_has_its_number() -> None:
+    doubted = experiment(2, DISCARD)
+    measured = ev.Measurement(metric=0.1)
+    doubted.insert(2, ev.Measured(experiment=2, run=1, measurement=measured, doubts=("too fast",)))
+    again = experiment(3, DISCARD, 0.9, commit=f"{2:040x}", origin=Origin.CONFIRM, of=2)
+    board = leaderboard(session(BASELINE, doubted, again))
+    assert [(p.number, p.value) for p in board.places] == [(2, 0.9), (1, 1.0)]

@@ -9,7 +9,15 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from engine.core.knobs import Kind, Knob, KnobError, find_knobs, is_literal, set_knobs
+from engine.core.knobs import (
+    Kind,
+    Knob,
+    KnobError,
+    find_knobs,
+    is_literal,
+    knob_changes,
+    set_knobs,
+)
 
 SOURCE = """\
 import math
@@ -228,3 +236,18 @@ def test_the_bundled_training_file() -> None:
     kinds = {k.name: k.kind for k in find_knobs(path.read_text(encoding="utf-8"))}
     assert sum(kind is not Kind.FIXED for kind in kinds.values()) >= 8
     assert all(kind is Kind.FIXED for name, kind in kinds.items() if "SEED" in name)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "changed"),
+    [
+        ("A_B = 1\nC = 2\n", "A_B = 3\nC = 2\n", {"A_B": ("1", "3")}),
+        ("A_B = 1\nC = 2\n", "A_B = 3  # why\n\nC = 4\n", {"A_B": ("1", "3"), "C": ("2", "4")}),
+        ("A_B = 1\nprint(A_B)\n", "A_B = 3\nprint(A_B + 1)\n", {}),
+        ("A_B = 1\n", "A_B = 1\nC = 2\n", {}),
+        ("A_B = 1\n", "A_B = 1\n", {}),
+        ("A_B = 1\n", "A_B = 2 +\n", {}),
+    ],
+)
+def test_what_an_edit_turned(old: str, new: str, changed: dict[str, tuple[str, str]]) -> None:
+    assert knob_changes(old, new) == changed

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import hashlib
+from datetime import date
 from pathlib import Path
 
 import pytest
 
 from engine import client
+from engine.core.events import AnyEvent, HistoryImported
 from engine.core.past import Unknown
 from engine.core.session import Session
 from engine.core.words import Verdict
-from engine.store.journal import read_journal
+from engine.setup import Wishes, make_plan, open_session, platform_here, save_plan
+from engine.store.artifacts import Layout
+from engine.store.journal import Journal, read_journal
+from engine.store.workspace import Workspace
 from tests.end_to_end.test_window import Window
 from tests.model_server import ModelServer, knob_edit
 from tests.world import TRAIN, git, run_command
@@ -163,3 +168,26 @@ def test_a_branch_that_was_rebased_since_is_gone_on_with_as_it_is(work: Path) ->
     assert [past.on_branch for past in session.past] == [True, False, False, False, False]
     assert checkout(work) == before
     assert read_journal(work / f".autoresearch/{TAG}/journal.jsonl")
+
+
+def test_the_history_is_taken_over_though_the_engine_was_killed_at_its_start(
+    work: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wishes = Wishes(adopt=TAG, max_experiments=1, budget_seconds=0.05)
+    plan = make_plan(work, wishes, date(2026, 11, 21))
+    save_plan(work, plan)
+    append = Journal.append
+
+    def killed(self: Journal, event: AnyEvent) -> AnyEvent:
+        if isinstance(event, HistoryImported):
+            raise KeyboardInterrupt
+        return append(self, event)
+
+    monkeypatch.setattr(Journal, "append", killed)
+    with pytest.raises(KeyboardInterrupt):
+        open_session(Workspace(work), Layout(work, TAG), plan.config, platform_here(work))
+    monkeypatch.undo()
+    assert not client.read_session(work, TAG).past
+    done = run_command("run", work, "--headless", "--yes")
+    assert done.returncode == 0, done.stderr
+    assert len(client.read_session(work, TAG).past) == 5

@@ -116,6 +116,25 @@ def test_a_damaged_journal(repository: Path) -> None:
     assert "The journal is damaged" in (repository / "out/autoresearch-summary.md").read_text()
     stopped = run_command("merge", repository)
     assert stopped.returncode == 8 and "autoresearch-tui replay" in stopped.stderr
+    # Without its first line the session is still known by its directory.
+    journal.write_text("".join(["garbage\n", *lines[1:]]))
+    shown = run_command("results", repository)
+    assert shown.returncode == 0 and "session t," in shown.stdout
+    report = run_command("report", repository, "--tag", "t", "--format", "md")
+    assert report.returncode == 0 and "/t/report/" in report.stdout, report.stderr
+    # Lines that can each be read, and cannot all be true; and one nested too deeply.
+    ended = next(i for i, line in enumerate(lines) if '"RunEnded"' in line)
+    wrong = lines[ended].replace('"experiment":1', '"experiment":7')
+    deep = '{"type":"Resumed","seq":9,"by":' + "[" * 100_000 + "\n"
+    for damaged in ([*lines[:ended], wrong, *lines[ended + 1 :]], [*lines[:8], deep, *lines[9:]]):
+        journal.write_text("".join(damaged))
+        for verb in ("results", "report"):
+            shown = run_command(verb, repository)
+            assert shown.returncode == 0 and "damaged" in shown.stderr, shown.stderr
+        refused("status", repository, code=8, says="replay")
+    journal.write_text("")
+    shown = run_command("results", repository)
+    assert "holds no whole line" in shown.stderr, shown.stderr
 
 
 @pytest.mark.parametrize("verb", ["pause", "resume", "stop", "attach"])

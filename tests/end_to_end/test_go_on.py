@@ -94,7 +94,7 @@ def test_the_branch_of_another_tool_is_gone_on_with(repository: Path) -> None:
     assert git(repository, "merge-base", "--is-ancestor", tip, "autoresearch/mar5") == ""
 
 
-@pytest.mark.parametrize("lost", ["deleted", "moved"])
+@pytest.mark.parametrize("lost", ["deleted", "moved", "ahead"])
 def test_a_branch_that_is_not_where_it_was_is_told_before_anything_runs(
     repository: Path, lost: str
 ) -> None:
@@ -104,6 +104,10 @@ def test_a_branch_that_is_not_where_it_was_is_told_before_anything_runs(
     if lost == "moved":
         git(repository, "commit", "--quiet", "--allow-empty", "-m", "mine")
         words = ["-f", "autoresearch/t", "HEAD"]
+    if lost == "ahead":  # somebody committed onto it
+        tree = git(repository, "rev-parse", f"{frontier}^{{tree}}")
+        mine = git(repository, "commit-tree", tree, "-p", frontier, "-m", "mine")
+        words = ["-f", "autoresearch/t", mine]
     git(repository, "branch", *words)
     before = (repository / ".autoresearch/t/journal.jsonl").read_bytes()
     refused = run_command("run", repository, "--headless", "--tag", "t", "--max", "4", "--yes")
@@ -114,3 +118,44 @@ def test_a_branch_that_is_not_where_it_was_is_told_before_anything_runs(
     git(repository, "branch", "-f", "autoresearch/t", frontier)
     run(repository, "run", "--headless", "--tag", "t", "--max", "4")
     assert client.read_session(repository, "t").counts.total == 4
+
+
+def test_an_older_session_goes_on_as_it_was(repository: Path) -> None:
+    run(repository, "run", "--headless", "--tag", "t", "--max", "2", "--policy", "random")
+    words = ("--new-from", "best", "--tag", "u", "--max", "2", "--policy", "bandit")
+    run(repository, "run", "--headless", *words)
+    again = run_command("run", repository, "--headless", "--tag", "t", "--max", "3", "--yes")
+    assert again.returncode == 0, again.stderr
+    session = client.read_session(repository, "t")
+    assert session.counts.total == 3
+    assert session.config.policy == "random"
+
+
+def test_a_session_that_has_done_all_says_how_it_goes_on(repository: Path) -> None:
+    run(repository, "run", "--headless", "--tag", "t", "--max", "2")
+    refused = run_command("start", repository, "--yes")
+    assert refused.returncode == 2 and "--max 12" in refused.stderr
+    # Where it is asked about, it asks for how many more.
+    window = Window(repository, columns=100, rows=30)
+    window.wait_for("Which?")
+    window.press("c\r")
+    window.wait_for("How many more?")
+    window.press("\x7f\x7f1\r")
+    window.wait_for("Start with it?") if "Start with it?" in window.read() else None
+    window.wait_for("ENDED")
+    assert "--max 13" in window.read()
+    assert client.read_session(repository, "t").counts.total == 3
+    window.press("q")
+    _, said = window.wait_for_end()
+    assert "autoresearch-tui replay" in said
+
+
+def test_a_plain_karpathy_session_is_pointed_to(repository: Path) -> None:
+    git(repository, "branch", "autoresearch/mar5")
+    header = "commit\tval_bpb\tmemory_gb\tstatus\tdescription\n"
+    (repository / "results.tsv").write_text(f"{header}abc1234\t1.0\t0.5\tkeep\tbaseline\n")
+    window = Window(repository, columns=100, rows=40)
+    window.wait_for("--adopt mar5")
+    window.press("\x03")
+    window.wait_for_end()
+    assert client.engine_pid(repository) is None

@@ -83,6 +83,8 @@ def test_a_model_proposes_is_paid_for_and_its_key_is_nowhere(repository: Path) -
     second = session.experiment(2)
     assert second.verdict is Verdict.KEEP
     assert second.proposal.category == "optimizer"
+    # So that a search, which reads no sentences, knows what the model has tried.
+    assert second.proposal.knobs == {"MATRIX_LR": ("0.04", "0.05")}
     assert "larger step" in second.proposal.hypothesis
     assert "\x1b" not in second.proposal.hypothesis
     assert session.spending.calls == len(events(repository, CostIncurred)) == 2

@@ -8,10 +8,13 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from click.testing import CliRunner, Result
 
+from engine.core import events as ev
 from engine.core.errors import AutoresearchError, EngineBusyError, UsageError, WorkspaceError
+from engine.core.session import Session
 from engine.core.words import Origin, Verdict
 from engine.core.worth import Trust, noise_of
 from engine.merge import (
@@ -410,6 +413,32 @@ def test_two_sessions_of_one_workspace(work: Path, past: Past) -> None:
     assert "DEPTH = 6" in text
 
 
+def test_a_session_that_began_with_what_another_had_kept(work: Path, past: Past) -> None:
+    second = Past(work, "second")
+    with pytest.raises(UsageError, match="session 't' had kept"):
+        plan_merge(work, begun_at(second, past.session.frontier), None)
+
+
+def begun_at(past: Past, commit: str) -> Session:
+    """The session as it would be had it begun at that commit."""
+    return msgspec.structs.replace(past.session, base_commit=commit, frontier=commit)
+
+
+def test_what_a_person_discarded_is_not_recommended_though_it_is_there_yet(
+    work: Path, past: Past
+) -> None:
+    past.confirm(4, 0.894)
+    said = ev.Overruled(experiment=4, verdict=Verdict.DISCARD, by="screen", reason="seed luck")
+    past.note(said)
+    plan = plan_merge(work, past.session, None)
+    (four,) = [step for step in plan.steps if step.experiment == 4]
+    assert four.unwanted
+    assert 4 not in [step.experiment for step in choose(plan, Choice.TRUSTED)]
+    assert 4 not in [step.experiment for step in choose(plan, Choice.ALL)]
+    shown = use("merge", work)
+    assert "a discard by your word" in shown.output
+
+
 # ---- revert
 
 
@@ -502,3 +531,5 @@ def test_noise_needs_the_same_commit(past: Past) -> None:
     noise = noise_of(past.session)
     assert noise is not None
     assert noise.sigma == pytest.approx(0.01 / 2**0.5)
+    past.confirm(4, 1e200)  # too far away for its square to be a number
+    assert noise_of(past.session) is None

@@ -185,7 +185,7 @@ async def test_who_stops_at_once_waits_for_no_model(tmp_path: Path) -> None:
         reports.attach(made.journal)
         made.say(ev.SessionEnded(reason="enough"))
         await asyncio.to_thread(server.hanging.wait, 30)
-        made.say(ev.StopRequested(by="screen", mode=StopMode.NOW))
+        reports.hurry()  # as the engine does when it is told to stop now, or another is started
         await asyncio.wait_for(reports.close(), 10)
         assert (made.layout.session / "autoresearch-summary.md").exists()
 

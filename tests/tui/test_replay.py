@@ -419,3 +419,21 @@ async def test_the_machine_is_shown_as_it_was_recorded(journal: Path, clock: Clo
         assert "as it was at 22:0" in text_of(app)
         await pilot.press("right")
         await until(pilot, lambda: "CPU  20%" in text_of(app))
+
+
+async def test_its_own_keys_are_told_first(app: ReplayApp) -> None:
+    async with app.run_test(size=(80, 24)) as pilot:
+        await pilot.press("question_mark")
+        await until(pilot, lambda: "In a replay" in text_of(app))
+        assert "Let time pass, or stop it." in text_of(app)
+
+
+async def test_of_a_table_the_value_to_beat_need_not_be_the_best(tmp_path: Path) -> None:
+    path = tmp_path / "results.tsv"
+    rows = ["a1b2c3d\t1.0\tkeep\tone", "b1b2c3d\t0.8\tkeep\ttwo", "c1b2c3d\t0.9\tkeep\tthree"]
+    path.write_text("commit\tval_bpb\tstatus\tdescription\n" + "\n".join(rows) + "\n")
+    app = ReplayApp(open_source(str(path)))
+    async with app.run_test(size=(120, 40)) as pilot:
+        await until(pilot, lambda: "last kept 0.9" in text_of(app))
+        await pilot.press("left")
+        await until(pilot, lambda: "best 0.8" in text_of(app))

@@ -95,7 +95,7 @@ def no_engine(workspace: Path) -> EngineGoneError:
     return EngineGoneError(
         f"No engine is at work in {workspace}.",
         "Nothing was decided; what waits goes on waiting.",
-        "Start one with `autoresearch-tui start`.",
+        f"Start one with `{client.start_command(workspace)}`.",
     )
 
 

@@ -57,6 +57,13 @@ def how_to_go_on(
     answer = _ask(ended)
     if answer in (GoOn.BEST, GoOn.BASE):
         return replace(wishes, new_from=answer.value), False
+    if answer is GoOn.CONTINUE and ended.is_used_up:
+        done = ended.counts.total
+        click.echo(f"All its {done} experiments are done.")
+        more = click.prompt(
+            "How many more?", type=click.IntRange(min=1), default=ended.further - done
+        )
+        return replace(wishes, max_experiments=done + more), False
     return wishes, answer is GoOn.LOOK
 
 

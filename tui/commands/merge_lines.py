@@ -60,6 +60,8 @@ def _step_line(plan: MergePlan, step: Step, width: int) -> str:
         word, gain = "taken back by you", ""
     elif step.removed_by:
         word = f"taken out by #{step.removed_by}"
+    elif step.unwanted:
+        word = "a discard by your word"
     elif step.merges:
         word = "a merge commit, left out"
     head = f"{number:>5}  {gain:>17}  {word:<16}"

@@ -11,6 +11,7 @@ from engine import client, files, history
 from engine.core import events as ev
 from engine.core.errors import AutoresearchError, UsageError, WorkspaceError
 from engine.core.session import Session
+from engine.core.words import PROGRAM
 from tui.commands import editor
 from tui.commands.control import answer, answering
 from tui.commands.options import json_option, workspace_option
@@ -91,11 +92,11 @@ def _key(workspace: Path) -> str:
         key = files.read_program(workspace).key
     except WorkspaceError as error:
         raise WorkspaceError(
-            error.what, error.why, f"Move {files.PROGRAM} away, or put its text back from git."
+            error.what, error.why, f"Move {PROGRAM} away, or put its text back from git."
         ) from None
     if not key and not client.has_session(workspace):
         raise WorkspaceError(
-            f"There is neither a session nor a {files.PROGRAM} in {workspace}.",
+            f"There is neither a session nor a {PROGRAM} in {workspace}.",
             "",
             "Name the workspace with -C.",
         )
@@ -106,9 +107,9 @@ def _write(workspace: Path, text: str, seen: str) -> str:
     if not text.strip():
         raise UsageError("The text is empty; nothing was written.")
     if files.program_key(text) == seen:
-        return f"{files.PROGRAM} is that text already."
+        return f"{PROGRAM} is that text already."
     files.write_program(workspace, text, seen)
-    return f"{files.PROGRAM} was written. {_when(workspace)}"
+    return f"{PROGRAM} was written. {_when(workspace)}"
 
 
 def _edit(workspace: Path) -> str:
@@ -121,14 +122,12 @@ def _edit(workspace: Path) -> str:
     words = editor.find_editor(os.environ, "Or use --set FILE.")
     _key(workspace)
     text, seen = files.read_program(workspace)
-    copy = editor.private_copy(text, files.PROGRAM)
+    copy = editor.private_copy(text, PROGRAM)
     editor.edit_file(words, copy)
     try:
         new = editor.read_text(copy)
         message = (
-            f"You changed nothing in {files.PROGRAM}."
-            if new == text
-            else _write(workspace, new, seen)
+            f"You changed nothing in {PROGRAM}." if new == text else _write(workspace, new, seen)
         )
     except AutoresearchError as error:
         kept = f"Your text is kept in {copy}; hand it in with `program --set {copy}`."
@@ -187,10 +186,10 @@ def _in_force(workspace: Path, session: Session) -> tuple[str, str]:
     except WorkspaceError as error:
         found, trouble = files.Program("", ""), error.what
     else:
-        trouble = "" if found.key else f"{files.PROGRAM} is gone."
+        trouble = "" if found.key else f"{PROGRAM} is gone."
     if found.key == now.key:
         return found.text, ""
-    kept = history.text_at(workspace, session.frontier, files.PROGRAM) or ""
+    kept = history.text_at(workspace, session.frontier, PROGRAM) or ""
     if trouble:
         return kept, f"{one_line(trouble)} This is the last version; it stays in force."
     if files.program_key(kept) == now.key:
@@ -204,9 +203,9 @@ def _show_diff(workspace: Path, version: int, *, as_json: bool) -> None:
     number = version or len(edits)
     if not 1 <= number <= len(edits):
         raise UsageError(
-            f"There is no version {version} of {files.PROGRAM}."
+            f"There is no version {version} of {PROGRAM}."
             if version
-            else f"No version of {files.PROGRAM} was in force yet.",
+            else f"No version of {PROGRAM} was in force yet.",
             f"The session has {len(edits)}.",
         )
     found = edits[number - 1]

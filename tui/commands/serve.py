@@ -116,8 +116,8 @@ def _session(path: Path) -> tuple[tuple[str, ...], str]:
             )
         click.echo(
             "No engine is at work; the page shows the session as it stands. "
-            f"Start one with {one_line(f'`autoresearch-tui start {shown}`')} and load the page "
-            "again.",
+            f"Start one with `{one_line(client.start_command(workspace, named=True))}` and load "
+            "the page again.",
             err=True,
         )
     return ("session", "--", str(workspace)), one_line(workspace.name)

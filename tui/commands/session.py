@@ -130,7 +130,9 @@ def attach_to(path: Path) -> None:
     workspace = client.find_workspace(path)
     if client.engine_pid(workspace) is None:
         raise EngineGoneError(
-            f"No engine is at work in {workspace}.", "", "Start one with `autoresearch-tui start`."
+            f"No engine is at work in {workspace}.",
+            "",
+            f"Start one with `{client.start_command(workspace)}`.",
         )
     open_screen(workspace)
 

@@ -50,4 +50,6 @@ def _say_how_to_come_back(workspace: Path) -> None:
         click.echo(line)
     if session.ended is None:
         click.echo("No engine is at work; what was recorded is safe.")
-    click.echo(f"Go on with it: autoresearch-tui start {shown}")
+    click.echo(f"Go on with it: {client.start_command(workspace, named=True)}")
+    if session.ended is not None:
+        click.echo(f"Look back:     autoresearch-tui replay {shown} (or report, results, merge)")

@@ -25,6 +25,17 @@ class ReplayDetail(DetailScreen):
         found = cast("ReplayApp", self.app).feed.diff(experiment.number)
         return found.note or super().no_diff_note(experiment)
 
+    def told_of(self, experiment: Experiment, text: str | None) -> tuple[Line, ...]:
+        """Of a table's experiment nobody knows who was told what."""
+        if cast("ReplayApp", self.app).feed.source.from_table:
+            return ((f"What its agent was told is {NOT_RECORDED}.", "--dim"),)
+        return super().told_of(experiment, text)
+
+    def on_mount(self) -> None:
+        """What is not there was not kept."""
+        self.log_view.no_log_note = NOT_RECORDED
+        super().on_mount()
+
     def history_of(self, experiment: Experiment) -> tuple[Line, ...]:
         """What happened to it, with only those times that are known."""
         feed = cast("ReplayApp", self.app).feed

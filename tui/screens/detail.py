@@ -82,6 +82,11 @@ class DetailScreen(PastActions):
         yield ActionFooter((*DETAIL, *PROGRAM[1:2]), id="detail-footer")
 
     @property
+    def log_view(self) -> LogView:
+        """The log of its run."""
+        return self._log
+
+    @property
     def number(self) -> int:
         """The experiment shown."""
         return self._number
@@ -129,7 +134,7 @@ class DetailScreen(PastActions):
             self._edit.show_patch(details.patch, f"#{self._number} {file}", note, risk)
             self._reasoning.set_lines(reasoning_lines(experiment, details.reasoning))
             text = self.shell.feed.told(experiment.told) if experiment.told else None
-            self._told.set_lines(told_lines(experiment, text))
+            self._told.set_lines(self.told_of(experiment, text))
         self._shown = experiment
         self.query_one("#headline", TextPage).set_lines(header_lines(session, experiment))
         self._fit_headline(self.app.size.width)
@@ -141,6 +146,10 @@ class DetailScreen(PastActions):
         if experiment.is_baseline:
             return baseline_note(self.view.session.config.file)
         return "No diff is recorded."
+
+    def told_of(self, experiment: Experiment, text: str | None) -> tuple[Line, ...]:
+        """What its agent was told."""
+        return told_lines(experiment, text)
 
     def history_of(self, experiment: Experiment) -> tuple[Line, ...]:
         """What happened to it."""

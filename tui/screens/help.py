@@ -9,6 +9,7 @@ from textual.content import Content
 from textual.screen import ModalScreen
 from textual.strip import Strip
 
+from tui.action import Action
 from tui.actions import on_page
 from tui.screens.leaving import LeftOnce
 from tui.widgets.painted import Sheet, strip_of
@@ -18,12 +19,20 @@ _KEY_CELLS = 12
 
 
 class HelpPage(Sheet):
-    """Every action under its heading, the sentences wrapped beside the keys."""
+    """Every action under its heading, the sentences wrapped beside the keys.
+
+    Args:
+        first: Those of the screen one is on, whose headings come first.
+    """
+
+    def __init__(self, first: tuple[Action, ...]) -> None:
+        super().__init__()
+        self._first = first
 
     def paint(self, width: int) -> list[Strip]:
         strong, accent = self.ink("--strong"), self.ink("--accent")
         strips: list[Strip] = []
-        for group, actions in on_page():
+        for group, actions in on_page(self._first):
             strips.append(strip_of([(str(group), accent)]))
             for action in actions:
                 note = " Asks once." if action.destructive else ""
@@ -38,15 +47,23 @@ class HelpPage(Sheet):
 
 
 class HelpScreen(ModalScreen[None], LeftOnce[None]):
-    """The `?` page."""
+    """The `?` page.
+
+    Args:
+        first: The actions of the screen one is on.
+    """
 
     CSS_PATH = "card.tcss"
     BINDINGS = [Binding("escape,q,question_mark", "dismiss", "Back", show=False)]
 
+    def __init__(self, first: tuple[Action, ...] = ()) -> None:
+        super().__init__()
+        self._first = first
+
     def compose(self) -> ComposeResult:
         with Vertical(classes="card") as card:
             card.border_title = Content("Keys")
-            yield HelpPage()
+            yield HelpPage(self._first)
 
     def on_mount(self) -> None:
         """The arrows scroll at once."""

@@ -14,7 +14,8 @@ from textual.widgets import Static, TextArea
 
 from engine.core.errors import AutoresearchError
 from engine.core.session import Session
-from engine.files import PROGRAM, Program, ProgramChangedError, read_program, write_program
+from engine.core.words import PROGRAM
+from engine.files import Program, ProgramChangedError, read_program, write_program
 from tui.actions_steering import CHARTER
 from tui.screens.action_screen import ActionScreen, Severity, bindings_of
 from tui.screens.charter_area import CharterArea

@@ -7,7 +7,6 @@ from where the server shows it on the page once the screen has closed.
 from __future__ import annotations
 
 import contextlib
-import shlex
 import sys
 from pathlib import Path
 
@@ -43,8 +42,7 @@ def no_engine(workspace: Path) -> str:
     """That the page shows the past, and what to do about it."""
     return (
         "No engine is at work: this is the session as it stands. "
-        f"Start one with `autoresearch-tui start {shlex.quote(str(workspace))}` and load the page "
-        "again."
+        f"Start one with `{client.start_command(workspace, named=True)}` and load the page again."
     )
 
 

@@ -74,7 +74,7 @@ class HealthPage(TextPage):
         else:
             dry = f"The last experiment, #{h.last_keep}, was kept."
         if h.longest > h.since_keep:
-            dry += f" The longest was {h.longest}, until #{h.longest_end}."
+            dry += f" The longest dry spell was {h.longest}, until #{h.longest_end}."
         strips += self._words(dry, width, "--attention" if h.advice else "")
         if h.advice:
             strips += self._words(f"The agent is told: {clean_line(h.advice)}", width)

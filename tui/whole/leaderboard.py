@@ -120,6 +120,7 @@ class Standings(ListSection):
         self._board = Leaderboard()
         self._rows_alone = False
         """Whether all that is known is a table."""
+        self._replayed = False
         self._made_of: Vector[Experiment] | None = None
 
     def compose(self) -> ComposeResult:
@@ -130,6 +131,7 @@ class Standings(ListSection):
         session = view.session
         if session.experiments is not self._made_of:
             self._made_of = session.experiments
+            self._replayed = view.replay is not None
             self._rows_alone = view.replay is not None and view.replay.from_table
             self._board = leaderboard(session, rows=self._rows_alone)
             self._fill(session)
@@ -167,7 +169,8 @@ class Standings(ListSection):
         if self._rows_alone:
             return "A table does not tell how much a run differs from the next: σ is not known."
         if noise is None:
-            return "σ is not known: no commit was run twice. On the main screen r runs one again."
+            again = "" if self._replayed else " On the main screen r runs one again."
+            return f"σ is not known: no commit was run twice.{again}"
         sigma = metric(noise.sigma)
         of = f"{noise.runs} runs of {noise.commits} commits"
         return f"σ is {sigma}, from {of}. A gain of less than 2 σ may be luck."

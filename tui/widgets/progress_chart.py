@@ -63,8 +63,11 @@ class ProgressChart(Sheet, can_focus=False):
             return [strip_of([("No experiment has finished yet.", self.ink("--dim"))])]
         if not (numbers or before):
             name = clean_line(self._session.config.metric)
-            crashed = f"All {len(points)} crashed: there is no {name} yet."
-            return [strip_of([(crashed, self.ink("--crash"))])]
+            if all(e.standing is Verdict.CRASH for e in self._session.experiments):
+                crashed = f"All {len(points)} crashed: there is no {name} yet."
+                return [strip_of([(crashed, self.ink("--crash"))])]
+            none = f"None of the {len(points)} has a {name} that is a number."
+            return [strip_of([(none, self.ink("--dim"))])]
         ranges = [_bounds(values) for values in (numbers, before) if values]
         low, high = min(low for low, _ in ranges), max(high for _, high in ranges)
         legend = height >= 5

@@ -11,7 +11,7 @@ from textual.strip import Strip
 from engine.core.forecast import forecast
 from engine.core.records import Counts
 from engine.core.session import Session
-from engine.core.words import Direction, Phase, SessionState
+from engine.core.words import Direction, Phase, SessionState, Verdict
 from tui.view import LinkState, Replayed, View
 from tui.widgets.alarm import standing_alarm
 from tui.widgets.figures import change, clock, cost, metric
@@ -25,7 +25,11 @@ _BAR_CELLS = 14
 _SOON_SPENT = 5
 """Experiments that the cap on costs still allows: from here on it is shown as a warning."""
 _SEPARATOR = " · "
-_GO_ON = "go on with `autoresearch-tui start`"
+
+
+def _go_on(session: Session) -> str:
+    more = f" --max {session.further}" if session.is_used_up else ""
+    return f"go on with `autoresearch-tui start{more}`"
 
 
 @dataclass(frozen=True)
@@ -94,7 +98,7 @@ def _parts_of(view: View, killed: int) -> Iterable[_Part]:
     alarm = standing_alarm(session)[:60]
     if alarm:
         yield _Part(2, ((f"! {alarm}", "--attention"),))
-    yield from _best(session)
+    yield from _best(session, _last_kept(session) if _of_a_table(view) else "best")
     if session.experiments:
         counts = session.counts
         yield _Part(4, (("keep ", ""), (f"{counts.keep}", "--keep"), (f"/{counts.total}", "")))
@@ -146,7 +150,7 @@ def _state(view: View) -> Iterable[_Part]:
         return
     if session.ended is not None:
         yield _Part(0, (("■ ENDED", "--accent"), (f" {clean_line(session.ended)}"[:60], "")))
-        yield _Part(4, ((_GO_ON, "--dim"),))
+        yield _Part(4, ((_go_on(session), "--dim"),))
         return
     if gone:
         note = (
@@ -156,7 +160,7 @@ def _state(view: View) -> Iterable[_Part]:
         )
         yield _Part(0, (("✗ no engine", "--crash"), (_number(session), "")))
         yield _Part(3, ((note, "--attention"),))
-        yield _Part(4, ((_GO_ON, "--dim"),))
+        yield _Part(4, ((_go_on(session), "--dim"),))
         return
     match session.state:
         case SessionState.RUNNING:
@@ -219,11 +223,25 @@ def _number(session: Session) -> str:
     return f" #{session.experiments[-1].number}" if session.experiments else ""
 
 
-def _best(session: Session) -> Iterable[_Part]:
+def _of_a_table(view: View) -> bool:
+    return view.replay is not None and view.replay.from_table
+
+
+def _last_kept(session: Session) -> str:
+    """What the value to beat is: of a stranger's table the last keep need not be the best one."""
+    best = session.best_metric
+    kept = (e.measurement for e in session.experiments if e.standing is Verdict.KEEP)
+    better = best is not None and any(
+        m is not None and session.direction.gain(m.metric, best) > 0 for m in kept
+    )
+    return "last kept" if better else "best"
+
+
+def _best(session: Session, word: str) -> Iterable[_Part]:
     best, gain = session.best_metric, session.total_gain
     if best is None:
         return
-    runs = [("best ", ""), (metric(best, 4), "--strong")]
+    runs = [(f"{word} ", ""), (metric(best, 4), "--strong")]
     if gain:
         delta = -gain if session.direction is Direction.MIN else gain
         runs.append((f" {change(delta, 4)}", "--keep" if gain > 0 else "--crash"))
