@@ -337,6 +337,15 @@ class EngineLink:
         self._reading = asyncio.create_task(self._read())
         return session
 
+    async def journaled(self) -> Session | None:
+        """The session as its journal has it, where no engine answers; None where it has none."""
+        try:
+            session = await asyncio.to_thread(read_session, self.workspace)
+        except AutoresearchError:
+            return None
+        self._tag = session.config.tag
+        return session
+
     def _nobody(self) -> EngineGoneError:
         pid = engine_pid(self.workspace)
         if pid is not None:

@@ -55,6 +55,9 @@ class Feed(Protocol):
             EngineGoneError: Nobody answers.
         """
 
+    async def journaled(self) -> Session | None:
+        """The session as it was left, where nobody answers; None where it cannot be read."""
+
     def messages(self) -> AsyncIterator[AnyMessage | Session]:
         """What came after the session `start` returned; ends when the engine is gone. A whole
         session takes the place of what was folded: a replay jumps.
@@ -138,6 +141,8 @@ class Follower:
                 session = await self._feed.start()
             except EngineGoneError as error:
                 self.trouble = str(error)
+                if not self._session.seq and (left := await self._feed.journaled()) is not None:
+                    self._session = left
                 self._lose()
                 await self._sleep(_RETRY_SECONDS[min(failures, len(_RETRY_SECONDS) - 1)])
                 failures += 1

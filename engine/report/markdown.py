@@ -9,7 +9,8 @@ from engine.report.model import ReportFacts
 from engine.report.sections import closing, headline, lead, sections
 
 SUMMARY = "autoresearch-summary.md"
-_SPECIAL = re.compile(r"[\\`*_{}\[\]<>#|~!$&@]")
+# An underscore within a word is no emphasis, and names such as val_bpb are read in terminals too.
+_SPECIAL = re.compile(r"[\\`*{}\[\]<>#|~!$&@]|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])")
 _LINKS = re.compile(r"://|(?<=www)\.", re.I)
 
 

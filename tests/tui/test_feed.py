@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from engine.core.errors import JournalError
-from engine.core.events import ProposalDrafted
+from engine.core.events import ProposalDrafted, SessionEnded
 from engine.core.live import AnyMessage, Devices, Happened, Progress, Thinking
 from engine.core.machine import MachineSample
 from engine.core.session import Session
@@ -151,3 +151,20 @@ async def test_a_feed_that_cannot_be_trusted_ends_the_screen_with_its_reason(
             await pilot.pause(0.01)
     assert app.return_value == ExitInfo("ended", "The journal is damaged. Line 7. Run `doctor`.")
     assert app.return_code == 8
+
+
+async def test_where_nobody_answers_the_journal_does(quiet: MemoryFeed) -> None:
+    quiet.refuse_starts = 1_000
+    ended = quiet.session.apply(SessionEnded(seq=quiet.session.seq + 1, reason="done"))
+    quiet.left = ended
+
+    async def sleep(seconds: float) -> None:
+        await asyncio.sleep(0)
+
+    follower = Follower(quiet, None, sleep)
+    task = asyncio.create_task(follower.run())
+    while not view(follower).session.seq:
+        await asyncio.sleep(0)
+    assert view(follower).session == ended
+    assert view(follower).link is LinkState.GONE
+    task.cancel()

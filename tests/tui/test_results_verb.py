@@ -344,3 +344,17 @@ def test_an_export_that_cannot_be_written(tmp_path: Path, table: Path) -> None:
     target.mkdir()
     full = target / ("x" * 246 + ".csv")
     assert "cannot be written" in refused(WorkspaceError, table, "--export", full)
+
+
+def test_numbers_are_numbers_in_parquet(tmp_path: Path) -> None:
+    parquet = pytest.importorskip("pyarrow.parquet")
+    rows = ["0123456\t1.5\tkeep\tone\t3\t0.1\t007", "abc1234\t1.4\tkeep\ttwo\t\t2e-3\t008"]
+    (tmp_path / "results.tsv").write_text(
+        "commit\tval_bpb\tstatus\tdescription\tdepth\tlr\tcode\n" + "\n".join(rows) + "\n"
+    )
+    out = tmp_path / "out.parquet"
+    done = CliRunner().invoke(cli, ["results", str(tmp_path / "results.tsv"), "--export", str(out)])
+    assert done.exit_code == 0, done.output
+    read = parquet.read_table(out).to_pydict()
+    assert read["depth"] == [3, None] and read["lr"] == [0.1, 0.002]
+    assert read["code"] == ["007", "008"] and read["commit"] == ["0123456", "abc1234"]

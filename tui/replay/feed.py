@@ -70,6 +70,10 @@ class ReplayFeed:
         self._follows = True
         return self.player.session
 
+    async def journaled(self) -> Session | None:
+        """There is always somebody: the recording."""
+        return None
+
     async def messages(self) -> AsyncIterator[AnyMessage | Session]:
         """The session at every moment that is gone to."""
         while True:

@@ -128,7 +128,7 @@ class HealthPage(TextPage):
         crashed = f", {c.crashed} crashed" if c.crashed else ""
         told = f"{c.tried} tried, {c.kept} kept{crashed}" if c.tried else "never tried"
         gained = moved(c.gained, self._direction) if c.kept else ""
-        last = f"last #{c.last}" if c.last else ""
+        last = f"last #{c.last}" if c.last and size == _BAR else ""
         return strip_of(
             [
                 (f"  {cell(clean_line(c.name), 15)}", None),
