@@ -1,8 +1,9 @@
 """Makes the pictures of the README and of docs/whole.md from the app itself, on a real session.
 
 Runs the demo until a dozen experiments are done (about four minutes on a CPU), then paints the
-live screen at 160×45 and at 80×24, and the health of its search, while the next one trains. With a workspace that has an engine at
-work, that session is shown instead: `python docs/make_screenshots.py WORKSPACE`.
+live screen at 160×45 and at 80×24, and the health of its search, while the next one trains. With a
+workspace that has an engine at work, that session is shown instead:
+`python docs/make_screenshots.py WORKSPACE`.
 """
 
 from __future__ import annotations
