@@ -44,7 +44,9 @@ def test_a_pinned_knob_is_done_next(workspace: Path) -> None:
     wait_for(lambda: client.read_session(workspace).pins, "the pin")
     became = wait_for(lambda: client.read_session(workspace).pins[0].experiment, "its experiment")
     assert became <= 3  # at most one was drafted before it
-    assert "+MATRIX_LR = 0.05" in client.details(workspace, "t", became).patch
+    wait_for(
+        lambda: "+MATRIX_LR = 0.05" in client.details(workspace, "t", became).patch, "its patch"
+    )
     window.press("p")
     window.wait_for(f"became #{became}")
     window.press("\x1b")
