@@ -155,7 +155,9 @@ HUNGRY = TRAIN.replace("DEPTH = 4  # layers", "DEVICE_BATCH_SIZE = 8  # sequence
 
 def test_out_of_memory_is_tried_again_with_half_the_batch(tmp_path: Path) -> None:
     workspace = make_repository(tmp_path / "w", {"train.py": HUNGRY})
-    run(workspace, "--max", "10", "--budget", "0.05")
+    # One that fits with half the batch, whatever the search comes to after it.
+    first = ("--first-hypothesis", "MATRIX_LR=0.05")
+    run(workspace, "--max", "10", "--budget", "0.05", *first)
     check_books(workspace)
     retried = [e for e in session_of(workspace).experiments if e.revised_after]
     assert retried
@@ -163,8 +165,8 @@ def test_out_of_memory_is_tried_again_with_half_the_batch(tmp_path: Path) -> Non
         assert len(e.runs) == 2  # once more, and no oftener
         assert e.runs[0].outcome is Outcome.OUT_OF_MEMORY
         assert "ran out of memory" in e.proposal.hypothesis
-        first = _batch(git(workspace, "show", f"{e.ref}-run-1:train.py"))
-        assert _batch(git(workspace, "show", f"{e.commit}:train.py")) == first // 2
+        before = _batch(git(workspace, "show", f"{e.ref}-run-1:train.py"))
+        assert _batch(git(workspace, "show", f"{e.commit}:train.py")) == before // 2
     assert any(e.runs[1].outcome is Outcome.FINISHED for e in retried)
 
 
