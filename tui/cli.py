@@ -79,6 +79,8 @@ def cli() -> None:
     autoresearch-tui demo          see it work, on this machine, with a small real model
     autoresearch-tui init DIR      make a workspace from the bundled harness
     autoresearch-tui [WORKSPACE]   attach, or start after showing the research config
+      --continue, --look, --new-from best|base|COMMIT   where the last session has ended
+      --adopt TAG                  go on with a session of the plain loop, without a journal
     autoresearch-tui check         what this machine has and lacks
     """
 
