@@ -13,7 +13,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from engine import client
+from engine import client, starting
 from engine.core.live import StopSession
 from engine.core.words import StopMode
 from tui.terminal import prepare_environment
@@ -57,7 +57,7 @@ def main() -> None:
             make_workspace(workspace, workspace_files("cpu"))
             wishes = Wishes(tag="demo", budget_seconds=15)
             save_config(workspace, make_plan(workspace, wishes, datetime.now(UTC).date()).config)
-            client.start_engine(workspace)
+            starting.start_engine(workspace)
         wide = asyncio.run(paint(workspace, (160, 45), ()))
         (docs / "screen-wide.svg").write_text(wide, "utf-8")
         narrow = asyncio.run(paint(workspace, (80, 24), ("6",)))

@@ -6,14 +6,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import getpass
 import itertools
-import os
 import shlex
-import shutil
-import subprocess
-import sys
-import time
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,12 +27,9 @@ from engine.store.journal import fold_journal
 from engine.store.journal_tail import JournalTail
 from engine.store.prompts import read_prompt
 
-START_SECONDS = 30.0
-_detached: list[subprocess.Popen[bytes]] = []
-"""Engines that are meant to outlive this process; Python complains of those it forgets."""
+START = "autoresearch-tui start"
 _REPLY_SECONDS = 30.0
 _WELCOME_SECONDS = 10.0
-_LEAVE_SECONDS = 10.0
 
 
 @dataclass(frozen=True)
@@ -93,12 +84,13 @@ def read_what_is_left(workspace: Path, tag: str | None = None) -> tuple[Session,
         WorkspaceError: There is no session.
         JournalError: Nothing of the journal can be read.
     """
+    notes: tuple[str, ...] = ()
     try:
-        session, notes = read_session(workspace, tag), tuple[str, ...]()
+        session = read_session(workspace, tag)
     except JournalError:
         tail = JournalTail(Layout(workspace, tag or sessions(workspace)[-1]).journal)
-        session, notes = fold_what_holds(tail.news()), tuple(tail.notes)
-        notes = ("The journal is damaged; this is what is left of it.", *notes)
+        session = fold_what_holds(tail.news())
+        notes = ("The journal is damaged; this is what is left of it.", *tail.notes)
     tag = tag or sessions(workspace)[-1]
     if session.config.tag != tag:  # its first line, which has the config, is lost
         session = replace(session, config=replace(session.config, tag=tag))
@@ -117,42 +109,21 @@ def engine_pid(workspace: Path) -> int | None:
     return lock_holder(workspace)
 
 
-def start_command(workspace: Path | None = None, *, named: bool = False) -> str:
+def start_command(workspace: Path, *, named: bool = False) -> str:
     """The command that goes on with a workspace's session, with a higher limit where it needs one.
+    Reads the journal.
 
     Args:
-        workspace: Whose; None where it is not known.
+        workspace: Whose.
         named: Whether the person stands elsewhere, so that it must be named.
     """
-    words = "autoresearch-tui start"
-    if workspace is None:
-        return words
+    words = START
     words += f" {shlex.quote(str(workspace))}" if named else ""
     try:
         session = read_session(workspace)
     except AutoresearchError:
         return words
     return f"{words} --max {session.further}" if session.is_used_up else words
-
-
-def leaves_when_asked(workspace: Path) -> bool:
-    """Have an engine whose session has ended, and which is only writing its report, leave at once.
-
-    Returns:
-        Whether it is gone.
-    """
-    try:
-        if read_session(workspace).ended is None:
-            return False
-        send_command(workspace, live.StopSession())
-    except AutoresearchError:
-        pass  # it left by itself, or nothing can be said to it
-    until = time.monotonic() + _LEAVE_SECONDS
-    while engine_pid(workspace) is not None:
-        if time.monotonic() > until:
-            return False
-        time.sleep(0.05)
-    return True
 
 
 def details(workspace: Path, tag: str, number: int) -> Details:
@@ -166,103 +137,6 @@ def details(workspace: Path, tag: str, number: int) -> Details:
             return ""
 
     return Details(read("patch.diff"), read("reasoning.md"), directory)
-
-
-def start_engine(workspace: Path) -> int:
-    """Start a detached engine on the confirmed config and wait until it answers.
-
-    Returns:
-        Its pid.
-
-    Raises:
-        AutoresearchError: It could not start; the error is the engine's own.
-    """
-    process, log = spawn_engine(workspace)
-    _detached.append(process)
-    return wait_for_engine(workspace, process, log)
-
-
-def spawn_engine(workspace: Path) -> tuple[subprocess.Popen[bytes], Path]:
-    """Start an engine in a session of its own, out of reach of the terminal's hang-up."""
-    log = workspace / ".autoresearch" / "engine.log"
-    # -P: a directory called `engine` where the person stands must not be taken for ours.
-    command = [sys.executable, "-P", "-m", "engine.service", str(workspace)]
-    scope = _systemd_scope(os.environ)
-    with open(log, "ab") as out:
-        process = subprocess.Popen(
-            [*scope, *command],
-            stdin=subprocess.DEVNULL,
-            stdout=out,
-            stderr=out,
-            start_new_session=True,
-            cwd="/",
-        )
-    return process, log
-
-
-def _systemd_scope(environ: os._Environ[str] | dict[str, str]) -> list[str]:
-    """Words that put the engine into a scope of the user's manager, where that is to be had.
-
-    With KillUserProcesses=yes everything in the log-in's own scope dies at log-out, setsid or not.
-    The user's manager ends with the last log-out too, unless lingering is on.
-    """
-    runtime = environ.get("XDG_RUNTIME_DIR", "")
-    if not runtime or not Path(runtime, "systemd", "private").exists():
-        return []
-    program = shutil.which("systemd-run")
-    if program is None or not Path("/var/lib/systemd/linger", getpass.getuser()).exists():
-        return []
-    base = [program, "--user", "--scope", "--quiet", "--collect"]
-    try:
-        probe = subprocess.run([*base, "true"], capture_output=True, timeout=5, check=False)
-    except (OSError, subprocess.TimeoutExpired):
-        return []
-    return [*base, "--description=autoresearch-tui engine", "--"] if probe.returncode == 0 else []
-
-
-def wait_for_engine(workspace: Path, process: subprocess.Popen[bytes], log: Path) -> int:
-    """Until the engine answers on its socket.
-
-    Raises:
-        AutoresearchError: It ended instead, or took too long.
-    """
-    until = time.monotonic() + START_SECONDS
-    while time.monotonic() < until:
-        code = process.poll()
-        if code == 0:
-            return process.pid  # so little was left to do that it is done
-        if code is not None:
-            raise engine_error(code, log)
-        try:
-            # Short, because what answers may be no engine while ours has long said why it ended.
-            return asyncio.run(asyncio.wait_for(_ask_pid(workspace), 1.0))
-        except (EngineGoneError, TimeoutError):
-            time.sleep(0.02)
-    raise EngineGoneError(
-        f"The engine did not answer within {START_SECONDS:.0f} s.", "", f"See {log}, and try again."
-    )
-
-
-def engine_error(code: int, log: Path) -> AutoresearchError:
-    """Why an engine ended, in its own last words."""
-    text = log.read_text("utf-8", "replace") if log.exists() else ""
-    last = next((x for x in reversed(text.splitlines()) if x.startswith("error: ")), "")
-    error = (
-        AutoresearchError(last.removeprefix("error: "))
-        if last
-        else AutoresearchError(f"The engine ended with exit code {code}.", "", f"See {log}.")
-    )
-    error.exit_code = code if 0 < code < 64 else 1
-    return error
-
-
-async def _ask_pid(workspace: Path) -> int:
-    link = EngineLink(workspace, follow=False)
-    try:
-        await link.start()
-        return link.engine_pid
-    finally:
-        await link.close()
 
 
 def send_command(workspace: Path, command: live.AnyCommand) -> live.Reply:
@@ -358,7 +232,8 @@ class EngineLink:
         return EngineGoneError(
             f"No engine is at work in {self.workspace}.",
             "",
-            f"Start one with `{start_command(self.workspace)}`.",
+            # A screen asks again and again, and shows the whole command itself.
+            f"Start one with `{START if self._follow else start_command(self.workspace)}`.",
         )
 
     async def _receive(self) -> live.AnyMessage:
@@ -399,9 +274,7 @@ class EngineLink:
             EngineGoneError: The engine is gone, or does not answer.
         """
         if self._writer is None or self._reading is None or self._reading.done():
-            raise EngineGoneError(
-                "No engine is connected.", "", "Start one with `autoresearch-tui start`."
-            )
+            raise EngineGoneError("No engine is connected.", "", f"Start one with `{START}`.")
         numbered = replace(command, id=next(self._ids))
         future: asyncio.Future[live.Reply] = asyncio.get_running_loop().create_future()
         self._replies[numbered.id] = future

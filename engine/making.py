@@ -106,8 +106,7 @@ class Maker:
         agent = self._drafter.next_agent(pinned=pin is not None)
         waiting = len(session.ready) + len(session.asked)
         number = len(session.experiments) + waiting + 1
-        literal = pin is not None and bool(settings_of(pin.text))
-        if pin is not None and literal:
+        if pin is not None and settings_of(pin.text):
             return f"Nobody is asked: your pin is taken literally.\n\n{pin.text}\n"
         if not isinstance(agent, Telling):
             raise AgentError(f"The agent {agent.name!r} does not show what it is told.")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from engine.core.earlier import Earlier, earlier_text
 from engine.core.errors import JournalError
-from engine.core.session import Session
+from engine.core.session import CONTRADICTIONS, Session
 from engine.store.artifacts import Layout, sessions
 from engine.store.journal import read_journal
 
@@ -42,7 +42,7 @@ def _read(path: Path) -> Earlier:
             session = session.apply(event)
     except JournalError as error:
         return Earlier(session, error.what)
-    except (OSError, KeyError, IndexError, StopIteration) as error:
+    except (OSError, *CONTRADICTIONS) as error:
         # Lines that decode and yet contradict each other, or a disk that fails.
         return Earlier(session, f"it cannot be read further ({type(error).__name__})")
     return Earlier(session)

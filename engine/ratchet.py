@@ -182,7 +182,7 @@ class Ratchet:
                 with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(self._wake.wait(), wait)
                 continue
-            if free and not self._limit_reached() and self._waits_for_a_person():
+            if free and not self.session.is_used_up and self._waits_for_a_person():
                 self._wake.clear()
                 with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(
@@ -201,7 +201,7 @@ class Ratchet:
                     or self.judge.unrecorded()
                     or bool(session.unsettled)
                 )
-                if self._limit_reached() and not open_ends:
+                if self.session.is_used_up and not open_ends:
                     most = session.config.max_experiments
                     self._note(ev.SessionEnded(reason=f"all {most} experiments are done"))
                     return False
@@ -236,7 +236,7 @@ class Ratchet:
             self._tell_what_the_limit_forbids()
         elif current is None:
             self._pause_for_parked()
-            if not self._limit_reached() and self.session.pause is None:
+            if not self.session.is_used_up and self.session.pause is None:
                 await self.proposer.propose()
         elif not current.commit:
             self._failures = 0
@@ -251,7 +251,7 @@ class Ratchet:
 
     def _tell_what_the_limit_forbids(self) -> None:
         late = [q for q in self.session.queue if q.origin is Origin.OVERRULE]
-        if late and self._limit_reached():
+        if late and self.session.is_used_up:
             message = (
                 f"your verdict on #{late[-1].of} needs a run, but all experiments are done: go on "
                 "with a higher --max to have it carried out"
@@ -266,10 +266,6 @@ class Ratchet:
                 f"{parked} proposals are parked and wait for you",
                 "Go through them (w on the screen, or `autoresearch-tui queue`), then resume.",
             )
-
-    def _limit_reached(self) -> bool:
-        most = self.session.config.max_experiments
-        return most is not None and self.session.counts.total >= most
 
     def _is_to_be_rerun(self, experiment: Experiment, run: Run) -> bool:
         if run.outcome is not None and run.number <= experiment.revised_after:

@@ -57,6 +57,18 @@ class Action:
         return " ".join(spoken(key) for key in self.key.split(",") if key)
 
 
+def back(key: str, group: Group) -> Action:
+    """Leaving a screen that lies over the main one.
+
+    Args:
+        key: All keys that do it, with commas.
+        group: Under which heading it is told.
+    """
+    return Action(
+        key, "back", "Back", "Back to the whole screen.", group, footer=lambda view: "back"
+    )
+
+
 _SPOKEN = {
     "slash": "/",
     "question_mark": "?",

@@ -12,6 +12,7 @@ from dataclasses import replace
 from tui.action import (
     Action,
     Group,
+    back,
     needs_engine,
     needs_experiment,
     needs_going_on,
@@ -229,14 +230,7 @@ DETAIL: tuple[Action, ...] = (
         footer=_same("copy"),
     ),
     *past(Group.EXPERIMENT),
-    Action(
-        "escape,q",
-        "back",
-        "Back",
-        "Back to the whole screen.",
-        Group.EXPERIMENT,
-        footer=_same("back"),
-    ),
+    back("escape,q", Group.EXPERIMENT),
 )
 
 SUPERVISOR = LOOP + REVIEW + STEERING + PARTS + LOOKING + LOOK_AT_ALL

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tui.action import Action, Group, needs_experiment
+from tui.action import Action, Group, back, needs_experiment
 
 VIEW_NAMES = ("Activity", "Leaderboard", "Edits", "Memory", "Health")
 _HELP = (
@@ -78,12 +78,5 @@ WHOLE: tuple[Action, ...] = (
         Group.WHOLE,
         footer=lambda view: "zoom",
     ),
-    Action(
-        "escape,q,i",
-        "back",
-        "Back",
-        "Back to the whole screen.",
-        Group.WHOLE,
-        footer=lambda view: "back",
-    ),
+    back("escape,q,i", Group.WHOLE),
 )

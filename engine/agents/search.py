@@ -44,7 +44,8 @@ class _Found:
     """What one search came to."""
 
     record: Record
-    choice: Choice
+    choice: Choice | None
+    """None: all that it can think of has been tried."""
     leaders: list[str]
 
 
@@ -74,11 +75,8 @@ class SearchAgent:
         Raises:
             AgentError: The file has no knobs or does not parse.
         """
-        return await asyncio.to_thread(self._memory, briefing)
-
-    def _memory(self, briefing: Briefing) -> str:
-        record, choice, leaders = self._weigh(briefing)
-        return memory_text(briefing, record, choice, leaders, self._policy)
+        found = await asyncio.to_thread(self._search, briefing)
+        return memory_text(briefing, found.record, found.choice, found.leaders, self._policy)
 
     async def propose(self, briefing: Briefing) -> AsyncIterator[Thought | Draft]:
         """Yield thoughts, then exactly one draft.
@@ -88,6 +86,12 @@ class SearchAgent:
         """
         found = await asyncio.to_thread(self._search, briefing)
         record, choice, metric = found.record, found.choice, briefing.config.metric
+        if choice is None:
+            raise AgentError(
+                "Every change this search can think of has been tried on this frontier.",
+                f"{len(record.trials)} experiments, {len(record.space.axes)} knobs.",
+                "End the session, add knobs to the file, or choose another agent.",
+            )
         count = len(record.space.axes)
         yield Thought(
             f"Statistical search ({self._policy}) over {count} knob{'s' * (count != 1)} of "
@@ -111,17 +115,6 @@ class SearchAgent:
         )
 
     def _search(self, briefing: Briefing) -> _Found:
-        record, choice, leaders = self._weigh(briefing)
-        if choice is None:
-            raise AgentError(
-                "Every change this search can think of has been tried on this frontier.",
-                f"{len(record.trials)} experiments, {len(record.space.axes)} knobs.",
-                "End the session, add knobs to the file, or choose another agent.",
-            )
-        return _Found(record, choice, leaders)
-
-    def _weigh(self, briefing: Briefing) -> tuple[Record, Choice | None, list[str]]:
-        """The record, what is chosen by it if anything is, and the best candidates in words."""
         try:
             space = Space.of(briefing.source)
         except KnobError as error:
@@ -137,7 +130,7 @@ class SearchAgent:
         bandit = Bandit(record) if self._policy == "bandit" else None
         choice = self._choose(briefing, record, bandit)
         leaders = ranking(bandit, record, briefing.config.metric) if bandit else []
-        return record, choice, leaders
+        return _Found(record, choice, leaders)
 
     def _choose(self, briefing: Briefing, record: Record, bandit: Bandit | None) -> Choice | None:
         rng = random.Random(f"{self._seed}|{briefing.number}|{briefing.base}")

@@ -283,11 +283,15 @@ def fold(events: Iterable[ev.AnyEvent], start: Session | None = None) -> Session
     return session
 
 
+CONTRADICTIONS = (KeyError, IndexError, StopIteration, AssertionError)
+"""What folding raises of events that can each be, but cannot all be true."""
+
+
 def fold_what_holds(events: Iterable[ev.AnyEvent]) -> Session:
     """Apply the events of a damaged journal; those that hang on lost ones are passed over."""
     session = Session()
     for event in events:
-        with contextlib.suppress(KeyError, IndexError, StopIteration, AssertionError):
+        with contextlib.suppress(*CONTRADICTIONS):
             session = HANDLERS[type(event)](session, event)
     return session
 

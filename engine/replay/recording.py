@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import NamedTuple
 
 from engine.core import events as ev
-from engine.core.session import HANDLERS, Session
+from engine.core.session import CONTRADICTIONS, HANDLERS, Session
 from engine.core.words import Verdict
 
 EVERY = 200
@@ -185,7 +185,7 @@ def _fold(session: Session, events: Iterable[ev.AnyEvent]) -> Session:
             session, points = _with_points(session, points), []
         try:
             session = HANDLERS[type(event)](session, event)
-        except (KeyError, IndexError, StopIteration):
+        except CONTRADICTIONS:
             continue  # it hangs on an event that a damaged journal has lost
     return _with_points(session, points) if points else session
 

@@ -11,14 +11,14 @@ import msgspec
 
 from engine.core.errors import JournalError
 from engine.core.events import AnyEvent
-from engine.core.session import Session, fold, fold_what_holds
+from engine.core.session import CONTRADICTIONS, Session, fold, fold_what_holds
 from engine.report import patches, suggestions
 from engine.report.figures import many
 from engine.report.hours import Stillness
 from engine.report.model import ReportFacts
 from engine.report.of_session import facts_of_session
 from engine.store.artifacts import Layout
-from engine.store.journal import CONTRADICTIONS, read_journal
+from engine.store.journal import read_journal
 from engine.store.journal_tail import JournalTail
 
 

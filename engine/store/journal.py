@@ -20,16 +20,12 @@ from msgspec.structs import replace
 
 from engine.core.errors import JournalError
 from engine.core.events import AnyEvent, Event
-from engine.core.session import Session, fold
+from engine.core.session import CONTRADICTIONS, Session, fold
 
 E_ = TypeVar("E_", bound=Event)
 
 _decoder = msgspec.json.Decoder(AnyEvent)
 _encoder = msgspec.json.Encoder()
-
-
-CONTRADICTIONS = (KeyError, IndexError, StopIteration, AssertionError)
-"""What folding lines raises that can each be read, but cannot all be true."""
 
 
 def fold_journal(path: Path) -> Session:

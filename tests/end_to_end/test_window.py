@@ -12,7 +12,7 @@ import pexpect
 import pyte
 import pytest
 
-from engine import client
+from engine import client, starting
 from engine.core.events import RunAdopted
 from engine.store.artifacts import Layout
 from engine.store.journal import read_journal
@@ -106,7 +106,7 @@ def test_the_whole_life_of_a_session(repository: Path, size: tuple[int, int]) ->
     interrupted = len(client.read_session(repository).experiments)
     os.kill(pid, signal.SIGKILL)
     window.wait_for("ECONNECTING" if columns > 100 else "ECONN", 20)
-    assert client.start_engine(repository) != pid
+    assert starting.start_engine(repository) != pid
     window.wait_for("RUNNING #")
     wait_for(
         lambda: client.read_session(repository).experiment(interrupted).verdict is not None,

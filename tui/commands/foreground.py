@@ -10,7 +10,7 @@ from pathlib import Path
 
 import click
 
-from engine import client
+from engine import client, starting
 from engine.core import events as ev
 from engine.core import live
 from engine.core.errors import EngineGoneError, EnvironmentProblem
@@ -30,8 +30,8 @@ def run_in_foreground(workspace: Path, *, screen: bool, baseline_only: bool = Fa
         EnvironmentProblem: The baseline could not be measured.
         AutoresearchError: The engine could not start.
     """
-    process, log = client.spawn_engine(workspace)
-    client.wait_for_engine(workspace, process, log)
+    process, log = starting.spawn_engine(workspace)
+    starting.wait_for_engine(workspace, process, log)
     if screen:
         with contextlib.suppress(EngineGoneError):
             open_screen(workspace)
@@ -44,7 +44,7 @@ def run_in_foreground(workspace: Path, *, screen: bool, baseline_only: bool = Fa
             "Go on with `autoresearch-tui start`.",
         )
     if code:
-        raise client.engine_error(code, log)
+        raise starting.engine_error(code, log)
     for line in summary_lines(session):
         click.echo(line)
     return session

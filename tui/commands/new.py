@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from engine import client
+from engine import client, starting
 from engine.core.errors import EnvironmentProblem
 from engine.core.session import Session
 from engine.core.words import Outcome
@@ -88,7 +88,7 @@ def demo(directory: Path | None, smoke: bool) -> None:
     workspace = where.resolve()
     if client.engine_pid(workspace) is None:
         confirm_plan(where, _demo_wishes(workspace), yes=True)
-        client.start_engine(workspace)
+        starting.start_engine(workspace)
     attach_to(workspace)
 
 

@@ -44,6 +44,33 @@ def workspace_argument(function: F) -> F:
     return cast(F, argument(option(with_path)))
 
 
+ANY_PATH = click.Path(path_type=Path, readable=False)
+"""That a file cannot be read is said where it is read, in our words."""
+
+
+def place_argument(function: F) -> F:
+    """A workspace or a table as an argument, the workspace as -C too; gives `place` and `at`."""
+    option = click.option(
+        *("-C", "--workspace", "at"),
+        type=ANY_PATH,
+        help="The workspace; the current directory by default.",
+    )
+    metavar = "[WORKSPACE|FILE]"
+    argument = click.argument("place", metavar=metavar, type=ANY_PATH, required=False)
+    return argument(option(function))
+
+
+def meaning_options(function: F) -> F:
+    """What a FILE does not say by itself; gives `metric` and `direction`."""
+    metric = click.option("--metric", metavar="COLUMN", help="The metric's column of a FILE.")
+    direction = click.option(
+        "--direction",
+        type=click.Choice(["min", "max"]),
+        help="Which way a FILE's metric improves.",
+    )
+    return metric(direction(function))
+
+
 json_option = click.option(
     "--json", "as_json", is_flag=True, help="Print JSON for a program to read."
 )

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from engine.core.words import Direction
 from tui.plain import one_line
 from tui.terminal.check import check_this_terminal
+
+if TYPE_CHECKING:
+    from engine.replay.source import Source
 
 _PATH = click.Path(path_type=Path)
 
@@ -40,6 +44,19 @@ def replay(
     opened = open_source(source, repo, metric, Direction(direction) if direction else None)
     for note in opened.notes:
         click.echo(one_line(note), err=True)
+    show_replay(opened)
+
+
+def show_replay(opened: Source, *, joined: bool = False) -> None:
+    """Show a recording until the person leaves.
+
+    Args:
+        opened: What is replayed.
+        joined: Whether the present is shown, whatever comes.
+
+    Raises:
+        TerminalError: The terminal cannot show it.
+    """
     check_this_terminal()
     from tui.terminal.check import prepare_environment
 
@@ -47,6 +64,9 @@ def replay(
     from tui.replay.app import ReplayApp
 
     app = ReplayApp(opened, forced_theme=theme)
+    if joined:
+        app.feed.player.end()
+        app.feed.moved()
     left = app.run()
     if left is not None and left.message:
         click.echo(left.message, err=bool(app.return_code))

@@ -19,39 +19,26 @@ from engine.report.suggest import model_of
 from engine.report.suggestions import ask_anew
 from engine.report.write import Format, write_report
 from tui.commands.bare_table import telling_of_a_table
-from tui.commands.options import json_option
+from tui.commands.options import ANY_PATH, json_option, meaning_options, place_argument
 from tui.commands.show import print_json
 from tui.plain import one_line
 
-_PATH = click.Path(path_type=Path, readable=False)
-"""That a file cannot be read is said where it is read, in our words."""
-
 
 @click.command()
-@click.argument("place", metavar="[WORKSPACE|FILE]", type=_PATH, required=False)
-@click.option(
-    "-C",
-    "--workspace",
-    "at",
-    type=_PATH,
-    help="The workspace; the current directory by default.",
-)
+@place_argument
 @click.option("--tag", help="Of an earlier session.")
-@click.option("--out", metavar="DIR", type=_PATH, help="Where the files go.")
+@click.option("--out", metavar="DIR", type=ANY_PATH, help="Where the files go.")
 @click.option(
     "--format",
     "wanted",
     metavar="md,png,svg,card,html",
     help="Which files; all by default. The pictures need the extra `report` (matplotlib).",
 )
-@click.option("--metric", metavar="COLUMN", help="The metric's column of a FILE.")
-@click.option(
-    "--direction", type=click.Choice(["min", "max"]), help="Which way a FILE's metric improves."
-)
+@meaning_options
 @click.option(
     "--repo",
     metavar="DIR",
-    type=_PATH,
+    type=ANY_PATH,
     help="The git repository whose commits a FILE names; the one around it by default.",
 )
 @click.option(

@@ -22,37 +22,24 @@ from engine.core.table.plain_values import stats_facts, table_facts
 from engine.core.table.stats import credible, summarise
 from engine.core.words import Direction, Verdict
 from tui.commands.bare_table import telling_of_a_table
-from tui.commands.options import json_option
+from tui.commands.options import ANY_PATH, json_option, meaning_options, place_argument
 from tui.commands.show import print_json
 from tui.commands.table_lines import bad_row_line, closing_lines, table_lines
 from tui.plain import experiment_line, one_line, summary_lines
 
-_PATH = click.Path(path_type=Path, readable=False)
-"""That a file cannot be read is said where it is read, in our words."""
-
 
 @click.command()
-@click.argument("place", metavar="[WORKSPACE|FILE]", type=_PATH, required=False)
-@click.option(
-    "-C",
-    "--workspace",
-    "at",
-    type=_PATH,
-    help="The workspace; the current directory by default.",
-)
+@place_argument
 @click.option("--tag", help="Of an earlier session.")
 @click.option("--top", type=click.IntRange(1), metavar="N", help="Only the N best.")
 @click.option("--kept", is_flag=True, help="Only what was kept.")
 @click.option("--category", metavar="NAME", help="Only experiments of that category.")
-@click.option("--metric", metavar="COLUMN", help="The metric's column of a FILE.")
-@click.option(
-    "--direction", type=click.Choice(["min", "max"]), help="Which way a FILE's metric improves."
-)
+@meaning_options
 @click.option(
     "--export",
     "target",
     metavar="FILE.(tsv|csv|json|parquet)",
-    type=_PATH,
+    type=ANY_PATH,
     help="Write the rows to a file instead, in the format its name asks for.",
 )
 @click.option("--force", is_flag=True, help="Let --export replace a file.")

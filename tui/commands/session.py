@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from engine import client
+from engine import client, starting
 from engine.core.errors import AutoresearchError, EngineBusyError, EngineGoneError, UsageError
 from engine.setup import Plan, Wishes, make_plan, save_plan
 from tui.commands.foreground import run_in_foreground
@@ -87,7 +87,7 @@ def refuse_second_engine(workspace: Path) -> None:
         EngineBusyError: There is one.
     """
     pid = client.engine_pid(workspace)
-    if pid is not None and not client.leaves_when_asked(workspace):
+    if pid is not None and not starting.leaves_when_asked(workspace):
         raise EngineBusyError(
             f"An engine is at work in {workspace} already (pid {pid}).",
             "One workspace has one engine.",
@@ -117,7 +117,7 @@ def open_(
             context.invoke(replay, source=str(workspace))
             return
         workspace, _ = confirm_plan(workspace, wishes, yes=yes)
-        client.start_engine(workspace)
+        starting.start_engine(workspace)
     attach_to(workspace)
 
 
@@ -155,7 +155,7 @@ def start(path: Path, yes: bool, **flags: Any) -> None:
     workspace = path.resolve()
     refuse_second_engine(workspace)
     workspace, plan = confirm_plan(path, wishes_from(flags), yes=yes)
-    pid = client.start_engine(workspace)
+    pid = starting.start_engine(workspace)
     click.echo(
         f"Engine {pid} runs session {plan.config.tag}. "
         "See it with `autoresearch-tui attach`, stop it with `autoresearch-tui stop`."

@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING, cast
 
 from textual.app import ComposeResult
 
-from tui.action import Action, Group
+from tui.action import Action, Group, back
 from tui.actions import PROGRAM
-from tui.screens.action_screen import ActionScreen, bindings_of
+from tui.screens.action_screen import bindings_of
 from tui.screens.footer import ActionFooter
+from tui.screens.still import StillScreen
 from tui.screens.text_page import Line, TextPage
-from tui.view import View
 from tui.widgets.plain_text import clean_line
 
 if TYPE_CHECKING:
@@ -20,19 +20,10 @@ if TYPE_CHECKING:
 _MOST = 500
 """Lines shown; who has more has the wrong file."""
 
-_LEFT_OUT: tuple[Action, ...] = (
-    Action(
-        "escape,q,u",
-        "back",
-        "Back",
-        "Back to the whole screen.",
-        Group.REPLAY,
-        footer=lambda view: "back",
-    ),
-)
+_LEFT_OUT: tuple[Action, ...] = (back("escape,q,u", Group.REPLAY),)
 
 
-class LeftOutScreen(ActionScreen[None]):
+class LeftOutScreen(StillScreen):
     """They count as no experiments; nothing of them is guessed."""
 
     DEFAULT_CSS = """
@@ -65,11 +56,3 @@ class LeftOutScreen(ActionScreen[None]):
         page = self.query_one("#lines", TextPage)
         page.set_lines(tuple(lines))
         page.focus()
-
-    def show(self, view: View) -> None:
-        """The lines stay; only the keys may change."""
-        self.query_one(ActionFooter).show(view)
-
-    def action_back(self) -> None:
-        """Back to the whole screen."""
-        self.dismiss()

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, cast
 
 from textual.app import ComposeResult
 
-from tui.action import Action, Group
+from tui.action import Action, Group, back
 from tui.actions import PROGRAM
-from tui.screens.action_screen import ActionScreen, bindings_of
+from tui.screens.action_screen import bindings_of
 from tui.screens.footer import ActionFooter
+from tui.screens.still import StillScreen
 from tui.screens.text_page import TextPage
-from tui.view import View
 from tui.widgets.edit_panel import EditPanel
 
 if TYPE_CHECKING:
@@ -22,18 +22,11 @@ _TOTAL: tuple[Action, ...] = (
     Action(
         "y", "copy", "Copy", "Copy the diff.", Group.REPLAY, footer=lambda view: "copy the diff"
     ),
-    Action(
-        "escape,q,c",
-        "back",
-        "Back",
-        "Back to the whole screen.",
-        Group.REPLAY,
-        footer=lambda view: "back",
-    ),
+    back("escape,q,c", Group.REPLAY),
 )
 
 
-class TotalScreen(ActionScreen[None]):
+class TotalScreen(StillScreen):
     """The diff as it stood when it was opened."""
 
     DEFAULT_CSS = """
@@ -60,10 +53,6 @@ class TotalScreen(ActionScreen[None]):
         self._edit.show_patch("", "all changes", "Asking git …")
         self.run_worker(self._load())
 
-    def show(self, view: View) -> None:
-        """The diff stays; only the keys may change."""
-        self.query_one(ActionFooter).show(view)
-
     async def _load(self) -> None:
         source, session = cast("ReplayApp", self.app).feed.source, self.view.session
         found = await asyncio.to_thread(source.cumulative, session)
@@ -80,7 +69,3 @@ class TotalScreen(ActionScreen[None]):
     async def action_copy(self) -> None:
         """Copy the diff."""
         await self.shell.copy("Diff", self._patch)
-
-    def action_back(self) -> None:
-        """Back to the whole screen."""
-        self.dismiss()

@@ -6,12 +6,12 @@ from textual.app import ComposeResult
 
 from engine.core.past import PastAttempt, Unknown
 from engine.core.session import Session
-from tui.action import Action, Group
+from tui.action import Action, Group, back
 from tui.actions import PROGRAM
-from tui.screens.action_screen import ActionScreen, bindings_of
+from tui.screens.action_screen import bindings_of
 from tui.screens.footer import ActionFooter
+from tui.screens.still import StillScreen
 from tui.screens.text_page import Line, TextPage
-from tui.view import View
 from tui.widgets.figures import memory, metric, moved
 from tui.widgets.plain_text import clean_line
 from tui.widgets.standing import said_of
@@ -25,14 +25,7 @@ _KEYS: tuple[Action, ...] = (
         Group.EXPERIMENT,
         footer=lambda view: "copy",
     ),
-    Action(
-        "escape,q",
-        "back",
-        "Back",
-        "Back to the whole screen.",
-        Group.EXPERIMENT,
-        footer=lambda view: "back",
-    ),
+    back("escape,q", Group.EXPERIMENT),
 )
 
 _UNKNOWN = {
@@ -44,7 +37,7 @@ _UNKNOWN = {
 }
 
 
-class PastRowScreen(ActionScreen[None]):
+class PastRowScreen(StillScreen):
     """Only its row is known; nothing can be decided about it.
 
     Args:
@@ -75,10 +68,6 @@ class PastRowScreen(ActionScreen[None]):
         page.set_lines(past_lines(self.view.session, self._attempt))
         page.focus()
 
-    def show(self, view: View) -> None:
-        """The row stays; only the keys may change."""
-        self.query_one(ActionFooter).show(view)
-
     async def action_copy(self) -> None:
         """Copy what names it best."""
         attempt = self._attempt
@@ -86,10 +75,6 @@ class PastRowScreen(ActionScreen[None]):
             await self.shell.copy("Commit", attempt.commit)
         else:
             await self.shell.copy(f"Row ·{attempt.row}", clean_line(attempt.description))
-
-    def action_back(self) -> None:
-        """Back to the whole screen."""
-        self.dismiss()
 
 
 def past_lines(session: Session, attempt: PastAttempt) -> tuple[Line, ...]:

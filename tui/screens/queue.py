@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from rich.style import Style
 from textual import events
 from textual.app import ComposeResult
 from textual.binding import Binding
@@ -113,12 +112,8 @@ class QueueList(Painted):
         queued, here = self._queue[row], row == self._row
         strip = self._head(queued) if part == 0 else self._tried(queued)
         mark = strip_of([("▌ " if here else "  ", self.ink("--accent"))])
-        strip = Strip.join([mark, strip]).crop_extend(0, self.inner.width, None)
-        if not here:
-            return strip
-        cursor = self.ink("--cursor")
-        over = Style(bgcolor=cursor.bgcolor, bold=cursor.bold, reverse=cursor.reverse)
-        return Strip([type(s)(s.text, (s.style or Style()) + over) for s in strip])
+        strip = Strip.join([mark, strip])
+        return self.under_cursor(strip) if here else strip
 
     def _head(self, queued: Queued) -> Strip:
         proposal, dim = queued.proposal, self.ink("--dim")

@@ -17,6 +17,7 @@ from textual.drivers.linux_driver import LinuxDriver
 from textual.message import Message
 from textual.messages import InBandWindowResize
 
+from tui.terminal.lost import tell_lost
 from tui.terminal.thrift import Thrift
 
 if TYPE_CHECKING:
@@ -105,11 +106,7 @@ class SafeDriver(LinuxDriver):
 
     def _lost(self) -> None:
         """Tell the app, from whichever thread, that nobody is there any more."""
-        lost = getattr(self._app, "terminal_lost", self._app.exit)
-        try:
-            self._loop.call_soon_threadsafe(lost)
-        except RuntimeError:
-            return  # the loop has ended already, and with it what there was to tell
+        tell_lost(self._app, self._loop)
 
     def run_input_thread(self) -> None:
         """Read the keyboard until the app ends or the terminal does."""

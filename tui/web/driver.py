@@ -17,6 +17,7 @@ from textual.drivers._byte_stream import ByteStream
 from textual.drivers.web_driver import WebDriver, _ExitInput
 from textual.message import Message
 
+from tui.terminal.lost import tell_lost
 from tui.terminal.thrift import Thrift
 
 if TYPE_CHECKING:
@@ -83,11 +84,7 @@ class SafeWebDriver(WebDriver):
     def _lost(self) -> None:
         """Tell the app, from whichever thread, that nobody is there any more."""
         self._gone = True
-        lost = getattr(self._app, "terminal_lost", self._app.exit)
-        try:
-            self._loop.call_soon_threadsafe(lost)
-        except RuntimeError:
-            return  # the loop has ended already, and with it what there was to tell
+        tell_lost(self._app, self._loop)
 
     def run_input_thread(self) -> None:
         """Read what the server sends until the app ends or the server does."""

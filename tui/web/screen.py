@@ -14,10 +14,9 @@ import click
 
 from engine import client
 from engine.core.errors import AutoresearchError
-from tui.commands.replay import replay
+from tui.commands.replay import replay, show_replay
 from tui.commands.window import open_screen
 from tui.plain import one_line
-from tui.terminal.check import check_this_terminal
 
 
 @click.group()
@@ -51,20 +50,7 @@ def _look_at(workspace: Path) -> None:
 
     source = open_source(str(workspace))
     source.notes = (no_engine(workspace), *source.notes)
-    check_this_terminal()
-    from tui.terminal.check import prepare_environment
-
-    theme = prepare_environment()
-    from tui.replay.app import ReplayApp
-
-    app = ReplayApp(source, forced_theme=theme)
-    app.feed.player.end()
-    app.feed.moved()
-    left = app.run()
-    if left is not None and left.message:
-        click.echo(left.message)
-    if app.return_code:
-        sys.exit(app.return_code)
+    show_replay(source, joined=True)
     click.echo(f"No engine is at work in {one_line(str(workspace))}.")
 
 

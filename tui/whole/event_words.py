@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import NamedTuple, assert_never
+from typing import NamedTuple
 
 from engine.core import events as ev
 from engine.core.machine import MachineSample
@@ -11,6 +11,9 @@ from engine.core.records import Spending
 from engine.core.words import Direction, Outcome, Verdict
 from tui.decision_words import Decided, decision_in
 from tui.widgets.figures import clock, cost, memory, metric, moved, size
+
+_Inked = tuple[str, str]
+"""Some text, and the component class of its colour."""
 
 
 class Kind(StrEnum):
@@ -101,10 +104,21 @@ def words_of(event: ev.AnyEvent, direction: Direction = Direction.MIN) -> Words:
     return Words(KINDS[type(event)], text, ink, number if isinstance(number, int) else 0)
 
 
-def _words(event: ev.AnyEvent, direction: Direction) -> tuple[str, str]:
+def _words(event: ev.AnyEvent, direction: Direction) -> _Inked:
     decided = decision_in(event)
     if decided is not None:
         return _decided(decided), "--attention" if decided.what == "asked" else "--accent"
+    words = (
+        _about_an_experiment(event, direction)
+        or _about_a_run(event)
+        or _about_the_agent(event)
+        or _about_the_session(event)
+    )
+    assert words is not None, f"{type(event).__name__} has no words"
+    return words
+
+
+def _about_an_experiment(event: ev.AnyEvent, direction: Direction) -> _Inked | None:
     match event:
         case ev.ProposalDrafted():
             where = ", made ahead" if event.queued else ""
@@ -124,55 +138,8 @@ def _words(event: ev.AnyEvent, direction: Direction) -> tuple[str, str]:
         case ev.FrontierReverted():
             back = f"its change was taken back by {event.commit[:7]}"
             return f"{back}; #{event.incumbent} is the one to beat", ""
-        case ev.RunStarted() | ev.RunAdopted() | ev.RunProgressed() | ev.RunEnded():
-            return _run(event)
-        case ev.DevicesSampled():
-            return _machine(event.sample), "--dim"
-        case ev.Measured():
-            doubts = f"; doubted: {'; '.join(event.doubts)}" if event.doubts else ""
-            value = metric(event.measurement.metric)
-            held = memory(event.measurement.memory_gb)
-            return f"measured {value}, {held} of memory{doubts}", "--attention" if doubts else ""
-        case ev.ProposalQueued() | ev.ProposalDropped() | ev.CostIncurred() | ev.AgentWaited():
-            return _agent(event)
-        case (
-            ev.SessionStarted()
-            | ev.HistoryImported()
-            | ev.EngineStarted()
-            | ev.EngineStopped()
-            | ev.PlatformDetected()
-            | ev.ConfigChanged()
-            | ev.ProgramEdited()
-            | ev.ProgramCommitted()
-            | ev.OverruleSettled()
-            | ev.Paused()
-            | ev.AlarmRaised()
-            | ev.SessionEnded()
-        ):
-            return _session(event)
-        case (
-            ev.ReviewRequested()
-            | ev.ReviewDecided()
-            | ev.ProposalParked()
-            | ev.ProposalEdited()
-            | ev.AutonomySet()
-            | ev.HypothesisPinned()
-            | ev.PinEdited()
-            | ev.PinMoved()
-            | ev.PinRemoved()
-            | ev.DirectionBanned()
-            | ev.BanLifted()
-            | ev.NoteAdded()
-            | ev.NoteRemoved()
-            | ev.Overruled()
-            | ev.Resumed()
-            | ev.StopRequested()
-            | ev.StopCancelled()
-            | ev.KillRequested()
-        ):
-            raise AssertionError(f"{type(event).__name__} is a decision")
         case _:
-            assert_never(event)
+            return None
 
 
 def _decided(decided: Decided) -> str:
@@ -183,9 +150,7 @@ def _decided(decided: Decided) -> str:
     return f"{decided.what}{about}, {decided.by}{text}{why}"
 
 
-def _run(
-    event: ev.RunStarted | ev.RunAdopted | ev.RunProgressed | ev.RunEnded,
-) -> tuple[str, str]:
+def _about_a_run(event: ev.AnyEvent) -> _Inked | None:
     match event:
         case ev.RunStarted():
             return f"run {event.run} started, at most {clock(event.deadline_seconds)}", ""
@@ -199,6 +164,15 @@ def _run(
             told = f": {last}" if last else ""
             words = f"run {event.run} {event.outcome} after {clock(event.seconds)}{told}"
             return words, "" if fine else "--crash"
+        case ev.DevicesSampled():
+            return _machine(event.sample), "--dim"
+        case ev.Measured():
+            doubts = f"; doubted: {'; '.join(event.doubts)}" if event.doubts else ""
+            value = metric(event.measurement.metric)
+            held = memory(event.measurement.memory_gb)
+            return f"measured {value}, {held} of memory{doubts}", "--attention" if doubts else ""
+        case _:
+            return None
 
 
 def _machine(sample: MachineSample) -> str:
@@ -211,9 +185,7 @@ def _machine(sample: MachineSample) -> str:
     return "machine: " + ", ".join([*gpus, host])
 
 
-def _agent(
-    event: ev.ProposalQueued | ev.ProposalDropped | ev.CostIncurred | ev.AgentWaited,
-) -> tuple[str, str]:
+def _about_the_agent(event: ev.AnyEvent) -> _Inked | None:
     match event:
         case ev.ProposalQueued():
             return f"proposal {event.queued} made ahead: {event.proposal.hypothesis}", ""
@@ -225,25 +197,13 @@ def _agent(
             sent = f"{event.prompt_tokens:,} tokens sent{cached}"
             return f"{event.model}: {sent}, {event.completion_tokens:,} back, {price}", "--dim"
         case ev.AgentWaited():
-            return f"the agent is left alone until {event.until:%H:%M:%S}: {event.reason}", (
-                "--attention"
-            )
+            told = f"the agent is left alone until {event.until:%H:%M:%S}: {event.reason}"
+            return told, "--attention"
+        case _:
+            return None
 
 
-def _session(
-    event: ev.SessionStarted
-    | ev.HistoryImported
-    | ev.EngineStarted
-    | ev.EngineStopped
-    | ev.PlatformDetected
-    | ev.ConfigChanged
-    | ev.ProgramEdited
-    | ev.ProgramCommitted
-    | ev.OverruleSettled
-    | ev.Paused
-    | ev.AlarmRaised
-    | ev.SessionEnded,
-) -> tuple[str, str]:
+def _about_the_session(event: ev.AnyEvent) -> _Inked | None:
     match event:
         case ev.SessionStarted():
             begun = f"session {event.config.tag} on {event.branch}"
@@ -275,3 +235,5 @@ def _session(
             return f"attention ({event.kind}): {event.message}", "--attention"
         case ev.SessionEnded():
             return f"the session ended: {event.reason}", "--accent"
+        case _:
+            return None

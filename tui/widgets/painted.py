@@ -102,6 +102,15 @@ class Painted(ScrollView):
         strip = self.line(y).crop_extend(x, x + width, None)
         return strip.apply_style(self.rich_style)
 
+    def under_cursor(self, strip: Strip) -> Strip:
+        """The row the cursor is on: all of its width, in the colours of `--cursor` where the text
+        has none of its own. For panels with that component class.
+        """
+        cursor = self.ink("--cursor")
+        over = Style(bgcolor=cursor.bgcolor, bold=cursor.bold, reverse=cursor.reverse)
+        padded = strip.crop_extend(0, self.inner.width, None)
+        return Strip([type(s)(s.text, (s.style or Style()) + over) for s in padded])
+
     def _scroll_to(self, x: float | None = None, y: float | None = None, **options: Any) -> bool:
         # A page-down costs 224 KB of escape sequences animated and 9 KB not.
         options["animate"] = False

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from rich.cells import cell_len, set_cell_size
-from rich.style import Style
 from textual import events
 from textual.binding import Binding
 from textual.geometry import Size
@@ -213,12 +212,7 @@ class RowList(Painted):
         if not 0 <= row < self._rows:
             return Strip.blank(0)
         strip = strip_of(self._marked(self.row(row, width)))
-        if row != self._at:
-            return strip
-        cursor = self.ink("--cursor")
-        over = Style(bgcolor=cursor.bgcolor, bold=cursor.bold, reverse=cursor.reverse)
-        padded = strip.crop_extend(0, width, None)
-        return Strip([type(s)(s.text, (s.style or Style()) + over) for s in padded])
+        return self.under_cursor(strip) if row == self._at else strip
 
     def _marked(self, runs: list[Run]) -> list[Run]:
         if not self.needle:
