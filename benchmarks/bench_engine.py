@@ -19,10 +19,10 @@ from pathlib import Path
 import msgspec
 import psutil
 
-from engine import client
+from engine.client import connection as client
 from engine.core import events as ev
+from engine.core.enums import Outcome, Verdict
 from engine.core.session import fold
-from engine.core.words import Outcome, Verdict
 from engine.store.artifacts import Layout
 from engine.store.journal import read_journal
 

@@ -23,10 +23,10 @@ from typing import TypeVar
 
 import psutil
 
-from engine import client
+from engine.client import connection as client
 from engine.core import events as ev
-from engine.core import live
-from engine.core.words import StopMode
+from engine.core.enums import StopMode
+from engine.protocol import framing as live
 from engine.store.artifacts import Layout
 from engine.store.journal import read_journal
 from tests.model_server import Answer, ModelServer, Request

@@ -22,7 +22,7 @@ import msgspec
 import psutil
 
 from engine.core import events as ev
-from engine.core.words import Verdict
+from engine.core.enums import Verdict
 from tests.tui.synthetic import attempt, made_up, numbered, opening
 
 POINTS = 20

@@ -31,8 +31,8 @@ from engine.agents.base import Attempt, Briefing, Draft
 from engine.agents.search import SearchAgent
 from engine.agents.search_space import Space
 from engine.core.config import ResearchConfig
-from engine.core.knobs import Kind, find_knobs
-from engine.core.words import Outcome, Verdict
+from engine.core.enums import Outcome, Verdict
+from engine.core.patches.knobs import Kind, find_knobs
 
 Objective = Callable[[str], tuple[float | None, Outcome]]
 """Source to metric (None: crashed) and the outcome."""

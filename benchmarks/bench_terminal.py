@@ -35,7 +35,7 @@ async def _show(snapshot: bytes, workspace: Path, busy_seconds: float) -> None:
     from tui.terminal import prepare_environment
 
     prepare_environment()
-    from engine.core.snapshot import decode_session
+    from engine.protocol.snapshot import decode_session
     from tests.tui.synthetic import MemoryFeed
     from tui.app import SupervisorApp
 
@@ -49,10 +49,10 @@ async def _show(snapshot: bytes, workspace: Path, busy_seconds: float) -> None:
 
 async def _work(feed: object, seconds: float) -> None:
     """A log of 20 lines/s with progress in it, samples, and an experiment that ends every 5 s."""
+    from engine.core.enums import Phase, Verdict
     from engine.core.events import Measured, RunEnded, VerdictGiven
-    from engine.core.live import Devices, Progress
     from engine.core.machine import GpuSample, MachineSample
-    from engine.core.words import Phase, Verdict
+    from engine.protocol.framing import Devices, Progress
     from tests.tui.synthetic import MemoryFeed, Tried, attempt, beginning
 
     assert isinstance(feed, MemoryFeed)
@@ -175,7 +175,7 @@ def main() -> None:
     if options.show is not None:
         asyncio.run(_show(options.show.read_bytes(), options.show.parent, options.busy))
         return
-    from engine.core.snapshot import encode_session
+    from engine.protocol.snapshot import encode_session
     from tests.tui.synthetic import made_up, session_of
 
     with tempfile.TemporaryDirectory() as directory:

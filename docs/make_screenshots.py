@@ -13,9 +13,10 @@ import sys
 import tempfile
 from pathlib import Path
 
-from engine import client, starting
-from engine.core.live import StopSession
-from engine.core.words import StopMode
+from engine.client import connection as client
+from engine.client import launch as starting
+from engine.core.enums import StopMode
+from engine.protocol.framing import StopSession
 from tui.terminal import prepare_environment
 
 EXPERIMENTS = 12
@@ -51,7 +52,7 @@ def main() -> None:
         if own:
             from datetime import UTC, datetime
 
-            from engine.setup import Wishes, make_plan, make_workspace, save_config
+            from engine.setup.open_session import Wishes, make_plan, make_workspace, save_config
             from harness.profiles import workspace_files
 
             make_workspace(workspace, workspace_files("cpu"))

@@ -15,7 +15,7 @@ from typing import TypeVar
 import pytest
 
 from engine.executors.local import RunHandle
-from engine.rendezvous import lock_holder
+from engine.protocol.endpoint import lock_holder
 
 T = TypeVar("T")
 

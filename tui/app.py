@@ -19,10 +19,11 @@ from textual.screen import Screen
 from textual.worker import Worker, WorkerFailed, WorkerState
 
 from engine.core.errors import AutoresearchError
-from engine.core.live import AnyCommand
 from engine.core.session import Session
-from tui.actions import PROGRAM
+from engine.protocol.framing import AnyCommand
+from tui.actions.registry import PROGRAM
 from tui.feed import Feed, Follower
+from tui.present.text import clean, clean_line
 from tui.screens.action_screen import ActionScreen, Severity, bindings_of
 from tui.screens.supervisor import Supervisor
 from tui.settings import load_settings, remember_theme
@@ -31,7 +32,6 @@ from tui.terminal.attention import Attention
 from tui.terminal.governor import Governor, wanted_hz
 from tui.themes import all_themes
 from tui.view import View
-from tui.widgets.plain_text import clean, clean_line
 
 __all__ = ["ExitInfo", "SupervisorApp"]
 
@@ -243,7 +243,7 @@ class SupervisorApp(TerminalApp):
 
     def open_whole(self, section: int) -> None:
         """Show a view of the whole session."""
-        from tui.whole.screen import WholeScreen
+        from tui.overview.screen import WholeScreen
 
         self._open_once(WholeScreen(section))
 

@@ -21,13 +21,13 @@ from tui.commands.program import program
 from tui.commands.queue import queue
 from tui.commands.replay import replay
 from tui.commands.report import report
+from tui.commands.reporter import one_line
 from tui.commands.results import results
 from tui.commands.serve import serve
 from tui.commands.session import attach, baseline, open_, run, start
 from tui.commands.show import check, diff, status
 from tui.commands.steer import ban, note, pin
 from tui.commands.watch import watch
-from tui.plain import one_line
 
 _EPILOG = """\b
 Exit codes:

@@ -18,7 +18,9 @@ from engine.core.events import (
     RunEnded,
     RunStarted,
 )
-from engine.core.live import (
+from engine.core.machine import MachineSample
+from engine.core.session import Session
+from engine.protocol.framing import (
     AnyCommand,
     AnyMessage,
     Devices,
@@ -28,12 +30,10 @@ from engine.core.live import (
     Thinking,
     Welcome,
 )
-from engine.core.machine import MachineSample
-from engine.core.session import Session
 from tui.view import LinkState, View
 
 if TYPE_CHECKING:
-    from engine.client import Details
+    from engine.client.connection import Details
 
 _THINKING_SHOWN = 64 * 1024
 """Characters of reasoning kept; the whole of it is in the artifacts."""

@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
 
-from engine.core.live import Progress
 from engine.core.machine import MachineSample
 from engine.core.session import Session
+from engine.protocol.framing import Progress
 
 
 class LinkState(StrEnum):

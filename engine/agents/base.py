@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Protocol, cast, runtime_checkable
 
 from engine.core.config import ResearchConfig
+from engine.core.enums import Outcome, Verdict
 from engine.core.errors import AgentError
 from engine.core.events import Platform
-from engine.core.words import Outcome, Verdict
 
 ENTRY_POINT_GROUP = "autoresearch_tui.agents"
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from engine.agents.base import Briefing, Spending
 from engine.core.config import ResearchConfig
-from engine.core.edits import make_patch, patch_id
 from engine.core.errors import BudgetSpentError
-from engine.core.proposals import is_same_edit, key_of
-from engine.core.search_replace import source_key
+from engine.core.patches.patch import make_patch, patch_id
+from engine.core.patches.proposal_edit import is_same_edit, key_of
+from engine.core.patches.search_replace import source_key
 
 
 class WrongEdit(Exception):

@@ -25,7 +25,7 @@ from engine.agents.search_tpe import choose_tpe, load_optuna
 from engine.agents.search_words import category, expected, hypothesis, ranking, rationale
 from engine.core.config import ResearchConfig
 from engine.core.errors import AgentError
-from engine.core.knobs import KnobError
+from engine.core.patches.knobs import KnobError
 
 POLICIES = ("bandit", "tpe", "random")
 

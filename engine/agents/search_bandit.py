@@ -21,7 +21,7 @@ from engine.agents.search_model import Features, Posterior, Prior, Row
 from engine.agents.search_options import Choice, first_open, join, open_moves
 from engine.agents.search_record import Record, Trial, token
 from engine.agents.search_space import Axis, Move
-from engine.core.knobs import Kind, Scalar
+from engine.core.patches.knobs import Kind, Scalar
 
 _IMPORTANCE: tuple[tuple[str, float], ...] = (
     (r"(^|_)LRS?(_|$)|LEARNING_RATE", 1.0),

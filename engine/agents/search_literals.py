@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping
 from decimal import Decimal
 
-from engine.core.knobs import Knob, Scalar
+from engine.core.patches.knobs import Knob, Scalar
 
 
 def rewrite(knob: Knob, values: Mapping[int, Scalar]) -> str:

@@ -10,8 +10,8 @@ from statistics import median
 
 from engine.agents.base import Attempt, Briefing
 from engine.agents.search_space import Axis, Move, Space, same
-from engine.core.knobs import Kind, KnobError, Scalar, find_knobs
-from engine.core.words import Outcome, Verdict
+from engine.core.enums import Outcome, Verdict
+from engine.core.patches.knobs import Kind, KnobError, Scalar, find_knobs
 
 Token = tuple[str, str]
 _BEYOND_IS_WORSE = (Outcome.OUT_OF_MEMORY, Outcome.TIMEOUT, Outcome.HANG, Outcome.NAN)

@@ -10,7 +10,7 @@ from functools import cached_property
 from itertools import product
 
 from engine.agents.search_literals import rewrite
-from engine.core.knobs import Kind, Knob, Scalar, find_knobs, set_knobs
+from engine.core.patches.knobs import Kind, Knob, Scalar, find_knobs, set_knobs
 
 Move = tuple[tuple[str, Scalar], ...]
 """What an edit changes: one or two axes, sorted by key, with their new values."""

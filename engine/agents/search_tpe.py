@@ -16,9 +16,9 @@ from typing import Any
 from engine.agents.search_options import Choice, choose_evenly, first_open, join, open_moves
 from engine.agents.search_record import Record, Trial, token
 from engine.agents.search_space import Axis, Move, same
+from engine.core.enums import Direction
 from engine.core.errors import AgentError
-from engine.core.knobs import Kind, Scalar
-from engine.core.words import Direction
+from engine.core.patches.knobs import Kind, Scalar
 
 _STARTUP = 4
 _VECTORS = 8

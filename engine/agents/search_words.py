@@ -8,7 +8,7 @@ from engine.agents.search_bandit import Bandit, importance, is_in_reach
 from engine.agents.search_options import Choice
 from engine.agents.search_record import Record, Trial, direction
 from engine.agents.search_space import Axis, Move
-from engine.core.knobs import Kind
+from engine.core.patches.knobs import Kind
 
 _CATEGORIES: tuple[tuple[str, str], ...] = (
     (r"WARMUP|WARMDOWN|COOLDOWN|FINAL|SCHEDULE|ANNEAL", "schedule"),

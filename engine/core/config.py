@@ -14,8 +14,8 @@ import msgspec
 import tomlkit
 import tomlkit.exceptions
 
+from engine.core.enums import Autonomy, Direction, KeepRule
 from engine.core.errors import ConfigError
-from engine.core.words import Autonomy, Direction, KeepRule
 
 
 class ResearchConfig(msgspec.Struct, frozen=True, kw_only=True):

@@ -11,10 +11,10 @@ from datetime import UTC, datetime
 import msgspec
 
 from engine.core.config import ResearchConfig
+from engine.core.enums import Autonomy, Decision, Origin, Outcome, StopMode, Verdict
 from engine.core.finding import Finding
+from engine.core.imported_attempt import PastAttempt
 from engine.core.machine import MachineSample
-from engine.core.past import PastAttempt
-from engine.core.words import Autonomy, Decision, Origin, Outcome, StopMode, Verdict
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 

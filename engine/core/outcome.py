@@ -7,7 +7,7 @@ import re
 import signal as signals
 from dataclasses import dataclass
 
-from engine.core.words import Outcome
+from engine.core.enums import Outcome
 
 _OUT_OF_MEMORY = re.compile(
     r"CUDA out of memory|CUDA error: out of memory|CUBLAS_STATUS_ALLOC_FAILED|HIP out of memory"

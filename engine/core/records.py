@@ -9,8 +9,8 @@ from datetime import datetime
 import msgspec
 
 from engine.core import events as ev
+from engine.core.enums import Origin, Outcome, QueueState, Verdict
 from engine.core.finding import Finding
-from engine.core.words import Origin, Outcome, QueueState, Verdict
 
 
 class Run(msgspec.Struct, frozen=True, kw_only=True):

@@ -2,7 +2,7 @@
 
 `Session.apply(event)` is the one way in. It returns a new session and leaves the old one valid, so
 that live and replay are the same code fed at different speeds. What each event changes stands in
-`engine.core.fold`.
+`engine.core.reduce_loop`.
 """
 
 from __future__ import annotations
@@ -17,7 +17,8 @@ from msgspec.structs import replace
 
 from engine.core import events as ev
 from engine.core.config import ResearchConfig
-from engine.core.past import PastAttempt
+from engine.core.enums import Autonomy, Direction, Origin, QueueState, SessionState, StopMode
+from engine.core.imported_attempt import PastAttempt
 from engine.core.records import (
     Counts,
     Dropped,
@@ -33,7 +34,6 @@ from engine.core.records import (
     Waiting,
 )
 from engine.core.vector import Vector
-from engine.core.words import Autonomy, Direction, Origin, QueueState, SessionState, StopMode
 
 MOST_ASKED = 3
 """In `ask-all` the slot waits for an answer once so many questions are open; otherwise it works on
@@ -311,5 +311,3 @@ def on(
 
 
 # The handlers register themselves; they need the class above.
-from engine.core import fold as _fold  # noqa: E402, F401
-from engine.core import fold_steering as _fold_steering  # noqa: E402, F401

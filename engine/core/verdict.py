@@ -6,8 +6,8 @@ import math
 from dataclasses import dataclass
 
 from engine.core.config import ResearchConfig
+from engine.core.enums import KeepRule, Verdict
 from engine.core.events import Measurement
-from engine.core.words import KeepRule, Verdict
 
 CLOCK_SLACK_SECONDS = 2.0
 """A run's own clock may start a moment before ours sees the process, and it rounds."""

@@ -7,11 +7,11 @@ from enum import StrEnum
 import msgspec
 from msgspec.structs import replace
 
-from engine.core.dependence import Change
+from engine.core.analysis.noise import Worth, noise_of, worth_of
+from engine.core.enums import Origin, Verdict
 from engine.core.errors import WorkspaceError
+from engine.core.patches.dependence import Change
 from engine.core.session import Session
-from engine.core.words import Origin, Verdict
-from engine.core.worth import Worth, noise_of, worth_of
 from engine.store.workspace import Workspace
 
 _FORMAT = "%x01%H%x02%P%x02%s"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from engine.core.words import Direction
+from engine.core.enums import Direction
 from engine.merge.line import Kind, Step
 from engine.merge.plan import MergePlan
 

@@ -9,11 +9,11 @@ from pathlib import Path
 
 import msgspec
 
-from engine.core.dependence import fit_in_order
+from engine.core.analysis.noise import Noise, noise_of
+from engine.core.enums import Direction
 from engine.core.errors import UsageError, WorkspaceError
+from engine.core.patches.dependence import fit_in_order
 from engine.core.session import Session
-from engine.core.words import Direction
-from engine.core.worth import Noise, noise_of
 from engine.merge.line import Kind, Step, changes_of, read_line
 from engine.store.workspace import BRANCHES, Workspace
 

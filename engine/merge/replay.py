@@ -15,8 +15,8 @@ from pathlib import Path
 
 import msgspec
 
-from engine.core.edits import make_patch, refit_patch, reverse_patch
 from engine.core.errors import EngineBusyError, UsageError, WorkspaceError
+from engine.core.patches.patch import make_patch, refit_patch, reverse_patch
 from engine.merge.conflicts import ConflictError, read_conflicts
 from engine.merge.line import Step
 from engine.merge.message import squash_message

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import msgspec
 
-from engine.core.dependence import depends_on
+from engine.core.enums import Verdict
 from engine.core.errors import UsageError
+from engine.core.patches.dependence import depends_on
 from engine.core.session import Session
-from engine.core.words import Verdict
 from engine.merge.line import Step, changes_of, read_line
 from engine.store.workspace import Workspace
 

@@ -18,8 +18,8 @@ import msgspec
 
 from engine.core import events as ev
 from engine.core.config import ResearchConfig
+from engine.core.enums import NOT_RECORDED, Direction, Verdict
 from engine.core.table import RowVerdict, Table, TableRow, commit_hash, summarise
-from engine.core.words import NOT_RECORDED, Direction, Verdict
 from engine.replay.commits import Commit, Commits, Diff
 from engine.replay.recording import Recording
 

@@ -8,8 +8,8 @@ from datetime import datetime
 from typing import NamedTuple
 
 from engine.core import events as ev
+from engine.core.enums import Verdict
 from engine.core.session import CONTRADICTIONS, HANDLERS, Session
-from engine.core.words import Verdict
 
 EVERY = 200
 """A folded session is kept every so many events: a jump folds fewer than these."""

@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from engine import client, tables
+from engine.client import connection as client
+from engine.core.enums import NOT_RECORDED, Direction
 from engine.core.errors import UsageError, WorkspaceError
 from engine.core.session import Session
 from engine.core.table import BadRow
-from engine.core.words import NOT_RECORDED, Direction
 from engine.replay.commits import Commits, Diff
 from engine.replay.from_table import TableHistory
 from engine.replay.recording import Recording
+from engine.store import table_files as tables
 from engine.store.artifacts import Layout, sessions
 from engine.store.journal_tail import JournalTail
 from engine.store.prompts import read_prompt

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from engine.core.analysis.noise import Trust
 from engine.core.table.model import RowVerdict
-from engine.core.worth import Trust
 from engine.report.figures import change, listed, many, number
 from engine.report.model import Keep, Point, ReportFacts, Step
 

@@ -9,7 +9,7 @@ from collections.abc import Awaitable
 from pathlib import Path
 
 from engine.core import events as ev
-from engine.core.words import StopMode, Verdict
+from engine.core.enums import StopMode, Verdict
 from engine.report import suggestions
 from engine.report.markdown import SUMMARY, markdown
 from engine.report.sources import session_facts

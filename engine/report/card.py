@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from engine.core.words import Direction
+from engine.core.enums import Direction
 from engine.report.chart import paint
 from engine.report.drawing import DARK, as_png, drawing_room, fitted, words
 from engine.report.figures import change, duration, listed, number, percent

@@ -7,10 +7,10 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 
+from engine.core.analysis.noise import Noise
+from engine.core.enums import Direction
 from engine.core.table.model import RowVerdict, Table
 from engine.core.table.stats import TableStats, credible, summarise
-from engine.core.words import Direction
-from engine.core.worth import Noise
 from engine.report.advice import advise
 from engine.report.figures import places_of, plain
 from engine.report.meaning import meaning_of

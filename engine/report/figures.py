@@ -8,7 +8,7 @@ import unicodedata
 from collections.abc import Iterable
 from datetime import UTC, datetime
 
-from engine.core.words import Direction
+from engine.core.enums import Direction
 
 MINUS = "−"
 _MOST_PLACES = 6

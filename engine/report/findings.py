@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from engine.core.worth import Trust
+from engine.core.analysis.noise import Trust
 from engine.report.blocks import Block, Grid, Text
 from engine.report.figures import change, listed, many, number, plain, sigmas
 from engine.report.model import Keep, ReportFacts

@@ -7,8 +7,8 @@ from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from engine.core import events as ev
+from engine.core.enums import Verdict
 from engine.core.session import Session
-from engine.core.words import Verdict
 from engine.report.model import Hours
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 
+from engine.core.enums import Direction
 from engine.core.table.roles import direction_of, normalise
-from engine.core.words import Direction
 from engine.report.figures import number
 from engine.report.model import Point
 

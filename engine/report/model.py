@@ -6,10 +6,10 @@ from datetime import datetime
 
 import msgspec
 
+from engine.core.analysis.noise import Noise, Trust
+from engine.core.enums import Direction
 from engine.core.table.model import RowVerdict
 from engine.core.table.stats import Counts, Trend
-from engine.core.words import Direction
-from engine.core.worth import Noise, Trust
 
 UNNAMED = "the metric"
 """What it is called where a table has no column for it."""

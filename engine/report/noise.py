@@ -1,6 +1,6 @@
 """Which keeps stand out from how much the same code differs from run to run.
 
-For a session `engine.core.worth` says so; a table is judged here by the same rule.
+For a session `engine.core.analysis.noise` says so; a table is judged here by the same rule.
 """
 
 from __future__ import annotations
@@ -11,12 +11,12 @@ import re
 from collections.abc import Mapping, Sequence
 from statistics import fmean
 
+from engine.core.analysis.noise import CLEAR_SIGMAS, Noise, Trust, noise_of, worth_of
+from engine.core.enums import Direction
 from engine.core.session import Session
 from engine.core.table.model import Table
 from engine.core.table.numbers import commit_hash
 from engine.core.table.stats import credible
-from engine.core.words import Direction
-from engine.core.worth import CLEAR_SIGMAS, Noise, Trust, noise_of, worth_of
 from engine.report.figures import plain
 from engine.report.model import Keep, Point
 

@@ -7,14 +7,14 @@ from datetime import datetime
 
 import msgspec
 
+from engine.core.analysis.forecast import forecast
+from engine.core.analysis.noise import noise_of
+from engine.core.enums import KeepRule, Origin, Outcome, Verdict
 from engine.core.events import Platform
-from engine.core.forecast import forecast
 from engine.core.records import Decided, Experiment
 from engine.core.session import Session
 from engine.core.table.of_session import past_table, table_of
 from engine.core.table.stats import summarise
-from engine.core.words import KeepRule, Origin, Outcome, Verdict
-from engine.core.worth import noise_of
 from engine.report.facts import common, kept_points, points_of, with_steps
 from engine.report.figures import duration, listed, many, plain
 from engine.report.hours import Stretch, hours_of

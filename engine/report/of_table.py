@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import msgspec
 
+from engine.core.enums import Direction
 from engine.core.table.model import RowVerdict, Table, TableRow
 from engine.core.table.stats import summarise
-from engine.core.words import Direction
 from engine.report.facts import common, kept_points, points_of, with_steps
 from engine.report.figures import listed, many, number, plain
 from engine.report.model import ReportFacts

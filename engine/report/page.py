@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from html import escape
 from importlib.resources import files
 
-from engine.core.words import Direction
+from engine.core.enums import Direction
 from engine.report.blocks import Block, Grid, Items, Section, Text
 from engine.report.figures import change, duration, number, percent, sigmas
 from engine.report.model import Point, ReportFacts

@@ -8,9 +8,9 @@ from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from typing import NamedTuple
 
+from engine.core.analysis.noise import CLEAR_SIGMAS
+from engine.core.enums import Direction
 from engine.core.table.model import RowVerdict
-from engine.core.words import Direction
-from engine.core.worth import CLEAR_SIGMAS
 from engine.report.axis import Axis, number_ticks, robust_axis
 from engine.report.figures import number
 from engine.report.model import Point, ReportFacts

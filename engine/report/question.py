@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from engine.core.words import Direction
+from engine.core.enums import Direction
 from engine.report.figures import change, number, plain
 from engine.report.findings import noise_text, trust_words
 from engine.report.model import Point, ReportFacts

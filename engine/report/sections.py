@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from engine.core.words import Direction
+from engine.core.enums import Direction
 from engine.report.blocks import Block, Grid, Items, Section, Text
 from engine.report.figures import (
     change,

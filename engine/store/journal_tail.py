@@ -13,9 +13,9 @@ from pathlib import Path
 import msgspec
 
 from engine.core import events as ev
+from engine.core.enums import NOT_RECORDED
 from engine.core.errors import JournalError, WorkspaceError
 from engine.core.table import BadRow
-from engine.core.words import NOT_RECORDED
 
 MOST_BYTES = 512 * 2**20
 _TOLD = 5

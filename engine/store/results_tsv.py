@@ -10,7 +10,7 @@ import unicodedata
 from dataclasses import dataclass
 from pathlib import Path
 
-from engine.core.words import Verdict
+from engine.core.enums import Verdict
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -13,7 +13,7 @@ import re
 from collections import deque
 from dataclasses import dataclass, field
 
-from engine.core.words import Phase
+from engine.core.enums import Phase
 
 _ANSI = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|[@-Z\\-_])")
 _STEP = re.compile(r"\bstep[\s:=#]*0*(\d+)", re.I)

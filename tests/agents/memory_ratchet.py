@@ -9,8 +9,8 @@ from typing import Any
 from engine.agents.base import Attempt, Briefing, Draft, Thought
 from engine.agents.search import make
 from engine.core.config import ResearchConfig
-from engine.core.knobs import find_knobs
-from engine.core.words import Outcome, Verdict
+from engine.core.enums import Outcome, Verdict
+from engine.core.patches.knobs import find_knobs
 
 SOURCE = """\
 DEPTH = 8                # layers

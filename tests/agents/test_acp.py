@@ -27,6 +27,7 @@ from engine.agents.base import (
     Usage,
 )
 from engine.core.config import ResearchConfig
+from engine.core.enums import Verdict
 from engine.core.errors import (
     AgentError,
     BadKeyError,
@@ -36,8 +37,7 @@ from engine.core.errors import (
     RateLimitedError,
     UnusableAnswerError,
 )
-from engine.core.search_replace import source_key
-from engine.core.words import Verdict
+from engine.core.patches.search_replace import source_key
 from tests.world import git, make_repository
 
 ROOT = Path(__file__).parents[2]

@@ -16,8 +16,8 @@ from engine.agents.llm.answer import (
     parse_answer,
     plain_text,
 )
-from engine.core.search_replace import Block
-from engine.core.words import CATEGORIES
+from engine.core.enums import CATEGORIES
+from engine.core.patches.search_replace import Block
 
 EDIT = "<<<<<<< SEARCH\nLR = 1\n=======\nLR = 2\n>>>>>>> REPLACE\n"
 BLOCK = Block("LR = 1\n", "LR = 2\n")

@@ -24,10 +24,10 @@ from engine.agents.llm.prompt import (
     whole_file_message,
 )
 from engine.core.config import ResearchConfig
+from engine.core.enums import Direction, Outcome, Verdict
 from engine.core.errors import ContextTooLongError
 from engine.core.events import Gpu, Platform
-from engine.core.search_replace import apply_blocks
-from engine.core.words import Direction, Outcome, Verdict
+from engine.core.patches.search_replace import apply_blocks
 
 GOLDEN = Path(__file__).with_name("golden_prompt.txt")
 HOSTILE = (

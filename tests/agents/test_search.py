@@ -16,8 +16,8 @@ import pytest
 from engine.agents.base import Agent, Briefing, Draft, Telling
 from engine.agents.search import SearchAgent, make
 from engine.core.config import ResearchConfig
+from engine.core.enums import Outcome
 from engine.core.errors import AgentError
-from engine.core.words import Outcome
 from tests.agents.memory_ratchet import SOURCE, Ratchet, Result, draft, values, worse
 
 POLICIES = ["bandit", "tpe", "random"]

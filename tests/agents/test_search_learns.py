@@ -7,7 +7,7 @@ import random
 
 import pytest
 
-from engine.core.words import Direction, Outcome
+from engine.core.enums import Direction, Outcome
 from tests.agents.memory_ratchet import SOURCE, Ratchet, Result, draft, values, worse
 
 

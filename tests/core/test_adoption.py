@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engine.core.adoption import Found, hashes_in, history_of
-from engine.core.past import Unknown
+from engine.core.analysis.takeover import Found, hashes_in, history_of
+from engine.core.enums import Verdict
+from engine.core.imported_attempt import Unknown
 from engine.core.table import read_table
-from engine.core.words import Verdict
 
 A, B, C = "a1" * 20, "b2" * 20, "c3" * 20
 TABLE = (

@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.core.config import ResearchConfig, check_config, parse_config, render_config
+from engine.core.enums import Direction, KeepRule
 from engine.core.errors import ConfigError
-from engine.core.words import Direction, KeepRule
 
 
 def _is_inside(pattern: str) -> bool:

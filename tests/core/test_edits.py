@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.core.edits import (
+from engine.core.patches.patch import (
     PatchError,
     apply_patch,
     count_lines,

@@ -8,8 +8,8 @@ import pytest
 from msgspec.structs import replace
 
 from engine.core import events as ev
+from engine.core.analysis.forecast import affords_ahead, forecast
 from engine.core.config import ResearchConfig
-from engine.core.forecast import affords_ahead, forecast
 from engine.core.session import Session, fold
 
 AT = datetime(2026, 11, 1, tzinfo=UTC)

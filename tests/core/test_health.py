@@ -9,10 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.core import events as ev
-from engine.core.health import LOOKED_BACK, RECENT, STRETCHES, search_health
-from engine.core.leaderboard import leaderboard
+from engine.core.analysis.health import LOOKED_BACK, RECENT, STRETCHES, search_health
+from engine.core.analysis.leaderboard import leaderboard
+from engine.core.enums import CATEGORIES, Origin, Verdict
 from engine.core.session import Session, fold
-from engine.core.words import CATEGORIES, Origin, Verdict
 
 KEEP, DISCARD, CRASH = Verdict.KEEP, Verdict.DISCARD, Verdict.CRASH
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from engine.core.knobs import (
+from engine.core.patches.knobs import (
     Kind,
     Knob,
     KnobError,

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
+from engine.core.enums import Outcome
 from engine.core.outcome import Ending, classify
-from engine.core.words import Outcome
 
 PLAIN: dict[str, Any] = {
     "exit_code": 0,

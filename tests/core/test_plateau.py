@@ -7,10 +7,10 @@ from datetime import UTC, datetime
 import pytest
 
 from engine.core import events as ev
+from engine.core.analysis.plateau import advice, notice, spell_of
 from engine.core.config import ResearchConfig
-from engine.core.plateau import advice, notice, spell_of
+from engine.core.enums import Outcome, Verdict
 from engine.core.session import Session, fold
-from engine.core.words import Outcome, Verdict
 
 AT = datetime(2026, 11, 1, tzinfo=UTC)
 

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.core.edits import PatchError
-from engine.core.search_replace import (
+from engine.core.patches.patch import PatchError
+from engine.core.patches.search_replace import (
     NEAREST_LINES,
     Block,
     BlockError,

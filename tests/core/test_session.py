@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 
 from engine.core import events as ev
 from engine.core.config import ResearchConfig
+from engine.core.enums import Outcome, SessionState, StopMode, Verdict
 from engine.core.session import Session, fold
-from engine.core.snapshot import decode_session, encode_session
 from engine.core.vector import Vector
-from engine.core.words import Outcome, SessionState, StopMode, Verdict
+from engine.protocol.snapshot import decode_session, encode_session
 
 START = datetime(2026, 11, 21, tzinfo=UTC)
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from engine.core.enums import Direction
 from engine.core.table import Role, RowVerdict, Table, read_table
-from engine.core.words import Direction
 
 HEADER = "commit\tval_bpb\tmemory_gb\tstatus\tdescription"
 ROWS = (

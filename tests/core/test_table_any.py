@@ -12,12 +12,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from engine.core.enums import Direction
 from engine.core.table import RowVerdict, Table, read_table, summarise
 from engine.core.table.clean import to_csv, to_tsv
 from engine.core.table.model import TableRow
 from engine.core.table.plain_values import table_facts
 from engine.core.table.shape import to_lines
-from engine.core.words import Direction
 
 HEADER = "commit\tval_bpb\tmemory_gb\tstatus\tdescription"
 SAMPLES = (

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from engine.core.enums import Direction
 from engine.core.table.model import RowVerdict
 from engine.core.table.numbers import (
     commit_hash,
@@ -19,7 +20,6 @@ from engine.core.table.numbers import (
 )
 from engine.core.table.roles import direction_of, metric_rank, never_zero, same_metric
 from engine.core.table.status_words import Meaning, meaning_of, ran_means_keep, to_verdict
-from engine.core.words import Direction
 
 
 @pytest.mark.parametrize(

@@ -7,9 +7,9 @@ import math
 import pytest
 
 from engine.core.config import ResearchConfig
+from engine.core.enums import Direction, KeepRule, Verdict
 from engine.core.events import Measurement
 from engine.core.verdict import decide, find_doubts
-from engine.core.words import Direction, KeepRule, Verdict
 
 LOWER = ResearchConfig()
 HIGHER = ResearchConfig(metric="accuracy", direction=Direction.MAX)

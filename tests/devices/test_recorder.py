@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from engine import client
+from engine.client import connection as client
 from engine.core import events as ev
 from engine.core.config import ResearchConfig
+from engine.core.enums import Outcome
 from engine.core.machine import GpuSample, MachineSample
 from engine.core.session import Session, fold
-from engine.core.words import Outcome
 from engine.devices.recorder import MachineRecorder
 from engine.store.artifacts import Layout
 from engine.store.journal import read_journal

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from engine import client
+from engine.client import connection as client
+from engine.core.enums import Verdict
 from engine.core.events import AnyEvent, HistoryImported
-from engine.core.past import Unknown
+from engine.core.imported_attempt import Unknown
 from engine.core.session import Session
-from engine.core.words import Verdict
-from engine.setup import Wishes, make_plan, open_session, platform_here, save_plan
+from engine.setup.open_session import Wishes, make_plan, open_session, platform_here, save_plan
 from engine.store.artifacts import Layout
 from engine.store.journal import Journal, read_journal
 from engine.store.workspace import Workspace

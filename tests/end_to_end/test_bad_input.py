@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.rendezvous import socket_path
+from engine.protocol.endpoint import socket_path
 from tests.world import TRAIN, git, make_repository, run_command
 
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from engine import client
-from engine.core.words import Verdict
+from engine.client import connection as client
+from engine.core.enums import Verdict
 from tests.end_to_end.test_window import Window
 from tests.world import git, run_command
 

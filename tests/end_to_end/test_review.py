@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from engine import client
+from engine.client import connection as client
+from engine.core.enums import QueueState, Verdict
 from engine.core.records import Queued
 from engine.core.session import Session
-from engine.core.words import QueueState, Verdict
 from tests.end_to_end.test_window import Window
 from tests.model_server import ModelServer, knob_edit
 from tests.world import git, run_command, wait_for

@@ -19,7 +19,7 @@ from urllib.parse import urlsplit
 import psutil
 import pytest
 
-from engine import client
+from engine.client import connection as client
 from tests.end_to_end.chromium import Page, chromium, until
 from tests.world import COMMAND, git, run_command, wait_for
 

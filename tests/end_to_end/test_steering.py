@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from engine import client
-from engine.core import live
+from engine.client import connection as client
+from engine.protocol import framing as live
 from tests.end_to_end.test_window import Window
 from tests.model_server import ModelServer, knob_edit
 from tests.world import git, wait_for

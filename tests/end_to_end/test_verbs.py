@@ -15,13 +15,13 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
-from engine import client
-from engine.core import live
+from engine.client import connection as client
+from engine.core.enums import QueueState
 from engine.core.errors import AutoresearchError
 from engine.core.session import Session
-from engine.core.words import QueueState
-from engine.files import read_program
+from engine.protocol import framing as live
 from engine.store.artifacts import Layout
+from engine.store.program_file import read_program
 from tests.end_to_end.test_window import Window
 from tests.model_server import Answer, ModelServer, knob_edit
 from tests.world import COMMAND, git, wait_for

@@ -12,7 +12,8 @@ import pexpect
 import pyte
 import pytest
 
-from engine import client, starting
+from engine.client import connection as client
+from engine.client import launch as starting
 from engine.core.events import RunAdopted
 from engine.store.artifacts import Layout
 from engine.store.journal import read_journal

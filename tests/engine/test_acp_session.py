@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from engine import client
-from engine.core.words import Verdict
+from engine.client import connection as client
+from engine.core.enums import Verdict
 from tests.engine.test_ratchet import check_books
 from tests.world import git, run_command
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from engine import client
+from engine.client import connection as client
 from tests.world import run_command, wait_for
 
 pytestmark = pytest.mark.usefixtures("engines")

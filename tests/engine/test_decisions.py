@@ -9,17 +9,17 @@ from typing import Any
 
 import pytest
 
-from engine import client
-from engine.core import live
-from engine.core.edits import patch_id
+from engine.client import connection as client
+from engine.core.enums import Autonomy, Origin, QueueState, StopMode, Verdict
 from engine.core.errors import EngineGoneError
 from engine.core.events import AlarmRaised, ProgramEdited, ProposalDropped, ReviewRequested
+from engine.core.patches.patch import patch_id
 from engine.core.records import Experiment
 from engine.core.session import Session
-from engine.core.words import Autonomy, Origin, QueueState, StopMode, Verdict
-from engine.files import candidate
+from engine.protocol import framing as live
 from engine.store.artifacts import Layout
 from engine.store.journal import read_journal
+from engine.store.program_file import candidate
 from tests.engine.test_ratchet import rows
 from tests.model_server import Answer, Behaviour, ModelServer, Request
 from tests.world import git, run_command, wait_for

@@ -7,17 +7,17 @@ from pathlib import Path
 
 import pytest
 
-from engine.adopting import branches_without_journal, look_for_session
-from engine.beginning import ended_session
 from engine.core import events as ev
+from engine.core.enums import Direction, Verdict
 from engine.core.errors import UsageError, WorkspaceError
-from engine.core.words import Direction, Verdict
-from engine.memory import earlier_sessions
-from engine.planning import Wishes, make_plan
-from engine.setup import save_config
+from engine.loop.earlier_sessions import earlier_sessions
+from engine.setup.open_session import save_config
+from engine.setup.plan import Wishes, make_plan
+from engine.setup.start_point import ended_session
+from engine.setup.takeover import branches_without_journal, look_for_session
 from engine.store.artifacts import Layout
+from engine.store.table_files import read_file
 from engine.store.workspace import Workspace
-from engine.tables import read_file
 from tests.engine.past_session import TRAIN, Past
 from tests.world import git, make_repository
 

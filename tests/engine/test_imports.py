@@ -12,8 +12,11 @@ import pytest
     ("module", "without"),
     [
         ("tui.cli", ["textual", "torch", "litellm", "optuna", "pynvml"]),
-        ("engine.service", ["textual", "torch", "litellm", "optuna", "numpy"]),
-        ("tui.app", ["torch", "litellm", "optuna", "pynvml", "engine.ratchet", "engine.agents"]),
+        ("engine.server.daemon", ["textual", "torch", "litellm", "optuna", "numpy"]),
+        (
+            "tui.app",
+            ["torch", "litellm", "optuna", "pynvml", "engine.loop.ratchet", "engine.agents"],
+        ),
         ("engine.core.session", ["asyncio", "git", "psutil", "textual", "subprocess"]),
     ],
 )

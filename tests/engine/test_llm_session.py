@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from engine import client
-from engine.core import live
+from engine.client import connection as client
+from engine.core.enums import StopMode, Verdict
 from engine.core.events import AgentWaited, AlarmRaised, CostIncurred, ProposalRevised
 from engine.core.session import Session
-from engine.core.words import StopMode, Verdict
+from engine.protocol import framing as live
 from engine.store.artifacts import Layout
 from engine.store.journal import read_journal
 from engine.store.prompts import read_prompt

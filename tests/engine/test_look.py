@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from engine.core.enums import Direction
 from engine.core.errors import ConfigError, UsageError, WorkspaceError
-from engine.core.words import Direction
-from engine.look import look_at, propose_tag
-from engine.setup import Wishes, config_path, make_plan, save_config
+from engine.setup.detect import look_at, propose_tag
+from engine.setup.open_session import Wishes, config_path, make_plan, save_config
 from tests.world import TRAIN, git, make_repository
 
 TODAY = date(2026, 11, 21)

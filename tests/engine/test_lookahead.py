@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from engine import client
-from engine.core import live
+from engine.client import connection as client
+from engine.core.enums import StopMode, Verdict
 from engine.core.events import ProposalDrafted, ProposalDropped, ProposalQueued
 from engine.core.session import Session
-from engine.core.words import StopMode, Verdict
+from engine.protocol import framing as live
 from engine.store.artifacts import Layout
 from engine.store.journal import read_journal
 from tests.engine.test_ratchet import check_books

@@ -13,10 +13,10 @@ import pytest
 from click.testing import CliRunner, Result
 
 from engine.core import events as ev
+from engine.core.analysis.noise import Trust, noise_of
+from engine.core.enums import Origin, Verdict
 from engine.core.errors import AutoresearchError, EngineBusyError, UsageError, WorkspaceError
 from engine.core.session import Session
-from engine.core.words import Origin, Verdict
-from engine.core.worth import Trust, noise_of
 from engine.merge import (
     Choice,
     ConflictError,

@@ -13,9 +13,9 @@ from pathlib import Path
 import pytest
 
 from engine.core import events as ev
+from engine.core.enums import Verdict
 from engine.core.errors import ConfigError, EnvironmentProblem
-from engine.core.words import Verdict
-from engine.notify import VARIABLE, News, Notifier, Sent, addresses, send, service_of
+from engine.notify.notifier import VARIABLE, News, Notifier, Sent, addresses, send, service_of
 from engine.store.journal import Journal
 from tests.tui.synthetic import Tried, attempt, opening
 

@@ -10,12 +10,12 @@ from typing import Any
 
 import pytest
 
-from engine import client
-from engine.core import live
+from engine.client import connection as client
+from engine.core.enums import Outcome, StopMode, Verdict
 from engine.core.events import RunAdopted
 from engine.core.session import Session
-from engine.core.words import Outcome, StopMode, Verdict
 from engine.executors.local import RunHandle
+from engine.protocol import framing as live
 from engine.store.artifacts import Layout
 from engine.store.journal import read_journal
 from tests.world import TRAIN, git, make_repository, run_command, stop_everything, wait_for

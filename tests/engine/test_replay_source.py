@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from engine.core.enums import Direction
 from engine.core.errors import AutoresearchError, JournalError, UsageError, WorkspaceError
-from engine.core.words import Direction
 from engine.replay.source import JournalSource, Source, TableSource, open_source
 from engine.store.artifacts import Layout
 from engine.store.git import Git
@@ -266,7 +266,7 @@ def test_what_cannot_be_replayed_says_why(
 def test_a_huge_file_is_read_from_its_beginning(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("engine.tables.MOST_BYTES", 4096)
+    monkeypatch.setattr("engine.store.table_files.MOST_BYTES", 4096)
     file = table(tmp_path / "results.tsv", *(f"{n:07x}\t1.0\t1\tkeep\tx" for n in range(500)))
     session = last(open_source(str(file)))
     assert 50 < len(session.experiments) < 500

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from engine.core import events as ev
 from engine.core.config import ResearchConfig
+from engine.core.enums import Origin, Outcome, Verdict
 from engine.core.table import read_table
-from engine.core.words import Origin, Outcome, Verdict
 from engine.report.model import ReportFacts
 from engine.report.of_table import facts_of_table
 from engine.report.sources import session_facts

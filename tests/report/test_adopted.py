@@ -6,8 +6,8 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 from engine.core import events as ev
-from engine.core.past import PastAttempt
-from engine.core.words import Verdict
+from engine.core.enums import Verdict
+from engine.core.imported_attempt import PastAttempt
 from engine.report.chart import chart_files
 from engine.report.markdown import markdown
 from engine.report.page import page

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from engine.core import events as ev
-from engine.core.words import Verdict
+from engine.core.enums import Verdict
 from engine.report import automatic
 from engine.report.automatic import Reports
 from tests.report.nights import Night

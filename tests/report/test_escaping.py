@@ -12,7 +12,7 @@ from xml.etree import ElementTree
 import pytest
 from markdown_it import MarkdownIt
 
-from engine.core.words import Verdict
+from engine.core.enums import Verdict
 from engine.report.chart import chart_files
 from engine.report.markdown import escape, markdown
 from engine.report.page import page

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from engine.core import events as ev
-from engine.core.words import Direction, Outcome, Verdict
-from engine.core.worth import Trust
+from engine.core.analysis.noise import Trust
+from engine.core.enums import Direction, Outcome, Verdict
 from engine.report import figures
 from engine.report.markdown import markdown
 from engine.report.model import ReportFacts

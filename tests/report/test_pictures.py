@@ -12,8 +12,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from engine.core.enums import Verdict
 from engine.core.errors import EnvironmentProblem
-from engine.core.words import Verdict
 from engine.report.axis import number_ticks, robust_axis
 from engine.report.card import card_png
 from engine.report.chart import chart_files

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
+from engine.core.enums import Verdict
 from engine.core.errors import AutoresearchError, UsageError, WorkspaceError
-from engine.core.words import Verdict
 from tests.report.nights import Night, night_table
 from tests.world import git, make_repository
 from tui.cli import cli

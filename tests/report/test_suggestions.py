@@ -17,7 +17,7 @@ import pytest_asyncio
 from engine.agents.base import Spending
 from engine.core import events as ev
 from engine.core.config import ResearchConfig
-from engine.core.words import StopMode, Verdict
+from engine.core.enums import StopMode, Verdict
 from engine.report import suggest
 from engine.report.automatic import Reports
 from engine.report.markdown import markdown

@@ -10,8 +10,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from engine.core import events as ev
+from engine.core.enums import Decision
 from engine.core.errors import JournalError
-from engine.core.words import Decision
 from engine.store.journal import Journal, read_journal
 
 

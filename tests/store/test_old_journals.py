@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from engine.core.health import search_health
-from engine.core.leaderboard import leaderboard
+from engine.core.analysis.health import search_health
+from engine.core.analysis.leaderboard import leaderboard
 from engine.core.session import fold
-from engine.core.snapshot import decode_session, encode_session
+from engine.protocol.snapshot import decode_session, encode_session
 from engine.replay.source import open_source
 from engine.report.sources import of_workspace
 from engine.store.artifacts import Layout

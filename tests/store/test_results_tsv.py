@@ -7,7 +7,7 @@ from pathlib import Path
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.core.words import Verdict
+from engine.core.enums import Verdict
 from engine.store.results_tsv import Row, append_row, format_row, has_row, header, is_ours, size
 
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.core.words import Phase
+from engine.core.enums import Phase
 from engine.store.run_log import RunLog, parse_number
 
 STEP = (

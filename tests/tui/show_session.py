@@ -10,10 +10,10 @@ import signal
 import sys
 from pathlib import Path
 
+from engine.core.enums import Verdict
 from engine.core.errors import TerminalError
-from engine.core.live import Reply, Thinking
 from engine.core.session import fold
-from engine.core.words import Verdict
+from engine.protocol.framing import Reply, Thinking
 from tests.tui.synthetic import (
     MemoryFeed,
     Tried,

@@ -9,14 +9,14 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from engine.client import Details
+from engine.client.connection import Details
 from engine.core import events as ev
 from engine.core.config import ResearchConfig
+from engine.core.enums import Outcome, Verdict
 from engine.core.errors import EngineGoneError
 from engine.core.finding import Finding, Weight
-from engine.core.live import AnyCommand, AnyMessage, Happened, Reply
 from engine.core.session import Session, fold
-from engine.core.words import Outcome, Verdict
+from engine.protocol.framing import AnyCommand, AnyMessage, Happened, Reply
 
 START = datetime(2026, 11, 20, 22, 0, tzinfo=UTC)
 

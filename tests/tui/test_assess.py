@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from engine import risk_rules
+from engine import plugins as risk_rules
 from engine.core.errors import UsageError
 from engine.core.risk import RULES, Rule, Weight
 from tui.cli import cli

@@ -9,8 +9,8 @@ import pytest
 from click.testing import CliRunner
 
 from engine.core import events as ev
+from engine.core.enums import Decision, Verdict
 from engine.core.session import Session, fold
-from engine.core.words import Decision, Verdict
 from tests.tui.seeing import until
 from tests.tui.show_session import ATTACK
 from tests.tui.synthetic import (

@@ -8,14 +8,14 @@ from pathlib import Path
 import pytest
 
 from engine.core import events as ev
+from engine.core.enums import Verdict
 from engine.core.records import Experiment
 from engine.core.session import Session
-from engine.core.words import Verdict
 from tests.tui.seeing import text_of, until
 from tests.tui.synthetic import MemoryFeed, Tried, attempt, made_up, session_of
 from tui.app import SupervisorApp
+from tui.present.experiment import measurement_lines, reasoning_lines
 from tui.screens.detail import DetailScreen
-from tui.screens.experiment_text import measurement_lines, reasoning_lines
 from tui.screens.supervisor import Supervisor
 
 WIDE = (120, 40)

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from engine.core import events as ev
+from engine.core.enums import Decision
 from engine.core.errors import WorkspaceError
-from engine.core.live import EditProposal, Reply
-from engine.core.words import Decision
+from engine.protocol.framing import EditProposal, Reply
 from tests.tui.seeing import text_of, until
 from tests.tui.synthetic import MemoryFeed, question
 from tests.tui.test_keys import Clock, told
@@ -32,7 +32,7 @@ def clock() -> Clock:
 @pytest.fixture
 def asked(feed: MemoryFeed, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> SupervisorApp:
     feed.happen(*question())
-    monkeypatch.setattr("engine.files.candidate", lambda *_: ("", SOURCE, ""))
+    monkeypatch.setattr("engine.store.program_file.candidate", lambda *_: ("", SOURCE, ""))
     return SupervisorApp(feed, feed.session, clock=clock)
 
 
@@ -128,7 +128,7 @@ async def test_a_base_that_is_gone_is_told(
     def gone(*_: object) -> tuple[str, str]:
         raise WorkspaceError("Its base is gone.", "", "Veto it.")
 
-    monkeypatch.setattr("engine.files.candidate", gone)
+    monkeypatch.setattr("engine.store.program_file.candidate", gone)
     async with asked.run_test(size=(80, 24)) as pilot:
         await pilot.press("e")
         await until(pilot, lambda: "Its base is gone." in told(asked))
@@ -137,7 +137,9 @@ async def test_a_base_that_is_gone_is_told(
 async def test_a_file_that_lines_would_be_lost_of_is_not_edited_here(
     asked: SupervisorApp, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("engine.files.candidate", lambda *_: ("", "a = 1\n\x0cb = 2\n", ""))
+    monkeypatch.setattr(
+        "engine.store.program_file.candidate", lambda *_: ("", "a = 1\n\x0cb = 2\n", "")
+    )
     async with asked.run_test(size=(80, 24)) as pilot:
         await pilot.press("e")
         await until(pilot, lambda: "only your own editor keeps" in text_of(asked))

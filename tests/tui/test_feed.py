@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
+from engine.core.enums import Phase
 from engine.core.errors import JournalError
 from engine.core.events import ProposalDrafted, SessionEnded
-from engine.core.live import AnyMessage, Devices, Happened, Progress, Thinking
 from engine.core.machine import MachineSample
 from engine.core.session import Session
-from engine.core.words import Phase
+from engine.protocol.framing import AnyMessage, Devices, Happened, Progress, Thinking
 from tests.tui.synthetic import MemoryFeed, attempt, made_up, session_of
 from tui.app import ExitInfo, SupervisorApp
 from tui.feed import Follower

@@ -7,12 +7,12 @@ from pathlib import Path
 import pytest
 from textual.widgets import Input
 
+from engine.core.enums import StopMode
 from engine.core.events import KillRequested, Paused, SessionEnded, StopRequested
-from engine.core.live import CancelStop, KillRun, PauseLoop, Reply, ResumeLoop, StopSession
-from engine.core.words import StopMode
+from engine.protocol.framing import CancelStop, KillRun, PauseLoop, Reply, ResumeLoop, StopSession
 from tests.tui.seeing import text_of, until
 from tests.tui.synthetic import MemoryFeed, attempt, made_up, session_of
-from tui.actions import ALL
+from tui.actions.registry import ALL
 from tui.app import ExitInfo, SupervisorApp
 from tui.screens.confirm import ConfirmScreen
 from tui.screens.supervisor import Supervisor

@@ -6,8 +6,8 @@ from datetime import timedelta
 
 import pytest
 
-from engine.core.live import Progress
-from engine.core.words import Phase
+from engine.core.enums import Phase
+from engine.protocol.framing import Progress
 from tests.tui.seeing import text_of, until
 from tests.tui.synthetic import MemoryFeed, attempt, made_up
 from tui.app import SupervisorApp

@@ -7,20 +7,20 @@ from pathlib import Path
 import pytest
 
 from engine.core import events as ev
-from engine.core.live import (
+from engine.core.enums import Autonomy, Decision, Verdict
+from engine.protocol.framing import (
     ConfirmExperiment,
     OverruleVerdict,
     Reply,
     ReviveExperiment,
     SetAutonomy,
 )
-from engine.core.words import Autonomy, Decision, Verdict
 from tests.tui.seeing import text_of, until
 from tests.tui.show_session import ATTACK
 from tests.tui.synthetic import RISKY, MemoryFeed, Tried, question, session_of
 from tests.tui.test_keys import told
 from tui.app import SupervisorApp
-from tui.screens.overruling import Overruling, overruling
+from tui.present.overrule import Overruling, overruling
 
 TRIED = [
     Tried(Verdict.KEEP, 0.998, 44, "baseline"),

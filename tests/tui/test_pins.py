@@ -10,7 +10,8 @@ from textual.pilot import Pilot
 from textual.widgets import OptionList
 
 from engine.core import events as ev
-from engine.core.live import (
+from engine.core.enums import Outcome, Verdict
+from engine.protocol.framing import (
     AddNote,
     BanDirection,
     EditPin,
@@ -21,7 +22,6 @@ from engine.core.live import (
     RemovePin,
     Reply,
 )
-from engine.core.words import Outcome, Verdict
 from tests.tui.seeing import text_of, until
 from tests.tui.show_session import ATTACK
 from tests.tui.synthetic import MemoryFeed, Tried, beginning

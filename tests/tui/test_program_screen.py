@@ -10,7 +10,7 @@ from textual.events import Paste
 from textual.pilot import Pilot
 
 from engine.core import events as ev
-from engine.files import program_key
+from engine.store.program_file import program_key
 from tests.tui.seeing import text_of, until
 from tests.tui.show_session import ATTACK
 from tests.tui.synthetic import MemoryFeed
@@ -22,7 +22,7 @@ from tui.screens.confirm import ConfirmScreen
 from tui.screens.program import ProgramScreen
 from tui.screens.program_conflict import ConflictScreen
 from tui.screens.supervisor import Supervisor
-from tui.terminal import editor
+from tui.terminal import suspend as editor
 
 SIZES = [(120, 40), (80, 24)]
 TEXT = "# Charter\n\nOnly the optimizer.\n\n- no `MoE`\n"

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from engine.core import events as ev
-from engine.core.live import ApproveProposal, VetoProposal
-from engine.core.words import Decision
+from engine.core.enums import Decision
+from engine.protocol.framing import ApproveProposal, VetoProposal
 from tests.tui.seeing import text_of, until
 from tests.tui.synthetic import RISKY, MemoryFeed, question
 from tests.tui.test_keys import Clock

@@ -11,9 +11,9 @@ from textual.events import Key
 from textual.pilot import Pilot
 
 from engine.core import events as ev
+from engine.core.enums import Verdict
 from engine.core.machine import MachineSample
 from engine.core.session import fold
-from engine.core.words import Verdict
 from engine.replay.recording import Recording
 from engine.replay.source import open_source
 from tests.tui.seeing import text_of, until
@@ -394,7 +394,7 @@ def test_back_from_between_two_is_the_one_that_is_settled() -> None:
 
 async def test_no_engine_can_be_asked(app: ReplayApp) -> None:
     from engine.core.errors import EngineGoneError
-    from engine.core.live import PauseLoop
+    from engine.protocol.framing import PauseLoop
 
     with pytest.raises(EngineGoneError, match="replay"):
         await app.feed.send(PauseLoop())

@@ -14,12 +14,12 @@ import pytest
 from click.testing import CliRunner, Result
 from rich.cells import cell_len
 
-import engine.tables
+import engine.store.table_files
 from engine.core import events as ev
-from engine.core.adoption import history_of
+from engine.core.analysis.takeover import history_of
+from engine.core.enums import Verdict
 from engine.core.errors import AutoresearchError, UsageError, WorkspaceError
 from engine.core.table import read_table
-from engine.core.words import Verdict
 from tests.report.nights import Night
 from tests.world import run_command
 from tui.cli import cli
@@ -246,7 +246,7 @@ def test_flags_that_do_not_belong_together(table: Path, tmp_path: Path) -> None:
 
 
 def test_of_a_huge_file_the_beginning_is_read(table: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(engine.tables, "MOST_BYTES", 2**20)
+    monkeypatch.setattr(engine.store.table_files, "MOST_BYTES", 2**20)
     line = "a1b2c3d\t0.99\t44.0\tdiscard\tother\t" + "x" * 1000 + "\n"
     with open(table, "a") as file:
         file.write(line * 3000)

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from engine.core import events as ev
-from engine.core.live import ApproveProposal, KillRun, Reply, VetoProposal
-from engine.core.words import Decision, Origin
+from engine.core.enums import Decision, Origin
+from engine.protocol.framing import ApproveProposal, KillRun, Reply, VetoProposal
 from tests.tui.seeing import text_of, until
 from tests.tui.show_session import ATTACK
 from tests.tui.synthetic import RISKY, MemoryFeed, attempt, made_up, question

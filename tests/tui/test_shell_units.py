@@ -18,10 +18,10 @@ from textual.color import Color
 
 from engine.core.errors import ConfigError, TerminalError
 from tui import clipboard
-from tui.action import Action
-from tui.actions import ALL, DETAIL, SUPERVISOR, keys_page
-from tui.actions_review import CARD, EDITOR, QUEUE
-from tui.actions_steering import CHARTER
+from tui.actions.action import Action
+from tui.actions.registry import ALL, DETAIL, SUPERVISOR, keys_page
+from tui.actions.review import CARD, EDITOR, QUEUE
+from tui.actions.steering import CHARTER
 from tui.settings import load_settings, remember_theme, settings_directory
 from tui.terminal.check import WEB_DRIVER, check_terminal, prepare_environment
 from tui.terminal.driver import SafeDriver

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from engine.core.enums import Verdict
 from engine.core.events import EngineStopped, KillRequested, SessionEnded
-from engine.core.words import Verdict
 from tests.tui.seeing import text_of, until
 from tests.tui.synthetic import MemoryFeed, Tried, attempt, made_up, session_of
 from tui.app import SupervisorApp

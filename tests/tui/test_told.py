@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from engine.core.events import EngineStopped, Paused, SessionEnded
-from engine.core.live import PauseLoop, Reply, ResumeLoop
+from engine.protocol.framing import PauseLoop, Reply, ResumeLoop
 from tests.tui.seeing import text_of, until
 from tests.tui.synthetic import MemoryFeed
 from tests.tui.test_bursts import burst

@@ -10,20 +10,20 @@ from msgspec.structs import replace
 
 from engine.core import events as ev
 from engine.core.config import ResearchConfig
-from engine.core.edits import make_patch
+from engine.core.enums import Autonomy, Decision, StopMode
 from engine.core.errors import AutoresearchError, UsageError
+from engine.core.patches.patch import make_patch
 from engine.core.session import Session, fold
-from engine.core.words import Autonomy, Decision, StopMode
-from engine.setup import Plan
+from engine.setup.open_session import Plan
 from tests.world import TRAIN
 from tui.commands.audit import entries_of, words_of
-from tui.commands.editor import as_text, find_editor
 from tui.commands.handed_in import check_syntax, edited_file, is_diff
 from tui.commands.plan_answers import find_setting, read_answer
 from tui.commands.plan_lines import settings
 from tui.commands.queue import queue_lines
 from tui.commands.waiting import choose, find, left_until
-from tui.decision_words import decision_line
+from tui.present.decisions import decision_line
+from tui.terminal.external_editor import as_text, find_editor
 
 NOW = datetime(2026, 11, 21, 3, 0, tzinfo=UTC)
 EDITED = TRAIN.replace("DEPTH = 4", "DEPTH = 6")

@@ -86,7 +86,7 @@ def screen(tmp_path: Path) -> tuple[str, ...]:
     """A real screen: the replay of a table."""
     table = tmp_path / "results.tsv"
     table.write_text(TABLE)
-    return (sys.executable, "-P", "-m", "tui.web.screen", "replay", "--", str(table))
+    return (sys.executable, "-P", "-m", "tui.commands.web_tab", "replay", "--", str(table))
 
 
 # ---- the door ------------------------------------------------------------------------------------
@@ -311,7 +311,7 @@ async def test_a_screen_that_cannot_be_says_why_on_the_page(
     words: tuple[str, ...], told: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    screen = (sys.executable, "-P", "-m", "tui.web.screen", *words)
+    screen = (sys.executable, "-P", "-m", "tui.commands.web_tab", *words)
     async with serving(screen) as (client, _, _), client.tab() as tab:
         end = await ending(tab)
     assert told in str(end["said"])
@@ -328,7 +328,7 @@ async def test_a_small_window_is_told_so(screen: tuple[str, ...]) -> None:
 
 async def test_the_words_of_a_command_are_no_shell_s(tmp_path: Path) -> None:
     source = tmp_path / "a b; touch 'sad' $(touch sad) \x1b]0;x\x07"
-    words = (sys.executable, "-P", "-m", "tui.web.screen", "replay", "--", str(source))
+    words = (sys.executable, "-P", "-m", "tui.commands.web_tab", "replay", "--", str(source))
     async with serving(words) as (client, _, _), client.tab() as tab:
         end = await ending(tab)
     assert "There is no file, directory or session" in str(end["said"])

@@ -9,19 +9,19 @@ import msgspec
 import pytest
 
 from engine.core import events as ev
-from engine.core.live import AskMemory, Reply
+from engine.core.enums import Direction, Verdict
 from engine.core.session import fold
-from engine.core.words import Direction, Verdict
+from engine.protocol.framing import AskMemory, Reply
 from tests.tui.seeing import text_of, until
 from tests.tui.synthetic import MemoryFeed, Tried, attempt, events_of, made_up
 from tests.tui.widgets.widget_scenes import HOSTILE
-from tui.actions_whole import VIEW_NAMES
+from tui.actions.overview import VIEW_NAMES
 from tui.app import SupervisorApp
+from tui.overview.activity import Activity, Shown, whole_event
+from tui.overview.screen import WholeScreen
+from tui.present.events import KINDS, Kind, words_of
 from tui.screens.detail import DetailScreen
 from tui.screens.supervisor import Supervisor
-from tui.whole.activity import Activity, Shown, whole_event
-from tui.whole.event_words import KINDS, Kind, words_of
-from tui.whole.screen import WholeScreen
 from tui.widgets.row_list import RowList
 
 WIDE = (140, 40)

@@ -8,7 +8,7 @@ import click
 
 from engine.core.errors import UsageError
 from tui.commands.options import json_option
-from tui.plain import one_line
+from tui.commands.reporter import one_line
 
 _COLOURS = {"block": "red", "ask": "yellow", "note": "cyan"}
 _FILE = click.Path(path_type=Path)
@@ -53,7 +53,7 @@ def assess(
     """
     from engine.core.risk import Setting
     from engine.core.risk import assess as find
-    from engine.risk_rules import load_rules
+    from engine.plugins import load_rules
     from tui.commands.show import print_json
 
     setting = Setting(

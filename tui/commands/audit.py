@@ -10,13 +10,14 @@ from typing import Any, NamedTuple
 
 import click
 
-from engine import client, history
+from engine.client import connection as client
+from engine.client import journal_events as history
 from engine.core import events as ev
 from tui.commands.options import json_option, workspace_option
+from tui.commands.reporter import one_line
 from tui.commands.results import terminal_width
 from tui.commands.show import print_json
-from tui.decision_words import Decided, decision_in
-from tui.plain import one_line
+from tui.present.decisions import Decided, decision_in
 
 
 class Entry(NamedTuple):

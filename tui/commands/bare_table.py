@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from engine import client
+from engine.client import connection as client
 from engine.core.errors import WorkspaceError
 
 

@@ -10,14 +10,14 @@ from pathlib import Path
 
 import click
 
-from engine import client
-from engine.core import live
+from engine.client import connection as client
+from engine.core.enums import Autonomy, StopMode
 from engine.core.errors import AutoresearchError, EngineGoneError, UsageError
 from engine.core.session import Session
-from engine.core.words import Autonomy, StopMode
+from engine.protocol import framing as live
 from tui.commands.options import json_option, workspace_argument, workspace_option
+from tui.commands.reporter import one_line
 from tui.commands.show import print_json, read_now
-from tui.plain import one_line
 
 BY = "command line"
 

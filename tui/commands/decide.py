@@ -7,11 +7,11 @@ from pathlib import Path
 
 import click
 
-from engine import client, files
-from engine.core import live
+from engine.client import connection as client
 from engine.core.errors import AutoresearchError, UsageError
 from engine.core.session import Session
-from tui.commands import editor
+from engine.protocol import framing as live
+from engine.store import program_file as files
 from tui.commands.control import (
     BY,
     answer,
@@ -23,8 +23,9 @@ from tui.commands.control import (
 )
 from tui.commands.handed_in import check_syntax, edited_file
 from tui.commands.options import json_option, workspace_option
+from tui.commands.reporter import one_line
 from tui.commands.waiting import choose
-from tui.plain import one_line
+from tui.terminal import external_editor as editor
 
 _patch_argument = click.argument("patch", metavar="[PATCH_ID]", required=False)
 

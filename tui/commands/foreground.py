@@ -10,14 +10,15 @@ from pathlib import Path
 
 import click
 
-from engine import client, starting
+from engine.client import connection as client
+from engine.client import launch as starting
 from engine.core import events as ev
-from engine.core import live
+from engine.core.enums import StopMode
 from engine.core.errors import EngineGoneError, EnvironmentProblem
 from engine.core.session import Session
-from engine.core.words import StopMode
+from engine.protocol import framing as live
+from tui.commands.reporter import Reporter, experiment_line, one_line, summary_lines
 from tui.commands.window import open_screen
-from tui.plain import Reporter, experiment_line, one_line, summary_lines
 
 
 def run_in_foreground(workspace: Path, *, screen: bool, baseline_only: bool = False) -> Session:

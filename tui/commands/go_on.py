@@ -9,11 +9,11 @@ from pathlib import Path
 import click
 from msgspec.structs import replace
 
-from engine.beginning import ended_session
 from engine.core.errors import UsageError
 from engine.core.session import Session
-from engine.setup import Wishes
-from tui.plain import one_line, summary_lines
+from engine.setup.open_session import Wishes
+from engine.setup.start_point import ended_session
+from tui.commands.reporter import one_line, summary_lines
 
 
 class GoOn(StrEnum):

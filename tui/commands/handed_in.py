@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 import warnings
 
-from engine.core.edits import PatchError, apply_patch, refit_patch
 from engine.core.errors import AutoresearchError, UsageError
-from tui.plain import one_line
+from engine.core.patches.patch import PatchError, apply_patch, refit_patch
+from tui.commands.reporter import one_line
 
 _BEGINS_DIFF = ("diff --git ", "--- ", "Index: ", "@@ ")
 _NOTHING = "/dev/null"

@@ -7,11 +7,10 @@ from pathlib import Path
 
 import click
 
-from engine import client
-from engine.core import live
+from engine.client import connection as client
+from engine.core.enums import Verdict
 from engine.core.errors import AutoresearchError, UsageError
 from engine.core.session import Session
-from engine.core.words import Verdict
 from engine.merge import (
     Choice,
     ConflictError,
@@ -23,6 +22,7 @@ from engine.merge import (
     make_branch,
     plan_merge,
 )
+from engine.protocol import framing as live
 from tui.commands.bare_table import telling_of_a_table
 from tui.commands.control import BY, answering, clean_words, tell
 from tui.commands.merge_lines import (
@@ -35,9 +35,9 @@ from tui.commands.merge_lines import (
     taking_back_lines,
 )
 from tui.commands.options import json_option, workspace_argument, workspace_option
+from tui.commands.reporter import one_line
 from tui.commands.results import terminal_width
 from tui.commands.show import print_json
-from tui.plain import one_line
 
 
 @click.command()

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 from typing import Any
 
-from engine.core.words import Direction
-from engine.core.worth import CLEAR_SIGMAS, Noise, Trust
+from engine.core.analysis.noise import CLEAR_SIGMAS, Noise, Trust
+from engine.core.enums import Direction
 from engine.merge import ConflictError, Kind, Merged, MergePlan, Step, TakingBack
-from tui.plain import one_line
+from tui.commands.reporter import one_line
 
 _MARKS = {
     Trust.CLEAR: "✓",

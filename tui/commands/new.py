@@ -8,18 +8,19 @@ from pathlib import Path
 
 import click
 
-from engine import client, starting
+from engine.client import connection as client
+from engine.client import launch as starting
+from engine.core.enums import Outcome
 from engine.core.errors import EnvironmentProblem
 from engine.core.session import Session
-from engine.core.words import Outcome
-from engine.setup import Wishes, make_workspace
+from engine.setup.open_session import Wishes, make_workspace
 from tui.commands.foreground import run_in_foreground
+from tui.commands.reporter import one_line
 from tui.commands.session import (
     attach_to,
     confirm_plan,
     refuse_second_engine,
 )
-from tui.plain import one_line
 from tui.terminal.check import check_this_terminal
 
 _PROFILES = ("auto", "cpu", "mps", "6gb", "24gb", "40gb", "80gb")

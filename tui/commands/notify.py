@@ -9,9 +9,9 @@ from pathlib import Path
 
 import click
 
-from engine import client
+from engine.client import connection as client
 from engine.core.errors import AutoresearchError
-from engine.notify import FILE, INSTALL, VARIABLE, Addresses, addresses, send, service_of
+from engine.notify.notifier import FILE, INSTALL, VARIABLE, Addresses, addresses, send, service_of
 from tui.commands.options import workspace_option
 from tui.settings import Notifications, load_settings
 

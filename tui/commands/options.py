@@ -9,8 +9,8 @@ from typing import Any, TypeVar, cast
 
 import click
 
-from engine.core.words import Autonomy
-from engine.setup import Wishes
+from engine.core.enums import Autonomy
+from engine.setup.open_session import Wishes
 
 F = TypeVar("F", bound=Callable[..., Any])
 

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import click
 
-from engine.core import live
+from engine.core.enums import Verdict
 from engine.core.errors import UsageError
-from engine.core.words import Verdict
+from engine.protocol import framing as live
 from tui.commands.control import BY, answering, clean_words, tell
 from tui.commands.options import json_option, workspace_option
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 
+from engine.core.enums import Autonomy, Direction, KeepRule
 from engine.core.errors import UsageError
-from engine.core.words import Autonomy, Direction, KeepRule
-from engine.setup import Plan
+from engine.setup.open_session import Plan
 from tui.commands.plan_lines import Setting, settings
-from tui.plain import one_line
+from tui.commands.reporter import one_line
 
 HOW = {
     "file": "the one file an agent may edit",

@@ -12,10 +12,10 @@ from typing import NamedTuple
 import click
 
 from engine.core.config import ResearchConfig
+from engine.core.enums import Autonomy, Direction, KeepRule
 from engine.core.events import Platform
-from engine.core.words import Autonomy, Direction, KeepRule
-from engine.setup import Plan, platform_here
-from tui.plain import one_line
+from engine.setup.open_session import Plan, platform_here
+from tui.commands.reporter import one_line
 
 _VALUE_CELLS = 28
 _LEAD_CELLS = 22

@@ -7,17 +7,19 @@ from pathlib import Path
 
 import click
 
-from engine import client, files, history
+from engine.client import connection as client
+from engine.client import journal_events as history
 from engine.core import events as ev
+from engine.core.enums import PROGRAM
 from engine.core.errors import AutoresearchError, UsageError, WorkspaceError
 from engine.core.session import Session
-from engine.core.words import PROGRAM
-from tui.commands import editor
+from engine.store import program_file as files
 from tui.commands.control import answer, answering
 from tui.commands.options import json_option, workspace_option
+from tui.commands.reporter import one_line
 from tui.commands.show import print_json, read_now
-from tui.plain import one_line
-from tui.widgets.plain_text import clean
+from tui.present.text import clean
+from tui.terminal import external_editor as editor
 
 _LAST = 0
 _COLOURS = {"+": "green", "-": "red", "@": "cyan"}

@@ -7,13 +7,15 @@ from typing import Any
 
 import click
 
-from engine import client, files
-from engine.core.edits import make_patch
+from engine.client import connection as client
 from engine.core.errors import UsageError, WorkspaceError
+from engine.core.patches.patch import make_patch
 from engine.core.records import Queued
 from engine.core.session import Session
+from engine.store import program_file as files
 from tui.commands.assess import spans
 from tui.commands.options import json_option, workspace_option
+from tui.commands.reporter import one_line
 from tui.commands.results import terminal_width
 from tui.commands.show import print_json, read_now
 from tui.commands.waiting import (
@@ -25,8 +27,7 @@ from tui.commands.waiting import (
     queued_facts,
     queued_lines,
 )
-from tui.plain import one_line
-from tui.widgets.plain_text import clean
+from tui.present.text import clean
 
 _COLOURS = {"+": "green", "-": "red", "@": "cyan"}
 _WEIGHTS = {"block": "red", "ask": "yellow", "note": "cyan"}

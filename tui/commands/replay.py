@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from engine.core.words import Direction
-from tui.plain import one_line
+from engine.core.enums import Direction
+from tui.commands.reporter import one_line
 from tui.terminal.check import check_this_terminal
 
 if TYPE_CHECKING:

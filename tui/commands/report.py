@@ -8,20 +8,21 @@ from pathlib import Path
 import click
 import msgspec
 
-from engine import client, tables
+from engine.client import connection as client
+from engine.core.enums import Direction
 from engine.core.errors import UsageError
 from engine.core.session import Session
-from engine.core.words import Direction
 from engine.report.model import ReportFacts
 from engine.report.of_table import facts_of_table
 from engine.report.sources import Source, of_workspace, report_directory
 from engine.report.suggest import model_of
 from engine.report.suggestions import ask_anew
 from engine.report.write import Format, write_report
+from engine.store import table_files as tables
 from tui.commands.bare_table import telling_of_a_table
 from tui.commands.options import ANY_PATH, json_option, meaning_options, place_argument
+from tui.commands.reporter import one_line
 from tui.commands.show import print_json
-from tui.plain import one_line
 
 
 @click.command()

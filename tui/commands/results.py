@@ -11,21 +11,22 @@ from typing import Any
 import click
 import msgspec
 
-from engine import client, tables
+from engine.client import connection as client
+from engine.core.enums import Direction, Verdict
 from engine.core.errors import UsageError
-from engine.core.past import PastAttempt
+from engine.core.imported_attempt import PastAttempt
 from engine.core.records import Experiment
 from engine.core.session import Session
 from engine.core.table.model import Role, RowVerdict, Table, TableRow
 from engine.core.table.of_session import past_table, table_of, whole_table
 from engine.core.table.plain_values import stats_facts, table_facts
 from engine.core.table.stats import credible, summarise
-from engine.core.words import Direction, Verdict
+from engine.store import table_files as tables
 from tui.commands.bare_table import telling_of_a_table
 from tui.commands.options import ANY_PATH, json_option, meaning_options, place_argument
+from tui.commands.reporter import experiment_line, one_line, summary_lines
 from tui.commands.show import print_json
 from tui.commands.table_lines import bad_row_line, closing_lines, table_lines
-from tui.plain import experiment_line, one_line, summary_lines
 
 
 @click.command()

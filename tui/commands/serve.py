@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING
 
 import click
 
-from engine import client
+from engine.client import connection as client
+from engine.core.enums import Direction
 from engine.core.errors import EnvironmentProblem, WorkspaceError
-from engine.core.words import Direction
 from tui.commands.options import json_option, workspace_argument
+from tui.commands.reporter import one_line
 from tui.commands.show import print_json
-from tui.plain import one_line
 
 if TYPE_CHECKING:
     from tui.web.serving import Address
@@ -83,7 +83,7 @@ def serve(
         if path != Path():
             raise click.UsageError("--replay names what is shown; leave WORKSPACE out.")
         words, title = _replay(source, repo, metric, direction)
-    screen = (sys.executable, "-P", "-m", "tui.web.screen")
+    screen = (sys.executable, "-P", "-m", "tui.commands.web_tab")
 
     def tell(address: Address) -> None:
         if as_json:

@@ -9,18 +9,19 @@ from typing import Any
 
 import click
 
-from engine import client, starting
+from engine.client import connection as client
+from engine.client import launch as starting
 from engine.core.errors import AutoresearchError, EngineBusyError, EngineGoneError, UsageError
-from engine.setup import Plan, Wishes, make_plan, save_plan
+from engine.setup.open_session import Plan, Wishes, make_plan, save_plan
 from tui.commands.foreground import run_in_foreground
 from tui.commands.go_on import how_to_go_on
 from tui.commands.options import session_options, wishes_from, workspace_argument
 from tui.commands.plan_answers import HOW, find_setting, read_answer
 from tui.commands.plan_lines import plan_lines
 from tui.commands.replay import replay
+from tui.commands.reporter import one_line
 from tui.commands.results import terminal_width
 from tui.commands.window import open_screen
-from tui.plain import one_line
 from tui.terminal.check import check_this_terminal
 
 _ASK = "Start with it? [Y/n, or the number or name of a line to change it]"

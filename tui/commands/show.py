@@ -12,14 +12,14 @@ from typing import Any
 import click
 import msgspec
 
-from engine import client
-from engine.core import live
+from engine.client import connection as client
+from engine.core.analysis.forecast import forecast
 from engine.core.errors import EngineGoneError, UsageError
-from engine.core.forecast import forecast
 from engine.core.session import Session
+from engine.protocol import framing as live
 from tui.commands.options import json_option, workspace_argument, workspace_option
-from tui.plain import one_line, show_change, summary_lines
-from tui.widgets.plain_text import clean
+from tui.commands.reporter import one_line, show_change, summary_lines
+from tui.present.text import clean
 
 _GREETING_SECONDS = 0.3
 
@@ -201,7 +201,7 @@ def diff(number: int, path: Path, tag: str | None) -> None:
 @json_option
 def check(path: Path, as_json: bool) -> None:
     """What this machine has and what it lacks. Exit code 1 when something needed is missing."""
-    from engine.doctor import examine
+    from engine.setup.doctor import examine
 
     health = examine(path)
     if as_json:

@@ -8,17 +8,17 @@ from typing import Any
 
 import click
 
-from engine.core import live
 from engine.core.errors import UsageError
 from engine.core.records import Said
 from engine.core.session import Session
-from tui.commands import editor
+from engine.protocol import framing as live
 from tui.commands.control import BY, answering, clean_words, tell
 from tui.commands.options import json_option, workspace_option
+from tui.commands.reporter import one_line
 from tui.commands.results import terminal_width
 from tui.commands.show import print_json, read_now
 from tui.commands.waiting import pin_facts, pin_lines
-from tui.plain import one_line
+from tui.terminal import external_editor as editor
 
 _text_argument = click.argument("words", metavar="[TEXT]", nargs=-1)
 _list_option = click.option("--list", "listing", is_flag=True, help="Print what there is.")

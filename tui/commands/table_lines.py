@@ -6,10 +6,10 @@ from collections.abc import Iterator, Sequence
 
 from rich.cells import cell_len, set_cell_size
 
+from engine.core.enums import Direction
 from engine.core.table.model import BadRow, RowVerdict, Table, TableRow
 from engine.core.table.stats import TableStats
-from engine.core.words import Direction
-from tui.plain import one_line
+from tui.commands.reporter import one_line
 
 _MARKS = {
     RowVerdict.KEEP: "✓",

@@ -7,12 +7,12 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
+from engine.core.enums import Origin, QueueState
 from engine.core.errors import UsageError
 from engine.core.finding import Finding, Weight
 from engine.core.records import Pin, Queued
 from engine.core.session import Session
-from engine.core.words import Origin, QueueState
-from tui.plain import one_line
+from tui.commands.reporter import one_line
 
 SHORTEST = 4
 """So many characters of a patch_id are enough where they fit one alone."""

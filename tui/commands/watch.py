@@ -10,12 +10,13 @@ from pathlib import Path
 
 import click
 
-from engine import client, history
-from engine.core import live
+from engine.client import connection as client
+from engine.client import journal_events as history
 from engine.core.errors import EngineGoneError, UsageError
 from engine.core.session import Session
+from engine.protocol import framing as live
 from tui.commands.options import json_option, workspace_argument
-from tui.plain import Reporter, summary_lines
+from tui.commands.reporter import Reporter, summary_lines
 
 _LOOK_SECONDS = 0.1
 _RETRY_SECONDS = 1.0

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import click
 
-from engine import client
-from tui.plain import summary_lines
+from engine.client import connection as client
+from tui.commands.reporter import summary_lines
 from tui.terminal.check import check_this_terminal
 
 

@@ -12,13 +12,13 @@ from textual.screen import Screen
 from engine.core.session import Session
 from engine.replay.source import Source
 from tui.app import ExitInfo, SupervisorApp
+from tui.present.text import clean
 from tui.replay.detail import ReplayDetail
 from tui.replay.feed import ReplayFeed, ReplayFollower
 from tui.replay.go_card import GoCard
 from tui.replay.player import Player
 from tui.replay.screen import ReplayScreen
 from tui.terminal.attention import Attention
-from tui.widgets.plain_text import clean
 
 _TICK_SECONDS = 1 / 15
 _LOOK_SECONDS = 1.0

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, cast
 
+from engine.core.enums import NOT_RECORDED
 from engine.core.events import EPOCH
 from engine.core.records import Experiment
-from engine.core.words import NOT_RECORDED
+from tui.present.experiment import history_lines
 from tui.screens.detail import DetailScreen
-from tui.screens.experiment_text import history_lines
 from tui.screens.text_page import Line
 
 if TYPE_CHECKING:

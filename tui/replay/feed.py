@@ -10,11 +10,11 @@ from pathlib import Path
 
 from msgspec.structs import replace as with_fields
 
-from engine.client import Details
+from engine.client.connection import Details
 from engine.core.errors import AutoresearchError, EngineGoneError
 from engine.core.events import AnyEvent
-from engine.core.live import AnyCommand, AnyMessage, Reply
 from engine.core.session import Session
+from engine.protocol.framing import AnyCommand, AnyMessage, Reply
 from engine.replay.commits import Diff
 from engine.replay.source import Source
 from tui.feed import Follower

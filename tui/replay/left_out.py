@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING, cast
 
 from textual.app import ComposeResult
 
-from tui.action import Action, Group, back
-from tui.actions import PROGRAM
+from tui.actions.action import Action, Group, back
+from tui.actions.registry import PROGRAM
+from tui.present.text import clean_line
 from tui.screens.action_screen import bindings_of
 from tui.screens.footer import ActionFooter
 from tui.screens.still import StillScreen
 from tui.screens.text_page import Line, TextPage
-from tui.widgets.plain_text import clean_line
 
 if TYPE_CHECKING:
     from tui.replay.app import ReplayApp

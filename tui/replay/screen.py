@@ -9,10 +9,11 @@ from textual.app import ComposeResult
 from textual.content import Content
 from textual.widgets import Input, Static
 
-from engine.core.words import NOT_RECORDED
-from tui.actions import LOOKING, PART_NAMES, PARTS, PROGRAM, SUPERVISOR
-from tui.actions_replay import MOVES, REPLAY, without_engine
-from tui.actions_whole import LOOK_AT_ALL
+from engine.core.enums import NOT_RECORDED
+from tui.actions.overview import LOOK_AT_ALL
+from tui.actions.registry import LOOKING, PART_NAMES, PARTS, PROGRAM, SUPERVISOR
+from tui.actions.replay import MOVES, REPLAY, without_engine
+from tui.present.text import clean_line
 from tui.replay.go_card import GoCard
 from tui.replay.time_line import TimeLine
 from tui.screens.action_screen import bindings_of
@@ -24,7 +25,6 @@ from tui.screens.tab_bar import TabBar
 from tui.terminal.check import MINIMUM_COLUMNS, MINIMUM_ROWS
 from tui.view import View
 from tui.widgets.log_view import LogView
-from tui.widgets.plain_text import clean_line
 from tui.widgets.status_line import StatusLine
 
 if TYPE_CHECKING:

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, cast
 
 from textual.app import ComposeResult
 
-from tui.action import Action, Group, back
-from tui.actions import PROGRAM
+from tui.actions.action import Action, Group, back
+from tui.actions.registry import PROGRAM
 from tui.screens.action_screen import bindings_of
 from tui.screens.footer import ActionFooter
 from tui.screens.still import StillScreen

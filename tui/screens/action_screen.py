@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, ClassVar, Literal, TypeVar, cast
 
 from textual.binding import Binding, BindingType
 
-from tui.action import Action
-from tui.actions import PROGRAM
+from tui.actions.action import Action
+from tui.actions.registry import PROGRAM
 from tui.screens.leaving import LeftOnce
 from tui.view import View
 

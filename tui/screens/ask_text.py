@@ -11,9 +11,9 @@ from textual.message import Message
 from textual.screen import ModalScreen
 from textual.widgets import Static, TextArea
 
+from tui.present.text import clean, clean_line
 from tui.screens.leaving import LeftOnce
 from tui.screens.typed_area import TypedArea
-from tui.widgets.plain_text import clean, clean_line
 
 
 class _Field(TypedArea):

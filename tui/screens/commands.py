@@ -8,8 +8,8 @@ from typing import Any
 
 from textual.command import CommandPalette, DiscoveryHit, Hit, Hits, Provider
 
-from tui.action import Action
-from tui.actions import PROGRAM
+from tui.actions.action import Action
+from tui.actions.registry import PROGRAM
 from tui.screens.action_screen import ActionScreen
 from tui.screens.leaving import LeftOnce
 

@@ -14,7 +14,7 @@ from textual.content import Content
 from textual.geometry import Size
 from textual.widget import Widget
 
-from tui.actions import PART_NAMES
+from tui.actions.registry import PART_NAMES
 from tui.terminal.check import MINIMUM_COLUMNS, MINIMUM_ROWS
 from tui.view import View
 from tui.widgets.agent_panel import AgentPanel

@@ -8,15 +8,17 @@ from textual.containers import Container
 from textual.widget import Widget
 
 from engine.core.records import Experiment
-from tui.actions import DETAIL, PROGRAM, SECTION_NAMES
-from tui.screens.action_screen import bindings_of
-from tui.screens.experiment_text import (
+from tui.actions.registry import DETAIL, PROGRAM, SECTION_NAMES
+from tui.present.experiment import (
     header_lines,
     history_lines,
     measurement_lines,
     reasoning_lines,
     told_lines,
 )
+from tui.present.risk import risk_of
+from tui.present.verdict_marks import abandoned
+from tui.screens.action_screen import bindings_of
 from tui.screens.footer import ActionFooter
 from tui.screens.link_line import LinkLine
 from tui.screens.review_actions import PastActions
@@ -26,8 +28,6 @@ from tui.screens.text_page import Line, TextPage
 from tui.view import View
 from tui.widgets.edit_panel import EditPanel, baseline_note
 from tui.widgets.log_view import LogView
-from tui.widgets.risk import risk_of
-from tui.widgets.standing import abandoned
 
 _LOG = 3
 _LOW_ROWS = 30

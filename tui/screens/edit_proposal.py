@@ -12,20 +12,20 @@ from textual.content import Content
 from textual.widgets import Static, TextArea
 
 from engine.core.errors import AutoresearchError
-from engine.core.live import EditProposal
 from engine.core.records import Queued
-from tui.actions_review import EDITOR
-from tui.commands.editor import as_text, let_go, private_copy
+from engine.protocol.framing import EditProposal
+from tui.actions.review import EDITOR
+from tui.present.diff_rows import rows_of
+from tui.present.proposal import became_of
+from tui.present.text import clean_line
 from tui.screens.action_screen import ActionScreen, Severity, bindings_of
 from tui.screens.code_area import CodeArea
 from tui.screens.confirm import ConfirmScreen
 from tui.screens.footer import ActionFooter
 from tui.screens.link_line import LinkLine
-from tui.screens.review_text import became_of
-from tui.terminal.editor import edit_file
+from tui.terminal.external_editor import as_text, let_go, private_copy
+from tui.terminal.suspend import edit_file
 from tui.view import View
-from tui.widgets.diff_rows import rows_of
-from tui.widgets.plain_text import clean_line
 
 if TYPE_CHECKING:
     from tui.app import SupervisorApp
@@ -35,7 +35,7 @@ def open_editor(shell: SupervisorApp, queued: Queued) -> None:
     """Read the file a proposal would make, and open it for editing."""
 
     async def opening() -> None:
-        from engine.files import candidate
+        from engine.store.program_file import candidate
 
         workspace, session = shell.feed.workspace, shell.view.session
         try:

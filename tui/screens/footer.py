@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from textual import events
 
-from tui.action import Action, Group, needs_engine
+from tui.actions.action import Action, Group, needs_engine
 from tui.screens.link_line import LinkLine, Word
 from tui.view import View
 

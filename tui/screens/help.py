@@ -9,11 +9,11 @@ from textual.content import Content
 from textual.screen import ModalScreen
 from textual.strip import Strip
 
-from tui.action import Action
-from tui.actions import on_page
+from tui.actions.action import Action
+from tui.actions.registry import on_page
+from tui.present.text import wrapped
 from tui.screens.leaving import LeftOnce
 from tui.widgets.painted import Sheet, strip_of
-from tui.widgets.plain_text import wrapped
 
 _KEY_CELLS = 12
 

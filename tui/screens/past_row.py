@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from textual.app import ComposeResult
 
-from engine.core.past import PastAttempt, Unknown
+from engine.core.imported_attempt import PastAttempt, Unknown
 from engine.core.session import Session
-from tui.action import Action, Group, back
-from tui.actions import PROGRAM
+from tui.actions.action import Action, Group, back
+from tui.actions.registry import PROGRAM
+from tui.present.numbers import memory, metric, moved
+from tui.present.text import clean_line
+from tui.present.verdict_marks import said_of
 from tui.screens.action_screen import bindings_of
 from tui.screens.footer import ActionFooter
 from tui.screens.still import StillScreen
 from tui.screens.text_page import Line, TextPage
-from tui.widgets.figures import memory, metric, moved
-from tui.widgets.plain_text import clean_line
-from tui.widgets.standing import said_of
 
 _KEYS: tuple[Action, ...] = (
     Action(

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from textual.binding import Binding
 
-from engine.core import live
 from engine.core.records import Pin
 from engine.core.session import Session
+from engine.protocol import framing as live
 from tui.screens.said_list import Row, SaidList
 
 

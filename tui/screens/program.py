@@ -12,11 +12,12 @@ from textual.containers import Container
 from textual.content import Content
 from textual.widgets import Static, TextArea
 
+from engine.core.enums import PROGRAM
 from engine.core.errors import AutoresearchError
 from engine.core.session import Session
-from engine.core.words import PROGRAM
-from engine.files import Program, ProgramChangedError, read_program, write_program
-from tui.actions_steering import CHARTER
+from engine.store.program_file import Program, ProgramChangedError, read_program, write_program
+from tui.actions.steering import CHARTER
+from tui.present.text import clean, clean_line
 from tui.screens.action_screen import ActionScreen, Severity, bindings_of
 from tui.screens.charter_area import CharterArea
 from tui.screens.charter_draft import Draft, forget_draft, keep_draft, kept_draft, set_aside
@@ -25,9 +26,8 @@ from tui.screens.footer import ActionFooter
 from tui.screens.link_line import LinkLine
 from tui.screens.program_conflict import ConflictScreen, Way
 from tui.screens.text_page import Line, TextPage
-from tui.terminal.editor import edit_file
+from tui.terminal.suspend import edit_file
 from tui.view import View
-from tui.widgets.plain_text import clean, clean_line
 
 _LOOK_SECONDS = 1.0
 _BESIDE_CELLS = 110

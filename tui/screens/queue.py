@@ -12,20 +12,20 @@ from textual.geometry import Size
 from textual.strip import Strip
 from textual.widgets import Static
 
+from engine.core.enums import QueueState
 from engine.core.records import Queued
-from engine.core.words import QueueState
-from tui.action import in_question
-from tui.actions import PROGRAM
-from tui.actions_review import QUEUE
+from tui.actions.action import in_question
+from tui.actions.registry import PROGRAM
+from tui.actions.review import QUEUE
+from tui.present.numbers import clock
+from tui.present.risk import heaviest, ink_of, risk_of
+from tui.present.text import clean_line, wrapped
 from tui.screens.action_screen import bindings_of
 from tui.screens.footer import ActionFooter
 from tui.screens.link_line import LinkLine
 from tui.screens.review_actions import QuestionActions
 from tui.view import View
-from tui.widgets.figures import clock
 from tui.widgets.painted import Painted, strip_of
-from tui.widgets.plain_text import clean_line, wrapped
-from tui.widgets.risk import heaviest, ink_of, risk_of
 
 _EMPTY = (
     "Nothing waits for you. Proposals come here when they are asked about (the autonomy says "

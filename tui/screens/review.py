@@ -11,18 +11,18 @@ from textual.screen import ModalScreen
 from textual.strip import Strip
 from textual.widgets import Static
 
-from engine.core.live import ApproveProposal, VetoProposal
 from engine.core.records import Queued
 from engine.core.session import Session
-from tui.actions_review import CARD
+from engine.protocol.framing import ApproveProposal, VetoProposal
+from tui.actions.review import CARD
+from tui.present.proposal import Told, became_of, told_of, wait_of
+from tui.present.text import clean, clean_line, wrapped
 from tui.screens.action_screen import ActionScreen, Severity, bindings_of
 from tui.screens.confirm import DEAF_SECONDS
 from tui.screens.link_line import LinkLine, Word
-from tui.screens.review_text import Told, became_of, told_of, wait_of
 from tui.view import View
 from tui.widgets.edit_panel import EditPanel
 from tui.widgets.painted import strip_of
-from tui.widgets.plain_text import clean, clean_line, wrapped
 
 _UNSEEN_SECONDS = 0.8
 """The key that opens the card is the one that approves: held down, or pressed twice over a slow

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from engine.core.live import (
+from engine.core.records import Experiment, Queued
+from engine.protocol.framing import (
     ConfirmExperiment,
     KillRun,
     OverruleVerdict,
     ReviveExperiment,
     SetAutonomy,
 )
-from engine.core.records import Experiment, Queued
-from tui.action import in_question
+from tui.actions.action import in_question
+from tui.present.overrule import not_confirmable, not_revivable, overruling
 from tui.screens.action_screen import ActionScreen
-from tui.screens.overruling import not_confirmable, not_revivable, overruling
 
 
 class QuestionActions(ActionScreen[None]):

@@ -14,14 +14,14 @@ from textual.content import Content
 from textual.screen import ModalScreen
 from textual.widgets import OptionList, Static
 
-from engine.core import live
 from engine.core.errors import AutoresearchError
 from engine.core.session import Session
+from engine.protocol import framing as live
+from tui.present.text import clean_line, wrapped
 from tui.screens.action_screen import ActionScreen, Severity
 from tui.screens.ask_text import AskText
 from tui.view import View
 from tui.widgets.marked_list import MarkedList
-from tui.widgets.plain_text import clean_line, wrapped
 
 _MARK_CELLS = 5
 _SHOWN_CHARACTERS = 2_000

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 class SteeringActions(ActionScreen[None]):
-    """Opens what the keys of `tui.actions_steering` ask for."""
+    """Opens what the keys of `tui.actions.steering` ask for."""
 
     def action_pins(self) -> None:
         """The person's hypotheses; where there are none, straight to the first."""
@@ -52,7 +52,7 @@ class SteeringActions(ActionScreen[None]):
         self._open_program(outside=True)
 
     def _open_program(self, outside: bool) -> None:
-        from engine.files import read_program
+        from engine.store.program_file import read_program
         from tui.screens.program import ProgramScreen
 
         try:

@@ -10,12 +10,19 @@ from textual.content import Content
 from textual.geometry import Size
 from textual.widgets import Static
 
-from engine.core.live import AnyCommand, CancelStop, KillRun, PauseLoop, ResumeLoop, StopSession
 from engine.core.records import Experiment
-from tui.actions import LOOKING, LOOP, PART_NAMES, PARTS, PROGRAM, SUPERVISOR
-from tui.actions_review import REVIEW
-from tui.actions_steering import STEERING
-from tui.actions_whole import LOOK_AT_ALL
+from engine.protocol.framing import (
+    AnyCommand,
+    CancelStop,
+    KillRun,
+    PauseLoop,
+    ResumeLoop,
+    StopSession,
+)
+from tui.actions.overview import LOOK_AT_ALL
+from tui.actions.registry import LOOKING, LOOP, PART_NAMES, PARTS, PROGRAM, SUPERVISOR
+from tui.actions.review import REVIEW
+from tui.actions.steering import STEERING
 from tui.screens.action_screen import bindings_of
 from tui.screens.deck import Deck, Layout, layout_for
 from tui.screens.footer import ActionFooter

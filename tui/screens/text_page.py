@@ -5,8 +5,8 @@ from __future__ import annotations
 from rich.cells import cell_len
 from textual.strip import Strip
 
+from tui.present.text import clean, wrapped
 from tui.widgets.painted import Sheet, strip_of
-from tui.widgets.plain_text import clean, wrapped
 
 Line = tuple[str, str]
 """Text of any length, and the ink it is painted with; "" is the page's own."""

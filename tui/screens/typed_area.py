@@ -6,7 +6,7 @@ from textual import events
 from textual.widgets import TextArea
 from textual.widgets.text_area import EditResult
 
-from tui.widgets.plain_text import clean
+from tui.present.text import clean
 
 
 class TypedArea(TextArea):

@@ -17,12 +17,12 @@ from textual.filter import LineFilter, NoColor
 from textual.timer import Timer
 
 from engine.core.errors import ConfigError
+from tui.present.text import clean
 from tui.settings import load_settings
 from tui.terminal.check import is_in_browser
 from tui.terminal.driver import SafeDriver
 from tui.terminal.filter import ControlFilter
 from tui.themes import DEFAULT, find_theme, to_textual
-from tui.widgets.plain_text import clean
 
 _SETTLE_SECONDS = 0.4
 
@@ -54,7 +54,7 @@ class TerminalApp(App[ExitInfo]):
     def get_driver_class(self) -> type[Driver]:
         """Ours, which survives the loss of the terminal, or of the browser."""
         if is_in_browser(os.environ):
-            from tui.web.driver import SafeWebDriver
+            from tui.terminal.web_driver import SafeWebDriver
 
             return SafeWebDriver
         return SafeDriver

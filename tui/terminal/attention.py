@@ -9,13 +9,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
+from engine.core.enums import SessionState
 from engine.core.session import Session
-from engine.core.words import SessionState
+from tui.present.alarm import standing_alarm
+from tui.present.numbers import metric
+from tui.present.text import clean_line
 from tui.settings import Notifications
 from tui.terminal.filter import strip_controls
-from tui.widgets.alarm import standing_alarm
-from tui.widgets.figures import metric
-from tui.widgets.plain_text import clean_line
 
 BELL = "\a"
 BELL_SECONDS = 30.0

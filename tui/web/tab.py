@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from textual_serve.app_service import AppService
 from textual_serve.download_manager import DownloadManager
 
-from tui.widgets.plain_text import clean, clean_line
+from tui.present.text import clean, clean_line
 
 _PRELUDE = b"__GANGLION__\n"
 _SAID_BYTES = 8192

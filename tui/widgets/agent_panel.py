@@ -7,16 +7,16 @@ from typing import NamedTuple
 
 from textual.strip import Strip
 
+from engine.core.enums import SessionState
 from engine.core.events import Proposal
 from engine.core.records import Dropped, Pause
 from engine.core.session import Session
-from engine.core.words import SessionState
+from tui.present.alarm import standing_alarm
+from tui.present.numbers import clock, cost_story
+from tui.present.text import clean, clean_line, wrapped
+from tui.present.verdict_marks import category_of
 from tui.view import View
-from tui.widgets.alarm import standing_alarm
-from tui.widgets.figures import clock, cost_story
 from tui.widgets.painted import Run, Sheet, strip_of
-from tui.widgets.plain_text import clean, clean_line, wrapped
-from tui.widgets.standing import category_of
 
 _REASONING_CHARACTERS = 40_000
 _PINS_SHOWN = 3

@@ -8,8 +8,8 @@ from functools import lru_cache
 from rich.color import Color
 from rich.style import Style
 
+from tui.present.text import clean_line
 from tui.widgets.painted import Run
-from tui.widgets.plain_text import clean_line
 
 _SGR = re.compile(r"\x1b\[([0-9;:]{0,64})m")
 _ATTRIBUTES = {1: "bold", 2: "dim", 3: "italic", 4: "underline", 7: "reverse", 9: "strike"}

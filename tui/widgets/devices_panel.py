@@ -9,11 +9,11 @@ from rich.cells import cell_len
 from textual.strip import Strip
 
 from engine.core.machine import GpuSample, MachineSample
+from tui.present.numbers import size
+from tui.present.text import clean_line, wrapped
 from tui.view import View
-from tui.widgets.figures import size
 from tui.widgets.gauge import gauge
 from tui.widgets.painted import Run, Sheet, strip_of
-from tui.widgets.plain_text import clean_line, wrapped
 
 _FULL_SHARE = 0.95
 _HOT_CELSIUS = 85

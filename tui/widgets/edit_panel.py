@@ -8,12 +8,12 @@ from itertools import pairwise
 from rich.style import Style
 from textual.strip import Strip
 
+from tui.present.diff_rows import DiffRow, Side, counts, rows_of
+from tui.present.risk import risk_of
+from tui.present.text import clean_line, wrapped
 from tui.view import View
-from tui.widgets.diff_rows import DiffRow, Side, counts, rows_of
 from tui.widgets.painted import Run, Sheet, strip_of
-from tui.widgets.plain_text import clean_line, wrapped
 from tui.widgets.python_colour import Span, spans_of
-from tui.widgets.risk import risk_of
 
 _SIDE_BY_SIDE_CELLS = 100
 _BETWEEN = "│"

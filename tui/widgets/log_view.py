@@ -15,12 +15,12 @@ from textual.strip import Strip
 from textual.timer import Timer
 
 from engine.store.log_file import LINE_BYTES, LogFile
+from tui.present.numbers import size
+from tui.present.text import clean_line
 from tui.view import View
 from tui.widgets.ansi_colour import runs_of
-from tui.widgets.figures import size
 from tui.widgets.log_search import LogSearch
 from tui.widgets.painted import Painted, Run, strip_of
-from tui.widgets.plain_text import clean_line
 
 _SLICE_SECONDS = 0.012
 _CACHED_LINES = 512

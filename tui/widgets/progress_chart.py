@@ -6,13 +6,13 @@ import math
 
 from textual.strip import Strip
 
+from engine.core.enums import Direction, Verdict
 from engine.core.session import Session
-from engine.core.words import Direction, Verdict
+from tui.present.numbers import metric
+from tui.present.text import clean_line
 from tui.view import View
 from tui.widgets.chart_canvas import Canvas, Ink
-from tui.widgets.figures import metric
 from tui.widgets.painted import Run, Sheet, strip_of
-from tui.widgets.plain_text import clean_line
 
 _LARGEST = 1e300
 _FENCE = 3.0

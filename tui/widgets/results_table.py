@@ -9,23 +9,23 @@ from typing import TypeVar
 
 from textual.message import Message
 
-from engine.core.past import PastAttempt
+from engine.core.enums import Phase
+from engine.core.imported_attempt import PastAttempt
 from engine.core.records import Counts
 from engine.core.session import Session
-from engine.core.words import Phase
-from tui.view import View
-from tui.widgets.painted import Run
-from tui.widgets.results_cells import (
+from tui.present.results_cells import (
     experiment_cell,
     experiment_matches,
     past_cell,
     past_matches,
 )
-from tui.widgets.results_columns import GAP, Column, columns_for, status_cells, words_cells
-from tui.widgets.results_order import Filter, Sort, order_of, seconds_of
+from tui.present.results_columns import GAP, Column, columns_for, status_cells, words_cells
+from tui.present.results_order import Filter, Sort, order_of, seconds_of
+from tui.present.run_phase import phase_of, sample_of
+from tui.present.verdict_marks import abandoned, interruptions, longest_word, overruled_any
+from tui.view import View
+from tui.widgets.painted import Run
 from tui.widgets.row_list import RowList, cell
-from tui.widgets.stage import phase_of, sample_of
-from tui.widgets.standing import abandoned, interruptions, longest_word, overruled_any
 
 Choice = TypeVar("Choice", bound=StrEnum)
 

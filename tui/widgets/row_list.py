@@ -11,8 +11,8 @@ from textual.geometry import Size
 from textual.message import Message
 from textual.strip import Strip
 
+from tui.present.text import clean_line, wrapped
 from tui.widgets.painted import Painted, Run, strip_of
-from tui.widgets.plain_text import clean_line, wrapped
 
 
 def cell(text: str, width: int, *, right: bool = False, gap: int = 1) -> str:

@@ -8,18 +8,18 @@ from dataclasses import dataclass
 from rich.cells import cell_len
 from textual.strip import Strip
 
-from engine.core.forecast import forecast
+from engine.core.analysis.forecast import forecast
+from engine.core.enums import Direction, Phase, SessionState, Verdict
 from engine.core.records import Counts
 from engine.core.session import Session
-from engine.core.words import Direction, Phase, SessionState, Verdict
+from tui.present.alarm import standing_alarm
+from tui.present.numbers import change, clock, cost, metric
+from tui.present.run_phase import elapsed_of, phase_of, sample_of
+from tui.present.text import clean_line
+from tui.present.verdict_marks import abandoned, interruptions
 from tui.view import LinkState, Replayed, View
-from tui.widgets.alarm import standing_alarm
-from tui.widgets.figures import change, clock, cost, metric
 from tui.widgets.gauge import gauge
 from tui.widgets.painted import Painted, Run, strip_of
-from tui.widgets.plain_text import clean_line
-from tui.widgets.stage import elapsed_of, phase_of, sample_of
-from tui.widgets.standing import abandoned, interruptions
 
 _BAR_CELLS = 14
 _SOON_SPENT = 5

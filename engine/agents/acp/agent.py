@@ -21,13 +21,13 @@ from engine.agents.checks import WrongEdit, check_caps, check_edit
 from engine.agents.llm.answer import FALLBACK_HYPOTHESIS, one_line, parse_answer
 from engine.agents.llm.keys import provider_environment, redact, secret_values
 from engine.core.config import ResearchConfig
-from engine.core.edits import count_lines, make_patch
 from engine.core.errors import (
     AgentError,
     CliMissingError,
     OverloadedError,
     UnusableAnswerError,
 )
+from engine.core.patches.patch import count_lines, make_patch
 
 if TYPE_CHECKING:
     from engine.agents.acp.conversation import Conversation

@@ -7,7 +7,7 @@ from engine.agents.llm.answer import one_line
 from engine.agents.llm.history import best, by_category, fenced, in_brief, in_full, log_end
 from engine.agents.llm.prompt import SYSTEM
 from engine.agents.wishes import direction, earlier, under_way, wishes
-from engine.core.words import CATEGORIES, Direction
+from engine.core.enums import CATEGORIES, Direction
 
 IN_FULL = 10
 MOST_IN_BRIEF = 200

@@ -16,8 +16,8 @@ from engine.agents.base import Thought, Usage
 from engine.agents.llm.answer import plain_text
 from engine.agents.llm.keys import redact
 from engine.core.config import ResearchConfig
-from engine.core.edits import make_patch
 from engine.core.errors import AgentError, OverloadedError
+from engine.core.patches.patch import make_patch
 
 QUIET_TIMES = 3.0
 """A CLI may be silent for so many times a model's idle limit: its tools run unheard."""

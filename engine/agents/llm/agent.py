@@ -25,7 +25,7 @@ from engine.core.errors import (
     OverloadedError,
     UnusableAnswerError,
 )
-from engine.core.search_replace import BlockError, apply_blocks
+from engine.core.patches.search_replace import BlockError, apply_blocks
 
 DEFAULT_CONTEXT_TOKENS = 32_000
 _BLOCK_TRIES = 3

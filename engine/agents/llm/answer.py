@@ -6,7 +6,7 @@ import re
 import unicodedata
 from dataclasses import dataclass
 
-from engine.core.search_replace import Block, find_blocks
+from engine.core.patches.search_replace import Block, find_blocks
 
 HYPOTHESIS_CHARACTERS = 300
 RATIONALE_CHARACTERS = 4000

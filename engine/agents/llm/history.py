@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from engine.agents.base import Attempt
 from engine.agents.llm.answer import one_line, plain_text
 from engine.core.config import ResearchConfig
-from engine.core.words import CATEGORIES, Direction, Verdict
+from engine.core.enums import CATEGORIES, Direction, Verdict
 
 BEST = 5
 DETAIL_LINES, DETAIL_CHARACTERS = 30, 2000

@@ -15,8 +15,8 @@ from engine.agents.base import Briefing, Failure
 from engine.agents.llm.answer import one_line, plain_text
 from engine.agents.llm.history import best, by_category, fenced, in_brief, in_full, log_end
 from engine.agents.wishes import direction, earlier, under_way, wishes
+from engine.core.enums import CATEGORIES, Direction
 from engine.core.errors import ContextTooLongError
-from engine.core.words import CATEGORIES, Direction
 
 CHARACTERS_PER_TOKEN = 3.5
 """A cautious mean for English and Python."""

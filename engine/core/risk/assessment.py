@@ -33,7 +33,7 @@ RULES: tuple[Rule, ...] = (
     *size.RULES,
     *notes.RULES,
 )
-"""The rules of this program; others come through entry points (`engine.risk_rules`)."""
+"""The rules of this program; others come through entry points (`engine.plugins`)."""
 
 _ORDER = {weight: place for place, weight in enumerate(Weight)}
 _MOST = 12

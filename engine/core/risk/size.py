@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from functools import lru_cache
 
 from engine.core.finding import Weight
-from engine.core.knobs import KnobError, Value, find_knobs
+from engine.core.patches.knobs import KnobError, Value, find_knobs
 from engine.core.risk.edit import Edit
 from engine.core.risk.finding import Found, Rule, rule
 

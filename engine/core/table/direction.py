@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from engine.core.enums import Direction
 from engine.core.table.model import RowVerdict, TableRow
 from engine.core.table.roles import direction_of
-from engine.core.words import Direction
 
 _KEEP_WEIGHT, _DISCARD_WEIGHT = 2, 1
 _ENOUGH = 8

@@ -8,7 +8,7 @@ from enum import StrEnum
 
 import msgspec
 
-from engine.core.words import Direction
+from engine.core.enums import Direction
 
 
 class RowVerdict(StrEnum):

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from msgspec.structs import replace
 
-from engine.core.past import PastAttempt
+from engine.core.enums import Verdict
+from engine.core.imported_attempt import PastAttempt
 from engine.core.session import Session
 from engine.core.table.model import Column, Role, RowVerdict, Table, TableRow
-from engine.core.words import Verdict
 
 ADOPTED = "adopted"
 """The extra column of rows that a session took over."""

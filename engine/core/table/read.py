@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from engine.core.enums import Direction
 from engine.core.table.decode import decode, looks_binary
 from engine.core.table.direction import infer_direction
 from engine.core.table.model import BadRow, Column, Role, Table
@@ -9,7 +10,6 @@ from engine.core.table.roles import is_header_word
 from engine.core.table.rows import TEXT_KEPT, Reader
 from engine.core.table.shape import MOST_LINES, Delimiter, find_delimiter, to_lines
 from engine.core.table.survey import Survey, settle_metric, survey
-from engine.core.words import Direction
 
 
 def read_table(

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 
+from engine.core.enums import Direction
 from engine.core.table.model import Role
-from engine.core.words import Direction
 
 _NAMES: dict[Role, str] = {
     Role.COMMIT: """

@@ -6,9 +6,9 @@ from collections import Counter
 
 import msgspec
 
+from engine.core.enums import Direction
 from engine.core.table.model import RowVerdict, Table, TableRow
 from engine.core.table.roles import never_zero
-from engine.core.words import Direction
 
 
 class Counts(msgspec.Struct, frozen=True):

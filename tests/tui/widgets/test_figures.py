@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
-from tui.widgets.figures import change, clock, metric, size
+from tui.present.numbers import change, clock, metric, size
 from tui.widgets.gauge import gauge
 
 

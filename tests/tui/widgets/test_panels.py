@@ -18,10 +18,10 @@ from tests.tui.widgets.widget_scenes import (
     text_of,
     view_of,
 )
+from tui.present.diff_rows import counts, rows_of
 from tui.view import View
 from tui.widgets.agent_panel import AgentPanel
 from tui.widgets.devices_panel import DevicesPanel
-from tui.widgets.diff_rows import counts, rows_of
 from tui.widgets.edit_panel import EditPanel
 
 

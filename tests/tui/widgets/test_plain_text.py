@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
-from tui.widgets.plain_text import clean, clean_line, wrapped
+from tui.present.text import clean, clean_line, wrapped
 
 
 @pytest.mark.parametrize(

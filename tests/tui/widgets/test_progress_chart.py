@@ -9,10 +9,10 @@ from textual.geometry import Size
 
 from engine.core import events as ev
 from engine.core.config import ResearchConfig
+from engine.core.enums import Direction, Verdict
 from engine.core.records import Counts, Experiment
 from engine.core.session import Session
 from engine.core.vector import Vector
-from engine.core.words import Direction, Verdict
 from tests.tui.widgets.widget_scenes import START, Host, session_of, text_of, view_of
 from tui.view import View
 from tui.widgets.progress_chart import ProgressChart

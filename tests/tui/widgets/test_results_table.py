@@ -7,12 +7,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.core import events as ev
+from engine.core.enums import Direction, Verdict
 from engine.core.records import Experiment
 from engine.core.session import Session
 from engine.core.vector import Vector
-from engine.core.words import Direction, Verdict
 from tests.tui.widgets.widget_scenes import START, Host, session_of, text_of, view_of
-from tui.widgets.results_order import Filter, Sort, order_of, seconds_of
+from tui.present.results_order import Filter, Sort, order_of, seconds_of
 from tui.widgets.results_table import ResultsTable
 
 

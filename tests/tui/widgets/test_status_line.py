@@ -7,7 +7,7 @@ import msgspec.structs
 import pytest
 
 from engine.core import events as ev
-from engine.core.words import Direction, Phase, StopMode, Verdict
+from engine.core.enums import Direction, Phase, StopMode, Verdict
 from tests.tui.widgets.widget_scenes import Host, session_of, text_of, view_of
 from tui.view import LinkState, View
 from tui.widgets.status_line import StatusLine

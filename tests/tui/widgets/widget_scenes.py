@@ -15,10 +15,10 @@ from textual.widget import Widget
 
 from engine.core import events as ev
 from engine.core.config import ResearchConfig
-from engine.core.live import Progress
+from engine.core.enums import Direction, Outcome, Phase, Verdict
 from engine.core.machine import GpuSample, MachineSample
 from engine.core.session import Session, fold
-from engine.core.words import Direction, Outcome, Phase, Verdict
+from engine.protocol.framing import Progress
 from tui.view import View
 
 _PUNCH_HOLE_KEEP_SIZE = 0x03

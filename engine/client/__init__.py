@@ -1,0 +1,1 @@
+"""How screens and verbs reach a session."""

@@ -1,0 +1,180 @@
+"""What earlier sessions of a workspace found, as a bounded text for the next session's agent."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+
+import msgspec
+
+from engine.core.analysis.noise import noise_of
+from engine.core.enums import Direction, Origin, Verdict
+from engine.core.events import Platform
+from engine.core.records import Experiment
+from engine.core.session import Session
+
+MOST_CHARACTERS = 6000
+_KEPT = 6
+_LOST = 5
+_CRASHED = 3
+_REFUSED = 5
+_DEAD_FROM = 3
+"""A category of which so many were tried and none kept is a dead end."""
+_WORDS = 160
+
+
+class Earlier(msgspec.Struct, frozen=True):
+    """A session that came before."""
+
+    session: Session
+    trouble: str = ""
+    """Why it could be read in part only; empty where it was read whole."""
+
+
+def earlier_text(earlier: Sequence[Earlier], limit: int = MOST_CHARACTERS) -> str:
+    """Leaderboard, dead ends and noise of earlier sessions; empty where there were none.
+
+    Every word of theirs stands on one line and without control characters, but it is still what
+    agents and persons wrote: facts to be weighed, and no instruction.
+
+    Args:
+        earlier: The newest first.
+        limit: The most characters; whole lines are left out at the end, and that is said.
+    """
+    told = [e for e in earlier if e.session.experiments]
+    if not told:
+        return ""
+    lines = [
+        "Earlier sessions of this workspace, the newest first. Their numbers can be compared with "
+        "today's only where metric, budget and machine are the same; a gain is positive where it "
+        "is better.",
+        *_noise_lines([e.session for e in told]),
+    ]
+    for one in told:
+        lines += ["", *_session_lines(one)]
+    return _within(lines, limit)
+
+
+def device_of(platform: Platform | None) -> str:
+    """The machine in few words: its GPUs, or its processor where it has none."""
+    if platform is None:
+        return "an unknown machine"
+    if not platform.gpus:
+        return _flat(f"{platform.cores} cores of {platform.cpu}", 60)
+    names = Counter(gpu.name for gpu in platform.gpus)
+    return _flat(", ".join(f"{n} × {name}" if n > 1 else name for name, n in names.items()), 60)
+
+
+def _noise_lines(sessions: Iterable[Session]) -> Iterator[str]:
+    groups: dict[tuple[str, str, str], list[Session]] = {}
+    for s in sessions:
+        key = (device_of(s.platform), _flat(s.config.metric, 40), _budget(s))
+        groups.setdefault(key, []).append(s)
+    for (device, metric, budget), some in groups.items():
+        noise = noise_of(*some)
+        if noise is not None:
+            yield (
+                f"- noise on {device}: σ of {metric} is {noise.sigma:.2g} "
+                f"({noise.runs} runs of {noise.commits} commit(s), {budget})"
+            )
+
+
+def _session_lines(one: Earlier) -> Iterator[str]:
+    s, c = one.session, one.session.counts
+    better = "lower" if s.direction is Direction.MIN else "higher"
+    yield (
+        f"## Session {_flat(s.config.tag, 40)}: {_flat(s.config.metric, 40)} ({better} is better), "
+        f"{_budget(s)}, {device_of(s.platform)}"
+    )
+    values = [
+        f"{name} {value:.6g}"
+        for name, value in (
+            ("baseline", s.baseline and s.baseline.measurement and s.baseline.measurement.metric),
+            ("best", s.best_metric),
+        )
+        if value is not None
+    ]
+    yield f"{c.total} experiments: {c.keep} kept, {c.discard} discarded, {c.crash} crashed" + (
+        f"; {', '.join(values)}" if values else ""
+    )
+    if one.trouble:
+        yield f"(read in part: {_flat(one.trouble, 120)})"
+    ideas = [
+        e
+        for e in s.experiments
+        if e.verdict is not None and not e.is_baseline and e.origin is not Origin.CONFIRM
+    ]
+    kept = [e for e in ideas if e.standing is Verdict.KEEP]
+    yield from _listed("Kept, by gain:", sorted(kept, key=_gain, reverse=True)[:_KEPT])
+    yield from _dead_ends(s, ideas)
+
+
+def _dead_ends(s: Session, ideas: list[Experiment]) -> Iterator[str]:
+    tried = Counter(e.proposal.category for e in ideas)
+    won = {e.proposal.category for e in ideas if e.standing is Verdict.KEEP}
+    dead = [
+        f"{_flat(name, 30)} ({n} tried)"
+        for name, n in tried.most_common()
+        if n >= _DEAD_FROM and name not in won
+    ]
+    if dead:
+        yield f"Categories that brought nothing: {', '.join(dead[:8])}."
+    lost = [e for e in ideas if e.standing is Verdict.DISCARD and e.gain is not None]
+    yield from _listed("Dead ends, the worst first:", sorted(lost, key=_gain)[:_LOST])
+    crashed = [e for e in ideas if e.standing is Verdict.CRASH]
+    yield from _listed("Crashed:", crashed[-_CRASHED:])
+    refused = [f"{v.proposal.hypothesis} (refused: {v.reason})" for v in s.vetoed]
+    refused += [ban.text for ban in s.bans]
+    if refused:
+        yield "Not wanted by the person:"
+        yield from (f"- {_flat(text, 2 * _WORDS)}" for text in refused[-_REFUSED:])
+
+
+def _listed(title: str, experiments: list[Experiment]) -> Iterator[str]:
+    if experiments:
+        yield title
+        yield from map(_line, experiments)
+
+
+def _line(e: Experiment) -> str:
+    result = ""
+    if e.standing is Verdict.CRASH:
+        result = _flat(e.verdict_reason or (e.outcome.value if e.outcome else ""), 60)
+    elif e.measurement is not None:
+        gain = f", gain {e.gain:+.3g}" if e.gain is not None else ""
+        result = f"{e.measurement.metric:.6g}{gain}"
+    lead = f"- {_flat(e.proposal.category, 30)}: {_flat(e.proposal.hypothesis, _WORDS)}"
+    return f"{lead} → {result}" if result else lead
+
+
+def _gain(e: Experiment) -> float:
+    return e.gain if e.gain is not None else 0.0
+
+
+def _budget(s: Session) -> str:
+    seconds = s.config.budget_seconds
+    return f"{seconds:g} s a run" if seconds is not None else "no set budget"
+
+
+def _within(lines: list[str], limit: int) -> str:
+    end = "(more is left out)"
+    size, kept = 0, list[str]()
+    for line in lines:
+        if size + len(line) + 1 > limit - len(end) - 1:
+            return "\n".join([*kept, end])
+        kept.append(line)
+        size += len(line) + 1
+    return "\n".join(kept)
+
+
+def _flat(text: str, limit: int) -> str:
+    """Untrusted text on one line: no control, format or line-breaking characters, cut to a
+    length.
+    """
+    some = "".join(
+        " " if unicodedata.category(c) in ("Cc", "Cf", "Cs", "Zl", "Zp") else c
+        for c in text[: 8 * limit]
+    )
+    flat = " ".join(some.split())
+    return flat if len(flat) <= limit else flat[: limit - 1] + "…"

@@ -1,0 +1,299 @@
+"""SEARCH/REPLACE blocks: found in an answer, and applied exactly or not at all.
+
+A block replaces whole lines:
+
+    <<<<<<< SEARCH
+    lines of the file, as they are
+    =======
+    the lines that take their place
+    >>>>>>> REPLACE
+"""
+
+from __future__ import annotations
+
+import ast
+import difflib
+import hashlib
+import re
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from engine.core.patches.patch import PatchError
+
+NEAREST_LINES = 12
+"""So many lines of the file are shown where a block does not fit."""
+
+_CLIP = 300
+_MARKER = re.compile(
+    r"^ {0,3}(?:(?P<head><{5,9})[ \t]*SEARCH\b[^\n]*"
+    r"|(?P<middle>={5,9})[ \t]*"
+    r"|(?P<end>>{5,9})[ \t]*(?:REPLACE\b[^\n]*)?)$",
+    re.MULTILINE | re.IGNORECASE,
+)
+_OPENING = re.compile(r"`{3,}(?:python|py)\d?[ \t]*\n", re.IGNORECASE)
+_CLOSING = re.compile(r"(?:^|\n)`{3,}[ \t]*\n\Z")
+
+
+@dataclass(frozen=True)
+class Block:
+    """Lines to find, and the lines that take their place. Either is empty or ends in a newline."""
+
+    search: str
+    replace: str
+
+
+@dataclass(frozen=True)
+class FoundBlocks:
+    """What an answer holds."""
+
+    blocks: tuple[Block, ...]
+    outside: tuple[str, ...]
+    """The text before, between and after the blocks."""
+    unfinished: bool
+    """A block began and did not end: the answer was cut off, or a marker is missing."""
+    problem: str = ""
+    """Why a block cannot be read; empty when all can."""
+
+
+class BlockError(PatchError):
+    """A block does not fit the file.
+
+    Args:
+        block: Which one, from 1.
+        why: In one sentence.
+        nearest: Numbered lines of the file that resemble it most, at most `NEAREST_LINES`.
+    """
+
+    def __init__(self, block: int, why: str, nearest: str = "") -> None:
+        super().__init__(
+            f"SEARCH/REPLACE block {block} cannot be applied.",
+            why,
+            "Copy the lines to be replaced from the file, character by character.",
+        )
+        self.block = block
+        self.nearest = nearest
+
+
+def find_blocks(text: str) -> FoundBlocks:
+    """Every block of an answer, whatever fences, file names or prose surround it."""
+    text = text.replace("\r\n", "\n")
+    blocks: list[Block] = []
+    outside: list[str] = []
+    problems: list[str] = []
+    unfinished = False
+    head: re.Match[str] | None = None
+    middles: list[re.Match[str]] = []
+    position = 0
+    for marker in _MARKER.finditer(text):
+        if marker["head"]:
+            if head is None:
+                outside.append(text[position : marker.start()])
+            else:
+                unfinished = True
+            head, middles = marker, []
+        elif head is not None and marker["middle"]:
+            middles.append(marker)
+        elif head is not None and marker["end"]:
+            block = _read_block(text, head, middles, marker)
+            if isinstance(block, Block):
+                blocks.append(block)
+            else:
+                problems.append(f"Block {len(blocks) + len(problems) + 1} {block}.")
+            head, position = None, min(marker.end() + 1, len(text))
+    if head is None:
+        outside.append(text[position:])
+    return FoundBlocks(
+        tuple(blocks), tuple(outside), unfinished or head is not None, " ".join(problems)
+    )
+
+
+def _read_block(
+    text: str, head: re.Match[str], middles: list[re.Match[str]], end: re.Match[str]
+) -> Block | str:
+    """The block between two markers, or what is wrong with it."""
+    if not middles:
+        return "has no line of ======= between SEARCH and REPLACE"
+    if len(middles) > 1:
+        # An underlined title in a docstring looks like the divider, but seldom has its length.
+        middles = [m for m in middles if len(m["middle"]) == len(head["head"])]
+        if len(middles) != 1:
+            return "has several lines that may be its ======= line"
+    middle = middles[0]
+    return Block(
+        _unfenced(text[head.end() + 1 : middle.start()]),
+        _unfenced(text[middle.end() + 1 : end.start()]),
+    )
+
+
+def _unfenced(part: str) -> str:
+    opening, closing = _OPENING.match(part), _CLOSING.search(part[-80:])
+    if opening is None or closing is None:
+        return part
+    return part[opening.end() : len(part) - len(closing[0].lstrip("\n"))]
+
+
+def apply_blocks(source: str, blocks: Sequence[Block]) -> str:
+    """Apply all blocks, each matched with `source` as it is, or none.
+
+    A block fits where its lines stand exactly once: as they are; else all shifted by the same
+    indentation, and its replacement with them; else with white space at line ends ignored. The
+    first of the three that fits anywhere decides. A block given twice counts once.
+
+    Raises:
+        BlockError: A block fits nowhere or more than once, is empty, or overlaps another.
+    """
+    crlf = "\r\n" in source and source.count("\r\n") == source.count("\n")
+    text = source.replace("\r\n", "\n") if crlf else source
+    lines = _lines(text)
+    spans: dict[Block, tuple[int, int, list[str]]] = {}
+    for number, block in enumerate(blocks, start=1):
+        if block in spans:
+            continue
+        start, new = _place(lines, block, number)
+        stop = start + len(_lines(block.search))
+        if any(start < other[1] and other[0] < stop for other in spans.values()):
+            raise BlockError(
+                number,
+                "It changes lines that another block changes too; make one block of the two.",
+                _numbered(lines, range(start, min(stop, start + NEAREST_LINES))),
+            )
+        spans[block] = (start, stop, new)
+    for start, stop, new in sorted(spans.values(), key=lambda span: span[0], reverse=True):
+        lines[start:stop] = new
+    ending = "\n" if lines and (text.endswith("\n") or not text) else ""
+    result = "\n".join(lines) + ending
+    return result.replace("\n", "\r\n") if crlf else result
+
+
+def _place(lines: list[str], block: Block, number: int) -> tuple[int, list[str]]:
+    """Where a block goes, and the lines to put there."""
+    search, new = _lines(block.search), _lines(block.replace)
+    if not any(line.strip() for line in search):
+        raise BlockError(
+            number, "Its SEARCH part is empty; name the lines it replaces or stands beside."
+        )
+    exact = _find(lines, search)
+    if exact:
+        return _only(lines, exact, number), new
+    shifted = _find_shifted(lines, search)
+    if shifted:
+        start = _only(lines, list(shifted), number)
+        moved = _shift(new, *shifted[start])
+        if moved is None:
+            raise BlockError(
+                number,
+                "Its indentation differs from the file's, and its REPLACE part cannot follow.",
+                _numbered(lines, range(start, min(start + len(search), start + NEAREST_LINES))),
+            )
+        return start, moved
+    loose = _find([line.rstrip() for line in lines], [line.rstrip() for line in search])
+    if loose:
+        return _only(lines, loose, number), new
+    raise BlockError(number, "Its SEARCH part is not in the file.", _nearest(lines, search))
+
+
+def _only(lines: list[str], starts: list[int], number: int) -> int:
+    if len(starts) == 1:
+        return starts[0]
+    where = ", ".join(str(start + 1) for start in starts[:8])
+    more = ", …" if len(starts) > 8 else ""
+    around = [range(max(0, at - 2), min(len(lines), at + 2)) for at in starts[:3]]
+    raise BlockError(
+        number,
+        f"Its SEARCH part is found {len(starts)} times, at lines {where}{more}; "
+        "add lines above or below until it is found once.",
+        "\n     …\n".join(_numbered(lines, part) for part in around),
+    )
+
+
+def _find(lines: list[str], search: list[str]) -> list[int]:
+    size = len(search)
+    return [
+        start
+        for start in range(len(lines) - size + 1)
+        if lines[start] == search[0] and lines[start : start + size] == search
+    ]
+
+
+def _find_shifted(lines: list[str], search: list[str]) -> dict[int, tuple[str, str]]:
+    """Start → (white space the file lacks, white space it has more), the same for every line."""
+    first = next(index for index, line in enumerate(search) if line.strip())
+    bare = search[first].lstrip()
+    found: dict[int, tuple[str, str]] = {}
+    for start in range(len(lines) - len(search) + 1):
+        here = lines[start + first]
+        if here.lstrip() != bare:
+            continue
+        theirs, ours = search[first][: -len(bare)], here[: -len(bare)]
+        if ours.endswith(theirs):
+            less, more = "", ours[: len(ours) - len(theirs)]
+        elif theirs.endswith(ours):
+            less, more = theirs[: len(theirs) - len(ours)], ""
+        else:
+            continue
+        if _shift(search, less, more) == [
+            line if line.strip() else "" for line in lines[start : start + len(search)]
+        ]:
+            found[start] = (less, more)
+    return found
+
+
+def _shift(lines: list[str], less: str, more: str) -> list[str] | None:
+    """Lines with an indentation taken off and another put on; None where there is none to take."""
+    if any(line.strip() and not line.startswith(less) for line in lines):
+        return None
+    return [more + line[len(less) :] if line.strip() else "" for line in lines]
+
+
+def _nearest(lines: list[str], search: list[str]) -> str:
+    """The stretch of the file that resembles the wanted lines most."""
+    scores = [0.0] * len(lines)
+    for offset, wanted in enumerate(search[:NEAREST_LINES]):
+        # The matcher caches what it knows of its second text.
+        matcher = difflib.SequenceMatcher(None, "", wanted.strip()[:_CLIP], autojunk=False)
+        known = {"": 0.0}
+        for index, line in enumerate(lines):
+            line = line.strip()[:_CLIP]
+            if line not in known:
+                matcher.set_seq1(line)
+                promising = matcher.real_quick_ratio() > 0.5 and matcher.quick_ratio() > 0.5
+                known[line] = matcher.ratio() if promising else 0.0
+            scores[max(0, index - offset)] += known[line]
+    if not scores or max(scores) == 0:
+        return ""
+    best = max(range(len(scores)), key=scores.__getitem__)
+    start = max(0, best - 1)
+    stop = min(len(lines), start + NEAREST_LINES, best + len(search) + 1)
+    return _numbered(lines, range(start, stop))
+
+
+def _numbered(lines: list[str], which: range) -> str:
+    return "\n".join(f"{index + 1:>5} | {lines[index][:_CLIP]}" for index in which)
+
+
+def _lines(text: str) -> list[str]:
+    # Not splitlines(): a form feed or U+2028 inside a line must not split it.
+    return text.removesuffix("\n").split("\n") if text else []
+
+
+def source_key(source: str) -> str:
+    """Sixteen hex digits, equal for sources that differ in comments and layout only.
+
+    Raises:
+        SyntaxError: It is not Python.
+    """
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            tree = ast.parse(source)
+    except SyntaxError:
+        raise
+    except (ValueError, RecursionError, MemoryError) as error:
+        raise SyntaxError(f"not readable as Python: {error}") from None
+    try:
+        shape = ast.unparse(tree)
+    except (ValueError, RecursionError):
+        # Python 3.11 cannot write every f-string back.
+        shape = ast.dump(tree)
+    return hashlib.sha256(shape.encode("utf-8", "surrogatepass")).hexdigest()[:16]

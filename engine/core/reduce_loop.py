@@ -1,0 +1,310 @@
+"""What each event of the loop makes of a session."""
+
+from __future__ import annotations
+
+from msgspec.structs import replace
+
+from engine.core import events as ev
+from engine.core.enums import QueueState
+from engine.core.records import (
+    Decided,
+    Dropped,
+    Experiment,
+    Pause,
+    Queued,
+    Run,
+    Spending,
+    Vetoed,
+    Waiting,
+)
+from engine.core.session import Session, on
+
+VETOED_KEPT = 100
+_ALARMS_SHOWN = 50
+_DROPPED_SHOWN = 20
+_NOTHING_SPENT = Spending()
+
+
+@on(ev.SessionStarted)
+def _session_started(s: Session, e: ev.SessionStarted) -> Session:
+    return s.with_(
+        e,
+        version=e.version,
+        workspace=e.workspace,
+        branch=e.branch,
+        base_commit=e.base_commit,
+        frontier=e.base_commit,
+        config=e.config,
+        results_file=e.results_file,
+        notes=e.notes,
+        started_at=e.at,
+    )
+
+
+@on(ev.HistoryImported)
+def _history_imported(s: Session, e: ev.HistoryImported) -> Session:
+    return s.with_(e, past=e.attempts, notes=(*s.notes, *e.notes))
+
+
+@on(ev.EngineStarted)
+def _engine_started(s: Session, e: ev.EngineStarted) -> Session:
+    # A stop is a wish to one engine; whoever starts another wants the session to go on.
+    return s.with_(e, engine_pid=e.pid, engine_starts=s.engine_starts + 1, ended=None, stop=None)
+
+
+@on(ev.EngineStopped)
+def _engine_stopped(s: Session, e: ev.EngineStopped) -> Session:
+    return s.with_(e, engine_pid=None)
+
+
+@on(ev.PlatformDetected)
+def _platform_detected(s: Session, e: ev.PlatformDetected) -> Session:
+    return s.with_(e, platform=e.platform)
+
+
+@on(ev.ConfigChanged)
+def _config_changed(s: Session, e: ev.ConfigChanged) -> Session:
+    # What is said anew counts for more than what was set in the session before.
+    said_anew = e.config.autonomy is not s.config.autonomy
+    return s.with_(e, config=e.config, autonomy_set=None if said_anew else s.autonomy_set)
+
+
+@on(ev.ProposalDrafted)
+def _proposal_drafted(s: Session, e: ev.ProposalDrafted) -> Session:
+    taken = [q for q in s.queue if q.number == e.queued]
+    experiment = Experiment(
+        number=e.experiment,
+        proposal=e.proposal,
+        base=e.base,
+        drafted_at=e.at,
+        queued=e.queued,
+        rebased=e.rebased,
+        against=s.incumbent,
+        origin=e.origin,
+        pin=e.pin,
+        of=e.of,
+        forced=e.forced,
+        findings=e.findings,
+        decisions=taken[0].decisions if taken else (),
+        spending=s.drafting,
+        told=e.told,
+    )
+    return s.with_(
+        e,
+        experiments=s.experiments.append(experiment),
+        latest_patch=e.patch,
+        latest_reasoning=e.reasoning,
+        waiting=None,
+        queue=tuple(q for q in s.queue if q.number != e.queued) if e.queued else s.queue,
+        pins=tuple(replace(p, experiment=e.experiment) if p.number == e.pin else p for p in s.pins)
+        if e.pin
+        else s.pins,
+        drafting=_NOTHING_SPENT,
+    )
+
+
+@on(ev.ProposalQueued)
+def _proposal_queued(s: Session, e: ev.ProposalQueued) -> Session:
+    queued = Queued(
+        number=e.queued,
+        base=e.base,
+        proposal=e.proposal,
+        patch=e.patch,
+        reasoning=e.reasoning,
+        after=e.after,
+        basis=e.basis,
+        at=e.at,
+        origin=e.origin,
+        pin=e.pin,
+        of=e.of,
+        forced=e.forced,
+        findings=e.findings,
+        why=e.why,
+        state=QueueState.ASKED if e.why else QueueState.READY,
+        told=e.told,
+    )
+    return s.with_(e, queue=(*s.queue, queued), queued_ever=e.queued, waiting=None)
+
+
+@on(ev.ProposalDropped)
+def _proposal_dropped(s: Session, e: ev.ProposalDropped) -> Session:
+    dropped = [
+        Dropped(at=e.at, hypothesis=q.proposal.hypothesis, reason=e.reason)
+        for q in s.queue
+        if q.number == e.queued
+    ]
+    return s.with_(
+        e,
+        queue=tuple(q for q in s.queue if q.number != e.queued),
+        dropped=(*s.dropped, *dropped)[-_DROPPED_SHOWN:],
+    )
+
+
+@on(ev.ProposalRevised)
+def _proposal_revised(s: Session, e: ev.ProposalRevised) -> Session:
+    runs = s.experiment(e.experiment).runs
+    changed = s.change(
+        e,
+        e.experiment,
+        proposal=e.proposal,
+        findings=e.findings,
+        commit="",
+        revised_after=runs[-1].number if runs else 0,
+        told=e.told or s.experiment(e.experiment).told,
+    )
+    thoughts = "\n\n".join(filter(None, (s.latest_reasoning, e.reasoning)))
+    return replace(changed, latest_patch=e.patch, latest_reasoning=thoughts)
+
+
+@on(ev.CostIncurred)
+def _cost_incurred(s: Session, e: ev.CostIncurred) -> Session:
+    spending = s.spending.plus(e)
+    if not e.experiment:
+        return s.with_(e, spending=spending)
+    if e.experiment > len(s.experiments):
+        return s.with_(e, spending=spending, drafting=s.drafting.plus(e))
+    of_one = s.experiment(e.experiment).spending.plus(e)
+    return replace(s.change(e, e.experiment, spending=of_one), spending=spending)
+
+
+@on(ev.AgentWaited)
+def _agent_waited(s: Session, e: ev.AgentWaited) -> Session:
+    return s.with_(e, waiting=Waiting(reason=e.reason, until=e.until, tries=e.tries))
+
+
+@on(ev.CandidateCommitted)
+def _candidate_committed(s: Session, e: ev.CandidateCommitted) -> Session:
+    return s.change(e, e.experiment, commit=e.commit, ref=e.ref)
+
+
+@on(ev.RunStarted)
+def _run_started(s: Session, e: ev.RunStarted) -> Session:
+    run = Run(
+        number=e.run,
+        slot=e.slot,
+        directory=e.directory,
+        deadline_seconds=e.deadline_seconds,
+        started_at=e.at,
+    )
+    return s.change(e, e.experiment, runs=(*s.experiment(e.experiment).runs, run))
+
+
+@on(ev.RunAdopted)
+def _run_adopted(s: Session, e: ev.RunAdopted) -> Session:
+    run = next(r for r in s.experiment(e.experiment).runs if r.number == e.run)
+    return s.change_run(e, e.experiment, e.run, adopted=run.adopted + 1)
+
+
+@on(ev.RunProgressed)
+def _run_progressed(s: Session, e: ev.RunProgressed) -> Session:
+    run = next(r for r in s.experiment(e.experiment).runs if r.number == e.run)
+    curve = (*run.curve, ev.ProgressPoint(e.share, e.loss))
+    return s.change_run(e, e.experiment, e.run, curve=curve)
+
+
+@on(ev.DevicesSampled)
+def _devices_sampled(s: Session, e: ev.DevicesSampled) -> Session:
+    return s.with_(e, machine=e)
+
+
+@on(ev.RunEnded)
+def _run_ended(s: Session, e: ev.RunEnded) -> Session:
+    return s.change_run(
+        e,
+        e.experiment,
+        e.run,
+        ended_at=e.at,
+        outcome=e.outcome,
+        detail=e.detail,
+        todo=e.todo,
+        exit_code=e.exit_code,
+        signal=e.signal,
+        seconds=e.seconds,
+        peak_rss_bytes=e.peak_rss_bytes,
+    )
+
+
+@on(ev.Measured)
+def _measured(s: Session, e: ev.Measured) -> Session:
+    return s.change(e, e.experiment, measurement=e.measurement, doubts=e.doubts)
+
+
+@on(ev.VerdictGiven)
+def _verdict_given(s: Session, e: ev.VerdictGiven) -> Session:
+    changed = s.change(
+        e,
+        e.experiment,
+        verdict=e.verdict,
+        verdict_reason=e.reason,
+        gain=e.gain,
+        results_bytes=e.results_bytes,
+        ended_at=e.at,
+    )
+    name = e.verdict.value
+    return replace(changed, counts=replace(s.counts, **{name: getattr(s.counts, name) + 1}))
+
+
+@on(ev.RowWritten)
+def _row_written(s: Session, e: ev.RowWritten) -> Session:
+    if not e.status:
+        return s.change(e, e.experiment, row_written=True)
+    changed = s.change(e, e.experiment, row_written=True, row_status=e.status, ended_at=e.at)
+    return replace(changed, counts=replace(s.counts, other=s.counts.other + 1))
+
+
+@on(ev.FrontierAdvanced)
+def _frontier_advanced(s: Session, e: ev.FrontierAdvanced) -> Session:
+    changed = s.change(e, e.experiment, advanced=True, against=s.incumbent)
+    same = s.experiment(e.experiment).commit
+    aliases = s.aliases if e.commit == same else {**s.aliases, e.commit: s.same_file(same)}
+    return replace(changed, frontier=e.commit, incumbent=e.experiment, aliases=aliases)
+
+
+@on(ev.Paused)
+def _paused(s: Session, e: ev.Paused) -> Session:
+    return s.with_(e, pause=Pause(at=e.at, by=e.by, reason=e.reason, todo=e.todo))
+
+
+@on(ev.Resumed)
+def _resumed(s: Session, e: ev.Resumed) -> Session:
+    return s.with_(e, pause=None)
+
+
+@on(ev.StopRequested)
+def _stop_requested(s: Session, e: ev.StopRequested) -> Session:
+    return s.with_(e, stop=e.mode, stop_reason=e.reason)
+
+
+@on(ev.StopCancelled)
+def _stop_cancelled(s: Session, e: ev.StopCancelled) -> Session:
+    return s.with_(e, stop=None)
+
+
+@on(ev.KillRequested)
+def _kill_requested(s: Session, e: ev.KillRequested) -> Session:
+    changed = s.change_run(e, e.experiment, e.run, kill_requested=True, veto=e.reason)
+    experiment = changed.experiment(e.experiment)
+    decided = Decided(
+        at=e.at,
+        what="vetoed" if e.reason else "killed",
+        by=e.by,
+        reason=e.reason,
+        patch_id=experiment.proposal.patch_id,
+    )
+    changed = changed.change(e, e.experiment, decisions=(*experiment.decisions, decided))
+    if not e.reason:
+        return changed
+    vetoed = Vetoed(
+        at=e.at, by=e.by, reason=e.reason, proposal=experiment.proposal, patch=s.latest_patch
+    )
+    return replace(changed, vetoed=(*s.vetoed, vetoed)[-VETOED_KEPT:], steered=e.seq)
+
+
+@on(ev.AlarmRaised)
+def _alarm_raised(s: Session, e: ev.AlarmRaised) -> Session:
+    return s.with_(e, alarms=(*s.alarms, e)[-_ALARMS_SHOWN:])
+
+
+@on(ev.SessionEnded)
+def _session_ended(s: Session, e: ev.SessionEnded) -> Session:
+    return s.with_(e, ended=e.reason, stop=None)

@@ -1,0 +1,201 @@
+"""What each event of the person's steering makes of a session."""
+
+from __future__ import annotations
+
+from msgspec.structs import replace
+
+from engine.core import events as ev
+from engine.core.enums import Decision, QueueState
+from engine.core.patches.patch import count_lines
+from engine.core.records import Decided, Pin, ProgramVersion, Queued, Said, Vetoed
+from engine.core.reduce_loop import VETOED_KEPT
+from engine.core.session import Session, on
+
+
+def _decided(queued: Queued, event: ev.Event, what: str, by: str, reason: str = "") -> Queued:
+    decided = Decided(
+        at=event.at, what=what, by=by, reason=reason, patch_id=queued.proposal.patch_id
+    )
+    return replace(queued, decisions=(*queued.decisions, decided))
+
+
+def _queued(s: Session, number: int) -> Queued | None:
+    return next((q for q in s.queue if q.number == number), None)
+
+
+def _put(s: Session, event: ev.Event, changed: Queued) -> Session:
+    return s.with_(
+        event, queue=tuple(changed if q.number == changed.number else q for q in s.queue)
+    )
+
+
+@on(ev.ReviewRequested)
+def _review_requested(s: Session, e: ev.ReviewRequested) -> Session:
+    queued = _queued(s, e.queued)
+    if queued is None:
+        return s.with_(e)
+    asked = _decided(queued, e, "asked", "policy", e.why)
+    return _put(s, e, replace(asked, state=QueueState.ASKED, why=e.why, until=e.until, approved=""))
+
+
+@on(ev.ReviewDecided)
+def _review_decided(s: Session, e: ev.ReviewDecided) -> Session:
+    queued = _queued(s, e.queued)
+    if queued is None:
+        return s.with_(e)
+    if e.decision is Decision.APPROVE:
+        approved = _decided(queued, e, "approved", e.by, e.reason)
+        return _put(
+            s, e, replace(approved, state=QueueState.READY, approved=e.patch_id, until=None)
+        )
+    vetoed = Vetoed(at=e.at, by=e.by, reason=e.reason, proposal=queued.proposal, patch=queued.patch)
+    pins = tuple(
+        replace(p, removed=f"its edit was vetoed: {e.reason}") if p.number == queued.pin else p
+        for p in s.pins
+    )
+    return s.with_(
+        e,
+        queue=tuple(q for q in s.queue if q.number != e.queued),
+        vetoed=(*s.vetoed, vetoed)[-VETOED_KEPT:],
+        pins=pins if queued.pin else s.pins,
+        steered=e.seq,
+    )
+
+
+@on(ev.ProposalParked)
+def _proposal_parked(s: Session, e: ev.ProposalParked) -> Session:
+    queued = _queued(s, e.queued)
+    if queued is None:
+        return s.with_(e)
+    parked = _decided(queued, e, "parked", "timeout", e.reason)
+    return _put(s, e, replace(parked, state=QueueState.PARKED, until=None))
+
+
+@on(ev.ProposalEdited)
+def _proposal_edited(s: Session, e: ev.ProposalEdited) -> Session:
+    queued = _queued(s, e.queued)
+    if queued is None:
+        return s.with_(e)
+    edited = replace(
+        queued,
+        # Another patch: whoever approved the one before is asked again.
+        state=QueueState.ASKED,
+        until=None,
+        base=e.base,
+        proposal=e.proposal,
+        patch=e.patch,
+        findings=e.findings,
+        approved="",
+    )
+    return _put(s, e, _decided(edited, e, "edited", e.by))
+
+
+@on(ev.AutonomySet)
+def _autonomy_set(s: Session, e: ev.AutonomySet) -> Session:
+    return s.with_(e, autonomy_set=e.autonomy)
+
+
+@on(ev.HypothesisPinned)
+def _hypothesis_pinned(s: Session, e: ev.HypothesisPinned) -> Session:
+    pin = Pin(number=e.pin, text=e.text, by=e.by, at=e.at)
+    return s.with_(e, pins=(*s.pins, pin), steered=e.seq)
+
+
+@on(ev.PinEdited)
+def _pin_edited(s: Session, e: ev.PinEdited) -> Session:
+    pins = tuple(replace(p, text=e.text) if p.number == e.pin else p for p in s.pins)
+    return s.with_(e, pins=pins, steered=e.seq)
+
+
+@on(ev.PinMoved)
+def _pin_moved(s: Session, e: ev.PinMoved) -> Session:
+    waiting = [p for p in s.pins if p.waits and p.number != e.pin]
+    moved = next(p for p in s.pins if p.number == e.pin)
+    waiting.insert(e.place, moved)
+    done = [p for p in s.pins if not p.waits]
+    return s.with_(e, pins=(*done, *waiting), steered=e.seq)
+
+
+@on(ev.PinRemoved)
+def _pin_removed(s: Session, e: ev.PinRemoved) -> Session:
+    why = e.reason or f"taken back from the {e.by}"
+    pins = tuple(replace(p, removed=why) if p.number == e.pin else p for p in s.pins)
+    return s.with_(e, pins=pins, steered=e.seq)
+
+
+@on(ev.DirectionBanned)
+def _direction_banned(s: Session, e: ev.DirectionBanned) -> Session:
+    ban = Said(number=e.ban, text=e.text, by=e.by, at=e.at)
+    return s.with_(e, bans=(*s.bans, ban), banned_ever=e.ban, steered=e.seq)
+
+
+@on(ev.BanLifted)
+def _ban_lifted(s: Session, e: ev.BanLifted) -> Session:
+    return s.with_(e, bans=tuple(b for b in s.bans if b.number != e.ban), steered=e.seq)
+
+
+@on(ev.NoteAdded)
+def _note_added(s: Session, e: ev.NoteAdded) -> Session:
+    note = Said(number=e.note, text=e.text, by=e.by, at=e.at)
+    return s.with_(e, agent_notes=(*s.agent_notes, note), noted_ever=e.note, steered=e.seq)
+
+
+@on(ev.NoteRemoved)
+def _note_removed(s: Session, e: ev.NoteRemoved) -> Session:
+    notes = tuple(n for n in s.agent_notes if n.number != e.note)
+    return s.with_(e, agent_notes=notes, steered=e.seq)
+
+
+@on(ev.ProgramEdited)
+def _program_edited(s: Session, e: ev.ProgramEdited) -> Session:
+    added, removed = count_lines(e.diff)
+    version = ProgramVersion(
+        key=e.key,
+        at=e.at,
+        experiment=e.experiment,
+        added=added,
+        removed=removed,
+    )
+    return s.with_(e, programs=(*s.programs, version))
+
+
+@on(ev.ProgramCommitted)
+def _program_committed(s: Session, e: ev.ProgramCommitted) -> Session:
+    programs = tuple(
+        replace(p, commit=e.commit) if p.key == e.key and not p.commit else p for p in s.programs
+    )
+    aliases = s.aliases
+    if e.commit != s.frontier:
+        aliases = {**aliases, e.commit: s.same_file(s.frontier)}
+    return s.with_(e, programs=programs, frontier=e.commit, aliases=aliases)
+
+
+@on(ev.Overruled)
+def _overruled(s: Session, e: ev.Overruled) -> Session:
+    old = s.experiment(e.experiment)
+    decided = Decided(
+        at=e.at,
+        what=f"overruled: {e.verdict.value}",
+        by=e.by,
+        reason=e.reason,
+        patch_id=old.proposal.patch_id,
+    )
+    changed = s.change(e, e.experiment, overruled=e.verdict, decisions=(*old.decisions, decided))
+    counts = s.counts
+    for verdict, step in ((old.standing, -1), (e.verdict, 1)):
+        if verdict is not None:
+            name = verdict.value
+            counts = replace(counts, **{name: getattr(counts, name) + step})
+    return replace(changed, counts=counts, unsettled=(*s.unsettled, e.experiment))
+
+
+@on(ev.OverruleSettled)
+def _overrule_settled(s: Session, e: ev.OverruleSettled) -> Session:
+    return s.with_(e, unsettled=tuple(n for n in s.unsettled if n != e.experiment))
+
+
+@on(ev.FrontierReverted)
+def _frontier_reverted(s: Session, e: ev.FrontierReverted) -> Session:
+    base = s.same_file(s.experiment(e.experiment).base)
+    aliases = {**s.aliases, e.commit: base}
+    return s.with_(e, frontier=e.commit, incumbent=e.incumbent, aliases=aliases)

@@ -1,0 +1,1 @@
+"""The ratchet: the loop and the steps of one experiment."""

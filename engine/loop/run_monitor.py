@@ -1,0 +1,163 @@
+"""Watching one run: its log is read as it grows, its phases are timed, and what hangs is ended."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from engine.core.config import ResearchConfig
+from engine.core.enums import Phase
+from engine.executors.local import ExitReport, RunHandle
+from engine.store.run_log import LogProgress, RunLog
+
+POLL_SECONDS = 0.25
+_CHUNK_BYTES = 1 << 20
+_POLL_BYTES = 256 << 10
+"""Short lines parse at about 3 MiB/s; more at once would hold up the socket."""
+_SKIP_BEHIND_BYTES = 4 << 20
+_TRAINING_SLACK_SECONDS = 60.0
+_ASLEEP_SECONDS = 10.0
+
+
+@dataclass(frozen=True)
+class Watched:
+    """A run that is over."""
+
+    report: ExitReport | None
+    """None: the supervisor was killed before it could say how the run ended."""
+    log: RunLog
+    killed_by: str | None
+
+
+class RunWatch:
+    """Follows one run to its end.
+
+    Args:
+        handle: The run.
+        config: For the metric's name and the time limits.
+        expects_progress: Whether earlier runs of this session showed progress lines; without them
+            only the hard deadline can be enforced, since a silent script may be healthy.
+        on_progress: Called with each new state of the log.
+    """
+
+    def __init__(
+        self,
+        handle: RunHandle,
+        config: ResearchConfig,
+        *,
+        expects_progress: bool,
+        on_progress: Callable[[LogProgress], None],
+    ) -> None:
+        self.handle = handle
+        self.log = RunLog(config.metric)
+        self._config = config
+        self._expects_progress = expects_progress
+        self._on_progress = on_progress
+        self._fd = -1
+        self._position = 0
+        self._phase = Phase.STARTING
+        # Monotonic, so that a clock that is set, or a laptop that slept, is not the idea's fault.
+        self._phase_since = time.monotonic() - max(0.0, time.time() - handle.started_at)
+        self._grew_at = self._polled_at = time.monotonic()
+        self._killed_by: str | None = None
+
+    async def follow(self) -> Watched:
+        """Until the run's whole tree is gone and its log is read to the end."""
+        waiting = asyncio.ensure_future(self.handle.wait())
+        try:
+            while True:
+                done, _ = await asyncio.wait({waiting}, timeout=POLL_SECONDS)
+                if done:
+                    break
+                self._read(_POLL_BYTES)
+                self._tell()
+                self._enforce()
+        finally:
+            if not waiting.done():
+                waiting.cancel()
+                with contextlib.suppress(asyncio.CancelledError):
+                    await waiting
+        self.read_all()
+        self._tell()
+        return Watched(waiting.result(), self.log, self._killed_by)
+
+    def read_all(self) -> RunLog:
+        """The log of a run that is over."""
+        self._read(None)
+        self.log.finish()
+        if self._fd >= 0:
+            os.close(self._fd)
+            self._fd = -1
+        return self.log
+
+    def _read(self, at_most: int | None) -> None:
+        """Feed what the log has grown by.
+
+        Args:
+            at_most: Bytes in this call, so that a flood cannot hold up the loop; None reads to the
+                end.
+        """
+        if self._fd < 0:
+            try:
+                # Held open: when the supervisor replaces a capped log at the end, the whole one is
+                # still readable here.
+                self._fd = os.open(self.handle.log, os.O_RDONLY | os.O_CLOEXEC)
+            except OSError:
+                return
+        size = os.fstat(self._fd).st_size
+        if size - self._position > _SKIP_BEHIND_BYTES:
+            jump = size - _CHUNK_BYTES
+            self.log.skip()
+            self._position = jump
+        budget = size - self._position if at_most is None else min(at_most, size - self._position)
+        while budget > 0:
+            data = os.pread(self._fd, min(_CHUNK_BYTES, budget), self._position)
+            if not data:
+                return
+            self._position += len(data)
+            budget -= len(data)
+            self._grew_at = time.monotonic()
+            self.log.feed(data)
+
+    def _tell(self) -> None:
+        progress = self.log.progress
+        if progress.phase is not self._phase:
+            self._phase, self._phase_since = progress.phase, time.monotonic()
+        self._on_progress(progress)
+
+    def _enforce(self) -> None:
+        if self._killed_by is not None:
+            return
+        config, now = self._config, time.monotonic()
+        gap = now - self._polled_at - POLL_SECONDS
+        self._polled_at = now
+        if gap > _ASLEEP_SECONDS:
+            # We did not look for a while (suspended, or starved): nor may the run have lived.
+            self._phase_since += gap
+            self._grew_at += gap
+        in_phase = now - self._phase_since
+        reason: str | None = None
+        match self._phase:
+            case Phase.STARTING:
+                # A script that never shows progress seems to start up for ever; the deadline is its
+                # only limit.
+                if self._expects_progress and in_phase > config.startup_seconds:
+                    reason = "start-up"
+            case Phase.TRAINING:
+                limit = config.budget_seconds
+                if limit is not None and in_phase > 2 * limit + _TRAINING_SLACK_SECONDS:
+                    reason = "training"
+                elif now - self._grew_at > config.silence_seconds:
+                    reason = "silence"
+            case Phase.EVALUATING:
+                if in_phase > config.evaluation_seconds:
+                    reason = "evaluation"
+            case Phase.RUNNING:
+                pass
+        if reason is not None:
+            self._killed_by = reason
+            self.handle.kill()

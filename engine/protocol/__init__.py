@@ -1,0 +1,1 @@
+"""What engine and client say to each other, and where they meet."""

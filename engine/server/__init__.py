@@ -1,0 +1,1 @@
+"""The engine process: daemon and socket server."""

@@ -1,0 +1,1 @@
+"""Before a session: inspect the repository, plan, open."""

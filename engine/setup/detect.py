@@ -1,0 +1,271 @@
+"""Looking at a repository to fill in the research config: what a person would otherwise have to
+type.
+"""
+
+from __future__ import annotations
+
+import ast
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from pathlib import Path
+
+from engine.core.enums import Direction
+from engine.core.errors import UsageError, WorkspaceError
+
+DEFAULT_METRIC = "val_bpb"
+_USUAL_LOCKED = ("prepare.py", "constants.py", "shards.py", "device.py")
+_HIGHER_IS_BETTER = re.compile(
+    r"acc|score|f1|auc|reward|return|bleu|rouge|recall|precision|r2|iou|dice|map\b|per_s|throughput|tok_per|speed|pnl|sharpe",
+    re.I,
+)
+_PRINTED = re.compile(r"""["'](?:\\n)?([A-Za-z][\w./-]{1,40})\s?[:=](?:\s|["'{%])""")
+_METRIC_LIKE = re.compile(
+    r"bpb|loss|acc|score|error|rmse|mse|mae|f1|auc|perplexity|ppl|reward|metric", re.I
+)
+_BUDGET = re.compile(r"^TIME_BUDGET\s*(?::[^=]*)?=\s*(.+?)(?:\s*#.*)?$", re.M)
+_OUR_VARIABLE = "AUTORESEARCH_TIME_BUDGET"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Findings:
+    """What a look at the repository told, and how it was told."""
+
+    file: str
+    locked: tuple[str, ...]
+    command: str
+    metric: str
+    direction: Direction
+    budget_seconds: float | None
+    """The budget as the repository has it; None where none was found."""
+    budget_is_ours: bool
+    """Whether the repository reads the budget from the engine's environment variable."""
+    why: dict[str, str] = field(default_factory=dict)
+    """For each setting, where it comes from."""
+
+
+def look_at(
+    workspace: Path,
+    *,
+    file: str | None = None,
+    metric: str | None = None,
+    command: str | None = None,
+    environ: Mapping[str, str] | None = None,
+) -> Findings:
+    """Find out what can be found out. Values a person gave are taken as they are.
+
+    Args:
+        workspace: The directory with the file to be edited.
+        file: The editable file, if the person named it.
+        metric: The metric, if the person named it.
+        command: The run command, if the person named it.
+        environ: Where to look for an active Python environment.
+
+    Raises:
+        WorkspaceError: There is no file to edit.
+        UsageError: The metric cannot be found by looking.
+    """
+    why: dict[str, str] = {}
+    name = file or _find_file(workspace, why)
+    path = workspace / name
+    if not path.is_file():
+        raise WorkspaceError(
+            f"There is no {name} in {workspace}.",
+            "An agent needs one file that it may edit.",
+            "Name it with --file, or make a new workspace with `autoresearch-tui init DIR`.",
+        )
+    source = path.read_text("utf-8", "replace")
+    modules = local_modules(workspace, name)
+    locked = tuple(
+        dict.fromkeys(
+            [m for m in modules if m != name]
+            + [n for n in _USUAL_LOCKED if (workspace / n).is_file() and n != name]
+        )
+    )
+    texts = {m: (workspace / m).read_text("utf-8", "replace") for m in (name, *locked)}
+    found_metric = metric or _find_metric(texts, why)
+    direction = Direction.MAX if _HIGHER_IS_BETTER.search(found_metric) else Direction.MIN
+    why.setdefault("direction", f"by the name {found_metric}")
+    budget, ours = _find_budget(texts, why)
+    return Findings(
+        file=name,
+        locked=locked,
+        command=command or _find_command(workspace, name, source, environ or os.environ, why),
+        metric=found_metric,
+        direction=direction,
+        budget_seconds=budget,
+        budget_is_ours=ours,
+        why=why,
+    )
+
+
+def local_modules(workspace: Path, name: str) -> list[str]:
+    """The workspace's own files that a script imports, directly or not, itself first."""
+    found = [name]
+    for current in found:
+        try:
+            tree = ast.parse((workspace / current).read_text("utf-8", "replace"))
+        except (SyntaxError, ValueError, OSError):
+            continue
+        for node in ast.walk(tree):
+            names: list[str] = []
+            if isinstance(node, ast.Import):
+                names = [alias.name for alias in node.names]
+            elif isinstance(node, ast.ImportFrom) and node.module and node.level == 0:
+                names = [node.module]
+            for module in names:
+                stem = module.replace(".", "/")
+                for candidate in (f"{stem}.py", f"{stem}/__init__.py"):
+                    if (workspace / candidate).is_file() and candidate not in found:
+                        found.append(candidate)
+    return found
+
+
+def _find_file(workspace: Path, why: dict[str, str]) -> str:
+    if (workspace / "train.py").is_file():
+        why["file"] = "the usual name"
+        return "train.py"
+    scripts = sorted(
+        p.name for p in workspace.glob("*.py") if p.name not in ("setup.py", "conftest.py")
+    )
+    if len(scripts) == 1:
+        why["file"] = "the only script here"
+        return scripts[0]
+    some = (
+        f"There are {len(scripts)} scripts: {', '.join(scripts[:8])}."
+        if scripts
+        else "There is no script at all."
+    )
+    raise WorkspaceError(
+        f"There is no train.py in {workspace}.",
+        some,
+        "Name the file an agent may edit with --file, or make a new workspace with "
+        "`autoresearch-tui init DIR`.",
+    )
+
+
+def _find_metric(texts: Mapping[str, str], why: dict[str, str]) -> str:
+    printed: dict[str, str] = {}
+    for name, text in texts.items():
+        for match in _PRINTED.finditer(text):
+            printed.setdefault(match[1], name)
+    if DEFAULT_METRIC in printed:
+        why["metric"] = f"printed by {printed[DEFAULT_METRIC]}"
+        return DEFAULT_METRIC
+    likely = [n for n in printed if _METRIC_LIKE.search(n)]
+    held_out = [n for n in likely if re.search(r"val|test|eval|dev", n, re.I)]
+    for group in (held_out, likely, list(printed)):
+        if len(group) == 1:
+            why["metric"] = f"printed by {printed[group[0]]}"
+            return group[0]
+    seen = (
+        f"It prints: {', '.join(list(printed)[:12])}."
+        if printed
+        else "No `name: value` is printed."
+    )
+    raise UsageError(
+        "The metric cannot be found by looking at the script.",
+        seen,
+        "Name it with --metric (the run must print a line `name: value` at its end).",
+    )
+
+
+def _find_budget(texts: Mapping[str, str], why: dict[str, str]) -> tuple[float | None, bool]:
+    ours = any(_OUR_VARIABLE in text for text in texts.values())
+    for name, text in texts.items():
+        for match in _BUDGET.finditer(text):
+            number = _number_in(match[1])
+            if number is not None:
+                why["budget_seconds"] = f"TIME_BUDGET in {name}"
+                return number, ours
+    for name, text in texts.items():
+        default = re.search(r"^DEFAULT_TIME_BUDGET\w*\s*(?::[^=]*)?=\s*([\d._]+)", text, re.M)
+        if default is not None:
+            why["budget_seconds"] = f"the default in {name}"
+            return float(default[1].replace("_", "")), ours
+    return None, ours
+
+
+def _number_in(expression: str) -> float | None:
+    try:
+        tree = ast.parse(expression.strip(), mode="eval")
+    except (SyntaxError, ValueError):
+        return None
+    numbers = [
+        n.value
+        for n in ast.walk(tree)
+        if isinstance(n, ast.Constant) and isinstance(n.value, int | float)
+    ]
+    plain = isinstance(tree.body, ast.Constant)
+    product = (
+        isinstance(tree.body, ast.BinOp)
+        and isinstance(tree.body.op, ast.Mult)
+        and len(numbers) == 2
+    )
+    if plain and numbers:
+        return float(numbers[0])
+    return float(numbers[0] * numbers[1]) if product else None
+
+
+def _find_command(
+    workspace: Path, name: str, source: str, environ: Mapping[str, str], why: dict[str, str]
+) -> str:
+    script = shlex.quote(name)
+    if (workspace / "uv.lock").is_file():
+        why["command"] = "there is a uv.lock"
+        return f"uv run {script}"
+    for python, reason in _pythons(workspace, environ):
+        if not _imports_torch(source) or _has_torch(python):
+            why["command"] = reason
+            return f"{shlex.quote(python)} {script}"
+    why["command"] = "no Python with torch was found; this one will have to do"
+    return f"{shlex.quote(sys.executable)} {script}"
+
+
+def _pythons(workspace: Path, environ: Mapping[str, str]) -> list[tuple[str, str]]:
+    """Interpreters to try, the most particular first."""
+    found = [(workspace / ".venv" / "bin" / "python", "the workspace's own .venv")]
+    active = environ.get("VIRTUAL_ENV")
+    if active:
+        found.append((Path(active) / "bin" / "python", "the active virtual environment"))
+    if environ.get("CONDA_PREFIX"):
+        found.append(
+            (Path(environ["CONDA_PREFIX"]) / "bin" / "python", "the active conda environment")
+        )
+    found.append((Path(sys.executable), "the Python autoresearch-tui runs in"))
+    for word in ("python", "python3"):
+        where = shutil.which(word, path=environ.get("PATH"))
+        if where:
+            found.append((Path(where), f"`{word}` on the PATH"))
+    return [(str(path), reason) for path, reason in found if os.access(path, os.X_OK)]
+
+
+def _imports_torch(source: str) -> bool:
+    return re.search(r"^\s*(?:import|from)\s+torch\b", source, re.M) is not None
+
+
+def _has_torch(python: str) -> bool:
+    question = "import importlib.util, sys; sys.exit(importlib.util.find_spec('torch') is None)"
+    try:
+        done = subprocess.run(
+            [python, "-c", question], capture_output=True, timeout=20, check=False
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return False
+    return done.returncode == 0
+
+
+def propose_tag(today: date, taken: set[str]) -> str:
+    """A tag as the field writes them (`nov21`), with a number where it is taken."""
+    stem = f"{today:%b}{today.day}".lower()
+    tag, count = stem, 1
+    while tag in taken:
+        count += 1
+        tag = f"{stem}-{count}"
+    return tag

@@ -1,0 +1,157 @@
+"""What this machine is and lacks: the facts behind `autoresearch-tui check`."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from engine.agents.acp.clis import survey
+from engine.agents.base import agent_names
+from engine.core.errors import AutoresearchError
+from engine.core.events import Platform
+from engine.devices.sampler import DeviceSampler
+from engine.protocol.endpoint import lock_holder, runtime_directory
+from engine.store.workspace import Workspace
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One line of the check."""
+
+    name: str
+    ok: bool | None
+    """None: neither good nor bad, only worth knowing."""
+    value: str
+    todo: str = ""
+
+
+@dataclass(frozen=True)
+class Health:
+    """All that was found."""
+
+    platform: Platform
+    findings: tuple[Finding, ...]
+
+    @property
+    def ready(self) -> bool:
+        """Whether nothing that is needed is missing."""
+        return all(f.ok is not False for f in self.findings)
+
+
+def examine(workspace: Path) -> Health:
+    """Look at the machine, the tools and the workspace. Writes nothing, never raises."""
+    platform = DeviceSampler(disk=workspace).platform()
+    findings = [
+        Finding("python", sys.version_info >= (3, 11), f"{platform.python} ({sys.executable})"),
+        _tool("git", needed=True),
+        _tool("uv", needed=False),
+        _tool("tmux", needed=False),
+        _gpus(platform),
+        _torch(),
+        Finding("agents", True, ", ".join(agent_names()) or "none"),
+        *(Finding(cli.name, cli.ok, cli.value, cli.todo) for cli in survey(os.environ)),
+        Finding(
+            "sandbox",
+            None,
+            platform.sandbox,
+            "The training process has your rights; only its environment is cleared of secrets.",
+        ),
+        _socket(),
+        _survival(),
+        _disk(workspace),
+        _repository(workspace),
+    ]
+    return Health(platform, tuple(findings))
+
+
+def _tool(name: str, *, needed: bool) -> Finding:
+    path = shutil.which(name)
+    if path is None:
+        todo = f"Install {name}." if needed else ""
+        return Finding(name, False if needed else None, "not found", todo)
+    try:
+        flag = "-V" if name == "tmux" else "--version"
+        done = subprocess.run([path, flag], capture_output=True, text=True, timeout=10, check=False)
+        version = (done.stdout or done.stderr).strip().splitlines()
+    except (OSError, subprocess.TimeoutExpired):
+        version = []
+    return Finding(name, True, version[0] if version else path)
+
+
+def _gpus(platform: Platform) -> Finding:
+    if not platform.gpus:
+        return Finding("gpu", None, platform.gpu_note)
+    shown = ", ".join(f"{g.name} {g.memory_bytes / 2**30:.0f} GiB" for g in platform.gpus)
+    return Finding("gpu", True, shown)
+
+
+def _torch() -> Finding:
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        return Finding("torch", True, f"{version('torch')} (for the bundled harness)")
+    except PackageNotFoundError:
+        todo = "Your own repository brings its own; the bundled harness needs the extra `harness`."
+        return Finding("torch", None, "not in this environment", todo)
+
+
+def _socket() -> Finding:
+    try:
+        return Finding("socket", True, str(runtime_directory()))
+    except AutoresearchError as error:
+        return Finding("socket", False, error.what, error.todo)
+
+
+def _survival() -> Finding:
+    """Whether a detached engine outlives the last log-out here."""
+    if shutil.which("loginctl") is None or not Path("/run/systemd/system").exists():
+        return Finding("log-out", None, "no systemd: a detached engine stays")
+    try:
+        done = subprocess.run(
+            ["loginctl", "show-user", str(os.getuid()), "--property=Linger", "--value"],
+            capture_output=True,
+            text=True,
+            timeout=5,
+            check=False,
+        )
+        linger = done.stdout.strip() == "yes"
+        killing = subprocess.run(
+            ["loginctl", "show-logind", "--property=KillUserProcesses", "--value"],
+            capture_output=True,
+            text=True,
+            timeout=5,
+            check=False,
+        ).stdout.strip()
+    except (OSError, subprocess.TimeoutExpired):
+        return Finding("log-out", None, "systemd does not answer")
+    if linger or killing != "yes":
+        return Finding("log-out", True, "a detached engine stays after the last log-out")
+    return Finding(
+        "log-out",
+        None,
+        "KillUserProcesses is on and you have no linger",
+        "Run `loginctl enable-linger`, or the engine ends shortly after your last log-out.",
+    )
+
+
+def _disk(workspace: Path) -> Finding:
+    try:
+        free = shutil.disk_usage(workspace).free / 2**30
+    except OSError as error:
+        return Finding("disk", False, f"{error.strerror}")
+    return Finding("disk", free > 1, f"{free:.0f} GiB free", "" if free > 1 else "Free some space.")
+
+
+def _repository(workspace: Path) -> Finding:
+    try:
+        found = Workspace(workspace).look()
+    except AutoresearchError as error:
+        return Finding("workspace", None, error.what, error.todo)
+    pid = lock_holder(found.workspace)
+    engine = f", engine at work (pid {pid})" if pid is not None else ""
+    dirty = f", {len(found.dirty)} uncommitted changes" if found.dirty else ""
+    return Finding("workspace", True, f"{found.workspace} at {found.head[:7]}{dirty}{engine}")

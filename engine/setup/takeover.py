@@ -1,0 +1,123 @@
+"""A session of other tools, found on its branch and in its results.tsv. Nothing is written."""
+
+from __future__ import annotations
+
+import tempfile
+from typing import BinaryIO, cast
+
+import msgspec
+
+from engine.core.analysis.takeover import Found, History, hashes_in, history_of
+from engine.core.errors import UsageError, WorkspaceError
+from engine.core.table.model import Table
+from engine.store.artifacts import Layout
+from engine.store.workspace import BRANCHES, Workspace
+
+
+class Adoption(msgspec.Struct, frozen=True, kw_only=True):
+    """A session that can be gone on with though it has no journal."""
+
+    tag: str
+    branch: str
+    tip: str
+    """Where the session goes on."""
+    results_file: str
+    history: History
+
+
+def branches_without_journal(workspace: Workspace) -> list[str]:
+    """The tags of branches `autoresearch/<tag>` that no session of ours made."""
+    out = workspace.git.run(
+        "for-each-ref", "--format=%(refname:lstrip=3)", f"refs/heads/{BRANCHES}/"
+    )
+    return [
+        tag for tag in out.split("\n") if tag and not Layout(workspace.path, tag).journal.exists()
+    ]
+
+
+def look_for_session(
+    workspace: Workspace, tag: str, table: Table, name: str, *, begun: bool = False
+) -> Adoption:
+    """What is known of a session without a journal.
+
+    Args:
+        workspace: Where its branch is.
+        tag: Of the branch.
+        table: Its results as they were read.
+        name: Of the table's file, as the workspace has it.
+        begun: Whether its journal has begun already, by an engine that was killed right then.
+
+    Raises:
+        UsageError: There is no such branch, or it has a journal, or the table has no row.
+        WorkspaceError: The branch is checked out, so an engine could not move it.
+    """
+    branch = f"{BRANCHES}/{tag}"
+    if Layout(workspace.path, tag).journal.exists() and not begun:
+        raise UsageError(
+            f"The session {tag!r} has a journal; there is nothing to take over.",
+            "",
+            "Go on with it: autoresearch-tui --continue",
+        )
+    tip = workspace.branch_commit(tag)
+    if tip is None:
+        have = ", ".join(branches_without_journal(workspace)[:8])
+        raise UsageError(
+            f"There is no branch {branch} in {workspace.top}.",
+            f"Branches without a journal: {have}." if have else "",
+            "Name the part after `autoresearch/`.",
+        )
+    if workspace.git.run("for-each-ref", "--count=1", f"refs/autoresearch/{tag}/"):
+        raise WorkspaceError(
+            f"Commits of an earlier session {tag!r} are still held here, but its journal is gone.",
+            "A session of that name would let go of them.",
+            f"Take the branch over by another name: `git branch {branch}-2 {branch}`, then "
+            f"`--adopt {tag}-2`.",
+        )
+    if not table.rows:
+        raise UsageError(f"{name} has no row.", "", "Start a session of your own without --adopt.")
+    where = workspace.git.run("for-each-ref", "--format=%(worktreepath)", f"refs/heads/{branch}")
+    if where:
+        raise WorkspaceError(
+            f"The branch {branch} is checked out in {where}.",
+            "The engine moves the branch, and that checkout would look changed.",
+            f"Run `git -C {where} switch --detach` first; no file changes by that.",
+        )
+    known = _find(workspace, hashes_in(table), tip)
+    line = _own_line(workspace, tag, tip)
+    return Adoption(
+        tag=tag,
+        branch=branch,
+        tip=tip,
+        results_file=name,
+        history=history_of(table, known, line, branch),
+    )
+
+
+def _find(workspace: Workspace, names: list[str], tip: str) -> dict[str, Found]:
+    """The commits of those names that exist, asked for in one process."""
+    if not names:
+        return {}
+    with tempfile.TemporaryFile() as file:
+        file.write("".join(f"{name}^{{commit}}\n" for name in names).encode())
+        file.seek(0)
+        # A name that fits none or several commits is answered with `… missing` or `… ambiguous`.
+        out = workspace.git.run(
+            "cat-file", "--batch-check=%(objectname)", stdin=cast(BinaryIO, file)
+        )
+    on_branch = set(workspace.git.run("rev-list", tip).split())
+    found = {}
+    for name, answer in zip(names, out.splitlines(), strict=False):
+        if answer.startswith(name) and " " not in answer:
+            found[name] = Found(commit=answer, on_branch=answer in on_branch)
+    return found
+
+
+def _own_line(workspace: Workspace, tag: str, tip: str) -> list[str]:
+    """The commits that are on this branch and on none of the person's, oldest first."""
+    out = workspace.git.try_run(
+        *("rev-list", "--reverse", "--first-parent", tip),
+        *("--not", f"--exclude={BRANCHES}/*", "--branches"),
+        # A pushed session is the same session, not somebody else's work.
+        *(f"--exclude=*/{BRANCHES}/*", "--remotes"),
+    )
+    return (out or "").split()

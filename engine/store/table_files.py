@@ -1,0 +1,77 @@
+"""Tables of results on the disk: any file in, and out again in a format of the person's choice."""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+from pathlib import Path
+
+import msgspec
+
+from engine.core.enums import Direction
+from engine.core.errors import UsageError, WorkspaceError
+from engine.core.table.model import Table
+from engine.core.table.read import read_table
+from engine.store.table_export import FORMATS, export_table
+
+__all__ = ["FORMATS", "MOST_BYTES", "export_table", "read_file"]
+
+MOST_BYTES = 32 * 2**20
+"""No more of a file is read: a session of 10,000 experiments has about one MB."""
+
+
+def read_file(
+    path: Path, *, metric: str | None = None, direction: Direction | None = None
+) -> Table:
+    """Read the table in a file; of a very large one the beginning, which its notes then say.
+
+    Args:
+        path: The file; a pipe will do.
+        metric: The metric's column, if the person named it.
+        direction: Which way it improves, if the person said so.
+
+    Raises:
+        WorkspaceError: There is no such file, or it cannot be read.
+        UsageError: It holds no table of results, or no column of the metric's name.
+    """
+    data, size = _read_bytes(path)
+    table = read_table(data, metric=metric, direction=direction)
+    if table.problem:
+        raise UsageError(
+            f"{path} is no table of results: {table.problem}.",
+            "",
+            "Name a results.tsv: a line for each experiment, with its metric and status.",
+        )
+    if metric is not None and table.metric_reason != "as asked":
+        names = ", ".join(column.name for column in table.columns)
+        raise UsageError(f"{path} has no column {metric!r}.", f"It has: {names}.")
+    if size > len(data):
+        note = f"only the first {len(data) / 2**20:.0f} of {size / 2**20:.0f} MiB were read"
+        table = msgspec.structs.replace(table, notes=(note, *table.notes))
+    return table
+
+
+def _read_bytes(path: Path) -> tuple[bytes, int]:
+    """The file's first bytes and its size; whole lines where there are more."""
+    try:
+        kind = os.stat(path).st_mode
+        if stat.S_ISDIR(kind):
+            raise WorkspaceError(f"{path} is a directory.", "", "Name the results.tsv in it.")
+        if not (stat.S_ISREG(kind) or stat.S_ISFIFO(kind)):
+            raise WorkspaceError(f"{path} is a device or a socket, not a file.")
+        with open(path, "rb") as file:
+            data = file.read(MOST_BYTES + 1)
+            size = max(len(data), os.fstat(file.fileno()).st_size)
+    except FileNotFoundError:
+        raise WorkspaceError(
+            f"There is no file or directory {path}.", "", "Name a workspace or a results.tsv."
+        ) from None
+    except OSError as error:
+        why = error.strerror or errno.errorcode.get(error.errno or 0, "unknown")
+        raise WorkspaceError(f"{path} cannot be read.", f"{why}.") from None
+    if len(data) > MOST_BYTES:
+        data = data[:MOST_BYTES]
+        # Half a row would be read as one; where there is no newline, so be it.
+        data = data[: data.rfind(b"\n") + 1] or data
+    return data, size

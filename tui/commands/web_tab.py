@@ -1,0 +1,71 @@
+"""The process of one tab: `python -P -m tui.commands.web_tab session DIR`, or `replay SOURCE …`.
+
+Its stdout carries the packets of Textual's web driver, so whatever else is said goes to stderr,
+from where the server shows it on the page once the screen has closed.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+from pathlib import Path
+
+import click
+
+from engine.client import connection as client
+from engine.core.errors import AutoresearchError
+from tui.commands.replay import replay, show_replay
+from tui.commands.reporter import one_line
+from tui.commands.window import open_screen
+
+
+@click.group()
+def screens() -> None:
+    """What a tab can show."""
+
+
+@screens.command()
+@click.argument("workspace", type=click.Path(path_type=Path))
+def session(workspace: Path) -> None:
+    """The live screen; where no engine is at work, the session as it stands."""
+    if client.engine_pid(workspace) is not None:
+        open_screen(workspace)
+        return
+    _look_at(workspace)
+
+
+screens.add_command(replay)
+
+
+def no_engine(workspace: Path) -> str:
+    """That the page shows the past, and what to do about it."""
+    return (
+        "No engine is at work: this is the session as it stands. "
+        f"Start one with `{client.start_command(workspace, named=True)}` and load the page again."
+    )
+
+
+def _look_at(workspace: Path) -> None:
+    from engine.replay.source import open_source
+
+    source = open_source(str(workspace))
+    source.notes = (no_engine(workspace), *source.notes)
+    show_replay(source, joined=True)
+    click.echo(f"No engine is at work in {one_line(str(workspace))}.")
+
+
+def main() -> None:
+    """Show it; an error of ours is one paragraph and its exit code."""
+    with contextlib.redirect_stdout(sys.stderr):
+        try:
+            screens.main(standalone_mode=False)
+        except AutoresearchError as error:
+            click.echo(one_line(str(error)))
+            sys.exit(error.exit_code)
+        except click.ClickException as error:
+            click.echo(one_line(error.format_message()))
+            sys.exit(error.exit_code)
+
+
+if __name__ == "__main__":
+    main()

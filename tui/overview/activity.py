@@ -1,0 +1,205 @@
+"""Every event of the session, filtered; the one under the cursor whole."""
+
+from __future__ import annotations
+
+import json
+from bisect import bisect_left
+from collections.abc import Sequence
+from enum import StrEnum
+
+import msgspec
+from textual.app import ComposeResult
+
+from engine.core.enums import Direction
+from engine.core.errors import AutoresearchError
+from engine.core.events import EPOCH, AnyEvent
+from tui.overview.section import ListSection
+from tui.present.events import KINDS, Kind, words_of
+from tui.present.text import clean_line
+from tui.screens.text_page import Line, TextPage
+from tui.view import View
+from tui.widgets.painted import Run
+from tui.widgets.row_list import RowList, cell
+
+
+class Shown(StrEnum):
+    """Which events are listed."""
+
+    NEWS = "all but samples"
+    DECISIONS = "decisions only"
+    EXPERIMENTS = "experiments only"
+    RUNS = "runs only"
+    AGENT = "agent and queue only"
+    SESSION = "session and alarms only"
+    ALL = "all, samples too"
+
+
+_KINDS: dict[Shown, frozenset[Kind]] = {
+    Shown.NEWS: frozenset(Kind) - {Kind.SAMPLE},
+    Shown.DECISIONS: frozenset({Kind.DECISION}),
+    Shown.EXPERIMENTS: frozenset({Kind.EXPERIMENT}),
+    Shown.RUNS: frozenset({Kind.RUN}),
+    Shown.AGENT: frozenset({Kind.AGENT}),
+    Shown.SESSION: frozenset({Kind.SESSION}),
+    Shown.ALL: frozenset(Kind),
+}
+
+
+class EventList(RowList):
+    """A line an event, the newest last."""
+
+    def __init__(self) -> None:
+        super().__init__(classes="list")
+        self.shown = Shown.NEWS
+        self.direction = Direction.MIN
+        self._events: Sequence[AnyEvent] = ()
+        self._order: list[int] = []
+        self._seen = 0
+        """So many events are in the order already."""
+        self._here = 0
+        """The event the person was at when they began to filter."""
+        self._put = -1
+        """The row where the last filter has put the cursor; another one is the person's."""
+
+    @property
+    def event(self) -> AnyEvent | None:
+        """The one under the cursor."""
+        return self._events[self._order[self.at]] if self._order else None
+
+    def set_events(self, events: Sequence[AnyEvent]) -> None:
+        """These happened; as a rule the ones before and some more."""
+        same = self._events[-1:] == events[len(self._events) - 1 : len(self._events)]
+        if len(events) < self._seen or not same:
+            self._seen, self._order = 0, []
+        grown = len(events) > self._seen
+        self._events = events
+        if grown or not self._seen:
+            self._sift()
+
+    def _sift(self, at: int | None = None) -> None:
+        """Take in the events that are not in the order yet."""
+        wanted = _KINDS[self.shown]
+        self._order += [
+            index
+            for index in range(self._seen, len(self._events))
+            if KINDS[type(self._events[index])] in wanted
+        ]
+        self._seen = len(self._events)
+        if at is not None:  # the event that was under the cursor, or the next one that is shown
+            at = bisect_left(self._order, at)
+        self.set_rows(len(self._order), at)
+
+    def next_filter(self) -> None:
+        """Other kinds of events."""
+        kinds = list(Shown)
+        self.shown = kinds[(kinds.index(self.shown) + 1) % len(kinds)]
+        if self._order and self.at != self._put:
+            self._here = self._order[self.at]
+        self._order, self._seen = [], 0
+        self._sift(self._here)
+        self._put = self.at
+        self.refresh()
+
+    def empty(self) -> str:
+        return "Nothing of this kind has happened. f shows other events."
+
+    def row(self, index: int, width: int) -> list[Run]:
+        event = self._events[self._order[index]]
+        words = words_of(event, self.direction)
+        number = f"#{words.experiment}" if words.experiment else ""
+        dim = self.ink("--dim")
+        return [
+            (cell(_time(event), 15), dim),
+            (cell(number, 6, right=True), dim),
+            (clean_line(words.text), self.ink(words.ink) if words.ink else None),
+        ]
+
+    def matches(self, index: int, needle: str) -> bool:
+        words = words_of(self._events[self._order[index]], self.direction)
+        return needle in clean_line(words.text).lower() or needle == f"#{words.experiment}"
+
+
+class Activity(ListSection):
+    """The list, and under it the whole event."""
+
+    def __init__(self) -> None:
+        self._list = EventList()
+        super().__init__(self._list, id="activity")
+        self._whole = TextPage(classes="below")
+        self._reading = False
+        self._told: tuple[int, bool] = (-1, False)
+        self._trouble = ""
+
+    def compose(self) -> ComposeResult:
+        yield self._list
+        yield self._whole
+
+    def show(self, view: View) -> None:
+        self._list.direction = view.session.direction
+        now = (view.session.seq if view.replay is None else view.replay.step, view.link == "live")
+        if now != self._told and not self._reading:
+            self._told, self._reading = now, True
+            self.run_worker(self._read(), exit_on_error=False)
+
+    async def _read(self) -> None:
+        try:
+            events = await self.shell.feed.events()
+            self._trouble = ""
+        except AutoresearchError as error:
+            self._trouble = str(error)
+        else:
+            self._list.set_events(events)
+        finally:
+            self._reading = False
+        self._tell()
+        self.post_message(self.Changed())
+        self.show(self.shell.view)
+
+    def on_row_list_moved(self) -> None:
+        """Tell that one whole."""
+        self._tell()
+
+    def _tell(self) -> None:
+        event = self._list.event
+        trouble: tuple[Line, ...] = ((self._trouble, "--attention"),) if self._trouble else ()
+        self._whole.set_lines(trouble + (whole_event(event) if event is not None else ()))
+
+    def caption(self) -> str:
+        return f"{self._list.rows:,} events · {self._list.shown}"
+
+    @property
+    def experiment(self) -> int:
+        event = self._list.event
+        return words_of(event).experiment if event is not None else 0
+
+    def cycle_filter(self) -> bool:
+        self._list.next_filter()
+        return True
+
+    def copied(self) -> tuple[str, str]:
+        event = self._list.event
+        return "Event", "" if event is None else msgspec.json.encode(event).decode()
+
+
+def whole_event(event: AnyEvent) -> tuple[Line, ...]:
+    """Everything the journal has of an event, as lines."""
+    when = "time not recorded" if event.at == EPOCH else f"{event.at:%Y-%m-%d %H:%M:%S} UTC"
+    head = f"{type(event).__name__} · event {event.seq:,} · {when}"
+    lines: list[Line] = [(head, "--accent")]
+    for name, value in msgspec.structs.asdict(event).items():
+        if name not in ("seq", "at") and value not in ("", None, (), {}):
+            lines.append((f"{name.replace('_', ' ')}: {_value(value)}", ""))
+    return tuple(lines)
+
+
+def _value(value: object) -> str:
+    plain = msgspec.to_builtins(value)
+    if isinstance(plain, str):
+        return f"\n{plain}" if "\n" in plain else plain
+    if isinstance(plain, dict | list):
+        return json.dumps(plain, ensure_ascii=False, indent=1 if isinstance(plain, dict) else None)
+    return str(plain)
+
+
+def _time(event: AnyEvent) -> str:
+    return "" if event.at == EPOCH else f"{event.at:%d %b %H:%M:%S}"

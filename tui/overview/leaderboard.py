@@ -1,0 +1,195 @@
+"""Everything that was measured, the best first; the one under the cursor in full."""
+
+from __future__ import annotations
+
+from textual.app import ComposeResult
+
+from engine.core.analysis.leaderboard import Leaderboard, Place, leaderboard
+from engine.core.enums import Verdict
+from engine.core.records import Experiment
+from engine.core.session import Session
+from engine.core.vector import Vector
+from tui.overview.section import ListSection
+from tui.present.numbers import metric, moved
+from tui.present.text import clean_line
+from tui.present.verdict_marks import category_of, verdict_of
+from tui.screens.text_page import Line, TextPage
+from tui.view import View
+from tui.widgets.painted import Run
+from tui.widgets.row_list import RowList, cell
+
+_WIDE = 110
+"""From so many cells on there is room for commit and category."""
+_NARROW = 100
+"""Below so many cells the status is its sign alone, and runs are told below the list."""
+
+
+class PlaceList(RowList):
+    """A line a place."""
+
+    def __init__(self) -> None:
+        super().__init__(classes="list")
+        self.session = Session()
+        self.kept_only = False
+        self._places: tuple[Place, ...] = ()
+
+    @property
+    def place(self) -> Place | None:
+        """The one under the cursor."""
+        return self._places[self.at] if self._places else None
+
+    def set_places(self, session: Session, places: tuple[Place, ...]) -> None:
+        """These; the cursor stays with its experiment."""
+        before = self.place
+        self.session, self._places = session, places
+        numbers = [place.number for place in places]
+        # At the top it stays at the top, whoever comes there.
+        stays = self.at > 0 and before is not None and before.number in numbers
+        self.set_rows(len(places), numbers.index(before.number) if before and stays else 0)
+        self.refresh()
+
+    def header(self, width: int) -> str:
+        name = clean_line(self.session.config.metric)
+        wide = [cell("commit", 8), cell("category", 14)] if width >= _WIDE else []
+        status = [cell("runs", 4, right=True), " ", cell("status", 16)]
+        return "".join(
+            [
+                cell("", 5),
+                cell("#", 6, right=True),
+                cell(name[:12], 12, right=True),
+                cell("Δ baseline", 12, right=True),
+                cell("σ", 6, right=True),
+                *([cell("", 1)] if width < _NARROW else status),
+                *wide,
+                "hypothesis",
+            ]
+        )
+
+    def empty(self) -> str:
+        return "Nothing was kept." if self.kept_only else "Nothing is measured yet."
+
+    def row(self, index: int, width: int) -> list[Run]:
+        place, e = self._places[index], self._of(index)
+        best = e.number == self.session.incumbent
+        word, ink = verdict_of(e) or ("", "")
+        dim, gain = self.ink("--dim"), moved(place.gain, self.session.direction)
+        better = place.gain is not None and place.gain > 0
+        inked = self.ink(ink) if ink else None
+        status: list[Run] = [
+            (cell(str(place.runs), 4, right=True), dim),
+            (" ", None),
+            (cell(word, 16), inked),
+        ]
+        if width < _NARROW:
+            status = [(cell(word[:1], 1), inked)]
+        wide: list[Run] = []
+        if width >= _WIDE:
+            commit, category = e.commit[:7], category_of(e.proposal)
+            wide = [(cell(clean_line(commit), 8), dim), (cell(clean_line(category), 14), None)]
+        return [
+            (cell(f"{place.rank}.", 5), dim),
+            (cell(f"{'★' if best else ''}#{e.number}", 6, right=True), self.ink("--strong")),
+            (cell(metric(place.value), 12, right=True), self.ink("--keep") if best else None),
+            (cell(gain, 12, right=True), self.ink("--keep" if better else "--discard")),
+            (cell(_sigmas(place), 6, right=True), dim),
+            *status,
+            *wide,
+            (clean_line(e.proposal.hypothesis), self.ink("--strong") if best else None),
+        ]
+
+    def matches(self, index: int, needle: str) -> bool:
+        e = self._of(index)
+        texts = (e.proposal.hypothesis, e.proposal.category, e.commit, f"#{e.number}")
+        return any(needle in clean_line(text).lower() for text in texts)
+
+    def _of(self, index: int) -> Experiment:
+        return self.session.experiment(self._places[index].number)
+
+
+def _sigmas(place: Place) -> str:
+    return "" if place.sigmas is None else f"{place.sigmas:.1f}".replace("-", "−")
+
+
+class Standings(ListSection):
+    """The places, and under them what the one under the cursor tried."""
+
+    def __init__(self) -> None:
+        self._list = PlaceList()
+        super().__init__(self._list, id="leaderboard")
+        self._about = TextPage(classes="below")
+        self._board = Leaderboard()
+        self._rows_alone = False
+        """Whether all that is known is a table."""
+        self._replayed = False
+        self._made_of: Vector[Experiment] | None = None
+
+    def compose(self) -> ComposeResult:
+        yield self._list
+        yield self._about
+
+    def show(self, view: View) -> None:
+        session = view.session
+        if session.experiments is not self._made_of:
+            self._made_of = session.experiments
+            self._replayed = view.replay is not None
+            self._rows_alone = view.replay is not None and view.replay.from_table
+            self._board = leaderboard(session, rows=self._rows_alone)
+            self._fill(session)
+
+    def _fill(self, session: Session) -> None:
+        places = self._board.places
+        if self._list.kept_only:
+            kept = (p for p in places if session.experiment(p.number).standing is Verdict.KEEP)
+            places = tuple(kept)
+        self._list.set_places(session, places)
+        self._tell()
+
+    def on_row_list_moved(self) -> None:
+        """Tell about that one."""
+        self._tell()
+
+    def _tell(self) -> None:
+        place, session = self._list.place, self._list.session
+        if place is None:
+            self._about.set_lines(())
+            return
+        e = session.experiment(place.number)
+        lines: list[Line] = [(f"#{e.number} {e.proposal.hypothesis}", "--strong")]
+        if e.verdict_reason:
+            lines.append((f"{(verdict_of(e) or ('', ''))[0]}: {e.verdict_reason}", ""))
+        if e.proposal.rationale:
+            lines.append((e.proposal.rationale, "--dim"))
+        if place.runs > 1:
+            told = "the value is the mean of the runs after the first, which was chosen for it"
+            lines.append((f"Measured {place.runs} times; {told}.", "--dim"))
+        self._about.set_lines((*lines, ("", ""), (self._noise(), "--dim")))
+
+    def _noise(self) -> str:
+        noise = self._board.noise
+        if self._rows_alone:
+            return "A table does not tell how much a run differs from the next: σ is not known."
+        if noise is None:
+            again = "" if self._replayed else " On the main screen r runs one again."
+            return f"σ is not known: no commit was run twice.{again}"
+        sigma = metric(noise.sigma)
+        of = f"{noise.runs} runs of {noise.commits} commits"
+        return f"σ is {sigma}, from {of}. A gain of less than 2 σ may be luck."
+
+    def caption(self) -> str:
+        left = f" · {self._board.unplaced} without a value" if self._board.unplaced else ""
+        which = "kept only" if self._list.kept_only else "all that was measured"
+        return f"{self._list.rows:,} places{left} · {which}"
+
+    @property
+    def experiment(self) -> int:
+        place = self._list.place
+        return place.number if place is not None else 0
+
+    def cycle_filter(self) -> bool:
+        self._list.kept_only = not self._list.kept_only
+        self._fill(self._list.session)
+        return True
+
+    def copied(self) -> tuple[str, str]:
+        place = self._list.place
+        return "Commit", "" if place is None else self._list.session.experiment(place.number).commit

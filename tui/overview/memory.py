@@ -1,0 +1,100 @@
+"""What the agent is told next, word for word."""
+
+from __future__ import annotations
+
+from engine.core.errors import AutoresearchError
+from engine.core.session import Session
+from engine.protocol.framing import AskMemory
+from tui.overview.section import PageSection
+from tui.present.experiment import ink_of_told
+from tui.present.text import clean
+from tui.screens.text_page import Line, TextPage
+from tui.view import LinkState, View
+
+
+class Memory(PageSection):
+    """Of a running session asked of its engine; else what was told last, as it was kept."""
+
+    def __init__(self) -> None:
+        self._page = TextPage(classes="list")
+        super().__init__(self._page, id="memory")
+        self._text = ""
+        self._about = "asking …"
+        self._asked: tuple[object, ...] = ()
+        self._asking = False
+
+    def show(self, view: View) -> None:
+        session = view.session
+        # What the text depends on, so that it is not asked for with every event.
+        now = (
+            view.link,
+            len(session.experiments),
+            session.counts,
+            session.frontier,
+            session.steered,
+            len(session.programs),
+            session.queue,
+            session.ended,
+        )
+        if now != self._asked and not self._asking:
+            self._asked, self._asking = now, True
+            self.run_worker(self._ask(view), exit_on_error=False)
+
+    async def _ask(self, view: View) -> None:
+        try:
+            await self._fill(view)
+        finally:
+            self._asking = False
+        self.show(self.shell.view)
+
+    async def _fill(self, view: View) -> None:
+        why = (
+            "A replay asks no agent; this was kept."
+            if view.link is LinkState.REPLAY
+            else "No engine is at work."
+        )
+        if view.link is LinkState.LIVE and view.session.ended is None:
+            try:
+                reply = await self.shell.feed.send(AskMemory())
+            except AutoresearchError as error:
+                why = str(error)
+            else:
+                if reply.ok:
+                    self._set(reply.message, f"asked now · {_size(reply.message)}")
+                    return
+                why = reply.message
+        number, key = last_told(view.session)
+        text = self.shell.feed.told(key) if key else None
+        if text is None:
+            lost = f"; what it was told for #{number} is gone" if number else ""
+            self._set("", f"not recorded{lost}", why)
+        else:
+            self._set(text, f"for #{number} · {_size(text)}", why)
+
+    def _set(self, text: str, about: str, why: str = "") -> None:
+        self._text, self._about = text, about
+        lines: list[Line] = [(why, "--attention"), ("", "")] if why else []
+        lines += [(line, ink_of_told(line)) for line in clean(text).split("\n")]
+        self._page.set_lines(tuple(lines))
+        self.post_message(self.Changed())
+
+    def caption(self) -> str:
+        return f"what the agent is told: {self._about}"
+
+    def copied(self) -> tuple[str, str]:
+        return "What the agent is told", self._text
+
+
+def last_told(session: Session) -> tuple[int, str]:
+    """The newest experiment, or number of one to come, whose agent's words are kept; 0: none."""
+    for ahead in reversed(session.queue):
+        if ahead.told:
+            return len(session.experiments) + 1, ahead.told
+    for experiment in reversed(session.experiments):
+        if experiment.told:
+            return experiment.number, experiment.told
+    return 0, ""
+
+
+def _size(text: str) -> str:
+    return f"{len(text):,} characters, ≈ {len(text) / 3.5:,.0f} tokens"

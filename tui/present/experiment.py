@@ -1,0 +1,236 @@
+"""One experiment in words: pure functions from the folded session to lines."""
+
+from __future__ import annotations
+
+from engine.core.enums import Origin
+from engine.core.records import Experiment, Run
+from engine.core.session import Session
+from tui.present.numbers import clock, cost, memory, metric, moved, size
+from tui.present.proposal import by_of, reason_of
+from tui.present.risk import in_order, ink_of, lines_named, risk_of, signed
+from tui.present.text import clean
+from tui.present.verdict_marks import OPEN, abandoned, category_of, ruled, verdict_of
+from tui.screens.text_page import Line
+
+
+def header_lines(session: Session, experiment: Experiment) -> tuple[Line, ...]:
+    """Number, verdict and figures; what was tried; why it was decided so."""
+    left = OPEN if abandoned(session) else ("… open", "--attention")
+    verdict, ink = verdict_of(experiment) or left
+    parts = [f"#{experiment.number} {verdict}"]
+    if experiment.number == session.incumbent:
+        parts.append("the best so far")
+    measured = experiment.measurement
+    if measured is not None:
+        parts.append(f"{session.config.metric} {metric(measured.metric)}")
+        if change := moved(experiment.gain, session.direction):
+            parts.append(f"Δ {change}")
+        if measured.memory_gb > 0:
+            parts.append(memory(measured.memory_gb))
+    if (run := experiment.run) is not None and run.ended_at is not None:
+        parts.append(clock(run.seconds))
+    if experiment.outcome is not None and measured is None:
+        parts.append(experiment.outcome.value)
+    if experiment.commit:
+        parts.append(experiment.commit[:7])
+    lines: list[Line] = [
+        (" · ".join(parts), ink),
+        (_one_line(experiment.proposal.hypothesis), "--strong"),
+    ]
+    if experiment.overruled is not None and experiment.verdict is not None:
+        said = next(
+            (d for d in reversed(experiment.decisions) if d.what.startswith("overruled")), None
+        )
+        why = reason_of(_one_line(said.reason)) if said is not None else ""
+        rule = experiment.verdict.value
+        lines.append((f"by your word, where the rule said {rule}{why}", "--attention"))
+    elif experiment.verdict_reason:
+        lines.append((_one_line(experiment.verdict_reason), "--dim"))
+    return tuple(lines)
+
+
+def reasoning_lines(experiment: Experiment, reasoning: str) -> tuple[Line, ...]:
+    """What the agent said."""
+    proposal = experiment.proposal
+    lines: list[Line] = []
+    for title, text in (
+        ("Hypothesis", proposal.hypothesis),
+        ("Why", proposal.rationale),
+        ("Expected", proposal.expected),
+        ("Category", category_of(proposal)),
+        ("Agent", proposal.agent),
+        ("Reasoning", reasoning),
+    ):
+        if text.strip():
+            lines += [(title, "--accent"), (text, ""), ("", "")]
+    if proposal.knobs:
+        lines.append(("Knobs", "--accent"))
+        lines += [(f"{name}: {old} → {new}", "") for name, (old, new) in proposal.knobs.items()]
+    return tuple(lines)
+
+
+def told_lines(experiment: Experiment, text: str | None) -> tuple[Line, ...]:
+    """What its agent was told, word for word.
+
+    Args:
+        experiment: Whose.
+        text: As it was kept; None where nothing was, or it is gone.
+    """
+    if text is not None:
+        return tuple((line, ink_of_told(line)) for line in clean(text).split("\n"))
+    if experiment.told:
+        return (("What its agent was told was kept, but its file is gone.", "--attention"),)
+    if experiment.is_baseline:
+        return (("Nobody was asked: the baseline is the file as it is.", "--dim"),)
+    return (("Nothing is recorded: no language model was asked in words.", "--dim"),)
+
+
+def ink_of_told(line: str) -> str:
+    """Headings of what an agent is told stand out."""
+    return "--accent" if line.startswith(("# ", "━━ ")) else ""
+
+
+def measurement_lines(session: Session, experiment: Experiment) -> tuple[Line, ...]:
+    """What the run reported, what does not fit, and why there is nothing where there is nothing."""
+    lines: list[Line] = []
+    measured = experiment.measurement
+    for doubt in experiment.doubts:
+        lines.append((f"Doubt: {doubt}", "--attention"))
+    if measured is not None:
+        rows: list[tuple[str, str]] = [
+            (session.config.metric, metric(measured.metric)),
+            ("peak memory", memory(measured.memory_gb)),
+            ("training", _clock(measured.training_seconds)),
+            ("in all", _clock(measured.total_seconds)),
+        ]
+        if measured.steps is not None:
+            rows.append(("steps", f"{measured.steps:,}"))
+        if measured.tokens_millions is not None:
+            rows.append(("tokens", f"{measured.tokens_millions:,.1f} M"))
+        if measured.params_millions is not None:
+            rows.append(("parameters", f"{measured.params_millions:,.1f} M"))
+        lines += _table(rows)
+        if measured.summary:
+            lines += [("", ""), ("As the run printed it", "--accent")]
+            lines += _table(list(measured.summary.items()))
+        return tuple(lines)
+    run = experiment.run
+    if run is None and (experiment.verdict is not None or experiment.row_status):
+        lines.append(("Nothing was measured; why is not recorded.", "--dim"))
+    elif run is None or run.outcome is None:
+        lines.append(("Nothing is measured yet.", "--dim"))
+    else:
+        lines.append((f"Nothing was measured: {run.outcome}.", "--crash"))
+        if run.detail:
+            lines += [("", ""), (run.detail, "")]
+    return tuple(lines)
+
+
+def history_lines(experiment: Experiment) -> tuple[Line, ...]:
+    """What happened to it, in the order it happened."""
+    lines: list[Line] = [
+        (f"{experiment.drafted_at:%Y-%m-%d %H:%M:%S} UTC  drafted on {experiment.base[:7]}", ""),
+    ]
+    if experiment.rebased:
+        lines.append(("made ahead for an earlier frontier, re-applied as it fits exactly", "--dim"))
+    elif experiment.queued:
+        lines.append(("made ahead, while the experiment before it was run", "--dim"))
+    if (origin := _origin(experiment)) is not None:
+        lines.append((origin, "--dim"))
+    if experiment.spending.calls:
+        spent = experiment.spending
+        text = f"language model: {cost(spent)}, {spent.tokens:,} tokens in {spent.calls} calls"
+        lines.append((text, "--dim"))
+    if experiment.commit:
+        lines.append((f"commit {experiment.commit}", ""))
+        lines.append((f"kept at {experiment.ref}", "--dim"))
+    lines += _finding_lines(experiment)
+    lines += _decision_lines(experiment)
+    for run in experiment.runs:
+        lines += _run_lines(run)
+    verdict = ruled(experiment)
+    if verdict is not None and experiment.ended_at is not None:
+        word, ink = verdict
+        lines += [
+            ("", ""),
+            (f"{experiment.ended_at:%H:%M:%S}  {word}: {experiment.verdict_reason}", ink),
+        ]
+        if experiment.row_written:
+            lines.append(("its row is in the results file", "--dim"))
+    return tuple(lines)
+
+
+def _origin(experiment: Experiment) -> str | None:
+    """Who wanted it, where it was not the agent alone."""
+    match experiment.origin:
+        case Origin.AGENT:
+            return None
+        case Origin.PIN:
+            return f"your pin {experiment.pin}"
+        case Origin.REVIVE:
+            return f"the change of experiment {experiment.of} again"
+        case Origin.CONFIRM:
+            return f"experiment {experiment.of} once more, exactly"
+        case Origin.OVERRULE:
+            return f"run for your own verdict on experiment {experiment.of}"
+
+
+def _finding_lines(experiment: Experiment) -> list[Line]:
+    """What the risk assessment found."""
+    if experiment.is_baseline:
+        return []
+    lines: list[Line] = [("", ""), (f"Risk: {risk_of(experiment.findings)}", "--accent")]
+    for finding in in_order(experiment.findings):
+        where = ", ".join(filter(None, (lines_named(finding.lines), finding.rule)))
+        told = f"{signed(finding.weight)}  {_one_line(finding.message)} ({where})"
+        lines.append((told, ink_of(finding.weight)))
+    return lines
+
+
+def _decision_lines(experiment: Experiment) -> list[Line]:
+    """What was decided about it, by whom and why."""
+    if not experiment.decisions:
+        return []
+    lines: list[Line] = [("", ""), ("Decisions", "--accent")]
+    for decided in experiment.decisions:
+        said = reason_of(_one_line(decided.reason))
+        told = f"{decided.at:%H:%M:%S}  {decided.what} {by_of(decided.by)}{said}"
+        lines.append((told, "--attention" if decided.what.startswith("overruled") else ""))
+    return lines
+
+
+def _run_lines(run: Run) -> list[Line]:
+    lines: list[Line] = [
+        ("", ""),
+        (f"Run {run.number} on slot {run.slot}", "--accent"),
+        (f"{run.started_at:%H:%M:%S}  started, at most {clock(run.deadline_seconds)}", ""),
+    ]
+    if run.adopted:
+        lines.append((f"taken over by a new engine, {run.adopted}×", "--dim"))
+    if run.kill_requested:
+        vetoed = f": {_one_line(run.veto)}" if run.veto else ""
+        word = "vetoed and killed" if run.veto else "killed"
+        lines.append((f"{word} by the person{vetoed}", "--attention"))
+    if run.ended_at is not None and run.outcome is not None:
+        code = f", exit code {run.exit_code}" if run.exit_code is not None else ""
+        by = f", signal {run.signal}" if run.signal is not None else ""
+        peak = f", at most {size(run.peak_rss_bytes)} of memory" if run.peak_rss_bytes else ""
+        told = f"{run.ended_at:%H:%M:%S}  {run.outcome} after {clock(run.seconds)}{code}{by}{peak}"
+        lines.append((told, ""))
+        if run.detail:
+            lines.append((run.detail, ""))
+    lines.append((f"files: {run.directory}", "--dim"))
+    return lines
+
+
+def _table(rows: list[tuple[str, str]]) -> list[Line]:
+    width = max(len(name) for name, _ in rows)
+    return [(f"{name:<{width}}  {value}", "") for name, value in rows]
+
+
+def _clock(seconds: float | None) -> str:
+    return "-" if seconds is None else clock(seconds)
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())

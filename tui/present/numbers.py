@@ -1,0 +1,106 @@
+"""Numbers as the screens write them."""
+
+from __future__ import annotations
+
+import math
+
+from engine.core.analysis.forecast import forecast
+from engine.core.enums import Direction
+from engine.core.records import Spending
+from engine.core.session import Session
+
+MINUS = "−"
+
+
+def clock(seconds: float | None) -> str:
+    """`02:13`, from an hour on `1:02:13`; an unknown time is `--:--`."""
+    if seconds is None or not math.isfinite(seconds):
+        return "--:--"
+    whole = max(0, int(seconds))
+    minutes, second = divmod(whole, 60)
+    hours, minute = divmod(minutes, 60)
+    return f"{hours}:{minute:02}:{second:02}" if hours else f"{minute:02}:{second:02}"
+
+
+def metric(value: float | None, places: int = 6) -> str:
+    """A metric with a fixed number of places while that is readable, else as a power of ten."""
+    if value is None:
+        return "-"
+    if not math.isfinite(value):
+        return "NaN" if math.isnan(value) else ("∞" if value > 0 else f"{MINUS}∞")
+    size = abs(value)
+    if size >= 1e5 or 0 < size < 10 ** (-places):
+        text = f"{value:.3e}"
+    else:
+        # The whole part takes its digits from the places, so that columns stay narrow.
+        text = f"{value:.{max(0, places - max(0, len(str(int(size))) - 1))}f}"
+    return text.replace("-", MINUS, 1) if value < 0 else text
+
+
+def change(value: float, places: int = 6) -> str:
+    """A difference with its sign."""
+    text = metric(value, places)
+    return text if value < 0 or text.startswith(MINUS) else f"+{text}"
+
+
+def moved(gain: float | None, direction: Direction) -> str:
+    """How the metric itself changed by a gain: filled is better, hollow worse; "" if unknown."""
+    if gain is None or not math.isfinite(gain):
+        return ""
+    if not gain:
+        return "="
+    delta = -gain if direction is Direction.MIN else gain
+    down, up = "▼▲" if gain > 0 else "▽△"
+    return f"{down if delta < 0 else up}{change(delta)}"
+
+
+def memory(gib: float) -> str:
+    """GiB, a little of it in MiB; 0 is how a run says that it does not know."""
+    if not gib > 0:
+        return "-"
+    return f"{gib:.1f} GiB" if gib >= 0.1 else f"{gib * 1024:.1f} MiB"
+
+
+def size(count: float) -> str:
+    """Bytes in the unit that suits them: `44.0 GiB`."""
+    for unit in ("B", "KiB", "MiB", "GiB"):
+        if abs(count) < 1024:
+            return f"{count:.0f} B" if unit == "B" else f"{count:.1f} {unit}"
+        count /= 1024
+    return f"{count:.1f} TiB"
+
+
+def cost(spending: Spending) -> str:
+    """Dollars of language models; says when some calls have no known price."""
+    if spending.unpriced >= spending.calls > 0:
+        return "cost unknown"
+    more = " + unpriced" if spending.unpriced else ""
+    return f"{dollars(spending.dollars)}{more}"
+
+
+def dollars(amount: float) -> str:
+    """Dollars with cents, small amounts with two digits that mean something."""
+    return f"${amount:.2f}" if amount >= 0.1 or amount == 0 else f"${amount:.2g}"
+
+
+def cost_story(session: Session) -> str:
+    """What language models cost so far, for each experiment and each kept gain, and how far the
+    caps reach; empty where none was asked.
+    """
+    spent, config, view = session.spending, session.config, forecast(session)
+    if not spent.calls:
+        return ""
+    parts = [f"{cost(spent)} for {spent.tokens:,} tokens in {spent.calls} calls"]
+    if view.dollars_per_experiment is not None:
+        parts.append(f"{dollars(view.dollars_per_experiment)} an experiment")
+    elif view.tokens_per_experiment is not None:
+        parts.append(f"{view.tokens_per_experiment:,.0f} tokens an experiment")
+    if view.dollars_per_keep is not None:
+        parts.append(f"{dollars(view.dollars_per_keep)} per kept gain")
+    if view.experiments_left is not None:
+        caps = [f"${config.max_dollars:g}"] if config.max_dollars is not None else []
+        caps += [f"{config.max_tokens:,} tokens"] if config.max_tokens is not None else []
+        parts.append(f"the cap of {' and '.join(caps)} allows about {view.experiments_left} more")
+    if view.dollars_at_end is not None:
+        parts.append(f"about {dollars(view.dollars_at_end)} when all are done")
+    return ", ".join(parts)

@@ -1,0 +1,123 @@
+"""A proposal that waits, in words: pure functions from the folded session to labelled lines."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import NamedTuple
+
+from engine.core.enums import Origin, QueueState
+from engine.core.records import Queued
+from engine.core.session import Session
+from tui.present.numbers import clock
+from tui.present.risk import in_order, ink_of, lines_named, risk_of, signed
+
+
+class Told(NamedTuple):
+    """A line with a word before it."""
+
+    label: str
+    text: str
+    ink: str = ""
+    label_ink: str = "--dim"
+
+
+def origin_of(session: Session, queued: Queued) -> str:
+    """Who or what brought a proposal."""
+    agent = queued.proposal.agent or "the agent"
+    match queued.origin:
+        case Origin.AGENT:
+            return f"{agent}'s own idea"
+        case Origin.PIN:
+            pin = next((p.text for p in session.pins if p.number == queued.pin), "")
+            return f"your pin {queued.pin}: {pin}" if pin else f"your pin {queued.pin}"
+        case Origin.REVIVE:
+            return f"the change of experiment {queued.of} again, on top of the best"
+        case Origin.CONFIRM:
+            return f"experiment {queued.of} once more, exactly"
+        case Origin.OVERRULE:
+            return f"your own verdict on experiment {queued.of} needs it to be run"
+
+
+def told_of(session: Session, queued: Queued) -> list[Told]:
+    """What a person should know before they decide, most important first."""
+    proposal = queued.proposal
+    lines = [Told("tries", proposal.hypothesis or "no hypothesis was given", "--strong")]
+    if proposal.expected.strip():
+        lines.append(Told("expects", proposal.expected))
+    if queued.why:
+        lines.append(Told("asked", queued.why, "--attention"))
+    lines.append(Told("from", f"{origin_of(session, queued)} · {proposal.category}"))
+    if proposal.knobs:
+        knobs = ", ".join(f"{name} {old} → {new}" for name, (old, new) in proposal.knobs.items())
+        lines.append(Told("knobs", knobs))
+    if proposal.rationale.strip():
+        lines.append(Told("because", proposal.rationale))
+    edited = [d for d in queued.decisions if d.what not in ("asked", "parked")]
+    lines += [
+        Told("since", f"{d.at:%H:%M} UTC  {d.what}, {by_of(d.by)}{reason_of(d.reason)}")
+        for d in edited[-5:]
+    ]
+    lines.append(Told("risk", risk_of(queued.findings)))
+    for finding in in_order(queued.findings):
+        where = lines_named(finding.lines)
+        told = f"{finding.message} ({', '.join(filter(None, (where, finding.rule)))})"
+        ink = ink_of(finding.weight)
+        lines.append(Told(signed(finding.weight), told, label_ink=ink))
+    return lines
+
+
+def by_of(by: str) -> str:
+    """Through what it was said."""
+    known = {
+        "screen": "from the screen",
+        "command line": "from the command line",
+        "timeout": "by the time limit",
+        "policy": "by the autonomy",
+    }
+    return known.get(by, f"by {by}")
+
+
+def reason_of(reason: str) -> str:
+    """A reason after something said."""
+    return f": {reason}" if reason else ""
+
+
+def wait_of(queued: Queued, now: datetime) -> tuple[str, str]:
+    """How long it waits yet, and the ink of that."""
+    if queued.state is QueueState.PARKED:
+        return "parked: it waits as long as it takes", "--accent"
+    if queued.until is None:
+        return "waits for you", "--attention"
+    left = clock((queued.until - now).total_seconds())
+    return f"parked in {left} if nobody decides; it never runs unasked", "--attention"
+
+
+def became_of(session: Session, queued: Queued, *, same_state: bool = True) -> str:
+    """Why a proposal is not in question any more as it was; empty while it is.
+
+    Args:
+        session: As it is now.
+        queued: The proposal as the person saw it.
+        same_state: Whether one that was asked about and is parked now is another question.
+    """
+    now = next((q for q in session.queue if q.number == queued.number), None)
+    patch = queued.proposal.patch_id
+    if now is None:
+        for veto in reversed(session.vetoed):
+            if veto.proposal.patch_id == patch:
+                return f"It was vetoed meanwhile, {by_of(veto.by)}: {veto.reason}"
+        for experiment in reversed(session.experiments):
+            if experiment.queued == queued.number:
+                return f"It was approved meanwhile: it is experiment {experiment.number} now."
+        return "It was taken out of the queue meanwhile."
+    last = now.decisions[-1] if now.decisions else None
+    if now.proposal.patch_id != patch:
+        edits = [d for d in now.decisions if d.what == "edited"]
+        by = f", {by_of(edits[-1].by)}" if edits else ""
+        return f"Its patch was changed meanwhile{by}. Go back and open it anew."
+    if now.state is QueueState.READY:
+        by = f", {by_of(last.by)}" if last is not None else ""
+        return f"It was approved meanwhile{by}; it runs when its turn comes."
+    if same_state and now.state is not queued.state and now.state is QueueState.PARKED:
+        return "Its time ran out: it is parked and waits as long as it takes (w lists it)."
+    return ""

@@ -1,0 +1,120 @@
+"""What stands in each cell of the table of experiments. Pure."""
+
+from __future__ import annotations
+
+from engine.core.enums import Phase, Verdict
+from engine.core.imported_attempt import PastAttempt
+from engine.core.records import Experiment
+from engine.core.session import Session
+from tui.present.numbers import clock, metric, moved
+from tui.present.results_order import seconds_of
+from tui.present.text import clean_line
+from tui.present.verdict_marks import OPEN, abandoned, said_of, verdict_of
+
+Cell = tuple[str, str]
+"""Text, and the component class of its colour."""
+
+PAST_MARK = "·"
+"""Before the number of a row that is older than the journal: it is no experiment's number."""
+
+
+def experiment_cell(
+    title: str, experiment: Experiment, session: Session, phase: Phase | None
+) -> Cell:
+    """A cell of an experiment.
+
+    Args:
+        title: Of the column.
+        experiment: Of the row.
+        session: It is from.
+        phase: Of the run that is on.
+    """
+    proposal, measurement = experiment.proposal, experiment.measurement
+    best = experiment.number == session.incumbent
+    match title:
+        case "#":
+            return f"{'★' if best else ''}{experiment.number}", "--keep" if best else "--dim"
+        case "commit":
+            return clean_line(experiment.commit[:7]) or "-", "--dim"
+        case "Δ":
+            return _delta(experiment, session)
+        case "mem":
+            return (_memory(measurement.memory_gb) if measurement else ""), ""
+        case "status":
+            return _status(experiment, session, phase)
+        case "":
+            text, ink = _status(experiment, session, phase)
+            return text[:1], ink
+        case "category":
+            return clean_line(proposal.category), ""
+        case "time":
+            seconds = seconds_of(experiment)
+            return (clock(seconds) if seconds is not None else ""), ""
+        case "hypothesis":
+            return clean_line(proposal.hypothesis), "--strong" if best else ""
+    if measurement is None or experiment.standing is Verdict.CRASH:
+        return "", "--dim"
+    return metric(measurement.metric), "--keep" if best else ""
+
+
+def past_cell(title: str, attempt: PastAttempt, session: Session) -> Cell:
+    """A cell of a row from before the journal: all of it dim, for nothing vouches for it."""
+    dim = "--dim"
+    match title:
+        case "#":
+            return f"{PAST_MARK}{attempt.row}", dim
+        case "commit":
+            return clean_line((attempt.commit or attempt.named)[:7]) or "-", dim
+        case "Δ":
+            gain = attempt.gain
+            return (moved(gain, session.direction) if gain is not None else ""), dim
+        case "mem":
+            return (_memory(attempt.memory_gb) if attempt.memory_gb is not None else ""), dim
+        case "status":
+            return said_of(attempt), dim
+        case "":
+            return said_of(attempt)[:1], dim
+        case "category":
+            return clean_line(attempt.category), dim
+        case "time":
+            return "", dim
+        case "hypothesis":
+            return clean_line(attempt.description), dim
+    return (metric(attempt.metric) if attempt.metric is not None else ""), dim
+
+
+def experiment_matches(experiment: Experiment, needle: str) -> bool:
+    """Whether its hypothesis, category or commit holds a text in lower case."""
+    proposal = experiment.proposal
+    return any(
+        needle in text.lower()
+        for text in (proposal.hypothesis, proposal.category, experiment.commit)
+    )
+
+
+def past_matches(attempt: PastAttempt, needle: str) -> bool:
+    """The same of a row from before the journal."""
+    texts = (attempt.description, attempt.category, attempt.commit or attempt.named)
+    return any(needle in text.lower() for text in texts)
+
+
+def _delta(experiment: Experiment, session: Session) -> Cell:
+    """The metric's change against the incumbent of its time: filled is better, hollow worse."""
+    gain = experiment.gain
+    if gain is None or experiment.standing is Verdict.CRASH:
+        return "", ""
+    return moved(gain, session.direction), "--keep" if gain > 0 else "--discard"
+
+
+def _status(experiment: Experiment, session: Session, phase: Phase | None) -> Cell:
+    if (verdict := verdict_of(experiment)) is not None:
+        return verdict
+    if abandoned(session):
+        return OPEN
+    return f"… {phase.value}" if phase is not None else "…", "--accent"
+
+
+def _memory(gib: float) -> str:
+    if not gib > 0:
+        return "-"
+    return f"{gib:.1f}" if gib >= 0.1 else "<0.1"

@@ -1,0 +1,81 @@
+"""The columns of the table of results, for the width there is. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from rich.cells import cell_len
+
+from engine.core.session import Session
+from tui.present.text import clean_line
+
+GAP = 2
+_LONGEST_WORD = 14
+
+
+@dataclass(frozen=True)
+class Column:
+    """One of them."""
+
+    title: str
+    width: int
+    right: bool
+    rank: int
+    """Where room is short the column of the greatest rank goes first."""
+
+
+_SIGN = Column("", 1, False, 0)
+"""The status where there is no room for its name."""
+
+
+def status_cells(overruled: bool, interruptions: int) -> int:
+    """How wide a status of ours may be.
+
+    Args:
+        overruled: Whether a person gave another verdict anywhere.
+        interruptions: How many runs they ended.
+    """
+    return 16 if overruled else 13 if interruptions else 10
+
+
+def words_cells(longest: int) -> int:
+    """How much room a stranger's own words get, of as much as they would take."""
+    return min(_LONGEST_WORD, longest)
+
+
+def columns_for(session: Session, width: int, status: int) -> list[Column]:
+    """Those for which there is room, the hypothesis with the rest of it.
+
+    Args:
+        session: Whose metric and numbers they hold.
+        width: Cells in all.
+        status: Cells of the status.
+    """
+    name = clean_line(session.config.metric)
+    digits = len(str(len(session.experiments)))
+    if session.past:
+        digits = max(digits, len(str(session.past[-1].row)))
+    columns = [
+        Column("#", max(3, digits + 1), True, 0),
+        Column("commit", 7, False, 5),
+        Column(name[:14], max(9, min(14, cell_len(name))), True, 1),
+        Column("Δ", 11, True, 3),
+        Column("mem", 5, True, 6),
+        Column("status", status, False, 2),
+        Column("category", 12, False, 7),
+        Column("time", 7, True, 4),
+        Column("hypothesis", 0, False, 0),
+    ]
+
+    def used() -> int:
+        return sum(column.width + GAP for column in columns)
+
+    for rank in range(7, 0, -1):
+        if width - used() >= (12 if rank <= 2 else 24):
+            break
+        if rank == 2:
+            columns = [_SIGN if column.rank == 2 else column for column in columns]
+        else:
+            columns = [column for column in columns if column.rank != rank]
+    rest = Column("hypothesis", max(0, width - used()), False, 0)
+    return [rest if column.title == "hypothesis" else column for column in columns]

@@ -1,0 +1,98 @@
+"""Which experiments a table shows, and in which order. Pure."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from enum import StrEnum
+
+from engine.core.enums import Direction, Verdict
+from engine.core.imported_attempt import PastAttempt
+from engine.core.records import Experiment
+from engine.core.session import Session
+
+
+class Sort(StrEnum):
+    """In which order the rows stand."""
+
+    NUMBER = "by number"
+    METRIC = "by metric"
+    GAIN = "by gain"
+    TIME = "by time"
+
+
+class Filter(StrEnum):
+    """Which rows are shown."""
+
+    ALL = "all"
+    KEPT = "kept only"
+    DISCARDED = "discarded only"
+    CRASHED = "crashed only"
+
+    def shows(self, standing: Verdict | None) -> bool:
+        """Whether an experiment that stands so is shown."""
+        return self is Filter.ALL or standing is _FILTERED[self]
+
+
+_FILTERED = {
+    Filter.KEPT: Verdict.KEEP,
+    Filter.DISCARDED: Verdict.DISCARD,
+    Filter.CRASHED: Verdict.CRASH,
+}
+
+
+def order_of(session: Session, sort: Sort, only: Filter) -> Sequence[int]:
+    """What to show, by index: by number the newest last, else the best first.
+
+    An experiment's index is from 0 on; a row from before the journal has the one it has from the
+    end of `session.past`, below 0, so that all of them by number are one range.
+    """
+    past, experiments = session.past, session.experiments
+    everything = range(-len(past), len(experiments))
+    if only is Filter.ALL:
+        shown: Sequence[int] = everything
+    else:
+        wanted = _FILTERED[only]
+        shown = [
+            index
+            for index, attempt in zip(everything, past, strict=False)
+            if attempt.verdict is wanted
+        ]
+        shown += [index for index, e in enumerate(experiments) if e.standing is wanted]
+    if sort is Sort.NUMBER:
+        return shown
+    sign = 1.0 if session.direction is Direction.MIN else -1.0
+    last = math.inf
+
+    def rank(index: int) -> tuple[float, int]:
+        if index < 0:
+            value = _of_past(past[index], sort, sign)
+        else:
+            value = _of_experiment(experiments[index], sort, sign)
+        return (last if value is None or value != value else value, index)
+
+    return sorted(shown, key=rank)
+
+
+def _of_experiment(experiment: Experiment, sort: Sort, sign: float) -> float | None:
+    """What it is sorted by, the best being the least; None where it has none of it."""
+    measurement = experiment.measurement
+    if sort is Sort.METRIC:
+        if measurement is None or experiment.standing is Verdict.CRASH:
+            return None
+        return sign * measurement.metric
+    value = experiment.gain if sort is Sort.GAIN else seconds_of(experiment)
+    return -value if value is not None else None
+
+
+def _of_past(attempt: PastAttempt, sort: Sort, sign: float) -> float | None:
+    if sort is Sort.METRIC:
+        return sign * attempt.metric if attempt.metric is not None else None
+    # How long it took is not recorded.
+    return -attempt.gain if sort is Sort.GAIN and attempt.gain is not None else None
+
+
+def seconds_of(experiment: Experiment) -> float | None:
+    """How long the runs of an experiment took, as far as they ended."""
+    ended = [run.seconds for run in experiment.runs if run.outcome is not None]
+    return sum(ended) if ended else None
