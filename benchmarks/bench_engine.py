@@ -22,7 +22,7 @@ import psutil
 from engine.client import connection as client
 from engine.core import events as ev
 from engine.core.enums import Outcome, Verdict
-from engine.core.session import fold
+from engine.core.reducer import fold
 from engine.store.artifacts import Layout
 from engine.store.journal import read_journal
 

@@ -26,7 +26,7 @@ import psutil
 from engine.client import connection as client
 from engine.core import events as ev
 from engine.core.enums import StopMode
-from engine.protocol import framing as live
+from engine.protocol import commands
 from engine.store.artifacts import Layout
 from engine.store.journal import read_journal
 from tests.model_server import Answer, ModelServer, Request
@@ -143,12 +143,12 @@ def cancelling(path: Path) -> None:
             wait(lambda count=count: len(server.requests) == count)  # type: ignore[misc]
             server.disconnected.clear()
             begin = time.perf_counter()
-            client.send_command(path, live.PauseLoop())
+            client.send_command(path, commands.PauseLoop())
             wait(server.disconnected.is_set)
-            client.send_command(path, live.ResumeLoop())
+            client.send_command(path, commands.ResumeLoop())
             wait(lambda count=count: len(server.requests) == count + 1)  # type: ignore[misc]
             took.append(time.perf_counter() - begin)
-        client.send_command(path, live.StopSession(mode=StopMode.NOW))
+        client.send_command(path, commands.StopSession(mode=StopMode.NOW))
         wait(lambda: client.engine_pid(path) is None)
     print(f"from giving a proposal up to the next call: at most {max(took):.2f} s of {len(took)}")
 

@@ -32,7 +32,7 @@ from engine.agents.search import SearchAgent
 from engine.agents.search_space import Space
 from engine.core.config import ResearchConfig
 from engine.core.enums import Outcome, Verdict
-from engine.core.patches.knobs import Kind, find_knobs
+from engine.core.patches.knobs import KnobKind, find_knobs
 
 Objective = Callable[[str], tuple[float | None, Outcome]]
 """Source to metric (None: crashed) and the outcome."""
@@ -177,7 +177,7 @@ def random_global(objective: Objective, start: str, experiments: int, seed: int)
     for _ in range(experiments - 1):
         move = []
         for key, axis in space.axes.items():
-            if axis.kind is Kind.ENUM:
+            if axis.kind is KnobKind.ENUM:
                 move.append((key, rng.choice(axis.knob.parts[axis.index].choices)))
             else:
                 move.append((key, axis.at(rng.uniform(*axis.reach))))

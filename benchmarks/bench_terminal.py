@@ -52,7 +52,7 @@ async def _work(feed: object, seconds: float) -> None:
     from engine.core.enums import Phase, Verdict
     from engine.core.events import Measured, RunEnded, VerdictGiven
     from engine.core.machine import GpuSample, MachineSample
-    from engine.protocol.framing import Devices, Progress
+    from engine.protocol.messages import Devices, Progress
     from tests.tui.synthetic import MemoryFeed, Tried, attempt, beginning
 
     assert isinstance(feed, MemoryFeed)

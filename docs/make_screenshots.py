@@ -16,7 +16,7 @@ from pathlib import Path
 from engine.client import connection as client
 from engine.client import launch as starting
 from engine.core.enums import StopMode
-from engine.protocol.framing import StopSession
+from engine.protocol.commands import StopSession
 from tui.terminal import prepare_environment
 
 EXPERIMENTS = 12

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from importlib.metadata import entry_points
 
-from engine.core.risk import RULES, Edit, Found, Rule, Weight
+from engine.core.risk import RULES, Edit, Rule, RuleHit, Weight
 
 ENTRY_POINT_GROUP = "autoresearch_tui.risk_rules"
 
@@ -39,7 +39,7 @@ def _rules(value: object) -> Sequence[Rule]:
 
 
 def _broken(name: str, why: str) -> Rule:
-    def check(edit: Edit) -> Iterable[Found]:
+    def check(edit: Edit) -> Iterable[RuleHit]:
         yield (), f"The installed rule {name!r} cannot be loaded ({why}), so it was not applied."
 
     return Rule(name, Weight.ASK, check)

@@ -20,12 +20,12 @@ from textual.worker import Worker, WorkerFailed, WorkerState
 
 from engine.core.errors import AutoresearchError
 from engine.core.session import Session
-from engine.protocol.framing import AnyCommand
+from engine.protocol.commands import AnyCommand
 from tui.actions.registry import PROGRAM
-from tui.feed import Feed, Follower
+from tui.feed import Feed, FeedFollower
 from tui.present.text import clean, clean_line
 from tui.screens.action_screen import ActionScreen, Severity, bindings_of
-from tui.screens.supervisor import Supervisor
+from tui.screens.main_screen import MainScreen
 from tui.settings import load_settings, remember_theme
 from tui.terminal.app import ExitInfo, TerminalApp
 from tui.terminal.attention import Attention
@@ -72,7 +72,7 @@ class SupervisorApp(TerminalApp):
 
     TITLE = "autoresearch-tui"
     # Textual loads a screen's own style sheet when it is pushed; the first screen never is.
-    CSS_PATH = "screens/supervisor.tcss"
+    CSS_PATH = "screens/main_screen.tcss"
     BINDINGS = bindings_of(PROGRAM)
 
     def __init__(
@@ -90,7 +90,7 @@ class SupervisorApp(TerminalApp):
         self.governor = Governor(wanted_hz(os.environ))
         self.clock = clock
         self._now = now
-        self._follower = Follower(feed, session)
+        self._follower = FeedFollower(feed, session)
         self.view: View = self._follower.view(now())
         self._told_trouble = ""
         self._attention = Attention(
@@ -104,7 +104,7 @@ class SupervisorApp(TerminalApp):
 
     def get_default_screen(self) -> Screen[None]:
         """The main screen is the first one, not one over an empty one."""
-        return Supervisor()
+        return MainScreen()
 
     def on_mount(self) -> None:
         """Begin to follow."""

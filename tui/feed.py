@@ -19,15 +19,16 @@ from engine.core.events import (
     RunStarted,
 )
 from engine.core.machine import MachineSample
+from engine.core.reducer import apply
 from engine.core.session import Session
-from engine.protocol.framing import (
-    AnyCommand,
+from engine.protocol.commands import AnyCommand
+from engine.protocol.messages import (
     AnyMessage,
     Devices,
-    Happened,
+    EventAppended,
     Progress,
+    ReasoningChunk,
     Reply,
-    Thinking,
     Welcome,
 )
 from tui.view import LinkState, View
@@ -76,7 +77,7 @@ class Feed(Protocol):
     def details(self, experiment: int) -> Details:
         """Patch, reasoning and directory of an experiment; never raises."""
 
-    def told(self, key: str) -> str | None:
+    def prompt(self, key: str) -> str | None:
         """What an agent was told, by the key the session has; None where it is gone."""
 
     async def events(self) -> Sequence[AnyEvent]:
@@ -90,7 +91,7 @@ class Feed(Protocol):
         """Let go of the engine, which goes on."""
 
 
-class Follower:
+class FeedFollower:
     """Folds what a feed tells into the newest `View`.
 
     Args:
@@ -165,10 +166,10 @@ class Follower:
         match message:
             case Session():
                 self._begin(message)
-            case Happened(event=event):
+            case EventAppended(event=event):
                 if 0 < event.seq <= self._session.seq:
                     return  # told twice, across a reconnect
-                self._session = self._session.apply(event)
+                self._session = apply(self._session, event)
                 if isinstance(event, RunStarted | RunEnded | EngineStarted):
                     self._progress = None
                 if isinstance(event, ProposalDrafted | ProposalRevised | ProposalQueued):
@@ -178,7 +179,7 @@ class Follower:
                 self._progress = message
             case Devices(sample=sample):
                 self._devices = sample
-            case Thinking(text=text, start=start, over=over, experiment=number):
+            case ReasoningChunk(text=text, start=start, over=over, experiment=number):
                 before = "" if start else self._thinking.pop(number, "")
                 self._thinking[number] = (before + text)[-_THINKING_SHOWN:]
                 if over:

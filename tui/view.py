@@ -8,7 +8,7 @@ from enum import StrEnum
 
 from engine.core.machine import MachineSample
 from engine.core.session import Session
-from engine.protocol.framing import Progress
+from engine.protocol.messages import Progress
 
 
 class LinkState(StrEnum):

@@ -52,7 +52,7 @@ class Attempt:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Spending:
+class AgentSpending:
     """Tokens and dollars of a session."""
 
     tokens: int = 0
@@ -140,7 +140,7 @@ class Briefing:
     corresponds to the workspace. Nothing but the editable file's text is taken from it."""
     shorten: int = 0
     """How often the provider found the prompt too long: each time it is to be cut by half."""
-    spent: Spending = field(default_factory=Spending)
+    spent: AgentSpending = field(default_factory=AgentSpending)
     """What this session's proposals have used so far."""
 
 
@@ -152,7 +152,7 @@ class Thought:
 
 
 @dataclass(frozen=True)
-class Told:
+class PromptSent:
     """All that a model is sent for this proposal, as text; kept with the experiment. Yielded before
     the first call, and again, whole, before each that sends more."""
 
@@ -201,7 +201,7 @@ class Agent(Protocol):
     needs_worktree: bool
     """Whether it edits files itself, in the scratch worktree of the briefing."""
 
-    def propose(self, briefing: Briefing) -> AsyncIterator[Thought | Told | Usage | Draft]:
+    def propose(self, briefing: Briefing) -> AsyncIterator[Thought | PromptSent | Usage | Draft]:
         """Yield what it sends, thoughts and usage as they come, then exactly one draft.
 
         Raises:
@@ -212,7 +212,7 @@ class Agent(Protocol):
 
 
 @runtime_checkable
-class Telling(Protocol):
+class PromptPreview(Protocol):
     """An agent that can show what it would be told, so that a person can read it beforehand."""
 
     async def memory(self, briefing: Briefing) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from engine.agents.base import Briefing, Spending
+from engine.agents.base import AgentSpending, Briefing
 from engine.core.config import ResearchConfig
 from engine.core.errors import BudgetSpentError
 from engine.core.patches.patch import make_patch, patch_id
@@ -70,7 +70,7 @@ def _check_vetoes(briefing: Briefing, source: str, key: str) -> None:
             )
 
 
-def check_caps(config: ResearchConfig, spent: Spending) -> None:
+def check_caps(config: ResearchConfig, spent: AgentSpending) -> None:
     """Refuse to spend beyond the session's caps.
 
     Raises:

@@ -18,7 +18,7 @@ from pathlib import Path
 from engine.agents.base import Agent, Briefing, Draft, Thought
 from engine.agents.search_bandit import Bandit, choose_bandit
 from engine.agents.search_memory import memory_text
-from engine.agents.search_options import Choice, choose_evenly
+from engine.agents.search_options import SearchChoice, choose_evenly
 from engine.agents.search_record import Record
 from engine.agents.search_space import Space
 from engine.agents.search_tpe import choose_tpe, load_optuna
@@ -44,7 +44,7 @@ class _Found:
     """What one search came to."""
 
     record: Record
-    choice: Choice | None
+    choice: SearchChoice | None
     """None: all that it can think of has been tried."""
     leaders: list[str]
 
@@ -132,7 +132,9 @@ class SearchAgent:
         leaders = ranking(bandit, record, briefing.config.metric) if bandit else []
         return _Found(record, choice, leaders)
 
-    def _choose(self, briefing: Briefing, record: Record, bandit: Bandit | None) -> Choice | None:
+    def _choose(
+        self, briefing: Briefing, record: Record, bandit: Bandit | None
+    ) -> SearchChoice | None:
         rng = random.Random(f"{self._seed}|{briefing.number}|{briefing.base}")
         if self._policy == "tpe":
             return choose_tpe(record, rng, briefing.config.direction)

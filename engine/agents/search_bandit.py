@@ -17,11 +17,11 @@ import re
 from collections.abc import Hashable
 from statistics import fmean
 
-from engine.agents.search_model import Features, Posterior, Prior, Row
-from engine.agents.search_options import Choice, first_open, join, open_moves
+from engine.agents.search_model import Features, Posterior, Prior, TrialRow
+from engine.agents.search_options import SearchChoice, first_open, join, open_moves
 from engine.agents.search_record import Record, Trial, token
-from engine.agents.search_space import Axis, Move
-from engine.core.patches.knobs import Kind, Scalar
+from engine.agents.search_space import Move, SearchAxis
+from engine.core.patches.knobs import KnobKind, Scalar
 
 _IMPORTANCE: tuple[tuple[str, float], ...] = (
     (r"(^|_)LRS?(_|$)|LEARNING_RATE", 1.0),
@@ -65,7 +65,7 @@ class Bandit:
         priors: dict[Hashable, Prior] = {}
         for key, axis in self._axes.items():
             weight = importance(key)
-            if axis.kind is not Kind.ENUM:
+            if axis.kind is not KnobKind.ENUM:
                 priors[key, "slope"] = Prior(0.0, weight)
                 priors[key, "bend"] = Prior(0.3 * weight, 0.4 * weight)
         rows = []
@@ -75,7 +75,7 @@ class Bandit:
                 if name not in priors:
                     is_offset = isinstance(name, tuple) and name[0] == "base"
                     priors[name] = Prior(0.0, noise if is_offset else 0.6)
-            rows.append(Row(features, self._seen(trial), noise**2 * (1.0 + 0.1 * trial.age)))
+            rows.append(TrialRow(features, self._seen(trial), noise**2 * (1.0 + 0.1 * trial.age)))
         for move in self._record.space.moves(wide=True):
             for name in self.effect(move):
                 priors.setdefault(name, Prior(-0.1, 0.6))
@@ -126,8 +126,8 @@ class Bandit:
         return tried and self._posterior.mean(self.effect(move)) > 0.0
 
 
-def _add_effect(found: dict[Hashable, float], axis: Axis, old: Scalar, new: Scalar) -> None:
-    if axis.kind is Kind.ENUM:
+def _add_effect(found: dict[Hashable, float], axis: SearchAxis, old: Scalar, new: Scalar) -> None:
+    if axis.kind is KnobKind.ENUM:
         for value, sign in ((new, 1.0), (old, -1.0)):
             if token(value) != token(axis.value):
                 name = (axis.key, "is " + token(value))
@@ -149,7 +149,7 @@ def is_in_reach(record: Record, move: Move) -> bool:
     """Whether a move is no longer than a first step, or twice what has helped that way."""
     for key, value in move:
         axis = record.space.axes[key]
-        if axis.kind is Kind.ENUM:
+        if axis.kind is KnobKind.ENUM:
             continue
         size = axis.coordinate(value) - axis.coordinate(axis.value)
         helped = [
@@ -165,19 +165,19 @@ def is_in_reach(record: Record, move: Move) -> bool:
     return True
 
 
-def choose_bandit(record: Record, bandit: Bandit, rng: random.Random) -> Choice | None:
+def choose_bandit(record: Record, bandit: Bandit, rng: random.Random) -> SearchChoice | None:
     """The best move under one draw of the curves; sometimes two that each look good, at once."""
     weights = bandit.draw(rng, _WIDTH)
 
     def value(move: Move) -> float:
         return sum(weights[name] * x for name, x in bandit.effect(move).items())
 
-    def pick(moves: list[Move]) -> Choice:
+    def pick(moves: list[Move]) -> SearchChoice:
         best = max([m for m in moves if is_in_reach(record, m)] or moves, key=value)
         if not all(record.on(key) for key, _ in best):
-            return Choice(best)
+            return SearchChoice(best)
         gain, doubt = bandit.forecast(best)
-        return Choice(best, gain, doubt)
+        return SearchChoice(best, gain, doubt)
 
     single = first_open(record, rng, pick)
     if rng.random() < _PAIR_SHARE:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from engine.agents.base import Briefing
-from engine.agents.search_options import Choice
+from engine.agents.search_options import SearchChoice
 from engine.agents.search_record import Record
-from engine.agents.search_space import Axis
+from engine.agents.search_space import SearchAxis
 from engine.agents.search_words import hypothesis, trial_text
 
 _TRIALS = 8
@@ -13,7 +13,7 @@ _TRIALS = 8
 
 
 def memory_text(
-    briefing: Briefing, record: Record, choice: Choice | None, leaders: list[str], policy: str
+    briefing: Briefing, record: Record, choice: SearchChoice | None, leaders: list[str], policy: str
 ) -> str:
     """All of it, knob by knob, and what follows from that."""
     metric = briefing.config.metric
@@ -52,7 +52,7 @@ def _wishes(briefing: Briefing) -> list[str]:
     return ["# What is left out", "", *lines, ""] if lines else []
 
 
-def _axis(axis: Axis, record: Record) -> list[str]:
+def _axis(axis: SearchAxis, record: Record) -> list[str]:
     trials = record.on(axis.key)
     low, high = record.limits(axis.key)
     crashed = [way for way, limit in (("down", low), ("up", high)) if limit is not None]

@@ -19,7 +19,7 @@ class Prior:
 
 
 @dataclass(frozen=True)
-class Row:
+class TrialRow:
     """One observation: sparse features, the value seen, and the variance of its noise."""
 
     features: Features
@@ -37,7 +37,7 @@ class Posterior:
         rows: The evidence.
     """
 
-    def __init__(self, priors: Mapping[Hashable, Prior], rows: Sequence[Row]) -> None:
+    def __init__(self, priors: Mapping[Hashable, Prior], rows: Sequence[TrialRow]) -> None:
         self._index = {name: i for i, name in enumerate(priors)}
         size = len(priors)
         precision = [[0.0] * size for _ in range(size)]

@@ -13,7 +13,7 @@ _PAIRS_DRAWN = 300
 
 
 @dataclass(frozen=True)
-class Choice:
+class SearchChoice:
     """The move a policy settled on, and what it expects of it."""
 
     move: Move
@@ -66,8 +66,8 @@ def _pairs(singles: list[Move], rng: random.Random, everything: bool = False) ->
 
 
 def first_open(
-    record: Record, rng: random.Random, pick: Callable[[list[Move]], Choice]
-) -> Choice | None:
+    record: Record, rng: random.Random, pick: Callable[[list[Move]], SearchChoice]
+) -> SearchChoice | None:
     """A policy's pick among the usual single steps, else the fallbacks; None: all is tried."""
     usual = [m for m in record.space.moves() if not record.lost_before(m)]
     if moves := open_moves(record, usual):
@@ -78,17 +78,19 @@ def first_open(
     return None
 
 
-def choose_evenly(record: Record, rng: random.Random) -> Choice | None:
+def choose_evenly(record: Record, rng: random.Random) -> SearchChoice | None:
     """The control: an axis at random, a step at random; every third time two axes at once."""
     usual = record.space.moves()
     if rng.random() < 1 / 3 and (pairs := open_moves(record, _pairs(usual, rng))):
-        return Choice(rng.choice(pairs), note="Drawn at random: two knobs, one step each.")
+        return SearchChoice(rng.choice(pairs), note="Drawn at random: two knobs, one step each.")
     moves = open_moves(record, usual)
     if moves:
         key = rng.choice(sorted({move[0][0] for move in moves}))
         mine = [move for move in moves if move[0][0] == key]
-        return Choice(rng.choice(mine), note="Drawn at random: one knob, one step.")
+        return SearchChoice(rng.choice(mine), note="Drawn at random: one knob, one step.")
     for group in fallbacks(record, rng):
         if group:
-            return Choice(rng.choice(group), note="Drawn at random among what is still untried.")
+            return SearchChoice(
+                rng.choice(group), note="Drawn at random among what is still untried."
+            )
     return None

@@ -9,9 +9,9 @@ from functools import cached_property, lru_cache
 from statistics import median
 
 from engine.agents.base import Attempt, Briefing
-from engine.agents.search_space import Axis, Move, Space, same
+from engine.agents.search_space import Move, SearchAxis, Space, same
 from engine.core.enums import Outcome, Verdict
-from engine.core.patches.knobs import Kind, KnobError, Scalar, find_knobs
+from engine.core.patches.knobs import KnobError, KnobKind, Scalar, find_knobs
 
 Token = tuple[str, str]
 _BEYOND_IS_WORSE = (Outcome.OUT_OF_MEMORY, Outcome.TIMEOUT, Outcome.HANG, Outcome.NAN)
@@ -153,7 +153,7 @@ class Record:
         return [t for t in found if sign in (0, direction(axis, *t.changes[key]))]
 
 
-def direction(axis: Axis, old: Scalar, new: Scalar) -> int:
+def direction(axis: SearchAxis, old: Scalar, new: Scalar) -> int:
     """+1 up, -1 down, 0 for words."""
     a, b = axis.coordinate(old), axis.coordinate(new)
     return (b > a) - (b < a)
@@ -241,7 +241,10 @@ def _limits(
         key, value = suspects[0]
         axis = space.axes[key]
         sign = direction(axis, *trial.changes[key])
-        if trial.outcome not in _BEYOND_IS_WORSE and axis.kind in (Kind.POWER_OF_TWO, Kind.INTEGER):
+        if trial.outcome not in _BEYOND_IS_WORSE and axis.kind in (
+            KnobKind.POWER_OF_TWO,
+            KnobKind.INTEGER,
+        ):
             # Mostly a size that does not divide; only the second one ends that direction.
             code_crashes[key, sign] = code_crashes.get((key, sign), 0) + 1
             if code_crashes[key, sign] < 2:

@@ -10,7 +10,7 @@ from functools import cached_property
 from itertools import product
 
 from engine.agents.search_literals import rewrite
-from engine.core.patches.knobs import Kind, Knob, Scalar, find_knobs, set_knobs
+from engine.core.patches.knobs import Knob, KnobKind, Scalar, find_knobs, set_knobs
 
 Move = tuple[tuple[str, Scalar], ...]
 """What an edit changes: one or two axes, sorted by key, with their new values."""
@@ -20,7 +20,7 @@ _TINY = 1e-9
 
 
 @dataclass(frozen=True)
-class Axis:
+class SearchAxis:
     """One movable scalar. Coordinates are measured in typical steps, higher for a higher value."""
 
     key: str
@@ -29,7 +29,7 @@ class Axis:
     index: int
 
     @cached_property
-    def kind(self) -> Kind:
+    def kind(self) -> KnobKind:
         """How it may move."""
         return self.knob.parts[self.index].kind
 
@@ -41,7 +41,7 @@ class Axis:
     @cached_property
     def near_one(self) -> bool:
         """Whether what counts is the distance from 1, as for averages over a number of steps."""
-        return self.kind is Kind.RATIO and bool(re.search(r"BETA|MOMENTUM|EMA|DECAY", self.key))
+        return self.kind is KnobKind.RATIO and bool(re.search(r"BETA|MOMENTUM|EMA|DECAY", self.key))
 
     @cached_property
     def by_factor(self) -> bool:
@@ -53,11 +53,11 @@ class Axis:
         """What the kind, the name and words such as "at most 5" in the comment allow."""
         low, high = -math.inf, math.inf
         match self.kind:
-            case Kind.RATIO:
+            case KnobKind.RATIO:
                 low, high = 0.0, 0.9 if re.search(r"DROPOUT|PROB", self.key) else 1.0
-            case Kind.INTEGER:
+            case KnobKind.INTEGER:
                 low = 0.0 if self.value == 0 else 1.0
-            case Kind.POWER_OF_TWO:
+            case KnobKind.POWER_OF_TWO:
                 low = 1.0
             case _:
                 pass
@@ -82,16 +82,16 @@ class Axis:
     def _coordinate(self, value: int | float) -> float:
         size = abs(value)
         match self.kind:
-            case Kind.LOG:
+            case KnobKind.LOG:
                 blur = 0.03 if self.value == 0 else _TINY
                 return math.log((size + blur) / blur if self.value == 0 else size + blur, 1.5)
-            case Kind.POWER_OF_TWO:
+            case KnobKind.POWER_OF_TWO:
                 return math.log2(max(size, 1))
-            case Kind.RATIO if self.near_one:
+            case KnobKind.RATIO if self.near_one:
                 return -math.log2(max(1.0 - value, 1e-6))
-            case Kind.RATIO:
+            case KnobKind.RATIO:
                 return 10.0 * value
-            case Kind.INTEGER if self.by_factor:
+            case KnobKind.INTEGER if self.by_factor:
                 return math.log(max(size, 1), 1.25)
             case _:
                 return float(value)
@@ -100,23 +100,23 @@ class Axis:
         """The well-rounded number at a coordinate, inside the bounds."""
         value: float
         match self.kind:
-            case Kind.LOG if self.value == 0:
+            case KnobKind.LOG if self.value == 0:
                 value = _round(0.03 * (1.5 ** max(coordinate, 0.0) - 1.0))
-            case Kind.LOG:
+            case KnobKind.LOG:
                 value = math.copysign(_round(1.5**coordinate), float(self.value))
-            case Kind.POWER_OF_TWO:
+            case KnobKind.POWER_OF_TWO:
                 value = 2.0 ** max(round(coordinate), 0)
-            case Kind.RATIO if self.near_one:
+            case KnobKind.RATIO if self.near_one:
                 value = round(1.0 - _round(2.0**-coordinate), 8)
-            case Kind.RATIO:
+            case KnobKind.RATIO:
                 value = round(coordinate / 10.0, 2)
-            case Kind.INTEGER if self.by_factor:
+            case KnobKind.INTEGER if self.by_factor:
                 value = self._multiple(1.25**coordinate)
             case _:
                 value = round(coordinate)
         low, high = self.bounds
         value = min(max(value, low), high)
-        whole = self.kind in (Kind.POWER_OF_TWO, Kind.INTEGER)
+        whole = self.kind in (KnobKind.POWER_OF_TWO, KnobKind.INTEGER)
         return int(value) if whole else float(value)
 
     def _multiple(self, value: float) -> float:
@@ -141,19 +141,19 @@ class Axis:
 
     def _steps(self, wide: bool) -> list[Scalar]:
         part = self.knob.parts[self.index]
-        if self.kind is Kind.ENUM:
+        if self.kind is KnobKind.ENUM:
             return [choice for choice in part.choices if choice != part.value]
         match self.kind:
-            case Kind.LOG:
+            case KnobKind.LOG:
                 sizes = [0.55, 1.0, 1.71, 2.71]
                 more = [0.3, 3.97, 5.68]
-            case Kind.POWER_OF_TWO:
+            case KnobKind.POWER_OF_TWO:
                 sizes, more = [1.0, 2.0], [3.0]
-            case Kind.RATIO if self.near_one:
+            case KnobKind.RATIO if self.near_one:
                 sizes, more = [0.58, 1.0, 2.0], [0.3, 3.0]
-            case Kind.RATIO:
+            case KnobKind.RATIO:
                 sizes, more = [0.5, 1.0, 2.0], [0.2, 3.0, 5.0]
-            case Kind.INTEGER if self.by_factor:
+            case KnobKind.INTEGER if self.by_factor:
                 sizes, more = [0.6, 1.0, 1.8, 3.1], [0.3, 5.0]
             case _:
                 sizes, more = [1.0, 2.0], [3.0, 4.0, 6.0]
@@ -170,13 +170,13 @@ class Axis:
         """The stretch of coordinates that a search of the whole space draws from."""
         here = self.coordinate(self.value)
         match self.kind:
-            case Kind.LOG:
+            case KnobKind.LOG:
                 return (0.0, 7.0) if self.value == 0 else (here - 6.0, here + 6.0)
-            case Kind.POWER_OF_TWO:
+            case KnobKind.POWER_OF_TWO:
                 return max(here - 3.0, 0.0), here + 3.0
-            case Kind.RATIO:
+            case KnobKind.RATIO:
                 return (0.0, max(here, 7.0)) if self.near_one else (0.0, self.bounds[1] * 10.0)
-            case Kind.INTEGER if self.by_factor:
+            case KnobKind.INTEGER if self.by_factor:
                 return here - 5.0, here + 5.0
             case _:
                 low, high = self.bounds
@@ -201,7 +201,7 @@ class Space:
 
     source: str
     knobs: tuple[Knob, ...]
-    axes: Mapping[str, Axis]
+    axes: Mapping[str, SearchAxis]
 
     @classmethod
     def of(cls, source: str) -> Space:
@@ -214,9 +214,9 @@ class Space:
         axes = {}
         for knob in knobs:
             for index, part in enumerate(knob.parts):
-                if part.kind is not Kind.FIXED:
+                if part.kind is not KnobKind.FIXED:
                     key = f"{knob.name}[{index}]" if isinstance(knob.value, tuple) else knob.name
-                    axes[key] = Axis(key, knob, index)
+                    axes[key] = SearchAxis(key, knob, index)
         return cls(source, knobs, axes)
 
     @property

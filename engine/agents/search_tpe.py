@@ -13,12 +13,12 @@ import random
 import warnings
 from typing import Any
 
-from engine.agents.search_options import Choice, choose_evenly, first_open, join, open_moves
+from engine.agents.search_options import SearchChoice, choose_evenly, first_open, join, open_moves
 from engine.agents.search_record import Record, Trial, token
-from engine.agents.search_space import Axis, Move, same
+from engine.agents.search_space import Move, SearchAxis, same
 from engine.core.enums import Direction
 from engine.core.errors import AgentError
-from engine.core.patches.knobs import Kind, Scalar
+from engine.core.patches.knobs import KnobKind, Scalar
 
 _STARTUP = 4
 _VECTORS = 8
@@ -45,7 +45,7 @@ def load_optuna() -> Any:
         ) from None
 
 
-def choose_tpe(record: Record, rng: random.Random, towards: Direction) -> Choice | None:
+def choose_tpe(record: Record, rng: random.Random, towards: Direction) -> SearchChoice | None:
     """What TPE would change most gladly; drawn evenly while there are too few results.
 
     Raises:
@@ -56,15 +56,15 @@ def choose_tpe(record: Record, rng: random.Random, towards: Direction) -> Choice
     if len(told) < _STARTUP:
         choice = choose_evenly(record, rng)
         note = f"TPE starts after {_STARTUP} results, {len(told)} are there: a random step."
-        return choice and Choice(choice.move, note=note)
+        return choice and SearchChoice(choice.move, note=note)
     told.sort(key=lambda pair: pair[1], reverse=True)
     good = max(math.ceil(0.1 * len(told)), 2)
     score = _Score(record, [t for t, _ in told[:good]], [t for t, _ in told[good:]])
     drawn = _draw(optuna, record, told, rng)
 
-    def because(move: Move) -> Choice:
+    def because(move: Move) -> SearchChoice:
         seen = [f"{key} at {_at(key, [t for t, _ in told[:good]])}" for key, _ in move]
-        return Choice(
+        return SearchChoice(
             move, note=f"the best {good} of {len(told)} results have {' and '.join(seen)} (TPE)."
         )
 
@@ -95,13 +95,13 @@ def _at(key: str, trials: list[Trial]) -> str:
     return ", ".join(values[:3]) + (" and others" if len(values) > 3 else "")
 
 
-def _range(axis: Axis, trials: list[Trial]) -> tuple[float, float]:
+def _range(axis: SearchAxis, trials: list[Trial]) -> tuple[float, float]:
     seen = [axis.coordinate(t.vector[axis.key]) for t in trials]
     low, high = axis.reach
     return min(low, *seen), max(high, *seen) + 1e-9
 
 
-def _words(axis: Axis, trials: list[Trial]) -> dict[str, Scalar]:
+def _words(axis: SearchAxis, trials: list[Trial]) -> dict[str, Scalar]:
     part = axis.knob.parts[axis.index]
     values = [*part.choices, *(t.vector[axis.key] for t in trials)]
     return {token(value): value for value in values}
@@ -113,7 +113,7 @@ def _draw(
     """Single changes that whole vectors drawn by Optuna's sampler would make."""
     trials = [t for t, _ in told]
     axes = record.space.axes
-    words = {key: _words(a, trials) for key, a in axes.items() if a.kind is Kind.ENUM}
+    words = {key: _words(a, trials) for key, a in axes.items() if a.kind is KnobKind.ENUM}
     kinds = optuna.distributions
     space = {
         key: kinds.CategoricalDistribution(list(words[key]))
@@ -165,16 +165,16 @@ class _Score:
             for key, new in move
         )
 
-    def _odds(self, axis: Axis, value: Scalar) -> float:
+    def _odds(self, axis: SearchAxis, value: Scalar) -> float:
         return math.log(
             self._density(axis, value, self._good) / self._density(axis, value, self._rest)
         )
 
-    def _density(self, axis: Axis, value: Scalar, trials: list[Trial]) -> float:
+    def _density(self, axis: SearchAxis, value: Scalar, trials: list[Trial]) -> float:
         # Kernels one typical step wide; where neither group has a result, the odds are even.
         total = _BACKGROUND * len(trials)
         for trial in trials:
-            if axis.kind is Kind.ENUM:
+            if axis.kind is KnobKind.ENUM:
                 total += float(same(trial.vector[axis.key], value))
             else:
                 gap = axis.coordinate(trial.vector[axis.key]) - axis.coordinate(value)

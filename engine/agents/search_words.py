@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 
 from engine.agents.search_bandit import Bandit, importance, is_in_reach
-from engine.agents.search_options import Choice
+from engine.agents.search_options import SearchChoice
 from engine.agents.search_record import Record, Trial, direction
-from engine.agents.search_space import Axis, Move
-from engine.core.patches.knobs import Kind
+from engine.agents.search_space import Move, SearchAxis
+from engine.core.patches.knobs import KnobKind
 
 _CATEGORIES: tuple[tuple[str, str], ...] = (
     (r"WARMUP|WARMDOWN|COOLDOWN|FINAL|SCHEDULE|ANNEAL", "schedule"),
@@ -41,7 +41,7 @@ def change(record: Record, move: Move) -> str:
     return " and ".join(f"{name} {old} → {new}" for name, (old, new) in literals.items())
 
 
-def evidence(axis: Axis, record: Record, sign: int) -> str:
+def evidence(axis: SearchAxis, record: Record, sign: int) -> str:
     """Counts and gains of the trials that moved an axis one way; empty where there are none."""
     trials = record.on(axis.key, sign)
     if not trials:
@@ -49,17 +49,17 @@ def evidence(axis: Axis, record: Record, sign: int) -> str:
     gains = [t.gain for t in trials if t.gain is not None]
     helped = [t for t in trials if t.gain is not None and t.gain > 0]
     crashed = sum(t.crashed for t in trials)
-    way = "changes of it" if axis.kind is Kind.ENUM else f"steps {_UP_DOWN[sign]}"
+    way = "changes of it" if axis.kind is KnobKind.ENUM else f"steps {_UP_DOWN[sign]}"
     text = f"{len(helped)} of {len(trials)} {way} helped"
     if len(trials) == 1:
-        way = "change of it" if axis.kind is Kind.ENUM else f"step {_UP_DOWN[sign]}"
+        way = "change of it" if axis.kind is KnobKind.ENUM else f"step {_UP_DOWN[sign]}"
         text = f"the one {way} so far {'helped' if helped else 'did not help'}"
     if gains:
         text += f" ({signed(max(gains))} {'at best' if len(gains) > 1 else 'measured'})"
     return text + (f", {crashed} crashed" if crashed else "")
 
 
-def hypothesis(choice: Choice, record: Record, policy: str) -> str:
+def hypothesis(choice: SearchChoice, record: Record, policy: str) -> str:
     """The sentence a researcher would write for this move."""
     head = change(record, choice.move)
     if policy == "random":
@@ -94,12 +94,12 @@ def hypothesis(choice: Choice, record: Record, policy: str) -> str:
     return f"{head}: this direction is not tried yet, and {why}."
 
 
-def _why(axis: Axis, record: Record, sign: int) -> str:
+def _why(axis: SearchAxis, record: Record, sign: int) -> str:
     forth, back = evidence(axis, record, sign), evidence(axis, record, -sign)
     return forth or (f"{back}, so the other way" if back else "")
 
 
-def rationale(choice: Choice, record: Record, policy: str, metric: str) -> str:
+def rationale(choice: SearchChoice, record: Record, policy: str, metric: str) -> str:
     """The evidence by experiment number, and what kind of reasoning this is."""
     lines = [f"A statistical search ({policy}) chose this, no language model."]
     if choice.note:
@@ -118,7 +118,7 @@ def rationale(choice: Choice, record: Record, policy: str, metric: str) -> str:
     return "\n".join(lines)
 
 
-def expected(choice: Choice, record: Record, metric: str) -> str:
+def expected(choice: SearchChoice, record: Record, metric: str) -> str:
     """The forecast in metric units, with its uncertainty."""
     if choice.gain is None or choice.doubt is None:
         if record.spread is None:
@@ -152,12 +152,12 @@ def ranking(bandit: Bandit, record: Record, metric: str) -> list[str]:
     return lines
 
 
-def _touched(record: Record, move: Move) -> list[tuple[Axis, int]]:
+def _touched(record: Record, move: Move) -> list[tuple[SearchAxis, int]]:
     axes = record.space.axes
     return [(axes[key], direction(axes[key], axes[key].value, new)) for key, new in move]
 
 
-def trial_text(trial: Trial, axis: Axis) -> str:
+def trial_text(trial: Trial, axis: SearchAxis) -> str:
     """What one trial did to an axis, and what came of it."""
     old, new = trial.changes[axis.key]
     together = " with another knob" if trial.axis is None else ""

@@ -15,17 +15,19 @@ from pathlib import Path
 from msgspec.structs import replace
 
 from engine import __version__
-from engine.client.journal_events import Past
+from engine.client.journal_events import JournalCache
 from engine.core.errors import AutoresearchError, EngineGoneError, JournalError, WorkspaceError
 from engine.core.events import AnyEvent
-from engine.core.session import Session, fold_what_holds
-from engine.protocol import framing as live
-from engine.protocol.endpoint import announced_socket, lock_holder, socket_path
+from engine.core.reducer import fold
+from engine.core.session import Session
+from engine.protocol import commands, framing
+from engine.protocol.endpoint import lock_holder, published_socket_path, socket_path
+from engine.protocol.messages import AnyMessage, Reply, Welcome
 from engine.protocol.snapshot import decode_session
 from engine.store.artifacts import Layout, sessions
 from engine.store.journal import fold_journal
-from engine.store.journal_tail import JournalTail
 from engine.store.prompts import read_prompt
+from engine.store.tolerant_reader import JournalTail
 
 START = "autoresearch-tui start"
 _REPLY_SECONDS = 30.0
@@ -89,7 +91,7 @@ def read_what_is_left(workspace: Path, tag: str | None = None) -> tuple[Session,
         session = read_session(workspace, tag)
     except JournalError:
         tail = JournalTail(Layout(workspace, tag or sessions(workspace)[-1]).journal)
-        session = fold_what_holds(tail.news())
+        session = fold(tail.news(), tolerant=True)
         notes = ("The journal is damaged; this is what is left of it.", *tail.notes)
     tag = tag or sessions(workspace)[-1]
     if session.config.tag != tag:  # its first line, which has the config, is lost
@@ -123,7 +125,7 @@ def start_command(workspace: Path, *, named: bool = False) -> str:
         session = read_session(workspace)
     except AutoresearchError:
         return words
-    return f"{words} --max {session.further}" if session.is_used_up else words
+    return f"{words} --max {session.suggested_limit}" if session.is_used_up else words
 
 
 def details(workspace: Path, tag: str, number: int) -> Details:
@@ -139,14 +141,14 @@ def details(workspace: Path, tag: str, number: int) -> Details:
     return Details(read("patch.diff"), read("reasoning.md"), directory)
 
 
-def send_command(workspace: Path, command: live.AnyCommand) -> live.Reply:
+def send_command(workspace: Path, command: commands.AnyCommand) -> Reply:
     """Give one command to the workspace's engine.
 
     Raises:
         EngineGoneError: No engine answers.
     """
 
-    async def once() -> live.Reply:
+    async def once() -> Reply:
         link = EngineLink(workspace, follow=False)
         try:
             await link.start()
@@ -173,10 +175,10 @@ class EngineLink:
         self._reader: asyncio.StreamReader | None = None
         self._writer: asyncio.StreamWriter | None = None
         self._ids = itertools.count(1)
-        self._replies: dict[int, asyncio.Future[live.Reply]] = {}
-        self._inbox: asyncio.Queue[live.AnyMessage | None] = asyncio.Queue()
+        self._replies: dict[int, asyncio.Future[Reply]] = {}
+        self._inbox: asyncio.Queue[AnyMessage | None] = asyncio.Queue()
         self._reading: asyncio.Task[None] | None = None
-        self._past: Past | None = None
+        self._past: JournalCache | None = None
         self._reading_past = asyncio.Lock()
 
     async def start(self) -> Session:
@@ -189,14 +191,16 @@ class EngineLink:
             EngineGoneError: No engine answers.
         """
         await self.close()
-        path = announced_socket(self.workspace) or socket_path(self.workspace)
+        path = published_socket_path(self.workspace) or socket_path(self.workspace)
         try:
             self._reader, self._writer = await asyncio.open_unix_connection(str(path), limit=2**20)
-            self._writer.write(live.frame(live.Hello(version=__version__, follow=self._follow)))
+            self._writer.write(
+                framing.frame(commands.Hello(version=__version__, follow=self._follow))
+            )
             welcome = await asyncio.wait_for(self._receive(), _WELCOME_SECONDS)
         except (OSError, TimeoutError, asyncio.IncompleteReadError) as error:
             raise self._nobody() from error
-        if not isinstance(welcome, live.Welcome):
+        if not isinstance(welcome, Welcome):
             raise EngineGoneError("What listens on the engine's socket is no engine.")
         if welcome.version != __version__:
             raise EngineGoneError(
@@ -236,16 +240,16 @@ class EngineLink:
             f"Start one with `{START if self._follow else start_command(self.workspace)}`.",
         )
 
-    async def _receive(self) -> live.AnyMessage:
+    async def _receive(self) -> AnyMessage:
         assert self._reader is not None
-        length = live.frame_length(await self._reader.readexactly(4))
-        return live.decode_message(await self._reader.readexactly(length))
+        length = framing.frame_length(await self._reader.readexactly(4))
+        return framing.decode_message(await self._reader.readexactly(length))
 
     async def _read(self) -> None:
         try:
             while True:
                 message = await self._receive()
-                if isinstance(message, live.Reply):
+                if isinstance(message, Reply):
                     waiting = self._replies.pop(message.id, None)
                     if waiting is not None and not waiting.done():
                         waiting.set_result(message)
@@ -262,12 +266,12 @@ class EngineLink:
                     )
             self._replies.clear()
 
-    async def messages(self) -> AsyncIterator[live.AnyMessage]:
+    async def messages(self) -> AsyncIterator[AnyMessage]:
         """What happens, until the engine is gone."""
         while (message := await self._inbox.get()) is not None:
             yield message
 
-    async def send(self, command: live.AnyCommand) -> live.Reply:
+    async def send(self, command: commands.AnyCommand) -> Reply:
         """Give a command and wait for the answer.
 
         Raises:
@@ -276,9 +280,9 @@ class EngineLink:
         if self._writer is None or self._reading is None or self._reading.done():
             raise EngineGoneError("No engine is connected.", "", f"Start one with `{START}`.")
         numbered = replace(command, id=next(self._ids))
-        future: asyncio.Future[live.Reply] = asyncio.get_running_loop().create_future()
+        future: asyncio.Future[Reply] = asyncio.get_running_loop().create_future()
         self._replies[numbered.id] = future
-        self._writer.write(live.frame(numbered))
+        self._writer.write(framing.frame(numbered))
         try:
             return await asyncio.wait_for(future, _REPLY_SECONDS)
         except TimeoutError:
@@ -293,7 +297,7 @@ class EngineLink:
         """The texts of an experiment."""
         return details(self.workspace, self._tag, experiment)
 
-    def told(self, key: str) -> str | None:
+    def prompt(self, key: str) -> str | None:
         """What an agent was told, by the key the journal has; None where it is gone."""
         return read_prompt(Layout(self.workspace, self._tag).session, key)
 
@@ -305,9 +309,9 @@ class EngineLink:
             AutoresearchError: The journal cannot be read.
         """
         if self._past is None or self._past.tag != self._tag:
-            self._past = Past(self.workspace, self._tag)
+            self._past = JournalCache(self.workspace, self._tag)
         async with self._reading_past:
-            await asyncio.to_thread(self._past.look)
+            await asyncio.to_thread(self._past.refresh)
         return self._past.events
 
     async def close(self) -> None:

@@ -17,7 +17,7 @@ from engine.store.workspace import Workspace
 _decoder = msgspec.json.Decoder(AnyEvent)
 
 
-class Line(NamedTuple):
+class JournalLine(NamedTuple):
     """An event, and the line of the journal it is."""
 
     event: AnyEvent
@@ -48,7 +48,7 @@ def events_of(workspace: Path, tag: str) -> Iterator[AnyEvent]:
     return read_journal(Layout(workspace, tag).journal)
 
 
-class Following:
+class JournalFollower:
     """A session's journal, read as it grows. An engine that goes and another that comes are the
     same journal.
 
@@ -62,7 +62,7 @@ class Following:
         self._place = 0
         self._lines = 0
 
-    def news(self) -> Iterator[Line]:
+    def read_new(self) -> Iterator[JournalLine]:
         """The events written since the last call; a line that is still being written comes whole
         the next time.
 
@@ -83,10 +83,10 @@ class Following:
                     raise JournalError(
                         f"{self._path}, line {self._lines} is damaged.", f"{error}."
                     ) from None
-                yield Line(event, text)
+                yield JournalLine(event, text)
 
 
-class Past:
+class JournalCache:
     """All that happened in a session so far, kept in memory.
 
     Args:
@@ -97,10 +97,10 @@ class Past:
     def __init__(self, workspace: Path, tag: str) -> None:
         self.tag = tag
         self.events: list[AnyEvent] = []
-        self._following = Following(workspace, tag)
+        self._follower = JournalFollower(workspace, tag)
         self._damaged: JournalError | None = None
 
-    def look(self) -> None:
+    def refresh(self) -> None:
         """Read what was added.
 
         Raises:
@@ -109,7 +109,7 @@ class Past:
         if self._damaged is not None:
             raise self._damaged
         try:
-            self.events += (line.event for line in self._following.news())
+            self.events += (line.event for line in self._follower.read_new())
         except JournalError as error:
             self._damaged = error
             raise

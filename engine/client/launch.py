@@ -13,7 +13,7 @@ from pathlib import Path
 
 from engine.client.connection import EngineLink, engine_pid, read_session, send_command
 from engine.core.errors import AutoresearchError, EngineGoneError
-from engine.protocol import framing as live
+from engine.protocol import commands
 
 START_SECONDS = 30.0
 _LEAVE_SECONDS = 10.0
@@ -127,7 +127,7 @@ def leaves_when_asked(workspace: Path) -> bool:
     try:
         if read_session(workspace).ended is None:
             return False
-        send_command(workspace, live.StopSession())
+        send_command(workspace, commands.StopSession())
     except AutoresearchError:
         pass  # it left by itself, or nothing can be said to it
     until = time.monotonic() + _LEAVE_SECONDS

@@ -126,7 +126,7 @@ class QueueState(StrEnum):
     """A person's word, for as long as it takes."""
 
 
-class Decision(StrEnum):
+class ReviewAnswer(StrEnum):
     """What a person says to a proposal."""
 
     APPROVE = "approve"

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 import msgspec
 
 from engine.core.config import ResearchConfig
-from engine.core.enums import Autonomy, Decision, Origin, Outcome, StopMode, Verdict
+from engine.core.enums import Autonomy, Origin, Outcome, ReviewAnswer, StopMode, Verdict
 from engine.core.finding import Finding
 from engine.core.imported_attempt import PastAttempt
 from engine.core.machine import MachineSample
@@ -166,7 +166,7 @@ class ProposalDrafted(Event, frozen=True, kw_only=True):
     forced: Verdict | None = None
     """The verdict a person has given already, whatever is measured."""
     findings: tuple[Finding, ...] = ()
-    told: str = ""
+    prompt_key: str = msgspec.field(name="told", default="")
     """What the agent was told, by the key it is kept under; empty: nothing was asked in words."""
 
 
@@ -190,7 +190,7 @@ class ProposalQueued(Event, frozen=True, kw_only=True):
     findings: tuple[Finding, ...] = ()
     why: str = ""
     """Why a person is to be asked; empty where it may run by itself."""
-    told: str = ""
+    prompt_key: str = msgspec.field(name="told", default="")
 
 
 class ProposalDropped(Event, frozen=True, kw_only=True):
@@ -215,7 +215,7 @@ class ReviewDecided(Event, frozen=True, kw_only=True):
 
     queued: int
     patch_id: str
-    decision: Decision
+    decision: ReviewAnswer
     by: str
     reason: str = ""
 
@@ -361,7 +361,7 @@ class ProposalRevised(Event, frozen=True, kw_only=True):
     patch: str
     reasoning: str = ""
     findings: tuple[Finding, ...] = ()
-    told: str = ""
+    prompt_key: str = msgspec.field(name="told", default="")
 
 
 class CostIncurred(Event, frozen=True, kw_only=True):

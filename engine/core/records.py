@@ -67,7 +67,7 @@ class Spending(msgspec.Struct, frozen=True, kw_only=True):
         )
 
 
-class Decided(msgspec.Struct, frozen=True, kw_only=True):
+class DecisionRecord(msgspec.Struct, frozen=True, kw_only=True):
     """One decision: by a person, or by a rule in their place."""
 
     at: datetime
@@ -97,7 +97,7 @@ class Pin(msgspec.Struct, frozen=True, kw_only=True):
         return not self.experiment and not self.removed
 
 
-class Said(msgspec.Struct, frozen=True, kw_only=True):
+class Instruction(msgspec.Struct, frozen=True, kw_only=True):
     """A ban or a note."""
 
     number: int
@@ -161,7 +161,7 @@ class Experiment(msgspec.Struct, frozen=True, kw_only=True):
     forced: Verdict | None = None
     """The verdict a person had given before it ran."""
     findings: tuple[Finding, ...] = ()
-    decisions: tuple[Decided, ...] = ()
+    decisions: tuple[DecisionRecord, ...] = ()
     """What was decided about it and by whom, in order."""
     against: int | None = None
     """Whose value it had to beat: the experiment whose file its base is."""
@@ -171,7 +171,7 @@ class Experiment(msgspec.Struct, frozen=True, kw_only=True):
     """A person's verdict in the place of the keep rule's."""
     spending: Spending = Spending()
     """What language models used to come to it, drafts that were dropped on the way included."""
-    told: str = ""
+    prompt_key: str = ""
     """What its agent was told last, by the key it is kept under."""
 
     @property
@@ -180,7 +180,7 @@ class Experiment(msgspec.Struct, frozen=True, kw_only=True):
         return self.number == 1
 
     @property
-    def standing(self) -> Verdict | None:
+    def effective_verdict(self) -> Verdict | None:
         """The verdict in force: the person's, if they overruled the rule's."""
         return self.overruled or self.verdict
 
@@ -218,8 +218,8 @@ class Queued(msgspec.Struct, frozen=True, kw_only=True):
     """When it is parked if nobody answers."""
     approved: str = ""
     """The patch_id that a person approved."""
-    decisions: tuple[Decided, ...] = ()
-    told: str = ""
+    decisions: tuple[DecisionRecord, ...] = ()
+    prompt_key: str = ""
 
 
 class Dropped(msgspec.Struct, frozen=True, kw_only=True):
@@ -247,7 +247,7 @@ class Waiting(msgspec.Struct, frozen=True, kw_only=True):
     tries: int
 
 
-class Counts(msgspec.Struct, frozen=True, kw_only=True):
+class VerdictCounts(msgspec.Struct, frozen=True, kw_only=True):
     """Finished experiments by verdict."""
 
     keep: int = 0

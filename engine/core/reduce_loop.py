@@ -6,8 +6,9 @@ from msgspec.structs import replace
 
 from engine.core import events as ev
 from engine.core.enums import QueueState
+from engine.core.handlers import on
 from engine.core.records import (
-    Decided,
+    DecisionRecord,
     Dropped,
     Experiment,
     Pause,
@@ -17,7 +18,7 @@ from engine.core.records import (
     Vetoed,
     Waiting,
 )
-from engine.core.session import Session, on
+from engine.core.session import Session
 
 VETOED_KEPT = 100
 _ALARMS_SHOWN = 50
@@ -87,7 +88,7 @@ def _proposal_drafted(s: Session, e: ev.ProposalDrafted) -> Session:
         findings=e.findings,
         decisions=taken[0].decisions if taken else (),
         spending=s.drafting,
-        told=e.told,
+        prompt_key=e.prompt_key,
     )
     return s.with_(
         e,
@@ -121,7 +122,7 @@ def _proposal_queued(s: Session, e: ev.ProposalQueued) -> Session:
         findings=e.findings,
         why=e.why,
         state=QueueState.ASKED if e.why else QueueState.READY,
-        told=e.told,
+        prompt_key=e.prompt_key,
     )
     return s.with_(e, queue=(*s.queue, queued), queued_ever=e.queued, waiting=None)
 
@@ -150,7 +151,7 @@ def _proposal_revised(s: Session, e: ev.ProposalRevised) -> Session:
         findings=e.findings,
         commit="",
         revised_after=runs[-1].number if runs else 0,
-        told=e.told or s.experiment(e.experiment).told,
+        prompt_key=e.prompt_key or s.experiment(e.experiment).prompt_key,
     )
     thoughts = "\n\n".join(filter(None, (s.latest_reasoning, e.reasoning)))
     return replace(changed, latest_patch=e.patch, latest_reasoning=thoughts)
@@ -256,7 +257,7 @@ def _row_written(s: Session, e: ev.RowWritten) -> Session:
 def _frontier_advanced(s: Session, e: ev.FrontierAdvanced) -> Session:
     changed = s.change(e, e.experiment, advanced=True, against=s.incumbent)
     same = s.experiment(e.experiment).commit
-    aliases = s.aliases if e.commit == same else {**s.aliases, e.commit: s.same_file(same)}
+    aliases = s.aliases if e.commit == same else {**s.aliases, e.commit: s.canonical_commit(same)}
     return replace(changed, frontier=e.commit, incumbent=e.experiment, aliases=aliases)
 
 
@@ -284,7 +285,7 @@ def _stop_cancelled(s: Session, e: ev.StopCancelled) -> Session:
 def _kill_requested(s: Session, e: ev.KillRequested) -> Session:
     changed = s.change_run(e, e.experiment, e.run, kill_requested=True, veto=e.reason)
     experiment = changed.experiment(e.experiment)
-    decided = Decided(
+    decided = DecisionRecord(
         at=e.at,
         what="vetoed" if e.reason else "killed",
         by=e.by,
@@ -297,7 +298,7 @@ def _kill_requested(s: Session, e: ev.KillRequested) -> Session:
     vetoed = Vetoed(
         at=e.at, by=e.by, reason=e.reason, proposal=experiment.proposal, patch=s.latest_patch
     )
-    return replace(changed, vetoed=(*s.vetoed, vetoed)[-VETOED_KEPT:], steered=e.seq)
+    return replace(changed, vetoed=(*s.vetoed, vetoed)[-VETOED_KEPT:], last_steering_seq=e.seq)
 
 
 @on(ev.AlarmRaised)

@@ -5,15 +5,16 @@ from __future__ import annotations
 from msgspec.structs import replace
 
 from engine.core import events as ev
-from engine.core.enums import Decision, QueueState
+from engine.core.enums import QueueState, ReviewAnswer
+from engine.core.handlers import on
 from engine.core.patches.patch import count_lines
-from engine.core.records import Decided, Pin, ProgramVersion, Queued, Said, Vetoed
+from engine.core.records import DecisionRecord, Instruction, Pin, ProgramVersion, Queued, Vetoed
 from engine.core.reduce_loop import VETOED_KEPT
-from engine.core.session import Session, on
+from engine.core.session import Session
 
 
 def _decided(queued: Queued, event: ev.Event, what: str, by: str, reason: str = "") -> Queued:
-    decided = Decided(
+    decided = DecisionRecord(
         at=event.at, what=what, by=by, reason=reason, patch_id=queued.proposal.patch_id
     )
     return replace(queued, decisions=(*queued.decisions, decided))
@@ -43,7 +44,7 @@ def _review_decided(s: Session, e: ev.ReviewDecided) -> Session:
     queued = _queued(s, e.queued)
     if queued is None:
         return s.with_(e)
-    if e.decision is Decision.APPROVE:
+    if e.decision is ReviewAnswer.APPROVE:
         approved = _decided(queued, e, "approved", e.by, e.reason)
         return _put(
             s, e, replace(approved, state=QueueState.READY, approved=e.patch_id, until=None)
@@ -58,7 +59,7 @@ def _review_decided(s: Session, e: ev.ReviewDecided) -> Session:
         queue=tuple(q for q in s.queue if q.number != e.queued),
         vetoed=(*s.vetoed, vetoed)[-VETOED_KEPT:],
         pins=pins if queued.pin else s.pins,
-        steered=e.seq,
+        last_steering_seq=e.seq,
     )
 
 
@@ -98,13 +99,13 @@ def _autonomy_set(s: Session, e: ev.AutonomySet) -> Session:
 @on(ev.HypothesisPinned)
 def _hypothesis_pinned(s: Session, e: ev.HypothesisPinned) -> Session:
     pin = Pin(number=e.pin, text=e.text, by=e.by, at=e.at)
-    return s.with_(e, pins=(*s.pins, pin), steered=e.seq)
+    return s.with_(e, pins=(*s.pins, pin), last_steering_seq=e.seq)
 
 
 @on(ev.PinEdited)
 def _pin_edited(s: Session, e: ev.PinEdited) -> Session:
     pins = tuple(replace(p, text=e.text) if p.number == e.pin else p for p in s.pins)
-    return s.with_(e, pins=pins, steered=e.seq)
+    return s.with_(e, pins=pins, last_steering_seq=e.seq)
 
 
 @on(ev.PinMoved)
@@ -113,37 +114,39 @@ def _pin_moved(s: Session, e: ev.PinMoved) -> Session:
     moved = next(p for p in s.pins if p.number == e.pin)
     waiting.insert(e.place, moved)
     done = [p for p in s.pins if not p.waits]
-    return s.with_(e, pins=(*done, *waiting), steered=e.seq)
+    return s.with_(e, pins=(*done, *waiting), last_steering_seq=e.seq)
 
 
 @on(ev.PinRemoved)
 def _pin_removed(s: Session, e: ev.PinRemoved) -> Session:
     why = e.reason or f"taken back from the {e.by}"
     pins = tuple(replace(p, removed=why) if p.number == e.pin else p for p in s.pins)
-    return s.with_(e, pins=pins, steered=e.seq)
+    return s.with_(e, pins=pins, last_steering_seq=e.seq)
 
 
 @on(ev.DirectionBanned)
 def _direction_banned(s: Session, e: ev.DirectionBanned) -> Session:
-    ban = Said(number=e.ban, text=e.text, by=e.by, at=e.at)
-    return s.with_(e, bans=(*s.bans, ban), banned_ever=e.ban, steered=e.seq)
+    ban = Instruction(number=e.ban, text=e.text, by=e.by, at=e.at)
+    return s.with_(e, bans=(*s.bans, ban), banned_ever=e.ban, last_steering_seq=e.seq)
 
 
 @on(ev.BanLifted)
 def _ban_lifted(s: Session, e: ev.BanLifted) -> Session:
-    return s.with_(e, bans=tuple(b for b in s.bans if b.number != e.ban), steered=e.seq)
+    return s.with_(e, bans=tuple(b for b in s.bans if b.number != e.ban), last_steering_seq=e.seq)
 
 
 @on(ev.NoteAdded)
 def _note_added(s: Session, e: ev.NoteAdded) -> Session:
-    note = Said(number=e.note, text=e.text, by=e.by, at=e.at)
-    return s.with_(e, agent_notes=(*s.agent_notes, note), noted_ever=e.note, steered=e.seq)
+    note = Instruction(number=e.note, text=e.text, by=e.by, at=e.at)
+    return s.with_(
+        e, agent_notes=(*s.agent_notes, note), noted_ever=e.note, last_steering_seq=e.seq
+    )
 
 
 @on(ev.NoteRemoved)
 def _note_removed(s: Session, e: ev.NoteRemoved) -> Session:
     notes = tuple(n for n in s.agent_notes if n.number != e.note)
-    return s.with_(e, agent_notes=notes, steered=e.seq)
+    return s.with_(e, agent_notes=notes, last_steering_seq=e.seq)
 
 
 @on(ev.ProgramEdited)
@@ -166,14 +169,14 @@ def _program_committed(s: Session, e: ev.ProgramCommitted) -> Session:
     )
     aliases = s.aliases
     if e.commit != s.frontier:
-        aliases = {**aliases, e.commit: s.same_file(s.frontier)}
+        aliases = {**aliases, e.commit: s.canonical_commit(s.frontier)}
     return s.with_(e, programs=programs, frontier=e.commit, aliases=aliases)
 
 
 @on(ev.Overruled)
 def _overruled(s: Session, e: ev.Overruled) -> Session:
     old = s.experiment(e.experiment)
-    decided = Decided(
+    decided = DecisionRecord(
         at=e.at,
         what=f"overruled: {e.verdict.value}",
         by=e.by,
@@ -182,20 +185,20 @@ def _overruled(s: Session, e: ev.Overruled) -> Session:
     )
     changed = s.change(e, e.experiment, overruled=e.verdict, decisions=(*old.decisions, decided))
     counts = s.counts
-    for verdict, step in ((old.standing, -1), (e.verdict, 1)):
+    for verdict, step in ((old.effective_verdict, -1), (e.verdict, 1)):
         if verdict is not None:
             name = verdict.value
             counts = replace(counts, **{name: getattr(counts, name) + step})
-    return replace(changed, counts=counts, unsettled=(*s.unsettled, e.experiment))
+    return replace(changed, counts=counts, pending_overrules=(*s.pending_overrules, e.experiment))
 
 
 @on(ev.OverruleSettled)
 def _overrule_settled(s: Session, e: ev.OverruleSettled) -> Session:
-    return s.with_(e, unsettled=tuple(n for n in s.unsettled if n != e.experiment))
+    return s.with_(e, pending_overrules=tuple(n for n in s.pending_overrules if n != e.experiment))
 
 
 @on(ev.FrontierReverted)
 def _frontier_reverted(s: Session, e: ev.FrontierReverted) -> Session:
-    base = s.same_file(s.experiment(e.experiment).base)
+    base = s.canonical_commit(s.experiment(e.experiment).base)
     aliases = {**s.aliases, e.commit: base}
     return s.with_(e, frontier=e.commit, incumbent=e.incumbent, aliases=aliases)

@@ -1,16 +1,14 @@
-"""The session: what folding the journal gives. The engine acts on it, the screen paints it.
+"""The folded session: the state that the engine acts on and the screen paints.
 
-`Session.apply(event)` is the one way in. It returns a new session and leaves the old one valid, so
-that live and replay are the same code fed at different speeds. What each event changes stands in
-`engine.core.reduce_loop`.
+`engine.core.reducer` makes a new session from each event and leaves the old one valid, so live and
+replay are the same code fed at different speeds. This file holds the state and the questions one
+can ask of it.
 """
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Callable, Iterable
 from datetime import datetime
-from typing import Any, TypeVar
+from typing import Any
 
 import msgspec
 from msgspec.structs import replace
@@ -20,16 +18,16 @@ from engine.core.config import ResearchConfig
 from engine.core.enums import Autonomy, Direction, Origin, QueueState, SessionState, StopMode
 from engine.core.imported_attempt import PastAttempt
 from engine.core.records import (
-    Counts,
     Dropped,
     Experiment,
+    Instruction,
     Pause,
     Pin,
     ProgramVersion,
     Queued,
     Run,
-    Said,
     Spending,
+    VerdictCounts,
     Vetoed,
     Waiting,
 )
@@ -68,7 +66,7 @@ class Session(msgspec.Struct, frozen=True, kw_only=True):
     """The best commit so far."""
     incumbent: int | None = None
     """The experiment whose commit is the frontier and whose value is to be beaten."""
-    counts: Counts = Counts()
+    counts: VerdictCounts = VerdictCounts()
     pause: Pause | None = None
     stop: StopMode | None = None
     stop_reason: str = ""
@@ -84,18 +82,18 @@ class Session(msgspec.Struct, frozen=True, kw_only=True):
     vetoed: tuple[Vetoed, ...] = ()
     pins: tuple[Pin, ...] = ()
     """All ever pinned; those that wait stand in the order they are to be done."""
-    bans: tuple[Said, ...] = ()
+    bans: tuple[Instruction, ...] = ()
     banned_ever: int = 0
-    agent_notes: tuple[Said, ...] = ()
+    agent_notes: tuple[Instruction, ...] = ()
     noted_ever: int = 0
-    steered: int = 0
+    last_steering_seq: int = 0
     """The number of the last event by which the person told the agent something."""
     autonomy_set: Autonomy | None = None
     programs: tuple[ProgramVersion, ...] = ()
     """The versions of program.md that were in force, the present one last."""
     aliases: dict[str, str] = {}
     """Commits of the branch that left the editable file as another commit has it, to that one."""
-    unsettled: tuple[int, ...] = ()
+    pending_overrules: tuple[int, ...] = ()
     """Experiments whose overruling the branch does not show yet."""
     drafting: Spending = Spending()
     """What the experiment to come has cost so far."""
@@ -114,7 +112,7 @@ class Session(msgspec.Struct, frozen=True, kw_only=True):
         return most is not None and self.counts.total >= most
 
     @property
-    def further(self) -> int:
+    def suggested_limit(self) -> int:
         """A limit to go on with: as many experiments again, ten at least."""
         return self.counts.total + max(10, self.counts.total)
 
@@ -185,7 +183,7 @@ class Session(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def is_full_of_questions(self) -> bool:
         """Whether nothing more is made before somebody answers, or the first question is parked."""
-        if self.ready or self.unsettled:
+        if self.ready or self.pending_overrules:
             return False
         at_work = {q.pin for q in self.queue}
         own = any(pin.number not in at_work for pin in self.waiting_pins)
@@ -193,10 +191,10 @@ class Session(msgspec.Struct, frozen=True, kw_only=True):
             return False
         if self.autonomy is Autonomy.ASK_ALL:
             return len(self.asked) >= MOST_ASKED
-        return self.held_in_a_row >= MOST_IN_A_ROW
+        return self.consecutive_held >= MOST_IN_A_ROW
 
     @property
-    def held_in_a_row(self) -> int:
+    def consecutive_held(self) -> int:
         """How many proposals since the newest experiment began wait for a person."""
         return sum(q.after >= len(self.experiments) for q in (*self.asked, *self.parked))
 
@@ -230,7 +228,7 @@ class Session(msgspec.Struct, frozen=True, kw_only=True):
         """The queued proposal with exactly this patch, if there is one."""
         return next((q for q in self.queue if q.proposal.patch_id == patch_id), None)
 
-    def same_file(self, commit: str) -> str:
+    def canonical_commit(self, commit: str) -> str:
         """The first commit of the session that has the editable file as this one has it."""
         return self.aliases.get(commit, commit)
 
@@ -250,17 +248,14 @@ class Session(msgspec.Struct, frozen=True, kw_only=True):
             raise KeyError(number)
         return self.experiments[number - 1]
 
-    # ---- the fold
-
-    def apply(self, event: ev.AnyEvent) -> Session:
-        """The session after one more event."""
-        handler: Callable[[Session, Any], Session] = HANDLERS[type(event)]
-        return handler(self, event)
+    # ---- copies with changes, for the handlers
 
     def with_(self, event: ev.Event, **changes: Any) -> Session:
+        """Return a copy at the event's sequence number and time, with these fields changed."""
         return replace(self, seq=event.seq, at=event.at, **changes)
 
     def change(self, event: ev.Event, number: int, **changes: Any) -> Session:
+        """Return a copy in which these fields of one experiment are changed."""
         old = self.experiments[number - 1]
         return replace(
             self,
@@ -270,44 +265,7 @@ class Session(msgspec.Struct, frozen=True, kw_only=True):
         )
 
     def change_run(self, event: ev.Event, number: int, run: int, **changes: Any) -> Session:
+        """Return a copy in which these fields of one run of an experiment are changed."""
         runs = self.experiments[number - 1].runs
         new = tuple(replace(r, **changes) if r.number == run else r for r in runs)
         return self.change(event, number, runs=new)
-
-
-def fold(events: Iterable[ev.AnyEvent], start: Session | None = None) -> Session:
-    """Apply many events."""
-    session = start if start is not None else Session()
-    for event in events:
-        session = HANDLERS[type(event)](session, event)
-    return session
-
-
-CONTRADICTIONS = (KeyError, IndexError, StopIteration, AssertionError)
-"""What folding raises of events that can each be, but cannot all be true."""
-
-
-def fold_what_holds(events: Iterable[ev.AnyEvent]) -> Session:
-    """Apply the events of a damaged journal; those that hang on lost ones are passed over."""
-    session = Session()
-    for event in events:
-        with contextlib.suppress(*CONTRADICTIONS):
-            session = HANDLERS[type(event)](session, event)
-    return session
-
-
-E_ = TypeVar("E_", bound=ev.Event)
-HANDLERS: dict[type[ev.Event], Callable[[Session, Any], Session]] = {}
-
-
-def on(
-    kind: type[E_],
-) -> Callable[[Callable[[Session, E_], Session]], Callable[[Session, E_], Session]]:
-    def register(handler: Callable[[Session, E_], Session]) -> Callable[[Session, E_], Session]:
-        HANDLERS[kind] = handler
-        return handler
-
-    return register
-
-
-# The handlers register themselves; they need the class above.

@@ -14,7 +14,7 @@ CLOCK_SLACK_SECONDS = 2.0
 
 
 @dataclass(frozen=True)
-class Decision:
+class KeepDecision:
     """A verdict and the sentence that explains it."""
 
     verdict: Verdict
@@ -29,7 +29,7 @@ def decide(
     *,
     doubts: tuple[str, ...] = (),
     lines_saved: int = 0,
-) -> Decision:
+) -> KeepDecision:
     """Whether an edit stays.
 
     Args:
@@ -41,25 +41,27 @@ def decide(
     """
     value = measurement.metric
     if not math.isfinite(value):
-        return Decision(Verdict.CRASH, f"{config.metric} is {value}", None)
+        return KeepDecision(Verdict.CRASH, f"{config.metric} is {value}", None)
     if doubts:
         gain = None if incumbent is None else config.direction.gain(value, incumbent)
-        return Decision(Verdict.DISCARD, f"not trusted: {'; '.join(doubts)}", gain)
+        return KeepDecision(Verdict.DISCARD, f"not trusted: {'; '.join(doubts)}", gain)
     if incumbent is None:
-        return Decision(Verdict.KEEP, "the baseline", None)
+        return KeepDecision(Verdict.KEEP, "the baseline", None)
     gain = config.direction.gain(value, incumbent)
     if not math.isfinite(gain):
-        return Decision(Verdict.DISCARD, "the difference is too large to be true", None)
+        return KeepDecision(Verdict.DISCARD, "the difference is too large to be true", None)
     need = config.min_delta if config.rule is KeepRule.MIN_DELTA else 0.0
     if gain > 0 and gain >= need:
-        return Decision(Verdict.KEEP, f"better by {gain:.6g}", gain)
+        return KeepDecision(Verdict.KEEP, f"better by {gain:.6g}", gain)
     if gain == 0 and lines_saved > 0:
-        return Decision(Verdict.KEEP, f"as good, with {lines_saved} fewer lines", gain)
+        return KeepDecision(Verdict.KEEP, f"as good, with {lines_saved} fewer lines", gain)
     if gain > 0:
-        return Decision(
+        return KeepDecision(
             Verdict.DISCARD, f"better by {gain:.6g}, less than the {need:.6g} asked for", gain
         )
-    return Decision(Verdict.DISCARD, "no better" if gain == 0 else f"worse by {-gain:.6g}", gain)
+    return KeepDecision(
+        Verdict.DISCARD, "no better" if gain == 0 else f"worse by {-gain:.6g}", gain
+    )
 
 
 def find_doubts(

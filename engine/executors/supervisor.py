@@ -43,7 +43,7 @@ def _libc() -> ctypes.CDLL | None:
         return None
 
 
-class Supervisor:
+class RunSupervisor:
     """Runs one command to its end."""
 
     def __init__(self, directory: str, lock_fd: int) -> None:
@@ -279,4 +279,4 @@ def descendants(root: int) -> list[int]:
 
 
 if __name__ == "__main__":
-    Supervisor(sys.argv[1], int(sys.argv[2])).run()
+    RunSupervisor(sys.argv[1], int(sys.argv[2])).run()

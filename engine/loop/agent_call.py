@@ -10,15 +10,15 @@ import traceback
 from collections.abc import AsyncGenerator, AsyncIterator
 from typing import NamedTuple
 
-from engine.agents.base import Agent, Briefing, Draft, Failure, Thought, Told, Usage, speaker
+from engine.agents.base import Agent, Briefing, Draft, Failure, PromptSent, Thought, Usage, speaker
 from engine.core import events as ev
 from engine.core.errors import AgentError, AutoresearchError, UnusableAnswerError
 from engine.core.patches.knobs import knob_changes
 from engine.core.patches.patch import make_patch
 from engine.core.patches.proposal_edit import with_edit
 from engine.loop.briefing import Briefer
-from engine.loop.context import Surroundings
-from engine.protocol.framing import Thinking
+from engine.loop.context import SessionContext
+from engine.protocol.messages import ReasoningChunk
 from engine.store.prompts import keep_prompt
 
 
@@ -31,15 +31,15 @@ class Drafted(NamedTuple):
     patch: str
     """Against the briefing's base; never empty."""
     reasoning: str
-    told: str = ""
+    prompt_key: str = ""
     """The key of what it was told."""
 
 
 class Drafter:
     """Asks the session's agent; several requests may be under way at once."""
 
-    def __init__(self, around: Surroundings, briefer: Briefer) -> None:
-        self._a = around
+    def __init__(self, context: SessionContext, briefer: Briefer) -> None:
+        self._context = context
         self._briefer = briefer
         self._tasks: dict[asyncio.Task[Drafted], str] = {}
         """What is being drafted, and what the person had told by then; "" for repairs."""
@@ -51,10 +51,10 @@ class Drafter:
 
         Turns are counted as experiments are, but what waits for a person has had its turn too.
         """
-        session = self._a.session
+        session = self._context.session
         done = len(session.experiments)
         waiting = sum(q.after >= done and not q.pin and not q.of for q in session.queue)
-        return speaker(self._a.agent, done + 1 + waiting, pinned=pinned)
+        return speaker(self._context.agent, done + 1 + waiting, pinned=pinned)
 
     @property
     def busy(self) -> bool:
@@ -106,7 +106,7 @@ class Drafter:
         finally:
             del self._tasks[task]
             self.thinking.pop(number, None)
-            self._a.publish(Thinking(text="", over=True, experiment=number))
+            self._context.publish(ReasoningChunk(text="", over=True, experiment=number))
 
     async def _draft(
         self, number: int, base: str, failure: Failure | None, worktree: str, pinned: str
@@ -115,11 +115,11 @@ class Drafter:
         thinks = bool(pinned) or failure is not None
         agent = self.next_agent(pinned=thinks)
         self.thinking[number] = ""
-        self._a.publish(Thinking(text="", start=True, experiment=number))
+        self._context.publish(ReasoningChunk(text="", start=True, experiment=number))
         place = None
         if getattr(agent, "needs_worktree", False):
             place = await asyncio.to_thread(
-                self._a.workspace.place_fresh, self._a.layout.scratch(worktree), base
+                self._context.workspace.place_fresh, self._context.layout.scratch(worktree), base
             )
         briefing = self._briefer.brief(number, base, failure=failure, pinned=pinned, worktree=place)
         draft, said = await self._listen(agent, briefing)
@@ -134,25 +134,31 @@ class Drafter:
         if not draft.knobs:
             # A search reads no sentences: what a model turned is told to it as knobs.
             draft = dataclasses.replace(draft, knobs=knob_changes(briefing.source, draft.source))
-        told = await asyncio.to_thread(keep_prompt, self._a.layout, said) if said else ""
-        return Drafted(draft.source, describe(draft, patch, agent.name), patch, reasoning, told)
+        prompt_key = (
+            await asyncio.to_thread(keep_prompt, self._context.layout, said) if said else ""
+        )
+        return Drafted(
+            draft.source, describe(draft, patch, agent.name), patch, reasoning, prompt_key
+        )
 
     async def _listen(self, agent: Agent, briefing: Briefing) -> tuple[Draft, str]:
         """The draft, and what the agent was told for it."""
-        number, told = briefing.number, ""
+        number, prompt_key = briefing.number, ""
         draft: Draft | None = None
-        thoughts: AsyncIterator[Thought | Told | Usage | Draft] | None = None
+        thoughts: AsyncIterator[Thought | PromptSent | Usage | Draft] | None = None
         try:
             thoughts = agent.propose(briefing)
             async for item in thoughts:
                 match item:
                     case Thought():
                         self.thinking[number] = self.thinking.get(number, "") + item.text
-                        self._a.publish(Thinking(text=item.text, experiment=number))
-                    case Told():
-                        told = item.text
+                        self._context.publish(ReasoningChunk(text=item.text, experiment=number))
+                    case PromptSent():
+                        prompt_key = item.text
                     case Usage():
-                        self._a.note(ev.CostIncurred(experiment=number, **dataclasses.asdict(item)))
+                        self._context.note(
+                            ev.CostIncurred(experiment=number, **dataclasses.asdict(item))
+                        )
                     case Draft():
                         draft = item
         except AutoresearchError:
@@ -167,7 +173,7 @@ class Drafter:
                 await thoughts.aclose()
         if draft is None:
             raise _unusable(agent, "ended without a proposal")
-        return draft, told
+        return draft, prompt_key
 
 
 def describe(draft: Draft, patch: str, agent: str) -> ev.Proposal:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from engine.agents.base import Attempt, Briefing, Failure, Pending, Spending, Veto
+from engine.agents.base import AgentSpending, Attempt, Briefing, Failure, Pending, Veto
 from engine.core.analysis.plateau import advice, spell_of
 from engine.core.enums import Origin, Verdict
 from engine.core.imported_attempt import PastAttempt
 from engine.core.records import Experiment, Queued, Vetoed
 from engine.core.session import Session
-from engine.loop.context import Surroundings
+from engine.loop.context import SessionContext
 from engine.loop.earlier_sessions import earlier_sessions
 from engine.loop.program_versions import Charter
 
@@ -20,19 +20,19 @@ _PAST_TOLD = 60
 class Briefer:
     """Builds briefings; keeps what does not change within a session."""
 
-    def __init__(self, around: Surroundings) -> None:
-        self._a = around
+    def __init__(self, context: SessionContext) -> None:
+        self._context = context
         self._sources: dict[str, str] = {}
         self._locked_texts: dict[str, str] | None = None
         self._before: str | None = None
-        self.charter = Charter(around)
+        self.charter = Charter(context)
         self.shorten = 0
         """How often the provider found the prompt too long."""
 
     def source(self, commit: str) -> str:
         """The editable file at a commit."""
         if commit not in self._sources:
-            text = self._a.workspace.read(commit, self._a.session.config.file)
+            text = self._context.workspace.read(commit, self._context.session.config.file)
             # The frontier, and what a proposal made ahead was made for.
             kept = list(self._sources.items())[-1:]
             self._sources = dict([*kept, (commit, text)])
@@ -44,7 +44,7 @@ class Briefer:
 
     def basis(self) -> str:
         """A name for all that the person tells the agent: another one makes a draft stale."""
-        return f"{self.charter.key}:{self._a.session.steered}"
+        return f"{self.charter.key}:{self._context.session.last_steering_seq}"
 
     def brief(
         self,
@@ -56,13 +56,13 @@ class Briefer:
         worktree: Path | None = None,
     ) -> Briefing:
         """The briefing for an experiment that starts from `base`, or for the repair of one."""
-        session = self._a.session
+        session = self._context.session
         spent = session.spending
         pending = () if failure is not None else self._pending()
         return Briefing(
             number=number,
             source=self.source(base),
-            base=session.same_file(base),
+            base=session.canonical_commit(base),
             program=self.program(),
             config=session.config,
             platform=session.platform,
@@ -71,7 +71,7 @@ class Briefer:
                 for e in session.experiments
                 if e.verdict is not None and e.origin is not Origin.CONFIRM
             ),
-            context=self._context(),
+            context=self._locked_file_texts(),
             failure=failure,
             earlier=self._earlier(),
             pending=pending,
@@ -83,11 +83,13 @@ class Briefer:
             vetoes=tuple(_veto(v) for v in session.vetoed),
             worktree=worktree,
             shorten=self.shorten,
-            spent=Spending(tokens=spent.tokens, dollars=spent.dollars, unpriced=spent.unpriced),
+            spent=AgentSpending(
+                tokens=spent.tokens, dollars=spent.dollars, unpriced=spent.unpriced
+            ),
         )
 
     def _pending(self) -> tuple[Pending, ...]:
-        session = self._a.session
+        session = self._context.session
         current = session.current
         first = len(session.experiments) + 1
         ahead = [_pending(first + i, queued, session) for i, queued in enumerate(session.queue)]
@@ -98,16 +100,16 @@ class Briefer:
     def _earlier(self) -> str:
         """What the workspace's other sessions found, and what this one's table told, read once."""
         if self._before is None:
-            session = self._a.session
+            session = self._context.session
             parts = [past_text(session.past)] if session.past else []
-            parts.append(earlier_sessions(self._a.workspace.path, session.config.tag))
+            parts.append(earlier_sessions(self._context.workspace.path, session.config.tag))
             self._before = "\n".join(filter(None, parts))
         return self._before
 
-    def _context(self) -> dict[str, str]:
+    def _locked_file_texts(self) -> dict[str, str]:
         """The locked files as they are at the session's base, read once."""
         if self._locked_texts is None:
-            session, workspace = self._a.session, self._a.workspace
+            session, workspace = self._context.session, self._context.workspace
             names = [n for n in session.config.locked if n.endswith((".py", ".md", ".toml"))]
             texts = {n: workspace.try_read(session.base_commit, n) for n in names}
             self._locked_texts = {n: text for n, text in texts.items() if text is not None}
@@ -140,7 +142,7 @@ def _veto(vetoed: Vetoed) -> Veto:
 def _pending(number: int, made: Experiment | Queued, session: Session) -> Pending:
     return Pending(
         number=number,
-        base=session.same_file(made.base),
+        base=session.canonical_commit(made.base),
         hypothesis=made.proposal.hypothesis,
         category=made.proposal.category,
         patch_id=made.proposal.patch_id,
@@ -161,11 +163,11 @@ def _attempt(experiment: Experiment, session: Session) -> Attempt:
     measured, run = experiment.measurement, experiment.run
     return Attempt(
         number=experiment.number,
-        base=session.same_file(experiment.base),
-        commit=session.same_file(experiment.commit),
+        base=session.canonical_commit(experiment.base),
+        commit=session.canonical_commit(experiment.commit),
         hypothesis=experiment.proposal.hypothesis,
         category=experiment.proposal.category,
-        verdict=experiment.standing or experiment.verdict,
+        verdict=experiment.effective_verdict or experiment.verdict,
         outcome=experiment.outcome,
         metric=None if experiment.verdict is Verdict.CRASH or measured is None else measured.metric,
         gain=experiment.gain,

@@ -14,11 +14,11 @@ from engine.core.patches.knobs import KnobError, find_knobs, is_literal
 from engine.core.patches.patch import make_patch, patch_id, refit_patch, reverse_patch
 from engine.core.patches.proposal_edit import with_edit
 from engine.core.records import Experiment, Pin
-from engine.loop.context import Surroundings
-from engine.loop.experiment import Proposer
+from engine.loop.context import SessionContext
+from engine.loop.experiment import ExperimentSteps
 from engine.loop.proposer import Made, looks_like_settings
 from engine.loop.review import required
-from engine.protocol import framing as live
+from engine.protocol import commands
 
 MOST_WORDS = 4000
 _MEANS = {
@@ -40,13 +40,13 @@ class Steering:
         proposer: Holds the queue and the open questions.
     """
 
-    def __init__(self, around: Surroundings, proposer: Proposer) -> None:
-        self._a = around
+    def __init__(self, context: SessionContext, proposer: ExperimentSteps) -> None:
+        self._context = context
         self._proposer = proposer
         self._reviewer = proposer.reviewer
         self._tasks: set[asyncio.Task[None]] = set()
 
-    def obey(self, command: live.AnyCommand) -> str:
+    def obey(self, command: commands.AnyCommand) -> str:
         """Do what a command says, and what to tell the person.
 
         Raises:
@@ -54,23 +54,33 @@ class Steering:
         """
         by = command.by
         match command:
-            case live.ApproveProposal():
+            case commands.ApproveProposal():
                 return self._reviewer.approve(by, command.patch_id)
-            case live.VetoProposal():
+            case commands.VetoProposal():
                 return self._reviewer.veto(by, command.patch_id, command.reason)
-            case live.EditProposal():
+            case commands.EditProposal():
                 return self._edit(by, command)
-            case live.SetAutonomy():
+            case commands.SetAutonomy():
                 return self._set_autonomy(by, command.autonomy)
-            case live.PinHypothesis() | live.EditPin() | live.MovePin() | live.RemovePin():
+            case (
+                commands.PinHypothesis()
+                | commands.EditPin()
+                | commands.MovePin()
+                | commands.RemovePin()
+            ):
                 return self._pin(by, command)
-            case live.BanDirection() | live.LiftBan() | live.AddNote() | live.RemoveNote():
+            case (
+                commands.BanDirection()
+                | commands.LiftBan()
+                | commands.AddNote()
+                | commands.RemoveNote()
+            ):
                 return self._say(by, command)
-            case live.OverruleVerdict():
+            case commands.OverruleVerdict():
                 return self._overrule(by, command)
-            case live.ReviveExperiment():
+            case commands.ReviveExperiment():
                 return self._revive(by, self._finished(command.experiment))
-            case live.ConfirmExperiment():
+            case commands.ConfirmExperiment():
                 return self._confirm(by, self._finished(command.experiment))
             case _:
                 raise AutoresearchError(f"{type(command).__name__} is not understood here.")
@@ -82,51 +92,53 @@ class Steering:
 
     # ---- proposals
 
-    def _edit(self, by: str, command: live.EditProposal) -> str:
+    def _edit(self, by: str, command: commands.EditProposal) -> str:
         edit = self._reviewer.edit(by, command)
         self._later(self._reviewer.edited(edit))
         return f"Taken as patch {patch_id(edit.patch)}; it is assessed and asked about again."
 
     def _set_autonomy(self, by: str, autonomy: Autonomy) -> str:
-        if autonomy is self._a.session.autonomy:
+        if autonomy is self._context.session.autonomy:
             return f"It is {autonomy.value} already: {_MEANS[autonomy]}."
-        self._a.note(ev.AutonomySet(autonomy=autonomy, by=by))
+        self._context.note(ev.AutonomySet(autonomy=autonomy, by=by))
         return f"{autonomy.value}, from the next proposal on: {_MEANS[autonomy]}."
 
     # ---- pins, bans, notes
 
     def _pin(
-        self, by: str, command: live.PinHypothesis | live.EditPin | live.MovePin | live.RemovePin
+        self,
+        by: str,
+        command: commands.PinHypothesis | commands.EditPin | commands.MovePin | commands.RemovePin,
     ) -> str:
-        if isinstance(command, live.PinHypothesis):
+        if isinstance(command, commands.PinHypothesis):
             text = required(command.text, "pin", MOST_WORDS)
             self._check_settings(text)
-            number = len(self._a.session.pins) + 1
-            self._a.note(ev.HypothesisPinned(pin=number, text=text, by=by))
-            before = len(self._a.session.waiting_pins) - 1
+            number = len(self._context.session.pins) + 1
+            self._context.note(ev.HypothesisPinned(pin=number, text=text, by=by))
+            before = len(self._context.session.waiting_pins) - 1
             when = "It is done next" if not before else f"It is done after {before} other(s)"
             return f"Pinned as number {number}. {when}."
         pin = self._waiting_pin(command.pin)
         match command:
-            case live.EditPin():
+            case commands.EditPin():
                 text = required(command.text, "pin", MOST_WORDS)
                 self._check_settings(text)
-                self._a.note(ev.PinEdited(pin=pin.number, text=text, by=by))
+                self._context.note(ev.PinEdited(pin=pin.number, text=text, by=by))
                 return f"Pin {pin.number} says otherwise now."
-            case live.MovePin():
-                last = len(self._a.session.waiting_pins) - 1
+            case commands.MovePin():
+                last = len(self._context.session.waiting_pins) - 1
                 place = max(0, min(command.place, last))
-                self._a.note(ev.PinMoved(pin=pin.number, place=place, by=by))
+                self._context.note(ev.PinMoved(pin=pin.number, place=place, by=by))
                 return f"Pin {pin.number} is number {place + 1} in line."
-            case live.RemovePin():
-                self._a.note(ev.PinRemoved(pin=pin.number, by=by))
+            case commands.RemovePin():
+                self._context.note(ev.PinRemoved(pin=pin.number, by=by))
                 return f"Pin {pin.number} is taken back."
 
     def _check_settings(self, text: str) -> None:
         """Refuse knobs and values that cannot be set; a sentence is no matter of ours."""
-        config = self._a.session.config
+        config = self._context.session.config
         try:
-            knobs = find_knobs(self._proposer.briefer.source(self._a.session.frontier))
+            knobs = find_knobs(self._proposer.briefer.source(self._context.session.frontier))
         except KnobError:
             return
         names = {knob.name for knob in knobs}
@@ -143,7 +155,7 @@ class Steering:
                 )
 
     def _waiting_pin(self, number: int) -> Pin:
-        for pin in self._a.session.pins:
+        for pin in self._context.session.pins:
             if pin.number == number and pin.waits:
                 return pin
             if pin.number == number:
@@ -154,35 +166,35 @@ class Steering:
     def _say(
         self,
         by: str,
-        command: live.BanDirection | live.LiftBan | live.AddNote | live.RemoveNote,
+        command: commands.BanDirection | commands.LiftBan | commands.AddNote | commands.RemoveNote,
     ) -> str:
-        session = self._a.session
+        session = self._context.session
         match command:
-            case live.BanDirection():
+            case commands.BanDirection():
                 text = required(command.text, "ban", MOST_WORDS)
                 number = session.banned_ever + 1
-                self._a.note(ev.DirectionBanned(ban=number, text=text, by=by))
+                self._context.note(ev.DirectionBanned(ban=number, text=text, by=by))
                 return f"Banned as number {number}; the agent is told with its next briefing."
-            case live.AddNote():
+            case commands.AddNote():
                 text = required(command.text, "note", MOST_WORDS)
                 number = session.noted_ever + 1
-                self._a.note(ev.NoteAdded(note=number, text=text, by=by))
+                self._context.note(ev.NoteAdded(note=number, text=text, by=by))
                 return f"Noted as number {number}; the agent is told with its next briefing."
-            case live.LiftBan():
+            case commands.LiftBan():
                 if all(ban.number != command.ban for ban in session.bans):
                     raise AutoresearchError(f"There is no ban {command.ban}.")
-                self._a.note(ev.BanLifted(ban=command.ban, by=by))
+                self._context.note(ev.BanLifted(ban=command.ban, by=by))
                 return f"Ban {command.ban} is lifted."
-            case live.RemoveNote():
+            case commands.RemoveNote():
                 if all(note.number != command.note for note in session.agent_notes):
                     raise AutoresearchError(f"There is no note {command.note}.")
-                self._a.note(ev.NoteRemoved(note=command.note, by=by))
+                self._context.note(ev.NoteRemoved(note=command.note, by=by))
                 return f"Note {command.note} is removed."
 
     # ---- earlier experiments
 
     def _finished(self, number: int) -> Experiment:
-        experiments = self._a.session.experiments
+        experiments = self._context.session.experiments
         if not 1 <= number <= len(experiments) or experiments[number - 1].verdict is None:
             raise AutoresearchError(f"There is no finished experiment {number}.")
         return experiments[number - 1]
@@ -199,8 +211,8 @@ class Steering:
             AutoresearchError: It does not fit any more, or changes nothing.
         """
         before, after = self._texts(experiment)
-        patch = make_patch(self._a.session.config.file, before, after)
-        now = self._proposer.briefer.source(self._a.session.frontier)
+        patch = make_patch(self._context.session.config.file, before, after)
+        now = self._proposer.briefer.source(self._context.session.frontier)
         forth, back = patch, reverse_patch(patch)
         if reverse:
             forth, back = back, forth
@@ -223,9 +235,9 @@ class Steering:
         self, by: str, old: Experiment, edited: str, origin: Origin, said: str
     ) -> tuple[Made, str]:
         """A proposal that takes an earlier one up again, not assessed; and the text before it."""
-        frontier = self._a.session.frontier
+        frontier = self._context.session.frontier
         now = self._proposer.briefer.source(frontier)
-        patch = make_patch(self._a.session.config.file, now, edited)
+        patch = make_patch(self._context.session.config.file, now, edited)
         words = f"{said} of #{old.number}: {old.proposal.hypothesis}"
         proposal = with_edit(old.proposal, patch, edited, hypothesis=words, agent=by)
         return Made(frontier, proposal, patch, "", (), origin, 0, ""), now
@@ -243,7 +255,7 @@ class Steering:
             raise AutoresearchError("The baseline changes nothing; there is nothing to revive.")
         edited = self._refit(experiment)
         made, now = self._made_of(by, experiment, edited, Origin.REVIVE, "revival")
-        if self._a.session.waiting_patch(made.proposal.patch_id) is not None:
+        if self._context.session.waiting_patch(made.proposal.patch_id) is not None:
             raise AutoresearchError(
                 f"The change of experiment {experiment.number} waits already, "
                 f"as patch {made.proposal.patch_id}."
@@ -252,7 +264,7 @@ class Steering:
         return f"The change of experiment {experiment.number} fits; look at it, then approve it."
 
     def _confirm(self, by: str, experiment: Experiment) -> str:
-        session = self._a.session
+        session = self._context.session
         if experiment.measurement is None:
             raise AutoresearchError(
                 f"Experiment {experiment.number} has no measurement to confirm.",
@@ -265,7 +277,7 @@ class Steering:
             hypothesis=f"confirmation of #{experiment.number}: {experiment.proposal.hypothesis}",
             agent=by,
         )
-        self._a.note(
+        self._context.note(
             ev.ProposalQueued(
                 queued=session.queued_ever + 1,
                 base=experiment.base,
@@ -279,7 +291,7 @@ class Steering:
         )
         return f"Experiment {experiment.number} is run once more, next."
 
-    def _overrule(self, by: str, command: live.OverruleVerdict) -> str:
+    def _overrule(self, by: str, command: commands.OverruleVerdict) -> str:
         old = self._finished(command.experiment)
         reason = required(command.reason, "verdict of your own", MOST_WORDS)
         number, wanted = old.number, command.verdict
@@ -289,7 +301,7 @@ class Steering:
                 "Only what was measured can be kept or discarded.",
                 "Revive it to try its idea again.",
             )
-        if old.standing is wanted:
+        if old.effective_verdict is wanted:
             raise AutoresearchError(f"Experiment {number} is a {wanted.value} already.")
         if old.is_baseline:
             raise AutoresearchError("The baseline is what all is compared with; it stays.")
@@ -299,12 +311,14 @@ class Steering:
                 "",
                 f"Overrule #{old.of} itself.",
             )
-        session = self._a.session
-        if number != session.incumbent and number not in session.unsettled:
+        session = self._context.session
+        if number != session.incumbent and number not in session.pending_overrules:
             self._refit(old, reverse=wanted is Verdict.DISCARD)  # whether it can be done at all
-        self._a.note(ev.Overruled(experiment=number, verdict=wanted, by=by, reason=reason))
-        when = f", once the session goes on with --max {session.further}"
-        when = when if session.is_used_up and number in self._a.session.unsettled else ""
+        self._context.note(ev.Overruled(experiment=number, verdict=wanted, by=by, reason=reason))
+        when = f", once the session goes on with --max {session.suggested_limit}"
+        when = (
+            when if session.is_used_up and number in self._context.session.pending_overrules else ""
+        )
         return f"Experiment {number} is a {wanted.value} by your word; the branch follows{when}."
 
     # ---- what a person's verdict asks of the branch
@@ -315,19 +329,19 @@ class Steering:
         Raises:
             WorkspaceError: The branch cannot be moved.
         """
-        session = self._a.session
-        if not session.unsettled:
+        session = self._context.session
+        if not session.pending_overrules:
             return
-        old = session.experiment(session.unsettled[0])
+        old = session.experiment(session.pending_overrules[0])
         said_at = max(d.at for d in old.decisions if d.what.startswith("overruled"))
         for queued in session.queue:
             if queued.of == old.number and queued.origin is Origin.OVERRULE and queued.at < said_at:
                 reason = "you decided otherwise since"
-                self._a.note(ev.ProposalDropped(queued=queued.number, reason=reason))
+                self._context.note(ev.ProposalDropped(queued=queued.number, reason=reason))
         try:
             if any(
                 queued.of == old.number and queued.origin is Origin.OVERRULE
-                for queued in self._a.session.queue
+                for queued in self._context.session.queue
             ):
                 how = "it is measured, then kept"  # an engine was killed right after it was queued
             elif old.overruled is Verdict.KEEP:
@@ -340,11 +354,11 @@ class Steering:
             if type(error) is not AutoresearchError:
                 raise
             how = f"it could not be done: {error.what}"
-            self._a.note(ev.AlarmRaised(kind="overrule", message=f"#{old.number}: {how}"))
-        self._a.note(ev.OverruleSettled(experiment=old.number, how=how))
+            self._context.note(ev.AlarmRaised(kind="overrule", message=f"#{old.number}: {how}"))
+        self._context.note(ev.OverruleSettled(experiment=old.number, how=how))
 
     async def _keep(self, old: Experiment) -> str:
-        session, workspace = self._a.session, self._a.workspace
+        session, workspace = self._context.session, self._context.workspace
         before, after = self._texts(old)
         frontier = self._proposer.briefer.source(session.frontier)
         if frontier == after:
@@ -364,11 +378,11 @@ class Steering:
                 f"refs/autoresearch/{tag}/kept-{old.number}",
             )
         workspace.advance_branch(tag, commit, session.frontier)
-        self._a.note(ev.FrontierAdvanced(experiment=old.number, commit=commit))
+        self._context.note(ev.FrontierAdvanced(experiment=old.number, commit=commit))
         return "the branch has it now"
 
     async def _take_back(self, old: Experiment) -> str:
-        session, workspace = self._a.session, self._a.workspace
+        session, workspace = self._context.session, self._context.workspace
         if session.incumbent != old.number:
             edited = self._refit(old, reverse=True)
             made, now = self._made_of("person", old, edited, Origin.OVERRULE, "removal")
@@ -384,7 +398,7 @@ class Steering:
             f"refs/autoresearch/{tag}/taken-back-{old.number}",
         )
         workspace.advance_branch(tag, commit, session.frontier)
-        self._a.note(
+        self._context.note(
             ev.FrontierReverted(experiment=old.number, commit=commit, incumbent=old.against or 1)
         )
         return "the branch took it back by a new commit"

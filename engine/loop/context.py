@@ -8,14 +8,14 @@ from dataclasses import dataclass
 from engine.agents.base import Agent, Ensemble
 from engine.core.events import AnyEvent
 from engine.core.session import Session
-from engine.protocol.framing import AnyMessage
+from engine.protocol.messages import AnyMessage
 from engine.store.artifacts import Layout
 from engine.store.journal import Journal
 from engine.store.workspace import Workspace
 
 
 @dataclass(frozen=True, kw_only=True)
-class Surroundings:
+class SessionContext:
     """One session's journal, repository and agent."""
 
     journal: Journal

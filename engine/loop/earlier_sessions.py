@@ -6,7 +6,8 @@ from pathlib import Path
 
 from engine.core.analysis.earlier import Earlier, earlier_text
 from engine.core.errors import JournalError
-from engine.core.session import CONTRADICTIONS, Session
+from engine.core.reducer import CONTRADICTIONS, apply
+from engine.core.session import Session
 from engine.store.artifacts import Layout, sessions
 from engine.store.journal import read_journal
 
@@ -39,7 +40,7 @@ def _read(path: Path) -> Earlier:
         if path.stat().st_size > _LARGEST_JOURNAL:
             return Earlier(session, "its journal is too large")
         for event in read_journal(path):
-            session = session.apply(event)
+            session = apply(session, event)
     except JournalError as error:
         return Earlier(session, error.what)
     except (OSError, *CONTRADICTIONS) as error:

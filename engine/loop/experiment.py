@@ -19,7 +19,7 @@ from engine.core.patches.proposal_edit import key_of, with_edit
 from engine.core.records import Experiment
 from engine.loop.agent_call import Drafter
 from engine.loop.briefing import Briefer
-from engine.loop.context import Surroundings
+from engine.loop.context import SessionContext
 from engine.loop.proposal_queue import Lookahead, Taken
 from engine.loop.proposer import Made, Maker
 from engine.loop.review import Reviewer
@@ -30,7 +30,7 @@ MEMORY_KNOB = "DEVICE_BATCH_SIZE"
 _MOST_REPAIRS = 2
 
 
-class Proposer:
+class ExperimentSteps:
     """Finds and commits one experiment at a time.
 
     Args:
@@ -38,14 +38,16 @@ class Proposer:
         bear: Does what a failure of an agent asked ahead means.
     """
 
-    def __init__(self, around: Surroundings, bear: Callable[[AgentError], None]) -> None:
-        self._a = around
-        self.briefer = Briefer(around)
-        self.drafter = Drafter(around, self.briefer)
-        self.reviewer = Reviewer(around, self.briefer)
-        self.maker = Maker(around, self.briefer, self.drafter, self.reviewer)
+    def __init__(
+        self, context: SessionContext, on_agent_error: Callable[[AgentError], None]
+    ) -> None:
+        self._context = context
+        self.briefer = Briefer(context)
+        self.drafter = Drafter(context, self.briefer)
+        self.reviewer = Reviewer(context, self.briefer)
+        self.maker = Maker(context, self.briefer, self.drafter, self.reviewer)
         self.lookahead = Lookahead(
-            around, self.briefer, self.drafter, self.maker, self.reviewer, bear
+            context, self.briefer, self.drafter, self.maker, self.reviewer, on_agent_error
         )
 
     async def propose(self) -> None:
@@ -57,16 +59,16 @@ class Proposer:
         """
         self.briefer.charter.look()
         self.briefer.charter.commit()
-        number = len(self._a.session.experiments) + 1
+        number = len(self._context.session.experiments) + 1
         if number == 1:
-            self._begin_with_baseline(self._a.session.frontier)
+            self._begin_with_baseline(self._context.session.frontier)
             return
         taken = await self.lookahead.take()
         if taken is not None:
             if not self._held_up():
                 self._begin(number, taken)
             return
-        session = self._a.session
+        session = self._context.session
         if self._held_up() or session.is_full_of_questions:
             return
         if session.seconds_to_wait(datetime.now(UTC)) > 0:
@@ -77,7 +79,7 @@ class Proposer:
         if self.reviewer.why_asked(made.findings):
             self.lookahead.queue(made)
             return
-        self._a.note(
+        self._context.note(
             ev.ProposalDrafted(
                 experiment=number,
                 base=made.base,
@@ -87,16 +89,16 @@ class Proposer:
                 origin=made.origin,
                 pin=made.pin,
                 findings=made.findings,
-                told=made.told,
+                prompt_key=made.prompt_key,
             )
         )
 
     def _held_up(self) -> bool:
-        return self._a.session.pause is not None or self._a.session.stop is not None
+        return self._context.session.pause is not None or self._context.session.stop is not None
 
     def _begin(self, number: int, taken: Taken) -> None:
         queued = taken.queued
-        self._a.note(
+        self._context.note(
             ev.ProposalDrafted(
                 experiment=number,
                 base=taken.base,
@@ -110,7 +112,7 @@ class Proposer:
                 of=queued.of,
                 forced=queued.forced,
                 findings=taken.findings,
-                told=queued.told,
+                prompt_key=queued.prompt_key,
             )
         )
 
@@ -122,7 +124,7 @@ class Proposer:
             category="baseline",
             source_key=key_of(source),
         )
-        self._a.note(ev.ProposalDrafted(experiment=1, base=base, proposal=proposal, patch=""))
+        self._context.note(ev.ProposalDrafted(experiment=1, base=base, proposal=proposal, patch=""))
 
     async def repair(self, experiment: Experiment) -> bool:
         """After a code crash: have the agent mend its own edit, as a changed experiment.
@@ -143,7 +145,7 @@ class Proposer:
         if len(crashes) > _MOST_REPAIRS or not changed:
             return False
         base = self.briefer.source(experiment.base)
-        broken = apply_patch(base, self._a.session.latest_patch)
+        broken = apply_patch(base, self._context.session.latest_patch)
         failure = Failure(
             hypothesis=experiment.proposal.hypothesis, source=broken, detail=run.detail
         )
@@ -161,7 +163,7 @@ class Proposer:
             reason=f"repaired after {_last_line(run.detail)}",
             proposal=experiment.proposal,
             reasoning=drafted.reasoning,
-            told=drafted.told,
+            prompt_key=drafted.prompt_key,
         )
 
     async def _change(
@@ -173,7 +175,7 @@ class Proposer:
         reason: str,
         proposal: ev.Proposal,
         reasoning: str = "",
-        told: str = "",
+        prompt_key: str = "",
     ) -> bool:
         """Run another edit in the same experiment; or, where a person must see it first, put it
         before them and let the experiment end.
@@ -182,9 +184,9 @@ class Proposer:
             Whether it is run.
         """
         findings = await self.reviewer.assess(base, source)
-        patch = make_patch(self._a.session.config.file, base, source)
+        patch = make_patch(self._context.session.config.file, base, source)
         revised = with_edit(proposal, patch, source)
-        if self._a.session.waiting_patch(revised.patch_id) is not None:
+        if self._context.session.waiting_patch(revised.patch_id) is not None:
             return False  # an engine that was killed right here has asked already
         why = self.reviewer.why_asked(findings)
         approved = any(d.what == "approved" for d in experiment.decisions)
@@ -203,7 +205,7 @@ class Proposer:
                     origin=Origin.AGENT if experiment.origin is Origin.PIN else experiment.origin,
                     pin=0,
                     basis="",
-                    told=told,
+                    prompt_key=prompt_key,
                 ),
                 of=experiment.of,
                 forced=experiment.forced,
@@ -211,8 +213,10 @@ class Proposer:
             )
             return False
         # What ran stays held under its run's number.
-        self._a.workspace.hold(f"{experiment.ref}-run-{len(experiment.runs)}", experiment.commit)
-        self._a.note(
+        self._context.workspace.hold(
+            f"{experiment.ref}-run-{len(experiment.runs)}", experiment.commit
+        )
+        self._context.note(
             ev.ProposalRevised(
                 experiment=experiment.number,
                 reason=reason,
@@ -220,17 +224,17 @@ class Proposer:
                 patch=patch,
                 reasoning=reasoning,
                 findings=findings,
-                told=told,
+                prompt_key=prompt_key,
             )
         )
         return True
 
     def commit(self, experiment: Experiment) -> None:
         """Make the experiment's commit from its recorded patch, and hold it by a private ref."""
-        session, number = self._a.session, experiment.number
+        session, number = self._context.session, experiment.number
         ref = f"refs/autoresearch/{session.config.tag}/{number}"
         keep_proposal(
-            self._a.layout,
+            self._context.layout,
             number,
             experiment.proposal,
             session.latest_patch,
@@ -238,10 +242,10 @@ class Proposer:
         )
         if experiment.origin is Origin.CONFIRM:
             commit = session.experiment(experiment.of).commit
-            self._a.workspace.hold(ref, commit)
+            self._context.workspace.hold(ref, commit)
         elif experiment.is_baseline:
             commit = experiment.base
-            self._a.workspace.hold(ref, commit)
+            self._context.workspace.hold(ref, commit)
         else:
             content = apply_patch(self.briefer.source(experiment.base), session.latest_patch)
             message = (
@@ -249,10 +253,10 @@ class Proposer:
                 f"Experiment: {number}\nSession: {session.config.tag}\n"
                 f"Patch-Id: {experiment.proposal.patch_id}\n"
             )
-            commit = self._a.workspace.commit_candidate(
+            commit = self._context.workspace.commit_candidate(
                 experiment.base, session.config.file, content, message, ref
             )
-        self._a.note(ev.CandidateCommitted(experiment=number, commit=commit, ref=ref))
+        self._context.note(ev.CandidateCommitted(experiment=number, commit=commit, ref=ref))
 
     async def save_memory(self, experiment: Experiment) -> bool:
         """After an out-of-memory end: the same idea with half the device batch, as a changed
@@ -261,7 +265,7 @@ class Proposer:
         Returns:
             False where there is nothing to halve, or it was halved before.
         """
-        session = self._a.session
+        session = self._context.session
         once_more = experiment.origin is Origin.CONFIRM
         if experiment.is_baseline or once_more or experiment.revised_after:
             return False

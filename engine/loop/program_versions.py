@@ -10,7 +10,7 @@ from engine.core.enums import PROGRAM
 from engine.core.errors import WorkspaceError
 from engine.core.patches.patch import make_patch
 from engine.core.records import ProgramVersion
-from engine.loop.context import Surroundings
+from engine.loop.context import SessionContext
 from engine.store.program_file import program_key, read_program
 
 _STILL_SECONDS = 0.3
@@ -19,17 +19,17 @@ _STILL_SECONDS = 0.3
 class Charter:
     """The person's instructions to the agent, as they stand in the workspace."""
 
-    def __init__(self, around: Surroundings) -> None:
-        self._a = around
+    def __init__(self, context: SessionContext) -> None:
+        self._context = context
         self._stamp: tuple[int, ...] | None = ()
         self._trouble = ""
         self._texts: dict[str, str] = {}
         """The versions seen by this engine, by key."""
         self.text = ""
         self.key = program_key("")
-        if around.session.programs:
+        if context.session.programs:
             # What was in force before: still so if the file was damaged while nobody watched.
-            self._take(around.workspace.try_read(around.session.frontier, PROGRAM) or "")
+            self._take(context.workspace.try_read(context.session.frontier, PROGRAM) or "")
 
     def _take(self, text: str) -> None:
         self.text, self.key = text, program_key(text)
@@ -47,10 +47,10 @@ class Charter:
         if stamp is not None and self._stamp and time.time() - stamp[0] / 1e9 < _STILL_SECONDS:
             return  # an editor may be in the middle of writing it
         self._stamp = stamp
-        session = self._a.session
+        session = self._context.session
         before = self.text
         try:
-            found = read_program(self._a.workspace.path)
+            found = read_program(self._context.workspace.path)
             if not found.key and session.programs and session.programs[-1].key != program_key(""):
                 raise WorkspaceError(f"{PROGRAM} is gone.")
         except WorkspaceError as error:
@@ -62,11 +62,11 @@ class Charter:
             return
         diff = make_patch(PROGRAM, before, self.text) if session.programs else ""
         number = len(session.experiments) + 1
-        self._a.note(ev.ProgramEdited(key=self.key, experiment=number, diff=diff))
+        self._context.note(ev.ProgramEdited(key=self.key, experiment=number, diff=diff))
 
     def _look_at_file(self) -> tuple[int, ...] | None:
         try:
-            found = os.stat(self._a.workspace.path / PROGRAM)
+            found = os.stat(self._context.workspace.path / PROGRAM)
         except OSError:
             return None
         return (found.st_mtime_ns, found.st_size, found.st_ino)
@@ -76,7 +76,7 @@ class Charter:
             return
         self._trouble = what
         message = f"{what} The last version stays in force until there is another."
-        self._a.note(ev.AlarmRaised(kind="program", message=message))
+        self._context.note(ev.AlarmRaised(kind="program", message=message))
 
     def commit(self) -> None:
         """Put the versions that are not there yet on the session's branch; only between two
@@ -86,13 +86,13 @@ class Charter:
             WorkspaceError: The branch cannot be moved.
         """
         self._take_up_lost_move()
-        for number, version in enumerate(self._a.session.programs, start=1):
+        for number, version in enumerate(self._context.session.programs, start=1):
             text = self._texts.get(version.key)
             if not version.commit and text is not None:
                 self._commit(number, version, text)
 
     def _commit(self, number: int, version: ProgramVersion, text: str) -> None:
-        session, workspace = self._a.session, self._a.workspace
+        session, workspace = self._context.session, self._context.workspace
         commit, tag = session.frontier, session.config.tag
         differs = bool(text) and workspace.try_read(commit, PROGRAM) != text
         # The branch may hold it as a link to another file of the repository: that stays.
@@ -105,11 +105,11 @@ class Charter:
                 f"refs/autoresearch/{tag}/program-{number}",
             )
             workspace.advance_branch(tag, commit, session.frontier)
-        self._a.note(ev.ProgramCommitted(key=version.key, commit=commit))
+        self._context.note(ev.ProgramCommitted(key=version.key, commit=commit))
 
     def _take_up_lost_move(self) -> None:
         """An engine was killed between the branch's move to a version and the event of it."""
-        session, workspace = self._a.session, self._a.workspace
+        session, workspace = self._context.session, self._context.workspace
         waiting = [n for n, v in enumerate(session.programs, start=1) if not v.commit]
         tip = workspace.branch_commit(session.config.tag) if waiting else None
         if tip is None or tip == session.frontier:
@@ -118,4 +118,4 @@ class Charter:
             ref = f"refs/autoresearch/{session.config.tag}/program-{number}"
             if workspace.held(ref) == tip and workspace.parent(tip) == session.frontier:
                 key = session.programs[number - 1].key
-                self._a.note(ev.ProgramCommitted(key=key, commit=tip))
+                self._context.note(ev.ProgramCommitted(key=key, commit=tip))

@@ -30,7 +30,7 @@ from engine.core.patches.proposal_edit import key_of, with_edit
 from engine.core.records import Queued
 from engine.loop.agent_call import Drafter
 from engine.loop.briefing import Briefer
-from engine.loop.context import Surroundings
+from engine.loop.context import SessionContext
 from engine.loop.proposer import Made, Maker
 from engine.loop.review import Reviewer
 
@@ -67,25 +67,25 @@ class Lookahead:
 
     def __init__(
         self,
-        around: Surroundings,
+        context: SessionContext,
         briefer: Briefer,
         drafter: Drafter,
         maker: Maker,
         reviewer: Reviewer,
-        bear: Callable[[AgentError], None],
+        on_agent_error: Callable[[AgentError], None],
     ) -> None:
-        self._a = around
+        self._context = context
         self._briefer = briefer
         self._drafter = drafter
         self._maker = maker
         self._reviewer = reviewer
-        self._bear = bear
+        self._on_agent_error = on_agent_error
         self._changed = asyncio.Event()
         self._asking: asyncio.Task[None] | None = None
         self._given_up_at = 0
         """The experiment during which nothing is to be drafted ahead any more."""
         self._news = asyncio.Event()
-        around.journal.listen(self._hear)
+        context.journal.listen(self._hear)
 
     def _hear(self, event: ev.AnyEvent) -> None:
         self._changed.set()
@@ -109,7 +109,7 @@ class Lookahead:
 
     async def _wait(self) -> None:
         """Until something happened, or it is time to look at the charter and the clock."""
-        session = self._a.session
+        session = self._context.session
         watched = session.queue or session.running is not None or self._drafter.busy
         change = asyncio.ensure_future(self._changed.wait())
         waiting: set[asyncio.Task[Any]] = {change}
@@ -126,17 +126,21 @@ class Lookahead:
 
     async def take(self) -> Taken | None:
         """The next proposal that holds now; where none is ready, one that is being made."""
-        while self._asking is not None and not self._asking.done() and not self._a.session.ready:
+        while (
+            self._asking is not None and not self._asking.done() and not self._context.session.ready
+        ):
             self._news.clear()
             news = asyncio.ensure_future(self._news.wait())
             await asyncio.wait({self._asking, news}, return_when=asyncio.FIRST_COMPLETED)
             news.cancel()
         self._tend()
         seen: set[int] = set()
-        while queued := next((q for q in self._a.session.ready if q.number not in seen), None):
+        while queued := next(
+            (q for q in self._context.session.ready if q.number not in seen), None
+        ):
             seen.add(queued.number)
             taken = await self._fit(queued)
-            session = self._a.session
+            session = self._context.session
             if queued not in session.ready:
                 continue  # meanwhile it was vetoed, dropped or edited
             if session.pause is not None or session.stop is not None:
@@ -164,7 +168,7 @@ class Lookahead:
         if not why:
             return False
         if taken.proposal.patch_id != queued.proposal.patch_id:
-            self._a.note(
+            self._context.note(
                 ev.ProposalEdited(
                     queued=queued.number,
                     by="engine",
@@ -178,7 +182,7 @@ class Lookahead:
         return True
 
     async def _fit(self, queued: Queued) -> Taken | None:
-        session, file = self._a.session, self._a.session.config.file
+        session, file = self._context.session, self._context.session.config.file
         same = Taken(queued, queued.proposal, queued.patch, queued.base, queued.findings, False)
         if queued.base == session.frontier or queued.origin is Origin.CONFIRM:
             return same
@@ -197,17 +201,17 @@ class Lookahead:
         return Taken(queued, proposal, patch, session.frontier, findings, True)
 
     def _drop(self, queued: Queued, reason: str) -> None:
-        self._a.note(ev.ProposalDropped(queued=queued.number, reason=reason))
+        self._context.note(ev.ProposalDropped(queued=queued.number, reason=reason))
 
     def _tend(self) -> None:
         """Park what nobody answered, drop what the person's newer words made stale."""
-        session = self._a.session
+        session = self._context.session
         if session.running is not None or session.queue or self._drafter.busy:
             self._briefer.charter.look()
         self._reviewer.park_overdue()
         basis = self._briefer.basis()
         self._drafter.cancel_stale(basis)
-        for queued in self._a.session.queue:
+        for queued in self._context.session.queue:
             if queued.approved:
                 continue  # what a person approved is theirs
             if queued.origin is Origin.PIN:
@@ -215,7 +219,7 @@ class Lookahead:
                     self._drop(queued, "its pin was taken back or reworded")
             elif queued.basis and queued.state is QueueState.READY and queued.basis != basis:
                 self._drop(queued, _what_changed(queued.basis, basis))
-        for queued in self._a.session.asked:
+        for queued in self._context.session.asked:
             if queued.until is None:  # an engine died before it could ask
                 why = queued.why or "its patch was changed"
                 self._reviewer.ask(queued.number, queued.proposal.patch_id, why)
@@ -225,11 +229,11 @@ class Lookahead:
     @property
     def _next_number(self) -> int:
         """Of the experiment that would be made ahead now, if all before it are run."""
-        session = self._a.session
+        session = self._context.session
         return len(session.experiments) + len(session.ready) + len(session.asked) + 1
 
     def _wanted(self) -> bool:
-        session = self._a.session
+        session = self._context.session
         config, current = session.config, session.current
         return (
             current is not None
@@ -246,11 +250,11 @@ class Lookahead:
         )
 
     async def _make_one(self) -> None:
-        during = len(self._a.session.experiments)
+        during = len(self._context.session.experiments)
         try:
             made = await self._maker.make(self._next_number, worktree="ahead")
         except (RateLimitedError, OverloadedError, ContextTooLongError) as error:
-            self._bear(error)
+            self._on_agent_error(error)
             return
         except JournalError:
             raise
@@ -259,7 +263,7 @@ class Lookahead:
             self._given_up_at = during
             if not isinstance(error, BudgetSpentError):
                 message = f"nothing could be drafted ahead: {error}".strip()
-                self._a.note(ev.AlarmRaised(kind="lookahead", message=message))
+                self._context.note(ev.AlarmRaised(kind="lookahead", message=message))
             return
         if made is not None:
             self.queue(made)
@@ -275,12 +279,12 @@ class Lookahead:
             forced: The verdict a person has given already.
             why: Why a person is asked in any case; empty: as autonomy and findings say.
         """
-        session = self._a.session
+        session = self._context.session
         number = session.queued_ever + 1
         why = self._reviewer.why_asked(made.findings) or why
         if made.origin is Origin.REVIVE:
             why = why or _REVIVED
-        self._a.note(
+        self._context.note(
             ev.ProposalQueued(
                 queued=number,
                 base=made.base,
@@ -295,7 +299,7 @@ class Lookahead:
                 forced=forced,
                 findings=made.findings,
                 why=why,
-                told=made.told,
+                prompt_key=made.prompt_key,
             )
         )
         if why:

@@ -7,7 +7,7 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
-from engine.agents.base import Draft, Telling
+from engine.agents.base import Draft, PromptPreview
 from engine.core import events as ev
 from engine.core.enums import Origin
 from engine.core.errors import AgentError, UnusableAnswerError
@@ -18,7 +18,7 @@ from engine.core.patches.proposal_edit import is_same_edit
 from engine.core.records import Pin, Vetoed
 from engine.loop.agent_call import Drafted, Drafter, describe
 from engine.loop.briefing import Briefer
-from engine.loop.context import Surroundings
+from engine.loop.context import SessionContext
 from engine.loop.review import Reviewer
 from engine.store.program_file import program_key
 
@@ -37,7 +37,7 @@ class Made(NamedTuple):
     pin: int
     basis: str
     """What the agent was told by the person."""
-    told: str = ""
+    prompt_key: str = ""
     """All that it was told, by its key."""
 
 
@@ -45,17 +45,19 @@ class Maker:
     """Makes proposals; keeps nothing between them."""
 
     def __init__(
-        self, around: Surroundings, briefer: Briefer, drafter: Drafter, reviewer: Reviewer
+        self, context: SessionContext, briefer: Briefer, drafter: Drafter, reviewer: Reviewer
     ) -> None:
-        self._a = around
+        self._context = context
         self._briefer = briefer
         self._drafter = drafter
         self._reviewer = reviewer
 
     def next_pin(self) -> Pin | None:
         """The person's hypothesis that is to be worked out next."""
-        at_work = {q.pin for q in self._a.session.queue}
-        return next((p for p in self._a.session.waiting_pins if p.number not in at_work), None)
+        at_work = {q.pin for q in self._context.session.queue}
+        return next(
+            (p for p in self._context.session.waiting_pins if p.number not in at_work), None
+        )
 
     async def make(self, number: int, *, worktree: str = "agent") -> Made | None:
         """A proposal for experiment `number` at the frontier; None when a person paused or stopped
@@ -64,11 +66,11 @@ class Maker:
         Raises:
             AgentError: The agent could not; no experiment is used up.
         """
-        base, basis, pin = self._a.session.frontier, self._briefer.basis(), self.next_pin()
+        base, basis, pin = self._context.session.frontier, self._briefer.basis(), self.next_pin()
         source = self._briefer.source(base)
         drafted = self._literally(pin, source) if pin is not None else None
         if drafted is None:
-            if pin is not None and pin not in self._a.session.waiting_pins:
+            if pin is not None and pin not in self._context.session.waiting_pins:
                 return None  # it asks for what is so already
             if pin is not None and not self._can_think():
                 self._give_up(pin)
@@ -80,7 +82,7 @@ class Maker:
         if pin is None:
             self._refuse_repeated(drafted)
         findings = await self._reviewer.assess(source, drafted.source)
-        if pin is not None and pin not in self._a.session.waiting_pins:
+        if pin is not None and pin not in self._context.session.waiting_pins:
             return None  # it was taken back or reworded meanwhile
         return Made(
             base=base,
@@ -91,7 +93,7 @@ class Maker:
             origin=Origin.AGENT if pin is None else Origin.PIN,
             pin=0 if pin is None else pin.number,
             basis=basis if pin is None else self.pin_basis(pin.number),
-            told=drafted.told,
+            prompt_key=drafted.prompt_key,
         )
 
     async def memory(self) -> str:
@@ -100,7 +102,7 @@ class Maker:
         Raises:
             AgentError: The agent cannot show it, or would refuse to propose.
         """
-        session, pin = self._a.session, self.next_pin()
+        session, pin = self._context.session, self.next_pin()
         if not session.experiments:
             return "The first experiment is the file as it is: nobody is asked about it."
         agent = self._drafter.next_agent(pinned=pin is not None)
@@ -108,28 +110,27 @@ class Maker:
         number = len(session.experiments) + waiting + 1
         if pin is not None and settings_of(pin.text):
             return f"Nobody is asked: your pin is taken literally.\n\n{pin.text}\n"
-        if not isinstance(agent, Telling):
+        if not isinstance(agent, PromptPreview):
             raise AgentError(f"The agent {agent.name!r} does not show what it is told.")
         text = pin.text if pin is not None else ""
         briefing = self._briefer.brief(number, session.frontier, pinned=text)
-        told = await agent.memory(briefing)
+        prompt = await agent.memory(briefing)
         thinker = self._drafter.next_agent(pinned=True)
-        if thinker is agent or not isinstance(thinker, Telling):
-            return told
+        if thinker is agent or not isinstance(thinker, PromptPreview):
+            return prompt
         later = await thinker.memory(briefing)
-        return (
-            f"━━ next: {agent.name} ━━\n\n{told}\n━━ at its next turn: {thinker.name} ━━\n\n{later}"
-        )
+        now, then = f"━━ next: {agent.name} ━━", f"━━ at its next turn: {thinker.name} ━━"
+        return f"{now}\n\n{prompt}\n{then}\n\n{later}"
 
     def pin_basis(self, number: int) -> str:
         """A name for what a pin says; empty once it does not wait any more."""
-        pin = next((p for p in self._a.session.waiting_pins if p.number == number), None)
+        pin = next((p for p in self._context.session.waiting_pins if p.number == number), None)
         return "" if pin is None else f"pin:{program_key(pin.text)}"
 
     def veto_of(self, drafted: Drafted) -> Vetoed | None:
         """A person's refusal of this edit, or of the same in other words."""
         key, patch = drafted.proposal.source_key, drafted.patch
-        for veto in self._a.session.vetoed:
+        for veto in self._context.session.vetoed:
             if is_same_edit(key, patch, veto.proposal.source_key, veto.patch):
                 return veto
         return None
@@ -153,8 +154,10 @@ class Maker:
         self._refuse(pin, reason)
 
     def _refuse(self, pin: Pin, reason: str) -> None:
-        self._a.note(ev.PinRemoved(pin=pin.number, by="engine", reason=reason))
-        self._a.note(ev.AlarmRaised(kind="pin", message=f"pin {pin.number} is not done: {reason}"))
+        self._context.note(ev.PinRemoved(pin=pin.number, by="engine", reason=reason))
+        self._context.note(
+            ev.AlarmRaised(kind="pin", message=f"pin {pin.number} is not done: {reason}")
+        )
 
     def _literally(self, pin: Pin, source: str) -> Drafted | None:
         """The edit, where the pin is nothing but knobs and values."""
@@ -168,7 +171,7 @@ class Maker:
             edited = set_knobs(source, wanted)
         except KnobError:
             return None
-        patch = make_patch(self._a.session.config.file, source, edited)
+        patch = make_patch(self._context.session.config.file, source, edited)
         if not patch:
             self._refuse(pin, f"{pin.text} is so already")
             return None
@@ -184,7 +187,7 @@ class Maker:
     def _refuse_repeated(self, drafted: Drafted) -> None:
         if (veto := self.veto_of(drafted)) is not None:
             raise _repeated(drafted, "proposed what was vetoed before", veto.reason)
-        queued = self._a.session.waiting_patch(drafted.proposal.patch_id)
+        queued = self._context.session.waiting_patch(drafted.proposal.patch_id)
         if queued is not None:
             said = queued.proposal.hypothesis
             raise _repeated(drafted, "proposed what waits already", said)

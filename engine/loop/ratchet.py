@@ -21,9 +21,9 @@ from engine.core.errors import (
 from engine.core.records import Experiment, Run
 from engine.core.session import MOST_IN_A_ROW, Session
 from engine.loop.commands import Steering
-from engine.loop.context import Surroundings
-from engine.loop.experiment import Proposer
-from engine.loop.retry import bear
+from engine.loop.context import SessionContext
+from engine.loop.experiment import ExperimentSteps
+from engine.loop.retry import retry_decision
 from engine.loop.runner import Runner
 from engine.loop.verdicts import Judge
 
@@ -35,27 +35,27 @@ _OUTSIDE_RETRIES = 2
 class Ratchet:
     """One session's loop."""
 
-    def __init__(self, around: Surroundings) -> None:
-        self._a = around
+    def __init__(self, context: SessionContext) -> None:
+        self._context = context
         self._wake = asyncio.Event()
         self._failures = 0
         self._excused = 0
         """With so many parked proposals a person had the loop go on all the same."""
         self._blocked = False
         """Whether the next step failed and only a person's word can have it tried again."""
-        self.proposer = Proposer(around, self._bear_with)
-        self.runner = Runner(around)
-        self.judge = Judge(around, self.proposer, self.runner)
-        self.steering = Steering(around, self.proposer)
-        around.journal.listen(lambda _: self._wake.set())
+        self.proposer = ExperimentSteps(context, self._handle_agent_error)
+        self.runner = Runner(context)
+        self.judge = Judge(context, self.proposer, self.runner)
+        self.steering = Steering(context, self.proposer)
+        context.journal.listen(lambda _: self._wake.set())
 
     @property
     def session(self) -> Session:
         """As the journal has it now."""
-        return self._a.session
+        return self._context.session
 
     def _note(self, event: ev.AnyEvent) -> None:
-        self._a.note(event)
+        self._context.note(event)
 
     # ---- what a person can say
 
@@ -146,7 +146,7 @@ class Ratchet:
             except JournalError:
                 raise
             except AgentError as error:
-                self._bear_with(error)
+                self._handle_agent_error(error)
             except AutoresearchError as error:
                 self._block(f"{error.what} {error.why}".strip(), error.todo)
             except OSError as error:
@@ -156,19 +156,19 @@ class Ratchet:
                     "Free disk space or make the workspace writable, then resume.",
                 )
 
-    def _bear_with(self, error: AgentError) -> None:
+    def _handle_agent_error(self, error: AgentError) -> None:
         self._failures += 1
         reason = f"{error.what} {error.why}".strip()
-        patience = bear(error, self._failures, self.proposer.briefer.shorten)
-        if patience.edit_failed:
+        decision = retry_decision(error, self._failures, self.proposer.briefer.shorten)
+        if decision.edit_failed:
             self._note(ev.AlarmRaised(kind="edit_failed", message=reason))
-        if patience.shorten:
+        if decision.shorten:
             self.proposer.briefer.shorten += 1
-        if patience.wait_seconds is None:
+        if decision.wait_seconds is None:
             self._failures = 0
             self._pause_for(reason, error.todo)
             return
-        until = datetime.now(UTC) + timedelta(seconds=patience.wait_seconds)
+        until = datetime.now(UTC) + timedelta(seconds=decision.wait_seconds)
         self._note(ev.AgentWaited(reason=reason, until=until, tries=self._failures))
 
     async def _may_go_on(self) -> bool:
@@ -199,7 +199,7 @@ class Ratchet:
                 open_ends = (
                     session.current is not None
                     or self.judge.unrecorded()
-                    or bool(session.unsettled)
+                    or bool(session.pending_overrules)
                 )
                 if self.session.is_used_up and not open_ends:
                     most = session.config.max_experiments
@@ -223,7 +223,7 @@ class Ratchet:
             return False
         if self.session.pause is None and self.judge.unrecorded():
             return True
-        if current is None and self.session.unsettled:
+        if current is None and self.session.pending_overrules:
             return True
         if current is None or current.run is None or current.run.number <= current.revised_after:
             return False
@@ -231,7 +231,7 @@ class Ratchet:
 
     async def _one_step(self) -> None:
         current = self.session.current
-        if current is None and self.session.unsettled:
+        if current is None and self.session.pending_overrules:
             await self.steering.settle()
             self._tell_what_the_limit_forbids()
         elif current is None:
@@ -260,7 +260,7 @@ class Ratchet:
 
     def _pause_for_parked(self) -> None:
         parked, most = len(self.session.parked), self.session.config.most_parked
-        stuck = self.session.held_in_a_row >= min(most, MOST_IN_A_ROW)
+        stuck = self.session.consecutive_held >= min(most, MOST_IN_A_ROW)
         if parked >= most and parked > self._excused and stuck and not self.session.ready:
             self._pause_for(
                 f"{parked} proposals are parked and wait for you",

@@ -19,7 +19,7 @@ LONGEST_WAIT_SECONDS = 6 * 3600.0
 
 
 @dataclass(frozen=True)
-class Patience:
+class RetryDecision:
     """What to do about a failure."""
 
     wait_seconds: float | None
@@ -30,7 +30,7 @@ class Patience:
     """Whether an answer was lost that a person may want to know of."""
 
 
-def bear(error: AgentError, tries: int, shortened: int) -> Patience:
+def retry_decision(error: AgentError, tries: int, shortened: int) -> RetryDecision:
     """How to bear a failure.
 
     Args:
@@ -41,15 +41,15 @@ def bear(error: AgentError, tries: int, shortened: int) -> Patience:
     match error:
         case RateLimitedError():
             wait = error.seconds if error.seconds is not None else back_off(tries)
-            return Patience(min(wait, LONGEST_WAIT_SECONDS))
+            return RetryDecision(min(wait, LONGEST_WAIT_SECONDS))
         case OverloadedError() if tries <= MOST_TRIES:
-            return Patience(back_off(tries))
+            return RetryDecision(back_off(tries))
         case ContextTooLongError() if shortened < MOST_SHORTENED:
-            return Patience(0.0, shorten=True)
+            return RetryDecision(0.0, shorten=True)
         case UnusableAnswerError() if tries <= MOST_UNUSABLE:
-            return Patience(0.0, edit_failed=True)
+            return RetryDecision(0.0, edit_failed=True)
         case _:
-            return Patience(None)
+            return RetryDecision(None)
 
 
 def back_off(tries: int) -> float:

@@ -8,17 +8,17 @@ from pathlib import PurePosixPath
 from typing import NamedTuple
 
 from engine.core import events as ev
-from engine.core.enums import Autonomy, Decision, Origin, QueueState
+from engine.core.enums import Autonomy, Origin, QueueState, ReviewAnswer
 from engine.core.errors import AutoresearchError
 from engine.core.finding import Finding, Weight
 from engine.core.patches.patch import make_patch, refit_patch
 from engine.core.patches.proposal_edit import with_edit
 from engine.core.records import Queued
-from engine.core.risk import Setting, assess
+from engine.core.risk import RiskContext, assess
 from engine.loop.briefing import Briefer
-from engine.loop.context import Surroundings
+from engine.loop.context import SessionContext
 from engine.plugins import load_rules
-from engine.protocol import framing as live
+from engine.protocol import commands
 
 MOST_REASON = 4000
 
@@ -43,8 +43,8 @@ class Reviewer:
         briefer: Has the texts.
     """
 
-    def __init__(self, around: Surroundings, briefer: Briefer) -> None:
-        self._a = around
+    def __init__(self, context: SessionContext, briefer: Briefer) -> None:
+        self._context = context
         self._briefer = briefer
         self._rules = load_rules()
 
@@ -57,10 +57,10 @@ class Reviewer:
             base: The text of the file it starts from.
             candidate: The edited text.
         """
-        session = self._a.session
+        session = self._context.session
         best = session.best
         gpus = session.platform.gpus if session.platform is not None else ()
-        setting = Setting(
+        setting = RiskContext(
             metric=session.config.metric,
             file=session.config.file,
             harness=tuple(
@@ -75,7 +75,7 @@ class Reviewer:
 
     def why_asked(self, findings: tuple[Finding, ...]) -> str:
         """Why a person must say yes before this runs; empty where nobody must."""
-        autonomy = self._a.session.autonomy
+        autonomy = self._context.session.autonomy
         blocks = [f for f in findings if f.weight is Weight.BLOCK]
         asks = [f for f in findings if f.weight is Weight.ASK]
         if blocks:
@@ -86,8 +86,8 @@ class Reviewer:
 
     def ask(self, queued: int, patch: str, why: str) -> None:
         """Put a queued proposal before a person."""
-        limit = timedelta(seconds=self._a.session.config.review_timeout_seconds)
-        self._a.note(
+        limit = timedelta(seconds=self._context.session.config.review_timeout_seconds)
+        self._context.note(
             ev.ReviewRequested(
                 queued=queued, patch_id=patch, why=why, until=datetime.now(UTC) + limit
             )
@@ -96,16 +96,16 @@ class Reviewer:
     def park_overdue(self) -> None:
         """Set aside what nobody answered in time."""
         now = datetime.now(UTC)
-        for queued in self._a.session.asked:
+        for queued in self._context.session.asked:
             if queued.until is not None and queued.until <= now:
-                seconds = self._a.session.config.review_timeout_seconds
+                seconds = self._context.session.config.review_timeout_seconds
                 span = f"{seconds / 60:.0f} min" if seconds >= 120 else f"{seconds:g} s"
                 reason = f"nobody answered within {span}"
-                self._a.note(ev.ProposalParked(queued=queued.number, reason=reason))
+                self._context.note(ev.ProposalParked(queued=queued.number, reason=reason))
 
     def seconds_to_parking(self) -> float | None:
         """Until the first open question is set aside; None where none is open."""
-        times = [q.until for q in self._a.session.asked if q.until is not None]
+        times = [q.until for q in self._context.session.asked if q.until is not None]
         if not times:
             return None
         return max(0.0, (min(times) - datetime.now(UTC)).total_seconds())
@@ -119,9 +119,11 @@ class Reviewer:
             AutoresearchError: It is not in question, or no longer.
         """
         queued = self._in_question(patch)
-        paused = self._a.session.pause is not None
-        self._a.note(
-            ev.ReviewDecided(queued=queued.number, patch_id=patch, decision=Decision.APPROVE, by=by)
+        paused = self._context.session.pause is not None
+        self._context.note(
+            ev.ReviewDecided(
+                queued=queued.number, patch_id=patch, decision=ReviewAnswer.APPROVE, by=by
+            )
         )
         return "Approved; it runs next, once you resume." if paused else "Approved; it runs next."
 
@@ -141,18 +143,18 @@ class Reviewer:
                 "The first decision counts; it runs next.",
                 "Veto its run once it is on.",
             )
-        self._a.note(
+        self._context.note(
             ev.ReviewDecided(
                 queued=queued.number,
                 patch_id=patch,
-                decision=Decision.VETO,
+                decision=ReviewAnswer.VETO,
                 by=by,
                 reason=reason,
             )
         )
         return "Vetoed; the agent is told why with its next briefing."
 
-    def edit(self, by: str, command: live.EditProposal) -> Edited:
+    def edit(self, by: str, command: commands.EditProposal) -> Edited:
         """Check a person's own edit of a proposal; `edited` records it.
 
         Raises:
@@ -160,7 +162,7 @@ class Reviewer:
                 moved under it.
         """
         queued = self._in_question(command.patch_id)
-        session = self._a.session
+        session = self._context.session
         file, frontier = session.config.file, session.frontier
         try:
             compile(command.source, file, "exec", dont_inherit=True)
@@ -200,10 +202,10 @@ class Reviewer:
             message = (
                 f"your edit of the patch {asked_about} came too late: it was decided meanwhile"
             )
-            self._a.note(ev.AlarmRaised(kind="edit", message=message))
+            self._context.note(ev.AlarmRaised(kind="edit", message=message))
             return
         proposal = with_edit(current.proposal, edit.patch, edit.source, knobs={})
-        self._a.note(
+        self._context.note(
             ev.ProposalEdited(
                 queued=current.number,
                 by=edit.by,
@@ -220,7 +222,7 @@ class Reviewer:
         """The proposal a person means: one that is in question before one that is not."""
         found = [
             q
-            for q in self._a.session.queue
+            for q in self._context.session.queue
             # A confirmation has the patch of what it confirms, and is no question.
             if q.proposal.patch_id == patch and q.origin is not Origin.CONFIRM
         ]
@@ -236,7 +238,7 @@ class Reviewer:
         return queued
 
     def _gone(self, patch: str) -> AutoresearchError:
-        session = self._a.session
+        session = self._context.session
         for veto in session.vetoed:
             if veto.proposal.patch_id == patch:
                 return AutoresearchError(

@@ -20,9 +20,9 @@ from engine.executors.local import (
     run_environment,
     start_run,
 )
-from engine.loop.context import Surroundings
+from engine.loop.context import SessionContext
 from engine.loop.run_monitor import RunWatch, Watched
-from engine.protocol.framing import Progress
+from engine.protocol.messages import Progress
 from engine.store.run_files import hash_locked, link_data, point_run_log, take_leftovers
 from engine.store.run_log import LogProgress, RunLog
 
@@ -35,8 +35,8 @@ _SILENT_START_SECONDS = 30.0
 class Runner:
     """Runs experiments one at a time in the slot's worktree."""
 
-    def __init__(self, around: Surroundings) -> None:
-        self._a = around
+    def __init__(self, context: SessionContext) -> None:
+        self._context = context
         self._handle: RunHandle | None = None
         self._locked: dict[str, str] | None = None
         self.progress: Progress | None = None
@@ -56,7 +56,7 @@ class Runner:
 
     @property
     def _worktree(self) -> Path:
-        return self._a.layout.worktree(SLOT)
+        return self._context.layout.worktree(SLOT)
 
     def start(self, experiment: Experiment) -> None:
         """Put the candidate into the worktree and start its training process.
@@ -64,7 +64,7 @@ class Runner:
         Raises:
             EnvironmentProblem: The machine does not let it start.
         """
-        session, a = self._a.session, self._a
+        session, a = self._context.session, self._context
         number, run = experiment.number, len(experiment.runs) + 1
         directory = a.layout.run(number, run)
         place = a.workspace.place(self._worktree, experiment.commit)
@@ -96,32 +96,32 @@ class Runner:
         if self._handle is None:
             self._handle = self._adopt(experiment, run)
         if self._handle is None:
-            kill_strays(self._a.workspace.path / run.directory)
+            kill_strays(self._context.workspace.path / run.directory)
             gone = Classified(Outcome.INTERRUPTED, "the machine or the run's supervisor went away")
             self._end(number, run, gone, None)
             return
-        experiments = self._a.session.experiments
+        experiments = self._context.session.experiments
         watch = RunWatch(
             self._handle,
-            self._a.session.config,
+            self._context.session.config,
             expects_progress=any(r.curve for e in experiments[:3] for r in e.runs),
             on_progress=lambda progress: self._progressed(number, run.number, progress),
         )
         watched = await watch.follow()
         self._handle = self.progress = None
         if watched.report is None:
-            kill_strays(self._a.workspace.path / run.directory)
+            kill_strays(self._context.workspace.path / run.directory)
         self._end(number, run, self._classify(experiment, watched), watched)
 
     def measure_again(self, experiment: Experiment, run: Run) -> None:
         """Read the log of a run whose engine was killed between its end and its measurement."""
-        handle = find_run(self._a.workspace.path / run.directory)
+        handle = find_run(self._context.workspace.path / run.directory)
         report = handle.report() if handle is not None else None
         if handle is None or report is None:
             self._lose(experiment.number, run, "its files are gone")
             return
         watch = RunWatch(
-            handle, self._a.session.config, expects_progress=False, on_progress=lambda _: None
+            handle, self._context.session.config, expects_progress=False, on_progress=lambda _: None
         )
         log = watch.read_all()
         if log.metric_value is None or not math.isfinite(log.metric_value):
@@ -131,7 +131,7 @@ class Runner:
 
     def _lose(self, number: int, run: Run, why: str) -> None:
         """A run whose result is gone: it is no evidence, and is run again."""
-        self._a.note(
+        self._context.note(
             ev.RunEnded(experiment=number, run=run.number, outcome=Outcome.INTERRUPTED, detail=why)
         )
 
@@ -150,17 +150,17 @@ class Runner:
             )
 
     def _adopt(self, experiment: Experiment, run: Run) -> RunHandle | None:
-        handle = find_run(self._a.workspace.path / run.directory)
+        handle = find_run(self._context.workspace.path / run.directory)
         if handle is not None:
-            self._a.note(ev.RunAdopted(experiment=experiment.number, run=run.number))
-            if run.kill_requested or self._a.session.stop is StopMode.NOW:
+            self._context.note(ev.RunAdopted(experiment=experiment.number, run=run.number))
+            if run.kill_requested or self._context.session.stop is StopMode.NOW:
                 handle.kill()
         return handle
 
     # ---- the middle
 
     def _progressed(self, number: int, run: int, progress: LogProgress) -> None:
-        session = self._a.session
+        session = self._context.session
         elapsed = max(0.0, time.time() - self._handle.started_at) if self._handle else 0.0
         phase = progress.phase
         unclear = phase is Phase.STARTING and progress.step is None
@@ -179,14 +179,14 @@ class Runner:
         )
         if self.progress is None or _state(self.progress) != _state(message):
             self.progress = message
-            self._a.publish(message)
+            self._context.publish(message)
         if progress.share is None or progress.loss is None or session.running is None:
             return
         if not math.isfinite(progress.loss):
             return  # JSON has no NaN; the run's end says what became of it
         curve = session.running.curve
         if not curve or progress.share - curve[-1].share >= 1 / CURVE_POINTS:
-            self._a.note(
+            self._context.note(
                 ev.RunProgressed(
                     experiment=number, run=run, share=progress.share, loss=progress.loss
                 )
@@ -195,7 +195,7 @@ class Runner:
     # ---- the end
 
     def _classify(self, experiment: Experiment, watched: Watched) -> Classified:
-        report, log, session = watched.report, watched.log, self._a.session
+        report, log, session = watched.report, watched.log, self._context.session
         if report is None:
             return Classified(Outcome.INTERRUPTED, "the run's supervisor was killed")
         killed_by = report.killed_by
@@ -219,7 +219,7 @@ class Runner:
 
     def _end(self, number: int, run: Run, ended: Classified, watched: Watched | None) -> None:
         report = watched.report if watched is not None else None
-        self._a.note(
+        self._context.note(
             ev.RunEnded(
                 experiment=number,
                 run=run.number,
@@ -234,28 +234,30 @@ class Runner:
         )
         changed = self._changed_locked()
         take_leftovers(
-            self._a.workspace,
+            self._context.workspace,
             self._worktree,
-            self._a.layout.run(number, run.number),
-            self._a.session.config.link,
+            self._context.layout.run(number, run.number),
+            self._context.session.config.link,
         )
         if ended.outcome is Outcome.FINISHED and watched is not None and report is not None:
             self._measure(number, run.number, watched.log, report, changed)
         elif changed:
             message = f"run #{number} changed {', '.join(changed)}"
-            self._a.note(ev.AlarmRaised(kind="tamper", message=message, experiment=number))
+            self._context.note(ev.AlarmRaised(kind="tamper", message=message, experiment=number))
 
     def _changed_locked(self) -> tuple[str, ...]:
-        place = self._a.workspace.inside_worktree(self._worktree)
-        globs = self._a.session.config.locked
+        place = self._context.workspace.inside_worktree(self._worktree)
+        globs = self._context.session.config.locked
         if self._locked is None:
             # Adopted from an earlier engine: the commit says what the files must be.
-            changed = self._a.workspace.changed_since_commit(place, globs)
-            return tuple(n for n in changed if n not in (self._a.session.config.file, PROGRAM))
+            changed = self._context.workspace.changed_since_commit(place, globs)
+            return tuple(
+                n for n in changed if n not in (self._context.session.config.file, PROGRAM)
+            )
         return _differences(self._hash_locked(place), self._locked)
 
     def _hash_locked(self, place: Path) -> dict[str, str]:
-        config = self._a.session.config
+        config = self._context.session.config
         found = hash_locked(place, config.locked, config.file)
         # The charter is the person's, and changes when they say so.
         return {name: digest for name, digest in found.items() if name != PROGRAM}
@@ -285,12 +287,12 @@ class Runner:
             distinct_values=len(set(log.metric_values)),
             changed_locked=changed,
         )
-        self._a.note(
+        self._context.note(
             ev.Measured(experiment=number, run=run, measurement=measurement, doubts=doubts)
         )
         if doubts:
             message = f"#{number}: {'; '.join(doubts)}"
-            self._a.note(ev.AlarmRaised(kind="doubt", message=message, experiment=number))
+            self._context.note(ev.AlarmRaised(kind="doubt", message=message, experiment=number))
 
 
 def _state(progress: Progress) -> tuple[object, ...]:

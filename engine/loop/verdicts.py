@@ -8,10 +8,10 @@ from engine.core.enums import Origin, Outcome, Verdict
 from engine.core.errors import AgentError, OverloadedError, RateLimitedError
 from engine.core.records import Experiment, Run
 from engine.core.verdict import decide
-from engine.loop.context import Surroundings
-from engine.loop.experiment import Proposer
+from engine.loop.context import SessionContext
+from engine.loop.experiment import ExperimentSteps
 from engine.loop.runner import Runner
-from engine.store.results_tsv import Row, append_row, has_row, size
+from engine.store.results_tsv import ResultsRow, append_row, has_row, size
 
 
 class Judge:
@@ -23,8 +23,8 @@ class Judge:
         runner: Measures again what was not read.
     """
 
-    def __init__(self, around: Surroundings, proposer: Proposer, runner: Runner) -> None:
-        self._a = around
+    def __init__(self, context: SessionContext, proposer: ExperimentSteps, runner: Runner) -> None:
+        self._context = context
         self._proposer = proposer
         self._runner = runner
 
@@ -34,7 +34,7 @@ class Judge:
         Raises:
             AgentError: The agent that was to mend it is to be left alone for a while.
         """
-        session = self._a.session
+        session = self._context.session
         small = run.outcome is Outcome.OUT_OF_MEMORY and not run.kill_requested
         if small and await self._proposer.save_memory(experiment):
             return
@@ -69,13 +69,13 @@ class Judge:
         if run.veto and verdict is Verdict.KEEP:
             # It ended by itself before it could be killed.
             verdict, reason = Verdict.DISCARD, f"vetoed: {run.veto} ({reason})"
-        self._a.note(
+        self._context.note(
             ev.VerdictGiven(
                 experiment=experiment.number,
                 verdict=verdict,
                 reason=reason,
                 gain=gain,
-                results_bytes=size(self._a.workspace.path / session.results_file),
+                results_bytes=size(self._context.workspace.path / session.results_file),
             )
         )
         self.finish_recording()
@@ -84,19 +84,19 @@ class Judge:
                 f"your verdict on #{experiment.of} could not be carried out: #{experiment.number} "
                 f"ended as {verdict.value} ({reason})"
             )
-            self._a.note(ev.AlarmRaised(kind="overrule", message=message))
+            self._context.note(ev.AlarmRaised(kind="overrule", message=message))
         counted = experiment.origin is not Origin.CONFIRM and not run.kill_requested
-        if counted and verdict is not Verdict.KEEP and (flat := notice(self._a.session)):
-            self._a.note(ev.AlarmRaised(kind="plateau", message=flat))
+        if counted and verdict is not Verdict.KEEP and (flat := notice(self._context.session)):
+            self._context.note(ev.AlarmRaised(kind="plateau", message=flat))
 
     def _compare(self, experiment: Experiment) -> tuple[Verdict, str, float | None]:
         """What a confirmation says: never a new best, only how far the first value holds."""
-        first = self._a.session.experiment(experiment.of).measurement
+        first = self._context.session.experiment(experiment.of).measurement
         fresh = experiment.measurement
         assert first is not None and fresh is not None  # only what was measured is confirmed
         if experiment.doubts:
             return Verdict.DISCARD, f"confirms nothing: {'; '.join(experiment.doubts)}", None
-        gain = self._a.session.direction.gain(fresh.metric, first.metric)
+        gain = self._context.session.direction.gain(fresh.metric, first.metric)
         words = (
             "the same" if not gain else f"{'better' if gain > 0 else 'worse'} by {abs(gain):.6f}"
         )
@@ -105,7 +105,7 @@ class Judge:
 
     async def _repair(self, experiment: Experiment) -> bool:
         """Whether the agent mended its edit. A pause or a stop does not wait for that."""
-        if self._a.session.stop is not None or self._a.session.pause is not None:
+        if self._context.session.stop is not None or self._context.session.pause is not None:
             return False
         try:
             return await self._proposer.repair(experiment)
@@ -113,14 +113,14 @@ class Judge:
             raise
         except AgentError as error:
             message = f"#{experiment.number} could not be repaired: {error.what}"
-            self._a.note(
+            self._context.note(
                 ev.AlarmRaised(kind="repair", message=message, experiment=experiment.number)
             )
             return False
 
     def unrecorded(self) -> bool:
         """Whether the last verdict still has to reach results.tsv or the branch."""
-        experiments = self._a.session.experiments
+        experiments = self._context.session.experiments
         if not experiments or experiments[-1].verdict is None:
             return False
         last = experiments[-1]
@@ -131,26 +131,28 @@ class Judge:
         """Write the last verdict's row, then move the frontier, whichever is still to be done."""
         if not self.unrecorded():
             return
-        session = self._a.session
+        session = self._context.session
         last = session.experiments[-1]
         if not last.row_written:
-            path = self._a.workspace.path / session.results_file
+            path = self._context.workspace.path / session.results_file
             # A killed engine may have written the row and not lived to say so.
             row = row_of(last)
             if not has_row(path, row, last.results_bytes):
                 append_row(path, session.config.metric, row)
-            self._a.note(ev.RowWritten(experiment=last.number, file=session.results_file))
+            self._context.note(ev.RowWritten(experiment=last.number, file=session.results_file))
         if last.verdict is Verdict.KEEP and not last.advanced:
-            self._a.workspace.advance_branch(session.config.tag, last.commit, session.frontier)
-            self._a.note(ev.FrontierAdvanced(experiment=last.number, commit=last.commit))
+            self._context.workspace.advance_branch(
+                session.config.tag, last.commit, session.frontier
+            )
+            self._context.note(ev.FrontierAdvanced(experiment=last.number, commit=last.commit))
 
 
-def row_of(experiment: Experiment) -> Row:
+def row_of(experiment: Experiment) -> ResultsRow:
     """The line of results.tsv for a finished experiment."""
     measured = experiment.measurement
     crashed = experiment.verdict is Verdict.CRASH or measured is None
     note = f" ({experiment.verdict_reason})" if crashed or experiment.doubts else ""
-    return Row(
+    return ResultsRow(
         commit=experiment.commit,
         metric=0.0 if crashed or measured is None else measured.metric,
         memory_gb=0.0 if crashed or measured is None else measured.memory_gb,

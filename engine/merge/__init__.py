@@ -9,21 +9,21 @@ taking_back.py  what stands on a keep in the middle
 """
 
 from engine.merge.conflicts import Conflict, ConflictError, Hunk
-from engine.merge.line import Kind, Step
-from engine.merge.plan import Choice, MergePlan, choose, plan_merge
+from engine.merge.line import BranchStep, StepKind
+from engine.merge.plan import KeepSelection, MergePlan, choose, plan_merge
 from engine.merge.replay import How, Merged, make_branch
 from engine.merge.taking_back import TakingBack, look_at_keep
 
 __all__ = [
-    "Choice",
+    "BranchStep",
     "Conflict",
     "ConflictError",
     "How",
     "Hunk",
-    "Kind",
+    "KeepSelection",
     "MergePlan",
     "Merged",
-    "Step",
+    "StepKind",
     "TakingBack",
     "choose",
     "look_at_keep",

@@ -17,7 +17,7 @@ from engine.store.workspace import Workspace
 _FORMAT = "%x01%H%x02%P%x02%s"
 
 
-class Kind(StrEnum):
+class StepKind(StrEnum):
     """What a commit on the session's branch is."""
 
     KEEP = "keep"
@@ -28,11 +28,11 @@ class Kind(StrEnum):
     """Not of the engine."""
 
 
-class Step(msgspec.Struct, frozen=True, kw_only=True):
+class BranchStep(msgspec.Struct, frozen=True, kw_only=True):
     """One commit on the session's branch."""
 
     commit: str
-    kind: Kind
+    kind: StepKind
     subject: str
     experiment: int = 0
     """Of a keep, or of what is taken back; 0: of none."""
@@ -55,20 +55,20 @@ class Step(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def choosable(self) -> bool:
         """Whether it can go onto another branch."""
-        return self.kind in (Kind.KEEP, Kind.OTHER) and not self.undone and not self.merges
+        return self.kind in (StepKind.KEEP, StepKind.OTHER) and not self.undone and not self.merges
 
 
-class Line(msgspec.Struct, frozen=True, kw_only=True):
+class SessionBranch(msgspec.Struct, frozen=True, kw_only=True):
     """The session's branch, as the session left it."""
 
     base: str
     tip: str
-    steps: tuple[Step, ...]
+    steps: tuple[BranchStep, ...]
     notes: tuple[str, ...] = ()
     """What is odd about it."""
 
 
-def read_line(workspace: Workspace, session: Session) -> Line:
+def read_line(workspace: Workspace, session: Session) -> SessionBranch:
     """The commits between where a session started and its best.
 
     Raises:
@@ -89,7 +89,7 @@ def read_line(workspace: Workspace, session: Session) -> Line:
     first = _parent(workspace, steps[0].commit) if steps else tip
     if first != base:
         raise _not_here(workspace, session, f"The history between {base[:7]} and {tip[:7]}")
-    return Line(
+    return SessionBranch(
         base=base,
         tip=tip,
         steps=tuple(_with_worth(_unwanted(_cancel(steps), session), session)),
@@ -97,7 +97,9 @@ def read_line(workspace: Workspace, session: Session) -> Line:
     )
 
 
-def changes_of(workspace: Workspace, session: Session, steps: tuple[Step, ...]) -> list[Change]:
+def changes_of(
+    workspace: Workspace, session: Session, steps: tuple[BranchStep, ...]
+) -> list[Change]:
     """The steps that changed the editable file, with the file before and after each."""
     file = session.config.file
     inside = workspace.inside(file)
@@ -108,7 +110,7 @@ def changes_of(workspace: Workspace, session: Session, steps: tuple[Step, ...]) 
             after=workspace.read(step.commit, file),
         )
         for step in steps
-        if inside in step.files and not step.undone and step.kind is not Kind.TAKING_BACK
+        if inside in step.files and not step.undone and step.kind is not StepKind.TAKING_BACK
     ]
 
 
@@ -144,7 +146,7 @@ def _names(workspace: Workspace, session: Session) -> dict[str, str]:
     return names
 
 
-def _step(text: str, names: dict[str, str], session: Session) -> Step:
+def _step(text: str, names: dict[str, str], session: Session) -> BranchStep:
     head, _, rest = text.partition("\n")
     commit, parents, subject = head.split("\x02", 2)
     added = removed = 0
@@ -158,12 +160,12 @@ def _step(text: str, names: dict[str, str], session: Session) -> Step:
     kind, number = _kind(names.get(commit, ""))
     e = session.experiment(number) if 1 <= number <= len(session.experiments) else None
     removes = 0
-    if kind is Kind.KEEP and e is not None and e.origin is Origin.OVERRULE and e.of:
+    if kind is StepKind.KEEP and e is not None and e.origin is Origin.OVERRULE and e.of:
         removes = e.of if session.experiment(e.of).overruled is Verdict.DISCARD else 0
-    return Step(
+    return BranchStep(
         commit=commit,
-        kind=kind if e is not None or kind is Kind.CHARTER else Kind.OTHER,
-        subject=e.proposal.hypothesis if e is not None and kind is Kind.KEEP else subject,
+        kind=kind if e is not None or kind is StepKind.CHARTER else StepKind.OTHER,
+        subject=e.proposal.hypothesis if e is not None and kind is StepKind.KEEP else subject,
         experiment=number if e is not None else 0,
         added=added,
         removed=removed,
@@ -173,24 +175,32 @@ def _step(text: str, names: dict[str, str], session: Session) -> Step:
     )
 
 
-def _kind(name: str) -> tuple[Kind, int]:
+def _kind(name: str) -> tuple[StepKind, int]:
     if name.startswith("program-"):
-        return Kind.CHARTER, 0
-    for lead, kind in (("taken-back-", Kind.TAKING_BACK), ("kept-", Kind.KEEP), ("", Kind.KEEP)):
+        return StepKind.CHARTER, 0
+    for lead, kind in (
+        ("taken-back-", StepKind.TAKING_BACK),
+        ("kept-", StepKind.KEEP),
+        ("", StepKind.KEEP),
+    ):
         if name.startswith(lead) and name.removeprefix(lead).isdigit():
             return kind, int(name.removeprefix(lead))
-    return Kind.OTHER, 0
+    return StepKind.OTHER, 0
 
 
-def _cancel(steps: list[Step]) -> list[Step]:
+def _cancel(steps: list[BranchStep]) -> list[BranchStep]:
     """Mark what the person took back at once, and its taking back."""
     result = list(steps)
     for place, step in enumerate(steps):
-        if step.kind is Kind.TAKING_BACK:
+        if step.kind is StepKind.TAKING_BACK:
             result[place] = replace(step, undone=True)
             for earlier in reversed(range(place)):
                 old = result[earlier]
-                if old.kind is Kind.KEEP and old.experiment == step.experiment and not old.undone:
+                if (
+                    old.kind is StepKind.KEEP
+                    and old.experiment == step.experiment
+                    and not old.undone
+                ):
                     result[earlier] = replace(old, undone=True)
                     break
         if step.removes:
@@ -200,23 +210,23 @@ def _cancel(steps: list[Step]) -> list[Step]:
     return result
 
 
-def _unwanted(steps: list[Step], session: Session) -> list[Step]:
+def _unwanted(steps: list[BranchStep], session: Session) -> list[BranchStep]:
     """Mark the keeps that a person has discarded since."""
     return [
         replace(step, unwanted=True)
-        if step.kind is Kind.KEEP
+        if step.kind is StepKind.KEEP
         and not (step.undone or step.removed_by)
         and step.experiment
-        and session.experiment(step.experiment).standing is Verdict.DISCARD
+        and session.experiment(step.experiment).effective_verdict is Verdict.DISCARD
         else step
         for step in steps
     ]
 
 
-def _with_worth(steps: list[Step], session: Session) -> list[Step]:
+def _with_worth(steps: list[BranchStep], session: Session) -> list[BranchStep]:
     noise, before, result = noise_of(session), 1, []
     for step in steps:
-        if step.kind is Kind.KEEP and not step.undone:
+        if step.kind is StepKind.KEEP and not step.undone:
             worth = worth_of(session, step.experiment, before, noise)
             step, before = replace(step, worth=worth), step.experiment
         result.append(step)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from engine.core.enums import Direction
-from engine.merge.line import Kind, Step
+from engine.merge.line import BranchStep, StepKind
 from engine.merge.plan import MergePlan
 
 
-def squash_message(plan: MergePlan, steps: list[Step]) -> tuple[str, str]:
+def squash_message(plan: MergePlan, steps: list[BranchStep]) -> tuple[str, str]:
     """Title and body of the one commit that holds them all."""
-    keeps = [step for step in steps if step.kind is not Kind.CHARTER]
+    keeps = [step for step in steps if step.kind is not StepKind.CHARTER]
     many = f"{len(keeps)} edit{'' if len(keeps) == 1 else 's'}"
     span = ""
     everything = len(keeps) == len(plan.keeps)

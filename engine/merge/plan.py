@@ -14,11 +14,11 @@ from engine.core.enums import Direction
 from engine.core.errors import UsageError, WorkspaceError
 from engine.core.patches.dependence import fit_in_order
 from engine.core.session import Session
-from engine.merge.line import Kind, Step, changes_of, read_line
+from engine.merge.line import BranchStep, StepKind, changes_of, read_line
 from engine.store.workspace import BRANCHES, Workspace
 
 
-class Choice(StrEnum):
+class KeepSelection(StrEnum):
     """Which keeps are taken."""
 
     ALL = "all"
@@ -43,24 +43,24 @@ class MergePlan(msgspec.Struct, frozen=True, kw_only=True):
     """Commits on the base branch since the session started; None: it does not hold that commit."""
     moved_files: tuple[str, ...] = ()
     """The editable and the locked files that differ there."""
-    steps: tuple[Step, ...] = ()
+    steps: tuple[BranchStep, ...] = ()
     noise: Noise | None = None
     baseline: float | None = None
     best: float | None = None
-    recommended: Choice = Choice.ALL
+    recommended: KeepSelection = KeepSelection.ALL
     why: str = ""
     """Why that is recommended."""
     notes: tuple[str, ...] = ()
 
     @property
-    def keeps(self) -> tuple[Step, ...]:
+    def keeps(self) -> tuple[BranchStep, ...]:
         """What can be taken."""
         return tuple(step for step in self.steps if step.choosable)
 
     @property
-    def charters(self) -> tuple[Step, ...]:
+    def charters(self) -> tuple[BranchStep, ...]:
         """The versions of program.md on the branch."""
-        return tuple(step for step in self.steps if step.kind is Kind.CHARTER)
+        return tuple(step for step in self.steps if step.kind is StepKind.CHARTER)
 
 
 def plan_merge(path: Path, session: Session, onto: str | None) -> MergePlan:
@@ -103,11 +103,11 @@ def plan_merge(path: Path, session: Session, onto: str | None) -> MergePlan:
 
 def choose(
     plan: MergePlan,
-    choice: Choice,
+    choice: KeepSelection,
     only: Collection[int] = (),
     *,
     with_program: bool = False,
-) -> tuple[Step, ...]:
+) -> tuple[BranchStep, ...]:
     """The steps to replay, in order.
 
     Args:
@@ -119,7 +119,7 @@ def choose(
     Raises:
         UsageError: A number is no keep, or nothing is left to take.
     """
-    if choice is Choice.ONLY:
+    if choice is KeepSelection.ONLY:
         known = {step.experiment for step in plan.keeps if step.experiment}
         if wrong := sorted(set(only) - known):
             have = ", ".join(f"{n}" for n in sorted(known)) or "none"
@@ -127,7 +127,7 @@ def choose(
                 f"{', '.join(f'#{n}' for n in wrong)} is no keep on {plan.branch}.",
                 f"There are: {have}.",
             )
-    if choice is Choice.TRUSTED and plan.noise is None:
+    if choice is KeepSelection.TRUSTED and plan.noise is None:
         raise UsageError(
             "Which keeps to trust is not known: no commit of this session was run twice.",
             "",
@@ -136,7 +136,7 @@ def choose(
     taken = [
         step
         for step in plan.steps
-        if _is_chosen(step, choice, only) or (with_program and step.kind is Kind.CHARTER)
+        if _is_chosen(step, choice, only) or (with_program and step.kind is StepKind.CHARTER)
     ]
     if not any(step.choosable for step in taken):
         raise UsageError(
@@ -149,17 +149,17 @@ def choose(
     return tuple(taken)
 
 
-def _is_chosen(step: Step, choice: Choice, only: Collection[int]) -> bool:
+def _is_chosen(step: BranchStep, choice: KeepSelection, only: Collection[int]) -> bool:
     match choice:
-        case Choice.ALL:
+        case KeepSelection.ALL:
             return step.choosable and not step.unwanted
-        case Choice.TRUSTED:
+        case KeepSelection.TRUSTED:
             return _is_trusted(step)
-        case Choice.ONLY:
+        case KeepSelection.ONLY:
             return step.choosable and step.experiment in only
 
 
-def _is_trusted(step: Step) -> bool:
+def _is_trusted(step: BranchStep) -> bool:
     aside = step.removed_by or step.removes or step.unwanted
     if not step.choosable or aside or step.worth is None:
         return False
@@ -177,13 +177,13 @@ def _recommend(workspace: Workspace, session: Session, plan: MergePlan) -> Merge
             "How much a run differs from the next is not known, so they cannot be told apart. "
             "`autoresearch-tui confirm N` runs one again."
         )
-        return replaced(plan, recommended=Choice.ALL, why=why)
+        return replaced(plan, recommended=KeepSelection.ALL, why=why)
     if not doubtful:
-        return replaced(plan, recommended=Choice.ALL, why="Each of them is above the noise.")
+        return replaced(plan, recommended=KeepSelection.ALL, why="Each of them is above the noise.")
     named = ", ".join(f"#{number}" for number in doubtful)
     if not good:
         why = f"None is above the noise; run {named} again with `autoresearch-tui confirm N` first."
-        return replaced(plan, recommended=Choice.ALL, why=why)
+        return replaced(plan, recommended=KeepSelection.ALL, why=why)
     changes = [
         change
         for change in changes_of(workspace, session, plan.steps)
@@ -194,9 +194,9 @@ def _recommend(workspace: Workspace, session: Session, plan: MergePlan) -> Merge
     if missing:
         also = ", ".join(f"#{number}" for number in missing)
         why = f"{named} may be luck, but {also} does not fit without."
-        return replaced(plan, recommended=Choice.ALL, why=why)
+        return replaced(plan, recommended=KeepSelection.ALL, why=why)
     why = f"The gain of {named} may be luck; the others do not need them."
-    return replaced(plan, recommended=Choice.TRUSTED, why=why)
+    return replaced(plan, recommended=KeepSelection.TRUSTED, why=why)
 
 
 # ---- the base branch

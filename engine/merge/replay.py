@@ -18,7 +18,7 @@ import msgspec
 from engine.core.errors import EngineBusyError, UsageError, WorkspaceError
 from engine.core.patches.patch import make_patch, refit_patch, reverse_patch
 from engine.merge.conflicts import ConflictError, read_conflicts
-from engine.merge.line import Step
+from engine.merge.line import BranchStep
 from engine.merge.message import squash_message
 from engine.merge.plan import MergePlan
 from engine.store.artifacts import Layout
@@ -67,7 +67,7 @@ class Merged(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def make_branch(
-    path: Path, plan: MergePlan, steps: tuple[Step, ...], how: How, branch: str
+    path: Path, plan: MergePlan, steps: tuple[BranchStep, ...], how: How, branch: str
 ) -> Merged:
     """Replay commits onto the base branch and give the result a name.
 
@@ -171,11 +171,11 @@ class _Replay:
         self._how = how
         known = git.try_run("config", "user.name") and git.try_run("config", "user.email")
         self._who = {} if known else _FALLBACK
-        self.done: list[Step] = []
+        self.done: list[BranchStep] = []
         self.fitted: list[int] = []
         self.already: list[str] = []
 
-    def take(self, step: Step) -> None:
+    def take(self, step: BranchStep) -> None:
         """Put one commit on top of what is there.
 
         Raises:
@@ -196,7 +196,7 @@ class _Replay:
                 return
         self.done.append(step)
 
-    def _fit(self, step: Step) -> bool:
+    def _fit(self, step: BranchStep) -> bool:
         """Make the commit's own change where only what stands beside it is another.
 
         The lines it replaces must be there, exactly and once; else it stays a conflict.
@@ -230,7 +230,7 @@ class _Replay:
             step.commit, step.experiment, self._plan.onto, conflicts, self._advice(step)
         )
 
-    def _commit(self, step: Step, name: str, text: str) -> None:
+    def _commit(self, step: BranchStep, name: str, text: str) -> None:
         path = Path(self._git.run("rev-parse", "--show-toplevel")) / name
         path.write_bytes(text.encode("utf-8", "surrogateescape"))
         self._run("add", "--", f":/{name}")
@@ -240,7 +240,7 @@ class _Replay:
         # The author and the date are those of the commit that is being picked.
         self._run("commit", "--quiet", "--no-verify", "--cleanup=verbatim", "-m", message)
 
-    def _advice(self, step: Step) -> str:
+    def _advice(self, step: BranchStep) -> str:
         left_out = [
             s.experiment
             for s in self._plan.keeps

@@ -10,15 +10,15 @@ from engine.core.enums import Verdict
 from engine.core.errors import UsageError
 from engine.core.patches.dependence import depends_on
 from engine.core.session import Session
-from engine.merge.line import Step, changes_of, read_line
+from engine.merge.line import BranchStep, changes_of, read_line
 from engine.store.workspace import Workspace
 
 
 class TakingBack(msgspec.Struct, frozen=True, kw_only=True):
     """What it would mean to take a keep back."""
 
-    step: Step
-    later: tuple[Step, ...]
+    step: BranchStep
+    later: tuple[BranchStep, ...]
     """The keeps after it, in order."""
     stand_on_it: tuple[int, ...]
     """Those of them whose edit does not fit without it."""
@@ -49,13 +49,13 @@ def look_at_keep(path: Path, session: Session, number: int) -> TakingBack:
     workspace = Workspace(path)
     steps = read_line(workspace, session).steps
     mine = [s for s in steps if s.experiment == number and s.choosable]
-    if not mine or e.standing is not Verdict.KEEP:
-        word = e.standing.value if e.standing is not None else "not finished"
+    if not mine or e.effective_verdict is not Verdict.KEEP:
+        word = e.effective_verdict.value if e.effective_verdict is not None else "not finished"
         raise UsageError(
             f"Experiment {number} is no keep on {session.branch}.",
-            f"It is a {word}." if e.standing is not None else "It has no verdict yet.",
+            f"It is a {word}." if e.effective_verdict is not None else "It has no verdict yet.",
             f"`autoresearch-tui revive {number}` tries its edit again."
-            if e.standing in (Verdict.DISCARD, Verdict.CRASH)
+            if e.effective_verdict in (Verdict.DISCARD, Verdict.CRASH)
             else "",
         )
     changes = changes_of(workspace, session, steps)

@@ -156,7 +156,7 @@ def _hypothesis(session: Session, number: int) -> str:
 
 def _best(session: Session, number: int) -> str:
     best = session.experiment(number)
-    if best.standing is not Verdict.KEEP or best.measurement is None:
+    if best.effective_verdict is not Verdict.KEEP or best.measurement is None:
         return f"the frontier moved to #{number}"
     value = f"{session.config.metric} {best.measurement.metric:.6f}"
     return f"new best: {value} by #{number}: {best.proposal.hypothesis}"

@@ -95,7 +95,7 @@ class EngineLock:
         os.ftruncate(self._fd, 0)
         os.pwrite(self._fd, f"{os.getpid()}\n".encode(), 0)
 
-    def announce(self, socket: Path) -> None:
+    def publish_socket_path(self, socket: Path) -> None:
         """Say where to reach this engine; whoever asks may have another XDG_RUNTIME_DIR."""
         os.ftruncate(self._fd, 0)
         os.pwrite(self._fd, f"{os.getpid()}\n".encode() + os.fsencode(socket) + b"\n", 0)
@@ -115,7 +115,7 @@ def lock_holder(workspace: Path) -> int | None:
     return int(text) if text.isdigit() else -1
 
 
-def announced_socket(workspace: Path) -> Path | None:
+def published_socket_path(workspace: Path) -> Path | None:
     """Where the workspace's engine said that it listens."""
     lines = (_read_lock(workspace) or b"").split(b"\n")
     return Path(os.fsdecode(lines[1])) if len(lines) > 1 and lines[1] else None

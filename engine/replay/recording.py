@@ -9,7 +9,8 @@ from typing import NamedTuple
 
 from engine.core import events as ev
 from engine.core.enums import Verdict
-from engine.core.session import CONTRADICTIONS, HANDLERS, Session
+from engine.core.reducer import fold
+from engine.core.session import Session
 
 EVERY = 200
 """A folded session is kept every so many events: a jump folds fewer than these."""
@@ -121,7 +122,7 @@ class Recording:
         start, session = (step // EVERY) * EVERY, self._kept[step // EVERY]
         if start <= self._last[0] <= step:
             start, session = self._last  # one step on from the last look, as a rule
-        session = _fold(session, self._events[start:step])
+        session = fold(self._events[start:step], session, tolerant=True)
         self._last = (step, session)
         return session
 
@@ -130,7 +131,7 @@ class Recording:
         done = self.folded
         if done + EVERY > len(self._events):
             return False
-        self._kept.append(_fold(self._kept[-1], self._events[done : done + EVERY]))
+        self._kept.append(fold(self._events[done : done + EVERY], self._kept[-1], tolerant=True))
         return True
 
     def moment_before(self, step: int) -> int:
@@ -168,36 +169,3 @@ class Recording:
         if isinstance(event, ev.ProposalDrafted | ev.ProposalRevised):
             return event.proposal
         return None
-
-
-def _fold(session: Session, events: Iterable[ev.AnyEvent]) -> Session:
-    """As the fold of the engine, but the points of a loss curve together: a copy of the session for
-    each of them is three quarters of the time.
-    """
-    points: list[ev.RunProgressed] = []
-    for event in events:
-        if type(event) is ev.RunProgressed:
-            if points and (points[0].experiment, points[0].run) != (event.experiment, event.run):
-                session, points = _with_points(session, points), []
-            points.append(event)
-            continue
-        if points:
-            session, points = _with_points(session, points), []
-        try:
-            session = HANDLERS[type(event)](session, event)
-        except CONTRADICTIONS:
-            continue  # it hangs on an event that a damaged journal has lost
-    return _with_points(session, points) if points else session
-
-
-def _with_points(session: Session, points: list[ev.RunProgressed]) -> Session:
-    """More points of one run's loss curve; nothing where a damaged journal has lost the run."""
-    last = points[-1]
-    if not 1 <= last.experiment <= len(session.experiments):
-        return session
-    runs = session.experiment(last.experiment).runs
-    run = next((run for run in runs if run.number == last.run), None)
-    if run is None:
-        return session
-    curve = (*run.curve, *(ev.ProgressPoint(point.share, point.loss) for point in points))
-    return session.change_run(last, last.experiment, last.run, curve=curve)

@@ -15,14 +15,14 @@ from engine.replay.from_table import TableHistory
 from engine.replay.recording import Recording
 from engine.store import table_files as tables
 from engine.store.artifacts import Layout, sessions
-from engine.store.journal_tail import JournalTail
 from engine.store.prompts import read_prompt
+from engine.store.tolerant_reader import JournalTail
 
 JOURNAL = "journal.jsonl"
 TABLE = "results.tsv"
 
 
-class Source:
+class ReplaySource:
     """A recording, and where what is not in its events lies."""
 
     def __init__(self, path: Path, recording: Recording) -> None:
@@ -63,7 +63,7 @@ class Source:
         """What the agent thought."""
         return self.recording.drafted(number, step)[1]
 
-    def told(self, key: str) -> str | None:
+    def prompt(self, key: str) -> str | None:
         """What an agent was told, by its key."""
         return None
 
@@ -80,7 +80,7 @@ class Source:
         return None
 
 
-class JournalSource(Source):
+class JournalSource(ReplaySource):
     """A session's journal, followed while it grows."""
 
     def __init__(self, path: Path, repo: Path | None = None) -> None:
@@ -113,7 +113,7 @@ class JournalSource(Source):
         """The patch as the journal has it."""
         return Diff(self.recording.drafted(number, step)[0])
 
-    def told(self, key: str) -> str | None:
+    def prompt(self, key: str) -> str | None:
         """As it was kept beside the journal."""
         return read_prompt(self.path.parent, key)
 
@@ -140,7 +140,7 @@ class JournalSource(Source):
         return path if path.exists() else None
 
 
-class TableSource(Source):
+class TableSource(ReplaySource):
     """Any results.tsv, and the repository around it."""
 
     def __init__(
@@ -193,7 +193,7 @@ def open_source(
     repo: Path | None = None,
     metric: str | None = None,
     direction: Direction | None = None,
-) -> Source:
+) -> ReplaySource:
     """Find out what is meant and load it.
 
     Args:
@@ -209,7 +209,7 @@ def open_source(
     """
     path, note = _path_of(word, repo)
     if not _is_journal(path):
-        source: Source = TableSource(path, repo, metric, direction)
+        source: ReplaySource = TableSource(path, repo, metric, direction)
     elif metric is not None or direction is not None:
         raise UsageError("--metric and --direction are for a table; a session knows its own.")
     else:

@@ -7,17 +7,17 @@ from collections.abc import Callable
 from engine.core.analysis.noise import Trust
 from engine.core.table.model import RowVerdict
 from engine.report.figures import change, listed, many, number
-from engine.report.model import Keep, Point, ReportFacts, Step
+from engine.report.model import Keep, NextStep, Point, ReportFacts
 
 _FEWEST, _MOST = 3, 5
 _DRY = 6
 """So many experiments without a keep are a plateau."""
 _CRASHY = 0.2
 _GREW = 1.25
-Rule = Callable[[ReportFacts], Step | None]
+Rule = Callable[[ReportFacts], NextStep | None]
 
 
-def advise(facts: ReportFacts) -> tuple[Step, ...]:
+def advise(facts: ReportFacts) -> tuple[NextStep, ...]:
     """Three to five steps, the most pressing first."""
     if not facts.points:
         return ()
@@ -27,33 +27,33 @@ def advise(facts: ReportFacts) -> tuple[Step, ...]:
     return tuple(found[:_MOST])
 
 
-def _no_gain(facts: ReportFacts) -> Step | None:
+def _no_gain(facts: ReportFacts) -> NextStep | None:
     gained = facts.gain is not None and facts.gain > 0  # of a table that keeps nothing, say
     if facts.keeps or gained or facts.best is None or facts.counts.total < 3:
         return None
-    return Step(
+    return NextStep(
         "Nothing beat the baseline. Before more of the same, see whether a run can tell at all: "
         "measure the baseline twice, then try one change that must help, such as more training "
         "time or a smaller batch."
     )
 
 
-def _doubtful(facts: ReportFacts) -> Step | None:
+def _doubtful(facts: ReportFacts) -> NextStep | None:
     doubtful = [k for k in facts.keeps if k.trust is Trust.WITHIN and (k.gain or 0.0) > 0]
     if not doubtful:
         return None
     names = listed((f"#{k.point.number}" for k in doubtful), 6)
-    return Step(
+    return NextStep(
         f"Measure {names} once more: the gain is within 2σ of nothing, and what luck kept is "
         "dead weight in the code.",
         _confirm(facts, doubtful[0].point),
     )
 
 
-def _confirm_best(facts: ReportFacts) -> Step | None:
+def _confirm_best(facts: ReportFacts) -> NextStep | None:
     if facts.noise is not None or not facts.keeps or facts.best is None:
         return None
-    return Step(
+    return NextStep(
         f"Run the best, #{facts.best.number}, and the baseline two or three times more. Nothing "
         "ran twice, so nobody knows yet how much of the gain is luck.",
         _confirm(facts, facts.best),
@@ -64,7 +64,7 @@ def _confirm(facts: ReportFacts, point: Point) -> str:
     return f"autoresearch-tui confirm {point.number}" if facts.of_session else ""
 
 
-def _crashes(facts: ReportFacts) -> Step | None:
+def _crashes(facts: ReportFacts) -> NextStep | None:
     crashed = [p for p in facts.points if p.verdict is RowVerdict.CRASH]
     if len(crashed) < 3 or len(crashed) < _CRASHY * len(facts.points):
         return None
@@ -76,12 +76,12 @@ def _crashes(facts: ReportFacts) -> Step | None:
         if known
         else "read the last lines of their logs, and say in program.md what they must not do"
     )
-    return Step(
+    return NextStep(
         f"{len(crashed)} of {len(facts.points)} crashed, mostly: {worst}. Each cost a turn; {how}."
     )
 
 
-def _plateau(facts: ReportFacts) -> Step | None:
+def _plateau(facts: ReportFacts) -> NextStep | None:
     if facts.plateau < _DRY:
         return None
     recent = [p for p in facts.points[-facts.plateau :] if p.gain is not None and not p.again]
@@ -91,24 +91,24 @@ def _plateau(facts: ReportFacts) -> Step | None:
         if near is not None
         else ""
     )
-    return Step(
+    return NextStep(
         f"The last {facts.plateau} brought nothing: small variations are used up. Ask for a "
         f"structural change.{miss}"
     )
 
 
-def _going_on(facts: ReportFacts) -> Step | None:
+def _going_on(facts: ReportFacts) -> NextStep | None:
     trend = facts.trend
     if not trend.improving or trend.gain is None or facts.plateau >= _DRY or not facts.keeps:
         return None
     moved = change(facts.direction, trend.gain, facts.places)
-    return Step(
+    return NextStep(
         f"Go on: the last third of the experiments still moved the best by {moved}.",
         "autoresearch-tui" if facts.of_session and not facts.running else "",
     )
 
 
-def _categories(facts: ReportFacts) -> Step | None:
+def _categories(facts: ReportFacts) -> NextStep | None:
     tried = [c for c in facts.categories if c.name not in ("other", "not said")]
     if len(tried) < 2:
         return None
@@ -124,23 +124,25 @@ def _categories(facts: ReportFacts) -> Step | None:
     elif rare:
         more = f" Hardly tried: {listed((c.name for c in rare), 3)}."
     gained = change(facts.direction, best.gained, facts.places)
-    return Step(f"Most came from {best.name} ({gained}, {best.kept} of {best.tried} kept).{more}")
+    return NextStep(
+        f"Most came from {best.name} ({gained}, {best.kept} of {best.tried} kept).{more}"
+    )
 
 
-def _memory(facts: ReportFacts) -> Step | None:
+def _memory(facts: ReportFacts) -> NextStep | None:
     old, new = facts.baseline, facts.best
     if old is None or new is None or not old.memory_gb or not new.memory_gb:
         return None
     if new.memory_gb < _GREW * old.memory_gb:
         return None
-    return Step(
+    return NextStep(
         f"The best needs {new.memory_gb:.1f} GB where the baseline needed {old.memory_gb:.1f}. "
         "See whether it still fits where it is to be used, and whether the baseline would gain as "
         "much with that memory."
     )
 
 
-def _take(facts: ReportFacts) -> Step | None:
+def _take(facts: ReportFacts) -> NextStep | None:
     if not facts.keeps or facts.running:
         return None
     clear = [k for k in facts.keeps if k.trust.good and not k.seed]
@@ -148,54 +150,54 @@ def _take(facts: ReportFacts) -> Step | None:
         f"the {len(clear)} you have reason to trust" if clear and facts.noise else "what you trust"
     )
     if not facts.of_session:
-        return Step(
+        return NextStep(
             f"Read the diffs of the top improvements and take {which}; the rest is ballast."
         )
-    return Step(
+    return NextStep(
         f"Take {which} to a branch of your own.",
         f"autoresearch-tui merge{' --trusted' if clear and facts.noise else ''}",
     )
 
 
-def _read_top(facts: ReportFacts) -> Step | None:
+def _read_top(facts: ReportFacts) -> NextStep | None:
     top: tuple[Keep, ...] = facts.top
     if not top:
         return None
     first = top[0]
-    return Step(
+    return NextStep(
         f"Look at #{first.point.number} ({_short(first.point)}): the largest single gain, "
         f"{change(facts.direction, first.gain, facts.places)}. What made it work may go further."
     )
 
 
-def _longer(facts: ReportFacts) -> Step | None:
+def _longer(facts: ReportFacts) -> NextStep | None:
     if facts.best is None:
         return None
-    return Step(
+    return NextStep(
         "Before you believe any of it for a long training, train the baseline and the best once "
         "for ten times as long: what helps in a short run often does not in a long one."
     )
 
 
-def _unmeasured(facts: ReportFacts) -> Step | None:
+def _unmeasured(facts: ReportFacts) -> NextStep | None:
     if facts.best is not None:
         return None
     if not facts.of_session and facts.counts.crash < facts.counts.total:
-        return Step(
+        return NextStep(
             f"No row has a number as its {facts.metric}. If another column is what was measured, "
             "name it with --metric."
         )
-    return Step(
+    return NextStep(
         "No value was measured. Run the code once by hand and see that it prints its metric at the "
         "end."
     )
 
 
-def _more(facts: ReportFacts) -> Step | None:
+def _more(facts: ReportFacts) -> NextStep | None:
     if facts.counts.total >= 20 or facts.best is None:
         return None
     value = number(facts.best.value, facts.places)
-    return Step(
+    return NextStep(
         f"Let it go on overnight: {many(facts.counts.total, 'experiment')} are few, and {value} "
         "is hardly the end."
     )

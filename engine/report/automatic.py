@@ -13,7 +13,7 @@ from engine.core.enums import StopMode, Verdict
 from engine.report import suggestions
 from engine.report.markdown import SUMMARY, markdown
 from engine.report.sources import session_facts
-from engine.report.suggest import SECONDS, Asked, ask, model_of
+from engine.report.suggest import SECONDS, SuggestionReply, ask, model_of
 from engine.store.artifacts import Layout
 from engine.store.durable import write_durably
 from engine.store.journal import Journal
@@ -47,7 +47,7 @@ class Reports:
         self._closed = False
         self._at_once = False
         """Whether a person wants the end now: then no model is waited for."""
-        self._asking: asyncio.Task[Asked] | None = None
+        self._asking: asyncio.Task[SuggestionReply] | None = None
         self._summary = layout.session / SUMMARY
         self._older = self._summary.exists()
 

@@ -15,7 +15,7 @@ _LOG_RATIO = 30.0
 _SMALLEST = 1e-9
 
 
-class Axis(NamedTuple):
+class ChartAxis(NamedTuple):
     """A range, and where its lines are."""
 
     low: float
@@ -44,7 +44,7 @@ class Axis(NamedTuple):
 
 def robust_axis(
     steps: Sequence[float], others: Sequence[float], *, below: float = 0.06, above: float = 0.06
-) -> Axis:
+) -> ChartAxis:
     """An axis that shows the way from the baseline to the best, and what is near to it.
 
     Args:
@@ -104,7 +104,7 @@ def _quantile(ordered: Sequence[float], share: float) -> float:
     return ordered[below] + (ordered[above] - ordered[below]) * (place - below)
 
 
-def _with_ticks(low: float, high: float, about: int = 6) -> Axis:
+def _with_ticks(low: float, high: float, about: int = 6) -> ChartAxis:
     raw = (high - low) / about
     power = 10.0 ** math.floor(math.log10(raw))
     step = next((m * power for m in (1, 2, 5) if m * power >= raw * 0.999), 10 * power)
@@ -112,16 +112,16 @@ def _with_ticks(low: float, high: float, about: int = 6) -> Axis:
     last = math.floor(high / step + 1e-9)
     places = max(0, -math.floor(math.log10(step) + 1e-9))
     ticks = tuple(round(i * step, min(places, 15)) for i in range(first, min(last, first + 20) + 1))
-    return Axis(low, high, ticks, places)
+    return ChartAxis(low, high, ticks, places)
 
 
-def _by_magnitude(low: float, high: float) -> Axis:
+def _by_magnitude(low: float, high: float) -> ChartAxis:
     whole = range(math.floor(low), math.ceil(high) + 1)
     every = max(1, len(whole) // 8)
     parts = (1, 2, 5) if high - low < 3 else (1,)
     ticks = [part * 10.0**power for power in whole[::every] for part in parts]
     shown = tuple(t for t in ticks if 10.0**low <= t <= 10.0**high)
-    return Axis(10.0**low, 10.0**high, shown, max(0, -math.floor(low)), log=True)
+    return ChartAxis(10.0**low, 10.0**high, shown, max(0, -math.floor(low)), log=True)
 
 
 def number_ticks(first: int, last: int, about: int = 8) -> tuple[int, ...]:

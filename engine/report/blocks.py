@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from engine.report.model import Step
+from engine.report.model import NextStep
 
 
 class Text(NamedTuple):
@@ -16,7 +16,7 @@ class Text(NamedTuple):
 class Items(NamedTuple):
     """A list, each with the command that does it, if one does."""
 
-    items: tuple[Step, ...]
+    items: tuple[NextStep, ...]
     numbered: bool = False
 
 
@@ -32,7 +32,7 @@ class Grid(NamedTuple):
 Block = Text | Items | Grid
 
 
-class Section(NamedTuple):
+class ReportSection(NamedTuple):
     """A part of a report."""
 
     title: str

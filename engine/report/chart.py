@@ -6,7 +6,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from engine.report.drawing import LIGHT, MARKERS, Ink, as_png, as_svg, colour, drawing_room, fitted
+from engine.report.drawing import (
+    LIGHT,
+    MARKERS,
+    ChartColours,
+    as_png,
+    as_svg,
+    colour,
+    drawing_room,
+    fitted,
+)
 from engine.report.drawing import words as put
 from engine.report.model import ReportFacts
 from engine.report.plot import Frame, Plot, Shape, labels_of, plot_of, staircases, tick_text
@@ -66,7 +75,9 @@ def draw_chart(facts: ReportFacts) -> Figure:
     return figure
 
 
-def paint(axes: Axes, plot: Plot, facts: ReportFacts, ink: Ink, scale: float = 1.0) -> None:
+def paint(
+    axes: Axes, plot: Plot, facts: ReportFacts, ink: ChartColours, scale: float = 1.0
+) -> None:
     """Marks, steps, band and axes, without any words but those of the axes."""
     axes.set_facecolor(ink.paper)
     if not plot.marks:
@@ -117,7 +128,7 @@ def paint(axes: Axes, plot: Plot, facts: ReportFacts, ink: Ink, scale: float = 1
 
 
 def _stairs(
-    axes: Axes, corners: list[tuple[float, float]], band: float, ink: Ink, scale: float
+    axes: Axes, corners: list[tuple[float, float]], band: float, ink: ChartColours, scale: float
 ) -> None:
     """The best so far, with its noise around it."""
     xs, ys = [c[0] for c in corners], [c[1] for c in corners]
@@ -128,7 +139,7 @@ def _stairs(
     axes.plot(xs, ys, color=ink.line, zorder=3, **line)
 
 
-def _marks(axes: Axes, plot: Plot, shape: Shape, ink: Ink, scale: float) -> None:
+def _marks(axes: Axes, plot: Plot, shape: Shape, ink: ChartColours, scale: float) -> None:
     for beyond in (0, 1, -1):
         those = [m for m in plot.marks if m.shape is shape and m.beyond == beyond]
         if not those:
@@ -149,7 +160,7 @@ def _marks(axes: Axes, plot: Plot, shape: Shape, ink: Ink, scale: float) -> None
         )
 
 
-def _labels(axes: Axes, plot: Plot, ink: Ink) -> None:
+def _labels(axes: Axes, plot: Plot, ink: ChartColours) -> None:
     from matplotlib import patheffects
 
     whole = _INCHES[0] * 72
@@ -191,7 +202,7 @@ def _shift(text: Any, axes: Axes, plot: Plot) -> None:
     text.set_transform(axes.transData + moved)
 
 
-def _titles(figure: Figure, facts: ReportFacts, ink: Ink) -> None:
+def _titles(figure: Figure, facts: ReportFacts, ink: ChartColours) -> None:
     pixels = _INCHES[0] * 100 * 0.74
     fitted(
         figure,
@@ -235,7 +246,7 @@ def plot_lower(facts: ReportFacts) -> bool:
     return facts.direction.value == "min"
 
 
-def _legend(axes: Axes, plot: Plot, ink: Ink) -> None:
+def _legend(axes: Axes, plot: Plot, ink: ChartColours) -> None:
     from matplotlib.lines import Line2D
     from matplotlib.patches import Patch
 

@@ -23,7 +23,7 @@ _FALLBACKS = (
 _lock = threading.Lock()
 
 
-class Ink(NamedTuple):
+class ChartColours(NamedTuple):
     """The colours of a picture. After Okabe and Ito (2008): apart in every kind of colour
     blindness.
     """
@@ -40,7 +40,7 @@ class Ink(NamedTuple):
     again: str
 
 
-LIGHT = Ink(
+LIGHT = ChartColours(
     paper="#ffffff",
     text="#1d2430",
     quiet="#667080",
@@ -52,7 +52,7 @@ LIGHT = Ink(
     other="#b0588c",
     again="#b8860b",
 )
-DARK = Ink(
+DARK = ChartColours(
     paper="#10141b",
     text="#eef1f5",
     quiet="#97a1b0",
@@ -73,7 +73,7 @@ MARKERS: dict[Shape, str] = {
 }
 
 
-def colour(ink: Ink, shape: Shape) -> str:
+def colour(ink: ChartColours, shape: Shape) -> str:
     """What a mark is painted with."""
     return {
         Shape.KEEP: ink.keep,

@@ -12,7 +12,7 @@ from engine.core.session import Session
 from engine.report.model import Hours
 
 
-class Stretch(NamedTuple):
+class IdleSpan(NamedTuple):
     """A time in which nothing was to happen."""
 
     begin: datetime
@@ -23,7 +23,7 @@ class Stillness:
     """Notes, as a session's events pass, when it was paused and when no engine was at work."""
 
     def __init__(self) -> None:
-        self._found: list[Stretch] = []
+        self._found: list[IdleSpan] = []
         self._paused: datetime | None = None
         self._gone: datetime | None = None
         self._last: datetime | None = None
@@ -35,10 +35,10 @@ class Stillness:
             self._last = event.at
             yield event
 
-    def stretches(self, until: datetime) -> tuple[Stretch, ...]:
+    def stretches(self, until: datetime) -> tuple[IdleSpan, ...]:
         """All of them; one that goes on ends at `until`."""
         found = list(self._found)
-        found += [Stretch(begin, until) for begin in (self._paused, self._gone) if begin]
+        found += [IdleSpan(begin, until) for begin in (self._paused, self._gone) if begin]
         return tuple(found)
 
     def _see(self, event: ev.AnyEvent) -> None:
@@ -46,7 +46,7 @@ class Stillness:
             case ev.Paused():
                 self._paused = self._paused or event.at
             case ev.Resumed() | ev.SessionEnded() if self._paused:
-                self._found.append(Stretch(self._paused, event.at))
+                self._found.append(IdleSpan(self._paused, event.at))
                 self._paused = None
             case ev.EngineStopped():
                 self._gone = event.at
@@ -54,27 +54,27 @@ class Stillness:
                 # One that was killed said nothing; its last word is its last event.
                 begin = self._gone or (self._last if event.recovered else None)
                 if begin:
-                    self._found.append(Stretch(begin, event.at))
+                    self._found.append(IdleSpan(begin, event.at))
                 self._gone = None
             case _:
                 pass
 
 
-def hours_of(session: Session, still: Iterable[Stretch] = ()) -> Hours | None:
+def hours_of(session: Session, still: Iterable[IdleSpan] = ()) -> Hours | None:
     """How the time from the start to the last event was used; None before anything ran."""
     begin, end = session.started_at, session.at
     if begin is None or end <= begin:
         return None
     training = measured = lost = 0.0
-    busy: list[Stretch] = []
+    busy: list[IdleSpan] = []
     for e in session.experiments:
         for run in e.runs:
             if run.outcome is None:
                 # It runs still: it counts as far as it has come.
-                busy.append(Stretch(run.started_at, end))
+                busy.append(IdleSpan(run.started_at, end))
                 lost += (end - run.started_at).total_seconds()
                 continue
-            busy.append(Stretch(run.started_at, run.started_at + timedelta(seconds=run.seconds)))
+            busy.append(IdleSpan(run.started_at, run.started_at + timedelta(seconds=run.seconds)))
             if run is not e.run or e.measurement is None or e.verdict is Verdict.CRASH:
                 lost += run.seconds
                 continue
@@ -97,21 +97,21 @@ def hours_of(session: Session, still: Iterable[Stretch] = ()) -> Hours | None:
     )
 
 
-def _union(stretches: Iterable[Stretch]) -> list[Stretch]:
-    joined: list[Stretch] = []
+def _union(stretches: Iterable[IdleSpan]) -> list[IdleSpan]:
+    joined: list[IdleSpan] = []
     for stretch in sorted(stretches):
         if joined and stretch.begin <= joined[-1].end:
-            joined[-1] = Stretch(joined[-1].begin, max(joined[-1].end, stretch.end))
+            joined[-1] = IdleSpan(joined[-1].begin, max(joined[-1].end, stretch.end))
         else:
             joined.append(stretch)
     return joined
 
 
-def _length(stretches: Iterable[Stretch]) -> float:
+def _length(stretches: Iterable[IdleSpan]) -> float:
     return sum((s.end - s.begin).total_seconds() for s in stretches)
 
 
-def _overlap(some: list[Stretch], others: list[Stretch]) -> float:
+def _overlap(some: list[IdleSpan], others: list[IdleSpan]) -> float:
     total, place = 0.0, 0
     for one in some:
         while place < len(others) and others[place].end <= one.begin:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from engine.report.blocks import Block, Grid, Items, Section, Text
+from engine.report.blocks import Block, Grid, Items, ReportSection, Text
 from engine.report.model import ReportFacts
 from engine.report.sections import closing, headline, lead, sections
 
@@ -39,7 +39,7 @@ def markdown(facts: ReportFacts, *, progress: bool = False) -> str:
     return "\n\n".join(parts) + "\n"
 
 
-def _section(section: Section) -> str:
+def _section(section: ReportSection) -> str:
     return "\n\n".join((f"## {escape(section.title)}", *map(_block, section.blocks)))
 
 

@@ -9,7 +9,7 @@ import msgspec
 from engine.core.analysis.noise import Noise, Trust
 from engine.core.enums import Direction
 from engine.core.table.model import RowVerdict
-from engine.core.table.stats import Counts, Trend
+from engine.core.table.stats import TableCounts, Trend
 
 UNNAMED = "the metric"
 """What it is called where a table has no column for it."""
@@ -117,7 +117,7 @@ class HumanAct(msgspec.Struct, frozen=True):
     text: str
 
 
-class Step(msgspec.Struct, frozen=True):
+class NextStep(msgspec.Struct, frozen=True):
     """Something to do next."""
 
     text: str
@@ -144,7 +144,7 @@ class Adopted(msgspec.Struct, frozen=True, kw_only=True):
     """Rows that a session took over: measured before it began, by nobody of ours."""
 
     points: tuple[Point, ...]
-    counts: Counts
+    counts: TableCounts
     baseline: Point | None
     best: Point | None
 
@@ -164,7 +164,7 @@ class ReportFacts(msgspec.Struct, frozen=True, kw_only=True):
     started_at: datetime | None = None
     ended_at: datetime | None = None
     running: bool = False
-    counts: Counts = Counts()
+    counts: TableCounts = TableCounts()
     trend: Trend = Trend(None, None, None, 0, 0)
     plateau: int = 0
     """How many experiments in a row brought nothing at the end."""
@@ -189,7 +189,7 @@ class ReportFacts(msgspec.Struct, frozen=True, kw_only=True):
     guard: tuple[str, ...] = ()
     """What kept the metric honest and the run confined."""
     meaning: tuple[str, ...] = ()
-    steps: tuple[Step, ...] = ()
+    steps: tuple[NextStep, ...] = ()
     reading: tuple[str, ...] = ()
     """How a table was understood, and what of it was not."""
     adopted: Adopted | None = None

@@ -11,13 +11,13 @@ from engine.core.analysis.forecast import forecast
 from engine.core.analysis.noise import noise_of
 from engine.core.enums import KeepRule, Origin, Outcome, Verdict
 from engine.core.events import Platform
-from engine.core.records import Decided, Experiment
+from engine.core.records import DecisionRecord, Experiment
 from engine.core.session import Session
 from engine.core.table.of_session import past_table, table_of
 from engine.core.table.stats import summarise
 from engine.report.facts import common, kept_points, points_of, with_steps
 from engine.report.figures import duration, listed, many, plain
-from engine.report.hours import Stretch, hours_of
+from engine.report.hours import IdleSpan, hours_of
 from engine.report.model import Adopted, Cost, HumanAct, ReportFacts
 from engine.report.noise import session_keeps
 
@@ -26,7 +26,7 @@ _GIB = 2**30
 _WORDS = 300
 
 
-def facts_of_session(session: Session, still: Sequence[Stretch] = ()) -> ReportFacts:
+def facts_of_session(session: Session, still: Sequence[IdleSpan] = ()) -> ReportFacts:
     """A report's facts from a session.
 
     Args:
@@ -94,7 +94,7 @@ def _adopted(session: Session) -> Adopted | None:
 def outcome_of(e: Experiment) -> str:
     """Why an experiment was not kept, in words that many share."""
     run = e.run
-    if e.standing is Verdict.KEEP:
+    if e.effective_verdict is Verdict.KEEP:
         return ""
     if e.overruled is not None:
         return "thrown away by a person"
@@ -192,7 +192,7 @@ def _acts(session: Session) -> tuple[HumanAct, ...]:
         why = f" (why: {plain(reason, _WORDS)})" if reason else ""
         acts.append(HumanAct(at, f"{text}{why}"))
 
-    decided: list[tuple[Decided, str]] = [
+    decided: list[tuple[DecisionRecord, str]] = [
         (d, f"#{e.number}") for e in session.experiments for d in e.decisions
     ]
     decided += [(d, "a proposal that waits") for q in session.queue for d in q.decisions]

@@ -9,7 +9,7 @@ from html import escape
 from importlib.resources import files
 
 from engine.core.enums import Direction
-from engine.report.blocks import Block, Grid, Items, Section, Text
+from engine.report.blocks import Block, Grid, Items, ReportSection, Text
 from engine.report.figures import change, duration, number, percent, sigmas
 from engine.report.model import Point, ReportFacts
 from engine.report.plot import Shape, shape_of
@@ -125,7 +125,7 @@ def _tiles(facts: ReportFacts) -> str:
     return f'<ul class="tiles">{items}</ul>'
 
 
-def _section(section: Section) -> str:
+def _section(section: ReportSection) -> str:
     blocks = "\n".join(map(_block, section.blocks))
     return f"<section>\n<h2>{escape(section.title)}</h2>\n{blocks}\n</section>"
 

@@ -11,7 +11,7 @@ from typing import NamedTuple
 from engine.core.analysis.noise import CLEAR_SIGMAS
 from engine.core.enums import Direction
 from engine.core.table.model import RowVerdict
-from engine.report.axis import Axis, number_ticks, robust_axis
+from engine.report.axis import ChartAxis, number_ticks, robust_axis
 from engine.report.figures import number
 from engine.report.model import Point, ReportFacts
 
@@ -43,7 +43,7 @@ class Mark(NamedTuple):
 class Plot(NamedTuple):
     """All of a picture but its size and its colours."""
 
-    axis: Axis
+    axis: ChartAxis
     first: int
     last: int
     marks: tuple[Mark, ...]
@@ -173,7 +173,7 @@ def _corners(
     return [*corners, (end, corners[-1][1])]
 
 
-def tick_text(axis: Axis, tick: float) -> str:
+def tick_text(axis: ChartAxis, tick: float) -> str:
     """The words at a line of the axis."""
     return f"{tick:g}" if axis.log and tick < 1 else number(tick, 0 if axis.log else axis.places)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from engine.core.enums import Direction
-from engine.report.blocks import Block, Grid, Items, Section, Text
+from engine.report.blocks import Block, Grid, Items, ReportSection, Text
 from engine.report.figures import (
     change,
     duration,
@@ -22,7 +22,7 @@ from engine.report.findings import (
     what_failed,
     which_to_trust,
 )
-from engine.report.model import UNNAMED, ReportFacts, Step
+from engine.report.model import UNNAMED, NextStep, ReportFacts
 
 BY_A_MODEL = "Suggestions by a language model"
 _ACTS_SHOWN = 60
@@ -56,23 +56,23 @@ def lead(facts: ReportFacts) -> str:
     return f"{text}: {listed(parts)}{more}."
 
 
-def sections(facts: ReportFacts) -> tuple[Section, ...]:
+def sections(facts: ReportFacts) -> tuple[ReportSection, ...]:
     """All parts that have something to say, in the order a person wants them."""
     made = (
-        Section("At a glance", _glance(facts)),
-        Section("Next steps", _steps(facts)),
-        Section(BY_A_MODEL, _suggested(facts)),
-        Section("Top improvements", top_improvements(facts)),
-        Section("Which keeps to trust", which_to_trust(facts)),
-        Section("What did not work", what_failed(facts)),
-        Section("Before this session", before(facts)),
-        Section("Noise", (Text(noise_text(facts)),)),
-        Section("Time", _time(facts)),
-        Section("Cost of language models", _cost(facts)),
-        Section("What people decided", _acts(facts)),
-        Section("Guard and sandbox", _texts(facts.guard)),
-        Section("What the numbers mean", tuple(map(Text, facts.meaning))),
-        Section("How the table was read", _texts(facts.reading)),
+        ReportSection("At a glance", _glance(facts)),
+        ReportSection("Next steps", _steps(facts)),
+        ReportSection(BY_A_MODEL, _suggested(facts)),
+        ReportSection("Top improvements", top_improvements(facts)),
+        ReportSection("Which keeps to trust", which_to_trust(facts)),
+        ReportSection("What did not work", what_failed(facts)),
+        ReportSection("Before this session", before(facts)),
+        ReportSection("Noise", (Text(noise_text(facts)),)),
+        ReportSection("Time", _time(facts)),
+        ReportSection("Cost of language models", _cost(facts)),
+        ReportSection("What people decided", _acts(facts)),
+        ReportSection("Guard and sandbox", _texts(facts.guard)),
+        ReportSection("What the numbers mean", tuple(map(Text, facts.meaning))),
+        ReportSection("How the table was read", _texts(facts.reading)),
     )
     return tuple(section for section in made if section.blocks)
 
@@ -132,7 +132,7 @@ def _suggested(facts: ReportFacts) -> tuple[Block, ...]:
             f"report: suggestions, nothing that was measured or checked. {number(told.tokens, 0)} "
             f"tokens; {cost}."
         ),
-        Items(tuple(map(Step, told.steps)), numbered=True),
+        Items(tuple(map(NextStep, told.steps)), numbered=True),
     )
 
 
@@ -190,9 +190,9 @@ def _acts(facts: ReportFacts) -> tuple[Block, ...]:
     blocks: list[Block] = []
     if len(shown) < len(facts.acts):
         blocks.append(Text(f"The last {len(shown)} of {len(facts.acts)}:"))
-    blocks.append(Items(tuple(Step(f"{moment(act.at)}: {act.text}") for act in shown)))
+    blocks.append(Items(tuple(NextStep(f"{moment(act.at)}: {act.text}") for act in shown)))
     return tuple(blocks)
 
 
 def _texts(lines: tuple[str, ...]) -> tuple[Block, ...]:
-    return (Items(tuple(map(Step, lines))),) if lines else ()
+    return (Items(tuple(map(NextStep, lines))),) if lines else ()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from itertools import takewhile
 from pathlib import Path
 from typing import NamedTuple
@@ -11,7 +11,7 @@ import msgspec
 
 from engine.core.errors import JournalError
 from engine.core.events import AnyEvent
-from engine.core.session import CONTRADICTIONS, Session, fold, fold_what_holds
+from engine.core.reducer import CONTRADICTIONS, fold
 from engine.report import patches, suggestions
 from engine.report.figures import many
 from engine.report.hours import Stillness
@@ -19,10 +19,10 @@ from engine.report.model import ReportFacts
 from engine.report.of_session import facts_of_session
 from engine.store.artifacts import Layout
 from engine.store.journal import read_journal
-from engine.store.journal_tail import JournalTail
+from engine.store.tolerant_reader import JournalTail
 
 
-class Source(NamedTuple):
+class ReportSource(NamedTuple):
     """What a report is made of."""
 
     facts: ReportFacts
@@ -30,7 +30,7 @@ class Source(NamedTuple):
     """By experiment the diff of its edit, as far as it is recorded."""
 
 
-def of_workspace(workspace: Path, tag: str) -> Source:
+def of_workspace(workspace: Path, tag: str) -> ReportSource:
     """A session's facts, with the suggestions that are kept, and its diffs.
 
     Raises:
@@ -42,7 +42,7 @@ def of_workspace(workspace: Path, tag: str) -> Source:
     if left:
         told = f"{many(left, 'diff')} left out, of the oldest that were not kept."
         facts = msgspec.structs.replace(facts, diffs=told)
-    return Source(facts, found)
+    return ReportSource(facts, found)
 
 
 def report_directory(workspace: Path, tag: str) -> Path:
@@ -61,19 +61,17 @@ def session_facts(journal: Path, upto: int | None = None) -> ReportFacts:
         JournalError: Nothing of it can be read.
     """
     try:
-        return _facts(read_journal(journal), fold, upto)
+        return _facts(read_journal(journal), upto)
     except (JournalError, *CONTRADICTIONS):
         tail = JournalTail(journal)
-        facts = _facts(iter(tail.news()), fold_what_holds, upto)
+        facts = _facts(iter(tail.news()), upto, tolerant=True)
         lead = "The journal is damaged; this report tells what is left of it."
         return msgspec.structs.replace(facts, reading=(lead, *tail.notes, *facts.reading))
 
 
-def _facts(
-    events: Iterator[AnyEvent], folding: Callable[[Iterable[AnyEvent]], Session], upto: int | None
-) -> ReportFacts:
+def _facts(events: Iterator[AnyEvent], upto: int | None, *, tolerant: bool = False) -> ReportFacts:
     stillness = Stillness()
     if upto is not None:
         events = takewhile(lambda event: event.seq <= upto, events)
-    session = folding(stillness.watch(events))
+    session = fold(stillness.watch(events), tolerant=tolerant)
     return facts_of_session(session, stillness.stretches(session.at))

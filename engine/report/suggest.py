@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from engine.agents.base import Spending, Usage
+from engine.agents.base import AgentSpending, Usage
 from engine.agents.checks import check_caps
 from engine.agents.llm.answer import ThinkSplitter
 from engine.agents.llm.keys import provider_environment, redact, secret_values
@@ -35,7 +35,7 @@ _ANSWER_TOKENS = 4000
 _SENTENCE = 400
 
 
-class Asked(NamedTuple):
+class SuggestionReply(NamedTuple):
     """What came of a question."""
 
     suggested: Suggested
@@ -51,10 +51,10 @@ def model_of(config: ResearchConfig) -> str:
 async def ask(
     facts: ReportFacts,
     config: ResearchConfig,
-    spent: Spending,
+    spent: AgentSpending,
     workspace: Path,
     environ: Mapping[str, str],
-) -> Asked:
+) -> SuggestionReply:
     """Ask for three to five next steps; at most for `SECONDS`.
 
     Args:
@@ -88,7 +88,7 @@ async def ask(
         trouble = f"{config.model} could not be asked ({type(error).__name__}: {error})."
     prices = [call.dollars for call in calls]
     known = [price for price in prices if price is not None]
-    return Asked(
+    return SuggestionReply(
         Suggested(
             model=plain(config.model, 80),
             at=datetime.now(UTC),
@@ -105,7 +105,7 @@ async def ask(
 async def _answer(
     facts: ReportFacts,
     config: ResearchConfig,
-    spent: Spending,
+    spent: AgentSpending,
     workspace: Path,
     environ: Mapping[str, str],
     calls: list[Usage],
@@ -135,7 +135,7 @@ async def _answer(
     return redact("".join(text for kind, text in pieces if kind == "answer"), secrets)
 
 
-def _check_room(config: ResearchConfig, spent: Spending, prompt: float, answer: int) -> None:
+def _check_room(config: ResearchConfig, spent: AgentSpending, prompt: float, answer: int) -> None:
     """Refuse a question that the session's caps leave no room for, a full answer counted.
 
     Raises:

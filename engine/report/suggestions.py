@@ -11,7 +11,7 @@ from pathlib import Path
 
 import msgspec
 
-from engine.agents.base import Spending
+from engine.agents.base import AgentSpending
 from engine.core.errors import WorkspaceError
 from engine.core.session import Session
 from engine.report.figures import many
@@ -24,7 +24,7 @@ from engine.store.durable import write_durably
 _LARGEST = 2**20
 
 
-class Kept(msgspec.Struct, frozen=True, kw_only=True):
+class SavedSuggestions(msgspec.Struct, frozen=True, kw_only=True):
     """The file."""
 
     suggested: Suggested
@@ -40,11 +40,11 @@ def path_of(layout: Layout) -> Path:
     return layout.session / "suggestions.json"
 
 
-def read(layout: Layout) -> Kept | None:
+def read(layout: Layout) -> SavedSuggestions | None:
     """What is kept; None where nothing is, or nothing that can be read: it can be asked anew."""
     try:
         with open(path_of(layout), "rb") as file:
-            return msgspec.json.decode(file.read(_LARGEST), type=Kept)
+            return msgspec.json.decode(file.read(_LARGEST), type=SavedSuggestions)
     except (OSError, msgspec.DecodeError, UnicodeDecodeError):
         return None
 
@@ -65,14 +65,16 @@ def keep(layout: Layout, facts: ReportFacts, suggested: Suggested, *, own: bool)
     tokens, dollars = (before.own_tokens, before.own_dollars) if before else (0, 0.0)
     if own:
         tokens, dollars = tokens + suggested.tokens, dollars + (suggested.dollars or 0.0)
-    kept = Kept(suggested=suggested, figures=_digest(facts), own_tokens=tokens, own_dollars=dollars)
+    kept = SavedSuggestions(
+        suggested=suggested, figures=_digest(facts), own_tokens=tokens, own_dollars=dollars
+    )
     write_durably(path_of(layout), msgspec.json.format(msgspec.json.encode(kept), indent=2))
 
 
-def spent_by(session: Session, layout: Layout) -> Spending:
+def spent_by(session: Session, layout: Layout) -> AgentSpending:
     """What counts against a session's caps: its journal's costs, and those of questions since."""
     kept, spent = read(layout), session.spending
-    return Spending(
+    return AgentSpending(
         tokens=spent.tokens + (kept.own_tokens if kept else 0),
         dollars=spent.dollars + (kept.own_dollars if kept else 0.0),
         unpriced=spent.unpriced,

@@ -26,13 +26,14 @@ from engine.core.enums import StopMode
 from engine.core.errors import AutoresearchError, JournalError
 from engine.devices.recorder import MachineRecorder
 from engine.devices.sampler import DeviceSampler
-from engine.loop.context import Surroundings
+from engine.loop.context import SessionContext
 from engine.loop.ratchet import Ratchet
 from engine.notify.notifier import Notifier
-from engine.protocol import framing as live
+from engine.protocol import commands
 from engine.protocol.endpoint import EngineLock, socket_path
+from engine.protocol.messages import AnyMessage, Devices, EventAppended, ReasoningChunk
 from engine.report.automatic import Reports
-from engine.server.socket_server import Hub
+from engine.server.socket_server import SocketServer
 from engine.setup.open_session import load_config, open_session
 from engine.store.artifacts import Layout
 from engine.store.journal import Journal
@@ -54,7 +55,7 @@ class Service:
         self._lock = EngineLock(self._workspace.path)
         self._config = config
         self._layout = Layout(self._workspace.path, config.tag)
-        self._devices: live.Devices | None = None
+        self._devices: Devices | None = None
 
     async def run(self) -> None:
         """From the lock to the end of the session.
@@ -63,7 +64,7 @@ class Service:
             AutoresearchError: It could not start, or the journal could not be written.
         """
         journal: Journal | None = None
-        hub: Hub | None = None
+        server: SocketServer | None = None
         notifier = Notifier(self._workspace.path, os.environ)
         reason = "an error"
         try:
@@ -72,30 +73,30 @@ class Service:
             journal, submodules = open_session(
                 self._workspace, self._layout, self._config, sampler.platform()
             )
-            around = Surroundings(
+            context = SessionContext(
                 journal=journal,
                 workspace=self._workspace,
                 layout=self._layout,
                 agent=agent,
                 environ=os.environ,
-                publish=lambda message: hub.publish(message) if hub is not None else None,
+                publish=lambda message: server.publish(message) if server is not None else None,
                 submodules=submodules,
             )
-            ratchet = Ratchet(around)
+            ratchet = Ratchet(context)
             reports = Reports(self._layout)
-            hub = Hub(
+            server = SocketServer(
                 socket_path(self._workspace.path),
                 session=lambda: ratchet.session,
-                greet=lambda: self._greeting(ratchet),
+                initial_messages=lambda: self._initial_messages(ratchet),
                 handle=lambda command: _obey(ratchet, reports, command),
             )
-            journal.listen(lambda event: hub.publish(live.Happened(event=event)))
+            journal.listen(lambda event: server.publish(EventAppended(event=event)))
             notifier.attach(journal)
             reports.attach(journal)
-            await hub.start()
-            self._lock.announce(hub.path)
+            await server.start()
+            self._lock.publish_socket_path(server.path)
             self._catch_signals(ratchet)
-            sampling = asyncio.create_task(self._sample(sampler, hub, ratchet, journal))
+            sampling = asyncio.create_task(self._sample(sampler, server, ratchet, journal))
             try:
                 await ratchet.run()
                 reason = ratchet.session.ended or "the loop ended"
@@ -114,17 +115,17 @@ class Service:
                 journal.append(ev.EngineStopped(reason="a fault of its own"))
             raise
         finally:
-            if hub is not None:
-                await hub.stop()
+            if server is not None:
+                await server.stop()
             if journal is not None:
                 await notifier.close()
                 journal.close()
             self._lock.release()
 
-    def _greeting(self, ratchet: Ratchet) -> list[live.AnyMessage]:
-        messages: list[live.AnyMessage] = []
+    def _initial_messages(self, ratchet: Ratchet) -> list[AnyMessage]:
+        messages: list[AnyMessage] = []
         for number, text in ratchet.proposer.drafter.thinking.items():
-            messages.append(live.Thinking(text=text, start=True, experiment=number))
+            messages.append(ReasoningChunk(text=text, start=True, experiment=number))
         if ratchet.runner.progress is not None:
             messages.append(ratchet.runner.progress)
         if self._devices is not None:
@@ -145,56 +146,56 @@ class Service:
         os._exit(143)
 
     async def _sample(
-        self, sampler: DeviceSampler, hub: Hub, ratchet: Ratchet, journal: Journal
+        self, sampler: DeviceSampler, server: SocketServer, ratchet: Ratchet, journal: Journal
     ) -> None:
         recorder = MachineRecorder()
         while True:
             session, now = ratchet.session, datetime.now(UTC)
             due = recorder.is_due(session, now)
             # Nobody watches and nothing is to be recorded: nobody needs figures, the engine rests.
-            if hub.followers or due:
+            if server.subscribers or due:
                 try:
                     sample = await asyncio.to_thread(sampler.sample, ratchet.runner.pid)
                 except (OSError, psutil.Error) as error:
                     # Figures are missed for a second; the session is not.
                     print(f"no device sample: {error}", file=sys.stderr, flush=True)
                 else:
-                    self._devices = live.Devices(sample=sample)
-                    hub.publish(self._devices)
+                    self._devices = Devices(sample=sample)
+                    server.publish(self._devices)
                     if due and (event := recorder.record(ratchet.session, sample, now)):
                         try:
                             journal.append(event)
                         except JournalError as error:
                             print(f"a sample is not recorded: {error}", file=sys.stderr, flush=True)
-            await hub.keep_listening()
+            await server.keep_listening()
             await asyncio.sleep(SAMPLE_SECONDS)
 
 
-def _obey(ratchet: Ratchet, reports: Reports, command: live.AnyCommand) -> str | Awaitable[str]:
-    if ratchet.session.ended is not None and not isinstance(command, live.Hello):
+def _obey(ratchet: Ratchet, reports: Reports, command: commands.AnyCommand) -> str | Awaitable[str]:
+    if ratchet.session.ended is not None and not isinstance(command, commands.Hello):
         return _at_the_end(reports, command)
     match command:
-        case live.AskMemory():
+        case commands.AskMemory():
             return ratchet.proposer.maker.memory()
-        case live.PauseLoop():
+        case commands.PauseLoop():
             return ratchet.pause(command.by)
-        case live.ResumeLoop():
+        case commands.ResumeLoop():
             return ratchet.resume(command.by)
-        case live.StopSession():
+        case commands.StopSession():
             return ratchet.stop(command.by, command.mode, command.reason)
-        case live.CancelStop():
+        case commands.CancelStop():
             return ratchet.cancel_stop(command.by)
-        case live.KillRun():
+        case commands.KillRun():
             return ratchet.kill_run(command.by, command.experiment, command.reason)
-        case live.Hello():
+        case commands.Hello():
             return f"autoresearch-tui {__version__}"
         case _:
             return ratchet.steering.obey(command)
 
 
-def _at_the_end(reports: Reports, command: live.AnyCommand) -> str:
+def _at_the_end(reports: Reports, command: commands.AnyCommand) -> str:
     """The session has ended and its report is being written: only leaving sooner can be asked."""
-    if isinstance(command, live.StopSession):
+    if isinstance(command, commands.StopSession):
         reports.hurry()
         return "The session has ended; its engine leaves now."
     raise AutoresearchError(

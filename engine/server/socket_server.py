@@ -18,7 +18,7 @@ import msgspec
 from engine import __version__
 from engine.core.errors import AutoresearchError, EngineBusyError, WorkspaceError
 from engine.core.session import Session
-from engine.protocol import framing as live
+from engine.protocol import commands, framing, messages
 from engine.protocol.snapshot import encode_session
 
 _BACKLOG_BYTES = 64 * 2**20
@@ -29,7 +29,7 @@ _LARGEST_COMMAND = 4 * 2**20
 class _Client:
     def __init__(self, writer: asyncio.StreamWriter) -> None:
         self.writer = writer
-        self.follows = False
+        self.subscribes = False
 
     def send(self, data: bytes, *, may_drop: bool = False) -> None:
         transport = self.writer.transport
@@ -43,7 +43,7 @@ class _Client:
         self.writer.write(data)
 
 
-class Hub:
+class SocketServer:
     """Serves one engine's socket.
 
     Args:
@@ -59,21 +59,21 @@ class Hub:
         path: Path,
         *,
         session: Callable[[], Session],
-        greet: Callable[[], list[live.AnyMessage]],
-        handle: Callable[[live.AnyCommand], str | Awaitable[str]],
+        initial_messages: Callable[[], list[messages.AnyMessage]],
+        handle: Callable[[commands.AnyCommand], str | Awaitable[str]],
     ) -> None:
         self.path = path
         self._session = session
-        self._greet = greet
+        self._initial_messages = initial_messages
         self._handle = handle
         self._clients: set[_Client] = set()
         self._answers: set[asyncio.Task[None]] = set()
         self._server: asyncio.Server | None = None
 
     @property
-    def followers(self) -> int:
+    def subscribers(self) -> int:
         """How many clients want to hear what happens."""
-        return sum(c.follows for c in self._clients)
+        return sum(c.subscribes for c in self._clients)
 
     async def start(self) -> None:
         """Listen.
@@ -123,14 +123,14 @@ class Hub:
         with contextlib.suppress(FileNotFoundError):
             self.path.unlink()
 
-    def publish(self, message: live.AnyMessage) -> None:
+    def publish(self, message: messages.AnyMessage) -> None:
         """Tell every follower."""
-        if not self.followers:
+        if not self.subscribers:
             return
-        data = live.frame(message)
-        droppable = not isinstance(message, live.Happened)
+        data = framing.frame(message)
+        droppable = not isinstance(message, messages.EventAppended)
         for client in list(self._clients):
-            if client.follows:
+            if client.subscribes:
                 client.send(data, may_drop=droppable)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -141,10 +141,10 @@ class Hub:
             self._clients.add(client)
             while True:
                 header = await reader.readexactly(4)
-                length = live.frame_length(header)
+                length = framing.frame_length(header)
                 if length > _LARGEST_COMMAND:
                     return
-                command = live.decode_command(await reader.readexactly(length))
+                command = framing.decode_command(await reader.readexactly(length))
                 self._answer(client, command)
         except (asyncio.IncompleteReadError, ConnectionError, msgspec.DecodeError):
             return
@@ -152,45 +152,45 @@ class Hub:
             self._clients.discard(client)
             writer.close()
 
-    def _answer(self, client: _Client, command: live.AnyCommand) -> None:
-        if isinstance(command, live.Hello):
+    def _answer(self, client: _Client, command: commands.AnyCommand) -> None:
+        if isinstance(command, commands.Hello):
             snapshot = encode_session(self._session()) if command.follow else b""
-            welcome = live.Welcome(version=__version__, pid=os.getpid(), snapshot=snapshot)
-            client.send(live.frame(welcome))
+            welcome = messages.Welcome(version=__version__, pid=os.getpid(), snapshot=snapshot)
+            client.send(framing.frame(welcome))
             if command.follow:
-                client.follows = True
-                for message in self._greet():
-                    client.send(live.frame(message))
+                client.subscribes = True
+                for message in self._initial_messages():
+                    client.send(framing.frame(message))
             return
         try:
             answer = self._handle(command)
         except Exception as error:
-            client.send(live.frame(_refusal(command, error)))
+            client.send(framing.frame(_refusal(command, error)))
             return
         if isinstance(answer, str):
-            client.send(live.frame(live.Reply(id=command.id, ok=True, message=answer)))
+            client.send(framing.frame(messages.Reply(id=command.id, ok=True, message=answer)))
             return
         task = asyncio.ensure_future(self._answer_later(client, command, answer))
         self._answers.add(task)
         task.add_done_callback(self._answers.discard)
 
     async def _answer_later(
-        self, client: _Client, command: live.AnyCommand, answer: Awaitable[str]
+        self, client: _Client, command: commands.AnyCommand, answer: Awaitable[str]
     ) -> None:
         try:
-            data = live.frame(live.Reply(id=command.id, ok=True, message=await answer))
+            data = framing.frame(messages.Reply(id=command.id, ok=True, message=await answer))
         except Exception as error:
-            data = live.frame(_refusal(command, error))
+            data = framing.frame(_refusal(command, error))
         client.send(data)
 
 
-def _refusal(command: live.AnyCommand, error: Exception) -> live.Reply:
+def _refusal(command: commands.AnyCommand, error: Exception) -> messages.Reply:
     if isinstance(error, AutoresearchError):
-        return live.Reply(id=command.id, ok=False, message=str(error))
+        return messages.Reply(id=command.id, ok=False, message=str(error))
     # A fault of ours: who asked is told, and the loop goes on.
     traceback.print_exception(error)
     what = f"The engine failed at this ({type(error).__name__}: {error}); see engine.log."
-    return live.Reply(id=command.id, ok=False, message=what)
+    return messages.Reply(id=command.id, ok=False, message=what)
 
 
 def _answers(path: Path) -> bool:

@@ -34,7 +34,7 @@ _OUR_VARIABLE = "AUTORESEARCH_TIME_BUDGET"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Findings:
+class DetectedSettings:
     """What a look at the repository told, and how it was told."""
 
     file: str
@@ -50,14 +50,14 @@ class Findings:
     """For each setting, where it comes from."""
 
 
-def look_at(
+def detect_settings(
     workspace: Path,
     *,
     file: str | None = None,
     metric: str | None = None,
     command: str | None = None,
     environ: Mapping[str, str] | None = None,
-) -> Findings:
+) -> DetectedSettings:
     """Find out what can be found out. Values a person gave are taken as they are.
 
     Args:
@@ -93,7 +93,7 @@ def look_at(
     direction = Direction.MAX if _HIGHER_IS_BETTER.search(found_metric) else Direction.MIN
     why.setdefault("direction", f"by the name {found_metric}")
     budget, ours = _find_budget(texts, why)
-    return Findings(
+    return DetectedSettings(
         file=name,
         locked=locked,
         command=command or _find_command(workspace, name, source, environ or os.environ, why),

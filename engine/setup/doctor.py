@@ -19,7 +19,7 @@ from engine.store.workspace import Workspace
 
 
 @dataclass(frozen=True)
-class Finding:
+class CheckResult:
     """One line of the check."""
 
     name: str
@@ -30,11 +30,11 @@ class Finding:
 
 
 @dataclass(frozen=True)
-class Health:
+class MachineCheck:
     """All that was found."""
 
     platform: Platform
-    findings: tuple[Finding, ...]
+    findings: tuple[CheckResult, ...]
 
     @property
     def ready(self) -> bool:
@@ -42,19 +42,19 @@ class Health:
         return all(f.ok is not False for f in self.findings)
 
 
-def examine(workspace: Path) -> Health:
+def examine(workspace: Path) -> MachineCheck:
     """Look at the machine, the tools and the workspace. Writes nothing, never raises."""
     platform = DeviceSampler(disk=workspace).platform()
     findings = [
-        Finding("python", sys.version_info >= (3, 11), f"{platform.python} ({sys.executable})"),
+        CheckResult("python", sys.version_info >= (3, 11), f"{platform.python} ({sys.executable})"),
         _tool("git", needed=True),
         _tool("uv", needed=False),
         _tool("tmux", needed=False),
         _gpus(platform),
         _torch(),
-        Finding("agents", True, ", ".join(agent_names()) or "none"),
-        *(Finding(cli.name, cli.ok, cli.value, cli.todo) for cli in survey(os.environ)),
-        Finding(
+        CheckResult("agents", True, ", ".join(agent_names()) or "none"),
+        *(CheckResult(cli.name, cli.ok, cli.value, cli.todo) for cli in survey(os.environ)),
+        CheckResult(
             "sandbox",
             None,
             platform.sandbox,
@@ -65,51 +65,51 @@ def examine(workspace: Path) -> Health:
         _disk(workspace),
         _repository(workspace),
     ]
-    return Health(platform, tuple(findings))
+    return MachineCheck(platform, tuple(findings))
 
 
-def _tool(name: str, *, needed: bool) -> Finding:
+def _tool(name: str, *, needed: bool) -> CheckResult:
     path = shutil.which(name)
     if path is None:
         todo = f"Install {name}." if needed else ""
-        return Finding(name, False if needed else None, "not found", todo)
+        return CheckResult(name, False if needed else None, "not found", todo)
     try:
         flag = "-V" if name == "tmux" else "--version"
         done = subprocess.run([path, flag], capture_output=True, text=True, timeout=10, check=False)
         version = (done.stdout or done.stderr).strip().splitlines()
     except (OSError, subprocess.TimeoutExpired):
         version = []
-    return Finding(name, True, version[0] if version else path)
+    return CheckResult(name, True, version[0] if version else path)
 
 
-def _gpus(platform: Platform) -> Finding:
+def _gpus(platform: Platform) -> CheckResult:
     if not platform.gpus:
-        return Finding("gpu", None, platform.gpu_note)
+        return CheckResult("gpu", None, platform.gpu_note)
     shown = ", ".join(f"{g.name} {g.memory_bytes / 2**30:.0f} GiB" for g in platform.gpus)
-    return Finding("gpu", True, shown)
+    return CheckResult("gpu", True, shown)
 
 
-def _torch() -> Finding:
+def _torch() -> CheckResult:
     from importlib.metadata import PackageNotFoundError, version
 
     try:
-        return Finding("torch", True, f"{version('torch')} (for the bundled harness)")
+        return CheckResult("torch", True, f"{version('torch')} (for the bundled harness)")
     except PackageNotFoundError:
         todo = "Your own repository brings its own; the bundled harness needs the extra `harness`."
-        return Finding("torch", None, "not in this environment", todo)
+        return CheckResult("torch", None, "not in this environment", todo)
 
 
-def _socket() -> Finding:
+def _socket() -> CheckResult:
     try:
-        return Finding("socket", True, str(runtime_directory()))
+        return CheckResult("socket", True, str(runtime_directory()))
     except AutoresearchError as error:
-        return Finding("socket", False, error.what, error.todo)
+        return CheckResult("socket", False, error.what, error.todo)
 
 
-def _survival() -> Finding:
+def _survival() -> CheckResult:
     """Whether a detached engine outlives the last log-out here."""
     if shutil.which("loginctl") is None or not Path("/run/systemd/system").exists():
-        return Finding("log-out", None, "no systemd: a detached engine stays")
+        return CheckResult("log-out", None, "no systemd: a detached engine stays")
     try:
         done = subprocess.run(
             ["loginctl", "show-user", str(os.getuid()), "--property=Linger", "--value"],
@@ -127,10 +127,10 @@ def _survival() -> Finding:
             check=False,
         ).stdout.strip()
     except (OSError, subprocess.TimeoutExpired):
-        return Finding("log-out", None, "systemd does not answer")
+        return CheckResult("log-out", None, "systemd does not answer")
     if linger or killing != "yes":
-        return Finding("log-out", True, "a detached engine stays after the last log-out")
-    return Finding(
+        return CheckResult("log-out", True, "a detached engine stays after the last log-out")
+    return CheckResult(
         "log-out",
         None,
         "KillUserProcesses is on and you have no linger",
@@ -138,20 +138,22 @@ def _survival() -> Finding:
     )
 
 
-def _disk(workspace: Path) -> Finding:
+def _disk(workspace: Path) -> CheckResult:
     try:
         free = shutil.disk_usage(workspace).free / 2**30
     except OSError as error:
-        return Finding("disk", False, f"{error.strerror}")
-    return Finding("disk", free > 1, f"{free:.0f} GiB free", "" if free > 1 else "Free some space.")
+        return CheckResult("disk", False, f"{error.strerror}")
+    return CheckResult(
+        "disk", free > 1, f"{free:.0f} GiB free", "" if free > 1 else "Free some space."
+    )
 
 
-def _repository(workspace: Path) -> Finding:
+def _repository(workspace: Path) -> CheckResult:
     try:
         found = Workspace(workspace).look()
     except AutoresearchError as error:
-        return Finding("workspace", None, error.what, error.todo)
+        return CheckResult("workspace", None, error.what, error.todo)
     pid = lock_holder(found.workspace)
     engine = f", engine at work (pid {pid})" if pid is not None else ""
     dirty = f", {len(found.dirty)} uncommitted changes" if found.dirty else ""
-    return Finding("workspace", True, f"{found.workspace} at {found.head[:7]}{dirty}{engine}")
+    return CheckResult("workspace", True, f"{found.workspace} at {found.head[:7]}{dirty}{engine}")

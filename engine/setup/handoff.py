@@ -17,7 +17,7 @@ _NAME = "opening.json"
 _BY = "command line"
 
 
-class Opening(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class StartRequest(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The person's words at the start."""
 
     first_hypothesis: str = ""
@@ -30,15 +30,15 @@ class Opening(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Whether its branch is there already, with the history of a session without a journal."""
 
 
-def read_opening(layout: Layout) -> Opening:
+def read_start_request(layout: Layout) -> StartRequest:
     """What was laid down and not taken up yet; nothing where it cannot be read."""
     try:
-        return msgspec.json.decode((layout.session / _NAME).read_bytes(), type=Opening)
+        return msgspec.json.decode((layout.session / _NAME).read_bytes(), type=StartRequest)
     except (OSError, msgspec.DecodeError):
-        return Opening()
+        return StartRequest()
 
 
-def write_opening(layout: Layout, opening: Opening) -> None:
+def write_start_request(layout: Layout, start_request: StartRequest) -> None:
     """Lay it down for the engine that is started next.
 
     Raises:
@@ -46,11 +46,11 @@ def write_opening(layout: Layout, opening: Opening) -> None:
     """
     path = layout.session / _NAME
     try:
-        if opening == Opening():
+        if start_request == StartRequest():
             path.unlink(missing_ok=True)
             return
         path.parent.mkdir(parents=True, exist_ok=True)
-        write_durably(path, msgspec.json.encode(opening).decode())
+        write_durably(path, msgspec.json.encode(start_request).decode())
     except OSError as error:
         raise WorkspaceError(
             f"{path} cannot be written.",
@@ -59,14 +59,14 @@ def write_opening(layout: Layout, opening: Opening) -> None:
         ) from error
 
 
-def take_opening(layout: Layout, journal: Journal) -> None:
+def apply_start_request(layout: Layout, journal: Journal) -> None:
     """Record what was laid down, once."""
-    opening = read_opening(layout)
+    start_request = read_start_request(layout)
     session = journal.session
     # An engine that was killed a moment later finds its own pin and does not say it twice.
-    if opening.first_hypothesis and not session.pins and not session.experiments:
-        text = opening.first_hypothesis
+    if start_request.first_hypothesis and not session.pins and not session.experiments:
+        text = start_request.first_hypothesis
         journal.append(ev.HypothesisPinned(pin=1, text=text, by=_BY))
-    if opening.autonomy is not None and opening.autonomy is not session.autonomy:
-        journal.append(ev.AutonomySet(autonomy=opening.autonomy, by=_BY))
+    if start_request.autonomy is not None and start_request.autonomy is not session.autonomy:
+        journal.append(ev.AutonomySet(autonomy=start_request.autonomy, by=_BY))
     (layout.session / _NAME).unlink(missing_ok=True)

@@ -11,10 +11,15 @@ from engine.core.config import ResearchConfig
 from engine.core.errors import ConfigError, WorkspaceError
 from engine.core.session import Session
 from engine.setup.config_file import config_path, load_config, save_config
-from engine.setup.detect import look_at
-from engine.setup.handoff import Opening, read_opening, take_opening, write_opening
+from engine.setup.detect import detect_settings
+from engine.setup.handoff import (
+    StartRequest,
+    apply_start_request,
+    read_start_request,
+    write_start_request,
+)
 from engine.setup.notes import notes_of, results_name
-from engine.setup.plan import Plan, Wishes, make_plan
+from engine.setup.plan import Plan, StartFlags, make_plan
 from engine.setup.takeover import look_for_session
 from engine.store.artifacts import Layout
 from engine.store.git import Git
@@ -24,7 +29,7 @@ from engine.store.workspace import BRANCHES, Workspace
 
 __all__ = [
     "Plan",
-    "Wishes",
+    "StartFlags",
     "config_path",
     "load_config",
     "make_plan",
@@ -46,8 +51,8 @@ def save_plan(workspace: Path, plan: Plan) -> None:
     """
     save_config(workspace, plan.config)
     layout = Layout(workspace, plan.config.tag)
-    if plan.opening != Opening() or layout.session.exists():
-        write_opening(layout, plan.opening)
+    if plan.start_request != StartRequest() or layout.session.exists():
+        write_start_request(layout, plan.start_request)
 
 
 def platform_here(workspace: Path) -> ev.Platform:
@@ -68,8 +73,8 @@ def open_session(
     Raises:
         AutoresearchError: The branch exists, or something cannot be written.
     """
-    opening = read_opening(layout)
-    workspace.head = opening.base or workspace.head
+    start_request = read_start_request(layout)
+    workspace.head = start_request.base or workspace.head
     submodules = workspace.look().submodules
     new = not layout.journal.exists() or layout.journal.stat().st_size == 0
     try:
@@ -90,13 +95,13 @@ def open_session(
             "Choose another tag with --tag.",
         )
     adoption = None
-    if opening.adopts and (new or _begun_alone(layout)):
+    if start_request.adopts and (new or _begun_alone(layout)):
         name = config.results_file
         table = read_file(workspace.path / name, metric=config.metric)
         adoption = look_for_session(workspace, config.tag, table, name, begun=not new)
     half_started = layout.journal.exists()
     branch = workspace.branch_commit(config.tag)
-    adopted = opening.adopts and branch == workspace.head
+    adopted = start_request.adopts and branch == workspace.head
     if new and not adopted and (branch != workspace.head or not half_started):
         if branch is None:
             layout.journal.touch()
@@ -106,7 +111,7 @@ def open_session(
         # Before anything runs: at the first keep it would be known too, after a night.
         workspace.check_branch(config.tag, journal.session.frontier)
     if not journal.session.seq:
-        found = look_at(
+        found = detect_settings(
             workspace.path, file=config.file, metric=config.metric, command=config.command
         )
         journal.append(
@@ -132,7 +137,7 @@ def open_session(
             )
         )
     _take_up(journal, config, platform)
-    take_opening(layout, journal)
+    apply_start_request(layout, journal)
     return journal, submodules
 
 

@@ -11,10 +11,10 @@ import msgspec
 from engine.core.config import ResearchConfig, check_config
 from engine.core.errors import UsageError, WorkspaceError
 from engine.setup.config_file import config_path, load_config
-from engine.setup.detect import Findings, look_at, propose_tag
-from engine.setup.handoff import Opening, read_opening
+from engine.setup.detect import DetectedSettings, detect_settings, propose_tag
+from engine.setup.handoff import StartRequest, read_start_request
 from engine.setup.notes import notes_of
-from engine.setup.start_point import find_beginning
+from engine.setup.start_point import find_start_point
 from engine.setup.takeover import branches_without_journal
 from engine.store.artifacts import HOME, Layout
 from engine.store.journal import fold_journal
@@ -30,7 +30,7 @@ _CHANGEABLE = (
 """What a session may go on with although it began otherwise; nothing that the metric depends on."""
 
 
-class Wishes(msgspec.Struct, frozen=True, kw_only=True):
+class StartFlags(msgspec.Struct, frozen=True, kw_only=True):
     """What the person said on the command line; None: not said."""
 
     tag: str | None = None
@@ -76,12 +76,12 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     why: dict[str, str] = {}
     """For each setting: why it is filled in as it is."""
     notes: tuple[str, ...] = ()
-    opening: Opening = Opening()
+    start_request: StartRequest = StartRequest()
     """What is to be told to the engine beside the config."""
 
 
 def make_plan(
-    path: Path, wishes: Wishes, today: date, answers: Mapping[str, object] | None = None
+    path: Path, wishes: StartFlags, today: date, answers: Mapping[str, object] | None = None
 ) -> Plan:
     """What would be run here, from the person's answers, the flags, the saved config and a look at
     the repository, in that order.
@@ -103,7 +103,7 @@ def make_plan(
     said |= answers or {}
     if "agent" not in said and ("model" in said or "cli" in said):
         said["agent"] = "llm" if "model" in said else "acp"
-    begin = find_beginning(
+    begin = find_start_point(
         workspace, saved, said, lambda: propose_tag(today, _taken_tags(workspace))
     )
     named_tag = str(said.get("tag", saved.tag if saved is not None else ""))
@@ -120,7 +120,7 @@ def make_plan(
         if said.get(name) or saved is not None
     }
     _point_to_the_top(workspace, named.get("file", "train.py"))
-    found = look_at(
+    found = detect_settings(
         workspace.path,
         file=named.get("file"),
         metric=named.get("metric"),
@@ -141,11 +141,11 @@ def make_plan(
     values.update(begin.values)
     why.update(begin.why)
     said_tag = said.get("tag", values["tag"])
-    opening = read_opening(Layout(workspace.path, str(said_tag)))
+    start_request = read_start_request(Layout(workspace.path, str(said_tag)))
     # Of a start that failed before the session was: it still starts from there.
-    start, adopts = begin.commit or opening.base, begin.adopts or opening.adopts
+    start, adopts = begin.commit or start_request.base, begin.adopts or start_request.adopts
     workspace.head = start or workspace.head
-    first = said.pop("first_hypothesis", opening.first_hypothesis)
+    first = said.pop("first_hypothesis", start_request.first_hypothesis)
     if first:
         why["first_hypothesis"] = "as you said"
     values.update(said)
@@ -164,7 +164,7 @@ def make_plan(
             *_other_session(workspace, config),
             *notes_of(workspace, config, found.budget_is_ours, found.budget_seconds),
         ),
-        opening=Opening(
+        start_request=StartRequest(
             first_hypothesis=_first_hypothesis(str(first or "")), base=start, adopts=adopts
         ),
     )
@@ -186,7 +186,7 @@ def _other_session(workspace: Workspace, config: ResearchConfig) -> tuple[str, .
     )
 
 
-def _defaults(found: Findings) -> dict[str, str]:
+def _defaults(found: DetectedSettings) -> dict[str, str]:
     """Why each setting of a first plan is as it is."""
     return {
         "locked": "the files it imports" if found.locked else "it imports no file of yours",
@@ -278,8 +278,8 @@ def _plan_to_continue(saved: ResearchConfig, said: dict[str, object], layout: La
         raise UsageError(
             f"The session {saved.tag!r} has done all its {session.counts.total} experiments.",
             "",
-            f"Go on with a higher --max, such as --max {session.further}, or start another session "
-            "with --tag.",
+            f"Go on with a higher --max, such as --max {session.suggested_limit}, or start another "
+            "session with --tag.",
         )
     changed = {k: v for k, v in said.items() if k in _CHANGEABLE}
     if changed:
@@ -287,9 +287,9 @@ def _plan_to_continue(saved: ResearchConfig, said: dict[str, object], layout: La
     # What was said on the screen before is in the journal, and would be in force again.
     autonomy = config.autonomy if "autonomy" in said else None
     # What an engine that was killed at its start had not yet taken up is still to be done.
-    left = read_opening(layout)
-    opening = msgspec.structs.replace(left, autonomy=autonomy or left.autonomy)
-    return Plan(config=config, continues=True, opening=opening)
+    left = read_start_request(layout)
+    start_request = msgspec.structs.replace(left, autonomy=autonomy or left.autonomy)
+    return Plan(config=config, continues=True, start_request=start_request)
 
 
 def _taken_tags(workspace: Workspace) -> set[str]:

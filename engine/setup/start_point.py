@@ -24,7 +24,7 @@ RESULTS = "results.tsv"
 BEST, BASE = "best", "base"
 
 
-class Beginning(msgspec.Struct, frozen=True, kw_only=True):
+class StartPoint(msgspec.Struct, frozen=True, kw_only=True):
     """The commit a session starts from, where that is not the checkout's."""
 
     commit: str = ""
@@ -51,12 +51,12 @@ def ended_session(workspace: Path) -> Session | None:
     return session if session is not None and session.ended is not None else None
 
 
-def find_beginning(
+def find_start_point(
     workspace: Workspace,
     saved: ResearchConfig | None,
     said: dict[str, object],
     fresh_tag: Callable[[], str],
-) -> Beginning:
+) -> StartPoint:
     """Understand `--new-from` and `--adopt`, and take both out of what was said.
 
     Args:
@@ -78,12 +78,12 @@ def find_beginning(
     if start:
         said.setdefault("tag", fresh_tag())
         return _start_from(workspace, saved, start, str(said["tag"]))
-    return Beginning()
+    return StartPoint()
 
 
 def _start_from(
     workspace: Workspace, saved: ResearchConfig | None, start: str, tag: str
-) -> Beginning:
+) -> StartPoint:
     if Layout(workspace.path, tag).journal.exists():
         raise UsageError(
             f"The session {tag!r} exists already.",
@@ -104,7 +104,7 @@ def _start_from(
             "Name `best`, `base`, a branch or a commit.",
         )
     note = f"The session starts from {name} ({commit[:7]}), not from your checkout."
-    return Beginning(
+    return StartPoint(
         commit=commit, notes=(note,) if commit != workspace.head else (), why={"tag": "a new one"}
     )
 
@@ -122,7 +122,7 @@ def _session_before(workspace: Workspace, saved: ResearchConfig | None, what: st
 
 def _adopt(
     workspace: Workspace, tag: str, saved: ResearchConfig | None, said: dict[str, object]
-) -> Beginning:
+) -> StartPoint:
     name = str(said.get("results_file", saved.results_file if saved is not None else RESULTS))
     path = workspace.path / name
     if not path.is_file():
@@ -147,7 +147,7 @@ def _adopt(
     values: dict[str, object] = {"direction": found.history.direction, "results_file": name}
     if found.history.metric:
         values["metric"] = found.history.metric
-    return Beginning(
+    return StartPoint(
         commit=found.tip,
         adopts=True,
         values=values,

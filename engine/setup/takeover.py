@@ -7,7 +7,7 @@ from typing import BinaryIO, cast
 
 import msgspec
 
-from engine.core.analysis.takeover import Found, History, hashes_in, history_of
+from engine.core.analysis.takeover import History, ResolvedCommit, hashes_in, history_of
 from engine.core.errors import UsageError, WorkspaceError
 from engine.core.table.model import Table
 from engine.store.artifacts import Layout
@@ -93,7 +93,7 @@ def look_for_session(
     )
 
 
-def _find(workspace: Workspace, names: list[str], tip: str) -> dict[str, Found]:
+def _find(workspace: Workspace, names: list[str], tip: str) -> dict[str, ResolvedCommit]:
     """The commits of those names that exist, asked for in one process."""
     if not names:
         return {}
@@ -108,7 +108,7 @@ def _find(workspace: Workspace, names: list[str], tip: str) -> dict[str, Found]:
     found = {}
     for name, answer in zip(names, out.splitlines(), strict=False):
         if answer.startswith(name) and " " not in answer:
-            found[name] = Found(commit=answer, on_branch=answer in on_branch)
+            found[name] = ResolvedCommit(commit=answer, on_branch=answer in on_branch)
     return found
 
 

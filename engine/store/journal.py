@@ -20,7 +20,8 @@ from msgspec.structs import replace
 
 from engine.core.errors import JournalError
 from engine.core.events import AnyEvent, Event
-from engine.core.session import CONTRADICTIONS, Session, fold
+from engine.core.reducer import CONTRADICTIONS, apply, fold
+from engine.core.session import Session
 
 E_ = TypeVar("E_", bound=Event)
 
@@ -135,7 +136,7 @@ class Journal:
         stamped = replace(event, seq=self.session.seq + 1, at=self._clock())
         stamped, data = _encode(stamped)
         # First, so that what cannot be folded never reaches the disk: it could never be read again.
-        after = self.session.apply(stamped)  # type: ignore[arg-type]
+        after = apply(self.session, stamped)  # type: ignore[arg-type]
         end = os.fstat(self._fd).st_size
         try:
             if os.write(self._fd, data) != len(data):

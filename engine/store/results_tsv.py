@@ -14,7 +14,7 @@ from engine.core.enums import Verdict
 
 
 @dataclass(frozen=True, kw_only=True)
-class Row:
+class ResultsRow:
     """A line of the table. A crash has metric 0.0 and memory 0.0, and is never a best."""
 
     commit: str
@@ -29,7 +29,7 @@ def header(metric: str) -> str:
     return "\t".join(("commit", metric, "memory_gb", "status", "description"))
 
 
-def format_row(row: Row) -> str:
+def format_row(row: ResultsRow) -> str:
     """One line without its newline; the description is flattened to a cell that no reader can trip
     over.
     """
@@ -61,7 +61,7 @@ def is_ours(path: Path, metric: str) -> bool:
     return not first or first.rstrip(b"\r\n") == header(metric).encode()
 
 
-def append_row(path: Path, metric: str, row: Row) -> None:
+def append_row(path: Path, metric: str, row: ResultsRow) -> None:
     """Append a row and sync it; writes the header into a new file, ends an unfinished last line
     first.
 
@@ -96,7 +96,7 @@ def size(path: Path) -> int:
         return 0
 
 
-def has_row(path: Path, row: Row, after: int) -> bool:
+def has_row(path: Path, row: ResultsRow, after: int) -> bool:
     """Whether exactly this row was written after the file had so many bytes.
 
     An engine that was killed between the row and the event that says so left the row behind.

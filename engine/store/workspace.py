@@ -29,7 +29,7 @@ _FALLBACK_EMAIL = "autoresearch-tui@localhost"
 
 
 @dataclass(frozen=True)
-class Found:
+class WorkspaceState:
     """What was found out about a directory before anything is written into it."""
 
     workspace: Path
@@ -104,7 +104,7 @@ class Workspace:
         """A path of the workspace as the repository knows it."""
         return f"{self.prefix}/{name}" if self.prefix else name
 
-    def look(self) -> Found:
+    def look(self) -> WorkspaceState:
         """Find out what the person should know before a session starts."""
         status = self.git.run("status", "--porcelain", "--untracked-files=no", "-z")
         dirty = tuple(entry[3:] for entry in status.split("\0") if len(entry) > 3)
@@ -114,7 +114,7 @@ class Workspace:
         modules = tuple(
             line.split("\t", 1)[1] for line in stage.splitlines() if line.startswith("160000 ")
         )
-        return Found(
+        return WorkspaceState(
             workspace=self.path,
             top=self.top,
             head=self.head,

@@ -21,9 +21,9 @@ from engine.agents.base import (
     Draft,
     Failure,
     Pending,
-    Telling,
+    PromptPreview,
+    PromptSent,
     Thought,
-    Told,
     Usage,
 )
 from engine.core.config import ResearchConfig
@@ -80,7 +80,7 @@ def brief(worktree: Path, cli: str, **more: Any) -> Briefing:
     return Briefing(**(fields | more))
 
 
-def start(briefing: Briefing) -> AsyncIterator[Thought | Told | Usage | Draft]:
+def start(briefing: Briefing) -> AsyncIterator[Thought | PromptSent | Usage | Draft]:
     """The proposal, as it comes."""
     assert briefing.worktree is not None
     return make(briefing.config, briefing.worktree.parent / "work").propose(briefing)
@@ -106,7 +106,7 @@ async def propose(worktree: Path, scenario: str, **more: Any) -> Proposal:
                 found.text += item.text
             elif isinstance(item, Usage):
                 found.usage.append(item)
-            elif isinstance(item, Told):
+            elif isinstance(item, PromptSent):
                 found.told = item.text
             else:
                 found.draft = item
@@ -143,7 +143,7 @@ async def test_a_good_agent_is_seen_thinking_reading_and_editing(worktree: Path)
     assert "▸ read: Read train.py\n" in found.text
     briefing = brief(worktree, command("good"))
     agent = make(briefing.config, worktree)
-    assert isinstance(agent, Telling)
+    assert isinstance(agent, PromptPreview)
     assert found.told == await agent.memory(briefing)
     assert "Lower the loss." in found.told
     assert "-RATE = 0.04\n+RATE = 0.05\n" in found.text

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from engine.agents.base import Agent, Briefing, Draft, Telling
+from engine.agents.base import Agent, Briefing, Draft, PromptPreview
 from engine.agents.search import SearchAgent, make
 from engine.core.config import ResearchConfig
 from engine.core.enums import Outcome
@@ -200,7 +200,7 @@ def test_the_bundled_training_file() -> None:
 
 
 def memory(agent: Agent, briefing: Briefing) -> str:
-    assert isinstance(agent, Telling)
+    assert isinstance(agent, PromptPreview)
     return asyncio.run(agent.memory(briefing))
 
 

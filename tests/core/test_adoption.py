@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engine.core.analysis.takeover import Found, hashes_in, history_of
+from engine.core.analysis.takeover import ResolvedCommit, hashes_in, history_of
 from engine.core.enums import Verdict
 from engine.core.imported_attempt import Unknown
 from engine.core.table import read_table
@@ -27,9 +27,9 @@ def test_rows_become_attempts() -> None:
     table = read_table(TABLE)
     assert hashes_in(table) == ["a1a1a1a", "b2b2b2b", "d4d4d4d", "c3c3c3c"]
     known = {
-        "a1a1a1a": Found(commit=A, on_branch=True),
-        "b2b2b2b": Found(commit=B, on_branch=False),
-        "c3c3c3c": Found(commit=C, on_branch=True),
+        "a1a1a1a": ResolvedCommit(commit=A, on_branch=True),
+        "b2b2b2b": ResolvedCommit(commit=B, on_branch=False),
+        "c3c3c3c": ResolvedCommit(commit=C, on_branch=True),
     }
     history = history_of(table, known, [A, C], "autoresearch/x")
     first, kept, lost, crash, second, odd = history.attempts
@@ -52,8 +52,8 @@ def test_rows_become_attempts() -> None:
 def test_a_branch_that_says_otherwise_is_told() -> None:
     table = read_table(TABLE)
     known = {
-        "a1a1a1a": Found(commit=A, on_branch=False),
-        "c3c3c3c": Found(commit=C, on_branch=True),
+        "a1a1a1a": ResolvedCommit(commit=A, on_branch=False),
+        "c3c3c3c": ResolvedCommit(commit=C, on_branch=True),
     }
     notes = " ".join(history_of(table, known, [C, B], "autoresearch/x").notes)
     assert "not on autoresearch/x: 2" in notes
@@ -65,6 +65,6 @@ def test_a_branch_that_says_otherwise_is_told() -> None:
 @given(st.binary(max_size=300))
 def test_any_bytes(data: bytes) -> None:
     table = read_table(data)
-    known = {name: Found(commit=A, on_branch=True) for name in hashes_in(table)}
+    known = {name: ResolvedCommit(commit=A, on_branch=True) for name in hashes_in(table)}
     history = history_of(table, known, [A], "b")
     assert len(history.attempts) == len(table.rows)

@@ -10,7 +10,8 @@ from msgspec.structs import replace
 from engine.core import events as ev
 from engine.core.analysis.forecast import affords_ahead, forecast
 from engine.core.config import ResearchConfig
-from engine.core.session import Session, fold
+from engine.core.reducer import apply, fold
+from engine.core.session import Session
 
 AT = datetime(2026, 11, 1, tzinfo=UTC)
 
@@ -74,10 +75,10 @@ def test_a_draft_that_may_be_thrown_away_needs_room(most: float | None, affords:
 def test_costs_go_to_the_experiment_they_led_to() -> None:
     made = session(ResearchConfig(), [1.0, 0.5])
     assert [e.spending.dollars for e in made.experiments] == [0.0, 1.0, 0.5]
-    late = made.apply(ev.CostIncurred(experiment=2, model="m", dollars=0.25))
+    late = apply(made, ev.CostIncurred(experiment=2, model="m", dollars=0.25))
     assert late.experiment(2).spending.dollars == 1.25
     assert late.spending.dollars == 1.75
     assert late.drafting.calls == 0
-    whole = late.apply(ev.CostIncurred(experiment=0, model="m", dollars=1.0))
+    whole = apply(late, ev.CostIncurred(experiment=0, model="m", dollars=1.0))
     assert whole.spending.dollars == 2.75
     assert whole.experiments == late.experiments and whole.drafting.calls == 0

@@ -12,7 +12,8 @@ from engine.core import events as ev
 from engine.core.analysis.health import LOOKED_BACK, RECENT, STRETCHES, search_health
 from engine.core.analysis.leaderboard import leaderboard
 from engine.core.enums import CATEGORIES, Origin, Verdict
-from engine.core.session import Session, fold
+from engine.core.reducer import fold
+from engine.core.session import Session
 
 KEEP, DISCARD, CRASH = Verdict.KEEP, Verdict.DISCARD, Verdict.CRASH
 

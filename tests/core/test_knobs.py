@@ -10,9 +10,9 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from engine.core.patches.knobs import (
-    Kind,
     Knob,
     KnobError,
+    KnobKind,
     find_knobs,
     is_literal,
     knob_changes,
@@ -65,36 +65,36 @@ A, B = 1, 2
 """
 
 KINDS = {
-    "ASPECT_RATIO": Kind.INTEGER,
-    "HEAD_DIM": Kind.POWER_OF_TWO,
-    "WINDOW_PATTERN": Kind.ENUM,
-    "ACTIVATION": Kind.ENUM,
-    "TOTAL_BATCH_SIZE": Kind.POWER_OF_TWO,
-    "MATRIX_LR": Kind.LOG,
-    "ADAM_BETAS": Kind.RATIO,
-    "ADAM_EPS": Kind.LOG,
-    "WEIGHT_DECAY": Kind.LOG,
-    "CLIP": Kind.LOG,
-    "WARMUP_RATIO": Kind.RATIO,
-    "WARMUP_STEPS": Kind.INTEGER,
-    "EMA_DECAY": Kind.RATIO,
-    "Z_SHIFT": Kind.LOG,
-    "USE_ROPE": Kind.ENUM,
-    "SHORT_WINDOW": Kind.RATIO,
-    "DEPTH": Kind.INTEGER,
-    "DEVICE_BATCH_SIZE": Kind.POWER_OF_TWO,
-    "CHUNK": Kind.POWER_OF_TWO,
-    "H100_BF16_PEAK_FLOPS": Kind.FIXED,
-    "SEED": Kind.FIXED,
-    "DATA_SEED": Kind.FIXED,
-    "EVAL_TOKENS": Kind.FIXED,
-    "VOCAB_SIZE": Kind.FIXED,
-    "LOG_EVERY": Kind.FIXED,
-    "DTYPE": Kind.FIXED,
-    "DEVICE": Kind.FIXED,
-    "RUN_NAME": Kind.FIXED,
-    "UNCOUNTED_STEPS": Kind.FIXED,
-    "TWICE": Kind.FIXED,
+    "ASPECT_RATIO": KnobKind.INTEGER,
+    "HEAD_DIM": KnobKind.POWER_OF_TWO,
+    "WINDOW_PATTERN": KnobKind.ENUM,
+    "ACTIVATION": KnobKind.ENUM,
+    "TOTAL_BATCH_SIZE": KnobKind.POWER_OF_TWO,
+    "MATRIX_LR": KnobKind.LOG,
+    "ADAM_BETAS": KnobKind.RATIO,
+    "ADAM_EPS": KnobKind.LOG,
+    "WEIGHT_DECAY": KnobKind.LOG,
+    "CLIP": KnobKind.LOG,
+    "WARMUP_RATIO": KnobKind.RATIO,
+    "WARMUP_STEPS": KnobKind.INTEGER,
+    "EMA_DECAY": KnobKind.RATIO,
+    "Z_SHIFT": KnobKind.LOG,
+    "USE_ROPE": KnobKind.ENUM,
+    "SHORT_WINDOW": KnobKind.RATIO,
+    "DEPTH": KnobKind.INTEGER,
+    "DEVICE_BATCH_SIZE": KnobKind.POWER_OF_TWO,
+    "CHUNK": KnobKind.POWER_OF_TWO,
+    "H100_BF16_PEAK_FLOPS": KnobKind.FIXED,
+    "SEED": KnobKind.FIXED,
+    "DATA_SEED": KnobKind.FIXED,
+    "EVAL_TOKENS": KnobKind.FIXED,
+    "VOCAB_SIZE": KnobKind.FIXED,
+    "LOG_EVERY": KnobKind.FIXED,
+    "DTYPE": KnobKind.FIXED,
+    "DEVICE": KnobKind.FIXED,
+    "RUN_NAME": KnobKind.FIXED,
+    "UNCOUNTED_STEPS": KnobKind.FIXED,
+    "TWICE": KnobKind.FIXED,
 }
 
 
@@ -179,7 +179,7 @@ def test_broken_source_says_where() -> None:
 )  # fmt: skip
 def test_odd_expressions_do_no_harm(expression: str) -> None:
     for found in find_knobs(f"X = {expression}\nDEPTH = 4\n"):
-        assert found.name == "DEPTH" or found.kind is Kind.FIXED or found.value is not None
+        assert found.name == "DEPTH" or found.kind is KnobKind.FIXED or found.value is not None
 
 
 ALPHABET = st.sampled_from(list("AXB019.=()*-+,#'\"\\ \t\r\n\f\ufeff\u2028éLR_"))
@@ -234,8 +234,8 @@ def test_the_bundled_training_file() -> None:
     if not path.exists():
         pytest.skip("the harness is not there")
     kinds = {k.name: k.kind for k in find_knobs(path.read_text(encoding="utf-8"))}
-    assert sum(kind is not Kind.FIXED for kind in kinds.values()) >= 8
-    assert all(kind is Kind.FIXED for name, kind in kinds.items() if "SEED" in name)
+    assert sum(kind is not KnobKind.FIXED for kind in kinds.values()) >= 8
+    assert all(kind is KnobKind.FIXED for name, kind in kinds.items() if "SEED" in name)
 
 
 @pytest.mark.parametrize(

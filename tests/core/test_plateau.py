@@ -10,7 +10,8 @@ from engine.core import events as ev
 from engine.core.analysis.plateau import advice, notice, spell_of
 from engine.core.config import ResearchConfig
 from engine.core.enums import Outcome, Verdict
-from engine.core.session import Session, fold
+from engine.core.reducer import fold
+from engine.core.session import Session
 
 AT = datetime(2026, 11, 1, tzinfo=UTC)
 

@@ -14,10 +14,10 @@ from engine.core.risk import (
     RULES,
     Edit,
     Finding,
-    Found,
+    ParsedSource,
+    RiskContext,
     Rule,
-    Setting,
-    Source,
+    RuleHit,
     Weight,
     assess,
     riskiest,
@@ -29,7 +29,7 @@ from engine.core.risk.size import memory_ratio
 from tests.core.risk_edits import PLAIN, RISKY, TRAIN, Change, edited
 
 ROOT = Path(__file__).resolve().parents[2]
-SETTING = Setting()
+SETTING = RiskContext()
 WEIGHTS = {rule.name: rule.weight for rule in RULES}
 
 
@@ -230,7 +230,7 @@ print("accuracy = %.4f" % best)
 def test_a_script_of_module_level_code(find: str, replace: str, rule: str | None) -> None:
     text = edited((find, replace), text=PLAIN_SCRIPT)
     ast.parse(text)
-    findings = assess(PLAIN_SCRIPT, text, Setting(harness=("prepare",)))
+    findings = assess(PLAIN_SCRIPT, text, RiskContext(harness=("prepare",)))
     if rule is None:
         assert heavy(findings) == []
     else:
@@ -255,7 +255,7 @@ def test_a_script_of_module_level_code(find: str, replace: str, rule: str | None
 )
 def test_a_strangers_script(find: str, replace: str, rule: str | None) -> None:
     text = edited((find, replace), text=STRANGER)
-    findings = assess(STRANGER, text, Setting(metric="accuracy", harness=()))
+    findings = assess(STRANGER, text, RiskContext(metric="accuracy", harness=()))
     if rule is None:
         assert heavy(findings) == []
     else:
@@ -280,7 +280,7 @@ def test_what_a_charter_forbids(program: str, named: tuple[str, ...]) -> None:
 
 
 def test_a_forbidden_line_is_asked_about() -> None:
-    setting = Setting(program="Do not change `DEPTH` or `lr_multiplier`.")
+    setting = RiskContext(program="Do not change `DEPTH` or `lr_multiplier`.")
     for change in (
         ("DEPTH = 4 ", "DEPTH = 5 "),
         ("        return 1.0\n    left", "        return 0.9\n    left"),
@@ -292,11 +292,11 @@ def test_a_forbidden_line_is_asked_about() -> None:
 
 def test_memory_is_judged_by_the_device_where_it_is_known() -> None:
     text = edited(("DEVICE_BATCH_SIZE = 8 ", "DEVICE_BATCH_SIZE = 16 "))
-    fits = Setting(memory_gb=10, memory_limit_gb=80)
-    tight = Setting(memory_gb=44, memory_limit_gb=80)
+    fits = RiskContext(memory_gb=10, memory_limit_gb=80)
+    tight = RiskContext(memory_gb=44, memory_limit_gb=80)
     assert heavy(assess(TRAIN, text, fits)) == []
     assert [f.rule for f in heavy(assess(TRAIN, text, tight))] == ["memory"]
-    deeper = Edit(Source(TRAIN), Source(edited(("DEPTH = 4 ", "DEPTH = 8 "))), SETTING)
+    deeper = Edit(ParsedSource(TRAIN), ParsedSource(edited(("DEPTH = 4 ", "DEPTH = 8 "))), SETTING)
     assert memory_ratio(deeper) == pytest.approx(4.5)  # twice the layers, each twice as wide
 
 
@@ -360,12 +360,12 @@ def test_a_text_that_does_not_parse_is_one_finding() -> None:
 
 
 def test_a_rule_that_fails_is_a_finding_and_the_others_go_on() -> None:
-    def broken(edit: Edit) -> Iterator[Found]:
+    def broken(edit: Edit) -> Iterator[RuleHit]:
         yield (1,), "first"
         raise RecursionError
 
     @rule("always", Weight.NOTE)
-    def always(edit: Edit) -> Iterator[Found]:
+    def always(edit: Edit) -> Iterator[RuleHit]:
         """Always."""
         yield (2,), f"seen {edit.setting.metric}"
 

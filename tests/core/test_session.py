@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from engine.core import events as ev
 from engine.core.config import ResearchConfig
 from engine.core.enums import Outcome, SessionState, StopMode, Verdict
-from engine.core.session import Session, fold
+from engine.core.reducer import apply, fold
+from engine.core.session import Session
 from engine.core.vector import Vector
 from engine.protocol.snapshot import decode_session, encode_session
 
@@ -96,7 +97,7 @@ def test_a_replayed_prefix_is_the_live_state_of_that_moment(plan: list[str], dat
     cut = data.draw(st.integers(0, len(events)))
     live, states = Session(), [Session()]
     for event in events:
-        live = live.apply(event)
+        live = apply(live, event)
         states.append(live)
     assert fold(events[:cut]) == states[cut]
     assert fold(events[cut:], states[cut]) == live
@@ -140,17 +141,17 @@ def test_states_of_a_life() -> None:
         SessionState.PROPOSING,
     ]
     session = fold(events)
-    assert session.apply(ev.Paused(by="person", reason="x")).state is SessionState.PAUSED
-    ended = session.apply(ev.SessionEnded(reason="done"))
+    assert apply(session, ev.Paused(by="person", reason="x")).state is SessionState.PAUSED
+    ended = apply(session, ev.SessionEnded(reason="done"))
     assert ended.state is SessionState.ENDED
-    assert ended.apply(ev.EngineStarted(pid=2, version="1")).state is SessionState.PROPOSING
+    assert apply(ended, ev.EngineStarted(pid=2, version="1")).state is SessionState.PROPOSING
 
 
 def test_a_new_engine_forgets_the_wish_to_stop_but_not_a_pause() -> None:
     session = fold(number(began()))
-    session = session.apply(ev.StopRequested(by="x", mode=StopMode.AFTER_RUN))
-    session = session.apply(ev.Paused(by="person", reason="lunch"))
-    session = session.apply(ev.EngineStarted(pid=2, version="1"))
+    session = apply(session, ev.StopRequested(by="x", mode=StopMode.AFTER_RUN))
+    session = apply(session, ev.Paused(by="person", reason="lunch"))
+    session = apply(session, ev.EngineStarted(pid=2, version="1"))
     assert session.stop is None
     assert session.pause is not None
 

@@ -12,7 +12,8 @@ from engine.core import events as ev
 from engine.core.config import ResearchConfig
 from engine.core.enums import Outcome
 from engine.core.machine import GpuSample, MachineSample
-from engine.core.session import Session, fold
+from engine.core.reducer import fold
+from engine.core.session import Session
 from engine.devices.recorder import MachineRecorder
 from engine.store.artifacts import Layout
 from engine.store.journal import read_journal

@@ -13,7 +13,7 @@ from engine.core.enums import Verdict
 from engine.core.events import AnyEvent, HistoryImported
 from engine.core.imported_attempt import Unknown
 from engine.core.session import Session
-from engine.setup.open_session import Wishes, make_plan, open_session, platform_here, save_plan
+from engine.setup.open_session import StartFlags, make_plan, open_session, platform_here, save_plan
 from engine.store.artifacts import Layout
 from engine.store.journal import Journal, read_journal
 from engine.store.workspace import Workspace
@@ -173,7 +173,7 @@ def test_a_branch_that_was_rebased_since_is_gone_on_with_as_it_is(work: Path) ->
 def test_the_history_is_taken_over_though_the_engine_was_killed_at_its_start(
     work: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    wishes = Wishes(adopt=TAG, max_experiments=1, budget_seconds=0.05)
+    wishes = StartFlags(adopt=TAG, max_experiments=1, budget_seconds=0.05)
     plan = make_plan(work, wishes, date(2026, 11, 21))
     save_plan(work, plan)
     append = Journal.append

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from engine.client import connection as client
-from engine.protocol import framing as live
+from engine.protocol import commands
 from tests.end_to_end.test_window import Window
 from tests.model_server import ModelServer, knob_edit
 from tests.world import git, wait_for
@@ -121,7 +121,7 @@ def test_the_whole_session_while_it_runs(workspace: Path, size: tuple[int, int])
     window.wait_for("baseline")
     window.press("4")
     window.wait_for("No language model is asked")
-    note = live.BanDirection(text="leave DEPTH as it is", by="command line")
+    note = commands.BanDirection(text="leave DEPTH as it is", by="command line")
     assert client.send_command(workspace, note).ok
     window.wait_for("leave DEPTH as it is")
     window.press("5")

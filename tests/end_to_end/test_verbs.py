@@ -19,7 +19,7 @@ from engine.client import connection as client
 from engine.core.enums import QueueState
 from engine.core.errors import AutoresearchError
 from engine.core.session import Session
-from engine.protocol import framing as live
+from engine.protocol import commands, messages
 from engine.store.artifacts import Layout
 from engine.store.program_file import read_program
 from tests.end_to_end.test_window import Window
@@ -145,16 +145,16 @@ def test_a_proposal_runs_when_it_is_approved_and_never_when_it_is_vetoed(person:
 def test_of_two_who_decide_at_once_one_is_told(person: Person) -> None:
     person.start("--autonomy", "ask-all")
     patch = person.asked()[0]
-    replies: list[live.Reply] = []
+    replies: list[messages.Reply] = []
 
-    def decide(command: live.AnyCommand) -> None:
+    def decide(command: commands.AnyCommand) -> None:
         replies.append(client.send_command(person.workspace, command))
 
     both = [
         threading.Thread(target=decide, args=(command,))
         for command in (
-            live.ApproveProposal(patch_id=patch, by="command line"),
-            live.VetoProposal(patch_id=patch, reason="no", by="screen"),
+            commands.ApproveProposal(patch_id=patch, by="command line"),
+            commands.VetoProposal(patch_id=patch, reason="no", by="screen"),
         )
     ]
     for thread in both:
@@ -299,7 +299,7 @@ def test_the_past_is_overruled_revived_and_confirmed_and_a_run_is_killed(person:
     best = session.incumbent
     assert best is not None and best > 1
     person.say("overrule", str(best), "discard", "--reason", "not trusted")
-    assert person.session.experiment(best).standing == "discard"
+    assert person.session.experiment(best).effective_verdict == "discard"
     person.say("confirm", "1")
     entries = person.ask("decisions")["decisions"]
     assert {d["what"] for d in entries} >= {"overruled: discard", "asked for another run of #1"}

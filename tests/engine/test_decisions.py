@@ -16,7 +16,7 @@ from engine.core.events import AlarmRaised, ProgramEdited, ProposalDropped, Revi
 from engine.core.patches.patch import patch_id
 from engine.core.records import Experiment
 from engine.core.session import Session
-from engine.protocol import framing as live
+from engine.protocol import commands
 from engine.store.artifacts import Layout
 from engine.store.journal import read_journal
 from engine.store.program_file import candidate
@@ -46,13 +46,13 @@ def events(workspace: Path, kind: type) -> list[Any]:
     return [e for e in read_journal(Layout(workspace, "t").journal) if isinstance(e, kind)]
 
 
-def say(workspace: Path, command: live.AnyCommand) -> str:
+def say(workspace: Path, command: commands.AnyCommand) -> str:
     reply = client.send_command(workspace, command)
     assert reply.ok, reply.message
     return reply.message
 
 
-def refused(workspace: Path, command: live.AnyCommand) -> str:
+def refused(workspace: Path, command: commands.AnyCommand) -> str:
     reply = client.send_command(workspace, command)
     assert not reply.ok
     return reply.message
@@ -112,7 +112,7 @@ class Night:
 
     def stop(self) -> None:
         with contextlib.suppress(EngineGoneError):  # it may be about to end by itself
-            client.send_command(self.workspace, live.StopSession(mode=StopMode.NOW))
+            client.send_command(self.workspace, commands.StopSession(mode=StopMode.NOW))
         wait_for(lambda: client.engine_pid(self.workspace) is None, "the engine's end")
 
 
@@ -129,8 +129,8 @@ def test_nothing_runs_before_it_is_approved_and_the_first_word_counts(
     night.begin([edit(RATE, "MATRIX_LR = 0.05"), edit(EMBEDDING, "EMBEDDING_LR = 0.7")])
     patch = night.asked()
     assert session_of(repository).counts.total <= 1
-    assert "Approved" in say(repository, live.ApproveProposal(patch_id=patch))
-    second = refused(repository, live.VetoProposal(patch_id=patch, reason="too late"))
+    assert "Approved" in say(repository, commands.ApproveProposal(patch_id=patch))
+    second = refused(repository, commands.VetoProposal(patch_id=patch, reason="too late"))
     session = night.finished(2)
     assert "already" in second or "approved" in second
     experiment = session.experiment(2)
@@ -143,9 +143,9 @@ def test_nothing_runs_before_it_is_approved_and_the_first_word_counts(
 def test_a_decision_names_a_patch_that_is_in_question(night: Night, repository: Path) -> None:
     night.begin([edit(RATE, "MATRIX_LR = 0.05")])
     patch = night.asked()
-    stale = refused(repository, live.ApproveProposal(patch_id="0" * 12))
+    stale = refused(repository, commands.ApproveProposal(patch_id="0" * 12))
     assert patch in stale
-    assert "words" in refused(repository, live.VetoProposal(patch_id=patch, reason="  "))
+    assert "words" in refused(repository, commands.VetoProposal(patch_id=patch, reason="  "))
     assert session_of(repository).asked
     night.stop()
 
@@ -167,7 +167,7 @@ def test_a_veto_reaches_the_agent_and_the_edit_does_not_come_back(
     night.begin([edit(RATE, "MATRIX_LR = 0.05"), hold, second, third], "--lookahead", "0")
     patch = night.asked()
     wait_for(lambda: len(night.server.requests) >= 2, "the next call")
-    say(repository, live.VetoProposal(patch_id=patch, reason="rates are tuned elsewhere"))
+    say(repository, commands.VetoProposal(patch_id=patch, reason="rates are tuned elsewhere"))
     assert night.asked() != patch
     assert "rates are tuned elsewhere" in prompts[0]
     assert "vetoed this edit before" in prompts[1]
@@ -187,7 +187,7 @@ def test_what_nobody_answers_is_parked_and_waits(night: Night, repository: Path)
     parked = session.parked[0]
     assert parked.decisions[-1].by == "timeout"
     assert session.counts.total <= 1  # never approved by itself
-    say(repository, live.ApproveProposal(patch_id=parked.proposal.patch_id))
+    say(repository, commands.ApproveProposal(patch_id=parked.proposal.patch_id))
     assert night.finished(2).experiment(2).proposal.patch_id == parked.proposal.patch_id
     night.stop()
     check_books(repository)
@@ -225,13 +225,13 @@ def test_an_edited_patch_is_assessed_and_asked_again(night: Night, repository: P
     queued = session_of(repository).asked[0]
     before, after, base = candidate(repository, session_of(repository), queued)
     assert before != after
-    broken = refused(repository, live.EditProposal(patch_id=patch, source=after + "def"))
+    broken = refused(repository, commands.EditProposal(patch_id=patch, source=after + "def"))
     assert "not valid Python" in broken
     assert "nothing is left" in refused(
-        repository, live.EditProposal(patch_id=patch, source=before)
+        repository, commands.EditProposal(patch_id=patch, source=before)
     )
     edited = after.replace("0.05", "0.055")
-    say(repository, live.EditProposal(patch_id=patch, source=edited, base=base))
+    say(repository, commands.EditProposal(patch_id=patch, source=edited, base=base))
     new = wait_for(
         lambda: (
             q.proposal.patch_id
@@ -241,8 +241,8 @@ def test_an_edited_patch_is_assessed_and_asked_again(night: Night, repository: P
         ),
         "the question about the edited patch",
     )
-    assert patch in refused(repository, live.ApproveProposal(patch_id=patch))
-    say(repository, live.ApproveProposal(patch_id=new))
+    assert patch in refused(repository, commands.ApproveProposal(patch_id=patch))
+    say(repository, commands.ApproveProposal(patch_id=new))
     session = night.finished(2)
     assert "0.055" in git(repository, "show", session.experiment(2).commit)
     assert [d.what for d in session.experiment(2).decisions].count("approved") == 1
@@ -255,7 +255,7 @@ def test_a_veto_ends_a_run_and_is_told(night: Night, repository: Path) -> None:
     wait_for(lambda: session_of(repository).queue, "a draft", 40)
     wait_for(lambda: session_of(repository).running, "the baseline")
     assert "cannot be vetoed" in refused(
-        repository, live.KillRun(experiment=1, reason="I do not like it")
+        repository, commands.KillRun(experiment=1, reason="I do not like it")
     )
     night.stop()
 
@@ -266,7 +266,7 @@ def test_a_pin_of_knobs_is_done_literally_and_next(
 ) -> None:
     hold = Answer(text="Let me think about that for long.", hang_after=1)
     night.begin([hold], "--agent", agent, "--max", "2", autonomy="auto", budget="1")
-    say(repository, live.PinHypothesis(text="MATRIX_LR=0.055, DEPTH = 5"))
+    say(repository, commands.PinHypothesis(text="MATRIX_LR=0.055, DEPTH = 5"))
     session = night.finished(2)
     second = session.experiment(2)
     assert second.origin is Origin.PIN
@@ -286,9 +286,9 @@ def test_a_sentence_is_pinned_for_an_agent_that_thinks(night: Night, repository:
 
     night.begin([answer], "--max", "6", autonomy="auto", budget="1.5")
     wait_for(lambda: session_of(repository).queue, "a draft of the agent's own")
-    say(repository, live.PinHypothesis(text="try a larger rate of the embeddings"))
-    say(repository, live.BanDirection(text="depth"))
-    say(repository, live.AddNote(text="the GPU is shared"))
+    say(repository, commands.PinHypothesis(text="try a larger rate of the embeddings"))
+    say(repository, commands.BanDirection(text="depth"))
+    say(repository, commands.AddNote(text="the GPU is shared"))
     wait_for(lambda: session_of(repository).pins[0].experiment, "the pinned one")
     assert "try a larger rate of the embeddings" in prompts[-1] or any(
         "exactly this hypothesis tried now" in p for p in prompts
@@ -302,7 +302,7 @@ def test_a_sentence_is_pinned_for_an_agent_that_thinks(night: Night, repository:
 def test_the_search_says_what_it_cannot_do(repository: Path) -> None:
     words = ("--yes", "--tag", "t", "--budget", "0.5", "--max", "3")
     assert run_command("start", repository, *words).returncode == 0
-    say(repository, live.PinHypothesis(text="try something clever"))
+    say(repository, commands.PinHypothesis(text="try something clever"))
     wait_for(lambda: [a for a in events(repository, AlarmRaised) if a.kind == "pin"], "the alarm")
     assert (
         "NAME" in session_of(repository).pins[0].removed or session_of(repository).pins[0].removed
@@ -314,7 +314,7 @@ def test_the_search_says_what_it_cannot_do(repository: Path) -> None:
 def test_a_ban_keeps_the_search_from_a_knob(repository: Path) -> None:
     words = ("--yes", "--tag", "t", "--budget", "0.3", "--max", "6")
     assert run_command("start", repository, *words).returncode == 0
-    say(repository, live.BanDirection(text="leave MATRIX_LR, EMBEDDING_LR and DEPTH alone"))
+    say(repository, commands.BanDirection(text="leave MATRIX_LR, EMBEDDING_LR and DEPTH alone"))
     wait_for(lambda: client.engine_pid(repository) is None, "the end")
     touched = {k for e in session_of(repository).experiments for k in e.proposal.knobs}
     assert touched == {"WARMDOWN_RATIO"}
@@ -375,7 +375,7 @@ def ended(repository: Path, *flags: str) -> Session:
     words = ("--yes", "--tag", "t", "--budget", "0.05", "--max", "40", *flags)
     assert run_command("start", repository, *words).returncode == 0
     wait_for(lambda: session_of(repository).counts.total >= 8, "eight experiments")
-    say(repository, live.PauseLoop())
+    say(repository, commands.PauseLoop())
     return at_rest(repository)
 
 
@@ -387,7 +387,7 @@ def at_rest(workspace: Path) -> Session:
         *_, last = session.experiments
         untouched = last.verdict is None and last.run is None
         written = last.row_written and (last.verdict is not Verdict.KEEP or last.advanced)
-        done = (untouched or written) and not session.unsettled
+        done = (untouched or written) and not session.pending_overrules
         return session if session.pause and done else None
 
     return wait_for(look, "the safe point")
@@ -398,20 +398,21 @@ def test_verdicts_of_the_person_move_the_branch_by_new_commits(repository: Path)
     kept = [e.number for e in session.experiments if e.verdict is Verdict.KEEP]
     assert len(kept) >= 2
     last, tip = kept[-1], git(repository, "rev-parse", "autoresearch/t")
-    reasonless = live.OverruleVerdict(experiment=last, verdict=Verdict.DISCARD, reason=" ")
+    reasonless = commands.OverruleVerdict(experiment=last, verdict=Verdict.DISCARD, reason=" ")
     assert "words" in refused(repository, reasonless)
     assert "baseline" in refused(
-        repository, live.OverruleVerdict(experiment=1, verdict=Verdict.DISCARD, reason="no")
+        repository, commands.OverruleVerdict(experiment=1, verdict=Verdict.DISCARD, reason="no")
     )
-    command = live.OverruleVerdict(experiment=last, verdict=Verdict.DISCARD, reason="luck")
+    command = commands.OverruleVerdict(experiment=last, verdict=Verdict.DISCARD, reason="luck")
     say(repository, command)
     assert "already" in refused(repository, command)
-    say(repository, live.ResumeLoop())
+    say(repository, commands.ResumeLoop())
     session = wait_for(
-        lambda: s if not (s := session_of(repository)).unsettled else None, "the branch to follow"
+        lambda: s if not (s := session_of(repository)).pending_overrules else None,
+        "the branch to follow",
     )
-    say(repository, live.PauseLoop())
-    assert session.experiment(last).standing is Verdict.DISCARD
+    say(repository, commands.PauseLoop())
+    assert session.experiment(last).effective_verdict is Verdict.DISCARD
     assert git(repository, "merge-base", "--is-ancestor", tip, "autoresearch/t") == ""
     before = git(repository, "show", f"{session.experiment(last).base}:train.py")
     words = ("--format=%H", "--grep", f"Take back experiment {last}", "-1", "autoresearch/t")
@@ -434,8 +435,8 @@ def test_an_experiment_is_confirmed_without_moving_anything(repository: Path) ->
     session = ended(repository)
     best = session.best
     assert best is not None
-    say(repository, live.ConfirmExperiment(experiment=best.number))
-    say(repository, live.ResumeLoop())
+    say(repository, commands.ConfirmExperiment(experiment=best.number))
+    say(repository, commands.ResumeLoop())
     again = wait_for(
         lambda: next(
             (e for e in session_of(repository).experiments if e.of and e.verdict is not None), None
@@ -448,7 +449,7 @@ def test_an_experiment_is_confirmed_without_moving_anything(repository: Path) ->
     assert again.verdict is Verdict.DISCARD
     assert f"#{best.number} again" in again.verdict_reason
     assert not again.advanced
-    say(repository, live.PauseLoop())
+    say(repository, commands.PauseLoop())
     at_rest(repository)
     check_books(repository)
 
@@ -457,7 +458,7 @@ def test_a_discard_is_revived_on_the_frontier(repository: Path) -> None:
     session = ended(repository)
     lost = [e for e in session.experiments if e.verdict is Verdict.DISCARD]
     answers = {
-        e.number: client.send_command(repository, live.ReviveExperiment(experiment=e.number))
+        e.number: client.send_command(repository, commands.ReviveExperiment(experiment=e.number))
         for e in lost
     }
     assert all(r.ok or "does not fit" in r.message or "already" in r.message
@@ -470,8 +471,8 @@ def test_a_discard_is_revived_on_the_frontier(repository: Path) -> None:
     )
     assert {q.of for q in asked} == set(fitting)
     assert all(q.origin is Origin.REVIVE for q in asked)
-    say(repository, live.ApproveProposal(patch_id=asked[0].proposal.patch_id))
-    say(repository, live.ResumeLoop())
+    say(repository, commands.ApproveProposal(patch_id=asked[0].proposal.patch_id))
+    say(repository, commands.ResumeLoop())
 
     def ran() -> Experiment | None:
         session = session_of(repository)
@@ -479,11 +480,11 @@ def test_a_discard_is_revived_on_the_frontier(repository: Path) -> None:
             # The experiment that was under way was kept: the approval was for another patch.
             if queued.of == asked[0].of:
                 patch = queued.proposal.patch_id
-                client.send_command(repository, live.ApproveProposal(patch_id=patch))
+                client.send_command(repository, commands.ApproveProposal(patch_id=patch))
         return next((e for e in session.experiments if e.of and e.verdict is not None), None)
 
     assert wait_for(ran, "the run").of == asked[0].of
-    say(repository, live.PauseLoop())
+    say(repository, commands.PauseLoop())
     at_rest(repository)
     check_books(repository)
 
@@ -496,10 +497,10 @@ def test_autonomy_is_in_force_for_the_next_proposal(night: Night, repository: Pa
 
     night.begin([answer], "--max", "4", autonomy="auto", budget="0.3")
     wait_for(lambda: session_of(repository).counts.total >= 1, "the baseline")
-    assert "every edit" in say(repository, live.SetAutonomy(autonomy=Autonomy.ASK_ALL))
+    assert "every edit" in say(repository, commands.SetAutonomy(autonomy=Autonomy.ASK_ALL))
     night.asked()
     assert session_of(repository).autonomy is Autonomy.ASK_ALL
-    say(repository, live.SetAutonomy(autonomy=Autonomy.AUTO))
+    say(repository, commands.SetAutonomy(autonomy=Autonomy.AUTO))
     night.stop()
 
 
@@ -546,17 +547,17 @@ def test_the_search_asks_about_different_edits(repository: Path) -> None:
         lambda: s if len((s := session_of(repository)).asked) == 3 else None, "three questions"
     )
     assert len({q.proposal.patch_id for q in session.asked}) == 3
-    say(repository, live.VetoProposal(patch_id=session.asked[0].proposal.patch_id, reason="no"))
+    say(repository, commands.VetoProposal(patch_id=session.asked[0].proposal.patch_id, reason="no"))
     session = wait_for(
         lambda: s if len((s := session_of(repository)).asked) == 3 else None, "three again"
     )
     vetoed = session.vetoed[0].proposal
     assert all(q.proposal.knobs != vetoed.knobs for q in session.asked)
     for queued in session.asked:
-        say(repository, live.ApproveProposal(patch_id=queued.proposal.patch_id))
+        say(repository, commands.ApproveProposal(patch_id=queued.proposal.patch_id))
     # One that was kept may move the lines beside another: then that is asked about again.
     wait_for(lambda: session_of(repository).counts.total >= 2, "the first of them")
-    say(repository, live.PauseLoop())
+    say(repository, commands.PauseLoop())
     at_rest(repository)
     check_books(repository)
 
@@ -566,9 +567,9 @@ def test_a_pin_taken_back_is_not_run_though_its_edit_was_made(
 ) -> None:
     hold = Answer(text="Let me think about that for long.", hang_after=1)
     night.begin([hold], autonomy="auto", budget="3")
-    say(repository, live.PinHypothesis(text="MATRIX_LR=0.055"))
+    say(repository, commands.PinHypothesis(text="MATRIX_LR=0.055"))
     wait_for(lambda: session_of(repository).ready, "its edit, made ahead")
-    say(repository, live.RemovePin(pin=1))
+    say(repository, commands.RemovePin(pin=1))
     dropped = wait_for(lambda: session_of(repository).dropped, "the edit to be dropped")
     assert "taken back" in dropped[0].reason
     night.stop()
@@ -583,7 +584,7 @@ def test_an_edit_made_over_a_newer_keep_does_not_take_it_back(
     session = session_of(repository)
     second = session.asked[1]
     _, after, base = candidate(repository, session, second)
-    say(repository, live.ApproveProposal(patch_id=first))
+    say(repository, commands.ApproveProposal(patch_id=first))
     wait_for(lambda: session_of(repository).counts.keep >= 2, "the first to be kept")
     # What the person sent was written with the file before them that had no such keep.
     edited = after.replace("WARMDOWN_RATIO = 0.6", "WARMDOWN_RATIO = 0.65")
@@ -592,7 +593,7 @@ def test_an_edit_made_over_a_newer_keep_does_not_take_it_back(
                       if "WARMDOWN" in q.patch), None),
         "the question about the second",
     )  # fmt: skip
-    say(repository, live.EditProposal(patch_id=patch, source=edited, base=base))
+    say(repository, commands.EditProposal(patch_id=patch, source=edited, base=base))
     now = wait_for(
         lambda: next((q for q in session_of(repository).asked if "0.65" in q.patch), None),
         "the edited one",
@@ -610,13 +611,15 @@ def test_two_verdicts_on_one_experiment(repository: Path) -> None:
     for verdict in (Verdict.DISCARD, Verdict.KEEP):
         say(
             repository,
-            live.OverruleVerdict(experiment=best.number, verdict=verdict, reason="I am not sure"),
+            commands.OverruleVerdict(
+                experiment=best.number, verdict=verdict, reason="I am not sure"
+            ),
         )
-    say(repository, live.ResumeLoop())
-    wait_for(lambda: not session_of(repository).unsettled, "the branch to follow")
-    say(repository, live.PauseLoop())
+    say(repository, commands.ResumeLoop())
+    wait_for(lambda: not session_of(repository).pending_overrules, "the branch to follow")
+    say(repository, commands.PauseLoop())
     session = at_rest(repository)
-    assert session.experiment(best.number).standing is Verdict.KEEP
+    assert session.experiment(best.number).effective_verdict is Verdict.KEEP
     assert not [a for a in events(repository, AlarmRaised) if a.kind == "overrule"]
     assert git(repository, "merge-base", "--is-ancestor", tip, "autoresearch/t") == ""
     check_books(repository)

@@ -12,7 +12,7 @@ from engine.core.enums import Direction, Verdict
 from engine.core.errors import UsageError, WorkspaceError
 from engine.loop.earlier_sessions import earlier_sessions
 from engine.setup.open_session import save_config
-from engine.setup.plan import Wishes, make_plan
+from engine.setup.plan import StartFlags, make_plan
 from engine.setup.start_point import ended_session
 from engine.setup.takeover import branches_without_journal, look_for_session
 from engine.store.artifacts import Layout
@@ -89,23 +89,23 @@ def test_a_new_session_from_the_best_or_from_a_commit(work: Path) -> None:
     ended = ended_session(work)
     assert ended is not None
     assert ended.frontier == session.frontier
-    best = make_plan(work, Wishes(new_from="best"), TODAY)
+    best = make_plan(work, StartFlags(new_from="best"), TODAY)
     assert not best.continues
-    assert (best.opening.base, best.config.tag) == (session.frontier, "nov21")
+    assert (best.start_request.base, best.config.tag) == (session.frontier, "nov21")
     assert "best of session t" in best.notes[0]
     assert best.config.budget_seconds == 300
-    base = make_plan(work, Wishes(new_from="base", tag="again"), TODAY)
-    assert (base.opening.base, base.config.tag) == (session.base_commit, "again")
-    some = make_plan(work, Wishes(new_from="autoresearch/t~"), TODAY)
-    assert some.opening.base == session.base_commit
-    assert make_plan(work, Wishes(max_experiments=9), TODAY).continues
+    base = make_plan(work, StartFlags(new_from="base", tag="again"), TODAY)
+    assert (base.start_request.base, base.config.tag) == (session.base_commit, "again")
+    some = make_plan(work, StartFlags(new_from="autoresearch/t~"), TODAY)
+    assert some.start_request.base == session.base_commit
+    assert make_plan(work, StartFlags(max_experiments=9), TODAY).continues
     for wishes in (
-        Wishes(new_from="nowhere"),
-        Wishes(new_from="--all"),
-        Wishes(new_from="best", tag="t"),
-        Wishes(new_from="best", adopt="t"),
-        Wishes(adopt="t"),
-        Wishes(adopt="other"),
+        StartFlags(new_from="nowhere"),
+        StartFlags(new_from="--all"),
+        StartFlags(new_from="best", tag="t"),
+        StartFlags(new_from="best", adopt="t"),
+        StartFlags(adopt="t"),
+        StartFlags(adopt="other"),
     ):
         with pytest.raises((UsageError, WorkspaceError)):
             make_plan(work, wishes, TODAY)
@@ -114,7 +114,7 @@ def test_a_new_session_from_the_best_or_from_a_commit(work: Path) -> None:
 def test_without_an_end_there_is_nothing_to_ask(work: Path) -> None:
     assert ended_session(work) is None
     with pytest.raises(UsageError, match="no earlier session"):
-        make_plan(work, Wishes(new_from="best"), TODAY)
+        make_plan(work, StartFlags(new_from="best"), TODAY)
     past = Past(work, "t")
     save_config(work, past.session.config)
     assert ended_session(work) is None
@@ -170,12 +170,12 @@ def test_a_session_of_the_original_loop_is_found(work: Path) -> None:
 def test_what_is_taken_over_is_planned(work: Path) -> None:
     commits = karpathy(work)
     git(work, "switch", "-q", "main")
-    plan = make_plan(work, Wishes(adopt="mar5"), TODAY)
+    plan = make_plan(work, StartFlags(adopt="mar5"), TODAY)
     assert not plan.continues
     assert plan.config.tag == "mar5"
     assert plan.config.direction is Direction.MIN
-    assert (plan.opening.base, plan.opening.adopts) == (commits[-1], True)
+    assert (plan.start_request.base, plan.start_request.adopts) == (commits[-1], True)
     assert "5 rows of results.tsv become the history" in plan.notes[0]
     (work / "results.tsv").unlink()
     with pytest.raises(WorkspaceError, match=r"no results.tsv"):
-        make_plan(work, Wishes(adopt="mar5"), TODAY)
+        make_plan(work, StartFlags(adopt="mar5"), TODAY)

@@ -12,7 +12,7 @@ from engine.client import connection as client
 from engine.core.enums import StopMode, Verdict
 from engine.core.events import AgentWaited, AlarmRaised, CostIncurred, ProposalRevised
 from engine.core.session import Session
-from engine.protocol import framing as live
+from engine.protocol import commands
 from engine.store.artifacts import Layout
 from engine.store.journal import read_journal
 from engine.store.prompts import read_prompt
@@ -181,9 +181,9 @@ def test_a_cap_on_tokens_pauses_before_the_next_call(repository: Path) -> None:
 def test_a_pause_breaks_off_a_call_at_once(repository: Path) -> None:
     server = run(repository, [HANGING], verb="start")
     wait_for(lambda: len(server.requests) == 1, "the call")
-    assert client.send_command(repository, live.PauseLoop()).ok
+    assert client.send_command(repository, commands.PauseLoop()).ok
     wait_for(server.disconnected.is_set, "the end of the call", 5)
-    assert client.send_command(repository, live.StopSession(mode=StopMode.NOW)).ok
+    assert client.send_command(repository, commands.StopSession(mode=StopMode.NOW)).ok
     wait_for(lambda: client.engine_pid(repository) is None, "the engine's end")
     server.__exit__(None, None, None)
     assert len(session_of(repository).experiments) == 1
@@ -263,33 +263,35 @@ def test_no_model_named(tmp_path: Path) -> None:
 def test_what_it_would_be_told_is_what_it_is_told_and_is_kept(repository: Path) -> None:
     server = run(repository, [HANGING, HANGING], "--max", "3", verb="start")
     wait_for(lambda: len(server.requests) == 1, "the first call")
-    assert client.send_command(repository, live.PauseLoop()).ok
+    assert client.send_command(repository, commands.PauseLoop()).ok
     wait_for(server.disconnected.is_set, "the end of the call")
-    said = live.AddNote(text="memory is free here")
+    said = commands.AddNote(text="memory is free here")
     assert client.send_command(repository, said).ok
-    reply = client.send_command(repository, live.AskMemory())
+    reply = client.send_command(repository, commands.AskMemory())
     assert reply.ok and "memory is free here" in reply.message
-    assert client.send_command(repository, live.ResumeLoop()).ok
+    assert client.send_command(repository, commands.ResumeLoop()).ok
     wait_for(lambda: len(server.requests) == 2, "the next call")
     sent = server.requests[1].body["messages"]
     assert [m["content"].strip() in reply.message for m in sent] == [True, True]
-    assert client.send_command(repository, live.StopSession(mode=StopMode.NOW)).ok
+    assert client.send_command(repository, commands.StopSession(mode=StopMode.NOW)).ok
     wait_for(lambda: client.engine_pid(repository) is None, "the engine's end")
     server.__exit__(None, None, None)
     again = run(repository, [knob_edit], "--max", "3", "--lookahead", "0")
     session = session_of(repository)
     second = session.experiment(2)
-    kept = read_prompt(Layout(repository, session.config.tag).session, second.told)
+    kept = read_prompt(Layout(repository, session.config.tag).session, second.prompt_key)
     assert kept is not None
     for message in again.requests[0].body["messages"]:
         assert message["content"].strip() in kept
-    assert session.experiment(3).told != second.told
-    assert not session.experiment(1).told
+    assert session.experiment(3).prompt_key != second.prompt_key
+    assert not session.experiment(1).prompt_key
 
 
 def test_what_it_was_told_again_is_kept_too(repository: Path) -> None:
     run(repository, [Answer(text="no block at all"), knob_edit], "--max", "2", "--lookahead", "0")
     session = session_of(repository)
-    kept = read_prompt(Layout(repository, session.config.tag).session, session.experiment(2).told)
+    kept = read_prompt(
+        Layout(repository, session.config.tag).session, session.experiment(2).prompt_key
+    )
     assert kept is not None
     assert "no block at all" in kept and "Your edit was not applied" in kept

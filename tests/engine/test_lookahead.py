@@ -11,7 +11,7 @@ from engine.client import connection as client
 from engine.core.enums import StopMode, Verdict
 from engine.core.events import ProposalDrafted, ProposalDropped, ProposalQueued
 from engine.core.session import Session
-from engine.protocol import framing as live
+from engine.protocol import commands
 from engine.store.artifacts import Layout
 from engine.store.journal import read_journal
 from tests.engine.test_ratchet import check_books
@@ -122,7 +122,7 @@ def test_a_new_program_has_a_draft_made_again(repository: Path) -> None:
     wait_for(lambda: events(repository, ProposalDropped), "the draft to be dropped")
     wait_for(lambda: session_of(repository).queue, "another draft")
     assert charters == [False, True]
-    assert client.send_command(repository, live.StopSession(mode=StopMode.NOW)).ok
+    assert client.send_command(repository, commands.StopSession(mode=StopMode.NOW)).ok
     wait_for(lambda: client.engine_pid(repository) is None, "the engine's end")
     server.__exit__(None, None, None)
     # It waits in the journal for the session to go on.
@@ -139,7 +139,7 @@ def test_two_ahead_know_of_each_other(repository: Path) -> None:
     server = begin(repository, [answer], "--lookahead", "2", verb="start", budget="20")
     wait_for(lambda: len(session_of(repository).queue) == 2, "two drafts")
     assert "MATRIX_LR = 0.011" in prompts[1]
-    assert client.send_command(repository, live.StopSession(mode=StopMode.NOW)).ok
+    assert client.send_command(repository, commands.StopSession(mode=StopMode.NOW)).ok
     wait_for(lambda: client.engine_pid(repository) is None, "the engine's end")
     server.__exit__(None, None, None)
 
@@ -175,7 +175,7 @@ def test_a_pause_breaks_off_what_is_made_ahead(repository: Path) -> None:
         budget="20",
     )
     wait_for(lambda: len(server.requests) == 1, "the call")
-    assert client.send_command(repository, live.PauseLoop()).ok
+    assert client.send_command(repository, commands.PauseLoop()).ok
     wait_for(server.disconnected.is_set, "the end of the call", 5)
     assert session_of(repository).running is not None
     server.__exit__(None, None, None)

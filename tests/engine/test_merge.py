@@ -18,12 +18,12 @@ from engine.core.enums import Origin, Verdict
 from engine.core.errors import AutoresearchError, EngineBusyError, UsageError, WorkspaceError
 from engine.core.session import Session
 from engine.merge import (
-    Choice,
     ConflictError,
     How,
-    Kind,
+    KeepSelection,
     Merged,
     MergePlan,
+    StepKind,
     choose,
     look_at_keep,
     make_branch,
@@ -88,7 +88,7 @@ def commit_on_main(work: Path, name: str, old: str, new: str) -> None:
 def take(
     past: Past,
     how: How = How.PICK,
-    choice: Choice = Choice.ALL,
+    choice: KeepSelection = KeepSelection.ALL,
     only: tuple[int, ...] = (),
     *,
     onto: str | None = None,
@@ -137,7 +137,7 @@ def test_the_plan_tells_what_each_is_worth_and_writes_nothing(work: Path, past: 
     assert by_number[4].trust is Trust.WITHIN
     assert by_number[4].gain == pytest.approx(-0.005)  # what its fresh run says, not the lucky one
     assert by_number[4].runs == 2
-    assert plan.recommended is Choice.TRUSTED
+    assert plan.recommended is KeepSelection.TRUSTED
     assert "#4" in plan.why
     assert plan.moved == 0
 
@@ -146,9 +146,9 @@ def test_without_a_second_run_nothing_is_called_trusted(past: Past) -> None:
     plan = plan_merge(past.path, past.session, None)
     assert plan.noise is None
     assert {s.worth.trust for s in plan.keeps if s.worth} == {Trust.UNKNOWN}
-    assert plan.recommended is Choice.ALL
+    assert plan.recommended is KeepSelection.ALL
     with pytest.raises(UsageError, match="not known"):
-        choose(plan, Choice.TRUSTED)
+        choose(plan, KeepSelection.TRUSTED)
 
 
 def test_trusted_only_is_not_recommended_where_others_stand_on_the_rest(work: Path) -> None:
@@ -157,15 +157,15 @@ def test_trusted_only_is_not_recommended_where_others_stand_on_the_rest(work: Pa
     past.keep("MATRIX_LR = 0.05", "MATRIX_LR = 0.09", 0.5)
     past.confirm(2, 1.02)
     plan = plan_merge(work, past.session, None)
-    assert plan.recommended is Choice.ALL
+    assert plan.recommended is KeepSelection.ALL
     assert "#3 does not fit without" in plan.why
     with pytest.raises(ConflictError, match="stand on #2"):
-        make_branch(work, plan, choose(plan, Choice.TRUSTED), How.PICK, "t-merged")
+        make_branch(work, plan, choose(plan, KeepSelection.TRUSTED), How.PICK, "t-merged")
 
 
 def test_neighbouring_lines_are_no_conflict_but_are_told(work: Path, past: Past) -> None:
     # Git alone would not take #4 without #2: their lines are next to each other.
-    _, merged = take(past, How.PICK, Choice.ONLY, (4, 5))
+    _, merged = take(past, How.PICK, KeepSelection.ONLY, (4, 5))
     assert merged.fitted == (4,)
     assert merged.taken == (4, 5)
     text = git(work, "show", "t-merged:train.py")
@@ -230,7 +230,7 @@ def test_answers_of_other_days_are_not_guessed_from(work: Path, past: Past) -> N
     git(work, "-c", "core.editor=true", "cherry-pick", "--continue")
     git(work, "checkout", "-q", "-B", "main", "HEAD~")
     with pytest.raises(ConflictError) as caught:
-        take(past, How.PICK, Choice.ONLY, (5,))
+        take(past, How.PICK, KeepSelection.ONLY, (5,))
     assert caught.value.conflicts[0].hunks[0].there == "DEPTH = 12"
 
 
@@ -241,7 +241,7 @@ def test_what_the_base_branch_has_already_is_left_out(work: Path, past: Past) ->
     assert merged.already == ("DEPTH = 4 becomes DEPTH = 6",)
     plan = plan_merge(work, past.session, "t-merged")
     with pytest.raises(UsageError, match="has all of that already"):
-        make_branch(work, plan, choose(plan, Choice.ALL), How.PICK, "other")
+        make_branch(work, plan, choose(plan, KeepSelection.ALL), How.PICK, "other")
     assert git(work, "branch", "--list", "other") == ""
 
 
@@ -249,7 +249,7 @@ def test_program_md_stays_where_it_is_unless_asked_for(work: Path, past: Past) -
     past.charter("Be bold.\n")
     past.keep("WARMDOWN_RATIO = 0.5", "WARMDOWN_RATIO = 0.7", 0.6)
     plan, _ = take(past)
-    assert [s.kind for s in plan.steps].count(Kind.CHARTER) == 1
+    assert [s.kind for s in plan.steps].count(StepKind.CHARTER) == 1
     assert "program.md" not in git(work, "ls-tree", "--name-only", "t-merged")
     git(work, "branch", "-D", "t-merged")
     take(past, How.SQUASH, with_program=True)
@@ -265,7 +265,7 @@ def test_what_the_person_took_back_is_left_out(work: Path, past: Past) -> None:
     text = git(work, "show", "t-merged:train.py")
     assert text == past.text().rstrip("\n")
     with pytest.raises(UsageError, match="#5 is no keep"):
-        choose(plan, Choice.ONLY, (5,))
+        choose(plan, KeepSelection.ONLY, (5,))
 
 
 def test_a_removal_goes_with_what_it_removes(work: Path, past: Past) -> None:
@@ -278,12 +278,12 @@ def test_a_removal_goes_with_what_it_removes(work: Path, past: Past) -> None:
     plan, merged = take(past)
     assert merged.taken == (2, 4, 5, 6)
     assert git(work, "show", "t-merged:train.py") == text.rstrip("\n")
-    assert [s.experiment for s in choose(plan, Choice.TRUSTED)] == [4, 5]
+    assert [s.experiment for s in choose(plan, KeepSelection.TRUSTED)] == [4, 5]
 
 
 def test_a_branch_name_that_is_taken_or_cannot_be(work: Path, past: Past) -> None:
     plan = plan_merge(work, past.session, None)
-    steps = choose(plan, Choice.ALL)
+    steps = choose(plan, KeepSelection.ALL)
     before = everything(work)
     for name in ("main", "autoresearch/t", "-f", "a..b", "", "main/sub"):
         with pytest.raises((UsageError, WorkspaceError)):
@@ -407,7 +407,7 @@ def test_two_sessions_of_one_workspace(work: Path, past: Past) -> None:
     assert [s.experiment for s in plan_merge(work, other.session, None).keeps] == [2]
     _, merged = take(past)
     plan = plan_merge(work, other.session, merged.branch)
-    both = make_branch(work, plan, choose(plan, Choice.ALL), How.PICK, "both")
+    both = make_branch(work, plan, choose(plan, KeepSelection.ALL), How.PICK, "both")
     text = git(work, "show", f"{both.branch}:train.py")
     assert "SEED = 5" in text
     assert "DEPTH = 6" in text
@@ -433,8 +433,8 @@ def test_what_a_person_discarded_is_not_recommended_though_it_is_there_yet(
     plan = plan_merge(work, past.session, None)
     (four,) = [step for step in plan.steps if step.experiment == 4]
     assert four.unwanted
-    assert 4 not in [step.experiment for step in choose(plan, Choice.TRUSTED)]
-    assert 4 not in [step.experiment for step in choose(plan, Choice.ALL)]
+    assert 4 not in [step.experiment for step in choose(plan, KeepSelection.TRUSTED)]
+    assert 4 not in [step.experiment for step in choose(plan, KeepSelection.ALL)]
     shown = use("merge", work)
     assert "a discard by your word" in shown.output
 

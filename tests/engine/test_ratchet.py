@@ -15,7 +15,7 @@ from engine.core.enums import Outcome, StopMode, Verdict
 from engine.core.events import RunAdopted
 from engine.core.session import Session
 from engine.executors.local import RunHandle
-from engine.protocol import framing as live
+from engine.protocol import commands
 from engine.store.artifacts import Layout
 from engine.store.journal import read_journal
 from tests.world import TRAIN, git, make_repository, run_command, stop_everything, wait_for
@@ -219,14 +219,14 @@ def test_the_session_goes_on_with_a_higher_limit(repository: Path) -> None:
 def test_pause_resume_kill_and_stop(repository: Path) -> None:
     start(repository, "--budget", "30")
     until(repository, lambda s: s.running is not None, "the baseline's run")
-    assert "after this run" in client.send_command(repository, live.PauseLoop()).message
-    refused = client.send_command(repository, live.KillRun(experiment=7))
+    assert "after this run" in client.send_command(repository, commands.PauseLoop()).message
+    refused = client.send_command(repository, commands.KillRun(experiment=7))
     assert not refused.ok
-    assert client.send_command(repository, live.KillRun(experiment=1)).ok
+    assert client.send_command(repository, commands.KillRun(experiment=1)).ok
     session = until(repository, lambda s: s.running is None, "the run's end")
     assert session.experiment(1).outcome is Outcome.INTERRUPTED
-    assert client.send_command(repository, live.ResumeLoop()).ok
-    assert client.send_command(repository, live.StopSession(mode=StopMode.NOW)).ok
+    assert client.send_command(repository, commands.ResumeLoop()).ok
+    assert client.send_command(repository, commands.StopSession(mode=StopMode.NOW)).ok
     wait_for(lambda: client.engine_pid(repository) is None, "the engine's end")
     assert session_of(repository).ended is not None
 
@@ -351,10 +351,10 @@ def test_a_nan_on_the_way_does_not_spoil_the_journal(tmp_path: Path) -> None:
 def test_a_killed_baseline_is_run_again_and_nothing_takes_its_place(repository: Path) -> None:
     start(repository, "--budget", "3", "--max", "2")
     until(repository, lambda s: s.running is not None, "the baseline's run")
-    assert client.send_command(repository, live.KillRun(experiment=1)).ok
+    assert client.send_command(repository, commands.KillRun(experiment=1)).ok
     session = until(repository, lambda s: s.pause is not None, "the pause")
     assert session.counts.total == 0
-    assert client.send_command(repository, live.ResumeLoop()).ok
+    assert client.send_command(repository, commands.ResumeLoop()).ok
     wait_for(lambda: client.engine_pid(repository) is None, "the session's end", 60)
     check_books(repository)
     first = session_of(repository).experiment(1)
@@ -390,12 +390,12 @@ def test_a_step_that_fails_waits_for_a_person_and_does_not_spin(repository: Path
 
     engine = psutil.Process(client.engine_pid(repository))
     before = sum(engine.cpu_times()[:2])
-    reply = client.send_command(repository, live.CancelStop())
+    reply = client.send_command(repository, commands.CancelStop())
     assert reply.ok  # it answers, so it does not spin
     assert sum(engine.cpu_times()[:2]) - before < 1
     (repository / "results.tsv").rmdir()
     (repository / "kept.tsv").rename(repository / "results.tsv")
-    assert client.send_command(repository, live.ResumeLoop()).ok
+    assert client.send_command(repository, commands.ResumeLoop()).ok
     wait_for(lambda: client.engine_pid(repository) is None, "the session's end")
     check_books(repository)
 

@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from engine.core import events as ev
 from engine.core.enums import Verdict
 from engine.core.errors import JournalError
-from engine.core.session import fold
+from engine.core.reducer import fold
 from engine.replay.recording import EVERY, Recording
-from engine.store.journal_tail import JournalTail
+from engine.store.tolerant_reader import JournalTail
 from tests.tui.synthetic import attempt, made_up, numbered, opening
 
 WHERE = Path("/nowhere")

@@ -13,7 +13,7 @@ import pytest
 
 from engine.core.enums import Direction
 from engine.core.errors import AutoresearchError, JournalError, UsageError, WorkspaceError
-from engine.replay.source import JournalSource, Source, TableSource, open_source
+from engine.replay.source import JournalSource, ReplaySource, TableSource, open_source
 from engine.store.artifacts import Layout
 from engine.store.git import Git
 from tests.world import git, make_repository, run_command
@@ -46,7 +46,7 @@ def table(path: Path, *rows: str) -> Path:
     return path
 
 
-def last(source: Source):  # type: ignore[no-untyped-def]
+def last(source: ReplaySource):  # type: ignore[no-untyped-def]
     return source.recording.session_at(len(source.recording))
 
 

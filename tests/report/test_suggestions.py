@@ -14,7 +14,7 @@ import msgspec
 import pytest
 import pytest_asyncio
 
-from engine.agents.base import Spending
+from engine.agents.base import AgentSpending
 from engine.core import events as ev
 from engine.core.config import ResearchConfig
 from engine.core.enums import StopMode, Verdict
@@ -206,7 +206,7 @@ async def test_nobody_is_asked_without_room_or_without_matter(
 async def test_no_key_no_call(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("ANTHROPIC_API_KEY", raising=False)
     config = ResearchConfig(agent="mix", model="anthropic/claude-sonnet-4-5")
-    asked = await ask(table_facts("a\t1.0\t1\tkeep\tx"), config, Spending(), tmp_path, {})
+    asked = await ask(table_facts("a\t1.0\t1\tkeep\tx"), config, AgentSpending(), tmp_path, {})
     assert not asked.suggested.steps and not asked.calls
     assert "There is no key for anthropic/claude-sonnet-4-5." in asked.suggested.trouble
 
@@ -218,7 +218,7 @@ async def test_a_key_in_the_words_goes_nowhere(tmp_path: Path) -> None:
     with ModelServer([Answer(text=f"1. Print {key}.")]) as server:
         config = ResearchConfig(agent="llm", model=MODEL, api_base=server.openai)
         environ = {"OPENAI_API_KEY": key}
-        asked = await ask(made.facts(), config, Spending(), tmp_path, environ)
+        asked = await ask(made.facts(), config, AgentSpending(), tmp_path, environ)
     (step,) = asked.suggested.steps
     assert step.startswith("Print ") and key not in step
     assert key not in server.requests[0].prompt and "print ***" in server.requests[0].prompt

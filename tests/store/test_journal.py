@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from engine.core import events as ev
-from engine.core.enums import Decision
+from engine.core.enums import ReviewAnswer
 from engine.core.errors import JournalError
 from engine.store.journal import Journal, read_journal
 
@@ -108,7 +108,9 @@ def test_words_about_a_proposal_that_is_gone_change_nothing(tmp_path: Path) -> N
     journal = Journal(tmp_path / "journal.jsonl")
     for event in (
         ev.ProposalParked(queued=3, reason="late"),
-        ev.ReviewDecided(queued=3, patch_id="x", decision=Decision.VETO, by="screen", reason="no"),
+        ev.ReviewDecided(
+            queued=3, patch_id="x", decision=ReviewAnswer.VETO, by="screen", reason="no"
+        ),
     ):
         journal.append(event)
     assert journal.session.queue == ()

@@ -9,7 +9,7 @@ import pytest
 
 from engine.core.analysis.health import search_health
 from engine.core.analysis.leaderboard import leaderboard
-from engine.core.session import fold
+from engine.core.reducer import fold
 from engine.protocol.snapshot import decode_session, encode_session
 from engine.replay.source import open_source
 from engine.report.sources import of_workspace
@@ -37,7 +37,7 @@ def test_it_opens_in_every_way(name: str, tmp_path: Path) -> None:
         incumbent,
         best,
     )
-    assert session.ended and not session.experiment(2).told and session.machine is None
+    assert session.ended and not session.experiment(2).prompt_key and session.machine is None
     assert decode_session(encode_session(session)) == session
 
     recording = open_source(str(layout.journal)).recording

@@ -8,11 +8,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.core.enums import Verdict
-from engine.store.results_tsv import Row, append_row, format_row, has_row, header, is_ours, size
+from engine.store.results_tsv import (
+    ResultsRow,
+    append_row,
+    format_row,
+    has_row,
+    header,
+    is_ours,
+    size,
+)
 
 
-def row(description: str = "baseline", commit: str = "0123456789") -> Row:
-    return Row(
+def row(description: str = "baseline", commit: str = "0123456789") -> ResultsRow:
+    return ResultsRow(
         commit=commit, metric=0.9979, memory_gb=44.04, verdict=Verdict.KEEP, description=description
     )
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.core.session import fold
+from engine.core.reducer import fold
 from tests.tui.synthetic import MemoryFeed, events_of, made_up
 from tui.app import SupervisorApp
 

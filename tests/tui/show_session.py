@@ -12,8 +12,8 @@ from pathlib import Path
 
 from engine.core.enums import Verdict
 from engine.core.errors import TerminalError
-from engine.core.session import fold
-from engine.protocol.framing import Reply, Thinking
+from engine.core.reducer import fold
+from engine.protocol.messages import ReasoningChunk, Reply
 from tests.tui.synthetic import (
     MemoryFeed,
     Tried,
@@ -50,7 +50,7 @@ def hostile(workspace: Path) -> MemoryFeed:
         assert log is not None
         log.write_bytes(f"log {ATTACK}\rmore {ATTACK}\n".encode(errors="surrogatepass") * 30)
     number = len(feed.session.experiments)
-    feed.tell(Thinking(text=f"thinking {ATTACK}", start=True, experiment=number))
+    feed.tell(ReasoningChunk(text=f"thinking {ATTACK}", start=True, experiment=number))
     return feed
 
 

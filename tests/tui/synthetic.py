@@ -15,8 +15,10 @@ from engine.core.config import ResearchConfig
 from engine.core.enums import Outcome, Verdict
 from engine.core.errors import EngineGoneError
 from engine.core.finding import Finding, Weight
-from engine.core.session import Session, fold
-from engine.protocol.framing import AnyCommand, AnyMessage, Happened, Reply
+from engine.core.reducer import apply, fold
+from engine.core.session import Session
+from engine.protocol.commands import AnyCommand
+from engine.protocol.messages import AnyMessage, EventAppended, Reply
 
 START = datetime(2026, 11, 20, 22, 0, tzinfo=UTC)
 
@@ -284,9 +286,9 @@ class MemoryFeed:
     def happen(self, *events: ev.AnyEvent) -> None:
         """Let these happen, with the next sequence numbers."""
         for event in numbered(list(events), self.session.seq, self.session.at):
-            self.session = self.session.apply(event)
+            self.session = apply(self.session, event)
             self.history.append(event)
-            self.tell(Happened(event=event))
+            self.tell(EventAppended(event=event))
 
     def die(self) -> None:
         """The engine is gone."""
@@ -303,7 +305,7 @@ class MemoryFeed:
         patch = self.patches.get(experiment, PATCH if experiment > 1 else "")
         return Details(patch, "Weighing what was tried so far.", self.workspace)
 
-    def told(self, key: str) -> str | None:
+    def prompt(self, key: str) -> str | None:
         return self.prompts.get(key)
 
     async def events(self) -> Sequence[ev.AnyEvent]:

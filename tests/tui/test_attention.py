@@ -9,8 +9,9 @@ import pytest
 from click.testing import CliRunner
 
 from engine.core import events as ev
-from engine.core.enums import Decision, Verdict
-from engine.core.session import Session, fold
+from engine.core.enums import ReviewAnswer, Verdict
+from engine.core.reducer import fold
+from engine.core.session import Session
 from tests.tui.seeing import until
 from tests.tui.show_session import ATTACK
 from tests.tui.synthetic import (
@@ -121,7 +122,7 @@ def test_at_most_one_bell_in_thirty_seconds_and_none_for_what_is_over(session: S
     assert heard.bells == 2, "the others are told of as soon as it may ring"
     late = after(now, *asked(9))
     heard.attention.show(late)
-    decided = ev.ReviewDecided(queued=9, patch_id="q9", decision=Decision.APPROVE, by="screen")
+    decided = ev.ReviewDecided(queued=9, patch_id="q9", decision=ReviewAnswer.APPROVE, by="screen")
     heard.attention.show(after(late, decided))
     heard.seconds += 60
     heard.attention.show(after(late, decided))

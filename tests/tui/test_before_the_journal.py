@@ -9,7 +9,8 @@ import pytest
 from engine.core import events as ev
 from engine.core.enums import Verdict
 from engine.core.imported_attempt import PastAttempt, Unknown
-from engine.core.session import Session, fold
+from engine.core.reducer import fold
+from engine.core.session import Session
 from tests.tui.seeing import text_of, until
 from tests.tui.show_session import ATTACK
 from tests.tui.synthetic import MemoryFeed, attempt, made_up, numbered, opening

@@ -15,7 +15,7 @@ from tests.tui.synthetic import MemoryFeed
 from tests.tui.test_keys import Clock
 from tui.app import ExitInfo, SupervisorApp
 from tui.screens.detail import DetailScreen
-from tui.screens.supervisor import Supervisor
+from tui.screens.main_screen import MainScreen
 
 WIDE = (120, 40)
 
@@ -36,7 +36,7 @@ async def test_a_second_answer_is_ignored(feed: MemoryFeed, keys: str) -> None:
         await pilot.press("s")
         clock.seconds += 0.4
         await burst(pilot, *keys)
-        assert isinstance(app.screen, Supervisor)
+        assert isinstance(app.screen, MainScreen)
         assert len(feed.sent) == (keys[0] == "y")
         assert app.is_running
 
@@ -50,11 +50,11 @@ async def test_every_card_closes_once(app: SupervisorApp, opening: str, twice: s
         await pilot.press(opening)
         await pilot.pause()
         await burst(pilot, twice, twice)
-        assert isinstance(app.screen, Supervisor)
+        assert isinstance(app.screen, MainScreen)
         await pilot.press("enter")
         assert isinstance(app.screen, DetailScreen)
         await burst(pilot, "escape", "escape")
-        assert isinstance(app.screen, Supervisor)
+        assert isinstance(app.screen, MainScreen)
 
 
 async def test_a_card_opens_once(app: SupervisorApp) -> None:
@@ -69,11 +69,11 @@ async def test_a_card_opens_once(app: SupervisorApp) -> None:
 async def test_a_failure_is_one_line_and_a_file(
     app: SupervisorApp, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def broken(self: Supervisor) -> None:
+    def broken(self: MainScreen) -> None:
         secret = "hunter2"  # noqa: F841
         raise ZeroDivisionError("no \x1b]0;x\x07 way")
 
-    monkeypatch.setattr(Supervisor, "action_zoom", broken)
+    monkeypatch.setattr(MainScreen, "action_zoom", broken)
     told = io.StringIO()
     app.error_console = Console(file=told, width=400)
     with pytest.raises(ZeroDivisionError):

@@ -16,7 +16,7 @@ from tests.tui.synthetic import MemoryFeed, Tried, attempt, made_up, session_of
 from tui.app import SupervisorApp
 from tui.present.experiment import measurement_lines, reasoning_lines
 from tui.screens.detail import DetailScreen
-from tui.screens.supervisor import Supervisor
+from tui.screens.main_screen import MainScreen
 
 WIDE = (120, 40)
 
@@ -37,7 +37,7 @@ async def test_enter_opens_the_selected_one_and_esc_closes_it(
         assert "WARMDOWN_RATIO" in text_of(app) or size[1] < 20
         assert "esc back" in text_of(app)
         await pilot.press("escape")
-        assert isinstance(app.screen, Supervisor)
+        assert isinstance(app.screen, MainScreen)
 
 
 async def test_enter_works_from_every_part(app: SupervisorApp) -> None:

@@ -9,9 +9,10 @@ from pathlib import Path
 import pytest
 
 from engine.core import events as ev
-from engine.core.enums import Decision
+from engine.core.enums import ReviewAnswer
 from engine.core.errors import WorkspaceError
-from engine.protocol.framing import EditProposal, Reply
+from engine.protocol.commands import EditProposal
+from engine.protocol.messages import Reply
 from tests.tui.seeing import text_of, until
 from tests.tui.synthetic import MemoryFeed, question
 from tests.tui.test_keys import Clock, told
@@ -19,7 +20,7 @@ from tui.app import SupervisorApp
 from tui.screens.code_area import CodeArea
 from tui.screens.confirm import ConfirmScreen
 from tui.screens.edit_proposal import EditProposalScreen
-from tui.screens.supervisor import Supervisor
+from tui.screens.main_screen import MainScreen
 
 SOURCE = "import torch\n\n\ndef lr(step):\n    return 0.7  # [b]warm[/b]\n"
 
@@ -61,7 +62,7 @@ async def test_the_whole_file_is_sent(
         await pilot.press("ctrl+s")
         sent = EditProposal(patch_id="c0ffee000001", source="#q\n" + SOURCE)
         await until(pilot, lambda: feed.sent == [sent])
-        await until(pilot, lambda: isinstance(asked.screen, Supervisor))
+        await until(pilot, lambda: isinstance(asked.screen, MainScreen))
         await until(pilot, lambda: "Taken as patch beef." in told(asked))
 
 
@@ -95,7 +96,7 @@ async def test_leaving_asks_where_something_would_be_lost(
         await until(pilot, lambda: isinstance(asked.screen, ConfirmScreen))
         clock.seconds += 1
         await pilot.press("y")
-        await until(pilot, lambda: isinstance(asked.screen, Supervisor))
+        await until(pilot, lambda: isinstance(asked.screen, MainScreen))
         assert feed.sent == []
 
 
@@ -113,7 +114,7 @@ async def test_a_decision_elsewhere_is_told_and_the_text_stays(
             ev.ReviewDecided(
                 queued=1,
                 patch_id="c0ffee000001",
-                decision=Decision.VETO,
+                decision=ReviewAnswer.VETO,
                 by="command line",
                 reason="no",
             )
@@ -144,7 +145,7 @@ async def test_a_file_that_lines_would_be_lost_of_is_not_edited_here(
         await pilot.press("e")
         await until(pilot, lambda: "only your own editor keeps" in text_of(asked))
         await pilot.press("x", "escape")
-        await until(pilot, lambda: isinstance(asked.screen, Supervisor))
+        await until(pilot, lambda: isinstance(asked.screen, MainScreen))
 
 
 @pytest.mark.parametrize(

@@ -11,11 +11,12 @@ from engine.core.enums import Phase
 from engine.core.errors import JournalError
 from engine.core.events import ProposalDrafted, SessionEnded
 from engine.core.machine import MachineSample
+from engine.core.reducer import apply
 from engine.core.session import Session
-from engine.protocol.framing import AnyMessage, Devices, Happened, Progress, Thinking
+from engine.protocol.messages import AnyMessage, Devices, EventAppended, Progress, ReasoningChunk
 from tests.tui.synthetic import MemoryFeed, attempt, made_up, session_of
 from tui.app import ExitInfo, SupervisorApp
-from tui.feed import Follower
+from tui.feed import FeedFollower
 from tui.view import LinkState, View
 
 
@@ -24,7 +25,7 @@ def quiet(tmp_path: Path) -> MemoryFeed:
     return MemoryFeed(session_of(tmp_path, made_up(3)), tmp_path)
 
 
-def view(follower: Follower) -> View:
+def view(follower: FeedFollower) -> View:
     from tests.tui.synthetic import START
 
     return follower.view(START)
@@ -36,7 +37,7 @@ def drained(feed: MemoryFeed) -> list[AnyMessage]:
     return [message for message in waiting if message is not None]
 
 
-async def follow(follower: Follower, feed: MemoryFeed) -> None:
+async def follow(follower: FeedFollower, feed: MemoryFeed) -> None:
     """Until the feed's engine is gone and was looked for again."""
     task = asyncio.create_task(follower.run())
     while not feed.queue.empty() or feed.starts < 2:
@@ -45,7 +46,7 @@ async def follow(follower: Follower, feed: MemoryFeed) -> None:
 
 
 async def test_events_are_folded_and_told_once(quiet: MemoryFeed) -> None:
-    follower = Follower(quiet, quiet.session)
+    follower = FeedFollower(quiet, quiet.session)
     quiet.happen(*attempt(4, made_up(4)[3])[3:])
     told = drained(quiet)
     for message in told:
@@ -59,7 +60,7 @@ async def test_events_are_folded_and_told_once(quiet: MemoryFeed) -> None:
 
 
 async def test_progress_belongs_to_the_run_that_made_it(quiet: MemoryFeed) -> None:
-    follower = Follower(quiet, quiet.session)
+    follower = FeedFollower(quiet, quiet.session)
     progress = Progress(experiment=4, run=1, phase=Phase.TRAINING, elapsed_seconds=3.0)
     follower.take(progress)
     assert view(follower).progress == progress
@@ -69,27 +70,27 @@ async def test_progress_belongs_to_the_run_that_made_it(quiet: MemoryFeed) -> No
 
 
 async def test_thinking_grows_starts_over_and_ends_in_the_session(quiet: MemoryFeed) -> None:
-    follower = Follower(quiet, quiet.session)
+    follower = FeedFollower(quiet, quiet.session)
     for text, start in (("old", True), ("new", True), (" words", False)):
-        follower.take(Thinking(text=text, start=start, experiment=4))
+        follower.take(ReasoningChunk(text=text, start=start, experiment=4))
     assert view(follower).thinking == "new words"
-    follower.take(Thinking(text="x" * 100_000, experiment=4))
+    follower.take(ReasoningChunk(text="x" * 100_000, experiment=4))
     assert len(view(follower).thinking) == 64 * 1024
     drafted = next(e for e in attempt(4, made_up(4)[3]) if isinstance(e, ProposalDrafted))
-    follower.take(Happened(event=drafted))
+    follower.take(EventAppended(event=drafted))
     assert view(follower).thinking == ""
 
 
 async def test_thinking_ahead_is_kept_apart_and_ends_when_it_comes_to_nothing(
     quiet: MemoryFeed,
 ) -> None:
-    follower = Follower(quiet, quiet.session)
+    follower = FeedFollower(quiet, quiet.session)
     assert quiet.session.current is quiet.session.experiment(4)
     for text, start, number in (("", True, 5), ("next", False, 5), ("mending", True, 4)):
-        follower.take(Thinking(text=text, start=start, experiment=number))
+        follower.take(ReasoningChunk(text=text, start=start, experiment=number))
     now = view(follower)
     assert (now.thinking, now.ahead, now.drafts_ahead) == ("mending", "next", True)
-    follower.take(Thinking(text="", over=True, experiment=5))
+    follower.take(ReasoningChunk(text="", over=True, experiment=5))
     now = view(follower)
     assert (now.thinking, now.ahead, now.drafts_ahead) == ("mending", "", False)
 
@@ -103,7 +104,7 @@ async def test_a_lost_engine_is_looked_for_with_patience(quiet: MemoryFeed) -> N
 
     quiet.refuse_starts = 6
     quiet.die()
-    follower = Follower(quiet, None, sleep)
+    follower = FeedFollower(quiet, None, sleep)
     assert view(follower).link is LinkState.RECONNECTING
     task = asyncio.create_task(follower.run())
     while len(waits) < 7:
@@ -113,7 +114,7 @@ async def test_a_lost_engine_is_looked_for_with_patience(quiet: MemoryFeed) -> N
 
 
 async def test_samples_of_a_lost_engine_are_not_news(quiet: MemoryFeed) -> None:
-    follower = Follower(quiet, quiet.session, lambda seconds: asyncio.sleep(0))
+    follower = FeedFollower(quiet, quiet.session, lambda seconds: asyncio.sleep(0))
     quiet.tell(Devices(sample=MachineSample(cores=4)))
     quiet.die()
     await follow(follower, quiet)
@@ -123,10 +124,10 @@ async def test_samples_of_a_lost_engine_are_not_news(quiet: MemoryFeed) -> None:
 async def test_an_ended_session_is_gone_not_reconnecting(quiet: MemoryFeed) -> None:
     from engine.core.events import SessionEnded
 
-    ended = quiet.session.apply(SessionEnded(seq=10**6, reason="done"))
+    ended = apply(quiet.session, SessionEnded(seq=10**6, reason="done"))
     quiet.session = ended
     quiet.refuse_starts = 0
-    follower = Follower(quiet, ended, lambda seconds: asyncio.Event().wait())  # type: ignore[arg-type,return-value]
+    follower = FeedFollower(quiet, ended, lambda seconds: asyncio.Event().wait())  # type: ignore[arg-type,return-value]
     quiet.die()
     task = asyncio.create_task(follower.run())
     while not quiet.queue.empty() or quiet.starts == 0:
@@ -155,13 +156,13 @@ async def test_a_feed_that_cannot_be_trusted_ends_the_screen_with_its_reason(
 
 async def test_where_nobody_answers_the_journal_does(quiet: MemoryFeed) -> None:
     quiet.refuse_starts = 1_000
-    ended = quiet.session.apply(SessionEnded(seq=quiet.session.seq + 1, reason="done"))
+    ended = apply(quiet.session, SessionEnded(seq=quiet.session.seq + 1, reason="done"))
     quiet.left = ended
 
     async def sleep(seconds: float) -> None:
         await asyncio.sleep(0)
 
-    follower = Follower(quiet, None, sleep)
+    follower = FeedFollower(quiet, None, sleep)
     task = asyncio.create_task(follower.run())
     while not view(follower).session.seq:
         await asyncio.sleep(0)

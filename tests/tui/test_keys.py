@@ -9,13 +9,14 @@ from textual.widgets import Input
 
 from engine.core.enums import StopMode
 from engine.core.events import KillRequested, Paused, SessionEnded, StopRequested
-from engine.protocol.framing import CancelStop, KillRun, PauseLoop, Reply, ResumeLoop, StopSession
+from engine.protocol.commands import CancelStop, KillRun, PauseLoop, ResumeLoop, StopSession
+from engine.protocol.messages import Reply
 from tests.tui.seeing import text_of, until
 from tests.tui.synthetic import MemoryFeed, attempt, made_up, session_of
 from tui.actions.registry import ALL
 from tui.app import ExitInfo, SupervisorApp
 from tui.screens.confirm import ConfirmScreen
-from tui.screens.supervisor import Supervisor
+from tui.screens.main_screen import MainScreen
 from tui.settings import load_settings
 
 WIDE = (120, 40)
@@ -31,8 +32,8 @@ class Clock:
         return self.seconds
 
 
-def supervisor(app: SupervisorApp) -> Supervisor:
-    assert isinstance(app.screen, Supervisor)
+def supervisor(app: SupervisorApp) -> MainScreen:
+    assert isinstance(app.screen, MainScreen)
     return app.screen
 
 
@@ -81,7 +82,7 @@ async def test_the_safe_answer_is_the_first_one(feed: MemoryFeed, keys: list[str
         await pilot.press("x")
         clock.seconds += 1
         await pilot.press(*keys)
-        assert isinstance(app.screen, Supervisor)
+        assert isinstance(app.screen, MainScreen)
         assert feed.sent == []
 
 
@@ -127,7 +128,7 @@ async def test_an_empty_session_explains_itself(tmp_path: Path) -> None:
             await pilot.press(key)
             assert "There is no experiment yet." in told(app)
         await pilot.press("enter", "slash", "escape", "z", "z", "f3")
-        assert isinstance(app.screen, Supervisor)
+        assert isinstance(app.screen, MainScreen)
 
 
 # ---- parts ---------------------------------------------------------------------------------------
@@ -252,7 +253,7 @@ async def test_help_names_every_key(app: SupervisorApp) -> None:
             if action.key and not action.key.isdigit():
                 assert action.keys in shown
         await pilot.press("escape")
-        assert isinstance(app.screen, Supervisor)
+        assert isinstance(app.screen, MainScreen)
 
 
 async def test_the_palette_finds_and_does(app: SupervisorApp, feed: MemoryFeed) -> None:
@@ -284,7 +285,7 @@ async def test_ctrl_c_says_how_to_leave(app: SupervisorApp) -> None:
     async with app.run_test(size=WIDE) as pilot:
         await pilot.press("ctrl+c")
         assert "q leaves; the engine goes on" in told(app)
-        assert isinstance(app.screen, Supervisor)
+        assert isinstance(app.screen, MainScreen)
 
 
 async def test_redraw_is_harmless(app: SupervisorApp) -> None:

@@ -7,11 +7,11 @@ from datetime import timedelta
 import pytest
 
 from engine.core.enums import Phase
-from engine.protocol.framing import Progress
+from engine.protocol.messages import Progress
 from tests.tui.seeing import text_of, until
 from tests.tui.synthetic import MemoryFeed, attempt, made_up
 from tui.app import SupervisorApp
-from tui.screens.supervisor import Supervisor
+from tui.screens.main_screen import MainScreen
 from tui.view import LinkState
 
 PARTS = ("#agent", "#edit", "#log", "#devices", "#progress", "#results")
@@ -89,7 +89,7 @@ async def test_only_what_is_seen_is_painted(app: SupervisorApp, feed: MemoryFeed
     async with app.run_test(size=(80, 24)) as pilot:
         await pilot.pause()
         screen = app.screen
-        assert isinstance(screen, Supervisor)
+        assert isinstance(screen, MainScreen)
         agent = screen.query_one("#agent")
         painted: list[object] = []
         agent.show = painted.append  # type: ignore[attr-defined]

@@ -7,14 +7,14 @@ from pathlib import Path
 import pytest
 
 from engine.core import events as ev
-from engine.core.enums import Autonomy, Decision, Verdict
-from engine.protocol.framing import (
+from engine.core.enums import Autonomy, ReviewAnswer, Verdict
+from engine.protocol.commands import (
     ConfirmExperiment,
     OverruleVerdict,
-    Reply,
     ReviveExperiment,
     SetAutonomy,
 )
+from engine.protocol.messages import Reply
 from tests.tui.seeing import text_of, until
 from tests.tui.show_session import ATTACK
 from tests.tui.synthetic import RISKY, MemoryFeed, Tried, question, session_of
@@ -154,7 +154,7 @@ async def test_findings_and_decisions_are_in_the_history(
             ev.ReviewDecided(
                 queued=1,
                 patch_id=queued.proposal.patch_id,
-                decision=Decision.APPROVE,
+                decision=ReviewAnswer.APPROVE,
                 by="command line",
             ),
         )

@@ -11,7 +11,7 @@ from textual.widgets import OptionList
 
 from engine.core import events as ev
 from engine.core.enums import Outcome, Verdict
-from engine.protocol.framing import (
+from engine.protocol.commands import (
     AddNote,
     BanDirection,
     EditPin,
@@ -20,8 +20,8 @@ from engine.protocol.framing import (
     PinHypothesis,
     RemoveNote,
     RemovePin,
-    Reply,
 )
+from engine.protocol.messages import Reply
 from tests.tui.seeing import text_of, until
 from tests.tui.show_session import ATTACK
 from tests.tui.synthetic import MemoryFeed, Tried, beginning
@@ -29,9 +29,9 @@ from tests.tui.test_bursts import burst
 from tests.tui.test_keys import told
 from tui.app import ExitInfo, SupervisorApp
 from tui.screens.ask_text import AskText
+from tui.screens.instruction_list import BansScreen, NotesScreen
+from tui.screens.main_screen import MainScreen
 from tui.screens.pins import PinsScreen
-from tui.screens.said_list import BansScreen, NotesScreen
-from tui.screens.supervisor import Supervisor
 
 SIZES = [(120, 40), (80, 24)]
 
@@ -61,13 +61,13 @@ async def test_with_nothing_said_the_key_goes_straight_to_the_line(
         await pilot.press(*"MATRIX_LR=0.05", "enter")
         await until(pilot, lambda: feed.sent == [command])
         await until(pilot, lambda: "It is done next." in told(app))
-        assert isinstance(app.screen, Supervisor)
+        assert isinstance(app.screen, MainScreen)
 
 
 async def test_esc_pins_nothing(app: SupervisorApp, feed: MemoryFeed) -> None:
     async with app.run_test(size=(80, 24)) as pilot:
         await pilot.press("p", "x", "escape")
-        assert isinstance(app.screen, Supervisor)
+        assert isinstance(app.screen, MainScreen)
         assert feed.sent == []
 
 
@@ -133,7 +133,7 @@ async def test_adding_rewording_removing(app: SupervisorApp, feed: MemoryFeed) -
         await until(pilot, lambda: feed.sent[3:] == [PinHypothesis(text="fourth")])
         assert isinstance(app.screen, PinsScreen)
         await pilot.press("escape")
-        assert isinstance(app.screen, Supervisor)
+        assert isinstance(app.screen, MainScreen)
 
 
 async def test_a_word_left_as_it_was_sends_nothing(app: SupervisorApp, feed: MemoryFeed) -> None:

@@ -16,12 +16,12 @@ from tests.tui.show_session import ATTACK
 from tests.tui.synthetic import MemoryFeed
 from tests.tui.test_keys import Clock, told
 from tui.app import ExitInfo, SupervisorApp
-from tui.screens.charter_area import CharterArea
-from tui.screens.charter_draft import kept_draft
 from tui.screens.confirm import ConfirmScreen
+from tui.screens.main_screen import MainScreen
 from tui.screens.program import ProgramScreen
+from tui.screens.program_area import CharterArea
 from tui.screens.program_conflict import ConflictScreen
-from tui.screens.supervisor import Supervisor
+from tui.screens.program_draft import kept_draft
 from tui.terminal import suspend as editor
 
 SIZES = [(120, 40), (80, 24)]
@@ -68,7 +68,7 @@ async def test_typed_saved_and_told_from_when_on(
         assert "unsaved" not in text_of(app)
         assert "In force is the version since #1; this one follows" in text_of(app)
         await pilot.press("escape")
-        await until(pilot, lambda: isinstance(app.screen, Supervisor))
+        await until(pilot, lambda: isinstance(app.screen, MainScreen))
 
 
 async def test_the_headings_have_a_colour(app: SupervisorApp, charter: Path) -> None:
@@ -95,7 +95,7 @@ async def test_esc_asks_once_where_something_is_unsaved(feed: MemoryFeed, charte
         await pilot.press("escape")
         clock.seconds += 1
         await pilot.press("y")
-        await until(pilot, lambda: isinstance(app.screen, Supervisor))
+        await until(pilot, lambda: isinstance(app.screen, MainScreen))
         assert charter.read_text() == TEXT
         assert kept_draft(feed.workspace) is None
 
@@ -187,7 +187,7 @@ async def test_a_binary_one_is_refused_and_a_missing_one_begins_empty(
     async with app.run_test(size=(80, 24)) as pilot:
         await pilot.press("m")
         await until(pilot, lambda: "program.md is no text" in told(app))
-        assert isinstance(app.screen, Supervisor)
+        assert isinstance(app.screen, MainScreen)
         path.unlink()
         await opened(pilot, app)
         assert "There is no program.md yet" in text_of(app)

@@ -13,7 +13,7 @@ from textual.pilot import Pilot
 from engine.core import events as ev
 from engine.core.enums import Verdict
 from engine.core.machine import MachineSample
-from engine.core.session import fold
+from engine.core.reducer import fold
 from engine.replay.recording import Recording
 from engine.replay.source import open_source
 from tests.tui.seeing import text_of, until
@@ -26,7 +26,7 @@ from tui.replay.player import SPEEDS, Player
 from tui.replay.screen import ReplayScreen
 from tui.replay.time_line import cell_of, kept_cells
 from tui.replay.total import TotalScreen
-from tui.screens.deck import Deck
+from tui.screens.panel_grid import PanelGrid
 
 SIZES = [(80, 24), (120, 40)]
 COUNT = 30
@@ -258,7 +258,7 @@ async def test_a_number_typed_faster_than_the_card_opens(app: ReplayApp) -> None
             app.post_message(Key(key, key if len(key) == 1 else None))
         await until(pilot, lambda: number(app) == 17)
         await until(pilot, lambda: isinstance(app.screen, ReplayScreen))
-        assert app.screen.query_one(Deck).active == 6, "no digit went to a part"
+        assert app.screen.query_one(PanelGrid).active == 6, "no digit went to a part"
 
 
 async def test_what_a_file_has_that_is_no_row_can_be_read(tmp_path: Path) -> None:
@@ -394,7 +394,7 @@ def test_back_from_between_two_is_the_one_that_is_settled() -> None:
 
 async def test_no_engine_can_be_asked(app: ReplayApp) -> None:
     from engine.core.errors import EngineGoneError
-    from engine.protocol.framing import PauseLoop
+    from engine.protocol.commands import PauseLoop
 
     with pytest.raises(EngineGoneError, match="replay"):
         await app.feed.send(PauseLoop())

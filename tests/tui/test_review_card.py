@@ -9,16 +9,17 @@ from pathlib import Path
 import pytest
 
 from engine.core import events as ev
-from engine.core.enums import Decision, Origin
-from engine.protocol.framing import ApproveProposal, KillRun, Reply, VetoProposal
+from engine.core.enums import Origin, ReviewAnswer
+from engine.protocol.commands import ApproveProposal, KillRun, VetoProposal
+from engine.protocol.messages import Reply
 from tests.tui.seeing import text_of, until
 from tests.tui.show_session import ATTACK
 from tests.tui.synthetic import RISKY, MemoryFeed, attempt, made_up, question
 from tests.tui.test_keys import Clock, told
 from tui.app import SupervisorApp
 from tui.screens.ask_text import AskText
+from tui.screens.main_screen import MainScreen
 from tui.screens.review import ReviewCard
-from tui.screens.supervisor import Supervisor
 
 SIZES = [(80, 24), (120, 40)]
 PATCH_ID = "c0ffee000001"
@@ -79,7 +80,7 @@ async def test_it_shows_all_that_matters(
             assert "RUNNING #21" in shown  # over the screen, not instead of it
         clock.seconds += 1
         await pilot.press("escape")
-        assert isinstance(asked.screen, Supervisor)
+        assert isinstance(asked.screen, MainScreen)
         assert feed.sent == []
 
 
@@ -148,14 +149,14 @@ async def test_a_veto_needs_a_reason(
         await until(
             pilot, lambda: feed.sent == [VetoProposal(patch_id=PATCH_ID, reason="[b]no[/b]")]
         )
-        await until(pilot, lambda: isinstance(asked.screen, Supervisor))
+        await until(pilot, lambda: isinstance(asked.screen, MainScreen))
 
 
 STALE: list[tuple[Callable[[MemoryFeed], list[ev.AnyEvent]], str]] = [
     (
         lambda feed: [
             ev.ReviewDecided(
-                queued=1, patch_id=PATCH_ID, decision=Decision.APPROVE, by="command line"
+                queued=1, patch_id=PATCH_ID, decision=ReviewAnswer.APPROVE, by="command line"
             )
         ],
         "It was approved meanwhile, from the command line",
@@ -165,7 +166,7 @@ STALE: list[tuple[Callable[[MemoryFeed], list[ev.AnyEvent]], str]] = [
             ev.ReviewDecided(
                 queued=1,
                 patch_id=PATCH_ID,
-                decision=Decision.VETO,
+                decision=ReviewAnswer.VETO,
                 by="command line",
                 reason=f"no {ATTACK}",
             )
@@ -205,7 +206,7 @@ async def test_what_is_not_in_question_any_more_is_said_and_not_decided(
         assert "Nothing was done" in text_of(asked)
         assert feed.sent == []
         await pilot.press("escape")
-        await until(pilot, lambda: isinstance(asked.screen, Supervisor))
+        await until(pilot, lambda: isinstance(asked.screen, MainScreen))
 
 
 async def test_a_reason_for_a_patch_that_changed_meanwhile_is_not_sent(

@@ -5,7 +5,9 @@ from __future__ import annotations
 import pytest
 
 from engine.core.events import EngineStopped, Paused, SessionEnded
-from engine.protocol.framing import PauseLoop, Reply, ResumeLoop
+from engine.core.reducer import apply
+from engine.protocol.commands import PauseLoop, ResumeLoop
+from engine.protocol.messages import Reply
 from tests.tui.seeing import text_of, until
 from tests.tui.synthetic import MemoryFeed
 from tests.tui.test_bursts import burst
@@ -50,7 +52,7 @@ async def test_copied_is_short(app: SupervisorApp) -> None:
 
 async def test_space_held_down_asks_once(app: SupervisorApp, feed: MemoryFeed) -> None:
     feed.answer = Reply(id=0, ok=False, message="It is not paused.")
-    feed.session = feed.session.apply(Paused(by="person", reason="", seq=feed.session.seq + 1))
+    feed.session = apply(feed.session, Paused(by="person", reason="", seq=feed.session.seq + 1))
     async with app.run_test(size=WIDE) as pilot:
         await until(pilot, lambda: app.view.session.pause)
         await burst(pilot, "space", "space", "space")

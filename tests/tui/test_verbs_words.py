@@ -10,10 +10,11 @@ from msgspec.structs import replace
 
 from engine.core import events as ev
 from engine.core.config import ResearchConfig
-from engine.core.enums import Autonomy, Decision, StopMode
+from engine.core.enums import Autonomy, ReviewAnswer, StopMode
 from engine.core.errors import AutoresearchError, UsageError
 from engine.core.patches.patch import make_patch
-from engine.core.session import Session, fold
+from engine.core.reducer import fold
+from engine.core.session import Session
 from engine.setup.open_session import Plan
 from tests.world import TRAIN
 from tui.commands.audit import entries_of, words_of
@@ -90,7 +91,7 @@ def test_a_beginning_is_enough_and_the_only_one_needs_no_name() -> None:
 
 def test_a_patch_that_was_decided_is_left_to_the_engine_to_explain() -> None:
     veto = ev.ReviewDecided(
-        queued=1, patch_id=A, decision=Decision.VETO, by="screen", reason="no depth"
+        queued=1, patch_id=A, decision=ReviewAnswer.VETO, by="screen", reason="no depth"
     )
     session = fold(journal(queued(1, A), asked(1, A), veto))
     assert choose(session, "aaaa", verb="approve") == A
@@ -182,7 +183,9 @@ def test_bytes_that_are_no_text_are_refused(data: bytes, says: str) -> None:
 
 
 def test_the_audit_says_what_became_of_each_decision() -> None:
-    approved = ev.ReviewDecided(queued=1, patch_id=A, decision=Decision.APPROVE, by="command line")
+    approved = ev.ReviewDecided(
+        queued=1, patch_id=A, decision=ReviewAnswer.APPROVE, by="command line"
+    )
     drafted = ev.ProposalDrafted(
         experiment=1, base="0" * 40, proposal=queued(1, A).proposal, patch=PATCH, queued=1
     )

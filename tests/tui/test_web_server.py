@@ -20,7 +20,7 @@ from aiohttp import web
 
 import tui.web.serving as serving_module
 from engine.core.errors import EnvironmentProblem
-from tui.web.door import Door
+from tui.web.request_guard import RequestGuard
 from tui.web.server import WebServer
 from tui.web.serving import address_of, listen
 
@@ -35,7 +35,7 @@ PATHS = ("/", "/ws", "/static/js/textual.js", "/page/page.js", "/nothing", "/dow
 class Client:
     """A browser without eyes."""
 
-    def __init__(self, session: aiohttp.ClientSession, port: int, door: Door) -> None:
+    def __init__(self, session: aiohttp.ClientSession, port: int, door: RequestGuard) -> None:
         self.session = session
         self.host = f"127.0.0.1:{port}"
         self.cookie = door.cookie
@@ -69,7 +69,7 @@ async def serving(
 ) -> AsyncIterator[tuple[Client, WebServer, web.AppRunner]]:
     """The real server on a free port."""
     with listen("127.0.0.1", 0) as listening:
-        door = Door(TOKEN, "127.0.0.1")
+        door = RequestGuard(TOKEN, "127.0.0.1")
         server = WebServer(words, door, title)
         runner = web.AppRunner(await server.make_app(), access_log=None, shutdown_timeout=10)
         await runner.setup()
@@ -384,7 +384,7 @@ def test_the_address_of_a_server_open_to_the_network() -> None:
         told = address_of(bound, "0.0.0.0", TOKEN)
         assert told.url == f"http://{socket.gethostname()}:{port}/?token={TOKEN}"
         assert told.ssh == ""
-        assert Door(TOKEN, "0.0.0.0").knows_host(f"{socket.gethostname()}:{port}")
+        assert RequestGuard(TOKEN, "0.0.0.0").knows_host(f"{socket.gethostname()}:{port}")
     with socket.socket(socket.AF_INET6) as bound:
         bound.bind(("::1", 0))
         told = address_of(bound, "::1", TOKEN)

@@ -13,7 +13,7 @@ _HELP = (
     "Keeps over time, category coverage, novelty, the dry spell, what a keep costs.",
 )
 
-LOOK_AT_ALL: tuple[Action, ...] = (
+OVERVIEW_ACTIONS: tuple[Action, ...] = (
     Action(
         "i",
         "whole(1)",

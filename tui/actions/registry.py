@@ -19,7 +19,7 @@ from tui.actions.action import (
     needs_run,
     spoken,
 )
-from tui.actions.overview import LOOK_AT_ALL, WHOLE
+from tui.actions.overview import OVERVIEW_ACTIONS, WHOLE
 from tui.actions.replay import REPLAY
 from tui.actions.review import CARD, EDITOR, REVIEW, past
 from tui.actions.steering import CHARTER, STEERING
@@ -233,7 +233,7 @@ DETAIL: tuple[Action, ...] = (
     back("escape,q", Group.EXPERIMENT),
 )
 
-SUPERVISOR = LOOP + REVIEW + STEERING + PARTS + LOOKING + LOOK_AT_ALL
+SUPERVISOR = LOOP + REVIEW + STEERING + PARTS + LOOKING + OVERVIEW_ACTIONS
 """What the main screen can do; `PROGRAM` works on every screen."""
 
 ALL = SUPERVISOR + REPLAY + DETAIL + WHOLE + CARD + EDITOR + CHARTER + PROGRAM

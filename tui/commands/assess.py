@@ -51,18 +51,18 @@ def assess(
     Each finding has a weight: block (never run without a person), ask, or note. The exit code is 0
     whatever is found, block as well; use --json in scripts.
     """
-    from engine.core.risk import Setting
+    from engine.core.risk import RiskContext
     from engine.core.risk import assess as find
     from engine.plugins import load_rules
     from tui.commands.show import print_json
 
-    setting = Setting(
+    setting = RiskContext(
         metric=metric,
         file=candidate.name,
         program="" if program is None else _read(program),
     )
     if locked:
-        setting = Setting(
+        setting = RiskContext(
             metric=metric,
             file=setting.file,
             program=setting.program,

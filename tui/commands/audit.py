@@ -17,7 +17,7 @@ from tui.commands.options import json_option, workspace_option
 from tui.commands.reporter import one_line
 from tui.commands.results import terminal_width
 from tui.commands.show import print_json
-from tui.present.decisions import Decided, decision_in
+from tui.present.decisions import DecisionLine, decision_in
 
 
 class Entry(NamedTuple):
@@ -25,7 +25,7 @@ class Entry(NamedTuple):
 
     seq: int
     at: datetime
-    decided: Decided
+    decided: DecisionLine
     patch_id: str
     experiment: int
     """What it was about, or what came of it; 0: none."""
@@ -63,7 +63,7 @@ def decisions(tag: str | None, path: Path, as_json: bool) -> None:
 
 def entries_of(events: Iterable[ev.AnyEvent]) -> list[Entry]:
     """The decisions among a session's events, each with what it was about and what came of it."""
-    found: list[tuple[ev.AnyEvent, Decided, str]] = []
+    found: list[tuple[ev.AnyEvent, DecisionLine, str]] = []
     patches: dict[int, ev.Proposal] = {}
     became: dict[int, int] = {}
     pinned: dict[int, int] = {}

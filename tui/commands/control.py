@@ -14,7 +14,8 @@ from engine.client import connection as client
 from engine.core.enums import Autonomy, StopMode
 from engine.core.errors import AutoresearchError, EngineGoneError, UsageError
 from engine.core.session import Session
-from engine.protocol import framing as live
+from engine.protocol import commands
+from engine.protocol.messages import Reply
 from tui.commands.options import json_option, workspace_argument, workspace_option
 from tui.commands.reporter import one_line
 from tui.commands.show import print_json, read_now
@@ -41,7 +42,7 @@ def answer(message: str, *, as_json: bool) -> None:
         click.echo(one_line(message))
 
 
-def tell(path: Path, command: live.AnyCommand, *, as_json: bool = False) -> None:
+def tell(path: Path, command: commands.AnyCommand, *, as_json: bool = False) -> None:
     """Send a command and print the answer.
 
     Raises:
@@ -55,7 +56,7 @@ def tell(path: Path, command: live.AnyCommand, *, as_json: bool = False) -> None
 
 
 def tell_about(
-    path: Path, make: Callable[[Session], live.AnyCommand], *, as_json: bool = False
+    path: Path, make: Callable[[Session], commands.AnyCommand], *, as_json: bool = False
 ) -> None:
     """Send a command that depends on how the session stands, and print the answer.
 
@@ -69,7 +70,7 @@ def tell_about(
     answer(reply.message, as_json=as_json)
 
 
-async def _ask(workspace: Path, make: Callable[[Session], live.AnyCommand]) -> live.Reply:
+async def _ask(workspace: Path, make: Callable[[Session], commands.AnyCommand]) -> Reply:
     link = client.EngineLink(workspace)
     try:
         return await link.send(make(await link.start()))
@@ -104,7 +105,7 @@ def no_engine(workspace: Path) -> EngineGoneError:
 @json_option
 def pause(path: Path, as_json: bool) -> None:
     """Wait after the current run; it finishes and is recorded."""
-    tell(path, live.PauseLoop(by=BY), as_json=as_json)
+    tell(path, commands.PauseLoop(by=BY), as_json=as_json)
 
 
 @click.command()
@@ -112,7 +113,7 @@ def pause(path: Path, as_json: bool) -> None:
 @json_option
 def resume(path: Path, as_json: bool) -> None:
     """Go on after a pause."""
-    tell(path, live.ResumeLoop(by=BY), as_json=as_json)
+    tell(path, commands.ResumeLoop(by=BY), as_json=as_json)
 
 
 @click.command()
@@ -124,7 +125,7 @@ def resume(path: Path, as_json: bool) -> None:
 def stop(path: Path, now: bool, as_json: bool) -> None:
     """End the session after the current run. `start` goes on with it later."""
     mode = StopMode.NOW if now else StopMode.AFTER_RUN
-    tell(path, live.StopSession(by=BY, mode=mode), as_json=as_json)
+    tell(path, commands.StopSession(by=BY, mode=mode), as_json=as_json)
 
 
 @click.command()
@@ -150,7 +151,11 @@ def kill(number: int | None, reason: str, yes: bool, path: Path, as_json: bool) 
         if not yes and not as_json and sys.stdin.isatty():
             shown = one_line(current.proposal.hypothesis, 100)
             click.confirm(f"#{number}: {shown}\nKill its run?", abort=True)
-    tell(path, live.KillRun(experiment=number, reason=clean_words(reason), by=BY), as_json=as_json)
+    tell(
+        path,
+        commands.KillRun(experiment=number, reason=clean_words(reason), by=BY),
+        as_json=as_json,
+    )
 
 
 @click.command()
@@ -166,7 +171,7 @@ def autonomy(mode: str | None, path: Path, as_json: bool) -> None:
     ask-all    every edit waits for you
     """
     if mode is not None:
-        tell(path, live.SetAutonomy(autonomy=Autonomy(mode), by=BY), as_json=as_json)
+        tell(path, commands.SetAutonomy(autonomy=Autonomy(mode), by=BY), as_json=as_json)
         return
     session, _, _ = read_now(path)
     if as_json:

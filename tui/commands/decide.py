@@ -10,7 +10,7 @@ import click
 from engine.client import connection as client
 from engine.core.errors import AutoresearchError, UsageError
 from engine.core.session import Session
-from engine.protocol import framing as live
+from engine.protocol import commands
 from engine.store import program_file as files
 from tui.commands.control import (
     BY,
@@ -37,8 +37,8 @@ _patch_argument = click.argument("patch", metavar="[PATCH_ID]", required=False)
 def approve(patch: str | None, path: Path, as_json: bool) -> None:
     """Let exactly this patch run. Without PATCH_ID: the only one that waits."""
 
-    def make(session: Session) -> live.AnyCommand:
-        return live.ApproveProposal(patch_id=choose(session, patch, verb="approve"), by=BY)
+    def make(session: Session) -> commands.AnyCommand:
+        return commands.ApproveProposal(patch_id=choose(session, patch, verb="approve"), by=BY)
 
     tell_about(path, make, as_json=as_json)
 
@@ -67,12 +67,12 @@ def veto(
                 'Add --reason "…".',
             )
     if number is not None:
-        tell(path, live.KillRun(experiment=number, reason=why, by=BY), as_json=as_json)
+        tell(path, commands.KillRun(experiment=number, reason=why, by=BY), as_json=as_json)
         return
 
-    def make(session: Session) -> live.AnyCommand:
+    def make(session: Session) -> commands.AnyCommand:
         chosen = choose(session, patch, verb="veto")
-        return live.VetoProposal(patch_id=chosen, reason=why, by=BY)
+        return commands.VetoProposal(patch_id=chosen, reason=why, by=BY)
 
     tell_about(path, make, as_json=as_json)
 
@@ -145,7 +145,7 @@ def _edit_inside(path: Path, patch_id: str, candidate: str, file: str, base: str
 
 
 def _send(path: Path, patch_id: str, text: str, base: str) -> str:
-    command = live.EditProposal(patch_id=patch_id, source=text, base=base, by=BY)
+    command = commands.EditProposal(patch_id=patch_id, source=text, base=base, by=BY)
     reply = client.send_command(client.find_workspace(path), command)
     if not reply.ok:
         raise AutoresearchError(reply.message)

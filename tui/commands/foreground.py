@@ -15,8 +15,9 @@ from engine.client import launch as starting
 from engine.core import events as ev
 from engine.core.enums import StopMode
 from engine.core.errors import EngineGoneError, EnvironmentProblem
+from engine.core.reducer import apply
 from engine.core.session import Session
-from engine.protocol import framing as live
+from engine.protocol import commands, messages
 from tui.commands.reporter import Reporter, experiment_line, one_line, summary_lines
 from tui.commands.window import open_screen
 
@@ -36,7 +37,7 @@ def run_in_foreground(workspace: Path, *, screen: bool, baseline_only: bool = Fa
     if screen:
         with contextlib.suppress(EngineGoneError):
             open_screen(workspace)
-    session = asyncio.run(Follower(workspace, baseline_only=baseline_only).follow())
+    session = asyncio.run(EngineFollower(workspace, baseline_only=baseline_only).follow())
     code = process.wait()
     if code < 0:
         raise EngineGoneError(
@@ -51,7 +52,7 @@ def run_in_foreground(workspace: Path, *, screen: bool, baseline_only: bool = Fa
     return session
 
 
-class Follower:
+class EngineFollower:
     """Prints what happens until the engine is gone, and turns Ctrl+C into a stop."""
 
     def __init__(self, workspace: Path, *, baseline_only: bool = False) -> None:
@@ -85,10 +86,10 @@ class Follower:
         if failed is not None:
             self._stop(StopMode.NOW, "the baseline could not be measured")
         async for message in self._link.messages():
-            if isinstance(message, live.Progress):
+            if isinstance(message, messages.Progress):
                 self._reporter.progress(message)
-            elif isinstance(message, live.Happened):
-                session = session.apply(message.event)
+            elif isinstance(message, messages.EventAppended):
+                session = apply(session, message.event)
                 if isinstance(message.event, ev.Paused) and failed is None:
                     failed = self._baseline_failure(session)
                     if failed is not None:
@@ -129,7 +130,7 @@ class Follower:
         )
 
     def _stop(self, mode: StopMode, reason: str = "") -> None:
-        command = live.StopSession(by="command line", mode=mode, reason=reason)
+        command = commands.StopSession(by="command line", mode=mode, reason=reason)
 
         async def send() -> None:
             with contextlib.suppress(EngineGoneError):

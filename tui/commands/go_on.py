@@ -11,7 +11,7 @@ from msgspec.structs import replace
 
 from engine.core.errors import UsageError
 from engine.core.session import Session
-from engine.setup.open_session import Wishes
+from engine.setup.open_session import StartFlags
 from engine.setup.start_point import ended_session
 from tui.commands.reporter import one_line, summary_lines
 
@@ -29,8 +29,8 @@ _KEYS = {"c": GoOn.CONTINUE, "b": GoOn.BEST, "n": GoOn.BASE, "l": GoOn.LOOK}
 
 
 def how_to_go_on(
-    workspace: Path, wishes: Wishes, *, yes: bool, goes_on: bool, look: bool
-) -> tuple[Wishes, bool]:
+    workspace: Path, wishes: StartFlags, *, yes: bool, goes_on: bool, look: bool
+) -> tuple[StartFlags, bool]:
     """What is to be done where the saved session has ended; asks where no flag says it.
 
     Args:
@@ -49,7 +49,7 @@ def how_to_go_on(
     """
     if sum((goes_on, look, bool(wishes.new_from), bool(wishes.adopt))) > 1:
         raise UsageError("Only one of --continue, --look, --new-from and --adopt.")
-    if look or yes or goes_on or wishes != Wishes():
+    if look or yes or goes_on or wishes != StartFlags():
         return wishes, look
     ended = ended_session(workspace)
     if ended is None or not sys.stdin.isatty():
@@ -61,7 +61,7 @@ def how_to_go_on(
         done = ended.counts.total
         click.echo(f"All its {done} experiments are done.")
         more = click.prompt(
-            "How many more?", type=click.IntRange(min=1), default=ended.further - done
+            "How many more?", type=click.IntRange(min=1), default=ended.suggested_limit - done
         )
         return replace(wishes, max_experiments=done + more), False
     return wishes, answer is GoOn.LOOK

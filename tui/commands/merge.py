@@ -12,17 +12,17 @@ from engine.core.enums import Verdict
 from engine.core.errors import AutoresearchError, UsageError
 from engine.core.session import Session
 from engine.merge import (
-    Choice,
+    BranchStep,
     ConflictError,
     How,
+    KeepSelection,
     MergePlan,
-    Step,
     choose,
     look_at_keep,
     make_branch,
     plan_merge,
 )
-from engine.protocol import framing as live
+from engine.protocol import commands
 from tui.commands.bare_table import telling_of_a_table
 from tui.commands.control import BY, answering, clean_words, tell
 from tui.commands.merge_lines import (
@@ -80,7 +80,13 @@ def merge(
         workspace = client.find_workspace(path)
         plan = plan_merge(workspace, _session(workspace, tag), onto)
         numbers = _numbers(only)
-        choice = Choice.ONLY if numbers else Choice.TRUSTED if trusted else Choice.ALL
+        choice = (
+            KeepSelection.ONLY
+            if numbers
+            else KeepSelection.TRUSTED
+            if trusted
+            else KeepSelection.ALL
+        )
         if not (numbers or trusted or everything):
             choice = plan.recommended
         asked = how is not None or numbers or trusted
@@ -95,7 +101,7 @@ def merge(
         _make(workspace, plan, steps, How(how), target, as_json=as_json)
 
 
-def _show(plan: MergePlan, steps: tuple[Step, ...], *, as_json: bool) -> None:
+def _show(plan: MergePlan, steps: tuple[BranchStep, ...], *, as_json: bool) -> None:
     if as_json:
         print_json(plan_facts(plan, steps))
         return
@@ -108,7 +114,7 @@ def _show(plan: MergePlan, steps: tuple[Step, ...], *, as_json: bool) -> None:
 def _make(
     workspace: Path,
     plan: MergePlan,
-    steps: tuple[Step, ...],
+    steps: tuple[BranchStep, ...],
     how: How,
     target: str,
     *,
@@ -183,7 +189,7 @@ def revert(
         if not dry_run and not why:
             raise UsageError("To take a keep back needs a reason.", "", 'Add --reason "…".')
     if not dry_run:
-        command = live.OverruleVerdict(
+        command = commands.OverruleVerdict(
             experiment=number, verdict=Verdict.DISCARD, reason=why, by=BY
         )
         tell(path, command, as_json=as_json)

@@ -7,7 +7,7 @@ from typing import Any
 
 from engine.core.analysis.noise import CLEAR_SIGMAS, Noise, Trust
 from engine.core.enums import Direction
-from engine.merge import ConflictError, Kind, Merged, MergePlan, Step, TakingBack
+from engine.merge import BranchStep, ConflictError, Merged, MergePlan, StepKind, TakingBack
 from tui.commands.reporter import one_line
 
 _MARKS = {
@@ -30,7 +30,7 @@ def plan_lines(plan: MergePlan, width: int) -> Iterator[str]:
         else ""
     )
     for step in plan.steps:
-        if step.kind is not Kind.TAKING_BACK:
+        if step.kind is not StepKind.TAKING_BACK:
             yield _step_line(plan, step, width)
     yield ""
     yield _noise_line(plan.metric, plan.noise)
@@ -44,7 +44,7 @@ def plan_lines(plan: MergePlan, width: int) -> Iterator[str]:
         yield f"Recommended: {_choice_words(plan)}. {one_line(plan.why)}"
 
 
-def _step_line(plan: MergePlan, step: Step, width: int) -> str:
+def _step_line(plan: MergePlan, step: BranchStep, width: int) -> str:
     number = f"#{step.experiment}" if step.experiment else "–"
     lines = f"+{step.added} −{step.removed}"
     gain, trust = "", ""
@@ -54,7 +54,10 @@ def _step_line(plan: MergePlan, step: Step, width: int) -> str:
         many = f" ({step.worth.runs} runs)" if step.worth.runs > 1 else ""
         trust = f"{_MARKS[step.worth.trust]} {step.worth.trust.value}{many}"
         gain = f"{gain} {f'{sigmas:+.1f} σ'.replace('-', '−') if sigmas is not None else '':>7}"
-    state = {Kind.CHARTER: "not merged unless --with-program", Kind.OTHER: "not of the session"}
+    state = {
+        StepKind.CHARTER: "not merged unless --with-program",
+        StepKind.OTHER: "not of the session",
+    }
     word = state.get(step.kind, trust)
     if step.undone:
         word, gain = "taken back by you", ""
@@ -189,7 +192,7 @@ def _count(many: int, what: str) -> str:
 # ---- plain values
 
 
-def plan_facts(plan: MergePlan, chosen: Collection[Step] = ()) -> dict[str, Any]:
+def plan_facts(plan: MergePlan, chosen: Collection[BranchStep] = ()) -> dict[str, Any]:
     """The plan for a program to read."""
     return {
         "tag": plan.tag,
@@ -214,7 +217,7 @@ def plan_facts(plan: MergePlan, chosen: Collection[Step] = ()) -> dict[str, Any]
     }
 
 
-def _step_facts(step: Step) -> dict[str, Any]:
+def _step_facts(step: BranchStep) -> dict[str, Any]:
     worth = step.worth
     return {
         "commit": step.commit,

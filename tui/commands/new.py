@@ -13,7 +13,7 @@ from engine.client import launch as starting
 from engine.core.enums import Outcome
 from engine.core.errors import EnvironmentProblem
 from engine.core.session import Session
-from engine.setup.open_session import Wishes, make_workspace
+from engine.setup.open_session import StartFlags, make_workspace
 from tui.commands.foreground import run_in_foreground
 from tui.commands.reporter import one_line
 from tui.commands.session import (
@@ -93,13 +93,13 @@ def demo(directory: Path | None, smoke: bool) -> None:
     attach_to(workspace)
 
 
-def _demo_wishes(workspace: Path) -> Wishes:
+def _demo_wishes(workspace: Path) -> StartFlags:
     from harness.profiles import detect_profile
 
     if client.has_session(workspace):
-        return Wishes()
+        return StartFlags()
     budget = _DEMO_BUDGET_SECONDS.get(detect_profile(), _DEMO_GPU_BUDGET_SECONDS)
-    return Wishes(tag="demo", budget_seconds=budget, agent="search")
+    return StartFlags(tag="demo", budget_seconds=budget, agent="search")
 
 
 def _smoke(directory: Path | None) -> None:
@@ -133,7 +133,7 @@ def _smoke(directory: Path | None) -> None:
 def _smoke_in(directory: Path) -> Session:
     _make(directory, "auto")
     refuse_second_engine(directory.resolve())
-    wishes = Wishes(
+    wishes = StartFlags(
         tag="smoke",
         budget_seconds=_SMOKE_BUDGET_SECONDS,
         max_experiments=_SMOKE_EXPERIMENTS,

@@ -10,7 +10,7 @@ from typing import Any, TypeVar, cast
 import click
 
 from engine.core.enums import Autonomy
-from engine.setup.open_session import Wishes
+from engine.setup.open_session import StartFlags
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -233,9 +233,9 @@ def session_options(function: F) -> F:
     return function
 
 
-def wishes_from(flags: dict[str, Any]) -> Wishes:
+def wishes_from(flags: dict[str, Any]) -> StartFlags:
     """The config flags of a verb as one value; removes them from `flags`."""
-    names = Wishes.__struct_fields__
+    names = StartFlags.__struct_fields__
     values = {name: flags.pop(name) for name in names if name in flags}
     values["locked"] = tuple(values["locked"]) if values.get("locked") else None
-    return Wishes(**values)
+    return StartFlags(**values)

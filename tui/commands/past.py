@@ -8,7 +8,7 @@ import click
 
 from engine.core.enums import Verdict
 from engine.core.errors import UsageError
-from engine.protocol import framing as live
+from engine.protocol import commands
 from tui.commands.control import BY, answering, clean_words, tell
 from tui.commands.options import json_option, workspace_option
 
@@ -27,7 +27,9 @@ def overrule(number: int, verdict: str, reason: str | None, path: Path, as_json:
     with answering(as_json):
         if not why:
             raise UsageError("To overrule a verdict needs a reason.", "", 'Add --reason "…".')
-    command = live.OverruleVerdict(experiment=number, verdict=Verdict(verdict), reason=why, by=BY)
+    command = commands.OverruleVerdict(
+        experiment=number, verdict=Verdict(verdict), reason=why, by=BY
+    )
     tell(path, command, as_json=as_json)
 
 
@@ -37,7 +39,7 @@ def overrule(number: int, verdict: str, reason: str | None, path: Path, as_json:
 @json_option
 def revive(number: int, path: Path, as_json: bool) -> None:
     """Apply an earlier experiment's edit to the best version as it is now, and run that."""
-    tell(path, live.ReviveExperiment(experiment=number, by=BY), as_json=as_json)
+    tell(path, commands.ReviveExperiment(experiment=number, by=BY), as_json=as_json)
 
 
 @click.command()
@@ -46,4 +48,4 @@ def revive(number: int, path: Path, as_json: bool) -> None:
 @json_option
 def confirm(number: int, path: Path, as_json: bool) -> None:
     """Run an earlier experiment once more, exactly as it was."""
-    tell(path, live.ConfirmExperiment(experiment=number, by=BY), as_json=as_json)
+    tell(path, commands.ConfirmExperiment(experiment=number, by=BY), as_json=as_json)

@@ -7,7 +7,7 @@ import re
 from engine.core.enums import Autonomy, Direction, KeepRule
 from engine.core.errors import UsageError
 from engine.setup.open_session import Plan
-from tui.commands.plan_lines import Setting, settings
+from tui.commands.plan_lines import PlanLine, settings
 from tui.commands.reporter import one_line
 
 HOW = {
@@ -34,7 +34,7 @@ _CLIS = ("claude", "codex", "gemini", "opencode")
 _UNITS = {"": 1, "s": 1, "sec": 1, "seconds": 1, "m": 60, "min": 60, "minutes": 60, "h": 3600}
 
 
-def find_setting(plan: Plan, word: str) -> Setting:
+def find_setting(plan: Plan, word: str) -> PlanLine:
     """The line a person means: its number, its name or the beginning of one.
 
     Raises:

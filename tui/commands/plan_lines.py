@@ -26,7 +26,7 @@ _AUTONOMY = {
 }
 
 
-class Setting(NamedTuple):
+class PlanLine(NamedTuple):
     """A line of the research config."""
 
     name: str
@@ -35,26 +35,28 @@ class Setting(NamedTuple):
     value: str
 
 
-def settings(plan: Plan) -> list[Setting]:
+def settings(plan: Plan) -> list[PlanLine]:
     """What a person can change, in the order it is shown and numbered from 1."""
     c = plan.config
     return [
-        Setting("file", "editable file", c.file),
-        Setting("locked", "locked files", ", ".join(c.locked) or "none"),
-        Setting("metric", "metric", c.metric),
-        Setting("direction", "direction", _direction(c)),
-        Setting("command", "run command", c.command),
-        Setting("budget_seconds", "time budget", _budget(c)),
-        Setting("rule", "keep rule", _rule(c)),
-        Setting("autonomy", "autonomy", _AUTONOMY[c.autonomy]),
-        Setting("agent", "agent", agent_words(c)),
-        Setting("max_experiments", "ends", _end(c)),
-        Setting("scope", "scope of edits", c.scope or "the whole file"),
-        Setting(
-            "first_hypothesis", "first hypothesis", plan.opening.first_hypothesis or "none of yours"
+        PlanLine("file", "editable file", c.file),
+        PlanLine("locked", "locked files", ", ".join(c.locked) or "none"),
+        PlanLine("metric", "metric", c.metric),
+        PlanLine("direction", "direction", _direction(c)),
+        PlanLine("command", "run command", c.command),
+        PlanLine("budget_seconds", "time budget", _budget(c)),
+        PlanLine("rule", "keep rule", _rule(c)),
+        PlanLine("autonomy", "autonomy", _AUTONOMY[c.autonomy]),
+        PlanLine("agent", "agent", agent_words(c)),
+        PlanLine("max_experiments", "ends", _end(c)),
+        PlanLine("scope", "scope of edits", c.scope or "the whole file"),
+        PlanLine(
+            "first_hypothesis",
+            "first hypothesis",
+            plan.start_request.first_hypothesis or "none of yours",
         ),
-        Setting("tag", "tag", c.tag),
-        Setting("results_file", "results file", c.results_file),
+        PlanLine("tag", "tag", c.tag),
+        PlanLine("results_file", "results file", c.results_file),
     ]
 
 

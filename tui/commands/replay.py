@@ -13,7 +13,7 @@ from tui.commands.reporter import one_line
 from tui.terminal.check import check_this_terminal
 
 if TYPE_CHECKING:
-    from engine.replay.source import Source
+    from engine.replay.source import ReplaySource
 
 _PATH = click.Path(path_type=Path)
 
@@ -47,7 +47,7 @@ def replay(
     show_replay(opened)
 
 
-def show_replay(opened: Source, *, joined: bool = False) -> None:
+def show_replay(opened: ReplaySource, *, joined: bool = False) -> None:
     """Show a recording until the person leaves.
 
     Args:

@@ -14,7 +14,7 @@ from engine.core.errors import UsageError
 from engine.core.session import Session
 from engine.report.model import ReportFacts
 from engine.report.of_table import facts_of_table
-from engine.report.sources import Source, of_workspace, report_directory
+from engine.report.sources import ReportSource, of_workspace, report_directory
 from engine.report.suggest import model_of
 from engine.report.suggestions import ask_anew
 from engine.report.write import Format, write_report
@@ -122,7 +122,9 @@ def formats_from(wanted: str | None) -> tuple[Format, ...]:
     return tuple(kind for kind in Format if kind.value in named)
 
 
-def _of_session(workspace: Path, tag: str | None, suggest: bool | None) -> tuple[Source, Path]:
+def _of_session(
+    workspace: Path, tag: str | None, suggest: bool | None
+) -> tuple[ReportSource, Path]:
     todo = "Its table can be reported: autoresearch-tui report {table}"
     with telling_of_a_table(workspace, tag, todo):
         session, damage = client.read_what_is_left(workspace, tag)
@@ -162,7 +164,7 @@ def _of_file(
     repo: Path | None,
     out: Path | None,
     formats: Collection[Format],
-) -> tuple[Source, Path]:
+) -> tuple[ReportSource, Path]:
     if out is None and path.exists() and not path.is_file():
         raise UsageError(
             f"{path} is no file beside which a report could lie.", "", "Add --out DIR."
@@ -173,7 +175,7 @@ def _of_file(
     home = path.with_name(f"{path.stem}-report")
     facts = facts_of_table(table, path.name)
     if Format.HTML not in formats:
-        return Source(facts, {}), home
+        return ReportSource(facts, {}), home
     from tui.commands.table_diffs import join_diffs
 
     return join_diffs(facts, table, path, repo), home

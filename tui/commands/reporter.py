@@ -9,7 +9,7 @@ from engine.core import events as ev
 from engine.core.enums import Direction, Verdict
 from engine.core.records import Experiment
 from engine.core.session import Session
-from engine.protocol.framing import Progress
+from engine.protocol.messages import Progress
 from tui.present.decisions import decision_line
 from tui.present.numbers import cost_story
 from tui.present.text import clean
@@ -39,7 +39,7 @@ def experiment_line(session: Session, e: Experiment, width: int = 120) -> str:
     crashed = e.verdict is Verdict.CRASH or measured is None
     value = "—" if crashed or measured is None else f"{measured.metric:.6f}"
     seconds = e.run.seconds if e.run is not None else 0.0
-    standing = e.standing
+    standing = e.effective_verdict
     mark = _MARKS[standing] if standing is not None else "…"
     word = standing.value if standing is not None else e.row_status or "open"
     head = (

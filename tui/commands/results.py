@@ -207,7 +207,7 @@ def _experiment_facts(e: Experiment) -> dict[str, Any]:
         "experiment": e.number,
         "adopted": False,
         "commit": e.commit,
-        "verdict": e.standing.value if e.standing else None,
+        "verdict": e.effective_verdict.value if e.effective_verdict else None,
         "overruled": e.overruled is not None,
         "reason": e.verdict_reason,
         "outcome": e.outcome.value if e.outcome else None,

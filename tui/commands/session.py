@@ -12,7 +12,7 @@ import click
 from engine.client import connection as client
 from engine.client import launch as starting
 from engine.core.errors import AutoresearchError, EngineBusyError, EngineGoneError, UsageError
-from engine.setup.open_session import Plan, Wishes, make_plan, save_plan
+from engine.setup.open_session import Plan, StartFlags, make_plan, save_plan
 from tui.commands.foreground import run_in_foreground
 from tui.commands.go_on import how_to_go_on
 from tui.commands.options import session_options, wishes_from, workspace_argument
@@ -27,7 +27,7 @@ from tui.terminal.check import check_this_terminal
 _ASK = "Start with it? [Y/n, or the number or name of a line to change it]"
 
 
-def confirm_plan(path: Path, wishes: Wishes, *, yes: bool) -> tuple[Path, Plan]:
+def confirm_plan(path: Path, wishes: StartFlags, *, yes: bool) -> tuple[Path, Plan]:
     """Show what would run, have it confirmed, and save it.
 
     Raises:
@@ -63,7 +63,9 @@ def show_plan(plan: Plan, workspace: Path) -> None:
         click.echo(line)
 
 
-def _change(plan: Plan, path: Path, wishes: Wishes, answers: dict[str, object], word: str) -> Plan:
+def _change(
+    plan: Plan, path: Path, wishes: StartFlags, answers: dict[str, object], word: str
+) -> Plan:
     """Ask for another value of one line and show the plan with it; as it was if that cannot be."""
     try:
         setting = find_setting(plan, word)

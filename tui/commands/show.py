@@ -16,7 +16,7 @@ from engine.client import connection as client
 from engine.core.analysis.forecast import forecast
 from engine.core.errors import EngineGoneError, UsageError
 from engine.core.session import Session
-from engine.protocol import framing as live
+from engine.protocol import messages
 from tui.commands.options import json_option, workspace_argument, workspace_option
 from tui.commands.reporter import one_line, show_change, summary_lines
 from tui.present.text import clean
@@ -29,15 +29,15 @@ def print_json(value: object) -> None:
     click.echo(msgspec.json.format(msgspec.json.encode(value), indent=2).decode())
 
 
-async def _from_engine(workspace: Path) -> tuple[Session, live.Progress | None, int]:
+async def _from_engine(workspace: Path) -> tuple[Session, messages.Progress | None, int]:
     link = client.EngineLink(workspace)
     session = await link.start()
-    progress: live.Progress | None = None
+    progress: messages.Progress | None = None
 
     async def greeting() -> None:
         nonlocal progress
         async for message in link.messages():
-            if isinstance(message, live.Progress):
+            if isinstance(message, messages.Progress):
                 progress = message
                 return
 
@@ -49,7 +49,7 @@ async def _from_engine(workspace: Path) -> tuple[Session, live.Progress | None, 
     return session, progress, pid
 
 
-def read_now(path: Path) -> tuple[Session, live.Progress | None, int | None]:
+def read_now(path: Path) -> tuple[Session, messages.Progress | None, int | None]:
     """The session as the engine has it, or as its journal does where no engine runs.
 
     Raises:
@@ -110,7 +110,7 @@ def spending_facts(session: Session) -> dict[str, Any]:
 
 
 def status_facts(
-    session: Session, progress: live.Progress | None, pid: int | None
+    session: Session, progress: messages.Progress | None, pid: int | None
 ) -> dict[str, Any]:
     """The status as plain values; times in seconds."""
     best, current, run = session.best, session.current, session.running

@@ -9,9 +9,9 @@ from typing import Any
 import click
 
 from engine.core.errors import UsageError
-from engine.core.records import Said
+from engine.core.records import Instruction
 from engine.core.session import Session
-from engine.protocol import framing as live
+from engine.protocol import commands
 from tui.commands.control import BY, answering, clean_words, tell
 from tui.commands.options import json_option, workspace_option
 from tui.commands.reporter import one_line
@@ -57,13 +57,13 @@ def pin(
         if edited is not None and not text:
             raise UsageError(f"Say what pin {edited} should be: pin --edit {edited} TEXT.")
     if edited is not None:
-        tell(path, live.EditPin(pin=edited, text=text, by=BY), as_json=as_json)
+        tell(path, commands.EditPin(pin=edited, text=text, by=BY), as_json=as_json)
     elif move is not None:
-        tell(path, live.MovePin(pin=move[0], place=move[1] - 1, by=BY), as_json=as_json)
+        tell(path, commands.MovePin(pin=move[0], place=move[1] - 1, by=BY), as_json=as_json)
     elif remove is not None:
-        tell(path, live.RemovePin(pin=remove, by=BY), as_json=as_json)
+        tell(path, commands.RemovePin(pin=remove, by=BY), as_json=as_json)
     elif text:
-        tell(path, live.PinHypothesis(text=text, by=BY), as_json=as_json)
+        tell(path, commands.PinHypothesis(text=text, by=BY), as_json=as_json)
     elif as_json:
         session, _, _ = read_now(path)
         print_json({"pins": [pin_facts(p) for p in session.pins]})
@@ -83,8 +83,8 @@ def ban(words: tuple[str, ...], listing: bool, lift: int | None, path: Path, as_
     """Keep the agent from a direction. TEXT of `-` is read from standard input."""
     _say(
         *(words, listing, lift, path, as_json, "bans", "ban"),
-        add=lambda text: live.BanDirection(text=text, by=BY),
-        remove=lambda number: live.LiftBan(ban=number, by=BY),
+        add=lambda text: commands.BanDirection(text=text, by=BY),
+        remove=lambda number: commands.LiftBan(ban=number, by=BY),
         have=lambda session: session.bans,
     )
 
@@ -101,8 +101,8 @@ def note(
     """Tell the agent something, in every briefing. TEXT of `-` is read from standard input."""
     _say(
         *(words, listing, remove, path, as_json, "notes", "note"),
-        add=lambda text: live.AddNote(text=text, by=BY),
-        remove=lambda number: live.RemoveNote(note=number, by=BY),
+        add=lambda text: commands.AddNote(text=text, by=BY),
+        remove=lambda number: commands.RemoveNote(note=number, by=BY),
         have=lambda session: session.agent_notes,
     )
 
@@ -116,9 +116,9 @@ def _say(
     many: str,
     one: str,
     *,
-    add: Callable[[str], live.AnyCommand],
-    remove: Callable[[int], live.AnyCommand],
-    have: Callable[[Session], Sequence[Said]],
+    add: Callable[[str], commands.AnyCommand],
+    remove: Callable[[int], commands.AnyCommand],
+    have: Callable[[Session], Sequence[Instruction]],
 ) -> None:
     with answering(as_json):
         _only_one(listing, gone, words=words)
@@ -139,7 +139,7 @@ def _say(
                 click.echo(f"{one} {s.number}: {one_line(s.text, max(20, terminal_width() - 12))}")
 
 
-def _said_facts(said: Said, one: str) -> dict[str, Any]:
+def _said_facts(said: Instruction, one: str) -> dict[str, Any]:
     return {one: said.number, "text": said.text, "by": said.by, "at": said.at.isoformat()}
 
 

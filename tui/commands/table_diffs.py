@@ -14,10 +14,10 @@ from engine.replay.from_table import TableHistory
 from engine.report.figures import listed, many
 from engine.report.model import ReportFacts
 from engine.report.patches import choose
-from engine.report.sources import Source
+from engine.report.sources import ReportSource
 
 
-def join_diffs(facts: ReportFacts, table: Table, path: Path, repo: Path | None) -> Source:
+def join_diffs(facts: ReportFacts, table: Table, path: Path, repo: Path | None) -> ReportSource:
     """Look up what each row changed, as far as its commit still exists.
 
     Args:
@@ -52,9 +52,9 @@ def join_diffs(facts: ReportFacts, table: Table, path: Path, repo: Path | None) 
     return _told(facts, patches, _words(history, commits, len(table.rows), len(patches), left))
 
 
-def _told(facts: ReportFacts, patches: Mapping[int, str], words: str) -> Source:
+def _told(facts: ReportFacts, patches: Mapping[int, str], words: str) -> ReportSource:
     reading = (*facts.reading, words)
-    return Source(msgspec.structs.replace(facts, diffs=words, reading=reading), patches)
+    return ReportSource(msgspec.structs.replace(facts, diffs=words, reading=reading), patches)
 
 
 def _words(history: TableHistory, commits: Commits, rows: int, found: int, left: int) -> str:

@@ -13,8 +13,9 @@ import click
 from engine.client import connection as client
 from engine.client import journal_events as history
 from engine.core.errors import EngineGoneError, UsageError
+from engine.core.reducer import apply
 from engine.core.session import Session
-from engine.protocol import framing as live
+from engine.protocol import messages
 from tui.commands.options import json_option, workspace_argument
 from tui.commands.reporter import Reporter, summary_lines
 
@@ -59,7 +60,7 @@ class Watcher:
     def __init__(self, workspace: Path, *, as_json: bool) -> None:
         self._workspace = workspace
         self._tag = history.newest_tag(workspace)
-        self._journal = history.Following(workspace, self._tag)
+        self._journal = history.JournalFollower(workspace, self._tag)
         self._as_json = as_json
         self._terminal = sys.stdout.isatty()
         self._reporter = Reporter(sys.stdout, terminal=self._terminal)
@@ -75,8 +76,8 @@ class Watcher:
             JournalError: The journal is damaged.
         """
         if first is None:
-            for line in self._journal.news():
-                self._session = self._session.apply(line.event)
+            for line in self._journal.read_new():
+                self._session = apply(self._session, line.event)
             first = 1
         bar = asyncio.create_task(self._follow_bar())
         told = False
@@ -107,8 +108,8 @@ class Watcher:
         return self._session.engine_pid is None or client.engine_pid(self._workspace) is None
 
     def _print_news(self, first: int) -> None:
-        for line in self._journal.news():
-            self._session = self._session.apply(line.event)
+        for line in self._journal.read_new():
+            self._session = apply(self._session, line.event)
             if line.event.seq < first:
                 continue
             if self._as_json:
@@ -138,7 +139,7 @@ class Watcher:
             try:
                 await link.start()
                 async for message in link.messages():
-                    if isinstance(message, live.Progress):
+                    if isinstance(message, messages.Progress):
                         self._reporter.progress(message)
             except EngineGoneError:
                 pass

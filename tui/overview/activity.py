@@ -14,15 +14,15 @@ from engine.core.enums import Direction
 from engine.core.errors import AutoresearchError
 from engine.core.events import EPOCH, AnyEvent
 from tui.overview.section import ListSection
-from tui.present.events import KINDS, Kind, words_of
+from tui.present.events import KINDS, EventTopic, words_of
 from tui.present.text import clean_line
-from tui.screens.text_page import Line, TextPage
+from tui.screens.text_page import TextLine, TextPage
 from tui.view import View
 from tui.widgets.painted import Run
 from tui.widgets.row_list import RowList, cell
 
 
-class Shown(StrEnum):
+class EventFilter(StrEnum):
     """Which events are listed."""
 
     NEWS = "all but samples"
@@ -34,14 +34,14 @@ class Shown(StrEnum):
     ALL = "all, samples too"
 
 
-_KINDS: dict[Shown, frozenset[Kind]] = {
-    Shown.NEWS: frozenset(Kind) - {Kind.SAMPLE},
-    Shown.DECISIONS: frozenset({Kind.DECISION}),
-    Shown.EXPERIMENTS: frozenset({Kind.EXPERIMENT}),
-    Shown.RUNS: frozenset({Kind.RUN}),
-    Shown.AGENT: frozenset({Kind.AGENT}),
-    Shown.SESSION: frozenset({Kind.SESSION}),
-    Shown.ALL: frozenset(Kind),
+_KINDS: dict[EventFilter, frozenset[EventTopic]] = {
+    EventFilter.NEWS: frozenset(EventTopic) - {EventTopic.SAMPLE},
+    EventFilter.DECISIONS: frozenset({EventTopic.DECISION}),
+    EventFilter.EXPERIMENTS: frozenset({EventTopic.EXPERIMENT}),
+    EventFilter.RUNS: frozenset({EventTopic.RUN}),
+    EventFilter.AGENT: frozenset({EventTopic.AGENT}),
+    EventFilter.SESSION: frozenset({EventTopic.SESSION}),
+    EventFilter.ALL: frozenset(EventTopic),
 }
 
 
@@ -50,7 +50,7 @@ class EventList(RowList):
 
     def __init__(self) -> None:
         super().__init__(classes="list")
-        self.shown = Shown.NEWS
+        self.shown = EventFilter.NEWS
         self.direction = Direction.MIN
         self._events: Sequence[AnyEvent] = ()
         self._order: list[int] = []
@@ -91,7 +91,7 @@ class EventList(RowList):
 
     def next_filter(self) -> None:
         """Other kinds of events."""
-        kinds = list(Shown)
+        kinds = list(EventFilter)
         self.shown = kinds[(kinds.index(self.shown) + 1) % len(kinds)]
         if self._order and self.at != self._put:
             self._here = self._order[self.at]
@@ -161,7 +161,7 @@ class Activity(ListSection):
 
     def _tell(self) -> None:
         event = self._list.event
-        trouble: tuple[Line, ...] = ((self._trouble, "--attention"),) if self._trouble else ()
+        trouble: tuple[TextLine, ...] = ((self._trouble, "--attention"),) if self._trouble else ()
         self._whole.set_lines(trouble + (whole_event(event) if event is not None else ()))
 
     def caption(self) -> str:
@@ -181,11 +181,11 @@ class Activity(ListSection):
         return "Event", "" if event is None else msgspec.json.encode(event).decode()
 
 
-def whole_event(event: AnyEvent) -> tuple[Line, ...]:
+def whole_event(event: AnyEvent) -> tuple[TextLine, ...]:
     """Everything the journal has of an event, as lines."""
     when = "time not recorded" if event.at == EPOCH else f"{event.at:%Y-%m-%d %H:%M:%S} UTC"
     head = f"{type(event).__name__} · event {event.seq:,} · {when}"
-    lines: list[Line] = [(head, "--accent")]
+    lines: list[TextLine] = [(head, "--accent")]
     for name, value in msgspec.structs.asdict(event).items():
         if name not in ("seq", "at") and value not in ("", None, (), {}):
             lines.append((f"{name.replace('_', ' ')}: {_value(value)}", ""))

@@ -56,7 +56,7 @@ class EditList(RowList):
     def _is_shown(self, e: Experiment) -> bool:
         if e.origin is Origin.CONFIRM or (e.is_baseline and self.shown is not Filter.ALL):
             return False
-        return self.shown.shows(e.standing)
+        return self.shown.shows(e.effective_verdict)
 
     def empty(self) -> str:
         return "No such edit. f shows others."

@@ -4,7 +4,13 @@ from __future__ import annotations
 
 from textual.strip import Strip
 
-from engine.core.analysis.health import RECENT, Covered, SearchHealth, Stretch, search_health
+from engine.core.analysis.health import (
+    RECENT,
+    Covered,
+    ExperimentStretch,
+    SearchHealth,
+    search_health,
+)
 from engine.core.enums import Direction, Verdict
 from engine.core.records import Experiment
 from engine.core.session import Session
@@ -100,7 +106,7 @@ class HealthPage(TextPage):
             )
         return strips
 
-    def _signs(self, stretch: Stretch) -> list[Run]:
+    def _signs(self, stretch: ExperimentStretch) -> list[Run]:
         most = max(len(s.verdicts) for s in self._health.stretches)
         if most <= _SIGNS_AT_MOST:
             runs: list[Run] = [
@@ -176,13 +182,13 @@ class HealthPage(TextPage):
         return strips
 
 
-def _range(stretch: Stretch) -> str:
+def _range(stretch: ExperimentStretch) -> str:
     return (
         f"#{stretch.first}–{stretch.last}" if stretch.last > stretch.first else f"#{stretch.first}"
     )
 
 
-def _cost(stretch: Stretch) -> str:
+def _cost(stretch: ExperimentStretch) -> str:
     """What each keep of a stretch cost; of one without a keep all of it."""
     keeps = max(1, stretch.kept)
     per = "per keep" if stretch.kept else "without a keep"
@@ -192,7 +198,7 @@ def _cost(stretch: Stretch) -> str:
     return f"  {', '.join(parts)} {per}" if parts else ""
 
 
-class Health(PageSection):
+class HealthSection(PageSection):
     """The page."""
 
     def __init__(self) -> None:

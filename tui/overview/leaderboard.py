@@ -13,7 +13,7 @@ from tui.overview.section import ListSection
 from tui.present.numbers import metric, moved
 from tui.present.text import clean_line
 from tui.present.verdict_marks import category_of, verdict_of
-from tui.screens.text_page import Line, TextPage
+from tui.screens.text_page import TextLine, TextPage
 from tui.view import View
 from tui.widgets.painted import Run
 from tui.widgets.row_list import RowList, cell
@@ -139,7 +139,9 @@ class Standings(ListSection):
     def _fill(self, session: Session) -> None:
         places = self._board.places
         if self._list.kept_only:
-            kept = (p for p in places if session.experiment(p.number).standing is Verdict.KEEP)
+            kept = (
+                p for p in places if session.experiment(p.number).effective_verdict is Verdict.KEEP
+            )
             places = tuple(kept)
         self._list.set_places(session, places)
         self._tell()
@@ -154,7 +156,7 @@ class Standings(ListSection):
             self._about.set_lines(())
             return
         e = session.experiment(place.number)
-        lines: list[Line] = [(f"#{e.number} {e.proposal.hypothesis}", "--strong")]
+        lines: list[TextLine] = [(f"#{e.number} {e.proposal.hypothesis}", "--strong")]
         if e.verdict_reason:
             lines.append((f"{(verdict_of(e) or ('', ''))[0]}: {e.verdict_reason}", ""))
         if e.proposal.rationale:

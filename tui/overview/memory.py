@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from engine.core.errors import AutoresearchError
 from engine.core.session import Session
-from engine.protocol.framing import AskMemory
+from engine.protocol.commands import AskMemory
 from tui.overview.section import PageSection
 from tui.present.experiment import ink_of_told
 from tui.present.text import clean
-from tui.screens.text_page import Line, TextPage
+from tui.screens.text_page import TextLine, TextPage
 from tui.view import LinkState, View
 
 
@@ -31,7 +31,7 @@ class Memory(PageSection):
             len(session.experiments),
             session.counts,
             session.frontier,
-            session.steered,
+            session.last_steering_seq,
             len(session.programs),
             session.queue,
             session.ended,
@@ -64,7 +64,7 @@ class Memory(PageSection):
                     return
                 why = reply.message
         number, key = last_told(view.session)
-        text = self.shell.feed.told(key) if key else None
+        text = self.shell.feed.prompt(key) if key else None
         if text is None:
             lost = f"; what it was told for #{number} is gone" if number else ""
             self._set("", f"not recorded{lost}", why)
@@ -73,7 +73,7 @@ class Memory(PageSection):
 
     def _set(self, text: str, about: str, why: str = "") -> None:
         self._text, self._about = text, about
-        lines: list[Line] = [(why, "--attention"), ("", "")] if why else []
+        lines: list[TextLine] = [(why, "--attention"), ("", "")] if why else []
         lines += [(line, ink_of_told(line)) for line in clean(text).split("\n")]
         self._page.set_lines(tuple(lines))
         self.post_message(self.Changed())
@@ -88,11 +88,11 @@ class Memory(PageSection):
 def last_told(session: Session) -> tuple[int, str]:
     """The newest experiment, or number of one to come, whose agent's words are kept; 0: none."""
     for ahead in reversed(session.queue):
-        if ahead.told:
-            return len(session.experiments) + 1, ahead.told
+        if ahead.prompt_key:
+            return len(session.experiments) + 1, ahead.prompt_key
     for experiment in reversed(session.experiments):
-        if experiment.told:
-            return experiment.number, experiment.told
+        if experiment.prompt_key:
+            return experiment.number, experiment.prompt_key
     return 0, ""
 
 

@@ -11,10 +11,10 @@ from tui.actions.overview import VIEW_NAMES, WHOLE
 from tui.actions.registry import PROGRAM
 from tui.overview.activity import Activity
 from tui.overview.edits import Edits
-from tui.overview.health import Health
+from tui.overview.health import HealthSection
 from tui.overview.leaderboard import Standings
 from tui.overview.memory import Memory
-from tui.overview.section import Section
+from tui.overview.section import OverviewSection
 from tui.present.text import clean_line
 from tui.screens.action_screen import ActionScreen, bindings_of
 from tui.screens.footer import ActionFooter
@@ -47,12 +47,12 @@ class WholeScreen(ActionScreen[None]):
         super().__init__()
         self._active = active
         self._sought = ""
-        self._sections: tuple[Section, ...] = (
+        self._sections: tuple[OverviewSection, ...] = (
             Activity(),
             Standings(),
             Edits(),
             Memory(),
-            Health(),
+            HealthSection(),
         )
 
     def compose(self) -> ComposeResult:
@@ -63,7 +63,7 @@ class WholeScreen(ActionScreen[None]):
         yield ActionFooter((*WHOLE, *PROGRAM[1:2]), id="whole-footer")
 
     @property
-    def section(self) -> Section:
+    def section(self) -> OverviewSection:
         """The one that is seen."""
         return self._sections[self._active - 1]
 
@@ -83,7 +83,7 @@ class WholeScreen(ActionScreen[None]):
             Content(f"{tag} · {self.section.caption()}" if tag else self.section.caption())
         )
 
-    @on(Section.Changed)
+    @on(OverviewSection.Changed)
     @on(RowList.Moved)
     def _changed(self) -> None:
         self._caption()
@@ -170,8 +170,8 @@ class WholeScreen(ActionScreen[None]):
         found = matches(self.section.count(event.text)) if event.text else ""
         footer.hint(f"{found}{SEARCH_KEYS}")
 
-    @on(SearchPrompt.Asked)
-    def _ask(self, event: SearchPrompt.Asked) -> None:
+    @on(SearchPrompt.SearchRequested)
+    def _ask(self, event: SearchPrompt.SearchRequested) -> None:
         self._sought = event.text
         self.section.front().focus()
         self._search(forward=True)

@@ -18,16 +18,18 @@ if TYPE_CHECKING:
     from tui.app import SupervisorApp
 
 
-class Section(Vertical):
+class OverviewSection(Vertical):
     """One view of the whole session, painted from the newest view while it is seen."""
 
     DEFAULT_CSS = """
-    Section { display: none; height: 1fr; }
-    Section.-active { display: block; }
-    Section .below { height: 1fr; border-top: solid $border-blurred; background: $background; }
-    Section .below { border-title-color: $text-muted; }
-    Section .below:focus { border-top: heavy $border; }
-    Section .list { height: 2fr; background: $background; }
+    OverviewSection { display: none; height: 1fr; }
+    OverviewSection.-active { display: block; }
+    OverviewSection .below {
+        height: 1fr; border-top: solid $border-blurred; background: $background;
+    }
+    OverviewSection .below { border-title-color: $text-muted; }
+    OverviewSection .below:focus { border-top: heavy $border; }
+    OverviewSection .list { height: 2fr; background: $background; }
     """
 
     @dataclass
@@ -73,7 +75,7 @@ class Section(Vertical):
         raise NotImplementedError
 
 
-class ListSection(Section):
+class ListSection(OverviewSection):
     """A view that is a list of rows, and below it more of the one under the cursor.
 
     Args:
@@ -95,7 +97,7 @@ class ListSection(Section):
         return self._rows.search(text, forward=forward)
 
 
-class PageSection(Section):
+class PageSection(OverviewSection):
     """A view that is one page of text.
 
     Args:

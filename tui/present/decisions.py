@@ -7,13 +7,13 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from engine.core import events as ev
-from engine.core.enums import Decision, Origin
+from engine.core.enums import Origin, ReviewAnswer
 from engine.core.session import Session
 
 _AGAIN = {Origin.REVIVE: "revived", Origin.CONFIRM: "asked for another run of"}
 
 
-class Decided(NamedTuple):
+class DecisionLine(NamedTuple):
     """One decision of a person, or of a rule in their place."""
 
     what: str
@@ -29,78 +29,80 @@ class Decided(NamedTuple):
     pin: int = 0
 
 
-def decision_in(event: ev.AnyEvent) -> Decided | None:
+def decision_in(event: ev.AnyEvent) -> DecisionLine | None:
     """The decision that an event records, if it does."""
     return _about_a_proposal(event) or _steering(event) or _about_the_session(event)
 
 
-def _about_a_proposal(event: ev.AnyEvent) -> Decided | None:
+def _about_a_proposal(event: ev.AnyEvent) -> DecisionLine | None:
     match event:
         case ev.ReviewRequested():
-            return Decided(
+            return DecisionLine(
                 "asked", "policy", event.why, patch_id=event.patch_id, queued=event.queued
             )
         case ev.ReviewDecided():
-            what = "approved" if event.decision is Decision.APPROVE else "vetoed"
-            return Decided(
+            what = "approved" if event.decision is ReviewAnswer.APPROVE else "vetoed"
+            return DecisionLine(
                 what, event.by, event.reason, patch_id=event.patch_id, queued=event.queued
             )
         case ev.ProposalParked():
-            return Decided("parked", "timeout", event.reason, queued=event.queued)
+            return DecisionLine("parked", "timeout", event.reason, queued=event.queued)
         case ev.ProposalEdited():
             patch = event.proposal.patch_id
-            return Decided("edited", event.by, patch_id=patch, queued=event.queued)
+            return DecisionLine("edited", event.by, patch_id=patch, queued=event.queued)
         case ev.ProposalQueued() if event.origin in _AGAIN:
             # Its proposal tells through what the person asked for it.
             patch = event.proposal.patch_id
             what = f"{_AGAIN[event.origin]} #{event.of}"
-            return Decided(what, event.proposal.agent, patch_id=patch, queued=event.queued)
+            return DecisionLine(what, event.proposal.agent, patch_id=patch, queued=event.queued)
         case ev.KillRequested():
             what = "vetoed while it ran" if event.reason else "killed"
-            return Decided(what, event.by, event.reason, experiment=event.experiment)
+            return DecisionLine(what, event.by, event.reason, experiment=event.experiment)
         case ev.Overruled():
             what = f"overruled: {event.verdict.value}"
-            return Decided(what, event.by, event.reason, experiment=event.experiment)
+            return DecisionLine(what, event.by, event.reason, experiment=event.experiment)
         case _:
             return None
 
 
-def _steering(event: ev.AnyEvent) -> Decided | None:
+def _steering(event: ev.AnyEvent) -> DecisionLine | None:
     match event:
         case ev.HypothesisPinned():
-            return Decided("pinned", event.by, text=event.text, pin=event.pin)
+            return DecisionLine("pinned", event.by, text=event.text, pin=event.pin)
         case ev.PinEdited():
-            return Decided("changed the pin", event.by, text=event.text, pin=event.pin)
+            return DecisionLine("changed the pin", event.by, text=event.text, pin=event.pin)
         case ev.PinMoved():
-            return Decided(f"moved the pin to place {event.place + 1}", event.by, pin=event.pin)
+            return DecisionLine(
+                f"moved the pin to place {event.place + 1}", event.by, pin=event.pin
+            )
         case ev.PinRemoved():
-            return Decided("removed the pin", event.by, event.reason, pin=event.pin)
+            return DecisionLine("removed the pin", event.by, event.reason, pin=event.pin)
         case ev.DirectionBanned():
-            return Decided(f"banned ({event.ban})", event.by, text=event.text)
+            return DecisionLine(f"banned ({event.ban})", event.by, text=event.text)
         case ev.BanLifted():
-            return Decided(f"lifted the ban {event.ban}", event.by)
+            return DecisionLine(f"lifted the ban {event.ban}", event.by)
         case ev.NoteAdded():
-            return Decided(f"noted ({event.note})", event.by, text=event.text)
+            return DecisionLine(f"noted ({event.note})", event.by, text=event.text)
         case ev.NoteRemoved():
-            return Decided(f"removed the note {event.note}", event.by)
+            return DecisionLine(f"removed the note {event.note}", event.by)
         case ev.ProgramEdited() if event.diff:
-            return Decided("changed program.md", "file", experiment=event.experiment)
+            return DecisionLine("changed program.md", "file", experiment=event.experiment)
         case _:
             return None
 
 
-def _about_the_session(event: ev.AnyEvent) -> Decided | None:
+def _about_the_session(event: ev.AnyEvent) -> DecisionLine | None:
     match event:
         case ev.AutonomySet():
-            return Decided(f"autonomy {event.autonomy.value}", event.by)
+            return DecisionLine(f"autonomy {event.autonomy.value}", event.by)
         case ev.Paused() if event.by != "engine":
-            return Decided("paused", event.by, event.reason)
+            return DecisionLine("paused", event.by, event.reason)
         case ev.Resumed():
-            return Decided("resumed", event.by)
+            return DecisionLine("resumed", event.by)
         case ev.StopRequested():
-            return Decided(f"stop {event.mode.value}", event.by, event.reason)
+            return DecisionLine(f"stop {event.mode.value}", event.by, event.reason)
         case ev.StopCancelled():
-            return Decided("no stop after all", event.by)
+            return DecisionLine("no stop after all", event.by)
         case _:
             return None
 

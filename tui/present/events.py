@@ -9,14 +9,14 @@ from engine.core import events as ev
 from engine.core.enums import Direction, Outcome, Verdict
 from engine.core.machine import MachineSample
 from engine.core.records import Spending
-from tui.present.decisions import Decided, decision_in
+from tui.present.decisions import DecisionLine, decision_in
 from tui.present.numbers import clock, cost, memory, metric, moved, size
 
 _Inked = tuple[str, str]
 """Some text, and the component class of its colour."""
 
 
-class Kind(StrEnum):
+class EventTopic(StrEnum):
     """What an event is about."""
 
     EXPERIMENT = "experiments"
@@ -30,7 +30,7 @@ class Kind(StrEnum):
 class Words(NamedTuple):
     """An event as one line."""
 
-    kind: Kind
+    kind: EventTopic
     text: str
     ink: str = ""
     """The component class of its colour."""
@@ -41,54 +41,54 @@ class Words(NamedTuple):
 _INKS = {Verdict.KEEP: "--keep", Verdict.DISCARD: "--discard", Verdict.CRASH: "--crash"}
 _MARKS = {Verdict.KEEP: "✓ keep", Verdict.DISCARD: "· discard", Verdict.CRASH: "✗ crash"}
 
-KINDS: dict[type[ev.AnyEvent], Kind] = {
-    ev.SessionStarted: Kind.SESSION,
-    ev.HistoryImported: Kind.SESSION,
-    ev.EngineStarted: Kind.SESSION,
-    ev.EngineStopped: Kind.SESSION,
-    ev.PlatformDetected: Kind.SESSION,
-    ev.ConfigChanged: Kind.SESSION,
-    ev.ProposalDrafted: Kind.EXPERIMENT,
-    ev.ProposalQueued: Kind.AGENT,
-    ev.ProposalDropped: Kind.AGENT,
-    ev.ReviewRequested: Kind.DECISION,
-    ev.ReviewDecided: Kind.DECISION,
-    ev.ProposalParked: Kind.DECISION,
-    ev.ProposalEdited: Kind.DECISION,
-    ev.AutonomySet: Kind.DECISION,
-    ev.HypothesisPinned: Kind.DECISION,
-    ev.PinEdited: Kind.DECISION,
-    ev.PinMoved: Kind.DECISION,
-    ev.PinRemoved: Kind.DECISION,
-    ev.DirectionBanned: Kind.DECISION,
-    ev.BanLifted: Kind.DECISION,
-    ev.NoteAdded: Kind.DECISION,
-    ev.NoteRemoved: Kind.DECISION,
-    ev.ProgramEdited: Kind.DECISION,
-    ev.ProgramCommitted: Kind.DECISION,
-    ev.Overruled: Kind.DECISION,
-    ev.OverruleSettled: Kind.DECISION,
-    ev.FrontierReverted: Kind.EXPERIMENT,
-    ev.ProposalRevised: Kind.EXPERIMENT,
-    ev.CostIncurred: Kind.AGENT,
-    ev.AgentWaited: Kind.AGENT,
-    ev.CandidateCommitted: Kind.EXPERIMENT,
-    ev.RunStarted: Kind.RUN,
-    ev.RunAdopted: Kind.RUN,
-    ev.RunProgressed: Kind.SAMPLE,
-    ev.DevicesSampled: Kind.SAMPLE,
-    ev.RunEnded: Kind.RUN,
-    ev.Measured: Kind.RUN,
-    ev.VerdictGiven: Kind.EXPERIMENT,
-    ev.RowWritten: Kind.EXPERIMENT,
-    ev.FrontierAdvanced: Kind.EXPERIMENT,
-    ev.Paused: Kind.DECISION,
-    ev.Resumed: Kind.DECISION,
-    ev.StopRequested: Kind.DECISION,
-    ev.StopCancelled: Kind.DECISION,
-    ev.KillRequested: Kind.DECISION,
-    ev.AlarmRaised: Kind.SESSION,
-    ev.SessionEnded: Kind.SESSION,
+KINDS: dict[type[ev.AnyEvent], EventTopic] = {
+    ev.SessionStarted: EventTopic.SESSION,
+    ev.HistoryImported: EventTopic.SESSION,
+    ev.EngineStarted: EventTopic.SESSION,
+    ev.EngineStopped: EventTopic.SESSION,
+    ev.PlatformDetected: EventTopic.SESSION,
+    ev.ConfigChanged: EventTopic.SESSION,
+    ev.ProposalDrafted: EventTopic.EXPERIMENT,
+    ev.ProposalQueued: EventTopic.AGENT,
+    ev.ProposalDropped: EventTopic.AGENT,
+    ev.ReviewRequested: EventTopic.DECISION,
+    ev.ReviewDecided: EventTopic.DECISION,
+    ev.ProposalParked: EventTopic.DECISION,
+    ev.ProposalEdited: EventTopic.DECISION,
+    ev.AutonomySet: EventTopic.DECISION,
+    ev.HypothesisPinned: EventTopic.DECISION,
+    ev.PinEdited: EventTopic.DECISION,
+    ev.PinMoved: EventTopic.DECISION,
+    ev.PinRemoved: EventTopic.DECISION,
+    ev.DirectionBanned: EventTopic.DECISION,
+    ev.BanLifted: EventTopic.DECISION,
+    ev.NoteAdded: EventTopic.DECISION,
+    ev.NoteRemoved: EventTopic.DECISION,
+    ev.ProgramEdited: EventTopic.DECISION,
+    ev.ProgramCommitted: EventTopic.DECISION,
+    ev.Overruled: EventTopic.DECISION,
+    ev.OverruleSettled: EventTopic.DECISION,
+    ev.FrontierReverted: EventTopic.EXPERIMENT,
+    ev.ProposalRevised: EventTopic.EXPERIMENT,
+    ev.CostIncurred: EventTopic.AGENT,
+    ev.AgentWaited: EventTopic.AGENT,
+    ev.CandidateCommitted: EventTopic.EXPERIMENT,
+    ev.RunStarted: EventTopic.RUN,
+    ev.RunAdopted: EventTopic.RUN,
+    ev.RunProgressed: EventTopic.SAMPLE,
+    ev.DevicesSampled: EventTopic.SAMPLE,
+    ev.RunEnded: EventTopic.RUN,
+    ev.Measured: EventTopic.RUN,
+    ev.VerdictGiven: EventTopic.EXPERIMENT,
+    ev.RowWritten: EventTopic.EXPERIMENT,
+    ev.FrontierAdvanced: EventTopic.EXPERIMENT,
+    ev.Paused: EventTopic.DECISION,
+    ev.Resumed: EventTopic.DECISION,
+    ev.StopRequested: EventTopic.DECISION,
+    ev.StopCancelled: EventTopic.DECISION,
+    ev.KillRequested: EventTopic.DECISION,
+    ev.AlarmRaised: EventTopic.SESSION,
+    ev.SessionEnded: EventTopic.SESSION,
 }
 
 
@@ -142,7 +142,7 @@ def _about_an_experiment(event: ev.AnyEvent, direction: Direction) -> _Inked | N
             return None
 
 
-def _decided(decided: Decided) -> str:
+def _decided(decided: DecisionLine) -> str:
     about = f" pin {decided.pin}" if decided.pin else ""
     about += f" proposal {decided.queued}" if decided.queued else ""
     text = f": {decided.text}" if decided.text else ""

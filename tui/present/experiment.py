@@ -10,10 +10,10 @@ from tui.present.proposal import by_of, reason_of
 from tui.present.risk import in_order, ink_of, lines_named, risk_of, signed
 from tui.present.text import clean
 from tui.present.verdict_marks import OPEN, abandoned, category_of, ruled, verdict_of
-from tui.screens.text_page import Line
+from tui.screens.text_page import TextLine
 
 
-def header_lines(session: Session, experiment: Experiment) -> tuple[Line, ...]:
+def header_lines(session: Session, experiment: Experiment) -> tuple[TextLine, ...]:
     """Number, verdict and figures; what was tried; why it was decided so."""
     left = OPEN if abandoned(session) else ("… open", "--attention")
     verdict, ink = verdict_of(experiment) or left
@@ -33,7 +33,7 @@ def header_lines(session: Session, experiment: Experiment) -> tuple[Line, ...]:
         parts.append(experiment.outcome.value)
     if experiment.commit:
         parts.append(experiment.commit[:7])
-    lines: list[Line] = [
+    lines: list[TextLine] = [
         (" · ".join(parts), ink),
         (_one_line(experiment.proposal.hypothesis), "--strong"),
     ]
@@ -49,10 +49,10 @@ def header_lines(session: Session, experiment: Experiment) -> tuple[Line, ...]:
     return tuple(lines)
 
 
-def reasoning_lines(experiment: Experiment, reasoning: str) -> tuple[Line, ...]:
+def reasoning_lines(experiment: Experiment, reasoning: str) -> tuple[TextLine, ...]:
     """What the agent said."""
     proposal = experiment.proposal
-    lines: list[Line] = []
+    lines: list[TextLine] = []
     for title, text in (
         ("Hypothesis", proposal.hypothesis),
         ("Why", proposal.rationale),
@@ -69,7 +69,7 @@ def reasoning_lines(experiment: Experiment, reasoning: str) -> tuple[Line, ...]:
     return tuple(lines)
 
 
-def told_lines(experiment: Experiment, text: str | None) -> tuple[Line, ...]:
+def told_lines(experiment: Experiment, text: str | None) -> tuple[TextLine, ...]:
     """What its agent was told, word for word.
 
     Args:
@@ -78,7 +78,7 @@ def told_lines(experiment: Experiment, text: str | None) -> tuple[Line, ...]:
     """
     if text is not None:
         return tuple((line, ink_of_told(line)) for line in clean(text).split("\n"))
-    if experiment.told:
+    if experiment.prompt_key:
         return (("What its agent was told was kept, but its file is gone.", "--attention"),)
     if experiment.is_baseline:
         return (("Nobody was asked: the baseline is the file as it is.", "--dim"),)
@@ -90,9 +90,9 @@ def ink_of_told(line: str) -> str:
     return "--accent" if line.startswith(("# ", "━━ ")) else ""
 
 
-def measurement_lines(session: Session, experiment: Experiment) -> tuple[Line, ...]:
+def measurement_lines(session: Session, experiment: Experiment) -> tuple[TextLine, ...]:
     """What the run reported, what does not fit, and why there is nothing where there is nothing."""
-    lines: list[Line] = []
+    lines: list[TextLine] = []
     measured = experiment.measurement
     for doubt in experiment.doubts:
         lines.append((f"Doubt: {doubt}", "--attention"))
@@ -126,9 +126,9 @@ def measurement_lines(session: Session, experiment: Experiment) -> tuple[Line, .
     return tuple(lines)
 
 
-def history_lines(experiment: Experiment) -> tuple[Line, ...]:
+def history_lines(experiment: Experiment) -> tuple[TextLine, ...]:
     """What happened to it, in the order it happened."""
-    lines: list[Line] = [
+    lines: list[TextLine] = [
         (f"{experiment.drafted_at:%Y-%m-%d %H:%M:%S} UTC  drafted on {experiment.base[:7]}", ""),
     ]
     if experiment.rebased:
@@ -175,11 +175,11 @@ def _origin(experiment: Experiment) -> str | None:
             return f"run for your own verdict on experiment {experiment.of}"
 
 
-def _finding_lines(experiment: Experiment) -> list[Line]:
+def _finding_lines(experiment: Experiment) -> list[TextLine]:
     """What the risk assessment found."""
     if experiment.is_baseline:
         return []
-    lines: list[Line] = [("", ""), (f"Risk: {risk_of(experiment.findings)}", "--accent")]
+    lines: list[TextLine] = [("", ""), (f"Risk: {risk_of(experiment.findings)}", "--accent")]
     for finding in in_order(experiment.findings):
         where = ", ".join(filter(None, (lines_named(finding.lines), finding.rule)))
         told = f"{signed(finding.weight)}  {_one_line(finding.message)} ({where})"
@@ -187,11 +187,11 @@ def _finding_lines(experiment: Experiment) -> list[Line]:
     return lines
 
 
-def _decision_lines(experiment: Experiment) -> list[Line]:
+def _decision_lines(experiment: Experiment) -> list[TextLine]:
     """What was decided about it, by whom and why."""
     if not experiment.decisions:
         return []
-    lines: list[Line] = [("", ""), ("Decisions", "--accent")]
+    lines: list[TextLine] = [("", ""), ("Decisions", "--accent")]
     for decided in experiment.decisions:
         said = reason_of(_one_line(decided.reason))
         told = f"{decided.at:%H:%M:%S}  {decided.what} {by_of(decided.by)}{said}"
@@ -199,8 +199,8 @@ def _decision_lines(experiment: Experiment) -> list[Line]:
     return lines
 
 
-def _run_lines(run: Run) -> list[Line]:
-    lines: list[Line] = [
+def _run_lines(run: Run) -> list[TextLine]:
+    lines: list[TextLine] = [
         ("", ""),
         (f"Run {run.number} on slot {run.slot}", "--accent"),
         (f"{run.started_at:%H:%M:%S}  started, at most {clock(run.deadline_seconds)}", ""),
@@ -223,7 +223,7 @@ def _run_lines(run: Run) -> list[Line]:
     return lines
 
 
-def _table(rows: list[tuple[str, str]]) -> list[Line]:
+def _table(rows: list[tuple[str, str]]) -> list[TextLine]:
     width = max(len(name) for name, _ in rows)
     return [(f"{name:<{width}}  {value}", "") for name, value in rows]
 

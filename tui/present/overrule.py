@@ -24,14 +24,16 @@ def overruling(session: Session, experiment: Experiment) -> Overruling | str:
         return why
     if experiment.is_baseline:
         return "The baseline is what all is compared with; it stays."
-    if experiment.measurement is None or experiment.standing is Verdict.CRASH:
+    if experiment.measurement is None or experiment.effective_verdict is Verdict.CRASH:
         return f"Experiment {number} was never measured; press R to try its idea again."
     if experiment.origin is Origin.CONFIRM:
         return f"Experiment {number} only confirms #{experiment.of}; overrule that one."
-    if number in session.unsettled:
+    if number in session.pending_overrules:
         return f"The branch still follows your last word on experiment {number}."
-    later = any(e.advanced and e.standing is Verdict.KEEP for e in session.experiments[number:])
-    if experiment.standing is Verdict.KEEP:
+    later = any(
+        e.advanced and e.effective_verdict is Verdict.KEEP for e in session.experiments[number:]
+    )
+    if experiment.effective_verdict is Verdict.KEEP:
         return Overruling(
             Verdict.DISCARD,
             f"Discard experiment {number}, which was kept?",

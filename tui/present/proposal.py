@@ -12,7 +12,7 @@ from tui.present.numbers import clock
 from tui.present.risk import in_order, ink_of, lines_named, risk_of, signed
 
 
-class Told(NamedTuple):
+class LabelledLine(NamedTuple):
     """A line with a word before it."""
 
     label: str
@@ -38,31 +38,31 @@ def origin_of(session: Session, queued: Queued) -> str:
             return f"your own verdict on experiment {queued.of} needs it to be run"
 
 
-def told_of(session: Session, queued: Queued) -> list[Told]:
+def told_of(session: Session, queued: Queued) -> list[LabelledLine]:
     """What a person should know before they decide, most important first."""
     proposal = queued.proposal
-    lines = [Told("tries", proposal.hypothesis or "no hypothesis was given", "--strong")]
+    lines = [LabelledLine("tries", proposal.hypothesis or "no hypothesis was given", "--strong")]
     if proposal.expected.strip():
-        lines.append(Told("expects", proposal.expected))
+        lines.append(LabelledLine("expects", proposal.expected))
     if queued.why:
-        lines.append(Told("asked", queued.why, "--attention"))
-    lines.append(Told("from", f"{origin_of(session, queued)} · {proposal.category}"))
+        lines.append(LabelledLine("asked", queued.why, "--attention"))
+    lines.append(LabelledLine("from", f"{origin_of(session, queued)} · {proposal.category}"))
     if proposal.knobs:
         knobs = ", ".join(f"{name} {old} → {new}" for name, (old, new) in proposal.knobs.items())
-        lines.append(Told("knobs", knobs))
+        lines.append(LabelledLine("knobs", knobs))
     if proposal.rationale.strip():
-        lines.append(Told("because", proposal.rationale))
+        lines.append(LabelledLine("because", proposal.rationale))
     edited = [d for d in queued.decisions if d.what not in ("asked", "parked")]
     lines += [
-        Told("since", f"{d.at:%H:%M} UTC  {d.what}, {by_of(d.by)}{reason_of(d.reason)}")
+        LabelledLine("since", f"{d.at:%H:%M} UTC  {d.what}, {by_of(d.by)}{reason_of(d.reason)}")
         for d in edited[-5:]
     ]
-    lines.append(Told("risk", risk_of(queued.findings)))
+    lines.append(LabelledLine("risk", risk_of(queued.findings)))
     for finding in in_order(queued.findings):
         where = lines_named(finding.lines)
         told = f"{finding.message} ({', '.join(filter(None, (where, finding.rule)))})"
         ink = ink_of(finding.weight)
-        lines.append(Told(signed(finding.weight), told, label_ink=ink))
+        lines.append(LabelledLine(signed(finding.weight), told, label_ink=ink))
     return lines
 
 

@@ -52,7 +52,7 @@ def experiment_cell(
             return (clock(seconds) if seconds is not None else ""), ""
         case "hypothesis":
             return clean_line(proposal.hypothesis), "--strong" if best else ""
-    if measurement is None or experiment.standing is Verdict.CRASH:
+    if measurement is None or experiment.effective_verdict is Verdict.CRASH:
         return "", "--dim"
     return metric(measurement.metric), "--keep" if best else ""
 
@@ -101,7 +101,7 @@ def past_matches(attempt: PastAttempt, needle: str) -> bool:
 def _delta(experiment: Experiment, session: Session) -> Cell:
     """The metric's change against the incumbent of its time: filled is better, hollow worse."""
     gain = experiment.gain
-    if gain is None or experiment.standing is Verdict.CRASH:
+    if gain is None or experiment.effective_verdict is Verdict.CRASH:
         return "", ""
     return moved(gain, session.direction), "--keep" if gain > 0 else "--discard"
 

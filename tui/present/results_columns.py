@@ -14,7 +14,7 @@ _LONGEST_WORD = 14
 
 
 @dataclass(frozen=True)
-class Column:
+class ResultsColumn:
     """One of them."""
 
     title: str
@@ -24,7 +24,7 @@ class Column:
     """Where room is short the column of the greatest rank goes first."""
 
 
-_SIGN = Column("", 1, False, 0)
+_SIGN = ResultsColumn("", 1, False, 0)
 """The status where there is no room for its name."""
 
 
@@ -43,7 +43,7 @@ def words_cells(longest: int) -> int:
     return min(_LONGEST_WORD, longest)
 
 
-def columns_for(session: Session, width: int, status: int) -> list[Column]:
+def columns_for(session: Session, width: int, status: int) -> list[ResultsColumn]:
     """Those for which there is room, the hypothesis with the rest of it.
 
     Args:
@@ -56,15 +56,15 @@ def columns_for(session: Session, width: int, status: int) -> list[Column]:
     if session.past:
         digits = max(digits, len(str(session.past[-1].row)))
     columns = [
-        Column("#", max(3, digits + 1), True, 0),
-        Column("commit", 7, False, 5),
-        Column(name[:14], max(9, min(14, cell_len(name))), True, 1),
-        Column("Δ", 11, True, 3),
-        Column("mem", 5, True, 6),
-        Column("status", status, False, 2),
-        Column("category", 12, False, 7),
-        Column("time", 7, True, 4),
-        Column("hypothesis", 0, False, 0),
+        ResultsColumn("#", max(3, digits + 1), True, 0),
+        ResultsColumn("commit", 7, False, 5),
+        ResultsColumn(name[:14], max(9, min(14, cell_len(name))), True, 1),
+        ResultsColumn("Δ", 11, True, 3),
+        ResultsColumn("mem", 5, True, 6),
+        ResultsColumn("status", status, False, 2),
+        ResultsColumn("category", 12, False, 7),
+        ResultsColumn("time", 7, True, 4),
+        ResultsColumn("hypothesis", 0, False, 0),
     ]
 
     def used() -> int:
@@ -77,5 +77,5 @@ def columns_for(session: Session, width: int, status: int) -> list[Column]:
             columns = [_SIGN if column.rank == 2 else column for column in columns]
         else:
             columns = [column for column in columns if column.rank != rank]
-    rest = Column("hypothesis", max(0, width - used()), False, 0)
+    rest = ResultsColumn("hypothesis", max(0, width - used()), False, 0)
     return [rest if column.title == "hypothesis" else column for column in columns]

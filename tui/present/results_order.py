@@ -58,7 +58,7 @@ def order_of(session: Session, sort: Sort, only: Filter) -> Sequence[int]:
             for index, attempt in zip(everything, past, strict=False)
             if attempt.verdict is wanted
         ]
-        shown += [index for index, e in enumerate(experiments) if e.standing is wanted]
+        shown += [index for index, e in enumerate(experiments) if e.effective_verdict is wanted]
     if sort is Sort.NUMBER:
         return shown
     sign = 1.0 if session.direction is Direction.MIN else -1.0
@@ -78,7 +78,7 @@ def _of_experiment(experiment: Experiment, sort: Sort, sign: float) -> float | N
     """What it is sorted by, the best being the least; None where it has none of it."""
     measurement = experiment.measurement
     if sort is Sort.METRIC:
-        if measurement is None or experiment.standing is Verdict.CRASH:
+        if measurement is None or experiment.effective_verdict is Verdict.CRASH:
             return None
         return sign * measurement.metric
     value = experiment.gain if sort is Sort.GAIN else seconds_of(experiment)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from engine.core.enums import Phase
-from engine.protocol.framing import Progress
+from engine.protocol.messages import Progress
 from tui.view import View
 
 _SILENT_SECONDS = 5.0

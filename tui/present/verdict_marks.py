@@ -25,12 +25,12 @@ BY_YOU = " by you"
 def interrupted(experiment: Experiment) -> bool:
     """Whether the person ended it; `results.tsv` has only the word crash for that."""
     run = experiment.run
-    return experiment.standing is Verdict.CRASH and run is not None and run.kill_requested
+    return experiment.effective_verdict is Verdict.CRASH and run is not None and run.kill_requested
 
 
 def verdict_of(experiment: Experiment) -> tuple[str, str] | None:
     """The verdict in force, and whether it is the person's own; None before there is one."""
-    standing = experiment.standing
+    standing = experiment.effective_verdict
     if standing is None:
         return (f"– {clean_line(experiment.row_status)}", "") if experiment.row_status else None
     word, ink = INTERRUPTED if interrupted(experiment) else _VERDICTS[standing]

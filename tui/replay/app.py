@@ -10,7 +10,7 @@ from textual import events
 from textual.screen import Screen
 
 from engine.core.session import Session
-from engine.replay.source import Source
+from engine.replay.source import ReplaySource
 from tui.app import ExitInfo, SupervisorApp
 from tui.present.text import clean
 from tui.replay.detail import ReplayDetail
@@ -44,13 +44,13 @@ class ReplayApp(SupervisorApp):
     """
 
     # A path is looked for beside the class that names it.
-    CSS_PATH = "../screens/supervisor.tcss"
+    CSS_PATH = "../screens/main_screen.tcss"
 
     feed: ReplayFeed
 
     def __init__(
         self,
-        source: Source,
+        source: ReplaySource,
         theme: str | None = None,
         *,
         forced_theme: str | None = None,

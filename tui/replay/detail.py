@@ -9,7 +9,7 @@ from engine.core.events import EPOCH
 from engine.core.records import Experiment
 from tui.present.experiment import history_lines
 from tui.screens.detail import DetailScreen
-from tui.screens.text_page import Line
+from tui.screens.text_page import TextLine
 
 if TYPE_CHECKING:
     from tui.replay.app import ReplayApp
@@ -25,7 +25,7 @@ class ReplayDetail(DetailScreen):
         found = cast("ReplayApp", self.app).feed.diff(experiment.number)
         return found.note or super().no_diff_note(experiment)
 
-    def told_of(self, experiment: Experiment, text: str | None) -> tuple[Line, ...]:
+    def told_of(self, experiment: Experiment, text: str | None) -> tuple[TextLine, ...]:
         """Of a table's experiment nobody knows who was told what."""
         if cast("ReplayApp", self.app).feed.source.from_table:
             return ((f"What its agent was told is {NOT_RECORDED}.", "--dim"),)
@@ -36,7 +36,7 @@ class ReplayDetail(DetailScreen):
         self.log_view.no_log_note = NOT_RECORDED
         super().on_mount()
 
-    def history_of(self, experiment: Experiment) -> tuple[Line, ...]:
+    def history_of(self, experiment: Experiment) -> tuple[TextLine, ...]:
         """What happened to it, with only those times that are known."""
         feed = cast("ReplayApp", self.app).feed
         if not feed.source.from_table:

@@ -14,10 +14,11 @@ from engine.client.connection import Details
 from engine.core.errors import AutoresearchError, EngineGoneError
 from engine.core.events import AnyEvent
 from engine.core.session import Session
-from engine.protocol.framing import AnyCommand, AnyMessage, Reply
+from engine.protocol.commands import AnyCommand
+from engine.protocol.messages import AnyMessage, Reply
 from engine.replay.commits import Diff
-from engine.replay.source import Source
-from tui.feed import Follower
+from engine.replay.source import ReplaySource
+from tui.feed import FeedFollower
 from tui.replay.player import Player
 from tui.view import LinkState, Replayed, View
 
@@ -32,7 +33,7 @@ class ReplayFeed:
         player: Where in it.
     """
 
-    def __init__(self, source: Source, player: Player) -> None:
+    def __init__(self, source: ReplaySource, player: Player) -> None:
         self.source = source
         self.player = player
         self._moved = asyncio.Event()
@@ -99,9 +100,9 @@ class ReplayFeed:
         reasoning = self.source.reasoning(experiment, self.player.step)
         return Details(patch, reasoning, self.source.directory(experiment))
 
-    def told(self, key: str) -> str | None:
+    def prompt(self, key: str) -> str | None:
         """As it was kept beside the journal."""
-        return self.source.told(key)
+        return self.source.prompt(key)
 
     async def events(self) -> Sequence[AnyEvent]:
         """What had happened by this moment."""
@@ -145,7 +146,7 @@ class ReplayFeed:
         self.moved()
 
 
-class ReplayFollower(Follower):
+class ReplayFollower(FeedFollower):
     """What the screen is given: the moment, and that it is one of a replay.
 
     Args:

@@ -11,8 +11,8 @@ from tui.actions.registry import PROGRAM
 from tui.present.text import clean_line
 from tui.screens.action_screen import bindings_of
 from tui.screens.footer import ActionFooter
-from tui.screens.still import StillScreen
-from tui.screens.text_page import Line, TextPage
+from tui.screens.static_screen import StaticScreen
+from tui.screens.text_page import TextLine, TextPage
 
 if TYPE_CHECKING:
     from tui.replay.app import ReplayApp
@@ -23,7 +23,7 @@ _MOST = 500
 _LEFT_OUT: tuple[Action, ...] = (back("escape,q,u", Group.REPLAY),)
 
 
-class LeftOutScreen(StillScreen):
+class LeftOutScreen(StaticScreen):
     """They count as no experiments; nothing of them is guessed."""
 
     DEFAULT_CSS = """
@@ -47,7 +47,7 @@ class LeftOutScreen(StillScreen):
         are = "line is" if len(left) == 1 else "lines are"
         about = f"{len(left):,} {are} left out of {clean_line(source.path.name)}; none is counted."
         self.query_one("#about", TextPage).set_lines(((about, "--strong"),))
-        lines: list[Line] = []
+        lines: list[TextLine] = []
         for one in left[:_MOST]:
             lines += [(f"line {one.line:,}: {one.reason}", "--attention")]
             lines += [(clean_line(one.text) or "(nothing that can be shown)", ""), ("", "")]

@@ -10,17 +10,17 @@ from textual.content import Content
 from textual.widgets import Input, Static
 
 from engine.core.enums import NOT_RECORDED
-from tui.actions.overview import LOOK_AT_ALL
+from tui.actions.overview import OVERVIEW_ACTIONS
 from tui.actions.registry import LOOKING, PART_NAMES, PARTS, PROGRAM, SUPERVISOR
 from tui.actions.replay import MOVES, REPLAY, without_engine
 from tui.present.text import clean_line
 from tui.replay.go_card import GoCard
 from tui.replay.time_line import TimeLine
 from tui.screens.action_screen import bindings_of
-from tui.screens.deck import Deck
 from tui.screens.footer import ActionFooter
+from tui.screens.main_screen import MainScreen
+from tui.screens.panel_grid import PanelGrid
 from tui.screens.search_prompt import SEARCH_KEYS, SearchPrompt, matches
-from tui.screens.supervisor import Supervisor
 from tui.screens.tab_bar import TabBar
 from tui.terminal.check import MINIMUM_COLUMNS, MINIMUM_ROWS
 from tui.view import View
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 _REST = without_engine(SUPERVISOR)
 
 
-class ReplayScreen(Supervisor):
+class ReplayScreen(MainScreen):
     """All parts as they stood at one moment."""
 
     ACTIONS = (*REPLAY, *_REST)
@@ -42,13 +42,13 @@ class ReplayScreen(Supervisor):
     def compose(self) -> ComposeResult:
         yield StatusLine(id="status")
         yield TabBar(PART_NAMES, "part", id="tabs")
-        deck = Deck(self._log_path, lambda: self.shell.governor.interval, id="parts")
+        deck = PanelGrid(self._log_path, lambda: self.shell.governor.interval, id="parts")
         deck.log_view.no_log_note = NOT_RECORDED
         yield deck
         yield SearchPrompt(id="prompt")
         yield TimeLine(self.replay.feed.player, id="time-line")
         looking = without_engine(LOOKING)
-        yield ActionFooter((*REPLAY, *looking, *LOOK_AT_ALL, *PARTS, *PROGRAM), id="footer")
+        yield ActionFooter((*REPLAY, *looking, *OVERVIEW_ACTIONS, *PARTS, *PROGRAM), id="footer")
         yield Static(Content(f"too small: needs {MINIMUM_COLUMNS}×{MINIMUM_ROWS}"), id="too-small")
 
     @property

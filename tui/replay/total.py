@@ -11,7 +11,7 @@ from tui.actions.action import Action, Group, back
 from tui.actions.registry import PROGRAM
 from tui.screens.action_screen import bindings_of
 from tui.screens.footer import ActionFooter
-from tui.screens.still import StillScreen
+from tui.screens.static_screen import StaticScreen
 from tui.screens.text_page import TextPage
 from tui.widgets.edit_panel import EditPanel
 
@@ -26,7 +26,7 @@ _TOTAL: tuple[Action, ...] = (
 )
 
 
-class TotalScreen(StillScreen):
+class TotalScreen(StaticScreen):
     """The diff as it stood when it was opened."""
 
     DEFAULT_CSS = """

@@ -9,7 +9,7 @@ from textual.binding import Binding, BindingType
 
 from tui.actions.action import Action
 from tui.actions.registry import PROGRAM
-from tui.screens.leaving import LeftOnce
+from tui.screens.dismiss_once import DismissOnce
 from tui.view import View
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ def bindings_of(
     ]
 
 
-class ActionScreen(LeftOnce[Result]):
+class ActionScreen(DismissOnce[Result]):
     """A screen whose keys, footer and palette are one list."""
 
     ACTIONS: ClassVar[tuple[Action, ...]] = ()

@@ -12,7 +12,7 @@ from textual.screen import ModalScreen
 from textual.widgets import Static, TextArea
 
 from tui.present.text import clean, clean_line
-from tui.screens.leaving import LeftOnce
+from tui.screens.dismiss_once import DismissOnce
 from tui.screens.typed_area import TypedArea
 
 
@@ -48,7 +48,7 @@ class _Field(TypedArea):
         return kept
 
 
-class AskText(ModalScreen[str | None], LeftOnce[str | None]):
+class AskText(ModalScreen[str | None], DismissOnce[str | None]):
     """Asks for text; gives it cleaned and without blanks at its ends, or None if the person went
     back.
 

@@ -11,10 +11,10 @@ from textual.command import CommandPalette, DiscoveryHit, Hit, Hits, Provider
 from tui.actions.action import Action
 from tui.actions.registry import PROGRAM
 from tui.screens.action_screen import ActionScreen
-from tui.screens.leaving import LeftOnce
+from tui.screens.dismiss_once import DismissOnce
 
 
-class Palette(CommandPalette, LeftOnce[None]):
+class Palette(CommandPalette, DismissOnce[None]):
     """Textual's palette over our registry."""
 
     def __init__(self) -> None:

@@ -13,7 +13,7 @@ from textual.message import Message
 from textual.screen import ModalScreen
 from textual.widgets import Static
 
-from tui.screens.leaving import LeftOnce
+from tui.screens.dismiss_once import DismissOnce
 from tui.screens.link_line import LinkLine, Word
 
 DEAF_SECONDS = 0.3
@@ -76,7 +76,7 @@ class _Answers(LinkLine, can_focus=True):
         self.post_message(self.Given(event.name == "yes"))
 
 
-class ConfirmScreen(ModalScreen[bool], LeftOnce[bool]):
+class ConfirmScreen(ModalScreen[bool], DismissOnce[bool]):
     """Asks once; True when the person means it.
 
     Args:

@@ -24,7 +24,7 @@ from tui.screens.link_line import LinkLine
 from tui.screens.review_actions import PastActions
 from tui.screens.search_prompt import SEARCH_KEYS, SearchPrompt
 from tui.screens.tab_bar import TabBar
-from tui.screens.text_page import Line, TextPage
+from tui.screens.text_page import TextLine, TextPage
 from tui.view import View
 from tui.widgets.edit_panel import EditPanel, baseline_note
 from tui.widgets.log_view import LogView
@@ -133,7 +133,7 @@ class DetailScreen(PastActions):
             risk = f" · risk: {risk_of(experiment.findings)}" * asked
             self._edit.show_patch(details.patch, f"#{self._number} {file}", note, risk)
             self._reasoning.set_lines(reasoning_lines(experiment, details.reasoning))
-            text = self.shell.feed.told(experiment.told) if experiment.told else None
+            text = self.shell.feed.prompt(experiment.prompt_key) if experiment.prompt_key else None
             self._told.set_lines(self.told_of(experiment, text))
         self._shown = experiment
         self.query_one("#headline", TextPage).set_lines(header_lines(session, experiment))
@@ -147,11 +147,11 @@ class DetailScreen(PastActions):
             return baseline_note(self.view.session.config.file)
         return "No diff is recorded."
 
-    def told_of(self, experiment: Experiment, text: str | None) -> tuple[Line, ...]:
+    def told_of(self, experiment: Experiment, text: str | None) -> tuple[TextLine, ...]:
         """What its agent was told."""
         return told_lines(experiment, text)
 
-    def history_of(self, experiment: Experiment) -> tuple[Line, ...]:
+    def history_of(self, experiment: Experiment) -> tuple[TextLine, ...]:
         """What happened to it."""
         return history_lines(experiment)
 
@@ -225,8 +225,8 @@ class DetailScreen(PastActions):
     def _typed(self, event: SearchPrompt.Typed) -> None:
         self.query_one(ActionFooter).hint("" if event.text is None else SEARCH_KEYS)
 
-    @on(SearchPrompt.Asked)
-    def _ask(self, event: SearchPrompt.Asked) -> None:
+    @on(SearchPrompt.SearchRequested)
+    def _ask(self, event: SearchPrompt.SearchRequested) -> None:
         self._sought = event.text
         self._go_to(_LOG)
         self._search(forward=True)

@@ -13,7 +13,7 @@ from textual.widgets import Static, TextArea
 
 from engine.core.errors import AutoresearchError
 from engine.core.records import Queued
-from engine.protocol.framing import EditProposal
+from engine.protocol.commands import EditProposal
 from tui.actions.review import EDITOR
 from tui.present.diff_rows import rows_of
 from tui.present.proposal import became_of

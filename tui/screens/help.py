@@ -12,7 +12,7 @@ from textual.strip import Strip
 from tui.actions.action import Action
 from tui.actions.registry import on_page
 from tui.present.text import wrapped
-from tui.screens.leaving import LeftOnce
+from tui.screens.dismiss_once import DismissOnce
 from tui.widgets.painted import Sheet, strip_of
 
 _KEY_CELLS = 12
@@ -46,7 +46,7 @@ class HelpPage(Sheet):
         return strips
 
 
-class HelpScreen(ModalScreen[None], LeftOnce[None]):
+class HelpScreen(ModalScreen[None], DismissOnce[None]):
     """The `?` page.
 
     Args:

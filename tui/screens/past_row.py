@@ -13,8 +13,8 @@ from tui.present.text import clean_line
 from tui.present.verdict_marks import said_of
 from tui.screens.action_screen import bindings_of
 from tui.screens.footer import ActionFooter
-from tui.screens.still import StillScreen
-from tui.screens.text_page import Line, TextPage
+from tui.screens.static_screen import StaticScreen
+from tui.screens.text_page import TextLine, TextPage
 
 _KEYS: tuple[Action, ...] = (
     Action(
@@ -37,7 +37,7 @@ _UNKNOWN = {
 }
 
 
-class PastRowScreen(StillScreen):
+class PastRowScreen(StaticScreen):
     """Only its row is known; nothing can be decided about it.
 
     Args:
@@ -77,9 +77,9 @@ class PastRowScreen(StillScreen):
             await self.shell.copy(f"Row ·{attempt.row}", clean_line(attempt.description))
 
 
-def past_lines(session: Session, attempt: PastAttempt) -> tuple[Line, ...]:
+def past_lines(session: Session, attempt: PastAttempt) -> tuple[TextLine, ...]:
     """What is known of a row from before the journal. The text is still to be cleaned."""
-    lines: list[Line] = [
+    lines: list[TextLine] = [
         (f"Row ·{attempt.row} of the table, from before the journal", "--strong"),
         (attempt.description or "Its row says nothing about it.", ""),
         ("", ""),

@@ -6,11 +6,11 @@ from textual.binding import Binding
 
 from engine.core.records import Pin
 from engine.core.session import Session
-from engine.protocol import framing as live
-from tui.screens.said_list import Row, SaidList
+from engine.protocol import commands
+from tui.screens.instruction_list import InstructionList, InstructionRow
 
 
-class PinsScreen(SaidList):
+class PinsScreen(InstructionList):
     """Those that wait, in their order; below them what became of the others."""
 
     BINDINGS = [
@@ -32,19 +32,23 @@ class PinsScreen(SaidList):
         """Where a pin is on its way to, until the engine has answered."""
 
     @classmethod
-    def adds(cls, text: str) -> live.AnyCommand:
-        return live.PinHypothesis(text=text)
+    def adds(cls, text: str) -> commands.AnyCommand:
+        return commands.PinHypothesis(text=text)
 
-    def removes(self, number: int) -> live.AnyCommand:
-        return live.RemovePin(pin=number)
+    def removes(self, number: int) -> commands.AnyCommand:
+        return commands.RemovePin(pin=number)
 
     @classmethod
-    def rows_of(cls, session: Session) -> list[Row]:
+    def rows_of(cls, session: Session) -> list[InstructionRow]:
         waiting = [
-            Row(pin.number, str(place), pin.text)
+            InstructionRow(pin.number, str(place), pin.text)
             for place, pin in enumerate(session.waiting_pins, start=1)
         ]
-        done = [Row(pin.number, "", pin.text, _fate(pin)) for pin in session.pins if not pin.waits]
+        done = [
+            InstructionRow(pin.number, "", pin.text, _fate(pin))
+            for pin in session.pins
+            if not pin.waits
+        ]
         return [*waiting, *reversed(done)]
 
     def entered(self) -> None:
@@ -59,7 +63,7 @@ class PinsScreen(SaidList):
 
         def answered(text: str | None) -> None:
             if text and text != row.text:
-                self.command(live.EditPin(pin=row.number, text=text))
+                self.command(commands.EditPin(pin=row.number, text=text))
 
         self.app.push_screen(self.asking(row.text, yes="reword"), answered)
 
@@ -77,11 +81,13 @@ class PinsScreen(SaidList):
             self.tell("It is the first already." if step < 0 else "It is the last already.")
             return
         self._wished[row.number] = place
-        self.command(live.MovePin(pin=row.number, place=place), f"It is number {place + 1} now.")
+        self.command(
+            commands.MovePin(pin=row.number, place=place), f"It is number {place + 1} now."
+        )
 
-    async def _send(self, command: live.AnyCommand, done: str) -> None:
+    async def _send(self, command: commands.AnyCommand, done: str) -> None:
         await super()._send(command, done)
-        if isinstance(command, live.MovePin) and self._wished.get(command.pin) == command.place:
+        if isinstance(command, commands.MovePin) and self._wished.get(command.pin) == command.place:
             del self._wished[command.pin]
 
 

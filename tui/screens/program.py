@@ -19,13 +19,13 @@ from engine.store.program_file import Program, ProgramChangedError, read_program
 from tui.actions.steering import CHARTER
 from tui.present.text import clean, clean_line
 from tui.screens.action_screen import ActionScreen, Severity, bindings_of
-from tui.screens.charter_area import CharterArea
-from tui.screens.charter_draft import Draft, forget_draft, keep_draft, kept_draft, set_aside
 from tui.screens.confirm import ConfirmScreen
 from tui.screens.footer import ActionFooter
 from tui.screens.link_line import LinkLine
+from tui.screens.program_area import CharterArea
 from tui.screens.program_conflict import ConflictScreen, Way
-from tui.screens.text_page import Line, TextPage
+from tui.screens.program_draft import ProgramDraft, forget_draft, keep_draft, kept_draft, set_aside
+from tui.screens.text_page import TextLine, TextPage
 from tui.terminal.suspend import edit_file
 from tui.view import View
 
@@ -95,7 +95,7 @@ class ProgramScreen(ActionScreen[None]):
     def on_unmount(self) -> None:
         """The window closes; what is unsaved stays."""
         if self._wanted and self.unsaved:
-            keep_draft(self._workspace, Draft(self._seen, self._area.text))
+            keep_draft(self._workspace, ProgramDraft(self._seen, self._area.text))
 
     def show(self, view: View) -> None:
         """Which version is in force may have changed."""
@@ -151,7 +151,7 @@ class ProgramScreen(ActionScreen[None]):
         text = self._area.text
         if self.unsaved and text != self._kept:
             self._kept = text
-            await asyncio.to_thread(keep_draft, self._workspace, Draft(self._seen, text))
+            await asyncio.to_thread(keep_draft, self._workspace, ProgramDraft(self._seen, text))
         try:
             disk = await asyncio.to_thread(read_program, self._workspace)
         except AutoresearchError as error:
@@ -312,7 +312,7 @@ def in_force(session: Session, key: str) -> str:
     return f"In force is the version since #{last.experiment}; {follows}"
 
 
-def _differences(old: str, new: str) -> tuple[Line, ...]:
+def _differences(old: str, new: str) -> tuple[TextLine, ...]:
     inks = {"+": "--keep", "-": "--crash", "@": "--accent"}
     diff = list(unified_diff(clean(old).split("\n"), clean(new).split("\n"), lineterm="", n=3))[2:]
     return tuple((line, inks.get(line[:1], "")) for line in diff) or (("No line differs.", ""),)

@@ -15,7 +15,7 @@ from textual.screen import ModalScreen
 from textual.widgets import OptionList, Static
 
 from tui.screens.confirm import DEAF_SECONDS
-from tui.screens.leaving import LeftOnce
+from tui.screens.dismiss_once import DismissOnce
 from tui.widgets.marked_list import MarkedList
 
 
@@ -28,7 +28,7 @@ class Way(StrEnum):
     TAKE = "take what is on the disk, drop mine"
 
 
-class ConflictScreen(ModalScreen[Way | None], LeftOnce[Way | None]):
+class ConflictScreen(ModalScreen[Way | None], DismissOnce[Way | None]):
     """Asks which way; None is to keep editing.
 
     Args:

@@ -13,9 +13,9 @@ from textual.widgets import Static
 
 from engine.core.records import Queued
 from engine.core.session import Session
-from engine.protocol.framing import ApproveProposal, VetoProposal
+from engine.protocol.commands import ApproveProposal, VetoProposal
 from tui.actions.review import CARD
-from tui.present.proposal import Told, became_of, told_of, wait_of
+from tui.present.proposal import LabelledLine, became_of, told_of, wait_of
 from tui.present.text import clean, clean_line, wrapped
 from tui.screens.action_screen import ActionScreen, Severity, bindings_of
 from tui.screens.confirm import DEAF_SECONDS
@@ -37,7 +37,7 @@ class ReviewPage(EditPanel):
 
     def __init__(self) -> None:
         super().__init__(id="page")
-        self._told: list[Told] = []
+        self._told: list[LabelledLine] = []
 
     def tell_of(self, session: Session, queued: Queued) -> None:
         """Show this proposal."""
@@ -52,7 +52,7 @@ class ReviewPage(EditPanel):
         rule = (caption + "─" * max(0, width - cell_len(caption)), self.ink("--accent"))
         return [*strips, strip_of([]), strip_of([rule]), *super().paint(width)]
 
-    def _labelled(self, told: Told, width: int) -> list[Strip]:
+    def _labelled(self, told: LabelledLine, width: int) -> list[Strip]:
         room = max(1, width - _LABEL_CELLS)
         label = f"{told.label:<{_LABEL_CELLS}}"
         strips = []

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from engine.core.records import Experiment, Queued
-from engine.protocol.framing import (
+from engine.protocol.commands import (
     ConfirmExperiment,
     KillRun,
     OverruleVerdict,

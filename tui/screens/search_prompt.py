@@ -33,7 +33,7 @@ class SearchPrompt(Input):
         text: str | None
 
     @dataclass
-    class Asked(Message):
+    class SearchRequested(Message):
         """The person wants the next match of this; "" for the one before again."""
 
         text: str
@@ -72,7 +72,7 @@ class SearchPrompt(Input):
     def _submit(self, event: Input.Submitted) -> None:
         event.stop()
         self._close()
-        self.post_message(self.Asked(self.value))
+        self.post_message(self.SearchRequested(self.value))
 
     def on_key(self, event: events.Key) -> None:
         """Esc closes; everything else is typing."""

@@ -8,7 +8,7 @@ from engine.core.errors import AutoresearchError
 from tui.screens.action_screen import ActionScreen
 
 if TYPE_CHECKING:
-    from tui.screens.said_list import SaidList
+    from tui.screens.instruction_list import InstructionList
 
 
 class SteeringActions(ActionScreen[None]):
@@ -22,17 +22,17 @@ class SteeringActions(ActionScreen[None]):
 
     def action_bans(self) -> None:
         """What the agent is to leave alone."""
-        from tui.screens.said_list import BansScreen
+        from tui.screens.instruction_list import BansScreen
 
         self._open_list(BansScreen())
 
     def action_notes(self) -> None:
         """What the agent is told."""
-        from tui.screens.said_list import NotesScreen
+        from tui.screens.instruction_list import NotesScreen
 
         self._open_list(NotesScreen())
 
-    def _open_list(self, card: SaidList) -> None:
+    def _open_list(self, card: InstructionList) -> None:
         if card.rows_of(self.view.session):
             self.shell._open_once(card)
             return

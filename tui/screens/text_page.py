@@ -8,7 +8,7 @@ from textual.strip import Strip
 from tui.present.text import clean, wrapped
 from tui.widgets.painted import Sheet, strip_of
 
-Line = tuple[str, str]
+TextLine = tuple[str, str]
 """Text of any length, and the ink it is painted with; "" is the page's own."""
 
 
@@ -26,12 +26,12 @@ class TextPage(Sheet):
 
     def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:
         super().__init__(id=id, classes=classes)
-        self._lines: tuple[Line, ...] = ()
+        self._lines: tuple[TextLine, ...] = ()
         self._needle = ""
         self._found = -1
         """The row the search is at; -1: none."""
 
-    def set_lines(self, lines: tuple[Line, ...]) -> None:
+    def set_lines(self, lines: tuple[TextLine, ...]) -> None:
         """Show these; the same ones again change nothing."""
         if lines == self._lines:
             return

@@ -13,14 +13,14 @@ from textual.screen import ModalScreen
 from textual.widgets import OptionList, Static
 from textual.widgets.option_list import Option
 
-from tui.screens.leaving import LeftOnce
+from tui.screens.dismiss_once import DismissOnce
 from tui.themes import ThemeFile
 
 if TYPE_CHECKING:
     from tui.app import SupervisorApp
 
 
-class ThemeScreen(ModalScreen[str | None], LeftOnce[str | None]):
+class ThemeScreen(ModalScreen[str | None], DismissOnce[str | None]):
     """Shows each theme on the screen behind it; the chosen name, or None when nothing was chosen.
 
     Args:

@@ -27,7 +27,7 @@ _PUSH_TITLE, _POP_TITLE = "\x1b[22;2t", "\x1b[23;2t"
 # ---- what this terminal takes --------------------------------------------------------------------
 
 
-class Kind(NamedTuple):
+class NotificationSupport(NamedTuple):
     """What a terminal does with a notification."""
 
     code: int
@@ -37,7 +37,7 @@ class Kind(NamedTuple):
     inside_tmux: bool = False
 
 
-def notification_kind(environ: Mapping[str, str]) -> Kind:
+def notification_kind(environ: Mapping[str, str]) -> NotificationSupport:
     """Which notification this terminal is known to take.
 
     OSC 9 is a message to iTerm2, WezTerm, Ghostty and kitty; OSC 777 to foot and urxvt. Others may
@@ -46,18 +46,20 @@ def notification_kind(environ: Mapping[str, str]) -> Kind:
     program, term = environ.get("TERM_PROGRAM", ""), environ.get("TERM", "")
     if environ.get("TMUX") or term.startswith(("screen", "tmux")):
         # What the terminal outside is, and whether tmux lets it through, cannot be told from here.
-        return Kind(0, "inside tmux or screen; the bell gets through", bool(environ.get("TMUX")))
+        return NotificationSupport(
+            0, "inside tmux or screen; the bell gets through", bool(environ.get("TMUX"))
+        )
     if program in ("iTerm.app", "WezTerm", "ghostty"):
-        return Kind(9, program)
+        return NotificationSupport(9, program)
     if environ.get("KITTY_WINDOW_ID") or term == "xterm-kitty":
-        return Kind(9, "kitty")
+        return NotificationSupport(9, "kitty")
     if term == "xterm-ghostty":
-        return Kind(9, "ghostty")
+        return NotificationSupport(9, "ghostty")
     if term.startswith(("foot", "rxvt-unicode")):
-        return Kind(777, term)
+        return NotificationSupport(777, term)
     if environ.get("WT_SESSION"):
-        return Kind(0, "Windows Terminal shows none; the bell gets through")
-    return Kind(0, f"{term or 'this terminal'} is not known to show any")
+        return NotificationSupport(0, "Windows Terminal shows none; the bell gets through")
+    return NotificationSupport(0, f"{term or 'this terminal'} is not known to show any")
 
 
 def takes_title(environ: Mapping[str, str]) -> bool:
@@ -76,7 +78,7 @@ def title_sequence(text: str) -> str:
     return f"\x1b]2;{message_text(text)}{_END}"
 
 
-def notification_sequence(kind: Kind, text: str, always: bool = False) -> str:
+def notification_sequence(kind: NotificationSupport, text: str, always: bool = False) -> str:
     """OSC 9 or 777, or nothing.
 
     Args:

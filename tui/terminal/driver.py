@@ -18,7 +18,7 @@ from textual.message import Message
 from textual.messages import InBandWindowResize
 
 from tui.terminal.lost import tell_lost
-from tui.terminal.thrift import Thrift
+from tui.terminal.screen_diff import ScreenDiff
 
 if TYPE_CHECKING:
     from textual.app import App
@@ -58,8 +58,8 @@ class _Outlet:
 class SafeDriver(LinuxDriver):
     """A driver that ends the app when its terminal ends.
 
-    Beyond its parent: what the terminal shows already is not written again (`Thrift`); the end of
-    the input leaves the app instead of spinning at 88 % CPU; bytes that are not UTF-8 (old-style
+    Beyond its parent: what the terminal shows already is not written again (`ScreenDiff`); the end
+    of the input leaves the app instead of spinning at 88 % CPU; bytes that are not UTF-8 (old-style
     mouse reports after re-attaching in tmux) are replaced instead of fatal; and a failing write is
     the end of the terminal, not of the writer thread.
     """
@@ -74,17 +74,17 @@ class SafeDriver(LinuxDriver):
     ) -> None:
         super().__init__(app, debug=debug, mouse=mouse, size=size)
         self._file = cast("Any", _Outlet(cast("IO[str]", self._file), self._lost))
-        self._thrift = Thrift()
+        self._screen_diff = ScreenDiff()
 
     def write(self, data: str) -> None:
         """Write what the terminal does not show already."""
-        super().write(self._thrift.squeeze(data))
+        super().write(self._screen_diff.encode(data))
 
     def process_message(self, message: Message) -> None:
         """Keys, and news of the terminal."""
         if isinstance(message, events.Resize | events.AppFocus | InBandWindowResize):
             # It may have been reflowed, cleared or re-attached.
-            self._thrift.forget()
+            self._screen_diff.forget()
         super().process_message(message)
 
     def start_application_mode(self) -> None:
@@ -95,14 +95,14 @@ class SafeDriver(LinuxDriver):
             return
 
         def forget_first(number: int, frame: FrameType | None) -> None:
-            self._thrift.forget()
+            self._screen_diff.forget()
             resized(number, frame)
 
         signal.signal(signal.SIGWINCH, forget_first)
 
     def forget_screen(self) -> None:
         """The next repaint is written whole."""
-        self._thrift.forget()
+        self._screen_diff.forget()
 
     def _lost(self) -> None:
         """Tell the app, from whichever thread, that nobody is there any more."""

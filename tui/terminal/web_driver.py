@@ -18,7 +18,7 @@ from textual.drivers.web_driver import WebDriver, _ExitInput
 from textual.message import Message
 
 from tui.terminal.lost import tell_lost
-from tui.terminal.thrift import Thrift
+from tui.terminal.screen_diff import ScreenDiff
 
 if TYPE_CHECKING:
     from textual.app import App
@@ -29,8 +29,8 @@ _TITLE = "\x1b]2;"
 class SafeWebDriver(WebDriver):
     """A driver that ends the app when the server at its other end does.
 
-    Beyond its parent: what the browser shows already is not sent again (`Thrift`), since it often
-    goes through an SSH line; a packet is written whole, or it is the end of the line; and the
+    Beyond its parent: what the browser shows already is not sent again (`ScreenDiff`), since it
+    often goes through an SSH line; a packet is written whole, or it is the end of the line; and the
     window's title goes to the tab of the browser, whose terminal has none.
     """
 
@@ -43,7 +43,7 @@ class SafeWebDriver(WebDriver):
         size: tuple[int, int] | None = None,
     ) -> None:
         super().__init__(app, debug=debug, mouse=mouse, size=size)
-        self._thrift = Thrift()
+        self._screen_diff = ScreenDiff()
         self._gone = False
         self._write = partial(self._write_whole, self.fileno)
 
@@ -53,23 +53,23 @@ class SafeWebDriver(WebDriver):
             title = data.removeprefix(_TITLE).partition("\x1b")[0]
             self.write_meta({"type": "title", "title": title})
             return
-        super().write(self._thrift.squeeze(data))
+        super().write(self._screen_diff.encode(data))
 
     def process_message(self, message: Message) -> None:
         """Keys, and news of the browser."""
         if isinstance(message, events.Resize | events.AppFocus):
-            self._thrift.forget()
+            self._screen_diff.forget()
         super().process_message(message)
 
     def on_meta(self, packet_type: str, payload: dict[str, object]) -> None:
         """What the server says of the browser."""
         if packet_type == "resize":
-            self._thrift.forget()
+            self._screen_diff.forget()
         super().on_meta(packet_type, payload)
 
     def forget_screen(self) -> None:
         """The next repaint is written whole."""
-        self._thrift.forget()
+        self._screen_diff.forget()
 
     def _write_whole(self, fileno: int, data: bytes) -> int:
         """All of it: half a packet would be read as another one."""

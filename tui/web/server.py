@@ -15,7 +15,7 @@ import jinja2
 from aiohttp import WSCloseCode, WSMsgType, web
 from textual_serve.server import Server
 
-from tui.web.door import Door
+from tui.web.request_guard import RequestGuard
 from tui.web.tab import Tab
 
 _HERE = Path(__file__).parent
@@ -53,7 +53,7 @@ class WebServer(Server):
         title: What the page is called.
     """
 
-    def __init__(self, words: Sequence[str], door: Door, title: str) -> None:
+    def __init__(self, words: Sequence[str], door: RequestGuard, title: str) -> None:
         super().__init__("", title=title, templates_path=_HERE)
         self._words = tuple(words)
         self._door = door

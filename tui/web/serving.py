@@ -13,7 +13,7 @@ from typing import NamedTuple
 from aiohttp import web
 
 from engine.core.errors import EnvironmentProblem, UsageError
-from tui.web.door import Door, is_loopback, make_token
+from tui.web.request_guard import RequestGuard, is_loopback, make_token
 from tui.web.server import WebServer
 
 USUAL_PORT = 8000
@@ -114,7 +114,7 @@ def serve(
     """
     with listen(host, port) as listening:
         token = make_token()
-        door = Door(token, host or listening.getsockname()[0])
+        door = RequestGuard(token, host or listening.getsockname()[0])
         server = WebServer(words, door, title)
         asyncio.run(_until_signalled(server, listening, address_of(listening, host, token), tell))
 

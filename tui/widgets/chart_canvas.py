@@ -9,7 +9,7 @@ _DOTS = ((0x01, 0x08), (0x02, 0x10), (0x04, 0x20), (0x40, 0x80))
 """Bit of the dot at [row][column] of a braille cell."""
 
 
-class Ink(IntEnum):
+class CellPaint(IntEnum):
     """What a cell is painted with; of two in one cell the greater."""
 
     EMPTY = 0
@@ -71,17 +71,17 @@ class Canvas:
                 row, column = y >> 2, x >> 1
                 bits[row][column] |= _DOTS[y & 3][x & 1]
                 if not inks[row][column]:
-                    inks[row][column] = Ink.DISCARD
+                    inks[row][column] = CellPaint.DISCARD
             else:
-                self.mark(place, value, "", Ink.BEYOND)
+                self.mark(place, value, "", CellPaint.BEYOND)
 
     def mark(self, place: int, value: float | None, glyph: str, ink: int) -> None:
         """A glyph of a whole cell: without a value at the bottom, beyond the range as an arrow."""
         y = self._rows * 4 - 1 if value is None else self._y(value)
         if y < 0:
-            y, glyph, ink = 0, "▲", max(ink, Ink.BEYOND)
+            y, glyph, ink = 0, "▲", max(ink, CellPaint.BEYOND)
         elif y >= self._rows * 4:
-            y, glyph, ink = self._rows * 4 - 1, "▼", max(ink, Ink.BEYOND)
+            y, glyph, ink = self._rows * 4 - 1, "▼", max(ink, CellPaint.BEYOND)
         row, column = y >> 2, self._x(place) >> 1
         if ink >= self._inks[row][column] or (row, column) not in self._glyphs:
             self._glyphs[row, column] = glyph
@@ -92,7 +92,7 @@ class Canvas:
         y = min(max(self._y(value), 0), self._rows * 4 - 1)
         end = self._x(place)
         for x in range(self._line_x, end + 1):
-            self._set(x, y, Ink.LINE)
+            self._set(x, y, CellPaint.LINE)
         self._line_x = end
 
     def step(self, place: int, old: float | None, new: float) -> None:
@@ -104,7 +104,7 @@ class Canvas:
         first = min(max(self._y(new if old is None else old), 0), last)
         second = min(max(self._y(new), 0), last)
         for y in range(min(first, second), max(first, second) + 1):
-            self._set(x, y, Ink.LINE)
+            self._set(x, y, CellPaint.LINE)
 
     def row(self, row: int) -> list[tuple[str, str]]:
         """Runs of text of one ink."""

@@ -11,7 +11,7 @@ from engine.core.session import Session
 from tui.present.numbers import metric
 from tui.present.text import clean_line
 from tui.view import View
-from tui.widgets.chart_canvas import Canvas, Ink
+from tui.widgets.chart_canvas import Canvas, CellPaint
 from tui.widgets.painted import Run, Sheet, strip_of
 
 _LARGEST = 1e300
@@ -63,7 +63,7 @@ class ProgressChart(Sheet, can_focus=False):
             return [strip_of([("No experiment has finished yet.", self.ink("--dim"))])]
         if not (numbers or before):
             name = clean_line(self._session.config.metric)
-            if all(e.standing is Verdict.CRASH for e in self._session.experiments):
+            if all(e.effective_verdict is Verdict.CRASH for e in self._session.experiments):
                 crashed = f"All {len(points)} crashed: there is no {name} yet."
                 return [strip_of([(crashed, self.ink("--crash"))])]
             none = f"None of the {len(points)} has a {name} that is a number."
@@ -123,13 +123,15 @@ class ProgressChart(Sheet, can_focus=False):
             if verdict is Verdict.DISCARD and value == value:
                 discards.append((place, value))
             elif verdict is Verdict.CRASH or not math.isfinite(value):
-                canvas.mark(place, None, "✗", Ink.CRASH)
+                canvas.mark(place, None, "✗", CellPaint.CRASH)
             else:
                 if best is None or (value > best if maximise else value < best):
                     canvas.step(place, best, value)
                     best = value
                 star = number == self._session.incumbent
-                canvas.mark(place, value, "★" if star else "●", Ink.BEST if star else Ink.KEEP)
+                canvas.mark(
+                    place, value, "★" if star else "●", CellPaint.BEST if star else CellPaint.KEEP
+                )
         if best is not None:
             canvas.line_to(len(points) - 1, best)
         canvas.dots(discards)
@@ -150,9 +152,9 @@ def _plot_past(canvas: Canvas, past: list[_Point]) -> None:
     tried: list[tuple[int, float]] = []
     for place, (_, value, verdict) in enumerate(past):
         if verdict is Verdict.CRASH or value != value:
-            canvas.mark(place, None, "×", Ink.DISCARD)
+            canvas.mark(place, None, "×", CellPaint.DISCARD)
         elif verdict is Verdict.KEEP:
-            canvas.mark(place, value, "○", Ink.DISCARD)
+            canvas.mark(place, value, "○", CellPaint.DISCARD)
         else:
             tried.append((place, value))
     canvas.dots(tried)
@@ -177,7 +179,7 @@ def _key(session: Session) -> tuple[object, ...]:
     return (
         len(session.past),
         session.counts,
-        session.unsettled,
+        session.pending_overrules,
         session.incumbent,
         session.config.metric,
         session.config.direction,

@@ -11,7 +11,7 @@ from textual.message import Message
 
 from engine.core.enums import Phase
 from engine.core.imported_attempt import PastAttempt
-from engine.core.records import Counts
+from engine.core.records import VerdictCounts
 from engine.core.session import Session
 from tui.present.results_cells import (
     experiment_cell,
@@ -19,7 +19,7 @@ from tui.present.results_cells import (
     past_cell,
     past_matches,
 )
-from tui.present.results_columns import GAP, Column, columns_for, status_cells, words_cells
+from tui.present.results_columns import GAP, ResultsColumn, columns_for, status_cells, words_cells
 from tui.present.results_order import Filter, Sort, order_of, seconds_of
 from tui.present.run_phase import phase_of, sample_of
 from tui.present.verdict_marks import abandoned, interruptions, longest_word, overruled_any
@@ -60,7 +60,7 @@ class ResultsTable(RowList):
         self._session = Session()
         self._phase: Phase | None = None
         """Of the run that is on."""
-        self._counts: Counts | None = None
+        self._counts: VerdictCounts | None = None
         self._own = 0
         """Cells of the longest status that is a word of ours."""
         self._status = 0
@@ -73,7 +73,7 @@ class ResultsTable(RowList):
         """The index under the cursor."""
         self._following = True
         self._painted: tuple[object, ...] = ()
-        self._columns: list[Column] = []
+        self._columns: list[ResultsColumn] = []
         self._columns_key: tuple[object, ...] = ()
 
     # ---- what is shown ---------------------------------------------------------------------------
@@ -247,7 +247,7 @@ class ResultsTable(RowList):
             self._columns = columns_for(session, width, self._status)
 
 
-def _in(column: Column, text: str) -> str:
+def _in(column: ResultsColumn, text: str) -> str:
     return cell(text, column.width, right=column.right, gap=GAP)
 
 

@@ -10,7 +10,7 @@ from textual.strip import Strip
 
 from engine.core.analysis.forecast import forecast
 from engine.core.enums import Direction, Phase, SessionState, Verdict
-from engine.core.records import Counts
+from engine.core.records import VerdictCounts
 from engine.core.session import Session
 from tui.present.alarm import standing_alarm
 from tui.present.numbers import change, clock, cost, metric
@@ -28,7 +28,7 @@ _SEPARATOR = " · "
 
 
 def _go_on(session: Session) -> str:
-    more = f" --max {session.further}" if session.is_used_up else ""
+    more = f" --max {session.suggested_limit}" if session.is_used_up else ""
     return f"go on with `autoresearch-tui start{more}`"
 
 
@@ -58,7 +58,7 @@ class StatusLine(Painted, can_focus=False):
     ) -> None:
         super().__init__(name=name, id=id, classes=classes)
         self._parts: tuple[_Part, ...] = ()
-        self._counts: Counts | None = None
+        self._counts: VerdictCounts | None = None
         self._killed = 0
 
     def show(self, view: View) -> None:
@@ -230,7 +230,7 @@ def _of_a_table(view: View) -> bool:
 def _last_kept(session: Session) -> str:
     """What the value to beat is: of a stranger's table the last keep need not be the best one."""
     best = session.best_metric
-    kept = (e.measurement for e in session.experiments if e.standing is Verdict.KEEP)
+    kept = (e.measurement for e in session.experiments if e.effective_verdict is Verdict.KEEP)
     better = best is not None and any(
         m is not None and session.direction.gain(m.metric, best) > 0 for m in kept
     )

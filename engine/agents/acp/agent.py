@@ -10,13 +10,13 @@ from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
-from engine.agents.acp.clis import Found, cli_environment, find, known
+from engine.agents.acp.clis import InstalledCli, cli_environment, find, known
+from engine.agents.acp.errors import cli_error
 from engine.agents.acp.headless import Headless
 from engine.agents.acp.policy import Policy
 from engine.agents.acp.prompt import ask_again, build_prompt
-from engine.agents.acp.trouble import cli_error
 from engine.agents.acp.worktree import read_file, strays
-from engine.agents.base import Agent, Briefing, Draft, Thought, Told, Usage
+from engine.agents.base import Agent, Briefing, Draft, PromptSent, Thought, Usage
 from engine.agents.checks import WrongEdit, check_caps, check_edit
 from engine.agents.llm.answer import FALLBACK_HYPOTHESIS, one_line, parse_answer
 from engine.agents.llm.keys import provider_environment, redact, secret_values
@@ -30,8 +30,8 @@ from engine.core.errors import (
 from engine.core.patches.patch import count_lines, make_patch
 
 if TYPE_CHECKING:
+    from engine.agents.acp.cli_session import CliSession
     from engine.agents.acp.conversation import Conversation
-    from engine.agents.acp.talk import Talk
 
 MOST_REASKS = 2
 
@@ -64,7 +64,9 @@ class CodingAgent:
         """Every word the CLI would be sent; what it adds of its own is not ours to know."""
         return build_prompt(briefing)
 
-    async def propose(self, briefing: Briefing) -> AsyncIterator[Thought | Told | Usage | Draft]:
+    async def propose(
+        self, briefing: Briefing
+    ) -> AsyncIterator[Thought | PromptSent | Usage | Draft]:
         """Let the CLI edit the file, and take the file.
 
         Raises:
@@ -80,7 +82,7 @@ class CodingAgent:
             for _ in range(1 + MOST_REASKS):
                 used = False
                 asked.append(question)
-                yield Told("\n".join(asked))
+                yield PromptSent("\n".join(asked))
                 async with contextlib.aclosing(talk.ask(question)) as pieces:
                     async for piece in pieces:
                         used = used or isinstance(piece, Usage)
@@ -125,8 +127,10 @@ class CodingAgent:
         if type(found) is not OverloadedError:
             raise found
 
-    async def _talk(self, policy: Policy) -> Talk:
-        found: Found = await asyncio.to_thread(find, self._config.cli, self._variables.get("PATH"))
+    async def _talk(self, policy: Policy) -> CliSession:
+        found: InstalledCli = await asyncio.to_thread(
+            find, self._config.cli, self._variables.get("PATH")
+        )
         arguments = (found, self._config, policy, self._variables, self._secrets)
         if found.headless:
             return Headless(*arguments)

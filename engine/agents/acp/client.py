@@ -30,8 +30,8 @@ from acp.schema import (
 )
 from pydantic import ValidationError
 
+from engine.agents.acp.cli_session import Listener
 from engine.agents.acp.policy import Policy
-from engine.agents.acp.talk import Listener
 from engine.agents.llm.answer import one_line
 
 _PATH_KEYS = (

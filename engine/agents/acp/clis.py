@@ -100,7 +100,7 @@ KNOWN: tuple[Cli, ...] = (
 
 
 @dataclass(frozen=True, kw_only=True)
-class Found:
+class InstalledCli:
     """A CLI as it is to be started."""
 
     cli: Cli
@@ -118,7 +118,7 @@ def known(name: str) -> Cli:
     return Cli(name=name, title=title, commands=(words,) if words else ())
 
 
-def find(name: str, path: str | None = None) -> Found:
+def find(name: str, path: str | None = None) -> InstalledCli:
     """How the CLI that a config names is started.
 
     Args:
@@ -131,9 +131,9 @@ def find(name: str, path: str | None = None) -> Found:
     cli = known(name)
     for words in cli.commands:
         if command := shutil.which(words[0], path=path):
-            return Found(cli=cli, words=(command, *words[1:]))
+            return InstalledCli(cli=cli, words=(command, *words[1:]))
     if cli.headless and (command := shutil.which(cli.headless, path=path)):
-        return Found(cli=cli, words=(command,), headless=True)
+        return InstalledCli(cli=cli, words=(command,), headless=True)
     wanted = cli.headless or (cli.commands[0][0] if cli.commands else name)
     raise CliMissingError(
         f"{cli.title} is not installed: there is no command {wanted!r}.",

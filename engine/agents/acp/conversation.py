@@ -26,12 +26,12 @@ from acp.schema import (
 )
 from pydantic import ValidationError
 
+from engine.agents.acp.cli_session import Listener
 from engine.agents.acp.client import PolicyClient
-from engine.agents.acp.clis import Found, session_meta
+from engine.agents.acp.clis import InstalledCli, session_meta
+from engine.agents.acp.errors import cli_error
 from engine.agents.acp.policy import Policy
 from engine.agents.acp.process import CliProcess
-from engine.agents.acp.talk import Listener
-from engine.agents.acp.trouble import cli_error
 from engine.agents.base import Thought, Usage
 from engine.agents.llm.keys import readable
 from engine.core.config import ResearchConfig
@@ -63,7 +63,7 @@ class Conversation:
 
     def __init__(
         self,
-        found: Found,
+        found: InstalledCli,
         config: ResearchConfig,
         policy: Policy,
         variables: Mapping[str, str],

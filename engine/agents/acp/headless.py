@@ -12,11 +12,11 @@ import json
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from typing import Any
 
-from engine.agents.acp.clis import TOOLS, Found, claude_login
+from engine.agents.acp.cli_session import Listener
+from engine.agents.acp.clis import TOOLS, InstalledCli, claude_login
+from engine.agents.acp.errors import cli_error
 from engine.agents.acp.policy import Policy
 from engine.agents.acp.process import CliProcess
-from engine.agents.acp.talk import Listener
-from engine.agents.acp.trouble import cli_error
 from engine.agents.base import Thought, Usage
 from engine.agents.llm.answer import one_line
 from engine.agents.llm.keys import readable
@@ -39,7 +39,7 @@ class Headless:
 
     def __init__(
         self,
-        found: Found,
+        found: InstalledCli,
         config: ResearchConfig,
         policy: Policy,
         variables: Mapping[str, str],

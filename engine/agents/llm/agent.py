@@ -7,7 +7,7 @@ import os
 from collections.abc import AsyncGenerator, AsyncIterator
 from pathlib import Path
 
-from engine.agents.base import Agent, Briefing, Draft, Thought, Told, Usage
+from engine.agents.base import Agent, Briefing, Draft, PromptSent, Thought, Usage
 from engine.agents.checks import WrongEdit, check_caps, check_edit
 from engine.agents.llm.answer import Answer, ThinkSplitter, parse_answer
 from engine.agents.llm.keys import provider_environment
@@ -57,7 +57,9 @@ class LanguageModelAgent:
         """
         return as_text(await self._messages(briefing))
 
-    async def propose(self, briefing: Briefing) -> AsyncIterator[Thought | Told | Usage | Draft]:
+    async def propose(
+        self, briefing: Briefing
+    ) -> AsyncIterator[Thought | PromptSent | Usage | Draft]:
         """Ask for one edit, or for the repair of one.
 
         Raises:
@@ -65,11 +67,11 @@ class LanguageModelAgent:
         """
         check_caps(self._config, briefing.spent)
         messages = await self._messages(briefing)
-        problem, heat = "", temperature(self._config, briefing.candidate)
+        problem, temperature = "", sampling_temperature(self._config, briefing.candidate)
         for attempt in range(_BLOCK_TRIES + 1):
             text, splitter, kind_before = "", ThinkSplitter(), ""
-            yield Told(as_text(messages))
-            async with contextlib.aclosing(self._ask(messages, heat)) as stream:
+            yield PromptSent(as_text(messages))
+            async with contextlib.aclosing(self._ask(messages, temperature)) as stream:
                 async for item in stream:
                     if isinstance(item, Usage):
                         yield item
@@ -106,7 +108,7 @@ class LanguageModelAgent:
         return messages
 
     async def _ask(
-        self, messages: list[dict[str, str]], heat: float | None
+        self, messages: list[dict[str, str]], temperature: float | None
     ) -> AsyncGenerator[Delta | Usage, None]:
         """One call; a stream that broke after it had begun is tried once more from the start."""
         for last in (False, True):
@@ -114,7 +116,7 @@ class LanguageModelAgent:
             try:
                 # Closed at once when we are: a call nobody waits for costs money.
                 async with contextlib.aclosing(
-                    self._model.stream(messages, temperature=heat)
+                    self._model.stream(messages, temperature=temperature)
                 ) as stream:
                     async for item in stream:
                         begun = begun or isinstance(item, Delta)
@@ -132,7 +134,7 @@ class LanguageModelAgent:
         return window // 2 if window is not None else DEFAULT_CONTEXT_TOKENS
 
 
-def temperature(config: ResearchConfig, candidate: int) -> float | None:
+def sampling_temperature(config: ResearchConfig, candidate: int) -> float | None:
     """The sampling temperature of a candidate: it rises the longer nothing helps.
 
     Args:

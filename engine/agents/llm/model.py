@@ -207,13 +207,12 @@ class Model:
         tokens = max_tokens or self._config.answer_tokens
         if access.entry.get("max_output_tokens"):
             tokens = min(tokens, int(access.entry["max_output_tokens"]))
-        heat = temperature
-        if heat is not None and "claude" in self._config.model.lower():
-            heat = min(heat, 1.0)  # more is refused
+        if temperature is not None and "claude" in self._config.model.lower():
+            temperature = min(temperature, 1.0)  # more is refused
         optional = {
             "api_base": self._config.api_base or None,
             "api_key": access.key,
-            "temperature": heat,
+            "temperature": temperature,
             "num_ctx": (self._config.context_tokens or _OLLAMA_WINDOW) + tokens
             if access.provider.startswith("ollama")
             else None,

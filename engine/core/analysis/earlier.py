@@ -105,14 +105,14 @@ def _session_lines(one: Earlier) -> Iterator[str]:
         for e in s.experiments
         if e.verdict is not None and not e.is_baseline and e.origin is not Origin.CONFIRM
     ]
-    kept = [e for e in ideas if e.standing is Verdict.KEEP]
+    kept = [e for e in ideas if e.effective_verdict is Verdict.KEEP]
     yield from _listed("Kept, by gain:", sorted(kept, key=_gain, reverse=True)[:_KEPT])
     yield from _dead_ends(s, ideas)
 
 
 def _dead_ends(s: Session, ideas: list[Experiment]) -> Iterator[str]:
     tried = Counter(e.proposal.category for e in ideas)
-    won = {e.proposal.category for e in ideas if e.standing is Verdict.KEEP}
+    won = {e.proposal.category for e in ideas if e.effective_verdict is Verdict.KEEP}
     dead = [
         f"{_flat(name, 30)} ({n} tried)"
         for name, n in tried.most_common()
@@ -120,9 +120,9 @@ def _dead_ends(s: Session, ideas: list[Experiment]) -> Iterator[str]:
     ]
     if dead:
         yield f"Categories that brought nothing: {', '.join(dead[:8])}."
-    lost = [e for e in ideas if e.standing is Verdict.DISCARD and e.gain is not None]
+    lost = [e for e in ideas if e.effective_verdict is Verdict.DISCARD and e.gain is not None]
     yield from _listed("Dead ends, the worst first:", sorted(lost, key=_gain)[:_LOST])
-    crashed = [e for e in ideas if e.standing is Verdict.CRASH]
+    crashed = [e for e in ideas if e.effective_verdict is Verdict.CRASH]
     yield from _listed("Crashed:", crashed[-_CRASHED:])
     refused = [f"{v.proposal.hypothesis} (refused: {v.reason})" for v in s.vetoed]
     refused += [ban.text for ban in s.bans]
@@ -139,7 +139,7 @@ def _listed(title: str, experiments: list[Experiment]) -> Iterator[str]:
 
 def _line(e: Experiment) -> str:
     result = ""
-    if e.standing is Verdict.CRASH:
+    if e.effective_verdict is Verdict.CRASH:
         result = _flat(e.verdict_reason or (e.outcome.value if e.outcome else ""), 60)
     elif e.measurement is not None:
         gain = f", gain {e.gain:+.3g}" if e.gain is not None else ""

@@ -28,7 +28,7 @@ _EMPTY = re.compile(
 """Words that say nothing of what an idea is about."""
 
 
-class Stretch(msgspec.Struct, frozen=True, kw_only=True):
+class ExperimentStretch(msgspec.Struct, frozen=True, kw_only=True):
     """Some experiments in a row."""
 
     first: int
@@ -70,7 +70,7 @@ class SearchHealth(msgspec.Struct, frozen=True, kw_only=True):
     tried: int = 0
     kept: int = 0
     crashed: int = 0
-    stretches: tuple[Stretch, ...] = ()
+    stretches: tuple[ExperimentStretch, ...] = ()
     since_keep: int = 0
     """Experiments since the last keep: the dry spell now."""
     last_keep: int = 0
@@ -101,13 +101,13 @@ def search_health(session: Session) -> SearchHealth:
     if not tried:
         return SearchHealth()
     fresh = _novel(tried)
-    keeps = [e.number for e in tried if e.standing is Verdict.KEEP]
+    keeps = [e.number for e in tried if e.effective_verdict is Verdict.KEEP]
     longest, ended = _longest(tried)
     keys = [e.proposal.source_key for e in tried if e.proposal.source_key]
     return SearchHealth(
         tried=len(tried),
         kept=len(keeps),
-        crashed=sum(e.standing is Verdict.CRASH for e in tried),
+        crashed=sum(e.effective_verdict is Verdict.CRASH for e in tried),
         stretches=tuple(_stretches(tried, fresh)),
         since_keep=spell_of(session),
         last_keep=keeps[-1] if keeps else 0,
@@ -129,7 +129,7 @@ def search_health(session: Session) -> SearchHealth:
 
 
 def _counts(e: Experiment) -> bool:
-    settled = e.standing is not None or bool(e.row_status)
+    settled = e.effective_verdict is not None or bool(e.row_status)
     killed = e.run is not None and e.run.kill_requested
     return settled and not e.is_baseline and e.origin is not Origin.CONFIRM and not killed
 
@@ -138,14 +138,14 @@ def _seconds(e: Experiment) -> float:
     return sum(run.seconds for run in e.runs)
 
 
-def _stretches(tried: Sequence[Experiment], fresh: dict[int, bool]) -> Iterable[Stretch]:
+def _stretches(tried: Sequence[Experiment], fresh: dict[int, bool]) -> Iterable[ExperimentStretch]:
     size = max(SHORTEST, -(-len(tried) // STRETCHES))
     for start in range(0, len(tried), size):
         part = tried[start : start + size]
-        yield Stretch(
+        yield ExperimentStretch(
             first=part[0].number,
             last=part[-1].number,
-            verdicts=tuple(e.standing for e in part),
+            verdicts=tuple(e.effective_verdict for e in part),
             gained=_gained(part),
             new=sum(fresh.get(e.number, False) for e in part),
             judged=sum(e.number in fresh for e in part),
@@ -156,14 +156,14 @@ def _stretches(tried: Sequence[Experiment], fresh: dict[int, bool]) -> Iterable[
 
 
 def _gained(part: Iterable[Experiment]) -> float:
-    return sum(max(0.0, e.gain or 0.0) for e in part if e.standing is Verdict.KEEP)
+    return sum(max(0.0, e.gain or 0.0) for e in part if e.effective_verdict is Verdict.KEEP)
 
 
 def _longest(tried: Sequence[Experiment]) -> tuple[int, int]:
     """The longest run without a keep, and where it ended."""
     longest = ended = count = 0
     for e in tried:
-        if e.standing is Verdict.KEEP:
+        if e.effective_verdict is Verdict.KEEP:
             count = 0
             continue
         count += 1
@@ -181,8 +181,8 @@ def _covered(tried: Sequence[Experiment]) -> tuple[Covered, ...]:
         Covered(
             name=name,
             tried=len(part),
-            kept=sum(e.standing is Verdict.KEEP for e in part),
-            crashed=sum(e.standing is Verdict.CRASH for e in part),
+            kept=sum(e.effective_verdict is Verdict.KEEP for e in part),
+            crashed=sum(e.effective_verdict is Verdict.CRASH for e in part),
             gained=_gained(part),
             last=part[-1].number if part else 0,
         )

@@ -54,7 +54,7 @@ def leaderboard(session: Session, *, rows: bool = False) -> Leaderboard:
     for e in session.experiments:
         value = _credible(e, session.config.metric) if rows else _believed(e)
         if value is None:
-            unplaced += e.standing is not None or bool(e.row_status)
+            unplaced += e.effective_verdict is not None or bool(e.row_status)
             continue
         key = f"#{e.number}" if rows or not e.commit else e.commit
         measured[key].append(value)
@@ -93,15 +93,17 @@ def _base(session: Session, values: dict[str, float], *, rows: bool) -> float | 
 def _credible(e: Experiment, metric: str) -> float | None:
     """The value of a row, where it is one: a placeholder is none, nor what a crash left."""
     value = _believed(e)
-    if value is None or (value == 0 and (e.standing is not Verdict.KEEP or never_zero(metric))):
+    if value is None or (
+        value == 0 and (e.effective_verdict is not Verdict.KEEP or never_zero(metric))
+    ):
         return None
-    return None if e.standing is None and value <= 0 else value
+    return None if e.effective_verdict is None and value <= 0 else value
 
 
 def _believed(e: Experiment) -> float | None:
     """Its value, where it is one: no crash, nothing doubted, a number."""
-    if e.measurement is None or e.doubts or e.standing is Verdict.CRASH:
+    if e.measurement is None or e.doubts or e.effective_verdict is Verdict.CRASH:
         return None
-    if e.standing is None and not e.row_status:
+    if e.effective_verdict is None and not e.row_status:
         return None
     return e.measurement.metric if math.isfinite(e.measurement.metric) else None

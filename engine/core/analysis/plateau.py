@@ -24,7 +24,7 @@ def dry_spell(experiments: Iterable[Experiment]) -> int:
     """
     count = 0
     for experiment in experiments:
-        if experiment.standing is Verdict.KEEP:
+        if experiment.effective_verdict is Verdict.KEEP:
             break
         killed = experiment.run is not None and experiment.run.kill_requested
         if experiment.origin is Origin.CONFIRM:
@@ -83,7 +83,7 @@ def near_miss(session: Session, spell: int) -> Experiment | None:
     measured = [
         e
         for e in recent
-        if e.standing is Verdict.DISCARD
+        if e.effective_verdict is Verdict.DISCARD
         and e.gain is not None
         and not e.doubts
         and e.origin is not Origin.CONFIRM

@@ -22,7 +22,7 @@ _VERDICTS = {
 }
 
 
-class Found(msgspec.Struct, frozen=True, kw_only=True):
+class ResolvedCommit(msgspec.Struct, frozen=True, kw_only=True):
     """What git knows of a commit that a row names."""
 
     commit: str
@@ -48,7 +48,7 @@ def hashes_in(table: Table) -> list[str]:
 
 
 def history_of(
-    table: Table, known: Mapping[str, Found], line: Sequence[str], branch: str
+    table: Table, known: Mapping[str, ResolvedCommit], line: Sequence[str], branch: str
 ) -> History:
     """The past attempts of a session without a journal.
 
@@ -77,7 +77,7 @@ def history_of(
 
 
 def _attempt(
-    row: TableRow, known: Mapping[str, Found], best: float | None, direction: Direction
+    row: TableRow, known: Mapping[str, ResolvedCommit], best: float | None, direction: Direction
 ) -> PastAttempt:
     verdict = _VERDICTS.get(row.verdict)
     metric = None if verdict is Verdict.CRASH else row.value

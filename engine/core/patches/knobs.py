@@ -25,7 +25,7 @@ class KnobError(AutoresearchError):
     """A source or a literal that cannot be worked with."""
 
 
-class Kind(StrEnum):
+class KnobKind(StrEnum):
     """How a knob may move."""
 
     LOG = "log"
@@ -46,7 +46,7 @@ class Part:
 
     literal: str
     value: Scalar
-    kind: Kind
+    kind: KnobKind
     start: int
     """Where it begins in the knob's literal, in characters."""
     choices: tuple[Scalar, ...] = ()
@@ -60,7 +60,7 @@ class Knob:
     name: str
     literal: str
     value: Value
-    kind: Kind
+    kind: KnobKind
     """Of a mixed tuple: that of the first part that may move."""
     span: tuple[int, int]
     """Of the literal in the source, in characters."""
@@ -105,9 +105,11 @@ def find_knobs(source: str) -> tuple[Knob, ...]:
             first, last = text.span(child)
             literal = source[first:last]
             kind, choices = infer_kind(name, literal, scalar, comment)
-            kind = kind if times[name] == 1 else Kind.FIXED
+            kind = kind if times[name] == 1 else KnobKind.FIXED
             parts.append(Part(literal, scalar, kind, first - start, choices))
-        kind = next((part.kind for part in parts if part.kind is not Kind.FIXED), Kind.FIXED)
+        kind = next(
+            (part.kind for part in parts if part.kind is not KnobKind.FIXED), KnobKind.FIXED
+        )
         span = (start, end)
         found.append(Knob(name, source[start:end], value, kind, span, comment, tuple(parts)))
     return tuple(found)
@@ -184,33 +186,33 @@ _SIZE = re.compile(
 
 def infer_kind(
     name: str, literal: str, value: Scalar, comment: str
-) -> tuple[Kind, tuple[Scalar, ...]]:
+) -> tuple[KnobKind, tuple[Scalar, ...]]:
     """How a scalar may move, judged by name, spelling, value and comment; and an enum's choices."""
     if _NOT_OURS.search(name):
-        return Kind.FIXED, ()
+        return KnobKind.FIXED, ()
     if isinstance(value, bool):
-        return Kind.ENUM, (False, True)
+        return KnobKind.ENUM, (False, True)
     if isinstance(value, str):
         choices = _choices(name, value, comment)
-        return (Kind.ENUM, choices) if len(choices) > 1 else (Kind.FIXED, ())
+        return (KnobKind.ENUM, choices) if len(choices) > 1 else (KnobKind.FIXED, ())
     if not abs(value) <= 10**15:  # not a number at all, too
-        return Kind.FIXED, ()
+        return KnobKind.FIXED, ()
     counted = isinstance(value, int) and re.search(r"STEPS|ITERS", name)
     if 0 <= value <= 1 and _RATIO.search(name) and not counted:
-        return Kind.RATIO, ()
+        return KnobKind.RATIO, ()
     if 0.9 <= value < 1 and _AVERAGE.search(name):
-        return Kind.RATIO, ()
+        return KnobKind.RATIO, ()
     if isinstance(value, float) and 0 <= value <= 1 and re.search(_SHARE, comment):
-        return Kind.RATIO, ()
+        return KnobKind.RATIO, ()
     if isinstance(value, float):
-        return Kind.LOG, ()
+        return KnobKind.LOG, ()
     if value < 0:  # -1 mostly stands for "all" or "none"
-        return Kind.FIXED, ()
+        return KnobKind.FIXED, ()
     least = 2 if "BATCH" in name else 16
     power = value > 0 and value & (value - 1) == 0
     if power and (re.search(r"\*|<<", literal) or (value >= least and _SIZE.search(name))):
-        return Kind.POWER_OF_TWO, ()
-    return Kind.INTEGER, ()
+        return KnobKind.POWER_OF_TWO, ()
+    return KnobKind.INTEGER, ()
 
 
 def _choices(name: str, value: str, comment: str) -> tuple[str, ...]:

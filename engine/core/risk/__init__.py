@@ -1,6 +1,6 @@
 """What is risky about an edit of the training file, found by comparing it with its base.
 
-    findings = assess(base, candidate, Setting(metric="val_bpb"))
+    findings = assess(base, candidate, RiskContext(metric="val_bpb"))
     if riskiest(findings) is Weight.BLOCK: …
 
 The parts: `source` reads one text, `folding` what its texts say, `edit` compares two of them,
@@ -14,17 +14,17 @@ from __future__ import annotations
 from engine.core.finding import Finding, Weight
 from engine.core.risk.assessment import RULES, assess, riskiest
 from engine.core.risk.edit import Edit
-from engine.core.risk.finding import Found, Rule, Setting, rule
-from engine.core.risk.source import Source
+from engine.core.risk.rule import RiskContext, Rule, RuleHit, rule
+from engine.core.risk.source import ParsedSource
 
 __all__ = [
     "RULES",
     "Edit",
     "Finding",
-    "Found",
+    "ParsedSource",
+    "RiskContext",
     "Rule",
-    "Setting",
-    "Source",
+    "RuleHit",
     "Weight",
     "assess",
     "riskiest",

@@ -19,8 +19,8 @@ from engine.core.risk import (
     size,
 )
 from engine.core.risk.edit import Edit
-from engine.core.risk.finding import Rule, Setting
-from engine.core.risk.source import Source
+from engine.core.risk.rule import RiskContext, Rule
+from engine.core.risk.source import ParsedSource
 
 RULES: tuple[Rule, ...] = (
     *metric.RULES,
@@ -41,7 +41,7 @@ _MOST = 12
 
 
 def assess(
-    base: str, candidate: str, setting: Setting, rules: Sequence[Rule] = RULES
+    base: str, candidate: str, setting: RiskContext, rules: Sequence[Rule] = RULES
 ) -> tuple[Finding, ...]:
     """What a person should know of an edit before it runs, heaviest first, then by line.
 
@@ -56,7 +56,7 @@ def assess(
     if base == candidate:
         return ()
     try:
-        after = Source(candidate)
+        after = ParsedSource(candidate)
     except Exception as error:
         return (_unreadable("candidate", error),)
     findings: list[Finding] = []
@@ -64,7 +64,7 @@ def assess(
         before = _known(base)
     except Exception as error:
         findings.append(_unreadable("base", error))
-        before = Source("")
+        before = ParsedSource("")
     edit = Edit(before, after, setting)
     for one in rules:
         findings += _ask(one, edit)
@@ -77,9 +77,9 @@ def riskiest(findings: Iterable[Finding]) -> Weight | None:
 
 
 @lru_cache(maxsize=2)
-def _known(base: str) -> Source:
+def _known(base: str) -> ParsedSource:
     """The base of one draft is mostly the base of the next."""
-    return Source(base)
+    return ParsedSource(base)
 
 
 def _place(finding: Finding) -> tuple[int, tuple[int, ...], str, str]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from engine.core.risk.plain_tree import FunctionNode
 
 if TYPE_CHECKING:
-    from engine.core.risk.source import Source
+    from engine.core.risk.source import ParsedSource
 
 Bind = Callable[[ast.AST, ast.AST, ast.expr | None], None]
 Scope = FunctionNode | ast.Lambda | ast.ClassDef | None
@@ -44,7 +44,7 @@ class Binding:
     value: ast.expr | None
 
 
-def find_bindings(source: Source) -> list[Binding]:
+def find_bindings(source: ParsedSource) -> list[Binding]:
     """Every binding in a text, mutations by method among them."""
     shared = {
         (source.scope(n), name)
@@ -122,7 +122,7 @@ def _parameters(node: FunctionNode | ast.Lambda) -> Iterator[Binding]:
         yield Binding(arg.arg, node, arg, value)
 
 
-def _bind_by_call(source: Source, node: ast.Call, bind: Bind) -> None:
+def _bind_by_call(source: ParsedSource, node: ast.Call, bind: Bind) -> None:
     match node:
         case ast.Call(func=ast.Name(id="setattr"), args=[owner, ast.Constant(value=str(key)), v]):
             bind(ast.Attribute(owner, key, ast.Store()), node, v)

@@ -7,12 +7,12 @@ from collections.abc import Iterable, Iterator
 
 from engine.core.finding import Weight
 from engine.core.risk.edit import Edit, Fact, lines_of, where
-from engine.core.risk.finding import Found, Rule, rule
 from engine.core.risk.guarded import differences
 from engine.core.risk.measured import clock_slice, is_clock_read
 from engine.core.risk.metric import told
 from engine.core.risk.plain_tree import FunctionNode
-from engine.core.risk.source import Source
+from engine.core.risk.rule import Rule, RuleHit, rule
+from engine.core.risk.source import ParsedSource
 
 _FREE = frozenset(
     ("print", "int", "float", "min", "max", "len", "collect", "freeze", "disable", "item", "round")
@@ -20,7 +20,7 @@ _FREE = frozenset(
 
 
 @rule("time-budget", Weight.BLOCK)
-def time_budget(edit: Edit) -> Iterable[Found]:
+def time_budget(edit: Edit) -> Iterable[RuleHit]:
     """The comparison with the time budget, or a statement that counts towards it, with the
     conditions around (such as the excluded first steps): more training than others is no gain.
     """
@@ -30,10 +30,10 @@ def time_budget(edit: Edit) -> Iterable[Found]:
 
 
 @rule("skipped-count", Weight.BLOCK)
-def skipped_count(edit: Edit) -> Iterable[Found]:
+def skipped_count(edit: Edit) -> Iterable[RuleHit]:
     """A new `continue` in the loop that counts the time: what it cuts short is not counted."""
 
-    def facts(source: Source) -> Iterator[Fact]:
+    def facts(source: ParsedSource) -> Iterator[Fact]:
         for loop in _timed_loops(edit, source):
             for node in source.within(loop):
                 if isinstance(node, ast.Continue) and _loop_of(source, node) is loop:
@@ -44,18 +44,18 @@ def skipped_count(edit: Edit) -> Iterable[Found]:
 
 
 @rule("synchronization", Weight.BLOCK)
-def synchronization(edit: Edit) -> Iterable[Found]:
+def synchronization(edit: Edit) -> Iterable[RuleHit]:
     """A synchronisation taken away from before a clock is read: work that is still queued on the
     GPU is then not counted.
     """
 
-    def facts(source: Source) -> Iterator[Fact]:
+    def facts(source: ParsedSource) -> Iterator[Fact]:
         for key, node in reads(source):
             previous = _previous(source, node)
             if previous is not None and _synchronizes(source, previous):
                 yield key, node
 
-    def reads(source: Source) -> Iterator[Fact]:
+    def reads(source: ParsedSource) -> Iterator[Fact]:
         for node in dict.fromkeys(source.statement(c) for c in source.calls):
             if not hasattr(node, "body") and is_clock_read(source, node):
                 yield source.show(node), node
@@ -72,12 +72,12 @@ def synchronization(edit: Edit) -> Iterable[Found]:
 
 
 @rule("uncounted-work", Weight.BLOCK)
-def uncounted_work(edit: Edit) -> Iterable[Found]:
+def uncounted_work(edit: Edit) -> Iterable[RuleHit]:
     """Training outside of what the clock counts: before or after the loop, or in the loop between
     one reading and the next.
     """
 
-    def facts(source: Source) -> Iterator[Fact]:
+    def facts(source: ParsedSource) -> Iterator[Fact]:
         loops = _timed_loops(edit, source)
         if not loops:
             return
@@ -113,11 +113,11 @@ def uncounted_work(edit: Edit) -> Iterable[Found]:
         yield where(added), "The edit trains outside of what the clock counts."
 
 
-def _loop_of(source: Source, node: ast.AST) -> ast.AST | None:
+def _loop_of(source: ParsedSource, node: ast.AST) -> ast.AST | None:
     return next((n for n in source.up(node) if isinstance(n, ast.For | ast.While)), None)
 
 
-def _timed_loops(edit: Edit, source: Source) -> list[ast.For | ast.While]:
+def _timed_loops(edit: Edit, source: ParsedSource) -> list[ast.For | ast.While]:
     """Loops in which time is counted towards the budget."""
     nodes = [n for _, n in clock_slice(edit, source).facts]
     loops: list[ast.For | ast.While] = []
@@ -128,7 +128,7 @@ def _timed_loops(edit: Edit, source: Source) -> list[ast.For | ast.While]:
     return loops
 
 
-def _between_readings(source: Source, loop: ast.For | ast.While) -> Iterator[ast.AST]:
+def _between_readings(source: ParsedSource, loop: ast.For | ast.While) -> Iterator[ast.AST]:
     """What the loop does between its first two readings of the clock; all without two."""
     at = [i for i, s in enumerate(loop.body) if _reads_directly(source, s)]
     first, last = (at[0], at[1]) if len(at) > 1 else (0, len(loop.body))
@@ -136,11 +136,11 @@ def _between_readings(source: Source, loop: ast.For | ast.While) -> Iterator[ast
         yield from source.within(statement)
 
 
-def _reads_directly(source: Source, statement: ast.stmt) -> bool:
+def _reads_directly(source: ParsedSource, statement: ast.stmt) -> bool:
     return not hasattr(statement, "body") and is_clock_read(source, statement)
 
 
-def _reached(source: Source, inside: set[int]) -> set[str]:
+def _reached(source: ParsedSource, inside: set[int]) -> set[str]:
     """Functions that are called from counted work, directly or not."""
     calls_of: dict[str, set[str]] = {}
     for name, node in source.functions.items():
@@ -154,7 +154,7 @@ def _reached(source: Source, inside: set[int]) -> set[str]:
     return found
 
 
-def _previous(source: Source, statement: ast.AST) -> ast.stmt | None:
+def _previous(source: ParsedSource, statement: ast.AST) -> ast.stmt | None:
     parent = source.parents.get(statement)
     for field in ("body", "orelse", "finalbody"):
         body = getattr(parent, field, None)
@@ -164,7 +164,7 @@ def _previous(source: Source, statement: ast.AST) -> ast.stmt | None:
     return None
 
 
-def _synchronizes(source: Source, statement: ast.stmt) -> bool:
+def _synchronizes(source: ParsedSource, statement: ast.stmt) -> bool:
     return not isinstance(statement, FunctionNode) and any(
         isinstance(n, ast.Attribute) and n.attr == "synchronize" for n in source.within(statement)
     )

@@ -10,8 +10,8 @@ from collections.abc import Iterable, Iterator
 
 from engine.core.finding import Weight
 from engine.core.risk.edit import Edit, Fact, lines_of, quote
-from engine.core.risk.finding import Found, Rule, rule
-from engine.core.risk.source import Source
+from engine.core.risk.rule import Rule, RuleHit, rule
+from engine.core.risk.source import ParsedSource
 
 _SEEDED = re.compile(
     r"(^|\.)(manual_seed|manual_seed_all|seed|seed_all|set_rng_state|default_rng|RandomState|fork_rng"
@@ -25,10 +25,10 @@ _BROAD = ("", "Exception", "BaseException")
 
 
 @rule("seed", Weight.ASK)
-def seed(edit: Edit) -> Iterable[Found]:
+def seed(edit: Edit) -> Iterable[RuleHit]:
     """A random seed set, changed or taken away: a lucky seed looks like a gain."""
 
-    def facts(source: Source) -> Iterator[Fact]:
+    def facts(source: ParsedSource) -> Iterator[Fact]:
         for node in source.kind(ast.Call):
             match node:
                 case ast.Call(func=function):
@@ -50,12 +50,12 @@ def seed(edit: Edit) -> Iterable[Found]:
 
 
 @rule("exit-path", Weight.ASK)
-def exit_path(edit: Edit) -> Iterable[Found]:
+def exit_path(edit: Edit) -> Iterable[RuleHit]:
     """A new way out of the run: exits, signal handlers, `atexit`, a `finally` that returns. What
     happens then is not measured, or happens after the measurement.
     """
 
-    def facts(source: Source) -> Iterator[Fact]:
+    def facts(source: ParsedSource) -> Iterator[Fact]:
         for node in source.kind(
             ast.Name, ast.Attribute, ast.Import, ast.ImportFrom, ast.Try, ast.FunctionDef
         ):
@@ -84,12 +84,12 @@ def exit_path(edit: Edit) -> Iterable[Found]:
 
 
 @rule("swallowed-error", Weight.ASK)
-def swallowed_error(edit: Edit) -> Iterable[Found]:
+def swallowed_error(edit: Edit) -> Iterable[RuleHit]:
     """A broad `except` that does not raise again, or `suppress(Exception)`: the run would go on
     after a failure, and report a result of something else.
     """
 
-    def facts(source: Source) -> Iterator[Fact]:
+    def facts(source: ParsedSource) -> Iterator[Fact]:
         for node in source.kind(ast.ExceptHandler, ast.Call):
             match node:
                 case ast.ExceptHandler(type=kind, body=body):
@@ -133,7 +133,7 @@ def forbidden_names(program: str) -> tuple[str, ...]:
 
 
 @rule("charter", Weight.ASK)
-def charter(edit: Edit) -> Iterable[Found]:
+def charter(edit: Edit) -> Iterable[RuleHit]:
     """A changed line that uses or defines a name the charter forbids to touch, in program.md as:
     do not change `NAME` (also don't, never, must not; touch, modify, edit, alter, remove).
     """
@@ -154,7 +154,7 @@ def charter(edit: Edit) -> Iterable[Found]:
             )
 
 
-def _forbidden_lines(source: Source, name: str) -> set[int]:
+def _forbidden_lines(source: ParsedSource, name: str) -> set[int]:
     """Lines of code that use a name, and all of what defines it; comments and texts left out."""
     found: set[int] = set()
     try:

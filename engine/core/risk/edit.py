@@ -9,8 +9,8 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable
 from functools import cached_property
 
-from engine.core.risk.finding import Setting
-from engine.core.risk.source import Source
+from engine.core.risk.rule import RiskContext
+from engine.core.risk.source import ParsedSource
 
 Fact = tuple[str, ast.AST]
 """What is compared, and where it stands."""
@@ -26,7 +26,7 @@ class Edit:
         setting: Of the session.
     """
 
-    def __init__(self, base: Source, candidate: Source, setting: Setting) -> None:
+    def __init__(self, base: ParsedSource, candidate: ParsedSource, setting: RiskContext) -> None:
         self.base = base
         self.candidate = candidate
         self.setting = setting
@@ -45,11 +45,11 @@ class Edit:
                 new.update(range(b1 + 1, b2 + 1))
         return old, new
 
-    def added(self, facts: Callable[[Source], Iterable[Fact]]) -> list[ast.AST]:
+    def added(self, facts: Callable[[ParsedSource], Iterable[Fact]]) -> list[ast.AST]:
         """Where the candidate has a fact more often than the base."""
         return _beyond(_of(self.candidate, facts), _of(self.base, facts), self.sides[1])
 
-    def removed(self, facts: Callable[[Source], Iterable[Fact]]) -> list[ast.AST]:
+    def removed(self, facts: Callable[[ParsedSource], Iterable[Fact]]) -> list[ast.AST]:
         """Where the base has a fact more often than the candidate: nodes of the base."""
         return _beyond(_of(self.base, facts), _of(self.candidate, facts), self.sides[0])
 
@@ -60,7 +60,7 @@ class Edit:
         return re.compile(rf"^(?:{names})(?:\.|$)")
 
 
-def _of(source: Source, facts: Callable[[Source], Iterable[Fact]]) -> Iterable[Fact]:
+def _of(source: ParsedSource, facts: Callable[[ParsedSource], Iterable[Fact]]) -> Iterable[Fact]:
     """The facts of a text; those that depend on nothing else are kept with it."""
     if getattr(facts, "__closure__", ()) is not None or getattr(facts, "__defaults__", None):
         return facts(source)

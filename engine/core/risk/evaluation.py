@@ -8,12 +8,12 @@ from collections.abc import Iterable, Iterator
 
 from engine.core.finding import Weight
 from engine.core.risk.edit import Edit, Fact, lines_of, quote, where
-from engine.core.risk.finding import Found, Rule, rule
 from engine.core.risk.folding import literal
 from engine.core.risk.guarded import Slice
 from engine.core.risk.measured import evaluations
 from engine.core.risk.plain_tree import FunctionNode
-from engine.core.risk.source import Source
+from engine.core.risk.rule import Rule, RuleHit, rule
+from engine.core.risk.source import ParsedSource
 
 _VALIDATION = frozenset(("val", "valid", "validation", "test", "eval", "dev", "holdout", "heldout"))
 _SPLITS = re.compile(r"(^|[_./\d])(val|valid|validation|test|heldout)([_./\d]|$)", re.I)
@@ -21,13 +21,13 @@ _WRAPPERS = re.compile(r"(^|\.)(deepcopy|AveragedModel|compile|DistributedDataPa
 
 
 @rule("evaluation-use", Weight.BLOCK)
-def evaluation_use(edit: Edit) -> Iterable[Found]:
+def evaluation_use(edit: Edit) -> Iterable[RuleHit]:
     """The harness's evaluation called with other arguments, elsewhere, more often or not at all, or
     its function handed to something else: only the one fixed use is comparable.
     """
     paths = evaluations(edit)
 
-    def facts(source: Source) -> Iterator[Fact]:
+    def facts(source: ParsedSource) -> Iterator[Fact]:
         chains = Slice(source, edit.harness, bodies=False)
         for node in source.kind(ast.Name, ast.Attribute):
             if source.path(node) not in paths:
@@ -51,7 +51,7 @@ def evaluation_use(edit: Edit) -> Iterable[Found]:
         )
 
 
-def _evaluated(edit: Edit, source: Source) -> set[str]:
+def _evaluated(edit: Edit, source: ParsedSource) -> set[str]:
     """Names of the models the evaluation is given."""
     paths = evaluations(edit)
     return {
@@ -62,12 +62,12 @@ def _evaluated(edit: Edit, source: Source) -> set[str]:
 
 
 @rule("evaluated-wrapper", Weight.BLOCK)
-def evaluated_wrapper(edit: Edit) -> Iterable[Found]:
+def evaluated_wrapper(edit: Edit) -> Iterable[RuleHit]:
     """The name handed to the evaluation bound to a function, a lambda or a partial: something other
     than the trained model would be measured.
     """
 
-    def facts(source: Source) -> Iterator[Fact]:
+    def facts(source: ParsedSource) -> Iterator[Fact]:
         for name in _evaluated(edit, source):
             for b in source.by_name.get(name, []):
                 called = source.path(b.value.func) if isinstance(b.value, ast.Call) else ""
@@ -88,7 +88,7 @@ def evaluated_wrapper(edit: Edit) -> Iterable[Found]:
 
 
 @rule("evaluated-model", Weight.ASK)
-def evaluated_model(edit: Edit) -> Iterable[Found]:
+def evaluated_model(edit: Edit) -> Iterable[RuleHit]:
     """Another object handed to the evaluation than before: it may be an average of the trained
     weights, which is honest, or something that was not trained within the budget.
     """
@@ -123,7 +123,7 @@ def _bound_once_more(edit: Edit, name: str) -> Iterator[ast.AST]:
             yield b.node
 
 
-def _is_average(source: Source, name: str) -> bool:
+def _is_average(source: ParsedSource, name: str) -> bool:
     """Whether a name holds a copy of the trained model, as averages of weights do."""
     bound = source.by_name.get(name, [])
     return bool(bound) and all(
@@ -138,10 +138,10 @@ def _is_average(source: Source, name: str) -> bool:
 
 
 @rule("evaluation-state", Weight.ASK)
-def evaluation_state(edit: Edit) -> Iterable[Found]:
+def evaluation_state(edit: Edit) -> Iterable[RuleHit]:
     """`model.eval()` taken away: layers such as dropout stay on while the metric is measured."""
 
-    def facts(source: Source) -> Iterator[Fact]:
+    def facts(source: ParsedSource) -> Iterator[Fact]:
         for call in source.calls:
             if isinstance(call.func, ast.Attribute) and call.func.attr == "eval" and not call.args:
                 yield "eval", call
@@ -154,12 +154,12 @@ def evaluation_state(edit: Edit) -> Iterable[Found]:
 
 
 @rule("validation-data", Weight.BLOCK)
-def validation_data(edit: Edit) -> Iterable[Found]:
+def validation_data(edit: Edit) -> Iterable[RuleHit]:
     """Validation data used elsewhere than in the evaluation: a new split name, a new `val` member,
     or a harness call whose split can no longer be read; training on it makes the metric worthless.
     """
 
-    def facts(source: Source) -> Iterator[Fact]:
+    def facts(source: ParsedSource) -> Iterator[Fact]:
         for node in source.kind(ast.Constant, ast.Subscript, ast.BinOp, ast.Attribute, ast.Name):
             match node:
                 case ast.Constant(value=str(text)) if _is_split(text):
@@ -203,11 +203,11 @@ def _reads_validation(name: str) -> bool:
     )
 
 
-def _in_print(source: Source, node: ast.AST) -> bool:
+def _in_print(source: ParsedSource, node: ast.AST) -> bool:
     return any(isinstance(p, ast.Call) and source.path(p.func) == "print" for p in source.up(node))
 
 
-def _open_calls(edit: Edit, source: Source) -> dict[str, ast.Call]:
+def _open_calls(edit: Edit, source: ParsedSource) -> dict[str, ast.Call]:
     """Harness calls for data with an argument called split, or in its place, that is unknown."""
     found = {}
     for call in source.calls:

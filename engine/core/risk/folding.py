@@ -7,7 +7,7 @@ import re
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from engine.core.risk.source import Source
+    from engine.core.risk.source import ParsedSource
 
 TEXT = "\0"
 """Stands for something unknown that may be any text."""
@@ -23,13 +23,13 @@ _PLACEHOLDER = re.compile(r"%%|%(?:\((\w+)\))?[-+ #0-9.*]*([a-zA-Z])")
 _FIELD = re.compile(r"\{\{|\}\}|\{([^{}:!]*)(?:![rsa])?(?::([^{}]*))?\}")
 
 
-def literal(source: Source, node: ast.AST) -> str:
+def literal(source: ParsedSource, node: ast.AST) -> str:
     """The text of an expression that is known whole; else empty."""
     text = fold(source, node)
     return "" if TEXT in text or NUMBER in text else text
 
 
-def fold(source: Source, node: ast.AST, depth: int = 0) -> str:
+def fold(source: ParsedSource, node: ast.AST, depth: int = 0) -> str:
     """The text of an expression, with TEXT and NUMBER for what is not known."""
     if depth > 12:
         return TEXT

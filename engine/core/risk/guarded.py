@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator
 from engine.core.risk.bindings import Binding, Scope
 from engine.core.risk.edit import Edit, Fact
 from engine.core.risk.plain_tree import FunctionNode
-from engine.core.risk.source import Source
+from engine.core.risk.source import ParsedSource
 
 _LIMIT = 400
 _KNOB = re.compile(r"_?[A-Z][A-Z0-9_]*$")
@@ -34,7 +34,7 @@ class Slice:
             return); never those that train.
     """
 
-    def __init__(self, source: Source, harness: re.Pattern[str], *, bodies: bool) -> None:
+    def __init__(self, source: ParsedSource, harness: re.Pattern[str], *, bodies: bool) -> None:
         self.source = source
         self._harness = harness
         self._bodies = bodies
@@ -307,7 +307,7 @@ def differences(edit: Edit, before: Slice, after: Slice) -> tuple[list[ast.AST],
     """Statements of the candidate that are new, and of the base that are gone; knobs are free."""
     sides = {id(edit.base): before, id(edit.candidate): after}
 
-    def facts(source: Source) -> Iterable[Fact]:
+    def facts(source: ParsedSource) -> Iterable[Fact]:
         free = free_knobs(edit)
         for key, node in sides[id(source)].facts:
             match node:

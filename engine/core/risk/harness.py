@@ -9,9 +9,9 @@ from collections.abc import Iterable, Iterator
 from engine.core.finding import Weight
 from engine.core.risk.bindings import Binding
 from engine.core.risk.edit import Edit, Fact, lines_of, quote
-from engine.core.risk.finding import Found, Rule, rule
 from engine.core.risk.folding import literal
-from engine.core.risk.source import Source
+from engine.core.risk.rule import Rule, RuleHit, rule
+from engine.core.risk.source import ParsedSource
 
 _SWITCHES = re.compile(
     r"^torch\.(backends|_dynamo|_inductor|compiler|_functorch|set_|utils\.deterministic)"
@@ -24,13 +24,13 @@ _OVERRIDES = re.compile(
 )
 
 
-def _full(source: Source, name: str) -> str:
+def _full(source: ParsedSource, name: str) -> str:
     """A bound name's path: `prepare.evaluate_bpb` for a store to it by any alias."""
     root, dot, rest = name.partition(".")
     return source.aliases.get(root, root) + dot + rest
 
 
-def _stores(source: Source, b: Binding) -> Iterator[str]:
+def _stores(source: ParsedSource, b: Binding) -> Iterator[str]:
     """The paths a store to an attribute may go to, also through a local name for a module."""
     root, _, rest = b.name.partition(".")
     if root in source.aliases:
@@ -44,12 +44,12 @@ def _stores(source: Source, b: Binding) -> Iterator[str]:
 
 
 @rule("harness-write", Weight.BLOCK)
-def harness_write(edit: Edit) -> Iterable[Found]:
+def harness_write(edit: Edit) -> Iterable[RuleHit]:
     """Something assigned into a module of the harness or onto what was imported from it, in any
     spelling (attribute, setattr, `__dict__`, `sys.modules`, `__code__`): the locked rules change.
     """
 
-    def facts(source: Source) -> Iterator[Fact]:
+    def facts(source: ParsedSource) -> Iterator[Fact]:
         for b in source.bindings:
             if "." in b.name and any(edit.harness.match(p) for p in _stores(source, b)):
                 yield b.name, b.node
@@ -92,13 +92,13 @@ def harness_write(edit: Edit) -> Iterable[Found]:
 
 
 @rule("harness-shadowed", Weight.BLOCK)
-def harness_shadowed(edit: Edit) -> Iterable[Found]:
+def harness_shadowed(edit: Edit) -> Iterable[RuleHit]:
     """A name that the base imports from the harness given another meaning, in any scope: what looks
     like the harness's value or function would be the edit's own.
     """
     guarded = {n for n, path in edit.base.imports.items() if edit.harness.match(path)}
 
-    def facts(source: Source) -> Iterator[Fact]:
+    def facts(source: ParsedSource) -> Iterator[Fact]:
         for b in source.bindings:
             if b.name in guarded and not _same_import(edit, source, b):
                 yield b.name, b.node
@@ -115,7 +115,7 @@ def harness_shadowed(edit: Edit) -> Iterable[Found]:
         yield lines_of(node), "The edit gives a name of the locked harness another meaning."
 
 
-def _same_import(edit: Edit, source: Source, b: Binding) -> bool:
+def _same_import(edit: Edit, source: ParsedSource, b: Binding) -> bool:
     if not isinstance(b.node, ast.Import | ast.ImportFrom):
         return "." in b.name
     for a in b.node.names:
@@ -127,7 +127,7 @@ def _same_import(edit: Edit, source: Source, b: Binding) -> bool:
 
 
 @rule("harness-object", Weight.BLOCK)
-def harness_object(edit: Edit) -> Iterable[Found]:
+def harness_object(edit: Edit) -> Iterable[RuleHit]:
     """An object the harness made (device, tokenizer, loader) changed, or replaced by one made
     differently: budget, data and metric rely on it.
     """
@@ -141,7 +141,7 @@ def harness_object(edit: Edit) -> Iterable[Found]:
         and not re.match(r"val|eval|metric|score|loss", b.name)
     }
 
-    def facts(source: Source) -> Iterator[Fact]:
+    def facts(source: ParsedSource) -> Iterator[Fact]:
         for b in source.bindings:
             root = b.name.partition(".")[0]
             if root in objects and "." in b.name:
@@ -161,14 +161,14 @@ def harness_object(edit: Edit) -> Iterable[Found]:
 
 
 @rule("patched-module", Weight.BLOCK)
-def patched_module(edit: Edit) -> Iterable[Found]:
+def patched_module(edit: Edit) -> Iterable[RuleHit]:
     """A function or class of torch, time or another imported module replaced, or torch's calls
     intercepted: the harness uses them, too.
     """
 
     libraries = {n for n, p in edit.base.imports.items() if not edit.harness.match(p)}
 
-    def facts(source: Source) -> Iterator[Fact]:
+    def facts(source: ParsedSource) -> Iterator[Fact]:
         imported = source.imports
         for b in source.bindings:
             if "." in b.name:
@@ -204,12 +204,12 @@ def patched_module(edit: Edit) -> Iterable[Found]:
 
 
 @rule("harness-import", Weight.ASK)
-def harness_import(edit: Edit) -> Iterable[Found]:
+def harness_import(edit: Edit) -> Iterable[RuleHit]:
     """Something new taken from the harness, or the module itself: it may reach data or rules that
     training should not see.
     """
 
-    def facts(source: Source) -> Iterator[Fact]:
+    def facts(source: ParsedSource) -> Iterator[Fact]:
         for node in source.kind(ast.Import, ast.ImportFrom, ast.Call):
             if isinstance(node, ast.Import | ast.ImportFrom):
                 for a in node.names:

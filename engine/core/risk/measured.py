@@ -10,7 +10,7 @@ from engine.core.risk.edit import Edit
 from engine.core.risk.folding import TEXT, fold
 from engine.core.risk.guarded import Slice
 from engine.core.risk.plain_tree import FunctionNode
-from engine.core.risk.source import Source
+from engine.core.risk.source import ParsedSource
 
 FIGURES = ("training_seconds", "total_seconds", "peak_vram_mb", "num_steps", "total_tokens_M")
 """Lines of the summary that the engine checks the metric's honesty with."""
@@ -32,19 +32,19 @@ _LOGGER = re.compile(r"\.(write|writelines|info|warning|error|critical|debug|log
 _ESCAPE = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 
 
-def outputs(source: Source) -> list[ast.Call]:
+def outputs(source: ParsedSource) -> list[ast.Call]:
     """Calls that write text to the log."""
     if source.outputs is None:
         source.outputs = [call for call in source.calls if _is_output(source, call)]
     return source.outputs
 
 
-def _is_output(source: Source, call: ast.Call) -> bool:
+def _is_output(source: ParsedSource, call: ast.Call) -> bool:
     method = f".{call.func.attr}" if isinstance(call.func, ast.Attribute) else ""
     return bool(_OUTPUT.match(source.path(call.func)) or _LOGGER.search(method))
 
 
-def printed(source: Source, call: ast.Call) -> str:
+def printed(source: ParsedSource, call: ast.Call) -> str:
     """What an output call writes, with marks for what is not known."""
     separator = next((fold(source, k.value) for k in call.keywords if k.arg == "sep"), " ")
     end = next((fold(source, k.value) for k in call.keywords if k.arg == "end"), "\n")
@@ -54,7 +54,7 @@ def printed(source: Source, call: ast.Call) -> str:
     return separator.join(parts) + end
 
 
-def lines_printed(source: Source, call: ast.Call) -> list[str]:
+def lines_printed(source: ParsedSource, call: ast.Call) -> list[str]:
     """The same in lines as the engine reads them: escapes and blanks in front taken off."""
     text = _ESCAPE.sub("", printed(source, call))
     if text.strip() and not text.endswith(("\n", "\r", " ", TEXT)):
@@ -67,7 +67,7 @@ def is_line_of(line: str, name: str) -> bool:
     return re.match(rf"{re.escape(name)}\s*[:=]", line) is not None
 
 
-def reports(source: Source, name: str) -> list[ast.AST]:
+def reports(source: ParsedSource, name: str) -> list[ast.AST]:
     """The statements that print a name's line; else all that mention it as text."""
     found = [
         source.statement(call)
@@ -84,7 +84,7 @@ def reports(source: Source, name: str) -> list[ast.AST]:
     return [s for s in dict.fromkeys(simple) if not isinstance(s, FunctionNode | ast.ClassDef)]
 
 
-def metric_slice(edit: Edit, source: Source) -> Slice:
+def metric_slice(edit: Edit, source: ParsedSource) -> Slice:
     """All that the metric's line comes from."""
     key = ("metric", edit.setting.metric, edit.setting.harness)
     if key in source.slices:
@@ -95,7 +95,7 @@ def metric_slice(edit: Edit, source: Source) -> Slice:
     return found
 
 
-def figures_slice(edit: Edit, source: Source) -> Slice:
+def figures_slice(edit: Edit, source: ParsedSource) -> Slice:
     """All that the other checked lines of the summary come from."""
     key = ("figures", edit.setting.metric, edit.setting.harness)
     if key in source.slices:
@@ -108,7 +108,7 @@ def figures_slice(edit: Edit, source: Source) -> Slice:
     return found
 
 
-def clock_slice(edit: Edit, source: Source) -> Slice:
+def clock_slice(edit: Edit, source: ParsedSource) -> Slice:
     """All that decides when the time budget is used up."""
     key = ("clock", edit.setting.metric, edit.setting.harness)
     if key in source.slices:
@@ -119,7 +119,7 @@ def clock_slice(edit: Edit, source: Source) -> Slice:
     return found
 
 
-def budget_tests(source: Source) -> Iterator[tuple[ast.expr, ast.AST]]:
+def budget_tests(source: ParsedSource) -> Iterator[tuple[ast.expr, ast.AST]]:
     """Conditions that end a loop and compare with the budget, directly or by a name."""
     decided = {
         b.name
@@ -137,7 +137,7 @@ def budget_tests(source: Source) -> Iterator[tuple[ast.expr, ast.AST]]:
                 yield node.test, node
 
 
-def _leaves(source: Source, node: ast.If) -> bool:
+def _leaves(source: ParsedSource, node: ast.If) -> bool:
     return any(
         isinstance(n, ast.Break | ast.Return | ast.Raise)
         or (isinstance(n, ast.Call) and isinstance(n.func, ast.Name) and n.func.id == "exit")
@@ -146,14 +146,14 @@ def _leaves(source: Source, node: ast.If) -> bool:
     )
 
 
-def _is_budget_compare(source: Source, node: ast.AST) -> bool:
+def _is_budget_compare(source: ParsedSource, node: ast.AST) -> bool:
     return isinstance(node, ast.Compare) and any(
         isinstance(n, ast.Name | ast.Attribute) and BUDGET.search(source.path(n) or source.show(n))
         for n in source.within(node)
     )
 
 
-def is_clock_read(source: Source, node: ast.AST) -> bool:
+def is_clock_read(source: ParsedSource, node: ast.AST) -> bool:
     """Whether an expression reads a clock."""
     return any(
         isinstance(n, ast.Call)

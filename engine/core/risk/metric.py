@@ -8,7 +8,6 @@ from collections.abc import Iterable, Iterator
 
 from engine.core.finding import Weight
 from engine.core.risk.edit import Edit, Fact, lines_of, quote, where
-from engine.core.risk.finding import Found, Rule, rule
 from engine.core.risk.folding import TEXT, TEXT_METHODS, fold
 from engine.core.risk.guarded import differences
 from engine.core.risk.measured import (
@@ -18,7 +17,8 @@ from engine.core.risk.measured import (
     metric_slice,
     outputs,
 )
-from engine.core.risk.source import BUILTINS, Source
+from engine.core.risk.rule import Rule, RuleHit, rule
+from engine.core.risk.source import BUILTINS, ParsedSource
 
 _NUMBER_METHODS = frozenset(
     (
@@ -35,7 +35,7 @@ _NUMBER_METHODS = frozenset(
 )
 
 
-def told(added: list[ast.AST], removed: list[ast.AST], what: str) -> Iterator[Found]:
+def told(added: list[ast.AST], removed: list[ast.AST], what: str) -> Iterator[RuleHit]:
     """One finding for statements that are new, else for those that are gone."""
     if added:
         yield where(added), f"The edit changes {what}"
@@ -44,7 +44,7 @@ def told(added: list[ast.AST], removed: list[ast.AST], what: str) -> Iterator[Fo
 
 
 @rule("metric-value", Weight.BLOCK)
-def metric_value(edit: Edit) -> Iterable[Found]:
+def metric_value(edit: Edit) -> Iterable[RuleHit]:
     """The line that prints the metric, or a statement its value comes from, back to the evaluation
     and through the file's own functions: a number that is not measured the same way is no gain.
     """
@@ -57,7 +57,7 @@ def metric_value(edit: Edit) -> Iterable[Found]:
 
 
 @rule("summary-value", Weight.BLOCK)
-def summary_value(edit: Edit) -> Iterable[Found]:
+def summary_value(edit: Edit) -> Iterable[RuleHit]:
     """A line of the summary the engine checks the metric with (seconds, steps, tokens, peak
     memory), or a statement its value comes from: with false figures nothing can be checked.
     """
@@ -67,7 +67,7 @@ def summary_value(edit: Edit) -> Iterable[Found]:
 
 
 @rule("metric-text", Weight.BLOCK)
-def metric_text(edit: Edit) -> Iterable[Found]:
+def metric_text(edit: Edit) -> Iterable[RuleHit]:
     """New text that names the metric or begins like its line, also when put together from pieces,
     or a further `---` or figure of the summary: a second result may be read instead of the real.
     """
@@ -75,7 +75,7 @@ def metric_text(edit: Edit) -> Iterable[Found]:
     word = re.compile(rf"(?<!\w){re.escape(metric)}(?!\w)")
     keys = (metric, *FIGURES)
 
-    def facts(source: Source) -> Iterator[Fact]:
+    def facts(source: ParsedSource) -> Iterator[Fact]:
         for node in source.kind(ast.Constant, ast.JoinedStr, ast.BinOp, ast.Call):
             if not _may_be_text(node) or _is_piece(source, node):
                 continue
@@ -106,7 +106,7 @@ def _may_be_text(node: ast.AST) -> bool:
     return isinstance(node, ast.JoinedStr)
 
 
-def _is_piece(source: Source, node: ast.AST) -> bool:
+def _is_piece(source: ParsedSource, node: ast.AST) -> bool:
     """Whether a text is part of a larger one, which is looked at whole."""
     return isinstance(source.parents.get(node), ast.JoinedStr | ast.FormattedValue | ast.BinOp)
 
@@ -121,12 +121,12 @@ def _begins_like(line: str, key: str) -> bool:
 
 
 @rule("computed-text", Weight.ASK)
-def computed_text(edit: Edit) -> Iterable[Found]:
+def computed_text(edit: Edit) -> Iterable[RuleHit]:
     """New output whose line begins with text that is put together while running (decoded, joined,
     reversed, handed on): what it prints cannot be read beforehand.
     """
 
-    def facts(source: Source) -> Iterator[Fact]:
+    def facts(source: ParsedSource) -> Iterator[Fact]:
         for call in outputs(source):
             lines = lines_printed(source, call)
             if any(line.startswith(TEXT) for line in lines) and _is_texty(source, call):
@@ -140,7 +140,7 @@ def computed_text(edit: Edit) -> Iterable[Found]:
         )
 
 
-def _is_texty(source: Source, call: ast.Call) -> bool:
+def _is_texty(source: ParsedSource, call: ast.Call) -> bool:
     """Whether something in an output's arguments builds text out of text."""
     makers = ("join", "decode", "format", "replace", "fromhex", "b64decode", "translate")
     for node in (n for a in call.args for n in source.within(a)):
@@ -161,12 +161,12 @@ def _is_texty(source: Source, call: ast.Call) -> bool:
 
 
 @rule("output-handed-on", Weight.ASK)
-def output_handed_on(edit: Edit) -> Iterable[Found]:
+def output_handed_on(edit: Edit) -> Iterable[RuleHit]:
     """`print` or a stream used under another name or handed to something else: what is printed
     through it cannot be followed.
     """
 
-    def facts(source: Source) -> Iterator[Fact]:
+    def facts(source: ParsedSource) -> Iterator[Fact]:
         for node in source.kind(ast.Name, ast.Attribute):
             if not isinstance(node, ast.Name | ast.Attribute):
                 continue
@@ -190,7 +190,7 @@ def output_handed_on(edit: Edit) -> Iterable[Found]:
 
 
 @rule("output-replaced", Weight.BLOCK)
-def output_replaced(edit: Edit) -> Iterable[Found]:
+def output_replaced(edit: Edit) -> Iterable[RuleHit]:
     """Standard output redirected, replaced or reopened: everything printed, the summary too, can be
     changed on its way.
     """
@@ -199,7 +199,7 @@ def output_replaced(edit: Edit) -> Iterable[Found]:
         r"|sys\.stderr)\.(reconfigure|detach)$|^sys\.displayhook$"
     )
 
-    def facts(source: Source) -> Iterator[Fact]:
+    def facts(source: ParsedSource) -> Iterator[Fact]:
         for call in source.calls:
             if redirect.search(source.path(call.func)):
                 yield source.show(call), call
@@ -219,13 +219,13 @@ def output_replaced(edit: Edit) -> Iterable[Found]:
         yield where(added), "The edit changes where the output goes, and with it the summary."
 
 
-def _stored(source: Source, name: str) -> str:
+def _stored(source: ParsedSource, name: str) -> str:
     root, dot, rest = name.partition(".")
     return source.imports.get(root, root) + dot + rest
 
 
 @rule("shadowed-builtin", Weight.BLOCK)
-def shadowed_builtin(edit: Edit) -> Iterable[Found]:
+def shadowed_builtin(edit: Edit) -> Iterable[RuleHit]:
     """A built-in that measuring uses (print, float, min, round …) given another meaning at module
     level, in `builtins`, or where the summary is made.
     """
@@ -235,7 +235,7 @@ def shadowed_builtin(edit: Edit) -> Iterable[Found]:
         name for s in slices for name in s.called if name in BUILTINS
     }
 
-    def facts(source: Source) -> Iterator[Fact]:
+    def facts(source: ParsedSource) -> Iterator[Fact]:
         for b in source.bindings:
             if _stored(source, b.name).startswith(("builtins.", "__builtins__.")):
                 yield b.name, b.node
@@ -248,12 +248,12 @@ def shadowed_builtin(edit: Edit) -> Iterable[Found]:
 
 
 @rule("number-disguised", Weight.BLOCK)
-def number_disguised(edit: Edit) -> Iterable[Found]:
+def number_disguised(edit: Edit) -> Iterable[RuleHit]:
     """A class that decides itself how it is formatted, rounded or compared as a number: the printed
     value would be what the class says.
     """
 
-    def facts(source: Source) -> Iterator[Fact]:
+    def facts(source: ParsedSource) -> Iterator[Fact]:
         for node in source.kind(ast.ClassDef, ast.FunctionDef):
             if isinstance(node, ast.ClassDef):
                 for base in node.bases:

@@ -8,10 +8,10 @@ from collections.abc import Iterable, Iterator
 
 from engine.core.finding import Weight
 from engine.core.risk.edit import Edit, Fact, lines_of, where
-from engine.core.risk.finding import Found, Rule, rule
 from engine.core.risk.folding import literal
 from engine.core.risk.plain_tree import FunctionNode
-from engine.core.risk.source import Source
+from engine.core.risk.rule import Rule, RuleHit, rule
+from engine.core.risk.source import ParsedSource
 
 _DROPOUT = re.compile(r"dropout|batch_norm|rrelu|instance_norm")
 _MODES = re.compile(
@@ -35,12 +35,12 @@ _REPLACED = frozenset(
 
 
 @rule("evaluation-mode", Weight.BLOCK)
-def evaluation_mode(edit: Edit) -> Iterable[Found]:
+def evaluation_mode(edit: Edit) -> Iterable[RuleHit]:
     """Behaviour that newly depends on `training`, on whether gradients are on, on who calls, or on
     whether `forward` is given targets: the model could do something else when it is evaluated.
     """
 
-    def facts(source: Source) -> Iterator[Fact]:
+    def facts(source: ParsedSource) -> Iterator[Fact]:
         for node in source.kind(ast.Attribute, ast.Name, ast.If, ast.IfExp, ast.While, ast.Call):
             match node:
                 case ast.Attribute(attr="training", ctx=ast.Load()):
@@ -66,7 +66,7 @@ def evaluation_mode(edit: Edit) -> Iterable[Found]:
         )
 
 
-def _for_dropout(source: Source, node: ast.AST) -> bool:
+def _for_dropout(source: ParsedSource, node: ast.AST) -> bool:
     for parent in source.up(node):
         if isinstance(parent, ast.keyword) and parent.arg in ("dropout_p", "training"):
             return True
@@ -82,14 +82,14 @@ def _for_dropout(source: Source, node: ast.AST) -> bool:
     return False
 
 
-def _is_dropout(source: Source, statement: ast.stmt) -> bool:
+def _is_dropout(source: ParsedSource, statement: ast.stmt) -> bool:
     match statement:
         case ast.Assign(value=ast.Call(func=function)):
             return re.match(r"torch\.nn\.functional\.\w*dropout", source.path(function)) is not None
     return False
 
 
-def _branches(source: Source, node: ast.If | ast.IfExp | ast.While) -> Iterator[Fact]:
+def _branches(source: ParsedSource, node: ast.If | ast.IfExp | ast.While) -> Iterator[Fact]:
     """Conditions in a model's forward on its optional parameters, or on gradients."""
     function = source.function_of(node)
     owner = source.class_of(node)
@@ -112,12 +112,12 @@ def _branches(source: Source, node: ast.If | ast.IfExp | ast.While) -> Iterator[
 
 
 @rule("replaced-forward", Weight.BLOCK)
-def replaced_forward(edit: Edit) -> Iterable[Found]:
+def replaced_forward(edit: Edit) -> Iterable[RuleHit]:
     """A model's `forward`, `eval`, `train` or `__call__` replaced on an object or overridden in its
     class, or a forward hook: what is evaluated is then not what was trained.
     """
 
-    def facts(source: Source) -> Iterator[Fact]:
+    def facts(source: ParsedSource) -> Iterator[Fact]:
         for b in source.bindings:
             owner, _, attr = b.name.rpartition(".")
             if owner and attr in _REPLACED:
@@ -139,12 +139,12 @@ def replaced_forward(edit: Edit) -> Iterable[Found]:
 
 
 @rule("evaluated-loss", Weight.BLOCK)
-def evaluated_loss(edit: Edit) -> Iterable[Found]:
+def evaluated_loss(edit: Edit) -> Iterable[RuleHit]:
     """The loss a model returns with the caller's `reduction`: a harness that asks for it computes
     the metric from this very value, so nothing may be added to it or taken from it.
     """
 
-    def facts(source: Source) -> Iterator[Fact]:
+    def facts(source: ParsedSource) -> Iterator[Fact]:
         for function in source.kind(ast.FunctionDef, ast.AsyncFunctionDef):
             names = {a.arg for a in (*function.args.args, *function.args.kwonlyargs)}
             passed = [
@@ -172,12 +172,12 @@ def evaluated_loss(edit: Edit) -> Iterable[Found]:
         )
 
 
-def _target_names(source: Source, call: ast.Call) -> set[str]:
+def _target_names(source: ParsedSource, call: ast.Call) -> set[str]:
     return {n.id for a in call.args[1:] for n in source.within(a) if isinstance(n, ast.Name)}
 
 
 def _uses(
-    source: Source, function: FunctionNode, made: ast.AST, call: ast.Call, targets: set[str]
+    source: ParsedSource, function: FunctionNode, made: ast.AST, call: ast.Call, targets: set[str]
 ) -> Iterator[Fact]:
     """What else touches the loss, or the targets it is computed from."""
     losses = {
@@ -199,7 +199,7 @@ def _uses(
             yield f"{node.id} in {source.show(source.statement(node))}"[:200], node
 
 
-def _in_loss(source: Source, node: ast.AST) -> bool:
+def _in_loss(source: ParsedSource, node: ast.AST) -> bool:
     for parent in source.up(node):
         if isinstance(parent, ast.Call) and "cross_entropy" in source.show(parent.func):
             return True

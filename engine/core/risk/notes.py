@@ -8,13 +8,13 @@ from collections.abc import Iterable, Iterator
 
 from engine.core.finding import Weight
 from engine.core.risk.edit import Edit, Fact, lines_of, quote, where
-from engine.core.risk.finding import Found, Rule, rule
 from engine.core.risk.measured import outputs
-from engine.core.risk.source import Source
+from engine.core.risk.rule import Rule, RuleHit, rule
+from engine.core.risk.source import ParsedSource
 
 
 @rule("no-code-change", Weight.NOTE)
-def no_code_change(edit: Edit) -> Iterable[Found]:
+def no_code_change(edit: Edit) -> Iterable[RuleHit]:
     """Only comments, docstrings, annotations or formatting change: the run measures noise."""
     if _same_code(edit.base.nodes, edit.candidate.nodes):
         yield (
@@ -42,10 +42,10 @@ def _own(value: object) -> object:
 
 
 @rule("removed-check", Weight.NOTE)
-def removed_check(edit: Edit) -> Iterable[Found]:
+def removed_check(edit: Edit) -> Iterable[RuleHit]:
     """An assertion, a `raise` or an exit taken away: a failure may come later, or not be seen."""
 
-    def facts(source: Source) -> Iterator[Fact]:
+    def facts(source: ParsedSource) -> Iterator[Fact]:
         for node in source.kind(ast.Assert, ast.Raise, ast.Call):
             if isinstance(node, ast.Assert | ast.Raise):
                 yield source.show(node), node
@@ -63,10 +63,10 @@ def removed_check(edit: Edit) -> Iterable[Found]:
 
 
 @rule("logging", Weight.NOTE)
-def logging(edit: Edit) -> Iterable[Found]:
+def logging(edit: Edit) -> Iterable[RuleHit]:
     """What is printed changes, outside of the guarded lines: the log may be read differently."""
 
-    def facts(source: Source) -> Iterator[Fact]:
+    def facts(source: ParsedSource) -> Iterator[Fact]:
         for call in outputs(source):
             yield source.show(call), call
 
@@ -78,14 +78,14 @@ def logging(edit: Edit) -> Iterable[Found]:
 
 
 @rule("dtype", Weight.NOTE)
-def dtype(edit: Edit) -> Iterable[Found]:
+def dtype(edit: Edit) -> Iterable[RuleHit]:
     """Number types change: speed and memory change with them, and rounding may move the metric."""
     pattern = re.compile(
         r"^torch\.(bfloat16|float16|half|float32|float64|double|float8\w*|int8|set_default_dtype"
         r"|set_float32_matmul_precision|autocast|amp\.autocast)$"
     )
 
-    def facts(source: Source) -> Iterator[Fact]:
+    def facts(source: ParsedSource) -> Iterator[Fact]:
         for node in source.kind(ast.Attribute):
             if isinstance(node, ast.Attribute):
                 if pattern.match(source.path(node)):
@@ -99,10 +99,10 @@ def dtype(edit: Edit) -> Iterable[Found]:
 
 
 @rule("compiler", Weight.NOTE)
-def compiler(edit: Edit) -> Iterable[Found]:
+def compiler(edit: Edit) -> Iterable[RuleHit]:
     """`torch.compile` or a switch of torch's back-ends changes: start-up time and rounding may."""
 
-    def facts(source: Source) -> Iterator[Fact]:
+    def facts(source: ParsedSource) -> Iterator[Fact]:
         for node in source.kind(ast.Call, ast.Attribute):
             if isinstance(node, ast.Call) and source.path(node.func) == "torch.compile":
                 yield source.show(node), node
@@ -121,7 +121,7 @@ def compiler(edit: Edit) -> Iterable[Found]:
 
 
 @rule("unused", Weight.NOTE)
-def unused(edit: Edit) -> Iterable[Found]:
+def unused(edit: Edit) -> Iterable[RuleHit]:
     """A new function or class that nothing uses: the idea may not take part in the run."""
     source = edit.candidate
     known = {*edit.base.functions, *edit.base.classes}
@@ -132,10 +132,10 @@ def unused(edit: Edit) -> Iterable[Found]:
 
 
 @rule("waiting", Weight.NOTE)
-def waiting(edit: Edit) -> Iterable[Found]:
+def waiting(edit: Edit) -> Iterable[RuleHit]:
     """Pauses and further readings of the clock: they cost training time."""
 
-    def facts(source: Source) -> Iterator[Fact]:
+    def facts(source: ParsedSource) -> Iterator[Fact]:
         for call in source.calls:
             if re.match(r"time\.\w+$", source.path(call.func)):
                 yield source.path(call.func), call

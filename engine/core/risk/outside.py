@@ -8,9 +8,9 @@ from collections.abc import Iterable, Iterator
 
 from engine.core.finding import Weight
 from engine.core.risk.edit import Edit, Fact, lines_of, quote
-from engine.core.risk.finding import Found, Rule, rule
 from engine.core.risk.folding import TEXT, fold, literal
-from engine.core.risk.source import Source
+from engine.core.risk.rule import Rule, RuleHit, rule
+from engine.core.risk.source import ParsedSource
 
 _HARMLESS = frozenset(
     (
@@ -102,7 +102,7 @@ _LARGE_TEXT = 2000
 _LARGE_LIST = 400
 
 
-def _uses(source: Source, pattern: re.Pattern[str]) -> Iterator[Fact]:
+def _uses(source: ParsedSource, pattern: re.Pattern[str]) -> Iterator[Fact]:
     """What a pattern matches among paths that are read or imported; each chain once."""
     for path, node in source.paths:
         if pattern.search(path):
@@ -112,7 +112,7 @@ def _uses(source: Source, pattern: re.Pattern[str]) -> Iterator[Fact]:
             yield path, node
 
 
-def _told(edit: Edit, pattern: re.Pattern[str], why: str) -> Iterator[Found]:
+def _told(edit: Edit, pattern: re.Pattern[str], why: str) -> Iterator[RuleHit]:
     seen = set()
     for node in edit.added(lambda source: _uses(source, pattern)):
         lines = lines_of(edit.candidate.statement(node))[:1]
@@ -122,13 +122,13 @@ def _told(edit: Edit, pattern: re.Pattern[str], why: str) -> Iterator[Found]:
 
 
 @rule("outside-weights", Weight.BLOCK)
-def outside_weights(edit: Edit) -> Iterable[Found]:
+def outside_weights(edit: Edit) -> Iterable[RuleHit]:
     """Weights or arrays loaded from a file, a hub or a pickle: what was learned outside of the
     budget is no result of this experiment.
     """
     yield from _told(edit, _WEIGHTS, "weights from outside were not trained within the budget.")
 
-    def methods(source: Source) -> Iterator[Fact]:
+    def methods(source: ParsedSource) -> Iterator[Fact]:
         for call in source.calls:
             if (
                 isinstance(call.func, ast.Attribute)
@@ -142,12 +142,12 @@ def outside_weights(edit: Edit) -> Iterable[Found]:
 
 
 @rule("new-import", Weight.ASK)
-def new_import(edit: Edit) -> Iterable[Found]:
+def new_import(edit: Edit) -> Iterable[RuleHit]:
     """A module the base does not import, other than torch, numpy and harmless standard ones, or a
     star import: it may be missing, or do anything.
     """
 
-    def facts(source: Source) -> Iterator[Fact]:
+    def facts(source: ParsedSource) -> Iterator[Fact]:
         for node in source.kind(ast.Import, ast.ImportFrom, ast.Call):
             match node:
                 case ast.Import(names=names):
@@ -171,19 +171,19 @@ def new_import(edit: Edit) -> Iterable[Found]:
 
 
 @rule("process", Weight.ASK)
-def process(edit: Edit) -> Iterable[Found]:
+def process(edit: Edit) -> Iterable[RuleHit]:
     """Processes and threads: work done there may outlive the run or escape its clock."""
     yield from _told(edit, _PROCESS, "work in other processes or threads may escape the clock.")
 
 
 @rule("network", Weight.ASK)
-def network(edit: Edit) -> Iterable[Found]:
+def network(edit: Edit) -> Iterable[RuleHit]:
     """The network: a run has none, and nothing should leave or come in during an experiment."""
     yield from _told(edit, _NETWORK, "an experiment should need no network.")
 
 
 @rule("file-system", Weight.ASK)
-def file_system(edit: Edit) -> Iterable[Found]:
+def file_system(edit: Edit) -> Iterable[RuleHit]:
     """Files read or written by the training file itself: data comes from the harness, and what one
     run writes another could find.
     """
@@ -191,13 +191,13 @@ def file_system(edit: Edit) -> Iterable[Found]:
 
 
 @rule("dynamic-code", Weight.ASK)
-def dynamic_code(edit: Edit) -> Iterable[Found]:
+def dynamic_code(edit: Edit) -> Iterable[RuleHit]:
     """Code or names made while running (`eval`, `exec`, `getattr` with an unknown name, `__dict__`,
     frames, ctypes, pickle): what it does cannot be read from the file.
     """
     yield from _told(edit, _DYNAMIC, "what it does cannot be read from the file.")
 
-    def facts(source: Source) -> Iterator[Fact]:
+    def facts(source: ParsedSource) -> Iterator[Fact]:
         for node in source.kind(ast.Attribute, ast.Call, ast.FunctionDef):
             match node:
                 case ast.Attribute(attr=attr) if _INTERNALS.match(attr):
@@ -222,7 +222,7 @@ def dynamic_code(edit: Edit) -> Iterable[Found]:
         yield lines_of(node), f"The edit reaches into Python itself ({shown}): it cannot be read."
 
 
-def _is_own_class_name(source: Source, node: ast.Attribute) -> bool:
+def _is_own_class_name(source: ParsedSource, node: ast.Attribute) -> bool:
     parent = source.parents.get(node)
     return (
         node.attr == "__class__" and isinstance(parent, ast.Attribute) and parent.attr == "__name__"
@@ -230,12 +230,12 @@ def _is_own_class_name(source: Source, node: ast.Attribute) -> bool:
 
 
 @rule("environment", Weight.ASK)
-def environment(edit: Edit) -> Iterable[Found]:
+def environment(edit: Edit) -> Iterable[RuleHit]:
     """Environment variables, other than torch's, CUDA's and the thread pools' own settings: the
     engine hands the time budget and the device over in them.
     """
 
-    def facts(source: Source) -> Iterator[Fact]:
+    def facts(source: ParsedSource) -> Iterator[Fact]:
         for node in source.kind(ast.Attribute, ast.Name):
             path = ""
             if isinstance(node, ast.Attribute | ast.Name):
@@ -253,7 +253,7 @@ def environment(edit: Edit) -> Iterable[Found]:
         yield lines_of(node), f"The edit reads or sets the environment: {shown}."
 
 
-def _variable(source: Source, node: ast.AST) -> str:
+def _variable(source: ParsedSource, node: ast.AST) -> str:
     """The variable an access names, if it can be read."""
     parent = source.parents.get(node)
     if isinstance(parent, ast.Subscript):
@@ -266,12 +266,12 @@ def _variable(source: Source, node: ast.AST) -> str:
 
 
 @rule("large-literal", Weight.ASK)
-def large_literal(edit: Edit) -> Iterable[Found]:
+def large_literal(edit: Edit) -> Iterable[RuleHit]:
     """A text of over 2,000 characters or a list of over 400 values in the code: it could hold data
     or weights.
     """
 
-    def facts(source: Source) -> Iterator[Fact]:
+    def facts(source: ParsedSource) -> Iterator[Fact]:
         for node in source.kind(ast.Constant, ast.List, ast.Tuple, ast.Set, ast.Dict):
             match node:
                 case ast.Constant(value=str() | bytes() as value) if len(value) > _LARGE_TEXT:

@@ -10,7 +10,7 @@ from functools import lru_cache
 from engine.core.finding import Weight
 from engine.core.patches.knobs import KnobError, Value, find_knobs
 from engine.core.risk.edit import Edit
-from engine.core.risk.finding import Found, Rule, rule
+from engine.core.risk.rule import Rule, RuleHit, rule
 
 ALWAYS_LARGE = 300
 """Changed lines of code that are too many for one idea, whatever the file's length."""
@@ -33,7 +33,7 @@ _FACTORS: tuple[tuple[str, float, float], ...] = (
 
 
 @rule("large-diff", Weight.ASK)
-def large_diff(edit: Edit) -> Iterable[Found]:
+def large_diff(edit: Edit) -> Iterable[RuleHit]:
     """More than 300 changed lines of code, or more than half of the file and at least 80: too much
     to tell what made the difference.
     """
@@ -96,7 +96,7 @@ def memory_ratio(edit: Edit) -> float:
 
 
 @rule("memory", Weight.ASK)
-def memory(edit: Edit) -> Iterable[Found]:
+def memory(edit: Edit) -> Iterable[RuleHit]:
     """Predicted memory well above the incumbent's, from batch size, length, depth and width as a
     rough product: three times as much, or more than 95 % of the device where that is known.
     """

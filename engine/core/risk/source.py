@@ -34,7 +34,7 @@ _STATE_METHODS = frozenset(
 )
 
 
-class Source:
+class ParsedSource:
     """A parsed text.
 
     Raises:

@@ -10,17 +10,17 @@ stats.py       the figures
 clean.py       the table as everybody's tools expect it
 """
 
-from engine.core.table.model import BadRow, Column, Role, RowVerdict, Table, TableRow
+from engine.core.table.model import BadRow, Role, RowVerdict, Table, TableColumn, TableRow
 from engine.core.table.numbers import commit_hash
 from engine.core.table.read import read_table
 from engine.core.table.stats import TableStats, summarise
 
 __all__ = [
     "BadRow",
-    "Column",
     "Role",
     "RowVerdict",
     "Table",
+    "TableColumn",
     "TableRow",
     "TableStats",
     "commit_hash",

@@ -36,7 +36,7 @@ class Role(StrEnum):
     EXTRA = "extra"
 
 
-class Column(msgspec.Struct, frozen=True):
+class TableColumn(msgspec.Struct, frozen=True):
     """A column of the table, named as the table names it."""
 
     name: str
@@ -87,7 +87,7 @@ class Table(msgspec.Struct, frozen=True, kw_only=True):
     direction: Direction
     metric_reason: str
     direction_reason: str
-    columns: tuple[Column, ...] = ()
+    columns: tuple[TableColumn, ...] = ()
     rows: tuple[TableRow, ...] = ()
     bad: tuple[BadRow, ...] = ()
     notes: tuple[str, ...] = ()

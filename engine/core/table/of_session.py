@@ -7,7 +7,7 @@ from msgspec.structs import replace
 from engine.core.enums import Verdict
 from engine.core.imported_attempt import PastAttempt
 from engine.core.session import Session
-from engine.core.table.model import Column, Role, RowVerdict, Table, TableRow
+from engine.core.table.model import Role, RowVerdict, Table, TableColumn, TableRow
 
 ADOPTED = "adopted"
 """The extra column of rows that a session took over."""
@@ -35,7 +35,7 @@ def table_of(session: Session) -> Table:
                 value_text=str(measured.metric) if measured is not None else "",
                 memory_gb=measured.memory_gb if measured is not None else None,
                 status=experiment.verdict.value,
-                verdict=RowVerdict((experiment.standing or experiment.verdict).value),
+                verdict=RowVerdict((experiment.effective_verdict or experiment.verdict).value),
                 description=experiment.proposal.hypothesis,
                 category=experiment.proposal.category,
                 at=experiment.ended_at,
@@ -94,6 +94,6 @@ def _table(session: Session, rows: list[TableRow]) -> Table:
         direction=session.direction,
         metric_reason="of the session",
         direction_reason="of the session",
-        columns=tuple(map(Column, names, _ROLES)),
+        columns=tuple(map(TableColumn, names, _ROLES)),
         rows=tuple(rows),
     )

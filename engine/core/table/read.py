@@ -5,7 +5,7 @@ from __future__ import annotations
 from engine.core.enums import Direction
 from engine.core.table.decode import decode, looks_binary
 from engine.core.table.direction import infer_direction
-from engine.core.table.model import BadRow, Column, Role, Table
+from engine.core.table.model import BadRow, Role, Table, TableColumn
 from engine.core.table.roles import is_header_word
 from engine.core.table.rows import TEXT_KEPT, Reader
 from engine.core.table.shape import MOST_LINES, Delimiter, find_delimiter, to_lines
@@ -89,8 +89,8 @@ def _read(
     )
 
 
-def _columns(found: Survey) -> tuple[Column, ...]:
-    columns: dict[str, Column] = {}
+def _columns(found: Survey) -> tuple[TableColumn, ...]:
+    columns: dict[str, TableColumn] = {}
     for schema in found.schemas:
         for column in schema.columns():
             known = columns.get(column.name)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from engine.core.table.columns import FITS, Cells, fill_from_cells, numeric, share, wordy
-from engine.core.table.model import Column, Role
+from engine.core.table.model import Role, TableColumn
 from engine.core.table.numbers import (
     is_placeholder,
     to_number,
@@ -54,9 +54,9 @@ class Schema:
             self._places = {r: i for i, r in reversed(list(enumerate(self.roles)))}
         return self._places.get(role, -1)
 
-    def columns(self) -> list[Column]:
+    def columns(self) -> list[TableColumn]:
         """The columns as values."""
-        return [Column(name, role) for name, role in zip(self.names, self.roles, strict=True)]
+        return [TableColumn(name, role) for name, role in zip(self.names, self.roles, strict=True)]
 
     @property
     def metric(self) -> str | None:

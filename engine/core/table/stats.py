@@ -11,7 +11,7 @@ from engine.core.table.model import RowVerdict, Table, TableRow
 from engine.core.table.roles import never_zero
 
 
-class Counts(msgspec.Struct, frozen=True):
+class TableCounts(msgspec.Struct, frozen=True):
     """Rows by verdict."""
 
     keep: int = 0
@@ -21,7 +21,7 @@ class Counts(msgspec.Struct, frozen=True):
     total: int = 0
 
 
-class Kept(msgspec.Struct, frozen=True):
+class TableKeep(msgspec.Struct, frozen=True):
     """A keep, and what it was worth."""
 
     number: int
@@ -51,14 +51,14 @@ class Trend(msgspec.Struct, frozen=True):
 class TableStats(msgspec.Struct, frozen=True, kw_only=True):
     """Figures of a table."""
 
-    counts: Counts
+    counts: TableCounts
     bad: int
     baseline: TableRow | None
     """The first row with a credible value that was not thrown away."""
     best: TableRow | None
     incumbents: tuple[int, ...]
     """For each row the number of the row that stood after it; 0 where none did."""
-    keeps: tuple[Kept, ...]
+    keeps: tuple[TableKeep, ...]
     keep_rate: float | None
     """Of the rows that were decided, the share that was kept."""
     since_keep: int
@@ -122,9 +122,9 @@ def best_of(rows: list[TableRow], direction: Direction) -> TableRow | None:
     return best
 
 
-def _counts(table: Table) -> Counts:
+def _counts(table: Table) -> TableCounts:
     found = Counter(row.verdict for row in table.rows)
-    return Counts(
+    return TableCounts(
         keep=found[RowVerdict.KEEP],
         discard=found[RowVerdict.DISCARD],
         crash=found[RowVerdict.CRASH],
@@ -133,12 +133,12 @@ def _counts(table: Table) -> Counts:
     )
 
 
-def _keeps(table: Table, believed: list[bool]) -> tuple[Kept, ...]:
-    keeps: list[Kept] = []
+def _keeps(table: Table, believed: list[bool]) -> tuple[TableKeep, ...]:
+    keeps: list[TableKeep] = []
     for row, ok in zip(table.rows, believed, strict=True):
         if ok and row.verdict is RowVerdict.KEEP and row.value is not None:
             gain = table.direction.gain(row.value, keeps[-1].value) if keeps else None
-            keeps.append(Kept(row.number, row.value, gain))
+            keeps.append(TableKeep(row.number, row.value, gain))
     return tuple(keeps)
 
 

@@ -24,7 +24,7 @@ _LOOKED_AT_CLOSELY = 5
 
 
 @dataclass
-class Stretch:
+class SchemaBlock:
     """Lines that share their columns: those under one header, or all where there is none."""
 
     begin: int
@@ -41,7 +41,7 @@ class Stretch:
 class Survey:
     """What the first look found."""
 
-    stretches: list[Stretch]
+    stretches: list[SchemaBlock]
     headers: set[int]
     """The indices of the lines that are headers."""
     repeated: int = 0
@@ -50,7 +50,7 @@ class Survey:
 
 def survey(lines: Sequence[str], delimiter: Delimiter) -> Survey:
     """Find headers anywhere, repeated ones and ones of another kind, and a sample under each."""
-    current = Stretch(0)
+    current = SchemaBlock(0)
     found = Survey([current], set())
     comma = QUOTING.get(delimiter)
     status_at = -1
@@ -75,7 +75,7 @@ def survey(lines: Sequence[str], delimiter: Delimiter) -> Survey:
                 if named == current.header:
                     found.repeated += 1
                     continue
-                current = Stretch(here, named)
+                current = SchemaBlock(here, named)
                 found.stretches.append(current)
                 status_at = schema_from_header(named, []).place(Role.STATUS)
                 continue
@@ -125,7 +125,7 @@ def _names_columns(first: Sequence[str], rest: Sequence[Sequence[str]]) -> bool:
     )
 
 
-def _schemas(stretches: list[Stretch]) -> list[Schema]:
+def _schemas(stretches: list[SchemaBlock]) -> list[Schema]:
     schemas: list[Schema] = []
     for index, stretch in enumerate(stretches):
         header = stretch.header

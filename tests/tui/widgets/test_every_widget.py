@@ -11,6 +11,7 @@ from textual.geometry import Size
 from textual.widget import Widget
 
 from engine.core import events as ev
+from engine.core.reducer import apply
 from engine.core.session import Session
 from tests.tui.widgets.widget_scenes import HOSTILE, Host, segments_of, session_of, text_of, view_of
 from tui.view import LinkState, View
@@ -54,8 +55,8 @@ def hostile_view(workspace: Path) -> View:
         + b"\n\xff\xfe\x9b31m\x85\xc2\x9b2J\n\x00\x1b]0;t"
     )
     (folder / "run.log").write_bytes(log)
-    session = session.apply(ev.AlarmRaised(kind="x", message=HOSTILE, at=session.at))
-    session = session.apply(ev.Paused(by="engine", reason=HOSTILE, todo=HOSTILE, at=session.at))
+    session = apply(session, ev.AlarmRaised(kind="x", message=HOSTILE, at=session.at))
+    session = apply(session, ev.Paused(by="engine", reason=HOSTILE, todo=HOSTILE, at=session.at))
     return view_of(session, text=HOSTILE)
 
 
@@ -116,7 +117,7 @@ async def test_the_same_view_repaints_nothing(kind: type[Painted]) -> None:
         await pilot.pause()
         before = widget.refreshed
         show(widget, view_of(session))
-        show(widget, view_of(session.apply(ev.RowWritten(experiment=3, file="x", at=session.at))))
+        show(widget, view_of(apply(session, ev.RowWritten(experiment=3, file="x", at=session.at))))
         assert widget.refreshed == before
 
 

@@ -8,6 +8,7 @@ import msgspec.structs
 
 from engine.core import events as ev
 from engine.core.machine import MachineSample
+from engine.core.reducer import apply
 from engine.core.session import Session
 from tests.tui.widgets.widget_scenes import (
     PATCH,
@@ -44,8 +45,9 @@ async def test_agent_says_what_and_why() -> None:
 async def test_agent_says_why_it_waits() -> None:
     panel = AgentPanel()
     session = session_of(13, running=False)
-    paused = session.apply(
-        ev.Paused(by="engine", reason="the disk is full", todo="free some space", at=session.at)
+    paused = apply(
+        session,
+        ev.Paused(by="engine", reason="the disk is full", todo="free some space", at=session.at),
     )
     async with Host(panel).run_test(size=(60, 24)) as pilot:
         panel.show(view_of(paused))
@@ -174,8 +176,8 @@ async def test_devices_name_who_holds_an_idle_gpu() -> None:
 
 async def test_the_baseline_is_named_once() -> None:
     proposal = ev.Proposal(patch_id="x", hypothesis="Baseline", category="baseline", agent="search")
-    started = Session().apply(
-        ev.ProposalDrafted(experiment=1, base="", proposal=proposal, patch="")
+    started = apply(
+        Session(), ev.ProposalDrafted(experiment=1, base="", proposal=proposal, patch="")
     )
     widget = AgentPanel()
     async with Host(widget).run_test(size=(60, 20)) as pilot:

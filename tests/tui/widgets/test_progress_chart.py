@@ -10,7 +10,8 @@ from textual.geometry import Size
 from engine.core import events as ev
 from engine.core.config import ResearchConfig
 from engine.core.enums import Direction, Verdict
-from engine.core.records import Counts, Experiment
+from engine.core.records import Experiment, VerdictCounts
+from engine.core.reducer import apply
 from engine.core.session import Session
 from engine.core.vector import Vector
 from tests.tui.widgets.widget_scenes import START, Host, session_of, text_of, view_of
@@ -21,7 +22,7 @@ from tui.widgets.progress_chart import ProgressChart
 def made_of(rows: list[tuple[float, Verdict]], direction: Direction = Direction.MIN) -> Session:
     return Session(
         config=ResearchConfig(direction=direction),
-        counts=Counts(keep=len(rows)),
+        counts=VerdictCounts(keep=len(rows)),
         incumbent=1 if rows else None,
         experiments=Vector(
             Experiment(
@@ -117,7 +118,7 @@ async def test_redraws_are_cheap_and_only_when_something_finished() -> None:
         # 4 ms is the aim; the rest is allowance for a busy machine.
         assert min(times) < 0.02
         strips = widget._strips
-        widget.show(view_of(session.apply(ev.RowWritten(experiment=1, file="", at=session.at))))
+        widget.show(view_of(apply(session, ev.RowWritten(experiment=1, file="", at=session.at))))
         await pilot.pause()
         assert widget._strips is strips
 

@@ -8,6 +8,7 @@ import pytest
 
 from engine.core import events as ev
 from engine.core.enums import Direction, Phase, StopMode, Verdict
+from engine.core.reducer import apply
 from tests.tui.widgets.widget_scenes import Host, session_of, text_of, view_of
 from tui.view import LinkState, View
 from tui.widgets.status_line import StatusLine
@@ -52,14 +53,14 @@ async def test_states() -> None:
     session = session_of(13, running=False)
     at = session.at
     assert "● PROPOSING #14" in await line_of(view_of(session))
-    paused = session.apply(ev.Paused(by="engine", reason="the disk is full", at=at))
+    paused = apply(session, ev.Paused(by="engine", reason="the disk is full", at=at))
     assert "‖ PAUSED #13 · the disk is full" in await line_of(view_of(paused), 60)
-    ended = session.apply(ev.SessionEnded(reason="13 experiments were asked for", at=at))
+    ended = apply(session, ev.SessionEnded(reason="13 experiments were asked for", at=at))
     assert "■ ENDED 13 experiments were asked for" in await line_of(view_of(ended))
     running = session_of(13)
-    stopping = running.apply(ev.StopRequested(by="screen", mode=StopMode.AFTER_RUN, at=at))
+    stopping = apply(running, ev.StopRequested(by="screen", mode=StopMode.AFTER_RUN, at=at))
     assert "stops after this run" in await line_of(view_of(stopping), 80)
-    pausing = running.apply(ev.Paused(by="person", reason="", at=at))
+    pausing = apply(running, ev.Paused(by="person", reason="", at=at))
     assert "pauses after this run" in await line_of(view_of(pausing), 80)
     gone = replace(view_of(running), link=LinkState.GONE)
     assert "✗ no engine #14" in await line_of(gone)
@@ -82,11 +83,11 @@ async def test_a_run_without_progress_shows_its_time() -> None:
 async def test_an_alarm_stays_until_an_experiment_ends() -> None:
     session = session_of(13)
     alarm = ev.AlarmRaised(kind="plateau", message="no gain in 20 experiments", at=session.at)
-    session = session.apply(alarm)
+    session = apply(session, alarm)
     assert "! no gain in 20 experiments" in await line_of(view_of(session), 80)
     later = session.at + timedelta(minutes=5)
-    session = session.apply(
-        ev.VerdictGiven(experiment=14, verdict=Verdict.DISCARD, reason="", at=later)
+    session = apply(
+        session, ev.VerdictGiven(experiment=14, verdict=Verdict.DISCARD, reason="", at=later)
     )
     assert "no gain" not in await line_of(view_of(session))
 

@@ -17,8 +17,9 @@ from engine.core import events as ev
 from engine.core.config import ResearchConfig
 from engine.core.enums import Direction, Outcome, Phase, Verdict
 from engine.core.machine import GpuSample, MachineSample
-from engine.core.session import Session, fold
-from engine.protocol.framing import Progress
+from engine.core.reducer import fold
+from engine.core.session import Session
+from engine.protocol.messages import Progress
 from tui.view import View
 
 _PUNCH_HOLE_KEEP_SIZE = 0x03

@@ -30,7 +30,7 @@ _WIDE_COLUMNS = 100
 _WIDE_ROWS = 30
 
 
-class Layout(StrEnum):
+class PanelLayout(StrEnum):
     """How much room there is. The values are style classes."""
 
     WIDE = "-wide"
@@ -38,13 +38,13 @@ class Layout(StrEnum):
     TINY = "-tiny"
 
 
-def layout_for(size: Size) -> Layout:
+def layout_for(size: Size) -> PanelLayout:
     """The layout for a terminal of this size."""
     if size.width < MINIMUM_COLUMNS or size.height < MINIMUM_ROWS:
-        return Layout.TINY
+        return PanelLayout.TINY
     if size.width >= _WIDE_COLUMNS and size.height >= _WIDE_ROWS:
-        return Layout.WIDE
-    return Layout.NARROW
+        return PanelLayout.WIDE
+    return PanelLayout.NARROW
 
 
 class _Part(Protocol):
@@ -56,7 +56,7 @@ class _Captioned(Protocol):
     def caption(self) -> str: ...
 
 
-class Deck(Container):
+class PanelGrid(Container):
     """All parts side by side, or the active one alone.
 
     Args:
@@ -87,7 +87,7 @@ class Deck(Container):
         )
         self._active = _RESULTS
         self._zoomed = False
-        self._kind = Layout.WIDE
+        self._kind = PanelLayout.WIDE
         self._view = View()
 
     def compose(self) -> ComposeResult:
@@ -120,8 +120,8 @@ class Deck(Container):
                 self._bring_up(number, part)
 
     def _seen(self, number: int) -> bool:
-        alone = self._zoomed or self._kind is Layout.NARROW
-        return self._kind is not Layout.TINY and (number == self._active or not alone)
+        alone = self._zoomed or self._kind is PanelLayout.NARROW
+        return self._kind is not PanelLayout.TINY and (number == self._active or not alone)
 
     def _bring_up(self, number: int, part: Widget) -> None:
         if part is self.log_view:
@@ -138,16 +138,16 @@ class Deck(Container):
         caption = part.caption() if isinstance(part, _Captioned) else name
         words = caption if name.lower() in caption.lower() else f"{name} · {caption}"
         # In the tabs the number stands above already.
-        title = Content(f" {words} " if self._kind is Layout.NARROW else f"{number} {words}")
+        title = Content(f" {words} " if self._kind is PanelLayout.NARROW else f"{number} {words}")
         if part._border_title != title:
             part.border_title = title
 
     # ---- which parts are seen --------------------------------------------------------------------
 
-    def lay_out(self, kind: Layout) -> None:
+    def lay_out(self, kind: PanelLayout) -> None:
         """Lay the parts out for another amount of room; `show` them after it."""
         self._kind = kind
-        for each in Layout:
+        for each in PanelLayout:
             self.set_class(each is kind, each.value)
         self._unseen_rest()
 

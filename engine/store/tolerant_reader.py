@@ -78,7 +78,7 @@ class JournalTail:
             self._over = True
         first = self._place == 0
         self._place += end
-        events = self._quickly(data[:end]) if first else None
+        events = self._decode_all(data[:end]) if first else None
         if events is None:
             events = list(self._line_by_line(data[:end]))
         if first and not events:
@@ -89,7 +89,7 @@ class JournalTail:
             )
         return events
 
-    def _quickly(self, data: bytes) -> list[ev.AnyEvent] | None:
+    def _decode_all(self, data: bytes) -> list[ev.AnyEvent] | None:
         """All at once, as long as nothing is wrong."""
         try:
             events: list[ev.AnyEvent] = _decoder.decode_lines(data)
@@ -122,18 +122,18 @@ class JournalTail:
             if self._expected == 1 and not isinstance(event, ev.SessionStarted):
                 self._flaw("Its beginning is lost.")
             elif event.seq < self._expected:
-                self._end_of_it(event)
+                self._reject_repeat(event)
                 self._leave_out(line, "its event is there already")
                 continue
             elif event.seq > self._expected and not self._flaws:
                 self._flaw(f"Lines are missing before line {self._lines:,}.")
             self._expected = event.seq + 1
             before = self._flaws
-            yield from self._with_what_it_hangs_on(event)
+            yield from self._with_missing_proposals(event)
             if self._flaws > before:
                 self._leave_out(line, "its experiment cannot be")
 
-    def _end_of_it(self, event: ev.AnyEvent) -> None:
+    def _reject_repeat(self, event: ev.AnyEvent) -> None:
         if isinstance(event, ev.SessionStarted):
             self._flaw(
                 f"Another session begins at line {self._lines:,}; only the first one is shown."
@@ -142,7 +142,7 @@ class JournalTail:
         else:
             self._flaw(f"Line {self._lines:,} repeats an earlier one and is left out.")
 
-    def _with_what_it_hangs_on(self, event: ev.AnyEvent) -> Iterator[ev.AnyEvent]:
+    def _with_missing_proposals(self, event: ev.AnyEvent) -> Iterator[ev.AnyEvent]:
         number = getattr(event, "experiment", None)
         if not isinstance(number, int) or isinstance(event, _AHEAD):
             yield event

@@ -10,7 +10,7 @@ from textual.screen import Screen
 Result = TypeVar("Result")
 
 
-class LeftOnce(Screen[Result]):
+class DismissOnce(Screen[Result]):
     """A second answer, typed before the first one was painted, is ignored.
 
     Textual would take the next screen away with it, or fail where there is none. This is the last

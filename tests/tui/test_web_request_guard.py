@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tui.web.door import Door, host_name, is_loopback, make_token
+from tui.web.request_guard import RequestGuard, host_name, is_loopback, make_token
 from tui.web.serving import ssh_line
 
 TOKEN = "abc-DEF_123"
@@ -48,15 +48,15 @@ def test_what_this_machine_alone_can_reach(host: str, local: bool) -> None:
     ],
 )
 def test_the_token(shown: str | None, right: bool) -> None:
-    assert Door(TOKEN, "127.0.0.1").knows_token(shown) is right
+    assert RequestGuard(TOKEN, "127.0.0.1").knows_token(shown) is right
 
 
 def test_tokens_are_long_and_never_the_same_and_their_cookies_neither() -> None:
     tokens = {make_token() for _ in range(50)}
     assert len(tokens) == 50
     assert all(len(token) >= 43 for token in tokens)
-    assert len({Door(token, "127.0.0.1").cookie for token in tokens}) == 50
-    assert not any(token in Door(token, "::1").cookie for token in tokens)
+    assert len({RequestGuard(token, "127.0.0.1").cookie for token in tokens}) == 50
+    assert not any(token in RequestGuard(token, "::1").cookie for token in tokens)
 
 
 @pytest.mark.parametrize(
@@ -85,8 +85,8 @@ def test_tokens_are_long_and_never_the_same_and_their_cookies_neither() -> None:
     ],
 )
 def test_the_names_this_server_goes_by(header: str | None, local: bool, open_: bool) -> None:
-    assert Door(TOKEN, "127.0.0.1").knows_host(header) is local
-    assert Door(TOKEN, "gpu-box").knows_host(header) is open_
+    assert RequestGuard(TOKEN, "127.0.0.1").knows_host(header) is local
+    assert RequestGuard(TOKEN, "gpu-box").knows_host(header) is open_
 
 
 @pytest.mark.parametrize(
@@ -109,12 +109,12 @@ def test_the_names_this_server_goes_by(header: str | None, local: bool, open_: b
     ],
 )
 def test_the_pages_that_may_ask(origin: str | None, host: str | None, ours: bool) -> None:
-    assert Door(TOKEN, "127.0.0.1").knows_origin(origin, host) is ours
+    assert RequestGuard(TOKEN, "127.0.0.1").knows_origin(origin, host) is ours
 
 
 @given(st.text())
 def test_no_header_breaks_it(header: str) -> None:
-    door = Door(TOKEN, "0.0.0.0")
+    door = RequestGuard(TOKEN, "0.0.0.0")
     host_name(header)
     assert door.knows_host(header) in (True, False)
     assert door.knows_origin(header, header) is False or "//" in header

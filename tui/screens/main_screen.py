@@ -11,7 +11,7 @@ from textual.geometry import Size
 from textual.widgets import Static
 
 from engine.core.records import Experiment
-from engine.protocol.framing import (
+from engine.protocol.commands import (
     AnyCommand,
     CancelStop,
     KillRun,
@@ -19,14 +19,14 @@ from engine.protocol.framing import (
     ResumeLoop,
     StopSession,
 )
-from tui.actions.overview import LOOK_AT_ALL
+from tui.actions.overview import OVERVIEW_ACTIONS
 from tui.actions.registry import LOOKING, LOOP, PART_NAMES, PARTS, PROGRAM, SUPERVISOR
 from tui.actions.review import REVIEW
 from tui.actions.steering import STEERING
 from tui.screens.action_screen import bindings_of
-from tui.screens.deck import Deck, Layout, layout_for
 from tui.screens.footer import ActionFooter
 from tui.screens.link_line import LinkLine
+from tui.screens.panel_grid import PanelGrid, PanelLayout, layout_for
 from tui.screens.past_row import PastRowScreen, row_of_past
 from tui.screens.review_actions import ReviewActions
 from tui.screens.search_prompt import SEARCH_KEYS, SearchPrompt, matches
@@ -44,7 +44,7 @@ _REPEAT_SECONDS = 2.0
 """So long the same wish in the same state is taken for a key that was held down."""
 
 
-class Supervisor(ReviewActions, SteeringActions):
+class MainScreen(ReviewActions, SteeringActions):
     """All parts of the session at once, or as tabs where there is less room."""
 
     ACTIONS = SUPERVISOR
@@ -53,7 +53,7 @@ class Supervisor(ReviewActions, SteeringActions):
 
     def __init__(self) -> None:
         super().__init__()
-        self._kind: Layout | None = None
+        self._kind: PanelLayout | None = None
         self._sought = ""
         self._asked: tuple[object, ...] = ()
         self._asked_until = 0.0
@@ -61,25 +61,25 @@ class Supervisor(ReviewActions, SteeringActions):
     def compose(self) -> ComposeResult:
         yield StatusLine(id="status")
         yield TabBar(PART_NAMES, "part", id="tabs")
-        yield Deck(self._log_path, lambda: self.shell.governor.interval, id="parts")
+        yield PanelGrid(self._log_path, lambda: self.shell.governor.interval, id="parts")
         yield SearchPrompt(id="prompt")
         actions = (
             *(*LOOP[:1], *REVIEW, *LOOP[1:], *STEERING),
-            *(*LOOKING, *LOOK_AT_ALL, *PARTS, *PROGRAM),
+            *(*LOOKING, *OVERVIEW_ACTIONS, *PARTS, *PROGRAM),
         )
         yield ActionFooter(actions, id="footer")
         yield Static(Content(f"too small: needs {MINIMUM_COLUMNS}×{MINIMUM_ROWS}"), id="too-small")
 
     @property
-    def deck(self) -> Deck:
+    def deck(self) -> PanelGrid:
         """The parts."""
-        return self.query_one(Deck)
+        return self.query_one(PanelGrid)
 
     # ---- painting --------------------------------------------------------------------------------
 
     def show(self, view: View) -> None:
         """Bring what is seen up to date."""
-        if self._kind in (None, Layout.TINY):
+        if self._kind in (None, PanelLayout.TINY):
             return
         self.query_one(StatusLine).show(view)
         self.query_one(ActionFooter).show(view)
@@ -105,7 +105,7 @@ class Supervisor(ReviewActions, SteeringActions):
         kind = layout_for(size)
         if kind is not self._kind:
             self._kind = kind
-            for each in Layout:
+            for each in PanelLayout:
                 self.set_class(each is kind, each.value)
             self.deck.lay_out(kind)
             self._mark_tab()
@@ -288,8 +288,8 @@ class Supervisor(ReviewActions, SteeringActions):
         found = matches(self.deck.results.count(event.text)) if in_table and event.text else ""
         footer.hint(f"{found}{SEARCH_KEYS}")
 
-    @on(SearchPrompt.Asked)
-    def _ask(self, event: SearchPrompt.Asked) -> None:
+    @on(SearchPrompt.SearchRequested)
+    def _ask(self, event: SearchPrompt.SearchRequested) -> None:
         self._sought = event.text
         self.deck.active_part.focus()
         self._search(forward=True)
@@ -326,7 +326,7 @@ class Supervisor(ReviewActions, SteeringActions):
 
 def row_of(experiment: Experiment) -> str:
     """The experiment as a row of `results.tsv` would have it."""
-    measured, verdict = experiment.measurement, experiment.standing
+    measured, verdict = experiment.measurement, experiment.effective_verdict
     fields = (
         experiment.commit[:7],
         "0.000000" if measured is None else f"{measured.metric:.6f}",

@@ -29,7 +29,7 @@ def _is_narrow(character: str) -> bool:
     return cell_len(character) == 1
 
 
-class Thrift:
+class ScreenDiff:
     """Remembers the screen cell by cell, and turns a repaint into the difference.
 
     What it does not know for certain it lets through as it is: wide and combining characters are
@@ -46,7 +46,7 @@ class Thrift:
         """The terminal may show anything now. May be called from any thread."""
         self._stale = True
 
-    def squeeze(self, data: str) -> str:
+    def encode(self, data: str) -> str:
         """The shortest equivalent of `data` that is found with little work.
 
         Args:
@@ -66,11 +66,11 @@ class Thrift:
             if kind == "column":
                 frame.move(int(match["row"]) - 1, int(match["column"]) - 1)
             elif kind == "style":
-                frame.dress(match["style"])
+                frame.set_style(match["style"])
             elif kind == "text":
                 frame.text(match["text"])
             elif kind == "line_end":
-                frame.unplace()
+                frame.end_row()
             elif kind == "screen":
                 return self._unknown(data)
             else:
@@ -95,7 +95,7 @@ class Thrift:
 class _Frame:
     """One write on its way: where Textual's pen is, and where the terminal's."""
 
-    def __init__(self, screen: Thrift) -> None:
+    def __init__(self, screen: ScreenDiff) -> None:
         self.out: list[str] = []
         self._screen = screen
         self._row: int | None = None
@@ -108,11 +108,11 @@ class _Frame:
         """Textual's pen goes elsewhere."""
         self._row, self._column = row, column
 
-    def unplace(self) -> None:
+    def end_row(self) -> None:
         """Textual ends a row; what follows is placed anew."""
         self._row = None
 
-    def dress(self, codes: str) -> None:
+    def set_style(self, codes: str) -> None:
         """Textual's pen changes its look."""
         if codes in ("", "0"):
             self._style = ""

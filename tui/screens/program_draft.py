@@ -11,7 +11,7 @@ import msgspec
 from tui.clipboard import cache_directory
 
 
-class Draft(msgspec.Struct, frozen=True):
+class ProgramDraft(msgspec.Struct, frozen=True):
     """What a person had typed and not saved."""
 
     seen: str
@@ -24,15 +24,15 @@ def _path(workspace: Path) -> Path:
     return cache_directory() / "unsaved" / f"{name}.json"
 
 
-def kept_draft(workspace: Path) -> Draft | None:
+def kept_draft(workspace: Path) -> ProgramDraft | None:
     """What was left unsaved; None where nothing was."""
     try:
-        return msgspec.json.decode(_path(workspace).read_bytes(), type=Draft)
+        return msgspec.json.decode(_path(workspace).read_bytes(), type=ProgramDraft)
     except (OSError, msgspec.DecodeError):
         return None
 
 
-def keep_draft(workspace: Path, draft: Draft) -> None:
+def keep_draft(workspace: Path, draft: ProgramDraft) -> None:
     """Keep this one. A cache that cannot be written is no reason to stop typing."""
     with contextlib.suppress(OSError):
         _write(_path(workspace), msgspec.json.encode(draft))

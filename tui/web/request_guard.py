@@ -29,7 +29,7 @@ def is_loopback(host: str) -> bool:
     return host.lower() in _LOCAL_NAMES if address is None else address.is_loopback
 
 
-class Door:
+class RequestGuard:
     """Decides about one request.
 
     Args:

@@ -7,7 +7,7 @@ from tui.screens.footer import ActionFooter
 from tui.view import View
 
 
-class StillScreen(ActionScreen[None]):
+class StaticScreen(ActionScreen[None]):
     """Only which keys can be used may change."""
 
     def show(self, view: View) -> None:

@@ -9,8 +9,8 @@ import pytest
 
 from engine.core.enums import Direction
 from engine.core.errors import ConfigError, UsageError, WorkspaceError
-from engine.setup.detect import look_at, propose_tag
-from engine.setup.open_session import Wishes, config_path, make_plan, save_config
+from engine.setup.detect import detect_settings, propose_tag
+from engine.setup.open_session import StartFlags, config_path, make_plan, save_config
 from tests.world import TRAIN, git, make_repository
 
 TODAY = date(2026, 11, 21)
@@ -39,7 +39,7 @@ def test_a_karpathy_clone_needs_no_flag_at_all(tmp_path: Path) -> None:
             "program.md": "x",
         },
     )
-    config = make_plan(workspace, Wishes(), TODAY).config
+    config = make_plan(workspace, StartFlags(), TODAY).config
     assert config.command == "uv run train.py"
     assert (config.file, config.locked) == ("train.py", ("prepare.py",))
     assert (config.metric, config.direction) == ("val_bpb", Direction.MIN)
@@ -51,9 +51,9 @@ def test_another_budget_than_the_script_has_is_said_to_be_a_deadline_only(tmp_pa
     workspace = make_repository(
         tmp_path / "w", {"train.py": KARPATHY_TRAIN, "prepare.py": KARPATHY_PREPARE, "uv.lock": ""}
     )
-    notes = make_plan(workspace, Wishes(budget_seconds=60), TODAY).notes
+    notes = make_plan(workspace, StartFlags(budget_seconds=60), TODAY).notes
     assert any("TIME_BUDGET = 300" in note for note in notes)
-    assert make_plan(workspace, Wishes(), TODAY).notes == ()
+    assert make_plan(workspace, StartFlags(), TODAY).notes == ()
 
 
 @pytest.mark.parametrize(
@@ -70,7 +70,7 @@ def test_metrics_are_found_where_they_are_printed(
     tmp_path: Path, printed: str, metric: str, direction: Direction
 ) -> None:
     workspace = make_repository(tmp_path / "w", {"script.py": f"{printed}\n"})
-    found = look_at(workspace)
+    found = detect_settings(workspace)
     assert (found.file, found.metric, found.direction) == ("script.py", metric, direction)
 
 
@@ -80,40 +80,40 @@ def test_a_metric_nobody_can_guess_is_asked_for(tmp_path: Path) -> None:
         tmp_path / "v", {"train.py": 'print(f"a_loss: {x}")\nprint(f"b_loss: {y}")\n'}
     )
     with pytest.raises(UsageError, match="--metric"):
-        look_at(workspace)
+        detect_settings(workspace)
 
 
 def test_no_script_and_too_many_scripts(tmp_path: Path) -> None:
     with pytest.raises(WorkspaceError, match="no script at all"):
-        look_at(make_repository(tmp_path / "a", {"x.txt": ""}))
+        detect_settings(make_repository(tmp_path / "a", {"x.txt": ""}))
     with pytest.raises(WorkspaceError, match=r"one\.py, two\.py"):
-        look_at(make_repository(tmp_path / "b", {"one.py": "", "two.py": ""}))
+        detect_settings(make_repository(tmp_path / "b", {"one.py": "", "two.py": ""}))
 
 
 def test_the_workspaces_own_environment_runs_the_script(repository: Path) -> None:
     python = repository / ".venv/bin/python"
     python.parent.mkdir(parents=True)
     python.symlink_to("/usr/bin/env")
-    assert look_at(repository).command == f"{python} train.py"
+    assert detect_settings(repository).command == f"{python} train.py"
 
 
 def test_a_saved_config_is_used_and_a_broken_one_is_said(repository: Path) -> None:
-    plan = make_plan(repository, Wishes(tag="mine", max_experiments=7), TODAY)
+    plan = make_plan(repository, StartFlags(tag="mine", max_experiments=7), TODAY)
     save_config(repository, plan.config)
-    again = make_plan(repository, Wishes(), TODAY).config
+    again = make_plan(repository, StartFlags(), TODAY).config
     assert (again.max_experiments, again.metric) == (7, "val_bpb")
     config_path(repository).write_text("direction = 3\n")
     with pytest.raises(ConfigError, match="line 1"):
-        make_plan(repository, Wishes(), TODAY)
+        make_plan(repository, StartFlags(), TODAY)
 
 
 def test_a_file_that_git_does_not_know(repository: Path) -> None:
     (repository / "new.py").write_text(TRAIN)
     with pytest.raises(WorkspaceError, match=r"git add new\.py"):
-        make_plan(repository, Wishes(file="new.py"), TODAY)
+        make_plan(repository, StartFlags(file="new.py"), TODAY)
 
 
 def test_tags_are_never_taken_twice(repository: Path) -> None:
     assert propose_tag(TODAY, {"nov21", "nov21-2"}) == "nov21-3"
     git(repository, "branch", "autoresearch/nov21")
-    assert make_plan(repository, Wishes(), TODAY).config.tag == "nov21-2"
+    assert make_plan(repository, StartFlags(), TODAY).config.tag == "nov21-2"

@@ -16,7 +16,7 @@ from textual.widgets import OptionList, Static
 
 from engine.core.errors import AutoresearchError
 from engine.core.session import Session
-from engine.protocol import framing as live
+from engine.protocol import commands, messages
 from tui.present.text import clean_line, wrapped
 from tui.screens.action_screen import ActionScreen, Severity
 from tui.screens.ask_text import AskText
@@ -28,7 +28,7 @@ _SHOWN_CHARACTERS = 2_000
 _ADD = "add"
 
 
-class Row(NamedTuple):
+class InstructionRow(NamedTuple):
     """One line of the list."""
 
     number: int
@@ -41,10 +41,10 @@ class Row(NamedTuple):
     """What became of it, where it waits no more."""
 
 
-class SaidList(ModalScreen[None], ActionScreen[None]):
+class InstructionList(ModalScreen[None], ActionScreen[None]):
     """A list over the main screen; what is done to it is a command, what is seen is the session."""
 
-    CSS_PATH = ["card.tcss", "said_list.tcss"]
+    CSS_PATH = ["card.tcss", "instruction_list.tcss"]
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("a,plus", "add", "Add", show=False),
         Binding("d,delete", "remove", "Remove", show=False),
@@ -64,7 +64,7 @@ class SaidList(ModalScreen[None], ActionScreen[None]):
 
     def __init__(self) -> None:
         super().__init__()
-        self._rows: list[Row] = []
+        self._rows: list[InstructionRow] = []
         self._width = 0
         self._at: str | None = None
         """The option under the cursor."""
@@ -78,16 +78,16 @@ class SaidList(ModalScreen[None], ActionScreen[None]):
 
     @classmethod
     @abstractmethod
-    def adds(cls, text: str) -> live.AnyCommand:
+    def adds(cls, text: str) -> commands.AnyCommand:
         """The command that adds."""
 
     @abstractmethod
-    def removes(self, number: int) -> live.AnyCommand:
+    def removes(self, number: int) -> commands.AnyCommand:
         """The command that takes one back."""
 
     @classmethod
     @abstractmethod
-    def rows_of(cls, session: Session) -> list[Row]:
+    def rows_of(cls, session: Session) -> list[InstructionRow]:
         """What there is, those that wait first."""
 
     # ---- painting --------------------------------------------------------------------------------
@@ -126,7 +126,7 @@ class SaidList(ModalScreen[None], ActionScreen[None]):
         else:
             self._list.highlighted = 0 if first else min(index, len(waiting))
 
-    def _line(self, row: Row) -> tuple[str, Content]:
+    def _line(self, row: InstructionRow) -> tuple[str, Content]:
         text = clean_line(row.text[: 2 * _SHOWN_CHARACTERS])
         cut = text[:_SHOWN_CHARACTERS] + ("…" if len(text) > _SHOWN_CHARACTERS else "")
         after = f"  → {clean_line(row.after)}" if row.after else ""
@@ -143,14 +143,14 @@ class SaidList(ModalScreen[None], ActionScreen[None]):
 
     # ---- what is done ----------------------------------------------------------------------------
 
-    def _chosen(self) -> Row | None:
+    def _chosen(self) -> InstructionRow | None:
         index = self._list.highlighted
         if index is None:
             return None
         number = self._list.get_option_at_index(index).id
         return next((row for row in self._rows if str(row.number) == number), None)
 
-    def chosen_waiting(self) -> Row | None:
+    def chosen_waiting(self) -> InstructionRow | None:
         """The one under the cursor, if something can still be done about it; else it is told."""
         row = self._chosen()
         if row is None:
@@ -161,12 +161,12 @@ class SaidList(ModalScreen[None], ActionScreen[None]):
             return row
         return None
 
-    def command(self, command: live.AnyCommand, done: str = "") -> None:
+    def command(self, command: commands.AnyCommand, done: str = "") -> None:
         """Send; the answer is told in the card."""
         self.tell("…")
         self.run_worker(self._send(command, done))
 
-    async def _send(self, command: live.AnyCommand, done: str) -> None:
+    async def _send(self, command: commands.AnyCommand, done: str) -> None:
         async with self._sending:  # in the order they were pressed
             try:
                 reply = await self.shell.feed.send(command)
@@ -209,11 +209,11 @@ class SaidList(ModalScreen[None], ActionScreen[None]):
             self.command(self.removes(row.number), self.removed)
 
 
-def _severity(reply: live.Reply) -> Severity:
+def _severity(reply: messages.Reply) -> Severity:
     return "information" if reply.ok else "warning"
 
 
-class BansScreen(SaidList):
+class BansScreen(InstructionList):
     """Directions the agent is to leave alone."""
 
     heading = "Banned directions"
@@ -223,18 +223,18 @@ class BansScreen(SaidList):
     removed = "Lifted. It can be banned again with a."
 
     @classmethod
-    def adds(cls, text: str) -> live.AnyCommand:
-        return live.BanDirection(text=text)
+    def adds(cls, text: str) -> commands.AnyCommand:
+        return commands.BanDirection(text=text)
 
-    def removes(self, number: int) -> live.AnyCommand:
-        return live.LiftBan(ban=number)
+    def removes(self, number: int) -> commands.AnyCommand:
+        return commands.LiftBan(ban=number)
 
     @classmethod
-    def rows_of(cls, session: Session) -> list[Row]:
-        return [Row(ban.number, "✗", ban.text) for ban in session.bans]
+    def rows_of(cls, session: Session) -> list[InstructionRow]:
+        return [InstructionRow(ban.number, "✗", ban.text) for ban in session.bans]
 
 
-class NotesScreen(SaidList):
+class NotesScreen(InstructionList):
     """Notes to the agent."""
 
     heading = "Notes to the agent"
@@ -244,12 +244,12 @@ class NotesScreen(SaidList):
     removed = "Removed: the agent is not told it any more. It can be added again with a."
 
     @classmethod
-    def adds(cls, text: str) -> live.AnyCommand:
-        return live.AddNote(text=text)
+    def adds(cls, text: str) -> commands.AnyCommand:
+        return commands.AddNote(text=text)
 
-    def removes(self, number: int) -> live.AnyCommand:
-        return live.RemoveNote(note=number)
+    def removes(self, number: int) -> commands.AnyCommand:
+        return commands.RemoveNote(note=number)
 
     @classmethod
-    def rows_of(cls, session: Session) -> list[Row]:
-        return [Row(note.number, "▸", note.text) for note in session.agent_notes]
+    def rows_of(cls, session: Session) -> list[InstructionRow]:
+        return [InstructionRow(note.number, "▸", note.text) for note in session.agent_notes]

@@ -26,7 +26,7 @@ _LONGEST_DIFF = 6_000
 _LONGEST_SPEECH = 200_000
 
 
-class Talk(Protocol):
+class CliSession(Protocol):
     """A session of a CLI."""
 
     @property

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from engine.core.risk.edit import Edit
 
 
-class Setting(msgspec.Struct, frozen=True, kw_only=True):
+class RiskContext(msgspec.Struct, frozen=True, kw_only=True):
     """What the assessment must know of the session besides the two texts."""
 
     metric: str = "val_bpb"
@@ -30,7 +30,7 @@ class Setting(msgspec.Struct, frozen=True, kw_only=True):
     """What the device has."""
 
 
-Found = tuple[tuple[int, ...], str]
+RuleHit = tuple[tuple[int, ...], str]
 """What a rule gives: lines and message."""
 
 
@@ -40,7 +40,7 @@ class Rule:
 
     name: str
     weight: Weight
-    check: Callable[[Edit], Iterable[Found]]
+    check: Callable[[Edit], Iterable[RuleHit]]
 
     @property
     def about(self) -> str:
@@ -48,10 +48,10 @@ class Rule:
         return " ".join((self.check.__doc__ or "").split())
 
 
-def rule(name: str, weight: Weight) -> Callable[[Callable[[Edit], Iterable[Found]]], Rule]:
+def rule(name: str, weight: Weight) -> Callable[[Callable[[Edit], Iterable[RuleHit]]], Rule]:
     """Make a rule of a function that yields lines and a message for each finding."""
 
-    def make(check: Callable[[Edit], Iterable[Found]]) -> Rule:
+    def make(check: Callable[[Edit], Iterable[RuleHit]]) -> Rule:
         return Rule(name, weight, check)
 
     return make

@@ -10,18 +10,19 @@ import pytest
 
 from engine.core import events as ev
 from engine.core.enums import Direction, Verdict
-from engine.core.session import fold
-from engine.protocol.framing import AskMemory, Reply
+from engine.core.reducer import fold
+from engine.protocol.commands import AskMemory
+from engine.protocol.messages import Reply
 from tests.tui.seeing import text_of, until
 from tests.tui.synthetic import MemoryFeed, Tried, attempt, events_of, made_up
 from tests.tui.widgets.widget_scenes import HOSTILE
 from tui.actions.overview import VIEW_NAMES
 from tui.app import SupervisorApp
-from tui.overview.activity import Activity, Shown, whole_event
+from tui.overview.activity import Activity, EventFilter, whole_event
 from tui.overview.screen import WholeScreen
-from tui.present.events import KINDS, Kind, words_of
+from tui.present.events import KINDS, EventTopic, words_of
 from tui.screens.detail import DetailScreen
-from tui.screens.supervisor import Supervisor
+from tui.screens.main_screen import MainScreen
 from tui.widgets.row_list import RowList
 
 WIDE = (140, 40)
@@ -53,7 +54,7 @@ async def test_every_view_at_any_size(app: SupervisorApp, size: tuple[int, int])
             await pilot.pause()
             assert all(len(line) <= size[0] for line in text_of(app).split("\n"))
         await pilot.press("escape")
-        assert isinstance(app.screen, Supervisor)
+        assert isinstance(app.screen, MainScreen)
 
 
 async def test_tab_goes_round(app: SupervisorApp) -> None:
@@ -162,9 +163,9 @@ async def test_the_filter_keeps_the_place_and_goes_round(
         await until(pilot, lambda: rows(app).rows > 100)
         before = rows(app).rows
         await pilot.press("f")
-        assert Shown.DECISIONS in caption(app)
+        assert EventFilter.DECISIONS in caption(app)
         assert rows(app).rows == 1 and "try GQA" in text_of(app)
-        for _ in list(Shown)[1:]:
+        for _ in list(EventFilter)[1:]:
             await pilot.press("f")
         assert rows(app).rows == before
         section = whole(app).section
@@ -260,7 +261,7 @@ async def test_the_memory_is_what_the_engine_answers(app: SupervisorApp, feed: M
 async def test_without_an_engine_it_is_what_was_told_last(tmp_path: Path) -> None:
     events = events_of(tmp_path, made_up(3), running=False)
     events = [
-        msgspec.structs.replace(e, told="abc123")
+        msgspec.structs.replace(e, prompt_key="abc123")
         if isinstance(e, ev.ProposalDrafted) and e.experiment == 2
         else e
         for e in events
@@ -304,5 +305,5 @@ async def test_health_counts_what_the_session_has(app: SupervisorApp, feed: Memo
 
 
 def test_samples_are_the_only_ones_left_out_at_first() -> None:
-    left_out = [kind for kind, about in KINDS.items() if about is Kind.SAMPLE]
+    left_out = [kind for kind, about in KINDS.items() if about is EventTopic.SAMPLE]
     assert left_out == [ev.RunProgressed, ev.DevicesSampled]
