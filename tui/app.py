@@ -27,6 +27,7 @@ from tui.present.text import clean, clean_line
 from tui.screens.action_screen import ActionScreen, Severity, bindings_of
 from tui.screens.main_screen import MainScreen
 from tui.settings import load_settings, remember_theme
+from tui.shell import Shell
 from tui.terminal.app import ExitInfo, TerminalApp
 from tui.terminal.attention import Attention
 from tui.terminal.governor import Governor, wanted_hz
@@ -99,6 +100,11 @@ class SupervisorApp(TerminalApp):
         self._held: tuple[str, Severity, float | None] | None = None
         """What may be told once no card is open."""
         self.start_theme(theme, forced_theme)
+
+    @property
+    def refresh_seconds(self) -> float:
+        """Seconds between two frames at present."""
+        return self.governor.interval
 
     # ---- life ------------------------------------------------------------------------------------
 
@@ -233,19 +239,19 @@ class SupervisorApp(TerminalApp):
             if meant:
                 self.send(command)
 
-        self._open_once(ConfirmScreen(question, consequence, yes, no, self.clock), answered)
+        self.open_once(ConfirmScreen(question, consequence, yes, no, self.clock), answered)
 
     def open_experiment(self, number: int) -> None:
         """Show one experiment whole."""
         from tui.screens.detail import DetailScreen
 
-        self._open_once(DetailScreen(number))
+        self.open_once(DetailScreen(number))
 
-    def open_whole(self, section: int) -> None:
+    def open_overview(self, section: int) -> None:
         """Show a view of the whole session."""
         from tui.overview.screen import WholeScreen
 
-        self._open_once(WholeScreen(section))
+        self.open_once(WholeScreen(section))
 
     async def copy(self, what: str, text: str) -> None:
         """Copy, and say by which ways."""
@@ -283,13 +289,13 @@ class SupervisorApp(TerminalApp):
         from tui.screens.help import HelpScreen
 
         here = self.screen.ACTIONS if isinstance(self.screen, ActionScreen) else ()
-        self._open_once(HelpScreen(here))
+        self.open_once(HelpScreen(here))
 
     def action_command_palette(self) -> None:
         """Everything by typing."""
         from tui.screens.commands import Palette
 
-        self._open_once(Palette())
+        self.open_once(Palette())
 
     # ---- themes ----------------------------------------------------------------------------------
 
@@ -305,9 +311,9 @@ class SupervisorApp(TerminalApp):
             if name is not None and (trouble := remember_theme(name)):
                 self.notify(trouble, severity="warning")
 
-        self._open_once(ThemeScreen(themes, self.theme), chosen)
+        self.open_once(ThemeScreen(themes, self.theme, self.use_theme), chosen)
 
-    def _open_once(
+    def open_once(
         self, screen: Screen[Result], callback: Callable[[Result | None], None] | None = None
     ) -> None:
         """Open a screen; a key that came twice, or while a card opens, opens nothing more."""
@@ -315,3 +321,7 @@ class SupervisorApp(TerminalApp):
             return
         self._hush()
         self.push_screen(screen, callback)
+
+
+_shell: type[Shell] = SupervisorApp
+"""Makes mypy check that the app has every member its screens may use."""

@@ -19,6 +19,7 @@ from engine.core.events import (
     RunStarted,
 )
 from engine.core.machine import MachineSample
+from engine.core.records import Queued
 from engine.core.reducer import apply
 from engine.core.session import Session
 from engine.protocol.commands import AnyCommand
@@ -34,6 +35,7 @@ from engine.protocol.messages import (
 from tui.view import LinkState, View
 
 if TYPE_CHECKING:
+    from engine.client.candidate import CandidateFile
     from engine.client.connection import Details
 
 _THINKING_SHOWN = 64 * 1024
@@ -76,6 +78,13 @@ class Feed(Protocol):
 
     def details(self, experiment: int) -> Details:
         """Patch, reasoning and directory of an experiment; never raises."""
+
+    async def candidate(self, session: Session, queued: Queued) -> CandidateFile:
+        """The editable file before and after a proposal.
+
+        Raises:
+            AutoresearchError: It cannot be read, or the proposal does not fit it.
+        """
 
     def prompt(self, key: str) -> str | None:
         """What an agent was told, by the key the session has; None where it is gone."""

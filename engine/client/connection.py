@@ -15,9 +15,11 @@ from pathlib import Path
 from msgspec.structs import replace
 
 from engine import __version__
+from engine.client.candidate import CandidateFile, candidate_file
 from engine.client.journal_events import JournalCache
 from engine.core.errors import AutoresearchError, EngineGoneError, JournalError, WorkspaceError
 from engine.core.events import AnyEvent
+from engine.core.records import Queued
 from engine.core.reducer import fold
 from engine.core.session import Session
 from engine.protocol import commands, framing
@@ -296,6 +298,14 @@ class EngineLink:
     def details(self, experiment: int) -> Details:
         """The texts of an experiment."""
         return details(self.workspace, self._tag, experiment)
+
+    async def candidate(self, session: Session, queued: Queued) -> CandidateFile:
+        """The editable file before and after a proposal, read from git off the event loop.
+
+        Raises:
+            WorkspaceError: The proposal's base is gone, or its patch does not fit it.
+        """
+        return await asyncio.to_thread(candidate_file, self.workspace, session, queued)
 
     def prompt(self, key: str) -> str | None:
         """What an agent was told, by the key the journal has; None where it is gone."""

@@ -1,6 +1,4 @@
-"""What a window or a verb reads and writes in the workspace by itself, beside the engine: the
-charter, and the file a proposal would make.
-"""
+"""The charter, program.md, as a file of the workspace."""
 
 from __future__ import annotations
 
@@ -10,11 +8,7 @@ from typing import NamedTuple
 
 from engine.core.enums import PROGRAM
 from engine.core.errors import WorkspaceError
-from engine.core.patches.patch import PatchError, apply_patch, refit_patch
-from engine.core.records import Queued
-from engine.core.session import Session
 from engine.store.durable import write_durably
-from engine.store.workspace import Workspace
 
 _LARGEST_PROGRAM = 4 * 2**20
 
@@ -88,32 +82,3 @@ def write_program(workspace: Path, text: str, seen: str) -> Program:
     except OSError as error:
         raise WorkspaceError(f"{PROGRAM} cannot be written.", f"{error.strerror}.") from error
     return Program(text, program_key(text))
-
-
-class Candidate(NamedTuple):
-    """The editable file before and after a proposal."""
-
-    before: str
-    after: str
-    base: str
-    """The commit that has it as it is before."""
-
-
-def candidate(workspace: Path, session: Session, queued: Queued) -> Candidate:
-    """The editable file before and after a proposal, at the frontier where it fits there.
-
-    Raises:
-        WorkspaceError: Its base is gone.
-    """
-    repository, file = Workspace(workspace), session.config.file
-    now = repository.read(session.frontier, file)
-    edited = refit_patch(now, queued.patch)
-    if edited is not None:
-        return Candidate(now, edited, session.frontier)
-    base = repository.read(queued.base, file)
-    try:
-        return Candidate(base, apply_patch(base, queued.patch), queued.base)
-    except PatchError as error:
-        raise WorkspaceError(
-            error.what, error.why, "Veto it, or let the agent try again."
-        ) from error

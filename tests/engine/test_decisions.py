@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from engine.client import connection as client
+from engine.client.candidate import candidate_file
 from engine.core.enums import Autonomy, Origin, QueueState, StopMode, Verdict
 from engine.core.errors import EngineGoneError
 from engine.core.events import AlarmRaised, ProgramEdited, ProposalDropped, ReviewRequested
@@ -19,7 +20,6 @@ from engine.core.session import Session
 from engine.protocol import commands
 from engine.store.artifacts import Layout
 from engine.store.journal import read_journal
-from engine.store.program_file import candidate
 from tests.engine.test_ratchet import rows
 from tests.model_server import Answer, Behaviour, ModelServer, Request
 from tests.world import git, run_command, wait_for
@@ -223,7 +223,7 @@ def test_an_edited_patch_is_assessed_and_asked_again(night: Night, repository: P
     night.begin([edit(RATE, "MATRIX_LR = 0.05")])
     patch = night.asked()
     queued = session_of(repository).asked[0]
-    before, after, base = candidate(repository, session_of(repository), queued)
+    before, after, base = candidate_file(repository, session_of(repository), queued)
     assert before != after
     broken = refused(repository, commands.EditProposal(patch_id=patch, source=after + "def"))
     assert "not valid Python" in broken
@@ -583,7 +583,7 @@ def test_an_edit_made_over_a_newer_keep_does_not_take_it_back(
     first = night.asked(2)
     session = session_of(repository)
     second = session.asked[1]
-    _, after, base = candidate(repository, session, second)
+    _, after, base = candidate_file(repository, session, second)
     say(repository, commands.ApproveProposal(patch_id=first))
     wait_for(lambda: session_of(repository).counts.keep >= 2, "the first to be kept")
     # What the person sent was written with the file before them that had no such keep.

@@ -9,12 +9,14 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from engine.client.candidate import CandidateFile
 from engine.client.connection import Details
 from engine.core import events as ev
 from engine.core.config import ResearchConfig
 from engine.core.enums import Outcome, Verdict
-from engine.core.errors import EngineGoneError
+from engine.core.errors import EngineGoneError, WorkspaceError
 from engine.core.finding import Finding, Weight
+from engine.core.records import Queued
 from engine.core.reducer import apply, fold
 from engine.core.session import Session
 from engine.protocol.commands import AnyCommand
@@ -260,6 +262,8 @@ class MemoryFeed:
     history: list[ev.AnyEvent] = field(default_factory=list)
     """What happened before; its session is another field."""
     prompts: dict[str, str] = field(default_factory=dict)
+    candidate_file: CandidateFile | WorkspaceError = CandidateFile("", "", "")  # noqa: RUF009
+    """The editable file before and after the proposal, or why it cannot be read."""
     left: Session | None = None
     """What its journal has, where nobody answers."""
     queue: asyncio.Queue[AnyMessage | None] = field(default_factory=asyncio.Queue)
@@ -304,6 +308,11 @@ class MemoryFeed:
     def details(self, experiment: int) -> Details:
         patch = self.patches.get(experiment, PATCH if experiment > 1 else "")
         return Details(patch, "Weighing what was tried so far.", self.workspace)
+
+    async def candidate(self, session: Session, queued: Queued) -> CandidateFile:
+        if isinstance(self.candidate_file, WorkspaceError):
+            raise self.candidate_file
+        return self.candidate_file
 
     def prompt(self, key: str) -> str | None:
         return self.prompts.get(key)

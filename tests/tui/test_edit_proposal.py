@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from engine.client.candidate import CandidateFile
 from engine.core import events as ev
 from engine.core.enums import ReviewAnswer
 from engine.core.errors import WorkspaceError
@@ -31,9 +32,9 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-def asked(feed: MemoryFeed, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> SupervisorApp:
+def asked(feed: MemoryFeed, clock: Clock) -> SupervisorApp:
     feed.happen(*question())
-    monkeypatch.setattr("engine.store.program_file.candidate", lambda *_: ("", SOURCE, ""))
+    feed.candidate_file = CandidateFile("", SOURCE, "")
     return SupervisorApp(feed, feed.session, clock=clock)
 
 
@@ -123,24 +124,17 @@ async def test_a_decision_elsewhere_is_told_and_the_text_stays(
         assert "x" in area(asked).text
 
 
-async def test_a_base_that_is_gone_is_told(
-    asked: SupervisorApp, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def gone(*_: object) -> tuple[str, str]:
-        raise WorkspaceError("Its base is gone.", "", "Veto it.")
-
-    monkeypatch.setattr("engine.store.program_file.candidate", gone)
+async def test_a_base_that_is_gone_is_told(asked: SupervisorApp, feed: MemoryFeed) -> None:
+    feed.candidate_file = WorkspaceError("Its base is gone.", "", "Veto it.")
     async with asked.run_test(size=(80, 24)) as pilot:
         await pilot.press("e")
         await until(pilot, lambda: "Its base is gone." in told(asked))
 
 
 async def test_a_file_that_lines_would_be_lost_of_is_not_edited_here(
-    asked: SupervisorApp, monkeypatch: pytest.MonkeyPatch
+    asked: SupervisorApp, feed: MemoryFeed
 ) -> None:
-    monkeypatch.setattr(
-        "engine.store.program_file.candidate", lambda *_: ("", "a = 1\n\x0cb = 2\n", "")
-    )
+    feed.candidate_file = CandidateFile("", "a = 1\n\x0cb = 2\n", "")
     async with asked.run_test(size=(80, 24)) as pilot:
         await pilot.press("e")
         await until(pilot, lambda: "only your own editor keeps" in text_of(asked))

@@ -8,10 +8,10 @@ from pathlib import Path
 import click
 
 from engine.client import connection as client
+from engine.client.candidate import candidate_file
 from engine.core.errors import AutoresearchError, UsageError
 from engine.core.session import Session
 from engine.protocol import commands
-from engine.store import program_file as files
 from tui.commands.control import (
     BY,
     answer,
@@ -106,7 +106,7 @@ def edit(patch: str | None, source: Path | None, path: Path, as_json: bool) -> N
             )
         workspace = client.find_workspace(path)
         file = session.config.file
-        before, after, base = files.candidate(workspace, session, queued)
+        before, after, base = candidate_file(workspace, session, queued)
         if source is not None:
             text = edited_file(editor.handed_over(source), before, file)
             check_syntax(text, file)

@@ -8,11 +8,11 @@ from typing import Any
 import click
 
 from engine.client import connection as client
+from engine.client.candidate import candidate_file
 from engine.core.errors import UsageError, WorkspaceError
 from engine.core.patches.patch import make_patch
 from engine.core.records import Queued
 from engine.core.session import Session
-from engine.store import program_file as files
 from tui.commands.assess import spans
 from tui.commands.options import json_option, workspace_option
 from tui.commands.reporter import one_line
@@ -137,7 +137,7 @@ def diff_now(workspace: Path, session: Session, queued: Queued) -> tuple[str, bo
     made, and True.
     """
     try:
-        before, after, _ = files.candidate(workspace, session, queued)
+        before, after, _ = candidate_file(workspace, session, queued)
     except WorkspaceError:
         return queued.patch, True
     diff = make_patch(session.config.file, before, after)

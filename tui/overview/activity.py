@@ -15,8 +15,9 @@ from engine.core.errors import AutoresearchError
 from engine.core.events import EPOCH, AnyEvent
 from tui.overview.section import ListSection
 from tui.present.events import KINDS, EventTopic, words_of
+from tui.present.lines import TextLine
 from tui.present.text import clean_line
-from tui.screens.text_page import TextLine, TextPage
+from tui.screens.text_page import TextPage
 from tui.view import View
 from tui.widgets.painted import Run
 from tui.widgets.row_list import RowList, cell

@@ -10,10 +10,11 @@ from engine.core.records import Experiment
 from engine.core.session import Session
 from engine.core.vector import Vector
 from tui.overview.section import ListSection
+from tui.present.lines import TextLine
 from tui.present.numbers import metric, moved
 from tui.present.text import clean_line
 from tui.present.verdict_marks import category_of, verdict_of
-from tui.screens.text_page import TextLine, TextPage
+from tui.screens.text_page import TextPage
 from tui.view import View
 from tui.widgets.painted import Run
 from tui.widgets.row_list import RowList, cell

@@ -7,8 +7,9 @@ from engine.core.session import Session
 from engine.protocol.commands import AskMemory
 from tui.overview.section import PageSection
 from tui.present.experiment import ink_of_told
+from tui.present.lines import TextLine
 from tui.present.text import clean
-from tui.screens.text_page import TextLine, TextPage
+from tui.screens.text_page import TextPage
 from tui.view import LinkState, View
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, cast
 
 from textual.app import ComposeResult
 from textual.containers import Vertical
@@ -11,11 +10,9 @@ from textual.message import Message
 from textual.widget import Widget
 
 from tui.screens.text_page import TextPage
+from tui.shell import Shell, shell_of
 from tui.view import View
 from tui.widgets.row_list import RowList
-
-if TYPE_CHECKING:
-    from tui.app import SupervisorApp
 
 
 class OverviewSection(Vertical):
@@ -37,9 +34,9 @@ class OverviewSection(Vertical):
         """It shows something else now."""
 
     @property
-    def shell(self) -> SupervisorApp:
-        """The app, by its own type."""
-        return cast("SupervisorApp", self.app)
+    def shell(self) -> Shell:
+        """The app, as far as sections may use it."""
+        return shell_of(self.app)
 
     def show(self, view: View) -> None:
         """Bring what is seen up to date."""

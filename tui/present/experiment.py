@@ -5,12 +5,12 @@ from __future__ import annotations
 from engine.core.enums import Origin
 from engine.core.records import Experiment, Run
 from engine.core.session import Session
+from tui.present.lines import TextLine
 from tui.present.numbers import clock, cost, memory, metric, moved, size
 from tui.present.proposal import by_of, reason_of
 from tui.present.risk import in_order, ink_of, lines_named, risk_of, signed
 from tui.present.text import clean
 from tui.present.verdict_marks import OPEN, abandoned, category_of, ruled, verdict_of
-from tui.screens.text_page import TextLine
 
 
 def header_lines(session: Session, experiment: Experiment) -> tuple[TextLine, ...]:

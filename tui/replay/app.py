@@ -18,6 +18,7 @@ from tui.replay.feed import ReplayFeed, ReplayFollower
 from tui.replay.go_card import GoCard
 from tui.replay.player import Player
 from tui.replay.screen import ReplayScreen
+from tui.replay.shell import ReplayShell
 from tui.terminal.attention import Attention
 
 _TICK_SECONDS = 1 / 15
@@ -122,7 +123,7 @@ class ReplayApp(SupervisorApp):
 
     def open_experiment(self, number: int) -> None:
         """Show one experiment whole, as it stood."""
-        self._open_once(ReplayDetail(number))
+        self.open_once(ReplayDetail(number))
 
     def action_leave(self) -> None:
         """Close the screen; nothing else is touched."""
@@ -131,3 +132,7 @@ class ReplayApp(SupervisorApp):
     def action_help_quit(self) -> None:
         """What Textual does on Ctrl+C."""
         self.notify("q leaves.")
+
+
+_shell: type[ReplayShell] = ReplayApp
+"""Makes mypy check that the app has every member its screens may use."""

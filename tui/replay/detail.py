@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, cast
-
 from engine.core.enums import NOT_RECORDED
 from engine.core.events import EPOCH
 from engine.core.records import Experiment
 from tui.present.experiment import history_lines
+from tui.present.lines import TextLine
+from tui.replay.shell import replay_shell_of
 from tui.screens.detail import DetailScreen
-from tui.screens.text_page import TextLine
-
-if TYPE_CHECKING:
-    from tui.replay.app import ReplayApp
 
 
 class ReplayDetail(DetailScreen):
@@ -22,12 +18,12 @@ class ReplayDetail(DetailScreen):
 
     def no_diff_note(self, experiment: Experiment) -> str:
         """Why there is none."""
-        found = cast("ReplayApp", self.app).feed.diff(experiment.number)
+        found = replay_shell_of(self.app).feed.diff(experiment.number)
         return found.note or super().no_diff_note(experiment)
 
     def told_of(self, experiment: Experiment, text: str | None) -> tuple[TextLine, ...]:
         """Of a table's experiment nobody knows who was told what."""
-        if cast("ReplayApp", self.app).feed.source.from_table:
+        if replay_shell_of(self.app).feed.source.from_table:
             return ((f"What its agent was told is {NOT_RECORDED}.", "--dim"),)
         return super().told_of(experiment, text)
 
@@ -38,7 +34,7 @@ class ReplayDetail(DetailScreen):
 
     def history_of(self, experiment: Experiment) -> tuple[TextLine, ...]:
         """What happened to it, with only those times that are known."""
-        feed = cast("ReplayApp", self.app).feed
+        feed = replay_shell_of(self.app).feed
         if not feed.source.from_table:
             return history_lines(experiment)
         recording = feed.source.recording

@@ -10,9 +10,11 @@ from pathlib import Path
 
 from msgspec.structs import replace as with_fields
 
+from engine.client.candidate import CandidateFile
 from engine.client.connection import Details
 from engine.core.errors import AutoresearchError, EngineGoneError
 from engine.core.events import AnyEvent
+from engine.core.records import Queued
 from engine.core.session import Session
 from engine.protocol.commands import AnyCommand
 from engine.protocol.messages import AnyMessage, Reply
@@ -23,6 +25,7 @@ from tui.replay.player import Player
 from tui.view import LinkState, Replayed, View
 
 _DIFFS_KEPT = 256
+_NO_ENGINE = "This is a replay; no engine is asked."
 
 
 class ReplayFeed:
@@ -88,7 +91,7 @@ class ReplayFeed:
         Raises:
             EngineGoneError: Always.
         """
-        raise EngineGoneError("This is a replay; no engine is asked.")
+        raise EngineGoneError(_NO_ENGINE)
 
     def log_path(self, experiment: int, run: int) -> Path | None:
         """The log of a run, whole, if it is still there."""
@@ -99,6 +102,14 @@ class ReplayFeed:
         patch = self.diff(experiment).patch
         reasoning = self.source.reasoning(experiment, self.player.step)
         return Details(patch, reasoning, self.source.directory(experiment))
+
+    async def candidate(self, session: Session, queued: Queued) -> CandidateFile:
+        """Refuse, as `send` does: a proposal of a replay cannot be edited.
+
+        Raises:
+            EngineGoneError: Always.
+        """
+        raise EngineGoneError(_NO_ENGINE)
 
     def prompt(self, key: str) -> str | None:
         """As it was kept beside the journal."""

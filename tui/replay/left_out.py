@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, cast
-
 from textual.app import ComposeResult
 
 from tui.actions.action import Action, Group, back
 from tui.actions.registry import PROGRAM
+from tui.present.lines import TextLine
 from tui.present.text import clean_line
+from tui.replay.shell import replay_shell_of
 from tui.screens.action_screen import bindings_of
 from tui.screens.footer import ActionFooter
 from tui.screens.static_screen import StaticScreen
-from tui.screens.text_page import TextLine, TextPage
-
-if TYPE_CHECKING:
-    from tui.replay.app import ReplayApp
+from tui.screens.text_page import TextPage
 
 _MOST = 500
 """Lines shown; who has more has the wrong file."""
@@ -42,7 +39,7 @@ class LeftOutScreen(StaticScreen):
 
     def on_mount(self) -> None:
         """As many as anybody reads."""
-        source = cast("ReplayApp", self.app).feed.source
+        source = replay_shell_of(self.app).feed.source
         left = source.left_out
         are = "line is" if len(left) == 1 else "lines are"
         about = f"{len(left):,} {are} left out of {clean_line(source.path.name)}; none is counted."

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, cast
-
 from textual import on
 from textual.app import ComposeResult
 from textual.content import Content
@@ -15,6 +13,7 @@ from tui.actions.registry import LOOKING, PART_NAMES, PARTS, PROGRAM, SUPERVISOR
 from tui.actions.replay import MOVES, REPLAY, without_engine
 from tui.present.text import clean_line
 from tui.replay.go_card import GoCard
+from tui.replay.shell import ReplayShell, replay_shell_of
 from tui.replay.time_line import TimeLine
 from tui.screens.action_screen import bindings_of
 from tui.screens.footer import ActionFooter
@@ -26,9 +25,6 @@ from tui.terminal.check import MINIMUM_COLUMNS, MINIMUM_ROWS
 from tui.view import View
 from tui.widgets.log_view import LogView
 from tui.widgets.status_line import StatusLine
-
-if TYPE_CHECKING:
-    from tui.replay.app import ReplayApp
 
 _REST = without_engine(SUPERVISOR)
 
@@ -42,7 +38,7 @@ class ReplayScreen(MainScreen):
     def compose(self) -> ComposeResult:
         yield StatusLine(id="status")
         yield TabBar(PART_NAMES, "part", id="tabs")
-        deck = PanelGrid(self._log_path, lambda: self.shell.governor.interval, id="parts")
+        deck = PanelGrid(self._log_path, lambda: self.shell.refresh_seconds, id="parts")
         deck.log_view.no_log_note = NOT_RECORDED
         yield deck
         yield SearchPrompt(id="prompt")
@@ -52,9 +48,9 @@ class ReplayScreen(MainScreen):
         yield Static(Content(f"too small: needs {MINIMUM_COLUMNS}×{MINIMUM_ROWS}"), id="too-small")
 
     @property
-    def replay(self) -> ReplayApp:
-        """The app, by its own type."""
-        return cast("ReplayApp", self.app)
+    def replay(self) -> ReplayShell:
+        """The app of the replay, as far as screens may use it."""
+        return replay_shell_of(self.app)
 
     def show(self, view: View) -> None:
         """Bring what is seen up to date."""
@@ -114,7 +110,7 @@ class ReplayScreen(MainScreen):
             if text is not None:
                 self._go_to(text)
 
-        self.shell._open_once(GoCard(self.replay.feed.player.places), answered)
+        self.shell.open_once(GoCard(self.replay.feed.player.places), answered)
 
     def _go_to(self, text: str) -> None:
         player = self.replay.feed.player
@@ -129,7 +125,7 @@ class ReplayScreen(MainScreen):
         """Everything that was kept, as one diff."""
         from tui.replay.total import TotalScreen
 
-        self.shell.push_screen(TotalScreen())
+        self.app.push_screen(TotalScreen())
 
     def action_left_out(self) -> None:
         """The lines of the file that are no part of this."""
@@ -137,7 +133,7 @@ class ReplayScreen(MainScreen):
 
         source = self.replay.feed.source
         if source.left_out:
-            self.shell._open_once(LeftOutScreen())
+            self.shell.open_once(LeftOutScreen())
         else:
             self.tell(f"Every line of {clean_line(source.path.name)} could be read.")
 

@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, cast
 
 from textual.app import ComposeResult
 
 from tui.actions.action import Action, Group, back
 from tui.actions.registry import PROGRAM
+from tui.replay.shell import replay_shell_of
 from tui.screens.action_screen import bindings_of
 from tui.screens.footer import ActionFooter
 from tui.screens.static_screen import StaticScreen
 from tui.screens.text_page import TextPage
 from tui.widgets.edit_panel import EditPanel
-
-if TYPE_CHECKING:
-    from tui.replay.app import ReplayApp
 
 _TOTAL: tuple[Action, ...] = (
     Action(
@@ -54,7 +51,7 @@ class TotalScreen(StaticScreen):
         self.run_worker(self._load())
 
     async def _load(self) -> None:
-        source, session = cast("ReplayApp", self.app).feed.source, self.view.session
+        source, session = replay_shell_of(self.app).feed.source, self.view.session
         found = await asyncio.to_thread(source.cumulative, session)
         self._patch = found.patch
         kept = session.counts.keep

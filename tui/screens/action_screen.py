@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, ClassVar, Literal, TypeVar, cast
+from typing import ClassVar, Literal, TypeVar
 
 from textual.binding import Binding, BindingType
 
 from tui.actions.action import Action
 from tui.actions.registry import PROGRAM
 from tui.screens.dismiss_once import DismissOnce
+from tui.shell import Shell, shell_of
 from tui.view import View
-
-if TYPE_CHECKING:
-    from tui.app import SupervisorApp
 
 Result = TypeVar("Result")
 Severity = Literal["information", "warning", "error"]
@@ -47,9 +45,9 @@ class ActionScreen(DismissOnce[Result]):
     ACTIONS: ClassVar[tuple[Action, ...]] = ()
 
     @property
-    def shell(self) -> SupervisorApp:
-        """The app, by its own type."""
-        return cast("SupervisorApp", self.app)
+    def shell(self) -> Shell:
+        """The app, as far as screens may use it."""
+        return shell_of(self.app)
 
     @property
     def view(self) -> View:

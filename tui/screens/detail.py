@@ -16,15 +16,16 @@ from tui.present.experiment import (
     reasoning_lines,
     told_lines,
 )
+from tui.present.lines import TextLine
 from tui.present.risk import risk_of
 from tui.present.verdict_marks import abandoned
 from tui.screens.action_screen import bindings_of
 from tui.screens.footer import ActionFooter
 from tui.screens.link_line import LinkLine
-from tui.screens.review_actions import PastActions
+from tui.screens.past_actions import PastActions
 from tui.screens.search_prompt import SEARCH_KEYS, SearchPrompt
 from tui.screens.tab_bar import TabBar
-from tui.screens.text_page import TextLine, TextPage
+from tui.screens.text_page import TextPage
 from tui.view import View
 from tui.widgets.edit_panel import EditPanel, baseline_note
 from tui.widgets.log_view import LogView

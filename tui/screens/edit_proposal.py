@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 from textual import on
 from textual.app import ComposeResult
@@ -27,28 +25,28 @@ from tui.terminal.external_editor import as_text, let_go, private_copy
 from tui.terminal.suspend import edit_file
 from tui.view import View
 
-if TYPE_CHECKING:
-    from tui.app import SupervisorApp
 
+def open_editor(screen: ActionScreen[None], queued: Queued) -> None:
+    """Read the file that a proposal would produce, and open it for editing.
 
-def open_editor(shell: SupervisorApp, queued: Queued) -> None:
-    """Read the file a proposal would make, and open it for editing."""
+    Args:
+        screen: The screen on which the user asked for it.
+        queued: The proposal.
+    """
+    app, shell = screen.app, screen.shell
 
     async def opening() -> None:
-        from engine.store.program_file import candidate
-
-        workspace, session = shell.feed.workspace, shell.view.session
         try:
-            _, after, base = await asyncio.to_thread(candidate, workspace, session, queued)
+            found = await shell.feed.candidate(shell.view.session, queued)
         except AutoresearchError as error:
-            shell.notify(str(error), severity="warning")
+            app.notify(str(error), severity="warning")
             return
         if gone := became_of(shell.view.session, queued, same_state=False):
-            shell.notify(gone, severity="warning")
-        elif not shell.screen.is_modal and not isinstance(shell.screen, EditProposalScreen):
-            shell.push_screen(EditProposalScreen(queued, after, base))
+            app.notify(gone, severity="warning")
+        elif not app.screen.is_modal and not isinstance(app.screen, EditProposalScreen):
+            app.push_screen(EditProposalScreen(queued, found.after, found.base))
 
-    shell.run_worker(opening(), group="edit", exclusive=True)
+    app.run_worker(opening(), group="edit", exclusive=True)
 
 
 class EditProposalScreen(ActionScreen[None]):
@@ -161,7 +159,7 @@ class EditProposalScreen(ActionScreen[None]):
             self.tell(f"{reply.message} Your text is still here.", "warning")
             return
         self.dismiss()
-        self.shell.notify(reply.message)
+        self.app.notify(reply.message)
 
     def action_outside(self) -> None:
         """Go on in the person's own editor, in a private file; the text comes back here."""

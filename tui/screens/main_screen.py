@@ -11,14 +11,6 @@ from textual.geometry import Size
 from textual.widgets import Static
 
 from engine.core.records import Experiment
-from engine.protocol.commands import (
-    AnyCommand,
-    CancelStop,
-    KillRun,
-    PauseLoop,
-    ResumeLoop,
-    StopSession,
-)
 from tui.actions.overview import OVERVIEW_ACTIONS
 from tui.actions.registry import LOOKING, LOOP, PART_NAMES, PARTS, PROGRAM, SUPERVISOR
 from tui.actions.review import REVIEW
@@ -26,9 +18,10 @@ from tui.actions.steering import STEERING
 from tui.screens.action_screen import bindings_of
 from tui.screens.footer import ActionFooter
 from tui.screens.link_line import LinkLine
+from tui.screens.loop_actions import LoopActions
 from tui.screens.panel_grid import PanelGrid, PanelLayout, layout_for
+from tui.screens.past_actions import PastActions
 from tui.screens.past_row import PastRowScreen, row_of_past
-from tui.screens.review_actions import ReviewActions
 from tui.screens.search_prompt import SEARCH_KEYS, SearchPrompt, matches
 from tui.screens.steering_actions import SteeringActions
 from tui.screens.tab_bar import TabBar
@@ -40,11 +33,9 @@ from tui.widgets.status_line import StatusLine
 
 _OF_AN_EXPERIMENT = frozenset({"overrule", "confirm", "revive", "copy_diff"})
 """What is done to the selected experiment, and to no row from before the journal."""
-_REPEAT_SECONDS = 2.0
-"""So long the same wish in the same state is taken for a key that was held down."""
 
 
-class MainScreen(ReviewActions, SteeringActions):
+class MainScreen(LoopActions, PastActions, SteeringActions):
     """All parts of the session at once, or as tabs where there is less room."""
 
     ACTIONS = SUPERVISOR
@@ -55,13 +46,11 @@ class MainScreen(ReviewActions, SteeringActions):
         super().__init__()
         self._kind: PanelLayout | None = None
         self._sought = ""
-        self._asked: tuple[object, ...] = ()
-        self._asked_until = 0.0
 
     def compose(self) -> ComposeResult:
         yield StatusLine(id="status")
         yield TabBar(PART_NAMES, "part", id="tabs")
-        yield PanelGrid(self._log_path, lambda: self.shell.governor.interval, id="parts")
+        yield PanelGrid(self._log_path, lambda: self.shell.refresh_seconds, id="parts")
         yield SearchPrompt(id="prompt")
         actions = (
             *(*LOOP[:1], *REVIEW, *LOOP[1:], *STEERING),
@@ -129,48 +118,6 @@ class MainScreen(ReviewActions, SteeringActions):
         """A word of the footer or a tab."""
         self.run_worker(self.action_do(event.name))
 
-    # ---- the loop --------------------------------------------------------------------------------
-
-    def action_pause_or_resume(self) -> None:
-        """Wait at the next safe point, or go on."""
-        self._send_once(ResumeLoop() if self.view.session.pause is not None else PauseLoop())
-
-    def _send_once(self, command: AnyCommand) -> None:
-        """Send, but not again until what was asked for shows, or was lost."""
-        session, now = self.view.session, self.shell.clock()
-        asked = (type(command), session.pause is not None, session.stop)
-        if asked == self._asked and now < self._asked_until:
-            return
-        self._asked, self._asked_until = asked, now + _REPEAT_SECONDS
-        self.shell.send(command)
-
-    def action_stop_or_go_on(self) -> None:
-        """End the session after this run, once asked; or do not after all."""
-        if self.view.session.stop is not None:
-            self._send_once(CancelStop())
-            return
-        running = self.view.session.running is not None
-        self.shell.ask(
-            "End the session after this run?" if running else "End the session now?",
-            "What was found stays. The session can be continued later.",
-            "end it",
-            "go on",
-            StopSession(),
-        )
-
-    def action_kill_run(self) -> None:
-        """Kill the current run, once asked."""
-        current = self.view.session.current
-        if current is None:
-            return
-        self.shell.ask(
-            f"Kill the run of experiment {current.number}?",
-            "Its result is lost; the experiment counts as interrupted and the loop goes on.",
-            "kill it",
-            "let it run",
-            KillRun(experiment=current.number),
-        )
-
     # ---- parts -----------------------------------------------------------------------------------
 
     def action_zoom(self) -> None:
@@ -224,7 +171,7 @@ class MainScreen(ReviewActions, SteeringActions):
 
     def action_whole(self, section: int) -> None:
         """Everything at once, in one of its views."""
-        self.shell.open_whole(section)
+        self.shell.open_overview(section)
 
     @on(ResultsTable.Opened)
     def _open(self, event: ResultsTable.Opened) -> None:
@@ -232,7 +179,7 @@ class MainScreen(ReviewActions, SteeringActions):
 
     @on(ResultsTable.OpenedPast)
     def _open_past(self, event: ResultsTable.OpenedPast) -> None:
-        self.shell._open_once(PastRowScreen(event.attempt))
+        self.shell.open_once(PastRowScreen(event.attempt))
 
     def action_sort(self) -> None:
         """Another order of the results."""

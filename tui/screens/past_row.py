@@ -8,13 +8,14 @@ from engine.core.imported_attempt import PastAttempt, Unknown
 from engine.core.session import Session
 from tui.actions.action import Action, Group, back
 from tui.actions.registry import PROGRAM
+from tui.present.lines import TextLine
 from tui.present.numbers import memory, metric, moved
 from tui.present.text import clean_line
 from tui.present.verdict_marks import said_of
 from tui.screens.action_screen import bindings_of
 from tui.screens.footer import ActionFooter
 from tui.screens.static_screen import StaticScreen
-from tui.screens.text_page import TextLine, TextPage
+from tui.screens.text_page import TextPage
 
 _KEYS: tuple[Action, ...] = (
     Action(

@@ -17,6 +17,7 @@ from engine.core.errors import AutoresearchError
 from engine.core.session import Session
 from engine.store.program_file import Program, ProgramChangedError, read_program, write_program
 from tui.actions.steering import CHARTER
+from tui.present.lines import TextLine
 from tui.present.text import clean, clean_line
 from tui.screens.action_screen import ActionScreen, Severity, bindings_of
 from tui.screens.confirm import ConfirmScreen
@@ -25,7 +26,7 @@ from tui.screens.link_line import LinkLine
 from tui.screens.program_area import CharterArea
 from tui.screens.program_conflict import ConflictScreen, Way
 from tui.screens.program_draft import ProgramDraft, forget_draft, keep_draft, kept_draft, set_aside
-from tui.screens.text_page import TextLine, TextPage
+from tui.screens.text_page import TextPage
 from tui.terminal.suspend import edit_file
 from tui.view import View
 

@@ -23,7 +23,7 @@ from tui.present.text import clean_line, wrapped
 from tui.screens.action_screen import bindings_of
 from tui.screens.footer import ActionFooter
 from tui.screens.link_line import LinkLine
-from tui.screens.review_actions import QuestionActions
+from tui.screens.question_actions import QuestionActions
 from tui.view import View
 from tui.widgets.painted import Painted, strip_of
 

@@ -190,9 +190,8 @@ class ReviewCard(ModalScreen[None], ActionScreen[None]):
         """Edit the file it would make, in this card's place."""
         from tui.screens.edit_proposal import open_editor
 
-        shell, queued = self.shell, self._queued
+        open_editor(self, self._queued)
         self.dismiss()
-        open_editor(shell, queued)
 
     async def action_copy(self) -> None:
         """The diff."""

@@ -34,14 +34,14 @@ class SteeringActions(ActionScreen[None]):
 
     def _open_list(self, card: InstructionList) -> None:
         if card.rows_of(self.view.session):
-            self.shell._open_once(card)
+            self.shell.open_once(card)
             return
 
         def answered(text: str | None) -> None:
             if text:
                 self.shell.send(card.adds(text))
 
-        self.shell._open_once(card.asking(), answered)
+        self.shell.open_once(card.asking(), answered)
 
     def action_program(self) -> None:
         """The charter."""
@@ -60,4 +60,4 @@ class SteeringActions(ActionScreen[None]):
         except AutoresearchError as error:
             self.tell(str(error), "error")
             return
-        self.shell._open_once(ProgramScreen(program, outside))
+        self.shell.open_once(ProgramScreen(program, outside))

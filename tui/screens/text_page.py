@@ -5,11 +5,9 @@ from __future__ import annotations
 from rich.cells import cell_len
 from textual.strip import Strip
 
+from tui.present.lines import TextLine
 from tui.present.text import clean, wrapped
 from tui.widgets.painted import Sheet, strip_of
-
-TextLine = tuple[str, str]
-"""Text of any length, and the ink it is painted with; "" is the page's own."""
 
 
 class TextPage(Sheet):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, cast
+from collections.abc import Callable
 
 from textual import on
 from textual.app import ComposeResult
@@ -16,25 +16,26 @@ from textual.widgets.option_list import Option
 from tui.screens.dismiss_once import DismissOnce
 from tui.themes import ThemeFile
 
-if TYPE_CHECKING:
-    from tui.app import SupervisorApp
-
 
 class ThemeScreen(ModalScreen[str | None], DismissOnce[str | None]):
-    """Shows each theme on the screen behind it; the chosen name, or None when nothing was chosen.
+    """Previews each theme on the screen behind it; returns the chosen name, or None.
 
     Args:
-        themes: To choose from.
-        current: The one in use, restored by esc.
+        themes: The themes to choose from.
+        current: The name of the theme in use, which esc restores.
+        preview: Applies a theme by its name.
     """
 
     CSS_PATH = "card.tcss"
     BINDINGS = [Binding("escape,q,t", "give_up", "Back", show=False)]
 
-    def __init__(self, themes: list[ThemeFile], current: str) -> None:
+    def __init__(
+        self, themes: list[ThemeFile], current: str, preview: Callable[[str], None]
+    ) -> None:
         super().__init__()
         self._themes = themes
         self._current = current
+        self._apply = preview
 
     def compose(self) -> ComposeResult:
         with Vertical(classes="card") as card:
@@ -61,6 +62,3 @@ class ThemeScreen(ModalScreen[str | None], DismissOnce[str | None]):
         """Everything as it was."""
         self._apply(self._current)
         self.dismiss(None)
-
-    def _apply(self, name: str) -> None:
-        cast("SupervisorApp", self.app).use_theme(name)

@@ -1,0 +1,46 @@
+"""The editable file as a proposal that waits would leave it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import NamedTuple
+
+from engine.core.errors import WorkspaceError
+from engine.core.patches.patch import PatchError, apply_patch, refit_patch
+from engine.core.records import Queued
+from engine.core.session import Session
+from engine.store.workspace import Workspace
+
+
+class CandidateFile(NamedTuple):
+    """The editable file before and after a proposal."""
+
+    before: str
+    after: str
+    base: str
+    """The commit that holds the file as it is before the proposal."""
+
+
+def candidate_file(workspace: Path, session: Session, queued: Queued) -> CandidateFile:
+    """Apply a proposal to the file at the frontier, or at its own base where it fits only there.
+
+    Args:
+        workspace: The researcher's git repository.
+        session: The session that the proposal belongs to.
+        queued: The proposal.
+
+    Raises:
+        WorkspaceError: The base is gone from the repository, or the patch does not fit it.
+    """
+    repository, file = Workspace(workspace), session.config.file
+    now = repository.read(session.frontier, file)
+    edited = refit_patch(now, queued.patch)
+    if edited is not None:
+        return CandidateFile(now, edited, session.frontier)
+    base = repository.read(queued.base, file)
+    try:
+        return CandidateFile(base, apply_patch(base, queued.patch), queued.base)
+    except PatchError as error:
+        raise WorkspaceError(
+            error.what, error.why, "Veto it, or let the agent try again."
+        ) from error

@@ -1,0 +1,110 @@
+"""The main screen's actions on the loop: pause, stop, kill, veto, autonomy."""
+
+from __future__ import annotations
+
+from engine.core.records import Experiment
+from engine.protocol.commands import (
+    AnyCommand,
+    CancelStop,
+    KillRun,
+    PauseLoop,
+    ResumeLoop,
+    SetAutonomy,
+    StopSession,
+)
+from tui.screens.question_actions import QuestionActions
+
+_REPEAT_SECONDS = 2.0
+"""Seconds in which the same command in the same state counts as one key held down."""
+
+
+class LoopActions(QuestionActions):
+    """Sends the commands that steer the running loop."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._asked: tuple[object, ...] = ()
+        """The last command, with the state of the session in which it was sent."""
+        self._asked_until = 0.0
+
+    def _send_once(self, command: AnyCommand) -> None:
+        """Send a command, unless it was just sent and its effect does not show yet."""
+        session, now = self.view.session, self.shell.clock()
+        asked = (type(command), session.pause is not None, session.stop)
+        if asked == self._asked and now < self._asked_until:
+            return
+        self._asked, self._asked_until = asked, now + _REPEAT_SECONDS
+        self.shell.send(command)
+
+    def action_pause_or_resume(self) -> None:
+        """Pause the loop at the next safe point, or resume it."""
+        self._send_once(ResumeLoop() if self.view.session.pause is not None else PauseLoop())
+
+    def action_stop_or_go_on(self) -> None:
+        """End the session after this run once the user confirms, or cancel that."""
+        if self.view.session.stop is not None:
+            self._send_once(CancelStop())
+            return
+        running = self.view.session.running is not None
+        self.shell.ask(
+            "End the session after this run?" if running else "End the session now?",
+            "What was found stays. The session can be continued later.",
+            "end it",
+            "go on",
+            StopSession(),
+        )
+
+    def action_kill_run(self) -> None:
+        """Kill the current run once the user confirms."""
+        current = self.view.session.current
+        if current is None:
+            return
+        self.shell.ask(
+            f"Kill the run of experiment {current.number}?",
+            "Its result is lost; the experiment counts as interrupted and the loop goes on.",
+            "kill it",
+            "let it run",
+            KillRun(experiment=current.number),
+        )
+
+    def action_veto(self) -> None:
+        """Veto the proposal that is asked about, else the run, else a parked proposal."""
+        session = self.view.session
+        if session.asked or session.running is None:
+            super().action_veto()
+        elif self.on_top and session.current is not None:
+            self._veto_run(session.current)
+
+    def _veto_run(self, current: Experiment) -> None:
+        from tui.screens.ask_text import AskText
+
+        run = current.run
+        if run is not None and run.kill_requested:
+            self.tell("This run is already being killed.", "warning")
+            return
+
+        def answered(reason: str | None) -> None:
+            if reason:
+                self.shell.send(KillRun(experiment=current.number, reason=reason))
+
+        self.app.push_screen(
+            AskText(
+                f"Veto experiment {current.number}, which runs now?",
+                f"{current.proposal.hypothesis}\n\n"
+                "The agent is told your reason and leaves ideas like it.",
+                warning="The run is killed and its result is lost; the loop goes on.",
+                yes="kill it",
+            ),
+            answered,
+        )
+
+    def action_waiting(self) -> None:
+        """Open the list of proposals that wait for the user."""
+        from tui.screens.queue import QueueScreen
+
+        if self.on_top:
+            self.app.push_screen(QueueScreen())
+
+    def action_autonomy(self) -> None:
+        """Switch to the next of the three levels of autonomy."""
+        self.shell.send(SetAutonomy(autonomy=self.view.session.autonomy.next))

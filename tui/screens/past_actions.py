@@ -1,0 +1,64 @@
+"""The actions of a screen that shows an experiment which has ended."""
+
+from __future__ import annotations
+
+from engine.core.records import Experiment
+from engine.protocol.commands import ConfirmExperiment, OverruleVerdict, ReviveExperiment
+from tui.present.overrule import not_confirmable, not_revivable, overruling
+from tui.screens.action_screen import ActionScreen
+
+
+class PastActions(ActionScreen[None]):
+    """Overrules, confirms and revives the selected experiment."""
+
+    def selected(self) -> Experiment | None:
+        """Return the experiment that the keys act on."""
+        raise NotImplementedError
+
+    def action_overrule(self) -> None:
+        """Ask for a reason and give the experiment the opposite verdict."""
+        from tui.screens.ask_text import AskText
+
+        experiment = self.selected()
+        if experiment is None or self.app.screen is not self:
+            return
+        plan = overruling(self.view.session, experiment)
+        if isinstance(plan, str):
+            self.tell(plan, "warning")
+            return
+
+        def answered(reason: str | None) -> None:
+            if reason:
+                self.shell.send(
+                    OverruleVerdict(
+                        experiment=experiment.number, verdict=plan.verdict, reason=reason
+                    )
+                )
+
+        self.app.push_screen(
+            AskText(
+                plan.question,
+                f"{experiment.proposal.hypothesis}\n\nSay why; it is kept with the experiment.",
+                warning=plan.consequence,
+                yes=f"{plan.verdict.value} it",
+            ),
+            answered,
+        )
+
+    def action_confirm(self) -> None:
+        """Run the experiment once more, unchanged."""
+        if (experiment := self.selected()) is None:
+            return
+        if why := not_confirmable(experiment):
+            self.tell(why, "warning")
+            return
+        self.shell.send(ConfirmExperiment(experiment=experiment.number))
+
+    def action_revive(self) -> None:
+        """Try the experiment's change again on top of the incumbent."""
+        if (experiment := self.selected()) is None:
+            return
+        if why := not_revivable(experiment):
+            self.tell(why, "warning")
+            return
+        self.shell.send(ReviveExperiment(experiment=experiment.number))
