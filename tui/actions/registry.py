@@ -262,7 +262,7 @@ def keys_page() -> str:
     lines = [
         "# Keys",
         "",
-        "Written by `python -m tui.actions.registry`; change `tui/actions.py`, not this page.",
+        "Written by `python -m tui.actions.registry`; change `tui/actions/`, not this page.",
         "",
         "Everything is also in the command palette (`^p`) and within reach of the mouse. What",
         "destroys work asks once; keys pressed in the first 0.3 s of the question are ignored.",
