@@ -367,7 +367,7 @@ def test_a_rule_that_fails_is_a_finding_and_the_others_go_on() -> None:
     @rule("always", Weight.NOTE)
     def always(edit: Edit) -> Iterator[RuleHit]:
         """Always."""
-        yield (2,), f"seen {edit.setting.metric}"
+        yield (2,), f"seen {edit.context.metric}"
 
     findings = assess("x = 1", "x = 2", SETTING, [Rule("broken", Weight.NOTE, broken), always])
     assert [(f.rule, f.weight) for f in findings] == [

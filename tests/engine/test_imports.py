@@ -1,10 +1,12 @@
-"""What is slow or large to import stays out of the processes that do not need it."""
+"""Imports: no file imports itself through others, and slow packages stay out where not needed."""
 
 from __future__ import annotations
 
 import subprocess
 import sys
+from graphlib import CycleError, TopologicalSorter
 
+import grimp
 import pytest
 
 
@@ -24,3 +26,17 @@ def test_a_module_does_not_bring(module: str, without: list[str]) -> None:
     code = f"import sys, {module}; print(*(m for m in {without!r} if m in sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.split() == []
+
+
+def test_no_files_import_each_other_in_a_cycle() -> None:
+    graph = grimp.build_graph(
+        *("engine", "themes", "harness"),
+        exclude_type_checking_imports=False,
+        cache_dir=None,
+    )
+    imports = {m: graph.find_modules_directly_imported_by(m) for m in graph.modules}
+    assert len(imports) > 150
+    try:
+        TopologicalSorter(imports).prepare()
+    except CycleError as error:
+        pytest.fail(f"import cycle: {' <- '.join(error.args[1])}")

@@ -1,25 +1,28 @@
-"""What is risky about an edit of the training file, found by comparing it with its base.
+"""Risk assessment: what is risky about an edit of the training file, compared with its base.
 
     findings = assess(base, candidate, RiskContext(metric="val_bpb"))
     if riskiest(findings) is Weight.BLOCK: …
 
-The parts: `source` reads one text, `folding` what its texts say, `edit` compares two of them,
-`guarded` follows a value back to what makes it, `measured` knows where a text measures. The rules
-stand by matter in `metric`, `clock`, `evaluation`, `harness`, `outside`, `conduct`, `size` and
-`notes`; `docs/risk.md` lists them.
+From the bottom up: `tree` parses a text, `bindings` and `names` resolve its names, `folding`
+computes its text expressions, `source` resolves its paths, `edit` compares two texts. On these
+stand `slicing`, `guarded` and `measured` (how a value is measured), then `rule`, and the rules by
+topic in `metric`, `clock`, `evaluation`, `model`, `harness`, `outside`, `conduct`, `size` and
+`notes`. `docs/risk.md` lists the rules; `docs/adding-a-risk-rule.md` shows how to add one.
 """
 
 from __future__ import annotations
 
 from engine.core.finding import Finding, Weight
 from engine.core.risk.assessment import RULES, assess, riskiest
-from engine.core.risk.edit import Edit
-from engine.core.risk.rule import RiskContext, Rule, RuleHit, rule
+from engine.core.risk.context import RiskContext
+from engine.core.risk.edit import Edit, Fact, lines_of
+from engine.core.risk.rule import Rule, RuleHit, rule
 from engine.core.risk.source import ParsedSource
 
 __all__ = [
     "RULES",
     "Edit",
+    "Fact",
     "Finding",
     "ParsedSource",
     "RiskContext",
@@ -27,6 +30,7 @@ __all__ = [
     "RuleHit",
     "Weight",
     "assess",
+    "lines_of",
     "riskiest",
     "rule",
 ]

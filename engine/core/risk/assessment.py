@@ -1,4 +1,4 @@
-"""The assessment itself: both texts parsed, every rule asked, findings in order."""
+"""The assessment of an edit: both texts are parsed and every rule is applied."""
 
 from __future__ import annotations
 
@@ -18,8 +18,9 @@ from engine.core.risk import (
     outside,
     size,
 )
+from engine.core.risk.context import RiskContext
 from engine.core.risk.edit import Edit
-from engine.core.risk.rule import RiskContext, Rule
+from engine.core.risk.rule import Rule
 from engine.core.risk.source import ParsedSource
 
 RULES: tuple[Rule, ...] = (
@@ -33,25 +34,26 @@ RULES: tuple[Rule, ...] = (
     *size.RULES,
     *notes.RULES,
 )
-"""The rules of this program; others come through entry points (`engine.plugins`)."""
+"""The built-in rules; `engine.plugins` adds those of other packages."""
 
-_ORDER = {weight: place for place, weight in enumerate(Weight)}
-_MOST = 12
-"""Findings of one rule that are told; more would hide the others."""
+_ORDER = {weight: index for index, weight in enumerate(Weight)}
+_MOST_PER_RULE = 12
+"""Findings reported for one rule; more would hide those of the others."""
 
 
 def assess(
-    base: str, candidate: str, setting: RiskContext, rules: Sequence[Rule] = RULES
+    base: str, candidate: str, context: RiskContext, rules: Sequence[Rule] = RULES
 ) -> tuple[Finding, ...]:
-    """What a person should know of an edit before it runs, heaviest first, then by line.
+    """Return what the user should know about an edit before it runs.
 
-    Never raises: a text that does not parse and a rule that fails are findings of weight ask.
+    Findings are sorted by weight, heaviest first, then by line. A text that does not parse and a
+    rule that fails give findings of weight ask; nothing is raised.
 
     Args:
-        base: The text the edit starts from; what it already does is never a finding.
-        candidate: The text with the edit.
-        setting: Metric, harness, charter and memory of the session.
-        rules: Those to apply.
+        base: The text before the edit; what it already does is never a finding.
+        candidate: The text after the edit.
+        context: Metric, harness, program.md and memory of the session.
+        rules: The rules to apply.
     """
     if base == candidate:
         return ()
@@ -61,39 +63,39 @@ def assess(
         return (_unreadable("candidate", error),)
     findings: list[Finding] = []
     try:
-        before = _known(base)
+        before = _parse_base(base)
     except Exception as error:
         findings.append(_unreadable("base", error))
         before = ParsedSource("")
-    edit = Edit(before, after, setting)
-    for one in rules:
-        findings += _ask(one, edit)
-    return tuple(sorted(set(findings), key=_place))
+    edit = Edit(before, after, context)
+    for rule in rules:
+        findings += _apply(rule, edit)
+    return tuple(sorted(set(findings), key=_sort_key))
 
 
 def riskiest(findings: Iterable[Finding]) -> Weight | None:
-    """The heaviest weight among findings; None where there is none."""
+    """Return the heaviest weight among findings; None without findings."""
     return min((f.weight for f in findings), key=_ORDER.__getitem__, default=None)
 
 
 @lru_cache(maxsize=2)
-def _known(base: str) -> ParsedSource:
-    """The base of one draft is mostly the base of the next."""
+def _parse_base(base: str) -> ParsedSource:
+    """Parse a base, which is often the base of the next candidate as well."""
     return ParsedSource(base)
 
 
-def _place(finding: Finding) -> tuple[int, tuple[int, ...], str, str]:
+def _sort_key(finding: Finding) -> tuple[int, tuple[int, ...], str, str]:
     return _ORDER[finding.weight], finding.lines, finding.rule, finding.message
 
 
-def _ask(one: Rule, edit: Edit) -> list[Finding]:
+def _apply(rule: Rule, edit: Edit) -> list[Finding]:
     try:
-        found = itertools.islice(one.check(edit), _MOST)
-        return [Finding(one.name, one.weight, tuple(lines), text) for lines, text in found]
-    except Exception as error:  # a rule, maybe somebody else's, must not stop the loop
+        found = itertools.islice(rule.check(edit), _MOST_PER_RULE)
+        return [Finding(rule.name, rule.weight, tuple(lines), text) for lines, text in found]
+    except Exception as error:  # a faulty rule, maybe of another package, must not stop the loop
         kind = type(error).__name__
-        message = f"The rule failed ({kind}), so what it looks for was not checked."
-        return [Finding(one.name, Weight.ASK, (), message)]
+        message = f"The rule failed ({kind}), so its check was not made."
+        return [Finding(rule.name, Weight.ASK, (), message)]
 
 
 def _unreadable(which: str, error: Exception) -> Finding:
@@ -103,5 +105,5 @@ def _unreadable(which: str, error: Exception) -> Finding:
         "unreadable",
         Weight.ASK,
         (line,) if isinstance(line, int) and line > 0 else (),
-        f"The {which} is not valid Python ({why}), so it cannot be assessed.",
+        f"The {which} is not valid Python ({why}), so it could not be assessed.",
     )

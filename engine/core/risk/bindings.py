@@ -1,20 +1,14 @@
-"""Who gives which name a value, and where."""
+"""The bindings of a source text: which statement gives which name a value."""
 
 from __future__ import annotations
 
 import ast
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
-from engine.core.risk.plain_tree import FunctionNode
-
-if TYPE_CHECKING:
-    from engine.core.risk.source import ParsedSource
+from engine.core.risk.tree import FunctionNode, Scope, SourceTree
 
 Bind = Callable[[ast.AST, ast.AST, ast.expr | None], None]
-Scope = FunctionNode | ast.Lambda | ast.ClassDef | None
-"""Where a name lives; None is the module."""
 _MUTATORS = frozenset(
     (
         "append",
@@ -34,18 +28,42 @@ _MUTATORS = frozenset(
 
 @dataclass(frozen=True)
 class Binding:
-    """One place that gives a name, an attribute or a part of it a value."""
+    """One place that gives a name, an attribute or a part of either a value."""
 
     name: str
-    """`total`, or `run.seconds` for an attribute; a subscript counts as its container."""
+    """The bound name, such as `total`, or `run.seconds` for an attribute; a subscript counts as its
+    container."""
     scope: Scope
     node: ast.AST
-    """The statement, or the smallest construct that binds."""
+    """The statement that binds, or a smaller construct such as a parameter."""
     value: ast.expr | None
+    """The bound expression; None where there is none or it is not known."""
 
 
-def find_bindings(source: ParsedSource) -> list[Binding]:
-    """Every binding in a text, mutations by method among them."""
+def find_imports(source: SourceTree) -> dict[str, str]:
+    """Return the local names of imports, each with the full path of what it stands for."""
+    found: dict[str, str] = {}
+    for node in source.nodes:
+        match node:
+            case ast.Import(names=names):
+                for a in names:
+                    if a.asname:
+                        found[a.asname] = a.name
+                    else:
+                        found[a.name.partition(".")[0]] = a.name.partition(".")[0]
+            case ast.ImportFrom(module=module, names=names):
+                for a in names:
+                    found[a.asname or a.name] = f"{module or ''}.{a.name}"
+    return found
+
+
+def find_bindings(source: SourceTree, imports: dict[str, str]) -> list[Binding]:
+    """Return every binding in a text; a method that changes its object counts as one.
+
+    Args:
+        source: The parsed text.
+        imports: The result of `find_imports` for the same text.
+    """
     shared = {
         (source.scope(n), name)
         for n in source.nodes
@@ -64,9 +82,9 @@ def find_bindings(source: ParsedSource) -> list[Binding]:
             case ast.Starred(value=inner):
                 bind(inner, node, value)
             case ast.Subscript(value=container):
-                hidden = _hidden(target)
-                if hidden:
-                    found.append(Binding(hidden, None, node, value))
+                member = _namespace_member(target)
+                if member:
+                    found.append(Binding(member, None, node, value))
                 else:
                     bind(container, node, value)
             case ast.Name(id=name):
@@ -109,7 +127,7 @@ def find_bindings(source: ParsedSource) -> list[Binding]:
             case ast.Lambda():
                 found += _parameters(node)
             case ast.Call():
-                _bind_by_call(source, node, bind)
+                _bind_by_call(node, imports, bind)
     return found
 
 
@@ -122,7 +140,7 @@ def _parameters(node: FunctionNode | ast.Lambda) -> Iterator[Binding]:
         yield Binding(arg.arg, node, arg, value)
 
 
-def _bind_by_call(source: ParsedSource, node: ast.Call, bind: Bind) -> None:
+def _bind_by_call(node: ast.Call, imports: dict[str, str], bind: Bind) -> None:
     match node:
         case ast.Call(func=ast.Name(id="setattr"), args=[owner, ast.Constant(value=str(key)), v]):
             bind(ast.Attribute(owner, key, ast.Store()), node, v)
@@ -139,13 +157,16 @@ def _bind_by_call(source: ParsedSource, node: ast.Call, bind: Bind) -> None:
         case ast.Call(func=ast.Attribute(value=owner, attr=method)):
             in_place = method.endswith("_") and not method.endswith("__")
             # torch.nn.init.normal_(weight) changes what it is given, not the module.
-            of_library = chain_of(owner).partition(".")[0] in source.imports
+            of_library = chain_of(owner).partition(".")[0] in imports
             if (in_place or method in _MUTATORS) and not of_library:
                 bind(owner, node, None)
 
 
 def chain_of(node: ast.AST) -> str:
-    """`a.b.c` as written; empty for anything that is not a plain chain of names."""
+    """Return a chain of names such as `a.b.c`; empty for any other expression.
+
+    Subscripts within the chain are skipped: `a.b[0].c` is `a.b.c`, too.
+    """
     parts: list[str] = []
     while isinstance(node, ast.Attribute):
         parts.append(node.attr)
@@ -157,8 +178,11 @@ def chain_of(node: ast.AST) -> str:
     return ".".join([node.id, *reversed(parts)])
 
 
-def _hidden(target: ast.Subscript) -> str:
-    """`globals()["x"]` is x, `vars(run)["x"]` and `run.__dict__["x"]` are run.x; else empty."""
+def _namespace_member(target: ast.Subscript) -> str:
+    """Return the name that a subscript of a namespace refers to; empty for other subscripts.
+
+    `globals()["x"]` is x; `vars(run)["x"]` and `run.__dict__["x"]` are run.x.
+    """
     match target:
         case ast.Subscript(
             value=ast.Call(func=ast.Name(id="globals" | "locals" | "vars"), args=args),

@@ -9,10 +9,9 @@ from engine.core.finding import Weight
 from engine.core.risk.edit import Edit, Fact, lines_of, where
 from engine.core.risk.guarded import differences
 from engine.core.risk.measured import clock_slice, is_clock_read
-from engine.core.risk.metric import told
-from engine.core.risk.plain_tree import FunctionNode
-from engine.core.risk.rule import Rule, RuleHit, rule
+from engine.core.risk.rule import Rule, RuleHit, change_hits, rule
 from engine.core.risk.source import ParsedSource
+from engine.core.risk.tree import FunctionNode
 
 _FREE = frozenset(
     ("print", "int", "float", "min", "max", "len", "collect", "freeze", "disable", "item", "round")
@@ -22,16 +21,17 @@ _FREE = frozenset(
 @rule("time-budget", Weight.BLOCK)
 def time_budget(edit: Edit) -> Iterable[RuleHit]:
     """The comparison with the time budget, or a statement that counts towards it, with the
-    conditions around (such as the excluded first steps): more training than others is no gain.
+    conditions around it (such as the excluded first steps): longer training is not an
+    improvement.
     """
     before, after = clock_slice(edit, edit.base), clock_slice(edit, edit.candidate)
     what = "how training time is counted or compared with the budget, so the run may train longer."
-    yield from told(*differences(edit, before, after), what)
+    yield from change_hits(*differences(edit, before, after), what)
 
 
 @rule("skipped-count", Weight.BLOCK)
 def skipped_count(edit: Edit) -> Iterable[RuleHit]:
-    """A new `continue` in the loop that counts the time: what it cuts short is not counted."""
+    """A new `continue` in the loop that counts the time: the step it ends early is not counted."""
 
     def facts(source: ParsedSource) -> Iterator[Fact]:
         for loop in _timed_loops(edit, source):
@@ -45,8 +45,8 @@ def skipped_count(edit: Edit) -> Iterable[RuleHit]:
 
 @rule("synchronization", Weight.BLOCK)
 def synchronization(edit: Edit) -> Iterable[RuleHit]:
-    """A synchronisation taken away from before a clock is read: work that is still queued on the
-    GPU is then not counted.
+    """A synchronisation before a clock reading removed: work that is still queued on the GPU is
+    then not counted.
     """
 
     def facts(source: ParsedSource) -> Iterator[Fact]:
@@ -58,12 +58,12 @@ def synchronization(edit: Edit) -> Iterable[RuleHit]:
     def reads(source: ParsedSource) -> Iterator[Fact]:
         for node in dict.fromkeys(source.statement(c) for c in source.calls):
             if not hasattr(node, "body") and is_clock_read(source, node):
-                yield source.show(node), node
+                yield source.code(node), node
 
-    lost = edit.removed(facts)
-    gone = {edit.base.show(n) for n in edit.removed(reads)}
-    for node in lost:
-        if edit.base.show(node) not in gone:
+    unsynchronized = edit.removed(facts)
+    removed = {edit.base.code(n) for n in edit.removed(reads)}
+    for node in unsynchronized:
+        if edit.base.code(node) not in removed:
             yield (
                 lines_of(node),
                 "The clock is no longer read right after a synchronisation (lines of the base), so "
@@ -73,8 +73,8 @@ def synchronization(edit: Edit) -> Iterable[RuleHit]:
 
 @rule("uncounted-work", Weight.BLOCK)
 def uncounted_work(edit: Edit) -> Iterable[RuleHit]:
-    """Training outside of what the clock counts: before or after the loop, or in the loop between
-    one reading and the next.
+    """Training that the clock does not count: before or after the loop, or in the loop between one
+    reading and the next.
     """
 
     def facts(source: ParsedSource) -> Iterator[Fact]:
@@ -94,12 +94,12 @@ def uncounted_work(edit: Edit) -> Iterable[RuleHit]:
             is_method = owner is not None and isinstance(source.parents.get(owner), ast.ClassDef)
             if id(call) in inside or is_method or (owner is not None and owner.name in reached):
                 continue
-            yield source.show(call), call
-        work = {source.show(c.func) for c in source.calls if id(c) in inside}
+            yield source.code(call), call
+        work = {source.code(c.func) for c in source.calls if id(c) in inside}
         for loop in loops:
             for node in source.within(loop):
                 if isinstance(node, ast.Call) and id(node) not in inside:
-                    name = source.show(node.func)
+                    name = source.code(node.func)
                     if (
                         name in work
                         and name.rpartition(".")[2] not in _FREE
@@ -110,26 +110,26 @@ def uncounted_work(edit: Edit) -> Iterable[RuleHit]:
 
     added = edit.added(facts)
     if added:
-        yield where(added), "The edit trains outside of what the clock counts."
+        yield where(added), "The edit trains while the clock does not count."
 
 
 def _loop_of(source: ParsedSource, node: ast.AST) -> ast.AST | None:
-    return next((n for n in source.up(node) if isinstance(n, ast.For | ast.While)), None)
+    return next((n for n in source.ancestors(node) if isinstance(n, ast.For | ast.While)), None)
 
 
 def _timed_loops(edit: Edit, source: ParsedSource) -> list[ast.For | ast.While]:
-    """Loops in which time is counted towards the budget."""
+    """Return the loops in which time is counted towards the budget."""
     nodes = [n for _, n in clock_slice(edit, source).facts]
     loops: list[ast.For | ast.While] = []
     for node in nodes:
-        for parent in source.up(node):
+        for parent in source.ancestors(node):
             if isinstance(parent, ast.For | ast.While) and parent not in loops:
                 loops.append(parent)
     return loops
 
 
 def _between_readings(source: ParsedSource, loop: ast.For | ast.While) -> Iterator[ast.AST]:
-    """What the loop does between its first two readings of the clock; all without two."""
+    """Yield the nodes between a loop's first two clock readings, or all if there are not two."""
     at = [i for i, s in enumerate(loop.body) if _reads_directly(source, s)]
     first, last = (at[0], at[1]) if len(at) > 1 else (0, len(loop.body))
     for statement in loop.body[first : last + 1]:
@@ -141,16 +141,16 @@ def _reads_directly(source: ParsedSource, statement: ast.stmt) -> bool:
 
 
 def _reached(source: ParsedSource, inside: set[int]) -> set[str]:
-    """Functions that are called from counted work, directly or not."""
+    """Return the functions that are called from counted work, directly or indirectly."""
     calls_of: dict[str, set[str]] = {}
     for name, node in source.functions.items():
         calls_of[name] = {n.id for n in source.within(node) if isinstance(n, ast.Name)}
-    found = {n.id for n in source.kind(ast.Name) if id(n) in inside} & calls_of.keys()
-    todo = list(found)
-    while todo:
-        new = (calls_of[todo.pop()] & calls_of.keys()) - found
+    found = {n.id for n in source.nodes_of(ast.Name) if id(n) in inside} & calls_of.keys()
+    pending = list(found)
+    while pending:
+        new = (calls_of[pending.pop()] & calls_of.keys()) - found
         found |= new
-        todo += new
+        pending += new
     return found
 
 

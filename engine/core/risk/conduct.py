@@ -1,4 +1,4 @@
-"""Rules about seeds, ways out of the run, swallowed errors and what the charter forbids."""
+"""Rules about seeds, ways to exit the run, swallowed errors and what program.md forbids."""
 
 from __future__ import annotations
 
@@ -26,37 +26,40 @@ _BROAD = ("", "Exception", "BaseException")
 
 @rule("seed", Weight.ASK)
 def seed(edit: Edit) -> Iterable[RuleHit]:
-    """A random seed set, changed or taken away: a lucky seed looks like a gain."""
+    """A random seed set, changed or removed: a lucky seed looks like an improvement."""
 
     def facts(source: ParsedSource) -> Iterator[Fact]:
-        for node in source.kind(ast.Call):
+        for node in source.nodes_of(ast.Call):
             match node:
                 case ast.Call(func=function):
                     method = function.attr if isinstance(function, ast.Attribute) else ""
                     if _SEEDED.search(source.path(function) or f".{method}"):
-                        yield source.show(node), node
+                        yield source.code(node), node
         for b in source.bindings:
             if re.search(r"(^|_)seed(_|$)", b.name, re.I) and isinstance(b.value, ast.expr):
-                yield f"{b.name} = {source.show(b.value)}", b.node
+                yield f"{b.name} = {source.code(b.value)}", b.node
 
     added, removed = edit.added(facts), edit.removed(facts)
     for node in added:
-        yield lines_of(node), "The edit changes a random seed: a lucky one looks like a gain."
+        yield (
+            lines_of(node),
+            "The edit changes a random seed: a lucky one looks like an improvement.",
+        )
     for node in removed if not added else ():
         yield (
             lines_of(node),
-            "The edit removes a random seed (line of the base): luck may look like a gain.",
+            "The edit removes a random seed (line of the base): luck may look like an improvement.",
         )
 
 
 @rule("exit-path", Weight.ASK)
 def exit_path(edit: Edit) -> Iterable[RuleHit]:
-    """A new way out of the run: exits, signal handlers, `atexit`, a `finally` that returns. What
-    happens then is not measured, or happens after the measurement.
+    """A new way to exit the run: exits, signal handlers, `atexit`, a `finally` that returns. What
+    follows is not measured, or follows the measurement.
     """
 
     def facts(source: ParsedSource) -> Iterator[Fact]:
-        for node in source.kind(
+        for node in source.nodes_of(
             ast.Name, ast.Attribute, ast.Import, ast.ImportFrom, ast.Try, ast.FunctionDef
         ):
             match node:
@@ -79,18 +82,18 @@ def exit_path(edit: Edit) -> Iterable[RuleHit]:
                     yield "__del__", node
 
     for node in edit.added(facts):
-        shown = quote(edit.candidate.show(node), 40)
-        yield lines_of(node), f"The edit adds a way out of the run ({shown}) that nothing measures."
+        shown = quote(edit.candidate.code(node), 40)
+        yield lines_of(node), f"The edit adds a way to exit the run ({shown}) that is not measured."
 
 
 @rule("swallowed-error", Weight.ASK)
 def swallowed_error(edit: Edit) -> Iterable[RuleHit]:
-    """A broad `except` that does not raise again, or `suppress(Exception)`: the run would go on
-    after a failure, and report a result of something else.
+    """A broad `except` that does not raise again, or `suppress(Exception)`: the run would continue
+    after a failure and report a misleading result.
     """
 
     def facts(source: ParsedSource) -> Iterator[Fact]:
-        for node in source.kind(ast.ExceptHandler, ast.Call):
+        for node in source.nodes_of(ast.ExceptHandler, ast.Call):
             match node:
                 case ast.ExceptHandler(type=kind, body=body):
                     names = [kind] if not isinstance(kind, ast.Tuple) else kind.elts
@@ -105,7 +108,7 @@ def swallowed_error(edit: Edit) -> Iterable[RuleHit]:
     for node in edit.added(facts):
         yield (
             lines_of(node),
-            "The edit goes on after any error, so a broken run may look like a result.",
+            "The edit continues after any error, so a broken run may look like a result.",
         )
 
 
@@ -117,11 +120,12 @@ _FORBIDDEN = re.compile(
 
 
 def forbidden_names(program: str) -> tuple[str, ...]:
-    """Names a charter forbids to touch: in backticks after `do not change` or the like.
+    """Return the names that program.md forbids to change.
 
-    The form is: do not | don't | never | must not | may not, then touch | change | modify | edit |
-    alter | remove, then names in backticks up to the end of the sentence or line. File names
-    (`prepare.py`) are left out: the engine locks those.
+    They stand in backticks after `do not change` or a similar phrase: do not | don't | never | must
+    not | may not, then touch | change | modify | edit | alter | remove, then names in backticks up
+    to the end of the sentence or line. File names (`prepare.py`) are left out, since the engine
+    locks those files.
     """
     names: list[str] = []
     for sentence in _FORBIDDEN.finditer(program):
@@ -134,35 +138,38 @@ def forbidden_names(program: str) -> tuple[str, ...]:
 
 @rule("charter", Weight.ASK)
 def charter(edit: Edit) -> Iterable[RuleHit]:
-    """A changed line that uses or defines a name the charter forbids to touch, in program.md as:
-    do not change `NAME` (also don't, never, must not; touch, modify, edit, alter, remove).
+    """A changed line that uses or defines a name that program.md forbids to change, in the form: do
+    not change `NAME` (also don't, never, must not; touch, modify, edit, alter, remove).
     """
-    names = forbidden_names(edit.setting.program)
+    names = forbidden_names(edit.context.program)
     if not names:
         return
-    # Whole statements: the value of a forbidden name may stand on a line of its own.
+    # Whole statements: the value of a forbidden name may be on another line.
     spans = {name: _forbidden_lines(edit.candidate, name) & edit.sides[1] for name in names}
     for name in names:
         if spans[name]:
-            yield tuple(sorted(spans[name])), f"The charter says not to touch {quote(name)}."
+            yield tuple(sorted(spans[name])), f"program.md says not to change {quote(name)}."
             continue
-        gone = _forbidden_lines(edit.base, name) & edit.sides[0]
-        if gone:
+        removed = _forbidden_lines(edit.base, name) & edit.sides[0]
+        if removed:
             yield (
-                tuple(sorted(gone)),
-                f"The charter says not to touch {quote(name)} (lines of the base).",
+                tuple(sorted(removed)),
+                f"program.md says not to change {quote(name)} (lines of the base).",
             )
 
 
 def _forbidden_lines(source: ParsedSource, name: str) -> set[int]:
-    """Lines of code that use a name, and all of what defines it; comments and texts left out."""
+    """Return the lines of code that use a name or belong to its definition.
+
+    Comments and texts do not count.
+    """
     found: set[int] = set()
     try:
         for token in tokenize.generate_tokens(io.StringIO(source.text).readline):
             if token.type == tokenize.NAME and token.string == name:
                 found.add(token.start[0])
     except (tokenize.TokenError, SyntaxError):
-        pass  # what parses may still end oddly for the tokenizer; the tree below has the rest
+        pass  # the tokenizer rejects some texts that parse; the syntax tree below has the rest
     for b in source.by_name.get(name, []):
         first = getattr(b.node, "lineno", None)
         if first is not None and isinstance(b.node, ast.stmt):

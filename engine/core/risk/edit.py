@@ -1,4 +1,4 @@
-"""An edit: two texts side by side, and what of one the other lacks."""
+"""An edit: the base and the candidate side by side, and the facts only one of them has."""
 
 from __future__ import annotations
 
@@ -9,31 +9,33 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable
 from functools import cached_property
 
-from engine.core.risk.rule import RiskContext
+from engine.core.risk.context import RiskContext
 from engine.core.risk.source import ParsedSource
 
 Fact = tuple[str, ast.AST]
-"""What is compared, and where it stands."""
+"""A key that is compared between two texts, and the node it was found at."""
+FindFacts = Callable[[ParsedSource], Iterable[Fact]]
 _JUNK_FROM = 3000
+"""Lines from which difflib may ignore frequent lines, to stay fast."""
 
 
 class Edit:
     """A candidate and the base it was made from, both parsed.
 
     Args:
-        base: Parsed, or None: it does not parse, so everything in the candidate is new.
-        candidate: Parsed.
-        setting: Of the session.
+        base: The text before the edit; an empty one if the base does not parse.
+        candidate: The text after the edit.
+        context: The facts about the session.
     """
 
-    def __init__(self, base: ParsedSource, candidate: ParsedSource, setting: RiskContext) -> None:
+    def __init__(self, base: ParsedSource, candidate: ParsedSource, context: RiskContext) -> None:
         self.base = base
         self.candidate = candidate
-        self.setting = setting
+        self.context = context
 
     @cached_property
     def sides(self) -> tuple[set[int], set[int]]:
-        """Lines that only the base has, and lines that only the candidate has, from 1."""
+        """Lines only the base has, and lines only the candidate has, counted from 1."""
         a, b = self.base.text.split("\n"), self.candidate.text.split("\n")
         junk = max(len(a), len(b)) > _JUNK_FROM
         matcher = difflib.SequenceMatcher(None, a, b, autojunk=junk)
@@ -45,48 +47,45 @@ class Edit:
                 new.update(range(b1 + 1, b2 + 1))
         return old, new
 
-    def added(self, facts: Callable[[ParsedSource], Iterable[Fact]]) -> list[ast.AST]:
-        """Where the candidate has a fact more often than the base."""
-        return _beyond(_of(self.candidate, facts), _of(self.base, facts), self.sides[1])
+    def added(self, find: FindFacts) -> list[ast.AST]:
+        """Return the nodes of facts that the candidate has more often than the base."""
+        return _surplus(_facts(self.candidate, find), _facts(self.base, find), self.sides[1])
 
-    def removed(self, facts: Callable[[ParsedSource], Iterable[Fact]]) -> list[ast.AST]:
-        """Where the base has a fact more often than the candidate: nodes of the base."""
-        return _beyond(_of(self.base, facts), _of(self.candidate, facts), self.sides[0])
+    def removed(self, find: FindFacts) -> list[ast.AST]:
+        """Return the nodes, in the base, of facts it has more often than the candidate."""
+        return _surplus(_facts(self.base, find), _facts(self.candidate, find), self.sides[0])
 
     @cached_property
     def harness(self) -> re.Pattern[str]:
-        """Matches a path that leads into the harness."""
-        names = "|".join(re.escape(n) for n in self.setting.harness) or r"(?!)"
+        """A pattern that matches the paths into the locked harness."""
+        names = "|".join(re.escape(n) for n in self.context.harness) or r"(?!)"
         return re.compile(rf"^(?:{names})(?:\.|$)")
 
 
-def _of(source: ParsedSource, facts: Callable[[ParsedSource], Iterable[Fact]]) -> Iterable[Fact]:
-    """The facts of a text; those that depend on nothing else are kept with it."""
-    if getattr(facts, "__closure__", ()) is not None or getattr(facts, "__defaults__", None):
-        return facts(source)
-    key = f"{facts.__module__}.{facts.__qualname__}"
-    if key not in source.facts:
-        source.facts[key] = [*facts(source)]
-    return source.facts[key]
+def _facts(source: ParsedSource, find: FindFacts) -> Iterable[Fact]:
+    """Return the facts of a text; those that depend on the text alone are kept with it."""
+    if getattr(find, "__closure__", ()) is not None or getattr(find, "__defaults__", None):
+        return find(source)
+    return source.cached(("facts", find.__module__, find.__qualname__), lambda: [*find(source)])
 
 
-def _beyond(mine: Iterable[Fact], other: Iterable[Fact], changed: set[int]) -> list[ast.AST]:
+def _surplus(mine: Iterable[Fact], other: Iterable[Fact], changed: set[int]) -> list[ast.AST]:
     places: dict[str, list[ast.AST]] = defaultdict(list)
     for key, node in mine:
         places[key].append(node)
-    have = Counter(key for key, _ in other)
+    counts = Counter(key for key, _ in other)
     found: list[ast.AST] = []
     for key, nodes in places.items():
-        surplus = len(nodes) - have[key]
+        surplus = len(nodes) - counts[key]
         if surplus > 0:
-            # Of equal ones, those that stand on changed lines are the new ones.
+            # Among equal facts, those on changed lines are taken to be the new ones.
             nodes.sort(key=lambda n: not changed & {*lines_of(n)})
             found += nodes[:surplus]
     return sorted(found, key=lambda n: lines_of(n)[:1])
 
 
 def lines_of(node: ast.AST) -> tuple[int, ...]:
-    """The lines of a node; of a block only its head."""
+    """Return the line numbers of a node; for a block, those of its header."""
     first = getattr(node, "lineno", None)
     if first is None:
         inner = [lines_of(child) for child in ast.iter_child_nodes(node)]
@@ -99,11 +98,11 @@ def lines_of(node: ast.AST) -> tuple[int, ...]:
 
 
 def where(nodes: Iterable[ast.AST]) -> tuple[int, ...]:
-    """The lines of several nodes."""
+    """Return the line numbers of several nodes, sorted."""
     return tuple(sorted({line for node in nodes for line in lines_of(node)}))
 
 
 def quote(text: str, width: int = 60) -> str:
-    """A piece of code for a message: one line, in backticks."""
+    """Return a piece of code for a message: on one line, shortened, in backticks."""
     flat = " ".join(text.split()).replace("`", "'")
     return f"`{flat if len(flat) <= width else flat[: width - 1] + '…'}`"

@@ -1,4 +1,4 @@
-"""Rules about the evaluation: how it is called, on which model, and on whose data."""
+"""Rules about the evaluation: how it is called, on which model, and on which data."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from collections.abc import Iterable, Iterator
 from engine.core.finding import Weight
 from engine.core.risk.edit import Edit, Fact, lines_of, quote, where
 from engine.core.risk.folding import literal
-from engine.core.risk.guarded import Slice
 from engine.core.risk.measured import evaluations
-from engine.core.risk.plain_tree import FunctionNode
 from engine.core.risk.rule import Rule, RuleHit, rule
+from engine.core.risk.slicing import Slice
 from engine.core.risk.source import ParsedSource
+from engine.core.risk.tree import FunctionNode
 
 _VALIDATION = frozenset(("val", "valid", "validation", "test", "eval", "dev", "holdout", "heldout"))
 _SPLITS = re.compile(r"(^|[_./\d])(val|valid|validation|test|heldout)([_./\d]|$)", re.I)
@@ -23,20 +23,20 @@ _WRAPPERS = re.compile(r"(^|\.)(deepcopy|AveragedModel|compile|DistributedDataPa
 @rule("evaluation-use", Weight.BLOCK)
 def evaluation_use(edit: Edit) -> Iterable[RuleHit]:
     """The harness's evaluation called with other arguments, elsewhere, more often or not at all, or
-    its function handed to something else: only the one fixed use is comparable.
+    its function passed to something else: results are comparable only if it is used the same way.
     """
     paths = evaluations(edit)
 
     def facts(source: ParsedSource) -> Iterator[Fact]:
         chains = Slice(source, edit.harness, bodies=False)
-        for node in source.kind(ast.Name, ast.Attribute):
+        for node in source.nodes_of(ast.Name, ast.Attribute):
             if source.path(node) not in paths:
                 continue
             if isinstance(node.ctx, ast.Load):
                 parent = source.parents.get(node)
                 if isinstance(parent, ast.Call) and parent.func is node:
-                    shown = chains.show(parent) if parent.args else source.show(parent)
-                    around = chains.chain(source.statement(parent))
+                    shown = chains.code(parent) if parent.args else source.code(parent)
+                    around = chains.blocks_around(source.statement(parent))
                     yield f"{around}{source.path(node)}: {shown.partition('(')[2]}", parent
                 else:
                     yield f"value {source.path(node)}", node
@@ -46,13 +46,13 @@ def evaluation_use(edit: Edit) -> Iterable[RuleHit]:
     if nodes:
         yield (
             where(nodes),
-            f"The edit changes how the evaluation is called{side}, so it measures something else "
-            "than before.",
+            f"The edit changes how the evaluation is called{side}, so the "
+            "metric is not comparable with earlier ones.",
         )
 
 
 def _evaluated(edit: Edit, source: ParsedSource) -> set[str]:
-    """Names of the models the evaluation is given."""
+    """Return the names that are passed to the evaluation as its model."""
     paths = evaluations(edit)
     return {
         call.args[0].id
@@ -63,7 +63,7 @@ def _evaluated(edit: Edit, source: ParsedSource) -> set[str]:
 
 @rule("evaluated-wrapper", Weight.BLOCK)
 def evaluated_wrapper(edit: Edit) -> Iterable[RuleHit]:
-    """The name handed to the evaluation bound to a function, a lambda or a partial: something other
+    """The name passed to the evaluation bound to a function, a lambda or a partial: something other
     than the trained model would be measured.
     """
 
@@ -71,26 +71,26 @@ def evaluated_wrapper(edit: Edit) -> Iterable[RuleHit]:
         for name in _evaluated(edit, source):
             for b in source.by_name.get(name, []):
                 called = source.path(b.value.func) if isinstance(b.value, ast.Call) else ""
-                handed = source.path(b.value) if isinstance(b.value, ast.Name) else ""
+                value = source.path(b.value) if isinstance(b.value, ast.Name) else ""
                 if (
                     isinstance(b.node, FunctionNode)
                     or isinstance(b.value, ast.Lambda)
                     or called.endswith("partial")
-                    or handed in source.functions
+                    or value in source.functions
                 ):
-                    yield source.show(b.node), b.node
+                    yield source.code(b.node), b.node
 
     for node in edit.added(facts):
         yield (
             lines_of(node),
-            "The edit puts a function in the place of the model that is evaluated.",
+            "The edit replaces the evaluated model with a function.",
         )
 
 
 @rule("evaluated-model", Weight.ASK)
 def evaluated_model(edit: Edit) -> Iterable[RuleHit]:
-    """Another object handed to the evaluation than before: it may be an average of the trained
-    weights, which is honest, or something that was not trained within the budget.
+    """Another object passed to the evaluation than before: it may be an average of the trained
+    weights, which is legitimate, or something that was not trained within the budget.
     """
     before, after = _evaluated(edit, edit.base), _evaluated(edit, edit.candidate)
     paths = evaluations(edit)
@@ -105,31 +105,34 @@ def evaluated_model(edit: Edit) -> Iterable[RuleHit]:
                     f"The edit evaluates {quote(first.id)}, another object than before.",
                 )
     for name in after & before:
-        for node in _bound_once_more(edit, name):
-            yield lines_of(node), f"The edit makes {quote(name)}, which is evaluated, once more."
+        for node in _reassignments(edit, name):
+            yield lines_of(node), f"The edit assigns {quote(name)}, which is evaluated, once more."
 
 
-def _bound_once_more(edit: Edit, name: str) -> Iterator[ast.AST]:
-    """New bindings of an evaluated name, beyond as many as the base has; compiling is none."""
+def _reassignments(edit: Edit, name: str) -> Iterator[ast.AST]:
+    """Yield new assignments to an evaluated name if it has more than in the base.
+
+    Wrapping the model, such as by `torch.compile`, does not count.
+    """
     known = edit.base.by_name.get(name, [])
     bound = edit.candidate.by_name.get(name, [])
     if not known or len(bound) <= len(known):
         return
-    shown = {edit.base.show(b.node) for b in known}
+    shown = {edit.base.code(b.node) for b in known}
     for b in bound:
-        made = edit.candidate.path(b.value.func) if isinstance(b.value, ast.Call) else ""
-        plain = isinstance(b.node, ast.Assign) and not _WRAPPERS.search(made)
-        if plain and edit.candidate.show(b.node) not in shown:
+        call = edit.candidate.path(b.value.func) if isinstance(b.value, ast.Call) else ""
+        plain = isinstance(b.node, ast.Assign) and not _WRAPPERS.search(call)
+        if plain and edit.candidate.code(b.node) not in shown:
             yield b.node
 
 
 def _is_average(source: ParsedSource, name: str) -> bool:
-    """Whether a name holds a copy of the trained model, as averages of weights do."""
+    """Return whether a name holds a copy of the trained model, as averages of weights do."""
     bound = source.by_name.get(name, [])
     return bool(bound) and all(
         isinstance(b.value, ast.Call)
         and (
-            _WRAPPERS.search(source.path(b.value.func) or source.show(b.value.func))
+            _WRAPPERS.search(source.path(b.value.func) or source.code(b.value.func))
             or source.is_module_class(source.classes.get(source.path(b.value.func)))
             or isinstance(b.node, ast.Expr | ast.Call)
         )
@@ -139,7 +142,7 @@ def _is_average(source: ParsedSource, name: str) -> bool:
 
 @rule("evaluation-state", Weight.ASK)
 def evaluation_state(edit: Edit) -> Iterable[RuleHit]:
-    """`model.eval()` taken away: layers such as dropout stay on while the metric is measured."""
+    """`model.eval()` removed: layers such as dropout stay on while the metric is measured."""
 
     def facts(source: ParsedSource) -> Iterator[Fact]:
         for call in source.calls:
@@ -149,18 +152,20 @@ def evaluation_state(edit: Edit) -> Iterable[RuleHit]:
     for node in edit.removed(facts):
         yield (
             lines_of(node),
-            "The edit no longer switches the model to evaluation (line of the base).",
+            "The edit no longer switches the model to evaluation mode (line of the base).",
         )
 
 
 @rule("validation-data", Weight.BLOCK)
 def validation_data(edit: Edit) -> Iterable[RuleHit]:
-    """Validation data used elsewhere than in the evaluation: a new split name, a new `val` member,
-    or a harness call whose split can no longer be read; training on it makes the metric worthless.
+    """Validation data used outside of the evaluation: a new split name, a new `val` member, or a
+    harness call whose split can no longer be determined; training on it makes the metric worthless.
     """
 
     def facts(source: ParsedSource) -> Iterator[Fact]:
-        for node in source.kind(ast.Constant, ast.Subscript, ast.BinOp, ast.Attribute, ast.Name):
+        for node in source.nodes_of(
+            ast.Constant, ast.Subscript, ast.BinOp, ast.Attribute, ast.Name
+        ):
             match node:
                 case ast.Constant(value=str(text)) if _is_split(text):
                     yield text.lower(), node
@@ -176,12 +181,15 @@ def validation_data(edit: Edit) -> Iterable[RuleHit]:
     for node in edit.added(facts):
         if not _in_print(edit.candidate, node):
             yield lines_of(node), "The edit uses validation data outside of the evaluation."
-    calls, base = _open_calls(edit, edit.candidate), _open_calls(edit, edit.base)
+    calls, base = (
+        _calls_with_unknown_split(edit, edit.candidate),
+        _calls_with_unknown_split(edit, edit.base),
+    )
     for key, call in calls.items():
         if key not in base:
             yield (
                 lines_of(call),
-                "It can no longer be read which part of the data is used for training.",
+                "It can no longer be determined which split of the data is used for training.",
             )
 
 
@@ -204,11 +212,13 @@ def _reads_validation(name: str) -> bool:
 
 
 def _in_print(source: ParsedSource, node: ast.AST) -> bool:
-    return any(isinstance(p, ast.Call) and source.path(p.func) == "print" for p in source.up(node))
+    return any(
+        isinstance(p, ast.Call) and source.path(p.func) == "print" for p in source.ancestors(node)
+    )
 
 
-def _open_calls(edit: Edit, source: ParsedSource) -> dict[str, ast.Call]:
-    """Harness calls for data with an argument called split, or in its place, that is unknown."""
+def _calls_with_unknown_split(edit: Edit, source: ParsedSource) -> dict[str, ast.Call]:
+    """Return the harness calls for data whose argument `split` is not a known text."""
     found = {}
     for call in source.calls:
         path = source.path(call.func)
@@ -216,7 +226,7 @@ def _open_calls(edit: Edit, source: ParsedSource) -> dict[str, ast.Call]:
             given = [*call.args[3:4], *(k.value for k in call.keywords if k.arg == "split")]
             for value in given:
                 if not literal(source, value):
-                    found[f"{path} {source.show(value)}"] = call
+                    found[f"{path} {source.code(value)}"] = call
     return found
 
 

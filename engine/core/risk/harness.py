@@ -1,4 +1,4 @@
-"""Rules about what the locked files and libraries give: nothing of it may be replaced."""
+"""Rules about the locked files and libraries: none of their parts may be replaced."""
 
 from __future__ import annotations
 
@@ -24,36 +24,38 @@ _OVERRIDES = re.compile(
 )
 
 
-def _full(source: ParsedSource, name: str) -> str:
-    """A bound name's path: `prepare.evaluate_bpb` for a store to it by any alias."""
+def _full_path(source: ParsedSource, name: str) -> str:
+    """Return the path of a bound name, such as `prepare.evaluate_bpb`, with aliases resolved."""
     root, dot, rest = name.partition(".")
     return source.aliases.get(root, root) + dot + rest
 
 
 def _stores(source: ParsedSource, b: Binding) -> Iterator[str]:
-    """The paths a store to an attribute may go to, also through a local name for a module."""
+    """Yield the paths a store to an attribute may reach, also through a local name for a module."""
     root, _, rest = b.name.partition(".")
     if root in source.aliases:
-        yield _full(source, b.name)
+        yield _full_path(source, b.name)
         return
-    for made in source.bindings_of(root, b.scope):
-        if isinstance(made.value, ast.Name | ast.Attribute) and isinstance(made.node, ast.Assign):
-            path = source.path(made.value)
+    for origin in source.bindings_of(root, b.scope):
+        if isinstance(origin.value, ast.Name | ast.Attribute) and isinstance(
+            origin.node, ast.Assign
+        ):
+            path = source.path(origin.value)
             if path.partition(".")[0] in source.roots:
                 yield f"{path}.{rest}"
 
 
 @rule("harness-write", Weight.BLOCK)
 def harness_write(edit: Edit) -> Iterable[RuleHit]:
-    """Something assigned into a module of the harness or onto what was imported from it, in any
-    spelling (attribute, setattr, `__dict__`, `sys.modules`, `__code__`): the locked rules change.
+    """An assignment to a member of the harness or of something imported from it, in any form
+    (attribute, setattr, `__dict__`, `sys.modules`, `__code__`): it changes the locked code.
     """
 
     def facts(source: ParsedSource) -> Iterator[Fact]:
         for b in source.bindings:
             if "." in b.name and any(edit.harness.match(p) for p in _stores(source, b)):
                 yield b.name, b.node
-        for node in source.kind(ast.Subscript, ast.Attribute, ast.Call):
+        for node in source.nodes_of(ast.Subscript, ast.Attribute, ast.Call):
             match node:
                 case (
                     ast.Subscript(ctx=ast.Store() | ast.Del())
@@ -61,9 +63,9 @@ def harness_write(edit: Edit) -> Iterable[RuleHit]:
                 ):
                     path = source.path(node)
                     if (edit.harness.match(path) or path.startswith("sys.modules")) and "." in path:
-                        yield f"store {source.show(node)}", node
+                        yield f"store {source.code(node)}", node
                     if isinstance(node, ast.Subscript) and source.path(node.value) == "sys.modules":
-                        yield f"store {source.show(node)}", node
+                        yield f"store {source.code(node)}", node
                 case ast.Call(func=function, args=[owner, *_]):
                     path = source.path(function)
                     if path in (
@@ -74,18 +76,18 @@ def harness_write(edit: Edit) -> Iterable[RuleHit]:
                         "importlib.reload",
                     ):
                         if edit.harness.match(source.path(owner)):
-                            yield f"set {source.show(node)}", node
+                            yield f"set {source.code(node)}", node
                     elif (path.endswith(".__setattr__") and edit.harness.match(path)) or (
                         path.endswith((".update", ".__setitem__", ".setdefault", ".clear"))
                         and edit.harness.match(path)
                     ):
-                        yield f"set {source.show(node)}", node
+                        yield f"set {source.code(node)}", node
                 case ast.Attribute(attr="__dict__" | "__globals__" | "__code__" | "__defaults__"):
                     if edit.harness.match(source.path(node)):
-                        yield f"{source.show(node)}", node
+                        yield f"{source.code(node)}", node
                 case ast.Call(func=ast.Attribute(attr="update" | "__setitem__", value=inner)):
-                    if re.match(r"(globals|vars|locals)\(", source.show(inner)):
-                        yield f"set {source.show(node)}", node
+                    if re.match(r"(globals|vars|locals)\(", source.code(inner)):
+                        yield f"set {source.code(node)}", node
 
     for node in edit.added(facts):
         yield lines_of(node), "The edit changes the locked harness while it runs."
@@ -93,8 +95,8 @@ def harness_write(edit: Edit) -> Iterable[RuleHit]:
 
 @rule("harness-shadowed", Weight.BLOCK)
 def harness_shadowed(edit: Edit) -> Iterable[RuleHit]:
-    """A name that the base imports from the harness given another meaning, in any scope: what looks
-    like the harness's value or function would be the edit's own.
+    """A name that the base imports from the harness redefined, in any scope: what looks like the
+    harness's value or function would be the edit's own.
     """
     guarded = {n for n, path in edit.base.imports.items() if edit.harness.match(path)}
 
@@ -102,17 +104,17 @@ def harness_shadowed(edit: Edit) -> Iterable[RuleHit]:
         for b in source.bindings:
             if b.name in guarded and not _same_import(edit, source, b):
                 yield b.name, b.node
-        for node in source.kind(ast.comprehension, ast.Subscript):
+        for node in source.nodes_of(ast.comprehension, ast.Subscript):
             match node:
                 case ast.comprehension(target=ast.Name(id=name)) if name in guarded:
                     yield f"comprehension {name}", node.target
                 case ast.Subscript(ctx=ast.Store()) if source.path(node) and any(
                     source.path(node) in (g, edit.base.imports[g]) for g in guarded
                 ):
-                    yield f"store {source.show(node)}", node
+                    yield f"store {source.code(node)}", node
 
     for node in edit.added(facts):
-        yield lines_of(node), "The edit gives a name of the locked harness another meaning."
+        yield lines_of(node), "The edit redefines a name of the locked harness."
 
 
 def _same_import(edit: Edit, source: ParsedSource, b: Binding) -> bool:
@@ -128,7 +130,8 @@ def _same_import(edit: Edit, source: ParsedSource, b: Binding) -> bool:
 
 @rule("harness-object", Weight.BLOCK)
 def harness_object(edit: Edit) -> Iterable[RuleHit]:
-    """An object the harness made (device, tokenizer, loader) changed, or replaced by one made
+    """An object created by the harness (device, tokenizer, loader) changed, or replaced by one
+    created
     differently: budget, data and metric rely on it.
     """
     objects = {
@@ -147,23 +150,26 @@ def harness_object(edit: Edit) -> Iterable[RuleHit]:
             if root in objects and "." in b.name:
                 yield b.name, b.node
             elif b.name in objects and b.value is not None and not isinstance(b.node, ast.arg):
-                yield f"{b.name} = {source.show(b.value)}", b.node
+                yield f"{b.name} = {source.code(b.value)}", b.node
         for call in source.calls:
             if (
                 source.path(call.func) in ("setattr", "object.__setattr__", "delattr")
                 and call.args
-                and source.show(call.args[0]).partition(".")[0] in objects
+                and source.code(call.args[0]).partition(".")[0] in objects
             ):
-                yield source.show(call), call
+                yield source.code(call), call
 
     for node in edit.added(facts):
-        yield lines_of(node), "The edit changes or replaces an object that the locked harness made."
+        yield (
+            lines_of(node),
+            "The edit changes or replaces an object created by the locked harness.",
+        )
 
 
 @rule("patched-module", Weight.BLOCK)
 def patched_module(edit: Edit) -> Iterable[RuleHit]:
     """A function or class of torch, time or another imported module replaced, or torch's calls
-    intercepted: the harness uses them, too.
+    intercepted: the harness uses them as well.
     """
 
     libraries = {n for n, p in edit.base.imports.items() if not edit.harness.match(p)}
@@ -185,8 +191,8 @@ def patched_module(edit: Edit) -> Iterable[RuleHit]:
             if source.path(call.func) in ("setattr", "delattr") and call.args:
                 root = source.path(call.args[0]).partition(".")[0]
                 if root in {p.partition(".")[0] for p in imported.values()}:
-                    yield source.show(call), call
-        for node in source.kind(ast.Attribute, ast.Name, ast.FunctionDef):
+                    yield source.code(call), call
+        for node in source.nodes_of(ast.Attribute, ast.Name, ast.FunctionDef):
             if isinstance(node, ast.Attribute | ast.Name) and _OVERRIDES.search(source.path(node)):
                 yield source.path(node), node
             elif isinstance(node, ast.FunctionDef) and _OVERRIDES.search(node.name):
@@ -194,23 +200,26 @@ def patched_module(edit: Edit) -> Iterable[RuleHit]:
             if (
                 isinstance(node, ast.Attribute)
                 and isinstance(node.ctx, ast.Store)
-                and re.match(r"type\(|.*\.__class__$", source.show(node.value))
+                and re.match(r"type\(|.*\.__class__$", source.code(node.value))
             ):
-                # type(device).synchronize = …: a class reached through its object
-                yield f"store {source.show(node)}", node
+                # type(device).synchronize = …: a class reached through an instance
+                yield f"store {source.code(node)}", node
 
     for node in edit.added(facts):
-        yield lines_of(node), "The edit replaces part of a library that the measurement uses, too."
+        yield (
+            lines_of(node),
+            "The edit replaces part of a library that the measurement uses as well.",
+        )
 
 
 @rule("harness-import", Weight.ASK)
 def harness_import(edit: Edit) -> Iterable[RuleHit]:
-    """Something new taken from the harness, or the module itself: it may reach data or rules that
-    training should not see.
+    """Something new imported from the harness, or the module itself: it may reach data or rules
+    that training should not see.
     """
 
     def facts(source: ParsedSource) -> Iterator[Fact]:
-        for node in source.kind(ast.Import, ast.ImportFrom, ast.Call):
+        for node in source.nodes_of(ast.Import, ast.ImportFrom, ast.Call):
             if isinstance(node, ast.Import | ast.ImportFrom):
                 for a in node.names:
                     module = getattr(node, "module", None)
@@ -218,7 +227,7 @@ def harness_import(edit: Edit) -> Iterable[RuleHit]:
                     if edit.harness.match(path):
                         yield path, node
             elif isinstance(node, ast.Call) and re.search(
-                r"(^|\.)(import_module|__import__)$", source.show(node.func)
+                r"(^|\.)(import_module|__import__)$", source.code(node.func)
             ):
                 name = literal(source, node.args[0]) if node.args else ""
                 if edit.harness.match(name):
@@ -227,7 +236,7 @@ def harness_import(edit: Edit) -> Iterable[RuleHit]:
     for node in edit.added(facts):
         yield (
             lines_of(node),
-            f"The edit takes more from the harness: {quote(edit.candidate.show(node))}.",
+            f"The edit imports more from the harness: {quote(edit.candidate.code(node))}.",
         )
 
 

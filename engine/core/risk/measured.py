@@ -1,4 +1,4 @@
-"""Where a text measures: the lines of its summary, its evaluation, its clocks, its budget."""
+"""The places where a text measures: its summary lines, evaluation, clocks and time budget."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from collections.abc import Iterator
 
 from engine.core.risk.edit import Edit
 from engine.core.risk.folding import TEXT, fold
-from engine.core.risk.guarded import Slice
-from engine.core.risk.plain_tree import FunctionNode
+from engine.core.risk.slicing import Slice
 from engine.core.risk.source import ParsedSource
+from engine.core.risk.tree import FunctionNode
 
 FIGURES = ("training_seconds", "total_seconds", "peak_vram_mb", "num_steps", "total_tokens_M")
-"""Lines of the summary that the engine checks the metric's honesty with."""
+"""Summary lines that the engine checks the metric against."""
 BUDGET = re.compile(
     r"(^|[._])(TIME_BUDGET|BUDGET\w*|TIME_LIMIT\w*|MAX_(TRAIN\w*_)?(TIME|SECONDS|MINUTES)"
     r"|TRAIN\w*_(SECONDS|MINUTES)|time_budget|budget_s\w*|time_limit|max_seconds|deadline|DEADLINE)$"
@@ -33,10 +33,10 @@ _ESCAPE = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 
 
 def outputs(source: ParsedSource) -> list[ast.Call]:
-    """Calls that write text to the log."""
-    if source.outputs is None:
-        source.outputs = [call for call in source.calls if _is_output(source, call)]
-    return source.outputs
+    """Return the calls that write text to the log."""
+    return source.cached(
+        "outputs", lambda: [call for call in source.calls if _is_output(source, call)]
+    )
 
 
 def _is_output(source: ParsedSource, call: ast.Call) -> bool:
@@ -45,7 +45,7 @@ def _is_output(source: ParsedSource, call: ast.Call) -> bool:
 
 
 def printed(source: ParsedSource, call: ast.Call) -> str:
-    """What an output call writes, with marks for what is not known."""
+    """Return the text an output call writes, with placeholders for unknown parts."""
     separator = next((fold(source, k.value) for k in call.keywords if k.arg == "sep"), " ")
     end = next((fold(source, k.value) for k in call.keywords if k.arg == "end"), "\n")
     parts = [TEXT if isinstance(a, ast.Starred) else fold(source, a) for a in call.args]
@@ -55,20 +55,22 @@ def printed(source: ParsedSource, call: ast.Call) -> str:
 
 
 def lines_printed(source: ParsedSource, call: ast.Call) -> list[str]:
-    """The same in lines as the engine reads them: escapes and blanks in front taken off."""
+    """Return the lines an output call writes, without escapes and indents, as the engine reads
+    them.
+    """
     text = _ESCAPE.sub("", printed(source, call))
     if text.strip() and not text.endswith(("\n", "\r", " ", TEXT)):
-        text += TEXT  # the line is open: what is printed next goes on with it
+        text += TEXT  # the line is unfinished: the next output continues it
     return [line.lstrip() for line in re.split(r"[\r\n]", text)]
 
 
 def is_line_of(line: str, name: str) -> bool:
-    """Whether a printed line reports a name."""
+    """Return whether a printed line has the form `name: value`."""
     return re.match(rf"{re.escape(name)}\s*[:=]", line) is not None
 
 
 def reports(source: ParsedSource, name: str) -> list[ast.AST]:
-    """The statements that print a name's line; else all that mention it as text."""
+    """Return the statements that print the line of a name, or else all that mention it as text."""
     found = [
         source.statement(call)
         for call in outputs(source)
@@ -78,56 +80,64 @@ def reports(source: ParsedSource, name: str) -> list[ast.AST]:
         return found
     word = re.compile(rf"(?<![\w]){re.escape(name)}(?![\w])")
     texts = [
-        n for n in source.kind(ast.Constant) if isinstance(n.value, str) and word.search(n.value)
+        n
+        for n in source.nodes_of(ast.Constant)
+        if isinstance(n.value, str) and word.search(n.value)
     ]
     simple = [source.statement(n) for n in texts]
     return [s for s in dict.fromkeys(simple) if not isinstance(s, FunctionNode | ast.ClassDef)]
 
 
 def metric_slice(edit: Edit, source: ParsedSource) -> Slice:
-    """All that the metric's line comes from."""
-    key = ("metric", edit.setting.metric, edit.setting.harness)
-    if key in source.slices:
-        return source.slices[key]
-    found = source.slices[key] = Slice(source, edit.harness, bodies=True)
-    for statement in reports(source, edit.setting.metric):
-        found.sink(statement)
-    return found
+    """Return the statements that the metric's line is computed from."""
+
+    def build() -> Slice:
+        result = Slice(source, edit.harness, bodies=True)
+        for statement in reports(source, edit.context.metric):
+            result.add_statement(statement)
+        return result
+
+    return source.cached(("metric", edit.context.metric, edit.context.harness), build)
 
 
 def figures_slice(edit: Edit, source: ParsedSource) -> Slice:
-    """All that the other checked lines of the summary come from."""
-    key = ("figures", edit.setting.metric, edit.setting.harness)
-    if key in source.slices:
-        return source.slices[key]
-    found = source.slices[key] = Slice(source, edit.harness, bodies=False)
-    for name in FIGURES:
-        for call in outputs(source):
-            if any(is_line_of(line, name) for line in lines_printed(source, call)):
-                found.sink(source.statement(call))
-    return found
+    """Return the statements that the other checked summary lines are computed from."""
+
+    def build() -> Slice:
+        result = Slice(source, edit.harness, bodies=False)
+        for name in FIGURES:
+            for call in outputs(source):
+                if any(is_line_of(line, name) for line in lines_printed(source, call)):
+                    result.add_statement(source.statement(call))
+        return result
+
+    return source.cached(("figures", edit.context.harness), build)
 
 
 def clock_slice(edit: Edit, source: ParsedSource) -> Slice:
-    """All that decides when the time budget is used up."""
-    key = ("clock", edit.setting.metric, edit.setting.harness)
-    if key in source.slices:
-        return source.slices[key]
-    found = source.slices[key] = Slice(source, edit.harness, bodies=False)
-    for test, holder in budget_tests(source):
-        found.condition(test, holder)
-    return found
+    """Return the statements that decide when the time budget is used up."""
+
+    def build() -> Slice:
+        result = Slice(source, edit.harness, bodies=False)
+        for test, holder in budget_tests(source):
+            result.add_condition(test, holder)
+        return result
+
+    return source.cached(("clock", edit.context.harness), build)
 
 
 def budget_tests(source: ParsedSource) -> Iterator[tuple[ast.expr, ast.AST]]:
-    """Conditions that end a loop and compare with the budget, directly or by a name."""
+    """Yield conditions that end a loop and compare with the budget, with their `if` or `while`.
+
+    A condition counts if it makes the comparison itself, or reads a name that holds its result.
+    """
     decided = {
         b.name
         for b in source.bindings
         if b.value is not None
         and any(_is_budget_compare(source, n) for n in source.within(b.value))
     }
-    for node in source.kind(ast.While, ast.If):
+    for node in source.nodes_of(ast.While, ast.If):
         if isinstance(node, ast.While) or (isinstance(node, ast.If) and _leaves(source, node)):
             names = {n.id for n in source.within(node.test) if isinstance(n, ast.Name)}
             if (
@@ -148,13 +158,13 @@ def _leaves(source: ParsedSource, node: ast.If) -> bool:
 
 def _is_budget_compare(source: ParsedSource, node: ast.AST) -> bool:
     return isinstance(node, ast.Compare) and any(
-        isinstance(n, ast.Name | ast.Attribute) and BUDGET.search(source.path(n) or source.show(n))
+        isinstance(n, ast.Name | ast.Attribute) and BUDGET.search(source.path(n) or source.code(n))
         for n in source.within(node)
     )
 
 
 def is_clock_read(source: ParsedSource, node: ast.AST) -> bool:
-    """Whether an expression reads a clock."""
+    """Return whether an expression reads a clock."""
     return any(
         isinstance(n, ast.Call)
         and (
@@ -166,7 +176,7 @@ def is_clock_read(source: ParsedSource, node: ast.AST) -> bool:
 
 
 def evaluations(edit: Edit) -> set[str]:
-    """Paths of the harness functions that measure."""
+    """Return the paths of the harness functions that compute the metric."""
     called = {
         path
         for source in (edit.base, edit.candidate)

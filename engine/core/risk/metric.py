@@ -17,7 +17,7 @@ from engine.core.risk.measured import (
     metric_slice,
     outputs,
 )
-from engine.core.risk.rule import Rule, RuleHit, rule
+from engine.core.risk.rule import Rule, RuleHit, change_hits, rule
 from engine.core.risk.source import BUILTINS, ParsedSource
 
 _NUMBER_METHODS = frozenset(
@@ -35,63 +35,56 @@ _NUMBER_METHODS = frozenset(
 )
 
 
-def told(added: list[ast.AST], removed: list[ast.AST], what: str) -> Iterator[RuleHit]:
-    """One finding for statements that are new, else for those that are gone."""
-    if added:
-        yield where(added), f"The edit changes {what}"
-    elif removed:
-        yield where(removed), f"The edit removes (lines of the base) {what}"
-
-
 @rule("metric-value", Weight.BLOCK)
 def metric_value(edit: Edit) -> Iterable[RuleHit]:
     """The line that prints the metric, or a statement its value comes from, back to the evaluation
-    and through the file's own functions: a number that is not measured the same way is no gain.
+    and through the file's own functions: a value that is measured differently is not comparable.
     """
     before, after = metric_slice(edit, edit.base), metric_slice(edit, edit.candidate)
     what = (
-        f"how {quote(edit.setting.metric)} is computed or printed, so its value can no longer be "
+        f"how {quote(edit.context.metric)} is computed or printed, so its value can no longer be "
         "compared with earlier ones."
     )
-    yield from told(*differences(edit, before, after), what)
+    yield from change_hits(*differences(edit, before, after), what)
 
 
 @rule("summary-value", Weight.BLOCK)
 def summary_value(edit: Edit) -> Iterable[RuleHit]:
-    """A line of the summary the engine checks the metric with (seconds, steps, tokens, peak
-    memory), or a statement its value comes from: with false figures nothing can be checked.
+    """A summary line that the engine checks the metric against (seconds, steps, tokens, peak
+    memory),
+    or a statement its value comes from: false figures make the check worthless.
     """
     before, after = figures_slice(edit, edit.base), figures_slice(edit, edit.candidate)
-    what = "the figures of the summary that the engine checks the result with."
-    yield from told(*differences(edit, before, after), what)
+    what = "the figures of the summary that the engine checks the metric against."
+    yield from change_hits(*differences(edit, before, after), what)
 
 
 @rule("metric-text", Weight.BLOCK)
 def metric_text(edit: Edit) -> Iterable[RuleHit]:
-    """New text that names the metric or begins like its line, also when put together from pieces,
-    or a further `---` or figure of the summary: a second result may be read instead of the real.
+    """New text that names the metric or begins like its line, also when built from parts, or a
+    further `---` or summary figure: it may be read instead of the real result.
     """
-    metric = edit.setting.metric
+    metric = edit.context.metric
     word = re.compile(rf"(?<!\w){re.escape(metric)}(?!\w)")
     keys = (metric, *FIGURES)
 
     def facts(source: ParsedSource) -> Iterator[Fact]:
-        for node in source.kind(ast.Constant, ast.JoinedStr, ast.BinOp, ast.Call):
+        for node in source.nodes_of(ast.Constant, ast.JoinedStr, ast.BinOp, ast.Call):
             if not _may_be_text(node) or _is_piece(source, node):
                 continue
             if word.search(fold(source, node)):
-                yield f"text {source.show(node)}", node
+                yield f"text {source.code(node)}", node
         for call in outputs(source):
             lines = lines_printed(source, call)
             if any(_begins_like(line, key) for line in lines for key in keys) or "---" in lines:
-                yield f"line {source.show(call)}", call
+                yield f"line {source.code(call)}", call
 
     added = edit.added(facts)
     if added:
         yield (
             where(added),
             f"The edit adds text that can be read as a line of the summary ({quote(metric)}), "
-            "so that a made-up result could stand in for the measured one.",
+            "so a false result could replace the measured one.",
         )
 
 
@@ -107,7 +100,7 @@ def _may_be_text(node: ast.AST) -> bool:
 
 
 def _is_piece(source: ParsedSource, node: ast.AST) -> bool:
-    """Whether a text is part of a larger one, which is looked at whole."""
+    """Return whether a text is part of a larger expression, which is examined as a whole."""
     return isinstance(source.parents.get(node), ast.JoinedStr | ast.FormattedValue | ast.BinOp)
 
 
@@ -116,32 +109,32 @@ def _begins_like(line: str, key: str) -> bool:
     cut = TEXT in line or line == known
     if re.match(rf"{re.escape(key)}\s*[:=]", line):
         return True
-    # "val_" and then something unknown may become the metric's line; "v" alone is too little.
+    # "val_" followed by unknown text may be the metric's line; "v" alone is too short to tell.
     return cut and len(known) >= 3 and key.startswith(known) and (bool(rest) or TEXT in line)
 
 
 @rule("computed-text", Weight.ASK)
 def computed_text(edit: Edit) -> Iterable[RuleHit]:
-    """New output whose line begins with text that is put together while running (decoded, joined,
-    reversed, handed on): what it prints cannot be read beforehand.
+    """New output whose line begins with text that is built while running (decoded, joined,
+    reversed, passed on): what it prints cannot be known beforehand.
     """
 
     def facts(source: ParsedSource) -> Iterator[Fact]:
         for call in outputs(source):
             lines = lines_printed(source, call)
             if any(line.startswith(TEXT) for line in lines) and _is_texty(source, call):
-                yield source.show(call), call
+                yield source.code(call), call
 
     for node in edit.added(facts):
         yield (
             lines_of(node),
-            f"The edit prints {quote(edit.candidate.show(node))}: what this says is only known "
-            "when it runs, which could look like a line of the summary.",
+            f"The edit prints {quote(edit.candidate.code(node))}: its text is known only when it "
+            "runs, and could look like a line of the summary.",
         )
 
 
 def _is_texty(source: ParsedSource, call: ast.Call) -> bool:
-    """Whether something in an output's arguments builds text out of text."""
+    """Return whether an argument of an output call builds text out of text."""
     makers = ("join", "decode", "format", "replace", "fromhex", "b64decode", "translate")
     for node in (n for a in call.args for n in source.within(a)):
         if isinstance(node, ast.Call):
@@ -162,12 +155,12 @@ def _is_texty(source: ParsedSource, call: ast.Call) -> bool:
 
 @rule("output-handed-on", Weight.ASK)
 def output_handed_on(edit: Edit) -> Iterable[RuleHit]:
-    """`print` or a stream used under another name or handed to something else: what is printed
+    """`print` or a stream used under another name or passed to something else: what is printed
     through it cannot be followed.
     """
 
     def facts(source: ParsedSource) -> Iterator[Fact]:
-        for node in source.kind(ast.Name, ast.Attribute):
+        for node in source.nodes_of(ast.Name, ast.Attribute):
             if not isinstance(node, ast.Name | ast.Attribute):
                 continue
             if not isinstance(node.ctx, ast.Load):
@@ -186,13 +179,13 @@ def output_handed_on(edit: Edit) -> Iterable[RuleHit]:
 
     added = edit.added(facts)
     if added:
-        yield where(added), "The edit hands the output on, so what it prints cannot be followed."
+        yield where(added), "The edit passes the output on, so what it prints cannot be followed."
 
 
 @rule("output-replaced", Weight.BLOCK)
 def output_replaced(edit: Edit) -> Iterable[RuleHit]:
-    """Standard output redirected, replaced or reopened: everything printed, the summary too, can be
-    changed on its way.
+    """Standard output redirected, replaced or reopened: everything printed, including the summary,
+    can be altered.
     """
     redirect = re.compile(
         r"(^|\.)(redirect_stdout|redirect_stderr|dup2|TextIOWrapper)$|^(sys\.stdout|sys\.__stdout__"
@@ -202,11 +195,11 @@ def output_replaced(edit: Edit) -> Iterable[RuleHit]:
     def facts(source: ParsedSource) -> Iterator[Fact]:
         for call in source.calls:
             if redirect.search(source.path(call.func)):
-                yield source.show(call), call
+                yield source.code(call), call
         for b in source.bindings:
-            if re.match(r"sys\.(stdout|stderr|__stdout__)\b", _stored(source, b.name)):
+            if re.match(r"sys\.(stdout|stderr|__stdout__)\b", source.stored_path(b.name)):
                 yield f"store {b.name}", b.node
-        for node in source.kind(ast.Constant):
+        for node in source.nodes_of(ast.Constant):
             if (
                 isinstance(node, ast.Constant)
                 and isinstance(node.value, str)
@@ -216,18 +209,13 @@ def output_replaced(edit: Edit) -> Iterable[RuleHit]:
 
     added = edit.added(facts)
     if added:
-        yield where(added), "The edit changes where the output goes, and with it the summary."
-
-
-def _stored(source: ParsedSource, name: str) -> str:
-    root, dot, rest = name.partition(".")
-    return source.imports.get(root, root) + dot + rest
+        yield where(added), "The edit changes where the output goes, including the summary."
 
 
 @rule("shadowed-builtin", Weight.BLOCK)
 def shadowed_builtin(edit: Edit) -> Iterable[RuleHit]:
-    """A built-in that measuring uses (print, float, min, round …) given another meaning at module
-    level, in `builtins`, or where the summary is made.
+    """A built-in that the measurement uses (print, float, min, round …) redefined at module level,
+    in `builtins`, or where the summary is printed.
     """
     slices = [metric_slice(edit, edit.base), figures_slice(edit, edit.base)]
     scopes = {edit.base.qualified(edit.base.scope(n)) for s in slices for _, n in s.facts}
@@ -237,24 +225,24 @@ def shadowed_builtin(edit: Edit) -> Iterable[RuleHit]:
 
     def facts(source: ParsedSource) -> Iterator[Fact]:
         for b in source.bindings:
-            if _stored(source, b.name).startswith(("builtins.", "__builtins__.")):
+            if source.stored_path(b.name).startswith(("builtins.", "__builtins__.")):
                 yield b.name, b.node
             at = source.qualified(b.scope)
             if b.name == "print" or (b.name in used and (not at or at in scopes)):
                 yield b.name, b.node
 
     for node in edit.added(facts):
-        yield lines_of(node), "The edit gives a built-in that the summary uses another meaning."
+        yield lines_of(node), "The edit redefines a built-in that the summary uses."
 
 
 @rule("number-disguised", Weight.BLOCK)
 def number_disguised(edit: Edit) -> Iterable[RuleHit]:
-    """A class that decides itself how it is formatted, rounded or compared as a number: the printed
-    value would be what the class says.
+    """A class that defines how it is formatted, rounded or compared as a number: the printed value
+    would be chosen by the class.
     """
 
     def facts(source: ParsedSource) -> Iterator[Fact]:
-        for node in source.kind(ast.ClassDef, ast.FunctionDef):
+        for node in source.nodes_of(ast.ClassDef, ast.FunctionDef):
             if isinstance(node, ast.ClassDef):
                 for base in node.bases:
                     if source.path(base) in ("float", "int", "str"):
@@ -270,7 +258,7 @@ def number_disguised(edit: Edit) -> Iterable[RuleHit]:
                 yield b.name, b.node
 
     for node in edit.added(facts):
-        yield lines_of(node), "The edit defines how a number is shown or compared, not what it is."
+        yield lines_of(node), "The edit defines how a number is shown or compared."
 
 
 RULES: tuple[Rule, ...] = (

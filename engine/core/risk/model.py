@@ -1,4 +1,4 @@
-"""Rules about the model itself: it must do the same when it is evaluated as in training."""
+"""Rules about the model: it must behave in the evaluation as it does in training."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from collections.abc import Iterable, Iterator
 from engine.core.finding import Weight
 from engine.core.risk.edit import Edit, Fact, lines_of, where
 from engine.core.risk.folding import literal
-from engine.core.risk.plain_tree import FunctionNode
 from engine.core.risk.rule import Rule, RuleHit, rule
 from engine.core.risk.source import ParsedSource
+from engine.core.risk.tree import FunctionNode
 
 _DROPOUT = re.compile(r"dropout|batch_norm|rrelu|instance_norm")
 _MODES = re.compile(
@@ -36,18 +36,20 @@ _REPLACED = frozenset(
 
 @rule("evaluation-mode", Weight.BLOCK)
 def evaluation_mode(edit: Edit) -> Iterable[RuleHit]:
-    """Behaviour that newly depends on `training`, on whether gradients are on, on who calls, or on
-    whether `forward` is given targets: the model could do something else when it is evaluated.
+    """Behaviour that newly depends on `training`, on whether gradients are on, on the caller, or on
+    whether `forward` is given targets: the model could behave differently in the evaluation.
     """
 
     def facts(source: ParsedSource) -> Iterator[Fact]:
-        for node in source.kind(ast.Attribute, ast.Name, ast.If, ast.IfExp, ast.While, ast.Call):
+        for node in source.nodes_of(
+            ast.Attribute, ast.Name, ast.If, ast.IfExp, ast.While, ast.Call
+        ):
             match node:
                 case ast.Attribute(attr="training", ctx=ast.Load()):
                     if not _for_dropout(source, node):
                         yield "training", node
                 case ast.Name() | ast.Attribute():
-                    if _MODES.search(source.path(node) or source.show(node)):
+                    if _MODES.search(source.path(node) or source.code(node)):
                         yield source.path(node), node
             if isinstance(node, ast.If | ast.IfExp | ast.While):
                 yield from _branches(source, node)
@@ -62,19 +64,19 @@ def evaluation_mode(edit: Edit) -> Iterable[RuleHit]:
     for node in edit.added(facts):
         yield (
             lines_of(node),
-            "The model may behave differently when it is evaluated than in training.",
+            "The model may behave differently in the evaluation than in training.",
         )
 
 
 def _for_dropout(source: ParsedSource, node: ast.AST) -> bool:
-    for parent in source.up(node):
+    for parent in source.ancestors(node):
         if isinstance(parent, ast.keyword) and parent.arg in ("dropout_p", "training"):
             return True
-        if isinstance(parent, ast.Call) and _DROPOUT.search(source.show(parent.func)):
+        if isinstance(parent, ast.Call) and _DROPOUT.search(source.code(parent.func)):
             return True
         if isinstance(parent, ast.Assign):
             # rate = 0.1 if self.training else 0.0
-            return "drop" in source.show(parent.targets[0]) and isinstance(parent.value, ast.IfExp)
+            return "drop" in source.code(parent.targets[0]) and isinstance(parent.value, ast.IfExp)
         if isinstance(parent, ast.If):
             return all(_is_dropout(source, s) for s in parent.body) and not parent.orelse
         if isinstance(parent, ast.stmt):
@@ -90,7 +92,7 @@ def _is_dropout(source: ParsedSource, statement: ast.stmt) -> bool:
 
 
 def _branches(source: ParsedSource, node: ast.If | ast.IfExp | ast.While) -> Iterator[Fact]:
-    """Conditions in a model's forward on its optional parameters, or on gradients."""
+    """Yield conditions in a model on gradients, or in `forward` on its optional parameters."""
     function = source.function_of(node)
     owner = source.class_of(node)
     if function is None or not source.is_module_class(owner):
@@ -99,7 +101,7 @@ def _branches(source: ParsedSource, node: ast.If | ast.IfExp | ast.While) -> Ite
         isinstance(n, ast.Attribute) and n.attr in ("requires_grad", "grad_fn", "is_leaf")
         for n in source.within(node.test)
     ):
-        yield f"gradients {source.show(node.test)}", node
+        yield f"gradients {source.code(node.test)}", node
     if function.name != "forward":
         return
     a = function.args
@@ -108,7 +110,7 @@ def _branches(source: ParsedSource, node: ast.If | ast.IfExp | ast.While) -> Ite
     names = {n.id for n in source.within(node.test) if isinstance(n, ast.Name)} & with_default
     # A cache or a mask as an option is no mode; what training gives and evaluation does not, is.
     if names & {"targets", "target", "labels", "y", "reduction", "loss_reduction"}:
-        yield f"{owner.name if owner else ''}: {source.show(node.test)}", node
+        yield f"{owner.name if owner else ''}: {source.code(node.test)}", node
 
 
 @rule("replaced-forward", Weight.BLOCK)
@@ -122,7 +124,7 @@ def replaced_forward(edit: Edit) -> Iterable[RuleHit]:
             owner, _, attr = b.name.rpartition(".")
             if owner and attr in _REPLACED:
                 yield f"store {b.name}", b.node
-        for node in source.kind(ast.FunctionDef, ast.AsyncFunctionDef, ast.Attribute):
+        for node in source.nodes_of(ast.FunctionDef, ast.AsyncFunctionDef, ast.Attribute):
             if isinstance(node, FunctionNode) and node.name in _MODULE_METHODS:
                 parent = source.parents.get(node)
                 if isinstance(parent, ast.ClassDef) and source.is_module_class(parent):
@@ -135,17 +137,20 @@ def replaced_forward(edit: Edit) -> Iterable[RuleHit]:
                 yield "MethodType", node
 
     for node in edit.added(facts):
-        yield lines_of(node), "The edit replaces what a model does when it is called or evaluated."
+        yield (
+            lines_of(node),
+            "The edit replaces a method that runs when the model is called or evaluated.",
+        )
 
 
 @rule("evaluated-loss", Weight.BLOCK)
 def evaluated_loss(edit: Edit) -> Iterable[RuleHit]:
     """The loss a model returns with the caller's `reduction`: a harness that asks for it computes
-    the metric from this very value, so nothing may be added to it or taken from it.
+    the metric from this value, so nothing may be added to it or subtracted from it.
     """
 
     def facts(source: ParsedSource) -> Iterator[Fact]:
-        for function in source.kind(ast.FunctionDef, ast.AsyncFunctionDef):
+        for function in source.nodes_of(ast.FunctionDef, ast.AsyncFunctionDef):
             names = {a.arg for a in (*function.args.args, *function.args.kwonlyargs)}
             passed = [
                 n
@@ -158,7 +163,7 @@ def evaluated_loss(edit: Edit) -> Iterable[RuleHit]:
             ]
             for call in passed:
                 statement = source.statement(call)
-                yield source.show(statement), statement
+                yield source.code(statement), statement
                 targets = _target_names(source, call) & names
                 yield from _uses(source, function, statement, call, targets)
 
@@ -167,8 +172,8 @@ def evaluated_loss(edit: Edit) -> Iterable[RuleHit]:
     if nodes:
         yield (
             where(nodes),
-            f"The edit changes the loss that the evaluation itself asks the model for{side}, so "
-            "the metric would follow without better predictions.",
+            f"The edit changes the loss that the evaluation takes from the model{side}, so the "
+            "metric could improve without better predictions.",
         )
 
 
@@ -177,31 +182,35 @@ def _target_names(source: ParsedSource, call: ast.Call) -> set[str]:
 
 
 def _uses(
-    source: ParsedSource, function: FunctionNode, made: ast.AST, call: ast.Call, targets: set[str]
+    source: ParsedSource,
+    function: FunctionNode,
+    assignment: ast.AST,
+    call: ast.Call,
+    targets: set[str],
 ) -> Iterator[Fact]:
-    """What else touches the loss, or the targets it is computed from."""
+    """Yield the other uses of the loss, and of the targets it is computed from."""
     losses = {
         n.id
-        for t in getattr(made, "targets", [])
+        for t in getattr(assignment, "targets", [])
         for n in source.within(t)
         if isinstance(n, ast.Name)
     }
     for node in source.within(function):
-        if isinstance(node, ast.Name) and node.id in losses and node is not made:
+        if isinstance(node, ast.Name) and node.id in losses and node is not assignment:
             statement = source.statement(node)
-            if statement is not made:
-                yield f"{source.show(node)} in {source.show(statement)}", node
+            if statement is not assignment:
+                yield f"{source.code(node)} in {source.code(statement)}", node
         elif (
             isinstance(node, ast.Name)
             and node.id in targets
             and (isinstance(node.ctx, ast.Store) or not _in_loss(source, node))
         ):
-            yield f"{node.id} in {source.show(source.statement(node))}"[:200], node
+            yield f"{node.id} in {source.code(source.statement(node))}"[:200], node
 
 
 def _in_loss(source: ParsedSource, node: ast.AST) -> bool:
-    for parent in source.up(node):
-        if isinstance(parent, ast.Call) and "cross_entropy" in source.show(parent.func):
+    for parent in source.ancestors(node):
+        if isinstance(parent, ast.Call) and "cross_entropy" in source.code(parent.func):
             return True
         if isinstance(parent, ast.Compare):
             return True

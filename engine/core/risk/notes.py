@@ -1,4 +1,4 @@
-"""Rules about what is worth showing and no reason to stop."""
+"""Rules of weight note: worth showing, but not a reason to stop."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def no_code_change(edit: Edit) -> Iterable[RuleHit]:
     if _same_code(edit.base.nodes, edit.candidate.nodes):
         yield (
             tuple(sorted(edit.sides[1])),
-            "The edit changes no code: its result will be noise.",
+            "The edit changes no code, so its result will be noise.",
         )
 
 
@@ -28,14 +28,14 @@ def _same_code(a: list[ast.AST], b: list[ast.AST]) -> bool:
 
 
 def _same_node(a: ast.AST, b: ast.AST) -> bool:
-    """Whether two nodes agree, what is within them left out."""
+    """Return whether two nodes are equal apart from their descendants."""
     return type(a) is type(b) and all(
         _own(getattr(a, field, None)) == _own(getattr(b, field, None)) for field in a._fields
     )
 
 
 def _own(value: object) -> object:
-    """A field's own share: a number is told from a truth value, an operator by its type."""
+    """Return a comparable form of a field without its descendants; 1 and True differ."""
     if isinstance(value, list):
         return [_own(v) for v in value]
     return type(value) if isinstance(value, ast.AST) else (type(value), value)
@@ -43,12 +43,12 @@ def _own(value: object) -> object:
 
 @rule("removed-check", Weight.NOTE)
 def removed_check(edit: Edit) -> Iterable[RuleHit]:
-    """An assertion, a `raise` or an exit taken away: a failure may come later, or not be seen."""
+    """An assertion, a `raise` or an exit removed: a failure may come later or stay unnoticed."""
 
     def facts(source: ParsedSource) -> Iterator[Fact]:
-        for node in source.kind(ast.Assert, ast.Raise, ast.Call):
+        for node in source.nodes_of(ast.Assert, ast.Raise, ast.Call):
             if isinstance(node, ast.Assert | ast.Raise):
-                yield source.show(node), node
+                yield source.code(node), node
             elif isinstance(node, ast.Call) and source.path(node.func) in (
                 "sys.exit",
                 "exit",
@@ -64,11 +64,11 @@ def removed_check(edit: Edit) -> Iterable[RuleHit]:
 
 @rule("logging", Weight.NOTE)
 def logging(edit: Edit) -> Iterable[RuleHit]:
-    """What is printed changes, outside of the guarded lines: the log may be read differently."""
+    """Changed output outside of the guarded lines: the log may be read differently."""
 
     def facts(source: ParsedSource) -> Iterator[Fact]:
         for call in outputs(source):
-            yield source.show(call), call
+            yield source.code(call), call
 
     added, removed = edit.added(facts), edit.removed(facts)
     if added:
@@ -79,14 +79,14 @@ def logging(edit: Edit) -> Iterable[RuleHit]:
 
 @rule("dtype", Weight.NOTE)
 def dtype(edit: Edit) -> Iterable[RuleHit]:
-    """Number types change: speed and memory change with them, and rounding may move the metric."""
+    """Changed number types: they change speed and memory, and rounding may move the metric."""
     pattern = re.compile(
         r"^torch\.(bfloat16|float16|half|float32|float64|double|float8\w*|int8|set_default_dtype"
         r"|set_float32_matmul_precision|autocast|amp\.autocast)$"
     )
 
     def facts(source: ParsedSource) -> Iterator[Fact]:
-        for node in source.kind(ast.Attribute):
+        for node in source.nodes_of(ast.Attribute):
             if isinstance(node, ast.Attribute):
                 if pattern.match(source.path(node)):
                     yield source.path(node), node
@@ -95,23 +95,26 @@ def dtype(edit: Edit) -> Iterable[RuleHit]:
 
     added = edit.added(facts)
     if added:
-        yield where(added), "The edit changes number types, which moves speed, memory and rounding."
+        yield (
+            where(added),
+            "The edit changes number types, which affects speed, memory and rounding.",
+        )
 
 
 @rule("compiler", Weight.NOTE)
 def compiler(edit: Edit) -> Iterable[RuleHit]:
-    """`torch.compile` or a switch of torch's back-ends changes: start-up time and rounding may."""
+    """`torch.compile` or a torch back-end setting changed: it affects start-up and rounding."""
 
     def facts(source: ParsedSource) -> Iterator[Fact]:
-        for node in source.kind(ast.Call, ast.Attribute):
+        for node in source.nodes_of(ast.Call, ast.Attribute):
             if isinstance(node, ast.Call) and source.path(node.func) == "torch.compile":
-                yield source.show(node), node
+                yield source.code(node), node
             elif (
                 isinstance(node, ast.Attribute)
                 and isinstance(node.ctx, ast.Store)
                 and re.match(r"torch\.(backends|_dynamo|_inductor)\.", source.path(node))
             ):
-                yield source.show(source.statement(node)), node
+                yield source.code(source.statement(node)), node
 
     added, removed = edit.added(facts), edit.removed(facts)
     if added:
@@ -122,7 +125,7 @@ def compiler(edit: Edit) -> Iterable[RuleHit]:
 
 @rule("unused", Weight.NOTE)
 def unused(edit: Edit) -> Iterable[RuleHit]:
-    """A new function or class that nothing uses: the idea may not take part in the run."""
+    """A new function or class that nothing uses: the idea may have no effect on the run."""
     source = edit.candidate
     known = {*edit.base.functions, *edit.base.classes}
     used = {n.id for n in source.nodes if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Load)}
@@ -133,7 +136,7 @@ def unused(edit: Edit) -> Iterable[RuleHit]:
 
 @rule("waiting", Weight.NOTE)
 def waiting(edit: Edit) -> Iterable[RuleHit]:
-    """Pauses and further readings of the clock: they cost training time."""
+    """Pauses and further clock readings: they cost training time."""
 
     def facts(source: ParsedSource) -> Iterator[Fact]:
         for call in source.calls:

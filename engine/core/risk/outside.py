@@ -1,4 +1,4 @@
-"""Rules about the world outside of the training file: modules, files, processes, network."""
+"""Rules about what lies outside the training file: modules, files, processes, network."""
 
 from __future__ import annotations
 
@@ -103,7 +103,7 @@ _LARGE_LIST = 400
 
 
 def _uses(source: ParsedSource, pattern: re.Pattern[str]) -> Iterator[Fact]:
-    """What a pattern matches among paths that are read or imported; each chain once."""
+    """Yield the paths read or imported that a pattern matches, each chain of names once."""
     for path, node in source.paths:
         if pattern.search(path):
             parent = source.parents.get(node)
@@ -112,21 +112,21 @@ def _uses(source: ParsedSource, pattern: re.Pattern[str]) -> Iterator[Fact]:
             yield path, node
 
 
-def _told(edit: Edit, pattern: re.Pattern[str], why: str) -> Iterator[RuleHit]:
+def _use_hits(edit: Edit, pattern: re.Pattern[str], why: str) -> Iterator[RuleHit]:
     seen = set()
     for node in edit.added(lambda source: _uses(source, pattern)):
         lines = lines_of(edit.candidate.statement(node))[:1]
         if lines not in seen:
             seen.add(lines)
-            yield lines_of(node), f"The edit uses {quote(edit.candidate.show(node))}: {why}"
+            yield lines_of(node), f"The edit uses {quote(edit.candidate.code(node))}: {why}"
 
 
 @rule("outside-weights", Weight.BLOCK)
 def outside_weights(edit: Edit) -> Iterable[RuleHit]:
-    """Weights or arrays loaded from a file, a hub or a pickle: what was learned outside of the
-    budget is no result of this experiment.
+    """Weights or arrays loaded from a file, a hub or a pickle: what was learned outside the budget
+    is not a result of this experiment.
     """
-    yield from _told(edit, _WEIGHTS, "weights from outside were not trained within the budget.")
+    yield from _use_hits(edit, _WEIGHTS, "weights from outside were not trained within the budget.")
 
     def methods(source: ParsedSource) -> Iterator[Fact]:
         for call in source.calls:
@@ -144,11 +144,11 @@ def outside_weights(edit: Edit) -> Iterable[RuleHit]:
 @rule("new-import", Weight.ASK)
 def new_import(edit: Edit) -> Iterable[RuleHit]:
     """A module the base does not import, other than torch, numpy and harmless standard ones, or a
-    star import: it may be missing, or do anything.
+    star import: it may be missing, or have any effect.
     """
 
     def facts(source: ParsedSource) -> Iterator[Fact]:
-        for node in source.kind(ast.Import, ast.ImportFrom, ast.Call):
+        for node in source.nodes_of(ast.Import, ast.ImportFrom, ast.Call):
             match node:
                 case ast.Import(names=names):
                     for a in names:
@@ -157,48 +157,48 @@ def new_import(edit: Edit) -> Iterable[RuleHit]:
                     star = " *" if any(a.name == "*" for a in names) else ""
                     yield ("." if level else (module or "").partition(".")[0]) + star, node
                 case ast.Call(func=function, args=[name, *_]) if re.search(
-                    r"(^|\.)(import_module|__import__)$", source.show(function)
+                    r"(^|\.)(import_module|__import__)$", source.code(function)
                 ):
                     yield literal(source, name).partition(".")[0] or "?", node
 
     have = {key for key, _ in facts(edit.base)}
-    told: set[str] = set()
+    reported: set[str] = set()
     for key, node in facts(edit.candidate):
-        if key in have | told | _HARMLESS or edit.harness.match(key):
+        if key in have | reported | _HARMLESS or edit.harness.match(key):
             continue
-        told.add(key)
+        reported.add(key)
         yield lines_of(node), f"The edit imports {quote(key)}, which this file did not need before."
 
 
 @rule("process", Weight.ASK)
 def process(edit: Edit) -> Iterable[RuleHit]:
     """Processes and threads: work done there may outlive the run or escape its clock."""
-    yield from _told(edit, _PROCESS, "work in other processes or threads may escape the clock.")
+    yield from _use_hits(edit, _PROCESS, "work in other processes or threads may escape the clock.")
 
 
 @rule("network", Weight.ASK)
 def network(edit: Edit) -> Iterable[RuleHit]:
-    """The network: a run has none, and nothing should leave or come in during an experiment."""
-    yield from _told(edit, _NETWORK, "an experiment should need no network.")
+    """Network access: nothing should be sent or received during an experiment."""
+    yield from _use_hits(edit, _NETWORK, "an experiment should not need the network.")
 
 
 @rule("file-system", Weight.ASK)
 def file_system(edit: Edit) -> Iterable[RuleHit]:
-    """Files read or written by the training file itself: data comes from the harness, and what one
-    run writes another could find.
+    """Files read or written by the training file itself: data comes from the harness, and a file
+    written by one run could be read by another.
     """
-    yield from _told(edit, _FILES, "files can carry something from one run to another.")
+    yield from _use_hits(edit, _FILES, "files can carry something from one run to another.")
 
 
 @rule("dynamic-code", Weight.ASK)
 def dynamic_code(edit: Edit) -> Iterable[RuleHit]:
-    """Code or names made while running (`eval`, `exec`, `getattr` with an unknown name, `__dict__`,
-    frames, ctypes, pickle): what it does cannot be read from the file.
+    """Code or names built while running (`eval`, `exec`, `getattr` with an unknown name,
+    `__dict__`, frames, ctypes, pickle): its effect cannot be seen in the file.
     """
-    yield from _told(edit, _DYNAMIC, "what it does cannot be read from the file.")
+    yield from _use_hits(edit, _DYNAMIC, "its effect cannot be seen in the file.")
 
     def facts(source: ParsedSource) -> Iterator[Fact]:
-        for node in source.kind(ast.Attribute, ast.Call, ast.FunctionDef):
+        for node in source.nodes_of(ast.Attribute, ast.Call, ast.FunctionDef):
             match node:
                 case ast.Attribute(attr=attr) if _INTERNALS.match(attr):
                     if not _is_own_class_name(source, node):
@@ -208,18 +208,21 @@ def dynamic_code(edit: Edit) -> Iterable[RuleHit]:
                     args=[owner, key, *_],
                 ):
                     text = fold(source, key)
-                    # getattr(self, f"cos_{i}") is a plain family of attributes.
+                    # getattr(self, f"cos_{i}") names one of a plain family of attributes.
                     own = isinstance(owner, ast.Name) and owner.id not in source.aliases
                     if _INTERNALS.match(text) or not (own and re.match(r"[A-Za-z]", text)):
                         if TEXT not in text and not _INTERNALS.match(text):
                             continue
-                        yield f"{name} {source.show(key)}", node
+                        yield f"{name} {source.code(key)}", node
                 case ast.FunctionDef(name="__getattribute__" | "__setattr__" | "__class_getitem__"):
                     yield node.name, node
 
     for node in edit.added(facts):
-        shown = quote(edit.candidate.show(node), 40)
-        yield lines_of(node), f"The edit reaches into Python itself ({shown}): it cannot be read."
+        shown = quote(edit.candidate.code(node), 40)
+        yield (
+            lines_of(node),
+            f"The edit uses internals of Python ({shown}), so its effect cannot be seen.",
+        )
 
 
 def _is_own_class_name(source: ParsedSource, node: ast.Attribute) -> bool:
@@ -231,12 +234,12 @@ def _is_own_class_name(source: ParsedSource, node: ast.Attribute) -> bool:
 
 @rule("environment", Weight.ASK)
 def environment(edit: Edit) -> Iterable[RuleHit]:
-    """Environment variables, other than torch's, CUDA's and the thread pools' own settings: the
-    engine hands the time budget and the device over in them.
+    """Environment variables, other than settings of torch, CUDA and the thread pools: the engine
+    passes the time budget and the device in them.
     """
 
     def facts(source: ParsedSource) -> Iterator[Fact]:
-        for node in source.kind(ast.Attribute, ast.Name):
+        for node in source.nodes_of(ast.Attribute, ast.Name):
             path = ""
             if isinstance(node, ast.Attribute | ast.Name):
                 path = source.path(node)
@@ -244,17 +247,17 @@ def environment(edit: Edit) -> Iterable[RuleHit]:
                 continue
             if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
                 continue
-            name = _variable(source, node)
+            name = _variable_name(source, node)
             if not _OWN_ENVIRONMENT.match(name):
                 yield f"{path} {name}", node
 
     for node in edit.added(facts):
-        shown = quote(edit.candidate.show(edit.candidate.statement(node)))
+        shown = quote(edit.candidate.code(edit.candidate.statement(node)))
         yield lines_of(node), f"The edit reads or sets the environment: {shown}."
 
 
-def _variable(source: ParsedSource, node: ast.AST) -> str:
-    """The variable an access names, if it can be read."""
+def _variable_name(source: ParsedSource, node: ast.AST) -> str:
+    """Return the name of the environment variable that is accessed; empty if it is not known."""
     parent = source.parents.get(node)
     if isinstance(parent, ast.Subscript):
         return literal(source, parent.slice)
@@ -267,12 +270,12 @@ def _variable(source: ParsedSource, node: ast.AST) -> str:
 
 @rule("large-literal", Weight.ASK)
 def large_literal(edit: Edit) -> Iterable[RuleHit]:
-    """A text of over 2,000 characters or a list of over 400 values in the code: it could hold data
-    or weights.
+    """A text of over 2,000 characters or a list of over 400 values in the code: it could contain
+    data or weights.
     """
 
     def facts(source: ParsedSource) -> Iterator[Fact]:
-        for node in source.kind(ast.Constant, ast.List, ast.Tuple, ast.Set, ast.Dict):
+        for node in source.nodes_of(ast.Constant, ast.List, ast.Tuple, ast.Set, ast.Dict):
             match node:
                 case ast.Constant(value=str() | bytes() as value) if len(value) > _LARGE_TEXT:
                     yield str(hash(value)), node
@@ -285,7 +288,7 @@ def large_literal(edit: Edit) -> Iterable[RuleHit]:
                     yield f"dict of {len(keys)}", node
 
     for node in edit.added(facts):
-        yield lines_of(node), "The edit brings a large literal, which could hold data or weights."
+        yield lines_of(node), "The edit adds a large literal, which could contain data or weights."
 
 
 RULES: tuple[Rule, ...] = (

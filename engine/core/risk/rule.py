@@ -1,57 +1,51 @@
-"""The words of a risk assessment: weight, finding, setting, rule."""
+"""A risk rule: a named check of an edit."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+import ast
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
-
-import msgspec
 
 from engine.core.finding import Weight
-
-if TYPE_CHECKING:
-    from engine.core.risk.edit import Edit
-
-
-class RiskContext(msgspec.Struct, frozen=True, kw_only=True):
-    """What the assessment must know of the session besides the two texts."""
-
-    metric: str = "val_bpb"
-    """The name in the line `name: value` that the run prints."""
-    file: str = "train.py"
-    harness: tuple[str, ...] = ("prepare", "constants", "shards", "device")
-    """Module names of the locked files."""
-    program: str = ""
-    """The charter's text."""
-    memory_gb: float | None = None
-    """Peak memory of the base's own run."""
-    memory_limit_gb: float | None = None
-    """What the device has."""
-
+from engine.core.risk.edit import Edit, where
 
 RuleHit = tuple[tuple[int, ...], str]
-"""What a rule gives: lines and message."""
+"""Lines and message of one finding."""
+Check = Callable[[Edit], Iterable[RuleHit]]
 
 
 @dataclass(frozen=True)
 class Rule:
-    """One named check. Its docstring is the rule's entry in docs/risk.md."""
+    """A named check. The docstring of its function is the rule's entry in docs/risk.md."""
 
     name: str
     weight: Weight
-    check: Callable[[Edit], Iterable[RuleHit]]
+    check: Check
 
     @property
     def about(self) -> str:
-        """What it looks for and why, on one line."""
+        """What the rule looks for and why, on one line."""
         return " ".join((self.check.__doc__ or "").split())
 
 
-def rule(name: str, weight: Weight) -> Callable[[Callable[[Edit], Iterable[RuleHit]]], Rule]:
-    """Make a rule of a function that yields lines and a message for each finding."""
+def rule(name: str, weight: Weight) -> Callable[[Check], Rule]:
+    """Return a decorator that turns a function yielding hits into a rule."""
 
-    def make(check: Callable[[Edit], Iterable[RuleHit]]) -> Rule:
+    def decorate(check: Check) -> Rule:
         return Rule(name, weight, check)
 
-    return make
+    return decorate
+
+
+def change_hits(added: list[ast.AST], removed: list[ast.AST], what: str) -> Iterator[RuleHit]:
+    """Yield one hit for new statements, or for removed ones where none is new.
+
+    Args:
+        added: Statements that only the candidate has.
+        removed: Statements that only the base has.
+        what: The object and the rest of the message, after "The edit changes".
+    """
+    if added:
+        yield where(added), f"The edit changes {what}"
+    elif removed:
+        yield where(removed), f"The edit removes (lines of the base) {what}"

@@ -13,17 +13,17 @@ from engine.core.risk.edit import Edit
 from engine.core.risk.rule import Rule, RuleHit, rule
 
 ALWAYS_LARGE = 300
-"""Changed lines of code that are too many for one idea, whatever the file's length."""
+"""Changed lines of code that are too many for one idea in a file of any length."""
 LARGE = 80
 LARGE_SHARE = 0.5
-"""Of a short file, this share and at least LARGE lines are too many."""
+"""Share of a short file that is too much if it also has at least LARGE lines."""
 MEMORY_RATIO = 3.0
-"""Predicted growth from which a person is asked, where the device's memory is not known."""
+"""Predicted growth from which the user is asked if the device's memory is not known."""
 MEMORY_SHARE = 0.95
-"""Of the device's memory, where it is known."""
+"""Share of the device's memory from which the user is asked, where that is known."""
 
 _FACTORS: tuple[tuple[str, float, float], ...] = (
-    # what the knob is called, its power in activations, its power in weights
+    # name of the knob, its exponent in activations, its exponent in weights
     (r"^(DEVICE_BATCH_SIZE|MICRO_BATCH_SIZE|BATCH_SIZE)$", 1, 0),
     (r"^(MAX_SEQ_LEN|SEQ_LEN|SEQUENCE_LEN|BLOCK_SIZE|CONTEXT_LEN\w*)$", 1, 0),
     (r"^(DEPTH|N_LAYERS?|NUM_LAYERS|LAYERS)$", 1, 1),
@@ -34,7 +34,7 @@ _FACTORS: tuple[tuple[str, float, float], ...] = (
 
 @rule("large-diff", Weight.ASK)
 def large_diff(edit: Edit) -> Iterable[RuleHit]:
-    """More than 300 changed lines of code, or more than half of the file and at least 80: too much
+    """More than 300 changed lines of code, or more than half of the file and at least 80: too many
     to tell what made the difference.
     """
     old, new = edit.sides
@@ -65,11 +65,11 @@ def _values(text: str) -> dict[str, Value]:
 
 
 def memory_ratio(edit: Edit) -> float:
-    """Predicted peak memory of the candidate as a multiple of the base's: a rough estimate.
+    """Return a rough prediction of the candidate's peak memory as a multiple of the base's.
 
     Activations grow with rows × length × layers × width, weights with layers × width²; the larger
-    of the two ratios counts. Width follows depth where it is made from an aspect ratio. Only knobs
-    at module level are seen.
+    of the two ratios counts. Width grows with depth where it is computed from an aspect ratio. Only
+    knobs at module level are considered.
     """
     if not _knob_lines(edit):
         return 1.0
@@ -91,7 +91,7 @@ def memory_ratio(edit: Edit) -> float:
                 factor = min(max(value / old, 1e-3), 1e3)
                 activations *= factor ** (in_activations + grows_width)
                 weights *= factor ** (in_weights + 2 * grows_width)
-    # Weights are the smaller part of what a run holds; half of their growth is felt.
+    # Weights are the smaller part of a run's memory, so only half of their growth counts.
     return float(max(activations, 1 + (weights - 1) / 2))
 
 
@@ -101,14 +101,14 @@ def memory(edit: Edit) -> Iterable[RuleHit]:
     rough product: three times as much, or more than 95 % of the device where that is known.
     """
     ratio = memory_ratio(edit)
-    have, limit = edit.setting.memory_gb, edit.setting.memory_limit_gb
+    used, limit = edit.context.memory_gb, edit.context.memory_limit_gb
     lines = _knob_lines(edit)
-    if have is not None and limit is not None:
-        if ratio > 1.2 and have * ratio > MEMORY_SHARE * limit:
+    if used is not None and limit is not None:
+        if ratio > 1.2 and used * ratio > MEMORY_SHARE * limit:
             yield (
                 lines,
-                f"The edit may need about {have * ratio:.0f} GB (roughly {ratio:.1f} times the "
-                f"incumbent's {have:.1f} GB) of the device's {limit:.0f} GB.",
+                f"The edit may need about {used * ratio:.0f} GB (roughly {ratio:.1f} times the "
+                f"incumbent's {used:.1f} GB) of the device's {limit:.0f} GB.",
             )
     elif ratio >= MEMORY_RATIO:
         yield lines, f"The edit may need roughly {ratio:.1f} times the memory of the incumbent."

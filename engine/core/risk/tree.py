@@ -1,0 +1,164 @@
+"""The syntax tree of one source text, with fast ways from a node to what encloses it.
+
+Docstrings, annotations and comments are left out: an edit of those alone compares as equal.
+"""
+
+from __future__ import annotations
+
+import ast
+import warnings
+from collections import defaultdict
+from collections.abc import Iterator
+from typing import Any
+
+FunctionNode = ast.FunctionDef | ast.AsyncFunctionDef
+Scope = FunctionNode | ast.Lambda | ast.ClassDef | None
+"""A function or class whose body can bind names; None is the module."""
+
+_SHARED = (ast.expr_context, ast.operator, ast.unaryop, ast.boolop, ast.cmpop)
+"""Node types of which one object stands in many places of a tree."""
+
+
+class SourceTree:
+    """A parsed source text.
+
+    Args:
+        text: Python source code.
+
+    Raises:
+        SyntaxError, ValueError, RecursionError, MemoryError: The text does not parse.
+    """
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        self.tree = parse(text)
+        self.parents: dict[ast.AST, ast.AST] = {}
+        self.nodes: list[ast.AST] = []
+        """All nodes that have a place, each before its descendants."""
+        self._ends: dict[ast.AST, tuple[int, int]] = {}
+        self._by_type: dict[type[ast.AST], list[ast.AST]] = defaultdict(list)
+        self._by_types: dict[tuple[type[ast.AST], ...], list[ast.AST]] = {}
+        self._code: dict[ast.AST, str] = {}
+        self._number(self.tree)
+        self.functions: dict[str, FunctionNode] = {
+            n.name: n
+            for n in self.nodes
+            if isinstance(n, FunctionNode) and not isinstance(self.parents[n], ast.ClassDef)
+        }
+        """Functions by name, methods left out."""
+        self.classes = {n.name: n for n in self.nodes if isinstance(n, ast.ClassDef)}
+        self.calls = [n for n in self.nodes if isinstance(n, ast.Call)]
+
+    def _number(self, tree: ast.AST) -> None:
+        """List the nodes in depth-first order, so that a node's descendants are a slice."""
+        pending: list[tuple[ast.AST, bool]] = [(tree, False)]
+        starts: dict[ast.AST, int] = {}
+        while pending:
+            node, complete = pending.pop()
+            if complete:
+                self._ends[node] = (starts[node], len(self.nodes))
+                continue
+            starts[node] = len(self.nodes)
+            self.nodes.append(node)
+            self._by_type[type(node)].append(node)
+            pending.append((node, True))
+            for child in reversed([*ast.iter_child_nodes(node)]):
+                if not isinstance(child, _SHARED):
+                    self.parents[child] = node
+                    pending.append((child, False))
+
+    def within(self, node: ast.AST) -> list[ast.AST]:
+        """Return a node and all its descendants."""
+        if node not in self._ends:  # a node that a caller has built
+            return [*ast.walk(node)]
+        start, end = self._ends[node]
+        return self.nodes[start:end]
+
+    def nodes_of(self, *types: type[ast.AST]) -> list[Any]:
+        """Return all nodes of the given types."""
+        if types not in self._by_types:
+            self._by_types[types] = [n for t in types for n in self._by_type.get(t, ())]
+        return self._by_types[types]
+
+    def ancestors(self, node: ast.AST) -> Iterator[ast.AST]:
+        """Yield the nodes that enclose a node, innermost first."""
+        while (parent := self.parents.get(node)) is not None:
+            yield parent
+            node = parent
+
+    def statement(self, node: ast.AST) -> ast.AST:
+        """Return the innermost statement that contains a node."""
+        if isinstance(node, ast.stmt):
+            return node
+        return next((n for n in self.ancestors(node) if isinstance(n, ast.stmt)), node)
+
+    def scope(self, node: ast.AST) -> Scope:
+        """Return the function or class whose body contains a node."""
+        for parent in self.ancestors(node):
+            if isinstance(parent, FunctionNode | ast.Lambda | ast.ClassDef):
+                return parent
+        return None
+
+    def function_of(self, node: ast.AST) -> FunctionNode | None:
+        """Return the innermost function that contains a node; classes and lambdas do not count."""
+        return next((n for n in self.ancestors(node) if isinstance(n, FunctionNode)), None)
+
+    def class_of(self, node: ast.AST) -> ast.ClassDef | None:
+        """Return the innermost class that contains a node."""
+        return next((n for n in self.ancestors(node) if isinstance(n, ast.ClassDef)), None)
+
+    def qualified(self, scope: ast.AST | None) -> str:
+        """Return the dotted name of a scope; empty for the module."""
+        if scope is None:
+            return ""
+        names = [getattr(n, "name", "") for n in (scope, *self.ancestors(scope))]
+        return ".".join(n for n in reversed(names) if n)
+
+    def code(self, node: ast.AST) -> str:
+        """Return a node as source code in a canonical layout."""
+        if node not in self._code:
+            self._code[node] = ast.unparse(node)
+        return self._code[node]
+
+
+def parse(text: str) -> ast.Module:
+    """Parse a text and remove docstrings and annotations from its tree.
+
+    Raises:
+        SyntaxError, ValueError, RecursionError, MemoryError: The text does not parse.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        tree = ast.parse(text.removeprefix("\ufeff"))
+    _strip(tree)
+    return tree
+
+
+def _strip(tree: ast.Module) -> None:
+    for node in ast.walk(tree):
+        if isinstance(node, FunctionNode):
+            node.returns = None
+            for arg in ast.walk(node.args):
+                if isinstance(arg, ast.arg):
+                    arg.annotation = None
+        for field in ("body", "orelse", "finalbody"):
+            body = getattr(node, field, None)
+            if isinstance(body, list) and body:
+                stripped = [_without_annotation(s) for s in body if not _is_docstring(s)]
+                setattr(node, field, stripped or [ast.copy_location(ast.Pass(), body[0])])
+
+
+def _is_docstring(statement: ast.AST) -> bool:
+    match statement:
+        case ast.Expr(value=ast.Constant(value=str())):
+            return True
+    return False
+
+
+def _without_annotation(statement: ast.stmt) -> ast.stmt:
+    if not isinstance(statement, ast.AnnAssign):
+        return statement
+    if statement.value is None:
+        statement.annotation = ast.copy_location(ast.Name("_", ast.Load()), statement.annotation)
+        return statement
+    return ast.copy_location(ast.Assign([statement.target], statement.value), statement)
