@@ -52,12 +52,14 @@ def main() -> None:
         if own:
             from datetime import UTC, datetime
 
-            from engine.setup.open_session import Wishes, make_plan, make_workspace, save_config
+            from engine.setup.config_file import save_config
+            from engine.setup.new_workspace import make_workspace
+            from engine.setup.plan import StartFlags, make_plan
             from harness.profiles import workspace_files
 
             make_workspace(workspace, workspace_files("cpu"))
-            wishes = Wishes(tag="demo", budget_seconds=15)
-            save_config(workspace, make_plan(workspace, wishes, datetime.now(UTC).date()).config)
+            flags = StartFlags(settings={"tag": "demo", "budget_seconds": 15})
+            save_config(workspace, make_plan(workspace, flags, datetime.now(UTC).date()).config)
             starting.start_engine(workspace)
         wide = asyncio.run(paint(workspace, (160, 45), ()))
         (docs / "screen-wide.svg").write_text(wide, "utf-8")

@@ -34,7 +34,8 @@ from engine.protocol.endpoint import EngineLock, socket_path
 from engine.protocol.messages import AnyMessage, Devices, EventAppended, ReasoningChunk
 from engine.report.automatic import Reports
 from engine.server.socket_server import SocketServer
-from engine.setup.open_session import load_config, open_session
+from engine.setup.config_file import load_config
+from engine.setup.open_session import open_session
 from engine.store.artifacts import Layout
 from engine.store.journal import Journal
 from engine.store.workspace import Workspace

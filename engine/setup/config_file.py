@@ -1,10 +1,11 @@
-"""Where the confirmed research config lies, read and written."""
+"""Reading and writing the confirmed research config, `.autoresearch/config.toml`."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from engine.core.config import ResearchConfig, parse_config, render_config
+from engine.core.config import ResearchConfig
+from engine.core.config_toml import parse_config, render_config
 from engine.core.errors import ConfigError, WorkspaceError
 from engine.store.artifacts import HOME
 from engine.store.durable import write_durably
@@ -13,15 +14,15 @@ CONFIG_NAME = "config.toml"
 
 
 def config_path(workspace: Path) -> Path:
-    """Where the confirmed config lies."""
+    """Return the path of the confirmed config."""
     return workspace / HOME / CONFIG_NAME
 
 
 def load_config(workspace: Path) -> ResearchConfig:
-    """The confirmed config.
+    """Read the confirmed config.
 
     Raises:
-        ConfigError: It is missing or broken; the error names the line.
+        ConfigError: The file is missing or invalid; the error names the line.
     """
     path = config_path(workspace)
     try:
@@ -30,7 +31,7 @@ def load_config(workspace: Path) -> ResearchConfig:
         raise ConfigError(
             f"There is no research config in {workspace}.",
             "",
-            "Run `autoresearch-tui` there once to look at one and confirm it.",
+            "Run `autoresearch-tui` there once to see one and confirm it.",
         ) from None
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(
@@ -40,7 +41,7 @@ def load_config(workspace: Path) -> ResearchConfig:
 
 
 def save_config(workspace: Path, config: ResearchConfig) -> None:
-    """Write the config the person confirmed.
+    """Write the config that the user confirmed.
 
     Raises:
         WorkspaceError: The workspace cannot be written.

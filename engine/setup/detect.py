@@ -1,6 +1,4 @@
-"""Looking at a repository to fill in the research config: what a person would otherwise have to
-type.
-"""
+"""Detecting the settings of the research config from the files of a repository."""
 
 from __future__ import annotations
 
@@ -30,12 +28,12 @@ _METRIC_LIKE = re.compile(
     r"bpb|loss|acc|score|error|rmse|mse|mae|f1|auc|perplexity|ppl|reward|metric", re.I
 )
 _BUDGET = re.compile(r"^TIME_BUDGET\s*(?::[^=]*)?=\s*(.+?)(?:\s*#.*)?$", re.M)
-_OUR_VARIABLE = "AUTORESEARCH_TIME_BUDGET"
+_BUDGET_VARIABLE = "AUTORESEARCH_TIME_BUDGET"
 
 
 @dataclass(frozen=True, kw_only=True)
 class DetectedSettings:
-    """What a look at the repository told, and how it was told."""
+    """The settings that were detected in a repository, and how."""
 
     file: str
     locked: tuple[str, ...]
@@ -43,11 +41,16 @@ class DetectedSettings:
     metric: str
     direction: Direction
     budget_seconds: float | None
-    """The budget as the repository has it; None where none was found."""
-    budget_is_ours: bool
+    """Training time per run that the repository sets; None where none was found."""
+    reads_budget: bool
     """Whether the repository reads the budget from the engine's environment variable."""
     why: dict[str, str] = field(default_factory=dict)
-    """For each setting, where it comes from."""
+    """Where each setting comes from."""
+
+    def values(self) -> dict[str, object]:
+        """Return the detected settings by their names in the research config."""
+        names = ("file", "locked", "command", "metric", "direction", "budget_seconds")
+        return {name: getattr(self, name) for name in names}
 
 
 def detect_settings(
@@ -58,18 +61,18 @@ def detect_settings(
     command: str | None = None,
     environ: Mapping[str, str] | None = None,
 ) -> DetectedSettings:
-    """Find out what can be found out. Values a person gave are taken as they are.
+    """Detect the settings that were not given.
 
     Args:
         workspace: The directory with the file to be edited.
-        file: The editable file, if the person named it.
-        metric: The metric, if the person named it.
-        command: The run command, if the person named it.
-        environ: Where to look for an active Python environment.
+        file: The editable file, if it was given.
+        metric: The metric, if it was given.
+        command: The run command, if it was given.
+        environ: Environment variables in which to look for an active Python environment.
 
     Raises:
         WorkspaceError: There is no file to edit.
-        UsageError: The metric cannot be found by looking.
+        UsageError: The metric cannot be detected.
     """
     why: dict[str, str] = {}
     name = file or _find_file(workspace, why)
@@ -92,7 +95,7 @@ def detect_settings(
     found_metric = metric or _find_metric(texts, why)
     direction = Direction.MAX if _HIGHER_IS_BETTER.search(found_metric) else Direction.MIN
     why.setdefault("direction", f"by the name {found_metric}")
-    budget, ours = _find_budget(texts, why)
+    budget, reads_budget = _find_budget(texts, why)
     return DetectedSettings(
         file=name,
         locked=locked,
@@ -100,13 +103,13 @@ def detect_settings(
         metric=found_metric,
         direction=direction,
         budget_seconds=budget,
-        budget_is_ours=ours,
+        reads_budget=reads_budget,
         why=why,
     )
 
 
 def local_modules(workspace: Path, name: str) -> list[str]:
-    """The workspace's own files that a script imports, directly or not, itself first."""
+    """Return a script and the workspace's own files that it imports, directly or not."""
     found = [name]
     for current in found:
         try:
@@ -137,14 +140,14 @@ def _find_file(workspace: Path, why: dict[str, str]) -> str:
     if len(scripts) == 1:
         why["file"] = "the only script here"
         return scripts[0]
-    some = (
+    listed = (
         f"There are {len(scripts)} scripts: {', '.join(scripts[:8])}."
         if scripts
         else "There is no script at all."
     )
     raise WorkspaceError(
         f"There is no train.py in {workspace}.",
-        some,
+        listed,
         "Name the file an agent may edit with --file, or make a new workspace with "
         "`autoresearch-tui init DIR`.",
     )
@@ -164,32 +167,32 @@ def _find_metric(texts: Mapping[str, str], why: dict[str, str]) -> str:
         if len(group) == 1:
             why["metric"] = f"printed by {printed[group[0]]}"
             return group[0]
-    seen = (
+    printed_names = (
         f"It prints: {', '.join(list(printed)[:12])}."
         if printed
         else "No `name: value` is printed."
     )
     raise UsageError(
-        "The metric cannot be found by looking at the script.",
-        seen,
+        "The metric cannot be detected in the script.",
+        printed_names,
         "Name it with --metric (the run must print a line `name: value` at its end).",
     )
 
 
 def _find_budget(texts: Mapping[str, str], why: dict[str, str]) -> tuple[float | None, bool]:
-    ours = any(_OUR_VARIABLE in text for text in texts.values())
+    reads_budget = any(_BUDGET_VARIABLE in text for text in texts.values())
     for name, text in texts.items():
         for match in _BUDGET.finditer(text):
             number = _number_in(match[1])
             if number is not None:
                 why["budget_seconds"] = f"TIME_BUDGET in {name}"
-                return number, ours
+                return number, reads_budget
     for name, text in texts.items():
         default = re.search(r"^DEFAULT_TIME_BUDGET\w*\s*(?::[^=]*)?=\s*([\d._]+)", text, re.M)
         if default is not None:
             why["budget_seconds"] = f"the default in {name}"
-            return float(default[1].replace("_", "")), ours
-    return None, ours
+            return float(default[1].replace("_", "")), reads_budget
+    return None, reads_budget
 
 
 def _number_in(expression: str) -> float | None:
@@ -224,12 +227,12 @@ def _find_command(
         if not _imports_torch(source) or _has_torch(python):
             why["command"] = reason
             return f"{shlex.quote(python)} {script}"
-    why["command"] = "no Python with torch was found; this one will have to do"
+    why["command"] = "no Python with torch was found"
     return f"{shlex.quote(sys.executable)} {script}"
 
 
 def _pythons(workspace: Path, environ: Mapping[str, str]) -> list[tuple[str, str]]:
-    """Interpreters to try, the most particular first."""
+    """Return the interpreters to try, the most specific first, each with where it was found."""
     found = [(workspace / ".venv" / "bin" / "python", "the workspace's own .venv")]
     active = environ.get("VIRTUAL_ENV")
     if active:
@@ -261,11 +264,11 @@ def _has_torch(python: str) -> bool:
     return done.returncode == 0
 
 
-def propose_tag(today: date, taken: set[str]) -> str:
-    """A tag as the field writes them (`nov21`), with a number where it is taken."""
+def propose_tag(today: date, used: set[str]) -> str:
+    """Return the date as a tag (`nov21`), with a number added if that tag is in use."""
     stem = f"{today:%b}{today.day}".lower()
     tag, count = stem, 1
-    while tag in taken:
+    while tag in used:
         count += 1
         tag = f"{stem}-{count}"
     return tag

@@ -1,97 +1,71 @@
-"""From a directory to a plan: the config that is proposed to the person, with why."""
+"""The plan of a session: its research config as it is shown to the user for confirmation."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 import msgspec
+from msgspec.structs import asdict, replace
 
-from engine.core.config import ResearchConfig, check_config
+from engine.core.config import ResearchConfig, settings
+from engine.core.config_toml import check_config
 from engine.core.errors import UsageError, WorkspaceError
-from engine.setup.config_file import config_path, load_config
+from engine.core.session import Session
+from engine.setup.config_file import config_path, load_config, save_config
 from engine.setup.detect import DetectedSettings, detect_settings, propose_tag
-from engine.setup.handoff import StartRequest, read_start_request
-from engine.setup.notes import notes_of
+from engine.setup.notes import workspace_notes
 from engine.setup.start_point import find_start_point
+from engine.setup.start_request import StartRequest, read_start_request, write_start_request
 from engine.setup.takeover import branches_without_journal
 from engine.store.artifacts import HOME, Layout
 from engine.store.journal import fold_journal
 from engine.store.workspace import BRANCHES, Workspace
 
-_MOST_WORDS = 4000
-_CHANGEABLE = (
-    *("tag", "max_experiments", "max_dollars", "max_tokens"),
-    *("agent", "model", "api_base", "cli", "lookahead"),
-    *("autonomy", "review_timeout_seconds", "scope"),
-    *("temperature", "mix_with", "mix_every"),
-)
-"""What a session may go on with although it began otherwise; nothing that the metric depends on."""
+_HYPOTHESIS_CHARACTERS = 4000
 
 
 class StartFlags(msgspec.Struct, frozen=True, kw_only=True):
-    """What the person said on the command line; None: not said."""
+    """The values given on the command line."""
 
-    tag: str | None = None
-    file: str | None = None
-    command: str | None = None
-    metric: str | None = None
-    direction: str | None = None
-    rule: str | None = None
-    min_delta: float | None = None
-    agent: str | None = None
-    policy: str | None = None
-    seed: int | None = None
-    budget_seconds: float | None = None
-    max_experiments: int | None = None
-    model: str | None = None
-    api_base: str | None = None
-    cli: str | None = None
-    lookahead: int | None = None
-    max_dollars: float | None = None
-    max_tokens: int | None = None
-    locked: tuple[str, ...] | None = None
-    results_file: str | None = None
-    autonomy: str | None = None
-    review_timeout_seconds: float | None = None
-    scope: str | None = None
-    temperature: float | None = None
-    mix_with: str | None = None
-    mix_every: int | None = None
-    first_hypothesis: str | None = None
-    """Not of the config: becomes the session's first pin."""
-    new_from: str | None = None
-    """Not of the config: `best`, `base`, or the commit a new session starts from."""
-    adopt: str | None = None
-    """Not of the config: the tag of a session without a journal that is gone on with."""
+    settings: Mapping[str, Any] = {}
+    """Settings of the research config, by name."""
+    first_hypothesis: str = ""
+    """The session's first pin."""
+    new_from: str = ""
+    """Where a new session starts: `best`, `base`, a branch or a commit."""
+    adopt: str = ""
+    """Tag of a session without a journal that is to be continued."""
 
 
 class Plan(msgspec.Struct, frozen=True, kw_only=True):
-    """A config to be confirmed, and what the person should know before they do."""
+    """A config to be confirmed, and what the user should know before confirming it."""
 
     config: ResearchConfig
     continues: bool
-    """Whether the session exists already and goes on."""
+    """True for a session that exists already and is continued."""
     why: dict[str, str] = {}
-    """For each setting: why it is filled in as it is."""
+    """Where the value of each setting comes from."""
     notes: tuple[str, ...] = ()
     start_request: StartRequest = StartRequest()
-    """What is to be told to the engine beside the config."""
+    """What the engine is told in addition to the config."""
 
 
 def make_plan(
-    path: Path, wishes: StartFlags, today: date, answers: Mapping[str, object] | None = None
+    path: Path, flags: StartFlags, today: date, answers: Mapping[str, object] | None = None
 ) -> Plan:
-    """What would be run here, from the person's answers, the flags, the saved config and a look at
-    the repository, in that order.
+    """Plan a session from the answers, the flags, the saved config and the repository.
+
+    The answers take precedence over the flags, the flags over the saved config, and the saved
+    config over what is detected in the repository.
 
     Args:
         path: The workspace.
-        wishes: The flags.
-        today: Names a new session.
-        answers: What the person said instead when the plan was shown to them, by setting; None as
-            a value is an answer too.
+        flags: The values given on the command line.
+        today: The date that names a new session.
+        answers: The values typed when the plan was shown, by setting; None is a value too.
 
     Raises:
         AutoresearchError: The workspace cannot be used, the config is broken, or a flag does not
@@ -99,97 +73,94 @@ def make_plan(
     """
     workspace = Workspace(path)
     saved = load_config(workspace.path) if config_path(workspace.path).exists() else None
-    said = {k: v for k, v in msgspec.structs.asdict(wishes).items() if v is not None}
-    said |= answers or {}
-    if "agent" not in said and ("model" in said or "cli" in said):
-        said["agent"] = "llm" if "model" in said else "acp"
-    begin = find_start_point(
-        workspace, saved, said, lambda: propose_tag(today, _taken_tags(workspace))
-    )
-    named_tag = str(said.get("tag", saved.tag if saved is not None else ""))
-    layout = Layout(workspace.path, named_tag)
-    if named_tag and layout.journal.exists():
-        # Another session than the one of config.toml goes on as it was, not as that one is.
-        same = saved is not None and saved.tag == named_tag
-        own = saved if saved is not None and same else fold_journal(layout.journal).config
-        return _plan_to_continue(own, said, layout)
+    given: dict[str, Any] = {**flags.settings, **(answers or {})}
+    hypothesis = given.pop("first_hypothesis", flags.first_hypothesis or None)
+    if "agent" not in given and ("model" in given or "cli" in given):
+        given["agent"] = "llm" if "model" in given else "acp"
+
+    def free_tag() -> str:
+        return propose_tag(today, _used_tags(workspace))
+
+    start = find_start_point(workspace, saved, given, flags.new_from, flags.adopt, free_tag)
+    tag = str(given.get("tag") or start.values.get("tag") or (saved.tag if saved else ""))
+    if tag and Layout(workspace.path, tag).journal.exists():
+        return _plan_to_continue(workspace, tag, saved, given, hypothesis)
     base = saved if saved is not None else ResearchConfig()
     named = {
-        name: str(said.get(name) or getattr(base, name))
+        name: given.get(name) or getattr(base, name)
         for name in ("file", "metric", "command")
-        if said.get(name) or saved is not None
+        if given.get(name) or saved is not None
     }
-    _point_to_the_top(workspace, named.get("file", "train.py"))
-    found = detect_settings(
-        workspace.path,
-        file=named.get("file"),
-        metric=named.get("metric"),
-        command=named.get("command"),
-    )
-    values = msgspec.structs.asdict(base)
-    why = dict.fromkeys(values, "as in config.toml") if saved is not None else _defaults(found)
+    _require_file_here(workspace, named.get("file", "train.py"))
+    detected = detect_settings(workspace.path, **named)
+    values: dict[str, Any] = asdict(base)
     if saved is None:
-        values.update(
-            file=found.file,
-            locked=found.locked,
-            command=found.command,
-            metric=found.metric,
-            direction=found.direction,
-            budget_seconds=found.budget_seconds,
-            tag=propose_tag(today, _taken_tags(workspace)),
-        )
-    values.update(begin.values)
-    why.update(begin.why)
-    said_tag = said.get("tag", values["tag"])
-    start_request = read_start_request(Layout(workspace.path, str(said_tag)))
-    # Of a start that failed before the session was: it still starts from there.
-    start, adopts = begin.commit or start_request.base, begin.adopts or start_request.adopts
-    workspace.head = start or workspace.head
-    first = said.pop("first_hypothesis", start_request.first_hypothesis)
-    if first:
+        why = _reasons(detected)
+        values |= detected.values() | {"tag": tag or free_tag()}
+    else:
+        why = dict.fromkeys(values, "as in config.toml")
+    values |= start.values | given
+    why |= start.why | dict.fromkeys(given, "as you said")
+    config = _checked(values)
+    # Left by a start that failed before the session existed: it still starts from there.
+    left = read_start_request(Layout(workspace.path, config.tag))
+    commit, adopts = start.commit or left.base, start.adopts or left.adopts
+    workspace.head = commit or workspace.head
+    hypothesis = left.first_hypothesis if hypothesis is None else hypothesis
+    if hypothesis:
         why["first_hypothesis"] = "as you said"
-    values.update(said)
-    config = _as_config(values)
     text = workspace.read(workspace.head, config.file)
     if text.encode("utf-8", "replace") != text.encode("utf-8", "surrogateescape"):
         raise WorkspaceError(
             f"{config.file} is not UTF-8 text.", "", "Convert it, commit, and start again."
         )
+    notes = workspace_notes(workspace, config, detected)
     return Plan(
         config=config,
         continues=False,
-        why={**why, **dict.fromkeys(said, "as you said"), **begin.why},
-        notes=(
-            *begin.notes,
-            *_other_session(workspace, config),
-            *notes_of(workspace, config, found.budget_is_ours, found.budget_seconds),
-        ),
+        why=why,
+        notes=(*start.notes, *_note_other_session(workspace, config), *notes),
         start_request=StartRequest(
-            first_hypothesis=_first_hypothesis(str(first or "")), base=start, adopts=adopts
+            first_hypothesis=_first_hypothesis(hypothesis),
+            base=commit,
+            adopts=adopts,
+            notes=notes,
         ),
     )
 
 
-def _other_session(workspace: Workspace, config: ResearchConfig) -> tuple[str, ...]:
-    """Whether a session of another tool lies here that could be gone on with instead."""
+def save_plan(workspace: Path, plan: Plan) -> None:
+    """Write what the user confirmed, for the engine that is started next.
+
+    Raises:
+        WorkspaceError: The workspace cannot be written.
+    """
+    save_config(workspace, plan.config)
+    layout = Layout(workspace, plan.config.tag)
+    if plan.start_request != StartRequest() or layout.session.exists():
+        write_start_request(layout, plan.start_request)
+
+
+def _note_other_session(workspace: Workspace, config: ResearchConfig) -> tuple[str, ...]:
+    """Note a session of another tool in the workspace that could be continued instead."""
     tags = [tag for tag in branches_without_journal(workspace) if tag != config.tag]
     try:
         with open(workspace.path / config.results_file, "rb") as file:
-            rows = len(file.read(4096).splitlines()) > 1
+            has_rows = len(file.read(4096).splitlines()) > 1
     except OSError:
-        rows = False
-    if not tags or not rows:
+        has_rows = False
+    if not tags or not has_rows:
         return ()
     return (
         f"Branch {BRANCHES}/{tags[0]} and {config.results_file} look like a session of another "
-        f"tool. This plan starts a new one; `autoresearch-tui --adopt {tags[0]}` goes on with it.",
+        f"tool. This plan starts a new one; `autoresearch-tui --adopt {tags[0]}` continues it.",
     )
 
 
-def _defaults(found: DetectedSettings) -> dict[str, str]:
-    """Why each setting of a first plan is as it is."""
+def _reasons(detected: DetectedSettings) -> dict[str, str]:
+    """Return where each setting of a first plan comes from."""
     return {
-        "locked": "the files it imports" if found.locked else "it imports no file of yours",
+        "locked": "the files it imports" if detected.locked else "it imports no file of yours",
         "budget_seconds": "no TIME_BUDGET was found",
         "rule": "any improvement is kept",
         "autonomy": "questionable edits wait",
@@ -199,46 +170,47 @@ def _defaults(found: DetectedSettings) -> dict[str, str]:
         "first_hypothesis": "the agent chooses",
         "tag": "the day; names the branch",
         "results_file": "the usual name",
-        **found.why,
+        **detected.why,
     }
 
 
-def _first_hypothesis(text: str) -> str:
-    """The person's first pin.
+def _first_hypothesis(text: str | None) -> str:
+    """Return the text of the first pin.
 
     Raises:
-        UsageError: It is far too long for the briefings it goes into.
+        UsageError: It is too long for the prompts it goes into.
     """
-    text = text.encode("utf-8", "replace").decode("utf-8").strip()
-    if len(text) > _MOST_WORDS:
+    text = (text or "").encode("utf-8", "replace").decode("utf-8").strip()
+    if len(text) > _HYPOTHESIS_CHARACTERS:
         raise UsageError(
-            f"The first hypothesis has {len(text):,} characters; {_MOST_WORDS:,} are the most.",
+            f"The first hypothesis has {len(text):,} characters; "
+            f"at most {_HYPOTHESIS_CHARACTERS:,} are allowed.",
             "",
-            "Say it shorter, or write it into program.md.",
+            "Shorten it, or write it into program.md.",
         )
     return text
 
 
-def _as_config(values: dict[str, object]) -> ResearchConfig:
-    """A config that a session can run with.
+def _checked(values: dict[str, Any]) -> ResearchConfig:
+    """Return a config that a session can run with.
 
     Raises:
-        UsageError: A value is of the wrong kind.
-        ConfigError: A value cannot be.
+        UsageError: A value has the wrong type.
+        ConfigError: A value is invalid.
     """
     try:
         config = msgspec.convert(values, ResearchConfig, strict=False)
     except msgspec.ValidationError as error:
-        raise UsageError("The flags do not fit together.", f"{error}.") from None
-    check_config(config, "the research config")
+        raise UsageError("Invalid flag or argument.", f"{error}.") from None
+    check_config(config)
     return config
 
 
-def _point_to_the_top(workspace: Workspace, name: str) -> None:
-    """Say so when the person stands in a subdirectory of what they probably mean.
+def _require_file_here(workspace: Workspace, name: str) -> None:
+    """Reject a subdirectory where the file to edit is at the repository's top.
 
     Raises:
-        WorkspaceError: The file is not here but at the repository's top.
+        WorkspaceError: The file is not in this directory but at the top.
     """
     if (
         workspace.prefix
@@ -252,51 +224,74 @@ def _point_to_the_top(workspace: Workspace, name: str) -> None:
         )
 
 
-def _plan_to_continue(saved: ResearchConfig, said: dict[str, object], layout: Layout) -> Plan:
-    if said.pop("first_hypothesis", None):
+def _plan_to_continue(
+    workspace: Workspace,
+    tag: str,
+    saved: ResearchConfig | None,
+    given: dict[str, Any],
+    hypothesis: str | None,
+) -> Plan:
+    if hypothesis:
         raise UsageError(
-            f"The session {saved.tag!r} exists already, so it has begun with another hypothesis.",
+            f"The session {tag!r} exists already, so it has begun with another hypothesis.",
             "",
             "Pin yours once the engine runs: autoresearch-tui pin TEXT",
         )
-    fixed = {
-        k: v
-        for k, v in said.items()
-        if k not in _CHANGEABLE and msgspec.to_builtins(getattr(saved, k)) != msgspec.to_builtins(v)
-    }
-    if fixed:
-        names = ", ".join(f"--{k.replace('_', '-').removesuffix('-seconds')}" for k in fixed)
-        raise UsageError(
-            f"The session {saved.tag!r} exists already and cannot be changed by {names}.",
-            "Its experiments would not be comparable any more.",
-            "Leave the flag out to go on with the session, or start another with --tag.",
-        )
-    config = saved
+    layout = Layout(workspace.path, tag)
     session = fold_journal(layout.journal)
-    most = said.get("max_experiments", saved.max_experiments)
-    if session.ended is not None and isinstance(most, int) and session.counts.total >= most:
-        raise UsageError(
-            f"The session {saved.tag!r} has done all its {session.counts.total} experiments.",
-            "",
-            f"Go on with a higher --max, such as --max {session.suggested_limit}, or start another "
-            "session with --tag.",
-        )
-    changed = {k: v for k, v in said.items() if k in _CHANGEABLE}
-    if changed:
-        config = _as_config(msgspec.structs.asdict(saved) | changed)
-    # What was said on the screen before is in the journal, and would be in force again.
-    autonomy = config.autonomy if "autonomy" in said else None
-    # What an engine that was killed at its start had not yet taken up is still to be done.
+    # A session other than the one of config.toml continues with its own config.
+    config = saved if saved is not None and saved.tag == tag else session.config
+    _reject_fixed(config, given)
+    _reject_used_up(session, given.get("max_experiments", config.max_experiments), tag)
+    if given:
+        config = _checked(asdict(config) | given)
     left = read_start_request(layout)
-    start_request = msgspec.structs.replace(left, autonomy=autonomy or left.autonomy)
-    return Plan(config=config, continues=True, start_request=start_request)
+    # A mode that was set on the screen is in the journal and would be in force again.
+    autonomy = config.autonomy if "autonomy" in given else left.autonomy
+    return Plan(config=config, continues=True, start_request=replace(left, autonomy=autonomy))
 
 
-def _taken_tags(workspace: Workspace) -> set[str]:
-    out = workspace.git.run(
+def _reject_fixed(config: ResearchConfig, given: dict[str, Any]) -> None:
+    """Reject flags that would make a session's experiments incomparable.
+
+    Raises:
+        UsageError: There are some; the error names them.
+    """
+    changed = [
+        settings()[name].flag
+        for name, value in given.items()
+        if settings()[name].fixed
+        and msgspec.to_builtins(getattr(config, name)) != msgspec.to_builtins(value)
+    ]
+    if changed:
+        raise UsageError(
+            f"The session {config.tag!r} exists already and cannot be changed by "
+            f"{', '.join(changed)}.",
+            "Its experiments would no longer be comparable.",
+            "Leave the flag out to continue the session, or start another with --tag.",
+        )
+
+
+def _reject_used_up(session: Session, limit: int | None, tag: str) -> None:
+    """Reject the continuation of a session that has reached its limit.
+
+    Raises:
+        UsageError: All its experiments are done.
+    """
+    if session.ended is not None and limit is not None and session.counts.total >= limit:
+        raise UsageError(
+            f"The session {tag!r} has done all its {session.counts.total} experiments.",
+            "",
+            f"Continue it with a higher --max, such as --max {session.suggested_limit}, or start "
+            "another session with --tag.",
+        )
+
+
+def _used_tags(workspace: Workspace) -> set[str]:
+    branches = workspace.git.run(
         "for-each-ref", "--format=%(refname:lstrip=3)", f"refs/heads/{BRANCHES}/"
     )
     refs = workspace.git.run("for-each-ref", "--format=%(refname:lstrip=2)", "refs/autoresearch/")
     home = workspace.path / HOME
-    taken = {name.split("/")[0] for name in refs.split()}
-    return taken | set(out.split()) | {p.parent.name for p in home.glob("*/journal.jsonl")}
+    used = {name.split("/")[0] for name in refs.split()}
+    return used | set(branches.split()) | {p.parent.name for p in home.glob("*/journal.jsonl")}

@@ -1,11 +1,12 @@
-"""Where a new session begins: at the checkout's commit, at what an earlier session left, at any
-commit, or on a branch that another tool's session made.
+"""The commit a new session starts from: the one that is checked out, the best or first one of an
+earlier session, any other commit, or the tip of a branch that another tool's session made.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
@@ -14,32 +15,33 @@ from engine.core.enums import Direction
 from engine.core.errors import AutoresearchError, UsageError, WorkspaceError
 from engine.core.session import Session
 from engine.setup.config_file import config_path, load_config
-from engine.setup.takeover import look_for_session
+from engine.setup.takeover import find_adoption
 from engine.store.artifacts import Layout
 from engine.store.journal import fold_journal
 from engine.store.table_files import read_file
 from engine.store.workspace import Workspace
 
-RESULTS = "results.tsv"
 BEST, BASE = "best", "base"
+_RESULTS = "results.tsv"
 
 
 class StartPoint(msgspec.Struct, frozen=True, kw_only=True):
-    """The commit a session starts from, where that is not the checkout's."""
+    """The commit a session starts from, if it is not the one that is checked out."""
 
     commit: str = ""
     adopts: bool = False
-    """Whether the session's branch is there already and is gone on with."""
+    """True if the session's branch exists already and is continued."""
     values: dict[str, object] = {}
-    """Settings that come with it."""
+    """Settings that follow from the start point."""
     why: dict[str, str] = {}
+    """Where each of these settings comes from."""
     notes: tuple[str, ...] = ()
 
 
 def ended_session(workspace: Path) -> Session | None:
-    """The session that the saved config names, if it has ended; None where nothing is to be asked.
+    """Return the session that the saved config names if it has ended, else None.
 
-    A session whose engine only went away is none: it goes on by itself.
+    A session whose engine only stopped has not ended: `start` continues it without a question.
     """
     try:
         if not config_path(workspace).exists():
@@ -47,42 +49,44 @@ def ended_session(workspace: Path) -> Session | None:
         layout = Layout(workspace, load_config(workspace).tag)
         session = fold_journal(layout.journal) if layout.journal.exists() else None
     except AutoresearchError:
-        return None  # whoever goes on is told
+        return None  # the plan reports the same error
     return session if session is not None and session.ended is not None else None
 
 
 def find_start_point(
     workspace: Workspace,
     saved: ResearchConfig | None,
-    said: dict[str, object],
-    fresh_tag: Callable[[], str],
+    given: Mapping[str, Any],
+    new_from: str,
+    adopt: str,
+    free_tag: Callable[[], str],
 ) -> StartPoint:
-    """Understand `--new-from` and `--adopt`, and take both out of what was said.
+    """Resolve `--new-from` and `--adopt`.
 
     Args:
-        workspace: Where the session will run.
+        workspace: The workspace in which the session will run.
         saved: The config of the session before.
-        said: The person's words; a tag is added where a new session needs one.
-        fresh_tag: Makes a tag that is free.
+        given: The settings given by the user.
+        new_from: `best`, `base`, a branch or a commit; empty if not given.
+        adopt: Tag of a session without a journal; empty if not given.
+        free_tag: Function that returns an unused tag.
 
     Raises:
-        AutoresearchError: There is no such commit or branch, or the tag is taken.
+        AutoresearchError: There is no such commit or branch, or the tag is in use.
     """
-    start, tag = str(said.pop("new_from", "")), str(said.pop("adopt", ""))
-    if start and tag:
+    if new_from and adopt:
         raise UsageError("Only one of --new-from and --adopt.")
-    if tag:
-        if said.setdefault("tag", tag) != tag:
-            raise UsageError("--adopt goes on with a branch of that tag; it takes no other --tag.")
-        return _adopt(workspace, tag, saved, said)
-    if start:
-        said.setdefault("tag", fresh_tag())
-        return _start_from(workspace, saved, start, str(said["tag"]))
+    if adopt:
+        if given.get("tag", adopt) != adopt:
+            raise UsageError("--adopt continues the branch of that tag; it takes no other --tag.")
+        return _adopt(workspace, adopt, saved, given)
+    if new_from:
+        return _start_from(workspace, saved, new_from, given.get("tag") or free_tag())
     return StartPoint()
 
 
 def _start_from(
-    workspace: Workspace, saved: ResearchConfig | None, start: str, tag: str
+    workspace: Workspace, saved: ResearchConfig | None, revision: str, tag: str
 ) -> StartPoint:
     if Layout(workspace.path, tag).journal.exists():
         raise UsageError(
@@ -90,13 +94,14 @@ def _start_from(
             "A new one needs a tag of its own.",
             "Choose another with --tag, or leave it out.",
         )
-    name = f"commit {start}"
-    if start in (BEST, BASE):
-        session = _session_before(workspace, saved, start)
-        name = f"the {'best' if start == BEST else 'first commit'} of session {session.config.tag}"
-        start = session.frontier if start == BEST else session.base_commit
-    words = ("rev-parse", "-q", "--verify", "--end-of-options", f"{start}^{{commit}}")
-    commit = None if start.startswith("-") else workspace.git.try_run(*words)
+    name = f"commit {revision}"
+    if revision in (BEST, BASE):
+        session = _session_before(workspace, saved, revision)
+        which = "best" if revision == BEST else "first commit"
+        name = f"the {which} of session {session.config.tag}"
+        revision = session.frontier if revision == BEST else session.base_commit
+    command = ("rev-parse", "-q", "--verify", "--end-of-options", f"{revision}^{{commit}}")
+    commit = None if revision.startswith("-") else workspace.git.try_run(*command)
     if commit is None:
         raise UsageError(
             f"There is no {name} in {workspace.top}.",
@@ -105,15 +110,18 @@ def _start_from(
         )
     note = f"The session starts from {name} ({commit[:7]}), not from your checkout."
     return StartPoint(
-        commit=commit, notes=(note,) if commit != workspace.head else (), why={"tag": "a new one"}
+        commit=commit,
+        values={"tag": tag},
+        why={"tag": "a new one"},
+        notes=(note,) if commit != workspace.head else (),
     )
 
 
-def _session_before(workspace: Workspace, saved: ResearchConfig | None, what: str) -> Session:
+def _session_before(workspace: Workspace, saved: ResearchConfig | None, which: str) -> Session:
     layout = Layout(workspace.path, saved.tag) if saved is not None else None
     if layout is None or not layout.journal.exists():
         raise UsageError(
-            f"There is no earlier session in {workspace.path} whose {what} could be taken.",
+            f"There is no earlier session in {workspace.path} with a {which} to start from.",
             "",
             "Name a branch or a commit with --new-from, or leave it out.",
         )
@@ -121,9 +129,9 @@ def _session_before(workspace: Workspace, saved: ResearchConfig | None, what: st
 
 
 def _adopt(
-    workspace: Workspace, tag: str, saved: ResearchConfig | None, said: dict[str, object]
+    workspace: Workspace, tag: str, saved: ResearchConfig | None, given: Mapping[str, Any]
 ) -> StartPoint:
-    name = str(said.get("results_file", saved.results_file if saved is not None else RESULTS))
+    name = given.get("results_file") or (saved.results_file if saved is not None else _RESULTS)
     path = workspace.path / name
     if not path.is_file():
         raise WorkspaceError(
@@ -131,18 +139,18 @@ def _adopt(
             "The history of a session without a journal is in its table.",
             "Name it with --results-file.",
         )
-    metric = said.get("metric")
-    direction = said.get("direction")
+    direction = given.get("direction")
     table = read_file(
         path,
-        metric=str(metric) if metric else None,
-        direction=Direction(str(direction)) if direction else None,
+        metric=given.get("metric"),
+        direction=Direction(direction) if direction else None,
     )
-    found = look_for_session(workspace, tag, table, name)
-    many = len(found.history.attempts)
+    found = find_adoption(workspace, tag, table, name)
+    count = len(found.history.attempts)
+    rows = f"{count} row of {name} becomes" if count == 1 else f"{count} rows of {name} become"
     first = (
-        f"{many} row{'' if many == 1 else 's'} of {name} become{'s' if many == 1 else ''} the "
-        f"history of {found.branch}; what is at its end ({found.tip[:7]}) is measured again."
+        f"{rows} the history of {found.branch}; its newest commit ({found.tip[:7]}) is measured "
+        "again."
     )
     values: dict[str, object] = {"direction": found.history.direction, "results_file": name}
     if found.history.metric:
@@ -150,7 +158,7 @@ def _adopt(
     return StartPoint(
         commit=found.tip,
         adopts=True,
-        values=values,
-        why=dict.fromkeys(values, f"as in {name}") | {"tag": "of the branch"},
+        values={"tag": tag, **values},
+        why={"tag": "that of the branch", **dict.fromkeys(values, f"as in {name}")},
         notes=(first, *found.history.notes),
     )

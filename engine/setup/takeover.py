@@ -1,4 +1,4 @@
-"""A session of other tools, found on its branch and in its results.tsv. Nothing is written."""
+"""Finding a session of another tool by its branch and its results.tsv, without writing anything."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ from engine.store.workspace import BRANCHES, Workspace
 
 
 class Adoption(msgspec.Struct, frozen=True, kw_only=True):
-    """A session that can be gone on with though it has no journal."""
+    """A session without a journal that can be continued."""
 
     tag: str
     branch: str
     tip: str
-    """Where the session goes on."""
+    """Commit from which the session continues."""
     results_file: str
     history: History
 
 
 def branches_without_journal(workspace: Workspace) -> list[str]:
-    """The tags of branches `autoresearch/<tag>` that no session of ours made."""
+    """Return the tags of branches `autoresearch/<tag>` that no recorded session made."""
     out = workspace.git.run(
         "for-each-ref", "--format=%(refname:lstrip=3)", f"refs/heads/{BRANCHES}/"
     )
@@ -35,17 +35,17 @@ def branches_without_journal(workspace: Workspace) -> list[str]:
     ]
 
 
-def look_for_session(
+def find_adoption(
     workspace: Workspace, tag: str, table: Table, name: str, *, begun: bool = False
 ) -> Adoption:
-    """What is known of a session without a journal.
+    """Find a session without a journal.
 
     Args:
-        workspace: Where its branch is.
-        tag: Of the branch.
-        table: Its results as they were read.
-        name: Of the table's file, as the workspace has it.
-        begun: Whether its journal has begun already, by an engine that was killed right then.
+        workspace: The workspace that has its branch.
+        tag: Tag of the branch.
+        table: The session's results.
+        name: File name of the table in the workspace.
+        begun: Whether an engine that was killed at its start has begun a journal already.
 
     Raises:
         UsageError: There is no such branch, or it has a journal, or the table has no row.
@@ -54,9 +54,9 @@ def look_for_session(
     branch = f"{BRANCHES}/{tag}"
     if Layout(workspace.path, tag).journal.exists() and not begun:
         raise UsageError(
-            f"The session {tag!r} has a journal; there is nothing to take over.",
+            f"The session {tag!r} has a journal already.",
             "",
-            "Go on with it: autoresearch-tui --continue",
+            "Continue it: autoresearch-tui --continue",
         )
     tip = workspace.branch_commit(tag)
     if tip is None:
@@ -68,22 +68,23 @@ def look_for_session(
         )
     if workspace.git.run("for-each-ref", "--count=1", f"refs/autoresearch/{tag}/"):
         raise WorkspaceError(
-            f"Commits of an earlier session {tag!r} are still held here, but its journal is gone.",
-            "A session of that name would let go of them.",
-            f"Take the branch over by another name: `git branch {branch}-2 {branch}`, then "
+            f"Commits of an earlier session {tag!r} are still referenced here, but its "
+            "journal is gone.",
+            "A session of that name would release them.",
+            f"Adopt the branch under another name: `git branch {branch}-2 {branch}`, then "
             f"`--adopt {tag}-2`.",
         )
     if not table.rows:
-        raise UsageError(f"{name} has no row.", "", "Start a session of your own without --adopt.")
+        raise UsageError(f"{name} has no row.", "", "Start a new session without --adopt.")
     where = workspace.git.run("for-each-ref", "--format=%(worktreepath)", f"refs/heads/{branch}")
     if where:
         raise WorkspaceError(
             f"The branch {branch} is checked out in {where}.",
             "The engine moves the branch, and that checkout would look changed.",
-            f"Run `git -C {where} switch --detach` first; no file changes by that.",
+            f"Run `git -C {where} switch --detach` first; it changes no file.",
         )
-    known = _find(workspace, hashes_in(table), tip)
-    line = _own_line(workspace, tag, tip)
+    known = _resolve(workspace, hashes_in(table), tip)
+    line = _own_commits(workspace, tip)
     return Adoption(
         tag=tag,
         branch=branch,
@@ -93,8 +94,8 @@ def look_for_session(
     )
 
 
-def _find(workspace: Workspace, names: list[str], tip: str) -> dict[str, ResolvedCommit]:
-    """The commits of those names that exist, asked for in one process."""
+def _resolve(workspace: Workspace, names: list[str], tip: str) -> dict[str, ResolvedCommit]:
+    """Return the commits of those names that exist, found by one git process."""
     if not names:
         return {}
     with tempfile.TemporaryFile() as file:
@@ -112,12 +113,12 @@ def _find(workspace: Workspace, names: list[str], tip: str) -> dict[str, Resolve
     return found
 
 
-def _own_line(workspace: Workspace, tag: str, tip: str) -> list[str]:
-    """The commits that are on this branch and on none of the person's, oldest first."""
+def _own_commits(workspace: Workspace, tip: str) -> list[str]:
+    """Return the commits that are on this branch and on none of the user's, oldest first."""
     out = workspace.git.try_run(
         *("rev-list", "--reverse", "--first-parent", tip),
         *("--not", f"--exclude={BRANCHES}/*", "--branches"),
-        # A pushed session is the same session, not somebody else's work.
+        # A pushed session is the same session, not another one.
         *(f"--exclude=*/{BRANCHES}/*", "--remotes"),
     )
     return (out or "").split()

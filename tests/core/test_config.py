@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.core.config import ResearchConfig, check_config, parse_config, render_config
+from engine.core.config import ResearchConfig, settings
+from engine.core.config_toml import check_config, parse_config, render_config
 from engine.core.enums import Direction, KeepRule
 from engine.core.errors import ConfigError
 
@@ -82,3 +84,37 @@ def test_the_deadline_covers_compiling_training_and_evaluation() -> None:
     config = ResearchConfig(budget_seconds=300)
     # A healthy slow box was seen to take 977 s for a budget of 300 s.
     assert config.deadline_seconds > 977
+
+
+def test_every_setting_has_one_declaration_with_a_comment_in_the_file() -> None:
+    assert tuple(settings()) == ResearchConfig.__struct_fields__
+    lines = render_config(ResearchConfig()).splitlines()
+    for name, setting in settings().items():
+        at = [n for n, line in enumerate(lines) if line.removeprefix("# ").startswith(f"{name} =")]
+        assert len(at) == 1
+        assert lines[at[0] - 1] == f"# {setting.description}"
+
+
+@pytest.mark.parametrize("name", ResearchConfig.__struct_fields__)
+def test_every_setting_is_validated(name: str) -> None:
+    """A value of a wrong type, outside the bounds or not permitted names the setting."""
+    setting = settings()[name]
+    assert setting.mismatch(getattr(ResearchConfig(), name)) == ""
+    wrong: list[object] = [{"no": "table"}]
+    if setting.permitted:
+        wrong.append("neither")
+    if setting.bounds is not None and setting.value_type is not str:
+        bounds = setting.bounds
+        low = bounds.gt if bounds.ge is None else bounds.ge
+        high = bounds.lt if bounds.le is None else bounds.le
+        wrong += [limit + sign for limit, sign in ((low, -1), (high, 1)) if limit is not None]
+    for value in wrong:
+        assert setting.mismatch(value)
+        config = msgspec.structs.replace(ResearchConfig(), **{name: value})
+        with pytest.raises(ConfigError, match=f"invalid value for `{name}`"):
+            check_config(config)
+
+
+def test_a_journal_keeps_values_that_are_refused_today() -> None:
+    config = ResearchConfig(lookahead=9, temperature=None, policy="older")
+    assert msgspec.json.decode(msgspec.json.encode(config), type=ResearchConfig) == config

@@ -13,7 +13,9 @@ from engine.core.enums import Verdict
 from engine.core.events import AnyEvent, HistoryImported
 from engine.core.imported_attempt import Unknown
 from engine.core.session import Session
-from engine.setup.open_session import StartFlags, make_plan, open_session, platform_here, save_plan
+from engine.devices.sampler import DeviceSampler
+from engine.setup.open_session import open_session
+from engine.setup.plan import StartFlags, make_plan, save_plan
 from engine.store.artifacts import Layout
 from engine.store.journal import Journal, read_journal
 from engine.store.workspace import Workspace
@@ -173,8 +175,8 @@ def test_a_branch_that_was_rebased_since_is_gone_on_with_as_it_is(work: Path) ->
 def test_the_history_is_taken_over_though_the_engine_was_killed_at_its_start(
     work: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    wishes = StartFlags(adopt=TAG, max_experiments=1, budget_seconds=0.05)
-    plan = make_plan(work, wishes, date(2026, 11, 21))
+    flags = StartFlags(adopt=TAG, settings={"max_experiments": 1, "budget_seconds": 0.05})
+    plan = make_plan(work, flags, date(2026, 11, 21))
     save_plan(work, plan)
     append = Journal.append
 
@@ -185,7 +187,12 @@ def test_the_history_is_taken_over_though_the_engine_was_killed_at_its_start(
 
     monkeypatch.setattr(Journal, "append", killed)
     with pytest.raises(KeyboardInterrupt):
-        open_session(Workspace(work), Layout(work, TAG), plan.config, platform_here(work))
+        open_session(
+            Workspace(work),
+            Layout(work, TAG),
+            plan.config,
+            DeviceSampler(disk=work).platform(),
+        )
     monkeypatch.undo()
     assert not client.read_session(work, TAG).past
     done = run_command("run", work, "--headless", "--yes")

@@ -9,8 +9,9 @@ import pytest
 
 from engine.core.enums import Direction
 from engine.core.errors import ConfigError, UsageError, WorkspaceError
+from engine.setup.config_file import config_path, save_config
 from engine.setup.detect import detect_settings, propose_tag
-from engine.setup.open_session import StartFlags, config_path, make_plan, save_config
+from engine.setup.plan import StartFlags, make_plan
 from tests.world import TRAIN, git, make_repository
 
 TODAY = date(2026, 11, 21)
@@ -51,7 +52,7 @@ def test_another_budget_than_the_script_has_is_said_to_be_a_deadline_only(tmp_pa
     workspace = make_repository(
         tmp_path / "w", {"train.py": KARPATHY_TRAIN, "prepare.py": KARPATHY_PREPARE, "uv.lock": ""}
     )
-    notes = make_plan(workspace, StartFlags(budget_seconds=60), TODAY).notes
+    notes = make_plan(workspace, StartFlags(settings={"budget_seconds": 60}), TODAY).notes
     assert any("TIME_BUDGET = 300" in note for note in notes)
     assert make_plan(workspace, StartFlags(), TODAY).notes == ()
 
@@ -98,7 +99,7 @@ def test_the_workspaces_own_environment_runs_the_script(repository: Path) -> Non
 
 
 def test_a_saved_config_is_used_and_a_broken_one_is_said(repository: Path) -> None:
-    plan = make_plan(repository, StartFlags(tag="mine", max_experiments=7), TODAY)
+    plan = make_plan(repository, StartFlags(settings={"tag": "mine", "max_experiments": 7}), TODAY)
     save_config(repository, plan.config)
     again = make_plan(repository, StartFlags(), TODAY).config
     assert (again.max_experiments, again.metric) == (7, "val_bpb")
@@ -110,7 +111,7 @@ def test_a_saved_config_is_used_and_a_broken_one_is_said(repository: Path) -> No
 def test_a_file_that_git_does_not_know(repository: Path) -> None:
     (repository / "new.py").write_text(TRAIN)
     with pytest.raises(WorkspaceError, match=r"git add new\.py"):
-        make_plan(repository, StartFlags(file="new.py"), TODAY)
+        make_plan(repository, StartFlags(settings={"file": "new.py"}), TODAY)
 
 
 def test_tags_are_never_taken_twice(repository: Path) -> None:

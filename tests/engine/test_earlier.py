@@ -11,10 +11,10 @@ from engine.core import events as ev
 from engine.core.enums import Direction, Verdict
 from engine.core.errors import UsageError, WorkspaceError
 from engine.loop.earlier_sessions import earlier_sessions
-from engine.setup.open_session import save_config
+from engine.setup.config_file import save_config
 from engine.setup.plan import StartFlags, make_plan
 from engine.setup.start_point import ended_session
-from engine.setup.takeover import branches_without_journal, look_for_session
+from engine.setup.takeover import branches_without_journal, find_adoption
 from engine.store.artifacts import Layout
 from engine.store.table_files import read_file
 from engine.store.workspace import Workspace
@@ -94,15 +94,15 @@ def test_a_new_session_from_the_best_or_from_a_commit(work: Path) -> None:
     assert (best.start_request.base, best.config.tag) == (session.frontier, "nov21")
     assert "best of session t" in best.notes[0]
     assert best.config.budget_seconds == 300
-    base = make_plan(work, StartFlags(new_from="base", tag="again"), TODAY)
+    base = make_plan(work, StartFlags(new_from="base", settings={"tag": "again"}), TODAY)
     assert (base.start_request.base, base.config.tag) == (session.base_commit, "again")
     some = make_plan(work, StartFlags(new_from="autoresearch/t~"), TODAY)
     assert some.start_request.base == session.base_commit
-    assert make_plan(work, StartFlags(max_experiments=9), TODAY).continues
+    assert make_plan(work, StartFlags(settings={"max_experiments": 9}), TODAY).continues
     for wishes in (
         StartFlags(new_from="nowhere"),
         StartFlags(new_from="--all"),
-        StartFlags(new_from="best", tag="t"),
+        StartFlags(new_from="best", settings={"tag": "t"}),
         StartFlags(new_from="best", adopt="t"),
         StartFlags(adopt="t"),
         StartFlags(adopt="other"),
@@ -152,9 +152,9 @@ def test_a_session_of_the_original_loop_is_found(work: Path) -> None:
     workspace = Workspace(work)
     assert branches_without_journal(workspace) == ["mar5"]
     with pytest.raises(WorkspaceError, match="switch --detach"):
-        look_for_session(workspace, "mar5", table, "results.tsv")
+        find_adoption(workspace, "mar5", table, "results.tsv")
     git(work, "switch", "-q", "main")
-    found = look_for_session(workspace, "mar5", table, "results.tsv")
+    found = find_adoption(workspace, "mar5", table, "results.tsv")
     assert found.tip == commits[-1]
     attempts = found.history.attempts
     assert [a.commit for a in attempts] == [*commits, ""]
@@ -163,7 +163,7 @@ def test_a_session_of_the_original_loop_is_found(work: Path) -> None:
     # The loop threw it away; what git has let go of is not known any more.
     git(work, "reflog", "expire", "--expire=now", "--all")
     git(work, "gc", "--quiet", "--prune=now")
-    attempts = look_for_session(workspace, "mar5", table, "results.tsv").history.attempts
+    attempts = find_adoption(workspace, "mar5", table, "results.tsv").history.attempts
     assert [bool(a.commit) for a in attempts] == [True, True, False, True, False]
 
 

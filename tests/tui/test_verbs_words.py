@@ -15,12 +15,12 @@ from engine.core.errors import AutoresearchError, UsageError
 from engine.core.patches.patch import make_patch
 from engine.core.reducer import fold
 from engine.core.session import Session
-from engine.setup.open_session import Plan
+from engine.setup.plan import Plan
 from tests.world import TRAIN
 from tui.commands.audit import entries_of, words_of
 from tui.commands.handed_in import check_syntax, edited_file, is_diff
-from tui.commands.plan_answers import find_setting, read_answer
-from tui.commands.plan_lines import settings
+from tui.commands.plan_answers import find_line, read_answer
+from tui.commands.plan_lines import numbered_lines
 from tui.commands.queue import queue_lines
 from tui.commands.waiting import choose, find, left_until
 from tui.present.decisions import decision_line
@@ -254,14 +254,14 @@ def test_an_answer_that_cannot_be_is_refused(name: str, text: str) -> None:
 
 def test_each_line_of_the_plan_is_found_by_its_number_and_its_name() -> None:
     plan = Plan(config=ResearchConfig(), continues=False)
-    for number, setting in enumerate(settings(plan), start=1):
+    for number, setting in enumerate(numbered_lines(plan), start=1):
         for word in (str(number), setting.name, setting.label):
-            assert find_setting(plan, word) == setting
+            assert find_line(plan, word) == setting
     for word in ("0", "15", "colour", "l"):
-        assert find_setting(plan, word).name == "locked" if word == "l" else _none(plan, word)
+        assert find_line(plan, word).name == "locked" if word == "l" else _none(plan, word)
 
 
 def _none(plan: Plan, word: str) -> bool:
     with pytest.raises(UsageError):
-        find_setting(plan, word)
+        find_line(plan, word)
     return True

@@ -11,7 +11,7 @@ from msgspec.structs import replace
 
 from engine.core.errors import UsageError
 from engine.core.session import Session
-from engine.setup.open_session import StartFlags
+from engine.setup.plan import StartFlags
 from engine.setup.start_point import ended_session
 from tui.commands.reporter import one_line, summary_lines
 
@@ -29,42 +29,42 @@ _KEYS = {"c": GoOn.CONTINUE, "b": GoOn.BEST, "n": GoOn.BASE, "l": GoOn.LOOK}
 
 
 def how_to_go_on(
-    workspace: Path, wishes: StartFlags, *, yes: bool, goes_on: bool, look: bool
+    workspace: Path, flags: StartFlags, *, yes: bool, goes_on: bool, look: bool
 ) -> tuple[StartFlags, bool]:
     """What is to be done where the saved session has ended; asks where no flag says it.
 
     Args:
         workspace: Whose session.
-        wishes: The flags; any of them is an answer, so that nobody is asked twice.
+        flags: The flags; any of them is an answer, so that nobody is asked twice.
         yes: Take everything as it is: continue.
         goes_on: `--continue`.
         look: `--look`.
 
     Returns:
-        The wishes, and whether the person only wants to look.
+        The flags, and whether the person only wants to look.
 
     Raises:
         UsageError: The flags contradict each other, or there is nothing to look at.
         click.Abort: The person wants none of it.
     """
-    if sum((goes_on, look, bool(wishes.new_from), bool(wishes.adopt))) > 1:
+    if sum((goes_on, look, bool(flags.new_from), bool(flags.adopt))) > 1:
         raise UsageError("Only one of --continue, --look, --new-from and --adopt.")
-    if look or yes or goes_on or wishes != StartFlags():
-        return wishes, look
+    if look or yes or goes_on or flags != StartFlags():
+        return flags, look
     ended = ended_session(workspace)
     if ended is None or not sys.stdin.isatty():
-        return wishes, False
+        return flags, False
     answer = _ask(ended)
     if answer in (GoOn.BEST, GoOn.BASE):
-        return replace(wishes, new_from=answer.value), False
+        return replace(flags, new_from=answer.value), False
     if answer is GoOn.CONTINUE and ended.is_used_up:
         done = ended.counts.total
         click.echo(f"All its {done} experiments are done.")
         more = click.prompt(
             "How many more?", type=click.IntRange(min=1), default=ended.suggested_limit - done
         )
-        return replace(wishes, max_experiments=done + more), False
-    return wishes, answer is GoOn.LOOK
+        return replace(flags, settings={"max_experiments": done + more}), False
+    return flags, answer is GoOn.LOOK
 
 
 def _ask(ended: Session) -> GoOn:

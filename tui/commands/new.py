@@ -13,7 +13,8 @@ from engine.client import launch as starting
 from engine.core.enums import Outcome
 from engine.core.errors import EnvironmentProblem
 from engine.core.session import Session
-from engine.setup.open_session import StartFlags, make_workspace
+from engine.setup.new_workspace import make_workspace
+from engine.setup.plan import StartFlags
 from tui.commands.foreground import run_in_foreground
 from tui.commands.reporter import one_line
 from tui.commands.session import (
@@ -88,18 +89,18 @@ def demo(directory: Path | None, smoke: bool) -> None:
         click.echo(f"Made {where} for the profile {name}.")
     workspace = where.resolve()
     if client.engine_pid(workspace) is None:
-        confirm_plan(where, _demo_wishes(workspace), yes=True)
+        confirm_plan(where, _demo_flags(workspace), yes=True)
         starting.start_engine(workspace)
     attach_to(workspace)
 
 
-def _demo_wishes(workspace: Path) -> StartFlags:
+def _demo_flags(workspace: Path) -> StartFlags:
     from harness.profiles import detect_profile
 
     if client.has_session(workspace):
         return StartFlags()
     budget = _DEMO_BUDGET_SECONDS.get(detect_profile(), _DEMO_GPU_BUDGET_SECONDS)
-    return StartFlags(tag="demo", budget_seconds=budget, agent="search")
+    return StartFlags(settings={"tag": "demo", "budget_seconds": budget, "agent": "search"})
 
 
 def _smoke(directory: Path | None) -> None:
@@ -133,13 +134,15 @@ def _smoke(directory: Path | None) -> None:
 def _smoke_in(directory: Path) -> Session:
     _make(directory, "auto")
     refuse_second_engine(directory.resolve())
-    wishes = StartFlags(
-        tag="smoke",
-        budget_seconds=_SMOKE_BUDGET_SECONDS,
-        max_experiments=_SMOKE_EXPERIMENTS,
-        agent="search",
+    flags = StartFlags(
+        settings={
+            "tag": "smoke",
+            "budget_seconds": _SMOKE_BUDGET_SECONDS,
+            "max_experiments": _SMOKE_EXPERIMENTS,
+            "agent": "search",
+        }
     )
-    workspace, _ = confirm_plan(directory, wishes, yes=True)
+    workspace, _ = confirm_plan(directory, flags, yes=True)
     try:
         return run_in_foreground(workspace, screen=False)
     except EnvironmentProblem as error:

@@ -1,6 +1,4 @@
-"""The research config as a person reads it before a session: each setting in plain words, with why
-it is filled in so.
-"""
+"""The plan of a session as text: its main settings, each with where its value comes from."""
 
 from __future__ import annotations
 
@@ -11,14 +9,15 @@ from typing import NamedTuple
 
 import click
 
-from engine.core.config import ResearchConfig
+from engine.core.config import ResearchConfig, settings
 from engine.core.enums import Autonomy, Direction, KeepRule
 from engine.core.events import Platform
-from engine.setup.open_session import Plan, platform_here
+from engine.setup.plan import Plan
 from tui.commands.reporter import one_line
 
 _VALUE_CELLS = 28
 _LEAD_CELLS = 22
+_FIRST_HYPOTHESIS_LINE = 12
 _AUTONOMY = {
     Autonomy.AUTO: "auto: runs by itself",
     Autonomy.ASK_RISKY: "ask-risky",
@@ -27,37 +26,53 @@ _AUTONOMY = {
 
 
 class PlanLine(NamedTuple):
-    """A line of the research config."""
+    """A numbered line of the plan."""
 
     name: str
-    """As in config.toml, but for the first hypothesis."""
+    """Name of the setting, or `first_hypothesis`."""
     label: str
     value: str
+    answer: str
+    """What to type to change it."""
 
 
-def settings(plan: Plan) -> list[PlanLine]:
-    """What a person can change, in the order it is shown and numbered from 1."""
-    c = plan.config
-    return [
-        PlanLine("file", "editable file", c.file),
-        PlanLine("locked", "locked files", ", ".join(c.locked) or "none"),
-        PlanLine("metric", "metric", c.metric),
-        PlanLine("direction", "direction", _direction(c)),
-        PlanLine("command", "run command", c.command),
-        PlanLine("budget_seconds", "time budget", _budget(c)),
-        PlanLine("rule", "keep rule", _rule(c)),
-        PlanLine("autonomy", "autonomy", _AUTONOMY[c.autonomy]),
-        PlanLine("agent", "agent", agent_words(c)),
-        PlanLine("max_experiments", "ends", _end(c)),
-        PlanLine("scope", "scope of edits", c.scope or "the whole file"),
-        PlanLine(
-            "first_hypothesis",
-            "first hypothesis",
-            plan.start_request.first_hypothesis or "none of yours",
-        ),
-        PlanLine("tag", "tag", c.tag),
-        PlanLine("results_file", "results file", c.results_file),
+def numbered_lines(plan: Plan) -> list[PlanLine]:
+    """Return what the user can change, in the order in which it is numbered from 1."""
+    shown = sorted((s for s in settings().values() if s.label), key=lambda s: s.line)
+    lines = [
+        PlanLine(s.name, s.label, _value(s.name, plan.config), s.answer or s.description)
+        for s in shown
     ]
+    first = PlanLine(
+        "first_hypothesis",
+        "first hypothesis",
+        plan.start_request.first_hypothesis or "none of yours",
+        "what is tried first, after the baseline; none if the agent chooses",
+    )
+    lines.insert(_FIRST_HYPOTHESIS_LINE - 1, first)
+    return lines
+
+
+def _value(name: str, config: ResearchConfig) -> str:
+    match name:
+        case "locked":
+            return ", ".join(config.locked) or "none"
+        case "direction":
+            return _direction(config)
+        case "budget_seconds":
+            return _budget(config)
+        case "rule":
+            return _rule(config)
+        case "autonomy":
+            return _AUTONOMY[config.autonomy]
+        case "agent":
+            return agent_text(config)
+        case "max_experiments":
+            return _end(config)
+        case "scope":
+            return config.scope or "the whole file"
+        case _:
+            return str(getattr(config, name))
 
 
 def _direction(c: ResearchConfig) -> str:
@@ -83,8 +98,8 @@ def _end(c: ResearchConfig) -> str:
     return f"after {c.max_experiments} experiment{many}"
 
 
-def agent_words(c: ResearchConfig) -> str:
-    """The agent, and what it proposes with."""
+def agent_text(c: ResearchConfig) -> str:
+    """Return the agent with its model or CLI."""
     detail = {"llm": c.model, "acp": c.cli}.get(c.agent, "")
     if c.agent == "mix":
         detail = f"search and {c.mix_with} {c.model if c.mix_with == 'llm' else c.cli}".strip()
@@ -93,16 +108,18 @@ def agent_words(c: ResearchConfig) -> str:
 
 
 def plan_lines(plan: Plan, workspace: Path, width: int) -> Iterator[str]:
-    """The research config, a setting a line, the machine, and what the person should know."""
-    title = "The session goes on with" if plan.continues else "Research config"
+    """Yield the research config, a setting per line, the machine, and the notes."""
+    from engine.devices.sampler import DeviceSampler
+
+    title = "The session continues with" if plan.continues else "Research config"
     yield click.style(title, bold=True)
-    for number, setting in enumerate(settings(plan), start=1):
-        if plan.continues and setting.name == "first_hypothesis":
+    for number, line in enumerate(numbered_lines(plan), start=1):
+        if plan.continues and line.name == "first_hypothesis":
             continue
-        why = plan.why.get(setting.name, "")
-        yield from _line(f"{number:>3}", setting.label, setting.value, why, width)
-    platform = platform_here(workspace)
-    yield from _line("", "machine", machine_words(platform), "", width)
+        why = plan.why.get(line.name, "")
+        yield from _line(f"{number:>3}", line.label, line.value, why, width)
+    platform = DeviceSampler(disk=workspace).platform()
+    yield from _line("", "machine", machine_text(platform), "", width)
     yield from _line("", "adjustments", adjustments(workspace, plan.config, platform), "", width)
     for note in plan.notes:
         yield click.style(f"  ! {one_line(note)}", fg="yellow")
@@ -122,15 +139,15 @@ def _line(number: str, label: str, value: str, why: str, width: int) -> Iterator
             yield f"{'':<{_LEAD_CELLS}}{reason}"
 
 
-def machine_words(platform: Platform) -> str:
-    """What machine this is, in few words."""
+def machine_text(platform: Platform) -> str:
+    """Return the machine in a few words."""
     gpus = ", ".join(f"{g.name} {g.memory_bytes / 2**30:.0f} GiB" for g in platform.gpus)
     ram = f"{platform.ram_bytes / 2**30:.0f} GiB"
     return f"{platform.system}, {platform.cores} cores, {ram}, GPU: {gpus or 'none'}"
 
 
 def adjustments(workspace: Path, config: ResearchConfig, platform: Platform) -> str:
-    """How the files are set up for a machine like this one, as far as that can be seen."""
+    """Return whether the workspace's files are set up for a machine like this one."""
     from harness.profiles import CONSTANTS_LITERALS, PROFILES, detect_profile
 
     constants, train = _text(workspace / "constants.py"), _text(workspace / config.file)

@@ -12,22 +12,23 @@ import click
 from engine.client import connection as client
 from engine.client import launch as starting
 from engine.core.errors import AutoresearchError, EngineBusyError, EngineGoneError, UsageError
-from engine.setup.open_session import Plan, StartFlags, make_plan, save_plan
+from engine.setup.plan import Plan, StartFlags, make_plan, save_plan
 from tui.commands.foreground import run_in_foreground
 from tui.commands.go_on import how_to_go_on
-from tui.commands.options import session_options, wishes_from, workspace_argument
-from tui.commands.plan_answers import HOW, find_setting, read_answer
+from tui.commands.options import workspace_argument
+from tui.commands.plan_answers import find_line, read_answer
 from tui.commands.plan_lines import plan_lines
 from tui.commands.replay import replay
 from tui.commands.reporter import one_line
 from tui.commands.results import terminal_width
+from tui.commands.session_options import session_options, start_flags
 from tui.commands.window import open_screen
 from tui.terminal.check import check_this_terminal
 
 _ASK = "Start with it? [Y/n, or the number or name of a line to change it]"
 
 
-def confirm_plan(path: Path, wishes: StartFlags, *, yes: bool) -> tuple[Path, Plan]:
+def confirm_plan(path: Path, flags: StartFlags, *, yes: bool) -> tuple[Path, Plan]:
     """Show what would run, have it confirmed, and save it.
 
     Raises:
@@ -35,7 +36,7 @@ def confirm_plan(path: Path, wishes: StartFlags, *, yes: bool) -> tuple[Path, Pl
         click.Abort: The person said no.
     """
     today = datetime.now().astimezone().date()
-    plan = make_plan(path, wishes, today)
+    plan = make_plan(path, flags, today)
     workspace = path.resolve()
     if not (plan.continues and yes):
         show_plan(plan, workspace)
@@ -52,7 +53,7 @@ def confirm_plan(path: Path, wishes: StartFlags, *, yes: bool) -> tuple[Path, Pl
                 raise click.Abort
             if word.lower() in ("", "yes"):
                 break
-            plan = _change(plan, path, wishes, answers, word)
+            plan = _change(plan, path, flags, answers, word)
     save_plan(workspace, plan)
     return workspace, plan
 
@@ -64,21 +65,21 @@ def show_plan(plan: Plan, workspace: Path) -> None:
 
 
 def _change(
-    plan: Plan, path: Path, wishes: StartFlags, answers: dict[str, object], word: str
+    plan: Plan, path: Path, flags: StartFlags, answers: dict[str, object], word: str
 ) -> Plan:
     """Ask for another value of one line and show the plan with it; as it was if that cannot be."""
     try:
-        setting = find_setting(plan, word)
-        click.echo(f"{setting.label}: {HOW[setting.name]}")
-        text = click.prompt("now", default=one_line(setting.value), prompt_suffix=": ")
-        if text == one_line(setting.value):
+        line = find_line(plan, word)
+        click.echo(f"{line.label}: {line.answer}")
+        text = click.prompt("now", default=one_line(line.value), prompt_suffix=": ")
+        if text == one_line(line.value):
             return plan
-        said = answers | read_answer(setting.name, text)
-        changed = make_plan(path, wishes, datetime.now().astimezone().date(), said)
+        given = answers | read_answer(line.name, text)
+        changed = make_plan(path, flags, datetime.now().astimezone().date(), given)
     except AutoresearchError as error:
         click.echo(click.style(one_line(str(error)), fg="red"))
         return plan
-    answers.update(said)
+    answers.update(given)
     show_plan(changed, path.resolve())
     return changed
 
@@ -111,15 +112,15 @@ def open_(
 
     Where the session has ended it asks: continue it, start a new one, or only look.
     """
-    wishes = wishes_from(flags)
+    given = start_flags(flags)
     workspace = client.find_workspace(path)
     if client.engine_pid(workspace) is None:
         check_this_terminal()
-        wishes, only_look = how_to_go_on(workspace, wishes, yes=yes, goes_on=goes_on, look=look)
+        given, only_look = how_to_go_on(workspace, given, yes=yes, goes_on=goes_on, look=look)
         if only_look:
             context.invoke(replay, source=str(workspace))
             return
-        workspace, _ = confirm_plan(workspace, wishes, yes=yes)
+        workspace, _ = confirm_plan(workspace, given, yes=yes)
         starting.start_engine(workspace)
     attach_to(workspace)
 
@@ -157,7 +158,7 @@ def start(path: Path, yes: bool, **flags: Any) -> None:
     """
     workspace = path.resolve()
     refuse_second_engine(workspace)
-    workspace, plan = confirm_plan(path, wishes_from(flags), yes=yes)
+    workspace, plan = confirm_plan(path, start_flags(flags), yes=yes)
     pid = starting.start_engine(workspace)
     click.echo(
         f"Engine {pid} runs session {plan.config.tag}. "
@@ -183,7 +184,7 @@ def run(path: Path, yes: bool, headless: bool, **flags: Any) -> None:
     screen = not headless and sys.stdout.isatty() and sys.stdin.isatty()
     if screen:
         check_this_terminal()
-    workspace, _ = confirm_plan(path, wishes_from(flags), yes=yes)
+    workspace, _ = confirm_plan(path, start_flags(flags), yes=yes)
     run_in_foreground(workspace, screen=screen)
 
 
@@ -194,7 +195,7 @@ def baseline(path: Path, yes: bool, **flags: Any) -> None:
     """Measure the file as it is, record it as experiment 1, and stop there."""
     workspace = path.resolve()
     refuse_second_engine(workspace)
-    workspace, plan = confirm_plan(path, wishes_from(flags), yes=yes)
+    workspace, plan = confirm_plan(path, start_flags(flags), yes=yes)
     if plan.continues and client.read_session(workspace, plan.config.tag).baseline is not None:
         raise UsageError(
             f"Session {plan.config.tag} has its baseline already.",

@@ -1,0 +1,91 @@
+"""The research config as commented TOML text, and its validation."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from typing import Any
+
+import msgspec
+import tomlkit
+import tomlkit.exceptions
+
+from engine.core.config import ResearchConfig, settings
+from engine.core.errors import ConfigError
+
+
+def render_config(config: ResearchConfig) -> str:
+    """Return the config as TOML with a comment above each setting."""
+    doc = tomlkit.document()
+    doc.add(tomlkit.comment("The research config of autoresearch-tui. Edit it between sessions."))
+    values = msgspec.to_builtins(config)
+    for name, setting in settings().items():
+        value = values[name]
+        doc.add(tomlkit.nl())
+        doc.add(tomlkit.comment(setting.description))
+        if value is None:
+            doc.add(tomlkit.comment(f"{name} ="))
+        else:
+            doc.add(name, tomlkit.item(list(value) if isinstance(value, tuple) else value))
+    return tomlkit.dumps(doc)
+
+
+def parse_config(text: str, where: str = "config.toml") -> ResearchConfig:
+    """Read a config.
+
+    Args:
+        text: TOML.
+        where: The name to give the file in an error.
+
+    Raises:
+        ConfigError: Not TOML, an unknown setting, or an invalid value; the error names the line.
+    """
+    try:
+        raw: dict[str, Any] = tomlkit.parse(text).unwrap()
+    except tomlkit.exceptions.ParseError as error:
+        raise ConfigError(
+            f"{where}, line {error.line}: this is not valid TOML.",
+            f"{error}.",
+            "Correct that line, or delete the file to have a new one written.",
+        ) from None
+    except tomlkit.exceptions.TOMLKitError as error:
+        raise ConfigError(
+            f"{where} is not valid TOML.", f"{error}.", "Correct it, or delete the file."
+        ) from None
+    for name, value in raw.items():
+        line = f"{where}, line {_line_of(text, name)}"
+        if name not in settings():
+            close = difflib.get_close_matches(name, settings(), n=1)
+            known = f"Known settings: {', '.join(settings())}."
+            hint = f"Did you mean `{close[0]}`?" if close else known
+            raise ConfigError(f"{line}: there is no setting `{name}`.", "", hint)
+        _reject_invalid(name, value, line)
+    return msgspec.convert(raw, ResearchConfig, strict=False)
+
+
+def check_config(config: ResearchConfig, where: str = "The research config") -> None:
+    """Reject values that no session could run with.
+
+    Raises:
+        ConfigError: A value is invalid; the error names the setting and what it needs.
+    """
+    for name, value in msgspec.structs.asdict(config).items():
+        _reject_invalid(name, value, where)
+
+
+def _reject_invalid(name: str, value: object, where: str) -> None:
+    expected = settings()[name].mismatch(value)
+    if expected:
+        shown = msgspec.to_builtins(value)
+        raise ConfigError(
+            f"{where}: invalid value for `{name}`: {shown!r}.",
+            f"Expected: {expected}.",
+            "Correct it and start again.",
+        )
+
+
+def _line_of(text: str, key: str) -> int:
+    for number, line in enumerate(text.splitlines(), start=1):
+        if re.match(rf"\s*[\"']?{re.escape(key)}[\"']?\s*=", line):
+            return number
+    return 1

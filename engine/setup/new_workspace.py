@@ -1,0 +1,40 @@
+"""A new workspace: a git repository with the bundled harness."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from engine.core.errors import WorkspaceError
+from engine.store.git import Git
+
+_IDENTITY = (
+    *("-c", "user.name=autoresearch-tui"),
+    *("-c", "user.email=autoresearch-tui@localhost"),
+)
+
+
+def make_workspace(directory: Path, files: dict[str, str]) -> None:
+    """Create a git repository with a first commit.
+
+    Args:
+        directory: A directory that is empty or does not exist.
+        files: Text of each file by its relative name.
+
+    Raises:
+        WorkspaceError: The directory is not empty, or cannot be written.
+    """
+    if directory.exists() and (not directory.is_dir() or any(directory.iterdir())):
+        raise WorkspaceError(
+            f"{directory} is not empty.", "", "Name a directory that does not exist yet."
+        )
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        for name, text in files.items():
+            (directory / name).write_text(text, "utf-8")
+    except OSError as error:
+        raise WorkspaceError(f"{directory} cannot be written.", f"{error.strerror}.") from error
+    git = Git(directory)
+    git.run("init", "--quiet", "--initial-branch=main")
+    git.run("add", "--", *files)
+    identity = _IDENTITY if git.try_run("config", "user.email") is None else ()
+    git.run(*identity, "commit", "--quiet", "--no-verify", "-m", "The harness as it is shipped")

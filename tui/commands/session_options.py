@@ -1,0 +1,88 @@
+"""The flags that set the research config, generated from the declarations of its settings."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import click
+
+from engine.core.config import settings
+from engine.core.setting import Setting
+from engine.setup.plan import StartFlags
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def session_options(function: F) -> F:
+    """Add the flags of the research config to a verb that starts a session."""
+    for option in reversed(
+        (
+            *(_flag(setting) for setting in settings().values() if setting.flag),
+            click.option(
+                "--first-hypothesis",
+                metavar="TEXT",
+                default="",
+                help="What is tried first, after the baseline.",
+            ),
+            click.option(
+                "--new-from",
+                metavar="best|base|COMMIT",
+                default="",
+                help="A new session, from the last one's best, from where that began, or from any "
+                "commit or branch.",
+            ),
+            click.option(
+                "--adopt",
+                metavar="TAG",
+                default="",
+                help="Continue branch autoresearch/TAG of a session without a journal; its "
+                "results.tsv becomes the history.",
+            ),
+            click.option(
+                "-y",
+                "--yes",
+                is_flag=True,
+                help="Accept the research config as shown, without asking.",
+            ),
+        )
+    ):
+        function = option(function)
+    return function
+
+
+def start_flags(flags: dict[str, Any]) -> StartFlags:
+    """Return the values that were given for the flags of `session_options`."""
+    given = {
+        name: value
+        for name in settings()
+        if (value := flags.pop(name, None)) is not None and value != ()
+    }
+    return StartFlags(settings=given, **flags)
+
+
+def _flag(setting: Setting) -> Callable[[F], F]:
+    text = setting.description[0].upper() + setting.description[1:]
+    return click.option(
+        setting.flag,
+        setting.name,
+        type=_type(setting),
+        metavar=setting.metavar,
+        multiple=setting.is_list,
+        help=f"{text}; may be repeated." if setting.is_list else f"{text}.",
+    )
+
+
+def _type(setting: Setting) -> Any:
+    if setting.permitted:
+        return click.Choice(setting.permitted)
+    bounds = setting.bounds
+    if bounds is None or setting.value_type is str:
+        return setting.value_type
+    kind: type[Any] = click.IntRange if setting.value_type is int else click.FloatRange
+    return kind(
+        min=bounds.gt if bounds.ge is None else bounds.ge,
+        max=bounds.lt if bounds.le is None else bounds.le,
+        min_open=bounds.gt is not None,
+        max_open=bounds.lt is not None,
+    )
