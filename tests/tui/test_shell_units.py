@@ -204,8 +204,8 @@ def _contrast(one: str, other: str) -> float:
 def test_every_text_is_readable_on_its_ground(name: str) -> None:
     theme = bundled_theme(name)
     c = theme.colours
-    for ink in (c.foreground, c.success, c.warning, c.error, c.accent, c.primary):
-        assert _contrast(ink, c.background) >= 4.5
+    for colour in (c.foreground, c.success, c.warning, c.error, c.accent, c.primary):
+        assert _contrast(colour, c.background) >= 4.5
     assert _contrast(theme.variables["text-muted"], c.background) >= 4.5
 
 

@@ -108,11 +108,11 @@ class EventList(RowList):
         event = self._events[self._order[index]]
         words = words_of(event, self.direction)
         number = f"#{words.experiment}" if words.experiment else ""
-        dim = self.ink("--dim")
+        dim = self.style_of("--dim")
         return [
             (cell(_time(event), 15), dim),
             (cell(number, 6, right=True), dim),
-            (clean_line(words.text), self.ink(words.ink) if words.ink else None),
+            *self.runs([(clean_line(words.text), words.style)]),
         ]
 
     def matches(self, index: int, needle: str) -> bool:

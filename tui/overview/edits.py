@@ -63,19 +63,18 @@ class EditList(RowList):
 
     def row(self, index: int, width: int) -> list[Run]:
         e = self.session.experiment(self._numbers[index])
-        word, ink = verdict_of(e) or ("…", "--accent")
-        dim, p = self.ink("--dim"), e.proposal
+        word, style = verdict_of(e) or ("…", "--accent")
+        dim, p = self.style_of("--dim"), e.proposal
         size = f"+{p.added} −{p.removed}" if p.added or p.removed else ""
         better = e.gain is not None and e.gain > 0
-        inked = self.ink(ink) if ink else None
         named = cell(clean_line(category_of(p)), 14)
         category: list[Run] = [(named, None)] if width >= _WIDE else []
         return [
             (cell(f"#{e.number}", 6, right=True), dim),
-            (cell(word if width >= _WIDE else word[:1], 16 if width >= _WIDE else 1), inked),
+            *self.runs([(cell(word, 16) if width >= _WIDE else cell(word[:1], 1), style)]),
             (
                 cell(moved(e.gain, self.session.direction), 12, right=True),
-                self.ink("--keep" if better else "--discard"),
+                self.style_of("--keep" if better else "--discard"),
             ),
             (cell(size, 9, right=True), dim),
             *category,

@@ -51,7 +51,7 @@ class HealthPage(TextPage):
         h = self._health
         if not h.tried:
             note = "Nothing was tried after the baseline yet."
-            return [strip_of([(note, self.ink("--dim"))])]
+            return [strip_of([(note, self.style_of("--dim"))])]
         strips: list[Strip] = []
         for title, body in (
             ("At a glance", self._glance(width)),
@@ -60,12 +60,12 @@ class HealthPage(TextPage):
             ("Novelty", self._novelty(width)),
             ("Spent per keep", self._spent(width)),
         ):
-            strips += [strip_of([(title, self.ink("--accent"))]), *body, strip_of([])]
+            strips += [strip_of([(title, self.style_of("--accent"))]), *body, strip_of([])]
         return strips[:-1]
 
-    def _words(self, text: str, width: int, ink: str = "") -> list[Strip]:
-        style = self.ink(ink) if ink else None
-        return [strip_of([(f"  {row}", style)]) for row in wrapped(text, max(1, width - 2))]
+    def _words(self, text: str, width: int, style: str = "") -> list[Strip]:
+        rows = wrapped(text, max(1, width - 2))
+        return [strip_of(self.runs([(f"  {row}", style)])) for row in rows]
 
     def _glance(self, width: int) -> list[Strip]:
         h = self._health
@@ -95,12 +95,12 @@ class HealthPage(TextPage):
             strips.append(
                 strip_of(
                     [
-                        (f"  {_range(stretch):<{first}}  ", self.ink("--dim")),
+                        (f"  {_range(stretch):<{first}}  ", self.style_of("--dim")),
                         *self._signs(stretch),
                         ("  ", None),
                         (cell(f"{stretch.kept} kept", 8, right=True), None),
-                        (cell(gained, 11, right=True), self.ink("--keep")),
-                        (_cost(stretch), self.ink("--dim")),
+                        (cell(gained, 11, right=True), self.style_of("--keep")),
+                        (_cost(stretch), self.style_of("--dim")),
                     ]
                 )
             )
@@ -109,19 +109,21 @@ class HealthPage(TextPage):
     def _signs(self, stretch: ExperimentStretch) -> list[Run]:
         most = max(len(s.verdicts) for s in self._health.stretches)
         if most <= _SIGNS_AT_MOST:
-            runs: list[Run] = [
-                (sign, self.ink(ink)) for sign, ink in (_SIGNS[v] for v in stretch.verdicts)
-            ]
+            runs = self.runs(_SIGNS[verdict] for verdict in stretch.verdicts)
             return [*runs, (" " * (most - len(stretch.verdicts)), None)]
         count = len(stretch.verdicts)
         full, runs, used = round(_BAR * count / most), [], 0
         for verdict in (Verdict.KEEP, Verdict.CRASH):
             part = sum(v is verdict for v in stretch.verdicts)
             cells = min(full - used, max(1, round(full * part / count))) if part else 0
-            sign, ink = _SIGNS[verdict]
-            runs.append((sign * cells, self.ink(ink)))
+            sign, style = _SIGNS[verdict]
+            runs.append((sign * cells, self.style_of(style)))
             used += cells
-        return [*runs, ("·" * (full - used), self.ink("--discard")), (" " * (_BAR - full), None)]
+        return [
+            *runs,
+            ("·" * (full - used), self.style_of("--discard")),
+            (" " * (_BAR - full), None),
+        ]
 
     def _coverage(self, width: int) -> list[Strip]:
         h = self._health
@@ -138,10 +140,10 @@ class HealthPage(TextPage):
         return strip_of(
             [
                 (f"  {cell(clean_line(c.name), 15)}", None),
-                (cell(bar, size), self.ink("--accent" if c.kept else "--dim")),
-                (cell(told, 30), None if c.tried else self.ink("--attention")),
-                (cell(gained, 11, right=True), self.ink("--keep")),
-                (f" {last}", self.ink("--dim")),
+                (cell(bar, size), self.style_of("--accent" if c.kept else "--dim")),
+                (cell(told, 30), None if c.tried else self.style_of("--attention")),
+                (cell(gained, 11, right=True), self.style_of("--keep")),
+                (f" {last}", self.style_of("--dim")),
             ]
         )
 

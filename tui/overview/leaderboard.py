@@ -72,30 +72,26 @@ class PlaceList(RowList):
     def row(self, index: int, width: int) -> list[Run]:
         place, e = self._places[index], self._of(index)
         best = e.number == self.session.incumbent
-        word, ink = verdict_of(e) or ("", "")
-        dim, gain = self.ink("--dim"), moved(place.gain, self.session.direction)
+        word, style = verdict_of(e) or ("", "")
+        dim, gain = self.style_of("--dim"), moved(place.gain, self.session.direction)
         better = place.gain is not None and place.gain > 0
-        inked = self.ink(ink) if ink else None
-        status: list[Run] = [
-            (cell(str(place.runs), 4, right=True), dim),
-            (" ", None),
-            (cell(word, 16), inked),
-        ]
-        if width < _NARROW:
-            status = [(cell(word[:1], 1), inked)]
+        status = [(cell(word[:1], 1), style)]
+        if width >= _NARROW:
+            runs = cell(str(place.runs), 4, right=True)
+            status = [(runs, "--dim"), (" ", ""), (cell(word, 16), style)]
         wide: list[Run] = []
         if width >= _WIDE:
             commit, category = e.commit[:7], category_of(e.proposal)
             wide = [(cell(clean_line(commit), 8), dim), (cell(clean_line(category), 14), None)]
         return [
             (cell(f"{place.rank}.", 5), dim),
-            (cell(f"{'★' if best else ''}#{e.number}", 6, right=True), self.ink("--strong")),
-            (cell(metric(place.value), 12, right=True), self.ink("--keep") if best else None),
-            (cell(gain, 12, right=True), self.ink("--keep" if better else "--discard")),
+            (cell(f"{'★' if best else ''}#{e.number}", 6, right=True), self.style_of("--strong")),
+            (cell(metric(place.value), 12, right=True), self.style_of("--keep") if best else None),
+            (cell(gain, 12, right=True), self.style_of("--keep" if better else "--discard")),
             (cell(_sigmas(place), 6, right=True), dim),
-            *status,
+            *self.runs(status),
             *wide,
-            (clean_line(e.proposal.hypothesis), self.ink("--strong") if best else None),
+            (clean_line(e.proposal.hypothesis), self.style_of("--strong") if best else None),
         ]
 
     def matches(self, index: int, needle: str) -> bool:

@@ -12,7 +12,7 @@ from engine.core.records import Spending
 from tui.present.decisions import DecisionLine, decision_in
 from tui.present.numbers import clock, cost, memory, metric, moved, size
 
-_Inked = tuple[str, str]
+_Styled = tuple[str, str]
 """Some text, and the component class of its colour."""
 
 
@@ -32,13 +32,13 @@ class Words(NamedTuple):
 
     kind: EventTopic
     text: str
-    ink: str = ""
+    style: str = ""
     """The component class of its colour."""
     experiment: int = 0
     """Which one it is about; 0: none."""
 
 
-_INKS = {Verdict.KEEP: "--keep", Verdict.DISCARD: "--discard", Verdict.CRASH: "--crash"}
+_STYLES = {Verdict.KEEP: "--keep", Verdict.DISCARD: "--discard", Verdict.CRASH: "--crash"}
 _MARKS = {Verdict.KEEP: "✓ keep", Verdict.DISCARD: "· discard", Verdict.CRASH: "✗ crash"}
 
 KINDS: dict[type[ev.AnyEvent], EventTopic] = {
@@ -99,12 +99,12 @@ def words_of(event: ev.AnyEvent, direction: Direction = Direction.MIN) -> Words:
         event: Any.
         direction: Which way the metric improves.
     """
-    text, ink = _words(event, direction)
+    text, style = _words(event, direction)
     number = getattr(event, "experiment", None)
-    return Words(KINDS[type(event)], text, ink, number if isinstance(number, int) else 0)
+    return Words(KINDS[type(event)], text, style, number if isinstance(number, int) else 0)
 
 
-def _words(event: ev.AnyEvent, direction: Direction) -> _Inked:
+def _words(event: ev.AnyEvent, direction: Direction) -> _Styled:
     decided = decision_in(event)
     if decided is not None:
         return _decided(decided), "--attention" if decided.what == "asked" else "--accent"
@@ -118,7 +118,7 @@ def _words(event: ev.AnyEvent, direction: Direction) -> _Inked:
     return words
 
 
-def _about_an_experiment(event: ev.AnyEvent, direction: Direction) -> _Inked | None:
+def _about_an_experiment(event: ev.AnyEvent, direction: Direction) -> _Styled | None:
     match event:
         case ev.ProposalDrafted():
             where = ", made ahead" if event.queued else ""
@@ -130,7 +130,7 @@ def _about_an_experiment(event: ev.AnyEvent, direction: Direction) -> _Inked | N
         case ev.VerdictGiven():
             gain = moved(event.gain, direction)
             said = f"{_MARKS[event.verdict]} {gain}".rstrip()
-            return f"{said}: {event.reason}", _INKS[event.verdict]
+            return f"{said}: {event.reason}", _STYLES[event.verdict]
         case ev.RowWritten():
             return f"its row is in {event.file}", "--dim"
         case ev.FrontierAdvanced():
@@ -150,7 +150,7 @@ def _decided(decided: DecisionLine) -> str:
     return f"{decided.what}{about}, {decided.by}{text}{why}"
 
 
-def _about_a_run(event: ev.AnyEvent) -> _Inked | None:
+def _about_a_run(event: ev.AnyEvent) -> _Styled | None:
     match event:
         case ev.RunStarted():
             return f"run {event.run} started, at most {clock(event.deadline_seconds)}", ""
@@ -185,7 +185,7 @@ def _machine(sample: MachineSample) -> str:
     return "machine: " + ", ".join([*gpus, host])
 
 
-def _about_the_agent(event: ev.AnyEvent) -> _Inked | None:
+def _about_the_agent(event: ev.AnyEvent) -> _Styled | None:
     match event:
         case ev.ProposalQueued():
             return f"proposal {event.queued} made ahead: {event.proposal.hypothesis}", ""
@@ -203,7 +203,7 @@ def _about_the_agent(event: ev.AnyEvent) -> _Inked | None:
             return None
 
 
-def _about_the_session(event: ev.AnyEvent) -> _Inked | None:
+def _about_the_session(event: ev.AnyEvent) -> _Styled | None:
     match event:
         case ev.SessionStarted():
             begun = f"session {event.config.tag} on {event.branch}"

@@ -8,7 +8,7 @@ from engine.core.session import Session
 from tui.present.lines import TextLine
 from tui.present.numbers import clock, cost, memory, metric, moved, size
 from tui.present.proposal import by_of, reason_of
-from tui.present.risk import in_order, ink_of, lines_named, risk_of, signed
+from tui.present.risk import in_order, lines_named, risk_of, signed, weight_style
 from tui.present.text import clean
 from tui.present.verdict_marks import OPEN, abandoned, category_of, ruled, verdict_of
 
@@ -16,7 +16,7 @@ from tui.present.verdict_marks import OPEN, abandoned, category_of, ruled, verdi
 def header_lines(session: Session, experiment: Experiment) -> tuple[TextLine, ...]:
     """Number, verdict and figures; what was tried; why it was decided so."""
     left = OPEN if abandoned(session) else ("… open", "--attention")
-    verdict, ink = verdict_of(experiment) or left
+    verdict, style = verdict_of(experiment) or left
     parts = [f"#{experiment.number} {verdict}"]
     if experiment.number == session.incumbent:
         parts.append("the best so far")
@@ -34,7 +34,7 @@ def header_lines(session: Session, experiment: Experiment) -> tuple[TextLine, ..
     if experiment.commit:
         parts.append(experiment.commit[:7])
     lines: list[TextLine] = [
-        (" · ".join(parts), ink),
+        (" · ".join(parts), style),
         (_one_line(experiment.proposal.hypothesis), "--strong"),
     ]
     if experiment.overruled is not None and experiment.verdict is not None:
@@ -77,7 +77,7 @@ def told_lines(experiment: Experiment, text: str | None) -> tuple[TextLine, ...]
         text: As it was kept; None where nothing was, or it is gone.
     """
     if text is not None:
-        return tuple((line, ink_of_told(line)) for line in clean(text).split("\n"))
+        return tuple((line, prompt_line_style(line)) for line in clean(text).split("\n"))
     if experiment.prompt_key:
         return (("What its agent was told was kept, but its file is gone.", "--attention"),)
     if experiment.is_baseline:
@@ -85,7 +85,7 @@ def told_lines(experiment: Experiment, text: str | None) -> tuple[TextLine, ...]
     return (("Nothing is recorded: no language model was asked in words.", "--dim"),)
 
 
-def ink_of_told(line: str) -> str:
+def prompt_line_style(line: str) -> str:
     """Headings of what an agent is told stand out."""
     return "--accent" if line.startswith(("# ", "━━ ")) else ""
 
@@ -150,10 +150,10 @@ def history_lines(experiment: Experiment) -> tuple[TextLine, ...]:
         lines += _run_lines(run)
     verdict = ruled(experiment)
     if verdict is not None and experiment.ended_at is not None:
-        word, ink = verdict
+        word, style = verdict
         lines += [
             ("", ""),
-            (f"{experiment.ended_at:%H:%M:%S}  {word}: {experiment.verdict_reason}", ink),
+            (f"{experiment.ended_at:%H:%M:%S}  {word}: {experiment.verdict_reason}", style),
         ]
         if experiment.row_written:
             lines.append(("its row is in the results file", "--dim"))
@@ -183,7 +183,7 @@ def _finding_lines(experiment: Experiment) -> list[TextLine]:
     for finding in in_order(experiment.findings):
         where = ", ".join(filter(None, (lines_named(finding.lines), finding.rule)))
         told = f"{signed(finding.weight)}  {_one_line(finding.message)} ({where})"
-        lines.append((told, ink_of(finding.weight)))
+        lines.append((told, weight_style(finding.weight)))
     return lines
 
 

@@ -9,7 +9,7 @@ from engine.core.enums import Origin, QueueState
 from engine.core.records import Queued
 from engine.core.session import Session
 from tui.present.numbers import clock
-from tui.present.risk import in_order, ink_of, lines_named, risk_of, signed
+from tui.present.risk import in_order, lines_named, risk_of, signed, weight_style
 
 
 class LabelledLine(NamedTuple):
@@ -17,8 +17,8 @@ class LabelledLine(NamedTuple):
 
     label: str
     text: str
-    ink: str = ""
-    label_ink: str = "--dim"
+    style: str = ""
+    label_style: str = "--dim"
 
 
 def origin_of(session: Session, queued: Queued) -> str:
@@ -61,8 +61,8 @@ def told_of(session: Session, queued: Queued) -> list[LabelledLine]:
     for finding in in_order(queued.findings):
         where = lines_named(finding.lines)
         told = f"{finding.message} ({', '.join(filter(None, (where, finding.rule)))})"
-        ink = ink_of(finding.weight)
-        lines.append(LabelledLine(signed(finding.weight), told, label_ink=ink))
+        style = weight_style(finding.weight)
+        lines.append(LabelledLine(signed(finding.weight), told, label_style=style))
     return lines
 
 
@@ -83,7 +83,7 @@ def reason_of(reason: str) -> str:
 
 
 def wait_of(queued: Queued, now: datetime) -> tuple[str, str]:
-    """How long it waits yet, and the ink of that."""
+    """How long it waits yet, and the style of that."""
     if queued.state is QueueState.PARKED:
         return "parked: it waits as long as it takes", "--accent"
     if queued.until is None:

@@ -43,8 +43,8 @@ def experiment_cell(
         case "status":
             return _status(experiment, session, phase)
         case "":
-            text, ink = _status(experiment, session, phase)
-            return text[:1], ink
+            text, style = _status(experiment, session, phase)
+            return text[:1], style
         case "category":
             return clean_line(proposal.category), ""
         case "time":

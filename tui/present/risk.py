@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from engine.core.finding import Finding, Weight
 
-_INKS = {Weight.BLOCK: "--crash", Weight.ASK: "--attention", Weight.NOTE: "--dim"}
+_STYLES = {Weight.BLOCK: "--crash", Weight.ASK: "--attention", Weight.NOTE: "--dim"}
 _SIGNS = {Weight.BLOCK: "✗", Weight.ASK: "?", Weight.NOTE: "·"}
 _LINES_NAMED = 12
 
@@ -20,9 +20,9 @@ def risk_of(findings: tuple[Finding, ...]) -> str:
     return "none" if weight is None else f"{weight.value} ({len(findings)})"
 
 
-def ink_of(weight: Weight) -> str:
+def weight_style(weight: Weight) -> str:
     """The component class of a weight's colour."""
-    return _INKS[weight]
+    return _STYLES[weight]
 
 
 def signed(weight: Weight) -> str:

@@ -33,8 +33,8 @@ def verdict_of(experiment: Experiment) -> tuple[str, str] | None:
     standing = experiment.effective_verdict
     if standing is None:
         return (f"– {clean_line(experiment.row_status)}", "") if experiment.row_status else None
-    word, ink = INTERRUPTED if interrupted(experiment) else _VERDICTS[standing]
-    return (f"{word}{BY_YOU}" if experiment.overruled is not None else word), ink
+    word, style = INTERRUPTED if interrupted(experiment) else _VERDICTS[standing]
+    return (f"{word}{BY_YOU}" if experiment.overruled is not None else word), style
 
 
 def said_of(attempt: PastAttempt) -> str:

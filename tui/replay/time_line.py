@@ -64,7 +64,7 @@ class TimeLine(Painted, can_focus=False):
     def line(self, y: int) -> Strip:
         width, player = self.inner.width, self._player
         place, places = player.place, player.places
-        sign, ink = ("▶", "--keep") if player.playing else ("‖", "--attention")
+        sign, style = ("▶", "--keep") if player.playing else ("‖", "--attention")
         number = player.recording.moments[place - 1].number if place else 0
         head = f" #{number} of {places}" if number else f" start of {places}"
         when = _when(player.recording.when(player.step), short=width < 100)
@@ -75,11 +75,11 @@ class TimeLine(Painted, can_focus=False):
         keeps = sum(moment.kept for moment in player.recording.moments[:place])
         speed = f" {player.speed:g}/s"
         left: list[Run] = [
-            (f" {sign}", self.ink(ink)),
-            (head, self.ink("--strong")),
-            (f" {when} ", self.ink("--dim")),
+            (f" {sign}", self.style_of(style)),
+            (head, self.style_of("--strong")),
+            (f" {when} ", self.style_of("--dim")),
         ]
-        right: list[Run] = [(f" {keeps} kept", self.ink("--keep")), (speed, None), (tail, None)]
+        right = self.runs([(f" {keeps} kept", "--keep"), (speed, ""), (tail, "")])
         room = width - _cells(left) - _cells(right)
         while room < _BAR_LEAST and right:
             right.pop()
@@ -89,14 +89,14 @@ class TimeLine(Painted, can_focus=False):
 
     def _bar_runs(self, place: int) -> list[Run]:
         cells = self._bar[1]
-        keep, dim = self.ink("--keep"), self.ink("--dim")
+        keep, dim = self.style_of("--keep"), self.style_of("--dim")
         runs: list[Run] = []
         marks = kept_cells(self._player.recording.moments, cells)
         here = cell_of(place, self._player.places, cells)
         for cell in range(cells):
             past = cell < here
             if cell == here:
-                runs.append((_HERE, self.ink("--strong")))
+                runs.append((_HERE, self.style_of("--strong")))
             elif cell in marks:
                 runs.append((_KEPT if past else _KEPT_AHEAD, keep))
             else:

@@ -11,7 +11,7 @@ from tui.screens.typed_area import TypedArea
 
 _COLOURED_CHARACTERS = 120_000
 """A longer file is plain: each key would cost too much for the colours alone."""
-_INKS = {
+_STYLES = {
     "keyword": ("primary", True, False),
     "keyword.function": ("primary", True, False),
     "keyword.operator": ("primary", True, False),
@@ -71,9 +71,9 @@ class CodeArea(TypedArea):
 def _styles(app: App[object]) -> dict[str, Style]:
     variables = app.get_css_variables()
     styles: dict[str, Style] = {}
-    for token, (ink, bold, italic) in _INKS.items():
+    for token, (style, bold, italic) in _STYLES.items():
         try:
-            colour = Color.parse(variables.get(ink, "")).rich_color
+            colour = Color.parse(variables.get(style, "")).rich_color
         except ColorParseError:
             colour = None  # a theme without colour
         styles[token] = Style(color=colour, bold=bold or None, italic=italic or None)

@@ -30,7 +30,7 @@ class HelpPage(Sheet):
         self._first = first
 
     def paint(self, width: int) -> list[Strip]:
-        strong, accent = self.ink("--strong"), self.ink("--accent")
+        strong, accent = self.style_of("--strong"), self.style_of("--accent")
         strips: list[Strip] = []
         for group, actions in on_page(self._first):
             strips.append(strip_of([(str(group), accent)]))
@@ -42,7 +42,7 @@ class HelpPage(Sheet):
                     strips.append(strip_of([(f"{keys:<{_KEY_CELLS}}", strong), (row, None)]))
                     keys = ""
             strips.append(strip_of([]))
-        strips.append(strip_of([("↑ ↓ scroll   esc back", self.ink("--dim"))]))
+        strips.append(strip_of([("↑ ↓ scroll   esc back", self.style_of("--dim"))]))
         return strips
 
 

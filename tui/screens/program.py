@@ -314,6 +314,6 @@ def in_force(session: Session, key: str) -> str:
 
 
 def _differences(old: str, new: str) -> tuple[TextLine, ...]:
-    inks = {"+": "--keep", "-": "--crash", "@": "--accent"}
+    styles = {"+": "--keep", "-": "--crash", "@": "--accent"}
     diff = list(unified_diff(clean(old).split("\n"), clean(new).split("\n"), lineterm="", n=3))[2:]
-    return tuple((line, inks.get(line[:1], "")) for line in diff) or (("No line differs.", ""),)
+    return tuple((line, styles.get(line[:1], "")) for line in diff) or (("No line differs.", ""),)

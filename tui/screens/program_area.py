@@ -12,7 +12,7 @@ from tui.screens.typed_area import TypedArea
 
 _COLOURED_CHARACTERS = 60_000
 """A longer text is plain: at 200 KB each key would cost 60 ms for the colours alone."""
-_INKS = {
+_STYLES = {
     "heading": ("accent", True),
     "heading.marker": ("accent", True),
     "list.marker": ("primary", True),
@@ -63,9 +63,9 @@ class CharterArea(TypedArea):
 def _styles(app: App[object]) -> dict[str, Style]:
     variables = app.get_css_variables()
     styles: dict[str, Style] = {}
-    for token, (ink, bold) in _INKS.items():
+    for token, (style, bold) in _STYLES.items():
         try:
-            colour = Color.parse(variables.get(ink, "")).rich_color
+            colour = Color.parse(variables.get(style, "")).rich_color
         except ColorParseError:
             colour = None  # a theme without colour
         styles[token] = Style(color=colour, bold=bold or None)

@@ -18,7 +18,7 @@ from tui.actions.action import in_question
 from tui.actions.registry import PROGRAM
 from tui.actions.review import QUEUE
 from tui.present.numbers import clock
-from tui.present.risk import heaviest, ink_of, risk_of
+from tui.present.risk import heaviest, risk_of, weight_style
 from tui.present.text import clean_line, wrapped
 from tui.screens.action_screen import bindings_of
 from tui.screens.footer import ActionFooter
@@ -105,18 +105,18 @@ class QueueList(Painted):
     def line(self, y: int) -> Strip:
         if not self._queue:
             rows = wrapped(_EMPTY, self.inner.width)
-            return strip_of([(rows[y], self.ink("--dim"))]) if y < len(rows) else Strip.blank(0)
+            return strip_of(self.runs((row, "--dim") for row in rows[y : y + 1]))
         row, part = divmod(y + int(self.scroll_offset.y), _ROWS)
         if row >= len(self._queue) or part == _ROWS - 1:
             return Strip.blank(0)
         queued, here = self._queue[row], row == self._row
         strip = self._head(queued) if part == 0 else self._tried(queued)
-        mark = strip_of([("▌ " if here else "  ", self.ink("--accent"))])
+        mark = strip_of([("▌ " if here else "  ", self.style_of("--accent"))])
         strip = Strip.join([mark, strip])
         return self.under_cursor(strip) if here else strip
 
     def _head(self, queued: Queued) -> Strip:
-        proposal, dim = queued.proposal, self.ink("--dim")
+        proposal, dim = queued.proposal, self.style_of("--dim")
         weight = heaviest(queued.findings)
         parked = queued.state is QueueState.PARKED
         state = "‖ parked" if parked else "● asked"
@@ -126,10 +126,10 @@ class QueueList(Painted):
         risk = f"risk: {risk_of(queued.findings)}"
         return strip_of(
             [
-                (state, self.ink("--accent" if parked else "--attention")),
+                (state, self.style_of("--accent" if parked else "--attention")),
                 (waits, None),
                 (" · ", dim),
-                (risk, self.ink(ink_of(weight)) if weight else None),
+                (risk, self.style_of(weight_style(weight)) if weight else None),
                 (" · ", dim),
                 (f"+{proposal.added} −{proposal.removed}", None),
                 (" · ", dim),
@@ -138,7 +138,7 @@ class QueueList(Painted):
         )
 
     def _tried(self, queued: Queued) -> Strip:
-        return strip_of([(clean_line(queued.proposal.hypothesis), self.ink("--strong"))])
+        return strip_of([(clean_line(queued.proposal.hypothesis), self.style_of("--strong"))])
 
 
 def _since(queued: Queued) -> datetime:

@@ -49,7 +49,7 @@ class ReviewPage(EditPanel):
         for told in self._told:
             strips += self._labelled(told, width)
         caption = f"── {self.caption()} "
-        rule = (caption + "─" * max(0, width - cell_len(caption)), self.ink("--accent"))
+        rule = (caption + "─" * max(0, width - cell_len(caption)), self.style_of("--accent"))
         return [*strips, strip_of([]), strip_of([rule]), *super().paint(width)]
 
     def _labelled(self, told: LabelledLine, width: int) -> list[Strip]:
@@ -58,8 +58,7 @@ class ReviewPage(EditPanel):
         strips = []
         for part in clean(told.text).split("\n"):
             for row in wrapped(part, room) or [""]:
-                ink = self.ink(told.ink) if told.ink else None
-                strips.append(strip_of([(label, self.ink(told.label_ink)), (row, ink)]))
+                strips.append(strip_of(self.runs([(label, told.label_style), (row, told.style)])))
                 label = " " * _LABEL_CELLS
         return strips
 
@@ -124,11 +123,11 @@ class ReviewCard(ModalScreen[None], ActionScreen[None]):
             self.query_one(_Answers).show(gone=bool(self._gone))
             self.set_class(bool(self._gone), "-gone")
         if self._gone:
-            words, ink = f"! {self._gone}", "$warning"
+            words, style = f"! {self._gone}", "$warning"
         else:
-            words, ink = wait_of(self._queued, view.now)
-            ink = {"--accent": "$accent"}.get(ink, "$warning")
-        self.query_one("#wait", Static).update(Content.styled(clean_line(words), ink))
+            words, style = wait_of(self._queued, view.now)
+            style = {"--accent": "$accent"}.get(style, "$warning")
+        self.query_one("#wait", Static).update(Content.styled(clean_line(words), style))
 
     def tell(self, message: str, severity: Severity = "information") -> None:
         """On the card itself: what is told elsewhere waits until no card is open."""

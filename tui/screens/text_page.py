@@ -46,8 +46,8 @@ class TextPage(Sheet):
 
     def paint(self, width: int) -> list[Strip]:
         return [
-            strip_of([(row, self.ink(ink) if ink else None)])
-            for text, ink in self._lines
+            strip_of(self.runs([(row, style)]))
+            for text, style in self._lines
             for part in (clean(text).split("\n") if text else [""])
             for row in (wrapped(part, width) or [""])
         ]
@@ -89,5 +89,5 @@ class TextPage(Sheet):
             return strip
         start = cell_len(text[:at])
         end = start + cell_len(text[at : at + len(self._needle)])
-        found = strip.crop(start, end).apply_style(self.ink("--found"))
+        found = strip.crop(start, end).apply_style(self.style_of("--found"))
         return Strip.join([strip.crop(0, start), found, strip.crop(end)])

@@ -173,11 +173,11 @@ class AgentPanel(Sheet):
             doing = f"Thinking about #{shown.thinking_of} …"
             if shown.said.asked and not shown.reasoning:
                 doing = f"#{shown.thinking_of} waits for your word."
-            yield [(doing, self.ink("--dim"))]
+            yield [(doing, self.style_of("--dim"))]
         elif proposal is None:
-            yield [("No experiment yet.", self.ink("--dim"))]
+            yield [("No experiment yet.", self.style_of("--dim"))]
         else:
-            strong = self.ink("--strong")
+            strong = self.style_of("--strong")
             for line in wrapped(clean(proposal.hypothesis) or "no hypothesis given", width):
                 yield [(line, strong)]
             if about := " · ".join(filter(None, (category_of(proposal), proposal.agent))):
@@ -238,13 +238,12 @@ class AgentPanel(Sheet):
             for line in wrapped(text, width):
                 yield [(line, None)]
 
-    def _labelled(self, label: str, text: str, ink: str, width: int) -> Iterable[list[Run]]:
-        style = self.ink(ink) if ink else None
+    def _labelled(self, label: str, text: str, style: str, width: int) -> Iterable[list[Run]]:
         lines = wrapped(clean_line(text), max(1, width - len(label)))
         if width <= len(label) + 8:
             lines = wrapped(clean_line(label + text), width)
-            yield from ([(line, style)] for line in lines)
+            yield from (self.runs([(line, style)]) for line in lines)
             return
         for index, line in enumerate(lines):
             mark = label if not index else " " * len(label)
-            yield [(mark, self.ink("--accent") if not ink else style), (line, style)]
+            yield self.runs([(mark, style or "--accent"), (line, style)])

@@ -1,4 +1,4 @@
-"""Points and lines of braille dots, with glyphs over them, in inks that outrank each other."""
+"""Points and lines of braille dots, with glyphs over them, in paints that outrank each other."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class CellPaint(IntEnum):
 
 
 _CLASSES = ("", "--discard", "--accent", "--attention", "--crash", "--keep", "--keep")
-"""The component class of each ink."""
+"""The component class of each paint."""
 
 
 class Canvas:
@@ -32,7 +32,7 @@ class Canvas:
         self._columns, self._rows = columns, rows
         self._low, self._span = low, high - low
         self._bits = [bytearray(columns) for _ in range(rows)]
-        self._inks = [bytearray(columns) for _ in range(rows)]
+        self._paint = [bytearray(columns) for _ in range(rows)]
         self._glyphs: dict[tuple[int, int], str] = {}
         wide = columns * 2 - 1
         # Few points are spread over the whole width, many share columns.
@@ -52,17 +52,17 @@ class Canvas:
             return -1
         return last - round(min(max(share, 0.0), 1.0) * last)
 
-    def _set(self, x: int, y: int, ink: int) -> None:
+    def _set(self, x: int, y: int, paint: int) -> None:
         row, column = y >> 2, x >> 1
         self._bits[row][column] |= _DOTS[y & 3][x & 1]
-        if ink > self._inks[row][column]:
-            self._inks[row][column] = ink
+        if paint > self._paint[row][column]:
+            self._paint[row][column] = paint
 
     def dots(self, points: list[tuple[int, float]]) -> None:
         """The discarded experiments, by place and value."""
         last = self._rows * 4 - 1
         low, factor, scale = self._low, last / self._span, self._scale
-        bits, inks = self._bits, self._inks
+        bits, paints = self._bits, self._paint
         for place, value in points:
             height = (value - low) * factor
             if -0.5 <= height < last + 0.5:
@@ -70,22 +70,22 @@ class Canvas:
                 x = int(place * scale)
                 row, column = y >> 2, x >> 1
                 bits[row][column] |= _DOTS[y & 3][x & 1]
-                if not inks[row][column]:
-                    inks[row][column] = CellPaint.DISCARD
+                if not paints[row][column]:
+                    paints[row][column] = CellPaint.DISCARD
             else:
                 self.mark(place, value, "", CellPaint.BEYOND)
 
-    def mark(self, place: int, value: float | None, glyph: str, ink: int) -> None:
+    def mark(self, place: int, value: float | None, glyph: str, paint: int) -> None:
         """A glyph of a whole cell: without a value at the bottom, beyond the range as an arrow."""
         y = self._rows * 4 - 1 if value is None else self._y(value)
         if y < 0:
-            y, glyph, ink = 0, "▲", max(ink, CellPaint.BEYOND)
+            y, glyph, paint = 0, "▲", max(paint, CellPaint.BEYOND)
         elif y >= self._rows * 4:
-            y, glyph, ink = self._rows * 4 - 1, "▼", max(ink, CellPaint.BEYOND)
+            y, glyph, paint = self._rows * 4 - 1, "▼", max(paint, CellPaint.BEYOND)
         row, column = y >> 2, self._x(place) >> 1
-        if ink >= self._inks[row][column] or (row, column) not in self._glyphs:
+        if paint >= self._paint[row][column] or (row, column) not in self._glyphs:
             self._glyphs[row, column] = glyph
-            self._inks[row][column] = max(ink, self._inks[row][column])
+            self._paint[row][column] = max(paint, self._paint[row][column])
 
     def line_to(self, place: int, value: float) -> None:
         """Draw the best so far up to this place."""
@@ -107,16 +107,16 @@ class Canvas:
             self._set(x, y, CellPaint.LINE)
 
     def row(self, row: int) -> list[tuple[str, str]]:
-        """Runs of text of one ink."""
+        """Runs of text of one paint."""
         runs: list[tuple[str, str]] = []
         text, current = "", -1
         for column in range(self._columns):
-            bits, ink = self._bits[row][column], self._inks[row][column]
+            bits, paint = self._bits[row][column], self._paint[row][column]
             glyph = self._glyphs.get((row, column)) or (chr(_BRAILLE + bits) if bits else " ")
-            if ink != current:
+            if paint != current:
                 if text:
                     runs.append((text, _CLASSES[current]))
-                text, current = "", ink
+                text, current = "", paint
             text += glyph
         if text:
             runs.append((text, _CLASSES[current]))

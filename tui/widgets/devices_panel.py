@@ -48,7 +48,7 @@ class DevicesPanel(Sheet):
     def paint(self, width: int) -> list[Strip]:
         if self._devices is None:
             note = "not recorded" if self._replayed else "No sample yet."
-            return [strip_of([(note, self.ink("--dim"))])]
+            return [strip_of([(note, self.style_of("--dim"))])]
         return [strip_of(line) for line in self._lines(self._devices, width)]
 
     def _lines(self, devices: MachineSample, width: int) -> Iterable[list[Run]]:
@@ -57,16 +57,16 @@ class DevicesPanel(Sheet):
         if not devices.gpus:
             note = clean_line(devices.gpu_note) or "No GPU was found."
             for text in wrapped(note, width):
-                yield [(text, self.ink("--dim"))]
+                yield [(text, self.style_of("--dim"))]
         yield from self._host(devices, width)
         if self._at is not None:
-            yield [(f"as it was at {self._at:%H:%M:%S} UTC", self.ink("--dim"))]
+            yield [(f"as it was at {self._at:%H:%M:%S} UTC", self.style_of("--dim"))]
 
     # ---- GPUs ------------------------------------------------------------------------------------
 
     def _gpu(self, gpu: GpuSample, width: int) -> Iterable[list[Run]]:
         name = clean_line(gpu.name).removeprefix("NVIDIA ")
-        head: list[Run] = [(f"GPU{gpu.index} ", self.ink("--strong"))]
+        head: list[Run] = [(f"GPU{gpu.index} ", self.style_of("--strong"))]
         busy = self._share("", gpu.utilisation_percent, width)
         memory = self._memory("VRAM", gpu.memory_used_bytes, gpu.memory_total_bytes, width)
         heat: list[Run] = []
@@ -75,8 +75,8 @@ class DevicesPanel(Sheet):
         if gpu.temperature_celsius is not None:
             hot = gpu.temperature_celsius >= _HOT_CELSIUS
             mark = " hot" if hot else ""
-            ink = self.ink("--attention") if hot else None
-            heat.append((f"  {gpu.temperature_celsius:.0f} °C{mark}", ink))
+            style = self.style_of("--attention") if hot else None
+            heat.append((f"  {gpu.temperature_celsius:.0f} °C{mark}", style))
         used = _cells(head + busy + memory + heat) + 4
         room = min(cell_len(name), width - used)
         if room >= 4:
@@ -96,7 +96,7 @@ class DevicesPanel(Sheet):
         holders = self._holders(gpu)
         if holders:
             for text in wrapped(holders, max(1, width - 5)):
-                yield [("     ", None), (text, self.ink("--attention"))]
+                yield [("     ", None), (text, self.style_of("--attention"))]
 
     def _holders(self, gpu: GpuSample) -> str:
         """Who is on this GPU beside the run. NVML tells the host's pids, not which are ours."""
@@ -113,14 +113,14 @@ class DevicesPanel(Sheet):
 
     def _host(self, devices: MachineSample, width: int) -> Iterable[list[Run]]:
         cpu = self._share("CPU ", devices.cpu_percent, width)
-        cpu.append((f"  {devices.cores} cores, load {devices.load1:.1f}", self.ink("--dim")))
+        cpu.append((f"  {devices.cores} cores, load {devices.load1:.1f}", self.style_of("--dim")))
         memory = self._memory("RAM", devices.ram_used_bytes, devices.ram_total_bytes, width)
         if _cells(cpu) + _cells(memory) + 3 <= width:
             yield [*cpu, ("   ", None), *memory]
         else:
             yield cpu
             yield memory
-        run: list[Run] = [("run ", self.ink("--strong"))]
+        run: list[Run] = [("run ", self.style_of("--strong"))]
         if devices.run_processes:
             plural = "es" if devices.run_processes != 1 else ""
             run.append((f"{devices.run_processes} process{plural}", None))
@@ -128,11 +128,11 @@ class DevicesPanel(Sheet):
                 (f"  {devices.run_cpu_percent:.0f}% CPU  {size(devices.run_rss_bytes)}", None)
             )
         else:
-            run.append(("nothing runs", self.ink("--dim")))
+            run.append(("nothing runs", self.style_of("--dim")))
         low = devices.disk_free_bytes < 2 * _GIB
-        ink = self.ink("--attention") if low else None
+        style = self.style_of("--attention") if low else None
         disk: list[Run] = [
-            (f"disk {size(devices.disk_free_bytes)} free{' (low)' if low else ''}", ink)
+            (f"disk {size(devices.disk_free_bytes)} free{' (low)' if low else ''}", style)
         ]
         if _cells(run) + _cells(disk) + 3 <= width:
             yield [*run, ("   ", None), *disk]
@@ -144,25 +144,25 @@ class DevicesPanel(Sheet):
 
     def _share(self, label: str, percent: float | None, width: int) -> list[Run]:
         if percent is None:
-            return [(f"{label}  -%", self.ink("--dim"))]
+            return [(f"{label}  -%", self.style_of("--dim"))]
         filled, rest = gauge(percent / 100, _bar_cells(width))
         return [
             (f"{label}{percent:3.0f}% ", None),
-            (filled, self.ink("--accent")),
-            (rest, self.ink("--dim")),
+            (filled, self.style_of("--accent")),
+            (rest, self.style_of("--dim")),
         ]
 
     def _memory(self, label: str, used: int, total: int, width: int) -> list[Run]:
         if total <= 0:
-            return [(f"{label} {size(used)}" if used else f"{label} unknown", self.ink("--dim"))]
+            return self.runs([(f"{label} {size(used)}" if used else f"{label} unknown", "--dim")])
         share = used / total
         full = share >= _FULL_SHARE
         filled, rest = gauge(share, _bar_cells(width))
-        ink = self.ink("--attention" if full else "--accent")
+        style = self.style_of("--attention" if full else "--accent")
         return [
             (f"{label} {used / _GIB:.1f}/{total / _GIB:.1f} GiB{' full' if full else ''} ", None),
-            (filled, ink),
-            (rest, self.ink("--dim")),
+            (filled, style),
+            (rest, self.style_of("--dim")),
         ]
 
 

@@ -128,7 +128,7 @@ class EditPanel(Sheet):
 
     def paint(self, width: int) -> list[Strip]:
         if not self._rows:
-            dim = self.ink("--dim")
+            dim = self.style_of("--dim")
             return [strip_of([(line, dim)]) for line in wrapped(self._note, width)]
         if not self._spans:
             self._colour()
@@ -144,7 +144,7 @@ class EditPanel(Sheet):
 
     def _side_by_side(self, width: int, digits: int) -> Iterable[Strip]:
         room = (width - 1) // 2
-        between = strip_of([(_BETWEEN, self.ink("--dim"))])
+        between = strip_of([(_BETWEEN, self.style_of("--dim"))])
         for row in self._rows:
             if row.heading:
                 yield self._heading(row, width)
@@ -174,15 +174,15 @@ class EditPanel(Sheet):
 
     def _heading(self, row: DiffRow, width: int) -> Strip:
         text = f"── {row.heading} "
-        return strip_of([(text + "─" * max(0, width - len(text)), self.ink("--heading"))])
+        return strip_of([(text + "─" * max(0, width - len(text)), self.style_of("--heading"))])
 
     def _side(self, side: Side | None, sign: str, width: int, digits: int) -> list[Strip]:
         """The strips of one line on one side; a long line takes several."""
         if side is None:
             return []
         name = {"+": "--added", "-": "--removed"}.get(sign)
-        base = self.ink(name) if name else Style()
-        gutter = strip_of([(f"{side.number:>{digits}} {sign} ", base + self.ink("--dim"))])
+        base = self.style_of(name) if name else Style()
+        gutter = strip_of([(f"{side.number:>{digits}} {sign} ", base + self.style_of("--dim"))])
         room = max(1, width - gutter.cell_length)
         code = strip_of(self._code(side, base, name))
         follow = Strip.blank(gutter.cell_length, base)
@@ -193,7 +193,7 @@ class EditPanel(Sheet):
         return strips
 
     def _code(self, side: Side, base: Style, name: str | None) -> list[Run]:
-        word = base + self.ink(f"{name}-word") if name else base
+        word = base + self.style_of(f"{name}-word") if name else base
         # Where a changed line has no background of its own, its colour is the sign, and stays.
         spans = self._spans.get(side, ()) if base.bgcolor or not name else ()
         edges = {0, len(side.text)}
@@ -205,9 +205,9 @@ class EditPanel(Sheet):
         runs: list[Run] = []
         for start, end in pairwise(cuts):
             style = base
-            for first, last, ink in spans:
+            for first, last, token in spans:
                 if first <= start < last:
-                    style = base + self.ink(ink)
+                    style = base + self.style_of(token)
                     break
             if any(first <= start < last for first, last in side.marks):
                 style = style + Style(bgcolor=word.bgcolor, bold=word.bold, reverse=word.reverse)

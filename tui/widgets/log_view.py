@@ -241,7 +241,7 @@ class LogView(Painted):
     def line(self, y: int) -> Strip:
         log = self._log
         if log is None or not self._count:
-            return strip_of([(self._empty_note(), self.ink("--dim"))]) if y == 0 else Strip.blank(0)
+            return strip_of(self.runs([(self._empty_note(), "--dim")] if y == 0 else []))
         row = y + int(self.scroll_offset.y)
         return self._paint(log, row) if 0 <= row < len(log) else Strip.blank(0)
 
@@ -253,7 +253,7 @@ class LogView(Painted):
         room = self.inner.width - cell_len(note)
         if room < 0:
             return strip
-        note_strip = strip_of([(note, self.ink("--attention"))]).apply_style(self.rich_style)
+        note_strip = strip_of([(note, self.style_of("--attention"))]).apply_style(self.rich_style)
         return Strip.join([strip.crop(0, room), note_strip])
 
     def _below_note(self) -> str:
@@ -275,12 +275,12 @@ class LogView(Painted):
             return cached
         dropped = log.dropped(row)
         if dropped:
-            runs: list[Run] = [(f"… {size(dropped)} of output dropped …", self.ink("--attention"))]
+            runs = self.runs([(f"… {size(dropped)} of output dropped …", "--attention")])
         else:
             text = log.text(row)
             runs = runs_of(text)
             if len(text) >= LINE_BYTES // 2 and len(log.raw(row)) >= LINE_BYTES:
-                runs.append((" … the rest of this line is not shown", self.ink("--dim")))
+                runs.append((" … the rest of this line is not shown", self.style_of("--dim")))
             if self._needle:
                 runs = self._marked(runs, row == self._hit)
         strip = strip_of(runs)
@@ -298,7 +298,7 @@ class LogView(Painted):
             plain = shown
         if self._needle not in plain:
             return runs
-        mark = self.ink("--here" if here else "--match")
+        mark = self.style_of("--here" if here else "--match")
         marked: list[Run] = []
         at = plain.find(self._needle)
         position = 0

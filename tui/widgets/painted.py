@@ -16,6 +16,8 @@ from textual.geometry import Size
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
+from tui.present.lines import TextLine
+
 Run = tuple[str, Style | None]
 """Some text and how it looks; None is the panel's own colour."""
 
@@ -63,13 +65,13 @@ class Painted(ScrollView):
         self, *, name: str | None = None, id: str | None = None, classes: str | None = None
     ) -> None:
         super().__init__(name=name, id=id, classes=classes)
-        self._inks: dict[str, Style] = {}
+        self._styles_by_class: dict[str, Style] = {}
 
     # ---- colours ---------------------------------------------------------------------------------
 
-    def ink(self, name: str) -> Style:
-        """The style of a component class; it has a background only where the class sets one."""
-        style = self._inks.get(name)
+    def style_of(self, name: str) -> Style:
+        """Return a component class's style, with a background only where the class sets one."""
+        style = self._styles_by_class.get(name)
         if style is None:
             style = self.get_visual_style(name).rich_style
             rules = self.get_component_styles(name)
@@ -77,13 +79,17 @@ class Painted(ScrollView):
                 style = style.without_color + Style(color=style.color)
             if rules.text_style.reverse:  # which a visual style leaves out
                 style += Style(reverse=True)
-            self._inks[name] = style
+            self._styles_by_class[name] = style
         return style
 
+    def runs(self, texts: Iterable[TextLine]) -> list[Run]:
+        """Replace the component class of each text by its style."""
+        return [(text, self.style_of(name) if name else None) for text, name in texts]
+
     def notify_style_update(self) -> None:
-        """The theme or a pseudo-class changed."""
+        """Forget the styles: the theme or a pseudo-class changed."""
         super().notify_style_update()
-        self._inks.clear()
+        self._styles_by_class.clear()
 
     # ---- painting --------------------------------------------------------------------------------
 
@@ -106,7 +112,7 @@ class Painted(ScrollView):
         """The row the cursor is on: all of its width, in the colours of `--cursor` where the text
         has none of its own. For panels with that component class.
         """
-        cursor = self.ink("--cursor")
+        cursor = self.style_of("--cursor")
         over = Style(bgcolor=cursor.bgcolor, bold=cursor.bold, reverse=cursor.reverse)
         padded = strip.crop_extend(0, self.inner.width, None)
         return Strip([type(s)(s.text, (s.style or Style()) + over) for s in padded])

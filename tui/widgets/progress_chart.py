@@ -60,14 +60,14 @@ class ProgressChart(Sheet, can_focus=False):
         points, past = _points(self._session), _past_points(self._session)
         numbers, before = _finite(points), _finite(past)
         if not (points or before) or height < 1:
-            return [strip_of([("No experiment has finished yet.", self.ink("--dim"))])]
+            return [strip_of([("No experiment has finished yet.", self.style_of("--dim"))])]
         if not (numbers or before):
             name = clean_line(self._session.config.metric)
             if all(e.effective_verdict is Verdict.CRASH for e in self._session.experiments):
                 crashed = f"All {len(points)} crashed: there is no {name} yet."
-                return [strip_of([(crashed, self.ink("--crash"))])]
+                return [strip_of([(crashed, self.style_of("--crash"))])]
             none = f"None of the {len(points)} has a {name} that is a number."
-            return [strip_of([(none, self.ink("--dim"))])]
+            return [strip_of([(none, self.style_of("--dim"))])]
         ranges = [_bounds(values) for values in (numbers, before) if values]
         low, high = min(low for low, _ in ranges), max(high for _, high in ranges)
         legend = height >= 5
@@ -86,12 +86,12 @@ class ProgressChart(Sheet, can_focus=False):
         lines: list[Strip] = []
         if legend:
             lines.append(strip_of(self._legend(width)))
-        dim = self.ink("--dim")
+        dim = self.style_of("--dim")
         for row in range(rows):
             runs: list[Run] = [(f"{labels.get(row, ''):>{margin - 1}}┤", dim)] if margin else []
             if left:
                 runs += [(text, dim) for text, _ in older.row(row)] + [("┊", dim)]
-            runs += [(text, self.ink(ink) if ink else None) for text, ink in canvas.row(row)]
+            runs += self.runs(canvas.row(row))
             lines.append(strip_of(runs))
         if axis:
             text = " " * margin + _axis(width - margin, left, past, points)
@@ -103,15 +103,15 @@ class ProgressChart(Sheet, can_focus=False):
         name = clean_line(session.config.metric)
         arrow, better = ("↓", "lower") if session.direction is Direction.MIN else ("↑", "higher")
         way = f" {arrow} {better} is better" if width >= 48 else f" {arrow}"
-        runs: list[Run] = [(name, self.ink("--strong")), (way, self.ink("--dim"))]
+        runs: list[Run] = [(name, self.style_of("--strong")), (way, self.style_of("--dim"))]
         best = session.best_metric
         if best is not None:
-            runs.append((f"  ★ {metric(best)} #{session.incumbent}", self.ink("--keep")))
+            runs.append((f"  ★ {metric(best)} #{session.incumbent}", self.style_of("--keep")))
         if width >= 64:
             runs += [
-                ("   ● keep", self.ink("--keep")),
-                (" ⠂ discard", self.ink("--discard")),
-                (" ✗ crash", self.ink("--crash")),
+                ("   ● keep", self.style_of("--keep")),
+                (" ⠂ discard", self.style_of("--discard")),
+                (" ✗ crash", self.style_of("--crash")),
             ]
         return runs
 

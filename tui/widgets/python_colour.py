@@ -23,17 +23,17 @@ def spans_of(lines: Sequence[str]) -> list[list[Span]]:
         (Name.Class, "--definition"),
         (Name.Decorator, "--definition"),
     )
-    inks: dict[object, str] = {}
+    styles: dict[object, str] = {}
     spans: list[list[Span]] = [[] for _ in lines]
     line, start = 0, 0
     for _, token, value in PythonLexer().get_tokens_unprocessed("\n".join(lines)):
-        if token not in inks:
-            inks[token] = next((ink for kind, ink in kinds if token in kind), "")
-        ink = inks[token]
+        if token not in styles:
+            styles[token] = next((style for kind, style in kinds if token in kind), "")
+        style = styles[token]
         for index, piece in enumerate(value.split("\n")):
             if index:
                 line, start = line + 1, 0
-            if piece and ink:
-                spans[line].append((start, start + len(piece), ink))
+            if piece and style:
+                spans[line].append((start, start + len(piece), style))
             start += len(piece)
     return spans

@@ -13,6 +13,7 @@ from engine.core.enums import Phase
 from engine.core.imported_attempt import PastAttempt
 from engine.core.records import VerdictCounts
 from engine.core.session import Session
+from tui.present.lines import TextLine
 from tui.present.results_cells import (
     experiment_cell,
     experiment_matches,
@@ -225,15 +226,15 @@ class ResultsTable(RowList):
     def row(self, index: int, width: int) -> list[Run]:
         self._fit(width)
         session, place = self._session, self._order[index]
-        runs: list[Run] = []
+        cells: list[TextLine] = []
         for column in self._columns:
             if place < 0:
-                text, ink = past_cell(column.title, session.past[place], session)
+                text, style = past_cell(column.title, session.past[place], session)
             else:
                 experiment = session.experiments[place]
-                text, ink = experiment_cell(column.title, experiment, session, self._phase)
-            runs.append((_in(column, text), self.ink(ink) if ink else None))
-        return runs
+                text, style = experiment_cell(column.title, experiment, session, self._phase)
+            cells.append((_in(column, text), style))
+        return self.runs(cells)
 
     def _fit(self, width: int) -> None:
         """Choose the columns anew where the width or what they hold is another."""

@@ -203,11 +203,11 @@ class RowList(Painted):
     def line(self, y: int) -> Strip:
         width = self.inner.width
         if y < self._top:
-            return strip_of([(self.header(width), self.ink("--header"))])
+            return strip_of([(self.header(width), self.style_of("--header"))])
         if not self._rows:
             rows = wrapped(self.empty(), width)
             y -= self._top
-            return strip_of([(rows[y], self.ink("--dim"))]) if y < len(rows) else Strip.blank(0)
+            return strip_of(self.runs((row, "--dim") for row in rows[y : y + 1]))
         row = y - self._top + int(self.scroll_offset.y)
         if not 0 <= row < self._rows:
             return Strip.blank(0)
@@ -217,7 +217,7 @@ class RowList(Painted):
     def _marked(self, runs: list[Run]) -> list[Run]:
         if not self.needle:
             return runs
-        found, marked = self.ink("--found"), list[Run]()
+        found, marked = self.style_of("--found"), list[Run]()
         for text, style in runs:
             at = text.lower().find(self.needle)
             end = at + len(self.needle)

@@ -38,12 +38,12 @@ class _Part:
 
     rank: int
     """How important: 0 always stays, the greatest goes first where the line is too narrow."""
-    runs: tuple[tuple[str, str], ...]
+    texts: tuple[tuple[str, str], ...]
     """Text and the component class of its colour; "" is the line's own."""
 
     @property
     def cells(self) -> int:
-        return sum(cell_len(text) for text, _ in self.runs)
+        return sum(cell_len(text) for text, _ in self.texts)
 
 
 class StatusLine(Painted, can_focus=False):
@@ -78,8 +78,8 @@ class StatusLine(Painted, can_focus=False):
         runs: list[Run] = [(" ", None)]
         for index, part in enumerate(parts):
             if index:
-                runs.append((_SEPARATOR, self.ink("--dim")))
-            runs += [(text, self.ink(ink) if ink else None) for text, ink in part.runs]
+                runs.append((_SEPARATOR, self.style_of("--dim")))
+            runs += self.runs(part.texts)
         return strip_of(runs)
 
 
@@ -109,16 +109,16 @@ def _parts_of(view: View, killed: int) -> Iterable[_Part]:
     if session.spending.calls:
         left = forecast(session).experiments_left
         more = "" if left is None else f" ≈{left} more"
-        ink = "--attention" if left is not None and left < _SOON_SPENT else "--dim"
-        yield _Part(5, ((cost(session.spending), ""), (more, ink)))
+        style = "--attention" if left is not None and left < _SOON_SPENT else "--dim"
+        yield _Part(5, ((cost(session.spending), ""), (more, style)))
     if session.experiments:
         if view.replay is None or not view.replay.from_table:
             yield _Part(6, ((session.autonomy.value, ""),))
         yield _Part(7, ((clean_line(session.config.model or session.config.agent), "--dim"),))
     if session.platform is not None:
         sandbox = clean_line(session.platform.sandbox)
-        ink = "--attention" if sandbox == "none" else "--dim"
-        yield _Part(8, (("sandbox: ", "--dim"), (sandbox, ink)))
+        style = "--attention" if sandbox == "none" else "--dim"
+        yield _Part(8, (("sandbox: ", "--dim"), (sandbox, style)))
 
 
 def _needed(view: View) -> Iterable[_Part]:
@@ -192,8 +192,8 @@ def _state(view: View) -> Iterable[_Part]:
 def _replayed(view: View, replay: Replayed) -> Iterable[_Part]:
     """Never as if it happened now."""
     session = view.session
-    sign, ink = ("▶ REPLAY", "--keep") if replay.playing else ("‖ REPLAY", "--attention")
-    yield _Part(0, ((sign, ink), (_number(session), "--strong")))
+    sign, style = ("▶ REPLAY", "--keep") if replay.playing else ("‖ REPLAY", "--attention")
+    yield _Part(0, ((sign, style), (_number(session), "--strong")))
     if session.ended is not None:
         yield _Part(3, ((f"ended: {clean_line(session.ended)}"[:60], ""),))
     elif session.pause is not None:

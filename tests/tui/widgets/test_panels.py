@@ -87,8 +87,8 @@ async def test_edit_marks_the_words_that_changed() -> None:
     async with Host(panel).run_test(size=(80, 24)) as pilot:
         panel.show(view_of(session_of(13)))
         await pilot.pause()
-        strong = panel.ink("--added-word").bgcolor
-        plain = panel.ink("--added").bgcolor
+        strong = panel.style_of("--added-word").bgcolor
+        plain = panel.style_of("--added").bgcolor
         assert strong != plain
         marked = [s.text for s in segments_of(panel) if s.style and s.style.bgcolor == strong]
         assert marked == ["7"]

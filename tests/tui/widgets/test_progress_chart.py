@@ -95,7 +95,7 @@ def test_never_raises(
     class Sized(ProgressChart):
         inner = Size(width, height)
 
-        def ink(self, name: str) -> None:  # type: ignore[override]
+        def style_of(self, name: str) -> None:  # type: ignore[override]
             return None
 
     chart = Sized()
