@@ -20,7 +20,7 @@ from tui.actions.overview import VIEW_NAMES
 from tui.app import SupervisorApp
 from tui.overview.activity import Activity, EventFilter, whole_event
 from tui.overview.screen import WholeScreen
-from tui.present.events import KINDS, EventTopic, words_of
+from tui.present.events import TOPICS, EventTopic, event_text
 from tui.screens.detail import DetailScreen
 from tui.screens.main_screen import MainScreen
 from tui.widgets.row_list import RowList
@@ -106,12 +106,12 @@ async def test_hostile_words_are_text(tmp_path: Path) -> None:
 
 def test_every_kind_of_event_has_words_and_a_kind() -> None:
     kinds = typing.get_args(ev.AnyEvent)
-    assert set(KINDS) == set(kinds)
+    assert set(TOPICS) == set(kinds)
 
 
 def every_event() -> list[ev.AnyEvent]:
     """One of each kind, with made-up values in its fields."""
-    return [msgspec.convert(_filled(kind), kind) for kind in KINDS]
+    return [msgspec.convert(_filled(kind), kind) for kind in TOPICS]
 
 
 def _filled(kind: type) -> dict[str, object]:
@@ -140,18 +140,18 @@ def _value(kind: msgspec.inspect.Type) -> object:
 
 
 @pytest.mark.parametrize("event", every_event(), ids=lambda e: type(e).__name__)
-def test_words_of(event: ev.AnyEvent) -> None:
-    words = words_of(event)
-    assert words.text and words.kind is KINDS[type(event)]
-    assert words.experiment == (7 if hasattr(event, "experiment") and event.experiment else 0)
+def test_event_text(event: ev.AnyEvent) -> None:
+    text = event_text(event)
+    assert text.what and text.line() and type(event) in TOPICS
+    assert text.experiment == (7 if hasattr(event, "experiment") and event.experiment else 0)
     head = whole_event(event)[0][0]
     assert head.startswith(type(event).__name__)
 
 
 def test_an_improvement_points_the_way_of_the_metric() -> None:
     better = ev.VerdictGiven(experiment=2, verdict=Verdict.KEEP, reason="better", gain=0.5)
-    assert "▼−0.5" in words_of(better, Direction.MIN).text
-    assert "▲+0.5" in words_of(better, Direction.MAX).text
+    assert "▼−0.5" in event_text(better, Direction.MIN).line()
+    assert "▲+0.5" in event_text(better, Direction.MAX).line()
 
 
 async def test_the_filter_keeps_the_place_and_goes_round(
@@ -305,5 +305,5 @@ async def test_health_counts_what_the_session_has(app: SupervisorApp, feed: Memo
 
 
 def test_samples_are_the_only_ones_left_out_at_first() -> None:
-    left_out = [kind for kind, about in KINDS.items() if about is EventTopic.SAMPLE]
+    left_out = [kind for kind, about in TOPICS.items() if about is EventTopic.SAMPLE]
     assert left_out == [ev.RunProgressed, ev.DevicesSampled]

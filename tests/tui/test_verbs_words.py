@@ -17,13 +17,12 @@ from engine.core.reducer import fold
 from engine.core.session import Session
 from engine.setup.plan import Plan
 from tests.world import TRAIN
-from tui.commands.audit import entries_of, words_of
 from tui.commands.handed_in import check_syntax, edited_file, is_diff
 from tui.commands.plan_answers import find_line, read_answer
 from tui.commands.plan_lines import numbered_lines
 from tui.commands.queue import queue_lines
 from tui.commands.waiting import choose, find, left_until
-from tui.present.decisions import decision_line
+from tui.present.decisions import audit_of, decision_line
 from tui.terminal.external_editor import as_text, find_editor
 
 NOW = datetime(2026, 11, 21, 3, 0, tzinfo=UTC)
@@ -196,8 +195,9 @@ def test_the_audit_says_what_became_of_each_decision() -> None:
         ev.Paused(by="engine", reason="disk full"),
         ev.StopRequested(by="command line", mode=StopMode.AFTER_RUN),
     )
-    entries = entries_of(events)
-    found = [(e.decided.what, e.decided.by, e.patch_id, e.experiment) for e in entries]
+    entries = audit_of(events)
+    decisions = [entry.decision for entry in entries]
+    found = [(d.what, d.by, d.patch_id, d.experiment) for d in decisions]
     assert found == [
         ("asked", "policy", A, 1),
         ("asked", "policy", B, 0),
@@ -206,7 +206,7 @@ def test_the_audit_says_what_became_of_each_decision() -> None:
         ("autonomy auto", "screen", "", 0),
         ("stop after this run", "command line", "", 0),
     ]
-    assert words_of(entries[3]) == f"parked {B}: deeper (why: nobody answered)"
+    assert entries[3].text == f"parked {B}: deeper (why: nobody answered)"
 
 
 def test_a_question_is_told_as_such_where_lines_go_by() -> None:

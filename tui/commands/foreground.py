@@ -18,8 +18,9 @@ from engine.core.errors import EngineGoneError, EnvironmentProblem
 from engine.core.reducer import apply
 from engine.core.session import Session
 from engine.protocol import commands, messages
-from tui.commands.reporter import Reporter, experiment_line, one_line, summary_lines
+from tui.commands.reporter import Reporter, one_line
 from tui.commands.window import open_screen
+from tui.present.summary import experiment_line, summary_lines
 
 
 def run_in_foreground(workspace: Path, *, screen: bool, baseline_only: bool = False) -> Session:

@@ -13,7 +13,8 @@ from engine.core.errors import UsageError
 from engine.core.session import Session
 from engine.setup.plan import StartFlags
 from engine.setup.start_point import ended_session
-from tui.commands.reporter import one_line, summary_lines
+from tui.commands.reporter import one_line
+from tui.present.summary import summary_lines
 
 
 class GoOn(StrEnum):

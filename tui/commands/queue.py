@@ -27,6 +27,7 @@ from tui.commands.waiting import (
     queued_facts,
     queued_lines,
 )
+from tui.present.decisions import record_text
 from tui.present.text import clean
 
 _COLOURS = {"+": "green", "-": "red", "@": "cyan"}
@@ -164,6 +165,5 @@ def _story(queued: Queued, *, stale: bool) -> list[str]:
         where = f", line {spans(finding.lines)}" if finding.lines else ""
         lines.append(f"  {weight}{where}: {one_line(finding.message)}")
     for d in queued.decisions:
-        why = f": {one_line(d.reason)}" if d.reason else ""
-        lines.append(f"  {d.at.astimezone():%H:%M:%S} {one_line(d.what)} ({one_line(d.by)}){why}")
+        lines.append(f"  {d.at.astimezone():%H:%M:%S} {one_line(record_text(d))}")
     return lines

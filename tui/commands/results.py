@@ -24,9 +24,10 @@ from engine.core.table.stats import credible, summarise
 from engine.store import table_files as tables
 from tui.commands.bare_table import telling_of_a_table
 from tui.commands.options import ANY_PATH, json_option, meaning_options, place_argument
-from tui.commands.reporter import experiment_line, one_line, summary_lines
+from tui.commands.reporter import one_line
 from tui.commands.show import print_json
 from tui.commands.table_lines import bad_row_line, closing_lines, table_lines
+from tui.present.summary import experiment_line, summary_lines
 
 
 @click.command()

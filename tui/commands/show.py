@@ -18,7 +18,8 @@ from engine.core.errors import EngineGoneError, UsageError
 from engine.core.session import Session
 from engine.protocol import messages
 from tui.commands.options import json_option, workspace_argument, workspace_option
-from tui.commands.reporter import one_line, show_change, summary_lines
+from tui.commands.reporter import one_line
+from tui.present.summary import show_change, summary_lines
 from tui.present.text import clean
 
 _GREETING_SECONDS = 0.3

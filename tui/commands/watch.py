@@ -17,7 +17,8 @@ from engine.core.reducer import apply
 from engine.core.session import Session
 from engine.protocol import messages
 from tui.commands.options import json_option, workspace_argument
-from tui.commands.reporter import Reporter, summary_lines
+from tui.commands.reporter import Reporter
+from tui.present.summary import summary_lines
 
 _LOOK_SECONDS = 0.1
 _RETRY_SECONDS = 1.0

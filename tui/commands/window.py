@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from engine.client import connection as client
-from tui.commands.reporter import summary_lines
+from tui.present.summary import summary_lines
 from tui.terminal.check import check_this_terminal
 
 

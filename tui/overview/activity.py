@@ -14,7 +14,7 @@ from engine.core.enums import Direction
 from engine.core.errors import AutoresearchError
 from engine.core.events import EPOCH, AnyEvent
 from tui.overview.section import ListSection
-from tui.present.events import KINDS, EventTopic, words_of
+from tui.present.events import TOPICS, EventTopic, event_text
 from tui.present.lines import TextLine
 from tui.present.text import clean_line
 from tui.screens.text_page import TextPage
@@ -35,7 +35,7 @@ class EventFilter(StrEnum):
     ALL = "all, samples too"
 
 
-_KINDS: dict[EventFilter, frozenset[EventTopic]] = {
+_SHOWN: dict[EventFilter, frozenset[EventTopic]] = {
     EventFilter.NEWS: frozenset(EventTopic) - {EventTopic.SAMPLE},
     EventFilter.DECISIONS: frozenset({EventTopic.DECISION}),
     EventFilter.EXPERIMENTS: frozenset({EventTopic.EXPERIMENT}),
@@ -79,11 +79,11 @@ class EventList(RowList):
 
     def _sift(self, at: int | None = None) -> None:
         """Take in the events that are not in the order yet."""
-        wanted = _KINDS[self.shown]
+        wanted = _SHOWN[self.shown]
         self._order += [
             index
             for index in range(self._seen, len(self._events))
-            if KINDS[type(self._events[index])] in wanted
+            if TOPICS[type(self._events[index])] in wanted
         ]
         self._seen = len(self._events)
         if at is not None:  # the event that was under the cursor, or the next one that is shown
@@ -106,18 +106,18 @@ class EventList(RowList):
 
     def row(self, index: int, width: int) -> list[Run]:
         event = self._events[self._order[index]]
-        words = words_of(event, self.direction)
-        number = f"#{words.experiment}" if words.experiment else ""
+        text = event_text(event, self.direction)
+        number = f"#{text.experiment}" if text.experiment else ""
         dim = self.style_of("--dim")
         return [
             (cell(_time(event), 15), dim),
             (cell(number, 6, right=True), dim),
-            *self.runs([(clean_line(words.text), words.style)]),
+            *self.runs([(clean_line(text.line()), text.style)]),
         ]
 
     def matches(self, index: int, needle: str) -> bool:
-        words = words_of(self._events[self._order[index]], self.direction)
-        return needle in clean_line(words.text).lower() or needle == f"#{words.experiment}"
+        text = event_text(self._events[self._order[index]], self.direction)
+        return needle in clean_line(text.line()).lower() or needle == f"#{text.experiment}"
 
 
 class Activity(ListSection):
@@ -171,7 +171,7 @@ class Activity(ListSection):
     @property
     def experiment(self) -> int:
         event = self._list.event
-        return words_of(event).experiment if event is not None else 0
+        return event_text(event).experiment if event is not None else 0
 
     def cycle_filter(self) -> bool:
         self._list.next_filter()

@@ -1,126 +1,120 @@
-"""What was decided, by whom and why, as the journal's events tell it: for the audit and for lines
-as they come.
-"""
+"""What was decided, by whom and why: the audit, and decisions kept with a proposal."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from datetime import datetime
 from typing import NamedTuple
 
 from engine.core import events as ev
-from engine.core.enums import Origin, ReviewAnswer
+from engine.core.records import DecisionRecord
 from engine.core.session import Session
+from tui.present.events import EventText, capitalised, decision_in
 
-_AGAIN = {Origin.REVIVE: "revived", Origin.CONFIRM: "asked for another run of"}
-
-
-class DecisionLine(NamedTuple):
-    """One decision of a person, or of a rule in their place."""
-
-    what: str
-    """`approved`, `vetoed`, `pinned` …"""
-    by: str
-    """`screen`, `command line`, `timeout`, `policy` …"""
-    reason: str = ""
-    text: str = ""
-    """What was pinned, banned or noted."""
-    patch_id: str = ""
-    queued: int = 0
-    experiment: int = 0
-    pin: int = 0
+_DECIDERS = {
+    "screen": "from the screen",
+    "command line": "from the command line",
+    "timeout": "by the time limit",
+    "policy": "by the autonomy",
+}
 
 
-def decision_in(event: ev.AnyEvent) -> DecisionLine | None:
-    """The decision that an event records, if it does."""
-    return _about_a_proposal(event) or _steering(event) or _about_the_session(event)
+def decider_text(by: str) -> str:
+    """Return who or what decided, to follow a verb: `from the screen`."""
+    return _DECIDERS.get(by, f"by {by}")
 
 
-def _about_a_proposal(event: ev.AnyEvent) -> DecisionLine | None:
-    match event:
-        case ev.ReviewRequested():
-            return DecisionLine(
-                "asked", "policy", event.why, patch_id=event.patch_id, queued=event.queued
-            )
-        case ev.ReviewDecided():
-            what = "approved" if event.decision is ReviewAnswer.APPROVE else "vetoed"
-            return DecisionLine(
-                what, event.by, event.reason, patch_id=event.patch_id, queued=event.queued
-            )
-        case ev.ProposalParked():
-            return DecisionLine("parked", "timeout", event.reason, queued=event.queued)
-        case ev.ProposalEdited():
-            patch = event.proposal.patch_id
-            return DecisionLine("edited", event.by, patch_id=patch, queued=event.queued)
-        case ev.ProposalQueued() if event.origin in _AGAIN:
-            # Its proposal tells through what the person asked for it.
-            patch = event.proposal.patch_id
-            what = f"{_AGAIN[event.origin]} #{event.of}"
-            return DecisionLine(what, event.proposal.agent, patch_id=patch, queued=event.queued)
-        case ev.KillRequested():
-            what = "vetoed while it ran" if event.reason else "killed"
-            return DecisionLine(what, event.by, event.reason, experiment=event.experiment)
-        case ev.Overruled():
-            what = f"overruled: {event.verdict.value}"
-            return DecisionLine(what, event.by, event.reason, experiment=event.experiment)
-        case _:
-            return None
+def reason_text(reason: str) -> str:
+    """Return a reason to follow a decision, or "" where none was given."""
+    return f": {reason}" if reason else ""
 
 
-def _steering(event: ev.AnyEvent) -> DecisionLine | None:
-    match event:
-        case ev.HypothesisPinned():
-            return DecisionLine("pinned", event.by, text=event.text, pin=event.pin)
-        case ev.PinEdited():
-            return DecisionLine("changed the pin", event.by, text=event.text, pin=event.pin)
-        case ev.PinMoved():
-            return DecisionLine(
-                f"moved the pin to place {event.place + 1}", event.by, pin=event.pin
-            )
-        case ev.PinRemoved():
-            return DecisionLine("removed the pin", event.by, event.reason, pin=event.pin)
-        case ev.DirectionBanned():
-            return DecisionLine(f"banned ({event.ban})", event.by, text=event.text)
-        case ev.BanLifted():
-            return DecisionLine(f"lifted the ban {event.ban}", event.by)
-        case ev.NoteAdded():
-            return DecisionLine(f"noted ({event.note})", event.by, text=event.text)
-        case ev.NoteRemoved():
-            return DecisionLine(f"removed the note {event.note}", event.by)
-        case ev.ProgramEdited() if event.diff:
-            return DecisionLine("changed program.md", "file", experiment=event.experiment)
-        case _:
-            return None
-
-
-def _about_the_session(event: ev.AnyEvent) -> DecisionLine | None:
-    match event:
-        case ev.AutonomySet():
-            return DecisionLine(f"autonomy {event.autonomy.value}", event.by)
-        case ev.Paused() if event.by != "engine":
-            return DecisionLine("paused", event.by, event.reason)
-        case ev.Resumed():
-            return DecisionLine("resumed", event.by)
-        case ev.StopRequested():
-            return DecisionLine(f"stop {event.mode.value}", event.by, event.reason)
-        case ev.StopCancelled():
-            return DecisionLine("no stop after all", event.by)
-        case _:
-            return None
+def record_text(decision: DecisionRecord) -> str:
+    """Return one decision on a line: `approved from the screen: looks safe`."""
+    reason = reason_text(" ".join(decision.reason.split()))
+    return f"{decision.what} {decider_text(decision.by)}{reason}"
 
 
 def decision_line(event: ev.AnyEvent, session: Session) -> str | None:
-    """An event's decision as a line of its own, with the next step where a person is asked; None
-    where it is none. Untrusted text in it is not cleaned yet.
+    """Return an event's decision as a line of its own; None where the event is no decision.
+
+    Untrusted text in it is not cleaned yet.
+
+    Args:
+        event: Any event of the session's journal.
+        session: The session with the event applied.
     """
-    decided = decision_in(event)
-    if decided is None:
+    decision = decision_in(event)
+    if decision is None:
         return None
-    about = next((q.proposal.hypothesis for q in session.queue if q.number == decided.queued), "")
-    text = decided.text or about
+    about = next((q.proposal.hypothesis for q in session.queue if q.number == decision.queued), "")
     if isinstance(event, ev.ReviewRequested):
-        return f"Needs you: {event.patch_id}: {text} (why: {event.why})"
-    number = decided.experiment if not isinstance(event, ev.ProgramEdited) else 0
-    what = " ".join(filter(None, (decided.what, decided.patch_id, f"#{number}" if number else "")))
-    if isinstance(event, ev.ProgramEdited):
-        what += f", in force from #{event.experiment} on"
-    why = f" (why: {decided.reason})" if decided.reason else ""
-    return f"{what[0].upper()}{what[1:]}, {decided.by}" + (f": {text}" if text else "") + why
+        return f"Needs you: {event.patch_id}: {about} (why: {event.why})"
+    decision = decision._replace(subject=decision.subject or about)
+    return capitalised(decision.line(_number_text(event, decision.experiment)))
+
+
+def _number_text(event: ev.AnyEvent, experiment: int) -> str:
+    if not experiment:
+        return ""
+    return f"from #{experiment} on" if isinstance(event, ev.ProgramEdited) else f"#{experiment}"
+
+
+class AuditEntry(NamedTuple):
+    """One decision of the audit."""
+
+    seq: int
+    """The number of its event."""
+    at: datetime
+    decision: EventText
+    """With the patch and the experiment that it led to, as far as they are known."""
+    hypothesis: str
+    """The hypothesis of the proposal that was decided about."""
+    number: str
+    """The experiment as the line writes it: `#3`, `→ #3`, `from #3 on`."""
+
+    @property
+    def text(self) -> str:
+        """What was decided and why, without who decided. Not cleaned yet."""
+        subject = self.decision.subject or self.hypothesis
+        return self.decision._replace(subject=subject).line(self.number, with_by=False)
+
+
+def audit_of(events: Iterable[ev.AnyEvent]) -> list[AuditEntry]:
+    """Return the decisions among a session's events, each with what it led to."""
+    found: list[tuple[ev.AnyEvent, EventText, str]] = []
+    proposals: dict[int, ev.Proposal] = {}
+    experiment_of_queued: dict[int, int] = {}
+    experiment_of_pin: dict[int, int] = {}
+    tried: dict[int, ev.Proposal] = {}
+    for event in events:
+        match event:
+            case ev.ProposalQueued() | ev.ProposalEdited():
+                proposals[event.queued] = event.proposal
+            case ev.ProposalDrafted():
+                tried[event.experiment] = event.proposal
+                if event.queued:
+                    experiment_of_queued[event.queued] = event.experiment
+                if event.pin:
+                    experiment_of_pin.setdefault(event.pin, event.experiment)
+            case _:
+                pass
+        decision = decision_in(event)
+        if decision is not None:
+            proposal = proposals.get(decision.queued)
+            patch = decision.patch_id or (proposal.patch_id if proposal is not None else "")
+            found.append((event, decision, patch))
+    entries = []
+    for event, decision, patch in found:
+        led_to = experiment_of_queued.get(decision.queued) or experiment_of_pin.get(decision.pin, 0)
+        if decision.experiment:
+            number = _number_text(event, decision.experiment)
+        else:
+            number = f"→ #{led_to}" if led_to else ""
+        proposal = proposals.get(decision.queued)
+        if proposal is None and not isinstance(event, ev.ProgramEdited):
+            proposal = tried.get(decision.experiment)
+        hypothesis = proposal.hypothesis if proposal is not None else ""
+        decision = decision._replace(patch_id=patch, experiment=decision.experiment or led_to)
+        entries.append(AuditEntry(event.seq, event.at, decision, hypothesis, number))
+    return entries

@@ -1,19 +1,16 @@
-"""Every event of a session in a few words. Untrusted text in them is not cleaned yet."""
+"""Every event of a session in words: one table for the lists, the audit and the plain log."""
 
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import NamedTuple
+from typing import NamedTuple, assert_never
 
 from engine.core import events as ev
-from engine.core.enums import Direction, Outcome, Verdict
+from engine.core.enums import Direction, Origin, Outcome, ReviewAnswer
 from engine.core.machine import MachineSample
 from engine.core.records import Spending
-from tui.present.decisions import DecisionLine, decision_in
 from tui.present.numbers import clock, cost, memory, metric, moved, size
-
-_Styled = tuple[str, str]
-"""Some text, and the component class of its colour."""
+from tui.present.verdict_marks import VERDICTS
 
 
 class EventTopic(StrEnum):
@@ -27,152 +24,295 @@ class EventTopic(StrEnum):
     SESSION = "session and alarms"
 
 
-class Words(NamedTuple):
-    """An event as one line."""
-
-    kind: EventTopic
-    text: str
-    style: str = ""
-    """The component class of its colour."""
-    experiment: int = 0
-    """Which one it is about; 0: none."""
-
-
-_STYLES = {Verdict.KEEP: "--keep", Verdict.DISCARD: "--discard", Verdict.CRASH: "--crash"}
-_MARKS = {Verdict.KEEP: "✓ keep", Verdict.DISCARD: "· discard", Verdict.CRASH: "✗ crash"}
-
-KINDS: dict[type[ev.AnyEvent], EventTopic] = {
-    ev.SessionStarted: EventTopic.SESSION,
-    ev.HistoryImported: EventTopic.SESSION,
-    ev.EngineStarted: EventTopic.SESSION,
-    ev.EngineStopped: EventTopic.SESSION,
-    ev.PlatformDetected: EventTopic.SESSION,
-    ev.ConfigChanged: EventTopic.SESSION,
-    ev.ProposalDrafted: EventTopic.EXPERIMENT,
-    ev.ProposalQueued: EventTopic.AGENT,
-    ev.ProposalDropped: EventTopic.AGENT,
-    ev.ReviewRequested: EventTopic.DECISION,
-    ev.ReviewDecided: EventTopic.DECISION,
-    ev.ProposalParked: EventTopic.DECISION,
-    ev.ProposalEdited: EventTopic.DECISION,
-    ev.AutonomySet: EventTopic.DECISION,
-    ev.HypothesisPinned: EventTopic.DECISION,
-    ev.PinEdited: EventTopic.DECISION,
-    ev.PinMoved: EventTopic.DECISION,
-    ev.PinRemoved: EventTopic.DECISION,
-    ev.DirectionBanned: EventTopic.DECISION,
-    ev.BanLifted: EventTopic.DECISION,
-    ev.NoteAdded: EventTopic.DECISION,
-    ev.NoteRemoved: EventTopic.DECISION,
-    ev.ProgramEdited: EventTopic.DECISION,
-    ev.ProgramCommitted: EventTopic.DECISION,
-    ev.Overruled: EventTopic.DECISION,
-    ev.OverruleSettled: EventTopic.DECISION,
-    ev.FrontierReverted: EventTopic.EXPERIMENT,
-    ev.ProposalRevised: EventTopic.EXPERIMENT,
-    ev.CostIncurred: EventTopic.AGENT,
-    ev.AgentWaited: EventTopic.AGENT,
-    ev.CandidateCommitted: EventTopic.EXPERIMENT,
-    ev.RunStarted: EventTopic.RUN,
-    ev.RunAdopted: EventTopic.RUN,
-    ev.RunProgressed: EventTopic.SAMPLE,
-    ev.DevicesSampled: EventTopic.SAMPLE,
-    ev.RunEnded: EventTopic.RUN,
-    ev.Measured: EventTopic.RUN,
-    ev.VerdictGiven: EventTopic.EXPERIMENT,
-    ev.RowWritten: EventTopic.EXPERIMENT,
-    ev.FrontierAdvanced: EventTopic.EXPERIMENT,
-    ev.Paused: EventTopic.DECISION,
-    ev.Resumed: EventTopic.DECISION,
-    ev.StopRequested: EventTopic.DECISION,
-    ev.StopCancelled: EventTopic.DECISION,
-    ev.KillRequested: EventTopic.DECISION,
-    ev.AlarmRaised: EventTopic.SESSION,
-    ev.SessionEnded: EventTopic.SESSION,
+_EVENTS: dict[EventTopic, tuple[type[ev.AnyEvent], ...]] = {
+    EventTopic.EXPERIMENT: (
+        ev.ProposalDrafted,
+        ev.ProposalRevised,
+        ev.CandidateCommitted,
+        ev.VerdictGiven,
+        ev.RowWritten,
+        ev.FrontierAdvanced,
+        ev.FrontierReverted,
+    ),
+    EventTopic.RUN: (ev.RunStarted, ev.RunAdopted, ev.RunEnded, ev.Measured),
+    EventTopic.SAMPLE: (ev.RunProgressed, ev.DevicesSampled),
+    EventTopic.DECISION: (
+        ev.ReviewRequested,
+        ev.ReviewDecided,
+        ev.ProposalParked,
+        ev.ProposalEdited,
+        ev.AutonomySet,
+        ev.HypothesisPinned,
+        ev.PinEdited,
+        ev.PinMoved,
+        ev.PinRemoved,
+        ev.DirectionBanned,
+        ev.BanLifted,
+        ev.NoteAdded,
+        ev.NoteRemoved,
+        ev.ProgramEdited,
+        ev.ProgramCommitted,
+        ev.Overruled,
+        ev.OverruleSettled,
+        ev.Paused,
+        ev.Resumed,
+        ev.StopRequested,
+        ev.StopCancelled,
+        ev.KillRequested,
+    ),
+    EventTopic.AGENT: (ev.ProposalQueued, ev.ProposalDropped, ev.CostIncurred, ev.AgentWaited),
+    EventTopic.SESSION: (
+        ev.SessionStarted,
+        ev.HistoryImported,
+        ev.EngineStarted,
+        ev.EngineStopped,
+        ev.PlatformDetected,
+        ev.ConfigChanged,
+        ev.AlarmRaised,
+        ev.SessionEnded,
+    ),
 }
+TOPICS = {event: topic for topic, events in _EVENTS.items() for event in events}
+"""The topic of each kind of event."""
 
 
-def words_of(event: ev.AnyEvent, direction: Direction = Direction.MIN) -> Words:
-    """An event in a few words.
+class EventText(NamedTuple):
+    """One event in words. Untrusted text in it is not cleaned yet."""
+
+    what: str
+    """What happened, in the lower case: `approved`, `run 1 started, at most 05:00`."""
+    style: str = ""
+    """The component class of its style."""
+    by: str = ""
+    """Who decided: `screen`, `command line`, `timeout`, `policy` …; "" if it is no decision."""
+    reason: str = ""
+    todo: str = ""
+    """What the user can do about it."""
+    subject: str = ""
+    """The text that was pinned, banned or noted."""
+    patch_id: str = ""
+    queued: int = 0
+    pin: int = 0
+    experiment: int = 0
+    """The experiment it is about; 0: none."""
+
+    def sentence(self) -> str:
+        """Return the event as a line of its own, beginning with a capital."""
+        return capitalised(self.line())
+
+    def line(self, number: str = "", *, with_by: bool = True) -> str:
+        """Return the event on one line.
+
+        Args:
+            number: The experiment's number as it is to be written; "" leaves it out.
+            with_by: Whether a decision's line names who decided.
+        """
+        if not self.by:
+            reason = f"{self.reason} {self.todo}".strip()
+            head = f"{number}: {self.what}" if number else self.what
+            return f"{head}: {reason}" if reason else head
+        queued = f"proposal {self.queued}" if self.queued else ""
+        about = f"pin {self.pin}" if self.pin else self.patch_id or queued
+        line = " ".join(filter(None, (self.what, about, number)))
+        line += f", {self.by}" if with_by else ""
+        line += f": {self.subject}" if self.subject else ""
+        return line + (f" (why: {self.reason})" if self.reason else "")
+
+
+def capitalised(text: str) -> str:
+    """Return the text with its first letter in upper case."""
+    return f"{text[:1].upper()}{text[1:]}"
+
+
+def event_text(event: ev.AnyEvent, direction: Direction = Direction.MIN) -> EventText:
+    """Return an event in words.
 
     Args:
-        event: Any.
+        event: Any event of a journal.
         direction: Which way the metric improves.
     """
-    text, style = _words(event, direction)
+    text = _describe(event, direction)
+    if text.by and not text.style:
+        text = text._replace(style="--accent")
     number = getattr(event, "experiment", None)
-    return Words(KINDS[type(event)], text, style, number if isinstance(number, int) else 0)
+    return text._replace(experiment=number) if isinstance(number, int) else text
 
 
-def _words(event: ev.AnyEvent, direction: Direction) -> _Styled:
-    decided = decision_in(event)
-    if decided is not None:
-        return _decided(decided), "--attention" if decided.what == "asked" else "--accent"
-    words = (
-        _about_an_experiment(event, direction)
-        or _about_a_run(event)
-        or _about_the_agent(event)
-        or _about_the_session(event)
-    )
-    assert words is not None, f"{type(event).__name__} has no words"
-    return words
+def decision_in(event: ev.AnyEvent) -> EventText | None:
+    """Return an event in words if it is a decision of a user, or of a rule in a user's place."""
+    if TOPICS[type(event)] is not EventTopic.DECISION and not isinstance(event, ev.ProposalQueued):
+        return None
+    text = event_text(event)
+    return text if text.by else None
 
 
-def _about_an_experiment(event: ev.AnyEvent, direction: Direction) -> _Styled | None:
+def _describe(event: ev.AnyEvent, direction: Direction) -> EventText:
     match event:
+        # ---- experiments
         case ev.ProposalDrafted():
-            where = ", made ahead" if event.queued else ""
-            return f"tries{where}: {event.proposal.hypothesis}", "--strong"
+            ahead = ", made ahead" if event.queued else ""
+            return EventText(f"tries{ahead}", "--strong", reason=event.proposal.hypothesis)
         case ev.ProposalRevised():
-            return f"changed: {event.reason}", ""
+            return EventText("changed", reason=event.reason)
         case ev.CandidateCommitted():
-            return f"commit {event.commit[:7]}, kept at {event.ref}", "--dim"
+            return EventText(f"commit {event.commit[:7]}, kept at {event.ref}", "--dim")
         case ev.VerdictGiven():
-            gain = moved(event.gain, direction)
-            said = f"{_MARKS[event.verdict]} {gain}".rstrip()
-            return f"{said}: {event.reason}", _STYLES[event.verdict]
+            word, style = VERDICTS[event.verdict]
+            what = f"{word} {moved(event.gain, direction)}".rstrip()
+            return EventText(what, style, reason=event.reason)
         case ev.RowWritten():
-            return f"its row is in {event.file}", "--dim"
+            return EventText(f"its row is in {event.file}", "--dim")
         case ev.FrontierAdvanced():
-            return f"is the best: the branch moved to {event.commit[:7]}", "--keep"
+            return EventText(f"is the best: the branch moved to {event.commit[:7]}", "--keep")
         case ev.FrontierReverted():
             back = f"its change was taken back by {event.commit[:7]}"
-            return f"{back}; #{event.incumbent} is the one to beat", ""
-        case _:
-            return None
+            return EventText(f"{back}; #{event.incumbent} is the one to beat")
 
-
-def _decided(decided: DecisionLine) -> str:
-    about = f" pin {decided.pin}" if decided.pin else ""
-    about += f" proposal {decided.queued}" if decided.queued else ""
-    text = f": {decided.text}" if decided.text else ""
-    why = f" (why: {decided.reason})" if decided.reason else ""
-    return f"{decided.what}{about}, {decided.by}{text}{why}"
-
-
-def _about_a_run(event: ev.AnyEvent) -> _Styled | None:
-    match event:
+        # ---- runs and samples
         case ev.RunStarted():
-            return f"run {event.run} started, at most {clock(event.deadline_seconds)}", ""
+            return EventText(f"run {event.run} started, at most {clock(event.deadline_seconds)}")
         case ev.RunAdopted():
-            return f"run {event.run} was found alive and taken over", "--accent"
-        case ev.RunProgressed():
-            return f"run {event.run} at {event.share:.0%}, loss {event.loss:.4f}", "--dim"
+            return EventText(f"run {event.run} was found alive and taken over", "--accent")
         case ev.RunEnded():
-            fine = event.outcome is Outcome.FINISHED
-            last = event.detail.strip().rsplit("\n", 1)[-1] if event.detail and not fine else ""
-            told = f": {last}" if last else ""
-            words = f"run {event.run} {event.outcome} after {clock(event.seconds)}{told}"
-            return words, "" if fine else "--crash"
-        case ev.DevicesSampled():
-            return _machine(event.sample), "--dim"
+            failed = event.outcome is not Outcome.FINISHED
+            last = event.detail.strip().rsplit("\n", 1)[-1] if failed else ""
+            what = f"run {event.run} {event.outcome} after {clock(event.seconds)}"
+            return EventText(what, "--crash" if failed else "", reason=last)
         case ev.Measured():
             doubts = f"; doubted: {'; '.join(event.doubts)}" if event.doubts else ""
-            value = metric(event.measurement.metric)
-            held = memory(event.measurement.memory_gb)
-            return f"measured {value}, {held} of memory{doubts}", "--attention" if doubts else ""
+            measured = event.measurement
+            what = f"measured {metric(measured.metric)}, {memory(measured.memory_gb)} of memory"
+            return EventText(what + doubts, "--attention" if doubts else "")
+        case ev.RunProgressed():
+            what = f"run {event.run} at {event.share:.0%}, loss {event.loss:.4f}"
+            return EventText(what, "--dim")
+        case ev.DevicesSampled():
+            return EventText("machine", "--dim", reason=_machine(event.sample))
+
+        # ---- decisions about a proposal or an experiment
+        case ev.ReviewRequested():
+            return EventText(
+                "asked",
+                "--attention",
+                "policy",
+                event.why,
+                patch_id=event.patch_id,
+                queued=event.queued,
+            )
+        case ev.ReviewDecided():
+            what = "approved" if event.decision is ReviewAnswer.APPROVE else "vetoed"
+            return EventText(
+                what,
+                by=event.by,
+                reason=event.reason,
+                patch_id=event.patch_id,
+                queued=event.queued,
+            )
+        case ev.ProposalParked():
+            return EventText("parked", by="timeout", reason=event.reason, queued=event.queued)
+        case ev.ProposalEdited():
+            patch = event.proposal.patch_id
+            return EventText("edited", by=event.by, patch_id=patch, queued=event.queued)
+        case ev.KillRequested():
+            what = "vetoed while it ran" if event.reason else "killed"
+            return EventText(what, by=event.by, reason=event.reason)
+        case ev.Overruled():
+            what = f"overruled: {event.verdict.value}"
+            return EventText(what, by=event.by, reason=event.reason)
+        case ev.OverruleSettled():
+            return EventText("your verdict was carried out", "--accent", reason=event.how)
+
+        # ---- decisions that steer the agent
+        case ev.HypothesisPinned():
+            return EventText("pinned", by=event.by, subject=event.text, pin=event.pin)
+        case ev.PinEdited():
+            return EventText("changed the pin", by=event.by, subject=event.text, pin=event.pin)
+        case ev.PinMoved():
+            what = f"moved the pin to place {event.place + 1}"
+            return EventText(what, by=event.by, pin=event.pin)
+        case ev.PinRemoved():
+            return EventText("removed the pin", by=event.by, reason=event.reason, pin=event.pin)
+        case ev.DirectionBanned():
+            return EventText(f"banned ({event.ban})", by=event.by, subject=event.text)
+        case ev.BanLifted():
+            return EventText(f"lifted the ban {event.ban}", by=event.by)
+        case ev.NoteAdded():
+            return EventText(f"noted ({event.note})", by=event.by, subject=event.text)
+        case ev.NoteRemoved():
+            return EventText(f"removed the note {event.note}", by=event.by)
+        case ev.ProgramEdited():
+            if event.diff:
+                return EventText("changed program.md", by="file")
+            return EventText(f"program.md {event.key[:7]} is in force")
+        case ev.ProgramCommitted():
+            what = f"program.md {event.key[:7]} is on the branch as {event.commit[:7]}"
+            return EventText(what, "--dim")
+
+        # ---- decisions about the session
+        case ev.AutonomySet():
+            return EventText(f"autonomy {event.autonomy.value}", by=event.by)
+        case ev.Paused():
+            if event.by != "engine":
+                return EventText("paused", by=event.by, reason=event.reason)
+            return EventText("paused", "--attention", reason=event.reason, todo=event.todo)
+        case ev.Resumed():
+            return EventText("resumed", by=event.by)
+        case ev.StopRequested():
+            return EventText(f"stop {event.mode.value}", by=event.by, reason=event.reason)
+        case ev.StopCancelled():
+            return EventText("no stop after all", by=event.by)
+
+        # ---- the agent and the queue
+        case ev.ProposalQueued():
+            proposal = event.proposal
+            if event.origin in (Origin.REVIVE, Origin.CONFIRM):
+                again = event.origin is Origin.REVIVE
+                what = f"{'revived' if again else 'asked for another run of'} #{event.of}"
+                # Such a proposal names who asked for it as its agent.
+                return EventText(
+                    what, by=proposal.agent, patch_id=proposal.patch_id, queued=event.queued
+                )
+            return EventText(f"proposal {event.queued} made ahead", reason=proposal.hypothesis)
+        case ev.ProposalDropped():
+            return EventText(f"proposal {event.queued} dropped", "--dim", reason=event.reason)
+        case ev.CostIncurred():
+            cached = f" ({event.cached_tokens:,} cached)" if event.cached_tokens else ""
+            used = f"{event.prompt_tokens:,} tokens sent{cached}, {event.completion_tokens:,} back"
+            price = cost(Spending().plus(event))
+            return EventText(event.model, "--dim", reason=f"{used}, {price}")
+        case ev.AgentWaited():
+            what = f"the agent is not asked before {event.until:%H:%M:%S} UTC"
+            return EventText(what, "--attention", reason=event.reason)
+
+        # ---- the session
+        case ev.SessionStarted():
+            what = f"session {event.config.tag} on {event.branch}, from {event.base_commit[:7]}"
+            return EventText(what, "--accent")
+        case ev.HistoryImported():
+            bad = f", {event.bad_rows} bad rows" if event.bad_rows else ""
+            what = f"{len(event.attempts)} rows of {event.file} are its history{bad}"
+            return EventText(what, "--accent")
+        case ev.EngineStarted():
+            resumed = ", and continued the session" if event.recovered else ""
+            what = f"engine {event.version} started (pid {event.pid}){resumed}"
+            return EventText(what, "--dim")
+        case ev.EngineStopped():
+            return EventText("the engine stopped", "--dim", reason=event.reason)
+        case ev.PlatformDetected():
+            found = event.platform
+            gpus = ", ".join(gpu.name for gpu in found.gpus) or "no GPU"
+            machine = f"{gpus}, {found.cpu}, {found.cores} cores"
+            return EventText("machine", "--dim", reason=machine)
+        case ev.ConfigChanged():
+            return EventText(
+                f"continued with another config: agent {event.config.agent}", "--accent"
+            )
+        case ev.AlarmRaised():
+            return EventText(f"attention ({event.kind})", "--attention", reason=event.message)
+        case ev.SessionEnded():
+            return EventText("the session ended", "--accent", reason=event.reason)
         case _:
-            return None
+            assert_never(event)
 
 
 def _machine(sample: MachineSample) -> str:
@@ -182,58 +322,4 @@ def _machine(sample: MachineSample) -> str:
         if gpu.utilisation_percent is not None
     ]
     host = f"CPU {sample.cpu_percent:.0f} %, RAM {size(sample.ram_used_bytes)}"
-    return "machine: " + ", ".join([*gpus, host])
-
-
-def _about_the_agent(event: ev.AnyEvent) -> _Styled | None:
-    match event:
-        case ev.ProposalQueued():
-            return f"proposal {event.queued} made ahead: {event.proposal.hypothesis}", ""
-        case ev.ProposalDropped():
-            return f"proposal {event.queued} dropped: {event.reason}", "--dim"
-        case ev.CostIncurred():
-            price = cost(Spending().plus(event))
-            cached = f" ({event.cached_tokens:,} cached)" if event.cached_tokens else ""
-            sent = f"{event.prompt_tokens:,} tokens sent{cached}"
-            return f"{event.model}: {sent}, {event.completion_tokens:,} back, {price}", "--dim"
-        case ev.AgentWaited():
-            told = f"the agent is left alone until {event.until:%H:%M:%S}: {event.reason}"
-            return told, "--attention"
-        case _:
-            return None
-
-
-def _about_the_session(event: ev.AnyEvent) -> _Styled | None:
-    match event:
-        case ev.SessionStarted():
-            begun = f"session {event.config.tag} on {event.branch}"
-            return f"{begun}, from {event.base_commit[:7]}", "--accent"
-        case ev.HistoryImported():
-            bad = f", {event.bad_rows} bad rows" if event.bad_rows else ""
-            return f"{len(event.attempts)} rows of {event.file} are its history{bad}", "--accent"
-        case ev.EngineStarted():
-            again = ", and took the session up again" if event.recovered else ""
-            return f"engine {event.version} began (pid {event.pid}){again}", "--dim"
-        case ev.EngineStopped():
-            return f"the engine left: {event.reason}", "--dim"
-        case ev.PlatformDetected():
-            found = event.platform
-            gpus = ", ".join(gpu.name for gpu in found.gpus) or "no GPU"
-            return f"machine: {gpus}, {found.cpu}, {found.cores} cores", "--dim"
-        case ev.ConfigChanged():
-            return f"goes on with another config: agent {event.config.agent}", "--accent"
-        case ev.ProgramEdited():
-            return f"program.md {event.key[:7]} is in force", ""
-        case ev.ProgramCommitted():
-            return f"program.md {event.key[:7]} is on the branch as {event.commit[:7]}", "--dim"
-        case ev.OverruleSettled():
-            return f"your verdict was carried out: {event.how}", "--accent"
-        case ev.Paused():
-            todo = f" {event.todo}" if event.todo else ""
-            return f"paused by the engine: {event.reason}{todo}", "--attention"
-        case ev.AlarmRaised():
-            return f"attention ({event.kind}): {event.message}", "--attention"
-        case ev.SessionEnded():
-            return f"the session ended: {event.reason}", "--accent"
-        case _:
-            return None
+    return ", ".join([*gpus, host])

@@ -5,9 +5,9 @@ from __future__ import annotations
 from engine.core.enums import Origin
 from engine.core.records import Experiment, Run
 from engine.core.session import Session
+from tui.present.decisions import reason_text, record_text
 from tui.present.lines import TextLine
 from tui.present.numbers import clock, cost, memory, metric, moved, size
-from tui.present.proposal import by_of, reason_of
 from tui.present.risk import in_order, lines_named, risk_of, signed, weight_style
 from tui.present.text import clean
 from tui.present.verdict_marks import OPEN, abandoned, category_of, ruled, verdict_of
@@ -41,7 +41,7 @@ def header_lines(session: Session, experiment: Experiment) -> tuple[TextLine, ..
         said = next(
             (d for d in reversed(experiment.decisions) if d.what.startswith("overruled")), None
         )
-        why = reason_of(_one_line(said.reason)) if said is not None else ""
+        why = reason_text(_one_line(said.reason)) if said is not None else ""
         rule = experiment.verdict.value
         lines.append((f"by your word, where the rule said {rule}{why}", "--attention"))
     elif experiment.verdict_reason:
@@ -192,10 +192,9 @@ def _decision_lines(experiment: Experiment) -> list[TextLine]:
     if not experiment.decisions:
         return []
     lines: list[TextLine] = [("", ""), ("Decisions", "--accent")]
-    for decided in experiment.decisions:
-        said = reason_of(_one_line(decided.reason))
-        told = f"{decided.at:%H:%M:%S}  {decided.what} {by_of(decided.by)}{said}"
-        lines.append((told, "--attention" if decided.what.startswith("overruled") else ""))
+    for decision in experiment.decisions:
+        line = f"{decision.at:%H:%M:%S}  {record_text(decision)}"
+        lines.append((line, "--attention" if decision.what.startswith("overruled") else ""))
     return lines
 
 

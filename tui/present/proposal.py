@@ -8,6 +8,7 @@ from typing import NamedTuple
 from engine.core.enums import Origin, QueueState
 from engine.core.records import Queued
 from engine.core.session import Session
+from tui.present.decisions import decider_text, record_text
 from tui.present.numbers import clock
 from tui.present.risk import in_order, lines_named, risk_of, signed, weight_style
 
@@ -53,10 +54,7 @@ def told_of(session: Session, queued: Queued) -> list[LabelledLine]:
     if proposal.rationale.strip():
         lines.append(LabelledLine("because", proposal.rationale))
     edited = [d for d in queued.decisions if d.what not in ("asked", "parked")]
-    lines += [
-        LabelledLine("since", f"{d.at:%H:%M} UTC  {d.what}, {by_of(d.by)}{reason_of(d.reason)}")
-        for d in edited[-5:]
-    ]
+    lines += [LabelledLine("since", f"{d.at:%H:%M} UTC  {record_text(d)}") for d in edited[-5:]]
     lines.append(LabelledLine("risk", risk_of(queued.findings)))
     for finding in in_order(queued.findings):
         where = lines_named(finding.lines)
@@ -64,22 +62,6 @@ def told_of(session: Session, queued: Queued) -> list[LabelledLine]:
         style = weight_style(finding.weight)
         lines.append(LabelledLine(signed(finding.weight), told, label_style=style))
     return lines
-
-
-def by_of(by: str) -> str:
-    """Through what it was said."""
-    known = {
-        "screen": "from the screen",
-        "command line": "from the command line",
-        "timeout": "by the time limit",
-        "policy": "by the autonomy",
-    }
-    return known.get(by, f"by {by}")
-
-
-def reason_of(reason: str) -> str:
-    """A reason after something said."""
-    return f": {reason}" if reason else ""
 
 
 def wait_of(queued: Queued, now: datetime) -> tuple[str, str]:
@@ -105,7 +87,7 @@ def became_of(session: Session, queued: Queued, *, same_state: bool = True) -> s
     if now is None:
         for veto in reversed(session.vetoed):
             if veto.proposal.patch_id == patch:
-                return f"It was vetoed meanwhile, {by_of(veto.by)}: {veto.reason}"
+                return f"It was vetoed meanwhile, {decider_text(veto.by)}: {veto.reason}"
         for experiment in reversed(session.experiments):
             if experiment.queued == queued.number:
                 return f"It was approved meanwhile: it is experiment {experiment.number} now."
@@ -113,10 +95,10 @@ def became_of(session: Session, queued: Queued, *, same_state: bool = True) -> s
     last = now.decisions[-1] if now.decisions else None
     if now.proposal.patch_id != patch:
         edits = [d for d in now.decisions if d.what == "edited"]
-        by = f", {by_of(edits[-1].by)}" if edits else ""
+        by = f", {decider_text(edits[-1].by)}" if edits else ""
         return f"Its patch was changed meanwhile{by}. Go back and open it anew."
     if now.state is QueueState.READY:
-        by = f", {by_of(last.by)}" if last is not None else ""
+        by = f", {decider_text(last.by)}" if last is not None else ""
         return f"It was approved meanwhile{by}; it runs when its turn comes."
     if same_state and now.state is not queued.state and now.state is QueueState.PARKED:
         return "Its time ran out: it is parked and waits as long as it takes (w lists it)."

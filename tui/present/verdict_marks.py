@@ -11,7 +11,7 @@ from engine.core.records import Experiment
 from engine.core.session import Session
 from tui.present.text import clean_line
 
-_VERDICTS = {
+VERDICTS = {
     Verdict.KEEP: ("✓ keep", "--keep"),
     Verdict.DISCARD: ("· discard", "--discard"),
     Verdict.CRASH: ("✗ crash", "--crash"),
@@ -33,14 +33,14 @@ def verdict_of(experiment: Experiment) -> tuple[str, str] | None:
     standing = experiment.effective_verdict
     if standing is None:
         return (f"– {clean_line(experiment.row_status)}", "") if experiment.row_status else None
-    word, style = INTERRUPTED if interrupted(experiment) else _VERDICTS[standing]
+    word, style = INTERRUPTED if interrupted(experiment) else VERDICTS[standing]
     return (f"{word}{BY_YOU}" if experiment.overruled is not None else word), style
 
 
 def said_of(attempt: PastAttempt) -> str:
     """What its table says of a row from before the journal, as a sign and a word."""
     if attempt.verdict is not None:
-        return _VERDICTS[attempt.verdict][0]
+        return VERDICTS[attempt.verdict][0]
     return f"– {clean_line(attempt.status)}" if attempt.status else "– not recorded"
 
 
@@ -48,7 +48,7 @@ def ruled(experiment: Experiment) -> tuple[str, str] | None:
     """What the keep rule said, whatever a person says since; None before that."""
     if experiment.verdict is None:
         return None
-    return INTERRUPTED if interrupted(experiment) else _VERDICTS[experiment.verdict]
+    return INTERRUPTED if interrupted(experiment) else VERDICTS[experiment.verdict]
 
 
 def category_of(proposal: Proposal) -> str:

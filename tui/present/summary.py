@@ -1,0 +1,93 @@
+"""A session in plain lines: an experiment, an event, and what came of it all."""
+
+from __future__ import annotations
+
+from engine.core import events as ev
+from engine.core.enums import Direction, Verdict
+from engine.core.records import Experiment
+from engine.core.session import Session
+from tui.present.decisions import decision_line
+from tui.present.events import event_text
+from tui.present.numbers import MINUS, cost_story
+from tui.present.text import one_line
+
+_MARKS = {Verdict.KEEP: "✓", Verdict.DISCARD: "·", Verdict.CRASH: "✗"}
+
+
+def show_change(session: Session, gain: float | None) -> str:
+    """Return a gain as the metric moved; "" where it is not known.
+
+    Where a lower metric is better, an improvement is negative.
+    """
+    if gain is None:
+        return ""
+    change = -gain if session.direction is Direction.MIN else gain
+    change += 0.0  # no "-0.000000"
+    return f"{change:+.6f}".replace("-", MINUS)
+
+
+def experiment_line(session: Session, e: Experiment, width: int = 120) -> str:
+    """Return a finished experiment on one line: verdict, metric, change, seconds, hypothesis."""
+    measured = e.measurement
+    crashed = e.verdict is Verdict.CRASH or measured is None
+    value = "—" if crashed or measured is None else f"{measured.metric:.6f}"
+    seconds = e.run.seconds if e.run is not None else 0.0
+    verdict = e.effective_verdict
+    mark = _MARKS[verdict] if verdict is not None else "…"
+    word = verdict.value if verdict is not None else e.row_status or "open"
+    head = (
+        f"#{e.number:<4} {mark} {word:<8} {value:>10} {show_change(session, e.gain):>10} "
+        f"{seconds:>6.1f} s  "
+    )
+    text = e.proposal.hypothesis if e.overruled is None else f"(by you) {e.proposal.hypothesis}"
+    if crashed and e.verdict is not None:
+        text += f" ({e.verdict_reason})"
+    return head + one_line(text, max(20, width - len(head)))
+
+
+def event_lines(event: ev.AnyEvent, session: Session, width: int = 120) -> list[str]:
+    """Return what a reader of the plain log should know of an event; often nothing.
+
+    Args:
+        event: Any event of the session's journal.
+        session: The session with the event applied.
+        width: Cells of the line of a finished experiment; other lines are not cut.
+    """
+    if (decision := decision_line(event, session)) is not None:
+        return [one_line(decision)]
+    match event:
+        case ev.VerdictGiven():
+            return [experiment_line(session, session.experiment(event.experiment), width)]
+        case ev.SessionStarted():
+            notes = [f"Note: {one_line(note)}" for note in event.notes]
+            return [one_line(event_text(event).sentence()), *notes]
+        case ev.RunAdopted():
+            return [event_text(event).line(f"#{event.experiment}")]
+        case ev.Paused():
+            text = event_text(event)
+            todo = [f"  {one_line(text.todo)}"] if text.todo else []
+            return [one_line(text._replace(todo="").sentence()), *todo]
+        case ev.AgentWaited() | ev.ProposalDropped() | ev.AlarmRaised() | ev.SessionEnded():
+            return [one_line(event_text(event).sentence())]
+        case _:
+            return []
+
+
+def summary_lines(session: Session) -> list[str]:
+    """Return what came of the session in a few lines."""
+    c, best = session.counts, session.best
+    many = "" if c.total == 1 else "s"
+    lines = [
+        f"{c.total} experiment{many}: {c.keep} kept, {c.discard} discarded, {c.crash} crashed "
+        f"(session {session.config.tag}, branch {session.branch})."
+    ]
+    if best is not None and session.best_metric is not None:
+        gain = show_change(session, session.total_gain)
+        against = "the baseline" if best.is_baseline else f"{gain} against the baseline"
+        lines.append(
+            f"Best {session.config.metric} {session.best_metric:.6f} ({against}), "
+            f"experiment {best.number}, commit {best.commit[:7]}."
+        )
+    if story := cost_story(session):
+        lines.append(f"Language model: {story}.")
+    return lines
