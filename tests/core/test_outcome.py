@@ -82,3 +82,17 @@ def test_a_module_the_edit_itself_imports_is_the_edits_fault() -> None:
 def test_an_environment_outcome_says_what_to_do() -> None:
     end = classify(Ending(**{**PLAIN, "exit_code": 127, "metric": None}))
     assert "resume" in end.todo
+
+
+WARNED_EARLY = "No space left on device (cache not written)\n" + "step\n" * 8 + "TypeError: no"
+
+
+@pytest.mark.parametrize(
+    ("base_works", "outcome"),
+    [(True, Outcome.CODE_CRASH), (False, Outcome.ENVIRONMENT)],
+)
+def test_after_a_run_that_worked_only_the_last_lines_accuse_the_environment(
+    base_works: bool, outcome: Outcome
+) -> None:
+    facts = {**PLAIN, **FAILED, "tail": WARNED_EARLY, "base_works": base_works}
+    assert classify(Ending(**facts)).outcome is outcome

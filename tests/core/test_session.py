@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -171,3 +172,12 @@ def test_vector_behaves_like_a_tuple(items: list[int], data: Any) -> None:
         assert vector[index] == items[index]
         assert changed[index] == -1
         assert len(changed) == len(vector)
+
+
+@pytest.mark.parametrize(("done", "limit"), [(1, 11), (4, 14), (9, 19), (10, 20), (25, 50)])
+def test_the_suggested_limit_doubles_what_was_done_and_adds_at_least_ten(
+    done: int, limit: int
+) -> None:
+    session = fold(journal_of(["discard"] * (done - 1)))
+    assert session.counts.total == done
+    assert session.suggested_limit == limit
