@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet -c constraints.txt
 
-.PHONY: demo test check bench torture format screenshots
+.PHONY: demo test check bench mutate torture format screenshots
 
 demo: $(VENV)/.demo-ready
 	$(BIN)/autoresearch-tui demo
@@ -24,6 +24,10 @@ check: $(VENV)/.dev-ready
 
 bench: $(VENV)/.dev-ready
 	$(BIN)/python benchmarks/run_all.py
+
+# FILES="engine/core/risk" SAMPLE=0.2 SEED=1 take a part; what was tried is kept in .mutation/.
+mutate: $(VENV)/.dev-ready
+	$(BIN)/python -m tests.mutation --sample $(or $(SAMPLE),1) --seed $(or $(SEED),1) $(FILES)
 
 format: $(VENV)/.dev-ready
 	$(BIN)/ruff format .
