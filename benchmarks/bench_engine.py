@@ -1,34 +1,45 @@
-"""The engine's own work per experiment, its cost at rest, and how fast a journal folds.
+"""The engine's own work per experiment, its cost during a run, and how fast a journal folds.
 
-The training command returns at once, the agent is the search agent, everything else is real: git,
-journal with fsync, a supervisor process per run. Beside the figure stands the floor, measured in
-the same run on the same disk.
+The training command returns at once and the agent is the search agent; everything else is real:
+git, a journal with fsync, a supervisor process per run. The engine is paused and resumed, and while
+it is paused the floor is measured on the same disk: what an experiment cannot do without.
 """
 
 from __future__ import annotations
 
 import itertools
+import json
 import os
 import statistics
 import subprocess
 import sys
-import tempfile
 import time
 from pathlib import Path
 
 import msgspec
 import psutil
 
+from benchmarks.figures import Figures, alternate, arguments
+from benchmarks.processes import (
+    COMMAND,
+    make_workspace,
+    private_home,
+    processor_seconds_so_far,
+    wait_until,
+)
 from engine.client import connection as client
 from engine.core import events as ev
 from engine.core.enums import Outcome, Verdict
 from engine.core.reducer import fold
+from engine.protocol import commands
 from engine.store.artifacts import Layout
 from engine.store.journal import read_journal
 
-EXPERIMENTS = 60
-REST_SECONDS = 15.0
-COMMAND = str(Path(sys.executable).parent / "autoresearch-tui")
+AIM = 2.5
+FOLD_AIM = 3.0
+FSYNCS = 8
+WARM_UP = 4
+"""Experiments before anything is measured: the baseline, and the first imports."""
 TRAIN = """\
 MATRIX_LR = 0.04
 EMBEDDING_LR = 0.6
@@ -38,8 +49,6 @@ WEIGHT_DECAY = 0.2
 DEPTH = 8
 print("val_bpb: 1.0")
 """
-
-
 BUSY = """\
 import time
 for n in range(10**6):
@@ -48,86 +57,182 @@ for n in range(10**6):
 """
 
 
-def repository(path: Path) -> Path:
-    path.mkdir()
-    (path / "train.py").write_text(TRAIN)
-    for words in (["init", "-q"], ["add", "."], ["commit", "-qm", "start"]):
-        subprocess.run(["git", "-C", str(path), *words], check=True)
-    return path
-
-
-def milliseconds_per_experiment(path: Path) -> tuple[float, float]:
-    """Median and 90th percentile between two proposals."""
-    words = [
-        "run",
-        str(path),
-        "--headless",
-        "--yes",
-        "--tag",
-        "b",
-        "--command",
-        "echo val_bpb: 1.0",
-    ]
+def start_engine(workspace: Path, *options: str) -> int:
+    """Start an engine on a workspace; return its process id."""
     subprocess.run(
-        [COMMAND, *words, "--max", str(EXPERIMENTS)], check=True, stdout=subprocess.DEVNULL
-    )
-    times = [
-        e.at.timestamp()
-        for e in read_journal(Layout(path, "b").journal)
-        if isinstance(e, ev.ProposalDrafted)
-    ]
-    gaps = sorted(1000 * (b - a) for a, b in itertools.pairwise(times[1:]))
-    return statistics.median(gaps), gaps[int(0.9 * len(gaps))]
-
-
-def floor_milliseconds(path: Path) -> float:
-    """What cannot be saved: a commit, a ref, a bare Python, an `echo`, eight fsyncs."""
-    took = []
-    for n in range(15):
-        (path / "train.py").write_text(f"X = {n}\n")
-        begin = time.perf_counter()
-        git = ["git", "-C", str(path)]
-        subprocess.run([*git, "add", "train.py"], check=True)
-        subprocess.run([*git, "commit", "-qm", "x"], check=True)
-        subprocess.run([*git, "update-ref", f"refs/x/{n}", "HEAD"], check=True)
-        subprocess.run([sys.executable, "-I", "-S", "-c", ""], check=True)
-        subprocess.run(["echo"], check=True, stdout=subprocess.DEVNULL)
-        with open(path / "journal", "ab") as file:
-            for _ in range(8):
-                file.write(b"x" * 200)
-                file.flush()
-                os.fsync(file.fileno())
-        took.append(1000 * (time.perf_counter() - begin))
-    return statistics.median(took)
-
-
-def cost_at_rest(path: Path) -> tuple[float, float]:
-    """CPU in % of one core and resident MB of an engine during a run that nobody watches."""
-    (path / "busy.py").write_text(BUSY)
-    words = ["start", str(path), "--yes", "--tag", "rest", "--budget", "600"]
-    subprocess.run(
-        [COMMAND, *words, "--command", f"{sys.executable} {path / 'busy.py'}"],
+        [COMMAND, "start", str(workspace), "--yes", *options],
         check=True,
         stdout=subprocess.DEVNULL,
     )
-    pid = client.engine_pid(path)
+    pid = client.engine_pid(workspace)
     assert pid is not None
-    process = psutil.Process(pid)
-    time.sleep(3)
-    before, begin = process.cpu_times(), time.perf_counter()
-    time.sleep(REST_SECONDS)
-    after, end = process.cpu_times(), time.perf_counter()
-    used = after.user + after.system - before.user - before.system
-    memory = process.memory_info().rss / 1e6
+    return pid
+
+
+def stop_engine(workspace: Path) -> None:
+    """End the session and wait until its engine has ended."""
     subprocess.run(
-        [COMMAND, "stop", "--now", "-C", str(path)], check=True, stdout=subprocess.DEVNULL
+        [COMMAND, "stop", "--now", "-C", str(workspace)], check=True, stdout=subprocess.DEVNULL
     )
-    process.wait(20)
-    return 100 * used / (end - begin), memory
+    wait_until(lambda: client.engine_pid(workspace) is None)
 
 
-def fold_seconds(count: int = 100_000) -> float:
-    """Decode and fold a journal of so many events."""
+class PausedSession:
+    """A session that makes a few experiments at a time and is paused between.
+
+    Args:
+        workspace: The git repository it works in.
+    """
+
+    def __init__(self, workspace: Path) -> None:
+        self._workspace = workspace
+        self._journal = Layout(workspace, "b").journal
+        options = ("--tag", "b", "--max", "100000", "--command", "echo val_bpb: 1.0")
+        self._process = psutil.Process(start_engine(workspace, *options))
+        self._wait_for(WARM_UP)
+        self._pause()
+
+    def run(self, experiments: int) -> tuple[list[float], float]:
+        """Let the session make some more experiments.
+
+        Returns:
+            Seconds between two proposals by the clock, and processor seconds per experiment of the
+            engine and all its processes.
+        """
+        lines, used = self._lines(), self._processor_seconds()
+        rows = _count(lines, ev.RowWritten)
+        client.send_command(self._workspace, commands.ResumeLoop())
+        self._wait_for(rows + experiments)
+        self._pause()
+        new = self._lines()[len(lines) :]
+        made = _count(new, ev.RowWritten)
+        events = [_decode(line) for line in new]
+        times = [e.at.timestamp() for e in events if isinstance(e, ev.ProposalDrafted)]
+        gaps = [later - earlier for earlier, later in itertools.pairwise(times)]
+        return gaps, (self._processor_seconds() - used) / made
+
+    def _lines(self) -> list[bytes]:
+        return self._journal.read_bytes().splitlines()
+
+    def _wait_for(self, rows: int) -> None:
+        wait_until(lambda: _count(self._lines(), ev.RowWritten) >= rows)
+
+    def _pause(self) -> None:
+        client.send_command(self._workspace, commands.PauseLoop())
+        wait_until(lambda: not _is_running(self._lines()))
+
+    def _processor_seconds(self) -> float:
+        times = self._process.cpu_times()
+        children = times.children_user + times.children_system
+        return float(children) + processor_seconds_so_far(self._process.pid)
+
+
+_decode = msgspec.json.Decoder(ev.AnyEvent).decode
+
+
+def _count(lines: list[bytes], kind: type[ev.Event]) -> int:
+    tag = f'"type":"{kind.__name__}"'.encode()
+    return sum(tag in line for line in lines)
+
+
+def _is_running(lines: list[bytes]) -> bool:
+    """Return whether a run has begun whose row is not written."""
+    return _count(lines, ev.RunStarted) > _count(lines, ev.RowWritten)
+
+
+class Floor:
+    """What an experiment cannot do without: a commit, a ref, a Python, an `echo`, eight fsyncs.
+
+    Args:
+        workspace: A git repository on the disk of the session.
+    """
+
+    def __init__(self, workspace: Path) -> None:
+        self._workspace = workspace
+        self._turn = itertools.count()
+
+    def run(self, count: int) -> tuple[list[float], float]:
+        """Do it several times.
+
+        Returns:
+            Seconds of each by the clock, and processor seconds of one.
+        """
+        before, took = _own_and_children(), []
+        for _ in range(count):
+            begin = time.perf_counter()
+            self._once(next(self._turn))
+            took.append(time.perf_counter() - begin)
+        return took, (_own_and_children() - before) / count
+
+    def _once(self, turn: int) -> None:
+        (self._workspace / "train.py").write_text(f"X = {turn}\n")
+        git = ["git", "-C", str(self._workspace)]
+        subprocess.run([*git, "add", "train.py"], check=True)
+        subprocess.run([*git, "commit", "-qm", "x"], check=True)
+        subprocess.run([*git, "update-ref", f"refs/x/{turn}", "HEAD"], check=True)
+        subprocess.run([sys.executable, "-I", "-S", "-c", ""], check=True)
+        subprocess.run(["echo"], check=True, stdout=subprocess.DEVNULL)
+        with open(self._workspace / "journal", "ab") as file:
+            for _ in range(FSYNCS):
+                file.write(b"x" * 200)
+                file.flush()
+                os.fsync(file.fileno())
+
+
+def _own_and_children() -> float:
+    times = os.times()
+    return times.user + times.system + times.children_user + times.children_system
+
+
+def work_per_experiment(figures: Figures, home: Path, rounds: int, experiments: int) -> None:
+    """Measure the engine and its floor in turn."""
+    session = PausedSession(make_workspace(home / "w", TRAIN))
+    floor = Floor(make_workspace(home / "floor", TRAIN))
+    engine_samples, floor_samples = alternate(
+        rounds, lambda: session.run(experiments), lambda: floor.run(experiments)
+    )
+    stop_engine(home / "w")
+    gaps = sorted(1000 * gap for sample, _ in engine_samples for gap in sample)
+    floors = [1000 * took for sample, _ in floor_samples for took in sample]
+    name = "engine's own work per experiment"
+    figures.show(f"{name}, median by the clock", statistics.median(gaps), "ms")
+    figures.show(f"{name}, 90th percentile", gaps[int(0.9 * len(gaps))], "ms")
+    figures.show("the floor of git, processes and fsyncs", statistics.median(floors), "ms")
+    clock = statistics.median(gaps), statistics.median(floors)
+    figures.ratio(f"{name}, by the clock", *clock, at_most=AIM)
+    used, least = (
+        1000 * statistics.median(seconds for _, seconds in samples)
+        for samples in (engine_samples, floor_samples)
+    )
+    figures.show(f"{name}, processor time", used, "ms")
+    figures.show("the floor, processor time", least, "ms")
+    figures.ratio(f"{name}, processor time", used, least, at_most=AIM)
+
+
+def cost_during_a_run(figures: Figures, workspace: Path, seconds: float) -> None:
+    """Measure the processor time and the memory of an engine during a run with no client."""
+    (workspace / "busy.py").write_text(BUSY)
+    options = ("--tag", "rest", "--budget", "600")
+    command = f"{sys.executable} {workspace / 'busy.py'}"
+    pid = start_engine(workspace, *options, "--command", command)
+    journal = Layout(workspace, "rest").journal
+    wait_until(lambda: _count(journal.read_bytes().splitlines(), ev.RunProgressed) > 0)
+    before, begin = processor_seconds_so_far(pid), time.perf_counter()
+    time.sleep(seconds)
+    used, took = processor_seconds_so_far(pid) - before, time.perf_counter() - begin
+    memory = psutil.Process(pid).memory_info().rss / 1e6
+    stop_engine(workspace)
+    figures.show("engine during a run, processor", 100 * used / took, "% of one core", at_most=1)
+    figures.show("engine during a run, memory", memory, "MB", at_most=60)
+
+
+def synthetic_journal(path: Path, count: int) -> None:
+    """Write a journal of typical events.
+
+    Args:
+        path: The file to write.
+        count: The number of events.
+    """
     events: list[ev.AnyEvent] = []
     experiment = 0
     while len(events) < count:
@@ -149,30 +254,44 @@ def fold_seconds(count: int = 100_000) -> float:
             ev.RowWritten(experiment=experiment, file="results.tsv"),
         ]
     encoder = msgspec.json.Encoder()
-    with tempfile.NamedTemporaryFile(suffix=".jsonl") as file:
+    with open(path, "wb") as file:
         for seq, event in enumerate(events[:count], start=1):
             file.write(encoder.encode(msgspec.structs.replace(event, seq=seq)) + b"\n")
-        file.flush()
-        begin = time.perf_counter()
-        session = fold(read_journal(Path(file.name)))
-        took = time.perf_counter() - begin
-    assert session.seq == count
-    return took
 
 
-def main() -> None:
-    with tempfile.TemporaryDirectory(prefix="bench-", ignore_cleanup_errors=True) as name:
-        path = repository(Path(name) / "w")
-        median, high = milliseconds_per_experiment(path)
-        floor = floor_milliseconds(repository(Path(name) / "floor"))
-        cpu, memory = cost_at_rest(path)
-    print(f"engine's own work per experiment, median: {median:.0f} ms (target < 100)")
-    print(f"engine's own work per experiment, p90: {high:.0f} ms")
-    print(f"floor of git, processes and fsyncs here: {floor:.0f} ms")
-    print(f"engine at rest during a run, CPU: {cpu:.2f} % of one core (target < 1)")
-    print(f"engine at rest during a run, memory: {memory:.0f} MB (target < 60)")
-    print(f"journal of 100,000 events, decoded and folded: {fold_seconds():.2f} s (target < 1)")
+def fold_time(figures: Figures, path: Path, count: int, rounds: int) -> None:
+    """Measure how long a journal takes to fold; the floor is parsing its JSON."""
+    synthetic_journal(path, count)
+
+    def folding() -> float:
+        begin = time.process_time()
+        session = fold(read_journal(path))
+        assert session.seq == count
+        return time.process_time() - begin
+
+    def parsing() -> float:
+        begin = time.process_time()
+        with open(path, "rb") as file:
+            assert sum(1 for line in file if json.loads(line)) == count
+        return time.process_time() - begin
+
+    folded, parsed = map(statistics.median, alternate(rounds, folding, parsing))
+    name = f"journal of {count:,} events, decoded and folded"
+    figures.show(name, folded, "s")
+    figures.show("the same, its JSON parsed by the standard library", parsed, "s")
+    figures.ratio(name, folded, parsed, at_most=FOLD_AIM)
+
+
+def main() -> int:
+    """Measure and print; return the exit code."""
+    quick = arguments(__doc__).parse_args().quick
+    figures = Figures(judge=not quick)
+    with private_home() as home:
+        work_per_experiment(figures, home, *((1, 3) if quick else (8, 8)))
+        cost_during_a_run(figures, home / "w", 0.5 if quick else 15.0)
+        fold_time(figures, home / "journal", *((2_000, 1) if quick else (100_000, 3)))
+    return figures.exit_code
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

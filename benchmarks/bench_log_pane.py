@@ -1,44 +1,38 @@
 """What following a large log costs: the log pane in a real terminal, with the file growing.
 
-A 200 MB log of a million lines, 1,000 lines of 200 bytes a second arriving, 120 x 40 cells. Prints
-CPU, memory, bytes written to the terminal, and how long a key takes until the screen answers it.
-
-    python benchmarks/bench_log_pane.py
+A 200 MB log of a million lines, 1,000 lines of 200 bytes a second arriving, 120×40 cells. The floor
+is a Textual app that paints the newest lines as plain text, as often as the pane does, and another
+page of plain text at each key; it keeps nothing, and knows neither colours nor the older lines.
 """
 
 from __future__ import annotations
 
-import fcntl
 import os
-import pty
 import random
-import statistics
-import struct
-import subprocess
 import sys
-import tempfile
-import termios
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
-import psutil
-
-COLUMNS, ROWS = 120, 40
 LINES = 1_000_000
 LINE_BYTES = 200
 LINES_A_SECOND = 1_000
 WRITES_A_SECOND = 20
-MEASURED_SECONDS = 10.0
-KEYS = 60
+COLUMNS, ROWS = 120, 40
+POLL_SECONDS = 0.25
+"""How often the log pane looks at its file."""
 ANSWER_BYTES = 1_500
-"""A page of text is more than this; what a poll paints while the end is not followed is less."""
-PAGE_UP, PAGE_DOWN, END = b"\x1b[5~", b"\x1b[6~", b"\x1b[F"
+"""A page of text is more than this; a poll while the end is not followed paints less."""
+PAGE_UP, PAGE_DOWN = b"\x1b[5~", b"\x1b[6~"
 
 
-def app(path: str) -> None:
-    """The process that is measured."""
-    os.environ["TEXTUAL_ANIMATIONS"] = "none"
+# ---- the processes that are compared -------------------------------------------------------------
+
+
+def show_pane(path: str) -> None:
+    """Run the log pane on a file."""
     from textual.app import App, ComposeResult
 
     from tui.widgets.log_view import LogView
@@ -52,19 +46,104 @@ def app(path: str) -> None:
     LogPane().run()
 
 
+def show_plain(path: str) -> None:
+    """Run a Textual app that paints the newest lines of a file, and a plain page at each key."""
+    from rich.segment import Segment
+    from textual import events
+    from textual.app import App, ComposeResult
+    from textual.strip import Strip
+    from textual.widget import Widget
+
+    class Page(Widget):
+        lines: list[str] = [""] * ROWS
+
+        def render_line(self, y: int) -> Strip:
+            return Strip([Segment(self.lines[y].ljust(COLUMNS))])
+
+        def show(self, lines: list[str]) -> None:
+            self.lines = [*self.lines, *(text[:COLUMNS] for text in lines)][-ROWS:]
+            self.refresh()
+
+    class Plain(App[None]):
+        turn = 0
+
+        def compose(self) -> ComposeResult:
+            yield Page()
+
+        def on_mount(self) -> None:
+            self.position = Path(path).stat().st_size
+            self.set_interval(POLL_SECONDS, self.read)
+
+        def read(self) -> None:
+            with open(path, "rb") as file:
+                file.seek(self.position)
+                data = file.read()
+            self.position += len(data)
+            self.query_one(Page).show(data.decode().splitlines())
+
+        def on_key(self, event: events.Key) -> None:
+            self.turn += 1
+            text = "".join(f"page {self.turn}, {column} " for column in range(COLUMNS // 8))
+            self.query_one(Page).show([text] * ROWS)
+
+    Plain().run()
+
+
+# ---- the log -------------------------------------------------------------------------------------
+
+
 def line(number: int) -> bytes:
-    """A line as training scripts print them; a third has colour."""
+    """Return a line as training scripts print them; a third has colour."""
     text = f"step {number:07d} | loss: {3 + number % 97 / 100:.4f} | lrm: 1.00 | dt: 312ms | "
     if number % 3 == 0:
         text = f"\x1b[32m{text}\x1b[0m\x1b[1mtok/sec: 1,671,234\x1b[0m "
     return text.encode().ljust(LINE_BYTES - 1, b".") + b"\n"
 
 
-class Terminal:
-    """The other end of the pty: reads all the time, and says when how much came."""
+def write_log(path: Path, lines: int) -> None:
+    """Create the log."""
+    with open(path, "wb") as file:
+        for start in range(0, lines, 10_000):
+            numbers = range(start, min(start + 10_000, lines))
+            file.write(b"".join(line(number) for number in numbers))
 
-    def __init__(self, fd: int) -> None:
-        self.fd = fd
+
+@contextmanager
+def growing(path: Path) -> Iterator[None]:
+    """Append lines to the log, in a thread."""
+    stop = threading.Event()
+
+    def append() -> None:
+        number, many = LINES, LINES_A_SECOND // WRITES_A_SECOND
+        due = time.perf_counter()
+        with open(path, "ab", buffering=0) as file:
+            while not stop.is_set():
+                file.write(b"".join(line(number + index) for index in range(many)))
+                number += many
+                due += 1 / WRITES_A_SECOND
+                stop.wait(max(0.0, due - time.perf_counter()))
+
+    thread = threading.Thread(target=append)
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join()
+
+
+# ---- the measurements ----------------------------------------------------------------------------
+
+
+class Terminal:
+    """Reads what a terminal process shows, all the time, and counts it.
+
+    Args:
+        descriptor: The terminal's controlling end.
+    """
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = descriptor
         self.received = 0
         self._condition = threading.Condition()
         threading.Thread(target=self._read, daemon=True).start()
@@ -72,7 +151,7 @@ class Terminal:
     def _read(self) -> None:
         while True:
             try:
-                data = os.read(self.fd, 65536)
+                data = os.read(self._descriptor, 65536)
             except OSError:
                 return
             if not data:
@@ -81,118 +160,130 @@ class Terminal:
                 self.received += len(data)
                 self._condition.notify_all()
 
-    def answer_seconds(self, key: bytes) -> float | None:
-        """Press a key; the time until a screen's worth of bytes came back."""
+    def answer_seconds(self, key: bytes) -> float:
+        """Press a key; return the time until a screen's worth of bytes came back, at most 2 s."""
         with self._condition:
             goal = self.received + ANSWER_BYTES
             began = time.perf_counter()
-            os.write(self.fd, key)
-            answered = self._condition.wait_for(lambda: self.received >= goal, timeout=2.0)
-            return time.perf_counter() - began if answered else None
+            os.write(self._descriptor, key)
+            self._condition.wait_for(lambda: self.received >= goal, timeout=2.0)
+            return time.perf_counter() - began
 
 
-def append(path: Path, stop: threading.Event) -> None:
-    """Let the log grow."""
-    number = LINES
-    many = LINES_A_SECOND // WRITES_A_SECOND
-    due = time.perf_counter()
-    with open(path, "ab", buffering=0) as file:
-        while not stop.is_set():
-            file.write(b"".join(line(number + index) for index in range(many)))
-            number += many
-            due += 1 / WRITES_A_SECOND
-            stop.wait(max(0.0, due - time.perf_counter()))
+def wait_until_idle(pid: int) -> None:
+    """Wait until a process uses little of a core: until it has read its file."""
+    from benchmarks.processes import processor_seconds_so_far, wait_until
+
+    def is_idle() -> bool:
+        before = processor_seconds_so_far(pid)
+        time.sleep(0.3)
+        return processor_seconds_so_far(pid) - before < 0.02
+
+    wait_until(is_idle)
 
 
-def settled(process: psutil.Process, seconds: float = 60.0) -> float:
-    """Wait until the file is indexed, so that the process is idle; returns how long it took."""
-    began = time.perf_counter()
-    process.cpu_percent()
-    while time.perf_counter() - began < seconds:
-        time.sleep(0.5)
-        if process.cpu_percent() < 40:
-            break
-    return time.perf_counter() - began
+def command(*words: str) -> list[str]:
+    """Return the command of one of the processes above."""
+    return [sys.executable, "-P", __file__, "--show", *words]
 
 
-def report(name: str, value: float, unit: str, target: float) -> None:
-    """One figure a line."""
-    print(f"{name}: {value:.1f} {unit} (target <= {target:g})", flush=True)
+def following(what: str, path: Path, seconds: float) -> tuple[float, float, float]:
+    """Let a process follow the growing log.
+
+    Returns:
+        Processor seconds per second, MB of memory, and KB written to the terminal per second.
+    """
+    import psutil
+
+    from benchmarks.processes import processor_seconds_so_far, terminal_process
+
+    with terminal_process(command(what, str(path)), COLUMNS, ROWS) as (pid, descriptor):
+        terminal = Terminal(descriptor)
+        wait_until_idle(pid)
+        with growing(path):
+            time.sleep(seconds / 5)
+            used, shown = processor_seconds_so_far(pid), terminal.received
+            began = time.perf_counter()
+            time.sleep(seconds)
+            used, shown = processor_seconds_so_far(pid) - used, terminal.received - shown
+            took = time.perf_counter() - began
+        memory = psutil.Process(pid).memory_info().rss / 1e6
+    return used / took, memory, shown / took / 1000
 
 
-def measure(path: Path) -> None:
-    """Start the app on the file, let it follow, then press keys."""
-    outer, inner = pty.openpty()
-    fcntl.ioctl(inner, termios.TIOCSWINSZ, struct.pack("HHHH", ROWS, COLUMNS, 0, 0))
-    environment = dict(
-        os.environ,
-        TERM="xterm-256color",
-        COLORTERM="truecolor",
-        TEXTUAL_ANIMATIONS="none",
-        PYTHONPATH=str(Path(__file__).resolve().parent.parent),
+def key_to_screen(path: Path, keys: int) -> tuple[list[float], list[float]]:
+    """Press keys in the log pane and in the app of plain text, in turn.
+
+    Returns:
+        Sorted milliseconds of the log pane, and of plain text.
+    """
+    from benchmarks.processes import terminal_process
+
+    with (
+        terminal_process(command("pane", str(path)), COLUMNS, ROWS) as (pid, descriptor),
+        terminal_process(command("plain", str(path)), COLUMNS, ROWS) as (
+            floor_pid,
+            floor_descriptor,
+        ),
+    ):
+        terminals = Terminal(descriptor), Terminal(floor_descriptor)
+        wait_until_idle(pid)
+        wait_until_idle(floor_pid)
+        with growing(path):
+            os.write(descriptor, PAGE_UP * 3)
+            time.sleep(0.5)
+            dice, answers = random.Random(1), ([], [])  # type: ignore[var-annotated]
+            for number in range(keys):
+                for terminal, found in zip(terminals, answers, strict=True):
+                    key = PAGE_DOWN if number % 3 == 2 else PAGE_UP
+                    found.append(1000 * terminal.answer_seconds(key))
+                    time.sleep(dice.uniform(0.05, 0.15))
+    return sorted(answers[0]), sorted(answers[1])
+
+
+def main() -> int:
+    """Measure and print; return the exit code."""
+    from benchmarks.figures import Figures, alternate, arguments, medians
+    from benchmarks.processes import private_home
+
+    quick = arguments(__doc__).parse_args().quick
+    lines, rounds, seconds, keys = (20_000, 1, 1.0, 5) if quick else (LINES, 3, 10.0, 100)
+    figures = Figures(judge=not quick)
+    with private_home() as home:
+        path = home / "run.log"
+        write_log(path, lines)
+        print(f"log: {path.stat().st_size / 1e6:.0f} MB, {lines:,} lines", flush=True)
+        samples = alternate(
+            rounds,
+            lambda: following("pane", path, seconds),
+            lambda: following("plain", path, seconds),
+        )
+        answers, floors = key_to_screen(path, keys)
+    (used, memory, written), (least, least_memory, _) = (
+        medians(list(zip(*each, strict=True))) for each in samples
     )
-    child = subprocess.Popen(
-        [sys.executable, __file__, "--app", str(path)],
-        stdin=inner,
-        stdout=inner,
-        stderr=inner,
-        env=environment,
-        start_new_session=True,
-    )
-    os.close(inner)
-    terminal = Terminal(outer)
-    stop = threading.Event()
-    writer = threading.Thread(target=append, args=(path, stop), daemon=True)
-    try:
-        process = psutil.Process(child.pid)
-        print(f"start and index: {settled(process):.1f} s")
-        writer.start()
-        time.sleep(2.0)
-        times, bytes_before, began = process.cpu_times(), terminal.received, time.perf_counter()
-        time.sleep(MEASURED_SECONDS)
-        seconds = time.perf_counter() - began
-        after = process.cpu_times()
-        cpu = after.user + after.system - times.user - times.system
-        written = terminal.received - bytes_before
-        report("cpu", 100 * cpu / seconds, "% of one core", 10)
-        report("memory", process.memory_info().rss / 2**20, "MiB", 75)
-        report("written to the terminal", written / seconds / 1024, "KiB/s", 100)
-        latencies = []
-        rng = random.Random(1)
-        os.write(outer, PAGE_UP * 3)
-        time.sleep(0.5)
-        for number in range(KEYS):
-            answer = terminal.answer_seconds(PAGE_DOWN if number % 3 == 2 else PAGE_UP)
-            latencies.append(2.0 if answer is None else answer)
-            time.sleep(rng.uniform(0.05, 0.25))
-        latencies.sort()
-        report("key to screen, median", 1000 * statistics.median(latencies), "ms", 50)
-        report("key to screen, p99", 1000 * latencies[int(0.99 * (KEYS - 1))], "ms", 50)
-        report("key to screen, worst", 1000 * latencies[-1], "ms", 50)
-        print(f"load of the machine: {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores")
-    finally:
-        stop.set()
-        child.terminate()
-        try:
-            child.wait(5)
-        except subprocess.TimeoutExpired:
-            child.kill()
-        os.close(outer)
-
-
-def main() -> None:
-    """Make the file, measure, print."""
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "run.log"
-        with open(path, "wb") as file:
-            for start in range(0, LINES, 10_000):
-                file.write(b"".join(line(number) for number in range(start, start + 10_000)))
-        print(f"log: {path.stat().st_size / 1e6:.0f} MB, {LINES:,} lines", flush=True)
-        measure(path)
+    figures.show("log pane, processor", 100 * used, "% of one core", at_most=10)
+    figures.show("the same, plain text", 100 * least, "% of one core")
+    figures.ratio("log pane, processor", used, least, at_most=4)
+    figures.show("log pane, memory", memory, "MB")
+    figures.show("the same, plain text", least_memory, "MB")
+    figures.ratio("log pane, memory", memory, least_memory, at_most=1.5)
+    figures.show("log pane, written to the terminal", written, "KB/s", at_most=100)
+    for name, share, aim in (("median", 0.5, 2.0), ("99th percentile", 0.99, 3.0)):
+        answer, floor = (times[int(share * (len(times) - 1))] for times in (answers, floors))
+        figures.show(f"key to screen, {name}", answer, "ms")
+        figures.show("the same, plain text", floor, "ms")
+        figures.ratio(f"key to screen, {name}", answer, floor, at_most=aim)
+    return figures.exit_code
 
 
 if __name__ == "__main__":
-    if sys.argv[1:2] == ["--app"]:
-        app(sys.argv[2])
+    if sys.argv[1:2] == ["--show"]:
+        os.environ["TEXTUAL_ANIMATIONS"] = "none"
+        match sys.argv[2:]:
+            case ["pane", log]:
+                show_pane(log)
+            case ["plain", log]:
+                show_plain(log)
     else:
-        main()
+        sys.exit(main())

@@ -1,41 +1,38 @@
-"""How long the slot stands idle between runs while a model thinks, and what lookahead gains.
+"""How long the slot is idle between runs while a model thinks, and what lookahead gains.
 
 Everything is real but the model: a loopback server whose answers take a third of a run, as 20 s do
 of 60 s. `--full` takes those very times and about 25 minutes; without it both are a twentieth. Then
-the engine's memory over 200 proposals, and how soon a proposal that is being made is given up.
+the engine's memory over 200 proposals, and how soon the engine abandons a call that is cancelled.
+The floor is the same session without lookahead.
 """
 
 from __future__ import annotations
 
-import argparse
 import itertools
 import os
 import re
 import statistics
 import subprocess
 import sys
-import tempfile
 import threading
 import time
-from collections.abc import Callable
 from pathlib import Path
-from typing import TypeVar
 
 import psutil
 
+from benchmarks.figures import Figures, arguments
+from benchmarks.processes import COMMAND, make_workspace, private_home, wait_until
 from engine.client import connection as client
 from engine.core import events as ev
 from engine.core.enums import StopMode
 from engine.protocol import commands
 from engine.store.artifacts import Layout
 from engine.store.journal import read_journal
-from tests.model_server import Answer, ModelServer, Request
+from tests.model_server import Answer, Behaviour, ModelServer, Request
 
-COMMAND = str(Path(sys.executable).parent / "autoresearch-tui")
 ANSWER_SECONDS, RUN_SECONDS = 20.0, 60.0
 PIECES = 40
-PROPOSALS = 200
-T = TypeVar("T")
+"""Deltas in which an answer is streamed."""
 
 TRAIN = (
     "".join(f"KNOB_{n} = {n + 1}.0  # the {n}th\n" for n in range(30))
@@ -48,16 +45,12 @@ print(f"val_bpb: {random.Random(values).random():.6f}")
 )
 
 
-def repository(path: Path) -> Path:
-    path.mkdir()
-    (path / "train.py").write_text(TRAIN)
-    for words in (["init", "-q"], ["add", "."], ["commit", "-qm", "start"]):
-        subprocess.run(["git", "-C", str(path), *words], check=True)
-    return path
-
-
 class Thinker:
-    """Answers in so many seconds with another knob each time."""
+    """A model that takes some seconds for each answer and changes another knob each time.
+
+    Args:
+        seconds: The length of an answer.
+    """
 
     def __init__(self, seconds: float) -> None:
         self._gap = seconds / PIECES
@@ -67,107 +60,140 @@ class Thinker:
     def __call__(self, request: Request) -> Answer:
         with self._lock:
             turn = next(self._turn)
-        (line,) = re.findall(rf"^KNOB_{turn * 7 % 30} = .*$", request.prompt, re.M)[:1]
-        name = line.split(" = ")[0]
+        line = re.search(rf"^KNOB_{turn * 7 % 30} = .*$", request.prompt, re.M)
+        if line is None:
+            # The report at the end of a session asks for advice and shows no file.
+            return Answer(text="1. Repeat the best experiment to learn how large the noise is.\n")
+        name = line[0].split(" = ")[0]
         text = (
             f"HYPOTHESIS: {name} of {turn}.5 lowers the loss.\nCATEGORY: optimizer\n"
-            f"RATIONALE: not tried.\nEXPECTED: a gain\n\n<<<<<<< SEARCH\n{line}\n=======\n"
+            f"RATIONALE: not tried.\nEXPECTED: a gain\n\n<<<<<<< SEARCH\n{line[0]}\n=======\n"
             f"{name} = {turn}.5\n>>>>>>> REPLACE\n"
         )
         return Answer(text=text, piece=-(-len(text) // PIECES), gap_seconds=self._gap)
 
 
-def session(path: Path, server: ModelServer, verb: str, *flags: str) -> None:
-    words = [COMMAND, verb, str(path), "--yes", "--tag", "b", "--model", "openai/loopback"]
-    words += ["--api-base", server.openai, *flags]
+def start_session(workspace: Path, server: ModelServer, verb: str, *options: str) -> None:
+    """Run `autoresearch-tui run` or `start` with the loopback model."""
+    command = [COMMAND, verb, str(workspace), "--yes", "--tag", "b", "--model", "openai/loopback"]
+    command += ["--api-base", server.openai, *options]
     environment = {**os.environ, "OPENAI_API_KEY": "none"}
-    subprocess.run(words, check=True, stdout=subprocess.DEVNULL, env=environment)
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL, env=environment)
 
 
-def slot(path: Path, answer: float, run: float, experiments: int, lookahead: int) -> list[float]:
-    """Seconds the slot stood idle before each run, then experiments per hour at the end."""
+def run_session(
+    path: Path, answer: float, run: float, experiments: int, lookahead: int
+) -> tuple[float, float]:
+    """Run a session to its end.
+
+    Args:
+        path: The workspace to create.
+        answer: Seconds of an answer of the model.
+        run: Seconds of a run.
+        experiments: How many experiments the session has.
+        lookahead: How many proposals are drafted ahead.
+
+    Returns:
+        Median seconds the slot was idle between runs, and experiments per hour.
+    """
     with ModelServer([Thinker(answer)]) as server:
-        session(
-            repository(path),
-            server,
-            "run",
-            *("--headless", "--budget", str(run), "--max", str(experiments)),
-            *("--lookahead", str(lookahead)),
-        )
+        workspace = make_workspace(path, TRAIN)
+        options = ("--headless", "--budget", str(run), "--max", str(experiments))
+        start_session(workspace, server, "run", *options, "--lookahead", str(lookahead))
     events = list(read_journal(Layout(path, "b").journal))
     started = [e.at.timestamp() for e in events if isinstance(e, ev.RunStarted)]
     ended = [e.at.timestamp() for e in events if isinstance(e, ev.RunEnded)]
     # The import of LiteLLM, seconds long, falls into the first run or into the first gap.
     idle = [start - end for start, end in zip(started[2:], ended[1:-1], strict=True)]
-    kept = sum(isinstance(e, ev.FrontierAdvanced) for e in events) - 1
-    per_hour = 3600 * (len(ended) - 2) / (ended[-1] - ended[1])
-    print(
-        f"  lookahead {lookahead}: idle between runs, median {statistics.median(idle):.3f} s, "
-        f"longest {max(idle):.3f} s; {per_hour:.0f} experiments an hour ({kept} of "
-        f"{len(ended) - 1} kept)",
-        flush=True,
-    )
-    return [*idle, per_hour]
+    return statistics.median(idle), 3600 * (len(ended) - 2) / (ended[-1] - ended[1])
 
 
-def wait(question: Callable[[], T], seconds: float = 60) -> T:
-    end = time.monotonic() + seconds
-    while not (answer := question()):
-        if time.monotonic() > end:
-            raise TimeoutError
-        time.sleep(0.002)
-    return answer
+def lookahead_gain(
+    figures: Figures, home: Path, answer: float, run: float, experiments: int
+) -> None:
+    """Measure a session without lookahead, then the same with it."""
+    print(f"answers of {answer:g} s, runs of {run:g} s", flush=True)
+    without, fewer = run_session(home / "off", answer, run, experiments, 0)
+    figures.show("idle between runs without lookahead, median", without, "s")
+    idle, more = run_session(home / "on", answer, run, experiments, 1)
+    figures.show("idle between runs with lookahead, median", idle, "s")
+    figures.ratio("idle between runs with lookahead", idle, without, at_most=0.2)
+    figures.show("experiments per hour", more, "with lookahead")
+    figures.show("experiments per hour", fewer, "without")
+    figures.show("gain of lookahead", more / fewer, "times", at_least=1.2)
 
 
-def memory(path: Path) -> None:
-    """Resident MB of the engine as proposals go by."""
-    with ModelServer([Thinker(0.0)]) as server:
-        flags = ("--budget", "0.001", "--max", str(PROPOSALS + 1))
-        session(repository(path), server, "start", *flags)
+def memory_and_cancelling(
+    figures: Figures, path: Path, counts: tuple[int, ...], cancelled: int
+) -> None:
+    """Measure the engine's memory as proposals go by, then how soon it abandons calls.
+
+    Args:
+        figures: Where the figures go.
+        path: The workspace to create.
+        counts: The numbers of proposals after which to measure the memory.
+        cancelled: How many calls are cancelled afterwards.
+    """
+    hanging = Answer(text="Let me see what was tried.", hang_after=1)
+    script: list[Behaviour] = [*[Thinker(0.0)] * counts[-1], hanging]
+    with ModelServer(script) as server:
+        options = ("--budget", "0.001", "--max", "100000")
+        start_session(make_workspace(path, TRAIN), server, "start", *options)
         pid = client.engine_pid(path)
         assert pid is not None
-        process, sizes = psutil.Process(pid), list[tuple[int, float]]()
-        for count in (25, 50, 100, 150, PROPOSALS):
-            wait(lambda count=count: len(server.requests) >= count, 300)  # type: ignore[misc]
-            sizes.append((count, process.memory_info().rss / 2**20))
-        wait(lambda: client.engine_pid(path) is None)
-    print("engine: " + ", ".join(f"{mb:.0f} MB after {n}" for n, mb in sizes) + " proposals")
+        process, sizes = psutil.Process(pid), list[float]()
+        for count in counts:
+            wait_until(lambda count=count: len(server.requests) >= count, 600)  # type: ignore[misc]
+            sizes.append(process.memory_info().rss / 1e6)
+            figures.show(f"engine's memory after {count} proposals", sizes[-1], "MB")
+        name = f"engine's memory after {counts[-1]} proposals"
+        figures.show(f"{name}, against {counts[0]}", sizes[-1] / sizes[0], "times", at_most=1.1)
+        cancel_calls(figures, path, server, cancelled)
 
 
-def cancelling(path: Path) -> None:
-    """Seconds from a pause to the end of the call, and from going on to the next one."""
-    with ModelServer([Answer(text="Well, let me see what there is.", hang_after=1)]) as server:
-        session(repository(path), server, "start", "--budget", "0.1", "--lookahead", "0")
-        took = []
-        for count in range(1, 6):
-            wait(lambda count=count: len(server.requests) == count)  # type: ignore[misc]
-            server.disconnected.clear()
-            begin = time.perf_counter()
-            client.send_command(path, commands.PauseLoop())
-            wait(server.disconnected.is_set)
-            client.send_command(path, commands.ResumeLoop())
-            wait(lambda count=count: len(server.requests) == count + 1)  # type: ignore[misc]
-            took.append(time.perf_counter() - begin)
-        client.send_command(path, commands.StopSession(mode=StopMode.NOW))
-        wait(lambda: client.engine_pid(path) is None)
-    print(f"from giving a proposal up to the next call: at most {max(took):.2f} s of {len(took)}")
+def cancel_calls(figures: Figures, path: Path, server: ModelServer, count: int) -> None:
+    """Measure the time from a pause during an answer to the end of that call.
+
+    The floor is the time from resuming to the next call.
+    """
+    abandoned, called = list[float](), list[float]()
+    for _ in range(count):
+        wait_until(server.hanging.is_set)
+        server.hanging.clear()
+        server.disconnected.clear()
+        begin = time.perf_counter()
+        client.send_command(path, commands.PauseLoop())
+        wait_until(server.disconnected.is_set)
+        abandoned.append(time.perf_counter() - begin)
+        begin, requests = time.perf_counter(), len(server.requests)
+        client.send_command(path, commands.ResumeLoop())
+        wait_until(lambda requests=requests: len(server.requests) > requests)  # type: ignore[misc]
+        called.append(time.perf_counter() - begin)
+    client.send_command(path, commands.StopSession(mode=StopMode.NOW))
+    wait_until(lambda: client.engine_pid(path) is None)
+    name = "from a pause during an answer to the end of the call, median"
+    figures.show(name, 1000 * statistics.median(abandoned), "ms")
+    figures.show("from resuming to the next call", 1000 * statistics.median(called), "ms")
+    figures.ratio(name, statistics.median(abandoned), statistics.median(called), at_most=2)
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--full", action="store_true", help="60 s runs, not 3 s")
-    full = parser.parse_args().full
-    scale, experiments = (1.0, 9) if full else (0.05, 16)
-    answer, run = ANSWER_SECONDS * scale, RUN_SECONDS * scale
-    print(f"answers of {answer:g} s, runs of {run:g} s")
-    with tempfile.TemporaryDirectory() as directory:
-        top = Path(directory)
-        off = slot(top / "off", answer, run, experiments, 0)
-        on = slot(top / "on", answer, run, experiments, 1)
-        print(f"  {on[-1] / off[-1]:.2f} times the experiments")
-        memory(top / "memory")
-        cancelling(top / "cancel")
+def main() -> int:
+    """Measure and print; return the exit code."""
+    parser = arguments(__doc__)
+    parser.add_argument("--full", action="store_true", help="runs of 60 s instead of 3 s")
+    options = parser.parse_args()
+    scale, experiments = (1.0, 9) if options.full else (0.05, 16)
+    figures = Figures(judge=not options.quick)
+    with private_home() as home:
+        if options.quick:
+            lookahead_gain(figures, home, 0.1, 0.3, 4)
+            memory_and_cancelling(figures, home / "memory", (2, 4), 1)
+        else:
+            answer, run = ANSWER_SECONDS * scale, RUN_SECONDS * scale
+            lookahead_gain(figures, home, answer, run, experiments)
+            memory_and_cancelling(figures, home / "memory", (25, 50, 100, 150, 200), 5)
+    return figures.exit_code
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

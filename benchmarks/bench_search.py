@@ -6,11 +6,11 @@
 Each policy drives the greedy ratchet in memory through the agent's public contract, from the same
 untuned start and with the same noise. Lower is better. Random search comes in two forms: single
 steps from the frontier (`random`), and whole vectors drawn from the whole space (`random-global`).
+The floor of the time per proposal is that of `random`.
 """
 
 from __future__ import annotations
 
-import argparse
 import asyncio
 import math
 import os
@@ -25,8 +25,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-
+from benchmarks.figures import Figures, arguments
 from engine.agents.base import Attempt, Briefing, Draft
 from engine.agents.search import SearchAgent
 from engine.agents.search_space import Space
@@ -55,7 +54,9 @@ DEVICE_BATCH_SIZE = 16   # rows per pass
 SEED = 42
 """
 NOISE = 0.0005
-"""Of one run. A typical gain of a well-chosen step is ten times that."""
+"""Standard deviation of one run. A typical gain of a well-chosen step is ten times that."""
+SECONDS_AIMS = {"bandit": 6.0, "tpe": 40.0}
+"""Most times the processor time per proposal of `random`."""
 
 
 class Synthetic:
@@ -63,7 +64,7 @@ class Synthetic:
     against steps in a fixed time, mild ratios, an out-of-memory edge, a pattern with a best share.
 
     Args:
-        seed: Where the optima lie (they are jittered), and the noise.
+        seed: Determines the jitter of the optima, and the noise.
     """
 
     def __init__(self, seed: int) -> None:
@@ -72,7 +73,7 @@ class Synthetic:
         self._noise = random.Random(f"noise {seed}")
 
     def true_value(self, source: str) -> float | None:
-        """Without noise; None where it crashes."""
+        """Return the metric without noise; None where the run would crash."""
         v = {k.name: k.value for k in find_knobs(source)}
         s = self._shift
         num = {name: float(x) for name, x in v.items() if isinstance(x, int | float)}
@@ -115,14 +116,18 @@ class Synthetic:
 
 
 def _soft(distance: float, weight: float) -> float:
-    """A bowl that flattens into a cone far out, as losses do."""
+    """Return a bowl that flattens into a cone far out, as losses do."""
     return weight * (math.sqrt(1.0 + distance * distance) - 1.0) * 2.0
 
 
 def ratchet(
     policy: str, objective: Objective, start: str, experiments: int, seed: int
 ) -> tuple[str, list[float], float]:
-    """Greedy ratchet: the final source, the best measured after each run, and agent seconds."""
+    """Run the greedy ratchet.
+
+    Returns:
+        The final source, the best measured value after each run, and the agent's processor seconds.
+    """
     config = ResearchConfig(seed=seed, policy=policy)
     agent = SearchAgent(policy, seed)
     best, outcome = objective(start)
@@ -135,9 +140,9 @@ def ratchet(
             number=number, source=source, base=base, program="", config=config,
             platform=None, history=tuple(history),
         )  # fmt: skip
-        began = time.perf_counter()
+        began = time.process_time()
         draft = asyncio.run(_draft(agent, briefing))
-        seconds += time.perf_counter() - began
+        seconds += time.process_time() - began
         metric, outcome = objective(draft.source)
         kept = metric is not None and metric < best
         verdict = Verdict.KEEP if kept else Verdict.CRASH if metric is None else Verdict.DISCARD
@@ -168,7 +173,7 @@ async def _draft(agent: SearchAgent, briefing: Briefing) -> Draft:
 
 
 def random_global(objective: Objective, start: str, experiments: int, seed: int) -> str:
-    """Classic random search: every axis anywhere, each time; gives the best source."""
+    """Run classic random search, each axis drawn from all it can be; return the best source."""
     rng = random.Random(f"global {seed}")
     space = Space.of(start)
     best, _ = objective(start)
@@ -189,7 +194,7 @@ def random_global(objective: Objective, start: str, experiments: int, seed: int)
 
 
 def synthetic_finals(policy: str, seeds: int, experiments: int) -> tuple[list[float], float]:
-    """Noise-free value of each seed's final source, and the agent's seconds per proposal."""
+    """Return each seed's final noise-free value, and the agent's seconds per proposal."""
     finals, seconds = [], 0.0
     for seed in range(seeds):
         objective = Synthetic(seed)
@@ -209,34 +214,35 @@ def _mean(values: list[float]) -> str:
     return f"{statistics.fmean(values):.5f} ± {error:.5f}"
 
 
-def _wins(a: list[float], b: list[float]) -> str:
-    return f"{100 * sum(x < y for x, y in zip(a, b, strict=True)) / len(a):.0f} %"
+def _wins(a: list[float], b: list[float]) -> float:
+    return 100 * sum(x < y for x, y in zip(a, b, strict=True)) / len(a)
 
 
-def bench_synthetic(policies: list[str], seeds: int, experiments: int) -> None:
-    """Print the comparison on the synthetic problem."""
+def bench_synthetic(figures: Figures, policies: list[str], seeds: int, experiments: int) -> None:
+    """Compare the policies on the synthetic problem."""
     starts = [Synthetic(seed).true_value(START) for seed in range(seeds)]
     print(f"start: {_mean([x for x in starts if x is not None])} val_bpb ({seeds} seeds)")
-    results = {}
+    results, seconds = dict[str, list[float]](), dict[str, float]()
     for policy in policies:
-        results[policy], seconds = synthetic_finals(policy, seeds, experiments)
+        results[policy], seconds[policy] = synthetic_finals(policy, seeds, experiments)
         print(f"{policy} final best: {_mean(results[policy])} val_bpb (n={experiments})")
         if policy != "random-global":
-            print(f"{policy} time per proposal: {1000 * seconds:.1f} ms (target < 500 ms)")
-    for ours in ("bandit", "tpe"):
+            figures.show(f"{policy} processor time per proposal", 1000 * seconds[policy], "ms")
+    for policy, aim in SECONDS_AIMS.items():
+        if policy in seconds and "random" in seconds:
+            name = f"{policy} processor time per proposal"
+            figures.ratio(name, seconds[policy], seconds["random"], at_most=aim)
         for control in ("random", "random-global"):
-            if ours in results and control in results:
-                print(
-                    f"{ours} beats {control}: {_wins(results[ours], results[control])} of seeds "
-                    "(target > 80 %)"
-                )
+            if policy in results and control in results:
+                share = _wins(results[policy], results[control])
+                figures.show(f"{policy} beats {control}", share, "% of seeds", at_least=80)
     if "bandit" in results and "tpe" in results:
         share = _wins(results["bandit"], results["tpe"])
-        print(f"bandit beats tpe: {share} of seeds (target >= 50 %)")
+        figures.show("bandit beats tpe", share, "% of seeds", at_least=50)
 
 
 def bench_harness(policies: list[str], experiments: int, budget: float) -> None:
-    """Print the comparison on the bundled harness, on this machine."""
+    """Compare the policies on the bundled harness, on this machine."""
     harness = Path(__file__).resolve().parents[1] / "harness"
     with tempfile.TemporaryDirectory(prefix="bench-search-") as folder:
         place = Path(folder) / "w"
@@ -271,25 +277,29 @@ def bench_harness(policies: list[str], experiments: int, budget: float) -> None:
                 )
 
 
-def main() -> None:
-    """Read the flags and run."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
-    )
+def main() -> int:
+    """Measure and print; return the exit code."""
+    parser = arguments(__doc__)
     parser.add_argument("--seeds", type=int, default=24)
     parser.add_argument("--experiments", type=int, default=60)
     parser.add_argument("--policies", default="random,random-global,bandit,tpe")
     parser.add_argument(
-        "--harness", type=int, default=0, metavar="N", help="N real experiments each"
+        "--harness", type=int, default=0, metavar="N", help="N real experiments of each policy"
     )
-    parser.add_argument("--budget", type=float, default=8.0, help="seconds of each with --harness")
-    flags = parser.parse_args()
-    policies = flags.policies.split(",")
-    if flags.harness:
-        bench_harness(policies, flags.harness, flags.budget)
+    parser.add_argument(
+        "--budget", type=float, default=8.0, help="seconds of each experiment with --harness"
+    )
+    options = parser.parse_args()
+    policies = options.policies.split(",")
+    figures = Figures(judge=not options.quick)
+    if options.harness:
+        bench_harness(policies, options.harness, options.budget)
+    elif options.quick:
+        bench_synthetic(figures, policies, seeds=2, experiments=8)
     else:
-        bench_synthetic(policies, flags.seeds, flags.experiments)
+        bench_synthetic(figures, policies, options.seeds, options.experiments)
+    return figures.exit_code
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -1,31 +1,24 @@
-"""What the screen costs: time to the first frame, and bytes a second to the terminal.
+"""What the screen costs: the first frame, and bytes a second to the terminal.
 
-The real app in a real pseudo-terminal of 120×40; the session comes from a snapshot on the disk, so
-that reading it counts.
+The real app in a pseudo-terminal of 120×40; the session comes from a snapshot on the disk, so that
+reading it counts. The floor of the first frame is that of an empty Textual app, in processor time.
 """
 
 from __future__ import annotations
 
-import argparse
 import asyncio
 import os
-import statistics
+import select
 import sys
-import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-
-ROOT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT))
 
 COLUMNS, ROWS = 120, 40
 SETTLE_SECONDS = 2.0
-LAST_IDEA = b"Warm-down over"
-"""In the newest row of the table."""
-LAST_WORD = b"leave"
-"""In the footer, which is the last line."""
+MARKS = (b"Warm-down over", b"leave")
+"""The newest row of the table, and the footer, which is the last line."""
+AIMS = {1_000: 1.5, 10_000: 2.0}
+"""Most times the floor's processor time, by number of experiments."""
 
 
 # ---- the app, in a process of its own ------------------------------------------------------------
@@ -48,7 +41,7 @@ async def _show(snapshot: bytes, workspace: Path, busy_seconds: float) -> None:
 
 
 async def _work(feed: object, seconds: float) -> None:
-    """A log of 20 lines/s with progress in it, samples, and an experiment that ends every 5 s."""
+    """Write 20 log lines a second, report progress and samples, end an experiment every 5 s."""
     from engine.core.enums import Phase, Verdict
     from engine.core.events import Measured, RunEnded, VerdictGiven
     from engine.core.machine import GpuSample, MachineSample
@@ -111,87 +104,64 @@ async def _work(feed: object, seconds: float) -> None:
 # ---- the terminal --------------------------------------------------------------------------------
 
 
-@contextmanager
-def _terminal(snapshot: Path, busy_seconds: float) -> Iterator[tuple[int, int]]:
-    import fcntl
-    import pty
-    import signal
-    import struct
-    import termios
-
-    pid, fd = pty.fork()
-    if pid == 0:
-        for name in ("SSH_CONNECTION", "TMUX", "NO_COLOR", "AUTORESEARCH_REFRESH_HZ"):
-            os.environ.pop(name, None)
-        os.environ |= {"TERM": "xterm-256color", "COLORTERM": "truecolor"}
-        os.environ |= {"XDG_CONFIG_HOME": str(snapshot.parent)}
-        fcntl.ioctl(0, termios.TIOCSWINSZ, struct.pack("HHHH", ROWS, COLUMNS, 0, 0))
-        os.execv(
-            sys.executable,
-            [sys.executable, __file__, "--show", str(snapshot), "--busy", str(busy_seconds)],
-        )
-    try:
-        yield pid, fd
-    finally:
-        os.kill(pid, signal.SIGTERM)
-        os.close(fd)
-        os.waitpid(pid, 0)
-
-
-def _first_frame_seconds(snapshot: Path) -> tuple[float, float]:
-    """By the clock, and of processor time: on a busy machine only the second can be compared."""
-    import psutil
-
-    started = time.perf_counter()
-    seen = b""
-    with _terminal(snapshot, 0) as (pid, fd):
-        while LAST_IDEA not in seen or LAST_WORD not in seen:
-            seen += os.read(fd, 65536)
-        used = psutil.Process(pid).cpu_times()
-        return time.perf_counter() - started, used.user + used.system
+def _command(snapshot: Path, busy_seconds: float = 0) -> list[str]:
+    return [sys.executable, __file__, "--show", str(snapshot), "--busy", str(busy_seconds)]
 
 
 def _bytes_per_second(snapshot: Path, seconds: float) -> float:
-    import select
+    from benchmarks.processes import terminal_process
 
     total = 0
-    with _terminal(snapshot, seconds + SETTLE_SECONDS + 2) as (_, fd):
+    command = _command(snapshot, seconds + SETTLE_SECONDS + 2)
+    with terminal_process(command, COLUMNS, ROWS) as (_, descriptor):
         started = time.perf_counter()
         while (now := time.perf_counter() - started) < SETTLE_SECONDS + seconds:
-            if select.select([fd], [], [], 0.1)[0]:
-                count = len(os.read(fd, 65536))
-                # The first frame is paid once and measured above.
+            if select.select([descriptor], [], [], 0.1)[0]:
+                count = len(os.read(descriptor, 65536))
+                # The first frame is measured by itself.
                 total += count if now > SETTLE_SECONDS else 0
     return total / seconds
 
 
-def main() -> None:
-    """Print one line a figure."""
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--show", type=Path)
-    parser.add_argument("--busy", type=float, default=0.0)
-    parser.add_argument("--seconds", type=float, default=20.0, help="of the busy session")
-    options = parser.parse_args()
-    if options.show is not None:
-        asyncio.run(_show(options.show.read_bytes(), options.show.parent, options.busy))
-        return
+def main() -> int:
+    """Measure and print; return the exit code."""
+    from benchmarks import empty_app
+    from benchmarks.figures import Figures, alternate, arguments, medians
+    from benchmarks.processes import first_frame, private_home
     from engine.protocol.snapshot import encode_session
     from tests.tui.synthetic import made_up, session_of
 
-    with tempfile.TemporaryDirectory() as directory:
-        workspace = Path(directory)
-        snapshot = workspace / "session"
-        for count, target in ((1_000, 0.7), (10_000, 1.0)):
-            snapshot.write_bytes(encode_session(session_of(workspace, made_up(count - 1))))
-            runs = [_first_frame_seconds(snapshot) for _ in range(5)]
-            clock, processor = (statistics.median(run[i] for run in runs) for i in (0, 1))
+    parser = arguments(__doc__)
+    parser.add_argument("--seconds", type=float, default=20.0, help="length of the busy session")
+    options = parser.parse_args()
+    figures = Figures(judge=not options.quick)
+    with private_home() as home:
+        snapshot = home / "session"
+        for count, aim in {100: 1.5}.items() if options.quick else AIMS.items():
+            snapshot.write_bytes(encode_session(session_of(home, made_up(count - 1))))
+            floor, shown = alternate(
+                1 if options.quick else 9,
+                lambda: first_frame(empty_app.COMMAND, [empty_app.TEXT.encode()]),
+                lambda: first_frame(_command(snapshot), MARKS),
+            )
+            (floor_clock, floor_used), (clock, used) = (
+                medians(list(zip(*samples, strict=True))) for samples in (floor, shown)
+            )
             name = f"first frame, {count:,} experiments"
-            print(f"{name}: {clock:.2f} s (target < {target} s)")
-            print(f"{name}, processor time: {processor:.2f} s (no target)")
-        snapshot.write_bytes(encode_session(session_of(workspace, made_up(126))))
-        rate = _bytes_per_second(snapshot, options.seconds) / 1000
-        print(f"bytes to the terminal, busy at 120×40: {rate:.1f} KB/s (target ≤ 25 KB/s)")
+            figures.show(f"{name}, by the clock", clock, "s")
+            figures.show("the same of an empty Textual app", floor_clock, "s")
+            figures.show(f"{name}, processor time", used, "s")
+            figures.show("the same of an empty Textual app", floor_used, "s")
+            figures.ratio(f"{name}, processor time", used, floor_used, at_most=aim)
+        snapshot.write_bytes(encode_session(session_of(home, made_up(126))))
+        rate = _bytes_per_second(snapshot, 1.0 if options.quick else options.seconds) / 1000
+    figures.show("written to the terminal, busy at 120×40", rate, "KB/s", at_most=25)
+    return figures.exit_code
 
 
 if __name__ == "__main__":
-    main()
+    if sys.argv[1:2] == ["--show"]:
+        shown_snapshot = Path(sys.argv[2])
+        asyncio.run(_show(shown_snapshot.read_bytes(), shown_snapshot.parent, float(sys.argv[4])))
+    else:
+        sys.exit(main())

@@ -1,4 +1,4 @@
-"""Runs every benchmark of this directory one after the other and prints its figures."""
+"""Run every benchmark of this directory one after the other."""
 
 from __future__ import annotations
 
@@ -8,11 +8,18 @@ from pathlib import Path
 
 
 def main() -> int:
-    failed = 0
+    """Run them all; return 0 where each met its aims.
+
+    Options are passed on to each benchmark.
+    """
+    failed: list[str] = []
     for path in sorted(Path(__file__).parent.glob("bench_*.py")):
         print(f"== {path.name}", flush=True)
-        failed |= subprocess.run([sys.executable, str(path)], check=False).returncode
-    return failed
+        if subprocess.run([sys.executable, str(path), *sys.argv[1:]], check=False).returncode:
+            failed.append(path.name)
+    if failed:
+        print(f"Failed, or missed an aim: {', '.join(failed)}")
+    return int(bool(failed))
 
 
 if __name__ == "__main__":
