@@ -133,8 +133,77 @@ class ReviewAnswer(StrEnum):
     VETO = "veto"
 
 
+class Actor(StrEnum):
+    """Who decided: through what the user spoke, or what acted in their place."""
+
+    SCREEN = "screen"
+    COMMAND_LINE = "command line"
+    PERSON = "person"
+    """The user, where it is not recorded through what."""
+    CONFIG = "config.toml"
+    START = "start"
+    """The start of an engine."""
+    SIGNAL = "signal"
+    ENGINE = "engine"
+    POLICY = "policy"
+    """The autonomy in force."""
+    TIMEOUT = "timeout"
+    UNKNOWN = "unknown"
+    """A word in a journal that this version does not know."""
+
+    @classmethod
+    def _missing_(cls, value: object) -> Actor:
+        return cls.UNKNOWN
+
+    @property
+    def is_user(self) -> bool:
+        """True where the user decided, not the engine, a rule or a signal."""
+        return self in (Actor.SCREEN, Actor.COMMAND_LINE, Actor.PERSON)
+
+
+class AlarmKind(StrEnum):
+    """What an alarm is about."""
+
+    EDIT_FAILED = "edit_failed"
+    """An agent's answer could not be used."""
+    EDIT_TOO_LATE = "edit"
+    """The user's edit of a proposal came after the decision."""
+    REPAIR = "repair"
+    LOOKAHEAD = "lookahead"
+    OVERRULE = "overrule"
+    PIN = "pin"
+    PLATEAU = "plateau"
+    PROGRAM = "program"
+    DOUBT = "doubt"
+    TAMPER = "tamper"
+    PAUSE = "pause"
+    JOURNAL = "journal"
+    NOTIFY = "notify"
+    REPORT = "report"
+    DISK = "disk"
+    ENGINE = "engine"
+    OTHER = "other"
+    """A word in a journal that this version does not know."""
+
+    @classmethod
+    def _missing_(cls, value: object) -> AlarmKind:
+        return cls.OTHER
+
+
+class DecisionKind(StrEnum):
+    """What was decided about a proposal or an experiment."""
+
+    ASKED = "asked"
+    APPROVED = "approved"
+    VETOED = "vetoed"
+    EDITED = "edited"
+    PARKED = "parked"
+    KILLED = "killed"
+    OVERRULED = "overruled"
+
+
 class StopMode(StrEnum):
-    """How the person wants the session to end."""
+    """How the session is to end."""
 
     AFTER_RUN = "after this run"
     NOW = "now"

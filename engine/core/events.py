@@ -11,7 +11,16 @@ from datetime import UTC, datetime
 import msgspec
 
 from engine.core.config import ResearchConfig
-from engine.core.enums import Autonomy, Origin, Outcome, ReviewAnswer, StopMode, Verdict
+from engine.core.enums import (
+    Actor,
+    AlarmKind,
+    Autonomy,
+    Origin,
+    Outcome,
+    ReviewAnswer,
+    StopMode,
+    Verdict,
+)
 from engine.core.finding import Finding
 from engine.core.imported_attempt import PastAttempt
 from engine.core.machine import MachineSample
@@ -142,55 +151,37 @@ class ConfigChanged(Event, frozen=True, kw_only=True):
     config: ResearchConfig
 
 
-class ProposalDrafted(Event, frozen=True, kw_only=True):
-    """An experiment begins: this is what it tries. Number 1 is the baseline, with an empty
-    patch.
-    """
+class CandidateEvent(Event, frozen=True, kw_only=True):
+    """The fields of a candidate as the journal keeps them; see `engine.core.candidate`."""
 
-    experiment: int
     base: str
-    """The commit the patch applies to."""
     proposal: Proposal
     patch: str
-    """Unified diff of the editable file."""
     reasoning: str = ""
     queued: int = 0
-    """The number it had among the proposals made ahead; 0: it was made for this moment."""
+    origin: Origin = Origin.AGENT
+    pin: int = 0
+    of: int = 0
+    forced: Verdict | None = None
+    findings: tuple[Finding, ...] = ()
+    prompt_key: str = msgspec.field(name="told", default="")
+
+
+class ProposalDrafted(CandidateEvent, frozen=True, kw_only=True):
+    """An experiment began with this proposal. Experiment 1 is the baseline, with an empty patch."""
+
+    experiment: int
     rebased: bool = False
-    """Whether its edit was made for an earlier frontier and re-applied, fitting exactly."""
-    origin: Origin = Origin.AGENT
-    pin: int = 0
-    """The person's hypothesis it works out; 0: none."""
-    of: int = 0
-    """The earlier experiment it takes up again; 0: none."""
-    forced: Verdict | None = None
-    """The verdict a person has given already, whatever is measured."""
-    findings: tuple[Finding, ...] = ()
-    prompt_key: str = msgspec.field(name="told", default="")
-    """What the agent was told, by the key it is kept under; empty: nothing was asked in words."""
 
 
-class ProposalQueued(Event, frozen=True, kw_only=True):
-    """A proposal was made ahead, while another experiment had no verdict yet."""
+class ProposalQueued(CandidateEvent, frozen=True, kw_only=True):
+    """A proposal was put into the queue; it becomes an experiment later, or is dropped."""
 
-    queued: int
-    """Counts up through the session; names it until it becomes an experiment or is dropped."""
-    base: str
-    proposal: Proposal
-    patch: str
-    reasoning: str = ""
     after: int
-    """The newest experiment it supposes to be discarded."""
+    """The newest experiment when it was queued; the proposal assumes that it is discarded."""
     basis: str = ""
-    """What the agent was told by the person: another basis makes it stale. Empty: never stale."""
-    origin: Origin = Origin.AGENT
-    pin: int = 0
-    of: int = 0
-    forced: Verdict | None = None
-    findings: tuple[Finding, ...] = ()
     why: str = ""
-    """Why a person is to be asked; empty where it may run by itself."""
-    prompt_key: str = msgspec.field(name="told", default="")
+    """Why the user is asked about it; empty where it may run unasked."""
 
 
 class ProposalDropped(Event, frozen=True, kw_only=True):
@@ -216,7 +207,7 @@ class ReviewDecided(Event, frozen=True, kw_only=True):
     queued: int
     patch_id: str
     decision: ReviewAnswer
-    by: str
+    by: Actor
     reason: str = ""
 
 
@@ -231,7 +222,7 @@ class ProposalEdited(Event, frozen=True, kw_only=True):
     """A person changed the edit; it was assessed again under its new patch_id."""
 
     queued: int
-    by: str
+    by: Actor
     base: str
     proposal: Proposal
     patch: str
@@ -242,7 +233,7 @@ class AutonomySet(Event, frozen=True, kw_only=True):
     """How much runs unasked, from the next proposal on."""
 
     autonomy: Autonomy
-    by: str
+    by: Actor
 
 
 class HypothesisPinned(Event, frozen=True, kw_only=True):
@@ -251,7 +242,7 @@ class HypothesisPinned(Event, frozen=True, kw_only=True):
     pin: int
     """Counts up through the session."""
     text: str
-    by: str
+    by: Actor
 
 
 class PinEdited(Event, frozen=True, kw_only=True):
@@ -259,7 +250,7 @@ class PinEdited(Event, frozen=True, kw_only=True):
 
     pin: int
     text: str
-    by: str
+    by: Actor
 
 
 class PinMoved(Event, frozen=True, kw_only=True):
@@ -268,14 +259,14 @@ class PinMoved(Event, frozen=True, kw_only=True):
     pin: int
     place: int
     """Among the pins that wait, from 0."""
-    by: str
+    by: Actor
 
 
 class PinRemoved(Event, frozen=True, kw_only=True):
     """A pin will not be done: the person took it back, or it cannot be."""
 
     pin: int
-    by: str
+    by: Actor
     reason: str = ""
 
 
@@ -284,14 +275,14 @@ class DirectionBanned(Event, frozen=True, kw_only=True):
 
     ban: int
     text: str
-    by: str
+    by: Actor
 
 
 class BanLifted(Event, frozen=True, kw_only=True):
     """It may go there after all."""
 
     ban: int
-    by: str
+    by: Actor
 
 
 class NoteAdded(Event, frozen=True, kw_only=True):
@@ -299,14 +290,14 @@ class NoteAdded(Event, frozen=True, kw_only=True):
 
     note: int
     text: str
-    by: str
+    by: Actor
 
 
 class NoteRemoved(Event, frozen=True, kw_only=True):
     """It need not be told any more."""
 
     note: int
-    by: str
+    by: Actor
 
 
 class ProgramEdited(Event, frozen=True, kw_only=True):
@@ -331,7 +322,7 @@ class Overruled(Event, frozen=True, kw_only=True):
 
     experiment: int
     verdict: Verdict
-    by: str
+    by: Actor
     reason: str
 
 
@@ -487,7 +478,7 @@ class FrontierAdvanced(Event, frozen=True, kw_only=True):
 class Paused(Event, frozen=True, kw_only=True):
     """The loop waits at its next safe point."""
 
-    by: str
+    by: Actor
     """`person`, or `engine` when the environment or the agent is at fault."""
     reason: str
     todo: str = ""
@@ -496,13 +487,13 @@ class Paused(Event, frozen=True, kw_only=True):
 class Resumed(Event, frozen=True, kw_only=True):
     """The loop goes on."""
 
-    by: str
+    by: Actor
 
 
 class StopRequested(Event, frozen=True, kw_only=True):
     """The person wants the session to end."""
 
-    by: str
+    by: Actor
     mode: StopMode
     reason: str = ""
 
@@ -510,13 +501,13 @@ class StopRequested(Event, frozen=True, kw_only=True):
 class StopCancelled(Event, frozen=True, kw_only=True):
     """The person changed their mind before the session ended."""
 
-    by: str
+    by: Actor
 
 
 class KillRequested(Event, frozen=True, kw_only=True):
     """The person ended one run; its experiment counts as interrupted, not as a failed idea."""
 
-    by: str
+    by: Actor
     experiment: int
     run: int
     reason: str = ""
@@ -526,7 +517,7 @@ class KillRequested(Event, frozen=True, kw_only=True):
 class AlarmRaised(Event, frozen=True, kw_only=True):
     """Something a person should look at."""
 
-    kind: str
+    kind: AlarmKind
     message: str
     experiment: int | None = None
 

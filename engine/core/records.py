@@ -9,8 +9,8 @@ from datetime import datetime
 import msgspec
 
 from engine.core import events as ev
-from engine.core.enums import Origin, Outcome, QueueState, Verdict
-from engine.core.finding import Finding
+from engine.core.candidate import Candidate, ProposalRecord
+from engine.core.enums import Actor, DecisionKind, Outcome, QueueState, Verdict
 
 
 class Run(msgspec.Struct, frozen=True, kw_only=True):
@@ -71,12 +71,17 @@ class DecisionRecord(msgspec.Struct, frozen=True, kw_only=True):
     """One decision: by a person, or by a rule in their place."""
 
     at: datetime
-    what: str
-    """`approved`, `vetoed`, `edited`, `parked`, `asked`, `killed`, `overruled: keep` …"""
-    by: str
-    """`screen`, `command line`, `timeout`, `policy`."""
+    kind: DecisionKind
+    by: Actor
     reason: str = ""
     patch_id: str = ""
+    verdict: Verdict | None = None
+    """The user's own verdict, where they overruled the keep rule."""
+
+    @property
+    def text(self) -> str:
+        """The decision in words, such as `approved` or `overruled: keep`."""
+        return f"{self.kind}: {self.verdict}" if self.verdict is not None else self.kind.value
 
 
 class Pin(msgspec.Struct, frozen=True, kw_only=True):
@@ -84,7 +89,7 @@ class Pin(msgspec.Struct, frozen=True, kw_only=True):
 
     number: int
     text: str
-    by: str
+    by: Actor
     at: datetime
     experiment: int = 0
     """Which experiment it became; 0: none yet."""
@@ -102,7 +107,7 @@ class Instruction(msgspec.Struct, frozen=True, kw_only=True):
 
     number: int
     text: str
-    by: str
+    by: Actor
     at: datetime
 
 
@@ -110,7 +115,7 @@ class Vetoed(msgspec.Struct, frozen=True, kw_only=True):
     """A proposal, or a running experiment, that a person did not want."""
 
     at: datetime
-    by: str
+    by: Actor
     reason: str
     proposal: ev.Proposal
     patch: str
@@ -129,50 +134,40 @@ class ProgramVersion(msgspec.Struct, frozen=True, kw_only=True):
     removed: int = 0
 
 
-class Experiment(msgspec.Struct, frozen=True, kw_only=True):
+class Experiment(ProposalRecord, frozen=True, kw_only=True):
     """One numbered attempt: proposal, runs, measurement, verdict."""
 
     number: int
-    proposal: ev.Proposal
-    base: str
     drafted_at: datetime
     commit: str = ""
     ref: str = ""
+    """The private ref that keeps the commit reachable."""
     runs: tuple[Run, ...] = ()
     measurement: ev.Measurement | None = None
     doubts: tuple[str, ...] = ()
+    """Why the measurement is not trusted; a doubted one is never kept."""
     verdict: Verdict | None = None
     verdict_reason: str = ""
     gain: float | None = None
+    """Against the incumbent, in metric units; positive is better."""
     results_bytes: int = 0
+    """Size of the results file before the row was appended."""
     row_written: bool = False
     row_status: str = ""
-    """The word in its row where that is none of our verdicts; such a one has no verdict."""
+    """The status word of an imported row that is not one of our verdicts; it has no verdict."""
     revised_after: int = 0
-    """The number of the run after which the engine changed the edit; 0: it never did."""
+    """The number of the run after which the engine changed the edit; 0: never."""
     ended_at: datetime | None = None
-    queued: int = 0
-    """Its number among the proposals made ahead; 0: it was made for its own moment."""
-    rebased: bool = False
-    """Whether its edit was made for an earlier frontier."""
-    origin: Origin = Origin.AGENT
-    pin: int = 0
-    of: int = 0
-    forced: Verdict | None = None
-    """The verdict a person had given before it ran."""
-    findings: tuple[Finding, ...] = ()
     decisions: tuple[DecisionRecord, ...] = ()
-    """What was decided about it and by whom, in order."""
+    """What was decided about it and by whom, oldest first."""
     against: int | None = None
-    """Whose value it had to beat: the experiment whose file its base is."""
+    """The experiment whose value it had to beat: the incumbent when it began."""
     advanced: bool = False
-    """Whether the frontier moved to it when it was kept."""
+    """True once the frontier moved to its commit."""
     overruled: Verdict | None = None
-    """A person's verdict in the place of the keep rule's."""
+    """The user's verdict, which replaces the keep rule's."""
     spending: Spending = Spending()
-    """What language models used to come to it, drafts that were dropped on the way included."""
-    prompt_key: str = ""
-    """What its agent was told last, by the key it is kept under."""
+    """Cost of all language-model calls for it, including drafts that were dropped on the way."""
 
     @property
     def is_baseline(self) -> bool:
@@ -195,31 +190,25 @@ class Experiment(msgspec.Struct, frozen=True, kw_only=True):
         return self.runs[-1].outcome if self.runs else None
 
 
-class Queued(msgspec.Struct, frozen=True, kw_only=True):
-    """A proposal made ahead: what comes next if its bet holds."""
+class Queued(Candidate, frozen=True, kw_only=True):
+    """A candidate in the queue: ready to run, or waiting for the user."""
 
-    number: int
-    base: str
-    proposal: ev.Proposal
-    patch: str
-    reasoning: str
     after: int
-    basis: str
+    """The newest experiment when it was queued."""
     at: datetime
-    origin: Origin = Origin.AGENT
-    pin: int = 0
-    of: int = 0
-    forced: Verdict | None = None
-    findings: tuple[Finding, ...] = ()
     state: QueueState = QueueState.READY
     why: str = ""
-    """Why a person is asked."""
+    """Why the user is asked."""
     until: datetime | None = None
     """When it is parked if nobody answers."""
     approved: str = ""
-    """The patch_id that a person approved."""
+    """The patch_id that the user approved."""
     decisions: tuple[DecisionRecord, ...] = ()
-    prompt_key: str = ""
+
+    @property
+    def number(self) -> int:
+        """Its number in the queue."""
+        return self.queued
 
 
 class Dropped(msgspec.Struct, frozen=True, kw_only=True):
@@ -234,7 +223,7 @@ class Pause(msgspec.Struct, frozen=True, kw_only=True):
     """Why the loop waits."""
 
     at: datetime
-    by: str
+    by: Actor
     reason: str
     todo: str = ""
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from msgspec.structs import replace
 
 from engine.core import events as ev
-from engine.core.enums import QueueState
+from engine.core.candidate import copied_fields
+from engine.core.enums import DecisionKind, QueueState
 from engine.core.handlers import on
 from engine.core.records import (
     DecisionRecord,
@@ -75,20 +76,11 @@ def _proposal_drafted(s: Session, e: ev.ProposalDrafted) -> Session:
     taken = [q for q in s.queue if q.number == e.queued]
     experiment = Experiment(
         number=e.experiment,
-        proposal=e.proposal,
-        base=e.base,
         drafted_at=e.at,
-        queued=e.queued,
-        rebased=e.rebased,
         against=s.incumbent,
-        origin=e.origin,
-        pin=e.pin,
-        of=e.of,
-        forced=e.forced,
-        findings=e.findings,
         decisions=taken[0].decisions if taken else (),
         spending=s.drafting,
-        prompt_key=e.prompt_key,
+        **copied_fields(e, Experiment),
     )
     return s.with_(
         e,
@@ -107,22 +99,11 @@ def _proposal_drafted(s: Session, e: ev.ProposalDrafted) -> Session:
 @on(ev.ProposalQueued)
 def _proposal_queued(s: Session, e: ev.ProposalQueued) -> Session:
     queued = Queued(
-        number=e.queued,
-        base=e.base,
-        proposal=e.proposal,
-        patch=e.patch,
-        reasoning=e.reasoning,
         after=e.after,
-        basis=e.basis,
         at=e.at,
-        origin=e.origin,
-        pin=e.pin,
-        of=e.of,
-        forced=e.forced,
-        findings=e.findings,
         why=e.why,
         state=QueueState.ASKED if e.why else QueueState.READY,
-        prompt_key=e.prompt_key,
+        **copied_fields(e, Queued),
     )
     return s.with_(e, queue=(*s.queue, queued), queued_ever=e.queued, waiting=None)
 
@@ -287,7 +268,7 @@ def _kill_requested(s: Session, e: ev.KillRequested) -> Session:
     experiment = changed.experiment(e.experiment)
     decided = DecisionRecord(
         at=e.at,
-        what="vetoed" if e.reason else "killed",
+        kind=DecisionKind.VETOED if e.reason else DecisionKind.KILLED,
         by=e.by,
         reason=e.reason,
         patch_id=experiment.proposal.patch_id,

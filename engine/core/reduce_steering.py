@@ -5,7 +5,7 @@ from __future__ import annotations
 from msgspec.structs import replace
 
 from engine.core import events as ev
-from engine.core.enums import QueueState, ReviewAnswer
+from engine.core.enums import Actor, DecisionKind, QueueState, ReviewAnswer
 from engine.core.handlers import on
 from engine.core.patches.patch import count_lines
 from engine.core.records import DecisionRecord, Instruction, Pin, ProgramVersion, Queued, Vetoed
@@ -13,9 +13,11 @@ from engine.core.reduce_loop import VETOED_KEPT
 from engine.core.session import Session
 
 
-def _decided(queued: Queued, event: ev.Event, what: str, by: str, reason: str = "") -> Queued:
+def _decided(
+    queued: Queued, event: ev.Event, kind: DecisionKind, by: Actor, reason: str = ""
+) -> Queued:
     decided = DecisionRecord(
-        at=event.at, what=what, by=by, reason=reason, patch_id=queued.proposal.patch_id
+        at=event.at, kind=kind, by=by, reason=reason, patch_id=queued.proposal.patch_id
     )
     return replace(queued, decisions=(*queued.decisions, decided))
 
@@ -35,7 +37,7 @@ def _review_requested(s: Session, e: ev.ReviewRequested) -> Session:
     queued = _queued(s, e.queued)
     if queued is None:
         return s.with_(e)
-    asked = _decided(queued, e, "asked", "policy", e.why)
+    asked = _decided(queued, e, DecisionKind.ASKED, Actor.POLICY, e.why)
     return _put(s, e, replace(asked, state=QueueState.ASKED, why=e.why, until=e.until, approved=""))
 
 
@@ -45,7 +47,7 @@ def _review_decided(s: Session, e: ev.ReviewDecided) -> Session:
     if queued is None:
         return s.with_(e)
     if e.decision is ReviewAnswer.APPROVE:
-        approved = _decided(queued, e, "approved", e.by, e.reason)
+        approved = _decided(queued, e, DecisionKind.APPROVED, e.by, e.reason)
         return _put(
             s, e, replace(approved, state=QueueState.READY, approved=e.patch_id, until=None)
         )
@@ -68,7 +70,7 @@ def _proposal_parked(s: Session, e: ev.ProposalParked) -> Session:
     queued = _queued(s, e.queued)
     if queued is None:
         return s.with_(e)
-    parked = _decided(queued, e, "parked", "timeout", e.reason)
+    parked = _decided(queued, e, DecisionKind.PARKED, Actor.TIMEOUT, e.reason)
     return _put(s, e, replace(parked, state=QueueState.PARKED, until=None))
 
 
@@ -88,7 +90,7 @@ def _proposal_edited(s: Session, e: ev.ProposalEdited) -> Session:
         findings=e.findings,
         approved="",
     )
-    return _put(s, e, _decided(edited, e, "edited", e.by))
+    return _put(s, e, _decided(edited, e, DecisionKind.EDITED, e.by))
 
 
 @on(ev.AutonomySet)
@@ -178,7 +180,8 @@ def _overruled(s: Session, e: ev.Overruled) -> Session:
     old = s.experiment(e.experiment)
     decided = DecisionRecord(
         at=e.at,
-        what=f"overruled: {e.verdict.value}",
+        kind=DecisionKind.OVERRULED,
+        verdict=e.verdict,
         by=e.by,
         reason=e.reason,
         patch_id=old.proposal.patch_id,

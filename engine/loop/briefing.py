@@ -6,7 +6,7 @@ from pathlib import Path
 
 from engine.agents.base import AgentSpending, Attempt, Briefing, Failure, Pending, Veto
 from engine.core.analysis.plateau import advice, spell_of
-from engine.core.enums import Origin, Verdict
+from engine.core.enums import DecisionKind, Origin, Verdict
 from engine.core.imported_attempt import PastAttempt
 from engine.core.records import Experiment, Queued, Vetoed
 from engine.core.session import Session
@@ -152,7 +152,7 @@ def _pending(number: int, made: Experiment | Queued, session: Session) -> Pendin
 
 
 def _reason(experiment: Experiment) -> str:
-    words = [d for d in experiment.decisions if d.what.startswith("overruled")]
+    words = [d for d in experiment.decisions if d.kind is DecisionKind.OVERRULED]
     if experiment.overruled is None or not words:
         return experiment.verdict_reason
     return f"by the person's word: {words[-1].reason}"

@@ -8,7 +8,7 @@ from collections.abc import Coroutine
 from msgspec.structs import replace
 
 from engine.core import events as ev
-from engine.core.enums import Autonomy, Origin, Verdict
+from engine.core.enums import Actor, AlarmKind, Autonomy, DecisionKind, Origin, Verdict
 from engine.core.errors import AutoresearchError
 from engine.core.patches.knobs import KnobError, find_knobs, is_literal
 from engine.core.patches.patch import make_patch, patch_id, refit_patch, reverse_patch
@@ -92,12 +92,12 @@ class Steering:
 
     # ---- proposals
 
-    def _edit(self, by: str, command: commands.EditProposal) -> str:
+    def _edit(self, by: Actor, command: commands.EditProposal) -> str:
         edit = self._reviewer.edit(by, command)
         self._later(self._reviewer.edited(edit))
         return f"Taken as patch {patch_id(edit.patch)}; it is assessed and asked about again."
 
-    def _set_autonomy(self, by: str, autonomy: Autonomy) -> str:
+    def _set_autonomy(self, by: Actor, autonomy: Autonomy) -> str:
         if autonomy is self._context.session.autonomy:
             return f"It is {autonomy.value} already: {_MEANS[autonomy]}."
         self._context.note(ev.AutonomySet(autonomy=autonomy, by=by))
@@ -107,7 +107,7 @@ class Steering:
 
     def _pin(
         self,
-        by: str,
+        by: Actor,
         command: commands.PinHypothesis | commands.EditPin | commands.MovePin | commands.RemovePin,
     ) -> str:
         if isinstance(command, commands.PinHypothesis):
@@ -165,7 +165,7 @@ class Steering:
 
     def _say(
         self,
-        by: str,
+        by: Actor,
         command: commands.BanDirection | commands.LiftBan | commands.AddNote | commands.RemoveNote,
     ) -> str:
         session = self._context.session
@@ -232,7 +232,7 @@ class Steering:
         return edited
 
     def _made_of(
-        self, by: str, old: Experiment, edited: str, origin: Origin, said: str
+        self, by: Actor, old: Experiment, edited: str, origin: Origin, said: str
     ) -> tuple[Made, str]:
         """A proposal that takes an earlier one up again, not assessed; and the text before it."""
         frontier = self._context.session.frontier
@@ -250,7 +250,7 @@ class Steering:
             made._replace(findings=findings), of=old.number, forced=forced
         )
 
-    def _revive(self, by: str, experiment: Experiment) -> str:
+    def _revive(self, by: Actor, experiment: Experiment) -> str:
         if experiment.is_baseline:
             raise AutoresearchError("The baseline changes nothing; there is nothing to revive.")
         edited = self._refit(experiment)
@@ -263,7 +263,7 @@ class Steering:
         self._later(self._queue(experiment, made, now, edited))
         return f"The change of experiment {experiment.number} fits; look at it, then approve it."
 
-    def _confirm(self, by: str, experiment: Experiment) -> str:
+    def _confirm(self, by: Actor, experiment: Experiment) -> str:
         session = self._context.session
         if experiment.measurement is None:
             raise AutoresearchError(
@@ -291,7 +291,7 @@ class Steering:
         )
         return f"Experiment {experiment.number} is run once more, next."
 
-    def _overrule(self, by: str, command: commands.OverruleVerdict) -> str:
+    def _overrule(self, by: Actor, command: commands.OverruleVerdict) -> str:
         old = self._finished(command.experiment)
         reason = required(command.reason, "verdict of your own", MOST_WORDS)
         number, wanted = old.number, command.verdict
@@ -333,7 +333,7 @@ class Steering:
         if not session.pending_overrules:
             return
         old = session.experiment(session.pending_overrules[0])
-        said_at = max(d.at for d in old.decisions if d.what.startswith("overruled"))
+        said_at = max(d.at for d in old.decisions if d.kind is DecisionKind.OVERRULED)
         for queued in session.queue:
             if queued.of == old.number and queued.origin is Origin.OVERRULE and queued.at < said_at:
                 reason = "you decided otherwise since"
@@ -354,7 +354,9 @@ class Steering:
             if type(error) is not AutoresearchError:
                 raise
             how = f"it could not be done: {error.what}"
-            self._context.note(ev.AlarmRaised(kind="overrule", message=f"#{old.number}: {how}"))
+            self._context.note(
+                ev.AlarmRaised(kind=AlarmKind.OVERRULE, message=f"#{old.number}: {how}")
+            )
         self._context.note(ev.OverruleSettled(experiment=old.number, how=how))
 
     async def _keep(self, old: Experiment) -> str:
@@ -365,7 +367,7 @@ class Steering:
             raise _NothingToDo(f"The frontier has the change of experiment {old.number} already.")
         if frontier != before:
             edited = self._refit(old)
-            made, now = self._made_of("person", old, edited, Origin.OVERRULE, "keep")
+            made, now = self._made_of(Actor.PERSON, old, edited, Origin.OVERRULE, "keep")
             await self._queue(old, made, now, edited, Verdict.KEEP)
             return "the frontier moved since: it is measured on it, then kept"
         tag, commit = session.config.tag, old.commit
@@ -385,7 +387,7 @@ class Steering:
         session, workspace = self._context.session, self._context.workspace
         if session.incumbent != old.number:
             edited = self._refit(old, reverse=True)
-            made, now = self._made_of("person", old, edited, Origin.OVERRULE, "removal")
+            made, now = self._made_of(Actor.PERSON, old, edited, Origin.OVERRULE, "removal")
             await self._queue(old, made, now, edited, Verdict.KEEP)
             return "later keeps stand on it: the file without it is measured, then kept"
         before, _ = self._texts(old)

@@ -11,7 +11,7 @@ import msgspec
 
 from engine.agents.base import Failure
 from engine.core import events as ev
-from engine.core.enums import Origin, Outcome
+from engine.core.enums import DecisionKind, Origin, Outcome
 from engine.core.errors import AgentError
 from engine.core.patches.knobs import Knob, KnobError, find_knobs, set_knobs
 from engine.core.patches.patch import apply_patch, make_patch, patch_id
@@ -189,7 +189,7 @@ class ExperimentSteps:
         if self._context.session.waiting_patch(revised.patch_id) is not None:
             return False  # an engine that was killed right here has asked already
         why = self.reviewer.why_asked(findings)
-        approved = any(d.what == "approved" for d in experiment.decisions)
+        approved = any(d.kind is DecisionKind.APPROVED for d in experiment.decisions)
         if why or approved:
             # An approval is for one patch; this is another.
             self.lookahead.queue(

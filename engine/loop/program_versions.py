@@ -6,7 +6,7 @@ import os
 import time
 
 from engine.core import events as ev
-from engine.core.enums import PROGRAM
+from engine.core.enums import PROGRAM, AlarmKind
 from engine.core.errors import WorkspaceError
 from engine.core.patches.patch import make_patch
 from engine.core.records import ProgramVersion
@@ -76,7 +76,7 @@ class Charter:
             return
         self._trouble = what
         message = f"{what} The last version stays in force until there is another."
-        self._context.note(ev.AlarmRaised(kind="program", message=message))
+        self._context.note(ev.AlarmRaised(kind=AlarmKind.PROGRAM, message=message))
 
     def commit(self) -> None:
         """Put the versions that are not there yet on the session's branch; only between two

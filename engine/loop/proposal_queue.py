@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 from engine.core import events as ev
 from engine.core.analysis.forecast import affords_ahead
-from engine.core.enums import Origin, QueueState, Verdict
+from engine.core.enums import Actor, AlarmKind, Origin, QueueState, Verdict
 from engine.core.errors import (
     AgentError,
     AutoresearchError,
@@ -171,7 +171,7 @@ class Lookahead:
             self._context.note(
                 ev.ProposalEdited(
                     queued=queued.number,
-                    by="engine",
+                    by=Actor.ENGINE,
                     base=taken.base,
                     proposal=taken.proposal,
                     patch=taken.patch,
@@ -263,7 +263,7 @@ class Lookahead:
             self._given_up_at = during
             if not isinstance(error, BudgetSpentError):
                 message = f"nothing could be drafted ahead: {error}".strip()
-                self._context.note(ev.AlarmRaised(kind="lookahead", message=message))
+                self._context.note(ev.AlarmRaised(kind=AlarmKind.LOOKAHEAD, message=message))
             return
         if made is not None:
             self.queue(made)

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from engine.agents.base import Draft, PromptPreview
 from engine.core import events as ev
-from engine.core.enums import Origin
+from engine.core.enums import Actor, AlarmKind, Origin
 from engine.core.errors import AgentError, UnusableAnswerError
 from engine.core.finding import Finding
 from engine.core.patches.knobs import KnobError, find_knobs, is_literal, set_knobs
@@ -154,9 +154,9 @@ class Maker:
         self._refuse(pin, reason)
 
     def _refuse(self, pin: Pin, reason: str) -> None:
-        self._context.note(ev.PinRemoved(pin=pin.number, by="engine", reason=reason))
+        self._context.note(ev.PinRemoved(pin=pin.number, by=Actor.ENGINE, reason=reason))
         self._context.note(
-            ev.AlarmRaised(kind="pin", message=f"pin {pin.number} is not done: {reason}")
+            ev.AlarmRaised(kind=AlarmKind.PIN, message=f"pin {pin.number} is not done: {reason}")
         )
 
     def _literally(self, pin: Pin, source: str) -> Drafted | None:

@@ -12,7 +12,7 @@ import contextlib
 from datetime import UTC, datetime, timedelta
 
 from engine.core import events as ev
-from engine.core.enums import Origin, Outcome, StopMode
+from engine.core.enums import Actor, AlarmKind, Origin, Outcome, StopMode
 from engine.core.errors import (
     AgentError,
     AutoresearchError,
@@ -59,15 +59,15 @@ class Ratchet:
 
     # ---- what a person can say
 
-    def pause(self, by: str) -> str:
+    def pause(self, by: Actor) -> str:
         """Wait at the next safe point."""
         if self.session.pause is not None:
             return "It is paused already."
-        self._note(ev.Paused(by="person", reason=f"paused from the {by}"))
+        self._note(ev.Paused(by=Actor.PERSON, reason=f"paused from the {by}"))
         self.proposer.drafter.cancel()
         return "It pauses after this run." if self.session.running else "Paused."
 
-    def resume(self, by: str) -> str:
+    def resume(self, by: Actor) -> str:
         """Go on."""
         if self.session.pause is None:
             return "It is not paused."
@@ -76,7 +76,7 @@ class Ratchet:
         self._note(ev.Resumed(by=by))
         return "Going on."
 
-    def stop(self, by: str, mode: StopMode, reason: str = "") -> str:
+    def stop(self, by: Actor, mode: StopMode, reason: str = "") -> str:
         """End the session, after this run or at once."""
         if self.session.stop is mode:
             return "It is stopping already."
@@ -89,14 +89,14 @@ class Ratchet:
             )
         return "Stopping after this run." if self.session.running else "Stopping."
 
-    def cancel_stop(self, by: str) -> str:
+    def cancel_stop(self, by: Actor) -> str:
         """Do not end the session after all."""
         if self.session.stop is None:
             return "No stop was asked for."
         self._note(ev.StopCancelled(by=by))
         return "The session goes on."
 
-    def kill_run(self, by: str, number: int, reason: str = "") -> str:
+    def kill_run(self, by: Actor, number: int, reason: str = "") -> str:
         """End the current run of that experiment; the loop goes on with another.
 
         Args:
@@ -161,7 +161,7 @@ class Ratchet:
         reason = f"{error.what} {error.why}".strip()
         decision = retry_decision(error, self._failures, self.proposer.briefer.shorten)
         if decision.edit_failed:
-            self._note(ev.AlarmRaised(kind="edit_failed", message=reason))
+            self._note(ev.AlarmRaised(kind=AlarmKind.EDIT_FAILED, message=reason))
         if decision.shorten:
             self.proposer.briefer.shorten += 1
         if decision.wait_seconds is None:
@@ -256,7 +256,7 @@ class Ratchet:
                 f"your verdict on #{late[-1].of} needs a run, but all experiments are done: go on "
                 "with a higher --max to have it carried out"
             )
-            self._note(ev.AlarmRaised(kind="overrule", message=message))
+            self._note(ev.AlarmRaised(kind=AlarmKind.OVERRULE, message=message))
 
     def _pause_for_parked(self) -> None:
         parked, most = len(self.session.parked), self.session.config.most_parked
@@ -321,9 +321,9 @@ class Ratchet:
 
     def _pause_for(self, reason: str, todo: str) -> None:
         if self.session.pause is None:
-            self._note(ev.Paused(by="engine", reason=reason, todo=todo))
+            self._note(ev.Paused(by=Actor.ENGINE, reason=reason, todo=todo))
         elif self.session.pause.reason != reason:
-            self._note(ev.AlarmRaised(kind="pause", message=f"{reason} {todo}".strip()))
+            self._note(ev.AlarmRaised(kind=AlarmKind.PAUSE, message=f"{reason} {todo}".strip()))
 
     def _block(self, reason: str, todo: str) -> None:
         """Pause, and do not try the failed step again before somebody says so."""

@@ -8,7 +8,7 @@ from pathlib import PurePosixPath
 from typing import NamedTuple
 
 from engine.core import events as ev
-from engine.core.enums import Autonomy, Origin, QueueState, ReviewAnswer
+from engine.core.enums import Actor, AlarmKind, Autonomy, Origin, QueueState, ReviewAnswer
 from engine.core.errors import AutoresearchError
 from engine.core.finding import Finding, Weight
 from engine.core.patches.patch import make_patch, refit_patch
@@ -26,7 +26,7 @@ MOST_REASON = 4000
 class Edited(NamedTuple):
     """A person's edit that can be taken."""
 
-    by: str
+    by: Actor
     queued: Queued
     base: str
     """The frontier it was fitted to."""
@@ -112,7 +112,7 @@ class Reviewer:
 
     # ---- what a person says
 
-    def approve(self, by: str, patch: str) -> str:
+    def approve(self, by: Actor, patch: str) -> str:
         """Let exactly this patch run.
 
         Raises:
@@ -127,7 +127,7 @@ class Reviewer:
         )
         return "Approved; it runs next, once you resume." if paused else "Approved; it runs next."
 
-    def veto(self, by: str, patch: str, reason: str) -> str:
+    def veto(self, by: Actor, patch: str, reason: str) -> str:
         """Refuse this patch and what is like it.
 
         Raises:
@@ -154,7 +154,7 @@ class Reviewer:
         )
         return "Vetoed; the agent is told why with its next briefing."
 
-    def edit(self, by: str, command: commands.EditProposal) -> Edited:
+    def edit(self, by: Actor, command: commands.EditProposal) -> Edited:
         """Check a person's own edit of a proposal; `edited` records it.
 
         Raises:
@@ -202,7 +202,7 @@ class Reviewer:
             message = (
                 f"your edit of the patch {asked_about} came too late: it was decided meanwhile"
             )
-            self._context.note(ev.AlarmRaised(kind="edit", message=message))
+            self._context.note(ev.AlarmRaised(kind=AlarmKind.EDIT_TOO_LATE, message=message))
             return
         proposal = with_edit(current.proposal, edit.patch, edit.source, knobs={})
         self._context.note(

@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 
 from engine.core import events as ev
-from engine.core.enums import PROGRAM, Outcome, Phase, StopMode
+from engine.core.enums import PROGRAM, AlarmKind, Outcome, Phase, StopMode
 from engine.core.errors import EnvironmentProblem
 from engine.core.outcome import Classified, Ending, classify
 from engine.core.records import Experiment, Run
@@ -243,7 +243,9 @@ class Runner:
             self._measure(number, run.number, watched.log, report, changed)
         elif changed:
             message = f"run #{number} changed {', '.join(changed)}"
-            self._context.note(ev.AlarmRaised(kind="tamper", message=message, experiment=number))
+            self._context.note(
+                ev.AlarmRaised(kind=AlarmKind.TAMPER, message=message, experiment=number)
+            )
 
     def _changed_locked(self) -> tuple[str, ...]:
         place = self._context.workspace.inside_worktree(self._worktree)
@@ -292,7 +294,9 @@ class Runner:
         )
         if doubts:
             message = f"#{number}: {'; '.join(doubts)}"
-            self._context.note(ev.AlarmRaised(kind="doubt", message=message, experiment=number))
+            self._context.note(
+                ev.AlarmRaised(kind=AlarmKind.DOUBT, message=message, experiment=number)
+            )
 
 
 def _state(progress: Progress) -> tuple[object, ...]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from engine.core import events as ev
 from engine.core.analysis.plateau import notice
-from engine.core.enums import Origin, Outcome, Verdict
+from engine.core.enums import AlarmKind, Origin, Outcome, Verdict
 from engine.core.errors import AgentError, OverloadedError, RateLimitedError
 from engine.core.records import Experiment, Run
 from engine.core.verdict import decide
@@ -84,10 +84,10 @@ class Judge:
                 f"your verdict on #{experiment.of} could not be carried out: #{experiment.number} "
                 f"ended as {verdict.value} ({reason})"
             )
-            self._context.note(ev.AlarmRaised(kind="overrule", message=message))
+            self._context.note(ev.AlarmRaised(kind=AlarmKind.OVERRULE, message=message))
         counted = experiment.origin is not Origin.CONFIRM and not run.kill_requested
         if counted and verdict is not Verdict.KEEP and (flat := notice(self._context.session)):
-            self._context.note(ev.AlarmRaised(kind="plateau", message=flat))
+            self._context.note(ev.AlarmRaised(kind=AlarmKind.PLATEAU, message=flat))
 
     def _compare(self, experiment: Experiment) -> tuple[Verdict, str, float | None]:
         """What a confirmation says: never a new best, only how far the first value holds."""
@@ -114,7 +114,7 @@ class Judge:
         except AgentError as error:
             message = f"#{experiment.number} could not be repaired: {error.what}"
             self._context.note(
-                ev.AlarmRaised(kind="repair", message=message, experiment=experiment.number)
+                ev.AlarmRaised(kind=AlarmKind.REPAIR, message=message, experiment=experiment.number)
             )
             return False
 

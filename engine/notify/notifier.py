@@ -20,7 +20,7 @@ from typing import NamedTuple
 import msgspec
 
 from engine.core import events as ev
-from engine.core.enums import Verdict
+from engine.core.enums import Actor, AlarmKind, Verdict
 from engine.core.errors import ConfigError, EnvironmentProblem
 from engine.core.session import Session
 from engine.store.journal import Journal
@@ -139,9 +139,9 @@ def news_in(event: ev.AnyEvent, session: Session) -> tuple[News, str] | None:
             return News.PARKED, f"parked: {_hypothesis(session, event.queued)}"
         case ev.FrontierAdvanced() if event.experiment > 1:
             return News.BEST, _best(session, event.experiment)
-        case ev.AlarmRaised(kind="plateau"):
+        case ev.AlarmRaised(kind=AlarmKind.PLATEAU):
             return News.PLATEAU, event.message
-        case ev.Paused() if event.by != "person":
+        case ev.Paused() if event.by is not Actor.PERSON:
             return News.PAUSED, f"paused: {event.reason} {event.todo}"
         case ev.SessionEnded():
             return News.ENDED, f"the session has ended: {event.reason}"
@@ -291,7 +291,7 @@ class Notifier:
             return
         self._failed = True
         message = f"A notification could not be sent ({why}); `autoresearch-tui notify --test`."
-        self._journal.append(ev.AlarmRaised(kind="notify", message=message))
+        self._journal.append(ev.AlarmRaised(kind=AlarmKind.NOTIFY, message=message))
 
     async def close(self) -> None:
         """Send what still waits; give up after a while."""

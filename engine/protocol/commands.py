@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from engine.core.enums import Autonomy, StopMode, Verdict
+from engine.core.enums import Actor, Autonomy, StopMode, Verdict
 
 
 class Command(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", omit_defaults=True):
@@ -13,7 +13,7 @@ class Command(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", omit_
     """
 
     id: int = 0
-    by: str = "screen"
+    by: Actor = Actor.SCREEN
 
 
 class Hello(Command, frozen=True, kw_only=True):

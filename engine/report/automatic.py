@@ -9,7 +9,7 @@ from collections.abc import Awaitable
 from pathlib import Path
 
 from engine.core import events as ev
-from engine.core.enums import StopMode, Verdict
+from engine.core.enums import AlarmKind, StopMode, Verdict
 from engine.report import suggestions
 from engine.report.markdown import SUMMARY, markdown
 from engine.report.sources import session_facts
@@ -152,7 +152,7 @@ class Reports:
         message = (
             f"{path.name} could not be written ({why}); `autoresearch-tui report` tries again."
         )
-        self._journal.append(ev.AlarmRaised(kind="report", message=message))
+        self._journal.append(ev.AlarmRaised(kind=AlarmKind.REPORT, message=message))
 
     async def close(self) -> None:
         """Wait for what is being written; call it before the journal is closed."""

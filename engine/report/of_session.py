@@ -9,7 +9,7 @@ import msgspec
 
 from engine.core.analysis.forecast import forecast
 from engine.core.analysis.noise import noise_of
-from engine.core.enums import KeepRule, Origin, Outcome, Verdict
+from engine.core.enums import DecisionKind, KeepRule, Origin, Outcome, Verdict
 from engine.core.events import Platform
 from engine.core.records import DecisionRecord, Experiment
 from engine.core.session import Session
@@ -21,7 +21,6 @@ from engine.report.hours import IdleSpan, hours_of
 from engine.report.model import Adopted, Cost, HumanAct, ReportFacts
 from engine.report.noise import session_keeps
 
-_NOT_PEOPLE = frozenset(("policy", "timeout", "engine", "start", "signal", "config.toml"))
 _GIB = 2**30
 _WORDS = 300
 
@@ -197,9 +196,9 @@ def _acts(session: Session) -> tuple[HumanAct, ...]:
     ]
     decided += [(d, "a proposal that waits") for q in session.queue for d in q.decisions]
     for one, about in decided:
-        if one.by not in _NOT_PEOPLE and one.what not in ("asked", "parked"):
-            add(one.at, f"{plain(one.what)}: {about}", one.reason)
-    ran = {d.patch_id for d, _ in decided if d.what == "vetoed"}
+        if one.by.is_user:
+            add(one.at, f"{plain(one.text)}: {about}", one.reason)
+    ran = {d.patch_id for d, _ in decided if d.kind is DecisionKind.VETOED}
     for veto in session.vetoed:
         if veto.proposal.patch_id not in ran:
             add(veto.at, f"vetoed: {plain(veto.proposal.hypothesis, _WORDS)}", veto.reason)

@@ -22,7 +22,7 @@ from engine import __version__
 from engine.agents.base import make_agent
 from engine.core import events as ev
 from engine.core.config import ResearchConfig
-from engine.core.enums import StopMode
+from engine.core.enums import Actor, AlarmKind, StopMode
 from engine.core.errors import AutoresearchError, JournalError
 from engine.devices.recorder import MachineRecorder
 from engine.devices.sampler import DeviceSampler
@@ -112,7 +112,7 @@ class Service:
         except Exception as error:
             if journal is not None:
                 message = f"the engine failed ({type(error).__name__}: {error}); see engine.log"
-                journal.append(ev.AlarmRaised(kind="engine", message=message))
+                journal.append(ev.AlarmRaised(kind=AlarmKind.ENGINE, message=message))
                 journal.append(ev.EngineStopped(reason="a fault of its own"))
             raise
         finally:
@@ -138,7 +138,7 @@ class Service:
         # SIGTERM (a shutdown, `systemctl stop`) leaves the run to its supervisor; the next engine
         # adopts it.
         loop.add_signal_handler(signal.SIGTERM, self._leave)
-        loop.add_signal_handler(signal.SIGINT, lambda: ratchet.stop("signal", StopMode.NOW))
+        loop.add_signal_handler(signal.SIGINT, lambda: ratchet.stop(Actor.SIGNAL, StopMode.NOW))
         loop.add_signal_handler(signal.SIGHUP, lambda: None)
 
     def _leave(self) -> None:

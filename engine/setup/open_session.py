@@ -7,6 +7,7 @@ import os
 from engine import __version__
 from engine.core import events as ev
 from engine.core.config import ResearchConfig, settings
+from engine.core.enums import Actor, AlarmKind
 from engine.core.errors import ConfigError, WorkspaceError
 from engine.core.session import Session
 from engine.setup.notes import results_name
@@ -148,7 +149,7 @@ def _record_engine_start(journal: Journal, config: ResearchConfig, platform: ev.
     if journal.recovered_bytes:
         journal.append(
             ev.AlarmRaised(
-                kind="journal",
+                kind=AlarmKind.JOURNAL,
                 message=f"the journal's last line was torn ({journal.recovered_bytes} bytes); "
                 "it is kept in journal.torn",
             )
@@ -161,6 +162,6 @@ def _record_engine_start(journal: Journal, config: ResearchConfig, platform: ev.
         journal.append(ev.ConfigChanged(config=config))
         if autonomy_changed and journal.session.autonomy is not config.autonomy:
             # config.toml was edited after the mode was set on the screen: the later change counts.
-            journal.append(ev.AutonomySet(autonomy=config.autonomy, by="config.toml"))
-    if before.pause is not None and before.pause.by == "engine" and before.engine_pid is None:
-        journal.append(ev.Resumed(by="start"))
+            journal.append(ev.AutonomySet(autonomy=config.autonomy, by=Actor.CONFIG))
+    if before.pause is not None and before.pause.by is Actor.ENGINE and before.engine_pid is None:
+        journal.append(ev.Resumed(by=Actor.START))

@@ -7,14 +7,14 @@ from __future__ import annotations
 import msgspec
 
 from engine.core import events as ev
-from engine.core.enums import Autonomy
+from engine.core.enums import Actor, Autonomy
 from engine.core.errors import WorkspaceError
 from engine.store.artifacts import Layout
 from engine.store.durable import write_durably
 from engine.store.journal import Journal
 
 _NAME = "opening.json"
-_BY = "command line"
+_BY = Actor.COMMAND_LINE
 
 
 class StartRequest(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

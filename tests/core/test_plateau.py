@@ -9,7 +9,7 @@ import pytest
 from engine.core import events as ev
 from engine.core.analysis.plateau import advice, notice, spell_of
 from engine.core.config import ResearchConfig
-from engine.core.enums import Outcome, Verdict
+from engine.core.enums import Actor, Outcome, Verdict
 from engine.core.reducer import fold
 from engine.core.session import Session
 
@@ -49,7 +49,7 @@ def session(verdicts: str, *, agent: str = "llm", gains: dict[int, float] | None
             ),
         ]
         if letter == "x":
-            events.append(ev.KillRequested(at=AT, by="screen", experiment=number, run=1))
+            events.append(ev.KillRequested(at=AT, by=Actor.SCREEN, experiment=number, run=1))
         events += [
             ev.RunEnded(at=AT, experiment=number, run=1, outcome=Outcome.FINISHED),
             ev.VerdictGiven(

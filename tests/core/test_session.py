@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from engine.core import events as ev
 from engine.core.config import ResearchConfig
-from engine.core.enums import Outcome, SessionState, StopMode, Verdict
+from engine.core.enums import Actor, Outcome, SessionState, StopMode, Verdict
 from engine.core.reducer import apply, fold
 from engine.core.session import Session
 from engine.core.vector import Vector
@@ -142,7 +142,7 @@ def test_states_of_a_life() -> None:
         SessionState.PROPOSING,
     ]
     session = fold(events)
-    assert apply(session, ev.Paused(by="person", reason="x")).state is SessionState.PAUSED
+    assert apply(session, ev.Paused(by=Actor.PERSON, reason="x")).state is SessionState.PAUSED
     ended = apply(session, ev.SessionEnded(reason="done"))
     assert ended.state is SessionState.ENDED
     assert apply(ended, ev.EngineStarted(pid=2, version="1")).state is SessionState.PROPOSING
@@ -150,8 +150,8 @@ def test_states_of_a_life() -> None:
 
 def test_a_new_engine_forgets_the_wish_to_stop_but_not_a_pause() -> None:
     session = fold(number(began()))
-    session = apply(session, ev.StopRequested(by="x", mode=StopMode.AFTER_RUN))
-    session = apply(session, ev.Paused(by="person", reason="lunch"))
+    session = apply(session, ev.StopRequested(by=Actor.SCREEN, mode=StopMode.AFTER_RUN))
+    session = apply(session, ev.Paused(by=Actor.PERSON, reason="lunch"))
     session = apply(session, ev.EngineStarted(pid=2, version="1"))
     assert session.stop is None
     assert session.pause is not None

@@ -95,7 +95,7 @@ def test_a_person_decides(workspace: Path, size: tuple[int, int]) -> None:
         asked = first_asked(workspace)
         assert len(session_of(workspace).experiments) == 1
         number = approve(window, workspace, asked.proposal.patch_id)
-        decided = [(d.what, d.by) for d in session_of(workspace).experiment(number).decisions]
+        decided = [(d.text, d.by) for d in session_of(workspace).experiment(number).decisions]
         assert decided == [("asked", "policy"), ("approved", "screen")]
 
         # A veto needs a reason, and the agent gets it.

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from engine.client import connection as client
+from engine.core.enums import Actor
 from engine.protocol import commands
 from tests.end_to_end.test_window import Window
 from tests.model_server import ModelServer, knob_edit
@@ -121,7 +122,7 @@ def test_the_whole_session_while_it_runs(workspace: Path, size: tuple[int, int])
     window.wait_for("baseline")
     window.press("4")
     window.wait_for("No language model is asked")
-    note = commands.BanDirection(text="leave DEPTH as it is", by="command line")
+    note = commands.BanDirection(text="leave DEPTH as it is", by=Actor.COMMAND_LINE)
     assert client.send_command(workspace, note).ok
     window.wait_for("leave DEPTH as it is")
     window.press("5")

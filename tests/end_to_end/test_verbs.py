@@ -16,7 +16,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from engine.client import connection as client
-from engine.core.enums import QueueState
+from engine.core.enums import Actor, QueueState
 from engine.core.errors import AutoresearchError
 from engine.core.session import Session
 from engine.protocol import commands, messages
@@ -153,8 +153,8 @@ def test_of_two_who_decide_at_once_one_is_told(person: Person) -> None:
     both = [
         threading.Thread(target=decide, args=(command,))
         for command in (
-            commands.ApproveProposal(patch_id=patch, by="command line"),
-            commands.VetoProposal(patch_id=patch, reason="no", by="screen"),
+            commands.ApproveProposal(patch_id=patch, by=Actor.COMMAND_LINE),
+            commands.VetoProposal(patch_id=patch, reason="no", by=Actor.SCREEN),
         )
     ]
     for thread in both:
@@ -201,9 +201,9 @@ def test_an_edit_is_taken_from_a_file_a_diff_or_an_editor(
     whole.write_text(mine)
     person.say("edit", patch, "--from", whole)
     session = person.waits(
-        lambda s: any(d.what == "edited" for q in s.asked for d in q.decisions), "the edit"
+        lambda s: any(d.kind == "edited" for q in s.asked for d in q.decisions), "the edit"
     )
-    edited = next(q for q in session.asked if any(d.what == "edited" for d in q.decisions))
+    edited = next(q for q in session.asked if any(d.kind == "edited" for d in q.decisions))
     assert edited.proposal.patch_id != patch
     person.refused("approve", patch, says=patch)  # the old name approves nothing
     person.say("approve", edited.proposal.patch_id)

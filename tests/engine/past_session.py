@@ -6,7 +6,7 @@ from pathlib import Path
 
 from engine.core import events as ev
 from engine.core.config import ResearchConfig
-from engine.core.enums import Origin, Outcome, Verdict
+from engine.core.enums import Actor, Origin, Outcome, Verdict
 from engine.core.patches.patch import count_lines, make_patch, patch_id
 from engine.core.session import Session
 from engine.store.artifacts import Layout
@@ -178,7 +178,7 @@ class Past:
         """A person throws the best away."""
         e, old = self.session.experiment(number), self.session.frontier
         self.note(
-            ev.Overruled(experiment=number, verdict=Verdict.DISCARD, by="screen", reason="no")
+            ev.Overruled(experiment=number, verdict=Verdict.DISCARD, by=Actor.SCREEN, reason="no")
         )
         before = self.workspace.read(e.base, "train.py")
         ref = f"refs/autoresearch/{self.tag}/taken-back-{number}"
@@ -191,7 +191,7 @@ class Past:
     def note_overruled(self, number: int) -> None:
         """A person throws a keep in the middle away; its removal comes as an experiment."""
         self.note(
-            ev.Overruled(experiment=number, verdict=Verdict.DISCARD, by="screen", reason="no")
+            ev.Overruled(experiment=number, verdict=Verdict.DISCARD, by=Actor.SCREEN, reason="no")
         )
 
     def end(self) -> Session:

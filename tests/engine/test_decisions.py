@@ -11,7 +11,7 @@ import pytest
 
 from engine.client import connection as client
 from engine.client.candidate import candidate_file
-from engine.core.enums import Autonomy, Origin, QueueState, StopMode, Verdict
+from engine.core.enums import Autonomy, DecisionKind, Origin, QueueState, StopMode, Verdict
 from engine.core.errors import EngineGoneError
 from engine.core.events import AlarmRaised, ProgramEdited, ProposalDropped, ReviewRequested
 from engine.core.patches.patch import patch_id
@@ -135,7 +135,7 @@ def test_nothing_runs_before_it_is_approved_and_the_first_word_counts(
     assert "already" in second or "approved" in second
     experiment = session.experiment(2)
     assert experiment.proposal.patch_id == patch
-    assert [d.what for d in experiment.decisions] == ["asked", "approved"]
+    assert [d.kind for d in experiment.decisions] == ["asked", "approved"]
     night.stop()
     check_books(repository)
 
@@ -245,7 +245,7 @@ def test_an_edited_patch_is_assessed_and_asked_again(night: Night, repository: P
     say(repository, commands.ApproveProposal(patch_id=new))
     session = night.finished(2)
     assert "0.055" in git(repository, "show", session.experiment(2).commit)
-    assert [d.what for d in session.experiment(2).decisions].count("approved") == 1
+    assert [d.kind for d in session.experiment(2).decisions].count(DecisionKind.APPROVED) == 1
     night.stop()
 
 

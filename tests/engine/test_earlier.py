@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from engine.core import events as ev
-from engine.core.enums import Direction, Verdict
+from engine.core.enums import Actor, Direction, Verdict
 from engine.core.errors import UsageError, WorkspaceError
 from engine.loop.earlier_sessions import earlier_sessions
 from engine.setup.config_file import save_config
@@ -45,7 +45,7 @@ def test_earlier_sessions_are_told_with_what_they_found(work: Path) -> None:
     for rate in (1, 2, 3):
         past.discard("MATRIX_LR = 0.04", f"MATRIX_LR = {rate}", 2.0 + rate, "schedule")
     past.experiment("a\nhostile \x1b[2Jidea", "X = 1\n", value=None, verdict=Verdict.CRASH)
-    past.note(ev.DirectionBanned(ban=1, text="no\nlonger runs", by="screen"))
+    past.note(ev.DirectionBanned(ban=1, text="no\nlonger runs", by=Actor.SCREEN))
     other = Past(work, "second")
     other.note(gpu("H100"))
     other.note(ev.SessionEnded(reason="done"))

@@ -14,7 +14,7 @@ from click.testing import CliRunner, Result
 
 from engine.core import events as ev
 from engine.core.analysis.noise import Trust, noise_of
-from engine.core.enums import Origin, Verdict
+from engine.core.enums import Actor, Origin, Verdict
 from engine.core.errors import AutoresearchError, EngineBusyError, UsageError, WorkspaceError
 from engine.core.session import Session
 from engine.merge import (
@@ -428,7 +428,7 @@ def test_what_a_person_discarded_is_not_recommended_though_it_is_there_yet(
     work: Path, past: Past
 ) -> None:
     past.confirm(4, 0.894)
-    said = ev.Overruled(experiment=4, verdict=Verdict.DISCARD, by="screen", reason="seed luck")
+    said = ev.Overruled(experiment=4, verdict=Verdict.DISCARD, by=Actor.SCREEN, reason="seed luck")
     past.note(said)
     plan = plan_merge(work, past.session, None)
     (four,) = [step for step in plan.steps if step.experiment == 4]

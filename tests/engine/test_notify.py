@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from engine.core import events as ev
-from engine.core.enums import Verdict
+from engine.core.enums import Actor, AlarmKind, Verdict
 from engine.core.errors import ConfigError, EnvironmentProblem
 from engine.notify.notifier import VARIABLE, News, Notifier, Sent, addresses, send, service_of
 from engine.store.journal import Journal
@@ -77,11 +77,11 @@ async def test_each_kind_is_told(journal: Journal, tmp_path: Path) -> None:
         ev.ProposalParked(queued=1, reason=""),
         *attempt(1, Tried(Verdict.KEEP, 1.0, 44.0, "baseline")),
         *attempt(2, Tried(Verdict.KEEP, 0.9, 44.0, "wider"), best=1.0),
-        ev.AlarmRaised(kind="plateau", message="flat for 12"),
-        ev.AlarmRaised(kind="lookahead", message="not told"),
-        ev.Paused(by="person", reason="not told"),
-        ev.Resumed(by="screen"),
-        ev.Paused(by="engine", reason="the disk is full", todo="free some"),
+        ev.AlarmRaised(kind=AlarmKind.PLATEAU, message="flat for 12"),
+        ev.AlarmRaised(kind=AlarmKind.LOOKAHEAD, message="not told"),
+        ev.Paused(by=Actor.PERSON, reason="not told"),
+        ev.Resumed(by=Actor.SCREEN),
+        ev.Paused(by=Actor.ENGINE, reason="the disk is full", todo="free some"),
         ev.SessionEnded(reason="done"),
     )
     await told.close()

@@ -8,7 +8,7 @@ import pytest
 
 from engine.core import events as ev
 from engine.core.analysis.noise import Trust
-from engine.core.enums import Direction, Outcome, Verdict
+from engine.core.enums import Actor, Direction, Outcome, Verdict
 from engine.report import figures
 from engine.report.markdown import markdown
 from engine.report.model import ReportFacts
@@ -77,8 +77,8 @@ def test_without_a_repeated_run_the_noise_is_not_known(tmp_path: Path) -> None:
 def test_a_persons_verdict_is_the_one_in_force(tmp_path: Path) -> None:
     night = confirmed_night(tmp_path)
     night.say(
-        ev.Overruled(experiment=4, verdict=DISCARD, by="screen", reason="luck"),
-        ev.NoteAdded(note=1, text="mind the memory", by="command line"),
+        ev.Overruled(experiment=4, verdict=DISCARD, by=Actor.SCREEN, reason="luck"),
+        ev.NoteAdded(note=1, text="mind the memory", by=Actor.COMMAND_LINE),
     )
     facts = night.facts()
     assert [k.point.number for k in facts.keeps] == [3]
@@ -92,8 +92,8 @@ def test_a_persons_verdict_is_the_one_in_force(tmp_path: Path) -> None:
 def test_time_adds_up(tmp_path: Path) -> None:
     night = Night(tmp_path)
     night.experiment(1.0, KEEP, waited=20, ran=100, trained=80)
-    night.say(ev.Paused(by="person", reason="lunch"), after=5)
-    night.say(ev.Resumed(by="screen"), after=300)
+    night.say(ev.Paused(by=Actor.PERSON, reason="lunch"), after=5)
+    night.say(ev.Resumed(by=Actor.SCREEN), after=300)
     night.experiment(None, CRASH, waited=10, ran=50)
     night.say(ev.EngineStopped(reason="SIGTERM"), after=1)
     night.say(ev.EngineStarted(pid=2, version="0.1.0"), after=600)
@@ -109,9 +109,9 @@ def test_time_adds_up(tmp_path: Path) -> None:
 def test_a_pause_during_a_run_is_no_idleness(tmp_path: Path) -> None:
     night = Night(tmp_path)
     night.experiment(1.0, KEEP, waited=0, ran=100)
-    night.say(ev.Paused(by="person", reason="x"))
+    night.say(ev.Paused(by=Actor.PERSON, reason="x"))
     night.experiment(0.9, KEEP, waited=0, ran=100, gain=0.1)
-    night.say(ev.Resumed(by="screen"), after=7)
+    night.say(ev.Resumed(by=Actor.SCREEN), after=7)
     hours = night.facts().hours
     assert hours is not None and hours.idle == 7
 

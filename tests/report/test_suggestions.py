@@ -17,7 +17,7 @@ import pytest_asyncio
 from engine.agents.base import AgentSpending
 from engine.core import events as ev
 from engine.core.config import ResearchConfig
-from engine.core.enums import StopMode, Verdict
+from engine.core.enums import Actor, StopMode, Verdict
 from engine.report import suggest
 from engine.report.automatic import Reports
 from engine.report.markdown import markdown
@@ -178,7 +178,7 @@ async def test_a_slow_model_does_not_keep_the_engine(
 async def test_who_stops_at_once_waits_for_no_model(tmp_path: Path) -> None:
     with ModelServer([Answer(text=STEPS, hang_after=0)]) as server:
         made = night(tmp_path / "a", server.openai)
-        summary = await end(made, ev.StopRequested(by="screen", mode=StopMode.NOW))
+        summary = await end(made, ev.StopRequested(by=Actor.SCREEN, mode=StopMode.NOW))
         assert HEADING not in summary and not server.requests
         made = night(tmp_path / "b", server.openai)
         reports = Reports(made.layout)

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from engine.core import events as ev
+from engine.core.enums import Actor
 from engine.core.errors import JournalError
 from engine.store.journal import Journal
 
@@ -41,7 +42,7 @@ def test_an_event_is_synced_before_anything_learns_of_it(
     recorder = Recorder(monkeypatch)
     journal.listen(lambda event: recorder.note(f"listener of event {event.seq}"))
     journal.append(ev.EngineStarted(pid=1, version="1"))
-    journal.append(ev.Resumed(by="screen"))
+    journal.append(ev.Resumed(by=Actor.SCREEN))
     assert recorder.calls == [
         ("write", "journal.jsonl"),
         ("fsync", "journal.jsonl"),
@@ -69,7 +70,7 @@ def test_an_event_that_cannot_be_synced_is_not_acted_on(
     with monkeypatch.context() as broken:
         broken.setattr(os, "fsync", fail)
         with pytest.raises(JournalError, match="cannot be written") as caught:
-            journal.append(ev.Resumed(by="screen"))
+            journal.append(ev.Resumed(by=Actor.SCREEN))
     assert "Input/output error" in caught.value.why
     assert path.read_bytes() == before
     assert journal.session is session

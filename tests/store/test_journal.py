@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from engine.core import events as ev
-from engine.core.enums import ReviewAnswer
+from engine.core.enums import Actor, AlarmKind, ReviewAnswer
 from engine.core.errors import JournalError
 from engine.store.journal import Journal, read_journal
 
@@ -18,7 +18,7 @@ from engine.store.journal import Journal, read_journal
 def write(path: Path, count: int) -> bytes:
     journal = Journal(path)
     for n in range(count):
-        journal.append(ev.AlarmRaised(kind="test", message=f"line {n} é\u2028 \x1b[31m"))
+        journal.append(ev.AlarmRaised(kind=AlarmKind.OTHER, message=f"line {n} é\u2028 \x1b[31m"))
     journal.close()
     return path.read_bytes()
 
@@ -44,7 +44,7 @@ def test_a_journal_cut_anywhere_keeps_all_whole_lines(tmp_path: Path, data: st.D
     journal = Journal(path)
     lines = whole[:cut].count(b"\n")
     assert journal.session.seq == lines
-    assert journal.append(ev.Resumed(by="x")).seq == lines + 1
+    assert journal.append(ev.Resumed(by=Actor.SCREEN)).seq == lines + 1
     journal.close()
     assert len(list(read_journal(path))) == lines + 1
     torn = whole[:cut].rpartition(b"\n")[2]
@@ -79,13 +79,13 @@ def test_a_full_disk_leaves_the_journal_whole(tmp_path: Path) -> None:
         # The kernel cuts the write in the middle, just as a full disk does.
         resource.setrlimit(resource.RLIMIT_FSIZE, (len(before) + 20, old[1]))
         with pytest.raises(JournalError, match="cannot be written"):
-            journal.append(ev.Resumed(by="a person with a long name " * 4))
+            journal.append(ev.Paused(by=Actor.SCREEN, reason="a long reason " * 8))
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, old)
         signal.signal(signal.SIGXFSZ, handler)
     assert path.read_bytes() == before
     assert journal.session.seq == 2
-    assert journal.append(ev.Resumed(by="x")).seq == 3
+    assert journal.append(ev.Resumed(by=Actor.SCREEN)).seq == 3
     journal.close()
 
 
@@ -109,7 +109,7 @@ def test_words_about_a_proposal_that_is_gone_change_nothing(tmp_path: Path) -> N
     for event in (
         ev.ProposalParked(queued=3, reason="late"),
         ev.ReviewDecided(
-            queued=3, patch_id="x", decision=ReviewAnswer.VETO, by="screen", reason="no"
+            queued=3, patch_id="x", decision=ReviewAnswer.VETO, by=Actor.SCREEN, reason="no"
         ),
     ):
         journal.append(event)

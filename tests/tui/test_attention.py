@@ -9,7 +9,7 @@ import pytest
 from click.testing import CliRunner
 
 from engine.core import events as ev
-from engine.core.enums import ReviewAnswer, Verdict
+from engine.core.enums import Actor, AlarmKind, ReviewAnswer, Verdict
 from engine.core.reducer import fold
 from engine.core.session import Session
 from tests.tui.seeing import until
@@ -80,8 +80,8 @@ def asked(number: int, hypothesis: str = "swap the optimizer") -> list[ev.AnyEve
 ALARMS: dict[str, list[ev.AnyEvent]] = {
     "asked": asked(1),
     "parked": [*asked(1), ev.ProposalParked(queued=1, reason="nobody answered")],
-    "paused": [ev.Paused(by="engine", reason="the disk is full")],
-    "plateau": [ev.AlarmRaised(kind="plateau", message="nothing kept for 12 experiments")],
+    "paused": [ev.Paused(by=Actor.ENGINE, reason="the disk is full")],
+    "plateau": [ev.AlarmRaised(kind=AlarmKind.PLATEAU, message="nothing kept for 12 experiments")],
     "ended": [ev.SessionEnded(reason="200 experiments")],
 }
 
@@ -103,7 +103,7 @@ def test_each_thing_that_needs_a_person_rings_once(session: Session, what: str) 
 def test_what_a_person_did_and_what_was_there_already_is_silent(session: Session) -> None:
     heard = Heard(KITTY)
     heard.attention.show(after(session, *asked(1)))
-    heard.attention.show(after(session, *asked(1), ev.Paused(by="person", reason="")))
+    heard.attention.show(after(session, *asked(1), ev.Paused(by=Actor.PERSON, reason="")))
     assert heard.bells == 0
     assert heard.notes == []
 
@@ -122,7 +122,9 @@ def test_at_most_one_bell_in_thirty_seconds_and_none_for_what_is_over(session: S
     assert heard.bells == 2, "the others are told of as soon as it may ring"
     late = after(now, *asked(9))
     heard.attention.show(late)
-    decided = ev.ReviewDecided(queued=9, patch_id="q9", decision=ReviewAnswer.APPROVE, by="screen")
+    decided = ev.ReviewDecided(
+        queued=9, patch_id="q9", decision=ReviewAnswer.APPROVE, by=Actor.SCREEN
+    )
     heard.attention.show(after(late, decided))
     heard.seconds += 60
     heard.attention.show(after(late, decided))
@@ -199,8 +201,8 @@ def test_hostile_text_is_text(session: Session) -> None:
     needy = after(
         session,
         *asked(1, f"4;1;2 {ATTACK}"),
-        ev.Paused(by="engine", reason=f"bad {ATTACK}"),
-        ev.AlarmRaised(kind="plateau", message=ATTACK),
+        ev.Paused(by=Actor.ENGINE, reason=f"bad {ATTACK}"),
+        ev.AlarmRaised(kind=AlarmKind.PLATEAU, message=ATTACK),
     )
     for environ in (KITTY, {"TERM": "foot"}):
         heard = Heard(environ)

@@ -10,7 +10,7 @@ import pytest
 
 from engine.client.candidate import CandidateFile
 from engine.core import events as ev
-from engine.core.enums import ReviewAnswer
+from engine.core.enums import Actor, ReviewAnswer
 from engine.core.errors import WorkspaceError
 from engine.protocol.commands import EditProposal
 from engine.protocol.messages import Reply
@@ -116,7 +116,7 @@ async def test_a_decision_elsewhere_is_told_and_the_text_stays(
                 queued=1,
                 patch_id="c0ffee000001",
                 decision=ReviewAnswer.VETO,
-                by="command line",
+                by=Actor.COMMAND_LINE,
                 reason="no",
             )
         )

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from textual.widgets import Input
 
-from engine.core.enums import StopMode
+from engine.core.enums import Actor, StopMode
 from engine.core.events import KillRequested, Paused, SessionEnded, StopRequested
 from engine.protocol.commands import CancelStop, KillRun, PauseLoop, ResumeLoop, StopSession
 from engine.protocol.messages import Reply
@@ -51,7 +51,7 @@ async def test_space_pauses_and_resumes(app: SupervisorApp, feed: MemoryFeed) ->
         await pilot.press("space")
         await until(pilot, lambda: feed.sent == [PauseLoop()])
         await until(pilot, lambda: "Pausing [b]after[/b]" in told(app))
-        feed.happen(Paused(by="person", reason="you asked"))
+        feed.happen(Paused(by=Actor.PERSON, reason="you asked"))
         await until(pilot, lambda: app.view.session.pause is not None)
         assert "space resume" in text_of(app)
         await pilot.press("space")
@@ -67,7 +67,7 @@ async def test_s_asks_then_stops_and_s_again_goes_on(feed: MemoryFeed) -> None:
         clock.seconds += 1
         await pilot.press("y")
         await until(pilot, lambda: feed.sent == [StopSession()])
-        feed.happen(StopRequested(by="screen", mode=StopMode.AFTER_RUN))
+        feed.happen(StopRequested(by=Actor.SCREEN, mode=StopMode.AFTER_RUN))
         await until(pilot, lambda: app.view.session.stop is not None)
         assert "s don't stop" in text_of(app)
         await pilot.press("s")
@@ -102,7 +102,7 @@ async def test_keys_typed_into_an_opening_card_are_ignored(feed: MemoryFeed) -> 
 
 async def test_what_cannot_be_done_says_why(app: SupervisorApp, feed: MemoryFeed) -> None:
     async with app.run_test(size=WIDE) as pilot:
-        feed.happen(KillRequested(by="screen", experiment=21, run=1))
+        feed.happen(KillRequested(by=Actor.SCREEN, experiment=21, run=1))
         await until(
             pilot, lambda: app.view.session.running and app.view.session.running.kill_requested
         )

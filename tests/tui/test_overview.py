@@ -9,7 +9,7 @@ import msgspec
 import pytest
 
 from engine.core import events as ev
-from engine.core.enums import Direction, Verdict
+from engine.core.enums import Actor, AlarmKind, Direction, Verdict
 from engine.core.reducer import fold
 from engine.protocol.commands import AskMemory
 from engine.protocol.messages import Reply
@@ -85,7 +85,7 @@ async def test_nothing_has_happened_yet(tmp_path: Path) -> None:
 async def test_hostile_words_are_text(tmp_path: Path) -> None:
     tried = [Tried(Verdict.KEEP, 1.0, 1.0, HOSTILE, HOSTILE), *made_up(3)]
     events = events_of(tmp_path, tried)
-    events.append(ev.AlarmRaised(seq=len(events) + 1, kind="x", message=HOSTILE))
+    events.append(ev.AlarmRaised(seq=len(events) + 1, kind=AlarmKind.OTHER, message=HOSTILE))
     feed = MemoryFeed(
         fold(events), tmp_path, history=events, answer=Reply(id=0, ok=True, message=HOSTILE)
     )
@@ -157,7 +157,7 @@ def test_an_improvement_points_the_way_of_the_metric() -> None:
 async def test_the_filter_keeps_the_place_and_goes_round(
     app: SupervisorApp, feed: MemoryFeed
 ) -> None:
-    feed.happen(ev.HypothesisPinned(pin=1, text="try GQA", by="screen"))
+    feed.happen(ev.HypothesisPinned(pin=1, text="try GQA", by=Actor.SCREEN))
     async with app.run_test(size=WIDE) as pilot:
         await pilot.press("i")
         await until(pilot, lambda: rows(app).rows > 100)
@@ -177,10 +177,10 @@ async def test_what_happens_now_is_there_at_once(app: SupervisorApp, feed: Memor
     async with app.run_test(size=WIDE) as pilot:
         await pilot.press("i")
         await until(pilot, lambda: rows(app).rows > 100)
-        feed.happen(ev.AlarmRaised(kind="disk", message="nearly full"))
+        feed.happen(ev.AlarmRaised(kind=AlarmKind.DISK, message="nearly full"))
         await until(pilot, lambda: "nearly full" in text_of(app))
         await pilot.press("home")
-        feed.happen(ev.NoteAdded(note=1, text="think small", by="screen"))
+        feed.happen(ev.NoteAdded(note=1, text="think small", by=Actor.SCREEN))
         await until(pilot, lambda: rows(app).rows > 120 and rows(app).at == 0)
 
 
@@ -254,7 +254,7 @@ async def test_the_memory_is_what_the_engine_answers(app: SupervisorApp, feed: M
         await until(pilot, lambda: app.view.session.seq == feed.session.seq)
         assert len(feed.sent) == asked  # nothing the agent is told has changed
         feed.answer = Reply(id=0, ok=True, message="with the new note")
-        feed.happen(ev.NoteAdded(note=1, text="think small", by="screen"))
+        feed.happen(ev.NoteAdded(note=1, text="think small", by=Actor.SCREEN))
         await until(pilot, lambda: "with the new note" in text_of(app))
 
 

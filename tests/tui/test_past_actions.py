@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from engine.core import events as ev
-from engine.core.enums import Autonomy, ReviewAnswer, Verdict
+from engine.core.enums import Actor, Autonomy, ReviewAnswer, Verdict
 from engine.protocol.commands import (
     ConfirmExperiment,
     OverruleVerdict,
@@ -116,7 +116,7 @@ async def test_autonomy_goes_round_and_the_status_line_has_it(
         await pilot.press("A")
         await until(pilot, lambda: feed.sent == [SetAutonomy(autonomy=Autonomy.ASK_ALL)])
         await until(pilot, lambda: "every edit waits for you" in told(app))
-        feed.happen(ev.AutonomySet(autonomy=Autonomy.ASK_ALL, by="screen"))
+        feed.happen(ev.AutonomySet(autonomy=Autonomy.ASK_ALL, by=Actor.SCREEN))
         await until(pilot, lambda: "ask-all" in text_of(app).split("\n")[0])
 
 
@@ -127,7 +127,9 @@ async def test_a_verdict_of_the_persons_is_marked(
     async with app.run_test(size=size) as pilot:
         before = text_of(app).split("\n")[0]
         feed.happen(
-            ev.Overruled(experiment=3, verdict=Verdict.KEEP, by="screen", reason=f"mine {ATTACK}")
+            ev.Overruled(
+                experiment=3, verdict=Verdict.KEEP, by=Actor.SCREEN, reason=f"mine {ATTACK}"
+            )
         )
         await until(pilot, lambda: "✓ keep by you" in text_of(app))
         if size[0] > 80:
@@ -155,7 +157,7 @@ async def test_findings_and_decisions_are_in_the_history(
                 queued=1,
                 patch_id=queued.proposal.patch_id,
                 decision=ReviewAnswer.APPROVE,
-                by="command line",
+                by=Actor.COMMAND_LINE,
             ),
         )
         await until(pilot, lambda: app.view.session.queue[0].approved)

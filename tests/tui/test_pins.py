@@ -10,7 +10,7 @@ from textual.pilot import Pilot
 from textual.widgets import OptionList
 
 from engine.core import events as ev
-from engine.core.enums import Outcome, Verdict
+from engine.core.enums import Actor, Outcome, Verdict
 from engine.protocol.commands import (
     AddNote,
     BanDirection,
@@ -38,7 +38,7 @@ SIZES = [(120, 40), (80, 24)]
 
 def pinned(*texts: str) -> list[ev.AnyEvent]:
     return [
-        ev.HypothesisPinned(pin=number, text=text, by="screen")
+        ev.HypothesisPinned(pin=number, text=text, by=Actor.SCREEN)
         for number, text in enumerate(texts, start=1)
     ]
 
@@ -78,7 +78,7 @@ async def test_the_list_says_what_waits_and_what_became_of_the_rest(
     became = beginning(22, Tried(Verdict.KEEP, 0, 0, "GQA"))
     feed.happen(*pinned("GQA with 4 KV heads", "wider MLP", "longer warm-up", "MATRIX_LR=0.05"))
     feed.happen(
-        ev.PinRemoved(pin=3, by="engine", reason="no knob has that name"),
+        ev.PinRemoved(pin=3, by=Actor.ENGINE, reason="no knob has that name"),
         *feed_until_verdict(21),
         _of_pin(became[0], 1),
     )
@@ -158,7 +158,7 @@ async def test_the_cursor_stays_with_what_moved(app: SupervisorApp, feed: Memory
     feed.happen(*pinned("first", "second", "third"))
     async with app.run_test(size=(80, 24)) as pilot:
         await opened(pilot, app, "p")
-        feed.happen(ev.PinMoved(pin=1, place=2, by="command line"))
+        feed.happen(ev.PinMoved(pin=1, place=2, by=Actor.COMMAND_LINE))
         await until(pilot, lambda: "3  first" in text_of(app))
         await pilot.press("K")
         await until(pilot, lambda: feed.sent == [MovePin(pin=1, place=1)])
@@ -167,7 +167,7 @@ async def test_the_cursor_stays_with_what_moved(app: SupervisorApp, feed: Memory
 
 
 async def test_what_is_done_with_cannot_be_changed(app: SupervisorApp, feed: MemoryFeed) -> None:
-    feed.happen(*pinned("first"), ev.PinRemoved(pin=1, by="screen"))
+    feed.happen(*pinned("first"), ev.PinRemoved(pin=1, by=Actor.SCREEN))
     async with app.run_test(size=(80, 24)) as pilot:
         await opened(pilot, app, "p")
         await pilot.press("down", "d")
@@ -192,11 +192,11 @@ async def test_hostile_text_is_text(
 ) -> None:
     text = f"bad {ATTACK} " + "x" * 100_000
     feed.happen(
-        ev.HypothesisPinned(pin=1, text=text, by=ATTACK),
-        ev.HypothesisPinned(pin=2, text=text, by=ATTACK),
-        ev.PinRemoved(pin=2, by="engine", reason=text),
-        ev.DirectionBanned(ban=1, text=text, by=ATTACK),
-        ev.NoteAdded(note=1, text=text, by=ATTACK),
+        ev.HypothesisPinned(pin=1, text=text, by=Actor.SCREEN),
+        ev.HypothesisPinned(pin=2, text=text, by=Actor.SCREEN),
+        ev.PinRemoved(pin=2, by=Actor.ENGINE, reason=text),
+        ev.DirectionBanned(ban=1, text=text, by=Actor.SCREEN),
+        ev.NoteAdded(note=1, text=text, by=Actor.SCREEN),
     )
     async with app.run_test(size=size) as pilot:
         await until(pilot, lambda: "bad" in text_of(app) or size[0] == 80)
@@ -230,8 +230,8 @@ async def test_a_huge_paste_with_escapes(
 
 async def test_bans_and_notes_are_taken_back(app: SupervisorApp, feed: MemoryFeed) -> None:
     feed.happen(
-        ev.DirectionBanned(ban=3, text="no MoE", by="screen"),
-        ev.NoteAdded(note=5, text="memory is free", by="screen"),
+        ev.DirectionBanned(ban=3, text="no MoE", by=Actor.SCREEN),
+        ev.NoteAdded(note=5, text="memory is free", by=Actor.SCREEN),
     )
     async with app.run_test(size=(80, 24)) as pilot:
         await until(pilot, lambda: app.view.session.bans)
@@ -253,9 +253,9 @@ async def test_the_agent_panel_tells_what_was_said(
     async with app.run_test(size=(120, 60)) as pilot:
         feed.happen(
             *pinned("one", "two", "three", "four", "five"),
-            ev.NoteAdded(note=1, text="old", by="screen"),
-            ev.NoteAdded(note=2, text="memory is free", by="screen"),
-            ev.DirectionBanned(ban=1, text="no MoE", by="screen"),
+            ev.NoteAdded(note=1, text="old", by=Actor.SCREEN),
+            ev.NoteAdded(note=2, text="memory is free", by=Actor.SCREEN),
+            ev.DirectionBanned(ban=1, text="no MoE", by=Actor.SCREEN),
             ev.ProgramEdited(key="a", experiment=1),
             ev.ProgramEdited(key="b", experiment=22, diff="+x"),
         )

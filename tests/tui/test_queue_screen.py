@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from engine.core import events as ev
-from engine.core.enums import ReviewAnswer
+from engine.core.enums import Actor, ReviewAnswer
 from engine.protocol.commands import ApproveProposal, VetoProposal
 from tests.tui.seeing import text_of, until
 from tests.tui.synthetic import RISKY, MemoryFeed, question
@@ -55,7 +55,7 @@ async def test_it_is_gone_through(feed: MemoryFeed, size: tuple[int, int]) -> No
         await pilot.press("a")
         await until(pilot, lambda: feed.sent == [ApproveProposal(patch_id="patch3")])
         approved = ev.ReviewDecided(
-            queued=3, patch_id="patch3", decision=ReviewAnswer.APPROVE, by="screen"
+            queued=3, patch_id="patch3", decision=ReviewAnswer.APPROVE, by=Actor.SCREEN
         )
         feed.happen(approved)
         await until(pilot, lambda: "1 asked, 1 parked" in text_of(app))

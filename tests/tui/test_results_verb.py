@@ -17,7 +17,7 @@ from rich.cells import cell_len
 import engine.store.table_files
 from engine.core import events as ev
 from engine.core.analysis.takeover import history_of
-from engine.core.enums import Verdict
+from engine.core.enums import Actor, Verdict
 from engine.core.errors import AutoresearchError, UsageError, WorkspaceError
 from engine.core.table import read_table
 from tests.report.nights import Night
@@ -332,7 +332,9 @@ def test_a_verdict_of_the_persons_counts(tmp_path: Path) -> None:
     night = Night(tmp_path)
     night.experiment(1.0, Verdict.KEEP, "baseline")
     night.experiment(1.1, Verdict.DISCARD, "worse, but simpler")
-    night.say(ev.Overruled(experiment=2, verdict=Verdict.KEEP, by="command line", reason="why not"))
+    night.say(
+        ev.Overruled(experiment=2, verdict=Verdict.KEEP, by=Actor.COMMAND_LINE, reason="why not")
+    )
     found = facts(tmp_path)
     assert found["counts"]["keep"] == 2
     assert found["rows"][1]["verdict"] == "keep" and found["rows"][1]["overruled"] is True

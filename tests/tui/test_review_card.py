@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from engine.core import events as ev
-from engine.core.enums import Origin, ReviewAnswer
+from engine.core.enums import Actor, Origin, ReviewAnswer
 from engine.protocol.commands import ApproveProposal, KillRun, VetoProposal
 from engine.protocol.messages import Reply
 from tests.tui.seeing import text_of, until
@@ -46,7 +46,7 @@ def edited(feed: MemoryFeed) -> ev.ProposalEdited:
     queued = feed.session.queue[0]
     return ev.ProposalEdited(
         queued=1,
-        by="command line",
+        by=Actor.COMMAND_LINE,
         base="0" * 40,
         proposal=ev.Proposal(patch_id="beef02", hypothesis=queued.proposal.hypothesis),
         patch=queued.patch,
@@ -156,7 +156,7 @@ STALE: list[tuple[Callable[[MemoryFeed], list[ev.AnyEvent]], str]] = [
     (
         lambda feed: [
             ev.ReviewDecided(
-                queued=1, patch_id=PATCH_ID, decision=ReviewAnswer.APPROVE, by="command line"
+                queued=1, patch_id=PATCH_ID, decision=ReviewAnswer.APPROVE, by=Actor.COMMAND_LINE
             )
         ],
         "It was approved meanwhile, from the command line",
@@ -167,7 +167,7 @@ STALE: list[tuple[Callable[[MemoryFeed], list[ev.AnyEvent]], str]] = [
                 queued=1,
                 patch_id=PATCH_ID,
                 decision=ReviewAnswer.VETO,
-                by="command line",
+                by=Actor.COMMAND_LINE,
                 reason=f"no {ATTACK}",
             )
         ],
@@ -299,7 +299,7 @@ async def test_without_a_question_the_keys_say_so(app: SupervisorApp, feed: Memo
 async def test_it_says_where_a_proposal_comes_from(
     feed: MemoryFeed, more: dict[str, object], words: str, tmp_path: Path
 ) -> None:
-    feed.happen(ev.HypothesisPinned(pin=1, text="try GQA", by="screen"), *question(**more))  # type: ignore[arg-type]
+    feed.happen(ev.HypothesisPinned(pin=1, text="try GQA", by=Actor.SCREEN), *question(**more))  # type: ignore[arg-type]
     app = SupervisorApp(feed, feed.session)
     async with app.run_test(size=(120, 40)) as pilot:
         await pilot.press("a")

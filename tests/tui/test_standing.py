@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.core.enums import Verdict
+from engine.core.enums import Actor, Verdict
 from engine.core.events import EngineStopped, KillRequested, SessionEnded
 from tests.tui.seeing import text_of, until
 from tests.tui.synthetic import MemoryFeed, Tried, attempt, made_up, session_of
@@ -23,7 +23,7 @@ async def test_a_killed_run_is_interrupted_and_not_crashed(
     app = SupervisorApp(feed, feed.session)
     async with app.run_test(size=size) as pilot:
         feed.happen(
-            KillRequested(by="screen", experiment=2, run=1),
+            KillRequested(by=Actor.SCREEN, experiment=2, run=1),
             *attempt(2, KILLED)[3:],
             *attempt(3, KILLED),
         )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from engine.core.enums import Actor
 from engine.core.events import EngineStopped, Paused, SessionEnded
 from engine.core.reducer import apply
 from engine.protocol.commands import PauseLoop, ResumeLoop
@@ -52,7 +53,7 @@ async def test_copied_is_short(app: SupervisorApp) -> None:
 
 async def test_space_held_down_asks_once(app: SupervisorApp, feed: MemoryFeed) -> None:
     feed.answer = Reply(id=0, ok=False, message="It is not paused.")
-    feed.session = apply(feed.session, Paused(by="person", reason="", seq=feed.session.seq + 1))
+    feed.session = apply(feed.session, Paused(by=Actor.PERSON, reason="", seq=feed.session.seq + 1))
     async with app.run_test(size=WIDE) as pilot:
         await until(pilot, lambda: app.view.session.pause)
         await burst(pilot, "space", "space", "space")
@@ -69,7 +70,7 @@ async def test_after_two_seconds_or_another_state_it_asks_again(
         seconds[0] += 2.1
         await pilot.press("space")
         await until(pilot, lambda: feed.sent == [PauseLoop(), PauseLoop()])
-        feed.happen(Paused(by="person", reason=""))
+        feed.happen(Paused(by=Actor.PERSON, reason=""))
         await until(pilot, lambda: app.view.session.pause)
         await pilot.press("space")
         await until(pilot, lambda: feed.sent[2:] == [ResumeLoop()])

@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from engine.core import events as ev
 from engine.core.config import ResearchConfig
-from engine.core.enums import Autonomy, ReviewAnswer, StopMode
+from engine.core.enums import Actor, Autonomy, ReviewAnswer, StopMode
 from engine.core.errors import AutoresearchError, UsageError
 from engine.core.patches.patch import make_patch
 from engine.core.reducer import fold
@@ -90,7 +90,7 @@ def test_a_beginning_is_enough_and_the_only_one_needs_no_name() -> None:
 
 def test_a_patch_that_was_decided_is_left_to_the_engine_to_explain() -> None:
     veto = ev.ReviewDecided(
-        queued=1, patch_id=A, decision=ReviewAnswer.VETO, by="screen", reason="no depth"
+        queued=1, patch_id=A, decision=ReviewAnswer.VETO, by=Actor.SCREEN, reason="no depth"
     )
     session = fold(journal(queued(1, A), asked(1, A), veto))
     assert choose(session, "aaaa", verb="approve") == A
@@ -183,7 +183,7 @@ def test_bytes_that_are_no_text_are_refused(data: bytes, says: str) -> None:
 
 def test_the_audit_says_what_became_of_each_decision() -> None:
     approved = ev.ReviewDecided(
-        queued=1, patch_id=A, decision=ReviewAnswer.APPROVE, by="command line"
+        queued=1, patch_id=A, decision=ReviewAnswer.APPROVE, by=Actor.COMMAND_LINE
     )
     drafted = ev.ProposalDrafted(
         experiment=1, base="0" * 40, proposal=queued(1, A).proposal, patch=PATCH, queued=1
@@ -191,9 +191,9 @@ def test_the_audit_says_what_became_of_each_decision() -> None:
     events = journal(
         *(queued(1, A), asked(1, A), queued(2, B), asked(2, B), approved, drafted),
         ev.ProposalParked(queued=2, reason="nobody answered"),
-        ev.AutonomySet(autonomy=Autonomy.AUTO, by="screen"),
-        ev.Paused(by="engine", reason="disk full"),
-        ev.StopRequested(by="command line", mode=StopMode.AFTER_RUN),
+        ev.AutonomySet(autonomy=Autonomy.AUTO, by=Actor.SCREEN),
+        ev.Paused(by=Actor.ENGINE, reason="disk full"),
+        ev.StopRequested(by=Actor.COMMAND_LINE, mode=StopMode.AFTER_RUN),
     )
     entries = audit_of(events)
     decisions = [entry.decision for entry in entries]

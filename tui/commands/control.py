@@ -11,7 +11,7 @@ from pathlib import Path
 import click
 
 from engine.client import connection as client
-from engine.core.enums import Autonomy, StopMode
+from engine.core.enums import Actor, Autonomy, StopMode
 from engine.core.errors import AutoresearchError, EngineGoneError, UsageError
 from engine.core.session import Session
 from engine.protocol import commands
@@ -20,7 +20,7 @@ from tui.commands.options import json_option, workspace_argument, workspace_opti
 from tui.commands.reporter import one_line
 from tui.commands.show import print_json, read_now
 
-BY = "command line"
+BY = Actor.COMMAND_LINE
 
 
 @contextmanager

@@ -13,7 +13,7 @@ import click
 from engine.client import connection as client
 from engine.client import launch as starting
 from engine.core import events as ev
-from engine.core.enums import StopMode
+from engine.core.enums import Actor, StopMode
 from engine.core.errors import EngineGoneError, EnvironmentProblem
 from engine.core.reducer import apply
 from engine.core.session import Session
@@ -118,7 +118,7 @@ class EngineFollower:
 
     def _baseline_failure(self, session: Session) -> EnvironmentProblem | None:
         pause = session.pause
-        if pause is None or pause.by != "engine" or session.incumbent is not None:
+        if pause is None or pause.by is not Actor.ENGINE or session.incumbent is not None:
             return None
         return EnvironmentProblem("The baseline could not be measured.", pause.reason, pause.todo)
 
@@ -131,7 +131,7 @@ class EngineFollower:
         )
 
     def _stop(self, mode: StopMode, reason: str = "") -> None:
-        command = commands.StopSession(by="command line", mode=mode, reason=reason)
+        command = commands.StopSession(by=Actor.COMMAND_LINE, mode=mode, reason=reason)
 
         async def send() -> None:
             with contextlib.suppress(EngineGoneError):

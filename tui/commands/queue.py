@@ -117,7 +117,7 @@ def _show(
             "base": queued.base,
             "fits_frontier": not stale,
             "decisions": [
-                {"at": d.at.isoformat(), "what": d.what, "by": d.by, "reason": d.reason}
+                {"at": d.at.isoformat(), "what": d.text, "by": d.by, "reason": d.reason}
                 for d in queued.decisions
             ],
             "diff": diff,

@@ -7,19 +7,20 @@ from datetime import datetime
 from typing import NamedTuple
 
 from engine.core import events as ev
+from engine.core.enums import Actor
 from engine.core.records import DecisionRecord
 from engine.core.session import Session
 from tui.present.events import EventText, capitalised, decision_in
 
 _DECIDERS = {
-    "screen": "from the screen",
-    "command line": "from the command line",
-    "timeout": "by the time limit",
-    "policy": "by the autonomy",
+    Actor.SCREEN: "from the screen",
+    Actor.COMMAND_LINE: "from the command line",
+    Actor.TIMEOUT: "by the time limit",
+    Actor.POLICY: "by the autonomy",
 }
 
 
-def decider_text(by: str) -> str:
+def decider_text(by: Actor) -> str:
     """Return who or what decided, to follow a verb: `from the screen`."""
     return _DECIDERS.get(by, f"by {by}")
 
@@ -32,7 +33,7 @@ def reason_text(reason: str) -> str:
 def record_text(decision: DecisionRecord) -> str:
     """Return one decision on a line: `approved from the screen: looks safe`."""
     reason = reason_text(" ".join(decision.reason.split()))
-    return f"{decision.what} {decider_text(decision.by)}{reason}"
+    return f"{decision.text} {decider_text(decision.by)}{reason}"
 
 
 def decision_line(event: ev.AnyEvent, session: Session) -> str | None:

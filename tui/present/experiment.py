@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from engine.core.enums import Origin
+from engine.core.enums import DecisionKind, Origin
 from engine.core.records import Experiment, Run
 from engine.core.session import Session
 from tui.present.decisions import reason_text, record_text
@@ -39,7 +39,7 @@ def header_lines(session: Session, experiment: Experiment) -> tuple[TextLine, ..
     ]
     if experiment.overruled is not None and experiment.verdict is not None:
         said = next(
-            (d for d in reversed(experiment.decisions) if d.what.startswith("overruled")), None
+            (d for d in reversed(experiment.decisions) if d.kind is DecisionKind.OVERRULED), None
         )
         why = reason_text(_one_line(said.reason)) if said is not None else ""
         rule = experiment.verdict.value
@@ -194,7 +194,7 @@ def _decision_lines(experiment: Experiment) -> list[TextLine]:
     lines: list[TextLine] = [("", ""), ("Decisions", "--accent")]
     for decision in experiment.decisions:
         line = f"{decision.at:%H:%M:%S}  {record_text(decision)}"
-        lines.append((line, "--attention" if decision.what.startswith("overruled") else ""))
+        lines.append((line, "--attention" if decision.kind is DecisionKind.OVERRULED else ""))
     return lines
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import NamedTuple
 
-from engine.core.enums import Origin, QueueState
+from engine.core.enums import DecisionKind, Origin, QueueState
 from engine.core.records import Queued
 from engine.core.session import Session
 from tui.present.decisions import decider_text, record_text
@@ -53,7 +53,9 @@ def told_of(session: Session, queued: Queued) -> list[LabelledLine]:
         lines.append(LabelledLine("knobs", knobs))
     if proposal.rationale.strip():
         lines.append(LabelledLine("because", proposal.rationale))
-    edited = [d for d in queued.decisions if d.what not in ("asked", "parked")]
+    edited = [
+        d for d in queued.decisions if d.kind not in (DecisionKind.ASKED, DecisionKind.PARKED)
+    ]
     lines += [LabelledLine("since", f"{d.at:%H:%M} UTC  {record_text(d)}") for d in edited[-5:]]
     lines.append(LabelledLine("risk", risk_of(queued.findings)))
     for finding in in_order(queued.findings):
@@ -94,7 +96,7 @@ def became_of(session: Session, queued: Queued, *, same_state: bool = True) -> s
         return "It was taken out of the queue meanwhile."
     last = now.decisions[-1] if now.decisions else None
     if now.proposal.patch_id != patch:
-        edits = [d for d in now.decisions if d.what == "edited"]
+        edits = [d for d in now.decisions if d.kind is DecisionKind.EDITED]
         by = f", {decider_text(edits[-1].by)}" if edits else ""
         return f"Its patch was changed meanwhile{by}. Go back and open it anew."
     if now.state is QueueState.READY:

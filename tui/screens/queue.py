@@ -12,7 +12,7 @@ from textual.geometry import Size
 from textual.strip import Strip
 from textual.widgets import Static
 
-from engine.core.enums import QueueState
+from engine.core.enums import DecisionKind, QueueState
 from engine.core.records import Queued
 from tui.actions.action import in_question
 from tui.actions.registry import PROGRAM
@@ -142,7 +142,7 @@ class QueueList(Painted):
 
 
 def _since(queued: Queued) -> datetime:
-    parked = [decided.at for decided in queued.decisions if decided.what == "parked"]
+    parked = [decided.at for decided in queued.decisions if decided.kind is DecisionKind.PARKED]
     return parked[-1] if parked else queued.at
 
 

@@ -11,6 +11,7 @@ from textual.geometry import Size
 from textual.widget import Widget
 
 from engine.core import events as ev
+from engine.core.enums import Actor, AlarmKind
 from engine.core.reducer import apply
 from engine.core.session import Session
 from tests.tui.widgets.widget_scenes import HOSTILE, Host, segments_of, session_of, text_of, view_of
@@ -55,8 +56,10 @@ def hostile_view(workspace: Path) -> View:
         + b"\n\xff\xfe\x9b31m\x85\xc2\x9b2J\n\x00\x1b]0;t"
     )
     (folder / "run.log").write_bytes(log)
-    session = apply(session, ev.AlarmRaised(kind="x", message=HOSTILE, at=session.at))
-    session = apply(session, ev.Paused(by="engine", reason=HOSTILE, todo=HOSTILE, at=session.at))
+    session = apply(session, ev.AlarmRaised(kind=AlarmKind.OTHER, message=HOSTILE, at=session.at))
+    session = apply(
+        session, ev.Paused(by=Actor.ENGINE, reason=HOSTILE, todo=HOSTILE, at=session.at)
+    )
     return view_of(session, text=HOSTILE)
 
 

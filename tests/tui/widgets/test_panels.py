@@ -7,6 +7,7 @@ from dataclasses import replace
 import msgspec.structs
 
 from engine.core import events as ev
+from engine.core.enums import Actor
 from engine.core.machine import MachineSample
 from engine.core.reducer import apply
 from engine.core.session import Session
@@ -47,7 +48,9 @@ async def test_agent_says_why_it_waits() -> None:
     session = session_of(13, running=False)
     paused = apply(
         session,
-        ev.Paused(by="engine", reason="the disk is full", todo="free some space", at=session.at),
+        ev.Paused(
+            by=Actor.ENGINE, reason="the disk is full", todo="free some space", at=session.at
+        ),
     )
     async with Host(panel).run_test(size=(60, 24)) as pilot:
         panel.show(view_of(paused))

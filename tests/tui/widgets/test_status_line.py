@@ -7,7 +7,7 @@ import msgspec.structs
 import pytest
 
 from engine.core import events as ev
-from engine.core.enums import Direction, Phase, StopMode, Verdict
+from engine.core.enums import Actor, AlarmKind, Direction, Phase, StopMode, Verdict
 from engine.core.reducer import apply
 from tests.tui.widgets.widget_scenes import Host, session_of, text_of, view_of
 from tui.view import LinkState, View
@@ -53,14 +53,14 @@ async def test_states() -> None:
     session = session_of(13, running=False)
     at = session.at
     assert "● PROPOSING #14" in await line_of(view_of(session))
-    paused = apply(session, ev.Paused(by="engine", reason="the disk is full", at=at))
+    paused = apply(session, ev.Paused(by=Actor.ENGINE, reason="the disk is full", at=at))
     assert "‖ PAUSED #13 · the disk is full" in await line_of(view_of(paused), 60)
     ended = apply(session, ev.SessionEnded(reason="13 experiments were asked for", at=at))
     assert "■ ENDED 13 experiments were asked for" in await line_of(view_of(ended))
     running = session_of(13)
-    stopping = apply(running, ev.StopRequested(by="screen", mode=StopMode.AFTER_RUN, at=at))
+    stopping = apply(running, ev.StopRequested(by=Actor.SCREEN, mode=StopMode.AFTER_RUN, at=at))
     assert "stops after this run" in await line_of(view_of(stopping), 80)
-    pausing = apply(running, ev.Paused(by="person", reason="", at=at))
+    pausing = apply(running, ev.Paused(by=Actor.PERSON, reason="", at=at))
     assert "pauses after this run" in await line_of(view_of(pausing), 80)
     gone = replace(view_of(running), link=LinkState.GONE)
     assert "✗ no engine #14" in await line_of(gone)
@@ -82,7 +82,9 @@ async def test_a_run_without_progress_shows_its_time() -> None:
 
 async def test_an_alarm_stays_until_an_experiment_ends() -> None:
     session = session_of(13)
-    alarm = ev.AlarmRaised(kind="plateau", message="no gain in 20 experiments", at=session.at)
+    alarm = ev.AlarmRaised(
+        kind=AlarmKind.PLATEAU, message="no gain in 20 experiments", at=session.at
+    )
     session = apply(session, alarm)
     assert "! no gain in 20 experiments" in await line_of(view_of(session), 80)
     later = session.at + timedelta(minutes=5)
