@@ -29,6 +29,7 @@ _SETTINGS = (
     *("-c", "core.hooksPath=/dev/null"),
     # A synced journal must not name a commit that a power cut loses.
     *("-c", "core.fsync=loose-object,pack,reference"),
+    *("-c", "core.fsyncMethod=fsync"),
 )
 
 

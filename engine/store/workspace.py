@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from engine.core.errors import WorkspaceError
+from engine.store.durable import sync_directory
 from engine.store.git import Git, forget_git_environment
 
 BRANCHES = "autoresearch"
@@ -202,6 +203,7 @@ class Workspace:
         self.git.run(
             "update-ref", "-m", f"autoresearch: start {tag}", ref, commit, "0" * len(commit)
         )
+        self._sync(ref)
 
     def check_branch(self, tag: str, frontier: str) -> None:
         """See that a session's branch still goes on from its frontier.
@@ -263,6 +265,13 @@ class Workspace:
                 error.why,
                 f"Put it back with `git branch -f {BRANCHES}/{tag} {old[:7]}`, then resume.",
             ) from error
+        self._sync(ref)
+
+    def _sync(self, ref: str) -> None:
+        """Make a ref's new value survive a power cut: git syncs the file before it renames it."""
+        directory = (self.common_dir / ref).parent
+        if directory.is_dir():  # absent where refs are kept in one table
+            sync_directory(directory)
 
     def commit_candidate(self, base: str, name: str, content: str, message: str, ref: str) -> str:
         """Commit one changed file on top of `base` and hold the commit by a private ref.
@@ -289,12 +298,14 @@ class Workspace:
             who=self._identity(),
         )
         try:
-            return self.git.fast_import(stream)
+            commit = self.git.fast_import(stream)
         except WorkspaceError:
             # An engine that was killed right here left the ref; what it held was never run.
             if self.git.try_run("update-ref", "-d", ref) is None:
                 raise
-            return self.git.fast_import(stream)
+            commit = self.git.fast_import(stream)
+        self._sync(ref)
+        return commit
 
     def commit_once(self, base: str, name: str, content: str, message: str, ref: str) -> str:
         """As `commit_candidate`; an engine killed right after it gets the same commit again.
@@ -340,6 +351,7 @@ class Workspace:
     def hold(self, ref: str, commit: str) -> None:
         """Keep a commit reachable."""
         self.git.run("update-ref", ref, commit)
+        self._sync(ref)
 
     # ---- worktrees
 
