@@ -23,14 +23,29 @@ import pytest
     ],
 )
 def test_a_module_does_not_bring(module: str, without: list[str]) -> None:
-    code = f"import sys, {module}; print(*(m for m in {without!r} if m in sys.modules))"
+    assert loaded_by(f"import {module}", without) == []
+
+
+@pytest.mark.parametrize("package", ["tui.present", "tui.actions"])
+def test_what_only_makes_text_brings_no_textual(package: str) -> None:
+    every = f"""
+import importlib, pkgutil, {package}
+for module in pkgutil.iter_modules({package}.__path__, "{package}."):
+    importlib.import_module(module.name)
+"""
+    assert loaded_by(every, ["textual"]) == []
+
+
+def loaded_by(code: str, modules: list[str]) -> list[str]:
+    """Run code in a fresh interpreter and return which of the modules it has loaded."""
+    code += f"\nimport sys; print(*(m for m in {modules!r} if m in sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.split() == []
+    return done.stdout.split()
 
 
 def test_no_files_import_each_other_in_a_cycle() -> None:
     graph = grimp.build_graph(
-        *("engine", "themes", "harness"),
+        *("engine", "tui", "themes", "harness"),
         exclude_type_checking_imports=False,
         cache_dir=None,
     )

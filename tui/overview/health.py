@@ -17,11 +17,12 @@ from engine.core.session import Session
 from engine.core.vector import Vector
 from tui.overview.section import PageSection
 from tui.present.numbers import clock, dollars, moved
-from tui.present.text import clean_line, wrapped
+from tui.present.text import clean_line
 from tui.screens.text_page import TextPage
 from tui.view import View
 from tui.widgets.painted import Run, strip_of
 from tui.widgets.row_list import cell
+from tui.widgets.wrapped import wrapped
 
 _SIGNS = {
     Verdict.KEEP: ("✓", "--keep"),

@@ -42,12 +42,3 @@ def one_line(text: str, limit: int | None = None) -> str:
     """Untrusted text on one line, without control characters, cut to a width."""
     flat = " ".join(clean(text).split())
     return flat if limit is None or len(flat) <= limit else flat[: max(1, limit - 1)] + "…"
-
-
-def wrapped(text: str, width: int) -> list[str]:
-    """Clean text in lines of at most `width` cells, broken at spaces where there are any."""
-    # Here, because the verbs of the command line use `clean` and shall not load Textual.
-    from textual.content import Content
-
-    lines = Content(text.expandtabs(_TAB_CELLS)).wrap(max(1, width))
-    return [line.plain.rstrip() for line in lines]

@@ -11,9 +11,9 @@ from textual.strip import Strip
 
 from tui.actions.action import Action
 from tui.actions.registry import on_page
-from tui.present.text import wrapped
 from tui.screens.dismiss_once import DismissOnce
 from tui.widgets.painted import Sheet, strip_of
+from tui.widgets.wrapped import wrapped
 
 _KEY_CELLS = 12
 

@@ -17,11 +17,12 @@ from textual.widgets import OptionList, Static
 from engine.core.errors import AutoresearchError
 from engine.core.session import Session
 from engine.protocol import commands, messages
-from tui.present.text import clean_line, wrapped
+from tui.present.text import clean_line
 from tui.screens.action_screen import ActionScreen, Severity
 from tui.screens.ask_text import AskText
 from tui.view import View
 from tui.widgets.marked_list import MarkedList
+from tui.widgets.wrapped import wrapped
 
 _MARK_CELLS = 5
 _SHOWN_CHARACTERS = 2_000

@@ -19,13 +19,14 @@ from tui.actions.registry import PROGRAM
 from tui.actions.review import QUEUE
 from tui.present.numbers import clock
 from tui.present.risk import heaviest, risk_of, weight_style
-from tui.present.text import clean_line, wrapped
+from tui.present.text import clean_line
 from tui.screens.action_screen import bindings_of
 from tui.screens.footer import ActionFooter
 from tui.screens.link_line import LinkLine
 from tui.screens.question_actions import QuestionActions
 from tui.view import View
 from tui.widgets.painted import Painted, strip_of
+from tui.widgets.wrapped import wrapped
 
 _EMPTY = (
     "Nothing waits for you. Proposals come here when they are asked about (the autonomy says "

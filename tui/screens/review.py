@@ -16,13 +16,14 @@ from engine.core.session import Session
 from engine.protocol.commands import ApproveProposal, VetoProposal
 from tui.actions.review import CARD
 from tui.present.proposal import LabelledLine, became_of, told_of, wait_of
-from tui.present.text import clean, clean_line, wrapped
+from tui.present.text import clean, clean_line
 from tui.screens.action_screen import ActionScreen, Severity, bindings_of
 from tui.screens.confirm import DEAF_SECONDS
 from tui.screens.link_line import LinkLine, Word
 from tui.view import View
 from tui.widgets.edit_panel import EditPanel
 from tui.widgets.painted import strip_of
+from tui.widgets.wrapped import wrapped
 
 _UNSEEN_SECONDS = 0.8
 """The key that opens the card is the one that approves: held down, or pressed twice over a slow

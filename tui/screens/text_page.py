@@ -6,8 +6,9 @@ from rich.cells import cell_len
 from textual.strip import Strip
 
 from tui.present.lines import TextLine
-from tui.present.text import clean, wrapped
+from tui.present.text import clean
 from tui.widgets.painted import Sheet, strip_of
+from tui.widgets.wrapped import wrapped
 
 
 class TextPage(Sheet):

@@ -13,10 +13,11 @@ from engine.core.records import Dropped, Pause
 from engine.core.session import Session
 from tui.present.alarm import standing_alarm
 from tui.present.numbers import clock, cost_story
-from tui.present.text import clean, clean_line, wrapped
+from tui.present.text import clean, clean_line
 from tui.present.verdict_marks import category_of
 from tui.view import View
 from tui.widgets.painted import Run, Sheet, strip_of
+from tui.widgets.wrapped import wrapped
 
 _REASONING_CHARACTERS = 40_000
 _PINS_SHOWN = 3

@@ -10,10 +10,11 @@ from textual.strip import Strip
 
 from engine.core.machine import GpuSample, MachineSample
 from tui.present.numbers import size
-from tui.present.text import clean_line, wrapped
+from tui.present.text import clean_line
 from tui.view import View
 from tui.widgets.gauge import gauge
 from tui.widgets.painted import Run, Sheet, strip_of
+from tui.widgets.wrapped import wrapped
 
 _FULL_SHARE = 0.95
 _HOT_CELSIUS = 85

@@ -10,10 +10,11 @@ from textual.strip import Strip
 
 from tui.present.diff_rows import DiffRow, Side, counts, rows_of
 from tui.present.risk import risk_of
-from tui.present.text import clean_line, wrapped
+from tui.present.text import clean_line
 from tui.view import View
 from tui.widgets.painted import Run, Sheet, strip_of
 from tui.widgets.python_colour import Span, spans_of
+from tui.widgets.wrapped import wrapped
 
 _SIDE_BY_SIDE_CELLS = 100
 _BETWEEN = "│"

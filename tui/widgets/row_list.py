@@ -11,8 +11,9 @@ from textual.geometry import Size
 from textual.message import Message
 from textual.strip import Strip
 
-from tui.present.text import clean_line, wrapped
+from tui.present.text import clean_line
 from tui.widgets.painted import Painted, Run, strip_of
+from tui.widgets.wrapped import wrapped
 
 
 def cell(text: str, width: int, *, right: bool = False, gap: int = 1) -> str:

@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
-from tui.present.text import clean, clean_line, wrapped
+from tui.present.text import clean, clean_line
+from tui.widgets.wrapped import wrapped
 
 
 @pytest.mark.parametrize(
