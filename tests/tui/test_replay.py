@@ -14,6 +14,7 @@ from engine.core import events as ev
 from engine.core.enums import Verdict
 from engine.core.machine import MachineSample
 from engine.core.reducer import fold
+from engine.replay.commits import Diff
 from engine.replay.recording import Recording
 from engine.replay.source import open_source
 from tests.tui.seeing import text_of, until
@@ -102,6 +103,33 @@ async def from_the_first(app: ReplayApp, pilot: Pilot[ExitInfo]) -> None:
 
 def told(app: ReplayApp) -> str:
     return " | ".join(note.message for note in app._notifications)
+
+
+def test_a_view_asks_git_nothing(bare: ReplayApp, monkeypatch: pytest.MonkeyPatch) -> None:
+    bare.feed._diffs.clear()
+    monkeypatch.setattr(bare.feed.source, "asks_git", lambda number: True)
+    view = bare._follower.view(bare.view.now)  # where no event loop runs, no task can start
+    assert view.replay is not None
+    assert view.replay.diff_note == "Looking for its commit …"
+
+
+async def test_the_newest_diff_comes_from_git_once(
+    bare: ReplayApp, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[int] = []
+
+    def diff(number: int, step: int) -> Diff:
+        asked.append(number)
+        return Diff("the patch", "from git")
+
+    bare.feed._diffs.clear()
+    monkeypatch.setattr(bare.feed.source, "asks_git", lambda number: True)
+    monkeypatch.setattr(bare.feed.source, "diff", diff)
+    async with bare.run_test(size=(80, 24)) as pilot:
+        await until(pilot, lambda: bare.view.session.latest_patch == "the patch")
+        assert bare.view.replay is not None
+        assert bare.view.replay.diff_note == "from git"
+        assert asked == [number(bare)]
 
 
 # ---- time ----------------------------------------------------------------------------------------

@@ -41,9 +41,8 @@ class ReplayFeed:
         self.player = player
         self._moved = asyncio.Event()
         self._diffs: dict[int, Diff] = {}
-        self._asked: set[asyncio.Task[None]] = set()
-        self._follows = False
-        """Whether somebody is there to be told what git answered."""
+        self._lookup: asyncio.Task[None] | None = None
+        """The diff that git is being asked for."""
 
     @property
     def workspace(self) -> Path:
@@ -71,7 +70,7 @@ class ReplayFeed:
 
     async def start(self) -> Session:
         """The session at this moment."""
-        self._follows = True
+        self._look_up_newest()
         return self.player.session
 
     async def journaled(self) -> Session | None:
@@ -83,6 +82,7 @@ class ReplayFeed:
         while True:
             await self._moved.wait()
             self._moved.clear()
+            self._look_up_newest()
             yield self.player.session
 
     async def send(self, command: AnyCommand) -> Reply:
@@ -120,10 +120,9 @@ class ReplayFeed:
         return self.source.recording.events[: self.player.step]
 
     async def close(self) -> None:
-        """Nothing is held."""
-        self._follows = False
-        for task in self._asked:
-            task.cancel()
+        """Give up the diff that git is being asked for."""
+        if self._lookup is not None:
+            self._lookup.cancel()
 
     # ---- diffs -----------------------------------------------------------------------------------
 
@@ -137,23 +136,28 @@ class ReplayFeed:
             self._diffs[number] = self.source.diff(number, self.player.step)
         return self._diffs[number]
 
-    def diff_soon(self, number: int) -> Diff:
-        """As `diff`, but without waiting for git: until it has answered, that it was asked."""
+    def known_diff(self, number: int) -> Diff:
+        """Return the diff of an experiment, or a note while git has not been asked for it yet."""
         if number in self._diffs or not self.source.asks_git(number):
             return self.diff(number)
-        if not self._asked and self._follows:  # the others in their turn, if still wanted
-            task = asyncio.create_task(self._ask(number))
-            self._asked.add(task)
-            task.add_done_callback(self._asked.discard)
         return Diff(note="Looking for its commit …")
 
-    async def _ask(self, number: int) -> None:
+    def _look_up_newest(self) -> None:
+        """Ask git for the newest experiment's diff, unless an earlier question is open.
+
+        The answer of that one is another move, after which this is called again.
+        """
+        number = len(self.player.session.experiments)
+        if self._lookup is None and number not in self._diffs and self.source.asks_git(number):
+            self._lookup = asyncio.create_task(self._look_up(number))
+
+    async def _look_up(self, number: int) -> None:
         try:
             found = await asyncio.to_thread(self.source.diff, number, self.player.step)
         except AutoresearchError as error:
             found = Diff(note=str(error))
         self._diffs[number] = found
-        self._asked.clear()  # whatever is looked at by now is asked about next
+        self._lookup = None
         self.moved()
 
 
@@ -175,7 +179,7 @@ class ReplayFollower(FeedFollower):
         machine = session.machine
         note = ""
         if source.from_table and session.experiments:
-            found = self._replay.diff_soon(len(session.experiments))
+            found = self._replay.known_diff(len(session.experiments))
             session = with_fields(session, latest_patch=found.patch)
             note = found.note
         return replace(
