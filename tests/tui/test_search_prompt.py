@@ -6,7 +6,10 @@ import pytest
 
 from tests.tui.seeing import text_of, until
 from tui.app import SupervisorApp
+from tui.screens.detail import DetailScreen
+from tui.screens.main_screen import MainScreen
 from tui.screens.search_prompt import SearchPrompt
+from tui.widgets.log_view import LogView
 
 SIZES = [(160, 45), (80, 24), (40, 10)]
 
@@ -48,3 +51,29 @@ async def test_going_elsewhere_closes_it(app: SupervisorApp) -> None:
         await pilot.press("slash", "a", "tab")
         await until(pilot, lambda: not app.screen.query_one(SearchPrompt).display)
         assert "space pause" in text_of(app)
+
+
+async def test_the_match_before_in_the_results(app: SupervisorApp) -> None:
+    async with app.run_test(size=(120, 40)) as pilot:
+        assert isinstance(app.screen, MainScreen)
+        results = app.screen.deck.results
+        await pilot.press("slash", *"step 1", "enter")
+        matches = [11, 12, 13, 14, 15, 16, 17, 18, 19, 10]
+        assert results.selected in matches
+        first = results.selected
+        await pilot.press("f3")
+        assert results.selected in matches
+        assert results.selected != first
+        await pilot.press("shift+f3")
+        assert results.selected == first
+
+
+async def test_a_search_of_a_long_log_tells_its_end(app: SupervisorApp) -> None:
+    async with app.run_test(size=(120, 40)) as pilot:
+        await pilot.press("enter")
+        await until(pilot, lambda: isinstance(app.screen, DetailScreen))
+        log = app.screen.query_one(LogView)
+        log.post_message(LogView.Searched("no such text", False))
+        await until(
+            pilot, lambda: [n.message for n in app._notifications] == ["Not found: no such text"]
+        )

@@ -16,16 +16,17 @@ from tui.overview.leaderboard import Standings
 from tui.overview.memory import Memory
 from tui.overview.section import OverviewSection
 from tui.present.text import clean_line
-from tui.screens.action_screen import ActionScreen, bindings_of
+from tui.screens.action_screen import bindings_of
 from tui.screens.footer import ActionFooter
 from tui.screens.link_line import LinkLine
-from tui.screens.search_prompt import SEARCH_KEYS, SearchPrompt, matches
+from tui.screens.search_actions import SearchActions
+from tui.screens.search_prompt import SearchPrompt
 from tui.screens.tab_bar import TabBar
 from tui.view import View
 from tui.widgets.row_list import RowList
 
 
-class WholeScreen(ActionScreen[None]):
+class WholeScreen(SearchActions):
     """Five views as tabs.
 
     Args:
@@ -46,7 +47,6 @@ class WholeScreen(ActionScreen[None]):
     def __init__(self, active: int = 1) -> None:
         super().__init__()
         self._active = active
-        self._sought = ""
         self._sections: tuple[OverviewSection, ...] = (
             Activity(),
             Standings(),
@@ -157,37 +157,14 @@ class WholeScreen(ActionScreen[None]):
 
     # ---- search ----------------------------------------------------------------------------------
 
-    def action_search(self) -> None:
-        """Ask what to look for."""
-        self.query_one(SearchPrompt).ask(VIEW_NAMES[self._active - 1])
+    def search_title(self) -> str:
+        return VIEW_NAMES[self._active - 1]
 
-    @on(SearchPrompt.Typed)
-    def _typed(self, event: SearchPrompt.Typed) -> None:
-        footer = self.query_one(ActionFooter)
-        if event.text is None:
-            footer.hint("")
-            return
-        found = matches(self.section.count(event.text)) if event.text else ""
-        footer.hint(f"{found}{SEARCH_KEYS}")
+    def count_matches(self, text: str) -> int | None:
+        return self.section.count(text)
 
-    @on(SearchPrompt.SearchRequested)
-    def _ask(self, event: SearchPrompt.SearchRequested) -> None:
-        self._sought = event.text
+    def find(self, text: str, *, forward: bool) -> bool:
+        return self.section.search(text, forward=forward)
+
+    def focus_searched(self) -> None:
         self.section.front().focus()
-        self._search(forward=True)
-
-    @on(SearchPrompt.Left)
-    def _leave_search(self) -> None:
-        self.section.front().focus()
-
-    def action_search_next(self) -> None:
-        """The next match."""
-        self._search(forward=True)
-
-    def action_search_previous(self) -> None:
-        """The match before."""
-        self._search(forward=False)
-
-    def _search(self, *, forward: bool) -> None:
-        if not self.section.search(self._sought, forward=forward) and self._sought:
-            self.tell(f"Not found: {self._sought}")

@@ -19,11 +19,11 @@ from tui.screens.action_screen import bindings_of
 from tui.screens.footer import ActionFooter
 from tui.screens.main_screen import MainScreen
 from tui.screens.panel_grid import PanelGrid
-from tui.screens.search_prompt import SEARCH_KEYS, SearchPrompt, matches
+from tui.screens.search_actions import SearchActions
+from tui.screens.search_prompt import SearchPrompt
 from tui.screens.tab_bar import TabBar
 from tui.terminal.check import MINIMUM_COLUMNS, MINIMUM_ROWS
 from tui.view import View
-from tui.widgets.log_view import LogView
 from tui.widgets.status_line import StatusLine
 
 _REST = without_engine(SUPERVISOR)
@@ -140,25 +140,21 @@ class ReplayScreen(MainScreen):
     # ---- search ----------------------------------------------------------------------------------
 
     def action_search(self) -> None:
-        """Ask what to look for: in the log where the log is, else in the whole recording."""
-        if self.deck.active_part is self.deck.log_view:
-            super().action_search()
-        else:
-            self.query_one(SearchPrompt).ask("all experiments, those to come as well")
+        """Open the prompt for the log where that is active, else for the whole recording."""
+        SearchActions.action_search(self)
 
-    @on(SearchPrompt.Typed)
-    def _count(self, event: SearchPrompt.Typed) -> None:
-        event.prevent_default()  # the live screen would count in its table alone
-        footer = self.query_one(ActionFooter)
-        if event.text is None:
-            footer.hint("")
-            return
-        in_log = self.deck.active_part is self.deck.log_view
-        found = "" if in_log or not event.text else matches(len(self._matching(event.text)))
-        footer.hint(f"{found}{SEARCH_KEYS}")
+    @property
+    def _in_log(self) -> bool:
+        return self.deck.active_part is self.deck.log_view
+
+    def search_title(self) -> str:
+        return super().search_title() if self._in_log else "all experiments, those to come as well"
+
+    def count_matches(self, text: str) -> int | None:
+        return None if self._in_log else len(self._matching(text))
 
     def _matching(self, text: str) -> list[int]:
-        """The places of the experiments whose words hold a text."""
+        """Return the places of the experiments whose hypothesis or category holds a text."""
         needle = clean_line(text).lower()
         recording = self.replay.feed.player.recording
         found: list[int] = []
@@ -171,16 +167,13 @@ class ReplayScreen(MainScreen):
                 found.append(place)
         return found
 
-    def _search(self, forward: bool) -> None:
-        if isinstance(self.deck.active_part, LogView):
-            super()._search(forward)
-            return
+    def find(self, text: str, *, forward: bool) -> bool:
+        if self._in_log:
+            return super().find(text, forward=forward)
         player = self.replay.feed.player
-        found = self._matching(self._sought) if self._sought else []
+        found = self._matching(text) if text else []
         if not found:
-            if self._sought:
-                self._not_found(self._sought)
-            return
+            return False
         here = player.place
         if forward:
             place = next((p for p in found if p > here), found[0])
@@ -188,3 +181,4 @@ class ReplayScreen(MainScreen):
             place = next((p for p in reversed(found) if p < here), found[-1])
         player.go_to_place(place)
         self.replay.feed.moved()
+        return True

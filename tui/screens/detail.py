@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from textual import events, on
+from textual import events
 from textual.app import ComposeResult
 from textual.containers import Container
 from textual.widget import Widget
@@ -23,7 +23,8 @@ from tui.screens.action_screen import bindings_of
 from tui.screens.footer import ActionFooter
 from tui.screens.link_line import LinkLine
 from tui.screens.past_actions import PastActions
-from tui.screens.search_prompt import SEARCH_KEYS, SearchPrompt
+from tui.screens.search_actions import SearchActions
+from tui.screens.search_prompt import SearchPrompt
 from tui.screens.tab_bar import TabBar
 from tui.screens.text_page import TextPage
 from tui.view import View
@@ -36,7 +37,7 @@ _HEADLINE_EDGES = 3
 """Cells of padding and scroll bar beside its text."""
 
 
-class DetailScreen(PastActions):
+class DetailScreen(PastActions, SearchActions):
     """Stays true while the experiment goes on.
 
     Args:
@@ -54,7 +55,6 @@ class DetailScreen(PastActions):
         self._left = False
         """Whether nobody was at work."""
         self._active = 1
-        self._sought = ""
         self._edit = EditPanel(id="diff", classes="section -active")
         self._reasoning = TextPage(id="reasoning", classes="section")
         self._log = LogView(id="detail-log", classes="section")
@@ -218,32 +218,15 @@ class DetailScreen(PastActions):
     # ---- search ----------------------------------------------------------------------------------
 
     def action_search(self) -> None:
-        """Ask what to look for in the log."""
+        """Open the prompt for the log, which is the section that is searched."""
         self._go_to(_LOG)
-        self.query_one(SearchPrompt).ask("the log")
+        super().action_search()
 
-    @on(SearchPrompt.Typed)
-    def _typed(self, event: SearchPrompt.Typed) -> None:
-        self.query_one(ActionFooter).hint("" if event.text is None else SEARCH_KEYS)
+    def search_title(self) -> str:
+        return "the log"
 
-    @on(SearchPrompt.SearchRequested)
-    def _ask(self, event: SearchPrompt.SearchRequested) -> None:
-        self._sought = event.text
+    def find(self, text: str, *, forward: bool) -> bool:
+        return self._log.search(text, forward=forward)
+
+    def focus_searched(self) -> None:
         self._go_to(_LOG)
-        self._search(forward=True)
-
-    @on(SearchPrompt.Left)
-    def _leave_search(self) -> None:
-        self._sections[self._active - 1].focus()
-
-    def action_search_next(self) -> None:
-        """The next match."""
-        self._search(forward=True)
-
-    def action_search_previous(self) -> None:
-        """The match before."""
-        self._search(forward=False)
-
-    def _search(self, forward: bool) -> None:
-        if not self._log.search(self._sought, forward=forward) and self._sought:
-            self.tell(f"Not found: {self._sought}")

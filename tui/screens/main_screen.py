@@ -22,7 +22,8 @@ from tui.screens.loop_actions import LoopActions
 from tui.screens.panel_grid import PanelGrid, PanelLayout, layout_for
 from tui.screens.past_actions import PastActions
 from tui.screens.past_row import PastRowScreen, row_of_past
-from tui.screens.search_prompt import SEARCH_KEYS, SearchPrompt, matches
+from tui.screens.search_actions import SearchActions
+from tui.screens.search_prompt import SearchPrompt
 from tui.screens.steering_actions import SteeringActions
 from tui.screens.tab_bar import TabBar
 from tui.terminal.check import MINIMUM_COLUMNS, MINIMUM_ROWS
@@ -35,7 +36,7 @@ _OF_AN_EXPERIMENT = frozenset({"overrule", "confirm", "revive", "copy_diff"})
 """What is done to the selected experiment, and to no row from before the journal."""
 
 
-class MainScreen(LoopActions, PastActions, SteeringActions):
+class MainScreen(LoopActions, PastActions, SteeringActions, SearchActions):
     """All parts of the session at once, or as tabs where there is less room."""
 
     ACTIONS = SUPERVISOR
@@ -45,7 +46,6 @@ class MainScreen(LoopActions, PastActions, SteeringActions):
     def __init__(self) -> None:
         super().__init__()
         self._kind: PanelLayout | None = None
-        self._sought = ""
 
     def compose(self) -> ComposeResult:
         yield StatusLine(id="status")
@@ -219,56 +219,25 @@ class MainScreen(LoopActions, PastActions, SteeringActions):
     # ---- search ----------------------------------------------------------------------------------
 
     def action_search(self) -> None:
-        """Ask what to look for."""
+        """Open the prompt for the active part, or for the table where that has no text."""
         if self.deck.active_part not in (self.deck.log_view, self.deck.results):
-            # Nothing to find in a gauge; the table is what is meant.
             self.deck.go_to(len(PART_NAMES))
-        self.query_one(SearchPrompt).ask(PART_NAMES[self.deck.active - 1])
+        super().action_search()
 
-    @on(SearchPrompt.Typed)
-    def _typed(self, event: SearchPrompt.Typed) -> None:
-        footer = self.query_one(ActionFooter)
-        if event.text is None:
-            footer.hint("")
-            return
+    def search_title(self) -> str:
+        return PART_NAMES[self.deck.active - 1]
+
+    def count_matches(self, text: str) -> int | None:
         in_table = self.deck.active_part is self.deck.results
-        found = matches(self.deck.results.count(event.text)) if in_table and event.text else ""
-        footer.hint(f"{found}{SEARCH_KEYS}")
+        return self.deck.results.count(text) if in_table else None
 
-    @on(SearchPrompt.SearchRequested)
-    def _ask(self, event: SearchPrompt.SearchRequested) -> None:
-        self._sought = event.text
-        self.deck.active_part.focus()
-        self._search(forward=True)
-
-    @on(SearchPrompt.Left)
-    def _leave_search(self) -> None:
-        self.deck.active_part.focus()
-
-    def action_search_next(self) -> None:
-        """The next match."""
-        self._search(forward=True)
-
-    def action_search_previous(self) -> None:
-        """The match before."""
-        self._search(forward=False)
-
-    def _search(self, forward: bool) -> None:
+    def find(self, text: str, *, forward: bool) -> bool:
         part = self.deck.active_part
-        if isinstance(part, LogView):
-            found = part.search(self._sought, forward=forward)
-        else:
-            found = self.deck.results.search(self._sought)
-        if self._sought and not found:
-            self._not_found(self._sought)
+        searched = part if isinstance(part, LogView) else self.deck.results
+        return searched.search(text, forward=forward)
 
-    @on(LogView.Searched)
-    def _searched(self, event: LogView.Searched) -> None:
-        if not event.found:
-            self._not_found(event.text)
-
-    def _not_found(self, text: str) -> None:
-        self.tell(f"Not found: {text}")
+    def focus_searched(self) -> None:
+        self.deck.active_part.focus()
 
 
 def row_of(experiment: Experiment) -> str:

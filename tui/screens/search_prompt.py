@@ -11,11 +11,6 @@ from textual.widgets import Input
 SEARCH_KEYS = "enter search   esc back"
 
 
-def matches(count: int) -> str:
-    """So many, before the keys."""
-    return f"{count:,} match{'' if count == 1 else 'es'}   "
-
-
 class SearchPrompt(Input):
     """Hidden until asked for; enter searches, esc gives up."""
 

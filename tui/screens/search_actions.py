@@ -1,0 +1,82 @@
+"""The search of a screen: its prompt, its keys, and what is shown when nothing matches."""
+
+from __future__ import annotations
+
+from textual import on
+
+from tui.screens.action_screen import ActionScreen
+from tui.screens.footer import ActionFooter
+from tui.screens.search_prompt import SEARCH_KEYS, SearchPrompt
+from tui.widgets.log_view import LogView
+
+
+class SearchActions(ActionScreen[None]):
+    """Lets the user search one part of the screen, which a subclass names.
+
+    A subclass composes a `SearchPrompt` and an `ActionFooter`.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._sought = ""
+        """The text that was searched for last."""
+
+    def search_title(self) -> str:
+        """Return the name of the searched part, for the prompt."""
+        raise NotImplementedError
+
+    def count_matches(self, text: str) -> int | None:
+        """Return the number of matches in the searched part; None where counting is too slow."""
+        return None
+
+    def find(self, text: str, *, forward: bool) -> bool:
+        """Go to the next or previous match and return whether there may be one.
+
+        The text is empty when the user asks for the next match before any search.
+        """
+        raise NotImplementedError
+
+    def focus_searched(self) -> None:
+        """Give the focus back from the prompt to the searched part."""
+        raise NotImplementedError
+
+    def action_search(self) -> None:
+        """Open the prompt."""
+        self.query_one(SearchPrompt).ask(self.search_title())
+
+    def action_search_next(self) -> None:
+        """Go to the next match."""
+        self._search(forward=True)
+
+    def action_search_previous(self) -> None:
+        """Go to the previous match."""
+        self._search(forward=False)
+
+    def _search(self, *, forward: bool) -> None:
+        if not self.find(self._sought, forward=forward) and self._sought:
+            self.tell(f"Not found: {self._sought}")
+
+    @on(SearchPrompt.Typed)
+    def _show_count(self, event: SearchPrompt.Typed) -> None:
+        footer = self.query_one(ActionFooter)
+        if event.text is None:
+            footer.hint("")
+            return
+        count = self.count_matches(event.text) if event.text else None
+        matches = "" if count is None else f"{count:,} match{'' if count == 1 else 'es'}   "
+        footer.hint(f"{matches}{SEARCH_KEYS}")
+
+    @on(SearchPrompt.SearchRequested)
+    def _begin_search(self, event: SearchPrompt.SearchRequested) -> None:
+        self._sought = event.text
+        self.focus_searched()
+        self._search(forward=True)
+
+    @on(SearchPrompt.Left)
+    def _leave_search(self) -> None:
+        self.focus_searched()
+
+    @on(LogView.Searched)
+    def _finish_log_search(self, event: LogView.Searched) -> None:
+        if not event.found:
+            self.tell(f"Not found: {event.text}")
