@@ -214,6 +214,11 @@ class Session(msgspec.Struct, frozen=True, kw_only=True):
         return tuple(q for q in self.queue if q.state is QueueState.PARKED)
 
     @property
+    def in_question(self) -> tuple[Queued, ...]:
+        """Proposals that the user may decide on: those asked about now, then the parked ones."""
+        return (*self.asked, *self.parked)
+
+    @property
     def ready(self) -> tuple[Queued, ...]:
         """What comes next: what a person brought or approved, then what was made ahead."""
         able = [q for q in self.queue if q.state is QueueState.READY]

@@ -6,7 +6,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 
-from engine.core.records import Queued
 from tui.view import LinkState, View
 
 
@@ -135,23 +134,18 @@ def needs_experiment(view: View) -> str | None:
 # ---- what a person decides -----------------------------------------------------------------------
 
 
-def in_question(view: View) -> tuple[Queued, ...]:
-    """The proposals a person may decide on: asked ones first, those that wait longest first."""
-    return (*view.session.asked, *view.session.parked)
-
-
 def needs_question(view: View) -> str | None:
     """A proposal must wait for the person."""
     if why := needs_engine(view):
         return why
-    return None if in_question(view) else "No proposal waits for you."
+    return None if view.session.in_question else "No proposal waits for you."
 
 
 def needs_something_to_veto(view: View) -> str | None:
     """A proposal that is asked about, or a run."""
     if why := needs_engine(view):
         return why
-    if in_question(view) or view.session.running is not None:
+    if view.session.in_question or view.session.running is not None:
         return None
     return "No proposal waits for you, and nothing runs."
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from tui.actions.action import (
     Action,
     Group,
-    in_question,
     needs_engine,
     needs_past,
     needs_question,
@@ -15,7 +14,7 @@ from tui.view import View
 
 
 def _deciding(view: View) -> str:
-    waiting = len(in_question(view))
+    waiting = len(view.session.in_question)
     return f"decide ({waiting})" if waiting > 1 else "decide"
 
 

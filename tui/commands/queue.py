@@ -20,14 +20,13 @@ from tui.commands.results import terminal_width
 from tui.commands.show import print_json, read_now
 from tui.commands.waiting import (
     find,
-    in_question,
-    origin_words,
     pin_facts,
     pin_lines,
     queued_facts,
     queued_lines,
 )
 from tui.present.decisions import record_text
+from tui.present.proposal import origin_text
 from tui.present.text import clean
 
 _COLOURS = {"+": "green", "-": "red", "@": "cyan"}
@@ -66,7 +65,7 @@ def queue_facts(session: Session, pid: int | None) -> dict[str, Any]:
     return {
         "engine_pid": pid,
         "autonomy": session.autonomy.value,
-        "waiting": [queued_facts(q) for q in in_question(session)],
+        "waiting": [queued_facts(q) for q in session.in_question],
         "next": [queued_facts(q) for q in session.ready],
         "pins": [pin_facts(p) for p in session.waiting_pins],
     }
@@ -75,7 +74,7 @@ def queue_facts(session: Session, pid: int | None) -> dict[str, Any]:
 def queue_lines(session: Session, width: int, *, engine: bool) -> list[str]:
     """The queue for a person."""
     lines: list[str] = []
-    waiting = in_question(session)
+    waiting = session.in_question
     if waiting:
         many = "1 proposal waits" if len(waiting) == 1 else f"{len(waiting)} proposals wait"
         lines.append(f"{many} for your word ({session.autonomy.value}):")
@@ -150,7 +149,7 @@ def _story(queued: Queued, *, stale: bool) -> list[str]:
     head, *_ = queued_lines(queued, 200)
     lines = [head.strip(), one_line(p.hypothesis)]
     for name, text in (
-        ("brought by", origin_words(queued)),
+        ("brought by", origin_text(queued)),
         ("category", p.category),
         ("expected", p.expected),
         ("because", p.rationale),

@@ -7,21 +7,17 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from engine.core.enums import Origin, QueueState
+from engine.core.enums import QueueState
 from engine.core.errors import UsageError
-from engine.core.finding import Finding, Weight
+from engine.core.finding import Finding
 from engine.core.records import Pin, Queued
 from engine.core.session import Session
 from tui.commands.reporter import one_line
+from tui.present.proposal import origin_text
+from tui.present.risk import heaviest, risk_of
 
 SHORTEST = 4
 """So many characters of a patch_id are enough where they fit one alone."""
-_WEIGHTS = tuple(Weight)
-
-
-def in_question(session: Session) -> tuple[Queued, ...]:
-    """What waits for a person's word: those asked about now, then the parked ones."""
-    return (*session.asked, *session.parked)
 
 
 def choose(session: Session, name: str | None, *, verb: str) -> str:
@@ -35,7 +31,7 @@ def choose(session: Session, name: str | None, *, verb: str) -> str:
     Raises:
         UsageError: It fits none or several of those that wait.
     """
-    waiting = in_question(session)
+    waiting = session.in_question
     if name is None:
         if len(waiting) == 1:
             return waiting[0].proposal.patch_id
@@ -99,12 +95,6 @@ def _list(some: Sequence[Queued]) -> str:
     return "; ".join(shown) + more
 
 
-def risk_of(findings: Sequence[Finding]) -> str:
-    """The heaviest finding's weight; `none` where there is none."""
-    weights = [f.weight for f in findings]
-    return min(weights, key=_WEIGHTS.index).value if weights else "none"
-
-
 def left_until(until: datetime, now: datetime) -> str:
     """How long until a moment, in words; `now` once it is past."""
     seconds = (until - now).total_seconds()
@@ -117,34 +107,18 @@ def left_until(until: datetime, now: datetime) -> str:
     return f"in {seconds / 3600:.0f} h"
 
 
-def origin_words(queued: Queued) -> str:
-    """Who or what brought a proposal."""
-    match queued.origin:
-        case Origin.PIN:
-            return f"your pin {queued.pin}"
-        case Origin.REVIVE:
-            return f"#{queued.of} revived"
-        case Origin.CONFIRM:
-            return f"#{queued.of} again"
-        case Origin.OVERRULE:
-            return f"your verdict on #{queued.of}"
-        case _:
-            return one_line(queued.proposal.agent, 40) or "agent"
-
-
 def queued_lines(queued: Queued, width: int, now: datetime | None = None) -> list[str]:
     """A proposal in two or three lines, narrow enough for a phone."""
     p = queued.proposal
-    parts = [p.patch_id, f"+{p.added} −{p.removed}", origin_words(queued)]
+    parts = [p.patch_id, f"+{p.added} −{p.removed}", origin_text(queued)]
     if queued.state is QueueState.ASKED and queued.until is not None:
         parts.insert(1, f"parked {left_until(queued.until, now or datetime.now(UTC))}")
     elif queued.state is QueueState.PARKED:
         parts.insert(1, "parked")
     elif queued.approved:
         parts.insert(1, "approved")
-    risk = risk_of(queued.findings)
-    if risk != "none":
-        parts.append(f"risk: {risk}")
+    if queued.findings:
+        parts.append(f"risk: {risk_of(queued.findings)}")
     lines = [f"{queued.number:>3}  {' · '.join(parts)}"]
     lines.append("     " + one_line(p.hypothesis, max(20, width - 5)))
     if queued.why and queued.state is not QueueState.READY:
@@ -167,7 +141,7 @@ def pin_lines(pins: Sequence[Pin], width: int) -> list[str]:
 
 def queued_facts(queued: Queued) -> dict[str, Any]:
     """A proposal as plain values."""
-    p = queued.proposal
+    p, weight = queued.proposal, heaviest(queued.findings)
     return {
         "number": queued.number,
         "patch_id": p.patch_id,
@@ -179,7 +153,7 @@ def queued_facts(queued: Queued) -> dict[str, Any]:
         "origin": queued.origin.value,
         "pin": queued.pin or None,
         "of": queued.of or None,
-        "risk": risk_of(queued.findings),
+        "risk": weight.value if weight is not None else "none",
         "findings": [finding_facts(f) for f in queued.findings],
         "category": p.category,
         "hypothesis": p.hypothesis,

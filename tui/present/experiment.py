@@ -8,6 +8,7 @@ from engine.core.session import Session
 from tui.present.decisions import reason_text, record_text
 from tui.present.lines import TextLine
 from tui.present.numbers import clock, cost, memory, metric, moved, size
+from tui.present.proposal import origin_text
 from tui.present.risk import in_order, lines_named, risk_of, signed, weight_style
 from tui.present.text import clean
 from tui.present.verdict_marks import OPEN, abandoned, category_of, ruled, verdict_of
@@ -135,8 +136,8 @@ def history_lines(experiment: Experiment) -> tuple[TextLine, ...]:
         lines.append(("made ahead for an earlier frontier, re-applied as it fits exactly", "--dim"))
     elif experiment.queued:
         lines.append(("made ahead, while the experiment before it was run", "--dim"))
-    if (origin := _origin(experiment)) is not None:
-        lines.append((origin, "--dim"))
+    if experiment.origin is not Origin.AGENT:
+        lines.append((origin_text(experiment), "--dim"))
     if experiment.spending.calls:
         spent = experiment.spending
         text = f"language model: {cost(spent)}, {spent.tokens:,} tokens in {spent.calls} calls"
@@ -158,21 +159,6 @@ def history_lines(experiment: Experiment) -> tuple[TextLine, ...]:
         if experiment.row_written:
             lines.append(("its row is in the results file", "--dim"))
     return tuple(lines)
-
-
-def _origin(experiment: Experiment) -> str | None:
-    """Who wanted it, where it was not the agent alone."""
-    match experiment.origin:
-        case Origin.AGENT:
-            return None
-        case Origin.PIN:
-            return f"your pin {experiment.pin}"
-        case Origin.REVIVE:
-            return f"the change of experiment {experiment.of} again"
-        case Origin.CONFIRM:
-            return f"experiment {experiment.of} once more, exactly"
-        case Origin.OVERRULE:
-            return f"run for your own verdict on experiment {experiment.of}"
 
 
 def _finding_lines(experiment: Experiment) -> list[TextLine]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import NamedTuple
 
+from engine.core.candidate import ProposalRecord
 from engine.core.enums import DecisionKind, Origin, QueueState
 from engine.core.records import Queued
 from engine.core.session import Session
@@ -22,21 +23,19 @@ class LabelledLine(NamedTuple):
     label_style: str = "--dim"
 
 
-def origin_of(session: Session, queued: Queued) -> str:
-    """Who or what brought a proposal."""
-    agent = queued.proposal.agent or "the agent"
-    match queued.origin:
+def origin_text(candidate: ProposalRecord) -> str:
+    """Return who or what brought a proposal: `llm's own idea`, `your pin 3`."""
+    match candidate.origin:
         case Origin.AGENT:
-            return f"{agent}'s own idea"
+            return f"{candidate.proposal.agent or 'the agent'}'s own idea"
         case Origin.PIN:
-            pin = next((p.text for p in session.pins if p.number == queued.pin), "")
-            return f"your pin {queued.pin}: {pin}" if pin else f"your pin {queued.pin}"
+            return f"your pin {candidate.pin}"
         case Origin.REVIVE:
-            return f"the change of experiment {queued.of} again, on top of the best"
+            return f"the change of experiment {candidate.of} again"
         case Origin.CONFIRM:
-            return f"experiment {queued.of} once more, exactly"
+            return f"experiment {candidate.of} once more, exactly"
         case Origin.OVERRULE:
-            return f"your own verdict on experiment {queued.of} needs it to be run"
+            return f"your own verdict on experiment {candidate.of}"
 
 
 def told_of(session: Session, queued: Queued) -> list[LabelledLine]:
@@ -47,7 +46,8 @@ def told_of(session: Session, queued: Queued) -> list[LabelledLine]:
         lines.append(LabelledLine("expects", proposal.expected))
     if queued.why:
         lines.append(LabelledLine("asked", queued.why, "--attention"))
-    lines.append(LabelledLine("from", f"{origin_of(session, queued)} · {proposal.category}"))
+    pin = next((f": {p.text}" for p in session.pins if p.number == queued.pin), "")
+    lines.append(LabelledLine("from", f"{origin_text(queued)}{pin} · {proposal.category}"))
     if proposal.knobs:
         knobs = ", ".join(f"{name} {old} → {new}" for name, (old, new) in proposal.knobs.items())
         lines.append(LabelledLine("knobs", knobs))

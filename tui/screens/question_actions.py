@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from engine.core.records import Queued
-from tui.actions.action import in_question
 from tui.screens.action_screen import ActionScreen
 
 
@@ -12,7 +11,7 @@ class QuestionActions(ActionScreen[None]):
 
     def in_front(self) -> Queued | None:
         """Return the proposal that the keys act on."""
-        return next(iter(in_question(self.view)), None)
+        return next(iter(self.view.session.in_question), None)
 
     @property
     def on_top(self) -> bool:

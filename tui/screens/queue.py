@@ -14,7 +14,6 @@ from textual.widgets import Static
 
 from engine.core.enums import DecisionKind, QueueState
 from engine.core.records import Queued
-from tui.actions.action import in_question
 from tui.actions.registry import PROGRAM
 from tui.actions.review import QUEUE
 from tui.present.numbers import clock
@@ -166,7 +165,7 @@ class QueueScreen(QuestionActions):
 
     def show(self, view: View) -> None:
         """Paint what waits now."""
-        waiting = in_question(view)
+        waiting = view.session.in_question
         asked = len(view.session.asked)
         words = f" Waiting for you: {asked} asked, {len(waiting) - asked} parked"
         self.query_one("#heading", Static).update(Content(words))
