@@ -13,7 +13,8 @@ test: $(VENV)/.dev-ready
 	$(BIN)/python -m pytest -n auto --dist loadgroup
 
 torture: $(VENV)/.dev-ready
-	$(BIN)/python -m pytest -n auto --dist loadgroup -m torture
+	$(BIN)/python -m pytest -n auto --dist loadgroup -m "torture or hypothesis" \
+		--hypothesis-profile=torture
 
 check: $(VENV)/.dev-ready
 	$(BIN)/ruff check .

@@ -8,8 +8,22 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from tests.world import TRAIN, make_repository, stop_everything
+
+# Always the same examples, however long one takes: a run of the suite depends neither on luck nor
+# on the machine. `make torture` looks for new ones.
+settings.register_profile(
+    "suite",
+    derandomize=True,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow],
+)
+settings.register_profile(
+    "torture", parent=settings.get_profile("suite"), derandomize=False, database=None
+)
+settings.load_profile("suite")
 
 
 @pytest.fixture(autouse=True)
