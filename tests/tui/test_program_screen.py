@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 
 import pytest
@@ -231,13 +230,14 @@ async def test_hostile_text_is_text(
         assert path.read_text().count("\x1b") == f"bad {ATTACK}".count("\x1b"), "not by the paste"
 
 
-async def test_a_large_one_answers_at_once(app: SupervisorApp, charter: Path) -> None:
+async def test_a_large_one_has_no_colours_to_compute_at_each_key(
+    app: SupervisorApp, charter: Path
+) -> None:
     charter.write_text(TEXT * 5000)
     async with app.run_test(size=(120, 40)) as pilot:
         screen = await opened(pilot, app)
-        start = time.monotonic()
+        assert screen.query_one(CharterArea).language is None
         await pilot.press(*"0123456789")
-        assert time.monotonic() - start < 5
         assert screen.unsaved
         await pilot.press("ctrl+s")
         await until(pilot, lambda: charter.read_text().startswith("0123456789#"))

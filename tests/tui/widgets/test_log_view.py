@@ -1,22 +1,12 @@
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from textual.pilot import Pilot
 
+from tests.tui.seeing import until
 from tests.tui.widgets.widget_scenes import Host, punch, segments_of, session_of, text_of, view_of
 from tui.widgets.log_view import LogView
-
-
-async def until(pilot: Pilot[None], condition: Callable[[], bool]) -> None:
-    """Let the app work until something is so; at most about five seconds."""
-    for _ in range(500):
-        if condition():
-            return
-        await pilot.pause(0.01)
-    raise AssertionError("this did not come to be")
 
 
 def append(path: Path, text: str | bytes) -> None:
