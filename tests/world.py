@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 import subprocess
@@ -20,6 +21,9 @@ from engine.protocol.endpoint import lock_holder
 T = TypeVar("T")
 
 COMMAND = Path(sys.executable).parent / "autoresearch-tui"
+
+DEADLINE_SECONDS = 180.0
+"""The longest that a test waits for one thing. Generous, because it only ends a hung test."""
 
 TRAIN = """\
 import os, time
@@ -74,7 +78,6 @@ def make_repository(path: Path, files: dict[str, str]) -> Path:
 def run_command(
     *words: str | Path,
     cwd: Path | None = None,
-    timeout: float = 60,
     env: dict[str, str] | None = None,
 ) -> subprocess.CompletedProcess[str]:
     """The installed command, without a terminal."""
@@ -85,14 +88,14 @@ def run_command(
         capture_output=True,
         text=True,
         stdin=subprocess.DEVNULL,
-        timeout=timeout,
+        timeout=DEADLINE_SECONDS,
         check=False,
     )
 
 
-def wait_for(question: Callable[[], T | None], what: str, seconds: float = 30) -> T:
-    """The first answer that is not None or False; fails with `what` after a while."""
-    until = time.monotonic() + seconds
+def wait_for(question: Callable[[], T | None], what: str) -> T:
+    """Return the first answer that is neither None nor False; fail naming `what` if none comes."""
+    until = time.monotonic() + DEADLINE_SECONDS
     while True:
         answer = question()
         if answer:
@@ -100,6 +103,18 @@ def wait_for(question: Callable[[], T | None], what: str, seconds: float = 30) -
         if time.monotonic() > until:
             pytest.fail(f"never happened: {what}")
         time.sleep(0.02)
+
+
+async def eventually(question: Callable[[], T | None], what: str) -> T:
+    """Do as `wait_for` does while the running event loop goes on with its work."""
+    until = time.monotonic() + DEADLINE_SECONDS
+    while True:
+        answer = question()
+        if answer:
+            return answer
+        if time.monotonic() > until:
+            pytest.fail(f"never happened: {what}")
+        await asyncio.sleep(0.01)
 
 
 def stop_everything(workspace: Path) -> None:

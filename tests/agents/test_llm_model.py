@@ -8,9 +8,9 @@ import importlib
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import aclosing
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +28,9 @@ from engine.core.errors import (
     OverloadedError,
     RateLimitedError,
 )
+from tests.loop_clock import loop_clock
 from tests.model_server import Answer, Behaviour, ModelServer, Refusal
+from tests.world import DEADLINE_SECONDS, eventually
 
 # One loop for the module, as in the engine: LiteLLM keeps its connections, which belong to a loop.
 pytestmark = [
@@ -42,6 +44,8 @@ KEY = "sk-very-secret-0123456789"
 OPENAI = "openai/test-model"
 ANTHROPIC = "anthropic/claude-sonnet-4-5"
 SECRETS = {"OPENAI_API_KEY": KEY, "ANTHROPIC_API_KEY": KEY, "HOME": "/root"}
+IDLE, TOTAL = 900.0, 3600.0
+"""Limits that only a moved clock reaches."""
 ASK = [{"role": "system", "content": "Be short."}, {"role": "user", "content": "Hello?"}]
 
 
@@ -74,7 +78,7 @@ def server() -> Iterator[ModelServer]:
 def model_at(server: ModelServer, name: str, **settings: Any) -> Model:
     base = server.openai if name.startswith("openai/") else server.address
     secrets = settings.pop("secrets", SECRETS)
-    defaults: dict[str, Any] = {"api_base": base, "idle_seconds": 20.0, "answer_seconds": 30.0}
+    defaults: dict[str, Any] = {"api_base": base, "idle_seconds": IDLE, "answer_seconds": TOTAL}
     return Model(ResearchConfig(model=name, **(defaults | settings)), secrets)
 
 
@@ -84,6 +88,9 @@ class Heard:
     def __init__(self) -> None:
         self.deltas: list[Delta] = []
         self.usage: list[Usage] = []
+
+    def more_than(self, count: int) -> bool:
+        return len(self.deltas) > count
 
     def text(self, kind: str) -> str:
         return "".join(delta.text for delta in self.deltas if delta.kind == kind)
@@ -99,8 +106,10 @@ class Heard:
         return self
 
 
-async def refused(model: Model, kind: type[AgentError]) -> tuple[AgentError, Heard]:
-    heard = Heard()
+async def refused(
+    model: Model, kind: type[AgentError], heard: Heard | None = None
+) -> tuple[AgentError, Heard]:
+    heard = heard or Heard()
     with pytest.raises(AgentError) as caught:
         await heard.listen(model)
     error = caught.value
@@ -111,6 +120,19 @@ async def refused(model: Model, kind: type[AgentError]) -> tuple[AgentError, Hea
     assert error.__cause__ is None
     assert error.__context__ is None or error.__suppress_context__
     return error, heard
+
+
+async def fell_silent(
+    server: ModelServer, model: Model, deltas: int, kind: type[AgentError] = OverloadedError
+) -> tuple[AgentError, Heard]:
+    """Let the idle limit pass once the server has sent so many deltas and then nothing."""
+    heard = Heard()
+    with loop_clock() as clock:
+        call = asyncio.create_task(refused(model, kind, heard))
+        await eventually(server.hanging.is_set, "the silence")
+        await eventually(lambda: len(heard.deltas) >= deltas, "the deltas before it")
+        clock.advance(IDLE + 1)
+        return await call
 
 
 async def test_an_answer_with_reasoning_and_usage(server: ModelServer, name: str) -> None:
@@ -225,7 +247,9 @@ async def test_refusals(
     server: ModelServer, name: str, behaviour: Behaviour, kind: type[AgentError]
 ) -> None:
     server.script = [behaviour]
-    error, heard = await refused(model_at(server, name, idle_seconds=0.5), kind)
+    model = model_at(server, name)
+    hangs = isinstance(behaviour, Answer)
+    error, heard = await (fell_silent(server, model, 0) if hangs else refused(model, kind))
     assert not heard.deltas and not heard.usage
     assert len(str(error)) < 600
     assert len(server.requests) == 1, "nobody asks again but the caller"
@@ -283,8 +307,9 @@ async def test_a_stream_that_breaks_tells_what_it_used(
     server: ModelServer, name: str, answer: Answer
 ) -> None:
     server.script = [answer]
-    model = model_at(server, name, idle_seconds=0.5)
-    _, heard = await refused(model, OverloadedError)
+    model = model_at(server, name)
+    hangs = answer.hang_after is not None
+    _, heard = await (fell_silent(server, model, 3) if hangs else refused(model, OverloadedError))
     assert heard.text("answer") == "x" * len(heard.text("answer")) and heard.deltas
     (usage,) = heard.usage
     assert usage.prompt_tokens > 0 and usage.completion_tokens > 0
@@ -292,12 +317,18 @@ async def test_a_stream_that_breaks_tells_what_it_used(
 
 
 async def test_an_answer_that_drips_is_ended_in_the_end(server: ModelServer, name: str) -> None:
-    server.script = [Answer(text="x" * 4000, piece=1, gap_seconds=0.05)]
-    model = model_at(server, name, idle_seconds=0.5, answer_seconds=1.0)
-    started = time.monotonic()
-    error, heard = await refused(model, OverloadedError)
-    assert 0.9 < time.monotonic() - started < 4
-    assert "answer_seconds" in error.todo and len(heard.deltas) > 3
+    server.script = [Answer(text="x" * 100_000, piece=1, gap_seconds=0.01)]
+    heard = Heard()
+    with loop_clock() as clock:
+        call = asyncio.create_task(refused(model_at(server, name), OverloadedError, heard))
+        # Half the idle limit passes after each delta: only the limit of the whole answer is hit.
+        for _ in range(round(TOTAL / IDLE * 2)):
+            count = len(heard.deltas)
+            await eventually(partial(heard.more_than, count), "another delta")
+            assert not call.done()
+            clock.advance(IDLE / 2)
+        error, _ = await call
+    assert "answer_seconds" in error.todo
 
 
 async def test_nobody_listens_there(name: str) -> None:
@@ -319,15 +350,14 @@ async def test_nobody_listens_there(name: str) -> None:
 @pytest.mark.parametrize("after", [0, 3])
 async def test_cancelling_closes_the_connection(server: ModelServer, name: str, after: int) -> None:
     server.script = [Answer(text="x" * 400, hang_after=after)]
-    task = asyncio.create_task(Heard().listen(model_at(server, name)))
-    assert await asyncio.to_thread(server.hanging.wait, 10)
-    await asyncio.sleep(0.1)
-    started = time.monotonic()
+    heard = Heard()
+    task = asyncio.create_task(heard.listen(model_at(server, name)))
+    await eventually(server.hanging.is_set, "the silence")
+    await eventually(lambda: len(heard.deltas) >= after, "the deltas before it")
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
-    assert await asyncio.to_thread(server.disconnected.wait, 1)
-    assert time.monotonic() - started < 1
+    await eventually(server.disconnected.is_set, "the end of the connection")
 
 
 async def test_leaving_early_closes_the_connection(server: ModelServer, name: str) -> None:
@@ -335,7 +365,7 @@ async def test_leaving_early_closes_the_connection(server: ModelServer, name: st
     stream: Any = model_at(server, name).stream(ASK)
     async with aclosing(stream):
         assert isinstance(await anext(stream), Delta)
-    assert await asyncio.to_thread(server.disconnected.wait, 1)
+    await eventually(server.disconnected.is_set, "the end of the connection")
 
 
 async def test_ollama_is_told_how_long_the_prompt_may_be(server: ModelServer) -> None:
@@ -390,6 +420,6 @@ async def test_nothing_is_printed_and_no_env_file_is_read(
         env={"PYTHONPATH": str(Path(__file__).parents[2]), "HOME": str(tmp_path)},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=DEADLINE_SECONDS,
     )
     assert (result.stdout, result.stderr, result.returncode) == ("", "", 0)

@@ -24,6 +24,8 @@ import pyte
 import pytest
 from PIL import Image
 
+from tests.world import DEADLINE_SECONDS
+
 MISSING = "chromium is not installed; on Debian: apt install chromium"
 _FLAGS = (
     "--headless=new",
@@ -93,7 +95,7 @@ class Page:
             told["sessionId"] = self._session
         self._answers[number] = asyncio.get_running_loop().create_future()
         await self._socket.send_json(told)
-        answer = await asyncio.wait_for(self._answers[number], 20)
+        answer = await asyncio.wait_for(self._answers[number], DEADLINE_SECONDS)
         assert "error" not in answer, answer
         result: dict[str, Any] = answer["result"]
         return result
@@ -181,15 +183,13 @@ class Page:
         pytest.fail(f"{what}:\n{self.text()}\n{body}\n{self.complaints}")
 
 
-async def until(
-    question: Callable[[], bool] | Callable[[], Awaitable[bool]], what: str, seconds: float = 30
-) -> None:
-    """Until something is so.
+async def until(question: Callable[[], bool] | Callable[[], Awaitable[bool]], what: str) -> None:
+    """Wait until a question is answered with True.
 
     Raises:
-        TimeoutError: It never was.
+        TimeoutError: It never was; the message names `what`.
     """
-    end = time.monotonic() + seconds
+    end = time.monotonic() + DEADLINE_SECONDS
     while True:
         answer = question()
         if answer if isinstance(answer, bool) else await answer:
@@ -225,7 +225,7 @@ async def chromium(home: Path, *, width: int = 1280, height: int = 800) -> Async
         )
     try:
         where = profile / "DevToolsActivePort"
-        await until(lambda: where.exists() and "\n" in where.read_text(), "Chromium's start", 60)
+        await until(lambda: where.exists() and "\n" in where.read_text(), "Chromium's start")
         port, path = where.read_text().split()[:2]
         async with (
             aiohttp.ClientSession() as session,

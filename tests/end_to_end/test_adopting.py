@@ -78,7 +78,7 @@ def checkout(work: Path) -> dict[str, str]:
 
 def adopt(work: Path, *flags: str) -> str:
     words = ("--headless", "--yes", "--adopt", TAG, "--budget", "0.05", *flags)
-    done = run_command("run", work, *words, timeout=120)
+    done = run_command("run", work, *words)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "Traceback" not in done.stdout + done.stderr
     return done.stdout
@@ -132,7 +132,7 @@ def test_its_rows_are_history_and_its_baseline_is_measured_again(work: Path) -> 
 
     # Gone on with a second time it is a session like any other.
     again = ("--headless", "--yes", "--tag", TAG, "--max", "4")
-    done = run_command("run", work, *again, timeout=120)
+    done = run_command("run", work, *again)
     assert done.returncode == 0, done.stderr
     assert session_of(work).past == session.past
     assert session_of(work).counts.total == 4

@@ -21,7 +21,7 @@ import pytest
 
 from engine.client import connection as client
 from tests.end_to_end.chromium import Page, chromium, until
-from tests.world import COMMAND, git, run_command, wait_for
+from tests.world import COMMAND, DEADLINE_SECONDS, git, run_command, wait_for
 
 pytestmark = pytest.mark.usefixtures("engines")
 
@@ -56,7 +56,7 @@ def served(
 def end_of(process: subprocess.Popen[str], number: int = signal.SIGTERM) -> str:
     """End it by a signal; what it said on stderr."""
     process.send_signal(number)
-    _, said = process.communicate(timeout=30)
+    _, said = process.communicate(timeout=DEADLINE_SECONDS)
     assert process.returncode == 0, said
     assert "Traceback" not in said
     return said

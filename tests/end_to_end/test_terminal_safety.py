@@ -16,6 +16,8 @@ import pexpect
 import pyte
 import pytest
 
+from tests.world import DEADLINE_SECONDS
+
 ROOT = Path(__file__).resolve().parents[2]
 SHOW = ("-m", "tests.tui.show_session")
 
@@ -39,7 +41,7 @@ class Terminal:
             cwd=ROOT,
             dimensions=(size[1], size[0]),
             env=environ,
-            timeout=20,
+            timeout=DEADLINE_SECONDS,
         )
         self.before = termios.tcgetattr(self.child.child_fd)
         self.written = b""
@@ -57,7 +59,7 @@ class Terminal:
 
     def until(self, text: str) -> None:
         """Read on until the screen shows a text."""
-        end = time.monotonic() + 20
+        end = time.monotonic() + DEADLINE_SECONDS
         while text not in "\n".join(self.screen.display):
             assert time.monotonic() < end, "\n".join(self.screen.display)
             self.read()
@@ -77,7 +79,7 @@ class Terminal:
 
     def gone(self) -> int:
         """Read until the process has ended; its exit status."""
-        end = time.monotonic() + 20
+        end = time.monotonic() + DEADLINE_SECONDS
         while self.child.isalive():
             assert time.monotonic() < end, "the process did not end"
             self.read()
@@ -147,7 +149,7 @@ def test_a_vanished_terminal_ends_the_process(
     if "idle" in words:
         terminal.until_quiet()  # now no failing write can tell, only the end of the input
     os.close(terminal.child.child_fd)
-    end = time.monotonic() + 20
+    end = time.monotonic() + DEADLINE_SECONDS
     pid = 0
     while pid == 0:
         assert time.monotonic() < end, "the process lives on without a terminal"
@@ -189,7 +191,11 @@ def test_a_terminal_that_will_not_do_is_told_in_one_paragraph(
     assert terminal.gone() == 9
     assert "20×5 is too small" in terminal.written.decode()
     piped = subprocess.run(
-        [sys.executable, *SHOW, str(tmp_path)], cwd=ROOT, capture_output=True, text=True, timeout=60
+        [sys.executable, *SHOW, str(tmp_path)],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=DEADLINE_SECONDS,
     )
     assert piped.returncode == 9
     assert "There is no terminal here." in piped.stderr

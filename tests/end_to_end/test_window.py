@@ -17,7 +17,7 @@ from engine.client import launch as starting
 from engine.core.events import RunAdopted
 from engine.store.artifacts import Layout
 from engine.store.journal import read_journal
-from tests.world import COMMAND, wait_for
+from tests.world import COMMAND, DEADLINE_SECONDS, wait_for
 
 pytestmark = pytest.mark.usefixtures("engines")
 
@@ -37,7 +37,11 @@ class Window:
             "LC_ALL": "C.UTF-8",
         }
         self.process = pexpect.spawn(
-            str(COMMAND), [str(w) for w in words], dimensions=(rows, columns), env=env, timeout=30
+            str(COMMAND),
+            [str(w) for w in words],
+            dimensions=(rows, columns),
+            env=env,
+            timeout=DEADLINE_SECONDS,
         )
 
     def read(self) -> str:
@@ -51,9 +55,9 @@ class Window:
                 break
         return "\n".join(self.screen.display)
 
-    def wait_for(self, text: str, seconds: float = 30) -> str:
-        """The screen as soon as it shows a text."""
-        until = time.monotonic() + seconds
+    def wait_for(self, text: str) -> str:
+        """Return the screen as soon as it shows a text."""
+        until = time.monotonic() + DEADLINE_SECONDS
         while True:
             shown = self.read()
             if text in shown:
@@ -106,7 +110,7 @@ def test_the_whole_life_of_a_session(repository: Path, size: tuple[int, int]) ->
     wait_for(lambda: client.read_session(repository).running is not None, "a run")
     interrupted = len(client.read_session(repository).experiments)
     os.kill(pid, signal.SIGKILL)
-    window.wait_for("ECONNECTING" if columns > 100 else "ECONN", 20)
+    window.wait_for("ECONNECTING" if columns > 100 else "ECONN")
     assert starting.start_engine(repository) != pid
     window.wait_for("RUNNING #")
     wait_for(

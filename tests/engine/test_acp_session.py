@@ -27,7 +27,6 @@ def test_a_cli_proposes_from_a_worktree_of_its_own(repository: Path) -> None:
         *("run", repository, "--headless", "--yes", "--tag", "t", "--agent", "acp", "--cli", cli),
         *("--max", "2", "--budget", "0.1"),
         env={"PYTHONPATH": str(top)},
-        timeout=60,
     )
     assert done.returncode == 0, done.stdout + done.stderr
     session = client.read_session(repository, "t")

@@ -252,7 +252,7 @@ def test_an_edited_patch_is_assessed_and_asked_again(night: Night, repository: P
 def test_a_veto_ends_a_run_and_is_told(night: Night, repository: Path) -> None:
     hold = Answer(text="Let me think about that for long.", hang_after=1)
     night.begin([edit(RATE, "MATRIX_LR = 0.05"), hold], autonomy="auto", budget="20")
-    wait_for(lambda: session_of(repository).queue, "a draft", 40)
+    wait_for(lambda: session_of(repository).queue, "a draft")
     wait_for(lambda: session_of(repository).running, "the baseline")
     assert "cannot be vetoed" in refused(
         repository, commands.KillRun(experiment=1, reason="I do not like it")

@@ -46,7 +46,7 @@ def run(
     ]
     if verb == "run":
         words.append("--headless")
-    done = run_command(*words, "--budget", "0.05", *flags, timeout=120)
+    done = run_command(*words, "--budget", "0.05", *flags)
     assert done.returncode == code, done.stdout + done.stderr
     if verb == "run":
         server.__exit__(None, None, None)
@@ -147,7 +147,7 @@ def test_an_answer_without_a_block_is_asked_again_with_the_reason(repository: Pa
 
 def test_answers_that_stay_unusable_use_up_no_experiment(repository: Path) -> None:
     server = run(repository, [Answer(text="No.")], verb="start")
-    session = wait_for(lambda: _if(session_of(repository), lambda s: s.pause), "the pause", 60)
+    session = wait_for(lambda: _if(session_of(repository), lambda s: s.pause), "the pause")
     server.__exit__(None, None, None)
     assert len(session.experiments) == 1
     assert any(a.kind == "edit_failed" for a in events(repository, AlarmRaised))
@@ -182,7 +182,7 @@ def test_a_pause_breaks_off_a_call_at_once(repository: Path) -> None:
     server = run(repository, [HANGING], verb="start")
     wait_for(lambda: len(server.requests) == 1, "the call")
     assert client.send_command(repository, commands.PauseLoop()).ok
-    wait_for(server.disconnected.is_set, "the end of the call", 5)
+    wait_for(server.disconnected.is_set, "the end of the call")
     assert client.send_command(repository, commands.StopSession(mode=StopMode.NOW)).ok
     wait_for(lambda: client.engine_pid(repository) is None, "the engine's end")
     server.__exit__(None, None, None)
@@ -247,7 +247,7 @@ def test_without_a_network_it_is_tried_again_later(repository: Path) -> None:
     (repository / ".env").write_text(f"OPENAI_API_KEY={KEY}\n")
     words = ("--yes", "--model", "openai/test-model", "--api-base", address, "--budget", "0.05")
     assert run_command("start", repository, *words).returncode == 0
-    session = wait_for(lambda: _if(session_of(repository), lambda s: s.waiting), "the wait", 60)
+    session = wait_for(lambda: _if(session_of(repository), lambda s: s.waiting), "the wait")
     assert session.waiting is not None
     assert "127.0.0.1" in session.waiting.reason
     assert len(session.experiments) == 1

@@ -12,7 +12,7 @@ import pytest
 
 from engine.client import connection as client
 from engine.core.enums import Outcome, StopMode, Verdict
-from engine.core.events import RunAdopted
+from engine.core.events import Paused, RunAdopted
 from engine.core.session import Session
 from engine.executors.local import RunHandle
 from engine.protocol import commands
@@ -331,7 +331,7 @@ def kill_again_and_again(workspace: Path, times: int, experiments: int) -> None:
         wait_for(lambda: client.engine_pid(workspace) is None, "the engine's end")
         done = run_command("start", workspace, "--yes")
         assert done.returncode == 0, done.stderr
-    wait_for(lambda: client.engine_pid(workspace) is None, "the session's end", 120)
+    wait_for(lambda: client.engine_pid(workspace) is None, "the session's end")
     assert session_of(workspace).counts.total == experiments
     check_books(workspace)
 
@@ -355,7 +355,7 @@ def test_a_killed_baseline_is_run_again_and_nothing_takes_its_place(repository: 
     session = until(repository, lambda s: s.pause is not None, "the pause")
     assert session.counts.total == 0
     assert client.send_command(repository, commands.ResumeLoop()).ok
-    wait_for(lambda: client.engine_pid(repository) is None, "the session's end", 60)
+    wait_for(lambda: client.engine_pid(repository) is None, "the session's end")
     check_books(repository)
     first = session_of(repository).experiment(1)
     assert [r.outcome for r in first.runs] == [Outcome.INTERRUPTED, Outcome.FINISHED]
@@ -386,13 +386,10 @@ def test_a_step_that_fails_waits_for_a_person_and_does_not_spin(repository: Path
     session = until(repository, lambda s: s.pause is not None, "the pause")
     assert session.pause is not None
     assert "results.tsv" in session.pause.reason
-    import psutil
-
-    engine = psutil.Process(client.engine_pid(repository))
-    before = sum(engine.cpu_times()[:2])
-    reply = client.send_command(repository, commands.CancelStop())
-    assert reply.ok  # it answers, so it does not spin
-    assert sum(engine.cpu_times()[:2]) - before < 1
+    assert client.send_command(repository, commands.CancelStop()).ok
+    # The step is not tried again: each attempt would be another pause in the journal.
+    pauses = [e for e in read_journal(Layout(repository, "t").journal) if isinstance(e, Paused)]
+    assert len(pauses) == 1
     (repository / "results.tsv").rmdir()
     (repository / "kept.tsv").rename(repository / "results.tsv")
     assert client.send_command(repository, commands.ResumeLoop()).ok
@@ -415,7 +412,7 @@ def test_strays_of_a_killed_supervisor_die_before_the_next_run(repository: Path)
     os.kill(handle.pid, signal.SIGKILL)
     until(repository, lambda s: len(s.experiment(1).runs) == 2, "the second run")
     assert not [p for p in tree if p.is_running() and p.status() != "zombie"]
-    wait_for(lambda: client.engine_pid(repository) is None, "the session's end", 60)
+    wait_for(lambda: client.engine_pid(repository) is None, "the session's end")
     check_books(repository)
 
 

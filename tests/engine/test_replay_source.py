@@ -278,7 +278,7 @@ def test_a_huge_journal_is_read_from_its_beginning(
 ) -> None:
     from tests.engine.test_replay_recording import night, write
 
-    monkeypatch.setattr("engine.store.journal_tail.MOST_BYTES", 8192)
+    monkeypatch.setattr("engine.store.tolerant_reader.MOST_BYTES", 8192)
     path = tmp_path / "journal.jsonl"
     write(path, night(30))
     source = open_source(str(path))

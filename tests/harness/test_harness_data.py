@@ -13,6 +13,8 @@ import numpy as np
 import prepare
 import pytest
 
+from tests.world import DEADLINE_SECONDS
+
 HARNESS = Path(prepare.__file__).parent
 
 
@@ -133,7 +135,7 @@ def test_two_processes_building_at_once(tmp_path: Path) -> None:
         subprocess.Popen([sys.executable, "-c", code], cwd=HARNESS, stdout=subprocess.PIPE)
         for _ in range(2)
     ]
-    sums = {process.communicate(timeout=60)[0] for process in started}
+    sums = {process.communicate(timeout=DEADLINE_SECONDS)[0] for process in started}
     assert [process.returncode for process in started] == [0, 0]
     assert len(sums) == 1
 
@@ -149,7 +151,9 @@ def test_missing_data_says_what_to_run(monkeypatch: pytest.MonkeyPatch) -> None:
 def run_prepare(workspace: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     """Runs the command line of a workspace's own prepare.py."""
     command = [sys.executable, "prepare.py", *arguments]
-    return subprocess.run(command, cwd=workspace, capture_output=True, text=True, timeout=60)
+    return subprocess.run(
+        command, cwd=workspace, capture_output=True, text=True, timeout=DEADLINE_SECONDS
+    )
 
 
 def copy_workspace(folder: Path) -> Path:

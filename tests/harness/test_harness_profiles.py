@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from harness import profiles
+from tests.world import DEADLINE_SECONDS
 
 HARNESS = Path(profiles.__file__).parent
 
@@ -160,4 +161,6 @@ def test_profiles_do_not_load_pytorch() -> None:
     """The command-line tool imports them before it has painted anything."""
     code = "import sys; from harness import profiles; profiles.detect_profile(); "
     code += "sys.exit('torch' in sys.modules or 'numpy' in sys.modules)"
-    subprocess.run([sys.executable, "-c", code], cwd=HARNESS.parent, check=True, timeout=60)
+    subprocess.run(
+        [sys.executable, "-c", code], cwd=HARNESS.parent, check=True, timeout=DEADLINE_SECONDS
+    )

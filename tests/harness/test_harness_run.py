@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from harness import profiles
+from tests.world import DEADLINE_SECONDS
 
 SUMMARY_KEYS = [
     "val_bpb",
@@ -40,7 +41,9 @@ def make_workspace(folder: Path, **literals: object) -> Path:
 def run(workspace: Path, budget: str) -> subprocess.CompletedProcess[bytes]:
     environment = {**os.environ, "AUTORESEARCH_TIME_BUDGET": budget}
     command = [sys.executable, "train.py"]
-    return subprocess.run(command, cwd=workspace, env=environment, capture_output=True, timeout=120)
+    return subprocess.run(
+        command, cwd=workspace, env=environment, capture_output=True, timeout=DEADLINE_SECONDS
+    )
 
 
 def test_a_run_ends_with_the_summary(tmp_path: Path) -> None:

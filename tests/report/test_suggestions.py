@@ -15,10 +15,11 @@ import pytest
 import pytest_asyncio
 
 from engine.agents.base import AgentSpending
+from engine.agents.llm.answer import ThinkSplitter
 from engine.core import events as ev
 from engine.core.config import ResearchConfig
 from engine.core.enums import Actor, StopMode, Verdict
-from engine.report import suggest
+from engine.report import automatic, suggest
 from engine.report.automatic import Reports
 from engine.report.markdown import markdown
 from engine.report.model import Suggested
@@ -26,9 +27,10 @@ from engine.report.page import page
 from engine.report.question import figures_of, steps_in
 from engine.report.sources import of_workspace
 from engine.report.suggest import ask, model_of
+from tests.loop_clock import loop_clock
 from tests.model_server import Answer, ModelServer, Refusal
 from tests.report.nights import HOSTILE, Night, table_facts
-from tests.world import run_command
+from tests.world import DEADLINE_SECONDS, eventually, run_command
 
 # One loop for the module, as in the engine: LiteLLM keeps its connections, which belong to a loop.
 pytestmark = [
@@ -153,9 +155,9 @@ async def test_what_fails_is_said_in_a_sentence(
 @pytest.mark.parametrize(
     ("limit", "slow", "says", "calls"),
     [
-        ("_ANSWER_SECONDS", Answer(text=STEPS, hang_after=2), " 0.2 s", 1),
-        ("_ANSWER_SECONDS", Answer(text=STEPS * 9, gap_seconds=0.05), "more than 0.2 s", 1),
-        ("SECONDS", Answer(text=STEPS, hang_after=0), "no answer within", 0),
+        ("_ANSWER_SECONDS", Answer(text=STEPS, hang_after=2), "more than 1000 s", 1),
+        ("_ANSWER_SECONDS", Answer(text=STEPS * 99, gap_seconds=0.05), "more than 1000 s", 1),
+        ("SECONDS", Answer(text=STEPS, hang_after=0), "no answer within 1000 s", 0),
     ],
 )
 async def test_a_slow_model_does_not_keep_the_engine(
@@ -166,10 +168,26 @@ async def test_a_slow_model_does_not_keep_the_engine(
     says: str,
     calls: int,
 ) -> None:
-    monkeypatch.setattr(suggest, limit, 0.2)
-    with ModelServer([slow]) as server:
-        made = night(tmp_path, server.openai)
-        summary = await asyncio.wait_for(end(made), 20)
+    read: list[str] = []
+
+    class Splitter(ThinkSplitter):
+        def feed(self, text: str) -> list[tuple[str, str]]:
+            read.append(text)
+            return super().feed(text)
+
+    monkeypatch.setattr(suggest, "ThinkSplitter", Splitter)
+    monkeypatch.setattr(automatic, "_CLOSE_SECONDS", 10_000.0)
+    for name in ("_ANSWER_SECONDS", "SECONDS"):
+        monkeypatch.setattr(suggest, name, 1_000.0 if name == limit else 10_000.0)
+    with ModelServer([slow]) as server, loop_clock() as clock:
+        made = night(tmp_path, server.openai, idle_seconds=10_000.0, answer_seconds=10_000.0)
+        ending = asyncio.create_task(end(made))
+        if slow.hang_after == 0:
+            await eventually(server.hanging.is_set, "the silence")
+        else:
+            await eventually(lambda: read, "the beginning of the answer")
+        clock.advance(1_001)
+        summary = await ending
     assert says in summary.split(HEADING)[1].split("\n## ")[0]
     # What it said before is paid for.
     assert made.journal.session.spending.calls == calls
@@ -184,9 +202,9 @@ async def test_who_stops_at_once_waits_for_no_model(tmp_path: Path) -> None:
         reports = Reports(made.layout)
         reports.attach(made.journal)
         made.say(ev.SessionEnded(reason="enough"))
-        await asyncio.to_thread(server.hanging.wait, 30)
+        await eventually(server.hanging.is_set, "the silence")
         reports.hurry()  # as the engine does when it is told to stop now, or another is started
-        await asyncio.wait_for(reports.close(), 10)
+        await asyncio.wait_for(reports.close(), DEADLINE_SECONDS)
         assert (made.layout.session / "autoresearch-summary.md").exists()
 
 

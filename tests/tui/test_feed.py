@@ -14,6 +14,7 @@ from engine.core.machine import MachineSample
 from engine.core.reducer import apply
 from engine.core.session import Session
 from engine.protocol.messages import AnyMessage, Devices, EventAppended, Progress, ReasoningChunk
+from tests.tui.seeing import until
 from tests.tui.synthetic import MemoryFeed, attempt, made_up, session_of
 from tui.app import ExitInfo, SupervisorApp
 from tui.feed import FeedFollower
@@ -146,10 +147,7 @@ async def test_a_feed_that_cannot_be_trusted_ends_the_screen_with_its_reason(
     monkeypatch.setattr(quiet, "start", start)
     app = SupervisorApp(quiet, quiet.session)
     async with app.run_test(size=(80, 24)) as pilot:
-        for _ in range(50):
-            if app._exit:
-                break
-            await pilot.pause(0.01)
+        await until(pilot, lambda: app._exit)
     assert app.return_value == ExitInfo("ended", "The journal is damaged. Line 7. Run `doctor`.")
     assert app.return_code == 8
 

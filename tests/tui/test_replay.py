@@ -208,7 +208,7 @@ async def test_playing_shows_what_is_between_and_stops_at_the_end(
         await pilot.press("space")
         await until(pilot, lambda: "‖ REPLAY" in text_of(app))
         clock.seconds += 1000
-        await pilot.pause(0.2)
+        app._let_time_pass()
         assert player.place == 4
         await pilot.press("space")
         clock.seconds += 1000
@@ -262,8 +262,10 @@ async def test_a_session_that_goes_on_is_followed_from_its_end(
         await until(pilot, lambda: number(app) == COUNT + 3)
         assert app.view.session == fold(events)
         await pilot.press("left")
+        steps = len(app.feed.player.recording)
         append(journal, [ev.SessionEnded(seq=len(events) + 1, reason="done")])
-        await pilot.pause(0.1)
+        await until(pilot, lambda: len(app.feed.player.recording) > steps)
+        await pilot.pause()
         assert app.view.session.ended is None
 
 

@@ -11,6 +11,7 @@ import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import aiohttp
 import psutil
@@ -20,6 +21,7 @@ from aiohttp import web
 
 import tui.web.serving as serving_module
 from engine.core.errors import EnvironmentProblem
+from tests.world import DEADLINE_SECONDS
 from tui.web.request_guard import RequestGuard
 from tui.web.server import WebServer
 from tui.web.serving import address_of, listen
@@ -199,7 +201,7 @@ class Seen:
 
     async def wait_for(self, tab: Socket, text: str, row: slice = slice(None)) -> None:
         """Until it shows a text, in some rows."""
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(DEADLINE_SECONDS):
             while text not in "\n".join(self.screen.display[row]):
                 message = await tab.receive()
                 assert message.type in (aiohttp.WSMsgType.BINARY, aiohttp.WSMsgType.TEXT), message
@@ -208,9 +210,14 @@ class Seen:
                     self.raw += message.data
 
 
+async def received(tab: Socket) -> Any:
+    """Return the next message to the page."""
+    return await tab.receive(DEADLINE_SECONDS)
+
+
 async def ending(tab: Socket) -> dict[str, object]:
     """What the page is told at the end."""
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(DEADLINE_SECONDS):
         while True:
             message = await tab.receive()
             assert message.type in (aiohttp.WSMsgType.BINARY, aiohttp.WSMsgType.TEXT), message
@@ -253,7 +260,7 @@ async def test_a_screen_is_painted_takes_keys_and_sizes_and_leaves(screen: tuple
         await tab.send_str('["ping", "5"]')
         await tab.send_str('["stdin", "q"]')
         assert await ending(tab) == {"code": 0, "said": ""}
-        assert (await tab.receive(30)).type is aiohttp.WSMsgType.CLOSE
+        assert (await received(tab)).type is aiohttp.WSMsgType.CLOSE
     assert not children()
 
 
@@ -262,13 +269,13 @@ async def test_a_closed_tab_ends_its_screen_and_so_does_the_server(screen: tuple
         async with client.tab() as tab:
             await Seen(100, 30).wait_for(tab, "REPLAY")
             assert len(children()) == 1
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(DEADLINE_SECONDS):
             while children():
                 await asyncio.sleep(0.02)
         async with client.tab() as tab:
             await Seen(100, 30).wait_for(tab, "REPLAY")
             ended = asyncio.create_task(runner.cleanup())
-            while (message := await tab.receive(30)).type is not aiohttp.WSMsgType.CLOSE:
+            while (message := await received(tab)).type is not aiohttp.WSMsgType.CLOSE:
                 assert message.type in (aiohttp.WSMsgType.BINARY, aiohttp.WSMsgType.TEXT)
             assert message.data == aiohttp.WSCloseCode.GOING_AWAY
             await ended
@@ -353,12 +360,12 @@ async def test_a_screen_whose_server_was_killed_ends(screen: tuple[str, ...]) ->
     )
     assert process.stdin and process.stdout and process.stderr
     assert await process.stdout.readline() == b"__GANGLION__\n"
-    await asyncio.wait_for(process.stdout.readuntil(b"REPLAY"), 30)
+    await asyncio.wait_for(process.stdout.readuntil(b"REPLAY"), DEADLINE_SECONDS)
     process.stdin.close()
     draining = asyncio.create_task(process.stdout.read())
-    said = await asyncio.wait_for(process.stderr.read(), 30)
+    said = await asyncio.wait_for(process.stderr.read(), DEADLINE_SECONDS)
     await draining
-    assert await asyncio.wait_for(process.wait(), 30) == 0, said
+    assert await asyncio.wait_for(process.wait(), DEADLINE_SECONDS) == 0, said
     assert b"went away" in said
 
 
