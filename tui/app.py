@@ -20,10 +20,11 @@ from textual.worker import Worker, WorkerFailed, WorkerState
 
 from engine.core.errors import AutoresearchError
 from engine.core.session import Session
+from engine.core.text import sanitize
 from engine.protocol.commands import AnyCommand
 from tui.actions.registry import PROGRAM
 from tui.feed import Feed, FeedFollower
-from tui.present.text import clean, clean_line
+from tui.present.text import clean_line
 from tui.screens.action_screen import ActionScreen, Severity, bindings_of
 from tui.screens.main_screen import MainScreen
 from tui.settings import load_settings, remember_theme
@@ -48,7 +49,7 @@ def what_failed(error: BaseException) -> str:
     path = cache_directory() / f"failure-{os.getpid()}.txt"
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(clean("".join(traceback.format_exception(error))), encoding="utf-8")
+        path.write_text(sanitize("".join(traceback.format_exception(error))), encoding="utf-8")
         path.chmod(0o600)
         where = f"The traceback is in {path}"
     except OSError as trouble:

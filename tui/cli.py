@@ -9,6 +9,7 @@ import click
 
 from engine import __version__
 from engine.core.errors import AutoresearchError
+from engine.core.text import one_line
 from tui.commands.assess import assess
 from tui.commands.audit import decisions
 from tui.commands.control import autonomy, kill, pause, resume, stop
@@ -21,7 +22,6 @@ from tui.commands.program import program
 from tui.commands.queue import queue
 from tui.commands.replay import replay
 from tui.commands.report import report
-from tui.commands.reporter import one_line
 from tui.commands.results import results
 from tui.commands.serve import serve
 from tui.commands.session import attach, baseline, open_, run, start

@@ -8,8 +8,8 @@ from base64 import b64encode
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from engine.core.text import sanitize
 from tui.terminal.check import is_in_browser
-from tui.terminal.filter import strip_controls
 
 _OSC52_BYTES = 74_994
 """xterm drops a longer one silently."""
@@ -31,7 +31,7 @@ async def copy(
         What was done, for the person: `copied (OSC 52, …/copied.txt)`.
     """
     environ = os.environ if environ is None else environ
-    text = strip_controls(text, keep="\n\t")
+    text = sanitize(text)
     done: list[str] = []
     refused: list[str] = []
     in_browser = is_in_browser(environ)

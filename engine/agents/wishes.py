@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from engine.agents.base import Briefing
-from engine.agents.llm.answer import one_line
+from engine.agents.llm.answer import HYPOTHESIS_CHARACTERS
 from engine.agents.llm.history import fenced
+from engine.core.text import one_line
 
 _WISH = 4000
 """Characters of one pin, ban, note or veto's reason."""
@@ -17,7 +18,8 @@ def under_way(briefing: Briefing) -> list[str]:
     if not briefing.pending:
         return []
     lines = [
-        f"- {p.number} [{one_line(p.category, 30)}] {one_line(p.hypothesis)}\n"
+        f"- {p.number} [{one_line(p.category, 30)}] "
+        f"{one_line(p.hypothesis, HYPOTHESIS_CHARACTERS)}\n"
         for p in briefing.pending
     ]
     return [
@@ -43,7 +45,8 @@ def wishes(briefing: Briefing) -> list[str]:
         parts.append(f"Do not go there:\n\n{bans}")
     if briefing.vetoes:
         vetoes = "".join(
-            f"- {one_line(veto.hypothesis)} Their reason: {one_line(veto.reason, _WISH)}\n"
+            f"- {one_line(veto.hypothesis, HYPOTHESIS_CHARACTERS)} "
+            f"Their reason: {one_line(veto.reason, _WISH)}\n"
             for veto in briefing.vetoes[-_VETOES:]
         )
         parts.append(

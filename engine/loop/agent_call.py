@@ -16,6 +16,7 @@ from engine.core.errors import AgentError, AutoresearchError, UnusableAnswerErro
 from engine.core.patches.knobs import knob_changes
 from engine.core.patches.patch import make_patch
 from engine.core.patches.proposal_edit import with_edit
+from engine.core.text import one_line
 from engine.loop.briefing import Briefer
 from engine.loop.context import SessionContext
 from engine.protocol.messages import ReasoningChunk
@@ -180,7 +181,7 @@ def describe(draft: Draft, patch: str, agent: str) -> ev.Proposal:
     """What the journal says of an edit."""
     said = ev.Proposal(
         patch_id="",
-        hypothesis=" ".join(draft.hypothesis.split()),
+        hypothesis=one_line(draft.hypothesis),
         rationale=draft.rationale,
         expected=draft.expected,
         category=draft.category,

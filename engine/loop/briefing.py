@@ -10,6 +10,7 @@ from engine.core.enums import DecisionKind, Origin, Verdict
 from engine.core.imported_attempt import PastAttempt
 from engine.core.records import Experiment, Queued, Vetoed
 from engine.core.session import Session
+from engine.core.text import one_line
 from engine.loop.context import SessionContext
 from engine.loop.earlier_sessions import earlier_sessions
 from engine.loop.program_versions import Charter
@@ -122,7 +123,7 @@ def past_text(attempts: tuple[PastAttempt, ...]) -> str:
     for past in attempts[-_PAST_TOLD:]:
         told = past.verdict.value if past.verdict is not None else "no verdict"
         value = "" if past.metric is None else f", {past.metric:.6g}"
-        words = " ".join(past.description.split())[:200]
+        words = one_line(past.description, 200)
         lines.append(f"- {words} → {told}{value}")
     return "\n".join(lines) + "\n"
 

@@ -20,6 +20,7 @@ from engine.core.errors import (
 )
 from engine.core.records import Experiment, Run
 from engine.core.session import MOST_IN_A_ROW, Session
+from engine.core.text import one_line
 from engine.loop.commands import Steering
 from engine.loop.context import SessionContext
 from engine.loop.experiment import ExperimentSteps
@@ -113,7 +114,7 @@ class Ratchet:
             raise AutoresearchError(f"Experiment {number} is not running.", "Nothing was killed.")
         if run.kill_requested:
             return f"Run #{number} is being killed already."
-        reason = " ".join(reason.split())
+        reason = one_line(reason)
         if reason and current.is_baseline:
             raise AutoresearchError("The baseline is no idea; it cannot be vetoed.")
         self._note(ev.KillRequested(by=by, experiment=number, run=run.number, reason=reason))

@@ -15,6 +15,7 @@ from engine.core.patches.patch import make_patch, refit_patch
 from engine.core.patches.proposal_edit import with_edit
 from engine.core.records import Queued
 from engine.core.risk import RiskContext, assess
+from engine.core.text import duration
 from engine.loop.briefing import Briefer
 from engine.loop.context import SessionContext
 from engine.plugins import load_rules
@@ -99,8 +100,7 @@ class Reviewer:
         for queued in self._context.session.asked:
             if queued.until is not None and queued.until <= now:
                 seconds = self._context.session.config.review_timeout_seconds
-                span = f"{seconds / 60:.0f} min" if seconds >= 120 else f"{seconds:g} s"
-                reason = f"nobody answered within {span}"
+                reason = f"nobody answered within {duration(seconds)}"
                 self._context.note(ev.ProposalParked(queued=queued.number, reason=reason))
 
     def seconds_to_parking(self) -> float | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from engine.core.enums import Direction
+from engine.core.text import one_line, plural
 from engine.merge.line import BranchStep, StepKind
 from engine.merge.plan import MergePlan
 
@@ -10,7 +11,7 @@ from engine.merge.plan import MergePlan
 def squash_message(plan: MergePlan, steps: list[BranchStep]) -> tuple[str, str]:
     """Title and body of the one commit that holds them all."""
     keeps = [step for step in steps if step.kind is not StepKind.CHARTER]
-    many = f"{len(keeps)} edit{'' if len(keeps) == 1 else 's'}"
+    many = plural(len(keeps), "edit")
     span = ""
     everything = len(keeps) == len(plan.keeps)
     if everything and plan.baseline is not None and plan.best is not None:
@@ -20,7 +21,7 @@ def squash_message(plan: MergePlan, steps: list[BranchStep]) -> tuple[str, str]:
         number = f"#{step.experiment} " if step.experiment else ""
         gain = step.worth.gain if step.worth is not None else None
         change = f"{_moved_by(plan, gain)} " if gain is not None else ""
-        lines.append(f"- {number}{change}{' '.join(step.subject.split())}")
+        lines.append(f"- {number}{change}{one_line(step.subject)}")
     measured = f"Measured by the session on {plan.start[:7]}"
     if plan.moved != 0:
         measured += f"; not measured on {plan.onto}."

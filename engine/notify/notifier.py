@@ -23,6 +23,7 @@ from engine.core import events as ev
 from engine.core.enums import Actor, AlarmKind, Verdict
 from engine.core.errors import ConfigError, EnvironmentProblem
 from engine.core.session import Session
+from engine.core.text import one_line
 from engine.store.journal import Journal
 
 VARIABLE = "AUTORESEARCH_NOTIFY"
@@ -162,12 +163,6 @@ def _best(session: Session, number: int) -> str:
     return f"new best: {value} by #{number}: {best.proposal.hypothesis}"
 
 
-def _plain(text: str) -> str:
-    text = "".join(c if c.isprintable() else " " for c in text)
-    text = " ".join(text.split())
-    return text if len(text) <= _CHARACTERS else f"{text[: _CHARACTERS - 1]}…"
-
-
 class _Pile:
     """What waits to be told of one kind."""
 
@@ -227,7 +222,7 @@ class Notifier:
         if pile.first:
             pile.more += 1
             return
-        pile.first = _plain(text)
+        pile.first = one_line(text, _CHARACTERS)
         since = None if pile.sent_at is None else self._clock() - pile.sent_at
         if since is None or since >= BETWEEN_SECONDS or kind is News.ENDED:
             self._send(kind)

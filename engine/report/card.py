@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from engine.core.enums import Direction
+from engine.core.text import duration
 from engine.report.chart import paint
 from engine.report.drawing import DARK, as_png, drawing_room, fitted, words
-from engine.report.figures import change, duration, listed, number, percent
+from engine.report.figures import change, listed, number, percent
 from engine.report.model import ReportFacts
 from engine.report.plot import plot_of
 

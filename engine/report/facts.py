@@ -11,8 +11,9 @@ from engine.core.analysis.noise import Noise
 from engine.core.enums import Direction
 from engine.core.table.model import RowVerdict, Table
 from engine.core.table.stats import TableStats, credible, summarise
+from engine.core.text import one_line
 from engine.report.advice import advise
-from engine.report.figures import places_of, plain
+from engine.report.figures import places_of
 from engine.report.meaning import meaning_of
 from engine.report.model import UNNAMED, Category, Keep, Point, ReportFacts
 
@@ -52,10 +53,10 @@ def points_of(
                 verdict=row.verdict,
                 value=measured,
                 gain=gain if measured is not None else None,
-                text=plain(row.description, TEXT_CHARACTERS),
-                category=plain(row.category, 40),
-                commit=plain(row.commit, 16),
-                outcome=plain(outcomes.get(row.number, ""), 160),
+                text=one_line(row.description, TEXT_CHARACTERS),
+                category=one_line(row.category, 40),
+                commit=one_line(row.commit, 16),
+                outcome=one_line(outcomes.get(row.number, ""), 160),
                 memory_gb=row.memory_gb or None,
                 seconds=(seconds or {}).get(row.number),
                 again=(again or {}).get(row.number, 0),
@@ -106,10 +107,10 @@ def common(
     gain = None
     if baseline and best and baseline.value is not None and best.value is not None:
         gain = table.direction.gain(best.value, baseline.value)
-    metric = plain(table.metric or "", 60) or UNNAMED
+    metric = one_line(table.metric or "", 60) or UNNAMED
     places = places_of([p.value for p in points if p.value is not None])
     return ReportFacts(
-        name=plain(name, 80),
+        name=one_line(name, 80),
         of_session=of_session,
         metric=metric,
         direction=table.direction,

@@ -1,25 +1,16 @@
-"""Numbers, times and untrusted text as a report writes them."""
+"""Numbers, counts and times as a report writes them."""
 
 from __future__ import annotations
 
 import math
-import re
-import unicodedata
 from collections.abc import Iterable
 from datetime import UTC, datetime
 
 from engine.core.enums import Direction
+from engine.core.text import plural
 
 MINUS = "−"
 _MOST_PLACES = 6
-_SEQUENCE = re.compile(r"(?:\x1b\[|\x9b)[0-?]*[ -/]*[@-~]|\x1b[0-Z\\^_`a-~]")
-
-
-def plain(text: str, limit: int = 0) -> str:
-    """Untrusted text on one line without control, format and unassigned characters."""
-    kept = "".join(c if unicodedata.category(c)[0] != "C" else " " for c in _SEQUENCE.sub("", text))
-    flat = " ".join(kept.split())
-    return flat if not limit or len(flat) <= limit else f"{flat[: limit - 1].rstrip()}…"
 
 
 def places_of(values: Iterable[float]) -> int:
@@ -73,21 +64,6 @@ def sigmas(value: float) -> str:
     return f"{value:.0f}σ" if abs(value) >= 10 else f"{value:.1f}σ"
 
 
-def duration(seconds: float) -> str:
-    """`7 h 12 min`, `3 min 20 s`, `4.2 s`."""
-    if seconds < 60:
-        return f"{seconds:.0f} s" if seconds >= 10 else f"{seconds:.1f} s"
-    minutes, rest = divmod(round(seconds), 60)
-    if minutes < 60:
-        return f"{minutes} min {rest} s" if minutes < 10 and rest else f"{minutes} min"
-    hours, minutes = divmod(round(seconds / 60), 60)
-    days, hours = divmod(hours, 24) if hours >= 72 else (0, hours)
-    words = [f"{days} d"] if days else []
-    words += [f"{hours} h"] if hours or not days else []
-    words += [f"{minutes} min"] if minutes and not days else []
-    return " ".join(words)
-
-
 def money(dollars: float) -> str:
     """Dollars, small sums with more digits."""
     return f"${dollars:,.2f}" if dollars >= 0.995 or dollars == 0 else f"${dollars:.2g}"
@@ -100,7 +76,7 @@ def moment(at: datetime) -> str:
 
 def many(count: int, one: str, more: str = "") -> str:
     """`1 row`, `2 rows`."""
-    return f"{count:,} {one if count == 1 else more or one + 's'}".replace(",", "\u202f")
+    return plural(count, one, more).replace(",", "\u202f")
 
 
 def listed(words: Iterable[str], most: int = 0) -> str:

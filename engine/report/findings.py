@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from engine.core.analysis.noise import Trust
+from engine.core.text import one_line
 from engine.report.blocks import Block, Grid, Text
-from engine.report.figures import change, listed, many, number, plain, sigmas
+from engine.report.figures import change, listed, many, number, sigmas
 from engine.report.model import Keep, ReportFacts
 
 _TOP = 10
@@ -32,7 +33,7 @@ def top_improvements(facts: ReportFacts) -> tuple[Block, ...]:
                     number(keep.point.value, facts.places),
                     change(facts.direction, keep.gain, facts.places),
                     *([keep.point.category] if named else []),
-                    plain(keep.point.text, _WORDS),
+                    one_line(keep.point.text, _WORDS),
                 )
                 for keep in top
             ),
@@ -64,7 +65,7 @@ def before(facts: ReportFacts) -> tuple[Block, ...]:
         )
     ]
     rows = [
-        (words, point.name, number(point.value, facts.places), plain(point.text, _WORDS))
+        (words, point.name, number(point.value, facts.places), one_line(point.text, _WORDS))
         for words, point in (("its baseline", adopted.baseline), ("its best", adopted.best))
         if point is not None
     ]
@@ -107,7 +108,7 @@ def which_to_trust(facts: ReportFacts) -> tuple[Block, ...]:
                 sigmas(k.sigmas) if k.sigmas is not None else "–",
                 str(k.runs),
                 trust_words(k),
-                plain(k.point.text, _WORDS),
+                one_line(k.point.text, _WORDS),
             )
             for k in shown
         ),
@@ -170,7 +171,7 @@ def what_failed(facts: ReportFacts) -> tuple[Block, ...]:
                         f"#{p.number}",
                         number(p.value, facts.places),
                         number(abs(p.gain or 0.0), facts.places),
-                        plain(p.text, _WORDS),
+                        one_line(p.text, _WORDS),
                     )
                     for p in facts.misses
                 ),

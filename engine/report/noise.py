@@ -17,7 +17,7 @@ from engine.core.session import Session
 from engine.core.table.model import Table
 from engine.core.table.numbers import commit_hash
 from engine.core.table.stats import credible
-from engine.report.figures import plain
+from engine.core.text import one_line
 from engine.report.model import Keep, Point
 
 Groups = Mapping[int, tuple[float, ...]]
@@ -81,7 +81,7 @@ def table_groups(table: Table) -> tuple[Groups, int]:
         if key is None or "dirty" in row.commit.lower():
             groups[row.number] = (row.value,)
         else:
-            words = plain(row.description).casefold()
+            words = one_line(row.description).casefold()
             rows.setdefault(key, []).append((row.number, row.value, words))
     shared = 0
     for those in rows.values():

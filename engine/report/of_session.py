@@ -15,8 +15,9 @@ from engine.core.records import DecisionRecord, Experiment
 from engine.core.session import Session
 from engine.core.table.of_session import past_table, table_of
 from engine.core.table.stats import summarise
+from engine.core.text import duration, one_line
 from engine.report.facts import common, kept_points, points_of, with_steps
-from engine.report.figures import duration, listed, many, plain
+from engine.report.figures import listed, many
 from engine.report.hours import IdleSpan, hours_of
 from engine.report.model import Adopted, Cost, HumanAct, ReportFacts
 from engine.report.noise import session_keeps
@@ -133,7 +134,7 @@ def _known(session: Session) -> tuple[tuple[str, str], ...]:
         *(_machine(platform) if platform is not None else ()),
         ("version", f"autoresearch-tui {session.version}" if session.version else ""),
     ]
-    return tuple((name, plain(value, _WORDS)) for name, value in told if value.strip())
+    return tuple((name, one_line(value, _WORDS)) for name, value in told if value.strip())
 
 
 def _machine(platform: Platform) -> list[tuple[str, str]]:
@@ -164,8 +165,8 @@ def _cost(session: Session) -> Cost | None:
 
 
 def _guard(session: Session) -> tuple[str, ...]:
-    locked = listed(map(plain, session.config.locked), 6) if session.config.locked else ""
-    sandbox = plain(session.platform.sandbox) if session.platform is not None else ""
+    locked = listed(map(one_line, session.config.locked), 6) if session.config.locked else ""
+    sandbox = one_line(session.platform.sandbox) if session.platform is not None else ""
     doubted = sum(1 for e in session.experiments if e.doubts)
     told = []
     if locked:
@@ -188,7 +189,7 @@ def _acts(session: Session) -> tuple[HumanAct, ...]:
     acts: list[HumanAct] = []
 
     def add(at: datetime, text: str, reason: str = "") -> None:
-        why = f" (why: {plain(reason, _WORDS)})" if reason else ""
+        why = f" (why: {one_line(reason, _WORDS)})" if reason else ""
         acts.append(HumanAct(at, f"{text}{why}"))
 
     decided: list[tuple[DecisionRecord, str]] = [
@@ -197,17 +198,17 @@ def _acts(session: Session) -> tuple[HumanAct, ...]:
     decided += [(d, "a proposal that waits") for q in session.queue for d in q.decisions]
     for one, about in decided:
         if one.by.is_user:
-            add(one.at, f"{plain(one.text)}: {about}", one.reason)
+            add(one.at, f"{one_line(one.text)}: {about}", one.reason)
     ran = {d.patch_id for d, _ in decided if d.kind is DecisionKind.VETOED}
     for veto in session.vetoed:
         if veto.proposal.patch_id not in ran:
-            add(veto.at, f"vetoed: {plain(veto.proposal.hypothesis, _WORDS)}", veto.reason)
+            add(veto.at, f"vetoed: {one_line(veto.proposal.hypothesis, _WORDS)}", veto.reason)
     for pin in session.pins:
         became = f" → #{pin.experiment}" if pin.experiment else ""
-        add(pin.at, f"pinned: {plain(pin.text, _WORDS)}{became}")
+        add(pin.at, f"pinned: {one_line(pin.text, _WORDS)}{became}")
     for word, said in (("banned", session.bans), ("noted", session.agent_notes)):
         for each in said:
-            add(each.at, f"{word}: {plain(each.text, _WORDS)}")
+            add(each.at, f"{word}: {one_line(each.text, _WORDS)}")
     for program in session.programs[1:]:
         add(program.at, f"changed program.md, in force from #{program.experiment} on")
     return tuple(sorted(acts, key=lambda act: act.at))

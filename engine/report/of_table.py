@@ -7,8 +7,9 @@ import msgspec
 from engine.core.enums import Direction
 from engine.core.table.model import RowVerdict, Table, TableRow
 from engine.core.table.stats import summarise
+from engine.core.text import one_line
 from engine.report.facts import common, kept_points, points_of, with_steps
-from engine.report.figures import listed, many, number, plain
+from engine.report.figures import listed, many, number
 from engine.report.model import ReportFacts
 from engine.report.noise import estimate, table_groups, table_keeps
 
@@ -56,7 +57,7 @@ def facts_of_table(table: Table, name: str) -> ReportFacts:
 
 def _outcome(row: TableRow) -> str:
     """Why a row was not kept, as far as a table can say."""
-    status = plain(row.status, 40)
+    status = one_line(row.status, 40)
     if row.verdict is RowVerdict.KEEP:
         return ""
     if row.verdict is RowVerdict.DISCARD:
@@ -74,24 +75,26 @@ def _known(table: Table) -> tuple[tuple[str, str], ...]:
         values = {row.extras.get(column.name, "") for row in table.rows if row.extras}
         values.discard("")
         if len(table.rows) > 2 and len(values) == 1 and "gpu" in column.name.casefold():
-            told.append((plain(column.name, 30), plain(values.pop(), 60)))
+            told.append((one_line(column.name, 30), one_line(values.pop(), 60)))
     return tuple(told[:4])
 
 
 def _reading(table: Table, facts: ReportFacts) -> tuple[str, ...]:
     way = "lower" if table.direction is Direction.MIN else "higher"
-    why = plain(table.metric_reason, 120)
+    why = one_line(table.metric_reason, 120)
     told = [
         f"The metric is {facts.metric} ({why}); {way} is better "
-        f"({plain(table.direction_reason, 120)})."
+        f"({one_line(table.direction_reason, 120)})."
         if table.metric is not None
         else f"There is no metric in it: {why}."
     ]
-    told += [f"{plain(note, 300)[:1].upper()}{plain(note, 300)[1:]}." for note in table.notes[:12]]
+    told += [
+        f"{one_line(note, 300)[:1].upper()}{one_line(note, 300)[1:]}." for note in table.notes[:12]
+    ]
     if table.bad:
         places = listed((str(bad.line) for bad in table.bad), _BAD_SHOWN)
         lines = "Line" if len(table.bad) == 1 else "Lines"
-        why = plain(table.bad[0].reason, 120)
+        why = one_line(table.bad[0].reason, 120)
         told.append(f"{lines} {places} could not be read as rows ({why}).")
     if not facts.places and facts.baseline is None:
         told.append("No row has a value that can be believed.")

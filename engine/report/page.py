@@ -9,8 +9,9 @@ from html import escape
 from importlib.resources import files
 
 from engine.core.enums import Direction
+from engine.core.text import duration, sanitize
 from engine.report.blocks import Block, Grid, Items, ReportSection, Text
-from engine.report.figures import change, duration, number, percent, sigmas
+from engine.report.figures import change, number, percent, sigmas
 from engine.report.model import Point, ReportFacts
 from engine.report.plot import Shape, shape_of
 from engine.report.sections import closing, headline, lead, sections
@@ -235,11 +236,6 @@ def _diff(patch: str) -> str:
         tag = {"+": "ins", "-": "del", "@": "i"}.get(line[:1])
         if line.startswith(("---", "+++")):
             tag = "i"
-        text = escape(_visible(line))
+        text = escape(sanitize(line, line_break=" "))
         lines.append(f"<{tag}>{text}</{tag}>" if tag else f"{text}\n")
     return f"<details><summary>diff</summary><pre>{''.join(lines)}</pre></details>"
-
-
-def _visible(line: str) -> str:
-    """A line of code without what would reorder or hide it."""
-    return "".join(c if c == "\t" or c.isprintable() else "�" for c in line)

@@ -9,7 +9,8 @@ import re
 from collections.abc import Iterable
 
 from engine.core.enums import Direction
-from engine.report.figures import change, number, plain
+from engine.core.text import one_line
+from engine.report.figures import change, number
 from engine.report.findings import noise_text, trust_words
 from engine.report.model import Point, ReportFacts
 from engine.report.sections import headline
@@ -96,7 +97,7 @@ def _before(facts: ReportFacts) -> str:
 
 
 def _words(point: Point) -> str:
-    return plain(point.text, _WORDS)
+    return one_line(point.text, _WORDS)
 
 
 def _list(title: str, lines: Iterable[str]) -> str:
@@ -127,5 +128,5 @@ def steps_in(answer: str) -> tuple[str, ...]:
             steps[-1] += f" {line}"
         else:
             going = False  # a blank line, a heading, a fence: what follows is no part of the step
-    clean = (plain(_MARKUP.sub("", step), _STEP_CHARACTERS) for step in steps)
+    clean = (one_line(_MARKUP.sub("", step), _STEP_CHARACTERS) for step in steps)
     return tuple(step for step in clean if step)[:MOST_STEPS]

@@ -3,18 +3,9 @@
 from __future__ import annotations
 
 from engine.core.enums import Direction
+from engine.core.text import duration
 from engine.report.blocks import Block, Grid, Items, ReportSection, Text
-from engine.report.figures import (
-    change,
-    duration,
-    listed,
-    many,
-    moment,
-    money,
-    number,
-    percent,
-    sigmas,
-)
+from engine.report.figures import change, listed, many, moment, money, number, percent, sigmas
 from engine.report.findings import (
     before,
     noise_text,

@@ -23,7 +23,7 @@ from engine.agents.llm.model import Model
 from engine.agents.llm.prompt import estimate_tokens
 from engine.core.config import ResearchConfig
 from engine.core.errors import AutoresearchError, BudgetSpentError
-from engine.report.figures import plain
+from engine.core.text import one_line
 from engine.report.model import ReportFacts, Suggested
 from engine.report.question import messages_of, steps_in
 
@@ -90,13 +90,13 @@ async def ask(
     known = [price for price in prices if price is not None]
     return SuggestionReply(
         Suggested(
-            model=plain(config.model, 80),
+            model=one_line(config.model, 80),
             at=datetime.now(UTC),
             settled=facts.counts.total,
             steps=steps,
             tokens=sum(call.prompt_tokens + call.completion_tokens for call in calls),
             dollars=sum(known) if len(known) == len(prices) else None,
-            trouble=plain(trouble, _SENTENCE),
+            trouble=one_line(trouble, _SENTENCE),
         ),
         tuple(calls),
     )

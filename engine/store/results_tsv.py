@@ -6,11 +6,11 @@ from __future__ import annotations
 
 import contextlib
 import os
-import unicodedata
 from dataclasses import dataclass
 from pathlib import Path
 
 from engine.core.enums import Verdict
+from engine.core.text import one_line
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,14 +39,9 @@ def format_row(row: ResultsRow) -> str:
             f"{row.metric:.6f}",
             f"{row.memory_gb:.1f}",
             row.verdict.value,
-            _cell(row.description),
+            one_line(row.description),
         )
     )
-
-
-def _cell(text: str) -> str:
-    flat = "".join(" " if unicodedata.category(c) in ("Cc", "Zl", "Zp") else c for c in text)
-    return " ".join(flat.split())
 
 
 def is_ours(path: Path, metric: str) -> bool:

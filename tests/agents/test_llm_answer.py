@@ -10,9 +10,7 @@ from engine.agents.llm.answer import (
     FALLBACK_HYPOTHESIS,
     HYPOTHESIS_CHARACTERS,
     ThinkSplitter,
-    one_line,
     parse_answer,
-    plain_text,
 )
 from engine.core.enums import CATEGORIES
 from engine.core.patches.search_replace import Block
@@ -152,14 +150,6 @@ def test_any_text_is_read(text: str) -> None:
     assert answer.hypothesis.isprintable()
     assert answer.category in CATEGORIES
     assert bool(answer.problem) == (not answer.blocks and answer.whole_file is None)
-
-
-@given(st.text(max_size=200), st.integers(20, 100))
-def test_one_line_is_short_and_printable(text: str, limit: int) -> None:
-    line = one_line(text, limit)
-    assert len(line) <= limit
-    assert "\n" not in line
-    assert plain_text(line) == line
 
 
 def split(chunks: list[str]) -> list[tuple[str, str]]:

@@ -87,8 +87,8 @@ async def test_each_kind_is_told(journal: Journal, tmp_path: Path) -> None:
     await told.close()
     assert sorted(ears.told) == sorted(
         [
-            "needs your word: swap the [2J optimizer",
-            "parked: swap the [2J optimizer",
+            "needs your word: swap the optimizer",
+            "parked: swap the optimizer",
             "new best: val_bpb 0.900000 by #2: wider",
             "flat for 12",
             "paused: the disk is full free some",

@@ -14,25 +14,11 @@ from engine.report.of_table import facts_of_table
 from engine.report.sources import session_facts
 from engine.store.artifacts import Layout
 from engine.store.journal import Journal, read_journal
+from tests.hostile import ATTACK, MARKUP
 
 START = datetime(2026, 11, 20, 22, 0, tzinfo=UTC)
 
-HOSTILE = (
-    "<script>alert(1)</script>",
-    '"><img src=x onerror=alert(1)>',
-    "</title></style></script><svg onload=alert(1)>",
-    "[click](javascript:alert(1)) ![x](http://evil.example/x.png)",
-    "| pipe | `code` **bold** _it_ ~~no~~ <b>",
-    "$\\frac{1}{0}$ costs $5, \\alpha",
-    "https://evil.example www.evil.example evil@evil.example @everyone #1",
-    "\x1b[31mred\x1b[0m \u202egnp.exe\u202c \x00\x07",
-    "&lt;b&gt; &amp; &#60;",
-    "1. list\u2028- item\r\n# title\n---",
-    "+ a",
-    "把学习率提高到 0.08 🚀",
-    "%s {0} {{x}} \\n",
-    "a" * 3000,
-)
+HOSTILE = (*MARKUP, ATTACK, "把学习率提高到 0.08 🚀", "a" * 3000)
 
 
 class Night:
@@ -151,7 +137,9 @@ def hostile_facts() -> ReportFacts:
         for i, text in enumerate(HOSTILE * 2)
     ]
     table = read_table(
-        "\n".join(("commit\tval_bpb<b>\tmemory_gb\tstatus\tdescription", *rows)).encode()
+        "\n".join(("commit\tval_bpb<b>\tmemory_gb\tstatus\tdescription", *rows)).encode(
+            errors="replace"
+        )
     )
     return facts_of_table(table, "<b>&\"'`|.tsv")
 

@@ -9,6 +9,7 @@ import pytest
 from engine.core import events as ev
 from engine.core.analysis.noise import Trust
 from engine.core.enums import Actor, Direction, Outcome, Verdict
+from engine.core.text import duration, one_line
 from engine.report import figures
 from engine.report.markdown import markdown
 from engine.report.model import ReportFacts
@@ -234,10 +235,10 @@ def test_numbers_as_people_read_them() -> None:
     assert figures.change(Direction.MIN, 0.0, 3) == "0.000"
     assert figures.percent(-2.83) == f"−2.8{narrow}%"
     assert figures.percent(619251) == f"6{narrow}194 times"
-    assert figures.duration(4.25) == "4.2 s"
-    assert figures.duration(200) == "3 min 20 s"
-    assert figures.duration(26_000) == "7 h 13 min"
+    assert duration(4.25) == "4.2 s"
+    assert duration(200) == "3 min 20 s"
+    assert duration(26_000) == "7 h 13 min"
     assert figures.money(0.0123) == "$0.012"
     assert figures.places_of([38.9, 70.06]) == 2
     assert figures.places_of([0.9979, 0.969686]) == 6
-    assert figures.plain("\x1b[31mred\x1b[0m\n\u202ex") == "red x"
+    assert one_line("\x1b[31mred\x1b[0m\n\u202ex") == "red x"

@@ -14,6 +14,7 @@ from engine.core.enums import Verdict
 from engine.core.errors import TerminalError
 from engine.core.reducer import fold
 from engine.protocol.messages import ReasoningChunk, Reply
+from tests.hostile import ATTACK
 from tests.tui.synthetic import (
     MemoryFeed,
     Tried,
@@ -25,11 +26,6 @@ from tests.tui.synthetic import (
     session_of,
 )
 from tui.terminal import check_this_terminal, prepare_environment
-
-ATTACK = (
-    "\x1b]0;pwned\x07\x1b]52;c;cHduZWQ=\x07\x1b[2J\x1bc\x9d0;pwned\x9c\x1b]8;;http://pwned\x07x\x1b]8;;\x07"
-    "\x1b[?1049l\x1bP+q544e\x1b\\\x00\x08\x7f[/red][@click=app.quit]go[/]\u202e pwned \ud800 end"
-)
 
 
 def hostile(workspace: Path) -> MemoryFeed:

@@ -12,8 +12,8 @@ from engine.core import events as ev
 from engine.core.enums import Actor, AlarmKind, ReviewAnswer, Verdict
 from engine.core.reducer import fold
 from engine.core.session import Session
+from tests.hostile import ATTACK
 from tests.tui.seeing import until
-from tests.tui.show_session import ATTACK
 from tests.tui.synthetic import (
     START,
     MemoryFeed,

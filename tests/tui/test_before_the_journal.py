@@ -11,8 +11,8 @@ from engine.core.enums import Verdict
 from engine.core.imported_attempt import PastAttempt, Unknown
 from engine.core.reducer import fold
 from engine.core.session import Session
+from tests.hostile import ATTACK
 from tests.tui.seeing import text_of, until
-from tests.tui.show_session import ATTACK
 from tests.tui.synthetic import MemoryFeed, attempt, made_up, numbered, opening
 from tests.tui.test_keys import told
 from tests.tui.widgets.widget_scenes import Host, view_of

@@ -13,9 +13,9 @@ from engine.core.enums import Actor, AlarmKind, Direction, Verdict
 from engine.core.reducer import fold
 from engine.protocol.commands import AskMemory
 from engine.protocol.messages import Reply
+from tests.hostile import ATTACK
 from tests.tui.seeing import text_of, until
 from tests.tui.synthetic import MemoryFeed, Tried, attempt, events_of, made_up
-from tests.tui.widgets.widget_scenes import HOSTILE
 from tui.actions.overview import VIEW_NAMES
 from tui.app import SupervisorApp
 from tui.overview.activity import Activity, EventFilter, whole_event
@@ -83,11 +83,11 @@ async def test_nothing_has_happened_yet(tmp_path: Path) -> None:
 
 
 async def test_hostile_words_are_text(tmp_path: Path) -> None:
-    tried = [Tried(Verdict.KEEP, 1.0, 1.0, HOSTILE, HOSTILE), *made_up(3)]
+    tried = [Tried(Verdict.KEEP, 1.0, 1.0, ATTACK, ATTACK), *made_up(3)]
     events = events_of(tmp_path, tried)
-    events.append(ev.AlarmRaised(seq=len(events) + 1, kind=AlarmKind.OTHER, message=HOSTILE))
+    events.append(ev.AlarmRaised(seq=len(events) + 1, kind=AlarmKind.OTHER, message=ATTACK))
     feed = MemoryFeed(
-        fold(events), tmp_path, history=events, answer=Reply(id=0, ok=True, message=HOSTILE)
+        fold(events), tmp_path, history=events, answer=Reply(id=0, ok=True, message=ATTACK)
     )
     app = SupervisorApp(feed, feed.session)
     async with app.run_test(size=WIDE) as pilot:

@@ -15,8 +15,8 @@ from engine.protocol.commands import (
     SetAutonomy,
 )
 from engine.protocol.messages import Reply
+from tests.hostile import ATTACK
 from tests.tui.seeing import text_of, until
-from tests.tui.show_session import ATTACK
 from tests.tui.synthetic import RISKY, MemoryFeed, Tried, question, session_of
 from tests.tui.test_keys import told
 from tui.app import SupervisorApp

@@ -22,8 +22,8 @@ from engine.protocol.commands import (
     RemovePin,
 )
 from engine.protocol.messages import Reply
+from tests.hostile import ATTACK
 from tests.tui.seeing import text_of, until
-from tests.tui.show_session import ATTACK
 from tests.tui.synthetic import MemoryFeed, Tried, beginning
 from tests.tui.test_bursts import burst
 from tests.tui.test_keys import told

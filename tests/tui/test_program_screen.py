@@ -10,8 +10,8 @@ from textual.pilot import Pilot
 
 from engine.core import events as ev
 from engine.store.program_file import program_key
+from tests.hostile import ATTACK
 from tests.tui.seeing import text_of, until
-from tests.tui.show_session import ATTACK
 from tests.tui.synthetic import MemoryFeed
 from tests.tui.test_keys import Clock, told
 from tui.app import ExitInfo, SupervisorApp

@@ -12,8 +12,8 @@ from engine.core import events as ev
 from engine.core.enums import Actor, Origin, ReviewAnswer
 from engine.protocol.commands import ApproveProposal, KillRun, VetoProposal
 from engine.protocol.messages import Reply
+from tests.hostile import ATTACK
 from tests.tui.seeing import text_of, until
-from tests.tui.show_session import ATTACK
 from tests.tui.synthetic import RISKY, MemoryFeed, attempt, made_up, question
 from tests.tui.test_keys import Clock, told
 from tui.app import SupervisorApp

@@ -7,8 +7,8 @@ from pathlib import Path
 import click
 
 from engine.core.errors import UsageError
+from engine.core.text import one_line
 from tui.commands.options import json_option
-from tui.commands.reporter import one_line
 
 _COLOURS = {"block": "red", "ask": "yellow", "note": "cyan"}
 _FILE = click.Path(path_type=Path)

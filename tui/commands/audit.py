@@ -10,8 +10,8 @@ import click
 
 from engine.client import connection as client
 from engine.client import journal_events as history
+from engine.core.text import one_line
 from tui.commands.options import json_option, workspace_option
-from tui.commands.reporter import one_line
 from tui.commands.results import terminal_width
 from tui.commands.show import print_json
 from tui.present.decisions import AuditEntry, audit_of

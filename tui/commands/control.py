@@ -14,10 +14,10 @@ from engine.client import connection as client
 from engine.core.enums import Actor, Autonomy, StopMode
 from engine.core.errors import AutoresearchError, EngineGoneError, UsageError
 from engine.core.session import Session
+from engine.core.text import one_line, sanitize
 from engine.protocol import commands
 from engine.protocol.messages import Reply
 from tui.commands.options import json_option, workspace_argument, workspace_option
-from tui.commands.reporter import one_line
 from tui.commands.show import print_json, read_now
 
 BY = Actor.COMMAND_LINE
@@ -153,7 +153,7 @@ def kill(number: int | None, reason: str, yes: bool, path: Path, as_json: bool) 
             click.confirm(f"#{number}: {shown}\nKill its run?", abort=True)
     tell(
         path,
-        commands.KillRun(experiment=number, reason=clean_words(reason), by=BY),
+        commands.KillRun(experiment=number, reason=sanitize(reason), by=BY),
         as_json=as_json,
     )
 
@@ -178,8 +178,3 @@ def autonomy(mode: str | None, path: Path, as_json: bool) -> None:
         print_json({"autonomy": session.autonomy.value})
     else:
         click.echo(session.autonomy.value)
-
-
-def clean_words(text: str) -> str:
-    """What a person typed, without what cannot be sent: bytes that were no UTF-8."""
-    return text.encode("utf-8", "replace").decode("utf-8")

@@ -11,19 +11,11 @@ from engine.client import connection as client
 from engine.client.candidate import candidate_file
 from engine.core.errors import AutoresearchError, UsageError
 from engine.core.session import Session
+from engine.core.text import one_line, sanitize
 from engine.protocol import commands
-from tui.commands.control import (
-    BY,
-    answer,
-    answering,
-    clean_words,
-    session_of_engine,
-    tell,
-    tell_about,
-)
+from tui.commands.control import BY, answer, answering, session_of_engine, tell, tell_about
 from tui.commands.handed_in import check_syntax, edited_file
 from tui.commands.options import json_option, workspace_option
-from tui.commands.reporter import one_line
 from tui.commands.waiting import choose
 from tui.terminal import external_editor as editor
 
@@ -59,7 +51,7 @@ def veto(
     with answering(as_json):
         if number is not None and patch is not None:
             raise UsageError("Name a PATCH_ID or --run N, not both.")
-        why = clean_words(reason or "").strip()
+        why = sanitize(reason or "").strip()
         if not why:
             raise UsageError(
                 "A veto needs a reason: the agent is told, so that it takes another way.",

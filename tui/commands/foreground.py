@@ -17,8 +17,9 @@ from engine.core.enums import Actor, StopMode
 from engine.core.errors import EngineGoneError, EnvironmentProblem
 from engine.core.reducer import apply
 from engine.core.session import Session
+from engine.core.text import one_line
 from engine.protocol import commands, messages
-from tui.commands.reporter import Reporter, one_line
+from tui.commands.reporter import Reporter
 from tui.commands.window import open_screen
 from tui.present.summary import experiment_line, summary_lines
 

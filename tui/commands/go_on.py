@@ -11,9 +11,9 @@ from msgspec.structs import replace
 
 from engine.core.errors import UsageError
 from engine.core.session import Session
+from engine.core.text import one_line
 from engine.setup.plan import StartFlags
 from engine.setup.start_point import ended_session
-from tui.commands.reporter import one_line
 from tui.present.summary import summary_lines
 
 

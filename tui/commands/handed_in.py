@@ -7,7 +7,7 @@ import warnings
 
 from engine.core.errors import AutoresearchError, UsageError
 from engine.core.patches.patch import PatchError, apply_patch, refit_patch
-from tui.commands.reporter import one_line
+from engine.core.text import one_line
 
 _BEGINS_DIFF = ("diff --git ", "--- ", "Index: ", "@@ ")
 _NOTHING = "/dev/null"

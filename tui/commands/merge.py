@@ -11,6 +11,7 @@ from engine.client import connection as client
 from engine.core.enums import Verdict
 from engine.core.errors import AutoresearchError, UsageError
 from engine.core.session import Session
+from engine.core.text import one_line, plural, sanitize
 from engine.merge import (
     BranchStep,
     ConflictError,
@@ -24,7 +25,7 @@ from engine.merge import (
 )
 from engine.protocol import commands
 from tui.commands.bare_table import telling_of_a_table
-from tui.commands.control import BY, answering, clean_words, tell
+from tui.commands.control import BY, answering, tell
 from tui.commands.merge_lines import (
     conflict_facts,
     conflict_lines,
@@ -35,7 +36,6 @@ from tui.commands.merge_lines import (
     taking_back_lines,
 )
 from tui.commands.options import json_option, workspace_argument, workspace_option
-from tui.commands.reporter import one_line
 from tui.commands.results import terminal_width
 from tui.commands.show import print_json
 
@@ -154,7 +154,7 @@ def _confirm(many: int, target: str, onto: str, *, as_json: bool) -> None:
         raise UsageError(
             "Nobody confirmed the new branch.", "There is no terminal to ask on.", "Add --yes."
         )
-    words = f"Make branch {target} from {onto} with {many} commit{'' if many == 1 else 's'}?"
+    words = f"Make branch {target} from {onto} with {plural(many, 'commit')}?"
     if not click.confirm(words, default=False):
         raise click.Abort
 
@@ -185,7 +185,7 @@ def revert(
         workspace = client.find_workspace(path)
         session = _session(workspace, tag)
         found = look_at_keep(workspace, session, number)
-        why = clean_words(reason or "").strip()
+        why = sanitize(reason or "").strip()
         if not dry_run and not why:
             raise UsageError("To take a keep back needs a reason.", "", 'Add --reason "…".')
     if not dry_run:

@@ -7,8 +7,8 @@ from typing import Any
 
 from engine.core.analysis.noise import CLEAR_SIGMAS, Noise, Trust
 from engine.core.enums import Direction
+from engine.core.text import one_line, plural
 from engine.merge import BranchStep, ConflictError, Merged, MergePlan, StepKind, TakingBack
-from tui.commands.reporter import one_line
 
 _MARKS = {
     Trust.CLEAR: "✓",
@@ -24,7 +24,7 @@ _WIDE = 100
 
 def plan_lines(plan: MergePlan, width: int) -> Iterator[str]:
     """The kept commits in order with what each is worth, the base branch, the recommendation."""
-    yield f"{_count(len(plan.keeps), 'keep')} on {plan.branch}, from {plan.start[:7]}" + (
+    yield f"{plural(len(plan.keeps), 'keep')} on {plan.branch}, from {plan.start[:7]}" + (
         f": {plan.metric} {plan.baseline:.6f} → {plan.best:.6f}"
         if plan.baseline is not None and plan.best is not None
         else ""
@@ -84,7 +84,7 @@ def change_of(direction: Direction, gain: float | None) -> str:
 def _noise_line(metric: str, noise: Noise | None) -> str:
     if noise is None:
         return "Noise: not known; no commit was run twice."
-    of = f"{noise.runs} runs of {_count(noise.commits, 'commit')}"
+    of = f"{noise.runs} runs of {plural(noise.commits, 'commit')}"
     rough = ", a rough figure" if noise.runs - noise.commits < 3 else ""
     return (
         f"Noise: σ of {metric} is {noise.sigma:.6f} ({of}{rough}); "
@@ -98,7 +98,7 @@ def _base_line(plan: MergePlan) -> str:
         return f"{where}, which is not where the session started."
     if plan.moved == 0:
         return f"{where}, unchanged since the session started."
-    return f"{where}, {_count(plan.moved, 'commit')} further than when the session started."
+    return f"{where}, {plural(plan.moved, 'commit')} further than when the session started."
 
 
 def _choice_words(plan: MergePlan) -> str:
@@ -108,7 +108,7 @@ def _choice_words(plan: MergePlan) -> str:
 def merged_lines(merged: Merged, plan: MergePlan) -> Iterator[str]:
     """What was made, how to look at it, how to take it, how to measure it."""
     of = ", ".join(f"#{n}" for n in merged.taken)
-    many = _count(merged.commits, "commit")
+    many = plural(merged.commits, "commit")
     yield f"Branch {merged.branch} is made: {many} on {merged.onto}, with {of or 'what was kept'}."
     for number in merged.fitted:
         yield (
@@ -183,10 +183,6 @@ def taking_back_lines(found: TakingBack, direction: Direction, width: int) -> It
             + (f", because #{found.covered_by} changed them again." if found.covered_by else ".")
         )
         yield f"Start without it: autoresearch-tui --new-from {found.base[:7]}"
-
-
-def _count(many: int, what: str) -> str:
-    return f"{many} {what}{'' if many == 1 else 's'}"
 
 
 # ---- plain values

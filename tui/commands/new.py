@@ -13,10 +13,10 @@ from engine.client import launch as starting
 from engine.core.enums import Outcome
 from engine.core.errors import EnvironmentProblem
 from engine.core.session import Session
+from engine.core.text import one_line
 from engine.setup.new_workspace import make_workspace
 from engine.setup.plan import StartFlags
 from tui.commands.foreground import run_in_foreground
-from tui.commands.reporter import one_line
 from tui.commands.session import (
     attach_to,
     confirm_plan,

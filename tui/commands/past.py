@@ -8,8 +8,9 @@ import click
 
 from engine.core.enums import Verdict
 from engine.core.errors import UsageError
+from engine.core.text import sanitize
 from engine.protocol import commands
-from tui.commands.control import BY, answering, clean_words, tell
+from tui.commands.control import BY, answering, tell
 from tui.commands.options import json_option, workspace_option
 
 _number_argument = click.argument("number", type=click.IntRange(1))
@@ -23,7 +24,7 @@ _number_argument = click.argument("number", type=click.IntRange(1))
 @json_option
 def overrule(number: int, verdict: str, reason: str | None, path: Path, as_json: bool) -> None:
     """Keep what was discarded, or discard what was kept. The branch follows by a new commit."""
-    why = clean_words(reason or "").strip()
+    why = sanitize(reason or "").strip()
     with answering(as_json):
         if not why:
             raise UsageError("To overrule a verdict needs a reason.", "", 'Add --reason "…".')

@@ -7,9 +7,9 @@ import re
 from engine.core.config import settings
 from engine.core.enums import Direction, KeepRule
 from engine.core.errors import UsageError
+from engine.core.text import one_line
 from engine.setup.plan import Plan
 from tui.commands.plan_lines import PlanLine, numbered_lines
-from tui.commands.reporter import one_line
 
 _NONE = ("none", "no", "-", "nothing")
 _CLIS = ("claude", "codex", "gemini", "opencode")

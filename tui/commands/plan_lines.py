@@ -12,8 +12,8 @@ import click
 from engine.core.config import ResearchConfig, settings
 from engine.core.enums import Autonomy, Direction, KeepRule
 from engine.core.events import Platform
+from engine.core.text import one_line, plural
 from engine.setup.plan import Plan
-from tui.commands.reporter import one_line
 
 _VALUE_CELLS = 28
 _LEAD_CELLS = 22
@@ -94,8 +94,7 @@ def _rule(c: ResearchConfig) -> str:
 def _end(c: ResearchConfig) -> str:
     if c.max_experiments is None:
         return "when you stop it"
-    many = "" if c.max_experiments == 1 else "s"
-    return f"after {c.max_experiments} experiment{many}"
+    return f"after {plural(c.max_experiments, 'experiment')}"
 
 
 def agent_text(c: ResearchConfig) -> str:

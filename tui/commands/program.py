@@ -13,12 +13,11 @@ from engine.core import events as ev
 from engine.core.enums import PROGRAM
 from engine.core.errors import AutoresearchError, UsageError, WorkspaceError
 from engine.core.session import Session
+from engine.core.text import one_line, sanitize
 from engine.store import program_file as files
 from tui.commands.control import answer, answering
 from tui.commands.options import json_option, workspace_option
-from tui.commands.reporter import one_line
 from tui.commands.show import print_json, read_now
-from tui.present.text import clean
 from tui.terminal import external_editor as editor
 
 _LAST = 0
@@ -164,7 +163,7 @@ def _show(workspace: Path, session: Session, *, as_json: bool) -> None:
             }
         )
         return
-    click.echo(clean(text), nl=not text.endswith("\n"))
+    click.echo(sanitize(text), nl=not text.endswith("\n"))
     # Apart from the text, so that `program > copy.md` is the text alone.
     for n, v in enumerate(versions, start=1):
         size = f" +{v.added} −{v.removed}" if n > 1 else ""
@@ -217,4 +216,4 @@ def _show_diff(workspace: Path, version: int, *, as_json: bool) -> None:
         click.echo(f"Version {number} is the first one; see it with `autoresearch-tui program`.")
     else:
         for line in found.diff.rstrip("\n").split("\n"):
-            click.echo(click.style(clean(line), fg=_COLOURS.get(line[:1])))
+            click.echo(click.style(sanitize(line), fg=_COLOURS.get(line[:1])))

@@ -13,9 +13,9 @@ from engine.core.errors import UsageError, WorkspaceError
 from engine.core.patches.patch import make_patch
 from engine.core.records import Queued
 from engine.core.session import Session
+from engine.core.text import one_line, plural, sanitize
 from tui.commands.assess import spans
 from tui.commands.options import json_option, workspace_option
-from tui.commands.reporter import one_line
 from tui.commands.results import terminal_width
 from tui.commands.show import print_json, read_now
 from tui.commands.waiting import (
@@ -27,7 +27,6 @@ from tui.commands.waiting import (
 )
 from tui.present.decisions import record_text
 from tui.present.proposal import origin_text
-from tui.present.text import clean
 
 _COLOURS = {"+": "green", "-": "red", "@": "cyan"}
 _WEIGHTS = {"block": "red", "ask": "yellow", "note": "cyan"}
@@ -76,7 +75,7 @@ def queue_lines(session: Session, width: int, *, engine: bool) -> list[str]:
     lines: list[str] = []
     waiting = session.in_question
     if waiting:
-        many = "1 proposal waits" if len(waiting) == 1 else f"{len(waiting)} proposals wait"
+        many = plural(len(waiting), "proposal waits", "proposals wait")
         lines.append(f"{many} for your word ({session.autonomy.value}):")
         for queued in waiting:
             lines += queued_lines(queued, width)
@@ -124,12 +123,12 @@ def _show(
         print_json(facts)
         return
     if only_diff:
-        click.echo(clean(diff), nl=False)
+        click.echo(sanitize(diff), nl=False)
         return
     for line in _story(queued, stale=stale):
         click.echo(line)
     for text in diff.split("\n"):
-        click.echo(click.style(clean(text), fg=_COLOURS.get(text[:1])))
+        click.echo(click.style(sanitize(text), fg=_COLOURS.get(text[:1])))
 
 
 def diff_now(workspace: Path, session: Session, queued: Queued) -> tuple[str, bool]:

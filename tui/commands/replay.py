@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from engine.core.enums import Direction
-from tui.commands.reporter import one_line
+from engine.core.text import one_line
 from tui.terminal.check import check_this_terminal
 
 if TYPE_CHECKING:

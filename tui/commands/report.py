@@ -12,6 +12,7 @@ from engine.client import connection as client
 from engine.core.enums import Direction
 from engine.core.errors import UsageError
 from engine.core.session import Session
+from engine.core.text import one_line
 from engine.report.model import ReportFacts
 from engine.report.of_table import facts_of_table
 from engine.report.sources import ReportSource, of_workspace, report_directory
@@ -21,7 +22,6 @@ from engine.report.write import Format, write_report
 from engine.store import table_files as tables
 from tui.commands.bare_table import telling_of_a_table
 from tui.commands.options import ANY_PATH, json_option, meaning_options, place_argument
-from tui.commands.reporter import one_line
 from tui.commands.show import print_json
 
 

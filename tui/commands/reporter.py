@@ -9,7 +9,6 @@ from engine.core import events as ev
 from engine.core.session import Session
 from engine.protocol.messages import Progress
 from tui.present.summary import event_lines
-from tui.present.text import one_line as one_line
 
 _BAR_CELLS = 24
 

@@ -21,10 +21,10 @@ from engine.core.table.model import Role, RowVerdict, Table, TableRow
 from engine.core.table.of_session import past_table, table_of, whole_table
 from engine.core.table.plain_values import stats_facts, table_facts
 from engine.core.table.stats import credible, summarise
+from engine.core.text import one_line, plural
 from engine.store import table_files as tables
 from tui.commands.bare_table import telling_of_a_table
 from tui.commands.options import ANY_PATH, json_option, meaning_options, place_argument
-from tui.commands.reporter import one_line
 from tui.commands.show import print_json
 from tui.commands.table_lines import bad_row_line, closing_lines, table_lines
 from tui.present.summary import experiment_line, summary_lines
@@ -229,10 +229,9 @@ def _export(
         raise UsageError(f"{target} is the table itself.", "", "Name another file.")
     chosen = msgspec.structs.replace(table, rows=tuple(rows))
     tables.export_table(chosen, target, force=force)
-    many = "row" if len(rows) == 1 else "rows"
     left = len(table.bad) if target.suffix.lower() != ".json" else 0
     without = f", without the {left} that could not be read" if left else ""
-    click.echo(f"Wrote {len(rows)} {many} to {one_line(str(target))}{without}.", err=quiet)
+    click.echo(f"Wrote {plural(len(rows), 'row')} to {one_line(str(target))}{without}.", err=quiet)
 
 
 def _show_session(session: Session, rows: Sequence[TableRow]) -> None:

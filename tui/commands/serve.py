@@ -13,8 +13,8 @@ import click
 from engine.client import connection as client
 from engine.core.enums import Direction
 from engine.core.errors import EnvironmentProblem, WorkspaceError
+from engine.core.text import one_line
 from tui.commands.options import json_option, workspace_argument
-from tui.commands.reporter import one_line
 from tui.commands.show import print_json
 
 if TYPE_CHECKING:

@@ -12,6 +12,7 @@ import click
 from engine.client import connection as client
 from engine.client import launch as starting
 from engine.core.errors import AutoresearchError, EngineBusyError, EngineGoneError, UsageError
+from engine.core.text import one_line
 from engine.setup.plan import Plan, StartFlags, make_plan, save_plan
 from tui.commands.foreground import run_in_foreground
 from tui.commands.go_on import how_to_go_on
@@ -19,7 +20,6 @@ from tui.commands.options import workspace_argument
 from tui.commands.plan_answers import find_line, read_answer
 from tui.commands.plan_lines import plan_lines
 from tui.commands.replay import replay
-from tui.commands.reporter import one_line
 from tui.commands.results import terminal_width
 from tui.commands.session_options import session_options, start_flags
 from tui.commands.window import open_screen

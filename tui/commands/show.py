@@ -16,11 +16,10 @@ from engine.client import connection as client
 from engine.core.analysis.forecast import forecast
 from engine.core.errors import EngineGoneError, UsageError
 from engine.core.session import Session
+from engine.core.text import one_line, sanitize
 from engine.protocol import messages
 from tui.commands.options import json_option, workspace_argument, workspace_option
-from tui.commands.reporter import one_line
 from tui.present.summary import show_change, summary_lines
-from tui.present.text import clean
 
 _GREETING_SECONDS = 0.3
 
@@ -194,7 +193,7 @@ def diff(number: int, path: Path, tag: str | None) -> None:
         return
     colours = {"+": "green", "-": "red", "@": "cyan"}
     for line in patch.split("\n"):
-        click.echo(click.style(clean(line), fg=colours.get(line[:1])))
+        click.echo(click.style(sanitize(line), fg=colours.get(line[:1])))
 
 
 @click.command()

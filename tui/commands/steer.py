@@ -11,10 +11,10 @@ import click
 from engine.core.errors import UsageError
 from engine.core.records import Instruction
 from engine.core.session import Session
+from engine.core.text import one_line, sanitize
 from engine.protocol import commands
-from tui.commands.control import BY, answering, clean_words, tell
+from tui.commands.control import BY, answering, tell
 from tui.commands.options import json_option, workspace_option
-from tui.commands.reporter import one_line
 from tui.commands.results import terminal_width
 from tui.commands.show import print_json, read_now
 from tui.commands.waiting import pin_facts, pin_lines
@@ -166,7 +166,7 @@ def _text(words: tuple[str, ...]) -> str:
     text = " ".join(words)
     if text == "-":
         text = editor.handed_over(Path("-"))
-    text = clean_words(text).strip()
+    text = sanitize(text).strip()
     if not text:
         raise UsageError("There is no text.", "", "Write what the agent should know.")
     return text

@@ -9,7 +9,7 @@ from rich.cells import cell_len, set_cell_size
 from engine.core.enums import Direction
 from engine.core.table.model import BadRow, RowVerdict, Table, TableRow
 from engine.core.table.stats import TableStats
-from tui.commands.reporter import one_line
+from engine.core.text import one_line, plural
 
 _MARKS = {
     RowVerdict.KEEP: "✓",
@@ -114,10 +114,10 @@ def closing_lines(table: Table, stats: TableStats) -> list[str]:
 
 def _counted(stats: TableStats) -> str:
     c = stats.counts
-    line = f"{c.total} row{'' if c.total == 1 else 's'}: {c.keep} kept, {c.discard} discarded, "
+    line = f"{plural(c.total, 'row')}: {c.keep} kept, {c.discard} discarded, "
     line += f"{c.crash} crashed"
     line += f", {c.other} other" if c.other else ""
-    line += f"; {stats.bad} bad line{'' if stats.bad == 1 else 's'}" if stats.bad else ""
+    line += f"; {plural(stats.bad, 'bad line')}" if stats.bad else ""
     return line + "."
 
 

@@ -12,7 +12,7 @@ from engine.core.errors import UsageError
 from engine.core.finding import Finding
 from engine.core.records import Pin, Queued
 from engine.core.session import Session
-from tui.commands.reporter import one_line
+from engine.core.text import duration, one_line
 from tui.present.proposal import origin_text
 from tui.present.risk import heaviest, risk_of
 
@@ -98,13 +98,7 @@ def _list(some: Sequence[Queued]) -> str:
 def left_until(until: datetime, now: datetime) -> str:
     """How long until a moment, in words; `now` once it is past."""
     seconds = (until - now).total_seconds()
-    if seconds <= 0:
-        return "now"
-    if seconds < 90:
-        return f"in {seconds:.0f} s"
-    if seconds < 5400:
-        return f"in {seconds / 60:.0f} min"
-    return f"in {seconds / 3600:.0f} h"
+    return "now" if seconds <= 0 else f"in {duration(seconds)}"
 
 
 def queued_lines(queued: Queued, width: int, now: datetime | None = None) -> list[str]:

@@ -14,8 +14,8 @@ import click
 
 from engine.client import connection as client
 from engine.core.errors import AutoresearchError
+from engine.core.text import one_line
 from tui.commands.replay import replay, show_replay
-from tui.commands.reporter import one_line
 from tui.commands.window import open_screen
 
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from engine.core.errors import AutoresearchError
 from engine.core.session import Session
+from engine.core.text import sanitize
 from engine.protocol.commands import AskMemory
 from tui.overview.section import PageSection
 from tui.present.experiment import prompt_line_style
 from tui.present.lines import TextLine
-from tui.present.text import clean
 from tui.screens.text_page import TextPage
 from tui.view import LinkState, View
 
@@ -75,7 +75,7 @@ class Memory(PageSection):
     def _set(self, text: str, about: str, why: str = "") -> None:
         self._text, self._about = text, about
         lines: list[TextLine] = [(why, "--attention"), ("", "")] if why else []
-        lines += [(line, prompt_line_style(line)) for line in clean(text).split("\n")]
+        lines += [(line, prompt_line_style(line)) for line in sanitize(text).split("\n")]
         self._page.set_lines(tuple(lines))
         self.post_message(self.Changed())
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from engine.core.enums import DecisionKind, Origin
 from engine.core.records import Experiment, Run
 from engine.core.session import Session
+from engine.core.text import one_line, sanitize
 from tui.present.decisions import reason_text, record_text
 from tui.present.lines import TextLine
 from tui.present.numbers import clock, cost, memory, metric, moved, size
 from tui.present.proposal import origin_text
 from tui.present.risk import in_order, lines_named, risk_of, signed, weight_style
-from tui.present.text import clean
 from tui.present.verdict_marks import OPEN, abandoned, category_of, ruled, verdict_of
 
 
@@ -36,17 +36,17 @@ def header_lines(session: Session, experiment: Experiment) -> tuple[TextLine, ..
         parts.append(experiment.commit[:7])
     lines: list[TextLine] = [
         (" · ".join(parts), style),
-        (_one_line(experiment.proposal.hypothesis), "--strong"),
+        (one_line(experiment.proposal.hypothesis), "--strong"),
     ]
     if experiment.overruled is not None and experiment.verdict is not None:
         said = next(
             (d for d in reversed(experiment.decisions) if d.kind is DecisionKind.OVERRULED), None
         )
-        why = reason_text(_one_line(said.reason)) if said is not None else ""
+        why = reason_text(one_line(said.reason)) if said is not None else ""
         rule = experiment.verdict.value
         lines.append((f"by your word, where the rule said {rule}{why}", "--attention"))
     elif experiment.verdict_reason:
-        lines.append((_one_line(experiment.verdict_reason), "--dim"))
+        lines.append((one_line(experiment.verdict_reason), "--dim"))
     return tuple(lines)
 
 
@@ -78,7 +78,7 @@ def told_lines(experiment: Experiment, text: str | None) -> tuple[TextLine, ...]
         text: As it was kept; None where nothing was, or it is gone.
     """
     if text is not None:
-        return tuple((line, prompt_line_style(line)) for line in clean(text).split("\n"))
+        return tuple((line, prompt_line_style(line)) for line in sanitize(text).split("\n"))
     if experiment.prompt_key:
         return (("What its agent was told was kept, but its file is gone.", "--attention"),)
     if experiment.is_baseline:
@@ -168,7 +168,7 @@ def _finding_lines(experiment: Experiment) -> list[TextLine]:
     lines: list[TextLine] = [("", ""), (f"Risk: {risk_of(experiment.findings)}", "--accent")]
     for finding in in_order(experiment.findings):
         where = ", ".join(filter(None, (lines_named(finding.lines), finding.rule)))
-        told = f"{signed(finding.weight)}  {_one_line(finding.message)} ({where})"
+        told = f"{signed(finding.weight)}  {one_line(finding.message)} ({where})"
         lines.append((told, weight_style(finding.weight)))
     return lines
 
@@ -193,7 +193,7 @@ def _run_lines(run: Run) -> list[TextLine]:
     if run.adopted:
         lines.append((f"taken over by a new engine, {run.adopted}×", "--dim"))
     if run.kill_requested:
-        vetoed = f": {_one_line(run.veto)}" if run.veto else ""
+        vetoed = f": {one_line(run.veto)}" if run.veto else ""
         word = "vetoed and killed" if run.veto else "killed"
         lines.append((f"{word} by the person{vetoed}", "--attention"))
     if run.ended_at is not None and run.outcome is not None:
@@ -215,7 +215,3 @@ def _table(rows: list[tuple[str, str]]) -> list[TextLine]:
 
 def _clock(seconds: float | None) -> str:
     return "-" if seconds is None else clock(seconds)
-
-
-def _one_line(text: str) -> str:
-    return " ".join(text.split())

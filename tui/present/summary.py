@@ -6,10 +6,10 @@ from engine.core import events as ev
 from engine.core.enums import Direction, Verdict
 from engine.core.records import Experiment
 from engine.core.session import Session
+from engine.core.text import one_line, plural
 from tui.present.decisions import decision_line
 from tui.present.events import event_text
 from tui.present.numbers import MINUS, cost_story
-from tui.present.text import one_line
 
 _MARKS = {Verdict.KEEP: "✓", Verdict.DISCARD: "·", Verdict.CRASH: "✗"}
 
@@ -76,9 +76,8 @@ def event_lines(event: ev.AnyEvent, session: Session, width: int = 120) -> list[
 def summary_lines(session: Session) -> list[str]:
     """Return what came of the session in a few lines."""
     c, best = session.counts, session.best
-    many = "" if c.total == 1 else "s"
     lines = [
-        f"{c.total} experiment{many}: {c.keep} kept, {c.discard} discarded, {c.crash} crashed "
+        f"{plural(c.total, 'experiment')}: {c.keep} kept, {c.discard} discarded, {c.crash} crashed "
         f"(session {session.config.tag}, branch {session.branch})."
     ]
     if best is not None and session.best_metric is not None:

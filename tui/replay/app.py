@@ -10,9 +10,9 @@ from textual import events
 from textual.screen import Screen
 
 from engine.core.session import Session
+from engine.core.text import sanitize
 from engine.replay.source import ReplaySource
 from tui.app import ExitInfo, SupervisorApp
-from tui.present.text import clean
 from tui.replay.detail import ReplayDetail
 from tui.replay.feed import ReplayFeed, ReplayFollower
 from tui.replay.go_card import GoCard
@@ -77,7 +77,7 @@ class ReplayApp(SupervisorApp):
         self._folding = self.set_interval(_FOLD_SECONDS, self._fold_ahead)
         source = self.feed.source
         if source.notes:
-            told = "\n".join(clean(note) for note in source.notes)
+            told = "\n".join(sanitize(note) for note in source.notes)
             told += "\nu shows them." if source.left_out else ""
             self.call_after_refresh(self._say, told)
 

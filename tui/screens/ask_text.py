@@ -11,7 +11,8 @@ from textual.message import Message
 from textual.screen import ModalScreen
 from textual.widgets import Static, TextArea
 
-from tui.present.text import clean, clean_line
+from engine.core.text import sanitize
+from tui.present.text import clean_line
 from tui.screens.dismiss_once import DismissOnce
 from tui.screens.typed_area import TypedArea
 
@@ -40,7 +41,7 @@ class _Field(TypedArea):
         """As much as there is room for."""
         # A paste may hold megabytes; what could be kept of it is all that is looked at.
         looked_at = insert[: 8 * self._limit]
-        cleaned = clean_line(looked_at) if self._one_line else clean(looked_at)
+        cleaned = clean_line(looked_at) if self._one_line else sanitize(looked_at)
         room = self._limit - len(self.text) + len(self.get_text_range(start, end))
         kept = cleaned[: max(0, room)]
         if len(kept) < len(cleaned) or len(looked_at) < len(insert):
@@ -89,15 +90,15 @@ class AskText(ModalScreen[str | None], DismissOnce[str | None]):
         self._one_line = lines == 1
         self._warning = warning
         self._yes = yes
-        initial = clean_line(initial) if self._one_line else clean(initial)
+        initial = clean_line(initial) if self._one_line else sanitize(initial)
         self._field = _Field(initial[:limit], limit, self._one_line)
 
     def compose(self) -> ComposeResult:
         with Vertical(classes="card") as card:
             card.border_title = Content(clean_line(self._title))
-            yield Static(Content(clean(self._hint)), classes="words")
+            yield Static(Content(sanitize(self._hint)), classes="words")
             if self._warning:
-                yield Static(Content(f"! {clean(self._warning)}"), classes="warning")
+                yield Static(Content(f"! {sanitize(self._warning)}"), classes="warning")
             yield self._field
             yield Static(classes="told")
             yield Static(Content(self._keys()), classes="hint")
@@ -131,7 +132,7 @@ class AskText(ModalScreen[str | None], DismissOnce[str | None]):
     @on(_Field.Ended)
     def _ended(self) -> None:
         text = self._field.text
-        text = (clean_line(text) if self._one_line else clean(text)).strip()
+        text = (clean_line(text) if self._one_line else sanitize(text)).strip()
         if self._required and not text:
             self._tell("Nothing is written yet; esc goes back.")
             return

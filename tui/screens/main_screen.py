@@ -11,6 +11,7 @@ from textual.geometry import Size
 from textual.widgets import Static
 
 from engine.core.records import Experiment
+from engine.core.text import one_line
 from tui.actions.overview import OVERVIEW_ACTIONS
 from tui.actions.registry import LOOKING, LOOP, PART_NAMES, PARTS, PROGRAM, SUPERVISOR
 from tui.actions.review import REVIEW
@@ -248,6 +249,6 @@ def row_of(experiment: Experiment) -> str:
         "0.000000" if measured is None else f"{measured.metric:.6f}",
         "0.0" if measured is None else f"{measured.memory_gb:.1f}",
         verdict.value if verdict is not None else "",
-        " ".join(experiment.proposal.hypothesis.split()),
+        one_line(experiment.proposal.hypothesis),
     )
     return "\t".join(fields)

@@ -15,10 +15,11 @@ from textual.widgets import Static, TextArea
 from engine.core.enums import PROGRAM
 from engine.core.errors import AutoresearchError
 from engine.core.session import Session
+from engine.core.text import sanitize
 from engine.store.program_file import Program, ProgramChangedError, read_program, write_program
 from tui.actions.steering import CHARTER
 from tui.present.lines import TextLine
-from tui.present.text import clean, clean_line
+from tui.present.text import clean_line
 from tui.screens.action_screen import ActionScreen, Severity, bindings_of
 from tui.screens.confirm import ConfirmScreen
 from tui.screens.footer import ActionFooter
@@ -315,5 +316,7 @@ def in_force(session: Session, key: str) -> str:
 
 def _differences(old: str, new: str) -> tuple[TextLine, ...]:
     styles = {"+": "--keep", "-": "--crash", "@": "--accent"}
-    diff = list(unified_diff(clean(old).split("\n"), clean(new).split("\n"), lineterm="", n=3))[2:]
+    diff = list(
+        unified_diff(sanitize(old).split("\n"), sanitize(new).split("\n"), lineterm="", n=3)
+    )[2:]
     return tuple((line, styles.get(line[:1], "")) for line in diff) or (("No line differs.", ""),)

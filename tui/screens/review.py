@@ -13,10 +13,11 @@ from textual.widgets import Static
 
 from engine.core.records import Queued
 from engine.core.session import Session
+from engine.core.text import sanitize
 from engine.protocol.commands import ApproveProposal, VetoProposal
 from tui.actions.review import CARD
 from tui.present.proposal import LabelledLine, became_of, told_of, wait_of
-from tui.present.text import clean, clean_line
+from tui.present.text import clean_line
 from tui.screens.action_screen import ActionScreen, Severity, bindings_of
 from tui.screens.confirm import DEAF_SECONDS
 from tui.screens.link_line import LinkLine, Word
@@ -57,7 +58,7 @@ class ReviewPage(EditPanel):
         room = max(1, width - _LABEL_CELLS)
         label = f"{told.label:<{_LABEL_CELLS}}"
         strips = []
-        for part in clean(told.text).split("\n"):
+        for part in sanitize(told.text).split("\n"):
             for row in wrapped(part, room) or [""]:
                 strips.append(strip_of(self.runs([(label, told.label_style), (row, told.style)])))
                 label = " " * _LABEL_CELLS

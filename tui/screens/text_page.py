@@ -5,8 +5,8 @@ from __future__ import annotations
 from rich.cells import cell_len
 from textual.strip import Strip
 
+from engine.core.text import sanitize
 from tui.present.lines import TextLine
-from tui.present.text import clean
 from tui.widgets.painted import Sheet, strip_of
 from tui.widgets.wrapped import wrapped
 
@@ -42,14 +42,14 @@ class TextPage(Sheet):
         return sum(
             len(wrapped(part, width) or [""])
             for text, _ in self._lines
-            for part in (clean(text).split("\n") if text else [""])
+            for part in (sanitize(text).split("\n") if text else [""])
         )
 
     def paint(self, width: int) -> list[Strip]:
         return [
             strip_of(self.runs([(row, style)]))
             for text, style in self._lines
-            for part in (clean(text).split("\n") if text else [""])
+            for part in (sanitize(text).split("\n") if text else [""])
             for row in (wrapped(part, width) or [""])
         ]
 

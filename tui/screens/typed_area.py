@@ -6,7 +6,7 @@ from textual import events
 from textual.widgets import TextArea
 from textual.widgets.text_area import EditResult
 
-from tui.present.text import clean
+from engine.core.text import sanitize
 
 
 class TypedArea(TextArea):
@@ -31,4 +31,4 @@ class TypedArea(TextArea):
 
     def tidied(self, insert: str, start: tuple[int, int], end: tuple[int, int]) -> str:
         """What is taken of a text that is to stand between two places."""
-        return clean(insert)
+        return sanitize(insert)

@@ -17,7 +17,7 @@ from textual.filter import LineFilter, NoColor
 from textual.timer import Timer
 
 from engine.core.errors import ConfigError
-from tui.present.text import clean
+from engine.core.text import sanitize
 from tui.settings import load_settings
 from tui.terminal.check import is_in_browser
 from tui.terminal.driver import SafeDriver
@@ -78,7 +78,7 @@ class TerminalApp(App[ExitInfo]):
     ) -> None:
         """A few words to the person, as text whatever they hold."""
         super().notify(
-            clean(message), title=title, severity=severity, timeout=timeout, markup=markup
+            sanitize(message), title=title, severity=severity, timeout=timeout, markup=markup
         )
 
     def action_redraw(self) -> None:

@@ -11,11 +11,10 @@ from typing import NamedTuple
 
 from engine.core.enums import SessionState
 from engine.core.session import Session
+from engine.core.text import one_line
 from tui.present.alarm import standing_alarm
 from tui.present.numbers import metric
-from tui.present.text import clean_line
 from tui.settings import Notifications
-from tui.terminal.filter import strip_controls
 
 BELL = "\a"
 BELL_SECONDS = 30.0
@@ -69,8 +68,7 @@ def takes_title(environ: Mapping[str, str]) -> bool:
 
 def message_text(text: str) -> str:
     """One short line that no terminal obeys."""
-    text = strip_controls(clean_line(text)).strip()
-    return text if len(text) <= _CHARACTERS else f"{text[: _CHARACTERS - 1]}…"
+    return one_line(text, _CHARACTERS)
 
 
 def title_sequence(text: str) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from functools import lru_cache
 
 from rich.segment import Segment
@@ -10,19 +9,7 @@ from rich.style import Style
 from textual.color import Color
 from textual.filter import LineFilter
 
-# C0, DEL, C1; marks that turn the direction of text around, which can make a diff read as another
-# one; and lone surrogates, which would kill the thread that writes UTF-8.
-_UNSAFE = re.compile("[\x00-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
-
-
-def strip_controls(text: str, keep: str = "") -> str:
-    """The text without anything a terminal would obey.
-
-    Args:
-        text: Any text.
-        keep: Control characters to leave, such as a newline.
-    """
-    return _UNSAFE.sub(lambda match: match[0] if match[0] in keep else "", text)
+from engine.core.text import sanitize
 
 
 @lru_cache(1024)
@@ -30,17 +17,21 @@ def _without_link(style: Style) -> Style:
     return style.update_link(None)
 
 
+def _safe(text: str) -> str:
+    return sanitize(text, line_break="").replace("\t", "")
+
+
 class ControlFilter(LineFilter):
-    """Takes escapes, other control characters and links out of every segment that is painted.
+    """Removes escapes, other control characters and links from every segment that is painted.
 
     Stock widgets pass a raw ESC on to the terminal (title change, clipboard write and clear screen
-    were all executed); this cures all of them at once, our own mistakes too.
+    were all executed); this covers all of them at once, and mistakes of this project's own widgets.
     """
 
     def apply(self, segments: list[Segment], background: Color) -> list[Segment]:
-        """The segments, cleaned; the same list where there is nothing to clean."""
+        """Return the segments without them; the same list where there is nothing to remove."""
         for segment in segments:
-            if _UNSAFE.search(segment.text) or (segment.style is not None and segment.style.link):
+            if segment.text != _safe(segment.text) or (segment.style and segment.style.link):
                 return [_cleaned(each) for each in segments]
         return segments
 
@@ -49,4 +40,4 @@ def _cleaned(segment: Segment) -> Segment:
     text, style, control = segment
     if style is not None and style.link:
         style = _without_link(style)
-    return Segment(_UNSAFE.sub("", text), style, control)
+    return Segment(_safe(text), style, control)

@@ -12,7 +12,8 @@ from collections.abc import Awaitable, Callable, Sequence
 from textual_serve.app_service import AppService
 from textual_serve.download_manager import DownloadManager
 
-from tui.present.text import clean, clean_line
+from engine.core.text import sanitize
+from tui.present.text import clean_line
 
 _PRELUDE = b"__GANGLION__\n"
 _SAID_BYTES = 8192
@@ -89,7 +90,7 @@ class Tab(AppService):
         with contextlib.suppress(asyncio.IncompleteReadError):
             await self._pass_on(process.stdout)
         code = await process.wait()
-        said = clean((await saying).decode("utf-8", "replace")).strip()
+        said = sanitize((await saying).decode("utf-8", "replace")).strip()
         await self._tell("ended", {"code": code, "said": said})
         with contextlib.suppress(ConnectionError, RuntimeError):
             await self.remote_close()

@@ -11,9 +11,10 @@ from engine.core.enums import SessionState
 from engine.core.events import Proposal
 from engine.core.records import Dropped, Pause
 from engine.core.session import Session
+from engine.core.text import plural, sanitize
 from tui.present.alarm import standing_alarm
 from tui.present.numbers import clock, cost_story
-from tui.present.text import clean, clean_line
+from tui.present.text import clean_line
 from tui.present.verdict_marks import category_of
 from tui.view import View
 from tui.widgets.painted import Run, Sheet, strip_of
@@ -179,7 +180,7 @@ class AgentPanel(Sheet):
             yield [("No experiment yet.", self.style_of("--dim"))]
         else:
             strong = self.style_of("--strong")
-            for line in wrapped(clean(proposal.hypothesis) or "no hypothesis given", width):
+            for line in wrapped(sanitize(proposal.hypothesis) or "no hypothesis given", width):
                 yield [(line, strong)]
             if about := " · ".join(filter(None, (category_of(proposal), proposal.agent))):
                 yield from self._labelled("", about, "--dim", width)
@@ -213,7 +214,7 @@ class AgentPanel(Sheet):
         for hypothesis in said.asked:
             yield from self._labelled("needs you ▸ ", hypothesis, "--attention", width)
         if said.parked:
-            waits = "1 proposal waits" if said.parked == 1 else f"{said.parked} proposals wait"
+            waits = plural(said.parked, "proposal waits", "proposals wait")
             yield from self._labelled("parked ▸ ", f"{waits} for you", "--attention", width)
         if said.asked or said.parked:
             yield []
@@ -229,11 +230,10 @@ class AgentPanel(Sheet):
             more = f"  ({said.more_notes} more)" if said.more_notes else ""
             yield from self._labelled("note ▸ ", said.note + more, "", width)
         if said.bans:
-            directions = "direction" if said.bans == 1 else "directions"
-            yield from self._labelled("banned ▸ ", f"{said.bans} {directions}", "", width)
+            yield from self._labelled("banned ▸ ", plural(said.bans, "direction"), "", width)
 
     def _thoughts(self, text: str, width: int) -> Iterable[list[Run]]:
-        text = clean(text[-_REASONING_CHARACTERS:]).strip("\n")
+        text = sanitize(text[-_REASONING_CHARACTERS:]).strip("\n")
         if text:
             yield []
             for line in wrapped(text, width):

@@ -9,6 +9,7 @@ from rich.cells import cell_len
 from textual.strip import Strip
 
 from engine.core.machine import GpuSample, MachineSample
+from engine.core.text import plural
 from tui.present.numbers import size
 from tui.present.text import clean_line
 from tui.view import View
@@ -108,7 +109,7 @@ class DevicesPanel(Sheet):
         what = ", ".join(f"pid {pid} {size(used)}" for pid, used in largest)
         if self._running:
             return f"{len(gpu.processes)} processes on it: {what}"
-        return f"held by {len(gpu.processes)} other process{'es' if others > 1 else ''}: {what}"
+        return f"held by {plural(others, 'other process', 'other processes')}: {what}"
 
     # ---- the host --------------------------------------------------------------------------------
 
@@ -123,8 +124,7 @@ class DevicesPanel(Sheet):
             yield memory
         run: list[Run] = [("run ", self.style_of("--strong"))]
         if devices.run_processes:
-            plural = "es" if devices.run_processes != 1 else ""
-            run.append((f"{devices.run_processes} process{plural}", None))
+            run.append((plural(devices.run_processes, "process", "processes"), None))
             run.append(
                 (f"  {devices.run_cpu_percent:.0f}% CPU  {size(devices.run_rss_bytes)}", None)
             )

@@ -14,6 +14,7 @@ from textual.message import Message
 from textual.strip import Strip
 from textual.timer import Timer
 
+from engine.core.text import plural
 from engine.store.log_file import LINE_BYTES, LogFile
 from tui.present.numbers import size
 from tui.present.text import clean_line
@@ -258,7 +259,7 @@ class LogView(Painted):
 
     def _below_note(self) -> str:
         new = self._count - self._seen_count
-        lines = f"{new:,} new line{'s' if new != 1 else ''} · " if new > 0 else ""
+        lines = f"{plural(new, 'new line')} · " if new > 0 else ""
         return f" ▼ {lines}end to follow "
 
     def _empty_note(self) -> str:

@@ -18,7 +18,11 @@ from engine.agents.acp.prompt import ask_again, build_prompt
 from engine.agents.acp.worktree import read_file, strays
 from engine.agents.base import Agent, Briefing, Draft, PromptSent, Thought, Usage
 from engine.agents.checks import WrongEdit, check_caps, check_edit
-from engine.agents.llm.answer import FALLBACK_HYPOTHESIS, one_line, parse_answer
+from engine.agents.llm.answer import (
+    FALLBACK_HYPOTHESIS,
+    HYPOTHESIS_CHARACTERS,
+    parse_answer,
+)
 from engine.agents.llm.keys import provider_environment, redact, secret_values
 from engine.core.config import ResearchConfig
 from engine.core.errors import (
@@ -28,6 +32,7 @@ from engine.core.errors import (
     UnusableAnswerError,
 )
 from engine.core.patches.patch import count_lines, make_patch
+from engine.core.text import one_line
 
 if TYPE_CHECKING:
     from engine.agents.acp.cli_session import CliSession
@@ -176,7 +181,7 @@ def describe(file: str, old: str, new: str) -> str:
         return f"{added[0]} instead of {removed[0]}"
     plus, minus = count_lines(patch)
     first = f", the first: {added[0]}" if added else ""
-    return one_line(f"{file}: {plus} lines added, {minus} removed{first}")
+    return one_line(f"{file}: {plus} lines added, {minus} removed{first}", HYPOTHESIS_CHARACTERS)
 
 
 def _prepare(briefing: Briefing) -> Policy:

@@ -13,11 +13,11 @@ from typing import Protocol
 
 from engine.agents.acp.clis import Cli
 from engine.agents.base import Thought, Usage
-from engine.agents.llm.answer import plain_text
 from engine.agents.llm.keys import redact
 from engine.core.config import ResearchConfig
 from engine.core.errors import AgentError, OverloadedError
 from engine.core.patches.patch import make_patch
+from engine.core.text import sanitize
 
 QUIET_TIMES = 3.0
 """A CLI may be silent for so many times a model's idle limit: its tools run unheard."""
@@ -120,7 +120,7 @@ class Listener:
             self._pieces.put_nowait(usage)
 
     def _flow(self, kind: str, text: str) -> None:
-        text = redact(plain_text(text[:_LONGEST_PIECE]), self._secrets)
+        text = redact(sanitize(text[:_LONGEST_PIECE]), self._secrets)
         if not text:
             return
         # A change of voice begins a paragraph; so does every line of its own.

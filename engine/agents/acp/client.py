@@ -32,7 +32,7 @@ from pydantic import ValidationError
 
 from engine.agents.acp.cli_session import Listener
 from engine.agents.acp.policy import Policy
-from engine.agents.llm.answer import one_line
+from engine.core.text import one_line
 
 _PATH_KEYS = (
     "file_path",

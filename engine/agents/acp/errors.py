@@ -7,7 +7,6 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 
 from engine.agents.acp.clis import Cli
-from engine.agents.llm.answer import plain_text
 from engine.agents.llm.keys import readable, wait_seconds
 from engine.core.errors import (
     AgentError,
@@ -17,6 +16,7 @@ from engine.core.errors import (
     OverloadedError,
     RateLimitedError,
 )
+from engine.core.text import sanitize
 
 _LOGIN = re.compile(
     r"(not|please|must|need to|be) log(ged)?[ -]?in|/login|log ?in (required|again|first)|"
@@ -56,7 +56,7 @@ def cli_error(
         login: It said in so many bytes that it is not logged in.
         resets: When its limit ends, in seconds of the epoch, if it said so.
     """
-    shown = readable(plain_text(said), secrets)
+    shown = readable(sanitize(said), secrets)
     if _TOO_LONG.search(said):
         return ContextTooLongError(f"The briefing is too long for {cli.title}.", shown)
     if _CREDIT.search(said):

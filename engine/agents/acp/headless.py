@@ -18,10 +18,10 @@ from engine.agents.acp.errors import cli_error
 from engine.agents.acp.policy import Policy
 from engine.agents.acp.process import CliProcess
 from engine.agents.base import Thought, Usage
-from engine.agents.llm.answer import one_line
 from engine.agents.llm.keys import readable
 from engine.core.config import ResearchConfig
 from engine.core.errors import AgentError, OverloadedError
+from engine.core.text import one_line
 
 _PATHS = ("file_path", "path", "pattern")
 

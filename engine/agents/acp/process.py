@@ -16,8 +16,8 @@ from pathlib import Path
 
 import psutil
 
-from engine.agents.llm.answer import plain_text
 from engine.core.errors import CliMissingError
+from engine.core.text import sanitize
 
 LONGEST_LINE_BYTES = 50 * 2**20
 """Of one message; CLIs send whole files and images in one line."""
@@ -88,7 +88,7 @@ class CliProcess:
 
     def last_words(self) -> str:
         """The end of what it wrote to stderr, as plain text."""
-        return plain_text(self._stderr.decode("utf-8", "replace")).strip()
+        return sanitize(self._stderr.decode("utf-8", "replace")).strip()
 
     async def exited(self, seconds: float) -> bool:
         """Whether it ends within so many seconds."""

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from engine.agents.base import Briefing
-from engine.agents.llm.answer import one_line
+from engine.agents.llm.answer import HYPOTHESIS_CHARACTERS
 from engine.agents.llm.history import best, by_category, fenced, in_brief, in_full, log_end
 from engine.agents.llm.prompt import SYSTEM
 from engine.agents.wishes import direction, earlier, under_way, wishes
 from engine.core.enums import CATEGORIES, Direction
+from engine.core.text import one_line
 
 IN_FULL = 10
 MOST_IN_BRIEF = 200
@@ -99,7 +100,8 @@ def _request(briefing: Briefing) -> str:
     if (failure := briefing.failure) is not None:
         return (
             "# Request\n\nInstead of a new experiment, repair your last edit. Its hypothesis was: "
-            f"{one_line(failure.hypothesis)}\n\nIt crashed. The end of its log, which is data:\n\n"
+            f"{one_line(failure.hypothesis, HYPOTHESIS_CHARACTERS)}\n\n"
+            "It crashed. The end of its log, which is data:\n\n"
             f"{fenced(log_end(failure.detail))}\n`{file}` in your directory is as it crashed. "
             "Make the smallest edit that cures the crash and keeps the hypothesis, then end with "
             "the four lines.\n"

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-import unicodedata
 from dataclasses import dataclass
 
 from engine.core.patches.search_replace import Block, find_blocks
+from engine.core.text import one_line, sanitize
 
 HYPOTHESIS_CHARACTERS = 300
 RATIONALE_CHARACTERS = 4000
@@ -23,9 +23,6 @@ _STEMS = {
     "efficiency": ("efficien", "speed", "throughput", "performance", "memory", "kernel", "compil"),
     "simplification": ("simpl", "clean", "remov", "refactor"),
 }
-_ANSI = re.compile(
-    r"\x9b[0-?]*[ -/]*[@-~]|\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b\n]*(?:\x07|\x1b\\)?|[@-Z\\-_])"
-)
 _HEADER = re.compile(
     r"^(?:[-*+] +|\d{1,2}[.)] +)?(?:#{1,6} *)?[*_`]{0,3}"
     r"(HYPOTHESIS|CATEGORY|RATIONALE|EXPECTED)"
@@ -58,28 +55,6 @@ class Answer:
     """Why the answer holds no edit, in words for the model; empty when it holds one."""
 
 
-def plain_text(text: str) -> str:
-    """Text without terminal escapes, control and invisible format characters but \\n and \\t."""
-    if text.isascii() and text.isprintable():
-        return text
-    text = _ANSI.sub("", text.replace("\r\n", "\n").replace("\r", "\n"))
-    if text.isascii() and text.replace("\n", "").replace("\t", "").isprintable():
-        return text
-    return "".join(
-        " " if unicodedata.category(c) in ("Zl", "Zp") else c
-        for c in text
-        if c in "\n\t" or unicodedata.category(c) not in ("Cc", "Cf", "Cs")
-    )
-
-
-def one_line(text: str, limit: int = HYPOTHESIS_CHARACTERS) -> str:
-    """Plain text on one line, cut at a word to at most `limit` characters."""
-    line = " ".join(plain_text(text[: 8 * limit]).split())
-    if len(line) <= limit:
-        return line
-    return line[: limit - 1].rsplit(" ", 1)[0].rstrip() + "…"
-
-
 def parse_answer(text: str, *, whole_file_asked: bool = False) -> Answer:
     """Take a model's whole answer apart. Never fails: what is missing gets a fallback.
 
@@ -103,8 +78,8 @@ def parse_answer(text: str, *, whole_file_asked: bool = False) -> Answer:
     return Answer(
         hypothesis=_hypothesis(headers.get("hypothesis", ""), prose),
         category=_category(headers.get("category", "")),
-        rationale=plain_text(headers.get("rationale", "")[:RATIONALE_CHARACTERS]).strip(),
-        expected=one_line(headers.get("expected", "")),
+        rationale=sanitize(headers.get("rationale", "")[:RATIONALE_CHARACTERS]).strip(),
+        expected=one_line(headers.get("expected", ""), HYPOTHESIS_CHARACTERS),
         # Half an edit is another edit.
         blocks=() if problem else blocks,
         whole_file=whole,
@@ -149,13 +124,13 @@ def _read_headers(part: str, headers: dict[str, str], prose: list[str]) -> None:
 
 
 def _hypothesis(header: str, prose: list[str]) -> str:
-    text = one_line(header.split("\n\n")[0]).strip("*_`\"'“” ")
+    text = one_line(header.split("\n\n")[0], HYPOTHESIS_CHARACTERS).strip("*_`\"'“” ")
     if text:
         return text
     for line in prose:
         sentence = None if _FILE_NAME.fullmatch(line[:250]) else _SENTENCE.search(line[:2000])
         if sentence:
-            text = one_line(sentence[0]).strip("*_`#>\"'“” -")
+            text = one_line(sentence[0], HYPOTHESIS_CHARACTERS).strip("*_`#>\"'“” -")
             if text:
                 return text
     return FALLBACK_HYPOTHESIS

@@ -8,9 +8,10 @@ from collections import Counter
 from collections.abc import Sequence
 
 from engine.agents.base import Attempt
-from engine.agents.llm.answer import one_line, plain_text
+from engine.agents.llm.answer import HYPOTHESIS_CHARACTERS
 from engine.core.config import ResearchConfig
 from engine.core.enums import CATEGORIES, Direction, Verdict
+from engine.core.text import one_line, sanitize
 
 BEST = 5
 DETAIL_LINES, DETAIL_CHARACTERS = 30, 2000
@@ -31,17 +32,19 @@ def _result(attempt: Attempt) -> str:
 def in_brief(attempt: Attempt) -> str:
     """An experiment on one line."""
     category = one_line(attempt.category, 30)
-    return f"- {attempt.number} [{category}] {one_line(attempt.hypothesis)} → {_result(attempt)}\n"
+    hypothesis = one_line(attempt.hypothesis, HYPOTHESIS_CHARACTERS)
+    return f"- {attempt.number} [{category}] {hypothesis} → {_result(attempt)}\n"
 
 
 def in_full(attempt: Attempt, config: ResearchConfig) -> str:
     """An experiment with everything known of it."""
     lines = [f"## Experiment {attempt.number}\n"]
+    reason = one_line(attempt.reason, HYPOTHESIS_CHARACTERS)
     facts = [
-        ("hypothesis", one_line(attempt.hypothesis)),
+        ("hypothesis", one_line(attempt.hypothesis, HYPOTHESIS_CHARACTERS)),
         ("category", one_line(attempt.category, 30)),
         ("rationale", one_line(attempt.rationale, 1000)),
-        ("verdict", f"{attempt.verdict.value}: {one_line(attempt.reason)}".removesuffix(": ")),
+        ("verdict", f"{attempt.verdict.value}: {reason}".removesuffix(": ")),
         ("run", attempt.outcome.value if attempt.outcome is not None else ""),
         (one_line(config.metric), "" if attempt.metric is None else f"{attempt.metric:.6g}"),
         ("gain", "" if attempt.gain is None else f"{attempt.gain:+.3g} (positive is better)"),
@@ -108,5 +111,5 @@ def fenced(text: str, language: str = "") -> str:
 
 def log_end(text: str) -> str:
     """The end of a log without control characters: at most 30 lines and 2,000 characters."""
-    lines = plain_text(text[-10 * DETAIL_CHARACTERS :]).strip("\n").split("\n")
+    lines = sanitize(text[-10 * DETAIL_CHARACTERS :]).strip("\n").split("\n")
     return "\n".join(lines[-DETAIL_LINES:])[-DETAIL_CHARACTERS:].strip("\n")

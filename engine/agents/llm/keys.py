@@ -24,6 +24,7 @@ from engine.core.errors import (
     OverloadedError,
     RateLimitedError,
 )
+from engine.core.text import one_line
 
 ENV_FILE = ".env"
 SHORTEST_SECRET = 6
@@ -182,8 +183,7 @@ def readable(text: str, secrets: Iterable[str]) -> str:
         with suppress(ValueError):
             text = str(json.loads(match[1]))
     # Once more, for a key that was written with escapes.
-    text = redact(" ".join(text.split()), known)
-    text = text if len(text) <= _LONGEST_MESSAGE else text[:_LONGEST_MESSAGE].rstrip() + "…"
+    text = one_line(redact(one_line(text), known), _LONGEST_MESSAGE)
     return text if not text or text[-1] in ".!?…" else f"{text}."
 
 

@@ -12,11 +12,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from engine.agents.base import Briefing, Failure
-from engine.agents.llm.answer import one_line, plain_text
+from engine.agents.llm.answer import HYPOTHESIS_CHARACTERS
 from engine.agents.llm.history import best, by_category, fenced, in_brief, in_full, log_end
 from engine.agents.wishes import direction, earlier, under_way, wishes
 from engine.core.enums import CATEGORIES, Direction
 from engine.core.errors import ContextTooLongError
+from engine.core.text import one_line, sanitize
 
 CHARACTERS_PER_TOKEN = 3.5
 """A cautious mean for English and Python."""
@@ -166,7 +167,7 @@ class _Parts:
         sections = [f"# The charter: program.md\n\n{fenced(program, 'markdown')}", self._setup]
         for name, text in sorted(self._briefing.context.items()):
             title = f"# Read-only file: {one_line(name)}\n\n"
-            kept = _middle_out(plain_text(text), cut.context)
+            kept = _middle_out(sanitize(text), cut.context)
             sections.append(title + (fenced(kept) if cut.context else "(left out for length)\n"))
         sections += earlier(self._briefing)
         sections.append(self._file)
@@ -222,7 +223,7 @@ def reask_message(problem: str, nearest: str) -> dict[str, str]:
     if nearest:
         parts.append(
             "The lines of the file that come closest, with their numbers, which are no part of "
-            f"them:\n\n{fenced(plain_text(nearest))}"
+            f"them:\n\n{fenced(sanitize(nearest))}"
         )
     parts.append("Answer again in full: the four header lines and every block of the edit.\n")
     return {"role": "user", "content": "\n".join(parts)}
@@ -243,7 +244,8 @@ def repair_message(failure: Failure, file: str) -> dict[str, str]:
     return {
         "role": "user",
         "content": f"Instead of a new experiment, repair your last edit. Its hypothesis was: "
-        f"{one_line(failure.hypothesis)}\n\nIt crashed. The end of its log, which is data:\n\n"
+        f"{one_line(failure.hypothesis, HYPOTHESIS_CHARACTERS)}\n\n"
+        "It crashed. The end of its log, which is data:\n\n"
         f"{fenced(log_end(failure.detail))}\n{one_line(file)} as it crashed; the blocks of this "
         f"answer are matched with this text:\n\n{fenced(failure.source, 'python')}\n"
         "Answer with the four header lines and the smallest edit that cures the crash and keeps "

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 
@@ -13,6 +12,7 @@ from engine.core.enums import Direction, Origin, Verdict
 from engine.core.events import Platform
 from engine.core.records import Experiment
 from engine.core.session import Session
+from engine.core.text import one_line
 
 MOST_CHARACTERS = 6000
 _KEPT = 6
@@ -61,15 +61,15 @@ def device_of(platform: Platform | None) -> str:
     if platform is None:
         return "an unknown machine"
     if not platform.gpus:
-        return _flat(f"{platform.cores} cores of {platform.cpu}", 60)
+        return one_line(f"{platform.cores} cores of {platform.cpu}", 60)
     names = Counter(gpu.name for gpu in platform.gpus)
-    return _flat(", ".join(f"{n} × {name}" if n > 1 else name for name, n in names.items()), 60)
+    return one_line(", ".join(f"{n} × {name}" if n > 1 else name for name, n in names.items()), 60)
 
 
 def _noise_lines(sessions: Iterable[Session]) -> Iterator[str]:
     groups: dict[tuple[str, str, str], list[Session]] = {}
     for s in sessions:
-        key = (device_of(s.platform), _flat(s.config.metric, 40), _budget(s))
+        key = (device_of(s.platform), one_line(s.config.metric, 40), _budget(s))
         groups.setdefault(key, []).append(s)
     for (device, metric, budget), some in groups.items():
         noise = noise_of(*some)
@@ -84,8 +84,8 @@ def _session_lines(one: Earlier) -> Iterator[str]:
     s, c = one.session, one.session.counts
     better = "lower" if s.direction is Direction.MIN else "higher"
     yield (
-        f"## Session {_flat(s.config.tag, 40)}: {_flat(s.config.metric, 40)} ({better} is better), "
-        f"{_budget(s)}, {device_of(s.platform)}"
+        f"## Session {one_line(s.config.tag, 40)}: {one_line(s.config.metric, 40)} "
+        f"({better} is better), {_budget(s)}, {device_of(s.platform)}"
     )
     values = [
         f"{name} {value:.6g}"
@@ -99,7 +99,7 @@ def _session_lines(one: Earlier) -> Iterator[str]:
         f"; {', '.join(values)}" if values else ""
     )
     if one.trouble:
-        yield f"(read in part: {_flat(one.trouble, 120)})"
+        yield f"(read in part: {one_line(one.trouble, 120)})"
     ideas = [
         e
         for e in s.experiments
@@ -114,7 +114,7 @@ def _dead_ends(s: Session, ideas: list[Experiment]) -> Iterator[str]:
     tried = Counter(e.proposal.category for e in ideas)
     won = {e.proposal.category for e in ideas if e.effective_verdict is Verdict.KEEP}
     dead = [
-        f"{_flat(name, 30)} ({n} tried)"
+        f"{one_line(name, 30)} ({n} tried)"
         for name, n in tried.most_common()
         if n >= _DEAD_FROM and name not in won
     ]
@@ -128,7 +128,7 @@ def _dead_ends(s: Session, ideas: list[Experiment]) -> Iterator[str]:
     refused += [ban.text for ban in s.bans]
     if refused:
         yield "Not wanted by the person:"
-        yield from (f"- {_flat(text, 2 * _WORDS)}" for text in refused[-_REFUSED:])
+        yield from (f"- {one_line(text, 2 * _WORDS)}" for text in refused[-_REFUSED:])
 
 
 def _listed(title: str, experiments: list[Experiment]) -> Iterator[str]:
@@ -140,11 +140,11 @@ def _listed(title: str, experiments: list[Experiment]) -> Iterator[str]:
 def _line(e: Experiment) -> str:
     result = ""
     if e.effective_verdict is Verdict.CRASH:
-        result = _flat(e.verdict_reason or (e.outcome.value if e.outcome else ""), 60)
+        result = one_line(e.verdict_reason or (e.outcome.value if e.outcome else ""), 60)
     elif e.measurement is not None:
         gain = f", gain {e.gain:+.3g}" if e.gain is not None else ""
         result = f"{e.measurement.metric:.6g}{gain}"
-    lead = f"- {_flat(e.proposal.category, 30)}: {_flat(e.proposal.hypothesis, _WORDS)}"
+    lead = f"- {one_line(e.proposal.category, 30)}: {one_line(e.proposal.hypothesis, _WORDS)}"
     return f"{lead} → {result}" if result else lead
 
 
@@ -166,15 +166,3 @@ def _within(lines: list[str], limit: int) -> str:
         kept.append(line)
         size += len(line) + 1
     return "\n".join(kept)
-
-
-def _flat(text: str, limit: int) -> str:
-    """Untrusted text on one line: no control, format or line-breaking characters, cut to a
-    length.
-    """
-    some = "".join(
-        " " if unicodedata.category(c) in ("Cc", "Cf", "Cs", "Zl", "Zp") else c
-        for c in text[: 8 * limit]
-    )
-    flat = " ".join(some.split())
-    return flat if len(flat) <= limit else flat[: limit - 1] + "…"

@@ -11,6 +11,7 @@ from functools import cached_property
 
 from engine.core.risk.context import RiskContext
 from engine.core.risk.source import ParsedSource
+from engine.core.text import one_line
 
 Fact = tuple[str, ast.AST]
 """A key that is compared between two texts, and the node it was found at."""
@@ -104,5 +105,5 @@ def where(nodes: Iterable[ast.AST]) -> tuple[int, ...]:
 
 def quote(text: str, width: int = 60) -> str:
     """Return a piece of code for a message: on one line, shortened, in backticks."""
-    flat = " ".join(text.split()).replace("`", "'")
-    return f"`{flat if len(flat) <= width else flat[: width - 1] + '…'}`"
+    code = one_line(text, width).replace("`", "'")
+    return f"`{code}`"

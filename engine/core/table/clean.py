@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import csv
 import io
-import unicodedata
 from collections import Counter
 from collections.abc import Iterator
 
 from engine.core.table.model import RowVerdict, Table, TableRow
 from engine.core.table.roles import normalise
+from engine.core.text import one_line
 
 ORIGINAL = "original_status"
 """The column that keeps a status where it said something else than our word for it."""
@@ -18,14 +18,14 @@ _USUAL_REST = ("memory_gb", "status", "description")
 
 def clean_header(table: Table) -> list[str]:
     """The names of the columns, none twice; what is no name of a cell's own line is taken out."""
-    metric = _cell(table.metric or "") or "metric"
+    metric = one_line(table.metric or "") or "metric"
     if metric in ("commit", *_USUAL_REST):
         metric = f"{metric}_value"
     names = ["commit", metric, *_USUAL_REST]
     taken = {normalise(name) for name in names}
     again: Counter[str] = Counter()
     for extra in _extra_names(table):
-        stem = name = _cell(extra) or "column"
+        stem = name = one_line(extra) or "column"
         while normalise(name) in taken:
             again[stem] += 1
             name = f"{stem}_{again[stem]}"
@@ -40,12 +40,12 @@ def clean_rows(table: Table) -> Iterator[list[str]]:
     for row in table.rows:
         yield [
             # At the beginning of a line this would make a comment of the row.
-            _cell(row.commit).lstrip("# "),
+            one_line(row.commit).lstrip("# "),
             _number(row, row.value, "{:.6f}"),
             _number(row, row.memory_gb, "{:.1f}"),
             row.verdict.value,
-            _cell(row.description),
-            *(_cell(_extra(row, name)) for name in extras),
+            one_line(row.description),
+            *(one_line(_extra(row, name)) for name in extras),
         ]
 
 
@@ -90,8 +90,3 @@ def _number(row: TableRow, value: float | None, usual: str) -> str:
         return ""
     text = usual.format(value)
     return text if float(text) == value else repr(value)
-
-
-def _cell(text: str) -> str:
-    flat = "".join(" " if unicodedata.category(c) in ("Cc", "Zl", "Zp", "Cs") else c for c in text)
-    return " ".join(flat.split())

@@ -10,6 +10,7 @@ from engine.core.table.roles import is_header_word
 from engine.core.table.rows import TEXT_KEPT, Reader
 from engine.core.table.shape import MOST_LINES, Delimiter, find_delimiter, to_lines
 from engine.core.table.survey import Survey, settle_metric, survey
+from engine.core.text import plural
 
 
 def read_table(
@@ -126,5 +127,5 @@ def _notes(found: Survey, reader: Reader) -> list[str]:
         ),
     ):
         if count:
-            notes.append(f"{count} {one if count == 1 else many}")
+            notes.append(plural(count, one, many))
     return notes

@@ -14,7 +14,8 @@ from engine.core import events as ev
 from engine.core.enums import Actor, AlarmKind
 from engine.core.reducer import apply
 from engine.core.session import Session
-from tests.tui.widgets.widget_scenes import HOSTILE, Host, segments_of, session_of, text_of, view_of
+from tests.hostile import ATTACK
+from tests.tui.widgets.widget_scenes import Host, segments_of, session_of, text_of, view_of
 from tui.view import LinkState, View
 from tui.widgets.agent_panel import AgentPanel
 from tui.widgets.devices_panel import DevicesPanel
@@ -43,24 +44,20 @@ def show(widget: Widget, view: View) -> None:
 
 
 def hostile_view(workspace: Path) -> View:
-    patch = "\n".join(
-        ["@@ -1,2 +1,2 @@ " + HOSTILE.replace("\n", ""), f"-{HOSTILE}", f"+{HOSTILE}x"]
-    )
-    session = session_of(5, text=HOSTILE, patch=patch, workspace=str(workspace))
+    patch = "\n".join(["@@ -1,2 +1,2 @@ " + ATTACK.replace("\n", ""), f"-{ATTACK}", f"+{ATTACK}x"])
+    session = session_of(5, text=ATTACK, patch=patch, workspace=str(workspace))
     run = session.running
     assert run is not None
     folder = workspace / run.directory
     folder.mkdir(parents=True)
     log = (
-        HOSTILE.encode("utf-8", "surrogatepass") * 3
+        ATTACK.encode("utf-8", "surrogatepass") * 3
         + b"\n\xff\xfe\x9b31m\x85\xc2\x9b2J\n\x00\x1b]0;t"
     )
     (folder / "run.log").write_bytes(log)
-    session = apply(session, ev.AlarmRaised(kind=AlarmKind.OTHER, message=HOSTILE, at=session.at))
-    session = apply(
-        session, ev.Paused(by=Actor.ENGINE, reason=HOSTILE, todo=HOSTILE, at=session.at)
-    )
-    return view_of(session, text=HOSTILE)
+    session = apply(session, ev.AlarmRaised(kind=AlarmKind.OTHER, message=ATTACK, at=session.at))
+    session = apply(session, ev.Paused(by=Actor.ENGINE, reason=ATTACK, todo=ATTACK, at=session.at))
+    return view_of(session, text=ATTACK)
 
 
 @pytest.mark.parametrize("kind", KINDS)

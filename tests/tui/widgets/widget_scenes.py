@@ -46,12 +46,6 @@ REASONING = (
     " embedding learning rate, 0.6 → 0.8"
 )
 
-HOSTILE = (
-    "\x1b]0;owned\x07title \x1b[2Jclear \x9b31mC1 \x00nul \x1b]52;c;aGk=\x07 [bold]markup[/bold]"
-    " [@click=app.quit]x[/] [/foo] \u202eevil\u202c zero\u200bwidth \x1bP+q\x1b\\dcs \ud800 \x7f\r"
-    "over \x1b[?1049h \x1b[38;5;1mred\x1b"
-)
-
 
 def session_of(
     count: int,
