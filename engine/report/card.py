@@ -1,15 +1,17 @@
-"""The share card: 1200 × 675, for a post."""
+"""The share card: a PNG of 1200 × 675 pixels for a post."""
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from engine.core.enums import Direction
 from engine.core.text import duration
-from engine.report.chart import paint
-from engine.report.drawing import DARK, as_png, drawing_room, fitted, words
+from engine.report.chart import draw_plot
+from engine.report.drawing import draw_fitted_text, draw_text, matplotlib_defaults, png_bytes
 from engine.report.figures import change, listed, number, percent
 from engine.report.model import ReportFacts
+from engine.report.palette import DARK
 from engine.report.plot import plot_of
 
 if TYPE_CHECKING:
@@ -19,89 +21,80 @@ _WIDTH, _HEIGHT = 1200, 675
 _DPI = 100
 _LEFT = 0.045
 _PIXELS = 390.0
-"""The width of the words beside the picture."""
+"""Width of the text beside the picture."""
 
 
 def card_png(facts: ReportFacts) -> bytes:
-    """The card.
+    """Return the share card.
 
     Raises:
         EnvironmentProblem: matplotlib is not installed.
     """
-    with drawing_room():
-        return as_png(draw_card(facts), _DPI)
+    with matplotlib_defaults():
+        return png_bytes(_figure(facts), _DPI)
 
 
-def draw_card(facts: ReportFacts) -> Figure:
-    """The figure, inside a `drawing_room`."""
+def _figure(facts: ReportFacts) -> Figure:
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    ink = DARK
-    figure = Figure(figsize=(_WIDTH / _DPI, _HEIGHT / _DPI), dpi=_DPI, facecolor=ink.paper)
+    palette = DARK
+    figure = Figure(figsize=(_WIDTH / _DPI, _HEIGHT / _DPI), dpi=_DPI, facecolor=palette.paper)
     FigureCanvasAgg(figure)
-    _words(figure, facts)
+    _summary(figure, facts)
     axes = figure.add_axes((0.47, 0.13, 0.495, 0.70))
     plot = plot_of(facts)
-    paint(axes, plot, facts, ink, scale=1.05)
+    draw_plot(axes, plot, palette, scale=1.05)
     what = "experiment" if facts.of_session else "row"
     better = "lower" if plot.lower else "higher"
-    fitted(
+    draw_fitted_text(
         figure,
         0.965,
         0.885,
         f"{facts.metric} by {what}, {better} is better",
         560,
         fontsize=12,
-        color=ink.quiet,
+        color=palette.quiet,
         ha="right",
     )
-    words(figure, 0.965, 0.035, "autoresearch-tui", fontsize=11, color=ink.quiet, ha="right")
+    draw_text(
+        figure, 0.965, 0.035, "autoresearch-tui", fontsize=11, color=palette.quiet, ha="right"
+    )
     return figure
 
 
-def _words(figure: Figure, facts: ReportFacts) -> None:
-    ink, sign = DARK, -1 if facts.direction is Direction.MIN else 1
-    fitted(figure, _LEFT, 0.885, facts.name, _PIXELS, 0.75, fontsize=13, color=ink.quiet)
+def _summary(figure: Figure, facts: ReportFacts) -> None:
+    palette, sign = DARK, -1 if facts.direction is Direction.MIN else 1
+    draw = partial(draw_fitted_text, figure, _LEFT)
+    draw(0.885, facts.name, _PIXELS, 0.75, fontsize=13, color=palette.quiet)
     value = facts.best.value if facts.best is not None else None
     big = number(value, facts.places) if value is not None else "no value"
-    fitted(figure, _LEFT, 0.745, big, _PIXELS, 0.6, fontsize=48, color=ink.text, weight="bold")
+    draw(0.745, big, _PIXELS, 0.6, fontsize=48, color=palette.text, weight="bold")
     what = f"best {facts.metric}" if value is not None else "was measured"
-    fitted(figure, _LEFT, 0.69, what, _PIXELS, 0.75, fontsize=15, color=ink.quiet)
+    draw(0.69, what, _PIXELS, 0.75, fontsize=15, color=palette.quiet)
     if facts.gain:
         moved = change(facts.direction, facts.gain, facts.places)
         if facts.percent is not None:
             moved = f"{percent(sign * facts.percent)}   {moved}"
-        fitted(figure, _LEFT, 0.60, moved, _PIXELS, 0.6, fontsize=22, color=ink.keep, weight="bold")
+        draw(0.60, moved, _PIXELS, 0.6, fontsize=22, color=palette.keep, weight="bold")
         old = number(facts.baseline.value if facts.baseline else None, facts.places)
-        sigma = "noise not known" if facts.sigmas is None else f"{facts.sigmas:.0f}σ of noise"
-        fitted(
-            figure, _LEFT, 0.555, f"from {old}; {sigma}", _PIXELS, fontsize=12.5, color=ink.quiet
-        )
+        sigma = "noise unknown" if facts.sigmas is None else f"{facts.sigmas:.0f}σ of noise"
+        draw(0.555, f"from {old}; {sigma}", _PIXELS, fontsize=12.5, color=palette.quiet)
     c = facts.counts
     what = "experiments" if facts.of_session else "rows"
     took = f" in {duration(facts.hours.total)}" if facts.hours is not None else ""
-    fitted(
-        figure,
-        _LEFT,
-        0.462,
-        f"{number(c.total, 0)} {what}{took}",
-        _PIXELS,
-        fontsize=14,
-        color=ink.text,
-    )
+    draw(0.462, f"{number(c.total, 0)} {what}{took}", _PIXELS, fontsize=14, color=palette.text)
     counted = ((c.keep, "kept"), (c.discard, "discarded"), (c.crash, "crashed"), (c.other, "other"))
     parts = [f"{count} {word}" for count, word in counted if count]
     if parts:
-        fitted(figure, _LEFT, 0.42, listed(parts), _PIXELS, 0.75, fontsize=12.5, color=ink.quiet)
+        draw(0.42, listed(parts), _PIXELS, 0.75, fontsize=12.5, color=palette.quiet)
     top = facts.top[:4]
     if not top:
         return
-    words(figure, _LEFT, 0.335, "What helped most", fontsize=13, color=ink.text)
+    draw(0.335, "What helped most", _PIXELS, fontsize=13, color=palette.text)
     for i, keep in enumerate(top):
         y = 0.285 - 0.055 * i
         moved = change(facts.direction, keep.gain, facts.places)
-        fitted(figure, _LEFT, y, moved, 100, fontsize=11.5, color=ink.keep)
-        fitted(
-            figure, _LEFT + 0.09, y, keep.point.text, _PIXELS - 108, fontsize=11.5, color=ink.quiet
-        )
+        draw(y, moved, 100, fontsize=11.5, color=palette.keep)
+        x, width = _LEFT + 0.09, _PIXELS - 108
+        draw_fitted_text(figure, x, y, keep.point.text, width, fontsize=11.5, color=palette.quiet)

@@ -1,23 +1,12 @@
-"""The progress picture: all experiments as marks by verdict, the best so far as steps, labels at
-the keeps.
-"""
+"""The progress picture as PNG: experiments by verdict, the best so far as steps, labelled keeps."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from engine.report.drawing import (
-    LIGHT,
-    MARKERS,
-    ChartColours,
-    as_png,
-    as_svg,
-    colour,
-    drawing_room,
-    fitted,
-)
-from engine.report.drawing import words as put
+from engine.report.drawing import draw_fitted_text, draw_text, matplotlib_defaults, png_bytes
 from engine.report.model import ReportFacts
+from engine.report.palette import LIGHT, Palette
 from engine.report.plot import Frame, Plot, Shape, labels_of, plot_of, staircases, tick_text
 from engine.report.sections import headline, lead
 
@@ -28,11 +17,18 @@ if TYPE_CHECKING:
 _INCHES = (14.0, 7.6)
 _DPI = 150
 _BOX = (0.072, 0.115, 0.81, 0.735)
-"""Left, bottom, width and height of the axes; labels may use the room to the right."""
-_ROOM = 0.018
-"""From the edge to the first number, as a share of all."""
+"""Left, bottom, width and height of the axes; labels may use the space to the right."""
+_INSET = 0.018
+"""Distance from the edge to the first experiment, as a share of the width."""
 _LABEL_POINTS = 8.0
 _DEGREES = 32.0
+_MARKERS: dict[Shape, str] = {
+    Shape.KEEP: "o",
+    Shape.DISCARD: "d",
+    Shape.CRASH: "X",
+    Shape.OTHER: "s",
+    Shape.AGAIN: "*",
+}
 _SIZES: dict[Shape, float] = {
     Shape.KEEP: 62.0,
     Shape.DISCARD: 24.0,
@@ -42,169 +38,169 @@ _SIZES: dict[Shape, float] = {
 }
 
 
-def chart_files(facts: ReportFacts, *, png: bool, svg: bool) -> dict[str, bytes]:
-    """The picture by the ending of its file's name.
+def chart_png(facts: ReportFacts) -> bytes:
+    """Return the progress picture as PNG.
 
     Raises:
         EnvironmentProblem: matplotlib is not installed.
     """
-    with drawing_room():
-        figure = draw_chart(facts)
-        made: dict[str, bytes] = {}
-        if png:
-            made["png"] = as_png(figure, _DPI)
-        if svg:
-            made["svg"] = as_svg(figure)
-        return made
+    with matplotlib_defaults():
+        return png_bytes(_figure(facts), _DPI)
 
 
-def draw_chart(facts: ReportFacts) -> Figure:
-    """The figure, inside a `drawing_room`."""
+def _figure(facts: ReportFacts) -> Figure:
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    ink = LIGHT
-    figure = Figure(figsize=_INCHES, dpi=100, facecolor=ink.paper)
+    palette = LIGHT
+    figure = Figure(figsize=_INCHES, dpi=100, facecolor=palette.paper)
     FigureCanvasAgg(figure)
     axes = figure.add_axes(_BOX)
     plot = plot_of(facts, headroom=0.14)
-    paint(axes, plot, facts, ink)
-    _labels(axes, plot, ink)
-    _titles(figure, facts, ink)
-    _legend(axes, plot, ink)
+    draw_plot(axes, plot, palette)
+    _labels(axes, plot, palette)
+    _titles(figure, plot, facts, palette)
+    _legend(axes, plot, palette)
     return figure
 
 
-def paint(
-    axes: Axes, plot: Plot, facts: ReportFacts, ink: ChartColours, scale: float = 1.0
-) -> None:
-    """Marks, steps, band and axes, without any words but those of the axes."""
-    axes.set_facecolor(ink.paper)
+def draw_plot(axes: Axes, plot: Plot, palette: Palette, scale: float = 1.0) -> None:
+    """Draw marks, steps, noise band and axes, without labels, titles and legend.
+
+    Args:
+        axes: Where to draw.
+        plot: What to draw.
+        palette: The colours.
+        scale: Size of type and marks, relative to the progress picture.
+    """
+    axes.set_facecolor(palette.paper)
     if not plot.marks:
         axes.set_axis_off()
-        put(
+        draw_text(
             axes,
             0.5,
             0.5,
-            "nothing was measured",
+            "no value was measured",
             transform=axes.transAxes,
             fontsize=15 * scale,
-            color=ink.quiet,
+            color=palette.quiet,
             ha="center",
         )
         return
-    room = _ROOM * max(1, plot.last - plot.first)
-    axes.set_xlim(plot.first - room, plot.last + room)
+    inset = _INSET * max(1, plot.last - plot.first)
+    axes.set_xlim(plot.first - inset, plot.last + inset)
     if plot.axis.log:
         axes.set_yscale("log")
         axes.minorticks_off()
     axes.set_ylim(plot.axis.low, plot.axis.high)
     axes.set_yticks(plot.axis.ticks, [tick_text(plot.axis, t) for t in plot.axis.ticks])
     axes.set_xticks([x for x, _ in plot.ticks], [text for _, text in plot.ticks])
-    axes.tick_params(colors=ink.quiet, labelsize=9.5 * scale, length=0)
-    axes.tick_params(axis="x", pad=9)  # a crash is drawn on the edge itself
-    axes.grid(axis="y", color=ink.grid, linewidth=0.9)
+    axes.tick_params(colors=palette.quiet, labelsize=9.5 * scale, length=0)
+    axes.tick_params(axis="x", pad=9)  # crashes are drawn on the edge
+    axes.grid(axis="y", color=palette.rule, linewidth=0.9)
     axes.set_axisbelow(True)
     for name, spine in axes.spines.items():
         spine.set_visible(name == "bottom")
-        spine.set_color(ink.grid)
+        spine.set_color(palette.rule)
     for corners in staircases(plot):
-        _stairs(axes, corners, plot.band, ink, scale)
+        _stairs(axes, corners, plot.band, palette, scale)
     for shape in Shape:
-        _marks(axes, plot, shape, ink, scale)
+        _marks(axes, plot, shape, palette, scale)
     if plot.border is not None:
-        axes.axvline(plot.border, color=ink.quiet, linewidth=0.9, linestyle=(0, (4, 4)), zorder=1)
-        put(
+        axes.axvline(
+            plot.border, color=palette.quiet, linewidth=0.9, linestyle=(0, (4, 4)), zorder=1
+        )
+        draw_text(
             axes,
             plot.border,
             0.985 if plot.lower else 0.015,
             "adopted rows ",
             transform=axes.get_xaxis_transform(),
             fontsize=9 * scale,
-            color=ink.quiet,
+            color=palette.quiet,
             ha="right",
             va="top" if plot.lower else "bottom",
         )
 
 
 def _stairs(
-    axes: Axes, corners: list[tuple[float, float]], band: float, ink: ChartColours, scale: float
+    axes: Axes, corners: list[tuple[float, float]], band: float, palette: Palette, scale: float
 ) -> None:
-    """The best so far, with its noise around it."""
+    """Draw the best-so-far line with its noise band."""
     xs, ys = [c[0] for c in corners], [c[1] for c in corners]
     if band:
         low, high = [y - band for y in ys], [y + band for y in ys]
-        axes.fill_between(xs, low, high, color=ink.keep, alpha=0.13, linewidth=0, zorder=1)
+        axes.fill_between(xs, low, high, color=palette.keep, alpha=0.13, linewidth=0, zorder=1)
     line: dict[str, Any] = {"linewidth": 1.9 * scale, "solid_joinstyle": "miter", "clip_on": False}
-    axes.plot(xs, ys, color=ink.line, zorder=3, **line)
+    axes.plot(xs, ys, color=palette.line, zorder=3, **line)
 
 
-def _marks(axes: Axes, plot: Plot, shape: Shape, ink: ChartColours, scale: float) -> None:
+def _marks(axes: Axes, plot: Plot, shape: Shape, palette: Palette, scale: float) -> None:
     for beyond in (0, 1, -1):
-        those = [m for m in plot.marks if m.shape is shape and m.beyond == beyond]
-        if not those:
+        marks = [m for m in plot.marks if m.shape is shape and m.beyond == beyond]
+        if not marks:
             continue
-        marker = MARKERS[shape] if not beyond else "^" if beyond > 0 else "v"
+        marker = _MARKERS[shape] if not beyond else "^" if beyond > 0 else "v"
         hollow = shape in (Shape.DISCARD, Shape.OTHER) and not beyond
-        paint = colour(ink, shape)
+        colour = palette.of(shape)
         axes.scatter(
-            [m.x for m in those],
-            [m.y for m in those],
+            [m.x for m in marks],
+            [m.y for m in marks],
             marker=marker,
             s=_SIZES[shape] * scale * (1.1 if beyond else 1.0),
-            facecolors=ink.paper if hollow else paint,
-            edgecolors=ink.paper if shape is Shape.KEEP else paint,
+            facecolors=palette.paper if hollow else colour,
+            edgecolors=palette.paper if shape is Shape.KEEP else colour,
             linewidths=0.9 if shape is not Shape.CRASH else 0.4,
             zorder=5 if shape is Shape.KEEP else 4 if shape is Shape.AGAIN else 2,
             clip_on=False,
         )
 
 
-def _labels(axes: Axes, plot: Plot, ink: ChartColours) -> None:
+def _labels(axes: Axes, plot: Plot, palette: Palette) -> None:
     from matplotlib import patheffects
 
-    whole = _INCHES[0] * 72
-    width, height = whole * _BOX[2], _INCHES[1] * 72 * _BOX[3]
+    points = _INCHES[0] * 72
+    width, height = points * _BOX[2], _INCHES[1] * 72 * _BOX[3]
     frame = Frame(
         width,
         height,
         _LABEL_POINTS,
         _DEGREES,
-        margin=whole * (0.985 - _BOX[0] - _BOX[2]),
-        inset=width * _ROOM / (1 + 2 * _ROOM),
+        margin=points * (0.985 - _BOX[0] - _BOX[2]),
+        inset=width * _INSET / (1 + 2 * _INSET),
     )
-    halo = [patheffects.withStroke(linewidth=2.6, foreground=ink.paper, alpha=0.85)]
+    halo = [patheffects.withStroke(linewidth=2.6, foreground=palette.paper, alpha=0.85)]
     for label in labels_of(plot, frame):
-        text = put(
+        text = draw_text(
             axes,
             label.x,
             label.y,
             label.text,
             fontsize=_LABEL_POINTS,
-            color=ink.text,
+            color=palette.text,
             rotation=_DEGREES if plot.lower else -_DEGREES,
             rotation_mode="anchor",
             ha="left",
             va="center",
-            zorder=1.8,  # a mark below a label's halo could not be seen
+            zorder=1.8,  # above marks, a label's halo would hide them
             path_effects=halo,
         )
         _shift(text, axes, plot)
 
 
 def _shift(text: Any, axes: Axes, plot: Plot) -> None:
-    """A little away from its mark."""
+    """Move a label away from its mark."""
     from matplotlib.transforms import ScaledTranslation
 
     up = 6.0 / 72
     assert axes.figure is not None
-    moved = ScaledTranslation(7.0 / 72, up if plot.lower else -up, axes.figure.dpi_scale_trans)
-    text.set_transform(axes.transData + moved)
+    offset = ScaledTranslation(7.0 / 72, up if plot.lower else -up, axes.figure.dpi_scale_trans)
+    text.set_transform(axes.transData + offset)
 
 
-def _titles(figure: Figure, facts: ReportFacts, ink: ChartColours) -> None:
+def _titles(figure: Figure, plot: Plot, facts: ReportFacts, palette: Palette) -> None:
     pixels = _INCHES[0] * 100 * 0.74
-    fitted(
+    draw_fitted_text(
         figure,
         0.072,
         0.94,
@@ -212,11 +208,11 @@ def _titles(figure: Figure, facts: ReportFacts, ink: ChartColours) -> None:
         pixels,
         0.7,
         fontsize=18,
-        color=ink.text,
+        color=palette.text,
         weight="bold",
     )
-    fitted(figure, 0.072, 0.898, lead(facts), pixels, fontsize=11, color=ink.quiet)
-    fitted(
+    draw_fitted_text(figure, 0.072, 0.898, lead(facts), pixels, fontsize=11, color=palette.quiet)
+    draw_fitted_text(
         figure,
         0.977,
         0.944,
@@ -224,29 +220,26 @@ def _titles(figure: Figure, facts: ReportFacts, ink: ChartColours) -> None:
         _INCHES[0] * 100 * 0.24,
         0.75,
         fontsize=11,
-        color=ink.text,
+        color=palette.text,
         ha="right",
     )
-    better = "lower" if plot_lower(facts) else "higher"
-    fitted(
+    better = "lower" if plot.lower else "higher"
+    draw_fitted_text(
         figure,
         0.977,
         0.898,
         f"{facts.metric}, {better} is better",
         _INCHES[0] * 100 * 0.24,
         fontsize=10,
-        color=ink.quiet,
+        color=palette.quiet,
         ha="right",
     )
-    put(figure, 0.977, 0.022, "autoresearch-tui", fontsize=8.5, color=ink.quiet, ha="right")
+    draw_text(
+        figure, 0.977, 0.022, "autoresearch-tui", fontsize=8.5, color=palette.quiet, ha="right"
+    )
 
 
-def plot_lower(facts: ReportFacts) -> bool:
-    """Whether lower is better."""
-    return facts.direction.value == "min"
-
-
-def _legend(axes: Axes, plot: Plot, ink: ChartColours) -> None:
+def _legend(axes: Axes, plot: Plot, palette: Palette) -> None:
     from matplotlib.lines import Line2D
     from matplotlib.patches import Patch
 
@@ -261,19 +254,19 @@ def _legend(axes: Axes, plot: Plot, ink: ChartColours) -> None:
                 [],
                 [],
                 linestyle="",
-                marker=MARKERS[shape],
+                marker=_MARKERS[shape],
                 markersize=(_SIZES[shape] ** 0.5) * 0.95,
-                markerfacecolor=ink.paper if hollow else colour(ink, shape),
-                markeredgecolor=colour(ink, shape),
+                markerfacecolor=palette.paper if hollow else palette.of(shape),
+                markeredgecolor=palette.of(shape),
                 label=f"{shape.value} ({count})",
             )
         )
     if plot.steps:
-        handles.append(Line2D([], [], color=ink.line, linewidth=1.9, label="best so far"))
+        handles.append(Line2D([], [], color=palette.line, linewidth=1.9, label="best so far"))
     if plot.band:
-        handles.append(Patch(color=ink.keep, alpha=0.13, label="±2σ, noise of one run"))
+        handles.append(Patch(color=palette.keep, alpha=0.13, label="±2σ, noise of a run"))
     if plot.every > 1:
-        handles.append(Line2D([], [], linestyle="", label=f"one of {plot.every} is drawn"))
+        handles.append(Line2D([], [], linestyle="", label=f"1 of {plot.every} is drawn"))
     if any(m.beyond for m in plot.marks):
         far = sum(1 for m in plot.marks if m.beyond)
         up = any(m.beyond > 0 for m in plot.marks)
@@ -284,8 +277,8 @@ def _legend(axes: Axes, plot: Plot, ink: ChartColours) -> None:
                 linestyle="",
                 marker="^" if up else "v",
                 markersize=5.5,
-                color=ink.quiet,
-                label=f"outside the picture ({far})",
+                color=palette.quiet,
+                label=f"beyond the axis ({far})",
             )
         )
     if handles:
@@ -296,7 +289,7 @@ def _legend(axes: Axes, plot: Plot, ink: ChartColours) -> None:
             ncols=len(handles),
             fontsize=9.5,
             frameon=False,
-            labelcolor=ink.quiet,
+            labelcolor=palette.quiet,
             handletextpad=0.5,
             columnspacing=2.2,
         )

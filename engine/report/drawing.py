@@ -1,4 +1,4 @@
-"""matplotlib, as far as the report uses it: figures of their own, never pyplot, nothing global."""
+"""The parts of matplotlib that pictures use: separate figures, no pyplot, no global state."""
 
 from __future__ import annotations
 
@@ -7,10 +7,9 @@ import functools
 import io
 import threading
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from engine.core.errors import EnvironmentProblem
-from engine.report.plot import Shape
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -23,85 +22,22 @@ _FALLBACKS = (
 _lock = threading.Lock()
 
 
-class ChartColours(NamedTuple):
-    """The colours of a picture. After Okabe and Ito (2008): apart in every kind of colour
-    blindness.
-    """
-
-    paper: str
-    text: str
-    quiet: str
-    line: str
-    grid: str
-    keep: str
-    discard: str
-    crash: str
-    other: str
-    again: str
-
-
-LIGHT = ChartColours(
-    paper="#ffffff",
-    text="#1d2430",
-    quiet="#667080",
-    line="#0b4a78",
-    grid="#e6e9ee",
-    keep="#0072b2",
-    discard="#9aa3b0",
-    crash="#d55e00",
-    other="#b0588c",
-    again="#b8860b",
-)
-DARK = ChartColours(
-    paper="#10141b",
-    text="#eef1f5",
-    quiet="#97a1b0",
-    line="#8ccaf0",
-    grid="#232a35",
-    keep="#56b4e9",
-    discard="#667080",
-    crash="#ee7733",
-    other="#cc79a7",
-    again="#e0b64a",
-)
-MARKERS: dict[Shape, str] = {
-    Shape.KEEP: "o",
-    Shape.DISCARD: "d",
-    Shape.CRASH: "X",
-    Shape.OTHER: "s",
-    Shape.AGAIN: "*",
-}
-
-
-def colour(ink: ChartColours, shape: Shape) -> str:
-    """What a mark is painted with."""
-    return {
-        Shape.KEEP: ink.keep,
-        Shape.DISCARD: ink.discard,
-        Shape.CRASH: ink.crash,
-        Shape.OTHER: ink.other,
-        Shape.AGAIN: ink.again,
-    }[shape]
-
-
 @contextlib.contextmanager
-def drawing_room() -> Iterator[None]:
-    """matplotlib with its own defaults, whatever a person's matplotlibrc says; one at a time.
+def matplotlib_defaults() -> Iterator[None]:
+    """Use matplotlib's own defaults instead of the user's matplotlibrc, in one thread at a time.
 
     Raises:
-        EnvironmentProblem: It is not installed.
+        EnvironmentProblem: matplotlib is not installed.
     """
     try:
         import matplotlib
     except ImportError:
         raise EnvironmentProblem(
-            "matplotlib is not installed; pictures need it.", "", f"Install it: {INSTALL}"
+            "matplotlib is not installed; PNG pictures need it.", "", f"Install it: {INSTALL}"
         ) from None
     with _lock, matplotlib.rc_context():
         matplotlib.rcdefaults()
-        matplotlib.rcParams.update(
-            {"svg.hashsalt": "autoresearch-tui", "font.family": _families(), "text.usetex": False}
-        )
+        matplotlib.rcParams.update({"font.family": _families(), "text.usetex": False})
         yield
 
 
@@ -114,8 +50,8 @@ def _families() -> list[str]:
 
 
 @functools.cache
-def _letters() -> frozenset[int]:
-    """Every letter that some font here can draw."""
+def _drawable_characters() -> frozenset[int]:
+    """Return the code points that an installed font can draw."""
     from matplotlib import font_manager
 
     found: set[int] = set()
@@ -126,57 +62,45 @@ def _letters() -> frozenset[int]:
 
 
 def drawable(text: str) -> str:
-    """Text with a box for each letter that no font here has."""
-    known = _letters()
+    """Return a text with a box for each character that no installed font has."""
+    known = _drawable_characters()
     return "".join(c if ord(c) in known else "□" for c in text)
 
 
-def words(target: Any, x: float, y: float, text: str, **style: Any) -> Any:
-    """Text in a picture; a dollar sign in it is one, and no formula."""
+def draw_text(target: Any, x: float, y: float, text: str, **style: Any) -> Any:
+    """Draw a text literally: a dollar sign does not begin a formula."""
     return target.text(x, y, drawable(text), parse_math=False, **style)
 
 
-def fitted(
+def draw_fitted_text(
     target: Any, x: float, y: float, text: str, width: float, smallest: float = 1.0, **style: Any
 ) -> Any:
-    """Text that is no wider than so many pixels: smaller letters first, then fewer.
+    """Draw a text within a width: in a smaller size first, then shortened.
 
     Args:
         target: A figure or axes.
-        x: In the target's own measure.
-        y: Likewise.
-        text: Untrusted.
-        width: In pixels.
-        smallest: To what share of their size the letters may shrink.
-        style: As matplotlib has it.
+        x: Horizontal position in the target's coordinates.
+        y: Vertical position in the target's coordinates.
+        text: Untrusted text.
+        width: The width in pixels.
+        smallest: The share of its size that the type may shrink to.
+        style: Keyword arguments of matplotlib's `text`.
     """
-    made = words(target, x, y, text, **style)
+    artist = draw_text(target, x, y, text, **style)
     figure = target if not hasattr(target, "figure") or target.figure is None else target.figure
     renderer = figure.canvas.get_renderer()
-    least = made.get_fontsize() * smallest
-    while made.get_fontsize() > least and made.get_window_extent(renderer).width > width:
-        made.set_fontsize(max(least, 0.96 * made.get_fontsize()))
+    least = artist.get_fontsize() * smallest
+    while artist.get_fontsize() > least and artist.get_window_extent(renderer).width > width:
+        artist.set_fontsize(max(least, 0.96 * artist.get_fontsize()))
     cut = text
-    while len(cut) > 1 and made.get_window_extent(renderer).width > width:
+    while len(cut) > 1 and artist.get_window_extent(renderer).width > width:
         cut = cut[: max(1, int(len(cut) * 0.94) - 1)].rstrip()
-        made.set_text(drawable(f"{cut}…"))
-    return made
+        artist.set_text(drawable(f"{cut}…"))
+    return artist
 
 
-def as_png(figure: Figure, dpi: float) -> bytes:
-    """The figure as PNG, without the time it was made."""
+def png_bytes(figure: Figure, dpi: float) -> bytes:
+    """Return a figure as PNG, without its date."""
     out = io.BytesIO()
     figure.savefig(out, format="png", dpi=dpi, facecolor=figure.get_facecolor())
-    return out.getvalue()
-
-
-def as_svg(figure: Figure) -> bytes:
-    """The figure as SVG; its letters are outlines, so that it looks the same everywhere."""
-    out = io.BytesIO()
-    figure.savefig(
-        out,
-        format="svg",
-        facecolor=figure.get_facecolor(),
-        metadata={"Date": None, "Creator": None},
-    )
     return out.getvalue()

@@ -6,7 +6,7 @@ from datetime import datetime
 
 import msgspec
 
-from engine.core.analysis.noise import Noise, Trust
+from engine.core.analysis.noise import Noise, Trust, in_sigmas
 from engine.core.enums import Direction
 from engine.core.table.model import RowVerdict
 from engine.core.table.stats import TableCounts, Trend
@@ -208,9 +208,7 @@ class ReportFacts(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def sigmas(self) -> float | None:
         """The gain in units of the noise."""
-        if self.gain is None or self.noise is None or not self.noise.sigma:
-            return None
-        return self.gain / self.noise.sigma
+        return in_sigmas(self.gain, self.noise)
 
     @property
     def top(self) -> tuple[Keep, ...]:

@@ -15,7 +15,7 @@ from engine.report.figures import change, number, percent, sigmas
 from engine.report.model import Point, ReportFacts
 from engine.report.plot import Shape, shape_of
 from engine.report.sections import closing, headline, lead, sections
-from engine.report.svg import chart_svg
+from engine.report.svg import chart_style, chart_svg
 
 _MARKS: dict[Shape, str] = {
     Shape.KEEP: "●",
@@ -46,7 +46,7 @@ def page(facts: ReportFacts, patches: Mapping[int, str]) -> str:
         facts: Of the session or table.
         patches: By experiment its diff, as far as it is recorded.
     """
-    style, script = _own("page.css"), _own("page.js")
+    style, script = _resource("page.css") + chart_style(), _resource("page.js")
     # Nothing may be loaded, and nothing run, but these two, whatever else the page came to hold.
     policy = (
         f"default-src 'none'; style-src '{_hash(style)}'; script-src '{_hash(script)}'; "
@@ -92,7 +92,7 @@ def _measured(facts: ReportFacts) -> bool:
     return any(point.value is not None for point in (*old, *facts.points))
 
 
-def _own(name: str) -> str:
+def _resource(name: str) -> str:
     return files("engine.report").joinpath(name).read_text("utf-8")
 
 

@@ -1,4 +1,7 @@
-"""What a picture of a session shows, and where; drawn by svg.py, chart.py and card.py."""
+"""The contents of the progress picture, independent of how it is drawn.
+
+Drawn by svg.py, and with matplotlib by chart.py and card.py.
+"""
 
 from __future__ import annotations
 
@@ -16,11 +19,11 @@ from engine.report.figures import number
 from engine.report.model import Point, ReportFacts
 
 _MOST_MARKS = 20_000
-"""More no picture can show, and no browser wants."""
+"""Marks that a picture has at most; browsers are slow with more."""
 
 
 class Shape(StrEnum):
-    """What a mark stands for; each has a shape of its own, not only a colour."""
+    """What a mark means; each is told by its shape as well as its colour."""
 
     KEEP = "kept"
     DISCARD = "discarded"
@@ -36,39 +39,39 @@ class Mark(NamedTuple):
     y: float
     shape: Shape
     beyond: int
-    """1: its value lies above the picture, -1: below; it is drawn at the edge."""
+    """1 if its value is above the axis, -1 if below, else 0; such a mark is drawn at the edge."""
     point: Point
 
 
 class Plot(NamedTuple):
-    """All of a picture but its size and its colours."""
+    """A picture without its size and its colours."""
 
     axis: ChartAxis
     first: int
     last: int
     marks: tuple[Mark, ...]
     steps: tuple[tuple[float, float], ...]
-    """The best so far from each number on; the last goes on to the end."""
+    """Experiment and value of each new best; the last one holds to the end."""
     band: float
-    """Half the height of the noise band around the steps; 0: not known."""
+    """Half the height of the noise band around the steps; 0 if the noise is unknown."""
     lower: bool
     """Whether lower is better."""
     ticks: tuple[tuple[int, str], ...]
-    """Numbers below the picture, and their words."""
+    """Experiment numbers on the axis, with their texts."""
     counts: Mapping[Shape, int]
-    """How many have each shape, those left out counted."""
+    """Number of experiments of each shape, including those left out."""
     border: float | None = None
-    """What lies to the left of it was taken over."""
+    """Where the adopted rows end and the session begins; None without adopted rows."""
     every: int = 1
-    """Of marks that are no new best only one of so many is drawn."""
+    """Of marks that are not a new best, only one in this many is drawn."""
 
     def counted(self, shape: Shape) -> int:
-        """How many experiments have that shape."""
+        """Return the number of experiments of a shape."""
         return self.counts.get(shape, 0)
 
 
 def shape_of(point: Point) -> Shape:
-    """How an experiment is drawn."""
+    """Return the shape of an experiment's mark."""
     if point.again:
         return Shape.AGAIN
     return {
@@ -80,15 +83,15 @@ def shape_of(point: Point) -> Shape:
 
 
 def plot_of(facts: ReportFacts, headroom: float = 0.06) -> Plot:
-    """What the picture of a session shows.
+    """Return the contents of the progress picture.
 
     Args:
-        facts: Of the session or table.
-        headroom: Empty room beside the worst values, for labels, as a share of the range.
+        facts: The facts of the session or table.
+        headroom: Empty space beyond the worst values, for labels, as a share of the range.
     """
     lower = facts.direction is Direction.MIN
     old = facts.adopted.points if facts.adopted is not None else ()
-    # Where a session begins, the best is what it measured itself.
+    # The best of the session starts afresh, since adopted values are not comparable.
     steps = [*_new_bests(old), *_new_bests(facts.points)]
     new_bests = {x for x, _ in steps}
     points = (*old, *facts.points)
@@ -113,7 +116,7 @@ def plot_of(facts: ReportFacts, headroom: float = 0.06) -> Plot:
     every = -(-len(marks) // _MOST_MARKS)
     if every > 1:
         marks = [m for i, m in enumerate(marks) if not i % every or m.x in new_bests]
-    # What was kept is painted last, over the rest.
+    # Keeps are drawn last, over the other marks.
     marks.sort(key=lambda mark: mark.shape is Shape.KEEP)
     numbers = [p.number for p in points] or [1]
     return Plot(
@@ -143,16 +146,14 @@ def _ticks(points: Sequence[Point]) -> tuple[tuple[int, str], ...]:
     own = [p.number for p in points if not p.row]
     old = [p for p in points if p.row]
     ticks = [(old[0].number, old[0].name)] if old else []
-    room = (len(old) + len(own)) / 12
+    distance = (len(old) + len(own)) / 12
     found = number_ticks(own[0], own[-1], max(2, round(8 * len(own) / len(points)))) if own else ()
-    ticks += [(n, number(n, 0)) for n in found if not old or n - ticks[0][0] > room]
+    ticks += [(n, number(n, 0)) for n in found if not old or n - ticks[0][0] > distance]
     return tuple(ticks)
 
 
 def staircases(plot: Plot) -> list[list[tuple[float, float]]]:
-    """The corners of the best-so-far line, within the picture; where a session took rows over, of
-    theirs and of its own, for its own begins with what it measured itself.
-    """
+    """Return the corners of the best-so-far lines: of adopted rows, if any, and of the session."""
     border = plot.border if plot.border is not None else -math.inf
     stretches = (
         ([step for step in plot.steps if step[0] < border], border),
@@ -174,12 +175,12 @@ def _corners(
 
 
 def tick_text(axis: ChartAxis, tick: float) -> str:
-    """The words at a line of the axis."""
+    """Return the text of a tick."""
     return f"{tick:g}" if axis.log and tick < 1 else number(tick, 0 if axis.log else axis.places)
 
 
 class Label(NamedTuple):
-    """Words at a mark."""
+    """A text beside a mark."""
 
     x: float
     y: float
@@ -187,30 +188,42 @@ class Label(NamedTuple):
 
 
 class Frame(NamedTuple):
-    """The picture's inner size and its type, in the same unit."""
+    """The size of a picture's axes and of its type, in one unit."""
 
     width: float
     height: float
     type_size: float
     degrees: float
-    """How steeply labels rise (or, where higher is better, fall) to the right."""
+    """Angle at which labels rise to the right, or fall where higher is better."""
     margin: float = 0.0
-    """Room at the right that labels may use."""
+    """Space to the right of the axes that labels may use."""
     inset: float = 0.0
-    """From the edge to the first and to the last number."""
+    """Distance from each edge to the first and the last experiment."""
 
 
 _LETTER = 0.56
-"""The mean width of a letter in ems."""
+"""Mean width of a letter in ems."""
 _GAP = 1.1
+"""Distance between a mark and its label in ems."""
 _SHORTEST = 14
+"""Characters of the shortest label that is worth drawing."""
+
+
+def width_of(characters: int, type_size: float) -> float:
+    """Return the approximate width of a text."""
+    return characters * _LETTER * type_size
 
 
 def labels_of(plot: Plot, frame: Frame, most: int = 30, characters: int = 46) -> list[Label]:
-    """Words for as many keeps as have room, those that gained most before the others.
+    """Return labels for as many keeps as fit, largest gains first.
 
-    Labels leave their mark to the right, away from the best-so-far line, and never cross each
-    other.
+    Labels extend to the right of their marks, away from the best-so-far line, and do not cross.
+
+    Args:
+        plot: The picture.
+        frame: Its size.
+        most: Number of labels at most.
+        characters: Length of a label at most.
     """
     new_bests = {x for x, _ in plot.steps}
     kept = [m for m in plot.marks if m.x in new_bests and not m.beyond and m.point.text]
@@ -227,12 +240,12 @@ def labels_of(plot: Plot, frame: Frame, most: int = 30, characters: int = 46) ->
         inner = frame.width - 2 * frame.inset
         px = frame.inset + inner * (mark.x - plot.first) / span
         share = plot.axis.share(mark.y)
-        # Measured from the better edge, whichever that is, labels always rise.
+        # Measured from the better edge, labels rise in both directions of the metric.
         py = frame.height * (share if plot.lower else 1 - share)
-        room = min(
+        available = min(
             (frame.width + frame.margin - px) / along, (frame.height - py) / max(across, 1e-6)
         )
-        fits = int((room - 2 * _GAP * frame.type_size) / (_LETTER * frame.type_size))
+        fits = int((available - 2 * _GAP * frame.type_size) / width_of(1, frame.type_size))
         text = mark.point.text
         limit = min(characters, fits)
         if len(text) > limit:
@@ -241,7 +254,7 @@ def labels_of(plot: Plot, frame: Frame, most: int = 30, characters: int = 46) ->
             text = f"{text[: limit - 1].rstrip()}…"
         begin = px * along + py * across
         line = py * along - px * across
-        end = begin + (len(text) * _LETTER + _GAP) * frame.type_size
+        end = begin + width_of(len(text), frame.type_size) + _GAP * frame.type_size
         free = all(
             abs(line - other) > 1.25 * frame.type_size or end < start or begin > stop
             for other, start, stop in taken

@@ -16,7 +16,7 @@ from engine.report import patches, suggestions
 from engine.report.figures import many
 from engine.report.hours import Stillness
 from engine.report.model import ReportFacts
-from engine.report.of_session import facts_of_session
+from engine.report.session_facts import facts_of_session
 from engine.store.artifacts import Layout
 from engine.store.journal import read_journal
 from engine.store.tolerant_reader import JournalTail

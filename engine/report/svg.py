@@ -1,11 +1,15 @@
-"""The picture of the page: plain SVG written here, coloured by the page's own style."""
+"""The progress picture as SVG: inside the page, coloured by its style, or as a file of its own."""
 
 from __future__ import annotations
 
+import re
 from html import escape
+from importlib.resources import files
 
+from engine.core.enums import Direction
 from engine.report.figures import change, number
 from engine.report.model import ReportFacts
+from engine.report.palette import LIGHT
 from engine.report.plot import (
     Frame,
     Mark,
@@ -15,7 +19,9 @@ from engine.report.plot import (
     plot_of,
     staircases,
     tick_text,
+    width_of,
 )
+from engine.report.sections import headline, lead
 
 _WIDTH, _HEIGHT = 1200.0, 500.0
 _LEFT, _RIGHT, _TOP, _BOTTOM = 76.0, 130.0, 14.0, 64.0
@@ -23,11 +29,21 @@ _INSET = 16.0
 _TYPE = 11.0
 _DEGREES = 32.0
 _MOST_TITLES = 3000
-"""Of a longer session the marks have no words of their own; the table has them."""
+"""Marks that may have tooltips; a longer session has its texts in the page's table alone."""
+_HEADER, _FOOTER = 84.0, 26.0
+"""Space above and below the picture in a file of its own."""
+_FONTS = "DejaVu Sans, Noto Sans, Helvetica, Arial, sans-serif"
+_CLASSES: dict[Shape, str] = {
+    Shape.KEEP: "keep",
+    Shape.DISCARD: "discard",
+    Shape.CRASH: "crash",
+    Shape.OTHER: "other",
+    Shape.AGAIN: "again",
+}
 
 
-class _Paper:
-    """Where things lie on the page."""
+class _Canvas:
+    """The coordinates of a plot in the picture."""
 
     def __init__(self, plot: Plot) -> None:
         self.plot = plot
@@ -43,43 +59,107 @@ class _Paper:
 
 
 def chart_svg(facts: ReportFacts) -> str:
-    """An `<svg>` element; its classes are those of page.css."""
+    """Return the picture as an `<svg>` element for a page whose style has the classes used here."""
+    return "\n".join(
+        (
+            f'<svg class="chart" viewBox="0 0 {_WIDTH:.0f} {_HEIGHT:.0f}" role="img" '
+            f'aria-label="{escape(_description(facts))}">',
+            *_picture(facts),
+            "</svg>",
+        )
+    )
+
+
+def chart_file(facts: ReportFacts) -> str:
+    """Return the picture as an SVG file with its own style, title and summary."""
+    height = _HEADER + _HEIGHT + _FOOTER
+    right = _WIDTH - 26
+    better = "lower" if facts.direction is Direction.MIN else "higher"
+    texts = (
+        (_LEFT, 36.0, 22.0, "name", headline(facts), 860.0),
+        (_LEFT, 62.0, 13.0, "tick", lead(facts), 860.0),
+        (right, 34.0, 13.0, "name end", facts.name, 240.0),
+        (right, 60.0, 12.0, "tick end", f"{facts.metric}, {better} is better", 240.0),
+        (right, height - 12, 10.0, "tick end", "autoresearch-tui", 240.0),
+    )
+    return "\n".join(
+        (
+            f'<svg xmlns="http://www.w3.org/2000/svg" class="chart" width="{_WIDTH:.0f}" '
+            f'height="{height:.0f}" viewBox="0 0 {_WIDTH:.0f} {height:.0f}" role="img" '
+            f'aria-label="{escape(_description(facts))}">',
+            f"<style>{_file_style()}</style>",
+            f'<rect width="100%" height="100%" fill="{LIGHT.paper}"/>',
+            *(
+                f'<text class="{kind}" x="{x:.1f}" y="{y:.1f}" style="font-size: {size:.0f}px">'
+                f"{escape(_shortened(text, size, width))}</text>"
+                for x, y, size, kind, text, width in texts
+            ),
+            f'<g transform="translate(0 {_HEADER:.0f})">',
+            *_picture(facts),
+            "</g>",
+            "</svg>\n",
+        )
+    )
+
+
+def chart_style() -> str:
+    """Return the style rules of the picture, with colours as CSS variables."""
+    return files("engine.report").joinpath("chart.css").read_text("utf-8")
+
+
+def _file_style() -> str:
+    """Return the style with literal colours: not every viewer of SVG knows CSS variables."""
+    colours = LIGHT._asdict()
+    rules = re.sub(r"var\(--(\w+)\)", lambda match: colours[match[1]], chart_style())
+    return (
+        f".chart {{ font-family: {_FONTS}; }}\n{rules}"
+        f".chart .name {{ fill: {LIGHT.text}; font-weight: 600; }}\n"
+        ".chart .end { text-anchor: end; }\n"
+    )
+
+
+def _shortened(text: str, size: float, width: float) -> str:
+    """Return a text cut to a width in pixels, judged by the mean width of a letter."""
+    most = int(width / width_of(1, size))
+    return text if len(text) <= most else f"{text[: most - 1].rstrip()}…"
+
+
+def _description(facts: ReportFacts) -> str:
+    return f"{facts.metric} by experiment, with the best so far as a line"
+
+
+def _picture(facts: ReportFacts) -> list[str]:
     plot = plot_of(facts, headroom=0.14)
-    paper = _Paper(plot)
-    told = f"{facts.metric} by experiment: {len(plot.marks)} marks, the best so far as a line"
-    parts = [
-        f'<svg class="chart" viewBox="0 0 {_WIDTH:.0f} {_HEIGHT:.0f}" role="img" '
-        f'aria-label="{escape(told)}">',
-        *_axes(paper),
-        *_steps(paper),
-        *(_mark(paper, mark, facts, len(plot.marks) <= _MOST_TITLES) for mark in plot.marks),
-        *_labels(paper),
+    canvas = _Canvas(plot)
+    return [
+        *_axes(canvas),
+        *_steps(canvas),
+        *(_mark(canvas, mark, facts, len(plot.marks) <= _MOST_TITLES) for mark in plot.marks),
+        *_labels(canvas),
         *_legend(plot),
-        "</svg>",
     ]
-    return "\n".join(parts)
 
 
-def _axes(paper: _Paper) -> list[str]:
-    axis, plot = paper.plot.axis, paper.plot
+def _axes(canvas: _Canvas) -> list[str]:
+    axis, plot = canvas.plot.axis, canvas.plot
     right = _WIDTH - _RIGHT
     parts = []
     for tick in axis.ticks:
-        y = paper.y(tick)
+        y = canvas.y(tick)
         parts.append(f'<path class="grid" d="M{_LEFT:.1f} {y:.1f}H{right:.1f}"/>')
-        words = escape(tick_text(axis, tick))
+        text = escape(tick_text(axis, tick))
         parts.append(
-            f'<text class="tick" x="{_LEFT - 8:.1f}" y="{y + 4:.1f}" text-anchor="end">{words}'
+            f'<text class="tick" x="{_LEFT - 8:.1f}" y="{y + 4:.1f}" text-anchor="end">{text}'
             "</text>"
         )
     below = _HEIGHT - _BOTTOM + 18
-    for count, words in plot.ticks:
+    for count, text in plot.ticks:
         parts.append(
-            f'<text class="tick" x="{paper.x(count):.1f}" y="{below:.1f}" text-anchor="middle">'
-            f"{escape(words)}</text>"
+            f'<text class="tick" x="{canvas.x(count):.1f}" y="{below:.1f}" text-anchor="middle">'
+            f"{escape(text)}</text>"
         )
     if plot.border is not None:
-        x = paper.x(plot.border)
+        x = canvas.x(plot.border)
         parts.append(f'<path class="border" d="M{x:.1f} {_TOP:.1f}V{_HEIGHT - _BOTTOM:.1f}"/>')
         y = _TOP + 12 if plot.lower else _HEIGHT - _BOTTOM - 6
         parts.append(
@@ -88,24 +168,24 @@ def _axes(paper: _Paper) -> list[str]:
     return parts
 
 
-def _steps(paper: _Paper) -> list[str]:
+def _steps(canvas: _Canvas) -> list[str]:
     parts = []
-    band, axis = paper.plot.band, paper.plot.axis
-    for corners in staircases(paper.plot):
+    band, axis = canvas.plot.band, canvas.plot.axis
+    for corners in staircases(canvas.plot):
         if band:
             upper = [(x, axis.inside(y + band)) for x, y in corners]
             lower = [(x, axis.inside(y - band)) for x, y in reversed(corners)]
-            parts.append(f'<path class="band" d="{_path(paper, [*upper, *lower])}Z"/>')
-        parts.append(f'<path class="best" d="{_path(paper, corners)}"/>')
+            parts.append(f'<path class="band" d="{_path(canvas, [*upper, *lower])}Z"/>')
+        parts.append(f'<path class="best" d="{_path(canvas, corners)}"/>')
     return parts
 
 
-def _path(paper: _Paper, corners: list[tuple[float, float]]) -> str:
-    return "M" + "L".join(f"{paper.x(x):.1f} {paper.y(y):.1f}" for x, y in corners)
+def _path(canvas: _Canvas, corners: list[tuple[float, float]]) -> str:
+    return "M" + "L".join(f"{canvas.x(x):.1f} {canvas.y(y):.1f}" for x, y in corners)
 
 
-def _mark(paper: _Paper, mark: Mark, facts: ReportFacts, titled: bool) -> str:
-    x, y = paper.x(mark.x), paper.y(mark.y)
+def _mark(canvas: _Canvas, mark: Mark, facts: ReportFacts, titled: bool) -> str:
+    x, y = canvas.x(mark.x), canvas.y(mark.y)
     shape = _outline(mark.shape, mark.beyond, x, y)
     kind = "beyond" if mark.beyond else _CLASSES[mark.shape]
     if not titled:
@@ -113,20 +193,11 @@ def _mark(paper: _Paper, mark: Mark, facts: ReportFacts, titled: bool) -> str:
     point = mark.point
     value = number(point.value, facts.places) if point.value is not None else "no value"
     gain = f" ({change(facts.direction, point.gain, facts.places)})" if point.gain else ""
-    words = f"{point.name} {mark.shape.value}: {value}{gain}\n{point.text}"
+    title = f"{point.name} {mark.shape.value}: {value}{gain}\n{point.text}"
     return (
         f'<path class="{kind} {_CLASSES[mark.shape]}" d="{shape}">'
-        f"<title>{escape(words)}</title></path>"
+        f"<title>{escape(title)}</title></path>"
     )
-
-
-_CLASSES: dict[Shape, str] = {
-    Shape.KEEP: "keep",
-    Shape.DISCARD: "discard",
-    Shape.CRASH: "crash",
-    Shape.OTHER: "other",
-    Shape.AGAIN: "again",
-}
 
 
 def _outline(shape: Shape, beyond: int, x: float, y: float) -> str:
@@ -146,14 +217,14 @@ def _outline(shape: Shape, beyond: int, x: float, y: float) -> str:
             return f"M{x:.1f} {y - 6:.1f}l2 4l4.5 2l-4.5 2l-2 4l-2 -4l-4.5 -2l4.5 -2Z"
 
 
-def _labels(paper: _Paper) -> list[str]:
-    plot = paper.plot
-    frame = Frame(paper.width, paper.height, _TYPE, _DEGREES, margin=_RIGHT - 6, inset=_INSET)
+def _labels(canvas: _Canvas) -> list[str]:
+    plot = canvas.plot
+    frame = Frame(canvas.width, canvas.height, _TYPE, _DEGREES, margin=_RIGHT - 6, inset=_INSET)
     turn = -_DEGREES if plot.lower else _DEGREES
     parts = []
     for label in labels_of(plot, frame):
-        x = paper.x(label.x) + 8
-        y = paper.y(label.y) + (-5 if plot.lower else 12)
+        x = canvas.x(label.x) + 8
+        y = canvas.y(label.y) + (-5 if plot.lower else 12)
         parts.append(
             f'<text class="label" x="{x:.1f}" y="{y:.1f}" '
             f'transform="rotate({turn:.0f} {x:.1f} {y:.1f})">{escape(label.text)}</text>'
@@ -168,9 +239,9 @@ def _legend(plot: Plot) -> list[str]:
         count = plot.counted(shape)
         if count:
             parts.append(f'<path class="{_CLASSES[shape]}" d="{_outline(shape, 0, x, y - 4)}"/>')
-            words = f"{shape.value} ({count})"
-            parts.append(f'<text class="tick" x="{x + 12:.1f}" y="{y:.1f}">{words}</text>')
-            x += 40 + 6.6 * len(words)
+            text = f"{shape.value} ({count})"
+            parts.append(f'<text class="tick" x="{x + 12:.1f}" y="{y:.1f}">{text}</text>')
+            x += 40 + 6.6 * len(text)
     if plot.steps:
         parts.append(f'<path class="best" d="M{x - 4:.1f} {y - 4:.1f}h26"/>')
         parts.append(f'<text class="tick" x="{x + 30:.1f}" y="{y:.1f}">best so far</text>')
@@ -180,13 +251,13 @@ def _legend(plot: Plot) -> list[str]:
         parts.append(f'<text class="tick" x="{x + 30:.1f}" y="{y:.1f}">±2σ, noise of a run</text>')
         x += 180
     if plot.every > 1:
-        words = f"one of {plot.every} is drawn"
-        parts.append(f'<text class="tick" x="{x:.1f}" y="{y:.1f}">{words}</text>')
+        text = f"1 of {plot.every} is drawn"
+        parts.append(f'<text class="tick" x="{x:.1f}" y="{y:.1f}">{text}</text>')
         x += 140
     far = sum(1 for mark in plot.marks if mark.beyond)
     if far:
         parts.append(f'<path class="beyond" d="{_outline(Shape.DISCARD, 1, x, y - 4)}"/>')
         parts.append(
-            f'<text class="tick" x="{x + 12:.1f}" y="{y:.1f}">outside the picture ({far})</text>'
+            f'<text class="tick" x="{x + 12:.1f}" y="{y:.1f}">beyond the axis ({far})</text>'
         )
     return parts

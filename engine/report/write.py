@@ -1,4 +1,4 @@
-"""A report's files."""
+"""The files of a report."""
 
 from __future__ import annotations
 
@@ -9,15 +9,16 @@ from typing import NamedTuple
 
 from engine.core.errors import EnvironmentProblem, WorkspaceError
 from engine.report.card import card_png
-from engine.report.chart import chart_files
+from engine.report.chart import chart_png
 from engine.report.markdown import SUMMARY, markdown
 from engine.report.model import ReportFacts
 from engine.report.page import page
+from engine.report.svg import chart_file
 from engine.store.durable import write_durably
 
 
 class Format(StrEnum):
-    """What a report can be written as."""
+    """A file format of a report."""
 
     MD = "md"
     PNG = "png"
@@ -35,12 +36,12 @@ NAMES: dict[Format, str] = {
 }
 
 
-class Written(NamedTuple):
-    """What came of it."""
+class WrittenReport(NamedTuple):
+    """The files that were written, and why others were not."""
 
     paths: tuple[Path, ...]
-    trouble: str
-    """Why some of what was asked for could not be drawn; empty where all was."""
+    error: str
+    """Why some pictures could not be drawn; empty if all were."""
 
 
 def write_report(
@@ -48,23 +49,23 @@ def write_report(
     patches: Mapping[int, str],
     directory: Path,
     formats: Collection[Format] = tuple(Format),
-) -> Written:
-    """Write the files into a directory, over those of an earlier report.
+) -> WrittenReport:
+    """Write the files into a directory, replacing those of an earlier report.
 
     Args:
-        facts: Of the session or table.
-        patches: By experiment its diff, for the page.
-        directory: Made where it is missing.
-        formats: Which files.
+        facts: The facts of the session or table.
+        patches: Diffs by experiment number, for the page.
+        directory: The directory, created if it is missing.
+        formats: The formats to write.
 
     Raises:
-        EnvironmentProblem: Only pictures were asked for, and matplotlib is not installed.
+        EnvironmentProblem: Only PNG pictures were requested, and matplotlib is not installed.
         WorkspaceError: The directory cannot be written.
     """
-    makers: dict[Format, Callable[[], bytes]] = {
+    writers: dict[Format, Callable[[], bytes]] = {
         Format.MD: lambda: markdown(facts).encode("utf-8", "replace"),
-        Format.PNG: lambda: chart_files(facts, png=True, svg=False)["png"],
-        Format.SVG: lambda: chart_files(facts, png=False, svg=True)["svg"],
+        Format.PNG: lambda: chart_png(facts),
+        Format.SVG: lambda: chart_file(facts).encode("utf-8", "replace"),
         Format.CARD: lambda: card_png(facts),
         Format.HTML: lambda: page(facts, patches).encode("utf-8", "replace"),
     }
@@ -74,17 +75,17 @@ def write_report(
         if kind not in formats:
             continue
         try:
-            data = makers[kind]()
+            data = writers[kind]()
         except EnvironmentProblem as error:
             missing = error
             continue
-        paths.append(_put(directory, NAMES[kind], data))
+        paths.append(_write(directory, NAMES[kind], data))
     if missing is not None and not paths:
         raise missing
-    return Written(tuple(paths), str(missing) if missing is not None else "")
+    return WrittenReport(tuple(paths), str(missing) if missing is not None else "")
 
 
-def _put(directory: Path, name: str, data: bytes) -> Path:
+def _write(directory: Path, name: str, data: bytes) -> Path:
     path = directory / name
     try:
         directory.mkdir(parents=True, exist_ok=True)

@@ -8,7 +8,7 @@ from xml.etree import ElementTree
 from engine.core import events as ev
 from engine.core.enums import Verdict
 from engine.core.imported_attempt import PastAttempt
-from engine.report.chart import chart_files
+from engine.report.chart import chart_png
 from engine.report.markdown import markdown
 from engine.report.page import page
 from engine.report.plot import plot_of, staircases
@@ -74,7 +74,7 @@ def test_the_pictures_show_where_the_session_begins(tmp_path: Path) -> None:
     assert [len(corners) for corners in staircases(plot)] == [4, 4]
     drawn = ElementTree.fromstring(chart_svg(facts))
     assert "adopted rows" in "".join(drawn.itertext())
-    assert chart_files(facts, png=True, svg=False)["png"].startswith(b"\x89PNG")
+    assert chart_png(facts).startswith(b"\x89PNG")
 
 
 def test_a_session_that_took_nothing_over_says_nothing_of_it(tmp_path: Path) -> None:

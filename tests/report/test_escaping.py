@@ -13,11 +13,10 @@ import pytest
 from markdown_it import MarkdownIt
 
 from engine.core.enums import Verdict
-from engine.report.chart import chart_files
 from engine.report.markdown import escape, markdown
 from engine.report.page import page
 from engine.report.sources import of_workspace
-from engine.report.svg import chart_svg
+from engine.report.svg import chart_file, chart_svg
 from tests.report.nights import HOSTILE, Night, hostile_facts
 
 PATCH = """\
@@ -151,7 +150,7 @@ def test_svg_is_xml_whatever_the_words() -> None:
     facts = hostile_facts()
     inline = ElementTree.fromstring(chart_svg(facts))
     assert {element.tag for element in inline.iter()} == {"svg", "path", "text", "title"}
-    drawn = ElementTree.fromstring(chart_files(facts, png=False, svg=True)["svg"])
+    drawn = ElementTree.fromstring(chart_file(facts))
     tags = {element.tag.rsplit("}", 1)[-1] for element in drawn.iter()}
     assert not tags & {"script", "image", "foreignObject", "a"}
 

@@ -11,9 +11,9 @@ from engine.core.analysis.noise import Trust
 from engine.core.enums import Actor, Direction, Outcome, Verdict
 from engine.core.text import duration, one_line
 from engine.report import figures
+from engine.report.keeps import only_seed
 from engine.report.markdown import markdown
 from engine.report.model import ReportFacts
-from engine.report.noise import only_seed
 from engine.report.sections import headline, lead
 from tests.report.nights import Night, table_facts
 

@@ -7,6 +7,7 @@ import math
 import sys
 import threading
 from pathlib import Path
+from xml.etree import ElementTree
 
 import pytest
 from hypothesis import example, given
@@ -16,8 +17,10 @@ from engine.core.enums import Verdict
 from engine.core.errors import EnvironmentProblem
 from engine.report.axis import number_ticks, robust_axis
 from engine.report.card import card_png
-from engine.report.chart import chart_files
+from engine.report.chart import chart_png
 from engine.report.plot import Frame, Shape, labels_of, plot_of
+from engine.report.sections import headline, lead
+from engine.report.svg import chart_file, chart_svg
 from engine.report.write import Format, write_report
 from tests.report.nights import Night, hostile_facts, table_facts
 
@@ -104,6 +107,18 @@ def test_labels_do_not_cross() -> None:
     assert len({round(line) for line in lines}) == len(lines)
 
 
+def test_an_svg_file_stands_alone() -> None:
+    facts = table_facts(*night_rows())
+    text = chart_file(facts)
+    assert "var(--" not in text  # viewers other than browsers do not resolve CSS variables
+    root = ElementTree.fromstring(text)
+    texts = [element.text or "" for element in root.iter("{http://www.w3.org/2000/svg}text")]
+    assert texts[0] == headline(facts) and texts[1] == lead(facts)
+    inline = ElementTree.fromstring(chart_svg(facts))
+    marks = [element.get("d") for element in inline.iter("path")]
+    assert [element.get("d") for element in root.iter("{http://www.w3.org/2000/svg}path")] == marks
+
+
 def test_each_verdict_has_its_mark(tmp_path: Path) -> None:
     night = Night(tmp_path)
     night.experiment(1.0, Verdict.KEEP)
@@ -117,28 +132,25 @@ def test_each_verdict_has_its_mark(tmp_path: Path) -> None:
 
 def test_the_files_are_pictures() -> None:
     facts = table_facts(*night_rows())
-    files = chart_files(facts, png=True, svg=True)
-    assert size_of(files["png"]) == (2100, 1140)
-    assert (
-        b"<svg" in files["svg"] and files["svg"] == chart_files(facts, png=False, svg=True)["svg"]
-    )
+    assert size_of(chart_png(facts)) == (2100, 1140)
+    assert chart_file(facts).startswith("<svg xmlns=") and chart_file(facts) == chart_file(facts)
     assert size_of(card_png(facts)) == (1200, 675)
 
 
 @pytest.mark.parametrize("rows", [(), ("a1\t0.0\t0\tcrash\tx",), ("a1\t1.0\t1\tkeep\tbaseline",)])
 def test_hardly_anything_is_drawn_too(rows: tuple[str, ...]) -> None:
     facts = table_facts(*rows)
-    assert size_of(chart_files(facts, png=True, svg=False)["png"])
+    assert size_of(chart_png(facts))
     assert size_of(card_png(facts))
 
 
 def test_hostile_words_are_drawn_as_they_stand() -> None:
     facts = hostile_facts()
-    assert size_of(chart_files(facts, png=True, svg=False)["png"]) == (2100, 1140)
+    assert size_of(chart_png(facts)) == (2100, 1140)
     assert size_of(card_png(facts)) == (1200, 675)
     # A formula that matplotlib could not set.
     facts = table_facts("a1\t1.0\t1\tkeep\tx", "a2\t0.9\t1\tkeep\t$\\nosuch{$ and $\\frac$")
-    assert size_of(chart_files(facts, png=True, svg=False)["png"]) == (2100, 1140)
+    assert size_of(chart_png(facts)) == (2100, 1140)
     assert size_of(card_png(facts)) == (1200, 675)
 
 
@@ -164,7 +176,11 @@ def test_without_matplotlib_text_and_page_are_written(
     monkeypatch.setitem(sys.modules, "matplotlib", None)
     facts = table_facts(*night_rows())
     written = write_report(facts, {}, tmp_path / "out")
-    assert [path.name for path in written.paths] == ["autoresearch-summary.md", "report.html"]
-    assert 'pip install "autoresearch-tui[report]"' in written.trouble
+    assert [path.name for path in written.paths] == [
+        "autoresearch-summary.md",
+        "progress.svg",
+        "report.html",
+    ]
+    assert 'pip install "autoresearch-tui[report]"' in written.error
     with pytest.raises(EnvironmentProblem):
         write_report(facts, {}, tmp_path / "out", [Format.PNG])

@@ -92,7 +92,7 @@ def test_without_matplotlib(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setitem(sys.modules, "matplotlib", None)
     result = invoke(night_table(tmp_path / "r.tsv"))
     assert result.exit_code == 0
-    assert [Path(line).name for line in result.stdout.splitlines()] == [ALL[0], ALL[4]]
+    assert [Path(line).name for line in result.stdout.splitlines()] == [ALL[0], ALL[2], ALL[4]]
     assert 'pip install "autoresearch-tui[report]"' in result.stderr
 
 

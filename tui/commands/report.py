@@ -14,10 +14,10 @@ from engine.core.errors import UsageError
 from engine.core.session import Session
 from engine.core.text import one_line
 from engine.report.model import ReportFacts
-from engine.report.of_table import facts_of_table
 from engine.report.sources import ReportSource, of_workspace, report_directory
 from engine.report.suggest import model_of
 from engine.report.suggestions import ask_anew
+from engine.report.table_facts import facts_of_table
 from engine.report.write import Format, write_report
 from engine.store import table_files as tables
 from tui.commands.bare_table import telling_of_a_table
@@ -33,7 +33,7 @@ from tui.commands.show import print_json
     "--format",
     "wanted",
     metavar="md,png,svg,card,html",
-    help="Which files; all by default. The pictures need the extra `report` (matplotlib).",
+    help="Which files; all by default. png and card need the extra `report` (matplotlib).",
 )
 @meaning_options
 @click.option(
@@ -91,15 +91,15 @@ def report(
         print_json(
             {
                 "files": [str(p) for p in written.paths],
-                "trouble": written.trouble or None,
+                "trouble": written.error or None,
                 "suggested": msgspec.to_builtins(told) if told is not None else None,
             }
         )
         return
     for made in written.paths:
         click.echo(one_line(str(made)))
-    if written.trouble:
-        click.echo(f"Without pictures: {one_line(written.trouble)}", err=True)
+    if written.error:
+        click.echo(f"Without pictures: {one_line(written.error)}", err=True)
 
 
 def formats_from(wanted: str | None) -> tuple[Format, ...]:

@@ -18,8 +18,8 @@ from engine.core.imported_attempt import PastAttempt
 from engine.core.records import Experiment
 from engine.core.session import Session
 from engine.core.table.model import Role, RowVerdict, Table, TableRow
-from engine.core.table.of_session import past_table, table_of, whole_table
 from engine.core.table.plain_values import stats_facts, table_facts
+from engine.core.table.session_table import past_table, table_of, whole_table
 from engine.core.table.stats import credible, summarise
 from engine.core.text import one_line, plural
 from engine.store import table_files as tables

@@ -1,14 +1,13 @@
-"""Everything that was measured, the best first."""
+"""The leaderboard: everything that was measured, best first."""
 
 from __future__ import annotations
 
 import math
 from collections import defaultdict
-from statistics import fmean
 
 import msgspec
 
-from engine.core.analysis.noise import Noise, noise_of
+from engine.core.analysis.noise import Noise, in_sigmas, noise_of, unbiased_value
 from engine.core.enums import Origin, Verdict
 from engine.core.records import Experiment
 from engine.core.session import Session
@@ -16,58 +15,58 @@ from engine.core.table.roles import never_zero
 
 
 class Place(msgspec.Struct, frozen=True, kw_only=True):
-    """One commit on the leaderboard, by the first experiment that had it."""
+    """One commit on the leaderboard."""
 
     rank: int
     number: int
+    """The first experiment with this commit."""
     value: float
-    """The mean of its fresh runs; of its only run where there is no other."""
+    """The mean of its repeats, or the value of its only run."""
     runs: int
-    """How often it was measured."""
+    """Number of measured runs."""
     gain: float | None
     """Against the baseline, in metric units, positive is better; None without a baseline."""
     sigmas: float | None
-    """The gain in σ; None where σ is not known."""
+    """The gain in σ; None where σ is unknown."""
 
 
 class Leaderboard(msgspec.Struct, frozen=True, kw_only=True):
-    """All places, and the noise they are to be held against."""
+    """All places, and the noise to compare their gains with."""
 
     places: tuple[Place, ...] = ()
     noise: Noise | None = None
     unplaced: int = 0
-    """Experiments that ended without a value that is believed: crashes, doubts."""
+    """Experiments without a credible value: crashes and doubted reports."""
 
 
 def leaderboard(session: Session, *, rows: bool = False) -> Leaderboard:
-    """Places by value. A run that only measured a commit again has no place of its own.
+    """Return the places of a session by value; repeats of a commit share its place.
 
     Args:
-        session: As it stands.
-        rows: Whether it was read from a table that others wrote. Many of those give each row the
-            commit it started from, so there a row is its own and no noise is known.
+        session: The session.
+        rows: Whether the session was read from a table that another program wrote. Many of those
+            name the commit each row started from, so each row has its own place and no noise is
+            known.
     """
     direction = session.direction
     measured: dict[str, list[float]] = defaultdict(list)
     first: dict[str, int] = {}
     unplaced = 0
     for e in session.experiments:
-        value = _credible(e, session.config.metric) if rows else _believed(e)
+        value = _row_value(e, session.config.metric) if rows else _credible_value(e)
         if value is None:
             unplaced += e.effective_verdict is not None or bool(e.row_status)
             continue
         key = f"#{e.number}" if rows or not e.commit else e.commit
         measured[key].append(value)
         first.setdefault(key, e.of if e.origin is Origin.CONFIRM and e.of else e.number)
-    # The first run was chosen for its luck, the later ones were not.
-    values = {key: fmean(v[1:]) if len(v) > 1 else v[0] for key, v in measured.items()}
+    values = {key: value for key, v in measured.items() if (value := unbiased_value(v)) is not None}
     noise = None if rows else noise_of(session)
     base = _base(session, values, rows=rows)
     order = sorted(values, key=lambda key: (-direction.gain(values[key], 0.0), first[key]))
     places = []
     for rank, key in enumerate(order, start=1):
         gain = direction.gain(values[key], base) if base is not None else None
-        sigmas = gain / noise.sigma if gain is not None and noise and noise.sigma else None
         places.append(
             Place(
                 rank=rank,
@@ -75,14 +74,14 @@ def leaderboard(session: Session, *, rows: bool = False) -> Leaderboard:
                 value=values[key],
                 runs=len(measured[key]),
                 gain=gain,
-                sigmas=sigmas,
+                sigmas=in_sigmas(gain, noise),
             )
         )
     return Leaderboard(places=tuple(places), noise=noise, unplaced=unplaced)
 
 
 def _base(session: Session, values: dict[str, float], *, rows: bool) -> float | None:
-    """The baseline's value: of a table, that of the first row that counts."""
+    """Return the baseline's value, which in a table is that of the first row that counts."""
     if rows:
         first = next((e for e in session.experiments if e.advanced), None)
         return values.get(f"#{first.number}") if first is not None else None
@@ -90,9 +89,9 @@ def _base(session: Session, values: dict[str, float], *, rows: bool) -> float | 
     return values.get(baseline.commit or "#1") if baseline is not None else None
 
 
-def _credible(e: Experiment, metric: str) -> float | None:
-    """The value of a row, where it is one: a placeholder is none, nor what a crash left."""
-    value = _believed(e)
+def _row_value(e: Experiment, metric: str) -> float | None:
+    """Return the value of a table's row; None for a placeholder or a value left by a crash."""
+    value = _credible_value(e)
     if value is None or (
         value == 0 and (e.effective_verdict is not Verdict.KEEP or never_zero(metric))
     ):
@@ -100,8 +99,8 @@ def _credible(e: Experiment, metric: str) -> float | None:
     return None if e.effective_verdict is None and value <= 0 else value
 
 
-def _believed(e: Experiment) -> float | None:
-    """Its value, where it is one: no crash, nothing doubted, a number."""
+def _credible_value(e: Experiment) -> float | None:
+    """Return an experiment's value; None for a crash, a doubted report or a non-finite value."""
     if e.measurement is None or e.doubts or e.effective_verdict is Verdict.CRASH:
         return None
     if e.effective_verdict is None and not e.row_status:

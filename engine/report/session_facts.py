@@ -13,14 +13,14 @@ from engine.core.enums import DecisionKind, KeepRule, Origin, Outcome, Verdict
 from engine.core.events import Platform
 from engine.core.records import DecisionRecord, Experiment
 from engine.core.session import Session
-from engine.core.table.of_session import past_table, table_of
+from engine.core.table.session_table import past_table, table_of
 from engine.core.table.stats import summarise
 from engine.core.text import duration, one_line
 from engine.report.facts import common, kept_points, points_of, with_steps
 from engine.report.figures import listed, many
 from engine.report.hours import IdleSpan, hours_of
+from engine.report.keeps import session_keeps
 from engine.report.model import Adopted, Cost, HumanAct, ReportFacts
-from engine.report.noise import session_keeps
 
 _GIB = 2**30
 _WORDS = 300

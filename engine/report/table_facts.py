@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import msgspec
 
+from engine.core.analysis.noise import pooled_noise
 from engine.core.enums import Direction
 from engine.core.table.model import RowVerdict, Table, TableRow
 from engine.core.table.stats import summarise
 from engine.core.text import one_line
 from engine.report.facts import common, kept_points, points_of, with_steps
 from engine.report.figures import listed, many, number
+from engine.report.keeps import table_groups, table_keeps
 from engine.report.model import ReportFacts
-from engine.report.noise import estimate, table_groups, table_keeps
 
 _BAD_SHOWN = 5
 
@@ -25,7 +26,7 @@ def facts_of_table(table: Table, name: str) -> ReportFacts:
     """
     stats = summarise(table)
     groups, shared = table_groups(table)
-    noise = estimate(groups)
+    noise = pooled_noise(groups.values())
     points = points_of(
         table, stats, outcomes={row.number: _outcome(row) for row in table.rows if _outcome(row)}
     )
