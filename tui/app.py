@@ -1,6 +1,6 @@
-"""The app: follows a feed, paints at a pace the terminal can take, and sends what is pressed.
+"""The app: follows a feed, paints at a rate the terminal can take, and sends the user's commands.
 
-Start it through `tui.terminal.prepare_environment`, before which nothing may import Textual.
+Call `tui.terminal.prepare_environment` first; nothing may import Textual before it.
 """
 
 from __future__ import annotations
@@ -41,35 +41,35 @@ __all__ = ["ExitInfo", "SupervisorApp"]
 Result = TypeVar("Result")
 
 
-def what_failed(error: BaseException) -> str:
-    """One line about an error nobody foresaw; its traceback, without values, goes to a file."""
+def report_failure(error: BaseException) -> str:
+    """Write the traceback of an unexpected error to a file and return one line about the error."""
     from tui.clipboard import cache_directory
 
-    told = clean_line(f"{type(error).__name__}: {error}").strip(": ")[:200]
+    summary = clean_line(f"{type(error).__name__}: {error}").strip(": ")[:200]
     path = cache_directory() / f"failure-{os.getpid()}.txt"
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(sanitize("".join(traceback.format_exception(error))), encoding="utf-8")
         path.chmod(0o600)
         where = f"The traceback is in {path}"
-    except OSError as trouble:
-        where = f"The traceback could not be written: {trouble.strerror}"
-    return f"The screen failed ({told}); the engine goes on. {where}"
+    except OSError as unwritable:
+        where = f"The traceback could not be written: {unwritable.strerror}"
+    return f"The screen failed ({summary}); the engine goes on. {where}"
 
 
 class SupervisorApp(TerminalApp):
     """The screen of one session.
 
     Args:
-        feed: A live engine or a recording.
-        session: What to paint until the feed has answered.
-        theme: A theme the person asked for by name; else the remembered one.
-        forced_theme: What `prepare_environment` found this terminal to demand.
-        now: The time on the screen's clock, in UTC.
-        clock: Seconds, monotonic.
+        feed: The source of the session: a live engine or a recording.
+        session: The session to paint until the feed has answered.
+        theme: The name of a theme; None for the one the user chose last.
+        forced_theme: The theme that `prepare_environment` found this terminal to need.
+        now: Returns the current time in UTC.
+        clock: The monotonic clock, in seconds.
 
     Raises:
-        ConfigError: There is no such theme.
+        ConfigError: The theme does not exist.
     """
 
     TITLE = "autoresearch-tui"
@@ -94,12 +94,13 @@ class SupervisorApp(TerminalApp):
         self._now = now
         self._follower = FeedFollower(feed, session)
         self.view: View = self._follower.view(now())
-        self._told_trouble = ""
+        self._shown_error = ""
+        """The connection error that was shown last."""
         self._attention = Attention(
             self._write_sequence, lambda: self.clock(), os.environ, load_settings()[0].notifications
         )
         self._held: tuple[str, Severity, float | None] | None = None
-        """What may be told once no card is open."""
+        """A message that waits until no card is open."""
         self.start_theme(theme, forced_theme)
 
     @property
@@ -107,14 +108,14 @@ class SupervisorApp(TerminalApp):
         """Seconds between two frames at present."""
         return self.governor.interval
 
-    # ---- life ------------------------------------------------------------------------------------
+    # ---- start, painting and exit ----------------------------------------------------------------
 
     def get_default_screen(self) -> Screen[None]:
-        """The main screen is the first one, not one over an empty one."""
+        """Return the main screen, so that no empty screen lies below it."""
         return MainScreen()
 
     def on_mount(self) -> None:
-        """Begin to follow."""
+        """Start to follow the feed and to paint."""
         if self.troubles:
             self.troubles = ["\n".join(self.troubles)]
         self.run_worker(self._follower.run(), name="follow", exit_on_error=False)
@@ -131,7 +132,7 @@ class SupervisorApp(TerminalApp):
         await super()._on_exit_app()
 
     def on_worker_state_changed(self, event: Worker.StateChanged) -> None:
-        """A feed that fails for good ends the screen with its reason, not with a traceback."""
+        """Close the screen with the reason when the feed fails for good."""
         error = event.worker.error
         if event.worker.name != "follow" or event.state is not WorkerState.ERROR or error is None:
             return
@@ -148,37 +149,37 @@ class SupervisorApp(TerminalApp):
             await self.governor.rest()
 
     def _tick(self) -> None:
-        """The clock moves while something runs; else nothing is painted."""
+        """Paint once a second while a run shows its elapsed time."""
         if self.view.session.running is not None:
             self._follower.changed.set()
 
     def paint(self) -> None:
-        """One view for all that is seen: the top screen, and what shows through it."""
+        """Paint the newest view on the top screen and on those visible behind it."""
         self.view = self._follower.view(self._now())
         self._attention.show(self.view.session)
-        if self._follower.trouble != self._told_trouble:
-            self._told_trouble = self._follower.trouble
-            if self._told_trouble and self.view.session.ended is None:
-                self.notify(self._told_trouble, severity="warning", timeout=10)
+        if self._follower.error != self._shown_error:
+            self._shown_error = self._follower.error
+            if self._shown_error and self.view.session.ended is None:
+                self.notify(self._shown_error, severity="warning", timeout=10)
         for screen in reversed(self.screen_stack):
-            # A screen that was pushed a moment ago has no parts yet; it paints itself when it has.
+            # A screen that was just pushed has no widgets yet; it paints itself once mounted.
             if isinstance(screen, ActionScreen) and screen.is_mounted and screen.is_running:
                 screen.show(self.view)
             if not screen.is_modal:
                 return
 
     def _handle_exception(self, error: Exception) -> None:
-        """Nobody foresaw it: one line for the person, the traceback to a file for a report."""
+        """Close the screen with one line about an unexpected error."""
         self._return_code = 1
         if self._exception is not None:
             return
         self._exception = error
         self._exception_event.set()
         cause = error.error if isinstance(error, WorkerFailed) else error
-        self._exit_renderables = [Text(what_failed(cause), overflow="fold")]
+        self._exit_renderables = [Text(report_failure(cause), overflow="fold")]
         self._close_messages_no_wait()
 
-    # ---- what is told ----------------------------------------------------------------------------
+    # ---- messages --------------------------------------------------------------------------------
 
     def notify(
         self,
@@ -189,26 +190,26 @@ class SupervisorApp(TerminalApp):
         timeout: float | None = None,
         markup: bool = False,
     ) -> None:
-        """A few words to the person: one at a time, until the next key, never over a card."""
-        self._hush()
+        """Show a message until the next key; while a card is open it waits."""
+        self._clear_messages()
         if self.screen.is_modal:
             self._held = (message, severity, timeout)
             return
         super().notify(message, title=title, severity=severity, timeout=timeout, markup=markup)
 
-    def _hush(self) -> None:
+    def _clear_messages(self) -> None:
         if self._notifications:
             self.clear_notifications()
 
     async def on_event(self, event: events.Event) -> None:
-        """Whoever presses a key has read what was told."""
+        """Clear the message at a key press, since the user has read it by then."""
         if isinstance(event, events.Key):
-            self._hush()
+            self._clear_messages()
         await super().on_event(event)
 
     def pop_screen(self) -> AwaitComplete:
-        """Another screen: what was told is old, what was held back is not."""
-        self._hush()
+        """Close the top screen and show the message that waited behind it."""
+        self._clear_messages()
         popped = super().pop_screen()
         if self._held is not None and not self.screen.is_modal:
             message, severity, timeout = self._held
@@ -216,10 +217,10 @@ class SupervisorApp(TerminalApp):
             self.notify(message, severity=severity, timeout=timeout)
         return popped
 
-    # ---- what screens ask for --------------------------------------------------------------------
+    # ---- requests of screens ---------------------------------------------------------------------
 
     def send(self, command: AnyCommand) -> None:
-        """Send a command; what the engine answers is told."""
+        """Send a command to the engine and show its answer as a message."""
         self.run_worker(self._send(command))
 
     async def _send(self, command: AnyCommand) -> None:
@@ -233,67 +234,67 @@ class SupervisorApp(TerminalApp):
             self.notify(reply.message, severity=severity)
 
     def ask(self, question: str, consequence: str, yes: str, no: str, command: AnyCommand) -> None:
-        """Ask once before a command that destroys work."""
+        """Send a command that destroys work once the user has confirmed it."""
         from tui.screens.confirm import ConfirmScreen
 
-        def answered(meant: bool | None) -> None:
-            if meant:
+        def answered(confirmed: bool | None) -> None:
+            if confirmed:
                 self.send(command)
 
         self.open_once(ConfirmScreen(question, consequence, yes, no, self.clock), answered)
 
     def open_experiment(self, number: int) -> None:
-        """Show one experiment whole."""
+        """Open the screen of one experiment."""
         from tui.screens.detail import DetailScreen
 
         self.open_once(DetailScreen(number))
 
     def open_overview(self, section: int) -> None:
-        """Show a view of the whole session."""
+        """Open the overview of the session at one of its sections."""
         from tui.overview.screen import WholeScreen
 
         self.open_once(WholeScreen(section))
 
-    async def copy(self, what: str, text: str) -> None:
-        """Copy, and say by which ways."""
+    async def copy(self, title: str, text: str) -> None:
+        """Copy text to the clipboard and show a message that names the text by its title."""
         from tui.clipboard import copy
 
         if not text:
-            self.notify(f"{what}: there is nothing to copy.", severity="warning")
+            self.notify(f"{title}: there is nothing to copy.", severity="warning")
             return
-        told = await copy(text, self.copy_to_clipboard)
-        self.notify(f"{what} {told}")
+        outcome = await copy(text, self.copy_to_clipboard)
+        self.notify(f"{title} {outcome}")
 
     # ---- actions of every screen -----------------------------------------------------------------
 
     async def action_do(self, name: str) -> None:
-        """Through the screen on top, where it is one of ours; a card has its own keys."""
+        """Do an action through the top screen; a card that has no actions ignores it."""
         if isinstance(self.screen, ActionScreen):
             await self.screen.action_do(name)
 
     def action_leave(self) -> None:
-        """Close the screen; the engine goes on."""
+        """Close the screen; the engine keeps running."""
         ended = self.view.session.ended
         info = ExitInfo("left") if ended is None else ExitInfo("ended", ended)
         self.exit(info)
 
     async def action_quit(self) -> None:
-        """Textual's own Ctrl+Q, which goes before every other key."""
+        """Leave on Textual's own Ctrl+Q binding, which takes precedence over every other key."""
         self.action_leave()
 
     def action_help_quit(self) -> None:
-        """What Textual does on Ctrl+C."""
+        """Show which key leaves; Textual calls this on Ctrl+C."""
         self.notify("q leaves; the engine goes on.")
 
     def action_help(self) -> None:
-        """All keys."""
+        """Open the page of all keys."""
         from tui.screens.help import HelpScreen
 
         here = self.screen.ACTIONS if isinstance(self.screen, ActionScreen) else ()
         self.open_once(HelpScreen(here))
 
     def action_command_palette(self) -> None:
-        """Everything by typing."""
+        """Open the command palette."""
         from tui.screens.commands import Palette
 
         self.open_once(Palette())
@@ -301,7 +302,7 @@ class SupervisorApp(TerminalApp):
     # ---- themes ----------------------------------------------------------------------------------
 
     def action_choose_theme(self) -> None:
-        """Choose the colours while looking at them."""
+        """Open the theme chooser, which previews each theme."""
         from tui.screens.theme_chooser import ThemeScreen
 
         themes, broken = all_themes()
@@ -309,18 +310,18 @@ class SupervisorApp(TerminalApp):
             self.notify("\n".join(map(str, broken)), severity="warning")
 
         def chosen(name: str | None) -> None:
-            if name is not None and (trouble := remember_theme(name)):
-                self.notify(trouble, severity="warning")
+            if name is not None and (error := remember_theme(name)):
+                self.notify(error, severity="warning")
 
         self.open_once(ThemeScreen(themes, self.theme, self.use_theme), chosen)
 
     def open_once(
         self, screen: Screen[Result], callback: Callable[[Result | None], None] | None = None
     ) -> None:
-        """Open a screen; a key that came twice, or while a card opens, opens nothing more."""
+        """Open a screen, unless a card or a screen of the same class is open already."""
         if self.screen.is_modal or type(self.screen) is type(screen):
-            return
-        self._hush()
+            return  # a repeated key
+        self._clear_messages()
         self.push_screen(screen, callback)
 
 

@@ -1,4 +1,4 @@
-"""Where the screen gets its session from: one protocol for a live engine and for a replay."""
+"""The source of the session on the screen: one protocol for a live engine and for a replay."""
 
 from __future__ import annotations
 
@@ -38,75 +38,76 @@ if TYPE_CHECKING:
     from engine.client.candidate import CandidateFile
     from engine.client.connection import Details
 
-_THINKING_SHOWN = 64 * 1024
-"""Characters of reasoning kept; the whole of it is in the artifacts."""
+_REASONING_CHARACTERS = 64 * 1024
+"""Characters of reasoning kept for the screen; all of it is in the artifacts."""
 _RETRY_SECONDS = (1.0, 2.0, 4.0, 10.0)
 _MESSAGES_PER_TURN = 200
 
 
 class Feed(Protocol):
-    """What stands behind the screen: a live engine, or a recording of one."""
+    """A live engine, or a recording of one."""
 
     @property
     def workspace(self) -> Path:
-        """The researcher's repository."""
+        """The researcher's git repository."""
 
     async def start(self) -> Session:
-        """Connect, again where the last connection ended.
+        """Connect to the engine, closing an earlier connection, and return the session so far.
 
         Raises:
-            EngineGoneError: Nobody answers.
+            EngineGoneError: No engine answers.
         """
 
     async def journaled(self) -> Session | None:
-        """The session as it was left, where nobody answers; None where it cannot be read."""
+        """Return the session as its journal has it; None where it cannot be read."""
 
     def messages(self) -> AsyncIterator[AnyMessage | Session]:
-        """What came after the session `start` returned; ends when the engine is gone. A whole
-        session takes the place of what was folded: a replay jumps.
+        """Yield what happens after `start`, until the engine is gone.
+
+        A replay yields a whole session, which replaces the one that was folded so far.
         """
 
     async def send(self, command: AnyCommand) -> Reply:
-        """Ask the engine for something.
+        """Send a command to the engine and return its answer.
 
         Raises:
-            EngineGoneError: Nobody answers.
+            EngineGoneError: No engine answers.
         """
 
     def log_path(self, experiment: int, run: int) -> Path | None:
-        """The log of a run, where there is one."""
+        """Return the log file of a run; None where there is none."""
 
     def details(self, experiment: int) -> Details:
-        """Patch, reasoning and directory of an experiment; never raises."""
+        """Return patch, reasoning and directory of an experiment; texts that are lost are empty."""
 
     async def candidate(self, session: Session, queued: Queued) -> CandidateFile:
-        """The editable file before and after a proposal.
+        """Return the editable file before and after a proposal.
 
         Raises:
-            AutoresearchError: It cannot be read, or the proposal does not fit it.
+            AutoresearchError: The file cannot be read, or the proposal does not fit it.
         """
 
     def prompt(self, key: str) -> str | None:
-        """What an agent was told, by the key the session has; None where it is gone."""
+        """Return the prompt that an agent was sent, by its key; None where it is lost."""
 
     async def events(self) -> Sequence[AnyEvent]:
-        """All that happened up to the moment that is shown, oldest first; not to be changed.
+        """Return all events up to the moment that is shown, oldest first; do not change the list.
 
         Raises:
             AutoresearchError: The journal cannot be read.
         """
 
     async def close(self) -> None:
-        """Let go of the engine, which goes on."""
+        """Disconnect; the engine keeps running."""
 
 
 class FeedFollower:
-    """Folds what a feed tells into the newest `View`.
+    """Folds the messages of a feed into the newest `View`.
 
     Args:
-        feed: Where messages come from.
-        session: What to show until the feed has answered.
-        sleep: Waits so many seconds.
+        feed: The source of the messages.
+        session: The session to show until the feed has answered.
+        sleep: Waits a number of seconds.
     """
 
     def __init__(
@@ -123,12 +124,12 @@ class FeedFollower:
         self._thinking: dict[int, str] = {}
         self._link = LinkState.LIVE if session is not None else LinkState.RECONNECTING
         self.changed = asyncio.Event()
-        """Set whenever `view` would give something new."""
-        self.trouble = ""
-        """Why nobody answers, as far as the last attempt told."""
+        """Set whenever `view` would return something new."""
+        self.error = ""
+        """Why the last attempt to connect failed; empty while connected."""
 
     def view(self, now: datetime) -> View:
-        """Everything to paint, at this moment."""
+        """Return everything that is painted at a moment."""
         newest = len(self._session.experiments)
         here = newest if self._session.current is not None else newest + 1
         ahead = [number for number in self._thinking if number > here]
@@ -144,13 +145,13 @@ class FeedFollower:
         )
 
     async def run(self) -> None:
-        """Follow the feed for ever, through every loss of the engine."""
+        """Follow the feed until cancelled, and reconnect whenever the engine is lost."""
         failures = 0
         while True:
             try:
                 session = await self._feed.start()
             except EngineGoneError as error:
-                self.trouble = str(error)
+                self.error = str(error)
                 if not self._session.seq and (left := await self._feed.journaled()) is not None:
                     self._session = left
                 self._lose()
@@ -158,31 +159,31 @@ class FeedFollower:
                 failures += 1
                 continue
             failures = 0
-            self.trouble = ""
+            self.error = ""
             self._begin(session)
             count = 0
             async for message in self._feed.messages():
                 self.take(message)
                 count += 1
                 if count % _MESSAGES_PER_TURN == 0:
-                    # A burst that is already there would never let the screen have its turn.
+                    # Let the screen paint in the middle of a burst of messages.
                     await asyncio.sleep(0)
             self._lose()
             await self._sleep(_RETRY_SECONDS[0])
 
     def take(self, message: AnyMessage | Session) -> None:
-        """One message more."""
+        """Fold one message into the view."""
         match message:
             case Session():
                 self._begin(message)
             case EventAppended(event=event):
                 if 0 < event.seq <= self._session.seq:
-                    return  # told twice, across a reconnect
+                    return  # received twice, across a reconnect
                 self._session = apply(self._session, event)
                 if isinstance(event, RunStarted | RunEnded | EngineStarted):
                     self._progress = None
                 if isinstance(event, ProposalDrafted | ProposalRevised | ProposalQueued):
-                    # The session has the whole of it now.
+                    # The session holds the whole reasoning now.
                     self._forget(event)
             case Progress():
                 self._progress = message
@@ -190,7 +191,7 @@ class FeedFollower:
                 self._devices = sample
             case ReasoningChunk(text=text, start=start, over=over, experiment=number):
                 before = "" if start else self._thinking.pop(number, "")
-                self._thinking[number] = (before + text)[-_THINKING_SHOWN:]
+                self._thinking[number] = (before + text)[-_REASONING_CHARACTERS:]
                 if over:
                     del self._thinking[number]
             case Welcome() | Reply():
@@ -211,12 +212,12 @@ class FeedFollower:
         self.changed.set()
 
     def _lose(self) -> None:
-        if self.trouble:
+        if self.error:
             self.changed.set()
         ended = self._session.ended is not None
         link = LinkState.GONE if ended else LinkState.RECONNECTING
         if link is not self._link or self._devices is not None or self._progress is not None:
-            # Samples of an engine that is gone would look like news.
+            # Samples of an engine that is gone would look current.
             self._progress = self._devices = None
             self._link = link
             self.changed.set()

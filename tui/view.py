@@ -1,4 +1,4 @@
-"""What the screen paints: the folded session and the newest live samples, at one moment."""
+"""All that the screen paints at one moment: the folded session and the newest live samples."""
 
 from __future__ import annotations
 
@@ -12,51 +12,51 @@ from engine.protocol.messages import Progress
 
 
 class LinkState(StrEnum):
-    """Whether an engine is at the other end."""
+    """The state of the connection to the engine."""
 
     LIVE = "live"
     RECONNECTING = "reconnecting"
     GONE = "gone"
     REPLAY = "replay"
-    """There is none: this is a recording."""
+    """A recording is shown, without an engine."""
 
 
 @dataclass(frozen=True)
 class Replayed:
-    """What only a replay has to say."""
+    """The state of a replay, beside the session it shows."""
 
     playing: bool
     joined: bool
-    """Whether the present is shown, whatever comes."""
+    """True while the end of the recording is shown, also when it grows."""
     from_table: bool
-    """Whether all that is known is a table: what it lacks was not recorded."""
+    """True if the recording is only a results table, so that all else is not recorded."""
     diff_note: str
-    """Against what the newest diff is, or why there is none."""
+    """The commit that the newest diff compares with, or why there is no diff."""
     speed: float
-    """Experiments a second."""
+    """Experiments per second."""
     step: int
+    """The number of events up to the moment that is shown."""
     events: int
+    """The number of events in the recording."""
 
 
 @dataclass(frozen=True)
 class View:
-    """Immutable; a widget compares what it shows of the old and the new one and repaints only on a
-    difference.
-    """
+    """An immutable snapshot; a widget repaints only where two of them differ for it."""
 
     session: Session = field(default_factory=Session)
     progress: Progress | None = None
-    """Of the current run; None when nothing runs."""
+    """The progress of the current run; None when no run is active."""
     devices: MachineSample | None = None
     sampled_at: datetime | None = None
-    """When that was, where it was not just now."""
+    """When `devices` was sampled; None for just now."""
     thinking: str = ""
-    """The agent's reasoning for the newest proposal, as far as it has come."""
+    """The agent's reasoning for the newest proposal, as far as it has arrived."""
     ahead: str = ""
-    """Its reasoning for the one after that, while an experiment has no verdict yet."""
+    """The agent's reasoning for the proposal after that, drafted while an experiment runs."""
     drafts_ahead: bool = False
-    """Whether that one is being drafted now."""
+    """True while the proposal after the newest one is being drafted."""
     now: datetime = field(default_factory=lambda: datetime.now(UTC))
     link: LinkState = LinkState.LIVE
     replay: Replayed | None = None
-    """None: it happens now."""
+    """The state of the replay; None for a live session."""

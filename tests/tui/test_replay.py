@@ -208,7 +208,7 @@ async def test_playing_shows_what_is_between_and_stops_at_the_end(
         await pilot.press("space")
         await until(pilot, lambda: "‖ REPLAY" in text_of(app))
         clock.seconds += 1000
-        app._let_time_pass()
+        app._advance()
         assert player.place == 4
         await pilot.press("space")
         clock.seconds += 1000
@@ -245,7 +245,7 @@ async def test_what_needs_an_engine_says_why_not(app: ReplayApp) -> None:
 async def test_a_session_that_goes_on_is_followed_from_its_end(
     journal: Path, size: tuple[int, int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("tui.replay.app._LOOK_SECONDS", 0.01)
+    monkeypatch.setattr("tui.replay.app._READ_SECONDS", 0.01)
     monkeypatch.setattr("engine.client.connection.engine_pid", lambda workspace: 4242)
     events = night(journal.parents[2], COUNT + 3)
     mine = len(night(journal.parents[2]))
@@ -321,18 +321,18 @@ async def test_a_journal_without_a_flaw_has_nothing_left_out(app: ReplayApp) -> 
 async def test_a_jump_too_far_to_wait_for_is_on_its_way(
     journal: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("tui.replay.player.AT_ONCE", 40)
+    monkeypatch.setattr("tui.replay.player.FOLDED_AT_ONCE", 40)
     monkeypatch.setattr("engine.replay.recording.EVERY", 20)
     app = ReplayApp(open_source(str(journal)))
     player = app.feed.player
-    assert (player.place, player.wanted) == (1, len(player.recording))
+    assert (player.place, player.target) == (1, len(player.recording))
     async with app.run_test(size=(120, 40)) as pilot:
         await until(pilot, lambda: number(app) == COUNT)
-        assert player.wanted is None
+        assert player.target is None
         assert app.view.session == fold(player.recording.events)
     late = Player(Recording(night(Path("/nowhere"))), lambda: 0.0)
     late.go_to_place(1)
-    assert (late.place, late.wanted) == (1, None), "the newest word counts"
+    assert (late.place, late.target) == (1, None), "the newest word counts"
     assert not late.arrive()
 
 

@@ -1,4 +1,4 @@
-"""The app of a replay: the live one over a recording, with a clock that can be stopped."""
+"""The app of a replay: that of a live session over a recording, with a clock that can be paused."""
 
 from __future__ import annotations
 
@@ -22,29 +22,30 @@ from tui.replay.shell import ReplayShell
 from tui.terminal.attention import Attention
 
 _TICK_SECONDS = 1 / 15
-_LOOK_SECONDS = 1.0
+_READ_SECONDS = 1.0
+"""Seconds between two reads of what a running session has added."""
 _FOLD_SECONDS = 0.02
 _NOTE_SECONDS = 20.0
 
 
-class _Quiet(Attention):
-    """What happened last night calls nobody."""
+class _NoAttention(Attention):
+    """Sends no notification for a session of the past."""
 
     def show(self, session: Session) -> None:
-        """Nothing rings."""
+        """Ignore the session."""
 
 
 class ReplayApp(SupervisorApp):
     """The screen of a recording.
 
     Args:
-        source: What is replayed.
-        theme: A theme the person asked for by name; else the remembered one.
-        forced_theme: What `prepare_environment` found this terminal to demand.
-        clock: Seconds, monotonic.
+        source: The recording and its files.
+        theme: The name of a theme; None for the one the user chose last.
+        forced_theme: The theme that `prepare_environment` found this terminal to need.
+        clock: The monotonic clock, in seconds.
     """
 
-    # A path is looked for beside the class that names it.
+    # Textual resolves a path beside the class that names it.
     CSS_PATH = "../screens/main_screen.tcss"
 
     feed: ReplayFeed
@@ -57,57 +58,55 @@ class ReplayApp(SupervisorApp):
         forced_theme: str | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        player = Player(source.recording, clock, whole=source.from_table)
+        player = Player(source.recording, clock, settled_only=source.from_table)
         feed = ReplayFeed(source, player)
         super().__init__(feed, theme=theme, forced_theme=forced_theme, clock=clock)
         self._follower = ReplayFollower(feed)
-        self._attention = _Quiet(lambda sequence: None, clock, os.environ)
+        self._attention = _NoAttention(lambda sequence: None, clock, os.environ)
         self.is_live = source.is_live()
-        """Whether the session still goes on."""
+        """True while the recorded session is still running."""
         self.view = self._follower.view(self._now())
 
     def get_default_screen(self) -> Screen[None]:
-        """With a time line."""
+        """Return the main screen with a time line."""
         return ReplayScreen()
 
     def on_mount(self) -> None:
-        """Let time pass where it is let, and look for what is added."""
-        self.set_interval(_TICK_SECONDS, self._let_time_pass)
-        self.set_interval(_LOOK_SECONDS, self._look)
+        """Start the timers that play, read what a running session adds, and fold ahead."""
+        self.set_interval(_TICK_SECONDS, self._advance)
+        self.set_interval(_READ_SECONDS, self._read_new)
         self._folding = self.set_interval(_FOLD_SECONDS, self._fold_ahead)
         source = self.feed.source
         if source.notes:
-            told = "\n".join(sanitize(note) for note in source.notes)
-            told += "\nu shows them." if source.left_out else ""
-            self.call_after_refresh(self._say, told)
+            notes = "\n".join(sanitize(note) for note in source.notes)
+            notes += "\nu shows them." if source.left_out else ""
+            self.call_after_refresh(self._show_notes, notes)
 
-    def _say(self, told: str) -> None:
-        """What should be known before anything is believed."""
-        self.notify(told, severity="warning", timeout=_NOTE_SECONDS, markup=False)
+    def _show_notes(self, notes: str) -> None:
+        """Show what the user should know about the recording before trusting it."""
+        self.notify(notes, severity="warning", timeout=_NOTE_SECONDS, markup=False)
 
     def on_key(self, event: events.Key) -> None:
-        """A key that a part was given just before the card for a number opened, and did not want;
-        this is where it ends up.
-        """
+        """Pass a key to the open number card that was typed before the card had the focus."""
         if isinstance(self.screen, GoCard):
             self.screen.take(event)
 
-    def _let_time_pass(self) -> None:
-        was = self.feed.player.playing
-        if self.feed.player.tick() or was != self.feed.player.playing:
+    def _advance(self) -> None:
+        playing = self.feed.player.playing
+        if self.feed.player.tick() or playing != self.feed.player.playing:
             self.feed.moved()
 
-    def _look(self) -> None:
+    def _read_new(self) -> None:
         live = self.feed.source.is_live()
         if live or self.is_live:
-            self.feed.look()
+            self.feed.read_new()
             self._folding.resume()
         if live != self.is_live:
             self.is_live = live
             self.feed.moved()
 
     def _fold_ahead(self) -> None:
-        """A little at a time, so that the first far jump finds it done."""
+        """Fold a few events, so that a later jump across the recording is immediate."""
         until = time.perf_counter() + _FOLD_SECONDS / 2
         player = self.feed.player
         while time.perf_counter() < until:
@@ -119,18 +118,18 @@ class ReplayApp(SupervisorApp):
                 return
 
     def _tick(self) -> None:
-        """The clock of a replay moves with its moments alone."""
+        """Do nothing: the clock of a replay moves only with its moments."""
 
     def open_experiment(self, number: int) -> None:
-        """Show one experiment whole, as it stood."""
+        """Open the screen of one experiment as it was at this moment."""
         self.open_once(ReplayDetail(number))
 
     def action_leave(self) -> None:
-        """Close the screen; nothing else is touched."""
+        """Close the screen."""
         self.exit(ExitInfo("left"))
 
     def action_help_quit(self) -> None:
-        """What Textual does on Ctrl+C."""
+        """Show which key leaves; Textual calls this on Ctrl+C."""
         self.notify("q leaves.")
 
 

@@ -1,4 +1,4 @@
-"""One experiment of a replay, whole."""
+"""The screen of one experiment of a replay."""
 
 from __future__ import annotations
 
@@ -12,28 +12,31 @@ from tui.screens.detail import DetailScreen
 
 
 class ReplayDetail(DetailScreen):
-    """As it stood at the moment that is shown; of a table's experiment, as far as a row tells."""
+    """Shows an experiment as it was at the moment of the replay.
+
+    Of an experiment from a results table only its row is known.
+    """
 
     CSS_PATH = "../screens/detail.tcss"
 
     def no_diff_note(self, experiment: Experiment) -> str:
-        """Why there is none."""
+        """Return why the experiment has no diff."""
         found = replay_shell_of(self.app).feed.diff(experiment.number)
         return found.note or super().no_diff_note(experiment)
 
     def told_of(self, experiment: Experiment, text: str | None) -> tuple[TextLine, ...]:
-        """Of a table's experiment nobody knows who was told what."""
+        """Return the lines of the prompt; a results table records none."""
         if replay_shell_of(self.app).feed.source.from_table:
             return ((f"What its agent was told is {NOT_RECORDED}.", "--dim"),)
         return super().told_of(experiment, text)
 
     def on_mount(self) -> None:
-        """What is not there was not kept."""
+        """Say of a missing log that it was not recorded."""
         self.log_view.no_log_note = NOT_RECORDED
         super().on_mount()
 
     def history_of(self, experiment: Experiment) -> tuple[TextLine, ...]:
-        """What happened to it, with only those times that are known."""
+        """Return the lines of the history, with only those times that are known."""
         feed = replay_shell_of(self.app).feed
         if not feed.source.from_table:
             return history_lines(experiment)

@@ -1,4 +1,4 @@
-"""A recording as a feed: the live screen paints what was."""
+"""A recording as a feed, so that the screen of a live session paints it."""
 
 from __future__ import annotations
 
@@ -29,11 +29,11 @@ _NO_ENGINE = "This is a replay; no engine is asked."
 
 
 class ReplayFeed:
-    """The session at the moment the player is at.
+    """Yields the session at the moment the player is at.
 
     Args:
-        source: What is replayed.
-        player: Where in it.
+        source: The recording and its files.
+        player: The position in the recording.
     """
 
     def __init__(self, source: ReplaySource, player: Player) -> None:
@@ -46,39 +46,36 @@ class ReplayFeed:
 
     @property
     def workspace(self) -> Path:
-        """Where the session was."""
+        """The directory that the session ran in."""
         return self.source.workspace
 
     def moved(self) -> None:
-        """Another moment is to be shown, or the same one otherwise."""
+        """Have the screen painted again, after the player or what is known has changed."""
         self._moved.set()
 
-    def look(self) -> None:
-        """Read what a running session has added.
-
-        A file that is gone or damaged meanwhile leaves what was read.
-        """
+    def read_new(self) -> None:
+        """Read what a running session has added; a file that is lost or damaged adds nothing."""
         try:
             grown = self.source.look()
         except AutoresearchError:
             return
         if grown:
             self.player.grown()
-            self.moved()  # the time line is longer, wherever one is
+            self.moved()  # the time line is longer, whatever moment is shown
 
     # ---- a feed ----------------------------------------------------------------------------------
 
     async def start(self) -> Session:
-        """The session at this moment."""
+        """Return the session at this moment."""
         self._look_up_newest()
         return self.player.session
 
     async def journaled(self) -> Session | None:
-        """There is always somebody: the recording."""
+        """Return None, since `start` never fails."""
         return None
 
     async def messages(self) -> AsyncIterator[AnyMessage | Session]:
-        """The session at every moment that is gone to."""
+        """Yield the session after every move."""
         while True:
             await self._moved.wait()
             self._moved.clear()
@@ -86,7 +83,7 @@ class ReplayFeed:
             yield self.player.session
 
     async def send(self, command: AnyCommand) -> Reply:
-        """Nobody is there.
+        """Refuse, since no engine belongs to a replay.
 
         Raises:
             EngineGoneError: Always.
@@ -94,11 +91,11 @@ class ReplayFeed:
         raise EngineGoneError(_NO_ENGINE)
 
     def log_path(self, experiment: int, run: int) -> Path | None:
-        """The log of a run, whole, if it is still there."""
+        """Return the complete log file of a run; None where it is lost."""
         return self.source.log_path(experiment, run)
 
     def details(self, experiment: int) -> Details:
-        """Patch and reasoning at this moment."""
+        """Return patch and reasoning of an experiment at this moment."""
         patch = self.diff(experiment).patch
         reasoning = self.source.reasoning(experiment, self.player.step)
         return Details(patch, reasoning, self.source.directory(experiment))
@@ -112,11 +109,11 @@ class ReplayFeed:
         raise EngineGoneError(_NO_ENGINE)
 
     def prompt(self, key: str) -> str | None:
-        """As it was kept beside the journal."""
+        """Return a prompt that was kept beside the journal; None where it is lost."""
         return self.source.prompt(key)
 
     async def events(self) -> Sequence[AnyEvent]:
-        """What had happened by this moment."""
+        """Return all events up to this moment, oldest first."""
         return self.source.recording.events[: self.player.step]
 
     async def close(self) -> None:
@@ -127,7 +124,7 @@ class ReplayFeed:
     # ---- diffs -----------------------------------------------------------------------------------
 
     def diff(self, number: int) -> Diff:
-        """What an experiment changed. Of a table's, git is asked once."""
+        """Return the diff of an experiment; git is asked at most once for each row of a table."""
         if not self.source.from_table:
             return self.source.diff(number, self.player.step)
         if number not in self._diffs:
@@ -162,7 +159,7 @@ class ReplayFeed:
 
 
 class ReplayFollower(FeedFollower):
-    """What the screen is given: the moment, and that it is one of a replay.
+    """Makes the view of a moment of a recording.
 
     Args:
         feed: The recording.
@@ -173,7 +170,7 @@ class ReplayFollower(FeedFollower):
         self._replay = feed
 
     def view(self, now: datetime) -> View:
-        """The moment, by the clock of its own time."""
+        """Return the view of the moment, whose time is that of the recording, not `now`."""
         player, source = self._replay.player, self._replay.source
         session = player.session
         machine = session.machine

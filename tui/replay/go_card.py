@@ -1,4 +1,4 @@
-"""Asks for a number, and loses no key of a person who types it before the card is open."""
+"""The card that asks for the number of an experiment."""
 
 from __future__ import annotations
 
@@ -8,36 +8,36 @@ from tui.screens.ask_text import AskText
 
 
 class GoCard(AskText):
-    """What is typed goes into the field, whoever was given it.
+    """Takes every key that is typed, also those typed before the card is open.
 
     Args:
-        last: The greatest number there is.
+        last: The greatest number of an experiment; 0 if there is none.
     """
 
-    # A path is looked for beside the class that names it.
+    # Textual resolves a path beside the class that names it.
     CSS_PATH = ["../screens/card.tcss", "../screens/ask_text.tcss"]
 
     def __init__(self, last: int) -> None:
-        hint = f"The number of an experiment, 1 to {last:,}." if last else "There is none yet."
+        hint = f"The number of an experiment, 1 to {last:,}." if last else "No experiment yet."
         super().__init__("Go to experiment", hint, limit=12, yes="go")
         self._early: list[events.Key] = []
-        """Keys that came before there was a field."""
+        """Keys typed before the field was mounted."""
 
     def on_mount(self) -> None:
-        """Now there is."""
+        """Put the keys typed so far into the field."""
         early, self._early = self._early, []
         self._field.move_cursor(self._field.document.end)
         for event in early:
             self.take(event)
 
     def on_key(self, event: events.Key) -> None:
-        """A key that came before the field had the focus."""
+        """Take a key typed before the field had the focus."""
         if not self._field.has_focus and _is_typed(event):
             event.stop()
             self.take(event)
 
     def take(self, event: events.Key) -> None:
-        """A key that was meant for the field."""
+        """Put a key into the field, or keep it until the field is mounted."""
         if not _is_typed(event):
             return
         if not self._field.is_mounted:

@@ -1,4 +1,4 @@
-"""The lines of a file that are no part of what is replayed, each with the reason."""
+"""The screen of the lines that a recording leaves out, each with the reason."""
 
 from __future__ import annotations
 
@@ -14,14 +14,13 @@ from tui.screens.footer import ActionFooter
 from tui.screens.static_screen import StaticScreen
 from tui.screens.text_page import TextPage
 
-_MOST = 500
-"""Lines shown; who has more has the wrong file."""
+_LINES_SHOWN = 500
 
 _LEFT_OUT: tuple[Action, ...] = (back("escape,q,u", Group.REPLAY),)
 
 
 class LeftOutScreen(StaticScreen):
-    """They count as no experiments; nothing of them is guessed."""
+    """Shows the lines of a file that could not be read as experiments or events."""
 
     DEFAULT_CSS = """
     LeftOutScreen #about { height: auto; padding: 0 1; }
@@ -38,18 +37,19 @@ class LeftOutScreen(StaticScreen):
         yield ActionFooter((*_LEFT_OUT, *PROGRAM[1:2]))
 
     def on_mount(self) -> None:
-        """As many as anybody reads."""
+        """Fill the page."""
         source = replay_shell_of(self.app).feed.source
-        left = source.left_out
-        are = "line is" if len(left) == 1 else "lines are"
-        about = f"{len(left):,} {are} left out of {clean_line(source.path.name)}; none is counted."
+        left_out = source.left_out
+        are = "line is" if len(left_out) == 1 else "lines are"
+        name = clean_line(source.path.name)
+        about = f"{len(left_out):,} {are} left out of {name}; none is counted."
         self.query_one("#about", TextPage).set_lines(((about, "--strong"),))
         lines: list[TextLine] = []
-        for one in left[:_MOST]:
-            lines += [(f"line {one.line:,}: {one.reason}", "--attention")]
-            lines += [(clean_line(one.text) or "(nothing that can be shown)", ""), ("", "")]
-        if len(left) > _MOST:
-            lines.append((f"… and {len(left) - _MOST:,} more.", "--dim"))
+        for each in left_out[:_LINES_SHOWN]:
+            lines += [(f"line {each.line:,}: {each.reason}", "--attention")]
+            lines += [(clean_line(each.text) or "(no printable text)", ""), ("", "")]
+        if len(left_out) > _LINES_SHOWN:
+            lines.append((f"… and {len(left_out) - _LINES_SHOWN:,} more.", "--dim"))
         page = self.query_one("#lines", TextPage)
         page.set_lines(tuple(lines))
         page.focus()

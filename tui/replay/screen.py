@@ -1,4 +1,4 @@
-"""The main screen of a replay: the live one with a time line under it."""
+"""The main screen of a replay: that of a live session with a time line below it."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _REST = without_engine(SUPERVISOR)
 
 
 class ReplayScreen(MainScreen):
-    """All parts as they stood at one moment."""
+    """Shows all parts as they were at one moment."""
 
     ACTIONS = (*REPLAY, *_REST)
     BINDINGS = bindings_of(ACTIONS, priority=MOVES)
@@ -49,16 +49,16 @@ class ReplayScreen(MainScreen):
 
     @property
     def replay(self) -> ReplayShell:
-        """The app of the replay, as far as screens may use it."""
+        """Return the app of the replay, as far as screens may use it."""
         return replay_shell_of(self.app)
 
     def show(self, view: View) -> None:
-        """Bring what is seen up to date."""
+        """Paint the visible parts and the time line."""
         super().show(view)
         self.query_one(TimeLine).show(self.replay.is_live)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """While something is typed, its cursor has the arrows."""
+        """Leave the arrow keys to a text field that has the focus."""
         if action == "do" and parameters and parameters[0] in MOVES:
             return not isinstance(self.focused, Input)
         return super().check_action(action, parameters)
@@ -66,35 +66,35 @@ class ReplayScreen(MainScreen):
     # ---- time ------------------------------------------------------------------------------------
 
     def action_step(self, count: int) -> None:
-        """On or back by one experiment."""
+        """Move by a number of experiments."""
         self.replay.feed.player.step_by(count)
         self.replay.feed.moved()
 
     def action_step_keep(self, direction: int) -> None:
-        """On or back to a keep."""
+        """Jump to the next or previous keep."""
         if self.replay.feed.player.step_by_keep(direction):
             self.replay.feed.moved()
         else:
             self.tell("There is no later keep." if direction > 0 else "There is no earlier keep.")
 
     def action_play(self) -> None:
-        """Let time pass, or stop it."""
+        """Play or pause."""
         self.replay.feed.player.toggle()
         self.replay.feed.moved()
 
     def action_faster(self, by: int) -> None:
-        """Another speed."""
+        """Change the speed by a number of levels."""
         self.replay.feed.player.faster(by)
         self.replay.feed.moved()
 
     def action_first(self) -> None:
-        """Before the first experiment."""
+        """Jump to before the first experiment."""
         self.replay.feed.player.home()
         self.replay.feed.moved()
 
     def action_present(self) -> None:
-        """To the end, and along with it."""
-        self.replay.feed.look()
+        """Jump to the end and follow it."""
+        self.replay.feed.read_new()
         self.replay.feed.player.end()
         self.replay.feed.moved()
 
@@ -104,7 +104,7 @@ class ReplayScreen(MainScreen):
         self.replay.feed.moved()
 
     def action_go(self) -> None:
-        """Ask for a number."""
+        """Ask for the number of an experiment to jump to."""
 
         def answered(text: str | None) -> None:
             if text is not None:
@@ -122,13 +122,13 @@ class ReplayScreen(MainScreen):
             self.tell(f"There is no settled experiment {text.strip()}.", "warning")
 
     def action_total(self) -> None:
-        """Everything that was kept, as one diff."""
+        """Open the diff of everything that was kept."""
         from tui.replay.total import TotalScreen
 
         self.app.push_screen(TotalScreen())
 
     def action_left_out(self) -> None:
-        """The lines of the file that are no part of this."""
+        """Open the list of lines that the recording leaves out."""
         from tui.replay.left_out import LeftOutScreen
 
         source = self.replay.feed.source

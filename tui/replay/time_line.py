@@ -1,4 +1,4 @@
-"""One line: which moment is shown, of how many, when that was, where the keeps are."""
+"""The time line: the moment that is shown, its time, and the keeps of the recording."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ _PAST, _AHEAD, _KEPT, _KEPT_AHEAD, _HERE = "━", "─", "┻", "┴", "●"
 
 
 class TimeLine(Painted, can_focus=False):
-    """The recording from its first experiment to its last; a click goes there.
+    """Shows the recording from its first experiment to its last; a click jumps there.
 
     Args:
-        player: What it shows.
+        player: The position in the recording.
     """
 
     DEFAULT_CSS = """
@@ -29,10 +29,10 @@ class TimeLine(Painted, can_focus=False):
     """
 
     class Picked(Message):
-        """A click on the line.
+        """The user clicked on the line.
 
         Args:
-            place: So many experiments were settled there.
+            place: The number of experiments settled at the clicked place.
         """
 
         def __init__(self, place: int) -> None:
@@ -44,17 +44,17 @@ class TimeLine(Painted, can_focus=False):
         self._player = player
         self._painted: tuple[object, ...] = ()
         self._bar: tuple[int, int] = (0, 0)
-        """Where it begins, and its cells."""
+        """The bar's first column and its width in cells."""
 
     def show(self, live: bool) -> None:
         """Paint the moment the player is at.
 
         Args:
-            live: Whether the session still goes on.
+            live: Whether the recorded session is still running.
         """
         player = self._player
         now = (
-            *(player.step, player.wanted, len(player.recording)),
+            *(player.step, player.target, len(player.recording)),
             *(player.playing, player.speed, live),
         )
         if now != self._painted:
@@ -67,11 +67,11 @@ class TimeLine(Painted, can_focus=False):
         sign, style = ("▶", "--keep") if player.playing else ("‖", "--attention")
         number = player.recording.moments[place - 1].number if place else 0
         head = f" #{number} of {places}" if number else f" start of {places}"
-        when = _when(player.recording.when(player.step), short=width < 100)
+        when = _time_text(player.recording.when(player.step), short=width < 100)
         live = bool(self._painted and self._painted[-1])
         tail = " end: the present" if live and not player.at_end else " now" if live else ""
-        if player.wanted is not None:
-            tail = f" going to #{player.recording.moment_before(player.wanted):,} …"
+        if player.target is not None:
+            tail = f" going to #{player.recording.moment_before(player.target):,} …"
         keeps = sum(moment.kept for moment in player.recording.moments[:place])
         speed = f" {player.speed:g}/s"
         left: list[Run] = [
@@ -104,7 +104,7 @@ class TimeLine(Painted, can_focus=False):
         return runs
 
     def on_click(self, event: events.Click) -> None:
-        """Go to where the line was clicked."""
+        """Post the place that was clicked."""
         start, cells = self._bar
         if cells > 1 and start <= event.x < start + cells:
             share = (event.x - start) / (cells - 1)
@@ -112,19 +112,19 @@ class TimeLine(Painted, can_focus=False):
 
 
 def cell_of(place: int, places: int, cells: int) -> int:
-    """The cell of the bar where so many experiments of all are settled."""
+    """Return the cell of a bar that stands for a place among all places."""
     return round(place / places * (cells - 1)) if places and cells else 0
 
 
 def kept_cells(moments: Sequence[Moment], cells: int) -> set[int]:
-    """The cells in which something was kept."""
+    """Return the cells of a bar in which an experiment was kept."""
     count = len(moments)
     return {
         cell_of(place, count, cells) for place, moment in enumerate(moments, start=1) if moment.kept
     }
 
 
-def _when(when: When, short: bool) -> str:
+def _time_text(when: When, short: bool) -> str:
     if when.at is None:
         return "time not recorded"
     sign = "≈" if when.estimated else ""
