@@ -27,7 +27,8 @@ from benchmarks.processes import (
     processor_seconds_so_far,
     wait_until,
 )
-from engine.client import connection as client
+from engine.client.request import send_command
+from engine.client.sessions import engine_pid
 from engine.core import events as ev
 from engine.core.enums import Outcome, Verdict
 from engine.core.reducer import fold
@@ -64,7 +65,7 @@ def start_engine(workspace: Path, *options: str) -> int:
         check=True,
         stdout=subprocess.DEVNULL,
     )
-    pid = client.engine_pid(workspace)
+    pid = engine_pid(workspace)
     assert pid is not None
     return pid
 
@@ -74,7 +75,7 @@ def stop_engine(workspace: Path) -> None:
     subprocess.run(
         [COMMAND, "stop", "--now", "-C", str(workspace)], check=True, stdout=subprocess.DEVNULL
     )
-    wait_until(lambda: client.engine_pid(workspace) is None)
+    wait_until(lambda: engine_pid(workspace) is None)
 
 
 class PausedSession:
@@ -101,7 +102,7 @@ class PausedSession:
         """
         lines, used = self._lines(), self._processor_seconds()
         rows = _count(lines, ev.RowWritten)
-        client.send_command(self._workspace, commands.ResumeLoop())
+        send_command(self._workspace, commands.ResumeLoop())
         self._wait_for(rows + experiments)
         self._pause()
         new = self._lines()[len(lines) :]
@@ -118,7 +119,7 @@ class PausedSession:
         wait_until(lambda: _count(self._lines(), ev.RowWritten) >= rows)
 
     def _pause(self) -> None:
-        client.send_command(self._workspace, commands.PauseLoop())
+        send_command(self._workspace, commands.PauseLoop())
         wait_until(lambda: not _is_running(self._lines()))
 
     def _processor_seconds(self) -> float:

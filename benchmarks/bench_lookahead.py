@@ -22,7 +22,8 @@ import psutil
 
 from benchmarks.figures import Figures, arguments
 from benchmarks.processes import COMMAND, make_workspace, private_home, wait_until
-from engine.client import connection as client
+from engine.client.request import send_command
+from engine.client.sessions import engine_pid
 from engine.core import events as ev
 from engine.core.enums import StopMode
 from engine.protocol import commands
@@ -139,7 +140,7 @@ def memory_and_cancelling(
     with ModelServer(script) as server:
         options = ("--budget", "0.001", "--max", "100000")
         start_session(make_workspace(path, TRAIN), server, "start", *options)
-        pid = client.engine_pid(path)
+        pid = engine_pid(path)
         assert pid is not None
         process, sizes = psutil.Process(pid), list[float]()
         for count in counts:
@@ -162,15 +163,15 @@ def cancel_calls(figures: Figures, path: Path, server: ModelServer, count: int) 
         server.hanging.clear()
         server.disconnected.clear()
         begin = time.perf_counter()
-        client.send_command(path, commands.PauseLoop())
+        send_command(path, commands.PauseLoop())
         wait_until(server.disconnected.is_set)
         abandoned.append(time.perf_counter() - begin)
         begin, requests = time.perf_counter(), len(server.requests)
-        client.send_command(path, commands.ResumeLoop())
+        send_command(path, commands.ResumeLoop())
         wait_until(lambda requests=requests: len(server.requests) > requests)  # type: ignore[misc]
         called.append(time.perf_counter() - begin)
-    client.send_command(path, commands.StopSession(mode=StopMode.NOW))
-    wait_until(lambda: client.engine_pid(path) is None)
+    send_command(path, commands.StopSession(mode=StopMode.NOW))
+    wait_until(lambda: engine_pid(path) is None)
     name = "from a pause during an answer to the end of the call, median"
     figures.show(name, 1000 * statistics.median(abandoned), "ms")
     figures.show("from resuming to the next call", 1000 * statistics.median(called), "ms")

@@ -13,8 +13,9 @@ import sys
 import tempfile
 from pathlib import Path
 
-from engine.client import connection as client
 from engine.client import launch as starting
+from engine.client.connection import EngineLink
+from engine.client.request import send_command
 from engine.core.enums import StopMode
 from engine.protocol.commands import StopSession
 from tui.terminal import prepare_environment
@@ -29,7 +30,7 @@ async def paint(workspace: Path, size: tuple[int, int], keys: tuple[str, ...]) -
     prepare_environment()
     from tui.app import SupervisorApp
 
-    app = SupervisorApp(client.EngineLink(workspace), theme="dark")
+    app = SupervisorApp(EngineLink(workspace), theme="dark")
     async with app.run_test(size=size) as pilot:
         while True:
             await pilot.pause(0.2)
@@ -68,7 +69,7 @@ def main() -> None:
         whole = asyncio.run(paint(workspace, (130, 36), ("i", "5")))
         (docs / "screen-whole.svg").write_text(whole, "utf-8")
         if own:
-            client.send_command(workspace, StopSession(mode=StopMode.NOW))
+            send_command(workspace, StopSession(mode=StopMode.NOW))
 
 
 if __name__ == "__main__":

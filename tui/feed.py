@@ -36,7 +36,7 @@ from tui.view import LinkState, View
 
 if TYPE_CHECKING:
     from engine.client.candidate import CandidateFile
-    from engine.client.connection import Details
+    from engine.client.sessions import Details
 
 _REASONING_CHARACTERS = 64 * 1024
 """Characters of reasoning kept for the screen; all of it is in the artifacts."""

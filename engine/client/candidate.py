@@ -44,3 +44,8 @@ def candidate_file(workspace: Path, session: Session, queued: Queued) -> Candida
         raise WorkspaceError(
             error.what, error.why, "Veto it, or let the agent try again."
         ) from error
+
+
+def file_at(workspace: Path, commit: str, name: str) -> str | None:
+    """Return a file of the workspace as a commit has it, or None if the commit has no such file."""
+    return Workspace(workspace).try_read(commit, name)

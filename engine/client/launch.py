@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import getpass
 import os
 import shutil
@@ -11,7 +10,8 @@ import sys
 import time
 from pathlib import Path
 
-from engine.client.connection import EngineLink, engine_pid, read_session, send_command
+from engine.client.request import ask_pid, send_command
+from engine.client.sessions import engine_pid, read_session
 from engine.core.errors import AutoresearchError, EngineGoneError
 from engine.protocol import commands
 
@@ -87,9 +87,9 @@ def wait_for_engine(workspace: Path, process: subprocess.Popen[bytes], log: Path
         if code is not None:
             raise engine_error(code, log)
         try:
-            # Short, because what answers may be no engine while ours has long said why it ended.
-            return asyncio.run(asyncio.wait_for(_ask_pid(workspace), 1.0))
-        except (EngineGoneError, TimeoutError):
+            # Brief, because another program may listen there while the engine has ended already.
+            return ask_pid(workspace, timeout=1.0)
+        except EngineGoneError:
             time.sleep(0.02)
     raise EngineGoneError(
         f"The engine did not answer within {START_SECONDS:.0f} s.", "", f"See {log}, and try again."
@@ -107,15 +107,6 @@ def engine_error(code: int, log: Path) -> AutoresearchError:
     )
     error.exit_code = code if 0 < code < 64 else 1
     return error
-
-
-async def _ask_pid(workspace: Path) -> int:
-    link = EngineLink(workspace, follow=False)
-    try:
-        await link.start()
-        return link.engine_pid
-    finally:
-        await link.close()
 
 
 def leaves_when_asked(workspace: Path) -> bool:

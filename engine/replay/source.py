@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from engine.client import connection as client
+from engine.client.sessions import engine_pid, find_workspace
 from engine.core.enums import NOT_RECORDED, Direction
 from engine.core.errors import UsageError, WorkspaceError
 from engine.core.session import Session
@@ -101,7 +101,7 @@ class JournalSource(ReplaySource):
 
     def is_live(self) -> bool:
         """Whether an engine is at work in its workspace."""
-        return self._workspace is not None and client.engine_pid(self._workspace) is not None
+        return self._workspace is not None and engine_pid(self._workspace) is not None
 
     def look(self) -> bool:
         """Read what was appended."""
@@ -222,7 +222,7 @@ def open_source(
 def _path_of(word: str | None, repo: Path | None) -> tuple[Path, str]:
     """The file that is meant, and what should be said about that."""
     given = Path(word) if word is not None else Path()
-    here = client.find_workspace(repo if repo is not None and repo.is_dir() else Path())
+    here = find_workspace(repo if repo is not None and repo.is_dir() else Path())
     tags = sessions(here)
     if given.is_dir():
         note = ""
@@ -246,7 +246,7 @@ def _in_directory(directory: Path) -> Path:
         return directory / JOURNAL
     if not sessions(directory) and (directory / TABLE).is_file():
         return directory / TABLE
-    workspace = client.find_workspace(directory)
+    workspace = find_workspace(directory)
     if tags := sessions(workspace):
         return Layout(workspace, tags[-1]).journal
     found = sorted(p.name for p in directory.glob("*.tsv"))[:5]

@@ -13,7 +13,7 @@ import shlex
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 import msgspec
 from msgspec.structs import replace
@@ -46,35 +46,70 @@ def fold_journal(path: Path) -> Session:
         ) from None
 
 
+class JournalLine(NamedTuple):
+    """An event, and its line in the journal."""
+
+    event: AnyEvent
+    line: bytes
+
+
+class JournalReader:
+    """Reads the events of a journal in order, and later those that were appended since.
+
+    Args:
+        path: The journal's file.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._offset = 0
+        self._seq = 0
+
+    def read_new(self) -> Iterator[JournalLine]:
+        """Yield the events since the last call; an incomplete last line is left for the next one.
+
+        Raises:
+            JournalError: A line is damaged, or a sequence number is missing.
+        """
+        with open(self._path, "rb") as file:
+            file.seek(self._offset)
+            for line in file:
+                if not line.endswith(b"\n"):
+                    return
+                event = self._decode(line)
+                self._offset += len(line)
+                self._seq += 1
+                yield JournalLine(event, line)
+
+    def _decode(self, line: bytes) -> AnyEvent:
+        expected = self._seq + 1  # also the number of the line
+        try:
+            event: AnyEvent = _decoder.decode(line)
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+            raise JournalError(
+                f"{self._path}, line {expected} is damaged.",
+                f"{error}.",
+                f"`autoresearch-tui replay {shlex.quote(str(self._path))}` shows its legible "
+                "lines; do not edit it by hand.",
+            ) from None
+        if event.seq != expected:
+            raise JournalError(
+                f"{self._path}, line {expected} has sequence number {event.seq}, "
+                f"expected {expected}.",
+                "Lines were removed, repeated or reordered.",
+                "Restore the journal from a backup, or start a session with another tag; "
+                f"`autoresearch-tui replay {shlex.quote(str(self._path))}` shows what is left.",
+            )
+        return event
+
+
 def read_journal(path: Path) -> Iterator[AnyEvent]:
-    """The events of a journal, oldest first; a torn last line is left out.
+    """Yield the events of a journal, oldest first; an incomplete last line is left out.
 
     Raises:
-        JournalError: A line in the middle is damaged, or a sequence number is missing.
+        JournalError: A line is damaged, or a sequence number is missing.
     """
-    expected = 1
-    with open(path, "rb") as file:
-        for number, line in enumerate(file, start=1):
-            if not line.endswith(b"\n"):
-                return
-            try:
-                event: AnyEvent = _decoder.decode(line)
-            except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-                raise JournalError(
-                    f"{path}, line {number} is damaged.",
-                    f"{error}.",
-                    f"`autoresearch-tui replay {shlex.quote(str(path))}` shows what is left of it; "
-                    "do not edit it by hand.",
-                ) from None
-            if event.seq != expected:
-                raise JournalError(
-                    f"{path}, line {number} has sequence number {event.seq}, expected {expected}.",
-                    "Lines were removed, repeated or reordered.",
-                    "Restore the journal from a backup, or start a session with another tag; "
-                    f"`autoresearch-tui replay {shlex.quote(str(path))}` shows what is left.",
-                )
-            expected += 1
-            yield event
+    return (line.event for line in JournalReader(path).read_new())
 
 
 class Journal:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.client import connection as client
+from engine.client.sessions import read_session
 from engine.core import events as ev
 from engine.core.config import ResearchConfig
 from engine.core.enums import Outcome
@@ -94,5 +94,5 @@ def test_a_real_run_is_recorded_though_nobody_watches(repository: Path) -> None:
     events = read_journal(Layout(repository, "t").journal)
     samples = [e.sample for e in events if isinstance(e, ev.DevicesSampled)]
     assert samples and samples[0].run_processes > 0 and samples[0].ram_total_bytes > 0
-    machine = client.read_session(repository).machine
+    machine = read_session(repository).machine
     assert machine is not None and machine.sample == samples[-1]

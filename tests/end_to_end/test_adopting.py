@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.client import connection as client
+from engine.client.sessions import read_session
 from engine.core.enums import Verdict
 from engine.core.events import AnyEvent, HistoryImported
 from engine.core.imported_attempt import Unknown
@@ -85,7 +85,7 @@ def adopt(work: Path, *flags: str) -> str:
 
 
 def session_of(work: Path) -> Session:
-    return client.read_session(work, TAG)
+    return read_session(work, TAG)
 
 
 def test_its_rows_are_history_and_its_baseline_is_measured_again(work: Path) -> None:
@@ -194,7 +194,7 @@ def test_the_history_is_taken_over_though_the_engine_was_killed_at_its_start(
             DeviceSampler(disk=work).platform(),
         )
     monkeypatch.undo()
-    assert not client.read_session(work, TAG).past
+    assert not read_session(work, TAG).past
     done = run_command("run", work, "--headless", "--yes")
     assert done.returncode == 0, done.stderr
-    assert len(client.read_session(work, TAG).past) == 5
+    assert len(read_session(work, TAG).past) == 5

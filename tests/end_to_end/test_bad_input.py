@@ -134,7 +134,7 @@ def test_a_damaged_journal(repository: Path) -> None:
         refused("status", repository, code=8, says="replay")
     journal.write_text("")
     shown = run_command("results", repository)
-    assert "holds no whole line" in shown.stderr, shown.stderr
+    assert "holds no complete line" in shown.stderr, shown.stderr
 
 
 @pytest.mark.parametrize("verb", ["pause", "resume", "stop", "attach"])

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.client import connection as client
+from engine.client.sessions import engine_pid, read_session
 from engine.core.enums import Verdict
 from tests.end_to_end.test_window import Window
 from tests.world import git, run_command
@@ -22,7 +22,7 @@ def run(workspace: Path, verb: str, *words: str) -> str:
 
 def test_look_continue_and_start_anew(repository: Path) -> None:
     run(repository, "run", "--headless", "--tag", "t", "--max", "4")
-    ended = client.read_session(repository, "t")
+    ended = read_session(repository, "t")
     journal = repository / ".autoresearch/t/journal.jsonl"
     written = journal.read_bytes()
 
@@ -32,7 +32,7 @@ def test_look_continue_and_start_anew(repository: Path) -> None:
     assert "Session t has ended" in window.read()
     window.press("\r")
     window.wait_for("REPLAY")
-    assert client.engine_pid(repository) is None
+    assert engine_pid(repository) is None
     window.press("q")
     assert window.wait_for_end()[0] == 0
     window = Window("--look", repository, columns=100, rows=30)
@@ -50,7 +50,7 @@ def test_look_continue_and_start_anew(repository: Path) -> None:
     # A new one from its best: another branch, another journal, the same table.
     before = (repository / "results.tsv").read_text()
     run(repository, "run", "--headless", "--new-from", "best", "--tag", "u", "--max", "2")
-    new = client.read_session(repository, "u")
+    new = read_session(repository, "u")
     assert new.base_commit == ended.frontier
     assert new.experiment(1).commit == ended.frontier
     assert (repository / "results.tsv").read_text().startswith(before)
@@ -60,13 +60,13 @@ def test_look_continue_and_start_anew(repository: Path) -> None:
     # Any branch is measured as one experiment of its own.
     git(repository, "branch", "mine", ended.frontier)
     run(repository, "baseline", "--new-from", "mine", "--tag", "check")
-    check = client.read_session(repository, "check")
+    check = read_session(repository, "check")
     assert check.base_commit == git(repository, "rev-parse", "mine")
     assert check.experiment(1).verdict is Verdict.KEEP
 
     # Continue: the same session goes on.
     run(repository, "run", "--headless", "--tag", "t", "--max", "5")
-    session = client.read_session(repository, "t")
+    session = read_session(repository, "t")
     assert session.counts.total == 5
     assert session.base_commit == ended.base_commit
 
@@ -87,7 +87,7 @@ def test_the_branch_of_another_tool_is_gone_on_with(repository: Path) -> None:
     assert "switch --detach" in refused.stderr
     git(repository, "switch", "-q", "main")
     run(repository, "run", "--headless", "--adopt", "mar5", "--max", "2")
-    session = client.read_session(repository, "mar5")
+    session = read_session(repository, "mar5")
     assert session.base_commit == tip
     assert session.experiment(1).commit == tip
     assert (repository / "results.tsv").read_text().startswith(rows)
@@ -99,7 +99,7 @@ def test_a_branch_that_is_not_where_it_was_is_told_before_anything_runs(
     repository: Path, lost: str
 ) -> None:
     run(repository, "run", "--headless", "--tag", "t", "--max", "3")
-    frontier = client.read_session(repository, "t").frontier
+    frontier = read_session(repository, "t").frontier
     words = ["-D", "autoresearch/t"]
     if lost == "moved":
         git(repository, "commit", "--quiet", "--allow-empty", "-m", "mine")
@@ -117,7 +117,7 @@ def test_a_branch_that_is_not_where_it_was_is_told_before_anything_runs(
     # As it says.
     git(repository, "branch", "-f", "autoresearch/t", frontier)
     run(repository, "run", "--headless", "--tag", "t", "--max", "4")
-    assert client.read_session(repository, "t").counts.total == 4
+    assert read_session(repository, "t").counts.total == 4
 
 
 def test_an_older_session_goes_on_as_it_was(repository: Path) -> None:
@@ -126,7 +126,7 @@ def test_an_older_session_goes_on_as_it_was(repository: Path) -> None:
     run(repository, "run", "--headless", *words)
     again = run_command("run", repository, "--headless", "--tag", "t", "--max", "3", "--yes")
     assert again.returncode == 0, again.stderr
-    session = client.read_session(repository, "t")
+    session = read_session(repository, "t")
     assert session.counts.total == 3
     assert session.config.policy == "random"
 
@@ -142,7 +142,7 @@ def test_a_session_that_has_done_all_says_how_it_goes_on(repository: Path) -> No
     window.wait_for("How many more?")
     window.press("\x7f\x7f1\r")
     window.wait_for("ENDED")
-    assert client.read_session(repository, "t").counts.total == 3
+    assert read_session(repository, "t").counts.total == 3
     window.press("q")
     _, said = window.wait_for_end()
     assert "--max 13" in said and "autoresearch-tui replay" in said
@@ -156,4 +156,4 @@ def test_a_plain_karpathy_session_is_pointed_to(repository: Path) -> None:
     window.wait_for("--adopt mar5")
     window.press("\x03")
     window.wait_for_end()
-    assert client.engine_pid(repository) is None
+    assert engine_pid(repository) is None

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.client import connection as client
+from engine.client.sessions import read_session
 from engine.core.enums import QueueState, Verdict
 from engine.core.records import Queued
 from engine.core.session import Session
@@ -41,7 +41,7 @@ def begin(workspace: Path, server: ModelServer, size: tuple[int, int], *words: s
 
 
 def session_of(workspace: Path) -> Session:
-    return client.read_session(workspace)
+    return read_session(workspace)
 
 
 def first_asked(workspace: Path) -> Queued:

@@ -19,7 +19,7 @@ from urllib.parse import urlsplit
 import psutil
 import pytest
 
-from engine.client import connection as client
+from engine.client.sessions import engine_pid, read_session
 from tests.end_to_end.chromium import Page, chromium, until
 from tests.world import COMMAND, DEADLINE_SECONDS, git, run_command, wait_for
 
@@ -112,7 +112,7 @@ async def test_the_page_paints_and_a_key_pauses_the_engine(
 ) -> None:
     flags = ("--yes", "--tag", "t", "--budget", "2", "--autonomy", "ask-all")
     assert run_command("start", repository, *flags).returncode == 0
-    engine = client.engine_pid(repository)
+    engine = engine_pid(repository)
     before = git(repository, "status", "--porcelain")
     with served(repository, "--port", "0") as (process, told):
         async with forwarded(told["url"]) as url, chromium(tmp_path) as page:
@@ -126,10 +126,10 @@ async def test_the_page_paints_and_a_key_pauses_the_engine(
             assert await colours(page) > 300
 
             await page.press(" ")
-            await until(lambda: client.read_session(repository).pause is not None, "the pause")
+            await until(lambda: read_session(repository).pause is not None, "the pause")
             await page.wait_for("PAUSED")
             await page.press(" ")
-            await until(lambda: client.read_session(repository).pause is None, "its end")
+            await until(lambda: read_session(repository).pause is None, "its end")
             # Somebody is needed, and the tab of the browser says so.
             await page.wait_until("document.title.startsWith('needs you')")
 
@@ -153,9 +153,9 @@ async def test_the_page_paints_and_a_key_pauses_the_engine(
             assert page.complaints == []
         # The browser is gone; its screen goes, the engine stays.
         wait_for(lambda: not screens(process), "the end of the screen")
-        assert client.engine_pid(repository) == engine
+        assert engine_pid(repository) == engine
         assert end_of(process) == "No longer served.\n"
-    assert client.engine_pid(repository) == engine
+    assert engine_pid(repository) == engine
     assert git(repository, "status", "--porcelain") == before
 
 

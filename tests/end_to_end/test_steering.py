@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from engine.client import connection as client
+from engine.client.request import send_command
+from engine.client.sessions import details, read_session
 from engine.core.enums import Actor
 from engine.protocol import commands
 from tests.end_to_end.test_window import Window
@@ -42,12 +43,10 @@ def test_a_pinned_knob_is_done_next(workspace: Path) -> None:
     window = Window(workspace, "--yes", "--tag", "t", "--budget", "2", columns=80, rows=24)
     window.wait_for("RUNNING #1")
     say(window, "p", "Pin a hypothesis", "MATRIX_LR=0.05")
-    wait_for(lambda: client.read_session(workspace).pins, "the pin")
-    became = wait_for(lambda: client.read_session(workspace).pins[0].experiment, "its experiment")
+    wait_for(lambda: read_session(workspace).pins, "the pin")
+    became = wait_for(lambda: read_session(workspace).pins[0].experiment, "its experiment")
     assert became <= 3  # at most one was drafted before it
-    wait_for(
-        lambda: "+MATRIX_LR = 0.05" in client.details(workspace, "t", became).patch, "its patch"
-    )
+    wait_for(lambda: "+MATRIX_LR = 0.05" in details(workspace, "t", became).patch, "its patch")
     window.press("p")
     window.wait_for(f"became #{became}")
     window.press("\x1b")
@@ -64,9 +63,9 @@ def test_what_is_said_reaches_the_next_question(workspace: Path) -> None:
         )
         window.wait_for("RUNNING #")
         say(window, "b", "Ban a direction", "no mixture of experts")
-        wait_for(lambda: client.read_session(workspace).bans, "the ban")
+        wait_for(lambda: read_session(workspace).bans, "the ban")
         say(window, "n", "Note to the agent", "memory is free")
-        wait_for(lambda: client.read_session(workspace).agent_notes, "the note")
+        wait_for(lambda: read_session(workspace).agent_notes, "the note")
         say(window, "p", "Pin a hypothesis", "a wider MLP")
         wait_for(
             lambda: any(
@@ -96,8 +95,8 @@ def test_what_is_said_reaches_the_next_question(workspace: Path) -> None:
         wait_for(lambda: "By another editor" in server.requests[-1].prompt, "the other charter")
         wait_for(
             lambda: (
-                len(client.read_session(workspace).programs) == 3
-                and client.read_session(workspace).programs[-1].commit
+                len(read_session(workspace).programs) == 3
+                and read_session(workspace).programs[-1].commit
             ),
             "the third version on the branch",
         )
@@ -123,7 +122,7 @@ def test_the_whole_session_while_it_runs(workspace: Path, size: tuple[int, int])
     window.press("4")
     window.wait_for("No language model is asked")
     note = commands.BanDirection(text="leave DEPTH as it is", by=Actor.COMMAND_LINE)
-    assert client.send_command(workspace, note).ok
+    assert send_command(workspace, note).ok
     window.wait_for("leave DEPTH as it is")
     window.press("5")
     window.wait_for("Category coverage")

@@ -15,7 +15,8 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
-from engine.client import connection as client
+from engine.client.request import send_command
+from engine.client.sessions import engine_pid, read_session
 from engine.core.enums import Actor, QueueState
 from engine.core.errors import AutoresearchError
 from engine.core.session import Session
@@ -71,7 +72,7 @@ class Person:
     @property
     def session(self) -> Session:
         """As the journal has it."""
-        return client.read_session(self.workspace)
+        return read_session(self.workspace)
 
     def waits(self, question: Callable[[Session], Any], what: str) -> Session:
         """The session as soon as something is so."""
@@ -79,7 +80,7 @@ class Person:
 
     def ends(self) -> None:
         """The engine leaves."""
-        wait_for(lambda: client.engine_pid(self.workspace) is None, "the engine's end")
+        wait_for(lambda: engine_pid(self.workspace) is None, "the engine's end")
 
     def asked(self, many: int = 1) -> list[str]:
         """The patches in question, as soon as there are so many."""
@@ -148,7 +149,7 @@ def test_of_two_who_decide_at_once_one_is_told(person: Person) -> None:
     replies: list[messages.Reply] = []
 
     def decide(command: commands.AnyCommand) -> None:
-        replies.append(client.send_command(person.workspace, command))
+        replies.append(send_command(person.workspace, command))
 
     both = [
         threading.Thread(target=decide, args=(command,))
@@ -378,10 +379,10 @@ def test_watch_streams_the_journal_through_the_death_of_an_engine(person: Person
     assert watching.stdout is not None
     first = watching.stdout.readline()
     assert json.loads(first)["type"] == "SessionStarted"
-    pid = client.engine_pid(person.workspace)
+    pid = engine_pid(person.workspace)
     assert pid is not None
     os.kill(pid, signal.SIGKILL)
-    wait_for(lambda: client.engine_pid(person.workspace) is None, "the engine's death")
+    wait_for(lambda: engine_pid(person.workspace) is None, "the engine's death")
     person.say("start", "--yes")
     person.say("stop", "--now")
     rest = watching.stdout.read()
@@ -447,7 +448,7 @@ def test_a_line_of_the_research_config_is_changed_before_the_start(repository: P
     ):
         assert text in shown, text
     window.press("8\rnever\r")
-    window.wait_for("none of auto, ask-risky, ask-all")
+    window.wait_for("not one of auto, ask-risky, ask-all")
     window.press("autonomy\rask-all\r")
     window.wait_for("each edit waits")
     window.press("first\rDEPTH=6\r")
@@ -474,7 +475,7 @@ def _rests(session: Session) -> bool:
 
 
 def _ended(workspace: Path) -> Session | None:
-    session = client.read_session(workspace)
+    session = read_session(workspace)
     return session if session.ended else None
 
 

@@ -12,8 +12,8 @@ import pexpect
 import pyte
 import pytest
 
-from engine.client import connection as client
 from engine.client import launch as starting
+from engine.client.sessions import engine_pid, read_session
 from engine.core.events import RunAdopted
 from engine.store.artifacts import Layout
 from engine.store.journal import read_journal
@@ -98,36 +98,36 @@ def test_the_whole_life_of_a_session(repository: Path, size: tuple[int, int]) ->
     window.press("q")
     code, said = window.wait_for_end()
     assert code == 0
-    pid = client.engine_pid(repository)
+    pid = engine_pid(repository)
     assert pid is not None
     assert "autoresearch-tui" in said
-    before = client.read_session(repository).seq
-    wait_for(lambda: client.read_session(repository).seq > before, "life without a window")
+    before = read_session(repository).seq
+    wait_for(lambda: read_session(repository).seq > before, "life without a window")
 
     # Coming back shows where it is; the window sees its engine die and another one take over.
     window = Window("attach", repository, columns=columns, rows=rows)
     window.wait_for("RUNNING #")
-    wait_for(lambda: client.read_session(repository).running is not None, "a run")
-    interrupted = len(client.read_session(repository).experiments)
+    wait_for(lambda: read_session(repository).running is not None, "a run")
+    interrupted = len(read_session(repository).experiments)
     os.kill(pid, signal.SIGKILL)
     window.wait_for("ECONNECTING" if columns > 100 else "ECONN")
     assert starting.start_engine(repository) != pid
     window.wait_for("RUNNING #")
     wait_for(
-        lambda: client.read_session(repository).experiment(interrupted).verdict is not None,
+        lambda: read_session(repository).experiment(interrupted).verdict is not None,
         "the verdict of the run whose engine was killed",
     )
     events = list(read_journal(Layout(repository, "t").journal))
     adopted = [e.experiment for e in events if isinstance(e, RunAdopted)]
     assert adopted == [interrupted]
-    assert len(client.read_session(repository).experiment(interrupted).runs) == 1
+    assert len(read_session(repository).experiment(interrupted).runs) == 1
 
     # Pause with the space bar, as a person would; then end the session.
     window.press(" ")
-    wait_for(lambda: client.read_session(repository).pause is not None, "the pause")
+    wait_for(lambda: read_session(repository).pause is not None, "the pause")
     window.wait_for("PAUSED")
     window.press(" ")
-    wait_for(lambda: client.read_session(repository).pause is None, "the end of the pause")
+    wait_for(lambda: read_session(repository).pause is None, "the end of the pause")
     window.press("s")
     window.wait_for("?")
     wait_for(lambda: _stopping_after_yes(window, repository), "the stop")
@@ -137,7 +137,7 @@ def test_the_whole_life_of_a_session(repository: Path, size: tuple[int, int]) ->
 
 def _stopping_after_yes(window: Window, workspace: Path) -> bool:
     # Keys of the first 300 ms are ignored by the card, so "yes" is pressed until it counts.
-    session = client.read_session(workspace)
+    session = read_session(workspace)
     if session.stop is not None or session.ended is not None:
         return True
     window.press("y")

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.client import connection as client
+from engine.client.sessions import details, read_session
 from engine.core.enums import Verdict
 from tests.engine.test_ratchet import check_books
 from tests.world import git, run_command
@@ -29,11 +29,11 @@ def test_a_cli_proposes_from_a_worktree_of_its_own(repository: Path) -> None:
         env={"PYTHONPATH": str(top)},
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    session = client.read_session(repository, "t")
+    session = read_session(repository, "t")
     second = session.experiment(2)
     assert second.proposal.agent == "acp"
     assert second.verdict is Verdict.KEEP
-    assert client.details(repository, "t", 2).reasoning
+    assert details(repository, "t", 2).reasoning
     assert (
         git(repository, "status", "--porcelain"),
         (repository / "train.py").read_bytes(),

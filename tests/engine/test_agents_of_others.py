@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.client import connection as client
+from engine.client.sessions import engine_pid, read_session
 from tests.world import run_command, wait_for
 
 pytestmark = pytest.mark.usefixtures("engines")
@@ -59,10 +59,10 @@ def test_what_goes_wrong_pauses_with_the_reason(
     )
     assert done.returncode == 0, done.stderr
     session = wait_for(
-        lambda: s if (s := client.read_session(repository)).pause is not None else None, "the pause"
+        lambda: s if (s := read_session(repository)).pause is not None else None, "the pause"
     )
     assert session.pause is not None
     assert says in session.pause.reason
     assert session.pause.by == "engine"
     assert len(session.experiments) == 1
-    assert client.engine_pid(repository) is not None
+    assert engine_pid(repository) is not None

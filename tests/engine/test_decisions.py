@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 
-from engine.client import connection as client
 from engine.client.candidate import candidate_file
+from engine.client.request import send_command
+from engine.client.sessions import engine_pid, read_session
 from engine.core.enums import Autonomy, DecisionKind, Origin, QueueState, StopMode, Verdict
 from engine.core.errors import EngineGoneError
 from engine.core.events import AlarmRaised, ProgramEdited, ProposalDropped, ReviewRequested
@@ -39,7 +40,7 @@ def edit(search: str, replace: str) -> Answer:
 
 
 def session_of(workspace: Path) -> Session:
-    return client.read_session(workspace, "t")
+    return read_session(workspace, "t")
 
 
 def events(workspace: Path, kind: type) -> list[Any]:
@@ -47,13 +48,13 @@ def events(workspace: Path, kind: type) -> list[Any]:
 
 
 def say(workspace: Path, command: commands.AnyCommand) -> str:
-    reply = client.send_command(workspace, command)
+    reply = send_command(workspace, command)
     assert reply.ok, reply.message
     return reply.message
 
 
 def refused(workspace: Path, command: commands.AnyCommand) -> str:
-    reply = client.send_command(workspace, command)
+    reply = send_command(workspace, command)
     assert not reply.ok
     return reply.message
 
@@ -112,8 +113,8 @@ class Night:
 
     def stop(self) -> None:
         with contextlib.suppress(EngineGoneError):  # it may be about to end by itself
-            client.send_command(self.workspace, commands.StopSession(mode=StopMode.NOW))
-        wait_for(lambda: client.engine_pid(self.workspace) is None, "the engine's end")
+            send_command(self.workspace, commands.StopSession(mode=StopMode.NOW))
+        wait_for(lambda: engine_pid(self.workspace) is None, "the engine's end")
 
 
 @pytest.fixture
@@ -307,7 +308,7 @@ def test_the_search_says_what_it_cannot_do(repository: Path) -> None:
     assert (
         "NAME" in session_of(repository).pins[0].removed or session_of(repository).pins[0].removed
     )
-    wait_for(lambda: client.engine_pid(repository) is None, "the end")
+    wait_for(lambda: engine_pid(repository) is None, "the end")
     check_books(repository)
 
 
@@ -315,7 +316,7 @@ def test_a_ban_keeps_the_search_from_a_knob(repository: Path) -> None:
     words = ("--yes", "--tag", "t", "--budget", "0.3", "--max", "6")
     assert run_command("start", repository, *words).returncode == 0
     say(repository, commands.BanDirection(text="leave MATRIX_LR, EMBEDDING_LR and DEPTH alone"))
-    wait_for(lambda: client.engine_pid(repository) is None, "the end")
+    wait_for(lambda: engine_pid(repository) is None, "the end")
     touched = {k for e in session_of(repository).experiments for k in e.proposal.knobs}
     assert touched == {"WARMDOWN_RATIO"}
 
@@ -332,7 +333,7 @@ def test_a_new_program_is_committed_to_the_branch_and_nothing_else_changes(
     assert run_command("start", repository, *words).returncode == 0
     wait_for(lambda: session_of(repository).counts.total >= 1, "the baseline")
     (repository / "program.md").write_text("# Charter\n\nLower the loss. Mind the depth.\n")
-    wait_for(lambda: client.engine_pid(repository) is None, "the end")
+    wait_for(lambda: engine_pid(repository) is None, "the end")
     session = session_of(repository)
     first, second = session.programs
     assert second.experiment in (2, 3, 4)
@@ -363,7 +364,7 @@ def test_a_damaged_program_changes_nothing_but_for_an_alarm(repository: Path, da
     wait_for(
         lambda: [a for a in events(repository, AlarmRaised) if a.kind == "program"], "the alarm"
     )
-    wait_for(lambda: client.engine_pid(repository) is None, "the end")
+    wait_for(lambda: engine_pid(repository) is None, "the end")
     session = session_of(repository)
     assert len(session.programs) == 1
     assert git(repository, "show", "autoresearch/t:program.md") == "# Charter"
@@ -458,7 +459,7 @@ def test_a_discard_is_revived_on_the_frontier(repository: Path) -> None:
     session = ended(repository)
     lost = [e for e in session.experiments if e.verdict is Verdict.DISCARD]
     answers = {
-        e.number: client.send_command(repository, commands.ReviveExperiment(experiment=e.number))
+        e.number: send_command(repository, commands.ReviveExperiment(experiment=e.number))
         for e in lost
     }
     assert all(r.ok or "does not fit" in r.message or "already" in r.message
@@ -480,7 +481,7 @@ def test_a_discard_is_revived_on_the_frontier(repository: Path) -> None:
             # The experiment that was under way was kept: the approval was for another patch.
             if queued.of == asked[0].of:
                 patch = queued.proposal.patch_id
-                client.send_command(repository, commands.ApproveProposal(patch_id=patch))
+                send_command(repository, commands.ApproveProposal(patch_id=patch))
         return next((e for e in session.experiments if e.of and e.verdict is not None), None)
 
     assert wait_for(ran, "the run").of == asked[0].of
@@ -511,7 +512,7 @@ def test_a_kill_between_a_commit_of_the_charter_and_its_event_is_survived(
     (repository / "program.md").write_text("# Charter\n")
     words = ("--yes", "--tag", "t", "--budget", "0.05", "--max", "2")
     assert run_command("start", repository, *words).returncode == 0
-    wait_for(lambda: client.engine_pid(repository) is None, "the end")
+    wait_for(lambda: engine_pid(repository) is None, "the end")
     journal = Layout(repository, "t").journal
     lines = journal.read_bytes().splitlines(True)
     cut = next(i for i, line in enumerate(lines) if b"ProgramCommitted" in line)
@@ -526,7 +527,7 @@ def test_a_kill_between_a_commit_of_the_charter_and_its_event_is_survived(
     git(repository, "update-ref", "refs/heads/autoresearch/t", tip)
     (repository / "results.tsv").unlink()
     assert run_command("start", repository, "--yes", "--tag", "t", "--max", "2").returncode == 0
-    wait_for(lambda: client.engine_pid(repository) is None, "the end")
+    wait_for(lambda: engine_pid(repository) is None, "the end")
     session = session_of(repository)
     assert session.counts.total == 2
     assert session.programs[0].commit == tip

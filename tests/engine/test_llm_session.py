@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from engine.client import connection as client
+from engine.client.request import send_command
+from engine.client.sessions import details, engine_pid, read_session
 from engine.core.enums import StopMode, Verdict
 from engine.core.events import AgentWaited, AlarmRaised, CostIncurred, ProposalRevised
 from engine.core.session import Session
@@ -25,7 +26,7 @@ KEY = "sk-do-not-write-me-down-42"
 
 
 def session_of(workspace: Path) -> Session:
-    return client.read_session(workspace)
+    return read_session(workspace)
 
 
 def run(
@@ -89,7 +90,7 @@ def test_a_model_proposes_is_paid_for_and_its_key_is_nowhere(repository: Path) -
     assert "\x1b" not in second.proposal.hypothesis
     assert session.spending.calls == len(events(repository, CostIncurred)) == 2
     assert session.spending.tokens == 2400
-    assert "Let me see." in client.details(repository, session.config.tag, 2).reasoning
+    assert "Let me see." in details(repository, session.config.tag, 2).reasoning
     assert "MATRIX_LR" in server.requests[0].prompt
     assert KEY in server.requests[0].headers["authorization"]
     for path in repository.rglob("*"):
@@ -166,7 +167,7 @@ def test_a_crash_is_repaired_once_in_the_same_experiment(repository: Path) -> No
     second = session_of(repository).experiment(2)
     assert len(second.runs) == 2
     assert second.verdict is Verdict.KEEP
-    assert "fine = 1" in client.details(repository, session_of(repository).config.tag, 2).patch
+    assert "fine = 1" in details(repository, session_of(repository).config.tag, 2).patch
 
 
 def test_a_cap_on_tokens_pauses_before_the_next_call(repository: Path) -> None:
@@ -181,10 +182,10 @@ def test_a_cap_on_tokens_pauses_before_the_next_call(repository: Path) -> None:
 def test_a_pause_breaks_off_a_call_at_once(repository: Path) -> None:
     server = run(repository, [HANGING], verb="start")
     wait_for(lambda: len(server.requests) == 1, "the call")
-    assert client.send_command(repository, commands.PauseLoop()).ok
+    assert send_command(repository, commands.PauseLoop()).ok
     wait_for(server.disconnected.is_set, "the end of the call")
-    assert client.send_command(repository, commands.StopSession(mode=StopMode.NOW)).ok
-    wait_for(lambda: client.engine_pid(repository) is None, "the engine's end")
+    assert send_command(repository, commands.StopSession(mode=StopMode.NOW)).ok
+    wait_for(lambda: engine_pid(repository) is None, "the engine's end")
     server.__exit__(None, None, None)
     assert len(session_of(repository).experiments) == 1
 
@@ -218,7 +219,7 @@ def test_a_bad_answer_is_asked_again_and_costs_no_experiment(
     assert session.pause is None
     if told:
         # What the model was told is seen by the person too; nothing of it is lost.
-        reasoning = client.details(repository, session.config.tag, 2).reasoning
+        reasoning = details(repository, session.config.tag, 2).reasoning
         assert "cannot be used" in reasoning
 
 
@@ -263,18 +264,18 @@ def test_no_model_named(tmp_path: Path) -> None:
 def test_what_it_would_be_told_is_what_it_is_told_and_is_kept(repository: Path) -> None:
     server = run(repository, [HANGING, HANGING], "--max", "3", verb="start")
     wait_for(lambda: len(server.requests) == 1, "the first call")
-    assert client.send_command(repository, commands.PauseLoop()).ok
+    assert send_command(repository, commands.PauseLoop()).ok
     wait_for(server.disconnected.is_set, "the end of the call")
     said = commands.AddNote(text="memory is free here")
-    assert client.send_command(repository, said).ok
-    reply = client.send_command(repository, commands.AskMemory())
+    assert send_command(repository, said).ok
+    reply = send_command(repository, commands.AskMemory())
     assert reply.ok and "memory is free here" in reply.message
-    assert client.send_command(repository, commands.ResumeLoop()).ok
+    assert send_command(repository, commands.ResumeLoop()).ok
     wait_for(lambda: len(server.requests) == 2, "the next call")
     sent = server.requests[1].body["messages"]
     assert [m["content"].strip() in reply.message for m in sent] == [True, True]
-    assert client.send_command(repository, commands.StopSession(mode=StopMode.NOW)).ok
-    wait_for(lambda: client.engine_pid(repository) is None, "the engine's end")
+    assert send_command(repository, commands.StopSession(mode=StopMode.NOW)).ok
+    wait_for(lambda: engine_pid(repository) is None, "the engine's end")
     server.__exit__(None, None, None)
     again = run(repository, [knob_edit], "--max", "3", "--lookahead", "0")
     session = session_of(repository)

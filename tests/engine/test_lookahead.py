@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from engine.client import connection as client
+from engine.client.request import send_command
+from engine.client.sessions import details, engine_pid, read_session
 from engine.core.enums import StopMode, Verdict
 from engine.core.events import ProposalDrafted, ProposalDropped, ProposalQueued
 from engine.core.session import Session
@@ -25,7 +26,7 @@ pytestmark = [pytest.mark.usefixtures("engines"), pytest.mark.xdist_group("litel
 
 
 def session_of(workspace: Path) -> Session:
-    return client.read_session(workspace)
+    return read_session(workspace)
 
 
 def events(workspace: Path, kind: type) -> list[Any]:
@@ -90,7 +91,7 @@ def test_after_a_keep_an_edit_that_fits_is_re_applied(repository: Path) -> None:
     assert second.verdict is Verdict.KEEP
     assert third.rebased
     assert third.base == second.commit
-    patch = client.details(repository, session.config.tag, 3).patch
+    patch = details(repository, session.config.tag, 3).patch
     assert BETTER not in patch.replace(" " + BETTER, "") or RATE not in patch
     check_books(repository)
 
@@ -124,8 +125,8 @@ def test_a_new_program_has_a_draft_made_again(repository: Path) -> None:
     wait_for(lambda: events(repository, ProposalDropped), "the draft to be dropped")
     wait_for(lambda: session_of(repository).queue, "another draft")
     assert charters == [False, True]
-    assert client.send_command(repository, commands.StopSession(mode=StopMode.NOW)).ok
-    wait_for(lambda: client.engine_pid(repository) is None, "the engine's end")
+    assert send_command(repository, commands.StopSession(mode=StopMode.NOW)).ok
+    wait_for(lambda: engine_pid(repository) is None, "the engine's end")
     server.__exit__(None, None, None)
     # It waits in the journal for the session to go on.
     assert len(session_of(repository).queue) == 1
@@ -141,8 +142,8 @@ def test_two_ahead_know_of_each_other(repository: Path) -> None:
     server = begin(repository, [answer], "--lookahead", "2", verb="start", budget=LONG)
     wait_for(lambda: len(session_of(repository).queue) == 2, "two drafts")
     assert "MATRIX_LR = 0.011" in prompts[1]
-    assert client.send_command(repository, commands.StopSession(mode=StopMode.NOW)).ok
-    wait_for(lambda: client.engine_pid(repository) is None, "the engine's end")
+    assert send_command(repository, commands.StopSession(mode=StopMode.NOW)).ok
+    wait_for(lambda: engine_pid(repository) is None, "the engine's end")
     server.__exit__(None, None, None)
 
 
@@ -177,7 +178,7 @@ def test_a_pause_breaks_off_what_is_made_ahead(repository: Path) -> None:
         budget=LONG,
     )
     wait_for(lambda: len(server.requests) == 1, "the call")
-    assert client.send_command(repository, commands.PauseLoop()).ok
+    assert send_command(repository, commands.PauseLoop()).ok
     wait_for(server.disconnected.is_set, "the end of the call")
     assert session_of(repository).running is not None
     server.__exit__(None, None, None)

@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from engine.client import connection as client
+from engine.client.request import send_command
+from engine.client.sessions import details, engine_pid, read_session
 from engine.core.enums import Outcome, StopMode, Verdict
 from engine.core.events import Paused, RunAdopted
 from engine.core.session import Session
@@ -34,13 +35,13 @@ def start(workspace: Path, *flags: str) -> int:
     """`start`, detached; gives the engine's pid."""
     done = run_command("start", workspace, "--yes", "--tag", "t", *flags)
     assert done.returncode == 0, done.stderr
-    pid = client.engine_pid(workspace)
+    pid = engine_pid(workspace)
     assert pid is not None
     return pid
 
 
 def session_of(workspace: Path) -> Session:
-    return client.read_session(workspace, "t")
+    return read_session(workspace, "t")
 
 
 def rows(workspace: Path, name: str = "results.tsv") -> list[list[str]]:
@@ -111,14 +112,14 @@ def test_experiments_are_run_kept_and_recorded(repository: Path) -> None:
 
 def test_artifacts_of_every_experiment_are_kept(repository: Path) -> None:
     run(repository, "--max", "3", "--budget", "0.05")
-    details = client.details(repository, "t", 2)
-    assert details.patch.startswith("--- a/train.py")
-    assert "no language model" in details.reasoning
+    texts = details(repository, "t", 2)
+    assert texts.patch.startswith("--- a/train.py")
+    assert "no language model" in texts.reasoning
     directory = Layout(repository, "t").run(2, 1)
     assert (directory / "run.log").exists()
     assert (directory / "exit.json").exists()
     shown = run_command("diff", "2", "-C", repository)
-    assert details.patch.splitlines()[-1] in shown.stdout
+    assert texts.patch.splitlines()[-1] in shown.stdout
 
 
 UNSTABLE = """\
@@ -219,15 +220,15 @@ def test_the_session_goes_on_with_a_higher_limit(repository: Path) -> None:
 def test_pause_resume_kill_and_stop(repository: Path) -> None:
     start(repository, "--budget", "30")
     until(repository, lambda s: s.running is not None, "the baseline's run")
-    assert "after this run" in client.send_command(repository, commands.PauseLoop()).message
-    refused = client.send_command(repository, commands.KillRun(experiment=7))
+    assert "after this run" in send_command(repository, commands.PauseLoop()).message
+    refused = send_command(repository, commands.KillRun(experiment=7))
     assert not refused.ok
-    assert client.send_command(repository, commands.KillRun(experiment=1)).ok
+    assert send_command(repository, commands.KillRun(experiment=1)).ok
     session = until(repository, lambda s: s.running is None, "the run's end")
     assert session.experiment(1).outcome is Outcome.INTERRUPTED
-    assert client.send_command(repository, commands.ResumeLoop()).ok
-    assert client.send_command(repository, commands.StopSession(mode=StopMode.NOW)).ok
-    wait_for(lambda: client.engine_pid(repository) is None, "the engine's end")
+    assert send_command(repository, commands.ResumeLoop()).ok
+    assert send_command(repository, commands.StopSession(mode=StopMode.NOW)).ok
+    wait_for(lambda: engine_pid(repository) is None, "the engine's end")
     assert session_of(repository).ended is not None
 
 
@@ -235,7 +236,7 @@ def test_an_engine_killed_in_a_run_is_succeeded_by_one_that_adopts_it(repository
     pid = start(repository, "--budget", "4", "--max", "2")
     until(repository, lambda s: s.running is not None, "the baseline's run")
     os.kill(pid, signal.SIGKILL)
-    wait_for(lambda: client.engine_pid(repository) is None, "the engine's end")
+    wait_for(lambda: engine_pid(repository) is None, "the engine's end")
     run(repository)
     session = session_of(repository)
     assert session.counts.total == 2
@@ -321,17 +322,17 @@ def kill_again_and_again(workspace: Path, times: int, experiments: int) -> None:
         wanted = seen + 150 * (moment % 13)
 
         def far_enough(wanted: int = wanted) -> bool:
-            return journal.stat().st_size > wanted or client.engine_pid(workspace) is None
+            return journal.stat().st_size > wanted or engine_pid(workspace) is None
 
         wait_for(far_enough, "more events")
-        pid = client.engine_pid(workspace)
+        pid = engine_pid(workspace)
         if pid is None:
             break
         os.kill(pid, signal.SIGKILL)
-        wait_for(lambda: client.engine_pid(workspace) is None, "the engine's end")
+        wait_for(lambda: engine_pid(workspace) is None, "the engine's end")
         done = run_command("start", workspace, "--yes")
         assert done.returncode == 0, done.stderr
-    wait_for(lambda: client.engine_pid(workspace) is None, "the session's end")
+    wait_for(lambda: engine_pid(workspace) is None, "the session's end")
     assert session_of(workspace).counts.total == experiments
     check_books(workspace)
 
@@ -351,11 +352,11 @@ def test_a_nan_on_the_way_does_not_spoil_the_journal(tmp_path: Path) -> None:
 def test_a_killed_baseline_is_run_again_and_nothing_takes_its_place(repository: Path) -> None:
     start(repository, "--budget", "3", "--max", "2")
     until(repository, lambda s: s.running is not None, "the baseline's run")
-    assert client.send_command(repository, commands.KillRun(experiment=1)).ok
+    assert send_command(repository, commands.KillRun(experiment=1)).ok
     session = until(repository, lambda s: s.pause is not None, "the pause")
     assert session.counts.total == 0
-    assert client.send_command(repository, commands.ResumeLoop()).ok
-    wait_for(lambda: client.engine_pid(repository) is None, "the session's end")
+    assert send_command(repository, commands.ResumeLoop()).ok
+    wait_for(lambda: engine_pid(repository) is None, "the session's end")
     check_books(repository)
     first = session_of(repository).experiment(1)
     assert [r.outcome for r in first.runs] == [Outcome.INTERRUPTED, Outcome.FINISHED]
@@ -386,14 +387,14 @@ def test_a_step_that_fails_waits_for_a_person_and_does_not_spin(repository: Path
     session = until(repository, lambda s: s.pause is not None, "the pause")
     assert session.pause is not None
     assert "results.tsv" in session.pause.reason
-    assert client.send_command(repository, commands.CancelStop()).ok
+    assert send_command(repository, commands.CancelStop()).ok
     # The step is not tried again: each attempt would be another pause in the journal.
     pauses = [e for e in read_journal(Layout(repository, "t").journal) if isinstance(e, Paused)]
     assert len(pauses) == 1
     (repository / "results.tsv").rmdir()
     (repository / "kept.tsv").rename(repository / "results.tsv")
-    assert client.send_command(repository, commands.ResumeLoop()).ok
-    wait_for(lambda: client.engine_pid(repository) is None, "the session's end")
+    assert send_command(repository, commands.ResumeLoop()).ok
+    wait_for(lambda: engine_pid(repository) is None, "the session's end")
     check_books(repository)
 
 
@@ -412,7 +413,7 @@ def test_strays_of_a_killed_supervisor_die_before_the_next_run(repository: Path)
     os.kill(handle.pid, signal.SIGKILL)
     until(repository, lambda s: len(s.experiment(1).runs) == 2, "the second run")
     assert not [p for p in tree if p.is_running() and p.status() != "zombie"]
-    wait_for(lambda: client.engine_pid(repository) is None, "the session's end")
+    wait_for(lambda: engine_pid(repository) is None, "the session's end")
     check_books(repository)
 
 

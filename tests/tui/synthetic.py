@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from engine.client.candidate import CandidateFile
-from engine.client.connection import Details
+from engine.client.sessions import Details
 from engine.core import events as ev
 from engine.core.config import ResearchConfig
 from engine.core.enums import Outcome, Verdict

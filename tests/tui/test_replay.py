@@ -246,7 +246,7 @@ async def test_a_session_that_goes_on_is_followed_from_its_end(
     journal: Path, size: tuple[int, int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("tui.replay.app._READ_SECONDS", 0.01)
-    monkeypatch.setattr("engine.client.connection.engine_pid", lambda workspace: 4242)
+    monkeypatch.setattr("engine.replay.source.engine_pid", lambda workspace: 4242)
     events = night(journal.parents[2], COUNT + 3)
     mine = len(night(journal.parents[2]))
     app = ReplayApp(open_source(str(journal)))

@@ -8,8 +8,7 @@ from typing import Any
 
 import click
 
-from engine.client import connection as client
-from engine.client import journal_events as history
+from engine.client.sessions import find_workspace, read_session, session_events
 from engine.core.text import one_line
 from tui.commands.options import json_option, workspace_option
 from tui.commands.results import terminal_width
@@ -27,9 +26,9 @@ def decisions(tag: str | None, path: Path, as_json: bool) -> None:
     The source is `screen`, `command line`, `file` (program.md in any editor), `timeout` (nobody
     answered) or `policy` (what autonomy and the risk check asked for).
     """
-    workspace = client.find_workspace(path)
-    session = client.read_session(workspace, tag)
-    entries = audit_of(history.events_of(workspace, session.config.tag))
+    workspace = find_workspace(path)
+    session = read_session(workspace, tag)
+    entries = audit_of(session_events(workspace, session.config.tag))
     if as_json:
         print_json({"decisions": [_facts(entry) for entry in entries]})
     elif not entries:

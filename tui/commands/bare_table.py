@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from engine.client import connection as client
+from engine.client.sessions import has_session
 from engine.core.errors import WorkspaceError
 
 
@@ -23,6 +23,6 @@ def telling_of_a_table(workspace: Path, tag: str | None, todo: str) -> Iterator[
         yield
     except WorkspaceError as error:
         table = workspace / "results.tsv"
-        if tag is not None or client.has_session(workspace) or not table.is_file():
+        if tag is not None or has_session(workspace) or not table.is_file():
             raise
         raise WorkspaceError(error.what, error.why, todo.format(table=table)) from None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -10,13 +9,13 @@ from pathlib import Path
 
 import click
 
-from engine.client import connection as client
+from engine.client.request import send_command, send_for
+from engine.client.sessions import find_workspace, has_session, start_command
 from engine.core.enums import Actor, Autonomy, StopMode
 from engine.core.errors import AutoresearchError, EngineGoneError, UsageError
 from engine.core.session import Session
 from engine.core.text import one_line, sanitize
 from engine.protocol import commands
-from engine.protocol.messages import Reply
 from tui.commands.options import json_option, workspace_argument, workspace_option
 from tui.commands.show import print_json, read_now
 
@@ -49,7 +48,7 @@ def tell(path: Path, command: commands.AnyCommand, *, as_json: bool = False) -> 
         AutoresearchError: No engine answers, or it refused.
     """
     with answering(as_json):
-        reply = client.send_command(client.find_workspace(path), command)
+        reply = send_command(find_workspace(path), command)
         if not reply.ok:
             raise AutoresearchError(reply.message)
     answer(reply.message, as_json=as_json)
@@ -64,18 +63,10 @@ def tell_about(
         AutoresearchError: No engine answers, it refused, or there is nothing to command.
     """
     with answering(as_json):
-        reply = asyncio.run(_ask(client.find_workspace(path), make))
+        reply = send_for(find_workspace(path), make)
         if not reply.ok:
             raise AutoresearchError(reply.message)
     answer(reply.message, as_json=as_json)
-
-
-async def _ask(workspace: Path, make: Callable[[Session], commands.AnyCommand]) -> Reply:
-    link = client.EngineLink(workspace)
-    try:
-        return await link.send(make(await link.start()))
-    finally:
-        await link.close()
 
 
 def session_of_engine(path: Path) -> Session:
@@ -84,8 +75,8 @@ def session_of_engine(path: Path) -> Session:
     Raises:
         EngineGoneError: No engine answers.
     """
-    workspace = client.find_workspace(path)
-    session, _, pid = read_now(workspace) if client.has_session(workspace) else (None, None, None)
+    workspace = find_workspace(path)
+    session, _, pid = read_now(workspace) if has_session(workspace) else (None, None, None)
     if session is None or pid is None:
         raise no_engine(workspace)
     return session
@@ -96,7 +87,7 @@ def no_engine(workspace: Path) -> EngineGoneError:
     return EngineGoneError(
         f"No engine is at work in {workspace}.",
         "Nothing was decided; what waits goes on waiting.",
-        f"Start one with `{client.start_command(workspace)}`.",
+        f"Start one with `{start_command(workspace)}`.",
     )
 
 

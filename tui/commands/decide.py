@@ -7,8 +7,9 @@ from pathlib import Path
 
 import click
 
-from engine.client import connection as client
 from engine.client.candidate import candidate_file
+from engine.client.request import send_command
+from engine.client.sessions import find_workspace
 from engine.core.errors import AutoresearchError, UsageError
 from engine.core.session import Session
 from engine.core.text import one_line, sanitize
@@ -96,7 +97,7 @@ def edit(patch: str | None, source: Path | None, path: Path, as_json: bool) -> N
                 "It was edited, dropped or decided meanwhile.",
                 "See `autoresearch-tui queue`.",
             )
-        workspace = client.find_workspace(path)
+        workspace = find_workspace(path)
         file = session.config.file
         before, after, base = candidate_file(workspace, session, queued)
         if source is not None:
@@ -138,7 +139,7 @@ def _edit_inside(path: Path, patch_id: str, candidate: str, file: str, base: str
 
 def _send(path: Path, patch_id: str, text: str, base: str) -> str:
     command = commands.EditProposal(patch_id=patch_id, source=text, base=base, by=BY)
-    reply = client.send_command(client.find_workspace(path), command)
+    reply = send_command(find_workspace(path), command)
     if not reply.ok:
         raise AutoresearchError(reply.message)
     return reply.message

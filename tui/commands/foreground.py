@@ -10,8 +10,9 @@ from pathlib import Path
 
 import click
 
-from engine.client import connection as client
 from engine.client import launch as starting
+from engine.client.connection import EngineLink
+from engine.client.sessions import read_session
 from engine.core import events as ev
 from engine.core.enums import Actor, StopMode
 from engine.core.errors import EngineGoneError, EnvironmentProblem
@@ -59,7 +60,7 @@ class EngineFollower:
 
     def __init__(self, workspace: Path, *, baseline_only: bool = False) -> None:
         self._workspace = workspace
-        self._link = client.EngineLink(workspace)
+        self._link = EngineLink(workspace)
         self._reporter = Reporter(sys.stdout, terminal=sys.stdout.isatty())
         self._baseline_only = baseline_only
         self._interrupts = 0
@@ -77,7 +78,7 @@ class EngineFollower:
             session = await self._link.start()
         except EngineGoneError:
             # So quick that it ended before we could listen; everything is in the journal.
-            return client.read_session(self._workspace)
+            return read_session(self._workspace)
         loop = asyncio.get_running_loop()
         loop.add_signal_handler(signal.SIGINT, self._interrupted)
         loop.add_signal_handler(signal.SIGTERM, self._stop, StopMode.NOW)

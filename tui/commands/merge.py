@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from engine.client import connection as client
+from engine.client.sessions import find_workspace, read_session
 from engine.core.enums import Verdict
 from engine.core.errors import AutoresearchError, UsageError
 from engine.core.session import Session
@@ -77,7 +77,7 @@ def merge(
     if sum((only is not None, trusted, everything)) > 1:
         raise click.UsageError("Only one of --only, --trusted and --all.")
     with answering(as_json):
-        workspace = client.find_workspace(path)
+        workspace = find_workspace(path)
         plan = plan_merge(workspace, _session(workspace, tag), onto)
         numbers = _numbers(only)
         choice = (
@@ -165,7 +165,7 @@ def _session(workspace: Path, tag: str | None) -> Session:
         "`autoresearch-tui start --adopt TAG` first."
     )
     with telling_of_a_table(workspace, tag, todo):
-        return client.read_session(workspace, tag)
+        return read_session(workspace, tag)
 
 
 @click.command()
@@ -182,7 +182,7 @@ def revert(
 ) -> None:
     """Show what later keeps stand on a keep, and how to take it back."""
     with answering(as_json):
-        workspace = client.find_workspace(path)
+        workspace = find_workspace(path)
         session = _session(workspace, tag)
         found = look_at_keep(workspace, session, number)
         why = sanitize(reason or "").strip()

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import click
 
-from engine.client import connection as client
 from engine.client import launch as starting
+from engine.client.sessions import engine_pid, has_session
 from engine.core.enums import Outcome
 from engine.core.errors import EnvironmentProblem
 from engine.core.session import Session
@@ -88,7 +88,7 @@ def demo(directory: Path | None, smoke: bool) -> None:
         name = _make(where, "auto")
         click.echo(f"Made {where} for the profile {name}.")
     workspace = where.resolve()
-    if client.engine_pid(workspace) is None:
+    if engine_pid(workspace) is None:
         confirm_plan(where, _demo_flags(workspace), yes=True)
         starting.start_engine(workspace)
     attach_to(workspace)
@@ -97,7 +97,7 @@ def demo(directory: Path | None, smoke: bool) -> None:
 def _demo_flags(workspace: Path) -> StartFlags:
     from harness.profiles import detect_profile
 
-    if client.has_session(workspace):
+    if has_session(workspace):
         return StartFlags()
     budget = _DEMO_BUDGET_SECONDS.get(detect_profile(), _DEMO_GPU_BUDGET_SECONDS)
     return StartFlags(settings={"tag": "demo", "budget_seconds": budget, "agent": "search"})

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import click
 
-from engine.client import connection as client
+from engine.client.sessions import find_workspace
 from engine.core.errors import AutoresearchError
 from engine.notify.notifier import FILE, INSTALL, VARIABLE, Addresses, addresses, send, service_of
 from tui.commands.options import workspace_option
@@ -33,7 +33,7 @@ def notify(test: bool, path: Path) -> None:
         events = ["approval", "parked", "best", "plateau", "paused", "ended"]
     The engine reads them when it starts.
     """
-    where = addresses(client.find_workspace(path), os.environ)
+    where = addresses(find_workspace(path), os.environ)
     settings, trouble = load_settings()
     if trouble:
         click.echo(trouble, err=True)

@@ -7,8 +7,15 @@ from pathlib import Path
 
 import click
 
-from engine.client import connection as client
-from engine.client import journal_events as history
+from engine.client.candidate import file_at
+from engine.client.sessions import (
+    engine_pid,
+    find_workspace,
+    has_session,
+    newest_tag,
+    read_session,
+    session_events,
+)
 from engine.core import events as ev
 from engine.core.enums import PROGRAM
 from engine.core.errors import AutoresearchError, UsageError, WorkspaceError
@@ -55,7 +62,7 @@ def program(
     with answering(as_json):
         if editing + (source is not None) + (version is not None) > 1:
             raise UsageError("One thing at a time: --edit, --set or --diff.")
-        workspace = client.find_workspace(path)
+        workspace = find_workspace(path)
         if editing:
             message = _edit(workspace)
         elif source is not None:
@@ -70,10 +77,10 @@ def program(
 
 
 def _when(workspace: Path) -> str:
-    if not client.has_session(workspace):
+    if not has_session(workspace):
         return "It is in force once a session starts."
-    number = len(client.read_session(workspace).experiments) + 1
-    if client.engine_pid(workspace) is None:
+    number = len(read_session(workspace).experiments) + 1
+    if engine_pid(workspace) is None:
         return f"It is in force once the engine runs again, from #{number} on."
     return f"It is in force from the next proposal on: #{number} or the one after it."
 
@@ -95,7 +102,7 @@ def _key(workspace: Path) -> str:
         raise WorkspaceError(
             error.what, error.why, f"Move {PROGRAM} away, or put its text back from git."
         ) from None
-    if not key and not client.has_session(workspace):
+    if not key and not has_session(workspace):
         raise WorkspaceError(
             f"There is neither a session nor a {PROGRAM} in {workspace}.",
             "",
@@ -190,7 +197,7 @@ def _in_force(workspace: Path, session: Session) -> tuple[str, str]:
         trouble = "" if found.key else f"{PROGRAM} is gone."
     if found.key == now.key:
         return found.text, ""
-    kept = history.text_at(workspace, session.frontier, PROGRAM) or ""
+    kept = file_at(workspace, session.frontier, PROGRAM) or ""
     if trouble:
         return kept, f"{one_line(trouble)} This is the last version; it stays in force."
     if files.program_key(kept) == now.key:
@@ -199,8 +206,8 @@ def _in_force(workspace: Path, session: Session) -> tuple[str, str]:
 
 
 def _show_diff(workspace: Path, version: int, *, as_json: bool) -> None:
-    tag = history.newest_tag(workspace)
-    edits = [e for e in history.events_of(workspace, tag) if isinstance(e, ev.ProgramEdited)]
+    tag = newest_tag(workspace)
+    edits = [e for e in session_events(workspace, tag) if isinstance(e, ev.ProgramEdited)]
     number = version or len(edits)
     if not 1 <= number <= len(edits):
         raise UsageError(

@@ -7,8 +7,8 @@ from typing import Any
 
 import click
 
-from engine.client import connection as client
 from engine.client.candidate import candidate_file
+from engine.client.sessions import find_workspace
 from engine.core.errors import UsageError, WorkspaceError
 from engine.core.patches.patch import make_patch
 from engine.core.records import Queued
@@ -50,7 +50,7 @@ def queue(words: tuple[str, ...], only_diff: bool, path: Path, as_json: bool) ->
         )
     session, _, pid = read_now(path)
     if name:
-        workspace = client.find_workspace(path)
+        workspace = find_workspace(path)
         _show(workspace, session, find(session, name[0]), only_diff=only_diff, as_json=as_json)
     elif as_json:
         print_json(queue_facts(session, pid))

@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 import msgspec
 
-from engine.client import connection as client
+from engine.client.sessions import find_workspace, read_damaged_session
 from engine.core.enums import Direction
 from engine.core.errors import UsageError
 from engine.core.session import Session
@@ -78,7 +78,7 @@ def report(
             )
         if repo is not None:
             raise click.UsageError("--repo is for a FILE; a session keeps its own diffs.")
-        source, home = _of_session(client.find_workspace(path), tag, suggest)
+        source, home = _of_session(find_workspace(path), tag, suggest)
     else:
         if tag is not None:
             raise click.UsageError("--tag is for a workspace, not for a FILE.")
@@ -127,7 +127,7 @@ def _of_session(
 ) -> tuple[ReportSource, Path]:
     todo = "Its table can be reported: autoresearch-tui report {table}"
     with telling_of_a_table(workspace, tag, todo):
-        session, damage = client.read_what_is_left(workspace, tag)
+        session, damage = read_damaged_session(workspace, tag)
     for note in damage:
         click.echo(one_line(note), err=True)
     found = session.config.tag  # the directory's, whatever is left of the journal

@@ -11,7 +11,7 @@ from typing import Any
 import click
 import msgspec
 
-from engine.client import connection as client
+from engine.client.sessions import find_workspace, read_damaged_session
 from engine.core.enums import Direction, Verdict
 from engine.core.errors import UsageError
 from engine.core.imported_attempt import PastAttempt
@@ -74,7 +74,7 @@ def results(
             raise click.UsageError(
                 "--metric and --direction are for a FILE; a session knows its own."
             )
-        workspace = client.find_workspace(path)
+        workspace = find_workspace(path)
         session, damage = _read_session(workspace, tag)
         for note in damage:
             click.echo(one_line(note), err=True)
@@ -101,7 +101,7 @@ def _read_session(workspace: Path, tag: str | None) -> tuple[Session, tuple[str,
     """What the journal has, and what is wrong with it."""
     todo = "Its table can be read: autoresearch-tui results {table}"
     with telling_of_a_table(workspace, tag, todo):
-        return client.read_what_is_left(workspace, tag)
+        return read_damaged_session(workspace, tag)
 
 
 def select(

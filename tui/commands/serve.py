@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from engine.client import connection as client
+from engine.client.sessions import engine_pid, find_workspace, has_session, start_command
 from engine.core.enums import Direction
 from engine.core.errors import EnvironmentProblem, WorkspaceError
 from engine.core.text import one_line
@@ -105,10 +105,10 @@ def _session(path: Path) -> tuple[tuple[str, ...], str]:
     Raises:
         WorkspaceError: There is none.
     """
-    workspace = client.find_workspace(path)
+    workspace = find_workspace(path)
     shown = shlex.quote(str(workspace))
-    if client.engine_pid(workspace) is None:
-        if not client.has_session(workspace):
+    if engine_pid(workspace) is None:
+        if not has_session(workspace):
             raise WorkspaceError(
                 f"There is no session in {workspace}, so there is nothing to show.",
                 "",
@@ -116,7 +116,7 @@ def _session(path: Path) -> tuple[tuple[str, ...], str]:
             )
         click.echo(
             "No engine is at work; the page shows the session as it stands. "
-            f"Start one with `{one_line(client.start_command(workspace, named=True))}` and load "
+            f"Start one with `{one_line(start_command(workspace, named=True))}` and load "
             "the page again.",
             err=True,
         )

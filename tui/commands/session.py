@@ -9,8 +9,8 @@ from typing import Any
 
 import click
 
-from engine.client import connection as client
 from engine.client import launch as starting
+from engine.client.sessions import engine_pid, find_workspace, read_session, start_command
 from engine.core.errors import AutoresearchError, EngineBusyError, EngineGoneError, UsageError
 from engine.core.text import one_line
 from engine.setup.plan import Plan, StartFlags, make_plan, save_plan
@@ -90,7 +90,7 @@ def refuse_second_engine(workspace: Path) -> None:
     Raises:
         EngineBusyError: There is one.
     """
-    pid = client.engine_pid(workspace)
+    pid = engine_pid(workspace)
     if pid is not None and not starting.leaves_when_asked(workspace):
         raise EngineBusyError(
             f"An engine is at work in {workspace} already (pid {pid}).",
@@ -113,8 +113,8 @@ def open_(
     Where the session has ended it asks: continue it, start a new one, or only look.
     """
     given = start_flags(flags)
-    workspace = client.find_workspace(path)
-    if client.engine_pid(workspace) is None:
+    workspace = find_workspace(path)
+    if engine_pid(workspace) is None:
         check_this_terminal()
         given, only_look = how_to_go_on(workspace, given, yes=yes, goes_on=goes_on, look=look)
         if only_look:
@@ -131,12 +131,12 @@ def attach_to(path: Path) -> None:
     Raises:
         EngineGoneError: There is none.
     """
-    workspace = client.find_workspace(path)
-    if client.engine_pid(workspace) is None:
+    workspace = find_workspace(path)
+    if engine_pid(workspace) is None:
         raise EngineGoneError(
             f"No engine is at work in {workspace}.",
             "",
-            f"Start one with `{client.start_command(workspace)}`.",
+            f"Start one with `{start_command(workspace)}`.",
         )
     open_screen(workspace)
 
@@ -196,7 +196,7 @@ def baseline(path: Path, yes: bool, **flags: Any) -> None:
     workspace = path.resolve()
     refuse_second_engine(workspace)
     workspace, plan = confirm_plan(path, start_flags(flags), yes=yes)
-    if plan.continues and client.read_session(workspace, plan.config.tag).baseline is not None:
+    if plan.continues and read_session(workspace, plan.config.tag).baseline is not None:
         raise UsageError(
             f"Session {plan.config.tag} has its baseline already.",
             "",

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,7 +10,8 @@ from typing import Any
 import click
 import msgspec
 
-from engine.client import connection as client
+from engine.client.request import ask_state
+from engine.client.sessions import details, engine_pid, find_workspace, read_session
 from engine.core.analysis.forecast import forecast
 from engine.core.errors import EngineGoneError, UsageError
 from engine.core.session import Session
@@ -21,32 +20,10 @@ from engine.protocol import messages
 from tui.commands.options import json_option, workspace_argument, workspace_option
 from tui.present.summary import show_change, summary_lines
 
-_GREETING_SECONDS = 0.3
-
 
 def print_json(value: object) -> None:
     """One JSON document."""
     click.echo(msgspec.json.format(msgspec.json.encode(value), indent=2).decode())
-
-
-async def _from_engine(workspace: Path) -> tuple[Session, messages.Progress | None, int]:
-    link = client.EngineLink(workspace)
-    session = await link.start()
-    progress: messages.Progress | None = None
-
-    async def greeting() -> None:
-        nonlocal progress
-        async for message in link.messages():
-            if isinstance(message, messages.Progress):
-                progress = message
-                return
-
-    if session.running is not None:
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(greeting(), _GREETING_SECONDS)
-    pid = link.engine_pid
-    await link.close()
-    return session, progress, pid
 
 
 def read_now(path: Path) -> tuple[Session, messages.Progress | None, int | None]:
@@ -55,13 +32,13 @@ def read_now(path: Path) -> tuple[Session, messages.Progress | None, int | None]
     Raises:
         AutoresearchError: There is no session.
     """
-    workspace = client.find_workspace(path)
-    if client.engine_pid(workspace) is not None:
+    workspace = find_workspace(path)
+    if engine_pid(workspace) is not None:
         try:
-            return asyncio.run(_from_engine(workspace))
+            return ask_state(workspace)
         except EngineGoneError:
             pass  # it ended between the two looks; the journal has everything
-    return client.read_session(workspace), None, client.engine_pid(workspace)
+    return read_session(workspace), None, engine_pid(workspace)
 
 
 @click.command()
@@ -172,15 +149,15 @@ def status_facts(
 @click.option("--tag", help="Of an earlier session.")
 def diff(number: int, path: Path, tag: str | None) -> None:
     """What experiment NUMBER changed."""
-    workspace = client.find_workspace(path)
-    session = client.read_session(workspace, tag)
+    workspace = find_workspace(path)
+    session = read_session(workspace, tag)
     try:
         experiment = session.experiment(number)
     except KeyError:
         raise UsageError(
             f"There is no experiment {number}.", f"The session has {len(session.experiments)}."
         ) from None
-    patch = client.details(workspace, session.config.tag, number).patch
+    patch = details(workspace, session.config.tag, number).patch
     state = experiment.verdict.value if experiment.verdict is not None else "open"
     change = show_change(session, experiment.gain)
     click.echo(f"#{number} {state} {change} {one_line(experiment.proposal.hypothesis)}")

@@ -10,12 +10,14 @@ from pathlib import Path
 
 import click
 
-from engine.client import connection as client
-from engine.client import journal_events as history
+from engine.client.connection import EngineLink
+from engine.client.sessions import engine_pid, find_workspace, newest_tag
 from engine.core.errors import EngineGoneError, UsageError
 from engine.core.reducer import apply
 from engine.core.session import Session
 from engine.protocol import messages
+from engine.store.artifacts import Layout
+from engine.store.journal import JournalReader
 from tui.commands.options import json_option, workspace_argument
 from tui.commands.reporter import Reporter
 from tui.present.summary import summary_lines
@@ -43,7 +45,7 @@ def watch(path: Path, whole: bool, first: int | None, as_json: bool) -> None:
     """
     if whole and first is not None:
         raise UsageError("--all and --from cannot both be.")
-    workspace = client.find_workspace(path)
+    workspace = find_workspace(path)
     try:
         asyncio.run(Watcher(workspace, as_json=as_json).watch(1 if whole else first))
     except KeyboardInterrupt:
@@ -60,8 +62,7 @@ class Watcher:
 
     def __init__(self, workspace: Path, *, as_json: bool) -> None:
         self._workspace = workspace
-        self._tag = history.newest_tag(workspace)
-        self._journal = history.JournalFollower(workspace, self._tag)
+        self._journal = JournalReader(Layout(workspace, newest_tag(workspace)).journal)
         self._as_json = as_json
         self._terminal = sys.stdout.isatty()
         self._reporter = Reporter(sys.stdout, terminal=self._terminal)
@@ -88,7 +89,7 @@ class Watcher:
                 self._print_news(first)
                 if over or self._unread():
                     break
-                alive = client.engine_pid(self._workspace) is not None
+                alive = engine_pid(self._workspace) is not None
                 if not (told or alive or self._session.ended):
                     told = True
                     click.echo("No engine is at work; waiting for one.", err=True)
@@ -106,7 +107,7 @@ class Watcher:
         """Whether the session has ended and its engine will write nothing more."""
         if self._session.ended is None:
             return False
-        return self._session.engine_pid is None or client.engine_pid(self._workspace) is None
+        return self._session.engine_pid is None or engine_pid(self._workspace) is None
 
     def _print_news(self, first: int) -> None:
         for line in self._journal.read_new():
@@ -114,7 +115,7 @@ class Watcher:
             if line.event.seq < first:
                 continue
             if self._as_json:
-                sys.stdout.write(line.text + "\n")
+                sys.stdout.write(line.line.decode())
                 sys.stdout.flush()
             else:
                 self._reporter.event(line.event, self._session)
@@ -136,7 +137,7 @@ class Watcher:
         if self._as_json or not self._terminal:
             return
         while True:
-            link = client.EngineLink(self._workspace)
+            link = EngineLink(self._workspace)
             try:
                 await link.start()
                 async for message in link.messages():

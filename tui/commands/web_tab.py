@@ -12,7 +12,7 @@ from pathlib import Path
 
 import click
 
-from engine.client import connection as client
+from engine.client.sessions import engine_pid, start_command
 from engine.core.errors import AutoresearchError
 from engine.core.text import one_line
 from tui.commands.replay import replay, show_replay
@@ -28,7 +28,7 @@ def screens() -> None:
 @click.argument("workspace", type=click.Path(path_type=Path))
 def session(workspace: Path) -> None:
     """The live screen; where no engine is at work, the session as it stands."""
-    if client.engine_pid(workspace) is not None:
+    if engine_pid(workspace) is not None:
         open_screen(workspace)
         return
     _look_at(workspace)
@@ -41,7 +41,7 @@ def no_engine(workspace: Path) -> str:
     """That the page shows the past, and what to do about it."""
     return (
         "No engine is at work: this is the session as it stands. "
-        f"Start one with `{client.start_command(workspace, named=True)}` and load the page again."
+        f"Start one with `{start_command(workspace, named=True)}` and load the page again."
     )
 
 

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import click
 
-from engine.client import connection as client
+from engine.client.connection import EngineLink
+from engine.client.sessions import engine_pid, read_session, start_command
 from tui.present.summary import summary_lines
 from tui.terminal.check import check_this_terminal
 
@@ -26,7 +27,7 @@ def open_screen(workspace: Path) -> None:
     theme = prepare_environment()
     from tui.app import SupervisorApp
 
-    app = SupervisorApp(client.EngineLink(workspace), forced_theme=theme)
+    app = SupervisorApp(EngineLink(workspace), forced_theme=theme)
     left = app.run()
     if left is not None and left.message:
         click.echo(left.message, err=bool(app.return_code))
@@ -37,8 +38,8 @@ def open_screen(workspace: Path) -> None:
 
 def _say_how_to_come_back(workspace: Path) -> None:
     shown = shlex.quote(str(workspace))
-    pid = client.engine_pid(workspace)
-    session = client.read_session(workspace)
+    pid = engine_pid(workspace)
+    session = read_session(workspace)
     if pid is not None:
         current = session.current
         doing = f" with experiment {current.number}" if current is not None else ""
@@ -50,6 +51,6 @@ def _say_how_to_come_back(workspace: Path) -> None:
         click.echo(line)
     if session.ended is None:
         click.echo("No engine is at work; what was recorded is safe.")
-    click.echo(f"Go on with it: {client.start_command(workspace, named=True)}")
+    click.echo(f"Go on with it: {start_command(workspace, named=True)}")
     if session.ended is not None:
         click.echo(f"Look back:     autoresearch-tui replay {shown} (or report, results, merge)")

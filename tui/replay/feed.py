@@ -11,7 +11,7 @@ from pathlib import Path
 from msgspec.structs import replace as with_fields
 
 from engine.client.candidate import CandidateFile
-from engine.client.connection import Details
+from engine.client.sessions import Details
 from engine.core.errors import AutoresearchError, EngineGoneError
 from engine.core.events import AnyEvent
 from engine.core.records import Queued

@@ -1,0 +1,78 @@
+"""The first exchange between a client and a workspace's engine, and its errors."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from engine import __version__
+from engine.client.sessions import START, engine_pid, start_command
+from engine.core.errors import EngineGoneError
+from engine.core.session import Session
+from engine.protocol import commands, framing
+from engine.protocol.endpoint import published_socket_path, socket_path
+from engine.protocol.messages import AnyMessage, Welcome
+from engine.protocol.snapshot import decode_session
+
+WELCOME_SECONDS = 10.0
+REPLY_SECONDS = 30.0
+
+
+def engine_socket(workspace: Path) -> str:
+    """Return the path of the socket on which the workspace's engine listens."""
+    return str(published_socket_path(workspace) or socket_path(workspace))
+
+
+def hello(*, follow: bool) -> bytes:
+    """Return the first message of a client.
+
+    Args:
+        follow: Whether the engine is to send the session and everything that happens.
+    """
+    return framing.frame(commands.Hello(version=__version__, follow=follow))
+
+
+def accept_welcome(message: AnyMessage) -> tuple[int, Session]:
+    """Check the engine's first message.
+
+    Returns:
+        The engine's process id, and the session; an empty one for a client that does not follow.
+
+    Raises:
+        EngineGoneError: The other side is not an engine of this version.
+    """
+    if not isinstance(message, Welcome):
+        raise EngineGoneError("Unexpected reply on the engine socket.")
+    if message.version != __version__:
+        raise EngineGoneError(
+            f"The engine is version {message.version}, this is {__version__}.",
+            "They may be incompatible.",
+            "Stop the engine with the version that started it, then start it again.",
+        )
+    return message.pid, decode_session(message.snapshot) if message.snapshot else Session()
+
+
+def no_answer(workspace: Path, *, with_limit: bool) -> EngineGoneError:
+    """Return the error for an engine that cannot be reached.
+
+    Args:
+        workspace: The engine's workspace.
+        with_limit: Whether to read from the journal which limit the start command needs.
+    """
+    pid = engine_pid(workspace)
+    if pid is not None:
+        return EngineGoneError(
+            f"The engine of {workspace} (pid {pid}) does not answer.",
+            "",
+            f"Wait a moment and try again. `kill {pid}` ends it and loses nothing: the next "
+            "engine takes over its run.",
+        )
+    return EngineGoneError(
+        f"No engine is at work in {workspace}.",
+        "",
+        f"Start one with `{start_command(workspace) if with_limit else START}`.",
+    )
+
+
+def no_reply() -> EngineGoneError:
+    """Return the error for a command that was sent and not answered in time."""
+    return EngineGoneError("The engine does not answer.")

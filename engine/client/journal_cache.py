@@ -1,0 +1,41 @@
+"""The events of a session kept in memory, and extended as its journal grows."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from engine.core.errors import JournalError
+from engine.core.events import AnyEvent
+from engine.store.artifacts import Layout
+from engine.store.journal import JournalReader
+
+
+class JournalCache:
+    """All events of a session so far.
+
+    Args:
+        workspace: The directory that holds the session.
+        tag: The session's tag.
+    """
+
+    def __init__(self, workspace: Path, tag: str) -> None:
+        self.tag = tag
+        self.events: list[AnyEvent] = []
+        self._reader = JournalReader(Layout(workspace, tag).journal)
+        self._damage: JournalError | None = None
+
+    def refresh(self) -> None:
+        """Read the events that were appended since the last call.
+
+        Raises:
+            JournalError: A line is damaged; the events before it are kept.
+        """
+        if self._damage is not None:
+            raise self._damage
+        try:
+            self.events += (line.event for line in self._reader.read_new())
+        except JournalError as error:
+            self._damage = error
+            raise
+        except OSError as error:
+            raise JournalError("The journal cannot be read.", f"{error.strerror}.") from None

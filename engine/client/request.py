@@ -1,0 +1,132 @@
+"""Requests to a workspace's engine that block until it replies, for commands and scripts."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+from msgspec.structs import replace
+
+from engine.client.handshake import (
+    REPLY_SECONDS,
+    WELCOME_SECONDS,
+    accept_welcome,
+    engine_socket,
+    hello,
+    no_answer,
+    no_reply,
+)
+from engine.core.errors import EngineGoneError
+from engine.core.session import Session
+from engine.protocol import commands, framing
+from engine.protocol.messages import AnyMessage, Progress, Reply
+
+_PROGRESS_SECONDS = 0.3
+
+
+class EngineState(NamedTuple):
+    """The state of a running engine."""
+
+    session: Session
+    progress: Progress | None
+    """Progress of the current run, if there is one."""
+    pid: int
+
+
+def ask_pid(workspace: Path, timeout: float) -> int:
+    """Return the process id of the workspace's engine.
+
+    Raises:
+        EngineGoneError: No engine answers within `timeout` seconds.
+    """
+    with _connect(workspace, follow=False, timeout=timeout) as (_, pid, _):
+        return pid
+
+
+def ask_state(workspace: Path) -> EngineState:
+    """Ask the workspace's engine for its state.
+
+    Raises:
+        EngineGoneError: No engine answers.
+    """
+    with _connect(workspace, follow=True, timeout=WELCOME_SECONDS) as (connection, pid, session):
+        progress: Progress | None = None
+        until = time.monotonic() + _PROGRESS_SECONDS
+        with contextlib.suppress(OSError, EOFError):
+            while session.running is not None and progress is None:
+                connection.settimeout(max(0.001, until - time.monotonic()))
+                message = _receive(connection)
+                progress = message if isinstance(message, Progress) else None
+        return EngineState(session, progress, pid)
+
+
+def send_command(workspace: Path, command: commands.AnyCommand) -> Reply:
+    """Send one command to the workspace's engine and return the reply.
+
+    Raises:
+        EngineGoneError: No engine answers.
+    """
+    with _connect(workspace, follow=False, timeout=WELCOME_SECONDS) as (connection, _, _):
+        return _send(connection, command)
+
+
+def send_for(workspace: Path, make: Callable[[Session], commands.AnyCommand]) -> Reply:
+    """Send a command that depends on the engine's session, and return the reply.
+
+    Raises:
+        AutoresearchError: No engine answers, or `make` finds nothing to command.
+    """
+    with _connect(workspace, follow=True, timeout=WELCOME_SECONDS) as (connection, _, session):
+        return _send(connection, make(session))
+
+
+@contextlib.contextmanager
+def _connect(
+    workspace: Path, *, follow: bool, timeout: float
+) -> Iterator[tuple[socket.socket, int, Session]]:
+    with contextlib.closing(socket.socket(socket.AF_UNIX)) as connection:
+        try:
+            connection.settimeout(timeout)
+            connection.connect(engine_socket(workspace))
+            connection.sendall(hello(follow=follow))
+            welcome = _receive(connection)
+        except (OSError, EOFError) as error:
+            raise no_answer(workspace, with_limit=True) from error
+        yield connection, *accept_welcome(welcome)
+
+
+def _send(connection: socket.socket, command: commands.AnyCommand) -> Reply:
+    connection.settimeout(REPLY_SECONDS)
+    try:
+        connection.sendall(framing.frame(replace(command, id=1)))
+        while not isinstance(message := _receive(connection), Reply):
+            pass
+    except TimeoutError:
+        raise no_reply() from None
+    except (OSError, EOFError):
+        raise EngineGoneError("The engine ended before it answered.") from None
+    return message
+
+
+def _receive(connection: socket.socket) -> AnyMessage:
+    """Read one message.
+
+    Raises:
+        EOFError: The engine closed the connection.
+    """
+    length = framing.frame_length(_read(connection, 4))
+    return framing.decode_message(_read(connection, length))
+
+
+def _read(connection: socket.socket, count: int) -> bytes:
+    parts = bytearray()
+    while len(parts) < count:
+        part = connection.recv(min(count - len(parts), 2**20))
+        if not part:
+            raise EOFError
+        parts += part
+    return bytes(parts)

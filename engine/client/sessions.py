@@ -1,0 +1,158 @@
+"""The sessions of a workspace, read from their files."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+from msgspec.structs import replace
+
+from engine.core.errors import AutoresearchError, JournalError, WorkspaceError
+from engine.core.events import AnyEvent
+from engine.core.reducer import fold
+from engine.core.session import Session
+from engine.protocol.endpoint import lock_holder
+from engine.store.artifacts import Layout, sessions
+from engine.store.journal import fold_journal, read_journal
+
+START = "autoresearch-tui start"
+
+
+class Details(NamedTuple):
+    """The texts kept of one experiment."""
+
+    patch: str
+    reasoning: str
+    directory: Path
+
+
+def find_workspace(path: Path) -> Path:
+    """Return the directory itself, or the nearest one above it that has sessions.
+
+    Raises:
+        WorkspaceError: There is no such directory.
+    """
+    if not path.is_dir():
+        raise WorkspaceError(
+            f"There is no directory {path}.", "", "Name the directory of your workspace."
+        )
+    start = path.resolve()
+    for candidate in (start, *start.parents):
+        if sessions(candidate):
+            return candidate
+    return start
+
+
+def has_session(workspace: Path) -> bool:
+    """Return whether a workspace has any session."""
+    return bool(sessions(workspace))
+
+
+def newest_tag(workspace: Path) -> str:
+    """Return the tag of the session that was written to last.
+
+    Raises:
+        WorkspaceError: There is no session.
+    """
+    tags = sessions(workspace)
+    if not tags:
+        raise WorkspaceError(
+            f"There is no session in {workspace}.", "", "Start one with `autoresearch-tui` there."
+        )
+    return tags[-1]
+
+
+def read_session(workspace: Path, tag: str | None = None) -> Session:
+    """Fold a session from its journal.
+
+    Args:
+        workspace: The directory that holds the sessions.
+        tag: The session's tag; None for the newest one.
+
+    Raises:
+        WorkspaceError: There is no such session.
+        JournalError: The journal is damaged.
+    """
+    newest = newest_tag(workspace) if tag is None else tag
+    tags = sessions(workspace)
+    if newest not in tags:
+        have = f"There are: {', '.join(tags)}." if tags else ""
+        raise WorkspaceError(f"There is no session {tag!r} in {workspace}.", have)
+    return fold_journal(Layout(workspace, newest).journal)
+
+
+def read_damaged_session(
+    workspace: Path, tag: str | None = None
+) -> tuple[Session, tuple[str, ...]]:
+    """Fold a session from its journal, or from the legible lines of a damaged one.
+
+    The result is for display only.
+
+    Returns:
+        The session, and what is wrong with its journal, in sentences for the user.
+
+    Raises:
+        WorkspaceError: There is no such session.
+        JournalError: Nothing of the journal can be read.
+    """
+    notes: tuple[str, ...] = ()
+    try:
+        session = read_session(workspace, tag)
+    except JournalError:
+        from engine.store.tolerant_reader import JournalTail
+
+        tail = JournalTail(Layout(workspace, tag or newest_tag(workspace)).journal)
+        session = fold(tail.news(), tolerant=True)
+        notes = ("The journal is damaged; its legible lines are shown.", *tail.notes)
+    tag = tag or newest_tag(workspace)
+    if session.config.tag != tag:  # its first line, which has the config, is lost
+        session = replace(session, config=replace(session.config, tag=tag))
+        if not session.seq:
+            notes = (f"The journal of {tag} holds no complete line.",)
+    return session, notes
+
+
+def session_events(workspace: Path, tag: str) -> Iterator[AnyEvent]:
+    """Return the events of a session, oldest first.
+
+    Raises:
+        JournalError: The journal is damaged.
+    """
+    return read_journal(Layout(workspace, tag).journal)
+
+
+def engine_pid(workspace: Path) -> int | None:
+    """Return the process id of the workspace's engine, or None if none is running."""
+    return lock_holder(workspace)
+
+
+def start_command(workspace: Path, *, named: bool = False) -> str:
+    """Return the command that continues a workspace's session.
+
+    It has a higher limit if the session has reached its own, so the journal is read.
+
+    Args:
+        workspace: The directory that holds the sessions.
+        named: Whether the command names the workspace, for use in another directory.
+    """
+    command = f"{START} {shlex.quote(str(workspace))}" if named else START
+    try:
+        session = read_session(workspace)
+    except AutoresearchError:
+        return command
+    return f"{command} --max {session.suggested_limit}" if session.is_used_up else command
+
+
+def details(workspace: Path, tag: str, number: int) -> Details:
+    """Return the texts of an experiment; empty where they are not recorded."""
+    directory = Layout(workspace, tag).experiment(number)
+
+    def read(name: str) -> str:
+        try:
+            return (directory / name).read_text("utf-8", "replace")
+        except OSError:
+            return ""
+
+    return Details(read("patch.diff"), read("reasoning.md"), directory)
