@@ -31,7 +31,7 @@ from tui.settings import load_settings, remember_theme
 from tui.shell import Shell
 from tui.terminal.app import ExitInfo, TerminalApp
 from tui.terminal.attention import Attention
-from tui.terminal.governor import Governor, wanted_hz
+from tui.terminal.frame_limiter import FrameLimiter, wanted_hz
 from tui.themes import all_themes
 from tui.view import View
 
@@ -89,7 +89,7 @@ class SupervisorApp(TerminalApp):
     ) -> None:
         super().__init__()
         self.feed = feed
-        self.governor = Governor(wanted_hz(os.environ))
+        self.frame_limiter = FrameLimiter(wanted_hz(os.environ))
         self.clock = clock
         self._now = now
         self._follower = FeedFollower(feed, session)
@@ -106,7 +106,7 @@ class SupervisorApp(TerminalApp):
     @property
     def refresh_seconds(self) -> float:
         """Seconds between two frames at present."""
-        return self.governor.interval
+        return self.frame_limiter.interval
 
     # ---- start, painting and exit ----------------------------------------------------------------
 
@@ -116,8 +116,8 @@ class SupervisorApp(TerminalApp):
 
     def on_mount(self) -> None:
         """Start to follow the feed and to paint."""
-        if self.troubles:
-            self.troubles = ["\n".join(self.troubles)]
+        if self.startup_errors:
+            self.startup_errors = ["\n".join(self.startup_errors)]
         self.run_worker(self._follower.run(), name="follow", exit_on_error=False)
         self.run_worker(self._paint_when_changed(), name="paint")
         self.set_interval(1.0, self._tick)
@@ -146,7 +146,7 @@ class SupervisorApp(TerminalApp):
             await self._follower.changed.wait()
             self._follower.changed.clear()
             self.paint()
-            await self.governor.rest()
+            await self.frame_limiter.wait()
 
     def _tick(self) -> None:
         """Paint once a second while a run shows its elapsed time."""

@@ -1,4 +1,4 @@
-"""Copying, by every way there is, because none of them answers whether it worked."""
+"""Copies text in every available way, because none of them reports whether it worked."""
 
 from __future__ import annotations
 
@@ -12,23 +12,23 @@ from engine.core.text import sanitize
 from tui.terminal.check import is_in_browser
 
 _OSC52_BYTES = 74_994
-"""xterm drops a longer one silently."""
+"""The longest sequence that xterm accepts."""
 _TMUX_SECONDS = 2.0
 
 
 async def copy(
     text: str, osc52: Callable[[str], None], environ: Mapping[str, str] | None = None
 ) -> str:
-    """Put the text where it can be pasted from.
+    """Copy a text to the terminal's clipboard, to tmux and to a file.
 
     Args:
-        text: Control characters but line ends and tabs are left out, for it may be pasted into a
-            shell.
+        text: The text; its control characters are removed except line breaks and tabs, because it
+            may be pasted into a shell.
         osc52: Sends the text to the terminal's own clipboard.
-        environ: The process's own by default.
+        environ: The environment that identifies the terminal; this process's by default.
 
     Returns:
-        What was done, for the person: `copied (OSC 52, …/copied.txt)`.
+        What was done, in words: `copied (OSC 52, …/copied.txt)`.
     """
     environ = os.environ if environ is None else environ
     text = sanitize(text)
@@ -44,7 +44,7 @@ async def copy(
         if await _to_tmux(text):
             done.append("tmux")
         else:
-            refused.append("tmux did not take it")
+            refused.append("tmux failed")
     path = cache_directory(environ) / "copied.txt"
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -55,12 +55,12 @@ async def copy(
         done.append(f"…/{path.name}")
     except OSError as error:
         refused.append(f"not in a file: {error.strerror}")
-    told = "; ".join(filter(None, (", ".join(done), *refused)))
-    return f"{'copied' if done else 'not copied'} ({told})"
+    summary = "; ".join(filter(None, (", ".join(done), *refused)))
+    return f"{'copied' if done else 'not copied'} ({summary})"
 
 
 def cache_directory(environ: Mapping[str, str] | None = None) -> Path:
-    """Where files are kept that may be lost."""
+    """Return the directory for files that may be deleted at any time."""
     environ = os.environ if environ is None else environ
     base = environ.get("XDG_CACHE_HOME", "")
     root = Path(base) if base.startswith("/") else Path.home() / ".cache"

@@ -1,4 +1,4 @@
-"""What the screen remembers of a person between two starts, in `settings.toml`."""
+"""The user's settings of the screen, kept in `settings.toml`."""
 
 from __future__ import annotations
 
@@ -13,25 +13,25 @@ _NAME = "autoresearch-tui"
 
 
 class Notifications(StrEnum):
-    """How a person who looks elsewhere is called."""
+    """How a user who looks elsewhere is called."""
 
     AUTO = "auto"
-    """Bell and title; a notification where the terminal is known to show one."""
+    """Bell and title, and a notification where the terminal is known to show one."""
     ON = "on"
-    """A notification over any terminal."""
+    """Bell and title, and a notification on any terminal."""
     OFF = "off"
-    """Neither bell nor title nor notification."""
+    """No bell, title or notification."""
 
 
 class Settings(msgspec.Struct, frozen=True):
-    """Unknown keys are left alone: a newer release may have written them."""
+    """The settings; unknown keys are kept, because a newer release may have written them."""
 
     theme: str | None = None
     notifications: Notifications = Notifications.AUTO
 
 
 def settings_directory() -> Path:
-    """`$XDG_CONFIG_HOME/autoresearch-tui`, by default under `~/.config`."""
+    """Return `$XDG_CONFIG_HOME/autoresearch-tui`, by default under `~/.config`."""
     base = os.environ.get("XDG_CONFIG_HOME", "")
     # The XDG specification says to ignore a relative path.
     root = Path(base) if base.startswith("/") else Path.home() / ".config"
@@ -39,7 +39,7 @@ def settings_directory() -> Path:
 
 
 def load_settings() -> tuple[Settings, str]:
-    """The settings, and what was wrong with the file ("" where nothing was)."""
+    """Return the settings, and the error of the file ("" where there was none)."""
     path = settings_directory() / "settings.toml"
     try:
         text = path.read_text(encoding="utf-8")
@@ -51,12 +51,12 @@ def load_settings() -> tuple[Settings, str]:
 
 
 def remember_theme(name: str) -> str:
-    """Write the theme into the settings, leaving the rest of the file as it is.
+    """Save the theme in the settings, and leave the rest of the file unchanged.
 
     Returns:
-        What went wrong, or "".
+        The error in words, or "" where there was none.
     """
-    import tomlkit  # only here, because reading needs no writer
+    import tomlkit  # imported here because reading does not need it
     import tomlkit.exceptions
 
     directory = settings_directory()
@@ -70,5 +70,5 @@ def remember_theme(name: str) -> str:
         fresh.write_text(tomlkit.dumps(document), encoding="utf-8")
         fresh.replace(path)
     except (OSError, ValueError, tomlkit.exceptions.TOMLKitError) as error:
-        return f"The theme could not be remembered: {error}"
+        return f"The theme could not be saved: {error}"
     return ""

@@ -1,8 +1,8 @@
-"""Colour themes: read from TOML, made into Textual's.
+"""Colour themes: read from TOML files and converted to Textual's.
 
 A theme comes from the package `themes`, from `~/.config/autoresearch-tui/themes/*.toml`, or from
 another package that names a package of TOML files in the entry-point group
-`autoresearch_tui.themes`. A person's theme goes before a bundled one of the same name.
+`autoresearch_tui.themes`. A user's theme replaces a bundled one of the same name.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ from tui.settings import settings_directory
 
 DEFAULT = "dark"
 BUNDLED = ("dark", "light", "colour-blind", "sixteen", "no-colour")
-"""In the order in which the chooser shows them."""
+"""The bundled themes, in the order in which the chooser shows them."""
 
 Name = Annotated[str, msgspec.Meta(pattern=r"^[a-z0-9][a-z0-9-]{0,40}$")]
 
 
 class Colours(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What the colours mean: success is kept, error is crashed, warning needs you."""
+    """The colours of a theme: success is kept, error is crashed, warning waits for the user."""
 
     primary: str
     secondary: str
@@ -46,28 +46,28 @@ class Colours(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class ThemeFile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """One TOML file."""
+    """The content of one theme file."""
 
     name: Name
     title: str
     dark: bool
     ansi: bool = False
-    """Whether the colours are the terminal's own sixteen."""
+    """True where the colours are the terminal's own sixteen."""
     monochrome: bool = False
-    """Whether even colours that a log brings along are left out."""
+    """True where the colours in a log are left out as well."""
     colours: Colours
     variables: dict[str, str] = {}
 
 
 def parse_theme(text: str, where: str) -> ThemeFile:
-    """Read a theme.
+    """Parse a theme.
 
     Args:
-        text: TOML.
-        where: The name of the file, for an error.
+        text: The theme in TOML.
+        where: The name of the file, for error messages.
 
     Raises:
-        ConfigError: Saying what is wrong in it.
+        ConfigError: The theme is invalid.
     """
     todo = "Correct the file or remove it; the bundled dark.toml shows every key."
     try:
@@ -75,8 +75,8 @@ def parse_theme(text: str, where: str) -> ThemeFile:
     except tomllib.TOMLDecodeError as error:
         raise ConfigError(f"The theme {where} is not valid TOML.", f"{error}.", todo) from None
     except msgspec.ValidationError as error:
-        raise ConfigError(f"The theme {where} cannot be used.", f"{error}.", todo) from None
-    # A wrong variable would fail in the middle of painting, far from its cause.
+        raise ConfigError(f"Invalid theme {where}.", f"{error}.", todo) from None
+    # An invalid colour would otherwise fail while painting, far from its cause.
     colours = {key: value for key, value in msgspec.structs.asdict(found.colours).items() if value}
     for key, value in (colours | found.variables).items():
         if key.endswith("-style"):
@@ -85,22 +85,22 @@ def parse_theme(text: str, where: str) -> ThemeFile:
             Color.parse(value)
         except ColorParseError:
             raise ConfigError(
-                f"The theme {where} cannot be used.", f"{key} = {value!r} is not a colour.", todo
+                f"Invalid theme {where}.", f"{key} = {value!r} is not a colour.", todo
             ) from None
     return found
 
 
 def bundled_theme(name: str) -> ThemeFile:
-    """One of our own."""
+    """Return a bundled theme."""
     file = importlib.resources.files("themes") / f"{name}.toml"
     return parse_theme(file.read_text(encoding="utf-8"), file.name)
 
 
 def find_theme(name: str) -> ThemeFile:
-    """The theme of that name.
+    """Return the theme of a name.
 
     Raises:
-        ConfigError: There is none, or it is broken.
+        ConfigError: There is no such theme, or it is invalid.
     """
     own = settings_directory() / "themes" / f"{name}.toml"
     if own.is_file():
@@ -117,22 +117,22 @@ def find_theme(name: str) -> ThemeFile:
 
 
 def all_themes() -> tuple[list[ThemeFile], list[ConfigError]]:
-    """Every usable theme, and what is wrong with the others."""
+    """Return every valid theme, and the errors of the others."""
     found = {name: bundled_theme(name) for name in BUNDLED}
-    broken: list[ConfigError] = []
+    invalid: list[ConfigError] = []
     for file in _foreign_files():
         try:
             theme = _read(file)
         except ConfigError as error:
-            broken.append(error)
+            invalid.append(error)
         else:
             found[theme.name] = theme
-    return list(found.values()), broken
+    return list(found.values()), invalid
 
 
 def to_textual(theme: ThemeFile) -> Theme:
-    """As Textual wants it."""
-    # Textual's own style sheets name these two wherever a theme is of the terminal's colours.
+    """Return the theme in Textual's form."""
+    # Textual's own style sheets use these two in a theme of the terminal's colours.
     own = {"ansi-background": "ansi_default", "ansi-foreground": "ansi_default"}
     return Theme(
         name=theme.name,
@@ -148,7 +148,7 @@ def _foreign_files() -> Iterator[Traversable]:
         try:
             yield from _toml_files(importlib.resources.files(entry.value))
         except ModuleNotFoundError:
-            continue  # a half-removed package is its owner's trouble, not a reason to stay black
+            continue  # a partly removed package does not keep the screen from opening
     yield from _toml_files(settings_directory() / "themes")
 
 

@@ -249,7 +249,7 @@ async def test_a_large_one_has_no_colours_to_compute_at_each_key(
 @pytest.mark.parametrize(
     ("command", "words"),
     [
-        ("", "No editor is known"),
+        ("", "No editor is set"),
         ("'", "cannot be read"),
         ("/nowhere/ed", "was not found"),
         ("false", "ended with exit code 1"),
@@ -302,4 +302,4 @@ async def test_without_a_terminal_to_lend_it_says_so(
 ) -> None:
     monkeypatch.setenv("EDITOR", "true")
     async with app.run_test(size=(80, 24)):
-        assert "cannot be lent" in editor.edit_file(app, charter)
+        assert "cannot be opened" in editor.suspend_and_edit(app, charter)

@@ -27,7 +27,7 @@ from tui.settings import load_settings, remember_theme, settings_directory
 from tui.terminal.check import WEB_DRIVER, check_terminal, prepare_environment
 from tui.terminal.driver import SafeDriver
 from tui.terminal.filter import ControlFilter
-from tui.terminal.governor import Governor, wanted_hz
+from tui.terminal.frame_limiter import FrameLimiter, wanted_hz
 from tui.themes import BUNDLED, all_themes, bundled_theme, find_theme, parse_theme
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -138,7 +138,7 @@ def test_harmless_segments_are_left_alone_and_links_are_not() -> None:
     assert style is not None and style.link is None and style.bold
 
 
-# ---- the governor --------------------------------------------------------------------------------
+# ---- the frame limiter ---------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -165,16 +165,16 @@ async def test_late_timers_halve_the_rate_and_calm_brings_it_back() -> None:
         nonlocal now
         now += seconds + late
 
-    governor = Governor(4.0, lambda: now, sleep)
+    limiter = FrameLimiter(4.0, lambda: now, sleep)
     intervals = []
     for _ in range(4):
-        await governor.rest()
-        intervals.append(governor.interval)
+        await limiter.wait()
+        intervals.append(limiter.interval)
     assert intervals == [0.5, 1.0, 1.0, 1.0]
     late = 0.01
     for _ in range(16):
-        await governor.rest()
-    assert governor.interval == 0.25
+        await limiter.wait()
+    assert limiter.interval == 0.25
 
 
 # ---- themes and settings -------------------------------------------------------------------------
@@ -258,7 +258,7 @@ def test_settings_are_remembered_beside_what_is_not_ours() -> None:
 def test_settings_that_cannot_be_written_are_told() -> None:
     settings_directory().parent.mkdir(parents=True)
     settings_directory().write_text("a file where a directory should be")
-    assert "could not be remembered" in remember_theme("light")
+    assert "could not be saved" in remember_theme("light")
 
 
 # ---- copying -------------------------------------------------------------------------------------
@@ -302,4 +302,4 @@ async def test_copying_inside_tmux_asks_tmux_too(
     assert (tmp_path / "asked").read_text().strip() == "load-buffer -w -"
     assert (tmp_path / "got").read_text() == "hello"
     tool.write_text("#!/bin/sh\nexit 1\n")
-    assert "tmux did not take it" in await clipboard.copy("hello", lambda text: None, environ)
+    assert "tmux failed" in await clipboard.copy("hello", lambda text: None, environ)

@@ -23,7 +23,7 @@ from tui.commands.plan_lines import numbered_lines
 from tui.commands.queue import queue_lines
 from tui.commands.waiting import choose, find, left_until
 from tui.present.decisions import audit_of, decision_line
-from tui.terminal.external_editor import as_text, find_editor
+from tui.terminal.external_editor import decode_text, find_editor
 
 NOW = datetime(2026, 11, 21, 3, 0, tzinfo=UTC)
 EDITED = TRAIN.replace("DEPTH = 4", "DEPTH = 6")
@@ -175,7 +175,7 @@ def test_the_editor_is_visual_before_editor_and_may_have_words() -> None:
 )
 def test_bytes_that_are_no_text_are_refused(data: bytes, says: str) -> None:
     with pytest.raises(UsageError, match=says):
-        as_text(data, "It")
+        decode_text(data, "It")
 
 
 # ---- the audit

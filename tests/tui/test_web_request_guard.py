@@ -48,7 +48,7 @@ def test_what_this_machine_alone_can_reach(host: str, local: bool) -> None:
     ],
 )
 def test_the_token(shown: str | None, right: bool) -> None:
-    assert RequestGuard(TOKEN, "127.0.0.1").knows_token(shown) is right
+    assert RequestGuard(TOKEN, "127.0.0.1").has_token(shown) is right
 
 
 def test_tokens_are_long_and_never_the_same_and_their_cookies_neither() -> None:
@@ -85,8 +85,8 @@ def test_tokens_are_long_and_never_the_same_and_their_cookies_neither() -> None:
     ],
 )
 def test_the_names_this_server_goes_by(header: str | None, local: bool, open_: bool) -> None:
-    assert RequestGuard(TOKEN, "127.0.0.1").knows_host(header) is local
-    assert RequestGuard(TOKEN, "gpu-box").knows_host(header) is open_
+    assert RequestGuard(TOKEN, "127.0.0.1").accepts_host(header) is local
+    assert RequestGuard(TOKEN, "gpu-box").accepts_host(header) is open_
 
 
 @pytest.mark.parametrize(
@@ -109,15 +109,15 @@ def test_the_names_this_server_goes_by(header: str | None, local: bool, open_: b
     ],
 )
 def test_the_pages_that_may_ask(origin: str | None, host: str | None, ours: bool) -> None:
-    assert RequestGuard(TOKEN, "127.0.0.1").knows_origin(origin, host) is ours
+    assert RequestGuard(TOKEN, "127.0.0.1").accepts_origin(origin, host) is ours
 
 
 @given(st.text())
 def test_no_header_breaks_it(header: str) -> None:
-    door = RequestGuard(TOKEN, "0.0.0.0")
+    guard = RequestGuard(TOKEN, "0.0.0.0")
     host_name(header)
-    assert door.knows_host(header) in (True, False)
-    assert door.knows_origin(header, header) is False or "//" in header
+    assert guard.accepts_host(header) in (True, False)
+    assert guard.accepts_origin(header, header) is False or "//" in header
 
 
 def test_the_line_for_ssh(monkeypatch: pytest.MonkeyPatch) -> None:

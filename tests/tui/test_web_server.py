@@ -37,10 +37,10 @@ PATHS = ("/", "/ws", "/static/js/textual.js", "/page/page.js", "/nothing", "/dow
 class Client:
     """A browser without eyes."""
 
-    def __init__(self, session: aiohttp.ClientSession, port: int, door: RequestGuard) -> None:
+    def __init__(self, session: aiohttp.ClientSession, port: int, guard: RequestGuard) -> None:
         self.session = session
         self.host = f"127.0.0.1:{port}"
-        self.cookie = door.cookie
+        self.cookie = guard.cookie
 
     async def get(self, path: str, **headers: str) -> tuple[int, str, dict[str, str]]:
         url = f"http://{self.host}{path}"
@@ -71,14 +71,14 @@ async def serving(
 ) -> AsyncIterator[tuple[Client, WebServer, web.AppRunner]]:
     """The real server on a free port."""
     with listen("127.0.0.1", 0) as listening:
-        door = RequestGuard(TOKEN, "127.0.0.1")
-        server = WebServer(words, door, title)
+        guard = RequestGuard(TOKEN, "127.0.0.1")
+        server = WebServer(words, guard, title)
         runner = web.AppRunner(await server.make_app(), access_log=None, shutdown_timeout=10)
         await runner.setup()
         try:
             await web.SockSite(runner, listening).start()
             async with aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar()) as session:
-                yield Client(session, listening.getsockname()[1], door), server, runner
+                yield Client(session, listening.getsockname()[1], guard), server, runner
         finally:
             await runner.cleanup()
 
@@ -91,7 +91,7 @@ def screen(tmp_path: Path) -> tuple[str, ...]:
     return (sys.executable, "-P", "-m", "tui.commands.web_tab", "replay", "--", str(table))
 
 
-# ---- the door ------------------------------------------------------------------------------------
+# ---- the request guard ---------------------------------------------------------------------------
 
 
 async def test_nothing_is_given_without_the_token() -> None:
@@ -259,7 +259,7 @@ async def test_a_screen_is_painted_takes_keys_and_sizes_and_leaves(screen: tuple
         await seen.wait_for(tab, "REPLAY #6")
         await tab.send_str('["ping", "5"]')
         await tab.send_str('["stdin", "q"]')
-        assert await ending(tab) == {"code": 0, "said": ""}
+        assert await ending(tab) == {"code": 0, "message": ""}
         assert (await received(tab)).type is aiohttp.WSMsgType.CLOSE
     assert not children()
 
@@ -321,15 +321,15 @@ async def test_a_screen_that_cannot_be_says_why_on_the_page(
     screen = (sys.executable, "-P", "-m", "tui.commands.web_tab", *words)
     async with serving(screen) as (client, _, _), client.tab() as tab:
         end = await ending(tab)
-    assert told in str(end["said"])
-    assert "Traceback" not in str(end["said"])
+    assert told in str(end["message"])
+    assert "Traceback" not in str(end["message"])
     assert end["code"] != 0
 
 
 async def test_a_small_window_is_told_so(screen: tuple[str, ...]) -> None:
     async with serving(screen) as (client, _, _), client.tab(width=30) as tab:
         end = await ending(tab)
-    assert "30×30 is too small" in str(end["said"])
+    assert "30×30 is too small" in str(end["message"])
     assert end["code"] == 9
 
 
@@ -338,8 +338,8 @@ async def test_the_words_of_a_command_are_no_shell_s(tmp_path: Path) -> None:
     words = (sys.executable, "-P", "-m", "tui.commands.web_tab", "replay", "--", str(source))
     async with serving(words) as (client, _, _), client.tab() as tab:
         end = await ending(tab)
-    assert "There is no file, directory or session" in str(end["said"])
-    assert "\x1b" not in str(end["said"])
+    assert "There is no file, directory or session" in str(end["message"])
+    assert "\x1b" not in str(end["message"])
     assert list(tmp_path.iterdir()) == []
 
 
@@ -366,7 +366,7 @@ async def test_a_screen_whose_server_was_killed_ends(screen: tuple[str, ...]) ->
     said = await asyncio.wait_for(process.stderr.read(), DEADLINE_SECONDS)
     await draining
     assert await asyncio.wait_for(process.wait(), DEADLINE_SECONDS) == 0, said
-    assert b"went away" in said
+    assert b"was lost" in said
 
 
 # ---- listening -----------------------------------------------------------------------------------
@@ -374,13 +374,13 @@ async def test_a_screen_whose_server_was_killed_ends(screen: tuple[str, ...]) ->
 
 def test_the_usual_port_or_a_free_one(monkeypatch: pytest.MonkeyPatch) -> None:
     with listen("127.0.0.1", 0) as taken:
-        monkeypatch.setattr(serving_module, "USUAL_PORT", taken.getsockname()[1])
+        monkeypatch.setattr(serving_module, "DEFAULT_PORT", taken.getsockname()[1])
         with listen("127.0.0.1", None) as other:
             assert other.getsockname()[1] not in (0, taken.getsockname()[1])
         with pytest.raises(EnvironmentProblem, match="in use"):
             listen("127.0.0.1", taken.getsockname()[1])
     with listen("127.0.0.1", None) as usual:
-        assert usual.getsockname()[1] == serving_module.USUAL_PORT
+        assert usual.getsockname()[1] == serving_module.DEFAULT_PORT
 
 
 def test_the_address_of_a_server_open_to_the_network() -> None:
@@ -391,7 +391,7 @@ def test_the_address_of_a_server_open_to_the_network() -> None:
         told = address_of(bound, "0.0.0.0", TOKEN)
         assert told.url == f"http://{socket.gethostname()}:{port}/?token={TOKEN}"
         assert told.ssh == ""
-        assert RequestGuard(TOKEN, "0.0.0.0").knows_host(f"{socket.gethostname()}:{port}")
+        assert RequestGuard(TOKEN, "0.0.0.0").accepts_host(f"{socket.gethostname()}:{port}")
     with socket.socket(socket.AF_INET6) as bound:
         bound.bind(("::1", 0))
         told = address_of(bound, "::1", TOKEN)

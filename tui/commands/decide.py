@@ -101,7 +101,7 @@ def edit(patch: str | None, source: Path | None, path: Path, as_json: bool) -> N
         file = session.config.file
         before, after, base = candidate_file(workspace, session, queued)
         if source is not None:
-            text = edited_file(editor.handed_over(source), before, file)
+            text = edited_file(editor.read_source(source), before, file)
             check_syntax(text, file)
             message = _send(path, patch_id, text, base)
         else:
@@ -121,7 +121,7 @@ def _edit_inside(path: Path, patch_id: str, candidate: str, file: str, base: str
     try:
         text = editor.read_text(copy)
         if text == candidate:
-            editor.let_go(copy)
+            editor.delete_copy(copy)
             return "You changed nothing; the proposal waits as before."
         if not text.strip():
             raise UsageError("You left no text.")
@@ -133,7 +133,7 @@ def _edit_inside(path: Path, patch_id: str, candidate: str, file: str, base: str
         told = type(error)(one_line(error.what), one_line(error.why), kept)
         told.exit_code = error.exit_code
         raise told from None
-    editor.let_go(copy)
+    editor.delete_copy(copy)
     return message
 
 

@@ -86,7 +86,7 @@ def _when(workspace: Path) -> str:
 
 
 def _set(workspace: Path, source: Path) -> str:
-    text = editor.handed_over(source)
+    text = editor.read_source(source)
     return _write(workspace, text, _key(workspace))
 
 
@@ -142,7 +142,7 @@ def _edit(workspace: Path) -> str:
         told = type(error)(error.what, error.why, kept)
         told.exit_code = error.exit_code
         raise told from None
-    editor.let_go(copy)
+    editor.delete_copy(copy)
     return message
 
 

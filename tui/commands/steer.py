@@ -165,7 +165,7 @@ def _text(words: tuple[str, ...]) -> str:
     """
     text = " ".join(words)
     if text == "-":
-        text = editor.handed_over(Path("-"))
+        text = editor.read_source(Path("-"))
     text = sanitize(text).strip()
     if not text:
         raise UsageError("There is no text.", "", "Write what the agent should know.")

@@ -21,8 +21,8 @@ from tui.screens.code_area import CodeArea
 from tui.screens.confirm import ConfirmScreen
 from tui.screens.footer import ActionFooter
 from tui.screens.link_line import LinkLine
-from tui.terminal.external_editor import as_text, let_go, private_copy
-from tui.terminal.suspend import edit_file
+from tui.terminal.external_editor import decode_text, delete_copy, private_copy
+from tui.terminal.suspend import suspend_and_edit
 from tui.view import View
 
 
@@ -169,16 +169,16 @@ class EditProposalScreen(ActionScreen[None]):
         before = self._source if self._area.read_only else self._area.text
         path = private_copy(before, self.view.session.config.file)
         path.chmod(0o600)
-        trouble = edit_file(self.app, path)
+        trouble = suspend_and_edit(self.app, path)
         try:
-            after = as_text(path.read_bytes(), "What your editor left")
+            after = decode_text(path.read_bytes(), "What your editor left")
         except AutoresearchError as error:
             self.tell(f"{error} It is in {path}; the text here is as it was.", "warning")
             return
         except OSError as error:
             self.tell(f"{path} cannot be read: {error.strerror}.", "warning")
             return
-        let_go(path)
+        delete_copy(path)
         if after != before:
             self._area.read_only = False
             self._area.put(after)

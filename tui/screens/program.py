@@ -28,7 +28,7 @@ from tui.screens.program_area import CharterArea
 from tui.screens.program_conflict import ConflictScreen, Way
 from tui.screens.program_draft import ProgramDraft, forget_draft, keep_draft, kept_draft, set_aside
 from tui.screens.text_page import TextPage
-from tui.terminal.suspend import edit_file
+from tui.terminal.suspend import suspend_and_edit
 from tui.view import View
 
 _LOOK_SECONDS = 1.0
@@ -257,7 +257,7 @@ class ProgramScreen(ActionScreen[None]):
             self.tell("Save first (ctrl+s): your editor opens the file on the disk.", "warning")
             return
         before = self._disk.key
-        trouble = edit_file(self.app, self._workspace / PROGRAM)
+        trouble = suspend_and_edit(self.app, self._workspace / PROGRAM)
         self.tell("")
         await self._look()
         if trouble:

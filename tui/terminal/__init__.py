@@ -1,6 +1,6 @@
-"""The terminal at the other end: whether it will do, what may be written to it and how often.
+"""The user's terminal: whether it can show the screen, what is written to it and how often.
 
-Importing this package does not import Textual, because Textual reads its environment at import.
+Importing this package does not import Textual, which reads its environment at import.
 """
 
 from tui.terminal.check import check_terminal as check_terminal

@@ -1,4 +1,4 @@
-"""An app that is safe to show in whatever terminal there is: the half that knows no session."""
+"""The part of the app that deals with the terminal and knows nothing of sessions."""
 
 from __future__ import annotations
 
@@ -37,12 +37,12 @@ class ExitInfo(msgspec.Struct, frozen=True):
 
 
 class TerminalApp(App[ExitInfo]):
-    """Lets only text through to the terminal, leaves when the terminal does, and restores it."""
+    """An app that writes nothing but text to the terminal, and ends when the terminal does."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.troubles: list[str] = []
-        """What went wrong before there was a screen to tell it on."""
+        self.startup_errors: list[str] = []
+        """Errors from before there was a screen to show them on."""
         self._settling: Timer | None = None
         self._sized = False
         self._monochrome = False
@@ -52,7 +52,7 @@ class TerminalApp(App[ExitInfo]):
     # ---- what is written -------------------------------------------------------------------------
 
     def get_driver_class(self) -> type[Driver]:
-        """Ours, which survives the loss of the terminal, or of the browser."""
+        """Return a driver that survives the loss of the terminal or of the browser."""
         if is_in_browser(os.environ):
             from tui.terminal.web_driver import SafeWebDriver
 
@@ -60,12 +60,12 @@ class TerminalApp(App[ExitInfo]):
         return SafeDriver
 
     def get_line_filters(self) -> Sequence[LineFilter]:
-        """Textual's, and after them the one that lets no control character through."""
+        """Return Textual's filters, then the one that removes control characters."""
         filters = [*super().get_line_filters(), self._control_filter]
         return [*filters, self._no_colour] if self._monochrome else filters
 
     def _set_pointer_shape(self, shape: str) -> None:
-        """Never: a terminal that parses OSC 22 sloppily takes the shape for a new window title."""
+        """Do nothing: some terminals take OSC 22 for a new window title."""
 
     def notify(
         self,
@@ -76,25 +76,25 @@ class TerminalApp(App[ExitInfo]):
         timeout: float | None = None,
         markup: bool = False,
     ) -> None:
-        """A few words to the person, as text whatever they hold."""
+        """Show a message to the user, as plain text whatever it holds."""
         super().notify(
             sanitize(message), title=title, severity=severity, timeout=timeout, markup=markup
         )
 
     def action_redraw(self) -> None:
-        """Paint everything again."""
+        """Paint the whole screen again."""
         forget = getattr(self._driver, "forget_screen", None)
         if forget is not None:  # the drivers of tests have none
             forget()
         self.refresh(layout=True)
 
     async def on_event(self, event: events.Event) -> None:
-        """After a resize all is painted once more, when the terminal has settled."""
+        """Handle an event; some time after a resize, paint the whole screen again."""
         if isinstance(event, events.Resize):
-            # Terminals reflow what they show at a moment of their own, perhaps after our paint.
+            # Terminals reflow what they show in their own time, perhaps after the screen painted.
             if self._settling is not None:
                 self._settling.stop()
-            if self._sized:  # the first one is no change
+            if self._sized:  # the first event only reports the size
                 self._settling = self.set_timer(_SETTLE_SECONDS, self.action_redraw)
             self._sized = True
         await super().on_event(event)
@@ -102,15 +102,15 @@ class TerminalApp(App[ExitInfo]):
     # ---- how it ends -----------------------------------------------------------------------------
 
     def terminal_lost(self) -> None:
-        """Nobody is there any more."""
-        self.exit(ExitInfo("terminal lost", "The terminal went away; the engine goes on."))
+        """Close the screen because its terminal no longer exists."""
+        self.exit(ExitInfo("terminal lost", "The terminal was lost; the engine continues."))
 
     def action_leave(self) -> None:
         """Close the screen."""
         self.exit(ExitInfo("left"))
 
     def catch_signals(self) -> None:
-        """Leave on a signal; without this the terminal stays raw, mute and on the wrong screen."""
+        """Close the screen on a signal; otherwise the terminal would be left in raw mode."""
         if self.is_headless:
             return
         loop = asyncio.get_running_loop()
@@ -121,46 +121,50 @@ class TerminalApp(App[ExitInfo]):
     # ---- how it starts ---------------------------------------------------------------------------
 
     def on_load(self) -> None:
-        """Nothing is garbage before the first frame; looking for it is a tenth of the start."""
+        """Postpone garbage collection, which takes a tenth of the time to the first frame."""
         if not self.is_headless:
             gc.disable()
 
     def on_ready(self) -> None:
-        """What is there stays: the collector need not walk through 10,000 experiments again."""
+        """Start garbage collection, without walking the loaded experiments each time."""
         if not self.is_headless:
             gc.freeze()
             gc.enable()
 
     def on_mount(self) -> None:
-        """Tell what could not be told before."""
+        """Handle signals, and show the errors of the start-up."""
         self.catch_signals()
-        for trouble in self.troubles:
-            self.notify(trouble, severity="warning")
+        for error in self.startup_errors:
+            self.notify(error, severity="warning")
 
     def start_theme(self, asked: str | None, forced: str | None) -> None:
-        """Choose the first theme: the one asked for, the terminal's, the remembered one, ours.
+        """Choose the first theme: the requested one, else the terminal's, else the saved one.
+
+        Args:
+            asked: The theme named on the command line.
+            forced: The only theme that this terminal can show.
 
         Raises:
-            ConfigError: The one asked for does not exist or is broken.
+            ConfigError: The requested theme does not exist or is invalid.
         """
-        settings, trouble = load_settings()
-        if trouble:
-            self.troubles.append(trouble)
+        settings, error = load_settings()
+        if error:
+            self.startup_errors.append(error)
         if asked is not None:
             self.use_theme(asked)
             return
         try:
             self.use_theme(forced or settings.theme or DEFAULT)
-        except ConfigError as error:
-            # A theme that was removed or broken since is no reason not to see the session.
-            self.troubles.append(str(error))
+        except ConfigError as invalid:
+            # A saved theme that no longer works does not keep the user from the session.
+            self.startup_errors.append(str(invalid))
             self.use_theme(DEFAULT)
 
     def use_theme(self, name: str) -> None:
-        """Change the colours.
+        """Switch to a theme.
 
         Raises:
-            ConfigError: There is no such theme, or it is broken.
+            ConfigError: There is no such theme, or it is invalid.
         """
         theme = find_theme(name)
         self._monochrome = theme.monochrome

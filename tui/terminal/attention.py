@@ -1,7 +1,6 @@
-"""Calls a person who looks elsewhere: the bell, the window's title, a notification.
+"""Calls a user who looks elsewhere: the bell, the window's title, a notification.
 
-Nothing here is text of the screen, so it does not pass the filter of what is painted: whatever is
-put into a sequence is cleaned and cut here.
+These sequences bypass the filter of what is painted, so their text is cleaned and cut here.
 """
 
 from __future__ import annotations
@@ -23,28 +22,28 @@ _END = "\x1b\\"
 _PUSH_TITLE, _POP_TITLE = "\x1b[22;2t", "\x1b[23;2t"
 
 
-# ---- what this terminal takes --------------------------------------------------------------------
+# ---- what this terminal supports -----------------------------------------------------------------
 
 
 class NotificationSupport(NamedTuple):
     """What a terminal does with a notification."""
 
     code: int
-    """9 or 777; 0: it is not known to take any."""
+    """The OSC code of a notification, 9 or 777; 0: none is known to work."""
     why: str
-    """How it was recognised, for the person."""
+    """How the terminal was recognised."""
     inside_tmux: bool = False
 
 
 def notification_kind(environ: Mapping[str, str]) -> NotificationSupport:
-    """Which notification this terminal is known to take.
+    """Return the kind of notification that this terminal is known to show.
 
-    OSC 9 is a message to iTerm2, WezTerm, Ghostty and kitty; OSC 777 to foot and urxvt. Others may
-    take them for something else, so they get none.
+    OSC 9 is a message to iTerm2, WezTerm, Ghostty and kitty, OSC 777 to foot and urxvt. To other
+    terminals they may mean something else, so those get none.
     """
     program, term = environ.get("TERM_PROGRAM", ""), environ.get("TERM", "")
     if environ.get("TMUX") or term.startswith(("screen", "tmux")):
-        # What the terminal outside is, and whether tmux lets it through, cannot be told from here.
+        # Neither the outer terminal nor whether tmux passes a sequence on is known here.
         return NotificationSupport(
             0, "inside tmux or screen; the bell gets through", bool(environ.get("TMUX"))
         )
@@ -62,65 +61,63 @@ def notification_kind(environ: Mapping[str, str]) -> NotificationSupport:
 
 
 def takes_title(environ: Mapping[str, str]) -> bool:
-    """Whether a title can be set without a trace on the screen."""
+    """Return whether the window's title can be set without a trace on the screen."""
     return not environ.get("TERM", "").startswith(("linux", "dumb", "vt", "cons"))
 
 
 def message_text(text: str) -> str:
-    """One short line that no terminal obeys."""
+    """Return the text as one short line without control characters."""
     return one_line(text, _CHARACTERS)
 
 
 def title_sequence(text: str) -> str:
-    """OSC 2."""
+    """Return the sequence that sets the window's title (OSC 2)."""
     return f"\x1b]2;{message_text(text)}{_END}"
 
 
 def notification_sequence(kind: NotificationSupport, text: str, always: bool = False) -> str:
-    """OSC 9 or 777, or nothing.
+    """Return the sequence of a notification; "" where the terminal shows none.
 
     Args:
-        kind: What the terminal is known to take.
-        text: What is to be told.
-        always: The person wants it over an unknown terminal as well.
+        kind: The kind that the terminal is known to show.
+        text: The message.
+        always: True to use OSC 9 on an unknown terminal as well.
     """
-    said = message_text(text).replace(";", ",")
+    message = message_text(text).replace(";", ",")
     if kind.code == 777:
-        return f"\x1b]777;notify;autoresearch;{said}{_END}"
+        return f"\x1b]777;notify;autoresearch;{message}{_END}"
     if kind.code != 9 and not always:
         return ""
-    # The name before it also keeps a text like "4;…" from being a progress bar.
-    sequence = f"\x1b]9;autoresearch: {said}{_END}"
+    # The name in front also keeps a text like "4;…" from being read as a progress bar.
+    sequence = f"\x1b]9;autoresearch: {message}{_END}"
     return _through_tmux(sequence) if kind.inside_tmux else sequence
 
 
 def _through_tmux(sequence: str) -> str:
-    """For the terminal around tmux, which drops it unless `allow-passthrough` is on."""
+    """Wrap a sequence for the terminal around tmux, where `allow-passthrough` is on."""
     return "\x1bPtmux;" + sequence.replace("\x1b", "\x1b\x1b") + _END
 
 
-# ---- what needs a person -------------------------------------------------------------------------
+# ---- what needs the user -------------------------------------------------------------------------
 
 
 class Need(NamedTuple):
-    """Something that waits for a person, or is news to them."""
+    """Something that waits for the user, or that they want to know."""
 
     key: str
-    """The same for as long as it is the same need."""
+    """Identifies the need for as long as it lasts."""
     text: str
-    calls: bool = True
-    """Whether it needs the person, and not only pleases them."""
 
 
 def needs_of(session: Session) -> tuple[Need, ...]:
-    """What needs a person now, the most urgent first."""
+    """Return what waits for the user now, the most urgent first."""
     needs: list[Need] = []
     for queued in session.asked:
         what = queued.proposal.hypothesis
         needs.append(Need(f"asked {queued.proposal.patch_id}", f"approve? {what}"))
     for queued in session.parked:
         needs.append(Need(f"parked {queued.number}", f"parked: {queued.proposal.hypothesis}"))
-    if session.pause is not None and not by_person(session.pause.by):
+    if session.pause is not None and not session.pause.by.is_user:
         needs.append(Need(f"paused {session.pause.at}", f"paused: {session.pause.reason}"))
     alarm = standing_alarm(session)
     if alarm and session.alarms[-1].kind == "plateau":
@@ -130,21 +127,16 @@ def needs_of(session: Session) -> tuple[Need, ...]:
     return tuple(needs)
 
 
-def by_person(name: str) -> bool:
-    """Whether it was a person's doing, who need not be told."""
-    return name in ("screen", "command line", "person")
-
-
-def news_of(session: Session) -> Need | None:
-    """A new best, which pleases and needs nobody."""
+def new_best(session: Session) -> Need | None:
+    """Return the news of the best experiment; None while that is the baseline."""
     best, value = session.incumbent, session.best_metric
     if best is None or best == 1 or value is None:
         return None
-    return Need(f"best {best}", f"new best: {metric(value)} by #{best}", calls=False)
+    return Need(f"best {best}", f"new best: {metric(value)} by #{best}")
 
 
 def title_of(session: Session) -> str:
-    """What the title says while somebody is needed; empty when nobody is."""
+    """Return the window's title while something waits for the user, else ""."""
     if session.state is SessionState.ENDED or not needs_of(session):
         return ""
     number = f"#{len(session.experiments)}" if session.experiments else ""
@@ -156,13 +148,13 @@ def title_of(session: Session) -> str:
 
 
 class Attention:
-    """Watches what is painted, and calls once for each thing that needs a person.
+    """Calls the user once for each thing that waits for them.
 
     Args:
-        write: Puts a sequence on the terminal.
-        clock: Seconds, monotonic.
-        environ: Tells what terminal it is.
-        wanted: What the person set.
+        write: Writes a sequence to the terminal.
+        clock: Returns seconds of a monotonic clock.
+        environ: The environment, which identifies the terminal.
+        wanted: The user's setting.
     """
 
     def __init__(
@@ -178,53 +170,54 @@ class Attention:
         self._titled = takes_title(environ) and wanted is not Notifications.OFF
         self._wanted = wanted
         self._known: set[str] | None = None
-        self._rang: float | None = None
-        self._pleased: float | None = None
+        self._last_bell: float | None = None
+        self._last_news: float | None = None
         self._held: Need | None = None
-        """What is called for as soon as the bell may ring again."""
+        """The need to call for as soon as the bell may ring again."""
         self._title = ""
 
     def show(self, session: Session) -> None:
-        """Call, if this session has something that the last one had not."""
+        """Call the user if something waits in this session that did not wait before."""
         if self._wanted is Notifications.OFF:
             return
-        self._entitle(title_of(session))
-        needs, best = needs_of(session), news_of(session)
+        self._set_title(title_of(session))
+        needs, best = needs_of(session), new_best(session)
         current = {need.key for need in needs} | ({best.key} if best is not None else set())
         if self._known is None:
-            # What waits already is on the screen that the person has just opened.
+            # The user has just opened the screen and sees what waits already.
             self._known = current
             return
         fresh = [need for need in needs if need.key not in self._known]
         if best is not None and best.key not in self._known and not fresh:
-            self._please(best)
+            self._tell(best)
         self._known = current
         if fresh:
             self._held = fresh[0]
         elif self._held is not None and self._held.key not in current:
-            self._held = None  # somebody saw to it meanwhile
+            self._held = None  # it was dealt with meanwhile
         self._ring()
 
     def _ring(self) -> None:
         now = self._clock()
-        if self._held is None or (self._rang is not None and now - self._rang < BELL_SECONDS):
+        last = self._last_bell
+        if self._held is None or (last is not None and now - last < BELL_SECONDS):
             return
         self._write(BELL)
         self._notify(self._held)
-        self._rang, self._held = now, None
+        self._last_bell, self._held = now, None
 
-    def _please(self, news: Need) -> None:
+    def _tell(self, news: Need) -> None:
         now = self._clock()
-        if self._pleased is None or now - self._pleased >= BELL_SECONDS:
+        if self._last_news is None or now - self._last_news >= BELL_SECONDS:
             self._notify(news)
-            self._pleased = now
+            self._last_news = now
 
     def _notify(self, need: Need) -> None:
         always = self._wanted is Notifications.ON
         if sequence := notification_sequence(self._kind, need.text, always):
             self._write(sequence)
 
-    def _entitle(self, title: str) -> None:
+    def _set_title(self, title: str) -> None:
         if title == self._title or not self._titled:
             return
         if not self._title:
@@ -236,5 +229,5 @@ class Attention:
         self._title = title
 
     def restore(self) -> None:
-        """Give the title back."""
-        self._entitle("")
+        """Restore the title that the window had before."""
+        self._set_title("")

@@ -1,4 +1,4 @@
-"""Whether this terminal can show the screen, and what Textual must be told before its import."""
+"""Checks that the terminal can show the screen, and prepares the environment for Textual."""
 
 from __future__ import annotations
 
@@ -12,60 +12,60 @@ MINIMUM_COLUMNS = 40
 MINIMUM_ROWS = 10
 
 WEB_DRIVER = "textual.drivers.web_driver:WebDriver"
-"""What textual-serve asks for; this program answers with a safer one of the same kind."""
+"""The driver that textual-serve asks for; `SafeWebDriver` is used in its place."""
 
-_ELSEWHERE = "`autoresearch-tui status` works anywhere."
+_WITHOUT_SCREEN = "`autoresearch-tui status` works anywhere."
 
 
 def is_in_browser(environ: Mapping[str, str]) -> bool:
-    """Whether the screen is painted in a browser, through textual-serve."""
+    """Return whether the screen is shown in a browser, through textual-serve."""
     return environ.get("TEXTUAL_DRIVER") == WEB_DRIVER
 
 
 def check_terminal(environ: Mapping[str, str], size: tuple[int, int], isatty: bool) -> None:
-    """Refuse a terminal that cannot show the screen.
+    """Raise an error for a terminal that cannot show the screen.
 
     Args:
         environ: The process's environment.
-        size: Columns and rows; 0 where the terminal does not tell.
-        isatty: Whether keys can be read and a screen can be painted.
+        size: Columns and rows; 0 where they are not known.
+        isatty: Whether input and output are a terminal.
 
     Raises:
-        TerminalError: With the next step.
+        TerminalError: The terminal is missing, too small or cannot place text.
     """
     if not isatty:
         raise TerminalError(
             "There is no terminal here.",
             "Input or output is redirected, or the command was started without a terminal.",
-            f"Over SSH use `ssh -t`. {_ELSEWHERE}",
+            f"Over SSH use `ssh -t`. {_WITHOUT_SCREEN}",
         )
     term = environ.get("TERM", "").strip().lower()
     if term in ("", "dumb", "unknown"):
-        said = f"TERM={term}" if term else "TERM is not set"
+        reason = f"TERM={term}" if term else "TERM is not set"
         raise TerminalError(
-            f"This terminal says that it cannot place text on a screen ({said}).",
+            f"This terminal cannot place text on a screen ({reason}).",
             "",
-            f"In a real terminal, set TERM=xterm-256color and start again. {_ELSEWHERE}",
+            f"In a real terminal, set TERM=xterm-256color and start again. {_WITHOUT_SCREEN}",
         )
     columns, rows = size
-    # Serial consoles and some containers report 0×0: unknown is not too small.
+    # Serial consoles and some containers report 0×0, which means unknown.
     if (0 < columns < MINIMUM_COLUMNS) or (0 < rows < MINIMUM_ROWS):
         raise TerminalError(
             f"{columns}×{rows} is too small; the screen needs at least "
             f"{MINIMUM_COLUMNS}×{MINIMUM_ROWS}.",
             "",
-            f"Enlarge the window and start again. {_ELSEWHERE}",
+            f"Enlarge the window and start again. {_WITHOUT_SCREEN}",
         )
 
 
 def check_this_terminal() -> None:
-    """`check_terminal` for the terminal of this process.
+    """Raise an error if the terminal of this process cannot show the screen.
 
     Raises:
-        TerminalError: It will not do.
+        TerminalError: The terminal is missing, too small or cannot place text.
     """
     if is_in_browser(os.environ):
-        check_terminal(os.environ, _size_of_page(os.environ), isatty=True)
+        check_terminal(os.environ, _browser_size(os.environ), isatty=True)
         return
     # Textual reads keys from stdin and paints on stderr.
     readable, paintable = sys.__stdin__, sys.__stderr__
@@ -80,7 +80,7 @@ def check_this_terminal() -> None:
     check_terminal(os.environ, size, isatty)
 
 
-def _size_of_page(environ: Mapping[str, str]) -> tuple[int, int]:
+def _browser_size(environ: Mapping[str, str]) -> tuple[int, int]:
     try:
         return int(environ.get("COLUMNS", "0")), int(environ.get("ROWS", "0"))
     except ValueError:
@@ -88,17 +88,17 @@ def _size_of_page(environ: Mapping[str, str]) -> tuple[int, int]:
 
 
 def prepare_environment(environ: MutableMapping[str, str] | None = None) -> str | None:
-    """Set what Textual reads at import; call it before anything imports Textual.
+    """Set the variables that Textual reads at import; call it before Textual is imported.
 
     Args:
-        environ: Changed in place; the process's own by default.
+        environ: The environment to change; this process's by default.
 
     Returns:
-        The name of the theme this terminal demands, or None where any theme will do.
+        The only theme that this terminal can show, or None where it can show any.
     """
     environ = os.environ if environ is None else environ
     environ["TEXTUAL_ANIMATIONS"] = "none"
-    # Textual answers NO_COLOR with true-colour greys; the theme without colour does what it asks.
+    # With NO_COLOR Textual paints in true-colour greys; the theme without colour uses none.
     if environ.pop("NO_COLOR", ""):
         return "no-colour"
     return None if _has_many_colours(environ) else "sixteen"

@@ -1,4 +1,4 @@
-"""Textual's driver, made fit for terminals that go away, stay behind or send nonsense."""
+"""Textual's driver, changed to survive lost terminals and invalid input."""
 
 from __future__ import annotations
 
@@ -17,24 +17,23 @@ from textual.drivers.linux_driver import LinuxDriver
 from textual.message import Message
 from textual.messages import InBandWindowResize
 
-from tui.terminal.lost import tell_lost
+from tui.terminal.lost import report_lost
 from tui.terminal.screen_diff import ScreenDiff
 
 if TYPE_CHECKING:
     from textual.app import App
 
 
-class _Outlet:
-    """The terminal's file, on which a write after the terminal's death does nothing.
+class _TerminalFile:
+    """The terminal's file; once a write has failed, further writes do nothing.
 
-    Textual's writer thread would die of the error, its queue would fill, and the app would hang in
-    `put` for ever.
+    The error would end Textual's writer thread, whose queue would fill until the app blocks.
     """
 
     def __init__(self, file: IO[str], lost: Callable[[], None]) -> None:
         self._file = file
         self._lost = lost
-        self._dead = False
+        self._closed = False
 
     def write(self, text: str) -> None:
         self._attempt(lambda: self._file.write(text))
@@ -46,22 +45,22 @@ class _Outlet:
         return self._file.fileno()
 
     def _attempt(self, act: Callable[[], object]) -> None:
-        if self._dead:
+        if self._closed:
             return
         try:
             act()
         except (OSError, ValueError):
-            self._dead = True
+            self._closed = True
             self._lost()
 
 
 class SafeDriver(LinuxDriver):
-    """A driver that ends the app when its terminal ends.
+    """A driver that closes the app when the terminal is lost.
 
-    Beyond its parent: what the terminal shows already is not written again (`ScreenDiff`); the end
-    of the input leaves the app instead of spinning at 88 % CPU; bytes that are not UTF-8 (old-style
-    mouse reports after re-attaching in tmux) are replaced instead of fatal; and a failing write is
-    the end of the terminal, not of the writer thread.
+    It differs from Textual's driver in four ways: what the terminal already shows is not written
+    again (`ScreenDiff`); the end of the input closes the app instead of using a whole core; bytes
+    that are not UTF-8 (old mouse reports after re-attaching in tmux) are replaced; a failed
+    write closes the app instead of only ending the writer thread.
     """
 
     def __init__(
@@ -73,22 +72,22 @@ class SafeDriver(LinuxDriver):
         size: tuple[int, int] | None = None,
     ) -> None:
         super().__init__(app, debug=debug, mouse=mouse, size=size)
-        self._file = cast("Any", _Outlet(cast("IO[str]", self._file), self._lost))
+        self._file = cast("Any", _TerminalFile(cast("IO[str]", self._file), self._lost))
         self._screen_diff = ScreenDiff()
 
     def write(self, data: str) -> None:
-        """Write what the terminal does not show already."""
+        """Write what the terminal does not already show."""
         super().write(self._screen_diff.encode(data))
 
     def process_message(self, message: Message) -> None:
-        """Keys, and news of the terminal."""
+        """Pass on a key press or a change of the terminal."""
         if isinstance(message, events.Resize | events.AppFocus | InBandWindowResize):
-            # It may have been reflowed, cleared or re-attached.
+            # The terminal may have been reflowed, cleared or re-attached.
             self._screen_diff.forget()
         super().process_message(message)
 
     def start_application_mode(self) -> None:
-        """Take the terminal over."""
+        """Switch the terminal to the app, and watch for changes of its size."""
         super().start_application_mode()  # type: ignore[no-untyped-call]
         resized = signal.getsignal(signal.SIGWINCH)
         if not callable(resized):
@@ -101,15 +100,15 @@ class SafeDriver(LinuxDriver):
         signal.signal(signal.SIGWINCH, forget_first)
 
     def forget_screen(self) -> None:
-        """The next repaint is written whole."""
+        """Write the next repaint in full."""
         self._screen_diff.forget()
 
     def _lost(self) -> None:
-        """Tell the app, from whichever thread, that nobody is there any more."""
-        tell_lost(self._app, self._loop)
+        """Tell the app, from any thread, that the terminal was lost."""
+        report_lost(self._app, self._loop)
 
     def run_input_thread(self) -> None:
-        """Read the keyboard until the app ends or the terminal does."""
+        """Read the keyboard until the app ends or the terminal is lost."""
         parser = XTermParser(self._debug)
         decode = getincrementaldecoder("utf-8")(errors="replace").decode
         with selectors.SelectSelector() as selector:

@@ -1,4 +1,4 @@
-"""A text in the person's own editor, in a private file, and never lost."""
+"""Lets the user edit a text in their own editor, in a private file that is never lost."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ from pathlib import Path
 
 from engine.core.errors import AutoresearchError, UsageError
 
-LARGEST = 2**20
-"""More than any training file or charter has; a command to the engine may hold 4 MiB."""
+MAXIMUM_BYTES = 2**20
+"""The most bytes of an edited text; a command to the engine may hold 4 MiB."""
 
 
-def find_editor(environ: Mapping[str, str], instead: str) -> list[str]:
-    """The words that start the person's editor.
+def find_editor(environ: Mapping[str, str], alternative: str) -> list[str]:
+    """Return the command that starts the user's editor.
 
     Args:
-        environ: Has VISUAL or EDITOR.
-        instead: What can be done without one, as a sentence.
+        environ: The environment with VISUAL or EDITOR.
+        alternative: What the user can do without an editor, as a sentence.
 
     Raises:
-        UsageError: There is none, or its words cannot be read.
+        UsageError: Neither variable is set, or the command cannot be parsed.
     """
     for name in ("VISUAL", "EDITOR"):
         value = environ.get(name, "").strip()
@@ -37,22 +37,22 @@ def find_editor(environ: Mapping[str, str], instead: str) -> list[str]:
                 f"${name} cannot be read ({error}).", f"It is {value!r}.", "Correct it."
             ) from None
     raise UsageError(
-        "No editor is known: neither $VISUAL nor $EDITOR is set.",
+        "No editor is set: neither $VISUAL nor $EDITOR is set.",
         "",
-        f"Set one, such as `export EDITOR=nano`. {instead}",
+        f"Set one, such as `export EDITOR=nano`. {alternative}",
     )
 
 
 def private_copy(text: str, name: str) -> Path:
-    """A file of that text that nobody else can read; it stays until it is let go."""
+    """Write the text to a file that only the user can read, and return its path."""
     directory = Path(tempfile.mkdtemp(prefix="autoresearch-edit-"))
     path = directory / Path(name).name
     path.write_bytes(text.encode("utf-8", "surrogateescape"))
     return path
 
 
-def let_go(path: Path) -> None:
-    """Delete a private copy; what an editor left beside it stays with its directory."""
+def delete_copy(path: Path) -> None:
+    """Delete a private copy, and its directory unless the editor left other files there."""
     path.unlink(missing_ok=True)
     try:
         path.parent.rmdir()
@@ -61,16 +61,20 @@ def let_go(path: Path) -> None:
 
 
 def edit_file(words: list[str], path: Path) -> None:
-    """Let the person edit a file, and wait until they are done.
+    """Let the user edit a file, and wait until the editor has ended.
+
+    Args:
+        words: The command that starts the editor.
+        path: The file to edit.
 
     Raises:
-        AutoresearchError: The editor did not start, or failed; the file stays as it left it.
+        AutoresearchError: The editor did not start, or failed; the file stays as it is.
     """
-    kept = f"What it left is in {path}."
+    kept = f"Your text is kept in {path}."
     try:
         done = subprocess.run([*words, str(path)], env=os.environ, check=False)
     except OSError as error:
-        let_go(path)
+        delete_copy(path)
         raise AutoresearchError(
             f"The editor {words[0]!r} cannot be started.",
             f"{error.strerror or error}; nothing was changed.",
@@ -86,45 +90,49 @@ def edit_file(words: list[str], path: Path) -> None:
 
 
 def read_text(path: Path) -> str:
-    """A text a person handed over.
+    """Return the text of a file that the user named.
 
     Raises:
-        UsageError: It is missing, unreadable, too large, or no text.
+        UsageError: The file is missing, unreadable, too large or not UTF-8 text.
     """
     try:
         with open(path, "rb") as file:
-            data = file.read(LARGEST + 1)
+            data = file.read(MAXIMUM_BYTES + 1)
     except FileNotFoundError:
         raise UsageError(f"There is no file {path}.") from None
     except (OSError, ValueError) as error:
         why = getattr(error, "strerror", None) or str(error)
         raise UsageError(f"{path} cannot be read.", f"{why}.") from None
-    return as_text(data, str(path))
+    return decode_text(data, str(path))
 
 
-def handed_over(source: Path) -> str:
-    """A text from a file, or from standard input where that is `-`.
+def read_source(source: Path) -> str:
+    """Return the text of a file, or of standard input for `-`.
 
     Raises:
-        UsageError: It is missing, unreadable, too large, or no text.
+        UsageError: The text is missing, unreadable, too large or not UTF-8.
     """
     if str(source) != "-":
         return read_text(source)
-    return as_text(sys.stdin.buffer.read(LARGEST + 1), "What came on standard input")
+    return decode_text(sys.stdin.buffer.read(MAXIMUM_BYTES + 1), "Standard input")
 
 
-def as_text(data: bytes, what: str) -> str:
-    """Bytes a person handed over, as text.
+def decode_text(data: bytes, what: str) -> str:
+    """Return the bytes of a file as text.
+
+    Args:
+        data: The bytes.
+        what: What they are, to begin an error message with.
 
     Raises:
-        UsageError: They are too many, or no text.
+        UsageError: The text is too large or not UTF-8.
     """
-    if len(data) > LARGEST:
+    if len(data) > MAXIMUM_BYTES:
         raise UsageError(f"{what} is larger than 1 MiB.", "", "Shorten it.")
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError:
-        raise UsageError(f"{what} is no text.", "It must be UTF-8.") from None
+        raise UsageError(f"{what} is not UTF-8 text.") from None
     if "\0" in text:
-        raise UsageError(f"{what} is no text.", "It has NUL characters.")
+        raise UsageError(f"{what} is not text.", "It has NUL characters.")
     return text

@@ -1,4 +1,4 @@
-"""The last gate before the terminal: no text carries a control character through it."""
+"""Removes control characters and links from everything that is painted."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Telling the app that whoever looked at it is gone."""
+"""Closes the app when its terminal or browser is lost."""
 
 from __future__ import annotations
 
@@ -9,10 +9,15 @@ if TYPE_CHECKING:
     from textual.app import App
 
 
-def tell_lost(app: App[Any], loop: asyncio.AbstractEventLoop) -> None:
-    """Tell it, from whichever thread; one that knows nothing of that is ended."""
+def report_lost(app: App[Any], loop: asyncio.AbstractEventLoop) -> None:
+    """Close the app, from any thread.
+
+    Args:
+        app: The running app; its `terminal_lost` is called if it has one, else its `exit`.
+        loop: The event loop of the app.
+    """
     lost = getattr(app, "terminal_lost", app.exit)
     try:
         loop.call_soon_threadsafe(lost)
     except RuntimeError:
-        return  # the loop has ended already, and with it what there was to tell
+        return  # the app has ended already

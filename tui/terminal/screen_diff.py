@@ -1,8 +1,8 @@
-"""Writes only what differs from what the terminal shows already.
+"""Writes only what differs from what the terminal already shows.
 
-Textual repaints whole widgets: frame, scroll bar and every line, each piece with its colours
-spelled out. A busy session at 120×40 costs 37 KB/s so, of which the terminal needs 3. Over a slow
-line that is the difference between a key that answers and one that waits.
+Textual repaints whole widgets: frame, scroll bar and every line, each with its colours. A busy
+session at 120×40 costs 37 KB/s that way, of which the terminal needs 3; over a slow link the answer
+to a key would wait for the rest.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ _TOKEN = re.compile(
     r"|(?P<line_end>\n)"
     r"|(?P<text>[^\x00-\x1f\x7f]+)"
 )
-_WRITTEN_GAP = 4
-"""So many unchanged cells are rather written again than jumped over."""
+_REWRITTEN_CELLS = 4
+"""The most unchanged cells that are written again rather than skipped with an escape sequence."""
 
 
 @lru_cache(4096)
@@ -30,24 +30,24 @@ def _is_narrow(character: str) -> bool:
 
 
 class ScreenDiff:
-    """Remembers the screen cell by cell, and turns a repaint into the difference.
+    """Remembers the screen cell by cell, and reduces each write to what changes.
 
-    What it does not know for certain it lets through as it is: wide and combining characters are
-    written whenever they come, and after anything unexpected the whole screen counts as unknown.
+    Whatever is uncertain passes unchanged: wide and combining characters are always written, and
+    after an unexpected sequence the whole screen counts as unknown.
     """
 
     def __init__(self) -> None:
         self._characters: dict[int, list[str]] = {}
-        """Of each row; "" is an unknown cell."""
+        """The characters of each row; "" is an unknown cell."""
         self._styles: dict[int, list[str]] = {}
         self._stale = False
 
     def forget(self) -> None:
-        """The terminal may show anything now. May be called from any thread."""
+        """Treat the whole screen as unknown from now on. Safe to call from any thread."""
         self._stale = True
 
     def encode(self, data: str) -> str:
-        """The shortest equivalent of `data` that is found with little work.
+        """Return a shorter write with the same effect on the terminal.
 
         Args:
             data: What Textual writes: whole frames, or settings of the terminal.
@@ -83,7 +83,7 @@ class ScreenDiff:
         return data
 
     def row(self, number: int, width: int) -> tuple[list[str], list[str]]:
-        """The cells of a row, at least `width` of them."""
+        """Return the characters and styles of a row, at least `width` of each."""
         characters = self._characters.setdefault(number, [])
         styles = self._styles.setdefault(number, [])
         if (missing := width - len(characters)) > 0:
@@ -93,7 +93,7 @@ class ScreenDiff:
 
 
 class _Frame:
-    """One write on its way: where Textual's pen is, and where the terminal's."""
+    """One write in progress: Textual's cursor and style, and those of the terminal."""
 
     def __init__(self, screen: ScreenDiff) -> None:
         self.out: list[str] = []
@@ -101,29 +101,29 @@ class _Frame:
         self._row: int | None = None
         self._column = 0
         self._style = ""
-        self._real: tuple[int, int] | None = None
-        self._real_style = ""
+        self._terminal_cursor: tuple[int, int] | None = None
+        self._terminal_style = ""
 
     def move(self, row: int, column: int) -> None:
-        """Textual's pen goes elsewhere."""
+        """Move Textual's cursor."""
         self._row, self._column = row, column
 
     def end_row(self) -> None:
-        """Textual ends a row; what follows is placed anew."""
+        """End the row; Textual moves its cursor before it writes again."""
         self._row = None
 
     def set_style(self, codes: str) -> None:
-        """Textual's pen changes its look."""
+        """Change the style of what Textual writes."""
         if codes in ("", "0"):
             self._style = ""
         else:
             self._style = f"{self._style};{codes}" if self._style else codes
 
     def text(self, text: str) -> None:
-        """Textual writes; the cells that differ are written in fact."""
+        """Write the cells of Textual's text that differ from the screen."""
         if self._row is None:
-            # Not placed by this write: nothing is known about where it goes.
-            self._dress_really()
+            # This write has not moved the cursor, so the place of the text is unknown.
+            self._write_style()
             self.out.append(text)
             self._screen.forget()
             return
@@ -134,35 +134,38 @@ class _Frame:
         characters, styles = self._screen.row(self._row, start + len(text))
         for column, character in enumerate(text, start):
             if characters[column] != character or styles[column] != style:
-                self._go(self._row, column, characters, styles)
-                self._dress_really()
+                self._move_terminal(self._row, column, characters, styles)
+                self._write_style()
                 self.out.append(character)
                 characters[column] = character
                 styles[column] = style
-                self._real = (self._row, column + 1)
+                self._terminal_cursor = (self._row, column + 1)
         self._column = start + len(text)
 
     def _write_wide(self, row: int, text: str) -> None:
         width = cell_len(text)
         characters, styles = self._screen.row(row, self._column + width)
-        self._go(row, self._column, characters, styles)
-        self._dress_really()
+        self._move_terminal(row, self._column, characters, styles)
+        self._write_style()
         self.out.append(text)
         for column in range(self._column, self._column + width):
             characters[column] = ""
         self._column += width
-        # Terminals disagree about such widths, so where the pen is now nobody knows.
-        self._real = None
+        # Terminals disagree about such widths, so the cursor is unknown from here on.
+        self._terminal_cursor = None
 
-    def _go(self, row: int, column: int, characters: list[str], styles: list[str]) -> None:
-        """Bring the terminal's pen to a cell, the cheapest way."""
-        if self._real == (row, column):
+    def _move_terminal(
+        self, row: int, column: int, characters: list[str], styles: list[str]
+    ) -> None:
+        """Move the terminal's cursor to a cell with as few bytes as possible."""
+        cursor = self._terminal_cursor
+        if cursor == (row, column):
             return
-        if self._real is not None and self._real[0] == row and self._real[1] < column:
-            at = self._real[1]
+        if cursor is not None and cursor[0] == row and cursor[1] < column:
+            at = cursor[1]
             between = characters[at:column]
-            if len(between) <= _WRITTEN_GAP and all(
-                character and styles[at + i] == self._real_style
+            if len(between) <= _REWRITTEN_CELLS and all(
+                character and styles[at + i] == self._terminal_style
                 for i, character in enumerate(between)
             ):
                 self.out.extend(between)
@@ -170,17 +173,17 @@ class _Frame:
                 self.out.append(f"\x1b[{column - at}C")
         else:
             self.out.append(f"\x1b[{row + 1};{column + 1}H")
-        self._real = (row, column)
+        self._terminal_cursor = (row, column)
 
-    def _dress_really(self) -> None:
-        if self._style != self._real_style:
+    def _write_style(self) -> None:
+        if self._style != self._terminal_style:
             self.out.append(f"\x1b[0;{self._style}m" if self._style else "\x1b[0m")
-            self._real_style = self._style
+            self._terminal_style = self._style
 
     def finish(self) -> str:
-        """The whole write; the pen lies where Textual left it, undressed."""
-        if self._row is not None and self._real != (self._row, self._column):
+        """Return the whole write, which ends at Textual's cursor and in the plain style."""
+        if self._row is not None and self._terminal_cursor != (self._row, self._column):
             self.out.append(f"\x1b[{self._row + 1};{self._column + 1}H")
-        if self._real_style:
+        if self._terminal_style:
             self.out.append("\x1b[0m")
         return "".join(self.out)

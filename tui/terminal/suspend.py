@@ -1,4 +1,4 @@
-"""The person's own editor, in the terminal that the screen lends it."""
+"""Opens the user's own editor in the terminal, while the screen is suspended."""
 
 from __future__ import annotations
 
@@ -16,48 +16,48 @@ from engine.core.errors import UsageError
 from tui.present.text import clean_line
 from tui.terminal.external_editor import find_editor
 
-_INSTEAD = "Here it can be edited without one."
+_ALTERNATIVE = "Or edit it here."
 
 
-def edit_file(app: App[Any], path: Path, environ: Mapping[str, str] | None = None) -> str:
-    """Lend the terminal to the editor until it ends.
+def suspend_and_edit(app: App[Any], path: Path, environ: Mapping[str, str] | None = None) -> str:
+    """Suspend the screen while the user edits a file in their editor.
 
     Args:
-        app: Whose terminal it is.
-        path: The file to open.
-        environ: The process's own by default.
+        app: The app whose screen is suspended.
+        path: The file to edit.
+        environ: The environment with VISUAL or EDITOR; this process's by default.
 
     Returns:
-        What went wrong, for the person; empty when nothing did.
+        The error in words, or "" where there was none.
     """
     try:
-        words = find_editor(os.environ if environ is None else environ, _INSTEAD)
+        words = find_editor(os.environ if environ is None else environ, _ALTERNATIVE)
     except UsageError as error:
         return str(error)
     name = clean_line(words[0])
-    code, trouble = 0, ""
+    code, failure = 0, ""
     try:
-        with app.suspend(), _deaf_to_interrupts():
-            # Nothing may leave this block: Textual would not take the terminal back.
+        with app.suspend(), _ignored_interrupts():
+            # Catch every error inside: otherwise Textual would not restore the terminal.
             try:
                 code = subprocess.run([*words, str(path)], check=False).returncode
             except FileNotFoundError:
-                trouble = "was not found; set VISUAL or EDITOR to one that is installed"
+                failure = "was not found; set VISUAL or EDITOR to one that is installed"
             except (OSError, ValueError) as error:
-                trouble = f"could not be started: {getattr(error, 'strerror', None) or error}"
+                failure = f"could not be started: {getattr(error, 'strerror', None) or error}"
     except SuspendNotSupported:
-        return "This terminal cannot be lent to an editor."
-    if trouble:
-        return f"The editor {name} {trouble}."
+        return "An editor cannot be opened in this terminal."
+    if failure:
+        return f"The editor {name} {failure}."
     if code:
         how = f"signal {-code}" if code < 0 else f"exit code {code}"
-        return f"The editor {name} ended with {how}; the file counts as it lies on the disk."
+        return f"The editor {name} ended with {how}; the file is used as it is now on the disk."
     return ""
 
 
 @contextmanager
-def _deaf_to_interrupts() -> Iterator[None]:
-    """Ctrl+C is for the editor alone; the loop would hear of it afterwards and leave."""
+def _ignored_interrupts() -> Iterator[None]:
+    """Leave Ctrl+C to the editor; otherwise it would close the screen afterwards."""
     before = signal.signal(signal.SIGINT, lambda number, frame: None)
     wakeup = signal.set_wakeup_fd(-1)
     try:

@@ -1,6 +1,6 @@
-"""Textual's web driver, made fit for browsers that go away or send nonsense.
+"""Textual's web driver, changed to survive lost servers and invalid input.
 
-Textual's own stays alive when the server dies, and dies itself of a byte that is not UTF-8.
+Textual's own keeps running when the server has ended, and fails on a byte that is not UTF-8.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from textual.drivers._byte_stream import ByteStream
 from textual.drivers.web_driver import WebDriver, _ExitInput
 from textual.message import Message
 
-from tui.terminal.lost import tell_lost
+from tui.terminal.lost import report_lost
 from tui.terminal.screen_diff import ScreenDiff
 
 if TYPE_CHECKING:
@@ -27,11 +27,11 @@ _TITLE = "\x1b]2;"
 
 
 class SafeWebDriver(WebDriver):
-    """A driver that ends the app when the server at its other end does.
+    """A driver that closes the app when its server has ended.
 
-    Beyond its parent: what the browser shows already is not sent again (`ScreenDiff`), since it
-    often goes through an SSH line; a packet is written whole, or it is the end of the line; and the
-    window's title goes to the tab of the browser, whose terminal has none.
+    It differs from Textual's web driver in three ways: what the browser already shows is not sent
+    again (`ScreenDiff`), because the connection is often a slow SSH tunnel; a packet that cannot be
+    written in full closes the connection; the window's title becomes the title of the browser tab.
     """
 
     def __init__(
@@ -48,7 +48,7 @@ class SafeWebDriver(WebDriver):
         self._write = partial(self._write_whole, self.fileno)
 
     def write(self, data: str) -> None:
-        """Write what the browser does not show already."""
+        """Send what the browser does not already show."""
         if data.startswith(_TITLE):
             title = data.removeprefix(_TITLE).partition("\x1b")[0]
             self.write_meta({"type": "title", "title": title})
@@ -56,23 +56,23 @@ class SafeWebDriver(WebDriver):
         super().write(self._screen_diff.encode(data))
 
     def process_message(self, message: Message) -> None:
-        """Keys, and news of the browser."""
+        """Pass on a key press or a change of the browser."""
         if isinstance(message, events.Resize | events.AppFocus):
             self._screen_diff.forget()
         super().process_message(message)
 
     def on_meta(self, packet_type: str, payload: dict[str, object]) -> None:
-        """What the server says of the browser."""
+        """Handle a message of the server about the browser."""
         if packet_type == "resize":
             self._screen_diff.forget()
         super().on_meta(packet_type, payload)
 
     def forget_screen(self) -> None:
-        """The next repaint is written whole."""
+        """Send the next repaint in full."""
         self._screen_diff.forget()
 
     def _write_whole(self, fileno: int, data: bytes) -> int:
-        """All of it: half a packet would be read as another one."""
+        """Write all of a packet; half of one would be read as another packet."""
         rest = memoryview(data)
         while rest and not self._gone:
             try:
@@ -82,9 +82,9 @@ class SafeWebDriver(WebDriver):
         return len(data)
 
     def _lost(self) -> None:
-        """Tell the app, from whichever thread, that nobody is there any more."""
+        """Tell the app, from any thread, that the server was lost."""
         self._gone = True
-        tell_lost(self._app, self._loop)
+        report_lost(self._app, self._loop)
 
     def run_input_thread(self) -> None:
         """Read what the server sends until the app ends or the server does."""
@@ -96,7 +96,7 @@ class SafeWebDriver(WebDriver):
                 if data:
                     for kind, payload in packets.feed(data):
                         if kind == "D":
-                            # To the parser, no text is the end of all text.
+                            # The parser takes an empty text for the end of the input.
                             if text := decode(payload):
                                 for event in parser.feed(text):
                                     self.process_message(event)
@@ -105,7 +105,7 @@ class SafeWebDriver(WebDriver):
                 for event in parser.tick():
                     self.process_message(event)
         except (_ExitInput, OSError, ParseError, ValueError):
-            pass  # whatever it was, nothing more can be read
+            pass  # nothing more can be read
         finally:
             self._input_reader.close()
         if not self.exit_event.is_set():

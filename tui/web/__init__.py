@@ -1,6 +1,6 @@
-"""The screen in a browser: `textual-serve` with a lock on its door.
+"""The screen in a browser: `textual-serve`, open only to those who have the token.
 
-`server` answers the browser, `door` says who may come in, `tab` runs one screen per tab, `screen`
-is the process of that screen and `driver` its line to the server. Only `server` and `tab` import
-textual-serve, the extra `web`.
+`server` answers the browser, `request_guard` checks each request, `tab` runs the process of one
+screen for each tab, and `serving` starts and ends the server. Only `server` and `tab` import
+textual-serve, which the extra `web` installs.
 """

@@ -1,8 +1,8 @@
-"""Who may come in: the token, the names this server goes by, and where a page may be from.
+"""Checks a request: its token, its Host and its Origin.
 
-Pure: words in, verdicts out. Three attacks are meant. Somebody else on the same machine has no
-token. A page from elsewhere in the person's own browser has another Origin. A name that is made to
-point here (DNS rebinding) is none of the names served.
+Three attacks are refused. Another user of the same machine has no token. A page of another site in
+the user's own browser has another Origin. A name that an attacker points to this machine (DNS
+rebinding) is not one of the server's names.
 """
 
 from __future__ import annotations
@@ -19,55 +19,56 @@ _LOCAL_NAMES = frozenset({"localhost"})
 
 
 def make_token() -> str:
-    """A token that nobody guesses."""
+    """Return a random token that cannot be guessed."""
     return secrets.token_urlsafe(_TOKEN_BYTES)
 
 
 def is_loopback(host: str) -> bool:
-    """Whether an address or a name can be reached from this machine alone."""
+    """Return whether an address or a name can be reached from this machine only."""
     address = _address(host)
     return host.lower() in _LOCAL_NAMES if address is None else address.is_loopback
 
 
 class RequestGuard:
-    """Decides about one request.
+    """Checks requests to one server.
 
     Args:
-        token: What has to be shown.
-        host: The address or name that is listened on.
+        token: The token that a request must present.
+        host: The address or name that the server listens on.
     """
 
     def __init__(self, token: str, host: str) -> None:
         self._token = token
-        self._open = not is_loopback(host)
+        self._is_remote = not is_loopback(host)
         own = {host.lower(), socket.gethostname().lower(), socket.getfqdn().lower()}
-        self._names = _LOCAL_NAMES | own if self._open else _LOCAL_NAMES
-        # A browser keeps one set of cookies for all ports of a host, and `ssh -L` brings several
-        # servers to one host.
+        self._names = _LOCAL_NAMES | own if self._is_remote else _LOCAL_NAMES
+        # A browser shares cookies between all ports of a host, and `ssh -L` brings several servers
+        # to one host.
         self.cookie = f"autoresearch-{hashlib.sha256(token.encode()).hexdigest()[:12]}"
-        """The name of the cookie."""
+        """The name of the cookie that holds the token."""
 
-    def knows_token(self, shown: str | None) -> bool:
-        """Whether this is the token; takes as long for a near miss as for any other."""
-        given = (shown or "").encode("utf-8", "surrogateescape")
+    def has_token(self, token: str | None) -> bool:
+        """Return whether this is the token, in a time that does not depend on the difference."""
+        given = (token or "").encode("utf-8", "surrogateescape")
         return hmac.compare_digest(given, self._token.encode())
 
-    def knows_host(self, header: str | None) -> bool:
-        """Whether a Host header names this server, on whatever port `ssh -L` put it.
+    def accepts_host(self, header: str | None) -> bool:
+        """Return whether a Host header names this server, on any port (`ssh -L` may change it).
 
-        A loopback server goes by `localhost` and loopback addresses. Another one also by the name
-        it was given, the machine's own, and any address: nobody can point an address elsewhere.
+        A loopback server accepts `localhost` and loopback addresses. Any other server also accepts
+        the name it was given, the machine's own name and every address, because an attacker cannot
+        point an address elsewhere.
         """
         name = host_name(header)
         if name is None:
             return False
         address = _address(name)
         if address is not None:
-            return self._open or address.is_loopback
+            return self._is_remote or address.is_loopback
         return name in self._names
 
-    def knows_origin(self, origin: str | None, host: str | None) -> bool:
-        """Whether a page of this server asks: its Origin is the very Host it asks."""
+    def accepts_origin(self, origin: str | None, host: str | None) -> bool:
+        """Return whether the request comes from a page of this server: its Origin is its Host."""
         if not origin or not host:
             return False
         try:
@@ -78,12 +79,12 @@ class RequestGuard:
 
 
 def host_name(header: str | None) -> str | None:
-    """The name in a Host header, in lower case and without its port; None where there is none."""
+    """Return the name in a Host header in lower case, without the port; None if it is invalid."""
     if not header or any(c in header for c in "@/\\?# \t,;"):
         return None
     try:
         parts = urlsplit(f"//{header}")
-        _ = parts.port  # raises where it is none
+        _ = parts.port  # raises for an invalid port
     except ValueError:
         return None
     return (parts.hostname or "").rstrip(".") or None

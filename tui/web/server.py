@@ -1,4 +1,4 @@
-"""The server of the page: textual-serve's, with a door, and nothing from elsewhere."""
+"""The web server: textual-serve's, with every request checked and every file served locally."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ from tui.web.tab import Tab
 _HERE = Path(__file__).parent
 _HEARTBEAT_SECONDS = 15.0
 _MESSAGE_BYTES = 2**20
-_MOST_CELLS = 1000
+_MAXIMUM_CELLS = 1000
 _HEADERS = {
-    "Server": "autoresearch-tui",  # and no versions, to whoever knocks
+    "Server": "autoresearch-tui",  # unauthenticated clients learn no version
     "Cache-Control": "no-store",
     "Referrer-Policy": "no-referrer",
     "X-Content-Type-Options": "nosniff",
@@ -36,34 +36,34 @@ _NO_TOKEN = (
     "?token= and all that follows it.\n"
 )
 _NO_NAME = (
-    "This server does not go by that name. Open the address that `autoresearch-tui serve` printed; "
+    "Unknown host name for this server. Open the address that `autoresearch-tui serve` printed; "
     "through `ssh -L`, as 127.0.0.1 or localhost.\n"
 )
-_NO_ORIGIN = "Only the page of this server may ask that.\n"
+_NO_ORIGIN = "Only the page of this server may open this connection.\n"
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 class WebServer(Server):
-    """Serves one screen to whoever has the token, a process of its own to each tab.
+    """Serves one screen to clients with the token, in a process of its own for each tab.
 
     Args:
-        words: The command that paints the screen.
-        door: Who may come in.
-        title: What the page is called.
+        command: The command that shows the screen.
+        guard: Checks each request.
+        title: The title of the page.
     """
 
-    def __init__(self, words: Sequence[str], door: RequestGuard, title: str) -> None:
+    def __init__(self, command: Sequence[str], guard: RequestGuard, title: str) -> None:
         super().__init__("", title=title, templates_path=_HERE)
-        self._words = tuple(words)
-        self._door = door
+        self._command = tuple(command)
+        self._guard = guard
         self._sockets: weakref.WeakSet[web.WebSocketResponse] = weakref.WeakSet()
         self._tabs: weakref.WeakSet[Tab] = weakref.WeakSet()
 
     async def make_app(self) -> web.Application:
-        """All routes, behind the door."""
-        app = web.Application(middlewares=[self._guard])
-        # Its parent's page, with a template of ours.
+        """Return the app, with the guard before every route."""
+        app = web.Application(middlewares=[self._check_request])
+        # The page of textual-serve, with our own template.
         aiohttp_jinja2.setup(app, loader=jinja2.FileSystemLoader(self.templates_path))
         app.add_routes(
             [
@@ -73,43 +73,43 @@ class WebServer(Server):
                 web.static("/page", _HERE / "page"),
             ]
         )
-        app.on_response_prepare.append(_protect)
+        app.on_response_prepare.append(_add_security_headers)
         app.on_shutdown.append(self.on_shutdown)
         return app
 
     @web.middleware
-    async def _guard(self, request: web.Request, handler: Handler) -> web.StreamResponse:
-        """Nothing passes without the right name and the token, not even a "not found"."""
-        if not self._door.knows_host(request.headers.get("Host")):
+    async def _check_request(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        """Refuse every request without the right Host and token, even for an unknown page."""
+        if not self._guard.accepts_host(request.headers.get("Host")):
             return web.Response(status=403, text=_NO_NAME)
-        shown = request.query.get("token")
-        if shown is not None and request.path == "/":
-            return self._let_in(request, shown)
-        if not self._door.knows_token(request.cookies.get(self._door.cookie)):
+        token = request.query.get("token")
+        if token is not None and request.path == "/":
+            return self._store_token(request, token)
+        if not self._guard.has_token(request.cookies.get(self._guard.cookie)):
             return web.Response(status=403, text=_NO_TOKEN)
         return await handler(request)
 
-    def _let_in(self, request: web.Request, token: str) -> web.Response:
-        """Take the token out of the address, so that no history and no Referer holds it."""
-        if not self._door.knows_token(token):
+    def _store_token(self, request: web.Request, token: str) -> web.Response:
+        """Move the token from the address to a cookie, so that no history or Referer has it."""
+        if not self._guard.has_token(token):
             return web.Response(status=403, text=_NO_TOKEN)
         rest = request.rel_url.without_query_params("token")
         answer = web.Response(status=303, headers={"Location": str(rest)})
         answer.set_cookie(
-            self._door.cookie, token, path="/", httponly=True, samesite="Strict", max_age=None
+            self._guard.cookie, token, path="/", httponly=True, samesite="Strict", max_age=None
         )
         return answer
 
     async def handle_websocket(self, request: web.Request) -> web.WebSocketResponse:
-        """A tab: from its opening to its closing."""
+        """Run the screen of one tab until the tab is closed."""
         headers = request.headers
-        if not self._door.knows_origin(headers.get("Origin"), headers.get("Host")):
+        if not self._guard.accepts_origin(headers.get("Origin"), headers.get("Host")):
             raise web.HTTPForbidden(text=_NO_ORIGIN)
         socket = web.WebSocketResponse(heartbeat=_HEARTBEAT_SECONDS, max_msg_size=_MESSAGE_BYTES)
         await socket.prepare(request)
         self._sockets.add(socket)
         tab = Tab(
-            self._words,
+            self._command,
             write_bytes=socket.send_bytes,
             write_str=socket.send_str,
             close=socket.close,
@@ -124,17 +124,17 @@ class WebServer(Server):
         return socket
 
     async def _listen(self, socket: web.WebSocketResponse, tab: Tab) -> None:
-        """Pass on keys and news of the browser; what is no message of ours is left out."""
+        """Pass on keys and changes of the browser; ignore unknown messages."""
         async for message in socket:
             if message.type is not WSMsgType.TEXT:
                 continue
             try:
-                told = json.loads(message.data)
+                parsed = json.loads(message.data)
             except ValueError:
                 continue
-            match told:
+            match parsed:
                 case ["stdin", str(keys)]:
-                    # A lone surrogate is a string to JavaScript, and no UTF-8.
+                    # JavaScript strings may hold lone surrogates, which UTF-8 cannot encode.
                     await tab.send_bytes(keys.encode("utf-8", "ignore"))
                 case ["resize", {"width": width, "height": height}]:
                     columns, rows = _cells(width), _cells(height)
@@ -149,29 +149,29 @@ class WebServer(Server):
                     await tab.blur()
 
     async def on_shutdown(self, app: web.Application) -> None:
-        """Tell every tab that the server ends; each then ends its process."""
+        """Close every tab because the server ends; each tab then ends its process."""
         for socket in list(self._sockets):
             await socket.close(code=WSCloseCode.GOING_AWAY, message=b"the server ended")
 
     def kill_tabs(self) -> None:
-        """For whoever does not want to wait."""
+        """End the processes of all tabs at once."""
         for tab in list(self._tabs):
             tab.kill()
 
 
-async def _protect(request: web.Request, response: web.StreamResponse) -> None:
+async def _add_security_headers(request: web.Request, response: web.StreamResponse) -> None:
     response.headers.update(_HEADERS)
-    response.headers["Content-Security-Policy"] = _policy(request)
+    response.headers["Content-Security-Policy"] = _content_security_policy(request)
 
 
-def _policy(request: web.Request) -> str:
-    """Everything from here and nothing from elsewhere.
+def _content_security_policy(request: web.Request) -> str:
+    """Return the Content-Security-Policy: everything comes from this server.
 
-    Styles may be inline because xterm.js writes its own. The socket is named because older
-    browsers do not take `'self'` for one.
+    Styles may be inline because xterm.js writes its own. The web socket is named because older
+    browsers do not count it as `'self'`.
     """
-    # Host is repeated only where it is one of our names, so it can hold no second directive.
-    sockets = f"ws://{request.host} wss://{request.host}" if _plain(request.host) else ""
+    # The Host was checked and has only plain characters, so it cannot add a second directive.
+    sockets = f"ws://{request.host} wss://{request.host}" if _is_plain(request.host) else ""
     return "; ".join(
         (
             "default-src 'none'",
@@ -187,13 +187,13 @@ def _policy(request: web.Request) -> str:
     )
 
 
-def _plain(host: str) -> bool:
+def _is_plain(host: str) -> bool:
     return all(c.isascii() and (c.isalnum() or c in "-._:[]") for c in host)
 
 
-def _cells(said: Any) -> int:
-    """A number of cells that a window can have; 0 where it is none."""
+def _cells(value: Any) -> int:
+    """Return a size in cells within limits; 0 where the value is not a number."""
     try:
-        return max(0, min(int(said), _MOST_CELLS))
+        return max(0, min(int(value), _MAXIMUM_CELLS))
     except (TypeError, ValueError, OverflowError):
         return 0

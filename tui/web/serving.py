@@ -1,4 +1,4 @@
-"""Listening, telling the address, and ending: the life of `autoresearch-tui serve`."""
+"""Runs the web server of `autoresearch-tui serve` from its start to its end."""
 
 from __future__ import annotations
 
@@ -16,32 +16,32 @@ from engine.core.errors import EnvironmentProblem, UsageError
 from tui.web.request_guard import RequestGuard, is_loopback, make_token
 from tui.web.server import WebServer
 
-USUAL_PORT = 8000
-_PATIENCE_SECONDS = 10.0
+DEFAULT_PORT = 8000
+_SHUTDOWN_SECONDS = 10.0
 _ANY = ("0.0.0.0", "::", "")
 
 
 class Address(NamedTuple):
-    """Where the page is."""
+    """The address of the page."""
 
     host: str
     port: int
     url: str
-    """With the token."""
+    """The URL of the page, with the token."""
     ssh: str
-    """What to type on another machine to reach it from there; empty where it listens elsewhere."""
+    """The command that makes the page reachable from another machine; "" if none is needed."""
 
 
 def listen(host: str, port: int | None) -> socket.socket:
-    """A socket that listens.
+    """Return a listening socket.
 
     Args:
         host: An address or a name of this machine.
-        port: None: the usual one, or a free one where that is taken.
+        port: The port; None for the default one, or a free one where that is taken.
 
     Raises:
-        UsageError: There is no such address here.
-        EnvironmentProblem: The port is taken, or not to be had.
+        UsageError: This machine does not have the address.
+        EnvironmentProblem: The port is taken or not permitted.
     """
     try:
         family, *_, where = socket.getaddrinfo(
@@ -49,11 +49,11 @@ def listen(host: str, port: int | None) -> socket.socket:
         )[0]
     except (OSError, UnicodeError) as error:
         raise UsageError(
-            f"--host {host}: there is no such address ({getattr(error, 'strerror', error)}).",
+            f"Invalid value for `--host`: {host} ({getattr(error, 'strerror', error)}).",
             "",
-            "Leave it out to serve this machine alone, and come through `ssh -L`.",
+            "Leave it out to serve this machine only, and connect through `ssh -L`.",
         ) from None
-    tried = [USUAL_PORT, 0] if port is None else [port]
+    tried = [DEFAULT_PORT, 0] if port is None else [port]
     for each in tried:
         try:
             return socket.create_server((str(where[0]), each), family=family)
@@ -67,7 +67,13 @@ def listen(host: str, port: int | None) -> socket.socket:
 
 
 def address_of(listening: socket.socket, host: str, token: str) -> Address:
-    """What to type into a browser, and before that on another machine."""
+    """Return the address of the page on a listening socket.
+
+    Args:
+        listening: The socket of the server.
+        host: The address or name that the user gave.
+        token: The token of the server.
+    """
     bound, port = listening.getsockname()[:2]
     name = socket.gethostname() if host in _ANY else host
     if ":" in name:
@@ -77,74 +83,77 @@ def address_of(listening: socket.socket, host: str, token: str) -> Address:
 
 
 def ssh_line(name: str, port: int, environ: Mapping[str, str]) -> str:
-    """The command that brings a loopback port of this machine to the person's own.
+    """Return the command that forwards a loopback port of this machine to the user's own.
 
     Args:
-        name: How the page is reached on this machine.
-        port: Its port.
-        environ: Tells the port of the SSH server, where one was used.
+        name: The name of the page's host on this machine.
+        port: The port of the page.
+        environ: The environment, which names the port of the SSH server if one was used.
     """
-    said = environ.get("SSH_CONNECTION", "").split()
-    door = f"-p {said[3]} " if len(said) == 4 and said[3].isdigit() and said[3] != "22" else ""
+    connection = environ.get("SSH_CONNECTION", "").split()
+    remote = connection[3] if len(connection) == 4 else ""
+    option = f"-p {remote} " if remote.isdigit() and remote != "22" else ""
     try:
         user = getpass.getuser()
-    except (OSError, KeyError):  # a container's number without a name
+    except (OSError, KeyError):  # in a container the number may have no name
         user = "USER"
-    return f"ssh -N {door}-L {port}:{name}:{port} {user}@{socket.gethostname()}"
+    return f"ssh -N {option}-L {port}:{name}:{port} {user}@{socket.gethostname()}"
 
 
 def serve(
-    words: Sequence[str],
+    command: Sequence[str],
     title: str,
     host: str,
     port: int | None,
-    tell: Callable[[Address], None],
+    announce: Callable[[Address], None],
 ) -> None:
-    """Serve until a signal; tell the address as soon as it answers.
+    """Serve the screen until a signal ends the server.
 
     Args:
-        words: The command that paints the screen of a tab.
-        title: What the page is called.
-        host: What is listened on.
-        port: None: the usual one, or a free one.
-        tell: Is given the address, once.
+        command: The command that shows the screen of a tab.
+        title: The title of the page.
+        host: The address or name to listen on.
+        port: The port; None for the default one, or a free one where that is taken.
+        announce: Called once with the address, when the server answers.
 
     Raises:
-        AutoresearchError: It cannot listen there.
+        AutoresearchError: The server cannot listen there.
     """
     with listen(host, port) as listening:
         token = make_token()
-        door = RequestGuard(token, host or listening.getsockname()[0])
-        server = WebServer(words, door, title)
-        asyncio.run(_until_signalled(server, listening, address_of(listening, host, token), tell))
+        guard = RequestGuard(token, host or listening.getsockname()[0])
+        server = WebServer(command, guard, title)
+        asyncio.run(
+            _until_signalled(server, listening, address_of(listening, host, token), announce)
+        )
 
 
 async def _until_signalled(
     server: WebServer,
     listening: socket.socket,
     address: Address,
-    tell: Callable[[Address], None],
+    announce: Callable[[Address], None],
 ) -> None:
-    over = asyncio.Event()
+    ended = asyncio.Event()
 
     def signalled() -> None:
-        if over.is_set():
-            server.kill_tabs()  # the second one: do not wait
-        over.set()
+        if ended.is_set():
+            server.kill_tabs()  # a second signal: do not wait
+        ended.set()
 
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        # Under `nohup` a hang-up is ignored, and stays so.
+        # `nohup` ignores a hang-up, and so does this server then.
         if signal.getsignal(number) is not signal.SIG_IGN:
             loop.add_signal_handler(number, signalled)
-    # No log of requests: the first one holds the token.
+    # Requests are not logged, because the first one has the token.
     runner = web.AppRunner(
-        await server.make_app(), access_log=None, shutdown_timeout=_PATIENCE_SECONDS
+        await server.make_app(), access_log=None, shutdown_timeout=_SHUTDOWN_SECONDS
     )
     await runner.setup()
     try:
         await web.SockSite(runner, listening).start()
-        tell(address)
-        await over.wait()
+        announce(address)
+        await ended.wait()
     finally:
         await runner.cleanup()
