@@ -3,8 +3,8 @@
 The changes are mutmut's operators (comparisons, arithmetic, boolean operators, numbers, names,
 arguments, assignments, cases of a match) and two more: an expression statement removed, and the
 condition of an `if` inverted. Decorated functions and class bodies are mutated too. Annotations,
-decorators, docstrings, imports and prose (a string of several words) are not: the wording of a
-message is no rule.
+decorators, docstrings, imports, options of a class (`frozen=True`) and prose (a string of several
+words) are not: the wording of a message is not a rule.
 """
 
 from __future__ import annotations
@@ -98,10 +98,15 @@ class _Visitor(cst.CSTVisitor):
         self._module = module
         self._bytes = module.bytes
         self._names: list[str] = []
+        self._class_options: set[cst.CSTNode] = set()
 
     def on_visit(self, node: cst.CSTNode) -> bool:
         if isinstance(node, cst.Annotation | cst.Decorator | cst.Import | cst.ImportFrom):
             return False
+        if node in self._class_options:
+            return False
+        if isinstance(node, cst.ClassDef):
+            self._class_options |= {*node.bases, *node.keywords}
         if isinstance(node, cst.Call) and m.matches(node.func, _UNCHANGED_CALLS):
             return False
         if isinstance(node, cst.FunctionDef | cst.ClassDef):
