@@ -7,11 +7,12 @@ from engine.core.analysis.plateau import notice
 from engine.core.enums import AlarmKind, Origin, Outcome, Verdict
 from engine.core.errors import AgentError, OverloadedError, RateLimitedError
 from engine.core.records import Experiment, Run
+from engine.core.results_row import row_of
 from engine.core.verdict import decide
 from engine.loop.context import SessionContext
 from engine.loop.experiment import ExperimentSteps
 from engine.loop.runner import Runner
-from engine.store.results_tsv import ResultsRow, append_row, has_row, size
+from engine.store.results_tsv import append_row, has_row, size
 
 
 class Judge:
@@ -137,7 +138,7 @@ class Judge:
             path = self._context.workspace.path / session.results_file
             # A killed engine may have written the row and not lived to say so.
             row = row_of(last)
-            if not has_row(path, row, last.results_bytes):
+            if row is not None and not has_row(path, row, last.results_bytes):
                 append_row(path, session.config.metric, row)
             self._context.note(ev.RowWritten(experiment=last.number, file=session.results_file))
         if last.verdict is Verdict.KEEP and not last.advanced:
@@ -145,17 +146,3 @@ class Judge:
                 session.config.tag, last.commit, session.frontier
             )
             self._context.note(ev.FrontierAdvanced(experiment=last.number, commit=last.commit))
-
-
-def row_of(experiment: Experiment) -> ResultsRow:
-    """The line of results.tsv for a finished experiment."""
-    measured = experiment.measurement
-    crashed = experiment.verdict is Verdict.CRASH or measured is None
-    note = f" ({experiment.verdict_reason})" if crashed or experiment.doubts else ""
-    return ResultsRow(
-        commit=experiment.commit,
-        metric=0.0 if crashed or measured is None else measured.metric,
-        memory_gb=0.0 if crashed or measured is None else measured.memory_gb,
-        verdict=experiment.verdict or Verdict.CRASH,
-        description=experiment.proposal.hypothesis + note,
-    )

@@ -6,42 +6,14 @@ from __future__ import annotations
 
 import contextlib
 import os
-from dataclasses import dataclass
 from pathlib import Path
 
-from engine.core.enums import Verdict
-from engine.core.text import one_line
-
-
-@dataclass(frozen=True, kw_only=True)
-class ResultsRow:
-    """A line of the table. A crash has metric 0.0 and memory 0.0, and is never a best."""
-
-    commit: str
-    metric: float
-    memory_gb: float
-    verdict: Verdict
-    description: str
+from engine.core.results_row import ResultsRow, format_row
 
 
 def header(metric: str) -> str:
     """The first line, without its newline."""
     return "\t".join(("commit", metric, "memory_gb", "status", "description"))
-
-
-def format_row(row: ResultsRow) -> str:
-    """One line without its newline; the description is flattened to a cell that no reader can trip
-    over.
-    """
-    return "\t".join(
-        (
-            row.commit[:7],
-            f"{row.metric:.6f}",
-            f"{row.memory_gb:.1f}",
-            row.verdict.value,
-            one_line(row.description),
-        )
-    )
 
 
 def is_ours(path: Path, metric: str) -> bool:

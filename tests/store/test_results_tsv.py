@@ -8,10 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.core.enums import Verdict
+from engine.core.results_row import ResultsRow, format_row
 from engine.store.results_tsv import (
-    ResultsRow,
     append_row,
-    format_row,
     has_row,
     header,
     is_ours,
@@ -22,7 +21,7 @@ from tests.hostile import CORPUS, unsafe_in
 
 def row(description: str = "baseline", commit: str = "0123456789") -> ResultsRow:
     return ResultsRow(
-        commit=commit, metric=0.9979, memory_gb=44.04, verdict=Verdict.KEEP, description=description
+        commit=commit, metric=0.9979, memory_gb=44.04, status=Verdict.KEEP, description=description
     )
 
 

@@ -11,7 +11,7 @@ from textual.geometry import Size
 from textual.widgets import Static
 
 from engine.core.records import Experiment
-from engine.core.text import one_line
+from engine.core.results_row import format_row, row_of
 from tui.actions.overview import OVERVIEW_ACTIONS
 from tui.actions.registry import LOOKING, LOOP, PART_NAMES, PARTS, PROGRAM, SUPERVISOR
 from tui.actions.review import REVIEW
@@ -202,7 +202,11 @@ class MainScreen(LoopActions, PastActions, SteeringActions, SearchActions):
         elif past is not None:
             await self.shell.copy(f"Row ·{past.row}", row_of_past(past))
         elif (experiment := self.selected()) is not None:
-            await self.shell.copy(f"Row {experiment.number}", row_of(experiment))
+            row = row_of(experiment)
+            if row is None:
+                self.tell(f"Experiment {experiment.number} has no row yet.")
+            else:
+                await self.shell.copy(f"Row {experiment.number}", format_row(row))
 
     async def action_copy_commit(self) -> None:
         """The commit of the selected experiment."""
@@ -239,16 +243,3 @@ class MainScreen(LoopActions, PastActions, SteeringActions, SearchActions):
 
     def focus_searched(self) -> None:
         self.deck.active_part.focus()
-
-
-def row_of(experiment: Experiment) -> str:
-    """The experiment as a row of `results.tsv` would have it."""
-    measured, verdict = experiment.measurement, experiment.effective_verdict
-    fields = (
-        experiment.commit[:7],
-        "0.000000" if measured is None else f"{measured.metric:.6f}",
-        "0.0" if measured is None else f"{measured.memory_gb:.1f}",
-        verdict.value if verdict is not None else "",
-        one_line(experiment.proposal.hypothesis),
-    )
-    return "\t".join(fields)

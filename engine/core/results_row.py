@@ -1,0 +1,53 @@
+"""One experiment as a line of results.tsv."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from engine.core.enums import Verdict
+from engine.core.records import Experiment
+from engine.core.text import one_line
+
+
+@dataclass(frozen=True, kw_only=True)
+class ResultsRow:
+    """A line of the table. A crash has metric 0.0 and memory 0.0, and is never a best."""
+
+    commit: str
+    metric: float
+    memory_gb: float
+    status: str
+    description: str
+
+
+def row_of(experiment: Experiment) -> ResultsRow | None:
+    """Return the line of an experiment; None before it has a verdict.
+
+    The line is what results.tsv holds, so it gives the keep rule's verdict even where the user
+    overruled it.
+    """
+    if experiment.verdict is None and not experiment.row_status:
+        return None
+    measured = experiment.measurement
+    crashed = experiment.verdict is Verdict.CRASH or measured is None
+    note = f" ({experiment.verdict_reason})" if crashed or experiment.doubts else ""
+    return ResultsRow(
+        commit=experiment.commit,
+        metric=0.0 if crashed or measured is None else measured.metric,
+        memory_gb=0.0 if crashed or measured is None else measured.memory_gb,
+        status=experiment.verdict.value if experiment.verdict else one_line(experiment.row_status),
+        description=experiment.proposal.hypothesis + note,
+    )
+
+
+def format_row(row: ResultsRow) -> str:
+    """Return the line without its newline; the description becomes one safe cell."""
+    return "\t".join(
+        (
+            row.commit[:7],
+            f"{row.metric:.6f}",
+            f"{row.memory_gb:.1f}",
+            row.status,
+            one_line(row.description),
+        )
+    )
