@@ -12,7 +12,7 @@ import msgspec
 
 from benchmarks.figures import Figures, alternate, arguments, medians
 from benchmarks.processes import COMMAND, make_workspace, private_home, processor_seconds
-from engine.store.artifacts import Layout
+from engine.core.layout import Layout
 from tests.tui.synthetic import events_of, made_up
 
 EXPERIMENTS = 100

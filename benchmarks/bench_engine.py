@@ -31,9 +31,9 @@ from engine.client.request import send_command
 from engine.client.sessions import engine_pid
 from engine.core import events as ev
 from engine.core.enums import Outcome, Verdict
+from engine.core.layout import Layout
 from engine.core.reducer import fold
 from engine.protocol import commands
-from engine.store.artifacts import Layout
 from engine.store.journal import read_journal
 
 AIM = 2.5

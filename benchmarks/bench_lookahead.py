@@ -26,8 +26,8 @@ from engine.client.request import send_command
 from engine.client.sessions import engine_pid
 from engine.core import events as ev
 from engine.core.enums import StopMode
+from engine.core.layout import Layout
 from engine.protocol import commands
-from engine.store.artifacts import Layout
 from engine.store.journal import read_journal
 from tests.model_server import Answer, Behaviour, ModelServer, Request
 

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from engine.core.text import sanitize
+from engine.store.durable import write_durably
 from tui.terminal.check import is_in_browser
 
 _OSC52_BYTES = 74_994
@@ -48,10 +49,7 @@ async def copy(
     path = cache_directory(environ) / "copied.txt"
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        fresh = path.with_suffix(".new")
-        fresh.write_text(text, encoding="utf-8")
-        fresh.chmod(0o600)
-        fresh.replace(path)
+        write_durably(path, text, private=True)
         done.append(f"…/{path.name}")
     except OSError as error:
         refused.append(f"not in a file: {error.strerror}")

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import msgspec
 
+from engine.store.durable import write_durably
+
 _NAME = "autoresearch-tui"
 
 
@@ -66,9 +68,7 @@ def remember_theme(name: str) -> str:
         text = path.read_text(encoding="utf-8") if path.exists() else ""
         document = tomlkit.parse(text)
         document["theme"] = name
-        fresh = path.with_suffix(".new")
-        fresh.write_text(tomlkit.dumps(document), encoding="utf-8")
-        fresh.replace(path)
+        write_durably(path, tomlkit.dumps(document))
     except (OSError, ValueError, tomlkit.exceptions.TOMLKitError) as error:
         return f"The theme could not be saved: {error}"
     return ""

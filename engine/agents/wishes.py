@@ -5,9 +5,8 @@ from __future__ import annotations
 from engine.agents.base import Briefing
 from engine.agents.llm.answer import HYPOTHESIS_CHARACTERS
 from engine.agents.llm.history import fenced
-from engine.core.text import one_line
+from engine.core.text import INSTRUCTION_CHARACTERS, one_line
 
-_WISH = 4000
 """Characters of one pin, ban, note or veto's reason."""
 _VETOES = 20
 """So many of the last vetoes are told."""
@@ -39,14 +38,16 @@ def wishes(briefing: Briefing) -> list[str]:
     """What the person said, if they said anything."""
     parts = []
     if briefing.config.scope:
-        parts.append(f"Change only this: {one_line(briefing.config.scope, _WISH)}\n")
+        parts.append(
+            f"Change only this: {one_line(briefing.config.scope, INSTRUCTION_CHARACTERS)}\n"
+        )
     if briefing.banned:
-        bans = "".join(f"- {one_line(text, _WISH)}\n" for text in briefing.banned)
+        bans = "".join(f"- {one_line(text, INSTRUCTION_CHARACTERS)}\n" for text in briefing.banned)
         parts.append(f"Do not go there:\n\n{bans}")
     if briefing.vetoes:
         vetoes = "".join(
             f"- {one_line(veto.hypothesis, HYPOTHESIS_CHARACTERS)} "
-            f"Their reason: {one_line(veto.reason, _WISH)}\n"
+            f"Their reason: {one_line(veto.reason, INSTRUCTION_CHARACTERS)}\n"
             for veto in briefing.vetoes[-_VETOES:]
         )
         parts.append(
@@ -54,7 +55,7 @@ def wishes(briefing: Briefing) -> list[str]:
             f"speak against:\n\n{vetoes}"
         )
     if briefing.notes:
-        notes = "".join(f"- {one_line(text, _WISH)}\n" for text in briefing.notes)
+        notes = "".join(f"- {one_line(text, INSTRUCTION_CHARACTERS)}\n" for text in briefing.notes)
         parts.append(f"Keep in mind:\n\n{notes}")
     return ["# What the person wants\n\n" + "\n".join(parts)] if parts else []
 
@@ -64,6 +65,6 @@ def direction(briefing: Briefing) -> str:
     if briefing.pinned:
         return (
             "\nThe person wants exactly this hypothesis tried now. Work it out as one edit, "
-            f"nothing else beside it: {one_line(briefing.pinned, _WISH)}\n"
+            f"nothing else beside it: {one_line(briefing.pinned, INSTRUCTION_CHARACTERS)}\n"
         )
     return f"\n{one_line(briefing.direction, 1000)}\n" if briefing.direction else ""

@@ -24,11 +24,11 @@ from engine.client.journal_cache import JournalCache
 from engine.client.sessions import START, Details, details, read_session
 from engine.core.errors import AutoresearchError, EngineGoneError
 from engine.core.events import AnyEvent
+from engine.core.layout import Layout
 from engine.core.records import Queued
 from engine.core.session import Session
 from engine.protocol import commands, framing
 from engine.protocol.messages import AnyMessage, Reply
-from engine.store.artifacts import Layout
 from engine.store.prompts import read_prompt
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from engine.core.errors import JournalError
 from engine.core.events import AnyEvent
-from engine.store.artifacts import Layout
+from engine.core.layout import Layout
 from engine.store.journal import JournalReader
 
 

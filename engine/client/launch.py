@@ -13,6 +13,7 @@ from pathlib import Path
 from engine.client.request import ask_pid, send_command
 from engine.client.sessions import engine_pid, read_session
 from engine.core.errors import AutoresearchError, EngineGoneError
+from engine.core.layout import home_of
 from engine.protocol import commands
 
 START_SECONDS = 30.0
@@ -37,7 +38,7 @@ def start_engine(workspace: Path) -> int:
 
 def spawn_engine(workspace: Path) -> tuple[subprocess.Popen[bytes], Path]:
     """Start an engine in a session of its own, out of reach of the terminal's hang-up."""
-    log = workspace / ".autoresearch" / "engine.log"
+    log = home_of(workspace) / "engine.log"
     # -P: a directory called `engine` where the person stands must not be taken for ours.
     command = [sys.executable, "-P", "-m", "engine.server.daemon", str(workspace)]
     scope = _systemd_scope(os.environ)

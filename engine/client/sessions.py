@@ -11,11 +11,11 @@ from msgspec.structs import replace
 
 from engine.core.errors import AutoresearchError, JournalError, WorkspaceError
 from engine.core.events import AnyEvent
+from engine.core.layout import Layout
 from engine.core.reducer import fold
 from engine.core.session import Session
 from engine.protocol.endpoint import lock_holder
-from engine.store.artifacts import Layout, sessions
-from engine.store.journal import fold_journal, read_journal
+from engine.store.journal import fold_journal, read_journal, session_tags
 
 START = "autoresearch-tui start"
 
@@ -40,14 +40,14 @@ def find_workspace(path: Path) -> Path:
         )
     start = path.resolve()
     for candidate in (start, *start.parents):
-        if sessions(candidate):
+        if session_tags(candidate):
             return candidate
     return start
 
 
 def has_session(workspace: Path) -> bool:
     """Return whether a workspace has any session."""
-    return bool(sessions(workspace))
+    return bool(session_tags(workspace))
 
 
 def newest_tag(workspace: Path) -> str:
@@ -56,7 +56,7 @@ def newest_tag(workspace: Path) -> str:
     Raises:
         WorkspaceError: There is no session.
     """
-    tags = sessions(workspace)
+    tags = session_tags(workspace)
     if not tags:
         raise WorkspaceError(
             f"There is no session in {workspace}.", "", "Start one with `autoresearch-tui` there."
@@ -76,7 +76,7 @@ def read_session(workspace: Path, tag: str | None = None) -> Session:
         JournalError: The journal is damaged.
     """
     newest = newest_tag(workspace) if tag is None else tag
-    tags = sessions(workspace)
+    tags = session_tags(workspace)
     if newest not in tags:
         have = f"There are: {', '.join(tags)}." if tags else ""
         raise WorkspaceError(f"There is no session {tag!r} in {workspace}.", have)

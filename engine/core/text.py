@@ -9,6 +9,9 @@ from __future__ import annotations
 
 import re
 
+INSTRUCTION_CHARACTERS = 4000
+"""The most characters of a text the user writes for the agent: a pin, ban, note or reason."""
+
 _SEQUENCE = re.compile(
     r"(?:\x1b\[|\x9b)[0-?]*[ -/]*[@-~]"  # CSI
     # OSC, DCS, SOS, PM, APC: only when terminated, so that an open one cannot hide what follows it.

@@ -20,11 +20,11 @@ from pathlib import Path
 from engine.core.config import ResearchConfig
 from engine.core.errors import EnvironmentProblem, UsageError
 from engine.executors import supervisor
+from engine.processes import kill_marked
 
 BUDGET_VARIABLE = "AUTORESEARCH_TIME_BUDGET"
 RUN_VARIABLE = "AUTORESEARCH_RUN"
 """The mark by which a run's processes are known when nobody is left who remembers them."""
-_STRAY_SECONDS = 5.0
 
 _SECRET = re.compile(
     r"API_?KEY|ACCESS_?KEY|SECRET|TOKEN$|_TOKEN_|PASSWORD|PASSWD|PASSPHRASE|CREDENTIAL|PRIVATE_?KEY"
@@ -261,33 +261,7 @@ def kill_strays(directory: Path) -> int:
     Returns:
         How many there were.
     """
-    wanted = f"{RUN_VARIABLE}={directory}".encode()
-    killed: set[int] = set()
-    until = time.monotonic() + _STRAY_SECONDS
-    while time.monotonic() < until:
-        found = [pid for pid in _pids() if wanted in _environment_of(pid)]
-        if not found:
-            break
-        for pid in found:
-            killed.add(pid)
-            with contextlib.suppress(ProcessLookupError, PermissionError):
-                os.kill(pid, signal.SIGKILL)
-        time.sleep(0.01)
-    return len(killed)
-
-
-def _pids() -> list[int]:
-    try:
-        return [int(n) for n in os.listdir("/proc") if n.isdigit() and int(n) != os.getpid()]
-    except OSError:
-        return []
-
-
-def _environment_of(pid: int) -> list[bytes]:
-    try:
-        return Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
-    except OSError:
-        return []
+    return kill_marked(RUN_VARIABLE, str(directory))
 
 
 def find_run(directory: Path) -> RunHandle | None:

@@ -10,17 +10,18 @@ from msgspec.structs import replace
 from engine.core import events as ev
 from engine.core.enums import Actor, AlarmKind, Autonomy, DecisionKind, Origin, Verdict
 from engine.core.errors import AutoresearchError
+from engine.core.layout import RefNames
 from engine.core.patches.knobs import KnobError, find_knobs, is_literal
 from engine.core.patches.patch import make_patch, patch_id, refit_patch, reverse_patch
 from engine.core.patches.proposal_edit import with_edit
 from engine.core.records import Experiment, Pin
+from engine.core.text import INSTRUCTION_CHARACTERS
 from engine.loop.context import SessionContext
 from engine.loop.experiment import ExperimentSteps
 from engine.loop.proposer import Made, looks_like_settings
 from engine.loop.review import required
 from engine.protocol import commands
 
-MOST_WORDS = 4000
 _MEANS = {
     Autonomy.AUTO: "everything runs unasked but what no autonomy lets through",
     Autonomy.ASK_RISKY: "edits with findings wait for you, others run",
@@ -111,7 +112,7 @@ class Steering:
         command: commands.PinHypothesis | commands.EditPin | commands.MovePin | commands.RemovePin,
     ) -> str:
         if isinstance(command, commands.PinHypothesis):
-            text = required(command.text, "pin", MOST_WORDS)
+            text = required(command.text, "pin", INSTRUCTION_CHARACTERS)
             self._check_settings(text)
             number = len(self._context.session.pins) + 1
             self._context.note(ev.HypothesisPinned(pin=number, text=text, by=by))
@@ -121,7 +122,7 @@ class Steering:
         pin = self._waiting_pin(command.pin)
         match command:
             case commands.EditPin():
-                text = required(command.text, "pin", MOST_WORDS)
+                text = required(command.text, "pin", INSTRUCTION_CHARACTERS)
                 self._check_settings(text)
                 self._context.note(ev.PinEdited(pin=pin.number, text=text, by=by))
                 return f"Pin {pin.number} says otherwise now."
@@ -171,12 +172,12 @@ class Steering:
         session = self._context.session
         match command:
             case commands.BanDirection():
-                text = required(command.text, "ban", MOST_WORDS)
+                text = required(command.text, "ban", INSTRUCTION_CHARACTERS)
                 number = session.banned_ever + 1
                 self._context.note(ev.DirectionBanned(ban=number, text=text, by=by))
                 return f"Banned as number {number}; the agent is told with its next briefing."
             case commands.AddNote():
-                text = required(command.text, "note", MOST_WORDS)
+                text = required(command.text, "note", INSTRUCTION_CHARACTERS)
                 number = session.noted_ever + 1
                 self._context.note(ev.NoteAdded(note=number, text=text, by=by))
                 return f"Noted as number {number}; the agent is told with its next briefing."
@@ -293,7 +294,7 @@ class Steering:
 
     def _overrule(self, by: Actor, command: commands.OverruleVerdict) -> str:
         old = self._finished(command.experiment)
-        reason = required(command.reason, "verdict of your own", MOST_WORDS)
+        reason = required(command.reason, "verdict of your own", INSTRUCTION_CHARACTERS)
         number, wanted = old.number, command.verdict
         if wanted is Verdict.CRASH or old.measurement is None:
             raise AutoresearchError(
@@ -377,7 +378,7 @@ class Steering:
                 session.config.file,
                 after,
                 f"{old.proposal.hypothesis}\n\nKept by the person: experiment {old.number}",
-                f"refs/autoresearch/{tag}/kept-{old.number}",
+                RefNames(tag).kept(old.number),
             )
         workspace.advance_branch(tag, commit, session.frontier)
         self._context.note(ev.FrontierAdvanced(experiment=old.number, commit=commit))
@@ -397,7 +398,7 @@ class Steering:
             session.config.file,
             before,
             f"Take back experiment {old.number}: {old.proposal.hypothesis}",
-            f"refs/autoresearch/{tag}/taken-back-{old.number}",
+            RefNames(tag).taken_back(old.number),
         )
         workspace.advance_branch(tag, commit, session.frontier)
         self._context.note(

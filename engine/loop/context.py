@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 from engine.agents.base import Agent, Ensemble
 from engine.core.events import AnyEvent
+from engine.core.layout import Layout
 from engine.core.session import Session
 from engine.protocol.messages import AnyMessage
-from engine.store.artifacts import Layout
 from engine.store.journal import Journal
 from engine.store.workspace import Workspace
 

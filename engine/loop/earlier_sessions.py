@@ -6,10 +6,10 @@ from pathlib import Path
 
 from engine.core.analysis.earlier import Earlier, earlier_text
 from engine.core.errors import JournalError
+from engine.core.layout import Layout
 from engine.core.reducer import CONTRADICTIONS, apply
 from engine.core.session import Session
-from engine.store.artifacts import Layout, sessions
-from engine.store.journal import read_journal
+from engine.store.journal import read_journal, session_tags
 
 _MOST_SESSIONS = 5
 _LARGEST_JOURNAL = 200 * 2**20
@@ -28,7 +28,7 @@ def earlier_sessions(workspace: Path, tag: str) -> str:
     Returns:
         The text, at most 6,000 characters; empty where there is nothing to tell.
     """
-    tags = [other for other in reversed(sessions(workspace)) if other != tag]
+    tags = [other for other in reversed(session_tags(workspace)) if other != tag]
     return earlier_text(
         [_read(Layout(workspace, other).journal) for other in tags[:_MOST_SESSIONS]]
     )

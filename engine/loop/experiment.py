@@ -13,6 +13,7 @@ from engine.agents.base import Failure
 from engine.core import events as ev
 from engine.core.enums import DecisionKind, Origin, Outcome
 from engine.core.errors import AgentError
+from engine.core.layout import RefNames
 from engine.core.patches.knobs import Knob, KnobError, find_knobs, set_knobs
 from engine.core.patches.patch import apply_patch, make_patch, patch_id
 from engine.core.patches.proposal_edit import key_of, with_edit
@@ -232,7 +233,7 @@ class ExperimentSteps:
     def commit(self, experiment: Experiment) -> None:
         """Make the experiment's commit from its recorded patch, and hold it by a private ref."""
         session, number = self._context.session, experiment.number
-        ref = f"refs/autoresearch/{session.config.tag}/{number}"
+        ref = RefNames(session.config.tag).experiment(number)
         keep_proposal(
             self._context.layout,
             number,

@@ -8,6 +8,7 @@ import time
 from engine.core import events as ev
 from engine.core.enums import PROGRAM, AlarmKind
 from engine.core.errors import WorkspaceError
+from engine.core.layout import RefNames
 from engine.core.patches.patch import make_patch
 from engine.core.records import ProgramVersion
 from engine.loop.context import SessionContext
@@ -102,7 +103,7 @@ class Charter:
                 PROGRAM,
                 text,
                 f"{PROGRAM}: version {number}, in force from experiment {version.experiment}",
-                f"refs/autoresearch/{tag}/program-{number}",
+                RefNames(tag).program(number),
             )
             workspace.advance_branch(tag, commit, session.frontier)
         self._context.note(ev.ProgramCommitted(key=version.key, commit=commit))
@@ -115,7 +116,7 @@ class Charter:
         if tip is None or tip == session.frontier:
             return
         for number in waiting:
-            ref = f"refs/autoresearch/{session.config.tag}/program-{number}"
+            ref = RefNames(session.config.tag).program(number)
             if workspace.held(ref) == tip and workspace.parent(tip) == session.frontier:
                 key = session.programs[number - 1].key
                 self._context.note(ev.ProgramCommitted(key=key, commit=tip))

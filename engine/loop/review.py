@@ -15,13 +15,11 @@ from engine.core.patches.patch import make_patch, refit_patch
 from engine.core.patches.proposal_edit import with_edit
 from engine.core.records import Queued
 from engine.core.risk import RiskContext, assess
-from engine.core.text import duration
+from engine.core.text import INSTRUCTION_CHARACTERS, duration
 from engine.loop.briefing import Briefer
 from engine.loop.context import SessionContext
 from engine.plugins import load_rules
 from engine.protocol import commands
-
-MOST_REASON = 4000
 
 
 class Edited(NamedTuple):
@@ -133,7 +131,7 @@ class Reviewer:
         Raises:
             AutoresearchError: No reason is given, or it is not in question.
         """
-        reason = required(reason, "veto", MOST_REASON)
+        reason = required(reason, "veto", INSTRUCTION_CHARACTERS)
         queued = self._find(patch)
         if queued is None:
             raise self._gone(patch)

@@ -10,6 +10,7 @@ from msgspec.structs import replace
 from engine.core.analysis.noise import Worth, noise_of, worth_of
 from engine.core.enums import Origin, Verdict
 from engine.core.errors import WorkspaceError
+from engine.core.layout import RefNames
 from engine.core.patches.dependence import Change
 from engine.core.session import Session
 from engine.store.workspace import Workspace
@@ -132,7 +133,7 @@ def _not_here(workspace: Workspace, session: Session, what: str) -> WorkspaceErr
 
 def _names(workspace: Workspace, session: Session) -> dict[str, str]:
     """Commit to the name of the session's ref that holds it: `7`, `kept-7`, `taken-back-7`."""
-    root = f"refs/autoresearch/{session.config.tag}/"
+    root = RefNames(session.config.tag).root
     out = workspace.git.run("for-each-ref", "--format=%(objectname) %(refname)", root)
     names = {}
     for line in out.splitlines():

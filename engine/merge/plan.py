@@ -12,10 +12,11 @@ import msgspec
 from engine.core.analysis.noise import Noise, noise_of
 from engine.core.enums import Direction
 from engine.core.errors import UsageError, WorkspaceError
+from engine.core.layout import BRANCH_PREFIX
 from engine.core.patches.dependence import fit_in_order
 from engine.core.session import Session
 from engine.merge.line import BranchStep, StepKind, changes_of, read_line
-from engine.store.workspace import BRANCHES, Workspace
+from engine.store.workspace import Workspace
 
 
 class KeepSelection(StrEnum):
@@ -245,7 +246,7 @@ def _parent_session(workspace: Workspace, session: Session) -> str:
     """The tag of another session on whose branch this one began; empty: none."""
     held = workspace.git.run(
         *("for-each-ref", "--format=%(refname:lstrip=3)", f"--contains={session.base_commit}"),
-        f"refs/heads/{BRANCHES}/",
+        f"refs/heads/{BRANCH_PREFIX}/",
     )
     return next((tag for tag in held.split() if tag != session.config.tag), "")
 
@@ -256,7 +257,7 @@ def _branches(workspace: Workspace, holding: str = "") -> list[str]:
     out = workspace.git.try_run(
         "for-each-ref", "--format=%(refname:lstrip=2)", *words, "refs/heads/"
     )
-    return [name for name in (out or "").splitlines() if not name.startswith(f"{BRANCHES}/")]
+    return [name for name in (out or "").splitlines() if not name.startswith(f"{BRANCH_PREFIX}/")]
 
 
 def _moved(workspace: Workspace, start: str, onto: str) -> tuple[int | None, tuple[str, ...]]:

@@ -16,12 +16,12 @@ from pathlib import Path
 import msgspec
 
 from engine.core.errors import EngineBusyError, UsageError, WorkspaceError
+from engine.core.layout import Layout
 from engine.core.patches.patch import make_patch, refit_patch, reverse_patch
 from engine.merge.conflicts import ConflictError, read_conflicts
 from engine.merge.line import BranchStep
 from engine.merge.message import squash_message
 from engine.merge.plan import MergePlan
-from engine.store.artifacts import Layout
 from engine.store.git import Git
 from engine.store.workspace import Workspace
 

@@ -22,12 +22,13 @@ import msgspec
 from engine.core import events as ev
 from engine.core.enums import Actor, AlarmKind, Verdict
 from engine.core.errors import ConfigError, EnvironmentProblem
+from engine.core.layout import HOME_NAME
 from engine.core.session import Session
 from engine.core.text import one_line
 from engine.store.journal import Journal
 
 VARIABLE = "AUTORESEARCH_NOTIFY"
-FILE = Path(".autoresearch") / "notify.toml"
+FILE = Path(HOME_NAME) / "notify.toml"
 INSTALL = 'Install it: pip install "autoresearch-tui[notify]"'
 BETWEEN_SECONDS = 60.0
 _SEND_SECONDS = 60.0

@@ -9,8 +9,11 @@ import tempfile
 from pathlib import Path
 
 from engine.core.errors import EngineBusyError, WorkspaceError
+from engine.core.layout import home_of
 
 _SOCKET_PATH_BYTES = 107
+
+_LOCK_NAME = "engine.lock"
 
 
 def runtime_directory(environ: dict[str, str] | None = None) -> Path:
@@ -71,7 +74,7 @@ class EngineLock:
             EngineBusyError: Another engine has it.
             WorkspaceError: The workspace cannot be written.
         """
-        path = workspace / ".autoresearch" / "engine.lock"
+        path = home_of(workspace) / _LOCK_NAME
         try:
             path.parent.mkdir(exist_ok=True)
             self._fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
@@ -124,7 +127,7 @@ def published_socket_path(workspace: Path) -> Path | None:
 def _read_lock(workspace: Path) -> bytes | None:
     """What the holder wrote into its lock; None when nobody holds it."""
     try:
-        descriptor = os.open(workspace / ".autoresearch" / "engine.lock", os.O_RDONLY)
+        descriptor = os.open(home_of(workspace) / _LOCK_NAME, os.O_RDONLY)
     except OSError:
         return None
     try:

@@ -8,13 +8,14 @@ from pathlib import Path
 from engine.client.sessions import engine_pid, find_workspace
 from engine.core.enums import NOT_RECORDED, Direction
 from engine.core.errors import UsageError, WorkspaceError
+from engine.core.layout import HOME_NAME, Layout
 from engine.core.session import Session
 from engine.core.table import BadRow
 from engine.replay.commits import Commits, Diff
 from engine.replay.from_table import TableHistory
 from engine.replay.recording import Recording
 from engine.store import table_files as tables
-from engine.store.artifacts import Layout, sessions
+from engine.store.journal import session_tags
 from engine.store.prompts import read_prompt
 from engine.store.tolerant_reader import JournalTail
 
@@ -223,7 +224,7 @@ def _path_of(word: str | None, repo: Path | None) -> tuple[Path, str]:
     """The file that is meant, and what should be said about that."""
     given = Path(word) if word is not None else Path()
     here = find_workspace(repo if repo is not None and repo.is_dir() else Path())
-    tags = sessions(here)
+    tags = session_tags(here)
     if given.is_dir():
         note = ""
         if word in tags:
@@ -244,10 +245,10 @@ def _path_of(word: str | None, repo: Path | None) -> tuple[Path, str]:
 def _in_directory(directory: Path) -> Path:
     if (directory / JOURNAL).is_file():
         return directory / JOURNAL
-    if not sessions(directory) and (directory / TABLE).is_file():
+    if not session_tags(directory) and (directory / TABLE).is_file():
         return directory / TABLE
     workspace = find_workspace(directory)
-    if tags := sessions(workspace):
+    if tags := session_tags(workspace):
         return Layout(workspace, tags[-1]).journal
     found = sorted(p.name for p in directory.glob("*.tsv"))[:5]
     raise WorkspaceError(
@@ -273,7 +274,7 @@ def _is_journal(path: Path) -> bool:
 def _workspace_of(journal: Path) -> Path | None:
     """The workspace whose .autoresearch/TAG a journal lies in."""
     home = journal.resolve().parent.parent
-    return home.parent if home.name == ".autoresearch" else None
+    return home.parent if home.name == HOME_NAME else None
 
 
 def _repository(path: Path, repo: Path | None) -> tuple[Commits | None, tuple[str, ...]]:

@@ -10,11 +10,11 @@ from pathlib import Path
 
 from engine.core import events as ev
 from engine.core.enums import AlarmKind, StopMode, Verdict
+from engine.core.layout import Layout
 from engine.report import suggestions
 from engine.report.markdown import SUMMARY, markdown
 from engine.report.sources import session_facts
 from engine.report.suggest import SECONDS, SuggestionReply, ask, model_of
-from engine.store.artifacts import Layout
 from engine.store.durable import write_durably
 from engine.store.journal import Journal
 

@@ -6,8 +6,8 @@ import time
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
+from engine.core.layout import Layout
 from engine.report.model import ReportFacts
-from engine.store.artifacts import Layout
 
 _ONE_PATCH = 40_000
 _ALL_PATCHES = 4_000_000

@@ -11,13 +11,13 @@ import msgspec
 
 from engine.core.errors import JournalError
 from engine.core.events import AnyEvent
+from engine.core.layout import Layout
 from engine.core.reducer import CONTRADICTIONS, fold
 from engine.report import patches, suggestions
 from engine.report.figures import many
 from engine.report.hours import Stillness
 from engine.report.model import ReportFacts
 from engine.report.session_facts import facts_of_session
-from engine.store.artifacts import Layout
 from engine.store.journal import read_journal
 from engine.store.tolerant_reader import JournalTail
 

@@ -13,12 +13,12 @@ import msgspec
 
 from engine.agents.base import AgentSpending
 from engine.core.errors import WorkspaceError
+from engine.core.layout import Layout
 from engine.core.session import Session
 from engine.report.figures import many
 from engine.report.model import ReportFacts, Suggested
 from engine.report.question import figures_of
 from engine.report.suggest import ask
-from engine.store.artifacts import Layout
 from engine.store.durable import write_durably
 
 _LARGEST = 2**20

@@ -24,6 +24,7 @@ from engine.core import events as ev
 from engine.core.config import ResearchConfig
 from engine.core.enums import Actor, AlarmKind, StopMode
 from engine.core.errors import AutoresearchError, JournalError
+from engine.core.layout import Layout
 from engine.devices.recorder import MachineRecorder
 from engine.devices.sampler import DeviceSampler
 from engine.loop.context import SessionContext
@@ -36,7 +37,6 @@ from engine.report.automatic import Reports
 from engine.server.socket_server import SocketServer
 from engine.setup.config_file import load_config
 from engine.setup.open_session import open_session
-from engine.store.artifacts import Layout
 from engine.store.journal import Journal
 from engine.store.workspace import Workspace
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from engine.core.config import ResearchConfig
 from engine.core.config_toml import parse_config, render_config
 from engine.core.errors import ConfigError, WorkspaceError
-from engine.store.artifacts import HOME
+from engine.core.layout import home_of
 from engine.store.durable import write_durably
 
 CONFIG_NAME = "config.toml"
@@ -15,7 +15,7 @@ CONFIG_NAME = "config.toml"
 
 def config_path(workspace: Path) -> Path:
     """Return the path of the confirmed config."""
-    return workspace / HOME / CONFIG_NAME
+    return home_of(workspace) / CONFIG_NAME
 
 
 def load_config(workspace: Path) -> ResearchConfig:

@@ -9,16 +9,16 @@ from engine.core import events as ev
 from engine.core.config import ResearchConfig, settings
 from engine.core.enums import Actor, AlarmKind
 from engine.core.errors import ConfigError, WorkspaceError
+from engine.core.layout import HOME_NAME, Layout, RefNames
 from engine.core.session import Session
 from engine.setup.notes import results_name
 from engine.setup.start_request import StartRequest, apply_start_request, read_start_request
 from engine.setup.takeover import Adoption, find_adoption
-from engine.store.artifacts import Layout
 from engine.store.journal import Journal, fold_journal
 from engine.store.table_files import read_file
-from engine.store.workspace import BRANCHES, Workspace
+from engine.store.workspace import Workspace
 
-_IGNORED = ("results.tsv", "results-*.tsv", "run.log", ".autoresearch/")
+_IGNORED = ("results.tsv", "results-*.tsv", "run.log", f"{HOME_NAME}/")
 
 
 def open_session(
@@ -45,7 +45,7 @@ def open_session(
             f"{error.strerror}.",
             "Make the workspace writable, then start again.",
         ) from error
-    if new and workspace.git.run("for-each-ref", "--count=1", f"refs/autoresearch/{config.tag}/"):
+    if new and workspace.has_refs(config.tag):
         raise WorkspaceError(
             f"Commits of an earlier session {config.tag!r} are still referenced in this "
             "repository.",
@@ -64,7 +64,7 @@ def open_session(
             ev.SessionStarted(
                 version=__version__,
                 workspace=str(workspace.path),
-                branch=f"{BRANCHES}/{config.tag}",
+                branch=RefNames(config.tag).branch,
                 base_commit=workspace.head,
                 config=config,
                 results_file=results_name(workspace, config),

@@ -13,18 +13,24 @@ from msgspec.structs import asdict, replace
 from engine.core.config import ResearchConfig, settings
 from engine.core.config_toml import check_config
 from engine.core.errors import UsageError, WorkspaceError
+from engine.core.layout import (
+    BRANCH_PREFIX,
+    JOURNAL_NAME,
+    REF_PREFIX,
+    Layout,
+    RefNames,
+    home_of,
+)
 from engine.core.session import Session
+from engine.core.text import INSTRUCTION_CHARACTERS
 from engine.setup.config_file import config_path, load_config, save_config
 from engine.setup.detect import DetectedSettings, detect_settings, propose_tag
 from engine.setup.notes import workspace_notes
 from engine.setup.start_point import find_start_point
 from engine.setup.start_request import StartRequest, read_start_request, write_start_request
 from engine.setup.takeover import branches_without_journal
-from engine.store.artifacts import HOME, Layout
 from engine.store.journal import fold_journal
-from engine.store.workspace import BRANCHES, Workspace
-
-_HYPOTHESIS_CHARACTERS = 4000
+from engine.store.workspace import Workspace
 
 
 class StartFlags(msgspec.Struct, frozen=True, kw_only=True):
@@ -152,8 +158,9 @@ def _note_other_session(workspace: Workspace, config: ResearchConfig) -> tuple[s
     if not tags or not has_rows:
         return ()
     return (
-        f"Branch {BRANCHES}/{tags[0]} and {config.results_file} look like a session of another "
-        f"tool. This plan starts a new one; `autoresearch-tui --adopt {tags[0]}` continues it.",
+        f"Branch {RefNames(tags[0]).branch} and {config.results_file} look like a session of "
+        f"another tool. This plan starts a new one; `autoresearch-tui --adopt {tags[0]}` continues "
+        "it.",
     )
 
 
@@ -181,10 +188,10 @@ def _first_hypothesis(text: str | None) -> str:
         UsageError: It is too long for the prompts it goes into.
     """
     text = (text or "").encode("utf-8", "replace").decode("utf-8").strip()
-    if len(text) > _HYPOTHESIS_CHARACTERS:
+    if len(text) > INSTRUCTION_CHARACTERS:
         raise UsageError(
             f"The first hypothesis has {len(text):,} characters; "
-            f"at most {_HYPOTHESIS_CHARACTERS:,} are allowed.",
+            f"at most {INSTRUCTION_CHARACTERS:,} are allowed.",
             "",
             "Shorten it, or write it into program.md.",
         )
@@ -289,9 +296,12 @@ def _reject_used_up(session: Session, limit: int | None, tag: str) -> None:
 
 def _used_tags(workspace: Workspace) -> set[str]:
     branches = workspace.git.run(
-        "for-each-ref", "--format=%(refname:lstrip=3)", f"refs/heads/{BRANCHES}/"
+        "for-each-ref", "--format=%(refname:lstrip=3)", f"refs/heads/{BRANCH_PREFIX}/"
     )
-    refs = workspace.git.run("for-each-ref", "--format=%(refname:lstrip=2)", "refs/autoresearch/")
-    home = workspace.path / HOME
+    refs = workspace.git.run("for-each-ref", "--format=%(refname:lstrip=2)", f"{REF_PREFIX}/")
     used = {name.split("/")[0] for name in refs.split()}
-    return used | set(branches.split()) | {p.parent.name for p in home.glob("*/journal.jsonl")}
+    return (
+        used
+        | set(branches.split())
+        | {p.parent.name for p in home_of(workspace.path).glob(f"*/{JOURNAL_NAME}")}
+    )

@@ -13,10 +13,10 @@ import msgspec
 from engine.core.config import ResearchConfig
 from engine.core.enums import Direction
 from engine.core.errors import AutoresearchError, UsageError, WorkspaceError
+from engine.core.layout import Layout
 from engine.core.session import Session
 from engine.setup.config_file import config_path, load_config
 from engine.setup.takeover import find_adoption
-from engine.store.artifacts import Layout
 from engine.store.journal import fold_journal
 from engine.store.table_files import read_file
 from engine.store.workspace import Workspace

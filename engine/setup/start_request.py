@@ -9,7 +9,7 @@ import msgspec
 from engine.core import events as ev
 from engine.core.enums import Actor, Autonomy
 from engine.core.errors import WorkspaceError
-from engine.store.artifacts import Layout
+from engine.core.layout import Layout
 from engine.store.durable import write_durably
 from engine.store.journal import Journal
 

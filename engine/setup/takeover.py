@@ -9,9 +9,9 @@ import msgspec
 
 from engine.core.analysis.takeover import History, ResolvedCommit, hashes_in, history_of
 from engine.core.errors import UsageError, WorkspaceError
+from engine.core.layout import BRANCH_PREFIX, Layout, RefNames
 from engine.core.table.model import Table
-from engine.store.artifacts import Layout
-from engine.store.workspace import BRANCHES, Workspace
+from engine.store.workspace import Workspace
 
 
 class Adoption(msgspec.Struct, frozen=True, kw_only=True):
@@ -28,7 +28,7 @@ class Adoption(msgspec.Struct, frozen=True, kw_only=True):
 def branches_without_journal(workspace: Workspace) -> list[str]:
     """Return the tags of branches `autoresearch/<tag>` that no recorded session made."""
     out = workspace.git.run(
-        "for-each-ref", "--format=%(refname:lstrip=3)", f"refs/heads/{BRANCHES}/"
+        "for-each-ref", "--format=%(refname:lstrip=3)", f"refs/heads/{BRANCH_PREFIX}/"
     )
     return [
         tag for tag in out.split("\n") if tag and not Layout(workspace.path, tag).journal.exists()
@@ -51,7 +51,7 @@ def find_adoption(
         UsageError: There is no such branch, or it has a journal, or the table has no row.
         WorkspaceError: The branch is checked out, so an engine could not move it.
     """
-    branch = f"{BRANCHES}/{tag}"
+    branch = RefNames(tag).branch
     if Layout(workspace.path, tag).journal.exists() and not begun:
         raise UsageError(
             f"The session {tag!r} has a journal already.",
@@ -66,7 +66,7 @@ def find_adoption(
             f"Branches without a journal: {have}." if have else "",
             "Name the part after `autoresearch/`.",
         )
-    if workspace.git.run("for-each-ref", "--count=1", f"refs/autoresearch/{tag}/"):
+    if workspace.has_refs(tag):
         raise WorkspaceError(
             f"Commits of an earlier session {tag!r} are still referenced here, but its "
             "journal is gone.",
@@ -117,8 +117,8 @@ def _own_commits(workspace: Workspace, tip: str) -> list[str]:
     """Return the commits that are on this branch and on none of the user's, oldest first."""
     out = workspace.git.try_run(
         *("rev-list", "--reverse", "--first-parent", tip),
-        *("--not", f"--exclude={BRANCHES}/*", "--branches"),
+        *("--not", f"--exclude={BRANCH_PREFIX}/*", "--branches"),
         # A pushed session is the same session, not another one.
-        *(f"--exclude=*/{BRANCHES}/*", "--remotes"),
+        *(f"--exclude=*/{BRANCH_PREFIX}/*", "--remotes"),
     )
     return (out or "").split()

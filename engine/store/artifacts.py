@@ -1,72 +1,17 @@
-"""Where a session's files lie, and the texts kept of each experiment."""
+"""The texts of each experiment, kept as files for people and their tools."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from pathlib import Path
-
 from engine.core.events import Proposal
-
-HOME = ".autoresearch"
-
-
-@dataclass(frozen=True)
-class Layout:
-    """The paths of one session in one workspace."""
-
-    workspace: Path
-    tag: str
-
-    @property
-    def home(self) -> Path:
-        """`.autoresearch`, shared by all sessions of the workspace."""
-        return self.workspace / HOME
-
-    @property
-    def session(self) -> Path:
-        """`.autoresearch/<tag>`."""
-        return self.home / self.tag
-
-    @property
-    def journal(self) -> Path:
-        """The truth."""
-        return self.session / "journal.jsonl"
-
-    @property
-    def engine_log(self) -> Path:
-        """What a detached engine prints."""
-        return self.session / "engine.log"
-
-    def worktree(self, slot: int) -> Path:
-        """Where the runs of a slot happen."""
-        return self.session / "worktrees" / f"slot-{slot}"
-
-    def scratch(self, name: str) -> Path:
-        """Where a coding agent edits files."""
-        return self.session / "worktrees" / name
-
-    def experiment(self, number: int) -> Path:
-        """The files of one experiment."""
-        return self.session / "experiments" / f"{number:04d}"
-
-    def run(self, number: int, run: int) -> Path:
-        """The files of one training process."""
-        return self.experiment(number) / f"run-{run}"
-
-
-def sessions(workspace: Path) -> list[str]:
-    """The tags that have a journal in a workspace, the one written to last at the end."""
-    home = workspace / HOME
-    found = [(path.stat().st_mtime, path.parent.name) for path in home.glob("*/journal.jsonl")]
-    return [tag for _, tag in sorted(found)]
+from engine.core.layout import Layout
 
 
 def keep_proposal(
     layout: Layout, number: int, proposal: Proposal, patch: str, reasoning: str
 ) -> None:
-    """Write proposal.md, patch.diff and reasoning.md of an experiment, for people and their tools.
+    """Write proposal.md, patch.diff and reasoning.md of an experiment.
 
-    Not synced: the journal already holds all of it, on the disk.
+    They are not synced: the journal on the disk holds all of it already.
 
     Raises:
         OSError: The disk is full or read-only.

@@ -1,32 +1,77 @@
-"""Files that survive a power cut: written beside, synced, then renamed."""
+"""Files that survive a power cut: written beside, synced, then renamed; new names synced too."""
 
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
+import stat
 import tempfile
 from pathlib import Path
 
+_NO_HARD_LINKS = (errno.EPERM, errno.ENOTSUP, errno.ENOSYS, errno.EMLINK)
 
-def write_durably(path: Path, data: bytes | str) -> None:
-    """Replace a file atomically; its content is on the disk when this returns.
+
+def write_durably(
+    path: Path, data: bytes | str, *, replace: bool = True, private: bool = False
+) -> None:
+    """Write a whole file atomically; its content and its name are on the disk on return.
+
+    A file that is replaced keeps its permissions.
+
+    Args:
+        path: The file to write.
+        data: Its content; lone surrogates of a text become the bytes they stand for.
+        replace: Whether a file of that name is replaced.
+        private: Whether only the user may read and write the file.
 
     Raises:
+        FileExistsError: There is a file of that name, and `replace` is false.
         OSError: The disk is full, read-only, or the directory is missing.
     """
     raw = data.encode("utf-8", "surrogateescape") if isinstance(data, str) else data
+    mode = 0o600 if private else _mode_of(path)
     descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
         with os.fdopen(descriptor, "wb") as file:
             file.write(raw)
             file.flush()
+            os.fchmod(file.fileno(), mode)
             os.fsync(file.fileno())
-        os.replace(name, path)
+        if replace:
+            os.replace(name, path)
+        else:
+            _take_name(name, path)
     except BaseException:
         with contextlib.suppress(OSError):
             os.unlink(name)
         raise
     sync_directory(path.parent)
+
+
+def _take_name(temporary: str, path: Path) -> None:
+    """Give a file a name that no other file has."""
+    try:
+        os.link(temporary, path)
+    except OSError as error:
+        if error.errno not in _NO_HARD_LINKS:
+            raise
+        # A file system without hard links: the name cannot be taken atomically there.
+        if os.path.lexists(path):
+            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(path)) from None
+        os.replace(temporary, path)
+    else:
+        os.unlink(temporary)
+
+
+def _mode_of(path: Path) -> int:
+    """The permissions of a file, or those a new one gets by the process's umask."""
+    try:
+        return stat.S_IMODE(path.stat().st_mode)
+    except OSError:
+        mask = os.umask(0)
+        os.umask(mask)
+        return 0o666 & ~mask
 
 
 def sync_directory(path: Path) -> None:

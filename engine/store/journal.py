@@ -20,13 +20,21 @@ from msgspec.structs import replace
 
 from engine.core.errors import JournalError
 from engine.core.events import AnyEvent, Event
+from engine.core.layout import JOURNAL_NAME, home_of
 from engine.core.reducer import CONTRADICTIONS, apply, fold
 from engine.core.session import Session
+from engine.store.durable import sync_directory
 
 E_ = TypeVar("E_", bound=Event)
 
 _decoder = msgspec.json.Decoder(AnyEvent)
 _encoder = msgspec.json.Encoder()
+
+
+def session_tags(workspace: Path) -> list[str]:
+    """Return the tags that have a journal in a workspace, the one written to last at the end."""
+    journals = home_of(workspace).glob(f"*/{JOURNAL_NAME}")
+    return [tag for _, tag in sorted((p.stat().st_mtime, p.parent.name) for p in journals)]
 
 
 def fold_journal(path: Path) -> Session:
@@ -127,6 +135,12 @@ class Journal:
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             self._fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
+            if os.fstat(self._fd).st_size == 0:
+                # What is appended and synced later needs a name on the disk: the new file's,
+                # and those of `<tag>` and `.autoresearch` above it.
+                os.fsync(self._fd)
+                for directory in path.parents[:3]:
+                    sync_directory(directory)
         except OSError as error:
             raise _cannot_write(path, error) from error
         self._recover_torn_line()
@@ -150,7 +164,9 @@ class Journal:
         if torn:
             with open(self.path.with_suffix(".torn"), "ab") as file:
                 file.write(torn + b"\n")
+                file.flush()
                 os.fsync(file.fileno())
+            sync_directory(self.path.parent)
             os.ftruncate(self._fd, position)
             os.fsync(self._fd)
             self.recovered_bytes = len(torn)

@@ -76,9 +76,7 @@ def write_program(workspace: Path, text: str, seen: str) -> Program:
     try:
         # Through a link it is the file behind it that changes.
         target = path.resolve()
-        mode = target.stat().st_mode & 0o777 if target.exists() else 0o644
         write_durably(target, text)
-        target.chmod(mode)
     except OSError as error:
         raise WorkspaceError(f"{PROGRAM} cannot be written.", f"{error.strerror}.") from error
     return Program(text, program_key(text))

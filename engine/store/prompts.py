@@ -7,7 +7,7 @@ import hashlib
 import zlib
 from pathlib import Path
 
-from engine.store.artifacts import Layout
+from engine.core.layout import Layout
 from engine.store.durable import write_durably
 
 _LEVEL = 6

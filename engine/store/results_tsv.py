@@ -9,6 +9,7 @@ import os
 from pathlib import Path
 
 from engine.core.results_row import ResultsRow, format_row
+from engine.store.durable import sync_directory
 
 
 def header(metric: str) -> str:
@@ -48,6 +49,8 @@ def append_row(path: Path, metric: str, row: ResultsRow) -> None:
             file.write(line.encode("utf-8", "replace"))
             file.flush()
             os.fsync(file.fileno())
+            if size == 0:
+                sync_directory(path.parent)
         except OSError:
             # Half a row would be read as a row.
             with contextlib.suppress(OSError):

@@ -10,6 +10,7 @@ import shutil
 from pathlib import Path
 
 from engine.core.config import ResearchConfig
+from engine.core.layout import HOME_NAME
 from engine.store.git import Git
 from engine.store.workspace import Workspace
 
@@ -107,7 +108,7 @@ def link_data(
 
 def _wanted(name: str, rules: tuple[str, ...]) -> bool:
     parts = name.split("/")
-    if parts[0] == ".autoresearch" or ".git" in parts:
+    if parts[0] == HOME_NAME or ".git" in parts:
         return False
     for rule in rules:
         if rule != "auto":

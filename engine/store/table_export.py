@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
-import errno
 import importlib
 import io
 import os
 import re
-import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +15,7 @@ from engine.core.errors import UsageError, WorkspaceError
 from engine.core.table.clean import clean_header, clean_rows, to_csv, to_tsv
 from engine.core.table.model import Table
 from engine.core.table.plain_values import table_facts
-from engine.store.durable import sync_directory, write_durably
+from engine.store.durable import write_durably
 
 FORMATS = ("tsv", "csv", "json", "parquet")
 _WHOLE = re.compile(r"-?(0|[1-9]\d{0,17})")
@@ -64,10 +61,9 @@ def export_table(table: Table, path: Path, *, force: bool = False) -> None:
         raise _exists(path)
     data = _to_bytes(table, kind)
     try:
-        if force:
-            write_durably(path, data)
-        else:
-            _write_new(path, data)
+        write_durably(path, data, replace=force)
+    except FileExistsError:
+        raise _exists(path) from None
     except OSError as error:
         raise WorkspaceError(
             f"{path} cannot be written.", f"{error.strerror or error}.", "Name another file."
@@ -125,35 +121,3 @@ def _numbers(cells: list[str]) -> list[float | int | None]:
         return []
     kind = int if whole else float
     return [kind(cell) if cell else None for cell in cells]
-
-
-def _write_new(path: Path, data: bytes) -> None:
-    """Write a file that is not there yet; one that appears meanwhile is not replaced."""
-    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        os.chmod(name, 0o666 & ~_umask())
-        try:
-            os.link(name, path)
-        except FileExistsError:
-            raise _exists(path) from None
-        except OSError as error:
-            if error.errno not in (errno.EPERM, errno.ENOTSUP, errno.ENOSYS, errno.EMLINK):
-                raise
-            # A file system without hard links: the name cannot be taken atomically there.
-            if os.path.lexists(path):
-                raise _exists(path) from None
-            os.replace(name, path)
-    finally:
-        with contextlib.suppress(OSError):
-            os.unlink(name)
-    sync_directory(path.parent)
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask

@@ -18,11 +18,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from engine.core.errors import WorkspaceError
+from engine.core.layout import BRANCH_PREFIX, RefNames
 from engine.store.durable import sync_directory
 from engine.store.git import Git, forget_git_environment
-
-BRANCHES = "autoresearch"
-"""Prefix of the branches of sessions."""
 
 _STALE_SECONDS = 10.0
 _FALLBACK_NAME = "autoresearch-tui"
@@ -97,6 +95,7 @@ class Workspace:
         common = Path(self.git.run("rev-parse", "--git-common-dir"))
         self._modes: dict[str, str] = {}
         self._who: str | None = None
+        self._synced: set[Path] = set()
         self.common_dir = common if common.is_absolute() else (self.path / common).resolve()
 
     # ---- looking
@@ -146,11 +145,6 @@ class Workspace:
         blob = self.git.blob(f"{commit}:{self.inside(name)}")
         return None if blob is None else blob.decode("utf-8", "replace")
 
-    @property
-    def home(self) -> Path:
-        """`.autoresearch` in the workspace."""
-        return self.path / ".autoresearch"
-
     def is_tracked(self, name: str) -> bool:
         """Whether git tracks a file of the workspace."""
         return self.git.try_run("ls-files", "--error-unmatch", "--", name) is not None
@@ -161,7 +155,11 @@ class Workspace:
 
     def branch_commit(self, tag: str) -> str | None:
         """Where the session's branch points."""
-        return self.git.try_run("rev-parse", "-q", "--verify", f"refs/heads/{BRANCHES}/{tag}")
+        return self.git.try_run("rev-parse", "-q", "--verify", RefNames(tag).branch_ref)
+
+    def has_refs(self, tag: str) -> bool:
+        """Return whether private refs of a session are there, with or without its journal."""
+        return bool(self.git.run("for-each-ref", "--count=1", RefNames(tag).root))
 
     # ---- writing
 
@@ -187,23 +185,26 @@ class Workspace:
         Raises:
             WorkspaceError: It exists already, or `autoresearch` itself is a branch.
         """
-        ref = f"refs/heads/{BRANCHES}/{tag}"
-        if self.git.try_run("rev-parse", "-q", "--verify", f"refs/heads/{BRANCHES}") is not None:
+        names = RefNames(tag)
+        prefix = f"refs/heads/{BRANCH_PREFIX}"
+        if self.git.try_run("rev-parse", "-q", "--verify", prefix) is not None:
             raise WorkspaceError(
-                f"A branch called `{BRANCHES}` is in the way of `{BRANCHES}/{tag}`.",
+                f"A branch called `{BRANCH_PREFIX}` is in the way of `{names.branch}`.",
                 "Git cannot have both.",
-                f"Rename it with `git branch -m {BRANCHES} other-name`.",
+                f"Rename it with `git branch -m {BRANCH_PREFIX} other-name`.",
             )
         if self.branch_exists(tag):
             raise WorkspaceError(
-                f"The branch {BRANCHES}/{tag} exists already.",
+                f"The branch {names.branch} exists already.",
                 "A session never takes over a branch it did not make.",
                 "Choose another tag with --tag.",
             )
         self.git.run(
-            "update-ref", "-m", f"autoresearch: start {tag}", ref, commit, "0" * len(commit)
+            "update-ref",
+            *("-m", f"autoresearch: start {tag}"),
+            *(names.branch_ref, commit, "0" * len(commit)),
         )
-        self._sync(ref)
+        self._sync(names.branch_ref)
 
     def check_branch(self, tag: str, frontier: str) -> None:
         """See that a session's branch still goes on from its frontier.
@@ -214,7 +215,7 @@ class Workspace:
         Raises:
             WorkspaceError: It was deleted, or points somewhere else.
         """
-        now, name = self.branch_commit(tag), f"{BRANCHES}/{tag}"
+        now, name = self.branch_commit(tag), RefNames(tag).branch
         if now == frontier:
             return
         why = "It was deleted, rebased or moved since; what is kept next could not go onto it."
@@ -224,7 +225,7 @@ class Workspace:
         else:
             ahead = self.git.try_run("merge-base", "--is-ancestor", frontier, now) is not None
             if ahead and self.git.run(
-                "for-each-ref", "--count=1", f"--points-at={now}", f"refs/autoresearch/{tag}/"
+                "for-each-ref", "--count=1", f"--points-at={now}", RefNames(tag).root
             ):
                 return
             what = f"The branch {name} is at {now[:7]}, not where this session left it."
@@ -247,13 +248,13 @@ class Workspace:
         Raises:
             WorkspaceError: Somebody else moved it, or has it checked out.
         """
-        ref = f"refs/heads/{BRANCHES}/{tag}"
+        name, ref = RefNames(tag).branch, RefNames(tag).branch_ref
         if self.branch_commit(tag) == new:
             return
         where = self.git.run("for-each-ref", "--format=%(worktreepath)", ref)
         if where:
             raise WorkspaceError(
-                f"The branch {BRANCHES}/{tag} is checked out in {where}.",
+                f"The branch {name} is checked out in {where}.",
                 "Moving it would make that checkout look changed.",
                 "Switch to another branch there (`git switch --detach`), then resume.",
             )
@@ -261,16 +262,22 @@ class Workspace:
             self.git.run("update-ref", "-m", "autoresearch: keep", ref, new, old)
         except WorkspaceError as error:
             raise WorkspaceError(
-                f"The branch {BRANCHES}/{tag} is not where this session left it ({old[:7]}).",
+                f"The branch {name} is not where this session left it ({old[:7]}).",
                 error.why,
-                f"Put it back with `git branch -f {BRANCHES}/{tag} {old[:7]}`, then resume.",
+                f"Put it back with `git branch -f {name} {old[:7]}`, then resume.",
             ) from error
         self._sync(ref)
 
     def _sync(self, ref: str) -> None:
         """Make a ref's new value survive a power cut: git syncs the file before it renames it."""
         directory = (self.common_dir / ref).parent
-        if directory.is_dir():  # absent where refs are kept in one table
+        if not directory.is_dir():
+            return  # refs are kept in one table
+        sync_directory(directory)
+        # The first time also its own name, and those of the directories above it.
+        while directory not in self._synced and directory != self.common_dir:
+            self._synced.add(directory)
+            directory = directory.parent
             sync_directory(directory)
 
     def commit_candidate(self, base: str, name: str, content: str, message: str, ref: str) -> str:

@@ -11,11 +11,11 @@ from engine.client.sessions import read_session
 from engine.core import events as ev
 from engine.core.config import ResearchConfig
 from engine.core.enums import Outcome
+from engine.core.layout import Layout
 from engine.core.machine import GpuSample, MachineSample
 from engine.core.reducer import fold
 from engine.core.session import Session
 from engine.devices.recorder import MachineRecorder
-from engine.store.artifacts import Layout
 from engine.store.journal import read_journal
 from tests.world import run_command
 

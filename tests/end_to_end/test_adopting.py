@@ -12,11 +12,11 @@ from engine.client.sessions import read_session
 from engine.core.enums import Verdict
 from engine.core.events import AnyEvent, HistoryImported
 from engine.core.imported_attempt import Unknown
+from engine.core.layout import Layout
 from engine.core.session import Session
 from engine.devices.sampler import DeviceSampler
 from engine.setup.open_session import open_session
 from engine.setup.plan import StartFlags, make_plan, save_plan
-from engine.store.artifacts import Layout
 from engine.store.journal import Journal, read_journal
 from engine.store.workspace import Workspace
 from tests.end_to_end.test_window import Window

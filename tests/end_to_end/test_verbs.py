@@ -19,9 +19,9 @@ from engine.client.request import send_command
 from engine.client.sessions import engine_pid, read_session
 from engine.core.enums import Actor, QueueState
 from engine.core.errors import AutoresearchError
+from engine.core.layout import Layout
 from engine.core.session import Session
 from engine.protocol import commands, messages
-from engine.store.artifacts import Layout
 from engine.store.program_file import read_program
 from tests.end_to_end.test_window import Window
 from tests.model_server import Answer, ModelServer, knob_edit

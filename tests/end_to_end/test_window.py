@@ -15,7 +15,7 @@ import pytest
 from engine.client import launch as starting
 from engine.client.sessions import engine_pid, read_session
 from engine.core.events import RunAdopted
-from engine.store.artifacts import Layout
+from engine.core.layout import Layout
 from engine.store.journal import read_journal
 from tests.world import COMMAND, DEADLINE_SECONDS, wait_for
 

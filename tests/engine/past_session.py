@@ -7,9 +7,9 @@ from pathlib import Path
 from engine.core import events as ev
 from engine.core.config import ResearchConfig
 from engine.core.enums import Actor, Origin, Outcome, Verdict
+from engine.core.layout import Layout
 from engine.core.patches.patch import count_lines, make_patch, patch_id
 from engine.core.session import Session
-from engine.store.artifacts import Layout
 from engine.store.journal import Journal
 from engine.store.workspace import Workspace
 

@@ -15,11 +15,11 @@ from engine.client.sessions import engine_pid, read_session
 from engine.core.enums import Autonomy, DecisionKind, Origin, QueueState, StopMode, Verdict
 from engine.core.errors import EngineGoneError
 from engine.core.events import AlarmRaised, ProgramEdited, ProposalDropped, ReviewRequested
+from engine.core.layout import Layout
 from engine.core.patches.patch import patch_id
 from engine.core.records import Experiment
 from engine.core.session import Session
 from engine.protocol import commands
-from engine.store.artifacts import Layout
 from engine.store.journal import read_journal
 from tests.engine.test_ratchet import rows
 from tests.model_server import Answer, Behaviour, ModelServer, Request

@@ -10,12 +10,12 @@ import pytest
 from engine.core import events as ev
 from engine.core.enums import Actor, Direction, Verdict
 from engine.core.errors import UsageError, WorkspaceError
+from engine.core.layout import Layout
 from engine.loop.earlier_sessions import earlier_sessions
 from engine.setup.config_file import save_config
 from engine.setup.plan import StartFlags, make_plan
 from engine.setup.start_point import ended_session
 from engine.setup.takeover import branches_without_journal, find_adoption
-from engine.store.artifacts import Layout
 from engine.store.table_files import read_file
 from engine.store.workspace import Workspace
 from tests.engine.past_session import TRAIN, Past

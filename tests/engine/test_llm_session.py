@@ -12,9 +12,9 @@ from engine.client.request import send_command
 from engine.client.sessions import details, engine_pid, read_session
 from engine.core.enums import StopMode, Verdict
 from engine.core.events import AgentWaited, AlarmRaised, CostIncurred, ProposalRevised
+from engine.core.layout import Layout
 from engine.core.session import Session
 from engine.protocol import commands
-from engine.store.artifacts import Layout
 from engine.store.journal import read_journal
 from engine.store.prompts import read_prompt
 from tests.model_server import Answer, Behaviour, ModelServer, Refusal, Request, knob_edit

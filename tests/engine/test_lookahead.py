@@ -11,9 +11,9 @@ from engine.client.request import send_command
 from engine.client.sessions import details, engine_pid, read_session
 from engine.core.enums import StopMode, Verdict
 from engine.core.events import ProposalDrafted, ProposalDropped, ProposalQueued
+from engine.core.layout import Layout
 from engine.core.session import Session
 from engine.protocol import commands
-from engine.store.artifacts import Layout
 from engine.store.journal import read_journal
 from tests.engine.test_ratchet import check_books
 from tests.model_server import Answer, Behaviour, ModelServer, Refusal, Request

@@ -14,10 +14,10 @@ from engine.client.request import send_command
 from engine.client.sessions import details, engine_pid, read_session
 from engine.core.enums import Outcome, StopMode, Verdict
 from engine.core.events import Paused, RunAdopted
+from engine.core.layout import Layout
 from engine.core.session import Session
 from engine.executors.local import RunHandle
 from engine.protocol import commands
-from engine.store.artifacts import Layout
 from engine.store.journal import read_journal
 from tests.world import TRAIN, git, make_repository, run_command, stop_everything, wait_for
 

@@ -13,8 +13,8 @@ import pytest
 
 from engine.core.enums import Direction
 from engine.core.errors import AutoresearchError, JournalError, UsageError, WorkspaceError
+from engine.core.layout import Layout
 from engine.replay.source import JournalSource, ReplaySource, TableSource, open_source
-from engine.store.artifacts import Layout
 from engine.store.git import Git
 from tests.world import git, make_repository, run_command
 

@@ -8,11 +8,11 @@ from pathlib import Path
 from engine.core import events as ev
 from engine.core.config import ResearchConfig
 from engine.core.enums import Origin, Outcome, Verdict
+from engine.core.layout import Layout
 from engine.core.table import read_table
 from engine.report.model import ReportFacts
 from engine.report.sources import session_facts
 from engine.report.table_facts import facts_of_table
-from engine.store.artifacts import Layout
 from engine.store.journal import Journal, read_journal
 from tests.hostile import ATTACK, MARKUP
 

@@ -91,6 +91,7 @@ def test_a_torn_line_is_synced_aside_before_it_is_cut_off(
     journal = Journal(path)
     assert recorder.calls == [
         ("fsync", "journal.torn"),
+        ("fsync", tmp_path.name),
         ("ftruncate", "journal.jsonl"),
         ("fsync", "journal.jsonl"),
     ]

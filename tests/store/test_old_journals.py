@@ -9,11 +9,11 @@ import pytest
 
 from engine.core.analysis.health import search_health
 from engine.core.analysis.leaderboard import leaderboard
+from engine.core.layout import Layout
 from engine.core.reducer import fold
 from engine.protocol.snapshot import decode_session, encode_session
 from engine.replay.source import open_source
 from engine.report.sources import of_workspace
-from engine.store.artifacts import Layout
 from engine.store.journal import Journal, read_journal
 
 JOURNALS = Path(__file__).with_name("journals")

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from engine.store.artifacts import Layout
+from engine.core.layout import Layout
 from engine.store.prompts import keep_prompt, read_prompt
 
 

@@ -13,10 +13,10 @@ import click
 from engine.client.connection import EngineLink
 from engine.client.sessions import engine_pid, find_workspace, newest_tag
 from engine.core.errors import EngineGoneError, UsageError
+from engine.core.layout import Layout
 from engine.core.reducer import apply
 from engine.core.session import Session
 from engine.protocol import messages
-from engine.store.artifacts import Layout
 from engine.store.journal import JournalReader
 from tui.commands.options import json_option, workspace_argument
 from tui.commands.reporter import Reporter

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import msgspec
 
+from engine.store.durable import write_durably
 from tui.clipboard import cache_directory
 
 
@@ -60,7 +61,4 @@ def set_aside(workspace: Path, key: str, text: str) -> Path | None:
 
 def _write(path: Path, data: bytes) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    fresh = path.with_suffix(".new")
-    fresh.write_bytes(data)
-    fresh.chmod(0o600)
-    fresh.replace(path)
+    write_durably(path, data, private=True)

@@ -18,6 +18,7 @@ import psutil
 
 from engine.core.errors import CliMissingError
 from engine.core.text import sanitize
+from engine.processes import kill_all, kill_marked, marked_processes
 
 LONGEST_LINE_BYTES = 50 * 2**20
 """Of one message; CLIs send whole files and images in one line."""
@@ -54,7 +55,7 @@ class CliProcess:
         Raises:
             CliMissingError: It cannot be started.
         """
-        await asyncio.to_thread(_kill_all, _marked(directory))
+        await asyncio.to_thread(kill_marked, _MARK, str(directory))
         starting = asyncio.ensure_future(
             asyncio.create_subprocess_exec(
                 *words,
@@ -109,7 +110,7 @@ class CliProcess:
         await self.exited(_TERM_SECONDS)
         family |= await asyncio.to_thread(self._family)
         _signal_group(self._process.pid, signal.SIGKILL)
-        await asyncio.to_thread(_kill_all, family)
+        await asyncio.to_thread(kill_all, family)
         await self.exited(_KILL_SECONDS)
         self._listening.cancel()
         with contextlib.suppress(asyncio.CancelledError):
@@ -130,30 +131,10 @@ class CliProcess:
             del self._stderr[:-_STDERR_BYTES]
 
     def _family(self) -> set[psutil.Process]:
-        family = _marked(self._directory)
+        family = marked_processes(_MARK, str(self._directory))
         with contextlib.suppress(psutil.Error):
             family |= set(psutil.Process(self._process.pid).children(recursive=True))
         return family
-
-
-def _marked(directory: Path) -> set[psutil.Process]:
-    """The processes that inherited the mark of a command started in a directory."""
-    wanted = f"{_MARK}={directory}".encode()
-    found: set[psutil.Process] = set()
-    for pid in psutil.pids():
-        if pid == os.getpid():
-            continue
-        with contextlib.suppress(OSError, psutil.Error):
-            # psutil's own environ() decodes and parses all of it, which takes ten times as long.
-            if wanted in Path(f"/proc/{pid}/environ").read_bytes().split(b"\0"):
-                found.add(psutil.Process(pid))
-    return found
-
-
-def _kill_all(family: set[psutil.Process]) -> None:
-    for process in family:
-        with contextlib.suppress(psutil.Error):
-            process.kill()
 
 
 def _signal_group(group: int, number: signal.Signals) -> None:
