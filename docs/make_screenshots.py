@@ -1,4 +1,4 @@
-"""Makes the pictures of the README and of docs/whole.md from the app itself, on a real session.
+"""Makes the pictures of the README and of docs/overview.md from the app itself, on a real session.
 
 Runs the demo until a dozen experiments are done (about four minutes on a CPU), then paints the
 live screen at 160×45 and at 80×24, and the health of its search, while the next one trains. With a
@@ -45,7 +45,7 @@ async def paint(workspace: Path, size: tuple[int, int], keys: tuple[str, ...]) -
 
 
 def main() -> None:
-    """The pictures of the README and of docs/whole.md."""
+    """The pictures of the README and of docs/overview.md."""
     docs = Path(__file__).parent
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as name:
         own = len(sys.argv) < 2
@@ -67,7 +67,7 @@ def main() -> None:
         narrow = asyncio.run(paint(workspace, (80, 24), ("6",)))
         (docs / "screen-narrow.svg").write_text(narrow, "utf-8")
         whole = asyncio.run(paint(workspace, (130, 36), ("i", "5")))
-        (docs / "screen-whole.svg").write_text(whole, "utf-8")
+        (docs / "screen-overview.svg").write_text(whole, "utf-8")
         if own:
             send_command(workspace, StopSession(mode=StopMode.NOW))
 

@@ -251,9 +251,9 @@ class SupervisorApp(TerminalApp):
 
     def open_overview(self, section: int) -> None:
         """Open the overview of the session at one of its sections."""
-        from tui.overview.screen import WholeScreen
+        from tui.overview.screen import OverviewScreen
 
-        self.open_once(WholeScreen(section))
+        self.open_once(OverviewScreen(section))
 
     async def copy(self, title: str, text: str) -> None:
         """Copy text to the clipboard and show a message that names the text by its title."""

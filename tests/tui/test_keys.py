@@ -136,16 +136,16 @@ async def test_an_empty_session_explains_itself(tmp_path: Path) -> None:
 
 async def test_tab_goes_around(app: SupervisorApp) -> None:
     async with app.run_test(size=WIDE) as pilot:
-        deck = supervisor(app).deck
-        assert deck.active == 6
+        panels = supervisor(app).panels
+        assert panels.active == 6
         visited = []
         for _ in range(6):
             await pilot.press("tab")
-            visited.append(deck.active)
-            assert app.focused is deck.active_part
+            visited.append(panels.active)
+            assert app.focused is panels.active_part
         assert visited == [1, 2, 3, 4, 5, 6]
         await pilot.press("shift+tab")
-        assert deck.active == 5
+        assert panels.active == 5
 
 
 async def test_zoom_and_back(app: SupervisorApp) -> None:
@@ -164,13 +164,13 @@ async def test_the_mouse_reaches_tabs_parts_and_footer(
 ) -> None:
     async with app.run_test(size=(80, 24)) as pilot:
         await pilot.click("#tabs", offset=(12, 0))
-        assert supervisor(app).deck.active == 2
+        assert supervisor(app).panels.active == 2
         await pilot.click("#footer", offset=(3, 0))
         await until(pilot, lambda: feed.sent == [PauseLoop()])
         await pilot.resize_terminal(120, 40)
         await pilot.pause()
         await pilot.click("#log", offset=(5, 3))
-        assert supervisor(app).deck.active == 3
+        assert supervisor(app).panels.active == 3
 
 
 # ---- looking closer ------------------------------------------------------------------------------
@@ -179,7 +179,7 @@ async def test_the_mouse_reaches_tabs_parts_and_footer(
 async def test_sort_and_filter_show_in_the_title(app: SupervisorApp) -> None:
     async with app.run_test(size=WIDE) as pilot:
         await pilot.press("1", "f", "o")
-        assert supervisor(app).deck.active == 6
+        assert supervisor(app).panels.active == 6
         assert "kept only · by metric" in text_of(app)
 
 
@@ -189,13 +189,13 @@ async def test_search_in_the_table(app: SupervisorApp) -> None:
         prompt = app.screen.query_one("#prompt", Input)
         assert app.focused is prompt
         await pilot.press(*"step 7", "enter")
-        assert supervisor(app).deck.results.selected == 7
-        assert supervisor(app).deck.results.has_focus
+        assert supervisor(app).panels.results.selected == 7
+        assert supervisor(app).panels.results.has_focus
         assert not prompt.display
         await pilot.press("slash", *"[nothing", "enter")
         assert "Not found: [nothing" in told(app)
         await pilot.press("slash", "q", "escape")
-        assert supervisor(app).deck.results.has_focus
+        assert supervisor(app).panels.results.has_focus
 
 
 async def test_search_in_the_log_both_ways(app: SupervisorApp, feed: MemoryFeed) -> None:
@@ -203,7 +203,7 @@ async def test_search_in_the_log_both_ways(app: SupervisorApp, feed: MemoryFeed)
     assert path is not None
     path.write_text("".join(f"line {n} {'needle' if n % 10 == 0 else ''}\n" for n in range(100)))
     async with app.run_test(size=WIDE) as pilot:
-        await until(pilot, lambda: supervisor(app).deck.log_view.line_count >= 100)
+        await until(pilot, lambda: supervisor(app).panels.log_view.line_count >= 100)
         await pilot.press("3", "slash", *"needle", "enter")
         await pilot.press("f3", "f3", "shift+f3")
         assert told(app) == ""

@@ -18,8 +18,8 @@ from tests.tui.seeing import text_of, until
 from tests.tui.synthetic import MemoryFeed, Tried, attempt, events_of, made_up
 from tui.actions.overview import VIEW_NAMES
 from tui.app import SupervisorApp
-from tui.overview.activity import Activity, EventFilter, whole_event
-from tui.overview.screen import WholeScreen
+from tui.overview.activity import ActivitySection, EventFilter, event_lines
+from tui.overview.screen import OverviewScreen
 from tui.present.events import TOPICS, EventTopic, event_text
 from tui.screens.detail import DetailScreen
 from tui.screens.main_screen import MainScreen
@@ -28,8 +28,8 @@ from tui.widgets.row_list import RowList
 WIDE = (140, 40)
 
 
-def whole(app: SupervisorApp) -> WholeScreen:
-    assert isinstance(app.screen, WholeScreen)
+def whole(app: SupervisorApp) -> OverviewScreen:
+    assert isinstance(app.screen, OverviewScreen)
     return app.screen
 
 
@@ -79,7 +79,7 @@ async def test_nothing_has_happened_yet(tmp_path: Path) -> None:
             await pilot.press(number)
             await pilot.pause()
             await pilot.press("f", "o", "down", "enter", "y", "z")
-        assert isinstance(app.screen, WholeScreen)
+        assert isinstance(app.screen, OverviewScreen)
 
 
 async def test_hostile_words_are_text(tmp_path: Path) -> None:
@@ -144,7 +144,7 @@ def test_event_text(event: ev.AnyEvent) -> None:
     text = event_text(event)
     assert text.what and text.line() and type(event) in TOPICS
     assert text.experiment == (7 if hasattr(event, "experiment") and event.experiment else 0)
-    head = whole_event(event)[0][0]
+    head = event_lines(event)[0][0]
     assert head.startswith(type(event).__name__)
 
 
@@ -169,7 +169,7 @@ async def test_the_filter_keeps_the_place_and_goes_round(
             await pilot.press("f")
         assert rows(app).rows == before
         section = whole(app).section
-        assert isinstance(section, Activity)
+        assert isinstance(section, ActivitySection)
         assert rows(app).at == before - 1
 
 

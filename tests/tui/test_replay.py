@@ -455,7 +455,7 @@ async def test_its_own_keys_are_told_first(app: ReplayApp) -> None:
     async with app.run_test(size=(80, 24)) as pilot:
         await pilot.press("question_mark")
         await until(pilot, lambda: "In a replay" in text_of(app))
-        assert "Let time pass, or stop it." in text_of(app)
+        assert "Play the recording, or pause it." in text_of(app)
 
 
 async def test_of_a_table_the_value_to_beat_need_not_be_the_best(tmp_path: Path) -> None:

@@ -56,7 +56,7 @@ async def test_going_elsewhere_closes_it(app: SupervisorApp) -> None:
 async def test_the_match_before_in_the_results(app: SupervisorApp) -> None:
     async with app.run_test(size=(120, 40)) as pilot:
         assert isinstance(app.screen, MainScreen)
-        results = app.screen.deck.results
+        results = app.screen.panels.results
         await pilot.press("slash", *"step 1", "enter")
         matches = [11, 12, 13, 14, 15, 16, 17, 18, 19, 10]
         assert results.selected in matches

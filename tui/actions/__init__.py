@@ -1,1 +1,1 @@
-"""The registry of actions."""
+"""The actions of every screen: their keys, titles and conditions."""

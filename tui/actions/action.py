@@ -1,4 +1,4 @@
-"""What an action is, and the reasons why one cannot be done just now."""
+"""An action of the user, and the conditions under which it is available."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from tui.view import LinkState, View
 
 
 class Group(StrEnum):
-    """Under which heading an action is told."""
+    """The heading under which the help lists an action."""
 
     LOOP = "The loop"
     DECIDING = "What you decide"
     PARTS = "Parts of the screen"
-    LOOKING = "Looking closer"
+    INSPECTING = "Looking closer"
     REPLAY = "In a replay"
     EXPERIMENT = "An opened experiment"
-    WHOLE = "The whole session"
+    OVERVIEW = "The whole session"
     PROPOSAL = "A proposal before you"
     EDITING = "A proposal being edited"
     CHARTER = "program.md being edited"
@@ -26,49 +26,49 @@ class Group(StrEnum):
 
 
 def always(view: View) -> str | None:
-    """Nothing stands against it."""
+    """Return None: the action is always available."""
     return None
 
 
 @dataclass(frozen=True)
 class Action:
-    """One thing a person can do."""
+    """One thing that the user can do on a screen."""
 
     key: str
-    """Textual's name of the key, several with commas; "" for the palette only."""
+    """Textual's names of the keys, separated by commas; "" for the palette only."""
     name: str
-    """The method `action_<name>` does it."""
+    """The method `action_<name>` of the screen or the app performs it."""
     title: str
-    """What the palette and the help call it."""
+    """The name of the action in the palette and the help."""
     help: str
-    """One sentence."""
+    """One sentence about what the action does."""
     group: Group
     destructive: bool = False
-    """Destroys work, so it asks once."""
+    """True if the action destroys work and therefore asks for confirmation."""
     enabled: Callable[[View], str | None] = always
-    """Why it cannot be done now; None when it can."""
+    """Returns why the action is not available at present; None if it is."""
     footer: Callable[[View], str] | None = None
-    """Its words in the footer, where it has a place there."""
+    """Returns the label in the footer; None for an action that is not shown there."""
 
     @property
     def keys(self) -> str:
-        """The keys as a person reads them."""
-        return " ".join(spoken(key) for key in self.key.split(",") if key)
+        """Return the labels of the keys."""
+        return " ".join(key_label(key) for key in self.key.split(",") if key)
 
 
 def back(key: str, group: Group) -> Action:
-    """Leaving a screen that lies over the main one.
+    """Return the action that leaves a screen which lies over the main one.
 
     Args:
-        key: All keys that do it, with commas.
-        group: Under which heading it is told.
+        key: Textual's names of the keys, separated by commas.
+        group: The heading under which the help lists the action.
     """
     return Action(
-        key, "back", "Back", "Back to the whole screen.", group, footer=lambda view: "back"
+        key, "back", "Back", "Back to the main screen.", group, footer=lambda view: "back"
     )
 
 
-_SPOKEN = {
+_KEY_LABELS = {
     "slash": "/",
     "question_mark": "?",
     "left": "←",
@@ -86,18 +86,18 @@ _SPOKEN = {
 }
 
 
-def spoken(key: str) -> str:
-    """A key as a person reads it: `ctrl+p` is `^p`."""
-    if key in _SPOKEN:
-        return _SPOKEN[key]
+def key_label(key: str) -> str:
+    """Return the label of a key: `^p` for `ctrl+p`."""
+    if key in _KEY_LABELS:
+        return _KEY_LABELS[key]
     return f"^{key.removeprefix('ctrl+')}" if key.startswith("ctrl+") else key
 
 
-# ---- why something cannot be done ----------------------------------------------------------------
+# ---- conditions ----------------------------------------------------------------------------------
 
 
 def needs_engine(view: View) -> str | None:
-    """Somebody must be there to be asked."""
+    """Return why no engine can be asked; None if one is connected."""
     if view.link is LinkState.REPLAY:
         return "This is a replay; no engine is asked."
     if view.session.ended is not None:
@@ -107,17 +107,17 @@ def needs_engine(view: View) -> str | None:
     return None
 
 
-def needs_going_on(view: View) -> str | None:
-    """A loop that is about to end is not paused."""
+def needs_open_end(view: View) -> str | None:
+    """Return why the loop cannot be paused or resumed; None if it can."""
     if why := needs_engine(view):
         return why
     if view.session.stop is not None and view.session.pause is None:
-        return "The session is about to end; press s first to go on."
+        return "The session is about to end; press s first to continue it."
     return None
 
 
 def needs_run(view: View) -> str | None:
-    """A training process must be alive."""
+    """Return why no run can be killed; None if one can."""
     if why := needs_engine(view):
         return why
     run = view.session.running
@@ -127,22 +127,22 @@ def needs_run(view: View) -> str | None:
 
 
 def needs_experiment(view: View) -> str | None:
-    """There must be something to look at."""
+    """Return a reason while the session has no experiment; None once it has one."""
     return None if view.session.experiments else "There is no experiment yet."
 
 
-# ---- what a person decides -----------------------------------------------------------------------
+# ---- decisions of the user -----------------------------------------------------------------------
 
 
 def needs_question(view: View) -> str | None:
-    """A proposal must wait for the person."""
+    """Return why no proposal can be decided on; None if one waits for the user."""
     if why := needs_engine(view):
         return why
     return None if view.session.in_question else "No proposal waits for you."
 
 
 def needs_something_to_veto(view: View) -> str | None:
-    """A proposal that is asked about, or a run."""
+    """Return why nothing can be vetoed; None if a proposal waits or a run is active."""
     if why := needs_engine(view):
         return why
     if view.session.in_question or view.session.running is not None:
@@ -151,7 +151,7 @@ def needs_something_to_veto(view: View) -> str | None:
 
 
 def needs_past(view: View) -> str | None:
-    """An experiment must have ended."""
+    """Return why no verdict can be changed; None once an experiment has ended."""
     if why := needs_engine(view):
         return why
     ended = any(e.verdict is not None for e in view.session.experiments)

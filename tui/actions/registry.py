@@ -1,4 +1,4 @@
-"""Everything a person can do on the screen, in one list.
+"""All actions of the user on the screens, in one list.
 
 It feeds the key bindings, the footer, the `?` help, the command palette and `docs/keys.md`
 (`python -m tui.actions.registry > docs/keys.md`; a test compares).
@@ -13,13 +13,13 @@ from tui.actions.action import (
     Action,
     Group,
     back,
+    key_label,
     needs_engine,
     needs_experiment,
-    needs_going_on,
+    needs_open_end,
     needs_run,
-    spoken,
 )
-from tui.actions.overview import OVERVIEW_ACTIONS, WHOLE
+from tui.actions.overview import OVERVIEW, OVERVIEW_ACTIONS
 from tui.actions.replay import REPLAY
 from tui.actions.review import CARD, EDITOR, REVIEW, past
 from tui.actions.steering import CHARTER, STEERING
@@ -27,10 +27,10 @@ from tui.view import View
 
 PART_NAMES = ("Agent", "Edit", "Log", "Devices", "Progress", "Results")
 
-SECTION_NAMES = ("Diff", "Reasoning", "Log", "Measurement", "History", "Told")
+SECTION_NAMES = ("Diff", "Reasoning", "Log", "Measurement", "History", "Prompt")
 
 
-def _same(title: str) -> Callable[[View], str]:
+def _constant(title: str) -> Callable[[View], str]:
     return lambda view: title
 
 
@@ -39,16 +39,16 @@ LOOP: tuple[Action, ...] = (
         "space",
         "pause_or_resume",
         "Pause or resume",
-        "Wait once the current run is recorded, or go on.",
+        "Pause once the current run is recorded, or resume.",
         Group.LOOP,
-        enabled=needs_going_on,
+        enabled=needs_open_end,
         footer=lambda view: "resume" if view.session.pause else "pause",
     ),
     Action(
         "s",
         "stop_or_go_on",
         "Stop after this run",
-        "End the session once the current run is recorded; pressed again before that: do not.",
+        "End the session once the current run is recorded; pressed again before that, do not.",
         Group.LOOP,
         destructive=True,
         enabled=needs_engine,
@@ -58,11 +58,11 @@ LOOP: tuple[Action, ...] = (
         "x",
         "kill_run",
         "Kill this run now",
-        "Kill the training process; the experiment counts as interrupted, the loop goes on.",
+        "Kill the training process; the experiment counts as interrupted and the loop continues.",
         Group.LOOP,
         destructive=True,
         enabled=needs_run,
-        footer=_same("kill"),
+        footer=_constant("kill"),
     ),
 )
 
@@ -71,9 +71,9 @@ PARTS: tuple[Action, ...] = (
         "z",
         "zoom",
         "Zoom",
-        "The focused part over the whole screen, and back.",
+        "Show the focused part alone on the whole screen, and back.",
         Group.PARTS,
-        footer=_same("zoom"),
+        footer=_constant("zoom"),
     ),
     Action("tab", "next_part", "Next part", "Go to the next part.", Group.PARTS),
     Action("shift+tab", "previous_part", "Previous part", "Go to the part before.", Group.PARTS),
@@ -83,34 +83,36 @@ PARTS: tuple[Action, ...] = (
     ),
 )
 
-LOOKING: tuple[Action, ...] = (
+INSPECTING: tuple[Action, ...] = (
     Action(
         "enter",
         "open",
         "Open experiment",
         "Open the experiment selected in Results: diff, reasoning, log, measurement, history.",
-        Group.LOOKING,
+        Group.INSPECTING,
         enabled=needs_experiment,
-        footer=_same("open"),
+        footer=_constant("open"),
     ),
     Action(
         "slash",
         "search",
         "Search",
         "Search in the focused part, or in the table.",
-        Group.LOOKING,
-        footer=_same("search"),
+        Group.INSPECTING,
+        footer=_constant("search"),
     ),
-    Action("f3", "search_next", "Next match", "Go to the next match of the search.", Group.LOOKING),
     Action(
-        "shift+f3", "search_previous", "Previous match", "Go to the match before.", Group.LOOKING
+        "f3", "search_next", "Next match", "Go to the next match of the search.", Group.INSPECTING
+    ),
+    Action(
+        "shift+f3", "search_previous", "Previous match", "Go to the match before.", Group.INSPECTING
     ),
     Action(
         "o",
         "sort",
         "Sort results",
         "Sort the results by another column.",
-        Group.LOOKING,
+        Group.INSPECTING,
         enabled=needs_experiment,
     ),
     Action(
@@ -118,7 +120,7 @@ LOOKING: tuple[Action, ...] = (
         "filter",
         "Filter results",
         "Show all, kept, discarded or crashed experiments.",
-        Group.LOOKING,
+        Group.INSPECTING,
         enabled=needs_experiment,
     ),
     Action(
@@ -126,7 +128,7 @@ LOOKING: tuple[Action, ...] = (
         "copy",
         "Copy",
         "Copy the diff in Edit, elsewhere the selected row.",
-        Group.LOOKING,
+        Group.INSPECTING,
         enabled=needs_experiment,
     ),
     Action(
@@ -134,7 +136,7 @@ LOOKING: tuple[Action, ...] = (
         "copy_commit",
         "Copy commit hash",
         "Copy the selected experiment's commit.",
-        Group.LOOKING,
+        Group.INSPECTING,
         enabled=needs_experiment,
     ),
     Action(
@@ -142,36 +144,38 @@ LOOKING: tuple[Action, ...] = (
         "copy_diff",
         "Copy diff",
         "Copy the selected experiment's diff.",
-        Group.LOOKING,
+        Group.INSPECTING,
         enabled=needs_experiment,
     ),
 )
 
 PROGRAM: tuple[Action, ...] = (
-    Action("t", "choose_theme", "Theme", "Choose the colours; they are remembered.", Group.PROGRAM),
-    Action("question_mark", "help", "Help", "All keys.", Group.PROGRAM, footer=_same("help")),
+    Action("t", "choose_theme", "Theme", "Choose the colours; they are saved.", Group.PROGRAM),
+    Action(
+        "question_mark", "help", "Help", "Show all keys.", Group.PROGRAM, footer=_constant("help")
+    ),
     Action(
         "ctrl+p",
         "command_palette",
         "Commands",
-        "Find anything to do by typing.",
+        "Find an action by typing.",
         Group.PROGRAM,
-        footer=_same("commands"),
+        footer=_constant("commands"),
     ),
     Action(
         "ctrl+l",
         "redraw",
         "Redraw",
-        "Paint everything again, where something else wrote on the screen.",
+        "Paint everything again after another program wrote on the screen.",
         Group.PROGRAM,
     ),
     Action(
         "q,ctrl+q",
         "leave",
         "Leave",
-        "Leave the screen; the engine goes on.",
+        "Leave the screen; the engine keeps running.",
         Group.PROGRAM,
-        footer=_same("leave"),
+        footer=_constant("leave"),
     ),
 )
 
@@ -180,17 +184,17 @@ DETAIL: tuple[Action, ...] = (
         "left",
         "previous_experiment",
         "Previous experiment",
-        "The experiment before this one.",
+        "Go to the experiment before this one.",
         Group.EXPERIMENT,
-        footer=_same("previous"),
+        footer=_constant("previous"),
     ),
     Action(
         "right",
         "next_experiment",
         "Next experiment",
-        "The experiment after this one.",
+        "Go to the experiment after this one.",
         Group.EXPERIMENT,
-        footer=_same("next"),
+        footer=_constant("next"),
     ),
     Action(
         "tab",
@@ -198,10 +202,14 @@ DETAIL: tuple[Action, ...] = (
         "Next section",
         f"{', '.join(SECTION_NAMES)}.",
         Group.EXPERIMENT,
-        footer=_same("section"),
+        footer=_constant("section"),
     ),
     Action(
-        "shift+tab", "previous_section", "Previous section", "The section before.", Group.EXPERIMENT
+        "shift+tab",
+        "previous_section",
+        "Previous section",
+        "Go to the section before.",
+        Group.EXPERIMENT,
     ),
     *(
         Action(
@@ -215,7 +223,7 @@ DETAIL: tuple[Action, ...] = (
         "Search the log",
         "Search in the log of the run.",
         Group.EXPERIMENT,
-        footer=_same("search"),
+        footer=_constant("search"),
     ),
     Action("f3", "search_next", "Next match", "Go to the next match.", Group.EXPERIMENT),
     Action(
@@ -227,50 +235,49 @@ DETAIL: tuple[Action, ...] = (
         "Copy",
         "Copy the diff in Diff, elsewhere the commit hash.",
         Group.EXPERIMENT,
-        footer=_same("copy"),
+        footer=_constant("copy"),
     ),
     *past(Group.EXPERIMENT),
     back("escape,q", Group.EXPERIMENT),
 )
 
-SUPERVISOR = LOOP + REVIEW + STEERING + PARTS + LOOKING + OVERVIEW_ACTIONS
-"""What the main screen can do; `PROGRAM` works on every screen."""
+SUPERVISOR = LOOP + REVIEW + STEERING + PARTS + INSPECTING + OVERVIEW_ACTIONS
+"""The actions of the main screen; those of `PROGRAM` work on every screen."""
 
-ALL = SUPERVISOR + REPLAY + DETAIL + WHOLE + CARD + EDITOR + CHARTER + PROGRAM
+ALL = SUPERVISOR + REPLAY + DETAIL + OVERVIEW + CARD + EDITOR + CHARTER + PROGRAM
 
 
-def on_page(here: Iterable[Action] = ()) -> Iterator[tuple[Group, list[Action]]]:
-    """The actions by heading, with those of the number keys as one.
+def help_page(first: Iterable[Action] = ()) -> Iterator[tuple[Group, list[Action]]]:
+    """Yield the actions by heading, with those of the number keys merged into one.
 
     Args:
-        here: Whose headings come first, in their order: those of the screen one is on.
+        first: The actions of the current screen, whose headings come first.
     """
-    seen_first = [action.group for action in here]
-    for group in dict.fromkeys((*seen_first, *Group)):
+    for group in dict.fromkeys((*(action.group for action in first), *Group)):
         actions = [action for action in ALL if action.group is group]
         numbered = [action for action in actions if action.key.isdigit()]
         if not numbered:
             yield group, actions
             continue
-        first, names = numbered[0], ", ".join(a.title.removeprefix("Go to ") for a in numbered)
-        merged = replace(first, key=f"1–{len(numbered)}", title="Go to", help=f"{names}.")
-        yield group, [merged if a is first else a for a in actions if a not in numbered[1:]]
+        one, names = numbered[0], ", ".join(a.title.removeprefix("Go to ") for a in numbered)
+        merged = replace(one, key=f"1–{len(numbered)}", title="Go to", help=f"{names}.")
+        yield group, [merged if a is one else a for a in actions if a not in numbered[1:]]
 
 
 def keys_page() -> str:
-    """`docs/keys.md`."""
+    """Return the text of `docs/keys.md`."""
     lines = [
         "# Keys",
         "",
         "Written by `python -m tui.actions.registry`; change `tui/actions/`, not this page.",
         "",
-        "Everything is also in the command palette (`^p`) and within reach of the mouse. What",
+        "Every action is also in the command palette (`^p`) and can be clicked. An action that",
         "destroys work asks once; keys pressed in the first 0.3 s of the question are ignored.",
     ]
-    for group, actions in on_page():
+    for group, actions in help_page():
         lines += ["", f"## {group}", "", "| key | does | |", "|---|---|---|"]
         for action in actions:
-            keys = " ".join(f"`{spoken(key)}`" for key in action.key.split(",") if key)
+            keys = " ".join(f"`{key_label(key)}`" for key in action.key.split(",") if key)
             note = " Asks once." if action.destructive else ""
             lines.append(f"| {keys or 'palette'} | {action.title} | {action.help}{note} |")
     return "\n".join(lines) + "\n"

@@ -1,6 +1,4 @@
-"""What a person can do in a replay: move in time. Commands to an engine are there, with the reason
-why they do nothing.
-"""
+"""The actions of a replay: moving in time. Commands to an engine are listed as not available."""
 
 from __future__ import annotations
 
@@ -22,7 +20,7 @@ REPLAY: tuple[Action, ...] = (
         "left",
         "step(-1)",
         "Experiment before",
-        "Back to when the experiment before was settled.",
+        "Go back to when the experiment before was settled.",
         Group.REPLAY,
         footer=lambda view: "back",
     ),
@@ -30,7 +28,7 @@ REPLAY: tuple[Action, ...] = (
         "right",
         "step(1)",
         "Next experiment",
-        "On to when the next experiment was settled.",
+        "Go on to when the next experiment was settled.",
         Group.REPLAY,
         footer=lambda view: "on",
     ),
@@ -38,7 +36,7 @@ REPLAY: tuple[Action, ...] = (
         "left_square_bracket,shift+left",
         "step_keep(-1)",
         "Keep before",
-        "Back to the last experiment that was kept.",
+        "Go back to the last experiment that was kept.",
         Group.REPLAY,
         footer=lambda view: "keep before",
     ),
@@ -46,7 +44,7 @@ REPLAY: tuple[Action, ...] = (
         "right_square_bracket,shift+right",
         "step_keep(1)",
         "Next keep",
-        "On to the next experiment that was kept.",
+        "Go on to the next experiment that was kept.",
         Group.REPLAY,
         footer=lambda view: "next keep",
     ),
@@ -54,7 +52,7 @@ REPLAY: tuple[Action, ...] = (
         "space",
         "play",
         "Play or pause",
-        "Let time pass, or stop it.",
+        "Play the recording, or pause it.",
         Group.REPLAY,
         footer=_playing,
     ),
@@ -62,11 +60,11 @@ REPLAY: tuple[Action, ...] = (
         "plus,equals_sign",
         "faster(1)",
         "Faster",
-        "More experiments a second.",
+        "Play more experiments per second.",
         Group.REPLAY,
         footer=lambda view: "faster",
     ),
-    Action("minus", "faster(-1)", "Slower", "Fewer experiments a second.", Group.REPLAY),
+    Action("minus", "faster(-1)", "Slower", "Play fewer experiments per second.", Group.REPLAY),
     Action(
         "g",
         "go",
@@ -75,12 +73,12 @@ REPLAY: tuple[Action, ...] = (
         Group.REPLAY,
         footer=lambda view: "go to",
     ),
-    Action("home", "first", "Beginning", "Before the first experiment.", Group.REPLAY),
+    Action("home", "first", "Beginning", "Go to before the first experiment.", Group.REPLAY),
     Action(
         "end",
         "present",
         "Present",
-        "To the end; of a session that still runs, and along with it.",
+        "Go to the end, and follow a session that still runs.",
         Group.REPLAY,
         footer=lambda view: "end",
     ),
@@ -88,7 +86,7 @@ REPLAY: tuple[Action, ...] = (
         "c",
         "total",
         "All changes so far",
-        "The whole diff from the baseline to the best of that moment.",
+        "Show the whole diff from the baseline to the best of that moment.",
         Group.REPLAY,
         enabled=needs_experiment,
         footer=lambda view: "all changes",
@@ -97,14 +95,14 @@ REPLAY: tuple[Action, ...] = (
         "u",
         "left_out",
         "Lines left out",
-        "The lines of the file that could not be read, each with the reason.",
+        "List the lines of the file that could not be read, each with the reason.",
         Group.REPLAY,
     ),
     Action(
         "slash",
         "search",
         "Search",
-        "Go to the next experiment whose words match, or search the log where the log is.",
+        "Search the hypotheses of all experiments, or the log if that is the active part.",
         Group.REPLAY,
         footer=lambda view: "search",
     ),
@@ -113,12 +111,13 @@ REPLAY: tuple[Action, ...] = (
 MOVES = frozenset(
     action.name for action in REPLAY if action.key.split(",")[0] in ("left", "right", "home", "end")
 )
-"""What goes before the keys of the focused part."""
+"""The names of the actions whose keys take precedence over those of the focused part."""
 
 
 def without_engine(actions: Iterable[Action]) -> tuple[Action, ...]:
-    """The actions of the live screen for a replay: none that would have another key's place, and
-    those that need an engine say why they cannot be done.
+    """Return the actions of the main screen for a replay.
+
+    Those whose keys a replay uses are left out; those that need an engine are not available.
     """
     taken = {key for action in REPLAY for key in action.key.split(",")}
     return tuple(

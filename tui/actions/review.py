@@ -1,4 +1,4 @@
-"""What a person can decide: proposals before they run, and verdicts after."""
+"""The actions by which the user decides on proposals before they run, and on verdicts after."""
 
 from __future__ import annotations
 
@@ -19,13 +19,17 @@ def _deciding(view: View) -> str:
 
 
 def past(group: Group) -> tuple[Action, ...]:
-    """What can be decided about an experiment that has ended."""
+    """Return the actions on an experiment that has ended.
+
+    Args:
+        group: The heading under which the help lists them.
+    """
     return (
         Action(
             "K",
             "overrule",
             "Overrule the verdict",
-            "Keep a discard or discard a keep, with a reason; the branch follows by new commits.",
+            "Keep a discard or discard a keep, with a reason; the branch gets a new commit.",
             group,
             destructive=True,
             enabled=needs_past,
@@ -34,7 +38,7 @@ def past(group: Group) -> tuple[Action, ...]:
             "r",
             "confirm",
             "Confirm",
-            "Run the experiment once more, exactly as it was.",
+            "Run the experiment once more, unchanged.",
             group,
             enabled=needs_past,
         ),
@@ -42,7 +46,7 @@ def past(group: Group) -> tuple[Action, ...]:
             "R",
             "revive",
             "Revive",
-            "Try the experiment's change again on top of the best; you look at it first.",
+            "Try the experiment's change again on top of the best; you approve it first.",
             group,
             enabled=needs_past,
         ),
@@ -54,7 +58,7 @@ REVIEW: tuple[Action, ...] = (
         "a",
         "review",
         "Decide on a proposal",
-        "Open the proposal that waits for you; there a approves, v vetoes, e edits.",
+        "Open the proposal that waits for you; there, a approves, v vetoes, e edits.",
         Group.DECIDING,
         enabled=needs_question,
         footer=_deciding,
@@ -63,7 +67,7 @@ REVIEW: tuple[Action, ...] = (
         "v",
         "veto",
         "Veto",
-        "Refuse the proposal that waits, else kill the run, with a reason the agent is told.",
+        "Refuse the waiting proposal, or else kill the run, with a reason for the agent.",
         Group.DECIDING,
         destructive=True,
         enabled=needs_something_to_veto,
@@ -73,7 +77,7 @@ REVIEW: tuple[Action, ...] = (
         "e",
         "edit_proposal",
         "Edit the proposal",
-        "Change the file the proposal would make; it is assessed and asked about again.",
+        "Edit the file that the proposal would produce; it is assessed and asked about again.",
         Group.DECIDING,
         enabled=needs_question,
         footer=lambda view: "edit",
@@ -82,7 +86,7 @@ REVIEW: tuple[Action, ...] = (
         "w",
         "waiting",
         "Waiting proposals",
-        "All proposals that wait for you, those set aside overnight too.",
+        "List all proposals that wait for you, also those parked overnight.",
         Group.DECIDING,
         footer=lambda view: "waiting",
     ),
@@ -90,20 +94,20 @@ REVIEW: tuple[Action, ...] = (
         "A",
         "autonomy",
         "Autonomy",
-        "How much runs unasked: auto, ask-risky, ask-all, round and round.",
+        "Set how much runs without asking you: auto, ask-risky, ask-all, in turn.",
         Group.DECIDING,
         enabled=needs_engine,
     ),
     *past(Group.DECIDING),
 )
-"""On the main screen."""
+"""The actions of the main screen."""
 
 CARD: tuple[Action, ...] = (
     Action(
         "a",
         "approve",
         "Approve",
-        "Let exactly this patch run next.",
+        "Run exactly this patch next.",
         Group.PROPOSAL,
         enabled=needs_engine,
         footer=lambda view: "approve",
@@ -112,7 +116,7 @@ CARD: tuple[Action, ...] = (
         "v",
         "veto",
         "Veto",
-        "Refuse it, with a reason the agent is told.",
+        "Refuse the proposal, with a reason for the agent.",
         Group.PROPOSAL,
         enabled=needs_engine,
         footer=lambda view: "veto",
@@ -121,7 +125,7 @@ CARD: tuple[Action, ...] = (
         "e",
         "edit_proposal",
         "Edit",
-        "Change the file it would make; it is assessed and asked about again.",
+        "Edit the file it would produce; it is assessed and asked about again.",
         Group.PROPOSAL,
         enabled=needs_engine,
         footer=lambda view: "edit",
@@ -138,11 +142,11 @@ CARD: tuple[Action, ...] = (
         "escape,q,enter",
         "later",
         "Decide later",
-        "Close the card; the proposal goes on waiting. Enter never approves.",
+        "Close the card; the proposal keeps waiting. Enter never approves.",
         Group.PROPOSAL,
     ),
 )
-"""On the approval card."""
+"""The actions of the approval card."""
 
 QUEUE: tuple[Action, ...] = (
     Action(
@@ -176,19 +180,19 @@ QUEUE: tuple[Action, ...] = (
         "escape,q,w",
         "back",
         "Back",
-        "Back to the whole screen.",
+        "Back to the main screen.",
         Group.PROPOSAL,
         footer=lambda view: "back",
     ),
 )
-"""In the list of waiting proposals; the page of keys tells those of the card alone."""
+"""The actions of the list of waiting proposals; the page of keys lists those of the card only."""
 
 EDITOR: tuple[Action, ...] = (
     Action(
         "ctrl+s",
         "send",
         "Send",
-        "Put the edited file in the proposal's place; it is assessed and asked about again.",
+        "Replace the proposal by the edited file; it is assessed and asked about again.",
         Group.EDITING,
         enabled=needs_engine,
         footer=lambda view: "send",
@@ -197,7 +201,7 @@ EDITOR: tuple[Action, ...] = (
         "ctrl+e",
         "outside",
         "In $EDITOR",
-        "Go on in the editor that VISUAL or EDITOR names.",
+        "Continue in the editor that VISUAL or EDITOR names.",
         Group.EDITING,
         footer=lambda view: "$EDITOR",
     ),
@@ -205,9 +209,9 @@ EDITOR: tuple[Action, ...] = (
         "escape",
         "back",
         "Back",
-        "Leave the editor; asks once where something would be lost.",
+        "Leave the editor; asks once if your edit would be lost.",
         Group.EDITING,
         footer=lambda view: "back",
     ),
 )
-"""Where the file of a proposal is edited."""
+"""The actions of the editor for a proposal's file."""

@@ -1,4 +1,4 @@
-"""What a person can tell the agent: pins, bans, notes, and the charter."""
+"""The actions that steer the agent: pins, bans, notes, and the charter."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ STEERING: tuple[Action, ...] = (
         "p",
         "pins",
         "Pin a hypothesis",
-        "Your own ideas: each is done next. Add, reword, reorder, take back.",
+        "Your own ideas, which run next: add, reword, reorder, remove.",
         Group.DECIDING,
         enabled=needs_engine,
         footer=lambda view: "pin",
@@ -18,7 +18,7 @@ STEERING: tuple[Action, ...] = (
         "b",
         "bans",
         "Ban a direction",
-        "What the agent is to leave alone: add, lift.",
+        "Directions that the agent must avoid: add, lift.",
         Group.DECIDING,
         enabled=needs_engine,
     ),
@@ -26,7 +26,7 @@ STEERING: tuple[Action, ...] = (
         "n",
         "notes",
         "Note to the agent",
-        "What the agent is told with every question: add, remove.",
+        "Notes that the agent gets with every prompt: add, remove.",
         Group.DECIDING,
         enabled=needs_engine,
     ),
@@ -34,7 +34,7 @@ STEERING: tuple[Action, ...] = (
         "m",
         "program",
         "program.md",
-        "Read and change the charter; the next proposal follows the new one.",
+        "Read and change the charter; the next proposal follows the new text.",
         Group.DECIDING,
         footer=lambda view: "program.md",
     ),
@@ -68,9 +68,9 @@ CHARTER: tuple[Action, ...] = (
         "escape",
         "back",
         "Back",
-        "Back to the whole screen; asks where something is unsaved.",
+        "Back to the main screen; asks if changes are unsaved.",
         Group.CHARTER,
         footer=lambda view: "back",
     ),
 )
-"""What the screen of program.md can do."""
+"""The actions of the screen of program.md."""

@@ -1,3 +1,1 @@
-"""The whole session on one screen: every event, the leaderboard, all edits, what the agent is told,
-how the search fares.
-"""
+"""The overview of a session: its events, leaderboard, edits, next prompt and health."""

@@ -1,4 +1,4 @@
-"""Every event of the session, filtered; the one under the cursor whole."""
+"""The view of every event of the session, with the one under the cursor in full."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ from tui.widgets.row_list import RowList, cell
 
 
 class EventFilter(StrEnum):
-    """Which events are listed."""
+    """The events that are listed."""
 
-    NEWS = "all but samples"
+    NO_SAMPLES = "all but samples"
     DECISIONS = "decisions only"
     EXPERIMENTS = "experiments only"
     RUNS = "runs only"
@@ -36,7 +36,7 @@ class EventFilter(StrEnum):
 
 
 _SHOWN: dict[EventFilter, frozenset[EventTopic]] = {
-    EventFilter.NEWS: frozenset(EventTopic) - {EventTopic.SAMPLE},
+    EventFilter.NO_SAMPLES: frozenset(EventTopic) - {EventTopic.SAMPLE},
     EventFilter.DECISIONS: frozenset({EventTopic.DECISION}),
     EventFilter.EXPERIMENTS: frozenset({EventTopic.EXPERIMENT}),
     EventFilter.RUNS: frozenset({EventTopic.RUN}),
@@ -47,28 +47,28 @@ _SHOWN: dict[EventFilter, frozenset[EventTopic]] = {
 
 
 class EventList(RowList):
-    """A line an event, the newest last."""
+    """Lists the events, one per line, the newest last."""
 
     def __init__(self) -> None:
         super().__init__(classes="list")
-        self.shown = EventFilter.NEWS
+        self.shown = EventFilter.NO_SAMPLES
         self.direction = Direction.MIN
         self._events: Sequence[AnyEvent] = ()
         self._order: list[int] = []
         self._seen = 0
-        """So many events are in the order already."""
+        """The number of events that were filtered so far."""
         self._here = 0
-        """The event the person was at when they began to filter."""
+        """The event under the cursor when the user began to change the filter."""
         self._put = -1
-        """The row where the last filter has put the cursor; another one is the person's."""
+        """The row on which the last filter put the cursor; on another row, the user moved it."""
 
     @property
     def event(self) -> AnyEvent | None:
-        """The one under the cursor."""
+        """Return the event under the cursor."""
         return self._events[self._order[self.at]] if self._order else None
 
     def set_events(self, events: Sequence[AnyEvent]) -> None:
-        """These happened; as a rule the ones before and some more."""
+        """Show these events, which are as a rule those shown before and some new ones."""
         same = self._events[-1:] == events[len(self._events) - 1 : len(self._events)]
         if len(events) < self._seen or not same:
             self._seen, self._order = 0, []
@@ -78,7 +78,11 @@ class EventList(RowList):
             self._sift()
 
     def _sift(self, at: int | None = None) -> None:
-        """Take in the events that are not in the order yet."""
+        """Filter the events that are new since the last call.
+
+        Args:
+            at: The event to put the cursor on, or on the next one that is listed.
+        """
         wanted = _SHOWN[self.shown]
         self._order += [
             index
@@ -86,12 +90,12 @@ class EventList(RowList):
             if TOPICS[type(self._events[index])] in wanted
         ]
         self._seen = len(self._events)
-        if at is not None:  # the event that was under the cursor, or the next one that is shown
+        if at is not None:
             at = bisect_left(self._order, at)
         self.set_rows(len(self._order), at)
 
     def next_filter(self) -> None:
-        """Other kinds of events."""
+        """List the events of the next filter."""
         kinds = list(EventFilter)
         self.shown = kinds[(kinds.index(self.shown) + 1) % len(kinds)]
         if self._order and self.at != self._put:
@@ -102,7 +106,7 @@ class EventList(RowList):
         self.refresh()
 
     def empty(self) -> str:
-        return "Nothing of this kind has happened. f shows other events."
+        return "No event of this kind yet. f changes the filter."
 
     def row(self, index: int, width: int) -> list[Run]:
         event = self._events[self._order[index]]
@@ -120,50 +124,51 @@ class EventList(RowList):
         return needle in clean_line(text.line()).lower() or needle == f"#{text.experiment}"
 
 
-class Activity(ListSection):
-    """The list, and under it the whole event."""
+class ActivitySection(ListSection):
+    """Shows the list, and below it the event under the cursor."""
 
     def __init__(self) -> None:
         self._list = EventList()
         super().__init__(self._list, id="activity")
-        self._whole = TextPage(classes="below")
+        self._detail = TextPage(classes="below")
         self._reading = False
-        self._told: tuple[int, bool] = (-1, False)
-        self._trouble = ""
+        self._read_for: tuple[int, bool] = (-1, False)
+        """The moment and connection for which the events were read last."""
+        self._error = ""
 
     def compose(self) -> ComposeResult:
         yield self._list
-        yield self._whole
+        yield self._detail
 
     def show(self, view: View) -> None:
         self._list.direction = view.session.direction
         now = (view.session.seq if view.replay is None else view.replay.step, view.link == "live")
-        if now != self._told and not self._reading:
-            self._told, self._reading = now, True
+        if now != self._read_for and not self._reading:
+            self._read_for, self._reading = now, True
             self.run_worker(self._read(), exit_on_error=False)
 
     async def _read(self) -> None:
         try:
             events = await self.shell.feed.events()
-            self._trouble = ""
+            self._error = ""
         except AutoresearchError as error:
-            self._trouble = str(error)
+            self._error = str(error)
         else:
             self._list.set_events(events)
         finally:
             self._reading = False
-        self._tell()
+        self._show_event()
         self.post_message(self.Changed())
         self.show(self.shell.view)
 
     def on_row_list_moved(self) -> None:
-        """Tell that one whole."""
-        self._tell()
+        """Show the event in full."""
+        self._show_event()
 
-    def _tell(self) -> None:
+    def _show_event(self) -> None:
         event = self._list.event
-        trouble: tuple[TextLine, ...] = ((self._trouble, "--attention"),) if self._trouble else ()
-        self._whole.set_lines(trouble + (whole_event(event) if event is not None else ()))
+        error: tuple[TextLine, ...] = ((self._error, "--attention"),) if self._error else ()
+        self._detail.set_lines(error + (event_lines(event) if event is not None else ()))
 
     def caption(self) -> str:
         return f"{self._list.rows:,} events · {self._list.shown}"
@@ -182,8 +187,8 @@ class Activity(ListSection):
         return "Event", "" if event is None else msgspec.json.encode(event).decode()
 
 
-def whole_event(event: AnyEvent) -> tuple[TextLine, ...]:
-    """Everything the journal has of an event, as lines."""
+def event_lines(event: AnyEvent) -> tuple[TextLine, ...]:
+    """Return all fields of an event as lines."""
     when = "time not recorded" if event.at == EPOCH else f"{event.at:%Y-%m-%d %H:%M:%S} UTC"
     head = f"{type(event).__name__} · event {event.seq:,} · {when}"
     lines: list[TextLine] = [(head, "--accent")]

@@ -1,4 +1,4 @@
-"""Every edit of the code the session made, and the diff of the one under the cursor."""
+"""The view of every edit of the code, with the diff of the one under the cursor."""
 
 from __future__ import annotations
 
@@ -24,27 +24,32 @@ from tui.widgets.painted import Run
 from tui.widgets.row_list import RowList, cell
 
 _WIDE = 100
-"""Below so many cells there is no room for the verdict's word and the category."""
+"""The width in cells from which the verdict's word and the category are shown."""
 
 
 class EditList(RowList):
-    """A line an edit, the newest last."""
+    """Lists the edits, one per line, the newest last."""
 
     def __init__(self) -> None:
         super().__init__(classes="list")
         self.session = Session()
         self.shown = Filter.ALL
         self.patches: dict[int, str] = {}
-        """By experiment, as far as they were recorded; for the search."""
+        """The recorded patches by experiment, for the search."""
         self._numbers: list[int] = []
 
     @property
     def chosen(self) -> int:
-        """The experiment under the cursor; 0: none."""
+        """Return the number of the experiment under the cursor; 0 if there is none."""
         return self._numbers[self.at] if self._numbers else 0
 
     def set_session(self, session: Session, *, sift: bool = False) -> None:
-        """Its edits; the cursor stays with its experiment."""
+        """Show the edits of a session; the cursor stays on its experiment.
+
+        Args:
+            session: The session.
+            sift: If the experiment is not listed any longer, move to the next one that is.
+        """
         before, self.session = self.chosen, session
         self._numbers = [e.number for e in session.experiments if self._is_shown(e)]
         at = None
@@ -59,7 +64,7 @@ class EditList(RowList):
         return self.shown.shows(e.effective_verdict)
 
     def empty(self) -> str:
-        return "No such edit. f shows others."
+        return "No such edit. f changes the filter."
 
     def row(self, index: int, width: int) -> list[Run]:
         e = self.session.experiment(self._numbers[index])
@@ -84,19 +89,19 @@ class EditList(RowList):
     def matches(self, index: int, needle: str) -> bool:
         number = self._numbers[index]
         proposal = self.session.experiment(number).proposal
-        said = f"#{number} {proposal.hypothesis} {proposal.category}".lower()
-        if needle in clean_line(said):
+        text = f"#{number} {proposal.hypothesis} {proposal.category}".lower()
+        if needle in clean_line(text):
             return True
         changed = (x for x in self.patches.get(number, "").splitlines() if x[:1] in "+-")
         return any(needle in line.lower() for line in changed if line[:3] not in ("+++", "---"))
 
 
-class Edits(ListSection):
-    """The list, and the diff."""
+class EditsSection(ListSection):
+    """Shows the list, and below it the diff of the edit under the cursor."""
 
     DEFAULT_CSS = """
-    Edits .list { height: 1fr; }
-    Edits .below { height: 2fr; }
+    EditsSection .list { height: 1fr; }
+    EditsSection .below { height: 2fr; }
     """
 
     def __init__(self) -> None:
@@ -104,8 +109,10 @@ class Edits(ListSection):
         super().__init__(self._list, id="edits")
         self._edit = EditPanel(classes="below")
         self._edit.can_focus = True
-        self._made_of: Vector[Experiment] | None = None
-        self._of: tuple[object, ...] = ()
+        self._experiments: Vector[Experiment] | None = None
+        """The experiments that the list was made from."""
+        self._diff_key: tuple[object, ...] = ()
+        """Identifies the diff that is shown."""
         self._patch = ""
 
     def compose(self) -> ComposeResult:
@@ -113,40 +120,40 @@ class Edits(ListSection):
         yield self._edit
 
     def show(self, view: View) -> None:
-        if view.session.experiments is not self._made_of:
-            self._made_of = view.session.experiments
+        if view.session.experiments is not self._experiments:
+            self._experiments = view.session.experiments
             self._list.set_session(view.session)
             self.run_worker(self._read(), group="patches", exclusive=True, exit_on_error=False)
         self._diff()
 
     async def _read(self) -> None:
-        """The patches as recorded, so that the search finds what is in them."""
+        """Read the recorded patches, which the search covers."""
         try:
             events = await self.shell.feed.events()
         except AutoresearchError:
-            return  # the diff under the cursor comes from its own file
+            return  # the diff under the cursor is read from a file of its own
         for event in events:
             if isinstance(event, ProposalDrafted | ProposalRevised):
                 self._list.patches[event.experiment] = event.patch
 
     def on_row_list_moved(self) -> None:
-        """Its diff."""
+        """Show the diff of the edit under the cursor."""
         self._diff()
 
     def _diff(self) -> None:
         number, session = self._list.chosen, self._list.session
         if not number:
-            self._of = ()
+            self._diff_key = ()
             self._edit.show_patch("", "", "No edit.")
             return
         e = session.experiment(number)
-        if self._of == (number, e.proposal.patch_id, e.commit):
+        if self._diff_key == (number, e.proposal.patch_id, e.commit):
             return
-        self._of = (number, e.proposal.patch_id, e.commit)
+        self._diff_key = (number, e.proposal.patch_id, e.commit)
         self.run_worker(self._load(e, session), group="diff", exclusive=True, exit_on_error=False)
 
     async def _load(self, e: Experiment, session: Session) -> None:
-        """git may take a moment."""
+        """Read the diff off the event loop, since git may be slow."""
         details = await asyncio.to_thread(self.shell.feed.details, e.number)
         self._patch = details.patch
         file = session.config.file

@@ -1,4 +1,4 @@
-"""How the search fares, on one page."""
+"""The view of the search's health, as one page of figures."""
 
 from __future__ import annotations
 
@@ -31,12 +31,13 @@ _SIGNS = {
     None: ("–", "--dim"),
 }
 _SIGNS_AT_MOST = 25
-"""A longer stretch is a bar of its shares."""
+"""The number of experiments up to which a stretch has a sign for each; above it, a bar."""
 _BAR = 20
+"""The width of a bar in cells."""
 
 
 class HealthPage(TextPage):
-    """Figures as words and signs; no colour is the only sign of anything."""
+    """Shows the figures as text and signs, readable without colour."""
 
     def __init__(self) -> None:
         super().__init__(classes="list")
@@ -44,14 +45,14 @@ class HealthPage(TextPage):
         self._direction = Direction.MIN
 
     def set_health(self, health: SearchHealth, direction: Direction) -> None:
-        """Paint this."""
+        """Show these figures."""
         self._health, self._direction = health, direction
         self.repaint()
 
     def paint(self, width: int) -> list[Strip]:
         h = self._health
         if not h.tried:
-            note = "Nothing was tried after the baseline yet."
+            note = "No experiment after the baseline yet."
             return [strip_of([(note, self.style_of("--dim"))])]
         strips: list[Strip] = []
         for title, body in (
@@ -192,7 +193,7 @@ def _range(stretch: ExperimentStretch) -> str:
 
 
 def _cost(stretch: ExperimentStretch) -> str:
-    """What each keep of a stretch cost; of one without a keep all of it."""
+    """Return the cost of each keep of a stretch, or the whole cost of one without a keep."""
     keeps = max(1, stretch.kept)
     per = "per keep" if stretch.kept else "without a keep"
     parts = [clock(stretch.seconds / keeps)] if stretch.seconds else []
@@ -202,21 +203,21 @@ def _cost(stretch: ExperimentStretch) -> str:
 
 
 class HealthSection(PageSection):
-    """The page."""
+    """Shows the page, which is computed again only when the experiments or the spending change."""
 
     def __init__(self) -> None:
         self._page = HealthPage()
         super().__init__(self._page, id="health")
-        self._made_of: tuple[Vector[Experiment], object] | None = None
+        self._computed_from: tuple[Vector[Experiment], object] | None = None
         self._health = SearchHealth()
 
     def show(self, view: View) -> None:
         session: Session = view.session
-        made_of = (session.experiments, session.spending)
-        if self._made_of is None or any(
-            a is not b for a, b in zip(made_of, self._made_of, strict=True)
+        source = (session.experiments, session.spending)
+        if self._computed_from is None or any(
+            a is not b for a, b in zip(source, self._computed_from, strict=True)
         ):
-            self._made_of = made_of
+            self._computed_from = source
             self._health = search_health(session)
             self._page.set_health(self._health, session.direction)
 

@@ -1,4 +1,4 @@
-"""Everything that was measured, the best first; the one under the cursor in full."""
+"""The view of every measured experiment, the best first, with the one under the cursor in full."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ from tui.widgets.painted import Run
 from tui.widgets.row_list import RowList, cell
 
 _WIDE = 110
-"""From so many cells on there is room for commit and category."""
+"""The width in cells from which commit and category are shown."""
 _NARROW = 100
-"""Below so many cells the status is its sign alone, and runs are told below the list."""
+"""The width in cells below which the status is only a sign and the runs are not shown."""
 
 
 class PlaceList(RowList):
-    """A line a place."""
+    """Lists the places of the leaderboard, one per line."""
 
     def __init__(self) -> None:
         super().__init__(classes="list")
@@ -36,15 +36,15 @@ class PlaceList(RowList):
 
     @property
     def place(self) -> Place | None:
-        """The one under the cursor."""
+        """Return the place under the cursor."""
         return self._places[self.at] if self._places else None
 
     def set_places(self, session: Session, places: tuple[Place, ...]) -> None:
-        """These; the cursor stays with its experiment."""
+        """Show these places; the cursor stays on its experiment, or on the first row."""
         before = self.place
         self.session, self._places = session, places
         numbers = [place.number for place in places]
-        # At the top it stays at the top, whoever comes there.
+        # On the first row the cursor stays there, so that the best is always in view.
         stays = self.at > 0 and before is not None and before.number in numbers
         self.set_rows(len(places), numbers.index(before.number) if before and stays else 0)
         self.refresh()
@@ -67,7 +67,7 @@ class PlaceList(RowList):
         )
 
     def empty(self) -> str:
-        return "Nothing was kept." if self.kept_only else "Nothing is measured yet."
+        return "No experiment was kept." if self.kept_only else "No experiment is measured yet."
 
     def row(self, index: int, width: int) -> list[Run]:
         place, e = self._places[index], self._of(index)
@@ -107,18 +107,19 @@ def _sigmas(place: Place) -> str:
     return "" if place.sigmas is None else f"{place.sigmas:.1f}".replace("-", "−")
 
 
-class Standings(ListSection):
-    """The places, and under them what the one under the cursor tried."""
+class LeaderboardSection(ListSection):
+    """Shows the places, and below them the hypothesis of the one under the cursor."""
 
     def __init__(self) -> None:
         self._list = PlaceList()
         super().__init__(self._list, id="leaderboard")
         self._about = TextPage(classes="below")
         self._board = Leaderboard()
-        self._rows_alone = False
-        """Whether all that is known is a table."""
+        self._from_table = False
+        """True if only a results table is known."""
         self._replayed = False
-        self._made_of: Vector[Experiment] | None = None
+        self._experiments: Vector[Experiment] | None = None
+        """The experiments that the leaderboard was made from."""
 
     def compose(self) -> ComposeResult:
         yield self._list
@@ -126,11 +127,11 @@ class Standings(ListSection):
 
     def show(self, view: View) -> None:
         session = view.session
-        if session.experiments is not self._made_of:
-            self._made_of = session.experiments
+        if session.experiments is not self._experiments:
+            self._experiments = session.experiments
             self._replayed = view.replay is not None
-            self._rows_alone = view.replay is not None and view.replay.from_table
-            self._board = leaderboard(session, rows=self._rows_alone)
+            self._from_table = view.replay is not None and view.replay.from_table
+            self._board = leaderboard(session, rows=self._from_table)
             self._fill(session)
 
     def _fill(self, session: Session) -> None:
@@ -141,13 +142,13 @@ class Standings(ListSection):
             )
             places = tuple(kept)
         self._list.set_places(session, places)
-        self._tell()
+        self._show_place()
 
     def on_row_list_moved(self) -> None:
-        """Tell about that one."""
-        self._tell()
+        """Show the details of the place under the cursor."""
+        self._show_place()
 
-    def _tell(self) -> None:
+    def _show_place(self) -> None:
         place, session = self._list.place, self._list.session
         if place is None:
             self._about.set_lines(())
@@ -159,25 +160,27 @@ class Standings(ListSection):
         if e.proposal.rationale:
             lines.append((e.proposal.rationale, "--dim"))
         if place.runs > 1:
-            told = "the value is the mean of the runs after the first, which was chosen for it"
-            lines.append((f"Measured {place.runs} times; {told}.", "--dim"))
+            mean = (
+                "the value is the mean of the runs after the first, which was chosen for its value"
+            )
+            lines.append((f"Measured {place.runs} times; {mean}.", "--dim"))
         self._about.set_lines((*lines, ("", ""), (self._noise(), "--dim")))
 
     def _noise(self) -> str:
         noise = self._board.noise
-        if self._rows_alone:
-            return "A table does not tell how much a run differs from the next: σ is not known."
+        if self._from_table:
+            return "A table does not record how much runs of one commit differ: σ is not known."
         if noise is None:
-            again = "" if self._replayed else " On the main screen r runs one again."
+            again = "" if self._replayed else " On the main screen, r runs an experiment again."
             return f"σ is not known: no commit was run twice.{again}"
         sigma = metric(noise.sigma)
-        of = f"{noise.runs} runs of {noise.commits} commits"
-        return f"σ is {sigma}, from {of}. A gain of less than 2 σ may be luck."
+        runs = f"{noise.runs} runs of {noise.commits} commits"
+        return f"σ is {sigma}, from {runs}. A gain of less than 2 σ may be luck."
 
     def caption(self) -> str:
-        left = f" · {self._board.unplaced} without a value" if self._board.unplaced else ""
-        which = "kept only" if self._list.kept_only else "all that was measured"
-        return f"{self._list.rows:,} places{left} · {which}"
+        unplaced = f" · {self._board.unplaced} without a value" if self._board.unplaced else ""
+        listed = "kept only" if self._list.kept_only else "all measured"
+        return f"{self._list.rows:,} places{unplaced} · {listed}"
 
     @property
     def experiment(self) -> int:

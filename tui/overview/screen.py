@@ -1,4 +1,4 @@
-"""The whole session in five views, over the main screen; as true while it goes on."""
+"""The screen of the overview: the session in five views, kept up to date while it runs."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from textual.app import ComposeResult
 from textual.content import Content
 from textual.widgets import Static
 
-from tui.actions.overview import VIEW_NAMES, WHOLE
+from tui.actions.overview import OVERVIEW, VIEW_NAMES
 from tui.actions.registry import PROGRAM
-from tui.overview.activity import Activity
-from tui.overview.edits import Edits
+from tui.overview.activity import ActivitySection
+from tui.overview.edits import EditsSection
 from tui.overview.health import HealthSection
-from tui.overview.leaderboard import Standings
-from tui.overview.memory import Memory
+from tui.overview.leaderboard import LeaderboardSection
+from tui.overview.prompt import PromptSection
 from tui.overview.section import OverviewSection
 from tui.present.text import clean_line
 from tui.screens.action_screen import bindings_of
@@ -26,32 +26,32 @@ from tui.view import View
 from tui.widgets.row_list import RowList
 
 
-class WholeScreen(SearchActions):
-    """Five views as tabs.
+class OverviewScreen(SearchActions):
+    """Shows the five views as tabs.
 
     Args:
-        active: The number of the first one seen, from 1 on.
+        active: The number of the view that is shown first, from 1.
     """
 
     DEFAULT_CSS = """
-    WholeScreen { layout: vertical; overflow: hidden; background: $background; }
-    WholeScreen #caption { height: 1; padding: 0 1; color: $text-muted; }
-    WholeScreen.-zoomed .below { display: none; }
-    WholeScreen.-below .list { display: none; }
-    WholeScreen.-below .below { display: block; }
-    WholeScreen:ansi { background: ansi_default; }
+    OverviewScreen { layout: vertical; overflow: hidden; background: $background; }
+    OverviewScreen #caption { height: 1; padding: 0 1; color: $text-muted; }
+    OverviewScreen.-zoomed .below { display: none; }
+    OverviewScreen.-below .list { display: none; }
+    OverviewScreen.-below .below { display: block; }
+    OverviewScreen:ansi { background: ansi_default; }
     """
-    ACTIONS = WHOLE
-    BINDINGS = bindings_of(WHOLE, priority=frozenset({"next_view", "previous_view"}))
+    ACTIONS = OVERVIEW
+    BINDINGS = bindings_of(OVERVIEW, priority=frozenset({"next_view", "previous_view"}))
 
     def __init__(self, active: int = 1) -> None:
         super().__init__()
         self._active = active
         self._sections: tuple[OverviewSection, ...] = (
-            Activity(),
-            Standings(),
-            Edits(),
-            Memory(),
+            ActivitySection(),
+            LeaderboardSection(),
+            EditsSection(),
+            PromptSection(),
             HealthSection(),
         )
 
@@ -59,20 +59,20 @@ class WholeScreen(SearchActions):
         yield TabBar(VIEW_NAMES, "view", id="views")
         yield Static(id="caption")
         yield from self._sections
-        yield SearchPrompt(id="whole-prompt")
-        yield ActionFooter((*WHOLE, *PROGRAM[1:2]), id="whole-footer")
+        yield SearchPrompt(id="overview-prompt")
+        yield ActionFooter((*OVERVIEW, *PROGRAM[1:2]), id="overview-footer")
 
     @property
     def section(self) -> OverviewSection:
-        """The one that is seen."""
+        """Return the visible section."""
         return self._sections[self._active - 1]
 
     def on_mount(self) -> None:
-        """Paint at once."""
+        """Show the first view."""
         self.action_view(self._active)
 
     def show(self, view: View) -> None:
-        """Bring what is seen up to date."""
+        """Paint the newest view in the visible section."""
         self.query_one(ActionFooter).show(view)
         self.section.show(view)
         self._caption()
@@ -101,15 +101,15 @@ class WholeScreen(SearchActions):
         self.show(self.view)
 
     def action_next_view(self) -> None:
-        """Go on by one."""
+        """Go to the next view."""
         self.action_view(self._active % len(VIEW_NAMES) + 1)
 
     def action_previous_view(self) -> None:
-        """Go back by one."""
+        """Go to the previous view."""
         self.action_view((self._active - 2) % len(VIEW_NAMES) + 1)
 
     def action_zoom(self) -> None:
-        """What is below the list over everything, then the list, then both."""
+        """Show only what is below the list, then only the list, then both."""
         below = self.section.query(".below")
         if not below:
             return
@@ -124,17 +124,17 @@ class WholeScreen(SearchActions):
             below.first().focus()
 
     def on_link_line_clicked(self, event: LinkLine.Clicked) -> None:
-        """A word of the footer or a tab."""
+        """Do the action of a clicked footer label or tab."""
         self.run_worker(self.action_do(event.name))
 
-    # ---- what is under the cursor ----------------------------------------------------------------
+    # ---- the row under the cursor ----------------------------------------------------------------
 
     @on(RowList.Chosen)
     def _open(self) -> None:
         self.action_open()
 
     def action_open(self) -> None:
-        """Open its experiment."""
+        """Open the experiment under the cursor."""
         number = self.section.experiment
         if 1 <= number <= len(self.view.session.experiments):
             self.shell.open_experiment(number)
@@ -142,17 +142,17 @@ class WholeScreen(SearchActions):
             self.tell("No experiment is under the cursor.")
 
     async def action_copy(self) -> None:
-        """The event, commit, diff or text."""
+        """Copy the event, commit, diff or text under the cursor."""
         await self.shell.copy(*self.section.copied())
 
     def action_filter(self) -> None:
-        """Other rows."""
+        """Switch to the next filter."""
         if not self.section.cycle_filter():
-            self.tell("There is nothing to filter here.")
+            self.tell("This view has no filter.")
         self._caption()
 
     def action_back(self) -> None:
-        """Back to the main screen."""
+        """Return to the main screen."""
         self.dismiss()
 
     # ---- search ----------------------------------------------------------------------------------

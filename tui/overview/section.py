@@ -1,4 +1,4 @@
-"""What the sections of the whole session have in common."""
+"""The base classes of the sections of the overview."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tui.widgets.row_list import RowList
 
 
 class OverviewSection(Vertical):
-    """One view of the whole session, painted from the newest view while it is seen."""
+    """One section of the overview, painted from the newest view while it is visible."""
 
     DEFAULT_CSS = """
     OverviewSection { display: none; height: 1fr; }
@@ -31,53 +31,53 @@ class OverviewSection(Vertical):
 
     @dataclass
     class Changed(Message):
-        """It shows something else now."""
+        """The section shows something else, so that its caption may differ."""
 
     @property
     def shell(self) -> Shell:
-        """The app, as far as sections may use it."""
+        """Return the app, as far as sections may use it."""
         return shell_of(self.app)
 
     def show(self, view: View) -> None:
-        """Bring what is seen up to date."""
+        """Paint the newest view."""
         raise NotImplementedError
 
     def front(self) -> Widget:
-        """What has the keys."""
+        """Return the widget that gets the focus."""
         raise NotImplementedError
 
     def caption(self) -> str:
-        """What it shows, and how much of it."""
+        """Return one line about what the section shows, and how much of it."""
         raise NotImplementedError
 
     @property
     def experiment(self) -> int:
-        """The experiment under the cursor; 0: none."""
+        """Return the number of the experiment under the cursor; 0 if there is none."""
         return 0
 
     def cycle_filter(self) -> bool:
-        """Show other rows; whether there is anything to choose."""
+        """Switch to the next filter, and return whether the section has any."""
         return False
 
     def count(self, text: str) -> int:
-        """How many places hold a text."""
+        """Return the number of matches of a text."""
         raise NotImplementedError
 
     def search(self, text: str, *, forward: bool) -> bool:
-        """Go to the next place that holds a text; whether there is one."""
+        """Go to the next or previous match of a text, and return whether there is one."""
         raise NotImplementedError
 
     def copied(self) -> tuple[str, str]:
-        """What is copied, as a word and the text."""
+        """Return the title and the text that the copy key copies."""
         raise NotImplementedError
 
 
 class ListSection(OverviewSection):
-    """A view that is a list of rows, and below it more of the one under the cursor.
+    """A section with a list of rows, and below it details of the row under the cursor.
 
     Args:
         rows: The list.
-        id: Of the section.
+        id: The section's id as a widget.
     """
 
     def __init__(self, rows: RowList, *, id: str) -> None:
@@ -95,26 +95,26 @@ class ListSection(OverviewSection):
 
 
 class PageSection(OverviewSection):
-    """A view that is one page of text.
+    """A section with one page of text.
 
     Args:
-        page: The page; it has the keys.
-        id: Of the section.
+        page: The page, which gets the focus.
+        id: The section's id as a widget.
     """
 
     def __init__(self, page: TextPage, *, id: str) -> None:
         super().__init__(id=id)
-        self._sheet = page
+        self._text_page = page
         page.can_focus = True
 
     def compose(self) -> ComposeResult:
-        yield self._sheet
+        yield self._text_page
 
     def front(self) -> Widget:
-        return self._sheet
+        return self._text_page
 
     def count(self, text: str) -> int:
-        return len(self._sheet.rows_with(text))
+        return len(self._text_page.rows_with(text))
 
     def search(self, text: str, *, forward: bool) -> bool:
-        return self._sheet.search(text, forward=forward)
+        return self._text_page.search(text, forward=forward)

@@ -9,7 +9,7 @@ from textual.widgets import Input, Static
 
 from engine.core.enums import NOT_RECORDED
 from tui.actions.overview import OVERVIEW_ACTIONS
-from tui.actions.registry import LOOKING, PART_NAMES, PARTS, PROGRAM, SUPERVISOR
+from tui.actions.registry import INSPECTING, PART_NAMES, PARTS, PROGRAM, SUPERVISOR
 from tui.actions.replay import MOVES, REPLAY, without_engine
 from tui.present.text import clean_line
 from tui.replay.go_card import GoCard
@@ -38,12 +38,12 @@ class ReplayScreen(MainScreen):
     def compose(self) -> ComposeResult:
         yield StatusLine(id="status")
         yield TabBar(PART_NAMES, "part", id="tabs")
-        deck = PanelGrid(self._log_path, lambda: self.shell.refresh_seconds, id="parts")
-        deck.log_view.no_log_note = NOT_RECORDED
-        yield deck
+        panels = PanelGrid(self._log_path, lambda: self.shell.refresh_seconds, id="parts")
+        panels.log_view.no_log_note = NOT_RECORDED
+        yield panels
         yield SearchPrompt(id="prompt")
         yield TimeLine(self.replay.feed.player, id="time-line")
-        looking = without_engine(LOOKING)
+        looking = without_engine(INSPECTING)
         yield ActionFooter((*REPLAY, *looking, *OVERVIEW_ACTIONS, *PARTS, *PROGRAM), id="footer")
         yield Static(Content(f"too small: needs {MINIMUM_COLUMNS}×{MINIMUM_ROWS}"), id="too-small")
 
@@ -145,7 +145,7 @@ class ReplayScreen(MainScreen):
 
     @property
     def _in_log(self) -> bool:
-        return self.deck.active_part is self.deck.log_view
+        return self.panels.active_part is self.panels.log_view
 
     def search_title(self) -> str:
         return super().search_title() if self._in_log else "all experiments, those to come as well"

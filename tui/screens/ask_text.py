@@ -100,7 +100,7 @@ class AskText(ModalScreen[str | None], DismissOnce[str | None]):
             if self._warning:
                 yield Static(Content(f"! {sanitize(self._warning)}"), classes="warning")
             yield self._field
-            yield Static(classes="told")
+            yield Static(classes="message")
             yield Static(Content(self._keys()), classes="hint")
 
     def on_mount(self) -> None:
@@ -114,7 +114,7 @@ class AskText(ModalScreen[str | None], DismissOnce[str | None]):
         return f"{end} {self._yes}   esc back   at most {self._limit:,} characters"
 
     def _tell(self, words: str) -> None:
-        self.query_one(".told", Static).update(Content(words))
+        self.query_one(".message", Static).update(Content(words))
 
     @on(TextArea.Changed)
     def _changed(self) -> None:

@@ -75,7 +75,7 @@ class EditProposalScreen(ActionScreen[None]):
 
     def compose(self) -> ComposeResult:
         yield Static(id="edit-head")
-        yield Static(id="edit-told")
+        yield Static(id="edit-message")
         yield self._area
         yield ActionFooter(EDITOR, id="edit-footer")
 
@@ -120,7 +120,7 @@ class EditProposalScreen(ActionScreen[None]):
 
     def tell(self, message: str, severity: Severity = "information") -> None:
         """Above the text, until the next word: a toast would lie over it."""
-        told = self.query_one("#edit-told", Static)
+        told = self.query_one("#edit-message", Static)
         style = "" if severity == "information" else "$warning bold"
         told.update(Content.styled(clean_line(message), style))
         told.set_class(bool(message), "-open")

@@ -11,7 +11,7 @@ from tui.view import View
 _DROPPED_FIRST = (
     "next_section",
     "zoom",
-    "whole(1)",
+    "overview(1)",
     "program",
     "pins",
     "waiting",

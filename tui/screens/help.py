@@ -10,7 +10,7 @@ from textual.screen import ModalScreen
 from textual.strip import Strip
 
 from tui.actions.action import Action
-from tui.actions.registry import on_page
+from tui.actions.registry import help_page
 from tui.screens.dismiss_once import DismissOnce
 from tui.widgets.painted import Sheet, strip_of
 from tui.widgets.wrapped import wrapped
@@ -32,7 +32,7 @@ class HelpPage(Sheet):
     def paint(self, width: int) -> list[Strip]:
         strong, accent = self.style_of("--strong"), self.style_of("--accent")
         strips: list[Strip] = []
-        for group, actions in on_page(self._first):
+        for group, actions in help_page(self._first):
             strips.append(strip_of([(str(group), accent)]))
             for action in actions:
                 note = " Asks once." if action.destructive else ""

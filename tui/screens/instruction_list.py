@@ -98,7 +98,7 @@ class InstructionList(ModalScreen[None], ActionScreen[None]):
             card.border_title = Content(self.heading)
             yield Static(Content(self.explanation), classes="explanation")
             yield self._list
-            yield Static(classes="told")
+            yield Static(classes="message")
             yield Static(Content(self.keys), classes="hint")
 
     def on_mount(self) -> None:
@@ -140,7 +140,7 @@ class InstructionList(ModalScreen[None], ActionScreen[None]):
     def tell(self, message: str, severity: Severity = "information") -> None:
         """In the card: a toast would wait until it is closed."""
         style = "" if severity == "information" else "$warning bold"
-        self.query_one(".told", Static).update(Content.styled(clean_line(message), style))
+        self.query_one(".message", Static).update(Content.styled(clean_line(message), style))
 
     # ---- what is done ----------------------------------------------------------------------------
 

@@ -13,7 +13,7 @@ from textual.widgets import Static
 from engine.core.records import Experiment
 from engine.core.results_row import format_row, row_of
 from tui.actions.overview import OVERVIEW_ACTIONS
-from tui.actions.registry import LOOKING, LOOP, PART_NAMES, PARTS, PROGRAM, SUPERVISOR
+from tui.actions.registry import INSPECTING, LOOP, PART_NAMES, PARTS, PROGRAM, SUPERVISOR
 from tui.actions.review import REVIEW
 from tui.actions.steering import STEERING
 from tui.screens.action_screen import bindings_of
@@ -55,13 +55,13 @@ class MainScreen(LoopActions, PastActions, SteeringActions, SearchActions):
         yield SearchPrompt(id="prompt")
         actions = (
             *(*LOOP[:1], *REVIEW, *LOOP[1:], *STEERING),
-            *(*LOOKING, *OVERVIEW_ACTIONS, *PARTS, *PROGRAM),
+            *(*INSPECTING, *OVERVIEW_ACTIONS, *PARTS, *PROGRAM),
         )
         yield ActionFooter(actions, id="footer")
         yield Static(Content(f"too small: needs {MINIMUM_COLUMNS}×{MINIMUM_ROWS}"), id="too-small")
 
     @property
-    def deck(self) -> PanelGrid:
+    def panels(self) -> PanelGrid:
         """The parts."""
         return self.query_one(PanelGrid)
 
@@ -73,7 +73,7 @@ class MainScreen(LoopActions, PastActions, SteeringActions, SearchActions):
             return
         self.query_one(StatusLine).show(view)
         self.query_one(ActionFooter).show(view)
-        self.deck.show(view)
+        self.panels.show(view)
 
     def on_mount(self) -> None:
         """What there is already is in the first frame."""
@@ -97,12 +97,12 @@ class MainScreen(LoopActions, PastActions, SteeringActions, SearchActions):
             self._kind = kind
             for each in PanelLayout:
                 self.set_class(each is kind, each.value)
-            self.deck.lay_out(kind)
+            self.panels.lay_out(kind)
             self._mark_tab()
         self.show(self.view)
 
     def _mark_tab(self) -> None:
-        self.query_one(TabBar).show(self.deck.active)
+        self.query_one(TabBar).show(self.panels.active)
 
     def on_descendant_focus(self) -> None:
         """Another part is active."""
@@ -123,20 +123,20 @@ class MainScreen(LoopActions, PastActions, SteeringActions, SearchActions):
 
     def action_zoom(self) -> None:
         """The active part over everything, and back."""
-        self.deck.toggle_zoom()
-        self.set_class(self.deck.zoomed, "-zoomed")
+        self.panels.toggle_zoom()
+        self.set_class(self.panels.zoomed, "-zoomed")
 
     def action_next_part(self) -> None:
         """Go on by one."""
-        self.deck.go_by(1)
+        self.panels.go_by(1)
 
     def action_previous_part(self) -> None:
         """Go back by one."""
-        self.deck.go_by(-1)
+        self.panels.go_by(-1)
 
     def action_part(self, number: int) -> None:
         """Go to a part by its number."""
-        self.deck.go_to(number)
+        self.panels.go_to(number)
 
     # ---- looking closer --------------------------------------------------------------------------
 
@@ -144,15 +144,15 @@ class MainScreen(LoopActions, PastActions, SteeringActions, SearchActions):
         """The experiment under the cursor of the table, else the newest; None where the cursor is
         on a row from before the journal.
         """
-        if self.deck.results.selected_past is not None:
+        if self.panels.results.selected_past is not None:
             return None
         experiments = self.view.session.experiments
-        number = self.deck.results.selected or len(experiments)
+        number = self.panels.results.selected or len(experiments)
         return self.view.session.experiment(number) if 1 <= number <= len(experiments) else None
 
     async def action_do(self, name: str) -> None:
         """As on every screen; about a row from before the journal nothing can be decided."""
-        past = self.deck.results.selected_past
+        past = self.panels.results.selected_past
         if past is not None and name in _OF_AN_EXPERIMENT:
             title = next(each.title for each in self.ACTIONS if each.name == name)
             self.tell(
@@ -163,14 +163,14 @@ class MainScreen(LoopActions, PastActions, SteeringActions, SearchActions):
 
     def action_open(self) -> None:
         """Open what is selected."""
-        if (past := self.deck.results.selected_past) is not None:
+        if (past := self.panels.results.selected_past) is not None:
             self._open_past(ResultsTable.OpenedPast(past))
             return
         experiment = self.selected()
         if experiment is not None:
             self.shell.open_experiment(experiment.number)
 
-    def action_whole(self, section: int) -> None:
+    def action_overview(self, section: int) -> None:
         """Everything at once, in one of its views."""
         self.shell.open_overview(section)
 
@@ -184,20 +184,20 @@ class MainScreen(LoopActions, PastActions, SteeringActions, SearchActions):
 
     def action_sort(self) -> None:
         """Another order of the results."""
-        self.deck.results.cycle_sort()
-        self.deck.go_to(len(PART_NAMES))
-        self.deck.entitle(len(PART_NAMES))
+        self.panels.results.cycle_sort()
+        self.panels.go_to(len(PART_NAMES))
+        self.panels.entitle(len(PART_NAMES))
 
     def action_filter(self) -> None:
         """Other rows of the results."""
-        self.deck.results.cycle_filter()
-        self.deck.go_to(len(PART_NAMES))
-        self.deck.entitle(len(PART_NAMES))
+        self.panels.results.cycle_filter()
+        self.panels.go_to(len(PART_NAMES))
+        self.panels.entitle(len(PART_NAMES))
 
     async def action_copy(self) -> None:
         """The diff where the diff is, else the row."""
-        past = self.deck.results.selected_past
-        if self.deck.active_part is self.deck.edit:
+        past = self.panels.results.selected_past
+        if self.panels.active_part is self.panels.edit:
             await self.shell.copy("Diff", self.view.session.latest_patch)
         elif past is not None:
             await self.shell.copy(f"Row ·{past.row}", row_of_past(past))
@@ -210,7 +210,7 @@ class MainScreen(LoopActions, PastActions, SteeringActions, SearchActions):
 
     async def action_copy_commit(self) -> None:
         """The commit of the selected experiment."""
-        past, experiment = self.deck.results.selected_past, self.selected()
+        past, experiment = self.panels.results.selected_past, self.selected()
         if past is not None:
             await self.shell.copy("Commit", past.commit or past.named)
         elif experiment is not None:
@@ -225,21 +225,21 @@ class MainScreen(LoopActions, PastActions, SteeringActions, SearchActions):
 
     def action_search(self) -> None:
         """Open the prompt for the active part, or for the table where that has no text."""
-        if self.deck.active_part not in (self.deck.log_view, self.deck.results):
-            self.deck.go_to(len(PART_NAMES))
+        if self.panels.active_part not in (self.panels.log_view, self.panels.results):
+            self.panels.go_to(len(PART_NAMES))
         super().action_search()
 
     def search_title(self) -> str:
-        return PART_NAMES[self.deck.active - 1]
+        return PART_NAMES[self.panels.active - 1]
 
     def count_matches(self, text: str) -> int | None:
-        in_table = self.deck.active_part is self.deck.results
-        return self.deck.results.count(text) if in_table else None
+        in_table = self.panels.active_part is self.panels.results
+        return self.panels.results.count(text) if in_table else None
 
     def find(self, text: str, *, forward: bool) -> bool:
-        part = self.deck.active_part
-        searched = part if isinstance(part, LogView) else self.deck.results
+        part = self.panels.active_part
+        searched = part if isinstance(part, LogView) else self.panels.results
         return searched.search(text, forward=forward)
 
     def focus_searched(self) -> None:
-        self.deck.active_part.focus()
+        self.panels.active_part.focus()

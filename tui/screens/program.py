@@ -64,7 +64,7 @@ class ProgramScreen(ActionScreen[None]):
 
     def compose(self) -> ComposeResult:
         yield Static(id="charter-head")
-        yield Static(id="charter-told")
+        yield Static(id="charter-message")
         with Container(id="charter-parts"):
             yield self._area
             yield self._theirs
@@ -122,7 +122,7 @@ class ProgramScreen(ActionScreen[None]):
 
     def tell(self, message: str, severity: Severity = "information") -> None:
         """Above the text, until the next word: a toast would lie over it."""
-        told = self.query_one("#charter-told", Static)
+        told = self.query_one("#charter-message", Static)
         style = "" if severity == "information" else "$warning bold"
         told.update(Content.styled(clean_line(message), style))
         told.set_class(bool(message), "-open")

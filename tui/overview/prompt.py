@@ -1,4 +1,4 @@
-"""What the agent is told next, word for word."""
+"""The view of the prompt that the agent is sent next, word for word."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from tui.screens.text_page import TextPage
 from tui.view import LinkState, View
 
 
-class Memory(PageSection):
-    """Of a running session asked of its engine; else what was told last, as it was kept."""
+class PromptSection(PageSection):
+    """Shows the next prompt as the engine composes it; without an engine, the last one kept."""
 
     def __init__(self) -> None:
         self._page = TextPage(classes="list")
-        super().__init__(self._page, id="memory")
+        super().__init__(self._page, id="next-prompt")
         self._text = ""
         self._about = "asking …"
         self._asked: tuple[object, ...] = ()
@@ -26,7 +26,7 @@ class Memory(PageSection):
 
     def show(self, view: View) -> None:
         session = view.session
-        # What the text depends on, so that it is not asked for with every event.
+        # All that the prompt depends on, so that it is not asked for after every event.
         now = (
             view.link,
             len(session.experiments),
@@ -50,9 +50,9 @@ class Memory(PageSection):
 
     async def _fill(self, view: View) -> None:
         why = (
-            "A replay asks no agent; this was kept."
+            "A replay asks no agent; this is the prompt that was kept."
             if view.link is LinkState.REPLAY
-            else "No engine is at work."
+            else "No engine is running."
         )
         if view.link is LinkState.LIVE and view.session.ended is None:
             try:
@@ -64,10 +64,10 @@ class Memory(PageSection):
                     self._set(reply.message, f"asked now · {_size(reply.message)}")
                     return
                 why = reply.message
-        number, key = last_told(view.session)
+        number, key = last_prompt(view.session)
         text = self.shell.feed.prompt(key) if key else None
         if text is None:
-            lost = f"; what it was told for #{number} is gone" if number else ""
+            lost = f"; the prompt for #{number} is lost" if number else ""
             self._set("", f"not recorded{lost}", why)
         else:
             self._set(text, f"for #{number} · {_size(text)}", why)
@@ -80,14 +80,17 @@ class Memory(PageSection):
         self.post_message(self.Changed())
 
     def caption(self) -> str:
-        return f"what the agent is told: {self._about}"
+        return f"the agent's prompt: {self._about}"
 
     def copied(self) -> tuple[str, str]:
-        return "What the agent is told", self._text
+        return "The agent's prompt", self._text
 
 
-def last_told(session: Session) -> tuple[int, str]:
-    """The newest experiment, or number of one to come, whose agent's words are kept; 0: none."""
+def last_prompt(session: Session) -> tuple[int, str]:
+    """Return the number of the newest experiment with a kept prompt, and the prompt's key.
+
+    The experiment may still wait in the queue. The number is 0 if no prompt was kept.
+    """
     for ahead in reversed(session.queue):
         if ahead.prompt_key:
             return len(session.experiments) + 1, ahead.prompt_key
