@@ -220,15 +220,9 @@ def start_run(
     Raises:
         EnvironmentProblem: The directory cannot be written or no process can be made.
     """
-    spec = {
-        "argv": split_command(command),
-        "cwd": str(cwd),
-        "deadline_seconds": deadline_seconds,
-        "log_cap_bytes": log_cap_bytes,
-    }
+    argv = split_command(command)
     try:
         directory.mkdir(parents=True, exist_ok=True)
-        (directory / "spec.json").write_text(json.dumps(spec), "utf-8")
         # Locked before the supervisor exists and inherited by it, so there is no moment when nobody
         # holds it.
         lock = os.open(directory / "alive.lock", os.O_RDWR | os.O_CREAT, 0o600)
@@ -236,7 +230,12 @@ def start_run(
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             with open(directory / "supervisor.log", "ab") as errors:
                 process = subprocess.Popen(
-                    [sys.executable, "-I", "-S", supervisor.__file__, str(directory), str(lock)],
+                    [
+                        *(sys.executable, "-I", "-S", _supervisor_script()),
+                        *(str(directory), str(lock), str(cwd)),
+                        *(repr(deadline_seconds), str(log_cap_bytes)),
+                        *argv,
+                    ],
                     stdin=subprocess.DEVNULL,
                     stdout=errors,
                     stderr=errors,
@@ -253,6 +252,13 @@ def start_run(
             "Free disk space or memory, then resume.",
         ) from error
     return RunHandle(directory, process)
+
+
+def _supervisor_script() -> str:
+    """Return the file Python starts the supervisor from: compiled already, where there is such."""
+    spec = supervisor.__spec__
+    compiled = spec.cached if spec is not None else None
+    return compiled if compiled and os.path.exists(compiled) else supervisor.__file__
 
 
 def kill_strays(directory: Path) -> int:

@@ -1,8 +1,7 @@
 """The run supervisor: one small process per run, standard library only, that outlives the engine.
 
-Started as `python -I -S supervisor.py RUN_DIRECTORY` in a session of its own, with the run's
-environment as its own and a locked descriptor of `alive.lock` inherited: whoever finds that lock
-free knows that this process is gone. It
+Started in a session of its own, with the run's environment as its own and a locked descriptor of
+`alive.lock` inherited: a process that finds that lock free knows that this one is gone. It
 
 - becomes the reaper of every process the run leaves behind, however it forks,
 - sends the run's output to `run.log` (a file, never a pipe, so that nobody has to be there to read
@@ -10,19 +9,26 @@ free knows that this process is gone. It
 - kills the whole tree at the deadline, on SIGTERM, and after the main process has ended,
 - frees the middle of a log that grows beyond its cap, keeping head and tail,
 - writes `exit.json` at the end, atomically.
+
+It imports as little as it can: `json`, `contextlib` and the enums of `signal` would double its
+start-up time.
 """
 
 from __future__ import annotations
 
-import contextlib
 import ctypes
 import errno
-import json
 import os
 import resource
-import signal
 import sys
 import time
+
+TYPE_CHECKING = False  # as the constant of `typing`, which would have to be imported
+if TYPE_CHECKING:
+    import signal
+    from collections.abc import Callable
+else:
+    import _signal as signal
 
 PR_SET_PDEATHSIG = 1
 PR_SET_CHILD_SUBREAPER = 36
@@ -44,16 +50,31 @@ def _libc() -> ctypes.CDLL | None:
 
 
 class RunSupervisor:
-    """Runs one command to its end."""
+    """Runs one command to its end.
 
-    def __init__(self, directory: str, lock_fd: int) -> None:
+    Args:
+        directory: The run's own directory.
+        lock_fd: The inherited descriptor of `alive.lock`.
+        cwd: The directory the command starts in.
+        deadline_seconds: The longest time the command may take.
+        log_cap_bytes: The size beyond which the middle of the log is dropped.
+        argv: The command.
+    """
+
+    def __init__(
+        self,
+        directory: str,
+        lock_fd: int,
+        cwd: str,
+        deadline_seconds: float,
+        log_cap_bytes: int,
+        argv: list[str],
+    ) -> None:
         self.directory = directory
-        with open(os.path.join(directory, "spec.json"), encoding="utf-8") as file:
-            spec = json.load(file)
-        self.argv: list[str] = spec["argv"]
-        self.cwd: str = spec["cwd"]
-        self.deadline_seconds: float = spec["deadline_seconds"]
-        self.log_cap_bytes: int = spec["log_cap_bytes"]
+        self.cwd = cwd
+        self.deadline_seconds = deadline_seconds
+        self.log_cap_bytes = log_cap_bytes
+        self.argv = argv
         self.libc = _libc()
         self.log_path = os.path.join(directory, "run.log")
         self.log = os.open(
@@ -118,9 +139,7 @@ class RunSupervisor:
             if self.libc is not None:
                 # If this supervisor is killed, nobody would enforce the deadline: die with it.
                 self.libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
-                with contextlib.suppress(OSError), open("/proc/self/oom_score_adj", "w") as file:
-                    # When the host runs out of memory, the run goes before the engine.
-                    file.write("500")
+                _prefer_for_oom_kill()
             null = os.open(os.devnull, os.O_RDONLY)
             os.dup2(null, 0)
             os.dup2(self.log, 1)
@@ -177,8 +196,7 @@ class RunSupervisor:
     # ---- the end of the tree
 
     def _terminate(self) -> None:
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(self.main, signal.SIGTERM)
+        _send(os.killpg, self.main, signal.SIGTERM)
         until = time.monotonic() + TERM_GRACE_SECONDS
         while self.status is None and time.monotonic() < until:
             self._wait(min(0.1, until - time.monotonic()))
@@ -186,16 +204,14 @@ class RunSupervisor:
 
     def _kill_tree(self) -> None:
         """SIGKILL until no descendant is left; their reaper sees even those that forked twice."""
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(self.main, signal.SIGKILL)
+        _send(os.killpg, self.main, signal.SIGKILL)
         seen: set[int] = set()
         began = time.monotonic()
         while self._reap():
             for pid in descendants(os.getpid()):
                 if pid != self.main and pid not in seen:
                     seen.add(pid)
-                with contextlib.suppress(ProcessLookupError, PermissionError):
-                    os.kill(pid, signal.SIGKILL)
+                _send(os.kill, pid, signal.SIGKILL)
             if time.monotonic() - began > 0.5:
                 # A chain that forks and exits is caught by sweeping fast; a process in a driver
                 # call only by waiting.
@@ -204,11 +220,12 @@ class RunSupervisor:
 
     # ---- files
 
-    def _write(self, name: str, content: dict[str, object]) -> None:
+    def _write(self, name: str, content: dict[str, float | str | None]) -> None:
         path = os.path.join(self.directory, name)
         temporary = f"{path}.tmp"
+        members = (f'"{key}": {_as_json(value)}' for key, value in content.items())
         with open(temporary, "w", encoding="utf-8") as file:
-            json.dump(content, file)
+            file.write(f"{{{', '.join(members)}}}")
             file.flush()
             os.fsync(file.fileno())
         os.replace(temporary, path)
@@ -250,6 +267,29 @@ class RunSupervisor:
         os.replace(temporary, self.log_path)
 
 
+def _as_json(value: float | str | None) -> str:
+    """Return a finite number, a plain word or None as JSON."""
+    if value is None:
+        return "null"
+    return f'"{value}"' if isinstance(value, str) else repr(value)
+
+
+def _send(kill: Callable[[int, int], None], target: int, number: int) -> None:
+    try:  # noqa: SIM105
+        kill(target, number)
+    except (ProcessLookupError, PermissionError):
+        pass  # it has ended, or it belongs to another user now
+
+
+def _prefer_for_oom_kill() -> None:
+    """When the host runs out of memory, the run goes before the engine."""
+    try:
+        with open("/proc/self/oom_score_adj", "w") as file:
+            file.write("500")
+    except OSError:
+        pass  # there is no /proc
+
+
 def descendants(root: int) -> list[int]:
     """The pids below a process, from /proc or, where there is none, from ps."""
     parents: dict[int, list[int]] = {}
@@ -279,4 +319,11 @@ def descendants(root: int) -> list[int]:
 
 
 if __name__ == "__main__":
-    RunSupervisor(sys.argv[1], int(sys.argv[2])).run()
+    RunSupervisor(
+        sys.argv[1],
+        int(sys.argv[2]),
+        sys.argv[3],
+        float(sys.argv[4]),
+        int(sys.argv[5]),
+        sys.argv[6:],
+    ).run()
