@@ -151,16 +151,12 @@ def is_in_reach(record: Record, move: Move) -> bool:
         axis = record.space.axes[key]
         if axis.kind is KnobKind.ENUM:
             continue
-        size = axis.coordinate(value) - axis.coordinate(axis.value)
-        helped = [
-            abs(axis.coordinate(t.changes[key][1]) - axis.coordinate(t.changes[key][0]))
-            for t in record.on(key, 1 if size > 0 else -1)
-            if t.gain is not None and t.gain > 0
-        ]
         here = axis.coordinate(axis.value)
+        size = axis.coordinate(value) - here
+        helpful = record.longest_helpful_step(key, 1 if size > 0 else -1)
         gaps = [axis.coordinate(x) - here for x in axis.steps()]
         nearest = min((abs(gap) for gap in gaps if gap * size > 0), default=0.0)
-        if abs(size) > max(_FIRST_STEP, nearest + 1e-9, 2.0 * max(helped, default=0.0)):
+        if abs(size) > max(_FIRST_STEP, nearest + 1e-9, 2.0 * helpful):
             return False
     return True
 

@@ -148,9 +148,35 @@ class Record:
 
     def on(self, key: str, sign: int = 0) -> list[Trial]:
         """Trials that touched an axis, optionally only those that moved it up (+1) or down (-1)."""
-        axis = self.space.axes[key]
-        found = [t for t in self.trials if key in t.changes]
-        return [t for t in found if sign in (0, direction(axis, *t.changes[key]))]
+        if (key, sign) not in self._trials_on:
+            axis = self.space.axes[key]
+            found = [t for t in self.trials if key in t.changes]
+            self._trials_on[key, sign] = [
+                t for t in found if sign in (0, direction(axis, *t.changes[key]))
+            ]
+        return self._trials_on[key, sign]
+
+    @cached_property
+    def _trials_on(self) -> dict[tuple[str, int], list[Trial]]:
+        return {}
+
+    def longest_helpful_step(self, key: str, sign: int) -> float:
+        """Return the longest step up (+1) or down (-1) an axis that gave a gain; 0 without one."""
+        if (key, sign) not in self._helpful_steps:
+            place = self.space.axes[key].coordinate
+            self._helpful_steps[key, sign] = max(
+                (
+                    abs(place(t.changes[key][1]) - place(t.changes[key][0]))
+                    for t in self.on(key, sign)
+                    if t.gain is not None and t.gain > 0
+                ),
+                default=0.0,
+            )
+        return self._helpful_steps[key, sign]
+
+    @cached_property
+    def _helpful_steps(self) -> dict[tuple[str, int], float]:
+        return {}
 
 
 def direction(axis: SearchAxis, old: Scalar, new: Scalar) -> int:
