@@ -368,10 +368,10 @@ class Workspace:
         Returns:
             The directory in it that corresponds to the workspace: where runs start.
         """
-        here = Git(worktree)
-        if (worktree / ".git").exists() and self._is_ours(here):
-            _remove_stale_locks(here)
-            here.run("checkout", "--quiet", "--force", "--detach", commit)
+        directory = _git_directory(worktree)
+        if directory is not None and self._holds(directory):
+            _remove_stale_locks(directory)
+            Git(worktree).run("checkout", "--quiet", "--force", "--detach", commit)
         else:
             self.git.run("worktree", "prune")
             if worktree.exists():
@@ -391,10 +391,18 @@ class Workspace:
             shutil.rmtree(worktree)
         return self.place(worktree, commit)
 
-    def _is_ours(self, worktree: Git) -> bool:
-        """Whether a worktree belongs to this repository; that of a copied workspace does not."""
-        common = worktree.try_run("rev-parse", "--git-common-dir")
-        return common is not None and (worktree.directory / common).resolve() == self.common_dir
+    def _holds(self, directory: Path) -> bool:
+        """Return whether a worktree's git directory is intact and one of this repository.
+
+        That of a copied workspace is not, and a power cut may leave its HEAD empty.
+        """
+        try:
+            head = (directory / "HEAD").read_bytes()
+            common = (directory / "commondir").read_text("utf-8", "surrogateescape")
+        except OSError:
+            return False
+        intact = re.fullmatch(rb"ref: refs/.+\n|[0-9a-f]{40,64}\n", head) is not None
+        return intact and (directory / common.rstrip("\n")).resolve() == self.common_dir.resolve()
 
     def inside_worktree(self, worktree: Path) -> Path:
         """The directory of a worktree that corresponds to the workspace."""
@@ -407,11 +415,22 @@ class Workspace:
         return tuple(n for n in names if any(fnmatch.fnmatchcase(n, g) for g in globs))
 
 
-def _remove_stale_locks(worktree: Git) -> None:
-    """Locks that a power cut left in our own worktree; nobody else works there."""
-    directory = worktree.try_run("rev-parse", "--absolute-git-dir")
+def _git_directory(worktree: Path) -> Path | None:
+    """Return the git directory that a linked worktree's `.git` file names, without a process.
+
+    See gitrepository-layout(5). None where there is no such file.
+    """
+    try:
+        text = (worktree / ".git").read_text("utf-8", "surrogateescape")
+    except OSError:
+        return None
+    return worktree / text.removeprefix("gitdir: ").rstrip("\n")
+
+
+def _remove_stale_locks(directory: Path) -> None:
+    """Remove locks that a power cut left in a worktree's git directory; only engines work there."""
     for name in ("index.lock", "HEAD.lock"):
-        path = Path(directory or "/nonexistent") / name
+        path = directory / name
         with contextlib.suppress(OSError):
             if time.time() - path.stat().st_mtime > _STALE_SECONDS:
                 path.unlink()
