@@ -23,7 +23,13 @@ from engine.executors.local import (
 from engine.loop.context import SessionContext
 from engine.loop.run_monitor import RunWatch, Watched
 from engine.protocol.messages import Progress
-from engine.store.run_files import hash_locked, link_data, point_run_log, take_leftovers
+from engine.store.run_files import (
+    directory_times,
+    hash_locked,
+    link_data,
+    point_run_log,
+    take_leftovers,
+)
 from engine.store.run_log import LogProgress, RunLog
 
 CURVE_POINTS = 20
@@ -39,6 +45,8 @@ class Runner:
         self._context = context
         self._handle: RunHandle | None = None
         self._locked: dict[str, str] | None = None
+        self._directory_times: dict[str, int] | None = None
+        """The times of the worktree's directories before the current run; None where adopted."""
         self.progress: Progress | None = None
         """The newest state of the current run, for a client that attaches in its middle."""
 
@@ -70,6 +78,7 @@ class Runner:
         place = a.workspace.place(self._worktree, experiment.commit)
         link_data(a.workspace, place, session.config, a.submodules)
         self._check_locked(place)
+        self._directory_times = directory_times(self._worktree)
         a.note(
             ev.RunStarted(
                 experiment=number,
@@ -238,7 +247,9 @@ class Runner:
             self._worktree,
             self._context.layout.run(number, run.number),
             self._context.session.config.link,
+            self._directory_times,
         )
+        self._directory_times = None
         if ended.outcome is Outcome.FINISHED and watched is not None and report is not None:
             self._measure(number, run.number, watched.log, report, changed)
         elif changed:

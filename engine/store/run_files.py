@@ -175,8 +175,20 @@ def point_run_log(workspace: Path, log: Path) -> None:
     os.replace(temporary, link)
 
 
+def directory_times(worktree: Path) -> dict[str, int]:
+    """Return the change time of each directory of a worktree, by path.
+
+    It changes when a file in the directory is created, removed or renamed, and cannot be set.
+    """
+    return {top: os.stat(top).st_ctime_ns for top, _, _ in os.walk(worktree)}
+
+
 def take_leftovers(
-    workspace: Workspace, worktree: Path, run_directory: Path, links: tuple[str, ...]
+    workspace: Workspace,
+    worktree: Path,
+    run_directory: Path,
+    links: tuple[str, ...],
+    before: dict[str, int] | None = None,
 ) -> int:
     """Move files a run left in its worktree to the run's own directory, so that the next run does
     not find them.
@@ -188,10 +200,14 @@ def take_leftovers(
         worktree: Where the run was.
         run_directory: The run's own.
         links: The config's `link`, which says what was brought.
+        before: The worktree's `directory_times` just before the run, which spare asking git where
+            nothing was left; None where the run was started by another engine.
 
     Returns:
         How many were moved.
     """
+    if before is not None and directory_times(worktree) == before:
+        return 0
     out = Git(worktree).try_run("ls-files", "--others", "--exclude-standard", "-z")
     moved = kept = 0
     for name in (out or "").split("\0"):

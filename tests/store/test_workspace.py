@@ -10,7 +10,13 @@ import pytest
 
 from engine.core.config import ResearchConfig
 from engine.core.errors import WorkspaceError
-from engine.store.run_files import hash_locked, link_data, point_run_log, take_leftovers
+from engine.store.run_files import (
+    directory_times,
+    hash_locked,
+    link_data,
+    point_run_log,
+    take_leftovers,
+)
 from engine.store.workspace import Workspace
 from tests.world import TRAIN, git, make_repository
 
@@ -61,6 +67,44 @@ def test_the_worktree_is_put_back_after_a_run_that_changed_it(repository: Path) 
     workspace.place(slot, candidate(workspace, "NEW = 1\n"))
     assert (place / "prepare.py").read_text() == "DATA = 1\n"
     assert not (place / "model.pt").exists()
+
+
+def wait_for_the_next_file_time(directory: Path) -> None:
+    """A run starts later than that; two calls in a test may fall into the same tick."""
+    now = directory.stat().st_ctime_ns
+    while directory.stat().st_ctime_ns == now:
+        (directory / "tick").touch()
+        (directory / "tick").unlink()
+
+
+def test_leftovers_are_found_in_any_directory_that_changed(repository: Path) -> None:
+    (repository / "lib").mkdir()
+    (repository / "lib" / "model.py").write_text("X = 1\n")
+    git(repository, "add", "lib")
+    git(repository, "commit", "--quiet", "-m", "lib")
+    workspace = Workspace(repository)
+    slot = repository / ".autoresearch" / "slot"
+    workspace.place(slot, git(repository, "rev-parse", "HEAD"))
+    before = directory_times(slot)
+    run = repository / ".autoresearch" / "run"
+
+    assert take_leftovers(workspace, slot, run, ("auto",), before) == 0
+    wait_for_the_next_file_time(repository)
+    (slot / "lib" / "weights.bin").write_bytes(b"left")
+    assert take_leftovers(workspace, slot, run, ("auto",), before) == 1
+    assert (run / "files" / "lib" / "weights.bin").read_bytes() == b"left"
+
+
+def test_a_worktree_whose_head_a_power_cut_emptied_is_made_again(repository: Path) -> None:
+    workspace = Workspace(repository)
+    slot, head = repository / ".autoresearch" / "slot", git(repository, "rev-parse", "HEAD")
+    workspace.place(slot, head)
+    (repository / ".git" / "worktrees" / "slot" / "HEAD").write_bytes(b"")
+
+    workspace.place(slot, head)
+
+    assert git(slot, "rev-parse", "HEAD") == head
+    assert git(slot, "status", "--porcelain") == ""
 
 
 @pytest.mark.parametrize("name", ["with two  spaces", "ünïcode-日本", "q" * 190, "a'b\"c"])
