@@ -13,7 +13,7 @@ from pathlib import Path
 from engine.client.request import ask_pid, send_command
 from engine.client.sessions import engine_pid, read_session
 from engine.core.errors import AutoresearchError, EngineGoneError
-from engine.core.layout import home_of
+from engine.core.layout import engine_output
 from engine.protocol import commands
 
 START_SECONDS = 30.0
@@ -38,11 +38,12 @@ def start_engine(workspace: Path) -> int:
 
 def spawn_engine(workspace: Path) -> tuple[subprocess.Popen[bytes], Path]:
     """Start an engine in a session of its own, out of reach of the terminal's hang-up."""
-    log = home_of(workspace) / "engine.log"
+    output = engine_output(workspace)
     # -P: a directory called `engine` where the person stands must not be taken for ours.
     command = [sys.executable, "-P", "-m", "engine.server.daemon", str(workspace)]
     scope = _systemd_scope(os.environ)
-    with open(log, "ab") as out:
+    with open(output, "ab") as out:
+        out.truncate(0)  # what an earlier engine printed must not be taken for this one's
         process = subprocess.Popen(
             [*scope, *command],
             stdin=subprocess.DEVNULL,
@@ -51,7 +52,7 @@ def spawn_engine(workspace: Path) -> tuple[subprocess.Popen[bytes], Path]:
             start_new_session=True,
             cwd="/",
         )
-    return process, log
+    return process, output
 
 
 def _systemd_scope(environ: os._Environ[str] | dict[str, str]) -> list[str]:

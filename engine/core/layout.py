@@ -19,6 +19,16 @@ def home_of(workspace: Path) -> Path:
     return workspace / HOME_NAME
 
 
+def engine_log(workspace: Path) -> Path:
+    """Return the path of the engine's rotating log."""
+    return home_of(workspace) / "engine.log"
+
+
+def engine_output(workspace: Path) -> Path:
+    """Return the path of what the newest engine process printed: start-up errors and crashes."""
+    return home_of(workspace) / "engine.out"
+
+
 @dataclass(frozen=True)
 class Layout:
     """The paths of one session in one workspace."""

@@ -33,10 +33,10 @@ from engine.core.records import (
 )
 from engine.core.vector import Vector
 
-MOST_ASKED = 3
+MAX_ASKED = 3
 """In `ask-all` the slot waits for an answer once so many questions are open; otherwise it works on
 what needs no answer."""
-MOST_IN_A_ROW = 8
+MAX_HELD_IN_A_ROW = 8
 """So many proposals in a row that a person must see before anything runs: then the slot waits in
 any autonomy, or a model that only has risky ideas would be paid all night."""
 
@@ -190,8 +190,8 @@ class Session(msgspec.Struct, frozen=True, kw_only=True):
         if not self.asked or own:
             return False
         if self.autonomy is Autonomy.ASK_ALL:
-            return len(self.asked) >= MOST_ASKED
-        return self.consecutive_held >= MOST_IN_A_ROW
+            return len(self.asked) >= MAX_ASKED
+        return self.consecutive_held >= MAX_HELD_IN_A_ROW
 
     @property
     def consecutive_held(self) -> int:

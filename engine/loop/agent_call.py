@@ -1,75 +1,75 @@
-"""Asking an agent for one edit: its thoughts shown as they come, its costs recorded, its faults
-made errors of ours.
-"""
+"""Calls to an agent: ask for one edit, stream its reasoning, record its cost, type its failures."""
 
 from __future__ import annotations
 
 import asyncio
 import dataclasses
-import traceback
+import logging
 from collections.abc import AsyncGenerator, AsyncIterator
-from typing import NamedTuple
 
 from engine.agents.base import Agent, Briefing, Draft, Failure, PromptSent, Thought, Usage, speaker
 from engine.core import events as ev
+from engine.core.candidate import Candidate
 from engine.core.errors import AgentError, AutoresearchError, UnusableAnswerError
 from engine.core.patches.knobs import knob_changes
 from engine.core.patches.patch import make_patch
 from engine.core.patches.proposal_edit import with_edit
 from engine.core.text import one_line
-from engine.loop.briefing import Briefer
+from engine.loop.briefing import BriefingBuilder
 from engine.loop.context import SessionContext
+from engine.loop.program_versions import ProgramVersions
 from engine.protocol.messages import ReasoningChunk
 from engine.store.prompts import keep_prompt
 
-
-class Drafted(NamedTuple):
-    """What an agent came to."""
-
-    source: str
-    """The editable file as it should become."""
-    proposal: ev.Proposal
-    patch: str
-    """Against the briefing's base; never empty."""
-    reasoning: str
-    prompt_key: str = ""
-    """The key of what it was told."""
+_log = logging.getLogger(__name__)
 
 
-class Drafter:
-    """Asks the session's agent; several requests may be under way at once."""
+class AgentCalls:
+    """Asks the session's agent; several calls may be under way at once.
 
-    def __init__(self, context: SessionContext, briefer: Briefer) -> None:
+    Args:
+        context: The session.
+        program: Names the steering in force, so that stale calls are cancelled.
+        briefings: Builds what the agent is sent.
+    """
+
+    def __init__(
+        self, context: SessionContext, program: ProgramVersions, briefings: BriefingBuilder
+    ) -> None:
         self._context = context
-        self._briefer = briefer
-        self._tasks: dict[asyncio.Task[Drafted], str] = {}
-        """What is being drafted, and what the person had told by then; "" for repairs."""
-        self.thinking: dict[int, str] = {}
-        """By experiment, the reasoning of what is being drafted, as far as it has come."""
+        self._program = program
+        self._briefings = briefings
+        self._tasks: dict[asyncio.Task[Candidate], str] = {}
+        """Calls under way, each with the steering basis it started from; "" for repairs."""
+        self.reasoning: dict[int, str] = {}
+        """By experiment, the reasoning of the calls under way, as far as it has arrived."""
 
-    def next_agent(self, *, pinned: bool = False) -> Agent:
-        """Whose turn it is, or who works out a person's hypothesis.
+    @property
+    def busy(self) -> bool:
+        """True while a call is under way."""
+        return bool(self._tasks)
 
-        Turns are counted as experiments are, but what waits for a person has had its turn too.
+    def next_agent(self, *, thinks: bool = False) -> Agent:
+        """Return the agent whose turn it is.
+
+        Turns are counted as experiments are; a proposal that waits for the user has had its turn.
+
+        Args:
+            thinks: Return the one that works out a hypothesis in words, or repairs an edit.
         """
         session = self._context.session
         done = len(session.experiments)
         waiting = sum(q.after >= done and not q.pin and not q.of for q in session.queue)
-        return speaker(self._context.agent, done + 1 + waiting, pinned=pinned)
-
-    @property
-    def busy(self) -> bool:
-        """Whether an agent is being asked."""
-        return bool(self._tasks)
+        return speaker(self._context.agent, done + 1 + waiting, pinned=thinks)
 
     def cancel_stale(self, basis: str) -> None:
-        """Give up what was begun before the person said something new."""
+        """Cancel calls that started from another steering basis than this one."""
         for task, begun in self._tasks.items():
             if begun and begun != basis:
                 task.cancel()
 
     def cancel(self) -> None:
-        """Give up every draft that is being made; nothing is used up."""
+        """Cancel every call; no experiment is used up."""
         for task in self._tasks:
             task.cancel()
 
@@ -81,21 +81,24 @@ class Drafter:
         *,
         worktree: str = "agent",
         pinned: str = "",
-    ) -> Drafted | None:
-        """The agent's edit of the file at `base`; None when a person paused or stopped meanwhile.
+    ) -> Candidate | None:
+        """Ask for an edit of the file at `base`.
 
         Args:
-            number: Of the experiment it is for.
+            number: The experiment that the edit is for.
             base: The commit it starts from.
-            failure: Set when it is to mend an edit of its own.
+            failure: A crashed edit of the same agent to repair; None: a new edit.
             worktree: The name of the scratch worktree, for agents that edit files themselves.
-            pinned: The person's hypothesis, where it is to work that out.
+            pinned: The user's hypothesis, where the agent is to work that out.
+
+        Returns:
+            The candidate, not assessed yet; None where the user paused or stopped meanwhile.
 
         Raises:
-            AgentError: The agent could not; no experiment is used up.
+            AgentError: The agent failed; no experiment is used up.
         """
-        task = asyncio.ensure_future(self._draft(number, base, failure, worktree, pinned))
-        self._tasks[task] = "" if failure is not None else self._briefer.basis()
+        task = asyncio.ensure_future(self._ask(number, base, failure, worktree, pinned))
+        self._tasks[task] = "" if failure is not None else self._program.steering_basis
         try:
             return await task
         except asyncio.CancelledError:
@@ -106,25 +109,25 @@ class Drafter:
             return None
         finally:
             del self._tasks[task]
-            self.thinking.pop(number, None)
+            self.reasoning.pop(number, None)
             self._context.publish(ReasoningChunk(text="", over=True, experiment=number))
 
-    async def _draft(
+    async def _ask(
         self, number: int, base: str, failure: Failure | None, worktree: str, pinned: str
-    ) -> Drafted:
-        # Who made an edit that crashed mends it; the search, which mends nothing, is not asked.
-        thinks = bool(pinned) or failure is not None
-        agent = self.next_agent(pinned=thinks)
-        self.thinking[number] = ""
+    ) -> Candidate:
+        # A crashed edit is repaired by the agent that made it; the knob search repairs nothing.
+        agent = self.next_agent(thinks=bool(pinned) or failure is not None)
+        self.reasoning[number] = ""
         self._context.publish(ReasoningChunk(text="", start=True, experiment=number))
         place = None
         if getattr(agent, "needs_worktree", False):
-            place = await asyncio.to_thread(
-                self._context.workspace.place_fresh, self._context.layout.scratch(worktree), base
-            )
-        briefing = self._briefer.brief(number, base, failure=failure, pinned=pinned, worktree=place)
-        draft, said = await self._listen(agent, briefing)
-        reasoning = self.thinking.get(number, "")
+            scratch = self._context.layout.scratch(worktree)
+            place = await asyncio.to_thread(self._context.workspace.place_fresh, scratch, base)
+        briefing = self._briefings.build(
+            number, base, failure=failure, pinned=pinned, worktree=place
+        )
+        draft, prompt = await self._receive(agent, briefing)
+        reasoning = self.reasoning.get(number, "")
         patch = make_patch(briefing.config.file, briefing.source, draft.source)
         if not patch:
             raise _unusable(agent, "proposed no change")
@@ -133,53 +136,62 @@ class Drafter:
         except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
             raise _unusable(agent, f"made an edit that is not valid Python ({error})") from error
         if not draft.knobs:
-            # A search reads no sentences: what a model turned is told to it as knobs.
+            # The knob search learns from edits of language models only through these.
             draft = dataclasses.replace(draft, knobs=knob_changes(briefing.source, draft.source))
-        prompt_key = (
-            await asyncio.to_thread(keep_prompt, self._context.layout, said) if said else ""
-        )
-        return Drafted(
-            draft.source, describe(draft, patch, agent.name), patch, reasoning, prompt_key
+        layout = self._context.layout
+        key = await asyncio.to_thread(keep_prompt, layout, prompt) if prompt else ""
+        return Candidate(
+            base=base,
+            proposal=proposal_of(draft, patch, agent.name),
+            patch=patch,
+            reasoning=reasoning,
+            prompt_key=key,
         )
 
-    async def _listen(self, agent: Agent, briefing: Briefing) -> tuple[Draft, str]:
-        """The draft, and what the agent was told for it."""
-        number, prompt_key = briefing.number, ""
+    async def _receive(self, agent: Agent, briefing: Briefing) -> tuple[Draft, str]:
+        """Return the agent's draft and the prompt it was sent."""
+        number, prompt = briefing.number, ""
         draft: Draft | None = None
-        thoughts: AsyncIterator[Thought | PromptSent | Usage | Draft] | None = None
+        stream: AsyncIterator[Thought | PromptSent | Usage | Draft] | None = None
         try:
-            thoughts = agent.propose(briefing)
-            async for item in thoughts:
+            stream = agent.propose(briefing)
+            async for item in stream:
                 match item:
                     case Thought():
-                        self.thinking[number] = self.thinking.get(number, "") + item.text
-                        self._context.publish(ReasoningChunk(text=item.text, experiment=number))
+                        self.reasoning[number] = self.reasoning.get(number, "") + item.text
+                        chunk = ReasoningChunk(text=item.text, experiment=number)
+                        self._context.publish(chunk)
                     case PromptSent():
-                        prompt_key = item.text
+                        prompt = item.text
                     case Usage():
-                        self._context.note(
-                            ev.CostIncurred(experiment=number, **dataclasses.asdict(item))
-                        )
+                        cost = ev.CostIncurred(experiment=number, **dataclasses.asdict(item))
+                        self._context.record(cost)
                     case Draft():
                         draft = item
         except AutoresearchError:
             raise
         except Exception as error:
-            # Agents come from other packages too; what they raise must not end the engine.
-            traceback.print_exc()
+            # Agents come from other packages too; their exceptions must not end the engine.
+            _log.exception("the agent %s failed", agent.name)
             raise _unusable(agent, f"failed ({type(error).__name__}: {error})") from error
         finally:
-            # Left at once also when a person pauses in the middle of a sentence.
-            if isinstance(thoughts, AsyncGenerator):
-                await thoughts.aclose()
+            # Closed at once, also when a pause cancels the call in the middle of an answer.
+            if isinstance(stream, AsyncGenerator):
+                await stream.aclose()
         if draft is None:
             raise _unusable(agent, "ended without a proposal")
-        return draft, prompt_key
+        return draft, prompt
 
 
-def describe(draft: Draft, patch: str, agent: str) -> ev.Proposal:
-    """What the journal says of an edit."""
-    said = ev.Proposal(
+def proposal_of(draft: Draft, patch: str, agent: str) -> ev.Proposal:
+    """Return an agent's draft as the journal keeps it.
+
+    Args:
+        draft: The edited file and the reasons for the edit.
+        patch: The edit as a unified diff.
+        agent: The name of the agent.
+    """
+    proposal = ev.Proposal(
         patch_id="",
         hypothesis=one_line(draft.hypothesis),
         rationale=draft.rationale,
@@ -188,7 +200,7 @@ def describe(draft: Draft, patch: str, agent: str) -> ev.Proposal:
         agent=agent,
         knobs=draft.knobs,
     )
-    return with_edit(said, patch, draft.source)
+    return with_edit(proposal, patch, draft.source)
 
 
 def _unusable(agent: Agent, what: str) -> AgentError:

@@ -1,4 +1,4 @@
-"""What an agent is told: the folded session and the workspace, as a `Briefing`."""
+"""Briefings: everything an agent may use for one proposal, from the session and workspace."""
 
 from __future__ import annotations
 
@@ -13,41 +13,34 @@ from engine.core.session import Session
 from engine.core.text import one_line
 from engine.loop.context import SessionContext
 from engine.loop.earlier_sessions import earlier_sessions
-from engine.loop.program_versions import Charter
+from engine.loop.program_versions import ProgramVersions
+from engine.loop.source_cache import SourceCache
 
-_PAST_TOLD = 60
+_MAX_IMPORTED_ROWS = 60
+"""Rows of an imported table in a briefing, newest last."""
 
 
-class Briefer:
-    """Builds briefings; keeps what does not change within a session."""
+class BriefingBuilder:
+    """Builds briefings; reads what does not change within a session only once.
 
-    def __init__(self, context: SessionContext) -> None:
+    Args:
+        context: The session.
+        program: The version of program.md in force.
+        sources: The editable file by commit.
+    """
+
+    def __init__(
+        self, context: SessionContext, program: ProgramVersions, sources: SourceCache
+    ) -> None:
         self._context = context
-        self._sources: dict[str, str] = {}
+        self._program = program
+        self._sources = sources
         self._locked_texts: dict[str, str] | None = None
-        self._before: str | None = None
-        self.charter = Charter(context)
-        self.shorten = 0
-        """How often the provider found the prompt too long."""
+        self._earlier_text: str | None = None
+        self.shortened = 0
+        """Times that a provider found the prompt too long; each time it is halved."""
 
-    def source(self, commit: str) -> str:
-        """The editable file at a commit."""
-        if commit not in self._sources:
-            text = self._context.workspace.read(commit, self._context.session.config.file)
-            # The frontier, and what a proposal made ahead was made for.
-            kept = list(self._sources.items())[-1:]
-            self._sources = dict([*kept, (commit, text)])
-        return self._sources[commit]
-
-    def program(self) -> str:
-        """The charter in force."""
-        return self.charter.text
-
-    def basis(self) -> str:
-        """A name for all that the person tells the agent: another one makes a draft stale."""
-        return f"{self.charter.key}:{self._context.session.last_steering_seq}"
-
-    def brief(
+    def build(
         self,
         number: int,
         base: str,
@@ -56,15 +49,23 @@ class Briefer:
         pinned: str = "",
         worktree: Path | None = None,
     ) -> Briefing:
-        """The briefing for an experiment that starts from `base`, or for the repair of one."""
+        """Build the briefing for one proposal.
+
+        Args:
+            number: The experiment that the proposal is for.
+            base: The commit it starts from.
+            failure: A crashed edit to repair instead of proposing another.
+            pinned: The user's hypothesis, where the agent is to work that out.
+            worktree: A scratch worktree, for agents that edit files themselves.
+        """
         session = self._context.session
         spent = session.spending
         pending = () if failure is not None else self._pending()
         return Briefing(
             number=number,
-            source=self.source(base),
+            source=self._sources.at(base),
             base=session.canonical_commit(base),
-            program=self.program(),
+            program=self._program.text,
             config=session.config,
             platform=session.platform,
             history=tuple(
@@ -83,7 +84,7 @@ class Briefer:
             notes=tuple(note.text for note in session.agent_notes),
             vetoes=tuple(_veto(v) for v in session.vetoed),
             worktree=worktree,
-            shorten=self.shorten,
+            shorten=self.shortened,
             spent=AgentSpending(
                 tokens=spent.tokens, dollars=spent.dollars, unpriced=spent.unpriced
             ),
@@ -99,16 +100,16 @@ class Briefer:
         return tuple(ahead)
 
     def _earlier(self) -> str:
-        """What the workspace's other sessions found, and what this one's table told, read once."""
-        if self._before is None:
+        """Return findings of the workspace's other sessions and of this one's imported table."""
+        if self._earlier_text is None:
             session = self._context.session
-            parts = [past_text(session.past)] if session.past else []
+            parts = [imported_rows_text(session.past)] if session.past else []
             parts.append(earlier_sessions(self._context.workspace.path, session.config.tag))
-            self._before = "\n".join(filter(None, parts))
-        return self._before
+            self._earlier_text = "\n".join(filter(None, parts))
+        return self._earlier_text
 
     def _locked_file_texts(self) -> dict[str, str]:
-        """The locked files as they are at the session's base, read once."""
+        """Return the locked text files at the session's base commit, by name."""
         if self._locked_texts is None:
             session, workspace = self._context.session, self._context.workspace
             names = [n for n in session.config.locked if n.endswith((".py", ".md", ".toml"))]
@@ -117,14 +118,14 @@ class Briefer:
         return self._locked_texts
 
 
-def past_text(attempts: tuple[PastAttempt, ...]) -> str:
-    """The last rows of a session without a journal, a line each."""
+def imported_rows_text(attempts: tuple[PastAttempt, ...]) -> str:
+    """Return the imported rows of a session that had no journal, one line per row."""
     lines = ["From the table of this session before it had a journal (the baseline is new):"]
-    for past in attempts[-_PAST_TOLD:]:
-        told = past.verdict.value if past.verdict is not None else "no verdict"
+    for past in attempts[-_MAX_IMPORTED_ROWS:]:
+        verdict = past.verdict.value if past.verdict is not None else "no verdict"
         value = "" if past.metric is None else f", {past.metric:.6g}"
-        words = one_line(past.description, 200)
-        lines.append(f"- {words} → {told}{value}")
+        description = one_line(past.description, 200)
+        lines.append(f"- {description} → {verdict}{value}")
     return "\n".join(lines) + "\n"
 
 
@@ -140,23 +141,23 @@ def _veto(vetoed: Vetoed) -> Veto:
     )
 
 
-def _pending(number: int, made: Experiment | Queued, session: Session) -> Pending:
+def _pending(number: int, record: Experiment | Queued, session: Session) -> Pending:
     return Pending(
         number=number,
-        base=session.canonical_commit(made.base),
-        hypothesis=made.proposal.hypothesis,
-        category=made.proposal.category,
-        patch_id=made.proposal.patch_id,
-        source_key=made.proposal.source_key,
-        knobs=made.proposal.knobs,
+        base=session.canonical_commit(record.base),
+        hypothesis=record.proposal.hypothesis,
+        category=record.proposal.category,
+        patch_id=record.proposal.patch_id,
+        source_key=record.proposal.source_key,
+        knobs=record.proposal.knobs,
     )
 
 
 def _reason(experiment: Experiment) -> str:
-    words = [d for d in experiment.decisions if d.kind is DecisionKind.OVERRULED]
-    if experiment.overruled is None or not words:
+    overruled = [d for d in experiment.decisions if d.kind is DecisionKind.OVERRULED]
+    if experiment.overruled is None or not overruled:
         return experiment.verdict_reason
-    return f"by the person's word: {words[-1].reason}"
+    return f"overruled by the user: {overruled[-1].reason}"
 
 
 def _attempt(experiment: Experiment, session: Session) -> Attempt:

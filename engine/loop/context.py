@@ -1,4 +1,4 @@
-"""What the parts of the ratchet share: the journal, the workspace, and whoever listens."""
+"""The session context: what every part of the loop shares."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from engine.agents.base import Agent, Ensemble
-from engine.core.events import AnyEvent
+from engine.core.enums import Actor, AlarmKind
+from engine.core.events import AlarmRaised, AnyEvent, Paused
 from engine.core.layout import Layout
 from engine.core.session import Session
 from engine.protocol.messages import AnyMessage
@@ -16,22 +17,44 @@ from engine.store.workspace import Workspace
 
 @dataclass(frozen=True, kw_only=True)
 class SessionContext:
-    """One session's journal, repository and agent."""
+    """One session's journal, repository, files and agent."""
 
     journal: Journal
     workspace: Workspace
     layout: Layout
     agent: Agent | Ensemble
     environ: Mapping[str, str]
+    """The environment variables of the engine."""
     publish: Callable[[AnyMessage], None]
-    """Takes live messages (progress, thoughts) for whoever watches."""
+    """Sends a live message (progress, reasoning) to all subscribed clients."""
     submodules: tuple[str, ...] = ()
+    """Paths of the repository's submodules, relative to its top level."""
 
     @property
     def session(self) -> Session:
-        """As the journal has it now."""
+        """The folded session, up to the newest event of the journal."""
         return self.journal.session
 
-    def note(self, event: AnyEvent) -> None:
-        """Put an event into the journal, before anything is done about it."""
+    def record(self, event: AnyEvent) -> None:
+        """Append an event to the journal; the caller acts on it only afterwards.
+
+        Raises:
+            JournalError: The journal cannot be written; nothing was recorded.
+        """
         self.journal.append(event)
+
+    def alarm(self, kind: AlarmKind, message: str, *, experiment: int | None = None) -> None:
+        """Record something the user should look at."""
+        self.record(AlarmRaised(kind=kind, message=message, experiment=experiment))
+
+    def pause(self, reason: str, todo: str) -> None:
+        """Pause the loop on behalf of the engine; raise an alarm where it is paused already.
+
+        Args:
+            reason: Why the loop cannot go on.
+            todo: What the user can do about it.
+        """
+        if self.session.pause is None:
+            self.record(Paused(by=Actor.ENGINE, reason=reason, todo=todo))
+        elif self.session.pause.reason != reason:
+            self.alarm(AlarmKind.PAUSE, f"{reason} {todo}".strip())

@@ -1,4 +1,4 @@
-"""program.md: the version in force, noticed when it changes, and kept on the session's branch."""
+"""Versions of program.md: notice a change, put it in force, commit it to the session's branch."""
 
 from __future__ import annotations
 
@@ -14,39 +14,53 @@ from engine.core.records import ProgramVersion
 from engine.loop.context import SessionContext
 from engine.store.program_file import program_key, read_program
 
-_STILL_SECONDS = 0.3
+_UNCHANGED_SECONDS = 0.3
+"""A file that was written to more recently may still be incomplete."""
 
 
-class Charter:
-    """The person's instructions to the agent, as they stand in the workspace."""
+class ProgramVersions:
+    """The user's instructions to the agent, as the workspace has them.
+
+    Args:
+        context: The session.
+    """
 
     def __init__(self, context: SessionContext) -> None:
         self._context = context
         self._stamp: tuple[int, ...] | None = ()
-        self._trouble = ""
+        self._error = ""
         self._texts: dict[str, str] = {}
-        """The versions seen by this engine, by key."""
+        """The versions this engine has read, by key."""
         self.text = ""
+        """The version in force."""
         self.key = program_key("")
+        """A hash of that text."""
         if context.session.programs:
-            # What was in force before: still so if the file was damaged while nobody watched.
-            self._take(context.workspace.try_read(context.session.frontier, PROGRAM) or "")
+            # The last version in force stays so if the file was damaged while no engine ran.
+            self._use(context.workspace.try_read(context.session.frontier, PROGRAM) or "")
 
-    def _take(self, text: str) -> None:
+    @property
+    def steering_basis(self) -> str:
+        """A name for all steering in force: program.md, pins, bans, notes, vetoes.
+
+        A proposal that was drafted on another basis is stale.
+        """
+        return f"{self.key}:{self._context.session.last_steering_seq}"
+
+    def _use(self, text: str) -> None:
         self.text, self.key = text, program_key(text)
         self._texts[self.key] = text
 
-    def look(self) -> None:
-        """Take up another version, if there is one; in force from the next proposal on.
+    def refresh(self) -> None:
+        """Put a changed program.md in force, from the next proposal on.
 
-        A file that is gone, or is no text, changes nothing but for an alarm: the last version stays
-        in force.
+        A file that is missing or is not text raises an alarm; the last version stays in force.
         """
-        stamp = self._look_at_file()
+        stamp = self._file_stamp()
         if stamp == self._stamp:
             return
-        if stamp is not None and self._stamp and time.time() - stamp[0] / 1e9 < _STILL_SECONDS:
-            return  # an editor may be in the middle of writing it
+        if stamp is not None and self._stamp and time.time() - stamp[0] / 1e9 < _UNCHANGED_SECONDS:
+            return  # an editor may still be writing it
         self._stamp = stamp
         session = self._context.session
         before = self.text
@@ -55,38 +69,37 @@ class Charter:
             if not found.key and session.programs and session.programs[-1].key != program_key(""):
                 raise WorkspaceError(f"{PROGRAM} is gone.")
         except WorkspaceError as error:
-            self._complain(error.what)
+            self._report(error.what)
             return
-        self._trouble = ""
-        self._take(found.text)
+        self._error = ""
+        self._use(found.text)
         if session.programs and session.programs[-1].key == self.key:
             return
         diff = make_patch(PROGRAM, before, self.text) if session.programs else ""
         number = len(session.experiments) + 1
-        self._context.note(ev.ProgramEdited(key=self.key, experiment=number, diff=diff))
+        self._context.record(ev.ProgramEdited(key=self.key, experiment=number, diff=diff))
 
-    def _look_at_file(self) -> tuple[int, ...] | None:
+    def _file_stamp(self) -> tuple[int, ...] | None:
         try:
             found = os.stat(self._context.workspace.path / PROGRAM)
         except OSError:
             return None
         return (found.st_mtime_ns, found.st_size, found.st_ino)
 
-    def _complain(self, what: str) -> None:
-        if what == self._trouble:
+    def _report(self, what: str) -> None:
+        if what == self._error:
             return
-        self._trouble = what
+        self._error = what
         message = f"{what} The last version stays in force until there is another."
-        self._context.note(ev.AlarmRaised(kind=AlarmKind.PROGRAM, message=message))
+        self._context.alarm(AlarmKind.PROGRAM, message)
 
     def commit(self) -> None:
-        """Put the versions that are not there yet on the session's branch; only between two
-        experiments.
+        """Commit versions that are not on the session's branch yet. Call between two experiments.
 
         Raises:
             WorkspaceError: The branch cannot be moved.
         """
-        self._take_up_lost_move()
+        self._record_lost_move()
         for number, version in enumerate(self._context.session.programs, start=1):
             text = self._texts.get(version.key)
             if not version.commit and text is not None:
@@ -96,7 +109,7 @@ class Charter:
         session, workspace = self._context.session, self._context.workspace
         commit, tag = session.frontier, session.config.tag
         differs = bool(text) and workspace.try_read(commit, PROGRAM) != text
-        # The branch may hold it as a link to another file of the repository: that stays.
+        # Where the branch has it as a link to another file of the repository, the link stays.
         if differs and not workspace.is_link(commit, PROGRAM):
             commit = workspace.commit_once(
                 session.frontier,
@@ -106,17 +119,17 @@ class Charter:
                 RefNames(tag).program(number),
             )
             workspace.advance_branch(tag, commit, session.frontier)
-        self._context.note(ev.ProgramCommitted(key=version.key, commit=commit))
+        self._context.record(ev.ProgramCommitted(key=version.key, commit=commit))
 
-    def _take_up_lost_move(self) -> None:
-        """An engine was killed between the branch's move to a version and the event of it."""
+    def _record_lost_move(self) -> None:
+        """Record a branch move whose event was lost when an engine was killed right after it."""
         session, workspace = self._context.session, self._context.workspace
-        waiting = [n for n, v in enumerate(session.programs, start=1) if not v.commit]
-        tip = workspace.branch_commit(session.config.tag) if waiting else None
+        uncommitted = [n for n, v in enumerate(session.programs, start=1) if not v.commit]
+        tip = workspace.branch_commit(session.config.tag) if uncommitted else None
         if tip is None or tip == session.frontier:
             return
-        for number in waiting:
-            ref = RefNames(session.config.tag).program(number)
-            if workspace.held(ref) == tip and workspace.parent(tip) == session.frontier:
+        for number in uncommitted:
+            held = workspace.held(RefNames(session.config.tag).program(number))
+            if held == tip and workspace.parent(tip) == session.frontier:
                 key = session.programs[number - 1].key
-                self._context.note(ev.ProgramCommitted(key=key, commit=tip))
+                self._context.record(ev.ProgramCommitted(key=key, commit=tip))

@@ -1,153 +1,112 @@
-"""The ratchet: propose, run, measure, decide, record, and again.
+"""The ratchet: look at the folded session, do the one step that is next, and repeat.
 
-Each step looks at the folded session for what is still to be done, writes an event, then acts. So a
-new engine that folds the journal goes on exactly where the last one was killed, at whatever point
-that was.
+Steps are: settle an overrule, propose, commit, start, watch, judge, record. Each one records an
+event before it acts, and there is no other state, so a new engine that folds the journal continues
+exactly where the last one was killed.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 from engine.core import events as ev
-from engine.core.enums import Actor, AlarmKind, Origin, Outcome, StopMode
-from engine.core.errors import (
-    AgentError,
-    AutoresearchError,
-    JournalError,
-)
+from engine.core.enums import AlarmKind, Origin, Outcome
+from engine.core.errors import AgentError, AutoresearchError, JournalError
 from engine.core.records import Experiment, Run
-from engine.core.session import MOST_IN_A_ROW, Session
-from engine.core.text import one_line
-from engine.loop.commands import Steering
+from engine.core.session import MAX_HELD_IN_A_ROW, Session
 from engine.loop.context import SessionContext
 from engine.loop.experiment import ExperimentSteps
-from engine.loop.retry import retry_decision
+from engine.loop.overrule import EarlierExperiments
+from engine.loop.proposal_queue import ProposalQueue
+from engine.loop.retry import AgentFailures
+from engine.loop.review import Reviewer
 from engine.loop.runner import Runner
 from engine.loop.verdicts import Judge
 
-_MACHINE_RETRIES = 2
+_ENVIRONMENT_RETRIES = 2
+"""Retries after an environment failure before it counts as the edit's own fault."""
 _OUTSIDE_RETRIES = 2
-"""So often a run that somebody outside ended is run again before a person is asked."""
+"""Retries after an external kill before the loop pauses."""
 
 
 class Ratchet:
-    """One session's loop."""
+    """One session's loop: decides which step is next, and does it.
 
-    def __init__(self, context: SessionContext) -> None:
+    Args:
+        context: The session.
+        failures: Handles failures of the agent.
+        reviewer: Parks overdue questions.
+        queue: Drafts ahead while runs train.
+        steps: Begins and commits experiments.
+        runner: Runs them.
+        judge: Gives verdicts and records them.
+        earlier: Makes the branch follow the user's own verdicts.
+    """
+
+    def __init__(
+        self,
+        context: SessionContext,
+        failures: AgentFailures,
+        reviewer: Reviewer,
+        queue: ProposalQueue,
+        steps: ExperimentSteps,
+        runner: Runner,
+        judge: Judge,
+        earlier: EarlierExperiments,
+    ) -> None:
         self._context = context
+        self._failures = failures
+        self._reviewer = reviewer
+        self._queue = queue
+        self._steps = steps
+        self._runner = runner
+        self._judge = judge
+        self._earlier = earlier
         self._wake = asyncio.Event()
-        self._failures = 0
-        self._excused = 0
-        """With so many parked proposals a person had the loop go on all the same."""
+        self._accepted_parked = 0
+        """The number of parked proposals with which the user resumed; more pause the loop again."""
         self._blocked = False
-        """Whether the next step failed and only a person's word can have it tried again."""
-        self.proposer = ExperimentSteps(context, self._handle_agent_error)
-        self.runner = Runner(context)
-        self.judge = Judge(context, self.proposer, self.runner)
-        self.steering = Steering(context, self.proposer)
-        context.journal.listen(lambda _: self._wake.set())
+        """True where the next step failed and is only tried again when the user resumes."""
+        context.journal.listen(self._on_event)
 
     @property
     def session(self) -> Session:
-        """As the journal has it now."""
+        """The folded session, up to the newest event of the journal."""
         return self._context.session
 
-    def _note(self, event: ev.AnyEvent) -> None:
-        self._context.note(event)
-
-    # ---- what a person can say
-
-    def pause(self, by: Actor) -> str:
-        """Wait at the next safe point."""
-        if self.session.pause is not None:
-            return "It is paused already."
-        self._note(ev.Paused(by=Actor.PERSON, reason=f"paused from the {by}"))
-        self.proposer.drafter.cancel()
-        return "It pauses after this run." if self.session.running else "Paused."
-
-    def resume(self, by: Actor) -> str:
-        """Go on."""
-        if self.session.pause is None:
-            return "It is not paused."
-        self._blocked = False
-        self._excused = len(self.session.parked)
-        self._note(ev.Resumed(by=by))
-        return "Going on."
-
-    def stop(self, by: Actor, mode: StopMode, reason: str = "") -> str:
-        """End the session, after this run or at once."""
-        if self.session.stop is mode:
-            return "It is stopping already."
-        self._note(ev.StopRequested(by=by, mode=mode, reason=reason))
-        self.proposer.drafter.cancel()
-        if mode is StopMode.NOW:
-            self.runner.kill()
-            return (
-                "Stopping now; the experiment stays open and is run again when the session goes on."
-            )
-        return "Stopping after this run." if self.session.running else "Stopping."
-
-    def cancel_stop(self, by: Actor) -> str:
-        """Do not end the session after all."""
-        if self.session.stop is None:
-            return "No stop was asked for."
-        self._note(ev.StopCancelled(by=by))
-        return "The session goes on."
-
-    def kill_run(self, by: Actor, number: int, reason: str = "") -> str:
-        """End the current run of that experiment; the loop goes on with another.
-
-        Args:
-            by: Through what the person spoke.
-            number: Of the experiment they mean.
-            reason: Why the idea itself is not wanted: a veto, which the agent is told.
-
-        Raises:
-            AutoresearchError: That experiment does not run now.
-        """
-        current, run = self.session.current, self.session.running
-        alive = self.runner.pid is not None
-        if current is None or run is None or current.number != number or not alive:
-            raise AutoresearchError(f"Experiment {number} is not running.", "Nothing was killed.")
-        if run.kill_requested:
-            return f"Run #{number} is being killed already."
-        reason = one_line(reason)
-        if reason and current.is_baseline:
-            raise AutoresearchError("The baseline is no idea; it cannot be vetoed.")
-        self._note(ev.KillRequested(by=by, experiment=number, run=run.number, reason=reason))
-        self.runner.kill()
-        return f"Vetoed; run #{number} is killed." if reason else f"Killing run #{number}."
-
-    # ---- the loop
+    def _on_event(self, event: ev.AnyEvent) -> None:
+        if isinstance(event, ev.Resumed):
+            self._blocked = False
+            self._accepted_parked = len(self.session.parked)
+        self._wake.set()
 
     async def run(self) -> None:
-        """Turn until the session ends.
+        """Do one step after another until the session ends.
 
         Raises:
             JournalError: The journal cannot be written; nothing recorded is lost.
         """
-        ahead = asyncio.create_task(self.proposer.lookahead.run())
+        ahead = asyncio.create_task(self._queue.run())
         try:
-            await self._turn(ahead)
+            await self._run_steps(ahead)
         finally:
             ahead.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await ahead
 
-    async def _turn(self, ahead: asyncio.Task[None]) -> None:
-        while await self._may_go_on():
+    async def _run_steps(self, ahead: asyncio.Task[None]) -> None:
+        while await self._wait_for_next_step():
             if ahead.done():
                 ahead.result()  # the journal cannot be written
             try:
-                self.judge.finish_recording()
+                self._judge.finish_recording()
                 await self._one_step()
             except JournalError:
                 raise
             except AgentError as error:
-                self._handle_agent_error(error)
+                self._failures.handle(error)
             except AutoresearchError as error:
                 self._block(f"{error.what} {error.why}".strip(), error.todo)
             except OSError as error:
@@ -157,23 +116,12 @@ class Ratchet:
                     "Free disk space or make the workspace writable, then resume.",
                 )
 
-    def _handle_agent_error(self, error: AgentError) -> None:
-        self._failures += 1
-        reason = f"{error.what} {error.why}".strip()
-        decision = retry_decision(error, self._failures, self.proposer.briefer.shorten)
-        if decision.edit_failed:
-            self._note(ev.AlarmRaised(kind=AlarmKind.EDIT_FAILED, message=reason))
-        if decision.shorten:
-            self.proposer.briefer.shorten += 1
-        if decision.wait_seconds is None:
-            self._failures = 0
-            self._pause_for(reason, error.todo)
-            return
-        until = datetime.now(UTC) + timedelta(seconds=decision.wait_seconds)
-        self._note(ev.AgentWaited(reason=reason, until=until, tries=self._failures))
+    async def _wait_for_next_step(self) -> bool:
+        """Wait for the end of a pause, of a provider's wait or of open questions.
 
-    async def _may_go_on(self) -> bool:
-        """Wait out a pause or an agent that cannot be asked yet; False when the session is over."""
+        Returns:
+            False where the session ended.
+        """
         while True:
             session = self.session
             wait = session.seconds_to_wait(datetime.now(UTC))
@@ -183,46 +131,44 @@ class Ratchet:
                 with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(self._wake.wait(), wait)
                 continue
-            if free and not self.session.is_used_up and self._waits_for_a_person():
+            if free and not self.session.is_used_up and self._waits_for_user():
                 self._wake.clear()
                 with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(
-                        self._wake.wait(), self.proposer.reviewer.seconds_to_parking()
-                    )
-                self.proposer.reviewer.park_overdue()
+                    await asyncio.wait_for(self._wake.wait(), self._reviewer.seconds_to_parking())
+                self._reviewer.park_overdue()
                 continue
             must_finish = self._must_finish()
             if session.stop is not None and not must_finish:
-                why = session.stop_reason or f"stopped by the person, {session.stop.value}"
-                self._note(ev.SessionEnded(reason=why))
+                why = session.stop_reason or f"stopped by the user, {session.stop.value}"
+                self._context.record(ev.SessionEnded(reason=why))
                 return False
             if session.pause is None or must_finish:
                 open_ends = (
                     session.current is not None
-                    or self.judge.unrecorded()
+                    or self._judge.unrecorded()
                     or bool(session.pending_overrules)
                 )
                 if self.session.is_used_up and not open_ends:
                     most = session.config.max_experiments
-                    self._note(ev.SessionEnded(reason=f"all {most} experiments are done"))
+                    self._context.record(ev.SessionEnded(reason=f"all {most} experiments are done"))
                     return False
                 return True
             self._wake.clear()
             await self._wake.wait()
 
-    def _waits_for_a_person(self) -> bool:
-        """Whether nothing can be run or made before somebody answers a question."""
+    def _waits_for_user(self) -> bool:
+        """Return True where nothing can run or be drafted before the user answers."""
         session = self.session
-        if session.current is not None or self.judge.unrecorded():
+        if session.current is not None or self._judge.unrecorded():
             return False
         return session.is_full_of_questions
 
     def _must_finish(self) -> bool:
-        """Whether a run is on, or over and not recorded: no pause or stop leaves that behind."""
+        """Return True where a run must be recorded before a pause or stop takes effect."""
         current = self.session.current
         if self._blocked:
             return False
-        if self.session.pause is None and self.judge.unrecorded():
+        if self.session.pause is None and self._judge.unrecorded():
             return True
         if current is None and self.session.pending_overrules:
             return True
@@ -233,37 +179,38 @@ class Ratchet:
     async def _one_step(self) -> None:
         current = self.session.current
         if current is None and self.session.pending_overrules:
-            await self.steering.settle()
-            self._tell_what_the_limit_forbids()
+            await self._earlier.settle()
+            self._report_overrule_beyond_limit()
         elif current is None:
-            self._pause_for_parked()
+            self._pause_if_many_parked()
             if not self.session.is_used_up and self.session.pause is None:
-                await self.proposer.propose()
+                await self._steps.begin_next()
         elif not current.commit:
-            self._failures = 0
-            self.proposer.commit(current)
+            self._failures.reset()
+            self._steps.commit(current)
         elif current.run is None or self._is_to_be_rerun(current, current.run):
-            self.runner.start(current)
+            self._runner.start(current)
         elif current.run.outcome is None:
-            await self.runner.watch(current, current.run)
+            await self._runner.watch(current, current.run)
             self._pause_if_needed(self.session.experiment(current.number))
         else:
-            await self.judge.judge(current, current.run)
+            await self._judge.judge(current, current.run)
 
-    def _tell_what_the_limit_forbids(self) -> None:
+    def _report_overrule_beyond_limit(self) -> None:
         late = [q for q in self.session.queue if q.origin is Origin.OVERRULE]
         if late and self.session.is_used_up:
             message = (
                 f"your verdict on #{late[-1].of} needs a run, but all experiments are done: go on "
                 "with a higher --max to have it carried out"
             )
-            self._note(ev.AlarmRaised(kind=AlarmKind.OVERRULE, message=message))
+            self._context.alarm(AlarmKind.OVERRULE, message)
 
-    def _pause_for_parked(self) -> None:
-        parked, most = len(self.session.parked), self.session.config.most_parked
-        stuck = self.session.consecutive_held >= min(most, MOST_IN_A_ROW)
-        if parked >= most and parked > self._excused and stuck and not self.session.ready:
-            self._pause_for(
+    def _pause_if_many_parked(self) -> None:
+        session = self.session
+        parked, most = len(session.parked), session.config.most_parked
+        stuck = session.consecutive_held >= min(most, MAX_HELD_IN_A_ROW)
+        if parked >= most and parked > self._accepted_parked and stuck and not session.ready:
+            self._context.pause(
                 f"{parked} proposals are parked and wait for you",
                 "Go through them (w on the screen, or `autoresearch-tui queue`), then resume.",
             )
@@ -273,9 +220,9 @@ class Ratchet:
             return True
         match run.outcome:
             case Outcome.ENVIRONMENT:
-                # What fails so again and again while the baseline worked is the edit's own doing.
+                # The baseline worked, so a failure that repeats is the edit's own fault.
                 failed = sum(r.outcome is Outcome.ENVIRONMENT for r in experiment.runs)
-                return experiment.is_baseline or failed <= _MACHINE_RETRIES
+                return experiment.is_baseline or failed <= _ENVIRONMENT_RETRIES
             case Outcome.INTERRUPTED:
                 return experiment.is_baseline or not run.kill_requested
             case None:
@@ -283,11 +230,11 @@ class Ratchet:
             case Outcome.FINISHED:
                 return experiment.is_baseline and bool(experiment.doubts)
             case _:
-                # Without a baseline there is nothing to compare with, so its failure is no verdict.
+                # Without a baseline there is nothing to compare with, so it is run again.
                 return experiment.is_baseline
 
     def _pause_if_needed(self, experiment: Experiment) -> None:
-        """After a run: wait for a person where going on would teach nothing."""
+        """Pause after a run where another one would fail for the same reason."""
         number, config, run = experiment.number, self.session.config, experiment.run
         if run is None or run.outcome is None:
             return
@@ -295,38 +242,32 @@ class Ratchet:
         if run.outcome is Outcome.ENVIRONMENT and not self._is_to_be_rerun(experiment, run):
             return
         if run.outcome is Outcome.ENVIRONMENT:
-            self._pause_for(f"run #{number}: {detail}", run.todo)
+            self._context.pause(f"run #{number}: {detail}", run.todo)
         elif experiment.is_baseline and run.kill_requested:
-            self._pause_for("the baseline was killed", "Resume to run it again.")
+            self._context.pause("the baseline was killed", "Resume to run it again.")
         elif run.outcome is Outcome.INTERRUPTED:
             outside = sum(
                 r.outcome is Outcome.INTERRUPTED and not r.kill_requested for r in experiment.runs
             )
             if self.session.stop is None and outside > _OUTSIDE_RETRIES:
-                self._pause_for(
+                self._context.pause(
                     f"run #{number} was interrupted {outside} times: {detail}",
-                    "Find out by whom, then resume.",
+                    "Find out what interrupted it, then resume.",
                 )
         elif experiment.is_baseline and run.outcome is not Outcome.FINISHED:
-            self._pause_for(
+            self._context.pause(
                 f"the baseline did not finish ({run.outcome.value}): {detail}",
                 f"There is nothing to improve on until {config.file} runs as it is and prints "
                 f"`{config.metric}: <number>`. Correct it and commit, then start with another "
                 "--tag; or resume to try again.",
             )
         elif experiment.is_baseline and experiment.doubts:
-            self._pause_for(
+            self._context.pause(
                 f"the baseline cannot be trusted: {'; '.join(experiment.doubts)}",
                 "Correct the script and commit, then start with another --tag.",
             )
 
-    def _pause_for(self, reason: str, todo: str) -> None:
-        if self.session.pause is None:
-            self._note(ev.Paused(by=Actor.ENGINE, reason=reason, todo=todo))
-        elif self.session.pause.reason != reason:
-            self._note(ev.AlarmRaised(kind=AlarmKind.PAUSE, message=f"{reason} {todo}".strip()))
-
     def _block(self, reason: str, todo: str) -> None:
-        """Pause, and do not try the failed step again before somebody says so."""
+        """Pause, and do not try the failed step again before the user resumes."""
         self._blocked = True
-        self._pause_for(reason, todo or "Resume to try again.")
+        self._context.pause(reason, todo or "Resume to try again.")

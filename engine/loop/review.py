@@ -1,4 +1,4 @@
-"""What is asked of a person before a proposal runs, and what their word does to it."""
+"""Reviews: assess edits, ask the user about some of them, and apply their answers."""
 
 from __future__ import annotations
 
@@ -15,46 +15,53 @@ from engine.core.patches.patch import make_patch, refit_patch
 from engine.core.patches.proposal_edit import with_edit
 from engine.core.records import Queued
 from engine.core.risk import RiskContext, assess
-from engine.core.text import INSTRUCTION_CHARACTERS, duration
-from engine.loop.briefing import Briefer
+from engine.core.text import duration
 from engine.loop.context import SessionContext
+from engine.loop.program_versions import ProgramVersions
+from engine.loop.source_cache import SourceCache
 from engine.plugins import load_rules
-from engine.protocol import commands
+from engine.protocol.commands import EditProposal, required_text
 
 
-class Edited(NamedTuple):
-    """A person's edit that can be taken."""
+class CheckedEdit(NamedTuple):
+    """The user's own edit of a queued proposal, checked and not recorded yet."""
 
     by: Actor
     queued: Queued
     base: str
-    """The frontier it was fitted to."""
+    """The frontier that the edit was fitted to."""
     before: str
+    """The editable file at that commit."""
     source: str
+    """The file as edited."""
     patch: str
 
 
 class Reviewer:
-    """Assesses edits, asks where autonomy wants that, and takes the answers.
+    """Assesses edits, asks the user where the autonomy requires it, and applies the answers.
 
     Args:
-        around: Of the session.
-        briefer: Has the texts.
+        context: The session.
+        program: The version of program.md in force.
+        sources: The editable file by commit.
     """
 
-    def __init__(self, context: SessionContext, briefer: Briefer) -> None:
+    def __init__(
+        self, context: SessionContext, program: ProgramVersions, sources: SourceCache
+    ) -> None:
         self._context = context
-        self._briefer = briefer
+        self._program = program
+        self._sources = sources
         self._rules = load_rules()
 
-    # ---- what is asked
+    # ---- asking
 
     async def assess(self, base: str, candidate: str) -> tuple[Finding, ...]:
-        """What is risky about an edit, in a thread: a large file takes a while.
+        """Run the risk check on an edit, in a thread because a large file takes a while.
 
         Args:
-            base: The text of the file it starts from.
-            candidate: The edited text.
+            base: The file before the edit.
+            candidate: The file after it.
         """
         session = self._context.session
         best = session.best
@@ -65,7 +72,7 @@ class Reviewer:
             harness=tuple(
                 PurePosixPath(name).stem for name in session.config.locked if name.endswith(".py")
             ),
-            program=self._briefer.program(),
+            program=self._program.text,
             memory_gb=best.measurement.memory_gb if best and best.measurement else None,
             memory_limit_gb=min((g.memory_bytes for g in gpus), default=0) / 2**30 or None,
         )
@@ -73,7 +80,7 @@ class Reviewer:
         return await asyncio.to_thread(assess, before, after, setting, self._rules)
 
     def why_asked(self, findings: tuple[Finding, ...]) -> str:
-        """Why a person must say yes before this runs; empty where nobody must."""
+        """Return why the user must approve an edit before it runs; "" where it may run unasked."""
         autonomy = self._context.session.autonomy
         blocks = [f for f in findings if f.weight is Weight.BLOCK]
         asks = [f for f in findings if f.weight is Weight.ASK]
@@ -83,42 +90,45 @@ class Reviewer:
             return asks[0].message
         return "every edit is asked about" if autonomy is Autonomy.ASK_ALL else ""
 
-    def ask(self, queued: int, patch: str, why: str) -> None:
-        """Put a queued proposal before a person."""
+    def ask(self, queued: int, patch_id: str, why: str) -> None:
+        """Ask the user about a queued proposal."""
         limit = timedelta(seconds=self._context.session.config.review_timeout_seconds)
-        self._context.note(
+        self._context.record(
             ev.ReviewRequested(
-                queued=queued, patch_id=patch, why=why, until=datetime.now(UTC) + limit
+                queued=queued, patch_id=patch_id, why=why, until=datetime.now(UTC) + limit
             )
         )
 
     def park_overdue(self) -> None:
-        """Set aside what nobody answered in time."""
+        """Park the proposals whose question was not answered in time."""
         now = datetime.now(UTC)
         for queued in self._context.session.asked:
             if queued.until is not None and queued.until <= now:
                 seconds = self._context.session.config.review_timeout_seconds
-                reason = f"nobody answered within {duration(seconds)}"
-                self._context.note(ev.ProposalParked(queued=queued.number, reason=reason))
+                reason = f"not answered within {duration(seconds)}"
+                self._context.record(ev.ProposalParked(queued=queued.number, reason=reason))
 
     def seconds_to_parking(self) -> float | None:
-        """Until the first open question is set aside; None where none is open."""
+        """Return the seconds until the first open question is parked; None where none is open."""
         times = [q.until for q in self._context.session.asked if q.until is not None]
         if not times:
             return None
         return max(0.0, (min(times) - datetime.now(UTC)).total_seconds())
 
-    # ---- what a person says
+    # ---- answers
 
     def approve(self, by: Actor, patch: str) -> str:
-        """Let exactly this patch run.
+        """Approve exactly this patch.
+
+        Returns:
+            What to tell the user.
 
         Raises:
-            AutoresearchError: It is not in question, or no longer.
+            AutoresearchError: No open question is about this patch.
         """
-        queued = self._in_question(patch)
+        queued = self._waiting(patch)
         paused = self._context.session.pause is not None
-        self._context.note(
+        self._context.record(
             ev.ReviewDecided(
                 queued=queued.number, patch_id=patch, decision=ReviewAnswer.APPROVE, by=by
             )
@@ -126,12 +136,15 @@ class Reviewer:
         return "Approved; it runs next, once you resume." if paused else "Approved; it runs next."
 
     def veto(self, by: Actor, patch: str, reason: str) -> str:
-        """Refuse this patch and what is like it.
+        """Veto this patch and edits like it.
+
+        Returns:
+            What to tell the user.
 
         Raises:
-            AutoresearchError: No reason is given, or it is not in question.
+            AutoresearchError: The reason is missing or too long, or the patch does not wait.
         """
-        reason = required(reason, "veto", INSTRUCTION_CHARACTERS)
+        reason = required_text(reason, "veto")
         queued = self._find(patch)
         if queued is None:
             raise self._gone(patch)
@@ -141,7 +154,7 @@ class Reviewer:
                 "The first decision counts; it runs next.",
                 "Veto its run once it is on.",
             )
-        self._context.note(
+        self._context.record(
             ev.ReviewDecided(
                 queued=queued.number,
                 patch_id=patch,
@@ -152,14 +165,14 @@ class Reviewer:
         )
         return "Vetoed; the agent is told why with its next briefing."
 
-    def edit(self, by: Actor, command: commands.EditProposal) -> Edited:
-        """Check a person's own edit of a proposal; `edited` records it.
+    def check_edit(self, by: Actor, command: EditProposal) -> CheckedEdit:
+        """Check the user's own edit of a proposal; `record_edit` records it.
 
         Raises:
-            AutoresearchError: It is not in question, no Python, changes nothing, or the frontier
-                moved under it.
+            AutoresearchError: No open question is about the patch, the edit is not valid Python or
+                changes nothing, or the frontier moved and the edit does not fit it.
         """
-        queued = self._in_question(command.patch_id)
+        queued = self._waiting(command.patch_id)
         session = self._context.session
         file, frontier = session.config.file, session.frontier
         try:
@@ -170,11 +183,11 @@ class Reviewer:
                 "Nothing was changed.",
                 "Correct it and send it again.",
             ) from None
-        now = self._briefer.source(frontier)
-        seen = self._briefer.source(command.base) if command.base else now
+        now = self._sources.at(frontier)
+        seen = self._sources.at(command.base) if command.base else now
         source: str | None = command.source
         if seen != now:
-            # What was kept while the editor was open must not be taken back by the way.
+            # An edit kept while the editor was open must not be reverted by this one.
             source = refit_patch(now, make_patch(file, seen, command.source))
         if source is None:
             raise AutoresearchError(
@@ -189,10 +202,10 @@ class Reviewer:
                 "",
                 "Veto the proposal instead.",
             )
-        return Edited(by, queued, frontier, now, source, changed)
+        return CheckedEdit(by, queued, frontier, now, source, changed)
 
-    async def edited(self, edit: Edited) -> None:
-        """Record a person's edit under its new patch_id, and ask about it again."""
+    async def record_edit(self, edit: CheckedEdit) -> None:
+        """Record the user's edit under its new patch_id, and ask about it again."""
         findings = await self.assess(edit.before, edit.source)
         asked_about = edit.queued.proposal.patch_id
         current = self._find(asked_about)
@@ -200,10 +213,10 @@ class Reviewer:
             message = (
                 f"your edit of the patch {asked_about} came too late: it was decided meanwhile"
             )
-            self._context.note(ev.AlarmRaised(kind=AlarmKind.EDIT_TOO_LATE, message=message))
+            self._context.alarm(AlarmKind.EDIT_TOO_LATE, message)
             return
         proposal = with_edit(current.proposal, edit.patch, edit.source, knobs={})
-        self._context.note(
+        self._context.record(
             ev.ProposalEdited(
                 queued=current.number,
                 by=edit.by,
@@ -217,16 +230,16 @@ class Reviewer:
         self.ask(current.number, proposal.patch_id, why)
 
     def _find(self, patch: str) -> Queued | None:
-        """The proposal a person means: one that is in question before one that is not."""
+        """Return the queued proposal with this patch; one with an open question comes first."""
         found = [
             q
             for q in self._context.session.queue
-            # A confirmation has the patch of what it confirms, and is no question.
+            # A confirmation repeats a patch and is never asked about.
             if q.proposal.patch_id == patch and q.origin is not Origin.CONFIRM
         ]
         return min(found, key=lambda q: q.state is QueueState.READY, default=None)
 
-    def _in_question(self, patch: str) -> Queued:
+    def _waiting(self, patch: str) -> Queued:
         queued = self._find(patch)
         if queued is None:
             raise self._gone(patch)
@@ -256,23 +269,3 @@ class Reviewer:
             "It was edited, dropped or decided meanwhile.",
             f"Waiting now: {others}.",
         )
-
-
-def required(text: str, what: str, most: int) -> str:
-    """A person's words, trimmed.
-
-    Raises:
-        AutoresearchError: There are none, or far too many.
-    """
-    text = text.strip()
-    if not text:
-        raise AutoresearchError(
-            f"A {what} needs words.", "The agent learns from them.", "Say it in one sentence."
-        )
-    if len(text) > most:
-        raise AutoresearchError(
-            f"A {what} may have {most:,} characters; this has {len(text):,}.",
-            "It goes into every briefing.",
-            "Say it shorter, or write it into program.md.",
-        )
-    return text

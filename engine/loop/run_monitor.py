@@ -1,4 +1,4 @@
-"""Watching one run: its log is read as it grows, its phases are timed, and what hangs is ended."""
+"""Monitor one run: read its log as it grows, time its phases, kill it where it hangs."""
 
 from __future__ import annotations
 
@@ -17,30 +17,31 @@ from engine.store.run_log import LogProgress, RunLog
 POLL_SECONDS = 0.25
 _CHUNK_BYTES = 1 << 20
 _POLL_BYTES = 256 << 10
-"""Short lines parse at about 3 MiB/s; more at once would hold up the socket."""
+"""Bytes read per poll. Short lines parse at about 3 MiB/s; more would block the socket."""
 _SKIP_BEHIND_BYTES = 4 << 20
 _TRAINING_SLACK_SECONDS = 60.0
 _ASLEEP_SECONDS = 10.0
 
 
 @dataclass(frozen=True)
-class Watched:
-    """A run that is over."""
+class FinishedRun:
+    """A run that ended."""
 
     report: ExitReport | None
-    """None: the supervisor was killed before it could say how the run ended."""
+    """None where the supervisor was killed before it could write it."""
     log: RunLog
     killed_by: str | None
+    """The limit for which this engine killed the run, such as `start-up`; None: it did not."""
 
 
-class RunWatch:
-    """Follows one run to its end.
+class RunMonitor:
+    """Monitors one run until it ends.
 
     Args:
         handle: The run.
-        config: For the metric's name and the time limits.
-        expects_progress: Whether earlier runs of this session showed progress lines; without them
-            only the hard deadline can be enforced, since a silent script may be healthy.
+        config: Names the metric and the time limits.
+        expects_progress: True where earlier runs of this session printed progress lines; without
+            them only the hard deadline is enforced, since a silent script may be healthy.
         on_progress: Called with each new state of the log.
     """
 
@@ -60,13 +61,13 @@ class RunWatch:
         self._fd = -1
         self._position = 0
         self._phase = Phase.STARTING
-        # Monotonic, so that a clock that is set, or a laptop that slept, is not the idea's fault.
+        # Monotonic: a changed clock or a suspended laptop must not count against the run.
         self._phase_since = time.monotonic() - max(0.0, time.time() - handle.started_at)
         self._grew_at = self._polled_at = time.monotonic()
         self._killed_by: str | None = None
 
-    async def follow(self) -> Watched:
-        """Until the run's whole tree is gone and its log is read to the end."""
+    async def follow(self) -> FinishedRun:
+        """Wait until the run's whole process tree is gone and its log is read to the end."""
         waiting = asyncio.ensure_future(self.handle.wait())
         try:
             while True:
@@ -74,7 +75,7 @@ class RunWatch:
                 if done:
                     break
                 self._read(_POLL_BYTES)
-                self._tell()
+                self._report_progress()
                 self._enforce()
         finally:
             if not waiting.done():
@@ -82,11 +83,11 @@ class RunWatch:
                 with contextlib.suppress(asyncio.CancelledError):
                     await waiting
         self.read_all()
-        self._tell()
-        return Watched(waiting.result(), self.log, self._killed_by)
+        self._report_progress()
+        return FinishedRun(waiting.result(), self.log, self._killed_by)
 
     def read_all(self) -> RunLog:
-        """The log of a run that is over."""
+        """Read the rest of the log of a run that ended, and return it."""
         self._read(None)
         self.log.finish()
         if self._fd >= 0:
@@ -95,11 +96,11 @@ class RunWatch:
         return self.log
 
     def _read(self, at_most: int | None) -> None:
-        """Feed what the log has grown by.
+        """Read what was appended to the log.
 
         Args:
-            at_most: Bytes in this call, so that a flood cannot hold up the loop; None reads to the
-                end.
+            at_most: The most bytes in this call, so that a flood cannot block the loop; None reads
+                to the end.
         """
         if self._fd < 0:
             try:
@@ -123,7 +124,7 @@ class RunWatch:
             self._grew_at = time.monotonic()
             self.log.feed(data)
 
-    def _tell(self) -> None:
+    def _report_progress(self) -> None:
         progress = self.log.progress
         if progress.phase is not self._phase:
             self._phase, self._phase_since = progress.phase, time.monotonic()
@@ -136,15 +137,14 @@ class RunWatch:
         gap = now - self._polled_at - POLL_SECONDS
         self._polled_at = now
         if gap > _ASLEEP_SECONDS:
-            # We did not look for a while (suspended, or starved): nor may the run have lived.
+            # The engine did not run for a while (suspended, or starved), nor perhaps did the run.
             self._phase_since += gap
             self._grew_at += gap
         in_phase = now - self._phase_since
         reason: str | None = None
         match self._phase:
             case Phase.STARTING:
-                # A script that never shows progress seems to start up for ever; the deadline is its
-                # only limit.
+                # A script that never prints progress stays in this phase; only its deadline counts.
                 if self._expects_progress and in_phase > config.startup_seconds:
                     reason = "start-up"
             case Phase.TRAINING:

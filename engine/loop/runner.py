@@ -1,4 +1,4 @@
-"""One run, from worktree to measurement: started or adopted, watched, classified, measured."""
+"""Run one experiment: start or adopt its process, watch it, classify its end, measure."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from engine.executors.local import (
     start_run,
 )
 from engine.loop.context import SessionContext
-from engine.loop.run_monitor import RunWatch, Watched
+from engine.loop.run_monitor import FinishedRun, RunMonitor
 from engine.protocol.messages import Progress
 from engine.store.run_files import (
     directory_times,
@@ -33,13 +33,18 @@ from engine.store.run_files import (
 from engine.store.run_log import LogProgress, RunLog
 
 CURVE_POINTS = 20
-"""At most so many points of a run's loss curve reach the journal."""
+"""The most points of a run's loss curve that the journal keeps."""
 SLOT = 0
+"""The only place where a run can happen."""
 _SILENT_START_SECONDS = 30.0
 
 
 class Runner:
-    """Runs experiments one at a time in the slot's worktree."""
+    """Runs experiments one at a time in the slot's worktree.
+
+    Args:
+        context: The session.
+    """
 
     def __init__(self, context: SessionContext) -> None:
         self._context = context
@@ -48,15 +53,19 @@ class Runner:
         self._directory_times: dict[str, int] | None = None
         """The times of the worktree's directories before the current run; None where adopted."""
         self.progress: Progress | None = None
-        """The newest state of the current run, for a client that attaches in its middle."""
+        """The newest state of the current run, for a client that attaches during it."""
 
     @property
     def pid(self) -> int | None:
-        """The supervisor of the current run."""
+        """The process id of the current run's supervisor; None where nothing runs."""
         return self._handle.pid if self._handle is not None else None
 
     def kill(self) -> bool:
-        """End the current run's whole tree; False when nothing runs."""
+        """Kill the current run's whole process tree.
+
+        Returns:
+            False where nothing runs.
+        """
         if self._handle is None:
             return False
         self._handle.kill()
@@ -67,25 +76,25 @@ class Runner:
         return self._context.layout.worktree(SLOT)
 
     def start(self, experiment: Experiment) -> None:
-        """Put the candidate into the worktree and start its training process.
+        """Check out the candidate in the worktree and start its training process.
 
         Raises:
-            EnvironmentProblem: The machine does not let it start.
+            EnvironmentProblem: The machine or the workspace does not let it start.
         """
-        session, a = self._context.session, self._context
+        context, session = self._context, self._context.session
         number, run = experiment.number, len(experiment.runs) + 1
-        directory = a.layout.run(number, run)
-        place = a.workspace.place(self._worktree, experiment.commit)
-        link_data(a.workspace, place, session.config, a.submodules)
+        directory = context.layout.run(number, run)
+        place = context.workspace.place(self._worktree, experiment.commit)
+        link_data(context.workspace, place, session.config, context.submodules)
         self._check_locked(place)
         self._directory_times = directory_times(self._worktree)
-        a.note(
+        context.record(
             ev.RunStarted(
                 experiment=number,
                 run=run,
                 slot=SLOT,
                 command=session.config.command,
-                directory=directory.relative_to(a.workspace.path).as_posix(),
+                directory=directory.relative_to(context.workspace.path).as_posix(),
                 deadline_seconds=session.config.deadline_seconds,
             )
         )
@@ -93,14 +102,14 @@ class Runner:
             directory,
             command=session.config.command,
             cwd=place,
-            environment=run_environment(session.config, a.workspace.path, a.environ),
+            environment=run_environment(session.config, context.workspace.path, context.environ),
             deadline_seconds=session.config.deadline_seconds,
             log_cap_bytes=session.config.log_cap_bytes,
         )
-        point_run_log(a.workspace.path, directory / "run.log")
+        point_run_log(context.workspace.path, directory / "run.log")
 
     async def watch(self, experiment: Experiment, run: Run) -> None:
-        """Follow the run to its end and record how it ended and what it reported."""
+        """Watch the run until it ends, then record its outcome and its measurement."""
         number = experiment.number
         if self._handle is None:
             self._handle = self._adopt(experiment, run)
@@ -110,41 +119,41 @@ class Runner:
             self._end(number, run, gone, None)
             return
         experiments = self._context.session.experiments
-        watch = RunWatch(
+        monitor = RunMonitor(
             self._handle,
             self._context.session.config,
             expects_progress=any(r.curve for e in experiments[:3] for r in e.runs),
             on_progress=lambda progress: self._progressed(number, run.number, progress),
         )
-        watched = await watch.follow()
+        finished = await monitor.follow()
         self._handle = self.progress = None
-        if watched.report is None:
+        if finished.report is None:
             kill_strays(self._context.workspace.path / run.directory)
-        self._end(number, run, self._classify(experiment, watched), watched)
+        self._end(number, run, self._classify(experiment, finished), finished)
 
     def measure_again(self, experiment: Experiment, run: Run) -> None:
-        """Read the log of a run whose engine was killed between its end and its measurement."""
+        """Measure a run whose engine was killed between the run's end and its measurement."""
         handle = find_run(self._context.workspace.path / run.directory)
         report = handle.report() if handle is not None else None
         if handle is None or report is None:
             self._lose(experiment.number, run, "its files are gone")
             return
-        watch = RunWatch(
+        monitor = RunMonitor(
             handle, self._context.session.config, expects_progress=False, on_progress=lambda _: None
         )
-        log = watch.read_all()
+        log = monitor.read_all()
         if log.metric_value is None or not math.isfinite(log.metric_value):
-            self._lose(experiment.number, run, "its log does not show its result any more")
+            self._lose(experiment.number, run, "its log no longer shows its result")
             return
         self._measure(experiment.number, run.number, log, report, self._changed_locked())
 
     def _lose(self, number: int, run: Run, why: str) -> None:
-        """A run whose result is gone: it is no evidence, and is run again."""
-        self._context.note(
+        """Record that the result is gone: the experiment is run again."""
+        self._context.record(
             ev.RunEnded(experiment=number, run=run.number, outcome=Outcome.INTERRUPTED, detail=why)
         )
 
-    # ---- the beginning
+    # ---- start
 
     def _check_locked(self, place: Path) -> None:
         found = self._hash_locked(place)
@@ -152,21 +161,21 @@ class Runner:
             self._locked = found
         elif found != self._locked:
             raise EnvironmentProblem(
-                "A locked file changed while no run was on: "
+                "A locked file changed while nothing ran: "
                 f"{', '.join(_differences(found, self._locked))}.",
-                "What the metric means would change with it.",
-                "Put it back, or start a session with another --tag.",
+                "Values measured with it could not be compared with earlier ones.",
+                "Restore it, or start a session with another --tag.",
             )
 
     def _adopt(self, experiment: Experiment, run: Run) -> RunHandle | None:
         handle = find_run(self._context.workspace.path / run.directory)
         if handle is not None:
-            self._context.note(ev.RunAdopted(experiment=experiment.number, run=run.number))
+            self._context.record(ev.RunAdopted(experiment=experiment.number, run=run.number))
             if run.kill_requested or self._context.session.stop is StopMode.NOW:
                 handle.kill()
         return handle
 
-    # ---- the middle
+    # ---- progress
 
     def _progressed(self, number: int, run: int, progress: LogProgress) -> None:
         session = self._context.session
@@ -192,24 +201,24 @@ class Runner:
         if progress.share is None or progress.loss is None or session.running is None:
             return
         if not math.isfinite(progress.loss):
-            return  # JSON has no NaN; the run's end says what became of it
+            return  # JSON has no NaN; the outcome of the run tells it
         curve = session.running.curve
         if not curve or progress.share - curve[-1].share >= 1 / CURVE_POINTS:
-            self._context.note(
+            self._context.record(
                 ev.RunProgressed(
                     experiment=number, run=run, share=progress.share, loss=progress.loss
                 )
             )
 
-    # ---- the end
+    # ---- end
 
-    def _classify(self, experiment: Experiment, watched: Watched) -> Classified:
-        report, log, session = watched.report, watched.log, self._context.session
+    def _classify(self, experiment: Experiment, finished: FinishedRun) -> Classified:
+        report, log, session = finished.report, finished.log, self._context.session
         if report is None:
             return Classified(Outcome.INTERRUPTED, "the run's supervisor was killed")
         killed_by = report.killed_by
-        if killed_by == "request" and watched.killed_by is not None:
-            killed_by = watched.killed_by
+        if killed_by == "request" and finished.killed_by is not None:
+            killed_by = finished.killed_by
         return classify(
             Ending(
                 exit_code=report.exit_code,
@@ -226,9 +235,9 @@ class Runner:
             )
         )
 
-    def _end(self, number: int, run: Run, ended: Classified, watched: Watched | None) -> None:
-        report = watched.report if watched is not None else None
-        self._context.note(
+    def _end(self, number: int, run: Run, ended: Classified, finished: FinishedRun | None) -> None:
+        report = finished.report if finished is not None else None
+        self._context.record(
             ev.RunEnded(
                 experiment=number,
                 run=run.number,
@@ -250,19 +259,17 @@ class Runner:
             self._directory_times,
         )
         self._directory_times = None
-        if ended.outcome is Outcome.FINISHED and watched is not None and report is not None:
-            self._measure(number, run.number, watched.log, report, changed)
+        if ended.outcome is Outcome.FINISHED and finished is not None and report is not None:
+            self._measure(number, run.number, finished.log, report, changed)
         elif changed:
             message = f"run #{number} changed {', '.join(changed)}"
-            self._context.note(
-                ev.AlarmRaised(kind=AlarmKind.TAMPER, message=message, experiment=number)
-            )
+            self._context.alarm(AlarmKind.TAMPER, message, experiment=number)
 
     def _changed_locked(self) -> tuple[str, ...]:
         place = self._context.workspace.inside_worktree(self._worktree)
         globs = self._context.session.config.locked
         if self._locked is None:
-            # Adopted from an earlier engine: the commit says what the files must be.
+            # Adopted from an earlier engine: compare with the files of the commit.
             changed = self._context.workspace.changed_since_commit(place, globs)
             return tuple(
                 n for n in changed if n not in (self._context.session.config.file, PROGRAM)
@@ -272,7 +279,7 @@ class Runner:
     def _hash_locked(self, place: Path) -> dict[str, str]:
         config = self._context.session.config
         found = hash_locked(place, config.locked, config.file)
-        # The charter is the person's, and changes when they say so.
+        # The user may change program.md at any time.
         return {name: digest for name, digest in found.items() if name != PROGRAM}
 
     def _measure(
@@ -294,24 +301,22 @@ class Runner:
         )
         doubts = find_doubts(
             measurement,
-            # The run's own clock may have gone on while the machine slept.
+            # The run's own clock includes time in which the machine was suspended.
             wall_seconds=max(report.seconds, report.ended_at - report.started_at),
             summaries=log.separators,
             distinct_values=len(set(log.metric_values)),
             changed_locked=changed,
         )
-        self._context.note(
+        self._context.record(
             ev.Measured(experiment=number, run=run, measurement=measurement, doubts=doubts)
         )
         if doubts:
             message = f"#{number}: {'; '.join(doubts)}"
-            self._context.note(
-                ev.AlarmRaised(kind=AlarmKind.DOUBT, message=message, experiment=number)
-            )
+            self._context.alarm(AlarmKind.DOUBT, message, experiment=number)
 
 
 def _state(progress: Progress) -> tuple[object, ...]:
-    """What makes a new state of a run; the clock alone does not."""
+    """Return what tells two states of a run apart; elapsed time alone does not."""
     return (progress.phase, progress.step, progress.share, progress.loss)
 
 

@@ -1,4 +1,4 @@
-"""After a run: what came of it, as a verdict, a row, and the branch moved."""
+"""Verdicts: judge an experiment after its run, write its row, then move the branch."""
 
 from __future__ import annotations
 
@@ -19,31 +19,24 @@ class Judge:
     """Gives verdicts and records them.
 
     Args:
-        around: Of the session.
-        proposer: Has an edit mended, or made smaller, before it is judged.
-        runner: Measures again what was not read.
+        context: The session.
+        steps: Changes an edit after a crash or out of memory, before it is judged.
+        runner: Reads a run's log again where the measurement was lost.
     """
 
-    def __init__(self, context: SessionContext, proposer: ExperimentSteps, runner: Runner) -> None:
+    def __init__(self, context: SessionContext, steps: ExperimentSteps, runner: Runner) -> None:
         self._context = context
-        self._proposer = proposer
+        self._steps = steps
         self._runner = runner
 
     async def judge(self, experiment: Experiment, run: Run) -> None:
-        """Have it mended, measured again, or decided and recorded.
+        """Change the edit and run it again, measure again, or give and record the verdict.
 
         Raises:
-            AgentError: The agent that was to mend it is to be left alone for a while.
+            AgentError: The agent that is to repair the edit must not be asked for a while.
         """
         session = self._context.session
-        small = run.outcome is Outcome.OUT_OF_MEMORY and not run.kill_requested
-        if small and await self._proposer.save_memory(experiment):
-            return
-        if (
-            run.outcome is Outcome.CODE_CRASH
-            and not run.kill_requested
-            and await self._repair(experiment)
-        ):
+        if not run.kill_requested and await self._is_changed(experiment, run):
             return
         if run.outcome is Outcome.FINISHED and experiment.origin is Origin.CONFIRM:
             verdict, reason, gain = self._compare(experiment)
@@ -58,19 +51,19 @@ class Judge:
             verdict, reason, gain = decision.verdict, decision.reason, decision.gain
             if experiment.forced is not None and not experiment.doubts:
                 verdict = experiment.forced
-                reason = f"by the person's verdict on #{experiment.of} ({reason})"
+                reason = f"by your verdict on #{experiment.of} ({reason})"
         elif run.outcome is Outcome.FINISHED:
             self._runner.measure_again(experiment, run)
             return
         else:
             outcome = run.outcome.value if run.outcome is not None else "unknown"
             if run.kill_requested:
-                outcome = f"vetoed: {run.veto}" if run.veto else "interrupted by the person"
+                outcome = f"vetoed: {run.veto}" if run.veto else "interrupted by the user"
             verdict, reason, gain = Verdict.CRASH, outcome, None
         if run.veto and verdict is Verdict.KEEP:
-            # It ended by itself before it could be killed.
+            # The run finished before it could be killed.
             verdict, reason = Verdict.DISCARD, f"vetoed: {run.veto} ({reason})"
-        self._context.note(
+        self._context.record(
             ev.VerdictGiven(
                 experiment=experiment.number,
                 verdict=verdict,
@@ -85,42 +78,43 @@ class Judge:
                 f"your verdict on #{experiment.of} could not be carried out: #{experiment.number} "
                 f"ended as {verdict.value} ({reason})"
             )
-            self._context.note(ev.AlarmRaised(kind=AlarmKind.OVERRULE, message=message))
+            self._context.alarm(AlarmKind.OVERRULE, message)
         counted = experiment.origin is not Origin.CONFIRM and not run.kill_requested
         if counted and verdict is not Verdict.KEEP and (flat := notice(self._context.session)):
-            self._context.note(ev.AlarmRaised(kind=AlarmKind.PLATEAU, message=flat))
+            self._context.alarm(AlarmKind.PLATEAU, flat)
 
     def _compare(self, experiment: Experiment) -> tuple[Verdict, str, float | None]:
-        """What a confirmation says: never a new best, only how far the first value holds."""
+        """Return the verdict on a confirmation: never a keep, with the change of the value."""
         first = self._context.session.experiment(experiment.of).measurement
         fresh = experiment.measurement
         assert first is not None and fresh is not None  # only what was measured is confirmed
         if experiment.doubts:
             return Verdict.DISCARD, f"confirms nothing: {'; '.join(experiment.doubts)}", None
         gain = self._context.session.direction.gain(fresh.metric, first.metric)
-        words = (
+        change = (
             "the same" if not gain else f"{'better' if gain > 0 else 'worse'} by {abs(gain):.6f}"
         )
-        reason = f"#{experiment.of} again: {fresh.metric:.6f} after {first.metric:.6f}, {words}"
+        reason = f"#{experiment.of} again: {fresh.metric:.6f} after {first.metric:.6f}, {change}"
         return Verdict.DISCARD, reason, gain
 
-    async def _repair(self, experiment: Experiment) -> bool:
-        """Whether the agent mended its edit. A pause or a stop does not wait for that."""
-        if self._context.session.stop is not None or self._context.session.pause is not None:
+    async def _is_changed(self, experiment: Experiment, run: Run) -> bool:
+        """Return True where the edit was changed and runs again within this experiment."""
+        if run.outcome is Outcome.OUT_OF_MEMORY:
+            return await self._steps.halve_batch(experiment)
+        session = self._context.session
+        if run.outcome is not Outcome.CODE_CRASH or session.stop or session.pause:
             return False
         try:
-            return await self._proposer.repair(experiment)
+            return await self._steps.repair(experiment)
         except (RateLimitedError, OverloadedError):
             raise
         except AgentError as error:
             message = f"#{experiment.number} could not be repaired: {error.what}"
-            self._context.note(
-                ev.AlarmRaised(kind=AlarmKind.REPAIR, message=message, experiment=experiment.number)
-            )
+            self._context.alarm(AlarmKind.REPAIR, message, experiment=experiment.number)
             return False
 
     def unrecorded(self) -> bool:
-        """Whether the last verdict still has to reach results.tsv or the branch."""
+        """Return True while the last verdict is missing from results.tsv or the branch."""
         experiments = self._context.session.experiments
         if not experiments or experiments[-1].verdict is None:
             return False
@@ -129,20 +123,24 @@ class Judge:
         return not last.row_written or (kept and not last.advanced)
 
     def finish_recording(self) -> None:
-        """Write the last verdict's row, then move the frontier, whichever is still to be done."""
+        """Write the last verdict's row and move the frontier, as far as that is missing.
+
+        Raises:
+            WorkspaceError: The row cannot be written, or the branch cannot be moved.
+        """
         if not self.unrecorded():
             return
         session = self._context.session
         last = session.experiments[-1]
         if not last.row_written:
             path = self._context.workspace.path / session.results_file
-            # A killed engine may have written the row and not lived to say so.
+            # An engine may have been killed between writing the row and recording it.
             row = row_of(last)
             if row is not None and not has_row(path, row, last.results_bytes):
                 append_row(path, session.config.metric, row)
-            self._context.note(ev.RowWritten(experiment=last.number, file=session.results_file))
+            self._context.record(ev.RowWritten(experiment=last.number, file=session.results_file))
         if last.verdict is Verdict.KEEP and not last.advanced:
             self._context.workspace.advance_branch(
                 session.config.tag, last.commit, session.frontier
             )
-            self._context.note(ev.FrontierAdvanced(experiment=last.number, commit=last.commit))
+            self._context.record(ev.FrontierAdvanced(experiment=last.number, commit=last.commit))

@@ -5,6 +5,8 @@ from __future__ import annotations
 import msgspec
 
 from engine.core.enums import Actor, Autonomy, StopMode, Verdict
+from engine.core.errors import AutoresearchError
+from engine.core.text import INSTRUCTION_CHARACTERS
 
 
 class Command(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", omit_defaults=True):
@@ -154,13 +156,12 @@ class ConfirmExperiment(Command, frozen=True, kw_only=True):
     experiment: int
 
 
-class AskMemory(Command, frozen=True, kw_only=True):
-    """What the agent would be told if it were asked now; the reply is that text."""
+class PreviewPrompt(Command, frozen=True, kw_only=True):
+    """Show the prompt that the next agent would be sent now; the reply is that text."""
 
 
-AnyCommand = (
-    Hello
-    | PauseLoop
+ClientCommand = (
+    PauseLoop
     | ResumeLoop
     | StopSession
     | CancelStop
@@ -180,5 +181,32 @@ AnyCommand = (
     | OverruleVerdict
     | ReviveExperiment
     | ConfirmExperiment
-    | AskMemory
+    | PreviewPrompt
 )
+"""Every command but the first message of a connection."""
+
+AnyCommand = Hello | ClientCommand
+
+
+def required_text(text: str, what: str) -> str:
+    """Return the user's text without surrounding white space.
+
+    Args:
+        text: As typed.
+        what: What it is, for the error: `pin`, `veto` …
+
+    Raises:
+        AutoresearchError: It is empty, or longer than `INSTRUCTION_CHARACTERS`.
+    """
+    text = text.strip()
+    if not text:
+        raise AutoresearchError(
+            f"A {what} needs a text.", "The agent learns from it.", "Write one sentence."
+        )
+    if len(text) > INSTRUCTION_CHARACTERS:
+        raise AutoresearchError(
+            f"A {what} may have {INSTRUCTION_CHARACTERS:,} characters; this has {len(text):,}.",
+            "It goes into every briefing.",
+            "Shorten it, or write it into program.md.",
+        )
+    return text

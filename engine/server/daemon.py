@@ -1,24 +1,23 @@
-"""The life of an engine process: lock, recover, serve, run the ratchet, leave in good order.
+"""The engine process: lock the workspace, open the session, serve clients, run the loop.
 
 Started as `python -m engine.server.daemon WORKSPACE`, detached from any terminal; reads the
-research config that the person confirmed from `.autoresearch/config.toml`.
+research config that the user confirmed from `.autoresearch/config.toml`.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import os
 import signal
 import sys
-import traceback
 from collections.abc import Awaitable
 from datetime import UTC, datetime
 from pathlib import Path
 
 import psutil
 
-from engine import __version__
 from engine.agents.base import make_agent
 from engine.core import events as ev
 from engine.core.config import ResearchConfig
@@ -27,13 +26,14 @@ from engine.core.errors import AutoresearchError, JournalError
 from engine.core.layout import Layout
 from engine.devices.recorder import MachineRecorder
 from engine.devices.sampler import DeviceSampler
+from engine.loop.assembly import SessionLoop, build_loop
 from engine.loop.context import SessionContext
-from engine.loop.ratchet import Ratchet
 from engine.notify.notifier import Notifier
-from engine.protocol import commands
+from engine.protocol.commands import ClientCommand, StopSession
 from engine.protocol.endpoint import EngineLock, socket_path
 from engine.protocol.messages import AnyMessage, Devices, EventAppended, ReasoningChunk
 from engine.report.automatic import Reports
+from engine.server.log import log_event, start_logging
 from engine.server.socket_server import SocketServer
 from engine.setup.config_file import load_config
 from engine.setup.open_session import open_session
@@ -41,9 +41,10 @@ from engine.store.journal import Journal
 from engine.store.workspace import Workspace
 
 SAMPLE_SECONDS = 1.0
+_log = logging.getLogger("engine.server")
 
 
-class Service:
+class Engine:
     """One engine in one workspace.
 
     Args:
@@ -59,7 +60,7 @@ class Service:
         self._devices: Devices | None = None
 
     async def run(self) -> None:
-        """From the lock to the end of the session.
+        """Run from the lock to the end of the session.
 
         Raises:
             AutoresearchError: It could not start, or the journal could not be written.
@@ -83,24 +84,25 @@ class Service:
                 publish=lambda message: server.publish(message) if server is not None else None,
                 submodules=submodules,
             )
-            ratchet = Ratchet(context)
+            loop = build_loop(context)
             reports = Reports(self._layout)
             server = SocketServer(
                 socket_path(self._workspace.path),
-                session=lambda: ratchet.session,
-                initial_messages=lambda: self._initial_messages(ratchet),
-                handle=lambda command: _obey(ratchet, reports, command),
+                session=lambda: context.session,
+                initial_messages=lambda: self._initial_messages(loop),
+                handle=lambda command: _handle(loop, reports, command),
             )
+            journal.listen(log_event)
             journal.listen(lambda event: server.publish(EventAppended(event=event)))
             notifier.attach(journal)
             reports.attach(journal)
             await server.start()
             self._lock.publish_socket_path(server.path)
-            self._catch_signals(ratchet)
-            sampling = asyncio.create_task(self._sample(sampler, server, ratchet, journal))
+            self._catch_signals(loop)
+            sampling = asyncio.create_task(self._sample(sampler, server, loop, journal))
             try:
-                await ratchet.run()
-                reason = ratchet.session.ended or "the loop ended"
+                await loop.ratchet.run()
+                reason = context.session.ended or "the loop ended"
             finally:
                 await reports.close()
                 sampling.cancel()
@@ -113,7 +115,7 @@ class Service:
             if journal is not None:
                 message = f"the engine failed ({type(error).__name__}: {error}); see engine.log"
                 journal.append(ev.AlarmRaised(kind=AlarmKind.ENGINE, message=message))
-                journal.append(ev.EngineStopped(reason="a fault of its own"))
+                journal.append(ev.EngineStopped(reason="an internal error"))
             raise
         finally:
             if server is not None:
@@ -123,102 +125,88 @@ class Service:
                 journal.close()
             self._lock.release()
 
-    def _initial_messages(self, ratchet: Ratchet) -> list[AnyMessage]:
-        messages: list[AnyMessage] = []
-        for number, text in ratchet.proposer.drafter.thinking.items():
-            messages.append(ReasoningChunk(text=text, start=True, experiment=number))
-        if ratchet.runner.progress is not None:
-            messages.append(ratchet.runner.progress)
+    def _initial_messages(self, loop: SessionLoop) -> list[AnyMessage]:
+        """Return the live messages that show a new subscriber what is under way."""
+        messages: list[AnyMessage] = [
+            ReasoningChunk(text=text, start=True, experiment=number)
+            for number, text in loop.calls.reasoning.items()
+        ]
+        if loop.runner.progress is not None:
+            messages.append(loop.runner.progress)
         if self._devices is not None:
             messages.append(self._devices)
         return messages
 
-    def _catch_signals(self, ratchet: Ratchet) -> None:
-        loop = asyncio.get_running_loop()
+    def _catch_signals(self, loop: SessionLoop) -> None:
+        def stop() -> None:
+            loop.commands.stop(Actor.SIGNAL, StopMode.NOW)
+
         # SIGTERM (a shutdown, `systemctl stop`) leaves the run to its supervisor; the next engine
         # adopts it.
-        loop.add_signal_handler(signal.SIGTERM, self._leave)
-        loop.add_signal_handler(signal.SIGINT, lambda: ratchet.stop(Actor.SIGNAL, StopMode.NOW))
-        loop.add_signal_handler(signal.SIGHUP, lambda: None)
+        events = asyncio.get_running_loop()
+        events.add_signal_handler(signal.SIGTERM, self._exit)
+        events.add_signal_handler(signal.SIGINT, stop)
+        events.add_signal_handler(signal.SIGHUP, lambda: None)
 
-    def _leave(self) -> None:
-        # As kill -9, which every part must survive anyway, only that the lock file is tidied by the
-        # kernel.
+    def _exit(self) -> None:
+        # As abrupt as kill -9, which every part survives; the kernel releases the lock file.
+        _log.info("SIGTERM: leaving the run to its supervisor")
         os._exit(143)
 
     async def _sample(
-        self, sampler: DeviceSampler, server: SocketServer, ratchet: Ratchet, journal: Journal
+        self, sampler: DeviceSampler, server: SocketServer, loop: SessionLoop, journal: Journal
     ) -> None:
         recorder = MachineRecorder()
         while True:
-            session, now = ratchet.session, datetime.now(UTC)
+            session, now = journal.session, datetime.now(UTC)
             due = recorder.is_due(session, now)
-            # Nobody watches and nothing is to be recorded: nobody needs figures, the engine rests.
+            # Without a subscriber, and with nothing to record, no sample is taken.
             if server.subscribers or due:
                 try:
-                    sample = await asyncio.to_thread(sampler.sample, ratchet.runner.pid)
+                    sample = await asyncio.to_thread(sampler.sample, loop.runner.pid)
                 except (OSError, psutil.Error) as error:
-                    # Figures are missed for a second; the session is not.
-                    print(f"no device sample: {error}", file=sys.stderr, flush=True)
+                    _log.warning("no device sample: %s", error)
                 else:
                     self._devices = Devices(sample=sample)
                     server.publish(self._devices)
-                    if due and (event := recorder.record(ratchet.session, sample, now)):
+                    if due and (event := recorder.record(journal.session, sample, now)):
                         try:
                             journal.append(event)
                         except JournalError as error:
-                            print(f"a sample is not recorded: {error}", file=sys.stderr, flush=True)
+                            _log.warning("a device sample was not recorded: %s", error)
             await server.keep_listening()
             await asyncio.sleep(SAMPLE_SECONDS)
 
 
-def _obey(ratchet: Ratchet, reports: Reports, command: commands.AnyCommand) -> str | Awaitable[str]:
-    if ratchet.session.ended is not None and not isinstance(command, commands.Hello):
-        return _at_the_end(reports, command)
-    match command:
-        case commands.AskMemory():
-            return ratchet.proposer.maker.memory()
-        case commands.PauseLoop():
-            return ratchet.pause(command.by)
-        case commands.ResumeLoop():
-            return ratchet.resume(command.by)
-        case commands.StopSession():
-            return ratchet.stop(command.by, command.mode, command.reason)
-        case commands.CancelStop():
-            return ratchet.cancel_stop(command.by)
-        case commands.KillRun():
-            return ratchet.kill_run(command.by, command.experiment, command.reason)
-        case commands.Hello():
-            return f"autoresearch-tui {__version__}"
-        case _:
-            return ratchet.steering.obey(command)
-
-
-def _at_the_end(reports: Reports, command: commands.AnyCommand) -> str:
-    """The session has ended and its report is being written: only leaving sooner can be asked."""
-    if isinstance(command, commands.StopSession):
+def _handle(loop: SessionLoop, reports: Reports, command: ClientCommand) -> str | Awaitable[str]:
+    if loop.ratchet.session.ended is None:
+        return loop.commands.handle(command)
+    # Only the last report is still being written.
+    if isinstance(command, StopSession):
         reports.hurry()
-        return "The session has ended; its engine leaves now."
+        return "The session has ended; its engine exits now."
     raise AutoresearchError(
-        "The session has ended, and its engine is about to leave.",
+        "The session has ended, and its engine is about to exit.",
         "Nothing was done.",
         "Go on with it by `autoresearch-tui start`.",
     )
 
 
 def main() -> int:
-    """Entry of the engine process; the exit code is that of the error, if any."""
+    """Run an engine to its end; the exit code is that of its error, if any."""
     try:
         path = Path(sys.argv[1])
-        asyncio.run(Service(path, load_config(path)).run())
+        config = load_config(path)
+        start_logging(path, os.environ)
+        asyncio.run(Engine(path, config).run())
     except AutoresearchError as error:
+        _log.error("%s", error)
         print(f"error: {error}", file=sys.stderr, flush=True)
         return error.exit_code
     except KeyboardInterrupt:
         return 130
     except Exception as error:
-        # A fault of ours: all of it into the engine's log, one line for whoever started us.
-        traceback.print_exc()
+        _log.exception("the engine failed")
         print(f"error: the engine failed ({type(error).__name__}: {error}).", file=sys.stderr)
         return 1
     return 0

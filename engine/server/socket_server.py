@@ -6,10 +6,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import os
 import socket
 import struct
-import traceback
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
@@ -21,6 +21,7 @@ from engine.core.session import Session
 from engine.protocol import commands, framing, messages
 from engine.protocol.snapshot import encode_session
 
+_log = logging.getLogger(__name__)
 _BACKLOG_BYTES = 64 * 2**20
 _LIVE_BACKLOG_BYTES = 256 * 2**10
 _LARGEST_COMMAND = 4 * 2**20
@@ -60,7 +61,7 @@ class SocketServer:
         *,
         session: Callable[[], Session],
         initial_messages: Callable[[], list[messages.AnyMessage]],
-        handle: Callable[[commands.AnyCommand], str | Awaitable[str]],
+        handle: Callable[[commands.ClientCommand], str | Awaitable[str]],
     ) -> None:
         self.path = path
         self._session = session
@@ -188,7 +189,7 @@ def _refusal(command: commands.AnyCommand, error: Exception) -> messages.Reply:
     if isinstance(error, AutoresearchError):
         return messages.Reply(id=command.id, ok=False, message=str(error))
     # A fault of ours: who asked is told, and the loop goes on.
-    traceback.print_exception(error)
+    _log.error("the command %s failed", type(command).__name__, exc_info=error)
     what = f"The engine failed at this ({type(error).__name__}: {error}); see engine.log."
     return messages.Reply(id=command.id, ok=False, message=what)
 

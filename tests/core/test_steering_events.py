@@ -22,7 +22,7 @@ from engine.core.enums import (
     Verdict,
 )
 from engine.core.reducer import apply, fold
-from engine.core.session import MOST_ASKED, MOST_IN_A_ROW, Session
+from engine.core.session import MAX_ASKED, MAX_HELD_IN_A_ROW, Session
 
 START = datetime(2026, 11, 21, tzinfo=UTC)
 LATER = datetime(2026, 11, 22, tzinfo=UTC)
@@ -460,7 +460,7 @@ def test_asking_about_everything_waits_once_enough_questions_are_open() -> None:
         *finished(1, Verdict.KEEP),
         ev.AutonomySet(autonomy=Autonomy.ASK_ALL, by=Actor.SCREEN),
     )
-    for n in range(1, MOST_ASKED + 1):
+    for n in range(1, MAX_ASKED + 1):
         assert not session.is_full_of_questions
         session = play(queued(n, why="all", after=1), session=session)
     assert session.is_full_of_questions
@@ -481,16 +481,16 @@ def test_asking_about_everything_waits_once_enough_questions_are_open() -> None:
 def test_risky_proposals_in_a_row_make_any_autonomy_wait_and_parked_ones_count() -> None:
     session = play(BEGAN, *finished(1, Verdict.KEEP))
     assert session.autonomy is not Autonomy.ASK_ALL
-    for n in range(1, MOST_IN_A_ROW):
+    for n in range(1, MAX_HELD_IN_A_ROW):
         session = play(queued(n, why="risky", after=1), session=session)
-    assert session.consecutive_held == MOST_IN_A_ROW - 1
+    assert session.consecutive_held == MAX_HELD_IN_A_ROW - 1
     assert not session.is_full_of_questions
     session = play(
         ev.ProposalParked(queued=1, reason="late"),
-        queued(MOST_IN_A_ROW, why="risky", after=1),
+        queued(MAX_HELD_IN_A_ROW, why="risky", after=1),
         session=session,
     )
-    assert session.consecutive_held == MOST_IN_A_ROW
+    assert session.consecutive_held == MAX_HELD_IN_A_ROW
     assert session.is_full_of_questions
     # An experiment in between starts the count again.
     session = play(*finished(2, Verdict.DISCARD, base="c1"), session=session)
@@ -500,11 +500,11 @@ def test_risky_proposals_in_a_row_make_any_autonomy_wait_and_parked_ones_count()
 
 def test_nothing_asked_means_nothing_to_wait_for() -> None:
     session = play(BEGAN, *finished(1, Verdict.KEEP))
-    for n in range(1, MOST_IN_A_ROW + 1):
+    for n in range(1, MAX_HELD_IN_A_ROW + 1):
         session = play(
             queued(n, why="r", after=1), ev.ProposalParked(queued=n, reason="late"), session=session
         )
-    assert session.consecutive_held == MOST_IN_A_ROW
+    assert session.consecutive_held == MAX_HELD_IN_A_ROW
     assert not session.is_full_of_questions
 
 

@@ -146,7 +146,7 @@ def test_a_decision_names_a_patch_that_is_in_question(night: Night, repository: 
     patch = night.asked()
     stale = refused(repository, commands.ApproveProposal(patch_id="0" * 12))
     assert patch in stale
-    assert "words" in refused(repository, commands.VetoProposal(patch_id=patch, reason="  "))
+    assert "needs a text" in refused(repository, commands.VetoProposal(patch_id=patch, reason="  "))
     assert session_of(repository).asked
     night.stop()
 
@@ -400,7 +400,7 @@ def test_verdicts_of_the_person_move_the_branch_by_new_commits(repository: Path)
     assert len(kept) >= 2
     last, tip = kept[-1], git(repository, "rev-parse", "autoresearch/t")
     reasonless = commands.OverruleVerdict(experiment=last, verdict=Verdict.DISCARD, reason=" ")
-    assert "words" in refused(repository, reasonless)
+    assert "needs a text" in refused(repository, reasonless)
     assert "baseline" in refused(
         repository, commands.OverruleVerdict(experiment=1, verdict=Verdict.DISCARD, reason="no")
     )
@@ -416,7 +416,7 @@ def test_verdicts_of_the_person_move_the_branch_by_new_commits(repository: Path)
     assert session.experiment(last).effective_verdict is Verdict.DISCARD
     assert git(repository, "merge-base", "--is-ancestor", tip, "autoresearch/t") == ""
     before = git(repository, "show", f"{session.experiment(last).base}:train.py")
-    words = ("--format=%H", "--grep", f"Take back experiment {last}", "-1", "autoresearch/t")
+    words = ("--format=%H", "--grep", f"Revert experiment {last}", "-1", "autoresearch/t")
     if taken := git(repository, "log", *words):
         assert git(repository, "show", f"{taken}:train.py") == before
     else:
@@ -462,7 +462,7 @@ def test_a_discard_is_revived_on_the_frontier(repository: Path) -> None:
         e.number: send_command(repository, commands.ReviveExperiment(experiment=e.number))
         for e in lost
     }
-    assert all(r.ok or "does not fit" in r.message or "already" in r.message
+    assert all(r.ok or "no longer fits" in r.message or "already" in r.message
                for r in answers.values())  # fmt: skip
     fitting = [number for number, reply in answers.items() if reply.ok]
     if not fitting:
@@ -572,7 +572,7 @@ def test_a_pin_taken_back_is_not_run_though_its_edit_was_made(
     wait_for(lambda: session_of(repository).ready, "its edit, made ahead")
     say(repository, commands.RemovePin(pin=1))
     dropped = wait_for(lambda: session_of(repository).dropped, "the edit to be dropped")
-    assert "taken back" in dropped[0].reason
+    assert "removed" in dropped[0].reason
     night.stop()
     assert all(e.pin == 0 for e in session_of(repository).experiments)
 

@@ -268,7 +268,7 @@ def test_what_it_would_be_told_is_what_it_is_told_and_is_kept(repository: Path) 
     wait_for(server.disconnected.is_set, "the end of the call")
     said = commands.AddNote(text="memory is free here")
     assert send_command(repository, said).ok
-    reply = send_command(repository, commands.AskMemory())
+    reply = send_command(repository, commands.PreviewPrompt())
     assert reply.ok and "memory is free here" in reply.message
     assert send_command(repository, commands.ResumeLoop()).ok
     wait_for(lambda: len(server.requests) == 2, "the next call")

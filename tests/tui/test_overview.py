@@ -11,7 +11,7 @@ import pytest
 from engine.core import events as ev
 from engine.core.enums import Actor, AlarmKind, Direction, Verdict
 from engine.core.reducer import fold
-from engine.protocol.commands import AskMemory
+from engine.protocol.commands import PreviewPrompt
 from engine.protocol.messages import Reply
 from tests.hostile import ATTACK
 from tests.tui.seeing import text_of, until
@@ -248,7 +248,7 @@ async def test_the_memory_is_what_the_engine_answers(app: SupervisorApp, feed: M
     async with app.run_test(size=WIDE) as pilot:
         await pilot.press("i", "4")
         await until(pilot, lambda: "Propose experiment 22." in text_of(app))
-        assert any(isinstance(command, AskMemory) for command in feed.sent)
+        assert any(isinstance(command, PreviewPrompt) for command in feed.sent)
         asked = len(feed.sent)
         feed.happen(ev.RunProgressed(experiment=21, run=1, share=0.5, loss=3.0))
         await until(pilot, lambda: app.view.session.seq == feed.session.seq)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from engine.core.errors import AutoresearchError
 from engine.core.session import Session
 from engine.core.text import sanitize
-from engine.protocol.commands import AskMemory
+from engine.protocol.commands import PreviewPrompt
 from tui.overview.section import PageSection
 from tui.present.experiment import prompt_line_style
 from tui.present.lines import TextLine
@@ -56,7 +56,7 @@ class PromptSection(PageSection):
         )
         if view.link is LinkState.LIVE and view.session.ended is None:
             try:
-                reply = await self.shell.feed.send(AskMemory())
+                reply = await self.shell.feed.send(PreviewPrompt())
             except AutoresearchError as error:
                 why = str(error)
             else:

@@ -1,0 +1,30 @@
+"""Texts such as `MATRIX_LR=0.05, DEPTH = 8`: knobs and the values they are to be set to."""
+
+from __future__ import annotations
+
+import re
+
+from engine.core.patches.knobs import is_literal
+
+_SETTING = re.compile(r"\s*([A-Z][A-Z0-9_]*)\s*=\s*(.+?)\s*")
+
+
+def literal_settings(text: str) -> dict[str, str]:
+    """Return the knobs and literal values that a text consists of; {} where it is anything else.
+
+    Args:
+        text: `NAME=value`, separated by commas, semicolons, `and` or line ends.
+    """
+    wanted = parse_settings(text)
+    return wanted if all(is_literal(value) for value in wanted.values()) else {}
+
+
+def parse_settings(text: str) -> dict[str, str]:
+    """Return the `NAME=value` pairs that a text consists of, whatever the values are."""
+    wanted: dict[str, str] = {}
+    for part in re.split(r"[;\n]|\band\b|,(?=\s*[A-Z][A-Z0-9_]*\s*=)", text.strip()):
+        match = _SETTING.fullmatch(part)
+        if match is None:
+            return {}
+        wanted[match[1]] = match[2]
+    return wanted

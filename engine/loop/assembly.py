@@ -1,0 +1,52 @@
+"""Build the parts of one session's loop, each from exactly what it needs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from engine.loop.agent_call import AgentCalls
+from engine.loop.briefing import BriefingBuilder
+from engine.loop.commands import CommandHandler
+from engine.loop.context import SessionContext
+from engine.loop.experiment import ExperimentSteps
+from engine.loop.overrule import EarlierExperiments
+from engine.loop.program_versions import ProgramVersions
+from engine.loop.proposal_queue import ProposalQueue
+from engine.loop.proposer import Proposer
+from engine.loop.ratchet import Ratchet
+from engine.loop.retry import AgentFailures
+from engine.loop.review import Reviewer
+from engine.loop.runner import Runner
+from engine.loop.source_cache import SourceCache
+from engine.loop.verdicts import Judge
+
+
+@dataclass(frozen=True)
+class SessionLoop:
+    """The parts of the loop that the engine process talks to."""
+
+    ratchet: Ratchet
+    commands: CommandHandler
+    calls: AgentCalls
+    runner: Runner
+
+
+def build_loop(context: SessionContext) -> SessionLoop:
+    """Build the loop of one session."""
+    program, sources = ProgramVersions(context), SourceCache(context)
+    briefings = BriefingBuilder(context, program, sources)
+    failures = AgentFailures(context, briefings)
+    calls = AgentCalls(context, program, briefings)
+    reviewer = Reviewer(context, program, sources)
+    proposer = Proposer(context, program, sources, briefings, calls, reviewer)
+    queue = ProposalQueue(context, program, sources, calls, proposer, reviewer, failures.handle)
+    steps = ExperimentSteps(context, program, sources, calls, proposer, queue, reviewer)
+    runner = Runner(context)
+    judge = Judge(context, steps, runner)
+    earlier = EarlierExperiments(context, sources, reviewer, queue)
+    return SessionLoop(
+        Ratchet(context, failures, reviewer, queue, steps, runner, judge, earlier),
+        CommandHandler(context, sources, calls, proposer, reviewer, runner, earlier),
+        calls,
+        runner,
+    )

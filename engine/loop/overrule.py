@@ -1,0 +1,291 @@
+"""The user's decisions about finished experiments: overrule, revive, confirm."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine
+
+from msgspec.structs import replace
+
+from engine.core import events as ev
+from engine.core.candidate import Candidate
+from engine.core.enums import Actor, AlarmKind, DecisionKind, Origin, Verdict
+from engine.core.errors import AutoresearchError
+from engine.core.layout import RefNames
+from engine.core.patches.patch import apply_patch, make_patch, refit_patch, reverse_patch
+from engine.core.patches.proposal_edit import with_edit
+from engine.core.records import Experiment
+from engine.loop.context import SessionContext
+from engine.loop.proposal_queue import ProposalQueue
+from engine.loop.review import Reviewer
+from engine.loop.source_cache import SourceCache
+from engine.protocol.commands import OverruleVerdict, required_text
+
+
+class _NothingToDoError(AutoresearchError):
+    """The branch is already as the user wants it."""
+
+
+class EarlierExperiments:
+    """Overrules, revives and confirms finished experiments.
+
+    Args:
+        context: The session.
+        sources: The editable file by commit.
+        reviewer: Assesses edits that are run again.
+        queue: Takes the proposals that follow.
+    """
+
+    def __init__(
+        self,
+        context: SessionContext,
+        sources: SourceCache,
+        reviewer: Reviewer,
+        queue: ProposalQueue,
+    ) -> None:
+        self._context = context
+        self._sources = sources
+        self._reviewer = reviewer
+        self._queue = queue
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    # ---- commands
+
+    def revive(self, by: Actor, number: int) -> str:
+        """Re-apply an experiment's change to the frontier and ask the user about it.
+
+        Returns:
+            What to tell the user.
+
+        Raises:
+            AutoresearchError: The change does not fit, or waits for a decision already.
+        """
+        experiment = self._finished(number)
+        if experiment.is_baseline:
+            raise AutoresearchError("The baseline changes nothing; there is nothing to revive.")
+        candidate = self._candidate(
+            by, experiment, self._refit(experiment), Origin.REVIVE, "revival"
+        )
+        if self._context.session.waiting_patch(candidate.proposal.patch_id) is not None:
+            raise AutoresearchError(
+                f"The change of experiment {number} waits already, "
+                f"as patch {candidate.proposal.patch_id}."
+            )
+        self.start(self._assess_and_enqueue(candidate))
+        return f"The change of experiment {number} fits; look at it, then approve it."
+
+    def confirm(self, by: Actor, number: int) -> str:
+        """Run an experiment's commit once more, unchanged.
+
+        Returns:
+            What to tell the user.
+
+        Raises:
+            AutoresearchError: It was not measured.
+        """
+        session, experiment = self._context.session, self._finished(number)
+        if experiment.measurement is None:
+            raise AutoresearchError(
+                f"Experiment {number} has no measurement to confirm.",
+                "",
+                "Revive it to try its idea again.",
+            )
+        hypothesis = f"confirmation of #{number}: {experiment.proposal.hypothesis}"
+        self._context.record(
+            ev.ProposalQueued(
+                queued=session.queued_ever + 1,
+                base=experiment.base,
+                proposal=replace(experiment.proposal, hypothesis=hypothesis, agent=by),
+                patch=self._patch(experiment),
+                after=len(session.experiments),
+                origin=Origin.CONFIRM,
+                of=number,
+                findings=experiment.findings,
+            )
+        )
+        return f"Experiment {number} is run once more, next."
+
+    def overrule(self, by: Actor, command: OverruleVerdict) -> str:
+        """Replace the keep rule's verdict by the user's; `settle` makes the branch follow.
+
+        Returns:
+            What to tell the user.
+
+        Raises:
+            AutoresearchError: The verdict is impossible for this experiment, or in force already.
+        """
+        experiment = self._finished(command.experiment)
+        reason = required_text(command.reason, "verdict of your own")
+        number, wanted = experiment.number, command.verdict
+        if wanted is Verdict.CRASH or experiment.measurement is None:
+            raise AutoresearchError(
+                f"Experiment {number} cannot become a {wanted.value}.",
+                "Only an experiment with a measurement can be kept or discarded.",
+                "Revive it to try its idea again.",
+            )
+        if experiment.effective_verdict is wanted:
+            raise AutoresearchError(f"Experiment {number} is a {wanted.value} already.")
+        if experiment.is_baseline:
+            raise AutoresearchError("The baseline is what all is compared with; it stays.")
+        if experiment.origin is Origin.CONFIRM:
+            raise AutoresearchError(
+                f"Experiment {number} is a confirmation of #{experiment.of}.",
+                "",
+                f"Overrule #{experiment.of} itself.",
+            )
+        session = self._context.session
+        if number != session.incumbent and number not in session.pending_overrules:
+            self._refit(experiment, reverse=wanted is Verdict.DISCARD)  # raises if impossible
+        overruled = ev.Overruled(experiment=number, verdict=wanted, by=by, reason=reason)
+        self._context.record(overruled)
+        when = f", once the session goes on with --max {session.suggested_limit}"
+        must_wait = session.is_used_up and number in self._context.session.pending_overrules
+        return (
+            f"Experiment {number} is a {wanted.value} by your decision; the branch follows"
+            f"{when if must_wait else ''}."
+        )
+
+    def start(self, work: Coroutine[None, None, None]) -> None:
+        """Run a coroutine in the background and keep a reference to it until it ends."""
+        task = asyncio.ensure_future(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    # ---- the branch follows a verdict
+
+    async def settle(self) -> None:
+        """Make the branch follow the oldest pending overrule. Call between two experiments.
+
+        Raises:
+            WorkspaceError: The branch cannot be moved.
+        """
+        session = self._context.session
+        if not session.pending_overrules:
+            return
+        experiment = session.experiment(session.pending_overrules[0])
+        number = experiment.number
+        decided_at = max(d.at for d in experiment.decisions if d.kind is DecisionKind.OVERRULED)
+        for queued in session.queue:
+            mine = queued.of == number and queued.origin is Origin.OVERRULE
+            if mine and queued.at < decided_at:
+                reason = "you decided otherwise since"
+                self._context.record(ev.ProposalDropped(queued=queued.number, reason=reason))
+        try:
+            if any(
+                queued.of == number and queued.origin is Origin.OVERRULE
+                for queued in self._context.session.queue
+            ):
+                how = "it is measured, then kept"  # an engine was killed right after queueing it
+            elif experiment.overruled is Verdict.KEEP:
+                how = await self._keep(experiment)
+            else:
+                how = await self._revert(experiment)
+        except _NothingToDoError as error:
+            how = f"nothing was to be done: {error.what}"
+        except AutoresearchError as error:
+            if type(error) is not AutoresearchError:
+                raise
+            how = f"it could not be done: {error.what}"
+            self._context.alarm(AlarmKind.OVERRULE, f"#{number}: {how}")
+        self._context.record(ev.OverruleSettled(experiment=number, how=how))
+
+    async def _keep(self, experiment: Experiment) -> str:
+        session, number = self._context.session, experiment.number
+        before, after = self._texts(experiment)
+        frontier = self._sources.at(session.frontier)
+        if frontier == after:
+            raise _NothingToDoError(f"The frontier has the change of experiment {number} already.")
+        if frontier != before:
+            await self._rerun(experiment, self._refit(experiment), "keep")
+            return "the frontier moved since: it is measured on it, then kept"
+        commit = experiment.commit
+        if session.frontier != experiment.base:
+            message = f"{experiment.proposal.hypothesis}\n\nKept by the user: experiment {number}"
+            names = RefNames(session.config.tag)
+            commit = self._commit(after, message, names.kept(number))
+        self._context.workspace.advance_branch(session.config.tag, commit, session.frontier)
+        self._context.record(ev.FrontierAdvanced(experiment=number, commit=commit))
+        return "the branch has it now"
+
+    async def _revert(self, experiment: Experiment) -> str:
+        session, number = self._context.session, experiment.number
+        if session.incumbent != number:
+            await self._rerun(experiment, self._refit(experiment, reverse=True), "removal")
+            return "later keeps depend on it: the file without it is measured, then kept"
+        before, _ = self._texts(experiment)
+        message = f"Revert experiment {number}: {experiment.proposal.hypothesis}"
+        names = RefNames(session.config.tag)
+        commit = self._commit(before, message, names.taken_back(number))
+        self._context.workspace.advance_branch(session.config.tag, commit, session.frontier)
+        incumbent = experiment.against or 1
+        self._context.record(
+            ev.FrontierReverted(experiment=number, commit=commit, incumbent=incumbent)
+        )
+        return "the branch reverted it by a new commit"
+
+    def _commit(self, text: str, message: str, ref: str) -> str:
+        session = self._context.session
+        return self._context.workspace.commit_once(
+            session.frontier, session.config.file, text, message, ref
+        )
+
+    async def _rerun(self, experiment: Experiment, edited: str, what: str) -> None:
+        candidate = self._candidate(Actor.PERSON, experiment, edited, Origin.OVERRULE, what)
+        await self._assess_and_enqueue(replace(candidate, forced=Verdict.KEEP))
+
+    # ---- candidates made of earlier experiments
+
+    def _finished(self, number: int) -> Experiment:
+        experiments = self._context.session.experiments
+        if not 1 <= number <= len(experiments) or experiments[number - 1].verdict is None:
+            raise AutoresearchError(f"There is no finished experiment {number}.")
+        return experiments[number - 1]
+
+    def _texts(self, experiment: Experiment) -> tuple[str, str]:
+        """Return the editable file before and after an experiment."""
+        return self._sources.at(experiment.base), self._sources.at(experiment.commit)
+
+    def _patch(self, experiment: Experiment) -> str:
+        return make_patch(self._context.session.config.file, *self._texts(experiment))
+
+    def _refit(self, experiment: Experiment, *, reverse: bool = False) -> str:
+        """Return the frontier's file with an experiment's change applied, or reverted.
+
+        Raises:
+            AutoresearchError: The change does not fit, or the frontier is so already.
+        """
+        number, patch = experiment.number, self._patch(experiment)
+        now = self._sources.at(self._context.session.frontier)
+        wanted, opposite = patch, reverse_patch(patch)
+        if reverse:
+            wanted, opposite = opposite, wanted
+        edited = refit_patch(now, wanted)
+        if edited is None and refit_patch(now, opposite) is not None:
+            has, already = ("does not have", "") if reverse else ("has", " already")
+            raise _NothingToDoError(
+                f"The frontier {has} the change of experiment {number}{already}."
+            )
+        if edited is None:
+            raise AutoresearchError(
+                f"The change of experiment {number} no longer fits the frontier.",
+                "The lines it touches were changed since.",
+                "Pin its idea instead; the agent works it out again.",
+            )
+        return edited
+
+    def _candidate(
+        self, by: Actor, experiment: Experiment, edited: str, origin: Origin, what: str
+    ) -> Candidate:
+        """Return a candidate at the frontier made of an earlier experiment, not assessed yet."""
+        frontier = self._context.session.frontier
+        patch = make_patch(self._context.session.config.file, self._sources.at(frontier), edited)
+        hypothesis = f"{what} of #{experiment.number}: {experiment.proposal.hypothesis}"
+        proposal = with_edit(experiment.proposal, patch, edited, hypothesis=hypothesis, agent=by)
+        return Candidate(
+            base=frontier, proposal=proposal, patch=patch, origin=origin, of=experiment.number
+        )
+
+    async def _assess_and_enqueue(self, candidate: Candidate) -> None:
+        before = self._sources.at(candidate.base)
+        findings = await self._reviewer.assess(before, apply_patch(before, candidate.patch))
+        self._queue.enqueue(replace(candidate, findings=findings))

@@ -1,0 +1,30 @@
+"""The editable file as commits have it, read from git once."""
+
+from __future__ import annotations
+
+from engine.loop.context import SessionContext
+
+
+class SourceCache:
+    """Texts of the editable file by commit; the last two are kept.
+
+    Args:
+        context: The session whose repository is read.
+    """
+
+    def __init__(self, context: SessionContext) -> None:
+        self._context = context
+        self._texts: dict[str, str] = {}
+
+    def at(self, commit: str) -> str:
+        """Return the editable file as a commit has it.
+
+        Raises:
+            WorkspaceError: The commit or the file does not exist, or the file is not UTF-8 text.
+        """
+        if commit not in self._texts:
+            text = self._context.workspace.read(commit, self._context.session.config.file)
+            # Two are enough: the frontier, and the base of a proposal drafted ahead.
+            newest = list(self._texts.items())[-1:]
+            self._texts = dict([*newest, (commit, text)])
+        return self._texts[commit]

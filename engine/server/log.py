@@ -1,0 +1,77 @@
+"""The engine's log: `.autoresearch/engine.log`, rotated, without secrets."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from logging.handlers import RotatingFileHandler
+from pathlib import Path
+
+from engine.agents.llm.keys import provider_environment, redact, secret_values
+from engine.core import events as ev
+from engine.core.errors import ConfigError
+from engine.core.layout import engine_log
+
+_MAX_BYTES = 1 << 20
+_KEPT_FILES = 3
+_FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
+_log = logging.getLogger(__name__)
+
+
+class _RedactingFormatter(logging.Formatter):
+    """Replaces each secret by `***` in the finished line, tracebacks included."""
+
+    def __init__(self, secrets: list[str]) -> None:
+        super().__init__(_FORMAT)
+        self._secrets = secrets
+
+    def format(self, record: logging.LogRecord) -> str:
+        return redact(super().format(record), self._secrets)
+
+
+def start_logging(workspace: Path, environ: Mapping[str, str]) -> None:
+    """Send this process's log to the workspace's log file.
+
+    Args:
+        workspace: The researcher's git repository.
+        environ: The environment; values of variables that look like secrets are never written.
+
+    Raises:
+        OSError: The file cannot be written.
+    """
+    try:
+        variables = provider_environment(workspace, environ)
+    except ConfigError:  # an unreadable .env is reported when the agent needs a key
+        variables = dict(environ)
+    handler = RotatingFileHandler(
+        engine_log(workspace), maxBytes=_MAX_BYTES, backupCount=_KEPT_FILES, encoding="utf-8"
+    )
+    handler.setFormatter(_RedactingFormatter(secret_values(variables)))
+    root = logging.getLogger("engine")
+    root.addHandler(handler)
+    root.setLevel(logging.INFO)
+    root.propagate = False
+
+
+def log_event(event: ev.AnyEvent) -> None:
+    """Log an event that helps to explain what the engine did: starts, retries, pauses, alarms."""
+    match event:
+        case ev.EngineStarted():
+            what = "continued the session" if event.recovered else "opened the session"
+            _log.info("engine %s %s (pid %s)", event.version, what, event.pid)
+        case ev.EngineStopped():
+            _log.info("engine stopped: %s", event.reason)
+        case ev.RunAdopted():
+            _log.info("adopted run %s of experiment %s", event.run, event.experiment)
+        case ev.RunEnded():
+            detail = event.detail.strip().rpartition("\n")[2]
+            args = (event.run, event.experiment, event.outcome.value, detail)
+            _log.info("run %s of experiment %s ended: %s %s", *args)
+        case ev.AgentWaited():
+            _log.warning("agent failed, try %s: %s", event.tries, event.reason)
+        case ev.Paused():
+            _log.info("paused by %s: %s", event.by, event.reason)
+        case ev.AlarmRaised():
+            _log.warning("alarm %s: %s", event.kind, event.message)
+        case _:
+            pass
