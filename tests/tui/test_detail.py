@@ -60,7 +60,7 @@ async def test_every_section(app: SupervisorApp, feed: MemoryFeed) -> None:
             "the first log",
             "num_steps",
             "slot 0",
-            "Nobody was asked",
+            "The baseline has no prompt",
         )
         for key, words in zip("123456", expected, strict=True):
             await pilot.press(key)
@@ -68,7 +68,7 @@ async def test_every_section(app: SupervisorApp, feed: MemoryFeed) -> None:
         await pilot.press("tab")
         assert "the baseline: train.py as it is" in text_of(app)
         await pilot.press("shift+tab")
-        assert "Nobody was asked" in text_of(app)
+        assert "The baseline has no prompt" in text_of(app)
 
 
 async def test_arrows_turn_the_pages_even_over_a_scrolling_part(app: SupervisorApp) -> None:

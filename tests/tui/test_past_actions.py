@@ -93,7 +93,7 @@ async def test_confirm_and_revive(app: SupervisorApp, feed: MemoryFeed, opened: 
     [
         (4, "K", "never measured"),
         (4, "r", "no measurement to confirm"),
-        (1, "R", "baseline changes nothing"),
+        (1, "R", "baseline has no change"),
         (7, "R", "has no verdict yet"),
         (7, "K", "has no verdict yet"),
     ],
@@ -139,7 +139,7 @@ async def test_a_verdict_of_the_persons_is_marked(
         assert "a discard" in text_of(app)  # among those kept now
         await pilot.press("f", "f", "f", "home", "down", "down", "enter")
         await until(pilot, lambda: "#3 ✓ keep by you" in text_of(app))
-        assert "by your word, where the rule said discard: mine" in text_of(app)
+        assert "your own verdict; the keep rule's was discard: mine" in text_of(app)
         await pilot.press("5")
         await until(pilot, lambda: "overruled: keep from the screen: mine" in text_of(app))
         assert "· discard: not better than the best" in text_of(app)

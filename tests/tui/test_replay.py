@@ -446,7 +446,7 @@ async def test_the_machine_is_shown_as_it_was_recorded(journal: Path, clock: Clo
         await until(pilot, lambda: "not recorded" in text_of(app))
         await pilot.press("right")
         await until(pilot, lambda: "CPU  10%" in text_of(app))
-        assert "as it was at 22:0" in text_of(app)
+        assert "sampled at 22:0" in text_of(app)
         await pilot.press("right")
         await until(pilot, lambda: "CPU  20%" in text_of(app))
 

@@ -230,7 +230,7 @@ async def test_a_parked_one_waits_as_long_as_it_takes(
         await until(pilot, lambda: "1 parked (w)" in text_of(asked))
         assert "needs you" not in text_of(asked).split("\n")[0]
         await pilot.press("a")
-        await until(pilot, lambda: "parked: it waits as long as it takes" in text_of(asked))
+        await until(pilot, lambda: "parked: it waits until you decide" in text_of(asked))
         clock.seconds += 1
         await pilot.press("a")
         await until(pilot, lambda: feed.sent == [ApproveProposal(patch_id=PATCH_ID)])

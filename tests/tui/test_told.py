@@ -46,7 +46,9 @@ async def test_never_over_a_card_but_after_it(app: SupervisorApp) -> None:
 async def test_copied_is_short(app: SupervisorApp) -> None:
     async with app.run_test(size=WIDE) as pilot:
         await pilot.press("y")
-        await until(pilot, lambda: told(app) == "Row 21 copied (OSC 52, …/copied.txt)")
+        await until(pilot, lambda: told(app) == "Experiment 21 has no row yet.")
+        await pilot.press("up", "y")
+        await until(pilot, lambda: told(app) == "Row 20 copied (OSC 52, …/copied.txt)")
     long = await copy("x" * 100_000, lambda text: None)
     assert long == "copied (…/copied.txt; too long for OSC 52)"
 
@@ -88,7 +90,7 @@ async def test_without_an_engine_only_what_can_be_done_is_offered(
         feed.happen(SessionEnded(reason="done") if ended else EngineStopped(reason="stopped"))
         feed.refuse_starts = 1_000
         feed.die()
-        await until(pilot, lambda: "go on with `autoresearch-tui start`" in text_of(app))
+        await until(pilot, lambda: "continue with `autoresearch-tui start`" in text_of(app))
         await until(pilot, lambda: "space" not in text_of(app).split("\n")[-1])
         first, *_, footer = text_of(app).split("\n")
         assert "ENDED" in first if ended else "no engine" in first

@@ -13,7 +13,7 @@ from engine.core.records import Experiment
 from engine.core.session import Session
 from engine.core.vector import Vector
 from tui.overview.section import ListSection
-from tui.present.numbers import moved
+from tui.present.numbers import gain_text
 from tui.present.results_order import Filter
 from tui.present.risk import risk_of
 from tui.present.text import clean_line
@@ -78,7 +78,7 @@ class EditList(RowList):
             (cell(f"#{e.number}", 6, right=True), dim),
             *self.runs([(cell(word, 16) if width >= _WIDE else cell(word[:1], 1), style)]),
             (
-                cell(moved(e.gain, self.session.direction), 12, right=True),
+                cell(gain_text(e.gain, self.session.direction), 12, right=True),
                 self.style_of("--keep" if better else "--discard"),
             ),
             (cell(size, 9, right=True), dim),

@@ -16,7 +16,7 @@ from engine.core.records import Experiment
 from engine.core.session import Session
 from engine.core.vector import Vector
 from tui.overview.section import PageSection
-from tui.present.numbers import clock, dollars, moved
+from tui.present.numbers import clock, dollars, gain_text
 from tui.present.text import clean_line
 from tui.screens.text_page import TextPage
 from tui.view import View
@@ -93,7 +93,7 @@ class HealthPage(TextPage):
         first = max(len(_range(s)) for s in h.stretches)
         strips = []
         for stretch in h.stretches:
-            gained = moved(stretch.gained, self._direction) if stretch.kept else ""
+            gained = gain_text(stretch.gained, self._direction) if stretch.kept else ""
             strips.append(
                 strip_of(
                     [
@@ -137,7 +137,7 @@ class HealthPage(TextPage):
         bar = "▇" * max(1, round(size * c.tried / most)) if c.tried else ""
         crashed = f", {c.crashed} crashed" if c.crashed else ""
         told = f"{c.tried} tried, {c.kept} kept{crashed}" if c.tried else "never tried"
-        gained = moved(c.gained, self._direction) if c.kept else ""
+        gained = gain_text(c.gained, self._direction) if c.kept else ""
         last = f"last #{c.last}" if c.last and size == _BAR else ""
         return strip_of(
             [

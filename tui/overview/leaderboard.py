@@ -11,7 +11,7 @@ from engine.core.session import Session
 from engine.core.vector import Vector
 from tui.overview.section import ListSection
 from tui.present.lines import TextLine
-from tui.present.numbers import metric, moved
+from tui.present.numbers import gain_text, metric
 from tui.present.text import clean_line
 from tui.present.verdict_marks import category_of, verdict_of
 from tui.screens.text_page import TextPage
@@ -73,7 +73,7 @@ class PlaceList(RowList):
         place, e = self._places[index], self._of(index)
         best = e.number == self.session.incumbent
         word, style = verdict_of(e) or ("", "")
-        dim, gain = self.style_of("--dim"), moved(place.gain, self.session.direction)
+        dim, gain = self.style_of("--dim"), gain_text(place.gain, self.session.direction)
         better = place.gain is not None and place.gain > 0
         status = [(cell(word[:1], 1), style)]
         if width >= _NARROW:

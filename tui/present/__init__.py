@@ -1,1 +1,1 @@
-"""The session in words; pure."""
+"""The session in words: pure functions, shared by the screens and the command line."""

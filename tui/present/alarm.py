@@ -1,4 +1,4 @@
-"""Which alarm still asks for a person."""
+"""The alarm that the user should still look at."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from engine.core.session import Session
 from tui.present.text import clean_line
 
 
-def standing_alarm(session: Session) -> str:
-    """The last alarm's message, until an experiment has ended since; empty if there is none."""
+def current_alarm(session: Session) -> str:
+    """Return the last alarm's message; "" once an experiment has ended after it."""
     if not session.alarms:
         return ""
     alarm = session.alarms[-1]

@@ -1,4 +1,4 @@
-"""A unified diff as rows with an old and a new side, and the words that changed. Pure."""
+"""A unified diff as rows with an old and a new side, and the words that differ marked."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _LINE_CHARACTERS = 2000
 _WORDS_COMPARED = 400
 _ROWS = 5000
 _SIMILAR = 0.4
-"""Lines less alike than this share no words worth pointing at."""
+"""The least similarity of two lines whose differing words are marked."""
 
 
 @dataclass(frozen=True)
@@ -26,12 +26,12 @@ class Side:
     number: int
     text: str
     marks: tuple[tuple[int, int], ...] = ()
-    """Where the words stand that the other side has otherwise."""
+    """Start and end of each word that differs on the other side."""
 
 
 @dataclass(frozen=True)
 class DiffRow:
-    """A line on both sides, on one, or (with neither) the heading of a hunk."""
+    """A line on both sides or on one; with neither, the heading of a hunk."""
 
     old: Side | None = None
     new: Side | None = None
@@ -39,26 +39,26 @@ class DiffRow:
 
     @property
     def changed(self) -> bool:
-        """Whether the two sides differ."""
+        """Return whether the two sides differ."""
         return (self.old is None) != (self.new is None) or (
             self.old is not None and self.new is not None and self.old.text != self.new.text
         )
 
 
 def counts(rows: Iterable[DiffRow]) -> tuple[int, int]:
-    """Lines added and lines removed."""
+    """Return the numbers of added and of removed lines."""
     changed = [row for row in rows if row.changed]
     return sum(row.new is not None for row in changed), sum(row.old is not None for row in changed)
 
 
 def rows_of(patch: str) -> list[DiffRow]:
-    """The rows of a unified diff: all that is part of a hunk, as far as 5,000 rows."""
+    """Return the rows of a unified diff: the lines of its hunks, at most 5,000 rows."""
     rows: list[DiffRow] = []
     old_number = new_number = old_left = new_left = 0
     removed: list[Side] = []
     added: list[Side] = []
 
-    def settle() -> None:
+    def add_changes() -> None:
         for old, new in zip_longest(removed, added):
             rows.append(_paired(old, new) if old and new else DiffRow(old, new))
         removed.clear()
@@ -68,7 +68,7 @@ def rows_of(patch: str) -> list[DiffRow]:
         if len(rows) >= _ROWS:
             break
         if old_left <= 0 and new_left <= 0:
-            settle()
+            add_changes()
             match = _HUNK.match(line)
             if match is None:
                 continue
@@ -84,11 +84,11 @@ def rows_of(patch: str) -> list[DiffRow]:
             added.append(Side(new_number, text))
             new_number, new_left = new_number + 1, new_left - 1
         elif sign != "\\":
-            settle()
+            add_changes()
             rows.append(DiffRow(Side(old_number, text), Side(new_number, text)))
             old_number, new_number = old_number + 1, new_number + 1
             old_left, new_left = old_left - 1, new_left - 1
-    settle()
+    add_changes()
     if len(rows) >= _ROWS:
         rows.append(DiffRow(heading="the rest of this diff is not shown"))
     return rows
@@ -100,7 +100,7 @@ def _text(text: str) -> str:
 
 
 def _paired(old: Side, new: Side) -> DiffRow:
-    """Two sides with their different words marked, if they have enough in common."""
+    """Return a row with the differing words marked, if the sides have enough in common."""
     first, second = _WORD.findall(old.text), _WORD.findall(new.text)
     if len(first) + len(second) > 2 * _WORDS_COMPARED:
         return DiffRow(old, new)
@@ -110,8 +110,8 @@ def _paired(old: Side, new: Side) -> DiffRow:
     starts = [_offsets(first), _offsets(second)]
     old_marks: list[tuple[int, int]] = []
     new_marks: list[tuple[int, int]] = []
-    for what, a, b, c, d in matcher.get_opcodes():
-        if what == "equal":
+    for operation, a, b, c, d in matcher.get_opcodes():
+        if operation == "equal":
             continue
         if a < b:
             old_marks.append((starts[0][a], starts[0][b]))

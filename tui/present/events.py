@@ -9,7 +9,7 @@ from engine.core import events as ev
 from engine.core.enums import Direction, Origin, Outcome, ReviewAnswer
 from engine.core.machine import MachineSample
 from engine.core.records import Spending
-from tui.present.numbers import clock, cost, memory, metric, moved, size
+from tui.present.numbers import clock, cost, gain_text, memory, metric, size
 from tui.present.verdict_marks import VERDICTS
 
 
@@ -158,7 +158,7 @@ def _describe(event: ev.AnyEvent, direction: Direction) -> EventText:
             return EventText(f"commit {event.commit[:7]}, kept at {event.ref}", "--dim")
         case ev.VerdictGiven():
             word, style = VERDICTS[event.verdict]
-            what = f"{word} {moved(event.gain, direction)}".rstrip()
+            what = f"{word} {gain_text(event.gain, direction)}".rstrip()
             return EventText(what, style, reason=event.reason)
         case ev.RowWritten():
             return EventText(f"its row is in {event.file}", "--dim")

@@ -1,4 +1,4 @@
-"""One experiment in words: pure functions from the folded session to lines."""
+"""One experiment in words, as lines of a page."""
 
 from __future__ import annotations
 
@@ -8,23 +8,23 @@ from engine.core.session import Session
 from engine.core.text import one_line, sanitize
 from tui.present.decisions import reason_text, record_text
 from tui.present.lines import TextLine
-from tui.present.numbers import clock, cost, memory, metric, moved, size
+from tui.present.numbers import clock, cost, gain_text, memory, metric, size
 from tui.present.proposal import origin_text
-from tui.present.risk import in_order, lines_named, risk_of, signed, weight_style
-from tui.present.verdict_marks import OPEN, abandoned, category_of, ruled, verdict_of
+from tui.present.risk import heaviest_first, line_numbers, risk_of, weight_style, weight_text
+from tui.present.verdict_marks import OPEN, category_of, is_unattended, rule_verdict, verdict_of
 
 
 def header_lines(session: Session, experiment: Experiment) -> tuple[TextLine, ...]:
-    """Number, verdict and figures; what was tried; why it was decided so."""
-    left = OPEN if abandoned(session) else ("… open", "--attention")
-    verdict, style = verdict_of(experiment) or left
+    """Return the head of the page: number, verdict, figures, hypothesis and reason."""
+    unfinished = OPEN if is_unattended(session) else ("… open", "--attention")
+    verdict, style = verdict_of(experiment) or unfinished
     parts = [f"#{experiment.number} {verdict}"]
     if experiment.number == session.incumbent:
         parts.append("the best so far")
     measured = experiment.measurement
     if measured is not None:
         parts.append(f"{session.config.metric} {metric(measured.metric)}")
-        if change := moved(experiment.gain, session.direction):
+        if change := gain_text(experiment.gain, session.direction):
             parts.append(f"Δ {change}")
         if measured.memory_gb > 0:
             parts.append(memory(measured.memory_gb))
@@ -39,19 +39,19 @@ def header_lines(session: Session, experiment: Experiment) -> tuple[TextLine, ..
         (one_line(experiment.proposal.hypothesis), "--strong"),
     ]
     if experiment.overruled is not None and experiment.verdict is not None:
-        said = next(
+        decision = next(
             (d for d in reversed(experiment.decisions) if d.kind is DecisionKind.OVERRULED), None
         )
-        why = reason_text(one_line(said.reason)) if said is not None else ""
+        why = reason_text(one_line(decision.reason)) if decision is not None else ""
         rule = experiment.verdict.value
-        lines.append((f"by your word, where the rule said {rule}{why}", "--attention"))
+        lines.append((f"your own verdict; the keep rule's was {rule}{why}", "--attention"))
     elif experiment.verdict_reason:
         lines.append((one_line(experiment.verdict_reason), "--dim"))
     return tuple(lines)
 
 
 def reasoning_lines(experiment: Experiment, reasoning: str) -> tuple[TextLine, ...]:
-    """What the agent said."""
+    """Return the proposal's texts and the agent's reasoning."""
     proposal = experiment.proposal
     lines: list[TextLine] = []
     for title, text in (
@@ -70,29 +70,29 @@ def reasoning_lines(experiment: Experiment, reasoning: str) -> tuple[TextLine, .
     return tuple(lines)
 
 
-def told_lines(experiment: Experiment, text: str | None) -> tuple[TextLine, ...]:
-    """What its agent was told, word for word.
+def prompt_lines(experiment: Experiment, text: str | None) -> tuple[TextLine, ...]:
+    """Return the prompt that the agent was sent.
 
     Args:
-        experiment: Whose.
-        text: As it was kept; None where nothing was, or it is gone.
+        experiment: The experiment that the agent proposed.
+        text: The saved prompt; None where none was saved, or its file is missing.
     """
     if text is not None:
         return tuple((line, prompt_line_style(line)) for line in sanitize(text).split("\n"))
     if experiment.prompt_key:
-        return (("What its agent was told was kept, but its file is gone.", "--attention"),)
+        return (("The file of the agent's prompt is missing.", "--attention"),)
     if experiment.is_baseline:
-        return (("Nobody was asked: the baseline is the file as it is.", "--dim"),)
-    return (("Nothing is recorded: no language model was asked in words.", "--dim"),)
+        return (("The baseline has no prompt: it is the file as it is.", "--dim"),)
+    return (("No prompt is recorded: no language model was asked.", "--dim"),)
 
 
 def prompt_line_style(line: str) -> str:
-    """Headings of what an agent is told stand out."""
+    """Return the style of a line of a prompt, which sets its headings apart."""
     return "--accent" if line.startswith(("# ", "━━ ")) else ""
 
 
 def measurement_lines(session: Session, experiment: Experiment) -> tuple[TextLine, ...]:
-    """What the run reported, what does not fit, and why there is nothing where there is nothing."""
+    """Return what the run reported and what makes it doubtful, or why nothing was measured."""
     lines: list[TextLine] = []
     measured = experiment.measurement
     for doubt in experiment.doubts:
@@ -128,14 +128,14 @@ def measurement_lines(session: Session, experiment: Experiment) -> tuple[TextLin
 
 
 def history_lines(experiment: Experiment) -> tuple[TextLine, ...]:
-    """What happened to it, in the order it happened."""
+    """Return what happened to the experiment, in order."""
     lines: list[TextLine] = [
         (f"{experiment.drafted_at:%Y-%m-%d %H:%M:%S} UTC  drafted on {experiment.base[:7]}", ""),
     ]
     if experiment.rebased:
-        lines.append(("made ahead for an earlier frontier, re-applied as it fits exactly", "--dim"))
+        lines.append(("made ahead for an earlier frontier, and re-applied", "--dim"))
     elif experiment.queued:
-        lines.append(("made ahead, while the experiment before it was run", "--dim"))
+        lines.append(("made ahead, while the experiment before it ran", "--dim"))
     if experiment.origin is not Origin.AGENT:
         lines.append((origin_text(experiment), "--dim"))
     if experiment.spending.calls:
@@ -149,7 +149,7 @@ def history_lines(experiment: Experiment) -> tuple[TextLine, ...]:
     lines += _decision_lines(experiment)
     for run in experiment.runs:
         lines += _run_lines(run)
-    verdict = ruled(experiment)
+    verdict = rule_verdict(experiment)
     if verdict is not None and experiment.ended_at is not None:
         word, style = verdict
         lines += [
@@ -162,19 +162,19 @@ def history_lines(experiment: Experiment) -> tuple[TextLine, ...]:
 
 
 def _finding_lines(experiment: Experiment) -> list[TextLine]:
-    """What the risk assessment found."""
+    """Return what the risk assessment found."""
     if experiment.is_baseline:
         return []
     lines: list[TextLine] = [("", ""), (f"Risk: {risk_of(experiment.findings)}", "--accent")]
-    for finding in in_order(experiment.findings):
-        where = ", ".join(filter(None, (lines_named(finding.lines), finding.rule)))
-        told = f"{signed(finding.weight)}  {one_line(finding.message)} ({where})"
-        lines.append((told, weight_style(finding.weight)))
+    for finding in heaviest_first(experiment.findings):
+        where = ", ".join(filter(None, (line_numbers(finding.lines), finding.rule)))
+        line = f"{weight_text(finding.weight)}  {one_line(finding.message)} ({where})"
+        lines.append((line, weight_style(finding.weight)))
     return lines
 
 
 def _decision_lines(experiment: Experiment) -> list[TextLine]:
-    """What was decided about it, by whom and why."""
+    """Return the decisions about the experiment, with who decided and why."""
     if not experiment.decisions:
         return []
     lines: list[TextLine] = [("", ""), ("Decisions", "--accent")]
@@ -195,13 +195,13 @@ def _run_lines(run: Run) -> list[TextLine]:
     if run.kill_requested:
         vetoed = f": {one_line(run.veto)}" if run.veto else ""
         word = "vetoed and killed" if run.veto else "killed"
-        lines.append((f"{word} by the person{vetoed}", "--attention"))
+        lines.append((f"{word} by you{vetoed}", "--attention"))
     if run.ended_at is not None and run.outcome is not None:
         code = f", exit code {run.exit_code}" if run.exit_code is not None else ""
         by = f", signal {run.signal}" if run.signal is not None else ""
         peak = f", at most {size(run.peak_rss_bytes)} of memory" if run.peak_rss_bytes else ""
-        told = f"{run.ended_at:%H:%M:%S}  {run.outcome} after {clock(run.seconds)}{code}{by}{peak}"
-        lines.append((told, ""))
+        line = f"{run.ended_at:%H:%M:%S}  {run.outcome} after {clock(run.seconds)}{code}{by}{peak}"
+        lines.append((line, ""))
         if run.detail:
             lines.append((run.detail, ""))
     lines.append((f"files: {run.directory}", "--dim"))

@@ -1,4 +1,4 @@
-"""Numbers as the screens write them."""
+"""Numbers as the screens and the command line write them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ MINUS = "−"
 
 
 def clock(seconds: float | None) -> str:
-    """`02:13`, from an hour on `1:02:13`; an unknown time is `--:--`."""
+    """Return seconds as `02:13`, from one hour on as `1:02:13`; unknown as `--:--`."""
     if seconds is None or not math.isfinite(seconds):
         return "--:--"
     whole = max(0, int(seconds))
@@ -23,7 +23,7 @@ def clock(seconds: float | None) -> str:
 
 
 def metric(value: float | None, places: int = 6) -> str:
-    """A metric with a fixed number of places while that is readable, else as a power of ten."""
+    """Return a metric with a fixed number of places, or as a power of ten where that is shorter."""
     if value is None:
         return "-"
     if not math.isfinite(value):
@@ -32,19 +32,19 @@ def metric(value: float | None, places: int = 6) -> str:
     if size >= 1e5 or 0 < size < 10 ** (-places):
         text = f"{value:.3e}"
     else:
-        # The whole part takes its digits from the places, so that columns stay narrow.
+        # A longer whole part leaves fewer places, so that columns stay narrow.
         text = f"{value:.{max(0, places - max(0, len(str(int(size))) - 1))}f}"
     return text.replace("-", MINUS, 1) if value < 0 else text
 
 
 def change(value: float, places: int = 6) -> str:
-    """A difference with its sign."""
+    """Return a difference with its sign."""
     text = metric(value, places)
     return text if value < 0 or text.startswith(MINUS) else f"+{text}"
 
 
-def moved(gain: float | None, direction: Direction) -> str:
-    """How the metric itself changed by a gain: filled is better, hollow worse; "" if unknown."""
+def gain_text(gain: float | None, direction: Direction) -> str:
+    """Return how a gain changed the metric: `▼−0.01`; a hollow triangle is worse, "" unknown."""
     if gain is None or not math.isfinite(gain):
         return ""
     if not gain:
@@ -55,14 +55,14 @@ def moved(gain: float | None, direction: Direction) -> str:
 
 
 def memory(gib: float) -> str:
-    """GiB, a little of it in MiB; 0 is how a run says that it does not know."""
+    """Return an amount of memory in GiB or MiB; "-" for 0, which means unknown."""
     if not gib > 0:
         return "-"
     return f"{gib:.1f} GiB" if gib >= 0.1 else f"{gib * 1024:.1f} MiB"
 
 
 def size(count: float) -> str:
-    """Bytes in the unit that suits them: `44.0 GiB`."""
+    """Return bytes in a suitable unit: `44.0 GiB`."""
     for unit in ("B", "KiB", "MiB", "GiB"):
         if abs(count) < 1024:
             return f"{count:.0f} B" if unit == "B" else f"{count:.1f} {unit}"
@@ -71,7 +71,7 @@ def size(count: float) -> str:
 
 
 def cost(spending: Spending) -> str:
-    """Dollars of language models; says when some calls have no known price."""
+    """Return the cost of language models, noting calls without a known price."""
     if spending.unpriced >= spending.calls > 0:
         return "cost unknown"
     more = " + unpriced" if spending.unpriced else ""
@@ -79,14 +79,12 @@ def cost(spending: Spending) -> str:
 
 
 def dollars(amount: float) -> str:
-    """Dollars with cents, small amounts with two digits that mean something."""
+    """Return dollars with cents, or with two significant digits below ten cents."""
     return f"${amount:.2f}" if amount >= 0.1 or amount == 0 else f"${amount:.2g}"
 
 
-def cost_story(session: Session) -> str:
-    """What language models cost so far, for each experiment and each kept gain, and how far the
-    caps reach; empty where none was asked.
-    """
+def cost_summary(session: Session) -> str:
+    """Return what language models cost so far and how far the caps reach; "" without any call."""
     spent, config, view = session.spending, session.config, forecast(session)
     if not spent.calls:
         return ""

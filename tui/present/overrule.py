@@ -1,4 +1,4 @@
-"""What a person's own verdict on an earlier experiment would do, in words. Pure."""
+"""What the user's own verdict on an earlier experiment would do, in words."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from engine.core.session import Session
 
 
 class Overruling(NamedTuple):
-    """The one other verdict there can be, and what follows from it."""
+    """The verdict that the user can give, and its consequence."""
 
     verdict: Verdict
     question: str
@@ -18,18 +18,18 @@ class Overruling(NamedTuple):
 
 
 def overruling(session: Session, experiment: Experiment) -> Overruling | str:
-    """What overruling an experiment means, or why it cannot be overruled."""
+    """Return what overruling an experiment would do, or why that is not possible."""
     number = experiment.number
-    if why := not_past(experiment):
+    if why := why_undecided(experiment):
         return why
     if experiment.is_baseline:
-        return "The baseline is what all is compared with; it stays."
+        return "The baseline cannot be overruled: every experiment is compared with it."
     if experiment.measurement is None or experiment.effective_verdict is Verdict.CRASH:
         return f"Experiment {number} was never measured; press R to try its idea again."
     if experiment.origin is Origin.CONFIRM:
         return f"Experiment {number} only confirms #{experiment.of}; overrule that one."
     if number in session.pending_overrules:
-        return f"The branch still follows your last word on experiment {number}."
+        return f"Your last verdict on experiment {number} is still being carried out."
     later = any(
         e.advanced and e.effective_verdict is Verdict.KEEP for e in session.experiments[number:]
     )
@@ -54,16 +54,16 @@ def overruling(session: Session, experiment: Experiment) -> Overruling | str:
     )
 
 
-def not_past(experiment: Experiment) -> str:
-    """Why nothing can be decided about its verdict yet; empty where it can."""
+def why_undecided(experiment: Experiment) -> str:
+    """Return why the experiment cannot be decided about yet; "" where it can."""
     if experiment.verdict is None:
         return f"Experiment {experiment.number} has no verdict yet."
     return ""
 
 
-def not_confirmable(experiment: Experiment) -> str:
-    """Why it cannot be run once more."""
-    if why := not_past(experiment):
+def why_not_confirm(experiment: Experiment) -> str:
+    """Return why the experiment cannot be run again; "" where it can."""
+    if why := why_undecided(experiment):
         return why
     if experiment.measurement is None:
         return (
@@ -73,8 +73,8 @@ def not_confirmable(experiment: Experiment) -> str:
     return ""
 
 
-def not_revivable(experiment: Experiment) -> str:
-    """Why its change cannot be tried again."""
-    if why := not_past(experiment):
+def why_not_revive(experiment: Experiment) -> str:
+    """Return why the experiment's change cannot be tried again; "" where it can."""
+    if why := why_undecided(experiment):
         return why
-    return "The baseline changes nothing; there is nothing to revive." * experiment.is_baseline
+    return "The baseline has no change to revive." if experiment.is_baseline else ""

@@ -1,4 +1,4 @@
-"""A proposal that waits, in words: pure functions from the folded session to labelled lines."""
+"""A proposal that waits for the user, in words."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from engine.core.records import Queued
 from engine.core.session import Session
 from tui.present.decisions import decider_text, record_text
 from tui.present.numbers import clock
-from tui.present.risk import in_order, lines_named, risk_of, signed, weight_style
+from tui.present.risk import heaviest_first, line_numbers, risk_of, weight_style, weight_text
 
 
 class LabelledLine(NamedTuple):
-    """A line with a word before it."""
+    """A line with a label before it."""
 
     label: str
     text: str
@@ -38,8 +38,8 @@ def origin_text(candidate: ProposalRecord) -> str:
             return f"your own verdict on experiment {candidate.of}"
 
 
-def told_of(session: Session, queued: Queued) -> list[LabelledLine]:
-    """What a person should know before they decide, most important first."""
+def review_lines(session: Session, queued: Queued) -> list[LabelledLine]:
+    """Return what the user should know before deciding, the most important first."""
     proposal = queued.proposal
     lines = [LabelledLine("tries", proposal.hypothesis or "no hypothesis was given", "--strong")]
     if proposal.expected.strip():
@@ -58,31 +58,31 @@ def told_of(session: Session, queued: Queued) -> list[LabelledLine]:
     ]
     lines += [LabelledLine("since", f"{d.at:%H:%M} UTC  {record_text(d)}") for d in edited[-5:]]
     lines.append(LabelledLine("risk", risk_of(queued.findings)))
-    for finding in in_order(queued.findings):
-        where = lines_named(finding.lines)
-        told = f"{finding.message} ({', '.join(filter(None, (where, finding.rule)))})"
+    for finding in heaviest_first(queued.findings):
+        where = line_numbers(finding.lines)
+        text = f"{finding.message} ({', '.join(filter(None, (where, finding.rule)))})"
         style = weight_style(finding.weight)
-        lines.append(LabelledLine(signed(finding.weight), told, label_style=style))
+        lines.append(LabelledLine(weight_text(finding.weight), text, label_style=style))
     return lines
 
 
-def wait_of(queued: Queued, now: datetime) -> tuple[str, str]:
-    """How long it waits yet, and the style of that."""
+def waiting_text(queued: Queued, now: datetime) -> tuple[str, str]:
+    """Return how long the proposal still waits, with the style of the text."""
     if queued.state is QueueState.PARKED:
-        return "parked: it waits as long as it takes", "--accent"
+        return "parked: it waits until you decide", "--accent"
     if queued.until is None:
         return "waits for you", "--attention"
     left = clock((queued.until - now).total_seconds())
-    return f"parked in {left} if nobody decides; it never runs unasked", "--attention"
+    return f"parked in {left} unless you decide; it never runs unasked", "--attention"
 
 
-def became_of(session: Session, queued: Queued, *, same_state: bool = True) -> str:
-    """Why a proposal is not in question any more as it was; empty while it is.
+def change_since(session: Session, queued: Queued, *, same_state: bool = True) -> str:
+    """Return what has happened to a proposal since the user saw it; "" while it is unchanged.
 
     Args:
-        session: As it is now.
-        queued: The proposal as the person saw it.
-        same_state: Whether one that was asked about and is parked now is another question.
+        session: The session as it is now.
+        queued: The proposal as the user saw it.
+        same_state: True if parking the proposal counts as a change.
     """
     now = next((q for q in session.queue if q.number == queued.number), None)
     patch = queued.proposal.patch_id
@@ -98,10 +98,10 @@ def became_of(session: Session, queued: Queued, *, same_state: bool = True) -> s
     if now.proposal.patch_id != patch:
         edits = [d for d in now.decisions if d.kind is DecisionKind.EDITED]
         by = f", {decider_text(edits[-1].by)}" if edits else ""
-        return f"Its patch was changed meanwhile{by}. Go back and open it anew."
+        return f"Its patch was changed meanwhile{by}. Go back and open it again."
     if now.state is QueueState.READY:
         by = f", {decider_text(last.by)}" if last is not None else ""
         return f"It was approved meanwhile{by}; it runs when its turn comes."
     if same_state and now.state is not queued.state and now.state is QueueState.PARKED:
-        return "Its time ran out: it is parked and waits as long as it takes (w lists it)."
+        return "Its time ran out: it is parked until you decide (w lists it)."
     return ""

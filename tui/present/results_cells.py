@@ -1,4 +1,4 @@
-"""What stands in each cell of the table of experiments. Pure."""
+"""The text and style of each cell in the table of experiments."""
 
 from __future__ import annotations
 
@@ -6,28 +6,26 @@ from engine.core.enums import Phase, Verdict
 from engine.core.imported_attempt import PastAttempt
 from engine.core.records import Experiment
 from engine.core.session import Session
-from tui.present.numbers import clock, metric, moved
+from tui.present.lines import TextLine
+from tui.present.numbers import clock, gain_text, metric
 from tui.present.results_order import seconds_of
 from tui.present.text import clean_line
-from tui.present.verdict_marks import OPEN, abandoned, said_of, verdict_of
-
-Cell = tuple[str, str]
-"""Text, and the component class of its colour."""
+from tui.present.verdict_marks import OPEN, is_unattended, past_status, verdict_of
 
 PAST_MARK = "·"
-"""Before the number of a row that is older than the journal: it is no experiment's number."""
+"""Precedes the row number of an imported attempt, which is not an experiment's number."""
 
 
 def experiment_cell(
     title: str, experiment: Experiment, session: Session, phase: Phase | None
-) -> Cell:
-    """A cell of an experiment.
+) -> TextLine:
+    """Return a cell of an experiment's row.
 
     Args:
-        title: Of the column.
-        experiment: Of the row.
-        session: It is from.
-        phase: Of the run that is on.
+        title: The title of the column.
+        experiment: The experiment of the row.
+        session: The session with the experiment.
+        phase: The phase of the current run; None if it is not known.
     """
     proposal, measurement = experiment.proposal, experiment.measurement
     best = experiment.number == session.incumbent
@@ -57,8 +55,8 @@ def experiment_cell(
     return metric(measurement.metric), "--keep" if best else ""
 
 
-def past_cell(title: str, attempt: PastAttempt, session: Session) -> Cell:
-    """A cell of a row from before the journal: all of it dim, for nothing vouches for it."""
+def past_cell(title: str, attempt: PastAttempt, session: Session) -> TextLine:
+    """Return a cell of an imported attempt's row; dim, because its figures were not checked."""
     dim = "--dim"
     match title:
         case "#":
@@ -67,13 +65,13 @@ def past_cell(title: str, attempt: PastAttempt, session: Session) -> Cell:
             return clean_line((attempt.commit or attempt.named)[:7]) or "-", dim
         case "Δ":
             gain = attempt.gain
-            return (moved(gain, session.direction) if gain is not None else ""), dim
+            return (gain_text(gain, session.direction) if gain is not None else ""), dim
         case "mem":
             return (_memory(attempt.memory_gb) if attempt.memory_gb is not None else ""), dim
         case "status":
-            return said_of(attempt), dim
+            return past_status(attempt), dim
         case "":
-            return said_of(attempt)[:1], dim
+            return past_status(attempt)[:1], dim
         case "category":
             return clean_line(attempt.category), dim
         case "time":
@@ -84,7 +82,7 @@ def past_cell(title: str, attempt: PastAttempt, session: Session) -> Cell:
 
 
 def experiment_matches(experiment: Experiment, needle: str) -> bool:
-    """Whether its hypothesis, category or commit holds a text in lower case."""
+    """Return whether the hypothesis, category or commit contains a text in lower case."""
     proposal = experiment.proposal
     return any(
         needle in text.lower()
@@ -93,23 +91,23 @@ def experiment_matches(experiment: Experiment, needle: str) -> bool:
 
 
 def past_matches(attempt: PastAttempt, needle: str) -> bool:
-    """The same of a row from before the journal."""
+    """Return whether an imported attempt's row contains a text in lower case."""
     texts = (attempt.description, attempt.category, attempt.commit or attempt.named)
     return any(needle in text.lower() for text in texts)
 
 
-def _delta(experiment: Experiment, session: Session) -> Cell:
-    """The metric's change against the incumbent of its time: filled is better, hollow worse."""
+def _delta(experiment: Experiment, session: Session) -> TextLine:
+    """Return the metric's change against the incumbent that the experiment had to beat."""
     gain = experiment.gain
     if gain is None or experiment.effective_verdict is Verdict.CRASH:
         return "", ""
-    return moved(gain, session.direction), "--keep" if gain > 0 else "--discard"
+    return gain_text(gain, session.direction), "--keep" if gain > 0 else "--discard"
 
 
-def _status(experiment: Experiment, session: Session, phase: Phase | None) -> Cell:
+def _status(experiment: Experiment, session: Session, phase: Phase | None) -> TextLine:
     if (verdict := verdict_of(experiment)) is not None:
         return verdict
-    if abandoned(session):
+    if is_unattended(session):
         return OPEN
     return f"… {phase.value}" if phase is not None else "…", "--accent"
 

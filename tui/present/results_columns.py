@@ -1,4 +1,4 @@
-"""The columns of the table of results, for the width there is. Pure."""
+"""The columns of the table of experiments that fit a width."""
 
 from __future__ import annotations
 
@@ -10,45 +10,45 @@ from engine.core.session import Session
 from tui.present.text import clean_line
 
 GAP = 2
-_LONGEST_WORD = 14
+_FOREIGN_STATUS_CELLS = 14
 
 
 @dataclass(frozen=True)
 class ResultsColumn:
-    """One of them."""
+    """A column of the table."""
 
     title: str
     width: int
     right: bool
     rank: int
-    """Where room is short the column of the greatest rank goes first."""
+    """The column of the greatest rank is left out first where the width is short."""
 
 
 _SIGN = ResultsColumn("", 1, False, 0)
-"""The status where there is no room for its name."""
+"""The status as its sign alone, where the width is short."""
 
 
 def status_cells(overruled: bool, interruptions: int) -> int:
-    """How wide a status of ours may be.
+    """Return the cells of the longest status that the engine gives.
 
     Args:
-        overruled: Whether a person gave another verdict anywhere.
-        interruptions: How many runs they ended.
+        overruled: True if the user overruled any verdict.
+        interruptions: The number of runs that the user ended.
     """
     return 16 if overruled else 13 if interruptions else 10
 
 
-def words_cells(longest: int) -> int:
-    """How much room a stranger's own words get, of as much as they would take."""
-    return min(_LONGEST_WORD, longest)
+def foreign_status_cells(longest: int) -> int:
+    """Return the cells for the status words of an imported table, which are cut if long."""
+    return min(_FOREIGN_STATUS_CELLS, longest)
 
 
 def columns_for(session: Session, width: int, status: int) -> list[ResultsColumn]:
-    """Those for which there is room, the hypothesis with the rest of it.
+    """Return the columns that fit; the hypothesis gets the rest of the width.
 
     Args:
-        session: Whose metric and numbers they hold.
-        width: Cells in all.
+        session: The session in the table.
+        width: Cells of the whole table.
         status: Cells of the status.
     """
     name = clean_line(session.config.metric)

@@ -1,4 +1,4 @@
-"""Which experiments a table shows, and in which order. Pure."""
+"""The experiments that the table shows, and their order."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from engine.core.session import Session
 
 
 class Sort(StrEnum):
-    """In which order the rows stand."""
+    """The order of the rows."""
 
     NUMBER = "by number"
     METRIC = "by metric"
@@ -22,16 +22,16 @@ class Sort(StrEnum):
 
 
 class Filter(StrEnum):
-    """Which rows are shown."""
+    """The rows that are shown."""
 
     ALL = "all"
     KEPT = "kept only"
     DISCARDED = "discarded only"
     CRASHED = "crashed only"
 
-    def shows(self, standing: Verdict | None) -> bool:
-        """Whether an experiment that stands so is shown."""
-        return self is Filter.ALL or standing is _FILTERED[self]
+    def shows(self, verdict: Verdict | None) -> bool:
+        """Return whether an experiment with this verdict in force is shown."""
+        return self is Filter.ALL or verdict is _FILTERED[self]
 
 
 _FILTERED = {
@@ -42,10 +42,10 @@ _FILTERED = {
 
 
 def order_of(session: Session, sort: Sort, only: Filter) -> Sequence[int]:
-    """What to show, by index: by number the newest last, else the best first.
+    """Return the indices of the rows: by number the newest last, else the best first.
 
-    An experiment's index is from 0 on; a row from before the journal has the one it has from the
-    end of `session.past`, below 0, so that all of them by number are one range.
+    An experiment's index begins at 0. An imported attempt has its negative index in `session.past`,
+    so that all rows by number are one range.
     """
     past, experiments = session.past, session.experiments
     everything = range(-len(past), len(experiments))
@@ -66,16 +66,16 @@ def order_of(session: Session, sort: Sort, only: Filter) -> Sequence[int]:
 
     def rank(index: int) -> tuple[float, int]:
         if index < 0:
-            value = _of_past(past[index], sort, sign)
+            value = _past_value(past[index], sort, sign)
         else:
-            value = _of_experiment(experiments[index], sort, sign)
+            value = _experiment_value(experiments[index], sort, sign)
         return (last if value is None or value != value else value, index)
 
     return sorted(shown, key=rank)
 
 
-def _of_experiment(experiment: Experiment, sort: Sort, sign: float) -> float | None:
-    """What it is sorted by, the best being the least; None where it has none of it."""
+def _experiment_value(experiment: Experiment, sort: Sort, sign: float) -> float | None:
+    """Return the value to sort an experiment by, the best being the least; None if unknown."""
     measurement = experiment.measurement
     if sort is Sort.METRIC:
         if measurement is None or experiment.effective_verdict is Verdict.CRASH:
@@ -85,14 +85,14 @@ def _of_experiment(experiment: Experiment, sort: Sort, sign: float) -> float | N
     return -value if value is not None else None
 
 
-def _of_past(attempt: PastAttempt, sort: Sort, sign: float) -> float | None:
+def _past_value(attempt: PastAttempt, sort: Sort, sign: float) -> float | None:
     if sort is Sort.METRIC:
         return sign * attempt.metric if attempt.metric is not None else None
-    # How long it took is not recorded.
+    # The duration of an imported attempt is not recorded.
     return -attempt.gain if sort is Sort.GAIN and attempt.gain is not None else None
 
 
 def seconds_of(experiment: Experiment) -> float | None:
-    """How long the runs of an experiment took, as far as they ended."""
+    """Return the seconds that the ended runs of an experiment took; None if none has ended."""
     ended = [run.seconds for run in experiment.runs if run.outcome is not None]
     return sum(ended) if ended else None

@@ -1,4 +1,4 @@
-"""What the current run does, and since when: its last sample may be old."""
+"""The phase of the current run and its elapsed time."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from engine.protocol.messages import Progress
 from tui.view import View
 
 _SILENT_SECONDS = 5.0
-"""So long a run without a budget may say nothing before it counts as one that never will."""
+"""A run without a budget that reports nothing for this long counts as one that never does."""
 
 
 def sample_of(view: View) -> Progress | None:
-    """The newest sample of the current run; None while there is none."""
+    """Return the newest sample of the current run; None while there is none."""
     progress, current = view.progress, view.session.current
     if progress is None or current is None or progress.experiment != current.number:
         return None
@@ -19,7 +19,7 @@ def sample_of(view: View) -> Progress | None:
 
 
 def elapsed_of(view: View) -> float:
-    """Seconds since the current run started. A script that says nothing sends no samples."""
+    """Return the seconds since the current run started, even if it reports no samples."""
     run, sample = view.session.running, sample_of(view)
     if run is None:
         return 0.0
@@ -28,7 +28,7 @@ def elapsed_of(view: View) -> float:
 
 
 def phase_of(view: View) -> Phase:
-    """What the current run does, as far as its log tells."""
+    """Return the phase of the current run, as far as its log shows it."""
     sample = sample_of(view)
     phase = sample.phase if sample is not None else Phase.STARTING
     silent = phase is Phase.STARTING and (sample is None or sample.step is None)

@@ -9,7 +9,7 @@ from engine.core.session import Session
 from engine.core.text import one_line, plural
 from tui.present.decisions import decision_line
 from tui.present.events import event_text
-from tui.present.numbers import MINUS, cost_story
+from tui.present.numbers import MINUS, cost_summary
 
 _MARKS = {Verdict.KEEP: "✓", Verdict.DISCARD: "·", Verdict.CRASH: "✗"}
 
@@ -87,6 +87,6 @@ def summary_lines(session: Session) -> list[str]:
             f"Best {session.config.metric} {session.best_metric:.6f} ({against}), "
             f"experiment {best.number}, commit {best.commit[:7]}."
         )
-    if story := cost_story(session):
+    if story := cost_summary(session):
         lines.append(f"Language model: {story}.")
     return lines

@@ -13,12 +13,12 @@ from tui.present.experiment import (
     header_lines,
     history_lines,
     measurement_lines,
+    prompt_lines,
     reasoning_lines,
-    told_lines,
 )
 from tui.present.lines import TextLine
 from tui.present.risk import risk_of
-from tui.present.verdict_marks import abandoned
+from tui.present.verdict_marks import is_unattended
 from tui.screens.action_screen import bindings_of
 from tui.screens.footer import ActionFooter
 from tui.screens.link_line import LinkLine
@@ -120,7 +120,7 @@ class DetailScreen(PastActions, SearchActions):
         self._log.follow(
             None if run is None else self.shell.feed.log_path(experiment.number, run.number)
         )
-        left = abandoned(session)
+        left = is_unattended(session)
         if experiment is self._shown and left == self._left:
             return
         self._left = left
@@ -135,7 +135,7 @@ class DetailScreen(PastActions, SearchActions):
             self._edit.show_patch(details.patch, f"#{self._number} {file}", note, risk)
             self._reasoning.set_lines(reasoning_lines(experiment, details.reasoning))
             text = self.shell.feed.prompt(experiment.prompt_key) if experiment.prompt_key else None
-            self._told.set_lines(self.told_of(experiment, text))
+            self._told.set_lines(self.review_lines(experiment, text))
         self._shown = experiment
         self.query_one("#headline", TextPage).set_lines(header_lines(session, experiment))
         self._fit_headline(self.app.size.width)
@@ -148,9 +148,9 @@ class DetailScreen(PastActions, SearchActions):
             return baseline_note(self.view.session.config.file)
         return "No diff is recorded."
 
-    def told_of(self, experiment: Experiment, text: str | None) -> tuple[TextLine, ...]:
+    def review_lines(self, experiment: Experiment, text: str | None) -> tuple[TextLine, ...]:
         """What its agent was told."""
-        return told_lines(experiment, text)
+        return prompt_lines(experiment, text)
 
     def history_of(self, experiment: Experiment) -> tuple[TextLine, ...]:
         """What happened to it."""

@@ -14,7 +14,7 @@ from engine.core.records import Queued
 from engine.protocol.commands import EditProposal
 from tui.actions.review import EDITOR
 from tui.present.diff_rows import rows_of
-from tui.present.proposal import became_of
+from tui.present.proposal import change_since
 from tui.present.text import clean_line
 from tui.screens.action_screen import ActionScreen, Severity, bindings_of
 from tui.screens.code_area import CodeArea
@@ -41,7 +41,7 @@ def open_editor(screen: ActionScreen[None], queued: Queued) -> None:
         except AutoresearchError as error:
             app.notify(str(error), severity="warning")
             return
-        if gone := became_of(shell.view.session, queued, same_state=False):
+        if gone := change_since(shell.view.session, queued, same_state=False):
             app.notify(gone, severity="warning")
         elif not app.screen.is_modal and not isinstance(app.screen, EditProposalScreen):
             app.push_screen(EditProposalScreen(queued, found.after, found.base))
@@ -99,7 +99,7 @@ class EditProposalScreen(ActionScreen[None]):
         """Say so when somebody else decides meanwhile."""
         self.query_one(ActionFooter).show(view)
         # A parked proposal can be edited as well as one that is asked about.
-        self._gone = became_of(view.session, self._queued, same_state=False)
+        self._gone = change_since(view.session, self._queued, same_state=False)
         self._paint()
 
     @on(TextArea.Changed)

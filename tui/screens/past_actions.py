@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from engine.core.records import Experiment
 from engine.protocol.commands import ConfirmExperiment, OverruleVerdict, ReviveExperiment
-from tui.present.overrule import not_confirmable, not_revivable, overruling
+from tui.present.overrule import overruling, why_not_confirm, why_not_revive
 from tui.screens.action_screen import ActionScreen
 
 
@@ -49,7 +49,7 @@ class PastActions(ActionScreen[None]):
         """Run the experiment once more, unchanged."""
         if (experiment := self.selected()) is None:
             return
-        if why := not_confirmable(experiment):
+        if why := why_not_confirm(experiment):
             self.tell(why, "warning")
             return
         self.shell.send(ConfirmExperiment(experiment=experiment.number))
@@ -58,7 +58,7 @@ class PastActions(ActionScreen[None]):
         """Try the experiment's change again on top of the incumbent."""
         if (experiment := self.selected()) is None:
             return
-        if why := not_revivable(experiment):
+        if why := why_not_revive(experiment):
             self.tell(why, "warning")
             return
         self.shell.send(ReviveExperiment(experiment=experiment.number))

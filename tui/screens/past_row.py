@@ -9,9 +9,9 @@ from engine.core.session import Session
 from tui.actions.action import Action, Group, back
 from tui.actions.registry import PROGRAM
 from tui.present.lines import TextLine
-from tui.present.numbers import memory, metric, moved
+from tui.present.numbers import gain_text, memory, metric
 from tui.present.text import clean_line
-from tui.present.verdict_marks import said_of
+from tui.present.verdict_marks import past_status
 from tui.screens.action_screen import bindings_of
 from tui.screens.footer import ActionFooter
 from tui.screens.static_screen import StaticScreen
@@ -84,10 +84,10 @@ def past_lines(session: Session, attempt: PastAttempt) -> tuple[TextLine, ...]:
         (f"Row ·{attempt.row} of the table, from before the journal", "--strong"),
         (attempt.description or "Its row says nothing about it.", ""),
         ("", ""),
-        (f"{said_of(attempt)}{_as_written(attempt)}", ""),
+        (f"{past_status(attempt)}{_as_written(attempt)}", ""),
     ]
     if attempt.metric is not None:
-        change = moved(attempt.gain, session.direction)
+        change = gain_text(attempt.gain, session.direction)
         against = f", {change} against the keep before it" if change else ""
         lines.append((f"{session.config.metric} {metric(attempt.metric)}{against}", ""))
     if attempt.memory_gb:

@@ -16,7 +16,7 @@ from engine.core.session import Session
 from engine.core.text import sanitize
 from engine.protocol.commands import ApproveProposal, VetoProposal
 from tui.actions.review import CARD
-from tui.present.proposal import LabelledLine, became_of, told_of, wait_of
+from tui.present.proposal import LabelledLine, change_since, review_lines, waiting_text
 from tui.present.text import clean_line
 from tui.screens.action_screen import ActionScreen, Severity, bindings_of
 from tui.screens.confirm import DEAF_SECONDS
@@ -43,7 +43,7 @@ class ReviewPage(EditPanel):
 
     def tell_of(self, session: Session, queued: Queued) -> None:
         """Show this proposal."""
-        self._told = told_of(session, queued)
+        self._told = review_lines(session, queued)
         self.show_patch(queued.patch, session.config.file, "This edit changes nothing.")
 
     def paint(self, width: int) -> list[Strip]:
@@ -119,7 +119,7 @@ class ReviewCard(ModalScreen[None], ActionScreen[None]):
     def show(self, view: View) -> None:
         """How long it waits yet, or that it does not wait any more."""
         if not self._gone:
-            self._gone = became_of(view.session, self._queued)
+            self._gone = change_since(view.session, self._queued)
             if not self._gone and view.session.ended is not None:
                 self._gone = f"The session has ended: {view.session.ended}"
             self.query_one(_Answers).show(gone=bool(self._gone))
@@ -127,7 +127,7 @@ class ReviewCard(ModalScreen[None], ActionScreen[None]):
         if self._gone:
             words, style = f"! {self._gone}", "$warning"
         else:
-            words, style = wait_of(self._queued, view.now)
+            words, style = waiting_text(self._queued, view.now)
             style = {"--accent": "$accent"}.get(style, "$warning")
         self.query_one("#wait", Static).update(Content.styled(clean_line(words), style))
 

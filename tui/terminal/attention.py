@@ -11,7 +11,7 @@ from typing import NamedTuple
 from engine.core.enums import SessionState
 from engine.core.session import Session
 from engine.core.text import one_line
-from tui.present.alarm import standing_alarm
+from tui.present.alarm import current_alarm
 from tui.present.numbers import metric
 from tui.settings import Notifications
 
@@ -119,7 +119,7 @@ def needs_of(session: Session) -> tuple[Need, ...]:
         needs.append(Need(f"parked {queued.number}", f"parked: {queued.proposal.hypothesis}"))
     if session.pause is not None and not session.pause.by.is_user:
         needs.append(Need(f"paused {session.pause.at}", f"paused: {session.pause.reason}"))
-    alarm = standing_alarm(session)
+    alarm = current_alarm(session)
     if alarm and session.alarms[-1].kind == "plateau":
         needs.append(Need(f"plateau {session.alarms[-1].at}", alarm))
     if session.ended is not None:

@@ -1,4 +1,4 @@
-"""What the agent tries, why, and what a person should know."""
+"""The panel of the agent: what it tries and why, and what waits for the user."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from engine.core.events import Proposal
 from engine.core.records import Dropped, Pause
 from engine.core.session import Session
 from engine.core.text import plural, sanitize
-from tui.present.alarm import standing_alarm
-from tui.present.numbers import clock, cost_story
+from tui.present.alarm import current_alarm
+from tui.present.numbers import clock, cost_summary
 from tui.present.text import clean_line
 from tui.present.verdict_marks import category_of
 from tui.view import View
@@ -22,54 +22,54 @@ from tui.widgets.wrapped import wrapped
 
 _REASONING_CHARACTERS = 40_000
 _PINS_SHOWN = 3
-_SAID_CHARACTERS = 400
-"""A pin or a note may be long; the whole of it is in its list."""
+_STEERING_CHARACTERS = 400
+"""The most characters of a pin or note; its list shows all of it."""
 
 
-class _Said(NamedTuple):
-    """What the person told the agent, as far as the panel shows it."""
+class _Steering(NamedTuple):
+    """What the user told the agent, and what waits for the user, as the panel shows it."""
 
     asked: tuple[str, ...] = ()
-    """Hypotheses that wait for the person's word."""
+    """Hypotheses of the proposals that the user is asked about."""
     parked: int = 0
     program: str = ""
-    """From when on a changed program.md is in force, while that is news."""
+    """The experiment from which a changed program.md is in force, until that one has ended."""
     pins: tuple[str, ...] = ()
     more_pins: int = 0
     note: str = ""
-    """The newest."""
+    """The newest note."""
     more_notes: int = 0
     bans: int = 0
 
 
-def _said_in(session: Session) -> _Said:
-    # One that has become a proposal already is shown as that.
+def _steering_in(session: Session) -> _Steering:
+    # A pin that has become a proposal is shown as the proposal.
     proposed = {queued.pin for queued in session.queue}
     pins = [pin for pin in session.waiting_pins if pin.number not in proposed]
     notes = session.agent_notes
-    return _Said(
+    return _Steering(
         asked=tuple(queued.proposal.hypothesis for queued in session.asked),
         parked=len(session.parked),
-        program=_program_news(session),
-        pins=tuple(pin.text[:_SAID_CHARACTERS] for pin in pins[:_PINS_SHOWN]),
+        program=_program_text(session),
+        pins=tuple(pin.text[:_STEERING_CHARACTERS] for pin in pins[:_PINS_SHOWN]),
         more_pins=max(0, len(pins) - _PINS_SHOWN),
-        note=notes[-1].text[:_SAID_CHARACTERS] if notes else "",
+        note=notes[-1].text[:_STEERING_CHARACTERS] if notes else "",
         more_notes=max(0, len(notes) - 1),
         bans=len(session.bans),
     )
 
 
-def _program_news(session: Session) -> str:
+def _program_text(session: Session) -> str:
     if len(session.programs) < 2:
-        return ""  # the first one is no change
+        return ""  # the first version is not a change
     since = session.programs[-1].experiment
     if since <= len(session.experiments) and session.experiment(since).verdict is not None:
         return ""
     return f"in force from #{since}"
 
 
-class _Shown(NamedTuple):
-    """All that the panel paints."""
+class _Content(NamedTuple):
+    """Everything that the panel paints."""
 
     number: int = 0
     proposal: Proposal | None = None
@@ -78,17 +78,17 @@ class _Shown(NamedTuple):
     pause: Pause | None = None
     waiting: str = ""
     thinking_of: int = 0
-    """The number of the experiment that is being drafted; 0: none is."""
+    """The number of the experiment that is being proposed; 0: none."""
     queue: tuple[str, ...] = ()
     """Hypotheses of the proposals that come next."""
     dropped: Dropped | None = None
-    """The last proposal that was made ahead and not run, since the newest experiment began."""
+    """The last proposal dropped since the newest experiment began."""
     ahead: str | None = None
-    """What is thought about the next one while this one has no verdict; None: nothing is."""
+    """The reasoning for the next proposal while this experiment runs; None: there is none."""
     alarm: str = ""
     notes: tuple[str, ...] = ()
     cost: str = ""
-    said: _Said = _Said()
+    steering: _Steering = _Steering()
 
 
 def _dropped_since(session: Session) -> Dropped | None:
@@ -99,25 +99,25 @@ def _dropped_since(session: Session) -> Dropped | None:
 
 
 class AgentPanel(Sheet):
-    """Hypothesis, expectation and reasoning of the newest experiment; above them, why it waits."""
+    """The newest experiment's hypothesis, expectation and reasoning, and why the loop waits."""
 
     def __init__(
         self, *, name: str | None = None, id: str | None = None, classes: str | None = None
     ) -> None:
         super().__init__(name=name, id=id, classes=classes)
-        self._shown = _Shown()
+        self._shown = _Content()
 
     def show(self, view: View) -> None:
-        """Paint the newest experiment of this view."""
+        """Show the newest experiment of the view."""
         session = view.session
         newest = session.experiments[-1] if session.experiments else None
-        # A replay stops where an experiment is settled: that one is meant, not the next.
+        # A replay stops where an experiment has ended, and shows that one, not the next.
         drafting = session.state is SessionState.PROPOSING and view.replay is None
         if drafting:
             newest = None
         left = session.seconds_to_wait(view.now)
         waiting = session.waiting.reason if left and session.waiting is not None else ""
-        shown = _Shown(
+        shown = _Content(
             number=newest.number if newest else 0,
             proposal=newest.proposal if newest else None,
             verdict=newest.verdict_reason if newest else "",
@@ -128,9 +128,9 @@ class AgentPanel(Sheet):
             dropped=_dropped_since(session),
             ahead=view.ahead if view.drafts_ahead else None,
             pause=session.pause,
-            alarm=standing_alarm(session),
-            cost=cost_story(session),
-            said=_said_in(session),
+            alarm=current_alarm(session),
+            cost=cost_summary(session),
+            steering=_steering_in(session),
             notes=session.notes if len(session.experiments) <= 1 else (),
         )
         if shown == self._shown:
@@ -143,13 +143,13 @@ class AgentPanel(Sheet):
         if not self.is_mounted:
             return
         if shown.thinking_of or shown.ahead is not None:
-            # What is thought now is at the end.
+            # The newest reasoning is at the end.
             self.scroll_end(animate=False, force=True)
         elif another:
             self.scroll_to(0, 0, animate=False, force=True)
 
     def caption(self) -> str:
-        """What the border says."""
+        """Return the title of the border."""
         number = self._shown.number or self._shown.thinking_of
         return f"Agent · #{number}" if number else "Agent"
 
@@ -169,12 +169,12 @@ class AgentPanel(Sheet):
         if shown.alarm:
             yield from self._labelled("look ▸ ", shown.alarm, "--attention", width)
             yield []
-        yield from self._needs(shown.said, width)
+        yield from self._needs(shown.steering, width)
         proposal = shown.proposal
         if shown.thinking_of:
             doing = f"Thinking about #{shown.thinking_of} …"
-            if shown.said.asked and not shown.reasoning:
-                doing = f"#{shown.thinking_of} waits for your word."
+            if shown.steering.asked and not shown.reasoning:
+                doing = f"#{shown.thinking_of} waits for your decision."
             yield [(doing, self.style_of("--dim"))]
         elif proposal is None:
             yield [("No experiment yet.", self.style_of("--dim"))]
@@ -191,7 +191,7 @@ class AgentPanel(Sheet):
         for index, hypothesis in enumerate(shown.queue):
             label = f"next ▸ #{shown.number + 1 + index} "
             yield from self._labelled(label, f"{hypothesis} (draft)", "", width)
-        yield from self._steering(shown.said, width)
+        yield from self._steering(shown.steering, width)
         if shown.dropped is not None:
             text = f"{shown.dropped.hypothesis}: {shown.dropped.reason}"
             yield from self._labelled("not run ▸ ", text, "--dim", width)
@@ -210,27 +210,27 @@ class AgentPanel(Sheet):
             for note in shown.notes:
                 yield from self._labelled("note ▸ ", note, "--dim", width)
 
-    def _needs(self, said: _Said, width: int) -> Iterable[list[Run]]:
-        for hypothesis in said.asked:
+    def _needs(self, steering: _Steering, width: int) -> Iterable[list[Run]]:
+        for hypothesis in steering.asked:
             yield from self._labelled("needs you ▸ ", hypothesis, "--attention", width)
-        if said.parked:
-            waits = plural(said.parked, "proposal waits", "proposals wait")
+        if steering.parked:
+            waits = plural(steering.parked, "proposal waits", "proposals wait")
             yield from self._labelled("parked ▸ ", f"{waits} for you", "--attention", width)
-        if said.asked or said.parked:
+        if steering.asked or steering.parked:
             yield []
 
-    def _steering(self, said: _Said, width: int) -> Iterable[list[Run]]:
-        if said.program:
-            yield from self._labelled("program.md changed ▸ ", said.program, "", width)
-        for index, text in enumerate(said.pins, start=1):
-            last = index == len(said.pins) and said.more_pins
-            more = f"  ({said.more_pins} more)" if last else ""
+    def _steering(self, steering: _Steering, width: int) -> Iterable[list[Run]]:
+        if steering.program:
+            yield from self._labelled("program.md changed ▸ ", steering.program, "", width)
+        for index, text in enumerate(steering.pins, start=1):
+            last = index == len(steering.pins) and steering.more_pins
+            more = f"  ({steering.more_pins} more)" if last else ""
             yield from self._labelled("pinned ▸ ", text + more, "", width)
-        if said.note:
-            more = f"  ({said.more_notes} more)" if said.more_notes else ""
-            yield from self._labelled("note ▸ ", said.note + more, "", width)
-        if said.bans:
-            yield from self._labelled("banned ▸ ", plural(said.bans, "direction"), "", width)
+        if steering.note:
+            more = f"  ({steering.more_notes} more)" if steering.more_notes else ""
+            yield from self._labelled("note ▸ ", steering.note + more, "", width)
+        if steering.bans:
+            yield from self._labelled("banned ▸ ", plural(steering.bans, "direction"), "", width)
 
     def _thoughts(self, text: str, width: int) -> Iterable[list[Run]]:
         text = sanitize(text[-_REASONING_CHARACTERS:]).strip("\n")

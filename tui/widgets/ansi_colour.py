@@ -1,4 +1,4 @@
-"""The colours of a log line: SGR escapes become styles, every other escape is dropped."""
+"""The colours of a log line: SGR escapes become styles, other escapes are removed."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _OFF = {22: ("bold", "dim"), 23: ("italic",), 24: ("underline",), 27: ("reverse"
 
 
 def runs_of(line: str) -> list[Run]:
-    """A line of a log as clean runs of text in the colours it asks for; it cannot blink or hide."""
+    """Return a log line as clean text in its own colours; blinking and hidden text are plain."""
     if "\x1b" not in line:
         return [(clean_line(line), None)]
     pieces = _SGR.split(line)
@@ -25,7 +25,7 @@ def runs_of(line: str) -> list[Run]:
     codes = ""
     for index, piece in enumerate(pieces):
         if index % 2:
-            # What follows a reset depends on the reset alone.
+            # A reset makes the codes before it irrelevant.
             codes = "" if piece in ("", "0") else f"{codes};{piece}"[-256:]
         elif text := clean_line(piece):
             runs.append((text, _style(codes) if codes else None))
@@ -74,7 +74,7 @@ def _style(codes: str) -> Style | None:
 
 
 def _extended(numbers: list[int], position: int) -> tuple[Color | None, int]:
-    """A colour of 256 or of 16 million, and where to read on."""
+    """Return a colour of 256 or of 16 million, and the position after it."""
     kind = numbers[position] if position < len(numbers) else None
     if kind == 5 and position + 1 < len(numbers):
         return Color.from_ansi(min(numbers[position + 1], 255)), position + 2

@@ -1,4 +1,4 @@
-"""Points and lines of braille dots, with glyphs over them, in paints that outrank each other."""
+"""A canvas of braille dots and glyphs; of two marks in one cell the more important is painted."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ _DOTS = ((0x01, 0x08), (0x02, 0x10), (0x04, 0x20), (0x40, 0x80))
 
 
 class CellPaint(IntEnum):
-    """What a cell is painted with; of two in one cell the greater."""
+    """What a cell is painted with; of two values in one cell the greater is used."""
 
     EMPTY = 0
     DISCARD = 1
@@ -26,7 +26,15 @@ _CLASSES = ("", "--discard", "--accent", "--attention", "--crash", "--keep", "--
 
 
 class Canvas:
-    """Cells of 2 x 4 braille dots, with glyphs over them."""
+    """Cells of 2 x 4 braille dots, with glyphs over them.
+
+    Args:
+        columns: Width in cells.
+        rows: Height in cells.
+        low: The value at the bottom.
+        high: The value at the top.
+        count: The number of places along the width.
+    """
 
     def __init__(self, columns: int, rows: int, low: float, high: float, count: int) -> None:
         self._columns, self._rows = columns, rows
@@ -34,16 +42,16 @@ class Canvas:
         self._bits = [bytearray(columns) for _ in range(rows)]
         self._paint = [bytearray(columns) for _ in range(rows)]
         self._glyphs: dict[tuple[int, int], str] = {}
-        wide = columns * 2 - 1
-        # Few points are spread over the whole width, many share columns.
-        self._scale = wide / max(1, count - 1)
+        last_x = columns * 2 - 1
+        # A few points spread over the whole width; many share columns.
+        self._scale = last_x / max(1, count - 1)
         self._line_x = 0
 
     def _x(self, place: int) -> int:
         return int(place * self._scale)
 
     def _y(self, value: float) -> int:
-        """Dot row from the top; outside the canvas where the value is."""
+        """Return the dot row of a value from the top; outside the canvas if the value is."""
         share = (value - self._low) / self._span
         last = self._rows * 4 - 1
         if share != share or share < -1e-9:
@@ -59,7 +67,11 @@ class Canvas:
             self._paint[row][column] = paint
 
     def dots(self, points: list[tuple[int, float]]) -> None:
-        """The discarded experiments, by place and value."""
+        """Draw points as single dots.
+
+        Args:
+            points: Place and value of each.
+        """
         last = self._rows * 4 - 1
         low, factor, scale = self._low, last / self._span, self._scale
         bits, paints = self._bits, self._paint
@@ -76,7 +88,14 @@ class Canvas:
                 self.mark(place, value, "", CellPaint.BEYOND)
 
     def mark(self, place: int, value: float | None, glyph: str, paint: int) -> None:
-        """A glyph of a whole cell: without a value at the bottom, beyond the range as an arrow."""
+        """Draw a glyph over a whole cell.
+
+        Args:
+            place: The place along the width.
+            value: The value; None for the bottom row. Outside the range an arrow is drawn.
+            glyph: The character to draw.
+            paint: The `CellPaint` of the cell.
+        """
         y = self._rows * 4 - 1 if value is None else self._y(value)
         if y < 0:
             y, glyph, paint = 0, "▲", max(paint, CellPaint.BEYOND)
@@ -88,7 +107,7 @@ class Canvas:
             self._paint[row][column] = max(paint, self._paint[row][column])
 
     def line_to(self, place: int, value: float) -> None:
-        """Draw the best so far up to this place."""
+        """Draw the line at a value up to a place."""
         y = min(max(self._y(value), 0), self._rows * 4 - 1)
         end = self._x(place)
         for x in range(self._line_x, end + 1):
@@ -96,7 +115,7 @@ class Canvas:
         self._line_x = end
 
     def step(self, place: int, old: float | None, new: float) -> None:
-        """The best so far changes here."""
+        """Draw a step of the line at a place, from the old value (None at the start) to the new."""
         if old is not None:
             self.line_to(place, old)
         last = self._rows * 4 - 1
@@ -107,7 +126,7 @@ class Canvas:
             self._set(x, y, CellPaint.LINE)
 
     def row(self, row: int) -> list[tuple[str, str]]:
-        """Runs of text of one paint."""
+        """Return a row of cells as texts with the component class of their style."""
         runs: list[tuple[str, str]] = []
         text, current = "", -1
         for column in range(self._columns):

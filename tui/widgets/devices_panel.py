@@ -1,4 +1,4 @@
-"""The machine: are the GPUs busy, how full is their memory, is somebody else on them?"""
+"""The panel of the machine: use of GPUs, memory, CPU and disk, and other GPU processes."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _GIB = 2**30
 
 
 class DevicesPanel(Sheet):
-    """One or two lines a GPU, and the host."""
+    """One or two lines for each GPU, then the host."""
 
     def __init__(
         self, *, name: str | None = None, id: str | None = None, classes: str | None = None
@@ -35,7 +35,7 @@ class DevicesPanel(Sheet):
         self._at: datetime | None = None
 
     def show(self, view: View) -> None:
-        """Paint this view's newest sample."""
+        """Show the view's newest sample."""
         now = (
             view.devices,
             view.session.running is not None,
@@ -62,7 +62,7 @@ class DevicesPanel(Sheet):
                 yield [(text, self.style_of("--dim"))]
         yield from self._host(devices, width)
         if self._at is not None:
-            yield [(f"as it was at {self._at:%H:%M:%S} UTC", self.style_of("--dim"))]
+            yield [(f"sampled at {self._at:%H:%M:%S} UTC", self.style_of("--dim"))]
 
     # ---- GPUs ------------------------------------------------------------------------------------
 
@@ -71,15 +71,15 @@ class DevicesPanel(Sheet):
         head: list[Run] = [(f"GPU{gpu.index} ", self.style_of("--strong"))]
         busy = self._share("", gpu.utilisation_percent, width)
         memory = self._memory("VRAM", gpu.memory_used_bytes, gpu.memory_total_bytes, width)
-        heat: list[Run] = []
+        power: list[Run] = []
         if gpu.power_watts is not None:
-            heat.append((f"  {gpu.power_watts:.0f} W", None))
+            power.append((f"  {gpu.power_watts:.0f} W", None))
         if gpu.temperature_celsius is not None:
             hot = gpu.temperature_celsius >= _HOT_CELSIUS
             mark = " hot" if hot else ""
             style = self.style_of("--attention") if hot else None
-            heat.append((f"  {gpu.temperature_celsius:.0f} °C{mark}", style))
-        used = _cells(head + busy + memory + heat) + 4
+            power.append((f"  {gpu.temperature_celsius:.0f} °C{mark}", style))
+        used = _cells(head + busy + memory + power) + 4
         room = min(cell_len(name), width - used)
         if room >= 4:
             yield [
@@ -89,11 +89,11 @@ class DevicesPanel(Sheet):
                 *busy,
                 ("  ", None),
                 *memory,
-                *heat,
+                *power,
             ]
         else:
-            room = max(0, width - _cells(head + busy + heat) - 2)
-            yield [*head, (_cut(name, room), None), ("  ", None), *busy, *heat]
+            room = max(0, width - _cells(head + busy + power) - 2)
+            yield [*head, (_cut(name, room), None), ("  ", None), *busy, *power]
             yield [("     ", None), *memory]
         holders = self._holders(gpu)
         if holders:
@@ -101,15 +101,15 @@ class DevicesPanel(Sheet):
                 yield [("     ", None), (text, self.style_of("--attention"))]
 
     def _holders(self, gpu: GpuSample) -> str:
-        """Who is on this GPU beside the run. NVML tells the host's pids, not which are ours."""
+        """Return the GPU's processes beside the run; NVML does not say which belong to the run."""
         others = len(gpu.processes) - (1 if self._running else 0)
         if others <= 0:
             return ""
         largest = sorted(gpu.processes, key=lambda process: -process[1])[:3]
-        what = ", ".join(f"pid {pid} {size(used)}" for pid, used in largest)
+        listed = ", ".join(f"pid {pid} {size(used)}" for pid, used in largest)
         if self._running:
-            return f"{len(gpu.processes)} processes on it: {what}"
-        return f"held by {plural(others, 'other process', 'other processes')}: {what}"
+            return f"{len(gpu.processes)} processes on it: {listed}"
+        return f"held by {plural(others, 'other process', 'other processes')}: {listed}"
 
     # ---- the host --------------------------------------------------------------------------------
 

@@ -1,4 +1,4 @@
-"""What exactly changes: the diff of the newest experiment."""
+"""The panel of the edit: the diff of an experiment."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ from tui.widgets.wrapped import wrapped
 _SIDE_BY_SIDE_CELLS = 100
 _BETWEEN = "│"
 _COLOURED_ROWS = 500
-"""A longer diff is plain from there on: colouring costs about 0.1 ms a line."""
+"""The rows of a diff that get syntax colours, which cost about 0.1 ms each."""
 
 
 class EditPanel(Sheet):
-    """A diff: side by side where there is room, else one below the other."""
+    """A diff, side by side where the width allows it, else unified."""
 
     COMPONENT_CLASSES = {
         "--added",
@@ -81,7 +81,7 @@ class EditPanel(Sheet):
         self._spans: dict[Side, list[Span]] = {}
 
     def show(self, view: View) -> None:
-        """Paint the patch of this view's newest experiment."""
+        """Show the patch of the view's newest experiment."""
         session = view.session
         file = clean_line(session.config.file)
         if not session.experiments:
@@ -90,8 +90,8 @@ class EditPanel(Sheet):
         newest = session.experiments[-1]
         if view.replay is not None and view.replay.from_table:
             why = clean_line(view.replay.diff_note)
-            told = f" · {why}" if session.latest_patch and why else ""
-            self._set(session.latest_patch, f"#{newest.number} {file}", why, told)
+            suffix = f" · {why}" if session.latest_patch and why else ""
+            self._set(session.latest_patch, f"#{newest.number} {file}", why, suffix)
             return
         if newest.is_baseline and not session.latest_patch:
             self._set("", f"#1 {file} · baseline", baseline_note(file))
@@ -103,11 +103,18 @@ class EditPanel(Sheet):
     def show_patch(
         self, patch: str, caption: str, note: str = "No diff is recorded.", risk: str = ""
     ) -> None:
-        """Paint any unified diff; without one the note."""
+        """Show a unified diff.
+
+        Args:
+            patch: The diff.
+            caption: The title of the border, before the numbers of lines.
+            note: The text to show if the diff is empty.
+            risk: The end of the title.
+        """
         self._set(patch, clean_line(caption), clean_line(note), risk)
 
     def caption(self) -> str:
-        """What the border says: `#14 train.py +3 −1 · risk: ask (2)`."""
+        """Return the title of the border: `#14 train.py +3 −1 · risk: ask (2)`."""
         added, removed = counts(self._rows)
         lines = f" +{added} −{removed}" if self._rows else ""
         return f"{self._caption}{lines}{self._risk}"
@@ -178,7 +185,7 @@ class EditPanel(Sheet):
         return strip_of([(text + "─" * max(0, width - len(text)), self.style_of("--heading"))])
 
     def _side(self, side: Side | None, sign: str, width: int, digits: int) -> list[Strip]:
-        """The strips of one line on one side; a long line takes several."""
+        """Return the strips of one line on one side; a long line takes several."""
         if side is None:
             return []
         name = {"+": "--added", "-": "--removed"}.get(sign)
@@ -195,7 +202,7 @@ class EditPanel(Sheet):
 
     def _code(self, side: Side, base: Style, name: str | None) -> list[Run]:
         word = base + self.style_of(f"{name}-word") if name else base
-        # Where a changed line has no background of its own, its colour is the sign, and stays.
+        # A changed line without a background is known by its colour, so it gets no others.
         spans = self._spans.get(side, ()) if base.bgcolor or not name else ()
         edges = {0, len(side.text)}
         for start, end, _ in spans:
@@ -217,7 +224,7 @@ class EditPanel(Sheet):
 
 
 def baseline_note(file: str) -> str:
-    """What stands where the baseline has no diff."""
+    """Return the text shown in place of the baseline's diff."""
     return f"the baseline: {file} as it is"
 
 

@@ -1,4 +1,4 @@
-"""One-line bars, as text: a fraction of the width in one piece, the rest in another."""
+"""A horizontal bar as text, in a filled and an empty part."""
 
 from __future__ import annotations
 
@@ -8,14 +8,11 @@ _EMPTY = "─"
 
 
 def gauge(share: float, width: int) -> tuple[str, str]:
-    """Split a bar at `share`, to half a cell.
+    """Return the filled and the empty part of a bar, exact to half a cell.
 
     Args:
-        share: 0 to 1; anything outside (NaN too) is clamped.
+        share: The filled fraction; values outside 0 to 1 are clamped, NaN counts as 0.
         width: Cells of the whole bar.
-
-    Returns:
-        The filled and the empty part, together `width` cells.
     """
     if width <= 0:
         return "", ""

@@ -1,4 +1,4 @@
-"""A search through a log of any size that never takes long at once."""
+"""A search through a log of any size, in short steps."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ _SEARCH_BYTES = 256 * 1024
 
 
 class LogSearch:
-    """One way around a log in steps of bounded size.
+    """One search around a whole log, in steps of limited size.
 
     Args:
-        log: Where to look; if it is replaced meanwhile, the search ends without a hit.
-        needle: What to look for, in small letters.
-        line: Where to begin.
-        forward: False goes towards the first line.
+        log: The log to search; if its file is replaced, the search ends without a hit.
+        needle: The text to find, in lower case.
+        line: The line to begin at.
+        forward: False to search towards the first line.
     """
 
     def __init__(self, log: LogFile, needle: str, line: int, forward: bool) -> None:
@@ -33,7 +33,7 @@ class LogSearch:
         self._ranges = [first, second] if forward else [second, first]
 
     def step(self) -> None:
-        """Look through one range of bytes more."""
+        """Search the next range of bytes."""
         began = perf_counter()
         if not self._ranges or self.log.generation != self._generation:
             self.done = True

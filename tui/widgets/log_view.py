@@ -1,4 +1,4 @@
-"""The training run's log: any size, while it grows, painted from the file."""
+"""The panel of the run's log: of any size, read from the file while it grows."""
 
 from __future__ import annotations
 
@@ -15,23 +15,21 @@ from textual.strip import Strip
 from textual.timer import Timer
 
 from engine.core.text import plural
-from engine.store.log_file import LINE_BYTES, LogFile
-from tui.present.numbers import size
+from engine.store.log_file import LogFile
 from tui.present.text import clean_line
 from tui.view import View
-from tui.widgets.ansi_colour import runs_of
+from tui.widgets.log_lines import LogLines
 from tui.widgets.log_search import LogSearch
-from tui.widgets.painted import Painted, Run, strip_of
+from tui.widgets.painted import Painted, strip_of
 
 _SLICE_SECONDS = 0.012
-_CACHED_LINES = 512
 
 
 class LogView(Painted):
-    """A log that follows its end until the person scrolls up.
+    """A log that follows its end until the user scrolls up.
 
     Args:
-        poll_seconds: How often the file is looked at; there is at most one repaint each time.
+        poll_seconds: Seconds between two reads of the file, each with at most one repaint.
     """
 
     COMPONENT_CLASSES = {"--match", "--here"}
@@ -52,7 +50,7 @@ class LogView(Painted):
 
     @dataclass
     class Searched(Message):
-        """A search that took longer than one slice came to its end."""
+        """A search that took longer than one slice has ended."""
 
         text: str
         found: bool
@@ -67,7 +65,7 @@ class LogView(Painted):
     ) -> None:
         super().__init__(name=name, id=id, classes=classes)
         self.no_log_note = "No run yet."
-        """What stands where there is no file."""
+        """The text shown if there is no file."""
         self._poll_seconds = poll_seconds
         self._timer: Timer | None = None
         self._log: LogFile | None = None
@@ -75,16 +73,13 @@ class LogView(Painted):
         self._count = 0
         self._following = True
         self._seen_count = 0
-        self._widest = 0
-        self._cache: dict[tuple[int, int], Strip] = {}
-        self._needle = ""
-        self._hit: int | None = None
+        self._lines = LogLines(self)
         self._filling = False
 
     # ---- what is shown ---------------------------------------------------------------------------
 
     def show(self, view: View) -> None:
-        """Follow the log of the newest run."""
+        """Show the log of the newest run."""
         for experiment in (view.session.experiments[-1:], view.session.experiments[-2:-1]):
             if experiment and (run := experiment[0].run) is not None:
                 self.follow(Path(view.session.workspace) / run.directory / "run.log")
@@ -92,7 +87,7 @@ class LogView(Painted):
         self.follow(None)
 
     def follow(self, path: Path | None) -> None:
-        """Show another file, or none; the same file again changes nothing."""
+        """Show another file, or none; naming the same file again changes nothing."""
         if path == self.path:
             return
         if self._log is not None:
@@ -100,74 +95,74 @@ class LogView(Painted):
         self._log = None if path is None else LogFile(path)
         self._start_over()
         if self.is_mounted:
-            self._look()
+            self._poll_file()
 
     @property
     def path(self) -> Path | None:
-        """The file shown."""
+        """The file that is shown."""
         return self._log.path if self._log is not None else None
 
     @property
     def following(self) -> bool:
-        """Whether the newest line is kept in view."""
+        """True while the newest line is kept in view."""
         return self._following
 
     @property
     def line_count(self) -> int:
-        """Lines known so far."""
+        """The number of lines known so far."""
         return self._count
 
     def set_poll(self, seconds: float) -> None:
-        """Look at the file at another interval."""
+        """Change the seconds between two reads of the file."""
         if seconds == self._poll_seconds:
             return
         self._poll_seconds = seconds
         if self._timer is not None:
             self._timer.stop()
-            self._timer = self.set_interval(seconds, self._look)
+            self._timer = self.set_interval(seconds, self._poll_file)
 
     def caption(self) -> str:
-        """What the border says: the file's name and how long it is."""
+        """Return the title of the border: the file's name and number of lines."""
         if self._log is None:
             return "Run log"
         return f"{clean_line(self._log.path.name)} · {self._count:,} lines"
 
     def _start_over(self) -> None:
-        self._cache.clear()
+        self._lines.forget()
         self._generation = self._log.generation if self._log is not None else 0
-        self._count = self._seen_count = self._widest = 0
+        self._count = self._seen_count = self._lines.widest = 0
         self._following = True
-        self._hit = None
+        self._lines.hit = None
         self.virtual_size = Size(0, 0)
         if self.is_mounted:
             self.scroll_to(0, 0, animate=False, force=True)
         self.refresh()
 
     def notify_style_update(self) -> None:
-        """The theme or a pseudo-class changed."""
+        """Paint the lines again: the theme or a pseudo-class changed."""
         super().notify_style_update()
-        self._cache.clear()
+        self._lines.forget()
 
     # ---- following the file ----------------------------------------------------------------------
 
     def on_mount(self) -> None:
-        self._timer = self.set_interval(self._poll_seconds, self._look)
-        self._look()
+        self._timer = self.set_interval(self._poll_seconds, self._poll_file)
+        self._poll_file()
 
     def on_unmount(self) -> None:
         if self._log is not None:
             self._log.close()
 
-    def _look(self) -> None:
-        """See what has become of the file; index a slice now and the rest in a worker."""
+    def _poll_file(self) -> None:
+        """Read how the file has grown; index a slice now and the rest in a worker."""
         log = self._log
         if log is None or self._filling:
             return
         top = self._top_offset()
         cuts = log.cuts
         if not log.poll() and not log.behind:
-            # Lines seen since the last look may have been wider than any before.
-            self._sized(log)
+            # Lines painted since the last read may be wider than any before.
+            self._fit_size(log)
             return
         if log.generation != self._generation:
             self._start_over()
@@ -175,11 +170,11 @@ class LogView(Painted):
             self._filling = True
             self.run_worker(self._fill(log), group="fill", exclusive=True, exit_on_error=True)
         if log.cuts != cuts:
-            self._cache.clear()
+            self._lines.forget()
             if not self._following and top is not None:
-                self._sized(log)
+                self._fit_size(log)
                 self.scroll_to(y=log.line_at(top), animate=False, force=True)
-        self._grown(log)
+        self._show_growth(log)
 
     def _index_slice(self, log: LogFile) -> bool:
         end = perf_counter() + _SLICE_SECONDS
@@ -189,30 +184,30 @@ class LogView(Painted):
         return False
 
     async def _fill(self, log: LogFile) -> None:
-        """Index a large file in slices; keys are answered between them."""
+        """Index a large file in slices, so that keys are answered between them."""
         shown = perf_counter()
         try:
             while log is self._log and self._index_slice(log):
                 if perf_counter() - shown > self._poll_seconds:
-                    self._grown(log)
+                    self._show_growth(log)
                     shown = perf_counter()
                 await asyncio.sleep(0.001)
         finally:
             self._filling = False
         if log is self._log:
-            self._grown(log)
+            self._show_growth(log)
 
-    def _grown(self, log: LogFile) -> None:
-        """Show the lines there are now, with one repaint."""
+    def _show_growth(self, log: LogFile) -> None:
+        """Show the lines known now, with one repaint."""
         self._count = len(log)
-        self._sized(log)
+        self._fit_size(log)
         if self._following:
             self._seen_count = self._count
             self._to_end()
         self.refresh()
 
-    def _sized(self, log: LogFile) -> None:
-        whole = Size(self._widest, len(log))
+    def _fit_size(self, log: LogFile) -> None:
+        whole = Size(self._lines.widest, len(log))
         if whole != self.virtual_size:
             self.virtual_size = whole
 
@@ -244,7 +239,7 @@ class LogView(Painted):
         if log is None or not self._count:
             return strip_of(self.runs([(self._empty_note(), "--dim")] if y == 0 else []))
         row = y + int(self.scroll_offset.y)
-        return self._paint(log, row) if 0 <= row < len(log) else Strip.blank(0)
+        return self._lines.strip(log, row) if 0 <= row < len(log) else Strip.blank(0)
 
     def render_line(self, y: int) -> Strip:
         strip = super().render_line(y)
@@ -269,72 +264,22 @@ class LogView(Painted):
             return f"Waiting for {clean_line(str(self._log.path.name))} …"
         return "No output yet."
 
-    def _paint(self, log: LogFile, row: int) -> Strip:
-        finished = row < len(log) - 1
-        key = (log.offset(row), int(row == self._hit))
-        if finished and (cached := self._cache.get(key)) is not None:
-            return cached
-        dropped = log.dropped(row)
-        if dropped:
-            runs = self.runs([(f"… {size(dropped)} of output dropped …", "--attention")])
-        else:
-            text = log.text(row)
-            runs = runs_of(text)
-            if len(text) >= LINE_BYTES // 2 and len(log.raw(row)) >= LINE_BYTES:
-                runs.append((" … the rest of this line is not shown", self.style_of("--dim")))
-            if self._needle:
-                runs = self._marked(runs, row == self._hit)
-        strip = strip_of(runs)
-        self._widest = max(self._widest, strip.cell_length)
-        if finished:
-            if len(self._cache) >= _CACHED_LINES:
-                self._cache.clear()
-            self._cache[key] = strip
-        return strip
-
-    def _marked(self, runs: list[Run], here: bool) -> list[Run]:
-        shown = "".join(text for text, _ in runs)
-        plain = shown.lower()
-        if len(plain) != len(shown):  # a few capitals have small forms of two characters
-            plain = shown
-        if self._needle not in plain:
-            return runs
-        mark = self.style_of("--here" if here else "--match")
-        marked: list[Run] = []
-        at = plain.find(self._needle)
-        position = 0
-        for text, style in runs:
-            start = 0
-            while start < len(text):
-                end_of_hit = at + len(self._needle)
-                if at < 0 or position + start < at:
-                    stop = len(text) if at < 0 else min(len(text), at - position)
-                    marked.append((text[start:stop], style))
-                else:
-                    stop = min(len(text), end_of_hit - position)
-                    marked.append((text[start:stop], style + mark if style else mark))
-                    if position + stop >= end_of_hit:
-                        at = plain.find(self._needle, end_of_hit)
-                start = stop
-            position += len(text)
-        return marked
-
     # ---- search ----------------------------------------------------------------------------------
 
     def search(self, text: str, *, forward: bool = True) -> bool:
-        """Go to the next (or previous) line that shows `text`, once around the file.
+        """Go to the next (or previous) line that contains a text, wrapping around the file.
 
         Returns:
-            False if it is certain that there is none. True if it was found, or if the file is so
-            large that a worker looks on; it then posts `Searched`.
+            False if no line contains it. True if one was found, or if the file is so large that a
+            worker continues the search and then posts `Searched`.
         """
         needle = clean_line(text).lower()
         if not needle:
             self.clear_search()
             return False
-        if needle != self._needle:
-            self._needle, self._hit = needle, None
-            self._cache.clear()
+        if needle != self._lines.needle:
+            self._lines.needle, self._lines.hit = needle, None
+            self._lines.forget()
             self.refresh()
         log = self._log
         if log is None or not len(log):
@@ -348,17 +293,17 @@ class LogView(Painted):
         return self._searched(search)
 
     def clear_search(self) -> None:
-        """No more highlights."""
+        """End the search and remove its marks."""
         self.workers.cancel_group(self, "search")
-        if self._needle:
-            self._needle, self._hit = "", None
-            self._cache.clear()
+        if self._lines.needle:
+            self._lines.needle, self._lines.hit = "", None
+            self._lines.forget()
             self.refresh()
 
     def _from_line(self, log: LogFile, forward: bool) -> int:
-        """The line where the search begins; not the one it is at."""
-        if self._hit is not None:
-            return self._hit + (1 if forward else 0)
+        """Return the line at which the search begins; not the present match."""
+        if self._lines.hit is not None:
+            return self._lines.hit + (1 if forward else 0)
         top = int(self.scroll_offset.y)
         return top if forward else min(len(log), top + self.inner.height)
 
@@ -368,14 +313,14 @@ class LogView(Painted):
             while not search.done and search.slice_seconds < _SLICE_SECONDS:
                 search.step()
             await asyncio.sleep(0.001)
-            if search.log is not self._log or search.needle != self._needle:
+            if search.log is not self._log or search.needle != self._lines.needle:
                 return
         self.post_message(self.Searched(search.needle, self._searched(search)))
 
     def _searched(self, search: LogSearch) -> bool:
         if search.hit is None:
             return False
-        self._hit = search.hit
+        self._lines.hit = search.hit
         height = max(1, self.inner.height)
         top = int(self.scroll_offset.y)
         if not top <= search.hit < top + height - 1:

@@ -1,4 +1,4 @@
-"""A list whose chosen line has a sign: a colour alone is not seen everywhere."""
+"""A list whose chosen line has a sign, because colour alone is not visible everywhere."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ SIGN = "›"
 
 
 class MarkedList(OptionList):
-    """Each line begins with a cell for the sign."""
+    """A list whose highlighted line begins with a sign."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -20,21 +20,21 @@ class MarkedList(OptionList):
         self._signed: int | None = None
 
     def set_lines(self, lines: Iterable[tuple[str, Content]]) -> None:
-        """Show these, each with its name; nothing is chosen then."""
+        """Show these lines, each with its name, and highlight none."""
         lines = list(lines)
         self._contents = [content for _, content in lines]
         self._signed = None
-        self.set_options(Option(_signed(content, False), id=name) for name, content in lines)
+        self.set_options(Option(_with_sign(content, False), id=name) for name, content in lines)
 
     def watch_highlighted(self, highlighted: int | None) -> None:
-        """The sign goes where the cursor goes."""
+        """Move the sign to the highlighted line."""
         for index in {self._signed, highlighted} - {None}:
             if index is not None and index < len(self._contents):
-                content = _signed(self._contents[index], index == highlighted)
+                content = _with_sign(self._contents[index], index == highlighted)
                 self.replace_option_prompt_at_index(index, content)
         self._signed = highlighted
         super().watch_highlighted(highlighted)
 
 
-def _signed(content: Content, chosen: bool) -> Content:
+def _with_sign(content: Content, chosen: bool) -> Content:
     return Content.assemble((SIGN if chosen else " ", "bold"), content)

@@ -1,7 +1,7 @@
-"""What all panels have in common: they paint lines of their own, in colours the theme names.
+"""Base classes of the panels, which paint their own lines in the colours of the theme.
 
-No child widgets, no markup, no animation: a panel is a list of strips, and only those that are
-seen are painted.
+A panel has no child widgets, markup or animation: it is a list of strips, of which only the visible
+ones are painted.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ from textual.strip import Strip
 from tui.present.lines import TextLine
 
 Run = tuple[str, Style | None]
-"""Some text and how it looks; None is the panel's own colour."""
+"""A text and its style; None is the panel's own style."""
 
 
 def strip_of(runs: Iterable[Run]) -> Strip:
-    """Runs of text side by side. The text must be clean already."""
+    """Return a strip of texts side by side. The texts must be clean already."""
     return Strip([Segment(text, style) for text, style in runs if text])
 
 
@@ -31,7 +31,7 @@ class Painted(ScrollView):
     """A panel that paints line by line.
 
     The semantic component classes carry the theme's colours: `--keep`, `--discard`, `--crash`,
-    `--attention` (needs the person), `--dim`, `--accent`, `--strong`.
+    `--attention` (waits for the user), `--dim`, `--accent`, `--strong`.
     """
 
     COMPONENT_CLASSES = {
@@ -95,11 +95,11 @@ class Painted(ScrollView):
 
     @property
     def inner(self) -> Size:
-        """What is left for the lines: without border and scroll bar."""
+        """The size for the lines: without border and scroll bar."""
         return self.scrollable_content_region.size
 
     def line(self, y: int) -> Strip:
-        """The strip at row `y` of the visible area."""
+        """Return the strip at row `y` of the visible area."""
         raise NotImplementedError
 
     def render_line(self, y: int) -> Strip:
@@ -109,8 +109,9 @@ class Painted(ScrollView):
         return strip.apply_style(self.rich_style)
 
     def under_cursor(self, strip: Strip) -> Strip:
-        """The row the cursor is on: all of its width, in the colours of `--cursor` where the text
-        has none of its own. For panels with that component class.
+        """Return the cursor's row in full width, with the background of `--cursor`.
+
+        For panels with that component class.
         """
         cursor = self.style_of("--cursor")
         over = Style(bgcolor=cursor.bgcolor, bold=cursor.bold, reverse=cursor.reverse)
@@ -118,13 +119,13 @@ class Painted(ScrollView):
         return Strip([type(s)(s.text, (s.style or Style()) + over) for s in padded])
 
     def _scroll_to(self, x: float | None = None, y: float | None = None, **options: Any) -> bool:
-        # A page-down costs 224 KB of escape sequences animated and 9 KB not.
+        # A page-down writes 224 KB of escape sequences with animation and 9 KB without.
         options["animate"] = False
         return super()._scroll_to(x, y, **options)
 
 
 class Sheet(Painted):
-    """A panel of few lines: all made for a width, kept until the content or the width changes."""
+    """A panel of few lines, which are all made again when the content or the width changes."""
 
     def __init__(
         self, *, name: str | None = None, id: str | None = None, classes: str | None = None
@@ -134,24 +135,24 @@ class Sheet(Painted):
         self._painted_width: int | None = None
 
     def paint(self, width: int) -> list[Strip]:
-        """All lines of the panel for a width of at least 1."""
+        """Return all lines of the panel for a width of at least 1."""
         raise NotImplementedError
 
     def strips(self) -> list[Strip]:
-        """All lines at the present width."""
+        """Return all lines at the present width."""
         if self._painted_width != self.inner.width:
             self._make()
         return self._strips
 
     def repaint(self) -> None:
-        """The content changed: make the lines anew."""
+        """Make the lines again because the content changed."""
         self._painted_width = None
         if self.is_mounted and self.size:
             self._make()
         self.refresh()
 
     def notify_style_update(self) -> None:
-        """The theme or a pseudo-class changed."""
+        """Make the lines again: the theme or a pseudo-class changed."""
         super().notify_style_update()
         self._painted_width = None
 

@@ -1,4 +1,4 @@
-"""All experiments as dots and the best so far as a line: are we still improving, or flat?"""
+"""The chart of the session: experiments as points, the best value so far as a line."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ from tui.widgets.painted import Run, Sheet, strip_of
 
 _LARGEST = 1e300
 _FENCE = 3.0
-"""Values further from the middle half than so many times its width are shown at the edge."""
+"""Values further from the middle half than this many times its width are shown at the edge."""
 
-_MOST_BEFORE = 0.5
-"""The share of the width that rows from before the journal get at most."""
+_PAST_SHARE = 0.5
+"""The largest share of the width for imported attempts."""
 
 _Point = tuple[int, float, Verdict]
-"""Number, metric (NaN if there is none) and verdict. A tuple, for there may be 10,000 of them."""
+"""Number, metric (NaN if there is none) and verdict; a tuple, because there may be 10,000."""
 
 
 class ProgressChart(Sheet, can_focus=False):
-    """The metric over the experiments; remade only when one has finished or the size changed."""
+    """The metric over the experiments, made again when one has ended or the size changes."""
 
     DEFAULT_CSS = """
     ProgressChart { overflow: hidden hidden; scrollbar-gutter: auto; }
@@ -40,14 +40,14 @@ class ProgressChart(Sheet, can_focus=False):
         self._painted_height = 0
 
     def show(self, view: View) -> None:
-        """Paint the finished experiments of this view."""
+        """Show the finished experiments of the view."""
         if _key(view.session) == _key(self._session):
             return
         self._session = view.session
         self.repaint()
 
     def caption(self) -> str:
-        """What the border says; which way the metric improves and the best stand inside."""
+        """Return the title of the border."""
         return f"Progress · {clean_line(self._session.config.metric)}"
 
     def line(self, y: int) -> Strip:
@@ -138,17 +138,15 @@ class ProgressChart(Sheet, can_focus=False):
 
 
 def _columns_before(columns: int, past: int, points: int) -> int:
-    """How many columns the rows from before the journal get: never most of them, for what is asked
-    is whether we still improve.
-    """
+    """Return the columns for imported attempts: at most half, since the new results matter more."""
     if not past or columns < 3:
         return 0
-    share = min(_MOST_BEFORE, past / (past + points))
+    share = min(_PAST_SHARE, past / (past + points))
     return max(1, round((columns - 1) * share))
 
 
 def _plot_past(canvas: Canvas, past: list[_Point]) -> None:
-    """Hollow where they were kept; no line, for nothing says that they compare with the rest."""
+    """Draw imported attempts: hollow if kept, without a line, since they may not be comparable."""
     tried: list[tuple[int, float]] = []
     for place, (_, value, verdict) in enumerate(past):
         if verdict is Verdict.CRASH or value != value:
@@ -161,12 +159,12 @@ def _plot_past(canvas: Canvas, past: list[_Point]) -> None:
 
 
 def _axis(width: int, left: int, past: list[_Point], points: list[_Point]) -> str:
-    """The numbers below the chart; the last point's ends in the last column, where the point is."""
+    """Return the line of numbers below the chart; the last one ends below the last point."""
     before = ""
     if left:
         number = f"·{past[0][0]}"
-        told = f"{number} before the journal"
-        before = next((text for text in (told, number) if len(text) <= left), "")
+        label = f"{number} before the journal"
+        before = next((text for text in (label, number) if len(text) <= left), "")
         before = before.ljust(left + 1)
     if not points:
         return before
@@ -193,14 +191,14 @@ def _points(session: Session) -> list[_Point]:
     return [
         (e.number, nothing if e.measurement is None else e.measurement.metric, verdict)
         for e in session.experiments
-        # A row of somebody else's table that decides nothing is a dot all the same.
+        # A row of an imported table without a verdict is drawn as a dot as well.
         if (verdict := e.overruled or e.verdict or (Verdict.DISCARD if e.row_status else None))
         is not None
     ]
 
 
 def _past_points(session: Session) -> list[_Point]:
-    """The same of the rows from before the journal."""
+    """Return number, metric and verdict of each imported attempt."""
     nothing = math.nan
     return [
         (a.row, nothing if a.metric is None else a.metric, a.verdict or Verdict.DISCARD)
@@ -209,13 +207,13 @@ def _past_points(session: Session) -> list[_Point]:
 
 
 def _finite(points: list[_Point]) -> list[float]:
-    """The values that say where the chart's range is."""
+    """Return the values that determine the range of the chart."""
     crash, finite = Verdict.CRASH, math.isfinite
     return [value for _, value, verdict in points if verdict is not crash and finite(value)]
 
 
 def _bounds(values: list[float]) -> tuple[float, float]:
-    """The range to show: all values but those far from the rest."""
+    """Return the range to show: of all values except those far from the rest."""
     values = sorted(values)
     count = len(values)
     first, third = values[count // 4], values[(3 * count) // 4]
@@ -235,7 +233,7 @@ def _bounds(values: list[float]) -> tuple[float, float]:
 
 
 def _places(low: float, high: float) -> int:
-    """Decimal places that tell the axis labels apart."""
+    """Return the decimal places at which the axis labels differ."""
     span = high - low
     if not span > 0:
         return 3

@@ -1,16 +1,16 @@
-"""Which parts of Python source are keywords, strings, comments, numbers and names being defined."""
+"""Syntax colours of Python source."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
 Span = tuple[int, int, str]
-"""Start and end in the line, and the component class that colours it."""
+"""Start and end in a line, and the component class of its style."""
 
 
 def spans_of(lines: Sequence[str]) -> list[list[Span]]:
-    """The coloured parts of each line; the lines need not be a whole program."""
-    # Imported on the first diff: the first frame shall not wait for it.
+    """Return the coloured parts of each line; the lines need not be a whole program."""
+    # Imported with the first diff, so that the first frame does not wait for it.
     from pygments.lexers.python import PythonLexer  # type: ignore[import-untyped]
     from pygments.token import Comment, Keyword, Name, Number, String  # type: ignore[import-untyped]
 

@@ -1,4 +1,4 @@
-"""All experiments as a table that only ever makes the rows that are seen."""
+"""The table of all experiments, which makes only the visible rows."""
 
 from __future__ import annotations
 
@@ -20,10 +20,21 @@ from tui.present.results_cells import (
     past_cell,
     past_matches,
 )
-from tui.present.results_columns import GAP, ResultsColumn, columns_for, status_cells, words_cells
+from tui.present.results_columns import (
+    GAP,
+    ResultsColumn,
+    columns_for,
+    foreign_status_cells,
+    status_cells,
+)
 from tui.present.results_order import Filter, Sort, order_of, seconds_of
 from tui.present.run_phase import phase_of, sample_of
-from tui.present.verdict_marks import abandoned, interruptions, longest_word, overruled_any
+from tui.present.verdict_marks import (
+    has_overruled,
+    interruptions,
+    is_unattended,
+    longest_foreign_status,
+)
 from tui.view import View
 from tui.widgets.painted import Run
 from tui.widgets.row_list import RowList, cell
@@ -32,27 +43,27 @@ Choice = TypeVar("Choice", bound=StrEnum)
 
 
 class ResultsTable(RowList):
-    """Experiments, the newest at the bottom; it stays in view until the cursor is moved from it.
+    """Experiments, the newest at the bottom, where the cursor stays until it is moved.
 
-    Above the first stand the rows from before the journal, where the session took some over. A row
-    is known by an index: an experiment's from 0 on, a past row's below 0, the last one's being -1.
+    Imported attempts stand above the first experiment. Each row has an index: 0 and above for an
+    experiment, negative for an imported attempt, of which -1 is the last.
     """
 
     @dataclass
     class Opened(Message):
-        """The person wants to see an experiment whole."""
+        """The user opens an experiment."""
 
         number: int
 
     @dataclass
     class OpenedPast(Message):
-        """The person wants to see a row from before the journal whole."""
+        """The user opens an imported attempt."""
 
         attempt: PastAttempt
 
     @dataclass
     class Highlighted(Message):
-        """The cursor is on another experiment."""
+        """The cursor has moved to another experiment."""
 
         number: int
 
@@ -60,12 +71,12 @@ class ResultsTable(RowList):
         super().__init__(id=id, classes=classes)
         self._session = Session()
         self._phase: Phase | None = None
-        """Of the run that is on."""
+        """The phase of the current run."""
         self._counts: VerdictCounts | None = None
         self._own = 0
-        """Cells of the longest status that is a word of ours."""
+        """Cells of the longest status that the engine gives."""
         self._status = 0
-        """Cells of the status."""
+        """Cells of the status column."""
         self._sort = Sort.NUMBER
         self._filter = Filter.ALL
         self._order: Sequence[int] = range(0)
@@ -80,7 +91,7 @@ class ResultsTable(RowList):
     # ---- what is shown ---------------------------------------------------------------------------
 
     def show(self, view: View) -> None:
-        """Paint the experiments of this view."""
+        """Show the experiments of the view."""
         session = view.session
         same_rows = (
             session.experiments is self._session.experiments
@@ -92,9 +103,9 @@ class ResultsTable(RowList):
         self._phase = phase_of(view) if sample_of(view) is not None else None
         if session.counts != self._counts:
             self._counts = session.counts
-            self._own = status_cells(overruled_any(session), interruptions(session))
+            self._own = status_cells(has_overruled(session), interruptions(session))
         if not same_rows:
-            self._status = max(self._own, words_cells(longest_word(session)))
+            self._status = max(self._own, foreign_status_cells(longest_foreign_status(session)))
             self._reorder()
         painted = self._painted_now()
         if painted != self._painted:
@@ -103,18 +114,18 @@ class ResultsTable(RowList):
 
     @property
     def selected(self) -> int | None:
-        """The number of the experiment under the cursor; None on a row that is none."""
+        """The number of the experiment under the cursor; None on an imported attempt."""
         index = self._selected
         return index + 1 if index is not None and index >= 0 else None
 
     @property
     def selected_past(self) -> PastAttempt | None:
-        """The row from before the journal under the cursor."""
+        """The imported attempt under the cursor; None on an experiment."""
         index, past = self._selected, self._session.past
         return past[index] if index is not None and -len(past) <= index < 0 else None
 
     def caption(self) -> str:
-        """What the border says."""
+        """Return the title of the border."""
         parts = ["Results", f"{len(self._session.experiments)}"]
         if self._session.past:
             parts.append(f"{len(self._session.past)} before the journal")
@@ -125,14 +136,14 @@ class ResultsTable(RowList):
         return " · ".join(parts)
 
     def cycle_sort(self) -> str:
-        """The next order; returns the new caption."""
+        """Sort by the next order, and return the new title."""
         self._sort = _next(self._sort)
         self._reorder(jump=True)
         self.refresh()
         return self.caption()
 
     def cycle_filter(self) -> str:
-        """The next filter; returns the new caption."""
+        """Apply the next filter, and return the new title."""
         self._filter = _next(self._filter)
         self._reorder(jump=True)
         self.refresh()
@@ -175,7 +186,7 @@ class ResultsTable(RowList):
             self._session.config.metric,
             self._session.direction,
             self._phase,
-            abandoned(self._session),
+            is_unattended(self._session),
             [self._session.past[index].row for index in rows if index < 0],
             [
                 (
@@ -188,8 +199,8 @@ class ResultsTable(RowList):
 
     # ---- the cursor ------------------------------------------------------------------------------
 
-    def _go(self, row: int, *, told: bool = True) -> None:
-        super()._go(row, told=told)
+    def _go(self, row: int, *, notify: bool = True) -> None:
+        super()._go(row, notify=notify)
         last = len(self._order) - 1
         self._following = self._sort is Sort.NUMBER and self.at == last
         index = self._order[self.at] if self._order else None
@@ -200,7 +211,7 @@ class ResultsTable(RowList):
             self.post_message(self.Highlighted(number))
 
     def action_open(self) -> None:
-        """Open what is under the cursor."""
+        """Open the row under the cursor."""
         if (number := self.selected) is not None:
             self.post_message(self.Opened(number))
         elif (attempt := self.selected_past) is not None:
@@ -237,7 +248,7 @@ class ResultsTable(RowList):
         return self.runs(cells)
 
     def _fit(self, width: int) -> None:
-        """Choose the columns anew where the width or what they hold is another."""
+        """Choose the columns again if the width or their content has changed."""
         session = self._session
         key = (
             *(width, session.config.metric, self._status),

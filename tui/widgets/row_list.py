@@ -1,4 +1,4 @@
-"""Rows with a cursor, of which only those that are seen are ever made."""
+"""A list of rows with a cursor, which makes only the visible rows."""
 
 from __future__ import annotations
 
@@ -17,8 +17,13 @@ from tui.widgets.wrapped import wrapped
 
 
 def cell(text: str, width: int, *, right: bool = False, gap: int = 1) -> str:
-    """A text in a column, cut with an ellipsis; the gap to the next one follows. It must be clean
-    already.
+    """Return a text padded or cut to a column. The text must be clean already.
+
+    Args:
+        text: The text of the cell.
+        width: Cells of the column.
+        right: True to align the text to the right.
+        gap: Blank cells after the column.
     """
     cells = cell_len(text)
     if cells > width:
@@ -29,7 +34,7 @@ def cell(text: str, width: int, *, right: bool = False, gap: int = 1) -> str:
 
 
 class RowList(Painted):
-    """A list to go through; what a row says is the subclass's matter."""
+    """A list with a cursor and a search; a subclass provides the rows."""
 
     COMPONENT_CLASSES = {"--cursor", "--header", "--found"}
     DEFAULT_CSS = """
@@ -63,13 +68,13 @@ class RowList(Painted):
 
     @dataclass
     class Moved(Message):
-        """Another row is under the cursor."""
+        """The cursor has moved to another row."""
 
         list: RowList
 
     @dataclass
     class Chosen(Message):
-        """The person wants the row under the cursor opened."""
+        """The user opens the row under the cursor."""
 
         list: RowList
 
@@ -78,45 +83,44 @@ class RowList(Painted):
         self._at = 0
         self._rows = 0
         self.needle = ""
-        """What is sought, in lower case; marked where it is seen."""
+        """The text to find, in lower case; its matches are marked."""
 
-    # ---- what a subclass says --------------------------------------------------------------------
+    # ---- for subclasses --------------------------------------------------------------------------
 
     def header(self, width: int) -> str:
-        """The line above the rows; "" for none."""
+        """Return the line above the rows; "" for none."""
         return ""
 
     def empty(self) -> str:
-        """What stands where there is no row."""
+        """Return the text shown if there are no rows."""
         return "Nothing yet."
 
     def row(self, index: int, width: int) -> list[Run]:
-        """A row's text in runs, clean."""
+        """Return the clean texts of a row."""
         raise NotImplementedError
 
     def matches(self, index: int, needle: str) -> bool:
-        """Whether a row holds a text in lower case."""
+        """Return whether a row contains a text in lower case."""
         raise NotImplementedError
 
     # ---- the rows --------------------------------------------------------------------------------
 
     @property
     def at(self) -> int:
-        """The row under the cursor; 0 where there is none."""
+        """The row under the cursor; 0 if there are no rows."""
         return self._at
 
     @property
     def rows(self) -> int:
-        """How many there are."""
+        """The number of rows."""
         return self._rows
 
     def set_rows(self, count: int, at: int | None = None) -> None:
-        """There are so many rows now. What the old ones say is painted anew only where the caller
-        has it refreshed.
+        """Change the number of rows. The caller refreshes the list if old rows have changed.
 
         Args:
-            count: Of rows.
-            at: Where the cursor goes; None: it stays, and at the end it stays at the end.
+            count: The number of rows.
+            at: The row of the cursor; None to leave it, or to keep it at the end.
         """
         last = self._rows == 0 or self._at == self._rows - 1
         if count != self._rows:
@@ -125,21 +129,21 @@ class RowList(Painted):
         size = Size(0, count + self._top)
         if size != self.virtual_size:
             self.virtual_size = size
-        self._go((count - 1 if last else self._at) if at is None else at, told=at is not None)
+        self._go((count - 1 if last else self._at) if at is None else at, notify=at is not None)
 
     @property
     def _top(self) -> int:
-        """Rows of the header."""
+        """The number of header rows."""
         return 1 if self.header(max(1, self.inner.width)) else 0
 
-    def _go(self, row: int, *, told: bool = True) -> None:
+    def _go(self, row: int, *, notify: bool = True) -> None:
         row = max(0, min(row, self._rows - 1))
         moved = row != self._at
         self._at = row
         self._into_view()
         if moved:
             self.refresh()
-        if moved or told:
+        if moved or notify:
             self.post_message(self.Moved(self))
 
     def _into_view(self) -> None:
@@ -156,7 +160,7 @@ class RowList(Painted):
         self._into_view()
 
     def on_click(self, event: events.Click) -> None:
-        """The row under the pointer; twice opens it."""
+        """Move the cursor to the clicked row; a double click opens it."""
         offset = event.get_content_offset(self)
         if offset is None or offset.y < self._top:
             return
@@ -167,11 +171,11 @@ class RowList(Painted):
                 self.action_open()
 
     def action_cursor(self, step: int) -> None:
-        """Up or down."""
+        """Move the cursor up or down."""
         self._go(self._at + step)
 
     def action_page(self, step: int) -> None:
-        """One page up or down."""
+        """Move the cursor one page up or down."""
         self._go(self._at + step * max(1, self.inner.height - self._top - 1))
 
     def action_open(self) -> None:
@@ -180,7 +184,11 @@ class RowList(Painted):
             self.post_message(self.Chosen(self))
 
     def search(self, text: str, *, forward: bool = True) -> bool:
-        """Go to the next row that holds a text, once around; whether there is one."""
+        """Go to the next row that contains a text, wrapping around.
+
+        Returns:
+            True if a row contains it.
+        """
         needle = clean_line(text).lower()
         if needle != self.needle:
             self.needle = needle
@@ -195,7 +203,7 @@ class RowList(Painted):
         return False
 
     def count(self, text: str) -> int:
-        """How many rows hold a text."""
+        """Return the number of rows that contain a text."""
         needle = clean_line(text).lower()
         return sum(self.matches(index, needle) for index in range(self._rows)) if needle else 0
 

@@ -1,4 +1,4 @@
-"""One line: is it alive, what does it do, how long yet, how good so far, does it need me?"""
+"""The status line: state, current run, best value, counts, and what waits for the user."""
 
 from __future__ import annotations
 
@@ -12,24 +12,24 @@ from engine.core.analysis.forecast import forecast
 from engine.core.enums import Direction, Phase, SessionState, Verdict
 from engine.core.records import VerdictCounts
 from engine.core.session import Session
-from tui.present.alarm import standing_alarm
+from tui.present.alarm import current_alarm
 from tui.present.numbers import change, clock, cost, metric
 from tui.present.run_phase import elapsed_of, phase_of, sample_of
 from tui.present.text import clean_line
-from tui.present.verdict_marks import abandoned, interruptions
+from tui.present.verdict_marks import interruptions, is_unattended
 from tui.view import LinkState, Replayed, View
 from tui.widgets.gauge import gauge
 from tui.widgets.painted import Painted, Run, strip_of
 
 _BAR_CELLS = 14
 _SOON_SPENT = 5
-"""Experiments that the cap on costs still allows: from here on it is shown as a warning."""
+"""The figure is a warning once the cap on costs allows fewer experiments than this."""
 _SEPARATOR = " · "
 
 
-def _go_on(session: Session) -> str:
+def _continue_hint(session: Session) -> str:
     more = f" --max {session.suggested_limit}" if session.is_used_up else ""
-    return f"go on with `autoresearch-tui start{more}`"
+    return f"continue with `autoresearch-tui start{more}`"
 
 
 @dataclass(frozen=True)
@@ -37,9 +37,9 @@ class _Part:
     """A piece of the line."""
 
     rank: int
-    """How important: 0 always stays, the greatest goes first where the line is too narrow."""
+    """0 always stays; the greatest rank is left out first where the line is too narrow."""
     texts: tuple[tuple[str, str], ...]
-    """Text and the component class of its colour; "" is the line's own."""
+    """Texts with the component class of their style; "" is the line's own."""
 
     @property
     def cells(self) -> int:
@@ -62,7 +62,7 @@ class StatusLine(Painted, can_focus=False):
         self._killed = 0
 
     def show(self, view: View) -> None:
-        """Paint the state of this view."""
+        """Show the state of the view."""
         if view.session.counts != self._counts:
             self._counts, self._killed = view.session.counts, interruptions(view.session)
         parts = tuple(_parts_of(view, self._killed))
@@ -95,7 +95,7 @@ def _parts_of(view: View, killed: int) -> Iterable[_Part]:
     elif session.pause is not None and session.running is not None:
         yield _Part(1, (("pauses after this run", "--attention"),))
     yield from _needed(view)
-    alarm = standing_alarm(session)[:60]
+    alarm = current_alarm(session)[:60]
     if alarm:
         yield _Part(2, ((f"! {alarm}", "--attention"),))
     yield from _best(session, _last_kept(session) if _of_a_table(view) else "best")
@@ -122,7 +122,7 @@ def _parts_of(view: View, killed: int) -> Iterable[_Part]:
 
 
 def _needed(view: View) -> Iterable[_Part]:
-    """What waits for the person."""
+    """Return what waits for the user."""
     session = view.session
     if session.ended is not None or view.replay is not None:
         return
@@ -139,28 +139,28 @@ def _needed(view: View) -> Iterable[_Part]:
 def _state(view: View) -> Iterable[_Part]:
     session = view.session
     if view.replay is not None:
-        yield from _replayed(view, view.replay)
+        yield from _replay_state(view, view.replay)
         return
     gone = view.link is LinkState.GONE or (
-        # It said good-bye; that another one is started is up to the person.
-        view.link is LinkState.RECONNECTING and session.engine_starts > 0 and abandoned(session)
+        # The engine stopped on purpose; only the user starts another one.
+        view.link is LinkState.RECONNECTING and session.engine_starts > 0 and is_unattended(session)
     )
     if view.link is LinkState.RECONNECTING and not gone:
         yield _Part(0, (("◌ RECONNECTING", "--attention"), (_number(session), "")))
         return
     if session.ended is not None:
         yield _Part(0, (("■ ENDED", "--accent"), (f" {clean_line(session.ended)}"[:60], "")))
-        yield _Part(4, ((_go_on(session), "--dim"),))
+        yield _Part(4, ((_continue_hint(session), "--dim"),))
         return
     if gone:
         note = (
-            "the run goes on under its supervisor"
-            if session.running is not None and not abandoned(session)
+            "the run continues under its supervisor"
+            if session.running is not None and not is_unattended(session)
             else "nothing runs"
         )
         yield _Part(0, (("✗ no engine", "--crash"), (_number(session), "")))
         yield _Part(3, ((note, "--attention"),))
-        yield _Part(4, ((_go_on(session), "--dim"),))
+        yield _Part(4, ((_continue_hint(session), "--dim"),))
         return
     match session.state:
         case SessionState.RUNNING:
@@ -189,8 +189,8 @@ def _state(view: View) -> Iterable[_Part]:
             pass
 
 
-def _replayed(view: View, replay: Replayed) -> Iterable[_Part]:
-    """Never as if it happened now."""
+def _replay_state(view: View, replay: Replayed) -> Iterable[_Part]:
+    """Return the state at the replayed moment, in the past tense."""
     session = view.session
     sign, style = ("▶ REPLAY", "--keep") if replay.playing else ("‖ REPLAY", "--attention")
     yield _Part(0, ((sign, style), (_number(session), "--strong")))
@@ -228,7 +228,7 @@ def _of_a_table(view: View) -> bool:
 
 
 def _last_kept(session: Session) -> str:
-    """What the value to beat is: of a stranger's table the last keep need not be the best one."""
+    """Return the name of the value to beat; in an imported table the last keep may not be best."""
     best = session.best_metric
     kept = (e.measurement for e in session.experiments if e.effective_verdict is Verdict.KEEP)
     better = best is not None and any(
