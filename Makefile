@@ -4,13 +4,17 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet -c constraints.txt
 
-.PHONY: demo test check bench mutate torture format screenshots
+.PHONY: demo test test-loaded check bench mutate torture format screenshots
 
 demo: $(VENV)/.demo-ready
 	$(BIN)/autoresearch-tui demo
 
 test: $(VENV)/.dev-ready
 	$(BIN)/python -m pytest -n auto --dist loadgroup
+
+# Three runs in a row beside six busy loops; ARGS="tests/core" tries a part.
+test-loaded: $(VENV)/.dev-ready
+	$(BIN)/python tests/run_loaded.py -n auto --dist loadgroup $(ARGS)
 
 torture: $(VENV)/.dev-ready
 	$(BIN)/python -m pytest -n auto --dist loadgroup -m "torture or hypothesis" \
