@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -10,7 +11,9 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
-from tests.world import TRAIN, make_repository, stop_everything
+from engine.client import launch
+from tests.warm import spawn_warm_engine, warm_server
+from tests.world import TRAIN, end_engines, make_repository, stop_everything
 
 # Always the same examples, however long one takes: a run of the suite depends neither on luck nor
 # on the machine. `make torture` looks for new ones.
@@ -24,6 +27,17 @@ settings.register_profile(
     "torture", parent=settings.get_profile("suite"), derandomize=False, database=None
 )
 settings.load_profile("suite")
+
+
+LONG_FIRST = ("benchmarks", "mutation", "end_to_end", "engine", "harness")
+"""Directories whose tests take longest: begun first, so that no worker is left with one alone."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the tests that take longest."""
+    here = Path(__file__).parent
+    ranks = {name: rank for rank, name in enumerate(LONG_FIRST)}
+    items.sort(key=lambda item: ranks.get(item.path.relative_to(here).parts[0], len(ranks)))
 
 
 @pytest.fixture(autouse=True)
@@ -41,6 +55,7 @@ def _private_world(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     for name in ("GIT_CONFIG_GLOBAL", "SSH_CONNECTION", "NO_COLOR", "VIRTUAL_ENV", "CONDA_PREFIX"):
         monkeypatch.delenv(name, raising=False)
     yield
+    end_engines()
     shutil.rmtree(home, ignore_errors=True)
 
 
@@ -48,6 +63,13 @@ def _private_world(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 def repository(tmp_path: Path) -> Path:
     """A workspace whose training takes its whole budget; the metric depends on its knobs."""
     return make_repository(tmp_path / "work", {"train.py": TRAIN, "prepare.py": "DATA = 1\n"})
+
+
+@pytest.fixture
+def warm_engines(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Fork the engines that verbs start in the test's own process, see `tests.warm`."""
+    spawn = functools.partial(spawn_warm_engine, warm_server())
+    monkeypatch.setattr(launch, "spawn_engine", spawn)
 
 
 @pytest.fixture

@@ -15,6 +15,7 @@ from typing import TypeVar
 
 import pytest
 
+from engine.client import launch
 from engine.executors.local import RunHandle
 from engine.protocol.endpoint import lock_holder
 
@@ -127,6 +128,15 @@ def stop_everything(workspace: Path) -> None:
         if handle.alive():
             handle.kill()
             wait_for(partial(_is_over, handle), "the run's end")
+
+
+def end_engines() -> None:
+    """End the engines that this process started, and forget them."""
+    while launch._detached:
+        process = launch._detached.pop()
+        if process.poll() is None:
+            os.kill(process.pid, signal.SIGKILL)
+        process.wait(DEADLINE_SECONDS)
 
 
 def _is_over(handle: RunHandle) -> bool:

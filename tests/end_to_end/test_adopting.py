@@ -21,9 +21,10 @@ from engine.store.journal import Journal, read_journal
 from engine.store.workspace import Workspace
 from tests.end_to_end.test_window import Window
 from tests.model_server import ModelServer, knob_edit
-from tests.world import TRAIN, git, run_command
+from tests.warm import run_warm
+from tests.world import TRAIN, git
 
-pytestmark = [pytest.mark.usefixtures("engines"), pytest.mark.xdist_group("litellm")]
+pytestmark = pytest.mark.usefixtures("engines")
 
 TAG = "mar5"
 OURS = ("results.tsv", "run.log")
@@ -78,7 +79,7 @@ def checkout(work: Path) -> dict[str, str]:
 
 def adopt(work: Path, *flags: str) -> str:
     words = ("--headless", "--yes", "--adopt", TAG, "--budget", "0.05", *flags)
-    done = run_command("run", work, *words)
+    done = run_warm("run", work, *words)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "Traceback" not in done.stdout + done.stderr
     return done.stdout
@@ -132,11 +133,11 @@ def test_its_rows_are_history_and_its_baseline_is_measured_again(work: Path) -> 
 
     # Gone on with a second time it is a session like any other.
     again = ("--headless", "--yes", "--tag", TAG, "--max", "4")
-    done = run_command("run", work, *again)
+    done = run_warm("run", work, *again)
     assert done.returncode == 0, done.stderr
     assert session_of(work).past == session.past
     assert session_of(work).counts.total == 4
-    refused = run_command("run", work, "--headless", "--yes", "--adopt", TAG)
+    refused = run_warm("run", work, "--headless", "--yes", "--adopt", TAG)
     assert refused.returncode != 0
     assert "has a journal" in refused.stderr
     assert checkout(work) == before
@@ -195,6 +196,6 @@ def test_the_history_is_taken_over_though_the_engine_was_killed_at_its_start(
         )
     monkeypatch.undo()
     assert not read_session(work, TAG).past
-    done = run_command("run", work, "--headless", "--yes")
+    done = run_warm("run", work, "--headless", "--yes")
     assert done.returncode == 0, done.stderr
     assert len(read_session(work, TAG).past) == 5

@@ -9,13 +9,14 @@ import pytest
 from engine.client.sessions import engine_pid, read_session
 from engine.core.enums import Verdict
 from tests.end_to_end.test_window import Window
-from tests.world import git, run_command
+from tests.warm import run_warm
+from tests.world import git
 
 pytestmark = pytest.mark.usefixtures("engines")
 
 
 def run(workspace: Path, verb: str, *words: str) -> str:
-    done = run_command(verb, workspace, *words, "--yes", "--budget", "0.05")
+    done = run_warm(verb, workspace, *words, "--yes", "--budget", "0.05")
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
 
@@ -82,7 +83,7 @@ def test_the_branch_of_another_tool_is_gone_on_with(repository: Path) -> None:
         f"{tip[:7]}\t1.140000\t0.5\tkeep\tdepth 5\n"
     )
     (repository / "results.tsv").write_text(rows)
-    refused = run_command("run", repository, "--headless", "--adopt", "mar5", "--yes")
+    refused = run_warm("run", repository, "--headless", "--adopt", "mar5", "--yes")
     assert refused.returncode == 3
     assert "switch --detach" in refused.stderr
     git(repository, "switch", "-q", "main")
@@ -110,7 +111,7 @@ def test_a_branch_that_is_not_where_it_was_is_told_before_anything_runs(
         words = ["-f", "autoresearch/t", mine]
     git(repository, "branch", *words)
     before = (repository / ".autoresearch/t/journal.jsonl").read_bytes()
-    refused = run_command("run", repository, "--headless", "--tag", "t", "--max", "4", "--yes")
+    refused = run_warm("run", repository, "--headless", "--tag", "t", "--max", "4", "--yes")
     assert refused.returncode == 3
     assert f"autoresearch/t {frontier[:12]}" in refused.stderr
     assert (repository / ".autoresearch/t/journal.jsonl").read_bytes() == before
@@ -124,7 +125,7 @@ def test_an_older_session_goes_on_as_it_was(repository: Path) -> None:
     run(repository, "run", "--headless", "--tag", "t", "--max", "2", "--policy", "random")
     words = ("--new-from", "best", "--tag", "u", "--max", "2", "--policy", "bandit")
     run(repository, "run", "--headless", *words)
-    again = run_command("run", repository, "--headless", "--tag", "t", "--max", "3", "--yes")
+    again = run_warm("run", repository, "--headless", "--tag", "t", "--max", "3", "--yes")
     assert again.returncode == 0, again.stderr
     session = read_session(repository, "t")
     assert session.counts.total == 3
@@ -133,7 +134,7 @@ def test_an_older_session_goes_on_as_it_was(repository: Path) -> None:
 
 def test_a_session_that_has_done_all_says_how_it_goes_on(repository: Path) -> None:
     run(repository, "run", "--headless", "--tag", "t", "--max", "2")
-    refused = run_command("start", repository, "--yes")
+    refused = run_warm("start", repository, "--yes")
     assert refused.returncode == 2 and "--max 12" in refused.stderr
     # Where it is asked about, it asks for how many more.
     window = Window(repository, columns=100, rows=30)

@@ -14,9 +14,10 @@ from engine.core.records import Queued
 from engine.core.session import Session
 from tests.end_to_end.test_window import Window
 from tests.model_server import ModelServer, knob_edit
-from tests.world import git, run_command, wait_for
+from tests.warm import run_warm
+from tests.world import git, wait_for
 
-pytestmark = [pytest.mark.usefixtures("engines"), pytest.mark.xdist_group("litellm")]
+pytestmark = pytest.mark.usefixtures("engines")
 
 
 @pytest.fixture
@@ -141,7 +142,7 @@ def test_a_person_decides(workspace: Path, size: tuple[int, int]) -> None:
         # Somebody else decides while the card is open.
         asked = first_asked(workspace)
         open_card(window, asked.proposal.patch_id)
-        done = run_command("approve", asked.proposal.patch_id, "-C", workspace)
+        done = run_warm("approve", asked.proposal.patch_id, "-C", workspace)
         assert done.returncode == 0, done.stderr
         window.wait_for("meanwhile")
         window.press("a\x1b")
@@ -174,7 +175,7 @@ def test_what_nobody_answers_is_parked_and_can_be_gone_through(workspace: Path) 
         )
         assert parked.state is QueueState.PARKED
         assert len(session_of(workspace).experiments) == 1  # it never ran
-        told = json.loads(run_command("queue", "--json", "-C", workspace).stdout)
+        told = json.loads(run_warm("queue", "--json", "-C", workspace).stdout)
         assert parked.proposal.patch_id in json.dumps(told)
         window.press("w")
         window.wait_for("‖ parked")

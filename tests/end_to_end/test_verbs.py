@@ -25,10 +25,10 @@ from engine.protocol import commands, messages
 from engine.store.program_file import read_program
 from tests.end_to_end.test_window import Window
 from tests.model_server import Answer, ModelServer, knob_edit
-from tests.world import COMMAND, git, wait_for
+from tests.world import COMMAND, DEADLINE_SECONDS, git, wait_for
 from tui.cli import cli
 
-pytestmark = pytest.mark.usefixtures("engines")
+pytestmark = pytest.mark.usefixtures("engines", "warm_engines")
 
 
 class Person:
@@ -181,7 +181,7 @@ def test_an_edit_is_taken_from_a_file_a_diff_or_an_editor(
     person.refused("edit", patch, says="cannot be started")
     monkeypatch.setenv("EDITOR", editor(tmp_path, "echo 'mine = 1' >> $1; exit 3"))
     text = person.refused("edit", patch, says="exit code 3")
-    kept = Path(text.split("is in ")[1].rstrip("."))
+    kept = Path(text.split("is kept in ")[1].rstrip("."))
     assert kept.read_text().endswith("mine = 1\n")
     assert kept.stat().st_mode & 0o077 == 0 or kept.parent.stat().st_mode & 0o077 == 0
     monkeypatch.setenv("EDITOR", editor(tmp_path, "echo 'mine = (' >> $1"))
@@ -386,7 +386,7 @@ def test_watch_streams_the_journal_through_the_death_of_an_engine(person: Person
     person.say("start", "--yes")
     person.say("stop", "--now")
     rest = watching.stdout.read()
-    assert watching.wait(20) == 0
+    assert watching.wait(DEADLINE_SECONDS) == 0
     assert watching.stderr is not None
     assert "Traceback" not in watching.stderr.read()
     watching.stdout.close()
@@ -408,13 +408,12 @@ def test_watch_ends_with_ctrl_c_and_with_its_reader(person: Person) -> None:
             watching.send_signal(signal.SIGINT)
         else:
             watching.stdout.close()
-        assert watching.wait(20) == (130 if as_json else 0)
+        assert watching.wait(DEADLINE_SECONDS) == (130 if as_json else 0)
         assert b"Traceback" not in watching.stderr.read()
         watching.stdout.close()
         watching.stderr.close()
 
 
-@pytest.mark.xdist_group("litellm")
 def test_a_reason_reaches_the_agents_next_briefing(person: Person) -> None:
     edit = (
         "HYPOTHESIS: a deeper model [bold]learns[/] more.\nCATEGORY: architecture\n"

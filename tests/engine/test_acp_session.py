@@ -10,7 +10,8 @@ import pytest
 from engine.client.sessions import details, read_session
 from engine.core.enums import Verdict
 from tests.engine.test_ratchet import check_books
-from tests.world import git, run_command
+from tests.warm import run_warm
+from tests.world import git
 
 pytestmark = pytest.mark.usefixtures("engines")
 
@@ -23,7 +24,7 @@ def test_a_cli_proposes_from_a_worktree_of_its_own(repository: Path) -> None:
     dirty = git(repository, "status", "--porcelain"), (repository / "train.py").read_bytes()
     top = Path(__file__).parents[2]
     cli = f"{sys.executable} {top / 'tests' / 'acp_agent.py'} --scenario good"
-    done = run_command(
+    done = run_warm(
         *("run", repository, "--headless", "--yes", "--tag", "t", "--agent", "acp", "--cli", cli),
         *("--max", "2", "--budget", "0.1"),
         env={"PYTHONPATH": str(top)},

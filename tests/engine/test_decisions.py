@@ -23,9 +23,10 @@ from engine.protocol import commands
 from engine.store.journal import read_journal
 from tests.engine.test_ratchet import rows
 from tests.model_server import Answer, Behaviour, ModelServer, Request
-from tests.world import git, run_command, wait_for
+from tests.warm import run_warm
+from tests.world import git, wait_for
 
-pytestmark = [pytest.mark.usefixtures("engines"), pytest.mark.xdist_group("litellm")]
+pytestmark = pytest.mark.usefixtures("engines")
 RATE = "MATRIX_LR = 0.04  # learning rate of the matrices"
 EMBEDDING = "EMBEDDING_LR = 0.6  # learning rate of the embeddings"
 WARMDOWN = "WARMDOWN_RATIO = 0.5  # share of the budget"
@@ -94,7 +95,7 @@ class Night:
         (self.workspace / ".env").write_text("OPENAI_API_KEY=sk-of-a-test\n")
         words = ["--tag", "t", "--yes", "--model", "openai/test-model", "--budget", budget]
         words += ["--api-base", self.server.openai, "--autonomy", autonomy, *flags]
-        done = run_command("start", self.workspace, *words)
+        done = run_warm("start", self.workspace, *words)
         assert done.returncode == 0, done.stderr
 
     def asked(self, count: int = 1) -> str:
@@ -302,7 +303,7 @@ def test_a_sentence_is_pinned_for_an_agent_that_thinks(night: Night, repository:
 
 def test_the_search_says_what_it_cannot_do(repository: Path) -> None:
     words = ("--yes", "--tag", "t", "--budget", "0.5", "--max", "3")
-    assert run_command("start", repository, *words).returncode == 0
+    assert run_warm("start", repository, *words).returncode == 0
     say(repository, commands.PinHypothesis(text="try something clever"))
     wait_for(lambda: [a for a in events(repository, AlarmRaised) if a.kind == "pin"], "the alarm")
     assert (
@@ -314,7 +315,7 @@ def test_the_search_says_what_it_cannot_do(repository: Path) -> None:
 
 def test_a_ban_keeps_the_search_from_a_knob(repository: Path) -> None:
     words = ("--yes", "--tag", "t", "--budget", "0.3", "--max", "6")
-    assert run_command("start", repository, *words).returncode == 0
+    assert run_warm("start", repository, *words).returncode == 0
     say(repository, commands.BanDirection(text="leave MATRIX_LR, EMBEDDING_LR and DEPTH alone"))
     wait_for(lambda: engine_pid(repository) is None, "the end")
     touched = {k for e in session_of(repository).experiments for k in e.proposal.knobs}
@@ -330,7 +331,7 @@ def test_a_new_program_is_committed_to_the_branch_and_nothing_else_changes(
     (repository / "train.py").write_text((repository / "train.py").read_text() + "# mine\n")
     before = git(repository, "status", "--porcelain")
     words = ("--yes", "--tag", "t", "--budget", "0.5", "--max", "4")
-    assert run_command("start", repository, *words).returncode == 0
+    assert run_warm("start", repository, *words).returncode == 0
     wait_for(lambda: session_of(repository).counts.total >= 1, "the baseline")
     (repository / "program.md").write_text("# Charter\n\nLower the loss. Mind the depth.\n")
     wait_for(lambda: engine_pid(repository) is None, "the end")
@@ -355,7 +356,7 @@ def test_a_damaged_program_changes_nothing_but_for_an_alarm(repository: Path, da
     path = repository / "program.md"
     path.write_text("# Charter\n")
     words = ("--yes", "--tag", "t", "--budget", "1", "--max", "3")
-    assert run_command("start", repository, *words).returncode == 0
+    assert run_warm("start", repository, *words).returncode == 0
     wait_for(lambda: session_of(repository).running, "the baseline")
     if damage == "gone":
         path.unlink()
@@ -374,7 +375,7 @@ def test_a_damaged_program_changes_nothing_but_for_an_alarm(repository: Path, da
 def ended(repository: Path, *flags: str) -> Session:
     """A session of a search, paused after six experiments."""
     words = ("--yes", "--tag", "t", "--budget", "0.05", "--max", "40", *flags)
-    assert run_command("start", repository, *words).returncode == 0
+    assert run_warm("start", repository, *words).returncode == 0
     wait_for(lambda: session_of(repository).counts.total >= 8, "eight experiments")
     say(repository, commands.PauseLoop())
     return at_rest(repository)
@@ -511,7 +512,7 @@ def test_a_kill_between_a_commit_of_the_charter_and_its_event_is_survived(
     """The branch has the commit, the journal does not know: the next engine makes the same one."""
     (repository / "program.md").write_text("# Charter\n")
     words = ("--yes", "--tag", "t", "--budget", "0.05", "--max", "2")
-    assert run_command("start", repository, *words).returncode == 0
+    assert run_warm("start", repository, *words).returncode == 0
     wait_for(lambda: engine_pid(repository) is None, "the end")
     journal = Layout(repository, "t").journal
     lines = journal.read_bytes().splitlines(True)
@@ -526,7 +527,7 @@ def test_a_kill_between_a_commit_of_the_charter_and_its_event_is_survived(
             git(repository, "update-ref", "-d", ref)
     git(repository, "update-ref", "refs/heads/autoresearch/t", tip)
     (repository / "results.tsv").unlink()
-    assert run_command("start", repository, "--yes", "--tag", "t", "--max", "2").returncode == 0
+    assert run_warm("start", repository, "--yes", "--tag", "t", "--max", "2").returncode == 0
     wait_for(lambda: engine_pid(repository) is None, "the end")
     session = session_of(repository)
     assert session.counts.total == 2
@@ -543,7 +544,7 @@ def test_names_of_patches() -> None:
 
 def test_the_search_asks_about_different_edits(repository: Path) -> None:
     words = ("--yes", "--tag", "t", "--budget", "0.05", "--autonomy", "ask-all")
-    assert run_command("start", repository, *words).returncode == 0
+    assert run_warm("start", repository, *words).returncode == 0
     session = wait_for(
         lambda: s if len((s := session_of(repository)).asked) == 3 else None, "three questions"
     )

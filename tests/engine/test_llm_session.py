@@ -18,10 +18,11 @@ from engine.protocol import commands
 from engine.store.journal import read_journal
 from engine.store.prompts import read_prompt
 from tests.model_server import Answer, Behaviour, ModelServer, Refusal, Request, knob_edit
-from tests.world import git, make_repository, run_command, wait_for
+from tests.warm import run_warm
+from tests.world import git, make_repository, wait_for
 
 HANGING = Answer(text="Well, let me see what there is.", hang_after=1)
-pytestmark = [pytest.mark.usefixtures("engines"), pytest.mark.xdist_group("litellm")]
+pytestmark = pytest.mark.usefixtures("engines")
 KEY = "sk-do-not-write-me-down-42"
 
 
@@ -47,7 +48,7 @@ def run(
     ]
     if verb == "run":
         words.append("--headless")
-    done = run_command(*words, "--budget", "0.05", *flags)
+    done = run_warm(*words, "--budget", "0.05", *flags)
     assert done.returncode == code, done.stdout + done.stderr
     if verb == "run":
         server.__exit__(None, None, None)
@@ -247,7 +248,7 @@ def test_without_a_network_it_is_tried_again_later(repository: Path) -> None:
         address = server.openai  # nobody listens there any more
     (repository / ".env").write_text(f"OPENAI_API_KEY={KEY}\n")
     words = ("--yes", "--model", "openai/test-model", "--api-base", address, "--budget", "0.05")
-    assert run_command("start", repository, *words).returncode == 0
+    assert run_warm("start", repository, *words).returncode == 0
     session = wait_for(lambda: _if(session_of(repository), lambda s: s.waiting), "the wait")
     assert session.waiting is not None
     assert "127.0.0.1" in session.waiting.reason
@@ -256,7 +257,7 @@ def test_without_a_network_it_is_tried_again_later(repository: Path) -> None:
 
 def test_no_model_named(tmp_path: Path) -> None:
     workspace = make_repository(tmp_path / "w", {"train.py": 'LR = 1.0\nprint("val_bpb: 1")\n'})
-    done = run_command("start", workspace, "--yes", "--agent", "llm")
+    done = run_warm("start", workspace, "--yes", "--agent", "llm")
     assert done.returncode == 10
     assert "--model" in done.stderr
 

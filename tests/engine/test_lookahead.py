@@ -17,12 +17,13 @@ from engine.protocol import commands
 from engine.store.journal import read_journal
 from tests.engine.test_ratchet import check_books
 from tests.model_server import Answer, Behaviour, ModelServer, Refusal, Request
-from tests.world import run_command, wait_for
+from tests.warm import run_warm
+from tests.world import wait_for
 
 LONG = "600"
 """A budget that no test uses up: the run trains until it is ended."""
 HANGING = Answer(text="Well, let me see what there is.", hang_after=1)
-pytestmark = [pytest.mark.usefixtures("engines"), pytest.mark.xdist_group("litellm")]
+pytestmark = pytest.mark.usefixtures("engines")
 
 
 def session_of(workspace: Path) -> Session:
@@ -49,7 +50,7 @@ def begin(
     (workspace / ".env").write_text("OPENAI_API_KEY=sk-of-a-test\n")
     words: list[str | Path] = [verb, workspace, "--yes", "--model", "openai/test-model"]
     words += ["--tag", "t", "--api-base", server.openai, "--budget", budget, *flags]
-    done = run_command(*words, *(["--headless"] if verb == "run" else []))
+    done = run_warm(*words, *(["--headless"] if verb == "run" else []))
     assert done.returncode == 0, done.stdout + done.stderr
     if verb == "run":
         server.__exit__(None, None, None)

@@ -19,21 +19,22 @@ from engine.core.session import Session
 from engine.executors.local import RunHandle
 from engine.protocol import commands
 from engine.store.journal import read_journal
-from tests.world import TRAIN, git, make_repository, run_command, stop_everything, wait_for
+from tests.warm import run_warm
+from tests.world import TRAIN, git, make_repository, stop_everything, wait_for
 
 pytestmark = pytest.mark.usefixtures("engines")
 
 
 def run(workspace: Path, *flags: str, code: int = 0) -> str:
     """`run --headless` to its end."""
-    done = run_command("run", workspace, "--headless", "--yes", "--tag", "t", *flags)
+    done = run_warm("run", workspace, "--headless", "--yes", "--tag", "t", *flags)
     assert done.returncode == code, done.stdout + done.stderr
     return done.stdout + done.stderr
 
 
 def start(workspace: Path, *flags: str) -> int:
     """`start`, detached; gives the engine's pid."""
-    done = run_command("start", workspace, "--yes", "--tag", "t", *flags)
+    done = run_warm("start", workspace, "--yes", "--tag", "t", *flags)
     assert done.returncode == 0, done.stderr
     pid = engine_pid(workspace)
     assert pid is not None
@@ -118,7 +119,7 @@ def test_artifacts_of_every_experiment_are_kept(repository: Path) -> None:
     directory = Layout(repository, "t").run(2, 1)
     assert (directory / "run.log").exists()
     assert (directory / "exit.json").exists()
-    shown = run_command("diff", "2", "-C", repository)
+    shown = run_warm("diff", "2", "-C", repository)
     assert texts.patch.splitlines()[-1] in shown.stdout
 
 
@@ -212,7 +213,7 @@ def test_the_session_goes_on_with_a_higher_limit(repository: Path) -> None:
     run(repository, "--max", "4")
     assert session_of(repository).counts.total == 4
     check_books(repository)
-    refused = run_command("run", repository, "--headless", "--yes", "--tag", "t", "--metric", "x")
+    refused = run_warm("run", repository, "--headless", "--yes", "--tag", "t", "--metric", "x")
     assert refused.returncode == 2
     assert "--metric" in refused.stderr
 
@@ -260,12 +261,12 @@ def test_a_run_that_ended_while_no_engine_was_there_is_counted(repository: Path)
 
 def test_two_engines_and_a_socket_in_the_way(repository: Path) -> None:
     start(repository, "--budget", "20")
-    second = run_command("start", repository, "--yes")
+    second = run_warm("start", repository, "--yes")
     assert second.returncode == 5
     assert "already" in second.stderr
     stop_everything(repository)
     # What a killed engine leaves in the way is taken over.
-    assert run_command("status", "-C", repository).returncode == 0
+    assert run_warm("status", "-C", repository).returncode == 0
     start(repository)
 
 
@@ -330,7 +331,7 @@ def kill_again_and_again(workspace: Path, times: int, experiments: int) -> None:
             break
         os.kill(pid, signal.SIGKILL)
         wait_for(lambda: engine_pid(workspace) is None, "the engine's end")
-        done = run_command("start", workspace, "--yes")
+        done = run_warm("start", workspace, "--yes")
         assert done.returncode == 0, done.stderr
     wait_for(lambda: engine_pid(workspace) is None, "the session's end")
     assert session_of(workspace).counts.total == experiments

@@ -16,7 +16,8 @@ from engine.core.errors import AutoresearchError, JournalError, UsageError, Work
 from engine.core.layout import Layout
 from engine.replay.source import JournalSource, ReplaySource, TableSource, open_source
 from engine.store.git import Git
-from tests.world import git, make_repository, run_command
+from tests.warm import run_warm
+from tests.world import git, make_repository
 
 HEADER = "commit\tval_bpb\tmemory_gb\tstatus\tdescription\n"
 
@@ -56,7 +57,7 @@ def last(source: ReplaySource):  # type: ignore[no-untyped-def]
 @pytest.mark.usefixtures("engines")
 def test_journal_and_table_agree_wherever_the_table_can_know(repository: Path) -> None:
     flags = ("--yes", "--headless", "--tag", "t", "--budget", "0.01", "--max", "9", "--seed", "3")
-    done = run_command("run", repository, *flags, "--autonomy", "auto")
+    done = run_warm("run", repository, *flags, "--autonomy", "auto")
     assert done.returncode == 0, done.stderr
     before = git(repository, "status", "--porcelain"), git(repository, "for-each-ref")
     whole = open_source(str(repository))

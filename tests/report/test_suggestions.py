@@ -30,7 +30,8 @@ from engine.report.suggest import ask, model_of
 from tests.loop_clock import loop_clock
 from tests.model_server import Answer, ModelServer, Refusal
 from tests.report.nights import HOSTILE, Night, table_facts
-from tests.world import DEADLINE_SECONDS, eventually, run_command
+from tests.warm import run_warm
+from tests.world import DEADLINE_SECONDS, eventually
 
 # One loop for the module, as in the engine: LiteLLM keeps its connections, which belong to a loop.
 pytestmark = [
@@ -302,7 +303,7 @@ async def test_the_verb_asks_when_told_to_and_once(tmp_path: Path) -> None:
         environ = {name: "" for name in os.environ if name.endswith("_API_KEY")}
 
         def report(*more: str) -> tuple[dict[str, object] | None, str]:
-            done = run_command(*words, *more, env=environ)
+            done = run_warm(*words, *more, env=environ)
             assert done.returncode == 0, done.stderr
             return json.loads(done.stdout)["suggested"], done.stderr
 

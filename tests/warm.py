@@ -1,0 +1,110 @@
+"""Commands and engines in processes of their own that have nothing left to import.
+
+LiteLLM alone takes three seconds of processor time to import, and each session with a language
+model has an engine that needs it. The processes here are forked from one, `tests.warm_server`,
+that has imported everything already. They run the real `main` of the command and of the engine.
+How a command starts an interpreter for an engine is tested with `tests.world.run_command`.
+"""
+
+from __future__ import annotations
+
+import atexit
+import functools
+import os
+import socket
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+
+import msgspec
+
+from tests.world import DEADLINE_SECONDS
+
+
+class WarmProcess:
+    """A process that was forked, with the members of `subprocess.Popen` that a command uses."""
+
+    def __init__(
+        self,
+        server: str,
+        argv: list[str],
+        cwd: Path,
+        out: Path,
+        errors: Path,
+        environ: Mapping[str, str] = os.environ,
+    ) -> None:
+        self._code: int | None = None
+        self._connection = socket.socket(socket.AF_UNIX)
+        self._connection.connect(server)
+        fields = {"argv": argv, "cwd": str(cwd), "out": str(out), "errors": str(errors)}
+        self._connection.sendall(msgspec.json.encode({**fields, "environ": dict(environ)}) + b"\n")
+        pid = b""
+        while not pid.endswith(b"\n"):  # not a byte of the exit code, which may be there already
+            pid += self._connection.recv(1)
+        self.pid = int(pid)
+
+    def poll(self) -> int | None:
+        """Return the exit code, or None while the process runs."""
+        if self._code is None:
+            self._connection.setblocking(False)
+            with suppress(BlockingIOError):
+                self._read()
+        return self._code
+
+    def wait(self, timeout: float | None = None) -> int:
+        """Return the exit code as soon as the process has ended.
+
+        Raises:
+            TimeoutError: It still runs after `timeout` seconds.
+        """
+        if self._code is None:
+            self._connection.settimeout(timeout)
+            self._read()
+        assert self._code is not None
+        return self._code
+
+    def _read(self) -> None:
+        self._code = int(self._connection.recv(16))
+        self._connection.close()
+
+
+def spawn_warm_engine(server: str, workspace: Path) -> tuple[WarmProcess, Path]:
+    """Start an engine as `engine.client.launch.spawn_engine` does, warm."""
+    log = workspace / ".autoresearch" / "engine.log"
+    return WarmProcess(server, ["engine", str(workspace)], Path("/"), log, log), log
+
+
+@functools.cache
+def warm_server() -> str:
+    """Start the server of this test process, which ends with it, and return its socket's path."""
+    path = Path(tempfile.mkdtemp(prefix="warm-"), "socket")
+    process = subprocess.Popen(
+        [sys.executable, "-m", "tests.warm_server", str(path)],
+        cwd=Path(__file__).parents[1],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        start_new_session=True,
+    )
+    atexit.register(process.communicate)
+    assert process.stdout is not None and process.stdout.readline() == b"ready\n"
+    return str(path)
+
+
+def run_warm(
+    *words: str | Path, cwd: Path | None = None, env: Mapping[str, str] | None = None
+) -> subprocess.CompletedProcess[str]:
+    """Run the command without a terminal, as `run_command` does; its engines are warm as well.
+
+    What an interpreter reads at its start, such as `PYTHONPATH`, is not read again: a test that
+    depends on it uses `run_command`.
+    """
+    arguments = ["autoresearch-tui", *(str(word) for word in words)]
+    with tempfile.TemporaryDirectory() as folder:
+        out, errors = Path(folder, "out"), Path(folder, "errors")
+        environ = {**os.environ, **(env or {})}
+        process = WarmProcess(warm_server(), arguments, cwd or Path.cwd(), out, errors, environ)
+        code = process.wait(DEADLINE_SECONDS)
+        return subprocess.CompletedProcess(arguments, code, out.read_text(), errors.read_text())

@@ -1,0 +1,143 @@
+"""The process that warm commands and engines are forked from: see `tests.warm`.
+
+    python -m tests.warm_server SOCKET
+
+Each connection sends one `Request` and gets the process's exit code, as `subprocess` counts it.
+The server ends when its standard input does.
+"""
+
+from __future__ import annotations
+
+import functools
+import gc
+import os
+import selectors
+import shutil
+import signal
+import socket
+import sys
+import time
+from contextlib import suppress
+from pathlib import Path
+from typing import NoReturn
+
+import msgspec
+
+import tui.cli
+from engine.agents.llm.model import _library
+from engine.client import launch
+from engine.server import daemon
+from tests.warm import spawn_warm_engine
+
+MAINS = {"autoresearch-tui": tui.cli.main, "engine": daemon.main}
+
+
+class Request(msgspec.Struct, frozen=True):
+    """The process that is asked for."""
+
+    argv: list[str]
+    """Its name, one of `MAINS`, and its arguments."""
+    environ: dict[str, str]
+    cwd: str
+    out: str
+    """The file that its standard output is appended to."""
+    errors: str
+
+
+class Server:
+    """Forks a process for each connection and tells it the exit code."""
+
+    def __init__(self, path: str) -> None:
+        self._path = path
+        self._children: dict[int, socket.socket] = {}
+        self._selector = selectors.DefaultSelector()
+        self._listener = socket.socket(socket.AF_UNIX)
+        self._listener.bind(path)
+        self._listener.listen()
+        self._woken, wakes = socket.socketpair()
+        wakes.setblocking(False)
+        self._wakes = wakes
+        for source in (self._listener, self._woken, sys.stdin):
+            self._selector.register(source, selectors.EVENT_READ)
+
+    def serve(self) -> None:
+        """Fork until the standard input ends."""
+        signal.signal(signal.SIGCHLD, lambda number, frame: None)
+        signal.set_wakeup_fd(self._wakes.fileno())
+        while True:
+            ready = [key.fileobj for key, _ in self._selector.select()]
+            if self._woken in ready:
+                self._woken.recv(4096)
+                self._reap()
+            if self._listener in ready:
+                self._fork(self._listener.accept()[0])
+            if sys.stdin in ready:
+                shutil.rmtree(Path(self._path).parent)
+                return
+
+    def _reap(self) -> None:
+        for pid in list(self._children):
+            ended, status = os.waitpid(pid, os.WNOHANG)
+            if ended:
+                with self._children.pop(pid) as connection:
+                    # The command that started an engine may be gone.
+                    _send(connection, str(os.waitstatus_to_exitcode(status)))
+
+    def _fork(self, connection: socket.socket) -> None:
+        request = msgspec.json.decode(connection.makefile("rb").readline(), type=Request)
+        pid = os.fork()
+        if pid == 0:
+            self._close()
+            connection.close()
+            _become(request, self._path)
+        self._children[pid] = connection
+        _send(connection, f"{pid}\n")
+
+    def _close(self) -> None:
+        signal.set_wakeup_fd(-1)
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+        self._selector.close()
+        for one in (self._listener, self._woken, self._wakes, *self._children.values()):
+            one.close()
+
+
+def _send(connection: socket.socket, text: str) -> None:
+    with suppress(BrokenPipeError):
+        connection.sendall(text.encode())
+
+
+def _become(request: Request, server: str) -> NoReturn:
+    """Be a process as a fresh interpreter would be, and end with the result of its `main`."""
+    os.setsid()
+    os.environ.clear()
+    os.environ.update(request.environ)
+    time.tzset()
+    os.chdir(request.cwd)
+    for number, path in ((0, os.devnull), (1, request.out), (2, request.errors)):
+        file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
+        os.dup2(file, number)
+        os.close(file)
+
+    launch.spawn_engine = functools.partial(spawn_warm_engine, server)  # type: ignore[assignment]
+    sys.argv = request.argv
+    code: int | str = 1
+    try:
+        code = MAINS[request.argv[0]]() or 0
+    except SystemExit as end:
+        code = end.code or 0
+        if isinstance(code, str):
+            print(code, file=sys.stderr)
+    except BaseException:
+        sys.excepthook(*sys.exc_info())
+    finally:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code if isinstance(code, int) else 1)
+
+
+if __name__ == "__main__":
+    _library()
+    server = Server(sys.argv[1])
+    gc.freeze()
+    print("ready", flush=True)
+    server.serve()
