@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet -c constraints.txt
 
-.PHONY: demo test test-loaded check bench mutate torture format screenshots
+.PHONY: demo test test-loaded coverage check bench mutate torture format screenshots
 
 demo: $(VENV)/.demo-ready
 	$(BIN)/autoresearch-tui demo
@@ -15,6 +15,10 @@ test: $(VENV)/.dev-ready
 # Three runs in a row beside six busy loops; ARGS="tests/core" tries a part.
 test-loaded: $(VENV)/.dev-ready
 	$(BIN)/python tests/run_loaded.py -n auto --dist loadgroup $(ARGS)
+
+# The suite again, measured: a row for each package, and a failure where coverage has fallen.
+coverage: $(VENV)/.dev-ready
+	$(BIN)/python tests/run_coverage.py -n auto --dist loadgroup $(ARGS)
 
 torture: $(VENV)/.dev-ready
 	$(BIN)/python -m pytest -n auto --dist loadgroup -m "torture or hypothesis" \
