@@ -1,10 +1,4 @@
-"""The engine: runs the ratchet, keeps its journal, and serves whoever watches. Knows no screen."""
+"""The engine: runs the ratchet, keeps its journal, and serves clients. Knows no screen."""
 
-from __future__ import annotations
-
-from importlib.metadata import PackageNotFoundError, version
-
-try:
-    __version__ = version("autoresearch-tui")
-except PackageNotFoundError:  # a bare checkout on sys.path, never installed
-    __version__ = "0+checkout"
+__version__ = "0.1.0"
+"""Version of the whole package; pyproject.toml takes it from here."""

@@ -7,7 +7,6 @@ from msgspec.structs import replace
 from engine.core import events as ev
 from engine.core.enums import Actor, DecisionKind, QueueState, ReviewAnswer
 from engine.core.handlers import on
-from engine.core.patches.patch import count_lines
 from engine.core.records import DecisionRecord, Instruction, Pin, ProgramVersion, Queued, Vetoed
 from engine.core.reduce_loop import VETOED_KEPT
 from engine.core.session import Session
@@ -153,6 +152,8 @@ def _note_removed(s: Session, e: ev.NoteRemoved) -> Session:
 
 @on(ev.ProgramEdited)
 def _program_edited(s: Session, e: ev.ProgramEdited) -> Session:
+    from engine.core.patches.patch import count_lines  # most journals never need it
+
     added, removed = count_lines(e.diff)
     version = ProgramVersion(
         key=e.key,

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import fcntl
-import hashlib
 import os
-import tempfile
 from pathlib import Path
 
 from engine.core.errors import EngineBusyError, WorkspaceError
@@ -22,6 +20,8 @@ def runtime_directory(environ: dict[str, str] | None = None) -> Path:
     Raises:
         WorkspaceError: It belongs to somebody else, or cannot be made.
     """
+    import tempfile  # commands that only read a lock do not need it
+
     env = os.environ if environ is None else environ
     base = env.get("XDG_RUNTIME_DIR")
     if base and os.access(base, os.W_OK | os.X_OK):
@@ -53,6 +53,8 @@ def socket_path(workspace: Path) -> Path:
     Raises:
         WorkspaceError: Even so the path is too long, or its directory is not private.
     """
+    import hashlib
+
     name = hashlib.sha256(os.fsencode(workspace.resolve())).hexdigest()[:16]
     path = runtime_directory() / f"{name}.sock"
     if len(os.fsencode(path)) > _SOCKET_PATH_BYTES:

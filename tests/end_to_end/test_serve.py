@@ -145,7 +145,7 @@ async def test_the_page_paints_and_a_key_pauses_the_engine(
             await until(lambda: "? help" in page.text().split("\n")[-1], "all of it again")
 
             await page.press("q")
-            await page.wait_until("document.body.innerText.includes('goes on')")
+            await page.wait_until("document.body.innerText.includes('continues')")
             assert "(pid" in await page.ask("document.body.innerText")
             await page.press("\r")  # the button has the focus
             await page.wait_for("#1")

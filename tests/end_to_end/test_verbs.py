@@ -26,7 +26,7 @@ from engine.store.program_file import read_program
 from tests.end_to_end.test_window import Window
 from tests.model_server import Answer, ModelServer, knob_edit
 from tests.world import COMMAND, DEADLINE_SECONDS, git, wait_for
-from tui.cli import cli
+from tui.commands.verbs import cli
 
 pytestmark = pytest.mark.usefixtures("engines", "warm_engines")
 
@@ -237,7 +237,7 @@ def test_pins_bans_notes_and_autonomy(person: Person) -> None:
     assert isinstance(result.exception, AutoresearchError)
     assert "characters" in str(result.exception)
     person.refused("pin", "--edit", "1", says="TEXT", code=2)
-    person.refused("pin", "text", "--remove", "1", says="One thing", code=2)
+    person.refused("pin", "text", "--remove", "1", says="Only one request", code=2)
     assert isinstance(person.try_to("pin", "-", said=b"\xff").exception, AutoresearchError)
 
     person.say("ban", "no", "deeper", "models")
@@ -295,7 +295,7 @@ def test_the_past_is_overruled_revived_and_confirmed_and_a_run_is_killed(person:
     person.refused("overrule", str(discard), "keep", says="--reason", code=2)
     person.refused("overrule", "1", "discard", "--reason", "x", says="baseline")
     person.refused("revive", "999", says="999")
-    person.refused("kill", says="Nothing runs", code=2)
+    person.refused("kill", says="No run is active", code=2)
     person.refused("kill", "1", says="not running", code=1)
     best = session.incumbent
     assert best is not None and best > 1

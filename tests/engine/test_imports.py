@@ -13,7 +13,16 @@ import pytest
 @pytest.mark.parametrize(
     ("module", "without"),
     [
-        ("tui.cli", ["textual", "torch", "litellm", "optuna", "pynvml"]),
+        ("tui.cli", ["click", "msgspec", "re", "typing"]),
+        ("tui.commands.verbs", ["msgspec", "engine.core", "asyncio", "rich"]),
+        (
+            "tui.commands.show",
+            [
+                *("asyncio", "git", "psutil", "rich", "socket", "subprocess", "textual", "tomlkit"),
+                *("tui.commands.session", "engine.client.connection", "engine.core.table"),
+            ],
+        ),
+        ("tui.commands.session", ["textual", "torch", "litellm", "optuna", "pynvml"]),
         ("engine.server.daemon", ["textual", "torch", "litellm", "optuna", "numpy"]),
         (
             "tui.app",

@@ -31,7 +31,7 @@ from engine.merge import (
 )
 from tests.engine.past_session import TRAIN, Past
 from tests.world import git, make_repository
-from tui.cli import cli
+from tui.commands.verbs import cli
 
 MINE = {"train.py": TRAIN, "prepare.py": "DATA = 1\n", "notes/own.txt": "mine\n"}
 

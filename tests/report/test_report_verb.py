@@ -14,7 +14,7 @@ from engine.core.enums import Verdict
 from engine.core.errors import AutoresearchError, UsageError, WorkspaceError
 from tests.report.nights import Night, night_table
 from tests.world import git, make_repository
-from tui.cli import cli
+from tui.commands.verbs import cli
 
 ALL = ["autoresearch-summary.md", "progress.png", "progress.svg", "card.png", "report.html"]
 
@@ -98,7 +98,7 @@ def test_without_matplotlib(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
 
 def test_what_is_refused(tmp_path: Path) -> None:
     table = night_table(tmp_path / "results.tsv")
-    assert "'pdf' is no format" in refused(UsageError, table, "--format", "md,pdf")
+    assert "format: 'pdf'" in refused(UsageError, table, "--format", "md,pdf")
     assert "no file or directory" in refused(WorkspaceError, tmp_path / "none.tsv")
     assert "autoresearch-tui report" in refused(WorkspaceError, tmp_path)
     fifo = tmp_path / "pipe"

@@ -14,8 +14,8 @@ from click.testing import CliRunner, Result
 from engine import plugins as risk_rules
 from engine.core.errors import UsageError
 from engine.core.risk import RULES, Rule, Weight
-from tui.cli import cli
 from tui.commands.assess import spans
+from tui.commands.verbs import cli
 
 BASE = 'import torch\nx = 1.0\nprint(f"loss: {x:.3f}")\n'
 
@@ -109,7 +109,7 @@ def test_spans() -> None:
 
 
 def test_the_command_starts_without_the_rules() -> None:
-    code = "import sys, tui.cli; print([m for m in sys.modules if 'risk' in m])"
+    code = "import sys, tui.commands.show; print([m for m in sys.modules if '.risk.' in m])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
 

@@ -22,8 +22,8 @@ from engine.core.errors import AutoresearchError, UsageError, WorkspaceError
 from engine.core.table import read_table
 from tests.report.nights import Night
 from tests.world import run_command
-from tui.cli import cli
 from tui.commands.table_lines import bad_row_line, table_lines
+from tui.commands.verbs import cli
 
 TABLE = """\
 commit\tval_bpb\tmemory_gb\tstatus\tcategory\tdescription
@@ -314,7 +314,7 @@ def test_rows_that_a_session_took_over_come_first_and_are_marked(tmp_path: Path)
     assert found["adopted"]["counts"]["crash"] == 1 and found["adopted"]["baseline"] == 0.9979
     lines = shown(workspace).splitlines()
     assert [line.split()[0] for line in lines[:8]] == ["row"] * 5 + ["#1", "#2", "#3"]
-    assert "5 of these are rows that the session took over" in "\n".join(lines)
+    assert "5 of these are imported rows" in "\n".join(lines)
     top = facts(workspace, "--top", "2")["rows"]
     assert [r["metric"] for r in top] == [0.97, 0.98]
     batch = facts(workspace, "--category", "batch")["rows"]

@@ -138,8 +138,8 @@ def test_a_whole_file_or_a_diff_of_it() -> None:
         (PATCH.replace("DEPTH = 4", "DEPTH = 5"), "does not fit"),
         ("@@ -1 +1 @@\n-a\n+b\n", "names no file"),
         ("--- a/train.py\n+++ b/train.py\n", "no hunk"),
-        (PATCH + "rubbish\n", "a line that is none"),
-        ("  \n", "no text"),
+        (PATCH + "rubbish\n", "an invalid line"),
+        ("  \n", "text is empty"),
     ],
 )
 def test_a_diff_of_something_else_is_refused(text: str, says: str) -> None:

@@ -28,7 +28,7 @@ _MOST_BYTES = 10 * 2**20
     help="The name in the line `name: value` the run prints.",
 )
 @click.option(
-    "--program", type=_FILE, metavar="FILE", help="The charter, for what it forbids to touch."
+    "--program", type=_FILE, metavar="FILE", help="program.md, for the files it forbids to touch."
 )
 @click.option(
     "--locked",
@@ -46,7 +46,7 @@ def assess(
     locked: tuple[str, ...],
     as_json: bool,
 ) -> None:
-    """Say what is risky about CANDIDATE as an edit of the file --base.
+    """Say what is risky about a file as an edit of another.
 
     Each finding has a weight: block (never run without a person), ask, or note. The exit code is 0
     whatever is found, block as well; use --json in scripts.
@@ -94,7 +94,7 @@ def assess(
 
 
 def spans(lines: tuple[int, ...]) -> str:
-    """Line numbers with runs of them joined: `3–5, 9`."""
+    """Return line numbers with runs of them joined: `3–5, 9`."""
     parts: list[list[int]] = []
     for line in lines:
         if parts and line == parts[-1][-1] + 1:
@@ -105,7 +105,7 @@ def spans(lines: tuple[int, ...]) -> str:
 
 
 def _read(path: Path) -> str:
-    """A file's text.
+    """Return a file's text.
 
     Raises:
         UsageError: It is missing, no file, unreadable, too large or not UTF-8.

@@ -1,4 +1,4 @@
-"""The verb `decisions`: who decided what, when and why, from the first event of the journal on."""
+"""The verb `decisions`: lists who decided what, when and why."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from tui.present.decisions import AuditEntry, audit_of
 
 
 @click.command()
-@click.option("--tag", help="Of an earlier session.")
+@click.option("--tag", help="Tag of an earlier session.")
 @workspace_option
 @json_option
 def decisions(tag: str | None, path: Path, as_json: bool) -> None:
-    """Every decision of the session: when, what, through what, and why.
+    """List every decision: when, what, by whom and why.
 
-    The source is `screen`, `command line`, `file` (program.md in any editor), `timeout` (nobody
-    answered) or `policy` (what autonomy and the risk check asked for).
+    The source is `screen`, `command line`, `file` (program.md in any editor), `timeout` (no
+    answer) or `policy` (what autonomy and the risk check asked for).
     """
     workspace = find_workspace(path)
     session = read_session(workspace, tag)
@@ -32,7 +32,7 @@ def decisions(tag: str | None, path: Path, as_json: bool) -> None:
     if as_json:
         print_json({"decisions": [_facts(entry) for entry in entries]})
     elif not entries:
-        click.echo("Nothing was decided by a person yet.")
+        click.echo("No decision was made yet.")
     else:
         width = terminal_width()
         day = None

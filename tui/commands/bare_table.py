@@ -1,4 +1,4 @@
-"""What to tell where there is a results.tsv and no session of ours."""
+"""The error for a directory that has a results.tsv and no session."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from engine.core.errors import WorkspaceError
 
 
 @contextmanager
-def telling_of_a_table(workspace: Path, tag: str | None, todo: str) -> Iterator[None]:
-    """Where no session was found and a table lies there, say what can be done with that.
+def explain_bare_table(workspace: Path, tag: str | None, todo: str) -> Iterator[None]:
+    """Replace the next step of a missing session's error if there is a table.
 
     Args:
-        workspace: Where a session was looked for.
-        tag: The one that was named, if one was.
-        todo: The next step; `{table}` in it is the table's path.
+        workspace: The directory in which a session is looked up.
+        tag: The tag that was given, if any.
+        todo: The next step for the table; `{table}` in it is the table's path.
     """
     try:
         yield

@@ -1,4 +1,4 @@
-"""Verbs that tell a running engine something: pause, resume, stop, kill, autonomy."""
+"""Verbs that control a running engine: pause, resume, stop, kill, autonomy."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ BY = Actor.COMMAND_LINE
 
 
 @contextmanager
-def answering(as_json: bool) -> Iterator[None]:
-    """With --json, what went wrong is told on standard output too, for the script that asked."""
+def json_errors(as_json: bool) -> Iterator[None]:
+    """Print an error as JSON on standard output too if --json was given."""
     try:
         yield
     except AutoresearchError as error:
@@ -33,44 +33,44 @@ def answering(as_json: bool) -> Iterator[None]:
         raise
 
 
-def answer(message: str, *, as_json: bool) -> None:
-    """Say what came of it."""
+def print_answer(message: str, *, as_json: bool) -> None:
+    """Print the result of a command."""
     if as_json:
         print_json({"ok": True, "message": one_line(message)})
     else:
         click.echo(one_line(message))
 
 
-def tell(path: Path, command: commands.AnyCommand, *, as_json: bool = False) -> None:
-    """Send a command and print the answer.
+def send_and_print(path: Path, command: commands.AnyCommand, *, as_json: bool = False) -> None:
+    """Send a command and print the reply.
 
     Raises:
         AutoresearchError: No engine answers, or it refused.
     """
-    with answering(as_json):
+    with json_errors(as_json):
         reply = send_command(find_workspace(path), command)
         if not reply.ok:
             raise AutoresearchError(reply.message)
-    answer(reply.message, as_json=as_json)
+    print_answer(reply.message, as_json=as_json)
 
 
-def tell_about(
+def make_and_send(
     path: Path, make: Callable[[Session], commands.AnyCommand], *, as_json: bool = False
 ) -> None:
-    """Send a command that depends on how the session stands, and print the answer.
+    """Send a command that depends on the session, and print the reply.
 
     Raises:
         AutoresearchError: No engine answers, it refused, or there is nothing to command.
     """
-    with answering(as_json):
+    with json_errors(as_json):
         reply = send_for(find_workspace(path), make)
         if not reply.ok:
             raise AutoresearchError(reply.message)
-    answer(reply.message, as_json=as_json)
+    print_answer(reply.message, as_json=as_json)
 
 
 def session_of_engine(path: Path) -> Session:
-    """The session as its engine has it.
+    """Return the session of the running engine.
 
     Raises:
         EngineGoneError: No engine answers.
@@ -83,10 +83,10 @@ def session_of_engine(path: Path) -> Session:
 
 
 def no_engine(workspace: Path) -> EngineGoneError:
-    """Why a decision cannot be taken now."""
+    """Return the error for a decision that needs an engine."""
     return EngineGoneError(
         f"No engine is at work in {workspace}.",
-        "Nothing was decided; what waits goes on waiting.",
+        "Nothing was decided; what waits keeps waiting.",
         f"Start one with `{start_command(workspace)}`.",
     )
 
@@ -95,54 +95,53 @@ def no_engine(workspace: Path) -> EngineGoneError:
 @workspace_argument
 @json_option
 def pause(path: Path, as_json: bool) -> None:
-    """Wait after the current run; it finishes and is recorded."""
-    tell(path, commands.PauseLoop(by=BY), as_json=as_json)
+    """Wait after the current run, which finishes and is recorded."""
+    send_and_print(path, commands.PauseLoop(by=BY), as_json=as_json)
 
 
 @click.command()
 @workspace_argument
 @json_option
 def resume(path: Path, as_json: bool) -> None:
-    """Go on after a pause."""
-    tell(path, commands.ResumeLoop(by=BY), as_json=as_json)
+    """Continue after a pause."""
+    send_and_print(path, commands.ResumeLoop(by=BY), as_json=as_json)
 
 
 @click.command()
 @workspace_argument
 @click.option(
-    "--now", is_flag=True, help="Kill the current run; it is run again when the session goes on."
+    "--now", is_flag=True, help="Kill the current run; it is run again when the session continues."
 )
 @json_option
 def stop(path: Path, now: bool, as_json: bool) -> None:
-    """End the session after the current run. `start` goes on with it later."""
+    """End the session after the current run. `start` continues it later."""
     mode = StopMode.NOW if now else StopMode.AFTER_RUN
-    tell(path, commands.StopSession(by=BY, mode=mode), as_json=as_json)
+    send_and_print(path, commands.StopSession(by=BY, mode=mode), as_json=as_json)
 
 
 @click.command()
 @click.argument("number", metavar="[NUMBER]", type=click.IntRange(1), required=False)
-@click.option(
-    "--reason", default="", help="The idea itself is not wanted: a veto, and the agent is told why."
-)
+@click.option("--reason", default="", help="Veto the idea itself; the agent gets this reason.")
 @click.option("-y", "--yes", is_flag=True, help="Do not ask.")
 @workspace_option
 @json_option
 def kill(number: int | None, reason: str, yes: bool, path: Path, as_json: bool) -> None:
-    """Kill the current run now. The loop goes on; the idea counts as interrupted, not as failed.
+    """Kill the current run now; the loop continues.
 
-    With NUMBER only if that experiment is the one that runs. Without it a terminal is asked once.
+    The idea counts as interrupted, not as failed. With NUMBER the run is killed only if it is that
+    experiment's; without it you are asked once on a terminal.
     """
     if number is None:
-        with answering(as_json):
+        with json_errors(as_json):
             session = session_of_engine(path)
             current = session.current
             if current is None or session.running is None:
-                raise UsageError("Nothing runs just now.")
+                raise UsageError("No run is active.")
         number = current.number
         if not yes and not as_json and sys.stdin.isatty():
             shown = one_line(current.proposal.hypothesis, 100)
             click.confirm(f"#{number}: {shown}\nKill its run?", abort=True)
-    tell(
+    send_and_print(
         path,
         commands.KillRun(experiment=number, reason=sanitize(reason), by=BY),
         as_json=as_json,
@@ -154,15 +153,17 @@ def kill(number: int | None, reason: str, yes: bool, path: Path, as_json: bool) 
 @workspace_option
 @json_option
 def autonomy(mode: str | None, path: Path, as_json: bool) -> None:
-    """Print how much runs unasked, or set it from the next proposal on.
+    """Print which edits run without a question, or set it.
+
+    It takes effect at the next proposal.
 
     \b
-    auto       everything but what no autonomy lets through
-    ask-risky  what the risk check finds questionable waits for you
-    ask-all    every edit waits for you
+    auto       all but those that no autonomy lets through
+    ask-risky  all but those the risk check finds questionable
+    ask-all    none
     """
     if mode is not None:
-        tell(path, commands.SetAutonomy(autonomy=Autonomy(mode), by=BY), as_json=as_json)
+        send_and_print(path, commands.SetAutonomy(autonomy=Autonomy(mode), by=BY), as_json=as_json)
         return
     session, _, _ = read_now(path)
     if as_json:

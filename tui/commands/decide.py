@@ -14,7 +14,14 @@ from engine.core.errors import AutoresearchError, UsageError
 from engine.core.session import Session
 from engine.core.text import one_line, sanitize
 from engine.protocol import commands
-from tui.commands.control import BY, answer, answering, session_of_engine, tell, tell_about
+from tui.commands.control import (
+    BY,
+    json_errors,
+    make_and_send,
+    print_answer,
+    send_and_print,
+    session_of_engine,
+)
 from tui.commands.handed_in import check_syntax, edited_file
 from tui.commands.options import json_option, workspace_option
 from tui.commands.waiting import choose
@@ -28,46 +35,50 @@ _patch_argument = click.argument("patch", metavar="[PATCH_ID]", required=False)
 @workspace_option
 @json_option
 def approve(patch: str | None, path: Path, as_json: bool) -> None:
-    """Let exactly this patch run. Without PATCH_ID: the only one that waits."""
+    """Let exactly this patch run. PATCH_ID may be left out if only one waits."""
 
     def make(session: Session) -> commands.AnyCommand:
         return commands.ApproveProposal(patch_id=choose(session, patch, verb="approve"), by=BY)
 
-    tell_about(path, make, as_json=as_json)
+    make_and_send(path, make, as_json=as_json)
 
 
 @click.command()
 @_patch_argument
-@click.option("--reason", help="Why it is not wanted; the agent is told, and takes another way.")
-@click.option("--run", "number", type=click.IntRange(1), help="Veto the experiment that runs now.")
+@click.option("--reason", help="Why it is not wanted; the agent gets this reason.")
+@click.option(
+    "--run", "number", type=click.IntRange(1), help="Veto the experiment that is running."
+)
 @workspace_option
 @json_option
 def veto(
     patch: str | None, reason: str | None, number: int | None, path: Path, as_json: bool
 ) -> None:
-    """Do not run this patch, nor one like it. Without PATCH_ID: the only one that waits.
+    """Do not run this patch, or one like it. PATCH_ID may be left out if only one waits.
 
     With --run N the run of experiment N is killed, and its idea counts as not wanted.
     """
-    with answering(as_json):
+    with json_errors(as_json):
         if number is not None and patch is not None:
             raise UsageError("Name a PATCH_ID or --run N, not both.")
         why = sanitize(reason or "").strip()
         if not why:
             raise UsageError(
-                "A veto needs a reason: the agent is told, so that it takes another way.",
+                "A veto needs a reason, which the agent gets.",
                 "",
                 'Add --reason "…".',
             )
     if number is not None:
-        tell(path, commands.KillRun(experiment=number, reason=why, by=BY), as_json=as_json)
+        send_and_print(
+            path, commands.KillRun(experiment=number, reason=why, by=BY), as_json=as_json
+        )
         return
 
     def make(session: Session) -> commands.AnyCommand:
         chosen = choose(session, patch, verb="veto")
         return commands.VetoProposal(patch_id=chosen, reason=why, by=BY)
 
-    tell_about(path, make, as_json=as_json)
+    make_and_send(path, make, as_json=as_json)
 
 
 @click.command()
@@ -83,11 +94,12 @@ def veto(
 @workspace_option
 @json_option
 def edit(patch: str | None, source: Path | None, path: Path, as_json: bool) -> None:
-    """Change a proposal's edit; it is assessed again under its new PATCH_ID.
+    """Change a proposal's edit, which is then assessed again.
 
-    Opens $VISUAL or $EDITOR on the file as the proposal would make it, unless --from has the text.
+    It gets a new PATCH_ID. Opens $VISUAL or $EDITOR on the file as the proposal would leave it,
+    unless --from names the text.
     """
-    with answering(as_json):
+    with json_errors(as_json):
         session = session_of_engine(path)
         patch_id = choose(session, patch, verb="edit")
         queued = next((q for q in session.queue if q.proposal.patch_id == patch_id), None)
@@ -105,17 +117,17 @@ def edit(patch: str | None, source: Path | None, path: Path, as_json: bool) -> N
             check_syntax(text, file)
             message = _send(path, patch_id, text, base)
         else:
-            message = _edit_inside(path, patch_id, after, file, base)
-    answer(message, as_json=as_json)
+            message = _edit_in_editor(path, patch_id, after, file, base)
+    print_answer(message, as_json=as_json)
 
 
-def _edit_inside(path: Path, patch_id: str, candidate: str, file: str, base: str) -> str:
-    """Let the person edit the candidate in their editor and put it in the proposal's place.
+def _edit_in_editor(path: Path, patch_id: str, candidate: str, file: str, base: str) -> str:
+    """Open the candidate in the user's editor and send the result to the engine.
 
     Raises:
-        AutoresearchError: The text was not taken; the error says where it is kept.
+        AutoresearchError: The text was refused; the error says where it is kept.
     """
-    words = editor.find_editor(os.environ, "Or hand the edited file over with --from FILE.")
+    words = editor.find_editor(os.environ, "Or give the edited file with --from FILE.")
     copy = editor.private_copy(candidate, file)
     editor.edit_file(words, copy)
     try:
@@ -124,15 +136,15 @@ def _edit_inside(path: Path, patch_id: str, candidate: str, file: str, base: str
             editor.delete_copy(copy)
             return "You changed nothing; the proposal waits as before."
         if not text.strip():
-            raise UsageError("You left no text.")
+            raise UsageError("The text is empty.")
         check_syntax(text, file)
         message = _send(path, patch_id, text, base)
     except AutoresearchError as error:
         again = f"autoresearch-tui edit {patch_id} --from {copy}"
-        kept = f"Your text is kept in {copy}; correct it and hand it in with `{again}`."
-        told = type(error)(one_line(error.what), one_line(error.why), kept)
-        told.exit_code = error.exit_code
-        raise told from None
+        kept = f"Your text is kept in {copy}; correct it and send it with `{again}`."
+        kept_error = type(error)(one_line(error.what), one_line(error.why), kept)
+        kept_error.exit_code = error.exit_code
+        raise kept_error from None
     editor.delete_copy(copy)
     return message
 

@@ -1,4 +1,4 @@
-"""Staying with an engine until its session has ended: the lines of `run`, and what Ctrl+C means."""
+"""An engine followed in the foreground until its session has ended, as the verb `run` does."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 
 import click
 
-from engine.client import launch as starting
+from engine.client import launch
 from engine.client.connection import EngineLink
 from engine.client.sessions import read_session
 from engine.core import events as ev
@@ -26,7 +26,12 @@ from tui.present.summary import experiment_line, summary_lines
 
 
 def run_in_foreground(workspace: Path, *, screen: bool, baseline_only: bool = False) -> Session:
-    """Start an engine and stay until its session has ended.
+    """Start an engine and follow it until its session has ended.
+
+    Args:
+        workspace: The workspace with the session.
+        screen: Whether to open the screen first.
+        baseline_only: Whether to stop after the baseline.
 
     Returns:
         The session at its end.
@@ -35,8 +40,8 @@ def run_in_foreground(workspace: Path, *, screen: bool, baseline_only: bool = Fa
         EnvironmentProblem: The baseline could not be measured.
         AutoresearchError: The engine could not start.
     """
-    process, log = starting.spawn_engine(workspace)
-    starting.wait_for_engine(workspace, process, log)
+    process, log = launch.spawn_engine(workspace)
+    launch.wait_for_engine(workspace, process, log)
     if screen:
         with contextlib.suppress(EngineGoneError):
             open_screen(workspace)
@@ -45,11 +50,11 @@ def run_in_foreground(workspace: Path, *, screen: bool, baseline_only: bool = Fa
     if code < 0:
         raise EngineGoneError(
             f"The engine was killed by signal {-code}.",
-            "What was recorded is safe, and a run that was on goes on to its end.",
-            "Go on with `autoresearch-tui start`.",
+            "What was recorded is safe, and an active run continues to its end.",
+            "Continue with `autoresearch-tui start`.",
         )
     if code:
-        raise starting.engine_error(code, log)
+        raise launch.engine_error(code, log)
     for line in summary_lines(session):
         click.echo(line)
     return session
@@ -68,16 +73,15 @@ class EngineFollower:
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def follow(self) -> Session:
-        """Until the engine is gone.
+        """Print what happens until the engine is gone, and return the session.
 
         Raises:
-            EnvironmentProblem: The baseline could not be measured, so there was nothing to go on
-                with.
+            EnvironmentProblem: The baseline could not be measured.
         """
         try:
             session = await self._link.start()
         except EngineGoneError:
-            # So quick that it ended before we could listen; everything is in the journal.
+            # It ended before a connection was made; everything is in the journal.
             return read_session(self._workspace)
         loop = asyncio.get_running_loop()
         loop.add_signal_handler(signal.SIGINT, self._interrupted)
@@ -96,16 +100,16 @@ class EngineFollower:
                 if isinstance(message.event, ev.Paused) and failed is None:
                     failed = self._baseline_failure(session)
                     if failed is not None:
-                        # Said once, as the error this command ends with.
+                        # Printed once, as the error with which the command ends.
                         self._stop(StopMode.NOW, "the baseline could not be measured")
                         continue
                 self._reporter.event(message.event, session)
                 if isinstance(message.event, ev.RunStarted) and self._baseline_only:
                     self._stop(StopMode.AFTER_RUN, "only the baseline was asked for")
             if self._reporter.broken and not self._stopped_for_pipe:
-                # Whoever read the lines is gone, as after `| head`: so is this foreground.
+                # The reader of the output is gone, as after `| head`.
                 self._stopped_for_pipe = True
-                self._stop(StopMode.NOW, "nobody reads the output any more")
+                self._stop(StopMode.NOW, "the reader of the output is gone")
         await self._link.close()
         if failed is not None:
             raise failed

@@ -1,4 +1,4 @@
-"""In a workspace whose session has ended: go on with it, start a new one, or only look."""
+"""What to do in a workspace whose session has ended: continue it, start a new one, or show it."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from engine.setup.start_point import ended_session
 from tui.present.summary import summary_lines
 
 
-class GoOn(StrEnum):
-    """What a person wants of an ended session."""
+class EndedChoice(StrEnum):
+    """What the user can choose for a session that has ended."""
 
     CONTINUE = "continue"
     BEST = "best"
@@ -26,49 +26,54 @@ class GoOn(StrEnum):
     LOOK = "look"
 
 
-_KEYS = {"c": GoOn.CONTINUE, "b": GoOn.BEST, "n": GoOn.BASE, "l": GoOn.LOOK}
+_KEYS = {
+    "c": EndedChoice.CONTINUE,
+    "b": EndedChoice.BEST,
+    "n": EndedChoice.BASE,
+    "l": EndedChoice.LOOK,
+}
 
 
-def how_to_go_on(
-    workspace: Path, flags: StartFlags, *, yes: bool, goes_on: bool, look: bool
+def choose_for_ended(
+    workspace: Path, flags: StartFlags, *, yes: bool, continued: bool, look: bool
 ) -> tuple[StartFlags, bool]:
-    """What is to be done where the saved session has ended; asks where no flag says it.
+    """Return what to do if the saved session has ended; ask if no flag decides it.
 
     Args:
-        workspace: Whose session.
-        flags: The flags; any of them is an answer, so that nobody is asked twice.
-        yes: Take everything as it is: continue.
-        goes_on: `--continue`.
-        look: `--look`.
+        workspace: The workspace with the session.
+        flags: The flags of the session; with any of them no question is asked.
+        yes: Whether to ask nothing; the session is continued.
+        continued: Whether `--continue` was given.
+        look: Whether `--look` was given.
 
     Returns:
-        The flags, and whether the person only wants to look.
+        The flags, and whether the session is only to be shown.
 
     Raises:
-        UsageError: The flags contradict each other, or there is nothing to look at.
-        click.Abort: The person wants none of it.
+        UsageError: The flags contradict each other.
+        click.Abort: The user chose to do nothing.
     """
-    if sum((goes_on, look, bool(flags.new_from), bool(flags.adopt))) > 1:
+    if sum((continued, look, bool(flags.new_from), bool(flags.adopt))) > 1:
         raise UsageError("Only one of --continue, --look, --new-from and --adopt.")
-    if look or yes or goes_on or flags != StartFlags():
+    if look or yes or continued or flags != StartFlags():
         return flags, look
     ended = ended_session(workspace)
     if ended is None or not sys.stdin.isatty():
         return flags, False
     answer = _ask(ended)
-    if answer in (GoOn.BEST, GoOn.BASE):
+    if answer in (EndedChoice.BEST, EndedChoice.BASE):
         return replace(flags, new_from=answer.value), False
-    if answer is GoOn.CONTINUE and ended.is_used_up:
+    if answer is EndedChoice.CONTINUE and ended.is_used_up:
         done = ended.counts.total
         click.echo(f"All its {done} experiments are done.")
         more = click.prompt(
             "How many more?", type=click.IntRange(min=1), default=ended.suggested_limit - done
         )
         return replace(flags, settings={"max_experiments": done + more}), False
-    return flags, answer is GoOn.LOOK
+    return flags, answer is EndedChoice.LOOK
 
 
-def _ask(ended: Session) -> GoOn:
+def _ask(ended: Session) -> EndedChoice:
     for line in summary_lines(ended):
         click.echo(one_line(line))
     click.echo(f"Session {ended.config.tag} has ended: {one_line(ended.ended or '', 100)}.")
@@ -76,7 +81,7 @@ def _ask(ended: Session) -> GoOn:
     if ended.frontier != ended.base_commit:
         click.echo(f"  b  a new session from its best ({ended.frontier[:7]})")
     click.echo(f"  n  a new session from where it began ({ended.base_commit[:7]})")
-    click.echo("  l  only look; no engine is started")
+    click.echo("  l  only show it; no engine is started")
     word = click.prompt(
         "Which?", type=click.Choice([*_KEYS, "q"], case_sensitive=False), default="l"
     )

@@ -1,4 +1,4 @@
-"""An edit a person hands in: a whole file, or a diff of it; and whether it can be Python at all."""
+"""An edit given by the user: a whole file or a diff of it, and whether it is valid Python."""
 
 from __future__ import annotations
 
@@ -14,23 +14,24 @@ _NOTHING = "/dev/null"
 
 
 def is_diff(text: str) -> bool:
-    """Whether a text is a unified diff; no Python file begins like one."""
+    """Return whether a text is a unified diff; no Python file begins like one."""
     return text.lstrip("\n").startswith(_BEGINS_DIFF)
 
 
 def edited_file(text: str, base: str, file: str) -> str:
-    """The whole file that a person's text asks for.
+    """Return the whole file after an edit.
 
     Args:
         text: The file itself, or a unified diff of it.
-        base: What a diff is applied to.
+        base: The file before the edit, to which a diff is applied.
         file: The name of the editable file.
 
     Raises:
-        UsageError: It is empty, or the diff is of another file, does not fit, or is none.
+        UsageError: The text is empty, or a diff that is invalid, does not fit or is of another
+            file.
     """
     if not text.strip():
-        raise UsageError("There is no text in it.", "Nothing was changed.")
+        raise UsageError("The text is empty.", "Nothing was changed.")
     if not is_diff(text):
         return text
     patch = _only_patch(text, file)
@@ -43,13 +44,13 @@ def edited_file(text: str, base: str, file: str) -> str:
         raise UsageError(
             "The diff does not fit.",
             one_line(f"{error.what} {error.why}"),
-            "It must be one of the file before the edit, as `autoresearch-tui queue show "
+            "It must be a diff of the file before the edit, as `autoresearch-tui queue show "
             "PATCH_ID --diff` prints it.",
         ) from None
 
 
 def _only_patch(text: str, file: str) -> str:
-    """The one patch in a diff, with its two header lines first and nothing but hunks after them."""
+    """Return the only patch in a diff: its two header lines followed by nothing but hunks."""
     lines = text.split("\n")
     heads = [
         i
@@ -79,7 +80,7 @@ def _only_patch(text: str, file: str) -> str:
         if line.startswith(("diff --git ", "Index: ")):
             break
         if line and line[0] not in "+-@ \\":
-            raise UsageError(f"The diff has a line that is none: {one_line(line, 60)!r}.")
+            raise UsageError(f"The diff has an invalid line: {one_line(line, 60)!r}.")
         # Some editors and mailers cut the space of an empty line of context.
         body.append(line or " ")
     while body and body[-1] == " ":
@@ -95,10 +96,10 @@ def _names(name: str, file: str) -> bool:
 
 
 def check_syntax(source: str, file: str) -> None:
-    """Refuse what Python cannot read.
+    """Reject a Python file that cannot be compiled.
 
     Raises:
-        AutoresearchError: Naming the line.
+        AutoresearchError: The file is invalid; the error names the line.
     """
     if not file.endswith(".py"):
         return

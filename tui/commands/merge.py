@@ -1,4 +1,4 @@
-"""Verbs that take what is good: merge, revert."""
+"""Verbs that take over kept edits, or undo one: merge, revert."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ from engine.merge import (
     plan_merge,
 )
 from engine.protocol import commands
-from tui.commands.bare_table import telling_of_a_table
-from tui.commands.control import BY, answering, tell
+from tui.commands.bare_table import explain_bare_table
+from tui.commands.control import BY, json_errors, send_and_print
 from tui.commands.merge_lines import (
     conflict_facts,
     conflict_lines,
@@ -42,8 +42,10 @@ from tui.commands.show import print_json
 
 @click.command()
 @workspace_argument
-@click.option("--tag", help="Of an earlier session.")
-@click.option("--onto", metavar="BRANCH", help="The base branch; by default the one it came from.")
+@click.option("--tag", help="Tag of an earlier session.")
+@click.option(
+    "--onto", metavar="BRANCH", help="The base branch; by default the one the session started from."
+)
 @click.option("--as", "--branch", "branch", metavar="BRANCH", help="The new branch (TAG-merged).")
 @click.option(
     "--how",
@@ -52,9 +54,9 @@ from tui.commands.show import print_json
 )
 @click.option("--only", metavar="N,N,…", help="Only these experiments.")
 @click.option("--trusted", is_flag=True, help="Only gains above the noise.")
-@click.option("--all", "everything", is_flag=True, help="All that was kept.")
+@click.option("--all", "everything", is_flag=True, help="Everything kept.")
 @click.option("--with-program", is_flag=True, help="The versions of program.md as well.")
-@click.option("-y", "--yes", is_flag=True, help="Without asking.")
+@click.option("-y", "--yes", is_flag=True, help="Do not ask.")
 @json_option
 def merge(
     path: Path,
@@ -69,14 +71,15 @@ def merge(
     yes: bool,
     as_json: bool,
 ) -> None:
-    """Show what was kept and what it is worth; with --how, put it on a new branch.
+    """Show what each keep is worth; with --how, put it on a branch.
 
     The branch starts from the base branch and is made in a worktree of its own. Your checkout, your
-    index and your branches stay as they are. What does not fit is shown; then no branch is made.
+    index and your branches stay as they are. If a commit does not fit, the conflict is shown and no
+    branch is made.
     """
     if sum((only is not None, trusted, everything)) > 1:
         raise click.UsageError("Only one of --only, --trusted and --all.")
-    with answering(as_json):
+    with json_errors(as_json):
         workspace = find_workspace(path)
         plan = plan_merge(workspace, _session(workspace, tag), onto)
         numbers = _numbers(only)
@@ -152,7 +155,7 @@ def _numbers(only: str | None) -> tuple[int, ...]:
 def _confirm(many: int, target: str, onto: str, *, as_json: bool) -> None:
     if as_json or not sys.stdin.isatty():
         raise UsageError(
-            "Nobody confirmed the new branch.", "There is no terminal to ask on.", "Add --yes."
+            "The new branch is not confirmed.", "There is no terminal to ask on.", "Add --yes."
         )
     words = f"Make branch {target} from {onto} with {plural(many, 'commit')}?"
     if not click.confirm(words, default=False):
@@ -161,38 +164,38 @@ def _confirm(many: int, target: str, onto: str, *, as_json: bool) -> None:
 
 def _session(workspace: Path, tag: str | None) -> Session:
     todo = (
-        "A table alone says not enough to merge. Take its branch autoresearch/TAG up with "
+        "A table alone is not enough to merge. Continue its branch autoresearch/TAG with "
         "`autoresearch-tui start --adopt TAG` first."
     )
-    with telling_of_a_table(workspace, tag, todo):
+    with explain_bare_table(workspace, tag, todo):
         return read_session(workspace, tag)
 
 
 @click.command()
 @click.argument("number", type=click.IntRange(1))
-@click.option("--tag", help="Of an earlier session.")
+@click.option("--tag", help="Tag of an earlier session.")
 @click.option(
     "--dry-run/--now", default=True, help="Only show it (the default), or have the engine do it."
 )
-@click.option("--reason", help="Why, for --now; the agent is told, and it stays in the record.")
+@click.option("--reason", help="Why, for --now; the agent gets this reason, and it is recorded.")
 @workspace_option
 @json_option
 def revert(
     number: int, tag: str | None, dry_run: bool, reason: str | None, path: Path, as_json: bool
 ) -> None:
-    """Show what later keeps stand on a keep, and how to take it back."""
-    with answering(as_json):
+    """Show which later keeps depend on a keep, and how to undo it."""
+    with json_errors(as_json):
         workspace = find_workspace(path)
         session = _session(workspace, tag)
         found = look_at_keep(workspace, session, number)
         why = sanitize(reason or "").strip()
         if not dry_run and not why:
-            raise UsageError("To take a keep back needs a reason.", "", 'Add --reason "…".')
+            raise UsageError("Undoing a keep needs a reason.", "", 'Add --reason "…".')
     if not dry_run:
         command = commands.OverruleVerdict(
             experiment=number, verdict=Verdict.DISCARD, reason=why, by=BY
         )
-        tell(path, command, as_json=as_json)
+        send_and_print(path, command, as_json=as_json)
         return
     if as_json:
         print_json(

@@ -1,4 +1,4 @@
-"""What a session kept, where it could go, and what did not fit, as plain lines and plain values."""
+"""A plan to merge, its result and its conflicts, as lines and as plain values."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _WIDE = 100
 
 
 def plan_lines(plan: MergePlan, width: int) -> Iterator[str]:
-    """The kept commits in order with what each is worth, the base branch, the recommendation."""
+    """Yield the kept commits with what each is worth, the base branch and the recommendation."""
     yield f"{plural(len(plan.keeps), 'keep')} on {plan.branch}, from {plan.start[:7]}" + (
         f": {plan.metric} {plan.baseline:.6f} → {plan.best:.6f}"
         if plan.baseline is not None and plan.best is not None
@@ -74,7 +74,7 @@ def _step_line(plan: MergePlan, step: BranchStep, width: int) -> str:
 
 
 def change_of(direction: Direction, gain: float | None) -> str:
-    """A gain as the metric moved."""
+    """Return a gain as the metric moved."""
     if gain is None:
         return "—"
     change = (-gain if direction is Direction.MIN else gain) + 0.0
@@ -106,7 +106,7 @@ def _choice_words(plan: MergePlan) -> str:
 
 
 def merged_lines(merged: Merged, plan: MergePlan) -> Iterator[str]:
-    """What was made, how to look at it, how to take it, how to measure it."""
+    """Yield what was made, and how to view, use and measure it."""
     of = ", ".join(f"#{n}" for n in merged.taken)
     many = plural(merged.commits, "commit")
     yield f"Branch {merged.branch} is made: {many} on {merged.onto}, with {of or 'what was kept'}."
@@ -124,12 +124,12 @@ def merged_lines(merged: Merged, plan: MergePlan) -> Iterator[str]:
 
 
 def measure_command(merged: Merged, plan: MergePlan) -> str:
-    """How the result is measured as one experiment, in a session of its own."""
+    """Return the command that measures the result as one experiment of its own session."""
     return f"autoresearch-tui baseline --new-from {merged.branch} --tag {plan.tag}-check --yes"
 
 
 def conflict_lines(error: ConflictError, onto: str) -> Iterator[str]:
-    """File by file, what is there, what the commit expected, what it wants."""
+    """Yield for each file what is there, what the commit expected, and what it wants."""
     name = f"#{error.experiment}" if error.experiment else error.commit[:7]
     for conflict in error.conflicts:
         yield f"{one_line(conflict.file)}: {conflict.reason}"
@@ -147,13 +147,13 @@ def conflict_lines(error: ConflictError, onto: str) -> Iterator[str]:
 
 
 def one_line_of_code(text: str) -> str:
-    """A line of code with its indentation, without control characters."""
+    """Return a line of code with its indentation, without control characters."""
     indent = len(text) - len(text.lstrip(" \t"))
     return " " * min(indent, 40) + one_line(text, 200)
 
 
 def taking_back_lines(found: TakingBack, direction: Direction, width: int) -> Iterator[str]:
-    """What stands on a keep, and which verb takes it back."""
+    """Yield what depends on a keep, and the verb that undoes it."""
     step, n = found.step, found.step.experiment
     gain = step.worth.gain if step.worth is not None else None
     yield f"#{n} {change_of(direction, gain)}: {one_line(step.subject, width - 24)}"
@@ -189,7 +189,7 @@ def taking_back_lines(found: TakingBack, direction: Direction, width: int) -> It
 
 
 def plan_facts(plan: MergePlan, chosen: Collection[BranchStep] = ()) -> dict[str, Any]:
-    """The plan for a program to read."""
+    """Return the plan as plain values for JSON."""
     return {
         "tag": plan.tag,
         "branch": plan.branch,
@@ -234,7 +234,7 @@ def _step_facts(step: BranchStep) -> dict[str, Any]:
 
 
 def merged_facts(merged: Merged, plan: MergePlan) -> dict[str, Any]:
-    """What was made, for a program to read."""
+    """Return the result as plain values for JSON."""
     return {
         "ok": True,
         "branch": merged.branch,
@@ -250,7 +250,7 @@ def merged_facts(merged: Merged, plan: MergePlan) -> dict[str, Any]:
 
 
 def conflict_facts(error: ConflictError) -> dict[str, Any]:
-    """What did not fit, for a program to read."""
+    """Return the conflicts as plain values for JSON."""
     return {
         "ok": False,
         "message": one_line(str(error)),

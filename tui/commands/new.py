@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from engine.client import launch as starting
+from engine.client import launch
 from engine.client.sessions import engine_pid, has_session
 from engine.core.enums import Outcome
 from engine.core.errors import EnvironmentProblem
@@ -48,10 +48,13 @@ def _make(directory: Path, profile: str) -> str:
     type=click.Choice(_PROFILES),
     default="auto",
     show_default=True,
-    help="The hardware to set it up for.",
+    help="Hardware for which its files are set up.",
 )
 def init(directory: Path, profile: str) -> None:
-    """Make a new workspace: a git repository with the bundled harness and a first commit."""
+    """Make a new workspace with the bundled harness.
+
+    It is a git repository with a first commit.
+    """
     from harness.profiles import PROFILES
 
     name = _make(directory, profile)
@@ -71,13 +74,13 @@ def init(directory: Path, profile: str) -> None:
 @click.option(
     "--smoke",
     is_flag=True,
-    help="Three experiments without a window, then a verdict on this machine.",
+    help="Three experiments without a screen, then a verdict on this machine.",
 )
 def demo(directory: Path | None, smoke: bool) -> None:
-    """Train a small real model again and again, keep what improves it, and watch.
+    """Train a small real model on this machine and watch it improve.
 
-    Makes a workspace in DIRECTORY (autoresearch-demo by default) unless there is one. Leave with q
-    and come back with the same command.
+    Makes a workspace in DIRECTORY (autoresearch-demo by default) if there is none. Leave with q and
+    come back with the same command.
     """
     if smoke:
         _smoke(directory)
@@ -90,7 +93,7 @@ def demo(directory: Path | None, smoke: bool) -> None:
     workspace = where.resolve()
     if engine_pid(workspace) is None:
         confirm_plan(where, _demo_flags(workspace), yes=True)
-        starting.start_engine(workspace)
+        launch.start_engine(workspace)
     attach_to(workspace)
 
 

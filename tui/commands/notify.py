@@ -1,4 +1,4 @@
-"""The verb `notify`: who is told when something needs a person, and a message to try it."""
+"""The verb `notify`: who is notified when something needs the user, and a message to try it."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ _BODY = "This is a test: so you are told when something needs you."
 
 
 @click.command()
-@click.option("--test", is_flag=True, help="Send a message every way there is, and say what came.")
+@click.option("--test", is_flag=True, help="Send a message to every address, and print the result.")
 @workspace_option
 def notify(test: bool, path: Path) -> None:
-    """Print who is told when something needs you, or try it.
+    """Print who is notified when something needs you, or try it.
 
     \b
     In this terminal: bell, window title and, where it is known to show one, a notification.
@@ -55,7 +55,7 @@ def _terminal(test: bool, wanted: Notifications, environ: Mapping[str, str]) -> 
         return
     screen = sys.__stderr__
     if screen is None or not screen.isatty():
-        click.echo("terminal: nothing sent, for there is no terminal here")
+        click.echo("terminal: nothing sent, because there is no terminal here")
         return
     screen.write(BELL + notification_sequence(kind, _BODY, wanted is Notifications.ON))
     screen.flush()
@@ -64,7 +64,7 @@ def _terminal(test: bool, wanted: Notifications, environ: Mapping[str, str]) -> 
 
 def _elsewhere(test: bool, where: Addresses) -> None:
     if not where.urls:
-        click.echo(f"elsewhere: nobody; {VARIABLE} is not set and {FILE} names no urls")
+        click.echo(f"elsewhere: no address; {VARIABLE} is not set and {FILE} names no urls")
         return
     if not test:
         for url in where.urls:
@@ -77,11 +77,11 @@ def _elsewhere(test: bool, where: Addresses) -> None:
         failed += bool(sent.trouble)
         click.echo(f"elsewhere: {sent.service} {sent.trouble or 'sent'}")
     if failed:
-        raise AutoresearchError(f"{failed} of {len(where.urls)} messages did not get through.")
+        raise AutoresearchError(f"{failed} of {len(where.urls)} messages were not delivered.")
 
 
 def _say_if_missing() -> None:
     from importlib.util import find_spec
 
     if find_spec("apprise") is None:
-        click.echo(f"apprise is not installed, so nobody is told. {INSTALL}")
+        click.echo(f"apprise is not installed, so no message is sent. {INSTALL}")

@@ -1,4 +1,4 @@
-"""The verb `program`: the charter in force, its versions, and another one in its place."""
+"""The verb `program`: shows program.md and its versions, and replaces it."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from engine.core.errors import AutoresearchError, UsageError, WorkspaceError
 from engine.core.session import Session
 from engine.core.text import one_line, sanitize
 from engine.store import program_file as files
-from tui.commands.control import answer, answering
+from tui.commands.control import json_errors, print_answer
 from tui.commands.options import json_option, workspace_option
 from tui.commands.show import print_json, read_now
 from tui.terminal import external_editor as editor
@@ -38,7 +38,7 @@ _COLOURS = {"+": "green", "-": "red", "@": "cyan"}
     "source",
     metavar="FILE",
     type=click.Path(path_type=Path),
-    help="Put that file's text in its place; - reads standard input.",
+    help="Replace it with that file's text; - reads standard input.",
 )
 @click.option(
     "--diff",
@@ -54,14 +54,14 @@ _COLOURS = {"+": "green", "-": "red", "@": "cyan"}
 def program(
     editing: bool, source: Path | None, version: int | None, path: Path, as_json: bool
 ) -> None:
-    """Print program.md, the agent's charter, as it is in force, and since when.
+    """Print program.md as it is in force, or change it.
 
-    A change takes effect at the next proposal, whoever makes it with whatever editor; the versions
-    and their diffs are kept.
+    A change takes effect at the next proposal, with any editor it is made; the versions and their
+    diffs are kept.
     """
-    with answering(as_json):
+    with json_errors(as_json):
         if editing + (source is not None) + (version is not None) > 1:
-            raise UsageError("One thing at a time: --edit, --set or --diff.")
+            raise UsageError("Only one of --edit, --set and --diff.")
         workspace = find_workspace(path)
         if editing:
             message = _edit(workspace)
@@ -73,7 +73,7 @@ def program(
         else:
             _show(workspace, read_now(workspace)[0], as_json=as_json)
             return
-    answer(message, as_json=as_json)
+    print_answer(message, as_json=as_json)
 
 
 def _when(workspace: Path) -> str:
@@ -91,10 +91,10 @@ def _set(workspace: Path, source: Path) -> str:
 
 
 def _key(workspace: Path) -> str:
-    """The version on the disk, which is about to be changed.
+    """Return the key of the version on the disk, which is about to be changed.
 
     Raises:
-        WorkspaceError: It cannot be read, or this is no workspace.
+        WorkspaceError: The file cannot be read, or the directory is not a workspace.
     """
     try:
         key = files.read_program(workspace).key
@@ -121,11 +121,11 @@ def _write(workspace: Path, text: str, seen: str) -> str:
 
 
 def _edit(workspace: Path) -> str:
-    """Let the person edit a copy in their editor, so that no swap file or backup of it comes into
-    the checkout, and put it in the file's place.
+    """Open a copy in the user's editor, so that no swap file or backup of it appears in the
+    checkout, and replace the file with the result.
 
     Raises:
-        AutoresearchError: The text was not taken; the error says where it is kept.
+        AutoresearchError: The text was refused; the error says where it is kept.
     """
     words = editor.find_editor(os.environ, "Or use --set FILE.")
     _key(workspace)
@@ -138,10 +138,10 @@ def _edit(workspace: Path) -> str:
             f"You changed nothing in {PROGRAM}." if new == text else _write(workspace, new, seen)
         )
     except AutoresearchError as error:
-        kept = f"Your text is kept in {copy}; hand it in with `program --set {copy}`."
-        told = type(error)(error.what, error.why, kept)
-        told.exit_code = error.exit_code
-        raise told from None
+        kept = f"Your text is kept in {copy}; use it with `program --set {copy}`."
+        kept_error = type(error)(error.what, error.why, kept)
+        kept_error.exit_code = error.exit_code
+        raise kept_error from None
     editor.delete_copy(copy)
     return message
 
@@ -171,7 +171,7 @@ def _show(workspace: Path, session: Session, *, as_json: bool) -> None:
         )
         return
     click.echo(sanitize(text), nl=not text.endswith("\n"))
-    # Apart from the text, so that `program > copy.md` is the text alone.
+    # On stderr, so that `program > copy.md` writes the text alone.
     for n, v in enumerate(versions, start=1):
         size = f" +{v.added} −{v.removed}" if n > 1 else ""
         where = f" · commit {v.commit[:7]}" if v.commit else ""
@@ -184,22 +184,22 @@ def _show(workspace: Path, session: Session, *, as_json: bool) -> None:
 
 
 def _in_force(workspace: Path, session: Session) -> tuple[str, str]:
-    """The text in force, and what a person should know about the file on the disk."""
+    """Return the text in force, and a remark on the file on the disk."""
     if not session.programs:
         found = files.read_program(workspace)
-        return found.text, "No session has taken it up yet." if found.key else "There is no file."
+        return found.text, "No session has used it yet." if found.key else "There is no file."
     now = session.programs[-1]
     try:
         found = files.read_program(workspace)
     except WorkspaceError as error:
-        found, trouble = files.Program("", ""), error.what
+        found, problem = files.Program("", ""), error.what
     else:
-        trouble = "" if found.key else f"{PROGRAM} is gone."
+        problem = "" if found.key else f"{PROGRAM} is gone."
     if found.key == now.key:
         return found.text, ""
     kept = file_at(workspace, session.frontier, PROGRAM) or ""
-    if trouble:
-        return kept, f"{one_line(trouble)} This is the last version; it stays in force."
+    if problem:
+        return kept, f"{one_line(problem)} This is the last version; it stays in force."
     if files.program_key(kept) == now.key:
         return kept, f"The file was changed since. {_when(workspace)}"
     return found.text, f"This is the file as it is now, not in force yet. {_when(workspace)}"

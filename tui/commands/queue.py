@@ -1,4 +1,4 @@
-"""The verb `queue`: what waits for the person's word, and what comes next."""
+"""The verb `queue`: proposals that wait for a decision, those that run next, and pins."""
 
 from __future__ import annotations
 
@@ -34,14 +34,14 @@ _WEIGHTS = {"block": "red", "ask": "yellow", "note": "cyan"}
 
 @click.command()
 @click.argument("words", metavar="[show] [PATCH_ID|NUMBER]", nargs=-1)
-@click.option("--diff", "only_diff", is_flag=True, help="Of a proposal: the diff and nothing else.")
+@click.option("--diff", "only_diff", is_flag=True, help="Print only the diff of a proposal.")
 @workspace_option
 @json_option
 def queue(words: tuple[str, ...], only_diff: bool, path: Path, as_json: bool) -> None:
-    """What waits for your word, what comes next, and what you have pinned.
+    """List what waits for your decision, what is next and your pins.
 
-    With a PATCH_ID, its first four characters or more, or a NUMBER: all about that proposal, its
-    diff included. Decide with `approve`, `veto` and `edit`.
+    With a PATCH_ID, its first four characters or more, or a NUMBER: show that proposal with its
+    diff. Decide with `approve`, `veto` and `edit`.
     """
     name = words[1:] if words[:1] == ("show",) else words
     if len(name) > 1 or (words and not name) or (only_diff and not name):
@@ -60,7 +60,7 @@ def queue(words: tuple[str, ...], only_diff: bool, path: Path, as_json: bool) ->
 
 
 def queue_facts(session: Session, pid: int | None) -> dict[str, Any]:
-    """The queue as plain values; the next one first in each list."""
+    """Return the queue as plain values for JSON; the next one is first in each list."""
     return {
         "engine_pid": pid,
         "autonomy": session.autonomy.value,
@@ -71,16 +71,16 @@ def queue_facts(session: Session, pid: int | None) -> dict[str, Any]:
 
 
 def queue_lines(session: Session, width: int, *, engine: bool) -> list[str]:
-    """The queue for a person."""
+    """Return the queue in lines."""
     lines: list[str] = []
     waiting = session.in_question
     if waiting:
         many = plural(len(waiting), "proposal waits", "proposals wait")
-        lines.append(f"{many} for your word ({session.autonomy.value}):")
+        lines.append(f"{many} for your decision ({session.autonomy.value}):")
         for queued in waiting:
             lines += queued_lines(queued, width)
     else:
-        lines.append(f"Nothing waits for your word ({session.autonomy.value}).")
+        lines.append(f"Nothing waits for your decision ({session.autonomy.value}).")
     if session.ready:
         lines.append("Comes next:")
         for queued in session.ready:
@@ -132,8 +132,8 @@ def _show(
 
 
 def diff_now(workspace: Path, session: Session, queued: Queued) -> tuple[str, bool]:
-    """The diff against the file as it is at the frontier; where it does not fit there, as it was
-    made, and True.
+    """Return the diff against the file at the frontier, and False; where it does not fit there, the
+    original diff, and True.
     """
     try:
         before, after, _ = candidate_file(workspace, session, queued)
@@ -157,7 +157,7 @@ def _story(queued: Queued, *, stale: bool) -> list[str]:
         if text:
             lines.append(f"  {name}: {one_line(text)}")
     if stale:
-        lines.append("  It does not fit the best version as it is now.")
+        lines.append("  It does not fit the current best version.")
     for finding in queued.findings:
         weight = click.style(finding.weight.value, fg=_WEIGHTS[finding.weight.value])
         where = f", line {spans(finding.lines)}" if finding.lines else ""

@@ -1,4 +1,4 @@
-"""The verb `replay`: a session, or any results.tsv, at any moment of its life."""
+"""The verb `replay`: a session, or any results.tsv, as it was at any moment."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _PATH = click.Path(path_type=Path)
 def replay(
     source: str | None, repo: Path | None, metric: str | None, direction: str | None
 ) -> None:
-    """Look at a session as it stood at any moment: step, play, jump, search.
+    """Step through a session or any table as it was at any moment.
 
     SOURCE is a workspace, a session's tag, a journal, or anybody's results.tsv; the workspace
     around here by default. Of a bare table the rest comes from git, as far as its commits still
@@ -48,7 +48,7 @@ def replay(
 
 
 def show_replay(opened: ReplaySource, *, joined: bool = False) -> None:
-    """Show a recording until the person leaves.
+    """Show a recording until the user leaves.
 
     Args:
         opened: What is replayed.

@@ -1,4 +1,4 @@
-"""The verb `report`: summary, pictures and page of a session, or of anybody's results.tsv."""
+"""The verb `report`: summary, pictures and page of a session, or of any results.tsv."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ from engine.report.suggestions import ask_anew
 from engine.report.table_facts import facts_of_table
 from engine.report.write import Format, write_report
 from engine.store import table_files as tables
-from tui.commands.bare_table import telling_of_a_table
+from tui.commands.bare_table import explain_bare_table
 from tui.commands.options import ANY_PATH, json_option, meaning_options, place_argument
 from tui.commands.show import print_json
 
 
 @click.command()
 @place_argument
-@click.option("--tag", help="Of an earlier session.")
-@click.option("--out", metavar="DIR", type=ANY_PATH, help="Where the files go.")
+@click.option("--tag", help="Tag of an earlier session.")
+@click.option("--out", metavar="DIR", type=ANY_PATH, help="Directory for the files.")
 @click.option(
     "--format",
     "wanted",
@@ -45,8 +45,8 @@ from tui.commands.show import print_json
 @click.option(
     "--suggest/--no-suggest",
     default=None,
-    help="Ask the session's language model for next steps, which costs a call; or leave out what "
-    "it said before. By default what it said is shown as long as nothing new was measured.",
+    help="Ask the session's language model for next steps, which costs a call; or leave out its "
+    "earlier answer. By default that answer is shown if nothing new was measured since.",
 )
 @json_option
 def report(
@@ -61,10 +61,10 @@ def report(
     suggest: bool | None,
     as_json: bool,
 ) -> None:
-    """Write a summary, the progress picture, a share card and a page of a session.
+    """Write a summary, a chart, a share card and an HTML page.
 
-    Or of any results.tsv: FILE may have any columns and be damaged. The files go into
-    `.autoresearch/TAG/report`, or beside FILE into `FILE-report`, or into DIR; their paths are
+    They are of a session, or of any results.tsv: FILE may have any columns and be damaged. They go
+    into `.autoresearch/TAG/report`, or beside FILE into `FILE-report`, or into DIR; their paths are
     printed. The page needs nothing but a browser.
     """
     if place is not None and at is not None:
@@ -103,7 +103,7 @@ def report(
 
 
 def formats_from(wanted: str | None) -> tuple[Format, ...]:
-    """The formats that the flag names.
+    """Return the formats that the flag names.
 
     Raises:
         UsageError: One of them is none.
@@ -114,9 +114,7 @@ def formats_from(wanted: str | None) -> tuple[Format, ...]:
     known = [kind.value for kind in Format]
     for word in named:
         if word not in known:
-            raise UsageError(
-                f"{word!r} is no format of a report.", f"There are: {', '.join(known)}."
-            )
+            raise UsageError(f"Invalid report format: {word!r}.", f"There are: {', '.join(known)}.")
     if not named:
         raise UsageError("--format names no format.", f"There are: {', '.join(known)}.")
     return tuple(kind for kind in Format if kind.value in named)
@@ -126,11 +124,11 @@ def _of_session(
     workspace: Path, tag: str | None, suggest: bool | None
 ) -> tuple[ReportSource, Path]:
     todo = "Its table can be reported: autoresearch-tui report {table}"
-    with telling_of_a_table(workspace, tag, todo):
+    with explain_bare_table(workspace, tag, todo):
         session, damage = read_damaged_session(workspace, tag)
     for note in damage:
         click.echo(one_line(note), err=True)
-    found = session.config.tag  # the directory's, whatever is left of the journal
+    found = session.config.tag  # the directory's, even if the journal is damaged
     source = of_workspace(workspace, found)
     if suggest is False:
         source = source._replace(facts=msgspec.structs.replace(source.facts, suggested=None))
@@ -148,7 +146,7 @@ def _asked(workspace: Path, session: Session, facts: ReportFacts) -> ReportFacts
             "Leave --suggest out.",
         )
     if facts.suggested is not None and facts.suggested.steps:
-        click.echo("Nothing was measured since it was asked; its words are shown again.", err=True)
+        click.echo("Nothing was measured since it was asked; its answer is shown again.", err=True)
         return facts
     click.echo(f"Asking {one_line(model)} for next steps …", err=True)
     facts = ask_anew(facts, session, workspace)
@@ -166,9 +164,7 @@ def _of_file(
     formats: Collection[Format],
 ) -> tuple[ReportSource, Path]:
     if out is None and path.exists() and not path.is_file():
-        raise UsageError(
-            f"{path} is no file beside which a report could lie.", "", "Add --out DIR."
-        )
+        raise UsageError(f"A report cannot be written beside {path}.", "", "Add --out DIR.")
     table = tables.read_file(
         path, metric=metric, direction=Direction(direction) if direction else None
     )

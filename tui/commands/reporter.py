@@ -8,7 +8,7 @@ from typing import TextIO
 from engine.core import events as ev
 from engine.core.session import Session
 from engine.protocol.messages import Progress
-from tui.present.summary import event_lines
+from tui.present.event_lines import event_lines
 
 _BAR_CELLS = 24
 
@@ -23,7 +23,7 @@ class Reporter:
         self._terminal = terminal
         self._bar = False
         self.broken = False
-        """Whether whoever read the output is gone."""
+        """True once the reader of the output is gone."""
 
     def _write(self, text: str) -> None:
         if self.broken:
@@ -35,7 +35,7 @@ class Reporter:
             self.broken = True
 
     def line(self, text: str) -> None:
-        """A line of its own, above the bar."""
+        """Print a line above the bar."""
         self._clear()
         self._write(text + "\n")
 

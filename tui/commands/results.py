@@ -1,4 +1,4 @@
-"""The verb `results`: the experiments of a session, or the rows of anybody's results.tsv."""
+"""The verb `results`: the experiments of a session, or the rows of any results.tsv."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from engine.core.table.session_table import past_table, table_of, whole_table
 from engine.core.table.stats import credible, summarise
 from engine.core.text import one_line, plural
 from engine.store import table_files as tables
-from tui.commands.bare_table import telling_of_a_table
+from tui.commands.bare_table import explain_bare_table
 from tui.commands.options import ANY_PATH, json_option, meaning_options, place_argument
 from tui.commands.show import print_json
 from tui.commands.table_lines import bad_row_line, closing_lines, table_lines
@@ -32,9 +32,9 @@ from tui.present.summary import experiment_line, summary_lines
 
 @click.command()
 @place_argument
-@click.option("--tag", help="Of an earlier session.")
+@click.option("--tag", help="Tag of an earlier session.")
 @click.option("--top", type=click.IntRange(1), metavar="N", help="Only the N best.")
-@click.option("--kept", is_flag=True, help="Only what was kept.")
+@click.option("--kept", is_flag=True, help="Only kept experiments.")
 @click.option("--category", metavar="NAME", help="Only experiments of that category.")
 @meaning_options
 @click.option(
@@ -42,7 +42,7 @@ from tui.present.summary import experiment_line, summary_lines
     "target",
     metavar="FILE.(tsv|csv|json|parquet)",
     type=ANY_PATH,
-    help="Write the rows to a file instead, in the format its name asks for.",
+    help="Write the rows to a file instead, in the format of its name.",
 )
 @click.option("--force", is_flag=True, help="Let --export replace a file.")
 @json_option
@@ -59,10 +59,10 @@ def results(
     force: bool,
     as_json: bool,
 ) -> None:
-    """The experiments of a session, or of any results.tsv, a line each.
+    """List the experiments of a session or of any results.tsv.
 
-    A FILE may have any columns, any metric, and be damaged: what could not be read is shown with
-    its reason, and the last lines say how the rest was understood.
+    A FILE may have any columns, any metric, and be damaged: an unreadable line is shown with the
+    reason, and the last lines say how the columns were interpreted.
     """
     if place is not None and at is not None:
         raise click.UsageError("The workspace is named twice.")
@@ -98,16 +98,16 @@ def results(
 
 
 def _read_session(workspace: Path, tag: str | None) -> tuple[Session, tuple[str, ...]]:
-    """What the journal has, and what is wrong with it."""
+    """Return the session of the journal, and what is wrong with that journal."""
     todo = "Its table can be read: autoresearch-tui results {table}"
-    with telling_of_a_table(workspace, tag, todo):
+    with explain_bare_table(workspace, tag, todo):
         return read_damaged_session(workspace, tag)
 
 
 def select(
     table: Table, *, top: int | None = None, kept: bool = False, category: str | None = None
 ) -> list[TableRow]:
-    """The rows that the flags ask for: the best first where it is the best that are asked for.
+    """Return the rows that the flags select; with --top the best is first.
 
     Raises:
         UsageError: The table has no such category.
@@ -140,7 +140,7 @@ def _no_such_category(table: Table, category: str) -> UsageError:
 
 
 def session_facts(session: Session, rows: Sequence[TableRow]) -> dict[str, Any]:
-    """A session's table as plain values; its figures are of all experiments of its own."""
+    """Return a session's table as plain values; its statistics cover all its own experiments."""
     baseline, past = session.baseline, past_table(session)
     known = _parts(session, rows)
     return {
@@ -161,7 +161,7 @@ def session_facts(session: Session, rows: Sequence[TableRow]) -> dict[str, Any]:
 
 
 def _parts(session: Session, rows: Sequence[TableRow]) -> list[Experiment | PastAttempt]:
-    """What each row of a session's table stands for."""
+    """Return the experiment or imported attempt of each row of a session's table."""
     taken_over = len(session.past)
     return [
         session.past[row.number - 1]
@@ -172,7 +172,7 @@ def _parts(session: Session, rows: Sequence[TableRow]) -> list[Experiment | Past
 
 
 def _adopted_facts(past: Table) -> dict[str, Any]:
-    """The figures of the rows a session took over, which somebody else measured."""
+    """Return statistics of the imported rows, which another tool measured."""
     stats = summarise(past)
     return {
         "rows": len(past.rows),
@@ -244,7 +244,7 @@ def _show_session(session: Session, rows: Sequence[TableRow]) -> None:
         else:
             click.echo(lines[row.number])
     if past:
-        click.echo(f"{len(past)} of these are rows that the session took over (row N).")
+        click.echo(f"{len(past)} of these are imported rows (row N).")
     for line in summary_lines(session):
         click.echo(line)
 
@@ -264,5 +264,5 @@ def _show_table(table: Table, rows: Sequence[TableRow], *, whole: bool) -> None:
 
 
 def terminal_width() -> int:
-    """How many cells a line may have; a pipe has no edge."""
+    """Return the number of cells in a line; unlimited for a pipe."""
     return shutil.get_terminal_size((160, 24)).columns if sys.stdout.isatty() else 240

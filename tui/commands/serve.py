@@ -30,7 +30,7 @@ _PATH = click.Path(path_type=Path)
     "--replay",
     "source",
     metavar="SOURCE",
-    help="A replay instead: a workspace, a tag, a journal, or any results.tsv.",
+    help="Show a replay: a workspace, a tag, a journal, or any results.tsv.",
 )
 @click.option("--repo", type=_PATH, metavar="DIR", help="With --replay: as for `replay`.")
 @click.option("--metric", metavar="COLUMN", help="With --replay: as for `replay`.")
@@ -42,13 +42,13 @@ _PATH = click.Path(path_type=Path)
     default="127.0.0.1",
     show_default=True,
     metavar="ADDRESS",
-    help="What to listen on. Any but a loopback address is open to the network, unencrypted.",
+    help="Address to listen on. Any but a loopback one is open to the network, unencrypted.",
 )
 @click.option(
     "--port",
     type=click.IntRange(0, 65535),
     metavar="N",
-    help="8000 by default, or a free one where that is taken; 0 for any.",
+    help="8000 by default, or a free one if that is in use; 0 for any.",
 )
 @json_option
 def serve(
@@ -64,8 +64,8 @@ def serve(
     """Show the same screen in a browser: the live one, or a replay.
 
     Only this machine can reach it, and only with the token in the address that is printed; from
-    your own machine through `ssh -L`. A tab that is closed ends nothing but its screen. Ctrl+C ends
-    the serving; the engine goes on.
+    your own machine through `ssh -L`. A closed tab ends only its screen. Ctrl+C stops the server;
+    the engine continues.
     """
     try:
         from tui.web.serving import serve as serve_pages
@@ -90,17 +90,17 @@ def serve(
             print_json({"url": address.url, "port": address.port, "ssh": address.ssh or None})
         else:
             _tell(address, title)
-            click.echo(f"Ctrl+C ends the serving{'' if source else '; the engine goes on'}.")
+            click.echo(f"Ctrl+C ends the serving{'' if source else '; the engine continues'}.")
         sys.stdout.flush()
         if not address.ssh:
             click.echo(f"Warning: {_open_to_all()}", err=True)
 
     serve_pages((*screen, *words), f"{title} – autoresearch-tui", host, port, tell)
-    click.echo("No longer served.", err=True)
+    click.echo("The server has stopped.", err=True)
 
 
 def _session(path: Path) -> tuple[tuple[str, ...], str]:
-    """What paints the session of a workspace.
+    """Return the command that shows the session of a workspace, and its title.
 
     Raises:
         WorkspaceError: There is none.
@@ -126,7 +126,9 @@ def _session(path: Path) -> tuple[tuple[str, ...], str]:
 def _replay(
     source: str, repo: Path | None, metric: str | None, direction: str | None
 ) -> tuple[tuple[str, ...], str]:
-    """What paints a replay; opened once here, so that what is wrong with it is said here.
+    """Return the command that shows a replay, and its title.
+
+    The replay is opened once here, so that errors are printed here.
 
     Raises:
         AutoresearchError: It cannot be replayed.
@@ -142,7 +144,7 @@ def _replay(
 
 
 def _tell(address: Address, title: str) -> None:
-    click.echo(f"Serving {title}. Whoever has this address can do what you can:")
+    click.echo(f"Serving {title}. Anyone with this address can do what you can:")
     click.echo(f"\n  {address.url}\n")
     if address.ssh:
         click.echo("From another machine, first this there, then the same address:")
@@ -151,7 +153,7 @@ def _tell(address: Address, title: str) -> None:
 
 def _open_to_all() -> str:
     return (
-        "this is open to the network, and the line is not encrypted: whoever can listen on it "
-        "reads the screen, the keys and the token. Without --host only this machine is served, "
+        "this is open to the network and not encrypted: anyone who can read the traffic sees the "
+        "screen, the keys and the token. Without --host only this machine is served, "
         f"and `ssh -L` to {socket.gethostname()} brings the page to you."
     )

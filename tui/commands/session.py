@@ -1,4 +1,4 @@
-"""Verbs that start a session or look at a live one: open, run, start, attach, baseline."""
+"""Verbs that start a session or open its screen: open, run, start, attach, baseline."""
 
 from __future__ import annotations
 
@@ -9,17 +9,16 @@ from typing import Any
 
 import click
 
-from engine.client import launch as starting
+from engine.client import launch
 from engine.client.sessions import engine_pid, find_workspace, read_session, start_command
 from engine.core.errors import AutoresearchError, EngineBusyError, EngineGoneError, UsageError
 from engine.core.text import one_line
 from engine.setup.plan import Plan, StartFlags, make_plan, save_plan
 from tui.commands.foreground import run_in_foreground
-from tui.commands.go_on import how_to_go_on
+from tui.commands.go_on import choose_for_ended
 from tui.commands.options import workspace_argument
 from tui.commands.plan_answers import find_line, read_answer
 from tui.commands.plan_lines import plan_lines
-from tui.commands.replay import replay
 from tui.commands.results import terminal_width
 from tui.commands.session_options import session_options, start_flags
 from tui.commands.window import open_screen
@@ -29,11 +28,11 @@ _ASK = "Start with it? [Y/n, or the number or name of a line to change it]"
 
 
 def confirm_plan(path: Path, flags: StartFlags, *, yes: bool) -> tuple[Path, Plan]:
-    """Show what would run, have it confirmed, and save it.
+    """Show the plan, ask for confirmation, and save it.
 
     Raises:
-        AutoresearchError: The workspace or a flag does not fit, or nobody is there to confirm.
-        click.Abort: The person said no.
+        AutoresearchError: The workspace or a flag is invalid, or there is no terminal to ask on.
+        click.Abort: The user declined.
     """
     today = datetime.now().astimezone().date()
     plan = make_plan(path, flags, today)
@@ -45,7 +44,7 @@ def confirm_plan(path: Path, flags: StartFlags, *, yes: bool) -> tuple[Path, Pla
             raise UsageError(
                 "The research config is not confirmed.",
                 "There is no terminal to ask on.",
-                "Add --yes to take it as shown, or change it with the flags.",
+                "Add --yes to accept it as shown, or change it with the flags.",
             )
         answers: dict[str, object] = {}
         while (word := click.prompt(_ASK, default="y", show_default=False).strip()) != "y":
@@ -67,7 +66,7 @@ def show_plan(plan: Plan, workspace: Path) -> None:
 def _change(
     plan: Plan, path: Path, flags: StartFlags, answers: dict[str, object], word: str
 ) -> Plan:
-    """Ask for another value of one line and show the plan with it; as it was if that cannot be."""
+    """Ask for another value of one line; return the plan unchanged if the value is invalid."""
     try:
         line = find_line(plan, word)
         click.echo(f"{line.label}: {line.answer}")
@@ -85,15 +84,15 @@ def _change(
 
 
 def refuse_second_engine(workspace: Path) -> None:
-    """Say so when an engine is at work here already.
+    """Reject a workspace in which an engine is running already.
 
     Raises:
-        EngineBusyError: There is one.
+        EngineBusyError: An engine is running.
     """
     pid = engine_pid(workspace)
-    if pid is not None and not starting.leaves_when_asked(workspace):
+    if pid is not None and not launch.leaves_when_asked(workspace):
         raise EngineBusyError(
-            f"An engine is at work in {workspace} already (pid {pid}).",
+            f"An engine is already at work in {workspace} (pid {pid}).",
             "One workspace has one engine.",
             "See it with `autoresearch-tui attach`, or stop it with `autoresearch-tui stop`.",
         )
@@ -102,26 +101,30 @@ def refuse_second_engine(workspace: Path) -> None:
 @click.command("open", hidden=True)
 @workspace_argument
 @session_options
-@click.option("--continue", "goes_on", is_flag=True, help="Go on with a session that has ended.")
-@click.option("--look", is_flag=True, help="Only look at it; no engine is started.")
+@click.option("--continue", "continued", is_flag=True, help="Continue a session that has ended.")
+@click.option("--look", is_flag=True, help="Only show it; no engine is started.")
 @click.pass_context
 def open_(
-    context: click.Context, /, path: Path, yes: bool, goes_on: bool, look: bool, **flags: Any
+    context: click.Context, /, path: Path, yes: bool, continued: bool, look: bool, **flags: Any
 ) -> None:
     """Attach to the workspace's engine, or start one after showing the research config.
 
-    Where the session has ended it asks: continue it, start a new one, or only look.
+    If the session has ended, asks whether to continue it, start a new one, or only show it.
     """
     given = start_flags(flags)
     workspace = find_workspace(path)
     if engine_pid(workspace) is None:
         check_this_terminal()
-        given, only_look = how_to_go_on(workspace, given, yes=yes, goes_on=goes_on, look=look)
+        given, only_look = choose_for_ended(
+            workspace, given, yes=yes, continued=continued, look=look
+        )
         if only_look:
+            from tui.commands.replay import replay
+
             context.invoke(replay, source=str(workspace))
             return
         workspace, _ = confirm_plan(workspace, given, yes=yes)
-        starting.start_engine(workspace)
+        launch.start_engine(workspace)
     attach_to(workspace)
 
 
@@ -129,7 +132,7 @@ def attach_to(path: Path) -> None:
     """Open the screen on the engine of the workspace.
 
     Raises:
-        EngineGoneError: There is none.
+        EngineGoneError: No engine is running.
     """
     workspace = find_workspace(path)
     if engine_pid(workspace) is None:
@@ -144,7 +147,7 @@ def attach_to(path: Path) -> None:
 @click.command()
 @workspace_argument
 def attach(path: Path) -> None:
-    """Open the screen on a running engine. Leave with q; the engine goes on."""
+    """Open the screen on a running engine. Leave with q; the engine continues."""
     attach_to(path)
 
 
@@ -152,14 +155,14 @@ def attach(path: Path) -> None:
 @workspace_argument
 @session_options
 def start(path: Path, yes: bool, **flags: Any) -> None:
-    """Start the engine detached from this terminal, or go on with a session that ended.
+    """Start the engine detached, or continue a session that ended.
 
-    The engine survives this terminal, a lost SSH line and a log-out. See it with `attach`.
+    The engine survives this terminal, a lost SSH connection and a log-out. See it with `attach`.
     """
     workspace = path.resolve()
     refuse_second_engine(workspace)
     workspace, plan = confirm_plan(path, start_flags(flags), yes=yes)
-    pid = starting.start_engine(workspace)
+    pid = launch.start_engine(workspace)
     click.echo(
         f"Engine {pid} runs session {plan.config.tag}. "
         "See it with `autoresearch-tui attach`, stop it with `autoresearch-tui stop`."
@@ -175,8 +178,8 @@ def start(path: Path, yes: bool, **flags: Any) -> None:
 def run(path: Path, yes: bool, headless: bool, **flags: Any) -> None:
     """Run the engine in the foreground until the session ends.
 
-    On a terminal it opens the screen first; leave it with q and the lines of --headless go on.
-    Ctrl+C stops after the current run, a second Ctrl+C at once. Ends with 7 when the baseline
+    On a terminal it opens the screen first; leave it with q and the lines of --headless follow.
+    Ctrl+C stops after the current run, a second Ctrl+C at once. The exit code is 7 if the baseline
     cannot be measured.
     """
     workspace = path.resolve()
@@ -192,7 +195,7 @@ def run(path: Path, yes: bool, headless: bool, **flags: Any) -> None:
 @workspace_argument
 @session_options
 def baseline(path: Path, yes: bool, **flags: Any) -> None:
-    """Measure the file as it is, record it as experiment 1, and stop there."""
+    """Measure the file as it is, as experiment 1, and stop."""
     workspace = path.resolve()
     refuse_second_engine(workspace)
     workspace, plan = confirm_plan(path, start_flags(flags), yes=yes)
@@ -200,6 +203,6 @@ def baseline(path: Path, yes: bool, **flags: Any) -> None:
         raise UsageError(
             f"Session {plan.config.tag} has its baseline already.",
             "",
-            "See it with `autoresearch-tui results`, or measure anew with --tag NEW.",
+            "See it with `autoresearch-tui results`, or measure again with --tag NEW.",
         )
     run_in_foreground(workspace, screen=False, baseline_only=True)

@@ -1,4 +1,4 @@
-"""Verbs that show facts and change nothing: status, diff, check."""
+"""Verbs that only show something: status, diff, check."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from typing import Any
 import click
 import msgspec
 
-from engine.client.request import ask_state
 from engine.client.sessions import details, engine_pid, find_workspace, read_session
 from engine.core.analysis.forecast import forecast
 from engine.core.errors import EngineGoneError, UsageError
@@ -22,12 +21,13 @@ from tui.present.summary import show_change, summary_lines
 
 
 def print_json(value: object) -> None:
-    """One JSON document."""
+    """Print a value as one JSON document."""
     click.echo(msgspec.json.format(msgspec.json.encode(value), indent=2).decode())
 
 
 def read_now(path: Path) -> tuple[Session, messages.Progress | None, int | None]:
-    """The session as the engine has it, or as its journal does where no engine runs.
+    """Return the session, its progress and the engine's pid from the engine or, if none runs, from
+    the journal.
 
     Raises:
         AutoresearchError: There is no session.
@@ -35,9 +35,11 @@ def read_now(path: Path) -> tuple[Session, messages.Progress | None, int | None]
     workspace = find_workspace(path)
     if engine_pid(workspace) is not None:
         try:
+            from engine.client.request import ask_state
+
             return ask_state(workspace)
         except EngineGoneError:
-            pass  # it ended between the two looks; the journal has everything
+            pass  # it ended in the meantime; the journal has everything
     return read_session(workspace), None, engine_pid(workspace)
 
 
@@ -45,7 +47,7 @@ def read_now(path: Path) -> tuple[Session, messages.Progress | None, int | None]
 @workspace_argument
 @json_option
 def status(path: Path, as_json: bool) -> None:
-    """What the session does now, and how good it is so far."""
+    """Show what the session does now and its best result so far."""
     session, progress, pid = read_now(path)
     facts = status_facts(session, progress, pid)
     if as_json:
@@ -73,7 +75,7 @@ def status(path: Path, as_json: bool) -> None:
 
 
 def spending_facts(session: Session) -> dict[str, Any]:
-    """What language models cost, as plain values; None where it is not known."""
+    """Return the cost of language models as plain values; None for what is not known."""
     spent, view = session.spending, forecast(session)
     return {
         "calls": spent.calls,
@@ -89,7 +91,7 @@ def spending_facts(session: Session) -> dict[str, Any]:
 def status_facts(
     session: Session, progress: messages.Progress | None, pid: int | None
 ) -> dict[str, Any]:
-    """The status as plain values; times in seconds."""
+    """Return the status as plain values; times are in seconds."""
     best, current, run = session.best, session.current, session.running
     state = session.state.value if pid is not None or session.ended else "no engine"
     elapsed = (datetime.now(UTC) - run.started_at).total_seconds() if run is not None else None
@@ -146,9 +148,9 @@ def status_facts(
 @click.command()
 @click.argument("number", type=click.IntRange(1))
 @workspace_option
-@click.option("--tag", help="Of an earlier session.")
+@click.option("--tag", help="Tag of an earlier session.")
 def diff(number: int, path: Path, tag: str | None) -> None:
-    """What experiment NUMBER changed."""
+    """Show what experiment NUMBER changed."""
     workspace = find_workspace(path)
     session = read_session(workspace, tag)
     try:
@@ -177,7 +179,10 @@ def diff(number: int, path: Path, tag: str | None) -> None:
 @workspace_argument
 @json_option
 def check(path: Path, as_json: bool) -> None:
-    """What this machine has and what it lacks. Exit code 1 when something needed is missing."""
+    """Show what this machine has and what it lacks.
+
+    The exit code is 1 if something needed is missing.
+    """
     from engine.setup.doctor import examine
 
     health = examine(path)

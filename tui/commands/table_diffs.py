@@ -1,4 +1,4 @@
-"""The diffs of a bare table for its page: from git, joined by hash as in a replay."""
+"""The diffs of a table without a session, read from git by the hashes in its rows."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from engine.report.sources import ReportSource
 
 
 def join_diffs(facts: ReportFacts, table: Table, path: Path, repo: Path | None) -> ReportSource:
-    """Look up what each row changed, as far as its commit still exists.
+    """Look up what each row changed, if its commit still exists.
 
     Args:
-        facts: Of the table.
-        table: As it was read.
-        path: Its file; the repository around it is taken where none is named.
+        facts: The report's facts of the table.
+        table: The table.
+        path: The table's file; the repository around it is the default.
         repo: A directory in the repository whose commits the rows name.
 
     Raises:
@@ -38,7 +38,7 @@ def join_diffs(facts: ReportFacts, table: Table, path: Path, repo: Path | None) 
             why = "git does not trust the repository around the file (safe.directory)."
         else:
             why = "no git repository is around the file; name one with --repo DIR."
-        return _told(facts, {}, f"No diffs: {why}")
+        return _source(facts, {}, f"No diffs: {why}")
     history = TableHistory(table, path, commits)
 
     def read(number: int) -> str | None:
@@ -49,16 +49,16 @@ def join_diffs(facts: ReportFacts, table: Table, path: Path, repo: Path | None) 
         return f"{note}{found.patch}" if found.patch else None
 
     patches, left = choose(facts, read) if history.joined else ({}, 0)
-    return _told(facts, patches, _words(history, commits, len(table.rows), len(patches), left))
+    return _source(facts, patches, _note(history, commits, len(table.rows), len(patches), left))
 
 
-def _told(facts: ReportFacts, patches: Mapping[int, str], words: str) -> ReportSource:
-    reading = (*facts.reading, words)
-    return ReportSource(msgspec.structs.replace(facts, diffs=words, reading=reading), patches)
+def _source(facts: ReportFacts, patches: Mapping[int, str], note: str) -> ReportSource:
+    reading = (*facts.reading, note)
+    return ReportSource(msgspec.structs.replace(facts, diffs=note, reading=reading), patches)
 
 
-def _words(history: TableHistory, commits: Commits, rows: int, found: int, left: int) -> str:
-    """How many rows have a diff, and why the others have none."""
+def _note(history: TableHistory, commits: Commits, rows: int, found: int, left: int) -> str:
+    """Return how many rows have a diff, and why the others have none."""
     shallow = " (the clone is shallow)" if commits.is_shallow else ""
     if not history.named:
         return "No diffs: no row names a commit."

@@ -1,4 +1,4 @@
-"""Anybody's table of results as aligned lines, its untrusted text made harmless."""
+"""A results table of any tool as aligned lines, with its untrusted text sanitized."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ _LEAST_TEXT = 20
 
 
 def table_lines(rows: Sequence[TableRow], width: int, number: str = "#") -> Iterator[str]:
-    """A line for each row: number, verdict, metric, memory, category, commit, description.
+    """Yield a line for each row: number, verdict, metric, memory, category, commit, description.
 
-    Where the lines would be too long, memory goes first, then the category, then the commit.
+    If the lines are too long, memory is left out first, then the category, then the commit.
 
     Args:
-        rows: Of a table.
-        width: Of the terminal, in cells.
-        number: What stands before a row's number.
+        rows: Rows of a table.
+        width: Width of the terminal in cells.
+        number: Text before the number of a row.
     """
     columns = {
         "number": [f"{number}{row.number}" for row in rows],
@@ -60,7 +60,7 @@ def _aligned(cell: str, name: str, width: int) -> str:
 
 
 def _verdict(row: TableRow) -> str:
-    """Our word, and the table's own where that is another."""
+    """Return the verdict, and the table's own word for it if that differs."""
     own = one_line(row.status, _WIDEST)
     word = row.verdict.value
     if row.verdict is RowVerdict.OTHER:
@@ -74,7 +74,7 @@ def _value(row: TableRow) -> str:
     if row.value is None and row.verdict is RowVerdict.CRASH:
         return _NOTHING
     if row.value is None:
-        # What stands there may be what a person looks for: `3_div,avg_spread=7.7c`.
+        # The cell may hold other information of use: `3_div,avg_spread=7.7c`.
         return one_line(row.value_text, _WIDEST) or _NOTHING
     plain = one_line(row.value_text)
     return plain if 0 < len(plain) <= _WIDEST else f"{row.value:.6g}"
@@ -98,17 +98,17 @@ def _fitting(text: str, width: int) -> str:
 
 
 def bad_row_line(bad: BadRow, width: int) -> str:
-    """A line that could not be read: where it is, why, and what it says."""
+    """Return an unreadable line with its number, its text and why it is unreadable."""
     return _fitting(f"! line {bad.line}: {bad.reason}: {one_line(bad.text)}", width)
 
 
 def show_value(value: float) -> str:
-    """A metric with the digits that matter."""
+    """Return a metric with its significant digits."""
     return f"{value:.6f}" if abs(value) < 10 else f"{value:.8g}"
 
 
 def closing_lines(table: Table, stats: TableStats) -> list[str]:
-    """What came of it, and how the table was understood."""
+    """Return the counts and the best of a table, and how its columns were interpreted."""
     return [line for line in (_counted(stats), _best(table, stats), _understood(table)) if line]
 
 

@@ -1,4 +1,4 @@
-"""Which proposal a person means, and how proposals are told in lines and as plain values."""
+"""Proposals of the queue: found by a name, shown in lines, and as plain values."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ from tui.present.proposal import origin_text
 from tui.present.risk import heaviest, risk_of
 
 SHORTEST = 4
-"""So many characters of a patch_id are enough where they fit one alone."""
+"""Fewest characters of a patch_id that name a proposal, if they fit only one."""
 
 
 def choose(session: Session, name: str | None, *, verb: str) -> str:
-    """The patch_id a person means.
+    """Return the patch_id of the proposal to decide.
 
     Args:
-        session: As it stands.
-        name: A patch_id or the beginning of one; None: the only one that waits.
-        verb: For what, to say so in the next step.
+        session: The session with the queue.
+        name: A patch_id or the beginning of one; None for the only one that waits.
+        verb: The verb of the decision, named in the next step of an error.
 
     Raises:
-        UsageError: It fits none or several of those that wait.
+        UsageError: The name fits no or several waiting proposals.
     """
     waiting = session.in_question
     if name is None:
@@ -55,14 +55,14 @@ def choose(session: Session, name: str | None, *, verb: str) -> str:
             f"At least its first {SHORTEST} characters are needed.",
             todo,
         )
-    # What is no longer in question is named too: the engine says what became of it.
+    # Decided proposals can be named too: the engine replies what became of them.
     known = (
         [q.proposal.patch_id for q in session.queue],
         [v.proposal.patch_id for v in session.vetoed]
         + [e.proposal.patch_id for e in session.experiments],
     )
-    for some in known:
-        found = sorted({patch for patch in some if patch.startswith(wanted)})
+    for patch_ids in known:
+        found = sorted({patch for patch in patch_ids if patch.startswith(wanted)})
         if len(found) == 1:
             return found[0]
         if found:
@@ -74,10 +74,10 @@ def choose(session: Session, name: str | None, *, verb: str) -> str:
 
 
 def find(session: Session, name: str) -> Queued:
-    """A proposal of the queue, whatever it waits for, by patch_id, its beginning, or its number.
+    """Return a proposal of the queue by its patch_id, the beginning of one, or its number.
 
     Raises:
-        UsageError: There is none, or more than one.
+        UsageError: There is no such proposal, or more than one.
     """
     wanted = name.strip().lower()
     found = [q for q in session.queue if str(q.number) == wanted.lstrip("#")]
@@ -86,7 +86,7 @@ def find(session: Session, name: str) -> Queued:
     if found and len({q.proposal.patch_id for q in found}) == 1:
         return found[0]
     have = f"There are: {_list(session.queue)}." if session.queue else "The queue is empty."
-    raise UsageError(f"No proposal of the queue is named {one_line(name, 40)!r}.", have)
+    raise UsageError(f"No proposal in the queue is named {one_line(name, 40)!r}.", have)
 
 
 def _list(some: Sequence[Queued]) -> str:
@@ -96,13 +96,13 @@ def _list(some: Sequence[Queued]) -> str:
 
 
 def left_until(until: datetime, now: datetime) -> str:
-    """How long until a moment, in words; `now` once it is past."""
+    """Return the time until a moment in words; `now` once it is past."""
     seconds = (until - now).total_seconds()
     return "now" if seconds <= 0 else f"in {duration(seconds)}"
 
 
 def queued_lines(queued: Queued, width: int, now: datetime | None = None) -> list[str]:
-    """A proposal in two or three lines, narrow enough for a phone."""
+    """Return a proposal in two or three lines, narrow enough for a phone."""
     p = queued.proposal
     parts = [p.patch_id, f"+{p.added} −{p.removed}", origin_text(queued)]
     if queued.state is QueueState.ASKED and queued.until is not None:
@@ -121,7 +121,7 @@ def queued_lines(queued: Queued, width: int, now: datetime | None = None) -> lis
 
 
 def pin_lines(pins: Sequence[Pin], width: int) -> list[str]:
-    """The pins that wait in their order, then those that are done."""
+    """Return the waiting pins in their order, then those that are done."""
     lines = [
         f"{place:>3}. pin {pin.number}: " + one_line(pin.text, max(20, width - 14))
         for place, pin in enumerate((p for p in pins if p.waits), start=1)
@@ -134,7 +134,7 @@ def pin_lines(pins: Sequence[Pin], width: int) -> list[str]:
 
 
 def queued_facts(queued: Queued) -> dict[str, Any]:
-    """A proposal as plain values."""
+    """Return a proposal as plain values for JSON."""
     p, weight = queued.proposal, heaviest(queued.findings)
     return {
         "number": queued.number,
@@ -157,7 +157,7 @@ def queued_facts(queued: Queued) -> dict[str, Any]:
 
 
 def finding_facts(finding: Finding) -> dict[str, Any]:
-    """A finding as `assess` prints it."""
+    """Return a finding as plain values for JSON."""
     return {
         "rule": finding.rule,
         "weight": finding.weight.value,
@@ -167,7 +167,7 @@ def finding_facts(finding: Finding) -> dict[str, Any]:
 
 
 def pin_facts(pin: Pin) -> dict[str, Any]:
-    """A pin as plain values."""
+    """Return a pin as plain values for JSON."""
     return {
         "pin": pin.number,
         "text": pin.text,

@@ -1,4 +1,4 @@
-"""The verb `watch`: what happens, as it happens, until the session ends."""
+"""The verb `watch`: prints each event of a session as it happens."""
 
 from __future__ import annotations
 
@@ -22,32 +22,32 @@ from tui.commands.options import json_option, workspace_argument
 from tui.commands.reporter import Reporter
 from tui.present.summary import summary_lines
 
-_LOOK_SECONDS = 0.1
+_POLL_SECONDS = 0.1
 _RETRY_SECONDS = 1.0
 
 
 @click.command()
 @workspace_argument
-@click.option("--all", "whole", is_flag=True, help="Begin with the session's first event.")
+@click.option("--all", "from_start", is_flag=True, help="Begin with the session's first event.")
 @click.option(
     "--from",
     "first",
     type=click.IntRange(1),
     metavar="SEQ",
-    help="Begin with the event of that number, to go on where an earlier watch was.",
+    help="Begin with the event of that number, to continue an earlier watch.",
 )
 @json_option
-def watch(path: Path, whole: bool, first: int | None, as_json: bool) -> None:
-    """Print what happens from now on, a line each, until the session ends (exit 0) or Ctrl+C (130).
+def watch(path: Path, from_start: bool, first: int | None, as_json: bool) -> None:
+    """Print each event as it happens, until the session ends.
 
-    With --json each line is an event exactly as the journal has it. An engine that goes and comes
-    back is waited for.
+    With --json each line is an event exactly as the journal has it. An engine that stops and is
+    started again is waited for. The exit code is 0 at the end of the session, 130 after Ctrl+C.
     """
-    if whole and first is not None:
-        raise UsageError("--all and --from cannot both be.")
+    if from_start and first is not None:
+        raise UsageError("Only one of --all and --from.")
     workspace = find_workspace(path)
     try:
-        asyncio.run(Watcher(workspace, as_json=as_json).watch(1 if whole else first))
+        asyncio.run(Watcher(workspace, as_json=as_json).watch(1 if from_start else first))
     except KeyboardInterrupt:
         sys.exit(130)
 
@@ -56,8 +56,8 @@ class Watcher:
     """Follows a session's journal.
 
     Args:
-        workspace: Whose.
-        as_json: Events as they are, or lines for a person.
+        workspace: The workspace with the session.
+        as_json: Whether to print events as JSON, or in words.
     """
 
     def __init__(self, workspace: Path, *, as_json: bool) -> None:
@@ -69,10 +69,10 @@ class Watcher:
         self._session = Session()
 
     async def watch(self, first: int | None) -> None:
-        """Until the session has ended, or nobody reads any more.
+        """Print events until the session has ended or the reader of the output is gone.
 
         Args:
-            first: The number of the first event to print; None: what comes from now on.
+            first: Number of the first event to print; None for new events only.
 
         Raises:
             JournalError: The journal is damaged.
@@ -86,15 +86,15 @@ class Watcher:
         try:
             while True:
                 over = self._over()
-                self._print_news(first)
-                if over or self._unread():
+                self._print_new(first)
+                if over or self._reader_is_gone():
                     break
                 alive = engine_pid(self._workspace) is not None
                 if not (told or alive or self._session.ended):
                     told = True
                     click.echo("No engine is at work; waiting for one.", err=True)
                 told = told and not alive
-                await asyncio.sleep(_LOOK_SECONDS)
+                await asyncio.sleep(_POLL_SECONDS)
         finally:
             bar.cancel()
             with contextlib.suppress(asyncio.CancelledError):
@@ -104,12 +104,12 @@ class Watcher:
                 self._reporter.line(text)
 
     def _over(self) -> bool:
-        """Whether the session has ended and its engine will write nothing more."""
+        """Return whether the session has ended and its engine will write nothing more."""
         if self._session.ended is None:
             return False
         return self._session.engine_pid is None or engine_pid(self._workspace) is None
 
-    def _print_news(self, first: int) -> None:
+    def _print_new(self, first: int) -> None:
         for line in self._journal.read_new():
             self._session = apply(self._session, line.event)
             if line.event.seq < first:
@@ -120,8 +120,8 @@ class Watcher:
             else:
                 self._reporter.event(line.event, self._session)
 
-    def _unread(self) -> bool:
-        """Whether whoever read the output is gone; nothing is written to find out."""
+    def _reader_is_gone(self) -> bool:
+        """Return whether the reader of the output is gone, without writing anything."""
         if self._reporter.broken:
             return True
         try:
@@ -133,7 +133,7 @@ class Watcher:
         return any(happened & select.POLLERR for _, happened in watching.poll(0))
 
     async def _follow_bar(self) -> None:
-        """Draw the bar of the run, on a terminal, for as long as an engine answers; then again."""
+        """Draw the bar of the current run on a terminal, and reconnect when an engine is gone."""
         if self._as_json or not self._terminal:
             return
         while True:

@@ -1,6 +1,6 @@
 """The process of one tab: `python -P -m tui.commands.web_tab session DIR`, or `replay SOURCE …`.
 
-Its stdout carries the packets of Textual's web driver, so whatever else is said goes to stderr,
+Its stdout carries the packets of Textual's web driver, so all other output goes to stderr,
 from where the server shows it on the page once the screen has closed.
 """
 
@@ -21,31 +21,31 @@ from tui.commands.window import open_screen
 
 @click.group()
 def screens() -> None:
-    """What a tab can show."""
+    """Screens that a tab can show."""
 
 
 @screens.command()
 @click.argument("workspace", type=click.Path(path_type=Path))
 def session(workspace: Path) -> None:
-    """The live screen; where no engine is at work, the session as it stands."""
+    """Show the live screen, or the session from its journal if no engine is running."""
     if engine_pid(workspace) is not None:
         open_screen(workspace)
         return
-    _look_at(workspace)
+    _show_recorded(workspace)
 
 
 screens.add_command(replay)
 
 
 def no_engine(workspace: Path) -> str:
-    """That the page shows the past, and what to do about it."""
+    """Return the note that the page shows a session without an engine."""
     return (
         "No engine is at work: this is the session as it stands. "
         f"Start one with `{start_command(workspace, named=True)}` and load the page again."
     )
 
 
-def _look_at(workspace: Path) -> None:
+def _show_recorded(workspace: Path) -> None:
     from engine.replay.source import open_source
 
     source = open_source(str(workspace))
@@ -55,7 +55,7 @@ def _look_at(workspace: Path) -> None:
 
 
 def main() -> None:
-    """Show it; an error of ours is one paragraph and its exit code."""
+    """Run the tab; an expected error becomes one paragraph and an exit code."""
     with contextlib.redirect_stdout(sys.stderr):
         try:
             screens.main(standalone_mode=False)

@@ -1,4 +1,4 @@
-"""Opening the screen on an engine, and what to say when it closes."""
+"""The screen opened by a verb, and the lines printed after it is closed."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tui.terminal.check import check_this_terminal
 
 
 def open_screen(workspace: Path) -> None:
-    """Show the live screen until the person leaves; the engine goes on.
+    """Show the live screen until the user leaves; the engine continues.
 
     Raises:
         TerminalError: The terminal cannot show it.
@@ -33,17 +33,17 @@ def open_screen(workspace: Path) -> None:
         click.echo(left.message, err=bool(app.return_code))
     if app.return_code:
         sys.exit(app.return_code)
-    _say_how_to_come_back(workspace)
+    _print_next_steps(workspace)
 
 
-def _say_how_to_come_back(workspace: Path) -> None:
+def _print_next_steps(workspace: Path) -> None:
     shown = shlex.quote(str(workspace))
     pid = engine_pid(workspace)
     session = read_session(workspace)
     if pid is not None:
         current = session.current
         doing = f" with experiment {current.number}" if current is not None else ""
-        click.echo(f"The engine (pid {pid}) goes on{doing}.")
+        click.echo(f"The engine (pid {pid}) continues{doing}.")
         click.echo(f"Come back: autoresearch-tui attach {shown}")
         click.echo(f"End it:    autoresearch-tui stop {shown}")
         return
@@ -51,6 +51,6 @@ def _say_how_to_come_back(workspace: Path) -> None:
         click.echo(line)
     if session.ended is None:
         click.echo("No engine is at work; what was recorded is safe.")
-    click.echo(f"Go on with it: {start_command(workspace, named=True)}")
+    click.echo(f"Continue it:   {start_command(workspace, named=True)}")
     if session.ended is not None:
         click.echo(f"Look back:     autoresearch-tui replay {shown} (or report, results, merge)")

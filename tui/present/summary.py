@@ -1,14 +1,11 @@
-"""A session in plain lines: an experiment, an event, and what came of it all."""
+"""A session in plain lines: a finished experiment, and the result of all of them."""
 
 from __future__ import annotations
 
-from engine.core import events as ev
 from engine.core.enums import Direction, Verdict
 from engine.core.records import Experiment
 from engine.core.session import Session
 from engine.core.text import one_line, plural
-from tui.present.decisions import decision_line
-from tui.present.events import event_text
 from tui.present.numbers import MINUS, cost_summary
 
 _MARKS = {Verdict.KEEP: "✓", Verdict.DISCARD: "·", Verdict.CRASH: "✗"}
@@ -43,34 +40,6 @@ def experiment_line(session: Session, e: Experiment, width: int = 120) -> str:
     if crashed and e.verdict is not None:
         text += f" ({e.verdict_reason})"
     return head + one_line(text, max(20, width - len(head)))
-
-
-def event_lines(event: ev.AnyEvent, session: Session, width: int = 120) -> list[str]:
-    """Return what a reader of the plain log should know of an event; often nothing.
-
-    Args:
-        event: Any event of the session's journal.
-        session: The session with the event applied.
-        width: Cells of the line of a finished experiment; other lines are not cut.
-    """
-    if (decision := decision_line(event, session)) is not None:
-        return [one_line(decision)]
-    match event:
-        case ev.VerdictGiven():
-            return [experiment_line(session, session.experiment(event.experiment), width)]
-        case ev.SessionStarted():
-            notes = [f"Note: {one_line(note)}" for note in event.notes]
-            return [one_line(event_text(event).sentence()), *notes]
-        case ev.RunAdopted():
-            return [event_text(event).line(f"#{event.experiment}")]
-        case ev.Paused():
-            text = event_text(event)
-            todo = [f"  {one_line(text.todo)}"] if text.todo else []
-            return [one_line(text._replace(todo="").sentence()), *todo]
-        case ev.AgentWaited() | ev.ProposalDropped() | ev.AlarmRaised() | ev.SessionEnded():
-            return [one_line(event_text(event).sentence())]
-        case _:
-            return []
 
 
 def summary_lines(session: Session) -> list[str]:
