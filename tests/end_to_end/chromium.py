@@ -1,7 +1,7 @@
-"""A headless Chromium that a test drives: keys, pictures, and what reached the page's terminal.
+"""A headless Chromium that a test drives: keys, screenshots and the text of the page's terminal.
 
-Spoken to over the DevTools protocol with aiohttp's websocket client. The terminal is a canvas, so
-its text is read from the very bytes the page received; that they were painted shows in a picture.
+The test speaks the DevTools protocol over aiohttp's web socket client. The terminal is a canvas, so
+its text is read from the bytes that the page received; a screenshot shows that they were painted.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from tests.world import DEADLINE_SECONDS
 MISSING = "chromium is not installed; on Debian: apt install chromium"
 _FLAGS = (
     "--headless=new",
-    "--no-sandbox",  # of no use to root in a container
+    "--no-sandbox",  # does not work for root in a container
     "--disable-dev-shm-usage",
     "--disable-gpu",
     "--no-first-run",
@@ -43,7 +43,7 @@ _KEYS = {" ": ("Space", 32), "\r": ("Enter", 13), "Home": ("Home", 36), "Escape"
 
 
 class Page:
-    """One tab."""
+    """One browser tab."""
 
     def __init__(self, socket: aiohttp.ClientWebSocketResponse) -> None:
         self._socket = socket
@@ -53,12 +53,12 @@ class Page:
         self.terminal = pyte.Screen(80, 24)
         self._stream = pyte.ByteStream(self.terminal)
         self.asked: list[str] = []
-        """Every address the page asked for."""
+        """Every address that the page requested."""
         self.complaints: list[str] = []
-        """What the console of the browser says is wrong."""
+        """The errors in the console of the browser."""
 
     async def listen(self) -> None:
-        """Take in what the browser tells."""
+        """Read the messages of the browser."""
         async for message in self._socket:
             told = message.json()
             if "id" in told:
@@ -88,7 +88,7 @@ class Page:
             self.complaints.append(str(params["exceptionDetails"]))
 
     async def call(self, method: str, **params: Any) -> dict[str, Any]:
-        """One command of the protocol."""
+        """Send a command of the DevTools protocol, and return its result."""
         number = next(self._ids)
         told: dict[str, Any] = {"id": number, "method": method, "params": params}
         if self._session:
@@ -111,7 +111,7 @@ class Page:
             await self.call(f"{domain}.enable")
 
     async def resize(self, width: int, height: int) -> None:
-        """Another size of the window, in pixels."""
+        """Change the size of the window, in pixels."""
         await self.call(
             "Emulation.setDeviceMetricsOverride",
             width=width,
@@ -121,11 +121,11 @@ class Page:
         )
 
     async def open(self, url: str) -> None:
-        """Go there."""
+        """Load an address."""
         await self.call("Page.navigate", url=url)
 
     async def press(self, key: str, *, control: bool = False) -> None:
-        """A key, as a keyboard gives it: a sign, or a name such as `Home`."""
+        """Press a key: a character, or a name such as `Home`."""
         name, code = _KEYS.get(key, (key, ord(key.upper()) if len(key) == 1 else 0))
         told: dict[str, Any] = {"key": name if key == "\r" else key, "code": name}
         told |= {"windowsVirtualKeyCode": code, "modifiers": 2 if control else 0}
@@ -134,21 +134,21 @@ class Page:
         await self.call("Input.dispatchKeyEvent", type="keyUp", **told)
 
     async def click(self, x: float, y: float) -> None:
-        """The left button of the mouse."""
+        """Click with the left button of the mouse."""
         for kind in ("mousePressed", "mouseReleased"):
             await self.call(
                 "Input.dispatchMouseEvent", type=kind, x=x, y=y, button="left", clickCount=1
             )
 
     async def ask(self, expression: str) -> Any:
-        """What an expression is in the page."""
+        """Return the value of an expression in the page."""
         answer = await self.call(
             "Runtime.evaluate", expression=expression, returnByValue=True, awaitPromise=True
         )
         return answer["result"].get("value")
 
     async def picture(self, path: Path | None = None) -> Image.Image:
-        """What is to be seen."""
+        """Return a screenshot of the page."""
         taken = await self.call("Page.captureScreenshot", format="png")
         data = base64.b64decode(taken["data"])
         if path is not None:
@@ -156,11 +156,11 @@ class Page:
         return Image.open(io.BytesIO(data)).convert("RGB")
 
     def text(self) -> str:
-        """The terminal of the page, as it was told to be."""
+        """Return the text of the page's terminal."""
         return "\n".join(line.rstrip() for line in self.terminal.display).rstrip()
 
     async def wait_for(self, text: str) -> str:
-        """The terminal as soon as it shows a text."""
+        """Wait until the terminal shows a text, and return all of its text."""
         try:
             await until(lambda: text in self.text(), repr(text))
         except TimeoutError:
@@ -168,7 +168,7 @@ class Page:
         return self.text()
 
     async def wait_until(self, expression: str) -> None:
-        """Until an expression holds in the page."""
+        """Wait until an expression is true in the page."""
 
         async def holds() -> bool:
             return bool(await self.ask(expression))
@@ -201,12 +201,12 @@ async def until(question: Callable[[], bool] | Callable[[], Awaitable[bool]], wh
 
 @asynccontextmanager
 async def chromium(home: Path, *, width: int = 1280, height: int = 800) -> AsyncIterator[Page]:
-    """A browser with one empty tab and a profile of its own.
+    """Run a browser with one empty tab and its own profile.
 
     Args:
-        home: Where its profile goes.
-        width: Of the window, in pixels.
-        height: The same.
+        home: The directory for the profile.
+        width: The width of the window in pixels.
+        height: The height of the window in pixels.
     """
     command = shutil.which("chromium")
     if command is None:
@@ -242,7 +242,7 @@ async def chromium(home: Path, *, width: int = 1280, height: int = 800) -> Async
                 with suppress(asyncio.CancelledError):
                     await listening
     finally:
-        # The whole group: it has processes for everything.
+        # Kill the whole group, since the browser has many processes.
         with suppress(ProcessLookupError):
             os.killpg(browser.pid, 9)
         await browser.wait()

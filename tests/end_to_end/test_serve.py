@@ -30,7 +30,7 @@ pytestmark = pytest.mark.usefixtures("engines")
 def served(
     *words: str | Path, cwd: Path | None = None
 ) -> Iterator[tuple[subprocess.Popen[str], Any]]:
-    """`autoresearch-tui serve`, and what it told as JSON."""
+    """Run `autoresearch-tui serve`, and yield what it printed as JSON."""
     process = subprocess.Popen(
         [str(COMMAND), "serve", *map(str, words), "--json"],
         stdin=subprocess.DEVNULL,
@@ -53,8 +53,8 @@ def served(
         process.communicate()
 
 
-def end_of(process: subprocess.Popen[str], number: int = signal.SIGTERM) -> str:
-    """End it by a signal; what it said on stderr."""
+def end_server(process: subprocess.Popen[str], number: int = signal.SIGTERM) -> str:
+    """End the server by a signal, and return its stderr."""
     process.send_signal(number)
     _, said = process.communicate(timeout=DEADLINE_SECONDS)
     assert process.returncode == 0, said
@@ -63,13 +63,13 @@ def end_of(process: subprocess.Popen[str], number: int = signal.SIGTERM) -> str:
 
 
 def screens(process: subprocess.Popen[str]) -> list[psutil.Process]:
-    """The processes of its tabs."""
+    """Return the processes of the server's tabs."""
     return list(psutil.Process(process.pid).children(recursive=True))
 
 
 @asynccontextmanager
 async def forwarded(url: str) -> AsyncIterator[str]:
-    """The same address on another port, as `ssh -L` makes it."""
+    """Yield the same address on another port, as `ssh -L` would give it."""
     there = urlsplit(url).port
     writers: list[asyncio.StreamWriter] = []
     lines: set[asyncio.Task[None]] = set()
@@ -102,7 +102,7 @@ async def forwarded(url: str) -> AsyncIterator[str]:
 
 
 async def colours(page: Page) -> int:
-    """How many colours are to be seen; a page that painted nothing has hardly any."""
+    """Return the number of colours in the page; a page that painted nothing has hardly any."""
     picture = await page.picture()
     return len(picture.getcolors(picture.width * picture.height) or ())
 
@@ -130,10 +130,10 @@ async def test_the_page_paints_and_a_key_pauses_the_engine(
             await page.wait_for("PAUSED")
             await page.press(" ")
             await until(lambda: read_session(repository).pause is None, "its end")
-            # Somebody is needed, and the tab of the browser says so.
+            # The title of the browser tab says that the user is needed.
             await page.wait_until("document.title.startsWith('needs you')")
 
-            # Not the printing of the page.
+            # Ctrl+P does not print the page.
             await page.press("p", control=True)
             await page.wait_for("Search for commands")
             await page.press("Escape")
@@ -151,15 +151,15 @@ async def test_the_page_paints_and_a_key_pauses_the_engine(
             await page.wait_for("#1")
             assert len(screens(process)) == 1
             assert page.complaints == []
-        # The browser is gone; its screen goes, the engine stays.
+        # Without the browser its screen ends and the engine continues.
         wait_for(lambda: not screens(process), "the end of the screen")
         assert engine_pid(repository) == engine
-        assert end_of(process) == "No longer served.\n"
+        assert end_server(process) == "No longer served.\n"
     assert engine_pid(repository) == engine
     assert git(repository, "status", "--porcelain") == before
 
 
-async def test_a_replay_plays_and_what_is_copied_is_the_browser_s(
+async def test_a_replay_plays_and_copies_to_the_browsers_clipboard(
     repository: Path, tmp_path: Path
 ) -> None:
     flags = ("--yes", "--headless", "--tag", "t", "--budget", "0.01", "--max", "5")
@@ -182,7 +182,7 @@ async def test_a_replay_plays_and_what_is_copied_is_the_browser_s(
             await page.wait_for("copied (")
             await page.wait_until("navigator.clipboard.readText().then(t => t.includes('0.'))")
 
-            # A click on the time line, in the last row but one.
+            # Click on the time line, in the last row but one.
             width, height = await page.ask(
                 "(r => [r.width, r.height])"
                 "(document.querySelector('.xterm-screen').getBoundingClientRect())"
@@ -191,14 +191,12 @@ async def test_a_replay_plays_and_what_is_copied_is_the_browser_s(
             await until(lambda: bool(re.search("REPLAY #[234]", page.text())), "the moment there")
             assert page.complaints == []
 
-            # The server ends, and the page says so.
-            assert end_of(process, signal.SIGINT) == "No longer served.\n"
+            # The page says that the server has ended.
+            assert end_server(process, signal.SIGINT) == "No longer served.\n"
             await page.wait_until("document.body.innerText.includes('The server has ended')")
 
 
-async def test_without_an_engine_the_session_is_shown_as_it_stands(
-    repository: Path, tmp_path: Path
-) -> None:
+async def test_without_an_engine_the_session_is_shown(repository: Path, tmp_path: Path) -> None:
     flags = ("--yes", "--headless", "--tag", "t", "--budget", "0.01", "--max", "3")
     assert run_command("run", repository, *flags, "--autonomy", "auto").returncode == 0
     with served(repository, "--port", "0") as (process, told):
@@ -208,10 +206,10 @@ async def test_without_an_engine_the_session_is_shown_as_it_stands(
             assert "REPLAY #3" in page.text()
             await page.press("q")
             await page.wait_until("document.body.innerText.includes('No engine is at work')")
-        assert "the page shows the session as it stands" in end_of(process)
+        assert "the page shows the session as it stands" in end_server(process)
 
 
-def test_what_cannot_be_served_is_said_at_once(repository: Path, tmp_path: Path) -> None:
+def test_an_invalid_source_is_refused_at_once(repository: Path, tmp_path: Path) -> None:
     for words, code, told in (
         ((repository,), 3, "so there is nothing to show. Start one with"),
         (("--replay", "nosuch"), 3, "There is no file, directory or session"),
@@ -235,7 +233,7 @@ def test_what_cannot_be_served_is_said_at_once(repository: Path, tmp_path: Path)
         assert f"port {port}" in done.stderr and "--port" in done.stderr
 
 
-def test_what_is_told_without_json(tmp_path: Path) -> None:
+def test_the_output_without_json(tmp_path: Path) -> None:
     table = tmp_path / "results.tsv"
     table.write_text("commit\tval_bpb\tstatus\naaaaaaa\t1.0\tkeep\n")
     out = tmp_path / "out.txt"
@@ -261,7 +259,7 @@ def test_what_is_told_without_json(tmp_path: Path) -> None:
     assert "Warning" not in said
 
 
-def test_without_the_extra_it_says_how_to_get_it() -> None:
+def test_without_the_extra_the_message_says_how_to_install_it() -> None:
     code = (
         "import sys; sys.modules['textual_serve'] = None; "
         "sys.argv = ['autoresearch-tui', 'serve', '--replay', 'x']; "

@@ -1,4 +1,4 @@
-"""The bell, the title and the notification: for what, how often, over which terminal."""
+"""The bell, the title and the notification: when, how often and on which terminals."""
 
 from __future__ import annotations
 
@@ -38,8 +38,8 @@ from tui.terminal.attention import (
 KITTY = {"TERM": "xterm-kitty", "KITTY_WINDOW_ID": "1"}
 
 
-class Heard:
-    """A terminal that remembers, and a clock that a test moves."""
+class RecordingTerminal:
+    """A terminal that records what is written, and a clock that a test moves."""
 
     def __init__(self, environ: dict[str, str], wanted: Notifications = Notifications.AUTO) -> None:
         self.written: list[str] = []
@@ -87,80 +87,80 @@ ALARMS: dict[str, list[ev.AnyEvent]] = {
 
 
 @pytest.mark.parametrize("what", list(ALARMS))
-def test_each_thing_that_needs_a_person_rings_once(session: Session, what: str) -> None:
-    heard = Heard(KITTY)
-    heard.attention.show(session)
-    assert heard.written == []
-    needy = after(session, *ALARMS[what])
+def test_each_need_rings_once(session: Session, what: str) -> None:
+    terminal = RecordingTerminal(KITTY)
+    terminal.attention.show(session)
+    assert terminal.written == []
+    waiting = after(session, *ALARMS[what])
     for _ in range(5):
-        heard.attention.show(needy)
-        heard.seconds += 60
-    assert heard.bells == 1
-    assert len(heard.notes) == 1
-    assert bool([w for w in heard.written if "needs you" in w]) == (what != "ended")
+        terminal.attention.show(waiting)
+        terminal.seconds += 60
+    assert terminal.bells == 1
+    assert len(terminal.notes) == 1
+    assert bool([w for w in terminal.written if "needs you" in w]) == (what != "ended")
 
 
-def test_what_a_person_did_and_what_was_there_already_is_silent(session: Session) -> None:
-    heard = Heard(KITTY)
-    heard.attention.show(after(session, *asked(1)))
-    heard.attention.show(after(session, *asked(1), ev.Paused(by=Actor.PERSON, reason="")))
-    assert heard.bells == 0
-    assert heard.notes == []
+def test_the_users_own_acts_and_old_needs_are_silent(session: Session) -> None:
+    terminal = RecordingTerminal(KITTY)
+    terminal.attention.show(after(session, *asked(1)))
+    terminal.attention.show(after(session, *asked(1), ev.Paused(by=Actor.PERSON, reason="")))
+    assert terminal.bells == 0
+    assert terminal.notes == []
 
 
-def test_at_most_one_bell_in_thirty_seconds_and_none_for_what_is_over(session: Session) -> None:
-    heard = Heard(KITTY)
-    heard.attention.show(session)
+def test_one_bell_in_thirty_seconds_and_none_for_a_past_need(session: Session) -> None:
+    terminal = RecordingTerminal(KITTY)
+    terminal.attention.show(session)
     now = session
     for number in range(1, 6):
         now = after(now, *asked(number))
-        heard.attention.show(now)
-        heard.seconds += 1
-    assert heard.bells == 1
-    heard.seconds += 25
-    heard.attention.show(now)
-    assert heard.bells == 2, "the others are told of as soon as it may ring"
+        terminal.attention.show(now)
+        terminal.seconds += 1
+    assert terminal.bells == 1
+    terminal.seconds += 25
+    terminal.attention.show(now)
+    assert terminal.bells == 2, "the others ring once the interval has passed"
     late = after(now, *asked(9))
-    heard.attention.show(late)
+    terminal.attention.show(late)
     decided = ev.ReviewDecided(
         queued=9, patch_id="q9", decision=ReviewAnswer.APPROVE, by=Actor.SCREEN
     )
-    heard.attention.show(after(late, decided))
-    heard.seconds += 60
-    heard.attention.show(after(late, decided))
-    assert heard.bells == 2
+    terminal.attention.show(after(late, decided))
+    terminal.seconds += 60
+    terminal.attention.show(after(late, decided))
+    assert terminal.bells == 2
 
 
-def test_a_new_best_pleases_without_a_bell(session: Session) -> None:
+def test_a_new_best_notifies_without_a_bell(session: Session) -> None:
     best = Tried(Verdict.KEEP, 0.5, 44.0, "it worked")
     better = after(session, *attempt(21, best, best=0.9)[3:])
-    heard = Heard(KITTY)
-    heard.attention.show(session)
-    heard.attention.show(better)
-    assert heard.bells == 0
-    assert heard.notes == ["\x1b]9;autoresearch: new best: 0.500000 by #21\x1b\\"]
+    terminal = RecordingTerminal(KITTY)
+    terminal.attention.show(session)
+    terminal.attention.show(better)
+    assert terminal.bells == 0
+    assert terminal.notes == ["\x1b]9;autoresearch: new best: 0.500000 by #21\x1b\\"]
 
 
-def test_the_title_is_set_while_needed_and_given_back(session: Session) -> None:
-    heard = Heard({"TERM": "xterm-256color"})
-    needy = after(session, *asked(1))
-    heard.attention.show(needy)
-    assert heard.written[0] == "\x1b[22;2t"
-    assert heard.written[1].startswith("\x1b]2;needs you · #21 · 0.9")
-    heard.attention.show(needy)
-    assert len(heard.written) == 2
-    heard.attention.restore()
-    assert heard.written[2] == "\x1b]2;\x1b\\\x1b[23;2t"
-    heard.attention.restore()
-    assert len(heard.written) == 3
+def test_the_title_is_set_while_the_user_is_needed(session: Session) -> None:
+    terminal = RecordingTerminal({"TERM": "xterm-256color"})
+    waiting = after(session, *asked(1))
+    terminal.attention.show(waiting)
+    assert terminal.written[0] == "\x1b[22;2t"
+    assert terminal.written[1].startswith("\x1b]2;needs you · #21 · 0.9")
+    terminal.attention.show(waiting)
+    assert len(terminal.written) == 2
+    terminal.attention.restore()
+    assert terminal.written[2] == "\x1b]2;\x1b\\\x1b[23;2t"
+    terminal.attention.restore()
+    assert len(terminal.written) == 3
 
 
-def test_off_is_off(session: Session) -> None:
-    heard = Heard(KITTY, Notifications.OFF)
-    heard.attention.show(session)
-    heard.attention.show(after(session, *asked(1)))
-    heard.attention.restore()
-    assert heard.written == []
+def test_the_setting_off_writes_nothing(session: Session) -> None:
+    terminal = RecordingTerminal(KITTY, Notifications.OFF)
+    terminal.attention.show(session)
+    terminal.attention.show(after(session, *asked(1)))
+    terminal.attention.restore()
+    assert terminal.written == []
 
 
 @pytest.mark.parametrize(
@@ -188,47 +188,47 @@ def test_only_a_known_terminal_gets_a_notification(environ: dict[str, str], code
     assert notification_sequence(kind, "x", always=True)
 
 
-def test_inside_tmux_it_is_wrapped() -> None:
+def test_a_notification_inside_tmux_is_wrapped() -> None:
     kind = notification_kind({"TERM": "tmux-256color", "TMUX": "/tmp/x"})
     sequence = notification_sequence(kind, "hello", always=True)
     assert sequence == "\x1bPtmux;\x1b\x1b]9;autoresearch: hello\x1b\x1b\\\x1b\\"
 
 
-def test_hostile_text_is_text(session: Session) -> None:
+def test_hostile_text_stays_text(session: Session) -> None:
     text = message_text(f"a {ATTACK}\nb " + "x" * 100_000)
     assert len(text) <= 120
     assert not set(text) & {chr(n) for n in (*range(32), *range(127, 160))}
-    needy = after(
+    waiting = after(
         session,
         *asked(1, f"4;1;2 {ATTACK}"),
         ev.Paused(by=Actor.ENGINE, reason=f"bad {ATTACK}"),
         ev.AlarmRaised(kind=AlarmKind.PLATEAU, message=ATTACK),
     )
     for environ in (KITTY, {"TERM": "foot"}):
-        heard = Heard(environ)
-        heard.attention.show(session)
-        heard.attention.show(needy)
-        for written in heard.notes:
+        terminal = RecordingTerminal(environ)
+        terminal.attention.show(session)
+        terminal.attention.show(waiting)
+        for written in terminal.notes:
             inner = written.removeprefix("\x1b]").removesuffix("\x1b\\")
             assert "\x1b" not in inner
             assert "\a" not in inner
-    assert "\x1b" not in title_of(needy)
-    assert len(needs_of(needy)) == 3
+    assert "\x1b" not in title_of(waiting)
+    assert len(needs_of(waiting)) == 3
 
 
 @pytest.mark.parametrize("word", list(Notifications))
-def test_the_setting(home: Path, word: Notifications) -> None:
+def test_the_setting_is_read_from_its_file(home: Path, word: Notifications) -> None:
     path = home / "config" / "autoresearch-tui" / "settings.toml"
     path.parent.mkdir(parents=True)
     path.write_text(f'notifications = "{word}"\n')
     assert load_settings()[0].notifications is word
     path.write_text('notifications = "loud"\n')
-    settings, trouble = load_settings()
+    settings, error = load_settings()
     assert settings.notifications is Notifications.AUTO
-    assert "loud" in trouble
+    assert "loud" in error
 
 
-async def test_the_screen_rings(
+async def test_the_screen_rings_for_a_question(
     app: SupervisorApp, feed: MemoryFeed, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     written: list[str] = []
@@ -246,7 +246,7 @@ async def test_the_screen_rings(
 # ---- the verb ------------------------------------------------------------------------------------
 
 
-def test_the_verb_says_what_is_sent_where(tmp_path: Path) -> None:
+def test_the_verb_lists_where_messages_are_sent(tmp_path: Path) -> None:
     shown = CliRunner(env={"AUTORESEARCH_NOTIFY": "ntfy://user:secret@host/topic"}).invoke(
         notify, ["-C", str(tmp_path)]
     )

@@ -1,4 +1,4 @@
-"""The squeezed stream must paint exactly what the full one paints."""
+"""The reduced stream paints exactly what the full one paints."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ STYLES = ("", "1", "38;2;1;2;3;48;2;4;5;6", "7;31", "48;5;22")
 
 
 def piece(row: int, column: int, style: str, text: str) -> str:
-    """As Textual writes a piece of a line."""
+    """Return a piece of a line as Textual writes it."""
     dressed = f"\x1b[{style}m{text}\x1b[0m" if style else text
     return f"\x1b[{row + 1};{column + 1}H{dressed}"
 
@@ -38,26 +38,26 @@ frames = st.lists(pieces, min_size=1, max_size=8).map("".join)
 
 @settings(max_examples=150, deadline=None)
 @given(st.lists(frames, min_size=1, max_size=6))
-def test_a_screen_is_the_same_squeezed(stream: list[str]) -> None:
+def test_the_reduced_stream_paints_the_same_screen(stream: list[str]) -> None:
     screen_diff = ScreenDiff()
     assert screen_of([screen_diff.encode(data) for data in stream]) == screen_of(stream)
 
 
-def test_the_same_frame_again_costs_next_to_nothing() -> None:
+def test_the_same_frame_again_writes_almost_nothing() -> None:
     screen_diff = ScreenDiff()
     frame = "\n".join(piece(y, 0, STYLES[2], "│ step 00215 | loss 3.1 │") for y in range(5))
     screen_diff.encode(frame)
     assert len(screen_diff.encode(frame)) <= len("\x1b[5;25H")
 
 
-def test_only_what_changed_is_written() -> None:
+def test_only_changes_are_written() -> None:
     screen_diff = ScreenDiff()
     screen_diff.encode(piece(2, 0, "1", "step 00215 loss 3.1"))
     squeezed = screen_diff.encode(piece(2, 0, "1", "step 00216 loss 3.1"))
     assert squeezed == "\x1b[3;10H\x1b[0;1m6\x1b[3;20H\x1b[0m"
 
 
-def test_wide_characters_pass_whole() -> None:
+def test_wide_characters_pass_unchanged() -> None:
     screen_diff = ScreenDiff()
     frame = piece(0, 0, "1", "模型 ok")
     assert "模型 ok" in screen_diff.encode(frame)
@@ -81,7 +81,7 @@ def test_everything_is_written_again_after_forgetting_or_a_new_screen() -> None:
     assert "hello" in screen_diff.encode(frame)
 
 
-def test_the_unexpected_passes_and_is_not_built_upon() -> None:
+def test_an_unexpected_sequence_makes_the_screen_unknown() -> None:
     screen_diff = ScreenDiff()
     frame = piece(0, 0, "", "hello")
     screen_diff.encode(frame)

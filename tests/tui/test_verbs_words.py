@@ -1,4 +1,4 @@
-"""What the verbs of decision make of a person's words, without an engine."""
+"""How the verbs of decision read their arguments, without an engine."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ def test_a_decision_must_name_one_patch(name: str | None, says: str) -> None:
     assert A in str(error.value) or name == "aaa"
 
 
-def test_a_beginning_is_enough_and_the_only_one_needs_no_name() -> None:
+def test_a_prefix_is_enough_and_a_single_proposal_needs_no_name() -> None:
     assert choose(waiting(A, B), "AAAA", verb="approve") == A
     assert choose(waiting(A), None, verb="approve") == A
     assert find(waiting(A, B), "#2").proposal.patch_id == B
@@ -97,7 +97,7 @@ def test_a_patch_that_was_decided_is_left_to_the_engine_to_explain() -> None:
     assert choose(session, "0123456789ab", verb="approve") == "0123456789ab"
 
 
-def test_the_queue_fits_a_phone_and_cleans_what_an_agent_wrote() -> None:
+def test_the_queue_fits_a_phone_and_cleans_agent_text() -> None:
     evil = "grow \x1b]0;title\x07 the \x1b[31mmodel\u202e " + "very " * 40
     session = fold(journal(queued(1, A, evil), asked(1, A)))
     lines = queue_lines(session, 40, engine=False)
@@ -147,7 +147,7 @@ def test_a_diff_of_something_else_is_refused(text: str, says: str) -> None:
         edited_file(text, TRAIN, "train.py")
 
 
-def test_a_file_that_speaks_of_diffs_is_no_diff() -> None:
+def test_a_file_that_mentions_diffs_is_not_a_diff() -> None:
     assert not is_diff('"""Compares --- and +++."""\n')
 
 
@@ -155,14 +155,14 @@ def test_a_file_that_speaks_of_diffs_is_no_diff() -> None:
     ("source", "says"),
     [("a = 1\nb = (\n", "line 2"), ("a\0b", "train.py"), ("(" * 5000, "train.py")],
 )
-def test_what_is_no_python_is_refused_with_its_line(source: str, says: str) -> None:
+def test_invalid_python_is_refused_with_its_line(source: str, says: str) -> None:
     with pytest.raises(AutoresearchError, match=says):
         check_syntax(source, "train.py")
     check_syntax("x = '\\d'\n", "train.py")
     check_syntax("not python", "train.sh")
 
 
-def test_the_editor_is_visual_before_editor_and_may_have_words() -> None:
+def test_visual_comes_before_editor_and_may_have_arguments() -> None:
     assert find_editor({"VISUAL": "code -w", "EDITOR": "vi"}, "") == ["code", "-w"]
     assert find_editor({"VISUAL": " ", "EDITOR": "vi"}, "") == ["vi"]
     for environ, says in (({}, "neither"), ({"EDITOR": "vi 'x"}, "cannot be read")):
@@ -173,7 +173,7 @@ def test_the_editor_is_visual_before_editor_and_may_have_words() -> None:
 @pytest.mark.parametrize(
     ("data", "says"), [(b"\xff\xfe", "UTF-8"), (b"a\0", "NUL"), (b"x" * (2**20 + 1), "1 MiB")]
 )
-def test_bytes_that_are_no_text_are_refused(data: bytes, says: str) -> None:
+def test_bytes_that_are_not_text_are_refused(data: bytes, says: str) -> None:
     with pytest.raises(UsageError, match=says):
         decode_text(data, "It")
 
@@ -181,7 +181,7 @@ def test_bytes_that_are_no_text_are_refused(data: bytes, says: str) -> None:
 # ---- the audit
 
 
-def test_the_audit_says_what_became_of_each_decision() -> None:
+def test_the_audit_says_what_each_decision_led_to() -> None:
     approved = ev.ReviewDecided(
         queued=1, patch_id=A, decision=ReviewAnswer.APPROVE, by=Actor.COMMAND_LINE
     )
@@ -209,7 +209,7 @@ def test_the_audit_says_what_became_of_each_decision() -> None:
     assert entries[3].text == f"parked {B}: deeper (why: nobody answered)"
 
 
-def test_a_question_is_told_as_such_where_lines_go_by() -> None:
+def test_a_question_is_a_line_of_the_plain_log() -> None:
     events = journal(queued(1, A), asked(1, A))
     assert decision_line(events[-1], fold(events)) == f"Needs you: {A}: deeper (why: all)"
     assert decision_line(events[0], fold(events)) is None
@@ -247,7 +247,7 @@ def test_an_answer_is_read(name: str, text: str, value: dict[str, object]) -> No
         *(("autonomy", "yolo"), ("max_experiments", "many"), ("max_experiments", "-1")),
     ],
 )
-def test_an_answer_that_cannot_be_is_refused(name: str, text: str) -> None:
+def test_an_invalid_answer_is_refused(name: str, text: str) -> None:
     with pytest.raises(UsageError):
         read_answer(name, text)
 

@@ -1,4 +1,4 @@
-"""Who may come in to the page: tokens, names and origins, by tables."""
+"""Checks of a request: tokens, hosts and origins."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ TOKEN = "abc-DEF_123"
         ("", False),
     ],
 )
-def test_what_this_machine_alone_can_reach(host: str, local: bool) -> None:
+def test_loopback_addresses(host: str, local: bool) -> None:
     assert is_loopback(host) is local
 
 
@@ -51,7 +51,7 @@ def test_the_token(shown: str | None, right: bool) -> None:
     assert RequestGuard(TOKEN, "127.0.0.1").has_token(shown) is right
 
 
-def test_tokens_are_long_and_never_the_same_and_their_cookies_neither() -> None:
+def test_tokens_and_cookie_names_are_long_and_unique() -> None:
     tokens = {make_token() for _ in range(50)}
     assert len(tokens) == 50
     assert all(len(token) >= 43 for token in tokens)
@@ -84,7 +84,7 @@ def test_tokens_are_long_and_never_the_same_and_their_cookies_neither() -> None:
         (None, False, False),
     ],
 )
-def test_the_names_this_server_goes_by(header: str | None, local: bool, open_: bool) -> None:
+def test_accepted_hosts(header: str | None, local: bool, open_: bool) -> None:
     assert RequestGuard(TOKEN, "127.0.0.1").accepts_host(header) is local
     assert RequestGuard(TOKEN, "gpu-box").accepts_host(header) is open_
 
@@ -108,19 +108,19 @@ def test_the_names_this_server_goes_by(header: str | None, local: bool, open_: b
         ("http://localhost:8000", None, False),
     ],
 )
-def test_the_pages_that_may_ask(origin: str | None, host: str | None, ours: bool) -> None:
+def test_accepted_origins(origin: str | None, host: str | None, ours: bool) -> None:
     assert RequestGuard(TOKEN, "127.0.0.1").accepts_origin(origin, host) is ours
 
 
 @given(st.text())
-def test_no_header_breaks_it(header: str) -> None:
+def test_any_header_is_handled(header: str) -> None:
     guard = RequestGuard(TOKEN, "0.0.0.0")
     host_name(header)
     assert guard.accepts_host(header) in (True, False)
     assert guard.accepts_origin(header, header) is False or "//" in header
 
 
-def test_the_line_for_ssh(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_ssh_command(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LOGNAME", "ada")
     here = socket.gethostname()
     line = f"8000:127.0.0.1:8000 ada@{here}"

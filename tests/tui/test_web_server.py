@@ -1,4 +1,4 @@
-"""The server of the page, over real sockets on the loopback; a real screen where one is needed."""
+"""The web server over real loopback sockets, with a real screen where one is needed."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ PATHS = ("/", "/ws", "/static/js/textual.js", "/page/page.js", "/nothing", "/dow
 
 
 class Client:
-    """A browser without eyes."""
+    """A browser that does not render."""
 
     def __init__(self, session: aiohttp.ClientSession, port: int, guard: RequestGuard) -> None:
         self.session = session
@@ -51,8 +51,8 @@ class Client:
         return {"Cookie": f"{self.cookie}={TOKEN}"}
 
     @asynccontextmanager
-    async def knock(self, headers: dict[str, str], width: int = 100) -> AsyncIterator[Socket]:
-        """Open a tab with these headers alone."""
+    async def open_socket(self, headers: dict[str, str], width: int = 100) -> AsyncIterator[Socket]:
+        """Open the web socket with these headers only."""
         url = f"ws://{self.host}/ws?width={width}&height=30"
         async with self.session.ws_connect(url, headers=headers, max_msg_size=0) as socket:
             yield socket
@@ -61,7 +61,7 @@ class Client:
     async def tab(self, width: int = 100) -> AsyncIterator[Socket]:
         """Open a tab as the page does."""
         ours = self.allowed() | {"Origin": f"http://{self.host}"}
-        async with self.knock(ours, width) as socket:
+        async with self.open_socket(ours, width) as socket:
             yield socket
 
 
@@ -69,7 +69,7 @@ class Client:
 async def serving(
     words: tuple[str, ...] = ("false",), title: str = "work"
 ) -> AsyncIterator[tuple[Client, WebServer, web.AppRunner]]:
-    """The real server on a free port."""
+    """Run the real server on a free port."""
     with listen("127.0.0.1", 0) as listening:
         guard = RequestGuard(TOKEN, "127.0.0.1")
         server = WebServer(words, guard, title)
@@ -85,7 +85,7 @@ async def serving(
 
 @pytest.fixture
 def screen(tmp_path: Path) -> tuple[str, ...]:
-    """A real screen: the replay of a table."""
+    """Return the command of a real screen, the replay of a table."""
     table = tmp_path / "results.tsv"
     table.write_text(TABLE)
     return (sys.executable, "-P", "-m", "tui.commands.web_tab", "replay", "--", str(table))
@@ -94,7 +94,7 @@ def screen(tmp_path: Path) -> tuple[str, ...]:
 # ---- the request guard ---------------------------------------------------------------------------
 
 
-async def test_nothing_is_given_without_the_token() -> None:
+async def test_every_request_without_the_token_is_refused() -> None:
     async with serving() as (client, _, _):
         for path in PATHS:
             for headers in (
@@ -108,7 +108,7 @@ async def test_nothing_is_given_without_the_token() -> None:
                 assert (status, "needs the token" in text) == (403, True), (path, headers)
         for path in ("/?token=wrong", "/?token=", "/static/js/textual.js?token=" + TOKEN):
             assert (await client.get(path))[0] == 403, path
-        # A cookie that is right does not make up for a token that is wrong.
+        # A valid cookie does not excuse a wrong token.
         assert (await client.get("/?token=wrong", **client.allowed()))[0] == 403
 
 
@@ -130,7 +130,7 @@ async def test_the_token_becomes_a_cookie_and_leaves_the_address() -> None:
             assert (await client.get(path, **client.allowed()))[0] in (403, 404), path
 
 
-async def test_another_name_is_refused_even_with_the_token() -> None:
+async def test_another_host_is_refused_even_with_the_token() -> None:
     async with serving() as (client, _, _):
         for host, status in (
             ("localhost:9123", 200),
@@ -146,21 +146,21 @@ async def test_another_name_is_refused_even_with_the_token() -> None:
             )
 
 
-async def test_a_page_from_elsewhere_gets_no_screen() -> None:
+async def test_a_page_of_another_origin_gets_no_screen() -> None:
     async with serving() as (client, _, _):
         for origin in (None, "null", "http://evil.org", "http://127.0.0.1:1", "http://localhost"):
             headers = client.allowed() | ({"Origin": origin} if origin else {})
             with pytest.raises(aiohttp.WSServerHandshakeError) as refused:
-                async with client.knock(headers):
+                async with client.open_socket(headers):
                     pass
             assert refused.value.status == 403, origin
         with pytest.raises(aiohttp.WSServerHandshakeError) as refused:
-            async with client.knock({"Origin": f"http://{client.host}"}):
+            async with client.open_socket({"Origin": f"http://{client.host}"}):
                 pass
         assert refused.value.status == 403
 
 
-async def test_every_answer_forbids_what_is_not_needed() -> None:
+async def test_every_response_has_the_security_headers() -> None:
     async with serving() as (client, _, _):
         for path, given in (("/", client.allowed()), ("/", {}), ("/nothing", client.allowed())):
             _, _, headers = await client.get(path, **given)
@@ -171,7 +171,7 @@ async def test_every_answer_forbids_what_is_not_needed() -> None:
             policy = headers["Content-Security-Policy"]
             assert policy.startswith("default-src 'none'; script-src 'self';")
             assert f"connect-src 'self' ws://{client.host} " in policy
-        # A name that is none of ours writes no policy.
+        # An unknown host name does not get into the policy.
         _, _, headers = await client.get("/", Host="x;script-src *")
         assert "script-src *" not in headers["Content-Security-Policy"]
 
@@ -192,7 +192,7 @@ async def test_the_page_escapes_its_title_and_names_no_other_server() -> None:
 
 
 class Seen:
-    """What a tab shows: only what differs is sent, so the bytes alone hold no words."""
+    """The terminal of a tab; only changes are sent, so the bytes alone hold no whole words."""
 
     def __init__(self, columns: int, rows: int) -> None:
         self.screen = pyte.Screen(columns, rows)
@@ -200,7 +200,7 @@ class Seen:
         self.raw = b""
 
     async def wait_for(self, tab: Socket, text: str, row: slice = slice(None)) -> None:
-        """Until it shows a text, in some rows."""
+        """Wait until the terminal shows a text in some rows."""
         async with asyncio.timeout(DEADLINE_SECONDS):
             while text not in "\n".join(self.screen.display[row]):
                 message = await tab.receive()
@@ -216,7 +216,7 @@ async def received(tab: Socket) -> Any:
 
 
 async def ending(tab: Socket) -> dict[str, object]:
-    """What the page is told at the end."""
+    """Return the screen's last message to the page."""
     async with asyncio.timeout(DEADLINE_SECONDS):
         while True:
             message = await tab.receive()
@@ -229,7 +229,7 @@ async def ending(tab: Socket) -> dict[str, object]:
 
 
 def children() -> list[psutil.Process]:
-    """The screens that this process runs."""
+    """Return the processes of the screens."""
     return [
         p for p in psutil.Process().children(recursive=True) if p.status() != psutil.STATUS_ZOMBIE
     ]
@@ -237,9 +237,9 @@ def children() -> list[psutil.Process]:
 
 async def test_a_screen_is_painted_takes_keys_and_sizes_and_leaves(screen: tuple[str, ...]) -> None:
     async with serving(screen) as (client, _, _), client.tab() as tab:
-        seen = Seen(100, 40)
-        await seen.wait_for(tab, "REPLAY #")
-        # What is no message of the page's is left out, and a lone surrogate is no key.
+        screen_text = Seen(100, 40)
+        await screen_text.wait_for(tab, "REPLAY #")
+        # Unknown messages and lone surrogates are ignored.
         for nonsense in (
             "",
             "{",
@@ -254,9 +254,9 @@ async def test_a_screen_is_painted_takes_keys_and_sizes_and_leaves(screen: tuple
         await tab.send_bytes(b"\xff")
         await tab.send_str('["stdin", "\\ud800"]')
         await tab.send_str('["resize", {"width": 100, "height": 40}]')
-        await seen.wait_for(tab, "← back", slice(39, None))
+        await screen_text.wait_for(tab, "← back", slice(39, None))
         await tab.send_str('["stdin", "\\u001b[F\\u001b[D"]')  # end, and one back
-        await seen.wait_for(tab, "REPLAY #6")
+        await screen_text.wait_for(tab, "REPLAY #6")
         await tab.send_str('["ping", "5"]')
         await tab.send_str('["stdin", "q"]')
         assert await ending(tab) == {"code": 0, "message": ""}
@@ -282,7 +282,7 @@ async def test_a_closed_tab_ends_its_screen_and_so_does_the_server(screen: tuple
     assert not children()
 
 
-async def test_a_screen_that_hears_nothing_is_ended_all_the_same(screen: tuple[str, ...]) -> None:
+async def test_a_screen_that_ignores_requests_is_ended(screen: tuple[str, ...]) -> None:
     async with serving(screen) as (client, server, _), client.tab() as tab:
         await Seen(100, 30).wait_for(tab, "REPLAY")
         (process,) = children()
@@ -292,18 +292,18 @@ async def test_a_screen_that_hears_nothing_is_ended_all_the_same(screen: tuple[s
     assert not children()
 
 
-async def test_no_text_of_a_table_is_obeyed_by_the_page(
+async def test_the_page_treats_the_text_of_a_table_as_text(
     screen: tuple[str, ...], tmp_path: Path
 ) -> None:
     hostile = "\x1b]52;c;ZXZpbA==\x07\x1b]2;evil\x1b\\\x9b2J<b>evil</b>"
     (tmp_path / "results.tsv").write_text(TABLE + f"bbbbbbb\t0.5\t1.0\tkeep\tx{hostile}x\n")
     async with serving(screen) as (client, _, _), client.tab() as tab:
-        seen = Seen(100, 30)
-        await seen.wait_for(tab, "REPLAY #")
+        screen_text = Seen(100, 30)
+        await screen_text.wait_for(tab, "REPLAY #")
         await tab.send_str('["stdin", "\\u001b[F"]')
-        await seen.wait_for(tab, "<b>evil</b>")
-        assert b"\x1b]" not in seen.raw
-        assert "\x9b".encode() not in seen.raw
+        await screen_text.wait_for(tab, "<b>evil</b>")
+        assert b"\x1b]" not in screen_text.raw
+        assert "\x9b".encode() not in screen_text.raw
 
 
 @pytest.mark.parametrize(
@@ -314,7 +314,7 @@ async def test_no_text_of_a_table_is_obeyed_by_the_page(
         (("replay", "--nonsense"), "No such option"),
     ],
 )
-async def test_a_screen_that_cannot_be_says_why_on_the_page(
+async def test_a_screen_that_cannot_start_says_why_on_the_page(
     words: tuple[str, ...], told: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -326,14 +326,14 @@ async def test_a_screen_that_cannot_be_says_why_on_the_page(
     assert end["code"] != 0
 
 
-async def test_a_small_window_is_told_so(screen: tuple[str, ...]) -> None:
+async def test_a_small_window_gets_a_message(screen: tuple[str, ...]) -> None:
     async with serving(screen) as (client, _, _), client.tab(width=30) as tab:
         end = await ending(tab)
     assert "30×30 is too small" in str(end["message"])
     assert end["code"] == 9
 
 
-async def test_the_words_of_a_command_are_no_shell_s(tmp_path: Path) -> None:
+async def test_no_shell_interprets_the_command(tmp_path: Path) -> None:
     source = tmp_path / "a b; touch 'sad' $(touch sad) \x1b]0;x\x07"
     words = (sys.executable, "-P", "-m", "tui.commands.web_tab", "replay", "--", str(source))
     async with serving(words) as (client, _, _), client.tab() as tab:
@@ -344,7 +344,7 @@ async def test_the_words_of_a_command_are_no_shell_s(tmp_path: Path) -> None:
 
 
 async def test_a_screen_whose_server_was_killed_ends(screen: tuple[str, ...]) -> None:
-    # As after kill -9: nobody says "quit", the pipes just close.
+    # As after kill -9: no message says "quit", the pipes just close.
     process = await asyncio.create_subprocess_exec(
         *screen,
         stdin=asyncio.subprocess.PIPE,
@@ -372,7 +372,7 @@ async def test_a_screen_whose_server_was_killed_ends(screen: tuple[str, ...]) ->
 # ---- listening -----------------------------------------------------------------------------------
 
 
-def test_the_usual_port_or_a_free_one(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_default_port_or_a_free_one(monkeypatch: pytest.MonkeyPatch) -> None:
     with listen("127.0.0.1", 0) as taken:
         monkeypatch.setattr(serving_module, "DEFAULT_PORT", taken.getsockname()[1])
         with listen("127.0.0.1", None) as other:
@@ -384,7 +384,7 @@ def test_the_usual_port_or_a_free_one(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_the_address_of_a_server_open_to_the_network() -> None:
-    # Bound and never listening: nobody can come.
+    # The socket is bound but does not listen, so no client can connect.
     with socket.socket() as bound:
         bound.bind(("0.0.0.0", 0))
         port = bound.getsockname()[1]

@@ -1,4 +1,4 @@
-"""What holds for all of them: any size, any text, no repaint for nothing, all themes."""
+"""Properties of every widget: any size, any text, any theme, and no needless repaint."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def hostile_view(workspace: Path) -> View:
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("size", SIZES)
-async def test_paints_at_any_size(kind: type[Painted], size: tuple[int, int]) -> None:
+async def test_a_widget_paints_at_any_size(kind: type[Painted], size: tuple[int, int]) -> None:
     widget = kind()
     async with Host(widget).run_test(size=size) as pilot:
         for view in (
@@ -79,7 +79,7 @@ async def test_paints_at_any_size(kind: type[Painted], size: tuple[int, int]) ->
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("size", [(80, 24), (120, 40)])
-async def test_hostile_text_is_text(
+async def test_hostile_text_is_painted_as_text(
     kind: type[Painted], size: tuple[int, int], tmp_path: Path
 ) -> None:
     widget = kind()
@@ -122,7 +122,7 @@ async def test_the_same_view_repaints_nothing(kind: type[Painted]) -> None:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-async def test_every_theme_paints(kind: type[Painted]) -> None:
+async def test_a_widget_paints_in_every_theme(kind: type[Painted]) -> None:
     widget = kind()
     app = Host(widget)
     async with app.run_test(size=(80, 24)) as pilot:
@@ -133,7 +133,7 @@ async def test_every_theme_paints(kind: type[Painted]) -> None:
             assert segments_of(widget)
 
 
-async def test_sixteen_colours_still_tell_what_is_marked() -> None:
+async def test_marks_are_visible_with_sixteen_colours() -> None:
     table, edit = ResultsTable(), EditPanel()
     app = Host(table, edit)
     async with app.run_test(size=(80, 40)) as pilot:
@@ -150,7 +150,7 @@ async def test_sixteen_colours_still_tell_what_is_marked() -> None:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-async def test_a_change_of_size_is_followed(kind: type[Painted]) -> None:
+async def test_a_widget_follows_a_change_of_size(kind: type[Painted]) -> None:
     widget = kind()
     app = Host(widget)
     async with app.run_test(size=(120, 40)) as pilot:
@@ -163,7 +163,7 @@ async def test_a_change_of_size_is_followed(kind: type[Painted]) -> None:
 
 
 @pytest.mark.parametrize("link", list(LinkState))
-async def test_every_link_has_its_line(link: LinkState) -> None:
+async def test_the_status_line_shows_every_link_state(link: LinkState) -> None:
     widget = StatusLine()
     async with Host(widget).run_test(size=(80, 24)) as pilot:
         show(widget, View(session=Session(), link=link))

@@ -12,7 +12,7 @@ from tui.widgets.gauge import gauge
 
 
 @given(st.floats(), st.integers(0, 200))
-def test_a_gauge_is_as_wide_as_it_should(share: float, width: int) -> None:
+def test_a_gauge_has_the_given_width(share: float, width: int) -> None:
     filled, rest = gauge(share, width)
     assert cell_len(filled + rest) == width
     if share <= 0:
@@ -21,7 +21,7 @@ def test_a_gauge_is_as_wide_as_it_should(share: float, width: int) -> None:
         assert not rest
 
 
-def test_a_gauge_is_never_full_or_empty_without_being_so() -> None:
+def test_a_gauge_is_full_or_empty_only_at_the_ends() -> None:
     assert gauge(0.001, 10) == ("╸", "─────────")
     assert gauge(0.999, 10)[0] == "━━━━━━━━━╸"
 
@@ -50,7 +50,7 @@ def test_change_has_a_sign() -> None:
 
 
 @given(st.floats())
-def test_figures_are_short(value: float) -> None:
+def test_numbers_are_short(value: float) -> None:
     assert len(metric(value)) <= 12
     assert len(clock(value if abs(value) < 1e6 else None)) <= 9
 

@@ -23,7 +23,7 @@ def log(tmp_path: Path) -> Path:
     return tmp_path / "run.log"
 
 
-async def test_follows_a_growing_file(log: Path) -> None:
+async def test_the_view_follows_a_growing_file(log: Path) -> None:
     view = LogView(poll_seconds=0.01)
     async with Host(view).run_test(size=(80, 24)) as pilot:
         assert "No run yet." in text_of(view)
@@ -78,7 +78,7 @@ async def test_page_down_to_the_end_follows_again(log: Path) -> None:
         await until(pilot, lambda: view.following)
 
 
-async def test_progress_of_a_real_kind_shows_its_last_state(log: Path) -> None:
+async def test_a_progress_line_shows_its_last_state(log: Path) -> None:
     view = LogView(poll_seconds=0.01)
     append(
         log, "start\n" + "".join(f"\rstep {n:05} ({n / 10:.1f}%) | loss: 3.1" for n in range(900))
@@ -92,7 +92,7 @@ async def test_progress_of_a_real_kind_shows_its_last_state(log: Path) -> None:
         assert "step 00899" not in text_of(view)
 
 
-async def test_colours_are_kept_and_all_else_is_dropped(log: Path) -> None:
+async def test_colours_are_kept_and_other_escapes_removed(log: Path) -> None:
     view = LogView(poll_seconds=0.01)
     append(
         log,
@@ -110,7 +110,7 @@ async def test_colours_are_kept_and_all_else_is_dropped(log: Path) -> None:
         assert hidden is not None and not hidden.conceal
 
 
-async def test_a_replaced_file_is_shown_anew(log: Path) -> None:
+async def test_a_replaced_file_is_shown_from_its_start(log: Path) -> None:
     view = LogView(poll_seconds=0.01)
     append(log, numbered(0, 500))
     view.follow(log)
@@ -140,7 +140,7 @@ async def test_a_long_line_scrolls_sideways_and_is_cut(log: Path) -> None:
         await until(pilot, lambda: "not shown" in text_of(view))
 
 
-async def test_search_goes_round_and_marks(log: Path) -> None:
+async def test_a_search_wraps_around_and_marks_matches(log: Path) -> None:
     view = LogView(poll_seconds=0.01)
     append(log, "".join(f"{'Loss' if n % 100 == 50 else 'line'} {n}\n" for n in range(1000)))
     view.follow(log)
@@ -163,7 +163,7 @@ async def test_search_goes_round_and_marks(log: Path) -> None:
         assert not view.search("")
 
 
-async def test_another_file_and_none(log: Path, tmp_path: Path) -> None:
+async def test_the_view_changes_to_another_file_and_to_none(log: Path, tmp_path: Path) -> None:
     view = LogView(poll_seconds=0.01)
     other = tmp_path / "other.log"
     append(log, numbered(0, 100))
@@ -178,7 +178,7 @@ async def test_another_file_and_none(log: Path, tmp_path: Path) -> None:
         await until(pilot, lambda: "No run yet." in text_of(view))
 
 
-async def test_show_follows_the_newest_run(tmp_path: Path) -> None:
+async def test_the_view_shows_the_newest_run(tmp_path: Path) -> None:
     view = LogView(poll_seconds=0.01)
     async with Host(view).run_test(size=(80, 24)) as pilot:
         view.show(view_of(session_of(3, workspace=str(tmp_path))))
@@ -211,7 +211,7 @@ async def test_a_large_file_is_indexed_in_slices(
         await until(pilot, lambda: "line 150000" in text_of(view))
 
 
-async def test_a_hole_is_said_and_the_place_is_kept(log: Path) -> None:
+async def test_dropped_output_is_noted_and_the_place_is_kept(log: Path) -> None:
     view = LogView(poll_seconds=0.01)
     append(log, "".join(f"line {number:07} {'.' * 86}\n" for number in range(50_000)))
     view.follow(log)

@@ -27,7 +27,7 @@ from tui.widgets.devices_panel import DevicesPanel
 from tui.widgets.edit_panel import EditPanel
 
 
-async def test_agent_says_what_and_why() -> None:
+async def test_agent_shows_hypothesis_and_reason() -> None:
     panel = AgentPanel()
     session = session_of(13)
     async with Host(panel).run_test(size=(60, 24)) as pilot:
@@ -43,7 +43,7 @@ async def test_agent_says_what_and_why() -> None:
         assert "a new thought" in text_of(panel)
 
 
-async def test_agent_says_why_it_waits() -> None:
+async def test_agent_shows_why_it_waits() -> None:
     panel = AgentPanel()
     session = session_of(13, running=False)
     paused = apply(
@@ -85,7 +85,7 @@ async def test_edit_unified_and_side_by_side() -> None:
             assert any("def get_lr_multiplier" in line for line in lines)
 
 
-async def test_edit_marks_the_words_that_changed() -> None:
+async def test_edit_marks_changed_words() -> None:
     panel = EditPanel()
     async with Host(panel).run_test(size=(80, 24)) as pilot:
         panel.show(view_of(session_of(13)))
@@ -152,7 +152,7 @@ async def test_devices_wide_and_narrow() -> None:
                 assert part in text
 
 
-async def test_devices_without_a_gpu_say_why() -> None:
+async def test_devices_explain_a_missing_gpu() -> None:
     panel = DevicesPanel()
     sample = MachineSample(gpu_note="no NVIDIA driver", cores=4, ram_total_bytes=2**33)
     view = View(devices=sample)
@@ -165,7 +165,7 @@ async def test_devices_without_a_gpu_say_why() -> None:
         assert "(low)" in text
 
 
-async def test_devices_name_who_holds_an_idle_gpu() -> None:
+async def test_devices_name_the_processes_on_an_idle_gpu() -> None:
     panel = DevicesPanel()
     view = view_of(session_of(3, running=False))
     assert view.devices is not None

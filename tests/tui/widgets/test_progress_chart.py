@@ -18,7 +18,9 @@ from tui.view import View
 from tui.widgets.progress_chart import ProgressChart
 
 
-def made_of(rows: list[tuple[float, Verdict]], direction: Direction = Direction.MIN) -> Session:
+def session_with(
+    rows: list[tuple[float, Verdict]], direction: Direction = Direction.MIN
+) -> Session:
     return Session(
         config=ResearchConfig(direction=direction),
         counts=VerdictCounts(keep=len(rows)),
@@ -37,7 +39,7 @@ def made_of(rows: list[tuple[float, Verdict]], direction: Direction = Direction.
     )
 
 
-async def rows_of(session: Session, size: tuple[int, int] = (80, 20)) -> list[str]:
+async def chart_rows(session: Session, size: tuple[int, int] = (80, 20)) -> list[str]:
     widget = ProgressChart()
     async with Host(widget).run_test(size=size) as pilot:
         widget.show(View(session=session))
@@ -45,9 +47,9 @@ async def rows_of(session: Session, size: tuple[int, int] = (80, 20)) -> list[st
         return text_of(widget).split("\n")
 
 
-async def test_marks_each_verdict_and_names_the_best() -> None:
+async def test_the_chart_marks_each_verdict_and_names_the_best() -> None:
     session = session_of(60)
-    rows = await rows_of(session)
+    rows = await chart_rows(session)
     chart = "\n".join(rows[1:])
     assert rows[0].startswith("val_bpb ↓ lower is better  ★ 0.")
     assert f"#{session.incumbent}" in rows[0]
@@ -60,7 +62,7 @@ async def test_marks_each_verdict_and_names_the_best() -> None:
 async def test_one_far_value_does_not_flatten_the_rest() -> None:
     rows = [(0.99 - n * 0.001, Verdict.KEEP) for n in range(20)]
     rows.insert(10, (3.2, Verdict.DISCARD))
-    lines = await rows_of(made_of(rows))
+    lines = await chart_rows(session_with(rows))
     assert "▲" in lines[1]
     with_dots = [n for n, line in enumerate(lines[1:-1]) if "●" in line or "★" in line]
     assert with_dots[0] <= 1
@@ -70,15 +72,15 @@ async def test_one_far_value_does_not_flatten_the_rest() -> None:
 
 async def test_a_maximised_metric_climbs() -> None:
     rows = [(0.5 + n * 0.01, Verdict.KEEP) for n in range(20)]
-    lines = await rows_of(made_of(rows, Direction.MAX))
+    lines = await chart_rows(session_with(rows, Direction.MAX))
     assert "↑ higher is better" in lines[0]
     first = next(n for n, line in enumerate(lines[1:-1]) if "★" in line)
     assert first == len(lines) - 3, "number 1 is the star here, at the bottom"
 
 
-async def test_nothing_yet_and_nothing_but_crashes() -> None:
-    assert "No experiment has finished" in (await rows_of(Session()))[0]
-    assert "All 2 crashed" in (await rows_of(made_of([(0.0, Verdict.CRASH)] * 2)))[0]
+async def test_no_experiment_and_only_crashes() -> None:
+    assert "No experiment has finished" in (await chart_rows(Session()))[0]
+    assert "All 2 crashed" in (await chart_rows(session_with([(0.0, Verdict.CRASH)] * 2)))[0]
 
 
 @settings(max_examples=300, deadline=None)
@@ -88,7 +90,7 @@ async def test_nothing_yet_and_nothing_but_crashes() -> None:
     st.integers(1, 90),
     st.integers(1, 30),
 )
-def test_never_raises(
+def test_the_chart_never_raises(
     rows: list[tuple[float, Verdict]], direction: Direction, width: int, height: int
 ) -> None:
     class Sized(ProgressChart):
@@ -98,7 +100,7 @@ def test_never_raises(
             return None
 
     chart = Sized()
-    chart._session = made_of(rows, direction)
+    chart._session = session_with(rows, direction)
     strips = chart.paint(width)
     assert len(strips) <= max(1, height)
 
@@ -114,7 +116,7 @@ async def test_a_redraw_costs_little_per_experiment() -> None:
         assert lines[1] - lines[0] < 40 * 1_000
 
 
-async def test_it_is_redrawn_only_when_an_experiment_finished() -> None:
+async def test_the_chart_is_redrawn_only_after_an_experiment() -> None:
     widget = ProgressChart()
     session = session_of(20)
     async with Host(widget).run_test(size=(120, 40)) as pilot:
@@ -128,7 +130,7 @@ async def test_it_is_redrawn_only_when_an_experiment_finished() -> None:
 
 @pytest.mark.parametrize("count", [2, 3, 7, 40, 156, 157, 1_000])
 async def test_the_last_label_stands_under_the_last_point(count: int) -> None:
-    lines = await rows_of(made_of([(0.5 - n * 0.0001, Verdict.KEEP) for n in range(count)]))
+    lines = await chart_rows(session_with([(0.5 - n * 0.0001, Verdict.KEEP) for n in range(count)]))
     dots = [column for line in lines[1:-1] for column, sign in enumerate(line) if sign in "●★"]
     axis = lines[-1].rstrip()
     assert axis.endswith(f" #{count}")
@@ -137,7 +139,7 @@ async def test_the_last_label_stands_under_the_last_point(count: int) -> None:
 
 
 async def test_a_single_experiment_has_one_label() -> None:
-    lines = await rows_of(made_of([(0.5, Verdict.KEEP)]))
+    lines = await chart_rows(session_with([(0.5, Verdict.KEEP)]))
     assert lines[-1].strip() == "#1"
     star = next(line.index("★") for line in lines[1:-1] if "★" in line)
     assert lines[-1].index("#1") == star

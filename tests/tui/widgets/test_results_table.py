@@ -44,7 +44,7 @@ async def test_columns_and_marks() -> None:
         assert "… train" in rows[28]
 
 
-async def test_narrow_keeps_what_matters() -> None:
+async def test_a_narrow_table_keeps_the_important_columns() -> None:
     widget = ResultsTable()
     async with Host(widget).run_test(size=(40, 8)) as pilot:
         widget.show(view_of(session_of(20)))
@@ -54,7 +54,7 @@ async def test_narrow_keeps_what_matters() -> None:
         assert header[-1] == "hypothesis"
 
 
-async def test_follows_the_newest_until_the_cursor_is_moved() -> None:
+async def test_the_table_follows_the_newest_until_the_cursor_moves() -> None:
     widget = ResultsTable()
     async with Listening(widget).run_test(size=(100, 20)) as pilot:
         widget.show(view_of(session_of(60)))
@@ -122,7 +122,7 @@ async def test_sort_filter_and_search() -> None:
         assert widget.selected == 7
 
 
-async def test_an_empty_filter_says_so() -> None:
+async def test_an_empty_filter_has_a_message() -> None:
     widget = ResultsTable()
     async with Host(widget).run_test(size=(80, 10)) as pilot:
         widget.show(view_of(session_of(1)))
@@ -144,7 +144,7 @@ METRICS = st.lists(
 )
 
 
-def made_of(rows: list[tuple[float | None, float | None, Verdict | None]]) -> Session:
+def session_with(rows: list[tuple[float | None, float | None, Verdict | None]]) -> Session:
     return Session(
         experiments=Vector(
             Experiment(
@@ -165,7 +165,7 @@ def made_of(rows: list[tuple[float | None, float | None, Verdict | None]]) -> Se
 def test_order_of_shows_each_row_once(
     rows: list[tuple[float | None, float | None, Verdict | None]], sort: Sort, only: Filter
 ) -> None:
-    session = made_of(rows)
+    session = session_with(rows)
     order = list(order_of(session, sort, only))
     wanted = {
         Filter.ALL: None,
@@ -201,7 +201,7 @@ def test_seconds_of_a_running_experiment_are_not_known() -> None:
     assert seconds_of(session.experiments[2]) is None
 
 
-async def test_only_the_rows_in_sight_are_painted() -> None:
+async def test_only_visible_rows_are_painted() -> None:
     def paint(widget: ResultsTable, session: Session) -> None:
         widget.show(view_of(session))
         text_of(widget)

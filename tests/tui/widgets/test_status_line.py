@@ -22,7 +22,7 @@ async def line_of(view: View, width: int = 160) -> str:
         return text_of(widget).rstrip()
 
 
-async def test_says_everything_where_there_is_room() -> None:
+async def test_a_wide_line_shows_everything() -> None:
     line = await line_of(view_of(session_of(13)))
     assert "● RUNNING #14 · train 02:12/05:00 · ━━━━━━────────" in line
     assert " · best 0." in line
@@ -38,7 +38,7 @@ async def test_state_experiment_and_time_stay(width: int) -> None:
     assert len(line) <= width
 
 
-async def test_the_least_important_goes_first() -> None:
+async def test_the_least_important_part_is_left_out_first() -> None:
     line = await line_of(view_of(session_of(13)), 80)
     assert "best" in line
     assert "sandbox" not in line
@@ -68,7 +68,7 @@ async def test_states() -> None:
     assert "◌ RECONNECTING #14" in await line_of(away)
 
 
-async def test_before_the_first_sample_the_clock_runs() -> None:
+async def test_the_clock_runs_before_the_first_sample() -> None:
     view = replace(view_of(session_of(3)), progress=None)
     assert "start-up 02:31" in await line_of(view)
 
@@ -94,7 +94,7 @@ async def test_an_alarm_stays_until_an_experiment_ends() -> None:
     assert "no gain" not in await line_of(view_of(session))
 
 
-async def test_the_clock_goes_on_though_the_run_says_nothing() -> None:
+async def test_the_clock_runs_while_the_run_reports_nothing() -> None:
     view = view_of(session_of(3))
     assert view.progress is not None
     silent = msgspec.structs.replace(

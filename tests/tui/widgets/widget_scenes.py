@@ -57,7 +57,7 @@ def session_of(
     workspace: str = "/workspace",
     seed: int = 1,
 ) -> Session:
-    """A session of `count` finished experiments and, if it runs, one more.
+    """Return a session of `count` finished experiments and, if it runs, one more.
 
     Args:
         count: Finished experiments, the baseline among them.
@@ -185,7 +185,7 @@ def _result(
 
 
 def view_of(session: Session, *, text: str = "") -> View:
-    """That session as it stands, with live samples."""
+    """Return a view of the session with live samples."""
     current = session.current
     progress = None
     if current is not None:
@@ -231,7 +231,7 @@ def view_of(session: Session, *, text: str = "") -> View:
 
 
 class Host(App[None]):
-    """An app that holds nothing but the widgets of a test."""
+    """An app with only the widgets of a test."""
 
     CSS = "Screen { layout: vertical; } "
 
@@ -245,21 +245,21 @@ class Host(App[None]):
 
 
 def segments_of(widget: Widget) -> list[Segment]:
-    """All that a widget paints now."""
+    """Return everything that a widget paints now."""
     size = widget.outer_size
     strips = widget.render_lines(Region(0, 0, size.width, size.height))
     return [segment for strip in strips for segment in strip]
 
 
 def text_of(widget: Widget) -> str:
-    """All that a widget paints now, as lines of text."""
+    """Return everything that a widget paints now, as lines of text."""
     size = widget.outer_size
     strips = widget.render_lines(Region(0, 0, size.width, size.height))
     return "\n".join(strip.text for strip in strips)
 
 
 def punch(path: Path, start: int, length: int) -> None:
-    """Give a part of a file back to the disk; skip the test where that cannot be done."""
+    """Punch a hole into a file; skip the test if the file system cannot do that."""
     libc = ctypes.CDLL(None, use_errno=True)
     with open(path, "r+b") as file:
         result = libc.fallocate(

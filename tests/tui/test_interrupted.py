@@ -1,4 +1,4 @@
-"""What the person killed is no crash; what was left open does not run."""
+"""A run that the user ended is not a crash, and an open experiment may not be running."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ async def test_a_killed_run_is_interrupted_and_not_crashed(
 
 
 @pytest.mark.parametrize("event", [EngineStopped(reason="x"), SessionEnded(reason="x")])
-async def test_what_is_left_open_does_not_run(
+async def test_an_open_experiment_without_an_engine_does_not_run(
     app: SupervisorApp, feed: MemoryFeed, event: EngineStopped | SessionEnded
 ) -> None:
     async with app.run_test(size=(160, 45)) as pilot:
