@@ -1,29 +1,29 @@
-"""The closed sets of this field: the words the journal, the screens and results.tsv share."""
+"""Enumerations shared by the journal, the screens and results.tsv."""
 
 from __future__ import annotations
 
 from enum import StrEnum
 
 PROGRAM = "program.md"
-"""The charter's file."""
+"""The file with the user's instructions to the agent."""
 
 NOT_RECORDED = "not recorded"
-"""Said of whatever a source cannot tell; nothing is made up in its place."""
+"""Shown for every figure that a source does not have."""
 
 
 class Direction(StrEnum):
-    """Which way the metric improves."""
+    """The direction in which the metric improves."""
 
     MIN = "min"
     MAX = "max"
 
     def gain(self, new: float, old: float) -> float:
-        """How much better `new` is than `old`, in metric units; negative when it is worse."""
+        """Return how much better `new` is than `old`, in metric units; negative if it is worse."""
         return old - new if self is Direction.MIN else new - old
 
 
 class Verdict(StrEnum):
-    """What `results.tsv` says of an experiment."""
+    """The verdict on an experiment, as in `results.tsv`."""
 
     KEEP = "keep"
     DISCARD = "discard"
@@ -40,7 +40,7 @@ CATEGORIES = (
     "simplification",
     "other",
 )
-"""What an edit is about."""
+"""What an edit can be about."""
 
 
 class Outcome(StrEnum):
@@ -57,22 +57,22 @@ class Outcome(StrEnum):
 
 
 class Phase(StrEnum):
-    """What a training process is doing, as far as its log tells."""
+    """What a training process is doing, according to its log."""
 
     STARTING = "start-up"
     TRAINING = "train"
     EVALUATING = "evaluate"
     RUNNING = "run"
-    """A script that reports no progress: only that it runs is known."""
+    """A script that prints no progress; only that it runs is known."""
 
 
 class SessionState(StrEnum):
-    """What the ratchet as a whole is doing."""
+    """What the ratchet is doing."""
 
     STARTING = "starting"
     PROPOSING = "proposing"
     ASKING = "waiting for you"
-    """So much is asked that nothing goes on before a person answers."""
+    """Nothing can run before the user answers a question."""
     RUNNING = "running"
     DECIDING = "deciding"
     PAUSED = "paused"
@@ -80,7 +80,7 @@ class SessionState(StrEnum):
 
 
 class KeepRule(StrEnum):
-    """When a measurement is good enough to keep an edit."""
+    """The rule that decides whether an edit is kept."""
 
     GREEDY = "greedy"
     MIN_DELTA = "min_delta"
@@ -90,44 +90,44 @@ class Autonomy(StrEnum):
     """How much runs unasked."""
 
     AUTO = "auto"
-    """Everything but what no autonomy lets through."""
+    """Every edit without a blocking finding runs unasked."""
     ASK_RISKY = "ask-risky"
     ASK_ALL = "ask-all"
 
     @property
     def next(self) -> Autonomy:
-        """The one after it, round and round."""
+        """The next autonomy, in a cycle."""
         all_of_them = list(Autonomy)
         return all_of_them[(all_of_them.index(self) + 1) % len(all_of_them)]
 
 
 class Origin(StrEnum):
-    """Who or what brought a proposal."""
+    """Where a proposal comes from."""
 
     AGENT = "agent"
     PIN = "pin"
-    """The person's hypothesis, worked out by the agent or taken literally."""
+    """A pinned hypothesis, worked out by the agent or taken literally."""
     REVIVE = "revive"
-    """The patch of an earlier experiment, re-applied."""
+    """The patch of an earlier experiment, re-applied to the frontier."""
     CONFIRM = "confirm"
-    """An earlier experiment once more, exactly."""
+    """The commit of an earlier experiment, run once more."""
     OVERRULE = "overrule"
-    """What a person's other verdict on an earlier experiment needs to be run for."""
+    """A run that the user's own verdict on an earlier experiment needs."""
 
 
 class QueueState(StrEnum):
-    """What a proposal that is not an experiment yet waits for."""
+    """What a queued proposal waits for."""
 
     READY = "ready"
-    """Its turn."""
+    """It runs when its turn comes."""
     ASKED = "asked"
-    """A person's word, and it will be parked if none comes."""
+    """The user's answer; it is parked if none comes in time."""
     PARKED = "parked"
-    """A person's word, for as long as it takes."""
+    """The user's answer, without a time limit."""
 
 
 class ReviewAnswer(StrEnum):
-    """What a person says to a proposal."""
+    """The user's answer about a proposal."""
 
     APPROVE = "approve"
     VETO = "veto"

@@ -1,4 +1,4 @@
-"""What can happen in a session, as one tagged union; the journal holds nothing else.
+"""The events of a session, as one tagged union; the journal holds nothing else.
 
 Each event is a fact in the past tense with a sequence number and a UTC time. Fields are only ever
 added, with defaults, so that a journal written by an older release always opens.
@@ -29,14 +29,14 @@ EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class Gpu(msgspec.Struct, frozen=True):
-    """A GPU as it was found."""
+    """A GPU of the machine."""
 
     name: str
     memory_bytes: int
 
 
 class Platform(msgspec.Struct, frozen=True, kw_only=True):
-    """The machine the session runs on."""
+    """The machine on which the session runs."""
 
     system: str
     python: str
@@ -45,16 +45,16 @@ class Platform(msgspec.Struct, frozen=True, kw_only=True):
     ram_bytes: int
     gpus: tuple[Gpu, ...] = ()
     gpu_note: str = ""
-    """Why there are no GPU figures, where there are none."""
+    """Why no GPU figures are available; empty where they are."""
     sandbox: str = "none"
-    """What confines the training process."""
+    """The sandbox that confines the training process."""
 
 
 class Proposal(msgspec.Struct, frozen=True, kw_only=True):
-    """One focused edit, and why it should help."""
+    """One focused edit, described: what is changed, and why it should help."""
 
     patch_id: str
-    """A hash of the patch; a person's decision names it."""
+    """A hash of the patch; every decision of the user names it."""
     hypothesis: str
     rationale: str = ""
     expected: str = ""
@@ -63,17 +63,17 @@ class Proposal(msgspec.Struct, frozen=True, kw_only=True):
     added: int = 0
     removed: int = 0
     source_key: str = ""
-    """A hash of the edited file's syntax tree, to recognise the same idea in other words."""
+    """A hash of the edited file's syntax tree, to recognise an equivalent edit."""
     knobs: dict[str, tuple[str, str]] = {}
-    """Knob name to its old and new literal, where the edit is a change of knobs."""
+    """Knob name to its old and new literal, where the edit changes knobs."""
 
 
 class Measurement(msgspec.Struct, frozen=True, kw_only=True):
-    """What a run reported, as far as it reported it."""
+    """The figures that a run reported; None where it did not report one."""
 
     metric: float
     memory_gb: float = 0.0
-    """Peak memory in GiB, as the run's `peak_vram_mb` says, else its peak resident size."""
+    """Peak memory in GiB: the run's `peak_vram_mb`, else its peak resident size."""
     training_seconds: float | None = None
     total_seconds: float | None = None
     steps: int | None = None
@@ -84,10 +84,10 @@ class Measurement(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ProgressPoint(msgspec.Struct, frozen=True, array_like=True):
-    """A point of a run's loss curve."""
+    """One point of a run's loss curve."""
 
     share: float
-    """Of the time budget, 0 to 1."""
+    """Elapsed share of the time budget, 0 to 1."""
     loss: float
 
 
@@ -95,11 +95,13 @@ class Event(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", omit_de
     """The base of all events."""
 
     seq: int = 0
+    """Sequence number in the journal, from 1; 0 before it is appended."""
     at: datetime = EPOCH
+    """UTC time at which it was appended."""
 
 
 class SessionStarted(Event, frozen=True, kw_only=True):
-    """A person confirmed a research config."""
+    """A session began with a research config that the user confirmed."""
 
     version: str
     workspace: str
@@ -107,26 +109,28 @@ class SessionStarted(Event, frozen=True, kw_only=True):
     base_commit: str
     config: ResearchConfig
     results_file: str
-    """Where rows go in fact; differs from the config's where that file was not ours to write."""
+    """The file that rows are appended to; another than the config names where that one belongs to
+    the user.
+    """
     notes: tuple[str, ...] = ()
-    """What the person should know about how their workspace was taken."""
+    """What the user should know about how the engine uses the workspace."""
 
 
 class HistoryImported(Event, frozen=True, kw_only=True):
-    """The rows of a session that had no journal are this session's history."""
+    """The rows of a session without a journal were imported as this session's history."""
 
     file: str
     branch: str
     tip: str
-    """Where the branch stood."""
+    """The commit at the end of that branch."""
     attempts: tuple[PastAttempt, ...]
     bad_rows: int = 0
     notes: tuple[str, ...] = ()
-    """What could not be known."""
+    """What the table does not tell."""
 
 
 class EngineStarted(Event, frozen=True, kw_only=True):
-    """An engine process took the session up."""
+    """An engine process opened the session."""
 
     pid: int
     version: str
@@ -134,19 +138,19 @@ class EngineStarted(Event, frozen=True, kw_only=True):
 
 
 class EngineStopped(Event, frozen=True, kw_only=True):
-    """The engine process left in good order; the session may be taken up again."""
+    """The engine process exited normally; another one may continue the session."""
 
     reason: str
 
 
 class PlatformDetected(Event, frozen=True, kw_only=True):
-    """What machine this is."""
+    """The engine found out on which machine it runs."""
 
     platform: Platform
 
 
 class ConfigChanged(Event, frozen=True, kw_only=True):
-    """The session goes on with other limits or another agent; never with another metric."""
+    """The session continues with other limits or another agent, never with another metric."""
 
     config: ResearchConfig
 
@@ -185,24 +189,24 @@ class ProposalQueued(CandidateEvent, frozen=True, kw_only=True):
 
 
 class ProposalDropped(Event, frozen=True, kw_only=True):
-    """A proposal made ahead will not be run; another is made in its place."""
+    """A queued proposal will not run."""
 
     queued: int
     reason: str
 
 
 class ReviewRequested(Event, frozen=True, kw_only=True):
-    """A proposal waits for a person's word; meanwhile the slot works on something else."""
+    """The user is asked about a proposal; meanwhile the loop works on another one."""
 
     queued: int
     patch_id: str
     why: str
     until: datetime
-    """Then it is parked, and never approved by itself."""
+    """When the proposal is parked if the user does not answer."""
 
 
 class ReviewDecided(Event, frozen=True, kw_only=True):
-    """A person approved or vetoed exactly this patch."""
+    """The user approved or vetoed exactly this patch."""
 
     queued: int
     patch_id: str
@@ -212,14 +216,14 @@ class ReviewDecided(Event, frozen=True, kw_only=True):
 
 
 class ProposalParked(Event, frozen=True, kw_only=True):
-    """Nobody answered in time; it waits in the morning queue."""
+    """The question was not answered in time; the proposal waits without a time limit."""
 
     queued: int
     reason: str
 
 
 class ProposalEdited(Event, frozen=True, kw_only=True):
-    """A person changed the edit; it was assessed again under its new patch_id."""
+    """A queued edit was changed; it was assessed again under its new patch_id."""
 
     queued: int
     by: Actor
@@ -230,23 +234,23 @@ class ProposalEdited(Event, frozen=True, kw_only=True):
 
 
 class AutonomySet(Event, frozen=True, kw_only=True):
-    """How much runs unasked, from the next proposal on."""
+    """The autonomy was set, in force from the next proposal on."""
 
     autonomy: Autonomy
     by: Actor
 
 
 class HypothesisPinned(Event, frozen=True, kw_only=True):
-    """A person's own idea, to be done next."""
+    """The user pinned a hypothesis, to be tried next."""
 
     pin: int
-    """Counts up through the session."""
+    """Its number, counted up through the session."""
     text: str
     by: Actor
 
 
 class PinEdited(Event, frozen=True, kw_only=True):
-    """The person said it otherwise."""
+    """The user changed the text of a pin."""
 
     pin: int
     text: str
@@ -254,16 +258,16 @@ class PinEdited(Event, frozen=True, kw_only=True):
 
 
 class PinMoved(Event, frozen=True, kw_only=True):
-    """The person changed the order of what is to be done next."""
+    """The user changed the order of the waiting pins."""
 
     pin: int
     place: int
-    """Among the pins that wait, from 0."""
+    """Its new place among the waiting pins, from 0."""
     by: Actor
 
 
 class PinRemoved(Event, frozen=True, kw_only=True):
-    """A pin will not be done: the person took it back, or it cannot be."""
+    """A pin will not be tried: the user removed it, or it turned out to be impossible."""
 
     pin: int
     by: Actor
@@ -271,7 +275,7 @@ class PinRemoved(Event, frozen=True, kw_only=True):
 
 
 class DirectionBanned(Event, frozen=True, kw_only=True):
-    """The agent is not to go there."""
+    """The user banned a direction: the agent must not propose it."""
 
     ban: int
     text: str
@@ -279,14 +283,14 @@ class DirectionBanned(Event, frozen=True, kw_only=True):
 
 
 class BanLifted(Event, frozen=True, kw_only=True):
-    """It may go there after all."""
+    """The user lifted a ban."""
 
     ban: int
     by: Actor
 
 
 class NoteAdded(Event, frozen=True, kw_only=True):
-    """The person told the agent something."""
+    """The user added a note for the agent."""
 
     note: int
     text: str
@@ -294,31 +298,32 @@ class NoteAdded(Event, frozen=True, kw_only=True):
 
 
 class NoteRemoved(Event, frozen=True, kw_only=True):
-    """It need not be told any more."""
+    """The user removed a note."""
 
     note: int
     by: Actor
 
 
 class ProgramEdited(Event, frozen=True, kw_only=True):
-    """Another program.md is in force, from the experiment named on."""
+    """Another version of program.md is in force."""
 
     key: str
-    """A hash of the text."""
+    """A hash of its text."""
     experiment: int
+    """The first experiment for which it is in force."""
     diff: str = ""
-    """Against the version before; empty for the first."""
+    """Unified diff against the version before; empty for the first version."""
 
 
 class ProgramCommitted(Event, frozen=True, kw_only=True):
-    """The program.md in force is on the session's branch, whose end is the frontier now."""
+    """A version of program.md was committed to the session's branch, which is the new frontier."""
 
     key: str
     commit: str
 
 
 class Overruled(Event, frozen=True, kw_only=True):
-    """A person's verdict takes the place of the keep rule's."""
+    """The user replaced the keep rule's verdict by their own."""
 
     experiment: int
     verdict: Verdict
@@ -327,24 +332,24 @@ class Overruled(Event, frozen=True, kw_only=True):
 
 
 class OverruleSettled(Event, frozen=True, kw_only=True):
-    """What a person's verdict asked of the branch was done, or is on its way as an experiment."""
+    """The branch follows an overrule, or an experiment is queued that will make it follow."""
 
     experiment: int
     how: str
 
 
 class FrontierReverted(Event, frozen=True, kw_only=True):
-    """The branch took a kept change back, by a new commit."""
+    """A kept change was reverted on the branch by a new commit."""
 
     experiment: int
-    """Whose change was taken back."""
+    """The experiment whose change was reverted."""
     commit: str
     incumbent: int
-    """Whose value is to be beaten now."""
+    """The experiment whose value has to be beaten from now on."""
 
 
 class ProposalRevised(Event, frozen=True, kw_only=True):
-    """The engine changed the edit and runs it again, within the same experiment."""
+    """The engine changed the edit; it runs again within the same experiment."""
 
     experiment: int
     reason: str
@@ -356,21 +361,21 @@ class ProposalRevised(Event, frozen=True, kw_only=True):
 
 
 class CostIncurred(Event, frozen=True, kw_only=True):
-    """A call of a language model ended, well or not."""
+    """A call of a language model ended, successful or not."""
 
     experiment: int
-    """The one it was drafting, or repairing; 0: it was asked about the session as a whole."""
+    """The experiment that the call was for; 0: it was about the session as a whole."""
     model: str
     prompt_tokens: int = 0
     cached_tokens: int = 0
     completion_tokens: int = 0
     reasoning_tokens: int = 0
     dollars: float | None = None
-    """None: the price is not known."""
+    """Price of the call; None where it is not known."""
 
 
 class AgentWaited(Event, frozen=True, kw_only=True):
-    """The agent could not be asked, and is asked again later by itself."""
+    """The agent failed, and is asked again after a wait."""
 
     reason: str
     until: datetime
@@ -378,7 +383,7 @@ class AgentWaited(Event, frozen=True, kw_only=True):
 
 
 class CandidateCommitted(Event, frozen=True, kw_only=True):
-    """The experiment's commit exists and is held by a private ref."""
+    """The experiment's commit was made; a private ref keeps it reachable."""
 
     experiment: int
     commit: str
@@ -393,19 +398,19 @@ class RunStarted(Event, frozen=True, kw_only=True):
     slot: int
     command: str
     directory: str
-    """Of the run's files (run.log, exit.json), relative to the workspace."""
+    """The directory of the run's files (run.log, exit.json), relative to the workspace."""
     deadline_seconds: float
 
 
 class RunAdopted(Event, frozen=True, kw_only=True):
-    """A new engine found the run alive and took it over."""
+    """A new engine found the run alive and watches it from now on."""
 
     experiment: int
     run: int
 
 
 class RunProgressed(Event, frozen=True, kw_only=True):
-    """A sparse record of how far training has come; at most 20 of them a run."""
+    """One point of the loss curve; at most 20 of them per run."""
 
     experiment: int
     run: int
@@ -414,7 +419,7 @@ class RunProgressed(Event, frozen=True, kw_only=True):
 
 
 class DevicesSampled(Event, frozen=True, kw_only=True):
-    """A sparse record of what the machine was doing; some six of them in a run."""
+    """A sample of the machine's CPU, memory and GPUs; about six of them per run."""
 
     experiment: int
     run: int
@@ -422,15 +427,15 @@ class DevicesSampled(Event, frozen=True, kw_only=True):
 
 
 class RunEnded(Event, frozen=True, kw_only=True):
-    """The training process and its whole tree are gone."""
+    """The training process and all its descendants have ended."""
 
     experiment: int
     run: int
     outcome: Outcome
     detail: str = ""
-    """The last traceback, or the reason in words."""
+    """The last traceback of the log, or the reason in words."""
     todo: str = ""
-    """What the person can do about it, where they can."""
+    """What the user can do about it; empty where there is nothing."""
     exit_code: int | None = None
     signal: int | None = None
     seconds: float = 0.0
@@ -438,60 +443,60 @@ class RunEnded(Event, frozen=True, kw_only=True):
 
 
 class Measured(Event, frozen=True, kw_only=True):
-    """What the run reported was read and checked."""
+    """The figures that the run reported were read and checked."""
 
     experiment: int
     run: int
     measurement: Measurement
     doubts: tuple[str, ...] = ()
-    """What does not fit with what the engine saw; a doubted measurement is never kept."""
+    """Contradictions to what the engine observed; a doubted measurement is never kept."""
 
 
 class VerdictGiven(Event, frozen=True, kw_only=True):
-    """The keep rule spoke."""
+    """The keep rule gave its verdict."""
 
     experiment: int
     verdict: Verdict
     reason: str
     gain: float | None = None
-    """Against the incumbent, in metric units, positive is better."""
+    """Against the incumbent, in metric units; positive is better."""
     results_bytes: int = 0
-    """Size of the results file before the row: tells a later engine whether the row was written."""
+    """Size of the results file before the row; shows a later engine whether the row was written."""
 
 
 class RowWritten(Event, frozen=True, kw_only=True):
-    """The experiment's row is on the disk."""
+    """The experiment's row was appended to the results file and synced."""
 
     experiment: int
     file: str
     status: str = ""
-    """The row's own word where it is none of our verdicts: only of tables that others wrote."""
+    """The row's status word where it is not one of our verdicts; only in imported tables."""
 
 
 class FrontierAdvanced(Event, frozen=True, kw_only=True):
-    """The branch moved to a better commit."""
+    """The session's branch moved to a better commit."""
 
     experiment: int
     commit: str
 
 
 class Paused(Event, frozen=True, kw_only=True):
-    """The loop waits at its next safe point."""
+    """The loop pauses at its next safe point."""
 
     by: Actor
-    """`person`, or `engine` when the environment or the agent is at fault."""
+    """The user, or the engine where the environment or the agent failed."""
     reason: str
     todo: str = ""
 
 
 class Resumed(Event, frozen=True, kw_only=True):
-    """The loop goes on."""
+    """The loop continues after a pause."""
 
     by: Actor
 
 
 class StopRequested(Event, frozen=True, kw_only=True):
-    """The person wants the session to end."""
+    """The session is to end."""
 
     by: Actor
     mode: StopMode
@@ -499,23 +504,23 @@ class StopRequested(Event, frozen=True, kw_only=True):
 
 
 class StopCancelled(Event, frozen=True, kw_only=True):
-    """The person changed their mind before the session ended."""
+    """The session is not to end after all."""
 
     by: Actor
 
 
 class KillRequested(Event, frozen=True, kw_only=True):
-    """The person ended one run; its experiment counts as interrupted, not as a failed idea."""
+    """The user killed a run; its experiment counts as interrupted, not as a failed idea."""
 
     by: Actor
     experiment: int
     run: int
     reason: str = ""
-    """Why the idea itself is not wanted: a veto. Empty: only this run was to end."""
+    """Why the idea itself is vetoed; empty where only this run was to end."""
 
 
 class AlarmRaised(Event, frozen=True, kw_only=True):
-    """Something a person should look at."""
+    """Something happened that the user should look at."""
 
     kind: AlarmKind
     message: str
@@ -523,7 +528,7 @@ class AlarmRaised(Event, frozen=True, kw_only=True):
 
 
 class SessionEnded(Event, frozen=True, kw_only=True):
-    """No more experiments, until somebody continues the session."""
+    """The session ended; it can be continued later."""
 
     reason: str
 

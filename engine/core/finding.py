@@ -1,4 +1,4 @@
-"""What a risk assessment found, as the journal keeps it. The rules stand in `engine.core.risk`."""
+"""Findings of the risk check, as the journal keeps them; the rules are in `engine.core.risk`."""
 
 from __future__ import annotations
 
@@ -8,22 +8,22 @@ import msgspec
 
 
 class Weight(StrEnum):
-    """What a finding asks of the engine, heaviest first."""
+    """What follows from a finding, heaviest first."""
 
     BLOCK = "block"
-    """Never run without a person's approval, in any autonomy."""
+    """The edit never runs without the user's approval, in any autonomy."""
     ASK = "ask"
-    """Run unasked only where the autonomy says so."""
+    """The edit runs unasked only with the autonomy `auto`."""
     NOTE = "note"
-    """Worth showing; runs."""
+    """The edit runs; the finding is shown."""
 
 
 class Finding(msgspec.Struct, frozen=True):
-    """One thing about an edit that a researcher should know before it runs."""
+    """One risk of an edit."""
 
     rule: str
     weight: Weight
     lines: tuple[int, ...]
-    """Of the candidate, from 1; of the base where something was removed: the message says so."""
+    """Line numbers in the edited file, from 1; in the base where something was removed."""
     message: str
-    """What it is and why it matters, as one plain sentence."""
+    """One sentence: what the risk is, and why it matters."""

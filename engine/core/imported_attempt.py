@@ -1,4 +1,4 @@
-"""An attempt that nobody of ours recorded, as far as a table tells of it."""
+"""Attempts of a session without a journal, read from its results table."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from engine.core.enums import Verdict
 
 
 class Unknown(StrEnum):
-    """What nobody recorded of an attempt."""
+    """What the table does not tell about an attempt."""
 
     EDIT = "edit"
-    """Its commit is gone, or was never named."""
+    """Its commit does not exist, or was never named."""
     VALUE = "metric"
     VERDICT = "verdict"
     TIME = "time"
@@ -22,26 +22,26 @@ class Unknown(StrEnum):
 
 
 class PastAttempt(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """A row of the table as an attempt of the session it came from."""
+    """One row of the table, as an attempt of that session."""
 
     row: int
-    """Its number in the table, from 1."""
+    """Number of the row in the table, from 1."""
     description: str = ""
     """As written; untrusted."""
     status: str = ""
     """As written; untrusted."""
     verdict: Verdict | None = None
-    """In our words; None where the table says neither."""
+    """The verdict that the status word means; None where it means none."""
     metric: float | None = None
     gain: float | None = None
-    """Against the keep before it, positive is better."""
+    """Against the keep before it, in metric units; positive is better."""
     memory_gb: float | None = None
     category: str = ""
     at: datetime | None = None
     commit: str = ""
-    """The whole hash of a commit that exists; empty where there is none."""
+    """The full hash of its commit; empty where that does not exist."""
     named: str = ""
-    """The commit as written, where there is none of that name; untrusted."""
+    """The commit as written in the table, where no commit has that name; untrusted."""
     on_branch: bool = False
-    """Whether that commit is on the session's branch."""
+    """True where that commit is on the session's branch."""
     unknown: tuple[Unknown, ...] = ()

@@ -1,4 +1,4 @@
-"""Why a run ended: from its exit, and from what its log says."""
+"""Classify why a run ended, from its exit and its log."""
 
 from __future__ import annotations
 
@@ -46,13 +46,13 @@ _INTERRUPTS = (signals.SIGINT, signals.SIGTERM, signals.SIGHUP, signals.SIGQUIT)
 
 @dataclass(frozen=True, kw_only=True)
 class Ending:
-    """What is known of a run that is over."""
+    """Everything known about a run that ended."""
 
     exit_code: int | None
     signal: int | None
     killed_by: str | None
-    """`deadline`, `silence`, `start-up`, `evaluation`, `request`, `log flood`, or None: it ended
-    by itself.
+    """The reason for which the engine killed it: `deadline`, `silence`, `start-up`, `evaluation`,
+    `request` or `log flood`; None: it ended by itself.
     """
     metric: float | None
     metric_name: str
@@ -62,15 +62,16 @@ class Ending:
     """The last lines of the log."""
     saw_fail: bool
     base_works: bool
-    """Whether an earlier run of this session finished, so that the environment was sound."""
+    """True where the baseline of this session finished, so that the environment worked."""
     edit: str = ""
     """The experiment's patch."""
 
 
 @dataclass(frozen=True)
 class Classified:
-    """An outcome, what happened in words (or the traceback), and what the person can do about
-    it.
+    """An outcome with its explanation.
+
+    `detail` is what happened in words, or the traceback; `todo` is what the user can do about it.
     """
 
     outcome: Outcome
@@ -79,7 +80,7 @@ class Classified:
 
 
 def classify(end: Ending) -> Classified:
-    """Name why a run ended."""
+    """Return the outcome of a run that ended."""
     text = f"{end.traceback}\n{end.tail}"
     if end.killed_by is not None:
         return _killed(end.killed_by, text)
@@ -100,7 +101,7 @@ def classify(end: Ending) -> Classified:
     if end.saw_fail or (end.loss is not None and not math.isfinite(end.loss)):
         return Classified(Outcome.NAN, "the loss became NaN or exploded")
     if end.signal in _INTERRUPTS or _was_interrupted(end):
-        return Classified(Outcome.INTERRUPTED, "somebody outside stopped the training process")
+        return Classified(Outcome.INTERRUPTED, "the training process was stopped from outside")
     if end.exit_code == 0:
         return Classified(
             Outcome.CODE_CRASH,
@@ -135,7 +136,7 @@ def _environment(end: Ending, text: str) -> Classified | None:
             "Install it, then resume; or stop, correct `command` in .autoresearch/config.toml, and "
             "start again.",
         )
-    # Where the baseline worked, a warning further up is no reason; the last words are.
+    # Where the baseline worked, only the last lines can name the reason, not a warning before.
     where = _last(text, 4) if end.base_works else text
     for pattern, what, todo in _ENVIRONMENT:
         if re.search(pattern, where):

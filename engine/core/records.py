@@ -1,6 +1,4 @@
-"""What a session is made of: runs, experiments, proposals that wait, why the loop waits, what was
-spent.
-"""
+"""The records of a folded session: runs, experiments, queued proposals, decisions, spending."""
 
 from __future__ import annotations
 
@@ -30,15 +28,15 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
     seconds: float = 0.0
     peak_rss_bytes: int = 0
     adopted: int = 0
-    """How many engines after the first took this run over."""
+    """The number of later engines that adopted this run."""
     curve: tuple[ev.ProgressPoint, ...] = ()
     kill_requested: bool = False
     veto: str = ""
-    """Why a person ended it, where the idea itself was not wanted."""
+    """Why the user vetoed the idea while it ran; empty where they did not."""
 
 
 class Spending(msgspec.Struct, frozen=True, kw_only=True):
-    """What calls of language models used."""
+    """Tokens and dollars used by calls of language models."""
 
     calls: int = 0
     prompt_tokens: int = 0
@@ -47,15 +45,15 @@ class Spending(msgspec.Struct, frozen=True, kw_only=True):
     reasoning_tokens: int = 0
     dollars: float = 0.0
     unpriced: int = 0
-    """Calls whose price nobody knows; they are not in `dollars`."""
+    """Calls of unknown price; they are not part of `dollars`."""
 
     @property
     def tokens(self) -> int:
-        """Prompt and answer tokens together."""
+        """Prompt and completion tokens together."""
         return self.prompt_tokens + self.completion_tokens
 
     def plus(self, call: ev.CostIncurred) -> Spending:
-        """With one call more."""
+        """Return the spending after one more call."""
         return Spending(
             calls=self.calls + 1,
             prompt_tokens=self.prompt_tokens + call.prompt_tokens,
@@ -68,7 +66,7 @@ class Spending(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class DecisionRecord(msgspec.Struct, frozen=True, kw_only=True):
-    """One decision: by a person, or by a rule in their place."""
+    """One decision, by the user or by a rule on their behalf."""
 
     at: datetime
     kind: DecisionKind
@@ -85,25 +83,25 @@ class DecisionRecord(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Pin(msgspec.Struct, frozen=True, kw_only=True):
-    """A person's own idea."""
+    """A hypothesis that the user pinned."""
 
     number: int
     text: str
     by: Actor
     at: datetime
     experiment: int = 0
-    """Which experiment it became; 0: none yet."""
+    """The experiment that tried it; 0: none yet."""
     removed: str = ""
-    """Why it will not be done; empty while it may be."""
+    """Why it will not be tried; empty while it may be."""
 
     @property
     def waits(self) -> bool:
-        """Whether it is still to be done."""
+        """True while it still has to be tried."""
         return not self.experiment and not self.removed
 
 
 class Instruction(msgspec.Struct, frozen=True, kw_only=True):
-    """A ban or a note."""
+    """A ban or a note, which goes into every briefing."""
 
     number: int
     text: str
@@ -112,7 +110,7 @@ class Instruction(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Vetoed(msgspec.Struct, frozen=True, kw_only=True):
-    """A proposal, or a running experiment, that a person did not want."""
+    """A proposal, or a running experiment, that the user vetoed."""
 
     at: datetime
     by: Actor
@@ -122,14 +120,15 @@ class Vetoed(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ProgramVersion(msgspec.Struct, frozen=True, kw_only=True):
-    """A program.md and since when it is in force."""
+    """One version of program.md."""
 
     key: str
+    """A hash of its text."""
     at: datetime
     experiment: int
-    """The first it was in force for."""
+    """The first experiment for which it was in force."""
     commit: str = ""
-    """On the branch; empty until the next safe point."""
+    """The commit that has it on the branch; empty until the next safe point."""
     added: int = 0
     removed: int = 0
 
@@ -171,22 +170,22 @@ class Experiment(ProposalRecord, frozen=True, kw_only=True):
 
     @property
     def is_baseline(self) -> bool:
-        """Whether this is the file as it was found."""
+        """True for experiment 1, the file as it is."""
         return self.number == 1
 
     @property
     def effective_verdict(self) -> Verdict | None:
-        """The verdict in force: the person's, if they overruled the rule's."""
+        """The verdict in force: the user's where they overruled the keep rule, else the rule's."""
         return self.overruled or self.verdict
 
     @property
     def run(self) -> Run | None:
-        """The latest run."""
+        """The latest run; None before the first."""
         return self.runs[-1] if self.runs else None
 
     @property
     def outcome(self) -> Outcome | None:
-        """Why the latest run ended."""
+        """Why the latest run ended; None before it has."""
         return self.runs[-1].outcome if self.runs else None
 
 
@@ -212,7 +211,7 @@ class Queued(Candidate, frozen=True, kw_only=True):
 
 
 class Dropped(msgspec.Struct, frozen=True, kw_only=True):
-    """A proposal made ahead that was never run."""
+    """A queued proposal that never ran."""
 
     at: datetime
     hypothesis: str
@@ -220,7 +219,7 @@ class Dropped(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Pause(msgspec.Struct, frozen=True, kw_only=True):
-    """Why the loop waits."""
+    """A pause of the loop, and why."""
 
     at: datetime
     by: Actor
@@ -229,7 +228,7 @@ class Pause(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Waiting(msgspec.Struct, frozen=True, kw_only=True):
-    """Until when the agent is left alone, and why."""
+    """A wait before a failed agent is asked again."""
 
     reason: str
     until: datetime
@@ -243,7 +242,7 @@ class VerdictCounts(msgspec.Struct, frozen=True, kw_only=True):
     discard: int = 0
     crash: int = 0
     other: int = 0
-    """Rows of a table that others wrote, which says neither of the three."""
+    """Imported rows with none of the three verdicts."""
 
     @property
     def total(self) -> int:

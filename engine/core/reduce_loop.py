@@ -1,4 +1,4 @@
-"""What each event of the loop makes of a session."""
+"""Handlers of the loop's events: experiments, runs, verdicts, pauses, alarms."""
 
 from __future__ import annotations
 

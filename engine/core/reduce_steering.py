@@ -1,4 +1,4 @@
-"""What each event of the person's steering makes of a session."""
+"""Handlers of the steering events: reviews, pins, bans, notes, program.md, overrules."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ def _proposal_edited(s: Session, e: ev.ProposalEdited) -> Session:
         return s.with_(e)
     edited = replace(
         queued,
-        # Another patch: whoever approved the one before is asked again.
+        # Another patch: an approval of the one before does not count for it.
         state=QueueState.ASKED,
         until=None,
         base=e.base,
@@ -120,7 +120,7 @@ def _pin_moved(s: Session, e: ev.PinMoved) -> Session:
 
 @on(ev.PinRemoved)
 def _pin_removed(s: Session, e: ev.PinRemoved) -> Session:
-    why = e.reason or f"taken back from the {e.by}"
+    why = e.reason or f"removed from the {e.by}"
     pins = tuple(replace(p, removed=why) if p.number == e.pin else p for p in s.pins)
     return s.with_(e, pins=pins, last_steering_seq=e.seq)
 

@@ -34,15 +34,16 @@ from engine.core.records import (
 from engine.core.vector import Vector
 
 MAX_ASKED = 3
-"""In `ask-all` the slot waits for an answer once so many questions are open; otherwise it works on
-what needs no answer."""
+"""Open questions at which the loop waits for an answer, with the autonomy `ask-all`."""
 MAX_HELD_IN_A_ROW = 8
-"""So many proposals in a row that a person must see before anything runs: then the slot waits in
-any autonomy, or a model that only has risky ideas would be paid all night."""
+"""Proposals held for the user since the newest experiment, at which the loop waits in any autonomy.
+
+Otherwise a model that only has risky ideas would be paid all night.
+"""
 
 
 class Session(msgspec.Struct, frozen=True, kw_only=True):
-    """Everything that is known of one session at one moment."""
+    """Everything known about one session at one moment."""
 
     seq: int = 0
     at: datetime = ev.EPOCH
@@ -54,83 +55,83 @@ class Session(msgspec.Struct, frozen=True, kw_only=True):
     results_file: str = "results.tsv"
     notes: tuple[str, ...] = ()
     past: tuple[PastAttempt, ...] = ()
-    """What was tried before the session had a journal, as far as a table tells."""
+    """Attempts from before the session had a journal, imported from its results table."""
     platform: ev.Platform | None = None
     engine_pid: int | None = None
     engine_starts: int = 0
     started_at: datetime | None = None
     ended: str | None = None
-    """Why the session ended; None while it lives."""
+    """Why the session ended; None before that."""
     experiments: Vector[Experiment] = Vector()
     frontier: str = ""
-    """The best commit so far."""
+    """The best commit so far, where the next experiment starts."""
     incumbent: int | None = None
-    """The experiment whose commit is the frontier and whose value is to be beaten."""
+    """The experiment that produced the frontier and whose value is to be beaten."""
     counts: VerdictCounts = VerdictCounts()
     pause: Pause | None = None
     stop: StopMode | None = None
     stop_reason: str = ""
     waiting: Waiting | None = None
-    """Why the agent is not asked just now; old once its time has come."""
+    """The wait after a failure of the agent; may lie in the past."""
     spending: Spending = Spending()
     alarms: tuple[ev.AlarmRaised, ...] = ()
     queue: tuple[Queued, ...] = ()
-    """Proposals made ahead, the next one first."""
+    """Queued proposals, oldest first."""
     queued_ever: int = 0
     dropped: tuple[Dropped, ...] = ()
-    """The last proposals made ahead that were not run, oldest first."""
+    """The latest queued proposals that were dropped, oldest first."""
     vetoed: tuple[Vetoed, ...] = ()
     pins: tuple[Pin, ...] = ()
-    """All ever pinned; those that wait stand in the order they are to be done."""
+    """All pins of the session; the waiting ones in the order in which they will be tried."""
     bans: tuple[Instruction, ...] = ()
     banned_ever: int = 0
     agent_notes: tuple[Instruction, ...] = ()
     noted_ever: int = 0
     last_steering_seq: int = 0
-    """The number of the last event by which the person told the agent something."""
+    """The sequence number of the latest steering event."""
     autonomy_set: Autonomy | None = None
     programs: tuple[ProgramVersion, ...] = ()
-    """The versions of program.md that were in force, the present one last."""
+    """All versions of program.md that were in force, the current one last."""
     aliases: dict[str, str] = {}
-    """Commits of the branch that left the editable file as another commit has it, to that one."""
+    """Commit to an earlier commit of the session with the same editable file."""
     pending_overrules: tuple[int, ...] = ()
-    """Experiments whose overruling the branch does not show yet."""
+    """Overruled experiments that the branch does not follow yet, oldest first."""
     drafting: Spending = Spending()
-    """What the experiment to come has cost so far."""
+    """Cost of the calls for the experiment to come."""
     machine: ev.DevicesSampled | None = None
-    """The newest record of what the machine was doing."""
+    """The newest recorded sample of the machine."""
     latest_patch: str = ""
-    """The patch of the newest experiment; older ones are in the artifacts."""
+    """The patch of the newest experiment; those of older ones are in files of their own."""
     latest_reasoning: str = ""
 
-    # ---- questions
+    # ---- queries
 
     @property
     def is_used_up(self) -> bool:
-        """Whether all experiments it was given are done: it goes on with a higher limit alone."""
+        """True once `config.max_experiments` is reached."""
         most = self.config.max_experiments
         return most is not None and self.counts.total >= most
 
     @property
     def suggested_limit(self) -> int:
-        """A limit to go on with: as many experiments again, ten at least."""
+        """A higher limit to continue with: twice the experiments so far, at least ten more."""
         return self.counts.total + max(10, self.counts.total)
 
     @property
     def direction(self) -> Direction:
-        """Which way the metric improves."""
+        """The direction in which the metric improves."""
         return self.config.direction
 
     @property
     def current(self) -> Experiment | None:
-        """The experiment that has no verdict yet."""
+        """The experiment that has no verdict yet; None between two experiments."""
         if self.experiments and self.experiments[-1].verdict is None:
             return self.experiments[-1]
         return None
 
     @property
     def running(self) -> Run | None:
-        """The run whose process is believed alive."""
+        """The run whose end is not recorded yet; None where nothing runs."""
         current = self.current
         if current is not None and current.run is not None and current.run.outcome is None:
             return current.run
@@ -138,19 +139,19 @@ class Session(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def baseline(self) -> Experiment | None:
-        """Experiment 1, once it is measured."""
+        """Experiment 1 once it has a measurement; None before that."""
         if self.experiments and self.experiments[0].measurement is not None:
             return self.experiments[0]
         return None
 
     @property
     def best(self) -> Experiment | None:
-        """The incumbent."""
+        """The incumbent's experiment; None before the baseline is kept."""
         return None if self.incumbent is None else self.experiment(self.incumbent)
 
     @property
     def best_metric(self) -> float | None:
-        """The value to be beaten."""
+        """The incumbent's value of the metric; None before the baseline is kept."""
         best = self.best
         return (
             best.measurement.metric if best is not None and best.measurement is not None else None
@@ -158,7 +159,7 @@ class Session(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def total_gain(self) -> float | None:
-        """From the baseline to the best, in metric units, positive is better."""
+        """Gain of the incumbent over the baseline, in metric units; positive is better."""
         best, baseline = self.best_metric, self.baseline
         if best is None or baseline is None or baseline.measurement is None:
             return None
@@ -166,7 +167,7 @@ class Session(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def state(self) -> SessionState:
-        """What the ratchet does now."""
+        """What the ratchet is doing now."""
         if self.ended is not None:
             return SessionState.ENDED
         if self.running is not None:
@@ -182,7 +183,7 @@ class Session(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def is_full_of_questions(self) -> bool:
-        """Whether nothing more is made before somebody answers, or the first question is parked."""
+        """True where nothing is drafted or run before a question is answered or parked."""
         if self.ready or self.pending_overrules:
             return False
         at_work = {q.pin for q in self.queue}
@@ -195,22 +196,22 @@ class Session(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def consecutive_held(self) -> int:
-        """How many proposals since the newest experiment began wait for a person."""
+        """The number of proposals held for the user since the newest experiment began."""
         return sum(q.after >= len(self.experiments) for q in (*self.asked, *self.parked))
 
     @property
     def autonomy(self) -> Autonomy:
-        """How much runs unasked now."""
+        """The autonomy in force."""
         return self.autonomy_set or self.config.autonomy
 
     @property
     def asked(self) -> tuple[Queued, ...]:
-        """Proposals that a person is asked about now."""
+        """Proposals with an open question to the user."""
         return tuple(q for q in self.queue if q.state is QueueState.ASKED)
 
     @property
     def parked(self) -> tuple[Queued, ...]:
-        """The morning queue."""
+        """Proposals whose question was not answered in time."""
         return tuple(q for q in self.queue if q.state is QueueState.PARKED)
 
     @property
@@ -220,34 +221,34 @@ class Session(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def ready(self) -> tuple[Queued, ...]:
-        """What comes next: what a person brought or approved, then what was made ahead."""
+        """Proposals that may run, next first: approved ones, the user's, then the agent's."""
         able = [q for q in self.queue if q.state is QueueState.READY]
         return tuple(sorted(able, key=lambda q: (not q.approved, q.origin is Origin.AGENT)))
 
     @property
     def waiting_pins(self) -> tuple[Pin, ...]:
-        """The person's ideas that are still to be done, the next one first."""
+        """Pins that still have to be tried, next first."""
         return tuple(pin for pin in self.pins if pin.waits)
 
     def waiting_patch(self, patch_id: str) -> Queued | None:
-        """The queued proposal with exactly this patch, if there is one."""
+        """Return the queued proposal with exactly this patch; None where there is none."""
         return next((q for q in self.queue if q.proposal.patch_id == patch_id), None)
 
     def canonical_commit(self, commit: str) -> str:
-        """The first commit of the session that has the editable file as this one has it."""
+        """Return the session's first commit with the same editable file as this one."""
         return self.aliases.get(commit, commit)
 
     def seconds_to_wait(self, now: datetime) -> float:
-        """How long the agent is still left alone; 0 when it may be asked."""
+        """Return the seconds until a failed agent is asked again; 0 where it may be asked now."""
         if self.waiting is None:
             return 0.0
         return max(0.0, (self.waiting.until - now).total_seconds())
 
     def experiment(self, number: int) -> Experiment:
-        """The experiment of that number.
+        """Return the experiment with that number.
 
         Raises:
-            KeyError: There is none.
+            KeyError: No experiment has it.
         """
         if not 1 <= number <= len(self.experiments):
             raise KeyError(number)

@@ -16,7 +16,7 @@ _CHUNK = 128
 
 
 class Vector(Generic[T]):
-    """An immutable sequence in chunks of 128 that versions share between them."""
+    """An immutable sequence, stored in chunks of 128 items that versions share."""
 
     __slots__ = ("_chunks", "_size")
 
@@ -29,13 +29,13 @@ class Vector(Generic[T]):
 
     @classmethod
     def _of(cls, chunks: tuple[tuple[T, ...], ...], size: int) -> Vector[T]:
-        made: Vector[T] = cls.__new__(cls)
-        made._chunks = chunks
-        made._size = size
-        return made
+        vector: Vector[T] = cls.__new__(cls)
+        vector._chunks = chunks
+        vector._size = size
+        return vector
 
     def append(self, item: T) -> Vector[T]:
-        """A vector one longer."""
+        """Return a vector with one more item at its end."""
         if self._chunks and len(self._chunks[-1]) < _CHUNK:
             chunks = (*self._chunks[:-1], (*self._chunks[-1], item))
         else:
@@ -43,7 +43,7 @@ class Vector(Generic[T]):
         return self._of(chunks, self._size + 1)
 
     def replace(self, index: int, item: T) -> Vector[T]:
-        """The same vector with another item at `index` (0-based).
+        """Return a vector with another item at `index`, counted from 0.
 
         Raises:
             IndexError: There is no such item.

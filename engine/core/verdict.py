@@ -1,4 +1,4 @@
-"""The keep rule, and what makes a reported measurement doubtful."""
+"""The keep rule, and the checks that make a reported measurement doubtful."""
 
 from __future__ import annotations
 
@@ -10,12 +10,15 @@ from engine.core.enums import KeepRule, Verdict
 from engine.core.events import Measurement
 
 CLOCK_SLACK_SECONDS = 2.0
-"""A run's own clock may start a moment before ours sees the process, and it rounds."""
+"""Tolerated difference between a run's own clock and the engine's, which starts later."""
 
 
 @dataclass(frozen=True)
 class KeepDecision:
-    """A verdict and the sentence that explains it."""
+    """A verdict and the sentence that explains it.
+
+    `gain` is against the incumbent, in metric units, positive is better; None where it is unknown.
+    """
 
     verdict: Verdict
     reason: str
@@ -30,13 +33,13 @@ def decide(
     doubts: tuple[str, ...] = (),
     lines_saved: int = 0,
 ) -> KeepDecision:
-    """Whether an edit stays.
+    """Apply the keep rule to a measurement.
 
     Args:
         config: The rule, its threshold and the metric's direction.
-        measurement: Of a run that finished.
-        incumbent: The value to be beaten; None for the baseline, which is kept.
-        doubts: What speaks against the measurement; any doubt discards.
+        measurement: The figures of a run that finished.
+        incumbent: The value to beat; None for the baseline, which is kept.
+        doubts: Why the measurement is not trusted; any doubt discards it.
         lines_saved: Lines removed minus lines added by the edit.
     """
     value = measurement.metric
@@ -72,14 +75,17 @@ def find_doubts(
     distinct_values: int,
     changed_locked: tuple[str, ...] = (),
 ) -> tuple[str, ...]:
-    """Compare what a run reported with what the engine saw.
+    """Compare the figures a run reported with what the engine observed.
 
     Args:
-        measurement: What was reported.
-        wall_seconds: How long the process lived by the engine's clock.
-        summaries: How many summary blocks (`---`) the log has.
-        distinct_values: How many different values the metric's lines show.
+        measurement: The reported figures.
+        wall_seconds: Seconds from the process's start to its end, by the engine's clock.
+        summaries: The number of summary blocks (`---`) in the log.
+        distinct_values: The number of different values that the log gives for the metric.
         changed_locked: Locked files whose content changed during the run.
+
+    Returns:
+        One sentence for each contradiction; empty where there is none.
     """
     doubts = [f"{name} was changed during the run" for name in changed_locked]
     for name, seconds in (

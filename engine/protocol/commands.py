@@ -10,28 +10,27 @@ from engine.core.text import INSTRUCTION_CHARACTERS
 
 
 class Command(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", omit_defaults=True):
-    """The base of all commands. `by` says through what the person spoke: `screen` or `command
-    line`.
-    """
+    """The base of all commands."""
 
     id: int = 0
+    """Set by the client; the reply repeats it."""
     by: Actor = Actor.SCREEN
 
 
 class Hello(Command, frozen=True, kw_only=True):
-    """The first message of a client."""
+    """The first message of a connection."""
 
     version: str
     follow: bool = True
-    """Whether it wants the session and everything that happens."""
+    """True to receive the session and all later events; False only to send commands."""
 
 
 class PauseLoop(Command, frozen=True, kw_only=True):
-    """Wait at the next safe point: the current run finishes and is recorded."""
+    """Pause at the next safe point; the current run finishes and is recorded first."""
 
 
 class ResumeLoop(Command, frozen=True, kw_only=True):
-    """Go on."""
+    """Continue after a pause."""
 
 
 class StopSession(Command, frozen=True, kw_only=True):
@@ -39,105 +38,105 @@ class StopSession(Command, frozen=True, kw_only=True):
 
     mode: StopMode = StopMode.AFTER_RUN
     reason: str = ""
-    """Why, where it is not simply the person's wish."""
+    """Why, where it is not simply the user's wish."""
 
 
 class CancelStop(Command, frozen=True, kw_only=True):
-    """Do not end the session after all."""
+    """Withdraw a stop before the session has ended."""
 
 
 class KillRun(Command, frozen=True, kw_only=True):
-    """Kill the current run; the experiment counts as interrupted and the loop goes on."""
+    """Kill the current run; its experiment counts as interrupted and the loop continues."""
 
     experiment: int
-    """Named, so that a key pressed too late does not kill the next one."""
+    """Its number, so that a key pressed too late does not kill the next run."""
     reason: str = ""
-    """A veto: the idea itself is not wanted, and the agent is told why."""
+    """Why the idea itself is vetoed; the agent is told. Empty: only the run ends."""
 
 
 class ApproveProposal(Command, frozen=True, kw_only=True):
-    """Let exactly this patch run."""
+    """Approve exactly this patch."""
 
     patch_id: str
 
 
 class VetoProposal(Command, frozen=True, kw_only=True):
-    """Do not run this patch, nor one like it; the agent is told why."""
+    """Veto this patch and edits like it; the agent is told why."""
 
     patch_id: str
     reason: str
 
 
 class EditProposal(Command, frozen=True, kw_only=True):
-    """Put another edit in this one's place; it is assessed and asked about again."""
+    """Replace the edit of a proposal; it is assessed and asked about again."""
 
     patch_id: str
-    """Of the patch the person had before them."""
+    """The patch that the user edited."""
     source: str
-    """The whole editable file as it should become."""
+    """The whole editable file after the edit."""
     base: str = ""
-    """The commit whose file the person had before them; empty: the frontier's of this moment."""
+    """The commit whose file the user edited; empty: the current frontier's."""
 
 
 class SetAutonomy(Command, frozen=True, kw_only=True):
-    """How much runs unasked, from the next proposal on."""
+    """Set the autonomy, in force from the next proposal on."""
 
     autonomy: Autonomy
 
 
 class PinHypothesis(Command, frozen=True, kw_only=True):
-    """Have this done next, after what is pinned already."""
+    """Pin a hypothesis, to be tried after the earlier pins."""
 
     text: str
 
 
 class EditPin(Command, frozen=True, kw_only=True):
-    """Say a pin otherwise."""
+    """Change the text of a waiting pin."""
 
     pin: int
     text: str
 
 
 class MovePin(Command, frozen=True, kw_only=True):
-    """Change the order of the pins that wait."""
+    """Move a waiting pin to another place in line."""
 
     pin: int
     place: int
-    """From 0."""
+    """The new place, from 0."""
 
 
 class RemovePin(Command, frozen=True, kw_only=True):
-    """Take a pin back."""
+    """Remove a waiting pin."""
 
     pin: int
 
 
 class BanDirection(Command, frozen=True, kw_only=True):
-    """Keep the agent from a direction."""
+    """Ban a direction; the agent is told."""
 
     text: str
 
 
 class LiftBan(Command, frozen=True, kw_only=True):
-    """Allow it again."""
+    """Lift a ban."""
 
     ban: int
 
 
 class AddNote(Command, frozen=True, kw_only=True):
-    """Tell the agent something, until it is removed."""
+    """Add a note for the agent."""
 
     text: str
 
 
 class RemoveNote(Command, frozen=True, kw_only=True):
-    """Do not tell it any more."""
+    """Remove a note."""
 
     note: int
 
 
 class OverruleVerdict(Command, frozen=True, kw_only=True):
-    """Keep a discard, or discard a keep."""
+    """Replace the keep rule's verdict on an experiment."""
 
     experiment: int
     verdict: Verdict
@@ -151,7 +150,7 @@ class ReviveExperiment(Command, frozen=True, kw_only=True):
 
 
 class ConfirmExperiment(Command, frozen=True, kw_only=True):
-    """Run an earlier experiment once more, exactly."""
+    """Run an earlier experiment's commit once more, unchanged."""
 
     experiment: int
 

@@ -1,4 +1,4 @@
-"""Where an engine and its clients meet: the lock of a workspace and the path of its socket."""
+"""The lock file of a workspace and the path of its engine's socket."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from engine.core.errors import EngineBusyError, WorkspaceError
 from engine.core.layout import home_of
 
 _SOCKET_PATH_BYTES = 107
-
+"""The longest path of a unix socket on Linux."""
 _LOCK_NAME = "engine.lock"
 
 
 def runtime_directory(environ: dict[str, str] | None = None) -> Path:
-    """A private directory for sockets: in XDG_RUNTIME_DIR, else 0700 below the temp directory.
+    """Return a private directory for sockets, in XDG_RUNTIME_DIR or else the temp directory.
 
     Raises:
-        WorkspaceError: It belongs to somebody else, or cannot be made.
+        WorkspaceError: It belongs to another user, or cannot be made.
     """
     import tempfile  # commands that only read a lock do not need it
 
@@ -40,18 +40,19 @@ def runtime_directory(environ: dict[str, str] | None = None) -> Path:
     if path.is_symlink() or info.st_uid != os.getuid() or info.st_mode & 0o077:
         raise WorkspaceError(
             f"The directory {path} is not private to you.",
-            "Somebody else could listen to the engine.",
+            "Another user could read what the engine sends.",
             "Remove it, or set XDG_RUNTIME_DIR to a directory of yours.",
         )
     return path
 
 
 def socket_path(workspace: Path) -> Path:
-    """The socket of a workspace's engine; short enough for the kernel whatever the workspace's
-    path.
+    """Return the path of the socket of a workspace's engine.
+
+    Its length does not depend on the workspace's path.
 
     Raises:
-        WorkspaceError: Even so the path is too long, or its directory is not private.
+        WorkspaceError: The path is too long for the kernel, or its directory is not private.
     """
     import hashlib
 
@@ -67,13 +68,13 @@ def socket_path(workspace: Path) -> Path:
 
 
 class EngineLock:
-    """One engine per workspace: an flock that dies with its process."""
+    """The lock of a workspace: an flock, so that the kernel releases it with the process."""
 
     def __init__(self, workspace: Path) -> None:
-        """Take the lock.
+        """Lock the workspace.
 
         Raises:
-            EngineBusyError: Another engine has it.
+            EngineBusyError: Another engine holds the lock.
             WorkspaceError: The workspace cannot be written.
         """
         path = home_of(workspace) / _LOCK_NAME
@@ -92,8 +93,7 @@ class EngineLock:
             holder = os.pread(self._fd, 4096, 0).decode("utf-8", "replace").split("\n")[0]
             os.close(self._fd)
             raise EngineBusyError(
-                f"An engine is at work in {workspace} already"
-                + (f" (pid {holder})." if holder else "."),
+                f"An engine runs in {workspace} already" + (f" (pid {holder})." if holder else "."),
                 "One workspace has one engine.",
                 "See it with `autoresearch-tui attach`, or stop it with `autoresearch-tui stop`.",
             ) from None
@@ -101,18 +101,18 @@ class EngineLock:
         os.pwrite(self._fd, f"{os.getpid()}\n".encode(), 0)
 
     def publish_socket_path(self, socket: Path) -> None:
-        """Say where to reach this engine; whoever asks may have another XDG_RUNTIME_DIR."""
+        """Write the socket's path into the lock file: a client may have another XDG_RUNTIME_DIR."""
         os.ftruncate(self._fd, 0)
         os.pwrite(self._fd, f"{os.getpid()}\n".encode() + os.fsencode(socket) + b"\n", 0)
 
     def release(self) -> None:
-        """Let go."""
+        """Release the lock."""
         os.ftruncate(self._fd, 0)
         os.close(self._fd)
 
 
 def lock_holder(workspace: Path) -> int | None:
-    """The pid of the engine that holds the workspace; None when nobody does."""
+    """Return the pid of the engine that holds the lock; None where none does, -1 if unreadable."""
     found = _read_lock(workspace)
     if found is None:
         return None
@@ -121,13 +121,13 @@ def lock_holder(workspace: Path) -> int | None:
 
 
 def published_socket_path(workspace: Path) -> Path | None:
-    """Where the workspace's engine said that it listens."""
+    """Return the socket path that the running engine published; None where none runs."""
     lines = (_read_lock(workspace) or b"").split(b"\n")
     return Path(os.fsdecode(lines[1])) if len(lines) > 1 and lines[1] else None
 
 
 def _read_lock(workspace: Path) -> bytes | None:
-    """What the holder wrote into its lock; None when nobody holds it."""
+    """Return the content of the lock file; None where no engine holds the lock."""
     try:
         descriptor = os.open(home_of(workspace) / _LOCK_NAME, os.O_RDONLY)
     except OSError:

@@ -22,18 +22,26 @@ def frame(item: AnyMessage | AnyCommand) -> bytes:
 
 
 def frame_length(header: bytes) -> int:
-    """How many bytes of body follow a 4-byte header."""
+    """Return the number of bytes in the body that follows a 4-byte header."""
     length: int = _LENGTH.unpack(header)[0]
     return length
 
 
 def decode_message(body: bytes) -> AnyMessage:
-    """Unpack what an engine sent."""
+    """Unpack the body of a message.
+
+    Raises:
+        msgspec.DecodeError: It is not a message of this version.
+    """
     message: AnyMessage = _message_decoder.decode(body)
     return message
 
 
 def decode_command(body: bytes) -> AnyCommand:
-    """Unpack what a client sent."""
+    """Unpack the body of a command.
+
+    Raises:
+        msgspec.DecodeError: It is not a command of this version.
+    """
     command: AnyCommand = _command_decoder.decode(body)
     return command

@@ -14,32 +14,32 @@ class Message(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", omit_
 
 
 class Welcome(Message, frozen=True, kw_only=True):
-    """The first message: who speaks, and the session so far."""
+    """The first message to a client: the engine's version and the session so far."""
 
     version: str
     pid: int
     snapshot: bytes
-    """`engine.protocol.snapshot.encode_session` of the session; empty for a client that only sends
-    commands.
+    """The session as `engine.protocol.snapshot` packs it; empty for a client that does not
+    subscribe.
     """
 
 
 class EventAppended(Message, frozen=True, kw_only=True):
-    """An event that is in the journal now."""
+    """An event was appended to the journal."""
 
     event: AnyEvent
 
 
 class Progress(Message, frozen=True, kw_only=True):
-    """How far the current run has come, as its log tells."""
+    """The state of the current run, according to its log."""
 
     experiment: int
     run: int
     phase: Phase
     elapsed_seconds: float
-    """Since the process started, by the engine's clock."""
+    """Seconds since the process started, by the engine's clock."""
     share: float | None = None
-    """Of the training budget, 0 to 1."""
+    """Elapsed share of the training budget, 0 to 1."""
     step: int | None = None
     loss: float | None = None
     tokens_per_second: float | None = None
@@ -47,25 +47,25 @@ class Progress(Message, frozen=True, kw_only=True):
 
 
 class Devices(Message, frozen=True, kw_only=True):
-    """The machine, once a second."""
+    """A sample of the machine, once a second."""
 
     sample: MachineSample = MachineSample()
 
 
 class ReasoningChunk(Message, frozen=True, kw_only=True):
-    """A piece of the agent's reasoning, as it comes."""
+    """A piece of the agent's reasoning."""
 
     text: str
     start: bool = False
-    """True: a new proposal begins, what was shown before is old."""
+    """True at the start of a proposal."""
     over: bool = False
-    """True: that was all; what came of it is in the journal, or it came to nothing."""
+    """True at the end of a proposal, successful or not."""
     experiment: int = 0
-    """The number it will have if nothing comes between."""
+    """The experiment that the proposal is for."""
 
 
 class Reply(Message, frozen=True, kw_only=True):
-    """The answer to a command."""
+    """The reply to one command."""
 
     id: int
     ok: bool

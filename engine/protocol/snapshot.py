@@ -1,4 +1,4 @@
-"""A session as bytes: an attaching client gets the folded session, not 100,000 events."""
+"""Pack and unpack a session: an attaching client gets the folded session, not every event."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ _encoder = msgspec.msgpack.Encoder(enc_hook=_encode_vector)
 
 
 class _Wire(msgspec.Struct, frozen=True):
-    """A session with its experiments beside it, because typed decoding of them is ten times faster
-    than a hook.
+    """A session with its experiments beside it: decoding them typed is ten times faster than with
+    a hook.
     """
 
     session: msgspec.Raw
@@ -45,7 +45,7 @@ _session_decoder = msgspec.msgpack.Decoder(Session, dec_hook=_decode_vector)
 
 
 def decode_session(data: bytes) -> Session:
-    """Unpack what `encode_session` packed."""
+    """Unpack a session that `encode_session` packed."""
     wire = _wire_decoder.decode(data)
     bare = _session_decoder.decode(wire.session)
     return replace(bare, experiments=Vector(wire.experiments))

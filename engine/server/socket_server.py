@@ -1,6 +1,4 @@
-"""The engine's end of the socket: clients come and go, hear everything that happens, and give
-commands.
-"""
+"""The socket server: sends events to subscribed clients, and receives their commands."""
 
 from __future__ import annotations
 
@@ -23,7 +21,9 @@ from engine.protocol.snapshot import encode_session
 
 _log = logging.getLogger(__name__)
 _BACKLOG_BYTES = 64 * 2**20
+"""Unsent bytes at which a client that does not read is disconnected."""
 _LIVE_BACKLOG_BYTES = 256 * 2**10
+"""Unsent bytes at which a client gets no more live messages, only events."""
 _LARGEST_COMMAND = 4 * 2**20
 
 
@@ -36,9 +36,9 @@ class _Client:
         transport = self.writer.transport
         waiting = transport.get_write_buffer_size()
         if may_drop and waiting > _LIVE_BACKLOG_BYTES:
-            return  # a stalled terminal needs no old samples; events are never dropped
+            return  # events are never dropped, live messages may be
         if waiting > _BACKLOG_BYTES:
-            # A client that does not read for so long is told by the closed line to attach again.
+            # The client notices the closed connection and attaches again.
             transport.abort()
             return
         self.writer.write(data)
@@ -48,11 +48,10 @@ class SocketServer:
     """Serves one engine's socket.
 
     Args:
-        path: Of the socket.
-        session: Gives the folded session as it stands.
-        greet: Live messages for a client that just attached (progress, thoughts so far).
-        handle: Does what a command says and returns what to tell the person, or will tell it when
-            it has found out.
+        path: The path of the socket.
+        session: Returns the folded session.
+        initial_messages: Returns the live messages for a new subscriber (progress, reasoning).
+        handle: Handles a command; returns what to tell the user, or an awaitable of it.
     """
 
     def __init__(
@@ -73,20 +72,20 @@ class SocketServer:
 
     @property
     def subscribers(self) -> int:
-        """How many clients want to hear what happens."""
+        """The number of clients that receive events."""
         return sum(c.subscribes for c in self._clients)
 
     async def start(self) -> None:
-        """Listen.
+        """Create the socket and listen.
 
         Raises:
-            EngineBusyError: Somebody listens there already.
-            WorkspaceError: The socket cannot be made.
+            EngineBusyError: Another process listens there already.
+            WorkspaceError: The socket cannot be created.
         """
         if self.path.exists():
-            if _answers(self.path):
+            if _is_listening(self.path):
                 raise EngineBusyError(
-                    f"Something listens on {self.path} already.",
+                    f"Another process listens on {self.path} already.",
                     "",
                     "Stop the other engine with `autoresearch-tui stop`.",
                 )
@@ -104,7 +103,7 @@ class SocketServer:
             os.umask(old)
 
     async def keep_listening(self) -> None:
-        """Make the socket again if somebody removed it, as systemd does at the last log-out."""
+        """Create the socket again if it was removed, as systemd does at the last log-out."""
         if self._server is None or self.path.exists():
             return
         self._server.close()
@@ -113,7 +112,7 @@ class SocketServer:
             await self.start()
 
     async def stop(self) -> None:
-        """Send what is left, hang up, remove the socket."""
+        """Send what is pending, disconnect all clients and remove the socket."""
         if self._server is not None:
             self._server.close()
         for client in list(self._clients):
@@ -125,7 +124,7 @@ class SocketServer:
             self.path.unlink()
 
     def publish(self, message: messages.AnyMessage) -> None:
-        """Tell every follower."""
+        """Send a message to every subscriber."""
         if not self.subscribers:
             return
         data = framing.frame(message)
@@ -140,6 +139,7 @@ class SocketServer:
             if not _same_user(writer.get_extra_info("socket")):
                 return
             self._clients.add(client)
+            _log.info("a client connected, %s in all", len(self._clients))
             while True:
                 header = await reader.readexactly(4)
                 length = framing.frame_length(header)
@@ -151,6 +151,7 @@ class SocketServer:
             return
         finally:
             self._clients.discard(client)
+            _log.info("a client disconnected, %s left", len(self._clients))
             writer.close()
 
     def _answer(self, client: _Client, command: commands.AnyCommand) -> None:
@@ -188,13 +189,15 @@ class SocketServer:
 def _refusal(command: commands.AnyCommand, error: Exception) -> messages.Reply:
     if isinstance(error, AutoresearchError):
         return messages.Reply(id=command.id, ok=False, message=str(error))
-    # A fault of ours: who asked is told, and the loop goes on.
+    # An internal error: the client is told, and the loop continues.
     _log.error("the command %s failed", type(command).__name__, exc_info=error)
-    what = f"The engine failed at this ({type(error).__name__}: {error}); see engine.log."
+    what = (
+        f"The engine failed ({type(error).__name__}: {error}); see `autoresearch-tui check --log`."
+    )
     return messages.Reply(id=command.id, ok=False, message=what)
 
 
-def _answers(path: Path) -> bool:
+def _is_listening(path: Path) -> bool:
     probe = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
         probe.settimeout(1.0)
@@ -208,7 +211,7 @@ def _answers(path: Path) -> bool:
 
 
 def _same_user(connection: socket.socket) -> bool:
-    """Whether the peer runs as our user; the socket's mode says so too, this is the second lock."""
+    """Return True where the peer runs as the same user, as the socket's mode ensures too."""
     if not hasattr(socket, "SO_PEERCRED"):
         return True
     raw = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i"))
