@@ -1,4 +1,4 @@
-"""What to do next, drawn from the figures by plain rules; no language model is asked."""
+"""Next steps, derived from the figures by fixed rules without a language model."""
 
 from __future__ import annotations
 
@@ -7,18 +7,20 @@ from collections.abc import Callable
 from engine.core.analysis.noise import Trust
 from engine.core.table.model import RowVerdict
 from engine.report.figures import change, listed, many, number
-from engine.report.model import Keep, NextStep, Point, ReportFacts
+from engine.report.model import NO_CATEGORY, Keep, NextStep, Point, ReportFacts
 
 _FEWEST, _MOST = 3, 5
-_DRY = 6
-"""So many experiments without a keep are a plateau."""
-_CRASHY = 0.2
-_GREW = 1.25
-Rule = Callable[[ReportFacts], NextStep | None]
+_PLATEAU = 6
+"""Experiments without a keep that make a plateau."""
+_MANY_CRASHES = 0.2
+"""Share of crashes from which they are worth a step."""
+_MORE_MEMORY = 1.25
+"""Growth of peak memory from which it is worth a step."""
+AdviceRule = Callable[[ReportFacts], NextStep | None]
 
 
 def advise(facts: ReportFacts) -> tuple[NextStep, ...]:
-    """Three to five steps, the most pressing first."""
+    """Return three to five steps, most urgent first; none without experiments."""
     if not facts.points:
         return ()
     found = [step for rule in _RULES if (step := rule(facts)) is not None]
@@ -28,12 +30,12 @@ def advise(facts: ReportFacts) -> tuple[NextStep, ...]:
 
 
 def _no_gain(facts: ReportFacts) -> NextStep | None:
-    gained = facts.gain is not None and facts.gain > 0  # of a table that keeps nothing, say
+    gained = facts.gain is not None and facts.gain > 0  # as in a table that marks no row as kept
     if facts.keeps or gained or facts.best is None or facts.counts.total < 3:
         return None
     return NextStep(
-        "Nothing beat the baseline. Before more of the same, see whether a run can tell at all: "
-        "measure the baseline twice, then try one change that must help, such as more training "
+        "Nothing beat the baseline. First find out whether a run can show a difference at all: "
+        "measure the baseline twice, then try one change that should help, such as more training "
         "time or a smaller batch."
     )
 
@@ -44,8 +46,8 @@ def _doubtful(facts: ReportFacts) -> NextStep | None:
         return None
     names = listed((f"#{k.point.number}" for k in doubtful), 6)
     return NextStep(
-        f"Measure {names} once more: the gain is within 2σ of nothing, and what luck kept is "
-        "dead weight in the code.",
+        f"Measure {names} again: the gain is below 2σ, and a change kept by luck only complicates "
+        "the code.",
         _confirm(facts, doubtful[0].point),
     )
 
@@ -54,8 +56,8 @@ def _confirm_best(facts: ReportFacts) -> NextStep | None:
     if facts.noise is not None or not facts.keeps or facts.best is None:
         return None
     return NextStep(
-        f"Run the best, #{facts.best.number}, and the baseline two or three times more. Nothing "
-        "ran twice, so nobody knows yet how much of the gain is luck.",
+        f"Run the best, #{facts.best.number}, and the baseline two or three more times. Nothing "
+        "ran twice, so it is unknown how much of the gain is luck.",
         _confirm(facts, facts.best),
     )
 
@@ -66,66 +68,67 @@ def _confirm(facts: ReportFacts, point: Point) -> str:
 
 def _crashes(facts: ReportFacts) -> NextStep | None:
     crashed = [p for p in facts.points if p.verdict is RowVerdict.CRASH]
-    if len(crashed) < 3 or len(crashed) < _CRASHY * len(facts.points):
+    if len(crashed) < 3 or len(crashed) < _MANY_CRASHES * len(facts.points):
         return None
     kinds = [p.outcome for p in crashed if p.outcome]
     worst = max(set(kinds), key=lambda kind: (kinds.count(kind), kind)) if kinds else "crash"
     known = facts.of_session and worst == "out of memory"
     how = (
-        "say in program.md how much memory there is"
+        "state the available memory in program.md"
         if known
-        else "read the last lines of their logs, and say in program.md what they must not do"
+        else "read the last lines of their logs, and state in program.md what to avoid"
     )
     return NextStep(
-        f"{len(crashed)} of {len(facts.points)} crashed, mostly: {worst}. Each cost a turn; {how}."
+        f"{len(crashed)} of {len(facts.points)} crashed, mostly: {worst}. Each used up an "
+        f"experiment; {how}."
     )
 
 
 def _plateau(facts: ReportFacts) -> NextStep | None:
-    if facts.plateau < _DRY:
+    if facts.plateau < _PLATEAU:
         return None
     recent = [p for p in facts.points[-facts.plateau :] if p.gain is not None and not p.again]
     near = max(recent, key=lambda p: p.gain or 0.0, default=None)
     miss = (
-        f" The nearest miss, #{near.number} ({_short(near)}), is worth another form or strength."
+        f" The nearest miss, #{near.number} ({_short(near)}), is worth another variant."
         if near is not None
         else ""
     )
     return NextStep(
-        f"The last {facts.plateau} brought nothing: small variations are used up. Ask for a "
+        f"The last {facts.plateau} brought no gain: small variations are exhausted. Ask for a "
         f"structural change.{miss}"
     )
 
 
-def _going_on(facts: ReportFacts) -> NextStep | None:
+def _continue(facts: ReportFacts) -> NextStep | None:
     trend = facts.trend
-    if not trend.improving or trend.gain is None or facts.plateau >= _DRY or not facts.keeps:
+    if not trend.improving or trend.gain is None or facts.plateau >= _PLATEAU or not facts.keeps:
         return None
     moved = change(facts.direction, trend.gain, facts.places)
     return NextStep(
-        f"Go on: the last third of the experiments still moved the best by {moved}.",
+        f"Continue: the last third of the experiments still moved the best by {moved}.",
         "autoresearch-tui" if facts.of_session and not facts.running else "",
     )
 
 
 def _categories(facts: ReportFacts) -> NextStep | None:
-    tried = [c for c in facts.categories if c.name not in ("other", "not said")]
+    tried = [c for c in facts.categories if c.name not in ("other", NO_CATEGORY)]
     if len(tried) < 2:
         return None
     best = max(tried, key=lambda c: c.gained)
     if best.gained <= 0:
         return None
-    barren = [c for c in tried if c.tried >= 5 and not c.kept]
+    unsuccessful = [c for c in tried if c.tried >= 5 and not c.kept]
     rare = [c for c in tried if c.tried <= 2 and c is not best]
     more = ""
-    if barren:
-        worst = max(barren, key=lambda c: c.tried)
-        more = f" {worst.name}: {many(worst.tried, 'try', 'tries')}, nothing kept; let it rest."
+    if unsuccessful:
+        worst = max(unsuccessful, key=lambda c: c.tried)
+        more = f" {worst.name}: {many(worst.tried, 'try', 'tries')}, nothing kept; drop it for now."
     elif rare:
-        more = f" Hardly tried: {listed((c.name for c in rare), 3)}."
+        more = f" Rarely tried: {listed((c.name for c in rare), 3)}."
     gained = change(facts.direction, best.gained, facts.places)
     return NextStep(
-        f"Most came from {best.name} ({gained}, {best.kept} of {best.tried} kept).{more}"
+        f"Most gain came from {best.name} ({gained}, {best.kept} of {best.tried} kept).{more}"
     )
 
 
@@ -133,28 +136,24 @@ def _memory(facts: ReportFacts) -> NextStep | None:
     old, new = facts.baseline, facts.best
     if old is None or new is None or not old.memory_gb or not new.memory_gb:
         return None
-    if new.memory_gb < _GREW * old.memory_gb:
+    if new.memory_gb < _MORE_MEMORY * old.memory_gb:
         return None
     return NextStep(
         f"The best needs {new.memory_gb:.1f} GB where the baseline needed {old.memory_gb:.1f}. "
-        "See whether it still fits where it is to be used, and whether the baseline would gain as "
+        "Check whether it still fits its target machine, and whether the baseline would gain as "
         "much with that memory."
     )
 
 
-def _take(facts: ReportFacts) -> NextStep | None:
+def _merge(facts: ReportFacts) -> NextStep | None:
     if not facts.keeps or facts.running:
         return None
     clear = [k for k in facts.keeps if k.trust.good and not k.seed]
-    which = (
-        f"the {len(clear)} you have reason to trust" if clear and facts.noise else "what you trust"
-    )
+    which = f"the {len(clear)} that can be trusted" if clear and facts.noise else "those you trust"
     if not facts.of_session:
-        return NextStep(
-            f"Read the diffs of the top improvements and take {which}; the rest is ballast."
-        )
+        return NextStep(f"Read the diffs of the top improvements and take {which}; leave the rest.")
     return NextStep(
-        f"Take {which} to a branch of your own.",
+        f"Put {which} on a new branch.",
         f"autoresearch-tui merge{' --trusted' if clear and facts.noise else ''}",
     )
 
@@ -165,8 +164,8 @@ def _read_top(facts: ReportFacts) -> NextStep | None:
         return None
     first = top[0]
     return NextStep(
-        f"Look at #{first.point.number} ({_short(first.point)}): the largest single gain, "
-        f"{change(facts.direction, first.gain, facts.places)}. What made it work may go further."
+        f"Read #{first.point.number} ({_short(first.point)}): the largest single gain, "
+        f"{change(facts.direction, first.gain, facts.places)}. Its idea may have further potential."
     )
 
 
@@ -174,8 +173,8 @@ def _longer(facts: ReportFacts) -> NextStep | None:
     if facts.best is None:
         return None
     return NextStep(
-        "Before you believe any of it for a long training, train the baseline and the best once "
-        "for ten times as long: what helps in a short run often does not in a long one."
+        "Before using the result for a long training, train the baseline and the best once for "
+        "ten times as long: what helps in a short run often does not in a long one."
     )
 
 
@@ -184,12 +183,12 @@ def _unmeasured(facts: ReportFacts) -> NextStep | None:
         return None
     if not facts.of_session and facts.counts.crash < facts.counts.total:
         return NextStep(
-            f"No row has a number as its {facts.metric}. If another column is what was measured, "
-            "name it with --metric."
+            f"No row has a number as its {facts.metric}. If another column holds the metric, name "
+            "it with --metric."
         )
     return NextStep(
-        "No value was measured. Run the code once by hand and see that it prints its metric at the "
-        "end."
+        "No value was measured. Run the code once by hand and check that it prints its metric at "
+        "the end."
     )
 
 
@@ -198,8 +197,8 @@ def _more(facts: ReportFacts) -> NextStep | None:
         return None
     value = number(facts.best.value, facts.places)
     return NextStep(
-        f"Let it go on overnight: {many(facts.counts.total, 'experiment')} are few, and {value} "
-        "is hardly the end."
+        f"Let it continue overnight: {many(facts.counts.total, 'experiment')} are few, and {value} "
+        "is probably not the limit."
     )
 
 
@@ -207,15 +206,15 @@ def _short(point: Point) -> str:
     return point.text if len(point.text) <= 60 else f"{point.text[:59].rstrip()}…"
 
 
-_RULES: tuple[Rule, ...] = (
+_RULES: tuple[AdviceRule, ...] = (
     _no_gain,
     _confirm_best,
     _doubtful,
     _crashes,
     _plateau,
     _categories,
-    _going_on,
+    _continue,
     _memory,
-    _take,
+    _merge,
 )
-_ALWAYS: tuple[Rule, ...] = (_unmeasured, _read_top, _longer, _more)
+_ALWAYS: tuple[AdviceRule, ...] = (_unmeasured, _read_top, _longer, _more)

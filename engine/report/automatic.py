@@ -1,4 +1,4 @@
-"""The reports an engine writes by itself: on the way, and at the end."""
+"""The summaries that an engine writes by itself: progress reports, and one at the end."""
 
 from __future__ import annotations
 
@@ -14,26 +14,27 @@ from engine.core.layout import Layout
 from engine.report import suggestions
 from engine.report.markdown import SUMMARY, markdown
 from engine.report.sources import session_facts
-from engine.report.suggest import SECONDS, SuggestionReply, ask, model_of
+from engine.report.suggest import SECONDS, SuggestionReply, ask_model, model_of
 from engine.store.durable import write_durably
 from engine.store.journal import Journal
 
 FEWEST = 5
-"""Of fewer experiments no model is asked: there is nothing to draw on."""
+"""Experiments needed before a model is asked for suggestions."""
 _CLOSE_SECONDS = 20.0
-_NEWS = (ev.VerdictGiven, ev.Overruled)
-_OLD = (
-    "> **Old.** The session went on after this was written. `autoresearch-tui report` writes a new "
-    "one; so does the end of the session.\n\n"
+_RESULT_CHANGES = (ev.VerdictGiven, ev.Overruled)
+_OUTDATED = (
+    "> **Outdated.** The session continued after this was written. `autoresearch-tui report` "
+    "writes a new one; so does the end of the session.\n\n"
 )
 
 
 class Reports:
-    """Listens to a journal and writes summaries into the session's own directory, in a thread; the
-    loop never waits for one, and no failure of one reaches it.
+    """Writes summaries into the session's directory while its journal grows.
+
+    They are written in a thread: the loop never waits for them, and their errors do not reach it.
 
     Args:
-        layout: Where the session's files lie.
+        layout: The session's files.
     """
 
     def __init__(self, layout: Layout) -> None:
@@ -46,24 +47,24 @@ class Reports:
         self._failed = False
         self._closed = False
         self._at_once = False
-        """Whether a person wants the end now: then no model is waited for."""
+        """Whether the session is to end immediately, without waiting for a model."""
         self._asking: asyncio.Task[SuggestionReply] | None = None
         self._summary = layout.session / SUMMARY
-        self._older = self._summary.exists()
+        self._summary_exists = self._summary.exists()
 
     def attach(self, journal: Journal) -> None:
-        """Write from now on; needs a running event loop."""
+        """Start writing; requires a running event loop."""
         self._journal = journal
-        journal.listen(self._happened)
+        journal.listen(self._on_event)
 
-    def _happened(self, event: ev.AnyEvent) -> None:
+    def _on_event(self, event: ev.AnyEvent) -> None:
         assert self._journal is not None
         if self._closed:
             return
         session = self._journal.session
-        if self._older and isinstance(event, _NEWS):
-            self._older = False
-            self._go(self._summary, asyncio.to_thread(_mark_old, self._summary))
+        if self._summary_exists and isinstance(event, _RESULT_CHANGES):
+            self._summary_exists = False
+            self._schedule(self._summary, asyncio.to_thread(_mark_outdated, self._summary))
         match event:
             case ev.VerdictGiven():
                 every = session.config.report_every
@@ -72,21 +73,21 @@ class Reports:
                     self._keeps = event.verdict is Verdict.KEEP
             case ev.SessionEnded():
                 self._due = 0
-                self._go(self._summary, self._finish(event.seq))
+                self._schedule(self._summary, self._finish(event.seq))
             case ev.StopRequested():
                 self._at_once = event.mode is StopMode.NOW
             case ev.StopCancelled():
                 self._at_once = False
             case ev.RowWritten() if self._keeps:
-                pass  # the branch moves next, and with it the best
+                pass  # wait for the branch, and with it the incumbent, to move
             case _ if self._due:
                 path = self._layout.session / "report" / f"progress-{self._due:04d}.md"
                 self._due = 0
-                self._go(path, asyncio.to_thread(self._make, path, event.seq, progress=True))
+                self._schedule(path, asyncio.to_thread(self._write, path, event.seq, progress=True))
             case _:
                 pass
 
-    def _go(self, path: Path, work: Awaitable[None]) -> None:
+    def _schedule(self, path: Path, work: Awaitable[None]) -> None:
         task = asyncio.get_running_loop().create_task(self._in_turn(path, work))
         self._writing.add(task)
         task.add_done_callback(self._writing.discard)
@@ -96,55 +97,55 @@ class Reports:
             async with self._turn:
                 await work
         except Exception as error:
-            self._complain(path, error)
+            self._report_failure(path, error)
 
-    def _make(self, path: Path, upto: int, *, progress: bool) -> None:
+    def _write(self, path: Path, upto: int, *, progress: bool) -> None:
         facts = session_facts(self._layout.journal, upto)
         if not progress:
-            facts = suggestions.with_kept(facts, self._layout)
+            facts = suggestions.with_saved(facts, self._layout)
         path.parent.mkdir(parents=True, exist_ok=True)
         write_durably(path, markdown(facts, progress=progress).encode("utf-8", "replace"))
 
     async def _finish(self, upto: int) -> None:
-        """The summary at once, and again when the session's model was asked for next steps."""
-        await asyncio.to_thread(self._make, self._summary, upto, progress=False)
+        """Write the summary, and write it again if the session's model suggested next steps."""
+        await asyncio.to_thread(self._write, self._summary, upto, progress=False)
         if await self._suggest(upto):
             assert self._journal is not None
             seq = self._journal.session.seq
-            await asyncio.to_thread(self._make, self._summary, seq, progress=False)
+            await asyncio.to_thread(self._write, self._summary, seq, progress=False)
 
     async def _suggest(self, upto: int) -> bool:
-        """Whether there is something new to be said."""
+        """Ask the model if that is wanted, and return whether the summary must be written again."""
         assert self._journal is not None
         session = self._journal.session
         wanted = session.config.suggest and bool(model_of(session.config))
         if self._at_once or not wanted or session.counts.total < FEWEST:
             return False
         facts = await asyncio.to_thread(session_facts, self._layout.journal, upto)
-        known = suggestions.with_kept(facts, self._layout).suggested
+        known = suggestions.with_saved(facts, self._layout).suggested
         if known is not None and known.steps:
-            return False  # somebody asked just before the end
-        spent = suggestions.spent_by(session, self._layout)
+            return False  # the user asked just before the end
+        spent = suggestions.spending_of(session, self._layout)
         self._asking = asyncio.create_task(
-            ask(facts, session.config, spent, self._layout.workspace, os.environ)
+            ask_model(facts, session.config, spent, self._layout.workspace, os.environ)
         )
         await asyncio.wait({self._asking})
         if self._asking.cancelled() or self._closed:
             return False
-        asked = self._asking.result()
-        for call in asked.calls:
+        reply = self._asking.result()
+        for call in reply.calls:
             self._journal.append(ev.CostIncurred(experiment=0, **dataclasses.asdict(call)))
-        await asyncio.to_thread(suggestions.keep, self._layout, facts, asked.suggested, own=False)
+        await asyncio.to_thread(suggestions.save, self._layout, facts, reply.suggested, own=False)
         return True
 
     def hurry(self) -> None:
-        """Do without what a model would say: somebody wants the engine to leave."""
+        """Stop waiting for a model, because the engine is to exit."""
         self._at_once = True
         if self._asking is not None:
             self._asking.cancel()
 
-    def _complain(self, path: Path, error: Exception) -> None:
-        """Once; the next failures are no news."""
+    def _report_failure(self, path: Path, error: Exception) -> None:
+        """Raise an alarm for the first failure only."""
         if self._failed or self._closed or self._journal is None:
             return
         self._failed = True
@@ -155,14 +156,14 @@ class Reports:
         self._journal.append(ev.AlarmRaised(kind=AlarmKind.REPORT, message=message))
 
     async def close(self) -> None:
-        """Wait for what is being written; call it before the journal is closed."""
+        """Wait for unfinished summaries; call this before the journal is closed."""
         if self._writing:
             await asyncio.wait(set(self._writing), timeout=_CLOSE_SECONDS + SECONDS)
         self._closed = True
 
 
-def _mark_old(path: Path) -> None:
-    """Have a summary say that it is not of the session as it stands."""
+def _mark_outdated(path: Path) -> None:
+    """Mark a summary as outdated, because its session continues."""
     text = path.read_text("utf-8", "replace")
-    if not text.startswith(_OLD):
-        write_durably(path, (_OLD + text).encode("utf-8", "replace"))
+    if not text.startswith(_OUTDATED):
+        write_durably(path, (_OUTDATED + text).encode("utf-8", "replace"))

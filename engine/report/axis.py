@@ -1,4 +1,4 @@
-"""The range of values a picture shows: one 3.2 among values of 0.97 must not flatten the rest."""
+"""The range of values in a picture, chosen so that one outlier does not flatten the rest."""
 
 from __future__ import annotations
 
@@ -7,26 +7,26 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 _ANY_FENCE = 1.5
-"""Values further than so many interquartile ranges outside the quartiles are shown at the edge."""
+"""Interquartile ranges beyond the quartiles from which a value is drawn at the edge."""
 _STEP_FENCE = 20.0
-"""A new best has more right to be seen: a baseline is often far from everything after it."""
+"""The same for new bests, with a wider limit: a baseline is often far from later values."""
 _LOG_RATIO = 30.0
-"""A best so many times the baseline, or as small a part of it, is shown by orders of magnitude."""
+"""Ratio of best and baseline from which the axis is logarithmic."""
 _SMALLEST = 1e-9
 
 
 class ChartAxis(NamedTuple):
-    """A range, and where its lines are."""
+    """A range of values with its ticks."""
 
     low: float
     high: float
     ticks: tuple[float, ...]
     places: int
-    """Digits after the point that tell the ticks apart."""
+    """Digits after the decimal point that distinguish the ticks."""
     log: bool = False
 
     def share(self, value: float) -> float:
-        """Where a value lies, from 0 (low) to 1 (high); beyond that, at the edge."""
+        """Return the position of a value from 0 (low) to 1 (high), clipped to the range."""
         value = min(self.high, max(self.low, value))
         if self.log:
             low, high = math.log10(self.low), math.log10(self.high)
@@ -34,24 +34,24 @@ class ChartAxis(NamedTuple):
         return (value - self.low) / (self.high - self.low)
 
     def beyond(self, value: float) -> int:
-        """-1 below the range, 1 above it, else 0."""
+        """Return -1 for a value below the range, 1 for one above it, else 0."""
         return (value > self.high) - (value < self.low)
 
     def inside(self, value: float) -> float:
-        """The value, or the edge it lies beyond."""
+        """Return a value clipped to the range."""
         return min(self.high, max(self.low, value))
 
 
 def robust_axis(
     steps: Sequence[float], others: Sequence[float], *, below: float = 0.06, above: float = 0.06
 ) -> ChartAxis:
-    """An axis that shows the way from the baseline to the best, and what is near to it.
+    """Return an axis that shows the values from the baseline to the best, and those near them.
 
     Args:
         steps: The baseline and each new best, the last one the best of all.
         others: All other values.
-        below: Empty room under them, as a share of the range.
-        above: Likewise over them.
+        below: Empty space below the values, as a share of the range.
+        above: Empty space above the values, as a share of the range.
     """
     steps = [v for v in steps if math.isfinite(v)]
     others = [v for v in others if math.isfinite(v)]
@@ -62,11 +62,11 @@ def robust_axis(
     low, high = _core(steps, others)
     if not high - low > 1e-12 * max(abs(low), abs(high)):
         middle = (low + high) / 2
-        room = abs(middle) * 0.01 or 1.0
-        low, high = middle - room, middle + room
+        margin = abs(middle) * 0.01 or 1.0
+        low, high = middle - margin, middle + margin
     span = high - low
     low, high = low - below * span, high + above * span
-    # No float is beyond 10³⁰⁸, however much room is wanted.
+    # Floats end at 10³⁰⁸.
     return _by_magnitude(max(low, -307.0), min(high, 308.0)) if log else _with_ticks(low, high)
 
 
@@ -77,18 +77,18 @@ def _core(steps: Sequence[float], others: Sequence[float]) -> tuple[float, float
     if len(values) < 4:
         return values[0], values[-1]
     first, third = _quantile(values, 0.25), _quantile(values, 0.75)
-    # Half of all may be one and the same value.
+    # The quartiles are equal where half of all values are.
     spread = third - first or _typical_distance(values) or abs(values[len(values) // 2]) * 0.001
     spread = spread or 1.0
     ends = [v for v in steps if _within(v, first, third, _STEP_FENCE * spread)]
-    seen = [v for v in others if _within(v, first, third, _ANY_FENCE * spread)]
-    # The best is what the picture is about, however far it is from all else.
-    seen += [*ends, *steps[-1:]]
-    return min(seen, default=first), max(seen, default=third)
+    visible = [v for v in others if _within(v, first, third, _ANY_FENCE * spread)]
+    # The best is always visible.
+    visible += [*ends, *steps[-1:]]
+    return min(visible, default=first), max(visible, default=third)
 
 
-def _within(value: float, first: float, third: float, room: float) -> bool:
-    return first - room <= value <= third + room
+def _within(value: float, first: float, third: float, distance: float) -> bool:
+    return first - distance <= value <= third + distance
 
 
 def _typical_distance(values: Sequence[float]) -> float:
@@ -98,10 +98,10 @@ def _typical_distance(values: Sequence[float]) -> float:
 
 
 def _quantile(ordered: Sequence[float], share: float) -> float:
-    place = share * (len(ordered) - 1)
-    below = int(place)
+    position = share * (len(ordered) - 1)
+    below = int(position)
     above = min(below + 1, len(ordered) - 1)
-    return ordered[below] + (ordered[above] - ordered[below]) * (place - below)
+    return ordered[below] + (ordered[above] - ordered[below]) * (position - below)
 
 
 def _with_ticks(low: float, high: float, about: int = 6) -> ChartAxis:
@@ -125,7 +125,7 @@ def _by_magnitude(low: float, high: float) -> ChartAxis:
 
 
 def number_ticks(first: int, last: int, about: int = 8) -> tuple[int, ...]:
-    """Round numbers of experiments, and the first."""
+    """Return round experiment numbers for an axis, and the first number."""
     count = last - first + 1
     if count <= about:
         return tuple(range(first, last + 1))

@@ -1,4 +1,4 @@
-"""What a report's text is made of, before it is Markdown or HTML. All of it is plain text."""
+"""The elements of a report's text, as plain text; rendered as Markdown and HTML."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ class Text(NamedTuple):
 
 
 class Items(NamedTuple):
-    """A list, each with the command that does it, if one does."""
+    """A list of steps or sentences."""
 
     items: tuple[NextStep, ...]
     numbered: bool = False
@@ -26,14 +26,14 @@ class Grid(NamedTuple):
     head: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
     numeric: frozenset[int] = frozenset()
-    """The columns of numbers."""
+    """Indices of the columns that hold numbers."""
 
 
 Block = Text | Items | Grid
 
 
 class ReportSection(NamedTuple):
-    """A part of a report."""
+    """A titled part of a report."""
 
     title: str
     blocks: tuple[Block, ...]

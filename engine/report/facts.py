@@ -1,4 +1,4 @@
-"""The facts that a session and a table have in common: points, keeps, categories, misses."""
+"""The facts that sessions and tables have in common: points, keeps, categories, misses."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from engine.core.text import one_line
 from engine.report.advice import advise
 from engine.report.figures import places_of
 from engine.report.meaning import meaning_of
-from engine.report.model import UNNAMED, Category, Keep, Point, ReportFacts
+from engine.report.model import NO_CATEGORY, UNNAMED, Category, Keep, Point, ReportFacts
 
 TEXT_CHARACTERS = 600
-"""No description in a report is longer; the results file has the whole."""
+"""Length of a description in a report at most; the results file has it in full."""
 _MISSES = 5
 
 
@@ -31,7 +31,16 @@ def points_of(
     again: Mapping[int, int] | None = None,
     gains: Mapping[int, float] | None = None,
 ) -> tuple[Point, ...]:
-    """A point for each row, with the best so far."""
+    """Return a point for each row, with the best value so far.
+
+    Args:
+        table: The table, or a session as one.
+        stats: The table's statistics.
+        outcomes: Why experiments were not kept, by number.
+        seconds: Run times, by number.
+        again: The experiment that each repeat repeats, by number.
+        gains: Gains that the session recorded, by number; others are computed.
+    """
     direction, believed = table.direction, credible(table)
     values = {row.number: row.value for row in table.rows}
     points: list[Point] = []
@@ -39,7 +48,7 @@ def points_of(
     for i, (row, ok) in enumerate(zip(table.rows, believed, strict=True)):
         measured = row.value if ok or row.verdict is RowVerdict.DISCARD else None
         if measured == 0 and not ok and stats.best is not None and stats.best.value:
-            measured = None  # what a failed run leaves, called a discard
+            measured = None  # a failed run recorded as a discard of 0
         standing = stats.incumbents[i - 1] if i else 0
         gain = (gains or {}).get(row.number)
         if gain is None and standing and measured is not None:
@@ -67,7 +76,7 @@ def points_of(
 
 
 def kept_points(points: Sequence[Point], stats: TableStats) -> list[Point]:
-    """What was kept and measured, in order, the baseline first."""
+    """Return the measured keeps in order, the baseline first."""
     first = stats.baseline.number if stats.baseline is not None else 0
     return [
         p
@@ -77,7 +86,7 @@ def kept_points(points: Sequence[Point], stats: TableStats) -> list[Point]:
     ]
 
 
-def common(
+def shared_facts(
     table: Table,
     *,
     name: str,
@@ -88,17 +97,17 @@ def common(
     noise_why: str,
     incumbent: int | None = None,
 ) -> ReportFacts:
-    """All facts that follow from the points alone.
+    """Return the facts that can be derived from the points.
 
     Args:
-        table: As read, or as the session would write it.
+        table: The table, or a session as one.
         name: The session's tag, or the file's name.
-        of_session: Whether a journal is behind it.
-        points: Of `points_of`.
-        keeps: Judged, without the baseline.
-        noise: How much the same code differs from run to run.
-        noise_why: Why there is none.
-        incumbent: The experiment that stands as the best, where that is known.
+        of_session: Whether the facts come from a journal.
+        points: The points, from `points_of`.
+        keeps: The judged keeps, without the baseline.
+        noise: The noise of the same code.
+        noise_why: Why the noise is unknown; empty if it is known.
+        incumbent: The session's incumbent; None for a table.
     """
     stats = summarise(table)
     numbered = {point.number: point for point in points}
@@ -139,35 +148,35 @@ def common(
     )
 
 
-def with_steps(facts: ReportFacts) -> ReportFacts:
-    """The facts with what follows from all of them: what to do next."""
+def with_next_steps(facts: ReportFacts) -> ReportFacts:
+    """Return the facts with the next steps that follow from them."""
     return msgspec.structs.replace(facts, steps=advise(facts))
 
 
 def categories_of(points: Sequence[Point]) -> tuple[Category, ...]:
-    """What became of each kind, the most tried first; none where no row has a category."""
+    """Return the results by category, most tried first; empty if no row has a category."""
     found: dict[str, list[Point]] = defaultdict(list)
     for point in points[1:]:
         if not point.again:
             found[point.category].append(point)
     if set(found) <= {""}:
         return ()
-    made = [
+    categories = [
         Category(
-            name=name or "not said",
-            tried=len(those),
-            kept=sum(p.verdict is RowVerdict.KEEP for p in those),
-            discarded=sum(p.verdict is RowVerdict.DISCARD for p in those),
-            crashed=sum(p.verdict is RowVerdict.CRASH for p in those),
+            name=name or NO_CATEGORY,
+            tried=len(members),
+            kept=sum(p.verdict is RowVerdict.KEEP for p in members),
+            discarded=sum(p.verdict is RowVerdict.DISCARD for p in members),
+            crashed=sum(p.verdict is RowVerdict.CRASH for p in members),
             gained=sum(
                 max(0.0, p.gain)
-                for p in those
+                for p in members
                 if p.verdict is RowVerdict.KEEP and p.gain is not None
             ),
         )
-        for name, those in found.items()
+        for name, members in found.items()
     ]
-    return tuple(sorted(made, key=lambda c: (-c.tried, c.name)))
+    return tuple(sorted(categories, key=lambda c: (-c.tried, c.name)))
 
 
 def _outcomes(points: Sequence[Point]) -> tuple[tuple[str, int], ...]:

@@ -14,7 +14,7 @@ _MOST_PLACES = 6
 
 
 def places_of(values: Iterable[float]) -> int:
-    """How many digits after the point tell such values apart, and none that say nothing."""
+    """Return the digits after the decimal point that distinguish the values."""
     known = [abs(v) for v in values if math.isfinite(v)]
     if not known:
         return _MOST_PLACES
@@ -27,7 +27,7 @@ def places_of(values: Iterable[float]) -> int:
 
 
 def number(value: float | None, places: int) -> str:
-    """A value with so many digits after the point, or a power of ten where that says nothing."""
+    """Format a value with `places` decimals, or as a power of ten if very large or small."""
     if value is None:
         return "–"
     if not math.isfinite(value):
@@ -41,7 +41,7 @@ def number(value: float | None, places: int) -> str:
 
 
 def change(direction: Direction, gain: float | None, places: int) -> str:
-    """A gain as the metric moved: of a metric to be lowered an improvement is negative."""
+    """Format a gain as a change of the metric, negative if a minimised metric improved."""
     if gain is None:
         return "–"
     moved = -gain if direction is Direction.MIN else gain
@@ -50,7 +50,7 @@ def change(direction: Direction, gain: float | None, places: int) -> str:
 
 
 def percent(value: float) -> str:
-    """Hundredths, with a sign and about two digits; how many times as much from ten times on."""
+    """Format a percentage with sign and about two digits; from 1,000 % on as a factor."""
     size = abs(value)
     if value >= 1000:
         return f"{1 + value / 100:,.0f} times".replace(",", "\u202f")
@@ -60,28 +60,28 @@ def percent(value: float) -> str:
 
 
 def sigmas(value: float) -> str:
-    """A multiple of the noise."""
+    """Format a multiple of σ."""
     return f"{value:.0f}σ" if abs(value) >= 10 else f"{value:.1f}σ"
 
 
 def money(dollars: float) -> str:
-    """Dollars, small sums with more digits."""
+    """Format an amount of dollars, small amounts with more digits."""
     return f"${dollars:,.2f}" if dollars >= 0.995 or dollars == 0 else f"${dollars:.2g}"
 
 
 def moment(at: datetime) -> str:
-    """A time, in UTC so that two people read the same."""
+    """Format a time in UTC."""
     return f"{at.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
 
 
 def many(count: int, one: str, more: str = "") -> str:
-    """`1 row`, `2 rows`."""
+    """Format a count with its noun: `1 row`, `2 rows`."""
     return plural(count, one, more).replace(",", "\u202f")
 
 
-def listed(words: Iterable[str], most: int = 0) -> str:
-    """`a, b and c`; of very many the first, and how many more."""
-    found = list(words)
+def listed(texts: Iterable[str], most: int = 0) -> str:
+    """Join texts as `a, b and c`; beyond `most`, as `a, b and 3 more`."""
+    found = list(texts)
     if most and len(found) > most:
         return f"{', '.join(found[:most])} and {len(found) - most} more"
     return found[0] if len(found) == 1 else f"{', '.join(found[:-1])} and {found[-1]}"

@@ -1,4 +1,4 @@
-"""What the experiments found, as blocks: improvements, which to trust, what failed, the noise."""
+"""The results of the experiments as blocks: improvements, trust, failures, noise."""
 
 from __future__ import annotations
 
@@ -12,15 +12,16 @@ _TOP = 10
 _TRUST_SHOWN = 60
 _CATEGORIES_SHOWN = 20
 _OUTCOMES_SHOWN = 12
-_WORDS = 160
+_CHARACTERS = 160
 
 
 def top_improvements(facts: ReportFacts) -> tuple[Block, ...]:
+    """Return the largest gains."""
     top = facts.top[:_TOP]
     if facts.best is None:
-        return (Text("Not known: no value was measured."),)
+        return (Text("Unknown: no value was measured."),)
     if not top:
-        return (Text("Nothing that was kept beat what was there before."),)
+        return (Text("No keep improved on its predecessor."),)
     whole = sum(keep.gain or 0.0 for keep in facts.top)
     first = sum(keep.gain or 0.0 for keep in top)
     named = any(keep.point.category for keep in top)
@@ -33,7 +34,7 @@ def top_improvements(facts: ReportFacts) -> tuple[Block, ...]:
                     number(keep.point.value, facts.places),
                     change(facts.direction, keep.gain, facts.places),
                     *([keep.point.category] if named else []),
-                    one_line(keep.point.text, _WORDS),
+                    one_line(keep.point.text, _CHARACTERS),
                 )
                 for keep in top
             ),
@@ -42,15 +43,13 @@ def top_improvements(facts: ReportFacts) -> tuple[Block, ...]:
     ]
     if len(facts.top) > len(top) and whole:
         blocks.append(
-            Text(
-                f"These {len(top)} of {len(facts.top)} make {100 * first / whole:.0f} % of it all."
-            )
+            Text(f"These {len(top)} of {len(facts.top)} make up {100 * first / whole:.0f} % of it.")
         )
     return tuple(blocks)
 
 
-def before(facts: ReportFacts) -> tuple[Block, ...]:
-    """What a session took over."""
+def adopted_rows(facts: ReportFacts) -> tuple[Block, ...]:
+    """Return the rows that a session adopted."""
     adopted = facts.adopted
     if adopted is None:
         return ()
@@ -59,14 +58,14 @@ def before(facts: ReportFacts) -> tuple[Block, ...]:
     parts += [f"{c.other} other"] if c.other else []
     blocks: list[Block] = [
         Text(
-            f"{many(c.total, 'row')} of a results file were taken over: {listed(parts)}. They were "
-            "measured before this session and are in none of its figures; the baseline was "
-            "measured again. The picture and the page show them as adopted."
+            f"{many(c.total, 'row')} of a results file were adopted: {listed(parts)}. They were "
+            "measured before this session and are not included in its figures; the baseline was "
+            "measured again. The picture and the page mark them as adopted."
         )
     ]
     rows = [
-        (words, point.name, number(point.value, facts.places), one_line(point.text, _WORDS))
-        for words, point in (("its baseline", adopted.baseline), ("its best", adopted.best))
+        (title, point.name, number(point.value, facts.places), one_line(point.text, _CHARACTERS))
+        for title, point in (("its baseline", adopted.baseline), ("its best", adopted.best))
         if point is not None
     ]
     if rows:
@@ -75,29 +74,30 @@ def before(facts: ReportFacts) -> tuple[Block, ...]:
     return tuple(blocks)
 
 
-def which_to_trust(facts: ReportFacts) -> tuple[Block, ...]:
+def trust_in_keeps(facts: ReportFacts) -> tuple[Block, ...]:
+    """Return which keeps can be trusted."""
     if not facts.keeps:
         return ()
     seeds = [k for k in facts.keeps if k.seed]
     if facts.noise is None:
         luck = (
             f" {listed((f'#{k.point.number}' for k in seeds), 5)} changed the random seed: that "
-            "is luck kept, not an improvement."
+            "is luck, not an improvement."
             if seeds
             else ""
         )
         return (
             Text(
-                f"Not known: {facts.noise_why}. So no gain here can be told from luck; the larger "
-                "one is, the likelier it is to be real. Two more runs of the best and of the "
-                f"baseline would tell.{luck}"
+                f"Unknown: {facts.noise_why}. So no gain can be told from luck; a larger one is "
+                "more likely to be real. Two more runs of the best and of the baseline would "
+                f"show it.{luck}"
             ),
         )
     good = [k for k in facts.keeps if k.trust.good and not k.seed]
     doubtful = [k for k in facts.keeps if k.trust is Trust.WITHIN and not k.seed]
-    told = f"{len(good)} of {many(len(facts.keeps), 'keep')} can be trusted"
-    told += f"; {len(doubtful)} gained no more than luck could have" if doubtful else ""
-    told += f"; {len(seeds)} changed no more than the random seed" if seeds else ""
+    summary = f"{len(good)} of {many(len(facts.keeps), 'keep')} can be trusted"
+    summary += f"; {len(doubtful)} gained no more than luck can explain" if doubtful else ""
+    summary += f"; {len(seeds)} changed only the random seed" if seeds else ""
     shown = facts.keeps[-_TRUST_SHOWN:]
     grid = Grid(
         ("#", "change", "in σ", "runs", "trust", "what was tried"),
@@ -107,32 +107,33 @@ def which_to_trust(facts: ReportFacts) -> tuple[Block, ...]:
                 change(facts.direction, k.gain, facts.places),
                 sigmas(k.sigmas) if k.sigmas is not None else "–",
                 str(k.runs),
-                trust_words(k),
-                one_line(k.point.text, _WORDS),
+                trust_text(k),
+                one_line(k.point.text, _CHARACTERS),
             )
             for k in shown
         ),
         frozenset((1, 2, 3)),
     )
     last = f" The last {len(shown)} are listed." if len(shown) < len(facts.keeps) else ""
-    return (Text(f"{told}.{last}"), grid)
+    return (Text(f"{summary}.{last}"), grid)
 
 
-def trust_words(keep: Keep) -> str:
-    """A keep's trust for a person."""
+def trust_text(keep: Keep) -> str:
+    """Return in words how far a keep can be trusted."""
     if keep.seed:
         return "no, only the seed differs"
     return {
         Trust.CLEAR: "yes, above 2σ",
-        Trust.CONFIRMED: "yes, a fresh run was better too",
+        Trust.CONFIRMED: "yes, a repeat was better as well",
         Trust.SIMPLER: "as good, with fewer lines",
-        Trust.PERSON: "a person kept it",
-        Trust.UNKNOWN: "not known",
+        Trust.PERSON: "kept by the user",
+        Trust.UNKNOWN: "unknown",
         Trust.WITHIN: "not yet, within the noise",
     }[keep.trust]
 
 
-def what_failed(facts: ReportFacts) -> tuple[Block, ...]:
+def failures(facts: ReportFacts) -> tuple[Block, ...]:
+    """Return the results by category, why experiments were not kept, and the nearest misses."""
     blocks: list[Block] = []
     if facts.categories:
         blocks.append(
@@ -162,16 +163,16 @@ def what_failed(facts: ReportFacts) -> tuple[Block, ...]:
             )
         )
     if facts.misses:
-        blocks.append(Text("Nearest to being kept:"))
+        blocks.append(Text("Closest to being kept:"))
         blocks.append(
             Grid(
-                ("#", facts.metric, "short of it by", "what was tried"),
+                ("#", facts.metric, "missed by", "what was tried"),
                 tuple(
                     (
                         f"#{p.number}",
                         number(p.value, facts.places),
                         number(abs(p.gain or 0.0), facts.places),
-                        one_line(p.text, _WORDS),
+                        one_line(p.text, _CHARACTERS),
                     )
                     for p in facts.misses
                 ),
@@ -182,16 +183,16 @@ def what_failed(facts: ReportFacts) -> tuple[Block, ...]:
 
 
 def noise_text(facts: ReportFacts) -> str:
-    """What is known of how much the same code differs from run to run."""
+    """Return the estimate of the noise in words."""
     noise = facts.noise
     if noise is None:
-        return f"Not known: {facts.noise_why}."
+        return f"Unknown: {facts.noise_why}."
     sigma = number(noise.sigma, min(facts.places + 1, 7))
-    told = (
+    estimate = (
         f"σ ≈ {sigma} {facts.metric}, from {many(noise.runs, 'run')} of "
         f"{many(noise.commits, 'commit that ran', 'commits that ran')} more than once"
     )
     if not noise.sigma:
-        return f"{told}: the same value each time. A gain of any size is one."
-    rough = " So few runs make it a rough estimate." if noise.runs - noise.commits < 3 else ""
-    return f"{told}. The same code can differ by about that much from run to run.{rough}"
+        return f"{estimate}: the same value each time, so a gain of any size counts."
+    rough = " With so few runs the estimate is rough." if noise.runs - noise.commits < 3 else ""
+    return f"{estimate}. The same code varies by about that much from run to run.{rough}"

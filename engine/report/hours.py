@@ -1,4 +1,4 @@
-"""Where the time of a session went."""
+"""How the time of a session was used."""
 
 from __future__ import annotations
 
@@ -13,35 +13,35 @@ from engine.report.model import Hours
 
 
 class IdleSpan(NamedTuple):
-    """A time in which nothing was to happen."""
+    """A time span in which the session was paused or had no engine."""
 
     begin: datetime
     end: datetime
 
 
-class Stillness:
-    """Notes, as a session's events pass, when it was paused and when no engine was at work."""
+class IdleTracker:
+    """Finds the idle spans of a session while its events pass through."""
 
     def __init__(self) -> None:
         self._found: list[IdleSpan] = []
         self._paused: datetime | None = None
-        self._gone: datetime | None = None
+        self._stopped: datetime | None = None
         self._last: datetime | None = None
 
     def watch(self, events: Iterable[ev.AnyEvent]) -> Iterator[ev.AnyEvent]:
-        """Pass the events on."""
+        """Yield the events unchanged."""
         for event in events:
-            self._see(event)
+            self._note(event)
             self._last = event.at
             yield event
 
-    def stretches(self, until: datetime) -> tuple[IdleSpan, ...]:
-        """All of them; one that goes on ends at `until`."""
+    def spans(self, until: datetime) -> tuple[IdleSpan, ...]:
+        """Return all idle spans; one that has not ended yet ends at `until`."""
         found = list(self._found)
-        found += [IdleSpan(begin, until) for begin in (self._paused, self._gone) if begin]
+        found += [IdleSpan(begin, until) for begin in (self._paused, self._stopped) if begin]
         return tuple(found)
 
-    def _see(self, event: ev.AnyEvent) -> None:
+    def _note(self, event: ev.AnyEvent) -> None:
         match event:
             case ev.Paused():
                 self._paused = self._paused or event.at
@@ -49,19 +49,24 @@ class Stillness:
                 self._found.append(IdleSpan(self._paused, event.at))
                 self._paused = None
             case ev.EngineStopped():
-                self._gone = event.at
+                self._stopped = event.at
             case ev.EngineStarted():
-                # One that was killed said nothing; its last word is its last event.
-                begin = self._gone or (self._last if event.recovered else None)
+                # A killed engine journaled no stop, so the span begins at the last event.
+                begin = self._stopped or (self._last if event.recovered else None)
                 if begin:
                     self._found.append(IdleSpan(begin, event.at))
-                self._gone = None
+                self._stopped = None
             case _:
                 pass
 
 
-def hours_of(session: Session, still: Iterable[IdleSpan] = ()) -> Hours | None:
-    """How the time from the start to the last event was used; None before anything ran."""
+def hours_of(session: Session, idle_spans: Iterable[IdleSpan] = ()) -> Hours | None:
+    """Return how the time up to the last event was used; None before the first run.
+
+    Args:
+        session: The session.
+        idle_spans: When it was paused or had no engine.
+    """
     begin, end = session.started_at, session.at
     if begin is None or end <= begin:
         return None
@@ -70,7 +75,7 @@ def hours_of(session: Session, still: Iterable[IdleSpan] = ()) -> Hours | None:
     for e in session.experiments:
         for run in e.runs:
             if run.outcome is None:
-                # It runs still: it counts as far as it has come.
+                # The run has not ended: its time so far counts.
                 busy.append(IdleSpan(run.started_at, end))
                 lost += (end - run.started_at).total_seconds()
                 continue
@@ -84,40 +89,40 @@ def hours_of(session: Session, still: Iterable[IdleSpan] = ()) -> Hours | None:
             measured += run.seconds
     if not busy:
         return None
-    at_work = _union(busy)
-    idle = _length(_union(still)) - _overlap(_union(still), at_work)
+    running = _union(busy)
+    idle = _length(_union(idle_spans)) - _overlap(_union(idle_spans), running)
     total = (end - begin).total_seconds()
     return Hours(
         total=total,
         training=training,
         evaluation=measured - training,
         lost=lost,
-        waiting=max(0.0, total - _length(at_work) - idle),
+        waiting=max(0.0, total - _length(running) - idle),
         idle=idle,
     )
 
 
-def _union(stretches: Iterable[IdleSpan]) -> list[IdleSpan]:
+def _union(spans: Iterable[IdleSpan]) -> list[IdleSpan]:
     joined: list[IdleSpan] = []
-    for stretch in sorted(stretches):
-        if joined and stretch.begin <= joined[-1].end:
-            joined[-1] = IdleSpan(joined[-1].begin, max(joined[-1].end, stretch.end))
+    for span in sorted(spans):
+        if joined and span.begin <= joined[-1].end:
+            joined[-1] = IdleSpan(joined[-1].begin, max(joined[-1].end, span.end))
         else:
-            joined.append(stretch)
+            joined.append(span)
     return joined
 
 
-def _length(stretches: Iterable[IdleSpan]) -> float:
-    return sum((s.end - s.begin).total_seconds() for s in stretches)
+def _length(spans: Iterable[IdleSpan]) -> float:
+    return sum((s.end - s.begin).total_seconds() for s in spans)
 
 
-def _overlap(some: list[IdleSpan], others: list[IdleSpan]) -> float:
-    total, place = 0.0, 0
-    for one in some:
-        while place < len(others) and others[place].end <= one.begin:
-            place += 1
-        for other in others[place:]:
-            if other.begin >= one.end:
+def _overlap(spans: list[IdleSpan], others: list[IdleSpan]) -> float:
+    total, first = 0.0, 0
+    for span in spans:
+        while first < len(others) and others[first].end <= span.begin:
+            first += 1
+        for other in others[first:]:
+            if other.begin >= span.end:
                 break
-            total += (min(one.end, other.end) - max(one.begin, other.begin)).total_seconds()
+            total += (min(span.end, other.end) - max(span.begin, other.begin)).total_seconds()
     return total

@@ -1,4 +1,4 @@
-"""The summary as Markdown; untrusted text in it stays text wherever it is rendered."""
+"""The summary as Markdown, in which untrusted text never becomes markup."""
 
 from __future__ import annotations
 
@@ -9,24 +9,24 @@ from engine.report.model import ReportFacts
 from engine.report.sections import closing, headline, lead, sections
 
 SUMMARY = "autoresearch-summary.md"
-# An underscore within a word is no emphasis, and names such as val_bpb are read in terminals too.
+# An underscore within a word is not emphasis; unescaped, val_bpb stays readable in a terminal.
 _SPECIAL = re.compile(r"[\\`*{}\[\]<>#|~!$&@]|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])")
 _LINKS = re.compile(r"://|(?<=www)\.", re.I)
 
 
 def escape(text: str) -> str:
-    """Text in which no renderer finds markup, a link, an entity, a formula or a mention."""
+    """Escape markup, links, entities, formulas and mentions in a text."""
     escaped = _SPECIAL.sub(lambda found: f"\\{found[0]}", text)
-    # What remains that GitHub would make a link of by itself.
+    # Addresses that GitHub turns into links by itself.
     return _LINKS.sub(lambda found: f"\\{found[0]}", escaped)
 
 
 def markdown(facts: ReportFacts, *, progress: bool = False) -> str:
-    """The whole summary.
+    """Return the summary as Markdown.
 
     Args:
-        facts: Of the session or table.
-        progress: Whether it is a report on the way, of a session that goes on.
+        facts: The facts of the session or table.
+        progress: Whether the session continues, so that this is a progress report.
     """
     kind = f"Progress after {facts.counts.total} experiments" if progress else "Summary"
     parts = [
@@ -66,5 +66,5 @@ def _grid(grid: Grid) -> str:
 
 
 def _start(text: str) -> str:
-    """Text that begins no list and no rule."""
+    """Escape the beginning of a paragraph so that it does not become a list or a rule."""
     return re.sub(r"^(?:([-+=])|(\d+)([.)]))", r"\\\1" if text[:1] in "-+=" else r"\2\\\3", text)

@@ -1,4 +1,4 @@
-"""What the numbers mean, for somebody who does not know the metric."""
+"""An explanation of the metric, for readers who do not know it."""
 
 from __future__ import annotations
 
@@ -19,86 +19,88 @@ def meaning_of(
     *,
     ratchet: bool = True,
 ) -> tuple[str, ...]:
-    """A few sentences, with this session's own figures where they help.
+    """Return a few sentences about the metric, with figures of this session where they help.
 
     Args:
-        metric: Its name.
+        metric: The metric's name.
         direction: Which way it improves.
-        baseline: What all is compared with.
-        best: What stands, or was measured best.
-        places: Digits after the point.
-        ratchet: Whether each keep stands on the ones before it.
+        baseline: The baseline.
+        best: The incumbent, or the best value of a table.
+        places: Digits after the decimal point.
+        ratchet: Whether each keep builds on the keeps before it.
     """
     better = "lower" if direction is Direction.MIN else "higher"
     words = set(normalise(metric).split("_"))
     old = baseline.value if baseline is not None else None
     new = best.value if best is not None else None
-    told: list[str] = []
+    sentences: list[str] = []
     if words & {"bpb", "bpc"}:
         unit = "byte" if "bpb" in words else "character"
-        told.append(
+        sentences.append(
             f"{metric} is bits per {unit}: how many bits the trained model needs, on average, to "
-            f"write down one more {unit} of text it has never seen. Lower is better; a model that "
+            f"encode one more {unit} of unseen text. Lower is better; a model that "
             f"has learnt nothing needs {'8' if unit == 'byte' else 'about as many as the alphabet'}"
             f"{', a perfect one 0' if unit == 'byte' else ''}."
         )
-        if unit == "byte" and _sane(old) and _sane(new) and old != new:
+        if unit == "byte" and _is_plausible(old) and _is_plausible(new) and old != new:
             assert old is not None and new is not None
-            told.append(
-                "Put as compression: with the model a text of 1 MB shrinks to "
+            sentences.append(
+                "In terms of compression: with the model a text of 1 MB shrinks to "
                 f"{1000 * old / 8:.1f} kB at the baseline and to {1000 * new / 8:.1f} kB at the "
                 "best."
             )
-        told.append(
-            "Small steps count in this field, and so does luck: the same code run twice has been "
-            "seen to differ by 0.0001 to 0.0007 on one data-centre GPU, and by 0.02 and more on "
+        sentences.append(
+            "Small steps count in this field, and so does luck: two runs of the same code have "
+            "differed by 0.0001 to 0.0007 on one data-centre GPU, and by 0.02 and more on "
             "laptops."
         )
     elif words & {"loss", "nll", "xent", "crossentropy"} and direction is Direction.MIN:
-        told.append(
-            f"{metric} is a loss: how far the model's predictions are from what was right. Lower "
-            "is better. For a language model it is mostly given in nats; a drop of 0.01 makes what "
-            "was right about 1 % more probable to it."
+        sentences.append(
+            f"{metric} is a loss: how far the model's predictions are from the truth. Lower is "
+            "better. For a language model it is usually given in nats; a drop of 0.01 makes the "
+            "correct answer about 1 % more probable."
         )
     elif words & {"ppl", "perplexity"}:
-        told.append(
-            f"{metric} is a perplexity: among how many equally likely words the model would, in "
-            "effect, be guessing. Lower is better, and 1 is perfect."
+        sentences.append(
+            f"{metric} is a perplexity: the number of equally likely words the model effectively "
+            "chooses from. Lower is better, and 1 is perfect."
         )
     elif words & {"acc", "accuracy", "precision", "recall", "f1", "auc"}:
-        told.append(
-            f"{metric} is a share of what the model gets right. Higher is better, and 1 (or 100 %) "
-            "is perfect. One point more counts for more the closer it is to that."
+        sentences.append(
+            f"{metric} is a share of correct answers. Higher is better, and 1 (or 100 %) is "
+            "perfect. One more point counts for more the closer it is to that."
         )
     elif words & {"rmse", "mse", "mae", "error", "err", "wer", "cer"}:
-        told.append(
-            f"{metric} is an error: how far off the predictions are, on average, on data that was "
-            "not trained on. Lower is better, and 0 is perfect."
+        sentences.append(
+            f"{metric} is an error: how far off the predictions are, on average, on data not "
+            "used for training. Lower is better, and 0 is perfect."
         )
     elif words & {"tok", "tps", "throughput", "fps", "qps"} or normalise(metric).endswith("per_s"):
-        told.append(f"{metric} is a speed. Higher is better; twice as much is half the waiting.")
+        sentences.append(
+            f"{metric} is a speed. Higher is better; twice as much halves the waiting time."
+        )
     else:
         known = direction_of(metric) is not None
-        told.append(
-            f"{metric} is what this research measures; {better} is better. "
-            + ("" if known else "What one unit of it is worth only its evaluation can say.")
+        sentences.append(
+            f"{metric} is the metric of this research; {better} is better. "
+            + ("" if known else "The meaning of one unit depends on its evaluation.")
         )
     if old is not None and new is not None and old != new:
-        told.append(
-            f"The baseline is the code as it was before the first change: {number(old, places)}. "
+        sentences.append(
+            f"The baseline is the code before the first change: {number(old, places)}. "
             + (
-                f"The best is what all kept changes together reach: {number(new, places)}."
+                f"The best is the result of all kept changes together: {number(new, places)}."
                 if ratchet
-                else f"The best value that was measured is {number(new, places)}."
+                else f"The best measured value is {number(new, places)}."
             )
         )
-    told.append(
-        "Kept means that the value improved and the change stayed; discarded that it did not and "
-        "the change was taken back; crashed that there is no value. σ is how much the same code "
-        "differs from run to run: a gain below 2σ may be luck."
+    sentences.append(
+        "Kept means that the value improved and the change stayed; discarded, that it did not and "
+        "the change was reverted; crashed, that there is no value. σ is the variation of the same "
+        "code from run to run: a gain below 2σ may be luck."
     )
-    return tuple(text.strip() for text in told)
+    return tuple(text.strip() for text in sentences)
 
 
-def _sane(value: float | None) -> bool:
+def _is_plausible(value: float | None) -> bool:
     return value is not None and math.isfinite(value) and 0 < value <= 16

@@ -1,4 +1,4 @@
-"""What a report knows: one set of facts, whether they come from a journal or from a table."""
+"""The facts of a report, from a journal or from a table."""
 
 from __future__ import annotations
 
@@ -12,56 +12,57 @@ from engine.core.table.model import RowVerdict
 from engine.core.table.stats import TableCounts, Trend
 
 UNNAMED = "the metric"
-"""What it is called where a table has no column for it."""
+"""The name of the metric where a table has no column for it."""
+NO_CATEGORY = "no category"
+"""The name of the category of experiments without one."""
 
 
 class Point(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """One experiment, or one row."""
+    """One experiment of a session, or one row of a table."""
 
     number: int
     verdict: RowVerdict
-    """The one in force: a person's where they overruled the rule's."""
+    """The effective verdict: the user's where the user overruled the keep rule."""
     value: float | None = None
-    """None where nothing was measured, or what was reported is not believed."""
+    """The measured value; None where nothing was measured or the report was doubted."""
     gain: float | None = None
-    """Against what was to be beaten, in metric units; positive is better."""
+    """Against the incumbent of its time, in metric units; positive is better."""
     text: str = ""
-    """What was tried, on one line, without control characters."""
+    """The hypothesis or description, on one line, without control characters."""
     category: str = ""
     commit: str = ""
     outcome: str = ""
-    """Why it was not kept, in a few words."""
+    """Why the experiment was not kept, in a few words."""
     memory_gb: float | None = None
     seconds: float | None = None
     again: int = 0
-    """The experiment that this one only measured again."""
+    """The experiment that this one repeated; 0: none."""
     best: float | None = None
-    """The best value so far, this one counted."""
+    """The best value so far, including this one."""
     row: int = 0
-    """Of one that a session took over: its row in the table it came from. Its number is not above
-    0 then, so that it stands before the session's own."""
+    """The row of an adopted table, or 0. Adopted rows have numbers up to 0."""
 
     @property
     def name(self) -> str:
-        """What it is called: `#7`, or `row 7` where it was taken over."""
+        """Return how reports refer to it: `#7`, or `row 7` for an adopted row."""
         return f"row {self.row}" if self.row else f"#{self.number}"
 
 
 class Keep(msgspec.Struct, frozen=True, kw_only=True):
-    """A kept change and what it is worth."""
+    """A kept change and its gain."""
 
     point: Point
     gain: float | None
-    """From the means where it, or what it beat, was measured more than once."""
+    """In metric units, from means where it or its predecessor was measured more than once."""
     sigmas: float | None
     trust: Trust
     runs: int = 1
     seed: bool = False
-    """Whether it changed the random seed and nothing else: luck that was kept."""
+    """Whether it changed only the random seed, so that its gain is luck."""
 
 
 class Category(msgspec.Struct, frozen=True, kw_only=True):
-    """What became of the experiments of one kind."""
+    """The results of one category of experiments."""
 
     name: str
     tried: int
@@ -69,25 +70,25 @@ class Category(msgspec.Struct, frozen=True, kw_only=True):
     discarded: int
     crashed: int
     gained: float
-    """By its keeps together, in metric units."""
+    """Sum of the gains of its keeps, in metric units."""
 
 
 class Hours(msgspec.Struct, frozen=True, kw_only=True):
-    """Where the time went, in seconds; they add up to `total` while runs do not overlap."""
+    """How the time was used, in seconds; the uses add up to `total` unless runs overlap."""
 
     total: float
     training: float
     evaluation: float
-    """Start-up and compiling are in it: what measured runs took beside training."""
+    """All time of measured runs except training, including start-up and compilation."""
     lost: float
     """Runs that measured nothing."""
     waiting: float
-    """For the next proposal: the agent, a person's review, the engine itself."""
+    """Time for the next proposal: the agent, the user's review, the engine itself."""
     idle: float
-    """Paused, or no engine at work."""
+    """Time while paused or without a running engine."""
 
     def parts(self) -> tuple[tuple[str, float], ...]:
-        """Each use in words, and its seconds."""
+        """Return a description and the seconds of each use."""
         return (
             ("training", self.training),
             ("start-up and evaluation", self.evaluation),
@@ -98,50 +99,51 @@ class Hours(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Cost(msgspec.Struct, frozen=True, kw_only=True):
-    """What language models used."""
+    """Calls, tokens and dollars used by language models."""
 
     calls: int
     tokens: int
     dollars: float | None
-    """None where no price is known."""
+    """None if no price is known."""
     unpriced: int
+    """Calls without a known price."""
     dollars_per_experiment: float | None
     tokens_per_experiment: float | None
     dollars_per_keep: float | None
 
 
-class HumanAct(msgspec.Struct, frozen=True):
-    """Something a person decided."""
+class UserAction(msgspec.Struct, frozen=True):
+    """A decision or instruction of the user."""
 
     at: datetime
     text: str
 
 
 class NextStep(msgspec.Struct, frozen=True):
-    """Something to do next."""
+    """A recommended next step, with the command for it if there is one."""
 
     text: str
     command: str = ""
 
 
 class Suggested(msgspec.Struct, frozen=True, kw_only=True):
-    """What a language model would do next: somebody's opinion, and no figure of the session."""
+    """Next steps suggested by a language model: opinions, not measured figures."""
 
     model: str
     at: datetime
     settled: int
-    """So many experiments had a verdict when it was asked."""
+    """Experiments that had a verdict when the model was asked."""
     steps: tuple[str, ...] = ()
-    """Its words, cleaned; untrusted."""
+    """The suggested steps in the model's words, sanitized."""
     tokens: int = 0
     dollars: float | None = None
-    """None: the price is not known."""
-    trouble: str = ""
-    """Why there are none, in a sentence."""
+    """Cost of the call; None if the price is unknown."""
+    error: str = msgspec.field(default="", name="trouble")
+    """Why there are no steps, in a sentence."""
 
 
 class Adopted(msgspec.Struct, frozen=True, kw_only=True):
-    """Rows that a session took over: measured before it began, by nobody of ours."""
+    """Rows that a session adopted: measured before it began, by another program."""
 
     points: tuple[Point, ...]
     counts: TableCounts
@@ -150,7 +152,7 @@ class Adopted(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ReportFacts(msgspec.Struct, frozen=True, kw_only=True):
-    """Everything a report tells."""
+    """All facts of a report."""
 
     name: str
     """The session's tag, or the file's name."""
@@ -158,60 +160,61 @@ class ReportFacts(msgspec.Struct, frozen=True, kw_only=True):
     metric: str
     direction: Direction
     places: int
-    """Digits after the point that the metric's values have."""
-    facts: tuple[tuple[str, str], ...] = ()
-    """What is known of the session, name and value: branch, agent, machine …"""
+    """Digits after the decimal point of the metric's values."""
+    details: tuple[tuple[str, str], ...] = ()
+    """Names and values of further facts: branch, agent, machine …"""
     started_at: datetime | None = None
     ended_at: datetime | None = None
     running: bool = False
     counts: TableCounts = TableCounts()
     trend: Trend = Trend(None, None, None, 0, 0)
     plateau: int = 0
-    """How many experiments in a row brought nothing at the end."""
+    """Experiments without a gain in a row at the end."""
     baseline: Point | None = None
     best: Point | None = None
     gain: float | None = None
-    """From the baseline to the best."""
+    """Gain from the baseline to the best."""
     points: tuple[Point, ...] = ()
     keeps: tuple[Keep, ...] = ()
-    """In order, without the baseline."""
+    """Keeps in order, without the baseline."""
     categories: tuple[Category, ...] = ()
     outcomes: tuple[tuple[str, int], ...] = ()
-    """Why experiments were not kept, the most frequent first."""
+    """Reasons why experiments were not kept, each with its count, most frequent first."""
     misses: tuple[Point, ...] = ()
-    """Discards that came closest to being kept."""
+    """The discards that came closest to being kept."""
     noise: Noise | None = None
     noise_why: str = ""
-    """Why the noise is not known, where it is not."""
+    """Why the noise is unknown; empty if it is known."""
     hours: Hours | None = None
     cost: Cost | None = None
-    acts: tuple[HumanAct, ...] = ()
+    user_actions: tuple[UserAction, ...] = ()
     guard: tuple[str, ...] = ()
-    """What kept the metric honest and the run confined."""
+    """How the metric was guarded and the runs were sandboxed."""
     meaning: tuple[str, ...] = ()
+    """An explanation of the metric and of the verdicts."""
     steps: tuple[NextStep, ...] = ()
     reading: tuple[str, ...] = ()
-    """How a table was understood, and what of it was not."""
+    """How the table was interpreted, and which parts of it could not be."""
     adopted: Adopted | None = None
-    """What came before a session that took a table over; in none of the figures above."""
+    """The rows that the session adopted; not included in the figures above."""
     suggested: Suggested | None = None
     diffs: str = ""
-    """Which diffs the page has, and why others are missing."""
+    """Which diffs the page contains, and why others are missing."""
 
     @property
     def percent(self) -> float | None:
-        """The gain in hundredths of the baseline's size."""
+        """Return the gain in percent of the baseline's absolute value."""
         if self.gain is None or self.baseline is None or not self.baseline.value:
             return None
         return 100 * self.gain / abs(self.baseline.value)
 
     @property
     def sigmas(self) -> float | None:
-        """The gain in units of the noise."""
+        """Return the gain in σ; None if σ is unknown or 0."""
         return in_sigmas(self.gain, self.noise)
 
     @property
     def top(self) -> tuple[Keep, ...]:
-        """The keeps that gained most, the best first."""
+        """Return the keeps with a gain, largest first."""
         gained = [keep for keep in self.keeps if keep.gain is not None and keep.gain > 0]
         return tuple(sorted(gained, key=lambda keep: -(keep.gain or 0.0)))

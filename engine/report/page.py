@@ -1,4 +1,4 @@
-"""The report as one page of HTML that needs nothing from anywhere else."""
+"""The report as one self-contained HTML page."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _MARKS: dict[Shape, str] = {
     Shape.AGAIN: "★",
 }
 _MOST_ROWS = 20_000
-"""A page of more no browser wants; the results file has them all."""
+"""Rows of the table at most; browsers are slow with more."""
 _COLUMNS = (
     ("#", True),
     ("verdict", False),
@@ -40,14 +40,14 @@ _COLUMNS = (
 
 
 def page(facts: ReportFacts, patches: Mapping[int, str]) -> str:
-    """The whole page.
+    """Return the page as HTML.
 
     Args:
-        facts: Of the session or table.
-        patches: By experiment its diff, as far as it is recorded.
+        facts: The facts of the session or table.
+        patches: The recorded diffs, by experiment number.
     """
     style, script = _resource("page.css") + chart_style(), _resource("page.js")
-    # Nothing may be loaded, and nothing run, but these two, whatever else the page came to hold.
+    # Only these two may be applied and run, even if markup slipped into the page.
     policy = (
         f"default-src 'none'; style-src '{_hash(style)}'; script-src '{_hash(script)}'; "
         "base-uri 'none'; form-action 'none'"
@@ -115,9 +115,9 @@ def _tiles(facts: ReportFacts) -> str:
     if facts.noise is not None:
         known = facts.sigmas is not None
         text = sigmas(facts.sigmas) if facts.sigmas is not None else "σ = 0"
-        tiles.append((text, "the gain in units of noise" if known else "no noise was seen"))
+        tiles.append((text, "the gain in units of noise" if known else "no noise observed"))
     else:
-        tiles.append(("σ ?", "noise not known"))
+        tiles.append(("σ ?", "noise unknown"))
     if facts.hours is not None:
         tiles.append((duration(facts.hours.total), "from first to last"))
     items = "".join(
@@ -148,12 +148,12 @@ def _block(block: Block) -> str:
 
 def _grid(grid: Grid) -> str:
     def cells(row: tuple[str, ...], tag: str) -> str:
-        made = []
+        result = []
         for i, cell in enumerate(row):
             kind = "n" if i in grid.numeric else "w" if i == len(row) - 1 and i > 2 else ""
             marked = f' class="{kind}"' if kind else ""
-            made.append(f"<{tag}{marked}>{escape(cell)}</{tag}>")
-        return f"<tr>{''.join(made)}</tr>"
+            result.append(f"<{tag}{marked}>{escape(cell)}</{tag}>")
+        return f"<tr>{''.join(result)}</tr>"
 
     head = f"<thead>{cells(grid.head, 'th')}</thead>" if any(grid.head) else ""
     rows = "".join(cells(row, "td") for row in grid.rows)
@@ -164,7 +164,7 @@ def _table(facts: ReportFacts, patches: Mapping[int, str]) -> str:
     if not facts.points and facts.adopted is None:
         return ""
     points = (*(facts.adopted.points if facts.adopted is not None else ()), *facts.points)
-    wanted = [
+    shown = [
         True,
         True,
         True,
@@ -178,30 +178,28 @@ def _table(facts: ReportFacts, patches: Mapping[int, str]) -> str:
     heads = "".join(
         f'<th{" class=n" if numeric else ""}><button type="button">{escape(name or facts.metric)}'
         "</button></th>"
-        for (name, numeric), want in zip(_COLUMNS, wanted, strict=True)
-        if want
+        for (name, numeric), is_shown in zip(_COLUMNS, shown, strict=True)
+        if is_shown
     )
-    rows = "\n".join(
-        _row(p, facts, wanted, patches.get(p.number, "")) for p in points[-_MOST_ROWS:]
-    )
-    diffs = facts.diffs or ("" if patches else "Their diffs are not recorded here.")
+    rows = "\n".join(_row(p, facts, shown, patches.get(p.number, "")) for p in points[-_MOST_ROWS:])
+    diffs = facts.diffs or ("" if patches else "Diffs are not recorded.")
     what = "experiments" if facts.of_session else "rows"
     if len(points) > _MOST_ROWS:
-        diffs = f"The last {number(_MOST_ROWS, 0)} of {number(len(points), 0)} are here. {diffs}"
+        diffs = f"The last {number(_MOST_ROWS, 0)} of {number(len(points), 0)} are shown. {diffs}"
     return (
         f'<div id="all-head"><h2>All {what}</h2>'
         '<input id="find" type="search" placeholder="Filter by any word" '
         'aria-label="Filter the table by any word"><span id="shown"></span></div>\n'
-        f"<p>A click on a column sorts by it. {escape(diffs)}</p>\n"
+        f"<p>Click a column to sort by it. {escape(diffs)}</p>\n"
         f'<div class="wide"><table id="all"><thead><tr>{heads}</tr></thead>\n<tbody>\n{rows}\n'
         "</tbody></table></div>"
     )
 
 
-def _row(point: Point, facts: ReportFacts, wanted: list[bool], patch: str) -> str:
+def _row(point: Point, facts: ReportFacts, shown: list[bool], patch: str) -> str:
     shape = shape_of(point)
-    told = ", ".join(filter(None, ("adopted" if point.row else "", _outcome(point, shape))))
-    why = f' <span class="why">({escape(told)})</span>' if told else ""
+    note = ", ".join(filter(None, ("adopted" if point.row else "", _outcome(point, shape))))
+    why = f' <span class="why">({escape(note)})</span>' if note else ""
     cells = (
         _number(point.number, point.name.removeprefix("#")),
         f'<td class="v">{_MARKS[shape]} {escape(shape.value)}</td>',
@@ -213,13 +211,13 @@ def _row(point: Point, facts: ReportFacts, wanted: list[bool], patch: str) -> st
         f'<td class="t">{escape(point.text)}{why}{_diff(patch)}</td>',
         f'<td class="s"><code>{escape(point.commit)}</code></td>' if point.commit else "<td></td>",
     )
-    chosen = "".join(cell for cell, want in zip(cells, wanted, strict=True) if want)
+    visible = "".join(cell for cell, is_shown in zip(cells, shown, strict=True) if is_shown)
     kind = {Shape.KEEP: "keep", Shape.CRASH: "crash", Shape.DISCARD: "discard"}.get(shape, "other")
-    return f'<tr class="{kind}">{chosen}</tr>'
+    return f'<tr class="{kind}">{visible}</tr>'
 
 
 def _outcome(point: Point, shape: Shape) -> str:
-    """Why it was not kept, where its verdict does not say it already."""
+    """Return why an experiment was not kept, unless its verdict says it already."""
     return "" if shape is Shape.DISCARD else point.outcome
 
 

@@ -1,4 +1,4 @@
-"""The diffs that fit into a page: those of keeps first, then the newest."""
+"""The diffs for a report's page: those of keeps first, then the newest, up to a limit."""
 
 from __future__ import annotations
 
@@ -13,44 +13,44 @@ _ONE_PATCH = 40_000
 _ALL_PATCHES = 4_000_000
 _MOST = 2000
 SECONDS = 10.0
-"""No longer is git asked for diffs, whatever is still missing."""
+"""Time limit for reading diffs from git."""
 
 
-class Patches(NamedTuple):
-    """What was found."""
+class SelectedPatches(NamedTuple):
+    """The diffs of a page."""
 
     by_number: dict[int, str]
     left_out: int
-    """So many were not looked for: the page, or the patience, has an end."""
+    """Experiments whose diffs were not read because of a limit."""
 
 
-def choose(
+def select_patches(
     facts: ReportFacts, read: Callable[[int], str | None], seconds: float = SECONDS
-) -> Patches:
-    """Read diffs until there is no more room or time.
+) -> SelectedPatches:
+    """Read diffs until a limit of size, number or time is reached.
 
     Args:
-        facts: Of the session or table.
-        read: The diff of an experiment, or None where it has none.
-        seconds: How long that may take.
+        facts: The facts of the session or table.
+        read: Returns the diff of an experiment, or None if it has none.
+        seconds: The time limit.
     """
     found: dict[int, str] = {}
-    room, until = _ALL_PATCHES, time.monotonic() + seconds
+    remaining, until = _ALL_PATCHES, time.monotonic() + seconds
     numbers = list(_order(facts))
-    for place, number in enumerate(numbers):
-        if room <= 0 or len(found) >= _MOST or time.monotonic() > until:
-            return Patches(found, len(numbers) - place)
+    for index, number in enumerate(numbers):
+        if remaining <= 0 or len(found) >= _MOST or time.monotonic() > until:
+            return SelectedPatches(found, len(numbers) - index)
         text = read(number)
         if text is None or not text.strip():
             continue
-        cut = "\n… (the rest is left out)\n" if len(text) > _ONE_PATCH else ""
+        cut = "\n… (the rest is omitted)\n" if len(text) > _ONE_PATCH else ""
         found[number] = text[:_ONE_PATCH] + cut
-        room -= len(found[number])
-    return Patches(found, 0)
+        remaining -= len(found[number])
+    return SelectedPatches(found, 0)
 
 
-def of_session(layout: Layout, facts: ReportFacts) -> Patches:
-    """The diffs that lie with the experiments."""
+def session_patches(layout: Layout, facts: ReportFacts) -> SelectedPatches:
+    """Return the diffs saved with a session's experiments."""
 
     def read(number: int) -> str | None:
         try:
@@ -59,7 +59,7 @@ def of_session(layout: Layout, facts: ReportFacts) -> Patches:
         except OSError:
             return None
 
-    return choose(facts, read)
+    return select_patches(facts, read)
 
 
 def _order(facts: ReportFacts) -> Iterator[int]:

@@ -1,4 +1,4 @@
-"""The facts as titled blocks of plain text: what the summary and the page both say."""
+"""The sections of a report as blocks of plain text, for the summary and the page alike."""
 
 from __future__ import annotations
 
@@ -7,20 +7,20 @@ from engine.core.text import duration
 from engine.report.blocks import Block, Grid, Items, ReportSection, Text
 from engine.report.figures import change, listed, many, moment, money, number, percent, sigmas
 from engine.report.findings import (
-    before,
+    adopted_rows,
+    failures,
     noise_text,
     top_improvements,
-    what_failed,
-    which_to_trust,
+    trust_in_keeps,
 )
 from engine.report.model import UNNAMED, NextStep, ReportFacts
 
 BY_A_MODEL = "Suggestions by a language model"
-_ACTS_SHOWN = 60
+_ACTIONS_SHOWN = 60
 
 
 def headline(facts: ReportFacts) -> str:
-    """What came of it, in a line: `val_bpb 0.9979 → 0.9697 (−2.8 %)`."""
+    """Return the result on one line: `val_bpb 0.9979 → 0.9697 (−2.8 %)`."""
     if facts.baseline is None or facts.best is None:
         named = "" if facts.metric == UNNAMED else f"{facts.metric}: "
         return f"{named}nothing was measured" if named else "Nothing was measured"
@@ -33,7 +33,7 @@ def headline(facts: ReportFacts) -> str:
 
 
 def lead(facts: ReportFacts) -> str:
-    """How many experiments, in what time, and what became of them."""
+    """Return the number of experiments, their time and their verdicts in a sentence."""
     c = facts.counts
     took = facts.hours.total if facts.hours is not None else None
     if took is None and facts.started_at is not None and facts.ended_at is not None:
@@ -43,29 +43,29 @@ def lead(facts: ReportFacts) -> str:
     parts = [f"{c.keep} kept", f"{c.discard} discarded", f"{c.crash} crashed"]
     parts += [f"{c.other} other"] if c.other else []
     again = sum(1 for p in facts.points if p.again)
-    more = f" ({again} of them only to measure an earlier one again)" if again else ""
+    more = f" ({again} of them repeats)" if again else ""
     return f"{text}: {listed(parts)}{more}."
 
 
 def sections(facts: ReportFacts) -> tuple[ReportSection, ...]:
-    """All parts that have something to say, in the order a person wants them."""
-    made = (
+    """Return all sections that are not empty, most important first."""
+    candidates = (
         ReportSection("At a glance", _glance(facts)),
         ReportSection("Next steps", _steps(facts)),
         ReportSection(BY_A_MODEL, _suggested(facts)),
         ReportSection("Top improvements", top_improvements(facts)),
-        ReportSection("Which keeps to trust", which_to_trust(facts)),
-        ReportSection("What did not work", what_failed(facts)),
-        ReportSection("Before this session", before(facts)),
+        ReportSection("Which keeps to trust", trust_in_keeps(facts)),
+        ReportSection("What did not work", failures(facts)),
+        ReportSection("Before this session", adopted_rows(facts)),
         ReportSection("Noise", (Text(noise_text(facts)),)),
         ReportSection("Time", _time(facts)),
         ReportSection("Cost of language models", _cost(facts)),
-        ReportSection("What people decided", _acts(facts)),
+        ReportSection("User decisions", _user_actions(facts)),
         ReportSection("Guard and sandbox", _texts(facts.guard)),
         ReportSection("What the numbers mean", tuple(map(Text, facts.meaning))),
         ReportSection("How the table was read", _texts(facts.reading)),
     )
-    return tuple(section for section in made if section.blocks)
+    return tuple(section for section in candidates if section.blocks)
 
 
 def _glance(facts: ReportFacts) -> tuple[Block, ...]:
@@ -89,18 +89,18 @@ def _glance(facts: ReportFacts) -> tuple[Block, ...]:
     if facts.started_at is not None:
         rows.append(("from", moment(facts.started_at)))
     if facts.ended_at is not None and facts.ended_at != facts.started_at:
-        rows.append(("to", moment(facts.ended_at) + (", still going" if facts.running else "")))
-    told = (*rows, *facts.facts)
-    return (Grid(("", ""), told),) if told else ()
+        rows.append(("to", moment(facts.ended_at) + (", still running" if facts.running else "")))
+    details = (*rows, *facts.details)
+    return (Grid(("", ""), details),) if details else ()
 
 
 def change_text(facts: ReportFacts) -> str:
-    """The whole gain in metric units, in hundredths and in σ."""
+    """Return the total gain in metric units, in percent and in σ."""
     parts = [change(facts.direction, facts.gain, facts.places)]
     if facts.percent is not None:
         sign = -1 if facts.direction is Direction.MIN else 1
         parts.append(percent(sign * facts.percent))
-    parts.append("σ not known" if facts.sigmas is None else sigmas(facts.sigmas))
+    parts.append("σ unknown" if facts.sigmas is None else sigmas(facts.sigmas))
     return ", ".join(parts)
 
 
@@ -111,29 +111,30 @@ def _steps(facts: ReportFacts) -> tuple[Block, ...]:
 
 
 def _suggested(facts: ReportFacts) -> tuple[Block, ...]:
-    told = facts.suggested
-    if told is None:
+    suggested = facts.suggested
+    if suggested is None:
         return ()
-    if not told.steps:
-        return (Text(told.trouble),)
-    cost = "its price is not known" if told.dollars is None else f"it cost {money(told.dollars)}"
+    if not suggested.steps:
+        return (Text(suggested.error),)
+    price = suggested.dollars
+    cost = "price unknown" if price is None else f"cost {money(price)}"
     return (
         Text(
-            f"The words of {told.model}, asked on {moment(told.at)} with the figures of this "
-            f"report: suggestions, nothing that was measured or checked. {number(told.tokens, 0)} "
-            f"tokens; {cost}."
+            f"The answer of {suggested.model}, asked on {moment(suggested.at)} with the figures of "
+            "this report: suggestions that were neither measured nor checked. "
+            f"{number(suggested.tokens, 0)} tokens; {cost}."
         ),
-        Items(tuple(map(NextStep, told.steps)), numbered=True),
+        Items(tuple(map(NextStep, suggested.steps)), numbered=True),
     )
 
 
 def closing(facts: ReportFacts) -> str:
-    """Who wrote it."""
+    """Return a sentence about how the report was written."""
     if facts.suggested is None or not facts.suggested.steps:
-        return "Written by autoresearch-tui. No language model had a part in this text."
+        return "Written by autoresearch-tui, without a language model."
     return (
-        f"Written by autoresearch-tui, but for the part “{BY_A_MODEL}”, which is "
-        f"{facts.suggested.model}'s."
+        f"Written by autoresearch-tui, except the section “{BY_A_MODEL}”, which is by "
+        f"{facts.suggested.model}."
     )
 
 
@@ -143,7 +144,7 @@ def _time(facts: ReportFacts) -> tuple[Block, ...]:
     total = facts.hours.total
     return (
         Grid(
-            ("what for", "time", "share"),
+            ("use", "time", "share"),
             tuple(
                 (name, duration(seconds), f"{100 * seconds / total:.0f} %")
                 for name, seconds in facts.hours.parts()
@@ -172,16 +173,16 @@ def _cost(facts: ReportFacts) -> tuple[Block, ...]:
     return (Grid(("", ""), tuple(rows)),)
 
 
-def _acts(facts: ReportFacts) -> tuple[Block, ...]:
+def _user_actions(facts: ReportFacts) -> tuple[Block, ...]:
     if not facts.of_session:
         return ()
-    if not facts.acts:
-        return (Text("Nobody intervened: every experiment ran as proposed and judged."),)
-    shown = facts.acts[-_ACTS_SHOWN:]
+    if not facts.user_actions:
+        return (Text("None: all experiments ran as proposed and were judged by the keep rule."),)
+    shown = facts.user_actions[-_ACTIONS_SHOWN:]
     blocks: list[Block] = []
-    if len(shown) < len(facts.acts):
-        blocks.append(Text(f"The last {len(shown)} of {len(facts.acts)}:"))
-    blocks.append(Items(tuple(NextStep(f"{moment(act.at)}: {act.text}") for act in shown)))
+    if len(shown) < len(facts.user_actions):
+        blocks.append(Text(f"The last {len(shown)} of {len(facts.user_actions)}:"))
+    blocks.append(Items(tuple(NextStep(f"{moment(action.at)}: {action.text}") for action in shown)))
     return tuple(blocks)
 
 

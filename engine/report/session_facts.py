@@ -1,4 +1,4 @@
-"""The facts of a session from its folded journal."""
+"""The facts of a session's report, from its folded journal."""
 
 from __future__ import annotations
 
@@ -16,22 +16,22 @@ from engine.core.session import Session
 from engine.core.table.session_table import past_table, table_of
 from engine.core.table.stats import summarise
 from engine.core.text import duration, one_line
-from engine.report.facts import common, kept_points, points_of, with_steps
+from engine.report.facts import kept_points, points_of, shared_facts, with_next_steps
 from engine.report.figures import listed, many
 from engine.report.hours import IdleSpan, hours_of
 from engine.report.keeps import session_keeps
-from engine.report.model import Adopted, Cost, HumanAct, ReportFacts
+from engine.report.model import Adopted, Cost, ReportFacts, UserAction
 
 _GIB = 2**30
-_WORDS = 300
+_CHARACTERS = 300
 
 
-def facts_of_session(session: Session, still: Sequence[IdleSpan] = ()) -> ReportFacts:
-    """A report's facts from a session.
+def facts_of_session(session: Session, idle: Sequence[IdleSpan] = ()) -> ReportFacts:
+    """Return the facts of a session's report.
 
     Args:
-        session: As folded, at whatever moment.
-        still: When it was paused or had no engine, as the events tell.
+        session: The session, running or ended.
+        idle: The times when it was paused or had no engine.
     """
     table = table_of(session)
     finished = [e for e in session.experiments if e.verdict is not None]
@@ -46,7 +46,7 @@ def facts_of_session(session: Session, still: Sequence[IdleSpan] = ()) -> Report
         again=again,
         gains={e.number: e.gain for e in finished if e.gain is not None},
     )
-    facts = common(
+    facts = shared_facts(
         table,
         name=session.config.tag,
         of_session=True,
@@ -56,16 +56,16 @@ def facts_of_session(session: Session, still: Sequence[IdleSpan] = ()) -> Report
         noise_why="" if noise is not None else "no code was measured twice in this session",
         incumbent=session.incumbent,
     )
-    return with_steps(
+    return with_next_steps(
         msgspec.structs.replace(
             facts,
-            facts=_known(session),
+            details=_details(session),
             started_at=session.started_at,
             ended_at=session.at if session.seq else None,
             running=session.ended is None,
-            hours=hours_of(session, still),
+            hours=hours_of(session, idle),
             cost=_cost(session),
-            acts=_acts(session),
+            user_actions=_user_actions(session),
             guard=_guard(session),
             adopted=_adopted(session),
         )
@@ -73,7 +73,7 @@ def facts_of_session(session: Session, still: Sequence[IdleSpan] = ()) -> Report
 
 
 def _adopted(session: Session) -> Adopted | None:
-    """What the session took over from one without a journal."""
+    """Return the rows that the session adopted from a table."""
     table = past_table(session)
     if not table.rows:
         return None
@@ -92,28 +92,28 @@ def _adopted(session: Session) -> Adopted | None:
 
 
 def outcome_of(e: Experiment) -> str:
-    """Why an experiment was not kept, in words that many share."""
+    """Return why an experiment was not kept, as one of a few fixed texts."""
     run = e.run
     if e.effective_verdict is Verdict.KEEP:
         return ""
     if e.overruled is not None:
-        return "thrown away by a person"
+        return "discarded by the user"
     if run is not None and run.kill_requested:
-        return "vetoed while it ran" if run.veto else "stopped by a person"
+        return "vetoed while it ran" if run.veto else "stopped by the user"
     if e.verdict is Verdict.CRASH:
         if run is None or run.outcome is None or run.outcome is Outcome.FINISHED:
             return "no value was reported"
         return run.outcome.value
     if e.doubts:
-        return "its report was not trusted"
+        return "its report was doubted"
     if e.gain is not None and e.gain > 0:
-        return "better, but by less than was asked for"
+        return "better, but by less than required"
     return "no better"
 
 
-def _known(session: Session) -> tuple[tuple[str, str], ...]:
+def _details(session: Session) -> tuple[tuple[str, str], ...]:
     config, platform = session.config, session.platform
-    who = {
+    proposer = {
         "llm": f"language model {config.model}",
         "acp": f"coding agent {config.cli}",
         "search": f"statistical search ({config.policy})",
@@ -123,18 +123,18 @@ def _known(session: Session) -> tuple[tuple[str, str], ...]:
     rule = "any improvement is kept"
     if config.rule is KeepRule.MIN_DELTA:
         rule = f"an improvement of at least {config.min_delta:g} is kept"
-    told = [
+    details = [
         ("branch", session.branch),
         ("from commit", session.base_commit[:10]),
         ("edited file", config.file),
         ("run", config.command),
         ("training time", duration(config.budget_seconds) if config.budget_seconds else ""),
-        ("proposals", who),
+        ("proposals", proposer),
         ("rule", rule),
         *(_machine(platform) if platform is not None else ()),
         ("version", f"autoresearch-tui {session.version}" if session.version else ""),
     ]
-    return tuple((name, one_line(value, _WORDS)) for name, value in told if value.strip())
+    return tuple((name, one_line(value, _CHARACTERS)) for name, value in details if value.strip())
 
 
 def _machine(platform: Platform) -> list[tuple[str, str]]:
@@ -168,47 +168,47 @@ def _guard(session: Session) -> tuple[str, ...]:
     locked = listed(map(one_line, session.config.locked), 6) if session.config.locked else ""
     sandbox = one_line(session.platform.sandbox) if session.platform is not None else ""
     doubted = sum(1 for e in session.experiments if e.doubts)
-    told = []
+    guard = []
     if locked:
-        told.append(f"Files hashed before and after each run, and never to be edited: {locked}.")
+        guard.append(f"Locked files, hashed before and after each run: {locked}.")
     if doubted:
-        told.append(
-            f"{many(doubted, 'report')} did not fit with what the engine saw; none is kept."
+        guard.append(
+            f"{many(doubted, 'report')} contradicted the engine's observations; none was kept."
         )
     else:
-        told.append("Every value that counts was checked against the engine's own clock and log.")
+        guard.append("Every value was checked against the engine's own clock and log.")
     if sandbox in ("", "none"):
-        told.append("No sandbox was in force: runs could do whatever the person's account can.")
+        guard.append("No sandbox was in force: runs had all rights of the user's account.")
     else:
-        told.append(f"Runs were confined by: {sandbox}.")
-    told.append(f"Autonomy: {session.autonomy.value}.")
-    return tuple(told)
+        guard.append(f"Runs were confined by: {sandbox}.")
+    guard.append(f"Autonomy: {session.autonomy.value}.")
+    return tuple(guard)
 
 
-def _acts(session: Session) -> tuple[HumanAct, ...]:
-    acts: list[HumanAct] = []
+def _user_actions(session: Session) -> tuple[UserAction, ...]:
+    actions: list[UserAction] = []
 
     def add(at: datetime, text: str, reason: str = "") -> None:
-        why = f" (why: {one_line(reason, _WORDS)})" if reason else ""
-        acts.append(HumanAct(at, f"{text}{why}"))
+        why = f" (why: {one_line(reason, _CHARACTERS)})" if reason else ""
+        actions.append(UserAction(at, f"{text}{why}"))
 
     decided: list[tuple[DecisionRecord, str]] = [
         (d, f"#{e.number}") for e in session.experiments for d in e.decisions
     ]
-    decided += [(d, "a proposal that waits") for q in session.queue for d in q.decisions]
-    for one, about in decided:
-        if one.by.is_user:
-            add(one.at, f"{one_line(one.text)}: {about}", one.reason)
+    decided += [(d, "a queued proposal") for q in session.queue for d in q.decisions]
+    for decision, subject in decided:
+        if decision.by.is_user:
+            add(decision.at, f"{one_line(decision.text)}: {subject}", decision.reason)
     ran = {d.patch_id for d, _ in decided if d.kind is DecisionKind.VETOED}
     for veto in session.vetoed:
         if veto.proposal.patch_id not in ran:
-            add(veto.at, f"vetoed: {one_line(veto.proposal.hypothesis, _WORDS)}", veto.reason)
+            add(veto.at, f"vetoed: {one_line(veto.proposal.hypothesis, _CHARACTERS)}", veto.reason)
     for pin in session.pins:
-        became = f" → #{pin.experiment}" if pin.experiment else ""
-        add(pin.at, f"pinned: {one_line(pin.text, _WORDS)}{became}")
-    for word, said in (("banned", session.bans), ("noted", session.agent_notes)):
-        for each in said:
-            add(each.at, f"{word}: {one_line(each.text, _WORDS)}")
+        experiment = f" → #{pin.experiment}" if pin.experiment else ""
+        add(pin.at, f"pinned: {one_line(pin.text, _CHARACTERS)}{experiment}")
+    for verb, instructions in (("banned", session.bans), ("noted", session.agent_notes)):
+        for instruction in instructions:
+            add(instruction.at, f"{verb}: {one_line(instruction.text, _CHARACTERS)}")
     for program in session.programs[1:]:
         add(program.at, f"changed program.md, in force from #{program.experiment} on")
-    return tuple(sorted(acts, key=lambda act: act.at))
+    return tuple(sorted(actions, key=lambda action: action.at))

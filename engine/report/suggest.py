@@ -1,7 +1,7 @@
-"""Next steps by the session's own language model, asked once, with the figures and nothing else.
+"""Next steps suggested by the session's language model, from the figures of the report alone.
 
-It is asked when a session ends, and when a person asks for it. Whatever goes wrong leaves the
-report without suggestions and with a sentence that says why.
+The model is asked when a session ends, and when the user requests it. After an error the report
+has no suggestions and a sentence that says why.
 """
 
 from __future__ import annotations
@@ -28,64 +28,64 @@ from engine.report.model import ReportFacts, Suggested
 from engine.report.question import messages_of, steps_in
 
 SECONDS = 60.0
-"""No report waits longer for a model, its library's import counted."""
+"""Time limit for a model, including the import of its library."""
 _ANSWER_SECONDS = 50.0
 _ANSWER_TOKENS = 4000
-"""Room to think and for five short steps."""
+"""Enough for reasoning and five short steps."""
 _SENTENCE = 400
 
 
 class SuggestionReply(NamedTuple):
-    """What came of a question."""
+    """The suggestions, and the usage of each call made for them."""
 
     suggested: Suggested
     calls: tuple[Usage, ...]
 
 
 def model_of(config: ResearchConfig) -> str:
-    """The language model a session is configured with; empty: none."""
-    thinks = config.agent == "llm" or (config.agent == "mix" and config.mix_with == "llm")
-    return config.model if thinks else ""
+    """Return the language model of a session's proposals; empty if none makes them."""
+    uses_model = config.agent == "llm" or (config.agent == "mix" and config.mix_with == "llm")
+    return config.model if uses_model else ""
 
 
-async def ask(
+async def ask_model(
     facts: ReportFacts,
     config: ResearchConfig,
     spent: AgentSpending,
     workspace: Path,
     environ: Mapping[str, str],
 ) -> SuggestionReply:
-    """Ask for three to five next steps; at most for `SECONDS`.
+    """Ask for three to five next steps, for at most `SECONDS`.
 
     Args:
-        facts: Of the session.
+        facts: The facts of the session.
         config: The model, its server and the session's caps.
-        spent: What counts against the caps so far.
-        workspace: Whose `.env` may hold a key.
-        environ: The real environment.
+        spent: The spending that counts against the caps so far.
+        workspace: The workspace, whose `.env` may hold a key.
+        environ: The process's environment.
 
     Returns:
-        The steps or why there are none, and what the call used. It raises nothing.
+        The steps, or why there are none, and the usage of the call. Nothing is raised.
     """
     calls: list[Usage] = []
     steps: tuple[str, ...] = ()
-    trouble = ""
+    problem = ""
     try:
         async with asyncio.timeout(SECONDS):
             answer = await _answer(facts, config, spent, workspace, environ, calls)
         steps = steps_in(answer)
         if not steps:
-            trouble = f"{config.model} was asked, and answered without a list of steps."
+            problem = f"{config.model} answered without a list of steps."
     except TimeoutError:
-        trouble = f"{config.model} gave no answer within {SECONDS:.0f} s."
+        problem = f"{config.model} did not answer within {SECONDS:.0f} s."
     except BudgetSpentError as error:
-        trouble = f"{config.model} was not asked for suggestions: {error.what}"
+        problem = f"{config.model} was not asked for suggestions: {error.what}"
     except AutoresearchError as error:
-        # What to do about it is written for an engine that waits; a report is done.
+        # Its advice is for a waiting engine, and does not apply to a finished report.
         why = " ".join(filter(None, (error.what, error.why)))
-        trouble = f"{config.model} made no suggestions: {why}"
+        problem = f"{config.model} made no suggestions: {why}"
     except Exception as error:
-        trouble = f"{config.model} could not be asked ({type(error).__name__}: {error})."
+        problem = f"{config.model} could not be asked ({type(error).__name__}: {error})."
     prices = [call.dollars for call in calls]
     known = [price for price in prices if price is not None]
     return SuggestionReply(
@@ -96,7 +96,7 @@ async def ask(
             steps=steps,
             tokens=sum(call.prompt_tokens + call.completion_tokens for call in calls),
             dollars=sum(known) if len(known) == len(prices) else None,
-            trouble=one_line(trouble, _SENTENCE),
+            error=one_line(problem, _SENTENCE),
         ),
         tuple(calls),
     )
@@ -110,22 +110,24 @@ async def _answer(
     environ: Mapping[str, str],
     calls: list[Usage],
 ) -> str:
-    """The model's answer without its thinking; each call's usage goes to `calls`, failed or not."""
+    """Return the model's answer without its reasoning, and add each call's usage to `calls`."""
     variables = provider_environment(workspace, environ)
     secrets = secret_values(variables)
     messages = [
         {"role": m["role"], "content": redact(m["content"], secrets)} for m in messages_of(facts)
     ]
     tokens = min(config.answer_tokens, _ANSWER_TOKENS)
-    _check_room(config, spent, sum(estimate_tokens(m["content"]) for m in messages), tokens)
-    short = msgspec.structs.replace(
+    _check_remaining_caps(
+        config, spent, sum(estimate_tokens(m["content"]) for m in messages), tokens
+    )
+    limited = msgspec.structs.replace(
         config,
         answer_tokens=tokens,
         answer_seconds=min(config.answer_seconds, _ANSWER_SECONDS),
         idle_seconds=min(config.idle_seconds, _ANSWER_SECONDS),
     )
     splitter, pieces = ThinkSplitter(), list[tuple[str, str]]()
-    async with contextlib.aclosing(Model(short, variables).stream(messages)) as stream:
+    async with contextlib.aclosing(Model(limited, variables).stream(messages)) as stream:
         async for item in stream:
             if isinstance(item, Usage):
                 calls.append(item)
@@ -135,11 +137,13 @@ async def _answer(
     return redact("".join(text for kind, text in pieces if kind == "answer"), secrets)
 
 
-def _check_room(config: ResearchConfig, spent: AgentSpending, prompt: float, answer: int) -> None:
-    """Refuse a question that the session's caps leave no room for, a full answer counted.
+def _check_remaining_caps(
+    config: ResearchConfig, spent: AgentSpending, prompt: float, answer: int
+) -> None:
+    """Check that the session's caps allow a question with a full answer.
 
     Raises:
-        BudgetSpentError: It might go beyond one of them.
+        BudgetSpentError: The question might exceed a cap.
     """
     check_caps(config, spent)
     if config.max_tokens is not None and spent.tokens + prompt + answer > config.max_tokens:
@@ -150,8 +154,8 @@ def _check_room(config: ResearchConfig, spent: AgentSpending, prompt: float, ans
     if config.max_dollars is None:
         return
     if config.dollars_per_million is not None:
-        asks, says = config.dollars_per_million
-        price = (prompt * asks + answer * says) / 1e6
+        prompt_price, answer_price = config.dollars_per_million
+        price = (prompt * prompt_price + answer * answer_price) / 1e6
     else:
         price = (prompt + answer) * spent.dollars / spent.tokens if spent.tokens else 0.0
     if spent.dollars + price > config.max_dollars:

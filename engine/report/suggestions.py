@@ -1,6 +1,4 @@
-"""What a language model suggested, kept beside the journal and shown until something new is
-measured.
-"""
+"""Suggestions of a language model, saved beside the journal until something new is measured."""
 
 from __future__ import annotations
 
@@ -18,30 +16,31 @@ from engine.core.session import Session
 from engine.report.figures import many
 from engine.report.model import ReportFacts, Suggested
 from engine.report.question import figures_of
-from engine.report.suggest import ask
+from engine.report.suggest import ask_model
 from engine.store.durable import write_durably
 
 _LARGEST = 2**20
 
 
 class SavedSuggestions(msgspec.Struct, frozen=True, kw_only=True):
-    """The file."""
+    """The contents of suggestions.json."""
 
     suggested: Suggested
     figures: str
-    """A digest of what the model was told; other figures make its words old."""
+    """A digest of the figures in the question; with other figures the suggestions are outdated."""
     own_tokens: int = 0
-    """What questions outside the engine used so far; the journal does not know of them."""
+    """Tokens used by questions outside the engine, which are not in the journal."""
     own_dollars: float = 0.0
+    """Dollars spent on them."""
 
 
 def path_of(layout: Layout) -> Path:
-    """Where the suggestions of a session are kept."""
+    """Return the path of a session's saved suggestions."""
     return layout.session / "suggestions.json"
 
 
-def read(layout: Layout) -> SavedSuggestions | None:
-    """What is kept; None where nothing is, or nothing that can be read: it can be asked anew."""
+def read_saved(layout: Layout) -> SavedSuggestions | None:
+    """Return the saved suggestions; None if there are none or they cannot be read."""
     try:
         with open(path_of(layout), "rb") as file:
             return msgspec.json.decode(file.read(_LARGEST), type=SavedSuggestions)
@@ -49,80 +48,85 @@ def read(layout: Layout) -> SavedSuggestions | None:
         return None
 
 
-def keep(layout: Layout, facts: ReportFacts, suggested: Suggested, *, own: bool) -> None:
-    """Keep them for the next report.
+def save(layout: Layout, facts: ReportFacts, suggested: Suggested, *, own: bool) -> None:
+    """Save suggestions for the next report.
 
     Args:
-        layout: Of the session.
-        facts: What the model was told.
-        suggested: What it said.
-        own: Whether its price is not in the journal.
+        layout: The session's files.
+        facts: The facts that the model was asked with.
+        suggested: The suggestions.
+        own: Whether the call was made outside the engine, so that its cost is not in the journal.
 
     Raises:
         OSError: The disk is full or read-only.
     """
-    before = read(layout)
+    before = read_saved(layout)
     tokens, dollars = (before.own_tokens, before.own_dollars) if before else (0, 0.0)
     if own:
         tokens, dollars = tokens + suggested.tokens, dollars + (suggested.dollars or 0.0)
-    kept = SavedSuggestions(
+    saved = SavedSuggestions(
         suggested=suggested, figures=_digest(facts), own_tokens=tokens, own_dollars=dollars
     )
-    write_durably(path_of(layout), msgspec.json.format(msgspec.json.encode(kept), indent=2))
+    write_durably(path_of(layout), msgspec.json.format(msgspec.json.encode(saved), indent=2))
 
 
-def spent_by(session: Session, layout: Layout) -> AgentSpending:
-    """What counts against a session's caps: its journal's costs, and those of questions since."""
-    kept, spent = read(layout), session.spending
+def spending_of(session: Session, layout: Layout) -> AgentSpending:
+    """Return the spending that counts against a session's caps.
+
+    It includes the questions asked outside the engine, which the journal does not have.
+    """
+    saved, spent = read_saved(layout), session.spending
     return AgentSpending(
-        tokens=spent.tokens + (kept.own_tokens if kept else 0),
-        dollars=spent.dollars + (kept.own_dollars if kept else 0.0),
+        tokens=spent.tokens + (saved.own_tokens if saved else 0),
+        dollars=spent.dollars + (saved.own_dollars if saved else 0.0),
         unpriced=spent.unpriced,
     )
 
 
-def with_kept(facts: ReportFacts, layout: Layout) -> ReportFacts:
-    """The facts with the suggestions that are kept, or why those are too old to be shown."""
-    kept = read(layout)
-    if kept is None:
+def with_saved(facts: ReportFacts, layout: Layout) -> ReportFacts:
+    """Return the facts with the saved suggestions, or with the reason why those are outdated."""
+    saved = read_saved(layout)
+    if saved is None:
         return facts
-    suggested = kept.suggested
-    if kept.figures != _digest(facts):
+    suggested = saved.suggested
+    if saved.figures != _digest(facts):
         if not suggested.steps:
-            return facts  # what went wrong then is no news now
+            return facts  # an old error does not matter now
         more = facts.counts.total - suggested.settled
         since = f"{many(more, 'experiment')} later" if more > 0 else "with other figures"
-        told = (
+        outdated = (
             f"{suggested.model} made suggestions after "
-            f"{many(suggested.settled, 'experiment')}; this report is {since}, so they are left "
-            "out. `autoresearch-tui report --suggest` asks again."
+            f"{many(suggested.settled, 'experiment')}; this report is {since}, so they are "
+            "omitted. `autoresearch-tui report --suggest` asks again."
         )
-        suggested = msgspec.structs.replace(suggested, steps=(), trouble=told)
+        suggested = msgspec.structs.replace(suggested, steps=(), error=outdated)
     return msgspec.structs.replace(facts, suggested=suggested)
 
 
-def ask_anew(facts: ReportFacts, session: Session, workspace: Path) -> ReportFacts:
-    """The facts with suggestions that are asked for now, and kept. Blocks; runs its own loop.
+def ask_and_save(facts: ReportFacts, session: Session, workspace: Path) -> ReportFacts:
+    """Ask the session's model for suggestions and return the facts with them.
+
+    Blocks, and runs an event loop of its own.
 
     Args:
-        facts: Of the session.
-        session: Whose model is asked, within its caps.
-        workspace: Where the session is.
+        facts: The facts of the session.
+        session: The session, whose model is asked within its caps.
+        workspace: The session's workspace.
 
     Raises:
-        WorkspaceError: They could not be kept.
+        WorkspaceError: The suggestions could not be saved.
     """
     layout = Layout(workspace, session.config.tag)
-    asked = asyncio.run(
-        ask(facts, session.config, spent_by(session, layout), workspace, os.environ)
+    reply = asyncio.run(
+        ask_model(facts, session.config, spending_of(session, layout), workspace, os.environ)
     )
     try:
-        keep(layout, facts, asked.suggested, own=True)
+        save(layout, facts, reply.suggested, own=True)
     except OSError as error:
         raise WorkspaceError(
-            f"{path_of(layout)} cannot be written.", f"{error.strerror or error}."
+            f"{path_of(layout)} could not be written.", f"{error.strerror or error}."
         ) from error
-    return msgspec.structs.replace(facts, suggested=asked.suggested)
+    return msgspec.structs.replace(facts, suggested=reply.suggested)
 
 
 def _digest(facts: ReportFacts) -> str:

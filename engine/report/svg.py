@@ -43,7 +43,7 @@ _CLASSES: dict[Shape, str] = {
 
 
 class _Canvas:
-    """The coordinates of a plot in the picture."""
+    """Converts values of a plot to coordinates of the picture."""
 
     def __init__(self, plot: Plot) -> None:
         self.plot = plot

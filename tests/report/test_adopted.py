@@ -49,7 +49,7 @@ def test_the_figures_are_the_sessions_own(tmp_path: Path) -> None:
 def test_the_summary_tells_of_them(tmp_path: Path) -> None:
     facts = taken_over(tmp_path).facts()
     part = markdown(facts).split("## Before this session")[1].split("\n## ")[0]
-    assert "5 rows of a results file were taken over" in part
+    assert "5 rows of a results file were adopted" in part
     assert "2 kept, 1 discarded, 1 crashed and 1 other" in part
     assert "| its best | row 2 | 1.00 | old idea |" in part
     assert "Before it, without a journal: 5 rows" in figures_of(facts)

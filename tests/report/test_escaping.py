@@ -15,7 +15,7 @@ from markdown_it import MarkdownIt
 from engine.core.enums import Verdict
 from engine.report.markdown import escape, markdown
 from engine.report.page import page
-from engine.report.sources import of_workspace
+from engine.report.sources import load_session
 from engine.report.svg import chart_file, chart_svg
 from tests.report.nights import HOSTILE, Night, hostile_facts
 
@@ -159,7 +159,7 @@ def test_diffs_are_in_the_page(tmp_path: Path) -> None:
     night = Night(tmp_path)
     night.experiment(1.0, Verdict.KEEP)
     night.experiment(0.9, Verdict.KEEP, gain=0.1, patch=PATCH)
-    source = of_workspace(tmp_path, "night")
+    source = load_session(tmp_path, "night")
     html = page(source.facts, source.patches)
     assert html.count("<details>") == 1
     assert "<del>-X = " in html and "<ins>+X = " in html

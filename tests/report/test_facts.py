@@ -60,7 +60,7 @@ def test_a_session_with_a_noise_estimate(tmp_path: Path) -> None:
     }
     assert any("confirm 4" in step.command for step in facts.steps)
     assert 3 <= len(facts.steps) <= 5
-    assert lead(facts).endswith("(1 of them only to measure an earlier one again).")
+    assert lead(facts).endswith("(1 of them repeats).")
 
 
 def test_without_a_repeated_run_the_noise_is_not_known(tmp_path: Path) -> None:
@@ -71,8 +71,8 @@ def test_without_a_repeated_run_the_noise_is_not_known(tmp_path: Path) -> None:
     assert facts.noise is None and facts.sigmas is None
     assert facts.keeps[0].trust is Trust.UNKNOWN
     text = markdown(facts)
-    assert "σ not known" in text
-    assert "no gain here can be told from luck" in text
+    assert "σ unknown" in text
+    assert "no gain can be told from luck" in text
 
 
 def test_a_persons_verdict_is_the_one_in_force(tmp_path: Path) -> None:
@@ -84,8 +84,8 @@ def test_a_persons_verdict_is_the_one_in_force(tmp_path: Path) -> None:
     facts = night.facts()
     assert [k.point.number for k in facts.keeps] == [3]
     assert (facts.counts.keep, facts.counts.discard) == (2, 3)
-    assert dict(facts.outcomes)["thrown away by a person"] == 1
-    told = [act.text for act in facts.acts]
+    assert dict(facts.outcomes)["discarded by the user"] == 1
+    told = [act.text for act in facts.user_actions]
     assert "overruled: discard: #4 (why: luck)" in told
     assert "noted: mind the memory" in told
 
@@ -162,7 +162,7 @@ def test_a_table(tmp_path: Path) -> None:
     assert [k.seed for k in facts.keeps] == [False, True]
     assert facts.points[3].value is None
     assert facts.misses[0].number == 3
-    assert "none of that is made up" in facts.reading[-1]
+    assert "the report has none of them" in facts.reading[-1]
     assert "the random seed" in markdown(facts)
 
 

@@ -25,8 +25,8 @@ from engine.report.markdown import markdown
 from engine.report.model import Suggested
 from engine.report.page import page
 from engine.report.question import figures_of, steps_in
-from engine.report.sources import of_workspace
-from engine.report.suggest import ask, model_of
+from engine.report.sources import load_session
+from engine.report.suggest import ask_model, model_of
 from tests.loop_clock import loop_clock
 from tests.model_server import Answer, ModelServer, Refusal
 from tests.report.nights import HOSTILE, Night, table_facts
@@ -89,15 +89,15 @@ async def test_the_summary_at_the_end_has_them_and_their_price(tmp_path: Path) -
     with ModelServer([Answer(text=f"<think>1. No.</think>{STEPS}", reasoning="1. Hm.")]) as server:
         made = night(tmp_path, server.openai)
         summary = await end(made)
-        again = of_workspace(tmp_path, "night").facts
+        again = load_session(tmp_path, "night").facts
         assert len(server.requests) == 1
     part = summary.split(HEADING)[1].split("\n## ")[0]
-    assert "openai/test-model" in part and "nothing that was measured" in part
+    assert "openai/test-model" in part and "neither measured nor checked" in part
     assert "1. Confirm \\#2: its gain is small. - twice would do" in part
     assert "3. Stop touching" in part and "No." not in part and "luck" not in part
     assert "$0.003" in part  # 1,000 tokens at $1 and 200 at $10 a million
     assert summary.index("## Next steps") < summary.index(HEADING)
-    assert "No language model had a part" not in summary
+    assert "without a language model" not in summary
     (call,) = [e for e in made.events() if isinstance(e, ev.CostIncurred)]
     assert call.dollars == pytest.approx(0.003) and call.prompt_tokens == 1000
     assert call.experiment == 0  # it is no experiment's price
@@ -122,16 +122,16 @@ async def test_new_figures_make_them_and_the_summary_old(tmp_path: Path) -> None
         reports.attach(made.journal)
         made.say(ev.EngineStarted(pid=2, version="0"))
         summary = made.layout.session / "autoresearch-summary.md"
-        assert not summary.read_text().startswith("> **Old.**")
+        assert not summary.read_text().startswith("> **Outdated.**")
         made.experiment(0.9, Verdict.DISCARD, "one more", gain=0.0)
         made.experiment(0.9, Verdict.DISCARD, "and another", gain=0.0)
         await reports.close()
         assert len(server.requests) == 1
-    assert summary.read_text().count("> **Old.**") == 1
-    told = of_workspace(tmp_path, "night").facts
+    assert summary.read_text().count("> **Outdated.**") == 1
+    told = load_session(tmp_path, "night").facts
     text = markdown(told)
     assert "made suggestions after 6 experiments; this report is 2 experiments later" in text
-    assert "Confirm" not in text and "No language model had a part" in text
+    assert "Confirm" not in text and "without a language model" in text
 
 
 @pytest.mark.parametrize(
@@ -150,7 +150,7 @@ async def test_what_fails_is_said_in_a_sentence(
         assert len(server.requests) == 1
     part = summary.split(HEADING)[1].split("\n## ")[0].strip()
     assert says in part and "\n" not in part
-    assert "No language model had a part" in summary
+    assert "without a language model" in summary
 
 
 @pytest.mark.parametrize(
@@ -158,7 +158,7 @@ async def test_what_fails_is_said_in_a_sentence(
     [
         ("_ANSWER_SECONDS", Answer(text=STEPS, hang_after=2), "more than 1000 s", 1),
         ("_ANSWER_SECONDS", Answer(text=STEPS * 99, gap_seconds=0.05), "more than 1000 s", 1),
-        ("SECONDS", Answer(text=STEPS, hang_after=0), "no answer within 1000 s", 0),
+        ("SECONDS", Answer(text=STEPS, hang_after=0), "did not answer within 1000 s", 0),
     ],
 )
 async def test_a_slow_model_does_not_keep_the_engine(
@@ -225,9 +225,11 @@ async def test_nobody_is_asked_without_room_or_without_matter(
 async def test_no_key_no_call(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("ANTHROPIC_API_KEY", raising=False)
     config = ResearchConfig(agent="mix", model="anthropic/claude-sonnet-4-5")
-    asked = await ask(table_facts("a\t1.0\t1\tkeep\tx"), config, AgentSpending(), tmp_path, {})
+    asked = await ask_model(
+        table_facts("a\t1.0\t1\tkeep\tx"), config, AgentSpending(), tmp_path, {}
+    )
     assert not asked.suggested.steps and not asked.calls
-    assert "There is no key for anthropic/claude-sonnet-4-5." in asked.suggested.trouble
+    assert "There is no key for anthropic/claude-sonnet-4-5." in asked.suggested.error
 
 
 async def test_a_key_in_the_words_goes_nowhere(tmp_path: Path) -> None:
@@ -237,7 +239,7 @@ async def test_a_key_in_the_words_goes_nowhere(tmp_path: Path) -> None:
     with ModelServer([Answer(text=f"1. Print {key}.")]) as server:
         config = ResearchConfig(agent="llm", model=MODEL, api_base=server.openai)
         environ = {"OPENAI_API_KEY": key}
-        asked = await ask(made.facts(), config, AgentSpending(), tmp_path, environ)
+        asked = await ask_model(made.facts(), config, AgentSpending(), tmp_path, environ)
     (step,) = asked.suggested.steps
     assert step.startswith("Print ") and key not in step
     assert key not in server.requests[0].prompt and "print ***" in server.requests[0].prompt

@@ -42,7 +42,7 @@ def repository(tmp_path: Path) -> Path:
 
 
 def told(html: Path) -> str:
-    return html.read_text().split("A click on a column sorts by it. ")[1].split("</p>")[0]
+    return html.read_text().split("Click a column to sort by it. ")[1].split("</p>")[0]
 
 
 def test_the_page_has_the_diffs_that_git_still_has(repository: Path) -> None:
@@ -86,5 +86,5 @@ def test_room_and_patience_have_an_end(repository: Path, monkeypatch: pytest.Mon
         asked.append(number)
         return "a diff"
 
-    found = patches.choose(facts, read, seconds=-1)
+    found = patches.select_patches(facts, read, seconds=-1)
     assert found == ({}, 2) and not asked

@@ -13,7 +13,7 @@ from engine.core.layout import Layout
 from engine.core.reducer import fold
 from engine.protocol.snapshot import decode_session, encode_session
 from engine.replay.source import open_source
-from engine.report.sources import of_workspace
+from engine.report.sources import load_session
 from engine.store.journal import Journal, read_journal
 
 JOURNALS = Path(__file__).with_name("journals")
@@ -43,7 +43,7 @@ def test_it_opens_in_every_way(name: str, tmp_path: Path) -> None:
     recording = open_source(str(layout.journal)).recording
     assert recording.session_at(len(recording)) == session
     assert [m.number for m in recording.moments] == list(range(1, count + 1))
-    assert of_workspace(tmp_path, session.config.tag).facts.counts.total == count
+    assert load_session(tmp_path, session.config.tag).facts.counts.total == count
     assert leaderboard(session).places[0].number == incumbent
     assert search_health(session).tried == count - 1
     # An engine of today takes it up without a word.

@@ -14,9 +14,9 @@ from engine.core.errors import UsageError
 from engine.core.session import Session
 from engine.core.text import one_line
 from engine.report.model import ReportFacts
-from engine.report.sources import ReportSource, of_workspace, report_directory
+from engine.report.sources import ReportSource, load_session, report_directory
 from engine.report.suggest import model_of
-from engine.report.suggestions import ask_anew
+from engine.report.suggestions import ask_and_save
 from engine.report.table_facts import facts_of_table
 from engine.report.write import Format, write_report
 from engine.store import table_files as tables
@@ -129,7 +129,7 @@ def _of_session(
     for note in damage:
         click.echo(one_line(note), err=True)
     found = session.config.tag  # the directory's, even if the journal is damaged
-    source = of_workspace(workspace, found)
+    source = load_session(workspace, found)
     if suggest is False:
         source = source._replace(facts=msgspec.structs.replace(source.facts, suggested=None))
     elif suggest:
@@ -149,9 +149,9 @@ def _asked(workspace: Path, session: Session, facts: ReportFacts) -> ReportFacts
         click.echo("Nothing was measured since it was asked; its answer is shown again.", err=True)
         return facts
     click.echo(f"Asking {one_line(model)} for next steps …", err=True)
-    facts = ask_anew(facts, session, workspace)
-    if facts.suggested is not None and facts.suggested.trouble:
-        click.echo(one_line(facts.suggested.trouble), err=True)
+    facts = ask_and_save(facts, session, workspace)
+    if facts.suggested is not None and facts.suggested.error:
+        click.echo(one_line(facts.suggested.error), err=True)
     return facts
 
 

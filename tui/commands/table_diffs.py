@@ -13,7 +13,7 @@ from engine.replay.commits import Commits
 from engine.replay.from_table import TableHistory
 from engine.report.figures import listed, many
 from engine.report.model import ReportFacts
-from engine.report.patches import choose
+from engine.report.patches import select_patches
 from engine.report.sources import ReportSource
 
 
@@ -48,7 +48,7 @@ def join_diffs(facts: ReportFacts, table: Table, path: Path, repo: Path | None) 
         note = f"({found.note})\n" if found.note else ""
         return f"{note}{found.patch}" if found.patch else None
 
-    patches, left = choose(facts, read) if history.joined else ({}, 0)
+    patches, left = select_patches(facts, read) if history.joined else ({}, 0)
     return _source(facts, patches, _note(history, commits, len(table.rows), len(patches), left))
 
 
