@@ -43,7 +43,7 @@ Result = TypeVar("Result")
 
 def report_failure(error: BaseException) -> str:
     """Write the traceback of an unexpected error to a file and return one line about the error."""
-    from tui.clipboard import cache_directory
+    from tui.settings import cache_directory
 
     summary = clean_line(f"{type(error).__name__}: {error}").strip(": ")[:200]
     path = cache_directory() / f"failure-{os.getpid()}.txt"

@@ -6,10 +6,10 @@ import asyncio
 import os
 from base64 import b64encode
 from collections.abc import Callable, Mapping
-from pathlib import Path
 
 from engine.core.text import sanitize
 from engine.store.durable import write_durably
+from tui.settings import cache_directory
 from tui.terminal.check import is_in_browser
 
 _OSC52_BYTES = 74_994
@@ -46,7 +46,7 @@ async def copy(
             done.append("tmux")
         else:
             refused.append("tmux failed")
-    path = cache_directory(environ) / "copied.txt"
+    path = cache_directory() / "copied.txt"
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         write_durably(path, text, private=True)
@@ -55,14 +55,6 @@ async def copy(
         refused.append(f"not in a file: {error.strerror}")
     summary = "; ".join(filter(None, (", ".join(done), *refused)))
     return f"{'copied' if done else 'not copied'} ({summary})"
-
-
-def cache_directory(environ: Mapping[str, str] | None = None) -> Path:
-    """Return the directory for files that may be deleted at any time."""
-    environ = os.environ if environ is None else environ
-    base = environ.get("XDG_CACHE_HOME", "")
-    root = Path(base) if base.startswith("/") else Path.home() / ".cache"
-    return root / "autoresearch-tui"
 
 
 async def _to_tmux(text: str) -> bool:

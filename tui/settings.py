@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import tomllib
 from enum import StrEnum
 from pathlib import Path
 
 import msgspec
+import platformdirs
 
 from engine.store.durable import write_durably
 
@@ -33,11 +33,13 @@ class Settings(msgspec.Struct, frozen=True):
 
 
 def settings_directory() -> Path:
-    """Return `$XDG_CONFIG_HOME/autoresearch-tui`, by default under `~/.config`."""
-    base = os.environ.get("XDG_CONFIG_HOME", "")
-    # The XDG specification says to ignore a relative path.
-    root = Path(base) if base.startswith("/") else Path.home() / ".config"
-    return root / _NAME
+    """Return the platform's directory for settings: `~/.config/autoresearch-tui` on Linux."""
+    return platformdirs.user_config_path(_NAME)
+
+
+def cache_directory() -> Path:
+    """Return the platform's directory for files that may be deleted at any time."""
+    return platformdirs.user_cache_path(_NAME)
 
 
 def load_settings() -> tuple[Settings, str]:

@@ -23,7 +23,7 @@ from tui.actions.action import Action
 from tui.actions.registry import ALL, DETAIL, SUPERVISOR, keys_page
 from tui.actions.review import CARD, EDITOR, QUEUE
 from tui.actions.steering import CHARTER
-from tui.settings import load_settings, remember_theme, settings_directory
+from tui.settings import cache_directory, load_settings, remember_theme, settings_directory
 from tui.terminal.check import WEB_DRIVER, check_terminal, prepare_environment
 from tui.terminal.driver import SafeDriver
 from tui.terminal.filter import ControlFilter
@@ -261,29 +261,41 @@ def test_settings_that_cannot_be_written_are_told() -> None:
     assert "could not be saved" in remember_theme("light")
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="other platforms have other directories")
+def test_the_directories_are_those_of_the_xdg_specification(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert settings_directory() == tmp_path / "config" / "autoresearch-tui"
+    assert cache_directory() == tmp_path / "cache" / "autoresearch-tui"
+    monkeypatch.setenv("HOME", str(tmp_path))
+    for unset in ("", "relative"):  # the specification says to ignore a relative path
+        monkeypatch.setenv("XDG_CONFIG_HOME", unset)
+        monkeypatch.setenv("XDG_CACHE_HOME", unset)
+        assert settings_directory() == tmp_path / ".config" / "autoresearch-tui"
+        assert cache_directory() == tmp_path / ".cache" / "autoresearch-tui"
+
+
 # ---- copying -------------------------------------------------------------------------------------
 
 
 async def test_copying_says_what_was_done(tmp_path: Path) -> None:
     sent: list[str] = []
-    told = await clipboard.copy(
-        "a\x1b]52;c;x\x07b\n", sent.append, {"XDG_CACHE_HOME": str(tmp_path)}
-    )
+    told = await clipboard.copy("a\x1b]52;c;x\x07b\n", sent.append, {})
     assert sent == ["ab\n"]
     assert told == "copied (OSC 52, …/copied.txt)"
-    assert (tmp_path / "autoresearch-tui" / "copied.txt").read_text() == "ab\n"
+    assert (tmp_path / "cache" / "autoresearch-tui" / "copied.txt").read_text() == "ab\n"
 
 
-async def test_copying_too_much_goes_to_the_file_alone(tmp_path: Path) -> None:
+async def test_copying_too_much_goes_to_the_file_alone() -> None:
     sent: list[str] = []
-    told = await clipboard.copy("x" * 100_000, sent.append, {"XDG_CACHE_HOME": str(tmp_path)})
+    told = await clipboard.copy("x" * 100_000, sent.append, {})
     assert sent == []
     assert "too long for OSC 52" in told
 
 
-async def test_copying_in_a_browser_goes_to_the_browser(tmp_path: Path) -> None:
+async def test_copying_in_a_browser_goes_to_the_browser() -> None:
     sent: list[str] = []
-    environ = {"XDG_CACHE_HOME": str(tmp_path), "TEXTUAL_DRIVER": WEB_DRIVER, "TMUX": "/x,1,0"}
+    environ = {"TEXTUAL_DRIVER": WEB_DRIVER, "TMUX": "/x,1,0"}
     told = await clipboard.copy("x" * 100_000, sent.append, environ)
     assert sent == ["x" * 100_000]
     assert told == "copied (browser, …/copied.txt)"
@@ -296,7 +308,7 @@ async def test_copying_inside_tmux_asks_tmux_too(
     tool.write_text(f'#!/bin/sh\necho "$@" > {tmp_path}/asked; cat > {tmp_path}/got\n')
     tool.chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
-    environ = {"XDG_CACHE_HOME": str(tmp_path), "TMUX": "/tmp/x,1,0"}
+    environ = {"TMUX": "/tmp/x,1,0"}
     told = await clipboard.copy("hello", lambda text: None, environ)
     assert "OSC 52, tmux, …/copied.txt" in told
     assert (tmp_path / "asked").read_text().strip() == "load-buffer -w -"

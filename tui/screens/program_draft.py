@@ -9,7 +9,7 @@ from pathlib import Path
 import msgspec
 
 from engine.store.durable import write_durably
-from tui.clipboard import cache_directory
+from tui.settings import cache_directory
 
 
 class ProgramDraft(msgspec.Struct, frozen=True):
