@@ -21,6 +21,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import NoReturn
 
+import click
 import msgspec
 
 import tui.cli
@@ -28,6 +29,10 @@ from engine.agents.llm.model import _library
 from engine.client import launch
 from engine.server import daemon
 from tests.warm import spawn_warm_engine
+from tui.commands.verbs import cli
+
+for verb in cli.list_commands(click.Context(cli)):
+    cli.get_command(click.Context(cli), verb)  # imported here once, not in each fork
 
 MAINS = {"autoresearch-tui": tui.cli.main, "engine": daemon.main}
 

@@ -1,8 +1,7 @@
-"""Verbs that only show something: status, diff, check."""
+"""Verbs that only show something: status, diff."""
 
 from __future__ import annotations
 
-import sys
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -173,39 +172,3 @@ def diff(number: int, path: Path, tag: str | None) -> None:
     colours = {"+": "green", "-": "red", "@": "cyan"}
     for line in patch.split("\n"):
         click.echo(click.style(sanitize(line), fg=colours.get(line[:1])))
-
-
-@click.command()
-@workspace_argument
-@json_option
-def check(path: Path, as_json: bool) -> None:
-    """Show what this machine has and what it lacks.
-
-    The exit code is 1 if something needed is missing.
-    """
-    from engine.setup.doctor import examine
-
-    health = examine(path)
-    if as_json:
-        print_json(
-            {
-                "ready": health.ready,
-                "platform": health.platform,
-                "findings": [
-                    {"name": f.name, "ok": f.ok, "value": f.value, "todo": f.todo}
-                    for f in health.findings
-                ],
-            }
-        )
-    else:
-        p = health.platform
-        click.echo(
-            f"{p.system} · {one_line(p.cpu)} · {p.cores} cores · {p.ram_bytes / 2**30:.0f} GiB RAM"
-        )
-        for finding in health.findings:
-            mark = {True: "✓", False: "✗", None: "·"}[finding.ok]
-            click.echo(f" {mark} {finding.name:<10} {one_line(finding.value)}")
-            if finding.todo:
-                click.echo(f"     {finding.todo}")
-    if not health.ready:
-        sys.exit(1)

@@ -58,7 +58,7 @@ VERBS: dict[str, dict[str, tuple[str, str]]] = {
         "assess": ("assess:assess", "Say what is risky about a file as an edit of another."),
     },
     "Machine": {
-        "check": ("show:check", "Show what this machine has and what it lacks."),
+        "check": ("check:check", "Show what this machine has and what it lacks."),
         "notify": ("notify:notify", "Print who is notified when something needs you, or try it."),
         "completion": ("verbs:completion", "Print the completion script for bash, zsh or fish."),
     },
