@@ -13,9 +13,6 @@ import tempfile
 from pathlib import Path
 from typing import BinaryIO, cast
 
-import git
-from git.exc import GitCommandError, GitCommandNotFound
-
 from engine.core.errors import WorkspaceError
 
 _ENVIRONMENT = {
@@ -52,6 +49,8 @@ class Git:
 
     def __init__(self, directory: Path) -> None:
         self.directory = directory
+        import git  # it takes longer to import than all of the client, which mostly needs no git
+
         self._git = git.Git(str(directory))
 
     def run(
@@ -62,6 +61,8 @@ class Git:
         Raises:
             WorkspaceError: Git is missing or says no; its own words are in the error.
         """
+        from git.exc import GitCommandError, GitCommandNotFound
+
         environment = {**_ENVIRONMENT, **(env or {})}
         try:
             out = self._git.execute(
@@ -99,6 +100,8 @@ class Git:
 
     def blob(self, spec: str) -> bytes | None:
         """The bytes of a file, named as `commit:path`; None where there is no such file."""
+        from git.exc import GitCommandError
+
         try:
             out = self._git.execute(
                 ["git", "cat-file", "blob", spec],

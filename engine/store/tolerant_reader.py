@@ -9,13 +9,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import msgspec
 
 from engine.core import events as ev
 from engine.core.enums import NOT_RECORDED
 from engine.core.errors import JournalError, WorkspaceError
-from engine.core.table import BadRow
+
+if TYPE_CHECKING:
+    from engine.core.table import BadRow
 
 MOST_BYTES = 512 * 2**20
 _TOLD = 5
@@ -173,6 +176,8 @@ class JournalTail:
     def _leave_out(self, line: bytes, reason: str) -> None:
         if len(self.left_out) < _MOST_LEFT_OUT:
             text = line[:_TEXT_KEPT].decode("utf-8", "replace")
+            from engine.core.table import BadRow
+
             self.left_out.append(BadRow(line=self._lines, text=text, reason=reason))
 
     def _flaw(self, words: str) -> None:
