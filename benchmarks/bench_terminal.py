@@ -28,6 +28,7 @@ async def _show(snapshot: bytes, workspace: Path, busy_seconds: float) -> None:
     from tui.terminal import prepare_environment
 
     prepare_environment()
+    import engine.client.connection  # noqa: F401  as attaching to an engine would
     from engine.protocol.snapshot import decode_session
     from tests.tui.synthetic import MemoryFeed
     from tui.app import SupervisorApp

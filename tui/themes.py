@@ -10,7 +10,6 @@ from __future__ import annotations
 import importlib.resources
 import tomllib
 from collections.abc import Iterator
-from importlib.metadata import entry_points
 from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Annotated
@@ -144,6 +143,8 @@ def to_textual(theme: ThemeFile) -> Theme:
 
 
 def _foreign_files() -> Iterator[Traversable]:
+    from importlib.metadata import entry_points  # a bundled theme needs none
+
     for entry in entry_points(group="autoresearch_tui.themes"):
         try:
             yield from _toml_files(importlib.resources.files(entry.value))

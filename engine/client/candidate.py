@@ -6,10 +6,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from engine.core.errors import WorkspaceError
-from engine.core.patches.patch import PatchError, apply_patch, refit_patch
 from engine.core.records import Queued
 from engine.core.session import Session
-from engine.store.workspace import Workspace
 
 
 class CandidateFile(NamedTuple):
@@ -32,6 +30,9 @@ def candidate_file(workspace: Path, session: Session, queued: Queued) -> Candida
     Raises:
         WorkspaceError: The base is gone from the repository, or the patch does not fit it.
     """
+    from engine.core.patches.patch import PatchError, apply_patch, refit_patch
+    from engine.store.workspace import Workspace  # not needed before a proposal is edited
+
     repository, file = Workspace(workspace), session.config.file
     now = repository.read(session.frontier, file)
     edited = refit_patch(now, queued.patch)
@@ -48,4 +49,6 @@ def candidate_file(workspace: Path, session: Session, queued: Queued) -> Candida
 
 def file_at(workspace: Path, commit: str, name: str) -> str | None:
     """Return a file of the workspace as a commit has it, or None if the commit has no such file."""
+    from engine.store.workspace import Workspace
+
     return Workspace(workspace).try_read(commit, name)

@@ -49,9 +49,14 @@ class MainScreen(LoopActions, PastActions, SteeringActions, SearchActions):
         self._kind: PanelLayout | None = None
 
     def compose(self) -> ComposeResult:
+        # Before there are widgets: a class that changes later has the styles of all matched again.
+        self._kind = layout_for(self.app.size)
+        self.add_class(self._kind.value, update=False)
         yield StatusLine(id="status")
         yield TabBar(PART_NAMES, "part", id="tabs")
-        yield PanelGrid(self._log_path, lambda: self.shell.refresh_seconds, id="parts")
+        yield PanelGrid(
+            self._log_path, lambda: self.shell.refresh_seconds, kind=self._kind, id="parts"
+        )
         yield SearchPrompt(id="prompt")
         actions = (
             *(*LOOP[:1], *REVIEW, *LOOP[1:], *STEERING),
@@ -77,6 +82,7 @@ class MainScreen(LoopActions, PastActions, SteeringActions, SearchActions):
 
     def on_mount(self) -> None:
         """What there is already is in the first frame."""
+        self._mark_tab()
         self._fit(self.app.size)
         self.set_interval(1.0, self._count_down)
 
@@ -95,8 +101,7 @@ class MainScreen(LoopActions, PastActions, SteeringActions, SearchActions):
         kind = layout_for(size)
         if kind is not self._kind:
             self._kind = kind
-            for each in PanelLayout:
-                self.set_class(each is kind, each.value)
+            self.update_classes({each.value: each is kind for each in PanelLayout})
             self.panels.lay_out(kind)
             self._mark_tab()
         self.show(self.view)

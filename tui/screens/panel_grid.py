@@ -62,6 +62,7 @@ class PanelGrid(Container):
     Args:
         log_path: The log to follow for a view.
         interval: Seconds between two looks at it.
+        kind: The layout to begin with.
     """
 
     def __init__(
@@ -69,9 +70,10 @@ class PanelGrid(Container):
         log_path: Callable[[View], Path | None],
         interval: Callable[[], float],
         *,
+        kind: PanelLayout = PanelLayout.WIDE,
         id: str | None = None,
     ) -> None:
-        super().__init__(id=id)
+        super().__init__(id=id, classes=kind.value)
         self._log_path = log_path
         self._interval = interval
         self.log_view = LogView(id="log", classes="part")
@@ -87,7 +89,7 @@ class PanelGrid(Container):
         )
         self._active = _RESULTS
         self._zoomed = False
-        self._kind = PanelLayout.WIDE
+        self._kind = kind
         self._view = View()
 
     def compose(self) -> ComposeResult:
@@ -147,8 +149,7 @@ class PanelGrid(Container):
     def lay_out(self, kind: PanelLayout) -> None:
         """Lay the parts out for another amount of room; `show` them after it."""
         self._kind = kind
-        for each in PanelLayout:
-            self.set_class(each is kind, each.value)
+        self.update_classes({each.value: each is kind for each in PanelLayout})
         self._unseen_rest()
 
     def go_to(self, number: int) -> None:

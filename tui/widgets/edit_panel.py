@@ -13,7 +13,7 @@ from tui.present.risk import risk_of
 from tui.present.text import clean_line
 from tui.view import View
 from tui.widgets.painted import Run, Sheet, strip_of
-from tui.widgets.python_colour import Span, spans_of
+from tui.widgets.python_colour import Span, has_lexer, spans_of
 from tui.widgets.wrapped import wrapped
 
 _SIDE_BY_SIDE_CELLS = 100
@@ -139,7 +139,10 @@ class EditPanel(Sheet):
             dim = self.style_of("--dim")
             return [strip_of([(line, dim)]) for line in wrapped(self._note, width)]
         if not self._spans:
-            self._colour()
+            if has_lexer():
+                self._colour()
+            else:
+                self.call_after_refresh(self._colour_afterwards)
         digits = len(str(max(_numbers(self._rows), default=0)))
         if width >= _SIDE_BY_SIDE_CELLS:
             return list(self._side_by_side(width, digits))
@@ -149,6 +152,12 @@ class EditPanel(Sheet):
         rows = self._rows[:_COLOURED_ROWS]
         for side in ([r.old for r in rows if r.old], [r.new for r in rows if r.new]):
             self._spans.update(zip(side, spans_of([s.text for s in side]), strict=True))
+
+    def _colour_afterwards(self) -> None:
+        """Colour the code a moment later: loading the lexer would hold up the first frame."""
+        if self._rows and not self._spans:
+            self._colour()
+            self.repaint()
 
     def _side_by_side(self, width: int, digits: int) -> Iterable[Strip]:
         room = (width - 1) // 2

@@ -2,10 +2,19 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 
 Span = tuple[int, int, str]
 """Start and end in a line, and the component class of its style."""
+
+
+_LEXER = "pygments.lexers.python"
+
+
+def has_lexer() -> bool:
+    """Return whether the lexer is loaded, which takes longer than most frames."""
+    return _LEXER in sys.modules
 
 
 def spans_of(lines: Sequence[str]) -> list[list[Span]]:
