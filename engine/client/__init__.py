@@ -1,1 +1,1 @@
-"""How screens and verbs reach a session."""
+"""Access to a session for screens and verbs: through the engine or through files."""

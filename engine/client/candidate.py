@@ -1,4 +1,4 @@
-"""The editable file as a proposal that waits would leave it."""
+"""The editable file as a waiting proposal would leave it."""
 
 from __future__ import annotations
 

@@ -53,7 +53,7 @@ class EngineLink:
         self._cache_lock = asyncio.Lock()
 
     async def start(self) -> Session:
-        """Connect (again).
+        """Connect, or connect again.
 
         Returns:
             The session so far.
@@ -141,7 +141,7 @@ class EngineLink:
         return details(self.workspace, self._tag, experiment)
 
     async def candidate(self, session: Session, queued: Queued) -> CandidateFile:
-        """The editable file before and after a proposal, read from git off the event loop.
+        """Return the editable file before and after a proposal, read from git in a thread.
 
         Raises:
             WorkspaceError: The proposal's base is gone, or its patch does not fit it.

@@ -1,4 +1,4 @@
-"""Starting a detached engine, and having one that has nothing left to do make way."""
+"""Starting a detached engine, and stopping one whose session has ended."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ from engine.protocol import commands
 START_SECONDS = 30.0
 _LEAVE_SECONDS = 10.0
 _detached: list[subprocess.Popen[bytes]] = []
-"""Engines that are meant to outlive this process; Python complains of those it forgets."""
+"""Engines that outlive this process; without a reference Python warns about each."""
 
 
 def start_engine(workspace: Path) -> int:
     """Start a detached engine on the confirmed config and wait until it answers.
 
     Returns:
-        Its pid.
+        The engine's process id.
 
     Raises:
-        AutoresearchError: It could not start; the error is the engine's own.
+        AutoresearchError: The engine could not start; the error is the engine's own.
     """
     process, log = spawn_engine(workspace)
     _detached.append(process)
@@ -37,9 +37,9 @@ def start_engine(workspace: Path) -> int:
 
 
 def spawn_engine(workspace: Path) -> tuple[subprocess.Popen[bytes], Path]:
-    """Start an engine in a session of its own, out of reach of the terminal's hang-up."""
+    """Start an engine in its own process session, so that it survives the terminal."""
     output = engine_output(workspace)
-    # -P: a directory called `engine` where the person stands must not be taken for ours.
+    # -P: a directory called `engine` in the current one must not be imported instead.
     command = [sys.executable, "-P", "-m", "engine.server.daemon", str(workspace)]
     scope = _systemd_scope(os.environ)
     with open(output, "ab") as out:
@@ -56,10 +56,10 @@ def spawn_engine(workspace: Path) -> tuple[subprocess.Popen[bytes], Path]:
 
 
 def _systemd_scope(environ: os._Environ[str] | dict[str, str]) -> list[str]:
-    """Words that put the engine into a scope of the user's manager, where that is to be had.
+    """Return the command prefix that runs the engine in a scope of systemd's user manager, if any.
 
-    With KillUserProcesses=yes everything in the log-in's own scope dies at log-out, setsid or not.
-    The user's manager ends with the last log-out too, unless lingering is on.
+    With KillUserProcesses=yes all processes in the log-in's own scope are killed at log-out, also
+    in a new process session. The user manager ends with the last log-out unless lingering is on.
     """
     runtime = environ.get("XDG_RUNTIME_DIR", "")
     if not runtime or not Path(runtime, "systemd", "private").exists():
@@ -76,16 +76,16 @@ def _systemd_scope(environ: os._Environ[str] | dict[str, str]) -> list[str]:
 
 
 def wait_for_engine(workspace: Path, process: subprocess.Popen[bytes], log: Path) -> int:
-    """Until the engine answers on its socket.
+    """Wait until the engine answers on its socket, and return its process id.
 
     Raises:
-        AutoresearchError: It ended instead, or took too long.
+        AutoresearchError: The engine ended instead, or took too long.
     """
     until = time.monotonic() + START_SECONDS
     while time.monotonic() < until:
         code = process.poll()
         if code == 0:
-            return process.pid  # so little was left to do that it is done
+            return process.pid  # the session is finished already
         if code is not None:
             raise engine_error(code, log)
         try:
@@ -99,7 +99,7 @@ def wait_for_engine(workspace: Path, process: subprocess.Popen[bytes], log: Path
 
 
 def engine_error(code: int, log: Path) -> AutoresearchError:
-    """Why an engine ended, in its own last words."""
+    """Return the error with which an engine ended, from its output."""
     text = log.read_text("utf-8", "replace") if log.exists() else ""
     last = next((x for x in reversed(text.splitlines()) if x.startswith("error: ")), "")
     error = (
@@ -111,18 +111,18 @@ def engine_error(code: int, log: Path) -> AutoresearchError:
     return error
 
 
-def leaves_when_asked(workspace: Path) -> bool:
-    """Have an engine whose session has ended, and which is only writing its report, leave at once.
+def stop_ended_engine(workspace: Path) -> bool:
+    """Stop an engine whose session has ended and that is only writing its report.
 
     Returns:
-        Whether it is gone.
+        Whether no engine is left.
     """
     try:
         if read_session(workspace).ended is None:
             return False
         send_command(workspace, commands.StopSession())
     except AutoresearchError:
-        pass  # it left by itself, or nothing can be said to it
+        pass  # it ended by itself, or cannot be reached
     until = time.monotonic() + _LEAVE_SECONDS
     while engine_pid(workspace) is not None:
         if time.monotonic() > until:

@@ -1,1 +1,1 @@
-"""Before a session: inspect the repository, plan, open."""
+"""What happens before a session runs: detecting settings, planning, opening."""

@@ -1,4 +1,4 @@
-"""What this machine is and lacks: the facts behind `autoresearch-tui check`."""
+"""The machine, its tools and what it lacks, for `autoresearch-tui check`."""
 
 from __future__ import annotations
 
@@ -20,30 +20,30 @@ from engine.store.workspace import Workspace
 
 @dataclass(frozen=True)
 class CheckResult:
-    """One line of the check."""
+    """The result of one check."""
 
     name: str
     ok: bool | None
-    """None: neither good nor bad, only worth knowing."""
+    """None for information that is neither good nor bad."""
     value: str
     todo: str = ""
 
 
 @dataclass(frozen=True)
 class MachineCheck:
-    """All that was found."""
+    """The machine and the results of all checks."""
 
     platform: Platform
     findings: tuple[CheckResult, ...]
 
     @property
     def ready(self) -> bool:
-        """Whether nothing that is needed is missing."""
+        """Return whether nothing required is missing."""
         return all(f.ok is not False for f in self.findings)
 
 
 def examine(workspace: Path) -> MachineCheck:
-    """Look at the machine, the tools and the workspace. Writes nothing, never raises."""
+    """Check the machine, its tools and the workspace, without writing or raising anything."""
     platform = DeviceSampler(disk=workspace).platform()
     findings = [
         CheckResult("python", sys.version_info >= (3, 11), f"{platform.python} ({sys.executable})"),
@@ -95,7 +95,7 @@ def _torch() -> CheckResult:
     try:
         return CheckResult("torch", True, f"{version('torch')} (for the bundled harness)")
     except PackageNotFoundError:
-        todo = "Your own repository brings its own; the bundled harness needs the extra `harness`."
+        todo = "Your own repository has its own; the bundled harness needs the extra `harness`."
         return CheckResult("torch", None, "not in this environment", todo)
 
 
@@ -107,9 +107,9 @@ def _socket() -> CheckResult:
 
 
 def _survival() -> CheckResult:
-    """Whether a detached engine outlives the last log-out here."""
+    """Check whether a detached engine survives the last log-out."""
     if shutil.which("loginctl") is None or not Path("/run/systemd/system").exists():
-        return CheckResult("log-out", None, "no systemd: a detached engine stays")
+        return CheckResult("log-out", None, "no systemd: a detached engine survives")
     try:
         done = subprocess.run(
             ["loginctl", "show-user", str(os.getuid()), "--property=Linger", "--value"],
@@ -129,7 +129,7 @@ def _survival() -> CheckResult:
     except (OSError, subprocess.TimeoutExpired):
         return CheckResult("log-out", None, "systemd does not answer")
     if linger or killing != "yes":
-        return CheckResult("log-out", True, "a detached engine stays after the last log-out")
+        return CheckResult("log-out", True, "a detached engine survives the last log-out")
     return CheckResult(
         "log-out",
         None,

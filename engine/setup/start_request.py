@@ -1,5 +1,5 @@
-"""What the user asked for at the start of an engine that belongs into the journal and not into the
-config: written beside the journal, and recorded by the engine.
+"""Decisions made before an engine starts that are not settings: written beside the journal by the
+command, and recorded in the journal by the engine.
 """
 
 from __future__ import annotations

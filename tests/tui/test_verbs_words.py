@@ -17,7 +17,7 @@ from engine.core.reducer import fold
 from engine.core.session import Session
 from engine.setup.plan import Plan
 from tests.world import TRAIN
-from tui.commands.handed_in import check_syntax, edited_file, is_diff
+from tui.commands.edited_file import check_syntax, edited_file, is_diff
 from tui.commands.plan_answers import find_line, read_answer
 from tui.commands.plan_lines import numbered_lines
 from tui.commands.queue import queue_lines

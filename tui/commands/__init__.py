@@ -1,1 +1,1 @@
-"""The verbs of the command line, a file per group of them."""
+"""The verbs of the command line, a module per group."""

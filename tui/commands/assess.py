@@ -48,8 +48,8 @@ def assess(
 ) -> None:
     """Say what is risky about a file as an edit of another.
 
-    Each finding has a weight: block (never run without a person), ask, or note. The exit code is 0
-    whatever is found, block as well; use --json in scripts.
+    Each finding has a weight: block (never run without your approval), ask, or note. The exit code
+    is 0 with any finding, block included; use --json in scripts.
     """
     from engine.core.risk import RiskContext
     from engine.core.risk import assess as find
@@ -108,7 +108,7 @@ def _read(path: Path) -> str:
     """Return a file's text.
 
     Raises:
-        UsageError: It is missing, no file, unreadable, too large or not UTF-8.
+        UsageError: The file is missing, unreadable, too large or not UTF-8 text.
     """
     try:
         if not path.exists():

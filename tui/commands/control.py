@@ -45,7 +45,7 @@ def send_and_print(path: Path, command: commands.AnyCommand, *, as_json: bool = 
     """Send a command and print the reply.
 
     Raises:
-        AutoresearchError: No engine answers, or it refused.
+        AutoresearchError: No engine answers, or it refused the command.
     """
     with json_errors(as_json):
         reply = send_command(find_workspace(path), command)
@@ -60,7 +60,8 @@ def make_and_send(
     """Send a command that depends on the session, and print the reply.
 
     Raises:
-        AutoresearchError: No engine answers, it refused, or there is nothing to command.
+        AutoresearchError: No engine answers, it refused the command, or there is nothing to
+            command.
     """
     with json_errors(as_json):
         reply = send_for(find_workspace(path), make)

@@ -22,7 +22,7 @@ from tui.commands.control import (
     send_and_print,
     session_of_engine,
 )
-from tui.commands.handed_in import check_syntax, edited_file
+from tui.commands.edited_file import check_syntax, edited_file
 from tui.commands.options import json_option, workspace_option
 from tui.commands.waiting import choose
 from tui.terminal import external_editor as editor

@@ -1,4 +1,4 @@
-"""Verbs that take over kept edits, or undo one: merge, revert."""
+"""Verbs that merge kept edits, or undo one: merge, revert."""
 
 from __future__ import annotations
 

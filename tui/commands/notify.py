@@ -27,7 +27,7 @@ def notify(test: bool, path: Path) -> None:
 
     \b
     In this terminal: bell, window title and, where it is known to show one, a notification.
-    Elsewhere (ntfy, Slack, Telegram, mail …): name addresses as apprise has them, in
+    Elsewhere (ntfy, Slack, Telegram, mail …): addresses in the form of apprise, in
     AUTORESEARCH_NOTIFY (separated by commas) or in .autoresearch/notify.toml:
         urls = ["ntfy://my-topic"]
         events = ["approval", "parked", "best", "plateau", "paused", "ended"]

@@ -56,8 +56,8 @@ def program(
 ) -> None:
     """Print program.md as it is in force, or change it.
 
-    A change takes effect at the next proposal, with any editor it is made; the versions and their
-    diffs are kept.
+    A change takes effect at the next proposal, no matter in which editor it was made; the versions
+    and their diffs are kept.
     """
     with json_errors(as_json):
         if editing + (source is not None) + (version is not None) > 1:

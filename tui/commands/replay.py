@@ -35,9 +35,9 @@ def replay(
 ) -> None:
     """Step through a session or any table as it was at any moment.
 
-    SOURCE is a workspace, a session's tag, a journal, or anybody's results.tsv; the workspace
-    around here by default. Of a bare table the rest comes from git, as far as its commits still
-    exist; what is not recorded is called that. Nothing is changed.
+    SOURCE is a workspace, a session's tag, a journal, or any results.tsv; by default the
+    workspace around the current directory. The edits of a table come from git, if its commits still
+    exist. Nothing is changed.
     """
     from engine.replay.source import open_source
 
@@ -51,11 +51,11 @@ def show_replay(opened: ReplaySource, *, joined: bool = False) -> None:
     """Show a recording until the user leaves.
 
     Args:
-        opened: What is replayed.
-        joined: Whether the present is shown, whatever comes.
+        opened: The recording.
+        joined: Whether to show the newest event, also when more arrive.
 
     Raises:
-        TerminalError: The terminal cannot show it.
+        TerminalError: The terminal cannot show the screen.
     """
     check_this_terminal()
     from tui.terminal.check import prepare_environment

@@ -106,7 +106,7 @@ def formats_from(wanted: str | None) -> tuple[Format, ...]:
     """Return the formats that the flag names.
 
     Raises:
-        UsageError: One of them is none.
+        UsageError: A format is unknown.
     """
     if wanted is None:
         return tuple(Format)

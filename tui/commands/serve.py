@@ -103,7 +103,7 @@ def _session(path: Path) -> tuple[tuple[str, ...], str]:
     """Return the command that shows the session of a workspace, and its title.
 
     Raises:
-        WorkspaceError: There is none.
+        WorkspaceError: There is no session.
     """
     workspace = find_workspace(path)
     shown = shlex.quote(str(workspace))
@@ -131,7 +131,7 @@ def _replay(
     The replay is opened once here, so that errors are printed here.
 
     Raises:
-        AutoresearchError: It cannot be replayed.
+        AutoresearchError: The source cannot be replayed.
     """
     from engine.replay.source import open_source
 

@@ -14,8 +14,8 @@ from engine.client.sessions import engine_pid, find_workspace, read_session, sta
 from engine.core.errors import AutoresearchError, EngineBusyError, EngineGoneError, UsageError
 from engine.core.text import one_line
 from engine.setup.plan import Plan, StartFlags, make_plan, save_plan
+from tui.commands.ended_choice import choose_for_ended
 from tui.commands.foreground import run_in_foreground
-from tui.commands.go_on import choose_for_ended
 from tui.commands.options import workspace_argument
 from tui.commands.plan_answers import find_line, read_answer
 from tui.commands.plan_lines import plan_lines
@@ -90,7 +90,7 @@ def refuse_second_engine(workspace: Path) -> None:
         EngineBusyError: An engine is running.
     """
     pid = engine_pid(workspace)
-    if pid is not None and not launch.leaves_when_asked(workspace):
+    if pid is not None and not launch.stop_ended_engine(workspace):
         raise EngineBusyError(
             f"An engine is already at work in {workspace} (pid {pid}).",
             "One workspace has one engine.",

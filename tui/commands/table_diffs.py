@@ -27,7 +27,7 @@ def join_diffs(facts: ReportFacts, table: Table, path: Path, repo: Path | None) 
         repo: A directory in the repository whose commits the rows name.
 
     Raises:
-        WorkspaceError: The directory that was named is in no repository.
+        WorkspaceError: The given directory is not in a repository.
     """
     try:
         commits = Commits(repo or path.resolve().parent)

@@ -48,7 +48,7 @@ VERBS: dict[str, dict[str, tuple[str, str]]] = {
         "overrule": ("past:overrule", "Keep what was discarded, or discard what was kept."),
         "confirm": ("past:confirm", "Run an earlier experiment once more, exactly as it was."),
         "revive": ("past:revive", "Run an earlier experiment's edit on the current best version."),
-        "decisions": ("audit:decisions", "List every decision: when, what, by whom and why."),
+        "decisions": ("decisions:decisions", "List every decision: when, what, by whom and why."),
         "merge": ("merge:merge", "Show what each keep is worth; with --how, put it on a branch."),
         "revert": ("merge:revert", "Show which later keeps depend on a keep, and how to undo it."),
     },

@@ -18,7 +18,7 @@ def open_screen(workspace: Path) -> None:
     """Show the live screen until the user leaves; the engine continues.
 
     Raises:
-        TerminalError: The terminal cannot show it.
+        TerminalError: The terminal cannot show the screen.
         EngineGoneError: No engine answers.
     """
     from tui.terminal.check import prepare_environment
