@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet -c constraints.txt
 
-.PHONY: demo test test-loaded coverage check bench mutate torture format screenshots
+.PHONY: demo test test-loaded coverage check docs bench mutate torture format screenshots
 
 demo: $(VENV)/.demo-ready
 	$(BIN)/autoresearch-tui demo
@@ -30,6 +30,15 @@ check: $(VENV)/.dev-ready
 	$(BIN)/mypy
 	cd harness && ../$(BIN)/mypy constants.py device.py prepare.py shards.py train.py profiles.py
 	$(BIN)/lint-imports --no-cache
+	$(BIN)/codespell $$(git ls-files "*.py" "*.md")
+	$(BIN)/python tests/check_language.py
+	$(BIN)/python docs/make_architecture.py --check
+
+# The generated parts of the documentation.
+docs: $(VENV)/.dev-ready
+	$(BIN)/python docs/make_architecture.py
+	$(BIN)/python -m tui.actions.registry > docs/keys.md
+	$(BIN)/python -m engine.core.risk.page > docs/risk.md
 
 bench: $(VENV)/.dev-ready
 	$(BIN)/python benchmarks/run_all.py
