@@ -1,32 +1,32 @@
-"""Take what is good: the kept commits of a session, and a new branch made of those a person wants.
+"""Merging: a new branch with kept commits of a session, selected by the user.
 
-line.py         the commits on the session's branch, and what each is
-plan.py         what they are worth, where they would go, and which are recommended
-replay.py       the new branch, made in a worktree of its own
-message.py      what the commit of a squash says
-conflicts.py    what did not fit, shown and never guessed
-taking_back.py  what stands on a keep in the middle
+branch.py     the commits on the session's branch, and the kind of each
+plan.py       the worth of each keep, the base branch, and the recommended selection
+replay.py     creates the new branch in a separate worktree
+message.py    the message of a squash commit
+conflicts.py  the conflicts of a commit that does not fit
+revert.py     a preview of discarding an earlier keep
 """
 
+from engine.merge.branch import BranchStep, StepKind
 from engine.merge.conflicts import Conflict, ConflictError, Hunk
-from engine.merge.line import BranchStep, StepKind
-from engine.merge.plan import KeepSelection, MergePlan, choose, plan_merge
-from engine.merge.replay import How, Merged, make_branch
-from engine.merge.taking_back import TakingBack, look_at_keep
+from engine.merge.plan import KeepSelection, MergePlan, plan_merge, select_steps
+from engine.merge.replay import MergedBranch, MergeMethod, make_branch
+from engine.merge.revert import RevertPreview, preview_revert
 
 __all__ = [
     "BranchStep",
     "Conflict",
     "ConflictError",
-    "How",
     "Hunk",
     "KeepSelection",
+    "MergeMethod",
     "MergePlan",
-    "Merged",
+    "MergedBranch",
+    "RevertPreview",
     "StepKind",
-    "TakingBack",
-    "choose",
-    "look_at_keep",
     "make_branch",
     "plan_merge",
+    "preview_revert",
+    "select_steps",
 ]

@@ -1,4 +1,4 @@
-"""What did not fit when a commit was replayed: which file, which lines, who wants what."""
+"""The conflicts of a replayed commit: files, lines, and the versions of both sides."""
 
 from __future__ import annotations
 
@@ -15,25 +15,25 @@ _MOST_LINES = 40
 _REASONS = {
     "DD": "both deleted it",
     "AU": "only one side has it",
-    "UD": "changed where it goes, deleted by the commit",
+    "UD": "changed on the base branch, deleted by the commit",
     "UA": "only one side has it",
-    "DU": "deleted or renamed where it goes, changed by the commit",
+    "DU": "deleted or renamed on the base branch, changed by the commit",
     "AA": "both added it, differently",
     "UU": "both changed the same lines",
 }
 
 
 class Hunk(msgspec.Struct, frozen=True, kw_only=True):
-    """A place of a file that two sides changed differently."""
+    """Lines of a file that both sides changed differently."""
 
     line: int
-    """Where it begins in the file as it is where the commit was to go, from 1."""
+    """First line in the base branch's version of the file, counted from 1."""
     there: str
-    """As it is there."""
+    """The lines on the base branch."""
     before: str
-    """As it was before the commit, on the session's branch."""
+    """The lines before the commit, on the session's branch."""
     wanted: str
-    """As the commit wants it."""
+    """The lines after the commit."""
 
 
 class Conflict(msgspec.Struct, frozen=True, kw_only=True):
@@ -43,18 +43,18 @@ class Conflict(msgspec.Struct, frozen=True, kw_only=True):
     reason: str
     hunks: tuple[Hunk, ...] = ()
     left_out: int = 0
-    """Further places that are not listed."""
+    """Number of further hunks that are not listed."""
 
 
 class ConflictError(AutoresearchError):
-    """A commit does not fit; no branch was made.
+    """A commit conflicts with the base branch; no branch was created.
 
     Args:
-        commit: The one that does not fit.
-        experiment: Its number; 0: not of the engine.
-        onto: The name of where it was to go.
-        conflicts: File by file.
-        todo: What the person can do.
+        commit: The commit that conflicts.
+        experiment: Its experiment; 0: it is not the engine's.
+        onto: The name of the base branch.
+        conflicts: The conflicts by file.
+        todo: What the user can do.
     """
 
     def __init__(
@@ -70,7 +70,7 @@ class ConflictError(AutoresearchError):
             f"{c.file} line {c.hunks[0].line}" if c.hunks else c.file for c in conflicts[:3]
         )
         super().__init__(
-            f"{name} does not fit onto {onto} ({where}); no branch was made.",
+            f"{name} does not fit onto {onto} ({where}); no branch was created.",
             f"{conflicts[0].reason.capitalize()}." if conflicts else "",
             todo,
         )
@@ -80,7 +80,7 @@ class ConflictError(AutoresearchError):
 
 
 def read_conflicts(git: Git) -> tuple[Conflict, ...]:
-    """The conflicts that a cherry-pick left in a worktree."""
+    """Return the conflicts that a cherry-pick left in a worktree."""
     top = Path(git.run("rev-parse", "--show-toplevel"))
     out = git.run("status", "--porcelain", "-z", "--untracked-files=no", "--no-renames")
     found: list[Conflict] = []
@@ -89,13 +89,13 @@ def read_conflicts(git: Git) -> tuple[Conflict, ...]:
             hunks, more = _hunks(top / entry[3:]) if entry[:2] in ("UU", "AA") else ((), 0)
             reason = _REASONS[entry[:2]]
             if entry[:2] == "UU" and not hunks:
-                reason = "both changed it, and it is no text"
+                reason = "both changed it, and it is not text"
             found.append(Conflict(file=entry[3:], reason=reason, hunks=hunks, left_out=more))
     return tuple(found)
 
 
 def _hunks(path: Path) -> tuple[tuple[Hunk, ...], int]:
-    """The places between git's markers, in the style `diff3`."""
+    """Return the hunks between git's conflict markers in the style `diff3`, and how many more."""
     try:
         text = path.read_bytes().decode("utf-8", "replace")
     except OSError:

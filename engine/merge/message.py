@@ -1,17 +1,17 @@
-"""What the one commit says that holds all that was taken."""
+"""The message of a commit that squashes the selected keeps."""
 
 from __future__ import annotations
 
 from engine.core.enums import Direction
 from engine.core.text import one_line, plural
-from engine.merge.line import BranchStep, StepKind
+from engine.merge.branch import BranchStep, StepKind
 from engine.merge.plan import MergePlan
 
 
 def squash_message(plan: MergePlan, steps: list[BranchStep]) -> tuple[str, str]:
-    """Title and body of the one commit that holds them all."""
+    """Return title and body of the squash commit."""
     keeps = [step for step in steps if step.kind is not StepKind.CHARTER]
-    many = plural(len(keeps), "edit")
+    edits = plural(len(keeps), "edit")
     span = ""
     everything = len(keeps) == len(plan.keeps)
     if everything and plan.baseline is not None and plan.best is not None:
@@ -20,19 +20,19 @@ def squash_message(plan: MergePlan, steps: list[BranchStep]) -> tuple[str, str]:
     for step in keeps:
         number = f"#{step.experiment} " if step.experiment else ""
         gain = step.worth.gain if step.worth is not None else None
-        change = f"{_moved_by(plan, gain)} " if gain is not None else ""
+        change = f"{_signed_change(plan, gain)} " if gain is not None else ""
         lines.append(f"- {number}{change}{one_line(step.subject)}")
     measured = f"Measured by the session on {plan.start[:7]}"
     if plan.moved != 0:
         measured += f"; not measured on {plan.onto}."
     else:
-        measured += "." if everything else "; not measured without the edits left out."
+        measured += "." if everything else "; not measured without the omitted edits."
     return (
-        f"autoresearch {plan.tag}: {many}{span}",
+        f"autoresearch {plan.tag}: {edits}{span}",
         "\n".join([*lines, "", measured, "", f"Session: {plan.tag}", f"Tip: {plan.tip}"]),
     )
 
 
-def _moved_by(plan: MergePlan, gain: float) -> str:
+def _signed_change(plan: MergePlan, gain: float) -> str:
     change = -gain if plan.direction is Direction.MIN else gain
     return f"{change + 0.0:+.6f}"

@@ -1,7 +1,7 @@
-"""Chosen commits on a new branch, made in a worktree of its own.
+"""Replays selected commits onto a new branch, in a separate worktree.
 
-The person's checkout, index and branches are not touched; nothing is forced and nothing pushed. A
-branch appears in the end, in one step, or not at all.
+The user's checkout, index and branches are not touched; nothing is forced or pushed. The branch is
+created at the end in one step, or not at all.
 """
 
 from __future__ import annotations
@@ -18,15 +18,15 @@ import msgspec
 from engine.core.errors import EngineBusyError, UsageError, WorkspaceError
 from engine.core.layout import Layout
 from engine.core.patches.patch import make_patch, refit_patch, reverse_patch
+from engine.merge.branch import BranchStep
 from engine.merge.conflicts import ConflictError, read_conflicts
-from engine.merge.line import BranchStep
 from engine.merge.message import squash_message
 from engine.merge.plan import MergePlan
 from engine.store.git import Git
 from engine.store.workspace import Workspace
 
 _QUIET = (
-    # What is the person's for their own commits: keys that ask, editors, answers from other days.
+    # Settings for the user's own commits: signing, editors, recorded conflict resolutions.
     *("-c", "commit.gpgsign=false", "-c", "core.editor=true", "-c", "rerere.enabled=false"),
     *("-c", "gc.auto=0", "-c", "merge.conflictStyle=diff3", "-c", "advice.detachedHead=false"),
 )
@@ -38,106 +38,108 @@ _FALLBACK = {
 }
 
 
-class How(StrEnum):
-    """How the commits come onto the new branch."""
+class MergeMethod(StrEnum):
+    """How the commits are put on the new branch."""
 
     SQUASH = "squash"
     """As one commit."""
     REBASE = "rebase"
-    """As they are, on top of the base branch; the same commits where it did not move."""
+    """As they are, on top of the base branch; the same commits if it did not move."""
     PICK = "pick"
-    """As copies that name the commit they were picked from."""
+    """As copies that name the original commit."""
 
 
-class Merged(msgspec.Struct, frozen=True, kw_only=True):
-    """The branch that was made."""
+class MergedBranch(msgspec.Struct, frozen=True, kw_only=True):
+    """The branch that was created."""
 
     branch: str
     commit: str
     onto: str
     onto_commit: str
-    how: How
+    method: MergeMethod
     commits: int
-    taken: tuple[int, ...]
-    """Experiments whose change is on it."""
+    experiments: tuple[int, ...]
+    """Experiments whose change is on the branch."""
     fitted: tuple[int, ...]
-    """Those git would not take for what stands beside them; their own lines fitted exactly."""
-    already: tuple[str, ...]
-    """Subjects of commits whose change the base branch had already."""
+    """Experiments that git rejected for neighbouring lines; their own lines fitted exactly."""
+    already_present: tuple[str, ...]
+    """Subjects of commits whose change the base branch already has."""
 
 
 def make_branch(
-    path: Path, plan: MergePlan, steps: tuple[BranchStep, ...], how: How, branch: str
-) -> Merged:
+    path: Path, plan: MergePlan, steps: tuple[BranchStep, ...], method: MergeMethod, branch: str
+) -> MergedBranch:
     """Replay commits onto the base branch and give the result a name.
 
     Args:
         path: The workspace where the session ran.
-        plan: Of `plan_merge`.
-        steps: Of `choose`.
-        how: Squashed, rebased or picked.
-        branch: The new branch; none of that name may exist.
+        plan: The plan, from `plan_merge`.
+        steps: The commits, from `select_steps`.
+        method: Squash, rebase or pick.
+        branch: The name of the new branch, which must not exist.
 
     Raises:
-        ConflictError: A commit does not fit; nothing was made.
-        UsageError: The name cannot be, or is taken, or the base branch has all of it.
-        WorkspaceError: Git says no, or the disk does.
+        ConflictError: A commit conflicts; nothing was created.
+        UsageError: The name is invalid or in use, or the base branch has all changes.
+        WorkspaceError: Git or the disk reported an error.
     """
     workspace = Workspace(path)
     _check_name(workspace, branch)
     layout = Layout(workspace.path, plan.tag)
     with _worktree(workspace, layout, plan.onto_commit) as git:
-        replay = _Replay(workspace, git, plan, how)
+        replay = _Replay(workspace, git, plan, method)
         for step in steps:
-            replay.take(step)
+            replay.add(step)
         commit = git.run("rev-parse", "HEAD")
         if not replay.done:
-            raise UsageError(f"{plan.onto} has all of that already.", "", "There is nothing to do.")
-        if how is How.SQUASH:
+            raise UsageError(
+                f"{plan.onto} already has all of these changes.", "", "There is nothing to do."
+            )
+        if method is MergeMethod.SQUASH:
             commit = replay.squash()
         ref = f"refs/heads/{branch}"
         try:
             workspace.git.run(
-                *("update-ref", "-m", f"autoresearch: {how.value} {plan.tag}"),
+                *("update-ref", "-m", f"autoresearch: {method.value} {plan.tag}"),
                 *(ref, commit, "0" * len(commit)),
             )
         except WorkspaceError as error:
             raise WorkspaceError(
-                f"The branch {branch} could not be made.", error.why, "Choose another with --as."
+                f"The branch {branch} could not be created.", error.why, "Choose another with --as."
             ) from error
-    return Merged(
+    return MergedBranch(
         branch=branch,
         commit=commit,
         onto=plan.onto,
         onto_commit=plan.onto_commit,
-        how=how,
-        commits=1 if how is How.SQUASH else len(replay.done),
-        taken=tuple(step.experiment for step in replay.done if step.experiment),
+        method=method,
+        commits=1 if method is MergeMethod.SQUASH else len(replay.done),
+        experiments=tuple(step.experiment for step in replay.done if step.experiment),
         fitted=tuple(replay.fitted),
-        already=tuple(replay.already),
+        already_present=tuple(replay.already_present),
     )
 
 
 def _check_name(workspace: Workspace, branch: str) -> None:
-    """See to it that a branch of that name can be made.
+    """Check that a branch of that name can be created.
 
     Raises:
-        UsageError: It exists, or is no name for a branch.
+        UsageError: The branch exists, or the name is invalid.
     """
     git = workspace.git
     if branch.startswith("-") or git.try_run("check-ref-format", f"refs/heads/{branch}") is None:
-        raise UsageError(f"{branch!r} is no name for a branch.", "", "Choose another with --as.")
+        raise UsageError(f"{branch!r} is not a valid branch name.", "", "Choose another with --as.")
     if git.try_run("rev-parse", "-q", "--verify", f"refs/heads/{branch}") is not None:
         raise UsageError(
             f"The branch {branch} exists already.",
-            "It is left as it is.",
+            "It is not changed.",
             "Choose another with --as.",
         )
 
 
 @contextlib.contextmanager
 def _worktree(workspace: Workspace, layout: Layout, commit: str) -> Iterator[Git]:
-    """A worktree of ours at a commit, gone afterwards whatever happens."""
+    """Create a temporary worktree at a commit, and remove it afterwards."""
     path = layout.scratch("merge")
     path.parent.mkdir(parents=True, exist_ok=True)
     with open(layout.session / "merge.lock", "w") as lock:
@@ -145,9 +147,11 @@ def _worktree(workspace: Workspace, layout: Layout, commit: str) -> Iterator[Git
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise EngineBusyError(
-                f"Another merge of session {layout.tag!r} is at work.", "", "Wait for its end."
+                f"Another merge of session {layout.tag!r} is running.",
+                "",
+                "Wait until it has ended.",
             ) from None
-        _remove(workspace, path)  # of a merge that was killed
+        _remove(workspace, path)  # left by a merge that was killed
         try:
             workspace.git.run("worktree", "add", "--quiet", "--detach", str(path), commit)
             yield Git(path)
@@ -156,56 +160,62 @@ def _worktree(workspace: Workspace, layout: Layout, commit: str) -> Iterator[Git
 
 
 def _remove(workspace: Workspace, path: Path) -> None:
-    """Remove our own worktree, and git's note of it."""
+    """Remove the temporary worktree, and git's record of it."""
     workspace.git.try_run("worktree", "remove", "--force", str(path))
     shutil.rmtree(path, ignore_errors=True)
 
 
 class _Replay:
-    """Takes commits over, one after the other, in the worktree."""
+    """Puts commits on top of each other in the worktree."""
 
-    def __init__(self, workspace: Workspace, git: Git, plan: MergePlan, how: How) -> None:
+    def __init__(
+        self, workspace: Workspace, git: Git, plan: MergePlan, method: MergeMethod
+    ) -> None:
         self._workspace = workspace
         self._git = git
         self._plan = plan
-        self._how = how
+        self._method = method
         known = git.try_run("config", "user.name") and git.try_run("config", "user.email")
-        self._who = {} if known else _FALLBACK
+        self._identity = {} if known else _FALLBACK
         self.done: list[BranchStep] = []
         self.fitted: list[int] = []
-        self.already: list[str] = []
+        self.already_present: list[str] = []
 
-    def take(self, step: BranchStep) -> None:
-        """Put one commit on top of what is there.
+    def add(self, step: BranchStep) -> None:
+        """Put one commit on top of the worktree's commit.
 
         Raises:
-            ConflictError: It does not fit.
+            ConflictError: The commit conflicts.
         """
-        words = {How.PICK: ("-x",), How.REBASE: ("--ff",), How.SQUASH: ()}[self._how]
+        options = {
+            MergeMethod.PICK: ("-x",),
+            MergeMethod.REBASE: ("--ff",),
+            MergeMethod.SQUASH: (),
+        }[self._method]
         try:
-            self._run("cherry-pick", *words, step.commit)
+            self._run("cherry-pick", *options, step.commit)
         except WorkspaceError:
-            # Without one in progress it is no conflict but trouble: a full disk, a damaged object.
+            # Without a pick in progress it is another error: a full disk, a damaged object.
             if self._git.try_run("rev-parse", "-q", "--verify", "CHERRY_PICK_HEAD") is None:
                 raise
             unmerged = self._git.run("diff", "--name-only", "--diff-filter=U")
             changed = unmerged or self._git.run("diff", "--cached", "--name-only")
             if not changed or not self._fit(step):
                 self._run("cherry-pick", "--skip")
-                self.already.append(step.subject)
+                self.already_present.append(step.subject)
                 return
         self.done.append(step)
 
     def _fit(self, step: BranchStep) -> bool:
-        """Make the commit's own change where only what stands beside it is another.
+        """Apply the commit's change where only neighbouring lines differ.
 
-        The lines it replaces must be there, exactly and once; else it stays a conflict.
+        The lines it replaces must be there exactly once.
 
         Returns:
-            False where the lines it would put in are there, exactly and once: it is done already.
+            True if the change was applied; False if the lines it adds are already there.
 
         Raises:
-            ConflictError: Neither is so.
+            ConflictError: The change does not fit, and its lines are not there.
         """
         conflicts = read_conflicts(self._git)
         if len(step.files) == 1 and [c.file for c in conflicts] == [*step.files]:
@@ -235,33 +245,33 @@ class _Replay:
         path.write_bytes(text.encode("utf-8", "surrogateescape"))
         self._run("add", "--", f":/{name}")
         message = self._git.run("log", "-1", "--format=%B", step.commit)
-        if self._how is How.PICK:
+        if self._method is MergeMethod.PICK:
             message = f"{message.rstrip()}\n\n(cherry picked from commit {step.commit})"
-        # The author and the date are those of the commit that is being picked.
+        # Author and date are those of the picked commit.
         self._run("commit", "--quiet", "--no-verify", "--cleanup=verbatim", "-m", message)
 
     def _advice(self, step: BranchStep) -> str:
-        left_out = [
+        omitted = [
             s.experiment
             for s in self._plan.keeps
             if s.experiment and s not in self.done and s.experiment < step.experiment
         ]
-        if left_out:
-            named = ", ".join(f"#{number}" for number in left_out)
-            return f"It may stand on {named}, which you left out: take that too, or leave it out."
+        if omitted:
+            named = ", ".join(f"#{number}" for number in omitted)
+            return f"It may depend on {named}, which you omitted: select both or neither."
         if self._plan.moved != 0:
             return (
-                f"{self._plan.onto} changed those lines since {self._plan.start[:7]}: take the "
+                f"{self._plan.onto} changed those lines since {self._plan.start[:7]}: select the "
                 f"others with --only, or merge {self._plan.branch} yourself."
             )
-        return f"Take the others with --only, or merge {self._plan.branch} yourself."
+        return f"Select the others with --only, or merge {self._plan.branch} yourself."
 
     def squash(self) -> str:
-        """All that was taken as one commit; its hash."""
+        """Commit the changes as one commit and return its hash."""
         tree = self._git.run("rev-parse", "HEAD^{tree}")
         title, body = squash_message(self._plan, self.done)
         onto = self._plan.onto_commit
         return self._run("commit-tree", tree, "-p", onto, "-m", title, "-m", body)
 
     def _run(self, *words: str) -> str:
-        return self._git.run(*_QUIET, *words, env=self._who)
+        return self._git.run(*_QUIET, *words, env=self._identity)

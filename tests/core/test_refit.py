@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.core.events import Proposal
-from engine.core.patches.dependence import Change, depends_on, fit_in_order
+from engine.core.patches.dependence import Change, apply_in_order, dependents_of
 from engine.core.patches.patch import (
     apply_patch,
     make_patch,
@@ -179,17 +179,17 @@ def chain(*states: str) -> list[Change]:
 def test_an_independent_change_can_be_taken_out_alone() -> None:
     first = edited(TEXT, line_1="ONE\n")
     second = edited(first, line_10="TEN\n")
-    found = depends_on(chain(TEXT, first, second), 2)
+    found = dependents_of(chain(TEXT, first, second), 2)
     assert found.without == edited(TEXT, line_10="TEN\n")
-    assert (found.later, found.stand_on_it, found.covered_by) == ((3,), (), 0)
+    assert (found.later, found.dependents, found.changed_again_by) == ((3,), (), 0)
 
 
 def test_the_last_change_leaves_the_text_before_it() -> None:
     first = edited(TEXT, line_1="ONE\n")
     second = edited(first, line_10="TEN\n")
-    found = depends_on(chain(TEXT, first, second), 3)
+    found = dependents_of(chain(TEXT, first, second), 3)
     assert found.without == first
-    assert (found.later, found.stand_on_it, found.covered_by) == ((), (), 0)
+    assert (found.later, found.dependents, found.changed_again_by) == ((), (), 0)
 
 
 def test_a_change_whose_lines_were_changed_again_cannot_be_taken_out() -> None:
@@ -197,19 +197,19 @@ def test_a_change_whose_lines_were_changed_again_cannot_be_taken_out() -> None:
     second = edited(first, line_10="TEN\n")
     third = second.replace("ONE\n", "UNO\n")
     fourth = third.replace("UNO\n", "EINS\n")
-    found = depends_on(chain(TEXT, first, second, third, fourth), 2)
+    found = dependents_of(chain(TEXT, first, second, third, fourth), 2)
     assert found.without is None
     assert found.later == (3, 4, 5)
-    assert found.stand_on_it == (4, 5)
-    assert found.covered_by == 4  # the first that covered it, not the last
+    assert found.dependents == (4, 5)
+    assert found.changed_again_by == 4  # the first that covered it, not the last
 
 
 def test_a_change_that_was_covered_and_restored_can_be_taken_out() -> None:
     first = edited(TEXT, line_1="ONE\n")
     second = first.replace("ONE\n", "UNO\n")
-    found = depends_on(chain(TEXT, first, second, first), 2)
+    found = dependents_of(chain(TEXT, first, second, first), 2)
     assert found.without == TEXT
-    assert (found.stand_on_it, found.covered_by) == ((3, 4), 0)
+    assert (found.dependents, found.changed_again_by) == ((3, 4), 0)
 
 
 def test_chosen_changes_are_made_in_order_and_those_that_do_not_fit_are_named() -> None:
@@ -217,6 +217,6 @@ def test_chosen_changes_are_made_in_order_and_those_that_do_not_fit_are_named() 
     second = first.replace("ONE\n", "UNO\n")
     third = edited(second, line_10="TEN\n")
     two, three, four = chain(TEXT, first, second, third)
-    assert fit_in_order(TEXT, [two, three, four]) == (third, ())
-    assert fit_in_order(TEXT, [three, four]) == (edited(TEXT, line_10="TEN\n"), (3,))
-    assert fit_in_order(TEXT, []) == (TEXT, ())
+    assert apply_in_order(TEXT, [two, three, four]) == (third, ())
+    assert apply_in_order(TEXT, [three, four]) == (edited(TEXT, line_10="TEN\n"), (3,))
+    assert apply_in_order(TEXT, []) == (TEXT, ())

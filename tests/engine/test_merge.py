@@ -19,15 +19,15 @@ from engine.core.errors import AutoresearchError, EngineBusyError, UsageError, W
 from engine.core.session import Session
 from engine.merge import (
     ConflictError,
-    How,
     KeepSelection,
-    Merged,
+    MergedBranch,
+    MergeMethod,
     MergePlan,
     StepKind,
-    choose,
-    look_at_keep,
     make_branch,
     plan_merge,
+    preview_revert,
+    select_steps,
 )
 from tests.engine.past_session import TRAIN, Past
 from tests.world import git, make_repository
@@ -87,35 +87,39 @@ def commit_on_main(work: Path, name: str, old: str, new: str) -> None:
 
 def take(
     past: Past,
-    how: How = How.PICK,
+    how: MergeMethod = MergeMethod.PICK,
     choice: KeepSelection = KeepSelection.ALL,
     only: tuple[int, ...] = (),
     *,
     onto: str | None = None,
     with_program: bool = False,
-) -> tuple[MergePlan, Merged]:
+) -> tuple[MergePlan, MergedBranch]:
     plan = plan_merge(past.path, past.session, onto)
-    steps = choose(plan, choice, only, with_program=with_program)
+    steps = select_steps(plan, choice, only, with_program=with_program)
     return plan, make_branch(past.path, plan, steps, how, "t-merged")
 
 
-@pytest.mark.parametrize("how", list(How))
-def test_a_dirty_checkout_does_not_change_by_a_byte(work: Path, past: Past, how: How) -> None:
+@pytest.mark.parametrize("how", list(MergeMethod))
+def test_a_dirty_checkout_does_not_change_by_a_byte(
+    work: Path, past: Past, how: MergeMethod
+) -> None:
     make_dirty(work)
     before = everything(work)
     plan, merged = take(past, how)
     assert everything(work) == before
     assert git(work, "show", "t-merged:train.py") == past.text().rstrip("\n")
     assert git(work, "show", "t-merged:prepare.py") == "DATA = 1"
-    assert git(work, "rev-list", "--count", "main..t-merged") == ("1" if how is How.SQUASH else "3")
-    assert merged.taken == (2, 4, 5)
+    assert git(work, "rev-list", "--count", "main..t-merged") == (
+        "1" if how is MergeMethod.SQUASH else "3"
+    )
+    assert merged.experiments == (2, 4, 5)
     assert not (work / ".autoresearch/t/worktrees/merge").exists()
     assert plan.onto == "main"
     message = git(work, "log", "--format=%B", "main..t-merged")
-    if how is How.REBASE:
+    if how is MergeMethod.REBASE:
         # Where nothing moved, they are the same commits.
         assert git(work, "rev-parse", "t-merged") == past.session.frontier
-    elif how is How.PICK:
+    elif how is MergeMethod.PICK:
         assert f"(cherry picked from commit {past.session.experiment(4).commit})" in message
     else:
         assert "- #5 -0.195000 DEPTH = 4 becomes DEPTH = 6" in message
@@ -147,8 +151,8 @@ def test_without_a_second_run_nothing_is_called_trusted(past: Past) -> None:
     assert plan.noise is None
     assert {s.worth.trust for s in plan.keeps if s.worth} == {Trust.UNKNOWN}
     assert plan.recommended is KeepSelection.ALL
-    with pytest.raises(UsageError, match="not known"):
-        choose(plan, KeepSelection.TRUSTED)
+    with pytest.raises(UsageError, match="unknown"):
+        select_steps(plan, KeepSelection.TRUSTED)
 
 
 def test_trusted_only_is_not_recommended_where_others_stand_on_the_rest(work: Path) -> None:
@@ -158,16 +162,18 @@ def test_trusted_only_is_not_recommended_where_others_stand_on_the_rest(work: Pa
     past.confirm(2, 1.02)
     plan = plan_merge(work, past.session, None)
     assert plan.recommended is KeepSelection.ALL
-    assert "#3 does not fit without" in plan.why
-    with pytest.raises(ConflictError, match="stand on #2"):
-        make_branch(work, plan, choose(plan, KeepSelection.TRUSTED), How.PICK, "t-merged")
+    assert "#3 depends on it" in plan.why
+    with pytest.raises(ConflictError, match="depend on #2"):
+        make_branch(
+            work, plan, select_steps(plan, KeepSelection.TRUSTED), MergeMethod.PICK, "t-merged"
+        )
 
 
 def test_neighbouring_lines_are_no_conflict_but_are_told(work: Path, past: Past) -> None:
     # Git alone would not take #4 without #2: their lines are next to each other.
-    _, merged = take(past, How.PICK, KeepSelection.ONLY, (4, 5))
+    _, merged = take(past, MergeMethod.PICK, KeepSelection.ONLY, (4, 5))
     assert merged.fitted == (4,)
-    assert merged.taken == (4, 5)
+    assert merged.experiments == (4, 5)
     text = git(work, "show", "t-merged:train.py")
     assert "MATRIX_LR = 0.04\nEMBEDDING_LR = 0.8\n" in text
     assert "DEPTH = 6" in text
@@ -176,8 +182,8 @@ def test_neighbouring_lines_are_no_conflict_but_are_told(work: Path, past: Past)
     assert f"(cherry picked from commit {past.session.experiment(4).commit})" in picked
 
 
-@pytest.mark.parametrize("how", list(How))
-def test_a_base_branch_that_moved(work: Path, past: Past, how: How) -> None:
+@pytest.mark.parametrize("how", list(MergeMethod))
+def test_a_base_branch_that_moved(work: Path, past: Past, how: MergeMethod) -> None:
     commit_on_main(work, "prepare.py", "DATA = 1", "DATA = 2")
     commit_on_main(work, "train.py", "import os\n", "import os\nimport sys\n")
     plan, merged = take(past, how)
@@ -190,8 +196,8 @@ def test_a_base_branch_that_moved(work: Path, past: Past, how: How) -> None:
     assert merged.onto_commit == git(work, "rev-parse", "main")
 
 
-@pytest.mark.parametrize("how", list(How))
-def test_a_conflict_is_shown_and_nothing_is_made(work: Path, past: Past, how: How) -> None:
+@pytest.mark.parametrize("how", list(MergeMethod))
+def test_a_conflict_is_shown_and_nothing_is_made(work: Path, past: Past, how: MergeMethod) -> None:
     commit_on_main(work, "train.py", "DEPTH = 4", "DEPTH = 12  # mine")
     make_dirty(work)
     before = everything(work)
@@ -208,14 +214,14 @@ def test_a_conflict_is_shown_and_nothing_is_made(work: Path, past: Past, how: Ho
         "DEPTH = 4",
         "DEPTH = 6",
     )
-    assert "no branch was made" in str(caught.value)
+    assert "no branch was created" in str(caught.value)
     assert git(work, "branch", "--list", "t-merged") == ""
 
 
 def test_a_deleted_file_is_a_conflict_too(work: Path, past: Past) -> None:
     git(work, "rm", "-q", "train.py")
     git(work, "commit", "-qm", "gone")
-    with pytest.raises(ConflictError, match="Deleted or renamed where it goes"):
+    with pytest.raises(ConflictError, match="Deleted or renamed on the base branch"):
         take(past)
 
 
@@ -230,18 +236,18 @@ def test_answers_of_other_days_are_not_guessed_from(work: Path, past: Past) -> N
     git(work, "-c", "core.editor=true", "cherry-pick", "--continue")
     git(work, "checkout", "-q", "-B", "main", "HEAD~")
     with pytest.raises(ConflictError) as caught:
-        take(past, How.PICK, KeepSelection.ONLY, (5,))
+        take(past, MergeMethod.PICK, KeepSelection.ONLY, (5,))
     assert caught.value.conflicts[0].hunks[0].there == "DEPTH = 12"
 
 
 def test_what_the_base_branch_has_already_is_left_out(work: Path, past: Past) -> None:
     commit_on_main(work, "train.py", "DEPTH = 4", "DEPTH = 6")
     _, merged = take(past)
-    assert merged.taken == (2, 4)
-    assert merged.already == ("DEPTH = 4 becomes DEPTH = 6",)
+    assert merged.experiments == (2, 4)
+    assert merged.already_present == ("DEPTH = 4 becomes DEPTH = 6",)
     plan = plan_merge(work, past.session, "t-merged")
-    with pytest.raises(UsageError, match="has all of that already"):
-        make_branch(work, plan, choose(plan, KeepSelection.ALL), How.PICK, "other")
+    with pytest.raises(UsageError, match="already has all of these changes"):
+        make_branch(work, plan, select_steps(plan, KeepSelection.ALL), MergeMethod.PICK, "other")
     assert git(work, "branch", "--list", "other") == ""
 
 
@@ -252,7 +258,7 @@ def test_program_md_stays_where_it_is_unless_asked_for(work: Path, past: Past) -
     assert [s.kind for s in plan.steps].count(StepKind.CHARTER) == 1
     assert "program.md" not in git(work, "ls-tree", "--name-only", "t-merged")
     git(work, "branch", "-D", "t-merged")
-    take(past, How.SQUASH, with_program=True)
+    take(past, MergeMethod.SQUASH, with_program=True)
     assert git(work, "show", "t-merged:program.md") == "Be bold."
 
 
@@ -260,12 +266,12 @@ def test_what_the_person_took_back_is_left_out(work: Path, past: Past) -> None:
     past.take_back(5)
     past.keep("SEED = 42", "SEED = 1", 0.65)
     plan, merged = take(past)
-    assert merged.taken == (2, 4, 6)
+    assert merged.experiments == (2, 4, 6)
     assert [s.experiment for s in plan.steps if s.undone] == [5, 5]
     text = git(work, "show", "t-merged:train.py")
     assert text == past.text().rstrip("\n")
-    with pytest.raises(UsageError, match="#5 is no keep"):
-        choose(plan, KeepSelection.ONLY, (5,))
+    with pytest.raises(UsageError, match="#5 is not a keep"):
+        select_steps(plan, KeepSelection.ONLY, (5,))
 
 
 def test_a_removal_goes_with_what_it_removes(work: Path, past: Past) -> None:
@@ -276,18 +282,18 @@ def test_a_removal_goes_with_what_it_removes(work: Path, past: Past) -> None:
     )
     past.confirm(5, 0.701)
     plan, merged = take(past)
-    assert merged.taken == (2, 4, 5, 6)
+    assert merged.experiments == (2, 4, 5, 6)
     assert git(work, "show", "t-merged:train.py") == text.rstrip("\n")
-    assert [s.experiment for s in choose(plan, KeepSelection.TRUSTED)] == [4, 5]
+    assert [s.experiment for s in select_steps(plan, KeepSelection.TRUSTED)] == [4, 5]
 
 
 def test_a_branch_name_that_is_taken_or_cannot_be(work: Path, past: Past) -> None:
     plan = plan_merge(work, past.session, None)
-    steps = choose(plan, KeepSelection.ALL)
+    steps = select_steps(plan, KeepSelection.ALL)
     before = everything(work)
     for name in ("main", "autoresearch/t", "-f", "a..b", "", "main/sub"):
         with pytest.raises((UsageError, WorkspaceError)):
-            make_branch(work, plan, steps, How.PICK, name)
+            make_branch(work, plan, steps, MergeMethod.PICK, name)
     assert everything(work) == before
 
 
@@ -300,9 +306,9 @@ def test_a_branch_rebased_or_extended_since(work: Path, past: Past) -> None:
     git(work, "gc", "--quiet", "--prune=now")
     plan, merged = take(past)
     assert "moved or rebased" in plan.notes[0]
-    assert merged.taken == (2, 4, 5)
+    assert merged.experiments == (2, 4, 5)
     git(work, "update-ref", "-d", ref)
-    assert "is gone" in plan_merge(work, past.session, None).notes[0]
+    assert "was deleted" in plan_merge(work, past.session, None).notes[0]
 
 
 def test_a_detached_head_and_where_the_session_came_from(work: Path, past: Past) -> None:
@@ -311,7 +317,7 @@ def test_a_detached_head_and_where_the_session_came_from(work: Path, past: Past)
     git(work, "branch", "-m", "main", "one")
     assert plan_merge(work, past.session, None).onto == "one"
     git(work, "branch", "two")
-    with pytest.raises(UsageError, match="Several hold") as caught:
+    with pytest.raises(UsageError, match="Several branches contain") as caught:
         plan_merge(work, past.session, None)
     assert "one, two" in str(caught.value)
     git(work, "switch", "-q", "two")
@@ -337,7 +343,7 @@ def test_a_shallow_clone(tmp_path: Path, work: Path) -> None:
     past = Past(shallow)
     past.keep("DEPTH = 4", "DEPTH = 6", 0.7)
     _, merged = take(past)
-    assert merged.taken == (2,)
+    assert merged.experiments == (2,)
     # And a clone that has the journal, but not the session's commits.
     other = tmp_path / "other"
     git(tmp_path, "clone", "-q", "--depth", "1", work.as_uri(), str(other))
@@ -355,10 +361,10 @@ def test_submodules_and_a_workspace_below_the_top(tmp_path: Path) -> None:
     (top / "other.py").write_text("X = 2\n")
     (top / "part" / "a.txt").write_text("changed\n")
     before = everything(top)
-    _, merged = take(past, How.SQUASH)
+    _, merged = take(past, MergeMethod.SQUASH)
     assert everything(top) == before
     assert git(top, "diff", "--name-only", "main", merged.commit) == "lab/train.py"
-    assert look_at_keep(top / "lab", past.session, 2).is_last
+    assert preview_revert(top / "lab", past.session, 2).is_last
 
 
 def test_hooks_keys_and_a_missing_name(
@@ -372,7 +378,7 @@ def test_hooks_keys_and_a_missing_name(
     git(work, "config", "user.signingkey", "nobody")
     monkeypatch.setenv("GIT_CONFIG_GLOBAL", "/dev/null")
     commit_on_main_quietly(work)
-    _, merged = take(past, How.SQUASH)
+    _, merged = take(past, MergeMethod.SQUASH)
     assert not (work / "hook-ran").exists()
     assert git(work, "log", "-1", "--format=%an", merged.commit) == "autoresearch-tui"
 
@@ -407,7 +413,7 @@ def test_two_sessions_of_one_workspace(work: Path, past: Past) -> None:
     assert [s.experiment for s in plan_merge(work, other.session, None).keeps] == [2]
     _, merged = take(past)
     plan = plan_merge(work, other.session, merged.branch)
-    both = make_branch(work, plan, choose(plan, KeepSelection.ALL), How.PICK, "both")
+    both = make_branch(work, plan, select_steps(plan, KeepSelection.ALL), MergeMethod.PICK, "both")
     text = git(work, "show", f"{both.branch}:train.py")
     assert "SEED = 5" in text
     assert "DEPTH = 6" in text
@@ -415,7 +421,7 @@ def test_two_sessions_of_one_workspace(work: Path, past: Past) -> None:
 
 def test_a_session_that_began_with_what_another_had_kept(work: Path, past: Past) -> None:
     second = Past(work, "second")
-    with pytest.raises(UsageError, match="session 't' had kept"):
+    with pytest.raises(UsageError, match="keeps of session 't'"):
         plan_merge(work, begun_at(second, past.session.frontier), None)
 
 
@@ -433,8 +439,8 @@ def test_what_a_person_discarded_is_not_recommended_though_it_is_there_yet(
     plan = plan_merge(work, past.session, None)
     (four,) = [step for step in plan.steps if step.experiment == 4]
     assert four.unwanted
-    assert 4 not in [step.experiment for step in choose(plan, KeepSelection.TRUSTED)]
-    assert 4 not in [step.experiment for step in choose(plan, KeepSelection.ALL)]
+    assert 4 not in [step.experiment for step in select_steps(plan, KeepSelection.TRUSTED)]
+    assert 4 not in [step.experiment for step in select_steps(plan, KeepSelection.ALL)]
     shown = use("merge", work)
     assert "a discard by your word" in shown.output
 
@@ -448,18 +454,18 @@ def test_what_stands_on_a_keep(work: Path) -> None:
     past.keep("DEPTH = 4", "DEPTH = 6", 0.8)  # 3, independent
     past.keep("MATRIX_LR = 0.05", "MATRIX_LR = 0.09", 0.7)  # 4, on 2
     past.keep("SEED = 42", "SEED = 1", 0.6)  # 5
-    found = look_at_keep(work, past.session, 2)
-    assert found.stand_on_it == (4,)
-    assert found.covered_by == 4
+    found = preview_revert(work, past.session, 2)
+    assert found.dependents == (4,)
+    assert found.changed_again_by == 4
     assert not found.fits
     assert git(work, "show", f"{found.base}:train.py") == TRAIN.rstrip("\n")
-    free = look_at_keep(work, past.session, 3)
-    assert (free.fits, free.stand_on_it, free.covered_by) == (True, (), 0)
+    free = preview_revert(work, past.session, 3)
+    assert (free.fits, free.dependents, free.changed_again_by) == (True, (), 0)
     assert [s.experiment for s in free.later] == [4, 5]
-    assert look_at_keep(work, past.session, 5).is_last
+    assert preview_revert(work, past.session, 5).is_last
     for number in (1, 9):
         with pytest.raises(UsageError):
-            look_at_keep(work, past.session, number)
+            preview_revert(work, past.session, number)
 
 
 # ---- the verbs

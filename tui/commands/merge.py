@@ -15,13 +15,13 @@ from engine.core.text import one_line, plural, sanitize
 from engine.merge import (
     BranchStep,
     ConflictError,
-    How,
     KeepSelection,
+    MergeMethod,
     MergePlan,
-    choose,
-    look_at_keep,
     make_branch,
     plan_merge,
+    preview_revert,
+    select_steps,
 )
 from engine.protocol import commands
 from tui.commands.bare_table import explain_bare_table
@@ -49,7 +49,7 @@ from tui.commands.show import print_json
 @click.option("--as", "--branch", "branch", metavar="BRANCH", help="The new branch (TAG-merged).")
 @click.option(
     "--how",
-    type=click.Choice([how.value for how in How]),
+    type=click.Choice([how.value for how in MergeMethod]),
     help="Make the branch: one commit, the same commits, or copies of them.",
 )
 @click.option("--only", metavar="N,N,…", help="Only these experiments.")
@@ -94,14 +94,16 @@ def merge(
             choice = plan.recommended
         asked = how is not None or numbers or trusted
         program = with_program
-        steps = choose(plan, choice, numbers, with_program=program) if asked or plan.keeps else ()
+        steps = (
+            select_steps(plan, choice, numbers, with_program=program) if asked or plan.keeps else ()
+        )
         target = branch or f"{plan.tag}-merged"
         if how is not None and not yes:
             _confirm(len(steps), target, plan.onto, as_json=as_json)
     if how is None:
         _show(plan, steps, as_json=as_json)
     else:
-        _make(workspace, plan, steps, How(how), target, as_json=as_json)
+        _make(workspace, plan, steps, MergeMethod(how), target, as_json=as_json)
 
 
 def _show(plan: MergePlan, steps: tuple[BranchStep, ...], *, as_json: bool) -> None:
@@ -118,7 +120,7 @@ def _make(
     workspace: Path,
     plan: MergePlan,
     steps: tuple[BranchStep, ...],
-    how: How,
+    how: MergeMethod,
     target: str,
     *,
     as_json: bool,
@@ -187,7 +189,7 @@ def revert(
     with json_errors(as_json):
         workspace = find_workspace(path)
         session = _session(workspace, tag)
-        found = look_at_keep(workspace, session, number)
+        found = preview_revert(workspace, session, number)
         why = sanitize(reason or "").strip()
         if not dry_run and not why:
             raise UsageError("Undoing a keep needs a reason.", "", 'Add --reason "…".')
@@ -203,8 +205,8 @@ def revert(
                 "experiment": number,
                 "commit": found.step.commit,
                 "later": [step.experiment for step in found.later],
-                "stand_on_it": list(found.stand_on_it),
-                "changed_again_by": found.covered_by or None,
+                "stand_on_it": list(found.dependents),
+                "changed_again_by": found.changed_again_by or None,
                 "fits": found.fits,
                 "is_best": found.is_last,
                 "commit_before": found.base,

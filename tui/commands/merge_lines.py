@@ -8,7 +8,7 @@ from typing import Any
 from engine.core.analysis.noise import CLEAR_SIGMAS, Noise, Trust
 from engine.core.enums import Direction
 from engine.core.text import one_line, plural
-from engine.merge import BranchStep, ConflictError, Merged, MergePlan, StepKind, TakingBack
+from engine.merge import BranchStep, ConflictError, MergedBranch, MergePlan, RevertPreview, StepKind
 
 _MARKS = {
     Trust.CLEAR: "✓",
@@ -30,7 +30,7 @@ def plan_lines(plan: MergePlan, width: int) -> Iterator[str]:
         else ""
     )
     for step in plan.steps:
-        if step.kind is not StepKind.TAKING_BACK:
+        if step.kind is not StepKind.REVERT:
             yield _step_line(plan, step, width)
     yield ""
     yield _noise_line(plan.metric, plan.noise)
@@ -105,25 +105,25 @@ def _choice_words(plan: MergePlan) -> str:
     return "all" if plan.recommended.value == "all" else "trusted only (--trusted)"
 
 
-def merged_lines(merged: Merged, plan: MergePlan) -> Iterator[str]:
+def merged_lines(merged: MergedBranch, plan: MergePlan) -> Iterator[str]:
     """Yield what was made, and how to view, use and measure it."""
-    of = ", ".join(f"#{n}" for n in merged.taken)
+    of = ", ".join(f"#{n}" for n in merged.experiments)
     many = plural(merged.commits, "commit")
     yield f"Branch {merged.branch} is made: {many} on {merged.onto}, with {of or 'what was kept'}."
     for number in merged.fitted:
         yield (
             f"  ! #{number}: the lines beside its own are other ones here; its own fitted exactly."
         )
-    for subject in merged.already:
+    for subject in merged.already_present:
         yield f"  {merged.onto} had it already: {one_line(subject, 80)}"
     yield f"  look:     git diff {merged.onto}...{merged.branch}"
     yield f"  take it:  git switch {merged.onto} && git merge {merged.branch}"
     yield f"  measure:  {measure_command(merged, plan)}"
-    if plan.moved != 0 or set(merged.taken) != {s.experiment for s in plan.keeps}:
+    if plan.moved != 0 or set(merged.experiments) != {s.experiment for s in plan.keeps}:
         yield "This combination was never run: measure it before you trust it."
 
 
-def measure_command(merged: Merged, plan: MergePlan) -> str:
+def measure_command(merged: MergedBranch, plan: MergePlan) -> str:
     """Return the command that measures the result as one experiment of its own session."""
     return f"autoresearch-tui baseline --new-from {merged.branch} --tag {plan.tag}-check --yes"
 
@@ -152,7 +152,7 @@ def one_line_of_code(text: str) -> str:
     return " " * min(indent, 40) + one_line(text, 200)
 
 
-def taking_back_lines(found: TakingBack, direction: Direction, width: int) -> Iterator[str]:
+def taking_back_lines(found: RevertPreview, direction: Direction, width: int) -> Iterator[str]:
     """Yield what depends on a keep, and the verb that undoes it."""
     step, n = found.step, found.step.experiment
     gain = step.worth.gain if step.worth is not None else None
@@ -160,8 +160,8 @@ def taking_back_lines(found: TakingBack, direction: Direction, width: int) -> It
     if not found.later:
         yield "Nothing was kept after it."
     for later in found.later[:_SHOWN]:
-        stands = later.experiment in found.stand_on_it
-        covers = later.experiment == found.covered_by
+        stands = later.experiment in found.dependents
+        covers = later.experiment == found.changed_again_by
         word = "changed its lines again" if covers else "stands on it" if stands else "independent"
         head = f"  {'!' if stands or covers else '·'} #{later.experiment:<4} {word:<24}"
         yield head + one_line(later.subject, max(20, width - len(head)))
@@ -180,7 +180,11 @@ def taking_back_lines(found: TakingBack, direction: Direction, width: int) -> It
     else:
         yield (
             "Its lines cannot be taken out of the best version exactly"
-            + (f", because #{found.covered_by} changed them again." if found.covered_by else ".")
+            + (
+                f", because #{found.changed_again_by} changed them again."
+                if found.changed_again_by
+                else "."
+            )
         )
         yield f"Start without it: autoresearch-tui --new-from {found.base[:7]}"
 
@@ -233,18 +237,18 @@ def _step_facts(step: BranchStep) -> dict[str, Any]:
     }
 
 
-def merged_facts(merged: Merged, plan: MergePlan) -> dict[str, Any]:
+def merged_facts(merged: MergedBranch, plan: MergePlan) -> dict[str, Any]:
     """Return the result as plain values for JSON."""
     return {
         "ok": True,
         "branch": merged.branch,
         "commit": merged.commit,
         "onto": merged.onto,
-        "how": merged.how.value,
+        "how": merged.method.value,
         "commits": merged.commits,
-        "taken": list(merged.taken),
+        "taken": list(merged.experiments),
         "fitted": list(merged.fitted),
-        "already": [one_line(subject) for subject in merged.already],
+        "already": [one_line(subject) for subject in merged.already_present],
         "measure": measure_command(merged, plan),
     }
 

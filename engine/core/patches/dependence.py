@@ -1,4 +1,4 @@
-"""Which kept changes of one file stand on an earlier one, found by leaving that one out."""
+"""Which later changes of a file depend on an earlier one, found by removing that one."""
 
 from __future__ import annotations
 
@@ -16,56 +16,56 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def patch(self) -> str:
-        """As a diff."""
+        """Return the change as a diff."""
         return make_patch("file", self.before, self.after)
 
 
 class Dependence(msgspec.Struct, frozen=True, kw_only=True):
-    """What taking a change back would mean."""
+    """The consequences of removing a change."""
 
     without: str | None
-    """The last text without the change; None where its lines cannot be found for certain."""
+    """The last text without the change; None if its lines cannot be located with certainty."""
     later: tuple[int, ...]
     """The changes after it, in order."""
-    stand_on_it: tuple[int, ...]
-    """Those of them that do not fit a text without it."""
-    covered_by: int
-    """The first that changed its lines again; 0: none did."""
+    dependents: tuple[int, ...]
+    """The later changes that do not fit a text without it."""
+    changed_again_by: int
+    """The first change that changed its lines again; 0: none."""
 
 
-def depends_on(changes: list[Change], number: int) -> Dependence:
-    """Take one of several changes out, in memory.
+def dependents_of(changes: list[Change], number: int) -> Dependence:
+    """Remove one of several changes and return the consequences.
 
     Args:
-        changes: In the order they were made, each made to the text the one before left.
-        number: Of the change to take out.
+        changes: The changes in order, each starting from the result of the one before.
+        number: The number of the change to remove.
     """
-    place = next(i for i, change in enumerate(changes) if change.number == number)
-    one, rest = changes[place], changes[place + 1 :]
-    back = reverse_patch(one.patch)
-    text, standing, covered = one.before, list[int](), 0
+    index = next(i for i, change in enumerate(changes) if change.number == number)
+    removed, rest = changes[index], changes[index + 1 :]
+    back = reverse_patch(removed.patch)
+    text, dependents, changed_again_by = removed.before, list[int](), 0
     for change in rest:
         fitted = refit_patch(text, change.patch)
         if fitted is None:
-            standing.append(change.number)
+            dependents.append(change.number)
         else:
             text = fitted
-        if not covered and refit_patch(change.after, back) is None:
-            covered = change.number
-    without = refit_patch(rest[-1].after, back) if rest else one.before
+        if not changed_again_by and refit_patch(change.after, back) is None:
+            changed_again_by = change.number
+    without = refit_patch(rest[-1].after, back) if rest else removed.before
     return Dependence(
         without=without,
         later=tuple(change.number for change in rest),
-        stand_on_it=tuple(standing),
-        covered_by=covered if without is None else 0,
+        dependents=tuple(dependents),
+        changed_again_by=changed_again_by if without is None else 0,
     )
 
 
-def fit_in_order(text: str, changes: list[Change]) -> tuple[str, tuple[int, ...]]:
-    """Make chosen changes of a line to a text they were not made for.
+def apply_in_order(text: str, changes: list[Change]) -> tuple[str, tuple[int, ...]]:
+    """Apply changes to a text other than the one they were made for.
 
     Returns:
-        The text with those that fit exactly, and the numbers of those that do not.
+        The text with the changes that fit exactly, and the numbers of those that do not.
     """
     missing: list[int] = []
     for change in changes:

@@ -1,4 +1,4 @@
-"""The commits a session put on its branch, oldest first, and what each of them is."""
+"""The commits on a session's branch, oldest first, and the kind of each."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ _FORMAT = "%x01%H%x02%P%x02%s"
 
 
 class StepKind(StrEnum):
-    """What a commit on the session's branch is."""
+    """The kind of a commit on the session's branch."""
 
     KEEP = "keep"
     CHARTER = "program.md"
-    TAKING_BACK = "taking back"
-    """Undoes the keep before it, by the person's word."""
+    REVERT = "taking back"
+    """Reverts the keep before it, as the user decided."""
     OTHER = "other"
-    """Not of the engine."""
+    """Not a commit of the engine."""
 
 
 class BranchStep(msgspec.Struct, frozen=True, kw_only=True):
@@ -36,50 +36,50 @@ class BranchStep(msgspec.Struct, frozen=True, kw_only=True):
     kind: StepKind
     subject: str
     experiment: int = 0
-    """Of a keep, or of what is taken back; 0: of none."""
+    """The experiment that was kept or reverted; 0: none."""
     added: int = 0
     removed: int = 0
     files: tuple[str, ...] = ()
-    """Relative to the repository's top."""
+    """Changed files, relative to the top of the repository."""
     merges: bool = False
-    """Whether it has several parents."""
+    """Whether the commit has several parents."""
     worth: Worth | None = None
     undone: bool = False
-    """Whether it and a later commit cancel each other."""
+    """Whether this and a later commit cancel each other."""
     removed_by: int = 0
-    """The experiment that took its change out again, by the person's word; 0: none."""
+    """The experiment that removed its change again, as the user decided; 0: none."""
     removes: int = 0
-    """The experiment whose change it takes out; 0: none."""
+    """The experiment whose change this commit removes; 0: none."""
     unwanted: bool = False
-    """Whether it is a discard by the person's word, though the branch does not show that yet."""
+    """Whether the user discarded it, though the branch does not show that yet."""
 
     @property
     def choosable(self) -> bool:
-        """Whether it can go onto another branch."""
+        """Return whether the commit can be put on another branch."""
         return self.kind in (StepKind.KEEP, StepKind.OTHER) and not self.undone and not self.merges
 
 
 class SessionBranch(msgspec.Struct, frozen=True, kw_only=True):
-    """The session's branch, as the session left it."""
+    """The session's branch as the session left it."""
 
     base: str
     tip: str
     steps: tuple[BranchStep, ...]
     notes: tuple[str, ...] = ()
-    """What is odd about it."""
+    """Irregularities of the branch, as sentences."""
 
 
-def read_line(workspace: Workspace, session: Session) -> SessionBranch:
-    """The commits between where a session started and its best.
+def read_branch(workspace: Workspace, session: Session) -> SessionBranch:
+    """Return the commits from a session's base to its frontier.
 
     Raises:
-        WorkspaceError: They are not in this repository.
+        WorkspaceError: The commits are not in this repository.
     """
     base, tip = session.base_commit, session.frontier
     git = workspace.git
     for commit in (base, tip):
         if not commit or git.try_run("cat-file", "-e", f"{commit}^{{commit}}") is None:
-            raise _not_here(workspace, session, f"Commit {commit[:7] or '?'}")
+            raise _missing_error(workspace, session, f"Commit {commit[:7] or '?'}")
     # Read from the commits and not from `merge-base`, which a shallow clone answers wrongly.
     out = git.run(
         *("-c", "core.quotePath=false", "log", "--reverse", "--first-parent", "-m"),
@@ -89,11 +89,11 @@ def read_line(workspace: Workspace, session: Session) -> SessionBranch:
     steps = [_step(text, names, session) for text in out.split("\x01")[1:]]
     first = _parent(workspace, steps[0].commit) if steps else tip
     if first != base:
-        raise _not_here(workspace, session, f"The history between {base[:7]} and {tip[:7]}")
+        raise _missing_error(workspace, session, f"The history between {base[:7]} and {tip[:7]}")
     return SessionBranch(
         base=base,
         tip=tip,
-        steps=tuple(_with_worth(_unwanted(_cancel(steps), session), session)),
+        steps=tuple(_with_worth(_mark_discarded(_mark_reverted(steps), session), session)),
         notes=_notes(workspace, session),
     )
 
@@ -101,7 +101,7 @@ def read_line(workspace: Workspace, session: Session) -> SessionBranch:
 def changes_of(
     workspace: Workspace, session: Session, steps: tuple[BranchStep, ...]
 ) -> list[Change]:
-    """The steps that changed the editable file, with the file before and after each."""
+    """Return the changes of the editable file, with the file before and after each."""
     file = session.config.file
     inside = workspace.inside(file)
     return [
@@ -111,7 +111,7 @@ def changes_of(
             after=workspace.read(step.commit, file),
         )
         for step in steps
-        if inside in step.files and not step.undone and step.kind is not StepKind.TAKING_BACK
+        if inside in step.files and not step.undone and step.kind is not StepKind.REVERT
     ]
 
 
@@ -119,20 +119,20 @@ def _parent(workspace: Workspace, commit: str) -> str | None:
     return workspace.git.try_run("rev-parse", "-q", "--verify", f"{commit}^")
 
 
-def _not_here(workspace: Workspace, session: Session, what: str) -> WorkspaceError:
+def _missing_error(workspace: Workspace, session: Session, what: str) -> WorkspaceError:
     shallow = workspace.git.try_run("rev-parse", "--is-shallow-repository") == "true"
     return WorkspaceError(
         f"{what} of session {session.config.tag!r} is not in this repository.",
-        "It is a shallow clone." if shallow else "The journal names it, but git does not know it.",
-        "Run `git fetch --unshallow` there, or go where the session ran."
+        "It is a shallow clone." if shallow else "The journal names it, but git does not have it.",
+        "Run `git fetch --unshallow` there, or use the repository where the session ran."
         if shallow
-        else f"Go to the repository where the session ran ({session.workspace}), or fetch "
+        else f"Use the repository where the session ran ({session.workspace}), or fetch "
         f"{session.branch} from there.",
     )
 
 
 def _names(workspace: Workspace, session: Session) -> dict[str, str]:
-    """Commit to the name of the session's ref that holds it: `7`, `kept-7`, `taken-back-7`."""
+    """Return the name of the session's ref for each commit: `7`, `kept-7`, `taken-back-7`."""
     root = RefNames(session.config.tag).root
     out = workspace.git.run("for-each-ref", "--format=%(objectname) %(refname)", root)
     names = {}
@@ -180,7 +180,7 @@ def _kind(name: str) -> tuple[StepKind, int]:
     if name.startswith("program-"):
         return StepKind.CHARTER, 0
     for lead, kind in (
-        ("taken-back-", StepKind.TAKING_BACK),
+        ("taken-back-", StepKind.REVERT),
         ("kept-", StepKind.KEEP),
         ("", StepKind.KEEP),
     ):
@@ -189,13 +189,13 @@ def _kind(name: str) -> tuple[StepKind, int]:
     return StepKind.OTHER, 0
 
 
-def _cancel(steps: list[BranchStep]) -> list[BranchStep]:
-    """Mark what the person took back at once, and its taking back."""
+def _mark_reverted(steps: list[BranchStep]) -> list[BranchStep]:
+    """Mark keeps that the user reverted, and the commits that revert them."""
     result = list(steps)
-    for place, step in enumerate(steps):
-        if step.kind is StepKind.TAKING_BACK:
-            result[place] = replace(step, undone=True)
-            for earlier in reversed(range(place)):
+    for index, step in enumerate(steps):
+        if step.kind is StepKind.REVERT:
+            result[index] = replace(step, undone=True)
+            for earlier in reversed(range(index)):
                 old = result[earlier]
                 if (
                     old.kind is StepKind.KEEP
@@ -205,14 +205,14 @@ def _cancel(steps: list[BranchStep]) -> list[BranchStep]:
                     result[earlier] = replace(old, undone=True)
                     break
         if step.removes:
-            for earlier in range(place):
+            for earlier in range(index):
                 if result[earlier].experiment == step.removes:
                     result[earlier] = replace(result[earlier], removed_by=step.experiment)
     return result
 
 
-def _unwanted(steps: list[BranchStep], session: Session) -> list[BranchStep]:
-    """Mark the keeps that a person has discarded since."""
+def _mark_discarded(steps: list[BranchStep], session: Session) -> list[BranchStep]:
+    """Mark keeps that the user has discarded since."""
     return [
         replace(step, unwanted=True)
         if step.kind is StepKind.KEEP
@@ -238,16 +238,17 @@ def _notes(workspace: Workspace, session: Session) -> tuple[str, ...]:
     git, tip = workspace.git, session.frontier
     now = workspace.branch_commit(session.config.tag)
     if now is None:
-        return (f"The branch {session.branch} is gone; its commits are still held here.",)
+        return (
+            f"The branch {session.branch} was deleted; its commits are still in the repository.",
+        )
     if now == tip:
         return ()
     if git.try_run("merge-base", "--is-ancestor", tip, now) is not None:
-        many = git.run("rev-list", "--count", f"{tip}..{now}")
+        count = git.run("rev-list", "--count", f"{tip}..{now}")
         return (
-            f"Somebody put {many} more commit(s) on {session.branch}; they are not of the session "
-            "and are left out.",
+            f"{session.branch} has {count} more commit(s), not of the session; they are omitted.",
         )
     return (
-        f"{session.branch} was moved or rebased since: it is at {now[:7]}, the session left it at "
-        f"{tip[:7]}. Shown is what the session made.",
+        f"{session.branch} was moved or rebased: it is at {now[:7]}, the session left it at "
+        f"{tip[:7]}. The commits shown are the session's.",
     )
