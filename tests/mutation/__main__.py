@@ -101,14 +101,15 @@ class Session:
     def tests_for(self, file: str, mutant: Mutant) -> list[str]:
         """Return the tests that run a changed place, the quickest first.
 
-        What runs while a module is imported is seen by every test of the module.
+        What runs while a module is imported, such as the default of a field, can be seen by any
+        test; those that run the module's functions come first.
         """
         lines = self._lines.get(file, {})
         touched = range(mutant.first_line, mutant.last_line + 1)
         names = {name for line in touched for name in lines.get(str(line), ())}
-        if "" in names:
-            names |= {name for found in lines.values() for name in found}
-        return sorted(names - {""}, key=lambda name: (self._seconds[name], name))
+        near = {name for found in lines.values() for name in found} if "" in names else names
+        every = set(self._seconds) if "" in names else names
+        return sorted(every - {""}, key=lambda name: (name not in near, self._seconds[name], name))
 
     def try_file(self, file: str, sample: float, seed: int) -> list[Tried]:
         """Try a share of a file's mutants."""
