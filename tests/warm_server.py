@@ -25,7 +25,7 @@ import click
 import msgspec
 
 import tui.cli
-from engine.agents.llm.model import _library
+from engine.agents.llm.library import litellm
 from engine.client import launch
 from engine.server import daemon
 from tests.warm import spawn_warm_engine
@@ -141,7 +141,7 @@ def _become(request: Request, server: str) -> NoReturn:
 
 
 if __name__ == "__main__":
-    _library()
+    litellm()
     server = Server(sys.argv[1])
     gc.freeze()
     print("ready", flush=True)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import gc
-import importlib
 import socket
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Iterator
+import threading
+import warnings
+from collections.abc import AsyncIterator, Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import aclosing
 from functools import partial
 from pathlib import Path
@@ -18,6 +20,7 @@ import pytest
 import pytest_asyncio
 
 from engine.agents.base import Usage
+from engine.agents.llm.library import litellm
 from engine.agents.llm.model import Delta, Model
 from engine.core.config import ResearchConfig
 from engine.core.errors import (
@@ -59,7 +62,7 @@ def _no_keys_around(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest_asyncio.fixture(loop_scope="module", scope="module", autouse=True)
 async def _close_clients() -> AsyncIterator[None]:
     yield
-    await importlib.import_module("litellm").close_litellm_async_clients()
+    await litellm().close_litellm_async_clients()
     gc.collect()
 
 
@@ -376,9 +379,58 @@ async def test_ollama_is_told_how_long_the_prompt_may_be(server: ModelServer) ->
     assert model.price_known() and await model.context_window() is None
 
 
+class Gate:
+    """A function of LiteLLM's at which the thread that prepares a call stops until let through."""
+
+    def __init__(self, function: Callable[..., Any]) -> None:
+        self.function = function
+        self.reached, self.open = threading.Event(), threading.Event()
+
+    def __call__(self, *args: Any, **named: Any) -> Any:
+        if threading.current_thread() is not threading.main_thread():
+            self.reached.set()
+            self.open.wait(DEADLINE_SECONDS)
+        return self.function(*args, **named)
+
+
+async def test_a_call_cancelled_while_it_is_prepared_leaves_nothing_behind(
+    server: ModelServer, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = model_at(server, name)
+    await model.prepare()
+    gate = Gate(litellm().main.get_llm_provider)
+    monkeypatch.setattr(litellm().main, "get_llm_provider", gate)
+    pool = ThreadPoolExecutor()
+    asyncio.get_running_loop().set_default_executor(pool)
+    with warnings.catch_warnings(record=True) as found:
+        warnings.simplefilter("always")
+        task = asyncio.create_task(Heard().listen(model))
+        await eventually(gate.reached.is_set, "LiteLLM's thread")
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        gate.open.set()
+        asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor())
+        await asyncio.to_thread(pool.shutdown)
+        gc.collect()
+    assert [str(w.message) for w in found if "never awaited" in str(w.message)] == []
+    assert server.requests == []
+
+
 QUIET = """
 import asyncio
 import os
+import socket
+
+asked, look_up = [], socket.getaddrinfo
+
+def getaddrinfo(host, *rest, **named):
+    if host not in (None, "127.0.0.1", "localhost"):
+        asked.append(host)
+    return look_up(host, *rest, **named)
+
+socket.getaddrinfo = getaddrinfo
+
 from engine.agents.llm.model import Model
 from engine.core.config import ResearchConfig
 from engine.core.errors import AgentError
@@ -396,10 +448,11 @@ async def ask(name, base):
 for name, base in %r:
     asyncio.run(ask(name, base))
 assert "FROM_ENV_FILE" not in os.environ
+assert asked == [], f"LiteLLM looked up {asked}"
 """
 
 
-async def test_nothing_is_printed_and_no_env_file_is_read(
+async def test_nothing_is_printed_or_fetched_and_no_env_file_is_read(
     server: ModelServer, tmp_path: Path
 ) -> None:
     server.script = [

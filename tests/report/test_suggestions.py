@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import gc
-import importlib
 import json
 import os
 from collections.abc import AsyncIterator
@@ -16,6 +15,7 @@ import pytest_asyncio
 
 from engine.agents.base import AgentSpending
 from engine.agents.llm.answer import ThinkSplitter
+from engine.agents.llm.library import litellm
 from engine.core import events as ev
 from engine.core.config import ResearchConfig
 from engine.core.enums import Actor, StopMode, Verdict
@@ -57,7 +57,7 @@ HEADING = "## Suggestions by a language model"
 @pytest_asyncio.fixture(loop_scope="module", scope="module", autouse=True)
 async def _close_clients() -> AsyncIterator[None]:
     yield
-    await importlib.import_module("litellm").close_litellm_async_clients()
+    await litellm().close_litellm_async_clients()
     gc.collect()
 
 

@@ -7,10 +7,6 @@ takes seconds; every failure of it leaves here as one of this program's own erro
 from __future__ import annotations
 
 import asyncio
-import functools
-import importlib
-import logging
-import os
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -19,6 +15,7 @@ from urllib.parse import urlsplit
 
 from engine.agents.base import Usage
 from engine.agents.llm.keys import find_key, redact, secret_values, typed_error
+from engine.agents.llm.library import cancellable_call, litellm
 from engine.core.config import ResearchConfig
 from engine.core.errors import AgentError, NoSuchModelError, OverloadedError
 
@@ -35,25 +32,6 @@ class Delta:
 
     kind: Literal["reasoning", "answer"]
     text: str
-
-
-@functools.cache
-def _library() -> Any:
-    """LiteLLM, imported so that it fetches nothing, reads no `.env` and prints nothing."""
-    os.environ["LITELLM_LOCAL_MODEL_COST_MAP"] = "True"
-    os.environ["LITELLM_LOG"] = "ERROR"
-    # In its other mode it loads the first .env found above its own source into our environment.
-    os.environ["LITELLM_MODE"] = "PRODUCTION"
-    # By name: the type checker would read a million lines, and learn little from them.
-    library: Any = importlib.import_module("litellm")
-    library.suppress_debug_info = True
-    library.drop_params = True
-    library.telemetry = False
-    for name in ("LiteLLM", "LiteLLM Router", "LiteLLM Proxy"):
-        logger = logging.getLogger(name)
-        logger.handlers[:] = [logging.NullHandler()]
-        logger.propagate = False
-    return library
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -191,11 +169,12 @@ class Model:
 
     async def _open(self, messages: list[Mapping[str, Any]], arguments: dict[str, Any]) -> Any:
         """Start the answer; a model that knows no temperature is asked without one from then on."""
-        library = _library()
+        library = litellm()
         if self._has_no_temperature:
             arguments = {k: v for k, v in arguments.items() if k != "temperature"}
         try:
-            return await library.acompletion(messages=messages, **arguments)
+            with cancellable_call():
+                return await library.acompletion(messages=messages, **arguments)
         except library.BadRequestError as error:
             if "temperature" not in str(error).lower() or "temperature" not in arguments:
                 raise
@@ -234,7 +213,7 @@ class Model:
         return self._known
 
     def _find_access(self) -> _Access:
-        library, model = _library(), self._config.model
+        library, model = litellm(), self._config.model
         if not model:
             raise NoSuchModelError(
                 "No language model is chosen.", "", "Set `model`, for example with --model."
@@ -291,7 +270,7 @@ class Model:
         if not self.price_known():
             return None
         with suppress(Exception):
-            return float(sum(_library().cost_per_token(self._config.model, usage_object=raw)))
+            return float(sum(litellm().cost_per_token(self._config.model, usage_object=raw)))
         return None
 
 
@@ -308,6 +287,6 @@ def _detail(raw: Any, group: str, name: str) -> int:
 def _counted(response: Any, messages: Sequence[Mapping[str, Any]]) -> Any:
     """The usage of an answer that broke off, counted from its pieces; None if that fails."""
     with suppress(Exception):
-        built = _library().stream_chunk_builder(response.chunks, messages=list(messages))
+        built = litellm().stream_chunk_builder(response.chunks, messages=list(messages))
         return built.usage
     return None

@@ -1,0 +1,106 @@
+"""LiteLLM, imported here and nowhere else: it fetches nothing, reads no `.env`, prints nothing."""
+
+from __future__ import annotations
+
+import functools
+import importlib
+import inspect
+import logging
+import os
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Any
+
+_SETTINGS = {
+    # Without these it downloads its map of prices when imported, and a list of headers at the
+    # first call of an Anthropic model.
+    "LITELLM_LOCAL_MODEL_COST_MAP": "True",
+    "LITELLM_LOCAL_ANTHROPIC_BETA_HEADERS": "True",
+    "LITELLM_LOG": "ERROR",
+    # In its other mode it loads the first .env above its own source into this environment.
+    "LITELLM_MODE": "PRODUCTION",
+}
+
+
+@functools.cache
+def litellm() -> Any:
+    """Return the library; the first call imports it, which takes seconds."""
+    os.environ.update(_SETTINGS)
+    # By name: the type checker would read a million lines, and learn little from them.
+    library: Any = importlib.import_module("litellm")
+    library.suppress_debug_info = True
+    library.drop_params = True
+    library.telemetry = False
+    # Tokens of a broken answer are counted with a tokenizer that is installed already.
+    library.disable_hf_tokenizer_download = True
+    for name in ("LiteLLM", "LiteLLM Router", "LiteLLM Proxy"):
+        logger = logging.getLogger(name)
+        logger.handlers[:] = [logging.NullHandler()]
+        logger.propagate = False
+    main: Any = importlib.import_module("litellm.main")
+    main.completion = _recorded(main.completion)
+    return library
+
+
+class _PreparedCall:
+    """The coroutine that LiteLLM makes in a thread and then awaits, for one call of a model.
+
+    A call that is cancelled while the thread works would leave that coroutine behind, never
+    awaited, and Python would print a warning about it.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._over = False
+        self._made: list[Any] = []
+
+    def add(self, made: Any) -> None:
+        """Record what the thread made; close it if the call is over already."""
+        with self._lock:
+            self._made.append(made)
+            if self._over:
+                self._close()
+
+    def end(self) -> None:
+        """Close what was made and is not awaited, and what will be."""
+        with self._lock:
+            self._over = True
+            self._close()
+
+    def _close(self) -> None:
+        for made in self._made:
+            if (
+                inspect.iscoroutine(made)
+                and inspect.getcoroutinestate(made) == inspect.CORO_CREATED
+            ):
+                made.close()
+
+
+_CALL: ContextVar[_PreparedCall | None] = ContextVar("call", default=None)
+
+
+@contextmanager
+def cancellable_call() -> Iterator[None]:
+    """Leave nothing behind of a call of `acompletion` that is cancelled within the block."""
+    call = _PreparedCall()
+    token = _CALL.set(call)
+    try:
+        yield
+    finally:
+        _CALL.reset(token)
+        call.end()
+
+
+def _recorded(completion: Callable[..., Any]) -> Callable[..., Any]:
+    """Wrap the function that LiteLLM calls in a thread, in a copy of the caller's context."""
+
+    @functools.wraps(completion)
+    def wrapper(*args: Any, **named: Any) -> Any:
+        made = completion(*args, **named)
+        if (call := _CALL.get()) is not None:
+            call.add(made)
+        return made
+
+    return wrapper
