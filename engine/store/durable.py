@@ -6,7 +6,6 @@ import contextlib
 import errno
 import os
 import stat
-import tempfile
 from pathlib import Path
 
 _NO_HARD_LINKS = (errno.EPERM, errno.ENOTSUP, errno.ENOSYS, errno.EMLINK)
@@ -29,6 +28,8 @@ def write_durably(
         FileExistsError: There is a file of that name, and `replace` is false.
         OSError: The disk is full, read-only, or the directory is missing.
     """
+    import tempfile  # commands that only read do not need it
+
     raw = data.encode("utf-8", "surrogateescape") if isinstance(data, str) else data
     mode = 0o600 if private else _mode_of(path)
     descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")

@@ -120,11 +120,6 @@ class TerminalApp(App[ExitInfo]):
 
     # ---- how it starts ---------------------------------------------------------------------------
 
-    def on_load(self) -> None:
-        """Postpone garbage collection, which takes a tenth of the time to the first frame."""
-        if not self.is_headless:
-            gc.disable()
-
     def on_ready(self) -> None:
         """Start garbage collection, without walking the loaded experiments each time."""
         if not self.is_headless:

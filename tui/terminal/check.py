@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 from collections.abc import Mapping, MutableMapping
@@ -90,13 +91,18 @@ def _browser_size(environ: Mapping[str, str]) -> tuple[int, int]:
 def prepare_environment(environ: MutableMapping[str, str] | None = None) -> str | None:
     """Set the variables that Textual reads at import; call it before Textual is imported.
 
+    In this process's environment it also postpones garbage collection until the first frame, whose
+    time it would lengthen by a twentieth; `TerminalApp` resumes it.
+
     Args:
         environ: The environment to change; this process's by default.
 
     Returns:
         The only theme that this terminal can show, or None where it can show any.
     """
-    environ = os.environ if environ is None else environ
+    if environ is None:
+        environ = os.environ
+        gc.disable()
     environ["TEXTUAL_ANIMATIONS"] = "none"
     # With NO_COLOR Textual paints in true-colour greys; the theme without colour uses none.
     if environ.pop("NO_COLOR", ""):
