@@ -64,6 +64,14 @@ def test_a_wrong_line_is_named_but_not_shown(tmp_path: Path, line: str) -> None:
     assert line not in str(caught.value)
 
 
+def test_a_quoted_value_may_hold_lines(tmp_path: Path) -> None:
+    path = env_file(tmp_path, "A='b\nc'\nB='d\n\nC=e\n")
+    with pytest.raises(ConfigError, match="line 3: the quotes are not balanced"):
+        load_env_file(path)
+    env_file(tmp_path, "A='b\nc'\nB=d\n")
+    assert load_env_file(path) == {"A": "b\nc", "B": "d"}
+
+
 def test_a_file_that_is_no_text(tmp_path: Path) -> None:
     (tmp_path / ".env").write_bytes(b"A=\xff\xfe")
     with pytest.raises(ConfigError, match="UTF-8"):
@@ -146,7 +154,7 @@ def test_when_to_ask_again(headers: dict[str, str], said: str, seconds: float | 
             'It\'s "***".',
         ),
         ("litellm.BadGatewayError: b'<!DOCTYPE html><html>sk-123456'", "web page"),
-        ("a" * 299 + "sk-123456", "a" * 299 + "*…"),
+        ("a" * 298 + "sk-123456", "a" * 298 + "*…"),
     ],
 )
 def test_what_a_provider_said(text: str, shown: str) -> None:

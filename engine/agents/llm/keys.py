@@ -6,6 +6,7 @@ to the config, the journal or a log.
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import re
@@ -14,6 +15,8 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from pathlib import Path
+
+from dotenv.parser import Original, parse_stream
 
 from engine.core.errors import (
     AgentError,
@@ -30,8 +33,7 @@ ENV_FILE = ".env"
 SHORTEST_SECRET = 6
 """Shorter values are not replaced: they would turn ordinary words into stars."""
 
-_ASSIGNMENT = re.compile(r"(?:export\s+)?([A-Za-z_][A-Za-z0-9_]*)\s*=\s*(.*)")
-_ESCAPES = {"n": "\n", "r": "\r", "t": "\t", '"': '"', "\\": "\\", "$": "$", "`": "`"}
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _SECRET_NAME = re.compile(r"KEY|SECRET|TOKEN|PASSW|CREDENTIAL|COOKIE|_AUTH$", re.IGNORECASE)
 _NOT_SECRET_NAME = re.compile(r"TOKENIZERS_PARALLELISM|MAX_TOKENS|KEYBOARD|KEYMAP", re.IGNORECASE)
 
@@ -43,7 +45,8 @@ def load_env_file(path: Path) -> dict[str, str]:
         path: The file; if there is none, there are no values.
 
     Raises:
-        ConfigError: It cannot be read, or a line cannot be; names the line, never its content.
+        ConfigError: The file cannot be read, or holds a line that is not an assignment; the error
+            names the line, never its content.
     """
     try:
         text = path.read_text("utf-8-sig")
@@ -58,35 +61,25 @@ def load_env_file(path: Path) -> dict[str, str]:
             f"{path} cannot be read.", f"{error.strerror}.", "Correct its rights, or remove it."
         ) from None
     values: dict[str, str] = {}
-    for number, line in enumerate(text.splitlines(), start=1):
-        if not (content := line.strip()) or content.startswith("#"):
-            continue
-        where = f"{path}, line {number}"
-        match = _ASSIGNMENT.fullmatch(content)
-        if match is None:
-            raise _refusal(where, "this is no assignment")
-        values[match[1]] = _value(match[2], where)
+    for line in parse_stream(io.StringIO(text)):
+        if line.key is None and not line.error:
+            continue  # blank, or a comment
+        # The parser skips what it cannot read, and takes a word alone for a name without a value.
+        if line.error or line.value is None or not _NAME.fullmatch(line.key or ""):
+            raise _bad_line(path, line.original)
+        values[line.key or ""] = line.value
     return values
 
 
-def _value(written: str, where: str) -> str:
-    if not written or written.startswith("#"):
-        return ""
-    quote = written[0]
-    if quote not in "'\"":
-        return re.split(r"\s#", written, maxsplit=1)[0].rstrip()
-    body = r"'([^']*)'" if quote == "'" else r'"((?:[^"\\]|\\.)*)"'
-    match = re.fullmatch(body + r"\s*(?:#.*)?", written)
-    if match is None:
-        raise _refusal(where, "the quotes are not balanced")
-    if quote == "'":
-        return match[1]
-    return re.sub(r"\\(.)", lambda m: _ESCAPES.get(m[1], m[0]), match[1])
-
-
-def _refusal(where: str, what: str) -> ConfigError:
+def _bad_line(path: Path, original: Original) -> ConfigError:
+    written = original.string
+    number = original.line + len(written) - len(written.lstrip("\n"))
+    quoted = re.match(r"\s*(?:export\s+)?\w+\s*=\s*['\"]", written)
+    what = "the quotes are not balanced" if quoted else "not an assignment"
     return ConfigError(
-        f"{where}: {what}.", "Expected: NAME=value on one line.", "Correct that line, or remove it."
+        f"{path}, line {number}: {what}.",
+        "Expected: NAME=value on one line.",
+        "Correct that line, or remove it.",
     )
 
 
