@@ -1,10 +1,9 @@
-"""A session that is over, or still goes on, at any moment of its life.
+"""Replay of a finished or running session at any moment.
 
-recording.py     events with random access: the session at any step
-journal_tail.py  a journal into events, whatever became of it, and what is appended to it
-commits.py       which commits of a table a repository still has; diffs between them
-from_table.py    a bare results.tsv into the events that would have written it
-source.py        what a person meant: a workspace, a tag, a journal, a table
+source.py       finds the source that the user named: a workspace, a tag, a journal or a table
+recording.py    events with random access: the session at any step
+from_table.py   converts a table without a journal into events; table_notes.py: what it lacks
+commits.py      looks up a table's commits in a repository, and the diffs between them
 
-Diffs and logs are read when they are looked at, never before.
+Diffs and logs are read on demand.
 """

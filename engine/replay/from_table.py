@@ -1,9 +1,8 @@
-"""A bare results.tsv into the events that would have written it, so that the same fold and the same
-screen show it.
+"""Converts a results table without a journal into events, so that the same screen can replay it.
 
-A row is one proposal, perhaps a commit, perhaps a measurement, a verdict, and the branch moving
-where the row became the one to beat. What the table does not tell is called that: it has no
-reasoning, no runs, no devices and as a rule no times.
+A row becomes a proposal, a commit and a measurement if it has them, a verdict, and a move of the
+frontier where it became the incumbent. Everything else (reasoning, runs, devices and usually times)
+is marked as not recorded.
 """
 
 from __future__ import annotations
@@ -18,34 +17,33 @@ import msgspec
 
 from engine.core import events as ev
 from engine.core.config import ResearchConfig
-from engine.core.enums import NOT_RECORDED, Direction, Verdict
+from engine.core.enums import NOT_RECORDED, Verdict
 from engine.core.table import RowVerdict, Table, TableRow, commit_hash, summarise
 from engine.replay.commits import Commit, Commits, Diff
 from engine.replay.recording import Recording
+from engine.replay.table_notes import TableNotes
 
 _VERDICTS = {
     RowVerdict.KEEP: Verdict.KEEP,
     RowVerdict.DISCARD: Verdict.DISCARD,
     RowVerdict.CRASH: Verdict.CRASH,
 }
-SURE = frozenset({"by its name", "the second of the usual columns", "as asked"})
-"""Reasons that leave nothing to be checked."""
 _FILE = "diff"
-"""Which file was edited is not in the table; this stands where its name would."""
+"""Stands for the name of the edited file, which a table does not have."""
 
 
-class _When(NamedTuple):
+class _RowTime(NamedTuple):
     at: datetime
     estimated: bool
 
 
 class TableHistory:
-    """What a table and the repository around it tell.
+    """A session reconstructed from a table and the repository around it.
 
     Args:
-        table: As it was read.
-        path: Of its file.
-        commits: The repository, where there is one.
+        table: The table.
+        path: The table's file.
+        commits: The repository; None without one.
     """
 
     def __init__(self, table: Table, path: Path, commits: Commits | None) -> None:
@@ -57,19 +55,30 @@ class TableHistory:
         found = commits.find(wanted) if commits is not None else {}
         self._found: list[Commit | None] = [found.get(name or "") for name in self._names]
         self._incumbents = summarise(table).incumbents
-        self._whens = _times(table.rows, self._found)
+        self._times = _row_times(table.rows, self._found)
         self.joined = sum(commit is not None for commit in self._found)
+        """Number of rows whose commit is in the repository."""
         self.named = len(wanted)
+        """Number of rows that name a commit."""
+        self.notes = TableNotes(
+            table=table,
+            path=path,
+            commits=commits,
+            joined=self.joined,
+            named=self.named,
+            times_known=any(self._times),
+            times_estimated=any(time is not None and time.estimated for time in self._times),
+        )
 
     # ---- events ----------------------------------------------------------------------------------
 
     def recording(self) -> Recording:
-        """The events, and which of their times are only estimated."""
-        events: list[ev.AnyEvent] = [self._opening()]
+        """Return the events, with the estimated times marked."""
+        events: list[ev.AnyEvent] = [self._start()]
         estimated: set[int] = set()
-        for index, when in enumerate(self._whens):
+        for index, time in enumerate(self._times):
             row = self._row(index)
-            if when is not None and when.estimated:
+            if time is not None and time.estimated:
                 estimated.update(range(len(events) + 1, len(events) + len(row) + 1))
             events += row
         numbered: list[ev.AnyEvent] = [
@@ -77,7 +86,7 @@ class TableHistory:
         ]
         return Recording(numbered, frozenset(estimated))
 
-    def _opening(self) -> ev.SessionStarted:
+    def _start(self) -> ev.SessionStarted:
         table = self._table
         config = ResearchConfig(
             tag=self._path.stem,
@@ -87,98 +96,23 @@ class TableHistory:
             agent=f"agent {NOT_RECORDED}",
         )
         return ev.SessionStarted(
-            at=self._whens[0].at if self._whens and self._whens[0] is not None else ev.EPOCH,
+            at=self._times[0].at if self._times and self._times[0] is not None else ev.EPOCH,
             version="",
             workspace=str(self._commits.directory if self._commits else self._path.parent),
             branch=NOT_RECORDED,
             base_commit="",
             config=config,
             results_file=str(self._path),
-            notes=self.notes(),
+            notes=self.notes.all(),
         )
-
-    def shallow(self) -> tuple[str, ...]:
-        """That commits may be missing because the clone has no more of them."""
-        if self._commits is None or not self._commits.is_shallow or self.joined == self.named:
-            return ()
-        return (
-            f"{self.named - self.joined} of the {self.named} commits it names are not here: the "
-            "clone is shallow. `git fetch --unshallow` brings them.",
-        )
-
-    def notes(self) -> tuple[str, ...]:
-        """How the table was understood, and what it lacks."""
-        table = self._table
-        notes = [
-            f"A replay of {self._path.name} alone: reasoning, runs, logs, devices and decisions "
-            f"are {NOT_RECORDED}.",
-            self.understood(),
-        ]
-        notes += self.not_the_best()
-        notes += self.bad_rows()
-        notes += [f"{note[:1].upper()}{note[1:]}." for note in table.notes]
-        if self._commits is None:
-            notes.append(f"No git repository around it, so diffs are {NOT_RECORDED} (--repo DIR).")
-        else:
-            shallow = " The clone is shallow." if self._commits.is_shallow else ""
-            notes.append(
-                f"{self.joined} of the {self.named} commits it names are still in the repository "
-                f"{self._commits.directory}.{shallow}"
-            )
-        times = [when for when in self._whens if when is not None]
-        if not times:
-            notes.append(f"Times are {NOT_RECORDED}.")
-        elif any(when.estimated for when in times):
-            notes.append("Times with ≈ lie between two known ones.")
-        return tuple(notes)
-
-    @property
-    def guessed(self) -> bool:
-        """Whether the metric or its direction stands on more than a name or a word."""
-        table = self._table
-        return bool(table.rows) and not (
-            table.metric_reason in SURE and table.direction_reason in SURE
-        )
-
-    def understood(self) -> str:
-        """Which column is the metric, which way it improves, and why that is believed."""
-        table = self._table
-        better = "lower" if table.direction is Direction.MIN else "higher"
-        return (
-            f"Metric {table.metric or NOT_RECORDED} ({table.metric_reason}); "
-            f"{better} is better ({table.direction_reason})."
-        )
-
-    def not_the_best(self) -> tuple[str, ...]:
-        """That the last row kept is not the best of those kept, where that is so."""
-        summary, table = summarise(self._table), self._table
-        best, last = summary.best, summary.incumbents[-1] if summary.incumbents else 0
-        if best is None or best.value is None or not last:
-            return ()
-        standing = table.rows[last - 1].value
-        if standing is None or table.direction.gain(best.value, standing) <= 0:
-            return ()
-        return (
-            f"The star is the last row kept, #{last}, which the next was compared with; the best "
-            f"value kept is {best.value:.6g}, of #{best.number}.",
-        )
-
-    def bad_rows(self) -> tuple[str, ...]:
-        """How many lines are no rows."""
-        bad = self._table.bad
-        if not bad:
-            return ()
-        lines = "line is" if len(bad) == 1 else "lines are"
-        first = f"line {bad[0].line}: {bad[0].reason}"
-        return (f"{len(bad)} {lines} no row of results and left out; the first is {first}.",)
 
     def _row(self, index: int) -> list[ev.AnyEvent]:
         row, number = self._table.rows[index], index + 1
-        when = self._whens[index]
-        at = when.at if when is not None else ev.EPOCH
+        time = self._times[index]
+        at = time.at if time is not None else ev.EPOCH
         before = self._incumbents[index - 1] if index else 0
         commit = self._commit_of(index)
-        made: list[ev.AnyEvent] = [
+        events: list[ev.AnyEvent] = [
             ev.ProposalDrafted(
                 at=at,
                 experiment=number,
@@ -189,27 +123,27 @@ class TableHistory:
                     category=row.category,
                 ),
                 patch="",
-                reasoning=_as_written(row),
+                reasoning=_row_text(row),
             )
         ]
         if commit:
-            made.append(ev.CandidateCommitted(at=at, experiment=number, commit=commit, ref=""))
+            events.append(ev.CandidateCommitted(at=at, experiment=number, commit=commit, ref=""))
         if row.value is not None:
             measurement = ev.Measurement(
                 metric=row.value, memory_gb=row.memory_gb or 0.0, summary=dict(row.extras)
             )
-            made.append(ev.Measured(at=at, experiment=number, run=1, measurement=measurement))
-        made += self._ruling(index, at, before)
+            events.append(ev.Measured(at=at, experiment=number, run=1, measurement=measurement))
+        events += self._verdict(index, at, before)
         if self._incumbents[index] == number:
-            made.append(ev.FrontierAdvanced(at=at, experiment=number, commit=commit))
-        return made
+            events.append(ev.FrontierAdvanced(at=at, experiment=number, commit=commit))
+        return events
 
-    def _ruling(self, index: int, at: datetime, before: int) -> list[ev.AnyEvent]:
+    def _verdict(self, index: int, at: datetime, before: int) -> list[ev.AnyEvent]:
         row, number, file = self._table.rows[index], index + 1, self._path.name
         verdict = _VERDICTS.get(row.verdict)
         if verdict is None:
-            word = row.status or NOT_RECORDED
-            return [ev.RowWritten(at=at, experiment=number, file=file, status=word)]
+            status = row.status or NOT_RECORDED
+            return [ev.RowWritten(at=at, experiment=number, file=file, status=status)]
         best = self._table.rows[before - 1].value if before else None
         crashed = verdict is Verdict.CRASH
         gain = None
@@ -231,11 +165,11 @@ class TableHistory:
     # ---- diffs -----------------------------------------------------------------------------------
 
     def has_commit(self, number: int) -> bool:
-        """Whether the commit of an experiment is there."""
+        """Return whether the commit of an experiment is in the repository."""
         return 1 <= number <= len(self._found) and self._found[number - 1] is not None
 
     def diff(self, number: int) -> Diff:
-        """What an experiment changed, as far as its commit still exists."""
+        """Return what an experiment changed, if its commit still exists."""
         if not 1 <= number <= len(self._found):
             return Diff(note=NOT_RECORDED)
         commit, name = self._found[number - 1], self._names[number - 1]
@@ -248,21 +182,23 @@ class TableHistory:
         return self._commits.change_of(commit, self._found[before - 1] if before else None)
 
     def cumulative(self, first: int, last: int) -> Diff:
-        """All that changed from one experiment's commit to another's."""
+        """Return all changes from one experiment's commit to another's."""
         ends = [self._found[n - 1] if 1 <= n <= len(self._found) else None for n in (first, last)]
         if self._commits is None:
             return Diff(note=f"Diff {NOT_RECORDED}: no git repository is around the table.")
         if ends[1] is None:
-            return Diff(note=f"Diff {NOT_RECORDED}: the commit of #{last} is not there.")
+            return Diff(
+                note=f"Diff {NOT_RECORDED}: the commit of #{last} is not in the repository."
+            )
         if ends[0] is None:
-            return self._since_the_first(first, last)
+            return self._since_first_keep(first, last)
         found = self._commits.between(ends[0].hash, ends[1].hash)
         if self._commits.is_ancestor(ends[0].hash, ends[1].hash):
             return found
         return Diff(found.patch, f"#{last} was not made on #{first}: the branch was rebuilt")
 
-    def _since_the_first(self, first: int, last: int) -> Diff:
-        """Where the baseline's commit is gone: from the parent of the first keep that is left."""
+    def _since_first_keep(self, first: int, last: int) -> Diff:
+        """Return the changes since the parent of the first keep whose commit exists."""
         assert self._commits is not None
         end = self._found[last - 1]
         assert end is not None
@@ -274,18 +210,19 @@ class TableHistory:
                 found = self._commits.between(commit.parents[0], end.hash)
                 return Diff(
                     found.patch,
-                    found.note or f"from the parent of #{number}: the commit of #{first} is gone",
+                    found.note
+                    or f"from the parent of #{number}: the commit of #{first} is missing",
                 )
-        return Diff(note=f"Diff {NOT_RECORDED}: the commit of #{first} is not there.")
+        return Diff(note=f"Diff {NOT_RECORDED}: the commit of #{first} is not in the repository.")
 
 
-def _as_written(row: TableRow) -> str:
-    """What stands in place of the agent's reasoning."""
-    lines = [f"Reasoning {NOT_RECORDED}. The row, as line {row.line} has it:", ""]
+def _row_text(row: TableRow) -> str:
+    """Return a row's cells as text, in place of the agent's reasoning."""
+    lines = [f"Reasoning {NOT_RECORDED}. The row in line {row.line}:", ""]
     cells = {"commit": row.commit, "status": row.status, "metric": row.value_text, **row.extras}
     lines += [f"{name}: {text}" for name, text in cells.items() if text]
     if row.flaw:
-        lines.append(f"odd about it: {row.flaw}")
+        lines.append(f"irregular: {row.flaw}")
     return "\n".join(lines)
 
 
@@ -293,25 +230,25 @@ def _flaw(row: TableRow) -> str:
     return f" ({row.flaw})" if row.flaw else ""
 
 
-def _times(rows: Sequence[TableRow], found: Sequence[Commit | None]) -> list[_When | None]:
-    """For each row its own time, else its commit's, else one between the two known around it.
+def _row_times(rows: Sequence[TableRow], found: Sequence[Commit | None]) -> list[_RowTime | None]:
+    """Return each row's time: its own, its commit's, or one interpolated between known times.
 
-    Of several rows with one commit it is the first one's time: the others ran it again later.
+    A commit's time counts for its first row alone, since later rows ran it again.
     """
     seen: set[str] = set()
-    whens: list[_When | None] = []
+    times: list[_RowTime | None] = []
     for row, commit in zip(rows, found, strict=True):
         at = row.at
         if at is None and commit is not None and commit.hash not in seen:
             at = commit.at
         if commit is not None:
             seen.add(commit.hash)
-        whens.append(None if at is None else _When(at.astimezone(UTC), False))
-    known = [index for index, when in enumerate(whens) if when is not None]
+        times.append(None if at is None else _RowTime(at.astimezone(UTC), False))
+    known = [index for index, time in enumerate(times) if time is not None]
     for first, last in pairwise(known):
-        begin, end = whens[first], whens[last]
+        begin, end = times[first], times[last]
         assert begin is not None and end is not None
         step = (end.at - begin.at) / (last - first)
         for index in range(first + 1, last):
-            whens[index] = _When(begin.at + step * (index - first), True)
-    return whens
+            times[index] = _RowTime(begin.at + step * (index - first), True)
+    return times

@@ -1,4 +1,4 @@
-"""What a person meant by the word they typed: a workspace, a tag, a journal, or any table."""
+"""The source of a replay: a workspace, a session's tag, a journal, or any results table."""
 
 from __future__ import annotations
 
@@ -24,60 +24,60 @@ TABLE = "results.tsv"
 
 
 class ReplaySource:
-    """A recording, and where what is not in its events lies."""
+    """A recording, with access to files that are not in its events."""
 
     def __init__(self, path: Path, recording: Recording) -> None:
         self.path = path
         self.recording = recording
         self.notes: tuple[str, ...] = ()
-        """What the person should know before they believe what they see."""
+        """What the user should know before the replay."""
         self.left_out: Sequence[BadRow] = ()
-        """The lines of the file that are no part of the recording."""
+        """Lines of the file that could not be read."""
 
     @property
     def from_table(self) -> bool:
-        """Whether all that is known is a table."""
+        """Return whether the source is a table without a journal."""
         return False
 
     @property
     def workspace(self) -> Path:
-        """The directory it belongs to."""
+        """Return the directory that the source belongs to."""
         return self.path.parent
 
     def is_live(self) -> bool:
-        """Whether an engine may still add to it."""
+        """Return whether an engine may still append to the source."""
         return False
 
-    def look(self) -> bool:
-        """Read what was added; whether there was anything."""
+    def refresh(self) -> bool:
+        """Read what was appended, and return whether there was anything."""
         return False
 
     def diff(self, number: int, step: int) -> Diff:
-        """What an experiment changed; may ask git, which takes some milliseconds."""
+        """Return what an experiment changed; may run git, which takes some milliseconds."""
         raise NotImplementedError
 
-    def asks_git(self, number: int) -> bool:
-        """Whether `diff` must ask git about this one."""
+    def needs_git(self, number: int) -> bool:
+        """Return whether `diff` runs git for an experiment."""
         return False
 
     def reasoning(self, number: int, step: int) -> str:
-        """What the agent thought."""
-        return self.recording.drafted(number, step)[1]
+        """Return the agent's reasoning."""
+        return self.recording.proposal_text(number, step)[1]
 
     def prompt(self, key: str) -> str | None:
-        """What an agent was told, by its key."""
+        """Return a prompt by its key; None if it is not recorded."""
         return None
 
     def cumulative(self, session: Session) -> Diff:
-        """All that the kept experiments changed so far."""
+        """Return all changes of the kept experiments so far."""
         raise NotImplementedError
 
     def directory(self, number: int) -> Path:
-        """Where the files of an experiment are, or would be."""
+        """Return the directory for an experiment's files, which may not exist."""
         return self.path.parent
 
     def log_path(self, number: int, run: int) -> Path | None:
-        """The log of a run, if it is still there."""
+        """Return the path of a run's log; None if there is none."""
         return None
 
 
@@ -92,57 +92,57 @@ class JournalSource(ReplaySource):
         self._workspace = _workspace_of(path)
         cut: tuple[str, ...] = ()
         if self._tail.unfinished and not self.is_live():
-            cut = ("It ends in the middle of a line, which was never acted on.",)
+            cut = ("It ends in the middle of a line, which the engine never acted on.",)
         self.notes = (*self._tail.notes, *cut)
 
     @property
     def workspace(self) -> Path:
-        """Where the session was, if its journal still lies there."""
+        """Return the session's workspace, or the journal's directory if it was moved."""
         return self._workspace or self.path.parent
 
     def is_live(self) -> bool:
-        """Whether an engine is at work in its workspace."""
+        """Return whether an engine is running in the workspace."""
         return self._workspace is not None and engine_pid(self._workspace) is not None
 
-    def look(self) -> bool:
-        """Read what was appended."""
-        news = self._tail.news()
-        self.recording.extend(news)
-        return bool(news)
+    def refresh(self) -> bool:
+        """Read the events that were appended, and return whether there were any."""
+        events = self._tail.news()
+        self.recording.extend(events)
+        return bool(events)
 
     def diff(self, number: int, step: int) -> Diff:
-        """The patch as the journal has it."""
-        return Diff(self.recording.drafted(number, step)[0])
+        """Return the patch in the journal."""
+        return Diff(self.recording.proposal_text(number, step)[0])
 
     def prompt(self, key: str) -> str | None:
-        """As it was kept beside the journal."""
+        """Return a prompt saved beside the journal."""
         return read_prompt(self.path.parent, key)
 
     def cumulative(self, session: Session) -> Diff:
-        """From the commit the session began with to the frontier."""
+        """Return the changes from the session's base to the frontier."""
         if session.frontier == session.base_commit:
             return Diff(note="Nothing was kept yet, so nothing changed.")
         try:
             commits = Commits(self._repo or self.workspace)
         except WorkspaceError as error:
             return Diff(note=f"Diff {NOT_RECORDED}: {error}")
-        there = commits.find([session.base_commit, session.frontier])
-        if len(there) < 2:
+        found = commits.find([session.base_commit, session.frontier])
+        if len(found) < 2:
             return Diff(note=f"Diff {NOT_RECORDED}: its commits are not in {commits.directory}.")
         return commits.between(session.base_commit, session.frontier)
 
     def directory(self, number: int) -> Path:
-        """Beside the journal."""
+        """Return the experiment's directory beside the journal."""
         return self.path.parent / "experiments" / f"{number:04d}"
 
     def log_path(self, number: int, run: int) -> Path | None:
-        """Beside the journal."""
+        """Return the path of a run's log beside the journal; None if there is none."""
         path = self.directory(number) / f"run-{run}" / "run.log"
         return path if path.exists() else None
 
 
 class TableSource(ReplaySource):
-    """Any results.tsv, and the repository around it."""
+    """Any results.tsv, with the repository around it."""
 
     def __init__(
         self,
@@ -152,37 +152,27 @@ class TableSource(ReplaySource):
         direction: Direction | None = None,
     ) -> None:
         table = tables.read_file(path, metric=metric, direction=direction)
-        commits, trouble = _repository(path, repo)
+        commits, warnings = _repository(path, repo)
         self._history = TableHistory(table, path, commits)
         super().__init__(path, self._history.recording())
         self.left_out = table.bad
-        history = self._history
-        guess = (history.understood(),) if history.guessed else ()
-        self.notes = (
-            *trouble,
-            *guess,
-            *history.not_the_best(),
-            *history.shallow(),
-            *history.bad_rows(),
-        )
-        if not table.rows:
-            self.notes += ("It has a header and no rows.",)
+        self.notes = (*warnings, *self._history.notes.at_start())
 
     @property
     def from_table(self) -> bool:
-        """It is."""
+        """True: the source is a table."""
         return True
 
-    def asks_git(self, number: int) -> bool:
-        """Only about a commit that is there."""
+    def needs_git(self, number: int) -> bool:
+        """Return whether the experiment's commit exists, so that git is run for it."""
         return self._history.has_commit(number)
 
     def diff(self, number: int, step: int) -> Diff:
-        """From git."""
+        """Return the diff from git."""
         return self._history.diff(number)
 
     def cumulative(self, session: Session) -> Diff:
-        """From the first row that counts to the one to beat."""
+        """Return the changes from the baseline to the incumbent."""
         first = next((e.number for e in session.experiments if e.advanced), 0)
         if session.incumbent is None or session.incumbent == first:
             return Diff(note="Nothing was kept after the baseline yet, so nothing changed.")
@@ -190,25 +180,26 @@ class TableSource(ReplaySource):
 
 
 def open_source(
-    word: str | None,
+    name: str | None,
     repo: Path | None = None,
     metric: str | None = None,
     direction: Direction | None = None,
 ) -> ReplaySource:
-    """Find out what is meant and load it.
+    """Find and load the source that the user named.
 
     Args:
-        word: A workspace, a tag, a journal or a table; None: the workspace around here.
-        repo: The repository whose commits the rows name, and where a tag is looked for.
-        metric: The metric's column of a table.
-        direction: Which way it improves.
+        name: A workspace, a tag, a journal or a table; None: the workspace around the current
+            directory.
+        repo: The repository that has the commits of a table's rows, and the sessions for a tag.
+        metric: The column of a table that holds the metric.
+        direction: Which way the metric improves.
 
     Raises:
-        WorkspaceError: There is no such thing, or it cannot be read.
+        WorkspaceError: The source does not exist or cannot be read.
         UsageError: It is neither a journal nor a table, or the flags do not fit it.
-        JournalError: Nothing of a journal can be read.
+        JournalError: No part of a journal can be read.
     """
-    path, note = _path_of(word, repo)
+    path, note = _path_of(name, repo)
     if not _is_journal(path):
         source: ReplaySource = TableSource(path, repo, metric, direction)
     elif metric is not None or direction is not None:
@@ -220,24 +211,24 @@ def open_source(
     return source
 
 
-def _path_of(word: str | None, repo: Path | None) -> tuple[Path, str]:
-    """The file that is meant, and what should be said about that."""
-    given = Path(word) if word is not None else Path()
+def _path_of(name: str | None, repo: Path | None) -> tuple[Path, str]:
+    """Return the file that the user named, and a note if the name is ambiguous."""
+    given = Path(name) if name is not None else Path()
     here = find_workspace(repo if repo is not None and repo.is_dir() else Path())
     tags = session_tags(here)
     if given.is_dir():
         note = ""
-        if word in tags:
-            note = f"{word!r} is a directory and a session's tag; the directory is shown."
+        if name in tags:
+            note = f"{name!r} is a directory and a session's tag; the directory is shown."
         return _in_directory(given), note
     if given.exists():
         return given, ""
-    if word in tags:
-        return Layout(here, str(word)).journal, ""
-    have = f"The sessions here are: {', '.join(tags)}." if tags else ""
+    if name in tags:
+        return Layout(here, str(name)).journal, ""
+    existing = f"The sessions here are: {', '.join(tags)}." if tags else ""
     raise WorkspaceError(
-        f"There is no file, directory or session {str(word)!r}.",
-        have,
+        f"There is no file, directory or session {str(name)!r}.",
+        existing,
         "Name a workspace, a session's tag, a journal, or a results.tsv.",
     )
 
@@ -259,11 +250,11 @@ def _in_directory(directory: Path) -> Path:
 
 
 def _is_journal(path: Path) -> bool:
-    """By its name, else by its first character: a journal is one JSON object per line."""
+    """Return whether a file is a journal, judged by its name or its first characters."""
     if path.suffix == ".jsonl":
         return True
     if not path.is_file():
-        return False  # a pipe is read once, as a table
+        return False  # a pipe can be read only once, as a table
     try:
         with open(path, "rb") as file:
             return file.read(4096).lstrip().startswith(b'{"type"')
@@ -272,13 +263,17 @@ def _is_journal(path: Path) -> bool:
 
 
 def _workspace_of(journal: Path) -> Path | None:
-    """The workspace whose .autoresearch/TAG a journal lies in."""
+    """Return the workspace whose session directory contains a journal; None if it was moved."""
     home = journal.resolve().parent.parent
     return home.parent if home.name == HOME_NAME else None
 
 
 def _repository(path: Path, repo: Path | None) -> tuple[Commits | None, tuple[str, ...]]:
-    """The one a person named must be one; the one around a file need not be there."""
+    """Return the named repository or the one around a file, and warnings.
+
+    Raises:
+        WorkspaceError: The named directory is not in a repository.
+    """
     if repo is not None:
         return Commits(repo), ()
     try:

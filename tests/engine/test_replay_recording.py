@@ -69,9 +69,9 @@ def test_patch_and_reasoning_are_those_of_the_moment() -> None:
     )
     events = numbered([*events[: at + 1], revised, *events[at + 1 :]])
     recording = Recording(events)
-    assert recording.drafted(2, at + 1) == (old.patch, old.reasoning)
-    assert recording.drafted(2, at + 2) == ("new", f"{old.reasoning}\n\nmore")
-    assert recording.drafted(2, 1) == ("", "")
+    assert recording.proposal_text(2, at + 1) == (old.patch, old.reasoning)
+    assert recording.proposal_text(2, at + 2) == ("new", f"{old.reasoning}\n\nmore")
+    assert recording.proposal_text(2, 1) == ("", "")
 
 
 # ---- journals ------------------------------------------------------------------------------------

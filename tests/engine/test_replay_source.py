@@ -157,7 +157,7 @@ def test_times_between_commits_are_estimated_and_known_as_such(
 ) -> None:
     path, _ = four
     recording = open_source(str(path)).recording
-    whens = [recording.when(moment.step) for moment in recording.moments]
+    whens = [recording.time_at(moment.step) for moment in recording.moments]
     minutes = [when.at.hour * 60 + when.at.minute for when in whens if when.at is not None]
     assert minutes == [600, 610, 620, 630, 640, 650]
     assert [when.estimated for when in whens] == [False, False, False, True, True, False]
@@ -201,7 +201,7 @@ def test_a_table_without_a_repository_says_so(four: tuple[Path, list[str]], tmp_
     source = open_source(str(lone))
     assert "no git repository" in source.diff(2, 0).note
     assert "Times are not recorded." in last(source).notes
-    assert source.recording.when(len(source.recording)).at is None
+    assert source.recording.time_at(len(source.recording)).at is None
     with pytest.raises(WorkspaceError, match="not in a git repository"):
         open_source(str(lone), repo=tmp_path)
     assert open_source(str(lone), repo=path).diff(2, 0).patch
@@ -285,7 +285,7 @@ def test_a_huge_journal_is_read_from_its_beginning(
     source = open_source(str(path))
     assert 2 < len(source.recording.moments) < 30
     assert any("Only its first" in note for note in source.notes)
-    assert not source.look()
+    assert not source.refresh()
 
 
 def test_a_tag_and_a_directory_of_the_same_name(

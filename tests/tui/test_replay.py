@@ -105,9 +105,9 @@ def told(app: ReplayApp) -> str:
     return " | ".join(note.message for note in app._notifications)
 
 
-def test_a_view_asks_git_nothing(bare: ReplayApp, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_view_needs_git_nothing(bare: ReplayApp, monkeypatch: pytest.MonkeyPatch) -> None:
     bare.feed._diffs.clear()
-    monkeypatch.setattr(bare.feed.source, "asks_git", lambda number: True)
+    monkeypatch.setattr(bare.feed.source, "needs_git", lambda number: True)
     view = bare._follower.view(bare.view.now)  # where no event loop runs, no task can start
     assert view.replay is not None
     assert view.replay.diff_note == "Looking for its commit …"
@@ -123,7 +123,7 @@ async def test_the_newest_diff_comes_from_git_once(
         return Diff("the patch", "from git")
 
     bare.feed._diffs.clear()
-    monkeypatch.setattr(bare.feed.source, "asks_git", lambda number: True)
+    monkeypatch.setattr(bare.feed.source, "needs_git", lambda number: True)
     monkeypatch.setattr(bare.feed.source, "diff", diff)
     async with bare.run_test(size=(80, 24)) as pilot:
         await until(pilot, lambda: bare.view.session.latest_patch == "the patch")

@@ -42,7 +42,7 @@ class ReplayDetail(DetailScreen):
             return history_lines(experiment)
         recording = feed.source.recording
         moment = next(m for m in recording.moments if m.number == experiment.number)
-        when = recording.when(moment.step)
+        when = recording.time_at(moment.step)
         at = f"time {NOT_RECORDED}"
         if when.at is not None and when.at != EPOCH:
             sign = "≈ " if when.estimated else ""

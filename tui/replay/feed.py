@@ -56,7 +56,7 @@ class ReplayFeed:
     def read_new(self) -> None:
         """Read what a running session has added; a file that is lost or damaged adds nothing."""
         try:
-            grown = self.source.look()
+            grown = self.source.refresh()
         except AutoresearchError:
             return
         if grown:
@@ -135,7 +135,7 @@ class ReplayFeed:
 
     def known_diff(self, number: int) -> Diff:
         """Return the diff of an experiment, or a note while git has not been asked for it yet."""
-        if number in self._diffs or not self.source.asks_git(number):
+        if number in self._diffs or not self.source.needs_git(number):
             return self.diff(number)
         return Diff(note="Looking for its commit …")
 
@@ -145,7 +145,7 @@ class ReplayFeed:
         The answer of that one is another move, after which this is called again.
         """
         number = len(self.player.session.experiments)
-        if self._lookup is None and number not in self._diffs and self.source.asks_git(number):
+        if self._lookup is None and number not in self._diffs and self.source.needs_git(number):
             self._lookup = asyncio.create_task(self._look_up(number))
 
     async def _look_up(self, number: int) -> None:

@@ -81,7 +81,7 @@ class Player:
 
     def _step_of(self, place: int) -> int:
         if place <= 0:
-            return self.recording.opening
+            return self.recording.start_step
         if place > self.places:
             return len(self.recording)
         return self.recording.moments[place - 1].step

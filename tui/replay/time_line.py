@@ -9,7 +9,7 @@ from textual import events
 from textual.message import Message
 from textual.strip import Strip
 
-from engine.replay.recording import Moment, When
+from engine.replay.recording import EventTime, Moment
 from tui.replay.player import Player
 from tui.widgets.painted import Painted, Run, strip_of
 
@@ -67,7 +67,7 @@ class TimeLine(Painted, can_focus=False):
         sign, style = ("▶", "--keep") if player.playing else ("‖", "--attention")
         number = player.recording.moments[place - 1].number if place else 0
         head = f" #{number} of {places}" if number else f" start of {places}"
-        when = _time_text(player.recording.when(player.step), short=width < 100)
+        when = _time_text(player.recording.time_at(player.step), short=width < 100)
         live = bool(self._painted and self._painted[-1])
         tail = " end: the present" if live and not player.at_end else " now" if live else ""
         if player.target is not None:
@@ -124,7 +124,7 @@ def kept_cells(moments: Sequence[Moment], cells: int) -> set[int]:
     }
 
 
-def _time_text(when: When, short: bool) -> str:
+def _time_text(when: EventTime, short: bool) -> str:
     if when.at is None:
         return "time not recorded"
     sign = "≈" if when.estimated else ""
