@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 import msgspec
@@ -14,9 +14,11 @@ from engine.core.analysis.forecast import forecast
 from engine.core.errors import EngineGoneError, UsageError
 from engine.core.session import Session
 from engine.core.text import one_line, sanitize
-from engine.protocol import messages
 from tui.commands.options import json_option, workspace_argument, workspace_option
 from tui.present.summary import show_change, summary_lines
+
+if TYPE_CHECKING:
+    from engine.protocol.messages import Progress
 
 
 def print_json(value: object) -> None:
@@ -24,7 +26,7 @@ def print_json(value: object) -> None:
     click.echo(msgspec.json.format(msgspec.json.encode(value), indent=2).decode())
 
 
-def read_now(path: Path) -> tuple[Session, messages.Progress | None, int | None]:
+def read_now(path: Path) -> tuple[Session, Progress | None, int | None]:
     """Return the session, its progress and the engine's pid from the engine or, if none runs, from
     the journal.
 
@@ -87,9 +89,7 @@ def spending_facts(session: Session) -> dict[str, Any]:
     }
 
 
-def status_facts(
-    session: Session, progress: messages.Progress | None, pid: int | None
-) -> dict[str, Any]:
+def status_facts(session: Session, progress: Progress | None, pid: int | None) -> dict[str, Any]:
     """Return the status as plain values; times are in seconds."""
     best, current, run = session.best, session.current, session.running
     state = session.state.value if pid is not None or session.ended else "no engine"
