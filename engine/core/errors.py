@@ -1,9 +1,9 @@
 """Every error this program raises on purpose, in one tree.
 
 AutoresearchError            what happened, why, what to do next; an exit code
-├── UsageError               2  a flag or an argument that cannot be
+├── UsageError               2  invalid flag or argument
 ├── WorkspaceError           3  the repository cannot be used as it is
-├── ConfigError              4  .autoresearch/config.toml: which line, what was expected
+├── ConfigError              4  invalid .autoresearch/config.toml: which line, what was expected
 ├── EngineBusyError          5  another engine holds this workspace
 ├── EngineGoneError          6  no engine answers
 ├── EnvironmentProblem       7  a missing command, a full disk: no evidence about an idea
@@ -12,9 +12,9 @@ AutoresearchError            what happened, why, what to do next; an exit code
 └── AgentError              10  the agent could not propose
     ├── BadKeyError             the provider refuses the key, or there is none
     ├── NoSuchModelError        the provider does not know the model
-    ├── RateLimitedError        too many requests; says when to ask again, if known
-    ├── OverloadedError         the provider or the line to it failed; asking again may help
-    ├── ContextTooLongError     the briefing does not fit into the model's context
+    ├── RateLimitedError        too many requests; says when to try again, if known
+    ├── OverloadedError         the provider or the connection failed; trying again may help
+    ├── ContextTooLongError     the prompt does not fit into the model's context
     ├── BudgetSpentError        the session's cap on dollars or tokens is reached
     ├── CliMissingError         the coding agent's command is not installed, or will not start
     └── UnusableAnswerError     the answer holds no edit that can be applied
@@ -24,12 +24,12 @@ from __future__ import annotations
 
 
 class AutoresearchError(Exception):
-    """An error told in a person's words.
+    """An error explained in words for the user.
 
     Args:
         what: What happened, as a full sentence.
-        why: The cause as far as it is known; may be empty.
-        todo: What the person can do next; may be empty.
+        why: The cause; empty if it is unknown.
+        todo: What the user can do next; may be empty.
     """
 
     exit_code = 1
@@ -41,12 +41,12 @@ class AutoresearchError(Exception):
         self.todo = todo
 
     def __str__(self) -> str:
-        """The whole story as one paragraph."""
+        """Return what happened, why and what to do as one paragraph."""
         return " ".join(part for part in (self.what, self.why, self.todo) if part)
 
 
 class UsageError(AutoresearchError):
-    """A flag or an argument that cannot be."""
+    """Invalid flag or argument."""
 
     exit_code = 2
 
@@ -58,7 +58,7 @@ class WorkspaceError(AutoresearchError):
 
 
 class ConfigError(AutoresearchError):
-    """The research config is broken."""
+    """The research config is invalid."""
 
     exit_code = 4
 
@@ -76,7 +76,7 @@ class EngineGoneError(AutoresearchError):
 
 
 class EnvironmentProblem(AutoresearchError):
-    """The machine, not the idea, is at fault: pauses the loop, uses up no experiment."""
+    """The machine, not the idea, is at fault: the loop pauses and no experiment is used up."""
 
     exit_code = 7
 
@@ -112,20 +112,20 @@ class RateLimitedError(AgentError):
 
     Args:
         what: What happened, as a full sentence.
-        seconds: How long to wait, as the provider says; None: it does not say.
+        seconds: How long to wait according to the provider; None if it does not say.
     """
 
     def __init__(self, what: str, seconds: float | None = None) -> None:
-        super().__init__(what, "", "It is asked again by itself.")
+        super().__init__(what, "", "It is tried again automatically.")
         self.seconds = seconds
 
 
 class OverloadedError(AgentError):
-    """The provider, or the line to it, failed in a way that passes."""
+    """The provider, or the connection to it, failed temporarily."""
 
 
 class ContextTooLongError(AgentError):
-    """The briefing does not fit into the model's context."""
+    """The prompt does not fit into the model's context."""
 
 
 class BudgetSpentError(AgentError):

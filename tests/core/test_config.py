@@ -33,7 +33,7 @@ def _is_inside(pattern: str) -> bool:
         ).map(tuple),
     )
 )
-def test_what_is_written_is_read(config: ResearchConfig) -> None:
+def test_a_written_config_is_read_back(config: ResearchConfig) -> None:
     assert parse_config(render_config(config)) == config
 
 
@@ -49,7 +49,9 @@ def test_what_is_written_is_read(config: ResearchConfig) -> None:
         ("locked = [1]\n", "line 1", "str"),
     ],
 )
-def test_an_error_names_the_line_and_what_was_expected(text: str, line: str, expected: str) -> None:
+def test_an_error_names_the_line_and_the_expected_value(
+    text: str, line: str, expected: str
+) -> None:
     with pytest.raises(ConfigError) as caught:
         parse_config(text)
     assert line in str(caught.value)
@@ -75,14 +77,14 @@ def test_an_error_names_the_line_and_what_was_expected(text: str, line: str, exp
         ResearchConfig(log_cap_bytes=1),
     ],
 )
-def test_values_no_session_could_run_with(bad: ResearchConfig) -> None:
+def test_invalid_values_are_rejected(bad: ResearchConfig) -> None:
     with pytest.raises(ConfigError):
         check_config(bad)
 
 
 def test_the_deadline_covers_compiling_training_and_evaluation() -> None:
     config = ResearchConfig(budget_seconds=300)
-    # A healthy slow box was seen to take 977 s for a budget of 300 s.
+    # A slow machine was seen to take 977 s for a budget of 300 s.
     assert config.deadline_seconds > 977
 
 
@@ -115,6 +117,6 @@ def test_every_setting_is_validated(name: str) -> None:
             check_config(config)
 
 
-def test_a_journal_keeps_values_that_are_refused_today() -> None:
+def test_a_journal_may_hold_values_that_are_rejected_today() -> None:
     config = ResearchConfig(lookahead=9, temperature=None, policy="older")
     assert msgspec.json.decode(msgspec.json.encode(config), type=ResearchConfig) == config

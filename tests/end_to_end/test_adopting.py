@@ -1,4 +1,4 @@
-"""A session of the original loop, without a journal, is gone on with by a real engine."""
+"""A session of the original loop, without a journal, continued by a real engine."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ pytestmark = pytest.mark.usefixtures("engines")
 
 TAG = "mar5"
 OURS = ("results.tsv", "run.log")
-"""Files that the loop writes beside the person's, and git does not see."""
+"""Files that the loop writes beside the user's, ignored by git."""
 
 
 def depth(number: int) -> str:
@@ -37,9 +37,9 @@ def depth(number: int) -> str:
 
 @pytest.fixture
 def work(repository: Path) -> Path:
-    """What the original loop leaves in the morning: a keep, discards that were reset away, one of
-    them still held by the reflog and one that git has let go of, a crash that was never committed;
-    and a checkout that a person has gone on working in.
+    """A session of the original loop: a keep, discards that were reset away, one of them still in
+    the reflog and one deleted by git, a crash that was never committed; and a checkout in which the
+    user has continued to work.
     """
     git(repository, "switch", "-q", "-c", f"autoresearch/{TAG}")
     rows = ["commit\tval_bpb\tmemory_gb\tstatus\tdescription"]
@@ -70,7 +70,7 @@ def work(repository: Path) -> Path:
 
 
 def checkout(work: Path) -> dict[str, str]:
-    """All that is the person's: their files, what is staged, where they are."""
+    """Return the state of the user's checkout: files, index and HEAD."""
     paths = [p for p in work.iterdir() if p.is_file() and p.name not in OURS]
     paths += [work / ".git/index", work / ".git/HEAD"]
     found = {str(p): hashlib.sha256(p.read_bytes()).hexdigest() for p in paths}
@@ -89,13 +89,13 @@ def session_of(work: Path) -> Session:
     return read_session(work, TAG)
 
 
-def test_its_rows_are_history_and_its_baseline_is_measured_again(work: Path) -> None:
+def test_rows_become_history_and_the_baseline_is_measured_again(work: Path) -> None:
     table, tip = (work / "results.tsv").read_bytes(), git(work, "rev-parse", f"autoresearch/{TAG}")
     before = checkout(work)
     said = adopt(work, "--max", "3")
     session = session_of(work)
 
-    # What could not be known is said before anything starts, and stays with the session.
+    # What is unknown is printed before anything starts, and recorded in the session.
     for words in ("5 rows of results.tsv become the history", "The edits of 2 of 5 rows"):
         assert words in said
     assert any("The edits of 2 of 5 rows" in note for note in session.notes)
@@ -107,14 +107,14 @@ def test_its_rows_are_history_and_its_baseline_is_measured_again(work: Path) -> 
     assert Unknown.EDIT in session.past[1].unknown
     assert session.past[1].named in table.decode()
 
-    # The end of the branch is the baseline, measured here; the old value counts for nothing.
+    # The tip of the branch is the baseline, measured here; its old value does not count.
     first = session.experiment(1)
     assert (session.base_commit, first.commit) == (tip, tip)
     assert first.measurement is not None
     assert first.measurement.metric != pytest.approx(1.23)
     assert session.counts.total == 3
 
-    # The table goes on below its old rows; the branch goes on above its old commits.
+    # The table continues below its old rows, the branch above its old commits.
     after = (work / "results.tsv").read_bytes()
     assert after.startswith(table)
     added = after[len(table) :].decode().splitlines()
@@ -122,7 +122,7 @@ def test_its_rows_are_history_and_its_baseline_is_measured_again(work: Path) -> 
     assert git(work, "merge-base", "--is-ancestor", tip, f"autoresearch/{TAG}") == ""
     assert checkout(work) == before
 
-    # And once more, in the screen: the rows are seen, the old one opens.
+    # On the screen the rows are shown, and an old one can be opened.
     window = Window("--look", work, columns=160, rows=45)
     window.wait_for("5 before the journal")
     window.press("6\x1b[Z\t")  # to the table
@@ -131,7 +131,7 @@ def test_its_rows_are_history_and_its_baseline_is_measured_again(work: Path) -> 
     window.press("q")
     window.wait_for_end()
 
-    # Gone on with a second time it is a session like any other.
+    # Continued once more, it is a session like any other.
     again = ("--headless", "--yes", "--tag", TAG, "--max", "4")
     done = run_warm("run", work, *again)
     assert done.returncode == 0, done.stderr
@@ -143,7 +143,7 @@ def test_its_rows_are_history_and_its_baseline_is_measured_again(work: Path) -> 
     assert checkout(work) == before
 
 
-def test_the_agent_is_told_of_them(work: Path) -> None:
+def test_the_agent_gets_the_imported_rows(work: Path) -> None:
     (work / ".env").write_text("OPENAI_API_KEY=sk-none\n")
     with ModelServer([knob_edit]) as server:
         words = ("--model", "openai/test-model", "--api-base", server.openai, "--lookahead", "0")
@@ -155,8 +155,8 @@ def test_the_agent_is_told_of_them(work: Path) -> None:
     assert "before it had a journal" in prompts[0]
 
 
-def test_a_branch_that_was_rebased_since_is_gone_on_with_as_it_is(work: Path) -> None:
-    # The person rewrote the branch on top of a newer main: the kept commit has another hash now.
+def test_a_rebased_branch_is_continued_as_it_is(work: Path) -> None:
+    # The user rebased the branch onto a newer main: the kept commit has another hash now.
     old = git(work, "rev-parse", f"autoresearch/{TAG}")
     tree = git(work, "rev-parse", f"{old}^{{tree}}")
     newer = git(work, "commit-tree", "-p", "main", "-m", "newer", "main^{tree}")
@@ -173,7 +173,7 @@ def test_a_branch_that_was_rebased_since_is_gone_on_with_as_it_is(work: Path) ->
     assert read_journal(work / f".autoresearch/{TAG}/journal.jsonl")
 
 
-def test_the_history_is_taken_over_though_the_engine_was_killed_at_its_start(
+def test_the_history_is_imported_after_the_engine_was_killed_at_its_start(
     work: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     flags = StartFlags(adopt=TAG, settings={"max_experiments": 1, "budget_seconds": 0.05})

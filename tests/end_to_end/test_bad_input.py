@@ -1,6 +1,4 @@
-"""Whatever a person gives it, the command answers in one paragraph with the next step, and never
-with a traceback.
-"""
+"""Invalid input of every kind: one paragraph with the next step, never a traceback."""
 
 from __future__ import annotations
 
@@ -16,7 +14,7 @@ from tests.world import TRAIN, git, make_repository, run_command
 
 
 def refused(*words: str | Path, code: int, says: str, **env: str) -> str:
-    """The command failed with that code, said that, in one paragraph on stderr."""
+    """Check that the command fails with a code and one paragraph on stderr that contains a text."""
     done = run_command(*words, env=env)
     assert done.returncode == code, done.stdout + done.stderr
     assert "Traceback" not in done.stderr + done.stdout
@@ -55,14 +53,14 @@ def test_a_broken_config(repository: Path) -> None:
         (["--agent", "nobody"], "nobody"),
     ],
 )
-def test_flags_that_cannot_be(repository: Path, flags: list[str], says: str) -> None:
+def test_invalid_flags(repository: Path, flags: list[str], says: str) -> None:
     done = run_command("start", repository, "--yes", *flags)
     assert done.returncode not in (0, 1)
     assert says in done.stderr
     assert "Traceback" not in done.stderr
 
 
-def test_nobody_there_to_confirm(repository: Path) -> None:
+def test_no_terminal_to_confirm_on(repository: Path) -> None:
     refused("start", repository, code=2, says="--yes")
 
 
@@ -78,7 +76,7 @@ def test_a_read_only_workspace(repository: Path) -> None:
         repository.chmod(0o755)
 
 
-def test_something_else_on_the_socket(repository: Path) -> None:
+def test_another_program_on_the_socket(repository: Path) -> None:
     path = socket_path(repository)
     listener = socket.socket(socket.AF_UNIX)
     listener.bind(str(path))
@@ -89,7 +87,7 @@ def test_something_else_on_the_socket(repository: Path) -> None:
         listener.close()
 
 
-def test_a_runtime_directory_of_somebody_else(repository: Path, tmp_path: Path) -> None:
+def test_a_runtime_directory_that_is_not_private(repository: Path, tmp_path: Path) -> None:
     shared = tmp_path / "shared"
     (shared / "autoresearch-tui").mkdir(parents=True)
     (shared / "autoresearch-tui").chmod(0o777)
@@ -107,7 +105,7 @@ def test_a_damaged_journal(repository: Path) -> None:
     refused("start", repository, "--yes", code=8, says="line 3")
     assert "{garbage" in journal.read_text()
 
-    # What is left is shown by what only looks, with what is wrong; a merge acts on nothing of it.
+    # Verbs that only show something show the legible lines and the error; a merge does nothing.
     shown = run_command("results", repository)
     assert shown.returncode == 0 and "baseline" in shown.stdout
     assert "damaged" in shown.stderr and "Line 3 cannot be read" in shown.stderr
@@ -122,7 +120,7 @@ def test_a_damaged_journal(repository: Path) -> None:
     assert shown.returncode == 0 and "session t," in shown.stdout
     report = run_command("report", repository, "--tag", "t", "--format", "md")
     assert report.returncode == 0 and "/t/report/" in report.stdout, report.stderr
-    # Lines that can each be read, and cannot all be true; and one nested too deeply.
+    # Lines that are legible and contradict each other; and one that is nested too deeply.
     ended = next(i for i, line in enumerate(lines) if '"RunEnded"' in line)
     wrong = lines[ended].replace('"experiment":1', '"experiment":7')
     deep = '{"type":"Resumed","seq":9,"by":' + "[" * 100_000 + "\n"
@@ -162,14 +160,14 @@ def test_an_unknown_verb_and_an_unknown_experiment(repository: Path) -> None:
     refused("diff", "9", "-C", repository, code=2, says="no experiment 9")
 
 
-def test_init_never_writes_into_something(tmp_path: Path) -> None:
+def test_init_needs_an_empty_directory(tmp_path: Path) -> None:
     (tmp_path / "full").mkdir()
     (tmp_path / "full/mine.txt").write_text("mine")
     refused("init", tmp_path / "full", code=3, says="not empty")
     assert sorted(p.name for p in (tmp_path / "full").iterdir()) == ["mine.txt"]
 
 
-def test_init_makes_a_workspace_that_a_look_finds_whole(tmp_path: Path) -> None:
+def test_init_makes_a_complete_workspace(tmp_path: Path) -> None:
     done = run_command("init", tmp_path / "w", "--profile", "cpu")
     assert done.returncode == 0, done.stderr
     assert git(tmp_path / "w", "status", "--porcelain") == ""

@@ -1,4 +1,4 @@
-"""The morning after, in a real terminal: a session that has ended is asked about."""
+"""The question about a session that has ended, in a real terminal."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ def run(workspace: Path, verb: str, *words: str) -> str:
     return done.stdout
 
 
-def test_look_continue_and_start_anew(repository: Path) -> None:
+def test_show_continue_and_start_a_new_session(repository: Path) -> None:
     run(repository, "run", "--headless", "--tag", "t", "--max", "4")
     ended = read_session(repository, "t")
     journal = repository / ".autoresearch/t/journal.jsonl"
     written = journal.read_bytes()
 
-    # Enter is the safe answer: it looks, and starts nothing.
+    # Enter is the safe answer: it only shows the session.
     window = Window(repository, columns=100, rows=30)
     window.wait_for("Which?")
     assert "Session t has ended" in window.read()
@@ -42,7 +42,7 @@ def test_look_continue_and_start_anew(repository: Path) -> None:
     window.wait_for_end()
     assert journal.read_bytes() == written
 
-    # q means none of it.
+    # q does nothing.
     window = Window(repository, columns=100, rows=30)
     window.wait_for("Which?")
     window.press("q\r")
@@ -65,14 +65,14 @@ def test_look_continue_and_start_anew(repository: Path) -> None:
     assert check.base_commit == git(repository, "rev-parse", "mine")
     assert check.experiment(1).verdict is Verdict.KEEP
 
-    # Continue: the same session goes on.
+    # Continue: the same session continues.
     run(repository, "run", "--headless", "--tag", "t", "--max", "5")
     session = read_session(repository, "t")
     assert session.counts.total == 5
     assert session.base_commit == ended.base_commit
 
 
-def test_the_branch_of_another_tool_is_gone_on_with(repository: Path) -> None:
+def test_the_branch_of_another_tool_is_continued(repository: Path) -> None:
     text = (repository / "train.py").read_text()
     git(repository, "switch", "-q", "-c", "autoresearch/mar5")
     (repository / "train.py").write_text(text.replace("DEPTH = 4", "DEPTH = 5"))
@@ -96,16 +96,14 @@ def test_the_branch_of_another_tool_is_gone_on_with(repository: Path) -> None:
 
 
 @pytest.mark.parametrize("lost", ["deleted", "moved", "ahead"])
-def test_a_branch_that_is_not_where_it_was_is_told_before_anything_runs(
-    repository: Path, lost: str
-) -> None:
+def test_a_moved_branch_is_an_error_before_anything_runs(repository: Path, lost: str) -> None:
     run(repository, "run", "--headless", "--tag", "t", "--max", "3")
     frontier = read_session(repository, "t").frontier
     words = ["-D", "autoresearch/t"]
     if lost == "moved":
         git(repository, "commit", "--quiet", "--allow-empty", "-m", "mine")
         words = ["-f", "autoresearch/t", "HEAD"]
-    if lost == "ahead":  # somebody committed onto it
+    if lost == "ahead":  # another commit was added to it
         tree = git(repository, "rev-parse", f"{frontier}^{{tree}}")
         mine = git(repository, "commit-tree", tree, "-p", frontier, "-m", "mine")
         words = ["-f", "autoresearch/t", mine]
@@ -115,13 +113,13 @@ def test_a_branch_that_is_not_where_it_was_is_told_before_anything_runs(
     assert refused.returncode == 3
     assert f"autoresearch/t {frontier[:12]}" in refused.stderr
     assert (repository / ".autoresearch/t/journal.jsonl").read_bytes() == before
-    # As it says.
+    # The suggested limit works.
     git(repository, "branch", "-f", "autoresearch/t", frontier)
     run(repository, "run", "--headless", "--tag", "t", "--max", "4")
     assert read_session(repository, "t").counts.total == 4
 
 
-def test_an_older_session_goes_on_as_it_was(repository: Path) -> None:
+def test_an_older_session_continues_with_its_own_config(repository: Path) -> None:
     run(repository, "run", "--headless", "--tag", "t", "--max", "2", "--policy", "random")
     words = ("--new-from", "best", "--tag", "u", "--max", "2", "--policy", "bandit")
     run(repository, "run", "--headless", *words)
@@ -132,11 +130,11 @@ def test_an_older_session_goes_on_as_it_was(repository: Path) -> None:
     assert session.config.policy == "random"
 
 
-def test_a_session_that_has_done_all_says_how_it_goes_on(repository: Path) -> None:
+def test_a_used_up_session_says_how_to_continue(repository: Path) -> None:
     run(repository, "run", "--headless", "--tag", "t", "--max", "2")
     refused = run_warm("start", repository, "--yes")
     assert refused.returncode == 2 and "--max 12" in refused.stderr
-    # Where it is asked about, it asks for how many more.
+    # On a terminal it asks how many more.
     window = Window(repository, columns=100, rows=30)
     window.wait_for("Which?")
     window.press("c\r")
@@ -149,7 +147,7 @@ def test_a_session_that_has_done_all_says_how_it_goes_on(repository: Path) -> No
     assert "--max 13" in said and "autoresearch-tui replay" in said
 
 
-def test_a_plain_karpathy_session_is_pointed_to(repository: Path) -> None:
+def test_a_session_of_the_original_loop_is_pointed_out(repository: Path) -> None:
     git(repository, "branch", "autoresearch/mar5")
     header = "commit\tval_bpb\tmemory_gb\tstatus\tdescription\n"
     (repository / "results.tsv").write_text(f"{header}abc1234\t1.0\t0.5\tkeep\tbaseline\n")

@@ -206,7 +206,7 @@ async def test_without_an_engine_the_session_is_shown(repository: Path, tmp_path
             assert "REPLAY #3" in page.text()
             await page.press("q")
             await page.wait_until("document.body.innerText.includes('No engine is at work')")
-        assert "the page shows the session as it stands" in end_server(process)
+        assert "the page shows the session from its journal" in end_server(process)
 
 
 def test_an_invalid_source_is_refused_at_once(repository: Path, tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""A person who decides from the command line, as over SSH from a phone, on real engines."""
+"""A user who decides from the command line, as over SSH from a phone, on real engines."""
 
 from __future__ import annotations
 
@@ -31,125 +31,127 @@ from tui.commands.verbs import cli
 pytestmark = pytest.mark.usefixtures("engines", "warm_engines")
 
 
-class Person:
-    """Somebody with a shell in a workspace."""
+class CommandLine:
+    """A user's shell in a workspace."""
 
     def __init__(self, workspace: Path) -> None:
         self.workspace = workspace
 
-    def try_to(self, *words: str | Path, said: str | bytes = "") -> Result:
-        """Use a verb, well or not."""
+    def run(self, *words: str | Path, stdin: str | bytes = "") -> Result:
+        """Run a verb and return its result."""
         where = [] if words[0] in ("start", "watch") else ["-C", str(self.workspace)]
         at = [str(self.workspace)] if words[0] in ("start", "watch") else []
-        result = CliRunner().invoke(cli, [*map(str, words), *where, *at], input=said)
+        result = CliRunner().invoke(cli, [*map(str, words), *where, *at], input=stdin)
         assert result.exception is None or isinstance(
             result.exception, AutoresearchError | SystemExit
         ), repr(result.exception)
         return result
 
-    def say(self, *words: str | Path, said: str | bytes = "") -> str:
-        """Use a verb that works."""
-        result = self.try_to(*words, said=said)
+    def succeed(self, *words: str | Path, stdin: str | bytes = "") -> str:
+        """Run a verb that succeeds and return its output."""
+        result = self.run(*words, stdin=stdin)
         assert result.exit_code == 0, repr(result.exception)
         return result.stdout
 
     def ask(self, *words: str | Path) -> Any:
-        """Use a verb that answers in JSON."""
-        return json.loads(self.say(*words, "--json"))
+        """Run a verb and return its JSON."""
+        return json.loads(self.succeed(*words, "--json"))
 
     def refused(self, *words: str | Path, says: str, code: int | None = None) -> str:
-        """Use a verb that cannot be; it says why in one paragraph."""
-        error = self.try_to(*words).exception
+        """Run a verb that fails and check its one paragraph."""
+        error = self.run(*words).exception
         assert isinstance(error, AutoresearchError), repr(error)
         assert says in str(error), str(error)
         assert code is None or error.exit_code == code
         return str(error)
 
     def start(self, *flags: str) -> None:
-        """An engine of their own."""
-        self.say("start", "--yes", "--tag", "t", "--budget", "0.05", *flags)
+        """Start an engine."""
+        self.succeed("start", "--yes", "--tag", "t", "--budget", "0.05", *flags)
 
     @property
     def session(self) -> Session:
-        """As the journal has it."""
+        """Return the session of the journal."""
         return read_session(self.workspace)
 
     def waits(self, question: Callable[[Session], Any], what: str) -> Session:
-        """The session as soon as something is so."""
+        """Return the session once a condition holds."""
         return wait_for(lambda: s if question(s := self.session) else None, what)
 
     def ends(self) -> None:
-        """The engine leaves."""
+        """Wait until the engine has ended."""
         wait_for(lambda: engine_pid(self.workspace) is None, "the engine's end")
 
     def asked(self, many: int = 1) -> list[str]:
-        """The patches in question, as soon as there are so many."""
+        """Return the patches in question once there are that many."""
         session = self.waits(lambda s: len(s.asked) >= many, "a question")
         return [q.proposal.patch_id for q in session.asked]
 
 
 @pytest.fixture
-def person(repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Person:
-    # Texts that are kept for a person lie here, and go with the test.
+def shell(repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> CommandLine:
+    # Texts that are kept for the user are here, and are deleted with the test.
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     for name in ("VISUAL", "EDITOR"):
         monkeypatch.delenv(name, raising=False)
     (repository / "program.md").write_text("# Charter\nBe bold.\n")
     git(repository, "add", "program.md")
     git(repository, "commit", "-qm", "charter")
-    return Person(repository)
+    return CommandLine(repository)
 
 
 def editor(tmp_path: Path, script: str) -> str:
-    """An $EDITOR that does what a script says to the file in $1."""
+    """Return an $EDITOR that does what a script says to the file in $1."""
     path = tmp_path / "editor.sh"
     path.write_text(f"#!/bin/sh\n{script}\n")
     path.chmod(0o755)
     return str(path)
 
 
-def test_a_proposal_runs_when_it_is_approved_and_never_when_it_is_vetoed(person: Person) -> None:
-    person.start("--autonomy", "ask-all")
-    first = person.asked()[0]
-    facts = person.ask("queue")
+def test_a_proposal_runs_when_it_is_approved_and_never_when_it_is_vetoed(
+    shell: CommandLine,
+) -> None:
+    shell.start("--autonomy", "ask-all")
+    first = shell.asked()[0]
+    facts = shell.ask("queue")
     assert facts["autonomy"] == "ask-all"
     assert facts["waiting"][0]["patch_id"] == first
     assert facts["waiting"][0]["state"] == "asked"
-    assert first in person.say("queue")
-    story = person.say("queue", first[:5])
+    assert first in shell.succeed("queue")
+    story = shell.succeed("queue", first[:5])
     assert "every edit" in story and "@@" in story
-    assert person.ask("queue", "show", first)["diff"].startswith("--- a/train.py")
+    assert shell.ask("queue", "show", first)["diff"].startswith("--- a/train.py")
 
-    person.refused("veto", first, says="--reason", code=2)
-    person.refused("veto", first, "--reason", "  ", says="--reason", code=2)
-    person.refused("approve", "0123456789ab", says="0123456789ab", code=1)
-    assert "next" in person.say("approve", first[:6])
-    session = person.waits(lambda s: len(s.experiments) > 1, "the approved experiment")
+    shell.refused("veto", first, says="--reason", code=2)
+    shell.refused("veto", first, "--reason", "  ", says="--reason", code=2)
+    shell.refused("approve", "0123456789ab", says="0123456789ab", code=1)
+    assert "next" in shell.succeed("approve", first[:6])
+    session = shell.waits(lambda s: len(s.experiments) > 1, "the approved experiment")
     assert session.experiment(2).proposal.patch_id == first
-    person.refused("veto", first, "--reason", "late", says="already")
+    shell.refused("veto", first, "--reason", "late", says="already")
 
-    second = person.asked()[0]
-    answer = person.ask("veto", second, "--reason", "no \x1b[31mdepth, please")
+    second = shell.asked()[0]
+    answer = shell.ask("veto", second, "--reason", "no \x1b[31mdepth, please")
     assert answer["ok"] is True and answer["message"]
-    person.refused("approve", second, says="vetoed already")
-    told = person.try_to("approve", second, "--json")
+    shell.refused("approve", second, says="vetoed already")
+    told = shell.run("approve", second, "--json")
     assert json.loads(told.stdout)["ok"] is False and told.exit_code
-    audit = person.ask("decisions")["decisions"]
+    audit = shell.ask("decisions")["decisions"]
     found = {(d["what"], d["by"], d["patch_id"], d["experiment"]) for d in audit}
     assert ("approved", "command line", first, 2) in found
     assert ("vetoed", "command line", second, None) in found
     assert any("depth, please" in d["reason"] for d in audit)
-    assert "\x1b" not in person.say("decisions")
-    assert all(second != e.proposal.patch_id for e in person.session.experiments)
+    assert "\x1b" not in shell.succeed("decisions")
+    assert all(second != e.proposal.patch_id for e in shell.session.experiments)
 
 
-def test_of_two_who_decide_at_once_one_is_told(person: Person) -> None:
-    person.start("--autonomy", "ask-all")
-    patch = person.asked()[0]
+def test_of_two_simultaneous_decisions_one_is_refused(shell: CommandLine) -> None:
+    shell.start("--autonomy", "ask-all")
+    patch = shell.asked()[0]
     replies: list[messages.Reply] = []
 
     def decide(command: commands.AnyCommand) -> None:
-        replies.append(send_command(person.workspace, command))
+        replies.append(send_command(shell.workspace, command))
 
     both = [
         threading.Thread(target=decide, args=(command,))
@@ -162,216 +164,220 @@ def test_of_two_who_decide_at_once_one_is_told(person: Person) -> None:
         thread.start()
     for thread in both:
         thread.join()
-    told = [d for d in person.ask("decisions")["decisions"] if d["what"] in ("approved", "vetoed")]
+    told = [d for d in shell.ask("decisions")["decisions"] if d["what"] in ("approved", "vetoed")]
     if told[0]["what"] == "vetoed":
         assert sorted(reply.ok for reply in replies) == [False, True]
         assert "already" in next(reply.message for reply in replies if not reply.ok)
         assert len(told) == 1
-    else:  # approved first: the veto may still have come before the run
+    else:  # approved first: the veto may still arrive before the run
         assert replies[0].ok or replies[1].ok
 
 
-def test_an_edit_is_taken_from_a_file_a_diff_or_an_editor(
-    person: Person, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_an_edit_comes_from_a_file_a_diff_or_an_editor(
+    shell: CommandLine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    person.start("--autonomy", "ask-all")
-    patch = person.asked()[0]
-    person.refused("edit", patch, says="$EDITOR", code=2)
+    shell.start("--autonomy", "ask-all")
+    patch = shell.asked()[0]
+    shell.refused("edit", patch, says="$EDITOR", code=2)
     monkeypatch.setenv("EDITOR", "/nowhere/editor")
-    person.refused("edit", patch, says="cannot be started")
+    shell.refused("edit", patch, says="cannot be started")
     monkeypatch.setenv("EDITOR", editor(tmp_path, "echo 'mine = 1' >> $1; exit 3"))
-    text = person.refused("edit", patch, says="exit code 3")
+    text = shell.refused("edit", patch, says="exit code 3")
     kept = Path(text.split("is kept in ")[1].rstrip("."))
     assert kept.read_text().endswith("mine = 1\n")
     assert kept.stat().st_mode & 0o077 == 0 or kept.parent.stat().st_mode & 0o077 == 0
     monkeypatch.setenv("EDITOR", editor(tmp_path, "echo 'mine = (' >> $1"))
-    text = person.refused("edit", patch, says="line ")
+    text = shell.refused("edit", patch, says="line ")
     assert "never closed" in text
     assert Path(text.rsplit(" ", 1)[1].rstrip("`.")).read_text().endswith("mine = (\n")
     monkeypatch.setenv("EDITOR", "true")
-    assert "nothing" in person.say("edit", patch)
+    assert "nothing" in shell.succeed("edit", patch)
 
     diff = tmp_path / "other.diff"
-    diff.write_text(person.say("queue", patch, "--diff").replace("train.py", "prepare.py"))
-    person.refused("edit", patch, "--from", diff, says="prepare.py", code=2)
-    person.refused("edit", patch, "--from", tmp_path / "none", says="no file", code=2)
-    assert person.asked()[0] == patch  # nothing was changed by any of it
+    diff.write_text(shell.succeed("queue", patch, "--diff").replace("train.py", "prepare.py"))
+    shell.refused("edit", patch, "--from", diff, says="prepare.py", code=2)
+    shell.refused("edit", patch, "--from", tmp_path / "none", says="no file", code=2)
+    assert shell.asked()[0] == patch  # none of these changed anything
 
-    mine = (person.workspace / "train.py").read_text().replace("DEPTH = 4", "DEPTH = 6")
+    mine = (shell.workspace / "train.py").read_text().replace("DEPTH = 4", "DEPTH = 6")
     whole = tmp_path / "mine.py"
     whole.write_text(mine)
-    person.say("edit", patch, "--from", whole)
-    session = person.waits(
+    shell.succeed("edit", patch, "--from", whole)
+    session = shell.waits(
         lambda s: any(d.kind == "edited" for q in s.asked for d in q.decisions), "the edit"
     )
     edited = next(q for q in session.asked if any(d.kind == "edited" for d in q.decisions))
     assert edited.proposal.patch_id != patch
-    person.refused("approve", patch, says=patch)  # the old name approves nothing
-    person.say("approve", edited.proposal.patch_id)
-    session = person.waits(lambda s: len(s.experiments) > 1, "the edited experiment")
-    session = person.waits(lambda s: s.experiment(2).commit, "its commit")
-    assert git(person.workspace, "show", f"{session.experiment(2).commit}:train.py") == (
+    shell.refused("approve", patch, says=patch)  # the old name approves nothing
+    shell.succeed("approve", edited.proposal.patch_id)
+    session = shell.waits(lambda s: len(s.experiments) > 1, "the edited experiment")
+    session = shell.waits(lambda s: s.experiment(2).commit, "its commit")
+    assert git(shell.workspace, "show", f"{session.experiment(2).commit}:train.py") == (
         mine.rstrip("\n")
     )
-    assert git(person.workspace, "status", "--porcelain") == ""
+    assert git(shell.workspace, "status", "--porcelain") == ""
 
 
-def test_pins_bans_notes_and_autonomy(person: Person) -> None:
-    person.start("--autonomy", "ask-all")
-    person.asked()
-    person.say("pause")
-    assert person.say("autonomy").strip() == "ask-all"
-    pinned = person.ask("pin", "MATRIX_LR=0.05")
+def test_pins_bans_notes_and_autonomy(shell: CommandLine) -> None:
+    shell.start("--autonomy", "ask-all")
+    shell.asked()
+    shell.succeed("pause")
+    assert shell.succeed("autonomy").strip() == "ask-all"
+    pinned = shell.ask("pin", "MATRIX_LR=0.05")
     assert pinned["ok"] is True
-    person.say("pin", "-", said="DEPTH=6\n")
-    person.say("pin", "WARMDOWN_RATIO=0.7")
-    person.say("pin", "--move", "3", "1")
-    person.say("pin", "--edit", "3", "WARMDOWN_RATIO=0.6")
-    person.say("pin", "--remove", "2")
-    pins = person.ask("pin", "--list")["pins"]
+    shell.succeed("pin", "-", stdin="DEPTH=6\n")
+    shell.succeed("pin", "WARMDOWN_RATIO=0.7")
+    shell.succeed("pin", "--move", "3", "1")
+    shell.succeed("pin", "--edit", "3", "WARMDOWN_RATIO=0.6")
+    shell.succeed("pin", "--remove", "2")
+    pins = shell.ask("pin", "--list")["pins"]
     waiting = [p["text"] for p in pins if p["waits"] or p["experiment"]]
     assert set(waiting) == {"WARMDOWN_RATIO=0.6", "MATRIX_LR=0.05"}
     huge = "\x1b[2J\x07escape " * 9000
     assert len(huge) > 100_000
-    result = person.try_to("pin", "-", said=huge)
+    result = shell.run("pin", "-", stdin=huge)
     assert isinstance(result.exception, AutoresearchError)
     assert "characters" in str(result.exception)
-    person.refused("pin", "--edit", "1", says="TEXT", code=2)
-    person.refused("pin", "text", "--remove", "1", says="Only one request", code=2)
-    assert isinstance(person.try_to("pin", "-", said=b"\xff").exception, AutoresearchError)
+    shell.refused("pin", "--edit", "1", says="TEXT", code=2)
+    shell.refused("pin", "text", "--remove", "1", says="Only one request", code=2)
+    assert isinstance(shell.run("pin", "-", stdin=b"\xff").exception, AutoresearchError)
 
-    person.say("ban", "no", "deeper", "models")
-    person.say("note", "the \x1b[31mGPU is shared")
-    assert "no deeper models" in person.say("ban", "--list")
-    assert "\x1b" not in person.say("note", "--list")
-    assert person.ask("note")["notes"][0]["note"] == 1
-    person.refused("ban", "--lift", "7", says="no ban 7")
-    person.say("ban", "--lift", "1")
-    person.say("note", "--remove", "1")
-    assert "no bans" in person.say("ban", "--list")
-    person.say("autonomy", "auto")
-    assert person.ask("autonomy") == {"autonomy": "auto"}
+    shell.succeed("ban", "no", "deeper", "models")
+    shell.succeed("note", "the \x1b[31mGPU is shared")
+    assert "no deeper models" in shell.succeed("ban", "--list")
+    assert "\x1b" not in shell.succeed("note", "--list")
+    assert shell.ask("note")["notes"][0]["note"] == 1
+    shell.refused("ban", "--lift", "7", says="no ban 7")
+    shell.succeed("ban", "--lift", "1")
+    shell.succeed("note", "--remove", "1")
+    assert "no bans" in shell.succeed("ban", "--list")
+    shell.succeed("autonomy", "auto")
+    assert shell.ask("autonomy") == {"autonomy": "auto"}
 
 
 def test_program_md_is_written_kept_in_versions_and_nothing_else_is_touched(
-    person: Person, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    shell: CommandLine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    person.start("--autonomy", "ask-all")
-    session = person.waits(lambda s: s.programs, "the first version")
-    assert person.say("program").startswith("# Charter")
+    shell.start("--autonomy", "ask-all")
+    session = shell.waits(lambda s: s.programs, "the first version")
+    assert shell.succeed("program").startswith("# Charter")
     new = tmp_path / "new.md"
     new.write_text("# Charter\nOnly the optimizer.\n")
-    assert "in force" in person.say("program", "--set", new)
-    session = person.waits(lambda s: len(s.programs) > 1, "the second version")
+    assert "in force" in shell.succeed("program", "--set", new)
+    session = shell.waits(lambda s: len(s.programs) > 1, "the second version")
     assert session.programs[-1].added == 1
-    assert "+Only the optimizer." in person.say("program", "--diff")
-    assert "first" in person.say("program", "--diff", "1")
-    person.refused("program", "--diff", "9", says="no version 9", code=2)
-    facts = person.ask("program")
+    assert "+Only the optimizer." in shell.succeed("program", "--diff")
+    assert "first" in shell.succeed("program", "--diff", "1")
+    shell.refused("program", "--diff", "9", says="no version 9", code=2)
+    facts = shell.ask("program")
     assert [v["version"] for v in facts["versions"]] == [1, 2]
     assert facts["text"] == new.read_text()
 
     monkeypatch.setenv(
-        "EDITOR", editor(tmp_path, f"echo theirs >> {person.workspace}/program.md; echo mine >> $1")
+        "EDITOR", editor(tmp_path, f"echo theirs >> {shell.workspace}/program.md; echo mine >> $1")
     )
-    text = person.refused("program", "--edit", says="changed by somebody else")
+    text = shell.refused("program", "--edit", says="changed by somebody else")
     assert Path(text.split("kept in ")[1].split(";")[0]).read_text().endswith("mine\n")
-    assert read_program(person.workspace).text.endswith("theirs\n")
+    assert read_program(shell.workspace).text.endswith("theirs\n")
     monkeypatch.setenv("EDITOR", editor(tmp_path, "echo mine >> $1"))
-    person.say("program", "--edit")
-    assert read_program(person.workspace).text.endswith("theirs\nmine\n")
-    (person.workspace / "program.md").write_bytes(b"\xff\xfe")
-    person.refused("program", "--set", new, says="no text")
-    person.say("program")
-    assert git(person.workspace, "status", "--porcelain").split() == ["M", "program.md"]
+    shell.succeed("program", "--edit")
+    assert read_program(shell.workspace).text.endswith("theirs\nmine\n")
+    (shell.workspace / "program.md").write_bytes(b"\xff\xfe")
+    shell.refused("program", "--set", new, says="no text")
+    shell.succeed("program")
+    assert git(shell.workspace, "status", "--porcelain").split() == ["M", "program.md"]
 
 
-def test_the_past_is_overruled_revived_and_confirmed_and_a_run_is_killed(person: Person) -> None:
-    person.start("--autonomy", "auto", "--max", "60", "--lookahead", "0")
-    session = person.waits(lambda s: s.counts.discard >= 1 and s.counts.keep >= 2, "a discard")
-    person.say("pause")
-    session = person.waits(_rests, "the pause")
+def test_the_past_is_overruled_revived_and_confirmed_and_a_run_is_killed(
+    shell: CommandLine,
+) -> None:
+    shell.start("--autonomy", "auto", "--max", "60", "--lookahead", "0")
+    session = shell.waits(lambda s: s.counts.discard >= 1 and s.counts.keep >= 2, "a discard")
+    shell.succeed("pause")
+    session = shell.waits(_rests, "the pause")
     discard = next(e.number for e in session.experiments if e.verdict == "discard")
-    person.refused("overrule", str(discard), "keep", says="--reason", code=2)
-    person.refused("overrule", "1", "discard", "--reason", "x", says="baseline")
-    person.refused("revive", "999", says="999")
-    person.refused("kill", says="No run is active", code=2)
-    person.refused("kill", "1", says="not running", code=1)
+    shell.refused("overrule", str(discard), "keep", says="--reason", code=2)
+    shell.refused("overrule", "1", "discard", "--reason", "x", says="baseline")
+    shell.refused("revive", "999", says="999")
+    shell.refused("kill", says="No run is active", code=2)
+    shell.refused("kill", "1", says="not running", code=1)
     best = session.incumbent
     assert best is not None and best > 1
-    person.say("overrule", str(best), "discard", "--reason", "not trusted")
-    assert person.session.experiment(best).effective_verdict == "discard"
-    person.say("confirm", "1")
-    entries = person.ask("decisions")["decisions"]
+    shell.succeed("overrule", str(best), "discard", "--reason", "not trusted")
+    assert shell.session.experiment(best).effective_verdict == "discard"
+    shell.succeed("confirm", "1")
+    entries = shell.ask("decisions")["decisions"]
     assert {d["what"] for d in entries} >= {"overruled: discard", "asked for another run of #1"}
     reasons = [d["reason"] for d in entries if d["experiment"] == best]
     assert "not trusted" in reasons
 
 
-def test_a_running_experiment_is_vetoed(person: Person) -> None:
-    person.say("start", "--yes", "--budget", "1", "--autonomy", "auto", "--lookahead", "0")
-    person.waits(lambda s: len(s.experiments) > 1 and s.running, "the second run")
-    person.refused("veto", "--run", "1", "--reason", "no", says="not running", code=1)
-    person.refused("veto", "aaaa", "--run", "2", "--reason", "no", says="not both", code=2)
-    person.say("veto", "--run", "2", "--reason", "not \x1b[31mthis way")
-    session = person.waits(lambda s: s.experiment(2).verdict, "its end")
+def test_a_running_experiment_is_vetoed(shell: CommandLine) -> None:
+    shell.succeed("start", "--yes", "--budget", "1", "--autonomy", "auto", "--lookahead", "0")
+    shell.waits(lambda s: len(s.experiments) > 1 and s.running, "the second run")
+    shell.refused("veto", "--run", "1", "--reason", "no", says="not running", code=1)
+    shell.refused("veto", "aaaa", "--run", "2", "--reason", "no", says="not both", code=2)
+    shell.succeed("veto", "--run", "2", "--reason", "not \x1b[31mthis way")
+    session = shell.waits(lambda s: s.experiment(2).verdict, "its end")
     assert session.experiment(2).outcome == "interrupted"
     assert session.vetoed[-1].reason.endswith("this way")
-    audit = person.ask("decisions")["decisions"]
+    audit = shell.ask("decisions")["decisions"]
     assert [d["what"] for d in audit if d["experiment"] == 2] == ["vetoed while it ran"]
 
 
-def test_a_session_goes_on_with_another_autonomy_than_was_set_on_the_way(person: Person) -> None:
-    person.start("--autonomy", "ask-all")
-    person.asked()
-    person.say("autonomy", "auto")
-    person.say("stop", "--now")
-    person.ends()
-    person.say("start", "--yes", "--autonomy", "ask-all", "--review-timeout", "77")
-    assert person.session.autonomy == "ask-all"
-    assert person.session.config.review_timeout_seconds == 77
-    person.refused("start", "--yes", "--metric", "x", says="already")
+def test_a_session_continues_with_another_autonomy_than_was_set_during_it(
+    shell: CommandLine,
+) -> None:
+    shell.start("--autonomy", "ask-all")
+    shell.asked()
+    shell.succeed("autonomy", "auto")
+    shell.succeed("stop", "--now")
+    shell.ends()
+    shell.succeed("start", "--yes", "--autonomy", "ask-all", "--review-timeout", "77")
+    assert shell.session.autonomy == "ask-all"
+    assert shell.session.config.review_timeout_seconds == 77
+    shell.refused("start", "--yes", "--metric", "x", says="already")
 
 
-def test_without_an_engine_what_is_known_is_shown_and_nothing_is_decided(person: Person) -> None:
-    person.refused("queue", says="no session", code=3)
-    person.refused("approve", "aaaa", says="autoresearch-tui start", code=6)
-    person.start("--autonomy", "ask-all")
-    patch = person.asked()[0]
-    person.say("pin", "DEPTH=6")
-    person.say("stop", "--now")
-    person.ends()
-    before = person.session.seq
+def test_without_an_engine_verbs_show_the_journal_and_decide_nothing(shell: CommandLine) -> None:
+    shell.refused("queue", says="no session", code=3)
+    shell.refused("approve", "aaaa", says="autoresearch-tui start", code=6)
+    shell.start("--autonomy", "ask-all")
+    patch = shell.asked()[0]
+    shell.succeed("pin", "DEPTH=6")
+    shell.succeed("stop", "--now")
+    shell.ends()
+    before = shell.session.seq
     for words in (
         *(["approve", patch], ["veto", patch, "--reason", "no"], ["edit", patch], ["kill"]),
         *(["pin", "x"], ["ban", "x"], ["note", "x"], ["autonomy", "auto"], ["confirm", "1"]),
         *(["revive", "1"], ["overrule", "1", "keep", "--reason", "x"]),
     ):
-        person.refused(*words, says="autoresearch-tui start", code=6)
-    assert patch in person.say("queue") and "start" in person.say("queue")
-    assert "DEPTH=6" in person.say("pin", "--list")
-    assert "asked" in person.say("decisions")
-    assert person.say("program").startswith("# Charter")
-    assert person.session.seq == before
-    assert [q.proposal.patch_id for q in person.session.queue if q.state is QueueState.ASKED]
+        shell.refused(*words, says="autoresearch-tui start", code=6)
+    assert patch in shell.succeed("queue") and "start" in shell.succeed("queue")
+    assert "DEPTH=6" in shell.succeed("pin", "--list")
+    assert "asked" in shell.succeed("decisions")
+    assert shell.succeed("program").startswith("# Charter")
+    assert shell.session.seq == before
+    assert [q.proposal.patch_id for q in shell.session.queue if q.state is QueueState.ASKED]
 
 
-def test_the_first_hypothesis_becomes_the_first_experiment(person: Person) -> None:
-    person.start("--first-hypothesis", "MATRIX_LR=0.05", "--autonomy", "auto", "--max", "2")
-    session = person.waits(lambda s: s.ended, "the end")
+def test_the_first_hypothesis_becomes_the_first_experiment(shell: CommandLine) -> None:
+    shell.start("--first-hypothesis", "MATRIX_LR=0.05", "--autonomy", "auto", "--max", "2")
+    session = shell.waits(lambda s: s.ended, "the end")
     assert session.pins[0].text == "MATRIX_LR=0.05"
     assert session.pins[0].experiment == 2
     assert session.experiment(2).proposal.knobs == {"MATRIX_LR": ("0.04", "0.05")}
-    assert not list(person.workspace.glob(".autoresearch/t/opening.json"))
-    person.ends()
-    person.refused("start", "--yes", "--first-hypothesis", "x", says="pin TEXT", code=2)
+    assert not list(shell.workspace.glob(".autoresearch/t/opening.json"))
+    shell.ends()
+    shell.refused("start", "--yes", "--first-hypothesis", "x", says="pin TEXT", code=2)
 
 
-def test_watch_streams_the_journal_through_the_death_of_an_engine(person: Person) -> None:
-    person.start("--autonomy", "ask-all")
-    person.asked()
+def test_watch_streams_the_journal_across_a_restart_of_the_engine(shell: CommandLine) -> None:
+    shell.start("--autonomy", "ask-all")
+    shell.asked()
     watching = subprocess.Popen(
-        [str(COMMAND), "watch", "--json", "--all", str(person.workspace)],
+        [str(COMMAND), "watch", "--json", "--all", str(shell.workspace)],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -379,28 +385,28 @@ def test_watch_streams_the_journal_through_the_death_of_an_engine(person: Person
     assert watching.stdout is not None
     first = watching.stdout.readline()
     assert json.loads(first)["type"] == "SessionStarted"
-    pid = engine_pid(person.workspace)
+    pid = engine_pid(shell.workspace)
     assert pid is not None
     os.kill(pid, signal.SIGKILL)
-    wait_for(lambda: engine_pid(person.workspace) is None, "the engine's death")
-    person.say("start", "--yes")
-    person.say("stop", "--now")
+    wait_for(lambda: engine_pid(shell.workspace) is None, "the engine's death")
+    shell.succeed("start", "--yes")
+    shell.succeed("stop", "--now")
     rest = watching.stdout.read()
     assert watching.wait(DEADLINE_SECONDS) == 0
     assert watching.stderr is not None
     assert "Traceback" not in watching.stderr.read()
     watching.stdout.close()
     watching.stderr.close()
-    assert first + rest == Layout(person.workspace, "t").journal.read_text()
+    assert first + rest == Layout(shell.workspace, "t").journal.read_text()
 
 
-def test_watch_ends_with_ctrl_c_and_with_its_reader(person: Person) -> None:
-    person.start("--autonomy", "ask-all")
-    person.asked()
+def test_watch_ends_with_ctrl_c_and_with_its_reader(shell: CommandLine) -> None:
+    shell.start("--autonomy", "ask-all")
+    shell.asked()
     for as_json in (True, False):
         words = [str(COMMAND), "watch", "--all", *(["--json"] if as_json else [])]
         watching = subprocess.Popen(
-            [*words, str(person.workspace)], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+            [*words, str(shell.workspace)], stdout=subprocess.PIPE, stderr=subprocess.PIPE
         )
         assert watching.stdout is not None and watching.stderr is not None
         assert watching.stdout.readline()
@@ -414,27 +420,27 @@ def test_watch_ends_with_ctrl_c_and_with_its_reader(person: Person) -> None:
         watching.stderr.close()
 
 
-def test_a_reason_reaches_the_agents_next_briefing(person: Person) -> None:
+def test_a_reason_reaches_the_agents_next_prompt(shell: CommandLine) -> None:
     edit = (
         "HYPOTHESIS: a deeper model [bold]learns[/] more.\nCATEGORY: architecture\n"
         "RATIONALE: because\nEXPECTED: a gain\n\n"
         "<<<<<<< SEARCH\nDEPTH = 4  # layers\n=======\nDEPTH = 9  # layers\n>>>>>>> REPLACE\n"
     )
-    (person.workspace / ".env").write_text("OPENAI_API_KEY=sk-of-a-test\n")
+    (shell.workspace / ".env").write_text("OPENAI_API_KEY=sk-of-a-test\n")
     with ModelServer([Answer(text=edit), knob_edit]) as server:
-        person.start(
+        shell.start(
             *("--model", "openai/test", "--api-base", server.openai, "--autonomy", "ask-all"),
             *("--lookahead", "0", "--temperature", "-1", "--scope", "only the optimizer"),
         )
-        patch = person.asked()[0]
-        assert "[bold]learns[/]" in person.say("queue", patch)
-        person.say("veto", patch, "--reason", "nine layers do not fit the budget")
+        patch = shell.asked()[0]
+        assert "[bold]learns[/]" in shell.succeed("queue", patch)
+        shell.succeed("veto", patch, "--reason", "nine layers do not fit the budget")
         wait_for(
             lambda: any("nine layers do not fit" in r.prompt for r in server.requests),
             "the reason in a briefing",
         )
         assert "only the optimizer" in server.requests[0].prompt
-        person.say("stop", "--now")
+        shell.succeed("stop", "--now")
 
 
 def test_a_line_of_the_research_config_is_changed_before_the_start(repository: Path) -> None:
@@ -464,7 +470,7 @@ def test_a_line_of_the_research_config_is_changed_before_the_start(repository: P
 
 
 def _rests(session: Session) -> bool:
-    """Whether it is paused and nothing is left to be run or written down."""
+    """Return whether the session is paused and nothing is left to run or to record."""
     if session.pause is None or not session.experiments:
         return False
     last = session.experiments[-1]
@@ -478,7 +484,7 @@ def _ended(workspace: Path) -> Session | None:
     return session if session.ended else None
 
 
-def test_saying_no_to_the_research_config_starts_nothing(repository: Path) -> None:
+def test_declining_the_research_config_starts_nothing(repository: Path) -> None:
     window = Window("start", repository, columns=80, rows=30)
     window.wait_for("Start with it?")
     window.press("n\r")

@@ -1,4 +1,4 @@
-"""What is found by looking at a repository, and what a person is told when it is not."""
+"""Settings that are detected in a repository, and the errors where they are not."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def test_a_karpathy_clone_needs_no_flag_at_all(tmp_path: Path) -> None:
     assert config.tag == "nov21"
 
 
-def test_another_budget_than_the_script_has_is_said_to_be_a_deadline_only(tmp_path: Path) -> None:
+def test_a_budget_that_the_script_does_not_read_only_sets_deadlines(tmp_path: Path) -> None:
     workspace = make_repository(
         tmp_path / "w", {"train.py": KARPATHY_TRAIN, "prepare.py": KARPATHY_PREPARE, "uv.lock": ""}
     )
@@ -75,7 +75,7 @@ def test_metrics_are_found_where_they_are_printed(
     assert (found.file, found.metric, found.direction) == ("script.py", metric, direction)
 
 
-def test_a_metric_nobody_can_guess_is_asked_for(tmp_path: Path) -> None:
+def test_an_ambiguous_metric_must_be_named(tmp_path: Path) -> None:
     workspace = make_repository(tmp_path / "w", {"train.py": 'print(f"a_loss: {x} b_loss: {y}")\n'})
     workspace = make_repository(
         tmp_path / "v", {"train.py": 'print(f"a_loss: {x}")\nprint(f"b_loss: {y}")\n'}
@@ -98,7 +98,7 @@ def test_the_workspaces_own_environment_runs_the_script(repository: Path) -> Non
     assert detect_settings(repository).command == f"{python} train.py"
 
 
-def test_a_saved_config_is_used_and_a_broken_one_is_said(repository: Path) -> None:
+def test_a_saved_config_is_used_and_an_invalid_one_is_an_error(repository: Path) -> None:
     plan = make_plan(repository, StartFlags(settings={"tag": "mine", "max_experiments": 7}), TODAY)
     save_config(repository, plan.config)
     again = make_plan(repository, StartFlags(), TODAY).config
@@ -108,13 +108,13 @@ def test_a_saved_config_is_used_and_a_broken_one_is_said(repository: Path) -> No
         make_plan(repository, StartFlags(), TODAY)
 
 
-def test_a_file_that_git_does_not_know(repository: Path) -> None:
+def test_a_file_that_git_does_not_track(repository: Path) -> None:
     (repository / "new.py").write_text(TRAIN)
     with pytest.raises(WorkspaceError, match=r"git add new\.py"):
         make_plan(repository, StartFlags(settings={"file": "new.py"}), TODAY)
 
 
-def test_tags_are_never_taken_twice(repository: Path) -> None:
+def test_a_used_tag_is_not_proposed_again(repository: Path) -> None:
     assert propose_tag(TODAY, {"nov21", "nov21-2"}) == "nov21-3"
     git(repository, "branch", "autoresearch/nov21")
     assert make_plan(repository, StartFlags(), TODAY).config.tag == "nov21-2"

@@ -1,4 +1,4 @@
-"""Memory across the sessions of a workspace, and sessions that other tools left."""
+"""Earlier sessions of a workspace, and sessions of other tools without a journal."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def gpu(name: str) -> ev.PlatformDetected:
     return ev.PlatformDetected(platform=platform)
 
 
-def test_earlier_sessions_are_told_with_what_they_found(work: Path) -> None:
+def test_the_prompt_names_earlier_sessions_and_their_results(work: Path) -> None:
     assert earlier_sessions(work, "new") == ""
     past = Past(work, "first")
     past.note(gpu("H100"))
@@ -61,7 +61,7 @@ def test_earlier_sessions_are_told_with_what_they_found(work: Path) -> None:
     assert "Session first" not in earlier_sessions(work, "first")
 
 
-def test_the_text_is_bounded_and_a_damaged_journal_is_told(work: Path) -> None:
+def test_the_text_is_bounded_and_names_a_damaged_journal(work: Path) -> None:
     for n in range(8):
         past = Past(work, f"s{n}")
         past.discard("DEPTH = 4", "DEPTH = 6", 1.5)
@@ -78,7 +78,7 @@ def test_the_text_is_bounded_and_a_damaged_journal_is_told(work: Path) -> None:
     assert "Session s6" in earlier_sessions(work, "new")
 
 
-# ---- going on
+# ---- continuing
 
 
 def test_a_new_session_from_the_best_or_from_a_commit(work: Path) -> None:
@@ -111,7 +111,7 @@ def test_a_new_session_from_the_best_or_from_a_commit(work: Path) -> None:
             make_plan(work, wishes, TODAY)
 
 
-def test_without_an_end_there_is_nothing_to_ask(work: Path) -> None:
+def test_a_session_without_an_end_is_not_asked_about(work: Path) -> None:
     assert ended_session(work) is None
     with pytest.raises(UsageError, match="no earlier session"):
         make_plan(work, StartFlags(new_from="best"), TODAY)
@@ -126,7 +126,7 @@ def test_without_an_end_there_is_nothing_to_ask(work: Path) -> None:
 
 
 def karpathy(work: Path, tag: str = "mar5") -> list[str]:
-    """A session as the original loop leaves it: in the person's own checkout."""
+    """A session as the original loop leaves it: in the user's own checkout."""
     git(work, "switch", "-q", "-c", f"autoresearch/{tag}")
     rows = ["commit\tval_bpb\tmemory_gb\tstatus\tdescription"]
     commits = [git(work, "rev-parse", "HEAD")]
@@ -160,14 +160,14 @@ def test_a_session_of_the_original_loop_is_found(work: Path) -> None:
     assert [a.commit for a in attempts] == [*commits, ""]
     assert [a.on_branch for a in attempts] == [True, True, False, True, False]
     assert not any("no row names" in note for note in found.history.notes)
-    # The loop threw it away; what git has let go of is not known any more.
+    # The loop discarded it; git no longer has the commit.
     git(work, "reflog", "expire", "--expire=now", "--all")
     git(work, "gc", "--quiet", "--prune=now")
     attempts = find_adoption(workspace, "mar5", table, "results.tsv").history.attempts
     assert [bool(a.commit) for a in attempts] == [True, True, False, True, False]
 
 
-def test_what_is_taken_over_is_planned(work: Path) -> None:
+def test_an_adoption_is_planned(work: Path) -> None:
     commits = karpathy(work)
     git(work, "switch", "-q", "main")
     plan = make_plan(work, StartFlags(adopt="mar5"), TODAY)

@@ -38,13 +38,13 @@ def written(base: Path, text: str | bytes) -> Path:
     return path
 
 
-def test_no_findings_are_said_in_words(base: Path) -> None:
+def test_no_findings_is_a_sentence(base: Path) -> None:
     done = assess(base, base)
     assert (done.exit_code, done.output) == (0, "No findings.\n")
     assert json.loads(assess(base, base, "--json").output) == {"findings": []}
 
 
-def test_a_block_is_told_with_exit_code_0(base: Path) -> None:
+def test_a_block_has_exit_code_0(base: Path) -> None:
     candidate = written(base, BASE.replace("{x:.3f}", "{x / 2:.3f}"))
     done = assess(candidate, base)
     assert done.exit_code == 0
@@ -54,7 +54,7 @@ def test_a_block_is_told_with_exit_code_0(base: Path) -> None:
     assert (findings[0]["weight"], findings[0]["lines"]) == ("block", [3])
 
 
-def test_the_charter_and_the_locked_files_count(base: Path, tmp_path: Path) -> None:
+def test_program_md_and_the_locked_files_count(base: Path, tmp_path: Path) -> None:
     program = tmp_path / "program.md"
     program.write_text("Do not change `x`.\n")
     candidate = written(base, BASE.replace("import torch", "import torch\nimport rules"))
@@ -87,7 +87,7 @@ def test_files_that_cannot_be_read(base: Path, content: bytes | None, says: str)
         assert says in str(error)
 
 
-def test_a_directory_is_no_file(base: Path, tmp_path: Path) -> None:
+def test_a_directory_is_not_a_file(base: Path, tmp_path: Path) -> None:
     error = assess(tmp_path, base).exception
     assert isinstance(error, UsageError)
     assert "not a file" in str(error)
@@ -99,7 +99,7 @@ def test_a_broken_candidate_is_a_finding(base: Path) -> None:
     assert "ask   unreadable line 1" in done.output
 
 
-def test_line_ends_are_no_change(base: Path) -> None:
+def test_line_ends_are_not_a_change(base: Path) -> None:
     assert assess(written(base, BASE.replace("\n", "\r\n")), base).output == "No findings.\n"
 
 

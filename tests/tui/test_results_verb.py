@@ -65,7 +65,7 @@ def refused(kind: type[AutoresearchError], *words: str | Path) -> str:
     return str(error)
 
 
-def test_the_human_table(table: Path) -> None:
+def test_the_table_as_lines(table: Path) -> None:
     lines = shown(table).splitlines()
     assert " ".join(lines[0].split()) == "#1 ✓ keep 0.997900 44.0 GB other a1b2c3d baseline"
     assert "keep (kept)" in lines[1]
@@ -80,7 +80,7 @@ def test_the_human_table(table: Path) -> None:
     assert len(places) == 1
 
 
-def test_the_facts(table: Path) -> None:
+def test_the_table_as_json(table: Path) -> None:
     found = facts(table)
     assert (found["metric"], found["direction"]) == ("val_bpb", "min")
     assert found["counts"] == {"keep": 2, "discard": 1, "crash": 1, "other": 1, "total": 5}
@@ -96,7 +96,7 @@ def test_the_facts(table: Path) -> None:
     assert found["rows"][3]["status"] == "OOM"
 
 
-def test_flags_choose_rows_and_never_the_figures(table: Path) -> None:
+def test_flags_select_rows_and_do_not_change_the_statistics(table: Path) -> None:
     def numbers(*flags: str) -> list[int]:
         found = facts(table, *flags)
         assert found["counts"]["total"] == 5
@@ -111,7 +111,7 @@ def test_flags_choose_rows_and_never_the_figures(table: Path) -> None:
     assert "! line" not in shown(table, "--kept")
 
 
-def test_another_metric_as_asked(table: Path) -> None:
+def test_another_metric_column(table: Path) -> None:
     found = facts(table, "--metric", "memory_gb", "--direction", "max")
     assert (found["metric"], found["best"], found["direction"]) == ("memory_gb", 44.0, "max")
     text = refused(UsageError, table, "--metric", "f1")
@@ -212,7 +212,7 @@ def test_parquet_without_pyarrow(
         (b"import os\n\n\ndef f(a, b):\n    return a + b\n", "is no table of results"),
     ],
 )
-def test_files_that_are_no_tables(tmp_path: Path, content: bytes, says: str) -> None:
+def test_files_that_are_not_tables(tmp_path: Path, content: bytes, says: str) -> None:
     path = tmp_path / "x.tsv"
     path.write_bytes(content)
     text = refused(UsageError, path)
@@ -245,7 +245,9 @@ def test_flags_that_do_not_belong_together(table: Path, tmp_path: Path) -> None:
         assert says in done.output
 
 
-def test_of_a_huge_file_the_beginning_is_read(table: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_only_the_beginning_of_a_huge_file_is_read(
+    table: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(engine.store.table_files, "MOST_BYTES", 2**20)
     line = "a1b2c3d\t0.99\t44.0\tdiscard\tother\t" + "x" * 1000 + "\n"
     with open(table, "a") as file:
@@ -253,10 +255,10 @@ def test_of_a_huge_file_the_beginning_is_read(table: Path, monkeypatch: pytest.M
     found = facts(table)
     assert found["notes"][0] == "only the first 1 of 3 MiB were read"
     assert 900 < found["counts"]["total"] < 1100
-    assert len(found["bad_rows"]) == 1  # no half row at the end
+    assert len(found["bad_rows"]) == 1  # no incomplete row at the end
 
 
-def test_a_pipe_will_do(tmp_path: Path) -> None:
+def test_a_pipe_can_be_read(tmp_path: Path) -> None:
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)
     writer = threading.Thread(target=lambda: pipe.write_text(TABLE))
@@ -291,7 +293,7 @@ def test_the_installed_command(table: Path, repository: Path) -> None:
 
 
 def taken_over(tmp_path: Path) -> Path:
-    """A session that went on with a table of five rows, with three experiments of its own."""
+    """Return a session with five imported rows and three experiments of its own."""
     night = Night(tmp_path)
     attempts = history_of(read_table(TABLE.encode()), {}, (), "autoresearch/night").attempts
     night.say(ev.HistoryImported(file="results.tsv", branch="b", tip="t" * 40, attempts=attempts))
@@ -301,14 +303,14 @@ def taken_over(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_rows_that_a_session_took_over_come_first_and_are_marked(tmp_path: Path) -> None:
+def test_imported_rows_come_first_and_are_marked(tmp_path: Path) -> None:
     workspace = taken_over(tmp_path)
     found = facts(workspace)
     assert [r["adopted"] for r in found["rows"]] == [True] * 5 + [False] * 3
     assert [r["experiment"] for r in found["rows"]] == [None] * 5 + [1, 2, 3]
     assert [r["row"] for r in found["rows"][:5]] == [1, 2, 3, 4, 5]
     assert found["rows"][1]["metric"] == 0.986041 and found["rows"][1]["commit"] == "b1b2c3d"
-    # The figures are of what was measured here; those of the others stand apart.
+    # The statistics cover the session's own experiments; those of imported rows are separate.
     assert found["counts"]["total"] == 3 and found["baseline"] == 0.985 and found["best"] == 0.97
     assert found["adopted"]["rows"] == found["adopted"]["counts"]["total"] == 5
     assert found["adopted"]["counts"]["crash"] == 1 and found["adopted"]["baseline"] == 0.9979
@@ -328,7 +330,7 @@ def test_rows_that_a_session_took_over_come_first_and_are_marked(tmp_path: Path)
     assert [r["adopted"] for r in rows] == ["adopted"] * 5 + [""] * 3
 
 
-def test_a_verdict_of_the_persons_counts(tmp_path: Path) -> None:
+def test_an_overruled_verdict_counts(tmp_path: Path) -> None:
     night = Night(tmp_path)
     night.experiment(1.0, Verdict.KEEP, "baseline")
     night.experiment(1.1, Verdict.DISCARD, "worse, but simpler")

@@ -127,9 +127,9 @@ def _edit_in_editor(path: Path, patch_id: str, candidate: str, file: str, base: 
     Raises:
         AutoresearchError: The text was refused; the error says where it is kept.
     """
-    words = editor.find_editor(os.environ, "Or give the edited file with --from FILE.")
+    command = editor.find_editor(os.environ, "Or give the edited file with --from FILE.")
     copy = editor.private_copy(candidate, file)
-    editor.edit_file(words, copy)
+    editor.edit_file(command, copy)
     try:
         text = editor.read_text(copy)
         if text == candidate:

@@ -159,8 +159,8 @@ def _confirm(many: int, target: str, onto: str, *, as_json: bool) -> None:
         raise UsageError(
             "The new branch is not confirmed.", "There is no terminal to ask on.", "Add --yes."
         )
-    words = f"Make branch {target} from {onto} with {plural(many, 'commit')}?"
-    if not click.confirm(words, default=False):
+    question = f"Make branch {target} from {onto} with {plural(many, 'commit')}?"
+    if not click.confirm(question, default=False):
         raise click.Abort
 
 

@@ -41,7 +41,7 @@ def plan_lines(plan: MergePlan, width: int) -> Iterator[str]:
     for note in plan.notes:
         yield f"  ! {one_line(note)}"
     if plan.keeps:
-        yield f"Recommended: {_choice_words(plan)}. {one_line(plan.why)}"
+        yield f"Recommended: {_choice_text(plan)}. {one_line(plan.why)}"
 
 
 def _step_line(plan: MergePlan, step: BranchStep, width: int) -> str:
@@ -101,7 +101,7 @@ def _base_line(plan: MergePlan) -> str:
     return f"{where}, {plural(plan.moved, 'commit')} further than when the session started."
 
 
-def _choice_words(plan: MergePlan) -> str:
+def _choice_text(plan: MergePlan) -> str:
     return "all" if plan.recommended.value == "all" else "trusted only (--trusted)"
 
 

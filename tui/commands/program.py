@@ -127,11 +127,11 @@ def _edit(workspace: Path) -> str:
     Raises:
         AutoresearchError: The text was refused; the error says where it is kept.
     """
-    words = editor.find_editor(os.environ, "Or use --set FILE.")
+    command = editor.find_editor(os.environ, "Or use --set FILE.")
     _key(workspace)
     text, seen = files.read_program(workspace)
     copy = editor.private_copy(text, PROGRAM)
-    editor.edit_file(words, copy)
+    editor.edit_file(command, copy)
     try:
         new = editor.read_text(copy)
         message = (

@@ -78,24 +78,24 @@ def serve(
     if source is None:
         if (repo, metric, direction) != (None, None, None):
             raise click.UsageError("--repo, --metric and --direction go with --replay.")
-        words, title = _session(path)
+        command, title = _session(path)
     else:
         if path != Path():
             raise click.UsageError("--replay names what is shown; leave WORKSPACE out.")
-        words, title = _replay(source, repo, metric, direction)
+        command, title = _replay(source, repo, metric, direction)
     screen = (sys.executable, "-P", "-m", "tui.commands.web_tab")
 
-    def tell(address: Address) -> None:
+    def announce(address: Address) -> None:
         if as_json:
             print_json({"url": address.url, "port": address.port, "ssh": address.ssh or None})
         else:
-            _tell(address, title)
-            click.echo(f"Ctrl+C ends the serving{'' if source else '; the engine continues'}.")
+            _print_address(address, title)
+            click.echo(f"Ctrl+C stops the server{'' if source else '; the engine continues'}.")
         sys.stdout.flush()
         if not address.ssh:
-            click.echo(f"Warning: {_open_to_all()}", err=True)
+            click.echo(f"Warning: {_open_warning()}", err=True)
 
-    serve_pages((*screen, *words), f"{title} – autoresearch-tui", host, port, tell)
+    serve_pages((*screen, *command), f"{title} – autoresearch-tui", host, port, announce)
     click.echo("The server has stopped.", err=True)
 
 
@@ -115,7 +115,7 @@ def _session(path: Path) -> tuple[tuple[str, ...], str]:
                 f"Start one with `autoresearch-tui start {shown}`, then serve it.",
             )
         click.echo(
-            "No engine is at work; the page shows the session as it stands. "
+            "No engine is at work; the page shows the session from its journal. "
             f"Start one with `{one_line(start_command(workspace, named=True))}` and load "
             "the page again.",
             err=True,
@@ -143,7 +143,7 @@ def _replay(
     return ("replay", *given, "--", source), f"replay of {one_line(Path(source).name or source)}"
 
 
-def _tell(address: Address, title: str) -> None:
+def _print_address(address: Address, title: str) -> None:
     click.echo(f"Serving {title}. Anyone with this address can do what you can:")
     click.echo(f"\n  {address.url}\n")
     if address.ssh:
@@ -151,7 +151,7 @@ def _tell(address: Address, title: str) -> None:
         click.echo(f"\n  {address.ssh}\n")
 
 
-def _open_to_all() -> str:
+def _open_warning() -> str:
     return (
         "this is open to the network and not encrypted: anyone who can read the traffic sees the "
         "screen, the keys and the token. Without --host only this machine is served, "

@@ -40,7 +40,7 @@ screens.add_command(replay)
 def no_engine(workspace: Path) -> str:
     """Return the note that the page shows a session without an engine."""
     return (
-        "No engine is at work: this is the session as it stands. "
+        "No engine is at work: this is the session from its journal. "
         f"Start one with `{start_command(workspace, named=True)}` and load the page again."
     )
 
