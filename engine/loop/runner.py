@@ -31,6 +31,7 @@ from engine.store.run_files import (
     take_leftovers,
 )
 from engine.store.run_log import LogProgress, RunLog
+from engine.store.worktree import changed_files, check_out, workspace_in
 
 CURVE_POINTS = 20
 """The most points of a run's loss curve that the journal keeps."""
@@ -84,7 +85,7 @@ class Runner:
         context, session = self._context, self._context.session
         number, run = experiment.number, len(experiment.runs) + 1
         directory = context.layout.run(number, run)
-        place = context.workspace.place(self._worktree, experiment.commit)
+        place = check_out(context.workspace, self._worktree, experiment.commit)
         link_data(context.workspace, place, session.config, context.submodules)
         self._check_locked(place)
         self._directory_times = directory_times(self._worktree)
@@ -266,11 +267,11 @@ class Runner:
             self._context.alarm(AlarmKind.TAMPER, message, experiment=number)
 
     def _changed_locked(self) -> tuple[str, ...]:
-        place = self._context.workspace.inside_worktree(self._worktree)
+        place = workspace_in(self._context.workspace, self._worktree)
         globs = self._context.session.config.locked
         if self._locked is None:
             # Adopted from an earlier engine: compare with the files of the commit.
-            changed = self._context.workspace.changed_since_commit(place, globs)
+            changed = changed_files(place, globs)
             return tuple(
                 n for n in changed if n not in (self._context.session.config.file, PROGRAM)
             )

@@ -8,21 +8,15 @@ plumbing, so no hook and no signing key of the person runs.
 
 from __future__ import annotations
 
-import contextlib
-import fnmatch
-import os
 import re
-import shutil
-import time
 from dataclasses import dataclass
 from pathlib import Path
 
 from engine.core.errors import WorkspaceError
 from engine.core.layout import BRANCH_PREFIX, RefNames
 from engine.store.durable import sync_directory
-from engine.store.git import Git, forget_git_environment
+from engine.store.git import Git, commit_stream, forget_git_environment
 
-_STALE_SECONDS = 10.0
 _FALLBACK_NAME = "autoresearch-tui"
 _FALLBACK_EMAIL = "autoresearch-tui@localhost"
 
@@ -295,7 +289,7 @@ class Workspace:
         Returns:
             The commit's hash.
         """
-        stream = _fast_import(
+        stream = commit_stream(
             ref=ref,
             base=base,
             path=self.inside(name).encode(),
@@ -359,96 +353,3 @@ class Workspace:
         """Keep a commit reachable."""
         self.git.run("update-ref", ref, commit)
         self._sync(ref)
-
-    # ---- worktrees
-
-    def place(self, worktree: Path, commit: str) -> Path:
-        """Put a commit into a worktree of ours, making the worktree where there is none.
-
-        Returns:
-            The directory in it that corresponds to the workspace: where runs start.
-        """
-        directory = _git_directory(worktree)
-        if directory is not None and self._holds(directory):
-            _remove_stale_locks(directory)
-            Git(worktree).run("checkout", "--quiet", "--force", "--detach", commit)
-        else:
-            self.git.run("worktree", "prune")
-            if worktree.exists():
-                aside = worktree.with_name(f"{worktree.name}.old-{os.getpid()}")
-                worktree.rename(aside)
-            worktree.parent.mkdir(parents=True, exist_ok=True)
-            self.git.run("worktree", "add", "--quiet", "--detach", "--force", str(worktree), commit)
-        return self.inside_worktree(worktree)
-
-    def place_fresh(self, worktree: Path, commit: str) -> Path:
-        """Put a commit into a new worktree of ours, with nothing left of what was there.
-
-        Returns:
-            The directory in it that corresponds to the workspace.
-        """
-        if worktree.exists():
-            shutil.rmtree(worktree)
-        return self.place(worktree, commit)
-
-    def _holds(self, directory: Path) -> bool:
-        """Return whether a worktree's git directory is intact and one of this repository.
-
-        That of a copied workspace is not, and a power cut may leave its HEAD empty.
-        """
-        try:
-            head = (directory / "HEAD").read_bytes()
-            common = (directory / "commondir").read_text("utf-8", "surrogateescape")
-        except OSError:
-            return False
-        intact = re.fullmatch(rb"ref: refs/.+\n|[0-9a-f]{40,64}\n", head) is not None
-        return intact and (directory / common.rstrip("\n")).resolve() == self.common_dir.resolve()
-
-    def inside_worktree(self, worktree: Path) -> Path:
-        """The directory of a worktree that corresponds to the workspace."""
-        return worktree / self.prefix if self.prefix else worktree
-
-    def changed_since_commit(self, place: Path, globs: tuple[str, ...]) -> tuple[str, ...]:
-        """Tracked files in a worktree's directory that match a glob and differ from its commit."""
-        out = Git(place).try_run("diff", "--name-only", "--relative", "-z", "HEAD") or ""
-        names = [name for name in out.split("\0") if name]
-        return tuple(n for n in names if any(fnmatch.fnmatchcase(n, g) for g in globs))
-
-
-def _git_directory(worktree: Path) -> Path | None:
-    """Return the git directory that a linked worktree's `.git` file names, without a process.
-
-    See gitrepository-layout(5). None where there is no such file.
-    """
-    try:
-        text = (worktree / ".git").read_text("utf-8", "surrogateescape")
-    except OSError:
-        return None
-    return worktree / text.removeprefix("gitdir: ").rstrip("\n")
-
-
-def _remove_stale_locks(directory: Path) -> None:
-    """Remove locks that a power cut left in a worktree's git directory; only engines work there."""
-    for name in ("index.lock", "HEAD.lock"):
-        path = directory / name
-        with contextlib.suppress(OSError):
-            if time.time() - path.stat().st_mtime > _STALE_SECONDS:
-                path.unlink()
-
-
-def _fast_import(
-    *, ref: str, base: str, path: bytes, mode: str, content: bytes, message: bytes, who: str
-) -> bytes:
-    """The words that have `git fast-import` make one commit: one process instead of seven."""
-    quoted = path.replace(b"\\", b"\\\\").replace(b'"', b'\\"').replace(b"\n", b"\\n")
-    return b"".join(
-        (
-            f"commit {ref}\nmark :1\ncommitter {who} now\ndata {len(message)}\n".encode(),
-            message,
-            f"\nfrom {base}\nM {mode} inline ".encode(),
-            b'"' + quoted + b'"\n',
-            f"data {len(content)}\n".encode(),
-            content,
-            b"\nget-mark :1\ndone\n",
-        )
-    )

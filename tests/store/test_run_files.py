@@ -12,6 +12,7 @@ from engine.core.config import ResearchConfig
 from engine.store import run_files
 from engine.store.run_files import hash_locked, link_data, point_run_log, take_leftovers
 from engine.store.workspace import Workspace
+from engine.store.worktree import check_out
 from tests.world import git, make_repository
 
 
@@ -23,7 +24,7 @@ def workspace(repository: Path) -> Workspace:
 @pytest.fixture
 def place(workspace: Workspace, repository: Path) -> Path:
     """The directory of a worktree where runs start."""
-    return workspace.place(repository / ".autoresearch/w", workspace.head)
+    return check_out(workspace, repository / ".autoresearch/w", workspace.head)
 
 
 def write(path: Path, text: str = "x") -> Path:
@@ -189,7 +190,7 @@ def test_data_of_a_workspace_below_the_top_is_brought_to_the_same_place(tmp_path
     write(top / "lab/deep/tokens.bin")
     write(top / "lib/lib.py")
     workspace = Workspace(top / "lab/deep")
-    place = workspace.place(top / ".autoresearch/w", workspace.head)
+    place = check_out(workspace, top / ".autoresearch/w", workspace.head)
     assert link_data(workspace, place, ResearchConfig(), ("lib",)) == 2
     assert (place / "tokens.bin").exists()
     assert (top / ".autoresearch/w/lib/lib.py").exists()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import shutil
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,7 @@ from engine.store.run_files import (
     take_leftovers,
 )
 from engine.store.workspace import Workspace
+from engine.store.worktree import changed_files, check_out
 from tests.world import TRAIN, git, make_repository
 
 
@@ -47,7 +49,7 @@ def test_a_candidate_changes_one_file_and_nothing_of_the_person(repository: Path
     before = fingerprint(repository)
     workspace = Workspace(repository)
     commit = candidate(workspace, "NEW = 1\n")
-    place = workspace.place(repository / ".autoresearch/t/worktrees/slot-0", commit)
+    place = check_out(workspace, repository / ".autoresearch/t/worktrees/slot-0", commit)
     assert (place / "train.py").read_text() == "NEW = 1\n"
     assert (place / "prepare.py").read_text() == "DATA = 1\n"
     assert git(repository, "diff", "--name-only", workspace.head, commit) == "train.py"
@@ -58,13 +60,13 @@ def test_a_candidate_changes_one_file_and_nothing_of_the_person(repository: Path
 def test_the_worktree_is_put_back_after_a_run_that_changed_it(repository: Path) -> None:
     workspace = Workspace(repository)
     slot = repository / ".autoresearch/t/worktrees/slot-0"
-    place = workspace.place(slot, workspace.head)
+    place = check_out(workspace, slot, workspace.head)
     (place / "prepare.py").write_text("tampered\n")
-    assert workspace.changed_since_commit(place, ("prepare.py",)) == ("prepare.py",)
+    assert changed_files(place, ("prepare.py",)) == ("prepare.py",)
     (place / "model.pt").write_text("weights")
     assert take_leftovers(workspace, slot, repository / ".autoresearch/run", ("auto",)) == 1
     assert (repository / ".autoresearch/run/files/model.pt").read_text() == "weights"
-    workspace.place(slot, candidate(workspace, "NEW = 1\n"))
+    check_out(workspace, slot, candidate(workspace, "NEW = 1\n"))
     assert (place / "prepare.py").read_text() == "DATA = 1\n"
     assert not (place / "model.pt").exists()
 
@@ -84,7 +86,7 @@ def test_leftovers_are_found_in_any_directory_that_changed(repository: Path) -> 
     git(repository, "commit", "--quiet", "-m", "lib")
     workspace = Workspace(repository)
     slot = repository / ".autoresearch" / "slot"
-    workspace.place(slot, git(repository, "rev-parse", "HEAD"))
+    check_out(workspace, slot, git(repository, "rev-parse", "HEAD"))
     before = directory_times(slot)
     run = repository / ".autoresearch" / "run"
 
@@ -98,10 +100,10 @@ def test_leftovers_are_found_in_any_directory_that_changed(repository: Path) -> 
 def test_a_worktree_whose_head_a_power_cut_emptied_is_made_again(repository: Path) -> None:
     workspace = Workspace(repository)
     slot, head = repository / ".autoresearch" / "slot", git(repository, "rev-parse", "HEAD")
-    workspace.place(slot, head)
+    check_out(workspace, slot, head)
     (repository / ".git" / "worktrees" / "slot" / "HEAD").write_bytes(b"")
 
-    workspace.place(slot, head)
+    check_out(workspace, slot, head)
 
     assert git(slot, "rev-parse", "HEAD") == head
     assert git(slot, "status", "--porcelain") == ""
@@ -111,8 +113,8 @@ def test_a_worktree_whose_head_a_power_cut_emptied_is_made_again(repository: Pat
 def test_paths(tmp_path: Path, name: str) -> None:
     path = make_repository(tmp_path / name, {"train.py": TRAIN})
     workspace = Workspace(path)
-    place = workspace.place(
-        path / ".autoresearch/t/worktrees/slot-0", candidate(workspace, "X = 1\n")
+    place = check_out(
+        workspace, path / ".autoresearch/t/worktrees/slot-0", candidate(workspace, "X = 1\n")
     )
     assert (place / "train.py").read_text() == "X = 1\n"
 
@@ -121,7 +123,7 @@ def test_a_workspace_below_the_top_of_its_repository(tmp_path: Path) -> None:
     top = make_repository(tmp_path / "mono", {"lab/train.py": TRAIN, "other.py": "Y = 1\n"})
     workspace = Workspace(top / "lab")
     commit = candidate(workspace, "X = 1\n")
-    place = workspace.place(top / "lab/.autoresearch/t/worktrees/slot-0", commit)
+    place = check_out(workspace, top / "lab/.autoresearch/t/worktrees/slot-0", commit)
     assert place.name == "lab"
     assert (place / "train.py").read_text() == "X = 1\n"
     assert workspace.read(commit, "train.py") == "X = 1\n"
@@ -142,7 +144,7 @@ def test_bytes_that_are_no_text_survive(repository: Path) -> None:
     workspace = Workspace(repository)
     text = workspace.read(workspace.head, "train.py")
     commit = candidate(workspace, text.replace("X = 1", "X = 2"))
-    place = workspace.place(repository / ".autoresearch/w", commit)
+    place = check_out(workspace, repository / ".autoresearch/w", commit)
     assert (place / "train.py").read_bytes() == b"# caf\xe9\r\nX = 2\n"
 
 
@@ -229,7 +231,7 @@ def test_data_is_linked_and_secrets_and_caches_are_not(repository: Path) -> None
         (repository / name).write_text("x")
     (repository / ".git/info/exclude").write_text("data/\n")
     workspace = Workspace(repository)
-    place = workspace.place(repository / ".autoresearch/w", workspace.head)
+    place = check_out(workspace, repository / ".autoresearch/w", workspace.head)
     assert link_data(workspace, place, ResearchConfig(), ()) == 2
     assert (place / "data/shard.bin").read_text() == "x"
     assert [p.name for p in place.iterdir() if p.is_symlink()] == ["data"]
@@ -260,7 +262,7 @@ def test_submodules_are_linked(tmp_path: Path, repository: Path) -> None:
     assert modules == ("lib",)
     slot = repository / ".autoresearch/w"
     for _ in range(2):
-        place = workspace.place(slot, workspace.head)
+        place = check_out(workspace, slot, workspace.head)
         link_data(workspace, place, ResearchConfig(), modules)
         assert (place / "lib/lib.py").read_text() == "Z = 1\n"
     assert (repository / "lib/lib.py").read_text() == "Z = 1\n"
@@ -292,3 +294,21 @@ def test_ignoring_goes_through_no_tracked_file(repository: Path) -> None:
     workspace.exclude(("results.tsv",))
     workspace.exclude(("results.tsv",))
     assert (repository / ".git/info/exclude").read_text() == "mine\n/results.tsv\n"
+
+
+def test_a_worktree_of_the_users_that_is_away_stays_registered(
+    repository: Path, tmp_path: Path
+) -> None:
+    away = tmp_path / "on-a-disk-that-is-not-mounted"
+    git(repository, "worktree", "add", "--detach", str(away))
+    away.rename(tmp_path / "elsewhere")
+    workspace = Workspace(repository)
+    check_out(workspace, repository / ".autoresearch/w", workspace.head)
+    assert str(away) in git(repository, "worktree", "list", "--porcelain")
+
+
+def test_a_worktree_whose_directory_is_gone_is_made_again(repository: Path) -> None:
+    workspace, worktree = Workspace(repository), repository / ".autoresearch/w"
+    check_out(workspace, worktree, workspace.head)
+    shutil.rmtree(worktree)
+    assert (check_out(workspace, worktree, workspace.head) / "train.py").is_file()
