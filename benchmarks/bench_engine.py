@@ -17,128 +17,30 @@ import time
 from pathlib import Path
 
 import msgspec
-import psutil
 
 from benchmarks.figures import Figures, alternate, arguments
+from benchmarks.paused_session import TRAIN, EngineProcess, PausedSession, count_events
 from benchmarks.processes import (
-    COMMAND,
     make_workspace,
     private_home,
     processor_seconds_so_far,
     wait_until,
 )
-from engine.client.request import send_command
-from engine.client.sessions import engine_pid
 from engine.core import events as ev
 from engine.core.enums import Outcome, Verdict
 from engine.core.layout import Layout
 from engine.core.reducer import fold
-from engine.protocol import commands
 from engine.store.journal import read_journal
 
 AIM = 2.5
 FOLD_AIM = 3.0
 FSYNCS = 8
-WARM_UP = 4
-"""Experiments before anything is measured: the baseline, and the first imports."""
-TRAIN = """\
-MATRIX_LR = 0.04
-EMBEDDING_LR = 0.6
-SCALAR_LR = 0.5
-WARMDOWN_RATIO = 0.5
-WEIGHT_DECAY = 0.2
-DEPTH = 8
-print("val_bpb: 1.0")
-"""
 BUSY = """\
 import time
 for n in range(10**6):
     print(f"\\rstep {n} ({n / 1000:.1f}%) | loss: 3.1", end="", flush=True)
     time.sleep(0.2)
 """
-
-
-def start_engine(workspace: Path, *options: str) -> int:
-    """Start an engine on a workspace; return its process id."""
-    subprocess.run(
-        [COMMAND, "start", str(workspace), "--yes", *options],
-        check=True,
-        stdout=subprocess.DEVNULL,
-    )
-    pid = engine_pid(workspace)
-    assert pid is not None
-    return pid
-
-
-def stop_engine(workspace: Path) -> None:
-    """End the session and wait until its engine has ended."""
-    subprocess.run(
-        [COMMAND, "stop", "--now", "-C", str(workspace)], check=True, stdout=subprocess.DEVNULL
-    )
-    wait_until(lambda: engine_pid(workspace) is None)
-
-
-class PausedSession:
-    """A session that makes a few experiments at a time and is paused between.
-
-    Args:
-        workspace: The git repository it works in.
-    """
-
-    def __init__(self, workspace: Path) -> None:
-        self._workspace = workspace
-        self._journal = Layout(workspace, "b").journal
-        options = ("--tag", "b", "--max", "100000", "--command", "echo val_bpb: 1.0")
-        self._process = psutil.Process(start_engine(workspace, *options))
-        self._wait_for(WARM_UP)
-        self._pause()
-
-    def run(self, experiments: int) -> tuple[list[float], float]:
-        """Let the session make some more experiments.
-
-        Returns:
-            Seconds between two proposals by the clock, and processor seconds per experiment of the
-            engine and all its processes.
-        """
-        lines, used = self._lines(), self._processor_seconds()
-        rows = _count(lines, ev.RowWritten)
-        send_command(self._workspace, commands.ResumeLoop())
-        self._wait_for(rows + experiments)
-        self._pause()
-        new = self._lines()[len(lines) :]
-        made = _count(new, ev.RowWritten)
-        events = [_decode(line) for line in new]
-        times = [e.at.timestamp() for e in events if isinstance(e, ev.ProposalDrafted)]
-        gaps = [later - earlier for earlier, later in itertools.pairwise(times)]
-        return gaps, (self._processor_seconds() - used) / made
-
-    def _lines(self) -> list[bytes]:
-        return self._journal.read_bytes().splitlines()
-
-    def _wait_for(self, rows: int) -> None:
-        wait_until(lambda: _count(self._lines(), ev.RowWritten) >= rows)
-
-    def _pause(self) -> None:
-        send_command(self._workspace, commands.PauseLoop())
-        wait_until(lambda: not _is_running(self._lines()))
-
-    def _processor_seconds(self) -> float:
-        times = self._process.cpu_times()
-        children = times.children_user + times.children_system
-        return float(children) + processor_seconds_so_far(self._process.pid)
-
-
-_decode = msgspec.json.Decoder(ev.AnyEvent).decode
-
-
-def _count(lines: list[bytes], kind: type[ev.Event]) -> int:
-    tag = f'"type":"{kind.__name__}"'.encode()
-    return sum(tag in line for line in lines)
-
-
-def _is_running(lines: list[bytes]) -> bool:
-    """Return whether a run has begun whose row is not written."""
-    return _count(lines, ev.RunStarted) > _count(lines, ev.RowWritten)
 
 
 class Floor:
@@ -192,7 +94,7 @@ def work_per_experiment(figures: Figures, home: Path, rounds: int, experiments: 
     engine_samples, floor_samples = alternate(
         rounds, lambda: session.run(experiments), lambda: floor.run(experiments)
     )
-    stop_engine(home / "w")
+    session.engine.stop()
     gaps = sorted(1000 * gap for sample, _ in engine_samples for gap in sample)
     floors = [1000 * took for sample, _ in floor_samples for took in sample]
     name = "engine's own work per experiment"
@@ -215,14 +117,14 @@ def cost_during_a_run(figures: Figures, workspace: Path, seconds: float) -> None
     (workspace / "busy.py").write_text(BUSY)
     options = ("--tag", "rest", "--budget", "600")
     command = f"{sys.executable} {workspace / 'busy.py'}"
-    pid = start_engine(workspace, *options, "--command", command)
+    engine = EngineProcess(workspace, *options, "--command", command)
     journal = Layout(workspace, "rest").journal
-    wait_until(lambda: _count(journal.read_bytes().splitlines(), ev.RunProgressed) > 0)
-    before, begin = processor_seconds_so_far(pid), time.perf_counter()
+    wait_until(lambda: count_events(journal.read_bytes().splitlines(), "RunProgressed") > 0)
+    before, begin = processor_seconds_so_far(engine.pid), time.perf_counter()
     time.sleep(seconds)
-    used, took = processor_seconds_so_far(pid) - before, time.perf_counter() - begin
-    memory = psutil.Process(pid).memory_info().rss / 1e6
-    stop_engine(workspace)
+    used, took = processor_seconds_so_far(engine.pid) - before, time.perf_counter() - begin
+    memory = engine.memory_bytes() / 1e6
+    engine.stop()
     figures.show("engine during a run, processor", 100 * used / took, "% of one core", at_most=1)
     figures.show("engine during a run, memory", memory, "MB", at_most=60)
 
