@@ -17,11 +17,8 @@ from engine.core.text import one_line
 from engine.setup.new_workspace import make_workspace
 from engine.setup.plan import StartFlags
 from tui.commands.foreground import run_in_foreground
-from tui.commands.session import (
-    attach_to,
-    confirm_plan,
-    refuse_second_engine,
-)
+from tui.commands.session import confirm_plan, refuse_second_engine
+from tui.commands.window import attach_to
 from tui.terminal.check import check_this_terminal
 
 _PROFILES = ("auto", "cpu", "mps", "6gb", "24gb", "40gb", "80gb")

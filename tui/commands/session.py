@@ -1,4 +1,4 @@
-"""Verbs that start a session or open its screen: open, run, start, attach, baseline."""
+"""Verbs that start a session: open, run, start, baseline."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from typing import Any
 import click
 
 from engine.client import launch
-from engine.client.sessions import engine_pid, find_workspace, read_session, start_command
-from engine.core.errors import AutoresearchError, EngineBusyError, EngineGoneError, UsageError
+from engine.client.sessions import engine_pid, find_workspace, read_session
+from engine.core.errors import AutoresearchError, EngineBusyError, UsageError
 from engine.core.text import one_line
 from engine.setup.plan import Plan, StartFlags, make_plan, save_plan
 from tui.commands.ended_choice import choose_for_ended
@@ -21,7 +21,7 @@ from tui.commands.plan_answers import find_line, read_answer
 from tui.commands.plan_lines import plan_lines
 from tui.commands.results import terminal_width
 from tui.commands.session_options import session_options, start_flags
-from tui.commands.window import open_screen
+from tui.commands.window import attach_to
 from tui.terminal.check import check_this_terminal
 
 _ASK = "Start with it? [Y/n, or the number or name of a line to change it]"
@@ -126,29 +126,6 @@ def open_(
         workspace, _ = confirm_plan(workspace, given, yes=yes)
         launch.start_engine(workspace)
     attach_to(workspace)
-
-
-def attach_to(path: Path) -> None:
-    """Open the screen on the engine of the workspace.
-
-    Raises:
-        EngineGoneError: No engine is running.
-    """
-    workspace = find_workspace(path)
-    if engine_pid(workspace) is None:
-        raise EngineGoneError(
-            f"No engine is at work in {workspace}.",
-            "",
-            f"Start one with `{start_command(workspace)}`.",
-        )
-    open_screen(workspace)
-
-
-@click.command()
-@workspace_argument
-def attach(path: Path) -> None:
-    """Open the screen on a running engine. Leave with q; the engine continues."""
-    attach_to(path)
 
 
 @click.command()

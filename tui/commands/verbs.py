@@ -25,7 +25,7 @@ VERBS: dict[str, dict[str, tuple[str, str]]] = {
         "stop": ("control:stop", "End the session after the current run."),
     },
     "Watch": {
-        "attach": ("session:attach", "Open the screen on a running engine."),
+        "attach": ("window:attach", "Open the screen on a running engine."),
         "status": ("show:status", "Show what the session does now and its best result so far."),
         "watch": ("watch:watch", "Print each event as it happens, until the session ends."),
         "diff": ("show:diff", "Show what experiment NUMBER changed."),

@@ -1,4 +1,4 @@
-"""The screen opened by a verb, and the lines printed after it is closed."""
+"""The screen: the verb attach, and the lines printed after the screen is closed."""
 
 from __future__ import annotations
 
@@ -9,9 +9,34 @@ from pathlib import Path
 import click
 
 from engine.client.connection import EngineLink
-from engine.client.sessions import engine_pid, read_session, start_command
+from engine.client.sessions import engine_pid, find_workspace, read_session, start_command
+from engine.core.errors import EngineGoneError
+from tui.commands.options import workspace_argument
 from tui.present.summary import summary_lines
 from tui.terminal.check import check_this_terminal
+
+
+def attach_to(path: Path) -> None:
+    """Open the screen on the engine of the workspace.
+
+    Raises:
+        EngineGoneError: No engine is running.
+    """
+    workspace = find_workspace(path)
+    if engine_pid(workspace) is None:
+        raise EngineGoneError(
+            f"No engine is at work in {workspace}.",
+            "",
+            f"Start one with `{start_command(workspace)}`.",
+        )
+    open_screen(workspace)
+
+
+@click.command()
+@workspace_argument
+def attach(path: Path) -> None:
+    """Open the screen on a running engine. Leave with q; the engine continues."""
+    attach_to(path)
 
 
 def open_screen(workspace: Path) -> None:
