@@ -10,12 +10,13 @@ from pathlib import Path
 import pytest
 
 from engine.protocol.endpoint import socket_path
+from tests.warm import run_warm
 from tests.world import TRAIN, git, make_repository, run_command
 
 
 def refused(*words: str | Path, code: int, says: str, **env: str) -> str:
     """Check that the command fails with a code and one paragraph on stderr that contains a text."""
-    done = run_command(*words, env=env)
+    done = run_warm(*words, env=env)
     assert done.returncode == code, done.stdout + done.stderr
     assert "Traceback" not in done.stderr + done.stdout
     assert says in done.stderr
@@ -54,7 +55,7 @@ def test_a_broken_config(repository: Path) -> None:
     ],
 )
 def test_invalid_flags(repository: Path, flags: list[str], says: str) -> None:
-    done = run_command("start", repository, "--yes", *flags)
+    done = run_warm("start", repository, "--yes", *flags)
     assert done.returncode not in (0, 1)
     assert says in done.stderr
     assert "Traceback" not in done.stderr
@@ -95,7 +96,7 @@ def test_a_runtime_directory_that_is_not_private(repository: Path, tmp_path: Pat
 
 
 def test_a_damaged_journal(repository: Path) -> None:
-    done = run_command(
+    done = run_warm(
         "run", repository, "--headless", "--yes", "--tag", "t", "--max", "1", "--budget", "0.05"
     )
     assert done.returncode == 0, done.stderr
@@ -106,19 +107,19 @@ def test_a_damaged_journal(repository: Path) -> None:
     assert "{garbage" in journal.read_text()
 
     # Verbs that only show something show the legible lines and the error; a merge does nothing.
-    shown = run_command("results", repository)
+    shown = run_warm("results", repository)
     assert shown.returncode == 0 and "baseline" in shown.stdout
     assert "damaged" in shown.stderr and "Line 3 cannot be read" in shown.stderr
-    written = run_command("report", repository, "--format", "md", "--out", repository / "out")
+    written = run_warm("report", repository, "--format", "md", "--out", repository / "out")
     assert written.returncode == 0, written.stderr
     assert "The journal is damaged" in (repository / "out/autoresearch-summary.md").read_text()
-    stopped = run_command("merge", repository)
+    stopped = run_warm("merge", repository)
     assert stopped.returncode == 8 and "autoresearch-tui replay" in stopped.stderr
     # Without its first line the session is still known by its directory.
     journal.write_text("".join(["garbage\n", *lines[1:]]))
-    shown = run_command("results", repository)
+    shown = run_warm("results", repository)
     assert shown.returncode == 0 and "session t," in shown.stdout
-    report = run_command("report", repository, "--tag", "t", "--format", "md")
+    report = run_warm("report", repository, "--tag", "t", "--format", "md")
     assert report.returncode == 0 and "/t/report/" in report.stdout, report.stderr
     # Lines that are legible and contradict each other; and one that is nested too deeply.
     ended = next(i for i, line in enumerate(lines) if '"RunEnded"' in line)
@@ -127,11 +128,11 @@ def test_a_damaged_journal(repository: Path) -> None:
     for damaged in ([*lines[:ended], wrong, *lines[ended + 1 :]], [*lines[:8], deep, *lines[9:]]):
         journal.write_text("".join(damaged))
         for verb in ("results", "report"):
-            shown = run_command(verb, repository)
+            shown = run_warm(verb, repository)
             assert shown.returncode == 0 and "damaged" in shown.stderr, shown.stderr
         refused("status", repository, code=8, says="replay")
     journal.write_text("")
-    shown = run_command("results", repository)
+    shown = run_warm("results", repository)
     assert "holds no complete line" in shown.stderr, shown.stderr
 
 
@@ -156,7 +157,7 @@ def test_an_unknown_verb_and_an_unknown_experiment(repository: Path) -> None:
     done = run_command("strat")
     assert done.returncode == 2
     assert "strat" in done.stderr
-    run_command("run", repository, "--headless", "--yes", "--max", "1", "--budget", "0.05")
+    run_warm("run", repository, "--headless", "--yes", "--max", "1", "--budget", "0.05")
     refused("diff", "9", "-C", repository, code=2, says="no experiment 9")
 
 
@@ -168,10 +169,10 @@ def test_init_needs_an_empty_directory(tmp_path: Path) -> None:
 
 
 def test_init_makes_a_complete_workspace(tmp_path: Path) -> None:
-    done = run_command("init", tmp_path / "w", "--profile", "cpu")
+    done = run_warm("init", tmp_path / "w", "--profile", "cpu")
     assert done.returncode == 0, done.stderr
     assert git(tmp_path / "w", "status", "--porcelain") == ""
-    facts = json.loads(run_command("check", "--json", "-C", tmp_path / "w").stdout)
+    facts = json.loads(run_warm("check", "--json", "-C", tmp_path / "w").stdout)
     named = {f["name"]: f for f in facts["findings"]}
     assert named["workspace"]["ok"]
     assert named["sandbox"]["value"] == "none"
@@ -187,16 +188,16 @@ def test_help_version_and_completion() -> None:
 
 
 def test_results_and_status_as_json(repository: Path) -> None:
-    run_command("run", repository, "--headless", "--yes", "--max", "3", "--budget", "0.05")
-    facts = json.loads(run_command("status", "--json", "-C", repository).stdout)
+    run_warm("run", repository, "--headless", "--yes", "--max", "3", "--budget", "0.05")
+    facts = json.loads(run_warm("status", "--json", "-C", repository).stdout)
     assert facts["state"] == "ended"
     assert facts["engine_pid"] is None
     assert facts["counts"]["total"] == 3
     assert facts["best"]["metric"] > 0
-    table = json.loads(run_command("results", "--json", "--top", "2", "-C", repository).stdout)
+    table = json.loads(run_warm("results", "--json", "--top", "2", "-C", repository).stdout)
     assert table["metric"] == "val_bpb"
     values = [row["metric"] for row in table["rows"]]
     assert values == sorted(values)
     assert len(values) == 2
-    human = run_command("results", "--kept", "-C", repository).stdout
+    human = run_warm("results", "--kept", "-C", repository).stdout
     assert "baseline" in human

@@ -7,13 +7,14 @@ from pathlib import Path
 import pytest
 
 from tests.end_to_end.test_window import Window
-from tests.world import git, run_command
+from tests.warm import run_warm
+from tests.world import git
 
 
 @pytest.mark.usefixtures("engines")
 def test_a_session_is_replayed_and_nothing_is_changed(repository: Path) -> None:
     flags = ("--yes", "--headless", "--tag", "t", "--budget", "0.01", "--max", "4")
-    assert run_command("run", repository, *flags, "--autonomy", "auto").returncode == 0
+    assert run_warm("run", repository, *flags, "--autonomy", "auto").returncode == 0
     before = git(repository, "status", "--porcelain"), git(repository, "for-each-ref")
     files = {p: p.read_bytes() for p in repository.glob("*") if p.is_file()}
 
@@ -58,11 +59,11 @@ def test_without_a_terminal_and_without_a_source(tmp_path: Path) -> None:
         (("nosuch",), 3, "There is no file, directory or session"),
         ((tmp_path,), 3, "There is no session and no results.tsv"),
     ):
-        done = run_command("replay", *words, cwd=tmp_path)
+        done = run_warm("replay", *words, cwd=tmp_path)
         assert done.returncode == code
         assert told in done.stderr
         assert "Traceback" not in done.stderr
     (tmp_path / "results.tsv").write_text("commit\tval_bpb\tstatus\naaaaaaa\t1.0\tkeep\n")
-    done = run_command("replay", tmp_path)
+    done = run_warm("replay", tmp_path)
     assert done.returncode == 9
     assert "There is no terminal here" in done.stderr

@@ -21,7 +21,8 @@ import pytest
 
 from engine.client.sessions import engine_pid, read_session
 from tests.end_to_end.chromium import Page, chromium, until
-from tests.world import COMMAND, DEADLINE_SECONDS, git, run_command, wait_for
+from tests.warm import run_warm
+from tests.world import COMMAND, DEADLINE_SECONDS, git, wait_for
 
 pytestmark = pytest.mark.usefixtures("engines")
 
@@ -111,7 +112,7 @@ async def test_the_page_paints_and_a_key_pauses_the_engine(
     repository: Path, tmp_path: Path
 ) -> None:
     flags = ("--yes", "--tag", "t", "--budget", "2", "--autonomy", "ask-all")
-    assert run_command("start", repository, *flags).returncode == 0
+    assert run_warm("start", repository, *flags).returncode == 0
     engine = engine_pid(repository)
     before = git(repository, "status", "--porcelain")
     with served(repository, "--port", "0") as (process, told):
@@ -163,7 +164,7 @@ async def test_a_replay_plays_and_copies_to_the_browsers_clipboard(
     repository: Path, tmp_path: Path
 ) -> None:
     flags = ("--yes", "--headless", "--tag", "t", "--budget", "0.01", "--max", "5")
-    assert run_command("run", repository, *flags, "--autonomy", "auto").returncode == 0
+    assert run_warm("run", repository, *flags, "--autonomy", "auto").returncode == 0
     with served("--replay", repository / "results.tsv", "--port", "0") as (process, told):
         async with chromium(tmp_path) as page:
             await page.open(told["url"])
@@ -198,7 +199,7 @@ async def test_a_replay_plays_and_copies_to_the_browsers_clipboard(
 
 async def test_without_an_engine_the_session_is_shown(repository: Path, tmp_path: Path) -> None:
     flags = ("--yes", "--headless", "--tag", "t", "--budget", "0.01", "--max", "3")
-    assert run_command("run", repository, *flags, "--autonomy", "auto").returncode == 0
+    assert run_warm("run", repository, *flags, "--autonomy", "auto").returncode == 0
     with served(repository, "--port", "0") as (process, told):
         async with chromium(tmp_path) as page:
             await page.open(told["url"])
@@ -217,18 +218,18 @@ def test_an_invalid_source_is_refused_at_once(repository: Path, tmp_path: Path) 
         (("--metric", "loss"), 2, "go with --replay"),
         (("--port", "65536"), 2, "--port"),
     ):
-        done = run_command("serve", *words, cwd=tmp_path)
+        done = run_warm("serve", *words, cwd=tmp_path)
         assert (done.returncode, told in done.stderr) == (code, True), done.stderr
         assert done.stdout == ""
     table = tmp_path / "results.tsv"
     table.write_text("commit\tval_bpb\tstatus\naaaaaaa\t1.0\tkeep\n")
     for host in ("no.such.host.invalid", "203.0.113.7"):
-        done = run_command("serve", "--replay", table, "--host", host)
+        done = run_warm("serve", "--replay", table, "--host", host)
         assert done.returncode in (2, 7)
         assert "error:" in done.stderr and "Traceback" not in done.stderr
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        done = run_command("serve", "--replay", table, "--port", str(port))
+        done = run_warm("serve", "--replay", table, "--port", str(port))
         assert done.returncode == 7
         assert f"port {port}" in done.stderr and "--port" in done.stderr
 

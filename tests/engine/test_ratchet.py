@@ -399,19 +399,29 @@ def test_a_step_that_fails_waits_for_a_person_and_does_not_spin(repository: Path
     check_books(repository)
 
 
-def test_strays_of_a_killed_supervisor_die_before_the_next_run(repository: Path) -> None:
+def test_strays_of_a_killed_supervisor_die_before_the_next_run(
+    repository: Path, tmp_path: Path
+) -> None:
     import psutil
 
+    # The first run trains until it is killed, the second one as long as it may.
+    first = tmp_path / "first"
+    first.touch()
+    wait = f"import os, time\nwhile os.path.exists({str(first)!r}):\n    time.sleep(0.02)\n"
+    (repository / "train.py").write_text(wait + TRAIN)
+    git(repository, "commit", "-qam", "a run that waits")
     command = "sh -c 'python3 train.py; true'"
-    start(repository, "--budget", "2", "--max", "1", "--command", command)
+    start(repository, "--budget", "0.05", "--max", "1", "--command", command)
     session = until(repository, lambda s: s.running is not None, "the baseline's run")
     assert session.running is not None
-    directory = repository / session.running.directory
-    handle = RunHandle(directory)
-    wait_for(lambda: len(psutil.Process(handle.pid).children(recursive=True)) >= 2, "the tree")
-    tree = psutil.Process(handle.pid).children(recursive=True)
-    assert handle.pid is not None
-    os.kill(handle.pid, signal.SIGKILL)
+    handle = RunHandle(repository / session.running.directory)
+    pid = wait_for(lambda: handle.pid, "the supervisor")
+    tree = wait_for(
+        lambda: found if len(found := psutil.Process(pid).children(recursive=True)) >= 2 else None,
+        "the tree",
+    )
+    os.kill(pid, signal.SIGKILL)
+    first.unlink()
     until(repository, lambda s: len(s.experiment(1).runs) == 2, "the second run")
     assert not [p for p in tree if p.is_running() and p.status() != "zombie"]
     wait_for(lambda: engine_pid(repository) is None, "the session's end")
