@@ -125,9 +125,7 @@ def stop_everything(workspace: Path) -> None:
         os.kill(pid, signal.SIGKILL)
     for directory in workspace.glob(".autoresearch/*/experiments/*/run-*"):
         handle = RunHandle(directory)
-        if handle.alive():
-            handle.kill()
-            wait_for(partial(_is_over, handle), "the run's end")
+        wait_for(partial(_killed, handle), "the run's end")
 
 
 def end_engines() -> None:
@@ -139,5 +137,8 @@ def end_engines() -> None:
         process.wait(DEADLINE_SECONDS)
 
 
-def _is_over(handle: RunHandle) -> bool:
+def _killed(handle: RunHandle) -> bool:
+    # Again and again: a run that is only just being started has nothing yet that can be killed.
+    if handle.alive():
+        handle.kill()
     return not handle.alive()
