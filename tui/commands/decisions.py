@@ -10,14 +10,14 @@ import click
 
 from engine.client.sessions import find_workspace, read_session, session_events
 from engine.core.text import one_line
-from tui.commands.options import json_option, workspace_option
+from tui.commands.options import json_option, tag_option, workspace_option
 from tui.commands.results import terminal_width
 from tui.commands.show import print_json
 from tui.present.decisions import AuditEntry, audit_of
 
 
 @click.command()
-@click.option("--tag", help="Tag of an earlier session.")
+@tag_option
 @workspace_option
 @json_option
 def decisions(tag: str | None, path: Path, as_json: bool) -> None:

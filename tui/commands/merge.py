@@ -35,14 +35,14 @@ from tui.commands.merge_lines import (
     plan_lines,
     taking_back_lines,
 )
-from tui.commands.options import json_option, workspace_argument, workspace_option
+from tui.commands.options import json_option, tag_option, workspace_argument, workspace_option
 from tui.commands.results import terminal_width
 from tui.commands.show import print_json
 
 
 @click.command()
 @workspace_argument
-@click.option("--tag", help="Tag of an earlier session.")
+@tag_option
 @click.option(
     "--onto", metavar="BRANCH", help="The base branch; by default the one the session started from."
 )
@@ -175,7 +175,7 @@ def _session(workspace: Path, tag: str | None) -> Session:
 
 @click.command()
 @click.argument("number", type=click.IntRange(1))
-@click.option("--tag", help="Tag of an earlier session.")
+@tag_option
 @click.option(
     "--dry-run/--now", default=True, help="Only show it (the default), or have the engine do it."
 )

@@ -10,26 +10,17 @@ import click
 
 from engine.core.enums import Direction
 from engine.core.text import one_line
+from tui.commands.options import column_options, repo_option
 from tui.terminal.check import check_this_terminal
 
 if TYPE_CHECKING:
     from engine.replay.source import ReplaySource
 
-_PATH = click.Path(path_type=Path)
-
 
 @click.command()
 @click.argument("source", metavar="[SOURCE]", required=False)
-@click.option(
-    "--repo",
-    type=_PATH,
-    metavar="DIR",
-    help="The git repository whose commits the table names; the one around it by default.",
-)
-@click.option("--metric", metavar="COLUMN", help="The metric's column of a table.")
-@click.option(
-    "--direction", type=click.Choice(["min", "max"]), help="Which way a table's metric improves."
-)
+@repo_option
+@column_options
 def replay(
     source: str | None, repo: Path | None, metric: str | None, direction: str | None
 ) -> None:

@@ -21,13 +21,22 @@ from engine.report.table_facts import facts_of_table
 from engine.report.write import Format, write_report
 from engine.store import table_files as tables
 from tui.commands.bare_table import explain_bare_table
-from tui.commands.options import ANY_PATH, json_option, meaning_options, place_argument
+from tui.commands.options import (
+    ANY_PATH,
+    column_options,
+    json_option,
+    place_argument,
+    reject_session_flags,
+    reject_table_flags,
+    repo_option,
+    tag_option,
+)
 from tui.commands.show import print_json
 
 
 @click.command()
 @place_argument
-@click.option("--tag", help="Tag of an earlier session.")
+@tag_option
 @click.option("--out", metavar="DIR", type=ANY_PATH, help="Directory for the files.")
 @click.option(
     "--format",
@@ -35,13 +44,8 @@ from tui.commands.show import print_json
     metavar="md,png,svg,card,html",
     help="Which files; all by default. png and card need the extra `report` (matplotlib).",
 )
-@meaning_options
-@click.option(
-    "--repo",
-    metavar="DIR",
-    type=ANY_PATH,
-    help="The git repository whose commits a FILE names; the one around it by default.",
-)
+@column_options
+@repo_option
 @click.option(
     "--suggest/--no-suggest",
     default=None,
@@ -50,8 +54,7 @@ from tui.commands.show import print_json
 )
 @json_option
 def report(
-    place: Path | None,
-    at: Path | None,
+    path: Path,
     tag: str | None,
     out: Path | None,
     wanted: str | None,
@@ -67,23 +70,12 @@ def report(
     into `.autoresearch/TAG/report`, or beside FILE into `FILE-report`, or into DIR; their paths are
     printed. The page needs nothing but a browser.
     """
-    if place is not None and at is not None:
-        raise click.UsageError("The workspace is named twice.")
     formats = formats_from(wanted)
-    path = place or at or Path()
     if path.is_dir():
-        if metric is not None or direction is not None:
-            raise click.UsageError(
-                "--metric and --direction are for a FILE; a session knows its own."
-            )
-        if repo is not None:
-            raise click.UsageError("--repo is for a FILE; a session keeps its own diffs.")
+        reject_table_flags(metric=metric, direction=direction, repo=repo)
         source, home = _of_session(find_workspace(path), tag, suggest)
     else:
-        if tag is not None:
-            raise click.UsageError("--tag is for a workspace, not for a FILE.")
-        if suggest:
-            raise click.UsageError("--suggest is for a session; a FILE names no model to ask.")
+        reject_session_flags(tag=tag, suggest=suggest)
         source, home = _of_file(path, metric, direction, repo, out, formats)
     written = write_report(source.facts, source.patches, out or home, formats)
     if as_json:

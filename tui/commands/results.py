@@ -24,7 +24,15 @@ from engine.core.table.stats import credible, summarise
 from engine.core.text import one_line, plural
 from engine.store import table_files as tables
 from tui.commands.bare_table import explain_bare_table
-from tui.commands.options import ANY_PATH, json_option, meaning_options, place_argument
+from tui.commands.options import (
+    ANY_PATH,
+    column_options,
+    json_option,
+    place_argument,
+    reject_session_flags,
+    reject_table_flags,
+    tag_option,
+)
 from tui.commands.show import print_json
 from tui.commands.table_lines import bad_row_line, closing_lines, table_lines
 from tui.present.summary import experiment_line, summary_lines
@@ -32,11 +40,11 @@ from tui.present.summary import experiment_line, summary_lines
 
 @click.command()
 @place_argument
-@click.option("--tag", help="Tag of an earlier session.")
+@tag_option
 @click.option("--top", type=click.IntRange(1), metavar="N", help="Only the N best.")
 @click.option("--kept", is_flag=True, help="Only kept experiments.")
 @click.option("--category", metavar="NAME", help="Only experiments of that category.")
-@meaning_options
+@column_options
 @click.option(
     "--export",
     "target",
@@ -47,8 +55,7 @@ from tui.present.summary import experiment_line, summary_lines
 @click.option("--force", is_flag=True, help="Let --export replace a file.")
 @json_option
 def results(
-    place: Path | None,
-    at: Path | None,
+    path: Path,
     tag: str | None,
     top: int | None,
     kept: bool,
@@ -64,24 +71,17 @@ def results(
     A FILE may have any columns, any metric, and be damaged: an unreadable line is shown with the
     reason, and the last lines say how the columns were interpreted.
     """
-    if place is not None and at is not None:
-        raise click.UsageError("The workspace is named twice.")
     if force and target is None:
         raise click.UsageError("--force is for --export.")
-    path = place or at or Path()
     if path.is_dir():
-        if metric is not None or direction is not None:
-            raise click.UsageError(
-                "--metric and --direction are for a FILE; a session knows its own."
-            )
+        reject_table_flags(metric=metric, direction=direction)
         workspace = find_workspace(path)
         session, damage = _read_session(workspace, tag)
         for note in damage:
             click.echo(one_line(note), err=True)
         table, own = whole_table(session), workspace / session.results_file
     else:
-        if tag is not None:
-            raise click.UsageError("--tag is for a workspace, not for a FILE.")
+        reject_session_flags(tag=tag)
         session, own = None, path
         table = tables.read_file(
             path, metric=metric, direction=Direction(direction) if direction else None

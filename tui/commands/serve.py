@@ -14,14 +14,18 @@ from engine.client.sessions import engine_pid, find_workspace, has_session, star
 from engine.core.enums import Direction
 from engine.core.errors import EnvironmentProblem, WorkspaceError
 from engine.core.text import one_line
-from tui.commands.options import json_option, workspace_argument
+from tui.commands.options import (
+    column_options,
+    json_option,
+    repo_option,
+    workspace_argument,
+)
 from tui.commands.show import print_json
 
 if TYPE_CHECKING:
     from tui.web.serving import Address
 
 INSTALL = "pip install 'autoresearch-tui[web]'"
-_PATH = click.Path(path_type=Path)
 
 
 @click.command()
@@ -32,11 +36,8 @@ _PATH = click.Path(path_type=Path)
     metavar="SOURCE",
     help="Show a replay: a workspace, a tag, a journal, or any results.tsv.",
 )
-@click.option("--repo", type=_PATH, metavar="DIR", help="With --replay: as for `replay`.")
-@click.option("--metric", metavar="COLUMN", help="With --replay: as for `replay`.")
-@click.option(
-    "--direction", type=click.Choice(["min", "max"]), help="With --replay: as for `replay`."
-)
+@repo_option
+@column_options
 @click.option(
     "--host",
     default="127.0.0.1",

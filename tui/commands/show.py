@@ -14,7 +14,7 @@ from engine.core.analysis.forecast import forecast
 from engine.core.errors import EngineGoneError, UsageError
 from engine.core.session import Session
 from engine.core.text import one_line, sanitize
-from tui.commands.options import json_option, workspace_argument, workspace_option
+from tui.commands.options import json_option, tag_option, workspace_argument, workspace_option
 from tui.present.summary import show_change, summary_lines
 
 if TYPE_CHECKING:
@@ -147,7 +147,7 @@ def status_facts(session: Session, progress: Progress | None, pid: int | None) -
 @click.command()
 @click.argument("number", type=click.IntRange(1))
 @workspace_option
-@click.option("--tag", help="Tag of an earlier session.")
+@tag_option
 def diff(number: int, path: Path, tag: str | None) -> None:
     """Show what experiment NUMBER changed."""
     workspace = find_workspace(path)
