@@ -103,7 +103,6 @@ class ResearchConfig(msgspec.Struct, frozen=True, kw_only=True):
         Setting(
             "training time per run; leave it out if the script decides itself",
             flag="--budget",
-            metavar="SECONDS",
             bounds=_SECONDS,
             fixed=True,
             label="time budget",
@@ -127,7 +126,6 @@ class ResearchConfig(msgspec.Struct, frozen=True, kw_only=True):
         Setting(
             "smallest gain that the rule min_delta keeps, in metric units",
             flag="--min-delta",
-            metavar="X",
             bounds=Meta(ge=0),
             fixed=True,
         ),
@@ -151,9 +149,7 @@ class ResearchConfig(msgspec.Struct, frozen=True, kw_only=True):
             "stop after so many experiments, the baseline counted; leave it out to go "
             "on until stopped",
             flag="--max",
-            metavar="N",
             bounds=Meta(ge=1),
-            expected="at least 1 (the baseline)",
             label="ends",
             line=10,
             answer="how many experiments, the baseline counted; none goes on until stopped",
@@ -256,7 +252,6 @@ class ResearchConfig(msgspec.Struct, frozen=True, kw_only=True):
         Setting(
             "a question without an answer is parked after this long, never approved",
             flag="--review-timeout",
-            metavar="SECONDS",
             bounds=Meta(gt=0),
         ),
     ] = 600.0
@@ -281,7 +276,6 @@ class ResearchConfig(msgspec.Struct, frozen=True, kw_only=True):
         Setting(
             "how many proposals are drafted while a run still trains; 0: none",
             flag="--lookahead",
-            metavar="N",
             bounds=Meta(ge=0, le=8),
         ),
     ] = 1
@@ -292,7 +286,6 @@ class ResearchConfig(msgspec.Struct, frozen=True, kw_only=True):
             "sampling temperature of the model's first candidate; below 0: the "
             "provider's default for all candidates",
             flag="--temperature",
-            metavar="X",
             bounds=Meta(le=2),
         ),
     ] = 0.9
@@ -307,7 +300,6 @@ class ResearchConfig(msgspec.Struct, frozen=True, kw_only=True):
         Setting(
             "agent mix: every k-th proposal comes from mix_with, the rest from search",
             flag="--mix-every",
-            metavar="K",
             bounds=Meta(ge=1),
         ),
     ] = 3
@@ -335,7 +327,6 @@ class ResearchConfig(msgspec.Struct, frozen=True, kw_only=True):
         Setting(
             "cap on the session's language-model cost; the loop pauses there",
             flag="--max-dollars",
-            metavar="X",
             bounds=Meta(ge=0),
         ),
     ] = None
@@ -345,7 +336,6 @@ class ResearchConfig(msgspec.Struct, frozen=True, kw_only=True):
             "cap on the session's language-model tokens, prompt and answer together; "
             "the loop pauses there",
             flag="--max-tokens",
-            metavar="N",
             bounds=Meta(ge=0),
         ),
     ] = None

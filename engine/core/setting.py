@@ -24,7 +24,7 @@ class Setting(msgspec.Struct, frozen=True):
     flag: str = ""
     """Command-line flag; empty where only config.toml has the setting."""
     metavar: str | None = None
-    """Placeholder for the value in the help of the flag."""
+    """Placeholder for the value in the help of the flag; by default one for its type."""
     choices: tuple[str, ...] = ()
     """Permitted values; an enumeration's own members need not be repeated here."""
     bounds: msgspec.Meta | None = None

@@ -67,10 +67,16 @@ def _flag(setting: Setting) -> Callable[[F], F]:
         setting.flag,
         setting.name,
         type=_type(setting),
-        metavar=setting.metavar,
+        metavar=setting.metavar or _metavar(setting),
         multiple=setting.is_list,
         help=f"{text}; may be repeated." if setting.is_list else f"{text}.",
     )
+
+
+def _metavar(setting: Setting) -> str | None:
+    if setting.name.endswith("_seconds"):
+        return "SECONDS"
+    return {int: "N", float: "X"}.get(setting.value_type)
 
 
 def _type(setting: Setting) -> Any:
