@@ -199,7 +199,7 @@ class Queued(Candidate, frozen=True, kw_only=True):
     why: str = ""
     """Why the user is asked."""
     until: datetime | None = None
-    """When it is parked if nobody answers."""
+    """When it is parked if the user does not answer."""
     approved: str = ""
     """The patch_id that the user approved."""
     decisions: tuple[DecisionRecord, ...] = ()

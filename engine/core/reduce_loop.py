@@ -50,7 +50,7 @@ def _history_imported(s: Session, e: ev.HistoryImported) -> Session:
 
 @on(ev.EngineStarted)
 def _engine_started(s: Session, e: ev.EngineStarted) -> Session:
-    # A stop is a wish to one engine; whoever starts another wants the session to go on.
+    # A stop is for one engine: starting another one means that the session is to continue.
     return s.with_(e, engine_pid=e.pid, engine_starts=s.engine_starts + 1, ended=None, stop=None)
 
 
@@ -66,7 +66,7 @@ def _platform_detected(s: Session, e: ev.PlatformDetected) -> Session:
 
 @on(ev.ConfigChanged)
 def _config_changed(s: Session, e: ev.ConfigChanged) -> Session:
-    # What is said anew counts for more than what was set in the session before.
+    # An autonomy that the config changes counts for more than one set earlier on the screen.
     said_anew = e.config.autonomy is not s.config.autonomy
     return s.with_(e, config=e.config, autonomy_set=None if said_anew else s.autonomy_set)
 

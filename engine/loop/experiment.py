@@ -115,7 +115,7 @@ class ExperimentSteps:
 
         Returns:
             True where the changed edit will run; False where the agent does not repair edits or has
-            done so often enough, the user is asked about the repair, or they paused meanwhile.
+            reached the limit, the user is asked about the repair, or they paused meanwhile.
 
         Raises:
             AgentError: The agent failed.

@@ -153,7 +153,7 @@ class ProposalQueue:
             if fitted is None:
                 best = session.incumbent
                 since = f"#{best} was kept" if best else "the branch moved"
-                self._drop(queued, f"it does not fit any more since {since}")
+                self._drop(queued, f"it no longer fits since {since}")
             elif (
                 fitted.proposal.patch_id == queued.approved
                 or queued.origin is Origin.CONFIRM
