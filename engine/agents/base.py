@@ -1,7 +1,7 @@
-"""The contract of an agent: a briefing goes in; thoughts, then one draft, come out.
+"""The contract of an agent: it is given a briefing, and yields thoughts and then one draft.
 
 Agents are found through the entry-point group `autoresearch_tui.agents`, so another package can
-bring one.
+provide one.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ class Attempt:
 
     number: int
     base: str
-    """The commit it started from."""
+    """The commit the experiment started from."""
     commit: str
     hypothesis: str
     category: str
@@ -34,36 +34,36 @@ class Attempt:
     outcome: Outcome | None
     metric: float | None
     gain: float | None
-    """Against the incumbent of its time, in metric units, positive is better."""
+    """Difference from the incumbent of its time, in metric units; positive is better."""
     patch_id: str
     source_key: str = ""
-    """A hash of the edited file's syntax tree; empty where it is not known."""
+    """A hash of the edited file's syntax tree; empty if not known."""
     rationale: str = ""
     reason: str = ""
-    """Why the verdict was given, in words."""
+    """Why the verdict was given, as a sentence."""
     detail: str = ""
-    """Of a run that failed: the end of its traceback. Untrusted."""
+    """The end of the traceback of a run that failed. Untrusted."""
     seconds: float = 0.0
-    """How long its last run lived."""
+    """Duration of the experiment's last run."""
     memory_gb: float | None = None
     curve: tuple[tuple[float, float], ...] = ()
-    """(share of the budget, loss) of its last run, at most 20 points."""
+    """Loss curve of the last run: at most 20 points (share of the budget, loss)."""
     knobs: dict[str, tuple[str, str]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)
 class AgentSpending:
-    """Tokens and dollars of a session."""
+    """Tokens and dollars that a session has used."""
 
     tokens: int = 0
     dollars: float = 0.0
     unpriced: int = 0
-    """Calls whose price nobody knows; they are not in `dollars`."""
+    """Number of calls without a known price; they are not in `dollars`."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Pending:
-    """An experiment that is being run, or drafted ahead to be run, and has no verdict yet."""
+    """An experiment without a verdict: one that runs, or a draft that is queued to run."""
 
     number: int
     base: str
@@ -76,7 +76,7 @@ class Pending:
 
 @dataclass(frozen=True, kw_only=True)
 class Veto:
-    """An edit the person did not want."""
+    """An edit the user refused."""
 
     hypothesis: str
     reason: str
@@ -88,11 +88,11 @@ class Veto:
 
 @dataclass(frozen=True, kw_only=True)
 class Failure:
-    """An edit of the agent's that crashed, to be repaired within the same experiment."""
+    """An edit by the agent that crashed, to be repaired within the same experiment."""
 
     hypothesis: str
     source: str
-    """The edited file that crashed."""
+    """Text of the edited file that crashed."""
     detail: str
     """The end of the traceback. Untrusted."""
 
@@ -102,81 +102,82 @@ class Briefing:
     """Everything an agent may use for one proposal."""
 
     number: int
-    """Of the experiment to come."""
+    """Number of the experiment to propose."""
     source: str
-    """The editable file at the frontier."""
+    """Text of the editable file at the frontier."""
     base: str
-    """The frontier's commit."""
+    """Commit of the frontier."""
     program: str
-    """The charter, program.md, as it stands."""
+    """Text of program.md, the user's research instructions."""
     config: ResearchConfig
     platform: Platform | None
     history: tuple[Attempt, ...]
-    """All finished experiments, oldest first, the baseline among them."""
+    """All finished experiments, oldest first, including the baseline."""
     context: dict[str, str] = field(default_factory=dict)
-    """Read-only files that define the task (the locked ones), name to text."""
+    """Text of the locked files that define the task, by name."""
     failure: Failure | None = None
-    """Set when the agent is to repair its own edit and not to propose another."""
+    """Set when the agent is asked to repair its own edit instead of proposing another."""
     earlier: str = ""
-    """What was found before this session: by others of the workspace, or before it had a journal.
-    Untrusted."""
+    """Results from before this session: of other sessions of the workspace, or of a time without a
+    journal. Untrusted."""
     pending: tuple[Pending, ...] = ()
-    """Experiments before this one that have no verdict yet; it is drafted for the case that all of
-    them are discarded."""
+    """Experiments without a verdict; the proposal assumes that all of them are discarded."""
     candidate: int = 0
-    """How many experiments in a row brought nothing, the pending ones counted."""
+    """Number of experiments in a row without a keep, including the pending ones."""
     direction: str = ""
-    """After many experiments without a keep: where the agent is asked to look, in words."""
+    """A direction the engine suggests after many experiments without a keep; else empty."""
     pinned: str = ""
-    """The person's own hypothesis: this proposal is to work out exactly that."""
+    """The user's own hypothesis: this proposal must implement exactly that."""
     banned: tuple[str, ...] = ()
-    """Directions the person does not want."""
+    """Directions the user has banned."""
     notes: tuple[str, ...] = ()
-    """What the person wants the agent to know."""
+    """Notes from the user to the agent."""
     vetoes: tuple[Veto, ...] = ()
-    """Edits the person refused, oldest first; none of them, nor one like it, is to come again."""
+    """Edits the user refused, oldest first; neither they nor similar ones may be proposed."""
     worktree: Path | None = None
-    """A scratch worktree of the base, for agents with `needs_worktree`; the directory that
-    corresponds to the workspace. Nothing but the editable file's text is taken from it."""
+    """Scratch worktree of the base commit, for agents with `needs_worktree`: the directory that
+    corresponds to the workspace. Only the editable file's text is read back from it."""
     shorten: int = 0
-    """How often the provider found the prompt too long: each time it is to be cut by half."""
+    """Number of times the provider found the prompt too long; each time its limit is halved."""
     spent: AgentSpending = field(default_factory=AgentSpending)
-    """What this session's proposals have used so far."""
+    """Tokens and dollars this session has used so far."""
 
 
 @dataclass(frozen=True)
 class Thought:
-    """A piece of reasoning, to be shown as it comes."""
+    """A piece of reasoning, shown to the user as it arrives."""
 
     text: str
 
 
 @dataclass(frozen=True)
 class PromptSent:
-    """All that a model is sent for this proposal, as text; kept with the experiment. Yielded before
-    the first call, and again, whole, before each that sends more."""
+    """Everything a model is sent for this proposal, as text; kept with the experiment.
+
+    Yielded before the first call, and again, complete, before each call that sends more.
+    """
 
     text: str
 
 
 @dataclass(frozen=True, kw_only=True)
 class Usage:
-    """What one call of a language model used. Yielded when the call ends, also when it failed."""
+    """Tokens and dollars of one language model call, yielded when it ends, even if it failed."""
 
     model: str
     prompt_tokens: int = 0
     cached_tokens: int = 0
-    """Of the prompt's tokens, those the provider had cached."""
+    """Number of the prompt's tokens that the provider had cached."""
     completion_tokens: int = 0
     reasoning_tokens: int = 0
-    """Of the completion's tokens, those of hidden reasoning."""
+    """Number of the completion's tokens that are hidden reasoning."""
     dollars: float | None = None
-    """None: the price is not known."""
+    """None if the price is not known."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Draft:
-    """The edit: the whole editable file as it should become, and why."""
+    """A proposed edit: the complete new text of the editable file, and the reasons for it."""
 
     source: str
     hypothesis: str
@@ -187,40 +188,41 @@ class Draft:
 
 
 class Agent(Protocol):
-    """Proposes one edit at a time. May be cancelled at any await, and asked twice at once: for the
-    repair of one edit and for the next.
+    """Proposes one edit at a time.
 
-    An agent that lacks one of the three traits below is taken not to have it.
+    `propose` may be cancelled at any await, and may run twice at once: for the repair of one edit
+    and for the next proposal. A missing boolean attribute counts as false.
     """
 
     name: str
     repairs: bool
-    """Whether it can be asked to repair an edit of its own that crashed."""
+    """Whether the agent can repair an edit of its own that crashed."""
     looks_ahead: bool
-    """Whether it is worth asking while the experiment before still trains."""
+    """Whether the agent may be asked while the experiment before is still training."""
     needs_worktree: bool
-    """Whether it edits files itself, in the scratch worktree of the briefing."""
+    """Whether the agent edits files itself, in the briefing's scratch worktree."""
 
     def propose(self, briefing: Briefing) -> AsyncIterator[Thought | PromptSent | Usage | Draft]:
-        """Yield what it sends, thoughts and usage as they come, then exactly one draft.
+        """Yield prompts, thoughts and usage as they occur, then exactly one draft.
 
         Raises:
-            AgentError: It cannot. The kind of error says what the engine does: wait, ask again with
-                a shorter briefing, or pause. No experiment is used up.
+            AgentError: No proposal can be made. The class of the error decides whether the engine
+                waits, asks again with a shorter briefing, or pauses. No experiment is used up.
         """
         ...
 
 
 @runtime_checkable
 class PromptPreview(Protocol):
-    """An agent that can show what it would be told, so that a person can read it beforehand."""
+    """An agent that can show the user its prompt before it is asked."""
 
-    async def memory(self, briefing: Briefing) -> str:
-        """What `propose` would go by for this briefing; of a language model, every word it would be
-        sent. Asks nobody.
+    async def preview(self, briefing: Briefing) -> str:
+        """Return what `propose` would base its proposal on; for a language model, the whole prompt.
+
+        No model is called.
 
         Raises:
-            AgentError: It would refuse to propose, for this reason.
+            AgentError: The reason why `propose` would fail.
         """
         ...
 
@@ -231,22 +233,28 @@ class Ensemble(Protocol):
     name: str
 
     def thinker(self) -> Agent:
-        """Who works out a hypothesis of the person's."""
+        """Return the agent that implements the user's own hypotheses."""
         ...
 
     def turn(self, number: int) -> Agent:
-        """Whose turn an experiment is, its repairs included."""
+        """Return the agent that proposes an experiment and repairs it."""
         ...
 
 
 class AgentFactory(Protocol):
-    """What an entry point names."""
+    """The callable that an entry point names; it makes the agent."""
 
     def __call__(self, config: ResearchConfig, workspace: Path) -> Agent | Ensemble: ...
 
 
-def speaker(agent: Agent | Ensemble, number: int, *, pinned: bool = False) -> Agent:
-    """The one that proposes experiment `number`, or works out a person's hypothesis for it."""
+def agent_for(agent: Agent | Ensemble, number: int, *, pinned: bool = False) -> Agent:
+    """Return the agent that proposes an experiment.
+
+    Args:
+        agent: The session's agent, or several that take turns.
+        number: The number of the experiment.
+        pinned: Whether the proposal implements a hypothesis of the user's.
+    """
     thinker = getattr(agent, "thinker", None)
     if pinned and thinker is not None:
         return cast(Agent, thinker())
@@ -255,19 +263,19 @@ def speaker(agent: Agent | Ensemble, number: int, *, pinned: bool = False) -> Ag
 
 
 def agent_names() -> list[str]:
-    """The agents installed here."""
+    """Return the names of the installed agents, sorted."""
     return sorted({point.name for point in entry_points(group=ENTRY_POINT_GROUP)})
 
 
 def make_agent(config: ResearchConfig, workspace: Path) -> Agent | Ensemble:
-    """The agent the config names.
+    """Make the agent that a config names.
 
     Args:
-        config: Of the session.
-        workspace: Where a `.env` with keys may lie.
+        config: The session's research config.
+        workspace: The directory of the workspace, which may hold a `.env` with keys.
 
     Raises:
-        AgentError: None of that name is installed.
+        AgentError: No agent of that name is installed.
     """
     for point in entry_points(group=ENTRY_POINT_GROUP):
         if point.name == config.agent:

@@ -1,4 +1,4 @@
-"""What every proposal must pass: within the caps, Python, a change, and not tried before."""
+"""Checks every proposal must pass: within the caps, valid Python, a change, not tried before."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from engine.core.patches.search_replace import source_key
 
 
 class WrongEdit(Exception):
-    """Why an edit cannot be used, in words for the model.
+    """An edit that cannot be used, with an explanation for the model.
 
     Args:
-        problem: As full sentences.
-        nearest: The lines of the file that come closest to what was searched, if that was it.
+        problem: The explanation, in full sentences.
+        nearest: The lines of the file most similar to a search text that was not found.
     """
 
     def __init__(self, problem: str, nearest: str = "") -> None:
@@ -25,14 +25,15 @@ class WrongEdit(Exception):
 
 
 def check_edit(briefing: Briefing, source: str) -> None:
-    """Refuse an edited file that no run should be spent on.
+    """Refuse an edited file that is not worth a run.
 
     Args:
-        briefing: With the file as it was, and all experiments so far.
-        source: The whole file as it would become.
+        briefing: The briefing with the file before the edit and all experiments so far.
+        source: The complete edited file.
 
     Raises:
-        WrongEdit: It is no Python, changes nothing, or repeats an experiment from the same start.
+        WrongEdit: The file is not valid Python, has no change, or repeats an experiment that
+            started from the same commit.
     """
     base = briefing.failure.source if briefing.failure is not None else briefing.source
     try:
@@ -74,7 +75,7 @@ def check_caps(config: ResearchConfig, spent: AgentSpending) -> None:
     """Refuse to spend beyond the session's caps.
 
     Raises:
-        BudgetSpentError: One of them is reached.
+        BudgetSpentError: The cap on dollars or on tokens is reached.
     """
     if config.max_dollars is not None and spent.dollars >= config.max_dollars:
         raise BudgetSpentError(

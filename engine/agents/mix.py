@@ -1,6 +1,6 @@
-"""The agent `mix`: a search over knobs and an agent that thinks, in turn.
+"""The agent `mix`: a search over knobs and a reasoning agent take turns.
 
-The search is cheap and thorough where a number is to be found; the other brings what no knob holds.
+The search tunes numbers cheaply and thoroughly; the reasoning agent proposes everything else.
 """
 
 from __future__ import annotations
@@ -9,18 +9,18 @@ from pathlib import Path
 
 import msgspec
 
-from engine.agents.base import Agent, Ensemble, make_agent, speaker
+from engine.agents.base import Agent, Ensemble, agent_for, make_agent
 from engine.core.config import ResearchConfig
 from engine.core.errors import AgentError
 
 
 class Mix:
-    """Every k-th proposal is the thinker's, the others are the search's.
+    """Lets the reasoning agent make every k-th proposal and the search the others.
 
     Args:
         search: The knob search.
-        thinker: Who proposes every k-th time.
-        every: k, at least 1.
+        thinker: The reasoning agent.
+        every: The number k, at least 1.
     """
 
     name = "mix"
@@ -31,29 +31,30 @@ class Mix:
         self._every = every
 
     def thinker(self) -> Agent:
-        """Who works out a hypothesis of the person's."""
+        """Return the reasoning agent, which implements the user's own hypotheses."""
         return self._thinker
 
     def turn(self, number: int) -> Agent:
-        """Whose turn an experiment is."""
+        """Return the agent that proposes an experiment."""
         return self._thinker if number % self._every == 0 else self._search
 
 
 def make(config: ResearchConfig, workspace: Path) -> Ensemble:
-    """The agent for a config.
+    """Make the agent for a config.
 
     Raises:
-        AgentError: `mix_with` is no agent to mix with, or cannot be made.
+        AgentError: `mix_with` names an agent that cannot be mixed with the search, or that cannot
+            be made.
     """
     if config.mix_with in ("mix", "search"):
         raise AgentError(
             f"The agent mix cannot be mixed with {config.mix_with!r}.",
-            "It is the knob search and one that thinks, in turn.",
+            "It alternates the knob search and a reasoning agent.",
             'Set mix_with to "llm" or "acp" in the research config.',
         )
     made = [
         make_agent(msgspec.structs.replace(config, agent=name), workspace)
         for name in ("search", config.mix_with)
     ]
-    search, thinker = (speaker(agent, 1) for agent in made)
+    search, thinker = (agent_for(agent, 1) for agent in made)
     return Mix(search, thinker, config.mix_every)

@@ -17,12 +17,12 @@ from pathlib import Path
 
 from engine.agents.base import Agent, Briefing, Draft, Thought
 from engine.agents.search_bandit import Bandit, choose_bandit
-from engine.agents.search_memory import memory_text
 from engine.agents.search_options import SearchChoice, choose_evenly
+from engine.agents.search_preview import preview_text
 from engine.agents.search_record import Record
 from engine.agents.search_space import Space
+from engine.agents.search_text import category, expected, hypothesis, ranking, rationale
 from engine.agents.search_tpe import choose_tpe, load_optuna
-from engine.agents.search_words import category, expected, hypothesis, ranking, rationale
 from engine.core.config import ResearchConfig
 from engine.core.errors import AgentError
 from engine.core.patches.knobs import KnobError
@@ -31,21 +31,21 @@ POLICIES = ("bandit", "tpe", "random")
 
 
 def make(config: ResearchConfig, workspace: Path | None = None) -> Agent:
-    """The search agent for a config; it needs nothing of the workspace.
+    """Make the search agent for a config; the workspace is not used.
 
     Raises:
-        AgentError: Its policy is not known, or needs a package that is not installed.
+        AgentError: The policy is unknown, or needs a package that is not installed.
     """
     return SearchAgent(config.policy, config.seed)
 
 
 @dataclass(frozen=True)
-class _Found:
-    """What one search came to."""
+class _SearchResult:
+    """The result of one search."""
 
     record: Record
     choice: SearchChoice | None
-    """None: all that it can think of has been tried."""
+    """None if every move the search knows has been tried."""
     leaders: list[str]
 
 
@@ -69,14 +69,14 @@ class SearchAgent:
         self._policy = policy
         self._seed = seed
 
-    async def memory(self, briefing: Briefing) -> str:
-        """What the next choice follows from, and the choice.
+    async def preview(self, briefing: Briefing) -> str:
+        """Return the evidence the next choice follows from, and the choice.
 
         Raises:
             AgentError: The file has no knobs or does not parse.
         """
         found = await asyncio.to_thread(self._search, briefing)
-        return memory_text(briefing, found.record, found.choice, found.leaders, self._policy)
+        return preview_text(briefing, found.record, found.choice, found.leaders, self._policy)
 
     async def propose(self, briefing: Briefing) -> AsyncIterator[Thought | Draft]:
         """Yield thoughts, then exactly one draft.
@@ -88,7 +88,7 @@ class SearchAgent:
         record, choice, metric = found.record, found.choice, briefing.config.metric
         if choice is None:
             raise AgentError(
-                "Every change this search can think of has been tried on this frontier.",
+                "Every change this search knows has been tried on this frontier.",
                 f"{len(record.trials)} experiments, {len(record.space.axes)} knobs.",
                 "End the session, add knobs to the file, or choose another agent.",
             )
@@ -114,7 +114,7 @@ class SearchAgent:
             knobs=literals,
         )
 
-    def _search(self, briefing: Briefing) -> _Found:
+    def _search(self, briefing: Briefing) -> _SearchResult:
         try:
             space = Space.of(briefing.source)
         except KnobError as error:
@@ -130,7 +130,7 @@ class SearchAgent:
         bandit = Bandit(record) if self._policy == "bandit" else None
         choice = self._choose(briefing, record, bandit)
         leaders = ranking(bandit, record, briefing.config.metric) if bandit else []
-        return _Found(record, choice, leaders)
+        return _SearchResult(record, choice, leaders)
 
     def _choose(
         self, briefing: Briefing, record: Record, bandit: Bandit | None
@@ -155,7 +155,7 @@ def _summary(record: Record, metric: str) -> str:
 
 
 def _check(source: str, old: str) -> None:
-    """A last look: the draft differs and compiles."""
+    """Check that the draft differs from its base and compiles."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")

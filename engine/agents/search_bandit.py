@@ -29,7 +29,7 @@ _IMPORTANCE: tuple[tuple[str, float], ...] = (
     (r"WARMDOWN|COOLDOWN|DECAY|WARMUP|FINAL", 0.8),
     (r"BETA|MOMENTUM|HEAD|WINDOW|DEVICE_BATCH|MLP|LAMBDA|SCALE|STD|INIT", 0.6),
 )
-"""How much a typical step of such a knob tends to matter, against a learning rate's."""
+"""Weight of a typical step of such a knob, relative to a learning rate's."""
 
 _CRASH = -1.5
 _NOISE = 0.45
@@ -37,12 +37,12 @@ _FARTHEST = 8.0
 
 
 def importance(key: str) -> float:
-    """How much a typical step of a knob of this name tends to matter, 1 being the most."""
+    """Return the expected weight of a knob by its name; 1 is the highest."""
     return next((weight for pattern, weight in _IMPORTANCE if re.search(pattern, key)), 0.45)
 
 
 class Bandit:
-    """The fitted curves of one record."""
+    """The curves fitted to one record of trials."""
 
     def __init__(self, record: Record) -> None:
         self._record = record
@@ -82,7 +82,7 @@ class Bandit:
         return Posterior(priors, rows)
 
     def _seen(self, trial: Trial) -> float:
-        """A trial's gain on a scale where a usual difference is 1 and large ones count less."""
+        """Return a trial's gain in units of the usual difference, large gains compressed."""
         if trial.crashed or trial.gain is None:
             return _CRASH
         return math.asinh(trial.gain / self._scale)
@@ -94,7 +94,7 @@ class Bandit:
         return found
 
     def effect(self, move: Move) -> Features:
-        """A move from the frontier as features."""
+        """Return the features of a move from the frontier."""
         if move not in self._effects:
             self._effects[move] = self._effect(move)
         return self._effects[move]
@@ -107,13 +107,13 @@ class Bandit:
         return found
 
     def forecast(self, move: Move) -> tuple[float, float]:
-        """Expected gain of a move and its standard deviation, in metric units."""
+        """Return the expected gain of a move and its standard deviation, in metric units."""
         features = self.effect(move)
         mean, sd = self._posterior.mean(features), self._posterior.sd(features)
         return math.sinh(max(min(mean, 5.0), -5.0)) * self._scale, sd * self._scale
 
     def draw(self, rng: random.Random, width: float) -> dict[Hashable, float]:
-        """One plausible set of weights."""
+        """Draw one plausible set of weights."""
         weights = self._posterior.sample(rng, width)
         return {
             name: max(w, 0.02) if isinstance(name, tuple) and name[1] == "bend" else w
@@ -121,7 +121,7 @@ class Bandit:
         }
 
     def expects_gain(self, move: Move) -> bool:
-        """Whether the evidence, not the draw alone, speaks for a move of a tried axis."""
+        """Return whether the evidence alone, without the draw, supports a move of a tried axis."""
         tried = all(self._record.on(key) for key, _ in move)
         return tried and self._posterior.mean(self.effect(move)) > 0.0
 
@@ -142,11 +142,11 @@ def _add_effect(found: dict[Hashable, float], axis: SearchAxis, old: Scalar, new
 _WIDTH = 0.8
 _PAIR_SHARE = 0.4
 _FIRST_STEP = 1.01
-"""How far a direction is tried while nothing has helped there, in typical steps."""
+"""The longest step in a direction without a gain so far, in typical steps."""
 
 
 def is_in_reach(record: Record, move: Move) -> bool:
-    """Whether a move is no longer than a first step, or twice what has helped that way."""
+    """Return whether a move is at most a first step, or twice the longest helpful step."""
     for key, value in move:
         axis = record.space.axes[key]
         if axis.kind is KnobKind.ENUM:
@@ -162,7 +162,7 @@ def is_in_reach(record: Record, move: Move) -> bool:
 
 
 def choose_bandit(record: Record, bandit: Bandit, rng: random.Random) -> SearchChoice | None:
-    """The best move under one draw of the curves; sometimes two that each look good, at once."""
+    """Return the best move under one draw of the curves, sometimes two good moves combined."""
     weights = bandit.draw(rng, _WIDTH)
 
     def value(move: Move) -> float:

@@ -1,4 +1,4 @@
-"""Values written as Python text the way a person wrote the old ones."""
+"""New values written as Python literals in the style of the old ones."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from engine.core.patches.knobs import Knob, Scalar
 
 
 def rewrite(knob: Knob, values: Mapping[int, Scalar]) -> str:
-    """A knob's literal with some parts set to new values, everything else of it kept."""
+    """Return a knob's literal with some parts replaced and the rest unchanged."""
     text = knob.literal
     for index in sorted(values, reverse=True):
         part = knob.parts[index]
@@ -21,7 +21,7 @@ def rewrite(knob: Knob, values: Mapping[int, Scalar]) -> str:
 
 
 def write_value(value: Scalar, like: str) -> str:
-    """A scalar as Python text, written the way the literal `like` is where that is possible."""
+    """Return a scalar as a Python literal, in the style of the literal `like` if possible."""
     if isinstance(value, str):
         quote = like[-1:]
         plain = like[:1] == quote and quote in ("'", '"') and re.fullmatch(r"[\w .+-]*", value)

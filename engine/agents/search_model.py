@@ -1,4 +1,4 @@
-"""Bayesian linear regression in plain Python: small, exact, and it can be sampled from."""
+"""Bayesian linear regression in plain Python: exact, and able to draw samples."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ Features = Mapping[Hashable, float]
 
 @dataclass(frozen=True)
 class Prior:
-    """What a weight is thought to be before any evidence."""
+    """Normal distribution of a weight before any evidence."""
 
     mean: float
     sd: float
@@ -28,13 +28,13 @@ class TrialRow:
 
 
 class Posterior:
-    """The weights given the rows: Gaussian with precision P + sum(x x' / v).
+    """Distribution of the weights given the rows: Gaussian with precision P + sum(x x' / v).
 
     See Bishop, Pattern Recognition and Machine Learning (2006), section 3.3.
 
     Args:
-        priors: Of every weight that rows or questions mention, independent of each other.
-        rows: The evidence.
+        priors: Independent priors of every weight that occurs in a row or a query.
+        rows: The observations.
     """
 
     def __init__(self, priors: Mapping[Hashable, Prior], rows: Sequence[TrialRow]) -> None:
@@ -55,18 +55,18 @@ class Posterior:
         self._mean = self._back(self._forward(pull))
 
     def mean(self, features: Features) -> float:
-        """The expected value at a point."""
+        """Return the expected value at a point."""
         return sum(self._mean[self._index[name]] * x for name, x in features.items())
 
     def sd(self, features: Features) -> float:
-        """How uncertain that is, without the noise of a measurement."""
+        """Return the standard deviation of `mean` at a point, without measurement noise."""
         point = [0.0] * len(self._mean)
         for name, x in features.items():
             point[self._index[name]] = x
         return math.sqrt(sum(x * x for x in self._forward(point)))
 
     def sample(self, rng: random.Random, width: float = 1.0) -> dict[Hashable, float]:
-        """One draw of all weights; `width` scales how far it strays from the mean."""
+        """Draw all weights once; `width` scales the deviation from the mean."""
         noise = self._back([rng.gauss(0.0, width) for _ in self._mean])
         return {name: self._mean[i] + noise[i] for name, i in self._index.items()}
 
@@ -90,7 +90,7 @@ def _times(a: float, b: float) -> float:
 
 
 def _cholesky(matrix: Sequence[Sequence[float]]) -> list[list[float]]:
-    """The lower triangle L, row by row, with L L' = matrix."""
+    """Return the lower triangle L, row by row, with L L' = matrix."""
     root: list[list[float]] = []
     for i, row in enumerate(matrix):
         new: list[float] = []

@@ -1,4 +1,4 @@
-"""Which moves are open: not measured yet, not forbidden by a crash; and how to draw evenly."""
+"""The open moves, neither measured nor excluded by a crash, and a uniform draw from them."""
 
 from __future__ import annotations
 
@@ -14,29 +14,29 @@ _PAIRS_DRAWN = 300
 
 @dataclass(frozen=True)
 class SearchChoice:
-    """The move a policy settled on, and what it expects of it."""
+    """The move a policy chose, and its forecast."""
 
     move: Move
     gain: float | None = None
-    """Expected, in metric units, positive is better; None where the policy has no forecast."""
+    """Expected gain in metric units, positive is better; None if the policy has no forecast."""
     doubt: float | None = None
-    """One standard deviation of that."""
+    """Standard deviation of the expected gain."""
     note: str = ""
-    """The policy's own reason, one sentence."""
+    """Reason the policy gives, one sentence."""
 
 
 def open_moves(record: Record, moves: Iterable[Move]) -> list[Move]:
-    """Those of the moves that may be tried, batch sizes mended, each once."""
+    """Return the moves that may be tried, with batch sizes made divisible, without duplicates."""
     found: dict[Move, None] = {}
     for move in moves:
-        mended = record.space.repaired(move, record.context)
-        if mended is not None and record.is_allowed(mended) and record.is_new(mended):
-            found.setdefault(mended)
+        repaired = record.space.repaired(move, record.context)
+        if repaired is not None and record.is_allowed(repaired) and record.is_new(repaired):
+            found.setdefault(repaired)
     return list(found)
 
 
 def join(first: Move, second: Move) -> Move | None:
-    """Two single moves as one of two axes; None where they touch the same axis."""
+    """Combine two moves of one axis each; None if they change the same axis."""
     both = dict(first) | dict(second)
     if len(both) != 2 or len(first) + len(second) != 2:
         return None
@@ -44,7 +44,7 @@ def join(first: Move, second: Move) -> Move | None:
 
 
 def fallbacks(record: Record, rng: random.Random) -> Iterator[list[Move]]:
-    """What to draw from, group after group, once the usual single steps are used up."""
+    """Yield groups of moves to draw from once the usual single steps are used up."""
     usual = record.space.moves()
     wide = record.space.moves(wide=True)
     yield open_moves(record, _pairs([m for m in usual if not record.lost_before(m)], rng))
@@ -68,7 +68,7 @@ def _pairs(singles: list[Move], rng: random.Random, everything: bool = False) ->
 def first_open(
     record: Record, rng: random.Random, pick: Callable[[list[Move]], SearchChoice]
 ) -> SearchChoice | None:
-    """A policy's pick among the usual single steps, else the fallbacks; None: all is tried."""
+    """Return a policy's choice among single steps, else fallbacks; None if all were tried."""
     usual = [m for m in record.space.moves() if not record.lost_before(m)]
     if moves := open_moves(record, usual):
         return pick(moves)
@@ -79,7 +79,7 @@ def first_open(
 
 
 def choose_evenly(record: Record, rng: random.Random) -> SearchChoice | None:
-    """The control: an axis at random, a step at random; every third time two axes at once."""
+    """Return a random move as a control: one axis, and every third time two axes."""
     usual = record.space.moves()
     if rng.random() < 1 / 3 and (pairs := open_moves(record, _pairs(usual, rng))):
         return SearchChoice(rng.choice(pairs), note="Drawn at random: two knobs, one step each.")

@@ -1,4 +1,4 @@
-"""What the experiments so far say about the axes of the present file. Rebuilt from the history."""
+"""The experiments so far as trials on the axes of the current file, rebuilt from the history."""
 
 from __future__ import annotations
 
@@ -24,60 +24,60 @@ class Trial:
     number: int
     base: str
     changes: Mapping[str, tuple[Scalar, Scalar]]
-    """Touched axes with old and new value; empty for the baseline."""
+    """Old and new value of each changed axis; empty for the baseline."""
     vector: Mapping[str, Scalar]
-    """Of all axes, as it ran."""
+    """Values of all axes during the run."""
     known: bool
-    """Whether the vector is certain: its base is on the way to the present frontier."""
+    """Whether the vector is certain: its base is an ancestor of the current frontier."""
     metric: float | None
     gain: float | None
     crashed: bool
     kept: bool
     outcome: Outcome | None
     age: int
-    """How many times the frontier moved since."""
+    """Number of times the frontier has moved since the trial."""
 
     @property
     def axis(self) -> str | None:
-        """The one axis it touched, if it was one."""
+        """The only axis the trial changed; None if it changed several."""
         return next(iter(self.changes)) if len(self.changes) == 1 else None
 
 
 def token(value: Scalar) -> str:
-    """A scalar as a key of a set: equal for equal values, however they are written."""
+    """Return a key for a scalar that is equal for equal values, regardless of notation."""
     if isinstance(value, bool | str):
         return repr(value)
     return f"{float(value):.9g}"
 
 
 def tokens(values: Iterable[tuple[str, Scalar]]) -> frozenset[Token]:
-    """A move or a whole vector as a key of a set."""
+    """Return a key for a move or a whole vector."""
     return frozenset((key, token(value)) for key, value in values)
 
 
 @dataclass(frozen=True)
 class Record:
-    """All trials, and what follows from them for the next move."""
+    """All trials, and the constraints that follow from them for the next move."""
 
     space: Space
     trials: tuple[Trial, ...]
     spread: float | None
-    """Median size of the differences that were not kept: what is usual here, in metric units."""
+    """Median size of the differences that were not kept, in metric units."""
     context: int
-    """What tokens per step over rows per pass must be a multiple of, as far as is known."""
+    """Number that tokens per step divided by rows per pass must be a multiple of, if known."""
     _vectors: frozenset[frozenset[Token]]
     _lost: frozenset[Token]
     _floors: Mapping[str, float] = field(default_factory=dict)
     _ceilings: Mapping[str, float] = field(default_factory=dict)
     _broken: frozenset[frozenset[Token]] = frozenset()
     _vetoed: frozenset[frozenset[tuple[str, str]]] = frozenset()
-    """Knobs with the literals a person refused, or that wait to be tried."""
+    """Knob values the user vetoed, or that are queued already."""
     _banned: frozenset[str] = frozenset()
-    """Knobs a person does not want touched."""
+    """Names of knobs the user banned."""
 
     @classmethod
     def of(cls, briefing: Briefing, space: Space) -> Record:
-        """The record of a briefing's history, seen from its frontier."""
+        """Build the record of a briefing's history relative to its frontier."""
         trials = tuple(_trials(briefing, space))
         sizes = [abs(t.gain) for t in trials if t.gain is not None and not (t.kept or t.crashed)]
         sizes = sizes or [abs(t.gain) for t in trials if t.gain]
@@ -112,7 +112,7 @@ class Record:
         )
 
     def is_new(self, move: Move) -> bool:
-        """Whether what results was never measured, here or on the way to here."""
+        """Return whether the result of a move has never been measured."""
         old = {(key, token(self.space.axes[key].value)) for key, _ in move}
         return (self._frontier - old) | tokens(move) not in self._vectors
 
@@ -121,7 +121,7 @@ class Record:
         return tokens(self.space.values.items())
 
     def is_allowed(self, move: Move) -> bool:
-        """Whether neither a crash nor the person speaks against it."""
+        """Return whether a move is excluded neither by a crash nor by the user."""
         if (self._vetoed or self._banned) and self._is_unwanted(move):
             return False
         key_set = tokens(move)
@@ -139,15 +139,15 @@ class Record:
         return changed in self._vetoed or not self._banned.isdisjoint(literals)
 
     def lost_before(self, move: Move) -> bool:
-        """Whether one of its values clearly lost, here or on an earlier frontier."""
+        """Return whether a value of a move clearly lost, on this or an earlier frontier."""
         return any((key, token(value)) in self._lost for key, value in move)
 
     def limits(self, key: str) -> tuple[float | None, float | None]:
-        """The coordinates of an axis that crashes forbid to reach, from below and from above."""
+        """Return the coordinates an axis must stay above and below because runs crashed there."""
         return self._floors.get(key), self._ceilings.get(key)
 
     def on(self, key: str, sign: int = 0) -> list[Trial]:
-        """Trials that touched an axis, optionally only those that moved it up (+1) or down (-1)."""
+        """Return the trials that changed an axis, optionally only those up (+1) or down (-1)."""
         if (key, sign) not in self._trials_on:
             axis = self.space.axes[key]
             found = [t for t in self.trials if key in t.changes]
@@ -180,14 +180,14 @@ class Record:
 
 
 def direction(axis: SearchAxis, old: Scalar, new: Scalar) -> int:
-    """+1 up, -1 down, 0 for words."""
+    """Return +1 for an increase, -1 for a decrease, 0 for text values."""
     a, b = axis.coordinate(old), axis.coordinate(new)
     return (b > a) - (b < a)
 
 
 @lru_cache(maxsize=4096)
 def _scalars(literal: str) -> tuple[Scalar, ...]:
-    """The parts of a literal's value; none where the text is no literal."""
+    """Return the scalar parts of a literal; empty if the text is not a literal."""
     try:
         knobs = find_knobs(f"X = ({literal})")
     except KnobError:
@@ -196,7 +196,7 @@ def _scalars(literal: str) -> tuple[Scalar, ...]:
 
 
 def _changes(attempt: Attempt, space: Space) -> dict[str, tuple[Scalar, Scalar]]:
-    """An attempt's knobs as axes of the present file; those it no longer has are left out."""
+    """Return an attempt's knob changes as axes of the current file, without removed knobs."""
     found: dict[str, tuple[Scalar, Scalar]] = {}
     for name, literals in attempt.knobs.items():
         old, new = (_scalars(literal) for literal in literals)
@@ -234,7 +234,7 @@ def _trials(briefing: Briefing, space: Space) -> Iterable[Trial]:
             base=attempt.base,
             changes=mine,
             vector={**values.get(attempt.base, space.values), **after},
-            # A patch beyond the knobs made this one; the knobs alone do not say what it was.
+            # Changed by more than knobs: the knobs alone do not determine what ran.
             known=attempt.base in values and (bool(mine) or attempt.number == 1),
             metric=attempt.metric,
             gain=None if attempt.verdict is Verdict.CRASH else attempt.gain,
@@ -248,7 +248,7 @@ def _trials(briefing: Briefing, space: Space) -> Iterable[Trial]:
 def _limits(
     space: Space, trials: tuple[Trial, ...]
 ) -> tuple[dict[str, float], dict[str, float], list[frozenset[Token]]]:
-    """Where crashes end each axis, and the values that broke it by themselves."""
+    """Return lower and upper limits of axes set by crashes, and values that crash on their own."""
     floors: dict[str, float] = {}
     ceilings: dict[str, float] = {}
     broken: list[frozenset[Token]] = []
@@ -271,7 +271,7 @@ def _limits(
             KnobKind.POWER_OF_TWO,
             KnobKind.INTEGER,
         ):
-            # Mostly a size that does not divide; only the second one ends that direction.
+            # Usually a size that does not divide; only a second crash ends that direction.
             code_crashes[key, sign] = code_crashes.get((key, sign), 0) + 1
             if code_crashes[key, sign] < 2:
                 continue
@@ -285,7 +285,7 @@ def _limits(
 
 
 def _has_more_room(space: Space, trial: Trial) -> bool:
-    """Whether a run that needed too much memory would have fewer rows per pass today."""
+    """Return whether a run that was out of memory would have fewer rows per pass today."""
     pair = space.batch_axes
     if pair is None or trial.outcome is not Outcome.OUT_OF_MEMORY or pair[1] in trial.changes:
         return False

@@ -1,4 +1,4 @@
-"""The space a search moves in: the movable scalars of a file, their scales, and steps."""
+"""The search space: the adjustable scalars of a file, with their scales and steps."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from engine.agents.search_literals import rewrite
 from engine.core.patches.knobs import Knob, KnobKind, Scalar, find_knobs, set_knobs
 
 Move = tuple[tuple[str, Scalar], ...]
-"""What an edit changes: one or two axes, sorted by key, with their new values."""
+"""New values of one or two axes, sorted by key."""
 
 _TYPICAL_CONTEXT = 2048
 _TINY = 1e-9
@@ -21,36 +21,36 @@ _TINY = 1e-9
 
 @dataclass(frozen=True)
 class SearchAxis:
-    """One movable scalar. Coordinates are measured in typical steps, higher for a higher value."""
+    """One adjustable scalar. Coordinates are in typical steps and grow with the value."""
 
     key: str
-    """The knob's name, with an index where it is an element of a tuple."""
+    """Name of the knob, with an index for an element of a tuple."""
     knob: Knob
     index: int
 
     @cached_property
     def kind(self) -> KnobKind:
-        """How it may move."""
+        """The kind of the knob, which decides its steps."""
         return self.knob.parts[self.index].kind
 
     @cached_property
     def value(self) -> Scalar:
-        """At the frontier."""
+        """Value at the frontier."""
         return self.knob.parts[self.index].value
 
     @cached_property
     def near_one(self) -> bool:
-        """Whether what counts is the distance from 1, as for averages over a number of steps."""
+        """True for ratios whose distance from 1 matters, such as averages over many steps."""
         return self.kind is KnobKind.RATIO and bool(re.search(r"BETA|MOMENTUM|EMA|DECAY", self.key))
 
     @cached_property
     def by_factor(self) -> bool:
-        """Whether an integer is large enough to move by factors."""
+        """True for an integer large enough to be scaled by factors."""
         return isinstance(self.value, int) and self.value >= 16
 
     @cached_property
     def bounds(self) -> tuple[float, float]:
-        """What the kind, the name and words such as "at most 5" in the comment allow."""
+        """Lowest and highest value, from the kind, the name and a comment such as "at most 5"."""
         low, high = -math.inf, math.inf
         match self.kind:
             case KnobKind.RATIO:
@@ -68,7 +68,7 @@ class SearchAxis:
         return low, high
 
     def coordinate(self, value: Scalar) -> float:
-        """Where a number lies on this axis; nothing but 0 for a word."""
+        """Return the coordinate of a value on this axis; 0 for text values."""
         if isinstance(value, str | bool):
             return 0.0
         if value not in self._places:
@@ -97,7 +97,7 @@ class SearchAxis:
                 return float(value)
 
     def at(self, coordinate: float) -> Scalar:
-        """The well-rounded number at a coordinate, inside the bounds."""
+        """Return the rounded value at a coordinate, inside the bounds."""
         value: float
         match self.kind:
             case KnobKind.LOG if self.value == 0:
@@ -128,7 +128,7 @@ class SearchAxis:
         return float(max(unit, round(value / unit) * unit))
 
     def steps(self, wide: bool = False) -> list[Scalar]:
-        """Other values worth trying from here; `wide` adds finer and longer steps."""
+        """Return other values worth trying; `wide` adds finer and longer steps."""
         return self._wide_steps if wide else self._usual_steps
 
     @cached_property
@@ -167,7 +167,7 @@ class SearchAxis:
 
     @property
     def reach(self) -> tuple[float, float]:
-        """The stretch of coordinates that a search of the whole space draws from."""
+        """The range of coordinates that a global search draws from."""
         here = self.coordinate(self.value)
         match self.kind:
             case KnobKind.LOG:
@@ -184,20 +184,20 @@ class SearchAxis:
 
 
 def same(a: Scalar, b: Scalar) -> bool:
-    """Whether two scalars are one value; True is not 1."""
+    """Return whether two scalars are the same value; True is not 1."""
     if isinstance(a, int | float) and isinstance(b, int | float):
         return isinstance(a, bool) == isinstance(b, bool) and math.isclose(a, b, rel_tol=1e-9)
     return type(a) is type(b) and a == b
 
 
 def _round(value: float) -> float:
-    """To two digits, as a person would write it."""
+    """Round to two digits, as one would write the value by hand."""
     return float(f"{value:.2g}")
 
 
 @dataclass(frozen=True)
 class Space:
-    """All axes of one source."""
+    """All axes of one source file."""
 
     source: str
     knobs: tuple[Knob, ...]
@@ -205,10 +205,10 @@ class Space:
 
     @classmethod
     def of(cls, source: str) -> Space:
-        """The space around a source.
+        """Build the search space of a source.
 
         Raises:
-            KnobError: It does not parse.
+            KnobError: The source does not parse.
         """
         knobs = find_knobs(source)
         axes = {}
@@ -221,11 +221,11 @@ class Space:
 
     @property
     def values(self) -> dict[str, Scalar]:
-        """Of all axes, at the frontier."""
+        """Values of all axes at the frontier."""
         return {key: axis.value for key, axis in self.axes.items()}
 
     def literals(self, move: Move) -> dict[str, tuple[str, str]]:
-        """Each touched knob's old and new literal."""
+        """Return the old and new literal of each knob a move changes."""
         parts: dict[str, dict[int, Scalar]] = {}
         for key, value in move:
             axis = self.axes[key]
@@ -234,25 +234,25 @@ class Space:
         return {n: (by_name[n].literal, rewrite(by_name[n], p)) for n, p in parts.items()}
 
     def apply(self, move: Move) -> str:
-        """The source after a move."""
+        """Return the source after a move."""
         return set_knobs(self.source, {n: new for n, (_, new) in self.literals(move).items()})
 
     def moves(self, wide: bool = False) -> list[Move]:
-        """Every move of a single axis."""
+        """Return every move of a single axis."""
         return [((key, value),) for key, axis in self.axes.items() for value in axis.steps(wide)]
 
     @cached_property
     def batch_axes(self) -> tuple[str, str] | None:
-        """The axes of the tokens per step and of the rows per pass, where the file has both."""
+        """The axes of tokens per step and of rows per pass; None unless the file has both."""
         for total, rows in product(self.axes, self.axes):
             if re.match(r"TOTAL_BATCH", total) and re.match(r"(DEVICE|MICRO)_BATCH", rows):
                 return total, rows
         return None
 
     def context_guess(self) -> int:
-        """By what tokens per step over rows per pass must be divisible: the context length.
+        """Return a context length that tokens per step over rows per pass must be divisible by.
 
-        Where another file sets it, the smaller of the present quotient and 2048 is a safe guess.
+        If another file sets it, the smaller of the current quotient and 2048 is a safe guess.
         """
         for knob in self.knobs:
             if re.fullmatch(r"(MAX_)?(SEQ|SEQUENCE|CONTEXT)_(LEN|LENGTH)", knob.name):
@@ -265,7 +265,7 @@ class Space:
         return min(total // max(rows, 1), _TYPICAL_CONTEXT) or 1
 
     def repaired(self, move: Move, context: int) -> Move | None:
-        """The move with the batch sizes kept divisible, or None where two knobs cannot do that."""
+        """Return the move with divisible batch sizes; None if two knobs cannot achieve that."""
         pair = self.batch_axes
         changes = dict(move)
         if pair is None or not any(key in changes for key in pair):

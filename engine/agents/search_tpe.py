@@ -1,7 +1,7 @@
 """The tree-structured Parzen estimator of Optuna, kept to one or two knobs at a time.
 
-Optuna draws whole vectors; what they change is ranked by how much likelier the new value is than
-the present one among the good results, against the others; only the best one or two are changed.
+Optuna draws whole vectors; their changes are ranked by how much more likely the new value is
+than the current one among the good results, relative to the others; the best one or two are made.
 See Bergstra et al., Algorithms for Hyper-Parameter Optimization (2011).
 """
 
@@ -25,14 +25,14 @@ _VECTORS = 8
 _PAIR_SHARE = 0.1
 _BACKGROUND = 0.1
 _LONGEST = 1.0
-"""How far one change goes at most, in typical steps; TPE itself draws from the whole range."""
+"""The longest change, in typical steps; TPE itself draws from the whole range."""
 
 
 def load_optuna() -> Any:
-    """The optional package.
+    """Import Optuna, an optional dependency.
 
     Raises:
-        AgentError: It is not installed.
+        AgentError: Optuna is not installed.
     """
     try:
         return importlib.import_module("optuna")
@@ -46,26 +46,26 @@ def load_optuna() -> Any:
 
 
 def choose_tpe(record: Record, rng: random.Random, towards: Direction) -> SearchChoice | None:
-    """What TPE would change most gladly; drawn evenly while there are too few results.
+    """Return the change TPE ranks highest; a random one while there are too few results.
 
     Raises:
         AgentError: Optuna is not installed.
     """
     optuna = load_optuna()
-    told = _told(record, towards)
-    if len(told) < _STARTUP:
+    scored = _scored(record, towards)
+    if len(scored) < _STARTUP:
         choice = choose_evenly(record, rng)
-        note = f"TPE starts after {_STARTUP} results, {len(told)} are there: a random step."
+        note = f"TPE starts after {_STARTUP} results, {len(scored)} are there: a random step."
         return choice and SearchChoice(choice.move, note=note)
-    told.sort(key=lambda pair: pair[1], reverse=True)
-    good = max(math.ceil(0.1 * len(told)), 2)
-    score = _Score(record, [t for t, _ in told[:good]], [t for t, _ in told[good:]])
-    drawn = _draw(optuna, record, told, rng)
+    scored.sort(key=lambda pair: pair[1], reverse=True)
+    good = max(math.ceil(0.1 * len(scored)), 2)
+    score = _Score(record, [t for t, _ in scored[:good]], [t for t, _ in scored[good:]])
+    drawn = _draw(optuna, record, scored, rng)
 
     def because(move: Move) -> SearchChoice:
-        seen = [f"{key} at {_at(key, [t for t, _ in told[:good]])}" for key, _ in move]
+        seen = [f"{key} at {_at(key, [t for t, _ in scored[:good]])}" for key, _ in move]
         return SearchChoice(
-            move, note=f"the best {good} of {len(told)} results have {' and '.join(seen)} (TPE)."
+            move, note=f"the best {good} of {len(scored)} results have {' and '.join(seen)} (TPE)."
         )
 
     singles = [m for m in open_moves(record, drawn) if not record.lost_before(m)]
@@ -79,8 +79,8 @@ def choose_tpe(record: Record, rng: random.Random, towards: Direction) -> Search
     return first_open(record, rng, lambda moves: because(max(moves, key=score.of)))
 
 
-def _told(record: Record, towards: Direction) -> list[tuple[Trial, float]]:
-    """Trials and their worth, higher is better; a crash is a little worse than the worst."""
+def _scored(record: Record, towards: Direction) -> list[tuple[Trial, float]]:
+    """Return trials with scores, higher is better; a crash scores below the worst result."""
     worth = {
         t.number: towards.gain(t.metric, 0.0)
         for t in record.trials
@@ -101,23 +101,23 @@ def _range(axis: SearchAxis, trials: list[Trial]) -> tuple[float, float]:
     return min(low, *seen), max(high, *seen) + 1e-9
 
 
-def _words(axis: SearchAxis, trials: list[Trial]) -> dict[str, Scalar]:
+def _choices(axis: SearchAxis, trials: list[Trial]) -> dict[str, Scalar]:
     part = axis.knob.parts[axis.index]
     values = [*part.choices, *(t.vector[axis.key] for t in trials)]
     return {token(value): value for value in values}
 
 
 def _draw(
-    optuna: Any, record: Record, told: list[tuple[Trial, float]], rng: random.Random
+    optuna: Any, record: Record, scored: list[tuple[Trial, float]], rng: random.Random
 ) -> list[Move]:
-    """Single changes that whole vectors drawn by Optuna's sampler would make."""
-    trials = [t for t, _ in told]
+    """Return the single changes contained in vectors drawn by Optuna's sampler."""
+    trials = [t for t, _ in scored]
     axes = record.space.axes
-    words = {key: _words(a, trials) for key, a in axes.items() if a.kind is KnobKind.ENUM}
+    choices = {key: _choices(a, trials) for key, a in axes.items() if a.kind is KnobKind.ENUM}
     kinds = optuna.distributions
     space = {
-        key: kinds.CategoricalDistribution(list(words[key]))
-        if key in words
+        key: kinds.CategoricalDistribution(list(choices[key]))
+        if key in choices
         else kinds.FloatDistribution(*_range(axis, trials))
         for key, axis in axes.items()
     }
@@ -128,10 +128,10 @@ def _draw(
             seed=rng.getrandbits(32), n_startup_trials=0, multivariate=False, constant_liar=False
         )
         study = optuna.create_study(direction="maximize", sampler=sampler)
-        for trial, worth in sorted(told, key=lambda pair: pair[0].number):
+        for trial, worth in sorted(scored, key=lambda pair: pair[0].number):
             at = {
                 key: token(trial.vector[key])
-                if key in words
+                if key in choices
                 else axis.coordinate(trial.vector[key])
                 for key, axis in axes.items()
             }
@@ -140,8 +140,8 @@ def _draw(
     moves: dict[Move, None] = {}
     for vector in vectors:
         for key, axis in axes.items():
-            if key in words:
-                value = words[key][vector[key]]
+            if key in choices:
+                value = choices[key][vector[key]]
             else:
                 here = axis.coordinate(axis.value)
                 step = max(min(vector[key] - here, _LONGEST), -_LONGEST)
@@ -152,14 +152,14 @@ def _draw(
 
 
 class _Score:
-    """How much a change raises the odds of belonging to the good results, as a logarithm."""
+    """Log odds that a change moves a value towards the good results."""
 
     def __init__(self, record: Record, good: list[Trial], rest: list[Trial]) -> None:
         self._axes = record.space.axes
         self._good, self._rest = good, rest
 
     def of(self, move: Move) -> float:
-        """Of a move from the frontier."""
+        """Return the score of a move from the frontier."""
         return sum(
             self._odds(self._axes[key], new) - self._odds(self._axes[key], self._axes[key].value)
             for key, new in move
@@ -171,7 +171,7 @@ class _Score:
         )
 
     def _density(self, axis: SearchAxis, value: Scalar, trials: list[Trial]) -> float:
-        # Kernels one typical step wide; where neither group has a result, the odds are even.
+        # Kernels one typical step wide; without any result nearby the odds are even.
         total = _BACKGROUND * len(trials)
         for trial in trials:
             if axis.kind is KnobKind.ENUM:

@@ -7,7 +7,16 @@ import dataclasses
 import logging
 from collections.abc import AsyncGenerator, AsyncIterator
 
-from engine.agents.base import Agent, Briefing, Draft, Failure, PromptSent, Thought, Usage, speaker
+from engine.agents.base import (
+    Agent,
+    Briefing,
+    Draft,
+    Failure,
+    PromptSent,
+    Thought,
+    Usage,
+    agent_for,
+)
 from engine.core import events as ev
 from engine.core.candidate import Candidate
 from engine.core.errors import AgentError, AutoresearchError, UnusableAnswerError
@@ -61,7 +70,7 @@ class AgentCalls:
         session = self._context.session
         done = len(session.experiments)
         waiting = sum(q.after >= done and not q.pin and not q.of for q in session.queue)
-        return speaker(self._context.agent, done + 1 + waiting, pinned=thinks)
+        return agent_for(self._context.agent, done + 1 + waiting, pinned=thinks)
 
     def cancel_stale(self, basis: str) -> None:
         """Cancel calls that started from another steering basis than this one."""

@@ -125,11 +125,11 @@ class Proposer:
             raise AgentError(f"The agent {agent.name!r} does not show its prompt.")
         pinned = pin.text if pin is not None else ""
         briefing = self._briefings.build(number, session.frontier, pinned=pinned)
-        prompt = await agent.memory(briefing)
+        prompt = await agent.preview(briefing)
         thinker = self._calls.next_agent(thinks=True)
         if thinker is agent or not isinstance(thinker, PromptPreview):
             return prompt
-        later = await thinker.memory(briefing)
+        later = await thinker.preview(briefing)
         now, then = f"━━ next: {agent.name} ━━", f"━━ at its next turn: {thinker.name} ━━"
         return f"{now}\n\n{prompt}\n{then}\n\n{later}"
 

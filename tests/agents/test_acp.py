@@ -153,7 +153,7 @@ async def test_a_good_agent_is_seen_thinking_reading_and_editing(worktree: Path)
     briefing = brief(worktree, command("good"))
     agent = make(briefing.config, worktree)
     assert isinstance(agent, PromptPreview)
-    assert found.told == await agent.memory(briefing)
+    assert found.told == await agent.preview(briefing)
     assert "Lower the loss." in found.told
     assert "-RATE = 0.04\n+RATE = 0.05\n" in found.text
     assert "chosen=once" in found.text and "line='RATE = 0.04\\n'" in found.text

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.agents.base import agent_names, make_agent, speaker
+from engine.agents.base import agent_for, agent_names, make_agent
 from engine.core.config import ResearchConfig
 from engine.core.errors import AgentError
 
@@ -15,7 +15,7 @@ def test_every_third_turn_is_the_thinkers(tmp_path: Path) -> None:
     assert "mix" in agent_names()
     config = ResearchConfig(agent="mix", mix_every=3, model="openai/some")
     agent = make_agent(config, tmp_path)
-    turns = [speaker(agent, number) for number in range(2, 8)]
+    turns = [agent_for(agent, number) for number in range(2, 8)]
     assert [t.name for t in turns] == ["search", "llm", "search", "search", "llm", "search"]
     # A draft ahead is worth it for what takes its time, and not for the search.
     assert [t.looks_ahead for t in turns[:2]] == [False, True]

@@ -199,9 +199,9 @@ def test_the_bundled_training_file() -> None:
         assert 1 <= len(drafted.knobs) <= 2
 
 
-def memory(agent: Agent, briefing: Briefing) -> str:
+def preview(agent: Agent, briefing: Briefing) -> str:
     assert isinstance(agent, PromptPreview)
-    return asyncio.run(agent.memory(briefing))
+    return asyncio.run(agent.preview(briefing))
 
 
 @pytest.mark.parametrize("policy", POLICIES)
@@ -210,7 +210,7 @@ def test_its_memory_tells_the_choice_and_what_it_follows_from(policy: str) -> No
     for _ in range(6):
         ratchet.turn(worse)
     briefing = dataclasses.replace(ratchet.briefing, banned=("leave DEPTH alone",))
-    told = memory(ratchet.agent, briefing)
+    told = preview(ratchet.agent, briefing)
     assert draft(ratchet.agent, briefing)[1].hypothesis in told
     assert "leave DEPTH alone" in told and "reads no words" in told
     for attempt in ratchet.briefing.history[1:]:
@@ -220,4 +220,4 @@ def test_its_memory_tells_the_choice_and_what_it_follows_from(policy: str) -> No
 def test_its_memory_says_when_all_is_tried() -> None:
     ratchet = Ratchet("bandit", "FLAG = True\n")
     ratchet.turn(worse)
-    assert "has been tried" in memory(ratchet.agent, ratchet.briefing)
+    assert "has been tried" in preview(ratchet.agent, ratchet.briefing)

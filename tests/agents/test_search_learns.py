@@ -69,14 +69,14 @@ def test_the_direction_of_the_metric_counts_for_tpe() -> None:
     pytest.importorskip("optuna")
     from engine.agents.search_record import Record
     from engine.agents.search_space import Space
-    from engine.agents.search_tpe import _told
+    from engine.agents.search_tpe import _scored
 
     ratchet = Ratchet("tpe")
     for metric in (0.9, 1.1, None):
         ratchet.record(ratchet.draft(), (metric, Outcome.FINISHED))
     record = Record.of(ratchet.briefing, Space.of(ratchet.source))
     down, up = (
-        {trial.number: worth for trial, worth in _told(record, towards)} for towards in Direction
+        {trial.number: worth for trial, worth in _scored(record, towards)} for towards in Direction
     )
     assert down[2] > down[1] > down[3] > down[4]
     assert up[3] > up[1] > up[2] > up[4]

@@ -65,7 +65,7 @@ class CodingAgent:
         self._variables = cli_environment(self._cli, variables)
         self._secrets = secret_values(self._variables)
 
-    async def memory(self, briefing: Briefing) -> str:
+    async def preview(self, briefing: Briefing) -> str:
         """Every word the CLI would be sent; what it adds of its own is not ours to know."""
         return build_prompt(briefing)
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from engine.agents.base import Briefing
+from engine.agents.instructions import direction, earlier, under_way, user_instructions
 from engine.agents.llm.answer import HYPOTHESIS_CHARACTERS
 from engine.agents.llm.history import best, by_category, fenced, in_brief, in_full, log_end
 from engine.agents.llm.prompt import SYSTEM
-from engine.agents.wishes import direction, earlier, under_way, wishes
 from engine.core.enums import CATEGORIES, Direction
 from engine.core.text import one_line
 
@@ -91,7 +91,7 @@ def _history(briefing: Briefing) -> list[str]:
         told = "\n".join(in_full(attempt, config) for attempt in recent)
         parts.append(f"# The last experiments\n\n{told}")
     parts += [*best(history, config), *by_category(history)]
-    parts += [*earlier(briefing), *under_way(briefing), *wishes(briefing)]
+    parts += [*earlier(briefing), *under_way(briefing), *user_instructions(briefing)]
     return parts
 
 

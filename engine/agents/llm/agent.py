@@ -1,4 +1,4 @@
-"""The language-model agent: asks, shows what it thinks, applies its edit, or asks again."""
+"""The language model agent: asks for an edit, applies it, and asks again if it is unusable."""
 
 from __future__ import annotations
 
@@ -29,15 +29,15 @@ from engine.core.patches.search_replace import BlockError, apply_blocks
 
 DEFAULT_CONTEXT_TOKENS = 32_000
 _BLOCK_TRIES = 3
-"""The first answer and two that are told what was wrong."""
+"""Number of answers as blocks: the first, and two with a message on what was wrong."""
 
 
 class LanguageModelAgent:
-    """Proposes with any model LiteLLM speaks to.
+    """Proposes edits with any model that LiteLLM supports.
 
     Args:
         config: The model, its limits and the session's caps.
-        secrets: Keys by variable name; used for calls and for nothing else.
+        secrets: Keys by variable name, used only for calls.
     """
 
     name = "llm"
@@ -49,11 +49,11 @@ class LanguageModelAgent:
         self._config = config
         self._model = Model(config, secrets)
 
-    async def memory(self, briefing: Briefing) -> str:
-        """Every word the model would be sent.
+    async def preview(self, briefing: Briefing) -> str:
+        """Return the whole prompt the model would be sent.
 
         Raises:
-            AgentError: It does not fit into the model's context.
+            AgentError: The prompt does not fit into the model's context.
         """
         return as_text(await self._messages(briefing))
 
@@ -63,7 +63,7 @@ class LanguageModelAgent:
         """Ask for one edit, or for the repair of one.
 
         Raises:
-            AgentError: Of the kind that says what went wrong.
+            AgentError: The call or the answers failed; the class says how.
         """
         check_caps(self._config, briefing.spent)
         messages = await self._messages(briefing)
@@ -76,7 +76,7 @@ class LanguageModelAgent:
                     if isinstance(item, Usage):
                         yield item
                         continue
-                    # Some models think aloud inside their answer, between <think> and </think>.
+                    # Some models put their reasoning into the answer, between <think> and </think>.
                     pieces = splitter.feed(item.text) if item.kind == "answer" else []
                     text += "".join(piece for kind, piece in pieces if kind == "answer")
                     turn = "\n\n" if kind_before and item.kind != kind_before else ""
@@ -110,11 +110,11 @@ class LanguageModelAgent:
     async def _ask(
         self, messages: list[dict[str, str]], temperature: float | None
     ) -> AsyncGenerator[Delta | Usage, None]:
-        """One call; a stream that broke after it had begun is tried once more from the start."""
+        """Yield the answer to one call; a stream that breaks off is restarted once."""
         for last in (False, True):
             begun = False
             try:
-                # Closed at once when we are: a call nobody waits for costs money.
+                # Closed together with this generator: an abandoned call costs money.
                 async with contextlib.aclosing(
                     self._model.stream(messages, temperature=temperature)
                 ) as stream:
@@ -135,14 +135,14 @@ class LanguageModelAgent:
 
 
 def sampling_temperature(config: ResearchConfig, candidate: int) -> float | None:
-    """The sampling temperature of a candidate: it rises the longer nothing helps.
+    """Return the sampling temperature, which rises while no candidate is kept.
 
     Args:
-        config: With the first one's, the step and the ceiling.
-        candidate: How many candidates in a row brought nothing before it.
+        config: The first temperature, the step and the maximum.
+        candidate: Number of candidates in a row without a keep.
 
     Returns:
-        None: the provider's default.
+        The temperature; None for the provider's default.
     """
     if config.temperature is None or config.temperature < 0:
         return None
@@ -151,10 +151,11 @@ def sampling_temperature(config: ResearchConfig, candidate: int) -> float | None
 
 
 def _draft(briefing: Briefing, answer: Answer) -> Draft:
-    """The draft an answer amounts to.
+    """Build the draft of an answer.
 
     Raises:
-        WrongEdit: It cannot be applied, is no Python, changes nothing, or was tried before.
+        WrongEdit: The edit cannot be applied, is not valid Python, changes nothing, or was tried
+            before.
     """
     base = briefing.failure.source if briefing.failure is not None else briefing.source
     if answer.whole_file is not None and not answer.blocks:
@@ -178,10 +179,10 @@ def _draft(briefing: Briefing, answer: Answer) -> Draft:
 
 
 def make(config: ResearchConfig, workspace: Path) -> Agent:
-    """The agent for a config.
+    """Make the agent for a config.
 
     Raises:
-        AgentError: No model is named.
+        AgentError: The config names no model.
     """
     if not config.model:
         raise AgentError(

@@ -1,4 +1,4 @@
-"""What a language model said, taken apart: the thinking, the header lines, the edit. Pure."""
+"""Parser of a language model's answer: its reasoning, header lines and edit. Pure."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from engine.core.text import one_line, sanitize
 HYPOTHESIS_CHARACTERS = 300
 RATIONALE_CHARACTERS = 4000
 _PROSE = 100_000
-"""Of longer prose only so many characters at both ends are read."""
+"""The most characters of prose that are read at each end of a long answer."""
 FALLBACK_HYPOTHESIS = "edit of train.py"
 
 _STEMS = {
@@ -42,7 +42,7 @@ _CLOSE_LINE = re.compile(r"^[ \t]{0,9}</(?:think|thinking|reasoning)>", re.IGNOR
 
 @dataclass(frozen=True, kw_only=True)
 class Answer:
-    """A parsed answer. One with no `problem` holds blocks or a whole file, never both."""
+    """A parsed answer. Without a `problem` it holds either blocks or a whole file."""
 
     hypothesis: str
     category: str
@@ -50,17 +50,17 @@ class Answer:
     expected: str
     blocks: tuple[Block, ...]
     whole_file: str | None
-    """The one fence of Python of an answer without blocks, if the whole file was asked for."""
+    """Content of the only Python fence, if the whole file was requested and there are no blocks."""
     problem: str
-    """Why the answer holds no edit, in words for the model; empty when it holds one."""
+    """Why the answer holds no edit, as a message to the model; empty if it holds one."""
 
 
 def parse_answer(text: str, *, whole_file_asked: bool = False) -> Answer:
-    """Take a model's whole answer apart. Never fails: what is missing gets a fallback.
+    """Parse a model's complete answer. Never fails: missing parts get a fallback.
 
     Args:
-        text: All of it.
-        whole_file_asked: A fence of Python is the whole file; else it is taken for an excerpt.
+        text: The complete answer.
+        whole_file_asked: Whether a Python fence is read as the whole file, not as an excerpt.
     """
     text = _after_thinking(text.replace("\r\n", "\n"))
     found = find_blocks(text)
@@ -80,7 +80,7 @@ def parse_answer(text: str, *, whole_file_asked: bool = False) -> Answer:
         category=_category(headers.get("category", "")),
         rationale=sanitize(headers.get("rationale", "")[:RATIONALE_CHARACTERS]).strip(),
         expected=one_line(headers.get("expected", ""), HYPOTHESIS_CHARACTERS),
-        # Half an edit is another edit.
+        # An incomplete edit would be a different edit.
         blocks=() if problem else blocks,
         whole_file=whole,
         problem=problem,
@@ -88,7 +88,7 @@ def parse_answer(text: str, *, whole_file_asked: bool = False) -> Answer:
 
 
 def _read_headers(part: str, headers: dict[str, str], prose: list[str]) -> None:
-    """Sort the lines of a part without blocks into header values and free prose."""
+    """Sort the lines of a part without blocks into header values and prose."""
     name, value, fence = "", list[str](), ""
 
     def close() -> None:
@@ -115,7 +115,7 @@ def _read_headers(part: str, headers: dict[str, str], prose: list[str]) -> None:
             if line or value[-1]:
                 value.append(line)
         elif name:
-            # A blank line ends all values but the rationale's.
+            # A blank line ends every value except the rationale.
             close()
             name = ""
         elif line:
@@ -148,7 +148,7 @@ def _category(header: str) -> str:
 
 
 def _whole_file(text: str) -> tuple[str | None, str]:
-    """The one fence of Python, or None and why there is none."""
+    """Return the only Python fence, or None and the reason."""
     fences = list(_FENCE.finditer(text))
     openings = [
         mark for mark in fences if mark["info"].strip().lower() in ("python", "py", "python3")
@@ -166,13 +166,13 @@ def _whole_file(text: str) -> tuple[str | None, str]:
     ]
     if not closings:
         return None, "The fence of Python has no end; perhaps the answer was cut off."
-    # The file may hold fences of its own, in docstrings.
+    # Docstrings of the file may contain fences.
     closing = closings[-1] if len(closings) == len(after) else closings[0]
     return text[opening.end() + 1 : closing.start()], ""
 
 
 def _after_thinking(text: str) -> str:
-    """Without `<think>` parts, and without what precedes a lone `</think>`."""
+    """Return the text without `<think>` parts, and without anything before a lone `</think>`."""
     if not _ANY_TAG.search(text):
         return text
     splitter = ThinkSplitter()
@@ -197,9 +197,9 @@ class ThinkSplitter:
         self._block = False
 
     def feed(self, delta: str) -> list[tuple[str, str]]:
-        """The next piece of the stream, as ("reasoning" | "answer", text) in order.
+        """Split the next piece of the stream into ("reasoning" | "answer", text) pairs, in order.
 
-        What may be the beginning of a tag is held back until the next call.
+        The possible beginning of a tag is held back until the next call.
         """
         text, self._held = self._held + delta, ""
         out: list[tuple[str, str]] = []
@@ -225,14 +225,14 @@ class ThinkSplitter:
         return out
 
     def finish(self) -> list[tuple[str, str]]:
-        """What was held back, now that the stream has ended."""
+        """Return the text held back, at the end of the stream."""
         out: list[tuple[str, str]] = []
         self._say(out, "reasoning" if self._tag else "answer", self._held)
         self._held = ""
         return out
 
     def _hold(self, tail: str) -> int:
-        """How many characters at the end may be the beginning of a tag."""
+        """Return the number of characters at the end that may begin a tag."""
         tags = (f"</{self._tag}>",) if self._tag else ("<think>", "<thinking>", "<reasoning>")
         start = tail.rfind("<")
         rest = tail[start:].lower()

@@ -1,4 +1,4 @@
-"""The experiments so far as text for a language model, and how untrusted text is fenced."""
+"""The experiments so far as prompt text, and fences around untrusted text."""
 
 from __future__ import annotations
 
@@ -30,14 +30,14 @@ def _result(attempt: Attempt) -> str:
 
 
 def in_brief(attempt: Attempt) -> str:
-    """An experiment on one line."""
+    """Return an experiment on one line."""
     category = one_line(attempt.category, 30)
     hypothesis = one_line(attempt.hypothesis, HYPOTHESIS_CHARACTERS)
     return f"- {attempt.number} [{category}] {hypothesis} → {_result(attempt)}\n"
 
 
 def in_full(attempt: Attempt, config: ResearchConfig) -> str:
-    """An experiment with everything known of it."""
+    """Return an experiment with all its details."""
     lines = [f"## Experiment {attempt.number}\n"]
     reason = one_line(attempt.reason, HYPOTHESIS_CHARACTERS)
     facts = [
@@ -67,7 +67,7 @@ def _curve(points: Sequence[tuple[float, float]]) -> str:
 
 
 def best(history: Sequence[Attempt], config: ResearchConfig) -> list[str]:
-    """The leaderboard, if anything was kept."""
+    """Return a section with the leaderboard; empty if nothing was kept."""
     sign = 1 if config.direction is Direction.MIN else -1
     kept = [
         (sign * a.metric, a)
@@ -81,7 +81,7 @@ def best(history: Sequence[Attempt], config: ResearchConfig) -> list[str]:
 
 
 def by_category(history: Sequence[Attempt]) -> list[str]:
-    """What was tried how often and how it went, if anything was tried."""
+    """Return a section with counts and results by category; empty if nothing was tried."""
     tried = [a for a in history if a.patch_id and a.category != "baseline"]
     if not tried:
         return []
@@ -102,7 +102,7 @@ def by_category(history: Sequence[Attempt]) -> list[str]:
 
 
 def fenced(text: str, language: str = "") -> str:
-    """Text in a fence that nothing in the text can close."""
+    """Return text in a fence longer than any in the text, so that it cannot be closed early."""
     longest = max((len(run) for run in re.findall(r"`+", text)), default=0)
     fence = "`" * max(3, longest + 1)
     ending = "" if text.endswith("\n") or not text else "\n"
@@ -110,6 +110,6 @@ def fenced(text: str, language: str = "") -> str:
 
 
 def log_end(text: str) -> str:
-    """The end of a log without control characters: at most 30 lines and 2,000 characters."""
+    """Return the end of a log, sanitized: at most 30 lines and 2,000 characters."""
     lines = sanitize(text[-10 * DETAIL_CHARACTERS :]).strip("\n").split("\n")
     return "\n".join(lines[-DETAIL_LINES:])[-DETAIL_CHARACTERS:].strip("\n")

@@ -1,7 +1,7 @@
-"""The line to a language model: messages go out, pieces of its answer and its usage come in.
+"""Calls to a language model: streams the answer and the usage of a list of messages.
 
-LiteLLM speaks the providers' protocols. It is imported when first needed, in a thread, because that
-takes seconds; every failure of it leaves here as one of this program's own errors, without a key.
+LiteLLM implements the providers' protocols. It is imported when first needed, in a thread, because
+that takes seconds. Every failure of it is raised as one of this program's errors, without a key.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ from engine.core.config import ResearchConfig
 from engine.core.errors import AgentError, NoSuchModelError, OverloadedError
 
 _LOCAL = ("ollama", "ollama_chat", "lm_studio")
-"""Servers on a person's own machine: no key, no price."""
+"""Servers on the user's own machine: they need no key and cost nothing."""
 _OLLAMA_WINDOW = 32_000
-"""Ollama cuts longer prompts at a window of its own, 4,096 tokens and more, without a word."""
+"""Ollama silently truncates prompts at its own window, 4,096 tokens by default."""
 _CLOSING_SECONDS = 0.8
 
 
@@ -36,11 +36,11 @@ class Delta:
 
 @dataclass(frozen=True, kw_only=True)
 class _Access:
-    """What LiteLLM must be told to reach the model."""
+    """What LiteLLM needs to reach the model."""
 
     provider: str
     entry: Mapping[str, Any]
-    """The model's line in LiteLLM's map of prices; empty if it has none."""
+    """The model's entry in LiteLLM's map of prices; empty if there is none."""
     key: str | None
 
 
@@ -48,8 +48,8 @@ class Model:
     """One model of one provider.
 
     Args:
-        config: Names the model, its server and its limits.
-        secrets: Variables that hold the providers' keys, as `provider_environment` finds them.
+        config: The model, its server and its limits.
+        secrets: Environment variables with the providers' keys, from `provider_environment`.
     """
 
     def __init__(self, config: ResearchConfig, secrets: Mapping[str, str]) -> None:
@@ -63,22 +63,26 @@ class Model:
         """Why the last answer ended: `stop`, `length`, `content_filter`; empty if it broke."""
 
     async def prepare(self) -> None:
-        """Import LiteLLM and find the key; `stream` does it if it has not been done.
+        """Import LiteLLM and find the key, unless that has been done.
 
         Raises:
-            AgentError: The model cannot be used as it is configured.
+            AgentError: The model cannot be used as configured.
         """
         if self._known is None:
             await asyncio.to_thread(self._access)
 
     async def context_window(self) -> int | None:
-        """How many tokens a prompt may have, as LiteLLM knows; raises as `prepare` does."""
+        """Return the most tokens a prompt may have, from LiteLLM's map; None if unknown.
+
+        Raises:
+            AgentError: The model cannot be used as configured.
+        """
         await self.prepare()
         tokens = self._access().entry.get("max_input_tokens")
         return int(tokens) if tokens else None
 
     def price_known(self) -> bool:
-        """Whether `Usage.dollars` will be a number; blocks unless prepared."""
+        """Return whether the model's price is known; blocks unless prepared."""
         access = self._access()
         return (
             self._config.dollars_per_million is not None
@@ -93,17 +97,17 @@ class Model:
         max_tokens: int | None = None,
         temperature: float | None = None,
     ) -> AsyncGenerator[Delta | Usage, None]:
-        """Ask, and yield the answer as it comes, then its usage; also usage if the answer breaks.
+        """Yield a model's answer as it arrives, then the usage, also of an answer that breaks off.
 
         Consume it under `contextlib.aclosing`: leaving early then closes the connection at once.
 
         Args:
-            messages: As OpenAI's chat protocol has them.
-            max_tokens: Longest answer; None: the config's.
-            temperature: None: the provider's own.
+            messages: Messages of OpenAI's chat protocol.
+            max_tokens: The longest answer; by default the config's limit.
+            temperature: The sampling temperature; by default the provider's.
 
         Raises:
-            AgentError: Of the kind that says what to do about it.
+            AgentError: The call failed; the class decides what the engine does next.
         """
         await self.prepare()
         self.finish = ""
@@ -128,7 +132,7 @@ class Model:
                         started = True
                         yield delta
             if not started and raw is None:
-                # What is no event stream, a login page say, reads to LiteLLM as an empty answer.
+                # To LiteLLM a reply without events, such as a login page, is an empty answer.
                 failure = OverloadedError(
                     f"{self._place()} sent no answer of a model.",
                     "What it sent was empty, or a web page.",
@@ -168,7 +172,7 @@ class Model:
         return OverloadedError(what, "", "Raise `idle_seconds` if it is merely slow.")
 
     async def _open(self, messages: list[Mapping[str, Any]], arguments: dict[str, Any]) -> Any:
-        """Start the answer; a model that knows no temperature is asked without one from then on."""
+        """Start the answer; a model that rejects temperatures is asked without from then on."""
         library = litellm()
         if self._has_no_temperature:
             arguments = {k: v for k, v in arguments.items() if k != "temperature"}
@@ -202,7 +206,7 @@ class Model:
             "stream_options": {"include_usage": True},
             "max_retries": 0,
             "max_tokens": tokens,
-            # Our own limit comes first and says more.
+            # The limit in `stream` comes first, with a better message.
             "timeout": self._config.idle_seconds + 5,
             **{name: value for name, value in optional.items() if value is not None},
         }
@@ -227,7 +231,7 @@ class Model:
                 "For a server of your own: `openai/<name>`, and its address in `api_base`.",
             ) from None
         entry: Mapping[str, Any] = {}
-        # What LiteLLM knows of a local model need not be true of the server here.
+        # LiteLLM's entry for a local model need not match the server in use.
         for known_as in () if provider in _LOCAL else (model, f"{provider}/{name}", name):
             found = library.model_cost.get(known_as, {})
             if str(found.get("litellm_provider", "")).startswith(provider):
@@ -245,7 +249,7 @@ class Model:
         return _Access(provider=provider, entry=entry, key=key)
 
     def _place(self) -> str:
-        """Who is asked, in words that begin a sentence."""
+        """Return the name of the provider or server, to begin a sentence with."""
         if not self._config.api_base:
             return f"The provider of {self._config.model}"
         host = self._address.netloc.rpartition("@")[2]
@@ -285,7 +289,7 @@ def _detail(raw: Any, group: str, name: str) -> int:
 
 
 def _counted(response: Any, messages: Sequence[Mapping[str, Any]]) -> Any:
-    """The usage of an answer that broke off, counted from its pieces; None if that fails."""
+    """Count the usage of an answer that broke off from its pieces; None if that fails."""
     with suppress(Exception):
         built = litellm().stream_chunk_builder(response.chunks, messages=list(messages))
         return built.usage

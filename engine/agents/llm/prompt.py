@@ -1,7 +1,7 @@
-"""What the language model is sent: a pure function of the briefing, the same bytes each time.
+"""The prompt of a language model: a pure function of the briefing, byte for byte reproducible.
 
-What changes least comes first, so that providers can cache the prefix: the rules, the charter, the
-set-up, the files, the earlier experiments (a list that only grows), and last the recent ones.
+The parts that change least come first, so that providers can cache the prefix: rules, program.md,
+set-up, files, earlier experiments (a list that only grows), and last the recent experiments.
 """
 
 from __future__ import annotations
@@ -12,15 +12,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from engine.agents.base import Briefing, Failure
+from engine.agents.instructions import direction, earlier, under_way, user_instructions
 from engine.agents.llm.answer import HYPOTHESIS_CHARACTERS
 from engine.agents.llm.history import best, by_category, fenced, in_brief, in_full, log_end
-from engine.agents.wishes import direction, earlier, under_way, wishes
 from engine.core.enums import CATEGORIES, Direction
 from engine.core.errors import ContextTooLongError
 from engine.core.text import one_line, sanitize
 
 CHARACTERS_PER_TOKEN = 3.5
-"""A cautious mean for English and Python."""
+"""Characters per token: a cautious mean for English and Python."""
 
 IN_FULL = 10
 _PROGRAM_CUT = 20_000
@@ -84,28 +84,28 @@ and the request at the end tell you what to do; where they differ, the rules of 
 
 @dataclass(frozen=True)
 class _Cut:
-    """How much of the prompt is left out; the later fields only after the earlier ones."""
+    """Amounts left out of the prompt; a later field applies only after the earlier ones."""
 
     older: int = 0
-    """One-line experiments left out, oldest first."""
+    """Number of one-line experiments left out, oldest first."""
     shortened: int = 0
-    """Recent experiments told in one line instead of in full, oldest first."""
+    """Number of recent experiments shortened to one line, oldest first."""
     context: int = _CONTEXT_CUTS[0]
-    """Characters of each read-only file."""
+    """The most characters of each read-only file."""
     program: int | None = None
-    """Characters of the charter."""
+    """The most characters of program.md."""
 
 
 def build_messages(briefing: Briefing, max_tokens: int) -> list[dict[str, str]]:
-    """The system message and one user message.
+    """Build the system message and one user message.
 
     Args:
-        briefing: What the engine knows.
-        max_tokens: Bound on the prompt, halved `briefing.shorten` times. A token is taken for
-            3.5 characters. Room for the repair message is kept where one is to follow.
+        briefing: The briefing of the proposal.
+        max_tokens: The longest prompt, halved `briefing.shorten` times, at 3.5 characters a token.
+            Space for the repair message is reserved if one will follow.
 
     Raises:
-        ContextTooLongError: The charter and the editable file alone leave no room.
+        ContextTooLongError: program.md and the editable file alone exceed the limit.
     """
     bound = max_tokens / 2**briefing.shorten
     if briefing.failure is not None:
@@ -133,12 +133,12 @@ def build_messages(briefing: Briefing, max_tokens: int) -> list[dict[str, str]]:
 
 
 def estimate_tokens(text: str) -> float:
-    """About how many tokens a text has."""
+    """Return the approximate number of tokens of a text."""
     return len(text) / CHARACTERS_PER_TOKEN
 
 
 class _Parts:
-    """The rendered pieces of one prompt; what a cut takes away is chosen among them."""
+    """The rendered parts of one prompt, from which a cut leaves some out."""
 
     def __init__(self, briefing: Briefing) -> None:
         self._briefing = briefing
@@ -154,13 +154,13 @@ class _Parts:
             *best(history, config),
             *by_category(history),
             *under_way(briefing),
-            *wishes(briefing),
+            *user_instructions(briefing),
             f"# Request\n\nPropose experiment {briefing.number}: one hypothesis, and one focused "
             f"edit of {one_line(config.file)}, in the answer format.\n{direction(briefing)}",
         ]
 
     def render(self, cut: _Cut) -> str:
-        """The whole prompt, the system message first."""
+        """Return the complete prompt, the system message first."""
         program = self._briefing.program
         if cut.program is not None:
             program = _middle_out(program, cut.program)
@@ -184,7 +184,7 @@ class _Parts:
 
 
 def as_text(messages: Sequence[Mapping[str, str]]) -> str:
-    """The messages one below the other, as a person reads them."""
+    """Return the messages as one text for the user to read."""
     return "\n".join(f"━━ {m['role']} ━━\n\n{m['content'].rstrip()}\n" for m in messages)
 
 
@@ -210,7 +210,7 @@ def _setup(briefing: Briefing) -> str:
 
 
 def _middle_out(text: str, size: int) -> str:
-    """Text of at most about `size` characters: two thirds from its head, the rest from its end."""
+    """Shorten text to about `size` characters: two thirds from its start, the rest from its end."""
     if len(text) <= size:
         return text
     head, tail = text[: size * 2 // 3], text[len(text) - size // 3 :]
@@ -218,7 +218,7 @@ def _middle_out(text: str, size: int) -> str:
 
 
 def reask_message(problem: str, nearest: str) -> dict[str, str]:
-    """Asks for the edit again after an answer that cannot be applied."""
+    """Return the message that asks for the edit again after an unusable answer."""
     parts = [f"Your edit was not applied, none of it: {one_line(problem, 1000)}\n"]
     if nearest:
         parts.append(
@@ -230,7 +230,7 @@ def reask_message(problem: str, nearest: str) -> dict[str, str]:
 
 
 def whole_file_message() -> dict[str, str]:
-    """Asks for the whole file instead of blocks."""
+    """Return the message that asks for the whole file instead of blocks."""
     return {
         "role": "user",
         "content": "Your blocks could not be applied. Answer once more with the four header lines, "
@@ -240,7 +240,7 @@ def whole_file_message() -> dict[str, str]:
 
 
 def repair_message(failure: Failure, file: str) -> dict[str, str]:
-    """Asks for the repair of an edit that crashed, as blocks against the crashed file."""
+    """Return the message that asks for the repair of an edit that crashed."""
     return {
         "role": "user",
         "content": f"Instead of a new experiment, repair your last edit. Its hypothesis was: "

@@ -1,4 +1,4 @@
-"""What the knob search goes by, as text: it reads numbers and names, and no sentences."""
+"""The evidence of the knob search as text, for the user to read before a proposal."""
 
 from __future__ import annotations
 
@@ -6,28 +6,36 @@ from engine.agents.base import Briefing
 from engine.agents.search_options import SearchChoice
 from engine.agents.search_record import Record
 from engine.agents.search_space import SearchAxis
-from engine.agents.search_words import hypothesis, trial_text
+from engine.agents.search_text import hypothesis, trial_text
 
 _TRIALS = 8
-"""So many of the last trials are told of each knob."""
+"""The most trials listed for each knob."""
 
 
-def memory_text(
+def preview_text(
     briefing: Briefing, record: Record, choice: SearchChoice | None, leaders: list[str], policy: str
 ) -> str:
-    """All of it, knob by knob, and what follows from that."""
+    """Return the next choice, the leading knobs and the trials of every knob.
+
+    Args:
+        briefing: The briefing of the next proposal.
+        record: The trials so far.
+        choice: The move the search would propose; None if all have been tried.
+        leaders: Lines on the most promising knobs.
+        policy: The name of the search policy.
+    """
     metric = briefing.config.metric
     lines = [
         f"No language model is asked: this search ({policy}) goes by the numbers below and reads "
         "no words. program.md, notes and the memory of earlier sessions do not reach it. Of a ban "
         "it takes the names of knobs, of a veto the knobs with their values.",
         "",
-        *_wishes(briefing),
+        *_exclusions(briefing),
         f"# For experiment {briefing.number}",
         "",
         hypothesis(choice, record, policy)
         if choice is not None
-        else "Nothing: all that this search can think of has been tried on this frontier.",
+        else "Nothing: every change this search knows has been tried on this frontier.",
         "",
     ]
     if leaders:
@@ -41,7 +49,7 @@ def memory_text(
     return "\n".join(lines).rstrip("\n") + "\n"
 
 
-def _wishes(briefing: Briefing) -> list[str]:
+def _exclusions(briefing: Briefing) -> list[str]:
     lines = [f"- ban: {text}" for text in briefing.banned]
     lines += [
         f"- veto: {', '.join(f'{name} = {new}' for name, (_, new) in veto.knobs.items())}"

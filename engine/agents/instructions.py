@@ -1,4 +1,4 @@
-"""What the person wants and what is under way, as text for any agent that reads."""
+"""The user's instructions and the running experiments, as prompt text for reasoning agents."""
 
 from __future__ import annotations
 
@@ -7,13 +7,12 @@ from engine.agents.llm.answer import HYPOTHESIS_CHARACTERS
 from engine.agents.llm.history import fenced
 from engine.core.text import INSTRUCTION_CHARACTERS, one_line
 
-"""Characters of one pin, ban, note or veto's reason."""
 _VETOES = 20
-"""So many of the last vetoes are told."""
+"""The most vetoes a prompt lists; older ones are left out."""
 
 
 def under_way(briefing: Briefing) -> list[str]:
-    """The experiments without a verdict, if there are any."""
+    """Return a section on the experiments without a verdict; empty if there are none."""
     if not briefing.pending:
         return []
     lines = [
@@ -28,14 +27,14 @@ def under_way(briefing: Briefing) -> list[str]:
 
 
 def earlier(briefing: Briefing) -> list[str]:
-    """What was found before this session, if anything was."""
+    """Return a section on results from before this session; empty if there are none."""
     if not briefing.earlier:
         return []
     return [f"# Before this session\n\n{fenced(briefing.earlier)}"]
 
 
-def wishes(briefing: Briefing) -> list[str]:
-    """What the person said, if they said anything."""
+def user_instructions(briefing: Briefing) -> list[str]:
+    """Return a section with the user's scope, bans, vetoes and notes; empty if there are none."""
     parts = []
     if briefing.config.scope:
         parts.append(
@@ -61,7 +60,7 @@ def wishes(briefing: Briefing) -> list[str]:
 
 
 def direction(briefing: Briefing) -> str:
-    """Where this one proposal is to go; empty where the agent is free."""
+    """Return the paragraph that names this proposal's hypothesis or direction; empty if free."""
     if briefing.pinned:
         return (
             "\nThe person wants exactly this hypothesis tried now. Work it out as one edit, "

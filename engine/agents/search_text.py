@@ -1,4 +1,4 @@
-"""What the search says of its moves: the evidence in numbers, never more than it knows."""
+"""Hypothesis, rationale and forecast of the search's moves, as text with the evidence."""
 
 from __future__ import annotations
 
@@ -26,23 +26,23 @@ _UP_DOWN = {1: "up", -1: "down", 0: "to another word"}
 
 
 def category(name: str) -> str:
-    """Which of the field's categories a knob's name belongs to."""
+    """Return the category of a knob, by its name."""
     return next((word for pattern, word in _CATEGORIES if re.search(pattern, name)), "other")
 
 
 def signed(gain: float) -> str:
-    """A difference in metric units, with three digits and its sign."""
+    """Return a difference in metric units with three digits and its sign."""
     return f"{gain:+.3g}".replace("-", "−")
 
 
 def change(record: Record, move: Move) -> str:
-    """What a move does, as `NAME old → new` for each knob."""
+    """Return the changes of a move, as `NAME old → new` for each knob."""
     literals = record.space.literals(move)
     return " and ".join(f"{name} {old} → {new}" for name, (old, new) in literals.items())
 
 
 def evidence(axis: SearchAxis, record: Record, sign: int) -> str:
-    """Counts and gains of the trials that moved an axis one way; empty where there are none."""
+    """Return counts and gains of the trials in one direction of an axis; empty without any."""
     trials = record.on(axis.key, sign)
     if not trials:
         return ""
@@ -60,7 +60,7 @@ def evidence(axis: SearchAxis, record: Record, sign: int) -> str:
 
 
 def hypothesis(choice: SearchChoice, record: Record, policy: str) -> str:
-    """The sentence a researcher would write for this move."""
+    """Return the hypothesis of a move, one sentence."""
     head = change(record, choice.move)
     if policy == "random":
         return f"{head}: a random step, as a control."
@@ -100,7 +100,7 @@ def _why(axis: SearchAxis, record: Record, sign: int) -> str:
 
 
 def rationale(choice: SearchChoice, record: Record, policy: str, metric: str) -> str:
-    """The evidence by experiment number, and what kind of reasoning this is."""
+    """Return the evidence for a move by experiment number, and the policy that chose it."""
     lines = [f"A statistical search ({policy}) chose this, no language model."]
     if choice.note:
         lines.append(choice.note[0].upper() + choice.note[1:])
@@ -119,7 +119,7 @@ def rationale(choice: SearchChoice, record: Record, policy: str, metric: str) ->
 
 
 def expected(choice: SearchChoice, record: Record, metric: str) -> str:
-    """The forecast in metric units, with its uncertainty."""
+    """Return the forecast in metric units with its uncertainty."""
     if choice.gain is None or choice.doubt is None:
         if record.spread is None:
             return f"Unknown: there is no result to judge {metric} by yet."
@@ -132,7 +132,7 @@ def expected(choice: SearchChoice, record: Record, metric: str) -> str:
 
 
 def ranking(bandit: Bandit, record: Record, metric: str) -> list[str]:
-    """The most promising knobs with their evidence, best first."""
+    """Return lines on the most promising knobs with their evidence, best first."""
     best: dict[str, tuple[float, float, Move]] = {}
     for move in record.space.moves():
         if record.is_allowed(move) and is_in_reach(record, move):
@@ -158,7 +158,7 @@ def _touched(record: Record, move: Move) -> list[tuple[SearchAxis, int]]:
 
 
 def trial_text(trial: Trial, axis: SearchAxis) -> str:
-    """What one trial did to an axis, and what came of it."""
+    """Return a line on a trial's change of an axis and its result."""
     old, new = trial.changes[axis.key]
     together = " with another knob" if trial.axis is None else ""
     if trial.crashed:
