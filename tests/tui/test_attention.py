@@ -10,6 +10,7 @@ from click.testing import CliRunner
 
 from engine.core import events as ev
 from engine.core.enums import Actor, AlarmKind, ReviewAnswer, Verdict
+from engine.core.needs import needs_of
 from engine.core.reducer import fold
 from engine.core.session import Session
 from tests.hostile import ATTACK
@@ -29,7 +30,6 @@ from tui.settings import Notifications, load_settings
 from tui.terminal.attention import (
     Attention,
     message_text,
-    needs_of,
     notification_kind,
     notification_sequence,
     title_of,
@@ -79,7 +79,7 @@ def asked(number: int, hypothesis: str = "swap the optimizer") -> list[ev.AnyEve
 
 ALARMS: dict[str, list[ev.AnyEvent]] = {
     "asked": asked(1),
-    "parked": [*asked(1), ev.ProposalParked(queued=1, reason="nobody answered")],
+    "parked": [*asked(1), ev.ProposalParked(queued=1, reason="no answer in time")],
     "paused": [ev.Paused(by=Actor.ENGINE, reason="the disk is full")],
     "plateau": [ev.AlarmRaised(kind=AlarmKind.PLATEAU, message="nothing kept for 12 experiments")],
     "ended": [ev.SessionEnded(reason="200 experiments")],
@@ -138,7 +138,9 @@ def test_a_new_best_notifies_without_a_bell(session: Session) -> None:
     terminal.attention.show(session)
     terminal.attention.show(better)
     assert terminal.bells == 0
-    assert terminal.notes == ["\x1b]9;autoresearch: new best: 0.500000 by #21\x1b\\"]
+    (note,) = terminal.notes
+    text = "autoresearch: new best: val_bpb 0.500000 by #21: Warm-down over 70 % of the run"
+    assert note == f"\x1b]9;{text}\x1b\\"
 
 
 def test_the_title_is_set_while_the_user_is_needed(session: Session) -> None:
@@ -255,4 +257,4 @@ def test_the_verb_lists_where_messages_are_sent(tmp_path: Path) -> None:
     assert "secret" not in shown.output
     tried = CliRunner().invoke(notify, ["--test", "-C", str(tmp_path)])
     assert "terminal: nothing sent" in tried.output
-    assert "elsewhere: nobody" in tried.output
+    assert "elsewhere: no address" in tried.output

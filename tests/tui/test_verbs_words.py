@@ -190,7 +190,7 @@ def test_the_audit_says_what_each_decision_led_to() -> None:
     )
     events = journal(
         *(queued(1, A), asked(1, A), queued(2, B), asked(2, B), approved, drafted),
-        ev.ProposalParked(queued=2, reason="nobody answered"),
+        ev.ProposalParked(queued=2, reason="no answer in time"),
         ev.AutonomySet(autonomy=Autonomy.AUTO, by=Actor.SCREEN),
         ev.Paused(by=Actor.ENGINE, reason="disk full"),
         ev.StopRequested(by=Actor.COMMAND_LINE, mode=StopMode.AFTER_RUN),
@@ -206,7 +206,7 @@ def test_the_audit_says_what_each_decision_led_to() -> None:
         ("autonomy auto", "screen", "", 0),
         ("stop after this run", "command line", "", 0),
     ]
-    assert entries[3].text == f"parked {B}: deeper (why: nobody answered)"
+    assert entries[3].text == f"parked {B}: deeper (why: no answer in time)"
 
 
 def test_a_question_is_a_line_of_the_plain_log() -> None:

@@ -11,7 +11,8 @@ import click
 
 from engine.client.sessions import find_workspace
 from engine.core.errors import AutoresearchError
-from engine.notify.notifier import FILE, INSTALL, VARIABLE, Addresses, addresses, send, service_of
+from engine.notify.addresses import FILE, VARIABLE, Addresses, addresses, service_of
+from engine.notify.sending import INSTALL, send
 from tui.commands.options import workspace_option
 from tui.settings import Notifications, load_settings
 
@@ -74,8 +75,8 @@ def _elsewhere(test: bool, where: Addresses) -> None:
         return
     failed = 0
     for sent in send(where.urls, _TITLE, _BODY):
-        failed += bool(sent.trouble)
-        click.echo(f"elsewhere: {sent.service} {sent.trouble or 'sent'}")
+        failed += bool(sent.error)
+        click.echo(f"elsewhere: {sent.service} {sent.error or 'sent'}")
     if failed:
         raise AutoresearchError(f"{failed} of {len(where.urls)} messages were not delivered.")
 

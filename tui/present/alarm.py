@@ -1,17 +1,13 @@
-"""The alarm that the user should still look at."""
+"""The alarm that the user should still look at, in words."""
 
 from __future__ import annotations
 
+from engine.core.needs import current_alarm
 from engine.core.session import Session
 from tui.present.text import clean_line
 
 
-def current_alarm(session: Session) -> str:
-    """Return the last alarm's message; "" once an experiment has ended after it."""
-    if not session.alarms:
-        return ""
-    alarm = session.alarms[-1]
-    ended = [e.ended_at for e in session.experiments[-2:] if e.ended_at is not None]
-    if ended and alarm.at < max(ended):
-        return ""
-    return clean_line(alarm.message)
+def alarm_text(session: Session) -> str:
+    """Return the current alarm's message; "" without one."""
+    alarm = current_alarm(session)
+    return "" if alarm is None else clean_line(alarm.message)

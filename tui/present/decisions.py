@@ -37,7 +37,7 @@ def record_text(decision: DecisionRecord) -> str:
 
 
 def decision_line(event: ev.AnyEvent, session: Session) -> str | None:
-    """Return an event's decision as a line of its own; None where the event is no decision.
+    """Return an event's decision as a line of its own; None for any other event.
 
     Untrusted text in it is not cleaned yet.
 

@@ -84,7 +84,7 @@ class EventText(NamedTuple):
     style: str = ""
     """The component class of its style."""
     by: str = ""
-    """Who decided: `screen`, `command line`, `timeout`, `policy` …; "" if it is no decision."""
+    """Who decided: `screen`, `command line`, `timeout`, `policy` …; "" for other events."""
     reason: str = ""
     todo: str = ""
     """What the user can do about it."""

@@ -9,9 +9,9 @@ from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 from engine.core.enums import SessionState
+from engine.core.needs import Need, needs_of, new_best
 from engine.core.session import Session
 from engine.core.text import one_line
-from tui.present.alarm import current_alarm
 from tui.present.numbers import metric
 from tui.settings import Notifications
 
@@ -99,40 +99,6 @@ def _through_tmux(sequence: str) -> str:
 
 
 # ---- what needs the user -------------------------------------------------------------------------
-
-
-class Need(NamedTuple):
-    """Something that waits for the user, or that they want to know."""
-
-    key: str
-    """Identifies the need for as long as it lasts."""
-    text: str
-
-
-def needs_of(session: Session) -> tuple[Need, ...]:
-    """Return what waits for the user now, the most urgent first."""
-    needs: list[Need] = []
-    for queued in session.asked:
-        what = queued.proposal.hypothesis
-        needs.append(Need(f"asked {queued.proposal.patch_id}", f"approve? {what}"))
-    for queued in session.parked:
-        needs.append(Need(f"parked {queued.number}", f"parked: {queued.proposal.hypothesis}"))
-    if session.pause is not None and not session.pause.by.is_user:
-        needs.append(Need(f"paused {session.pause.at}", f"paused: {session.pause.reason}"))
-    alarm = current_alarm(session)
-    if alarm and session.alarms[-1].kind == "plateau":
-        needs.append(Need(f"plateau {session.alarms[-1].at}", alarm))
-    if session.ended is not None:
-        needs.append(Need("ended", f"the session has ended: {session.ended}"))
-    return tuple(needs)
-
-
-def new_best(session: Session) -> Need | None:
-    """Return the news of the best experiment; None while that is the baseline."""
-    best, value = session.incumbent, session.best_metric
-    if best is None or best == 1 or value is None:
-        return None
-    return Need(f"best {best}", f"new best: {metric(value)} by #{best}")
 
 
 def title_of(session: Session) -> str:

@@ -12,7 +12,7 @@ from engine.core.events import Proposal
 from engine.core.records import Dropped, Pause
 from engine.core.session import Session
 from engine.core.text import plural, sanitize
-from tui.present.alarm import current_alarm
+from tui.present.alarm import alarm_text
 from tui.present.numbers import clock, cost_summary
 from tui.present.text import clean_line
 from tui.present.verdict_marks import category_of
@@ -128,7 +128,7 @@ class AgentPanel(Sheet):
             dropped=_dropped_since(session),
             ahead=view.ahead if view.drafts_ahead else None,
             pause=session.pause,
-            alarm=current_alarm(session),
+            alarm=alarm_text(session),
             cost=cost_summary(session),
             steering=_steering_in(session),
             notes=session.notes if len(session.experiments) <= 1 else (),

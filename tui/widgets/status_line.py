@@ -12,7 +12,7 @@ from engine.core.analysis.forecast import forecast
 from engine.core.enums import Direction, Phase, SessionState, Verdict
 from engine.core.records import VerdictCounts
 from engine.core.session import Session
-from tui.present.alarm import current_alarm
+from tui.present.alarm import alarm_text
 from tui.present.numbers import change, clock, cost, metric
 from tui.present.run_phase import elapsed_of, phase_of, sample_of
 from tui.present.text import clean_line
@@ -95,7 +95,7 @@ def _parts_of(view: View, killed: int) -> Iterable[_Part]:
     elif session.pause is not None and session.running is not None:
         yield _Part(1, (("pauses after this run", "--attention"),))
     yield from _needed(view)
-    alarm = current_alarm(session)[:60]
+    alarm = alarm_text(session)[:60]
     if alarm:
         yield _Part(2, ((f"! {alarm}", "--attention"),))
     yield from _best(session, _last_kept(session) if _of_a_table(view) else "best")

@@ -64,7 +64,7 @@ def session_of(
         running: Whether one more is in training.
         direction: Which way the metric improves.
         patch: Of the newest experiment.
-        text: Goes into every text an agent or a person writes.
+        text: Goes into every text an agent or the user writes.
         workspace: Where run directories lie.
         seed: Of the made-up results.
     """

@@ -1,0 +1,58 @@
+"""The addresses that messages to the user are sent to.
+
+They hold passwords, so they come from the environment variable AUTORESEARCH_NOTIFY or from
+`.autoresearch/notify.toml`; they are never written to the journal or passed to a run.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+
+import msgspec
+
+from engine.core.errors import ConfigError
+from engine.core.layout import HOME_NAME
+from engine.core.needs import NeedKind
+
+VARIABLE = "AUTORESEARCH_NOTIFY"
+FILE = Path(HOME_NAME) / "notify.toml"
+
+
+class Addresses(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Where messages are sent, and what about."""
+
+    urls: tuple[str, ...] = ()
+    """Addresses in the form of apprise."""
+    events: tuple[NeedKind, ...] = tuple(NeedKind)
+
+
+def addresses(workspace: Path, environ: Mapping[str, str]) -> Addresses:
+    """Return the addresses of the environment and of the workspace's file.
+
+    Raises:
+        ConfigError: The file is invalid or cannot be read.
+    """
+    path = workspace / FILE
+    try:
+        found = msgspec.convert(tomllib.loads(path.read_text("utf-8")), Addresses)
+    except FileNotFoundError:
+        found = Addresses()
+    except OSError as error:
+        raise ConfigError(f"{path} cannot be read.", f"{error.strerror}.") from None
+    except (ValueError, msgspec.ValidationError) as error:
+        # The file holds passwords, so no part of it goes into the message.
+        why = str(error) if isinstance(error, msgspec.ValidationError) else "It is not TOML."
+        raise ConfigError(
+            f"Invalid file {path}.", why, 'Write urls = ["…"] and events = ["approval", …].'
+        ) from None
+    named = [url.strip() for url in environ.get(VARIABLE, "").split(",") if url.strip()]
+    return Addresses(tuple(dict.fromkeys((*named, *found.urls))), found.events)
+
+
+def service_of(url: str) -> str:
+    """Return the service of an address, without its secrets: `ntfy://…`."""
+    scheme, separator, _ = url.partition("://")
+    known = separator and scheme.isascii() and scheme.isalnum()
+    return f"{scheme}://…" if known else "(invalid address)"
