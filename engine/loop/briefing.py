@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from engine.agents.base import AgentSpending, Attempt, Briefing, Failure, Pending, Veto
-from engine.core.analysis.plateau import advice, spell_of
+from engine.core.analysis.plateau import current_dry_spell, plateau_advice
 from engine.core.enums import DecisionKind, Origin, Verdict
 from engine.core.imported_attempt import PastAttempt
 from engine.core.records import Experiment, Queued, Vetoed
@@ -77,8 +77,8 @@ class BriefingBuilder:
             failure=failure,
             earlier=self._earlier(),
             pending=pending,
-            candidate=spell_of(session) + len(pending),
-            direction="" if pinned else advice(session),
+            candidate=current_dry_spell(session) + len(pending),
+            direction="" if pinned else plateau_advice(session),
             pinned=pinned,
             banned=tuple(ban.text for ban in session.bans),
             notes=tuple(note.text for note in session.agent_notes),

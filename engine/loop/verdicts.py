@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from engine.core import events as ev
-from engine.core.analysis.plateau import notice
+from engine.core.analysis.plateau import plateau_notice
 from engine.core.enums import AlarmKind, Origin, Outcome, Verdict
 from engine.core.errors import AgentError, OverloadedError, RateLimitedError
 from engine.core.records import Experiment, Run
@@ -80,7 +80,11 @@ class Judge:
             )
             self._context.alarm(AlarmKind.OVERRULE, message)
         counted = experiment.origin is not Origin.CONFIRM and not run.kill_requested
-        if counted and verdict is not Verdict.KEEP and (flat := notice(self._context.session)):
+        if (
+            counted
+            and verdict is not Verdict.KEEP
+            and (flat := plateau_notice(self._context.session))
+        ):
             self._context.alarm(AlarmKind.PLATEAU, flat)
 
     def _compare(self, experiment: Experiment) -> tuple[Verdict, str, float | None]:

@@ -45,8 +45,8 @@ def test_rows_become_attempts() -> None:
     assert odd.verdict is None
     assert Unknown.VERDICT in odd.unknown
     assert odd.commit == ""  # what was not committed is not what the commit has
-    assert any("3 of 6 rows are not known" in note for note in history.notes)
-    assert any("When each was run" in note for note in history.notes)
+    assert any("3 of 6 rows are unknown" in note for note in history.notes)
+    assert any("Run times of the rows" in note for note in history.notes)
 
 
 def test_a_branch_that_says_otherwise_is_told() -> None:

@@ -92,9 +92,8 @@ def text_of(*sessions: Session, limit: int = MOST_CHARACTERS) -> str:
 
 
 WHOLE = """\
-Earlier sessions of this workspace, the newest first. Their numbers can be compared with \
-today's only where metric, budget and machine are the same; a gain is positive where it \
-is better.
+Earlier sessions of this workspace, newest first. Their numbers are comparable only if metric, \
+budget and machine are the same as today; a positive gain is an improvement.
 - noise on 2 × H100: σ of val_bpb is 0.14 (2 runs of 1 commit(s), 300 s a run)
 
 ## Session nov20: val_bpb (lower is better), 300 s a run, 2 × H100
@@ -102,14 +101,14 @@ is better.
 Kept, by gain:
 - optimizer: large gain → 0.7, gain +0.2
 - architecture: small gain → 0.9, gain +0.1
-Categories that brought nothing: schedule (3 tried).
-Dead ends, the worst first:
+Categories without a keep: schedule (3 tried).
+Dead ends, worst first:
 - schedule: worst → 3, gain -2
 - schedule: bad → 2, gain -1
 - schedule: near → 1.5, gain -0.5
 Crashed:
 - optimizer: too deep → out of memory
-Not wanted by the person:
+Refused by the user:
 - wild idea (refused: no)
 - no dropout"""
 
@@ -268,7 +267,7 @@ def test_dead_categories_are_named_most_tried_first_and_no_more_than_eight() -> 
     (line,) = (
         line
         for line in text_of(session_of(*ideas)).splitlines()
-        if line.startswith("Categories that brought nothing")
+        if line.startswith("Categories without a keep")
     )
     assert line.endswith(".")
     names = line.removesuffix(".").partition(": ")[2].split(", ")
@@ -303,7 +302,7 @@ def test_an_idea_that_the_user_overruled_stands_where_the_user_put_it() -> None:
     )
     lines = text_of(session).splitlines()
     assert lines[lines.index("Kept, by gain:") + 1] == "- optimizer: mine → 2, gain -1"
-    assert "Dead ends, the worst first:" not in lines
+    assert "Dead ends, worst first:" not in lines
 
 
 def test_an_experiment_that_is_not_decided_is_not_told() -> None:
@@ -318,7 +317,7 @@ def test_the_text_ends_with_whole_lines_and_says_that_more_is_left_out() -> None
         assert len(text) <= limit
         if text != whole:
             head, _, end = text.rpartition("\n")
-            assert end == "(more is left out)"
+            assert end == "(the rest is omitted)"
             assert whole.startswith(head + "\n") or head == ""
 
 

@@ -153,7 +153,7 @@ def test_several_at_once() -> None:
 )
 def test_what_is_no_literal_is_refused(literal: str) -> None:
     assert not is_literal(literal)
-    with pytest.raises(KnobError, match="no value for DEPTH"):
+    with pytest.raises(KnobError, match="Invalid value for DEPTH"):
         set_knobs("DEPTH = 4\n", {"DEPTH": literal})
 
 

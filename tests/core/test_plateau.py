@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import pytest
 
 from engine.core import events as ev
-from engine.core.analysis.plateau import advice, notice, spell_of
+from engine.core.analysis.plateau import current_dry_spell, plateau_advice, plateau_notice
 from engine.core.config import ResearchConfig
 from engine.core.enums import Actor, Outcome, Verdict
 from engine.core.reducer import fold
@@ -68,7 +68,7 @@ def session(verdicts: str, *, agent: str = "llm", gains: dict[int, float] | None
     [("", 0), ("k", 0), ("kd", 1), ("kdck", 0), ("kdc", 2), ("kdxd", 2), ("kddkdd", 2)],
 )
 def test_the_spell_counts_what_brought_nothing(verdicts: str, spell: int) -> None:
-    assert spell_of(session(verdicts)) == spell
+    assert current_dry_spell(session(verdicts)) == spell
 
 
 @pytest.mark.parametrize(
@@ -83,13 +83,13 @@ def test_the_spell_counts_what_brought_nothing(verdicts: str, spell: int) -> Non
     ],
 )
 def test_what_the_agent_is_told(verdicts: str, said: tuple[str, ...]) -> None:
-    text = advice(session(verdicts, gains={9: -0.001}))
+    text = plateau_advice(session(verdicts, gains={9: -0.001}))
     assert all(piece in text for piece in said)
     assert bool(text) == bool(said)
 
 
 @pytest.mark.parametrize(("count", "told"), [(5, False), (6, True), (7, False), (12, True)])
 def test_the_person_is_told_at_each_step(count: int, told: bool) -> None:
-    assert bool(notice(session("k" + "d" * count))) is told
-    assert bool(notice(session("k" + "d" * count, agent="search"))) is told
-    assert "the agent is told" not in notice(session("k" + "d" * count, agent="search"))
+    assert bool(plateau_notice(session("k" + "d" * count))) is told
+    assert bool(plateau_notice(session("k" + "d" * count, agent="search"))) is told
+    assert "the agent is told" not in plateau_notice(session("k" + "d" * count, agent="search"))

@@ -53,7 +53,7 @@ def test_the_prompt_names_earlier_sessions_and_their_results(work: Path) -> None
     assert "noise on H100: σ of val_bpb is 0.0071 (2 runs of 1 commit(s), 300 s a run)" in text
     assert "baseline 1, best 0.9" in text
     assert "optimizer: DEPTH = 4 becomes DEPTH = 6 → 0.9, gain +0.1" in text
-    assert "Categories that brought nothing: schedule (3 tried)" in text
+    assert "Categories without a keep: schedule (3 tried)" in text
     assert "a hostile" in text
     assert "\x1b" not in text
     assert "- no longer runs" in text

@@ -6,7 +6,7 @@ from textual.strip import Strip
 
 from engine.core.analysis.health import (
     RECENT,
-    Covered,
+    CategoryCoverage,
     ExperimentStretch,
     SearchHealth,
     search_health,
@@ -133,7 +133,7 @@ class HealthPage(TextPage):
         size = _BAR if width >= 100 else _BAR // 2
         return [self._covered(c, most, size) for c in h.covered]
 
-    def _covered(self, c: Covered, most: int, size: int) -> Strip:
+    def _covered(self, c: CategoryCoverage, most: int, size: int) -> Strip:
         bar = "▇" * max(1, round(size * c.tried / most)) if c.tried else ""
         crashed = f", {c.crashed} crashed" if c.crashed else ""
         told = f"{c.tried} tried, {c.kept} kept{crashed}" if c.tried else "never tried"

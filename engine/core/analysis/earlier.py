@@ -1,4 +1,4 @@
-"""What earlier sessions of a workspace found, as a bounded text for the next session's agent."""
+"""A summary of a workspace's earlier sessions, as a bounded text for the agent."""
 
 from __future__ import annotations
 
@@ -20,44 +20,43 @@ _LOST = 5
 _CRASHED = 3
 _REFUSED = 5
 _DEAD_FROM = 3
-"""A category of which so many were tried and none kept is a dead end."""
-_WORDS = 160
+"""Experiments of a category without a keep that make it a dead end."""
+_CHARACTERS = 160
 
 
 class Earlier(msgspec.Struct, frozen=True):
-    """A session that came before."""
+    """An earlier session of the workspace."""
 
     session: Session
-    trouble: str = ""
-    """Why it could be read in part only; empty where it was read whole."""
+    error: str = ""
+    """Why a part of it could not be read; empty if all was read."""
 
 
 def earlier_text(earlier: Sequence[Earlier], limit: int = MOST_CHARACTERS) -> str:
-    """Leaderboard, dead ends and noise of earlier sessions; empty where there were none.
+    """Return keeps, dead ends and noise of earlier sessions; empty without any.
 
-    Every word of theirs stands on one line and without control characters, but it is still what
-    agents and persons wrote: facts to be weighed, and no instruction.
+    Their texts are put on one line without control characters, but they remain untrusted: written
+    by agents and users, they are facts to consider and not instructions.
 
     Args:
-        earlier: The newest first.
-        limit: The most characters; whole lines are left out at the end, and that is said.
+        earlier: The sessions, newest first.
+        limit: Maximum number of characters; lines beyond it are omitted, with a note.
     """
-    told = [e for e in earlier if e.session.experiments]
-    if not told:
+    sessions = [e for e in earlier if e.session.experiments]
+    if not sessions:
         return ""
     lines = [
-        "Earlier sessions of this workspace, the newest first. Their numbers can be compared with "
-        "today's only where metric, budget and machine are the same; a gain is positive where it "
-        "is better.",
-        *_noise_lines([e.session for e in told]),
+        "Earlier sessions of this workspace, newest first. Their numbers are comparable only if "
+        "metric, budget and machine are the same as today; a positive gain is an improvement.",
+        *_noise_lines([e.session for e in sessions]),
     ]
-    for one in told:
-        lines += ["", *_session_lines(one)]
+    for e in sessions:
+        lines += ["", *_session_lines(e)]
     return _within(lines, limit)
 
 
 def device_of(platform: Platform | None) -> str:
-    """The machine in few words: its GPUs, or its processor where it has none."""
+    """Return a short description of a machine: its GPUs, or its processor without any."""
     if platform is None:
         return "an unknown machine"
     if not platform.gpus:
@@ -80,8 +79,8 @@ def _noise_lines(sessions: Iterable[Session]) -> Iterator[str]:
             )
 
 
-def _session_lines(one: Earlier) -> Iterator[str]:
-    s, c = one.session, one.session.counts
+def _session_lines(earlier: Earlier) -> Iterator[str]:
+    s, c = earlier.session, earlier.session.counts
     better = "lower" if s.direction is Direction.MIN else "higher"
     yield (
         f"## Session {one_line(s.config.tag, 40)}: {one_line(s.config.metric, 40)} "
@@ -98,8 +97,8 @@ def _session_lines(one: Earlier) -> Iterator[str]:
     yield f"{c.total} experiments: {c.keep} kept, {c.discard} discarded, {c.crash} crashed" + (
         f"; {', '.join(values)}" if values else ""
     )
-    if one.trouble:
-        yield f"(read in part: {one_line(one.trouble, 120)})"
+    if earlier.error:
+        yield f"(read in part: {one_line(earlier.error, 120)})"
     ideas = [
         e
         for e in s.experiments
@@ -112,23 +111,23 @@ def _session_lines(one: Earlier) -> Iterator[str]:
 
 def _dead_ends(s: Session, ideas: list[Experiment]) -> Iterator[str]:
     tried = Counter(e.proposal.category for e in ideas)
-    won = {e.proposal.category for e in ideas if e.effective_verdict is Verdict.KEEP}
+    successful = {e.proposal.category for e in ideas if e.effective_verdict is Verdict.KEEP}
     dead = [
         f"{one_line(name, 30)} ({n} tried)"
         for name, n in tried.most_common()
-        if n >= _DEAD_FROM and name not in won
+        if n >= _DEAD_FROM and name not in successful
     ]
     if dead:
-        yield f"Categories that brought nothing: {', '.join(dead[:8])}."
+        yield f"Categories without a keep: {', '.join(dead[:8])}."
     lost = [e for e in ideas if e.effective_verdict is Verdict.DISCARD and e.gain is not None]
-    yield from _listed("Dead ends, the worst first:", sorted(lost, key=_gain)[:_LOST])
+    yield from _listed("Dead ends, worst first:", sorted(lost, key=_gain)[:_LOST])
     crashed = [e for e in ideas if e.effective_verdict is Verdict.CRASH]
     yield from _listed("Crashed:", crashed[-_CRASHED:])
     refused = [f"{v.proposal.hypothesis} (refused: {v.reason})" for v in s.vetoed]
     refused += [ban.text for ban in s.bans]
     if refused:
-        yield "Not wanted by the person:"
-        yield from (f"- {one_line(text, 2 * _WORDS)}" for text in refused[-_REFUSED:])
+        yield "Refused by the user:"
+        yield from (f"- {one_line(text, 2 * _CHARACTERS)}" for text in refused[-_REFUSED:])
 
 
 def _listed(title: str, experiments: list[Experiment]) -> Iterator[str]:
@@ -144,7 +143,7 @@ def _line(e: Experiment) -> str:
     elif e.measurement is not None:
         gain = f", gain {e.gain:+.3g}" if e.gain is not None else ""
         result = f"{e.measurement.metric:.6g}{gain}"
-    lead = f"- {one_line(e.proposal.category, 30)}: {one_line(e.proposal.hypothesis, _WORDS)}"
+    lead = f"- {one_line(e.proposal.category, 30)}: {one_line(e.proposal.hypothesis, _CHARACTERS)}"
     return f"{lead} → {result}" if result else lead
 
 
@@ -158,7 +157,7 @@ def _budget(s: Session) -> str:
 
 
 def _within(lines: list[str], limit: int) -> str:
-    end = "(more is left out)"
+    end = "(the rest is omitted)"
     size, kept = 0, list[str]()
     for line in lines:
         if size + len(line) + 1 > limit - len(end) - 1:

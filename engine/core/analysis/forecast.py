@@ -1,4 +1,4 @@
-"""What the language models of a session cost so far, and how far its caps reach."""
+"""A forecast of a session's costs for language models, from the costs so far."""
 
 from __future__ import annotations
 
@@ -8,26 +8,28 @@ from engine.core.session import Session
 
 
 class Forecast(NamedTuple):
-    """Costs as means of what was spent; None where nothing is known."""
+    """Mean costs so far, and what the session's caps allow; None where nothing is known."""
 
     dollars_per_experiment: float | None
     tokens_per_experiment: float | None
     dollars_per_keep: float | None
-    """Of all that was spent, for each kept gain; the baseline is none."""
+    """All dollars spent, divided by the keeps without the baseline."""
     dollars_at_end: float | None
-    """When all experiments of the session are done; None without an end or a price."""
+    """Total after all experiments of the session; None without an end or a price."""
     experiments_left: int | None
-    """Before a cap on dollars or tokens is reached; None without a cap."""
+    """Experiments before a cap on dollars or tokens is reached; None without a cap."""
 
 
 def forecast(session: Session) -> Forecast:
-    """The means so far, carried on to the caps."""
+    """Return the forecast of a session."""
     spent, config = session.spending, session.config
-    # The one that is being drafted has cost something already, and counts as far as it has come.
-    asked = sum(1 for e in session.experiments if e.spending.calls) + bool(session.drafting.calls)
+    # The proposal in progress counts with its costs so far.
+    with_calls = sum(1 for e in session.experiments if e.spending.calls) + bool(
+        session.drafting.calls
+    )
     priced = spent.calls > spent.unpriced
-    dollars = spent.dollars / asked if asked and priced else None
-    tokens = spent.tokens / asked if asked else None
+    dollars = spent.dollars / with_calls if with_calls and priced else None
+    tokens = spent.tokens / with_calls if with_calls else None
     keeps = max(0, session.counts.keep - (session.baseline is not None))
     left: list[float] = []
     if config.max_dollars is not None and dollars:
@@ -49,6 +51,6 @@ def forecast(session: Session) -> Forecast:
 
 
 def affords_ahead(session: Session) -> bool:
-    """Whether the caps leave room for a draft that may be thrown away, and for one in its place."""
+    """Return whether the caps allow a proposal that may be discarded, and another in its place."""
     left = forecast(session).experiments_left
     return left is None or left >= 2

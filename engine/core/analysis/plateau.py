@@ -1,4 +1,4 @@
-"""When nothing has helped for long: noticed, and where to look next."""
+"""Plateaus: recognised by experiments in a row without a keep, with advice for the agent."""
 
 from __future__ import annotations
 
@@ -10,17 +10,18 @@ from engine.core.records import Experiment
 from engine.core.session import Session
 
 FLAT = 6
-"""So many experiments in a row without a keep: an under-tried category is asked for."""
+"""Experiments without a keep after which a rarely tried category is requested."""
 STUCK = 12
-"""So many: a structural change is asked for, or a near miss is offered again."""
+"""Experiments without a keep after which a structural change or a near miss is requested."""
 
 
 def dry_spell(experiments: Iterable[Experiment]) -> int:
-    """How many finished experiments, counted from the newest, brought nothing; what a person
-    killed says nothing and is passed over.
+    """Return the number of finished experiments since the last keep.
+
+    Experiments that the user stopped do not count.
 
     Args:
-        experiments: Newest first.
+        experiments: The experiments, newest first.
     """
     count = 0
     for experiment in experiments:
@@ -34,51 +35,51 @@ def dry_spell(experiments: Iterable[Experiment]) -> int:
     return count
 
 
-def spell_of(session: Session) -> int:
-    """The dry spell a session is in."""
+def current_dry_spell(session: Session) -> int:
+    """Return the number of finished experiments since a session's last keep."""
     return dry_spell(reversed(session.experiments))
 
 
-def advice(session: Session) -> str:
-    """Where the next proposal should look, in words; empty while there is no plateau."""
-    spell = spell_of(session)
+def plateau_advice(session: Session) -> str:
+    """Return advice for the next proposal; empty without a plateau."""
+    spell = current_dry_spell(session)
     if spell < FLAT:
         return ""
     lead = f"{spell} experiments in a row brought no improvement."
     if spell < STUCK:
         return (
-            f"{lead} Small variations of the same kind are used up: propose something of the "
-            f"category `{_least_tried(session)}`, which was hardly tried."
+            f"{lead} Small variations of the same kind are exhausted: propose something of the "
+            f"category `{_least_tried(session)}`, which was rarely tried."
         )
     near = near_miss(session, spell)
     if near is not None and spell % 2:
         return (
             f"{lead} The nearest miss was experiment {near.number} "
-            f"({near.proposal.hypothesis}; gain {near.gain:+.3g}): take its idea up again in a "
+            f"({near.proposal.hypothesis}; gain {near.gain:+.3g}): try its idea again in a "
             "clearly different form or strength, or together with another change it needs."
         )
     return (
         f"{lead} Propose a structural change: another block, another optimizer, another schedule, "
-        "another way to feed the data; not a number."
+        "another way to feed the data; not a changed number."
     )
 
 
-def notice(session: Session) -> str:
-    """What to tell a person when the newest verdict made or deepened a plateau; else empty."""
-    spell = spell_of(session)
+def plateau_notice(session: Session) -> str:
+    """Return a message for the user if the newest verdict made or deepened a plateau."""
+    spell = current_dry_spell(session)
     if spell < FLAT or spell % FLAT:
         return ""
-    asked = (
-        f"it now tries `{_least_tried(session)}`, hardly tried before"
+    request = (
+        f"it now tries `{_least_tried(session)}`, rarely tried before"
         if spell < STUCK
-        else "it is asked for a structural change, or for the nearest miss in another form"
+        else "it is asked for a structural change, or for a variant of the nearest miss"
     )
-    who = "" if session.config.agent == "search" else f"; the agent is told, and {asked}"
-    return f"plateau: {spell} experiments in a row brought no improvement{who}"
+    response = "" if session.config.agent == "search" else f"; the agent is informed, and {request}"
+    return f"plateau: {spell} experiments in a row brought no improvement{response}"
 
 
 def near_miss(session: Session, spell: int) -> Experiment | None:
-    """Of the last `spell` experiments the discarded one that came closest to the incumbent."""
+    """Return the discard among the last `spell` experiments that came closest to the incumbent."""
     recent = list(session.experiments[-spell - 2 :])
     measured = [
         e

@@ -1,7 +1,7 @@
-"""A session that ran without a journal, as far as its branch and its results.tsv tell.
+"""The history of a session without a journal, reconstructed from its branch and results.tsv.
 
-The rows become past attempts. What a row cannot know is named and not made up: no edit where the
-commit is gone, no time where no column has one, no reason beside the table's own words.
+Each row becomes an imported attempt. Missing facts are listed as unknown: the edit if the commit is
+missing, the time if no column has it, the reason except for the row's own text.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _VERDICTS = {
 
 
 class ResolvedCommit(msgspec.Struct, frozen=True, kw_only=True):
-    """What git knows of a commit that a row names."""
+    """A commit that a row names, found in the repository."""
 
     commit: str
     on_branch: bool
@@ -36,27 +36,29 @@ class History(msgspec.Struct, frozen=True, kw_only=True):
     direction: Direction
     attempts: tuple[PastAttempt, ...]
     bad_rows: int = 0
-    """Lines that could not be read."""
+    """Number of lines that could not be read."""
     notes: tuple[str, ...] = ()
-    """What could not be known, in sentences."""
+    """Missing facts, as sentences."""
 
 
 def hashes_in(table: Table) -> list[str]:
-    """The commits that rows name, each once and in lower case, to be looked for."""
+    """Return the commit hashes that rows name, each once and in lower case."""
     found = (commit_hash(row.commit) for row in table.rows)
     return list(dict.fromkeys(name for name in found if name is not None))
 
 
 def history_of(
-    table: Table, known: Mapping[str, ResolvedCommit], line: Sequence[str], branch: str
+    table: Table,
+    known: Mapping[str, ResolvedCommit],
+    branch_commits: Sequence[str],
+    branch: str,
 ) -> History:
-    """The past attempts of a session without a journal.
+    """Return the history of a session without a journal.
 
     Args:
-        table: As it was read.
-        known: By the hash as a row has it: the commits that exist.
-        line: The commits of the session's branch that are not of the branch it came from, oldest
-            first.
+        table: The session's table.
+        known: The commits that exist, by the hash in the row.
+        branch_commits: The commits on the session's branch since its base, oldest first.
         branch: The branch's name, for the notes.
     """
     attempts: list[PastAttempt] = []
@@ -72,7 +74,7 @@ def history_of(
         direction=table.direction,
         attempts=tuple(attempts),
         bad_rows=len(table.bad),
-        notes=tuple(_notes(table, attempts, line, branch, timed=timed)),
+        notes=tuple(_notes(table, attempts, branch_commits, branch, timed=timed)),
     )
 
 
@@ -82,7 +84,7 @@ def _attempt(
     verdict = _VERDICTS.get(row.verdict)
     metric = None if verdict is Verdict.CRASH else row.value
     name = commit_hash(row.commit)
-    # A commit with uncommitted changes on top is not what ran.
+    # With uncommitted changes on top, the commit is not the code that ran.
     found = known.get(name) if name is not None and "dirty" not in row.commit.lower() else None
     unknown = [
         what
@@ -115,38 +117,36 @@ def _attempt(
 def _notes(
     table: Table,
     attempts: list[PastAttempt],
-    line: Sequence[str],
+    branch_commits: Sequence[str],
     branch: str,
     *,
     timed: bool,
 ) -> list[str]:
     notes = []
-    gone = sum(1 for a in attempts if not a.commit)
-    if gone:
+    missing = sum(1 for a in attempts if not a.commit)
+    if missing:
         notes.append(
-            f"The edits of {gone} of {len(attempts)} rows are not known: their commits are gone or "
-            "were never named."
+            f"The edits of {missing} of {len(attempts)} rows are unknown: their commits are "
+            "missing or not named."
         )
     if not timed:
-        notes.append("When each was run is not recorded.")
+        notes.append("Run times of the rows are not recorded.")
     no_verdict = sum(1 for a in attempts if a.verdict is None)
     if no_verdict:
-        notes.append(f"Neither keep, discard nor crash is said of {no_verdict} row(s).")
+        notes.append(f"{no_verdict} row(s) are not marked as keep, discard or crash.")
     if table.bad:
         notes.append(f"{len(table.bad)} line(s) of the table could not be read.")
     kept = [a for a in attempts if a.verdict is Verdict.KEEP]
     off = [a for a in kept if a.commit and not a.on_branch]
     if off:
         rows = ", ".join(str(a.row) for a in off[:5])
-        notes.append(f"Kept rows that are not on {branch}: {rows}; the branch was changed since.")
-    written = {a.commit for a in attempts if a.commit}
-    extra = [commit for commit in line if commit not in written]
+        notes.append(f"Kept rows that are not on {branch}: {rows}; the branch was changed later.")
+    named = {a.commit for a in attempts if a.commit}
+    extra = [commit for commit in branch_commits if commit not in named]
     if extra:
         notes.append(f"{branch} has {len(extra)} commit(s) that no row names.")
-    if kept and line and kept[-1].commit and kept[-1].commit != line[-1]:
-        notes.append(
-            f"The last kept row is not the end of {branch}; what is there now is measured anew."
-        )
+    if kept and branch_commits and kept[-1].commit and kept[-1].commit != branch_commits[-1]:
+        notes.append(f"The last kept row is not the end of {branch}; the end is measured again.")
     better = "Lower" if table.direction is Direction.MIN else "Higher"
     notes.append(f"{better} is better: {table.direction_reason}.")
     notes.append("Reasoning, logs, loss curves and the machine are not recorded.")

@@ -1,4 +1,4 @@
-"""Texts such as `MATRIX_LR=0.05, DEPTH = 8`: knobs and the values they are to be set to."""
+"""Parsing of texts such as `MATRIX_LR=0.05, DEPTH = 8`: knobs with their new values."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ _SETTING = re.compile(r"\s*([A-Z][A-Z0-9_]*)\s*=\s*(.+?)\s*")
 
 
 def literal_settings(text: str) -> dict[str, str]:
-    """Return the knobs and literal values that a text consists of; {} where it is anything else.
+    """Return the knobs and literal values that a text consists of; {} for any other text.
 
     Args:
         text: `NAME=value`, separated by commas, semicolons, `and` or line ends.
@@ -20,7 +20,7 @@ def literal_settings(text: str) -> dict[str, str]:
 
 
 def parse_settings(text: str) -> dict[str, str]:
-    """Return the `NAME=value` pairs that a text consists of, whatever the values are."""
+    """Return the `NAME=value` pairs that a text consists of; {} for any other text."""
     wanted: dict[str, str] = {}
     for part in re.split(r"[;\n]|\band\b|,(?=\s*[A-Z][A-Z0-9_]*\s*=)", text.strip()):
         match = _SETTING.fullmatch(part)

@@ -1,4 +1,4 @@
-"""Patches of one text file: made, named and applied exactly or not at all."""
+"""Patches of one text file: created, identified, and applied exactly or not at all."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ _NO_NEWLINE = "\\ No newline at end of file\n"
 
 
 class PatchError(AutoresearchError):
-    """A patch does not fit the text it was meant for."""
+    """A patch does not fit its text."""
 
 
 def make_patch(path: str, old: str, new: str) -> str:
-    """A unified diff with three lines of context; empty when nothing differs."""
+    """Return a unified diff with three lines of context; empty if nothing differs."""
     lines = difflib.unified_diff(
         _lines(old), _lines(new), fromfile=f"a/{path}", tofile=f"b/{path}", n=_CONTEXT
     )
@@ -28,10 +28,10 @@ def make_patch(path: str, old: str, new: str) -> str:
 
 
 def patch_id(patch: str) -> str:
-    """Twelve hex digits that name a patch: SHA-256 of its hunks.
+    """Return twelve hex digits that identify a patch: a SHA-256 hash of its hunks.
 
-    File names and line numbers do not count, so that a patch keeps its name when lines move above
-    it, as with `git patch-id`.
+    File names and line numbers do not count, so that the result does not change when lines above
+    are added or removed, as with `git patch-id`.
     """
     lines = patch.splitlines(True)[2:]
     body = "".join("@@\n" if _HUNK.match(line) else line for line in lines)
@@ -39,16 +39,16 @@ def patch_id(patch: str) -> str:
 
 
 def count_lines(patch: str) -> tuple[int, int]:
-    """How many lines a patch adds and removes."""
+    """Return the numbers of lines a patch adds and removes."""
     body = patch.splitlines()[2:]
     return sum(x.startswith("+") for x in body), sum(x.startswith("-") for x in body)
 
 
 def apply_patch(old: str, patch: str) -> str:
-    """Apply a unified diff where every line of context fits exactly.
+    """Apply a unified diff if all its lines of context match exactly.
 
     Raises:
-        PatchError: A hunk does not fit; nothing is applied.
+        PatchError: A hunk does not match; nothing is applied.
     """
     source = _lines(old)
     result: list[str] = []
@@ -58,7 +58,7 @@ def apply_patch(old: str, patch: str) -> str:
     while index < len(lines):
         match = _HUNK.match(lines[index])
         if match is None:
-            raise PatchError(f"The patch has a line that is no hunk: {lines[index]!r}.")
+            raise PatchError(f"The patch has a line outside of a hunk: {lines[index]!r}.")
         index += 1
         start = int(match[1]) - (0 if match[2] == "0" else 1)
         if start < position:
@@ -87,22 +87,22 @@ def apply_patch(old: str, patch: str) -> str:
 
 
 def refit_patch(new: str, patch: str) -> str | None:
-    """Apply a unified diff to a text it was not made for, only where it fits exactly.
+    """Apply a unified diff to a text other than its own, if it fits exactly.
 
-    The lines each change takes away must be there exactly once, with as much of the context around
-    them as it takes to make them so. Neighbouring lines may have changed, as those of a list of
-    settings do; the changed lines themselves may not.
+    The lines each change removes must occur exactly once, together with as much context as makes
+    them unique. Neighbouring lines may have changed, as in a list of settings; the removed
+    lines may not.
 
     Args:
-        new: The text as it is now; lines may have moved since the patch was made.
-        patch: Of `make_patch`.
+        new: The text; lines may have moved since the patch was created.
+        patch: The patch, from `make_patch`.
 
     Returns:
-        The edited text; None where a change does not fit, or the changes would swap their order.
+        The edited text; None if a change does not fit, or the changes are in another order.
     """
     source, result, position = _lines(new), list[str](), 0
     for change in _changes(patch):
-        place = change.place_in(source)
+        place = change.find_in(source)
         if place is None or place < position:
             return None
         result += source[position:place] + change.added
@@ -111,25 +111,25 @@ def refit_patch(new: str, patch: str) -> str | None:
 
 
 def same_change(one: str, other: str) -> bool:
-    """Whether two patches take away and put in the same code, whatever stands around it.
+    """Return whether two patches remove and add the same code, wherever it stands.
 
     White space and comments do not count.
     """
-    return bool(one) and _essence(one) == _essence(other)
+    return bool(one) and _changed_code(one) == _changed_code(other)
 
 
-def _essence(patch: str) -> list[tuple[str, str]]:
-    essence = []
+def _changed_code(patch: str) -> list[tuple[str, str]]:
+    changed = []
     for line in patch.splitlines()[2:]:
         code = "".join(line[1:].split("#", 1)[0].split())
         if line[:1] in "+-" and code:
-            essence.append((line[0], code))
-    return essence
+            changed.append((line[0], code))
+    return changed
 
 
 def reverse_patch(patch: str) -> str:
-    """The patch that takes another one back."""
-    turned = {"+": "-", "-": "+"}
+    """Return the patch that reverts another one."""
+    opposite = {"+": "-", "-": "+"}
     lines = patch.splitlines(True)
     result = lines[:2]
     for line in lines[2:]:
@@ -138,7 +138,7 @@ def reverse_patch(patch: str) -> str:
             old, new = _range(match[1], match[2]), _range(match[3], match[4])
             result.append(f"@@ -{new} +{old} @@\n")
         else:
-            result.append(turned.get(line[0], line[0]) + line[1:])
+            result.append(opposite.get(line[0], line[0]) + line[1:])
     return "".join(result)
 
 
@@ -155,8 +155,8 @@ class _Change:
     added: list[str]
     after: list[str]
 
-    def place_in(self, source: list[str]) -> int | None:
-        """Where the removed lines begin; None where that is not certain."""
+    def find_in(self, source: list[str]) -> int | None:
+        """Return the index of the first removed line; None if it is ambiguous or missing."""
         for width in range(_CONTEXT + 1):
             lead = self.before[len(self.before) - width :] if width else []
             wanted = lead + self.removed + self.after[:width]

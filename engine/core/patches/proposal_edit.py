@@ -1,4 +1,4 @@
-"""What a proposal says of its edit, derived from the edit itself."""
+"""The fields of a proposal that describe its edit, computed from the edit."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from engine.core.patches.search_replace import source_key
 
 
 def key_of(source: str) -> str:
-    """A hash of the syntax tree; empty for what does not parse."""
+    """Return a hash of a source's syntax tree; empty if it does not parse."""
     try:
         return source_key(source)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
@@ -20,13 +20,13 @@ def key_of(source: str) -> str:
 
 
 def with_edit(proposal: Proposal, patch: str, source: str, **changes: Any) -> Proposal:
-    """The proposal with another edit.
+    """Return a proposal with another edit.
 
     Args:
-        proposal: What was said of the edit before.
-        patch: The new one.
-        source: The file it makes.
-        changes: Other fields that change with it.
+        proposal: The proposal.
+        patch: The new patch.
+        source: The edited file.
+        changes: Other fields that change.
     """
     added, removed = count_lines(patch)
     return replace(
@@ -40,12 +40,12 @@ def with_edit(proposal: Proposal, patch: str, source: str, **changes: Any) -> Pr
 
 
 def is_same_edit(key: str, patch: str, other_key: str, other_patch: str) -> bool:
-    """Whether two edits make the same program, or change the same lines wherever they stand.
+    """Return whether two edits result in the same program, or change the same code.
 
     Args:
-        key: `key_of` the file the one makes; empty where it is not known.
-        patch: The one.
-        other_key: Of the other.
-        other_patch: The other.
+        key: The key of the first edit's file, from `key_of`; empty if unknown.
+        patch: The first edit's patch.
+        other_key: The key of the second edit's file.
+        other_patch: The second edit's patch.
     """
     return bool(key and key == other_key) or same_change(patch, other_patch)

@@ -1,11 +1,11 @@
-"""SEARCH/REPLACE blocks: found in an answer, and applied exactly or not at all.
+"""SEARCH/REPLACE blocks: extracted from an answer, and applied exactly or not at all.
 
 A block replaces whole lines:
 
     <<<<<<< SEARCH
-    lines of the file, as they are
+    lines of the file
     =======
-    the lines that take their place
+    the lines that replace them
     >>>>>>> REPLACE
 """
 
@@ -22,7 +22,7 @@ from dataclasses import dataclass
 from engine.core.patches.patch import PatchError
 
 NEAREST_LINES = 12
-"""So many lines of the file are shown where a block does not fit."""
+"""Lines of the file shown for a block that does not fit."""
 
 _CLIP = 300
 _MARKER = re.compile(
@@ -37,7 +37,7 @@ _CLOSING = re.compile(r"(?:^|\n)`{3,}[ \t]*\n\Z")
 
 @dataclass(frozen=True)
 class Block:
-    """Lines to find, and the lines that take their place. Either is empty or ends in a newline."""
+    """Lines to find, and the lines to replace them with. Each is empty or ends in a newline."""
 
     search: str
     replace: str
@@ -45,24 +45,24 @@ class Block:
 
 @dataclass(frozen=True)
 class FoundBlocks:
-    """What an answer holds."""
+    """The blocks of an answer, and the text around them."""
 
     blocks: tuple[Block, ...]
     outside: tuple[str, ...]
     """The text before, between and after the blocks."""
     unfinished: bool
-    """A block began and did not end: the answer was cut off, or a marker is missing."""
+    """Whether a block did not end: the answer was cut off, or a marker is missing."""
     problem: str = ""
-    """Why a block cannot be read; empty when all can."""
+    """Why a block could not be parsed; empty if all could."""
 
 
 class BlockError(PatchError):
     """A block does not fit the file.
 
     Args:
-        block: Which one, from 1.
-        why: In one sentence.
-        nearest: Numbered lines of the file that resemble it most, at most `NEAREST_LINES`.
+        block: The number of the block, from 1.
+        why: The reason, in one sentence.
+        nearest: The most similar lines of the file with their numbers, at most `NEAREST_LINES`.
     """
 
     def __init__(self, block: int, why: str, nearest: str = "") -> None:
@@ -76,7 +76,7 @@ class BlockError(PatchError):
 
 
 def find_blocks(text: str) -> FoundBlocks:
-    """Every block of an answer, whatever fences, file names or prose surround it."""
+    """Return every block of an answer, with or without fences, file names or prose around it."""
     text = text.replace("\r\n", "\n")
     blocks: list[Block] = []
     outside: list[str] = []
@@ -111,14 +111,14 @@ def find_blocks(text: str) -> FoundBlocks:
 def _read_block(
     text: str, head: re.Match[str], middles: list[re.Match[str]], end: re.Match[str]
 ) -> Block | str:
-    """The block between two markers, or what is wrong with it."""
+    """Return the block between two markers, or its error as the rest of a sentence."""
     if not middles:
         return "has no line of ======= between SEARCH and REPLACE"
     if len(middles) > 1:
-        # An underlined title in a docstring looks like the divider, but seldom has its length.
+        # An underlined title in a docstring looks like the divider, but rarely has its length.
         middles = [m for m in middles if len(m["middle"]) == len(head["head"])]
         if len(middles) != 1:
-            return "has several lines that may be its ======= line"
+            return "has several possible ======= lines"
     middle = middles[0]
     return Block(
         _unfenced(text[head.end() + 1 : middle.start()]),
@@ -134,14 +134,14 @@ def _unfenced(part: str) -> str:
 
 
 def apply_blocks(source: str, blocks: Sequence[Block]) -> str:
-    """Apply all blocks, each matched with `source` as it is, or none.
+    """Apply all blocks or none; each is matched against the original `source`.
 
-    A block fits where its lines stand exactly once: as they are; else all shifted by the same
-    indentation, and its replacement with them; else with white space at line ends ignored. The
-    first of the three that fits anywhere decides. A block given twice counts once.
+    A block fits if its lines occur exactly once: literally; else shifted by a common indentation,
+    which its replacement follows; else ignoring white space at line ends. The first of the three
+    that matches anywhere decides. Equal blocks count once.
 
     Raises:
-        BlockError: A block fits nowhere or more than once, is empty, or overlaps another.
+        BlockError: A block does not fit or fits more than once, is empty, or overlaps another.
     """
     crlf = "\r\n" in source and source.count("\r\n") == source.count("\n")
     text = source.replace("\r\n", "\n") if crlf else source
@@ -155,7 +155,7 @@ def apply_blocks(source: str, blocks: Sequence[Block]) -> str:
         if any(start < other[1] and other[0] < stop for other in spans.values()):
             raise BlockError(
                 number,
-                "It changes lines that another block changes too; make one block of the two.",
+                "It changes lines that another block changes as well; combine the two.",
                 _numbered(lines, range(start, min(stop, start + NEAREST_LINES))),
             )
         spans[block] = (start, stop, new)
@@ -167,12 +167,10 @@ def apply_blocks(source: str, blocks: Sequence[Block]) -> str:
 
 
 def _place(lines: list[str], block: Block, number: int) -> tuple[int, list[str]]:
-    """Where a block goes, and the lines to put there."""
+    """Return the first line that a block replaces, and the lines to insert."""
     search, new = _lines(block.search), _lines(block.replace)
     if not any(line.strip() for line in search):
-        raise BlockError(
-            number, "Its SEARCH part is empty; name the lines it replaces or stands beside."
-        )
+        raise BlockError(number, "Its SEARCH part is empty; give the lines it replaces or adjoins.")
     exact = _find(lines, search)
     if exact:
         return _only(lines, exact, number), new
@@ -183,7 +181,7 @@ def _place(lines: list[str], block: Block, number: int) -> tuple[int, list[str]]
         if moved is None:
             raise BlockError(
                 number,
-                "Its indentation differs from the file's, and its REPLACE part cannot follow.",
+                "Its indentation differs from the file's, so that REPLACE cannot follow it.",
                 _numbered(lines, range(start, min(start + len(search), start + NEAREST_LINES))),
             )
         return start, moved
@@ -217,7 +215,7 @@ def _find(lines: list[str], search: list[str]) -> list[int]:
 
 
 def _find_shifted(lines: list[str], search: list[str]) -> dict[int, tuple[str, str]]:
-    """Start → (white space the file lacks, white space it has more), the same for every line."""
+    """Return matches by start line, each with the indentation to remove and to add."""
     first = next(index for index, line in enumerate(search) if line.strip())
     bare = search[first].lstrip()
     found: dict[int, tuple[str, str]] = {}
@@ -225,11 +223,11 @@ def _find_shifted(lines: list[str], search: list[str]) -> dict[int, tuple[str, s
         here = lines[start + first]
         if here.lstrip() != bare:
             continue
-        theirs, ours = search[first][: -len(bare)], here[: -len(bare)]
-        if ours.endswith(theirs):
-            less, more = "", ours[: len(ours) - len(theirs)]
-        elif theirs.endswith(ours):
-            less, more = theirs[: len(theirs) - len(ours)], ""
+        wanted, actual = search[first][: -len(bare)], here[: -len(bare)]
+        if actual.endswith(wanted):
+            less, more = "", actual[: len(actual) - len(wanted)]
+        elif wanted.endswith(actual):
+            less, more = wanted[: len(wanted) - len(actual)], ""
         else:
             continue
         if _shift(search, less, more) == [
@@ -240,17 +238,17 @@ def _find_shifted(lines: list[str], search: list[str]) -> dict[int, tuple[str, s
 
 
 def _shift(lines: list[str], less: str, more: str) -> list[str] | None:
-    """Lines with an indentation taken off and another put on; None where there is none to take."""
+    """Replace an indentation by another; None if a line lacks the one to remove."""
     if any(line.strip() and not line.startswith(less) for line in lines):
         return None
     return [more + line[len(less) :] if line.strip() else "" for line in lines]
 
 
 def _nearest(lines: list[str], search: list[str]) -> str:
-    """The stretch of the file that resembles the wanted lines most."""
+    """Return the lines of the file that resemble the searched lines most."""
     scores = [0.0] * len(lines)
     for offset, wanted in enumerate(search[:NEAREST_LINES]):
-        # The matcher caches what it knows of its second text.
+        # The matcher caches its analysis of the second text.
         matcher = difflib.SequenceMatcher(None, "", wanted.strip()[:_CLIP], autojunk=False)
         known = {"": 0.0}
         for index, line in enumerate(lines):
@@ -278,10 +276,10 @@ def _lines(text: str) -> list[str]:
 
 
 def source_key(source: str) -> str:
-    """Sixteen hex digits, equal for sources that differ in comments and layout only.
+    """Return sixteen hex digits that are equal for sources with the same syntax tree.
 
     Raises:
-        SyntaxError: It is not Python.
+        SyntaxError: The source is not valid Python.
     """
     try:
         with warnings.catch_warnings():
@@ -294,6 +292,6 @@ def source_key(source: str) -> str:
     try:
         shape = ast.unparse(tree)
     except (ValueError, RecursionError):
-        # Python 3.11 cannot write every f-string back.
+        # Python 3.11 cannot unparse every f-string.
         shape = ast.dump(tree)
     return hashlib.sha256(shape.encode("utf-8", "surrogatepass")).hexdigest()[:16]
