@@ -12,7 +12,7 @@ from engine.core.session import Session
 
 
 class NeedKind(StrEnum):
-    """What the user is called for."""
+    """The kinds of needs that a user can choose to get messages about."""
 
     APPROVAL = "approval"
     PARKED = "parked"

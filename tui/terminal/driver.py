@@ -63,15 +63,8 @@ class SafeDriver(LinuxDriver):
     write closes the app instead of only ending the writer thread.
     """
 
-    def __init__(
-        self,
-        app: App[Any],
-        *,
-        debug: bool = False,
-        mouse: bool = True,
-        size: tuple[int, int] | None = None,
-    ) -> None:
-        super().__init__(app, debug=debug, mouse=mouse, size=size)
+    def __init__(self, app: App[Any], **options: Any) -> None:
+        super().__init__(app, **options)
         self._file = cast("Any", _TerminalFile(cast("IO[str]", self._file), self._lost))
         self._screen_diff = ScreenDiff()
 

@@ -34,15 +34,8 @@ class SafeWebDriver(WebDriver):
     written in full closes the connection; the window's title becomes the title of the browser tab.
     """
 
-    def __init__(
-        self,
-        app: App[Any],
-        *,
-        debug: bool = False,
-        mouse: bool = True,
-        size: tuple[int, int] | None = None,
-    ) -> None:
-        super().__init__(app, debug=debug, mouse=mouse, size=size)
+    def __init__(self, app: App[Any], **options: Any) -> None:
+        super().__init__(app, **options)
         self._screen_diff = ScreenDiff()
         self._gone = False
         self._write = partial(self._write_whole, self.fileno)

@@ -1,1 +1,1 @@
-"""One widget a file; each paints a part of the view and keeps no state of the session."""
+"""The widgets, one in each file; each shows a part of the view and keeps no session state."""

@@ -176,7 +176,7 @@ class ResultsTable(RowList):
             return min(self.at, len(self._order) - 1)
 
     def _painted_now(self) -> tuple[object, ...]:
-        """All that the rows in view are made of."""
+        """Return everything that determines the rows in view."""
         top = int(self.scroll_offset.y)
         rows = self._order[top : top + self.inner.height]
         experiments = [self._session.experiments[index] for index in rows if index >= 0]

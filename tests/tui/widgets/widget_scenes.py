@@ -60,13 +60,13 @@ def session_of(
     """Return a session of `count` finished experiments and, if it runs, one more.
 
     Args:
-        count: Finished experiments, the baseline among them.
-        running: Whether one more is in training.
-        direction: Which way the metric improves.
-        patch: Of the newest experiment.
-        text: Goes into every text an agent or the user writes.
-        workspace: Where run directories lie.
-        seed: Of the made-up results.
+        count: The number of finished experiments, with the baseline.
+        running: True if one more experiment is in training.
+        direction: The direction in which the metric improves.
+        patch: The patch of the newest experiment.
+        text: A text to add to everything that an agent or the user writes.
+        workspace: The directory of the run directories.
+        seed: The seed of the random results.
     """
     rng = random.Random(seed)
     sign = 1 if direction is Direction.MIN else -1
