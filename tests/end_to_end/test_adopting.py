@@ -62,7 +62,7 @@ def work(repository: Path) -> Path:
     rows.append("0000000\t0.000000\t0.0\tcrash\tdepth 400: out of memory")
     (repository / "results.tsv").write_text("\n".join(rows) + "\n")
     git(repository, "switch", "-q", "main")
-    (repository / "prepare.py").write_text("DATA = 1  # a person was here\n")
+    (repository / "prepare.py").write_text("DATA = 1  # edited by the user\n")
     git(repository, "add", "prepare.py")
     (repository / "train.py").write_text(TRAIN + "# and here\n")
     (repository / "notes.txt").write_text("mine\n")

@@ -51,7 +51,7 @@ def test_a_broken_config(repository: Path) -> None:
         (["--tag", "a b"], "tag"),
         (["--file", "../x.py"], "x.py"),
         (["--command", "python 'x"], "command"),
-        (["--agent", "nobody"], "nobody"),
+        (["--agent", "unknown"], "unknown"),
     ],
 )
 def test_invalid_flags(repository: Path, flags: list[str], says: str) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import click
@@ -12,7 +11,7 @@ from engine.client.request import send_command
 from engine.client.sessions import find_workspace
 from engine.core.errors import AutoresearchError, UsageError
 from engine.core.session import Session
-from engine.core.text import one_line, sanitize
+from engine.core.text import sanitize
 from engine.protocol import commands
 from tui.commands.control import (
     BY,
@@ -127,26 +126,15 @@ def _edit_in_editor(path: Path, patch_id: str, candidate: str, file: str, base: 
     Raises:
         AutoresearchError: The text was refused; the error says where it is kept.
     """
-    command = editor.find_editor(os.environ, "Or give the edited file with --from FILE.")
-    copy = editor.private_copy(candidate, file)
-    editor.edit_file(command, copy)
-    try:
-        text = editor.read_text(copy)
+    alternative = "Or give the edited file with --from FILE."
+    retry = f"autoresearch-tui edit {patch_id} --from {{copy}}"
+    with editor.edited_copy(candidate, file, alternative, retry) as text:
         if text == candidate:
-            editor.delete_copy(copy)
             return "You changed nothing; the proposal waits as before."
         if not text.strip():
             raise UsageError("The text is empty.")
         check_syntax(text, file)
-        message = _send(path, patch_id, text, base)
-    except AutoresearchError as error:
-        again = f"autoresearch-tui edit {patch_id} --from {copy}"
-        kept = f"Your text is kept in {copy}; correct it and send it with `{again}`."
-        kept_error = type(error)(one_line(error.what), one_line(error.why), kept)
-        kept_error.exit_code = error.exit_code
-        raise kept_error from None
-    editor.delete_copy(copy)
-    return message
+        return _send(path, patch_id, text, base)
 
 
 def _send(path: Path, patch_id: str, text: str, base: str) -> str:

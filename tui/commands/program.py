@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import click
@@ -18,17 +17,16 @@ from engine.client.sessions import (
 )
 from engine.core import events as ev
 from engine.core.enums import PROGRAM
-from engine.core.errors import AutoresearchError, UsageError, WorkspaceError
+from engine.core.errors import UsageError, WorkspaceError
 from engine.core.session import Session
 from engine.core.text import one_line, sanitize
 from engine.store import program_file as files
 from tui.commands.control import json_errors, print_answer
 from tui.commands.options import json_option, workspace_option
-from tui.commands.show import print_json, read_now
+from tui.commands.show import print_diff, print_json, read_now
 from tui.terminal import external_editor as editor
 
 _LAST = 0
-_COLOURS = {"+": "green", "-": "red", "@": "cyan"}
 
 
 @click.command()
@@ -127,23 +125,11 @@ def _edit(workspace: Path) -> str:
     Raises:
         AutoresearchError: The text was refused; the error says where it is kept.
     """
-    command = editor.find_editor(os.environ, "Or use --set FILE.")
     _key(workspace)
     text, seen = files.read_program(workspace)
-    copy = editor.private_copy(text, PROGRAM)
-    editor.edit_file(command, copy)
-    try:
-        new = editor.read_text(copy)
-        message = (
-            f"You changed nothing in {PROGRAM}." if new == text else _write(workspace, new, seen)
-        )
-    except AutoresearchError as error:
-        kept = f"Your text is kept in {copy}; use it with `program --set {copy}`."
-        kept_error = type(error)(error.what, error.why, kept)
-        kept_error.exit_code = error.exit_code
-        raise kept_error from None
-    editor.delete_copy(copy)
-    return message
+    retry = "autoresearch-tui program --set {copy}"
+    with editor.edited_copy(text, PROGRAM, "Or use --set FILE.", retry) as new:
+        return f"You changed nothing in {PROGRAM}." if new == text else _write(workspace, new, seen)
 
 
 def _show(workspace: Path, session: Session, *, as_json: bool) -> None:
@@ -222,5 +208,4 @@ def _show_diff(workspace: Path, version: int, *, as_json: bool) -> None:
     elif not found.diff:
         click.echo(f"Version {number} is the first one; see it with `autoresearch-tui program`.")
     else:
-        for line in found.diff.rstrip("\n").split("\n"):
-            click.echo(click.style(sanitize(line), fg=_COLOURS.get(line[:1])))
+        print_diff(found.diff.rstrip("\n"))

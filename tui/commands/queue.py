@@ -17,7 +17,7 @@ from engine.core.text import one_line, plural, sanitize
 from tui.commands.assess import spans
 from tui.commands.options import json_option, workspace_option
 from tui.commands.results import terminal_width
-from tui.commands.show import print_json, read_now
+from tui.commands.show import print_diff, print_json, read_now
 from tui.commands.waiting import (
     find,
     pin_facts,
@@ -28,7 +28,6 @@ from tui.commands.waiting import (
 from tui.present.decisions import record_text
 from tui.present.proposal import origin_text
 
-_COLOURS = {"+": "green", "-": "red", "@": "cyan"}
 _WEIGHTS = {"block": "red", "ask": "yellow", "note": "cyan"}
 
 
@@ -127,8 +126,7 @@ def _show(
         return
     for line in _story(queued, stale=stale):
         click.echo(line)
-    for text in diff.split("\n"):
-        click.echo(click.style(sanitize(text), fg=_COLOURS.get(text[:1])))
+    print_diff(diff)
 
 
 def diff_now(workspace: Path, session: Session, queued: Queued) -> tuple[str, bool]:

@@ -26,6 +26,13 @@ def print_json(value: object) -> None:
     click.echo(msgspec.json.format(msgspec.json.encode(value), indent=2).decode())
 
 
+def print_diff(diff: str) -> None:
+    """Print a diff with its additions, removals and hunk headers in colour."""
+    colours = {"+": "green", "-": "red", "@": "cyan"}
+    for line in diff.split("\n"):
+        click.echo(click.style(sanitize(line), fg=colours.get(line[:1])))
+
+
 def read_now(path: Path) -> tuple[Session, Progress | None, int | None]:
     """Return the session, its progress and the engine's pid from the engine or, if none runs, from
     the journal.
@@ -169,6 +176,4 @@ def diff(number: int, path: Path, tag: str | None) -> None:
             else "No patch is recorded."
         )
         return
-    colours = {"+": "green", "-": "red", "@": "cyan"}
-    for line in patch.split("\n"):
-        click.echo(click.style(sanitize(line), fg=colours.get(line[:1])))
+    print_diff(patch)

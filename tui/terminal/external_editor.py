@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shlex
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from engine.core.errors import AutoresearchError, UsageError
+from engine.core.text import one_line
 
 MAXIMUM_BYTES = 2**20
 """The most bytes of an edited text; a command to the engine may hold 4 MiB."""
@@ -87,6 +89,36 @@ def edit_file(words: list[str], path: Path) -> None:
             else f"ended with exit code {done.returncode}"
         )
         raise AutoresearchError(f"The editor {words[0]!r} {ended}.", "Nothing was changed.", kept)
+
+
+@contextlib.contextmanager
+def edited_copy(text: str, name: str, alternative: str, retry: str) -> Iterator[str]:
+    """Let the user edit a private copy of a text; it is kept if the new text is refused.
+
+    Args:
+        text: The text.
+        name: File name of the copy.
+        alternative: What the user can do without an editor, as a sentence.
+        retry: The command that uses a kept copy; `{copy}` in it is the path.
+
+    Yields:
+        The edited text.
+
+    Raises:
+        AutoresearchError: The editor failed, or the text was refused; the error says where it is
+            kept.
+    """
+    command = find_editor(os.environ, alternative)
+    copy = private_copy(text, name)
+    edit_file(command, copy)
+    try:
+        yield read_text(copy)
+    except AutoresearchError as error:
+        kept = f"Your text is kept in {copy}; correct it, then `{retry.format(copy=copy)}`."
+        kept_error = type(error)(one_line(error.what), one_line(error.why), kept)
+        kept_error.exit_code = error.exit_code
+        raise kept_error from None
+    delete_copy(copy)
 
 
 def read_text(path: Path) -> str:
