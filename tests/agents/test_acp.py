@@ -256,7 +256,7 @@ async def test_a_repair_starts_from_the_file_that_crashed(worktree: Path) -> Non
     assert found.draft.hypothesis == "The old one."
 
 
-async def test_a_crash_in_the_middle_is_told_with_its_last_words(worktree: Path) -> None:
+async def test_a_crash_in_the_middle_is_told_with_its_stderr_end(worktree: Path) -> None:
     found = await propose(worktree, "crash")
     assert type(found.error) is OverloadedError
     assert "exit status 134" in found.error.what

@@ -1,1 +1,1 @@
-"""Coding-agent CLIs as proposers: they edit a scratch worktree, and the edited file counts."""
+"""Coding-agent CLIs as agents: they edit a scratch worktree, and the edited file is the draft."""

@@ -42,16 +42,16 @@ MOST_REASKS = 2
 
 
 class _NoEdit(WrongEdit):
-    """The file is as it was."""
+    """The CLI left the file unchanged."""
 
 
 class CodingAgent:
-    """Proposes with a coding-agent CLI.
+    """Proposes edits with a coding-agent CLI.
 
     Args:
-        config: Which CLI, and the limits.
+        config: The CLI and its limits.
         variables: The engine's environment and the workspace's keys; the CLI inherits them, so
-            that its log-ins work as they are.
+            that the user's log-ins work.
     """
 
     name = "acp"
@@ -66,16 +66,16 @@ class CodingAgent:
         self._secrets = secret_values(self._variables)
 
     async def preview(self, briefing: Briefing) -> str:
-        """Every word the CLI would be sent; what it adds of its own is not ours to know."""
+        """Return the whole prompt the CLI would be sent; what the CLI adds to it is unknown."""
         return build_prompt(briefing)
 
     async def propose(
         self, briefing: Briefing
     ) -> AsyncIterator[Thought | PromptSent | Usage | Draft]:
-        """Let the CLI edit the file, and take the file.
+        """Let the CLI edit the file, and yield the edited file as the draft.
 
         Raises:
-            AgentError: Of the kind that says what went wrong.
+            AgentError: The CLI failed or made no usable edit; the class says which.
         """
         check_caps(self._config, briefing.spent)
         policy = await asyncio.to_thread(_prepare, briefing)
@@ -92,17 +92,17 @@ class CodingAgent:
                     async for piece in pieces:
                         used = used or isinstance(piece, Usage)
                         yield piece
-                source, changed = await asyncio.to_thread(_look, policy)
+                source, changed = await asyncio.to_thread(_read_edit, policy)
                 if new := [name for name in changed if name not in told]:
                     told.update(new)
                     yield Thought(f"\n[Not taken, as only {policy.file} counts: {_few(new)}]\n")
                 try:
-                    draft = self._draft(briefing, source, talk.said)
+                    draft = self._draft(briefing, source, talk.message)
                 except WrongEdit as wrong:
-                    # An agent that will not edit is asked once more; one that errs, twice.
+                    # Without an edit the agent is asked once more; after a wrong edit, twice.
                     stubborn = isinstance(wrong, _NoEdit) and bool(problem)
                     if isinstance(wrong, _NoEdit) and not used:
-                        self._complain(talk.said)
+                        self._raise_reported(talk.message)
                     problem = redact(wrong.problem, self._secrets)
                     if changed:
                         problem += f" Changes of other files are not taken: {_few(changed)}."
@@ -114,7 +114,7 @@ class CodingAgent:
                 yield draft
                 return
         finally:
-            # Shielded: a second cancel must not leave its processes behind.
+            # Shielded: a second cancellation must not leave processes behind.
             await asyncio.shield(asyncio.ensure_future(talk.close()))
         raise UnusableAnswerError(
             f"{self._cli.title} was asked again and made no edit that can be used.",
@@ -122,11 +122,13 @@ class CodingAgent:
             "Resume to ask again, or choose another agent.",
         )
 
-    def _complain(self, said: str) -> None:
-        """Some CLIs tell of a failed request as if the model had said it; then nothing was used.
+    def _raise_reported(self, said: str) -> None:
+        """Raise the error of a failed request that a CLI reported as the model's message.
+
+        Such a turn has used no tokens.
 
         Raises:
-            AgentError: That is what it said.
+            AgentError: The message is an error of the provider.
         """
         found = cli_error(self._cli, said[-2000:], self._secrets)
         if type(found) is not OverloadedError:
@@ -139,15 +141,15 @@ class CodingAgent:
         arguments = (found, self._config, policy, self._variables, self._secrets)
         if found.headless:
             return Headless(*arguments)
-        # The protocol's library takes a moment to import.
+        # Imported here because the protocol's library takes long to import.
         module = await asyncio.to_thread(importlib.import_module, "engine.agents.acp.conversation")
         return cast("type[Conversation]", module.Conversation)(*arguments)
 
     def _draft(self, briefing: Briefing, source: str | WrongEdit, said: str) -> Draft:
-        """The draft that an edited file and a last message amount to.
+        """Build the draft from the edited file and the final message.
 
         Raises:
-            WrongEdit: The file cannot be used.
+            WrongEdit: The file is unusable.
         """
         if isinstance(source, WrongEdit):
             raise source
@@ -172,7 +174,7 @@ class CodingAgent:
 
 
 def describe(file: str, old: str, new: str) -> str:
-    """An edit in a few plain words, for one that nobody explained."""
+    """Return a short description of an edit that came without a hypothesis."""
     patch = make_patch(file, old, new)
     body = [line for line in patch.splitlines()[2:] if line[:1] in "+-" and line[1:].strip()]
     added = [one_line(line[1:], 100) for line in body if line[0] == "+"]
@@ -185,13 +187,13 @@ def describe(file: str, old: str, new: str) -> str:
 
 
 def _prepare(briefing: Briefing) -> Policy:
-    """The rules for a briefing's worktree, with the file in it that is to be edited."""
+    """Return the policy for a briefing's worktree, after writing the file to edit into it."""
     if briefing.worktree is None:
-        raise AgentError("A coding agent needs a worktree, and was given none.")
+        raise AgentError("A coding agent needs a worktree, and got none.")
     policy = Policy(briefing.worktree, briefing.config.file)
     if not policy.may_write(briefing.config.file):
         raise AgentError(
-            f"{briefing.config.file} is a link, or lies behind one.",
+            f"{briefing.config.file} is a symbolic link, or lies below one.",
             "Only a file of the repository itself can be edited.",
             "Name the file it leads to with --file.",
         )
@@ -200,8 +202,8 @@ def _prepare(briefing: Briefing) -> Policy:
     return policy
 
 
-def _look(policy: Policy) -> tuple[str | WrongEdit, list[str]]:
-    """The edited file, or why there is none; and what else was changed."""
+def _read_edit(policy: Policy) -> tuple[str | WrongEdit, list[str]]:
+    """Return the edited file or the reason why there is none, and the other changed files."""
     try:
         source: str | WrongEdit = read_file(policy)
     except WrongEdit as wrong:
@@ -215,10 +217,10 @@ def _few(names: list[str]) -> str:
 
 
 def make(config: ResearchConfig, workspace: Path) -> Agent:
-    """The agent for a config.
+    """Make the agent for a config.
 
     Raises:
-        AgentError: No CLI is named, or it is not installed.
+        AgentError: The config names no CLI, or it is not installed.
     """
     if not config.cli.strip():
         raise CliMissingError(

@@ -1,7 +1,7 @@
-"""A conversation with a CLI: questions go in, thoughts and usage come out, within limits of time.
+"""A session of a CLI: prompts are sent, thoughts and usage are yielded, within time limits.
 
-How the CLI is spoken to is the matter of `conversation.py` (the Agent Client Protocol) and of
-`headless.py` (Claude Code's own JSON lines).
+`conversation.py` implements it over the Agent Client Protocol, `headless.py` over Claude Code's own
+JSON lines.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from engine.core.patches.patch import make_patch
 from engine.core.text import sanitize
 
 QUIET_TIMES = 3.0
-"""A CLI may be silent for so many times a model's idle limit: its tools run unheard."""
+"""Factor by which a CLI may be silent longer than a model: its tools run without output."""
 _LONGEST_PIECE = 100_000
 _LONGEST_DIFF = 6_000
 _LONGEST_SPEECH = 200_000
@@ -30,38 +30,38 @@ class CliSession(Protocol):
     """A session of a CLI."""
 
     @property
-    def said(self) -> str:
-        """What it said since its last tool call: its final message, once the turn has ended."""
+    def message(self) -> str:
+        """The CLI's message since its last tool call; the final message once the turn has ended."""
         ...
 
     async def open(self) -> None:
-        """Begin the session.
+        """Start the session.
 
         Raises:
-            AgentError: It cannot begin.
+            AgentError: The session cannot start.
         """
         ...
 
     def ask(self, text: str) -> AsyncGenerator[Thought | Usage, None]:
-        """Say something, and yield what comes until the turn ends.
+        """Send a prompt, and yield the CLI's output until the turn ends.
 
         Raises:
-            AgentError: The turn broke.
+            AgentError: The turn failed.
         """
         ...
 
     async def close(self) -> None:
-        """End the session and every process of it."""
+        """End the session and all its processes."""
         ...
 
 
 class Listener:
-    """Carries what a CLI says from whoever reads it to whoever asked, and watches the time.
+    """Passes a CLI's output from the reader of its pipe to the caller, and enforces time limits.
 
     Args:
-        cli: Named in errors.
-        config: With the limits.
-        secrets: Replaced in everything that passes.
+        cli: The CLI, for error messages.
+        config: The time limits.
+        secrets: The secrets to redact in all output.
     """
 
     def __init__(self, cli: Cli, config: ResearchConfig, secrets: Sequence[str]) -> None:
@@ -70,42 +70,42 @@ class Listener:
         self._total = config.answer_seconds
         self._secrets = secrets
         self._pieces: asyncio.Queue[Thought | Usage | None] = asyncio.Queue()
-        self._heard = 0.0
+        self._listener = 0.0
         self._speech = ""
         self._inside = ""
         self._changed: list[str] = []
 
     @property
-    def said(self) -> str:
-        """The message since the last tool call."""
+    def message(self) -> str:
+        """The CLI's message since its last tool call."""
         return self._speech
 
     def touch(self) -> None:
-        """Something came, whatever it was."""
-        self._heard = asyncio.get_running_loop().time()
+        """Record that the CLI produced output of any kind."""
+        self._listener = asyncio.get_running_loop().time()
 
     def think(self, text: str) -> None:
-        """A piece of its reasoning."""
+        """Add a piece of the CLI's reasoning."""
         self._flow("thought", text)
 
     def speak(self, text: str) -> None:
-        """A piece of its message."""
+        """Add a piece of the CLI's message."""
         self._speech = (self._speech + text)[-_LONGEST_SPEECH:]
         self._flow("message", text)
 
     def note(self, line: str) -> None:
-        """A line of its own: what it does, or what was refused."""
+        """Add a line on what the CLI does, or what was refused."""
         self._flow("", f"{line}\n")
 
     def act(self, line: str) -> None:
-        """It uses a tool: what it said before was not its last word."""
+        """Add a line on a tool call; the message so far was not the final one."""
         self._speech = ""
         self.note(line)
 
     def diff(self, path: str, old: str, new: str) -> None:
-        """An edit it makes, as it shows it."""
+        """Add the diff of an edit as the CLI reports it."""
         patch = make_patch(path, _whole_lines(old), _whole_lines(new))
-        # The same edit is told as it is planned and as it is done, with more lines around it.
+        # The same edit is reported when planned and when made, with more context lines.
         changed = [line for line in patch.splitlines()[2:] if line[:1] in "+-"]
         if not changed or changed == self._changed:
             return
@@ -115,7 +115,7 @@ class Listener:
         self._flow("", patch)
 
     def used(self, usage: Usage) -> None:
-        """What a turn has cost, if anything."""
+        """Add the usage of a turn, unless it is zero."""
         if usage.prompt_tokens or usage.completion_tokens or usage.dollars:
             self._pieces.put_nowait(usage)
 
@@ -123,17 +123,17 @@ class Listener:
         text = redact(sanitize(text[:_LONGEST_PIECE]), self._secrets)
         if not text:
             return
-        # A change of voice begins a paragraph; so does every line of its own.
+        # A change between reasoning, message and notes begins a new paragraph.
         turn = "\n\n" if self._inside and kind != self._inside else ""
         turn = "\n" if kind == "" and self._inside else turn
         self._inside = kind
         self._pieces.put_nowait(Thought(turn + text))
 
     async def until(self, turn: asyncio.Task[None]) -> AsyncGenerator[Thought | Usage, None]:
-        """Yield what comes until a task is done, then raise what it raised.
+        """Yield output until a task is done, then raise the task's exception.
 
         Raises:
-            OverloadedError: Nothing came for too long, or it took too long as a whole.
+            OverloadedError: The CLI was silent for too long, or the turn took too long.
         """
         self._speech = ""
         turn.add_done_callback(lambda _: self._pieces.put_nowait(None))
@@ -142,12 +142,12 @@ class Listener:
         self.touch()
         try:
             while True:
-                limit = min(deadline, self._heard + self._idle)
+                limit = min(deadline, self._listener + self._idle)
                 try:
                     async with asyncio.timeout_at(limit):
                         piece = await self._pieces.get()
                 except TimeoutError:
-                    if loop.time() < min(deadline, self._heard + self._idle):
+                    if loop.time() < min(deadline, self._listener + self._idle):
                         continue
                     raise self._too_slow(loop.time() >= deadline) from None
                 if piece is not None:
@@ -172,5 +172,5 @@ class Listener:
 
 
 def _whole_lines(text: str) -> str:
-    """An excerpt ends where it ends, which says nothing about the file."""
+    """Drop the marks of a missing final newline: an excerpt says nothing about the file's end."""
     return text if not text or text.endswith("\n") else f"{text}\n"

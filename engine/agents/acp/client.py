@@ -1,6 +1,6 @@
-"""Our side of the Agent Client Protocol: it answers permission requests and serves two files' ends.
+"""The client side of the Agent Client Protocol: permissions, and reading and writing of files.
 
-What is refused is refused without asking anybody, and told as a line of the agent's reasoning.
+Requests are refused without asking the user, and reported as lines of the agent's reasoning.
 """
 
 from __future__ import annotations
@@ -51,16 +51,16 @@ _SIGNS = {"completed": "[x]", "in_progress": "[>]"}
 
 
 class PolicyClient:
-    """Answers a CLI's requests by the policy, and passes on what it reports.
+    """Answers a CLI's requests by the policy, and passes its updates to a listener.
 
     Args:
-        policy: What it may do.
-        heard: Where its reports go.
+        policy: The paths and tools the CLI may use.
+        listener: The receiver of its updates.
     """
 
-    def __init__(self, policy: Policy, heard: Listener) -> None:
+    def __init__(self, policy: Policy, listener: Listener) -> None:
         self._policy = policy
-        self._heard = heard
+        self._listener = listener
         self._calls: dict[str, _Call] = {}
         self.dollars: float | None = None
         """What the session has cost so far; None: it has not said."""
@@ -72,7 +72,7 @@ class PolicyClient:
         options: list[PermissionOption],
         **meta: Any,
     ) -> RequestPermissionResponse:
-        """Allow an edit of the editable file or a look at the worktree, once; refuse the rest."""
+        """Allow an edit of the editable file or a read in the worktree, once; refuse the rest."""
         call = self._calls.setdefault(tool_call.tool_call_id, _Call())
         call.learn(tool_call)
         refused = self._policy.judge(call.judged_kind, call.paths)
@@ -83,7 +83,7 @@ class PolicyClient:
                     outcome=AllowedOutcome(outcome="selected", option_id=chosen)
                 )
             refused = "there is no way offered to allow it once"
-        self._heard.note(f"[Refused: {one_line(call.title or call.kind, 120)} ({refused}).]")
+        self._listener.note(f"[Refused: {one_line(call.title or call.kind, 120)} ({refused}).]")
         chosen = _option(options, ("reject_once", "reject_always"))
         if chosen is None:
             return RequestPermissionResponse(outcome=DeniedOutcome(outcome="cancelled"))
@@ -99,10 +99,10 @@ class PolicyClient:
         limit: int | None = None,
         **meta: Any,
     ) -> ReadTextFileResponse:
-        """A file of the worktree, or some lines of it.
+        """Return a file of the worktree, or some of its lines.
 
         Raises:
-            RequestError: It lies elsewhere, or is no text.
+            RequestError: The file lies elsewhere, or is not UTF-8 text.
         """
         if not self._policy.may_read(path):
             raise self._refuse(f"reading {path}", "it lies outside the worktree")
@@ -130,7 +130,7 @@ class PolicyClient:
         """Write the editable file.
 
         Raises:
-            RequestError: It is another one.
+            RequestError: The path is another file.
         """
         if not self._policy.may_write(path):
             raise self._refuse(f"writing {path}", f"only {self._policy.file} may be changed")
@@ -142,11 +142,11 @@ class PolicyClient:
         return WriteTextFileResponse()
 
     def _refuse(self, what: str, why: str) -> RequestError:
-        self._heard.note(f"[Refused: {one_line(what, 200)} ({why}).]")
+        self._listener.note(f"[Refused: {one_line(what, 200)} ({why}).]")
         return RequestError.invalid_params({"details": f"Refused: {why}."})
 
     def notified(self, method: str, params: Any) -> None:
-        """A notification; one that is not understood is passed over."""
+        """Handle a notification; unknown ones are ignored."""
         if method != "session/update":
             return
         try:
@@ -155,15 +155,15 @@ class PolicyClient:
             return
         match update:
             case AgentThoughtChunk(content=TextContentBlock(text=text)):
-                self._heard.think(text)
+                self._listener.think(text)
             case AgentMessageChunk(content=TextContentBlock(text=text)):
-                self._heard.speak(text)
+                self._listener.speak(text)
             case ToolCallStart() | ToolCallProgress():
                 self._tool(update)
             case AgentPlanUpdate():
                 for entry in update.entries:
                     sign = _SIGNS.get(entry.status, "[ ]")
-                    self._heard.note(f"{sign} {one_line(entry.content, 200)}")
+                    self._listener.note(f"{sign} {one_line(entry.content, 200)}")
             case UsageUpdate() if update.cost is not None and update.cost.currency == "USD":
                 self.dollars = update.cost.amount
             case _:
@@ -173,7 +173,7 @@ class PolicyClient:
         call = self._calls.setdefault(update.tool_call_id, _Call())
         before = call.title
         call.learn(update)
-        # Some begin a call before they know what it is about, and tell at the next update.
+        # Some CLIs start a call without details and send them with the next update.
         vague = isinstance(update, ToolCallStart) and not (update.raw_input or update.locations)
         if vague and not update.content:
             call.title = ""
@@ -181,18 +181,18 @@ class PolicyClient:
             places = ", ".join(self._short(path) for path in call.locations[:3])
             where = "" if not places or places in call.title else f" · {places}"
             kind = "" if call.kind in ("", "other") else f"{call.kind}: "
-            self._heard.act(f"▸ {kind}{one_line(call.title, 160)}{where}")
+            self._listener.act(f"▸ {kind}{one_line(call.title, 160)}{where}")
         for part in update.content or []:
             if isinstance(part, FileEditToolCallContent):
-                self._heard.diff(self._short(part.path), part.old_text or "", part.new_text)
+                self._listener.diff(self._short(part.path), part.old_text or "", part.new_text)
         if update.status == "failed" and not call.failed:
             call.failed = True
-            self._heard.note("  failed")
+            self._listener.note("  failed")
 
     def _short(self, path: str) -> str:
         return one_line(path.removeprefix(f"{self._policy.worktree}/"), 120)
 
-    # What is not offered is refused in the protocol's words, should it be asked for all the same.
+    # Capabilities that are not offered are refused by the protocol's own error.
 
     async def create_terminal(self, *words: Any, **named: Any) -> Any:
         """Refuse to run a command."""
@@ -200,34 +200,34 @@ class PolicyClient:
         raise self._refuse(f"running {command.strip() or 'a command'}", "commands are not run here")
 
     async def terminal_output(self, *words: Any, **named: Any) -> Any:
-        """There are no terminals."""
+        """Refuse: no terminal is ever created."""
         raise RequestError.method_not_found("terminal/output")
 
     release_terminal = wait_for_terminal_exit = kill_terminal = terminal_output
 
     async def create_elicitation(self, *words: Any, **named: Any) -> Any:
-        """Nobody is asked anything."""
+        """Refuse to ask the user anything."""
         raise RequestError.method_not_found("elicitation/create")
 
     async def complete_elicitation(self, *words: Any, **named: Any) -> None:
-        """Nobody was asked anything."""
+        """Ignore: no question was asked."""
 
     async def session_update(self, *words: Any, **named: Any) -> None:
-        """Updates come as notifications; see `notified`."""
+        """Do nothing: updates arrive as notifications, see `notified`."""
 
     async def ext_method(self, method: str, params: dict[str, Any]) -> dict[str, Any]:
-        """Refuse what is not of the protocol."""
+        """Refuse methods outside the protocol."""
         raise RequestError.method_not_found(method)
 
     async def ext_notification(self, method: str, params: dict[str, Any]) -> None:
-        """Pass over what is not of the protocol."""
+        """Ignore notifications outside the protocol."""
 
     def on_connect(self, conn: Any) -> None:
-        """Nothing is to be done."""
+        """Do nothing on connecting."""
 
 
 class _Call:
-    """What is known of a tool call; a permission request need not repeat it all."""
+    """The reported facts of a tool call; a permission request need not repeat them all."""
 
     def __init__(self) -> None:
         self.title = ""
@@ -238,7 +238,7 @@ class _Call:
         self._runs_command = False
 
     def learn(self, update: ToolCallUpdate | ToolCallStart | ToolCallProgress) -> None:
-        """Take over what an update says."""
+        """Add the facts of an update."""
         self.title = update.title or self.title
         self.kind = update.kind or self.kind
         if update.locations is not None:
@@ -257,12 +257,12 @@ class _Call:
 
     @property
     def paths(self) -> list[str]:
-        """Every file it was ever said to touch."""
+        """All files the call was reported to touch."""
         return list(dict.fromkeys(self._touched))
 
     @property
     def judged_kind(self) -> str | None:
-        """The kind; a call that carries a command counts as one that runs it."""
+        """The kind of the call; any call with a command counts as `execute`."""
         if self._runs_command and self.kind in ("", "other", "read", "search", "think", "edit"):
             return "execute"
         return self.kind or None
@@ -273,7 +273,7 @@ def _strings(values: Iterable[Any]) -> list[str]:
 
 
 def _option(options: Sequence[PermissionOption], kinds: Sequence[str]) -> str | None:
-    """The first option of the first of these kinds that is offered."""
+    """Return the first offered option of the first of these kinds."""
     for kind in kinds:
         for option in options:
             if option.kind == kind:

@@ -1,4 +1,4 @@
-"""The coding-agent CLIs that are known by name: their commands, log-ins and settings."""
+"""The coding-agent CLIs known by name: their commands, log-ins and settings."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from typing import Any
 from engine.core.errors import CliMissingError
 
 TOOLS = ("Read", "Edit", "Grep", "Glob")
-"""Of Claude Code's tools, those it is given."""
+"""The tools of Claude Code that are enabled."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,22 +24,22 @@ class Cli:
     """A coding-agent CLI."""
 
     name: str
-    """As the config says it."""
+    """Name in the config."""
     title: str
     commands: tuple[tuple[str, ...], ...]
-    """Command lines that speak the Agent Client Protocol; the first one installed is taken."""
+    """Command lines for the Agent Client Protocol; the first one installed is used."""
     headless: str = ""
-    """A command that does without an adapter, with JSON lines of its own."""
+    """Command with JSON lines of its own, which needs no adapter; else empty."""
     install: str = ""
     login: str = ""
     keys: tuple[str, ...] = ()
-    """Variables any of which stands for a log-in."""
+    """Variables; any one of them counts as logged in."""
     login_files: tuple[str, ...] = ()
-    """Files below the home directory any of which stands for a log-in."""
+    """Files below the home directory; any one of them counts as logged in."""
     environment: Mapping[str, str] = field(default_factory=dict)
-    """Set for its process, over what is inherited."""
+    """Variables set for the process, in addition to the inherited ones."""
     mode: str = ""
-    """The session mode in which it asks before it edits."""
+    """Session mode in which the CLI asks before it edits."""
 
 
 _OPENCODE_RULES = {
@@ -93,7 +93,7 @@ KNOWN: tuple[Cli, ...] = (
         login="Run `opencode auth login`.",
         keys=("ANTHROPIC_API_KEY", "OPENAI_API_KEY", "OPENROUTER_API_KEY", "GEMINI_API_KEY"),
         login_files=(".local/share/opencode/auth.json",),
-        # It allows everything unless it is told otherwise.
+        # By default it allows everything.
         environment={"OPENCODE_PERMISSION": json.dumps(_OPENCODE_RULES)},
     ),
 )
@@ -101,7 +101,7 @@ KNOWN: tuple[Cli, ...] = (
 
 @dataclass(frozen=True, kw_only=True)
 class InstalledCli:
-    """A CLI as it is to be started."""
+    """A CLI and the command line that starts it."""
 
     cli: Cli
     words: tuple[str, ...]
@@ -109,7 +109,7 @@ class InstalledCli:
 
 
 def known(name: str) -> Cli:
-    """The CLI of a name, or one made of a person's own command line."""
+    """Return the CLI of a name, or one for the user's own command line."""
     for cli in KNOWN:
         if cli.name == name:
             return cli
@@ -119,14 +119,14 @@ def known(name: str) -> Cli:
 
 
 def find(name: str, path: str | None = None) -> InstalledCli:
-    """How the CLI that a config names is started.
+    """Find the CLI that a config names.
 
     Args:
         name: A known name, or a command line.
-        path: Where commands are looked up; None: this process's PATH.
+        path: The search path for commands; by default this process's PATH.
 
     Raises:
-        CliMissingError: It is not installed.
+        CliMissingError: The CLI is not installed.
     """
     cli = known(name)
     for words in cli.commands:
@@ -146,17 +146,17 @@ def find(name: str, path: str | None = None) -> InstalledCli:
 
 @dataclass(frozen=True)
 class Installed:
-    """What is known of a CLI on this machine, for a person."""
+    """A CLI's installation on this machine, as text for the user."""
 
     name: str
     ok: bool | None
-    """None: not installed, or perhaps not logged in."""
+    """None if the CLI is not installed, or may not be logged in."""
     value: str
     todo: str = ""
 
 
 def survey(environ: Mapping[str, str]) -> list[Installed]:
-    """Look for the known CLIs, their versions and their log-ins. Asks no network."""
+    """Find the known CLIs, their versions and log-ins, without network access."""
     with ThreadPoolExecutor(len(KNOWN)) as pool:
         return list(pool.map(lambda cli: _look(cli, environ), KNOWN))
 
@@ -180,8 +180,8 @@ def _look(cli: Cli, environ: Mapping[str, str]) -> Installed:
 
 
 def _version(command: str) -> str:
-    """The version a command is installed as, or tells; empty: neither."""
-    # Adapters have no --version; npm puts a package.json above what its link leads to.
+    """Return a command's version, by its package or its output; empty if unknown."""
+    # Adapters have no --version; npm puts a package.json above the target of their link.
     for folder in list(Path(command).resolve().parents)[:3]:
         try:
             told = json.loads((folder / "package.json").read_text("utf-8"))
@@ -208,13 +208,13 @@ _NOT_FOR_CLIS = ("CLAUDECODE", "CLAUDE_CODE_ENTRYPOINT", "AUTORESEARCH_NOTIFY")
 
 
 def cli_environment(cli: Cli, variables: Mapping[str, str]) -> dict[str, str]:
-    """The environment of a CLI's process.
+    """Return the environment of a CLI's process.
 
     Args:
-        cli: With settings of its own.
-        variables: The engine's, and the keys of the workspace's `.env`.
+        cli: The CLI, with variables of its own.
+        variables: The engine's environment and the keys of the workspace's `.env`.
     """
-    # Claude Code will not start inside itself, and a person may have started us from there.
+    # Claude Code does not start inside itself, and the user may have started the engine there.
     inherited = {k: v for k, v in variables.items() if k not in _NOT_FOR_CLIS}
     if cli.name == "claude":
         inherited |= _claude_variables(inherited)
@@ -231,22 +231,22 @@ def _claude_settings(variables: Mapping[str, str]) -> dict[str, Any]:
 
 
 def _claude_variables(variables: Mapping[str, str]) -> dict[str, str]:
-    """Variables a person's settings give to Claude Code: where its models are, say."""
+    """Return the variables in the user's Claude Code settings, such as a server address."""
     told = _claude_settings(variables).get("env")
     return {str(k): str(v) for k, v in told.items()} if isinstance(told, dict) else {}
 
 
 def claude_login(variables: Mapping[str, str]) -> dict[str, Any]:
-    """Of a person's settings of Claude Code, those that log it in or choose its model."""
+    """Return the user's Claude Code settings that concern log-in and model."""
     names = ("apiKeyHelper", "awsAuthRefresh", "awsCredentialExport", "model")
     return {k: v for k, v in _claude_settings(variables).items() if k in names}
 
 
 def session_meta(cli: Cli, variables: Mapping[str, str]) -> dict[str, Any]:
-    """The `_meta` of a new session."""
+    """Return the `_meta` field of a new session."""
     if cli.name != "claude":
         return {}
-    # No other settings of the person's: a rule there that allows edits would hold for all files.
+    # No other settings: a rule of the user's that allows edits would apply to all files.
     options: dict[str, Any] = {"tools": list(TOOLS), "settingSources": [], "strictMcpConfig": True}
     if login := claude_login(variables):
         options["settings"] = login

@@ -1,7 +1,7 @@
-"""A session over the Agent Client Protocol. Imports the protocol's library: 0.4 s, so do it late.
+"""A session over the Agent Client Protocol. Import it late: the protocol's library takes 0.4 s.
 
-Messages are framed here and not by the library, which writes what it cannot read to the root
-logger; so every notification is read in its order, and unknown ones are passed over.
+Messages are framed here instead of by the library, which logs unreadable ones to the root logger;
+notifications are handled in order, and unknown ones are ignored.
 """
 
 from __future__ import annotations
@@ -44,21 +44,21 @@ from engine.core.errors import (
 )
 
 START_SECONDS = 90.0
-"""A CLI may fetch its list of models, or itself, before it answers first."""
+"""Time limit for the first answer: a CLI may download its list of models, or itself."""
 _AUTH_REQUIRED = -32000
 _MOST_JUNK = 200
-"""Lines on its stdout that are no messages; some CLIs print a few."""
+"""The most lines on stdout that are not messages; some CLIs print a few."""
 
 
 class Conversation:
-    """Talks to a CLI that speaks the Agent Client Protocol.
+    """A session of a CLI that implements the Agent Client Protocol.
 
     Args:
-        found: The CLI and how it is started.
-        config: With the limits, and perhaps a model.
-        policy: What it may do.
-        variables: Its whole environment.
-        secrets: What must not be shown.
+        found: The CLI and its command line.
+        config: The limits, and possibly a model.
+        policy: The paths and tools the CLI may use.
+        variables: The complete environment of the process.
+        secrets: The secrets to redact.
     """
 
     def __init__(
@@ -75,8 +75,8 @@ class Conversation:
         self._policy = policy
         self._variables = variables
         self._secrets = secrets
-        self._heard = Listener(found.cli, config, secrets)
-        self._client = PolicyClient(policy, self._heard)
+        self._listener = Listener(found.cli, config, secrets)
+        self._client = PolicyClient(policy, self._listener)
         self._process: CliProcess | None = None
         self._wire: _Wire | None = None
         self._connection: ClientSideConnection | None = None
@@ -85,19 +85,19 @@ class Conversation:
         self._begun = False
 
     @property
-    def said(self) -> str:
-        """What it said since its last tool call."""
-        return self._heard.said
+    def message(self) -> str:
+        """The CLI's message since its last tool call."""
+        return self._listener.message
 
     async def open(self) -> None:
-        """Start the CLI and begin a session.
+        """Start the CLI and a session.
 
         Raises:
-            AgentError: It does not start, speaks something else, or is not logged in.
+            AgentError: The CLI does not start, uses another protocol, or is not logged in.
         """
         directory = self._policy.worktree
         self._process = await CliProcess.start(self._found.words, directory, self._variables)
-        self._wire = _Wire(self._process, self._client, self._heard)
+        self._wire = _Wire(self._process, self._client, self._listener)
         self._connection = ClientSideConnection(self._client, self._wire)
         try:
             async with asyncio.timeout(min(START_SECONDS, self._config.answer_seconds)):
@@ -123,7 +123,7 @@ class Conversation:
             raise await self._failure(error) from None
 
     async def _settle(self, session: Any) -> None:
-        """Choose the mode in which it asks before it edits, and the model the config names."""
+        """Select the mode in which the CLI asks before it edits, and the config's model."""
         assert self._connection is not None
         modes = session.modes
         wanted = self._cli.mode
@@ -131,7 +131,7 @@ class Conversation:
             if wanted in {mode.id for mode in modes.available_modes}:
                 await self._connection.set_session_mode(mode_id=wanted, session_id=self._session)
             else:
-                self._heard.note(f"[{self._cli.title} has no mode {wanted!r} here.]")
+                self._listener.note(f"[{self._cli.title} has no mode {wanted!r} here.]")
         if not self._config.model:
             return
         for option in session.config_options or []:
@@ -142,14 +142,14 @@ class Conversation:
                         config_id=option.id, session_id=self._session, value=value
                     )
                     return
-        self._heard.note(
+        self._listener.note(
             f"[{self._cli.title} does not offer the model {self._config.model}; it takes its own.]"
         )
 
     async def ask(self, text: str) -> AsyncGenerator[Thought | Usage, None]:
-        """Send one prompt; see `Talk.ask`."""
+        """Send a prompt; see `CliSession.ask`."""
         turn = asyncio.create_task(self._turn(text))
-        async with contextlib.aclosing(self._heard.until(turn)) as pieces:
+        async with contextlib.aclosing(self._listener.until(turn)) as pieces:
             async for piece in pieces:
                 yield piece
 
@@ -166,20 +166,20 @@ class Conversation:
             self._account(response)
         if response.stop_reason == "refusal":
             raise UnusableAnswerError(
-                f"{self._cli.title} refused to answer.", readable(self.said, self._secrets)
+                f"{self._cli.title} refused to answer.", readable(self.message, self._secrets)
             )
 
     def _account(self, response: PromptResponse | None) -> None:
-        """Tell what the turn used, as far as the CLI said."""
+        """Report the usage of the turn as far as the CLI reports it."""
         usage = _usage(response, self._config.model or self._cli.name)
         if (cost := self._client.dollars) is not None:
-            # It tells the session's sum.
+            # The CLI reports the total of the session.
             usage = replace(usage, dollars=max(0.0, cost - self._dollars))
             self._dollars = cost
-        self._heard.used(usage)
+        self._listener.used(usage)
 
     async def close(self) -> None:
-        """End the CLI with all it started."""
+        """End the CLI and every process it started."""
         if self._process is not None:
             await self._process.stop()
         if self._connection is not None:
@@ -194,8 +194,8 @@ class Conversation:
                 return cli_error(self._cli, said, self._secrets, login=True)
             found = cli_error(self._cli, said, self._secrets)
             if type(found) is OverloadedError and self._process is not None:
-                # "Internal error" alone; what it means stands on stderr, if anywhere.
-                more = cli_error(self._cli, self._process.last_words()[-600:], self._secrets)
+                # The message may be "Internal error" only; stderr may hold the cause.
+                more = cli_error(self._cli, self._process.stderr_end()[-600:], self._secrets)
                 found = more if type(more) is not OverloadedError else found
             if isinstance(found, BadKeyError) or self._begun:
                 return found
@@ -207,9 +207,9 @@ class Conversation:
         return self._gone()
 
     def _gone(self) -> AgentError:
-        """It ended, or closed its pipes."""
+        """Return the error for a CLI that ended or closed its pipes."""
         assert self._process is not None
-        words, status = self._process.last_words(), self._process.exit_status
+        words, status = self._process.stderr_end(), self._process.exit_status
         end = "closed its output" if status is None else f"ended (exit status {status})"
         if self._wire is not None and self._wire.junk >= _MOST_JUNK:
             return self._mute("What it writes is not of the protocol.")
@@ -233,22 +233,22 @@ class Conversation:
 
 
 class _Wire:
-    """Messages over the pipes of a process, one in each line."""
+    """Messages over the pipes of a process, one per line."""
 
     def __init__(self, process: CliProcess, client: PolicyClient, heard: Listener) -> None:
         self._process = process
         self._client = client
-        self._heard = heard
+        self._listener = heard
         self.junk = 0
 
     async def send(self, message: dict[str, Any]) -> None:
-        """Write a message. Into a closed pipe nothing is written: reading will tell."""
+        """Write a message; a closed pipe is ignored, since reading reports it."""
         with contextlib.suppress(ConnectionError, RuntimeError):
             self._process.stdin.write(json.dumps(message).encode() + b"\n")
             await self._process.stdin.drain()
 
     async def receive(self) -> dict[str, Any] | None:
-        """The next request or answer; None: there will be none. Updates are dealt with here."""
+        """Return the next request or answer, None at the end; updates are handled on the way."""
         while self.junk < _MOST_JUNK:
             try:
                 line = await self._process.stdout.readline()
@@ -256,7 +256,7 @@ class _Wire:
                 return None
             if not line:
                 return None
-            self._heard.touch()
+            self._listener.touch()
             try:
                 message = json.loads(line)
             except (ValueError, RecursionError):
@@ -270,18 +270,18 @@ class _Wire:
         return None
 
     async def close(self) -> None:
-        """Nothing: the process is ended by whoever started it."""
+        """Do nothing: the session ends the process."""
 
 
 def _usage(response: PromptResponse | None, model: str) -> Usage:
-    """The tokens of a turn; all of them 0 if it does not tell."""
+    """Return the tokens of a turn; all 0 if the CLI does not report them."""
     if response is None:
         return Usage(model=model)
     if (told := response.usage) is not None:
         cached, written = told.cached_read_tokens or 0, told.cached_write_tokens or 0
         prompt = told.input_tokens
         if told.total_tokens >= prompt + cached + written + told.output_tokens:
-            # Some count the cached tokens apart from the others, some among them.
+            # Some CLIs count cached tokens separately, some with the others.
             prompt += cached + written
         return Usage(
             model=model,
@@ -291,7 +291,7 @@ def _usage(response: PromptResponse | None, model: str) -> Usage:
             reasoning_tokens=told.thought_tokens or 0,
         )
     match response.field_meta:
-        # Gemini CLI's way.
+        # Gemini CLI reports it this way.
         case {"quota": {"token_count": {"input_tokens": int(read), "output_tokens": int(written)}}}:
             return Usage(model=model, prompt_tokens=read, completion_tokens=written)
         case _:
@@ -299,7 +299,7 @@ def _usage(response: PromptResponse | None, model: str) -> Usage:
 
 
 def _choice(option: SessionConfigOptionSelect, model: str) -> str | None:
-    """The value of an option that means a model, named with or without its provider."""
+    """Return the option value of a model, named with or without its provider."""
     values: list[str] = []
     for entry in option.options:
         inner = getattr(entry, "options", None)

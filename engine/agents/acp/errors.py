@@ -1,4 +1,4 @@
-"""What a CLI says when it cannot go on, as one of this program's errors."""
+"""A CLI's error messages as errors of this program."""
 
 from __future__ import annotations
 
@@ -47,14 +47,14 @@ _EPOCH = re.compile(r"\|(\d{10})\b")
 def cli_error(
     cli: Cli, said: str, secrets: Iterable[str], *, login: bool = False, resets: float | None = None
 ) -> AgentError:
-    """The error that a CLI's own words amount to.
+    """Return the error that a CLI's message describes.
 
     Args:
-        cli: Who spoke.
-        said: Its message, and whatever else it wrote about it.
-        secrets: What must not be shown.
-        login: It said in so many bytes that it is not logged in.
-        resets: When its limit ends, in seconds of the epoch, if it said so.
+        cli: The CLI.
+        said: The message and any related output.
+        secrets: The secrets to redact.
+        login: Whether the CLI reported explicitly that it is not logged in.
+        resets: End of the CLI's rate limit in epoch seconds, if reported.
     """
     shown = readable(sanitize(said), secrets)
     if _TOO_LONG.search(said):

@@ -1,7 +1,7 @@
 """Claude Code without an adapter: `claude -p`, with JSON lines on both pipes.
 
-It is given tools to look around and to edit, and leave to edit one file; it asks nobody, so what it
-has no leave for is refused.
+It gets tools to read and to edit, and permission to edit one file; everything else is refused
+without asking the user.
 """
 
 from __future__ import annotations
@@ -27,14 +27,14 @@ _PATHS = ("file_path", "path", "pattern")
 
 
 class Headless:
-    """Talks to Claude Code's headless mode.
+    """A session of Claude Code's headless mode.
 
     Args:
-        found: The command.
-        config: With the limits, and perhaps a model.
-        policy: What it may do.
-        variables: Its whole environment.
-        secrets: What must not be shown.
+        found: The command line.
+        config: The limits, and possibly a model.
+        policy: The paths and tools it may use.
+        variables: The complete environment of the process.
+        secrets: The secrets to redact.
     """
 
     def __init__(
@@ -50,7 +50,7 @@ class Headless:
         self._policy = policy
         self._variables = variables
         self._secrets = secrets
-        self._heard = Listener(found.cli, config, secrets)
+        self._listener = Listener(found.cli, config, secrets)
         self._process: CliProcess | None = None
         self._model = config.model or found.cli.name
         self._dollars = 0.0
@@ -59,27 +59,27 @@ class Headless:
         self._final = ""
 
     @property
-    def said(self) -> str:
-        """What it said at the end of the turn."""
-        return self._final or self._heard.said
+    def message(self) -> str:
+        """The final message of the turn."""
+        return self._final or self._listener.message
 
     async def open(self) -> None:
-        """Start the command; it waits for the first question without a word.
+        """Start the command, which waits silently for the first prompt.
 
         Raises:
-            CliMissingError: It cannot be started.
+            CliMissingError: The command cannot be started.
         """
         self._process = await CliProcess.start(self._words, self._policy.worktree, self._variables)
 
     async def ask(self, text: str) -> AsyncGenerator[Thought | Usage, None]:
-        """Send one question; see `Talk.ask`."""
+        """Send a prompt; see `CliSession.ask`."""
         turn = asyncio.create_task(self._turn(text))
-        async with contextlib.aclosing(self._heard.until(turn)) as pieces:
+        async with contextlib.aclosing(self._listener.until(turn)) as pieces:
             async for piece in pieces:
                 yield piece
 
     async def close(self) -> None:
-        """End the command with all it started."""
+        """End the command and every process it started."""
         if self._process is not None:
             await self._process.stop()
 
@@ -98,7 +98,7 @@ class Headless:
                 line = b""
             if not line:
                 raise await self._gone()
-            self._heard.touch()
+            self._listener.touch()
             with contextlib.suppress(ValueError, RecursionError):
                 event = json.loads(line)
                 if isinstance(event, dict) and self._take(event):
@@ -107,7 +107,7 @@ class Headless:
     async def _gone(self) -> AgentError:
         assert self._process is not None
         await self._process.exited(0.5)
-        words, status = self._process.last_words(), self._process.exit_status
+        words, status = self._process.stderr_end(), self._process.exit_status
         found = cli_error(self._cli, words, self._secrets, resets=self._resets)
         if type(found) is not OverloadedError:
             return found
@@ -116,7 +116,7 @@ class Headless:
         return OverloadedError(f"{self._cli.title} {end} in the middle of its work.", shown)
 
     def _take(self, event: dict[str, Any]) -> bool:
-        """Deal with one line; whether it ends the turn.
+        """Handle one line, and return whether it ends the turn.
 
         Raises:
             AgentError: The turn failed.
@@ -131,7 +131,9 @@ class Headless:
             case {"type": "user", "message": {"content": list(parts)}}:
                 for part in parts:
                     if isinstance(part, dict) and part.get("is_error"):
-                        self._heard.note(f"[Refused: {one_line(_words(part.get('content')), 200)}]")
+                        self._listener.note(
+                            f"[Refused: {one_line(_words(part.get('content')), 200)}]"
+                        )
             case {"type": "rate_limit_event", "rate_limit_info": {"resetsAt": int(moment)}}:
                 self._resets = float(moment)
             case {"type": "result"}:
@@ -140,7 +142,7 @@ class Headless:
                 if event.get("is_error"):
                     said = self._final or " ".join(map(str, event.get("errors") or []))
                     status = event.get("api_error_status")
-                    # What it says of a refused request may hold no more than the number.
+                    # The message of a refused request may consist of the status code only.
                     said = f"{said} ({status})" if status else said
                     raise cli_error(
                         self._cli,
@@ -157,26 +159,26 @@ class Headless:
         match delta:
             case {"type": "thinking_delta", "thinking": str(text)}:
                 self._streamed = True
-                self._heard.think(text)
+                self._listener.think(text)
             case {"type": "text_delta", "text": str(text)}:
                 self._streamed = True
-                self._heard.speak(text)
+                self._listener.speak(text)
             case _:
                 pass
 
     def _part(self, part: Any) -> None:
         match part:
             case {"type": "thinking", "thinking": str(text)} if not self._streamed:
-                self._heard.think(text)
+                self._listener.think(text)
             case {"type": "text", "text": str(text)} if not self._streamed:
-                self._heard.speak(text)
+                self._listener.speak(text)
             case {"type": "tool_use", "name": str(name), "input": dict(told)}:
                 place = next((told[key] for key in _PATHS if isinstance(told.get(key), str)), "")
                 short = place.removeprefix(f"{self._policy.worktree}/")
-                self._heard.act(f"▸ {one_line(f'{name} {short}', 200)}")
+                self._listener.act(f"▸ {one_line(f'{name} {short}', 200)}")
                 old, new = told.get("old_string"), told.get("new_string")
                 if isinstance(old, str) and isinstance(new, str):
-                    self._heard.diff(short, old, new)
+                    self._listener.diff(short, old, new)
             case _:
                 pass
 
@@ -189,13 +191,13 @@ class Headless:
         dollars = float(cost) if isinstance(cost, int | float) else None
         models = result.get("modelUsage")
         name = next(iter(models), "") if isinstance(models, dict) else ""
-        self._heard.used(
+        self._listener.used(
             Usage(
                 model=one_line(str(name), 80) or self._model,
                 prompt_tokens=fresh + cached,
                 cached_tokens=cached,
                 completion_tokens=_count(used, "output_tokens"),
-                # It tells the session's sum.
+                # The CLI reports the total of the session.
                 dollars=None if dollars is None else max(0.0, dollars - self._dollars),
             )
         )
@@ -212,11 +214,11 @@ def _arguments(
         *("--input-format", "stream-json", "--output-format", "stream-json"),
         *("--verbose", "--include-partial-messages"),
         *("--tools", ",".join(TOOLS)),
-        # Two slashes: the path begins at the root of the file system.
+        # Two slashes make the path absolute.
         *("--allowedTools", f"Edit(/{policy.editable})"),
         *("--permission-mode", "default"),
         "--strict-mcp-config",
-        # No settings of the person's: a rule there that allows edits would hold for all files.
+        # No settings: a rule of the user's that allows edits would apply to all files.
         *("--setting-sources", ""),
         *(("--settings", json.dumps(settings)) if settings else ()),
         *(("--model", model) if model else ()),

@@ -1,4 +1,4 @@
-"""What a coding agent may do in its worktree: read there, and change the one editable file."""
+"""Permissions of a coding agent in its worktree: read everything, edit the one editable file."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ _READING = frozenset({"read", "search", "think"})
 
 
 class Policy:
-    """Judges paths and tool calls. Paths count as what they lead to, through links and dots.
+    """Decides on paths and tool calls, after resolving symbolic links and dots.
 
     Args:
         worktree: The directory the agent works in.
@@ -22,22 +22,22 @@ class Policy:
         self.editable = self.worktree / file
 
     def may_read(self, path: str) -> bool:
-        """Whether a path lies in the worktree and is none of git's own."""
+        """Return whether a path lies in the worktree and outside git's own files."""
         place = self._place(path)
         if place is None or not place.is_relative_to(self.worktree):
             return False
         return ".git" not in place.relative_to(self.worktree).parts
 
     def may_write(self, path: str) -> bool:
-        """Whether a path is the editable file, and not by way of a link."""
+        """Return whether a path is the editable file itself, not a link to it."""
         return self._place(path) == self.editable
 
     def judge(self, kind: str | None, paths: Sequence[str]) -> str:
-        """Why a tool call is refused; empty: it is allowed.
+        """Return the reason to refuse a tool call; empty if it is allowed.
 
         Args:
-            kind: As the protocol names it: `read`, `edit`, `execute`, …
-            paths: Every file the call says that it touches.
+            kind: The protocol's kind of the call: `read`, `edit`, `execute`, …
+            paths: All files the call reports to touch.
         """
         if kind == "edit":
             strays = [path for path in paths if not self.may_write(path)]

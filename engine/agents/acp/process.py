@@ -1,8 +1,7 @@
 """The process of a coding-agent CLI: its pipes, the end of its stderr, and its certain end.
 
-It gets a session of its own, so that no key pressed at a terminal reaches it. What it starts is
-found again by its group, by its ancestry and by a mark in its environment, because some of it
-leaves the first two.
+The process gets its own session, so that signals of a terminal do not reach it. Its descendants are
+found by group, by ancestry and by a mark in their environment, because some leave the first two.
 """
 
 from __future__ import annotations
@@ -21,7 +20,7 @@ from engine.core.text import sanitize
 from engine.processes import kill_all, kill_marked, marked_processes
 
 LONGEST_LINE_BYTES = 50 * 2**20
-"""Of one message; CLIs send whole files and images in one line."""
+"""The longest message; CLIs send whole files and images in one line."""
 _MARK = "AUTORESEARCH_CLI_IN"
 _STDERR_BYTES = 16_384
 _TERM_SECONDS = 0.35
@@ -30,7 +29,7 @@ _STEP_SECONDS = 0.01
 
 
 class CliProcess:
-    """A running CLI. Made by `start`; whoever has it must `stop` it."""
+    """A running CLI, made by `start`; it must be ended with `stop`."""
 
     def __init__(self, process: asyncio.subprocess.Process, directory: Path) -> None:
         assert process.stdin is not None and process.stdout is not None
@@ -49,11 +48,12 @@ class CliProcess:
 
         Args:
             words: The command and its arguments.
-            directory: Where it runs. What an earlier command left running there is killed first.
-            environment: All of it.
+            directory: The working directory. Processes left there by an earlier command are killed
+                first.
+            environment: The complete environment.
 
         Raises:
-            CliMissingError: It cannot be started.
+            CliMissingError: The command cannot be started.
         """
         await asyncio.to_thread(kill_marked, _MARK, str(directory))
         starting = asyncio.ensure_future(
@@ -77,36 +77,36 @@ class CliProcess:
                 "Check `cli` in the config, or the installation of that command.",
             ) from None
         except asyncio.CancelledError:
-            # Half started is started: it must not be left behind.
+            # The process may have started already; it must not be left behind.
             with contextlib.suppress(OSError):
                 await cls(await starting, directory).stop()
             raise
 
     @property
     def exit_status(self) -> int | None:
-        """None: it runs."""
+        """The exit status; None while the process runs."""
         return self._process.returncode
 
-    def last_words(self) -> str:
-        """The end of what it wrote to stderr, as plain text."""
+    def stderr_end(self) -> str:
+        """Return the end of its stderr, sanitized."""
         return sanitize(self._stderr.decode("utf-8", "replace")).strip()
 
     async def exited(self, seconds: float) -> bool:
-        """Whether it ends within so many seconds."""
+        """Wait up to some seconds for its end, and return whether it has ended."""
         loop = asyncio.get_running_loop()
         deadline = loop.time() + seconds
-        # Not `wait()`: it may wait for whoever else holds a pipe.
+        # Not `wait()`: it also waits for other processes that hold a pipe.
         while self.exit_status is None and loop.time() < deadline:  # noqa: ASYNC110
             await asyncio.sleep(_STEP_SECONDS)
         return self.exit_status is not None
 
     async def stop(self) -> None:
-        """End it and all it started, within a second."""
+        """End the process and all its descendants, within a second."""
         family = await asyncio.to_thread(self._family)
         with contextlib.suppress(OSError, RuntimeError):
             self.stdin.close()
         _signal_group(self._process.pid, signal.SIGTERM)
-        # A moment to write down a renewed log-in.
+        # Time to store a renewed log-in.
         await self.exited(_TERM_SECONDS)
         family |= await asyncio.to_thread(self._family)
         _signal_group(self._process.pid, signal.SIGKILL)
@@ -115,7 +115,7 @@ class CliProcess:
         self._listening.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await self._listening
-        # Someone of another user may still hold the pipes: ours are closed all the same.
+        # A process of another user may still hold the pipes; this end is closed anyway.
         transport = getattr(self._process, "_transport", None)
         if transport is not None:
             transport.close()

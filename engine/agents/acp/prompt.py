@@ -1,4 +1,4 @@
-"""What a coding agent is asked. It reads the files itself, so they are named and not sent."""
+"""The prompt of a coding agent, which names files instead of including them."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ IN_FULL = 10
 MOST_IN_BRIEF = 200
 _LONGEST_PROGRAM = 60_000
 _RULES = SYSTEM[SYSTEM.index("# What is refused") :]
-"""The same for every agent that thinks."""
+"""The rules that every reasoning agent is given."""
 
 
 def build_prompt(briefing: Briefing) -> str:
-    """The first question of a session.
+    """Return the first prompt of a session.
 
     Args:
-        briefing: What the engine knows. `shorten` halves how much of the history is told.
+        briefing: The briefing of the proposal; its `shorten` halves the history included.
     """
     config = briefing.config
     file = one_line(config.file)
@@ -113,7 +113,7 @@ def _request(briefing: Briefing) -> str:
 
 
 def ask_again(problem: str, file: str) -> str:
-    """The question after an edit that cannot be used."""
+    """Return the prompt after an unusable edit."""
     return (
         f"Your edit cannot be used: {one_line(problem, 1000)}\n\nEdit `{one_line(file)}` again "
         "with your editing tool so that this is cured, then end with the four lines HYPOTHESIS, "

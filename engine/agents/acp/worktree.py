@@ -1,4 +1,4 @@
-"""What a coding agent left in its worktree."""
+"""The files a coding agent leaves in its worktree."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ _GIT_SECONDS = 20
 
 
 def read_file(policy: Policy) -> str:
-    """The editable file as it stands, its line ends untouched.
+    """Read the editable file with its line ends unchanged.
 
     Raises:
-        WrongEdit: It is gone, a link, too large, or no text.
+        WrongEdit: The file is missing, a link, too large, or not UTF-8 text.
     """
     path = policy.editable
     if path.is_symlink() or not policy.may_write(policy.file):
@@ -26,17 +26,17 @@ def read_file(policy: Policy) -> str:
         with path.open("rb") as file:
             data = file.read(LARGEST_FILE_BYTES + 1)
     except OSError as error:
-        raise WrongEdit(f"{policy.file} cannot be read any more: {error.strerror}.") from None
+        raise WrongEdit(f"{policy.file} cannot be read: {error.strerror}.") from None
     if len(data) > LARGEST_FILE_BYTES:
         raise WrongEdit(f"{policy.file} is larger than {LARGEST_FILE_BYTES // 2**20} MiB now.")
     try:
         return data.decode("utf-8")
     except UnicodeDecodeError:
-        raise WrongEdit(f"{policy.file} is not UTF-8 text any more.") from None
+        raise WrongEdit(f"{policy.file} is not UTF-8 text.") from None
 
 
 def strays(policy: Policy) -> list[str]:
-    """What was changed or added beside the editable file, as git sees it; empty without git."""
+    """Return the other files that git reports as changed or added; empty without git."""
     listed = _git(policy.worktree, "status", "--porcelain=v1", "-z", "--no-renames", "--", ".")
     top = _git(policy.worktree, "rev-parse", "--show-toplevel").strip()
     if not top:
@@ -48,7 +48,7 @@ def strays(policy: Policy) -> list[str]:
 def _git(directory: Path, *words: str) -> str:
     try:
         done = subprocess.run(
-            # Nothing that the agent may have left there is run.
+            # Configuration that the agent may have left there is not executed.
             ["git", "-c", "core.fsmonitor=false", "-c", "core.hooksPath=/dev/null", *words],
             cwd=directory,
             env={**os.environ, "GIT_OPTIONAL_LOCKS": "0"},

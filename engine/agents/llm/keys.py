@@ -1,7 +1,7 @@
-"""Where the keys of model providers come from, and what of a provider's refusal may be shown.
+"""Keys of model providers, and errors of providers without secrets.
 
-Keys live in the environment or in the workspace's `.env`, and nowhere else: they are never written
-to the config, the journal or a log.
+Keys come from the environment or the workspace's `.env` only: they are never written to the config,
+the journal or a log.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from engine.core.text import one_line
 
 ENV_FILE = ".env"
 SHORTEST_SECRET = 6
-"""Shorter values are not replaced: they would turn ordinary words into stars."""
+"""The shortest value that is redacted; shorter ones would redact ordinary words."""
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _SECRET_NAME = re.compile(r"KEY|SECRET|TOKEN|PASSW|CREDENTIAL|COOKIE|_AUTH$", re.IGNORECASE)
@@ -58,7 +58,9 @@ def load_env_file(path: Path) -> dict[str, str]:
         ) from None
     except OSError as error:
         raise ConfigError(
-            f"{path} cannot be read.", f"{error.strerror}.", "Correct its rights, or remove it."
+            f"{path} cannot be read.",
+            f"{error.strerror}.",
+            "Correct its permissions, or remove it.",
         ) from None
     values: dict[str, str] = {}
     for line in parse_stream(io.StringIO(text)):
@@ -84,11 +86,11 @@ def _bad_line(path: Path, original: Original) -> ConfigError:
 
 
 def provider_environment(workspace: Path, environ: Mapping[str, str]) -> dict[str, str]:
-    """The variables a provider's key is looked up in.
+    """Return the variables in which a provider's key is looked up.
 
     Args:
-        workspace: Its `.env` fills in what the environment lacks.
-        environ: The real environment; it wins, unless a variable there is empty.
+        workspace: The workspace, whose `.env` adds variables missing from the environment.
+        environ: The process environment; it takes precedence, except for empty variables.
 
     Raises:
         ConfigError: The `.env` cannot be read.
@@ -97,7 +99,7 @@ def provider_environment(workspace: Path, environ: Mapping[str, str]) -> dict[st
 
 
 def secret_values(variables: Mapping[str, str]) -> list[str]:
-    """The values of those variables whose names tell of a secret."""
+    """Return the values of the variables whose names indicate a secret."""
     return [
         value
         for name, value in variables.items()
@@ -106,8 +108,8 @@ def secret_values(variables: Mapping[str, str]) -> list[str]:
 
 
 def redact(text: str, secrets: Iterable[str]) -> str:
-    """The text with `***` for each secret in it; secrets of fewer than 6 characters stay."""
-    # The longest first, or a secret that holds another would leave its rest behind.
+    """Return the text with `***` for each secret of at least 6 characters."""
+    # Longest first: replacing a secret within another would leave the rest of it.
     for secret in sorted({s.strip() for s in secrets}, key=len, reverse=True):
         if len(secret) >= SHORTEST_SECRET:
             text = text.replace(secret, "***")
@@ -122,19 +124,22 @@ def find_key(
     *,
     needed: bool,
 ) -> str | None:
-    """The key to hand to LiteLLM; None: none is needed, or LiteLLM finds what it needs by itself.
+    """Find the key to pass to LiteLLM.
 
     Args:
-        model: Named in the error.
-        provider: As LiteLLM calls it.
-        variables: Where keys are looked up.
-        missing: What LiteLLM lacks in this process's environment.
-        needed: False for a server of one's own, which may want no key.
+        model: The model, for the error message.
+        provider: LiteLLM's name of the provider.
+        variables: The variables in which keys are looked up.
+        missing: The variables LiteLLM does not find in this process's environment.
+        needed: Whether a key is required; the user's own server may need none.
+
+    Returns:
+        The key; None if no key is needed or LiteLLM finds it itself.
 
     Raises:
-        BadKeyError: A key is needed, and there is none.
+        BadKeyError: A key is required and not found.
     """
-    # An address has a default.
+    # Addresses have defaults.
     lacking = [name for name in missing if not name.endswith(("_BASE", "_URL"))]
     if all(name.endswith("_API_KEY") for name in lacking):
         for name in (*lacking, f"{provider.upper()}_API_KEY"):
@@ -142,7 +147,7 @@ def find_key(
                 return variables[name]
         several = " or "
     else:
-        # Several variables at once (AWS, Azure, Vertex) are no one argument, so they go into this
+        # Several variables (AWS, Azure, Vertex) do not fit into one argument, so they go into this
         # process's environment; training processes get it without the secrets.
         for name in lacking:
             if variables.get(name):
@@ -164,7 +169,7 @@ _LONGEST_MESSAGE = 300
 
 
 def readable(text: str, secrets: Iterable[str]) -> str:
-    """What a provider said, out of LiteLLM's words around it: one line, short, without secrets."""
+    """Extract the provider's message from LiteLLM's: one short line without secrets."""
     known = list(secrets)
     text = redact(text, known)
     if re.search(r"<html|<!doctype", text, re.IGNORECASE):
@@ -175,7 +180,7 @@ def readable(text: str, secrets: Iterable[str]) -> str:
     if match := _MESSAGE.search(text.replace("\\'", "'")):
         with suppress(ValueError):
             text = str(json.loads(match[1]))
-    # Once more, for a key that was written with escapes.
+    # Redacted again, for a key that was written with escapes.
     text = one_line(redact(one_line(text), known), _LONGEST_MESSAGE)
     return text if not text or text[-1] in ".!?…" else f"{text}."
 
@@ -188,7 +193,7 @@ _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 
 
 def wait_seconds(error: Exception) -> float | None:
-    """When a provider wants to be asked again, from its headers or its message; None: unsaid."""
+    """Return the seconds to wait by the error's headers or message; None if it gives none."""
     found = getattr(error, "litellm_response_headers", None)
     found = found or getattr(getattr(error, "response", None), "headers", None) or {}
     headers = {str(name).lower(): str(value) for name, value in dict(found).items()}
@@ -198,7 +203,7 @@ def wait_seconds(error: Exception) -> float | None:
         return seconds
     resets = {name: _seconds(value) for name, value in headers.items() if "ratelimit" in name}
     waits = {name: value for name, value in resets.items() if "reset" in name and value is not None}
-    # Of several limits, the one that is used up; it may take longer than the others.
+    # Of several limits the exhausted one counts; it may last longer than the others.
     spent = [
         v for name, v in waits.items() if headers.get(name.replace("reset", "remaining")) == "0"
     ]
@@ -210,7 +215,7 @@ def wait_seconds(error: Exception) -> float | None:
 
 
 def _seconds(value: str) -> float | None:
-    """Seconds from now: a number, `6m0s`, a moment as epoch seconds or as a date."""
+    """Parse seconds from now: a number, `6m0s`, epoch seconds or a date."""
     now = datetime.now(UTC)
     with suppress(ValueError):
         number = float(value)
@@ -239,16 +244,16 @@ _UNREACHED = re.compile(r"connection error|connect|resolve|name or service|netwo
 def typed_error(
     error: Exception, *, model: str, place: str, own: bool, secrets: Iterable[str]
 ) -> AgentError:
-    """One of this program's errors for one of LiteLLM's.
+    """Convert an error of LiteLLM's to one of this program's.
 
     Args:
-        error: As it was raised.
-        model: As the config names it.
-        place: Who was asked, in words that begin a sentence.
-        own: Whether that is a server whose address the person gave.
-        secrets: What must not be shown.
+        error: The error LiteLLM raised.
+        model: The model's name in the config.
+        place: The provider or server, to begin a sentence with.
+        own: Whether the user gave the server's address.
+        secrets: The secrets to redact.
     """
-    # Of a broken stream LiteLLM tells in an error around the real one.
+    # LiteLLM wraps the error of a broken stream in another one.
     cause = getattr(error, "original_exception", None) or error
     status = getattr(cause, "status_code", None)
     said = readable(str(cause), secrets)
