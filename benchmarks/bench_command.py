@@ -1,6 +1,7 @@
 """How long the command takes to start: `--version`, and `status` of a session without an engine.
 
-The floor is a bare start of the same Python. Everything is processor time.
+The floor is a bare start of the same Python; beside it stands a start that imports the libraries
+which `status` is built on. Everything is processor time.
 """
 
 from __future__ import annotations
@@ -40,19 +41,22 @@ def main() -> int:
     figures = Figures(judge=not quick)
     with private_home() as home:
         workspace = make_session(home / "w", EXPERIMENTS)
-        bare, version, status = medians(
+        bare, libraries, version, status = medians(
             alternate(
                 1 if quick else 15,
                 lambda: processor_seconds([sys.executable, "-I", "-c", "pass"]),
+                lambda: processor_seconds([sys.executable, "-I", "-c", "import click, msgspec"]),
                 lambda: processor_seconds([COMMAND, "--version"]),
                 lambda: processor_seconds([COMMAND, "status", str(workspace)]),
             )
         )
     figures.show("bare start of Python", 1000 * bare, "ms")
+    figures.show("start of Python that imports click and msgspec", 1000 * libraries, "ms")
     figures.show("autoresearch-tui --version", 1000 * version, "ms")
     figures.ratio("autoresearch-tui --version", version, bare, at_most=AIM)
     figures.show(f"autoresearch-tui status, {EXPERIMENTS} experiments", 1000 * status, "ms")
     figures.ratio("autoresearch-tui status", status, bare, at_most=AIM)
+    figures.show("the same, against Python with click and msgspec", status / libraries, "times")
     return figures.exit_code
 
 

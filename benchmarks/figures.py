@@ -47,7 +47,7 @@ class Figures:
             self._missed |= not met
         print(f"{name}: {value:.4g} {unit}{note}", flush=True)
 
-    def ratio(self, name: str, value: float, floor: float, *, at_most: float) -> None:
+    def ratio(self, name: str, value: float, floor: float, *, at_most: float | None = None) -> None:
         """Print how many times its floor a value is."""
         self.show(f"{name}, against its floor", value / floor, "times", at_most=at_most)
 

@@ -26,6 +26,18 @@ def test_a_short_run_ends_and_prints_its_ratios(path: Path) -> None:
     assert all(ratio > 0 for ratio in ratios)
 
 
+def test_a_checkout_is_compared_with_another() -> None:
+    compare = BENCHMARKS[0].with_name("compare.py")
+    done = subprocess.run(
+        [sys.executable, str(compare), "--quick", str(compare.parents[1])],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("against the other checkout: ") == 6
+
+
 def test_an_aim_that_is_missed_fails_a_full_run(capsys: pytest.CaptureFixture[str]) -> None:
     from benchmarks.figures import Figures
 
