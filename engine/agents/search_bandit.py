@@ -141,8 +141,6 @@ def _add_effect(found: dict[Hashable, float], axis: SearchAxis, old: Scalar, new
 
 _WIDTH = 0.8
 _PAIR_SHARE = 0.4
-_FIRST_STEP = 1.01
-"""The longest step in a direction without a gain so far, in typical steps."""
 
 
 def is_in_reach(record: Record, move: Move) -> bool:
@@ -151,12 +149,8 @@ def is_in_reach(record: Record, move: Move) -> bool:
         axis = record.space.axes[key]
         if axis.kind is KnobKind.ENUM:
             continue
-        here = axis.coordinate(axis.value)
-        size = axis.coordinate(value) - here
-        helpful = record.longest_helpful_step(key, 1 if size > 0 else -1)
-        gaps = [axis.coordinate(x) - here for x in axis.steps()]
-        nearest = min((abs(gap) for gap in gaps if gap * size > 0), default=0.0)
-        if abs(size) > max(_FIRST_STEP, nearest + 1e-9, 2.0 * helpful):
+        size = axis.coordinate(value) - axis.coordinate(axis.value)
+        if abs(size) > record.reach(key, 1 if size > 0 else -1):
             return False
     return True
 

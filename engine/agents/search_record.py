@@ -55,6 +55,10 @@ def tokens(values: Iterable[tuple[str, Scalar]]) -> frozenset[Token]:
     return frozenset((key, token(value)) for key, value in values)
 
 
+_FIRST_STEP = 1.01
+"""The longest step in a direction without a gain so far, in typical steps."""
+
+
 @dataclass(frozen=True)
 class Record:
     """All trials, and the constraints that follow from them for the next move."""
@@ -160,22 +164,28 @@ class Record:
     def _trials_on(self) -> dict[tuple[str, int], list[Trial]]:
         return {}
 
-    def longest_helpful_step(self, key: str, sign: int) -> float:
-        """Return the longest step up (+1) or down (-1) an axis that gave a gain; 0 without one."""
-        if (key, sign) not in self._helpful_steps:
-            place = self.space.axes[key].coordinate
-            self._helpful_steps[key, sign] = max(
-                (
-                    abs(place(t.changes[key][1]) - place(t.changes[key][0]))
-                    for t in self.on(key, sign)
-                    if t.gain is not None and t.gain > 0
-                ),
-                default=0.0,
-            )
-        return self._helpful_steps[key, sign]
+    def reach(self, key: str, sign: int) -> float:
+        """Return how far an axis may be moved up (+1) or down (-1).
+
+        That is a first step, the nearest value worth trying, or twice the longest step that gave a
+        gain.
+        """
+        if (key, sign) not in self._reaches:
+            axis = self.space.axes[key]
+            here = axis.coordinate(axis.value)
+            gaps = [sign * (axis.coordinate(value) - here) for value in axis.steps()]
+            nearest = min((gap for gap in gaps if gap > 0), default=0.0)
+            helpful = [
+                abs(axis.coordinate(t.changes[key][1]) - axis.coordinate(t.changes[key][0]))
+                for t in self.on(key, sign)
+                if t.gain is not None and t.gain > 0
+            ]
+            longest = max(helpful, default=0.0)
+            self._reaches[key, sign] = max(_FIRST_STEP, nearest + 1e-9, 2.0 * longest)
+        return self._reaches[key, sign]
 
     @cached_property
-    def _helpful_steps(self) -> dict[tuple[str, int], float]:
+    def _reaches(self) -> dict[tuple[str, int], float]:
         return {}
 
 
