@@ -9,9 +9,14 @@ import pytest
 
 from engine.core.enums import Direction
 from engine.core.errors import ConfigError, UsageError, WorkspaceError
+from engine.core.layout import Layout
+from engine.devices.sampler import DeviceSampler
 from engine.setup.config_file import config_path, save_config
 from engine.setup.detect import detect_settings, propose_tag
-from engine.setup.plan import StartFlags, make_plan
+from engine.setup.open_session import open_session
+from engine.setup.plan import StartFlags, make_plan, save_plan
+from engine.setup.start_request import StartRequest, read_start_request
+from engine.store.workspace import Workspace
 from tests.world import TRAIN, git, make_repository
 
 TODAY = date(2026, 11, 21)
@@ -118,3 +123,18 @@ def test_a_used_tag_is_not_proposed_again(repository: Path) -> None:
     assert propose_tag(TODAY, {"nov21", "nov21-2"}) == "nov21-3"
     git(repository, "branch", "autoresearch/nov21")
     assert make_plan(repository, StartFlags(), TODAY).config.tag == "nov21-2"
+
+
+def test_the_notes_of_a_plan_are_recorded_when_its_session_is_opened(repository: Path) -> None:
+    (repository / "train.py").write_text(f"{TRAIN}# not committed\n")
+    plan = make_plan(repository, StartFlags(first_hypothesis="DEPTH=6"), TODAY)
+    save_plan(repository, plan)
+    assert "Uncommitted changes (train.py)" in plan.notes[0]
+    layout = Layout(repository, plan.config.tag)
+    platform = DeviceSampler(disk=repository).platform()
+    for _ in range(2):  # the second engine finds everything recorded
+        journal, _ = open_session(Workspace(repository), layout, plan.config, platform)
+        assert journal.session.notes == plan.notes
+        assert [pin.text for pin in journal.session.pins] == ["DEPTH=6"]
+        journal.close()
+    assert read_start_request(layout) == StartRequest()

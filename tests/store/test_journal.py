@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from engine.core import events as ev
 from engine.core.enums import Actor, AlarmKind, ReviewAnswer
 from engine.core.errors import JournalError
-from engine.store.journal import Journal, read_journal
+from engine.store.journal import Journal, JournalReader, read_journal
 
 
 def write(path: Path, count: int) -> bytes:
@@ -116,3 +116,28 @@ def test_words_about_a_proposal_that_is_gone_change_nothing(tmp_path: Path) -> N
     assert journal.session.queue == ()
     assert journal.session.vetoed == ()
     journal.close()
+
+
+def test_a_reader_yields_what_was_appended_since_with_its_line(tmp_path: Path) -> None:
+    path = tmp_path / "j"
+    data = write(path, 3)
+    second = data.index(b"\n") + 1
+    path.write_bytes(data[: second + 5])
+    reader = JournalReader(path)
+    assert [line.event.seq for line in reader.read_new()] == [1]
+    assert list(reader.read_new()) == []  # the second line is still incomplete
+    path.write_bytes(data)
+    rest = list(reader.read_new())
+    assert [line.event.seq for line in rest] == [2, 3]
+    assert b"".join(line.line for line in rest) == data[second:]
+
+
+def test_a_reader_rejects_a_gap_in_what_was_appended(tmp_path: Path) -> None:
+    path = tmp_path / "j"
+    first, _, third = write(path, 3).splitlines(True)
+    path.write_bytes(first)
+    reader = JournalReader(path)
+    assert len(list(reader.read_new())) == 1
+    path.write_bytes(first + third)
+    with pytest.raises(JournalError, match="line 2 has sequence number 3, expected 2"):
+        list(reader.read_new())
