@@ -104,7 +104,7 @@ def test_a_person_decides(workspace: Path, size: tuple[int, int]) -> None:
         window.press("v")
         window.wait_for("why?")
         window.press("\r")
-        window.wait_for("Nothing is written yet")
+        window.wait_for("The text is empty")
         window.press("never below the grid\r")
         window.wait_for("Vetoed;")
         assert session_of(workspace).vetoed[0].proposal.patch_id == asked.proposal.patch_id

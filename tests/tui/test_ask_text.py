@@ -17,7 +17,7 @@ async def test_a_line_is_asked_for_and_given(app: SupervisorApp, size: tuple[int
         app.push_screen(AskText("Why [b]not[/b]?", "The agent is told."), given.append)
         await until(pilot, lambda: "Why [b]not[/b]?" in text_of(app))
         await pilot.press("enter")
-        assert "Nothing is written yet" in text_of(app)
+        assert "The text is empty" in text_of(app)
         await pilot.press(*"too risky", "space", "enter")
         await until(pilot, lambda: given == ["too risky"])
 
@@ -47,7 +47,9 @@ async def test_a_large_hostile_paste_is_cleaned_and_cut(app: SupervisorApp) -> N
         await pilot.pause()
         assert app.focused is not None
         app.focused.post_message(events.Paste(paste))
-        await until(pilot, lambda: "Cut: there is room for 2,000 characters" in text_of(app))
+        await until(
+            pilot, lambda: "The text was cut: at most 2,000 characters fit." in text_of(app)
+        )
         await pilot.press("enter")
         await until(pilot, lambda: given)
     assert given[0] is not None

@@ -278,7 +278,7 @@ async def test_without_an_engine_it_is_what_was_told_last(tmp_path: Path) -> Non
         assert "what number two was told" in text_of(app)
         await pilot.press("right")
         await pilot.pause()
-        assert "Nothing is recorded" in text_of(app)
+        assert "No prompt is recorded" in text_of(app)
 
 
 async def test_a_refusal_is_told(app: SupervisorApp, feed: MemoryFeed) -> None:

@@ -85,7 +85,7 @@ async def test_the_list_says_what_waits_and_what_became_of_the_rest(
     async with app.run_test(size=size) as pilot:
         await opened(pilot, app, "p")
         shown = text_of(app)
-        assert "Each is done next. With the knob search, name knobs and values" in shown
+        assert "Each runs next. With the knob search, name knobs and values" in shown
         lines = [
             line for line in shown.split("\n") if any(w in line for w in ("MLP", "LR=", "GQA"))
         ]
@@ -126,7 +126,7 @@ async def test_adding_rewording_removing(app: SupervisorApp, feed: MemoryFeed) -
         await until(pilot, lambda: feed.sent == [EditPin(pin=1, text="first idea")])
         await pilot.press("down", "d")
         await until(pilot, lambda: feed.sent[1:] == [RemovePin(pin=2)])
-        await until(pilot, lambda: "It can be pinned again with a." in text_of(app))
+        await until(pilot, lambda: "Press a to pin it again." in text_of(app))
         await pilot.press("down", "enter", *"third", "enter")
         await until(pilot, lambda: feed.sent[2:] == [PinHypothesis(text="third")])
         await pilot.press("a", *"fourth", "enter")
@@ -171,7 +171,7 @@ async def test_what_is_done_with_cannot_be_changed(app: SupervisorApp, feed: Mem
     async with app.run_test(size=(80, 24)) as pilot:
         await opened(pilot, app, "p")
         await pilot.press("down", "d")
-        await until(pilot, lambda: "It is done with" in text_of(app))
+        await until(pilot, lambda: "It is done:" in text_of(app))
         assert feed.sent == []
 
 
@@ -218,7 +218,7 @@ async def test_a_huge_paste_with_escapes(
         await pilot.press(*keys)
         await until(pilot, lambda: isinstance(app.screen, AskText))
         app.screen.focused.post_message(Paste(f"{ATTACK}\nyes " + "long " * 20_000))  # type: ignore[union-attr]
-        await until(pilot, lambda: "Cut:" in text_of(app))
+        await until(pilot, lambda: "The text was cut:" in text_of(app))
         await pilot.press("enter")
         await until(pilot, lambda: feed.sent)
         (command,) = feed.sent

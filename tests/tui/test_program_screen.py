@@ -43,7 +43,7 @@ async def opened(pilot: Pilot[ExitInfo], app: SupervisorApp) -> ProgramScreen:
 
 async def looked(screen: ProgramScreen) -> None:
     """What happens each second."""
-    await screen._look()
+    await screen._poll()
 
 
 @pytest.mark.parametrize("size", SIZES)
@@ -110,7 +110,7 @@ async def test_a_change_on_the_disk_is_taken_where_nothing_is_unsaved(
         charter.write_text("# Theirs\n")
         await looked(screen)
         await until(pilot, lambda: "# Theirs" in text_of(app))
-        await until(pilot, lambda: "changed elsewhere" in text_of(app))
+        await until(pilot, lambda: "changed on the disk" in text_of(app))
         assert "unsaved" not in text_of(app)
 
 
@@ -204,7 +204,7 @@ async def test_a_lost_window_keeps_what_was_unsaved(feed: MemoryFeed, charter: P
     async with again.run_test(size=(80, 24)) as pilot:
         await opened(pilot, again)
         assert "kept # Charter" in text_of(again)
-        assert "unsaved changes of last time" in text_of(again)
+        assert "unsaved changes from last time" in text_of(again)
         await pilot.press("ctrl+s")
         await until(pilot, lambda: charter.read_text() == "kept " + TEXT)
         assert kept_draft(feed.workspace) is None

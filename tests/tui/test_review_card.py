@@ -141,7 +141,7 @@ async def test_a_veto_needs_a_reason(
         await pilot.press("v")  # from the main screen straight to the question
         await until(pilot, lambda: isinstance(asked.screen, AskText))
         await pilot.press("enter", "space", "enter")
-        assert "Nothing is written yet" in text_of(asked)
+        assert "The text is empty" in text_of(asked)
         await pilot.press("escape")
         assert card(asked)
         clock.seconds += 1

@@ -18,7 +18,6 @@ from tui.overview.section import OverviewSection
 from tui.present.text import clean_line
 from tui.screens.action_screen import bindings_of
 from tui.screens.footer import ActionFooter
-from tui.screens.link_line import LinkLine
 from tui.screens.search_actions import SearchActions
 from tui.screens.search_prompt import SearchPrompt
 from tui.screens.tab_bar import TabBar
@@ -122,10 +121,6 @@ class OverviewScreen(SearchActions):
         else:
             self.add_class("-below")
             below.first().focus()
-
-    def on_link_line_clicked(self, event: LinkLine.Clicked) -> None:
-        """Do the action of a clicked footer label or tab."""
-        self.run_worker(self.action_do(event.name))
 
     # ---- the row under the cursor ----------------------------------------------------------------
 

@@ -24,11 +24,11 @@ class ReplayDetail(DetailScreen):
         found = replay_shell_of(self.app).feed.diff(experiment.number)
         return found.note or super().no_diff_note(experiment)
 
-    def review_lines(self, experiment: Experiment, text: str | None) -> tuple[TextLine, ...]:
+    def prompt_lines_of(self, experiment: Experiment, text: str | None) -> tuple[TextLine, ...]:
         """Return the lines of the prompt; a results table records none."""
         if replay_shell_of(self.app).feed.source.from_table:
             return ((f"What its agent was told is {NOT_RECORDED}.", "--dim"),)
-        return super().review_lines(experiment, text)
+        return super().prompt_lines_of(experiment, text)
 
     def on_mount(self) -> None:
         """Say of a missing log that it was not recorded."""

@@ -1,1 +1,1 @@
-"""The screens over the main one: help, experiment detail, questions."""
+"""The screens and cards of a live session, their footer, search prompt and text areas."""

@@ -1,4 +1,4 @@
-"""What every screen of ours shares: actions from the registry, each with its reason why not."""
+"""The base class of the screens: their actions come from the registry."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from textual.binding import Binding, BindingType
 from tui.actions.action import Action
 from tui.actions.registry import PROGRAM
 from tui.screens.dismiss_once import DismissOnce
+from tui.screens.link_line import LinkLine
 from tui.shell import Shell, shell_of
 from tui.view import View
 
@@ -20,11 +21,11 @@ Severity = Literal["information", "warning", "error"]
 def bindings_of(
     actions: Iterable[Action], priority: frozenset[str] = frozenset()
 ) -> list[BindingType]:
-    """Key bindings for these actions.
+    """Return key bindings for actions.
 
     Args:
-        actions: Those without a key are left out.
-        priority: Names of those that go before the focused widget's own keys.
+        actions: The actions; those without a key are skipped.
+        priority: The names of actions whose keys take precedence over the focused widget's keys.
     """
     return [
         Binding(
@@ -40,29 +41,34 @@ def bindings_of(
 
 
 class ActionScreen(DismissOnce[Result]):
-    """A screen whose keys, footer and palette are one list."""
+    """A screen whose keys, footer and palette are made from one list of actions."""
 
     ACTIONS: ClassVar[tuple[Action, ...]] = ()
 
     @property
     def shell(self) -> Shell:
-        """The app, as far as screens may use it."""
+        """Return the app, as far as screens may use it."""
         return shell_of(self.app)
 
     @property
     def view(self) -> View:
-        """What there is to see at this moment."""
+        """Return the view that was painted last."""
         return self.shell.view
 
     def show(self, view: View) -> None:
         """Paint the newest view."""
 
     def tell(self, message: str, severity: Severity = "information") -> None:
-        """A few words to the person. The text is never read as markup."""
+        """Show a message to the user; its text is never read as markup."""
         self.notify(message, severity=severity, timeout=6, markup=False)
 
+    def on_link_line_clicked(self, event: LinkLine.Clicked) -> None:
+        """Do the action of a clicked footer label, answer or tab."""
+        event.stop()
+        self.run_worker(self.action_do(event.name))
+
     async def action_do(self, name: str) -> None:
-        """Do an action of the registry, or say why it cannot be done."""
+        """Do an action of the registry, or show why it is not available."""
         action = next(each for each in (*self.ACTIONS, *PROGRAM) if each.name == name)
         why = action.enabled(self.view)
         if why is not None:

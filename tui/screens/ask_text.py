@@ -1,4 +1,4 @@
-"""A few words from the person: a reason, an idea, a note."""
+"""The card that asks for a text: a reason, an idea, a note."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from tui.screens.typed_area import TypedArea
 
 
 class _Field(TypedArea):
-    """Takes text up to a limit, cleaned; where one line is asked for, enter ends it."""
+    """Takes sanitized text up to a limit; enter ends a single line."""
 
     class Ended(Message):
-        """The person is done."""
+        """The user has finished the text."""
 
     class Cut(Message):
-        """Not everything that was typed or pasted fitted."""
+        """A typed or pasted text was cut at the limit."""
 
     def __init__(self, text: str, limit: int, one_line: bool) -> None:
         super().__init__(text, soft_wrap=True, tab_behavior="focus")
@@ -37,31 +37,30 @@ class _Field(TypedArea):
             event.prevent_default()
             self.post_message(self.Ended())
 
-    def tidied(self, insert: str, start: tuple[int, int], end: tuple[int, int]) -> str:
-        """As much as there is room for."""
-        # A paste may hold megabytes; what could be kept of it is all that is looked at.
-        looked_at = insert[: 8 * self._limit]
-        cleaned = clean_line(looked_at) if self._one_line else sanitize(looked_at)
+    def accepted(self, insert: str, start: tuple[int, int], end: tuple[int, int]) -> str:
+        """Return as much of a text as there is room for, sanitized."""
+        # A paste may hold megabytes; only as much as could be kept is sanitized.
+        start_of_insert = insert[: 8 * self._limit]
+        cleaned = clean_line(start_of_insert) if self._one_line else sanitize(start_of_insert)
         room = self._limit - len(self.text) + len(self.get_text_range(start, end))
         kept = cleaned[: max(0, room)]
-        if len(kept) < len(cleaned) or len(looked_at) < len(insert):
+        if len(kept) < len(cleaned) or len(start_of_insert) < len(insert):
             self.post_message(self.Cut())
         return kept
 
 
 class AskText(ModalScreen[str | None], DismissOnce[str | None]):
-    """Asks for text; gives it cleaned and without blanks at its ends, or None if the person went
-    back.
+    """Asks for a text, and returns it sanitized and stripped, or None if the user goes back.
 
     Args:
-        title: What is asked for.
-        hint: One or two sentences on what it is for.
-        initial: What stands there already.
-        required: Whether nothing is no answer.
-        limit: Characters at most.
-        lines: One: enter ends it. More: enter begins a new line and ctrl+s ends it.
-        warning: What is lost by it, shown so that it is seen.
-        yes: The word for going through with it.
+        title: The title of the card.
+        hint: One or two sentences about the use of the text.
+        initial: The text that the field starts with.
+        required: Refuse an empty text.
+        limit: The greatest number of characters.
+        lines: 1 if enter finishes the text; more if enter starts a line and ctrl+s finishes.
+        warning: A warning about what is lost; "" for none.
+        yes: The label of the key that finishes the text.
     """
 
     CSS_PATH = ["card.tcss", "ask_text.tcss"]
@@ -104,7 +103,7 @@ class AskText(ModalScreen[str | None], DismissOnce[str | None]):
             yield Static(Content(self._keys()), classes="hint")
 
     def on_mount(self) -> None:
-        """The keys go to the text, at its end."""
+        """Focus the field, with the cursor at the end of its text."""
         self._field.set_class(not self._one_line, "-lines")
         self._field.move_cursor(self._field.document.end)
         self._field.focus()
@@ -113,20 +112,20 @@ class AskText(ModalScreen[str | None], DismissOnce[str | None]):
         end = "enter" if self._one_line else "ctrl+s"
         return f"{end} {self._yes}   esc back   at most {self._limit:,} characters"
 
-    def _tell(self, words: str) -> None:
-        self.query_one(".message", Static).update(Content(words))
+    def _show_message(self, text: str) -> None:
+        self.query_one(".message", Static).update(Content(text))
 
     @on(TextArea.Changed)
     def _changed(self) -> None:
         if len(self._field.text) < self._limit:
-            self._tell("")
+            self._show_message("")
 
     @on(_Field.Cut)
     def _cut(self) -> None:
-        self._tell(f"Cut: there is room for {self._limit:,} characters.")
+        self._show_message(f"The text was cut: at most {self._limit:,} characters fit.")
 
     def action_end(self) -> None:
-        """Give what was typed, once the field has had the keys before this one."""
+        """Finish once the field has applied the keys typed so far."""
         self._field.call_later(self._ended)
 
     @on(_Field.Ended)
@@ -134,10 +133,10 @@ class AskText(ModalScreen[str | None], DismissOnce[str | None]):
         text = self._field.text
         text = (clean_line(text) if self._one_line else sanitize(text)).strip()
         if self._required and not text:
-            self._tell("Nothing is written yet; esc goes back.")
+            self._show_message("The text is empty; esc goes back.")
             return
         self.dismiss(text)
 
     def action_give_up(self) -> None:
-        """Nothing was said."""
+        """Close the card without a text."""
         self.dismiss(None)

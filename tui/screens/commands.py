@@ -1,4 +1,4 @@
-"""The command palette: the registry again, found by typing."""
+"""The command palette: the actions of the registry, found by typing."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from tui.screens.dismiss_once import DismissOnce
 
 
 class Palette(CommandPalette, DismissOnce[None]):
-    """Textual's palette over our registry."""
+    """Textual's palette with the actions of the registry."""
 
     def __init__(self) -> None:
         super().__init__(providers=[Commands])
 
 
 class Commands(Provider):
-    """Every action of the screen below the palette; one that cannot be done says why."""
+    """Offers every action of the screen below the palette, with the reason if it is unavailable."""
 
     def _actions(self) -> Iterator[tuple[Action, str]]:
         screen = self.screen
@@ -36,16 +36,19 @@ class Commands(Provider):
             yield action, f"{keys}{action.help if why is None else f'Not now. {why}'}"
 
     async def discover(self) -> Hits:
-        for action, told in self._actions():
-            yield DiscoveryHit(action.title, self._command(action), help=_plain(told))
+        for action, sentence in self._actions():
+            yield DiscoveryHit(action.title, self._command(action), help=_plain(sentence))
 
     async def search(self, query: str) -> Hits:
         matcher = self.matcher(query)
-        for action, told in self._actions():
+        for action, sentence in self._actions():
             score = matcher.match(f"{action.title} {action.help}")
             if score > 0:
                 yield Hit(
-                    score, matcher.highlight(action.title), self._command(action), help=_plain(told)
+                    score,
+                    matcher.highlight(action.title),
+                    self._command(action),
+                    help=_plain(sentence),
                 )
 
     def _command(self, action: Action) -> Callable[[], Coroutine[Any, Any, None]]:
@@ -55,5 +58,5 @@ class Commands(Provider):
 
 
 def _plain(text: str) -> str:
-    """The palette reads its help as markup; why a session ended may hold anything."""
+    """Remove what the palette would read as markup, since a reason may hold any text."""
     return text.replace("[", "(").replace("]", ")").replace("\\", "/")

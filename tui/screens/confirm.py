@@ -1,4 +1,4 @@
-"""The one question before work is destroyed."""
+"""The card that asks for confirmation before work is destroyed."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ from textual.widgets import Static
 from tui.screens.dismiss_once import DismissOnce
 from tui.screens.link_line import LinkLine, Word
 
-DEAF_SECONDS = 0.3
-"""A card that opens under a typing person would get their key."""
+IGNORE_SECONDS = 0.3
+"""Seconds in which a new card ignores keys that were meant for what it covers."""
 
 
 class _Answers(LinkLine, can_focus=True):
-    """Two words, the safe one chosen first."""
+    """The two answers, with the safe one chosen first."""
 
     class Given(Message):
-        """The person answered."""
+        """The user gave an answer."""
 
         def __init__(self, yes: bool) -> None:
             self.yes = yes
@@ -35,11 +35,11 @@ class _Answers(LinkLine, can_focus=True):
         self._labels = (no, yes)
         self._chosen = 0
         self._clock = clock
-        self._deaf_until = 0.0
+        self._ignores_until = 0.0
 
     def on_mount(self) -> None:
-        """Show the safe answer as chosen, and hear nothing for a moment."""
-        self._deaf_until = self._clock() + DEAF_SECONDS
+        """Choose the safe answer, and ignore keys for a moment."""
+        self._ignores_until = self._clock() + IGNORE_SECONDS
         self._mark()
 
     def _mark(self) -> None:
@@ -54,10 +54,10 @@ class _Answers(LinkLine, can_focus=True):
         self.set_words(tuple(words))
 
     def on_key(self, event: events.Key) -> None:
-        """Arrows choose, enter answers; y, n and esc answer at once."""
+        """Choose with the arrows, answer with enter; y, n and esc answer at once."""
         event.stop()
         event.prevent_default()
-        if self._clock() < self._deaf_until:
+        if self._clock() < self._ignores_until:
             return
         match event.key:
             case "left" | "right" | "up" | "down" | "tab" | "shift+tab":
@@ -71,20 +71,20 @@ class _Answers(LinkLine, can_focus=True):
                 self.post_message(self.Given(False))
 
     def on_link_line_clicked(self, event: LinkLine.Clicked) -> None:
-        """The mouse answers as well."""
+        """Give the answer that was clicked."""
         event.stop()
         self.post_message(self.Given(event.name == "yes"))
 
 
 class ConfirmScreen(ModalScreen[bool], DismissOnce[bool]):
-    """Asks once; True when the person means it.
+    """Asks once, and returns True if the user confirms.
 
     Args:
-        question: One sentence.
-        consequence: What is lost and what is not.
-        yes: The words for going through with it.
-        no: The safe answer.
-        clock: Seconds, monotonic.
+        question: The question, in one sentence.
+        consequence: The consequence: what is lost and what is kept.
+        yes: The label of the answer that confirms.
+        no: The label of the safe answer.
+        clock: The monotonic clock, in seconds.
     """
 
     CSS_PATH = "card.tcss"
@@ -111,7 +111,7 @@ class ConfirmScreen(ModalScreen[bool], DismissOnce[bool]):
             yield Static(Content("←/→ choose   enter answer   y yes   n, esc no"), classes="hint")
 
     def on_mount(self) -> None:
-        """The keys go to the answers alone."""
+        """Focus the answers."""
         self._answers.focus()
 
     def on__answers_given(self, event: _Answers.Given) -> None:

@@ -1,4 +1,4 @@
-"""One experiment whole: diff, reasoning, log, measurement, history."""
+"""The screen of one experiment: diff, reasoning, log, measurement, history, prompt."""
 
 from __future__ import annotations
 
@@ -21,7 +21,6 @@ from tui.present.risk import risk_of
 from tui.present.verdict_marks import is_unattended
 from tui.screens.action_screen import bindings_of
 from tui.screens.footer import ActionFooter
-from tui.screens.link_line import LinkLine
 from tui.screens.past_actions import PastActions
 from tui.screens.search_actions import SearchActions
 from tui.screens.search_prompt import SearchPrompt
@@ -34,14 +33,14 @@ from tui.widgets.log_view import LogView
 _LOG = 3
 _LOW_ROWS = 30
 _HEADLINE_EDGES = 3
-"""Cells of padding and scroll bar beside its text."""
+"""Cells of padding and scroll bar beside the headline's text."""
 
 
 class DetailScreen(PastActions, SearchActions):
-    """Stays true while the experiment goes on.
+    """Shows an experiment, and follows it while it runs.
 
     Args:
-        number: Of the experiment.
+        number: The number of the experiment.
     """
 
     CSS_PATH = "detail.tcss"
@@ -52,22 +51,22 @@ class DetailScreen(PastActions, SearchActions):
         super().__init__()
         self._number = number
         self._shown: Experiment | None = None
-        self._left = False
-        """Whether nobody was at work."""
+        self._unattended = False
+        """True if the session ended without this experiment's verdict."""
         self._active = 1
         self._edit = EditPanel(id="diff", classes="section -active")
         self._reasoning = TextPage(id="reasoning", classes="section")
         self._log = LogView(id="detail-log", classes="section")
         self._measurement = TextPage(id="measurement", classes="section")
         self._history = TextPage(id="history", classes="section")
-        self._told = TextPage(id="told", classes="section")
+        self._prompt = TextPage(id="sent-prompt", classes="section")
         self._sections: tuple[Widget, ...] = (
             self._edit,
             self._reasoning,
             self._log,
             self._measurement,
             self._history,
-            self._told,
+            self._prompt,
         )
 
     def compose(self) -> ComposeResult:
@@ -84,33 +83,33 @@ class DetailScreen(PastActions, SearchActions):
 
     @property
     def log_view(self) -> LogView:
-        """The log of its run."""
+        """Return the log of the experiment's run."""
         return self._log
 
     @property
     def number(self) -> int:
-        """The experiment shown."""
+        """Return the number of the experiment that is shown."""
         return self._number
 
     # ---- painting --------------------------------------------------------------------------------
 
     def on_mount(self) -> None:
-        """Paint at once; nothing need happen first."""
+        """Paint at once, without waiting for a change."""
         self._go_to(1)
         self.show(self.view)
 
     def on_resize(self, event: events.Resize) -> None:
-        """Borders only where there is room for them."""
+        """Hide the borders on a low screen."""
         self.set_class(event.size.height < _LOW_ROWS, "-low")
         self._fit_headline(event.size.width)
 
     def _fit_headline(self, columns: int) -> None:
-        """As many rows as its lines take, up to what the style sheet allows."""
+        """Give the headline as many rows as its lines take, within the style sheet's limit."""
         headline = self.query_one("#headline", TextPage)
         headline.styles.height = max(1, headline.rows_at(columns - _HEADLINE_EDGES))
 
     def show(self, view: View) -> None:
-        """Paint the experiment as it is now; nothing where nothing changed."""
+        """Paint the experiment if it has changed."""
         self.query_one(ActionFooter).show(view)
         session = view.session
         if not 1 <= self._number <= len(session.experiments):
@@ -120,22 +119,22 @@ class DetailScreen(PastActions, SearchActions):
         self._log.follow(
             None if run is None else self.shell.feed.log_path(experiment.number, run.number)
         )
-        left = is_unattended(session)
-        if experiment is self._shown and left == self._left:
+        unattended = is_unattended(session)
+        if experiment is self._shown and unattended == self._unattended:
             return
-        self._left = left
-        again = self._shown is None or self._shown.number != experiment.number
-        if again or (self._shown is not None and self._shown.verdict is not experiment.verdict):
+        self._unattended = unattended
+        other = self._shown is None or self._shown.number != experiment.number
+        if other or (self._shown is not None and self._shown.verdict is not experiment.verdict):
             details = self.shell.feed.details(self._number)
             file = session.config.file
             note = self.no_diff_note(experiment)
             unknown = view.replay is not None and view.replay.from_table
-            asked = not experiment.is_baseline and not unknown
-            risk = f" · risk: {risk_of(experiment.findings)}" * asked
+            assessed = not experiment.is_baseline and not unknown
+            risk = f" · risk: {risk_of(experiment.findings)}" * assessed
             self._edit.show_patch(details.patch, f"#{self._number} {file}", note, risk)
             self._reasoning.set_lines(reasoning_lines(experiment, details.reasoning))
             text = self.shell.feed.prompt(experiment.prompt_key) if experiment.prompt_key else None
-            self._told.set_lines(self.review_lines(experiment, text))
+            self._prompt.set_lines(self.prompt_lines_of(experiment, text))
         self._shown = experiment
         self.query_one("#headline", TextPage).set_lines(header_lines(session, experiment))
         self._fit_headline(self.app.size.width)
@@ -143,17 +142,17 @@ class DetailScreen(PastActions, SearchActions):
         self._history.set_lines(self.history_of(experiment))
 
     def no_diff_note(self, experiment: Experiment) -> str:
-        """What stands where there is no diff."""
+        """Return the text that is shown in place of a missing diff."""
         if experiment.is_baseline:
             return baseline_note(self.view.session.config.file)
         return "No diff is recorded."
 
-    def review_lines(self, experiment: Experiment, text: str | None) -> tuple[TextLine, ...]:
-        """What its agent was told."""
+    def prompt_lines_of(self, experiment: Experiment, text: str | None) -> tuple[TextLine, ...]:
+        """Return the lines of the prompt that the agent was sent."""
         return prompt_lines(experiment, text)
 
     def history_of(self, experiment: Experiment) -> tuple[TextLine, ...]:
-        """What happened to it."""
+        """Return the lines of the experiment's history."""
         return history_lines(experiment)
 
     # ---- sections --------------------------------------------------------------------------------
@@ -171,25 +170,21 @@ class DetailScreen(PastActions, SearchActions):
         self._go_to(number)
 
     def action_next_section(self) -> None:
-        """Go on by one."""
+        """Go to the next section."""
         self._go_to(self._active % len(SECTION_NAMES) + 1)
 
     def action_previous_section(self) -> None:
-        """Go back by one."""
+        """Go to the previous section."""
         self._go_to((self._active - 2) % len(SECTION_NAMES) + 1)
-
-    def on_link_line_clicked(self, event: LinkLine.Clicked) -> None:
-        """A word of the footer or a tab."""
-        self.run_worker(self.action_do(event.name))
 
     # ---- experiments -----------------------------------------------------------------------------
 
     def action_previous_experiment(self) -> None:
-        """The experiment before this one."""
+        """Go to the experiment before this one."""
         self._turn_to(self._number - 1)
 
     def action_next_experiment(self) -> None:
-        """The experiment after this one."""
+        """Go to the experiment after this one."""
         self._turn_to(self._number + 1)
 
     def _turn_to(self, number: int) -> None:
@@ -201,15 +196,15 @@ class DetailScreen(PastActions, SearchActions):
         self.show(self.view)
 
     def selected(self) -> Experiment | None:
-        """The one shown."""
+        """Return the experiment that is shown."""
         return self._shown
 
     def action_back(self) -> None:
-        """Back to the whole screen."""
+        """Return to the main screen."""
         self.dismiss()
 
     async def action_copy(self) -> None:
-        """The diff where the diff is, else the commit hash."""
+        """Copy the diff if the diff is shown, else the commit hash."""
         if self._active == 1:
             await self.shell.copy("Diff", self.shell.feed.details(self._number).patch)
         elif self._shown is not None:

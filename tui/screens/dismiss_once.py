@@ -1,4 +1,4 @@
-"""Screens that are left once, however often the person answers."""
+"""Screens that ignore a second answer."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ Result = TypeVar("Result")
 
 
 class DismissOnce(Screen[Result]):
-    """A second answer, typed before the first one was painted, is ignored.
+    """Ignores a second answer that the user typed before the first one was painted.
 
-    Textual would take the next screen away with it, or fail where there is none. This is the last
-    of a class's bases: Textual takes style sheets from the first one alone.
+    Textual would close the next screen as well, or fail if there is none. List this class last
+    among the bases: Textual takes style sheets only from the first.
     """
 
     def dismiss(self, result: Result | None = None) -> AwaitComplete:
-        """Leave, if this is the screen on top."""
+        """Close the screen if it is the top one."""
         if self.app.screen is not self:
             return AwaitComplete()
         return super().dismiss(result)

@@ -1,4 +1,4 @@
-"""A person's own hand on a proposal: the file it would make, in an editor."""
+"""The editor for the file that a proposal would produce."""
 
 from __future__ import annotations
 
@@ -20,7 +20,6 @@ from tui.screens.action_screen import ActionScreen, Severity, bindings_of
 from tui.screens.code_area import CodeArea
 from tui.screens.confirm import ConfirmScreen
 from tui.screens.footer import ActionFooter
-from tui.screens.link_line import LinkLine
 from tui.terminal.external_editor import decode_text, delete_copy, private_copy
 from tui.terminal.suspend import suspend_and_edit
 from tui.view import View
@@ -50,12 +49,12 @@ def open_editor(screen: ActionScreen[None], queued: Queued) -> None:
 
 
 class EditProposalScreen(ActionScreen[None]):
-    """Nothing that was written is lost while it is open: what is refused stays in the editor.
+    """Edits the file, and keeps the text until the engine has accepted it.
 
     Args:
-        queued: The proposal, as the person saw it.
-        source: The whole editable file as the proposal would make it.
-        base: The commit that text stands on.
+        queued: The proposal as the user saw it.
+        source: The whole editable file as the proposal would produce it.
+        base: The commit that the text is based on.
     """
 
     CSS_PATH = "edit_proposal.tcss"
@@ -69,7 +68,7 @@ class EditProposalScreen(ActionScreen[None]):
         self._source = source
         self._base = base
         self._gone = ""
-        """Why it is not in question any more."""
+        """Why the proposal is not in question any longer; "" while it is."""
         self._sending = False
         self._area = CodeArea(id="source")
 
@@ -80,9 +79,9 @@ class EditProposalScreen(ActionScreen[None]):
         yield ActionFooter(EDITOR, id="edit-footer")
 
     def on_mount(self) -> None:
-        """The text at once, at the first line the proposal changes."""
-        self._area.dress()
-        if not self._area.show_source(self._source):
+        """Show the text at the first line that the proposal changes."""
+        self._area.apply_theme()
+        if not self._area.load_source(self._source):
             self.tell("This file has line ends that only your own editor keeps: ctrl+e.", "warning")
         changed = [row.new.number for row in rows_of(self._queued.patch) if row.changed and row.new]
         if changed:
@@ -92,11 +91,11 @@ class EditProposalScreen(ActionScreen[None]):
 
     @property
     def unsent(self) -> bool:
-        """Whether something was changed."""
+        """Return whether the user has changed the text."""
         return not self._area.read_only and self._area.text != self._source
 
     def show(self, view: View) -> None:
-        """Say so when somebody else decides meanwhile."""
+        """Show when the proposal was decided elsewhere."""
         self.query_one(ActionFooter).show(view)
         # A parked proposal can be edited as well as one that is asked about.
         self._gone = change_since(view.session, self._queued, same_state=False)
@@ -119,25 +118,21 @@ class EditProposalScreen(ActionScreen[None]):
         self.query_one("#edit-head", Static).update(head)
 
     def tell(self, message: str, severity: Severity = "information") -> None:
-        """Above the text, until the next word: a toast would lie over it."""
-        told = self.query_one("#edit-message", Static)
+        """Show a message above the text, since a toast would cover it."""
+        line = self.query_one("#edit-message", Static)
         style = "" if severity == "information" else "$warning bold"
-        told.update(Content.styled(clean_line(message), style))
-        told.set_class(bool(message), "-open")
-
-    def on_link_line_clicked(self, event: LinkLine.Clicked) -> None:
-        """A word of the footer."""
-        self.run_worker(self.action_do(event.name))
+        line.update(Content.styled(clean_line(message), style))
+        line.set_class(bool(message), "-open")
 
     # ---- what the keys do ------------------------------------------------------------------------
 
-    def _settled(self, then: Callable[[], object]) -> None:
-        """Once the area has had the keys that were typed before."""
+    def _after_keys(self, then: Callable[[], object]) -> None:
+        """Call a function once the area has applied the keys typed so far."""
         self._area.call_later(then)
 
     def action_send(self) -> None:
-        """Put it in the proposal's place; what the engine refuses stays here."""
-        self._settled(lambda: self.run_worker(self._send()))
+        """Send the text to the engine; a refused text stays in the editor."""
+        self._after_keys(lambda: self.run_worker(self._send()))
 
     async def _send(self) -> None:
         if self._sending:
@@ -162,8 +157,8 @@ class EditProposalScreen(ActionScreen[None]):
         self.app.notify(reply.message)
 
     def action_outside(self) -> None:
-        """Go on in the person's own editor, in a private file; the text comes back here."""
-        self._settled(self._edit_outside)
+        """Edit the text as a private file in the user's own editor."""
+        self._after_keys(self._edit_outside)
 
     def _edit_outside(self) -> None:
         before = self._source if self._area.read_only else self._area.text
@@ -181,20 +176,20 @@ class EditProposalScreen(ActionScreen[None]):
         delete_copy(path)
         if after != before:
             self._area.read_only = False
-            self._area.put(after)
+            self._area.replace_all(after)
         self.tell(trouble or ("" if after != before else "Your editor changed nothing."), "warning")
 
     def action_back(self) -> None:
-        """Back; asks once where something would be lost."""
-        self._settled(self._leave)
+        """Go back, and ask first if the text would be lost."""
+        self._after_keys(self._leave)
 
     def _leave(self) -> None:
         if not self.unsent:
             self.dismiss()
             return
 
-        def answered(meant: bool | None) -> None:
-            if meant:
+        def answered(confirmed: bool | None) -> None:
+            if confirmed:
                 self.dismiss()
 
         self.app.push_screen(

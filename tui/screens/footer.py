@@ -1,4 +1,4 @@
-"""The last line: what can be done now, as much of it as fits."""
+"""The last line of a screen: the available actions, as many as fit."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from tui.actions.action import Action, Group, needs_engine
 from tui.screens.link_line import LinkLine, Word
 from tui.view import View
 
-_DROPPED_FIRST = (
+_OMITTED_FIRST = (
     "next_section",
     "zoom",
     "overview(1)",
@@ -22,14 +22,14 @@ _DROPPED_FIRST = (
     "stop_or_go_on",
     "copy",
 )
-"""What a narrow line leaves out, in this order; help and leave stay to the last."""
+"""The names of the actions that a narrow line omits, in this order; help and leave stay."""
 
 
 class ActionFooter(LinkLine):
-    """Keys and their words; what cannot be done now is dim.
+    """Shows keys and labels; the unavailable ones are dim.
 
     Args:
-        actions: Those with words for the footer are shown, in this order.
+        actions: The actions to choose from, in order; those without a footer label are skipped.
     """
 
     DEFAULT_CSS = "ActionFooter { dock: bottom; }"
@@ -40,13 +40,13 @@ class ActionFooter(LinkLine):
         self._view = View()
         self._hint = ""
 
-    def hint(self, words: str) -> None:
-        """Say this instead of the keys, while they are typed into something; "" ends it."""
-        self._hint = words
+    def hint(self, text: str) -> None:
+        """Show a text instead of the actions, while the user types; "" shows the actions again."""
+        self._hint = text
         self._fit()
 
     def show(self, view: View) -> None:
-        """Choose the words that fit."""
+        """Choose the actions that fit."""
         self._view = view
         self._fit()
 
@@ -57,16 +57,16 @@ class ActionFooter(LinkLine):
         if self._hint:
             self.set_words((Word(((f" {self._hint}", "$text-muted"),), ""),))
             return
-        # Where nobody can be asked, the keys of the loop have no place.
-        alone = needs_engine(self._view) is not None
+        # Without an engine, the keys of the loop are omitted.
+        no_engine = needs_engine(self._view) is not None
         words = {
             action.name: self._word(action)
             for action in self._actions
-            if not (alone and action.group is Group.LOOP)
-            # What waits for the person has a place here only while something does.
+            if not (no_engine and action.group is Group.LOOP)
+            # The keys of a decision are shown only while there is one to make.
             and not (action.group is Group.DECIDING and action.enabled(self._view) is not None)
         }
-        for name in _DROPPED_FIRST:
+        for name in _OMITTED_FIRST:
             if sum(word.width for word in words.values()) <= self.size.width:
                 break
             words.pop(name, None)

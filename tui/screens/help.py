@@ -1,4 +1,4 @@
-"""All keys on one page, written from the registry."""
+"""The page of all keys, made from the registry."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ _KEY_CELLS = 12
 
 
 class HelpPage(Sheet):
-    """Every action under its heading, the sentences wrapped beside the keys.
+    """Lists every action under its heading, with its sentence wrapped beside the keys.
 
     Args:
-        first: Those of the screen one is on, whose headings come first.
+        first: The actions of the current screen, whose headings come first.
     """
 
     def __init__(self, first: tuple[Action, ...]) -> None:
@@ -47,10 +47,10 @@ class HelpPage(Sheet):
 
 
 class HelpScreen(ModalScreen[None], DismissOnce[None]):
-    """The `?` page.
+    """Shows the page of keys in a card.
 
     Args:
-        first: The actions of the screen one is on.
+        first: The actions of the current screen, whose headings come first.
     """
 
     CSS_PATH = "card.tcss"
@@ -66,5 +66,5 @@ class HelpScreen(ModalScreen[None], DismissOnce[None]):
             yield HelpPage(self._first)
 
     def on_mount(self) -> None:
-        """The arrows scroll at once."""
+        """Focus the page, so that the arrow keys scroll it."""
         self.query_one(HelpPage).focus()

@@ -1,4 +1,4 @@
-"""What a person told the agent, as a card: a list to add to and take from."""
+"""The cards of the user's instructions to the agent: lists to add to and remove from."""
 
 from __future__ import annotations
 
@@ -33,17 +33,17 @@ class InstructionRow(NamedTuple):
     """One line of the list."""
 
     number: int
-    """What the session calls it."""
+    """The number of the instruction in the session."""
     mark: str
-    """What stands before it: its place, or a sign."""
+    """The mark before the text: its position, or a sign."""
     text: str
-    """As it was said; cleaned here."""
+    """The text of the instruction, not sanitized yet."""
     after: str = ""
-    """What became of it, where it waits no more."""
+    """The outcome of an instruction that is done; "" while it waits."""
 
 
 class InstructionList(ModalScreen[None], ActionScreen[None]):
-    """A list over the main screen; what is done to it is a command, what is seen is the session."""
+    """A list of instructions over the main screen; each change is a command to the engine."""
 
     CSS_PATH = ["card.tcss", "instruction_list.tcss"]
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -54,42 +54,42 @@ class InstructionList(ModalScreen[None], ActionScreen[None]):
 
     heading: ClassVar[str]
     explanation: ClassVar[str]
-    """What it is for, above the list."""
+    """One sentence about the instructions, above the list."""
     another: ClassVar[str]
-    """The words of the empty line."""
+    """The text of the line that adds an instruction."""
     keys: ClassVar[str] = "a add   d remove   esc back"
     question: ClassVar[str]
-    """Above the line to type in."""
+    """The title of the card that asks for the text."""
     removed: ClassVar[str]
-    """What is told when one was removed."""
+    """The message after an instruction was removed."""
 
     def __init__(self) -> None:
         super().__init__()
         self._rows: list[InstructionRow] = []
         self._width = 0
-        self._at: str | None = None
-        """The option under the cursor."""
+        self._option_id: str | None = None
+        """The id of the option under the cursor."""
         self._sending = asyncio.Lock()
         self._list = MarkedList()
 
     @classmethod
     def asking(cls, initial: str = "", yes: str = "add") -> AskText:
-        """The line to type in."""
+        """Return the card that asks for the text of an instruction."""
         return AskText(cls.question, cls.explanation, initial, yes=yes)
 
     @classmethod
     @abstractmethod
     def adds(cls, text: str) -> commands.AnyCommand:
-        """The command that adds."""
+        """Return the command that adds an instruction."""
 
     @abstractmethod
     def removes(self, number: int) -> commands.AnyCommand:
-        """The command that takes one back."""
+        """Return the command that removes an instruction."""
 
     @classmethod
     @abstractmethod
     def rows_of(cls, session: Session) -> list[InstructionRow]:
-        """What there is, those that wait first."""
+        """Return the instructions of a session, those that wait first."""
 
     # ---- painting --------------------------------------------------------------------------------
 
@@ -102,15 +102,15 @@ class InstructionList(ModalScreen[None], ActionScreen[None]):
             yield Static(Content(self.keys), classes="hint")
 
     def on_mount(self) -> None:
-        """The arrows choose at once."""
+        """Focus the list."""
         self._list.focus()
 
     def on_resize(self, event: events.Resize) -> None:
-        """Lines are wrapped anew."""
+        """Wrap the lines for the new width."""
         self.call_after_refresh(lambda: self.show(self.view))
 
     def show(self, view: View) -> None:
-        """Paint the list as the session has it."""
+        """Paint the list if it or its width has changed."""
         rows, width = self.rows_of(view.session), self._list.scrollable_content_region.width - 2
         if not self.is_mounted or (rows == self._rows and width == self._width):
             return
@@ -138,7 +138,7 @@ class InstructionList(ModalScreen[None], ActionScreen[None]):
         return str(row.number), Content.assemble(mark, (shown, style))
 
     def tell(self, message: str, severity: Severity = "information") -> None:
-        """In the card: a toast would wait until it is closed."""
+        """Show a message in the card, since a toast would wait until it is closed."""
         style = "" if severity == "information" else "$warning bold"
         self.query_one(".message", Static).update(Content.styled(clean_line(message), style))
 
@@ -152,18 +152,18 @@ class InstructionList(ModalScreen[None], ActionScreen[None]):
         return next((row for row in self._rows if str(row.number) == number), None)
 
     def chosen_waiting(self) -> InstructionRow | None:
-        """The one under the cursor, if something can still be done about it; else it is told."""
+        """Return the waiting instruction under the cursor; if there is none, show why."""
         row = self._chosen()
         if row is None:
-            self.tell("Nothing is chosen; a adds.", "warning")
+            self.tell("No line is chosen; a adds one.", "warning")
         elif row.after:
-            self.tell(f"It is done with: {row.after}.", "warning")
+            self.tell(f"It is done: {row.after}.", "warning")
         else:
             return row
         return None
 
     def command(self, command: commands.AnyCommand, done: str = "") -> None:
-        """Send; the answer is told in the card."""
+        """Send a command and show the answer in the card."""
         self.tell("…")
         self.run_worker(self._send(command, done))
 
@@ -179,9 +179,9 @@ class InstructionList(ModalScreen[None], ActionScreen[None]):
 
     @on(OptionList.OptionHighlighted)
     def _moved(self, event: OptionList.OptionHighlighted) -> None:
-        """Somebody who goes on has read what was told; a list that was made anew is no going on."""
-        if event.option_id != self._at:
-            self._at = event.option_id
+        """Clear the message when the cursor moves, but not when the list is rebuilt."""
+        if event.option_id != self._option_id:
+            self._option_id = event.option_id
             self.tell("")
 
     @on(OptionList.OptionSelected)
@@ -192,10 +192,10 @@ class InstructionList(ModalScreen[None], ActionScreen[None]):
             self.entered()
 
     def entered(self) -> None:
-        """Enter on one that is there."""
+        """Act on the enter key over an instruction."""
 
     def action_add(self) -> None:
-        """Ask for another."""
+        """Ask for the text of an instruction and add it."""
 
         def answered(text: str | None) -> None:
             if text:
@@ -204,7 +204,7 @@ class InstructionList(ModalScreen[None], ActionScreen[None]):
         self.app.push_screen(self.asking(), answered)
 
     def action_remove(self) -> None:
-        """Take the chosen one back; nothing is asked, for it can be said again."""
+        """Remove the chosen instruction, without asking, since it can be added again."""
         row = self.chosen_waiting()
         if row is not None:
             self.command(self.removes(row.number), self.removed)
@@ -215,10 +215,10 @@ def _severity(reply: messages.Reply) -> Severity:
 
 
 class BansScreen(InstructionList):
-    """Directions the agent is to leave alone."""
+    """The list of directions that the agent must avoid."""
 
     heading = "Banned directions"
-    explanation = "The agent is told to leave these alone, from its next proposal on."
+    explanation = "The agent must avoid these from its next proposal on."
     another = "ban another direction"
     question = "Ban a direction"
     removed = "Lifted. It can be banned again with a."
@@ -236,13 +236,13 @@ class BansScreen(InstructionList):
 
 
 class NotesScreen(InstructionList):
-    """Notes to the agent."""
+    """The list of notes to the agent."""
 
     heading = "Notes to the agent"
-    explanation = "The agent is told these with every question, until you remove them."
+    explanation = "The agent gets these with every prompt until you remove them."
     another = "add another note"
     question = "Note to the agent"
-    removed = "Removed: the agent is not told it any more. It can be added again with a."
+    removed = "Removed from the next prompt on. It can be added again with a."
 
     @classmethod
     def adds(cls, text: str) -> commands.AnyCommand:

@@ -1,4 +1,4 @@
-"""One line of words to click: the base of the footer and the tab bar."""
+"""One line of clickable labels: the base of the footer and the tab bar."""
 
 from __future__ import annotations
 
@@ -13,27 +13,27 @@ from textual.widget import Widget
 
 @dataclass(frozen=True)
 class Word:
-    """A clickable piece of the line."""
+    """A clickable label of the line."""
 
     pieces: tuple[tuple[str, str], ...]
-    """Text and its style."""
+    """The texts of the label, each with its style."""
     name: str
-    """What a click asks for; "" for nothing."""
+    """The name of the action that a click asks for; "" for none."""
 
     @property
     def width(self) -> int:
-        """In cells."""
+        """Return the width in cells."""
         return sum(cell_len(text) for text, _ in self.pieces)
 
 
 class LinkLine(Widget, can_focus=False):
-    """Repaints only when its words change."""
+    """Shows labels side by side, and repaints only when they change."""
 
     DEFAULT_CSS = "LinkLine { height: 1; width: 1fr; }"
 
     @dataclass
     class Clicked(Message):
-        """A word was clicked."""
+        """The user clicked on a label."""
 
         name: str
 
@@ -42,7 +42,7 @@ class LinkLine(Widget, can_focus=False):
         self._words: tuple[Word, ...] = ()
 
     def set_words(self, words: tuple[Word, ...]) -> None:
-        """Show these, from the left edge on."""
+        """Show these labels from the left edge."""
         if words != self._words:
             self._words = words
             self.refresh()
@@ -51,7 +51,7 @@ class LinkLine(Widget, can_focus=False):
         return Content.assemble(*(piece for word in self._words for piece in word.pieces))
 
     def on_click(self, event: events.Click) -> None:
-        """Find the word under the pointer."""
+        """Post the action of the label under the pointer."""
         x = event.x
         for word in self._words:
             if x < word.width:

@@ -1,4 +1,4 @@
-"""The main screen: paints the newest view; what is pressed becomes a command to the engine."""
+"""The main screen: paints the newest view, and turns keys into commands to the engine."""
 
 from __future__ import annotations
 
@@ -18,7 +18,6 @@ from tui.actions.review import REVIEW
 from tui.actions.steering import STEERING
 from tui.screens.action_screen import bindings_of
 from tui.screens.footer import ActionFooter
-from tui.screens.link_line import LinkLine
 from tui.screens.loop_actions import LoopActions
 from tui.screens.panel_grid import PanelGrid, PanelLayout, layout_for
 from tui.screens.past_actions import PastActions
@@ -33,12 +32,12 @@ from tui.widgets.log_view import LogView
 from tui.widgets.results_table import ResultsTable
 from tui.widgets.status_line import StatusLine
 
-_OF_AN_EXPERIMENT = frozenset({"overrule", "confirm", "revive", "copy_diff"})
-"""What is done to the selected experiment, and to no row from before the journal."""
+_NEED_EXPERIMENT = frozenset({"overrule", "confirm", "revive", "copy_diff"})
+"""The names of the actions on the selected experiment; an imported row does not have them."""
 
 
 class MainScreen(LoopActions, PastActions, SteeringActions, SearchActions):
-    """All parts of the session at once, or as tabs where there is less room."""
+    """Shows all parts of the session at once, or as tabs on a small terminal."""
 
     ACTIONS = SUPERVISOR
     BINDINGS = bindings_of(SUPERVISOR)
@@ -67,13 +66,13 @@ class MainScreen(LoopActions, PastActions, SteeringActions, SearchActions):
 
     @property
     def panels(self) -> PanelGrid:
-        """The parts."""
+        """Return the grid of the parts."""
         return self.query_one(PanelGrid)
 
     # ---- painting --------------------------------------------------------------------------------
 
     def show(self, view: View) -> None:
-        """Bring what is seen up to date."""
+        """Paint the newest view."""
         if self._kind in (None, PanelLayout.TINY):
             return
         self.query_one(StatusLine).show(view)
@@ -81,19 +80,19 @@ class MainScreen(LoopActions, PastActions, SteeringActions, SearchActions):
         self.panels.show(view)
 
     def on_mount(self) -> None:
-        """What there is already is in the first frame."""
+        """Paint the first frame with the view at hand."""
         self._mark_tab()
         self._fit(self.app.size)
         self.set_interval(1.0, self._count_down)
 
     def _count_down(self) -> None:
-        """The time a question is open yet moves, though nothing runs."""
+        """Paint once a second while a proposal's time to answer counts down."""
         session = self.view.session
         if session.asked and session.running is None:
             self.shell.paint()
 
     def on_resize(self, event: events.Resize) -> None:
-        """Choose the layout anew."""
+        """Choose the layout for the new size."""
         if self.is_mounted:
             self._fit(event.size)
 
@@ -110,33 +109,29 @@ class MainScreen(LoopActions, PastActions, SteeringActions, SearchActions):
         self.query_one(TabBar).show(self.panels.active)
 
     def on_descendant_focus(self) -> None:
-        """Another part is active."""
+        """Mark the tab of the part that got the focus."""
         self._mark_tab()
 
     def _log_path(self, view: View) -> Path | None:
-        """Of the newest run there is; until an experiment has one, of the one before."""
+        """Return the log of the newest run, also while the newest experiment has none yet."""
         for experiment in reversed(view.session.experiments[-2:]):
             if experiment.run is not None:
                 return self.shell.feed.log_path(experiment.number, experiment.run.number)
         return None
 
-    def on_link_line_clicked(self, event: LinkLine.Clicked) -> None:
-        """A word of the footer or a tab."""
-        self.run_worker(self.action_do(event.name))
-
     # ---- parts -----------------------------------------------------------------------------------
 
     def action_zoom(self) -> None:
-        """The active part over everything, and back."""
+        """Show the active part alone on the whole screen, and back."""
         self.panels.toggle_zoom()
         self.set_class(self.panels.zoomed, "-zoomed")
 
     def action_next_part(self) -> None:
-        """Go on by one."""
+        """Go to the next part."""
         self.panels.go_by(1)
 
     def action_previous_part(self) -> None:
-        """Go back by one."""
+        """Go to the previous part."""
         self.panels.go_by(-1)
 
     def action_part(self, number: int) -> None:
@@ -146,8 +141,9 @@ class MainScreen(LoopActions, PastActions, SteeringActions, SearchActions):
     # ---- looking closer --------------------------------------------------------------------------
 
     def selected(self) -> Experiment | None:
-        """The experiment under the cursor of the table, else the newest; None where the cursor is
-        on a row from before the journal.
+        """Return the experiment under the cursor of the table, or the newest without a cursor.
+
+        The result is None while the cursor is on an imported row.
         """
         if self.panels.results.selected_past is not None:
             return None
@@ -156,9 +152,9 @@ class MainScreen(LoopActions, PastActions, SteeringActions, SearchActions):
         return self.view.session.experiment(number) if 1 <= number <= len(experiments) else None
 
     async def action_do(self, name: str) -> None:
-        """As on every screen; about a row from before the journal nothing can be decided."""
+        """Do an action, or say that an imported row does not have it."""
         past = self.panels.results.selected_past
-        if past is not None and name in _OF_AN_EXPERIMENT:
+        if past is not None and name in _NEED_EXPERIMENT:
             title = next(each.title for each in self.ACTIONS if each.name == name)
             self.tell(
                 f"{title}: row ·{past.row} is from before the journal; only its row is known."
@@ -167,7 +163,7 @@ class MainScreen(LoopActions, PastActions, SteeringActions, SearchActions):
         await super().action_do(name)
 
     def action_open(self) -> None:
-        """Open what is selected."""
+        """Open the selected experiment or imported row."""
         if (past := self.panels.results.selected_past) is not None:
             self._open_past(ResultsTable.OpenedPast(past))
             return
@@ -176,7 +172,7 @@ class MainScreen(LoopActions, PastActions, SteeringActions, SearchActions):
             self.shell.open_experiment(experiment.number)
 
     def action_overview(self, section: int) -> None:
-        """Everything at once, in one of its views."""
+        """Open the overview at one of its views."""
         self.shell.open_overview(section)
 
     @on(ResultsTable.Opened)
@@ -188,19 +184,19 @@ class MainScreen(LoopActions, PastActions, SteeringActions, SearchActions):
         self.shell.open_once(PastRowScreen(event.attempt))
 
     def action_sort(self) -> None:
-        """Another order of the results."""
+        """Sort the results by the next column."""
         self.panels.results.cycle_sort()
         self.panels.go_to(len(PART_NAMES))
         self.panels.entitle(len(PART_NAMES))
 
     def action_filter(self) -> None:
-        """Other rows of the results."""
+        """Show the results of the next filter."""
         self.panels.results.cycle_filter()
         self.panels.go_to(len(PART_NAMES))
         self.panels.entitle(len(PART_NAMES))
 
     async def action_copy(self) -> None:
-        """The diff where the diff is, else the row."""
+        """Copy the diff if the diff is the active part, else the selected row."""
         past = self.panels.results.selected_past
         if self.panels.active_part is self.panels.edit:
             await self.shell.copy("Diff", self.view.session.latest_patch)
@@ -214,7 +210,7 @@ class MainScreen(LoopActions, PastActions, SteeringActions, SearchActions):
                 await self.shell.copy(f"Row {experiment.number}", format_row(row))
 
     async def action_copy_commit(self) -> None:
-        """The commit of the selected experiment."""
+        """Copy the commit of the selected experiment."""
         past, experiment = self.panels.results.selected_past, self.selected()
         if past is not None:
             await self.shell.copy("Commit", past.commit or past.named)
@@ -222,7 +218,7 @@ class MainScreen(LoopActions, PastActions, SteeringActions, SearchActions):
             await self.shell.copy("Commit", experiment.commit)
 
     async def action_copy_diff(self) -> None:
-        """The diff of the selected experiment."""
+        """Copy the diff of the selected experiment."""
         if (experiment := self.selected()) is not None:
             await self.shell.copy("Diff", self.shell.feed.details(experiment.number).patch)
 

@@ -1,4 +1,4 @@
-"""The six parts of the session, and which of them are seen."""
+"""The six parts of the main screen, and which of them are visible."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _WIDE_ROWS = 30
 
 
 class PanelLayout(StrEnum):
-    """How much room there is. The values are style classes."""
+    """The layouts by available space; the values are style classes."""
 
     WIDE = "-wide"
     NARROW = "-narrow"
@@ -39,7 +39,7 @@ class PanelLayout(StrEnum):
 
 
 def layout_for(size: Size) -> PanelLayout:
-    """The layout for a terminal of this size."""
+    """Return the layout for a terminal of a size."""
     if size.width < MINIMUM_COLUMNS or size.height < MINIMUM_ROWS:
         return PanelLayout.TINY
     if size.width >= _WIDE_COLUMNS and size.height >= _WIDE_ROWS:
@@ -57,12 +57,12 @@ class _Captioned(Protocol):
 
 
 class PanelGrid(Container):
-    """All parts side by side, or the active one alone.
+    """Shows all parts side by side, or the active one alone.
 
     Args:
-        log_path: The log to follow for a view.
-        interval: Seconds between two looks at it.
-        kind: The layout to begin with.
+        log_path: Returns the log to follow for a view.
+        interval: Returns the seconds between two reads of the log.
+        kind: The layout to start with.
     """
 
     def __init__(
@@ -99,33 +99,33 @@ class PanelGrid(Container):
 
     @property
     def active(self) -> int:
-        """The number of the part that has the focus or had it last, from 1 on."""
+        """Return the number, from 1, of the part that has the focus or had it last."""
         return self._active
 
     @property
     def active_part(self) -> Widget:
-        """That part."""
+        """Return the part that has the focus or had it last."""
         return self._parts[self._active - 1]
 
     @property
     def zoomed(self) -> bool:
-        """Whether one part has the whole screen."""
+        """Return whether one part covers the whole screen."""
         return self._zoomed
 
     # ---- painting --------------------------------------------------------------------------------
 
     def show(self, view: View) -> None:
-        """Bring every visible part up to date; the others wait until they are seen."""
+        """Paint every visible part; the others are painted once they are visible."""
         self._view = view
         for number, part in enumerate(self._parts, start=1):
-            if self._seen(number):
-                self._bring_up(number, part)
+            if self._is_visible(number):
+                self._paint_part(number, part)
 
-    def _seen(self, number: int) -> bool:
+    def _is_visible(self, number: int) -> bool:
         alone = self._zoomed or self._kind is PanelLayout.NARROW
         return self._kind is not PanelLayout.TINY and (number == self._active or not alone)
 
-    def _bring_up(self, number: int, part: Widget) -> None:
+    def _paint_part(self, number: int, part: Widget) -> None:
         if part is self.log_view:
             self.log_view.set_poll(self._interval())
             self.log_view.follow(self._log_path(self._view))
@@ -138,19 +138,19 @@ class PanelGrid(Container):
         part = self._parts[number - 1]
         name = PART_NAMES[number - 1]
         caption = part.caption() if isinstance(part, _Captioned) else name
-        words = caption if name.lower() in caption.lower() else f"{name} · {caption}"
-        # In the tabs the number stands above already.
-        title = Content(f" {words} " if self._kind is PanelLayout.NARROW else f"{number} {words}")
+        text = caption if name.lower() in caption.lower() else f"{name} · {caption}"
+        # The tab bar shows the number already.
+        title = Content(f" {text} " if self._kind is PanelLayout.NARROW else f"{number} {text}")
         if part._border_title != title:
             part.border_title = title
 
     # ---- which parts are seen --------------------------------------------------------------------
 
     def lay_out(self, kind: PanelLayout) -> None:
-        """Lay the parts out for another amount of room; `show` them after it."""
+        """Change the layout; call `show` afterwards."""
         self._kind = kind
         self.update_classes({each.value: each is kind for each in PanelLayout})
-        self._unseen_rest()
+        self._slow_hidden_log()
 
     def go_to(self, number: int) -> None:
         """Make a part the active one."""
@@ -158,18 +158,18 @@ class PanelGrid(Container):
         self.active_part.focus()
 
     def go_by(self, step: int) -> None:
-        """The next part, or the one before, around the ends."""
+        """Go to the next or previous part, around the ends."""
         self.go_to((self._active - 1 + step) % len(self._parts) + 1)
 
     def toggle_zoom(self) -> None:
-        """The active part over everything, and back."""
+        """Show the active part alone on the whole screen, and back."""
         self._zoomed = not self._zoomed
         self.set_class(self._zoomed, "-zoomed")
-        self._unseen_rest()
+        self._slow_hidden_log()
         self.show(self._view)
 
     def on_descendant_focus(self, event: events.DescendantFocus) -> None:
-        """The mouse chooses parts as well."""
+        """Make a part active that was clicked."""
         if event.widget in self._parts:
             self._activate(self._parts.index(event.widget) + 1)
 
@@ -179,10 +179,10 @@ class PanelGrid(Container):
         self.active_part.remove_class("-active")
         self._active = number
         self.active_part.add_class("-active")
-        self._unseen_rest()
-        if self._seen(number):
-            self._bring_up(number, self.active_part)
+        self._slow_hidden_log()
+        if self._is_visible(number):
+            self._paint_part(number, self.active_part)
 
-    def _unseen_rest(self) -> None:
-        if not self._seen(self._parts.index(self.log_view) + 1):
+    def _slow_hidden_log(self) -> None:
+        if not self._is_visible(self._parts.index(self.log_view) + 1):
             self.log_view.set_poll(_HIDDEN_POLL_SECONDS)

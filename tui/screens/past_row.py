@@ -1,4 +1,4 @@
-"""A row from before the journal, whole: what its table tells, and what nobody recorded."""
+"""The screen of a row from before the journal: what its table records."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _KEYS: tuple[Action, ...] = (
         "y",
         "copy",
         "Copy",
-        "Copy the commit, else the row's words.",
+        "Copy the commit, or else the row's description.",
         Group.EXPERIMENT,
         footer=lambda view: "copy",
     ),
@@ -39,7 +39,7 @@ _UNKNOWN = {
 
 
 class PastRowScreen(StaticScreen):
-    """Only its row is known; nothing can be decided about it.
+    """Shows an imported row, about which nothing can be decided.
 
     Args:
         attempt: The row.
@@ -64,13 +64,13 @@ class PastRowScreen(StaticScreen):
         yield ActionFooter((*_KEYS, *PROGRAM[1:2]))
 
     def on_mount(self) -> None:
-        """A row does not change."""
+        """Show the row, which does not change."""
         page = self.query_one(TextPage)
         page.set_lines(past_lines(self.view.session, self._attempt))
         page.focus()
 
     async def action_copy(self) -> None:
-        """Copy what names it best."""
+        """Copy the commit, or else the description."""
         attempt = self._attempt
         if attempt.commit:
             await self.shell.copy("Commit", attempt.commit)
@@ -79,10 +79,10 @@ class PastRowScreen(StaticScreen):
 
 
 def past_lines(session: Session, attempt: PastAttempt) -> tuple[TextLine, ...]:
-    """What is known of a row from before the journal. The text is still to be cleaned."""
+    """Return what is known of an imported row as lines; the text is not sanitized yet."""
     lines: list[TextLine] = [
         (f"Row ·{attempt.row} of the table, from before the journal", "--strong"),
-        (attempt.description or "Its row says nothing about it.", ""),
+        (attempt.description or "The row has no description.", ""),
         ("", ""),
         (f"{past_status(attempt)}{_as_written(attempt)}", ""),
     ]
@@ -97,7 +97,7 @@ def past_lines(session: Session, attempt: PastAttempt) -> tuple[TextLine, ...]:
     if attempt.at is not None:
         lines.append((f"{attempt.at:%Y-%m-%d %H:%M:%S} UTC", ""))
     lines.append((_commit(session, attempt), ""))
-    unknown = [_UNKNOWN[what] for what in attempt.unknown]
+    unknown = [_UNKNOWN[each] for each in attempt.unknown]
     lines += [
         ("", ""),
         ("Only this row is known: it was recorded before the session had a journal.", "--dim"),
@@ -106,7 +106,7 @@ def past_lines(session: Session, attempt: PastAttempt) -> tuple[TextLine, ...]:
     if unknown:
         lines.append((f"Nor is {', nor '.join(unknown)}.", "--dim"))
     lines.append(
-        ("Whether its value compares with this session's is not known either.", "--dim"),
+        ("It is not known whether its value is comparable with this session's.", "--dim"),
     )
     return tuple(lines)
 
@@ -121,12 +121,12 @@ def _commit(session: Session, attempt: PastAttempt) -> str:
         where = f"on {session.branch}" if attempt.on_branch else f"not on {session.branch}"
         return f"commit {attempt.commit}, {where}: git show {attempt.commit[:12]}"
     if attempt.named:
-        return f"commit {attempt.named}: the repository has none of that name any more"
-    return "Its row names no commit."
+        return f"commit {attempt.named}: no longer in the repository"
+    return "The row names no commit."
 
 
 def row_of_past(attempt: PastAttempt) -> str:
-    """A row from before the journal, in the usual columns."""
+    """Return an imported row in the usual columns."""
     fields = (
         clean_line((attempt.commit or attempt.named)[:7]),
         "" if attempt.metric is None else f"{attempt.metric:.6f}",

@@ -1,4 +1,4 @@
-"""The person's own hypotheses, in the order they are to be done."""
+"""The card of the user's own hypotheses, in the order in which they will run."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tui.screens.instruction_list import InstructionList, InstructionRow
 
 
 class PinsScreen(InstructionList):
-    """Those that wait, in their order; below them what became of the others."""
+    """Lists the waiting pins in their order, and below them the outcome of the others."""
 
     BINDINGS = [
         Binding("e", "edit", "Reword", show=False),
@@ -20,16 +20,16 @@ class PinsScreen(InstructionList):
     ]
 
     heading = "Pinned hypotheses"
-    explanation = "Each is done next. With the knob search, name knobs and values: MATRIX_LR=0.05"
+    explanation = "Each runs next. With the knob search, name knobs and values: MATRIX_LR=0.05"
     another = "pin another hypothesis"
     keys = "a add   e, enter reword   d remove   K J move   esc back"
     question = "Pin a hypothesis"
-    removed = "Removed. It can be pinned again with a."
+    removed = "Removed. Press a to pin it again."
 
     def __init__(self) -> None:
         super().__init__()
-        self._wished: dict[int, int] = {}
-        """Where a pin is on its way to, until the engine has answered."""
+        self._target_places: dict[int, int] = {}
+        """The places that pins are being moved to, until the engine has answered."""
 
     @classmethod
     def adds(cls, text: str) -> commands.AnyCommand:
@@ -45,18 +45,18 @@ class PinsScreen(InstructionList):
             for place, pin in enumerate(session.waiting_pins, start=1)
         ]
         done = [
-            InstructionRow(pin.number, "", pin.text, _fate(pin))
+            InstructionRow(pin.number, "", pin.text, _outcome(pin))
             for pin in session.pins
             if not pin.waits
         ]
         return [*waiting, *reversed(done)]
 
     def entered(self) -> None:
-        """Enter rewords."""
+        """Reword the chosen pin."""
         self.action_edit()
 
     def action_edit(self) -> None:
-        """Say the chosen one otherwise."""
+        """Ask for a new text of the chosen pin."""
         row = self.chosen_waiting()
         if row is None:
             return
@@ -68,28 +68,33 @@ class PinsScreen(InstructionList):
         self.app.push_screen(self.asking(row.text, yes="reword"), answered)
 
     def action_move(self, step: int) -> None:
-        """Sooner or later."""
+        """Move the chosen pin up or down."""
         row = self.chosen_waiting()
         if row is None:
             return
         order = [pin.number for pin in self.view.session.waiting_pins]
         if row.number not in order:
             return
-        now = self._wished.get(row.number, order.index(row.number))
+        now = self._target_places.get(row.number, order.index(row.number))
         place = max(0, min(len(order) - 1, now + step))
         if place == now:
-            self.tell("It is the first already." if step < 0 else "It is the last already.")
+            self.tell(
+                "This pin is already the first." if step < 0 else "This pin is already the last."
+            )
             return
-        self._wished[row.number] = place
+        self._target_places[row.number] = place
         self.command(
-            commands.MovePin(pin=row.number, place=place), f"It is number {place + 1} now."
+            commands.MovePin(pin=row.number, place=place), f"This pin is number {place + 1} now."
         )
 
     async def _send(self, command: commands.AnyCommand, done: str) -> None:
         await super()._send(command, done)
-        if isinstance(command, commands.MovePin) and self._wished.get(command.pin) == command.place:
-            del self._wished[command.pin]
+        if (
+            isinstance(command, commands.MovePin)
+            and self._target_places.get(command.pin) == command.place
+        ):
+            del self._target_places[command.pin]
 
 
-def _fate(pin: Pin) -> str:
+def _outcome(pin: Pin) -> str:
     return f"became #{pin.experiment}" if pin.experiment else pin.removed

@@ -1,4 +1,4 @@
-"""The charter: read, changed, saved; and what became of it on the disk meanwhile."""
+"""The screen of the charter: edits program.md and notices changes on the disk."""
 
 from __future__ import annotations
 
@@ -23,24 +23,23 @@ from tui.present.text import clean_line
 from tui.screens.action_screen import ActionScreen, Severity, bindings_of
 from tui.screens.confirm import ConfirmScreen
 from tui.screens.footer import ActionFooter
-from tui.screens.link_line import LinkLine
 from tui.screens.program_area import CharterArea
-from tui.screens.program_conflict import ConflictScreen, Way
+from tui.screens.program_conflict import ConflictScreen, Resolution
 from tui.screens.program_draft import ProgramDraft, forget_draft, keep_draft, kept_draft, set_aside
 from tui.screens.text_page import TextPage
 from tui.terminal.suspend import suspend_and_edit
 from tui.view import View
 
-_LOOK_SECONDS = 1.0
+_POLL_SECONDS = 1.0
 _BESIDE_CELLS = 110
 
 
 class ProgramScreen(ActionScreen[None]):
-    """Edits the file in the workspace and nothing else; what is unsaved is kept beside it.
+    """Edits the charter and no other file; unsaved text is kept as a draft.
 
     Args:
-        program: The charter as it lies on the disk.
-        outside: Begin with the person's own editor.
+        program: The charter as it is on the disk.
+        outside: Open the user's own editor at once.
     """
 
     CSS_PATH = "program.tcss"
@@ -51,14 +50,14 @@ class ProgramScreen(ActionScreen[None]):
         super().__init__()
         self._disk = program
         self._seen = program.key
-        """Of the version that the text began from."""
+        """The key of the version that the text began from."""
         self._clean = ""
-        """The text as it was when it was last that of the disk."""
+        """The text as it was when it last equalled that on the disk."""
         self._outside = outside
         self._kept = ""
-        """The unsaved text that lies beside it by now."""
-        self._wanted = True
-        """Whether unsaved text is to be kept when the screen closes."""
+        """The unsaved text that was kept as a draft last."""
+        self._keep_unsaved = True
+        """True if unsaved text is kept as a draft when the screen closes."""
         self._area = CharterArea(id="charter")
         self._theirs = TextPage(id="theirs")
 
@@ -70,37 +69,37 @@ class ProgramScreen(ActionScreen[None]):
             yield self._theirs
         yield ActionFooter(CHARTER, id="charter-footer")
 
-    # ---- what is seen ----------------------------------------------------------------------------
+    # ---- painting --------------------------------------------------------------------------------
 
     def on_mount(self) -> None:
-        """The text at once, with what was left unsaved last time."""
+        """Show the text, with the draft that was left unsaved last time."""
         self._theirs.border_title = Content("what changed on the disk   esc closes")
-        self._area.dress()
+        self._area.apply_theme()
         self._take(self._disk)
         if not self._disk.key:
-            self.tell("There is no program.md yet; saving makes one.")
+            self.tell("There is no program.md yet; saving creates it.")
         draft = kept_draft(self._workspace)
         if draft is not None and draft.text != self._area.text:
             self._seen = draft.seen
             self._area.show_text(draft.text)
-            self.tell("These are your unsaved changes of last time; esc drops them.", "warning")
+            self.tell("These are your unsaved changes from last time; esc drops them.", "warning")
         self._area.focus()
-        self.set_interval(_LOOK_SECONDS, self._look)
+        self.set_interval(_POLL_SECONDS, self._poll)
         self._paint()
         if self._outside:
             self.call_after_refresh(self.action_outside)
 
     def on_resize(self, event: events.Resize) -> None:
-        """Side by side only where there is room for both."""
+        """Show both texts side by side only on a wide screen."""
         self.set_class(event.size.width < _BESIDE_CELLS, "-narrow")
 
     def on_unmount(self) -> None:
-        """The window closes; what is unsaved stays."""
-        if self._wanted and self.unsaved:
+        """Keep the unsaved text as a draft."""
+        if self._keep_unsaved and self.unsaved:
             keep_draft(self._workspace, ProgramDraft(self._seen, self._area.text))
 
     def show(self, view: View) -> None:
-        """Which version is in force may have changed."""
+        """Paint the line about the version in force."""
         if self.is_mounted:
             self.query_one(ActionFooter).show(view)
             self._paint()
@@ -121,15 +120,11 @@ class ProgramScreen(ActionScreen[None]):
         self.query_one("#charter-head", Static).update(head)
 
     def tell(self, message: str, severity: Severity = "information") -> None:
-        """Above the text, until the next word: a toast would lie over it."""
-        told = self.query_one("#charter-message", Static)
+        """Show a message above the text, since a toast would cover it."""
+        line = self.query_one("#charter-message", Static)
         style = "" if severity == "information" else "$warning bold"
-        told.update(Content.styled(clean_line(message), style))
-        told.set_class(bool(message), "-open")
-
-    def on_link_line_clicked(self, event: LinkLine.Clicked) -> None:
-        """A word of the footer."""
-        self.run_worker(self.action_do(event.name))
+        line.update(Content.styled(clean_line(message), style))
+        line.set_class(bool(message), "-open")
 
     # ---- the text and the disk -------------------------------------------------------------------
 
@@ -139,7 +134,7 @@ class ProgramScreen(ActionScreen[None]):
 
     @property
     def unsaved(self) -> bool:
-        """Whether the text is another one than the disk's when it was last taken."""
+        """Return whether the text differs from that last read from the disk."""
         return self._area.text != self._clean
 
     def _take(self, program: Program) -> None:
@@ -148,8 +143,8 @@ class ProgramScreen(ActionScreen[None]):
         self._clean = self._area.text
         self._close_theirs()
 
-    async def _look(self) -> None:
-        """Keep what is unsaved, and see whether somebody else wrote the file."""
+    async def _poll(self) -> None:
+        """Keep the draft, and see whether the file was changed on the disk."""
         text = self._area.text
         if self.unsaved and text != self._kept:
             self._kept = text
@@ -163,26 +158,26 @@ class ProgramScreen(ActionScreen[None]):
             return
         self._disk = disk
         if disk.key == self._seen:
-            self.tell("The file is again as you began with it.")
+            self.tell("The file on the disk is again the version you began with.")
         elif not disk.key:
             self._seen = self._clean = ""
             self.tell("program.md was deleted on the disk; ctrl+s writes it again.", "warning")
         elif not self.unsaved:
             self._take(disk)
-            self.tell("The file was changed elsewhere; this is the new one.")
+            self.tell("The file was changed on the disk; this is the new text.")
         else:
             self.tell(
-                "The file was changed elsewhere while you type. ctrl+s shows the ways out.",
+                "The file was changed on the disk while you typed. ctrl+s asks what to do.",
                 "warning",
             )
         self._paint()
 
     def action_save(self) -> None:
-        """Write the file, once the area has had the keys that were typed before."""
+        """Save the file once the area has applied the keys typed so far."""
         self._area.call_later(lambda: self.run_worker(self._save_seen()))
 
     async def _save_seen(self) -> None:
-        """Write the file, if it is still the one the person began with."""
+        """Write the file if it is still the version that the text began from."""
         if not self.unsaved:
             self.tell("Nothing is unsaved.")
             return
@@ -193,7 +188,7 @@ class ProgramScreen(ActionScreen[None]):
         try:
             program = await asyncio.to_thread(write_program, self._workspace, text, seen)
         except ProgramChangedError:
-            self.app.push_screen(ConflictScreen(self.shell.clock), self._go)
+            self.app.push_screen(ConflictScreen(self.shell.clock), self._resolve)
             return
         except AutoresearchError as error:
             self.tell(str(error), "error")
@@ -205,13 +200,13 @@ class ProgramScreen(ActionScreen[None]):
         self.tell(f"Saved. {takes_effect(self.view.session, 'It')}{before}")
         self._paint()
 
-    def _go(self, way: Way | None) -> None:
-        """One way out of a conflict."""
-        if way is Way.LOOK:
+    def _resolve(self, choice: Resolution | None) -> None:
+        """Resolve a conflict as the user has chosen."""
+        if choice is Resolution.COMPARE:
             self.run_worker(self._open_theirs())
-        elif way is Way.OVERWRITE:
+        elif choice is Resolution.OVERWRITE:
             self.run_worker(self._overwrite())
-        elif way is Way.TAKE:
+        elif choice is Resolution.TAKE:
             self.run_worker(self._drop())
 
     async def _overwrite(self) -> None:
@@ -221,7 +216,7 @@ class ProgramScreen(ActionScreen[None]):
             self.tell(str(error), "error")
             return
         path = set_aside(self._workspace, theirs.key, theirs.text) if theirs.key else None
-        await self._save(theirs.key, f" What was there lies in {path}" if path else "")
+        await self._save(theirs.key, f" The overwritten text is in {path}" if path else "")
 
     async def _drop(self) -> None:
         try:
@@ -232,7 +227,7 @@ class ProgramScreen(ActionScreen[None]):
         mine = set_aside(self._workspace, "mine", self._area.text)
         self._take(theirs)
         forget_draft(self._workspace)
-        self.tell(f"This is the file as it lies there.{f' Yours is in {mine}' if mine else ''}")
+        self.tell(f"This is the file on the disk.{f' Your text is in {mine}' if mine else ''}")
         self._paint()
 
     async def _open_theirs(self) -> None:
@@ -249,24 +244,24 @@ class ProgramScreen(ActionScreen[None]):
     def _close_theirs(self) -> None:
         self._theirs.remove_class("-open")
 
-    # ---- elsewhere -------------------------------------------------------------------------------
+    # ---- leaving and the user's own editor -------------------------------------------------------
 
     async def action_outside(self) -> None:
-        """The file itself in the person's editor; then it is looked at again."""
+        """Open the file itself in the user's own editor, then read it again."""
         if self.unsaved:
             self.tell("Save first (ctrl+s): your editor opens the file on the disk.", "warning")
             return
         before = self._disk.key
         trouble = suspend_and_edit(self.app, self._workspace / PROGRAM)
         self.tell("")
-        await self._look()
+        await self._poll()
         if trouble:
             self.tell(trouble, "warning")
         elif self._disk.key not in (before, ""):
             self.tell(f"As your editor left it. {takes_effect(self.view.session, 'It')}")
 
     def action_back(self) -> None:
-        """Back; asks once where something is unsaved."""
+        """Go back, and ask first if changes are unsaved."""
         if self._theirs.has_class("-open"):
             self._close_theirs()
             self._area.focus()
@@ -275,16 +270,16 @@ class ProgramScreen(ActionScreen[None]):
             self.dismiss(None)
             return
 
-        def answered(meant: bool | None) -> None:
-            if meant:
-                self._wanted = False
+        def answered(confirmed: bool | None) -> None:
+            if confirmed:
+                self._keep_unsaved = False
                 forget_draft(self._workspace)
                 self.dismiss(None)
 
         self.app.push_screen(
             ConfirmScreen(
                 "Drop your unsaved changes?",
-                "program.md stays as it lies on the disk.",
+                "program.md stays as it is on the disk.",
                 "drop them",
                 "keep editing",
                 self.shell.clock,
@@ -294,14 +289,14 @@ class ProgramScreen(ActionScreen[None]):
 
 
 def takes_effect(session: Session, what: str = "A change") -> str:
-    """When a change is followed."""
+    """Return one sentence about when a change takes effect."""
     if session.ended is not None:
-        return "The session has ended; the next one begins with it."
+        return "The session has ended; the next one starts with it."
     return f"{what} takes effect at the next proposal: #{len(session.experiments) + 1}."
 
 
 def in_force(session: Session, key: str) -> str:
-    """Which version the agent follows now, and from when on it follows the one on the disk."""
+    """Return one sentence about the version in force and the start of the next one."""
     if not session.programs:
         return takes_effect(session)
     last = session.programs[-1]
@@ -310,7 +305,7 @@ def in_force(session: Session, key: str) -> str:
         return f"In force {word} #{last.experiment}. {takes_effect(session)}"
     follows = f"this one follows at the next proposal: #{len(session.experiments) + 1}."
     if session.ended is not None:
-        follows = "the next session begins with this one."
+        follows = "the next session starts with this one."
     return f"In force is the version since #{last.experiment}; {follows}"
 
 

@@ -1,4 +1,4 @@
-"""What to do where two people changed the charter."""
+"""The card for a charter that was changed both on the screen and on the disk."""
 
 from __future__ import annotations
 
@@ -14,25 +14,25 @@ from textual.content import Content
 from textual.screen import ModalScreen
 from textual.widgets import OptionList, Static
 
-from tui.screens.confirm import DEAF_SECONDS
+from tui.screens.confirm import IGNORE_SECONDS
 from tui.screens.dismiss_once import DismissOnce
 from tui.widgets.marked_list import MarkedList
 
 
-class Way(StrEnum):
-    """Out of the conflict."""
+class Resolution(StrEnum):
+    """The ways to resolve the conflict."""
 
     EDIT = "keep editing"
-    LOOK = "look at what changed on the disk"
-    OVERWRITE = "save mine over it"
-    TAKE = "take what is on the disk, drop mine"
+    COMPARE = "show what changed on the disk"
+    OVERWRITE = "save my text over it"
+    TAKE = "take the text on the disk, drop mine"
 
 
-class ConflictScreen(ModalScreen[Way | None], DismissOnce[Way | None]):
-    """Asks which way; None is to keep editing.
+class ConflictScreen(ModalScreen[Resolution | None], DismissOnce[Resolution | None]):
+    """Asks for a way to resolve the conflict; None keeps editing.
 
     Args:
-        clock: Seconds, monotonic.
+        clock: The monotonic clock, in seconds.
     """
 
     CSS_PATH = ["card.tcss", "program.tcss"]
@@ -41,30 +41,30 @@ class ConflictScreen(ModalScreen[Way | None], DismissOnce[Way | None]):
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         super().__init__()
         self._clock = clock
-        self._deaf_until = 0.0
-        self._ways = MarkedList()
+        self._ignores_until = 0.0
+        self._choices = MarkedList()
 
     def compose(self) -> ComposeResult:
         with Vertical(classes="card") as card:
-            card.border_title = Content("program.md changed meanwhile")
+            card.border_title = Content("program.md changed on the disk")
             yield Static(
                 Content(
-                    "Somebody else changed the file since you began. "
-                    "Nothing was written, and nothing of yours is lost."
+                    "The file was changed by another program since you began. "
+                    "Nothing was written, and none of your changes is lost."
                 ),
                 classes="words",
             )
-            yield self._ways
+            yield self._choices
             yield Static(Content("↑ ↓ choose   enter do it   esc keep editing"), classes="hint")
 
     def on_mount(self) -> None:
-        """The safe way first, and no key heard for a moment."""
-        self._deaf_until = self._clock() + DEAF_SECONDS
-        self._ways.set_lines((way.name, Content(f" {way.value}")) for way in Way)
-        self._ways.highlighted = 0
-        self._ways.focus()
+        """Choose the safe way first, and ignore keys for a moment."""
+        self._ignores_until = self._clock() + IGNORE_SECONDS
+        self._choices.set_lines((way.name, Content(f" {way.value}")) for way in Resolution)
+        self._choices.highlighted = 0
+        self._choices.focus()
 
     @on(OptionList.OptionSelected)
     def _choose(self, event: OptionList.OptionSelected) -> None:
-        if self._clock() >= self._deaf_until:
-            self.dismiss(Way[event.option_id or Way.EDIT.name])
+        if self._clock() >= self._ignores_until:
+            self.dismiss(Resolution[event.option_id or Resolution.EDIT.name])

@@ -1,4 +1,4 @@
-"""Unsaved changes to a charter, kept where a lost line or a closed window cannot take them."""
+"""Unsaved changes to a charter, kept in a file in case the connection or the window is lost."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from tui.settings import cache_directory
 
 
 class ProgramDraft(msgspec.Struct, frozen=True):
-    """What a person had typed and not saved."""
+    """The text that the user had typed and not saved."""
 
     seen: str
-    """The key of the version they began from."""
+    """The key of the version that the text began from."""
     text: str
 
 
@@ -26,7 +26,7 @@ def _path(workspace: Path) -> Path:
 
 
 def kept_draft(workspace: Path) -> ProgramDraft | None:
-    """What was left unsaved; None where nothing was."""
+    """Return the draft of a workspace; None if there is none."""
     try:
         return msgspec.json.decode(_path(workspace).read_bytes(), type=ProgramDraft)
     except (OSError, msgspec.DecodeError):
@@ -34,13 +34,13 @@ def kept_draft(workspace: Path) -> ProgramDraft | None:
 
 
 def keep_draft(workspace: Path, draft: ProgramDraft) -> None:
-    """Keep this one. A cache that cannot be written is no reason to stop typing."""
+    """Keep a draft; a cache that cannot be written does not interrupt typing."""
     with contextlib.suppress(OSError):
         _write(_path(workspace), msgspec.json.encode(draft))
 
 
 def forget_draft(workspace: Path) -> None:
-    """It was saved, or is not wanted."""
+    """Delete the draft, because it was saved or dropped."""
     with contextlib.suppress(OSError):
         _path(workspace).unlink(missing_ok=True)
 
@@ -49,7 +49,7 @@ def set_aside(workspace: Path, key: str, text: str) -> Path | None:
     """Keep a version that is about to be overwritten.
 
     Returns:
-        Where it lies; None where it could not be written.
+        The file that holds it; None if it could not be written.
     """
     path = _path(workspace).with_suffix(f".{key}.md")
     try:

@@ -1,4 +1,4 @@
-"""The morning queue: every proposal that waits for the person."""
+"""The screen of the proposals that wait for the user."""
 
 from __future__ import annotations
 
@@ -21,22 +21,21 @@ from tui.present.risk import heaviest, risk_of, weight_style
 from tui.present.text import clean_line
 from tui.screens.action_screen import bindings_of
 from tui.screens.footer import ActionFooter
-from tui.screens.link_line import LinkLine
 from tui.screens.question_actions import QuestionActions
 from tui.view import View
 from tui.widgets.painted import Painted, strip_of
 from tui.widgets.wrapped import wrapped
 
 _EMPTY = (
-    "Nothing waits for you. Proposals come here when they are asked about (the autonomy says "
-    "which), and stay here when nobody answers in time: they are never run unasked."
+    "Nothing waits for you. Proposals are listed here when you are asked about them (the autonomy "
+    "sets which), and stay here if you do not answer in time: they never run without your answer."
 )
 _ROWS = 3
-"""Of the screen, for each proposal: what it is, what it tries, a blank one."""
+"""Rows of the screen for each proposal: its state, its hypothesis, a blank one."""
 
 
 class QueueList(Painted):
-    """The proposals one below the other, with a cursor."""
+    """Lists the proposals one below the other, with a cursor."""
 
     COMPONENT_CLASSES = {"--cursor"}
     DEFAULT_CSS = """
@@ -63,11 +62,11 @@ class QueueList(Painted):
 
     @property
     def chosen(self) -> Queued | None:
-        """The proposal under the cursor."""
+        """Return the proposal under the cursor."""
         return self._queue[self._row] if self._queue else None
 
     def show(self, queue: tuple[Queued, ...], now: datetime) -> None:
-        """Show these; the cursor stays on its proposal as long as that is there."""
+        """Show these proposals; the cursor stays on its proposal."""
         chosen = self.chosen
         self._queue, self._now = queue, now
         numbers = [queued.number for queued in queue]
@@ -80,7 +79,7 @@ class QueueList(Painted):
         self.refresh()
 
     def action_cursor(self, step: int) -> None:
-        """Up or down."""
+        """Move the cursor up or down."""
         self._go(self._row + step)
 
     def _go(self, row: int) -> None:
@@ -94,7 +93,7 @@ class QueueList(Painted):
         self.refresh()
 
     def on_click(self, event: events.Click) -> None:
-        """The proposal under the pointer."""
+        """Move the cursor to the clicked proposal."""
         offset = event.get_content_offset(self)
         if offset is None or not self._queue:
             return
@@ -110,7 +109,7 @@ class QueueList(Painted):
         if row >= len(self._queue) or part == _ROWS - 1:
             return Strip.blank(0)
         queued, here = self._queue[row], row == self._row
-        strip = self._head(queued) if part == 0 else self._tried(queued)
+        strip = self._head(queued) if part == 0 else self._hypothesis(queued)
         mark = strip_of([("▌ " if here else "  ", self.style_of("--accent"))])
         strip = Strip.join([mark, strip])
         return self.under_cursor(strip) if here else strip
@@ -137,7 +136,7 @@ class QueueList(Painted):
             ]
         )
 
-    def _tried(self, queued: Queued) -> Strip:
+    def _hypothesis(self, queued: Queued) -> Strip:
         return strip_of([(clean_line(queued.proposal.hypothesis), self.style_of("--strong"))])
 
 
@@ -147,7 +146,7 @@ def _since(queued: Queued) -> datetime:
 
 
 class QueueScreen(QuestionActions):
-    """Goes through what waits, with the same card as ever."""
+    """Shows the list, and opens the approval card of the proposal under the cursor."""
 
     CSS_PATH = "queue.tcss"
     ACTIONS = QUEUE
@@ -160,26 +159,22 @@ class QueueScreen(QuestionActions):
         yield ActionFooter((*QUEUE, *PROGRAM[1:2]), id="queue-footer")
 
     def on_mount(self) -> None:
-        """Paint at once."""
+        """Paint the first frame."""
         self.show(self.view)
 
     def show(self, view: View) -> None:
-        """Paint what waits now."""
+        """Paint the waiting proposals."""
         waiting = view.session.in_question
         asked = len(view.session.asked)
-        words = f" Waiting for you: {asked} asked, {len(waiting) - asked} parked"
-        self.query_one("#heading", Static).update(Content(words))
+        heading = f" Waiting for you: {asked} asked, {len(waiting) - asked} parked"
+        self.query_one("#heading", Static).update(Content(heading))
         self.query_one(QueueList).show(waiting, view.now)
         self.query_one(ActionFooter).show(view)
 
     def in_front(self) -> Queued | None:
-        """The one under the cursor."""
+        """Return the proposal under the cursor."""
         return self.query_one(QueueList).chosen
 
-    def on_link_line_clicked(self, event: LinkLine.Clicked) -> None:
-        """A word of the footer."""
-        self.run_worker(self.action_do(event.name))
-
     def action_back(self) -> None:
-        """Back to the whole screen."""
+        """Return to the main screen."""
         self.dismiss()

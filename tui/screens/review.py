@@ -1,4 +1,4 @@
-"""The approval card: everything a person needs to see before a proposal may run."""
+"""The approval card: all that the user needs to see before a proposal may run."""
 
 from __future__ import annotations
 
@@ -19,57 +19,60 @@ from tui.actions.review import CARD
 from tui.present.proposal import LabelledLine, change_since, review_lines, waiting_text
 from tui.present.text import clean_line
 from tui.screens.action_screen import ActionScreen, Severity, bindings_of
-from tui.screens.confirm import DEAF_SECONDS
+from tui.screens.confirm import IGNORE_SECONDS
 from tui.screens.link_line import LinkLine, Word
 from tui.view import View
 from tui.widgets.edit_panel import EditPanel
 from tui.widgets.painted import strip_of
 from tui.widgets.wrapped import wrapped
 
-_UNSEEN_SECONDS = 0.8
-"""The key that opens the card is the one that approves: held down, or pressed twice over a slow
-line, it would say yes to what nobody has seen."""
+_NO_APPROVAL_SECONDS = 0.8
+"""Seconds in which the card does not approve.
+
+The key that opens the card is also the one that approves: held down, or pressed twice over a slow
+connection, it would approve a proposal that the user has not seen.
+"""
 _LABEL_CELLS = 9
 _ROOMY = (110, 36)
-"""From so many columns and rows on, what lies behind the card stays in sight."""
+"""Columns and rows of a screen that stays visible around the card."""
 
 
 class ReviewPage(EditPanel):
-    """What is told about a proposal, and its diff below, as one page to scroll."""
+    """Shows the facts about a proposal, and its diff below, as one page to scroll."""
 
     def __init__(self) -> None:
         super().__init__(id="page")
-        self._told: list[LabelledLine] = []
+        self._facts: list[LabelledLine] = []
 
-    def tell_of(self, session: Session, queued: Queued) -> None:
-        """Show this proposal."""
-        self._told = review_lines(session, queued)
+    def show_proposal(self, session: Session, queued: Queued) -> None:
+        """Show a proposal."""
+        self._facts = review_lines(session, queued)
         self.show_patch(queued.patch, session.config.file, "This edit changes nothing.")
 
     def paint(self, width: int) -> list[Strip]:
         strips: list[Strip] = []
-        for told in self._told:
-            strips += self._labelled(told, width)
+        for fact in self._facts:
+            strips += self._labelled(fact, width)
         caption = f"── {self.caption()} "
         rule = (caption + "─" * max(0, width - cell_len(caption)), self.style_of("--accent"))
         return [*strips, strip_of([]), strip_of([rule]), *super().paint(width)]
 
-    def _labelled(self, told: LabelledLine, width: int) -> list[Strip]:
+    def _labelled(self, fact: LabelledLine, width: int) -> list[Strip]:
         room = max(1, width - _LABEL_CELLS)
-        label = f"{told.label:<{_LABEL_CELLS}}"
+        label = f"{fact.label:<{_LABEL_CELLS}}"
         strips = []
-        for part in sanitize(told.text).split("\n"):
+        for part in sanitize(fact.text).split("\n"):
             for row in wrapped(part, room) or [""]:
-                strips.append(strip_of(self.runs([(label, told.label_style), (row, told.style)])))
+                strips.append(strip_of(self.runs([(label, fact.label_style), (row, fact.style)])))
                 label = " " * _LABEL_CELLS
         return strips
 
 
 class ReviewCard(ModalScreen[None], ActionScreen[None]):
-    """Asks about one patch, and about no other: its keys do nothing once that is not in question.
+    """Asks about one patch; its keys do nothing once that patch is not in question any longer.
 
     Args:
-        queued: The proposal, as it is in question.
+        queued: The proposal as it is in question.
         veto: Ask for the reason of a veto at once.
     """
 
@@ -83,8 +86,8 @@ class ReviewCard(ModalScreen[None], ActionScreen[None]):
         self._queued = queued
         self._veto_first = veto
         self._gone = ""
-        """Why it is not in question any more."""
-        self._deaf_until = 0.0
+        """Why the proposal is not in question any longer; "" while it is."""
+        self._ignores_until = 0.0
         self._approves_from = 0.0
         self._page = ReviewPage()
 
@@ -97,27 +100,27 @@ class ReviewCard(ModalScreen[None], ActionScreen[None]):
             yield _Answers(id="answers")
 
     def on_mount(self) -> None:
-        """Hear nothing for a moment: a card that opens under a typing person gets their keys."""
+        """Ignore keys for a moment, since they were meant for the screen below."""
         now = self.shell.clock()
-        self._deaf_until, self._approves_from = now + DEAF_SECONDS, now + _UNSEEN_SECONDS
+        self._ignores_until, self._approves_from = now + IGNORE_SECONDS, now + _NO_APPROVAL_SECONDS
         self._fit(self.app.size.width, self.app.size.height)
         proposal, session = self._queued.proposal, self.view.session
         title = f"Does this run? · proposal {self._queued.number} · patch {proposal.patch_id[:12]}"
         self.query_one("#review").border_title = Content(clean_line(title))
-        self._page.tell_of(session, self._queued)
+        self._page.show_proposal(session, self._queued)
         self.show(self.view)
         if self._veto_first:
             self.call_after_refresh(self.action_veto)
 
     def on_resize(self, event: events.Resize) -> None:
-        """Nearly the whole of a small screen."""
+        """Cover nearly the whole of a small screen."""
         self._fit(event.size.width, event.size.height)
 
     def _fit(self, width: int, height: int) -> None:
         self.set_class(width < _ROOMY[0] or height < _ROOMY[1], "-tight")
 
     def show(self, view: View) -> None:
-        """How long it waits yet, or that it does not wait any more."""
+        """Paint the time to answer, or that the proposal is not in question any longer."""
         if not self._gone:
             self._gone = change_since(view.session, self._queued)
             if not self._gone and view.session.ended is not None:
@@ -125,45 +128,40 @@ class ReviewCard(ModalScreen[None], ActionScreen[None]):
             self.query_one(_Answers).show(gone=bool(self._gone))
             self.set_class(bool(self._gone), "-gone")
         if self._gone:
-            words, style = f"! {self._gone}", "$warning"
+            text, style = f"! {self._gone}", "$warning"
         else:
-            words, style = waiting_text(self._queued, view.now)
+            text, style = waiting_text(self._queued, view.now)
             style = {"--accent": "$accent"}.get(style, "$warning")
-        self.query_one("#wait", Static).update(Content.styled(clean_line(words), style))
+        self.query_one("#wait", Static).update(Content.styled(clean_line(text), style))
 
     def tell(self, message: str, severity: Severity = "information") -> None:
-        """On the card itself: what is told elsewhere waits until no card is open."""
+        """Show a message on the card, since other messages wait until no card is open."""
         self.query_one("#note", Static).update(Content(clean_line(message)))
 
     # ---- what the keys do ------------------------------------------------------------------------
 
     async def action_do(self, name: str) -> None:
-        """Nothing in the first moment, nothing but leaving and copying when it is too late."""
+        """Ignore a key that comes too early, and one that comes too late to decide."""
         now = self.shell.clock()
         if name == "approve" and now < self._approves_from:
-            # A key that repeats goes on being ignored until it is let go.
-            self._approves_from = max(self._approves_from, now + DEAF_SECONDS)
+            # A repeating key stays ignored until it is released.
+            self._approves_from = max(self._approves_from, now + IGNORE_SECONDS)
             self.tell("Look first, then press a once more to approve.")
             return
-        if now < self._deaf_until:
+        if now < self._ignores_until:
             return
         if self._gone and name not in ("later", "copy"):
-            self.tell("Nothing was done: this is not in question any more. esc goes back.")
+            self.tell("Nothing was done: the proposal no longer waits. esc goes back.")
             return
         await super().action_do(name)
 
-    def on_link_line_clicked(self, event: LinkLine.Clicked) -> None:
-        """The mouse answers as well."""
-        event.stop()
-        self.run_worker(self.action_do(event.name))
-
     def action_approve(self) -> None:
-        """Let exactly this patch run."""
+        """Approve exactly this patch."""
         self.shell.send(ApproveProposal(patch_id=self._queued.proposal.patch_id))
         self.dismiss()
 
     def action_veto(self) -> None:
-        """Ask why not."""
+        """Ask for the reason of a veto."""
         from tui.screens.ask_text import AskText
 
         if self._gone or self.app.screen is not self:
@@ -171,8 +169,8 @@ class ReviewCard(ModalScreen[None], ActionScreen[None]):
         self.app.push_screen(
             AskText(
                 "Veto this proposal: why?",
-                "The agent is told your words with its next briefing, and this patch and ones "
-                "like it are not proposed again.",
+                "The agent gets your reason with its next prompt, and this patch and similar "
+                "ones are not proposed again.",
                 yes="veto it",
             ),
             self._vetoed,
@@ -182,35 +180,35 @@ class ReviewCard(ModalScreen[None], ActionScreen[None]):
         if not reason:
             return
         if self._gone:
-            self.tell("Nothing was sent: this is not in question any more. esc goes back.")
+            self.tell("Nothing was sent: the proposal no longer waits. esc goes back.")
             return
         self.shell.send(VetoProposal(patch_id=self._queued.proposal.patch_id, reason=reason))
         self.dismiss()
 
     def action_edit_proposal(self) -> None:
-        """Edit the file it would make, in this card's place."""
+        """Close the card and open the editor for the proposal's file."""
         from tui.screens.edit_proposal import open_editor
 
         open_editor(self, self._queued)
         self.dismiss()
 
     async def action_copy(self) -> None:
-        """The diff."""
+        """Copy the diff."""
         from tui.clipboard import copy
 
-        told = await copy(self._queued.patch, self.app.copy_to_clipboard)
-        self.tell(f"Diff {told}")
+        outcome = await copy(self._queued.patch, self.app.copy_to_clipboard)
+        self.tell(f"Diff {outcome}")
 
     def action_later(self) -> None:
-        """It goes on waiting."""
+        """Close the card; the proposal keeps waiting."""
         self.dismiss()
 
 
 class _Answers(LinkLine):
-    """The answers and their keys, the safe one chosen."""
+    """The answers and their keys, with the safe one chosen."""
 
     def show(self, gone: bool) -> None:
-        """Which answers there are."""
+        """Paint the answers that are available."""
         key = "$text-muted dim" if gone else "bold $footer-key-foreground"
         label = "$text-muted dim" if gone else ""
         leave = "back" if gone else "decide later"

@@ -1,4 +1,4 @@
-"""One line above the footer to type what to look for."""
+"""One line above the footer for the text to search for."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ SEARCH_KEYS = "enter search   esc back"
 
 
 class SearchPrompt(Input):
-    """Hidden until asked for; enter searches, esc gives up."""
+    """An input that is hidden until it is asked for; enter searches, esc closes it."""
 
     DEFAULT_CSS = """
     SearchPrompt, SearchPrompt:focus {
@@ -23,25 +23,25 @@ class SearchPrompt(Input):
 
     @dataclass
     class Typed(Message):
-        """What the person has typed so far; None when the line is closed."""
+        """The text typed so far; None once the line is closed."""
 
         text: str | None
 
     @dataclass
     class SearchRequested(Message):
-        """The person wants the next match of this; "" for the one before again."""
+        """The user asked for the next match of a text."""
 
         text: str
 
     @dataclass
     class Left(Message):
-        """The person changed their mind."""
+        """The user closed the line without searching."""
 
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id, compact=True, select_on_focus=True)
 
     def ask(self, title: str) -> None:
-        """Open, and take the keys."""
+        """Open the line and focus it."""
         self.placeholder = f"search in {title}"
         self.add_class("-open")
         self.focus()
@@ -59,7 +59,7 @@ class SearchPrompt(Input):
             self.post_message(self.Typed(self.value))
 
     def on_blur(self) -> None:
-        """The person went elsewhere; a terminal that is only not looked at changes nothing."""
+        """Close the line when another widget gets the focus, but not when the terminal loses it."""
         if self.app.app_focus:
             self._close()
 
@@ -70,7 +70,7 @@ class SearchPrompt(Input):
         self.post_message(self.SearchRequested(self.value))
 
     def on_key(self, event: events.Key) -> None:
-        """Esc closes; everything else is typing."""
+        """Close the line on esc; every other key is typed."""
         if event.key == "escape":
             event.stop()
             event.prevent_default()

@@ -1,4 +1,4 @@
-"""A screen over the main one that stays as it was when it was opened."""
+"""A screen over the main one that shows the state of the moment it was opened."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from tui.view import View
 
 
 class StaticScreen(ActionScreen[None]):
-    """Only which keys can be used may change."""
+    """Paints only its footer again."""
 
     def show(self, view: View) -> None:
-        """Bring the footer up to date."""
+        """Paint the footer."""
         self.query_one(ActionFooter).show(view)
 
     def action_back(self) -> None:
-        """Back to the whole screen."""
+        """Return to the main screen."""
         self.dismiss()

@@ -1,4 +1,4 @@
-"""The main screen's part in steering: the cards for pins, bans and notes, and the charter."""
+"""The main screen's actions that steer the agent: pins, bans, notes, and the charter."""
 
 from __future__ import annotations
 
@@ -12,22 +12,22 @@ if TYPE_CHECKING:
 
 
 class SteeringActions(ActionScreen[None]):
-    """Opens what the keys of `tui.actions.steering` ask for."""
+    """Opens the cards of the user's instructions, and the screen of the charter."""
 
     def action_pins(self) -> None:
-        """The person's hypotheses; where there are none, straight to the first."""
+        """Open the pins, or ask for the first one if there are none."""
         from tui.screens.pins import PinsScreen
 
         self._open_list(PinsScreen())
 
     def action_bans(self) -> None:
-        """What the agent is to leave alone."""
+        """Open the bans, or ask for the first one if there are none."""
         from tui.screens.instruction_list import BansScreen
 
         self._open_list(BansScreen())
 
     def action_notes(self) -> None:
-        """What the agent is told."""
+        """Open the notes, or ask for the first one if there are none."""
         from tui.screens.instruction_list import NotesScreen
 
         self._open_list(NotesScreen())
@@ -44,11 +44,11 @@ class SteeringActions(ActionScreen[None]):
         self.shell.open_once(card.asking(), answered)
 
     def action_program(self) -> None:
-        """The charter."""
+        """Open the charter."""
         self._open_program(outside=False)
 
     def action_program_outside(self) -> None:
-        """The charter in the person's own editor."""
+        """Open the charter in the user's own editor."""
         self._open_program(outside=True)
 
     def _open_program(self, outside: bool) -> None:

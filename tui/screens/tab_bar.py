@@ -1,4 +1,4 @@
-"""The parts as tabs, where there is no room for all of them at once."""
+"""The tabs of a screen."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from tui.screens.link_line import LinkLine, Word
 
 
 class TabBar(LinkLine):
-    """Numbers and names; a click or the number goes there.
+    """Shows numbered names; a click on one goes to its tab.
 
     Args:
-        names: Of the tabs, from 1 on.
-        action: The registry's action for a tab, such as `part`.
+        names: The names of the tabs, numbered from 1.
+        action: The name of the action that goes to a tab, such as `part`.
     """
 
     def __init__(self, names: Sequence[str], action: str, *, id: str | None = None) -> None:
@@ -21,7 +21,7 @@ class TabBar(LinkLine):
         self._action = action
 
     def show(self, active: int) -> None:
-        """Mark the active tab, by more than its colour."""
+        """Mark the active tab in a way that does not need colour."""
         self.set_words(
             tuple(
                 Word(

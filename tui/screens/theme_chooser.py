@@ -1,4 +1,4 @@
-"""Choose the colours while looking at them."""
+"""The card that chooses a theme and previews it."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class ThemeScreen(ModalScreen[str | None], DismissOnce[str | None]):
             yield Static(Content("↑ ↓ look   enter keep   esc back"), classes="hint")
 
     def on_mount(self) -> None:
-        """Begin at the theme in use."""
+        """Put the cursor on the theme in use."""
         options = self.query_one(OptionList)
         names = [theme.name for theme in self._themes]
         options.highlighted = names.index(self._current) if self._current in names else 0
@@ -59,6 +59,6 @@ class ThemeScreen(ModalScreen[str | None], DismissOnce[str | None]):
         self.dismiss(self._themes[event.option_index].name)
 
     def action_give_up(self) -> None:
-        """Everything as it was."""
+        """Restore the theme in use and close the card."""
         self._apply(self._current)
         self.dismiss(None)

@@ -1,21 +1,31 @@
-"""A text area that takes what is typed in the order it was typed, and nothing but text."""
+"""A text area that applies keys in the order they were typed and takes only sanitized text."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import ClassVar
+
+from rich.style import Style
 from textual import events
+from textual.color import Color, ColorParseError
 from textual.widgets import TextArea
-from textual.widgets.text_area import EditResult
+from textual.widgets.text_area import EditResult, LanguageDoesNotExist, TextAreaTheme
 
 from engine.core.text import sanitize
 
 
 class TypedArea(TextArea):
-    """Textual hears a letter at once and a backspace later, so that over a slow line, where keys
-    come in bursts, it would delete the wrong letter.
+    """A text area that is safe for bursts of keys.
+
+    Textual applies a letter at once and a backspace later. Over a slow connection, where keys
+    arrive in bursts, it would delete the wrong letter.
     """
 
+    TOKEN_STYLES: ClassVar[Mapping[str, tuple[str, str]]] = {}
+    """By kind of token: a colour variable of the theme, and a text style such as `bold`."""
+
     async def _on_key(self, event: events.Key) -> None:
-        """Keys that move and delete, in their turn; the letters are left to Textual."""
+        """Apply a key that moves or deletes in its turn; Textual inserts the letters."""
         bindings = self._bindings.key_to_bindings.get(event.key)
         if not bindings or event.is_printable:
             return
@@ -26,9 +36,33 @@ class TypedArea(TextArea):
     def _replace_via_keyboard(
         self, insert: str, start: tuple[int, int], end: tuple[int, int]
     ) -> EditResult | None:
-        """What is typed and what is pasted both come through here."""
-        return super()._replace_via_keyboard(self.tidied(insert, start, end), start, end)
+        """Insert typed or pasted text, sanitized."""
+        return super()._replace_via_keyboard(self.accepted(insert, start, end), start, end)
 
-    def tidied(self, insert: str, start: tuple[int, int], end: tuple[int, int]) -> str:
-        """What is taken of a text that is to stand between two places."""
+    def accepted(self, insert: str, start: tuple[int, int], end: tuple[int, int]) -> str:
+        """Return the part of a text that may replace the text between two places."""
         return sanitize(insert)
+
+    def set_language(self, name: str | None) -> None:
+        """Colour the text as a language, or leave it plain if the grammar is not installed."""
+        try:
+            self.language = name
+        except LanguageDoesNotExist:
+            self.language = None
+
+    def apply_theme(self) -> None:
+        """Take the colours of the app's theme."""
+        name = f"{type(self).__name__}-{self.app.theme}"
+        self.register_theme(TextAreaTheme(name, syntax_styles=self._syntax_styles()))
+        self.theme = name
+
+    def _syntax_styles(self) -> dict[str, Style]:
+        variables = self.app.get_css_variables()
+        styles: dict[str, Style] = {}
+        for token, (variable, text_style) in self.TOKEN_STYLES.items():
+            try:
+                colour = Color.parse(variables.get(variable, "")).rich_color
+            except ColorParseError:
+                colour = None  # a theme without colour
+            styles[token] = Style.parse(text_style) + Style(color=colour)
+        return styles
