@@ -21,6 +21,15 @@ class Direction(StrEnum):
         """Return how much better `new` is than `old`, in metric units; negative if it is worse."""
         return old - new if self is Direction.MIN else new - old
 
+    def change(self, gain: float) -> float:
+        """Return the change of the metric that a gain means; -0.0 is never returned."""
+        return (-gain if self is Direction.MIN else gain) + 0.0
+
+    @property
+    def better(self) -> str:
+        """`lower` or `higher`: the values of the metric that are better."""
+        return "lower" if self is Direction.MIN else "higher"
+
 
 class Verdict(StrEnum):
     """The verdict on an experiment, as in `results.tsv`."""

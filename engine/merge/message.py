@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from engine.core.enums import Direction
 from engine.core.text import one_line, plural
 from engine.merge.branch import BranchStep, StepKind
 from engine.merge.plan import MergePlan
@@ -34,5 +33,5 @@ def squash_message(plan: MergePlan, steps: list[BranchStep]) -> tuple[str, str]:
 
 
 def _signed_change(plan: MergePlan, gain: float) -> str:
-    change = -gain if plan.direction is Direction.MIN else gain
+    change = plan.direction.change(gain)
     return f"{change + 0.0:+.6f}"

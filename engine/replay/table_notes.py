@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import NamedTuple
 
-from engine.core.enums import NOT_RECORDED, Direction
+from engine.core.enums import NOT_RECORDED
 from engine.core.table import Table, summarise
 from engine.replay.commits import Commits
 
@@ -67,7 +67,7 @@ class TableNotes(NamedTuple):
 
     def _interpretation(self) -> str:
         table = self.table
-        better = "lower" if table.direction is Direction.MIN else "higher"
+        better = table.direction.better
         return (
             f"Metric {table.metric or NOT_RECORDED} ({table.metric_reason}); "
             f"{better} is better ({table.direction_reason})."

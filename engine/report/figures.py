@@ -44,7 +44,7 @@ def change(direction: Direction, gain: float | None, places: int) -> str:
     """Format a gain as a change of the metric, negative if a minimised metric improved."""
     if gain is None:
         return "–"
-    moved = -gain if direction is Direction.MIN else gain
+    moved = direction.change(gain)
     text = number(moved + 0.0, places)
     return text if moved <= 0 else f"+{text}"
 

@@ -29,7 +29,7 @@ def meaning_of(
         places: Digits after the decimal point.
         ratchet: Whether each keep builds on the keeps before it.
     """
-    better = "lower" if direction is Direction.MIN else "higher"
+    better = direction.better
     words = set(normalise(metric).split("_"))
     old = baseline.value if baseline is not None else None
     new = best.value if best is not None else None

@@ -8,7 +8,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from engine.core.enums import Direction
 from engine.core.text import one_line
 from engine.report.figures import change, number
 from engine.report.findings import noise_text, trust_text
@@ -44,7 +43,7 @@ def messages_of(facts: ReportFacts) -> list[dict[str, str]]:
 
 def figures_of(facts: ReportFacts) -> str:
     """Return the figures of a session as text that changes only with new measurements."""
-    better = "lower" if facts.direction is Direction.MIN else "higher"
+    better = facts.direction.better
     parts = [
         f"Metric: {facts.metric}, {better} is better. {headline(facts)}.",
         f"Counts: {facts.counts.keep} kept, {facts.counts.discard} discarded, "

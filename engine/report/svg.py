@@ -6,7 +6,6 @@ import re
 from html import escape
 from importlib.resources import files
 
-from engine.core.enums import Direction
 from engine.report.figures import change, number
 from engine.report.model import ReportFacts
 from engine.report.palette import LIGHT
@@ -74,7 +73,7 @@ def chart_file(facts: ReportFacts) -> str:
     """Return the picture as an SVG file with its own style, title and summary."""
     height = _HEADER + _HEIGHT + _FOOTER
     right = _WIDTH - 26
-    better = "lower" if facts.direction is Direction.MIN else "higher"
+    better = facts.direction.better
     texts = (
         (_LEFT, 36.0, 22.0, "name", headline(facts), 860.0),
         (_LEFT, 62.0, 13.0, "tick", lead(facts), 860.0),

@@ -5,7 +5,6 @@ from __future__ import annotations
 import msgspec
 
 from engine.core.analysis.noise import pooled_noise
-from engine.core.enums import Direction
 from engine.core.table.model import RowVerdict, Table, TableRow
 from engine.core.table.stats import summarise
 from engine.core.text import one_line
@@ -80,7 +79,7 @@ def _details(table: Table) -> tuple[tuple[str, str], ...]:
 
 
 def _reading(table: Table, facts: ReportFacts) -> tuple[str, ...]:
-    better = "lower" if table.direction is Direction.MIN else "higher"
+    better = table.direction.better
     why = one_line(table.metric_reason, 120)
     notes = [
         f"The metric is {facts.metric} ({why}); {better} is better "

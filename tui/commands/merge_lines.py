@@ -77,7 +77,7 @@ def change_of(direction: Direction, gain: float | None) -> str:
     """Return a gain as the metric moved."""
     if gain is None:
         return "—"
-    change = (-gain if direction is Direction.MIN else gain) + 0.0
+    change = direction.change(gain)
     return f"{change:+.6f}".replace("-", "−")
 
 

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import click
 
 from engine.core.config import ResearchConfig, settings
-from engine.core.enums import Autonomy, Direction, KeepRule
+from engine.core.enums import Autonomy, KeepRule
 from engine.core.events import Platform
 from engine.core.text import one_line, plural
 from engine.setup.plan import Plan
@@ -76,7 +76,7 @@ def _value(name: str, config: ResearchConfig) -> str:
 
 
 def _direction(c: ResearchConfig) -> str:
-    return "min: lower is better" if c.direction is Direction.MIN else "max: higher is better"
+    return f"{c.direction}: {c.direction.better} is better"
 
 
 def _budget(c: ResearchConfig) -> str:

@@ -6,7 +6,6 @@ from collections.abc import Iterator, Sequence
 
 from rich.cells import cell_len, set_cell_size
 
-from engine.core.enums import Direction
 from engine.core.table.model import BadRow, RowVerdict, Table, TableRow
 from engine.core.table.stats import TableStats
 from engine.core.text import one_line, plural
@@ -134,7 +133,7 @@ def _best(table: Table, stats: TableStats) -> str:
 
 
 def _understood(table: Table) -> str:
-    better = "lower" if table.direction is Direction.MIN else "higher"
+    better = table.direction.better
     if table.metric is None:
         line = f"Read as: no metric ({table.metric_reason})"
     else:

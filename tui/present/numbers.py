@@ -49,7 +49,7 @@ def gain_text(gain: float | None, direction: Direction) -> str:
         return ""
     if not gain:
         return "="
-    delta = -gain if direction is Direction.MIN else gain
+    delta = direction.change(gain)
     down, up = "▼▲" if gain > 0 else "▽△"
     return f"{down if delta < 0 else up}{change(delta)}"
 

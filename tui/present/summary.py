@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from engine.core.enums import Direction, Verdict
+from engine.core.enums import Verdict
 from engine.core.records import Experiment
 from engine.core.session import Session
 from engine.core.text import one_line, plural
@@ -18,9 +18,7 @@ def show_change(session: Session, gain: float | None) -> str:
     """
     if gain is None:
         return ""
-    change = -gain if session.direction is Direction.MIN else gain
-    change += 0.0  # no "-0.000000"
-    return f"{change:+.6f}".replace("-", MINUS)
+    return f"{session.direction.change(gain):+.6f}".replace("-", MINUS)
 
 
 def experiment_line(session: Session, e: Experiment, width: int = 120) -> str:

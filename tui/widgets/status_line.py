@@ -9,7 +9,7 @@ from rich.cells import cell_len
 from textual.strip import Strip
 
 from engine.core.analysis.forecast import forecast
-from engine.core.enums import Direction, Phase, SessionState, Verdict
+from engine.core.enums import Phase, SessionState, Verdict
 from engine.core.records import VerdictCounts
 from engine.core.session import Session
 from tui.present.alarm import alarm_text
@@ -243,7 +243,7 @@ def _best(session: Session, word: str) -> Iterable[_Part]:
         return
     runs = [(f"{word} ", ""), (metric(best, 4), "--strong")]
     if gain:
-        delta = -gain if session.direction is Direction.MIN else gain
+        delta = session.direction.change(gain)
         runs.append((f" {change(delta, 4)}", "--keep" if gain > 0 else "--crash"))
     runs.append((f" #{session.incumbent}", "--dim"))
     yield _Part(3, tuple(runs))

@@ -7,7 +7,7 @@ from engine.agents.instructions import direction, earlier, under_way, user_instr
 from engine.agents.llm.answer import HYPOTHESIS_CHARACTERS
 from engine.agents.llm.history import best, by_category, fenced, in_brief, in_full, log_end
 from engine.agents.llm.prompt import SYSTEM
-from engine.core.enums import CATEGORIES, Direction
+from engine.core.enums import CATEGORIES
 from engine.core.text import one_line
 
 IN_FULL = 10
@@ -25,7 +25,7 @@ def build_prompt(briefing: Briefing) -> str:
     """
     config = briefing.config
     file = one_line(config.file)
-    better = "lower" if config.direction is Direction.MIN else "higher"
+    better = config.direction.better
     budget = (
         "what the script itself decides"
         if config.budget_seconds is None

@@ -15,7 +15,7 @@ from engine.agents.base import Briefing, Failure
 from engine.agents.instructions import direction, earlier, under_way, user_instructions
 from engine.agents.llm.answer import HYPOTHESIS_CHARACTERS
 from engine.agents.llm.history import best, by_category, fenced, in_brief, in_full, log_end
-from engine.core.enums import CATEGORIES, Direction
+from engine.core.enums import CATEGORIES
 from engine.core.errors import ContextTooLongError
 from engine.core.text import one_line, sanitize
 
@@ -190,7 +190,7 @@ def as_text(messages: Sequence[Mapping[str, str]]) -> str:
 
 def _setup(briefing: Briefing) -> str:
     config, platform = briefing.config, briefing.platform
-    better = "lower" if config.direction is Direction.MIN else "higher"
+    better = config.direction.better
     lines = [f"metric: {one_line(config.metric)}, {better} is better"]
     if config.budget_seconds is None:
         lines.append("training budget per run: what the script itself decides")

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 import msgspec
 
 from engine.core.analysis.noise import noise_of
-from engine.core.enums import Direction, Origin, Verdict
+from engine.core.enums import Origin, Verdict
 from engine.core.events import Platform
 from engine.core.records import Experiment
 from engine.core.session import Session
@@ -81,7 +81,7 @@ def _noise_lines(sessions: Iterable[Session]) -> Iterator[str]:
 
 def _session_lines(earlier: Earlier) -> Iterator[str]:
     s, c = earlier.session, earlier.session.counts
-    better = "lower" if s.direction is Direction.MIN else "higher"
+    better = s.direction.better
     yield (
         f"## Session {one_line(s.config.tag, 40)}: {one_line(s.config.metric, 40)} "
         f"({better} is better), {_budget(s)}, {device_of(s.platform)}"

@@ -34,7 +34,7 @@ def infer_direction(metric: str | None, rows: Iterable[TableRow]) -> tuple[Direc
 
 
 def _kept(direction: Direction) -> str:
-    return f"the {'lower' if direction is Direction.MIN else 'higher'} values were kept"
+    return f"the {direction.better} values were kept"
 
 
 def _votes(rows: Iterable[TableRow]) -> tuple[int, int]:
