@@ -43,9 +43,10 @@ docs: $(VENV)/.dev-ready
 bench: $(VENV)/.dev-ready
 	$(BIN)/python benchmarks/run_all.py
 
-# FILES="engine/core/risk" SAMPLE=0.2 SEED=1 take a part; what was tried is kept in .mutation/.
+# FILES=engine/core/risk SAMPLE=0.2 MINUTES=30 SEED=1 take a part; results are kept in .mutation/.
 mutate: $(VENV)/.dev-ready
-	$(BIN)/python -m tests.mutation --sample $(or $(SAMPLE),1) --seed $(or $(SEED),1) $(FILES)
+	$(BIN)/python -m tests.mutation --sample $(or $(SAMPLE),1) --minutes $(or $(MINUTES),inf) \
+		--seed $(or $(SEED),1) $(FILES)
 
 format: $(VENV)/.dev-ready
 	$(BIN)/ruff format .

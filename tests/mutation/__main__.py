@@ -12,6 +12,7 @@ import hashlib
 import json
 import math
 import tempfile
+import time
 import tomllib
 from collections import defaultdict
 from collections.abc import Sequence
@@ -111,16 +112,24 @@ class Session:
         every = set(self._seconds) if "" in names else names
         return sorted(every - {""}, key=lambda name: (name not in near, self._seconds[name], name))
 
-    def try_file(self, file: str, sample: float, seed: int) -> list[Tried]:
-        """Try a share of a file's mutants."""
-        source = (self._project / file).read_text("utf-8")
-        mutants = mutants_of(source)
-        # Ordered by a hash, so that a larger sample holds the smaller and an edit moves few.
-        mutants.sort(key=lambda m: digest(str(seed), file, m.key))
-        chosen = mutants[: math.ceil(sample * len(mutants))]
-        return [Tried(file, m, self._try(file, source, m)) for m in chosen if is_valid(m)]
+    def choose(self, files: Sequence[str], sample: float, seed: int) -> list[tuple[str, Mutant]]:
+        """Return a share of the mutants in an order that any beginning of is a fair sample.
 
-    def _try(self, file: str, source: str, mutant: Mutant) -> str:
+        The order is that of a hash, so a larger sample holds the smaller, and an edit moves few.
+        """
+        mutants = [
+            (file, mutant)
+            for file in files
+            for mutant in mutants_of((self._project / file).read_text("utf-8"))
+        ]
+        mutants.sort(key=lambda found: digest(str(seed), found[0], found[1].key))
+        return mutants[: math.ceil(sample * len(mutants))]
+
+    def try_mutant(self, file: str, mutant: Mutant) -> Tried:
+        """Run the tests of a changed place."""
+        return Tried(file, mutant, self._try(file, mutant))
+
+    def _try(self, file: str, mutant: Mutant) -> str:
         if (file, mutant.removed, mutant.added) in self._equivalent:
             return "equivalent"
         tests = self.tests_for(file, mutant)
@@ -183,7 +192,8 @@ def main() -> None:
     """Try the mutants and print the survivors and the score."""
     parser = argparse.ArgumentParser(prog="make mutate", description=__doc__)
     parser.add_argument("files", nargs="*", help="files or directories; all where none is named")
-    parser.add_argument("--sample", type=float, default=1.0, help="share of each file's mutants")
+    parser.add_argument("--sample", type=float, default=1.0, help="share of the mutants")
+    parser.add_argument("--minutes", type=float, default=math.inf, help="stop after so long")
     parser.add_argument("--seed", type=int, default=1, help="which share")
     options = parser.parse_args()
     STORE.mkdir(exist_ok=True)
@@ -197,16 +207,21 @@ def main() -> None:
         else:
             coverage = measure_coverage(project, TESTS, project / "coverage.json")
             kept.write_text(json.dumps(coverage))
+        until = time.monotonic() + 60 * options.minutes
         with Worker(project) as worker:
             session = Session(project, worker, coverage)
-            for file in find_files(options.files):
-                found = session.try_file(file, options.sample, options.seed)
-                tried += found
-                for one in found:
-                    if one.outcome in ("survived", "untested"):
-                        m = one.mutant
-                        print(f"{file}:{m.first_line} {one.outcome} in {m.function or 'module'}")
-                        print(f"  - {m.removed}\n  + {m.added}", flush=True)
+            chosen = session.choose(find_files(options.files), options.sample, options.seed)
+            for file, mutant in chosen:
+                if time.monotonic() > until:
+                    print(f"Stopped after {options.minutes:g} minutes.")
+                    break
+                if is_valid(mutant):
+                    tried.append(session.try_mutant(file, mutant))
+                    if tried[-1].outcome in ("survived", "untested"):
+                        where = f"{file}:{mutant.first_line}"
+                        print(f"{where} {tried[-1].outcome} in {mutant.function or 'module'}")
+                        print(f"  - {mutant.removed}\n  + {mutant.added}", flush=True)
+        print(f"{len(tried)} of {len(chosen)} chosen mutants were tried.")
     text = report(tried)
     (STORE / "report.md").write_text(text + "\n")
     print(text)
