@@ -77,8 +77,8 @@ def digest(*texts: str) -> str:
 
 
 def digest_of_files(directories: Sequence[str]) -> str:
-    """Return a short hash of every Python file below some directories of the project."""
-    files = sorted(p for d in directories for p in (ROOT / d).rglob("*.py"))
+    """Return a short hash of the Python files below some directories, these here left out."""
+    files = sorted(p for d in directories for p in (ROOT / d).rglob("*.py") if p.parent != _HERE)
     return digest(*(text for p in files for text in (str(p), p.read_text("utf-8"))))
 
 

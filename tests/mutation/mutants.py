@@ -111,6 +111,8 @@ class _Visitor(cst.CSTVisitor):
             return False
         if isinstance(node, cst.FunctionDef | cst.ClassDef):
             self._names.append(node.name.value)
+        if isinstance(node, cst.If):
+            self._add(node.test, _negated(node.test))
         for replacement in _changes(node):
             self._add(node, replacement)
         return True
@@ -124,11 +126,13 @@ class _Visitor(cst.CSTVisitor):
         span = self.get_metadata(ByteSpanPositionProvider, node, None)
         if position is None or span is None:
             return
-        before = self._bytes[: span.start]
+        # The span leaves out parentheses and blanks that belong to the node's code.
         code = self._module.code_for_node(node).encode()
-        if self._bytes[span.start : span.start + span.length] == code:
+        end = span.start + span.length
+        start = self._bytes.rfind(code, max(0, span.start - 80), span.start + len(code))
+        if 0 <= start <= span.start and start + len(code) >= end:
             new = self._module.code_for_node(replacement).encode()
-            text = (before + new + self._bytes[span.start + span.length :]).decode()
+            text = (self._bytes[:start] + new + self._bytes[start + len(code) :]).decode()
         else:
             changed = self._module.deep_replace(node, replacement)
             text = cst.ensure_type(changed, cst.Module).code
@@ -139,8 +143,6 @@ class _Visitor(cst.CSTVisitor):
 def _changes(node: cst.CSTNode) -> Iterator[cst.CSTNode]:
     if isinstance(node, cst.Expr) and not isinstance(node.value, cst.BaseString | cst.Yield):
         yield cst.Pass()
-    if isinstance(node, cst.If):
-        yield node.with_changes(test=_negated(node.test))
     if isinstance(node, cst.SimpleString):
         if not node.prefix and _PROSE.search(node.raw_value):
             return
