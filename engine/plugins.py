@@ -1,8 +1,8 @@
-"""The risk rules in force: this program's own, and those that other packages bring.
+"""The risk rules: this program's own, and those of other packages.
 
 A package names a `Rule`, or a sequence of them, in the entry-point group
-`autoresearch_tui.risk_rules`. Loading them reads the installed packages, so it is kept out of the
-pure part.
+`autoresearch_tui.risk_rules`. Loading reads the installed packages, so it is not part of the pure
+core.
 """
 
 from __future__ import annotations
@@ -16,16 +16,16 @@ ENTRY_POINT_GROUP = "autoresearch_tui.risk_rules"
 
 
 def load_rules() -> tuple[Rule, ...]:
-    """All rules; one that cannot be loaded becomes a rule that says so with each edit.
+    """Load all rules; one that fails to load becomes a rule that reports so for every edit.
 
-    A rule of the same name as one of this program's own does not replace it: nothing that is
-    installed may quietly take a guard away.
+    A rule with the name of a built-in one does not replace it: an installed package cannot remove
+    a guard.
     """
     found = list(RULES)
     for point in sorted(entry_points(group=ENTRY_POINT_GROUP), key=lambda p: p.name):
         try:
             found += _rules(point.load())
-        except Exception as error:  # somebody else's package; the assessment must go on
+        except Exception as error:  # a package of others; the assessment must go on
             found.append(_broken(point.name, type(error).__name__))
     return tuple(found)
 

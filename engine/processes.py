@@ -1,4 +1,4 @@
-"""Processes found by a mark in their environment, which whatever they start inherits.
+"""Processes found by a mark in their environment, which their children inherit.
 
 A process that leaves its group and its parents keeps its environment.
 """

@@ -66,7 +66,7 @@ def _check_vetoes(briefing: Briefing, source: str, key: str) -> None:
     for veto in briefing.vetoes:
         if is_same_edit(key, patch, veto.source_key, veto.patch):
             raise WrongEdit(
-                f"The person vetoed this edit before ({veto.hypothesis}). Their reason: "
+                f"The user vetoed this edit before ({veto.hypothesis}). Their reason: "
                 f"{veto.reason}. Propose something else."
             )
 

@@ -56,14 +56,14 @@ def user_instructions(briefing: Briefing) -> list[str]:
     if briefing.notes:
         notes = "".join(f"- {one_line(text, INSTRUCTION_CHARACTERS)}\n" for text in briefing.notes)
         parts.append(f"Keep in mind:\n\n{notes}")
-    return ["# What the person wants\n\n" + "\n".join(parts)] if parts else []
+    return ["# What the user wants\n\n" + "\n".join(parts)] if parts else []
 
 
 def direction(briefing: Briefing) -> str:
     """Return the paragraph that names this proposal's hypothesis or direction; empty if free."""
     if briefing.pinned:
         return (
-            "\nThe person wants exactly this hypothesis tried now. Work it out as one edit, "
+            "\nThe user wants exactly this hypothesis tried now. Work it out as one edit, "
             f"nothing else beside it: {one_line(briefing.pinned, INSTRUCTION_CHARACTERS)}\n"
         )
     return f"\n{one_line(briefing.direction, 1000)}\n" if briefing.direction else ""

@@ -1,4 +1,4 @@
-"""What a machine was doing at one moment."""
+"""The load of a machine at one moment."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import msgspec
 
 
 class GpuSample(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """One GPU at one moment. None: this GPU does not tell."""
+    """The load of one GPU; None for figures the GPU does not provide."""
 
     index: int
     name: str
@@ -16,24 +16,24 @@ class GpuSample(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     power_watts: float | None = None
     temperature_celsius: float | None = None
     processes: tuple[tuple[int, int], ...] = ()
-    """(pid on the host, bytes used) of each compute process."""
+    """Host pid and used bytes of each compute process."""
 
 
 class MachineSample(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """The whole machine at one moment."""
+    """The load of the whole machine."""
 
     gpus: tuple[GpuSample, ...] = ()
     gpu_note: str = ""
-    """Why there are no GPUs to show."""
+    """Reason why no GPU is listed."""
     cpu_percent: float = 0.0
-    """Of all cores together, 0 to 100."""
+    """Load of all cores together, 0 to 100."""
     cores: int = 1
     load1: float = 0.0
     ram_used_bytes: int = 0
     ram_total_bytes: int = 0
     disk_free_bytes: int = 0
     run_processes: int = 0
-    """Processes of the current run's own tree; 0 when nothing runs."""
+    """Number of processes in the current run's tree; 0 without a run."""
     run_cpu_percent: float = 0.0
-    """Of one core, so up to 100 x cores."""
+    """CPU use of the run's tree in percent of one core, up to 100 x cores."""
     run_rss_bytes: int = 0

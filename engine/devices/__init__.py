@@ -1,1 +1,1 @@
-"""GPUs and host: what is there, how busy it is, who holds it."""
+"""GPUs and host: hardware, load, and the processes that use it."""

@@ -1,4 +1,4 @@
-"""Which samples of the machine are kept in the journal, so that a replay can show them."""
+"""Selection of the machine samples that are kept in the journal for a replay."""
 
 from __future__ import annotations
 
@@ -9,38 +9,38 @@ from engine.core.machine import MachineSample
 from engine.core.session import Session
 
 FIRST_SECONDS = 10.0
-"""After a run began, or half its budget where that is shorter: then it is at work."""
+"""Time of a run's first sample, or half its budget if that is shorter."""
 _SAMPLES = 5
-"""So many more in the training budget."""
+"""Number of further samples within the training budget."""
 _LEAST_SECONDS = 20.0
 _WITHOUT_BUDGET_SECONDS = 120.0
 
 
 class MachineRecorder:
-    """Some six samples of each run; they may be missed, and then are not recorded."""
+    """Selects about six samples of each run."""
 
     def __init__(self) -> None:
-        self._of = (0, 0)
+        self._run = (0, 0)
         self._next = 0.0
-        """Seconds of the run at which the next one is due."""
+        """Seconds since the run's start at which the next sample is due."""
 
     def is_due(self, session: Session, now: datetime) -> bool:
-        """Whether a sample taken now is to be kept."""
+        """Return whether a sample taken now is to be recorded."""
         run, current = session.running, session.current
         if run is None or current is None:
             return False
         budget = session.config.budget_seconds
-        if self._of != (current.number, run.number):
-            self._of = (current.number, run.number)
+        if self._run != (current.number, run.number):
+            self._run = (current.number, run.number)
             self._next = FIRST_SECONDS if budget is None else min(FIRST_SECONDS, budget / 2)
         return (now - run.started_at).total_seconds() >= self._next
 
     def record(
         self, session: Session, sample: MachineSample, now: datetime
     ) -> DevicesSampled | None:
-        """The event of a sample, and when the next one is due; None where that run is over."""
+        """Return the event of a sample, and schedule the next; None if its run has ended."""
         run, current = session.running, session.current
-        if run is None or current is None or self._of != (current.number, run.number):
+        if run is None or current is None or self._run != (current.number, run.number):
             return None
         budget = session.config.budget_seconds
         pace = _WITHOUT_BUDGET_SECONDS if budget is None else budget / _SAMPLES

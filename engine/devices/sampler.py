@@ -1,5 +1,6 @@
-"""Who is busy how much: NVML for every GPU, psutil for the host and the run's own tree. Never on
-the event loop.
+"""Samples of the machine: NVML for GPUs, psutil for the host and the run's process tree.
+
+Sampling blocks, so it must not happen on the event loop.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from engine.core.machine import GpuSample, MachineSample
 
 
 class Nvml(Protocol):
-    """The part of the module `pynvml` that is used here; a test brings its own."""
+    """The functions of the module `pynvml` that are used."""
 
     def nvmlInit(self) -> None: ...
     def nvmlDeviceGetCount(self) -> int: ...
@@ -33,10 +34,10 @@ class Nvml(Protocol):
 
 
 def load_nvml() -> Nvml:
-    """The real NVML.
+    """Import and initialise pynvml.
 
     Raises:
-        Exception: Whatever pynvml says where there is no driver.
+        Exception: There is no NVIDIA driver; the class depends on pynvml.
     """
     import pynvml
 
@@ -48,8 +49,8 @@ class DeviceSampler:
     """Samples the machine; one thread at a time may call it.
 
     Args:
-        nvml: An initialised NVML; None looks for the real one.
-        disk: A path on the file system whose free space matters.
+        nvml: An initialised NVML; by default the one of this machine.
+        disk: A path on the file system whose free space is measured.
     """
 
     def __init__(self, nvml: Nvml | None = None, disk: Path = Path("/")) -> None:
@@ -66,16 +67,16 @@ class DeviceSampler:
                 self.gpu_note = "the NVIDIA driver sees no GPU"
         except (
             Exception
-        ) as error:  # pynvml's own classes differ by version; every one means: no NVML
+        ) as error:  # pynvml's classes differ by version; each means that there is no NVML
             self._nvml = None
             self.gpu_note = f"no NVIDIA GPU here ({_reason(error)})"
         psutil.cpu_percent(None)
 
     def sample(self, run_pid: int | None = None) -> MachineSample:
-        """The machine now.
+        """Sample the machine.
 
         Args:
-            run_pid: The supervisor of the current run, whose tree is counted.
+            run_pid: The supervisor of the current run, whose process tree is counted.
         """
         memory = psutil.virtual_memory()
         count, cpu, rss = self._tree(run_pid)
@@ -97,7 +98,7 @@ class DeviceSampler:
         )
 
     def platform(self, sandbox: str = "none") -> Platform:
-        """What machine this is."""
+        """Return the hardware and software of this machine."""
         return Platform(
             system=f"{platform.system()} {platform.release()}",
             python=platform.python_version(),
@@ -121,7 +122,7 @@ class DeviceSampler:
         except psutil.Error:
             self._processes.clear()
             return 0, 0.0, 0
-        # Kept between samples, because a process's CPU share is the difference to the last look.
+        # Kept between samples: a process's CPU share is measured since the last call.
         self._processes = {p.pid: self._processes.get(p.pid, p) for p in found}
         cpu, rss = 0.0, 0
         for process in self._processes.values():
@@ -132,7 +133,7 @@ class DeviceSampler:
 
     def _gpu(self, index: int, handle: Any) -> GpuSample:
         nvml = self._nvml
-        assert nvml is not None  # there are handles only where there is NVML
+        assert nvml is not None  # handles exist only with NVML
         name = _ask(lambda: nvml.nvmlDeviceGetName(handle))
         memory = _ask(lambda: nvml.nvmlDeviceGetMemoryInfo(handle))
         rates = _ask(lambda: nvml.nvmlDeviceGetUtilizationRates(handle))
@@ -152,10 +153,10 @@ class DeviceSampler:
 
 
 def _ask(question: Any) -> Any:
-    """A figure, or None where this GPU does not tell it (MIG slices and old cards tell little)."""
+    """Query a figure; None if the GPU does not provide it, such as MIG slices and old cards."""
     try:
         return question()
-    except Exception:  # NVMLError_NotSupported and its kin; the figure is shown as unknown
+    except Exception:  # NVMLError_NotSupported and similar; the figure is shown as unknown
         return None
 
 

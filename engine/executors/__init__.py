@@ -1,1 +1,1 @@
-"""Where runs happen, and the small process that supervises each."""
+"""Execution of runs: starting them, and the process that supervises each."""

@@ -1,4 +1,4 @@
-"""Runs on this machine: start one under its supervisor, find it again, wait for it, end it."""
+"""Runs on this machine: start under a supervisor, find again, wait for, and end."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 
 from engine.core.config import ResearchConfig
@@ -24,7 +24,7 @@ from engine.processes import kill_marked
 
 BUDGET_VARIABLE = "AUTORESEARCH_TIME_BUDGET"
 RUN_VARIABLE = "AUTORESEARCH_RUN"
-"""The mark by which a run's processes are known when nobody is left who remembers them."""
+"""Variable that marks a run's processes, to find them without their supervisor."""
 
 _SECRET = re.compile(
     r"API_?KEY|ACCESS_?KEY|SECRET|TOKEN$|_TOKEN_|PASSWORD|PASSWD|PASSPHRASE|CREDENTIAL|PRIVATE_?KEY"
@@ -34,14 +34,12 @@ _SECRET = re.compile(
     re.I,
 )
 _SECRET_VALUE = re.compile(r"://[^/\s:@]*:[^/\s@]+@")
-"""An address with a password in it."""
+"""An address that contains a password."""
 
 
 @dataclass(frozen=True)
 class ExitReport:
-    """What the supervisor wrote at the end of a run. Times in seconds since the epoch, sizes in
-    bytes.
-    """
+    """The supervisor's report at the end of a run; times in epoch seconds."""
 
     exit_code: int | None
     signal: int | None
@@ -50,12 +48,11 @@ class ExitReport:
     ended_at: float
     seconds: float
     peak_rss_bytes: int
-    leftover_processes: int = 0
     log_bytes_dropped: int = 0
 
 
 class RunHandle:
-    """A run that was started, by this engine or by one before it."""
+    """A run started by this engine or an earlier one."""
 
     def __init__(self, directory: Path, process: subprocess.Popen[bytes] | None = None) -> None:
         self.directory = directory
@@ -66,11 +63,11 @@ class RunHandle:
 
     @property
     def log(self) -> Path:
-        """Where the run's output goes."""
+        """The file with the run's output."""
         return self.directory / "run.log"
 
     def alive(self) -> bool:
-        """Whether the supervisor lives: it holds the lock for as long as it does."""
+        """Return whether the supervisor is running; it holds the lock while it does."""
         try:
             descriptor = os.open(self.directory / "alive.lock", os.O_RDWR)
         except OSError:
@@ -85,19 +82,17 @@ class RunHandle:
             os.close(descriptor)
 
     def report(self) -> ExitReport | None:
-        """How the run ended; None while it runs, or when its supervisor died before it could
-        say.
-        """
+        """Return how the run ended; None while it runs, or if its supervisor was killed."""
         try:
             raw = _read_json(self.directory / "exit.json")
         except (OSError, ValueError):
             return None
-        raw.pop("cpu_seconds", None)
-        return ExitReport(**raw)  # type: ignore[arg-type]
+        known = {field.name for field in fields(ExitReport)}
+        return ExitReport(**{k: v for k, v in raw.items() if k in known})  # type: ignore[arg-type]
 
     @property
     def pid(self) -> int | None:
-        """Of the supervisor."""
+        """Process id of the supervisor; None if it is unknown."""
         if self._process is not None:
             return self._process.pid
         with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
@@ -105,16 +100,14 @@ class RunHandle:
         return None
 
     def kill(self) -> None:
-        """Ask the supervisor to end the whole tree; it reports `killed_by: request`."""
+        """Ask the supervisor to end the whole process tree; it reports `killed_by: request`."""
         pid = self.pid
         if pid is not None and self.alive():
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGTERM)
 
     async def wait(self) -> ExitReport | None:
-        """Until the supervisor is gone; returns what it wrote, None if it was killed before it
-        could.
-        """
+        """Wait for the supervisor's end, and return its report; None if it was killed."""
         pid = self.pid
         if pid is not None and hasattr(os, "pidfd_open"):
             try:
@@ -123,12 +116,12 @@ class RunHandle:
                 descriptor = -1
             if descriptor >= 0:
                 try:
-                    # The lock tells a living supervisor from another process that got its pid.
+                    # The lock distinguishes a running supervisor from another process with its pid.
                     if self.alive():
                         await _readable(descriptor)
                 finally:
                     os.close(descriptor)
-        # Only where the kernel has no pidfd: a file lock cannot be waited for without a thread.
+        # Only without pidfd: waiting for a file lock would need a thread.
         while self.alive():  # noqa: ASYNC110
             await asyncio.sleep(0.05)
         if self._process is not None:
@@ -159,13 +152,12 @@ def _read_json(path: Path) -> dict[str, object]:
 def run_environment(
     config: ResearchConfig, workspace: Path, environ: Mapping[str, str]
 ) -> dict[str, str]:
-    """What a training process may see: no secrets, the budget, and the workspace's own uv
-    environment.
+    """Return the environment of a training process: no secrets, the budget, uv's settings.
 
     Args:
-        config: `pass_env` names variables that are passed although they look like secrets.
-        workspace: Where a `.venv` of uv may lie.
-        environ: The engine's own environment.
+        config: The config; its `pass_env` names variables to pass although they look secret.
+        workspace: The workspace, which may hold a `.venv` of uv.
+        environ: The engine's environment.
     """
     kept = {
         name: value
@@ -177,17 +169,17 @@ def run_environment(
     if config.budget_seconds is not None:
         kept[BUDGET_VARIABLE] = f"{config.budget_seconds:g}"
     if (workspace / ".venv").is_dir():
-        # In a worktree `uv run` would otherwise build a whole new environment.
+        # Otherwise `uv run` builds a new environment in each worktree.
         kept.setdefault("UV_PROJECT_ENVIRONMENT", str(workspace / ".venv"))
         kept.setdefault("UV_NO_SYNC", "1")
     return kept
 
 
 def split_command(command: str) -> list[str]:
-    """A command line as words.
+    """Split a command line into words.
 
     Raises:
-        UsageError: Unbalanced quotes, or nothing at all.
+        UsageError: The quotes are unbalanced, or the command is empty.
     """
     try:
         words = shlex.split(command)
@@ -210,21 +202,20 @@ def start_run(
     """Start a training process under a supervisor of its own.
 
     Args:
-        directory: For the run's files; made here.
-        command: Split as a shell would.
-        cwd: Where it runs.
-        environment: All it sees.
-        deadline_seconds: After this its process tree is killed.
-        log_cap_bytes: Beyond this the middle of its log is dropped.
+        directory: The directory of the run's files, created here.
+        command: The command line, split like a shell does.
+        cwd: The working directory.
+        environment: The complete environment.
+        deadline_seconds: Time after which the process tree is killed.
+        log_cap_bytes: Size beyond which the middle of the log is dropped.
 
     Raises:
-        EnvironmentProblem: The directory cannot be written or no process can be made.
+        EnvironmentProblem: The directory cannot be written, or the process cannot be started.
     """
     argv = split_command(command)
     try:
         directory.mkdir(parents=True, exist_ok=True)
-        # Locked before the supervisor exists and inherited by it, so there is no moment when nobody
-        # holds it.
+        # Locked before the supervisor starts and inherited by it, so that it is always held.
         lock = os.open(directory / "alive.lock", os.O_RDWR | os.O_CREAT, 0o600)
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -262,17 +253,15 @@ def _supervisor_script() -> str:
 
 
 def kill_strays(directory: Path) -> int:
-    """Kill what is left of a run whose supervisor was killed: every process that carries its mark.
+    """Kill the processes left of a run whose supervisor was killed, found by the run's mark.
 
     Returns:
-        How many there were.
+        The number of processes killed.
     """
     return kill_marked(RUN_VARIABLE, str(directory))
 
 
 def find_run(directory: Path) -> RunHandle | None:
-    """A run that an earlier engine started: alive, or ended with a report; None where there is
-    neither.
-    """
+    """Return a run of an earlier engine that is alive or has a report; else None."""
     handle = RunHandle(directory)
     return handle if handle.alive() or handle.report() is not None else None

@@ -1,16 +1,15 @@
 """The run supervisor: one small process per run, standard library only, that outlives the engine.
 
-Started in a session of its own, with the run's environment as its own and a locked descriptor of
-`alive.lock` inherited: a process that finds that lock free knows that this one is gone. It
+It is started in its own session, with the run's environment, and inherits a locked descriptor of
+`alive.lock`: while that lock is held, the supervisor is running. It
 
-- becomes the reaper of every process the run leaves behind, however it forks,
-- sends the run's output to `run.log` (a file, never a pipe, so that nobody has to be there to read
-  it),
+- becomes the parent of every process the run leaves behind, however it forks,
+- sends the run's output to `run.log` (a file and not a pipe, so that no reader is needed),
 - kills the whole tree at the deadline, on SIGTERM, and after the main process has ended,
 - frees the middle of a log that grows beyond its cap, keeping head and tail,
 - writes `exit.json` at the end, atomically.
 
-It imports as little as it can: `json`, `contextlib` and the enums of `signal` would double its
+It imports as little as possible: `json`, `contextlib` and the enums of `signal` would double its
 start-up time.
 """
 
@@ -92,7 +91,7 @@ class RunSupervisor:
     # ---- life
 
     def run(self) -> None:
-        """Start the command, watch it to its end, leave nothing behind."""
+        """Run the command to its end, and kill every process it leaves behind."""
         signal.signal(signal.SIGHUP, signal.SIG_IGN)
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         # Blocked, so that sigtimedwait can wait for them without a race.
@@ -137,7 +136,7 @@ class RunSupervisor:
         try:
             os.setsid()
             if self.libc is not None:
-                # If this supervisor is killed, nobody would enforce the deadline: die with it.
+                # Without a supervisor no deadline is enforced: the command dies with it.
                 self.libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
                 _prefer_for_oom_kill()
             null = os.open(os.devnull, os.O_RDONLY)
@@ -182,7 +181,7 @@ class RunSupervisor:
             self.term_requested = True
 
     def _reap(self) -> bool:
-        """Collect every dead child; False when no child is left at all."""
+        """Reap ended children, and return whether any child is left."""
         while True:
             try:
                 pid, status = os.waitpid(-1, os.WNOHANG)
@@ -203,7 +202,7 @@ class RunSupervisor:
             self._reap()
 
     def _kill_tree(self) -> None:
-        """SIGKILL until no descendant is left; their reaper sees even those that forked twice."""
+        """Send SIGKILL until no descendant is left, including those that forked twice."""
         _send(os.killpg, self.main, signal.SIGKILL)
         seen: set[int] = set()
         began = time.monotonic()
@@ -213,8 +212,8 @@ class RunSupervisor:
                     seen.add(pid)
                 _send(os.kill, pid, signal.SIGKILL)
             if time.monotonic() - began > 0.5:
-                # A chain that forks and exits is caught by sweeping fast; a process in a driver
-                # call only by waiting.
+                # Fast sweeps catch a chain that forks and exits; a process in a driver call only
+                # ends by waiting.
                 time.sleep(0.005)
         self.leftovers = len(seen)
 
@@ -231,7 +230,7 @@ class RunSupervisor:
         os.replace(temporary, path)
 
     def _cap_log(self) -> bool:
-        """Free the middle of a log beyond its cap; False where the file system cannot."""
+        """Free the middle of a log beyond its cap; return false if the file system cannot."""
         info = os.fstat(self.log)
         if info.st_blocks * 512 <= self.log_cap_bytes:
             return True
@@ -252,7 +251,7 @@ class RunSupervisor:
         return True
 
     def _compact_log(self) -> None:
-        """Write head and tail as a plain file in place of the one with a hole."""
+        """Replace the log with a hole by a plain file of its head and tail."""
         temporary = f"{self.log_path}.tmp"
         with open(self.log_path, "rb") as old, open(temporary, "wb") as new:
             new.write(old.read(self.dropped_from))
@@ -282,7 +281,7 @@ def _send(kill: Callable[[int, int], None], target: int, number: int) -> None:
 
 
 def _prefer_for_oom_kill() -> None:
-    """When the host runs out of memory, the run goes before the engine."""
+    """Let the kernel kill the run before the engine when the host runs out of memory."""
     try:
         with open("/proc/self/oom_score_adj", "w") as file:
             file.write("500")
@@ -291,7 +290,7 @@ def _prefer_for_oom_kill() -> None:
 
 
 def descendants(root: int) -> list[int]:
-    """The pids below a process, from /proc or, where there is none, from ps."""
+    """Return the pids of all descendants of a process, from /proc or else from ps."""
     parents: dict[int, list[int]] = {}
     if os.path.isdir("/proc/self"):
         for name in os.listdir("/proc"):
@@ -299,7 +298,7 @@ def descendants(root: int) -> list[int]:
                 continue
             try:
                 with open(f"/proc/{name}/stat", "rb") as file:
-                    # The command in parentheses may hold anything, so count from its end.
+                    # The command in parentheses may contain any character, so count from its end.
                     parent = int(file.read().rpartition(b")")[2].split()[1])
             except (OSError, ValueError, IndexError):
                 continue

@@ -1,1 +1,1 @@
-"""What lasts: journal, git workspace, results.tsv, run.log, artifacts."""
+"""Durable state: journal, git workspace, results.tsv, run logs and other files of a session."""

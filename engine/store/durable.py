@@ -1,4 +1,4 @@
-"""Files that survive a power cut: written beside, synced, then renamed; new names synced too."""
+"""Files that survive a power cut: written under another name, synced, then renamed."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def write_durably(
 
 
 def _take_name(temporary: str, path: Path) -> None:
-    """Give a file a name that no other file has."""
+    """Rename a file to a name that is not taken yet."""
     try:
         os.link(temporary, path)
     except OSError as error:
@@ -66,7 +66,7 @@ def _take_name(temporary: str, path: Path) -> None:
 
 
 def _mode_of(path: Path) -> int:
-    """The permissions of a file, or those a new one gets by the process's umask."""
+    """Return the permissions of a file, or those of a new file under the process's umask."""
     try:
         return stat.S_IMODE(path.stat().st_mode)
     except OSError:

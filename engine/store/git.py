@@ -1,8 +1,7 @@
-"""Git commands through GitPython's command layer, each a short process: nothing stays open in a
-long-lived engine.
+"""Git commands as short processes, so that a long-lived engine keeps nothing open.
 
-GitPython's object database keeps pack files mapped and `cat-file` processes alive; the command
-layer keeps nothing.
+They use GitPython's command layer: its object database would keep pack files mapped and `cat-file`
+processes running.
 """
 
 from __future__ import annotations
@@ -22,18 +21,16 @@ _ENVIRONMENT = {
 }
 
 _SETTINGS = (
-    # The person's hooks are for the person's commits and checkouts.
+    # The user's hooks are meant for the user's own commits and checkouts.
     *("-c", "core.hooksPath=/dev/null"),
-    # A synced journal must not name a commit that a power cut loses.
+    # A synced journal must not name a commit that a power cut can lose.
     *("-c", "core.fsync=loose-object,pack,reference"),
     *("-c", "core.fsyncMethod=fsync"),
 )
 
 
 def forget_git_environment() -> None:
-    """Drop variables that would redirect every command; whoever starts us from a git hook has them
-    set.
-    """
+    """Remove variables that would redirect every command; git sets them for its hooks."""
     for name in (
         "GIT_DIR",
         "GIT_WORK_TREE",
@@ -56,10 +53,10 @@ class Git:
     def run(
         self, *words: str, env: dict[str, str] | None = None, stdin: BinaryIO | None = None
     ) -> str:
-        """The standard output of `git <words>`, without its last newline.
+        """Return the standard output of `git <words>`, without its last newline.
 
         Raises:
-            WorkspaceError: Git is missing or says no; its own words are in the error.
+            WorkspaceError: Git is missing or fails; the error quotes its message.
         """
         from git.exc import GitCommandError, GitCommandNotFound
 
@@ -84,14 +81,14 @@ class Git:
         return str(out)
 
     def try_run(self, *words: str, env: dict[str, str] | None = None) -> str | None:
-        """Like `run`, but None where git says no."""
+        """Return the standard output of `git <words>`; None if git fails."""
         try:
             return self.run(*words, env=env)
         except WorkspaceError:
             return None
 
     def complaint(self, *words: str) -> str:
-        """What git says on its error stream; empty where it succeeds."""
+        """Return git's error message; empty if it succeeds."""
         try:
             self.run(*words)
         except WorkspaceError as error:
@@ -99,7 +96,7 @@ class Git:
         return ""
 
     def blob(self, spec: str) -> bytes | None:
-        """The bytes of a file, named as `commit:path`; None where there is no such file."""
+        """Return the bytes of a file named `commit:path`; None if there is no such file."""
         from git.exc import GitCommandError
 
         try:
@@ -114,10 +111,10 @@ class Git:
         return bytes(out)
 
     def fast_import(self, stream: bytes) -> str:
-        """Run `git fast-import` on a stream that ends with `get-mark`; returns that mark's hash.
+        """Run `git fast-import` on a stream that ends with `get-mark`; return that mark's hash.
 
         Raises:
-            WorkspaceError: Git says no.
+            WorkspaceError: Git fails.
         """
         with tempfile.TemporaryFile() as file:
             file.write(stream)

@@ -1,8 +1,7 @@
-"""The journal: one event per line, appended and fsynced before the engine acts on it. The truth.
+"""The journal: one event per line, appended and fsynced before the engine acts on it.
 
-A crash can tear the last line only, because each append is one write of one line. Such a line was
-never acted on; it is moved to `journal.torn` beside the journal, so that nothing is lost, and the
-journal goes on without it.
+A crash can tear only the last line, because each append is one write of one line. The engine has
+never acted on a torn line; it is moved to `journal.torn`, so that nothing is lost.
 """
 
 from __future__ import annotations
@@ -38,7 +37,7 @@ def session_tags(workspace: Path) -> list[str]:
 
 
 def fold_journal(path: Path) -> Session:
-    """The session of a journal.
+    """Fold a journal into its session.
 
     Raises:
         JournalError: A line is damaged or missing, or lines contradict each other.
@@ -121,10 +120,10 @@ def read_journal(path: Path) -> Iterator[AnyEvent]:
 
 
 class Journal:
-    """The open journal of one session; at most one process has it open for writing."""
+    """The open journal of one session; only one process may have it open for writing."""
 
     def __init__(self, path: Path, clock: Callable[[], datetime] | None = None) -> None:
-        """Open, recover a torn last line, and fold what is there.
+        """Open the journal, move a torn last line away, and fold the rest.
 
         Raises:
             JournalError: The journal is damaged or cannot be written.
@@ -172,21 +171,21 @@ class Journal:
             self.recovered_bytes = len(torn)
 
     def listen(self, listener: Callable[[AnyEvent], None]) -> None:
-        """Call `listener` with each event after it is on the disk and folded."""
+        """Call `listener` with each event once it is synced and folded."""
         self._listeners.append(listener)
 
     def append(self, event: E_) -> E_:
         """Number, date, write and sync an event, then fold it.
 
         Returns:
-            The event as it stands in the journal.
+            The event as written to the journal.
 
         Raises:
-            JournalError: It could not be written; nothing was folded.
+            JournalError: The event could not be written and was not folded.
         """
         stamped = replace(event, seq=self.session.seq + 1, at=self._clock())
         stamped, data = _encode(stamped)
-        # First, so that what cannot be folded never reaches the disk: it could never be read again.
+        # Folded first: an event that cannot be folded must never reach the disk.
         after = apply(self.session, stamped)  # type: ignore[arg-type]
         end = os.fstat(self._fd).st_size
         try:
@@ -194,7 +193,7 @@ class Journal:
                 raise OSError(28, "No space left on device")
             os.fsync(self._fd)
         except OSError as error:
-            # Half a line must not stay: the next append would glue itself to it.
+            # Half a line must not remain: the next append would continue it.
             with contextlib.suppress(OSError):
                 os.ftruncate(self._fd, end)
             raise _cannot_write(self.path, error) from error
@@ -204,20 +203,20 @@ class Journal:
         return stamped
 
     def close(self) -> None:
-        """Close the file; nothing is pending."""
+        """Close the file."""
         os.close(self._fd)
 
 
 def _encode(event: E_) -> tuple[E_, bytes]:
-    """The line of an event, and the event as that line will be read.
+    """Return an event as it will be read back, and its line.
 
     Raises:
-        JournalError: What would be written could not be read again (a NaN becomes `null`).
+        JournalError: The line could not be read back (a NaN becomes `null`).
     """
     try:
         line = _encoder.encode(event)
     except UnicodeEncodeError:
-        # Half a surrogate pair: from a path or a model's answer. JSON in UTF-8 has no place for it.
+        # A lone surrogate, from a path or a model's answer, cannot be written as UTF-8.
         event = msgspec.convert(_whole_text(msgspec.to_builtins(event)), type(event))
         line = _encoder.encode(event)
     try:

@@ -1,9 +1,9 @@
 """A log file as lines, however large it is and while it still grows.
 
-Only the offsets of the lines are kept, eight bytes each; a line is read when it is wanted.
-Indexing goes in steps of bounded size, so that whoever calls it stays responsive.
+Only the offsets of the lines are kept, eight bytes each; a line is read on demand. Indexing works
+in steps of bounded size, so that the caller stays responsive.
 
-A group of progress updates (`step 1\\rstep 2\\r…`) is one line: what a terminal would show last.
+Progress updates separated by `\\r` are one line: the last of them, as a terminal would show.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ _UTF16_GUESS = re.compile(rb"(?:[\t\n\r -~]\x00){2}|(?:\x00[\t\n\r -~]){2}")
 
 
 class LogFile:
-    """The lines of a file that may grow, be truncated, be replaced, get holes, or not be there yet.
+    """The lines of a file that may grow, be truncated or replaced, get holes, or not exist yet.
 
     Args:
-        path: Of the file; it need not exist.
+        path: The file; it need not exist.
     """
 
     def __init__(self, path: Path) -> None:
@@ -52,16 +52,16 @@ class LogFile:
 
     @property
     def exists(self) -> bool:
-        """Whether there was a file at the last `poll`."""
+        """True if the file existed at the last `poll`."""
         return self._fd >= 0
 
     @property
     def behind(self) -> bool:
-        """Whether `advance` has something to do."""
+        """True while `advance` has bytes left to index."""
         return self.indexed < self.size - (self.size % self._unit)
 
     def poll(self) -> bool:
-        """Look at the file again. True if anything about it changed."""
+        """Check the file again, and return whether it changed."""
         before = self._state
         try:
             stat = os.stat(self.path)
@@ -93,7 +93,7 @@ class LogFile:
         return self.generation, self.size, self.cuts, self.exists
 
     def close(self) -> None:
-        """Let go of the file."""
+        """Close the file."""
         if self._fd >= 0:
             os.close(self._fd)
             self._fd = -1
@@ -103,7 +103,7 @@ class LogFile:
         if self.indexed or self.size:
             self._forget()
         try:
-            # Without O_NONBLOCK a named pipe in the file's place would block for ever.
+            # Without O_NONBLOCK opening a named pipe would block forever.
             self._fd = os.open(self.path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
             stat = os.fstat(self._fd)
         except OSError:
@@ -126,7 +126,7 @@ class LogFile:
             return b""
 
     def _same_bytes(self) -> bool:
-        """False if the file was rewritten in place and has outgrown its old size already."""
+        """Return false if the file was rewritten in place and is already larger than before."""
         old = self._fingerprint
         if not old:
             return True
@@ -150,11 +150,11 @@ class LogFile:
     # ---- the index -----------------------------------------------------------------------------
 
     def __len__(self) -> int:
-        """Lines known so far; one that is not finished yet counts."""
+        """Return the number of lines indexed, including an unfinished last one."""
         return len(self._starts) - (self._starts[-1] >= self.indexed)
 
     def advance(self, limit: int = STEP_BYTES) -> bool:
-        """Index at most `limit` bytes more. True if there is more to do."""
+        """Index at most `limit` more bytes, and return whether more are left."""
         count = min(limit, self.size - self.indexed)
         hole = self._hole_from(self.indexed)
         if hole is not None:
@@ -198,7 +198,7 @@ class LogFile:
     # ---- holes: the log's cap gives the middle of a huge log back to the disk ------------------
 
     def _hole_from(self, offset: int) -> tuple[int, int] | None:
-        """The first hole that ends after `offset`."""
+        """Return the first hole that ends after `offset`."""
         return next((hole for hole in self._holes if hole[1] > offset), None)
 
     def _find_holes(self) -> None:
@@ -223,7 +223,7 @@ class LogFile:
                 self._cut_out(start, end)
 
     def _cut_out(self, start: int, end: int) -> None:
-        """Put one line in the place of those that a new hole swallowed."""
+        """Replace the lines inside a new hole by one line."""
         if start >= self.indexed:
             return
         starts = self._starts
@@ -253,15 +253,15 @@ class LogFile:
     # ---- lines ---------------------------------------------------------------------------------
 
     def offset(self, line: int) -> int:
-        """Where the line begins, in bytes."""
+        """Return the byte offset at which a line begins."""
         return self._starts[line]
 
     def line_at(self, offset: int) -> int:
-        """The line that begins at `offset` or, if none does, the last one before."""
+        """Return the line that begins at `offset`, or the last one before it."""
         return max(0, bisect_right(self._starts, offset) - 1)
 
     def dropped(self, line: int) -> int:
-        """How many bytes the log's cap dropped at this line; 0 for a line of text."""
+        """Return the number of bytes the log's cap dropped at a line; 0 for a line of text."""
         start = self._starts[line]
         for begin, end in self._holes:
             if begin <= start < end:
@@ -269,7 +269,7 @@ class LogFile:
         return 0
 
     def raw(self, line: int) -> bytes:
-        """The line's bytes without its end, at most `LINE_BYTES`."""
+        """Return a line's bytes without its line end, at most `LINE_BYTES`."""
         data = self._read(LINE_BYTES, self._starts[line])
         if self._unit == 1:
             end = _LINE_END.search(data)
@@ -279,20 +279,20 @@ class LogFile:
         return data[: end.start() * 2] if end else data
 
     def text(self, line: int) -> str:
-        """The line as text, escapes and all: whoever shows it must clean it."""
+        """Return a line as text, unsanitized: it may hold terminal escapes."""
         text = self.raw(line).decode(self.encoding, "replace")
         return text.removeprefix("\ufeff").replace("\0", "")
 
     # ---- search --------------------------------------------------------------------------------
 
     def find(self, text: str, start: int, stop: int, *, forward: bool = True) -> int | None:
-        """The first (or last) line in a range of bytes that shows `text`, in whatever case.
+        """Find the first or last line in a range of bytes that shows a text.
 
         Args:
-            text: What to look for; case is ignored for A to Z.
+            text: The text to find; case is ignored for A to Z.
             start: First byte of the range.
-            stop: End of the range; keep it small, for the range is read at once.
-            forward: False looks for the last one.
+            stop: End of the range; keep it small, since the range is read at once.
+            forward: Whether the first line is returned; else the last.
         """
         needle = text.lower().encode(self.encoding, "replace")
         if not needle or not len(self):
@@ -309,7 +309,7 @@ class LogFile:
             aligned = (start + at) % self._unit == 0
             if aligned and begin <= start + at and start + at + len(needle) <= shown:
                 return line
-            # A state that a later one of the same line has overwritten: on to text that is shown.
+            # An update that a later one of the same line overwrites is skipped.
             if start + at < shown:
                 low, high = (at + 1, high) if forward else (low, at + len(needle) - 1)
             elif forward:
@@ -321,7 +321,7 @@ class LogFile:
 
 
 def _low_bytes(chunk: bytes, encoding: str) -> bytes:
-    """One byte for each UTF-16 unit: the character where it is below 256, else an `x`."""
+    """Return one byte for each UTF-16 unit: its character if below 256, else `x`."""
     low, high = (
         (chunk[0::2], chunk[1::2]) if encoding == "utf-16-le" else (chunk[1::2], chunk[0::2])
     )

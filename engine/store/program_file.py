@@ -1,4 +1,4 @@
-"""The charter, program.md, as a file of the workspace."""
+"""program.md, the user's research instructions, as a file of the workspace."""
 
 from __future__ import annotations
 
@@ -14,27 +14,27 @@ _LARGEST_PROGRAM = 4 * 2**20
 
 
 class Program(NamedTuple):
-    """The charter as it stands on the disk."""
+    """The text of program.md on the disk."""
 
     text: str
     key: str
-    """A hash of it; empty where there is no file."""
+    """A hash of the text; empty if there is no file."""
 
 
 class ProgramChangedError(WorkspaceError):
-    """Somebody else wrote the charter meanwhile."""
+    """program.md was changed by another program in the meantime."""
 
 
 def program_key(text: str) -> str:
-    """What names a version of the charter."""
+    """Return the key of a version of program.md: a hash of its text."""
     return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()[:12]
 
 
 def read_program(workspace: Path) -> Program:
-    """The charter; empty where there is none.
+    """Read program.md; an empty text if there is none.
 
     Raises:
-        WorkspaceError: It is no text, or far too large.
+        WorkspaceError: The file is not UTF-8 text, or too large.
     """
     path = workspace / PROGRAM
     try:
@@ -55,16 +55,16 @@ def read_program(workspace: Path) -> Program:
 
 
 def write_program(workspace: Path, text: str, seen: str) -> Program:
-    """Write the charter, and nothing else of the checkout.
+    """Write program.md, and nothing else in the checkout.
 
     Args:
-        workspace: Where it lies.
-        text: The new one.
-        seen: The key of the version the person began to edit.
+        workspace: The directory of the workspace.
+        text: The new text.
+        seen: The key of the version the user began to edit.
 
     Raises:
-        ProgramChangedError: It is another version by now; nothing was written.
-        WorkspaceError: It cannot be written.
+        ProgramChangedError: The file is another version by now; nothing was written.
+        WorkspaceError: The file cannot be written.
     """
     if read_program(workspace).key != seen:
         raise ProgramChangedError(
@@ -74,7 +74,7 @@ def write_program(workspace: Path, text: str, seen: str) -> Program:
         )
     path = workspace / PROGRAM
     try:
-        # Through a link it is the file behind it that changes.
+        # A symbolic link stays, and the file it points to is replaced.
         target = path.resolve()
         write_durably(target, text)
     except OSError as error:

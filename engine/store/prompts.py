@@ -1,4 +1,4 @@
-"""What agents were told, word for word: kept once each, named by their own hash."""
+"""The prompts of agents: each distinct text is kept once, named by its hash."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ _LEVEL = 6
 
 
 def keep_prompt(layout: Layout, text: str) -> str:
-    """Write a text, compressed, below `.autoresearch/<tag>/prompts`; it is on the disk after that.
+    """Write a prompt, compressed and synced, below `.autoresearch/<tag>/prompts`.
 
     Returns:
-        Its key.
+        The prompt's key.
 
     Raises:
         OSError: The disk is full or read-only.
@@ -32,11 +32,11 @@ def keep_prompt(layout: Layout, text: str) -> str:
 
 
 def read_prompt(session: Path, key: str) -> str | None:
-    """The text of a key; None where it is gone or not what was kept.
+    """Read the prompt of a key; None if it is missing or damaged.
 
     Args:
         session: The session's directory.
-        key: As the journal has it; anything else is no key.
+        key: The key in the journal; malformed keys find nothing.
     """
     if not key.isalnum():
         return None

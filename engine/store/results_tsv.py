@@ -1,6 +1,4 @@
-"""results.tsv, as everybody's tools expect it: five columns, a row per experiment, appended and
-fsynced.
-"""
+"""results.tsv in its usual format: five columns, one row per experiment, appended and fsynced."""
 
 from __future__ import annotations
 
@@ -13,12 +11,12 @@ from engine.store.durable import sync_directory
 
 
 def header(metric: str) -> str:
-    """The first line, without its newline."""
+    """Return the header line without its newline."""
     return "\t".join(("commit", metric, "memory_gb", "status", "description"))
 
 
 def is_ours(path: Path, metric: str) -> bool:
-    """Whether the file is absent, empty, or begins with exactly our header."""
+    """Return whether a file is missing, empty, or begins with exactly this header."""
     try:
         with open(path, "rb") as file:
             first = file.readline(4096)
@@ -30,8 +28,9 @@ def is_ours(path: Path, metric: str) -> bool:
 
 
 def append_row(path: Path, metric: str, row: ResultsRow) -> None:
-    """Append a row and sync it; writes the header into a new file, ends an unfinished last line
-    first.
+    """Append a row and sync it.
+
+    A new file gets the header first; an unfinished last line is ended first.
 
     Raises:
         OSError: The disk is full or read-only.
@@ -52,14 +51,14 @@ def append_row(path: Path, metric: str, row: ResultsRow) -> None:
             if size == 0:
                 sync_directory(path.parent)
         except OSError:
-            # Half a row would be read as a row.
+            # An incomplete row would be read as a complete one.
             with contextlib.suppress(OSError):
                 os.ftruncate(file.fileno(), size)
             raise
 
 
 def size(path: Path) -> int:
-    """Bytes of the file; 0 where there is none yet."""
+    """Return the size of the file in bytes; 0 if there is none yet."""
     try:
         return path.stat().st_size
     except FileNotFoundError:
@@ -67,9 +66,9 @@ def size(path: Path) -> int:
 
 
 def has_row(path: Path, row: ResultsRow, after: int) -> bool:
-    """Whether exactly this row was written after the file had so many bytes.
+    """Return whether exactly this row was written beyond a size of the file.
 
-    An engine that was killed between the row and the event that says so left the row behind.
+    An engine killed between writing the row and recording the event leaves such a row.
     """
     wanted = format_row(row).encode("utf-8", "replace") + b"\n"
     try:

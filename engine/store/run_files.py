@@ -1,4 +1,4 @@
-"""The files around a run in its worktree: data linked in, locked files hashed, leftovers taken."""
+"""The files of a run in its worktree: linked data, hashes of locked files, files left behind."""
 
 from __future__ import annotations
 
@@ -16,9 +16,7 @@ from engine.store.workspace import Workspace
 
 
 def link_candidates(workspace: Workspace) -> list[str]:
-    """Untracked and ignored paths of the workspace, whole directories where nothing in them is
-    tracked.
-    """
+    """Return untracked and ignored paths of the workspace; wholly untracked directories as one."""
     out = workspace.git.run("ls-files", "--others", "--directory", "--no-empty-directory", "-z")
     return [entry for entry in out.split("\0") if entry]
 
@@ -44,7 +42,7 @@ _NEVER_LINKED = (
     "*.pem",
     "*.key",
     "*secret*",
-    # What runs write: a link would have them write over the person's own.
+    # Written by runs: through a link they would overwrite the user's own.
     "*.pt",
     "*.pth",
     "*.ckpt",
@@ -68,7 +66,7 @@ _NEVER_LINKED = (
 MAX_LINKS = 500
 MAX_COPY_BYTES = 64 * 2**20
 MAX_KEPT_BYTES = 64 * 2**20
-"""Of the files a run leaves behind; what is beyond is named and not kept."""
+"""The most bytes kept of the files a run leaves behind; the rest is only listed."""
 
 
 def link_data(
@@ -77,13 +75,13 @@ def link_data(
     """Link untracked data (and the submodules' checkouts) into a worktree.
 
     Args:
-        workspace: Where the data lies.
-        directory: The workspace's place in the worktree.
-        config: `link` says what: globs of workspace paths, or `auto`.
-        submodules: Paths of submodules, relative to the top.
+        workspace: The workspace with the data.
+        directory: The directory of the worktree that corresponds to the workspace.
+        config: The config; its `link` selects the data: globs of workspace paths, or `auto`.
+        submodules: Paths of submodules, relative to the top of the repository.
 
     Returns:
-        How many links there are.
+        The number of links.
     """
     count = 0
     for entry in link_candidates(workspace):
@@ -120,7 +118,7 @@ def _wanted(name: str, rules: tuple[str, ...]) -> bool:
 
 
 def _bring(target: Path, place: Path) -> bool:
-    """A copy of a file of moderate size, so that no run writes over the person's; else a link."""
+    """Copy a file of moderate size, so that no run overwrites the user's; link anything else."""
     try:
         info = target.stat()
     except OSError:
@@ -151,7 +149,7 @@ def _link(target: Path, place: Path) -> bool:
 
 
 def hash_locked(directory: Path, globs: tuple[str, ...], editable: str) -> dict[str, str]:
-    """SHA-256 of each locked file below a directory, by relative path; not of the editable one."""
+    """Return the SHA-256 of each locked file below a directory, by relative path."""
     found: dict[str, str] = {}
     for pattern in globs:
         for path in sorted(directory.glob(pattern)):
@@ -162,9 +160,7 @@ def hash_locked(directory: Path, globs: tuple[str, ...], editable: str) -> dict[
 
 
 def point_run_log(workspace: Path, log: Path) -> None:
-    """Make `run.log` in the workspace a link to the current run's log; a person's own run.log is
-    left alone.
-    """
+    """Link `run.log` in the workspace to the current run's log, unless the user has such a file."""
     link = workspace / "run.log"
     if link.exists() and not link.is_symlink():
         return
@@ -190,21 +186,20 @@ def take_leftovers(
     links: tuple[str, ...],
     before: dict[str, int] | None = None,
 ) -> int:
-    """Move files a run left in its worktree to the run's own directory, so that the next run does
-    not find them.
+    """Move files a run left in its worktree to the run's directory, out of reach of the next run.
 
-    What git ignores there stays (caches that are meant to stay), and so does the data we brought.
+    Files that git ignores, such as caches, stay, and so does the linked data.
 
     Args:
-        workspace: Whose data was brought.
-        worktree: Where the run was.
-        run_directory: The run's own.
-        links: The config's `link`, which says what was brought.
+        workspace: The workspace with the linked data.
+        worktree: The worktree of the run.
+        run_directory: The directory of the run's files.
+        links: The config's `link`, which selects the linked data.
         before: The worktree's `directory_times` just before the run, which spare asking git where
             nothing was left; None where the run was started by another engine.
 
     Returns:
-        How many were moved.
+        The number of files moved.
     """
     if before is not None and directory_times(worktree) == before:
         return 0
@@ -220,7 +215,7 @@ def take_leftovers(
         target = run_directory / "files" / name
         size = source.stat().st_size
         if kept + size > MAX_KEPT_BYTES:
-            # A checkpoint of each of 1,000 runs would fill the disk in a night.
+            # Checkpoints of 1,000 runs would fill the disk overnight.
             run_directory.mkdir(parents=True, exist_ok=True)
             with open(run_directory / "not-kept.txt", "a", encoding="utf-8") as notes:
                 notes.write(f"{name}\t{size} bytes\n")

@@ -1,8 +1,7 @@
-"""What a training run says of itself: an incremental parser of run.log.
+"""An incremental parser of run.log: progress, summary and the last traceback of a run.
 
-Made for logs as they are in the wild: hundreds of `\\r` and no newline, ANSI colours, UTF-16 from a
-redirect, lines cut in the middle, tqdm bars. Bytes go in as they come; progress, summary and the
-last traceback come out.
+It accepts real logs: hundreds of `\\r` without a newline, ANSI colours, UTF-16 from a redirect,
+lines cut in the middle, tqdm bars.
 """
 
 from __future__ import annotations
@@ -31,7 +30,7 @@ _TRACEBACK_LINES = 60
 
 @dataclass(frozen=True)
 class LogProgress:
-    """The newest state a log shows."""
+    """The latest progress that a log reports."""
 
     phase: Phase = Phase.STARTING
     share: float | None = None
@@ -42,9 +41,7 @@ class LogProgress:
 
 
 def parse_number(text: str) -> float | None:
-    """The number a value begins with, as people print it (`1,234.5`, `-3e-4`); None for anything
-    else.
-    """
+    """Parse the number at the start of a value (`1,234.5`, `-3e-4`); None if there is none."""
     low = text.strip().lower()
     if low.startswith(("nan", "+nan", "-nan")):
         return math.nan
@@ -63,10 +60,10 @@ def parse_number(text: str) -> float | None:
 
 @dataclass
 class RunLog:
-    """Feed it bytes; read `progress`, `values`, `traceback` and `tail`.
+    """Parser of one log: `feed` it bytes, then read its attributes.
 
     Args:
-        metric: The name whose line holds the result.
+        metric: The name of the metric, whose line holds the result.
     """
 
     metric: str
@@ -74,13 +71,13 @@ class RunLog:
     summary: dict[str, str] = field(default_factory=dict)
     """`key: value` lines since the last line `---`, or since the last metric line's block."""
     metric_values: list[str] = field(default_factory=list)
-    """The value of each metric line seen, as printed, newest last (at most 1,000 are kept)."""
+    """Printed values of the metric lines, newest last, at most 1,000."""
     separators: int = 0
-    """How many `---` lines were seen."""
+    """Number of `---` lines."""
     traceback: str = ""
-    """The last traceback, whole as far as it came."""
+    """The last traceback, possibly incomplete."""
     saw_fail: bool = False
-    """A line that says nothing but FAIL."""
+    """Whether a line consists of FAIL."""
 
     def __post_init__(self) -> None:
         self._decoder: codecs.IncrementalDecoder | None = None
@@ -89,13 +86,13 @@ class RunLog:
         self._tail: deque[str] = deque(maxlen=_TAIL_LINES)
         self._tracing: list[str] | None = None
         self._last_seen = ""
-        # Lines come stripped; a lazy match before trailing blanks would cost their square.
+        # Lines are stripped: a lazy match before trailing blanks would take quadratic time.
         self._metric_line = re.compile(rf"^\s*{re.escape(self.metric)}\s*[:=]\s*(\S.*)$")
 
     # ---- bytes in
 
     def feed(self, data: bytes) -> None:
-        """Take the next bytes of the file, cut anywhere."""
+        """Parse the next bytes of the file, which may be cut anywhere."""
         if self._decoder is None:
             self._head += data
             if len(self._head) < 4:
@@ -105,13 +102,13 @@ class RunLog:
         self._take(self._decoder.decode(data))
 
     def skip(self) -> None:
-        """Say that bytes were left out here; a line that was begun is ended."""
+        """Note that bytes are missing here; an unfinished line ends."""
         if self._pending:
             self._line(self._pending)
             self._pending = ""
 
     def finish(self) -> None:
-        """The file is complete: read what its last, unfinished line says."""
+        """Parse the last, unfinished line at the end of the file."""
         if self._decoder is None and self._head:
             self._decoder = codecs.getincrementaldecoder(_encoding(self._head))(errors="replace")
             self._take(self._decoder.decode(self._head))
@@ -127,7 +124,7 @@ class RunLog:
         text = self._pending + text.replace("\0", "")
         pieces = re.split(r"\r\n|[\r\n]", text)
         if text.endswith("\r"):
-            # The \n of a \r\n may come with the next bytes.
+            # The \n of a \r\n may follow in the next bytes.
             pieces = [*pieces[:-2], pieces[-2] + "\r"] if len(pieces) > 1 else pieces
         self._pending = pieces.pop()
         for piece in pieces:
@@ -142,7 +139,7 @@ class RunLog:
 
     @property
     def tail(self) -> str:
-        """The last lines that are not progress updates of one line over and over."""
+        """Return the last lines, without repeated progress updates."""
         return "\n".join(self._tail)
 
     def _line(self, raw: str) -> None:
@@ -222,7 +219,7 @@ class RunLog:
         if left == 0 or (share is not None and share >= 1):
             phase = Phase.EVALUATING
         elif share == 0 and self.progress.phase is Phase.STARTING:
-            # No time is counted while it compiles; it may stay at 0.0 % for many minutes.
+            # Progress may stay at 0.0 % for many minutes while the model compiles.
             phase = Phase.STARTING
         self.progress = LogProgress(
             phase=phase,
@@ -240,23 +237,23 @@ class RunLog:
     # ---- results
 
     def number(self, key: str) -> float | None:
-        """A number of the summary."""
+        """Return a number of the summary; None if it is missing or not a number."""
         text = self.summary.get(key)
         return None if text is None else parse_number(text)
 
     def figure(self, key: str) -> float | None:
-        """A number of the summary that is finite."""
+        """Return a finite number of the summary; None if it is missing, infinite or NaN."""
         value = self.number(key)
         return value if value is not None and math.isfinite(value) else None
 
     @property
     def metric_value(self) -> float | None:
-        """The metric as reported last; None where no line reports it or it is no number."""
+        """The metric reported last; None if it is missing or not a number."""
         return parse_number(self.metric_values[-1]) if self.metric_values else None
 
 
 def _encoding(head: bytes) -> str:
-    """Of a log, by its first bytes: a byte-order mark, or the NULs that ASCII has in UTF-16."""
+    """Detect the encoding of a log by a byte-order mark, or the NULs of ASCII in UTF-16."""
     if head.startswith(b"\xff\xfe"):
         return "utf-16"
     if head.startswith(b"\xfe\xff"):

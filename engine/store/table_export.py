@@ -1,4 +1,4 @@
-"""A table of results as a file: clean TSV, CSV, JSON, Parquet."""
+"""Export of a results table to clean TSV, CSV, JSON or Parquet."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ from engine.store.durable import write_durably
 
 FORMATS = ("tsv", "csv", "json", "parquet")
 _WHOLE = re.compile(r"-?(0|[1-9]\d{0,17})")
-"""A leading zero is a name's, such as a hash's."""
+"""Numbers without a leading zero, which would be part of a name such as a hash."""
 _PLAIN = re.compile(r"-?(0|[1-9]\d*)(\.\d+)?([eE][-+]?\d+)?")
 
 
 def format_of(path: Path) -> str:
-    """The format a file's name asks for.
+    """Return the format of a file by its name.
 
     Raises:
-        UsageError: It asks for none that is known.
+        UsageError: The name ends in no known format.
     """
     name = path.suffix.lower().removeprefix(".")
     if name not in FORMATS:
@@ -40,23 +40,23 @@ def format_of(path: Path) -> str:
 
 
 def export_table(table: Table, path: Path, *, force: bool = False) -> None:
-    """Write the table durably, in the format the file's name asks for.
+    """Write a table durably, in the format of the file's name.
 
     Args:
-        table: What is written; its bad rows only go into JSON.
+        table: The table; its bad rows are written to JSON only.
         path: The file.
-        force: Whether it may replace one that is there.
+        force: Whether an existing file is replaced.
 
     Raises:
-        UsageError: The format is unknown, or what it needs is not installed; the file is there, is
-            a directory, or its directory is not.
+        UsageError: The format is unknown or needs a missing package; the file exists or is a
+            directory; or its directory does not exist.
         WorkspaceError: The disk is full or read-only.
     """
     kind = format_of(path)
     if path.is_dir():
         raise UsageError(f"{path} is a directory.", "", "Name a file.")
     if not path.parent.is_dir():
-        raise UsageError(f"There is no directory {path.parent}.", "", "Make it first.")
+        raise UsageError(f"There is no directory {path.parent}.", "", "Create it first.")
     if not force and os.path.lexists(path):
         raise _exists(path)
     data = _to_bytes(table, kind)
@@ -71,7 +71,7 @@ def export_table(table: Table, path: Path, *, force: bool = False) -> None:
 
 
 def _exists(path: Path) -> UsageError:
-    return UsageError(f"{path} is there already.", "", "Name another file, or add --force.")
+    return UsageError(f"{path} exists already.", "", "Name another file, or add --force.")
 
 
 def _to_bytes(table: Table, kind: str) -> bytes:
@@ -115,7 +115,7 @@ def _to_parquet(table: Table) -> bytes:
 
 
 def _numbers(cells: list[str]) -> list[float | int | None]:
-    """A column of a stranger's that holds nothing but plain numbers; else nothing."""
+    """Return a column as numbers if all its cells are plain numbers; else an empty list."""
     whole = all(_WHOLE.fullmatch(cell) for cell in cells if cell)
     if not any(cells) or not (whole or all(_PLAIN.fullmatch(cell) for cell in cells if cell)):
         return []

@@ -1,4 +1,4 @@
-"""Tables of results on the disk: any file in, and out again in a format of the person's choice."""
+"""Results tables in files of any format."""
 
 from __future__ import annotations
 
@@ -18,22 +18,22 @@ from engine.store.table_export import FORMATS, export_table
 __all__ = ["FORMATS", "MOST_BYTES", "export_table", "read_file"]
 
 MOST_BYTES = 32 * 2**20
-"""No more of a file is read: a session of 10,000 experiments has about one MB."""
+"""The most bytes read of a file: a session of 10,000 experiments has about one MB."""
 
 
 def read_file(
     path: Path, *, metric: str | None = None, direction: Direction | None = None
 ) -> Table:
-    """Read the table in a file; of a very large one the beginning, which its notes then say.
+    """Read the table in a file; of a very large file only the beginning, with a note.
 
     Args:
-        path: The file; a pipe will do.
-        metric: The metric's column, if the person named it.
-        direction: Which way it improves, if the person said so.
+        path: The file, which may be a pipe.
+        metric: The metric's column, if the user named it.
+        direction: The direction of improvement, if the user gave it.
 
     Raises:
         WorkspaceError: There is no such file, or it cannot be read.
-        UsageError: It holds no table of results, or no column of the metric's name.
+        UsageError: The file is not a results table, or has no column of the metric's name.
     """
     data, size = _read_bytes(path)
     table = read_table(data, metric=metric, direction=direction)
@@ -53,7 +53,7 @@ def read_file(
 
 
 def _read_bytes(path: Path) -> tuple[bytes, int]:
-    """The file's first bytes and its size; whole lines where there are more."""
+    """Return the file's first bytes, cut at a line end if there are more, and its size."""
     try:
         kind = os.stat(path).st_mode
         if stat.S_ISDIR(kind):
@@ -72,6 +72,6 @@ def _read_bytes(path: Path) -> tuple[bytes, int]:
         raise WorkspaceError(f"{path} cannot be read.", f"{why}.") from None
     if len(data) > MOST_BYTES:
         data = data[:MOST_BYTES]
-        # Half a row would be read as one; where there is no newline, so be it.
+        # Cut at a line end, because half a row would be read as a row.
         data = data[: data.rfind(b"\n") + 1] or data
     return data, size

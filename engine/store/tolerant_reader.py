@@ -1,8 +1,7 @@
-"""A journal into events, whatever became of it, and whatever is appended to it later.
+"""Events of a journal that may be damaged, and those appended to it later.
 
-The engine refuses a damaged journal, because it would act on it. A person who looks wants to see
-what is left: lines that cannot be read are left out and told, and an experiment whose first lines
-are lost is there all the same.
+The engine refuses a damaged journal, because it would act on it. For reading, unreadable lines are
+skipped and noted, and an experiment whose first lines are lost is shown with the rest.
 """
 
 from __future__ import annotations
@@ -25,17 +24,17 @@ _TOLD = 5
 _MOST_LEFT_OUT = 1000
 _TEXT_KEPT = 2000
 _AHEAD = (ev.CostIncurred, ev.ProgramEdited)
-"""Events that name an experiment which need not have begun."""
+"""Events of an experiment that need not have begun."""
 _WHO = ev.Proposal(patch_id="", hypothesis=f"{NOT_RECORDED}: its lines are lost", category="")
 
 _decoder = msgspec.json.Decoder(ev.AnyEvent)
 
 
 class JournalTail:
-    """Reads a journal from its beginning, then what comes.
+    """Reads a journal from its beginning, then the events appended to it.
 
     Args:
-        path: Of the journal.
+        path: The journal's file.
     """
 
     def __init__(self, path: Path) -> None:
@@ -54,11 +53,11 @@ class JournalTail:
         """Whether the last line is cut, or still being written."""
 
     def news(self) -> list[ev.AnyEvent]:
-        """The events since the last call.
+        """Return the events since the last call.
 
         Raises:
             WorkspaceError: The file cannot be read.
-            JournalError: It holds no event at all.
+            JournalError: The file holds no event.
         """
         try:
             with open(self.path, "rb") as file:
@@ -93,7 +92,7 @@ class JournalTail:
         return events
 
     def _decode_all(self, data: bytes) -> list[ev.AnyEvent] | None:
-        """All at once, as long as nothing is wrong."""
+        """Decode all lines at once, if none is damaged."""
         try:
             events: list[ev.AnyEvent] = _decoder.decode_lines(data)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):

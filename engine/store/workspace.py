@@ -1,9 +1,9 @@
-"""The researcher's repository, as the engine may touch it.
+"""The user's git repository: its state, the session's branch, and commits of experiments.
 
-What is written: worktrees below `.autoresearch/`, the branch `autoresearch/<tag>`, refs below
-`refs/autoresearch/`, lines in `.git/info/exclude`, results.tsv and the link run.log. What is never
-touched: the person's checkout, index, branches, remotes and configuration. Commits are made with
-plumbing, so no hook and no signing key of the person runs.
+The engine writes worktrees below `.autoresearch/`, the branch `autoresearch/<tag>`, refs below
+`refs/autoresearch/`, lines in `.git/info/exclude`, results.tsv and the link run.log. It never
+changes the user's checkout, index, branches, remotes or configuration. Commits are made with
+plumbing, so that no hook and no signing key of the user is involved.
 """
 
 from __future__ import annotations
@@ -23,29 +23,29 @@ _FALLBACK_EMAIL = "autoresearch-tui@localhost"
 
 @dataclass(frozen=True)
 class WorkspaceState:
-    """What was found out about a directory before anything is written into it."""
+    """The state of a repository before anything is written to it."""
 
     workspace: Path
     top: Path
-    """The repository's top level; the workspace lies at or below it."""
+    """Top level of the repository; the workspace lies at or below it."""
     head: str
     detached: bool
     dirty: tuple[str, ...]
-    """Tracked files with uncommitted changes, relative to the top."""
+    """Tracked files with uncommitted changes, relative to the top level."""
     submodules: tuple[str, ...]
     identity: tuple[str, str] | None
-    """The person's name and e-mail, if git knows them."""
+    """The user's name and e-mail address, if git knows them."""
 
 
 class Workspace:
     """A git repository, or a directory inside one, that holds the file to be edited."""
 
     def __init__(self, path: Path) -> None:
-        """Look at a directory.
+        """Open the repository of a directory.
 
         Raises:
-            WorkspaceError: No such directory, no git repository, a bare one, or one without a
-                commit.
+            WorkspaceError: There is no such directory, or it is not in a git repository with a
+                checkout and a commit.
         """
         if not path.is_dir():
             raise WorkspaceError(
@@ -59,7 +59,7 @@ class Workspace:
             said = self.git.complaint("rev-parse", "--show-toplevel")
             if "dubious ownership" in said:
                 raise WorkspaceError(
-                    f"Git does not trust {self.path}, because somebody else owns it.",
+                    f"Git does not trust {self.path}, because another user owns it.",
                     "",
                     f"If you do: git config --global --add safe.directory {self.path}",
                 )
@@ -95,11 +95,11 @@ class Workspace:
     # ---- looking
 
     def inside(self, name: str) -> str:
-        """A path of the workspace as the repository knows it."""
+        """Return a path of the workspace relative to the repository's top level."""
         return f"{self.prefix}/{name}" if self.prefix else name
 
     def look(self) -> WorkspaceState:
-        """Find out what the person should know before a session starts."""
+        """Read the state of the repository before a session starts."""
         status = self.git.run("status", "--porcelain", "--untracked-files=no", "-z")
         dirty = tuple(entry[3:] for entry in status.split("\0") if len(entry) > 3)
         name = self.git.try_run("config", "user.name")
@@ -119,8 +119,7 @@ class Workspace:
         )
 
     def read(self, commit: str, name: str) -> str:
-        """The text of a file of the workspace at a commit; bytes that are no UTF-8 survive as
-        surrogates.
+        """Return the text of a file at a commit; bytes that are not UTF-8 become surrogates.
 
         Raises:
             WorkspaceError: The file is not in that commit.
@@ -135,20 +134,20 @@ class Workspace:
         return blob.decode("utf-8", "surrogateescape")
 
     def try_read(self, commit: str, name: str) -> str | None:
-        """The text of a file at a commit; None where there is none."""
+        """Return the text of a file at a commit; None if it is not in the commit."""
         blob = self.git.blob(f"{commit}:{self.inside(name)}")
         return None if blob is None else blob.decode("utf-8", "replace")
 
     def is_tracked(self, name: str) -> bool:
-        """Whether git tracks a file of the workspace."""
+        """Return whether git tracks a file of the workspace."""
         return self.git.try_run("ls-files", "--error-unmatch", "--", name) is not None
 
     def branch_exists(self, tag: str) -> bool:
-        """Whether the session's branch is there."""
+        """Return whether the session's branch exists."""
         return self.branch_commit(tag) is not None
 
     def branch_commit(self, tag: str) -> str | None:
-        """Where the session's branch points."""
+        """Return the commit of the session's branch; None if there is no branch."""
         return self.git.try_run("rev-parse", "-q", "--verify", RefNames(tag).branch_ref)
 
     def has_refs(self, tag: str) -> bool:
@@ -158,7 +157,7 @@ class Workspace:
     # ---- writing
 
     def exclude(self, names: tuple[str, ...]) -> None:
-        """Have git ignore our files, through info/exclude and no tracked file.
+        """Make git ignore files of the engine, through info/exclude instead of a tracked file.
 
         Raises:
             OSError: The git directory cannot be written.
@@ -201,13 +200,13 @@ class Workspace:
         self._sync(names.branch_ref)
 
     def check_branch(self, tag: str, frontier: str) -> None:
-        """See that a session's branch still goes on from its frontier.
+        """Check that a session's branch is still at its frontier.
 
-        It may be ahead, at a commit that is held: an engine that was killed had moved it and not
-        yet said so.
+        It may be ahead, at a commit with a private ref: an engine was killed after it moved the
+        branch and before it recorded that.
 
         Raises:
-            WorkspaceError: It was deleted, or points somewhere else.
+            WorkspaceError: The branch was deleted, or is at another commit.
         """
         now, name = self.branch_commit(tag), RefNames(tag).branch
         if now == frontier:
@@ -240,7 +239,7 @@ class Workspace:
         """Move the session's branch from `old` to `new`, and only from `old`.
 
         Raises:
-            WorkspaceError: Somebody else moved it, or has it checked out.
+            WorkspaceError: The branch was moved by another program, or is checked out.
         """
         name, ref = RefNames(tag).branch, RefNames(tag).branch_ref
         if self.branch_commit(tag) == new:
@@ -263,12 +262,12 @@ class Workspace:
         self._sync(ref)
 
     def _sync(self, ref: str) -> None:
-        """Make a ref's new value survive a power cut: git syncs the file before it renames it."""
+        """Sync the directory of a ref; git has synced the ref's file."""
         directory = (self.common_dir / ref).parent
         if not directory.is_dir():
             return  # refs are kept in one table
         sync_directory(directory)
-        # The first time also its own name, and those of the directories above it.
+        # The first time also the directories above, which hold its name.
         while directory not in self._synced and directory != self.common_dir:
             self._synced.add(directory)
             directory = directory.parent
@@ -280,9 +279,9 @@ class Workspace:
         Neither an index nor a checkout is touched, so a dirty worktree cannot leak into the commit.
 
         Args:
-            base: The parent.
+            base: The parent commit.
             name: The file, relative to the workspace.
-            content: Its new text.
+            content: The file's new text.
             message: The commit message.
             ref: The full name of the ref.
 
@@ -301,7 +300,7 @@ class Workspace:
         try:
             commit = self.git.fast_import(stream)
         except WorkspaceError:
-            # An engine that was killed right here left the ref; what it held was never run.
+            # An engine killed here left the ref; its commit was never run.
             if self.git.try_run("update-ref", "-d", ref) is None:
                 raise
             commit = self.git.fast_import(stream)
@@ -309,9 +308,9 @@ class Workspace:
         return commit
 
     def commit_once(self, base: str, name: str, content: str, message: str, ref: str) -> str:
-        """As `commit_candidate`; an engine killed right after it gets the same commit again.
+        """Commit a changed file like `commit_candidate`, or return the commit made before a crash.
 
-        Only for what has no event of its own between the commit and the branch's move to it.
+        For commits without an event between the commit and the branch's move to it.
         """
         made = self.held(ref)
         if made is not None and self.parent(made) == base:
@@ -322,10 +321,10 @@ class Workspace:
 
     def _mode(self, commit: str, name: str) -> str:
         if name not in self._modes:
-            # Relative to the directory it runs in, which is the workspace.
+            # Relative to the current directory, which is the workspace.
             entry = self.git.run("ls-tree", commit, "--", name)
             mode = entry.split(" ", 1)[0] if entry else "100644"
-            # A text is no link's target.
+            # The new text is not the target of a link.
             self._modes[name] = "100644" if mode == "120000" else mode
         return self._modes[name]
 
@@ -338,18 +337,18 @@ class Workspace:
         return self._who
 
     def held(self, ref: str) -> str | None:
-        """The commit a ref holds; None where there is no such ref."""
+        """Return the commit of a ref; None if there is no such ref."""
         return self.git.try_run("rev-parse", "-q", "--verify", f"{ref}^{{commit}}")
 
     def parent(self, commit: str) -> str | None:
-        """A commit's first parent; None where it has none."""
+        """Return a commit's first parent; None if it has none."""
         return self.git.try_run("rev-parse", "-q", "--verify", f"{commit}^")
 
     def is_link(self, commit: str, name: str) -> bool:
-        """Whether a file of a commit is a symbolic link."""
+        """Return whether a file of a commit is a symbolic link."""
         return self.git.run("ls-tree", commit, "--", name).startswith("120000")
 
     def hold(self, ref: str, commit: str) -> None:
-        """Keep a commit reachable."""
+        """Keep a commit reachable by a private ref."""
         self.git.run("update-ref", ref, commit)
         self._sync(ref)

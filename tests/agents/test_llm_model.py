@@ -255,7 +255,7 @@ async def test_refusals(
     error, heard = await (fell_silent(server, model, 0) if hangs else refused(model, kind))
     assert not heard.deltas and not heard.usage
     assert len(str(error)) < 600
-    assert len(server.requests) == 1, "nobody asks again but the caller"
+    assert len(server.requests) == 1, "only the caller asks again"
 
 
 async def test_a_bad_key_names_its_variable(server: ModelServer, name: str) -> None:
@@ -334,7 +334,7 @@ async def test_an_answer_that_drips_is_ended_in_the_end(server: ModelServer, nam
     assert "answer_seconds" in error.todo
 
 
-async def test_nobody_listens_there(name: str) -> None:
+async def test_no_server_listens_there(name: str) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         place = f"127.0.0.1:{taken.getsockname()[1]}"

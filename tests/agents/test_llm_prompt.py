@@ -210,7 +210,7 @@ def test_shorten_halves_the_bound_each_time() -> None:
     assert caught.value.what and caught.value.why and caught.value.todo
 
 
-def test_a_long_charter_is_cut_last() -> None:
+def test_a_long_program_is_cut_last() -> None:
     program = "p" * 50_000 + "end\n"
     assert program in user(brief((), program=program))
     text = user(brief((), program=program), 10_000)
@@ -278,7 +278,7 @@ def test_the_bound_holds_and_the_file_is_whole(
 
 
 KNOWN = {
-    "# The charter: program.md", "# Set-up", "# The editable file: train.py", "# By category",
+    "# Instructions: program.md", "# Set-up", "# The editable file: train.py", "# By category",
     "# Earlier experiments", "# The last experiments in full", "# Experiments",
     "# The best kept ones", "# Request",
 }  # fmt: skip

@@ -21,7 +21,7 @@ def test_every_third_turn_is_the_thinkers(tmp_path: Path) -> None:
     assert [t.looks_ahead for t in turns[:2]] == [False, True]
 
 
-@pytest.mark.parametrize("partner", ["mix", "search", "nobody"])
+@pytest.mark.parametrize("partner", ["mix", "search", "unknown"])
 def test_what_cannot_be_mixed(tmp_path: Path, partner: str) -> None:
     with pytest.raises(AgentError, match=partner):
         make_agent(ResearchConfig(agent="mix", mix_with=partner, model="openai/some"), tmp_path)

@@ -42,7 +42,7 @@ def build_prompt(briefing: Briefing) -> str:
         "editing tool. That file as you leave it is your answer; nothing else is taken.\n"
         "- You may read the other files. Every change to another file, every command and every "
         "network access is refused; do not try, and do not ask.\n"
-        "- Nobody answers questions. Decide, edit, and end.\n"
+        "- Questions are not answered. Decide, edit, and end.\n"
         f"- `{file}` must stay valid Python, must change what the program does, and must not "
         "repeat an experiment of the history.\n",
         "# Your last message\n\nAfter the edit, end with these four lines and nothing else:\n\n"
@@ -51,7 +51,7 @@ def build_prompt(briefing: Briefing) -> str:
         "RATIONALE: two to five sentences: what in the file or the history speaks for it\n"
         "EXPECTED: the effect you expect on the metric, memory and speed\n",
         _RULES,
-        f"# The charter: program.md\n\n{fenced(briefing.program[:_LONGEST_PROGRAM], 'markdown')}",
+        f"# Instructions: program.md\n\n{fenced(briefing.program[:_LONGEST_PROGRAM], 'markdown')}",
         "# Set-up\n\n"
         f"- editable file: {file}\n"
         f"- read-only files that define the task: {locked}\n"
