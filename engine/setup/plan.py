@@ -26,7 +26,7 @@ from engine.core.text import INSTRUCTION_CHARACTERS
 from engine.setup.config_file import config_path, load_config, save_config
 from engine.setup.detect import DetectedSettings, detect_settings, propose_tag
 from engine.setup.notes import workspace_notes
-from engine.setup.start_point import find_start_point
+from engine.setup.start_point import StartPoint, find_start_point
 from engine.setup.start_request import StartRequest, read_start_request, write_start_request
 from engine.setup.takeover import branches_without_journal
 from engine.store.journal import fold_journal
@@ -88,9 +88,20 @@ def make_plan(
         return propose_tag(today, _used_tags(workspace))
 
     start = find_start_point(workspace, saved, given, flags.new_from, flags.adopt, free_tag)
-    tag = str(given.get("tag") or start.values.get("tag") or (saved.tag if saved else ""))
-    if tag and Layout(workspace.path, tag).journal.exists():
+    tag = str(given.get("tag") or start.values.get("tag") or (saved.tag if saved else free_tag()))
+    if Layout(workspace.path, tag).journal.exists():
         return _plan_to_continue(workspace, tag, saved, given, hypothesis)
+    return _plan_new(workspace, tag, saved, given, start, hypothesis)
+
+
+def _plan_new(
+    workspace: Workspace,
+    tag: str,
+    saved: ResearchConfig | None,
+    given: dict[str, Any],
+    start: StartPoint,
+    hypothesis: str | None,
+) -> Plan:
     base = saved if saved is not None else ResearchConfig()
     named = {
         name: given.get(name) or getattr(base, name)
@@ -99,18 +110,17 @@ def make_plan(
     }
     _require_file_here(workspace, named.get("file", "train.py"))
     detected = detect_settings(workspace.path, **named)
-    values: dict[str, Any] = asdict(base)
+    values = asdict(base)
     if saved is None:
         why = _reasons(detected)
-        values |= detected.values() | {"tag": tag or free_tag()}
+        values |= detected.values()
     else:
         why = dict.fromkeys(values, "as in config.toml")
-    values |= start.values | given
+    config = _checked(values | start.values | given | {"tag": tag})
     why |= start.why | dict.fromkeys(given, "as you said")
-    config = _checked(values)
     # Left by a start that failed before the session existed: it still starts from there.
-    left = read_start_request(Layout(workspace.path, config.tag))
-    commit, adopts = start.commit or left.base, start.adopts or left.adopts
+    left = read_start_request(Layout(workspace.path, tag))
+    commit = start.commit or left.base
     workspace.head = commit or workspace.head
     hypothesis = left.first_hypothesis if hypothesis is None else hypothesis
     if hypothesis:
@@ -129,7 +139,7 @@ def make_plan(
         start_request=StartRequest(
             first_hypothesis=_first_hypothesis(hypothesis),
             base=commit,
-            adopts=adopts,
+            adopts=start.adopts or left.adopts,
             notes=notes,
         ),
     )
