@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 import pytest
-from hypothesis import assume, given
+from hypothesis import assume, example, given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
@@ -34,6 +34,8 @@ def test_a_gain_of_exactly_the_threshold_is_kept(
     assert f"less than the {threshold:.6g} asked for" in below.reason
 
 
+@example(math.nan, 1.0)
+@example(-math.inf, 1.0)
 @given(st.floats(allow_nan=True), st.one_of(st.none(), st.floats(allow_nan=False)))
 def test_only_a_finite_value_with_a_finite_gain_is_ever_kept(
     value: float, incumbent: float | None
