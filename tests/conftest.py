@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import functools
 import shutil
+import socket
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -28,6 +30,8 @@ settings.register_profile(
 )
 settings.load_profile("suite")
 
+
+_THIS_MACHINE = (None, "", "localhost", "127.0.0.1", "::1", "0.0.0.0", "::", socket.gethostname())
 
 LONG_FIRST = ("benchmarks", "mutation", "end_to_end", "engine", "harness")
 """Directories whose tests take longest: begun first, so that no worker is left with one alone."""
@@ -57,6 +61,24 @@ def _private_world(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     yield
     end_engines()
     shutil.rmtree(home, ignore_errors=True)
+
+
+@pytest.fixture(autouse=True)
+def _no_network(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Fail a test that asks for the address of another machine, whatever came of the request."""
+    asked: list[str] = []
+    look_up = socket.getaddrinfo
+
+    def getaddrinfo(host: Any, *arguments: Any, **named: Any) -> Any:
+        name = host.decode() if isinstance(host, bytes) else host
+        if name not in _THIS_MACHINE and not name.endswith(".invalid"):
+            asked.append(name)
+            raise socket.gaierror(socket.EAI_NONAME, f"a test may not ask for {name}")
+        return look_up(host, *arguments, **named)
+
+    monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
+    yield
+    assert asked == []
 
 
 @pytest.fixture

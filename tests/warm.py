@@ -90,6 +90,7 @@ def warm_server() -> str:
     )
     atexit.register(process.communicate)
     assert process.stdout is not None and process.stdout.readline() == b"ready\n"
+    process.wait(DEADLINE_SECONDS)  # for the process it has left to go on alone
     return str(path)
 
 
