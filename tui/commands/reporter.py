@@ -8,7 +8,7 @@ from typing import TextIO
 from engine.core import events as ev
 from engine.core.session import Session
 from engine.protocol.messages import Progress
-from tui.present.event_lines import event_lines
+from tui.present.plain_log import log_lines
 
 _BAR_CELLS = 24
 
@@ -42,7 +42,7 @@ class Reporter:
     def event(self, event: ev.AnyEvent, session: Session) -> None:
         """Print what a reader of the log should know of an event."""
         width = shutil.get_terminal_size((120, 24)).columns if self._terminal else 240
-        for line in event_lines(event, session, width):
+        for line in log_lines(event, session, width):
             self.line(line)
 
     def progress(self, progress: Progress) -> None:

@@ -10,7 +10,7 @@ from tui.present.events import event_text
 from tui.present.summary import experiment_line
 
 
-def event_lines(event: ev.AnyEvent, session: Session, width: int = 120) -> list[str]:
+def log_lines(event: ev.AnyEvent, session: Session, width: int = 120) -> list[str]:
     """Return what a reader of the plain log should know of an event; often nothing.
 
     Args:
