@@ -15,7 +15,7 @@ from engine.core.reducer import apply
 from engine.core.session import Session
 from engine.core.table import read_table
 from engine.core.table.model import RowVerdict
-from engine.core.table.session_table import ADOPTED, past_table, table_of, whole_table
+from engine.core.table.session_table import ADOPTED, full_table, past_table, table_of
 
 A, B = "a1" * 20, "b2" * 20
 NOW = datetime(2026, 11, 21, 3, 4, 5, tzinfo=UTC)
@@ -178,7 +178,7 @@ def test_rows_taken_over_keep_their_numbers_and_stand_first_in_the_whole_table()
         None,
         "",
     )
-    whole = whole_table(session()).rows
+    whole = full_table(session()).rows
     assert [(row.number, row.line) for row in whole] == [(1, 2), (2, 3), (3, 4), (4, 5)]
     assert [row.extras.get(ADOPTED, "") for row in whole] == [ADOPTED, ADOPTED, "", ""]
     assert [row.description for row in whole] == ["old", "lost", "baseline", "deeper"]
@@ -196,7 +196,7 @@ def test_without_rows_taken_over_the_whole_table_is_the_sessions_own() -> None:
             results_file="results.tsv",
         ),
     )
-    assert whole_table(own) == table_of(own)
+    assert full_table(own) == table_of(own)
     assert table_of(own).rows == ()
 
 

@@ -331,14 +331,14 @@ def test_the_direction_is_seen_from_what_was_kept() -> None:
     down = "a1\t38.9\tkeep\tx\nb1\t30.0\tkeep\tx\nc1\t50.0\tdiscard\tx\n"
     assert read(header + down).direction is Direction.MIN
     assert "lower values were kept" in read(header + down).direction_reason
-    assert "nothing tells" in read(header + "a1\t38.9\tkeep\tx\n").direction_reason
+    assert "unknown" in read(header + "a1\t38.9\tkeep\tx\n").direction_reason
 
 
 def test_rows_that_clearly_say_the_opposite_overrule_a_name() -> None:
     rows = "".join(f"a{i}b2c3d\t{9 - i}.5\t1\tkeep\tx\n" for i in range(8))
     table = read(HEADER.replace("val_bpb", "score") + "\n" + rows)
     assert table.direction is Direction.MIN
-    assert "whatever its name says" in table.direction_reason
+    assert "contrary to its name" in table.direction_reason
 
 
 def test_metric_and_direction_as_asked() -> None:
@@ -403,7 +403,7 @@ def test_rows_numbered_with_a_hash_sign_are_no_comments() -> None:
         (bytes(range(256)) * 40, "binary"),
         (b"\x00" * 5000, "binary"),
         (b"Dear diary,\ntoday nothing happened.\n", "no columns"),
-        (b"name\tcolour\nAda\tred\nBob\tblue\n", "no column of it is a metric or a status"),
+        (b"name\tcolour\nAda\tred\nBob\tblue\n", "it has no column for a metric or a status"),
     ],
 )
 def test_what_is_no_table_is_called_that(data: bytes, problem: str) -> None:

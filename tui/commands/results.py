@@ -19,7 +19,7 @@ from engine.core.records import Experiment
 from engine.core.session import Session
 from engine.core.table.model import Role, RowVerdict, Table, TableRow
 from engine.core.table.plain_values import stats_facts, table_facts
-from engine.core.table.session_table import past_table, table_of, whole_table
+from engine.core.table.session_table import full_table, past_table, table_of
 from engine.core.table.stats import credible, summarise
 from engine.core.text import one_line, plural
 from engine.store import table_files as tables
@@ -79,7 +79,7 @@ def results(
         session, damage = _read_session(workspace, tag)
         for note in damage:
             click.echo(one_line(note), err=True)
-        table, own = whole_table(session), workspace / session.results_file
+        table, own = full_table(session), workspace / session.results_file
     else:
         reject_session_flags(tag=tag)
         session, own = None, path

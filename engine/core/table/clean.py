@@ -1,4 +1,4 @@
-"""A table written as everybody's tools expect it: the five usual columns, then the others."""
+"""A table in the usual format: the five usual columns, then the others."""
 
 from __future__ import annotations
 
@@ -12,34 +12,34 @@ from engine.core.table.roles import normalise
 from engine.core.text import one_line
 
 ORIGINAL = "original_status"
-"""The column that keeps a status where it said something else than our word for it."""
+"""The column for a status that differs from its verdict's name."""
 _USUAL_REST = ("memory_gb", "status", "description")
 
 
 def clean_header(table: Table) -> list[str]:
-    """The names of the columns, none twice; what is no name of a cell's own line is taken out."""
+    """Return unique column names, each on one line."""
     metric = one_line(table.metric or "") or "metric"
     if metric in ("commit", *_USUAL_REST):
         metric = f"{metric}_value"
     names = ["commit", metric, *_USUAL_REST]
-    taken = {normalise(name) for name in names}
-    again: Counter[str] = Counter()
+    used = {normalise(name) for name in names}
+    repeats: Counter[str] = Counter()
     for extra in _extra_names(table):
         stem = name = one_line(extra) or "column"
-        while normalise(name) in taken:
-            again[stem] += 1
-            name = f"{stem}_{again[stem]}"
-        taken.add(normalise(name))
+        while normalise(name) in used:
+            repeats[stem] += 1
+            name = f"{stem}_{repeats[stem]}"
+        used.add(normalise(name))
         names.append(name)
     return names
 
 
 def clean_rows(table: Table) -> Iterator[list[str]]:
-    """The cells of each row, in the order of `clean_header`; flat text without tabs or newlines."""
+    """Yield the cells of each row in the order of `clean_header`, without tabs or newlines."""
     extras = _extra_names(table)
     for row in table.rows:
         yield [
-            # At the beginning of a line this would make a comment of the row.
+            # A leading # would make the row a comment.
             one_line(row.commit).lstrip("# "),
             _number(row, row.value, "{:.6f}"),
             _number(row, row.memory_gb, "{:.1f}"),
@@ -50,14 +50,14 @@ def clean_rows(table: Table) -> Iterator[list[str]]:
 
 
 def to_tsv(table: Table) -> str:
-    """Tabs between the cells, no quoting."""
+    """Return a table as TSV without quoting."""
     lines = ["\t".join(clean_header(table))]
     lines += ["\t".join(cells) for cells in clean_rows(table)]
     return "\n".join(lines) + "\n"
 
 
 def to_csv(table: Table) -> str:
-    """CSV as RFC 4180 has it, with plain newlines."""
+    """Return a table as CSV according to RFC 4180, with plain newlines."""
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow(clean_header(table))
@@ -78,7 +78,7 @@ def _extra_names(table: Table) -> list[str]:
 
 def _extra(row: TableRow, name: str) -> str:
     if name == ORIGINAL:
-        # A table that was written here before has its first words already.
+        # A table that this program exported before has the column already.
         return row.extras.get(ORIGINAL, row.status)
     return row.extras.get(name, "")
 

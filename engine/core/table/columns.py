@@ -1,4 +1,4 @@
-"""What stands in a column: whether its cells fit what its name says, or tell without a name."""
+"""The role of a column judged by its cells: to check its name, or without one."""
 
 from __future__ import annotations
 
@@ -18,25 +18,26 @@ _COMMIT_WORDS = frozenset(
         *("base", "tbd", "n/a", "-", "–", "—"),
     )
 )
-_HONEST_STATUS = frozenset(("status", "verdict", "decision", "状态"))
+_UNAMBIGUOUS_STATUS = frozenset(("status", "verdict", "decision", "状态"))
 _BASE = re.compile(r"base|parent|prev|from|config|data|seed", re.I)
-"""In the name of a column of hashes: they are not those of the row's own commit."""
+"""Parts of the name of a column whose hashes are not those of the row's own commit."""
 _WORDY = 12
+"""Mean length of a cell from which a column holds phrases."""
 
 
 def share(column: Cells, test: Callable[[str], bool]) -> float:
-    """Of the cells that hold something the share that passes."""
+    """Return the share of non-empty cells that pass a test."""
     filled = [cell for cell in column if not is_placeholder(cell)]
     return sum(map(test, filled)) / len(filled) if filled else 0.0
 
 
 def numeric(cell: str) -> bool:
-    """Whether a cell holds a number."""
+    """Return whether a cell holds a number."""
     return to_number(cell) is not None
 
 
 def wordy(column: Cells) -> bool:
-    """Whether a column holds phrases rather than short names."""
+    """Return whether a column holds phrases rather than short names."""
     return sum(map(len, column)) > _WORDY * len(column) or (
         share(column, lambda cell: " " in cell) > 0.5
     )
@@ -48,11 +49,11 @@ def _commit_share(column: Cells) -> float:
 
 def _fits_status(name: str, column: Cells) -> bool:
     if not any(column):
-        return normalise(name) in _HONEST_STATUS or not column
+        return normalise(name) in _UNAMBIGUOUS_STATUS or not column
     known = share(column, lambda c: meaning_of(c) is not None)
     if known >= 0.3:
         return True
-    return normalise(name) in _HONEST_STATUS and share(column, numeric) < 0.5
+    return normalise(name) in _UNAMBIGUOUS_STATUS and share(column, numeric) < 0.5
 
 
 def _fits_description(name: str, column: Cells) -> bool:
@@ -82,10 +83,10 @@ FITS: tuple[tuple[Role, Callable[[str, Cells], bool]], ...] = (
 
 
 def fill_from_cells(roles: list[Role], columns: Sequence[Cells], names: Sequence[str]) -> None:
-    """Find by their cells the status, commit and description that no name told."""
+    """Find the status, commit and description by their cells where no name identifies them."""
     free = [i for i, role in enumerate(roles) if role is Role.EXTRA]
 
-    def take(role: Role, score: Callable[[Cells], float], least: float) -> None:
+    def assign(role: Role, score: Callable[[Cells], float], least: float) -> None:
         if role in roles or not free:
             return
         value, index = max((score(columns[i]), -i) for i in free)
@@ -93,20 +94,20 @@ def fill_from_cells(roles: list[Role], columns: Sequence[Cells], names: Sequence
             roles[-index] = role
             free.remove(-index)
 
-    def looks_status(column: Cells) -> float:
-        telling = share(
+    def status_score(column: Cells) -> float:
+        known = share(
             column,
             lambda c: not numeric(c) and meaning_of(c) not in (None, Meaning.OTHER) and len(c) > 1,
         )
-        # `baseline` is both a status and what stands for a commit.
-        return telling - 0.01 * (share(column, lambda c: c.lower() in _COMMIT_WORDS) > 0.5)
+        # `baseline` is used both as a status and in place of a commit.
+        return known - 0.01 * (share(column, lambda c: c.lower() in _COMMIT_WORDS) > 0.5)
 
-    take(Role.STATUS, looks_status, 0.6)
+    assign(Role.STATUS, status_score, 0.6)
     based = [i for i in free if _BASE.search(names[i])]
     free = [i for i in free if i not in based]
-    take(Role.COMMIT, _commit_share, 0.6)
+    assign(Role.COMMIT, _commit_share, 0.6)
     free = sorted(free + based)
-    take(
+    assign(
         Role.DESCRIPTION,
         lambda column: (
             sum(map(len, column)) / max(1, len(column)) if share(column, numeric) < 0.3 else 0.0

@@ -1,4 +1,4 @@
-"""Bytes to text. No table is refused for its encoding: what cannot be known is guessed and said."""
+"""Bytes to text: an unknown encoding is guessed, with a note, and never an error."""
 
 from __future__ import annotations
 
@@ -10,7 +10,11 @@ from engine.core.table.status_words import CHINESE
 _SAMPLE = 65_536
 _BOMS = (
     (codecs.BOM_UTF8, "utf-8", ""),
-    (codecs.BOM_UTF32_LE, "utf-32-le", "UTF-32"),  # begins with UTF-16's mark, so comes before it
+    (
+        codecs.BOM_UTF32_LE,
+        "utf-32-le",
+        "UTF-32",
+    ),  # begins with the mark of UTF-16, so it is tested first
     (codecs.BOM_UTF32_BE, "utf-32-be", "UTF-32"),
     (codecs.BOM_UTF16_LE, "utf-16-le", "UTF-16"),
     (codecs.BOM_UTF16_BE, "utf-16-be", "UTF-16"),
@@ -22,7 +26,7 @@ _MAGIC = (b"PAR1", b"PK\x03\x04", b"\x89PNG", b"\x1f\x8b", b"SQLite format 3", b
 
 
 def decode(data: bytes) -> tuple[str, list[str]]:
-    """The text, and notes on what was odd about the bytes. Never raises."""
+    """Return the text and notes on its encoding. Never raises."""
     notes: list[str] = []
     text = _decode(data, notes)
     if "\x00" in text:
@@ -32,13 +36,13 @@ def decode(data: bytes) -> tuple[str, list[str]]:
 
 
 def looks_binary(data: bytes) -> bool:
-    """Whether these bytes are no text at all: a picture, an archive, a Parquet file."""
+    """Return whether bytes are not text but a picture, an archive, a Parquet file or the like."""
     if data.startswith(_MAGIC):
         return True
-    # Not the text that `decode` gives, which has lost its NULs.
+    # Not the text that `decode` returns, which has no NULs.
     sample = data[:_SAMPLE]
     text = _decode(sample, [])
-    # A replacement character that was written as one is no broken byte.
+    # A replacement character in the file itself is not a broken byte.
     odd = len(_CONTROL.findall(text)) - sample.count(_WRITTEN_REPLACEMENT)
     return odd > _BINARY_SHARE * max(len(text), 40)
 
@@ -57,12 +61,12 @@ def _decode(data: bytes, notes: list[str]) -> str:
         return data.decode("utf-8")
     except UnicodeDecodeError as error:
         if error.start >= len(data) - 3 and error.reason == "unexpected end of data":
-            return data[: error.start].decode("utf-8")  # cut in the middle of its last character
+            return data[: error.start].decode("utf-8")  # cut within its last character
     return _decode_broken(data, notes)
 
 
 def _wide(data: bytes, codec: str) -> str:
-    """Text in units of two or four bytes; part of a unit at the end is what a cut leaves."""
+    """Decode units of two or four bytes, without an incomplete unit at the end."""
     unit = {"8": 1, "16": 2, "32": 4}[codec.split("-")[1]]
     return data[: len(data) - len(data) % unit].decode(codec, "replace")
 
@@ -73,7 +77,7 @@ def _unmarked_utf16(data: bytes) -> str:
     if half < 2:
         return ""
     even, odd = sample[0::2].count(0), sample[1::2].count(0)
-    # Latin letters have a zero as their high byte; a table has more of them than of anything else.
+    # Latin letters, the most frequent in a table, have a zero as their high byte.
     if odd > 0.3 * half and even < 0.02 * half:
         return "utf-16-le"
     if even > 0.3 * half and odd < 0.02 * half:

@@ -1,4 +1,4 @@
-"""Which way the metric improves: told by its name, or by what was kept."""
+"""Which way the metric improves, inferred from its name or from the kept rows."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from engine.core.table.model import RowVerdict, TableRow
 from engine.core.table.roles import direction_of
 
 _KEEP_WEIGHT, _DISCARD_WEIGHT = 2, 1
-_ENOUGH = 8
-_CLEAR = 0.85
+_MIN_VOTES = 8
+_CLEAR_SHARE = 0.85
 
 
 def infer_direction(metric: str | None, rows: Iterable[TableRow]) -> tuple[Direction, str]:
-    """The direction, and why it is believed.
+    """Return the direction and the reason for it.
 
-    A name is overruled only by rows that clearly say the opposite: a `score` of which every lower
-    one was kept.
+    A name is overruled only by rows that clearly show the opposite, such as a `score` of which
+    every lower one was kept.
     """
     named = direction_of(metric) if metric is not None else None
     down, up = _votes(rows)
@@ -25,12 +25,12 @@ def infer_direction(metric: str | None, rows: Iterable[TableRow]) -> tuple[Direc
     moved = Direction.MIN if down >= up else Direction.MAX
     share = max(down, up) / total if total else 0.0
     if named is not None:
-        if moved is not named and total >= _ENOUGH and share >= _CLEAR:
-            return moved, f"{_kept(moved)}, whatever its name says"
+        if moved is not named and total >= _MIN_VOTES and share >= _CLEAR_SHARE:
+            return moved, f"{_kept(moved)}, contrary to its name"
         return named, "by its name"
     if total and share > 0.5:
         return moved, _kept(moved)
-    return Direction.MIN, "nothing tells; lower is taken to be better"
+    return Direction.MIN, "unknown; lower is assumed to be better"
 
 
 def _kept(direction: Direction) -> str:
@@ -38,7 +38,7 @@ def _kept(direction: Direction) -> str:
 
 
 def _votes(rows: Iterable[TableRow]) -> tuple[int, int]:
-    """How much speaks for lower and for higher: each row against the one kept before it."""
+    """Return the votes for lower and for higher, from each row and the keep before it."""
     down = up = 0
     kept: float | None = None
     for row in rows:

@@ -1,4 +1,4 @@
-"""One line against the columns of its table: a whole row, one to be mended, or none."""
+"""Fits one line to the columns of its table, and repairs it if fields are missing or too many."""
 
 from __future__ import annotations
 
@@ -10,14 +10,16 @@ from engine.core.table.schema import Schema
 from engine.core.table.status_words import Meaning, meaning_of
 
 SURPLUS = "surplus"
-"""The name under which fields without a column are kept."""
+"""The name for fields without a column."""
 _MOST_MOVED = 2
+"""Columns by which a status may be displaced."""
 _FEW = 8
-_NOT_TELLING = frozenset(("true", "false", "yes", "nan", "inf", "same", "invalid"))
+"""Missing fields that a short line may have."""
+_AMBIGUOUS = frozenset(("true", "false", "yes", "nan", "inf", "same", "invalid"))
 
 
-class Fitted:
-    """A line's cells, one for each column."""
+class FittedLine:
+    """The cells of a line, one for each column."""
 
     __slots__ = ("cells", "flaw", "line", "more", "surplus")
 
@@ -29,21 +31,21 @@ class Fitted:
         self.flaw = flaw
         self.surplus = tuple(surplus)
         self.more: list[str] = []
-        """Lines that go on with the last cell."""
+        """Lines that continue the last cell."""
 
 
-def fit(line: int, cells: list[str], schema: Schema) -> Fitted | None:
-    """The row a line is, its fields put under their columns; None where it is no row.
+def fit(line: int, cells: list[str], schema: Schema) -> FittedLine | None:
+    """Assign a line's fields to columns; None if it is not a row.
 
-    A field too many or too few is placed by the status, the one cell whose words are known.
+    Missing and surplus fields are located by the status, whose words are known.
     """
     width, count = schema.width, len(cells)
     if count == width:
-        return Fitted(line, cells)
+        return FittedLine(line, cells)
     if count > width:
         while len(cells) > width and not cells[-1]:
             cells = cells[:-1]
-        return Fitted(line, cells) if len(cells) == width else _too_many(line, cells, schema)
+        return FittedLine(line, cells) if len(cells) == width else _too_many(line, cells, schema)
     return _too_few(line, cells, schema) if count > 1 else None
 
 
@@ -51,12 +53,12 @@ def _known(cells: list[str], index: int) -> bool:
     return 0 <= index < len(cells) and meaning_of(cells[index]) is not None
 
 
-def _tells(cells: list[str], index: int) -> bool:
-    """Whether a cell that is not where the status should be is the status all the same."""
+def _is_displaced_status(cells: list[str], index: int) -> bool:
+    """Return whether a cell outside of the status column is the status."""
     return (
         0 <= index < len(cells)
         and len(cells[index]) > 2
-        and cells[index].lower() not in _NOT_TELLING
+        and cells[index].lower() not in _AMBIGUOUS
         and meaning_of(cells[index]) not in (None, Meaning.OTHER)
     )
 
@@ -68,43 +70,43 @@ def _number_at(cells: list[str], schema: Schema) -> bool:
     )
 
 
-def _too_many(line: int, cells: list[str], schema: Schema) -> Fitted | None:
+def _too_many(line: int, cells: list[str], schema: Schema) -> FittedLine | None:
     width, surplus = schema.width, len(cells) - schema.width
     flaw = f"{len(cells)} fields for {width} columns"
     status, text = schema.place(Role.STATUS), schema.place(Role.DESCRIPTION)
     plain_status = status < 0 or to_number(cells[status]) is None
     moved = surplus <= _MOST_MOVED and not _known(cells, status)
-    if status >= 0 and moved and _tells(cells, status + surplus):
+    if status >= 0 and moved and _is_displaced_status(cells, status + surplus):
         between = cells[status : status + surplus]
-        return Fitted(line, cells[:status] + cells[status + surplus :], flaw, between)
+        return FittedLine(line, cells[:status] + cells[status + surplus :], flaw, between)
     if not (_known(cells, status) or (plain_status and _number_at(cells, schema))):
         return None
     if text == width - 1:
         # A tab inside the description.
         whole = " ".join(cell for cell in cells[text:] if cell)
-        return Fitted(line, [*cells[:text], whole], flaw)
-    return Fitted(line, cells[:width], flaw, cells[width:])
+        return FittedLine(line, [*cells[:text], whole], flaw)
+    return FittedLine(line, cells[:width], flaw, cells[width:])
 
 
-def _too_few(line: int, cells: list[str], schema: Schema) -> Fitted | None:
-    width, lacking = schema.width, schema.width - len(cells)
-    if lacking > max(_FEW, len(cells)):
+def _too_few(line: int, cells: list[str], schema: Schema) -> FittedLine | None:
+    width, missing = schema.width, schema.width - len(cells)
+    if missing > max(_FEW, len(cells)):
         return None
     flaw = f"{len(cells)} fields for {width} columns"
     status, commit = schema.place(Role.STATUS), schema.place(Role.COMMIT)
     if _known(cells, status):
-        return Fitted(line, cells + [""] * lacking, flaw)
-    earlier = status - lacking
-    if earlier > 0 and lacking <= _MOST_MOVED and _tells(cells, earlier):
-        return Fitted(line, cells[:earlier] + [""] * lacking + cells[earlier:], flaw)
+        return FittedLine(line, cells + [""] * missing, flaw)
+    earlier = status - missing
+    if earlier > 0 and missing <= _MOST_MOVED and _is_displaced_status(cells, earlier):
+        return FittedLine(line, cells[:earlier] + [""] * missing + cells[earlier:], flaw)
     begins = commit < 0 or (commit < len(cells) and commit_hash(cells[commit]) is not None)
     if begins and cells[0] and _number_at(cells, schema):
-        return Fitted(line, cells + [""] * lacking, flaw)
+        return FittedLine(line, cells + [""] * missing, flaw)
     return None
 
 
 def is_wrapped(cells: list[str], schema: Schema) -> bool:
-    """Whether a whole line of a drawn table only goes on with texts of the line above."""
+    """Return whether a line of a drawn table continues the texts of the line above."""
     keys = [
         at
         for role in (Role.COMMIT, Role.METRIC, Role.STATUS, Role.NUMBER)

@@ -1,4 +1,4 @@
-"""What a results.tsv holds once it was read, whatever it looked like."""
+"""The contents of a results table."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from engine.core.enums import Direction
 
 
 class RowVerdict(StrEnum):
-    """What became of a row, in our words."""
+    """The verdict of a row."""
 
     KEEP = "keep"
     DISCARD = "discard"
     CRASH = "crash"
     OTHER = "other"
-    """It ran, was skipped, or the table does not say."""
+    """Only run, skipped, or unknown."""
 
 
 class Role(StrEnum):
-    """What a column is for."""
+    """The meaning of a column."""
 
     COMMIT = "commit"
     METRIC = "metric"
@@ -37,23 +37,23 @@ class Role(StrEnum):
 
 
 class TableColumn(msgspec.Struct, frozen=True):
-    """A column of the table, named as the table names it."""
+    """A column with its name in the table."""
 
     name: str
     role: Role
 
 
 class TableRow(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """One experiment, as far as its row tells."""
+    """The row of one experiment."""
 
     number: int
-    """Its place among the rows, from 1."""
+    """Position among the rows, from 1."""
     line: int
-    """The line it begins on, from 1."""
+    """First line of the row, from 1."""
     commit: str = ""
-    """As written: a hash, or `baseline`, `reverted`, `abc1234-dirty`."""
+    """The cell as written: a hash, or `baseline`, `reverted`, `abc1234-dirty`."""
     value: float | None = None
-    """The metric, always finite; None where it cannot be read, and for the 0 of a crash."""
+    """The metric, always finite; None if it cannot be parsed, and for the 0 of a crash."""
     value_text: str = ""
     """The metric's cell as written."""
     memory_gb: float | None = None
@@ -63,15 +63,15 @@ class TableRow(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     description: str = ""
     category: str = ""
     at: datetime | None = None
-    """When, if a column tells; a time without a zone is taken as UTC."""
+    """The time, if a column has it; without a zone it is assumed to be UTC."""
     extras: Mapping[str, str] = {}
-    """The cells of every column that has no field of its own here, as written."""
+    """The cells of all columns without a field in this class, as written."""
     flaw: str = ""
-    """What is odd about the row though it could be read: fields missing, fields too many."""
+    """An irregularity of the row: missing or surplus fields."""
 
 
 class BadRow(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """A line that is no row, no header and no comment."""
+    """A line that is neither a row nor a header nor a comment."""
 
     line: int
     text: str
@@ -80,10 +80,10 @@ class BadRow(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
 
 class Table(msgspec.Struct, frozen=True, kw_only=True):
-    """Everything that could be read."""
+    """A results table."""
 
     metric: str | None
-    """The name of the metric's column; None where the table has none."""
+    """The name of the metric's column; None without one."""
     direction: Direction
     metric_reason: str
     direction_reason: str
@@ -91,10 +91,10 @@ class Table(msgspec.Struct, frozen=True, kw_only=True):
     rows: tuple[TableRow, ...] = ()
     bad: tuple[BadRow, ...] = ()
     notes: tuple[str, ...] = ()
-    """What a reader of the table should know: its encoding, comments, a second header."""
+    """Notes on the table: its encoding, comments, a second header."""
     problem: str = ""
-    """Why nothing could be read as a table: it is empty, binary, or has no columns."""
+    """Why the file is not a table: it is empty, binary, or has no columns."""
 
     def has_column(self, role: Role) -> bool:
-        """Whether some column has that role."""
+        """Return whether a column has a role."""
         return any(column.role is role for column in self.columns)

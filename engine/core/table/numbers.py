@@ -1,4 +1,4 @@
-"""Cells to numbers, dates and hashes."""
+"""Parsing of cells as numbers, times and hashes."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ PLACEHOLDERS = frozenset(
         "#n/a",
     )
 )
-"""Cells that say that there is no number, in lower case."""
+"""Cells that stand for a missing number, in lower case."""
 _LONGEST = 80
 _MARKUP = "*`_~\"' \t"
 _NUMBER = re.compile(
@@ -54,22 +54,25 @@ _UNITS = (
 
 
 def is_placeholder(cell: str) -> bool:
-    """Whether the cell says that there is nothing."""
+    """Return whether a cell stands for a missing value."""
     return cell.strip(" \t").lower() in PLACEHOLDERS
 
 
 def to_number(cell: str, *, decimal_comma: bool = False) -> float | None:
-    """The finite number a cell holds: `0.98`, `0,98`, `0.98 (±0.01)`, `44.0GB`, `1,234.5`, `55.6%`.
+    """Parse a cell such as `0.98`, `0,98`, `0.98 (±0.01)`, `44.0GB`, `1,234.5` or `55.6%`.
 
     Args:
-        cell: The text.
-        decimal_comma: Whether `1,234` is a little more than one, as it is in some columns.
+        cell: The cell.
+        decimal_comma: Whether the comma of `1,234` is a decimal one.
+
+    Returns:
+        The number, always finite; None if there is none.
     """
     try:
         plain = float(cell)
     except ValueError:
         return _written_number(cell, decimal_comma)
-    # Python also reads 1_000, which is more likely a name.
+    # Python also accepts 1_000, which is more likely a name.
     return plain if math.isfinite(plain) and "_" not in cell else None
 
 
@@ -105,13 +108,13 @@ def _without_commas(digits: str, decimal_comma: bool) -> str:
 
 
 def uses_decimal_comma(cells: Iterable[str]) -> bool:
-    """Whether a column has a comma that can only be a decimal one."""
+    """Return whether a column has a comma that can only be a decimal one."""
     commas = [c for c in (cell.strip(_MARKUP) for cell in cells) if _COMMA.fullmatch(c)]
     return any(not _THOUSANDS.fullmatch(c) for c in commas)
 
 
 def to_gigabytes(cell: str, column: str) -> float | None:
-    """Memory in GiB; the unit is the cell's own, else the column's, else GB."""
+    """Parse memory as GiB, in the unit of the cell, else of the column's name, else GB."""
     value = to_number(cell)
     if value is None:
         return None
@@ -126,7 +129,7 @@ def to_gigabytes(cell: str, column: str) -> float | None:
 
 
 def to_time(cell: str) -> datetime | None:
-    """A date and time as ISO 8601 or seconds since 1970; without a zone it is taken as UTC."""
+    """Parse a time as ISO 8601 or seconds since 1970; without a zone it is assumed to be UTC."""
     text = cell.strip(_MARKUP)
     if not 8 <= len(text) <= _TIME_LONGEST:
         return None
@@ -148,6 +151,6 @@ def _from_seconds(text: str) -> datetime | None:
 
 
 def commit_hash(cell: str) -> str | None:
-    """The hash a commit cell names, in lower case and without `-dirty`; None for other words."""
+    """Return the hash in a commit cell, in lower case and without `-dirty`; None without one."""
     match = _HASH.fullmatch(cell.strip(_MARKUP))
     return match[1].lower() if match is not None else None

@@ -1,4 +1,4 @@
-"""A table as plain values, for JSON and for whatever reads it."""
+"""A table as plain values for JSON."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from engine.core.table.stats import TableStats, summarise
 
 
 def stats_facts(stats: TableStats) -> dict[str, Any]:
-    """The figures of a table: counts by verdict, keep rate, plateau, trend."""
+    """Return a table's figures: counts by verdict, keep rate, plateau, trend."""
     return {
         "counts": msgspec.to_builtins(stats.counts),
         "keep_rate": stats.keep_rate,
@@ -24,11 +24,11 @@ def stats_facts(stats: TableStats) -> dict[str, Any]:
 
 
 def table_facts(table: Table, rows: Iterable[TableRow] | None = None) -> dict[str, Any]:
-    """A table and its figures.
+    """Return a table and its figures.
 
     Args:
-        table: What was read; the figures are of all of it.
-        rows: The rows to list; all of them by default.
+        table: The table, which the figures cover entirely.
+        rows: The rows to list; all by default.
     """
     stats = summarise(table)
     return {
@@ -49,7 +49,7 @@ def table_facts(table: Table, rows: Iterable[TableRow] | None = None) -> dict[st
 
 
 def row_facts(row: TableRow) -> dict[str, Any]:
-    """A row; `metric` is null where there is no number."""
+    """Return a row; `metric` is null without a number."""
     return {
         "experiment": row.number,
         "line": row.line,

@@ -1,4 +1,4 @@
-"""The tolerant reader: any bytes in, a table out, nothing lost and nothing raised."""
+"""The tolerant reader: returns a table for any bytes, loses no line and raises nothing."""
 
 from __future__ import annotations
 
@@ -7,22 +7,22 @@ from engine.core.table.decode import decode, looks_binary
 from engine.core.table.direction import infer_direction
 from engine.core.table.model import BadRow, Role, Table, TableColumn
 from engine.core.table.roles import is_header_word
-from engine.core.table.rows import TEXT_KEPT, Reader
+from engine.core.table.rows import TEXT_KEPT, RowReader
 from engine.core.table.shape import MOST_LINES, Delimiter, find_delimiter, to_lines
-from engine.core.table.survey import Survey, settle_metric, survey
+from engine.core.table.survey import Survey, choose_metric, survey
 from engine.core.text import plural
 
 
 def read_table(
     data: bytes, *, metric: str | None = None, direction: Direction | None = None
 ) -> Table:
-    """Read a table of results, whatever it looks like. Never raises; takes linear time.
+    """Read a results table of any format in linear time. Never raises.
 
     Args:
-        data: The file's bytes, or as many of them as the caller cares to read.
-        metric: The metric's column, if the person named it. Where no column has that name, one is
-            inferred all the same, and `metric_reason` says so.
-        direction: Which way it improves, if the person said so.
+        data: The file's bytes, or the beginning of them.
+        metric: The metric's column, if the user named it. If no column has that name, one is
+            inferred, and `metric_reason` says so.
+        direction: Which way the metric improves, if the user named it.
     """
     if looks_binary(data):
         return _unreadable("it is binary, not text", direction)
@@ -55,7 +55,7 @@ def _unreadable(
         metric=None,
         direction=direction or Direction.MIN,
         metric_reason="no column looks like a metric",
-        direction_reason="as asked" if direction else "nothing tells",
+        direction_reason="as asked" if direction else "unknown",
         bad=bad,
         notes=tuple(notes or ()),
         problem=problem,
@@ -70,18 +70,20 @@ def _read(
     direction: Direction | None,
 ) -> Table:
     found = survey(lines, delimiter)
-    metric, metric_reason = settle_metric(found, asked_for)
-    reader = Reader(lines, delimiter, found.headers)
-    borders = [stretch.begin for stretch in found.stretches[1:]] + [len(lines)]
-    for schema, stretch, end in zip(found.schemas, found.stretches, borders, strict=True):
-        reader.read(schema, range(stretch.begin, end))
+    metric, metric_reason = choose_metric(found, asked_for)
+    reader = RowReader(lines, delimiter, found.headers)
+    borders = [block.begin for block in found.blocks[1:]] + [len(lines)]
+    for schema, block, end in zip(found.schemas, found.blocks, borders, strict=True):
+        reader.read(schema, range(block.begin, end))
     reader.finish()
-    way, why = (direction, "as asked") if direction else infer_direction(metric, reader.rows)
+    inferred, reason = (
+        (direction, "as asked") if direction else infer_direction(metric, reader.rows)
+    )
     return Table(
         metric=metric,
-        direction=way,
+        direction=inferred,
         metric_reason=metric_reason,
-        direction_reason=why,
+        direction_reason=reason,
         columns=_columns(found),
         rows=tuple(reader.rows),
         bad=tuple(reader.bad),
@@ -100,20 +102,20 @@ def _columns(found: Survey) -> tuple[TableColumn, ...]:
     return tuple(columns.values())
 
 
-def _problem(found: Survey, reader: Reader) -> str:
+def _problem(found: Survey, reader: RowReader) -> str:
     if not any(s.place(role) >= 0 for s in found.schemas for role in (Role.METRIC, Role.STATUS)):
-        return "no column of it is a metric or a status"
+        return "it has no column for a metric or a status"
     if not reader.rows and not found.headers:
-        return "no line of it reads as a row of results"
+        return "it has no line that is a row of results"
     return ""
 
 
-def _notes(found: Survey, reader: Reader) -> list[str]:
+def _notes(found: Survey, reader: RowReader) -> list[str]:
     notes = []
     if not found.headers:
-        notes.append("there is no header; columns are known by what stands in them")
-    later = [stretch.begin + 1 for stretch in found.stretches[1:]]
-    if later and found.stretches[0].count:
+        notes.append("there is no header; columns are identified by their cells")
+    later = [block.begin + 1 for block in found.blocks[1:]]
+    if later and found.blocks[0].count:
         places = ", ".join(map(str, later[:5])) + (" …" if len(later) > 5 else "")
         notes.append(f"another header in line {places}")
     for count, one, many in (

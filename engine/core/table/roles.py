@@ -1,4 +1,4 @@
-"""What a column's name says: its role, whether it is a metric, and which way it improves."""
+"""The meaning of column names: their roles, metrics, and which way a metric improves."""
 
 from __future__ import annotations
 
@@ -46,10 +46,9 @@ _NAMES: dict[Role, str] = {
     Role.CATEGORY: "category type kind tag group area theme family class strategy 类别 分类 类型",
 }
 ORDER: dict[Role, dict[str, int]] = {
-    role: {name: place for place, name in enumerate(names.split())}
-    for role, names in _NAMES.items()
+    role: {name: rank for rank, name in enumerate(names.split())} for role, names in _NAMES.items()
 }
-"""For each role its names, the most telling first."""
+"""The names of each role, most specific first."""
 HEADER_WORDS = frozenset(name for names in ORDER.values() for name in names)
 
 
@@ -84,13 +83,13 @@ _RELATIVE = _set(
     stderr sigma var variance ci noise pct percent rank min_delta threshold
     """
 )
-_BESIDES = _set("train training tr step steps epoch epochs lr seed batch")
+_SECONDARY = _set("train training tr step steps epoch epochs lr seed batch")
 _STRONG = _set("bpb val_loss val_acc val_accuracy perplexity primary")
 
 
 @lru_cache(maxsize=4096)
 def normalise(name: str) -> str:
-    """A column's name in lower case with single underscores: `Val BPB` and `val-bpb` are one."""
+    """Return a name in lower case with underscores: `Val BPB` and `val-bpb` become equal."""
     plain = name.strip().lstrip("#").strip() if len(name) > 1 else name
     return _NOT_WORD.sub("_", _CAMEL.sub("_", plain).lower()).strip("_")
 
@@ -101,7 +100,7 @@ def _words(name: str) -> tuple[str, ...]:
 
 
 def is_header_word(cell: str) -> bool:
-    """Whether tables of results have a column of that name."""
+    """Return whether a name is usual for a column of results."""
     return 0 < len(cell) <= 60 and (
         normalise(cell) in HEADER_WORDS or direction_of(cell) is not None
     )
@@ -109,9 +108,9 @@ def is_header_word(cell: str) -> bool:
 
 @lru_cache(maxsize=4096)
 def direction_of(name: str) -> Direction | None:
-    """Which way a metric of that name improves; None where the name does not tell.
+    """Return which way a metric improves according to its name; None if that is unknown.
 
-    The last telling word is the noun: an `accuracy_loss` is a loss.
+    The last known word counts: an `accuracy_loss` is a loss.
     """
     if len(name) > 60:
         return None
@@ -121,10 +120,12 @@ def direction_of(name: str) -> Direction | None:
     if _RATE.search(name.strip().lower()) or _RATE.search(normalise(name)):
         return Direction.MAX
     # `mIoU` is one word, `valLoss` two.
-    return _of_words(words) or _of_words(tuple(_NOT_WORD.sub(" ", name.lower()).split()))
+    return _direction_of_words(words) or _direction_of_words(
+        tuple(_NOT_WORD.sub(" ", name.lower()).split())
+    )
 
 
-def _of_words(words: tuple[str, ...]) -> Direction | None:
+def _direction_of_words(words: tuple[str, ...]) -> Direction | None:
     found: Direction | None = None
     for word in words:
         if word in _MIN:
@@ -137,7 +138,7 @@ def _of_words(words: tuple[str, ...]) -> Direction | None:
 
 
 def never_zero(name: str) -> bool:
-    """Whether 0 cannot be a measurement of that name: it is what a crash leaves."""
+    """Return whether a value of 0 is impossible for a metric, so that it stands for a crash."""
     return direction_of(name) is Direction.MIN and not set(_words(name)) & {
         *("error", "err", "errors", "violations", "failures", "regret", "drawdown", "cost"),
         *("wer", "cer", "distance", "kl", "divergence"),
@@ -145,7 +146,7 @@ def never_zero(name: str) -> bool:
 
 
 def metric_rank(name: str) -> int:
-    """How much a name is that of the metric the session is about."""
+    """Return a score of how likely a name is that of the session's metric."""
     words = set(_words(name))
     rank = 3 if direction_of(name) is not None else 0
     if words & {"bpb", "bpc"} or normalise(name) in _STRONG:
@@ -154,7 +155,7 @@ def metric_rank(name: str) -> int:
         rank += 1
     if normalise(name) in ORDER[Role.DURATION] or words & {"latency", "ms"}:
         rank -= 1
-    if words & _BESIDES:
+    if words & _SECONDARY:
         rank -= 2
     if words & {"metric", "objective"}:
         rank += 4
@@ -166,7 +167,7 @@ def metric_rank(name: str) -> int:
 
 
 def same_metric(one: str, other: str) -> bool:
-    """Whether two headers of one file mean the same metric: `val_bpb` and `bpb`."""
+    """Return whether two names of one file mean the same metric, as `val_bpb` and `bpb` do."""
     ignored = {"val", "validation", "test", "eval", "best", "final", "mean", "avg"}
     first, second = set(_words(one)) - ignored, set(_words(other)) - ignored
     return normalise(one) == normalise(other) or (bool(first) and first == second)

@@ -1,4 +1,4 @@
-"""From lines to rows: mending what can be mended, keeping what cannot."""
+"""Lines to rows: irregular lines are repaired if possible, and kept as bad rows if not."""
 
 from __future__ import annotations
 
@@ -7,24 +7,24 @@ from collections.abc import Collection, Sequence
 
 import msgspec
 
-from engine.core.table.lines import SURPLUS, Fitted, fit, is_wrapped
+from engine.core.table.lines import SURPLUS, FittedLine, fit, is_wrapped
 from engine.core.table.model import BadRow, Role, RowVerdict, TableRow
 from engine.core.table.numbers import is_placeholder, to_gigabytes, to_number, to_time
 from engine.core.table.schema import Schema
-from engine.core.table.shape import Delimiter, is_rule, join_quoted, split, split_unlike
+from engine.core.table.shape import Delimiter, is_rule, join_quoted, split, split_at_spaces
 from engine.core.table.status_words import Meaning, meaning_of, ran_means_keep, to_verdict
 from engine.core.table.survey import QUOTING
 
 TEXT_KEPT = 2000
 _NUMBERED = re.compile(r"#\d*$")
 _MOST_HELD = 20
-_LONGEST_UNLIKE = 4096
+_LONGEST_SPLIT = 4096
 _NO_EXTRAS: dict[str, str] = {}
 _MARKUP = "*`~"
 
 
-class Reader:
-    """Reads stretch after stretch of a file's lines."""
+class RowReader:
+    """Reads the lines of a file, block by block."""
 
     def __init__(
         self, lines: Sequence[str], delimiter: Delimiter, headers: Collection[int]
@@ -38,14 +38,14 @@ class Reader:
         self._headers = headers
         self._meanings: set[Meaning | None] = set()
         self._ran: list[int] = []
-        self._open: Fitted | None = None
-        """The row that the next line may go on with."""
+        self._open: FittedLine | None = None
+        """The row that the next line may continue."""
         self._held: list[tuple[int, str, list[str]]] = []
-        """Lines that are no rows, until it is clear whether they are parts of one."""
+        """Incomplete lines that may turn out to be parts of one row."""
         self._held_width = 0
 
     def read(self, schema: Schema, part: range) -> None:
-        """Read the lines of that range by these columns."""
+        """Read a range of lines with the given columns."""
         lines, headers, delimiter = self._lines, self._headers, self._delimiter
         comma = QUOTING.get(delimiter)
         index = part.start
@@ -53,13 +53,13 @@ class Reader:
             here, line = index, lines[index]
             index += 1
             if not line or line.isspace():
-                self._settle(schema)
-                self._flush(schema)
+                self._release_held(schema)
+                self._close_row(schema)
                 continue
             if here in headers or is_rule(line, delimiter):
                 if here in headers:
-                    self._settle(schema)
-                    self._flush(schema)
+                    self._release_held(schema)
+                    self._close_row(schema)
                 continue
             if comma is not None and '"' in line:
                 line, length = join_quoted(lines, here, comma)
@@ -70,11 +70,11 @@ class Reader:
                 continue
             if not any(cells):
                 continue
-            self._take(here + 1, line, cells, schema)
-        self._settle(schema)
-        self._flush(schema)
+            self._add(here + 1, line, cells, schema)
+        self._release_held(schema)
+        self._close_row(schema)
 
-    def _take(self, number: int, line: str, cells: list[str], schema: Schema) -> None:
+    def _add(self, number: int, line: str, cells: list[str], schema: Schema) -> None:
         count = len(cells)
         if count == schema.width and not self._held:
             if (
@@ -84,37 +84,37 @@ class Reader:
             ):
                 self._wrap(cells)
             else:
-                self._flush(schema)
-                self._open = Fitted(number, cells)
+                self._close_row(schema)
+                self._open = FittedLine(number, cells)
             return
         if self._held and self._complete(number, line, cells, schema):
             return
         fitted = None
         if count < schema.width and (count == 1 or "  " in line):
-            fitted = self._otherwise_split(number, line, schema)
+            fitted = self._split_at_spaces(number, line, schema)
         fitted = fitted or fit(number, cells, schema)
         if fitted is not None:
-            self._settle(schema)
-            self._flush(schema)
+            self._release_held(schema)
+            self._close_row(schema)
             self._open = fitted
         elif count < schema.width and self._delimiter in (Delimiter.TAB, Delimiter.LITERAL):
             if len(self._held) >= _MOST_HELD:
-                self._settle(schema)
+                self._release_held(schema)
             self._hold(number, line, cells)
         else:
-            self._settle(schema)
-            self._reject(number, line, _why_not(count, schema))
+            self._release_held(schema)
+            self._reject(number, line, _reason(count, schema))
 
-    def _otherwise_split(self, number: int, line: str, schema: Schema) -> Fitted | None:
-        """A single line with other delimiters than the rest: spaces for tabs."""
+    def _split_at_spaces(self, number: int, line: str, schema: Schema) -> FittedLine | None:
+        """Return a line that has spaces instead of the table's delimiter as a row."""
         status, metric = schema.place(Role.STATUS), schema.place(Role.METRIC)
-        if status < 0 or len(line) > _LONGEST_UNLIKE:
+        if status < 0 or len(line) > _LONGEST_SPLIT:
             return None
-        for cells in split_unlike(line, schema.width):
+        for cells in split_at_spaces(line, schema.width):
             if meaning_of(cells[status]) is None:
                 continue
             if metric < 0 or is_placeholder(cells[metric]) or to_number(cells[metric]) is not None:
-                return Fitted(number, cells, "spaces between its fields")
+                return FittedLine(number, cells, "spaces between its fields")
         return None
 
     # -- lines that are not rows by themselves
@@ -124,7 +124,11 @@ class Reader:
         self._held_width += len(cells) - (1 if len(self._held) > 1 else 0)
 
     def _complete(self, number: int, line: str, cells: list[str], schema: Schema) -> bool:
-        """Whether the held lines and this one are one row that was broken inside a cell."""
+        """Join the held lines and this one if they are one row with line breaks in a cell.
+
+        Returns:
+            True if they were joined.
+        """
         if self._held_width + len(cells) - 1 != schema.width or self._held_width < 2:
             return False
         status, whole = schema.place(Role.STATUS), list(self._held[0][2])
@@ -136,12 +140,12 @@ class Reader:
         self.joined += len(self._held)
         first = self._held[0][0]
         self._held, self._held_width = [], 0
-        self._flush(schema)
-        self._open = Fitted(first, whole)
+        self._close_row(schema)
+        self._open = FittedLine(first, whole)
         return True
 
-    def _settle(self, schema: Schema) -> None:
-        """Held lines that no later line completed go on with the row above, or are bad."""
+    def _release_held(self, schema: Schema) -> None:
+        """Add the held lines to the row above if its last column is text, else reject them."""
         if not self._held:
             return
         for number, line, cells in self._held:
@@ -149,7 +153,7 @@ class Reader:
                 self._open.more.append(line)
                 self.joined += 1
             else:
-                self._reject(number, line, _why_not(len(cells), schema))
+                self._reject(number, line, _reason(len(cells), schema))
         self._held, self._held_width = [], 0
 
     def _wrap(self, cells: list[str]) -> None:
@@ -164,7 +168,7 @@ class Reader:
 
     # -- rows
 
-    def _flush(self, schema: Schema) -> None:
+    def _close_row(self, schema: Schema) -> None:
         fitted, self._open = self._open, None
         if fitted is None:
             return
@@ -172,7 +176,7 @@ class Reader:
             fitted.cells[-1] = "\n".join([fitted.cells[-1], *fitted.more])
         self.rows.append(self._to_row(fitted, schema))
 
-    def _to_row(self, fitted: Fitted, schema: Schema) -> TableRow:
+    def _to_row(self, fitted: FittedLine, schema: Schema) -> TableRow:
         commit = text = status = category = description = ""
         number: float | None = None
         memory: float | None = None
@@ -207,7 +211,7 @@ class Reader:
             self._ran.append(len(self.rows))
         verdict = to_verdict(meaning, measured=bool(number), ran_is_keep=False)
         if verdict is RowVerdict.CRASH and number == 0:
-            number = None  # what a crash leaves is no measurement
+            number = None  # the 0 of a crash is not a measurement
         return TableRow(
             number=len(self.rows) + 1,
             line=fitted.line,
@@ -225,7 +229,7 @@ class Reader:
         )
 
     def finish(self) -> None:
-        """Settle what only the whole table tells: whether its `ok` means `keep`."""
+        """Decide whether the table's `ok` means `keep`, which depends on all its rows."""
         if ran_means_keep(self._meanings):
             for index in self._ran:
                 self.rows[index] = msgspec.structs.replace(
@@ -233,8 +237,8 @@ class Reader:
                 )
 
 
-def _why_not(count: int, schema: Schema) -> str:
+def _reason(count: int, schema: Schema) -> str:
     if count == 1:
         return "text between the rows"
-    many = f"{count} fields, the table has {schema.width} columns"
-    return f"{many}, and no status where one belongs" if schema.place(Role.STATUS) >= 0 else many
+    fields = f"{count} fields, the table has {schema.width} columns"
+    return f"{fields}, and no status in its column" if schema.place(Role.STATUS) >= 0 else fields

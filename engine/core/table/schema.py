@@ -1,4 +1,4 @@
-"""Which column is what: by its name where there is a header, else by what stands in it."""
+"""The roles of columns: by name where there is a header, else by their cells."""
 
 from __future__ import annotations
 
@@ -26,46 +26,47 @@ from engine.core.table.status_words import Meaning, meaning_of
 
 USUAL = ("commit", "val_bpb", "memory_gb", "status", "description")
 SAMPLE = 200
+"""Rows of a block from which its columns are inferred."""
 MOST_COLUMNS = 256
 _USUAL_ROLES = (Role.COMMIT, Role.METRIC, Role.MEMORY, Role.STATUS, Role.DESCRIPTION)
 
 
 @dataclass
 class Schema:
-    """The columns of one stretch of a file."""
+    """The columns of one block of a table."""
 
     names: list[str]
     roles: list[Role]
     decimal_comma: bool = False
     ends_in_text: bool = False
-    """Whether the last column holds text, so that a row can go on in the next line."""
+    """Whether the last column holds text, so that a row can continue on the next line."""
     has_header: bool = True
     why_metric: str = ""
     _places: dict[Role, int] = field(default_factory=dict)
 
     @property
     def width(self) -> int:
-        """How many cells a whole row has."""
+        """Return the number of cells of a complete row."""
         return len(self.names)
 
     def place(self, role: Role) -> int:
-        """The index of the column with that role; -1 where there is none."""
+        """Return the index of the column with a role; -1 without one."""
         if not self._places:
             self._places = {r: i for i, r in reversed(list(enumerate(self.roles)))}
         return self._places.get(role, -1)
 
     def columns(self) -> list[TableColumn]:
-        """The columns as values."""
+        """Return the columns with their names and roles."""
         return [TableColumn(name, role) for name, role in zip(self.names, self.roles, strict=True)]
 
     @property
     def metric(self) -> str | None:
-        """The name of the metric's column."""
+        """Return the name of the metric's column; None without one."""
         at = self.place(Role.METRIC)
         return None if at < 0 else self.names[at]
 
     def set_metric(self, index: int, why: str) -> None:
-        """Take a column for the metric; whatever else it was, it is that no longer."""
+        """Make a column the metric, replacing its role and the previous metric."""
         self.roles = [Role.EXTRA if r is Role.METRIC else r for r in self.roles]
         self._places = {}
         if index >= 0:
@@ -74,11 +75,11 @@ class Schema:
 
 
 def is_header(cells: Cells, status_at: int = -1) -> bool:
-    """Whether a line names columns.
+    """Return whether a line is a header.
 
     Args:
         cells: The line's cells.
-        status_at: Where the rows above have their status: a known word there makes it a row.
+        status_at: Index of the status in the rows above; a known status there makes it a row.
     """
     if len(cells) < 2:
         return False
@@ -98,34 +99,34 @@ def is_header(cells: Cells, status_at: int = -1) -> bool:
 
 
 def _is_verdict(cell: str) -> bool:
-    # Some words for `other` are also names of columns, as `run` is; our own is not.
+    # Some words for `other`, such as `run`, are also column names; `other` itself is not.
     return cell.lower() == "other" or meaning_of(cell) not in (None, Meaning.OTHER)
 
 
 def unique_names(cells: Cells) -> list[str]:
-    """The names of a header, none empty and none twice."""
+    """Return the names of a header, made unique and non-empty."""
     names: list[str] = []
     seen: set[str] = set()
-    again: Counter[str] = Counter()
+    repeats: Counter[str] = Counter()
     for index, cell in enumerate(cells):
         stem = cell.lstrip("#").strip() or ("#" if cell else f"column {index + 1}")
         name = stem
         while name in seen:
-            again[stem] += 1
-            name = f"{stem} ({again[stem] + 1})"
+            repeats[stem] += 1
+            name = f"{stem} ({repeats[stem] + 1})"
         seen.add(name)
         names.append(name)
     return names
 
 
 def schema_from_header(header: Cells, sample: Sequence[Cells]) -> Schema:
-    """The columns of a stretch that has a header; the cells settle what a name leaves open."""
+    """Return the columns of a block with a header; cells decide where a name is ambiguous."""
     names = unique_names(header[:MOST_COLUMNS])
     whole = [cells for cells in sample if len(cells) == len(names)] or list(sample)
     columns = [[row[i] for row in whole if i < len(row)] for i in range(len(names))]
     roles = [Role.EXTRA] * len(names)
     if _is_usual(names):
-        # Whatever stands in them: this is the one header that everybody knows.
+        # Independent of the cells: this is the usual header.
         roles[:5] = _USUAL_ROLES
     for role, fits in FITS:
         if role in roles:
@@ -147,7 +148,7 @@ def schema_from_header(header: Cells, sample: Sequence[Cells]) -> Schema:
 
 
 def schema_from_cells(sample: Sequence[Cells]) -> Schema:
-    """The columns of a stretch without a header."""
+    """Return the columns of a block without a header."""
     width = Counter(len(cells) for cells in sample).most_common(1)[0][0] if sample else 1
     width = min(width, MOST_COLUMNS)
     whole = [cells for cells in sample if len(cells) >= width]
@@ -170,17 +171,17 @@ def schema_from_cells(sample: Sequence[Cells]) -> Schema:
         schema.set_metric(1, "there is no header; these are the usual five columns")
     else:
         _choose_metric(schema, columns)
-    _learn_habits(schema, columns)
+    _note_formats(schema, columns)
     return schema
 
 
 def _is_usual(names: Sequence[str]) -> bool:
-    """Whether these are the five columns of the original, with any metric; others may follow."""
+    """Return whether a header begins with the five usual columns, with any metric."""
     return tuple(map(normalise, (*names[:1], *names[2:5]))) == USUAL[:1] + USUAL[2:]
 
 
 def _choose_metric(schema: Schema, columns: Sequence[Cells]) -> None:
-    _learn_habits(schema, columns)
+    _note_formats(schema, columns)
     if schema.has_header and _is_usual(schema.names):
         schema.set_metric(1, "the second of the usual columns")
         return
@@ -203,7 +204,7 @@ def _choose_metric(schema: Schema, columns: Sequence[Cells]) -> None:
         schema.set_metric(best[2], best[3])
 
 
-def _learn_habits(schema: Schema, columns: Sequence[Cells]) -> None:
+def _note_formats(schema: Schema, columns: Sequence[Cells]) -> None:
     schema.decimal_comma = any(map(uses_decimal_comma, columns))
     schema.ends_in_text = schema.roles[-1] is Role.DESCRIPTION or (
         schema.roles[-1] is Role.EXTRA and share(columns[-1], numeric) < 0.5 and wordy(columns[-1])
@@ -211,7 +212,7 @@ def _learn_habits(schema: Schema, columns: Sequence[Cells]) -> None:
 
 
 def find_metric(schema: Schema, name: str) -> int:
-    """The column of that name, or of one that means the same; -1 where there is none."""
+    """Return the index of the column with a name or an equivalent one; -1 without one."""
     for test in (
         lambda n: n == name,
         lambda n: normalise(n) == normalise(name),

@@ -1,4 +1,4 @@
-"""A session as the table it would write, so that one set of figures serves both."""
+"""A session as a table, so that the figures of tables apply to it as well."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from engine.core.session import Session
 from engine.core.table.model import Role, RowVerdict, Table, TableColumn, TableRow
 
 ADOPTED = "adopted"
-"""The extra column of rows that a session took over."""
+"""The extra column that marks rows a session adopted."""
 _ROLES = (Role.COMMIT, Role.METRIC, Role.MEMORY, Role.STATUS, Role.DESCRIPTION, Role.CATEGORY)
 
 
 def table_of(session: Session) -> Table:
-    """The experiments that have a verdict, a row each, without what was taken over.
+    """Return the experiments with a verdict as a table, without adopted rows.
 
-    Of a person's verdict and the rule's the person's counts; the status is what the row says.
+    The verdict is the effective one, the user's if there is one; the status is that of the row.
     """
     rows: list[TableRow] = []
     for experiment in session.experiments:
@@ -51,12 +51,12 @@ def table_of(session: Session) -> Table:
 
 
 def past_table(session: Session) -> Table:
-    """The rows that the session took over, numbered as in the table they came from."""
+    """Return the rows that a session adopted, numbered as in their table."""
     return _table(session, [_past_row(attempt) for attempt in session.past])
 
 
-def whole_table(session: Session) -> Table:
-    """What was taken over, marked as such, then the session's own; numbered through from 1."""
+def full_table(session: Session) -> Table:
+    """Return the adopted rows, marked as such, followed by the session's own, numbered from 1."""
     own, past = table_of(session), past_table(session)
     if not past.rows:
         return own

@@ -1,4 +1,4 @@
-"""Text to lines, lines to cells: which delimiter, and where the table stops being one."""
+"""Text to lines and cells: finds the delimiter and splits at it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from enum import StrEnum
 
 MOST_LINES = 500_000
-"""More lines than this are not read: no session has them, and each costs memory."""
+"""Maximum number of lines that are read."""
 _SAMPLE = 300
 _PIPES = str.maketrans("│┃║¦｜", "|||||")
 _RULE = re.compile(r"[\s|+\-=:_─━═┄┈┌┬┐├┼┤└┴┘┏┳┓┣╋┫┗┻┛╔╦╗╠╬╣╚╩╝╭╮╰╯┠┨┯┷┝┥┡┩╇╒╕╞╡╘╛╤╧╪│┃║]+")
@@ -21,7 +21,7 @@ _QUOTED_LINES = 16
 
 
 class Delimiter(StrEnum):
-    """What stands between the cells."""
+    """The delimiter between cells."""
 
     TAB = "tabs"
     LITERAL = "written-out \\t"
@@ -33,9 +33,9 @@ class Delimiter(StrEnum):
 
 
 def to_lines(text: str) -> tuple[list[str], bool]:
-    """The lines at LF, CRLF and CR, and at nothing else; and whether there were more than are read.
+    """Split a text at LF, CRLF and CR, and return whether it has more lines than are read.
 
-    `str.splitlines` would also split at form feeds and at U+2028, which occur in descriptions.
+    `str.splitlines` also splits at form feeds and at U+2028, which occur in descriptions.
     """
     if "\r" in text:
         text = text.replace("\r\r\n", "\n").replace("\r\n", "\n").replace("\r", "\n")
@@ -46,31 +46,31 @@ def to_lines(text: str) -> tuple[list[str], bool]:
     return lines, more
 
 
-def find_delimiter(lines: Sequence[str], knows: Callable[[str], bool]) -> Delimiter | None:
-    """The delimiter of a table; None where nothing stands between anything.
+def find_delimiter(lines: Sequence[str], is_known: Callable[[str], bool]) -> Delimiter | None:
+    """Return the delimiter of a table; None without one.
 
     Args:
         lines: All lines.
-        knows: Whether a cell is a name that columns of such tables have.
+        is_known: Returns whether a cell is a usual column name.
     """
     sample = [line for line in lines if line.strip() and not _FENCE.match(line)][:_SAMPLE]
     if not sample:
         return None
-    many = len(sample)
-    told = _told_by_header(sample, knows)
-    if told is not None:
-        return told
-    if sum("\t" in line for line in sample) >= 0.3 * many or "\t" in sample[0]:
+    count = len(sample)
+    found = _delimiter_of_header(sample, is_known)
+    if found is not None:
+        return found
+    if sum("\t" in line for line in sample) >= 0.3 * count or "\t" in sample[0]:
         return Delimiter.TAB
-    if sum("\\t" in line for line in sample) >= 0.3 * many or sample[0].count("\\t") > 1:
+    if sum("\\t" in line for line in sample) >= 0.3 * count or sample[0].count("\\t") > 1:
         return Delimiter.LITERAL
     drawn = [line for line in sample if line.translate(_PIPES).count("|") > 1]
-    if len(drawn) >= 0.3 * many or sum(line.lstrip()[0] in "|│┃║" for line in drawn) > 2:
+    if len(drawn) >= 0.3 * count or sum(line.lstrip()[0] in "|│┃║" for line in drawn) > 2:
         return Delimiter.PIPE
     if any("\t" in line for line in sample):
         return Delimiter.TAB
     ranked = [
-        (_fitness(d, sample, knows), -index, d)
+        (_fitness(d, sample, is_known), -index, d)
         for index, d in enumerate(
             (Delimiter.COMMA, Delimiter.SEMICOLON, Delimiter.GAP, Delimiter.SPACE)
         )
@@ -79,29 +79,29 @@ def find_delimiter(lines: Sequence[str], knows: Callable[[str], bool]) -> Delimi
     return best if fitness > 0 else None
 
 
-def _told_by_header(sample: list[str], knows: Callable[[str], bool]) -> Delimiter | None:
-    """The delimiter that makes a header of the first line and suits most of the others.
+def _delimiter_of_header(sample: list[str], is_known: Callable[[str], bool]) -> Delimiter | None:
+    """Return the delimiter that makes the first line a header and fits most other lines.
 
-    Descriptions hold commas, pipes and written-out tabs of their own; headers do not.
+    Descriptions may contain commas, pipes and written-out tabs; headers do not.
     """
     for delimiter in tuple(Delimiter)[:5]:
         header = split(sample[0].lstrip("# "), delimiter)
-        known = sum(map(knows, header))
+        known = sum(map(is_known, header))
         if known >= 3 and known >= 0.5 * len(header):
-            suits = sum(len(split(line, delimiter)) >= len(header) - 1 for line in sample)
-            if suits >= 0.5 * len(sample):
+            fitting = sum(len(split(line, delimiter)) >= len(header) - 1 for line in sample)
+            if fitting >= 0.5 * len(sample):
                 return delimiter
     return None
 
 
-def _fitness(delimiter: Delimiter, sample: list[str], knows: Callable[[str], bool]) -> float:
-    """How much the lines look like a table when split at this delimiter."""
+def _fitness(delimiter: Delimiter, sample: list[str], is_known: Callable[[str], bool]) -> float:
+    """Return how well lines form a table when split at a delimiter."""
     cells = [split(line, delimiter) for line in sample]
-    known = max(sum(map(knows, row)) for row in cells)
+    known = max(sum(map(is_known, row)) for row in cells)
     if delimiter is Delimiter.SPACE:
-        # Prose also has spaces: only a header that nobody writes by chance speaks for them.
+        # Prose has spaces as well, so only a clear header counts.
         words = cells[0]
-        known = sum(map(knows, words))
+        known = sum(map(is_known, words))
         return known * 0.8 if known >= 3 and known >= 0.6 * len(words) else 0.0
     widths = Counter(len(row) for row in cells)
     width, count = max(widths.items(), key=lambda item: (item[1], item[0]))
@@ -112,17 +112,17 @@ def _fitness(delimiter: Delimiter, sample: list[str], knows: Callable[[str], boo
 
 
 def is_rule(line: str, delimiter: Delimiter) -> bool:
-    """Whether the line only draws: `|---|---|`, `┌──┬──┐`, a code fence."""
+    """Return whether a line is only a rule: `|---|---|`, `┌──┬──┐`, or a code fence."""
     if delimiter is not Delimiter.PIPE:
         return _FENCE.match(line) is not None
     return _RULE.fullmatch(line) is not None or _FENCE.match(line) is not None
 
 
 def split(line: str, delimiter: Delimiter) -> list[str]:
-    """The cells of a line, without the spaces around them."""
+    """Split a line into cells, without the spaces around them."""
     match delimiter:
         case Delimiter.TAB:
-            # One line may be written otherwise than the rest: a header with a written-out \t.
+            # A single line may differ from the rest, such as a header with a written-out \t.
             if "\t" not in line and "\\t" in line:
                 return _stripped(line.split("\\t"))
             return _stripped(line.split("\t"))
@@ -140,10 +140,10 @@ def split(line: str, delimiter: Delimiter) -> list[str]:
             return line.split()
 
 
-def split_unlike(line: str, width: int) -> list[list[str]]:
-    """What the cells of a line may be that lacks the table's delimiter: spaces stand for it."""
-    ways = (_GAP_OR_TAB.split(line.strip(" ")), line.split(None, width - 1))
-    return [cells for cells in ways if len(cells) == width and width > 2]
+def split_at_spaces(line: str, width: int) -> list[list[str]]:
+    """Return possible cells of a line that has spaces instead of the table's delimiter."""
+    candidates = (_GAP_OR_TAB.split(line.strip(" ")), line.split(None, width - 1))
+    return [cells for cells in candidates if len(cells) == width and width > 2]
 
 
 def _stripped(cells: list[str]) -> list[str]:
@@ -154,7 +154,7 @@ def _pipe_cells(line: str) -> list[str]:
     line = line.translate(_PIPES).strip()
     if "|" not in line:
         return [line]
-    # A table may also be written without the outer pipes.
+    # A table may lack the outer pipes.
     line = line.removeprefix("|")
     if line.endswith("|") and not line.endswith("\\|"):
         line = line[:-1]
@@ -166,7 +166,7 @@ def _pipe_cells(line: str) -> list[str]:
 
 
 def _quoted_cells(line: str, comma: str) -> list[str]:
-    """CSV as RFC 4180 has it; a quote that never ends is a letter like any other."""
+    """Split CSV according to RFC 4180; an unclosed quote is an ordinary character."""
     if '"' not in line:
         return _stripped(line.split(comma))
     if line.count('"') % 2:
@@ -176,15 +176,15 @@ def _quoted_cells(line: str, comma: str) -> list[str]:
     for part in parts:
         cell = part
         if part.lstrip(" ").startswith('"'):
-            whole = [part]
+            pieces = [part]
             quotes = part.count('"')
             while quotes % 2:
                 more = next(parts, None)
                 if more is None:
                     break
-                whole.append(more)
+                pieces.append(more)
                 quotes += more.count('"')
-            cell = comma.join(whole).strip(" ")
+            cell = comma.join(pieces).strip(" ")
             if len(cell) > 1 and cell.endswith('"'):
                 cell = cell[1:-1].replace('""', '"')
         cells.append(cell)
@@ -192,9 +192,9 @@ def _quoted_cells(line: str, comma: str) -> list[str]:
 
 
 def join_quoted(lines: Sequence[str], index: int, comma: str) -> tuple[str, int]:
-    """A line of a CSV table with the lines its quoted cell goes on in, and how many lines that is.
+    """Join a CSV line with the lines that continue its quoted cell, and return their number.
 
-    A quote that is not closed within a few lines was never meant as one.
+    A quote that is not closed within a few lines is an ordinary character.
     """
     line = lines[index]
     if line.count('"') % 2 == 0 or not _opens(line, comma):
@@ -209,6 +209,6 @@ def join_quoted(lines: Sequence[str], index: int, comma: str) -> tuple[str, int]
 
 
 def _opens(line: str, comma: str) -> bool:
-    """Whether the last quote of the line stands where a cell begins."""
+    """Return whether the last quote of a line is at the beginning of a cell."""
     before = line[: line.rfind('"')].rstrip(" ")
     return not before or before.endswith(comma)

@@ -1,4 +1,4 @@
-"""What a table tells as a whole: baseline, best, incumbents, and whether it still improves."""
+"""Figures of a whole table: baseline, best, incumbents, and whether it still improves."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from engine.core.table.roles import never_zero
 
 
 class TableCounts(msgspec.Struct, frozen=True):
-    """Rows by verdict."""
+    """Numbers of rows by verdict."""
 
     keep: int = 0
     discard: int = 0
@@ -22,29 +22,29 @@ class TableCounts(msgspec.Struct, frozen=True):
 
 
 class TableKeep(msgspec.Struct, frozen=True):
-    """A keep, and what it was worth."""
+    """A keep and its gain."""
 
     number: int
     value: float
     gain: float | None
-    """Against the keep before it, in metric units; None for the first."""
+    """Gain over the previous keep in metric units; None for the first."""
 
 
 class Trend(msgspec.Struct, frozen=True):
-    """The last third of the rows against those before."""
+    """A comparison of the last third of the rows with those before."""
 
     before: float | None
     """The best value of the first two thirds."""
     recent: float | None
     """The best value of the last third."""
     gain: float | None
-    """How much better `recent` is than `before`; negative when it is worse."""
+    """The gain of `recent` over `before`; negative if it is worse."""
     keeps_before: int
     keeps_recent: int
 
     @property
     def improving(self) -> bool:
-        """Whether the last third brought a new best."""
+        """Return whether the last third has a new best."""
         return self.gain is not None and self.gain > 0
 
 
@@ -54,25 +54,25 @@ class TableStats(msgspec.Struct, frozen=True, kw_only=True):
     counts: TableCounts
     bad: int
     baseline: TableRow | None
-    """The first row with a credible value that was not thrown away."""
+    """The first row with a credible value that was not discarded."""
     best: TableRow | None
     incumbents: tuple[int, ...]
-    """For each row the number of the row that stood after it; 0 where none did."""
+    """The incumbent after each row, as a row number; 0 without one."""
     keeps: tuple[TableKeep, ...]
     keep_rate: float | None
-    """Of the rows that were decided, the share that was kept."""
+    """Share of keeps among the rows with a verdict."""
     since_keep: int
-    """How many rows came after the last keep."""
+    """Number of rows after the last keep."""
     plateau: int
-    """How many discards in a row there are at the end; crashes between them do not count."""
+    """Number of discards in a row at the end; crashes between them do not count."""
     trend: Trend
 
 
 def credible(table: Table) -> list[bool]:
-    """For each row whether its value may be a best: never a crash's, a discard's, or a placeholder.
+    """Return for each row whether its value is credible as a best.
 
-    A 0 is believed of a kept row whose metric can be 0; a lone -1 among positive values never,
-    unless the row was kept.
+    Values of crashes and discards are not. A 0 is credible in a kept row whose metric can be 0,
+    and a -1 among positive values in a kept row.
     """
     can_be_zero = table.metric is not None and not never_zero(table.metric)
     signed = any(row.value is not None and row.value < 0 and row.value != -1 for row in table.rows)
@@ -89,30 +89,30 @@ def _credible(row: TableRow, can_be_zero: bool, signed: bool) -> bool:
 
 
 def summarise(table: Table) -> TableStats:
-    """All figures of a table."""
+    """Return all figures of a table."""
     direction = table.direction
-    believed = credible(table)
-    good = [row for row, ok in zip(table.rows, believed, strict=True) if ok]
-    keeps = _keeps(table, believed)
+    is_credible = credible(table)
+    credible_rows = [row for row, ok in zip(table.rows, is_credible, strict=True) if ok]
+    keeps = _keeps(table, is_credible)
     counts = _counts(table)
     decided = counts.keep + counts.discard + counts.crash
     since, plateau = _tail(table)
     return TableStats(
         counts=counts,
         bad=len(table.bad),
-        baseline=good[0] if good else None,
-        best=best_of(good, direction),
-        incumbents=_incumbents(table, believed),
+        baseline=credible_rows[0] if credible_rows else None,
+        best=best_of(credible_rows, direction),
+        incumbents=_incumbents(table, is_credible),
         keeps=keeps,
         keep_rate=counts.keep / decided if decided else None,
         since_keep=since,
         plateau=plateau,
-        trend=_trend(table, believed),
+        trend=_trend(table, is_credible),
     )
 
 
 def best_of(rows: list[TableRow], direction: Direction) -> TableRow | None:
-    """The best of rows that all have a value; the first of equals."""
+    """Return the row with the best value; the first of equal ones."""
     best: TableRow | None = None
     for row in rows:
         if row.value is None:
@@ -133,27 +133,27 @@ def _counts(table: Table) -> TableCounts:
     )
 
 
-def _keeps(table: Table, believed: list[bool]) -> tuple[TableKeep, ...]:
+def _keeps(table: Table, is_credible: list[bool]) -> tuple[TableKeep, ...]:
     keeps: list[TableKeep] = []
-    for row, ok in zip(table.rows, believed, strict=True):
+    for row, ok in zip(table.rows, is_credible, strict=True):
         if ok and row.verdict is RowVerdict.KEEP and row.value is not None:
             gain = table.direction.gain(row.value, keeps[-1].value) if keeps else None
             keeps.append(TableKeep(row.number, row.value, gain))
     return tuple(keeps)
 
 
-def _incumbents(table: Table, believed: list[bool]) -> tuple[int, ...]:
-    """The last keep at each row; in a table that keeps nothing, the best so far."""
-    decides = any(row.verdict is RowVerdict.KEEP for row in table.rows)
+def _incumbents(table: Table, is_credible: list[bool]) -> tuple[int, ...]:
+    """Return the last keep at each row, or the best so far in a table without keeps."""
+    has_keeps = any(row.verdict is RowVerdict.KEEP for row in table.rows)
     incumbents: list[int] = []
-    standing: TableRow | None = None
-    for row, ok in zip(table.rows, believed, strict=True):
+    incumbent: TableRow | None = None
+    for row, ok in zip(table.rows, is_credible, strict=True):
         if ok:
-            if decides:
-                standing = row if row.verdict is RowVerdict.KEEP else standing
+            if has_keeps:
+                incumbent = row if row.verdict is RowVerdict.KEEP else incumbent
             else:
-                standing = best_of([standing, row] if standing else [row], table.direction)
-        incumbents.append(standing.number if standing is not None else 0)
+                incumbent = best_of([incumbent, row] if incumbent else [row], table.direction)
+        incumbents.append(incumbent.number if incumbent is not None else 0)
     return tuple(incumbents)
 
 
@@ -169,9 +169,9 @@ def _tail(table: Table) -> tuple[int, int]:
     return since, plateau
 
 
-def _trend(table: Table, believed: list[bool]) -> Trend:
+def _trend(table: Table, is_credible: list[bool]) -> Trend:
     cut = len(table.rows) - len(table.rows) // 3
-    pairs = list(zip(table.rows, believed, strict=True))
+    pairs = list(zip(table.rows, is_credible, strict=True))
     before = best_of([row for row, ok in pairs[:cut] if ok], table.direction)
     recent = best_of([row for row, ok in pairs[cut:] if ok], table.direction)
     old = before.value if before is not None else None

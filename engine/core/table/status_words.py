@@ -1,4 +1,4 @@
-"""What people and agents write for keep, discard and crash."""
+"""The words that people and agents use for keep, discard and crash."""
 
 from __future__ import annotations
 
@@ -50,22 +50,22 @@ CHINESE = tuple(
     for word in (_KEEP + _DISCARD + _CRASH + _FAILED + _RAN + _OTHER).split()
     if len(word) > 1 and all("\u4e00" <= c <= "\u9fff" for c in word)
 )
-"""The Chinese words, by which a legacy encoding is recognised."""
+"""Chinese status words, which identify a legacy encoding."""
 _LONGEST = 48
 _WORD = re.compile(r"[^\W_]+|[✓✔✅☑🏆⭐✗✘❌×❎↩💥💀]", re.UNICODE)
 _NOT = frozenset(("not", "no", "non", "never", "without", "dont", "didnt", "未", "不"))
 
 
 class Meaning(StrEnum):
-    """What a status word means before the rest of the row and of the table is looked at."""
+    """The meaning of a status by itself, without the rest of its row and table."""
 
     KEEP = "keep"
     DISCARD = "discard"
     CRASH = "crash"
     FAILED = "failed"
-    """Of a run that gave no number a crash, of one that did a discard."""
+    """A crash for a row without a number, else a discard."""
     RAN = "ran"
-    """Of a table that says `ok` and `discard`, a keep; else only that it ran."""
+    """A keep in a table with `ok` and `discard`, else only that it ran."""
     OTHER = "other"
 
 
@@ -84,7 +84,7 @@ _MEANINGS: dict[str, Meaning] = {
 
 
 def meaning_of(status: str) -> Meaning | None:
-    """What a status cell means; None where no word of it is known."""
+    """Return the meaning of a status cell; None if none of its words is known."""
     return _meaning_of(status) if len(status) <= _LONGEST else None
 
 
@@ -102,7 +102,7 @@ def _meaning_of(status: str) -> Meaning | None:
 
 
 def _by_words(words: list[str]) -> Meaning | None:
-    """The first telling word of several: `keep (new best)`, `discard - worse`, `not kept`."""
+    """Return the meaning of the first known word, as in `keep (new best)` and `not kept`."""
     for index, word in enumerate(words):
         pair = _MEANINGS.get("_".join(words[index : index + 2]))
         if pair is not None and index + 1 < len(words):
@@ -111,32 +111,32 @@ def _by_words(words: list[str]) -> Meaning | None:
             continue
         meaning = _MEANINGS.get(word) or _chinese(word)
         if meaning is not None:
-            return _denied(meaning) if index and words[index - 1] in _NOT else meaning
+            return _negated(meaning) if index and words[index - 1] in _NOT else meaning
     return None
 
 
-def _denied(meaning: Meaning) -> Meaning:
+def _negated(meaning: Meaning) -> Meaning:
     return Meaning.DISCARD if meaning in (Meaning.KEEP, Meaning.RAN) else Meaning.OTHER
 
 
 def _chinese(word: str) -> Meaning | None:
-    """The first Chinese word inside a longer one: there are no spaces to split at."""
+    """Return the meaning of the first known Chinese word in a text without spaces."""
     if word < "\u4e00":
         return None
     found = [(word.find(known), -len(known), known) for known in CHINESE if known in word]
     if not found:
         return None
     at, _, known = min(found)
-    return _denied(_MEANINGS[known]) if at and word[at - 1] in "未不没无" else _MEANINGS[known]
+    return _negated(_MEANINGS[known]) if at and word[at - 1] in "未不没无" else _MEANINGS[known]
 
 
 def to_verdict(meaning: Meaning | None, *, measured: bool, ran_is_keep: bool) -> RowVerdict:
-    """The verdict of a row.
+    """Return the verdict of a row.
 
     Args:
-        meaning: What its status word means.
-        measured: Whether the row has a number that a run can have given.
-        ran_is_keep: Whether this table says `ok` where others say `keep`.
+        meaning: The meaning of its status.
+        measured: Whether the row has a measured number.
+        ran_is_keep: Whether `ok` means `keep` in this table.
     """
     match meaning:
         case Meaning.KEEP:
@@ -154,5 +154,5 @@ def to_verdict(meaning: Meaning | None, *, measured: bool, ran_is_keep: bool) ->
 
 
 def ran_means_keep(meanings: set[Meaning | None]) -> bool:
-    """Whether `ok` stands where `keep` should: beside `discard` and with no `keep` of its own."""
+    """Return whether `ok` means `keep`: in a table with `discard` and without `keep`."""
     return Meaning.DISCARD in meanings and Meaning.KEEP not in meanings

@@ -1,4 +1,4 @@
-"""The first look at a table: where its headers stand, and what each column under them is."""
+"""A survey of a table: the positions of its headers, and the columns under each."""
 
 from __future__ import annotations
 
@@ -20,36 +20,37 @@ from engine.core.table.status_words import Meaning, meaning_of
 
 QUOTING = {Delimiter.COMMA: ",", Delimiter.SEMICOLON: ";"}
 _DIGITS = frozenset("0123456789.+-")
-_LOOKED_AT_CLOSELY = 5
+_ALWAYS_CHECKED = 5
+"""First lines that may be headers even if they contain numbers."""
 
 
 @dataclass
 class SchemaBlock:
-    """Lines that share their columns: those under one header, or all where there is none."""
+    """Lines with the same columns: those under one header, or all without one."""
 
     begin: int
-    """The index of its first line."""
+    """Index of the first line."""
     header: list[str] | None = None
     count: int = 0
-    """How many of its lines have cells."""
+    """Number of lines with cells."""
     sample: list[list[str]] = field(default_factory=list)
     first: int = -1
-    """The index of its first line with cells."""
+    """Index of the first line with cells."""
 
 
 @dataclass
 class Survey:
-    """What the first look found."""
+    """The blocks and headers of a table."""
 
-    stretches: list[SchemaBlock]
+    blocks: list[SchemaBlock]
     headers: set[int]
-    """The indices of the lines that are headers."""
+    """Indices of the lines that are headers."""
     repeated: int = 0
     schemas: list[Schema] = field(default_factory=list)
 
 
 def survey(lines: Sequence[str], delimiter: Delimiter) -> Survey:
-    """Find headers anywhere, repeated ones and ones of another kind, and a sample under each."""
+    """Find all headers, including repeated and different ones, and a sample of rows under each."""
     current = SchemaBlock(0)
     found = Survey([current], set())
     comma = QUOTING.get(delimiter)
@@ -67,16 +68,16 @@ def survey(lines: Sequence[str], delimiter: Delimiter) -> Survey:
         cells = split(line, delimiter)
         if len(cells) < 2:
             continue
-        # Hardly a header has a cell that begins like a number; rows nearly all have.
-        if seen <= _LOOKED_AT_CLOSELY or not any(c and c[0] in _DIGITS for c in cells):
-            named = _named(line, cells, delimiter)
+        # Nearly all rows have a cell that begins like a number, and hardly any header has.
+        if seen <= _ALWAYS_CHECKED or not any(c and c[0] in _DIGITS for c in cells):
+            named = _header_cells(line, cells, delimiter)
             if is_header(named, status_at):
                 found.headers.add(here)
                 if named == current.header:
                     found.repeated += 1
                     continue
                 current = SchemaBlock(here, named)
-                found.stretches.append(current)
+                found.blocks.append(current)
                 status_at = schema_from_header(named, []).place(Role.STATUS)
                 continue
         if line[0] != "#":
@@ -85,25 +86,25 @@ def survey(lines: Sequence[str], delimiter: Delimiter) -> Survey:
             current.count += 1
             if len(current.sample) < SAMPLE:
                 current.sample.append(cells)
-    _settle_top(found)
-    found.schemas = _schemas(found.stretches)
+    _decide_top(found)
+    found.schemas = _schemas(found.blocks)
     return found
 
 
-def _named(line: str, cells: list[str], delimiter: Delimiter) -> list[str]:
-    """The cells of what may be a header: `# commit …` is one that was commented out."""
+def _header_cells(line: str, cells: list[str], delimiter: Delimiter) -> list[str]:
+    """Return the cells of a possible header; `# commit …` is one that was commented out."""
     if line.startswith("# "):
         return split(line[2:].lstrip(), delimiter)
     return cells
 
 
-def _settle_top(found: Survey) -> None:
-    """What stands above the first header, and a header none of whose names is known."""
-    top = found.stretches[0]
-    if len(found.stretches) > 1 and not top.count:
-        # Whatever stands there is judged by the header below.
-        found.stretches[1].begin = 0
-        found.stretches.pop(0)
+def _decide_top(found: Survey) -> None:
+    """Decide about the lines above the first header, and about a header of unknown names."""
+    top = found.blocks[0]
+    if len(found.blocks) > 1 and not top.count:
+        # Lines above without cells belong to the header below.
+        found.blocks[1].begin = 0
+        found.blocks.pop(0)
     elif top.count > 1 and _names_columns(top.sample[0], top.sample[1:]):
         top.header = top.sample.pop(0)
         top.count -= 1
@@ -111,10 +112,10 @@ def _settle_top(found: Survey) -> None:
 
 
 def _names_columns(first: Sequence[str], rest: Sequence[Sequence[str]]) -> bool:
-    """Whether a first line of unknown words stands above columns of numbers."""
+    """Return whether a line of unknown names is a header above columns of numbers."""
     for cell in first:
-        telling = meaning_of(cell) not in (None, Meaning.OTHER)
-        if not cell or len(cell) > 40 or telling or is_placeholder(cell):
+        is_status = meaning_of(cell) not in (None, Meaning.OTHER)
+        if not cell or len(cell) > 40 or is_status or is_placeholder(cell):
             return False
         if to_number(cell) is not None or commit_hash(cell) is not None:
             return False
@@ -125,44 +126,44 @@ def _names_columns(first: Sequence[str], rest: Sequence[Sequence[str]]) -> bool:
     )
 
 
-def _schemas(stretches: list[SchemaBlock]) -> list[Schema]:
+def _schemas(blocks: list[SchemaBlock]) -> list[Schema]:
     schemas: list[Schema] = []
-    for index, stretch in enumerate(stretches):
-        header = stretch.header
-        if header is None and len(stretches) > index + 1:
+    for index, block in enumerate(blocks):
+        header = block.header
+        if header is None and len(blocks) > index + 1:
             # Rows above the header that are as wide as those below it.
-            below = stretches[index + 1].header
-            guess = schema_from_cells(stretch.sample)
+            below = blocks[index + 1].header
+            guess = schema_from_cells(block.sample)
             if below is not None and len(below) == guess.width:
                 header = below
         if header is None:
-            schemas.append(schema_from_cells(stretch.sample))
+            schemas.append(schema_from_cells(block.sample))
         else:
-            schemas.append(schema_from_header(header, stretch.sample))
+            schemas.append(schema_from_header(header, block.sample))
     return schemas
 
 
-def settle_metric(found: Survey, asked_for: str | None) -> tuple[str | None, str]:
-    """Let all stretches have the same metric; its name, and why it is that.
+def choose_metric(found: Survey, asked_for: str | None) -> tuple[str | None, str]:
+    """Choose one metric for all blocks, and return its name and the reason.
 
-    A stretch that lacks it has none: numbers of another metric cannot be compared.
+    A block without it has no metric: numbers of another metric are not comparable.
     """
-    pairs = zip(found.schemas, found.stretches, strict=True)
+    pairs = zip(found.schemas, found.blocks, strict=True)
     ranked = sorted(pairs, key=lambda pair: -pair[1].count)
     why_not = ""
     if asked_for is not None:
         for schema, _ in ranked:
             at = find_metric(schema, asked_for)
             if at >= 0:
-                return _everywhere(found.schemas, schema.names[at], "as asked")
+                return _set_metric(found.schemas, schema.names[at], "as asked")
         why_not = f"there is no column {asked_for!r}; "
     for schema, _ in ranked:
         if schema.metric is not None:
-            return _everywhere(found.schemas, schema.metric, why_not + schema.why_metric)
+            return _set_metric(found.schemas, schema.metric, why_not + schema.why_metric)
     return None, why_not + "no column looks like a metric"
 
 
-def _everywhere(schemas: list[Schema], name: str, why: str) -> tuple[str, str]:
+def _set_metric(schemas: list[Schema], name: str, why: str) -> tuple[str, str]:
     for schema in schemas:
         schema.set_metric(find_metric(schema, name), why)
     return name, why
