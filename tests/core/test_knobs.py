@@ -251,3 +251,38 @@ def test_the_bundled_training_file() -> None:
 )
 def test_what_an_edit_turned(old: str, new: str, changed: dict[str, tuple[str, str]]) -> None:
     assert knob_changes(old, new) == changed
+
+
+@pytest.mark.parametrize(
+    ("literal", "value"),
+    [
+        ("3 << 0", 3),
+        ("1 << 20", 2**20),
+        ("1 << 64", 2**64),
+        ("1 << 65", None),
+        ("1 << -1", None),
+        ("1.5 << 1", None),
+        ("2 ** 64", 2**64),
+        ("2 ** 65", None),
+        ("(10**6) ** 2", 10**12),
+        ("(10**6 + 1) ** 2", None),
+        ("2 ** -1", 0.5),
+        ("7 // 2", 3),
+        ("1 / 0", None),
+        ("(-8) ** 0.5", None),
+        ("-(-3)", 3),
+        ("+4", 4),
+        ("1e15 * 1e15", None),
+        ("5 % 3", None),
+        ("-True", None),
+    ],
+)
+def test_constant_arithmetic_is_computed_within_limits(literal: str, value: float | None) -> None:
+    found = find_knobs(f"KNOB = {literal}\n")
+    assert [knob.value for knob in found] == ([] if value is None else [value])
+
+
+@pytest.mark.parametrize(("depth", "counts"), [(11, True), (12, True), (13, False)])
+def test_arithmetic_nested_too_deep_is_not_a_knob(depth: int, counts: bool) -> None:
+    literal = "-" * depth + "1"
+    assert bool(find_knobs(f"KNOB = {literal}\n")) is counts

@@ -146,6 +146,8 @@ CAUGHT = {
         "torch.matmul = f",
         "import time\ntime.time = f",
         "setattr(torch, 'matmul', f)",
+        "setattr(torch.nn, 'Linear', f)",
+        "delattr(nn, 'Linear')",
         "def torch():\n    pass",
         "type(model).forward = f",
         "class M(torch.overrides.TorchFunctionMode):\n    pass",
@@ -171,8 +173,19 @@ CAUGHT = {
     ],
     "number-disguised": [
         "class F(float):\n    pass",
+        "class F(int):\n    pass",
+        "class F(str):\n    pass",
+        "F.__format__ = f",
         "class F:\n    def __format__(self, s):\n        return ''",
         "class F:\n    def __float__(self):\n        return 0.0",
+    ],
+    "computed-text": [
+        "print(''.join(parts))",
+        "print(raw.decode())",
+        "print(chr(code) + name)",
+        "print(bytes(numbers))",
+        "print(bytearray.fromhex(x))",
+        "text = f('abc')\nprint(text)",
     ],
     "output-handed-on": [
         "p = print",
@@ -244,6 +257,12 @@ PASSED = {
         "class F:\n    pass",
         "def __format__(s):\n    return ''",
         "class F(nn.Module):\n    def forward(self):\n        pass",
+    ],
+    "computed-text": [
+        "print('depth: ' + name)",
+        "print(count)",
+        "print(f'depth {x}')",
+        "print(len(parts))",
     ],
     "output-handed-on": ["print('x')", "sys.stdout.flush()", "print('x', file=sys.stdout)"],
     "replaced-forward": [
@@ -341,3 +360,11 @@ def test_blank_lines_and_comments_do_not_make_an_edit_large() -> None:
     assert not [
         f for f in assess(base, base + "# note\n\n" * 400, RiskContext()) if f.rule == "large-diff"
     ]
+
+
+def test_a_class_that_becomes_another_kind_of_number_is_reported() -> None:
+    base = BASE + "\n\nclass F(float):\n    pass\n"
+    found = assess(base, base.replace("F(float)", "F(int)"), RiskContext())
+    assert [f.rule for f in found if f.rule == "number-disguised"]
+    renamed = assess(base, base.replace("F(float)", "G(float)"), RiskContext())
+    assert [f.rule for f in renamed if f.rule == "number-disguised"]

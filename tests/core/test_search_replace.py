@@ -207,3 +207,13 @@ def test_the_key_ignores_comments_and_layout_but_no_meaning() -> None:
 def test_what_is_no_python_has_no_key(source: str) -> None:
     with pytest.raises(SyntaxError):
         source_key(source)
+
+
+@pytest.mark.parametrize(("times", "more"), [(2, False), (8, False), (9, True)])
+def test_a_block_found_often_names_its_first_places(times: int, more: bool) -> None:
+    source = "x = 1\ny = 2\n" * times
+    with pytest.raises(BlockError) as caught:
+        apply_blocks(source, [Block("x = 1\n", "x = 2\n")])
+    places = ", ".join(str(1 + 2 * n) for n in range(min(times, 8)))
+    assert f"found {times} times, at lines {places}{', …' if more else ''};" in str(caught.value)
+    assert caught.value.nearest.count("…") == min(times, 3) - 1

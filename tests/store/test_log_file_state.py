@@ -132,6 +132,7 @@ def test_the_encoding_is_known_from_four_bytes_on_and_may_be_corrected(tmp_path:
         (b"\0a\0b", "utf-16-be"),
         (b"\xfe\xff\0a", "utf-16-be"),
         (b"\xff\xfea\0", "utf-16-le"),
+        (b"\xff\xfe", "utf-16-le"),
         (b"ab\0\0", "utf-8"),
         (b"abcd", "utf-8"),
         (b"\xef\xbb\xbfa", "utf-8"),
