@@ -109,10 +109,10 @@ def _type_text(error: msgspec.ValidationError) -> str:
 def command_mismatch(text: str) -> str:
     """Return what is wrong with a command line, or an empty string."""
     try:
-        words = shlex.split(text)
+        arguments = shlex.split(text)
     except ValueError as error:
         return f"balanced quotes ({error})"
-    return "" if words else 'a command such as "python train.py"'
+    return "" if arguments else 'a command such as "python train.py"'
 
 
 def metric_mismatch(text: str) -> str:

@@ -17,9 +17,9 @@ def workspace_notes(
     notes: list[str] = []
     dirty = [name for name in found.dirty if name != PROGRAM]
     if dirty:
-        some = ", ".join(dirty[:3]) + (" …" if len(dirty) > 3 else "")
+        names = ", ".join(dirty[:3]) + (" …" if len(dirty) > 3 else "")
         notes.append(
-            f"Uncommitted changes ({some}) are not part of the experiments: "
+            f"Uncommitted changes ({names}) are not part of the experiments: "
             f"they start from commit {found.head[:7]}."
         )
     if len(dirty) < len(found.dirty):

@@ -148,18 +148,18 @@ def _make(
 def _numbers(only: str | None) -> tuple[int, ...]:
     if only is None:
         return ()
-    words = [word.strip().lstrip("#") for word in only.split(",") if word.strip()]
-    if not words or not all(word.isdecimal() for word in words):
+    numbers = [number.strip().lstrip("#") for number in only.split(",") if number.strip()]
+    if not numbers or not all(number.isdecimal() for number in numbers):
         raise UsageError("--only needs numbers of experiments, such as 4,7,12.")
-    return tuple(int(word) for word in words)
+    return tuple(int(number) for number in numbers)
 
 
-def _confirm(many: int, target: str, onto: str, *, as_json: bool) -> None:
+def _confirm(count: int, target: str, onto: str, *, as_json: bool) -> None:
     if as_json or not sys.stdin.isatty():
         raise UsageError(
             "The new branch is not confirmed.", "There is no terminal to ask on.", "Add --yes."
         )
-    question = f"Make branch {target} from {onto} with {plural(many, 'commit')}?"
+    question = f"Make branch {target} from {onto} with {plural(count, 'commit')}?"
     if not click.confirm(question, default=False):
         raise click.Abort
 

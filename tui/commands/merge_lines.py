@@ -51,8 +51,8 @@ def _step_line(plan: MergePlan, step: BranchStep, width: int) -> str:
     if step.worth is not None:
         gain = change_of(plan.direction, step.worth.gain)
         sigmas = step.worth.sigmas
-        many = f" ({step.worth.runs} runs)" if step.worth.runs > 1 else ""
-        trust = f"{_MARKS[step.worth.trust]} {step.worth.trust.value}{many}"
+        runs = f" ({step.worth.runs} runs)" if step.worth.runs > 1 else ""
+        trust = f"{_MARKS[step.worth.trust]} {step.worth.trust.value}{runs}"
         gain = f"{gain} {f'{sigmas:+.1f} σ'.replace('-', '−') if sigmas is not None else '':>7}"
     state = {
         StepKind.CHARTER: "not merged unless --with-program",
@@ -107,13 +107,11 @@ def _choice_text(plan: MergePlan) -> str:
 
 def merged_lines(merged: MergedBranch, plan: MergePlan) -> Iterator[str]:
     """Yield what was made, and how to view, use and measure it."""
-    of = ", ".join(f"#{n}" for n in merged.experiments)
-    many = plural(merged.commits, "commit")
-    yield f"Branch {merged.branch} is made: {many} on {merged.onto}, with {of or 'what was kept'}."
+    kept = ", ".join(f"#{n}" for n in merged.experiments) or "what was kept"
+    commits = plural(merged.commits, "commit")
+    yield f"Branch {merged.branch} is made: {commits} on {merged.onto}, with {kept}."
     for number in merged.fitted:
-        yield (
-            f"  ! #{number}: the lines beside its own are other ones here; its own fitted exactly."
-        )
+        yield (f"  ! #{number}: the lines around its own differ here; its own fitted exactly.")
     for subject in merged.already_present:
         yield f"  {merged.onto} had it already: {one_line(subject, 80)}"
     yield f"  look:     git diff {merged.onto}...{merged.branch}"

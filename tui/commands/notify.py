@@ -17,7 +17,7 @@ from tui.commands.options import workspace_option
 from tui.settings import Notifications, load_settings
 
 _TITLE = "autoresearch-tui"
-_BODY = "This is a test: so you are told when something needs you."
+_BODY = "This is a test: you are notified like this when something needs you."
 
 
 @click.command()
@@ -35,21 +35,21 @@ def notify(test: bool, path: Path) -> None:
     The engine reads them when it starts.
     """
     where = addresses(find_workspace(path), os.environ)
-    settings, trouble = load_settings()
-    if trouble:
-        click.echo(trouble, err=True)
+    settings, error = load_settings()
+    if error:
+        click.echo(error, err=True)
     _terminal(test, settings.notifications, os.environ)
     _elsewhere(test, where)
 
 
-def _terminal(test: bool, wanted: Notifications, environ: Mapping[str, str]) -> None:
+def _terminal(test: bool, notifications: Notifications, environ: Mapping[str, str]) -> None:
     from tui.terminal.attention import BELL, notification_kind, notification_sequence
 
     kind = notification_kind(environ)
-    if wanted is Notifications.OFF:
+    if notifications is Notifications.OFF:
         click.echo('terminal: off (notifications = "off" in settings.toml)')
         return
-    shows = bool(kind.code) or wanted is Notifications.ON
+    shows = bool(kind.code) or notifications is Notifications.ON
     how = f"notification by OSC {kind.code or 9}" if shows else "no notification"
     if not test:
         click.echo(f"terminal: bell and title; {how} ({kind.why})")
@@ -58,7 +58,7 @@ def _terminal(test: bool, wanted: Notifications, environ: Mapping[str, str]) -> 
     if screen is None or not screen.isatty():
         click.echo("terminal: nothing sent, because there is no terminal here")
         return
-    screen.write(BELL + notification_sequence(kind, _BODY, wanted is Notifications.ON))
+    screen.write(BELL + notification_sequence(kind, _BODY, notifications is Notifications.ON))
     screen.flush()
     click.echo(f"terminal: bell sent; {how + ' sent' if shows else how} ({kind.why})")
 

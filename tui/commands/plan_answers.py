@@ -94,10 +94,10 @@ def _seconds(text: str) -> float:
 
 
 def _rule(text: str) -> dict[str, object]:
-    words = text.lower().replace("-", "_").split()
-    if words == [KeepRule.GREEDY.value]:
+    parts = text.lower().replace("-", "_").split()
+    if parts == [KeepRule.GREEDY.value]:
         return {"rule": KeepRule.GREEDY.value, "min_delta": 0.0}
-    number = words[1] if words[:1] == [KeepRule.MIN_DELTA.value] and len(words) == 2 else ""
+    number = parts[1] if parts[:1] == [KeepRule.MIN_DELTA.value] and len(parts) == 2 else ""
     try:
         return {"rule": KeepRule.MIN_DELTA.value, "min_delta": float(number)}
     except ValueError:

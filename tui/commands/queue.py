@@ -32,18 +32,18 @@ _WEIGHTS = {"block": "red", "ask": "yellow", "note": "cyan"}
 
 
 @click.command()
-@click.argument("words", metavar="[show] [PATCH_ID|NUMBER]", nargs=-1)
+@click.argument("arguments", metavar="[show] [PATCH_ID|NUMBER]", nargs=-1)
 @click.option("--diff", "only_diff", is_flag=True, help="Print only the diff of a proposal.")
 @workspace_option
 @json_option
-def queue(words: tuple[str, ...], only_diff: bool, path: Path, as_json: bool) -> None:
+def queue(arguments: tuple[str, ...], only_diff: bool, path: Path, as_json: bool) -> None:
     """List what waits for your decision, what is next and your pins.
 
     With a PATCH_ID, its first four characters or more, or a NUMBER: show that proposal with its
     diff. Decide with `approve`, `veto` and `edit`.
     """
-    name = words[1:] if words[:1] == ("show",) else words
-    if len(name) > 1 or (words and not name) or (only_diff and not name):
+    name = arguments[1:] if arguments[:1] == ("show",) else arguments
+    if len(name) > 1 or (arguments and not name) or (only_diff and not name):
         raise UsageError(
             "One proposal can be shown at a time.", "", "See `autoresearch-tui queue`."
         )
@@ -74,8 +74,8 @@ def queue_lines(session: Session, width: int, *, engine: bool) -> list[str]:
     lines: list[str] = []
     waiting = session.in_question
     if waiting:
-        many = plural(len(waiting), "proposal waits", "proposals wait")
-        lines.append(f"{many} for your decision ({session.autonomy.value}):")
+        proposals = plural(len(waiting), "proposal waits", "proposals wait")
+        lines.append(f"{proposals} for your decision ({session.autonomy.value}):")
         for queued in waiting:
             lines += queued_lines(queued, width)
     else:

@@ -40,7 +40,7 @@ from tui.commands.show import print_json
 @click.option("--out", metavar="DIR", type=ANY_PATH, help="Directory for the files.")
 @click.option(
     "--format",
-    "wanted",
+    "names",
     metavar="md,png,svg,card,html",
     help="Which files; all by default. png and card need the extra `report` (matplotlib).",
 )
@@ -57,7 +57,7 @@ def report(
     path: Path,
     tag: str | None,
     out: Path | None,
-    wanted: str | None,
+    names: str | None,
     metric: str | None,
     direction: str | None,
     repo: Path | None,
@@ -70,7 +70,7 @@ def report(
     into `.autoresearch/TAG/report`, or beside FILE into `FILE-report`, or into DIR; their paths are
     printed. The page needs nothing but a browser.
     """
-    formats = formats_from(wanted)
+    formats = formats_from(names)
     if path.is_dir():
         reject_table_flags(metric=metric, direction=direction, repo=repo)
         source, home = _of_session(find_workspace(path), tag, suggest)
@@ -79,30 +79,30 @@ def report(
         source, home = _of_file(path, metric, direction, repo, out, formats)
     written = write_report(source.facts, source.patches, out or home, formats)
     if as_json:
-        told = source.facts.suggested
+        suggested = source.facts.suggested
         print_json(
             {
                 "files": [str(p) for p in written.paths],
                 "trouble": written.error or None,
-                "suggested": msgspec.to_builtins(told) if told is not None else None,
+                "suggested": msgspec.to_builtins(suggested) if suggested is not None else None,
             }
         )
         return
-    for made in written.paths:
-        click.echo(one_line(str(made)))
+    for file in written.paths:
+        click.echo(one_line(str(file)))
     if written.error:
         click.echo(f"Without pictures: {one_line(written.error)}", err=True)
 
 
-def formats_from(wanted: str | None) -> tuple[Format, ...]:
+def formats_from(names: str | None) -> tuple[Format, ...]:
     """Return the formats that the flag names.
 
     Raises:
         UsageError: A format is unknown.
     """
-    if wanted is None:
+    if names is None:
         return tuple(Format)
-    named = [word.strip().lower() for word in wanted.split(",") if word.strip()]
+    named = [word.strip().lower() for word in names.split(",") if word.strip()]
     known = [kind.value for kind in Format]
     for word in named:
         if word not in known:

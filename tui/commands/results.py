@@ -94,7 +94,7 @@ def results(
     elif target is None and session is not None:
         _show_session(session, rows)
     elif target is None:
-        _show_table(table, rows, whole=not (top or kept or category))
+        _show_table(table, rows, complete=not (top or kept or category))
 
 
 def _read_session(workspace: Path, tag: str | None) -> tuple[Session, tuple[str, ...]]:
@@ -249,9 +249,9 @@ def _show_session(session: Session, rows: Sequence[TableRow]) -> None:
         click.echo(line)
 
 
-def _show_table(table: Table, rows: Sequence[TableRow], *, whole: bool) -> None:
+def _show_table(table: Table, rows: Sequence[TableRow], *, complete: bool) -> None:
     width = terminal_width()
-    bad = list(table.bad) if whole else []
+    bad = list(table.bad) if complete else []
     lines = zip(rows, table_lines(rows, width), strict=True)
     for row, line in lines:
         while bad and bad[0].line < row.line:

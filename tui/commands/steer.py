@@ -20,7 +20,7 @@ from tui.commands.show import print_json, read_now
 from tui.commands.waiting import pin_facts, pin_lines
 from tui.terminal import external_editor as editor
 
-_text_argument = click.argument("words", metavar="[TEXT]", nargs=-1)
+_text_argument = click.argument("arguments", metavar="[TEXT]", nargs=-1)
 _list_option = click.option("--list", "listing", is_flag=True, help="Print the list.")
 _NUMBER = click.IntRange(1)
 
@@ -39,7 +39,7 @@ _NUMBER = click.IntRange(1)
 @workspace_option
 @json_option
 def pin(
-    words: tuple[str, ...],
+    arguments: tuple[str, ...],
     listing: bool,
     edited: int | None,
     move: tuple[int, int] | None,
@@ -52,8 +52,8 @@ def pin(
     The search agent needs knobs and values ("MATRIX_LR=0.05"), other agents any text.
     """
     with json_errors(as_json):
-        _only_one(listing, edited, move, remove, words=words, with_text=(edited,))
-        text = _text(words) if words else ""
+        _only_one(listing, edited, move, remove, arguments=arguments, with_text=(edited,))
+        text = _text(arguments) if arguments else ""
         if edited is not None and not text:
             raise UsageError(f"Add the new text: pin --edit {edited} TEXT.")
     if edited is not None:
@@ -81,10 +81,12 @@ def pin(
 @click.option("--lift", type=_NUMBER, metavar="N", help="Allow it again.")
 @workspace_option
 @json_option
-def ban(words: tuple[str, ...], listing: bool, lift: int | None, path: Path, as_json: bool) -> None:
+def ban(
+    arguments: tuple[str, ...], listing: bool, lift: int | None, path: Path, as_json: bool
+) -> None:
     """Keep the agent away from a direction. TEXT of `-` is read from standard input."""
     _instruct(
-        *(words, listing, lift, path, as_json, "bans", "ban"),
+        *(arguments, listing, lift, path, as_json, "bans", "ban"),
         add=lambda text: commands.BanDirection(text=text, by=BY),
         remove=lambda number: commands.LiftBan(ban=number, by=BY),
         have=lambda session: session.bans,
@@ -98,11 +100,11 @@ def ban(words: tuple[str, ...], listing: bool, lift: int | None, path: Path, as_
 @workspace_option
 @json_option
 def note(
-    words: tuple[str, ...], listing: bool, remove: int | None, path: Path, as_json: bool
+    arguments: tuple[str, ...], listing: bool, remove: int | None, path: Path, as_json: bool
 ) -> None:
     """Tell the agent something in every prompt. TEXT of `-` is read from standard input."""
     _instruct(
-        *(words, listing, remove, path, as_json, "notes", "note"),
+        *(arguments, listing, remove, path, as_json, "notes", "note"),
         add=lambda text: commands.AddNote(text=text, by=BY),
         remove=lambda number: commands.RemoveNote(note=number, by=BY),
         have=lambda session: session.agent_notes,
@@ -110,12 +112,12 @@ def note(
 
 
 def _instruct(
-    words: tuple[str, ...],
+    arguments: tuple[str, ...],
     listing: bool,
-    gone: int | None,
+    removed: int | None,
     path: Path,
     as_json: bool,
-    many: str,
+    plural: str,
     one: str,
     *,
     add: Callable[[str], commands.AnyCommand],
@@ -123,19 +125,19 @@ def _instruct(
     have: Callable[[Session], Sequence[Instruction]],
 ) -> None:
     with json_errors(as_json):
-        _only_one(listing, gone, words=words)
-        text = _text(words) if words else ""
-    if gone is not None:
-        send_and_print(path, remove(gone), as_json=as_json)
+        _only_one(listing, removed, arguments=arguments)
+        text = _text(arguments) if arguments else ""
+    if removed is not None:
+        send_and_print(path, remove(removed), as_json=as_json)
     elif text:
         send_and_print(path, add(text), as_json=as_json)
     else:
         session, _, _ = read_now(path)
         found = have(session)
         if as_json:
-            print_json({many: [_facts(s, one) for s in found]})
+            print_json({plural: [_facts(s, one) for s in found]})
         elif not found:
-            click.echo(f"There are no {many}.")
+            click.echo(f"There are no {plural}.")
         else:
             for s in found:
                 click.echo(f"{one} {s.number}: {one_line(s.text, max(20, terminal_width() - 12))}")
@@ -151,28 +153,28 @@ def _facts(instruction: Instruction, one: str) -> dict[str, Any]:
 
 
 def _only_one(
-    *asked: object, words: tuple[str, ...], with_text: tuple[object | None, ...] = ()
+    *asked: object, arguments: tuple[str, ...], with_text: tuple[object | None, ...] = ()
 ) -> None:
     """Reject more than one request in one call.
 
     Raises:
         UsageError: There is more than one.
     """
-    many = sum(1 for a in asked if a is not None and a is not False)
+    count = sum(1 for a in asked if a is not None and a is not False)
     alone = not any(w is not None for w in with_text)
-    if many > 1 or (many and words and alone):
+    if count > 1 or (count and arguments and alone):
         raise UsageError(
             "Only one request at a time.", "", "Leave out the text or the other options."
         )
 
 
-def _text(words: tuple[str, ...]) -> str:
+def _text(arguments: tuple[str, ...]) -> str:
     """Return the text of an instruction to the agent.
 
     Raises:
         UsageError: The text is empty, or not UTF-8.
     """
-    text = " ".join(words)
+    text = " ".join(arguments)
     if text == "-":
         text = editor.read_source(Path("-"))
     text = sanitize(text).strip()

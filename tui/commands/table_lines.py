@@ -142,5 +142,5 @@ def _understood(table: Table) -> str:
             f"{better} is better ({one_line(table.direction_reason, 80)})"
         )
     notes = "".join(f"; {one_line(note, 120)}" for note in table.notes)
-    told = "as asked" in (table.metric_reason, table.direction_reason)
-    return f"{line}{notes}." + ("" if told else " Change it with --metric and --direction.")
+    given = "as asked" in (table.metric_reason, table.direction_reason)
+    return f"{line}{notes}." + ("" if given else " Change it with --metric and --direction.")

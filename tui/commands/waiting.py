@@ -42,9 +42,9 @@ def choose(session: Session, name: str | None, *, verb: str) -> str:
             "",
             f"Name one: autoresearch-tui {verb} {waiting[0].proposal.patch_id}",
         )
-    wanted = name.strip().lower()
-    if len(wanted) < SHORTEST:
-        numbered = [q for q in waiting if str(q.number) == wanted.lstrip("#")]
+    prefix = name.strip().lower()
+    if len(prefix) < SHORTEST:
+        numbered = [q for q in waiting if str(q.number) == prefix.lstrip("#")]
         todo = (
             f"A decision names the patch: autoresearch-tui {verb} {numbered[0].proposal.patch_id}"
             if numbered
@@ -62,13 +62,13 @@ def choose(session: Session, name: str | None, *, verb: str) -> str:
         + [e.proposal.patch_id for e in session.experiments],
     )
     for patch_ids in known:
-        found = sorted({patch for patch in patch_ids if patch.startswith(wanted)})
+        found = sorted({patch for patch in patch_ids if patch.startswith(prefix)})
         if len(found) == 1:
             return found[0]
         if found:
             raise UsageError(f"{one_line(name)!r} fits {len(found)}: {', '.join(found[:5])}.")
-    if re.fullmatch("[0-9a-f]{12}", wanted):
-        return wanted
+    if re.fullmatch("[0-9a-f]{12}", prefix):
+        return prefix
     have = f"There are: {_list(waiting)}." if waiting else "No proposal waits."
     raise UsageError(f"No proposal that waits has the patch_id {one_line(name, 40)!r}.", have)
 
@@ -79,19 +79,21 @@ def find(session: Session, name: str) -> Queued:
     Raises:
         UsageError: There is no such proposal, or more than one.
     """
-    wanted = name.strip().lower()
-    found = [q for q in session.queue if str(q.number) == wanted.lstrip("#")]
-    if not found and len(wanted) >= SHORTEST:
-        found = [q for q in session.queue if q.proposal.patch_id.startswith(wanted)]
+    prefix = name.strip().lower()
+    found = [q for q in session.queue if str(q.number) == prefix.lstrip("#")]
+    if not found and len(prefix) >= SHORTEST:
+        found = [q for q in session.queue if q.proposal.patch_id.startswith(prefix)]
     if found and len({q.proposal.patch_id for q in found}) == 1:
         return found[0]
     have = f"There are: {_list(session.queue)}." if session.queue else "The queue is empty."
     raise UsageError(f"No proposal in the queue is named {one_line(name, 40)!r}.", have)
 
 
-def _list(some: Sequence[Queued]) -> str:
-    shown = [f"{q.proposal.patch_id} ({one_line(q.proposal.hypothesis, 50)})" for q in some[:5]]
-    more = f" and {len(some) - 5} more" if len(some) > 5 else ""
+def _list(proposals: Sequence[Queued]) -> str:
+    shown = [
+        f"{q.proposal.patch_id} ({one_line(q.proposal.hypothesis, 50)})" for q in proposals[:5]
+    ]
+    more = f" and {len(proposals) - 5} more" if len(proposals) > 5 else ""
     return "; ".join(shown) + more
 
 

@@ -82,7 +82,7 @@ class Watcher:
                 self._session = apply(self._session, line.event)
             first = 1
         bar = asyncio.create_task(self._follow_bar())
-        told = False
+        warned = False
         try:
             while True:
                 over = self._over()
@@ -90,10 +90,10 @@ class Watcher:
                 if over or self._reader_is_gone():
                     break
                 alive = engine_pid(self._workspace) is not None
-                if not (told or alive or self._session.ended):
-                    told = True
+                if not (warned or alive or self._session.ended):
+                    warned = True
                     click.echo("No engine is at work; waiting for one.", err=True)
-                told = told and not alive
+                warned = warned and not alive
                 await asyncio.sleep(_POLL_SECONDS)
         finally:
             bar.cancel()
