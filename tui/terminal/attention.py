@@ -155,7 +155,7 @@ class Attention:
             return
         fresh = [need for need in needs if need.key not in self._known]
         if best is not None and best.key not in self._known and not fresh:
-            self._tell(best)
+            self._notify_best(best)
         self._known = current
         if fresh:
             self._held = fresh[0]
@@ -172,10 +172,10 @@ class Attention:
         self._notify(self._held)
         self._last_bell, self._held = now, None
 
-    def _tell(self, news: Need) -> None:
+    def _notify_best(self, best: Need) -> None:
         now = self._clock()
         if self._last_news is None or now - self._last_news >= BELL_SECONDS:
-            self._notify(news)
+            self._notify(best)
             self._last_news = now
 
     def _notify(self, need: Need) -> None:

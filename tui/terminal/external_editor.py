@@ -62,11 +62,11 @@ def delete_copy(path: Path) -> None:
         return
 
 
-def edit_file(words: list[str], path: Path) -> None:
+def edit_file(command: list[str], path: Path) -> None:
     """Let the user edit a file, and wait until the editor has ended.
 
     Args:
-        words: The command that starts the editor.
+        command: The command that starts the editor.
         path: The file to edit.
 
     Raises:
@@ -74,11 +74,11 @@ def edit_file(words: list[str], path: Path) -> None:
     """
     kept = f"Your text is kept in {path}."
     try:
-        done = subprocess.run([*words, str(path)], env=os.environ, check=False)
+        done = subprocess.run([*command, str(path)], env=os.environ, check=False)
     except OSError as error:
         delete_copy(path)
         raise AutoresearchError(
-            f"The editor {words[0]!r} cannot be started.",
+            f"The editor {command[0]!r} cannot be started.",
             f"{error.strerror or error}; nothing was changed.",
             "Correct $VISUAL or $EDITOR.",
         ) from None
@@ -88,7 +88,7 @@ def edit_file(words: list[str], path: Path) -> None:
             if done.returncode < 0
             else f"ended with exit code {done.returncode}"
         )
-        raise AutoresearchError(f"The editor {words[0]!r} {ended}.", "Nothing was changed.", kept)
+        raise AutoresearchError(f"The editor {command[0]!r} {ended}.", "Nothing was changed.", kept)
 
 
 @contextlib.contextmanager

@@ -31,16 +31,16 @@ def suspend_and_edit(app: App[Any], path: Path, environ: Mapping[str, str] | Non
         The error in words, or "" where there was none.
     """
     try:
-        words = find_editor(os.environ if environ is None else environ, _ALTERNATIVE)
+        command = find_editor(os.environ if environ is None else environ, _ALTERNATIVE)
     except UsageError as error:
         return str(error)
-    name = clean_line(words[0])
+    name = clean_line(command[0])
     code, failure = 0, ""
     try:
         with app.suspend(), _ignored_interrupts():
             # Catch every error inside: otherwise Textual would not restore the terminal.
             try:
-                code = subprocess.run([*words, str(path)], check=False).returncode
+                code = subprocess.run([*command, str(path)], check=False).returncode
             except FileNotFoundError:
                 failure = "was not found; set VISUAL or EDITOR to one that is installed"
             except (OSError, ValueError) as error:

@@ -167,7 +167,7 @@ class AgentPanel(Sheet):
             yield from self._labelled("waiting ▸ ", shown.waiting, "--attention", width)
             yield []
         if shown.alarm:
-            yield from self._labelled("look ▸ ", shown.alarm, "--attention", width)
+            yield from self._labelled("alarm ▸ ", shown.alarm, "--attention", width)
             yield []
         yield from self._needs(shown.steering, width)
         proposal = shown.proposal

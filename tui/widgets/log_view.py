@@ -207,9 +207,9 @@ class LogView(Painted):
         self.refresh()
 
     def _fit_size(self, log: LogFile) -> None:
-        whole = Size(self._lines.widest, len(log))
-        if whole != self.virtual_size:
-            self.virtual_size = whole
+        size = Size(self._lines.widest, len(log))
+        if size != self.virtual_size:
+            self.virtual_size = size
 
     def _to_end(self) -> None:
         bottom = self.max_scroll_y

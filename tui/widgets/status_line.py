@@ -237,11 +237,11 @@ def _last_kept(session: Session) -> str:
     return "last kept" if better else "best"
 
 
-def _best(session: Session, word: str) -> Iterable[_Part]:
+def _best(session: Session, label: str) -> Iterable[_Part]:
     best, gain = session.best_metric, session.total_gain
     if best is None:
         return
-    runs = [(f"{word} ", ""), (metric(best, 4), "--strong")]
+    runs = [(f"{label} ", ""), (metric(best, 4), "--strong")]
     if gain:
         delta = session.direction.change(gain)
         runs.append((f" {change(delta, 4)}", "--keep" if gain > 0 else "--crash"))
