@@ -47,7 +47,7 @@ class Answer:
 
 @dataclass(frozen=True, kw_only=True)
 class Refusal:
-    """An answer that is no stream."""
+    """An answer that is not a stream."""
 
     status: int = 500
     message: str = "something broke"
@@ -148,7 +148,7 @@ class _Server(ThreadingHTTPServer):
     daemon_threads = True
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """A client that leaves is no error of the server."""
+        """A client that leaves is not an error of the server."""
         if not isinstance(sys.exception(), ConnectionError):
             super().handle_error(request, client_address)
 

@@ -61,7 +61,7 @@ class SearchAgent:
         if policy not in POLICIES:
             raise AgentError(
                 f"The search agent has no policy {policy!r}.",
-                f"It knows: {', '.join(POLICIES)}.",
+                f"It has: {', '.join(POLICIES)}.",
                 "Correct `policy` in the research config.",
             )
         if policy == "tpe":
@@ -123,7 +123,7 @@ class SearchAgent:
             raise AgentError(
                 f"There is nothing to search in {briefing.config.file}.",
                 "It has no line `NAME = value` at its top level, with a name in capitals and a "
-                "number, tuple, truth value or pattern that may be changed.",
+                "number, tuple, boolean or pattern to change.",
                 "Write the numbers to be tuned as such lines, or choose another agent.",
             )
         record = Record.of(briefing, space)
@@ -164,4 +164,4 @@ def _check(source: str, old: str) -> None:
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         raise AgentError("The edited file does not compile.", f"{error}.") from None
     if source == old:
-        raise AgentError("The search drafted an edit that changes nothing.")
+        raise AgentError("The search made an edit that changes nothing.")

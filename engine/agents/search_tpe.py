@@ -40,7 +40,7 @@ def load_optuna() -> Any:
         raise AgentError(
             "The policy `tpe` needs Optuna, which is not installed.",
             f"{error}.",
-            "It needs the extra: pip install 'autoresearch-tui[optuna]'. "
+            "Install the extra: pip install 'autoresearch-tui[optuna]'. "
             'Or set policy = "bandit".',
         ) from None
 

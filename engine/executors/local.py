@@ -184,9 +184,9 @@ def split_command(command: str) -> list[str]:
     try:
         words = shlex.split(command)
     except ValueError as error:
-        raise UsageError(f"The command {command!r} cannot be read.", f"{error}.") from None
+        raise UsageError(f"Invalid command: {command!r}.", f"{error}.") from None
     if not words:
-        raise UsageError("The command is empty.", "", "Give one with --command.")
+        raise UsageError("The command is empty.", "", "Set one with --command.")
     return words
 
 

@@ -45,12 +45,12 @@ def read_program(workspace: Path) -> Program:
         return Program("", "")
     except (UnicodeDecodeError, IsADirectoryError):
         raise WorkspaceError(
-            f"{PROGRAM} is no text.", "It must be UTF-8.", "Put the text back; git has it."
+            f"{PROGRAM} is not UTF-8 text.", "", "Restore the text; git has it."
         ) from None
     except OSError as error:
         raise WorkspaceError(f"{PROGRAM} cannot be read.", f"{error.strerror}.") from error
     if "\0" in text:
-        raise WorkspaceError(f"{PROGRAM} is no text.", "", "Put the text back; git has it.")
+        raise WorkspaceError(f"{PROGRAM} is not UTF-8 text.", "", "Restore the text; git has it.")
     return Program(text, program_key(text))
 
 
@@ -68,9 +68,9 @@ def write_program(workspace: Path, text: str, seen: str) -> Program:
     """
     if read_program(workspace).key != seen:
         raise ProgramChangedError(
-            f"{PROGRAM} was changed by somebody else meanwhile.",
+            f"{PROGRAM} was changed by another program in the meantime.",
             "Nothing was written.",
-            "Look at theirs, then save again.",
+            "Read the new version, then save again.",
         )
     path = workspace / PROGRAM
     try:

@@ -32,9 +32,9 @@ def format_of(path: Path) -> str:
     name = path.suffix.lower().removeprefix(".")
     if name not in FORMATS:
         raise UsageError(
-            f"{path.name} does not say in which format.",
+            f"{path.name} does not name a format.",
             "",
-            f"Let its name end in {', '.join(f'.{f}' for f in FORMATS[:-1])} or .{FORMATS[-1]}.",
+            f"End the name in {', '.join(f'.{f}' for f in FORMATS[:-1])} or .{FORMATS[-1]}.",
         )
     return name
 

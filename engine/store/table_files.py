@@ -39,7 +39,7 @@ def read_file(
     table = read_table(data, metric=metric, direction=direction)
     if table.problem:
         raise UsageError(
-            f"{path} is no table of results: {table.problem}.",
+            f"{path} is not a results table: {table.problem}.",
             "",
             "Name a results.tsv: a line for each experiment, with its metric and status.",
         )

@@ -40,9 +40,9 @@ class JournalTail:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.notes: list[str] = []
-        """What is wrong with it, for the person."""
+        """Messages to the user on what is wrong with the journal."""
         self.left_out: list[BadRow] = []
-        """The first lines that are no part of it."""
+        """The first lines that were left out."""
         self._place = 0
         self._lines = 0
         self._expected = 1
@@ -50,7 +50,7 @@ class JournalTail:
         self._flaws = 0
         self._over = False
         self.unfinished = False
-        """Whether the last line is cut, or still being written."""
+        """True if the last line is cut off, or still being written."""
 
     def news(self) -> list[ev.AnyEvent]:
         """Return the events since the last call.
@@ -86,7 +86,7 @@ class JournalTail:
         if first and not events:
             raise JournalError(
                 f"No line of {self.path} is an event.",
-                "It is no journal, or nothing of it is left.",
+                "It is not a journal, or all its lines are lost.",
                 "Name a journal.jsonl below .autoresearch, or the results.tsv of the session.",
             )
         return events
@@ -119,13 +119,13 @@ class JournalTail:
                 event: ev.AnyEvent = _decoder.decode(line)
             except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
                 self._flaw(f"Line {self._lines:,} cannot be read and is left out.")
-                self._leave_out(line, f"it is no event: {error}")
+                self._leave_out(line, f"not an event: {error}")
                 continue
             if self._expected == 1 and not isinstance(event, ev.SessionStarted):
-                self._flaw("Its beginning is lost.")
+                self._flaw("The beginning is lost.")
             elif event.seq < self._expected:
                 self._reject_repeat(event)
-                self._leave_out(line, "its event is there already")
+                self._leave_out(line, "it repeats an event")
                 continue
             elif event.seq > self._expected and not self._flaws:
                 self._flaw(f"Lines are missing before line {self._lines:,}.")

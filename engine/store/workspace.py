@@ -189,7 +189,7 @@ class Workspace:
         if self.branch_exists(tag):
             raise WorkspaceError(
                 f"The branch {names.branch} exists already.",
-                "A session never takes over a branch it did not make.",
+                "A session uses only a branch of its own.",
                 "Choose another tag with --tag.",
             )
         self.git.run(
@@ -211,10 +211,10 @@ class Workspace:
         now, name = self.branch_commit(tag), RefNames(tag).branch
         if now == frontier:
             return
-        why = "It was deleted, rebased or moved since; what is kept next could not go onto it."
+        why = "It was deleted, rebased or moved, so the next keep cannot be added to it."
         if now is None:
             what = f"The branch {name} is gone."
-            todo = f"Make it again with `git branch {name} {frontier[:12]}`"
+            todo = f"Create it again with `git branch {name} {frontier[:12]}`"
         else:
             ahead = self.git.try_run("merge-base", "--is-ancestor", frontier, now) is not None
             if ahead and self.git.run(
@@ -223,16 +223,16 @@ class Workspace:
                 return
             what = f"The branch {name} is at {now[:7]}, not where this session left it."
             if ahead:
-                why = "Somebody committed onto it since; what is kept next could not go onto that."
+                why = "Another program committed onto it, so the next keep cannot be added to it."
             todo = (
-                f"Keep what is there with `git branch {tag}-mine {now[:12]}`, and put it back with "
+                f"Keep that commit with `git branch {tag}-mine {now[:12]}`, and put it back with "
                 f"`git branch -f {name} {frontier[:12]}`"
             )
             where = self.git.run("for-each-ref", "--format=%(worktreepath)", f"refs/heads/{name}")
             if where:
                 todo = f"Switch to another branch in {where} (`git switch --detach`). {todo}"
         raise WorkspaceError(
-            what, why, f"{todo}, then start again; or begin another session with --tag."
+            what, why, f"{todo}, then start again; or start another session with --tag."
         )
 
     def advance_branch(self, tag: str, new: str, old: str) -> None:

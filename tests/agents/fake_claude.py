@@ -78,7 +78,7 @@ def main() -> None:
             message({"type": "thinking", "thinking": "Which rate is right?"})
             refused = {"type": "tool_result", "is_error": True, "content": "no leave to edit x.py"}
             say(type="user", message={"role": "user", "content": [refused]})
-            print("this is no JSON", flush=True)
+            print("this is not JSON", flush=True)
             edit("0.04", "= 0.05")
             result("done", turn)
         else:

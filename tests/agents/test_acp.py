@@ -137,7 +137,7 @@ def left_running(worktree: Path) -> list[int]:
     return found
 
 
-async def test_a_good_agent_is_seen_thinking_reading_and_editing(worktree: Path) -> None:
+async def test_thoughts_reads_and_edits_of_an_agent_are_yielded(worktree: Path) -> None:
     found = await propose(worktree, "good")
     assert found.error is None
     assert found.draft == Draft(
@@ -169,7 +169,9 @@ async def test_a_good_agent_is_seen_thinking_reading_and_editing(worktree: Path)
     ]
 
 
-async def test_what_counts_is_the_file_and_a_silent_edit_is_described(worktree: Path) -> None:
+async def test_the_file_is_the_draft_and_an_edit_without_a_message_is_described(
+    worktree: Path,
+) -> None:
     found = await propose(worktree, "on_disk")
     assert found.draft is not None
     assert found.draft.source == EDITED
@@ -185,7 +187,7 @@ async def test_commands_network_and_deleting_are_refused(worktree: Path) -> None
     assert "terminal: done" not in found.text
 
 
-async def test_another_file_is_refused_and_not_taken(worktree: Path) -> None:
+async def test_an_edit_of_another_file_is_refused_and_left_out(worktree: Path) -> None:
     found = await propose(worktree, "other_file")
     assert found.draft is not None and found.draft.source == EDITED
     assert "[Refused: Edit two (only train.py may be changed" in found.text
@@ -222,7 +224,7 @@ async def test_invalid_python_is_asked_for_again_with_the_reason(worktree: Path)
     assert "not valid Python" in found.text
 
 
-async def test_comments_alone_are_no_edit(worktree: Path) -> None:
+async def test_an_edit_of_comments_only_is_refused(worktree: Path) -> None:
     found = await propose(worktree, "comment_only")
     assert isinstance(found.error, UnusableAnswerError)
     assert found.text.count("changes nothing but white space or comments") == 3
@@ -264,20 +266,20 @@ async def test_a_crash_in_the_middle_is_told_with_its_stderr_end(worktree: Path)
     assert KEY not in str(found.error)
 
 
-async def test_what_writes_no_messages_is_no_agent(worktree: Path) -> None:
+async def test_a_command_that_writes_no_messages_is_an_error(worktree: Path) -> None:
     found = await propose(worktree, "garbage")
     assert isinstance(found.error, CliMissingError)
     assert "not of the protocol" in found.error.why
 
 
-async def test_what_dies_at_its_start_cannot_be_used(worktree: Path) -> None:
+async def test_a_command_that_ends_at_once_is_an_error(worktree: Path) -> None:
     found = await propose(worktree, "dies_at_start")
     assert isinstance(found.error, CliMissingError)
     assert "node:sea" in found.error.why
 
 
 @pytest.mark.parametrize("limit", ["idle_seconds", "answer_seconds"])
-async def test_silence_has_a_limit(worktree: Path, limit: str) -> None:
+async def test_silence_is_limited(worktree: Path, limit: str) -> None:
     seconds = {"idle_seconds": 10_000.0, "answer_seconds": 10_000.0, limit: 1_000.0}
     thoughts: list[str] = []
     with loop_clock() as clock:
@@ -289,7 +291,7 @@ async def test_silence_has_a_limit(worktree: Path, limit: str) -> None:
     assert limit in found.error.todo
 
 
-async def test_a_cancel_ends_every_process(worktree: Path) -> None:
+async def test_cancelling_ends_every_process(worktree: Path) -> None:
     up = asyncio.Event()
 
     async def run() -> None:
@@ -307,7 +309,9 @@ async def test_a_cancel_ends_every_process(worktree: Path) -> None:
     wait_for(lambda: not left_running(worktree), "the end of every process in the worktree")
 
 
-async def test_what_a_killed_engine_left_is_killed_before_the_next_start(worktree: Path) -> None:
+async def test_processes_left_by_a_killed_engine_are_killed_before_the_next_start(
+    worktree: Path,
+) -> None:
     environment = {**os.environ, "AUTORESEARCH_CLI_IN": str(worktree)}
     left = await asyncio.create_subprocess_exec("sleep", "600", env=environment)
     await propose(worktree, "on_disk")
@@ -328,14 +332,14 @@ async def test_terminal_escapes_do_not_get_through(worktree: Path) -> None:
     assert "▸ read: Read train.py fake line\n" in found.text
 
 
-async def test_secrets_are_starred_and_kept_out_of_the_file(worktree: Path) -> None:
+async def test_secrets_are_redacted_and_refused_in_the_file(worktree: Path) -> None:
     found = await propose(worktree, "secret")
     assert found.draft is not None and found.draft.source == EDITED
-    assert "my key is ***" in found.text and "holds a secret" in found.text
+    assert "my key is ***" in found.text and "contains a secret" in found.text
     assert KEY not in found.text and KEY not in repr(found.draft)
 
 
-async def test_errors_of_the_provider_have_their_kind(worktree: Path) -> None:
+async def test_errors_of_the_provider_have_their_classes(worktree: Path) -> None:
     limited = await propose(worktree, "limited")
     assert isinstance(limited.error, RateLimitedError) and limited.error.seconds == 42
     long = await propose(worktree, "error_as_message")

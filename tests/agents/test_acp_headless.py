@@ -60,7 +60,7 @@ async def fail(worktree: Path) -> AgentError:
     return caught.value
 
 
-async def test_it_edits_is_asked_again_and_tells_its_cost(
+async def test_it_edits_is_asked_again_and_reports_its_cost(
     worktree: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("FAKE_CLAUDE", "good")
@@ -83,7 +83,7 @@ async def test_it_edits_is_asked_again_and_tells_its_cost(
     assert draft.hypothesis == "A higher rate converges sooner."
 
 
-async def test_it_gets_leave_for_one_file_and_no_settings_but_the_log_in(
+async def test_it_may_edit_one_file_and_gets_only_the_log_in_settings(
     worktree: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("FAKE_CLAUDE", "good")
@@ -107,7 +107,7 @@ async def test_it_gets_leave_for_one_file_and_no_settings_but_the_log_in(
     assert given["A"] == "1" and "CLAUDECODE" not in given
 
 
-async def test_its_troubles_have_their_kind(
+async def test_its_errors_have_their_classes(
     worktree: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("FAKE_CLAUDE", "logged_out")

@@ -39,7 +39,7 @@ BLOCK = Block("LR = 1\n", "LR = 2\n")
         f"CATEGORY: optimizer\nRATIONALE: It is\ntoo low.\nEXPECTED: -0.002\n{EDIT}",
     ],
 )
-def test_headers_and_edit_are_found_in_any_dress(text: str) -> None:
+def test_headers_and_edit_are_found_in_any_markup(text: str) -> None:
     answer = parse_answer(text)
     assert answer.hypothesis == "Twice the rate."
     assert answer.category == "optimizer"
@@ -99,7 +99,7 @@ def test_the_hypothesis_is_one_clean_line(text: str, hypothesis: str) -> None:
         (EDIT + "<<<<<<< SEARCH\nB = 1\n>>>>>>> REPLACE", "Block 2"),
     ],
 )
-def test_half_an_edit_is_none(text: str, problem: str) -> None:
+def test_an_incomplete_edit_is_rejected(text: str, problem: str) -> None:
     answer = parse_answer(text)
     assert problem in answer.problem
     assert answer.blocks == ()

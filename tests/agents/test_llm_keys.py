@@ -72,7 +72,7 @@ def test_a_quoted_value_may_hold_lines(tmp_path: Path) -> None:
     assert load_env_file(path) == {"A": "b\nc", "B": "d"}
 
 
-def test_a_file_that_is_no_text(tmp_path: Path) -> None:
+def test_a_file_that_is_not_text_is_refused(tmp_path: Path) -> None:
     (tmp_path / ".env").write_bytes(b"A=\xff\xfe")
     with pytest.raises(ConfigError, match="UTF-8"):
         load_env_file(tmp_path / ".env")
@@ -157,7 +157,7 @@ def test_when_to_ask_again(headers: dict[str, str], said: str, seconds: float | 
         ("a" * 298 + "sk-123456", "a" * 298 + "*…"),
     ],
 )
-def test_what_a_provider_said(text: str, shown: str) -> None:
+def test_a_providers_message_is_extracted(text: str, shown: str) -> None:
     assert shown in readable(text, ["sk-123456"])
     assert "sk-1" not in readable(text, ["sk-123456"]) and "\n" not in readable(text, [])
 

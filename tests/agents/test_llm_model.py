@@ -156,7 +156,7 @@ async def test_an_answer_with_reasoning_and_usage(server: ModelServer, name: str
     assert "Be short." in server.requests[0].prompt and "Hello?" in server.requests[0].prompt
 
 
-async def test_what_a_call_asks_for_wins(server: ModelServer, name: str) -> None:
+async def test_arguments_of_a_call_override_the_config(server: ModelServer, name: str) -> None:
     model = model_at(server, name)
     await Heard().listen(model, max_tokens=99, temperature=0.25)
     body = server.requests[0].body
@@ -272,7 +272,9 @@ async def test_without_a_key_nothing_is_asked() -> None:
 
 
 @pytest.mark.parametrize("name", ["", "nosuch/thing", "thing"])
-async def test_a_model_of_no_provider(name: str, capfd: pytest.CaptureFixture[str]) -> None:
+async def test_a_model_without_a_known_provider_is_an_error(
+    name: str, capfd: pytest.CaptureFixture[str]
+) -> None:
     model = Model(ResearchConfig(model=name), SECRETS)
     with pytest.raises(NoSuchModelError) as caught:
         await Heard().listen(model)
@@ -306,7 +308,7 @@ async def test_when_to_ask_again(
         Answer(text="x" * 400, hang_after=3),
     ],
 )
-async def test_a_stream_that_breaks_tells_what_it_used(
+async def test_a_stream_that_breaks_reports_its_usage(
     server: ModelServer, name: str, answer: Answer
 ) -> None:
     server.script = [answer]
@@ -319,7 +321,7 @@ async def test_a_stream_that_breaks_tells_what_it_used(
     assert model.finish == ""
 
 
-async def test_an_answer_that_drips_is_ended_in_the_end(server: ModelServer, name: str) -> None:
+async def test_a_slow_answer_is_ended_at_the_limit(server: ModelServer, name: str) -> None:
     server.script = [Answer(text="x" * 100_000, piece=1, gap_seconds=0.01)]
     heard = Heard()
     with loop_clock() as clock:

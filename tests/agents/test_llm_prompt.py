@@ -176,7 +176,7 @@ def test_the_worked_example_is_a_valid_answer() -> None:
     assert "0.05" in apply_blocks(answer.blocks[0].search, answer.blocks)
 
 
-def test_what_is_shed_first() -> None:
+def test_the_order_of_what_is_left_out() -> None:
     briefing = brief(tuple(attempt(n) for n in range(1, 40)), context={"p.py": "x = 1\n" * 2000})
     whole = user(briefing)
     seen: list[tuple[int, int, int]] = []
@@ -219,7 +219,7 @@ def test_a_long_program_is_cut_last() -> None:
     assert text.count("p") < 21_000
 
 
-def test_a_repair_keeps_room_for_its_message() -> None:
+def test_space_is_reserved_for_a_repair_message() -> None:
     failure = Failure(hypothesis="x", source="y = 1\n" * 500, detail=HOSTILE)
     briefing = brief(tuple(attempt(n) for n in range(1, 99)), failure=failure)
     messages = build_messages(briefing, 6000)
@@ -301,7 +301,7 @@ def headings(text: str) -> set[str]:
 
 
 @given(st.text(alphabet="`~ \na", max_size=60))
-def test_nothing_closes_its_own_fence(text: str) -> None:
+def test_no_text_closes_its_fence(text: str) -> None:
     assert headings(f"{fenced(text + '# in')}# out\n") == {"# out"}
 
 

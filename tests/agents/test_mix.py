@@ -11,7 +11,7 @@ from engine.core.config import ResearchConfig
 from engine.core.errors import AgentError
 
 
-def test_every_third_turn_is_the_thinkers(tmp_path: Path) -> None:
+def test_every_third_proposal_is_the_reasoning_agents(tmp_path: Path) -> None:
     assert "mix" in agent_names()
     config = ResearchConfig(agent="mix", mix_every=3, model="openai/some")
     agent = make_agent(config, tmp_path)
@@ -22,6 +22,6 @@ def test_every_third_turn_is_the_thinkers(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("partner", ["mix", "search", "unknown"])
-def test_what_cannot_be_mixed(tmp_path: Path, partner: str) -> None:
+def test_agents_that_cannot_be_mixed_are_refused(tmp_path: Path, partner: str) -> None:
     with pytest.raises(AgentError, match=partner):
         make_agent(ResearchConfig(agent="mix", mix_with=partner, model="openai/some"), tmp_path)

@@ -51,7 +51,7 @@ def test_a_draft_is_one_focused_change_that_compiles(policy: str) -> None:
 
 
 @pytest.mark.parametrize("policy", ["bandit", "random"])
-def test_never_the_same_twice_on_one_frontier(policy: str) -> None:
+def test_no_proposal_repeats_on_one_frontier(policy: str) -> None:
     ratchet = Ratchet(policy)
     seen = {SOURCE}
     for _ in range(200):
@@ -60,7 +60,7 @@ def test_never_the_same_twice_on_one_frontier(policy: str) -> None:
         seen.add(source)
 
 
-def test_tpe_never_the_same_twice_on_one_frontier() -> None:
+def test_tpe_repeats_no_proposal_on_one_frontier() -> None:
     pytest.importorskip("optuna")
     ratchet = Ratchet("tpe")
     noise = random.Random(2)
@@ -142,7 +142,7 @@ def test_a_crash_bounds_its_direction() -> None:
         ("", "nothing to search"),
     ],
 )
-def test_it_says_why_it_cannot(source: str, message: str) -> None:
+def test_a_file_without_knobs_is_an_error_with_a_reason(source: str, message: str) -> None:
     with pytest.raises(AgentError, match=message):
         Ratchet("bandit", source).draft()
 
@@ -205,7 +205,7 @@ def preview(agent: Agent, briefing: Briefing) -> str:
 
 
 @pytest.mark.parametrize("policy", POLICIES)
-def test_its_memory_tells_the_choice_and_what_it_follows_from(policy: str) -> None:
+def test_the_preview_shows_the_choice_and_its_evidence(policy: str) -> None:
     ratchet = Ratchet(policy)
     for _ in range(6):
         ratchet.turn(worse)
@@ -217,7 +217,7 @@ def test_its_memory_tells_the_choice_and_what_it_follows_from(policy: str) -> No
         assert f"#{attempt.number} " in told and all(name in told for name in attempt.knobs)
 
 
-def test_its_memory_says_when_all_is_tried() -> None:
+def test_the_preview_says_when_everything_was_tried() -> None:
     ratchet = Ratchet("bandit", "FLAG = True\n")
     ratchet.turn(worse)
     assert "has been tried" in preview(ratchet.agent, ratchet.briefing)

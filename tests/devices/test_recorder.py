@@ -66,7 +66,7 @@ def running(budget: float | None, run: int = 1) -> Session:
         (None, [10, 130, 250]),
     ],
 )
-def test_some_six_in_a_run(budget: float | None, expected: list[int]) -> None:
+def test_about_six_samples_of_a_run_are_recorded(budget: float | None, expected: list[int]) -> None:
     recorder, session = MachineRecorder(), running(budget)
     last = expected[-1]
     kept = []
@@ -79,7 +79,7 @@ def test_some_six_in_a_run(budget: float | None, expected: list[int]) -> None:
     assert kept == expected
 
 
-def test_a_new_run_begins_anew_and_no_run_records_nothing() -> None:
+def test_a_new_run_starts_over_and_without_a_run_nothing_is_recorded() -> None:
     recorder, now = MachineRecorder(), START + timedelta(seconds=15)
     assert not recorder.is_due(Session(), now)
     assert recorder.is_due(running(300.0), now)
@@ -88,7 +88,7 @@ def test_a_new_run_begins_anew_and_no_run_records_nothing() -> None:
 
 
 @pytest.mark.usefixtures("engines")
-def test_a_real_run_is_recorded_though_nobody_watches(repository: Path) -> None:
+def test_a_real_run_is_recorded_without_a_client(repository: Path) -> None:
     words = ("--headless", "--yes", "--tag", "t", "--max", "1", "--budget", "3")
     assert run_command("run", repository, *words).returncode == 0
     events = read_journal(Layout(repository, "t").journal)

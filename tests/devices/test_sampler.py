@@ -58,7 +58,7 @@ class FakeNvml:
         ]
 
 
-def test_every_gpu_with_what_it_tells() -> None:
+def test_every_gpu_is_sampled_with_the_figures_it_provides() -> None:
     sampler = DeviceSampler(FakeNvml())
     first, second = sampler.sample().gpus
     assert (first.name, first.utilisation_percent) == ("NVIDIA H100", 98.0)

@@ -163,7 +163,7 @@ def test_another_engine_finds_the_run_and_its_end(tmp_path: Path) -> None:
     finish(handle)
 
 
-def test_a_flood_keeps_head_and_tail_and_the_disk(tmp_path: Path) -> None:
+def test_a_huge_log_keeps_head_and_tail(tmp_path: Path) -> None:
     code = """
         print("first line")
         for n in range(600):

@@ -79,7 +79,7 @@ def test_a_line_that_cannot_be_read_is_left_out_and_numbered(tmp_path: Path) -> 
     reader, events = read(tmp_path / "j", data)
     assert [e.seq for e in events] == [1, 2, 4, 5]
     assert [(bad.line, bad.text) for bad in reader.left_out] == [(3, "{torn")]
-    assert reader.left_out[0].reason.startswith("it is no event")
+    assert reader.left_out[0].reason.startswith("not an event")
     assert reader.notes == ["Line 3 cannot be read and is left out."]
 
 
@@ -116,7 +116,7 @@ def test_a_second_session_in_the_file_ends_the_reading(tmp_path: Path) -> None:
 
 def test_a_lost_beginning_is_noted_and_its_experiments_are_there(tmp_path: Path) -> None:
     reader, events = read(tmp_path / "j", b"".join(WHOLE[4:]))
-    assert reader.notes[0] == "Its beginning is lost."
+    assert reader.notes[0] == "The beginning is lost."
     kinds = [type(e).__name__ for e in events]
     assert kinds == ["ProposalDrafted", "ProposalDrafted", "CandidateCommitted"]
     first, second = (e for e in events if isinstance(e, ev.ProposalDrafted))

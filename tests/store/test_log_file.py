@@ -127,7 +127,7 @@ def test_a_file_may_come_late_and_be_replaced(tmp_path: Path) -> None:
     assert (len(log), log.exists) == (0, False)
 
 
-def test_truncated_is_read_anew(tmp_path: Path) -> None:
+def test_a_truncated_file_is_read_from_the_start(tmp_path: Path) -> None:
     path = tmp_path / "run.log"
     path.write_bytes(b"one\ntwo\n")
     log = LogFile(path)

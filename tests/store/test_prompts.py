@@ -23,7 +23,7 @@ def test_what_was_kept_is_read(tmp_path: Path, text: str) -> None:
 
 
 @pytest.mark.parametrize("key", ["", "..", "../../x", "none", "a/b"])
-def test_what_is_no_key_is_nothing(tmp_path: Path, key: str) -> None:
+def test_a_malformed_key_finds_nothing(tmp_path: Path, key: str) -> None:
     assert read_prompt(tmp_path, key) is None
 
 

@@ -41,7 +41,7 @@ def candidate(workspace: Workspace, text: str, n: int = 2) -> str:
     )
 
 
-def test_a_candidate_changes_one_file_and_nothing_of_the_person(repository: Path) -> None:
+def test_a_candidate_changes_one_file_and_nothing_of_the_users(repository: Path) -> None:
     (repository / "train.py").write_text("half an idea of mine\n")
     (repository / "prepare.py").write_text("staged\n")
     git(repository, "add", "prepare.py")
@@ -138,7 +138,7 @@ def test_an_executable_script_stays_executable(repository: Path) -> None:
     assert git(repository, "ls-tree", candidate(workspace, "X\n"), "train.py").startswith("100755")
 
 
-def test_bytes_that_are_no_text_survive(repository: Path) -> None:
+def test_bytes_that_are_not_text_survive(repository: Path) -> None:
     (repository / "train.py").write_bytes(b"# caf\xe9\r\nX = 1\n")
     git(repository, "commit", "-qam", "latin")
     workspace = Workspace(repository)
@@ -155,7 +155,7 @@ def test_a_commit_that_an_engine_left_half_done_is_made_again(repository: Path) 
     assert workspace.read(again, "train.py") == "X = 2\n"
 
 
-def test_looking_finds_what_a_person_should_know(repository: Path) -> None:
+def test_the_state_of_a_repository_is_read(repository: Path) -> None:
     (repository / "train.py").write_text("changed")
     git(repository, "checkout", "-q", "--detach")
     found = Workspace(repository).look()
@@ -206,7 +206,9 @@ def test_the_branch_moves_only_from_where_it_was_left(repository: Path) -> None:
         ("bare", "bare"),
     ],
 )
-def test_what_cannot_be_a_workspace(tmp_path: Path, state: str, says: str) -> None:
+def test_directories_that_cannot_be_workspaces_are_refused(
+    tmp_path: Path, state: str, says: str
+) -> None:
     path = tmp_path / "x"
     if state != "absent":
         path.mkdir()
@@ -276,7 +278,7 @@ def test_locked_files_are_hashed_by_content(repository: Path) -> None:
     assert list(hash_locked(repository, ("*.py",), "train.py")) == ["prepare.py"]
 
 
-def test_the_persons_own_run_log_is_left_alone(repository: Path, tmp_path: Path) -> None:
+def test_the_users_own_run_log_is_left_alone(repository: Path, tmp_path: Path) -> None:
     log = tmp_path / "log"
     log.write_text("live")
     point_run_log(repository, log)

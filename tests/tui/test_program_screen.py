@@ -173,7 +173,7 @@ async def test_made_binary_meanwhile_nothing_is_lost(app: SupervisorApp, charter
         await pilot.press("x")
         charter.write_bytes(b"\xff\x00\x01")
         await pilot.press("ctrl+s")
-        await until(pilot, lambda: "program.md is no text" in text_of(app))
+        await until(pilot, lambda: "program.md is not UTF-8 text" in text_of(app))
         assert screen.unsaved
         assert charter.read_bytes() == b"\xff\x00\x01"
 
@@ -185,7 +185,7 @@ async def test_a_binary_one_is_refused_and_a_missing_one_begins_empty(
     path.write_bytes(b"\x80\x81")
     async with app.run_test(size=(80, 24)) as pilot:
         await pilot.press("m")
-        await until(pilot, lambda: "program.md is no text" in told(app))
+        await until(pilot, lambda: "program.md is not UTF-8 text" in told(app))
         assert isinstance(app.screen, MainScreen)
         path.unlink()
         await opened(pilot, app)

@@ -209,7 +209,7 @@ def test_parquet_without_pyarrow(
         (b"", "it is empty"),
         (b"\x89PNG\r\n\x1a\n" + bytes(range(256)) * 9, "it is binary"),
         (b"Dear diary,\nnothing happened.\n", "no columns"),
-        (b"import os\n\n\ndef f(a, b):\n    return a + b\n", "is no table of results"),
+        (b"import os\n\n\ndef f(a, b):\n    return a + b\n", "is not a results table"),
     ],
 )
 def test_files_that_are_not_tables(tmp_path: Path, content: bytes, says: str) -> None:

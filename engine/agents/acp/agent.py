@@ -117,7 +117,7 @@ class CodingAgent:
             # Shielded: a second cancellation must not leave processes behind.
             await asyncio.shield(asyncio.ensure_future(talk.close()))
         raise UnusableAnswerError(
-            f"{self._cli.title} was asked again and made no edit that can be used.",
+            f"{self._cli.title} was asked again and made no usable edit.",
             problem,
             "Resume to ask again, or choose another agent.",
         )
@@ -158,7 +158,7 @@ class CodingAgent:
         if source == base:
             raise _NoEdit(f"{briefing.config.file} is unchanged; the edit was not made.")
         if redact(source, self._secrets) != source and redact(base, self._secrets) == base:
-            raise WrongEdit(f"{briefing.config.file} holds a secret of this machine now.")
+            raise WrongEdit(f"{briefing.config.file} now contains a secret of this machine.")
         check_edit(briefing, source)
         answer = parse_answer(redact(said, self._secrets))
         hypothesis = answer.hypothesis

@@ -168,7 +168,7 @@ class Listener:
             what = f"{self._cli.title} took more than {self._total:g} s for one answer."
             return OverloadedError(what, "", "Raise `answer_seconds` in the config.")
         what = f"{self._cli.title} said nothing for {self._idle:g} s."
-        return OverloadedError(what, "", "Raise `idle_seconds` if it is merely slow.")
+        return OverloadedError(what, "", "Raise `idle_seconds` if it is only slow.")
 
 
 def _whole_lines(text: str) -> str:

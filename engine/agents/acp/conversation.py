@@ -118,7 +118,7 @@ class Conversation:
         except TimeoutError:
             if not self._begun:
                 raise self._mute("It did not answer in time.") from None
-            raise OverloadedError(f"{self._cli.title} did not begin a session in time.") from None
+            raise OverloadedError(f"{self._cli.title} did not start a session in time.") from None
         except (RequestError, ConnectionError, ValidationError) as error:
             raise await self._failure(error) from None
 
@@ -226,7 +226,7 @@ class Conversation:
     def _mute(self, why: str) -> CliMissingError:
         command = " ".join(self._found.words)
         return CliMissingError(
-            f"{self._cli.title} cannot be used: `{command}` does not begin a session.",
+            f"{self._cli.title} cannot be used: `{command}` does not start a session.",
             readable(why, self._secrets),
             "Run `autoresearch-tui check`; update the CLI, or correct `cli` in the config.",
         )

@@ -61,7 +61,9 @@ def cli_error(
         return ContextTooLongError(f"The briefing is too long for {cli.title}.", shown)
     if _CREDIT.search(said):
         return AgentError(
-            f"{cli.title} has no more credit.", shown, "Add credit there, or choose another agent."
+            f"{cli.title} reports no credit left.",
+            shown,
+            "Add credit there, or choose another agent.",
         )
     if _TOO_MANY.search(said):
         found = _EPOCH.search(said)

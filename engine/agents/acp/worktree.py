@@ -28,7 +28,7 @@ def read_file(policy: Policy) -> str:
     except OSError as error:
         raise WrongEdit(f"{policy.file} cannot be read: {error.strerror}.") from None
     if len(data) > LARGEST_FILE_BYTES:
-        raise WrongEdit(f"{policy.file} is larger than {LARGEST_FILE_BYTES // 2**20} MiB now.")
+        raise WrongEdit(f"{policy.file} is larger than {LARGEST_FILE_BYTES // 2**20} MiB.")
     try:
         return data.decode("utf-8")
     except UnicodeDecodeError:

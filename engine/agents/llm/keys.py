@@ -276,7 +276,7 @@ def typed_error(
     seconds = wait_seconds(cause)
     if status == 402 or (seconds is None and _NO_CREDIT.search(said)):
         return AgentError(
-            f"{place} gives no more credit.", said, "Add credit there, or choose another model."
+            f"{place} reports no credit left.", said, "Add credit there, or choose another model."
         )
     if status == 429:
         return RateLimitedError(f"{place} has too many requests: {said}", seconds)
@@ -290,5 +290,7 @@ def typed_error(
         todo = f"Is a server running at {place.split()[-1]}?" if own else ""
         if not _UNREACHED.search(said):
             return OverloadedError(f"{place} failed.", said)
-        return OverloadedError(f"{place} cannot be reached.", said, todo or "Is there a network?")
-    return AgentError(f"{place} did not take the request.", said)
+        return OverloadedError(
+            f"{place} cannot be reached.", said, todo or "Check the network connection."
+        )
+    return AgentError(f"{place} rejected the request.", said)

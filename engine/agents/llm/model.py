@@ -134,8 +134,8 @@ class Model:
             if not started and raw is None:
                 # To LiteLLM a reply without events, such as a login page, is an empty answer.
                 failure = OverloadedError(
-                    f"{self._place()} sent no answer of a model.",
-                    "What it sent was empty, or a web page.",
+                    f"{self._place()} did not send a model's answer.",
+                    "The reply was empty, or a web page.",
                     "Check `model` and `api_base`." if self._config.api_base else "",
                 )
         except TimeoutError:
@@ -169,7 +169,7 @@ class Model:
             return OverloadedError(what, "", "Raise `answer_seconds`, or lower `answer_tokens`.")
         when = "in the middle of its answer" if started else "before its answer began"
         what = f"{self._place()} said nothing for {self._config.idle_seconds:g} s, {when}."
-        return OverloadedError(what, "", "Raise `idle_seconds` if it is merely slow.")
+        return OverloadedError(what, "", "Raise `idle_seconds` if it is only slow.")
 
     async def _open(self, messages: list[Mapping[str, Any]], arguments: dict[str, Any]) -> Any:
         """Start the answer; a model that rejects temperatures is asked without from then on."""
@@ -220,7 +220,7 @@ class Model:
         library, model = litellm(), self._config.model
         if not model:
             raise NoSuchModelError(
-                "No language model is chosen.", "", "Set `model`, for example with --model."
+                "No language model is set.", "", "Set `model`, for example with --model."
             )
         try:
             name, provider, _, _ = library.get_llm_provider(model)
@@ -228,7 +228,7 @@ class Model:
             raise NoSuchModelError(
                 f"LiteLLM knows no provider for the model {model!r}.",
                 "A name begins with its provider: `anthropic/…`, `openai/…`, `ollama_chat/…`.",
-                "For a server of your own: `openai/<name>`, and its address in `api_base`.",
+                "For your own server use `openai/<name>`, and its address in `api_base`.",
             ) from None
         entry: Mapping[str, Any] = {}
         # LiteLLM's entry for a local model need not match the server in use.
