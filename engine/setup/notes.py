@@ -23,7 +23,7 @@ def workspace_notes(
             f"they start from commit {found.head[:7]}."
         )
     if len(dirty) < len(found.dirty):
-        notes.append(f"{PROGRAM} is followed as it stands, your uncommitted changes in it too.")
+        notes.append(f"{PROGRAM} is followed with your uncommitted changes.")
     if found.detached:
         notes.append(f"HEAD is detached; the session starts from commit {found.head[:7]}.")
     if found.identity is None:

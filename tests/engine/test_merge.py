@@ -442,7 +442,7 @@ def test_what_a_person_discarded_is_not_recommended_though_it_is_there_yet(
     assert 4 not in [step.experiment for step in select_steps(plan, KeepSelection.TRUSTED)]
     assert 4 not in [step.experiment for step in select_steps(plan, KeepSelection.ALL)]
     shown = use("merge", work)
-    assert "a discard by your word" in shown.output
+    assert "discarded by you" in shown.output
 
 
 # ---- revert

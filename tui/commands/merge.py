@@ -33,7 +33,7 @@ from tui.commands.merge_lines import (
     merged_lines,
     plan_facts,
     plan_lines,
-    taking_back_lines,
+    revert_lines,
 )
 from tui.commands.options import json_option, tag_option, workspace_argument, workspace_option
 from tui.commands.results import terminal_width
@@ -213,5 +213,5 @@ def revert(
             }
         )
         return
-    for line in taking_back_lines(found, session.direction, terminal_width()):
+    for line in revert_lines(found, session.direction, terminal_width()):
         click.echo(line)

@@ -60,11 +60,11 @@ def _step_line(plan: MergePlan, step: BranchStep, width: int) -> str:
     }
     word = state.get(step.kind, trust)
     if step.undone:
-        word, gain = "taken back by you", ""
+        word, gain = "undone by you", ""
     elif step.removed_by:
-        word = f"taken out by #{step.removed_by}"
+        word = f"removed by #{step.removed_by}"
     elif step.unwanted:
-        word = "a discard by your word"
+        word = "discarded by you"
     elif step.merges:
         word = "a merge commit, left out"
     head = f"{number:>5}  {gain:>17}  {word:<16}"
@@ -109,13 +109,13 @@ def merged_lines(merged: MergedBranch, plan: MergePlan) -> Iterator[str]:
     """Yield what was made, and how to view, use and measure it."""
     kept = ", ".join(f"#{n}" for n in merged.experiments) or "what was kept"
     commits = plural(merged.commits, "commit")
-    yield f"Branch {merged.branch} is made: {commits} on {merged.onto}, with {kept}."
+    yield f"Branch {merged.branch} created: {commits} on {merged.onto}, with {kept}."
     for number in merged.fitted:
-        yield (f"  ! #{number}: the lines around its own differ here; its own fitted exactly.")
+        yield f"  ! #{number}: the lines around its own differ here; its own fitted exactly."
     for subject in merged.already_present:
         yield f"  {merged.onto} had it already: {one_line(subject, 80)}"
-    yield f"  look:     git diff {merged.onto}...{merged.branch}"
-    yield f"  take it:  git switch {merged.onto} && git merge {merged.branch}"
+    yield f"  view:     git diff {merged.onto}...{merged.branch}"
+    yield f"  merge it: git switch {merged.onto} && git merge {merged.branch}"
     yield f"  measure:  {measure_command(merged, plan)}"
     if plan.moved != 0 or set(merged.experiments) != {s.experiment for s in plan.keeps}:
         yield "This combination was never run: measure it before you trust it."
@@ -150,7 +150,7 @@ def one_line_of_code(text: str) -> str:
     return " " * min(indent, 40) + one_line(text, 200)
 
 
-def taking_back_lines(found: RevertPreview, direction: Direction, width: int) -> Iterator[str]:
+def revert_lines(found: RevertPreview, direction: Direction, width: int) -> Iterator[str]:
     """Yield what depends on a keep, and the verb that undoes it."""
     step, n = found.step, found.step.experiment
     gain = step.worth.gain if step.worth is not None else None
@@ -158,26 +158,28 @@ def taking_back_lines(found: RevertPreview, direction: Direction, width: int) ->
     if not found.later:
         yield "Nothing was kept after it."
     for later in found.later[:_SHOWN]:
-        stands = later.experiment in found.dependents
+        dependent = later.experiment in found.dependents
         covers = later.experiment == found.changed_again_by
-        word = "changed its lines again" if covers else "stands on it" if stands else "independent"
-        head = f"  {'!' if stands or covers else '·'} #{later.experiment:<4} {word:<24}"
+        word = (
+            "changed its lines again" if covers else "depends on it" if dependent else "independent"
+        )
+        head = f"  {'!' if dependent or covers else '·'} #{later.experiment:<4} {word:<24}"
         yield head + one_line(later.subject, max(20, width - len(head)))
     if len(found.later) > _SHOWN:
         yield f"  and {len(found.later) - _SHOWN} more"
     verb = f'autoresearch-tui overrule {n} discard --reason "…"'
     if found.is_last:
-        yield "It is the best version itself: the branch goes back one keep, and nothing is run."
-        yield f"Take it back: {verb}"
+        yield "It is the best version: the branch returns to the keep before it; nothing is run."
+        yield f"Undo it: {verb}"
     elif found.fits:
         yield (
-            "Its lines can be taken out of the best version exactly; the file without it is "
+            "Its lines can be removed from the best version exactly; the file without it is "
             "measured, then kept."
         )
-        yield f"Take it back: {verb}"
+        yield f"Undo it: {verb}"
     else:
         yield (
-            "Its lines cannot be taken out of the best version exactly"
+            "Its lines cannot be removed from the best version exactly"
             + (
                 f", because #{found.changed_again_by} changed them again."
                 if found.changed_again_by

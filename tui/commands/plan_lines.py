@@ -46,7 +46,7 @@ def numbered_lines(plan: Plan) -> list[PlanLine]:
     first = PlanLine(
         "first_hypothesis",
         "first hypothesis",
-        plan.start_request.first_hypothesis or "none of yours",
+        plan.start_request.first_hypothesis or "none given",
         "what is tried first, after the baseline; none if the agent chooses",
     )
     lines.insert(_FIRST_HYPOTHESIS_LINE - 1, first)

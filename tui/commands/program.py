@@ -180,7 +180,7 @@ def _in_force(workspace: Path, session: Session) -> tuple[str, str]:
     except WorkspaceError as error:
         found, problem = files.Program("", ""), error.what
     else:
-        problem = "" if found.key else f"{PROGRAM} is gone."
+        problem = "" if found.key else f"{PROGRAM} was deleted."
     if found.key == now.key:
         return found.text, ""
     kept = file_at(workspace, session.frontier, PROGRAM) or ""

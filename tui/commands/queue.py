@@ -81,13 +81,13 @@ def queue_lines(session: Session, width: int, *, engine: bool) -> list[str]:
     else:
         lines.append(f"Nothing waits for your decision ({session.autonomy.value}).")
     if session.ready:
-        lines.append("Comes next:")
+        lines.append("Next:")
         for queued in session.ready:
             lines += queued_lines(queued, width)
     drafted = {q.pin for q in session.queue}
     pins = [p for p in session.waiting_pins if p.number not in drafted]
     if pins:
-        lines.append("Pinned, to be done next:")
+        lines.append("Pinned, to be tried next:")
         lines += pin_lines(pins, width)
     if waiting:
         first = waiting[0].proposal.patch_id
