@@ -1,4 +1,4 @@
-"""What the tests of the screen share: a feed from memory, and a person's home of their own."""
+"""Fixtures of the screen tests: a feed in memory, and a home directory for each test."""
 
 from __future__ import annotations
 

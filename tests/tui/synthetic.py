@@ -51,7 +51,7 @@ class Tried:
 
 
 def made_up(count: int, seed: int = 1) -> list[Tried]:
-    """So many experiments of a plausible night: one in six is kept, one in fourteen crashes."""
+    """Make up the experiments of a plausible night: one in six is kept, one in fourteen crashes."""
     dice = random.Random(seed)
     best = 0.998
     rows = [Tried(Verdict.KEEP, best, 44.0, "baseline", "the first measurement")]
@@ -189,7 +189,7 @@ def question(
     at: datetime = START,
     **more: object,
 ) -> list[ev.AnyEvent]:
-    """A proposal that a person is asked about, until some minutes after `at`."""
+    """The events of a proposal that the user is asked about, until some minutes after `at`."""
     proposal = ev.Proposal(
         patch_id=patch_id,
         hypothesis=hypothesis,
@@ -255,7 +255,7 @@ class MemoryFeed:
     sent: list[AnyCommand] = field(default_factory=list)
     starts: int = 0
     refuse_starts: int = 0
-    """So many of the next starts find no engine."""
+    """The number of next starts that find no engine."""
     answer: Reply = field(default_factory=lambda: Reply(id=0, ok=True, message=""))
     closed: bool = False
     patches: dict[int, str] = field(default_factory=dict)
@@ -265,7 +265,7 @@ class MemoryFeed:
     candidate_file: CandidateFile | WorkspaceError = CandidateFile("", "", "")  # noqa: RUF009
     """The editable file before and after the proposal, or why it cannot be read."""
     left: Session | None = None
-    """What its journal has, where nobody answers."""
+    """The session in the journal, used while no engine answers."""
     queue: asyncio.Queue[AnyMessage | None] = field(default_factory=asyncio.Queue)
 
     async def start(self) -> Session:

@@ -1,4 +1,4 @@
-"""Keys that come in one burst, before anything was painted; and what nobody foresaw."""
+"""Keys that arrive in one burst before a frame was painted, and unexpected errors."""
 
 from __future__ import annotations
 

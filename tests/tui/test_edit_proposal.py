@@ -108,7 +108,7 @@ async def test_a_decision_elsewhere_is_told_and_the_text_stays(
         await pilot.press("e")
         await until(pilot, lambda: editing(asked))
         await pilot.press("x")
-        feed.happen(ev.ProposalParked(queued=1, reason="nobody answered"))
+        feed.happen(ev.ProposalParked(queued=1, reason="not answered"))
         await until(pilot, lambda: asked.view.session.parked)
         assert "!" not in text_of(asked)
         feed.happen(

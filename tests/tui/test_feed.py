@@ -87,13 +87,13 @@ async def test_thinking_ahead_is_kept_apart_and_ends_when_it_comes_to_nothing(
 ) -> None:
     follower = FeedFollower(quiet, quiet.session)
     assert quiet.session.current is quiet.session.experiment(4)
-    for text, start, number in (("", True, 5), ("next", False, 5), ("mending", True, 4)):
+    for text, start, number in (("", True, 5), ("next", False, 5), ("revising", True, 4)):
         follower.take(ReasoningChunk(text=text, start=start, experiment=number))
     now = view(follower)
-    assert (now.thinking, now.ahead, now.drafts_ahead) == ("mending", "next", True)
+    assert (now.thinking, now.ahead, now.drafts_ahead) == ("revising", "next", True)
     follower.take(ReasoningChunk(text="", over=True, experiment=5))
     now = view(follower)
-    assert (now.thinking, now.ahead, now.drafts_ahead) == ("mending", "", False)
+    assert (now.thinking, now.ahead, now.drafts_ahead) == ("revising", "", False)
 
 
 async def test_a_lost_engine_is_looked_for_with_patience(quiet: MemoryFeed) -> None:

@@ -275,10 +275,10 @@ async def test_leaving_leaves_at_once(app: SupervisorApp, feed: MemoryFeed, key:
 
 async def test_leaving_an_ended_session_says_so(app: SupervisorApp, feed: MemoryFeed) -> None:
     async with app.run_test(size=WIDE) as pilot:
-        feed.happen(SessionEnded(reason="the person stopped it"))
+        feed.happen(SessionEnded(reason="the user stopped it"))
         await until(pilot, lambda: app.view.session.ended)
         await pilot.press("q")
-    assert app.return_value == ExitInfo("ended", "the person stopped it")
+    assert app.return_value == ExitInfo("ended", "the user stopped it")
 
 
 async def test_ctrl_c_says_how_to_leave(app: SupervisorApp) -> None:

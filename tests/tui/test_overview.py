@@ -225,7 +225,7 @@ async def test_the_edits_search_looks_into_the_changed_lines(
         await pilot.press("slash", *"new_word", "enter")
         await until(pilot, lambda: "NEW_WORD = 2" in text_of(app))
         assert whole(app).section.experiment == 22
-        assert whole(app).section.count("train.py") == 0  # a file's name is no changed line
+        assert whole(app).section.count("train.py") == 0  # a file's name is not a changed line
 
 
 async def test_zoom_shows_the_diff_alone_then_the_list_alone(app: SupervisorApp) -> None:

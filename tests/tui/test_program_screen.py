@@ -1,4 +1,4 @@
-"""The charter on the screen: saved, in conflict, lost and found; and the person's own editor."""
+"""The screen of program.md: saving, conflicts, drafts, and the user's own editor."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tui.app import ExitInfo, SupervisorApp
 from tui.screens.confirm import ConfirmScreen
 from tui.screens.main_screen import MainScreen
 from tui.screens.program import ProgramScreen
-from tui.screens.program_area import CharterArea
+from tui.screens.program_area import ProgramArea
 from tui.screens.program_conflict import ConflictScreen
 from tui.screens.program_draft import kept_draft
 from tui.terminal import suspend as editor
@@ -73,7 +73,7 @@ async def test_typed_saved_and_told_from_when_on(
 async def test_the_headings_have_a_colour(app: SupervisorApp, charter: Path) -> None:
     async with app.run_test(size=(120, 40)) as pilot:
         screen = await opened(pilot, app)
-        area = screen.query_one(CharterArea)
+        area = screen.query_one(ProgramArea)
         assert area.language == "markdown"
         assert area._highlights[0]
 
@@ -223,7 +223,7 @@ async def test_hostile_text_is_text(
         screen = await opened(pilot, app)
         assert "bad" in text_of(app)
         assert not set(text_of(app)) & set("\x1b\x07\x9d")
-        screen.query_one(CharterArea).post_message(Paste(f"pasted {ATTACK}" + "y" * 100_000))
+        screen.query_one(ProgramArea).post_message(Paste(f"pasted {ATTACK}" + "y" * 100_000))
         await until(pilot, lambda: screen.unsaved)
         await pilot.press("ctrl+s")
         await until(pilot, lambda: "pasted" in path.read_text())
@@ -236,14 +236,14 @@ async def test_a_large_one_has_no_colours_to_compute_at_each_key(
     charter.write_text(TEXT * 5000)
     async with app.run_test(size=(120, 40)) as pilot:
         screen = await opened(pilot, app)
-        assert screen.query_one(CharterArea).language is None
+        assert screen.query_one(ProgramArea).language is None
         await pilot.press(*"0123456789")
         assert screen.unsaved
         await pilot.press("ctrl+s")
         await until(pilot, lambda: charter.read_text().startswith("0123456789#"))
 
 
-# ---- the person's own editor ---------------------------------------------------------------------
+# ---- the user's own editor -----------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(

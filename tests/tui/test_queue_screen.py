@@ -39,7 +39,7 @@ async def test_it_is_gone_through(feed: MemoryFeed, size: tuple[int, int]) -> No
                 at=feed.session.at,
             )
         )
-    feed.happen(ev.ProposalParked(queued=1, reason="nobody answered"))
+    feed.happen(ev.ProposalParked(queued=1, reason="not answered"))
     app = SupervisorApp(feed, feed.session, clock=clock, now=lambda: feed.session.at)
     async with app.run_test(size=size) as pilot:
         await pilot.press("w")

@@ -174,12 +174,12 @@ STALE: list[tuple[Callable[[MemoryFeed], list[ev.AnyEvent]], str]] = [
         "It was vetoed meanwhile, from the command line: no",
     ),
     (
-        lambda feed: [ev.ProposalParked(queued=1, reason="nobody answered within 10 min")],
+        lambda feed: [ev.ProposalParked(queued=1, reason="not answered within 10 min")],
         "Its time ran out: it is parked",
     ),
     (lambda feed: [edited(feed)], "Its patch was changed meanwhile, from the command line"),
     (
-        lambda feed: [ev.ProposalDropped(queued=1, reason="it does not fit any more")],
+        lambda feed: [ev.ProposalDropped(queued=1, reason="it no longer fits")],
         "It was taken out of the queue meanwhile",
     ),
 ]
@@ -226,7 +226,7 @@ async def test_a_parked_one_waits_as_long_as_it_takes(
     asked: SupervisorApp, feed: MemoryFeed, clock: Clock
 ) -> None:
     async with asked.run_test(size=(120, 40)) as pilot:
-        feed.happen(ev.ProposalParked(queued=1, reason="nobody answered within 10 min"))
+        feed.happen(ev.ProposalParked(queued=1, reason="not answered within 10 min"))
         await until(pilot, lambda: "1 parked (w)" in text_of(asked))
         assert "needs you" not in text_of(asked).split("\n")[0]
         await pilot.press("a")

@@ -22,7 +22,7 @@ from tui import clipboard
 from tui.actions.action import Action
 from tui.actions.registry import ALL, DETAIL, SUPERVISOR, keys_page
 from tui.actions.review import CARD, EDITOR, QUEUE
-from tui.actions.steering import CHARTER
+from tui.actions.steering import PROGRAM_FILE
 from tui.settings import cache_directory, load_settings, remember_theme, settings_directory
 from tui.terminal.check import WEB_DRIVER, check_terminal, prepare_environment
 from tui.terminal.driver import SafeDriver
@@ -41,7 +41,7 @@ def test_the_page_of_keys_is_fresh() -> None:
     assert (ROOT / "docs" / "keys.md").read_text() == keys_page()
 
 
-@pytest.mark.parametrize("actions", [SUPERVISOR, DETAIL, CARD, QUEUE, EDITOR, CHARTER])
+@pytest.mark.parametrize("actions", [SUPERVISOR, DETAIL, CARD, QUEUE, EDITOR, PROGRAM_FILE])
 def test_no_key_is_given_twice_on_a_screen(actions: tuple[Action, ...]) -> None:
     keys = [key for action in actions for key in action.key.split(",") if key]
     assert len(keys) == len(set(keys))

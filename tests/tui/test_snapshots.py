@@ -83,7 +83,7 @@ def test_queue(
 ) -> None:
     at = feed.session.at
     feed.happen(*question(1, at=at), *question(2, patch_id="c0ffee000002", findings=RISKY, at=at))
-    feed.happen(ev.ProposalParked(queued=1, reason="nobody answered in time"))
+    feed.happen(ev.ProposalParked(queued=1, reason="not answered in time"))
     act = shows("1 asked, 1 parked", "risk: block", keys=("w",))
     assert snap_compare(supervised, terminal_size=size, run_before=act)
 

@@ -21,7 +21,7 @@ class Group(StrEnum):
     OVERVIEW = "The whole session"
     PROPOSAL = "A proposal before you"
     EDITING = "A proposal being edited"
-    CHARTER = "program.md being edited"
+    PROGRAM_FILE = "program.md being edited"
     PROGRAM = "The program"
 
 

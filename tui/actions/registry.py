@@ -22,7 +22,7 @@ from tui.actions.action import (
 from tui.actions.overview import OVERVIEW, OVERVIEW_ACTIONS
 from tui.actions.replay import REPLAY
 from tui.actions.review import CARD, EDITOR, REVIEW, past
-from tui.actions.steering import CHARTER, STEERING
+from tui.actions.steering import PROGRAM_FILE, STEERING
 from tui.view import View
 
 PART_NAMES = ("Agent", "Edit", "Log", "Devices", "Progress", "Results")
@@ -244,7 +244,7 @@ DETAIL: tuple[Action, ...] = (
 SUPERVISOR = LOOP + REVIEW + STEERING + PARTS + INSPECTING + OVERVIEW_ACTIONS
 """The actions of the main screen; those of `PROGRAM` work on every screen."""
 
-ALL = SUPERVISOR + REPLAY + DETAIL + OVERVIEW + CARD + EDITOR + CHARTER + PROGRAM
+ALL = SUPERVISOR + REPLAY + DETAIL + OVERVIEW + CARD + EDITOR + PROGRAM_FILE + PROGRAM
 
 
 def help_page(first: Iterable[Action] = ()) -> Iterator[tuple[Group, list[Action]]]:

@@ -1,4 +1,4 @@
-"""The actions that steer the agent: pins, bans, notes, and the charter."""
+"""The actions that steer the agent: pins, bans, notes, and program.md."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ STEERING: tuple[Action, ...] = (
         "m",
         "program",
         "program.md",
-        "Read and change the charter; the next proposal follows the new text.",
+        "Read and change program.md; the next proposal follows the new text.",
         Group.DECIDING,
         footer=lambda view: "program.md",
     ),
@@ -42,18 +42,18 @@ STEERING: tuple[Action, ...] = (
         "",
         "program_outside",
         "program.md in $EDITOR",
-        "Change the charter in the editor that VISUAL or EDITOR names.",
+        "Change program.md in the editor that VISUAL or EDITOR names.",
         Group.DECIDING,
     ),
 )
 
-CHARTER: tuple[Action, ...] = (
+PROGRAM_FILE: tuple[Action, ...] = (
     Action(
         "ctrl+s",
         "save",
         "Save program.md",
-        "Write the charter; the next proposal follows it.",
-        Group.CHARTER,
+        "Write program.md; the next proposal follows it.",
+        Group.PROGRAM_FILE,
         footer=lambda view: "save",
     ),
     Action(
@@ -61,7 +61,7 @@ CHARTER: tuple[Action, ...] = (
         "outside",
         "In $EDITOR",
         "Open the file itself in the editor that VISUAL or EDITOR names.",
-        Group.CHARTER,
+        Group.PROGRAM_FILE,
         footer=lambda view: "$EDITOR",
     ),
     Action(
@@ -69,7 +69,7 @@ CHARTER: tuple[Action, ...] = (
         "back",
         "Back",
         "Back to the main screen; asks if changes are unsaved.",
-        Group.CHARTER,
+        Group.PROGRAM_FILE,
         footer=lambda view: "back",
     ),
 )

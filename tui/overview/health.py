@@ -85,7 +85,7 @@ class HealthPage(TextPage):
             dry += f" The longest dry spell was {h.longest}, until #{h.longest_end}."
         strips += self._words(dry, width, "--attention" if h.advice else "")
         if h.advice:
-            strips += self._words(f"The agent is told: {clean_line(h.advice)}", width)
+            strips += self._words(f"The agent's prompt says: {clean_line(h.advice)}", width)
         return strips
 
     def _over_time(self) -> list[Strip]:
@@ -136,14 +136,14 @@ class HealthPage(TextPage):
     def _covered(self, c: CategoryCoverage, most: int, size: int) -> Strip:
         bar = "▇" * max(1, round(size * c.tried / most)) if c.tried else ""
         crashed = f", {c.crashed} crashed" if c.crashed else ""
-        told = f"{c.tried} tried, {c.kept} kept{crashed}" if c.tried else "never tried"
+        text = f"{c.tried} tried, {c.kept} kept{crashed}" if c.tried else "never tried"
         gained = gain_text(c.gained, self._direction) if c.kept else ""
         last = f"last #{c.last}" if c.last and size == _BAR else ""
         return strip_of(
             [
                 (f"  {cell(clean_line(c.name), 15)}", None),
                 (cell(bar, size), self.style_of("--accent" if c.kept else "--dim")),
-                (cell(told, 30), None if c.tried else self.style_of("--attention")),
+                (cell(text, 30), None if c.tried else self.style_of("--attention")),
                 (cell(gained, 11, right=True), self.style_of("--keep")),
                 (f" {last}", self.style_of("--dim")),
             ]
@@ -157,8 +157,8 @@ class HealthPage(TextPage):
             width,
         )
         if h.judged > RECENT:
-            told = f"Of the last {RECENT}: {h.recent}."
-            strips += self._words(told, width, "" if h.recent else "--attention")
+            text = f"Of the last {RECENT}: {h.recent}."
+            strips += self._words(text, width, "" if h.recent else "--attention")
         if h.repeated:
             strips += self._words(
                 f"{h.repeated} left the file exactly as one before had.", width, "--attention"

@@ -27,7 +27,7 @@ class ReplayDetail(DetailScreen):
     def prompt_lines_of(self, experiment: Experiment, text: str | None) -> tuple[TextLine, ...]:
         """Return the lines of the prompt; a results table records none."""
         if replay_shell_of(self.app).feed.source.from_table:
-            return ((f"What its agent was told is {NOT_RECORDED}.", "--dim"),)
+            return ((f"The prompt is {NOT_RECORDED}.", "--dim"),)
         return super().prompt_lines_of(experiment, text)
 
     def on_mount(self) -> None:

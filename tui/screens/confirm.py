@@ -14,7 +14,7 @@ from textual.screen import ModalScreen
 from textual.widgets import Static
 
 from tui.screens.dismiss_once import DismissOnce
-from tui.screens.link_line import LinkLine, Word
+from tui.screens.link_line import Label, LinkLine
 
 IGNORE_SECONDS = 0.3
 """Seconds in which a new card ignores keys that were meant for what it covers."""
@@ -32,7 +32,7 @@ class _Answers(LinkLine, can_focus=True):
 
     def __init__(self, yes: str, no: str, clock: Callable[[], float]) -> None:
         super().__init__()
-        self._labels = (no, yes)
+        self._answer_labels = (no, yes)
         self._chosen = 0
         self._clock = clock
         self._ignores_until = 0.0
@@ -43,15 +43,15 @@ class _Answers(LinkLine, can_focus=True):
         self._mark()
 
     def _mark(self) -> None:
-        words: list[Word] = []
-        for index, label in enumerate(self._labels):
+        labels: list[Label] = []
+        for index, label in enumerate(self._answer_labels):
             chosen = index == self._chosen
             text = f"[ {label} ]" if chosen else f"  {label}  "
-            words += [
-                Word(((text, "bold reverse" if chosen else ""),), "no" if index == 0 else "yes"),
-                Word((("  ", ""),), ""),
+            labels += [
+                Label(((text, "bold reverse" if chosen else ""),), "no" if index == 0 else "yes"),
+                Label((("  ", ""),), ""),
             ]
-        self.set_words(tuple(words))
+        self.set_labels(tuple(labels))
 
     def on_key(self, event: events.Key) -> None:
         """Choose with the arrows, answer with enter; y, n and esc answer at once."""

@@ -164,7 +164,7 @@ class EditProposalScreen(ActionScreen[None]):
         before = self._source if self._area.read_only else self._area.text
         path = private_copy(before, self.view.session.config.file)
         path.chmod(0o600)
-        trouble = suspend_and_edit(self.app, path)
+        problem = suspend_and_edit(self.app, path)
         try:
             after = decode_text(path.read_bytes(), "What your editor left")
         except AutoresearchError as error:
@@ -177,7 +177,7 @@ class EditProposalScreen(ActionScreen[None]):
         if after != before:
             self._area.read_only = False
             self._area.replace_all(after)
-        self.tell(trouble or ("" if after != before else "Your editor changed nothing."), "warning")
+        self.tell(problem or ("" if after != before else "Your editor changed nothing."), "warning")
 
     def action_back(self) -> None:
         """Go back, and ask first if the text would be lost."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from textual import events
 
 from tui.actions.action import Action, Group, needs_engine
-from tui.screens.link_line import LinkLine, Word
+from tui.screens.link_line import Label, LinkLine
 from tui.view import View
 
 _OMITTED_FIRST = (
@@ -55,31 +55,31 @@ class ActionFooter(LinkLine):
 
     def _fit(self) -> None:
         if self._hint:
-            self.set_words((Word(((f" {self._hint}", "$text-muted"),), ""),))
+            self.set_labels((Label(((f" {self._hint}", "$text-muted"),), ""),))
             return
         # Without an engine, the keys of the loop are omitted.
         no_engine = needs_engine(self._view) is not None
-        words = {
-            action.name: self._word(action)
+        labels = {
+            action.name: self._label(action)
             for action in self._actions
             if not (no_engine and action.group is Group.LOOP)
             # The keys of a decision are shown only while there is one to make.
             and not (action.group is Group.DECIDING and action.enabled(self._view) is not None)
         }
         for name in _OMITTED_FIRST:
-            if sum(word.width for word in words.values()) <= self.size.width:
+            if sum(label.width for label in labels.values()) <= self.size.width:
                 break
-            words.pop(name, None)
-        self.set_words(tuple(words.values()))
+            labels.pop(name, None)
+        self.set_labels(tuple(labels.values()))
 
-    def _word(self, action: Action) -> Word:
+    def _label(self, action: Action) -> Label:
         assert action.footer is not None
         enabled = action.enabled(self._view) is None
         key = "bold $footer-key-foreground" if enabled else "$text-muted"
         label = "" if enabled else "$text-muted dim"
         first = action.key.split(",")[0]
         shown = action.keys.split(" ")[0] if first != "escape" else "esc"
-        return Word(
+        return Label(
             ((f" {shown}", key), (f" {action.footer(self._view)} ", label)),
             action.name,
         )

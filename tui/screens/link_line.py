@@ -12,7 +12,7 @@ from textual.widget import Widget
 
 
 @dataclass(frozen=True)
-class Word:
+class Label:
     """A clickable label of the line."""
 
     pieces: tuple[tuple[str, str], ...]
@@ -39,23 +39,23 @@ class LinkLine(Widget, can_focus=False):
 
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)
-        self._words: tuple[Word, ...] = ()
+        self._labels: tuple[Label, ...] = ()
 
-    def set_words(self, words: tuple[Word, ...]) -> None:
+    def set_labels(self, labels: tuple[Label, ...]) -> None:
         """Show these labels from the left edge."""
-        if words != self._words:
-            self._words = words
+        if labels != self._labels:
+            self._labels = labels
             self.refresh()
 
     def render(self) -> Content:
-        return Content.assemble(*(piece for word in self._words for piece in word.pieces))
+        return Content.assemble(*(piece for label in self._labels for piece in label.pieces))
 
     def on_click(self, event: events.Click) -> None:
         """Post the action of the label under the pointer."""
         x = event.x
-        for word in self._words:
-            if x < word.width:
-                if word.name:
-                    self.post_message(self.Clicked(word.name))
+        for label in self._labels:
+            if x < label.width:
+                if label.name:
+                    self.post_message(self.Clicked(label.name))
                 return
-            x -= word.width
+            x -= label.width

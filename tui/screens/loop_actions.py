@@ -91,7 +91,7 @@ class LoopActions(QuestionActions):
             AskText(
                 f"Veto experiment {current.number}, which runs now?",
                 f"{current.proposal.hypothesis}\n\n"
-                "The agent is told your reason and leaves ideas like it.",
+                "The agent gets your reason and avoids similar ideas.",
                 warning="The run is killed and its result is lost; the loop goes on.",
                 yes="kill it",
             ),

@@ -1,4 +1,4 @@
-"""The screen of the charter: edits program.md and notices changes on the disk."""
+"""The screen of program.md: edits program.md and notices changes on the disk."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from engine.core.errors import AutoresearchError
 from engine.core.session import Session
 from engine.core.text import sanitize
 from engine.store.program_file import Program, ProgramChangedError, read_program, write_program
-from tui.actions.steering import CHARTER
+from tui.actions.steering import PROGRAM_FILE
 from tui.present.lines import TextLine
 from tui.present.text import clean_line
 from tui.screens.action_screen import ActionScreen, Severity, bindings_of
 from tui.screens.confirm import ConfirmScreen
 from tui.screens.footer import ActionFooter
-from tui.screens.program_area import CharterArea
+from tui.screens.program_area import ProgramArea
 from tui.screens.program_conflict import ConflictScreen, Resolution
 from tui.screens.program_draft import ProgramDraft, forget_draft, keep_draft, kept_draft, set_aside
 from tui.screens.text_page import TextPage
@@ -35,16 +35,16 @@ _BESIDE_CELLS = 110
 
 
 class ProgramScreen(ActionScreen[None]):
-    """Edits the charter and no other file; unsaved text is kept as a draft.
+    """Edits program.md and no other file; unsaved text is kept as a draft.
 
     Args:
-        program: The charter as it is on the disk.
+        program: program.md as it is on the disk.
         outside: Open the user's own editor at once.
     """
 
     CSS_PATH = "program.tcss"
-    ACTIONS = CHARTER
-    BINDINGS = bindings_of(CHARTER, priority=frozenset(action.name for action in CHARTER))
+    ACTIONS = PROGRAM_FILE
+    BINDINGS = bindings_of(PROGRAM_FILE, priority=frozenset(action.name for action in PROGRAM_FILE))
 
     def __init__(self, program: Program, outside: bool = False) -> None:
         super().__init__()
@@ -58,16 +58,16 @@ class ProgramScreen(ActionScreen[None]):
         """The unsaved text that was kept as a draft last."""
         self._keep_unsaved = True
         """True if unsaved text is kept as a draft when the screen closes."""
-        self._area = CharterArea(id="charter")
+        self._area = ProgramArea(id="program-text")
         self._theirs = TextPage(id="theirs")
 
     def compose(self) -> ComposeResult:
-        yield Static(id="charter-head")
-        yield Static(id="charter-message")
-        with Container(id="charter-parts"):
+        yield Static(id="program-head")
+        yield Static(id="program-message")
+        with Container(id="program-parts"):
             yield self._area
             yield self._theirs
-        yield ActionFooter(CHARTER, id="charter-footer")
+        yield ActionFooter(PROGRAM_FILE, id="program-footer")
 
     # ---- painting --------------------------------------------------------------------------------
 
@@ -117,11 +117,11 @@ class ProgramScreen(ActionScreen[None]):
             (f"   {lines:,} lines\n", "$text-muted"),
             (in_force(self.view.session, self._disk.key), "$text-muted"),
         )
-        self.query_one("#charter-head", Static).update(head)
+        self.query_one("#program-head", Static).update(head)
 
     def tell(self, message: str, severity: Severity = "information") -> None:
         """Show a message above the text, since a toast would cover it."""
-        line = self.query_one("#charter-message", Static)
+        line = self.query_one("#program-message", Static)
         style = "" if severity == "information" else "$warning bold"
         line.update(Content.styled(clean_line(message), style))
         line.set_class(bool(message), "-open")
@@ -252,11 +252,11 @@ class ProgramScreen(ActionScreen[None]):
             self.tell("Save first (ctrl+s): your editor opens the file on the disk.", "warning")
             return
         before = self._disk.key
-        trouble = suspend_and_edit(self.app, self._workspace / PROGRAM)
+        error = suspend_and_edit(self.app, self._workspace / PROGRAM)
         self.tell("")
         await self._poll()
-        if trouble:
-            self.tell(trouble, "warning")
+        if error:
+            self.tell(error, "warning")
         elif self._disk.key not in (before, ""):
             self.tell(f"As your editor left it. {takes_effect(self.view.session, 'It')}")
 

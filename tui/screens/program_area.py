@@ -1,4 +1,4 @@
-"""The text area for the charter."""
+"""The text area for program.md."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ _COLOURED_CHARACTERS = 60_000
 """A longer text is not coloured: at 200 KB, colouring it would take 60 ms at every key."""
 
 
-class CharterArea(TypedArea):
+class ProgramArea(TypedArea):
     """Edits markdown."""
 
     TOKEN_STYLES = {

@@ -1,4 +1,4 @@
-"""The card for a charter that was changed both on the screen and on the disk."""
+"""The card for a program.md that was changed both on the screen and on the disk."""
 
 from __future__ import annotations
 

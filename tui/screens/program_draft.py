@@ -1,4 +1,4 @@
-"""Unsaved changes to a charter, kept in a file in case the connection or the window is lost."""
+"""Unsaved changes to program.md, kept in a file in case the connection or the window is lost."""
 
 from __future__ import annotations
 

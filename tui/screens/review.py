@@ -20,7 +20,7 @@ from tui.present.proposal import LabelledLine, change_since, review_lines, waiti
 from tui.present.text import clean_line
 from tui.screens.action_screen import ActionScreen, Severity, bindings_of
 from tui.screens.confirm import IGNORE_SECONDS
-from tui.screens.link_line import LinkLine, Word
+from tui.screens.link_line import Label, LinkLine
 from tui.view import View
 from tui.widgets.edit_panel import EditPanel
 from tui.widgets.painted import strip_of
@@ -212,13 +212,13 @@ class _Answers(LinkLine):
         key = "$text-muted dim" if gone else "bold $footer-key-foreground"
         label = "$text-muted dim" if gone else ""
         leave = "back" if gone else "decide later"
-        words = [Word(((f"[ esc {leave} ]", "bold reverse"), ("  ", "")), "later")]
-        words += [
-            Word(((action.key, key), (f" {action.title.lower()}   ", label)), action.name)
+        labels = [Label(((f"[ esc {leave} ]", "bold reverse"), ("  ", "")), "later")]
+        labels += [
+            Label(((action.key, key), (f" {action.title.lower()}   ", label)), action.name)
             for action in CARD[:3]
         ]
-        words += [
-            Word((("y", "bold $footer-key-foreground"), (" copy diff   ", "")), "copy"),
-            Word((("↑↓ scroll", "$text-muted"),), ""),
+        labels += [
+            Label((("y", "bold $footer-key-foreground"), (" copy diff   ", "")), "copy"),
+            Label((("↑↓ scroll", "$text-muted"),), ""),
         ]
-        self.set_words(tuple(words))
+        self.set_labels(tuple(labels))

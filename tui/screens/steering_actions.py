@@ -1,4 +1,4 @@
-"""The main screen's actions that steer the agent: pins, bans, notes, and the charter."""
+"""The main screen's actions that steer the agent: pins, bans, notes, and program.md."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 class SteeringActions(ActionScreen[None]):
-    """Opens the cards of the user's instructions, and the screen of the charter."""
+    """Opens the cards of the user's instructions, and the screen of program.md."""
 
     def action_pins(self) -> None:
         """Open the pins, or ask for the first one if there are none."""
@@ -44,11 +44,11 @@ class SteeringActions(ActionScreen[None]):
         self.shell.open_once(card.asking(), answered)
 
     def action_program(self) -> None:
-        """Open the charter."""
+        """Open program.md."""
         self._open_program(outside=False)
 
     def action_program_outside(self) -> None:
-        """Open the charter in the user's own editor."""
+        """Open program.md in the user's own editor."""
         self._open_program(outside=True)
 
     def _open_program(self, outside: bool) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from tui.screens.link_line import LinkLine, Word
+from tui.screens.link_line import Label, LinkLine
 
 
 class TabBar(LinkLine):
@@ -22,9 +22,9 @@ class TabBar(LinkLine):
 
     def show(self, active: int) -> None:
         """Mark the active tab in a way that does not need colour."""
-        self.set_words(
+        self.set_labels(
             tuple(
-                Word(
+                Label(
                     ((f" {n} {name} ", "bold reverse" if n == active else "$text-muted"),),
                     f"{self._action}({n})",
                 )

@@ -41,7 +41,7 @@ class ThemeScreen(ModalScreen[str | None], DismissOnce[str | None]):
         with Vertical(classes="card") as card:
             card.border_title = Content("Theme")
             yield OptionList(*(Option(Content(theme.title)) for theme in self._themes))
-            yield Static(Content("↑ ↓ look   enter keep   esc back"), classes="hint")
+            yield Static(Content("↑ ↓ preview   enter choose   esc back"), classes="hint")
 
     def on_mount(self) -> None:
         """Put the cursor on the theme in use."""
