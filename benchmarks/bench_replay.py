@@ -9,6 +9,7 @@ experiment.
 from __future__ import annotations
 
 import asyncio
+import gc
 import random
 import statistics
 import sys
@@ -94,6 +95,7 @@ async def measure_jumps(source: Path, count: int) -> Jumps:
             await pilot.pause(0.005)
         while player.recording.fold_more():
             pass
+        gc.freeze()  # as the app does where it has a terminal
         dice, jumps, steps = random.Random(1), list[float](), list[float]()
         for _ in range(count):
             place = dice.randrange(player.places - 1)

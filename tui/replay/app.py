@@ -115,6 +115,7 @@ class ReplayApp(SupervisorApp):
                 self.feed.moved()
             if not left:
                 self._folding.pause()
+                self.exempt_from_collection()
                 return
 
     def _tick(self) -> None:
