@@ -190,7 +190,7 @@ def main() -> int:
     quick = arguments(__doc__).parse_args().quick
     figures = Figures(judge=not quick)
     with private_home() as home:
-        work_per_experiment(figures, home, *((1, 3) if quick else (8, 8)))
+        work_per_experiment(figures, home, *((1, 3) if quick else (6, 5)))
         cost_during_a_run(figures, home / "w", 0.5 if quick else 15.0)
         fold_time(figures, home / "journal", *((2_000, 1) if quick else (100_000, 3)))
     return figures.exit_code
