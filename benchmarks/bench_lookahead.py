@@ -121,7 +121,7 @@ def lookahead_gain(
     figures.ratio("idle between runs with lookahead", idle, without, at_most=0.2)
     figures.show("experiments per hour", more, "with lookahead")
     figures.show("experiments per hour", fewer, "without")
-    figures.show("gain of lookahead", more / fewer, "times", at_least=1.2)
+    figures.show("gain of lookahead", more / fewer, "times", at_least=1.3)
 
 
 def memory_and_cancelling(

@@ -130,7 +130,7 @@ def main() -> int:
             )
             figures.show(f"replay of a {name}, first frame by the clock", clock, "s")
             figures.show(f"replay of a {name}, first frame, processor time", used, "s")
-            figures.ratio(f"replay of a {name}, first frame", used, least, at_most=4)
+            figures.ratio(f"replay of a {name}, first frame", used, least, at_most=5)
             moved = asyncio.run(measure_jumps(source, jumps))
             jump, step = statistics.median(moved.jumps), statistics.median(moved.steps)
             figures.show("first jump to the end", 1000 * moved.first, "ms")
