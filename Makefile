@@ -41,7 +41,7 @@ docs: $(VENV)/.dev-ready
 	$(BIN)/python -m engine.core.risk.page > docs/risk.md
 
 bench: $(VENV)/.dev-ready
-	$(BIN)/python benchmarks/run_all.py
+	$(BIN)/python benchmarks/run_all.py $(ARGS)
 
 # FILES=engine/core/risk SAMPLE=0.2 MINUTES=30 SEED=1 take a part; results are kept in .mutation/.
 mutate: $(VENV)/.dev-ready
