@@ -20,7 +20,7 @@ from engine.store.workspace import Workspace
 
 
 class KeepSelection(StrEnum):
-    """Which keeps are selected."""
+    """The keeps to select."""
 
     ALL = "all"
     TRUSTED = "trusted"

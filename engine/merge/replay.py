@@ -39,14 +39,14 @@ _FALLBACK = {
 
 
 class MergeMethod(StrEnum):
-    """How the commits are put on the new branch."""
+    """The way commits are put on the new branch."""
 
     SQUASH = "squash"
-    """As one commit."""
+    """One commit with all changes."""
     REBASE = "rebase"
-    """As they are, on top of the base branch; the same commits if it did not move."""
+    """The commits on top of the base branch; the same commits if it did not move."""
     PICK = "pick"
-    """As copies that name the original commit."""
+    """Copies that name the original commit."""
 
 
 class MergedBranch(msgspec.Struct, frozen=True, kw_only=True):
@@ -273,5 +273,5 @@ class _Replay:
         onto = self._plan.onto_commit
         return self._run("commit-tree", tree, "-p", onto, "-m", title, "-m", body)
 
-    def _run(self, *words: str) -> str:
-        return self._git.run(*_QUIET, *words, env=self._identity)
+    def _run(self, *arguments: str) -> str:
+        return self._git.run(*_QUIET, *arguments, env=self._identity)

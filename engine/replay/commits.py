@@ -50,7 +50,7 @@ class Diff:
 
     patch: str = ""
     note: str = ""
-    """What the diff is against, or why it is not recorded."""
+    """The base of the diff, or the reason why there is none."""
 
 
 class Commits:

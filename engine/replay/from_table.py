@@ -195,7 +195,7 @@ class TableHistory:
         found = self._commits.between(ends[0].hash, ends[1].hash)
         if self._commits.is_ancestor(ends[0].hash, ends[1].hash):
             return found
-        return Diff(found.patch, f"#{last} was not made on #{first}: the branch was rebuilt")
+        return Diff(found.patch, f"#{last} is not based on #{first}: the branch was rebuilt")
 
     def _since_first_keep(self, first: int, last: int) -> Diff:
         """Return the changes since the parent of the first keep whose commit exists."""

@@ -35,7 +35,7 @@ class EventTime(NamedTuple):
 
 
 class Recording:
-    """All events of a session so far; they are folded when a session is requested.
+    """The events of a session so far, folded when a session is requested.
 
     Args:
         events: Oldest first.

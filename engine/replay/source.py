@@ -30,7 +30,7 @@ class ReplaySource:
         self.path = path
         self.recording = recording
         self.notes: tuple[str, ...] = ()
-        """What the user should know before the replay."""
+        """Notes that the user should read before the replay."""
         self.left_out: Sequence[BadRow] = ()
         """Lines of the file that could not be read."""
 

@@ -49,11 +49,11 @@ def points_of(
         measured = row.value if ok or row.verdict is RowVerdict.DISCARD else None
         if measured == 0 and not ok and stats.best is not None and stats.best.value:
             measured = None  # a failed run recorded as a discard of 0
-        standing = stats.incumbents[i - 1] if i else 0
+        incumbent = stats.incumbents[i - 1] if i else 0
         gain = (gains or {}).get(row.number)
-        if gain is None and standing and measured is not None:
-            held = values[standing]
-            gain = direction.gain(measured, held) if held is not None else None
+        if gain is None and incumbent and measured is not None:
+            base = values[incumbent]
+            gain = direction.gain(measured, base) if base is not None else None
         if ok and measured is not None and (best is None or direction.gain(measured, best) > 0):
             best = measured
         points.append(

@@ -1,4 +1,4 @@
-"""How the time of a session was used."""
+"""The use of a session's time."""
 
 from __future__ import annotations
 

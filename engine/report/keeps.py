@@ -32,7 +32,7 @@ _REPEAT = re.compile(
     r"reproduc\w*|noise|variance|same (?:code|config|commit)|sanity|baseline)\b",
     re.I,
 )
-"""Words in the description of a row that repeats an earlier one."""
+"""Expressions in the description of a row that repeats an earlier one."""
 _SEED = re.compile(
     r"(?:(?:set|chang\w+|try|use|new|another|other|different)\s+)?(?:the\s+)?(?:random\s+|rng_?)?"
     r"seed\b(?!\s*(?:data|corpus|model|lr))[^,;+&]*$",

@@ -23,7 +23,7 @@ _MOST_MARKS = 20_000
 
 
 class Shape(StrEnum):
-    """What a mark means; each is told by its shape as well as its colour."""
+    """The meaning of a mark, shown by its shape as well as its colour."""
 
     KEEP = "kept"
     DISCARD = "discarded"
@@ -59,11 +59,11 @@ class Plot(NamedTuple):
     ticks: tuple[tuple[int, str], ...]
     """Experiment numbers on the axis, with their texts."""
     counts: Mapping[Shape, int]
-    """Number of experiments of each shape, including those left out."""
+    """Number of experiments of each shape, including those not drawn."""
     border: float | None = None
-    """Where the adopted rows end and the session begins; None without adopted rows."""
+    """Position between the adopted rows and the session; None without adopted rows."""
     every: int = 1
-    """Of marks that are not a new best, only one in this many is drawn."""
+    """Interval at which marks other than new bests are drawn; 1: all are."""
 
     def counted(self, shape: Shape) -> int:
         """Return the number of experiments of a shape."""
@@ -232,7 +232,7 @@ def labels_of(plot: Plot, frame: Frame, most: int = 30, characters: int = 46) ->
     angle = math.radians(frame.degrees)
     along, across = math.cos(angle), math.sin(angle)
     span = max(1, plot.last - plot.first)
-    taken: list[tuple[float, float, float]] = []
+    occupied: list[tuple[float, float, float]] = []
     found: list[Label] = []
     for mark in kept:
         if len(found) == most:
@@ -257,9 +257,9 @@ def labels_of(plot: Plot, frame: Frame, most: int = 30, characters: int = 46) ->
         end = begin + width_of(len(text), frame.type_size) + _GAP * frame.type_size
         free = all(
             abs(line - other) > 1.25 * frame.type_size or end < start or begin > stop
-            for other, start, stop in taken
+            for other, start, stop in occupied
         )
         if free:
-            taken.append((line, begin, end))
+            occupied.append((line, begin, end))
             found.append(Label(mark.x, mark.y, text))
     return found

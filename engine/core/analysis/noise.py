@@ -33,7 +33,7 @@ class Noise(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Trust(StrEnum):
-    """How far a keep's gain can be trusted."""
+    """The degree of trust in a keep's gain."""
 
     CLEAR = "clear"
     """The gain is above 2 σ."""

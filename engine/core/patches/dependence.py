@@ -1,4 +1,4 @@
-"""Which later changes of a file depend on an earlier one, found by removing that one."""
+"""Dependence between changes of a file, found by removing one of them."""
 
 from __future__ import annotations
 

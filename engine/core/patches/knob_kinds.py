@@ -9,7 +9,7 @@ from engine.core.patches.knob_literals import Scalar
 
 
 class KnobKind(StrEnum):
-    """How a knob may move."""
+    """The way a knob's value may change."""
 
     LOG = "log"
     """Moves by factors: learning rates, decays, epsilons."""

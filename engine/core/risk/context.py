@@ -1,4 +1,4 @@
-"""What a risk assessment takes from the session besides the two texts."""
+"""The facts about a session that a risk assessment uses."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the expressions of one source text refer to: paths with aliases resolved, and models."""
+"""A source text as the rules read it: paths of expressions with aliases resolved, and models."""
 
 from __future__ import annotations
 

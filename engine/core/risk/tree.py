@@ -34,7 +34,7 @@ class SourceTree:
         self.tree = parse(text)
         self.parents: dict[ast.AST, ast.AST] = {}
         self.nodes: list[ast.AST] = []
-        """All nodes that have a place, each before its descendants."""
+        """All nodes, each before its descendants; contexts and operators are left out."""
         self._ends: dict[ast.AST, tuple[int, int]] = {}
         self._by_type: dict[type[ast.AST], list[ast.AST]] = defaultdict(list)
         self._by_types: dict[tuple[type[ast.AST], ...], list[ast.AST]] = {}

@@ -1,4 +1,4 @@
-"""Which way the metric improves, inferred from its name or from the kept rows."""
+"""Inference of the metric's direction, from its name or from the kept rows."""
 
 from __future__ import annotations
 

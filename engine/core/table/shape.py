@@ -100,9 +100,9 @@ def _fitness(delimiter: Delimiter, sample: list[str], is_known: Callable[[str], 
     known = max(sum(map(is_known, row)) for row in cells)
     if delimiter is Delimiter.SPACE:
         # Prose has spaces as well, so only a clear header counts.
-        words = cells[0]
-        known = sum(map(is_known, words))
-        return known * 0.8 if known >= 3 and known >= 0.6 * len(words) else 0.0
+        header = cells[0]
+        known = sum(map(is_known, header))
+        return known * 0.8 if known >= 3 and known >= 0.6 * len(header) else 0.0
     widths = Counter(len(row) for row in cells)
     width, count = max(widths.items(), key=lambda item: (item[1], item[0]))
     if width < 3 and known < 2:
