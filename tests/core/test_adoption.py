@@ -1,4 +1,4 @@
-"""Rows of a session without a journal, as its past: what is known, and what is said not to be."""
+"""The history of a session without a journal: known and unknown facts."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def test_rows_become_attempts() -> None:
     assert any("Run times of the rows" in note for note in history.notes)
 
 
-def test_a_branch_that_says_otherwise_is_told() -> None:
+def test_a_branch_that_contradicts_the_table_is_noted() -> None:
     table = read_table(TABLE)
     known = {
         "a1a1a1a": ResolvedCommit(commit=A, on_branch=False),

@@ -34,7 +34,7 @@ def test_a_patch_that_does_not_fit_changes_nothing() -> None:
         apply_patch("a\nx\nc\n", patch)
 
 
-def test_the_id_names_the_hunks_and_not_the_file() -> None:
+def test_the_id_depends_on_the_hunks_and_not_on_the_file() -> None:
     one = make_patch("a.py", "x\n", "y\n")
     assert patch_id(one) == patch_id(make_patch("b.py", "x\n", "y\n"))
     assert patch_id(one) != patch_id(make_patch("a.py", "x\n", "z\n"))

@@ -1,4 +1,4 @@
-"""Costs are carried on to the caps, and nothing is guessed where nothing is known."""
+"""Costs are extrapolated to the caps, and unknown ones are not guessed."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def test_the_tighter_cap_counts() -> None:
 
 
 @pytest.mark.parametrize(("most", "affords"), [(None, True), (4.0, True), (2.9, False)])
-def test_a_draft_that_may_be_thrown_away_needs_room(most: float | None, affords: bool) -> None:
+def test_a_speculative_draft_needs_a_margin(most: float | None, affords: bool) -> None:
     assert affords_ahead(session(ResearchConfig(max_dollars=most), [1.0])) is affords
 
 

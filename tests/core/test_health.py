@@ -1,4 +1,4 @@
-"""How the search fares, and who leads: pure figures of a session."""
+"""Search health and leaderboard of a session."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def experiment(
     commit: str = "",
     **more: object,
 ) -> list[ev.AnyEvent]:
-    """One experiment, settled."""
+    """Return the events of one complete experiment."""
     proposal = ev.Proposal(
         patch_id=f"p{number}", hypothesis=hypothesis or f"idea {number}", category=category
     )
@@ -51,7 +51,7 @@ def session(*experiments: list[ev.AnyEvent]) -> Session:
 BASELINE = experiment(1, KEEP, 1.0, hypothesis="baseline", category="baseline")
 
 
-def test_nothing_tried_is_nothing_told() -> None:
+def test_a_session_without_experiments_has_no_figures() -> None:
     assert search_health(Session()).tried == 0
     assert search_health(session(BASELINE)).stretches == ()
 
@@ -80,7 +80,7 @@ def test_keeps_dry_spells_and_categories() -> None:
     assert math.isclose(only.gained, 0.2)
 
 
-def test_what_measures_again_counts_for_nothing() -> None:
+def test_repeats_are_not_counted() -> None:
     again = experiment(2, KEEP, 0.99, gain=0.01, commit=f"{1:040x}", origin=Origin.CONFIRM, of=1)
     health = search_health(session(BASELINE, again, experiment(3, DISCARD, 1.1)))
     assert health.tried == 1
@@ -101,7 +101,7 @@ def test_what_is_new_shares_few_words_with_any_before(hypotheses: list[str], new
     assert search_health(session(BASELINE, *tried)).new == new
 
 
-def test_an_edit_made_twice_is_told() -> None:
+def test_a_repeated_edit_is_counted() -> None:
     def edit(number: int, key: str) -> list[ev.AnyEvent]:
         first, *rest = experiment(number, DISCARD, 1.1)
         assert isinstance(first, ev.ProposalDrafted)
@@ -130,7 +130,7 @@ def test_stretches_are_all_experiments_in_order(verdicts: list[Verdict]) -> None
 # ---- the leaderboard -----------------------------------------------------------------------------
 
 
-def test_the_best_is_first_and_a_fresh_run_counts_more() -> None:
+def test_the_best_is_first_and_repeats_count_more() -> None:
     board = leaderboard(
         session(
             BASELINE,
@@ -151,7 +151,7 @@ def test_the_best_is_first_and_a_fresh_run_counts_more() -> None:
     assert math.isclose(board.places[0].gain or 0, 0.1)
 
 
-def test_a_doubted_value_has_no_place() -> None:
+def test_a_doubted_value_is_not_on_the_leaderboard() -> None:
     doubted = experiment(2, DISCARD)
     measured = ev.Measurement(metric=0.1)
     doubted.insert(2, ev.Measured(experiment=2, run=1, measurement=measured, doubts=("too fast",)))
@@ -166,7 +166,7 @@ def test_a_doubted_value_has_no_place() -> None:
         max_size=30,
     )
 )
-def test_every_believed_value_has_one_place(rows: list[tuple[Verdict, float | None]]) -> None:
+def test_every_credible_value_has_one_place(rows: list[tuple[Verdict, float | None]]) -> None:
     tried = [experiment(n, v, x) for n, (v, x) in enumerate(rows, start=1)]
     board = leaderboard(session(*tried))
     assert [p.rank for p in board.places] == list(range(1, len(board.places) + 1))
@@ -176,7 +176,7 @@ def test_every_believed_value_has_one_place(rows: list[tuple[Verdict, float | No
 
 
 def row(number: int, status: str, value: float, commit: str = "abc1234") -> list[ev.AnyEvent]:
-    """A row of a table that others wrote: most give each the commit it started from."""
+    """Return the events of a table's row that names the commit it started from."""
     proposal = ev.Proposal(patch_id="", hypothesis=f"idea {number}")
     measured = ev.Measurement(metric=value)
     made: list[ev.AnyEvent] = [
@@ -194,7 +194,7 @@ def row(number: int, status: str, value: float, commit: str = "abc1234") -> list
     return made
 
 
-def test_of_a_table_each_row_is_its_own_and_a_placeholder_is_none() -> None:
+def test_each_row_of_a_table_has_its_place_and_placeholders_have_none() -> None:
     table = session(
         row(1, "keep", 1.0),
         row(2, "discard", 1.1),

@@ -1,4 +1,4 @@
-"""Knobs: found where they are, of the right kind, and edited without touching anything else."""
+"""Knobs: found, of the right kind, and edited without changing anything else."""
 
 from __future__ import annotations
 
@@ -151,7 +151,7 @@ def test_several_at_once() -> None:
 @pytest.mark.parametrize(
     "literal", ["", "1 # x", "(1)", " 1", "1\n", "f()", "x", "1; Y = 2", "[1]"]
 )
-def test_what_is_no_literal_is_refused(literal: str) -> None:
+def test_an_invalid_literal_is_refused(literal: str) -> None:
     assert not is_literal(literal)
     with pytest.raises(KnobError, match="Invalid value for DEPTH"):
         set_knobs("DEPTH = 4\n", {"DEPTH": literal})
@@ -177,7 +177,7 @@ def test_broken_source_says_where() -> None:
         pytest.param("9" * 4000, id="long"), "'a' 'b'",
     ],
 )  # fmt: skip
-def test_odd_expressions_do_no_harm(expression: str) -> None:
+def test_irregular_expressions_are_not_knobs(expression: str) -> None:
     for found in find_knobs(f"X = {expression}\nDEPTH = 4\n"):
         assert found.name == "DEPTH" or found.kind is KnobKind.FIXED or found.value is not None
 
@@ -249,7 +249,7 @@ def test_the_bundled_training_file() -> None:
         ("A_B = 1\n", "A_B = 2 +\n", {}),
     ],
 )
-def test_what_an_edit_turned(old: str, new: str, changed: dict[str, tuple[str, str]]) -> None:
+def test_the_knobs_an_edit_changed(old: str, new: str, changed: dict[str, tuple[str, str]]) -> None:
     assert knob_changes(old, new) == changed
 
 

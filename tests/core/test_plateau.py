@@ -1,4 +1,4 @@
-"""A dry spell is counted, said, and steers what comes next."""
+"""Plateaus are counted and reported, and change the advice to the agent."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ AT = datetime(2026, 11, 1, tzinfo=UTC)
 
 
 def session(verdicts: str, *, agent: str = "llm", gains: dict[int, float] | None = None) -> Session:
-    """A session whose experiments have these verdicts: k, d, c, or x for killed by the person."""
+    """A session whose experiments have these verdicts: k, d, c, or x for killed by the user."""
     events: list[ev.AnyEvent] = [
         ev.SessionStarted(
             at=AT,
@@ -67,7 +67,7 @@ def session(verdicts: str, *, agent: str = "llm", gains: dict[int, float] | None
     ("verdicts", "spell"),
     [("", 0), ("k", 0), ("kd", 1), ("kdck", 0), ("kdc", 2), ("kdxd", 2), ("kddkdd", 2)],
 )
-def test_the_spell_counts_what_brought_nothing(verdicts: str, spell: int) -> None:
+def test_the_dry_spell_counts_experiments_without_a_keep(verdicts: str, spell: int) -> None:
     assert current_dry_spell(session(verdicts)) == spell
 
 
@@ -82,14 +82,14 @@ def test_the_spell_counts_what_brought_nothing(verdicts: str, spell: int) -> Non
         ("k" + "d" * 6 + "k", ()),
     ],
 )
-def test_what_the_agent_is_told(verdicts: str, said: tuple[str, ...]) -> None:
+def test_the_advice_to_the_agent(verdicts: str, said: tuple[str, ...]) -> None:
     text = plateau_advice(session(verdicts, gains={9: -0.001}))
     assert all(piece in text for piece in said)
     assert bool(text) == bool(said)
 
 
 @pytest.mark.parametrize(("count", "told"), [(5, False), (6, True), (7, False), (12, True)])
-def test_the_person_is_told_at_each_step(count: int, told: bool) -> None:
+def test_the_user_is_notified_at_each_step(count: int, told: bool) -> None:
     assert bool(plateau_notice(session("k" + "d" * count))) is told
     assert bool(plateau_notice(session("k" + "d" * count, agent="search"))) is told
     assert "the agent is told" not in plateau_notice(session("k" + "d" * count, agent="search"))

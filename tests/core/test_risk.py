@@ -253,7 +253,7 @@ def test_a_script_of_module_level_code(find: str, replace: str, rule: str | None
         ("range(100):\n", "range(100):\n    print('accuracy = 1.0')\n", "metric-text"),
     ],
 )
-def test_a_strangers_script(find: str, replace: str, rule: str | None) -> None:
+def test_a_script_without_a_harness(find: str, replace: str, rule: str | None) -> None:
     text = edited((find, replace), text=STRANGER)
     findings = assess(STRANGER, text, RiskContext(metric="accuracy", harness=()))
     if rule is None:
@@ -275,11 +275,11 @@ def test_a_strangers_script(find: str, replace: str, rule: str | None) -> None:
         ("Do not change DEPTH. `DEPTH` is fine.", ()),
     ],
 )
-def test_what_a_charter_forbids(program: str, named: tuple[str, ...]) -> None:
+def test_names_that_program_md_forbids(program: str, named: tuple[str, ...]) -> None:
     assert forbidden_names(program) == named
 
 
-def test_a_forbidden_line_is_asked_about() -> None:
+def test_a_change_of_a_forbidden_line_is_a_finding() -> None:
     setting = RiskContext(program="Do not change `DEPTH` or `lr_multiplier`.")
     for change in (
         ("DEPTH = 4 ", "DEPTH = 5 "),
@@ -300,7 +300,7 @@ def test_memory_is_judged_by_the_device_where_it_is_known() -> None:
     assert memory_ratio(deeper) == pytest.approx(4.5)  # twice the layers, each twice as wide
 
 
-def test_a_very_large_edit_is_asked_about() -> None:
+def test_a_very_large_edit_is_a_finding() -> None:
     rewritten = TRAIN + "\n".join(
         f"def f{i}(x: int) -> int:\n    return x + {i}" for i in range(200)
     )
@@ -359,7 +359,7 @@ def test_a_text_that_does_not_parse_is_one_finding() -> None:
     assert assess("def f(:", "x = 1\n", SETTING)[0].rule == "unreadable"
 
 
-def test_a_rule_that_fails_is_a_finding_and_the_others_go_on() -> None:
+def test_a_rule_that_fails_is_a_finding_and_the_others_apply() -> None:
     def broken(edit: Edit) -> Iterator[RuleHit]:
         yield (1,), "first"
         raise RecursionError
@@ -425,7 +425,7 @@ def test_no_rule_fails_on_valid_code(base: list[str], candidate: list[str]) -> N
 
 @settings(max_examples=15, deadline=None)
 @given(st.data())
-def test_formatting_and_comments_are_no_risk(data: st.DataObject) -> None:
+def test_formatting_and_comments_are_not_findings(data: st.DataObject) -> None:
     lines = TRAIN.split("\n")
     for _ in range(data.draw(st.integers(1, 5))):
         at = data.draw(st.integers(0, len(lines) - 1))

@@ -1,4 +1,4 @@
-"""SEARCH/REPLACE blocks are found in any dress and applied exactly or not at all."""
+"""SEARCH/REPLACE blocks are found in any surroundings and applied exactly or not at all."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ LR = Block("LR = 1\n", "LR = 2\n")
         "<<<<<<< SEARCH\n```python\nLR = 1\n```\n=======\n```py\nLR = 2\n```\n>>>>>>> REPLACE\n",
     ],
 )
-def test_a_block_is_found_in_any_dress(text: str) -> None:
+def test_a_block_is_found_in_any_surroundings(text: str) -> None:
     found = find_blocks(text)
     assert found.blocks == (LR,)
     assert not found.unfinished
@@ -56,7 +56,7 @@ def test_what_surrounds_the_blocks_is_kept_apart() -> None:
         ("<<<<<<< SEARCH\n", 0),
     ],
 )
-def test_an_unfinished_block_is_left_out_and_said(text: str, count: int) -> None:
+def test_an_unfinished_block_is_omitted_and_reported(text: str, count: int) -> None:
     found = find_blocks(text)
     assert len(found.blocks) == count
     assert found.unfinished
@@ -68,7 +68,7 @@ def test_a_block_without_its_divider_is_a_problem() -> None:
     assert "Block 1 has no line of =======" in found.problem
 
 
-def test_an_underline_in_a_docstring_is_no_divider() -> None:
+def test_an_underline_in_a_docstring_is_not_a_divider() -> None:
     text = PLAIN.replace("LR = 1\n", "Title\n=====\n")
     assert find_blocks(text).blocks == (Block("Title\n=====\n", "LR = 2\n"),)
     text = PLAIN.replace("LR = 1\n", "Title12\n=======\n")
@@ -98,7 +98,7 @@ def test_an_underline_in_a_docstring_is_no_divider() -> None:
         ("LR = 1\n    LR = 1\n", LR, "LR = 2\n    LR = 1\n"),
     ],
 )
-def test_the_ladder(source: str, block: Block, expected: str) -> None:
+def test_the_three_ways_to_match(source: str, block: Block, expected: str) -> None:
     assert apply_blocks(source, [block]) == expected
 
 
@@ -117,7 +117,9 @@ def test_the_ladder(source: str, block: Block, expected: str) -> None:
         ("", LR, "not in the file"),
     ],
 )
-def test_what_does_not_fit_once_is_refused(source: str, block: Block, why: str) -> None:
+def test_a_block_that_does_not_fit_exactly_once_is_refused(
+    source: str, block: Block, why: str
+) -> None:
     with pytest.raises(BlockError) as caught:
         apply_blocks(source, [block])
     assert isinstance(caught.value, PatchError)
@@ -197,14 +199,14 @@ def test_any_text_can_be_searched_for_blocks(text: str) -> None:
         assert block.replace in text
 
 
-def test_the_key_ignores_comments_and_layout_but_no_meaning() -> None:
+def test_the_key_ignores_only_comments_and_layout() -> None:
     assert source_key("x = 1\n") == source_key("x   =  1  # one\n\n")
     assert source_key("x = 1\n") != source_key("x = 2\n")
     source_key('x = "\\d"\n')
 
 
 @pytest.mark.parametrize("source", ["x = (", "x = 1\0", "\ud800", "(" * 5000])
-def test_what_is_no_python_has_no_key(source: str) -> None:
+def test_invalid_python_has_no_key(source: str) -> None:
     with pytest.raises(SyntaxError):
         source_key(source)
 

@@ -1,4 +1,4 @@
-"""Every oddity that tables of results have been seen with, and what is read all the same."""
+"""Irregular tables of results, and how they are read."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def read(text: str, metric: str | None = None, direction: Direction | None = Non
 
 
 def told(table: Table) -> list[tuple[str, float | None, str, str]]:
-    """What matters of each row."""
+    """Return the main fields of each row."""
     return [(r.commit, r.value, r.verdict.value, r.description) for r in table.rows]
 
 
@@ -204,7 +204,7 @@ def test_a_newline_in_a_cell_in_the_middle() -> None:
     assert table.bad == ()
 
 
-def test_text_below_the_table_is_no_part_of_it() -> None:
+def test_text_below_the_table_is_not_part_of_it() -> None:
     table = read(USUAL + "\nSUMMARY\n=======\nOne clear winner.\n")
     assert told(table) == PLAIN
     assert [b.line for b in table.bad] == [7, 8, 9]
@@ -231,12 +231,12 @@ def test_rows_too_short_or_too_long(
     assert table.bad == ()
 
 
-def test_what_a_row_has_too_much_is_kept() -> None:
+def test_surplus_fields_are_kept() -> None:
     table = read(USUAL + "e1b2c3d\t0.95\t-\t44.0\tkeep\tx\n")
     assert table.rows[-1].extras == {"surplus": "44.0"}
 
 
-def test_quotes_are_letters_between_tabs() -> None:
+def test_quotes_are_ordinary_characters_in_tsv() -> None:
     table = read(USUAL.replace("halve batch", '"halve batch').replace("add warmup", 'a 5" "x" y'))
     assert [r.description for r in table.rows[1:3]] == ['"halve batch', 'a 5" "x" y']
     assert len(table.rows) == 4
@@ -268,7 +268,7 @@ def test_delimiters_inside_descriptions(text: str, comma: str) -> None:
     assert [r.value for r in table.rows] == [0.9979, 0.986041, 0.99, None]
 
 
-def test_what_stands_where_a_hash_should() -> None:
+def test_texts_in_place_of_a_hash() -> None:
     words = ["baseline", "none", "a1b2c3d-dirty", "TBD", "reverted", "-", ""]
     lines = [f"{word}\t0.9\t1.0\tkeep\tx" for word in words]
     table = read("\n".join((HEADER, *lines)))
@@ -276,7 +276,7 @@ def test_what_stands_where_a_hash_should() -> None:
 
 
 @pytest.mark.parametrize("cell", ["0", "0.000000", "N/A", "–", "-", "nan", "inf", "", "null", "—"])
-def test_what_a_crash_leaves_is_no_value(cell: str) -> None:
+def test_the_placeholder_of_a_crash_is_not_a_value(cell: str) -> None:
     table = read(USUAL + f"e1b2c3d\t{cell}\t0.0\tcrash\tx\n")
     assert table.rows[-1].value is None
     assert table.rows[-1].value_text == cell
@@ -306,7 +306,7 @@ def test_an_unknown_header_above_numbers() -> None:
     assert table.rows[0].description == "some words here"
 
 
-def test_columns_without_a_header_are_known_by_their_cells() -> None:
+def test_columns_without_a_header_are_identified_by_their_cells() -> None:
     table = read(
         "2026-06-20T18:55:00Z\tbaseline\tkeep\t100.0000\t0.00\tfaithful port of the function\n"
     )
@@ -324,7 +324,7 @@ def test_a_header_alone() -> None:
         assert table.metric == "val_bpb"
 
 
-def test_the_direction_is_seen_from_what_was_kept() -> None:
+def test_the_direction_is_inferred_from_the_kept_rows() -> None:
     header = "commit\tD_geomean\tstatus\tdescription\n"
     up = "a1\t38.9\tkeep\tx\nb1\t70.0\tkeep\tx\nc1\t20.0\tdiscard\tx\n"
     assert read(header + up).direction is Direction.MAX
@@ -334,7 +334,7 @@ def test_the_direction_is_seen_from_what_was_kept() -> None:
     assert "unknown" in read(header + "a1\t38.9\tkeep\tx\n").direction_reason
 
 
-def test_rows_that_clearly_say_the_opposite_overrule_a_name() -> None:
+def test_rows_that_clearly_contradict_a_name_overrule_it() -> None:
     rows = "".join(f"a{i}b2c3d\t{9 - i}.5\t1\tkeep\tx\n" for i in range(8))
     table = read(HEADER.replace("val_bpb", "score") + "\n" + rows)
     assert table.direction is Direction.MIN
@@ -377,7 +377,7 @@ def test_which_column_is_the_metric(header: str, metric: str) -> None:
     assert read(f"{header}\n{rows}").metric == metric
 
 
-def test_names_that_stand_twice() -> None:
+def test_duplicate_names() -> None:
     table = read("commit\tscore\tscore\t\tstatus\na1b2c3d\t0.5\t0.6\tx\tkeep\n")
     assert [c.name for c in table.columns] == ["commit", "score", "score (2)", "column 4", "status"]
     assert table.rows[0].extras["score (2)"] == "0.6"
@@ -388,7 +388,7 @@ def test_the_commit_of_a_base_is_not_the_rows_own() -> None:
     assert table.rows[0].commit == ""
 
 
-def test_rows_numbered_with_a_hash_sign_are_no_comments() -> None:
+def test_rows_numbered_with_a_hash_sign_are_not_comments() -> None:
     table = read("#\tval_bpb\tstatus\tdescription\n#1\t0.9\tkeep\tx\n# no row\n#2\t0.8\tkeep\ty\n")
     assert [r.value for r in table.rows] == [0.9, 0.8]
     assert note(table, "1 comment")
@@ -406,7 +406,7 @@ def test_rows_numbered_with_a_hash_sign_are_no_comments() -> None:
         (b"name\tcolour\nAda\tred\nBob\tblue\n", "it has no column for a metric or a status"),
     ],
 )
-def test_what_is_no_table_is_called_that(data: bytes, problem: str) -> None:
+def test_a_file_that_is_not_a_table_is_reported(data: bytes, problem: str) -> None:
     table = read_table(data)
     assert problem in table.problem
     assert not any(row.verdict is RowVerdict.KEEP for row in table.rows)

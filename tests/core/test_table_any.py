@@ -1,4 +1,4 @@
-"""Whatever the bytes: nothing is raised, nothing is invented, and what was written is read back."""
+"""For any bytes nothing is raised or invented, and an exported table reads back unchanged."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ anything = st.one_of(
 
 
 def check(data: bytes) -> Table:
-    """What holds of any table that was read of any bytes."""
+    """Check the invariants of any table."""
     table = read_table(data)
     text_lines = max(len(data) + 1, 1)
     assert len(table.rows) + len(table.bad) <= text_lines
@@ -67,13 +67,15 @@ def check(data: bytes) -> Table:
 
 @given(anything)
 @settings(max_examples=400, deadline=None)
-def test_nothing_is_raised_whatever_the_bytes(data: bytes) -> None:
+def test_nothing_is_raised_for_any_bytes(data: bytes) -> None:
     check(data)
 
 
 @given(anything, st.text(max_size=12), st.sampled_from(Direction))
 @settings(max_examples=100, deadline=None)
-def test_nothing_is_raised_whatever_is_asked(data: bytes, metric: str, way: Direction) -> None:
+def test_nothing_is_raised_for_any_metric_or_direction(
+    data: bytes, metric: str, way: Direction
+) -> None:
     table = read_table(data, metric=metric, direction=way)
     assert table.direction is way
     assert table.metric_reason != "as asked" or table.metric is not None
@@ -89,7 +91,7 @@ def test_there_are_no_more_rows_than_lines(text: str) -> None:
 
 @given(anything)
 @settings(max_examples=300, deadline=None)
-def test_a_clean_table_reads_back_as_what_was_written(data: bytes) -> None:
+def test_a_clean_table_reads_back_unchanged(data: bytes) -> None:
     table = read_table(data)
     clean = to_tsv(table)
     again = read_table(clean.encode("utf-8", "replace"))

@@ -78,7 +78,7 @@ def test_numbers_that_can_be_read(cell: str, value: float) -> None:
         *("1.2.3.4", "0.98 " + "x" * 500, "(0.98)", "e5", "."),
     ],
 )
-def test_cells_that_hold_no_number(cell: str) -> None:
+def test_cells_without_a_number(cell: str) -> None:
     assert to_number(cell) is None
 
 
@@ -89,7 +89,7 @@ def test_a_column_with_decimal_commas() -> None:
 
 
 @given(st.text(max_size=90), st.booleans())
-def test_a_number_is_finite_whatever_the_cell(cell: str, comma: bool) -> None:
+def test_a_number_is_always_finite(cell: str, comma: bool) -> None:
     value = to_number(cell, decimal_comma=comma)
     assert value is None or abs(value) < float("inf")
     to_time(cell)

@@ -1,4 +1,4 @@
-"""The figures of a table: what is a best, what stands at each row, does it still improve."""
+"""The figures of a table: best, incumbents, trend."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def test_a_night() -> None:
     assert not s.trend.improving
 
 
-def test_for_a_metric_to_be_raised() -> None:
+def test_a_maximised_metric() -> None:
     s = stats("accuracy", ("0.5", "keep"), ("0.9", "discard"), ("0.6", "keep"), ("0", "crash"))
     assert s.best.value == 0.6
     assert s.keeps[-1].gain == pytest.approx(0.1)
@@ -77,7 +77,7 @@ def test_what_can_be_a_best(metric: str, value: str, status: str, is_best: bool)
     assert (s.best.number == 2) is is_best
 
 
-def test_a_table_that_keeps_nothing_has_its_best_so_far_as_incumbent() -> None:
+def test_the_incumbent_of_a_table_without_keeps_is_the_best_so_far() -> None:
     s = stats("score", ("0.8", ""), ("-1.0", ""), ("0.7", ""), ("0.9", ""))
     assert s.incumbents == (1, 1, 1, 4)
     assert s.counts.other == 4
@@ -91,7 +91,7 @@ def test_a_table_without_a_row() -> None:
     assert (s.incumbents, s.keeps, s.plateau) == ((), (), 0)
 
 
-def test_a_baseline_that_crashed_is_no_baseline() -> None:
+def test_a_crashed_first_row_is_not_the_baseline() -> None:
     s = stats("val_bpb", ("N/A", "crash"), ("4.0", "kept"), ("3.8", "baseline"))
     assert s.baseline.number == 2
 
@@ -104,7 +104,7 @@ def test_the_trend_of_the_last_third() -> None:
     assert s.trend.improving
 
 
-def test_the_facts_say_all_of_it() -> None:
+def test_the_facts_are_complete() -> None:
     text = (
         "commit\tval_bpb\tmemory_gb\tstatus\tdescription\na1b2c3d\t0.9\t1.0\tkept\tx\nnoise\n\nmore"
     )

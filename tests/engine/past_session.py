@@ -1,4 +1,4 @@
-"""Sessions that are over, made without an engine: real commits, refs, branch and journal."""
+"""Ended sessions built without an engine: real commits, refs, branch and journal."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ BASELINE = 1.0
 
 
 class Past:
-    """Writes the books as an engine would.
+    """Writes journal, commits and refs as an engine does.
 
     Args:
         workspace: A repository with a train.py.
@@ -84,7 +84,7 @@ class Past:
         forced: Verdict | None = None,
         category: str = "optimizer",
     ) -> int:
-        """One experiment from draft to verdict; kept ones move the branch."""
+        """Append an experiment from proposal to verdict; a keep moves the branch."""
         session, n = self.session, len(self.session.experiments) + 1
         base, ref = session.frontier, f"refs/autoresearch/{self.tag}/{n}"
         before = self.text()
@@ -138,13 +138,13 @@ class Past:
         return n
 
     def keep(self, old: str, new: str, value: float) -> int:
-        """A kept edit of some lines."""
+        """Append a kept edit of some lines."""
         text = self.text()
         assert text.count(old) == 1
         return self.experiment(f"{old} becomes {new}", text.replace(old, new), value=value)
 
     def discard(self, old: str, new: str, value: float, category: str = "optimizer") -> int:
-        """An edit that was thrown away."""
+        """Append a discarded edit."""
         return self.experiment(
             f"{old} becomes {new}",
             self.text().replace(old, new),
@@ -154,7 +154,7 @@ class Past:
         )
 
     def confirm(self, number: int, value: float) -> int:
-        """A keep once more."""
+        """Append a repeat of a keep."""
         return self.experiment(
             f"confirmation of #{number}",
             "",
@@ -165,7 +165,7 @@ class Past:
         )
 
     def charter(self, text: str) -> None:
-        """Another program.md on the branch."""
+        """Commit another program.md on the branch."""
         version = len(self.session.programs) + 1
         ref = f"refs/autoresearch/{self.tag}/program-{version}"
         old = self.session.frontier
@@ -175,7 +175,7 @@ class Past:
         self.note(ev.ProgramCommitted(key=f"k{version}", commit=commit))
 
     def take_back(self, number: int) -> None:
-        """A person throws the best away."""
+        """Overrule the incumbent to a discard."""
         e, old = self.session.experiment(number), self.session.frontier
         self.note(
             ev.Overruled(experiment=number, verdict=Verdict.DISCARD, by=Actor.SCREEN, reason="no")
@@ -189,12 +189,12 @@ class Past:
         self.note(ev.OverruleSettled(experiment=number, how="taken back"))
 
     def note_overruled(self, number: int) -> None:
-        """A person throws a keep in the middle away; its removal comes as an experiment."""
+        """Overrule an earlier keep to a discard, which is removed by an experiment."""
         self.note(
             ev.Overruled(experiment=number, verdict=Verdict.DISCARD, by=Actor.SCREEN, reason="no")
         )
 
     def end(self) -> Session:
-        """No more."""
+        """End the session."""
         self.note(ev.SessionEnded(reason="stopped by the person"))
         return self.session

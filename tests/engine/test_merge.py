@@ -1,4 +1,4 @@
-"""Taking what is good: on real repositories, whatever became of them since the session ran."""
+"""Merging on real repositories, in any state since the session ran."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ MINE = {"train.py": TRAIN, "prepare.py": "DATA = 1\n", "notes/own.txt": "mine\n"
 
 @pytest.fixture
 def work(tmp_path: Path) -> Path:
-    """A workspace of the person's."""
+    """A workspace of the user."""
     return make_repository(tmp_path / "work", MINE)
 
 
@@ -54,7 +54,7 @@ def past(work: Path) -> Past:
 
 
 def everything(directory: Path) -> dict[str, object]:
-    """All of a checkout and its git directory that a person would miss, by content and mode."""
+    """Return content and mode of the user's files in a checkout and its git directory."""
     found: dict[str, object] = {}
     for path in sorted(directory.rglob("*")):
         name = path.relative_to(directory).as_posix()
@@ -126,7 +126,7 @@ def test_a_dirty_checkout_does_not_change_by_a_byte(
         assert "val_bpb 1.000000 to 0.700000" in message
 
 
-def test_the_plan_tells_what_each_is_worth_and_writes_nothing(work: Path, past: Past) -> None:
+def test_the_plan_shows_the_worth_of_each_keep_and_writes_nothing(work: Path, past: Past) -> None:
     past.confirm(4, 0.905)
     past.confirm(2, 0.9)
     before = everything(work)
@@ -146,7 +146,7 @@ def test_the_plan_tells_what_each_is_worth_and_writes_nothing(work: Path, past: 
     assert plan.moved == 0
 
 
-def test_without_a_second_run_nothing_is_called_trusted(past: Past) -> None:
+def test_without_a_repeat_no_keep_is_trusted(past: Past) -> None:
     plan = plan_merge(past.path, past.session, None)
     assert plan.noise is None
     assert {s.worth.trust for s in plan.keeps if s.worth} == {Trust.UNKNOWN}
@@ -155,7 +155,7 @@ def test_without_a_second_run_nothing_is_called_trusted(past: Past) -> None:
         select_steps(plan, KeepSelection.TRUSTED)
 
 
-def test_trusted_only_is_not_recommended_where_others_stand_on_the_rest(work: Path) -> None:
+def test_trusted_only_is_not_recommended_if_keeps_depend_on_others(work: Path) -> None:
     past = Past(work)
     past.keep("MATRIX_LR = 0.04", "MATRIX_LR = 0.05", 0.999)
     past.keep("MATRIX_LR = 0.05", "MATRIX_LR = 0.09", 0.5)
@@ -169,7 +169,7 @@ def test_trusted_only_is_not_recommended_where_others_stand_on_the_rest(work: Pa
         )
 
 
-def test_neighbouring_lines_are_no_conflict_but_are_told(work: Path, past: Past) -> None:
+def test_neighbouring_lines_are_noted_and_not_a_conflict(work: Path, past: Past) -> None:
     # Git alone would not take #4 without #2: their lines are next to each other.
     _, merged = take(past, MergeMethod.PICK, KeepSelection.ONLY, (4, 5))
     assert merged.fitted == (4,)
@@ -225,7 +225,7 @@ def test_a_deleted_file_is_a_conflict_too(work: Path, past: Past) -> None:
         take(past)
 
 
-def test_answers_of_other_days_are_not_guessed_from(work: Path, past: Past) -> None:
+def test_recorded_conflict_resolutions_are_not_used(work: Path, past: Past) -> None:
     git(work, "config", "rerere.enabled", "true")
     git(work, "config", "rerere.autoUpdate", "true")
     tip = past.session.frontier
@@ -240,7 +240,7 @@ def test_answers_of_other_days_are_not_guessed_from(work: Path, past: Past) -> N
     assert caught.value.conflicts[0].hunks[0].there == "DEPTH = 12"
 
 
-def test_what_the_base_branch_has_already_is_left_out(work: Path, past: Past) -> None:
+def test_changes_on_the_base_branch_are_omitted(work: Path, past: Past) -> None:
     commit_on_main(work, "train.py", "DEPTH = 4", "DEPTH = 6")
     _, merged = take(past)
     assert merged.experiments == (2, 4)
@@ -251,7 +251,7 @@ def test_what_the_base_branch_has_already_is_left_out(work: Path, past: Past) ->
     assert git(work, "branch", "--list", "other") == ""
 
 
-def test_program_md_stays_where_it_is_unless_asked_for(work: Path, past: Past) -> None:
+def test_program_md_is_merged_only_on_request(work: Path, past: Past) -> None:
     past.charter("Be bold.\n")
     past.keep("WARMDOWN_RATIO = 0.5", "WARMDOWN_RATIO = 0.7", 0.6)
     plan, _ = take(past)
@@ -262,7 +262,7 @@ def test_program_md_stays_where_it_is_unless_asked_for(work: Path, past: Past) -
     assert git(work, "show", "t-merged:program.md") == "Be bold."
 
 
-def test_what_the_person_took_back_is_left_out(work: Path, past: Past) -> None:
+def test_reverted_keeps_are_omitted(work: Path, past: Past) -> None:
     past.take_back(5)
     past.keep("SEED = 42", "SEED = 1", 0.65)
     plan, merged = take(past)
@@ -287,7 +287,7 @@ def test_a_removal_goes_with_what_it_removes(work: Path, past: Past) -> None:
     assert [s.experiment for s in select_steps(plan, KeepSelection.TRUSTED)] == [4, 5]
 
 
-def test_a_branch_name_that_is_taken_or_cannot_be(work: Path, past: Past) -> None:
+def test_a_branch_name_in_use_or_invalid(work: Path, past: Past) -> None:
     plan = plan_merge(work, past.session, None)
     steps = select_steps(plan, KeepSelection.ALL)
     before = everything(work)
@@ -327,7 +327,7 @@ def test_a_detached_head_and_where_the_session_came_from(work: Path, past: Past)
         plan_merge(work, past.session, "three")
 
 
-def test_a_base_branch_that_is_another_line(work: Path, past: Past) -> None:
+def test_an_unrelated_base_branch(work: Path, past: Past) -> None:
     git(work, "checkout", "-q", "--orphan", "fresh")
     git(work, "commit", "-qm", "another root")
     plan, merged = take(past, onto="fresh")
@@ -384,7 +384,7 @@ def test_hooks_keys_and_a_missing_name(
 
 
 def commit_on_main_quietly(work: Path) -> None:
-    """The base branch moves, so that commits have to be made anew."""
+    """The base branch moves, so that new commits are needed."""
     workspace_tip = git(work, "rev-parse", "main")
     tree = git(work, "rev-parse", "main^{tree}")
     who = ("-c", "user.name=Ada", "-c", "user.email=ada@example.org")
@@ -392,7 +392,7 @@ def commit_on_main_quietly(work: Path) -> None:
     git(work, "-c", "core.hooksPath=/dev/null", "update-ref", "refs/heads/main", new)
 
 
-def test_a_killed_merge_is_cleared_and_two_at_once_are_not(work: Path, past: Past) -> None:
+def test_a_killed_merge_is_cleaned_up_and_two_at_once_are_refused(work: Path, past: Past) -> None:
     left = work / ".autoresearch/t/worktrees/merge"
     git(work, "worktree", "add", "-q", "--detach", str(left), "main")
     (left / "train.py").write_text("half done\n")
@@ -419,20 +419,18 @@ def test_two_sessions_of_one_workspace(work: Path, past: Past) -> None:
     assert "DEPTH = 6" in text
 
 
-def test_a_session_that_began_with_what_another_had_kept(work: Path, past: Past) -> None:
+def test_a_session_that_started_from_the_keeps_of_another(work: Path, past: Past) -> None:
     second = Past(work, "second")
     with pytest.raises(UsageError, match="keeps of session 't'"):
         plan_merge(work, begun_at(second, past.session.frontier), None)
 
 
 def begun_at(past: Past, commit: str) -> Session:
-    """The session as it would be had it begun at that commit."""
+    """Return the session as if it had started at a commit."""
     return msgspec.structs.replace(past.session, base_commit=commit, frontier=commit)
 
 
-def test_what_a_person_discarded_is_not_recommended_though_it_is_there_yet(
-    work: Path, past: Past
-) -> None:
+def test_a_discarded_keep_on_the_branch_is_not_recommended(work: Path, past: Past) -> None:
     past.confirm(4, 0.894)
     said = ev.Overruled(experiment=4, verdict=Verdict.DISCARD, by=Actor.SCREEN, reason="seed luck")
     past.note(said)
@@ -448,7 +446,7 @@ def test_what_a_person_discarded_is_not_recommended_though_it_is_there_yet(
 # ---- revert
 
 
-def test_what_stands_on_a_keep(work: Path) -> None:
+def test_the_dependents_of_a_keep(work: Path) -> None:
     past = Past(work)
     past.keep("MATRIX_LR = 0.04", "MATRIX_LR = 0.05", 0.9)  # 2
     past.keep("DEPTH = 4", "DEPTH = 6", 0.8)  # 3, independent
@@ -483,7 +481,7 @@ def ask(*words: str | Path) -> Any:
     return json.loads(use(*words, "--json").stdout)
 
 
-def test_merge_shows_then_makes(work: Path, past: Past) -> None:
+def test_merge_shows_the_plan_then_creates_the_branch(work: Path, past: Past) -> None:
     past.end()
     shown = use("merge", work).stdout
     assert "#5" in shown

@@ -1,4 +1,4 @@
-"""Any moment of a recording is what folding up to it gives."""
+"""Any moment of a recording equals folding up to it."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ WHERE = Path("/nowhere")
 
 
 def night(count: int, seed: int = 1) -> list[ev.AnyEvent]:
-    """A session of so many experiments."""
+    """Return a session with a number of experiments."""
     events = opening(WHERE)
     best: float | None = None
     for number, tried in enumerate(made_up(count, seed), start=1):
@@ -35,7 +35,7 @@ EVENTS = night(120)
 
 @given(st.lists(st.integers(-5, len(EVENTS) + 5), max_size=12), st.integers(0, len(EVENTS)))
 @settings(max_examples=40, deadline=None)
-def test_a_jump_gives_what_folding_gives(steps: list[int], grown_at: int) -> None:
+def test_a_jump_equals_folding(steps: list[int], grown_at: int) -> None:
     assert len(EVENTS) > 3 * EVERY
     recording = Recording(EVENTS[:grown_at])
     for step in steps[: len(steps) // 2]:
@@ -47,7 +47,7 @@ def test_a_jump_gives_what_folding_gives(steps: list[int], grown_at: int) -> Non
 
 @given(st.integers(1, 40), st.integers(0, 5))
 @settings(max_examples=20, deadline=None)
-def test_at_its_moment_an_experiment_is_settled_and_the_next_has_not_begun(
+def test_at_its_moment_an_experiment_is_complete_and_the_next_has_not_begun(
     count: int, seed: int
 ) -> None:
     recording = Recording(night(count, seed))
@@ -83,7 +83,7 @@ def write(path: Path, events: list[ev.AnyEvent]) -> list[bytes]:
     return lines
 
 
-def test_what_is_appended_comes_once_and_whole(tmp_path: Path) -> None:
+def test_appended_events_are_read_once_and_completely(tmp_path: Path) -> None:
     path = tmp_path / "journal.jsonl"
     events = night(5)
     lines = write(path, events[:10])
@@ -101,7 +101,7 @@ def test_what_is_appended_comes_once_and_whole(tmp_path: Path) -> None:
 
 @given(st.integers(0, 60), st.sampled_from([b"garbage\n", b"", b"\xff\xfe\x00\n", b"{}\n", b"[\n"]))
 @settings(max_examples=40, deadline=None)
-def test_a_damaged_line_costs_that_line(
+def test_a_damaged_line_loses_only_that_line(
     tmp_path_factory: pytest.TempPathFactory, at: int, junk: bytes
 ) -> None:
     path = tmp_path_factory.mktemp("j") / "journal.jsonl"
@@ -134,7 +134,7 @@ def test_a_damaged_line_costs_that_line(
 
 @given(st.integers(1, 5000))
 @settings(max_examples=30, deadline=None)
-def test_a_journal_cut_anywhere_shows_what_is_before(
+def test_a_journal_cut_anywhere_shows_the_lines_before(
     tmp_path_factory: pytest.TempPathFactory, size: int
 ) -> None:
     path = tmp_path_factory.mktemp("j") / "journal.jsonl"

@@ -55,7 +55,7 @@ def last(source: ReplaySource):  # type: ignore[no-untyped-def]
 
 
 @pytest.mark.usefixtures("engines")
-def test_journal_and_table_agree_wherever_the_table_can_know(repository: Path) -> None:
+def test_journal_and_table_agree_on_what_a_table_records(repository: Path) -> None:
     flags = ("--yes", "--headless", "--tag", "t", "--budget", "0.01", "--max", "9", "--seed", "3")
     done = run_warm("run", repository, *flags, "--autonomy", "auto")
     assert done.returncode == 0, done.stderr
@@ -152,7 +152,7 @@ def test_diffs_come_by_hash_against_the_best_of_their_time(four: tuple[Path, lis
     assert "4 of the 5 commits" in " ".join(last(source).notes)
 
 
-def test_times_between_commits_are_estimated_and_known_as_such(
+def test_times_between_commits_are_marked_as_estimated(
     four: tuple[Path, list[str]],
 ) -> None:
     path, _ = four
@@ -163,7 +163,7 @@ def test_times_between_commits_are_estimated_and_known_as_such(
     assert [when.estimated for when in whens] == [False, False, False, True, True, False]
 
 
-def test_a_rebased_branch_is_not_taken_for_the_old_one(four: tuple[Path, list[str]]) -> None:
+def test_a_rebased_branch_is_not_confused_with_the_old_one(four: tuple[Path, list[str]]) -> None:
     path, hashes = four
     # The baseline made anew: later commits stand on something the table does not name.
     git(path, "checkout", "-q", "--orphan", "other")
@@ -207,7 +207,7 @@ def test_a_table_without_a_repository_says_so(four: tuple[Path, list[str]], tmp_
     assert open_source(str(lone), repo=path).diff(2, 0).patch
 
 
-def test_a_table_that_decides_nothing_still_shows_its_best(tmp_path: Path) -> None:
+def test_a_table_without_verdicts_shows_its_best(tmp_path: Path) -> None:
     file = tmp_path / "scores.tsv"
     file.write_text("commit\tscore\tstatus\tdescription\naaaaaaa\t1\t\tx\nbbbbbbb\t3\trun\ty\n")
     session = last(open_source(str(file)))
@@ -255,7 +255,7 @@ def bad(tmp_path: Path, name: str) -> Path:
         ("nothing", WorkspaceError, "no file, directory or session"),
     ],
 )
-def test_what_cannot_be_replayed_says_why(
+def test_an_unreadable_source_says_why(
     tmp_path: Path, name: str, kind: type[AutoresearchError], words: str
 ) -> None:
     path = bad(tmp_path, name)

@@ -1,4 +1,4 @@
-"""Rows that a session took over: in the picture, the page and the summary, and in no figure."""
+"""Adopted rows: in the picture, the page and the summary, but not in the figures."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def test_the_figures_are_the_sessions_own(tmp_path: Path) -> None:
     assert [p.number for p in facts.adopted.points] == [-4, -3, -2, -1, 0]
 
 
-def test_the_summary_tells_of_them(tmp_path: Path) -> None:
+def test_the_summary_has_a_section_about_them(tmp_path: Path) -> None:
     facts = taken_over(tmp_path).facts()
     part = markdown(facts).split("## Before this session")[1].split("\n## ")[0]
     assert "5 rows of a results file were adopted" in part
@@ -55,7 +55,7 @@ def test_the_summary_tells_of_them(tmp_path: Path) -> None:
     assert "Before it, without a journal: 5 rows" in figures_of(facts)
 
 
-def test_the_page_lists_them_first_and_calls_them_adopted(tmp_path: Path) -> None:
+def test_the_page_lists_them_first_as_adopted(tmp_path: Path) -> None:
     html = page(taken_over(tmp_path).facts(), {})
     rows = html.split("<tbody>")[-1].split("</tbody>")[0].strip().split("\n")
     assert len(rows) == 8
@@ -77,7 +77,7 @@ def test_the_pictures_show_where_the_session_begins(tmp_path: Path) -> None:
     assert chart_png(facts).startswith(b"\x89PNG")
 
 
-def test_a_session_that_took_nothing_over_says_nothing_of_it(tmp_path: Path) -> None:
+def test_a_session_without_adopted_rows_does_not_mention_any(tmp_path: Path) -> None:
     night = Night(tmp_path)
     night.experiment(1.0, Verdict.KEEP)
     facts = night.facts()

@@ -1,4 +1,4 @@
-"""The reports an engine writes by itself."""
+"""The summaries that an engine writes by itself."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from engine.report.automatic import Reports
 from tests.report.nights import Night
 
 
-async def test_every_ten_and_at_the_end(tmp_path: Path) -> None:
+async def test_a_report_every_ten_experiments_and_at_the_end(tmp_path: Path) -> None:
     night = Night(tmp_path)
     reports = Reports(night.layout)
     reports.attach(night.journal)
@@ -34,7 +34,7 @@ async def test_every_ten_and_at_the_end(tmp_path: Path) -> None:
     assert {path.name for path in tmp_path.iterdir()} == {".autoresearch"}
 
 
-async def test_a_failure_is_told_once_and_disturbs_nothing(
+async def test_a_failure_is_reported_once_and_does_not_stop_the_session(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     night = Night(tmp_path, report_every=1)
@@ -55,7 +55,7 @@ async def test_a_failure_is_told_once_and_disturbs_nothing(
     assert "autoresearch-tui report" in alarms[0].message
 
 
-async def test_none_where_none_are_wanted(tmp_path: Path) -> None:
+async def test_reports_can_be_turned_off(tmp_path: Path) -> None:
     night = Night(tmp_path, report_every=0)
     reports = Reports(night.layout)
     reports.attach(night.journal)

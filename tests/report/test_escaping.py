@@ -1,4 +1,4 @@
-"""Untrusted words in Markdown, HTML and SVG stay words, and the page asks nobody for anything."""
+"""Untrusted text stays text in Markdown, HTML and SVG, and the page loads nothing."""
 
 from __future__ import annotations
 
@@ -95,12 +95,12 @@ def test_the_page_is_self_contained() -> None:
 
 
 def _markup_only(html: str) -> str:
-    """What stands inside tags."""
+    """Return the text inside tags."""
     outside = re.sub(r"<(style|script)>.*?</\1>", "", html, flags=re.S)
     return " ".join(re.findall(r"<[^>]*>", outside))
 
 
-def test_the_policy_lets_only_these_run() -> None:
+def test_the_policy_allows_only_the_page_s_style_and_script() -> None:
     html = hostile_page()
     found = read(html)
     policy = re.search(r'Content-Security-Policy" content="([^"]*)"', html)
@@ -112,13 +112,13 @@ def test_the_policy_lets_only_these_run() -> None:
         assert f"'sha256-{digest}'" in policy[1]
 
 
-def test_bidi_controls_are_shown_as_such() -> None:
+def test_bidi_controls_are_visible() -> None:
     html = hostile_page()
     assert "\u202e" not in html and "\x1b" not in html and "\x00" not in html
 
 
 def rendered(text: str, *, fuzzy: bool = True) -> set[str]:
-    """What a renderer that makes links of all it can finds in a text."""
+    """Return the tokens of a renderer that turns addresses into links."""
     render = MarkdownIt("gfm-like", {"html": True, "linkify": True})
     assert render.linkify is not None
     render.linkify.set({"fuzzy_link": fuzzy})
@@ -130,7 +130,7 @@ _ACTIVE = {"html_block", "html_inline", "image", "link_open"}
 
 
 @pytest.mark.parametrize("text", HOSTILE)
-def test_markdown_keeps_text_text(text: str) -> None:
+def test_markdown_renders_untrusted_text_literally(text: str) -> None:
     shown = " ".join(text.split())
     for source in (escape(shown), f"- {escape(shown)}", f"| a |\n| --- |\n| {escape(shown)} |"):
         found = rendered(source)
@@ -146,7 +146,7 @@ def test_the_summary_of_hostile_rows_is_well_formed() -> None:
     assert "\x1b" not in text and "\u202e" not in text
 
 
-def test_svg_is_xml_whatever_the_words() -> None:
+def test_svg_is_valid_xml_for_hostile_text() -> None:
     facts = hostile_facts()
     inline = ElementTree.fromstring(chart_svg(facts))
     assert {element.tag for element in inline.iter()} == {"svg", "path", "text", "title"}

@@ -1,4 +1,4 @@
-"""What a report says of a session and of a table, by examples."""
+"""The facts of reports on sessions and tables, by examples."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def test_a_session_with_a_noise_estimate(tmp_path: Path) -> None:
     assert lead(facts).endswith("(1 of them repeats).")
 
 
-def test_without_a_repeated_run_the_noise_is_not_known(tmp_path: Path) -> None:
+def test_without_a_repeated_run_the_noise_is_unknown(tmp_path: Path) -> None:
     night = Night(tmp_path)
     night.experiment(1.0, KEEP)
     night.experiment(0.9, KEEP, gain=0.1)
@@ -75,7 +75,7 @@ def test_without_a_repeated_run_the_noise_is_not_known(tmp_path: Path) -> None:
     assert "no gain can be told from luck" in text
 
 
-def test_a_persons_verdict_is_the_one_in_force(tmp_path: Path) -> None:
+def test_the_user_s_verdict_is_the_effective_one(tmp_path: Path) -> None:
     night = confirmed_night(tmp_path)
     night.say(
         ev.Overruled(experiment=4, verdict=DISCARD, by=Actor.SCREEN, reason="luck"),
@@ -107,7 +107,7 @@ def test_time_adds_up(tmp_path: Path) -> None:
     assert sum(seconds for _, seconds in hours.parts()) == pytest.approx(hours.total)
 
 
-def test_a_pause_during_a_run_is_no_idleness(tmp_path: Path) -> None:
+def test_a_pause_during_a_run_is_not_idle_time(tmp_path: Path) -> None:
     night = Night(tmp_path)
     night.experiment(1.0, KEEP, waited=0, ran=100)
     night.say(ev.Paused(by=Actor.PERSON, reason="x"))
@@ -139,7 +139,7 @@ def test_costs(tmp_path: Path) -> None:
     assert "without a known price" in markdown(night.facts())
 
 
-def test_no_session_is_too_young(tmp_path: Path) -> None:
+def test_a_session_without_results_has_a_report(tmp_path: Path) -> None:
     night = Night(tmp_path)
     assert "nothing was measured" in markdown(night.facts())
     night.experiment(None, CRASH, outcome=Outcome.CODE_CRASH)
@@ -185,7 +185,7 @@ def test_a_table(tmp_path: Path) -> None:
         (("a1b2c3d\t1.0\t1\tkeep\tx", "a1b2c3d\t0.0\t0\tcrash\tx"), 0),
     ],
 )
-def test_which_rows_tell_the_noise(rows: tuple[str, ...], runs: int) -> None:
+def test_which_rows_count_as_repeats(rows: tuple[str, ...], runs: int) -> None:
     facts = table_facts(*rows)
     assert (facts.noise.runs if facts.noise is not None else 0) == runs
 
@@ -220,11 +220,11 @@ def test_a_table_without_rows() -> None:
         ("lower lr", False),
     ],
 )
-def test_a_seed_is_no_improvement(text: str, alone: bool) -> None:
+def test_a_seed_is_not_an_improvement(text: str, alone: bool) -> None:
     assert only_seed(text) is alone
 
 
-def test_numbers_as_people_read_them() -> None:
+def test_number_formats() -> None:
     narrow = "\u202f"
     assert figures.number(0.9979, 6) == "0.997900"
     assert figures.number(-4713.262, 3) == f"−4{narrow}713.26"

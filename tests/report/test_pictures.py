@@ -138,13 +138,13 @@ def test_the_files_are_pictures() -> None:
 
 
 @pytest.mark.parametrize("rows", [(), ("a1\t0.0\t0\tcrash\tx",), ("a1\t1.0\t1\tkeep\tbaseline",)])
-def test_hardly_anything_is_drawn_too(rows: tuple[str, ...]) -> None:
+def test_nearly_empty_tables_are_drawn(rows: tuple[str, ...]) -> None:
     facts = table_facts(*rows)
     assert size_of(chart_png(facts))
     assert size_of(card_png(facts))
 
 
-def test_hostile_words_are_drawn_as_they_stand() -> None:
+def test_hostile_text_is_drawn_literally() -> None:
     facts = hostile_facts()
     assert size_of(chart_png(facts)) == (2100, 1140)
     assert size_of(card_png(facts)) == (1200, 675)
@@ -154,7 +154,7 @@ def test_hostile_words_are_drawn_as_they_stand() -> None:
     assert size_of(card_png(facts)) == (1200, 675)
 
 
-def test_a_persons_own_settings_are_neither_used_nor_changed() -> None:
+def test_the_user_s_matplotlib_settings_are_neither_used_nor_changed() -> None:
     import matplotlib
 
     facts = table_facts(*night_rows())
@@ -170,7 +170,7 @@ def test_a_persons_own_settings_are_neither_used_nor_changed() -> None:
     assert "matplotlib.pyplot" not in sys.modules
 
 
-def test_without_matplotlib_text_and_page_are_written(
+def test_without_matplotlib_the_other_files_are_written(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, "matplotlib", None)

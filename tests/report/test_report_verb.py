@@ -1,4 +1,4 @@
-"""`autoresearch-tui report`: what it writes, where, and what it refuses."""
+"""The verb `report`: its files, their directory, and its errors."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def refused(kind: type[AutoresearchError], *words: str | Path) -> str:
 
 
 def checkout(workspace: Path) -> dict[str, bytes]:
-    """Every byte of the person's own files, git's among them."""
+    """Return the contents of all files of the user, including git's."""
     return {
         str(path.relative_to(workspace)): path.read_bytes()
         for path in workspace.rglob("*")

@@ -1,4 +1,4 @@
-"""Next steps by the session's language model: asked once, marked, kept, and never in the way."""
+"""Suggestions of the session's language model: asked once, labelled, saved, and never blocking."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ def night(workspace: Path, address: str, *, count: int = 6, **config: object) ->
 
 
 async def end(made: Night, *before: ev.Event) -> str:
-    """Have the session end under the eyes of an engine's reports; the summary."""
+    """End a session while an engine's reports are attached, and return the summary."""
     reports = Reports(made.layout)
     reports.attach(made.journal)
     made.say(*before, ev.SessionEnded(reason="enough"))
@@ -85,7 +85,7 @@ async def end(made: Night, *before: ev.Event) -> str:
     return (made.layout.session / "autoresearch-summary.md").read_text()
 
 
-async def test_the_summary_at_the_end_has_them_and_their_price(tmp_path: Path) -> None:
+async def test_the_final_summary_has_suggestions_and_their_cost(tmp_path: Path) -> None:
     with ModelServer([Answer(text=f"<think>1. No.</think>{STEPS}", reasoning="1. Hm.")]) as server:
         made = night(tmp_path, server.openai)
         summary = await end(made)
@@ -108,13 +108,13 @@ async def test_the_summary_at_the_end_has_them_and_their_price(tmp_path: Path) -
     assert "#4 discard 0.96: idea 4" in prompt and str(tmp_path) not in prompt
 
 
-async def test_who_does_not_want_it_is_not_asked_for_money(tmp_path: Path) -> None:
+async def test_suggestions_can_be_turned_off(tmp_path: Path) -> None:
     with ModelServer([Answer(text=STEPS)]) as server:
         summary = await end(night(tmp_path, server.openai, suggest=False))
         assert not server.requests and HEADING not in summary
 
 
-async def test_new_figures_make_them_and_the_summary_old(tmp_path: Path) -> None:
+async def test_new_figures_make_suggestions_and_summary_outdated(tmp_path: Path) -> None:
     with ModelServer([Answer(text=STEPS)]) as server:
         made = night(tmp_path, server.openai)
         await end(made)
@@ -142,7 +142,7 @@ async def test_new_figures_make_them_and_the_summary_old(tmp_path: Path) -> None
         (Refusal(status=500), "something broke"),
     ],
 )
-async def test_what_fails_is_said_in_a_sentence(
+async def test_a_failure_is_reported_in_a_sentence(
     tmp_path: Path, behaviour: Answer | Refusal, says: str
 ) -> None:
     with ModelServer([behaviour]) as server:
@@ -194,7 +194,7 @@ async def test_a_slow_model_does_not_keep_the_engine(
     assert made.journal.session.spending.calls == calls
 
 
-async def test_who_stops_at_once_waits_for_no_model(tmp_path: Path) -> None:
+async def test_stop_now_does_not_wait_for_a_model(tmp_path: Path) -> None:
     with ModelServer([Answer(text=STEPS, hang_after=0)]) as server:
         made = night(tmp_path / "a", server.openai)
         summary = await end(made, ev.StopRequested(by=Actor.SCREEN, mode=StopMode.NOW))
@@ -213,7 +213,7 @@ async def test_who_stops_at_once_waits_for_no_model(tmp_path: Path) -> None:
     "caps",
     [{"max_dollars": 0.01}, {"max_tokens": 3000}, {"max_dollars": 0.0}, {"count": 4}],
 )
-async def test_nobody_is_asked_without_room_or_without_matter(
+async def test_the_model_is_not_asked_at_a_cap_or_without_results(
     tmp_path: Path, caps: dict[str, int]
 ) -> None:
     with ModelServer([Answer(text=STEPS)]) as server:
@@ -222,7 +222,9 @@ async def test_nobody_is_asked_without_room_or_without_matter(
     assert ("The cap of" in summary) == ("count" not in caps)
 
 
-async def test_no_key_no_call(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_without_a_key_there_is_no_call(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.delenv("ANTHROPIC_API_KEY", raising=False)
     config = ResearchConfig(agent="mix", model="anthropic/claude-sonnet-4-5")
     asked = await ask_model(
@@ -232,7 +234,7 @@ async def test_no_key_no_call(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     assert "There is no key for anthropic/claude-sonnet-4-5." in asked.suggested.error
 
 
-async def test_a_key_in_the_words_goes_nowhere(tmp_path: Path) -> None:
+async def test_a_key_in_a_description_is_not_sent(tmp_path: Path) -> None:
     key = "sk-very-secret-0123456789"
     made = night(tmp_path, "")
     made.experiment(1.0, Verdict.DISCARD, f"print {key}")
@@ -255,7 +257,7 @@ async def test_a_key_in_the_words_goes_nowhere(tmp_path: Path) -> None:
         ({"agent": "search"}, ""),
     ],
 )
-async def test_whose_model(config: dict[str, str], model: str) -> None:
+async def test_the_model_of_a_config(config: dict[str, str], model: str) -> None:
     assert model_of(ResearchConfig(model=MODEL, **config)) == model  # type: ignore[arg-type]
 
 
@@ -278,12 +280,12 @@ async def test_the_steps_of_an_answer(answer: str, steps: tuple[str, ...]) -> No
     assert steps_in(answer) == steps
 
 
-async def test_a_step_is_cut() -> None:
+async def test_a_long_step_is_shortened() -> None:
     (step,) = steps_in(f"1. {'a' * 9000}")
     assert len(step) == 400
 
 
-async def test_hostile_words_stay_words(tmp_path: Path) -> None:
+async def test_hostile_suggestions_are_shown_literally(tmp_path: Path) -> None:
     made = night(tmp_path, "")
     facts = made.facts()
     for words in HOSTILE:
@@ -298,7 +300,7 @@ async def test_hostile_words_stay_words(tmp_path: Path) -> None:
     assert "&lt;script&gt;x" in html and "<b>m" not in html
 
 
-async def test_the_verb_asks_when_told_to_and_once(tmp_path: Path) -> None:
+async def test_the_verb_asks_on_request_and_once(tmp_path: Path) -> None:
     with ModelServer([Answer(text=STEPS)]) as server:
         night(tmp_path, server.openai)
         words = ("report", "-C", tmp_path, "--format", "md", "--json")

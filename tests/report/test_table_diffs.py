@@ -1,4 +1,4 @@
-"""The page of a bare table has the diffs that git still has, and says what it lacks."""
+"""The page of a table has the diffs of existing commits, and says which are missing."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def commit(repo: Path, text: str) -> str:
 
 @pytest.fixture
 def repository(tmp_path: Path) -> Path:
-    """A plain session: a baseline, a keep, a discard that was reset away, a keep."""
+    """Make a repository with a baseline, a keep, a discard whose commit was reset, and a keep."""
     repo = make_repository(tmp_path / "repo", {"train.py": "lr = 1\n"})
     base = git(repo, "rev-parse", "--short=9", "HEAD")
     kept = commit(repo, "lr = 2\n")
@@ -45,7 +45,7 @@ def told(html: Path) -> str:
     return html.read_text().split("Click a column to sort by it. ")[1].split("</p>")[0]
 
 
-def test_the_page_has_the_diffs_that_git_still_has(repository: Path) -> None:
+def test_the_page_has_the_diffs_of_existing_commits(repository: Path) -> None:
     before = git(repository, "status", "--porcelain", "--branch")
     (page,) = done(repository / "results.tsv", "--format", "html", "--out", repository.parent / "r")
     html = page.read_text()
@@ -73,7 +73,9 @@ def test_another_repository_can_be_named(repository: Path, tmp_path: Path) -> No
     assert "There is no directory" in str(refusal)
 
 
-def test_room_and_patience_have_an_end(repository: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_size_and_time_of_diffs_are_limited(
+    repository: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(patches, "_MOST", 2)
     (page,) = done(repository / "results.tsv", "--format", "html", "--out", repository.parent / "r")
     assert "were not looked at, to spare time and room" in told(page)
