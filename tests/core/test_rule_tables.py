@@ -147,6 +147,7 @@ CAUGHT = {
         "import time\ntime.time = f",
         "setattr(torch, 'matmul', f)",
         "setattr(torch.nn, 'Linear', f)",
+        "setattr(torch, name, f)",
         "delattr(nn, 'Linear')",
         "def torch():\n    pass",
         "type(model).forward = f",
@@ -368,3 +369,24 @@ def test_a_class_that_becomes_another_kind_of_number_is_reported() -> None:
     assert [f.rule for f in found if f.rule == "number-disguised"]
     renamed = assess(base, base.replace("F(float)", "G(float)"), RiskContext())
     assert [f.rule for f in renamed if f.rule == "number-disguised"]
+
+
+@pytest.mark.parametrize(
+    ("line", "noted"),
+    [
+        ("assert value > 0", True),
+        ("raise ValueError", True),
+        ("sys.exit(1)", True),
+        ("exit()", True),
+        ("quit()", True),
+        ("math.isfinite(value)", True),
+        ("value.check()", False),
+        ("value = 1", False),
+    ],
+)
+def test_a_check_that_is_removed_is_noted(line: str, noted: bool) -> None:
+    base = f"import sys, math\nvalue = 2\nif value > 9:\n    print(1)\n    {line}\nx = 1\n"
+    found = assess(base, base.replace(f"    {line}\n", ""), RiskContext())
+    checks = [f for f in found if f.rule == "removed-check"]
+    assert bool(checks) is noted
+    assert all(f.weight is Weight.NOTE and "removes a check" in f.message for f in checks)

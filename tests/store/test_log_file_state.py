@@ -306,3 +306,16 @@ def test_a_hole_up_to_the_end_is_the_last_line_until_the_log_grows(tmp_path: Pat
     assert log.text(len(log) - 1) == "after the hole"
     assert [n for n in range(len(log)) if log.dropped(n)] == [count]
     log.close()
+
+
+def test_a_hole_at_the_beginning_is_the_first_line(tmp_path: Path) -> None:
+    path = tmp_path / "run.log"
+    with open(path, "wb") as file:
+        file.seek(BLOCK)
+        file.write(b"after the hole\n")
+    if path.stat().st_blocks * 512 >= BLOCK:
+        pytest.skip("this file system has no sparse files")
+    log = LogFile(path)
+    index_all(log)
+    assert (len(log), log.dropped(0), log.text(1)) == (2, BLOCK, "after the hole")
+    log.close()
