@@ -112,6 +112,10 @@ class Session:
         lines = self._lines.get(file, {})
         touched = range(mutant.first_line, mutant.last_line + 1)
         names = {name for line in touched for name in lines.get(str(line), ())}
+        above = mutant.first_line
+        while not names and above > 0:  # inside an expression of several lines
+            above -= 1
+            names = set(lines.get(str(above), ()))
         if "" not in names:
             return self._quickest(names, _MOST_SECONDS)
         near = {name for found in lines.values() for name in found} - {""}
