@@ -18,6 +18,8 @@ from tests.tui.test_keys import told
 from tests.tui.widgets.widget_scenes import Host, view_of
 from tests.tui.widgets.widget_scenes import text_of as text_of_widget
 from tui.app import SupervisorApp
+from tui.screens.footer import ActionFooter
+from tui.screens.main_screen import MainScreen
 from tui.screens.past_row import PastRowScreen
 from tui.widgets.progress_chart import ProgressChart
 from tui.widgets.results_table import ResultsTable
@@ -136,13 +138,23 @@ async def test_nothing_is_done_to_another_experiment_instead(
         shown = text_of(app)
         for word in ("what it changed", "nor whether it was kept", "nor when it ran"):
             assert word in shown.replace("\n", " ")
-        assert "0123456: the repository has none" in shown
+        assert "0123456: no longer in the repository" in shown
         assert all(c == "\n" or c.isprintable() for c in shown)
         await pilot.press("escape")
         await until(pilot, lambda: not isinstance(app.screen, PastRowScreen))
         await pilot.press("end", "K")
         await until(pilot, lambda: "experiment 6" in text_of(app) or "Experiment 6" in told(app))
         assert feed.sent == []
+
+
+async def test_its_footer_can_be_clicked(app: SupervisorApp) -> None:
+    async with app.run_test(size=(80, 24)) as pilot:
+        await pilot.press("home", "down", "enter")
+        await until(pilot, lambda: isinstance(app.screen, PastRowScreen))
+        await until(pilot, lambda: "esc back" in text_of(app))
+        column = text_of(app).split("\n")[-1].index("back")
+        await pilot.click(ActionFooter, offset=(column, 0))
+        await until(pilot, lambda: isinstance(app.screen, MainScreen))
 
 
 async def test_the_chart_has_them_left_of_the_baseline(tmp_path: Path) -> None:
