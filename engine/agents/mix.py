@@ -52,9 +52,9 @@ def make(config: ResearchConfig, workspace: Path) -> Ensemble:
             "It alternates the knob search and a reasoning agent.",
             'Set mix_with to "llm" or "acp" in the research config.',
         )
-    made = [
+    agents = [
         make_agent(msgspec.structs.replace(config, agent=name), workspace)
         for name in ("search", config.mix_with)
     ]
-    search, thinker = (agent_for(agent, 1) for agent in made)
+    search, thinker = (agent_for(agent, 1) for agent in agents)
     return Mix(search, thinker, config.mix_every)

@@ -215,8 +215,8 @@ def _changes(attempt: Attempt, space: Space) -> dict[str, tuple[Scalar, Scalar]]
         for axis in space.axes.values():
             if axis.knob.name == name and len(axis.knob.parts) == len(old):
                 a, b = old[axis.index], new[axis.index]
-                words = [isinstance(x, str | bool) for x in (a, b, axis.value)]
-                if len(set(words)) == 1 and not same(a, b):
+                textual = [isinstance(x, str | bool) for x in (a, b, axis.value)]
+                if len(set(textual)) == 1 and not same(a, b):
                     found[axis.key] = (a, b)
     return found
 
@@ -233,19 +233,19 @@ def _trials(briefing: Briefing, space: Space) -> Iterable[Trial]:
         cursor = step.base
     moved = sum(1 for a in kept.values() if changes[a.number])
     for attempt in briefing.history:
-        mine = changes[attempt.number]
-        if attempt.verdict is Verdict.KEEP and mine:
+        own = changes[attempt.number]
+        if attempt.verdict is Verdict.KEEP and own:
             moved -= 1
-        if attempt.knobs and not mine:
+        if attempt.knobs and not own:
             continue
-        after = {key: new for key, (_, new) in mine.items()}
+        after = {key: new for key, (_, new) in own.items()}
         yield Trial(
             number=attempt.number,
             base=attempt.base,
-            changes=mine,
+            changes=own,
             vector={**values.get(attempt.base, space.values), **after},
             # Changed by more than knobs: the knobs alone do not determine what ran.
-            known=attempt.base in values and (bool(mine) or attempt.number == 1),
+            known=attempt.base in values and (bool(own) or attempt.number == 1),
             metric=attempt.metric,
             gain=None if attempt.verdict is Verdict.CRASH else attempt.gain,
             crashed=attempt.verdict is Verdict.CRASH,

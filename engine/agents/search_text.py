@@ -71,9 +71,9 @@ def hypothesis(choice: SearchChoice, record: Record, policy: str) -> str:
         if policy == "tpe":
             return f"{head}: {choice.note}"
         touched = _touched(record, choice.move)
-        said = [_why(axis, record, s) for axis, s in touched]
-        if all(said):
-            both = "; ".join(f"{a.key}: {x}" for (a, _), x in zip(touched, said, strict=True))
+        summary = [_why(axis, record, s) for axis, s in touched]
+        if all(summary):
+            both = "; ".join(f"{a.key}: {x}" for (a, _), x in zip(touched, summary, strict=True))
             return f"{head}: the results so far let both expect a gain ({both}), so both at once."
         return f"{head}: single steps are used up, so two at once."
     axis, sign = _touched(record, choice.move)[0]
@@ -106,8 +106,8 @@ def rationale(choice: SearchChoice, record: Record, policy: str, metric: str) ->
         lines.append(choice.note[0].upper() + choice.note[1:])
     for axis, _ in _touched(record, choice.move):
         trials = record.on(axis.key)[-6:]
-        said = "; ".join(trial_text(t, axis) for t in trials) or "none yet"
-        lines.append(f"Results on {axis.key}: {said}.")
+        summary = "; ".join(trial_text(t, axis) for t in trials) or "none yet"
+        lines.append(f"Results on {axis.key}: {summary}.")
         low, high = record.limits(axis.key)
         if high is not None:
             lines.append(f"{axis.key} stays below {axis.at(high)}, where a run crashed.")
@@ -144,10 +144,10 @@ def ranking(bandit: Bandit, record: Record, metric: str) -> list[str]:
     lines = []
     for rank, (gain, doubt, move) in enumerate(order, start=1):
         axis, sign = _touched(record, move)[0]
-        said = evidence(axis, record, sign) or "not tried this way"
+        summary = evidence(axis, record, sign) or "not tried this way"
         scale = "no result on it yet"
         if record.on(axis.key):
-            scale = f"forecast {signed(gain)} ± {doubt:.2g} {metric}; {said}"
+            scale = f"forecast {signed(gain)} ± {doubt:.2g} {metric}; {summary}"
         lines.append(f"{rank}. {change(record, move)}: {scale}.")
     return lines
 

@@ -104,7 +104,7 @@ def read_damaged_session(
         from engine.store.tolerant_reader import JournalTail
 
         tail = JournalTail(Layout(workspace, tag or newest_tag(workspace)).journal)
-        session = fold(tail.news(), tolerant=True)
+        session = fold(tail.read_new(), tolerant=True)
         notes = ("The journal is damaged; its legible lines are shown.", *tail.notes)
     tag = tag or newest_tag(workspace)
     if session.config.tag != tag:  # its first line, which has the config, is lost

@@ -182,12 +182,12 @@ def split_command(command: str) -> list[str]:
         UsageError: The quotes are unbalanced, or the command is empty.
     """
     try:
-        words = shlex.split(command)
+        argv = shlex.split(command)
     except ValueError as error:
         raise UsageError(f"Invalid command: {command!r}.", f"{error}.") from None
-    if not words:
+    if not argv:
         raise UsageError("The command is empty.", "", "Set one with --command.")
-    return words
+    return argv
 
 
 def start_run(

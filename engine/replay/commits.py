@@ -72,7 +72,7 @@ class Commits:
         self._git = Git(directory)
         top = self._git.try_run("rev-parse", "--git-dir")
         if top is None:
-            message = self._git.complaint("rev-parse", "--git-dir")
+            message = self._git.error_message("rev-parse", "--git-dir")
             todo = "Name the repository with --repo DIR."
             if "dubious ownership" in message:
                 todo = f"If you trust it: git config --global --add safe.directory {directory}"

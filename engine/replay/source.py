@@ -86,7 +86,7 @@ class JournalSource(ReplaySource):
 
     def __init__(self, path: Path, repo: Path | None = None) -> None:
         self._tail = JournalTail(path)
-        super().__init__(path, Recording(self._tail.news()))
+        super().__init__(path, Recording(self._tail.read_new()))
         self.left_out = self._tail.left_out
         self._repo = repo
         self._workspace = _workspace_of(path)
@@ -106,7 +106,7 @@ class JournalSource(ReplaySource):
 
     def refresh(self) -> bool:
         """Read the events that were appended, and return whether there were any."""
-        events = self._tail.news()
+        events = self._tail.read_new()
         self.recording.extend(events)
         return bool(events)
 

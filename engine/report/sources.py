@@ -64,7 +64,7 @@ def session_facts(journal: Path, upto: int | None = None) -> ReportFacts:
         return _facts(read_journal(journal), upto)
     except (JournalError, *CONTRADICTIONS):
         tail = JournalTail(journal)
-        facts = _facts(iter(tail.news()), upto, tolerant=True)
+        facts = _facts(iter(tail.read_new()), upto, tolerant=True)
         lead = "The journal is damaged; this report covers the readable part."
         return msgspec.structs.replace(facts, reading=(lead, *tail.notes, *facts.reading))
 

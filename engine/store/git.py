@@ -51,9 +51,9 @@ class Git:
         self._git = git.Git(str(directory))
 
     def run(
-        self, *words: str, env: dict[str, str] | None = None, stdin: BinaryIO | None = None
+        self, *args: str, env: dict[str, str] | None = None, stdin: BinaryIO | None = None
     ) -> str:
-        """Return the standard output of `git <words>`, without its last newline.
+        """Return the standard output of `git <args>`, without its last newline.
 
         Raises:
             WorkspaceError: Git is missing or fails; the error quotes its message.
@@ -63,7 +63,7 @@ class Git:
         environment = {**_ENVIRONMENT, **(env or {})}
         try:
             out = self._git.execute(
-                ["git", *_SETTINGS, *words],
+                ["git", *_SETTINGS, *args],
                 env=environment,
                 istream=stdin,
                 strip_newline_in_stdout=True,
@@ -72,25 +72,25 @@ class Git:
         except GitCommandNotFound:
             raise WorkspaceError("The command `git` is missing.", "", "Install git.") from None
         except GitCommandError as error:
-            said = re.sub(
+            message = re.sub(
                 r"\s*stderr: '(.*)'\s*", r"\1", str(error.stderr or ""), flags=re.S
             ).strip()
             raise WorkspaceError(
-                f"`git {' '.join(words[:3])}` failed.", said or str(error.status)
+                f"`git {' '.join(args[:3])}` failed.", message or str(error.status)
             ) from error
         return str(out)
 
-    def try_run(self, *words: str, env: dict[str, str] | None = None) -> str | None:
-        """Return the standard output of `git <words>`; None if git fails."""
+    def try_run(self, *args: str, env: dict[str, str] | None = None) -> str | None:
+        """Return the standard output of `git <args>`; None if git fails."""
         try:
-            return self.run(*words, env=env)
+            return self.run(*args, env=env)
         except WorkspaceError:
             return None
 
-    def complaint(self, *words: str) -> str:
+    def error_message(self, *args: str) -> str:
         """Return git's error message; empty if it succeeds."""
         try:
-            self.run(*words)
+            self.run(*args)
         except WorkspaceError as error:
             return error.why
         return ""

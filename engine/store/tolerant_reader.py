@@ -52,7 +52,7 @@ class JournalTail:
         self.unfinished = False
         """True if the last line is cut off, or still being written."""
 
-    def news(self) -> list[ev.AnyEvent]:
+    def read_new(self) -> list[ev.AnyEvent]:
         """Return the events since the last call.
 
         Raises:
@@ -179,9 +179,9 @@ class JournalTail:
 
             self.left_out.append(BadRow(line=self._lines, text=text, reason=reason))
 
-    def _flaw(self, words: str) -> None:
+    def _flaw(self, message: str) -> None:
         self._flaws += 1
         if self._flaws <= _TOLD:
-            self.notes.append(words)
+            self.notes.append(message)
         elif self._flaws == _TOLD + 1:
             self.notes.append("More of it is damaged.")

@@ -56,8 +56,8 @@ class Workspace:
         self.git = Git(self.path)
         top = self.git.try_run("rev-parse", "--show-toplevel")
         if top is None:
-            said = self.git.complaint("rev-parse", "--show-toplevel")
-            if "dubious ownership" in said:
+            message = self.git.error_message("rev-parse", "--show-toplevel")
+            if "dubious ownership" in message:
                 raise WorkspaceError(
                     f"Git does not trust {self.path}, because another user owns it.",
                     "",
@@ -312,11 +312,11 @@ class Workspace:
 
         For commits without an event between the commit and the branch's move to it.
         """
-        made = self.held(ref)
-        if made is not None and self.parent(made) == base:
-            blob = self.git.blob(f"{made}:{self.inside(name)}")
+        commit = self.held(ref)
+        if commit is not None and self.parent(commit) == base:
+            blob = self.git.blob(f"{commit}:{self.inside(name)}")
             if blob == content.encode("utf-8", "surrogateescape"):
-                return made
+                return commit
         return self.commit_candidate(base, name, content, message, ref)
 
     def _mode(self, commit: str, name: str) -> str:

@@ -128,7 +128,7 @@ def test_an_adapter_comes_before_the_headless_mode(worktree: Path, tmp_path: Pat
     assert find("claude").headless
     install(tmp_path / "bin", "claude-agent-acp", "#!/bin/sh\n")
     found = find("claude")
-    assert not found.headless and found.words[0].endswith("/claude-agent-acp")
+    assert not found.headless and found.argv[0].endswith("/claude-agent-acp")
 
 
 def test_the_survey_names_versions_and_the_next_step(

@@ -88,14 +88,14 @@ def test_appended_events_are_read_once_and_completely(tmp_path: Path) -> None:
     events = night(5)
     lines = write(path, events[:10])
     tail = JournalTail(path)
-    assert tail.news() == events[:10]
-    assert tail.news() == []
+    assert tail.read_new() == events[:10]
+    assert tail.read_new() == []
     rest = b"".join(msgspec.json.encode(event) + b"\n" for event in events[10:])
     path.write_bytes(b"".join(lines) + rest[:-7])
-    some = tail.news()
+    some = tail.read_new()
     assert tail.unfinished
     path.write_bytes(b"".join(lines) + rest)
-    assert some + tail.news() == events[10:]
+    assert some + tail.read_new() == events[10:]
     assert tail.notes == []
 
 
@@ -110,7 +110,7 @@ def test_a_damaged_line_loses_only_that_line(
     at = min(at, len(lines) - 1)
     path.write_bytes(b"".join([*lines[:at], junk, *lines[at + 1 :]]))
     tail = JournalTail(path)
-    recording = Recording(tail.news())
+    recording = Recording(tail.read_new())
     session = recording.session_at(len(recording))
     assert tail.notes or (at == len(lines) - 1 and not junk)
     assert [e.number for e in session.experiments] == list(range(1, 13))
@@ -146,9 +146,9 @@ def test_a_journal_cut_anywhere_shows_the_lines_before(
     tail = JournalTail(path)
     if not whole:
         with pytest.raises(JournalError, match="No line"):
-            tail.news()
+            tail.read_new()
         return
-    assert tail.news() == events[:whole]
+    assert tail.read_new() == events[:whole]
     assert tail.unfinished is not data.endswith(b"\n")
 
 
@@ -159,7 +159,7 @@ def test_two_sessions_in_one_journal(tmp_path: Path) -> None:
     write(path, second)
     path.write_bytes(b"".join(lines) + path.read_bytes())
     tail = JournalTail(path)
-    assert tail.news() == first
+    assert tail.read_new() == first
     assert "Another session begins at line" in tail.notes[0]
 
 
@@ -167,7 +167,7 @@ def test_a_journal_cut_short_while_it_is_read(tmp_path: Path) -> None:
     path = tmp_path / "journal.jsonl"
     lines = write(path, night(3))
     tail = JournalTail(path)
-    tail.news()
+    tail.read_new()
     path.write_bytes(b"".join(lines[:4]))
-    assert tail.news() == []
+    assert tail.read_new() == []
     assert "cut short" in tail.notes[0]

@@ -247,7 +247,7 @@ def bad(tmp_path: Path, name: str) -> Path:
     [
         ("binary.tsv", UsageError, "binary"),
         ("empty.tsv", UsageError, "empty"),
-        ("prose.tsv", UsageError, "no table"),
+        ("prose.tsv", UsageError, "not a results table"),
         ("garbage.jsonl", JournalError, "is an event"),
         ("empty.jsonl", JournalError, "is an event"),
         ("directory", WorkspaceError, "scores.tsv"),

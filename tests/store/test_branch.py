@@ -267,8 +267,8 @@ def test_what_git_says_reaches_the_error(workspace: Workspace) -> None:
     assert "fatal" in caught.value.why
     assert "stderr" not in caught.value.why
     assert workspace.git.try_run("rev-parse", "--verify", "nonsense") is None
-    assert "fatal" in workspace.git.complaint("rev-parse", "--verify", "nonsense")
-    assert workspace.git.complaint("rev-parse", "HEAD") == ""
+    assert "fatal" in workspace.git.error_message("rev-parse", "--verify", "nonsense")
+    assert workspace.git.error_message("rev-parse", "HEAD") == ""
     assert workspace.git.blob("HEAD:absent") is None
     assert workspace.git.blob("HEAD:prepare.py") == b"DATA = 1\n"
 

@@ -50,14 +50,14 @@ WHOLE = lines(started(), drafted(1), committed(1), drafted(2), committed(2))
 def read(path: Path, data: bytes) -> tuple[JournalTail, list[ev.AnyEvent]]:
     path.write_bytes(data)
     reader = JournalTail(path)
-    return reader, reader.news()
+    return reader, reader.read_new()
 
 
 def test_a_whole_journal_is_read_without_a_note(tmp_path: Path) -> None:
     reader, events = read(tmp_path / "j", b"".join(WHOLE))
     assert [e.seq for e in events] == [1, 2, 3, 4, 5]
     assert (reader.notes, reader.left_out, reader.unfinished) == ([], [], False)
-    assert reader.news() == []
+    assert reader.read_new() == []
 
 
 def test_what_is_appended_is_read_once_and_half_a_line_when_it_is_whole(tmp_path: Path) -> None:
@@ -65,12 +65,12 @@ def test_what_is_appended_is_read_once_and_half_a_line_when_it_is_whole(tmp_path
     reader, events = read(path, b"".join(WHOLE[:2]) + WHOLE[2][:10])
     assert [e.seq for e in events] == [1, 2]
     assert reader.unfinished
-    assert reader.news() == []
+    assert reader.read_new() == []
     with open(path, "ab") as file:
         file.write(WHOLE[2][10:] + WHOLE[3])
-    assert [e.seq for e in reader.news()] == [3, 4]
+    assert [e.seq for e in reader.read_new()] == [3, 4]
     assert not reader.unfinished
-    assert reader.news() == []
+    assert reader.read_new() == []
     assert reader.notes == []
 
 
@@ -111,7 +111,7 @@ def test_a_second_session_in_the_file_ends_the_reading(tmp_path: Path) -> None:
     assert "Another session begins at line 6" in reader.notes[0]
     with open(path, "ab") as file:
         file.write(line(committed(1), 6))
-    assert reader.news() == []
+    assert reader.read_new() == []
 
 
 def test_a_lost_beginning_is_noted_and_its_experiments_are_there(tmp_path: Path) -> None:
@@ -179,10 +179,10 @@ def test_a_file_that_shrinks_is_read_no_further(tmp_path: Path) -> None:
     path = tmp_path / "j"
     reader, _ = read(path, b"".join(WHOLE))
     path.write_bytes(WHOLE[0])
-    assert reader.news() == []
+    assert reader.read_new() == []
     assert reader.notes == ["It was cut short while it was read."]
     path.write_bytes(b"".join(WHOLE) * 2)
-    assert reader.news() == []
+    assert reader.read_new() == []
 
 
 def test_a_file_over_the_limit_is_read_in_part_and_says_so(
@@ -193,7 +193,7 @@ def test_a_file_over_the_limit_is_read_in_part_and_says_so(
     reader, events = read(tmp_path / "j", b"".join(WHOLE))
     assert [e.seq for e in events] == [1, 2]
     assert "are shown" in reader.notes[0]
-    assert reader.news() == []
+    assert reader.read_new() == []
 
 
 def test_a_file_of_exactly_the_limit_is_read_whole(
@@ -216,5 +216,5 @@ def test_a_file_without_an_event_is_not_a_journal(tmp_path: Path, data: bytes) -
 
 def test_a_file_that_cannot_be_opened_is_named(tmp_path: Path) -> None:
     with pytest.raises(WorkspaceError, match="cannot be read") as caught:
-        JournalTail(tmp_path / "absent").news()
+        JournalTail(tmp_path / "absent").read_new()
     assert "No such file" in caught.value.why

@@ -79,30 +79,30 @@ class CodingAgent:
         """
         check_caps(self._config, briefing.spent)
         policy = await asyncio.to_thread(_prepare, briefing)
-        talk = await self._talk(policy)
+        session = await self._new_session(policy)
         try:
-            await talk.open()
-            question, problem, told = build_prompt(briefing), "", set[str]()
+            await session.open()
+            question, problem, reported = build_prompt(briefing), "", set[str]()
             asked: list[str] = []
             for _ in range(1 + MOST_REASKS):
                 used = False
                 asked.append(question)
                 yield PromptSent("\n".join(asked))
-                async with contextlib.aclosing(talk.ask(question)) as pieces:
+                async with contextlib.aclosing(session.ask(question)) as pieces:
                     async for piece in pieces:
                         used = used or isinstance(piece, Usage)
                         yield piece
                 source, changed = await asyncio.to_thread(_read_edit, policy)
-                if new := [name for name in changed if name not in told]:
-                    told.update(new)
+                if new := [name for name in changed if name not in reported]:
+                    reported.update(new)
                     yield Thought(f"\n[Not taken, as only {policy.file} counts: {_few(new)}]\n")
                 try:
-                    draft = self._draft(briefing, source, talk.message)
+                    draft = self._draft(briefing, source, session.message)
                 except WrongEdit as wrong:
                     # Without an edit the agent is asked once more; after a wrong edit, twice.
                     stubborn = isinstance(wrong, _NoEdit) and bool(problem)
                     if isinstance(wrong, _NoEdit) and not used:
-                        self._raise_reported(talk.message)
+                        self._raise_reported(session.message)
                     problem = redact(wrong.problem, self._secrets)
                     if changed:
                         problem += f" Changes of other files are not taken: {_few(changed)}."
@@ -115,14 +115,14 @@ class CodingAgent:
                 return
         finally:
             # Shielded: a second cancellation must not leave processes behind.
-            await asyncio.shield(asyncio.ensure_future(talk.close()))
+            await asyncio.shield(asyncio.ensure_future(session.close()))
         raise UnusableAnswerError(
             f"{self._cli.title} was asked again and made no usable edit.",
             problem,
             "Resume to ask again, or choose another agent.",
         )
 
-    def _raise_reported(self, said: str) -> None:
+    def _raise_reported(self, message: str) -> None:
         """Raise the error of a failed request that a CLI reported as the model's message.
 
         Such a turn has used no tokens.
@@ -130,11 +130,11 @@ class CodingAgent:
         Raises:
             AgentError: The message is an error of the provider.
         """
-        found = cli_error(self._cli, said[-2000:], self._secrets)
+        found = cli_error(self._cli, message[-2000:], self._secrets)
         if type(found) is not OverloadedError:
             raise found
 
-    async def _talk(self, policy: Policy) -> CliSession:
+    async def _new_session(self, policy: Policy) -> CliSession:
         found: InstalledCli = await asyncio.to_thread(
             find, self._config.cli, self._variables.get("PATH")
         )
@@ -145,7 +145,7 @@ class CodingAgent:
         module = await asyncio.to_thread(importlib.import_module, "engine.agents.acp.conversation")
         return cast("type[Conversation]", module.Conversation)(*arguments)
 
-    def _draft(self, briefing: Briefing, source: str | WrongEdit, said: str) -> Draft:
+    def _draft(self, briefing: Briefing, source: str | WrongEdit, message: str) -> Draft:
         """Build the draft from the edited file and the final message.
 
         Raises:
@@ -160,7 +160,7 @@ class CodingAgent:
         if redact(source, self._secrets) != source and redact(base, self._secrets) == base:
             raise WrongEdit(f"{briefing.config.file} now contains a secret of this machine.")
         check_edit(briefing, source)
-        answer = parse_answer(redact(said, self._secrets))
+        answer = parse_answer(redact(message, self._secrets))
         hypothesis = answer.hypothesis
         if hypothesis == FALLBACK_HYPOTHESIS:
             hypothesis = describe(briefing.config.file, briefing.source, source)

@@ -194,25 +194,25 @@ class PolicyClient:
 
     # Capabilities that are not offered are refused by the protocol's own error.
 
-    async def create_terminal(self, *words: Any, **named: Any) -> Any:
+    async def create_terminal(self, *args: Any, **named: Any) -> Any:
         """Refuse to run a command."""
         command = " ".join([str(named.get("command", "")), *map(str, named.get("args") or [])])
         raise self._refuse(f"running {command.strip() or 'a command'}", "commands are not run here")
 
-    async def terminal_output(self, *words: Any, **named: Any) -> Any:
+    async def terminal_output(self, *args: Any, **named: Any) -> Any:
         """Refuse: no terminal is ever created."""
         raise RequestError.method_not_found("terminal/output")
 
     release_terminal = wait_for_terminal_exit = kill_terminal = terminal_output
 
-    async def create_elicitation(self, *words: Any, **named: Any) -> Any:
+    async def create_elicitation(self, *args: Any, **named: Any) -> Any:
         """Refuse to ask the user anything."""
         raise RequestError.method_not_found("elicitation/create")
 
-    async def complete_elicitation(self, *words: Any, **named: Any) -> None:
+    async def complete_elicitation(self, *args: Any, **named: Any) -> None:
         """Ignore: no question was asked."""
 
-    async def session_update(self, *words: Any, **named: Any) -> None:
+    async def session_update(self, *args: Any, **named: Any) -> None:
         """Do nothing: updates arrive as notifications, see `notified`."""
 
     async def ext_method(self, method: str, params: dict[str, Any]) -> dict[str, Any]:

@@ -104,7 +104,7 @@ class InstalledCli:
     """A CLI and the command line that starts it."""
 
     cli: Cli
-    words: tuple[str, ...]
+    argv: tuple[str, ...]
     headless: bool = False
 
 
@@ -113,9 +113,9 @@ def known(name: str) -> Cli:
     for cli in KNOWN:
         if cli.name == name:
             return cli
-    words = tuple(shlex.split(name))
-    title = Path(words[0]).name if words else "the coding agent"
-    return Cli(name=name, title=title, commands=(words,) if words else ())
+    argv = tuple(shlex.split(name))
+    title = Path(argv[0]).name if argv else "the coding agent"
+    return Cli(name=name, title=title, commands=(argv,) if argv else ())
 
 
 def find(name: str, path: str | None = None) -> InstalledCli:
@@ -129,11 +129,11 @@ def find(name: str, path: str | None = None) -> InstalledCli:
         CliMissingError: The CLI is not installed.
     """
     cli = known(name)
-    for words in cli.commands:
-        if command := shutil.which(words[0], path=path):
-            return InstalledCli(cli=cli, words=(command, *words[1:]))
+    for argv in cli.commands:
+        if command := shutil.which(argv[0], path=path):
+            return InstalledCli(cli=cli, argv=(command, *argv[1:]))
     if cli.headless and (command := shutil.which(cli.headless, path=path)):
-        return InstalledCli(cli=cli, words=(command,), headless=True)
+        return InstalledCli(cli=cli, argv=(command,), headless=True)
     wanted = cli.headless or (cli.commands[0][0] if cli.commands else name)
     raise CliMissingError(
         f"{cli.title} is not installed: there is no command {wanted!r}.",
@@ -166,7 +166,7 @@ def _look(cli: Cli, environ: Mapping[str, str]) -> Installed:
         found = find(cli.name)
     except CliMissingError as error:
         return Installed(cli.name, None, "not found", error.todo)
-    command = found.words[0]
+    command = found.argv[0]
     version = _version(command)
     way = "through its headless mode" if found.headless else f"through {Path(command).name}"
     home = Path(environ.get("HOME", "~")).expanduser()
@@ -184,8 +184,8 @@ def _version(command: str) -> str:
     # Adapters have no --version; npm puts a package.json above the target of their link.
     for folder in list(Path(command).resolve().parents)[:3]:
         try:
-            told = json.loads((folder / "package.json").read_text("utf-8"))
-            return f"{told['name']} {told['version']}"
+            data = json.loads((folder / "package.json").read_text("utf-8"))
+            return f"{data['name']} {data['version']}"
         except (OSError, ValueError, KeyError, TypeError):
             continue
     try:
@@ -224,16 +224,16 @@ def cli_environment(cli: Cli, variables: Mapping[str, str]) -> dict[str, str]:
 def _claude_settings(variables: Mapping[str, str]) -> dict[str, Any]:
     home = variables.get("CLAUDE_CONFIG_DIR") or os.path.join(variables.get("HOME", ""), ".claude")
     try:
-        told = json.loads((Path(home) / "settings.json").read_text("utf-8"))
+        data = json.loads((Path(home) / "settings.json").read_text("utf-8"))
     except (OSError, ValueError):
         return {}
-    return told if isinstance(told, dict) else {}
+    return data if isinstance(data, dict) else {}
 
 
 def _claude_variables(variables: Mapping[str, str]) -> dict[str, str]:
     """Return the variables in the user's Claude Code settings, such as a server address."""
-    told = _claude_settings(variables).get("env")
-    return {str(k): str(v) for k, v in told.items()} if isinstance(told, dict) else {}
+    data = _claude_settings(variables).get("env")
+    return {str(k): str(v) for k, v in data.items()} if isinstance(data, dict) else {}
 
 
 def claude_login(variables: Mapping[str, str]) -> dict[str, Any]:

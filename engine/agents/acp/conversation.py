@@ -96,7 +96,7 @@ class Conversation:
             AgentError: The CLI does not start, uses another protocol, or is not logged in.
         """
         directory = self._policy.worktree
-        self._process = await CliProcess.start(self._found.words, directory, self._variables)
+        self._process = await CliProcess.start(self._found.argv, directory, self._variables)
         self._wire = _Wire(self._process, self._client, self._listener)
         self._connection = ClientSideConnection(self._client, self._wire)
         try:
@@ -189,10 +189,10 @@ class Conversation:
 
     async def _failure(self, error: Exception) -> AgentError:
         if isinstance(error, RequestError):
-            said = f"{error} {_details(error.data)}".strip()
+            text = f"{error} {_details(error.data)}".strip()
             if error.code == _AUTH_REQUIRED:
-                return cli_error(self._cli, said, self._secrets, login=True)
-            found = cli_error(self._cli, said, self._secrets)
+                return cli_error(self._cli, text, self._secrets, login=True)
+            found = cli_error(self._cli, text, self._secrets)
             if type(found) is OverloadedError and self._process is not None:
                 # The message may be "Internal error" only; stderr may hold the cause.
                 more = cli_error(self._cli, self._process.stderr_end()[-600:], self._secrets)
@@ -209,22 +209,22 @@ class Conversation:
     def _gone(self) -> AgentError:
         """Return the error for a CLI that ended or closed its pipes."""
         assert self._process is not None
-        words, status = self._process.stderr_end(), self._process.exit_status
+        stderr, status = self._process.stderr_end(), self._process.exit_status
         end = "closed its output" if status is None else f"ended (exit status {status})"
         if self._wire is not None and self._wire.junk >= _MOST_JUNK:
             return self._mute("What it writes is not of the protocol.")
         if (
-            words
-            and type(found := cli_error(self._cli, words, self._secrets)) is not OverloadedError
+            stderr
+            and type(found := cli_error(self._cli, stderr, self._secrets)) is not OverloadedError
         ):
             return found
-        shown = readable(words[-300:], self._secrets) if words else "It said nothing about it."
+        shown = readable(stderr[-300:], self._secrets) if stderr else "It gave no reason."
         if not self._begun:
             return self._mute(f"It {end}: {shown}")
         return OverloadedError(f"{self._cli.title} {end} in the middle of its work.", shown)
 
     def _mute(self, why: str) -> CliMissingError:
-        command = " ".join(self._found.words)
+        command = " ".join(self._found.argv)
         return CliMissingError(
             f"{self._cli.title} cannot be used: `{command}` does not start a session.",
             readable(why, self._secrets),
@@ -277,18 +277,18 @@ def _usage(response: PromptResponse | None, model: str) -> Usage:
     """Return the tokens of a turn; all 0 if the CLI does not report them."""
     if response is None:
         return Usage(model=model)
-    if (told := response.usage) is not None:
-        cached, written = told.cached_read_tokens or 0, told.cached_write_tokens or 0
-        prompt = told.input_tokens
-        if told.total_tokens >= prompt + cached + written + told.output_tokens:
+    if (reported := response.usage) is not None:
+        cached, written = reported.cached_read_tokens or 0, reported.cached_write_tokens or 0
+        prompt = reported.input_tokens
+        if reported.total_tokens >= prompt + cached + written + reported.output_tokens:
             # Some CLIs count cached tokens separately, some with the others.
             prompt += cached + written
         return Usage(
             model=model,
             prompt_tokens=prompt,
             cached_tokens=cached,
-            completion_tokens=told.output_tokens,
-            reasoning_tokens=told.thought_tokens or 0,
+            completion_tokens=reported.output_tokens,
+            reasoning_tokens=reported.thought_tokens or 0,
         )
     match response.field_meta:
         # Gemini CLI reports it this way.

@@ -45,38 +45,43 @@ _EPOCH = re.compile(r"\|(\d{10})\b")
 
 
 def cli_error(
-    cli: Cli, said: str, secrets: Iterable[str], *, login: bool = False, resets: float | None = None
+    cli: Cli,
+    message: str,
+    secrets: Iterable[str],
+    *,
+    login: bool = False,
+    resets: float | None = None,
 ) -> AgentError:
     """Return the error that a CLI's message describes.
 
     Args:
         cli: The CLI.
-        said: The message and any related output.
+        message: The message and any related output.
         secrets: The secrets to redact.
         login: Whether the CLI reported explicitly that it is not logged in.
         resets: End of the CLI's rate limit in epoch seconds, if reported.
     """
-    shown = readable(sanitize(said), secrets)
-    if _TOO_LONG.search(said):
+    shown = readable(sanitize(message), secrets)
+    if _TOO_LONG.search(message):
         return ContextTooLongError(f"The briefing is too long for {cli.title}.", shown)
-    if _CREDIT.search(said):
+    if _CREDIT.search(message):
         return AgentError(
             f"{cli.title} reports no credit left.",
             shown,
             "Add credit there, or choose another agent.",
         )
-    if _TOO_MANY.search(said):
-        found = _EPOCH.search(said)
+    if _TOO_MANY.search(message):
+        found = _EPOCH.search(message)
         moment = resets if resets is not None else (float(found[1]) if found else None)
         if moment is not None:
             seconds: float | None = max(0.0, moment - datetime.now(UTC).timestamp())
         else:
-            seconds = wait_seconds(Exception(said))
+            seconds = wait_seconds(Exception(message))
         return RateLimitedError(f"{cli.title} has reached a limit: {shown}", seconds)
-    if login or _LOGIN.search(said):
+    if login or _LOGIN.search(message):
         todo = cli.login or "Log in with its own command, then resume."
         return BadKeyError(f"{cli.title} is not logged in, or its key is refused.", shown, todo)
-    if _NO_MODEL.search(said):
+    if _NO_MODEL.search(message):
         return NoSuchModelError(
             f"{cli.title} does not know the model.", shown, "Start again with another --model."
         )

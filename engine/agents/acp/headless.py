@@ -46,7 +46,7 @@ class Headless:
         secrets: Sequence[str],
     ) -> None:
         self._cli = found.cli
-        self._words = (*found.words, *_arguments(config, policy, variables))
+        self._argv = (*found.argv, *_arguments(config, policy, variables))
         self._policy = policy
         self._variables = variables
         self._secrets = secrets
@@ -69,7 +69,7 @@ class Headless:
         Raises:
             CliMissingError: The command cannot be started.
         """
-        self._process = await CliProcess.start(self._words, self._policy.worktree, self._variables)
+        self._process = await CliProcess.start(self._argv, self._policy.worktree, self._variables)
 
     async def ask(self, text: str) -> AsyncGenerator[Thought | Usage, None]:
         """Send a prompt; see `CliSession.ask`."""
@@ -107,12 +107,12 @@ class Headless:
     async def _gone(self) -> AgentError:
         assert self._process is not None
         await self._process.exited(0.5)
-        words, status = self._process.stderr_end(), self._process.exit_status
-        found = cli_error(self._cli, words, self._secrets, resets=self._resets)
+        stderr, status = self._process.stderr_end(), self._process.exit_status
+        found = cli_error(self._cli, stderr, self._secrets, resets=self._resets)
         if type(found) is not OverloadedError:
             return found
         end = "closed its output" if status is None else f"ended (exit status {status})"
-        shown = readable(words[-300:], self._secrets) if words else "It said nothing about it."
+        shown = readable(stderr[-300:], self._secrets) if stderr else "It gave no reason."
         return OverloadedError(f"{self._cli.title} {end} in the middle of its work.", shown)
 
     def _take(self, event: dict[str, Any]) -> bool:
@@ -140,13 +140,13 @@ class Headless:
                 self._account(event)
                 self._final = str(event.get("result") or "")
                 if event.get("is_error"):
-                    said = self._final or " ".join(map(str, event.get("errors") or []))
+                    text = self._final or " ".join(map(str, event.get("errors") or []))
                     status = event.get("api_error_status")
                     # The message of a refused request may consist of the status code only.
-                    said = f"{said} ({status})" if status else said
+                    text = f"{text} ({status})" if status else text
                     raise cli_error(
                         self._cli,
-                        said or str(event.get("subtype")),
+                        text or str(event.get("subtype")),
                         self._secrets,
                         resets=self._resets,
                     )
@@ -172,11 +172,13 @@ class Headless:
                 self._listener.think(text)
             case {"type": "text", "text": str(text)} if not self._streamed:
                 self._listener.speak(text)
-            case {"type": "tool_use", "name": str(name), "input": dict(told)}:
-                place = next((told[key] for key in _PATHS if isinstance(told.get(key), str)), "")
+            case {"type": "tool_use", "name": str(name), "input": dict(arguments)}:
+                place = next(
+                    (arguments[key] for key in _PATHS if isinstance(arguments.get(key), str)), ""
+                )
                 short = place.removeprefix(f"{self._policy.worktree}/")
                 self._listener.act(f"▸ {one_line(f'{name} {short}', 200)}")
-                old, new = told.get("old_string"), told.get("new_string")
+                old, new = arguments.get("old_string"), arguments.get("new_string")
                 if isinstance(old, str) and isinstance(new, str):
                     self._listener.diff(short, old, new)
             case _:

@@ -42,12 +42,12 @@ class CliProcess:
 
     @classmethod
     async def start(
-        cls, words: Sequence[str], directory: Path, environment: Mapping[str, str]
+        cls, argv: Sequence[str], directory: Path, environment: Mapping[str, str]
     ) -> CliProcess:
         """Start a command.
 
         Args:
-            words: The command and its arguments.
+            argv: The command and its arguments.
             directory: The working directory. Processes left there by an earlier command are killed
                 first.
             environment: The complete environment.
@@ -58,7 +58,7 @@ class CliProcess:
         await asyncio.to_thread(kill_marked, _MARK, str(directory))
         starting = asyncio.ensure_future(
             asyncio.create_subprocess_exec(
-                *words,
+                *argv,
                 stdin=asyncio.subprocess.PIPE,
                 stdout=asyncio.subprocess.PIPE,
                 stderr=asyncio.subprocess.PIPE,
@@ -72,7 +72,7 @@ class CliProcess:
             return cls(await asyncio.shield(starting), directory)
         except OSError as error:
             raise CliMissingError(
-                f"The command {words[0]!r} cannot be started.",
+                f"The command {argv[0]!r} cannot be started.",
                 f"{error.strerror}.",
                 "Check `cli` in the config, or the installation of that command.",
             ) from None

@@ -88,8 +88,8 @@ def _history(briefing: Briefing) -> list[str]:
         lines = "".join(in_brief(attempt) for attempt in older[-brief:]) if brief else ""
         parts.append(f"# Earlier experiments\n\n{left_out}{lines}")
     if recent:
-        told = "\n".join(in_full(attempt, config) for attempt in recent)
-        parts.append(f"# The last experiments\n\n{told}")
+        recent_text = "\n".join(in_full(attempt, config) for attempt in recent)
+        parts.append(f"# The last experiments\n\n{recent_text}")
     parts += [*best(history, config), *by_category(history)]
     parts += [*earlier(briefing), *under_way(briefing), *user_instructions(briefing)]
     return parts

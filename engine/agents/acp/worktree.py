@@ -45,11 +45,11 @@ def strays(policy: Policy) -> list[str]:
     return [name for name in names if Path(top, name) != policy.editable]
 
 
-def _git(directory: Path, *words: str) -> str:
+def _git(directory: Path, *args: str) -> str:
     try:
         done = subprocess.run(
             # Configuration that the agent may have left there is not executed.
-            ["git", "-c", "core.fsmonitor=false", "-c", "core.hooksPath=/dev/null", *words],
+            ["git", "-c", "core.fsmonitor=false", "-c", "core.hooksPath=/dev/null", *args],
             cwd=directory,
             env={**os.environ, "GIT_OPTIONAL_LOCKS": "0"},
             stdin=subprocess.DEVNULL,

@@ -256,41 +256,43 @@ def typed_error(
     # LiteLLM wraps the error of a broken stream in another one.
     cause = getattr(error, "original_exception", None) or error
     status = getattr(cause, "status_code", None)
-    said = readable(str(cause), secrets)
+    message = readable(str(cause), secrets)
     kinds = {kind.__name__ for kind in type(cause).__mro__}
-    if "ContextWindowExceededError" in kinds or status == 413 or _TOO_LONG.search(said):
-        return ContextTooLongError(f"The briefing is too long for {model}.", said)
+    if "ContextWindowExceededError" in kinds or status == 413 or _TOO_LONG.search(message):
+        return ContextTooLongError(f"The briefing is too long for {model}.", message)
     if status in (401, 403):
         provider = getattr(cause, "llm_provider", "") or model.partition("/")[0]
         todo = (
             f"Check {provider.upper()}_API_KEY in the environment, or in `.env` in the workspace."
         )
-        return BadKeyError(f"{place} refuses the key.", said, todo)
-    if status == 404 or (status == 400 and _NO_MODEL.search(said)):
+        return BadKeyError(f"{place} refuses the key.", message, todo)
+    if status == 404 or (status == 400 and _NO_MODEL.search(message)):
         todo = (
             "Stop, and start again with another --model or --api-base."
             if own
             else "Stop, and start again with another --model."
         )
-        return NoSuchModelError(f"{place} does not know the model {model}.", said, todo)
+        return NoSuchModelError(f"{place} does not know the model {model}.", message, todo)
     seconds = wait_seconds(cause)
-    if status == 402 or (seconds is None and _NO_CREDIT.search(said)):
+    if status == 402 or (seconds is None and _NO_CREDIT.search(message)):
         return AgentError(
-            f"{place} reports no credit left.", said, "Add credit there, or choose another model."
+            f"{place} reports no credit left.",
+            message,
+            "Add credit there, or choose another model.",
         )
     if status == 429:
-        return RateLimitedError(f"{place} has too many requests: {said}", seconds)
+        return RateLimitedError(f"{place} has too many requests: {message}", seconds)
     if isinstance(cause, ImportError):
         return AgentError(
             f"{model} needs a package that is not installed.",
-            said,
+            message,
             f"Install {cause.name or 'it'} beside this program.",
         )
     if (status is not None and (status >= 500 or status == 408)) or isinstance(cause, OSError):
         todo = f"Is a server running at {place.split()[-1]}?" if own else ""
-        if not _UNREACHED.search(said):
-            return OverloadedError(f"{place} failed.", said)
+        if not _UNREACHED.search(message):
+            return OverloadedError(f"{place} failed.", message)
         return OverloadedError(
-            f"{place} cannot be reached.", said, todo or "Check the network connection."
+            f"{place} cannot be reached.", message, todo or "Check the network connection."
         )
-    return AgentError(f"{place} rejected the request.", said)
+    return AgentError(f"{place} rejected the request.", message)

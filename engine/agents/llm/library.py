@@ -54,12 +54,12 @@ class _PreparedCall:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._over = False
-        self._made: list[Any] = []
+        self._results: list[Any] = []
 
-    def add(self, made: Any) -> None:
+    def add(self, result: Any) -> None:
         """Record what the thread made; close it if the call is over already."""
         with self._lock:
-            self._made.append(made)
+            self._results.append(result)
             if self._over:
                 self._close()
 
@@ -70,12 +70,12 @@ class _PreparedCall:
             self._close()
 
     def _close(self) -> None:
-        for made in self._made:
+        for result in self._results:
             if (
-                inspect.iscoroutine(made)
-                and inspect.getcoroutinestate(made) == inspect.CORO_CREATED
+                inspect.iscoroutine(result)
+                and inspect.getcoroutinestate(result) == inspect.CORO_CREATED
             ):
-                made.close()
+                result.close()
 
 
 _CALL: ContextVar[_PreparedCall | None] = ContextVar("call", default=None)
@@ -98,9 +98,9 @@ def _recorded(completion: Callable[..., Any]) -> Callable[..., Any]:
 
     @functools.wraps(completion)
     def wrapper(*args: Any, **named: Any) -> Any:
-        made = completion(*args, **named)
+        result = completion(*args, **named)
         if (call := _CALL.get()) is not None:
-            call.add(made)
-        return made
+            call.add(result)
+        return result
 
     return wrapper
