@@ -1,4 +1,4 @@
-"""The risk rules: this program's own, and those of other packages.
+"""Loads the risk rules: the built-in ones, and those of installed packages.
 
 A package names a `Rule`, or a sequence of them, in the entry-point group
 `autoresearch_tui.risk_rules`. Loading reads the installed packages, so it is not part of the pure

@@ -1,4 +1,4 @@
-"""Processes found by a mark in their environment, which their children inherit.
+"""Finds processes by a marker in their environment, which child processes inherit.
 
 A process that leaves its group and its parents keeps its environment.
 """

@@ -1,4 +1,4 @@
-"""What a screen may ask of the app it is shown in."""
+"""The interface of the app that its screens may call."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Checks every proposal must pass: within the caps, valid Python, a change, not tried before."""
+"""Checks of a draft: within the caps, valid Python, a change, not tried, vetoed or queued."""
 
 from __future__ import annotations
 

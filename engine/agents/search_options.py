@@ -1,4 +1,4 @@
-"""The open moves, neither measured nor excluded by a crash, and a uniform draw from them."""
+"""Lists knob moves not measured yet or ruled out by a crash, and draws one at random."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The experiments so far as trials on the axes of the current file, rebuilt from the history."""
+"""Past experiments as trials over the knobs of the current file, rebuilt from the history."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Access to a session for screens and verbs: through the engine or through files."""
+"""The client side: how screens and verbs reach a session, with or without an engine."""

@@ -1,4 +1,4 @@
-"""The editable file as a waiting proposal would leave it."""
+"""Builds the editable file's text with a waiting proposal applied."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Attempts of a session without a journal, read from its results table."""
+"""Experiments listed in the results.tsv of a session that has no journal."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The load of a machine at one moment."""
+"""One sample of a machine's load: GPUs, CPU, memory and disk."""
 
 from __future__ import annotations
 

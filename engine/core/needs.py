@@ -1,4 +1,4 @@
-"""What the user is called for, in words: at the terminal, and by message elsewhere."""
+"""The reasons for calling the user, as short texts for the terminal and for notifications."""
 
 from __future__ import annotations
 

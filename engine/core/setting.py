@@ -1,4 +1,4 @@
-"""What the declaration of one setting of the research config says about it.
+"""What is declared for one setting: label, help, limits; the settings are in `config.py`.
 
 The comment in config.toml, the command-line flag, the line shown before a session starts and the
 validation are all derived from a `Setting`. Bounds are checked where a user gives a value, and not

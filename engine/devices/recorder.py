@@ -1,4 +1,4 @@
-"""Selection of the machine samples that are kept in the journal for a replay."""
+"""Selects the machine samples that are kept in the journal for a replay."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Execution of runs: starting them, and the process that supervises each."""
+"""Where runs happen, and the small process that supervises each run."""

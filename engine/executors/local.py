@@ -1,4 +1,4 @@
-"""Runs on this machine: start under a supervisor, find again, wait for, and end."""
+"""Runs on this machine: builds a run's environment without secrets, starts, finds and ends it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The session context: what every part of the loop shares."""
+"""The session context: journal, workspace and agent, shared by every part of the loop."""
 
 from __future__ import annotations
 

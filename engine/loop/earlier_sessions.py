@@ -1,4 +1,4 @@
-"""Findings of the workspace's earlier sessions, as a text for the agent."""
+"""Reads the journals of earlier sessions, and returns their summary for the agent."""
 
 from __future__ import annotations
 

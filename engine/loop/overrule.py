@@ -1,4 +1,4 @@
-"""The user's decisions about finished experiments: overrule, revive, confirm."""
+"""Overrules, revives and confirms finished experiments; makes the branch follow an overrule."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Propose: find the next proposal, from a pin of the user's first, else from the agent."""
+"""Finds the next proposal, from a pin or the agent; rejects one that was vetoed or is queued."""
 
 from __future__ import annotations
 

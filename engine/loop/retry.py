@@ -1,4 +1,4 @@
-"""What the loop does about an agent's failure: wait and ask again, ask for less, or pause."""
+"""Decides after an agent's failure (rate limit, overload, bad answer): wait, ask again or pause."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The addresses that messages to the user are sent to.
+"""Reads the addresses that notifications go to, from the environment and notify.toml.
 
 They hold passwords, so they come from the environment variable AUTORESEARCH_NOTIFY or from
 `.autoresearch/notify.toml`; they are never written to the journal or passed to a run.

@@ -1,1 +1,1 @@
-"""What engine and client say to each other, and where they meet."""
+"""The protocol between engine and client: commands, messages, framing, lock and socket."""

@@ -1,4 +1,4 @@
-"""The facts that sessions and tables have in common: points, keeps, categories, misses."""
+"""Functions shared by session_facts.py and table_facts.py: points, keeps, categories, failures."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Numbers, counts and times as a report writes them."""
+"""Formats numbers, counts and durations for reports."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The results of the experiments as blocks: improvements, trust, failures, noise."""
+"""Report blocks about experiments: improvements, how far to trust them, failures, noise."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The use of a session's time."""
+"""How a session's time was used: training, waiting, paused, no engine."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The facts of a report, from a journal or from a table."""
+"""The type `ReportFacts`: everything a report says, made from a journal or a table."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The question to a language model about a session, and the steps in its answer.
+"""The prompt that asks a language model for next steps, and the parser of its answer.
 
 The question holds the report's figures in compact form; no source code, paths or machine names.
 """

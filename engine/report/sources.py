@@ -1,4 +1,4 @@
-"""The facts and diffs of a session's report, read from its journal and artifacts."""
+"""Reads a session's journal and artifacts from disk; returns its report facts and diffs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The files of a report."""
+"""Writes a report's files: the summary, the pictures and the page."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""The engine process: daemon and socket server."""
+"""The engine process: daemon, socket server, log."""

@@ -1,1 +1,1 @@
-"""What happens before a session runs: detecting settings, planning, opening."""
+"""Before a session: inspect the repository, plan the session, open it."""

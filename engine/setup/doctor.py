@@ -1,4 +1,4 @@
-"""The machine, its tools and what it lacks, for `autoresearch-tui check`."""
+"""Checks the machine and its tools for `autoresearch-tui check`, and lists what is missing."""
 
 from __future__ import annotations
 

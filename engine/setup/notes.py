@@ -1,4 +1,4 @@
-"""Remarks on how a workspace is used in a session, shown before it starts and recorded in it."""
+"""Warnings about the workspace, shown before a session starts and recorded in it."""
 
 from __future__ import annotations
 

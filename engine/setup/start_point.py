@@ -1,6 +1,4 @@
-"""The commit a new session starts from: the one that is checked out, the best or first one of an
-earlier session, any other commit, or the tip of a branch that another tool's session made.
-"""
+"""Chooses the commit a new session starts from: HEAD, one of an earlier session, or another."""
 
 from __future__ import annotations
 

@@ -1,6 +1,4 @@
-"""Decisions made before an engine starts that are not settings: written beside the journal by the
-command, and recorded in the journal by the engine.
-"""
+"""Decisions at the start that are not settings: written by the command, recorded by the engine."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The texts of each experiment, kept as files for people and their tools."""
+"""Saves each experiment's proposal, patch and reasoning as files, for people and other tools."""
 
 from __future__ import annotations
 

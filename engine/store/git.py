@@ -1,4 +1,4 @@
-"""Git commands as short processes, so that a long-lived engine keeps nothing open.
+"""Runs each git command as a short process, so that the engine keeps no repository open.
 
 They use GitPython's command layer: its object database would keep pack files mapped and `cat-file`
 processes running.

@@ -1,4 +1,4 @@
-"""Results tables in files of any format."""
+"""Loads results tables from files, and exports them in several formats."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Events of a journal that may be damaged, and those appended to it later.
+"""Reads the events of a journal that may be damaged, and follows it as it grows.
 
 The engine refuses a damaged journal, because it would act on it. For reading, unreadable lines are
 skipped and noted, and an experiment whose first lines are lost is shown with the rest.

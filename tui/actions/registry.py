@@ -1,4 +1,4 @@
-"""All actions of the user on the screens, in one list.
+"""All actions of the main screen in one list, each with the key that is bound to it.
 
 It feeds the key bindings, the footer, the `?` help, the command palette and `docs/keys.md`
 (`python -m tui.actions.registry > docs/keys.md`; a test compares).

@@ -1,4 +1,4 @@
-"""An engine followed in the foreground until its session has ended, as the verb `run` does."""
+"""Follows an engine in the foreground until its session ends, for the verb `run`."""
 
 from __future__ import annotations
 

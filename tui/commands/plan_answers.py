@@ -1,4 +1,4 @@
-"""What the user types to change a line of the plan before the session starts."""
+"""Parses what the user types to change a line of the plan before the session starts."""
 
 from __future__ import annotations
 

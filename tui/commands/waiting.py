@@ -1,4 +1,4 @@
-"""Proposals of the queue: found by a name, shown in lines, and as plain values."""
+"""Finds a waiting proposal by name, and formats waiting proposals as lines or JSON."""
 
 from __future__ import annotations
 

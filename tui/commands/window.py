@@ -1,4 +1,4 @@
-"""The screen: the verb attach, and the lines printed after the screen is closed."""
+"""The verb `attach`: opens the screen, and prints a few lines after it is closed."""
 
 from __future__ import annotations
 

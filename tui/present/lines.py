@@ -1,4 +1,4 @@
-"""A line of text with its style, as the pages of the screen take it."""
+"""The type of a styled line of text, which the text pages of the screen show."""
 
 from __future__ import annotations
 

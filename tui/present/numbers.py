@@ -1,4 +1,4 @@
-"""Numbers as the screens and the command line write them."""
+"""Formats numbers for the screens and the command line."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Untrusted text laid out in lines of the screen."""
+"""Lays untrusted text out as lines of the screen; `engine.core.text` sanitizes it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a screen of a replay may ask of the app, beyond what every screen may ask."""
+"""The interface of the replay app: that of every app, and moves in time."""
 
 from __future__ import annotations
 

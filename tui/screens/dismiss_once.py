@@ -1,4 +1,4 @@
-"""Screens that ignore a second answer."""
+"""A screen that takes one answer: further keys are ignored while it closes."""
 
 from __future__ import annotations
 

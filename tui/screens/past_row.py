@@ -1,4 +1,4 @@
-"""The screen of a row from before the journal: what its table records."""
+"""The screen of an experiment older than the journal: shows its row of results.tsv."""
 
 from __future__ import annotations
 

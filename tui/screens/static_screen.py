@@ -1,4 +1,4 @@
-"""A screen over the main one that shows the state of the moment it was opened."""
+"""Base class of screens that show the state of one moment, and do not follow the session."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The tabs of a screen."""
+"""The clickable bar of a screen's tabs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The part of the app that deals with the terminal and knows nothing of sessions."""
+"""Base class of the apps: everything about the terminal, nothing about sessions."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Calls a user who looks elsewhere: the bell, the window's title, a notification.
+"""Alerts a user who is looking elsewhere: bell, window title, notification.
 
 These sequences bypass the filter of what is painted, so their text is cleaned and cut here.
 """

@@ -1,4 +1,4 @@
-"""A CLI's error messages as errors of this program."""
+"""Turns the error messages of a coding-agent CLI into this program's own errors."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The process of a coding-agent CLI: its pipes, the end of its stderr, and its certain end.
+"""Starts a coding-agent CLI, reads its pipes and stderr, and makes sure that it ends.
 
 The process gets its own session, so that signals of a terminal do not reach it. Its descendants are
 found by group, by ancestry and by a mark in their environment, because some leave the first two.

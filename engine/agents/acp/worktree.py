@@ -1,4 +1,4 @@
-"""The files a coding agent leaves in its worktree."""
+"""Reads the file that a coding agent edited in its worktree, and finds what else it left there."""
 
 from __future__ import annotations
 

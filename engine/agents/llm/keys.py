@@ -1,4 +1,4 @@
-"""Keys of model providers, and errors of providers without secrets.
+"""API keys of model providers, and provider errors with the keys removed.
 
 Keys come from the environment or the workspace's `.env` only: they are never written to the config,
 the journal or a log.

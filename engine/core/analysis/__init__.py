@@ -1,1 +1,1 @@
-"""Figures about a session."""
+"""Computed figures about a session: noise, plateau, forecast, health, leaderboard."""

@@ -1,4 +1,4 @@
-"""A summary of a workspace's earlier sessions, as a bounded text for the agent."""
+"""Condenses the facts of earlier sessions into a bounded text for the agent."""
 
 from __future__ import annotations
 

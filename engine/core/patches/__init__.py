@@ -1,1 +1,1 @@
-"""Edits of the one file."""
+"""Patches of the editable file: make, apply, refit and compare them; knobs."""

@@ -1,4 +1,4 @@
-"""An edit: the base and the candidate side by side, and the facts only one of them has."""
+"""An edit: base and candidate parsed side by side, and the facts that only one of them has."""
 
 from __future__ import annotations
 

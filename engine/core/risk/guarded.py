@@ -1,4 +1,4 @@
-"""The differences between two slices that count: constants of the research itself are free."""
+"""Compares slices of base and candidate; changes of the researcher's own constants are free."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The places where a text measures: its summary lines, evaluation, clocks and time budget."""
+"""Finds where a training file evaluates, prints its summary, and reads clocks and time budget."""
 
 from __future__ import annotations
 

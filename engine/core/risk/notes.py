@@ -1,4 +1,4 @@
-"""Rules of weight note: worth showing, but not a reason to stop."""
+"""Rules that only inform: their findings are shown, but never hold an edit back."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The role of a column judged by its cells: to check its name, or without one."""
+"""Infers a column's role from its cells, to verify its name or because it has none."""
 
 from __future__ import annotations
 

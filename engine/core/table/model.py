@@ -1,4 +1,4 @@
-"""The contents of a results table."""
+"""The types of a parsed results table: the table, its columns and its rows."""
 
 from __future__ import annotations
 

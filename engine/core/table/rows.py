@@ -1,4 +1,4 @@
-"""Lines to rows: irregular lines are repaired if possible, and kept as bad rows if not."""
+"""Turns the lines of a table into rows; a line that cannot be repaired becomes a bad row."""
 
 from __future__ import annotations
 

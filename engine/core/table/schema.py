@@ -1,4 +1,4 @@
-"""The roles of columns: by name where there is a header, else by their cells."""
+"""Decides which column is the metric, the status and so on: by its header, else by its cells."""
 
 from __future__ import annotations
 

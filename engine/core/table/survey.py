@@ -1,4 +1,4 @@
-"""A survey of a table: the positions of its headers, and the columns under each."""
+"""Finds every header line inside a table, and which columns apply below it."""
 
 from __future__ import annotations
 
