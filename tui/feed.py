@@ -121,7 +121,7 @@ class FeedFollower:
         self._session = session if session is not None else Session()
         self._progress: Progress | None = None
         self._devices: MachineSample | None = None
-        self._thinking: dict[int, str] = {}
+        self._reasoning: dict[int, str] = {}
         self._link = LinkState.LIVE if session is not None else LinkState.RECONNECTING
         self.changed = asyncio.Event()
         """Set whenever `view` would return something new."""
@@ -132,13 +132,13 @@ class FeedFollower:
         """Return everything that is painted at a moment."""
         newest = len(self._session.experiments)
         here = newest if self._session.current is not None else newest + 1
-        ahead = [number for number in self._thinking if number > here]
+        ahead = [number for number in self._reasoning if number > here]
         return View(
             session=self._session,
             progress=self._progress,
             devices=self._devices,
-            thinking=self._thinking.get(here, ""),
-            ahead=self._thinking[ahead[0]] if ahead else "",
+            reasoning=self._reasoning.get(here, ""),
+            ahead=self._reasoning[ahead[0]] if ahead else "",
             drafts_ahead=bool(ahead),
             now=now,
             link=self._link,
@@ -190,10 +190,10 @@ class FeedFollower:
             case Devices(sample=sample):
                 self._devices = sample
             case ReasoningChunk(text=text, start=start, over=over, experiment=number):
-                before = "" if start else self._thinking.pop(number, "")
-                self._thinking[number] = (before + text)[-_REASONING_CHARACTERS:]
+                before = "" if start else self._reasoning.pop(number, "")
+                self._reasoning[number] = (before + text)[-_REASONING_CHARACTERS:]
                 if over:
-                    del self._thinking[number]
+                    del self._reasoning[number]
             case Welcome() | Reply():
                 return
         self.changed.set()
@@ -202,12 +202,12 @@ class FeedFollower:
         last = len(self._session.experiments)
         if isinstance(event, ProposalQueued):
             last += len(self._session.queue)
-        self._thinking = {n: text for n, text in self._thinking.items() if n > last}
+        self._reasoning = {n: text for n, text in self._reasoning.items() if n > last}
 
     def _begin(self, session: Session) -> None:
         self._session = session
         self._progress = self._devices = None
-        self._thinking = {}
+        self._reasoning = {}
         self._link = LinkState.LIVE
         self.changed.set()
 

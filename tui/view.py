@@ -50,7 +50,7 @@ class View:
     devices: MachineSample | None = None
     sampled_at: datetime | None = None
     """When `devices` was sampled; None for just now."""
-    thinking: str = ""
+    reasoning: str = ""
     """The agent's reasoning for the newest proposal, as far as it has arrived."""
     ahead: str = ""
     """The agent's reasoning for the proposal after that, drafted while an experiment runs."""

@@ -70,19 +70,19 @@ async def test_progress_belongs_to_the_run_that_made_it(quiet: MemoryFeed) -> No
     assert view(follower).progress is None
 
 
-async def test_thinking_grows_starts_over_and_ends_in_the_session(quiet: MemoryFeed) -> None:
+async def test_reasoning_grows_starts_over_and_ends_in_the_session(quiet: MemoryFeed) -> None:
     follower = FeedFollower(quiet, quiet.session)
     for text, start in (("old", True), ("new", True), (" words", False)):
         follower.take(ReasoningChunk(text=text, start=start, experiment=4))
-    assert view(follower).thinking == "new words"
+    assert view(follower).reasoning == "new words"
     follower.take(ReasoningChunk(text="x" * 100_000, experiment=4))
-    assert len(view(follower).thinking) == 64 * 1024
+    assert len(view(follower).reasoning) == 64 * 1024
     drafted = next(e for e in attempt(4, made_up(4)[3]) if isinstance(e, ProposalDrafted))
     follower.take(EventAppended(event=drafted))
-    assert view(follower).thinking == ""
+    assert view(follower).reasoning == ""
 
 
-async def test_thinking_ahead_is_kept_apart_and_ends_when_it_comes_to_nothing(
+async def test_reasoning_ahead_is_kept_apart_and_ends_when_it_comes_to_nothing(
     quiet: MemoryFeed,
 ) -> None:
     follower = FeedFollower(quiet, quiet.session)
@@ -90,10 +90,10 @@ async def test_thinking_ahead_is_kept_apart_and_ends_when_it_comes_to_nothing(
     for text, start, number in (("", True, 5), ("next", False, 5), ("revising", True, 4)):
         follower.take(ReasoningChunk(text=text, start=start, experiment=number))
     now = view(follower)
-    assert (now.thinking, now.ahead, now.drafts_ahead) == ("revising", "next", True)
+    assert (now.reasoning, now.ahead, now.drafts_ahead) == ("revising", "next", True)
     follower.take(ReasoningChunk(text="", over=True, experiment=5))
     now = view(follower)
-    assert (now.thinking, now.ahead, now.drafts_ahead) == ("revising", "", False)
+    assert (now.reasoning, now.ahead, now.drafts_ahead) == ("revising", "", False)
 
 
 async def test_a_lost_engine_is_looked_for_with_patience(quiet: MemoryFeed) -> None:

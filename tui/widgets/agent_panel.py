@@ -121,7 +121,7 @@ class AgentPanel(Sheet):
             number=newest.number if newest else 0,
             proposal=newest.proposal if newest else None,
             verdict=newest.verdict_reason if newest else "",
-            reasoning=view.thinking if drafting else (view.thinking or session.latest_reasoning),
+            reasoning=view.reasoning if drafting else (view.reasoning or session.latest_reasoning),
             waiting=f"{waiting} Asked again in {clock(left)}." if waiting else "",
             thinking_of=len(session.experiments) + 1 if drafting else 0,
             queue=tuple(queued.proposal.hypothesis for queued in session.ready),

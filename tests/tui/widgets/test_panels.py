@@ -38,7 +38,7 @@ async def test_agent_shows_hypothesis_and_reason() -> None:
         assert "expected ▸ val_bpb" in text
         assert REASONING.split(". ")[0] in " ".join(text.split())
         assert panel.caption() == "Agent · #14"
-        panel.show(replace(view_of(session), thinking="a new thought"))
+        panel.show(replace(view_of(session), reasoning="a new thought"))
         await pilot.pause()
         assert "a new thought" in text_of(panel)
 

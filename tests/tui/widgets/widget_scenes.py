@@ -225,7 +225,7 @@ def view_of(session: Session, *, text: str = "") -> View:
         session=session,
         progress=progress,
         devices=devices,
-        thinking=text,
+        reasoning=text,
         now=session.at + timedelta(seconds=151),
     )
 
