@@ -1,7 +1,7 @@
-"""A small coding agent that speaks the Agent Client Protocol, well or badly.
+"""A small coding agent that follows the Agent Client Protocol, or breaks it, as told.
 
-Run as a process: `python -m tests.acp_agent --scenario good`. What it does in each turn is one
-function below; `train.py` lies in the directory it is started in.
+Run as a process: `python -m tests.acp_agent --scenario good`. Each scenario is one method
+below, called once in each turn; `train.py` is in the directory where the agent is started.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ OPTIONS = [
 
 
 class ScriptedAgent:
-    """Does in each turn what its scenario says."""
+    """Run the same scenario in each turn."""
 
     def __init__(self, scenario: str) -> None:
         self._act = getattr(self, f"_{scenario}")
@@ -60,11 +60,11 @@ class ScriptedAgent:
         self._file = Path.cwd() / "train.py"
 
     def on_connect(self, conn: Any) -> None:
-        """Remember who is to be told."""
+        """Keep the connection to the client."""
         self._client = conn
 
     async def initialize(self, protocol_version: int, **more: Any) -> InitializeResponse:
-        """Say who this is."""
+        """Answer the client's first message."""
         if self._act == self._dies_at_start:
             print("cannot find module 'node:sea'", file=sys.stderr, flush=True)
             os._exit(3)
@@ -75,22 +75,22 @@ class ScriptedAgent:
         )
 
     async def new_session(self, cwd: str, **more: Any) -> NewSessionResponse:
-        """Begin."""
+        """Begin a session."""
         assert Path(cwd) == Path.cwd()
         if self._act == self._logged_out:
             raise RequestError.auth_required()
         return NewSessionResponse(session_id="s1")
 
     async def cancel(self, session_id: str, **more: Any) -> None:
-        """Take no notice."""
+        """Ignore the request to cancel."""
 
     async def prompt(self, session_id: str, prompt: list[Any], **more: Any) -> PromptResponse:
-        """Take a turn."""
+        """Run the scenario, and end the turn as it says."""
         self._turn += 1
         answer = await self._act("".join(block.text for block in prompt))
         return answer if answer is not None else PromptResponse(stop_reason="end_turn")
 
-    # What the scenarios are made of.
+    # The parts of the scenarios.
 
     async def _update(self, update: Any) -> None:
         await self._client.session_update(session_id="s1", update=update)
@@ -116,7 +116,7 @@ class ScriptedAgent:
         )
 
     async def _may(self, name: str, kind: Any, title: str, **more: Any) -> str:
-        """What is chosen when permission is asked."""
+        """Ask for permission, and return the option that was chosen."""
         call = ToolCallUpdate(tool_call_id=name, kind=kind, title=title, **more)
         answer = await self._client.request_permission(
             session_id="s1", tool_call=call, options=OPTIONS
@@ -124,7 +124,7 @@ class ScriptedAgent:
         return str(getattr(answer.outcome, "option_id", answer.outcome.outcome))
 
     async def _tell(self, what: str, call: Any) -> None:
-        """Say how a request was answered."""
+        """Write whether a request was granted as a message."""
         try:
             await call
             await self._say(f"{what}: done\n")
@@ -137,7 +137,7 @@ class ScriptedAgent:
     # The scenarios.
 
     async def _good(self, text: str) -> PromptResponse:
-        """Reads and writes through the client, and tells all it does."""
+        """Read and write through the client, and report each step."""
         await self._think("Which rate ")
         await self._think("is right?")
         steps = ("read", "completed"), ("edit", "in_progress")
@@ -242,7 +242,7 @@ class ScriptedAgent:
         await asyncio.Event().wait()
 
     async def _stubborn_child(self, text: str) -> None:
-        """Leaves the ways by which it could be found: group, ancestry, SIGTERM."""
+        """Start a child outside the process group and the ancestry, deaf to SIGTERM."""
         code = (
             "import os, signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN)\n"
             "if os.fork(): os._exit(0)\n"
@@ -282,14 +282,14 @@ class ScriptedAgent:
         await self._say('{"error": {"message": "prompt is too long: 300000 tokens"}}')
 
     async def _logged_out(self, text: str) -> None:
-        """Never gets so far."""
+        """Do nothing: the scenario ends before its first turn."""
 
     async def _dies_at_start(self, text: str) -> None:
-        """Never gets so far."""
+        """Do nothing: the scenario ends before its first turn."""
 
 
 def main() -> None:
-    """Speak the protocol on the standard input and output."""
+    """Serve the protocol on the standard input and output."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--scenario", required=True)
     scenario = parser.parse_args().scenario

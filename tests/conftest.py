@@ -1,4 +1,7 @@
-"""What every test gets: a home, a git configuration and a runtime directory of its own."""
+"""Fixtures of the whole suite, and the order in which its tests run.
+
+Every test gets a home, a git configuration and a runtime directory of its own, and no network.
+"""
 
 from __future__ import annotations
 
@@ -46,7 +49,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(autouse=True)
 def _private_world(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """No test sees or writes the home, the git configuration or the sockets of whoever runs it."""
+    """Keep a test away from the home, the git configuration and the sockets of the user."""
     # Short, because a socket's path may have 107 bytes; pytest's own paths are longer.
     home = Path(tempfile.mkdtemp(prefix="art-"))
     runtime = home / "run"
@@ -65,7 +68,7 @@ def _private_world(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 @pytest.fixture(autouse=True)
 def _no_network(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Fail a test that asks for the address of another machine, whatever came of the request."""
+    """Fail a test that looks up the address of another machine, even if it catches the error."""
     asked: list[str] = []
     look_up = socket.getaddrinfo
 
@@ -83,7 +86,7 @@ def _no_network(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 @pytest.fixture
 def repository(tmp_path: Path) -> Path:
-    """A workspace whose training takes its whole budget; the metric depends on its knobs."""
+    """Return a workspace whose training takes its whole budget; its knobs determine the metric."""
     return make_repository(tmp_path / "work", {"train.py": TRAIN, "prepare.py": "DATA = 1\n"})
 
 
@@ -96,6 +99,6 @@ def warm_engines(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def engines(repository: Path) -> Iterator[None]:
-    """Ends whatever engine and run a test leaves behind in its repository."""
+    """End the engine and the runs that a test leaves behind in its repository."""
     yield
     stop_everything(repository)

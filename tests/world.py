@@ -1,4 +1,4 @@
-"""The real world tests act on: git repositories, the installed command, engines and their runs."""
+"""The real things that tests act on: git repositories, the installed command, engines, runs."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ print(f"num_steps:        {step}")
 
 
 def git(directory: Path, *words: str) -> str:
-    """Real git, its output without the last newline."""
+    """Run git in a directory and return its output without the last newline."""
     done = subprocess.run(
         ["git", "-C", str(directory), *words], capture_output=True, text=True, check=True
     )
@@ -64,7 +64,7 @@ def git(directory: Path, *words: str) -> str:
 
 
 def make_repository(path: Path, files: dict[str, str]) -> Path:
-    """A git repository with one commit."""
+    """Make a git repository whose one commit holds some files, and return its path."""
     path.mkdir(parents=True, exist_ok=True)
     for name, text in files.items():
         target = path / name
@@ -81,7 +81,7 @@ def run_command(
     cwd: Path | None = None,
     env: dict[str, str] | None = None,
 ) -> subprocess.CompletedProcess[str]:
-    """The installed command, without a terminal."""
+    """Run the installed command without a terminal."""
     return subprocess.run(
         [str(COMMAND), *map(str, words)],
         cwd=cwd,
@@ -107,7 +107,7 @@ def wait_for(question: Callable[[], T | None], what: str) -> T:
 
 
 async def eventually(question: Callable[[], T | None], what: str) -> T:
-    """Do as `wait_for` does while the running event loop goes on with its work."""
+    """Return the first answer as `wait_for` does, while the event loop goes on with its work."""
     until = time.monotonic() + DEADLINE_SECONDS
     while True:
         answer = question()

@@ -1,4 +1,4 @@
-"""Waiting for the screen, and reading it."""
+"""Wait for the screen, and read it."""
 
 from __future__ import annotations
 
@@ -26,6 +26,6 @@ async def until(pilot: Pilot[Any], condition: Callable[[], object]) -> None:
 
 
 def text_of(app: App[Any]) -> str:
-    """Everything that is on the screen, as lines."""
+    """Return the text of the whole screen, row by row."""
     rows = app.screen._compositor.render_strips()
     return "\n".join("".join(segment.text for segment in row) for row in rows)
