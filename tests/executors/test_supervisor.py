@@ -23,11 +23,16 @@ from engine.executors.local import (
     split_command,
     start_run,
 )
-from tests.world import wait_for
+from tests.world import DEADLINE_SECONDS, wait_for
 
 
 def begin(
-    tmp_path: Path, code: str, *, deadline: float = 30.0, cap: int = 8 << 20, name: str = "run-1"
+    tmp_path: Path,
+    code: str,
+    *,
+    deadline: float = DEADLINE_SECONDS,
+    cap: int = 8 << 20,
+    name: str = "run-1",
 ) -> RunHandle:
     script = tmp_path / f"{name}.py"
     script.write_text(textwrap.dedent(code))
@@ -106,15 +111,28 @@ STUBBORN = """
 """
 
 
+def until_deadline(tmp_path: Path, code: str) -> tuple[RunHandle, ExitReport]:
+    """Run code up to a deadline that this machine reaches only after its start."""
+    for seconds in (1.0, 8.0, 64.0):
+        handle = begin(tmp_path, code, deadline=seconds, name=f"run-{seconds:g}")
+        report = finish(handle)
+        if "up" in handle.log.read_text():
+            return handle, report
+        assert survivors(tmp_path) == []
+    raise AssertionError("the code did not start within a minute")
+
+
 @pytest.mark.parametrize("by", ["deadline", "request", "exit"])
 def test_the_whole_tree_dies(tmp_path: Path, by: str) -> None:
-    end = "os._exit(0)" if by == "exit" else "stay()"
-    deadline = 1.0 if by == "deadline" else 30.0
-    handle = begin(tmp_path, STUBBORN.format(end=end), deadline=deadline)
-    if by == "request":
-        wait_for(lambda: handle.log.exists() and "up" in handle.log.read_text(), "the start")
-        handle.kill()
-    report = finish(handle)
+    code = STUBBORN.format(end="os._exit(0)" if by == "exit" else "stay()")
+    if by == "deadline":
+        handle, report = until_deadline(tmp_path, code)
+    else:
+        handle = begin(tmp_path, code)
+        if by == "request":
+            wait_for(lambda: handle.log.exists() and "up" in handle.log.read_text(), "the start")
+            handle.kill()
+        report = finish(handle)
     assert report.killed_by == (None if by == "exit" else by)
     written = json.loads((handle.directory / "exit.json").read_text())
     assert written["leftover_processes"] >= 1  # the second may not have started yet
