@@ -6,6 +6,7 @@ Every test gets a home, a git configuration and a runtime directory of its own, 
 from __future__ import annotations
 
 import functools
+import gc
 import shutil
 import socket
 import tempfile
@@ -45,6 +46,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     here = Path(__file__).parent
     ranks = {name: rank for rank, name in enumerate(LONG_FIRST)}
     items.sort(key=lambda item: ranks.get(item.path.relative_to(here).parts[0], len(ranks)))
+
+
+def pytest_collection_finish() -> None:
+    """Keep modules and collected tests out of garbage collections, a tenth of the suite's time."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(autouse=True)
