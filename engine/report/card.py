@@ -8,7 +8,13 @@ from typing import TYPE_CHECKING
 from engine.core.enums import Direction
 from engine.core.text import duration
 from engine.report.chart import draw_plot
-from engine.report.drawing import draw_fitted_text, draw_text, matplotlib_defaults, png_bytes
+from engine.report.drawing import (
+    draw_fitted_text,
+    draw_text,
+    matplotlib_defaults,
+    new_figure,
+    png_bytes,
+)
 from engine.report.figures import change, listed, number, percent
 from engine.report.model import ReportFacts
 from engine.report.palette import DARK
@@ -35,12 +41,8 @@ def card_png(facts: ReportFacts) -> bytes:
 
 
 def _figure(facts: ReportFacts) -> Figure:
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
     palette = DARK
-    figure = Figure(figsize=(_WIDTH / _DPI, _HEIGHT / _DPI), dpi=_DPI, facecolor=palette.paper)
-    FigureCanvasAgg(figure)
+    figure = new_figure((_WIDTH / _DPI, _HEIGHT / _DPI), _DPI, palette)
     _summary(figure, facts)
     axes = figure.add_axes((0.47, 0.13, 0.495, 0.70))
     plot = plot_of(facts)

@@ -4,7 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from engine.report.drawing import draw_fitted_text, draw_text, matplotlib_defaults, png_bytes
+from engine.report.drawing import (
+    draw_fitted_text,
+    draw_text,
+    matplotlib_defaults,
+    new_figure,
+    png_bytes,
+)
 from engine.report.model import ReportFacts
 from engine.report.palette import LIGHT, Palette
 from engine.report.plot import Frame, Plot, Shape, labels_of, plot_of, staircases, tick_text
@@ -49,12 +55,8 @@ def chart_png(facts: ReportFacts) -> bytes:
 
 
 def _figure(facts: ReportFacts) -> Figure:
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
     palette = LIGHT
-    figure = Figure(figsize=_INCHES, dpi=100, facecolor=palette.paper)
-    FigureCanvasAgg(figure)
+    figure = new_figure(_INCHES, 100, palette)
     axes = figure.add_axes(_BOX)
     plot = plot_of(facts, headroom=0.14)
     draw_plot(axes, plot, palette)

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from engine.core.errors import EnvironmentProblem
+from engine.report.palette import Palette
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -97,6 +98,16 @@ def draw_fitted_text(
         cut = cut[: max(1, int(len(cut) * 0.94) - 1)].rstrip()
         artist.set_text(drawable(f"{cut}…"))
     return artist
+
+
+def new_figure(inches: tuple[float, float], dpi: float, palette: Palette) -> Figure:
+    """Return an empty figure that is drawn without a screen."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=inches, dpi=dpi, facecolor=palette.paper)
+    FigureCanvasAgg(figure)
+    return figure
 
 
 def png_bytes(figure: Figure, dpi: float) -> bytes:
