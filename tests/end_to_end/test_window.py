@@ -78,6 +78,11 @@ class Window:
         return int(self.process.exitstatus), shown
 
 
+def _has_supervised_run(workspace: Path) -> bool:
+    run = read_session(workspace).running
+    return run is not None and (workspace / run.directory / "supervisor.json").exists()
+
+
 @pytest.fixture(params=[(80, 24), (160, 45)], ids=["80x24", "160x45"])
 def size(request: pytest.FixtureRequest) -> Iterator[tuple[int, int]]:
     yield request.param
@@ -107,7 +112,8 @@ def test_the_whole_life_of_a_session(repository: Path, size: tuple[int, int]) ->
     # Coming back shows where it is; the window sees its engine die and another one take over.
     window = Window("attach", repository, columns=columns, rows=rows)
     window.wait_for("RUNNING #")
-    wait_for(lambda: read_session(repository).running is not None, "a run")
+    # A run is journaled before its process exists; an engine killed between runs it again.
+    wait_for(lambda: _has_supervised_run(repository), "a run under its supervisor")
     interrupted = len(read_session(repository).experiments)
     os.kill(pid, signal.SIGKILL)
     window.wait_for("ECONNECTING" if columns > 100 else "ECONN")
