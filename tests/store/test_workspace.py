@@ -1,4 +1,4 @@
-"""The person's repository, in every state they may have it; what is theirs stays byte for byte."""
+"""The user's repository, in every state they may have it; what is theirs stays byte for byte."""
 
 from __future__ import annotations
 
@@ -239,7 +239,7 @@ def test_data_is_linked_and_secrets_and_caches_are_not(repository: Path) -> None
     assert [p.name for p in place.iterdir() if p.is_symlink()] == ["data"]
     assert (place / "tokens.bin").read_text() == "x"
     assert not (place / "model.pt").exists()
-    # A run that writes to its copy does not write to the person's file, and finds it whole again.
+    # A run that writes to its copy does not write to the user's file, and finds it whole again.
     (place / "tokens.bin").write_text("spoilt")
     link_data(workspace, place, ResearchConfig(), ())
     assert (place / "tokens.bin").read_text() == (repository / "tokens.bin").read_text() == "x"
