@@ -195,7 +195,7 @@ class ScriptedAgent:
         await self._say(await self._may("c1", "edit", "Edit two", locations=places) + "\n")
         write = self._client.write_text_file(session_id="s1", path=str(other), content="DATA = 2\n")
         await self._tell("write", write)
-        # It has hands of its own, too.
+        # It can also edit files directly.
         other.write_text("DATA = 3\n")
         (Path.cwd() / "new.txt").write_text("x")
         self._edit()

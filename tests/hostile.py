@@ -1,4 +1,4 @@
-"""One corpus of hostile text, for every place that shows or stores text from outside."""
+"""One corpus of hostile text, for every place that shows or stores untrusted text."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ MARKUP = (
     "+ a",
     "%s {0} {{x}} \\n",
 )
-"""What a renderer of terminal markup, HTML, Markdown, TeX or a format string may obey."""
+"""Text that a renderer of terminal markup, HTML, Markdown, TeX or format strings may obey."""
 
 HUGE = (
     "x" * 200_000,
@@ -53,7 +53,7 @@ HUGE = (
     "\u202e\u200b" * 100_000,
     "\u0301" * 200_000,
 )
-"""Lines so long that a pattern which scans them twice for each character never ends."""
+"""Lines so long that a pattern of quadratic time does not end within a test."""
 
 CORPUS = (
     "",
@@ -76,13 +76,13 @@ ATTACK = (
     "\x1b[?1049l\x1bP+q544e\x1b\\\x9b31m\x00\x08\x7f[/red][@click=app.quit]go[/]"
     "\u202e pwned \u200b\ufeffe\u0301\u0301\u0301\u0301\u0301\u0301 \ud800\x1b end"
 )
-"""A short line that holds an instance of most of them."""
+"""A short line with an instance of most kinds of hostile text."""
 
 
 def unsafe_in(text: str, allowed: str = "") -> set[str]:
-    """Return the characters of a text that act on a terminal, reorder it or are not seen.
+    """Return the characters of a text that control a terminal, reorder text or are invisible.
 
-    Judged by Unicode's own categories, not by the ranges the product uses.
+    Decided by Unicode's categories, independently of the ranges in the product.
     """
     return {
         c

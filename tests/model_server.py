@@ -1,8 +1,8 @@
-"""A loopback server that streams answers as OpenAI's and Anthropic's do, or fails as they do.
+"""A loopback server that streams answers, or fails, like the servers of OpenAI and Anthropic.
 
 In a test: `with ModelServer([Answer(text="…")]) as server: … server.address …`. To run the app
-against it: `python -m tests.model_server --port 8080`; each request is then answered with one
-changed knob of the file in the prompt.
+against it: `python -m tests.model_server --port 8080`; each answer then changes one
+knob of the file in the prompt.
 """
 
 from __future__ import annotations
@@ -28,16 +28,16 @@ class Answer:
     text: str = "A fine answer."
     reasoning: str = ""
     piece: int = 12
-    """Characters of one delta."""
+    """Number of characters in one delta."""
     gap_seconds: float = 0.0
     break_after: int | None = None
-    """After so many deltas the connection is dropped."""
+    """Number of deltas after which the connection is dropped."""
     hang_after: int | None = None
-    """Then nothing comes until `server.released` is set; 0: not even a header."""
+    """Number of deltas after which the server waits for `server.released`; 0 sends no header."""
     error_after: int | None = None
-    """Then the stream holds an error that tells of overload."""
+    """Number of deltas after which the stream contains an overload error."""
     finish: str = "stop"
-    """As OpenAI names it: `stop` or `length`."""
+    """Finish reason in OpenAI's terms: `stop` or `length`."""
     usage: bool = True
     prompt_tokens: int = 1000
     cached_tokens: int = 400
@@ -52,23 +52,23 @@ class Refusal:
     status: int = 500
     message: str = "something broke"
     kind: str = "server_error"
-    """`code` and `type` of the error's JSON."""
+    """Value of `code` and `type` in the error's JSON."""
     headers: Mapping[str, str] = field(default_factory=dict)
     html: bool = False
 
 
 @dataclass(frozen=True)
 class Request:
-    """What came in."""
+    """A received request."""
 
     path: str
     headers: dict[str, str]
-    """Names in lower case."""
+    """Headers, with names in lower case."""
     body: dict[str, Any]
 
     @property
     def prompt(self) -> str:
-        """All messages' text."""
+        """Text of all messages."""
         return "\n".join(_texts([self.body.get("system", ""), self.body.get("messages", [])]))
 
 
@@ -76,8 +76,8 @@ Behaviour = Answer | Refusal | Callable[[Request], Answer | Refusal]
 
 
 def knob_edit(request: Request) -> Answer:
-    """Halves or doubles one `ALL_CAPS = number` of the prompt, another one each time."""
-    # Knobs of the files beside it are not the agent's to turn.
+    """Return an answer that halves or doubles one `ALL_CAPS = number`, another one each time."""
+    # Only knobs of the editable file may be changed.
     file = request.prompt.split("# The editable file")[-1].split("\n```\n", 1)[0]
     knobs = re.findall(r"^([A-Z][A-Z0-9_]+ = )(\d+\.\d+|\d+e-?\d+|\d+)\b(.*)$", file, re.M)
     if not knobs:
@@ -101,8 +101,8 @@ class ModelServer:
     """Serves on a free port of the loopback from a thread.
 
     Args:
-        script: What each request gets, in order; the last one for all that follow.
-        port: 0 takes a free one.
+        script: The answers in order of the requests; the last one is repeated.
+        port: The port; 0 selects a free one.
     """
 
     def __init__(self, script: Sequence[Behaviour] = (), port: int = 0) -> None:
@@ -119,16 +119,16 @@ class ModelServer:
 
     @property
     def address(self) -> str:
-        """What Anthropic's `api_base` is."""
+        """The `api_base` for Anthropic's protocol."""
         return f"http://127.0.0.1:{self._server.server_port}"
 
     @property
     def openai(self) -> str:
-        """What OpenAI's `api_base` is."""
+        """The `api_base` for OpenAI's protocol."""
         return f"{self.address}/v1"
 
     def take(self, request: Request) -> Answer | Refusal:
-        """Record a request and say what it gets."""
+        """Record a request and return its answer."""
         self.requests.append(request)
         behaviour = self.script.pop(0) if len(self.script) > 1 else self.script[0]
         return behaviour(request) if callable(behaviour) else behaviour
@@ -148,13 +148,13 @@ class _Server(ThreadingHTTPServer):
     daemon_threads = True
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """A client that leaves is not an error of the server."""
+        """Ignore errors of clients that disconnect."""
         if not isinstance(sys.exception(), ConnectionError):
             super().handle_error(request, client_address)
 
 
 class _Gone(Exception):
-    """The client left, or is to be left."""
+    """The client has disconnected, or the script drops the connection."""
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -162,10 +162,10 @@ class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
 
     def log_message(self, format: str, *args: object) -> None:
-        """Say nothing."""
+        """Log nothing."""
 
     def do_POST(self) -> None:
-        """Answer one request as the script says."""
+        """Answer one request by the script."""
         raw = self.rfile.read(int(self.headers.get("Content-Length", 0)))
         headers = {name.lower(): value for name, value in self.headers.items()}
         request = Request(self.path, headers, json.loads(raw or b"{}"))
@@ -241,7 +241,7 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 _Events = tuple[dict[str, Any], Iterator[dict[str, Any]], list[Any]]
-"""What precedes the deltas, the deltas, what follows them."""
+"""Events before the deltas, the deltas, and events after them."""
 
 
 def _openai(answer: Answer, request: Request) -> _Events:

@@ -1,7 +1,7 @@
-"""A stand-in for `claude -p` that speaks its JSON lines: what the real one was seen to write.
+"""A substitute for `claude -p` that writes the JSON lines observed from the real one.
 
-It takes its scenario from the environment, edits `train.py` where it is started, and writes the
-arguments it was given to a file beside its directory.
+It reads its scenario from the environment, edits `train.py` in its working directory, and writes
+its arguments to a file beside that directory.
 """
 
 from __future__ import annotations
@@ -16,22 +16,22 @@ FINAL = "HYPOTHESIS: A higher rate converges sooner.\nCATEGORY: optimizer\n"
 
 
 def say(**line: object) -> None:
-    """One line of its output."""
+    """Print one line of output."""
     print(json.dumps(line), flush=True)
 
 
 def delta(**told: str) -> None:
-    """A piece of a message, as it is written."""
+    """Print a piece of a message."""
     say(type="stream_event", event={"type": "content_block_delta", "index": 0, "delta": told})
 
 
 def message(*content: dict[str, object]) -> None:
-    """A whole message."""
+    """Print a whole message."""
     say(type="assistant", message={"role": "assistant", "content": list(content)})
 
 
 def result(text: str, turn: int, **more: object) -> None:
-    """The end of a turn."""
+    """Print the end of a turn."""
     usage = {
         "input_tokens": 600,
         "cache_read_input_tokens": 400,
@@ -50,7 +50,7 @@ def result(text: str, turn: int, **more: object) -> None:
 
 
 def edit(old: str, new: str) -> None:
-    """What its tool does."""
+    """Edit the file like the Edit tool does."""
     path = Path.cwd() / "train.py"
     told: dict[str, object] = {"file_path": str(path), "old_string": old, "new_string": new}
     message({"type": "tool_use", "id": "t1", "name": "Edit", "input": told})
@@ -58,7 +58,7 @@ def edit(old: str, new: str) -> None:
 
 
 def main() -> None:
-    """Answer each line that comes in."""
+    """Answer each line of standard input."""
     (Path.cwd().parent / "arguments.json").write_text(json.dumps(sys.argv[1:]))
     for turn, line in enumerate(sys.stdin, start=1):
         asked = json.loads(line)["message"]["content"][0]["text"]

@@ -1,4 +1,4 @@
-"""The agent acp against real processes that speak the protocol, well and badly."""
+"""The agent acp against real processes that implement the protocol, correctly or not."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ KEY = "sk-very-secret-0123456789"
 
 @pytest.fixture
 def worktree(tmp_path: Path) -> Path:
-    """A scratch worktree of a workspace that has a key in its `.env`."""
+    """Return a scratch worktree of a workspace with a key in its `.env`."""
     work = make_repository(tmp_path / "work", {"train.py": SOURCE, "prepare.py": "DATA = 1\n"})
     (work / ".env").write_text(f"TEST_API_KEY={KEY}\n")
     git(work, "worktree", "add", "--quiet", "--detach", str(tmp_path / "scratch"))
@@ -57,7 +57,7 @@ def worktree(tmp_path: Path) -> Path:
 
 
 def command(scenario: str) -> str:
-    """The command line of the scripted agent."""
+    """Return the command line of the scripted agent."""
     start = (
         f"import sys; sys.path.insert(0, {str(ROOT)!r}); from tests.acp_agent import main; main()"
     )
@@ -65,7 +65,7 @@ def command(scenario: str) -> str:
 
 
 def brief(worktree: Path, cli: str, **more: Any) -> Briefing:
-    """What the engine would say of that worktree."""
+    """Return a briefing for a worktree."""
     limits = {k: more.pop(k) for k in ("idle_seconds", "answer_seconds") if k in more}
     config = ResearchConfig(agent="acp", cli=cli, **limits)
     fields: dict[str, Any] = {
@@ -82,13 +82,13 @@ def brief(worktree: Path, cli: str, **more: Any) -> Briefing:
 
 
 def start(briefing: Briefing) -> AsyncIterator[Thought | PromptSent | Usage | Draft]:
-    """The proposal, as it comes."""
+    """Start a proposal, and return its stream."""
     assert briefing.worktree is not None
     return make(briefing.config, briefing.worktree.parent / "work").propose(briefing)
 
 
 class Proposal:
-    """All that came of one proposal."""
+    """Everything one proposal yielded, or its error."""
 
     def __init__(self) -> None:
         self.text = ""
@@ -126,7 +126,7 @@ async def propose(
 
 
 def left_running(worktree: Path) -> list[int]:
-    """Processes that live in the worktree."""
+    """Return the processes that run in the worktree."""
     found = []
     for process in psutil.process_iter():
         try:

@@ -35,11 +35,11 @@ from tests.loop_clock import loop_clock
 from tests.model_server import Answer, Behaviour, ModelServer, Refusal
 from tests.world import DEADLINE_SECONDS, eventually
 
-# One loop for the module, as in the engine: LiteLLM keeps its connections, which belong to a loop.
+# One loop for the module, as in the engine: LiteLLM's connections belong to a loop.
 pytestmark = [
     pytest.mark.xdist_group("litellm"),
     pytest.mark.asyncio(loop_scope="module"),
-    # LiteLLM's own way with pydantic.
+    # LiteLLM accesses deprecated attributes of pydantic.
     pytest.mark.filterwarnings("ignore:Accessing the 'model_:DeprecationWarning"),
 ]
 
@@ -48,7 +48,7 @@ OPENAI = "openai/test-model"
 ANTHROPIC = "anthropic/claude-sonnet-4-5"
 SECRETS = {"OPENAI_API_KEY": KEY, "ANTHROPIC_API_KEY": KEY, "HOME": "/root"}
 IDLE, TOTAL = 900.0, 3600.0
-"""Limits that only a moved clock reaches."""
+"""Time limits that only an advanced clock reaches."""
 ASK = [{"role": "system", "content": "Be short."}, {"role": "user", "content": "Hello?"}]
 
 
@@ -86,7 +86,7 @@ def model_at(server: ModelServer, name: str, **settings: Any) -> Model:
 
 
 class Heard:
-    """All that one call yielded."""
+    """Everything one call yielded."""
 
     def __init__(self) -> None:
         self.deltas: list[Delta] = []
@@ -179,7 +179,7 @@ async def test_a_model_without_a_temperature_is_asked_without_one(
 
 async def test_prices(server: ModelServer) -> None:
     (usage,) = (await Heard().listen(model_at(server, ANTHROPIC))).usage
-    # Of claude-sonnet-4-5 in LiteLLM's map: 3 $ and 15 $ a million, a tenth of 3 $ if cached.
+    # LiteLLM's prices of claude-sonnet-4-5: 3 $ and 15 $ a million, a tenth of 3 $ if cached.
     assert usage.dollars == pytest.approx((600 * 3 + 400 * 0.3 + 200 * 15) / 1e6)
     (usage,) = (await Heard().listen(model_at(server, OPENAI))).usage
     assert usage.dollars is None
@@ -382,7 +382,7 @@ async def test_ollama_is_told_how_long_the_prompt_may_be(server: ModelServer) ->
 
 
 class Gate:
-    """A function of LiteLLM's at which the thread that prepares a call stops until let through."""
+    """A function of LiteLLM that blocks the thread preparing a call until `open` is set."""
 
     def __init__(self, function: Callable[..., Any]) -> None:
         self.function = function

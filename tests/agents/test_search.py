@@ -1,4 +1,4 @@
-"""The search agent: focused, deterministic, never the same twice; it says why when it cannot."""
+"""The search agent makes focused, reproducible proposals without repetition, or says why not."""
 
 from __future__ import annotations
 

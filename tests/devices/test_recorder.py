@@ -1,4 +1,4 @@
-"""Which samples of the machine are kept for a replay."""
+"""Selection of the machine samples kept for a replay."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ SAMPLE = MachineSample(
 
 
 def running(budget: float | None, run: int = 1) -> Session:
-    """A session whose run began at START."""
+    """Return a session with a run that started at START."""
     events: list[ev.AnyEvent] = [
         ev.SessionStarted(
             version="1",

@@ -1,6 +1,4 @@
-"""Devices: an NVML behind the real interface, a run's real process tree, and machines that tell
-little.
-"""
+"""Samples of a fake NVML, of a run's real process tree, and of machines without figures."""
 
 from __future__ import annotations
 
@@ -17,7 +15,7 @@ from tests.world import wait_for
 
 
 class FakeNvml:
-    """Two GPUs: one that tells everything, one (a slice, an old card) that tells almost nothing."""
+    """Two GPUs: one that provides every figure, one that provides almost none."""
 
     def nvmlInit(self) -> None:
         return None

@@ -53,7 +53,7 @@ def finish(handle: RunHandle) -> ExitReport:
 
 
 def survivors(tmp_path: Path) -> list[int]:
-    """Processes that carry this test's mark in their environment."""
+    """Return the processes with this test's mark in their environment."""
     found = []
     for process in psutil.process_iter():
         try:

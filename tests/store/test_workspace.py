@@ -1,4 +1,4 @@
-"""The user's repository, in every state they may have it; what is theirs stays byte for byte."""
+"""The user's repository in various states; the user's files stay the same byte for byte."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from tests.world import TRAIN, git, make_repository
 
 
 def fingerprint(directory: Path) -> dict[str, str]:
-    """Every file of a checkout, its index, HEAD and branches; our own folder left out."""
+    """Return hashes of a checkout's files, index, HEAD and branches, without `.autoresearch`."""
     found = {"HEAD": (directory / ".git/HEAD").read_text()}
     found["branches"] = git(directory, "for-each-ref", "refs/heads/main", "refs/tags")
     found["index"] = git(directory, "ls-files", "--stage")
@@ -239,7 +239,7 @@ def test_data_is_linked_and_secrets_and_caches_are_not(repository: Path) -> None
     assert [p.name for p in place.iterdir() if p.is_symlink()] == ["data"]
     assert (place / "tokens.bin").read_text() == "x"
     assert not (place / "model.pt").exists()
-    # A run that writes to its copy does not write to the user's file, and finds it whole again.
+    # A run that writes to its copy leaves the user's file alone; the next run gets a new copy.
     (place / "tokens.bin").write_text("spoilt")
     link_data(workspace, place, ResearchConfig(), ())
     assert (place / "tokens.bin").read_text() == (repository / "tokens.bin").read_text() == "x"
