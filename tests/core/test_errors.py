@@ -45,4 +45,4 @@ def test_a_rate_limit_knows_how_long_to_wait_where_the_provider_says() -> None:
     assert RateLimitedError("Too many requests.").seconds is None
     limited = RateLimitedError("Too many requests.", 12.0)
     assert (limited.seconds, limited.why) == (12.0, "")
-    assert "by itself" in limited.todo
+    assert "again" in limited.todo
