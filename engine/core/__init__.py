@@ -1,1 +1,1 @@
-"""Pure rules of the ratchet: no I/O, no clock, no randomness of their own."""
+"""Pure rules of the research loop: no I/O, no clock, no random numbers except passed-in ones."""

@@ -1,4 +1,4 @@
-"""The research config: every setting of a session, each declared once."""
+"""Declares the research config: every setting of a session, with its default and its help."""
 
 from __future__ import annotations
 
@@ -355,7 +355,10 @@ class ResearchConfig(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def deadline_seconds(self) -> float:
-        """Seconds after which the run's whole process tree is killed."""
+        """Seconds after its start at which a run's whole process tree is killed.
+
+        `timeout_seconds` if set, else start-up + 2 x budget + evaluation; 3600 without a budget.
+        """
         if self.timeout_seconds is not None:
             return self.timeout_seconds
         if self.budget_seconds is None:
@@ -365,7 +368,7 @@ class ResearchConfig(msgspec.Struct, frozen=True, kw_only=True):
 
 @cache
 def settings() -> dict[str, Setting]:
-    """Return the declaration of each setting by its name, in the order of config.toml."""
+    """Return the declarations of all `ResearchConfig` fields by name, ordered as in config.toml."""
     hints = typing.get_type_hints(ResearchConfig, include_extras=True)
     return {
         name: replace(hint.__metadata__[0], name=name, annotation=hint.__origin__)

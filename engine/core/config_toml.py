@@ -1,4 +1,4 @@
-"""The research config as commented TOML text, and its validation."""
+"""Writes the research config as commented TOML, parses config.toml and validates its values."""
 
 from __future__ import annotations
 
@@ -15,7 +15,10 @@ from engine.core.errors import ConfigError
 
 
 def render_config(config: ResearchConfig) -> str:
-    """Return the config as TOML with a comment above each setting."""
+    """Return the config as TOML text with a comment above each setting.
+
+    A setting whose value is None is commented out.
+    """
     doc = tomlkit.document()
     doc.add(tomlkit.comment("The research config of autoresearch-tui. Edit it between sessions."))
     values = msgspec.to_builtins(config)
@@ -31,14 +34,15 @@ def render_config(config: ResearchConfig) -> str:
 
 
 def parse_config(text: str, where: str = "config.toml") -> ResearchConfig:
-    """Read a config.
+    """Parse the text of a config.toml and check every value.
 
     Args:
-        text: TOML.
+        text: The TOML text of the file.
         where: The name to give the file in an error.
 
     Raises:
-        ConfigError: Not TOML, an unknown setting, or an invalid value; the error names the line.
+        ConfigError: The text is not TOML, or has an unknown setting or an invalid value; the error
+            names the line.
     """
     try:
         raw: dict[str, Any] = tomlkit.parse(text).unwrap()
@@ -64,7 +68,11 @@ def parse_config(text: str, where: str = "config.toml") -> ResearchConfig:
 
 
 def check_config(config: ResearchConfig, where: str = "The research config") -> None:
-    """Reject values that no session could run with.
+    """Check every value of a config; raise for the first invalid one.
+
+    Args:
+        config: The config to check.
+        where: Where the config comes from, as the error names it.
 
     Raises:
         ConfigError: A value is invalid; the error names the setting and what it needs.

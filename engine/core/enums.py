@@ -1,38 +1,46 @@
-"""Enumerations shared by the journal, the screens and results.tsv."""
+"""Defines the enumerations of the journal, screens and results.tsv: verdicts, outcomes, states."""
 
 from __future__ import annotations
 
 from enum import StrEnum
 
 PROGRAM = "program.md"
-"""The file with the user's instructions to the agent."""
+"""Name of the file with the user's instructions to the agent, at the workspace's top."""
 
 NOT_RECORDED = "not recorded"
-"""Shown for every figure that a source does not have."""
+"""Text shown instead of a figure that the journal or results table does not hold."""
 
 
 class Direction(StrEnum):
-    """The direction in which the metric improves."""
+    """The direction in which the metric improves: lower (`min`) or higher (`max`) is better."""
 
     MIN = "min"
     MAX = "max"
 
     def gain(self, new: float, old: float) -> float:
-        """Return how much better `new` is than `old`, in metric units; negative if it is worse."""
+        """Return how much better `new` is than `old`, in metric units; negative if it is worse.
+
+        Args:
+            new: The metric's value to rate.
+            old: The metric's value to compare it with.
+        """
         return old - new if self is Direction.MIN else new - old
 
     def change(self, gain: float) -> float:
-        """Return the change of the metric that a gain means; -0.0 is never returned."""
+        """Return the metric's new value minus the old for a gain, where positive is better.
+
+        Never returns -0.0.
+        """
         return (-gain if self is Direction.MIN else gain) + 0.0
 
     @property
     def better(self) -> str:
-        """`lower` or `higher`: the values of the metric that are better."""
+        """`lower` or `higher`: which values of the metric are better."""
         return "lower" if self is Direction.MIN else "higher"
 
 
 class Verdict(StrEnum):
-    """The verdict on an experiment, as in `results.tsv`."""
+    """The verdict on an experiment, spelled as in the status column of results.tsv."""
 
     KEEP = "keep"
     DISCARD = "discard"
@@ -49,11 +57,11 @@ CATEGORIES = (
     "simplification",
     "other",
 )
-"""What an edit can be about."""
+"""The categories of edits: an agent assigns one of them to each proposal."""
 
 
 class Outcome(StrEnum):
-    """Why a run ended."""
+    """How a training run ended: finished, or the reason why it failed."""
 
     FINISHED = "finished"
     CODE_CRASH = "code crash"
@@ -66,22 +74,22 @@ class Outcome(StrEnum):
 
 
 class Phase(StrEnum):
-    """What a training process is doing, according to its log."""
+    """The phase of a running training process, as its log shows it."""
 
     STARTING = "start-up"
     TRAINING = "train"
     EVALUATING = "evaluate"
     RUNNING = "run"
-    """A script that prints no progress; only that it runs is known."""
+    """The script prints no progress; only that its process runs is known."""
 
 
 class SessionState(StrEnum):
-    """What the ratchet is doing."""
+    """What the session's loop is doing now, as the screens show it."""
 
     STARTING = "starting"
     PROPOSING = "proposing"
     ASKING = "waiting for you"
-    """Nothing can run before the user answers a question."""
+    """No proposal can run before the user answers an open question."""
     RUNNING = "running"
     DECIDING = "deciding"
     PAUSED = "paused"
@@ -89,76 +97,76 @@ class SessionState(StrEnum):
 
 
 class KeepRule(StrEnum):
-    """The rule that decides whether an edit is kept."""
+    """The rule that decides from the measured gain whether an experiment's edit is kept."""
 
     GREEDY = "greedy"
     MIN_DELTA = "min_delta"
 
 
 class Autonomy(StrEnum):
-    """How much runs unasked."""
+    """Which edits run without the user's approval."""
 
     AUTO = "auto"
-    """Every edit without a blocking finding runs unasked."""
+    """Every edit without a blocking risk finding runs without approval."""
     ASK_RISKY = "ask-risky"
     ASK_ALL = "ask-all"
 
     @property
     def next(self) -> Autonomy:
-        """The next autonomy, in a cycle."""
+        """The autonomy after this one in the cycle auto, ask-risky, ask-all, auto."""
         all_of_them = list(Autonomy)
         return all_of_them[(all_of_them.index(self) + 1) % len(all_of_them)]
 
 
 class Origin(StrEnum):
-    """Where a proposal comes from."""
+    """Where a proposal comes from: the agent, a pin, or an earlier experiment."""
 
     AGENT = "agent"
     PIN = "pin"
-    """A pinned hypothesis, worked out by the agent or taken literally."""
+    """A pinned hypothesis, worked out by the agent or applied literally as knob values."""
     REVIVE = "revive"
-    """The patch of an earlier experiment, re-applied to the frontier."""
+    """The patch of an earlier experiment, re-applied to the frontier on the user's command."""
     CONFIRM = "confirm"
-    """The commit of an earlier experiment, run once more."""
+    """The unchanged commit of an earlier experiment, run once more on the user's command."""
     OVERRULE = "overrule"
-    """A run that the user's own verdict on an earlier experiment needs."""
+    """A run needed to carry out the user's own verdict on an earlier experiment."""
 
 
 class QueueState(StrEnum):
-    """What a queued proposal waits for."""
+    """Whether a queued proposal may run, or waits for the user's answer."""
 
     READY = "ready"
-    """It runs when its turn comes."""
+    """The proposal runs when its turn comes."""
     ASKED = "asked"
-    """The user's answer; it is parked if none comes in time."""
+    """It waits for the user's answer, and is parked if none comes in time."""
     PARKED = "parked"
-    """The user's answer, without a time limit."""
+    """It waits for the user's answer without a time limit."""
 
 
 class ReviewAnswer(StrEnum):
-    """The user's answer about a proposal."""
+    """The user's answer to whether a proposal may run."""
 
     APPROVE = "approve"
     VETO = "veto"
 
 
 class Actor(StrEnum):
-    """Who decided: through what the user spoke, or what acted in their place."""
+    """Who or what made a recorded decision: the user, the engine, a rule or a signal."""
 
     SCREEN = "screen"
     COMMAND_LINE = "command line"
     PERSON = "person"
-    """The user, where it is not recorded through what."""
+    """The user, where the channel was not recorded."""
     CONFIG = "config.toml"
     START = "start"
-    """The start of an engine."""
+    """The start of an engine process."""
     SIGNAL = "signal"
     ENGINE = "engine"
     POLICY = "policy"
-    """The autonomy in force."""
+    """The autonomy in force, which required a question to the user."""
     TIMEOUT = "timeout"
     UNKNOWN = "unknown"
-    """A word in a journal that this version does not know."""
+    """An actor in a journal that this version does not know."""
 
     @classmethod
     def _missing_(cls, value: object) -> Actor:
@@ -166,17 +174,17 @@ class Actor(StrEnum):
 
     @property
     def is_user(self) -> bool:
-        """True where the user decided, not the engine, a rule or a signal."""
+        """True where the user decided; False for the engine, a rule, a signal or an unknown one."""
         return self in (Actor.SCREEN, Actor.COMMAND_LINE, Actor.PERSON)
 
 
 class AlarmKind(StrEnum):
-    """What an alarm is about."""
+    """The subject of an alarm, which tells the user that something needs attention."""
 
     EDIT_FAILED = "edit_failed"
-    """An agent's answer could not be used."""
+    """An agent's answer could not be used as an edit."""
     EDIT_TOO_LATE = "edit"
-    """The user's edit of a proposal came after the decision."""
+    """The user's own edit of a proposal arrived after the proposal was decided."""
     REPAIR = "repair"
     LOOKAHEAD = "lookahead"
     OVERRULE = "overrule"
@@ -192,7 +200,7 @@ class AlarmKind(StrEnum):
     DISK = "disk"
     ENGINE = "engine"
     OTHER = "other"
-    """A word in a journal that this version does not know."""
+    """An alarm kind in a journal that this version does not know."""
 
     @classmethod
     def _missing_(cls, value: object) -> AlarmKind:
@@ -200,7 +208,7 @@ class AlarmKind(StrEnum):
 
 
 class DecisionKind(StrEnum):
-    """What was decided about a proposal or an experiment."""
+    """The kinds of recorded decisions about a proposal or an experiment."""
 
     ASKED = "asked"
     APPROVED = "approved"
@@ -212,7 +220,7 @@ class DecisionKind(StrEnum):
 
 
 class StopMode(StrEnum):
-    """How the session is to end."""
+    """When a requested stop takes effect: after the current run, or at once by killing it."""
 
     AFTER_RUN = "after this run"
     NOW = "now"

@@ -24,7 +24,7 @@ from __future__ import annotations
 
 
 class AutoresearchError(Exception):
-    """An error explained in words for the user.
+    """The base of all errors raised on purpose, explained in sentences for the user.
 
     Args:
         what: What happened, as a full sentence.
@@ -41,74 +41,77 @@ class AutoresearchError(Exception):
         self.todo = todo
 
     def __str__(self) -> str:
-        """Return what happened, why and what to do as one paragraph."""
+        """Return the what, why and todo sentences joined into one paragraph."""
         return " ".join(part for part in (self.what, self.why, self.todo) if part)
 
 
 class UsageError(AutoresearchError):
-    """Invalid flag or argument."""
+    """A command-line flag or argument is invalid."""
 
     exit_code = 2
 
 
 class WorkspaceError(AutoresearchError):
-    """The repository cannot be used as it is."""
+    """The workspace's git repository cannot be used in its present state."""
 
     exit_code = 3
 
 
 class ConfigError(AutoresearchError):
-    """The research config is invalid."""
+    """The research config or .autoresearch/config.toml is invalid."""
 
     exit_code = 4
 
 
 class EngineBusyError(AutoresearchError):
-    """Another engine holds this workspace."""
+    """Another engine process is already running in this workspace."""
 
     exit_code = 5
 
 
 class EngineGoneError(AutoresearchError):
-    """No engine answers on the socket."""
+    """No engine process answers on the workspace's socket."""
 
     exit_code = 6
 
 
 class EnvironmentProblem(AutoresearchError):
-    """The machine, not the idea, is at fault: the loop pauses and no experiment is used up."""
+    """The machine, not the idea, is at fault (missing command, full disk): the loop pauses.
+
+    No experiment is used up.
+    """
 
     exit_code = 7
 
 
 class JournalError(AutoresearchError):
-    """The journal cannot be trusted or written."""
+    """The session's journal is damaged, inconsistent or cannot be written."""
 
     exit_code = 8
 
 
 class TerminalError(AutoresearchError):
-    """This terminal cannot show the screen."""
+    """The terminal lacks what the full-screen interface needs."""
 
     exit_code = 9
 
 
 class AgentError(AutoresearchError):
-    """The agent could not propose an edit."""
+    """The agent failed to propose an edit; the base of the provider's and the answer's errors."""
 
     exit_code = 10
 
 
 class BadKeyError(AgentError):
-    """The provider refuses the key, or there is none."""
+    """The model provider refuses the API key, or no key is set."""
 
 
 class NoSuchModelError(AgentError):
-    """The provider does not know the model."""
+    """The model provider does not know the configured model."""
 
 
 class RateLimitedError(AgentError):
-    """Too many requests.
+    """The model provider refused a call because of too many requests; it is tried again.
 
     Args:
         what: What happened, as a full sentence.
@@ -121,20 +124,20 @@ class RateLimitedError(AgentError):
 
 
 class OverloadedError(AgentError):
-    """The provider, or the connection to it, failed temporarily."""
+    """The model provider, or the connection to it, failed temporarily."""
 
 
 class ContextTooLongError(AgentError):
-    """The prompt does not fit into the model's context."""
+    """The prompt does not fit into the language model's context."""
 
 
 class BudgetSpentError(AgentError):
-    """The session's cap on dollars or tokens is reached."""
+    """The session's cap on language-model dollars or tokens is reached."""
 
 
 class CliMissingError(AgentError):
-    """The coding agent's command is not installed, or will not start."""
+    """The coding agent's command is not installed, or does not start."""
 
 
 class UnusableAnswerError(AgentError):
-    """The answer holds no edit that can be applied."""
+    """The agent's answer holds no edit that can be applied to the editable file."""

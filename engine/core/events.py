@@ -1,4 +1,4 @@
-"""The events of a session, as one tagged union; the journal holds nothing else.
+"""Defines every event of a session, as one tagged union; the journal holds nothing else.
 
 Each event is a fact in the past tense with a sequence number and a UTC time. Fields are only ever
 added, with defaults, so that a journal written by an older release always opens.
@@ -29,14 +29,14 @@ EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class Gpu(msgspec.Struct, frozen=True):
-    """A GPU of the machine."""
+    """Name and total memory of one GPU of the machine."""
 
     name: str
     memory_bytes: int
 
 
 class Platform(msgspec.Struct, frozen=True, kw_only=True):
-    """The machine on which the session runs."""
+    """The hardware and software of the machine on which the session runs."""
 
     system: str
     python: str
@@ -47,14 +47,14 @@ class Platform(msgspec.Struct, frozen=True, kw_only=True):
     gpu_note: str = ""
     """Why no GPU figures are available; empty where they are."""
     sandbox: str = "none"
-    """The sandbox that confines the training process."""
+    """Name of the sandbox that confines the training process; `none` where there is none."""
 
 
 class Proposal(msgspec.Struct, frozen=True, kw_only=True):
-    """One focused edit, described: what is changed, and why it should help."""
+    """The description of one proposed edit: what is changed, and why it should help."""
 
     patch_id: str
-    """A hash of the patch; every decision of the user names it."""
+    """A hash of the patch; a decision of the user names the proposal by it."""
     hypothesis: str
     rationale: str = ""
     expected: str = ""
@@ -63,41 +63,41 @@ class Proposal(msgspec.Struct, frozen=True, kw_only=True):
     added: int = 0
     removed: int = 0
     source_key: str = ""
-    """A hash of the edited file's syntax tree, to recognise an equivalent edit."""
+    """A hash of the edited file's syntax tree, to recognise an equivalent edit; "": none."""
     knobs: dict[str, tuple[str, str]] = {}
-    """Knob name to its old and new literal, where the edit changes knobs."""
+    """Old and new literal of each knob (tunable constant) that the edit changes, by name."""
 
 
 class Measurement(msgspec.Struct, frozen=True, kw_only=True):
-    """The figures that a run reported; None where it did not report one."""
+    """The figures that a run printed at its end; None where it did not print one."""
 
     metric: float
     memory_gb: float = 0.0
-    """Peak memory in GiB: the run's `peak_vram_mb`, else its peak resident size."""
+    """Peak memory in GiB: the printed `peak_vram_mb`, else the processes' peak resident size."""
     training_seconds: float | None = None
     total_seconds: float | None = None
     steps: int | None = None
     tokens_millions: float | None = None
     params_millions: float | None = None
     summary: dict[str, str] = {}
-    """Every `key: value` line of the run's summary."""
+    """Every `key: value` line of the run's printed summary, as text."""
 
 
 class ProgressPoint(msgspec.Struct, frozen=True, array_like=True):
     """One point of a run's loss curve."""
 
     share: float
-    """Elapsed share of the time budget, 0 to 1."""
+    """Elapsed share of the run's time budget, 0 to 1."""
     loss: float
 
 
 class Event(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", omit_defaults=True):
-    """The base of all events."""
+    """The base of all events: a sequence number and a time."""
 
     seq: int = 0
-    """Sequence number in the journal, from 1; 0 before it is appended."""
+    """Sequence number in the journal, from 1; 0 before the event is appended."""
     at: datetime = EPOCH
-    """UTC time at which it was appended."""
+    """UTC time at which the event was appended to the journal."""
 
 
 class SessionStarted(Event, frozen=True, kw_only=True):
@@ -109,11 +109,12 @@ class SessionStarted(Event, frozen=True, kw_only=True):
     base_commit: str
     config: ResearchConfig
     results_file: str
-    """The file that rows are appended to; another than the config names where that one belongs to
-    the user.
+    """The results table to which a row per experiment is appended.
+
+    It differs from the config's where that file belongs to the user.
     """
     notes: tuple[str, ...] = ()
-    """What the user should know about how the engine uses the workspace."""
+    """Sentences telling the user how the engine uses the workspace."""
 
 
 class HistoryImported(Event, frozen=True, kw_only=True):
@@ -122,11 +123,11 @@ class HistoryImported(Event, frozen=True, kw_only=True):
     file: str
     branch: str
     tip: str
-    """The commit at the end of that branch."""
+    """The commit at the end of the imported session's branch."""
     attempts: tuple[PastAttempt, ...]
     bad_rows: int = 0
     notes: tuple[str, ...] = ()
-    """What the table does not tell."""
+    """Sentences telling the user what the imported table does not record."""
 
 
 class EngineStarted(Event, frozen=True, kw_only=True):
@@ -144,19 +145,19 @@ class EngineStopped(Event, frozen=True, kw_only=True):
 
 
 class PlatformDetected(Event, frozen=True, kw_only=True):
-    """The engine found out on which machine it runs."""
+    """The engine detected the machine's hardware and software."""
 
     platform: Platform
 
 
 class ConfigChanged(Event, frozen=True, kw_only=True):
-    """The session continues with other limits or another agent, never with another metric."""
+    """The session continues with a changed config: other limits or another agent, same metric."""
 
     config: ResearchConfig
 
 
 class CandidateEvent(Event, frozen=True, kw_only=True):
-    """The fields of a candidate as the journal keeps them; see `engine.core.candidate`."""
+    """The base of events that record a candidate; fields as in `engine.core.candidate`."""
 
     base: str
     proposal: Proposal
@@ -172,31 +173,31 @@ class CandidateEvent(Event, frozen=True, kw_only=True):
 
 
 class ProposalDrafted(CandidateEvent, frozen=True, kw_only=True):
-    """An experiment began with this proposal. Experiment 1 is the baseline, with an empty patch."""
+    """An experiment began with this proposal; experiment 1 is the baseline, with an empty patch."""
 
     experiment: int
     rebased: bool = False
 
 
 class ProposalQueued(CandidateEvent, frozen=True, kw_only=True):
-    """A proposal was put into the queue; it becomes an experiment later, or is dropped."""
+    """A proposal was put into the queue, to become an experiment later or to be dropped."""
 
     after: int
-    """The newest experiment when it was queued; the proposal assumes that it is discarded."""
+    """The number of experiments begun when it was queued; it assumes the newest is discarded."""
     basis: str = ""
     why: str = ""
-    """Why the user is asked about it; empty where it may run unasked."""
+    """Why the user is asked about the proposal; empty where it may run without approval."""
 
 
 class ProposalDropped(Event, frozen=True, kw_only=True):
-    """A queued proposal will not run."""
+    """A queued proposal was removed from the queue and will not run."""
 
     queued: int
     reason: str
 
 
 class ReviewRequested(Event, frozen=True, kw_only=True):
-    """The user is asked about a proposal; meanwhile the loop works on another one."""
+    """The user was asked whether a queued proposal may run; the loop works on another meanwhile."""
 
     queued: int
     patch_id: str
@@ -206,7 +207,7 @@ class ReviewRequested(Event, frozen=True, kw_only=True):
 
 
 class ReviewDecided(Event, frozen=True, kw_only=True):
-    """The user approved or vetoed exactly this patch."""
+    """The user approved or vetoed a queued proposal with exactly this patch."""
 
     queued: int
     patch_id: str
@@ -216,14 +217,14 @@ class ReviewDecided(Event, frozen=True, kw_only=True):
 
 
 class ProposalParked(Event, frozen=True, kw_only=True):
-    """The question was not answered in time; the proposal waits without a time limit."""
+    """The question about a proposal was not answered in time; it now waits without a time limit."""
 
     queued: int
     reason: str
 
 
 class ProposalEdited(Event, frozen=True, kw_only=True):
-    """A queued edit was changed; it was assessed again under its new patch_id."""
+    """A queued proposal's patch was changed by the user or the engine, and assessed again."""
 
     queued: int
     by: Actor
@@ -234,7 +235,7 @@ class ProposalEdited(Event, frozen=True, kw_only=True):
 
 
 class AutonomySet(Event, frozen=True, kw_only=True):
-    """The autonomy was set, in force from the next proposal on."""
+    """The autonomy (which edits need approval) was changed, from the next proposal on."""
 
     autonomy: Autonomy
     by: Actor
@@ -244,7 +245,7 @@ class HypothesisPinned(Event, frozen=True, kw_only=True):
     """The user pinned a hypothesis, to be tried next."""
 
     pin: int
-    """Its number, counted up through the session."""
+    """The pin's number, counted up through the session."""
     text: str
     by: Actor
 
@@ -262,12 +263,12 @@ class PinMoved(Event, frozen=True, kw_only=True):
 
     pin: int
     place: int
-    """Its new place among the waiting pins, from 0."""
+    """The pin's new place among the waiting pins, from 0."""
     by: Actor
 
 
 class PinRemoved(Event, frozen=True, kw_only=True):
-    """A pin will not be tried: the user removed it, or it turned out to be impossible."""
+    """A pin will not be tried: the user removed it, or it could not be carried out."""
 
     pin: int
     by: Actor
@@ -275,7 +276,7 @@ class PinRemoved(Event, frozen=True, kw_only=True):
 
 
 class DirectionBanned(Event, frozen=True, kw_only=True):
-    """The user banned a direction: the agent must not propose it."""
+    """The user banned a direction of research: the agent must not propose it."""
 
     ban: int
     text: str
@@ -283,14 +284,14 @@ class DirectionBanned(Event, frozen=True, kw_only=True):
 
 
 class BanLifted(Event, frozen=True, kw_only=True):
-    """The user lifted a ban."""
+    """The user lifted a ban on a direction of research."""
 
     ban: int
     by: Actor
 
 
 class NoteAdded(Event, frozen=True, kw_only=True):
-    """The user added a note for the agent."""
+    """The user added a note that goes into the agent's briefings."""
 
     note: int
     text: str
@@ -298,32 +299,32 @@ class NoteAdded(Event, frozen=True, kw_only=True):
 
 
 class NoteRemoved(Event, frozen=True, kw_only=True):
-    """The user removed a note."""
+    """The user removed a note from the agent's briefings."""
 
     note: int
     by: Actor
 
 
 class ProgramEdited(Event, frozen=True, kw_only=True):
-    """Another version of program.md is in force."""
+    """A new version of program.md, the user's instructions to the agent, came into force."""
 
     key: str
-    """A hash of its text."""
+    """A hash of the text of program.md."""
     experiment: int
     """The first experiment for which it is in force."""
     diff: str = ""
-    """Unified diff against the version before; empty for the first version."""
+    """Unified diff against the previous version; empty for the first version."""
 
 
 class ProgramCommitted(Event, frozen=True, kw_only=True):
-    """A version of program.md was committed to the session's branch, which is the new frontier."""
+    """A version of program.md is on the session's branch; its commit is the new frontier."""
 
     key: str
     commit: str
 
 
 class Overruled(Event, frozen=True, kw_only=True):
-    """The user replaced the keep rule's verdict by their own."""
+    """The user replaced the keep rule's verdict on an experiment by their own."""
 
     experiment: int
     verdict: Verdict
@@ -332,24 +333,24 @@ class Overruled(Event, frozen=True, kw_only=True):
 
 
 class OverruleSettled(Event, frozen=True, kw_only=True):
-    """The branch follows an overrule, or an experiment is queued that will make it follow."""
+    """A pending overrule was carried out on the branch, queued as an experiment, or given up."""
 
     experiment: int
     how: str
 
 
 class FrontierReverted(Event, frozen=True, kw_only=True):
-    """A kept change was reverted on the branch by a new commit."""
+    """A kept change was reverted on the session's branch by a new commit."""
 
     experiment: int
     """The experiment whose change was reverted."""
     commit: str
     incumbent: int
-    """The experiment whose value has to be beaten from now on."""
+    """The number of the experiment whose value has to be beaten from now on."""
 
 
 class ProposalRevised(Event, frozen=True, kw_only=True):
-    """The engine changed the edit; it runs again within the same experiment."""
+    """An experiment's edit was changed after a failed run; it runs again in that experiment."""
 
     experiment: int
     reason: str
@@ -361,21 +362,21 @@ class ProposalRevised(Event, frozen=True, kw_only=True):
 
 
 class CostIncurred(Event, frozen=True, kw_only=True):
-    """A call of a language model ended, successful or not."""
+    """A language-model call ended, successful or not; these are its tokens and its price."""
 
     experiment: int
-    """The experiment that the call was for; 0: it was about the session as a whole."""
+    """The number of the experiment the call was for; 0: it was about the session as a whole."""
     model: str
     prompt_tokens: int = 0
     cached_tokens: int = 0
     completion_tokens: int = 0
     reasoning_tokens: int = 0
     dollars: float | None = None
-    """Price of the call; None where it is not known."""
+    """Price of the call in US dollars; None where it is not known."""
 
 
 class AgentWaited(Event, frozen=True, kw_only=True):
-    """The agent failed, and is asked again after a wait."""
+    """The agent failed and will be asked again after a wait."""
 
     reason: str
     until: datetime
@@ -383,7 +384,7 @@ class AgentWaited(Event, frozen=True, kw_only=True):
 
 
 class CandidateCommitted(Event, frozen=True, kw_only=True):
-    """The experiment's commit was made; a private ref keeps it reachable."""
+    """The experiment's edit was committed; a private git ref keeps the commit reachable."""
 
     experiment: int
     commit: str
@@ -391,7 +392,7 @@ class CandidateCommitted(Event, frozen=True, kw_only=True):
 
 
 class RunStarted(Event, frozen=True, kw_only=True):
-    """A training process was started under its supervisor."""
+    """A run's training process was started under its supervisor process."""
 
     experiment: int
     run: int
@@ -403,14 +404,14 @@ class RunStarted(Event, frozen=True, kw_only=True):
 
 
 class RunAdopted(Event, frozen=True, kw_only=True):
-    """A new engine found the run alive and watches it from now on."""
+    """A new engine found a run of an earlier engine still running, and watches it from now on."""
 
     experiment: int
     run: int
 
 
 class RunProgressed(Event, frozen=True, kw_only=True):
-    """One point of the loss curve; at most 20 of them per run."""
+    """One point of a run's loss curve; at most 20 are recorded per run."""
 
     experiment: int
     run: int
@@ -419,7 +420,7 @@ class RunProgressed(Event, frozen=True, kw_only=True):
 
 
 class DevicesSampled(Event, frozen=True, kw_only=True):
-    """A sample of the machine's CPU, memory and GPUs; about six of them per run."""
+    """The machine's CPU, memory and GPU load was sampled; about six times per run."""
 
     experiment: int
     run: int
@@ -427,15 +428,15 @@ class DevicesSampled(Event, frozen=True, kw_only=True):
 
 
 class RunEnded(Event, frozen=True, kw_only=True):
-    """The training process and all its descendants have ended."""
+    """A run's training process and all its descendants have ended."""
 
     experiment: int
     run: int
     outcome: Outcome
     detail: str = ""
-    """The last traceback of the log, or the reason in words."""
+    """The last traceback in the run's log, or why it ended as a phrase; empty if it finished."""
     todo: str = ""
-    """What the user can do about it; empty where there is nothing."""
+    """What the user can do about the run's end; empty where there is nothing."""
     exit_code: int | None = None
     signal: int | None = None
     seconds: float = 0.0
@@ -443,45 +444,48 @@ class RunEnded(Event, frozen=True, kw_only=True):
 
 
 class Measured(Event, frozen=True, kw_only=True):
-    """The figures that the run reported were read and checked."""
+    """The figures that a run printed were read and checked."""
 
     experiment: int
     run: int
     measurement: Measurement
     doubts: tuple[str, ...] = ()
-    """Contradictions to what the engine observed; a doubted measurement is never kept."""
+    """Contradictions between the figures and what the engine observed.
+
+    A doubted measurement is never kept.
+    """
 
 
 class VerdictGiven(Event, frozen=True, kw_only=True):
-    """The keep rule gave its verdict."""
+    """An experiment got its verdict from the keep rule, or as a crash."""
 
     experiment: int
     verdict: Verdict
     reason: str
     gain: float | None = None
-    """Against the incumbent, in metric units; positive is better."""
+    """Gain over the incumbent in metric units, positive is better; None where it is unknown."""
     results_bytes: int = 0
     """Size of the results file before the row; shows a later engine whether the row was written."""
 
 
 class RowWritten(Event, frozen=True, kw_only=True):
-    """The experiment's row was appended to the results file and synced."""
+    """An experiment's row was appended to the results file and synced to disk."""
 
     experiment: int
     file: str
     status: str = ""
-    """The row's status word where it is not one of our verdicts; only in imported tables."""
+    """The row's status word where it is not keep, discard or crash; only in imported tables."""
 
 
 class FrontierAdvanced(Event, frozen=True, kw_only=True):
-    """The session's branch moved to a better commit."""
+    """The session's branch moved to the commit of an experiment that was kept."""
 
     experiment: int
     commit: str
 
 
 class Paused(Event, frozen=True, kw_only=True):
-    """The loop pauses at its next safe point."""
+    """A pause was requested; the loop pauses at its next safe point, after a run under way."""
 
     by: Actor
     """The user, or the engine where the environment or the agent failed."""
@@ -490,13 +494,13 @@ class Paused(Event, frozen=True, kw_only=True):
 
 
 class Resumed(Event, frozen=True, kw_only=True):
-    """The loop continues after a pause."""
+    """A pause of the loop ended."""
 
     by: Actor
 
 
 class StopRequested(Event, frozen=True, kw_only=True):
-    """The session is to end."""
+    """The end of the session was requested, after the current run or at once."""
 
     by: Actor
     mode: StopMode
@@ -504,23 +508,23 @@ class StopRequested(Event, frozen=True, kw_only=True):
 
 
 class StopCancelled(Event, frozen=True, kw_only=True):
-    """The session is not to end after all."""
+    """A requested end of the session was cancelled."""
 
     by: Actor
 
 
 class KillRequested(Event, frozen=True, kw_only=True):
-    """The user killed a run; its experiment counts as interrupted, not as a failed idea."""
+    """The user killed a run, with or without a veto of its idea."""
 
     by: Actor
     experiment: int
     run: int
     reason: str = ""
-    """Why the idea itself is vetoed; empty where only this run was to end."""
+    """Why the user vetoes the idea itself; empty where only this run was to end."""
 
 
 class AlarmRaised(Event, frozen=True, kw_only=True):
-    """Something happened that the user should look at."""
+    """The engine reported something that needs the user's attention."""
 
     kind: AlarmKind
     message: str
@@ -528,7 +532,7 @@ class AlarmRaised(Event, frozen=True, kw_only=True):
 
 
 class SessionEnded(Event, frozen=True, kw_only=True):
-    """The session ended; it can be continued later."""
+    """The session ended; a new engine can continue it later."""
 
     reason: str
 

@@ -1,4 +1,4 @@
-"""Findings of the risk check, as the journal keeps them; the rules are in `engine.core.risk`."""
+"""Defines findings of the risk check as the journal keeps them; rules are in `engine.core.risk`."""
 
 from __future__ import annotations
 
@@ -8,22 +8,22 @@ import msgspec
 
 
 class Weight(StrEnum):
-    """What follows from a finding, heaviest first."""
+    """How serious a risk finding is, and so whether the user is asked; heaviest first."""
 
     BLOCK = "block"
-    """The edit never runs without the user's approval, in any autonomy."""
+    """The edit never runs without the user's approval, whatever the autonomy."""
     ASK = "ask"
-    """The edit runs unasked only with the autonomy `auto`."""
+    """The edit runs without approval only with the autonomy `auto`."""
     NOTE = "note"
-    """The edit runs; the finding is shown."""
+    """The edit runs without approval; the finding is only shown."""
 
 
 class Finding(msgspec.Struct, frozen=True):
-    """One risk of an edit."""
+    """One risk that a rule of the risk check found in an edit."""
 
     rule: str
     weight: Weight
     lines: tuple[int, ...]
-    """Line numbers in the edited file, from 1; in the base where something was removed."""
+    """Line numbers in the edited file, from 1; in the file before the edit for removed code."""
     message: str
-    """One sentence: what the risk is, and why it matters."""
+    """One sentence for the user: what the risk is, and why it matters."""

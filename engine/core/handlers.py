@@ -1,4 +1,4 @@
-"""The registry of event handlers: one pure function per kind of event."""
+"""Registers the event handlers: one pure function per kind of event that updates the session."""
 
 from __future__ import annotations
 
@@ -10,13 +10,16 @@ from engine.core.session import Session
 
 E_ = TypeVar("E_", bound=ev.Event)
 HANDLERS: dict[type[ev.Event], Callable[[Session, Any], Session]] = {}
-"""The handler of each kind of event; `engine.core.reducer` fills and uses it."""
+"""The handler of each event class; `engine.core.reducer` imports the modules that fill it."""
 
 
 def on(
     kind: type[E_],
 ) -> Callable[[Callable[[Session, E_], Session]], Callable[[Session, E_], Session]]:
-    """Register the decorated function as the handler of one kind of event."""
+    """Return a decorator that registers a function as the handler of one event class.
+
+    The handler gets the session and the event, and returns the changed session.
+    """
 
     def register(handler: Callable[[Session, E_], Session]) -> Callable[[Session, E_], Session]:
         HANDLERS[kind] = handler

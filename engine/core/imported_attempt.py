@@ -1,4 +1,4 @@
-"""Experiments listed in the results.tsv of a session that has no journal."""
+"""Defines experiments imported from the results.tsv of a session that has no journal."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from engine.core.enums import Verdict
 
 
 class Unknown(StrEnum):
-    """What the table does not tell about an attempt."""
+    """Facts that the imported table may not record about an attempt."""
 
     EDIT = "edit"
-    """Its commit does not exist, or was never named."""
+    """The edit: the row's commit does not exist, or the row names none."""
     VALUE = "metric"
     VERDICT = "verdict"
     TIME = "time"
@@ -22,26 +22,26 @@ class Unknown(StrEnum):
 
 
 class PastAttempt(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """One row of the table, as an attempt of that session."""
+    """One row of an imported results table, as an experiment of that session."""
 
     row: int
-    """Number of the row in the table, from 1."""
+    """Number of the row in the table, from 1, without the header."""
     description: str = ""
-    """As written; untrusted."""
+    """The row's description as written in the table; untrusted text."""
     status: str = ""
-    """As written; untrusted."""
+    """The row's status word as written in the table; untrusted text."""
     verdict: Verdict | None = None
-    """The verdict that the status word means; None where it means none."""
+    """The verdict that the status word means; None where it means none of the three."""
     metric: float | None = None
     gain: float | None = None
-    """Against the keep before it, in metric units; positive is better."""
+    """Gain over the previous kept row in metric units, positive is better; None if unknown."""
     memory_gb: float | None = None
     category: str = ""
     at: datetime | None = None
     commit: str = ""
-    """The full hash of its commit; empty where that does not exist."""
+    """The full hash of the row's commit; empty where no such commit exists."""
     named: str = ""
-    """The commit as written in the table, where no commit has that name; untrusted."""
+    """The row's untrusted commit text where no such commit exists; empty where it does."""
     on_branch: bool = False
-    """True where that commit is on the session's branch."""
+    """True where the row's commit is on the imported session's branch."""
     unknown: tuple[Unknown, ...] = ()

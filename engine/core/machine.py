@@ -1,4 +1,4 @@
-"""One sample of a machine's load: GPUs, CPU, memory and disk."""
+"""Defines one sample of the machine's load: GPUs, CPU, memory and disk."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import msgspec
 
 
 class GpuSample(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """The load of one GPU; None for figures the GPU does not provide."""
+    """The load of one GPU at one moment; None for figures that the GPU does not provide."""
 
     index: int
     name: str
@@ -16,24 +16,24 @@ class GpuSample(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     power_watts: float | None = None
     temperature_celsius: float | None = None
     processes: tuple[tuple[int, int], ...] = ()
-    """Host pid and used bytes of each compute process."""
+    """Process id (outside any container) and used bytes of each process on the GPU."""
 
 
 class MachineSample(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """The load of the whole machine."""
+    """The load of the whole machine, and of the current run, at one moment."""
 
     gpus: tuple[GpuSample, ...] = ()
     gpu_note: str = ""
-    """Reason why no GPU is listed."""
+    """Why no GPU is listed; empty where GPUs are."""
     cpu_percent: float = 0.0
-    """Load of all cores together, 0 to 100."""
+    """CPU load averaged over all cores, 0 to 100."""
     cores: int = 1
     load1: float = 0.0
     ram_used_bytes: int = 0
     ram_total_bytes: int = 0
     disk_free_bytes: int = 0
     run_processes: int = 0
-    """Number of processes in the current run's tree; 0 without a run."""
+    """Number of processes in the current run's process tree; 0 where nothing runs."""
     run_cpu_percent: float = 0.0
-    """CPU use of the run's tree in percent of one core, up to 100 x cores."""
+    """CPU use of the current run's process tree in percent of one core, up to 100 x cores."""
     run_rss_bytes: int = 0

@@ -1,4 +1,4 @@
-"""The reasons for calling the user, as short texts for the terminal and for notifications."""
+"""Finds what needs the user's attention, as short texts for the terminal and notifications."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from engine.core.session import Session
 
 
 class NeedKind(StrEnum):
-    """The kinds of needs that a user can choose to get messages about."""
+    """The kinds of needs of the user's attention, each of which can be notified about."""
 
     APPROVAL = "approval"
     PARKED = "parked"
@@ -23,16 +23,21 @@ class NeedKind(StrEnum):
 
 
 class Need(NamedTuple):
-    """Something that waits for the user, or that they want to know. Its text is not cleaned yet."""
+    """Something that waits for the user, or that they want to know.
+
+    Its text is not sanitized yet.
+    """
 
     kind: NeedKind
     key: str
-    """Identifies the need for as long as it lasts."""
+    """Identifies the need for as long as it lasts, so that it is reported once."""
     text: str
 
 
 def needs_of(session: Session) -> tuple[Need, ...]:
-    """Return what waits for the user now, the most urgent first."""
+    """Return all that needs the user's attention now, the most urgent first; empty where nothing
+    does.
+    """
     needs = [_asked(queued) for queued in session.asked]
     needs += [_parked(queued) for queued in session.parked]
     if session.pause is not None and not session.pause.by.is_user:
@@ -46,7 +51,7 @@ def needs_of(session: Session) -> tuple[Need, ...]:
 
 
 def need_in(event: ev.AnyEvent, session: Session) -> Need | None:
-    """Return what an event calls the user for; None if nothing.
+    """Return the need of the user's attention that an event creates; None if it creates none.
 
     Args:
         event: Any event of the session's journal.
@@ -70,7 +75,7 @@ def need_in(event: ev.AnyEvent, session: Session) -> Need | None:
 
 
 def new_best(session: Session) -> Need | None:
-    """Return the news of the best experiment; None while that is the baseline."""
+    """Return the need that reports the best experiment; None while that is the baseline."""
     best, value = session.best, session.best_metric
     if best is None or best.is_baseline or value is None:
         return None
@@ -79,7 +84,7 @@ def new_best(session: Session) -> Need | None:
 
 
 def current_alarm(session: Session) -> ev.AlarmRaised | None:
-    """Return the last alarm; None once an experiment has ended after it."""
+    """Return the session's last alarm; None where there is none, or an experiment ended since."""
     if not session.alarms:
         return None
     alarm = session.alarms[-1]

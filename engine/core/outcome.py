@@ -1,4 +1,4 @@
-"""Classify why a run ended, from its exit and its log."""
+"""Classifies why a training run ended, from its exit code, signal and log."""
 
 from __future__ import annotations
 
@@ -46,12 +46,12 @@ _INTERRUPTS = (signals.SIGINT, signals.SIGTERM, signals.SIGHUP, signals.SIGQUIT)
 
 @dataclass(frozen=True, kw_only=True)
 class Ending:
-    """Everything known about a run that ended."""
+    """Everything known about a training run that ended: exit, log and limits, for `classify`."""
 
     exit_code: int | None
     signal: int | None
     killed_by: str | None
-    """The reason for which the engine killed it: `deadline`, `silence`, `start-up`, `evaluation`,
+    """Why the engine killed the run: `deadline`, `silence`, `start-up`, `training`, `evaluation`,
     `request` or `log flood`; None: it ended by itself.
     """
     metric: float | None
@@ -59,17 +59,17 @@ class Ending:
     loss: float | None
     traceback: str
     tail: str
-    """The last lines of the log."""
+    """The last lines of the run's log."""
     saw_fail: bool
     base_works: bool
-    """True where the baseline of this session finished, so that the environment worked."""
+    """True where the session's baseline has a measurement, so that the environment once worked."""
     edit: str = ""
-    """The experiment's patch."""
+    """The experiment's patch; empty for the baseline."""
 
 
 @dataclass(frozen=True)
 class Classified:
-    """An outcome with its explanation.
+    """A run's outcome with its explanation.
 
     `detail` is what happened in words, or the traceback; `todo` is what the user can do about it.
     """
@@ -80,7 +80,7 @@ class Classified:
 
 
 def classify(end: Ending) -> Classified:
-    """Return the outcome of a run that ended."""
+    """Return the outcome of a run that ended, with its explanation and what the user can do."""
     text = f"{end.traceback}\n{end.tail}"
     if end.killed_by is not None:
         return _killed(end.killed_by, text)

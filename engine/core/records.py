@@ -1,4 +1,4 @@
-"""The records of a folded session: runs, experiments, queued proposals, decisions, spending."""
+"""Defines the parts of a session's state: runs, experiments, queued proposals, decisions, costs."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from engine.core.enums import Actor, DecisionKind, Outcome, QueueState, Verdict
 
 
 class Run(msgspec.Struct, frozen=True, kw_only=True):
-    """One training process of an experiment."""
+    """One training process of an experiment, and how it ended."""
 
     number: int
     slot: int
@@ -28,15 +28,15 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
     seconds: float = 0.0
     peak_rss_bytes: int = 0
     adopted: int = 0
-    """The number of later engines that adopted this run."""
+    """How many later engine processes took over the watch of this run; 0: none."""
     curve: tuple[ev.ProgressPoint, ...] = ()
     kill_requested: bool = False
     veto: str = ""
-    """Why the user vetoed the idea while it ran; empty where they did not."""
+    """Why the user vetoed the experiment's idea during this run; empty where they did not."""
 
 
 class Spending(msgspec.Struct, frozen=True, kw_only=True):
-    """Tokens and dollars used by calls of language models."""
+    """Tokens and US dollars used by calls of language models."""
 
     calls: int = 0
     prompt_tokens: int = 0
@@ -45,7 +45,7 @@ class Spending(msgspec.Struct, frozen=True, kw_only=True):
     reasoning_tokens: int = 0
     dollars: float = 0.0
     unpriced: int = 0
-    """Calls of unknown price; they are not part of `dollars`."""
+    """Number of calls of unknown price, which are not part of `dollars`."""
 
     @property
     def tokens(self) -> int:
@@ -53,7 +53,7 @@ class Spending(msgspec.Struct, frozen=True, kw_only=True):
         return self.prompt_tokens + self.completion_tokens
 
     def plus(self, call: ev.CostIncurred) -> Spending:
-        """Return the spending after one more call."""
+        """Return the sum of this spending and the cost of one more call."""
         return Spending(
             calls=self.calls + 1,
             prompt_tokens=self.prompt_tokens + call.prompt_tokens,
@@ -66,7 +66,7 @@ class Spending(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class DecisionRecord(msgspec.Struct, frozen=True, kw_only=True):
-    """One decision, by the user or by a rule on their behalf."""
+    """One decision about a proposal or an experiment, by the user or by a rule for them."""
 
     at: datetime
     kind: DecisionKind
@@ -74,34 +74,34 @@ class DecisionRecord(msgspec.Struct, frozen=True, kw_only=True):
     reason: str = ""
     patch_id: str = ""
     verdict: Verdict | None = None
-    """The user's own verdict, where they overruled the keep rule."""
+    """The user's own verdict, where they overruled the keep rule; None for other decisions."""
 
     @property
     def text(self) -> str:
-        """The decision in words, such as `approved` or `overruled: keep`."""
+        """The decision as text, such as `approved` or `overruled: keep`."""
         return f"{self.kind}: {self.verdict}" if self.verdict is not None else self.kind.value
 
 
 class Pin(msgspec.Struct, frozen=True, kw_only=True):
-    """A hypothesis that the user pinned."""
+    """A hypothesis that the user pinned, to be tried before the agent's own proposals."""
 
     number: int
     text: str
     by: Actor
     at: datetime
     experiment: int = 0
-    """The experiment that tried it; 0: none yet."""
+    """The number of the experiment that tried the pin; 0: none yet."""
     removed: str = ""
-    """Why it will not be tried; empty while it may be."""
+    """Why the pin will not be tried; empty unless it was removed."""
 
     @property
     def waits(self) -> bool:
-        """True while it still has to be tried."""
+        """True while the pin was neither tried nor removed."""
         return not self.experiment and not self.removed
 
 
 class Instruction(msgspec.Struct, frozen=True, kw_only=True):
-    """A ban or a note, which goes into every briefing."""
+    """A ban or a note of the user, which goes into every briefing of the agent."""
 
     number: int
     text: str
@@ -110,7 +110,7 @@ class Instruction(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Vetoed(msgspec.Struct, frozen=True, kw_only=True):
-    """A proposal, or a running experiment, that the user vetoed."""
+    """A proposal or running experiment that the user vetoed, with the reason and the patch."""
 
     at: datetime
     by: Actor
@@ -120,15 +120,15 @@ class Vetoed(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ProgramVersion(msgspec.Struct, frozen=True, kw_only=True):
-    """One version of program.md."""
+    """One version of program.md, the user's instructions to the agent."""
 
     key: str
-    """A hash of its text."""
+    """A hash of the text of program.md."""
     at: datetime
     experiment: int
     """The first experiment for which it was in force."""
     commit: str = ""
-    """The commit that has it on the branch; empty until the next safe point."""
+    """The commit that has this version on the branch; empty until it is committed."""
     added: int = 0
     removed: int = 0
 
@@ -140,37 +140,40 @@ class Experiment(ProposalRecord, frozen=True, kw_only=True):
     drafted_at: datetime
     commit: str = ""
     ref: str = ""
-    """The private ref that keeps the commit reachable."""
+    """The private git ref that keeps the commit reachable; empty before the commit."""
     runs: tuple[Run, ...] = ()
     measurement: ev.Measurement | None = None
     doubts: tuple[str, ...] = ()
-    """Why the measurement is not trusted; a doubted one is never kept."""
+    """Why the measurement is not trusted; empty where it is. A doubted one is never kept."""
     verdict: Verdict | None = None
     verdict_reason: str = ""
     gain: float | None = None
-    """Against the incumbent, in metric units; positive is better."""
+    """Gain over the incumbent in metric units, positive is better; None where it is unknown."""
     results_bytes: int = 0
-    """Size of the results file before the row was appended."""
+    """Size of the results file in bytes before the experiment's row was appended."""
     row_written: bool = False
     row_status: str = ""
-    """The status word of an imported row that is not one of our verdicts; it has no verdict."""
+    """An imported row's status word that is not keep, discard or crash; else empty."""
     revised_after: int = 0
-    """The number of the run after which the engine changed the edit; 0: never."""
+    """The number of the run after which the engine changed the edit; 0: it did not."""
     ended_at: datetime | None = None
     decisions: tuple[DecisionRecord, ...] = ()
-    """What was decided about it and by whom, oldest first."""
+    """The decisions about the experiment and who made them, oldest first."""
     against: int | None = None
-    """The experiment whose value it had to beat: the incumbent when it began."""
+    """The number of the experiment whose value it had to beat: the incumbent at its start.
+
+    None for the baseline.
+    """
     advanced: bool = False
-    """True once the frontier moved to its commit."""
+    """True once the frontier moved to the experiment's commit."""
     overruled: Verdict | None = None
-    """The user's verdict, which replaces the keep rule's."""
+    """The user's own verdict, which replaces the keep rule's; None where they gave none."""
     spending: Spending = Spending()
-    """Cost of all language-model calls for it, including drafts that were dropped on the way."""
+    """Cost of all language-model calls for the experiment, dropped drafts included."""
 
     @property
     def is_baseline(self) -> bool:
-        """True for experiment 1, the file as it is."""
+        """True for experiment 1, which runs the editable file unchanged."""
         return self.number == 1
 
     @property
@@ -193,25 +196,25 @@ class Queued(Candidate, frozen=True, kw_only=True):
     """A candidate in the queue: ready to run, or waiting for the user."""
 
     after: int
-    """The newest experiment when it was queued."""
+    """The number of experiments begun when the proposal was queued."""
     at: datetime
     state: QueueState = QueueState.READY
     why: str = ""
-    """Why the user is asked."""
+    """Why the user is asked about the proposal; empty where it may run without approval."""
     until: datetime | None = None
-    """When it is parked if the user does not answer."""
+    """When the proposal is parked if the user does not answer; None where no question is open."""
     approved: str = ""
-    """The patch_id that the user approved."""
+    """The patch_id that the user approved; empty where they approved none."""
     decisions: tuple[DecisionRecord, ...] = ()
 
     @property
     def number(self) -> int:
-        """Its number in the queue."""
+        """The proposal's number in the queue, counted up through the session."""
         return self.queued
 
 
 class Dropped(msgspec.Struct, frozen=True, kw_only=True):
-    """A queued proposal that never ran."""
+    """A queued proposal that was dropped and never ran."""
 
     at: datetime
     hypothesis: str
@@ -219,7 +222,7 @@ class Dropped(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Pause(msgspec.Struct, frozen=True, kw_only=True):
-    """A pause of the loop, and why."""
+    """A pause of the loop: when, by whom, why, and what the user can do."""
 
     at: datetime
     by: Actor
@@ -228,7 +231,7 @@ class Pause(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Waiting(msgspec.Struct, frozen=True, kw_only=True):
-    """A wait before a failed agent is asked again."""
+    """The wait after a failed agent call before the agent is asked again."""
 
     reason: str
     until: datetime
@@ -236,7 +239,7 @@ class Waiting(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class VerdictCounts(msgspec.Struct, frozen=True, kw_only=True):
-    """Finished experiments by verdict."""
+    """Numbers of finished experiments by verdict."""
 
     keep: int = 0
     discard: int = 0
@@ -246,5 +249,5 @@ class VerdictCounts(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def total(self) -> int:
-        """All finished experiments."""
+        """The number of all finished experiments, whatever the verdict."""
         return self.keep + self.discard + self.crash + self.other

@@ -1,4 +1,4 @@
-"""Handlers of the loop's events: experiments, runs, verdicts, pauses, alarms."""
+"""Applies the loop's events to a session: experiments, runs, verdicts, pauses, alarms."""
 
 from __future__ import annotations
 

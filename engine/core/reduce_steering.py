@@ -1,4 +1,4 @@
-"""Handlers of the steering events: reviews, pins, bans, notes, program.md, overrules."""
+"""Applies the user's steering events to a session: reviews, pins, bans, notes, overrules."""
 
 from __future__ import annotations
 

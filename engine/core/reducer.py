@@ -1,4 +1,4 @@
-"""The reducer: events in, folded session out. The only place where a session changes."""
+"""Folds events into a session's state with `apply` and `fold`; only this changes a session."""
 
 from __future__ import annotations
 
@@ -12,33 +12,33 @@ from engine.core.session import Session
 __all__ = ["CONTRADICTIONS", "apply", "fold"]
 
 _REGISTERED = (reduce_loop, reduce_steering)
-"""Importing these modules registers their handlers."""
+"""The modules whose import registers the handlers of all events."""
 
 CONTRADICTIONS = (KeyError, IndexError, StopIteration, AssertionError)
-"""The exceptions raised by folding events that are each valid but contradict each other."""
+"""The exceptions raised by applying events that are each valid but contradict each other."""
 
 
 def apply(session: Session, event: ev.AnyEvent) -> Session:
-    """Return the session after one more event; the one passed in stays valid."""
+    """Return the session's state after one more event; the session passed in is not changed."""
     return HANDLERS[type(event)](session, event)
 
 
 def fold(
     events: Iterable[ev.AnyEvent], start: Session | None = None, *, tolerant: bool = False
 ) -> Session:
-    """Apply many events, with the same result as `apply` one by one.
+    """Return the session's state after many events, the same as `apply` gives one by one.
 
     The points of a loss curve are applied together: copying the session for each of them would take
     three quarters of the time.
 
     Args:
-        events: In the order of the journal.
-        start: The session to begin with; empty by default.
-        tolerant: Skip events that depend on lost ones, as in a damaged journal.
+        events: The events in the order of the journal.
+        start: The session's state to begin with; by default one without any event.
+        tolerant: Skip events that refer to something not in the session, as in a damaged journal.
 
     Raises:
-        KeyError, IndexError, StopIteration, AssertionError: See `CONTRADICTIONS`; only without
-            `tolerant`.
+        KeyError, IndexError, StopIteration, AssertionError: An event contradicts the session
+            (see `CONTRADICTIONS`); only without `tolerant`.
     """
     session = Session() if start is None else start
     points: list[ev.RunProgressed] = []

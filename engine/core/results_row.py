@@ -1,4 +1,4 @@
-"""One experiment as a line of results.tsv."""
+"""Formats one experiment as a line of the results.tsv table."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from engine.core.text import one_line
 
 @dataclass(frozen=True, kw_only=True)
 class ResultsRow:
-    """A line of the table. A crash has metric 0.0 and memory 0.0, and is never a best."""
+    """The cells of one line of results.tsv. A crash has metric 0.0 and memory 0.0."""
 
     commit: str
     metric: float
@@ -21,7 +21,7 @@ class ResultsRow:
 
 
 def row_of(experiment: Experiment) -> ResultsRow | None:
-    """Return the line of an experiment; None before it has a verdict.
+    """Return the cells of an experiment's line in results.tsv; None before it has a verdict.
 
     The line is what results.tsv holds, so it gives the keep rule's verdict even where the user
     overruled it.
@@ -41,7 +41,10 @@ def row_of(experiment: Experiment) -> ResultsRow | None:
 
 
 def format_row(row: ResultsRow) -> str:
-    """Return the line without its newline; the description becomes one safe cell."""
+    """Return the line's cells joined by tabs, without a newline.
+
+    The commit is shortened to 7 characters; the description is sanitized onto one line.
+    """
     return "\t".join(
         (
             row.commit[:7],

@@ -1,4 +1,4 @@
-"""The folded session: the state that the engine acts on and the screen paints.
+"""Defines a session's state, folded from its events: the engine acts on it, the screen shows it.
 
 `engine.core.reducer` makes a new session from each event and leaves the old one valid, so live and
 replay are the same code fed at different speeds. This file holds the state and the questions one
@@ -34,16 +34,16 @@ from engine.core.records import (
 from engine.core.vector import Vector
 
 MAX_ASKED = 3
-"""Open questions at which the loop waits for an answer, with the autonomy `ask-all`."""
+"""Number of open questions at which the loop waits for the user, with the autonomy `ask-all`."""
 MAX_HELD_IN_A_ROW = 8
-"""Proposals held for the user since the newest experiment, at which the loop waits in any autonomy.
+"""Proposals held for the user since the newest experiment at which the loop waits for them.
 
 Otherwise a model that only has risky ideas would be paid all night.
 """
 
 
 class Session(msgspec.Struct, frozen=True, kw_only=True):
-    """Everything known about one session at one moment."""
+    """The state of one session after one event: everything that its journal up to there tells."""
 
     seq: int = 0
     at: datetime = ev.EPOCH
@@ -55,66 +55,68 @@ class Session(msgspec.Struct, frozen=True, kw_only=True):
     results_file: str = "results.tsv"
     notes: tuple[str, ...] = ()
     past: tuple[PastAttempt, ...] = ()
-    """Attempts from before the session had a journal, imported from its results table."""
+    """Experiments from before the session had a journal, imported from its results table."""
     platform: ev.Platform | None = None
     engine_pid: int | None = None
     engine_starts: int = 0
     started_at: datetime | None = None
     ended: str | None = None
-    """Why the session ended; None before that."""
+    """Why the session ended; None while it has not ended."""
     experiments: Vector[Experiment] = Vector()
     frontier: str = ""
-    """The best commit so far, where the next experiment starts."""
+    """The hash of the best commit so far, where the next experiment starts."""
     incumbent: int | None = None
-    """The experiment that produced the frontier and whose value is to be beaten."""
+    """The number of the experiment whose value is to be beaten; None before a kept baseline."""
     counts: VerdictCounts = VerdictCounts()
     pause: Pause | None = None
     stop: StopMode | None = None
     stop_reason: str = ""
     waiting: Waiting | None = None
-    """The wait after a failure of the agent; may lie in the past."""
+    """The wait after the latest failure of the agent, perhaps over already; None where none was."""
     spending: Spending = Spending()
     alarms: tuple[ev.AlarmRaised, ...] = ()
     queue: tuple[Queued, ...] = ()
-    """Queued proposals, oldest first."""
+    """Proposals that wait to run or for the user's answer, oldest first."""
     queued_ever: int = 0
     dropped: tuple[Dropped, ...] = ()
-    """The latest queued proposals that were dropped, oldest first."""
+    """The latest queued proposals that were dropped, at most 20, oldest first."""
     vetoed: tuple[Vetoed, ...] = ()
     pins: tuple[Pin, ...] = ()
-    """All pins of the session; the waiting ones in the order in which they will be tried."""
+    """All pins of the session; those still to be tried are in the order of trying."""
     bans: tuple[Instruction, ...] = ()
     banned_ever: int = 0
     agent_notes: tuple[Instruction, ...] = ()
     noted_ever: int = 0
     last_steering_seq: int = 0
-    """The sequence number of the latest steering event."""
+    """Sequence number of the latest event that changed a pin, ban, note or veto; 0: none yet."""
     autonomy_set: Autonomy | None = None
     programs: tuple[ProgramVersion, ...] = ()
-    """All versions of program.md that were in force, the current one last."""
+    """All versions of program.md that were in force, the one in force last."""
     aliases: dict[str, str] = {}
-    """Commit to an earlier commit of the session with the same editable file."""
+    """For a commit that repeats an earlier editable file, the earlier commit with that file."""
     pending_overrules: tuple[int, ...] = ()
-    """Overruled experiments that the branch does not follow yet, oldest first."""
+    """Numbers of overruled experiments whose new verdict the branch does not show yet, oldest
+    first.
+    """
     drafting: Spending = Spending()
-    """Cost of the calls for the experiment to come."""
+    """Cost of the language-model calls so far for the experiment that has not begun yet."""
     machine: ev.DevicesSampled | None = None
-    """The newest recorded sample of the machine."""
+    """The newest recorded sample of the machine's load; None before the first."""
     latest_patch: str = ""
-    """The patch of the newest experiment; those of older ones are in files of their own."""
+    """The newest experiment's patch; those of older ones are in the experiments' directories."""
     latest_reasoning: str = ""
 
     # ---- queries
 
     @property
     def is_used_up(self) -> bool:
-        """True once `config.max_experiments` is reached."""
+        """True once as many experiments are finished as `config.max_experiments` allows."""
         most = self.config.max_experiments
         return most is not None and self.counts.total >= most
 
     @property
     def suggested_limit(self) -> int:
-        """A higher limit to continue with: twice the experiments so far, at least ten more."""
+        """A higher `max_experiments` to continue with: twice those finished, at least ten more."""
         return self.counts.total + max(10, self.counts.total)
 
     @property
@@ -124,14 +126,14 @@ class Session(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def current(self) -> Experiment | None:
-        """The experiment that has no verdict yet; None between two experiments."""
+        """The newest experiment while it has no verdict; None between two experiments."""
         if self.experiments and self.experiments[-1].verdict is None:
             return self.experiments[-1]
         return None
 
     @property
     def running(self) -> Run | None:
-        """The run whose end is not recorded yet; None where nothing runs."""
+        """The training run whose end is not recorded yet; None where nothing runs."""
         current = self.current
         if current is not None and current.run is not None and current.run.outcome is None:
             return current.run
@@ -159,7 +161,9 @@ class Session(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def total_gain(self) -> float | None:
-        """Gain of the incumbent over the baseline, in metric units; positive is better."""
+        """Gain of the incumbent over the baseline in metric units, positive is better; None before
+        both.
+        """
         best, baseline = self.best_metric, self.baseline
         if best is None or baseline is None or baseline.measurement is None:
             return None
@@ -167,7 +171,7 @@ class Session(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def state(self) -> SessionState:
-        """What the ratchet is doing now."""
+        """What the session's loop is doing, as shown on the screens."""
         if self.ended is not None:
             return SessionState.ENDED
         if self.running is not None:
@@ -183,7 +187,7 @@ class Session(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def is_full_of_questions(self) -> bool:
-        """True where nothing is drafted or run before a question is answered or parked."""
+        """True where too many questions are open: nothing runs before one is answered or parked."""
         if self.ready or self.pending_overrules:
             return False
         at_work = {q.pin for q in self.queue}
@@ -196,22 +200,22 @@ class Session(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def consecutive_held(self) -> int:
-        """The number of proposals held for the user since the newest experiment began."""
+        """The number of asked and parked proposals queued since the newest experiment began."""
         return sum(q.after >= len(self.experiments) for q in (*self.asked, *self.parked))
 
     @property
     def autonomy(self) -> Autonomy:
-        """The autonomy in force."""
+        """The autonomy in force: the one the user set during the session, else the config's."""
         return self.autonomy_set or self.config.autonomy
 
     @property
     def asked(self) -> tuple[Queued, ...]:
-        """Proposals with an open question to the user."""
+        """Queued proposals with an open question to the user, oldest first."""
         return tuple(q for q in self.queue if q.state is QueueState.ASKED)
 
     @property
     def parked(self) -> tuple[Queued, ...]:
-        """Proposals whose question was not answered in time."""
+        """Queued proposals whose question was not answered in time, oldest first."""
         return tuple(q for q in self.queue if q.state is QueueState.PARKED)
 
     @property
@@ -221,7 +225,7 @@ class Session(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def ready(self) -> tuple[Queued, ...]:
-        """Proposals that may run, next first: approved ones, the user's, then the agent's."""
+        """Queued proposals that may run, next first: approved, the user's own, then the agent's."""
         able = [q for q in self.queue if q.state is QueueState.READY]
         return tuple(sorted(able, key=lambda q: (not q.approved, q.origin is Origin.AGENT)))
 
@@ -231,11 +235,14 @@ class Session(msgspec.Struct, frozen=True, kw_only=True):
         return tuple(pin for pin in self.pins if pin.waits)
 
     def waiting_patch(self, patch_id: str) -> Queued | None:
-        """Return the queued proposal with exactly this patch; None where there is none."""
+        """Return the queued proposal with exactly this patch_id; None where there is none."""
         return next((q for q in self.queue if q.proposal.patch_id == patch_id), None)
 
     def canonical_commit(self, commit: str) -> str:
-        """Return the session's first commit with the same editable file as this one."""
+        """Return the session's earliest commit with the same editable file as the commit.
+
+        The commit itself where none came earlier.
+        """
         return self.aliases.get(commit, commit)
 
     def seconds_to_wait(self, now: datetime) -> float:
@@ -245,7 +252,7 @@ class Session(msgspec.Struct, frozen=True, kw_only=True):
         return max(0.0, (self.waiting.until - now).total_seconds())
 
     def experiment(self, number: int) -> Experiment:
-        """Return the experiment with that number.
+        """Return the experiment with that number, counted from 1.
 
         Raises:
             KeyError: No experiment has it.
@@ -257,11 +264,14 @@ class Session(msgspec.Struct, frozen=True, kw_only=True):
     # ---- copies with changes, for the handlers
 
     def with_(self, event: ev.Event, **changes: Any) -> Session:
-        """Return a copy at the event's sequence number and time, with these fields changed."""
+        """Return a copy with these fields changed, at the event's sequence number and time."""
         return replace(self, seq=event.seq, at=event.at, **changes)
 
     def change(self, event: ev.Event, number: int, **changes: Any) -> Session:
-        """Return a copy in which these fields of one experiment are changed."""
+        """Return a copy in which these fields of experiment `number` are changed.
+
+        `event` gives the sequence number and time of the copy.
+        """
         old = self.experiments[number - 1]
         return replace(
             self,
@@ -271,7 +281,10 @@ class Session(msgspec.Struct, frozen=True, kw_only=True):
         )
 
     def change_run(self, event: ev.Event, number: int, run: int, **changes: Any) -> Session:
-        """Return a copy in which these fields of one run of an experiment are changed."""
+        """Return a copy in which these fields of run `run` of experiment `number` are changed.
+
+        `event` gives the sequence number and time of the copy.
+        """
         runs = self.experiments[number - 1].runs
         new = tuple(replace(r, **changes) if r.number == run else r for r in runs)
         return self.change(event, number, runs=new)

@@ -1,4 +1,4 @@
-"""What is declared for one setting: label, help, limits; the settings are in `config.py`.
+"""Declares what a setting of the config consists of (help, flag, limits), and checks its values.
 
 The comment in config.toml, the command-line flag, the line shown before a session starts and the
 validation are all derived from a `Setting`. Bounds are checked where a user gives a value, and not
@@ -17,55 +17,55 @@ import msgspec
 
 
 class Setting(msgspec.Struct, frozen=True):
-    """Everything about a setting but its default, which the field of `ResearchConfig` has."""
+    """The declaration of one setting; its default is the value of the field of `ResearchConfig`."""
 
     description: str
-    """Comment in config.toml, and help of the flag."""
+    """The comment above the setting in config.toml, and the help text of its flag."""
     flag: str = ""
-    """Command-line flag; empty where only config.toml has the setting."""
+    """The command-line flag; empty where the setting is only in config.toml."""
     metavar: str | None = None
-    """Placeholder for the value in the help of the flag; by default one for its type."""
+    """Placeholder for the value in the flag's help; None: one is derived from the type."""
     choices: tuple[str, ...] = ()
-    """Permitted values; an enumeration's own members need not be repeated here."""
+    """Permitted values; empty: any, or the members where the type is an enumeration."""
     bounds: msgspec.Meta | None = None
-    """Range of a number or pattern of a text."""
+    """Range of a number or pattern of a text; None: no limit."""
     expected: str = ""
-    """Description of a valid value, for an error; derived from the bounds if empty."""
+    """Description of a valid value for an error; empty: derived from `bounds`."""
     check: Callable[[Any], str] | None = None
-    """Function that returns what is expected instead of an invalid value, else an empty string."""
+    """Function that returns what is expected instead of a value, or "" if valid; None: no check."""
     fixed: bool = False
-    """True if a session keeps its value, as its experiments would not be comparable otherwise."""
+    """True if it never changes within a session, since experiments would not be comparable."""
     label: str = ""
-    """Name in the plan that is shown before a session starts; empty where it is not shown."""
+    """Name in the plan shown before a session starts; empty where the plan leaves it out."""
     line: int = 0
-    """Number of its line in that plan."""
+    """The line number of the setting in that plan; 0 where the plan leaves it out."""
     answer: str = ""
-    """What to type to change it there; the description if empty."""
+    """What the user may type to change it in that plan; empty: the description is shown."""
     name: str = ""
-    """Name of the field, filled in by `ResearchConfig.settings`."""
+    """Name of the field of `ResearchConfig`, filled in by `config.settings`."""
     annotation: Any = None
-    """Type of the field, filled in by `ResearchConfig.settings`."""
+    """Type annotation of that field, filled in by `config.settings`."""
 
     @property
     def value_type(self) -> type:
-        """Type of the value where there is one, or of the items of a list."""
+        """The type of a single value: without None for an optional setting, the item of a list."""
         parts = [part for part in get_args(self.annotation) if part is not type(None)]
         return parts[0] if parts else self.annotation  # type: ignore[no-any-return]
 
     @property
     def is_list(self) -> bool:
-        """True for a setting that holds any number of values."""
+        """True where the setting holds any number of values."""
         return getattr(self.annotation, "__origin__", None) is tuple
 
     @property
     def permitted(self) -> tuple[str, ...]:
-        """The permitted values of a closed set, or nothing."""
+        """The permitted values, spelled as in config.toml; empty where any value of the type is."""
         if isinstance(self.value_type, EnumType):
             return tuple(map(str, self.value_type))
         return self.choices
 
     def mismatch(self, value: object) -> str:
-        """Return what is expected instead of a value, or an empty string if the value is valid."""
+        """Return what is expected instead of a value, or "" where the value is valid."""
         try:
             msgspec.convert(value, self.annotation)
         except msgspec.ValidationError as error:
@@ -89,7 +89,9 @@ class Setting(msgspec.Struct, frozen=True):
 
 
 def range_text(bounds: msgspec.Meta) -> str:
-    """Return a range of numbers in words: `1 or more`, `0 to 8`."""
+    """Return the limits of a number as text, such as `1 or more` or `0 to 8`; "" where there are
+    none.
+    """
     if bounds.ge is not None and bounds.le is not None:
         return f"{bounds.ge} to {bounds.le}"
     limits = (
@@ -107,7 +109,7 @@ def _type_text(error: msgspec.ValidationError) -> str:
 
 
 def command_mismatch(text: str) -> str:
-    """Return what is wrong with a command line, or an empty string."""
+    """Return what is expected instead of a command line, or "" where it is valid."""
     try:
         arguments = shlex.split(text)
     except ValueError as error:
@@ -116,19 +118,19 @@ def command_mismatch(text: str) -> str:
 
 
 def metric_mismatch(text: str) -> str:
-    """Return what is expected instead of a metric's name, or an empty string."""
+    """Return what is expected instead of a metric's name, or "" where it is valid."""
     if text.strip() and not re.search(r"[\t\n]", text):
         return ""
     return "the name that the run prints, such as val_bpb"
 
 
 def path_mismatch(path: str) -> str:
-    """Return what is expected instead of a path or glob, or an empty string."""
+    """Return what is expected instead of a path or glob, or "" where it stays in the workspace."""
     if path.strip() and not path.startswith("/") and ".." not in path.split("/"):
         return ""
     return "a path inside the workspace"
 
 
 def paths_mismatch(paths: tuple[str, ...]) -> str:
-    """Return what is expected instead of one of the paths or globs, or an empty string."""
+    """Return what is expected instead of the first bad path or glob, or "" where all are valid."""
     return next(filter(None, map(path_mismatch, paths)), "")

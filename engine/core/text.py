@@ -1,4 +1,4 @@
-"""Untrusted text made safe to show and to store; durations and plurals in words.
+"""Sanitizes untrusted text for showing and storing; formats durations and plurals.
 
 Agent output, log bytes and table cells may hold terminal escapes, characters that reorder or hide
 what is read, and line breaks where one line is expected. `sanitize` and `one_line` are the only two
@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 
 INSTRUCTION_CHARACTERS = 4000
-"""The most characters of a text the user writes for the agent: a pin, ban, note or reason."""
+"""The most characters of a pin, ban, note or reason that the user writes for the agent."""
 
 _SEQUENCE = re.compile(
     r"(?:\x1b\[|\x9b)[0-?]*[ -/]*[@-~]"  # CSI
@@ -41,7 +41,7 @@ _MARK_RANGES = (
 _UNSAFE = re.compile(f"[{_UNSAFE_RANGES}]")
 _SUSPECT = re.compile(f"[{_UNSAFE_RANGES}{_MARK_RANGES}]")
 _EXCESS_MARK = re.compile(f"[{_MARK_RANGES}](?<=[{_MARK_RANGES}]{{5}})")
-"""The fifth mark on one character and those after it: no language writes so many."""
+"""Matches the fifth combining mark on one character and those after it: no language has so many."""
 
 
 def sanitize(text: str, *, line_break: str = "\n") -> str:
@@ -51,8 +51,8 @@ def sanitize(text: str, *, line_break: str = "\n") -> str:
     combining marks.
 
     Args:
-        text: Any text, lone surrogates included.
-        line_break: What stands for a line break; a space makes one line and keeps its blanks.
+        text: Any text; it may contain lone surrogates.
+        line_break: The text put for each line break; a space gives one line and keeps its blanks.
     """
     if _SUSPECT.search(text) is not None:
         text = _BREAK.sub("\n", _SEQUENCE.sub("", text))
@@ -61,7 +61,7 @@ def sanitize(text: str, *, line_break: str = "\n") -> str:
 
 
 def one_line(text: str, limit: int | None = None) -> str:
-    """Return sanitized text on one line, runs of blanks joined into one space.
+    """Return sanitized text on one line, each run of blanks and line breaks as one space.
 
     Args:
         text: Any text.
@@ -74,18 +74,18 @@ def one_line(text: str, limit: int | None = None) -> str:
 
 
 def plural(count: int, one: str, many: str = "") -> str:
-    """Return a count and its noun: `1 row`, `2,000 rows`.
+    """Return a count with its noun, such as `1 row` or `2,000 rows`.
 
     Args:
-        count: How many there are.
-        one: The singular.
-        many: The plural, where it is not the singular and an "s".
+        count: The number of things.
+        one: The noun in the singular.
+        many: The noun in the plural; empty: the singular and an "s".
     """
     return f"{count:,} {one if count == 1 else many or one + 's'}"
 
 
 def duration(seconds: float) -> str:
-    """Return a duration in its two largest units: `7 h 12 min`, `3 min 20 s`, `4.2 s`."""
+    """Return a duration in its one or two largest units: `7 h 12 min`, `3 min 20 s`, `4.2 s`."""
     if seconds < 60:
         return f"{seconds:.0f} s" if seconds >= 10 else f"{seconds:.1f} s"
     minutes, rest = divmod(round(seconds), 60)

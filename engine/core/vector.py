@@ -1,4 +1,4 @@
-"""A persistent vector: cheap to append to, cheap to change one item, old versions stay valid.
+"""A persistent vector: an immutable list, cheap to append to and to copy with one item changed.
 
 The fold makes a new `Session` for each event. Copying a list of 10,000 experiments each time would
 make a journal of 100,000 events take a minute; copying one chunk and the spine takes about a
@@ -35,7 +35,7 @@ class Vector(Generic[T]):
         return vector
 
     def append(self, item: T) -> Vector[T]:
-        """Return a vector with one more item at its end."""
+        """Return a new vector with one more item at its end; this one is not changed."""
         if self._chunks and len(self._chunks[-1]) < _CHUNK:
             chunks = (*self._chunks[:-1], (*self._chunks[-1], item))
         else:
@@ -43,10 +43,10 @@ class Vector(Generic[T]):
         return self._of(chunks, self._size + 1)
 
     def replace(self, index: int, item: T) -> Vector[T]:
-        """Return a vector with another item at `index`, counted from 0.
+        """Return a new vector with another item at `index`, counted from 0; keep this one as it is.
 
         Raises:
-            IndexError: There is no such item.
+            IndexError: The index is negative or past the end.
         """
         if not 0 <= index < self._size:
             raise IndexError(index)

@@ -1,4 +1,4 @@
-"""The keep rule, and the checks that make a reported measurement doubtful."""
+"""Applies the keep rule to a measurement, and finds contradictions that make one doubtful."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from engine.core.enums import KeepRule, Verdict
 from engine.core.events import Measurement
 
 CLOCK_SLACK_SECONDS = 2.0
-"""Tolerated difference between a run's own clock and the engine's, which starts later."""
+"""Tolerated excess of a run's own reported seconds over the engine's, whose clock starts later."""
 
 
 @dataclass(frozen=True)
 class KeepDecision:
-    """A verdict and the sentence that explains it.
+    """The keep rule's verdict with the sentence that explains it and the gain.
 
-    `gain` is against the incumbent, in metric units, positive is better; None where it is unknown.
+    `gain` is the gain over the incumbent in metric units, positive is better; None where unknown.
     """
 
     verdict: Verdict
@@ -33,13 +33,13 @@ def decide(
     doubts: tuple[str, ...] = (),
     lines_saved: int = 0,
 ) -> KeepDecision:
-    """Apply the keep rule to a measurement.
+    """Decide by the keep rule whether a measured experiment is kept, discarded or a crash.
 
     Args:
-        config: The rule, its threshold and the metric's direction.
+        config: The research config with the rule, its threshold and the metric's direction.
         measurement: The figures of a run that finished.
         incumbent: The value to beat; None for the baseline, which is kept.
-        doubts: Why the measurement is not trusted; any doubt discards it.
+        doubts: Sentences why the measurement is not trusted; any doubt discards it.
         lines_saved: Lines removed minus lines added by the edit.
     """
     value = measurement.metric
