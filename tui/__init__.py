@@ -1,1 +1,1 @@
-"""The screens and the command: a client of the engine, never of git or processes."""
+"""The terminal interface and the command line, as clients of the engine."""

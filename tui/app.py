@@ -1,4 +1,4 @@
-"""The app: follows a feed, paints at a rate the terminal can take, and sends the user's commands.
+"""Runs the Textual app of one session: follows a feed, paints it, and sends the user's commands.
 
 Call `tui.terminal.prepare_environment` first; nothing may import Textual before it.
 """
@@ -42,7 +42,11 @@ Result = TypeVar("Result")
 
 
 def report_failure(error: BaseException) -> str:
-    """Write the traceback of an unexpected error to a file and return one line about the error."""
+    """Write an unexpected error's traceback to a file in the cache directory.
+
+    Returns:
+        One line for the user: the error, and the file, or why the file could not be written.
+    """
     from tui.settings import cache_directory
 
     summary = clean_line(f"{type(error).__name__}: {error}").strip(": ")[:200]
@@ -58,18 +62,19 @@ def report_failure(error: BaseException) -> str:
 
 
 class SupervisorApp(TerminalApp):
-    """The screen of one session.
+    """The Textual app that shows one session, live or recorded, and sends the user's commands.
 
     Args:
         feed: The source of the session: a live engine or a recording.
-        session: The session to paint until the feed has answered.
-        theme: The name of a theme; None for the one the user chose last.
-        forced_theme: The theme that `prepare_environment` found this terminal to need.
+        session: The session to paint until the feed has answered; None for an empty one.
+        theme: The name of a theme; None for the terminal's only one, else the one the user saved.
+        forced_theme: The only theme that this terminal can show, as `prepare_environment` returned
+            it; None if it can show any.
         now: Returns the current time in UTC.
-        clock: The monotonic clock, in seconds.
+        clock: Returns seconds of a monotonic clock.
 
     Raises:
-        ConfigError: The theme does not exist.
+        ConfigError: The theme does not exist or is invalid.
     """
 
     TITLE = "autoresearch-tui"
@@ -95,27 +100,27 @@ class SupervisorApp(TerminalApp):
         self._follower = FeedFollower(feed, session)
         self.view: View = self._follower.view(now())
         self._shown_error = ""
-        """The connection error that was shown last."""
+        """The connection error that the user was notified of last; "" for none."""
         self._attention = Attention(
             self._write_sequence, lambda: self.clock(), os.environ, load_settings()[0].notifications
         )
         self._held: tuple[str, Severity, float | None] | None = None
-        """A message that waits until no card is open."""
+        """Text, severity and timeout of a message to show once no card (modal screen) is open."""
         self.start_theme(theme, forced_theme)
 
     @property
     def refresh_seconds(self) -> float:
-        """Seconds between two frames at present."""
+        """Seconds between two frames at present; more while frames are late."""
         return self.frame_limiter.interval
 
     # ---- start, painting and exit ----------------------------------------------------------------
 
     def get_default_screen(self) -> Screen[None]:
-        """Return the main screen, so that no empty screen lies below it."""
+        """Return the main screen, for Textual to show at the start instead of an empty one."""
         return MainScreen()
 
     def on_mount(self) -> None:
-        """Start to follow the feed and to paint."""
+        """Start the workers that follow the feed and paint, and a tick every second."""
         if self.startup_errors:
             self.startup_errors = ["\n".join(self.startup_errors)]
         self.run_worker(self._follower.run(), name="follow", exit_on_error=False)
@@ -132,7 +137,10 @@ class SupervisorApp(TerminalApp):
         await super()._on_exit_app()
 
     def on_worker_state_changed(self, event: Worker.StateChanged) -> None:
-        """Close the screen with the reason when the feed fails for good."""
+        """Exit with the error when the feed's worker failed: reconnecting would not help.
+
+        An error that is not an `AutoresearchError` is raised again.
+        """
         error = event.worker.error
         if event.worker.name != "follow" or event.state is not WorkerState.ERROR or error is None:
             return
@@ -149,12 +157,15 @@ class SupervisorApp(TerminalApp):
             await self.frame_limiter.wait()
 
     def _tick(self) -> None:
-        """Paint once a second while a run shows its elapsed time."""
+        """Request a frame while a run is active, so that its elapsed time advances."""
         if self.view.session.running is not None:
             self._follower.changed.set()
 
     def paint(self) -> None:
-        """Paint the newest view on the top screen and on those visible behind it."""
+        """Show the feed's newest view on the top screen and on those visible behind it.
+
+        Also notifies the user of a new connection error, and calls a user who looks elsewhere.
+        """
         self.view = self._follower.view(self._now())
         self._attention.show(self.view.session)
         if self._follower.error != self._shown_error:
@@ -169,7 +180,7 @@ class SupervisorApp(TerminalApp):
                 return
 
     def _handle_exception(self, error: Exception) -> None:
-        """Close the screen with one line about an unexpected error."""
+        """Exit with code 1 and one line about an unexpected error; called by Textual."""
         self._return_code = 1
         if self._exception is not None:
             return
@@ -190,7 +201,10 @@ class SupervisorApp(TerminalApp):
         timeout: float | None = None,
         markup: bool = False,
     ) -> None:
-        """Show a message until the next key; while a card is open it waits."""
+        """Show a message as plain text until the next key; it replaces the message shown before.
+
+        While a card (modal screen) is open, keep the message and show it when the card closes.
+        """
         self._clear_messages()
         if self.screen.is_modal:
             self._held = (message, severity, timeout)
@@ -202,13 +216,13 @@ class SupervisorApp(TerminalApp):
             self.clear_notifications()
 
     async def on_event(self, event: events.Event) -> None:
-        """Clear the message at a key press, since the user has read it by then."""
+        """Handle a Textual event; a key press also clears the message shown by `notify`."""
         if isinstance(event, events.Key):
             self._clear_messages()
         await super().on_event(event)
 
     def pop_screen(self) -> AwaitComplete:
-        """Close the top screen and show the message that waited behind it."""
+        """Close the top screen, and show the message that `notify` kept while it was open."""
         self._clear_messages()
         popped = super().pop_screen()
         if self._held is not None and not self.screen.is_modal:
@@ -220,7 +234,7 @@ class SupervisorApp(TerminalApp):
     # ---- requests of screens ---------------------------------------------------------------------
 
     def send(self, command: AnyCommand) -> None:
-        """Send a command to the engine and show its answer as a message."""
+        """Send a command to the engine in the background; show its reply or error as a message."""
         self.run_worker(self._send(command))
 
     async def _send(self, command: AnyCommand) -> None:
@@ -234,7 +248,15 @@ class SupervisorApp(TerminalApp):
             self.notify(reply.message, severity=severity)
 
     def ask(self, question: str, consequence: str, yes: str, no: str, command: AnyCommand) -> None:
-        """Send a command that destroys work once the user has confirmed it."""
+        """Ask the user to confirm a command that destroys work, and send it if they do.
+
+        Args:
+            question: The question in the dialog.
+            consequence: One sentence about what the command would do.
+            yes: The label of the answer that sends the command.
+            no: The label of the answer that does nothing.
+            command: The command to send to the engine.
+        """
         from tui.screens.confirm import ConfirmScreen
 
         def answered(confirmed: bool | None) -> None:
@@ -244,19 +266,24 @@ class SupervisorApp(TerminalApp):
         self.open_once(ConfirmScreen(question, consequence, yes, no, self.clock), answered)
 
     def open_experiment(self, number: int) -> None:
-        """Open the screen of one experiment."""
+        """Open the detail screen of the experiment with this number."""
         from tui.screens.detail import DetailScreen
 
         self.open_once(DetailScreen(number))
 
     def open_overview(self, section: int) -> None:
-        """Open the overview of the session at one of its sections."""
+        """Open the overview of the session at one of its views, counted from 1 (`VIEW_NAMES`)."""
         from tui.overview.screen import OverviewScreen
 
         self.open_once(OverviewScreen(section))
 
     async def copy(self, title: str, text: str) -> None:
-        """Copy text to the clipboard and show a message that names the text by its title."""
+        """Copy a text to the clipboard, and show a message with the title and how it was copied.
+
+        Args:
+            title: What the text is, to begin the message with: `Commit hash`.
+            text: The text; where it is empty, only a warning is shown.
+        """
         from tui.clipboard import copy
 
         if not text:
@@ -268,33 +295,33 @@ class SupervisorApp(TerminalApp):
     # ---- actions of every screen -----------------------------------------------------------------
 
     async def action_do(self, name: str) -> None:
-        """Do an action through the top screen; a card that has no actions ignores it."""
+        """Perform the action of this name on the top screen, if that is an `ActionScreen`."""
         if isinstance(self.screen, ActionScreen):
             await self.screen.action_do(name)
 
     def action_leave(self) -> None:
-        """Close the screen; the engine keeps running."""
+        """Exit the app, saying whether the session has ended; a running engine continues."""
         ended = self.view.session.ended
         info = ExitInfo("left") if ended is None else ExitInfo("ended", ended)
         self.exit(info)
 
     async def action_quit(self) -> None:
-        """Leave on Textual's own Ctrl+Q binding, which takes precedence over every other key."""
+        """Exit the app as `action_leave` does; Textual itself calls this on Ctrl+Q."""
         self.action_leave()
 
     def action_help_quit(self) -> None:
-        """Show which key leaves; Textual calls this on Ctrl+C."""
+        """Show a message that `q` leaves; Textual calls this on Ctrl+C."""
         self.notify("q leaves; the engine goes on.")
 
     def action_help(self) -> None:
-        """Open the page of all keys."""
+        """Open the help page of all keys, those of the current screen first."""
         from tui.screens.help import HelpScreen
 
         here = self.screen.ACTIONS if isinstance(self.screen, ActionScreen) else ()
         self.open_once(HelpScreen(here))
 
     def action_command_palette(self) -> None:
-        """Open the command palette."""
+        """Open the palette in which the user finds an action by typing."""
         from tui.screens.commands import Palette
 
         self.open_once(Palette())
@@ -302,7 +329,7 @@ class SupervisorApp(TerminalApp):
     # ---- themes ----------------------------------------------------------------------------------
 
     def action_choose_theme(self) -> None:
-        """Open the theme chooser, which previews each theme."""
+        """Open the theme chooser, and save the chosen theme; warn of invalid theme files."""
         from tui.screens.theme_chooser import ThemeScreen
 
         themes, broken = all_themes()
@@ -318,7 +345,12 @@ class SupervisorApp(TerminalApp):
     def open_once(
         self, screen: Screen[Result], callback: Callable[[Result | None], None] | None = None
     ) -> None:
-        """Open a screen, unless a card or a screen of the same class is open already."""
+        """Open a screen, unless a modal screen or a screen of the same class is on top already.
+
+        Args:
+            screen: The screen to open.
+            callback: Receives the screen's result when it closes.
+        """
         if self.screen.is_modal or type(self.screen) is type(screen):
             return  # a repeated key
         self._clear_messages()
@@ -326,4 +358,4 @@ class SupervisorApp(TerminalApp):
 
 
 _shell: type[Shell] = SupervisorApp
-"""Makes mypy check that the app has every member its screens may use."""
+"""Makes mypy check that the app has every member that its screens use."""

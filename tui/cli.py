@@ -1,4 +1,4 @@
-"""The entry point of the command `autoresearch-tui`."""
+"""Runs the command `autoresearch-tui`: its entry point, which turns errors into exit codes."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from engine import __version__
 
 
 def main() -> None:
-    """Run the command; an expected error becomes one paragraph on stderr and an exit code."""
+    """Run the command and exit; an expected error becomes a line on stderr and an exit code."""
     if sys.argv[1:] == ["--version"]:
         print(f"autoresearch-tui, version {__version__}")  # before the import of click
         sys.exit(0)

@@ -1,4 +1,4 @@
-"""Copies text in every available way, because none of them reports whether it worked."""
+"""Copies text to the clipboard in every available way, because none reports whether it worked."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from tui.settings import cache_directory
 from tui.terminal.check import is_in_browser
 
 _OSC52_BYTES = 74_994
-"""The longest sequence that xterm accepts."""
+"""The most base64 bytes sent to the terminal's clipboard (OSC 52): the limit of xterm."""
 _TMUX_SECONDS = 2.0
 
 
 async def copy(
     text: str, osc52: Callable[[str], None], environ: Mapping[str, str] | None = None
 ) -> str:
-    """Copy a text to the terminal's clipboard, to tmux and to a file.
+    """Copy a text to the terminal's clipboard, to tmux's buffer and to `copied.txt` in the cache.
 
     Args:
         text: The text; its control characters are removed except line breaks and tabs, because it
@@ -29,7 +29,7 @@ async def copy(
         environ: The environment that identifies the terminal; this process's by default.
 
     Returns:
-        What was done, in words: `copied (OSC 52, …/copied.txt)`.
+        What was done and what failed, in words: `copied (OSC 52, …/copied.txt)`.
     """
     environ = os.environ if environ is None else environ
     text = sanitize(text)

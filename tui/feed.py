@@ -1,4 +1,4 @@
-"""The source of the session on the screen: one protocol for a live engine and for a replay."""
+"""Follows a session's source, a live engine or a recording, and builds the view to paint."""
 
 from __future__ import annotations
 
@@ -39,75 +39,75 @@ if TYPE_CHECKING:
     from engine.client.sessions import Details
 
 _REASONING_CHARACTERS = 64 * 1024
-"""Characters of reasoning kept for the screen; all of it is in the artifacts."""
+"""The newest characters of the agent's reasoning kept in memory; the artifacts hold all of it."""
 _RETRY_SECONDS = (1.0, 2.0, 4.0, 10.0)
 _MESSAGES_PER_TURN = 200
 
 
 class Feed(Protocol):
-    """A live engine, or a recording of one."""
+    """The source of a session: a connection to a live engine, or a recording that is replayed."""
 
     @property
     def workspace(self) -> Path:
-        """The researcher's git repository."""
+        """The git repository in which the agent edits the training file."""
 
     async def start(self) -> Session:
         """Connect to the engine, closing an earlier connection, and return the session so far.
 
         Raises:
-            EngineGoneError: No engine answers.
+            EngineGoneError: There is no engine, or it does not answer.
         """
 
     async def journaled(self) -> Session | None:
-        """Return the session as its journal has it; None where it cannot be read."""
+        """Return the session read from its journal, without an engine; None if unreadable."""
 
     def messages(self) -> AsyncIterator[AnyMessage | Session]:
-        """Yield what happens after `start`, until the engine is gone.
+        """Yield the engine's messages after `start`, until the connection to the engine is lost.
 
         A replay yields a whole session, which replaces the one that was folded so far.
         """
 
     async def send(self, command: AnyCommand) -> Reply:
-        """Send a command to the engine and return its answer.
+        """Send a command to the engine and return its reply, which says whether it was accepted.
 
         Raises:
             EngineGoneError: No engine answers.
         """
 
     def log_path(self, experiment: int, run: int) -> Path | None:
-        """Return the log file of a run; None where there is none."""
+        """Return the path of a run's log, by its numbers; None where there is none."""
 
     def details(self, experiment: int) -> Details:
-        """Return patch, reasoning and directory of an experiment; texts that are lost are empty."""
+        """Return an experiment's patch, reasoning and directory; a text that is lost is ""."""
 
     async def candidate(self, session: Session, queued: Queued) -> CandidateFile:
-        """Return the editable file before and after a proposal.
+        """Return the editable training file as it is without and with a queued proposal's patch.
 
         Raises:
             AutoresearchError: The file cannot be read, or the proposal does not fit it.
         """
 
     def prompt(self, key: str) -> str | None:
-        """Return the prompt that an agent was sent, by its key; None where it is lost."""
+        """Return the prompt saved under this artifact key; None where it is lost."""
 
     async def events(self) -> Sequence[AnyEvent]:
-        """Return all events up to the moment that is shown, oldest first; do not change the list.
+        """Return the session's events up to the moment shown, oldest first; do not change the list.
 
         Raises:
             AutoresearchError: The journal cannot be read.
         """
 
     async def close(self) -> None:
-        """Disconnect; the engine keeps running."""
+        """Disconnect from the engine, which keeps running."""
 
 
 class FeedFollower:
-    """Folds the messages of a feed into the newest `View`.
+    """Receives the messages of a feed, reconnects when it is lost, and keeps the newest `View`.
 
     Args:
         feed: The source of the messages.
-        session: The session to show until the feed has answered.
-        sleep: Waits a number of seconds.
+        session: The session to show until the feed has answered; None for an empty one.
+        sleep: Waits a number of seconds, before a new attempt to connect.
     """
 
     def __init__(
@@ -124,12 +124,16 @@ class FeedFollower:
         self._reasoning: dict[int, str] = {}
         self._link = LinkState.LIVE if session is not None else LinkState.RECONNECTING
         self.changed = asyncio.Event()
-        """Set whenever `view` would return something new."""
+        """Set whenever `view` would return something new; the reader clears it."""
         self.error = ""
-        """Why the last attempt to connect failed; empty while connected."""
+        """Why the last attempt to connect failed, in words; "" while connected."""
 
     def view(self, now: datetime) -> View:
-        """Return everything that is painted at a moment."""
+        """Return all that the screen paints: session, newest samples, agent's reasoning.
+
+        Args:
+            now: The current time in UTC, stored in the view.
+        """
         newest = len(self._session.experiments)
         here = newest if self._session.current is not None else newest + 1
         ahead = [number for number in self._reasoning if number > here]
@@ -145,7 +149,7 @@ class FeedFollower:
         )
 
     async def run(self) -> None:
-        """Follow the feed until cancelled, and reconnect whenever the engine is lost."""
+        """Follow the feed until cancelled, reconnecting whenever the engine is lost."""
         failures = 0
         while True:
             try:
@@ -172,7 +176,7 @@ class FeedFollower:
             await self._sleep(_RETRY_SECONDS[0])
 
     def take(self, message: AnyMessage | Session) -> None:
-        """Fold one message into the view."""
+        """Update the state behind `view` from one message of the feed, and set `changed`."""
         match message:
             case Session():
                 self._begin(message)

@@ -1,4 +1,4 @@
-"""The user's settings of the screen, kept in `settings.toml`."""
+"""Reads and writes the user's settings of the screen, `settings.toml`: theme and notifications."""
 
 from __future__ import annotations
 
@@ -15,35 +15,40 @@ _NAME = "autoresearch-tui"
 
 
 class Notifications(StrEnum):
-    """How a user who looks elsewhere is called."""
+    """Which signals call a user who looks elsewhere when something needs them."""
 
     AUTO = "auto"
-    """Bell and title, and a notification where the terminal is known to show one."""
+    """Bell and window title, and a desktop notification if the terminal supports them."""
     ON = "on"
-    """Bell and title, and a notification on any terminal."""
+    """Bell and window title, and a desktop notification on any terminal."""
     OFF = "off"
-    """No bell, title or notification."""
+    """No bell, window title or desktop notification."""
 
 
 class Settings(msgspec.Struct, frozen=True):
-    """The settings; unknown keys are kept, because a newer release may have written them."""
+    """The settings in the user's file; unknown keys are ignored, and kept on writing."""
 
     theme: str | None = None
     notifications: Notifications = Notifications.AUTO
 
 
 def settings_directory() -> Path:
-    """Return the platform's directory for settings: `~/.config/autoresearch-tui` on Linux."""
+    """Return the directory of settings and own themes: `~/.config/autoresearch-tui` on Linux."""
     return platformdirs.user_config_path(_NAME)
 
 
 def cache_directory() -> Path:
-    """Return the platform's directory for files that may be deleted at any time."""
+    """Return the directory of files that may be deleted: `~/.cache/autoresearch-tui` on Linux."""
     return platformdirs.user_cache_path(_NAME)
 
 
 def load_settings() -> tuple[Settings, str]:
-    """Return the settings, and the error of the file ("" where there was none)."""
+    """Read `settings.toml`.
+
+    Returns:
+        The settings and "". If the file is invalid, the defaults and the error in words; if it is
+        missing, the defaults and "".
+    """
     path = settings_directory() / "settings.toml"
     try:
         text = path.read_text(encoding="utf-8")
@@ -55,7 +60,7 @@ def load_settings() -> tuple[Settings, str]:
 
 
 def remember_theme(name: str) -> str:
-    """Save the theme in the settings, and leave the rest of the file unchanged.
+    """Save the name of a theme in `settings.toml`, and leave the rest of the file unchanged.
 
     Returns:
         The error in words, or "" where there was none.

@@ -1,4 +1,4 @@
-"""Colour themes: read from TOML files and converted to Textual's.
+"""Reads colour themes from TOML files, and converts them to Textual's.
 
 A theme comes from the package `themes`, from `~/.config/autoresearch-tui/themes/*.toml`, or from
 another package that names a package of TOML files in the entry-point group
@@ -23,13 +23,16 @@ from tui.settings import settings_directory
 
 DEFAULT = "dark"
 BUNDLED = ("dark", "light", "colour-blind", "sixteen", "no-colour")
-"""The bundled themes, in the order in which the chooser shows them."""
+"""Names of the themes that this project ships, in the order in which the chooser shows them."""
 
 Name = Annotated[str, msgspec.Meta(pattern=r"^[a-z0-9][a-z0-9-]{0,40}$")]
 
 
 class Colours(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The colours of a theme: success is kept, error is crashed, warning waits for the user."""
+    """The colours of a theme, as CSS names or hex codes.
+
+    `success` marks kept experiments, `error` crashed ones, `warning` what waits for the user.
+    """
 
     primary: str
     secondary: str
@@ -45,28 +48,28 @@ class Colours(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class ThemeFile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The content of one theme file."""
+    """One theme, with the keys of its TOML file."""
 
     name: Name
     title: str
     dark: bool
     ansi: bool = False
-    """True where the colours are the terminal's own sixteen."""
+    """True if the colours are the terminal's own sixteen."""
     monochrome: bool = False
-    """True where the colours in a log are left out as well."""
+    """True if no colour is painted, including the colours in a run's log."""
     colours: Colours
     variables: dict[str, str] = {}
 
 
 def parse_theme(text: str, where: str) -> ThemeFile:
-    """Parse a theme.
+    """Parse a theme's TOML, and check each of its colours.
 
     Args:
         text: The theme in TOML.
         where: The name of the file, for error messages.
 
     Raises:
-        ConfigError: The theme is invalid.
+        ConfigError: The TOML, a key or a colour is invalid.
     """
     todo = "Correct the file or remove it; the bundled dark.toml shows every key."
     try:
@@ -90,13 +93,13 @@ def parse_theme(text: str, where: str) -> ThemeFile:
 
 
 def bundled_theme(name: str) -> ThemeFile:
-    """Return a bundled theme."""
+    """Return the theme that this project ships under a name of `BUNDLED`."""
     file = importlib.resources.files("themes") / f"{name}.toml"
     return parse_theme(file.read_text(encoding="utf-8"), file.name)
 
 
 def find_theme(name: str) -> ThemeFile:
-    """Return the theme of a name.
+    """Return the theme of this name: the user's own, else a bundled one, else another package's.
 
     Raises:
         ConfigError: There is no such theme, or it is invalid.
@@ -116,7 +119,7 @@ def find_theme(name: str) -> ThemeFile:
 
 
 def all_themes() -> tuple[list[ThemeFile], list[ConfigError]]:
-    """Return every valid theme, and the errors of the others."""
+    """Return every valid theme, bundled ones first, and an error for each invalid file."""
     found = {name: bundled_theme(name) for name in BUNDLED}
     invalid: list[ConfigError] = []
     for file in _foreign_files():
@@ -130,7 +133,7 @@ def all_themes() -> tuple[list[ThemeFile], list[ConfigError]]:
 
 
 def to_textual(theme: ThemeFile) -> Theme:
-    """Return the theme in Textual's form."""
+    """Convert a theme to a Textual `Theme`, which the app can register."""
     # Textual's own style sheets use these two in a theme of the terminal's colours.
     own = {"ansi-background": "ansi_default", "ansi-foreground": "ansi_default"}
     return Theme(

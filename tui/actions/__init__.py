@@ -1,1 +1,1 @@
-"""The actions of every screen: their keys, titles and conditions."""
+"""Defines the actions of every screen: their keys, titles, help and conditions."""

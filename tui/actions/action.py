@@ -1,4 +1,8 @@
-"""An action of the user, and the conditions under which it is available."""
+"""Describes one user action (`Action`), and the conditions under which it is available.
+
+A condition takes the view that is painted and returns the reason why the action is not available,
+as a sentence for the user, or None if it is available.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +14,7 @@ from tui.view import LinkState, View
 
 
 class Group(StrEnum):
-    """The heading under which the help lists an action."""
+    """The heading under which the help page and `docs/keys.md` list an action."""
 
     LOOP = "The loop"
     DECIDING = "What you decide"
@@ -26,42 +30,42 @@ class Group(StrEnum):
 
 
 def always(view: View) -> str | None:
-    """Return None: the action is always available."""
+    """Return None: the condition of an action that is always available."""
     return None
 
 
 @dataclass(frozen=True)
 class Action:
-    """One thing that the user can do on a screen."""
+    """One thing that the user can do on a screen: its key, name, title, help and condition."""
 
     key: str
-    """Textual's names of the keys, separated by commas; "" for the palette only."""
+    """Textual's names of its keys, separated by commas; "" if only the command palette has it."""
     name: str
-    """The method `action_<name>` of the screen or the app performs it."""
+    """`<name>` of the method `action_<name>` that performs it, with arguments if any: `part(2)`."""
     title: str
-    """The name of the action in the palette and the help."""
+    """The title of the action in the command palette and on the help page."""
     help: str
-    """One sentence about what the action does."""
+    """One sentence about what the action does, for the command palette and the help page."""
     group: Group
     destructive: bool = False
-    """True if the action destroys work and therefore asks for confirmation."""
+    """True if the action destroys work; the help then says that it asks for confirmation."""
     enabled: Callable[[View], str | None] = always
-    """Returns why the action is not available at present; None if it is."""
+    """Takes the view, and returns why the action is not available; None if it is."""
     footer: Callable[[View], str] | None = None
-    """Returns the label in the footer; None for an action that is not shown there."""
+    """Takes the view, and returns the label in the footer; None if the footer omits the action."""
 
     @property
     def keys(self) -> str:
-        """Return the labels of the keys."""
+        """Return the labels of the action's keys, separated by spaces: `q ^q`."""
         return " ".join(key_label(key) for key in self.key.split(",") if key)
 
 
 def back(key: str, group: Group) -> Action:
-    """Return the action that leaves a screen which lies over the main one.
+    """Return the action "Back", which closes a screen that was opened from the main screen.
 
     Args:
         key: Textual's names of the keys, separated by commas.
-        group: The heading under which the help lists the action.
+        group: The heading under which the help page lists the action.
     """
     return Action(
         key, "back", "Back", "Back to the main screen.", group, footer=lambda view: "back"
@@ -87,7 +91,7 @@ _KEY_LABELS = {
 
 
 def key_label(key: str) -> str:
-    """Return the label of a key: `^p` for `ctrl+p`."""
+    """Return how the screen writes a key, from Textual's name of it: `^p` for `ctrl+p`."""
     if key in _KEY_LABELS:
         return _KEY_LABELS[key]
     return f"^{key.removeprefix('ctrl+')}" if key.startswith("ctrl+") else key
@@ -97,7 +101,7 @@ def key_label(key: str) -> str:
 
 
 def needs_engine(view: View) -> str | None:
-    """Return why no engine can be asked; None if one is connected."""
+    """Return why no command can be sent to an engine; None if one is connected."""
     if view.link is LinkState.REPLAY:
         return "This is a replay; no engine is asked."
     if view.session.ended is not None:
@@ -108,7 +112,7 @@ def needs_engine(view: View) -> str | None:
 
 
 def needs_open_end(view: View) -> str | None:
-    """Return why the loop cannot be paused or resumed; None if it can."""
+    """Return why the loop cannot be paused or resumed, such as a requested stop; None if it can."""
     if why := needs_engine(view):
         return why
     if view.session.stop is not None and view.session.pause is None:
@@ -117,7 +121,7 @@ def needs_open_end(view: View) -> str | None:
 
 
 def needs_run(view: View) -> str | None:
-    """Return why no run can be killed; None if one can."""
+    """Return why no training run can be killed; None if one is active."""
     if why := needs_engine(view):
         return why
     run = view.session.running
@@ -127,7 +131,7 @@ def needs_run(view: View) -> str | None:
 
 
 def needs_experiment(view: View) -> str | None:
-    """Return a reason while the session has no experiment; None once it has one."""
+    """Return a reason while the session has no experiment yet; None once it has one."""
     return None if view.session.experiments else "There is no experiment yet."
 
 
@@ -151,7 +155,7 @@ def needs_something_to_veto(view: View) -> str | None:
 
 
 def needs_past(view: View) -> str | None:
-    """Return why no verdict can be changed; None once an experiment has ended."""
+    """Return why no experiment can be overruled, confirmed or revived; None once one has ended."""
     if why := needs_engine(view):
         return why
     ended = any(e.verdict is not None for e in view.session.experiments)

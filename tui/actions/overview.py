@@ -1,4 +1,4 @@
-"""The actions that open the overview of the session, and those of its views."""
+"""Lists the actions that open the overview of the session, and those available in the overview."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""All actions of the main screen in one list, each with the key that is bound to it.
+"""Collects all actions of all screens in one list, the source of keys, footer, help and palette.
 
-It feeds the key bindings, the footer, the `?` help, the command palette and `docs/keys.md`
-(`python -m tui.actions.registry > docs/keys.md`; a test compares).
+`docs/keys.md` is written from it as well (`python -m tui.actions.registry > docs/keys.md`; a test
+compares).
 """
 
 from __future__ import annotations
@@ -242,13 +242,13 @@ DETAIL: tuple[Action, ...] = (
 )
 
 SUPERVISOR = LOOP + REVIEW + STEERING + PARTS + INSPECTING + OVERVIEW_ACTIONS
-"""The actions of the main screen; those of `PROGRAM` work on every screen."""
+"""The actions of the main screen; those of `PROGRAM` are available on every screen."""
 
 ALL = SUPERVISOR + REPLAY + DETAIL + OVERVIEW + CARD + EDITOR + PROGRAM_FILE + PROGRAM
 
 
 def help_page(first: Iterable[Action] = ()) -> Iterator[tuple[Group, list[Action]]]:
-    """Yield the actions by heading, with those of the number keys merged into one.
+    """Yield each heading of the help page with its actions; the number keys are merged into one.
 
     Args:
         first: The actions of the current screen, whose headings come first.
@@ -265,7 +265,7 @@ def help_page(first: Iterable[Action] = ()) -> Iterator[tuple[Group, list[Action
 
 
 def keys_page() -> str:
-    """Return the text of `docs/keys.md`."""
+    """Return the text of `docs/keys.md`: a Markdown table of keys for each heading."""
     lines = [
         "# Keys",
         "",

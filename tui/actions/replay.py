@@ -1,4 +1,4 @@
-"""The actions of a replay: moving in time. Commands to an engine are listed as not available."""
+"""Lists the actions of a replay, which move in time, and disables those that need an engine."""
 
 from __future__ import annotations
 
@@ -111,13 +111,14 @@ REPLAY: tuple[Action, ...] = (
 MOVES = frozenset(
     action.name for action in REPLAY if action.key.split(",")[0] in ("left", "right", "home", "end")
 )
-"""The names of the actions whose keys take precedence over those of the focused part."""
+"""Names of the actions whose keys (arrows, Home, End) precede those of the focused widget."""
 
 
 def without_engine(actions: Iterable[Action]) -> tuple[Action, ...]:
-    """Return the actions of the main screen for a replay.
+    """Return the main screen's actions for use in a replay.
 
-    Those whose keys a replay uses are left out; those that need an engine are not available.
+    Those whose keys a replay uses are left out. Those that send commands to an engine stay, but not
+    available, so that their keys show why.
     """
     taken = {key for action in REPLAY for key in action.key.split(",")}
     return tuple(

@@ -1,4 +1,4 @@
-"""The actions by which the user decides on proposals before they run, and on verdicts after."""
+"""Lists the actions by which the user decides on proposals before a run, and verdicts after."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ def _deciding(view: View) -> str:
 
 
 def past(group: Group) -> tuple[Action, ...]:
-    """Return the actions on an experiment that has ended.
+    """Return the actions on an ended experiment: overrule the verdict, confirm, revive.
 
     Args:
-        group: The heading under which the help lists them.
+        group: The heading under which the help page lists them.
     """
     return (
         Action(
@@ -100,7 +100,7 @@ REVIEW: tuple[Action, ...] = (
     ),
     *past(Group.DECIDING),
 )
-"""The actions of the main screen."""
+"""The actions of the main screen that open or decide on waiting proposals."""
 
 CARD: tuple[Action, ...] = (
     Action(
@@ -146,7 +146,7 @@ CARD: tuple[Action, ...] = (
         Group.PROPOSAL,
     ),
 )
-"""The actions of the approval card."""
+"""The actions of the approval card, the dialog that shows one proposal to decide on."""
 
 QUEUE: tuple[Action, ...] = (
     Action(
@@ -185,7 +185,7 @@ QUEUE: tuple[Action, ...] = (
         footer=lambda view: "back",
     ),
 )
-"""The actions of the list of waiting proposals; the page of keys lists those of the card only."""
+"""The actions of the screen that lists waiting proposals; the help page omits them."""
 
 EDITOR: tuple[Action, ...] = (
     Action(
@@ -214,4 +214,4 @@ EDITOR: tuple[Action, ...] = (
         footer=lambda view: "back",
     ),
 )
-"""The actions of the editor for a proposal's file."""
+"""The actions of the screen in which the user edits the file that a proposal would produce."""

@@ -1,4 +1,4 @@
-"""The actions that steer the agent: pins, bans, notes, and program.md."""
+"""Lists the actions that steer the agent: pins, bans, notes, and edits of program.md."""
 
 from __future__ import annotations
 
@@ -73,4 +73,4 @@ PROGRAM_FILE: tuple[Action, ...] = (
         footer=lambda view: "back",
     ),
 )
-"""The actions of the screen of program.md."""
+"""The actions of the screen in which the user edits program.md."""

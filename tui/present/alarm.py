@@ -1,4 +1,4 @@
-"""The alarm that the user should still look at, in words."""
+"""Formats the session's current alarm as a line of text."""
 
 from __future__ import annotations
 
@@ -8,6 +8,6 @@ from tui.present.text import clean_line
 
 
 def alarm_text(session: Session) -> str:
-    """Return the current alarm's message; "" without one."""
+    """Return the message of the session's current alarm as one clean line; "" without an alarm."""
     alarm = current_alarm(session)
     return "" if alarm is None else clean_line(alarm.message)

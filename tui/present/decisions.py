@@ -1,4 +1,4 @@
-"""What was decided, by whom and why: the audit, and decisions kept with a proposal."""
+"""Formats decisions: what was decided, by whom and why, for the audit, the log and a proposal."""
 
 from __future__ import annotations
 
@@ -21,25 +21,25 @@ _DECIDERS = {
 
 
 def decider_text(by: Actor) -> str:
-    """Return who or what decided, to follow a verb: `from the screen`."""
+    """Return who or what decided, as a phrase to follow a verb: `from the screen`."""
     return _DECIDERS.get(by, f"by {by}")
 
 
 def reason_text(reason: str) -> str:
-    """Return a reason to follow a decision, or "" where none was given."""
+    """Return the reason as `: reason`, to append to a decision; "" where no reason was given."""
     return f": {reason}" if reason else ""
 
 
 def record_text(decision: DecisionRecord) -> str:
-    """Return one decision on a line: `approved from the screen: looks safe`."""
+    """Return one recorded decision on a line: `approved from the screen: looks safe`."""
     reason = reason_text(" ".join(decision.reason.split()))
     return f"{decision.text} {decider_text(decision.by)}{reason}"
 
 
 def decision_line(event: ev.AnyEvent, session: Session) -> str | None:
-    """Return an event's decision as a line of its own; None for any other event.
+    """Return an event's decision as one line of the plain log; None for any other event.
 
-    Untrusted text in it is not cleaned yet.
+    The line contains untrusted text that is not sanitized yet.
 
     Args:
         event: Any event of the session's journal.
@@ -62,27 +62,27 @@ def _number_text(event: ev.AnyEvent, experiment: int) -> str:
 
 
 class AuditEntry(NamedTuple):
-    """One decision of the audit."""
+    """One decision in the audit, the list of all decisions of the user and of the rules."""
 
     seq: int
-    """The number of its event."""
+    """The sequence number of the decision's event in the journal."""
     at: datetime
     decision: EventText
-    """With the patch and the experiment that it led to, as far as they are known."""
+    """The event in words, with the patch and the experiment it led to (0 or "" if not known)."""
     hypothesis: str
-    """The hypothesis of the proposal that was decided about."""
+    """The hypothesis of the proposal that the decision is about; "" for other decisions."""
     number: str
-    """The experiment as the line writes it: `#3`, `→ #3`, `from #3 on`."""
+    """The experiment as the line writes it: `#3`, `→ #3` (led to), `from #3 on`; "" for none."""
 
     @property
     def text(self) -> str:
-        """What was decided and why, without who decided. Not cleaned yet."""
+        """What was decided and why, without who decided; not sanitized yet."""
         subject = self.decision.subject or self.hypothesis
         return self.decision._replace(subject=subject).line(self.number, with_by=False)
 
 
 def audit_of(events: Iterable[ev.AnyEvent]) -> list[AuditEntry]:
-    """Return the decisions among a session's events, each with what it led to."""
+    """Return the decisions among a session's events, oldest first, each with what it led to."""
     found: list[tuple[ev.AnyEvent, EventText, str]] = []
     proposals: dict[int, ev.Proposal] = {}
     experiment_of_queued: dict[int, int] = {}

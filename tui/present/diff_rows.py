@@ -1,4 +1,4 @@
-"""A unified diff as rows with an old and a new side, and the words that differ marked."""
+"""Parses a unified diff into rows with an old and a new side, and marks the words that differ."""
 
 from __future__ import annotations
 
@@ -16,22 +16,22 @@ _LINE_CHARACTERS = 2000
 _WORDS_COMPARED = 400
 _ROWS = 5000
 _SIMILAR = 0.4
-"""The least similarity of two lines whose differing words are marked."""
+"""The least similarity (`SequenceMatcher.ratio`, 0 to 1) of two lines whose words are compared."""
 
 
 @dataclass(frozen=True)
 class Side:
-    """One line of one of the two files."""
+    """One line of the old or of the new file, as a row of the diff shows it."""
 
     number: int
     text: str
     marks: tuple[tuple[int, int], ...] = ()
-    """Start and end of each word that differs on the other side."""
+    """Start and end, in characters, of each word that differs from the line on the other side."""
 
 
 @dataclass(frozen=True)
 class DiffRow:
-    """A line on both sides or on one; with neither, the heading of a hunk."""
+    """A row of a diff: a line on both sides, on one (added or removed), or a hunk's heading."""
 
     old: Side | None = None
     new: Side | None = None
@@ -39,20 +39,23 @@ class DiffRow:
 
     @property
     def changed(self) -> bool:
-        """Return whether the two sides differ."""
+        """Return whether the sides differ: a line that was added, removed or replaced."""
         return (self.old is None) != (self.new is None) or (
             self.old is not None and self.new is not None and self.old.text != self.new.text
         )
 
 
 def counts(rows: Iterable[DiffRow]) -> tuple[int, int]:
-    """Return the numbers of added and of removed lines."""
+    """Return the numbers of added and of removed lines among the rows of a diff."""
     changed = [row for row in rows if row.changed]
     return sum(row.new is not None for row in changed), sum(row.old is not None for row in changed)
 
 
 def rows_of(patch: str) -> list[DiffRow]:
-    """Return the rows of a unified diff: the lines of its hunks, at most 5,000 rows."""
+    """Return the rows of a unified diff: its hunks, each with a heading; at most about 5,000 rows.
+
+    The file headers are left out. A longer diff ends with a heading that says so.
+    """
     rows: list[DiffRow] = []
     old_number = new_number = old_left = new_left = 0
     removed: list[Side] = []
@@ -100,7 +103,7 @@ def _text(text: str) -> str:
 
 
 def _paired(old: Side, new: Side) -> DiffRow:
-    """Return a row with the differing words marked, if the sides have enough in common."""
+    """Return a row of a replaced line, with the differing words marked if the lines are similar."""
     first, second = _WORD.findall(old.text), _WORD.findall(new.text)
     if len(first) + len(second) > 2 * _WORDS_COMPARED:
         return DiffRow(old, new)

@@ -1,4 +1,4 @@
-"""Every event of a session in words: one table for the lists, the audit and the plain log."""
+"""Formats every event of a session as text, for the event lists, the audit and the plain log."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tui.present.verdict_marks import VERDICTS
 
 
 class EventTopic(StrEnum):
-    """What an event is about."""
+    """The topics by which the event list can be filtered; each kind of event has one."""
 
     EXPERIMENT = "experiments"
     RUN = "runs"
@@ -73,39 +73,39 @@ _EVENTS: dict[EventTopic, tuple[type[ev.AnyEvent], ...]] = {
     ),
 }
 TOPICS = {event: topic for topic, events in _EVENTS.items() for event in events}
-"""The topic of each kind of event."""
+"""The topic of each event class."""
 
 
 class EventText(NamedTuple):
-    """One event in words. Untrusted text in it is not cleaned yet."""
+    """An event described in words, in parts that `line` joins; its text is not sanitized yet."""
 
     what: str
-    """What happened, in the lower case: `approved`, `run 1 started, at most 05:00`."""
+    """What happened, beginning in lower case: `approved`, `run 1 started, at most 05:00`."""
     style: str = ""
-    """The component class of its style."""
+    """The Textual component class to paint it in, such as `--dim`; "" for the list's own style."""
     by: str = ""
     """Who decided: `screen`, `command line`, `timeout`, `policy` …; "" for other events."""
     reason: str = ""
     todo: str = ""
-    """What the user can do about it."""
+    """What the user can do about it, as a sentence; "" for nothing."""
     subject: str = ""
-    """The text that was pinned, banned or noted."""
+    """The text that the user pinned, banned or noted; "" for other events."""
     patch_id: str = ""
     queued: int = 0
     pin: int = 0
     experiment: int = 0
-    """The experiment it is about; 0: none."""
+    """The number of the experiment that the event is about; 0 for none."""
 
     def sentence(self) -> str:
-        """Return the event as a line of its own, beginning with a capital."""
+        """Return the event as one line that begins with a capital."""
         return capitalised(self.line())
 
     def line(self, number: str = "", *, with_by: bool = True) -> str:
-        """Return the event on one line.
+        """Return the event on one line: `approved patch-id #3, screen (why: looks safe)`.
 
         Args:
-            number: The experiment's number as it is to be written; "" leaves it out.
-            with_by: Whether a decision's line names who decided.
+            number: The experiment's number as it is to be written, such as `#3`; "" leaves it out.
+            with_by: True if the line of a decision names who decided.
         """
         if not self.by:
             reason = f"{self.reason} {self.todo}".strip()
@@ -125,11 +125,11 @@ def capitalised(text: str) -> str:
 
 
 def event_text(event: ev.AnyEvent, direction: Direction = Direction.MIN) -> EventText:
-    """Return an event in words.
+    """Return what an event of the journal says, in words.
 
     Args:
         event: Any event of a journal.
-        direction: Which way the metric improves.
+        direction: Which way the metric improves, for the sign of a change.
     """
     text = _describe(event, direction)
     if text.by and not text.style:
@@ -139,7 +139,11 @@ def event_text(event: ev.AnyEvent, direction: Direction = Direction.MIN) -> Even
 
 
 def decision_in(event: ev.AnyEvent) -> EventText | None:
-    """Return an event in words if it is a decision of a user, or of a rule in a user's place."""
+    """Return an event in words if it is a decision of the user, or of a rule in the user's place.
+
+    Returns:
+        None for every other event.
+    """
     if TOPICS[type(event)] is not EventTopic.DECISION and not isinstance(event, ev.ProposalQueued):
         return None
     text = event_text(event)

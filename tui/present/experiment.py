@@ -1,4 +1,4 @@
-"""One experiment in words, as lines of a page."""
+"""Formats one experiment as styled lines, for the sections of its detail screen."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tui.present.verdict_marks import OPEN, category_of, is_unattended, rule_ver
 
 
 def header_lines(session: Session, experiment: Experiment) -> tuple[TextLine, ...]:
-    """Return the head of the page: number, verdict, figures, hypothesis and reason."""
+    """Return the lines above the sections: number, verdict, figures, hypothesis and reason."""
     unfinished = OPEN if is_unattended(session) else ("… open", "--attention")
     verdict, style = verdict_of(experiment) or unfinished
     parts = [f"#{experiment.number} {verdict}"]
@@ -51,7 +51,12 @@ def header_lines(session: Session, experiment: Experiment) -> tuple[TextLine, ..
 
 
 def reasoning_lines(experiment: Experiment, reasoning: str) -> tuple[TextLine, ...]:
-    """Return the proposal's texts and the agent's reasoning."""
+    """Return the lines of the section Reasoning: the proposal's texts, its knobs, the reasoning.
+
+    Args:
+        experiment: The experiment that was proposed.
+        reasoning: The agent's saved reasoning; "" where there is none.
+    """
     proposal = experiment.proposal
     lines: list[TextLine] = []
     for title, text in (
@@ -71,7 +76,7 @@ def reasoning_lines(experiment: Experiment, reasoning: str) -> tuple[TextLine, .
 
 
 def prompt_lines(experiment: Experiment, text: str | None) -> tuple[TextLine, ...]:
-    """Return the prompt that the agent was sent.
+    """Return the lines of the section Prompt: the prompt sent to the agent, or why there is none.
 
     Args:
         experiment: The experiment that the agent proposed.
@@ -87,12 +92,12 @@ def prompt_lines(experiment: Experiment, text: str | None) -> tuple[TextLine, ..
 
 
 def prompt_line_style(line: str) -> str:
-    """Return the style of a line of a prompt, which sets its headings apart."""
+    """Return the style of one line of a prompt: `--accent` for a heading, "" for other lines."""
     return "--accent" if line.startswith(("# ", "━━ ")) else ""
 
 
 def measurement_lines(session: Session, experiment: Experiment) -> tuple[TextLine, ...]:
-    """Return what the run reported and what makes it doubtful, or why nothing was measured."""
+    """Return the lines of the section Measurement: doubts and figures, or why there are none."""
     lines: list[TextLine] = []
     measured = experiment.measurement
     for doubt in experiment.doubts:
@@ -128,7 +133,7 @@ def measurement_lines(session: Session, experiment: Experiment) -> tuple[TextLin
 
 
 def history_lines(experiment: Experiment) -> tuple[TextLine, ...]:
-    """Return what happened to the experiment, in order."""
+    """Return the lines of the section History: proposal, decisions, runs, verdict, in order."""
     lines: list[TextLine] = [
         (f"{experiment.drafted_at:%Y-%m-%d %H:%M:%S} UTC  drafted on {experiment.base[:7]}", ""),
     ]
@@ -162,7 +167,7 @@ def history_lines(experiment: Experiment) -> tuple[TextLine, ...]:
 
 
 def _finding_lines(experiment: Experiment) -> list[TextLine]:
-    """Return what the risk assessment found."""
+    """Return what the risk assessment found in the experiment's patch; [] for the baseline."""
     if experiment.is_baseline:
         return []
     lines: list[TextLine] = [("", ""), (f"Risk: {risk_of(experiment.findings)}", "--accent")]
@@ -174,7 +179,7 @@ def _finding_lines(experiment: Experiment) -> list[TextLine]:
 
 
 def _decision_lines(experiment: Experiment) -> list[TextLine]:
-    """Return the decisions about the experiment, with who decided and why."""
+    """Return the decisions about the experiment, with who decided and why; [] without any."""
     if not experiment.decisions:
         return []
     lines: list[TextLine] = [("", ""), ("Decisions", "--accent")]

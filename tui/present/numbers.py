@@ -1,4 +1,4 @@
-"""Formats numbers for the screens and the command line."""
+"""Formats numbers for the screens and the command line: times, metrics, bytes and costs."""
 
 from __future__ import annotations
 
@@ -23,7 +23,12 @@ def clock(seconds: float | None) -> str:
 
 
 def metric(value: float | None, places: int = 6) -> str:
-    """Return a metric with a fixed number of places, or as a power of ten where that is shorter."""
+    """Return a metric as text: `0.997900`, `1.230e-07`, `NaN`, `∞`; "-" for None.
+
+    Args:
+        value: The metric.
+        places: Decimal places of a value below 10; a longer whole part gets fewer.
+    """
     if value is None:
         return "-"
     if not math.isfinite(value):
@@ -38,13 +43,21 @@ def metric(value: float | None, places: int = 6) -> str:
 
 
 def change(value: float, places: int = 6) -> str:
-    """Return a difference with its sign."""
+    """Return a difference of two metrics with its sign: `+0.010000`, `−0.010000`."""
     text = metric(value, places)
     return text if value < 0 or text.startswith(MINUS) else f"+{text}"
 
 
 def gain_text(gain: float | None, direction: Direction) -> str:
-    """Return how a gain changed the metric: `▼−0.01`; a hollow triangle is worse, "" unknown."""
+    """Return how a gain changed the metric: `▼−0.01`; filled if better, hollow if worse.
+
+    Args:
+        gain: The improvement of the metric, positive if better in either direction.
+        direction: Which way the metric improves.
+
+    Returns:
+        The triangle and the signed change; "=" for no change, "" for an unknown one.
+    """
     if gain is None or not math.isfinite(gain):
         return ""
     if not gain:
@@ -55,14 +68,14 @@ def gain_text(gain: float | None, direction: Direction) -> str:
 
 
 def memory(gib: float) -> str:
-    """Return an amount of memory in GiB or MiB; "-" for 0, which means unknown."""
+    """Return GiB of memory as `44.0 GiB` or `51.2 MiB`; "-" for 0, which means unknown."""
     if not gib > 0:
         return "-"
     return f"{gib:.1f} GiB" if gib >= 0.1 else f"{gib * 1024:.1f} MiB"
 
 
 def size(count: float) -> str:
-    """Return bytes in a suitable unit: `44.0 GiB`."""
+    """Return a number of bytes in a suitable unit: `44.0 GiB`."""
     for unit in ("B", "KiB", "MiB", "GiB"):
         if abs(count) < 1024:
             return f"{count:.0f} B" if unit == "B" else f"{count:.1f} {unit}"
@@ -71,7 +84,7 @@ def size(count: float) -> str:
 
 
 def cost(spending: Spending) -> str:
-    """Return the cost of language models, noting calls without a known price."""
+    """Return what calls of language models cost: `$1.20`, `$1.20 + unpriced`, `cost unknown`."""
     if spending.unpriced >= spending.calls > 0:
         return "cost unknown"
     more = " + unpriced" if spending.unpriced else ""
@@ -79,12 +92,16 @@ def cost(spending: Spending) -> str:
 
 
 def dollars(amount: float) -> str:
-    """Return dollars with cents, or with two significant digits below ten cents."""
+    """Return dollars as `$1.20`; below ten cents, with two significant digits: `$0.012`."""
     return f"${amount:.2f}" if amount >= 0.1 or amount == 0 else f"${amount:.2g}"
 
 
 def cost_summary(session: Session) -> str:
-    """Return what language models cost so far and how far the caps reach; "" without any call."""
+    """Return one line on the session's language-model costs: total, per experiment, and the caps.
+
+    Returns:
+        "" before the first call of a language model.
+    """
     spent, config, view = session.spending, session.config, forecast(session)
     if not spent.calls:
         return ""
