@@ -164,7 +164,7 @@ class SupervisorApp(TerminalApp):
     def paint(self) -> None:
         """Show the feed's newest view on the top screen and on those visible behind it.
 
-        Also notifies the user of a new connection error, and calls a user who looks elsewhere.
+        Also notifies the user of a new connection error, and alerts one who is looking elsewhere.
         """
         self.view = self._follower.view(self._now())
         self._attention.show(self.view.session)

@@ -15,7 +15,7 @@ _NAME = "autoresearch-tui"
 
 
 class Notifications(StrEnum):
-    """Which signals call a user who looks elsewhere when something needs them."""
+    """How a user who is looking elsewhere is alerted when something needs them."""
 
     AUTO = "auto"
     """Bell and window title, and a desktop notification if the terminal supports them."""

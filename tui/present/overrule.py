@@ -1,4 +1,4 @@
-"""What the user's own verdict on an earlier experiment would do, in words."""
+"""Describes what overruling a verdict would do, and why an experiment cannot be tried again."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from engine.core.session import Session
 
 
 class Overruling(NamedTuple):
-    """The verdict that the user can give, and its consequence."""
+    """The verdict that the user can give in place of an experiment's, as a question to confirm."""
 
     verdict: Verdict
     question: str
@@ -18,7 +18,12 @@ class Overruling(NamedTuple):
 
 
 def overruling(session: Session, experiment: Experiment) -> Overruling | str:
-    """Return what overruling an experiment would do, or why that is not possible."""
+    """Return how the user can overrule an experiment: a keep is discarded, a discard kept.
+
+    Returns:
+        The verdict, the question to confirm and its consequence; or why it is not possible, as a
+        sentence.
+    """
     number = experiment.number
     if why := why_undecided(experiment):
         return why
@@ -55,14 +60,14 @@ def overruling(session: Session, experiment: Experiment) -> Overruling | str:
 
 
 def why_undecided(experiment: Experiment) -> str:
-    """Return why the experiment cannot be decided about yet; "" where it can."""
+    """Return that an experiment has no verdict yet, as a sentence; "" once it has one."""
     if experiment.verdict is None:
         return f"Experiment {experiment.number} has no verdict yet."
     return ""
 
 
 def why_not_confirm(experiment: Experiment) -> str:
-    """Return why the experiment cannot be run again; "" where it can."""
+    """Return why the unchanged experiment cannot be run once more; "" where it can."""
     if why := why_undecided(experiment):
         return why
     if experiment.measurement is None:
@@ -74,7 +79,7 @@ def why_not_confirm(experiment: Experiment) -> str:
 
 
 def why_not_revive(experiment: Experiment) -> str:
-    """Return why the experiment's change cannot be tried again; "" where it can."""
+    """Return why the experiment's change cannot be tried again on the best; "" where it can."""
     if why := why_undecided(experiment):
         return why
     return "The baseline has no change to revive." if experiment.is_baseline else ""

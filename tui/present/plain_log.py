@@ -1,4 +1,4 @@
-"""An event in plain lines, for a log file or a terminal without a screen."""
+"""Formats events as plain lines, for a log file or a terminal without a screen."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tui.present.summary import experiment_line
 
 
 def log_lines(event: ev.AnyEvent, session: Session, width: int = 120) -> list[str]:
-    """Return what a reader of the plain log should know of an event; often nothing.
+    """Return the lines that the plain log shows for an event; [] for most kinds of events.
 
     Args:
         event: Any event of the session's journal.

@@ -1,4 +1,4 @@
-"""A proposal that waits for the user, in words."""
+"""Formats a proposal that waits for the user, for the approval card and the list of proposals."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tui.present.risk import heaviest_first, line_numbers, risk_of, weight_style
 
 
 class LabelledLine(NamedTuple):
-    """A line with a label before it."""
+    """A line of text with a label before it, and the style of each ("" is the widget's own)."""
 
     label: str
     text: str
@@ -24,7 +24,7 @@ class LabelledLine(NamedTuple):
 
 
 def origin_text(candidate: ProposalRecord) -> str:
-    """Return who or what brought a proposal: `llm's own idea`, `your pin 3`."""
+    """Return who or what made a proposal or experiment: `llm's own idea`, `your pin 3`."""
     match candidate.origin:
         case Origin.AGENT:
             return f"{candidate.proposal.agent or 'the agent'}'s own idea"
@@ -39,7 +39,7 @@ def origin_text(candidate: ProposalRecord) -> str:
 
 
 def review_lines(session: Session, queued: Queued) -> list[LabelledLine]:
-    """Return what the user should know before deciding, the most important first."""
+    """Return the lines of the approval card: hypothesis, why the user is asked, origin, risk."""
     proposal = queued.proposal
     lines = [LabelledLine("tries", proposal.hypothesis or "no hypothesis was given", "--strong")]
     if proposal.expected.strip():
@@ -67,7 +67,12 @@ def review_lines(session: Session, queued: Queued) -> list[LabelledLine]:
 
 
 def waiting_text(queued: Queued, now: datetime) -> tuple[str, str]:
-    """Return how long the proposal still waits, with the style of the text."""
+    """Return how long a proposal waits for the user before it is parked, and the text's style.
+
+    Args:
+        queued: The proposal, asked about or parked.
+        now: The current time in UTC.
+    """
     if queued.state is QueueState.PARKED:
         return "parked: it waits until you decide", "--accent"
     if queued.until is None:

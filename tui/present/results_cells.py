@@ -1,4 +1,4 @@
-"""The text and style of each cell in the table of experiments."""
+"""Formats the cells of the results table, and searches its rows."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from tui.present.text import clean_line
 from tui.present.verdict_marks import OPEN, is_unattended, past_status, verdict_of
 
 PAST_MARK = "·"
-"""Precedes the row number of an imported attempt, which is not an experiment's number."""
+"""Precedes the row number of an imported attempt, to distinguish it from an experiment's number."""
 
 
 def experiment_cell(
     title: str, experiment: Experiment, session: Session, phase: Phase | None
 ) -> TextLine:
-    """Return a cell of an experiment's row.
+    """Return the text and style of one cell in an experiment's row.
 
     Args:
-        title: The title of the column.
+        title: The title of the column; an unknown one is taken for the metric's.
         experiment: The experiment of the row.
         session: The session with the experiment.
         phase: The phase of the current run; None if it is not known.
@@ -56,7 +56,15 @@ def experiment_cell(
 
 
 def past_cell(title: str, attempt: PastAttempt, session: Session) -> TextLine:
-    """Return a cell of an imported attempt's row; dim, because its figures were not checked."""
+    """Return the text and style of one cell in an imported attempt's row.
+
+    All are dim, because the figures of an imported table were not checked.
+
+    Args:
+        title: The title of the column; an unknown one is taken for the metric's.
+        attempt: The imported attempt of the row.
+        session: The session that imported it.
+    """
     dim = "--dim"
     match title:
         case "#":
@@ -82,7 +90,12 @@ def past_cell(title: str, attempt: PastAttempt, session: Session) -> TextLine:
 
 
 def experiment_matches(experiment: Experiment, needle: str) -> bool:
-    """Return whether the hypothesis, category or commit contains a text in lower case."""
+    """Return whether an experiment's hypothesis, category or commit contains a text.
+
+    Args:
+        experiment: The experiment to search.
+        needle: The text, in lower case.
+    """
     proposal = experiment.proposal
     return any(
         needle in text.lower()
@@ -91,13 +104,18 @@ def experiment_matches(experiment: Experiment, needle: str) -> bool:
 
 
 def past_matches(attempt: PastAttempt, needle: str) -> bool:
-    """Return whether an imported attempt's row contains a text in lower case."""
+    """Return whether an imported attempt's description, category or commit contains a text.
+
+    Args:
+        attempt: The imported attempt to search.
+        needle: The text, in lower case.
+    """
     texts = (attempt.description, attempt.category, attempt.commit or attempt.named)
     return any(needle in text.lower() for text in texts)
 
 
 def _delta(experiment: Experiment, session: Session) -> TextLine:
-    """Return the metric's change against the incumbent that the experiment had to beat."""
+    """Return the cell Δ: the metric's change against the incumbent at the time, "" if unknown."""
     gain = experiment.gain
     if gain is None or experiment.effective_verdict is Verdict.CRASH:
         return "", ""

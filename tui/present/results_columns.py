@@ -1,4 +1,4 @@
-"""The columns of the table of experiments that fit a width."""
+"""Chooses the columns of the results table that fit its width."""
 
 from __future__ import annotations
 
@@ -15,41 +15,45 @@ _FOREIGN_STATUS_CELLS = 14
 
 @dataclass(frozen=True)
 class ResultsColumn:
-    """A column of the table."""
+    """A column of the results table, with its width in cells."""
 
     title: str
     width: int
     right: bool
     rank: int
-    """The column of the greatest rank is left out first where the width is short."""
+    """The order of leaving out: the greatest rank first where the table is narrow, 0 never."""
 
 
 _SIGN = ResultsColumn("", 1, False, 0)
-"""The status as its sign alone, where the width is short."""
+"""The column that replaces `status` in a narrow table: only the sign, without the word."""
 
 
 def status_cells(overruled: bool, interruptions: int) -> int:
-    """Return the cells of the longest status that the engine gives.
+    """Return the width in cells of the longest status that the engine itself can give.
 
     Args:
-        overruled: True if the user overruled any verdict.
+        overruled: True if the user overruled any verdict, which adds " by you".
         interruptions: The number of runs that the user ended.
     """
     return 16 if overruled else 13 if interruptions else 10
 
 
 def foreign_status_cells(longest: int) -> int:
-    """Return the cells for the status words of an imported table, which are cut if long."""
+    """Return the width in cells for an imported table's status words; longer words are cut.
+
+    Args:
+        longest: Cells of the longest of them.
+    """
     return min(_FOREIGN_STATUS_CELLS, longest)
 
 
 def columns_for(session: Session, width: int, status: int) -> list[ResultsColumn]:
-    """Return the columns that fit; the hypothesis gets the rest of the width.
+    """Return the columns that fit the table; the hypothesis gets the rest of the width.
 
     Args:
         session: The session in the table.
         width: Cells of the whole table.
-        status: Cells of the status.
+        status: Cells of the column `status`.
     """
     name = clean_line(session.config.metric)
     digits = len(str(len(session.experiments)))

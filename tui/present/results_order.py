@@ -1,4 +1,4 @@
-"""The experiments that the table shows, and their order."""
+"""Sorts and filters the rows of the results table."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from engine.core.session import Session
 
 
 class Sort(StrEnum):
-    """The order of the rows."""
+    """The order of the rows in the results table; `TIME` puts the longest experiment first."""
 
     NUMBER = "by number"
     METRIC = "by metric"
@@ -22,7 +22,7 @@ class Sort(StrEnum):
 
 
 class Filter(StrEnum):
-    """The rows that are shown."""
+    """The verdict whose experiments and attempts the results table shows."""
 
     ALL = "all"
     KEPT = "kept only"
@@ -30,7 +30,7 @@ class Filter(StrEnum):
     CRASHED = "crashed only"
 
     def shows(self, verdict: Verdict | None) -> bool:
-        """Return whether an experiment with this verdict in force is shown."""
+        """Return whether rows with this verdict in force are shown; None: not yet decided."""
         return self is Filter.ALL or verdict is _FILTERED[self]
 
 
@@ -42,10 +42,15 @@ _FILTERED = {
 
 
 def order_of(session: Session, sort: Sort, only: Filter) -> Sequence[int]:
-    """Return the indices of the rows: by number the newest last, else the best first.
+    """Return the indices of the rows to show: by number the newest last, else the best first.
 
     An experiment's index begins at 0. An imported attempt has its negative index in `session.past`,
     so that all rows by number are one range.
+
+    Args:
+        session: The session whose experiments and imported attempts are the rows.
+        sort: The order of the rows.
+        only: The filter of the rows.
     """
     past, experiments = session.past, session.experiments
     everything = range(-len(past), len(experiments))
@@ -75,7 +80,13 @@ def order_of(session: Session, sort: Sort, only: Filter) -> Sequence[int]:
 
 
 def _experiment_value(experiment: Experiment, sort: Sort, sign: float) -> float | None:
-    """Return the value to sort an experiment by, the best being the least; None if unknown."""
+    """Return the value to sort an experiment by, the best being the least; None if unknown.
+
+    Args:
+        experiment: The experiment.
+        sort: Any order but `NUMBER`.
+        sign: 1 if a lower metric is better, else -1.
+    """
     measurement = experiment.measurement
     if sort is Sort.METRIC:
         if measurement is None or experiment.effective_verdict is Verdict.CRASH:
@@ -93,6 +104,6 @@ def _past_value(attempt: PastAttempt, sort: Sort, sign: float) -> float | None:
 
 
 def seconds_of(experiment: Experiment) -> float | None:
-    """Return the seconds that the ended runs of an experiment took; None if none has ended."""
+    """Return the seconds that an experiment's ended runs took in all; None if no run has ended."""
     ended = [run.seconds for run in experiment.runs if run.outcome is not None]
     return sum(ended) if ended else None

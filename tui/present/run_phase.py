@@ -1,4 +1,4 @@
-"""The phase of the current run and its elapsed time."""
+"""Determines the current run's phase and elapsed time from its newest sample."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from engine.protocol.messages import Progress
 from tui.view import View
 
 _SILENT_SECONDS = 5.0
-"""A run without a budget that reports nothing for this long counts as one that never does."""
+"""Seconds without progress after which a run without a time budget is in the phase `RUNNING`."""
 
 
 def sample_of(view: View) -> Progress | None:
-    """Return the newest sample of the current run; None while there is none."""
+    """Return the newest progress sample of the current experiment; None while there is none."""
     progress, current = view.progress, view.session.current
     if progress is None or current is None or progress.experiment != current.number:
         return None
@@ -19,7 +19,7 @@ def sample_of(view: View) -> Progress | None:
 
 
 def elapsed_of(view: View) -> float:
-    """Return the seconds since the current run started, even if it reports no samples."""
+    """Return the seconds since the current run started, even without samples; 0 without a run."""
     run, sample = view.session.running, sample_of(view)
     if run is None:
         return 0.0
@@ -28,7 +28,10 @@ def elapsed_of(view: View) -> float:
 
 
 def phase_of(view: View) -> Phase:
-    """Return the phase of the current run, as far as its log shows it."""
+    """Return the phase of the current run as its log shows it; `STARTING` without any sample.
+
+    A run without a time budget that stays silent for some seconds is in the phase `RUNNING`.
+    """
     sample = sample_of(view)
     phase = sample.phase if sample is not None else Phase.STARTING
     silent = phase is Phase.STARTING and (sample is None or sample.step is None)

@@ -1,4 +1,4 @@
-"""A session in plain lines: a finished experiment, and the result of all of them."""
+"""Formats a finished experiment as one line, and the result of a session as a few."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _MARKS = {Verdict.KEEP: "✓", Verdict.DISCARD: "·", Verdict.CRASH: "✗"}
 
 
 def show_change(session: Session, gain: float | None) -> str:
-    """Return a gain as the metric moved; "" where it is not known.
+    """Return a gain as the signed change of the metric, with six places; "" where it is not known.
 
     Where a lower metric is better, an improvement is negative.
     """
@@ -22,7 +22,13 @@ def show_change(session: Session, gain: float | None) -> str:
 
 
 def experiment_line(session: Session, e: Experiment, width: int = 120) -> str:
-    """Return a finished experiment on one line: verdict, metric, change, seconds, hypothesis."""
+    """Return a finished experiment on one line: verdict, metric, change, seconds, hypothesis.
+
+    Args:
+        session: The session with the experiment.
+        e: The experiment.
+        width: Cells of the line; the hypothesis is cut to fit, but gets at least 20.
+    """
     measured = e.measurement
     crashed = e.verdict is Verdict.CRASH or measured is None
     value = "—" if crashed or measured is None else f"{measured.metric:.6f}"
@@ -41,7 +47,7 @@ def experiment_line(session: Session, e: Experiment, width: int = 120) -> str:
 
 
 def summary_lines(session: Session) -> list[str]:
-    """Return what came of the session in a few lines."""
+    """Return the session's counts, best experiment and language-model costs, a line for each."""
     c, best = session.counts, session.best
     lines = [
         f"{plural(c.total, 'experiment')}: {c.keep} kept, {c.discard} discarded, {c.crash} crashed "

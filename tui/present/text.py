@@ -1,4 +1,4 @@
-"""Lays untrusted text out as lines of the screen; `engine.core.text` sanitizes it."""
+"""Cleans untrusted text for display: removes control characters, line breaks and tabs."""
 
 from __future__ import annotations
 
@@ -8,6 +8,6 @@ _TAB_CELLS = 4
 
 
 def clean_line(text: str) -> str:
-    """Return sanitized text as one line: line breaks become spaces, tabs four cells."""
+    """Return untrusted text as one line, without control characters; tabs become spaces."""
     text = sanitize(text, line_break=" ")
     return text.expandtabs(_TAB_CELLS) if "\t" in text else text

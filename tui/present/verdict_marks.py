@@ -1,4 +1,4 @@
-"""The verdict on an experiment as a sign, a word and the component class of their style."""
+"""Formats verdicts: the sign and word of each, and the Textual component class to paint it in."""
 
 from __future__ import annotations
 
@@ -19,17 +19,22 @@ VERDICTS = {
 INTERRUPTED = ("‖ interrupted", "--attention")
 OPEN = ("○ open", "--attention")
 BY_YOU = " by you"
-"""Follows a verdict that the user gave in place of the keep rule's."""
+"""Appended to a verdict that the user gave in place of the keep rule's."""
 
 
 def interrupted(experiment: Experiment) -> bool:
-    """Return whether the user ended the run; `results.tsv` calls that a crash."""
+    """Return whether the user killed the experiment's run; `results.tsv` calls that a crash."""
     run = experiment.run
     return experiment.effective_verdict is Verdict.CRASH and run is not None and run.kill_requested
 
 
 def verdict_of(experiment: Experiment) -> tuple[str, str] | None:
-    """Return the verdict in force, marked if it is the user's own; None before there is one."""
+    """Return the verdict in force as text and style, the user's own marked `by you`.
+
+    Returns:
+        Such as `("✓ keep", "--keep")`; an imported row's status if that is not a verdict; None
+        before there is a verdict.
+    """
     verdict = experiment.effective_verdict
     if verdict is None:
         return (f"– {clean_line(experiment.row_status)}", "") if experiment.row_status else None
@@ -38,43 +43,43 @@ def verdict_of(experiment: Experiment) -> tuple[str, str] | None:
 
 
 def past_status(attempt: PastAttempt) -> str:
-    """Return the status of an imported attempt, as a sign and a word."""
+    """Return an imported attempt's status as a sign and a word: `✓ keep`, `– not recorded`."""
     if attempt.verdict is not None:
         return VERDICTS[attempt.verdict][0]
     return f"– {clean_line(attempt.status)}" if attempt.status else "– not recorded"
 
 
 def rule_verdict(experiment: Experiment) -> tuple[str, str] | None:
-    """Return the keep rule's verdict, even if the user overruled it; None before there is one."""
+    """Return the keep rule's verdict as text and style, even if overruled; None without one."""
     if experiment.verdict is None:
         return None
     return INTERRUPTED if interrupted(experiment) else VERDICTS[experiment.verdict]
 
 
 def category_of(proposal: Proposal) -> str:
-    """Return the category; "" where the hypothesis says the same, as for the baseline."""
+    """Return a proposal's category; "" where the hypothesis says the same, as for the baseline."""
     category = proposal.category
     same = category.strip().lower() == proposal.hypothesis.strip().lower()
     return "" if same else category
 
 
 def is_unattended(session: Session) -> bool:
-    """Return whether no engine works on the session, so that an open experiment stays open."""
+    """Return whether no engine runs the session, so that an unfinished experiment stays open."""
     return session.ended is not None or session.engine_pid is None
 
 
 def interruptions(session: Session) -> int:
-    """Return how many of the crashes are runs that the user ended."""
+    """Return how many of the session's crashed experiments are runs that the user killed."""
     return sum(map(interrupted, session.experiments)) if session.counts.crash else 0
 
 
 def has_overruled(session: Session) -> bool:
-    """Return whether the user overruled the keep rule's verdict on any experiment."""
+    """Return whether the user overruled the verdict on any experiment of the session."""
     return any(experiment.overruled is not None for experiment in session.experiments)
 
 
 def longest_foreign_status(session: Session) -> int:
-    """Return the cells of the longest status word of an imported table; 0 without one."""
+    """Return the cells of the longest status word of an imported table; 0 without such a word."""
     words = {e.row_status for e in session.experiments if e.verdict is None and e.row_status}
     signs = {f"– {clean_line(word)}" for word in words}
     signs |= {past_status(attempt) for attempt in session.past if attempt.verdict is None}

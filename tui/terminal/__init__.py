@@ -1,4 +1,4 @@
-"""The user's terminal: whether it can show the screen, what is written to it and how often.
+"""Handles the user's terminal: checks, start-up, drivers, frame rate, signals and notifications.
 
 Importing this package does not import Textual, which reads its environment at import.
 """

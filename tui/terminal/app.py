@@ -1,4 +1,4 @@
-"""Base class of the apps: everything about the terminal, nothing about sessions."""
+"""Provides the base class of the app, for what concerns the terminal: driver, theme, signals."""
 
 from __future__ import annotations
 
@@ -30,19 +30,19 @@ Reason = Literal["left", "ended", "terminal lost"]
 
 
 class ExitInfo(msgspec.Struct, frozen=True):
-    """Why the screen closed, so that the command can say how to come back."""
+    """Why the app exited; the command prints it, and how to open the screen again."""
 
     reason: Reason
     message: str = ""
 
 
 class TerminalApp(App[ExitInfo]):
-    """An app that writes nothing but text to the terminal, and ends when the terminal does."""
+    """A base class of Textual apps that filters control characters and exits with its terminal."""
 
     def __init__(self) -> None:
         super().__init__()
         self.startup_errors: list[str] = []
-        """Errors from before there was a screen to show them on."""
+        """Errors from before the app was mounted, which are then shown as messages."""
         self._settling: Timer | None = None
         self._sized = False
         self._monochrome = False
@@ -52,7 +52,7 @@ class TerminalApp(App[ExitInfo]):
     # ---- what is written -------------------------------------------------------------------------
 
     def get_driver_class(self) -> type[Driver]:
-        """Return a driver that survives the loss of the terminal or of the browser."""
+        """Return the driver for this terminal, or for a browser tab of textual-serve."""
         if is_in_browser(os.environ):
             from tui.terminal.web_driver import SafeWebDriver
 
@@ -60,12 +60,15 @@ class TerminalApp(App[ExitInfo]):
         return SafeDriver
 
     def get_line_filters(self) -> Sequence[LineFilter]:
-        """Return Textual's filters, then the one that removes control characters."""
+        """Return Textual's filters of painted lines, one against control characters, and `NoColor`.
+
+        `NoColor` is added while the theme is monochrome.
+        """
         filters = [*super().get_line_filters(), self._control_filter]
         return [*filters, self._no_colour] if self._monochrome else filters
 
     def _set_pointer_shape(self, shape: str) -> None:
-        """Do nothing: some terminals take OSC 22 for a new window title."""
+        """Do nothing: some terminals take the sequence for it (OSC 22) for a new window title."""
 
     def notify(
         self,
@@ -76,20 +79,20 @@ class TerminalApp(App[ExitInfo]):
         timeout: float | None = None,
         markup: bool = False,
     ) -> None:
-        """Show a message to the user, as plain text whatever it holds."""
+        """Show a message to the user as plain text: control characters are removed."""
         super().notify(
             sanitize(message), title=title, severity=severity, timeout=timeout, markup=markup
         )
 
     def action_redraw(self) -> None:
-        """Paint the whole screen again."""
+        """Paint the whole screen again, also the cells that the terminal seems to show already."""
         forget = getattr(self._driver, "forget_screen", None)
         if forget is not None:  # the drivers of tests have none
             forget()
         self.refresh(layout=True)
 
     async def on_event(self, event: events.Event) -> None:
-        """Handle an event; some time after a resize, paint the whole screen again."""
+        """Handle a Textual event; 0.4 s after the last resize, paint the whole screen again."""
         if isinstance(event, events.Resize):
             # Terminals reflow what they show in their own time, perhaps after the screen painted.
             if self._settling is not None:
@@ -102,15 +105,15 @@ class TerminalApp(App[ExitInfo]):
     # ---- how it ends -----------------------------------------------------------------------------
 
     def terminal_lost(self) -> None:
-        """Close the screen because its terminal no longer exists."""
+        """Exit because the terminal no longer exists; the drivers and SIGHUP call this."""
         self.exit(ExitInfo("terminal lost", "The terminal was lost; the engine continues."))
 
     def action_leave(self) -> None:
-        """Close the screen."""
+        """Exit the app because the user leaves; the engine continues."""
         self.exit(ExitInfo("left"))
 
     def catch_signals(self) -> None:
-        """Close the screen on a signal; otherwise the terminal would be left in raw mode."""
+        """Exit on SIGHUP, SIGTERM and SIGINT, so that the terminal is restored first."""
         if self.is_headless:
             return
         loop = asyncio.get_running_loop()
@@ -121,27 +124,32 @@ class TerminalApp(App[ExitInfo]):
     # ---- how it starts ---------------------------------------------------------------------------
 
     def on_ready(self) -> None:
-        """Start garbage collection."""
+        """Turn on garbage collection, which `prepare_environment` turned off."""
         self.exempt_from_collection()
         gc.enable()
 
     def exempt_from_collection(self) -> None:
-        """Exempt what is loaded: walking 10,000 experiments would stop the screen for 150 ms."""
+        """Exempt all present objects from garbage collection, unless headless.
+
+        Walking 10,000 experiments would stop the screen for 150 ms.
+        """
         if not self.is_headless:
             gc.freeze()
 
     def on_mount(self) -> None:
-        """Handle signals, and show the errors of the start-up."""
+        """Install the signal handlers, and show the start-up errors as messages."""
         self.catch_signals()
         for error in self.startup_errors:
             self.notify(error, severity="warning")
 
     def start_theme(self, asked: str | None, forced: str | None) -> None:
-        """Choose the first theme: the requested one, else the terminal's, else the saved one.
+        """Set the first theme: the requested one, else the terminal's only one, else the saved one.
+
+        A saved theme that is missing or invalid becomes a start-up error, and the default is used.
 
         Args:
-            asked: The theme named on the command line.
-            forced: The only theme that this terminal can show.
+            asked: The theme named on the command line; None if none was named.
+            forced: The only theme that this terminal can show; None if it can show any.
 
         Raises:
             ConfigError: The requested theme does not exist or is invalid.
@@ -160,7 +168,7 @@ class TerminalApp(App[ExitInfo]):
             self.use_theme(DEFAULT)
 
     def use_theme(self, name: str) -> None:
-        """Switch to a theme.
+        """Load the theme of this name and switch the app to it.
 
         Raises:
             ConfigError: There is no such theme, or it is invalid.

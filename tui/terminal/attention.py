@@ -1,4 +1,4 @@
-"""Alerts a user who is looking elsewhere: bell, window title, notification.
+"""Alerts a user who is looking elsewhere: bell, window title and desktop notification.
 
 These sequences bypass the filter of what is painted, so their text is cleaned and cut here.
 """
@@ -26,20 +26,23 @@ _PUSH_TITLE, _POP_TITLE = "\x1b[22;2t", "\x1b[23;2t"
 
 
 class NotificationSupport(NamedTuple):
-    """What a terminal does with a notification."""
+    """Which escape sequence for desktop notifications a terminal supports, if any."""
 
     code: int
-    """The OSC code of a notification, 9 or 777; 0: none is known to work."""
+    """The OSC code of a notification, 9 or 777; 0 if none is known to work."""
     why: str
-    """How the terminal was recognised."""
+    """The terminal that was recognised, or why no notification is known to work."""
     inside_tmux: bool = False
 
 
 def notification_kind(environ: Mapping[str, str]) -> NotificationSupport:
-    """Return the kind of notification that this terminal is known to show.
+    """Return the kind of desktop notification that this terminal is known to show.
 
     OSC 9 is a message to iTerm2, WezTerm, Ghostty and kitty, OSC 777 to foot and urxvt. To other
     terminals they may mean something else, so those get none.
+
+    Args:
+        environ: The environment, whose variables identify the terminal.
     """
     program, term = environ.get("TERM_PROGRAM", ""), environ.get("TERM", "")
     if environ.get("TMUX") or term.startswith(("screen", "tmux")):
@@ -61,22 +64,22 @@ def notification_kind(environ: Mapping[str, str]) -> NotificationSupport:
 
 
 def takes_title(environ: Mapping[str, str]) -> bool:
-    """Return whether the window's title can be set without a trace on the screen."""
+    """Return whether this terminal sets a window title, rather than print it on the screen."""
     return not environ.get("TERM", "").startswith(("linux", "dumb", "vt", "cons"))
 
 
 def message_text(text: str) -> str:
-    """Return the text as one short line without control characters."""
+    """Return a text as one line of at most 120 characters without control characters."""
     return one_line(text, _CHARACTERS)
 
 
 def title_sequence(text: str) -> str:
-    """Return the sequence that sets the window's title (OSC 2)."""
+    """Return the escape sequence (OSC 2) that sets the window's title to a text."""
     return f"\x1b]2;{message_text(text)}{_END}"
 
 
 def notification_sequence(kind: NotificationSupport, text: str, always: bool = False) -> str:
-    """Return the sequence of a notification; "" where the terminal shows none.
+    """Return the escape sequence of a desktop notification; "" where the terminal shows none.
 
     Args:
         kind: The kind that the terminal is known to show.
@@ -94,7 +97,7 @@ def notification_sequence(kind: NotificationSupport, text: str, always: bool = F
 
 
 def _through_tmux(sequence: str) -> str:
-    """Wrap a sequence for the terminal around tmux, where `allow-passthrough` is on."""
+    """Wrap an escape sequence for the terminal around tmux, where `allow-passthrough` is on."""
     return "\x1bPtmux;" + sequence.replace("\x1b", "\x1b\x1b") + _END
 
 
@@ -102,7 +105,7 @@ def _through_tmux(sequence: str) -> str:
 
 
 def title_of(session: Session) -> str:
-    """Return the window's title while something waits for the user, else ""."""
+    """Return the window's title while the user is needed, else "": `needs you · #3 · 0.98`."""
     if session.state is SessionState.ENDED or not needs_of(session):
         return ""
     number = f"#{len(session.experiments)}" if session.experiments else ""
@@ -114,13 +117,15 @@ def title_of(session: Session) -> str:
 
 
 class Attention:
-    """Calls the user once for each thing that waits for them.
+    """Alerts the user once to each need, such as a proposal to decide on, and to each new best.
+
+    The bell rings at most once in 30 seconds.
 
     Args:
-        write: Writes a sequence to the terminal.
+        write: Writes an escape sequence to the terminal.
         clock: Returns seconds of a monotonic clock.
         environ: The environment, which identifies the terminal.
-        wanted: The user's setting.
+        wanted: The user's setting: how to be alerted.
     """
 
     def __init__(
@@ -139,11 +144,14 @@ class Attention:
         self._last_bell: float | None = None
         self._last_news: float | None = None
         self._held: Need | None = None
-        """The need to call for as soon as the bell may ring again."""
+        """The need to alert the user to as soon as the bell may ring again; None for none."""
         self._title = ""
 
     def show(self, session: Session) -> None:
-        """Call the user if something waits in this session that did not wait before."""
+        """Set the window's title, and alert the user to needs that were not in the session before.
+
+        The first call never rings: the user has just opened the screen.
+        """
         if self._wanted is Notifications.OFF:
             return
         self._set_title(title_of(session))
@@ -195,5 +203,5 @@ class Attention:
         self._title = title
 
     def restore(self) -> None:
-        """Restore the title that the window had before."""
+        """Restore the title that the window had before the app set one."""
         self._set_title("")

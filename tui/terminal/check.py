@@ -1,4 +1,4 @@
-"""Checks that the terminal can show the screen, and prepares the environment for Textual."""
+"""Checks that the terminal can show the screen, and sets the variables that Textual reads."""
 
 from __future__ import annotations
 
@@ -13,23 +13,23 @@ MINIMUM_COLUMNS = 40
 MINIMUM_ROWS = 10
 
 WEB_DRIVER = "textual.drivers.web_driver:WebDriver"
-"""The driver that textual-serve asks for; `SafeWebDriver` is used in its place."""
+"""The value of TEXTUAL_DRIVER under textual-serve; `SafeWebDriver` is used in its place."""
 
 _WITHOUT_SCREEN = "`autoresearch-tui status` works anywhere."
 
 
 def is_in_browser(environ: Mapping[str, str]) -> bool:
-    """Return whether the screen is shown in a browser, through textual-serve."""
+    """Return whether the screen is shown in a browser tab, by textual-serve."""
     return environ.get("TEXTUAL_DRIVER") == WEB_DRIVER
 
 
 def check_terminal(environ: Mapping[str, str], size: tuple[int, int], isatty: bool) -> None:
-    """Raise an error for a terminal that cannot show the screen.
+    """Raise an error if a terminal cannot show the screen; return nothing if it can.
 
     Args:
-        environ: The process's environment.
+        environ: The process's environment, with TERM.
         size: Columns and rows; 0 where they are not known.
-        isatty: Whether input and output are a terminal.
+        isatty: True if input and output are a terminal.
 
     Raises:
         TerminalError: The terminal is missing, too small or cannot place text.
@@ -91,8 +91,8 @@ def _browser_size(environ: Mapping[str, str]) -> tuple[int, int]:
 def prepare_environment(environ: MutableMapping[str, str] | None = None) -> str | None:
     """Set the variables that Textual reads at import; call it before Textual is imported.
 
-    In this process's environment it also postpones garbage collection until the first frame, whose
-    time it would lengthen by a twentieth; `TerminalApp` resumes it.
+    In this process's environment it also turns off garbage collection until the first frame, whose
+    time it would lengthen by a twentieth; `TerminalApp` turns it on again.
 
     Args:
         environ: The environment to change; this process's by default.

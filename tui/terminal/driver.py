@@ -1,4 +1,4 @@
-"""Textual's driver, changed to survive lost terminals and invalid input."""
+"""Changes Textual's terminal driver to survive lost terminals and invalid input."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 class _TerminalFile:
-    """The terminal's file; once a write has failed, further writes do nothing.
+    """Writes to the terminal's file; after the first failed write, calls `lost` and writes no more.
 
     The error would end Textual's writer thread, whose queue would fill until the app blocks.
     """
@@ -55,7 +55,7 @@ class _TerminalFile:
 
 
 class SafeDriver(LinuxDriver):
-    """A driver that closes the app when the terminal is lost.
+    """The terminal driver of this app: closes the app when the terminal is lost.
 
     It differs from Textual's driver in four ways: what the terminal already shows is not written
     again (`ScreenDiff`); the end of the input closes the app instead of using a whole core; bytes
@@ -69,18 +69,21 @@ class SafeDriver(LinuxDriver):
         self._screen_diff = ScreenDiff()
 
     def write(self, data: str) -> None:
-        """Write what the terminal does not already show."""
+        """Write the part of Textual's output that the terminal does not already show."""
         super().write(self._screen_diff.encode(data))
 
     def process_message(self, message: Message) -> None:
-        """Pass on a key press or a change of the terminal."""
+        """Send a Textual message of a key, the mouse or the terminal to the app.
+
+        After a resize or a regained focus, the next repaint is written in full.
+        """
         if isinstance(message, events.Resize | events.AppFocus | InBandWindowResize):
             # The terminal may have been reflowed, cleared or re-attached.
             self._screen_diff.forget()
         super().process_message(message)
 
     def start_application_mode(self) -> None:
-        """Switch the terminal to the app, and watch for changes of its size."""
+        """Switch the terminal to full-screen mode; on SIGWINCH, forget what the terminal shows."""
         super().start_application_mode()  # type: ignore[no-untyped-call]
         resized = signal.getsignal(signal.SIGWINCH)
         if not callable(resized):
@@ -93,15 +96,15 @@ class SafeDriver(LinuxDriver):
         signal.signal(signal.SIGWINCH, forget_first)
 
     def forget_screen(self) -> None:
-        """Write the next repaint in full."""
+        """Write the next repaint in full, because the terminal may no longer show the last one."""
         self._screen_diff.forget()
 
     def _lost(self) -> None:
-        """Tell the app, from any thread, that the terminal was lost."""
+        """Close the app because the terminal was lost; may be called from any thread."""
         report_lost(self._app, self._loop)
 
     def run_input_thread(self) -> None:
-        """Read the keyboard until the app ends or the terminal is lost."""
+        """Read keys and send them to the app, until it ends or the terminal is lost."""
         parser = XTermParser(self._debug)
         decode = getincrementaldecoder("utf-8")(errors="replace").decode
         with selectors.SelectSelector() as selector:

@@ -1,4 +1,4 @@
-"""Lets the user edit a text in their own editor, in a private file that is never lost."""
+"""Opens the user's editor on a private copy of a text, and reads texts from files and stdin."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from engine.core.errors import AutoresearchError, UsageError
 from engine.core.text import one_line
 
 MAXIMUM_BYTES = 2**20
-"""The most bytes of an edited text; a command to the engine may hold 4 MiB."""
+"""The most bytes of a text given by the user; a command to the engine may hold 4 MiB."""
 
 
 def find_editor(environ: Mapping[str, str], alternative: str) -> list[str]:
-    """Return the command that starts the user's editor.
+    """Return the command that starts the user's editor, as a list of arguments.
 
     Args:
         environ: The environment with VISUAL or EDITOR.
@@ -46,7 +46,12 @@ def find_editor(environ: Mapping[str, str], alternative: str) -> list[str]:
 
 
 def private_copy(text: str, name: str) -> Path:
-    """Write the text to a file that only the user can read, and return its path."""
+    """Write a text to a new file that only the user can read, and return its path.
+
+    Args:
+        text: The text.
+        name: The name of the file; only its last component is used.
+    """
     directory = Path(tempfile.mkdtemp(prefix="autoresearch-edit-"))
     path = directory / Path(name).name
     path.write_bytes(text.encode("utf-8", "surrogateescape"))
@@ -63,14 +68,15 @@ def delete_copy(path: Path) -> None:
 
 
 def edit_file(command: list[str], path: Path) -> None:
-    """Let the user edit a file, and wait until the editor has ended.
+    """Open a file in the user's editor, and wait until the editor has ended.
 
     Args:
         command: The command that starts the editor.
-        path: The file to edit.
+        path: The private copy to edit; it is deleted if the editor cannot be started.
 
     Raises:
-        AutoresearchError: The editor did not start, or failed; the file stays as it is.
+        AutoresearchError: The editor did not start, or failed; then the error says where the
+            copy is kept.
     """
     kept = f"Your text is kept in {path}."
     try:
@@ -93,11 +99,11 @@ def edit_file(command: list[str], path: Path) -> None:
 
 @contextlib.contextmanager
 def edited_copy(text: str, name: str, alternative: str, retry: str) -> Iterator[str]:
-    """Let the user edit a private copy of a text; it is kept if the new text is refused.
+    """Let the user edit a private copy of a text; it is kept if the caller refuses the new text.
 
     Args:
         text: The text.
-        name: File name of the copy.
+        name: The file name of the copy.
         alternative: What the user can do without an editor, as a sentence.
         retry: The command that uses a kept copy; `{copy}` in it is the path.
 
@@ -122,10 +128,10 @@ def edited_copy(text: str, name: str, alternative: str, retry: str) -> Iterator[
 
 
 def read_text(path: Path) -> str:
-    """Return the text of a file that the user named.
+    """Return the text of the file at a path that the user named.
 
     Raises:
-        UsageError: The file is missing, unreadable, too large or not UTF-8 text.
+        UsageError: The file is missing, unreadable, larger than 1 MiB or not UTF-8 text.
     """
     try:
         with open(path, "rb") as file:
@@ -139,10 +145,10 @@ def read_text(path: Path) -> str:
 
 
 def read_source(source: Path) -> str:
-    """Return the text of a file, or of standard input for `-`.
+    """Return the text of the file at a path, or of standard input if the path is `-`.
 
     Raises:
-        UsageError: The text is missing, unreadable, too large or not UTF-8.
+        UsageError: The text is missing, unreadable, larger than 1 MiB or not UTF-8.
     """
     if str(source) != "-":
         return read_text(source)
@@ -150,14 +156,14 @@ def read_source(source: Path) -> str:
 
 
 def decode_text(data: bytes, what: str) -> str:
-    """Return the bytes of a file as text.
+    """Decode UTF-8 bytes, with or without a byte-order mark.
 
     Args:
         data: The bytes.
-        what: What they are, to begin an error message with.
+        what: What they are, to begin an error message with: `Standard input`.
 
     Raises:
-        UsageError: The text is too large or not UTF-8.
+        UsageError: The text is larger than 1 MiB, not UTF-8, or has NUL characters.
     """
     if len(data) > MAXIMUM_BYTES:
         raise UsageError(f"{what} is larger than 1 MiB.", "", "Shorten it.")

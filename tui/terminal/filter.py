@@ -1,4 +1,4 @@
-"""Removes control characters and links from everything that is painted."""
+"""Filters everything that is painted: removes control characters and links."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ def _safe(text: str) -> str:
 
 
 class ControlFilter(LineFilter):
-    """Removes escapes, other control characters and links from every segment that is painted.
+    """A Textual line filter that removes escapes, other control characters and links from segments.
 
     Stock widgets pass a raw ESC on to the terminal (title change, clipboard write and clear screen
     were all executed); this covers all of them at once, and mistakes of this project's own widgets.
     """
 
     def apply(self, segments: list[Segment], background: Color) -> list[Segment]:
-        """Return the segments without them; the same list where there is nothing to remove."""
+        """Return the segments without control characters and links; `segments` if it has none."""
         for segment in segments:
             if segment.text != _safe(segment.text) or (segment.style and segment.style.link):
                 return [_cleaned(each) for each in segments]

@@ -12,11 +12,11 @@ MINIMUM_HZ = 1.0
 MAXIMUM_HZ = 30.0
 LATE_SECONDS = 0.1
 _PUNCTUAL_FRAMES = 8
-"""The punctual frames in a row after which the rate is raised again."""
+"""The number of punctual frames in a row after which the frame rate is raised again."""
 
 
 def wanted_hz(environ: Mapping[str, str]) -> float:
-    """Return the rate to start with: `AUTORESEARCH_REFRESH_HZ`, else 2 Hz over SSH, else 4 Hz."""
+    """Return the initial frame rate: `AUTORESEARCH_REFRESH_HZ`, else 2 Hz over SSH, else 4 Hz."""
     default = SSH_HZ if environ.get("SSH_CONNECTION") else LOCAL_HZ
     try:
         asked = float(environ.get("AUTORESEARCH_REFRESH_HZ", ""))
@@ -27,7 +27,7 @@ def wanted_hz(environ: Mapping[str, str]) -> float:
 
 
 class FrameLimiter:
-    """Spaces the frames of the screen.
+    """Delays each frame of the screen, and lowers the frame rate while frames are late.
 
     At 20 Hz a log pane costs half a core, at 4 Hz 8 %. On a 64 KB/s link whole repaints at 10 Hz
     make a key take 310 ms, at 2 Hz 6 ms.
@@ -62,10 +62,10 @@ class FrameLimiter:
         self.adapt(self._clock() - started - interval)
 
     def adapt(self, late_seconds: float) -> None:
-        """Halve the rate after a late frame; double it again after enough punctual ones.
+        """Halve the frame rate (down to 1 Hz) after a late frame; double it after 8 punctual ones.
 
         Args:
-            late_seconds: How late the last frame was.
+            late_seconds: How late the last frame was; up to 0.1 is punctual.
         """
         if late_seconds > LATE_SECONDS:
             self._punctual = 0

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 
 def report_lost(app: App[Any], loop: asyncio.AbstractEventLoop) -> None:
-    """Close the app, from any thread.
+    """Close the app because its terminal was lost; may be called from any thread.
 
     Args:
         app: The running app; its `terminal_lost` is called if it has one, else its `exit`.

@@ -1,4 +1,4 @@
-"""Writes only what differs from what the terminal already shows.
+"""Shortens what Textual writes to the parts that the terminal does not already show.
 
 Textual repaints whole widgets: frame, scroll bar and every line, each with its colours. A busy
 session at 120×40 costs 37 KB/s that way, of which the terminal needs 3; over a slow link the answer
@@ -30,7 +30,7 @@ def _is_narrow(character: str) -> bool:
 
 
 class ScreenDiff:
-    """Remembers the screen cell by cell, and reduces each write to what changes.
+    """Stores what the terminal shows, cell by cell, and reduces each write to what changes.
 
     Whatever is uncertain passes unchanged: wide and combining characters are always written, and
     after an unexpected sequence the whole screen counts as unknown.
@@ -38,16 +38,16 @@ class ScreenDiff:
 
     def __init__(self) -> None:
         self._characters: dict[int, list[str]] = {}
-        """The characters of each row; "" is an unknown cell."""
+        """The characters in the cells of each row, by row from 0; "" is an unknown cell."""
         self._styles: dict[int, list[str]] = {}
         self._stale = False
 
     def forget(self) -> None:
-        """Treat the whole screen as unknown from now on. Safe to call from any thread."""
+        """Write the next repaint in full; may be called from any thread."""
         self._stale = True
 
     def encode(self, data: str) -> str:
-        """Return a shorter write with the same effect on the terminal.
+        """Return a shorter write with the same effect, and store what the terminal then shows.
 
         Args:
             data: What Textual writes: whole frames, or settings of the terminal.
@@ -83,7 +83,10 @@ class ScreenDiff:
         return data
 
     def row(self, number: int, width: int) -> tuple[list[str], list[str]]:
-        """Return the characters and styles of a row, at least `width` of each."""
+        """Return the stored characters and styles of a row, padded with "" to `width` cells.
+
+        The caller changes these lists when it writes to the row.
+        """
         characters = self._characters.setdefault(number, [])
         styles = self._styles.setdefault(number, [])
         if (missing := width - len(characters)) > 0:
@@ -93,7 +96,7 @@ class ScreenDiff:
 
 
 class _Frame:
-    """One write in progress: Textual's cursor and style, and those of the terminal."""
+    """Shortens one write: tracks Textual's cursor and style, and those of the terminal."""
 
     def __init__(self, screen: ScreenDiff) -> None:
         self.out: list[str] = []
@@ -105,22 +108,22 @@ class _Frame:
         self._terminal_style = ""
 
     def move(self, row: int, column: int) -> None:
-        """Move Textual's cursor."""
+        """Set Textual's cursor to a row and column, both from 0; nothing is written yet."""
         self._row, self._column = row, column
 
     def end_row(self) -> None:
-        """End the row; Textual moves its cursor before it writes again."""
+        """Mark Textual's cursor as unknown, after a line break."""
         self._row = None
 
     def set_style(self, codes: str) -> None:
-        """Change the style of what Textual writes."""
+        """Add SGR codes (`1;31`) to the style of the text that follows; "" and "0" reset it."""
         if codes in ("", "0"):
             self._style = ""
         else:
             self._style = f"{self._style};{codes}" if self._style else codes
 
     def text(self, text: str) -> None:
-        """Write the cells of Textual's text that differ from the screen."""
+        """Write those characters of Textual's text that differ from what the terminal shows."""
         if self._row is None:
             # This write has not moved the cursor, so the place of the text is unknown.
             self._write_style()
@@ -157,7 +160,10 @@ class _Frame:
     def _move_terminal(
         self, row: int, column: int, characters: list[str], styles: list[str]
     ) -> None:
-        """Move the terminal's cursor to a cell with as few bytes as possible."""
+        """Move the terminal's cursor to a cell with as few bytes as possible.
+
+        `characters` and `styles` are the stored ones of the row.
+        """
         cursor = self._terminal_cursor
         if cursor == (row, column):
             return
@@ -181,7 +187,7 @@ class _Frame:
             self._terminal_style = self._style
 
     def finish(self) -> str:
-        """Return the whole write, which ends at Textual's cursor and in the plain style."""
+        """Return the shortened write, after moving to Textual's cursor and the plain style."""
         if self._row is not None and self._terminal_cursor != (self._row, self._column):
             self.out.append(f"\x1b[{self._row + 1};{self._column + 1}H")
         if self._terminal_style:

@@ -20,11 +20,11 @@ _ALTERNATIVE = "Or edit it here."
 
 
 def suspend_and_edit(app: App[Any], path: Path, environ: Mapping[str, str] | None = None) -> str:
-    """Suspend the screen while the user edits a file in their editor.
+    """Suspend the app while the user edits a file in their editor, and wait for the editor's end.
 
     Args:
         app: The app whose screen is suspended.
-        path: The file to edit.
+        path: The file to edit in place.
         environ: The environment with VISUAL or EDITOR; this process's by default.
 
     Returns:
@@ -57,7 +57,7 @@ def suspend_and_edit(app: App[Any], path: Path, environ: Mapping[str, str] | Non
 
 @contextmanager
 def _ignored_interrupts() -> Iterator[None]:
-    """Leave Ctrl+C to the editor; otherwise it would close the screen afterwards."""
+    """Ignore SIGINT within the block, so that Ctrl+C reaches only the editor."""
     before = signal.signal(signal.SIGINT, lambda number, frame: None)
     wakeup = signal.set_wakeup_fd(-1)
     try:

@@ -1,4 +1,4 @@
-"""Textual's web driver, changed to survive lost servers and invalid input.
+"""Changes Textual's web driver to survive lost servers and invalid input, and to send less.
 
 Textual's own keeps running when the server has ended, and fails on a byte that is not UTF-8.
 """
@@ -27,7 +27,7 @@ _TITLE = "\x1b]2;"
 
 
 class SafeWebDriver(WebDriver):
-    """A driver that closes the app when its server has ended.
+    """The driver of this app in a browser tab: closes the app when its web server has ended.
 
     It differs from Textual's web driver in three ways: what the browser already shows is not sent
     again (`ScreenDiff`), because the connection is often a slow SSH tunnel; a packet that cannot be
@@ -41,7 +41,7 @@ class SafeWebDriver(WebDriver):
         self._write = partial(self._write_whole, self.fileno)
 
     def write(self, data: str) -> None:
-        """Send what the browser does not already show."""
+        """Send what the browser does not already show; send a window title as a message."""
         if data.startswith(_TITLE):
             title = data.removeprefix(_TITLE).partition("\x1b")[0]
             self.write_meta({"type": "title", "title": title})
@@ -49,23 +49,36 @@ class SafeWebDriver(WebDriver):
         super().write(self._screen_diff.encode(data))
 
     def process_message(self, message: Message) -> None:
-        """Pass on a key press or a change of the browser."""
+        """Send a Textual message of a key, the mouse or the browser to the app.
+
+        After a resize or a regained focus, the next repaint is sent in full.
+        """
         if isinstance(message, events.Resize | events.AppFocus):
             self._screen_diff.forget()
         super().process_message(message)
 
     def on_meta(self, packet_type: str, payload: dict[str, object]) -> None:
-        """Handle a message of the server about the browser."""
+        """Handle a message of the web server other than keys: a resize, focus, blur or quit.
+
+        After a resize, the next repaint is sent in full.
+
+        Args:
+            packet_type: The type of the message, such as `resize`.
+            payload: The decoded JSON of the message, with the new size for a resize.
+        """
         if packet_type == "resize":
             self._screen_diff.forget()
         super().on_meta(packet_type, payload)
 
     def forget_screen(self) -> None:
-        """Send the next repaint in full."""
+        """Send the next repaint in full, because the browser may no longer show the last one."""
         self._screen_diff.forget()
 
     def _write_whole(self, fileno: int, data: bytes) -> int:
-        """Write all of a packet; half of one would be read as another packet."""
+        """Write a whole packet to the web server, or close the app; return the packet's length.
+
+        The rest of a half-written packet would be read as another packet.
+        """
         rest = memoryview(data)
         while rest and not self._gone:
             try:
@@ -75,12 +88,12 @@ class SafeWebDriver(WebDriver):
         return len(data)
 
     def _lost(self) -> None:
-        """Tell the app, from any thread, that the server was lost."""
+        """Close the app because the web server was lost; may be called from any thread."""
         self._gone = True
         report_lost(self._app, self._loop)
 
     def run_input_thread(self) -> None:
-        """Read what the server sends until the app ends or the server does."""
+        """Read keys and messages from the web server, until the app or the server ends."""
         parser = XTermParser(self._debug)
         decode = getincrementaldecoder("utf-8")(errors="replace").decode
         packets = ByteStream()

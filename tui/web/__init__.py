@@ -1,4 +1,4 @@
-"""The screen in a browser: `textual-serve`, open only to those who have the token.
+"""Serves the screen to browsers with `textual-serve`, only to clients that have the token.
 
 `server` answers the browser, `request_guard` checks each request, `tab` runs the process of one
 screen for each tab, and `serving` starts and ends the server. Only `server` and `tab` import

@@ -1,8 +1,8 @@
-"""Checks a request: its token, its Host and its Origin.
+"""Checks an HTTP request's token, Host and Origin against three attacks.
 
-Three attacks are refused. Another user of the same machine has no token. A page of another site in
-the user's own browser has another Origin. A name that an attacker points to this machine (DNS
-rebinding) is not one of the server's names.
+Another user of the same machine has no token. A page of another site in the user's own browser has
+another Origin. A name that an attacker points to this machine (DNS rebinding) is not one of the
+server's names.
 """
 
 from __future__ import annotations
@@ -19,18 +19,18 @@ _LOCAL_NAMES = frozenset({"localhost"})
 
 
 def make_token() -> str:
-    """Return a random token that cannot be guessed."""
+    """Return a new random token for a server, 32 bytes in URL-safe base64."""
     return secrets.token_urlsafe(_TOKEN_BYTES)
 
 
 def is_loopback(host: str) -> bool:
-    """Return whether an address or a name can be reached from this machine only."""
+    """Return whether an address or host name can be reached from this machine only."""
     address = _address(host)
     return host.lower() in _LOCAL_NAMES if address is None else address.is_loopback
 
 
 class RequestGuard:
-    """Checks requests to one server.
+    """Checks the token, Host and Origin of requests to one server.
 
     Args:
         token: The token that a request must present.
@@ -45,10 +45,14 @@ class RequestGuard:
         # A browser shares cookies between all ports of a host, and `ssh -L` brings several servers
         # to one host.
         self.cookie = f"autoresearch-{hashlib.sha256(token.encode()).hexdigest()[:12]}"
-        """The name of the cookie that holds the token."""
+        """The name of the cookie that holds the token, different for each token."""
 
     def has_token(self, token: str | None) -> bool:
-        """Return whether this is the token, in a time that does not depend on the difference."""
+        """Return whether a request's token is the right one, comparing in constant time.
+
+        Args:
+            token: The token in the request; None if it has none.
+        """
         given = (token or "").encode("utf-8", "surrogateescape")
         return hmac.compare_digest(given, self._token.encode())
 
@@ -58,6 +62,9 @@ class RequestGuard:
         A loopback server accepts `localhost` and loopback addresses. Any other server also accepts
         the name it was given, the machine's own name and every address, because an attacker cannot
         point an address elsewhere.
+
+        Args:
+            header: The Host header; None if the request has none.
         """
         name = host_name(header)
         if name is None:
@@ -68,7 +75,12 @@ class RequestGuard:
         return name in self._names
 
     def accepts_origin(self, origin: str | None, host: str | None) -> bool:
-        """Return whether the request comes from a page of this server: its Origin is its Host."""
+        """Return whether a request comes from a page of this server: its Origin names its Host.
+
+        Args:
+            origin: The Origin header; None if the request has none.
+            host: The Host header; None if the request has none.
+        """
         if not origin or not host:
             return False
         try:

@@ -1,4 +1,4 @@
-"""The web server: textual-serve's, with every request checked and every file served locally."""
+"""Serves the screen over HTTP and WebSocket: textual-serve's server with every request checked."""
 
 from __future__ import annotations
 
@@ -45,11 +45,11 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 class WebServer(Server):
-    """Serves one screen to clients with the token, in a process of its own for each tab.
+    """An HTTP server that runs one process of the screen for each browser tab that has the token.
 
     Args:
-        command: The command that shows the screen.
-        guard: Checks each request.
+        command: The command that shows the screen, with its arguments.
+        guard: Checks the Host, token and Origin of each request.
         title: The title of the page.
     """
 
@@ -61,7 +61,7 @@ class WebServer(Server):
         self._tabs: weakref.WeakSet[Tab] = weakref.WeakSet()
 
     async def make_app(self) -> web.Application:
-        """Return the app, with the guard before every route."""
+        """Return the aiohttp app with its routes, all of which check the request first."""
         app = web.Application(middlewares=[self._check_request])
         # The page of textual-serve, with our own template.
         aiohttp_jinja2.setup(app, loader=jinja2.FileSystemLoader(self.templates_path))
@@ -79,7 +79,7 @@ class WebServer(Server):
 
     @web.middleware
     async def _check_request(self, request: web.Request, handler: Handler) -> web.StreamResponse:
-        """Refuse every request without the right Host and token, even for an unknown page."""
+        """Answer 403 to a request without the right Host and token, even for an unknown page."""
         if not self._guard.accepts_host(request.headers.get("Host")):
             return web.Response(status=403, text=_NO_NAME)
         token = request.query.get("token")
@@ -90,7 +90,10 @@ class WebServer(Server):
         return await handler(request)
 
     def _store_token(self, request: web.Request, token: str) -> web.Response:
-        """Move the token from the address to a cookie, so that no history or Referer has it."""
+        """Answer with a cookie that holds the token and a redirect to the address without it.
+
+        So neither the browser's history nor a Referer header has the token. A wrong one gets 403.
+        """
         if not self._guard.has_token(token):
             return web.Response(status=403, text=_NO_TOKEN)
         rest = request.rel_url.without_query_params("token")
@@ -101,7 +104,11 @@ class WebServer(Server):
         return answer
 
     async def handle_websocket(self, request: web.Request) -> web.WebSocketResponse:
-        """Run the screen of one tab until the tab is closed."""
+        """Run the process of one browser tab's screen, until the tab is closed; called by aiohttp.
+
+        Raises:
+            HTTPForbidden: The request comes from a page of another site.
+        """
         headers = request.headers
         if not self._guard.accepts_origin(headers.get("Origin"), headers.get("Host")):
             raise web.HTTPForbidden(text=_NO_ORIGIN)
@@ -124,7 +131,7 @@ class WebServer(Server):
         return socket
 
     async def _listen(self, socket: web.WebSocketResponse, tab: Tab) -> None:
-        """Pass on keys and changes of the browser; ignore unknown messages."""
+        """Send a tab's keys, size and focus to its process; ignore unknown messages."""
         async for message in socket:
             if message.type is not WSMsgType.TEXT:
                 continue
@@ -149,12 +156,12 @@ class WebServer(Server):
                     await tab.blur()
 
     async def on_shutdown(self, app: web.Application) -> None:
-        """Close every tab because the server ends; each tab then ends its process."""
+        """Close every tab's connection because the server ends; each tab then ends its process."""
         for socket in list(self._sockets):
             await socket.close(code=WSCloseCode.GOING_AWAY, message=b"the server ended")
 
     def kill_tabs(self) -> None:
-        """End the processes of all tabs at once."""
+        """Kill the processes of all tabs without waiting; the engine is not affected."""
         for tab in list(self._tabs):
             tab.kill()
 
@@ -165,7 +172,7 @@ async def _add_security_headers(request: web.Request, response: web.StreamRespon
 
 
 def _content_security_policy(request: web.Request) -> str:
-    """Return the Content-Security-Policy: everything comes from this server.
+    """Return the header Content-Security-Policy, which allows only content from this server.
 
     Styles may be inline because xterm.js writes its own. The web socket is named because older
     browsers do not count it as `'self'`.
@@ -192,7 +199,7 @@ def _is_plain(host: str) -> bool:
 
 
 def _cells(value: Any) -> int:
-    """Return a size in cells within limits; 0 where the value is not a number."""
+    """Return a width or height sent by a browser as 0 to 1000 cells; 0 if it is not a number."""
     try:
         return max(0, min(int(value), _MAXIMUM_CELLS))
     except (TypeError, ValueError, OverflowError):

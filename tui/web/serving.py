@@ -1,4 +1,4 @@
-"""Runs the web server of `autoresearch-tui serve` from its start to its end."""
+"""Runs the web server of `autoresearch-tui serve`: from its listening socket to its end."""
 
 from __future__ import annotations
 
@@ -22,22 +22,22 @@ _ANY = ("0.0.0.0", "::", "")
 
 
 class Address(NamedTuple):
-    """The address of the page."""
+    """Where the web server listens, and how a user reaches its page."""
 
     host: str
     port: int
     url: str
-    """The URL of the page, with the token."""
+    """The URL of the page, which contains the token."""
     ssh: str
-    """The command that makes the page reachable from another machine; "" if none is needed."""
+    """The `ssh` command that makes the page reachable from another machine; "" if it is already."""
 
 
 def listen(host: str, port: int | None) -> socket.socket:
-    """Return a listening socket.
+    """Open a socket for the web server on an address and port of this machine.
 
     Args:
         host: An address or a name of this machine.
-        port: The port; None for the default one, or a free one where that is taken.
+        port: The port; None for 8000, or a free one where that is taken.
 
     Raises:
         UsageError: This machine does not have the address.
@@ -67,7 +67,7 @@ def listen(host: str, port: int | None) -> socket.socket:
 
 
 def address_of(listening: socket.socket, host: str, token: str) -> Address:
-    """Return the address of the page on a listening socket.
+    """Return the address of the page that is served on a listening socket.
 
     Args:
         listening: The socket of the server.
@@ -83,7 +83,7 @@ def address_of(listening: socket.socket, host: str, token: str) -> Address:
 
 
 def ssh_line(name: str, port: int, environ: Mapping[str, str]) -> str:
-    """Return the command that forwards a loopback port of this machine to the user's own.
+    """Return the `ssh` command that forwards a loopback port of this machine to the user's own.
 
     Args:
         name: The name of the page's host on this machine.
@@ -107,13 +107,13 @@ def serve(
     port: int | None,
     announce: Callable[[Address], None],
 ) -> None:
-    """Serve the screen until a signal ends the server.
+    """Run the web server of the screen until SIGINT, SIGTERM or SIGHUP; a second signal kills tabs.
 
     Args:
         command: The command that shows the screen of a tab.
         title: The title of the page.
         host: The address or name to listen on.
-        port: The port; None for the default one, or a free one where that is taken.
+        port: The port; None for 8000, or a free one where that is taken.
         announce: Called once with the address, when the server answers.
 
     Raises:

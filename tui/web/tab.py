@@ -1,4 +1,4 @@
-"""One browser tab and the process that shows its screen."""
+"""Runs the process that shows the screen of one browser tab."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _TERMINAL_VARIABLES = ("TMUX", "STY", "KITTY_WINDOW_ID", "WT_SESSION", "TEXTUAL"
 
 
 class Tab(AppService):
-    """Runs the screen of one tab, and sends the screen's last message to the page.
+    """Runs one tab's process, sends its frames to the browser and its last message to the page.
 
     It differs from textual-serve's `AppService` in four ways: no shell starts the process; the
     process has its own session, so that Ctrl+C in the terminal of `serve` reaches the server only;
@@ -34,9 +34,9 @@ class Tab(AppService):
     terminal.
 
     Args:
-        command: The command that shows the screen.
+        command: The command that shows the screen, with its arguments.
         write_bytes: Sends frames to the browser.
-        write_str: Sends a message to the page.
+        write_str: Sends a JSON message to the page.
         close: Closes the connection to the browser.
     """
 
@@ -84,7 +84,7 @@ class Tab(AppService):
         return self._process
 
     async def run(self) -> None:
-        """Pass on frames until the process ends, then its last message."""
+        """Send the process's frames to the browser until it ends, then its exit code and stderr."""
         process = self._process
         assert process is not None and process.stdout is not None and process.stderr is not None
         errors = asyncio.create_task(_read_end(process.stderr))
@@ -113,7 +113,7 @@ class Tab(AppService):
                 await self.on_meta(payload)
 
     async def on_meta(self, data: bytes) -> None:
-        """Pass on a new title; the screen's other requests are ignored."""
+        """Handle a JSON request of the screen's process: send a new title on, ignore the others."""
         request = json.loads(data)
         if request.get("type") == "title":
             await self._send("title", clean_line(str(request.get("title", "")))[:_TITLE_CHARACTERS])
@@ -127,7 +127,10 @@ class Tab(AppService):
             self._gone = True
 
     async def stop(self) -> None:
-        """End the process of this screen; the engine is not affected."""
+        """End the process of this tab, killing it after 7 s, and wait for its end.
+
+        The engine is not affected.
+        """
         process, task = self._process, self._task
         if process is None or task is None:
             return
@@ -145,14 +148,14 @@ class Tab(AppService):
         await task
 
     def kill(self) -> None:
-        """End the process of this screen at once."""
+        """Kill the process of this tab without waiting; the engine is not affected."""
         if self._process is not None and self._process.returncode is None:
             with contextlib.suppress(ProcessLookupError):
                 self._process.kill()
 
 
 async def _read_end(stream: asyncio.StreamReader) -> bytes:
-    """Read a stream to its end, and return its last bytes."""
+    """Read a stream until it is closed, and return its last 8 KiB."""
     end = b""
     while data := await stream.read(4096):
         end = (end + data)[-_ERROR_BYTES:]

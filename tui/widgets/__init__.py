@@ -1,1 +1,1 @@
-"""The widgets, one in each file; each shows a part of the view and keeps no session state."""
+"""Contains the widgets, one in each file; each shows a part of the view, without session state."""

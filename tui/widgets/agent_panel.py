@@ -1,4 +1,4 @@
-"""The panel of the agent: what it tries and why, and what waits for the user."""
+"""Shows the agent's panel: what it tries and why, the steering, what waits for the user."""
 
 from __future__ import annotations
 
@@ -23,21 +23,21 @@ from tui.widgets.wrapped import wrapped
 _REASONING_CHARACTERS = 40_000
 _PINS_SHOWN = 3
 _STEERING_CHARACTERS = 400
-"""The most characters of a pin or note; its list shows all of it."""
+"""The most characters of a pin or note in the panel; the screens of pins and notes show it all."""
 
 
 class _Steering(NamedTuple):
-    """What the user told the agent, and what waits for the user, as the panel shows it."""
+    """What the user told the agent, and what waits for the user, as the agent's panel shows it."""
 
     asked: tuple[str, ...] = ()
-    """Hypotheses of the proposals that the user is asked about."""
+    """Hypotheses of the proposals that the user is asked to decide on now."""
     parked: int = 0
     program: str = ""
-    """The experiment from which a changed program.md is in force, until that one has ended."""
+    """`in force from #3` for a changed program.md, until that experiment ends; "" otherwise."""
     pins: tuple[str, ...] = ()
     more_pins: int = 0
     note: str = ""
-    """The newest note."""
+    """The user's newest note to the agent; "" without notes."""
     more_notes: int = 0
     bans: int = 0
 
@@ -69,7 +69,7 @@ def _program_text(session: Session) -> str:
 
 
 class _Content(NamedTuple):
-    """Everything that the panel paints."""
+    """Everything that the agent's panel paints, compared to see whether it must repaint."""
 
     number: int = 0
     proposal: Proposal | None = None
@@ -78,13 +78,13 @@ class _Content(NamedTuple):
     pause: Pause | None = None
     waiting: str = ""
     thinking_of: int = 0
-    """The number of the experiment that is being proposed; 0: none."""
+    """The number of the experiment that the agent is proposing; 0 while it proposes none."""
     queue: tuple[str, ...] = ()
-    """Hypotheses of the proposals that come next."""
+    """Hypotheses of the proposals that run next, in their order."""
     dropped: Dropped | None = None
-    """The last proposal dropped since the newest experiment began."""
+    """The last proposal dropped since the newest experiment began; None for none."""
     ahead: str | None = None
-    """The reasoning for the next proposal while this experiment runs; None: there is none."""
+    """The reasoning so far for the proposal drafted ahead; None while none is drafted."""
     alarm: str = ""
     notes: tuple[str, ...] = ()
     cost: str = ""
@@ -99,7 +99,10 @@ def _dropped_since(session: Session) -> Dropped | None:
 
 
 class AgentPanel(Sheet):
-    """The newest experiment's hypothesis, expectation and reasoning, and why the loop waits."""
+    """A panel with the newest experiment's hypothesis and reasoning, and why the loop waits.
+
+    It also lists the user's pins, notes and bans, the next proposals, and the costs.
+    """
 
     def __init__(
         self, *, name: str | None = None, id: str | None = None, classes: str | None = None
@@ -108,7 +111,10 @@ class AgentPanel(Sheet):
         self._shown = _Content()
 
     def show(self, view: View) -> None:
-        """Show the newest experiment of the view."""
+        """Show the view's newest experiment, or the proposal being drafted.
+
+        While reasoning arrives, scroll to its end; for another experiment, scroll to the top.
+        """
         session = view.session
         newest = session.experiments[-1] if session.experiments else None
         # A replay stops where an experiment has ended, and shows that one, not the next.
@@ -149,7 +155,7 @@ class AgentPanel(Sheet):
             self.scroll_to(0, 0, animate=False, force=True)
 
     def caption(self) -> str:
-        """Return the title of the border."""
+        """Return the title in the panel's border: `Agent · #3`, or `Agent` for no experiment."""
         number = self._shown.number or self._shown.thinking_of
         return f"Agent · #{number}" if number else "Agent"
 

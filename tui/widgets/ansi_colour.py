@@ -1,4 +1,4 @@
-"""The colours of a log line: SGR escapes become styles, other escapes are removed."""
+"""Parses the ANSI colours of a log line: SGR escapes become styles, other escapes are removed."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _OFF = {22: ("bold", "dim"), 23: ("italic",), 24: ("underline",), 27: ("reverse"
 
 
 def runs_of(line: str) -> list[Run]:
-    """Return a log line as clean text in its own colours; blinking and hidden text are plain."""
+    """Return a log line as clean texts with their styles; blinking and hidden text are plain."""
     if "\x1b" not in line:
         return [(clean_line(line), None)]
     pieces = _SGR.split(line)
@@ -74,7 +74,15 @@ def _style(codes: str) -> Style | None:
 
 
 def _extended(numbers: list[int], position: int) -> tuple[Color | None, int]:
-    """Return a colour of 256 or of 16 million, and the position after it."""
+    """Parse the colour after SGR code 38 or 48: one of 256, or red, green and blue.
+
+    Args:
+        numbers: All numbers of the escape sequence.
+        position: The position after the 38 or 48.
+
+    Returns:
+        The colour (None if invalid), and the position after it.
+    """
     kind = numbers[position] if position < len(numbers) else None
     if kind == 5 and position + 1 < len(numbers):
         return Color.from_ansi(min(numbers[position + 1], 255)), position + 2

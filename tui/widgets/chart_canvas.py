@@ -1,4 +1,4 @@
-"""A canvas of braille dots and glyphs; of two marks in one cell the more important is painted."""
+"""Draws a chart of braille dots and glyphs; of two marks in one cell the more important shows."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ from enum import IntEnum
 
 _BRAILLE = 0x2800
 _DOTS = ((0x01, 0x08), (0x02, 0x10), (0x04, 0x20), (0x40, 0x80))
-"""Bit of the dot at [row][column] of a braille cell."""
+"""The bit of the dot at [row][column] in a braille character, for 4 rows and 2 columns."""
 
 
 class CellPaint(IntEnum):
-    """What a cell is painted with; of two values in one cell the greater is used."""
+    """What a cell of the chart shows; of two values in one cell the greater one is painted."""
 
     EMPTY = 0
     DISCARD = 1
@@ -22,18 +22,18 @@ class CellPaint(IntEnum):
 
 
 _CLASSES = ("", "--discard", "--accent", "--attention", "--crash", "--keep", "--keep")
-"""The component class of each paint."""
+"""The Textual component class in which each `CellPaint` is painted, by its value."""
 
 
 class Canvas:
-    """Cells of 2 x 4 braille dots, with glyphs over them.
+    """A chart in memory: each text cell has 2 × 4 braille dots, and may have a glyph over them.
 
     Args:
-        columns: Width in cells.
-        rows: Height in cells.
+        columns: Width in text cells.
+        rows: Height in text cells.
         low: The value at the bottom.
         high: The value at the top.
-        count: The number of places along the width.
+        count: The number of places (points side by side) spread over the width.
     """
 
     def __init__(self, columns: int, rows: int, low: float, high: float, count: int) -> None:
@@ -51,7 +51,7 @@ class Canvas:
         return int(place * self._scale)
 
     def _y(self, value: float) -> int:
-        """Return the dot row of a value from the top; outside the canvas if the value is."""
+        """Return the row of dots of a value, 0 at the top; outside the canvas if the value is."""
         share = (value - self._low) / self._span
         last = self._rows * 4 - 1
         if share != share or share < -1e-9:
@@ -67,10 +67,10 @@ class Canvas:
             self._paint[row][column] = paint
 
     def dots(self, points: list[tuple[int, float]]) -> None:
-        """Draw points as single dots.
+        """Draw points as single dots; a point outside the range is an arrow at the edge.
 
         Args:
-            points: Place and value of each.
+            points: Place (from 0 at the left) and value of each.
         """
         last = self._rows * 4 - 1
         low, factor, scale = self._low, last / self._span, self._scale
@@ -88,10 +88,10 @@ class Canvas:
                 self.mark(place, value, "", CellPaint.BEYOND)
 
     def mark(self, place: int, value: float | None, glyph: str, paint: int) -> None:
-        """Draw a glyph over a whole cell.
+        """Draw a glyph over a whole cell; a less important one in the same cell is replaced.
 
         Args:
-            place: The place along the width.
+            place: The place along the width, from 0 at the left.
             value: The value; None for the bottom row. Outside the range an arrow is drawn.
             glyph: The character to draw.
             paint: The `CellPaint` of the cell.
@@ -107,7 +107,7 @@ class Canvas:
             self._paint[row][column] = max(paint, self._paint[row][column])
 
     def line_to(self, place: int, value: float) -> None:
-        """Draw the line at a value up to a place."""
+        """Continue the line of the best value horizontally, at this value, up to a place."""
         y = min(max(self._y(value), 0), self._rows * 4 - 1)
         end = self._x(place)
         for x in range(self._line_x, end + 1):
@@ -115,7 +115,13 @@ class Canvas:
         self._line_x = end
 
     def step(self, place: int, old: float | None, new: float) -> None:
-        """Draw a step of the line at a place, from the old value (None at the start) to the new."""
+        """Continue the line of the best value up to a place, and draw its step to a new value.
+
+        Args:
+            place: The place of the step, from 0 at the left.
+            old: The value before the step; None where the line begins.
+            new: The value after the step.
+        """
         if old is not None:
             self.line_to(place, old)
         last = self._rows * 4 - 1
@@ -126,7 +132,7 @@ class Canvas:
             self._set(x, y, CellPaint.LINE)
 
     def row(self, row: int) -> list[tuple[str, str]]:
-        """Return a row of cells as texts with the component class of their style."""
+        """Return one row of the chart as texts with the Textual component class of each."""
         runs: list[tuple[str, str]] = []
         text, current = "", -1
         for column in range(self._columns):

@@ -1,4 +1,4 @@
-"""The panel of the machine: use of GPUs, memory, CPU and disk, and other GPU processes."""
+"""Shows the machine's panel: use of GPUs, memory, CPU and disk, and other GPU processes."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _GIB = 2**30
 
 
 class DevicesPanel(Sheet):
-    """One or two lines for each GPU, then the host."""
+    """A panel with lines for each GPU and its other processes, then for the host and the run."""
 
     def __init__(
         self, *, name: str | None = None, id: str | None = None, classes: str | None = None
@@ -35,7 +35,7 @@ class DevicesPanel(Sheet):
         self._at: datetime | None = None
 
     def show(self, view: View) -> None:
-        """Show the view's newest sample."""
+        """Show the view's newest sample of the machine; repaint only if it has changed."""
         now = (
             view.devices,
             view.session.running is not None,
@@ -101,7 +101,10 @@ class DevicesPanel(Sheet):
                 yield [("     ", None), (text, self.style_of("--attention"))]
 
     def _holders(self, gpu: GpuSample) -> str:
-        """Return the GPU's processes beside the run; NVML does not say which belong to the run."""
+        """Return a line about the GPU's processes beside the run; "" if there are none.
+
+        NVML does not say which belong to the run, so while a run is active all are listed.
+        """
         others = len(gpu.processes) - (1 if self._running else 0)
         if others <= 0:
             return ""

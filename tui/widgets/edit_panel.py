@@ -1,4 +1,4 @@
-"""The panel of the edit: the diff of an experiment."""
+"""Shows the diff of an experiment, with syntax colours, side by side or unified."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ from tui.widgets.wrapped import wrapped
 _SIDE_BY_SIDE_CELLS = 100
 _BETWEEN = "│"
 _COLOURED_ROWS = 500
-"""The rows of a diff that get syntax colours, which cost about 0.1 ms each."""
+"""The most rows of a diff that get syntax colours, which cost about 0.1 ms each."""
 
 
 class EditPanel(Sheet):
-    """A diff, side by side where the width allows it, else unified."""
+    """A panel that shows one diff: side by side from a width of 100 cells, else unified."""
 
     COMPONENT_CLASSES = {
         "--added",
@@ -81,7 +81,7 @@ class EditPanel(Sheet):
         self._spans: dict[Side, list[Span]] = {}
 
     def show(self, view: View) -> None:
-        """Show the patch of the view's newest experiment."""
+        """Show the patch of the view's newest experiment, or why there is none."""
         session = view.session
         file = clean_line(session.config.file)
         if not session.experiments:
@@ -103,7 +103,7 @@ class EditPanel(Sheet):
     def show_patch(
         self, patch: str, caption: str, note: str = "No diff is recorded.", risk: str = ""
     ) -> None:
-        """Show a unified diff.
+        """Show a unified diff that the caller provides.
 
         Args:
             patch: The diff.
@@ -114,7 +114,7 @@ class EditPanel(Sheet):
         self._set(patch, clean_line(caption), clean_line(note), risk)
 
     def caption(self) -> str:
-        """Return the title of the border: `#14 train.py +3 −1 · risk: ask (2)`."""
+        """Return the title in the panel's border: `#14 train.py +3 −1 · risk: ask (2)`."""
         added, removed = counts(self._rows)
         lines = f" +{added} −{removed}" if self._rows else ""
         return f"{self._caption}{lines}{self._risk}"
@@ -154,7 +154,7 @@ class EditPanel(Sheet):
             self._spans.update(zip(side, spans_of([s.text for s in side]), strict=True))
 
     def _colour_afterwards(self) -> None:
-        """Colour the code a moment later: loading the lexer would hold up the first frame."""
+        """Add syntax colours after the first frame, which loading the lexer would delay."""
         if self._rows and not self._spans:
             self._colour()
             self.repaint()
@@ -194,7 +194,14 @@ class EditPanel(Sheet):
         return strip_of([(text + "─" * max(0, width - len(text)), self.style_of("--heading"))])
 
     def _side(self, side: Side | None, sign: str, width: int, digits: int) -> list[Strip]:
-        """Return the strips of one line on one side; a long line takes several."""
+        """Return the strips of one line of a file, several if it is too long; [] for None.
+
+        Args:
+            side: The line; None where the other file has no counterpart.
+            sign: `+`, `-` or a space, which also decides the background.
+            width: Cells of the strips.
+            digits: Cells of the line numbers.
+        """
         if side is None:
             return []
         name = {"+": "--added", "-": "--removed"}.get(sign)
@@ -233,7 +240,7 @@ class EditPanel(Sheet):
 
 
 def baseline_note(file: str) -> str:
-    """Return the text shown in place of the baseline's diff."""
+    """Return the text shown in place of the baseline's diff: `the baseline: train.py as it is`."""
     return f"the baseline: {file} as it is"
 
 

@@ -1,4 +1,4 @@
-"""A horizontal bar as text, in a filled and an empty part."""
+"""Draws a horizontal bar as text, in a filled and an empty part."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ _EMPTY = "─"
 
 
 def gauge(share: float, width: int) -> tuple[str, str]:
-    """Return the filled and the empty part of a bar, exact to half a cell.
+    """Return the filled and the empty part of a bar, exact to half a cell: `━━╸` and `───`.
 
     Args:
         share: The filled fraction; values outside 0 to 1 are clamped, NaN counts as 0.

@@ -14,7 +14,7 @@ _CACHED_LINES = 512
 
 
 class LogLines:
-    """The painted lines of a log; those that are complete are kept.
+    """Paints single lines of a log with their colours and matches, and caches complete lines.
 
     Args:
         panel: The panel whose styles are used; it has the classes `--match` and `--here`.
@@ -26,16 +26,21 @@ class LogLines:
         self.widest = 0
         """Cells of the widest line painted so far."""
         self.needle = ""
-        """The text to mark, in lower case; "" for none."""
+        """The text whose matches are marked, in lower case; "" for none."""
         self.hit: int | None = None
-        """The line of the match that the search is at."""
+        """The line number, from 0, of the match that the search is at; None for none."""
 
     def forget(self) -> None:
-        """Paint every line again, because its style or its matches have changed."""
+        """Clear the cache, because the styles or the matches have changed."""
         self._cache.clear()
 
     def strip(self, log: LogFile, row: int) -> Strip:
-        """Return one line of the log, painted."""
+        """Return one line of the log, painted in its own colours, with the matches marked.
+
+        Args:
+            log: The log to read the line from.
+            row: The number of the line, from 0.
+        """
         finished = row < len(log) - 1
         key = (log.offset(row), int(row == self.hit))
         if finished and (cached := self._cache.get(key)) is not None:
@@ -62,7 +67,13 @@ class LogLines:
 
 
 def _marked(runs: list[Run], needle: str, style: Style) -> list[Run]:
-    """Return the runs with every match of the needle in a style."""
+    """Return the texts of a line, with a style added to every match of the needle.
+
+    Args:
+        runs: The texts of the line and their styles.
+        needle: The text to mark, in lower case.
+        style: The style to add.
+    """
     shown = "".join(text for text, _ in runs)
     plain = shown.lower()
     if len(plain) != len(shown):  # a few capitals have lower-case forms of two characters

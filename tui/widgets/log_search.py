@@ -1,4 +1,4 @@
-"""A search through a log of any size, in short steps."""
+"""Searches a log of any size for a text, in short steps between which keys can be handled."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ _SEARCH_BYTES = 256 * 1024
 
 
 class LogSearch:
-    """One search around a whole log, in steps of limited size.
+    """Searches a whole log once, from a line on and around its end, 256 KiB in each step.
 
     Args:
         log: The log to search; if its file is replaced, the search ends without a hit.
         needle: The text to find, in lower case.
-        line: The line to begin at.
+        line: The number of the line to begin at, from 0.
         forward: False to search towards the first line.
     """
 
@@ -33,7 +33,7 @@ class LogSearch:
         self._ranges = [first, second] if forward else [second, first]
 
     def step(self) -> None:
-        """Search the next range of bytes."""
+        """Search the next 256 KiB; then `hit` is the line found, and `done` is True at the end."""
         began = perf_counter()
         if not self._ranges or self.log.generation != self._generation:
             self.done = True

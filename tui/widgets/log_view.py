@@ -1,4 +1,4 @@
-"""The panel of the run's log: of any size, read from the file while it grows."""
+"""Shows a run's log of any size, read from its file while that grows, with a search."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _SLICE_SECONDS = 0.012
 
 
 class LogView(Painted):
-    """A log that follows its end until the user scrolls up.
+    """A panel that shows a log file, and follows its end until the user scrolls up.
 
     Args:
         poll_seconds: Seconds between two reads of the file, each with at most one repaint.
@@ -50,7 +50,7 @@ class LogView(Painted):
 
     @dataclass
     class Searched(Message):
-        """A search that took longer than one slice has ended."""
+        """A search that continued in a worker has ended; `found`: a line contains the text."""
 
         text: str
         found: bool
@@ -65,7 +65,7 @@ class LogView(Painted):
     ) -> None:
         super().__init__(name=name, id=id, classes=classes)
         self.no_log_note = "No run yet."
-        """The text shown if there is no file."""
+        """The text shown while `follow` was given no file."""
         self._poll_seconds = poll_seconds
         self._timer: Timer | None = None
         self._log: LogFile | None = None
@@ -79,7 +79,7 @@ class LogView(Painted):
     # ---- what is shown ---------------------------------------------------------------------------
 
     def show(self, view: View) -> None:
-        """Show the log of the newest run."""
+        """Show the log of the view's newest run, also while the next experiment has none yet."""
         for experiment in (view.session.experiments[-1:], view.session.experiments[-2:-1]):
             if experiment and (run := experiment[0].run) is not None:
                 self.follow(Path(view.session.workspace) / run.directory / "run.log")
@@ -87,7 +87,10 @@ class LogView(Painted):
         self.follow(None)
 
     def follow(self, path: Path | None) -> None:
-        """Show another file, or none; naming the same file again changes nothing."""
+        """Show a log file from now on, which need not exist yet; None for no log.
+
+        Naming the same file again changes nothing.
+        """
         if path == self.path:
             return
         if self._log is not None:
@@ -99,21 +102,21 @@ class LogView(Painted):
 
     @property
     def path(self) -> Path | None:
-        """The file that is shown."""
+        """The log file that is shown; None for no log."""
         return self._log.path if self._log is not None else None
 
     @property
     def following(self) -> bool:
-        """True while the newest line is kept in view."""
+        """True while the panel keeps the newest line in view."""
         return self._following
 
     @property
     def line_count(self) -> int:
-        """The number of lines known so far."""
+        """The number of the file's lines that are indexed so far."""
         return self._count
 
     def set_poll(self, seconds: float) -> None:
-        """Change the seconds between two reads of the file."""
+        """Change the seconds between two reads of the log file."""
         if seconds == self._poll_seconds:
             return
         self._poll_seconds = seconds
@@ -122,7 +125,7 @@ class LogView(Painted):
             self._timer = self.set_interval(seconds, self._poll_file)
 
     def caption(self) -> str:
-        """Return the title of the border: the file's name and number of lines."""
+        """Return the title in the panel's border: `run.log · 1,234 lines`; `Run log` for no log."""
         if self._log is None:
             return "Run log"
         return f"{clean_line(self._log.path.name)} · {self._count:,} lines"
@@ -139,7 +142,7 @@ class LogView(Painted):
         self.refresh()
 
     def notify_style_update(self) -> None:
-        """Paint the lines again: the theme or a pseudo-class changed."""
+        """Discard the painted lines: the theme or a pseudo-class changed. Called by Textual."""
         super().notify_style_update()
         self._lines.forget()
 
@@ -154,7 +157,7 @@ class LogView(Painted):
             self._log.close()
 
     def _poll_file(self) -> None:
-        """Read how the file has grown; index a slice now and the rest in a worker."""
+        """Read how the log file has grown; index for 12 ms now, and the rest in a worker."""
         log = self._log
         if log is None or self._filling:
             return
@@ -184,7 +187,7 @@ class LogView(Painted):
         return False
 
     async def _fill(self, log: LogFile) -> None:
-        """Index a large file in slices, so that keys are answered between them."""
+        """Index the rest of a large file in slices of 12 ms, so that keys are handled between."""
         shown = perf_counter()
         try:
             while log is self._log and self._index_slice(log):
@@ -198,7 +201,7 @@ class LogView(Painted):
             self._show_growth(log)
 
     def _show_growth(self, log: LogFile) -> None:
-        """Show the lines known now, with one repaint."""
+        """Show the lines indexed so far, with one repaint; scroll to the end while following."""
         self._count = len(log)
         self._fit_size(log)
         if self._following:
@@ -269,6 +272,10 @@ class LogView(Painted):
     def search(self, text: str, *, forward: bool = True) -> bool:
         """Go to the next (or previous) line that contains a text, wrapping around the file.
 
+        Args:
+            text: The text, in any case; "" ends the search.
+            forward: False to go to the previous line.
+
         Returns:
             False if no line contains it. True if one was found, or if the file is so large that a
             worker continues the search and then posts `Searched`.
@@ -293,7 +300,7 @@ class LogView(Painted):
         return self._searched(search)
 
     def clear_search(self) -> None:
-        """End the search and remove its marks."""
+        """Cancel the search in the worker, and remove the marks from the matches."""
         self.workers.cancel_group(self, "search")
         if self._lines.needle:
             self._lines.needle, self._lines.hit = "", None
@@ -301,7 +308,7 @@ class LogView(Painted):
             self.refresh()
 
     def _from_line(self, log: LogFile, forward: bool) -> int:
-        """Return the line at which the search begins; not the present match."""
+        """Return the number of the line to begin a search at; the present match is left out."""
         if self._lines.hit is not None:
             return self._lines.hit + (1 if forward else 0)
         top = int(self.scroll_offset.y)
@@ -334,12 +341,12 @@ class LogView(Painted):
     # ---- actions ---------------------------------------------------------------------------------
 
     def action_scroll_end(self) -> None:
-        """Follow the end again."""
+        """Go to the last line, and follow the end of the log again."""
         self._following = True
         self._seen_count = self._count
         self._to_end()
         self.refresh()
 
     def action_scroll_home(self) -> None:
-        """Go to the first line."""
+        """Go to the first line of the log."""
         self.scroll_to(0, 0, animate=False, force=True)

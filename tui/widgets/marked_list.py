@@ -1,4 +1,4 @@
-"""A list whose chosen line has a sign, because colour alone is not visible everywhere."""
+"""Shows a list whose highlighted line has a sign, because colour is not visible everywhere."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ SIGN = "›"
 
 
 class MarkedList(OptionList):
-    """A list whose highlighted line begins with a sign."""
+    """An option list whose highlighted line begins with the sign `›`."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -20,14 +20,18 @@ class MarkedList(OptionList):
         self._signed: int | None = None
 
     def set_lines(self, lines: Iterable[tuple[str, Content]]) -> None:
-        """Show these lines, each with its name, and highlight none."""
+        """Replace the lines of the list, and highlight none.
+
+        Args:
+            lines: The id and the content of each line.
+        """
         lines = list(lines)
         self._contents = [content for _, content in lines]
         self._signed = None
         self.set_options(Option(_with_sign(content, False), id=name) for name, content in lines)
 
     def watch_highlighted(self, highlighted: int | None) -> None:
-        """Move the sign to the highlighted line."""
+        """Move the sign to the line that Textual has highlighted; None for no line."""
         for index in {self._signed, highlighted} - {None}:
             if index is not None and index < len(self._contents):
                 content = _with_sign(self._contents[index], index == highlighted)

@@ -1,4 +1,4 @@
-"""Base classes of the panels, which paint their own lines in the colours of the theme.
+"""Provides the base classes of the panels, which paint their own lines in the theme's colours.
 
 A panel has no child widgets, markup or animation: it is a list of strips, of which only the visible
 ones are painted.
@@ -19,18 +19,18 @@ from textual.strip import Strip
 from tui.present.lines import TextLine
 
 Run = tuple[str, Style | None]
-"""A text and its style; None is the panel's own style."""
+"""A text and its style; the style None is the panel's own."""
 
 
 def strip_of(runs: Iterable[Run]) -> Strip:
-    """Return a strip of texts side by side. The texts must be clean already."""
+    """Return a Textual strip of texts side by side; the caller has sanitized the texts."""
     return Strip([Segment(text, style) for text, style in runs if text])
 
 
 class Painted(ScrollView):
-    """A panel that paints line by line.
+    """A base class of panels that paint line by line; a subclass implements `line`.
 
-    The semantic component classes carry the theme's colours: `--keep`, `--discard`, `--crash`,
+    Its component classes give the theme's colours a meaning: `--keep`, `--discard`, `--crash`,
     `--attention` (waits for the user), `--dim`, `--accent`, `--strong`.
     """
 
@@ -70,7 +70,10 @@ class Painted(ScrollView):
     # ---- colours ---------------------------------------------------------------------------------
 
     def style_of(self, name: str) -> Style:
-        """Return a component class's style, with a background only where the class sets one."""
+        """Return the style of a component class, such as `--dim`; cached until the theme changes.
+
+        It has a background only where the class sets one.
+        """
         style = self._styles_by_class.get(name)
         if style is None:
             style = self.get_visual_style(name).rich_style
@@ -83,11 +86,11 @@ class Painted(ScrollView):
         return style
 
     def runs(self, texts: Iterable[TextLine]) -> list[Run]:
-        """Replace the component class of each text by its style."""
+        """Return texts with their styles, from texts with the names of component classes."""
         return [(text, self.style_of(name) if name else None) for text, name in texts]
 
     def notify_style_update(self) -> None:
-        """Forget the styles: the theme or a pseudo-class changed."""
+        """Clear the cached styles: the theme or a pseudo-class changed. Called by Textual."""
         super().notify_style_update()
         self._styles_by_class.clear()
 
@@ -95,11 +98,14 @@ class Painted(ScrollView):
 
     @property
     def inner(self) -> Size:
-        """The size for the lines: without border and scroll bar."""
+        """The size of the area for lines, without border and scroll bar."""
         return self.scrollable_content_region.size
 
     def line(self, y: int) -> Strip:
-        """Return the strip at row `y` of the visible area."""
+        """Return the strip at row `y` of the visible area, from 0; implemented by each subclass.
+
+        It is cropped or padded to the width by `render_line`.
+        """
         raise NotImplementedError
 
     def render_line(self, y: int) -> Strip:
@@ -109,9 +115,9 @@ class Painted(ScrollView):
         return strip.apply_style(self.rich_style)
 
     def under_cursor(self, strip: Strip) -> Strip:
-        """Return the cursor's row in full width, with the background of `--cursor`.
+        """Return a row padded to the panel's width, in the background and weight of `--cursor`.
 
-        For panels with that component class.
+        The panel must have that component class.
         """
         cursor = self.style_of("--cursor")
         over = Style(bgcolor=cursor.bgcolor, bold=cursor.bold, reverse=cursor.reverse)
@@ -125,7 +131,10 @@ class Painted(ScrollView):
 
 
 class Sheet(Painted):
-    """A panel of few lines, which are all made again when the content or the width changes."""
+    """A base class of panels of few lines; all are made again when content or width changes.
+
+    A subclass implements `paint`.
+    """
 
     def __init__(
         self, *, name: str | None = None, id: str | None = None, classes: str | None = None
@@ -135,24 +144,24 @@ class Sheet(Painted):
         self._painted_width: int | None = None
 
     def paint(self, width: int) -> list[Strip]:
-        """Return all lines of the panel for a width of at least 1."""
+        """Return all lines of the panel for a width in cells; implemented by each subclass."""
         raise NotImplementedError
 
     def strips(self) -> list[Strip]:
-        """Return all lines at the present width."""
+        """Return all lines of the panel, made again by `paint` if the width has changed."""
         if self._painted_width != self.inner.width:
             self._make()
         return self._strips
 
     def repaint(self) -> None:
-        """Make the lines again because the content changed."""
+        """Make all lines again with `paint`; a subclass calls this when its content changed."""
         self._painted_width = None
         if self.is_mounted and self.size:
             self._make()
         self.refresh()
 
     def notify_style_update(self) -> None:
-        """Make the lines again: the theme or a pseudo-class changed."""
+        """Discard the lines, so that the next paint makes them again: the theme changed."""
         super().notify_style_update()
         self._painted_width = None
 

@@ -1,4 +1,4 @@
-"""The chart of the session: experiments as points, the best value so far as a line."""
+"""Draws the session's chart: experiments as points, the best value so far as a line."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ from tui.widgets.painted import Run, Sheet, strip_of
 
 _LARGEST = 1e300
 _FENCE = 3.0
-"""Values further from the middle half than this many times its width are shown at the edge."""
+"""Values further from the quartiles than this many interquartile ranges are drawn at the edge."""
 
 _PAST_SHARE = 0.5
-"""The largest share of the width for imported attempts."""
+"""The largest share of the chart's width that imported attempts get, from 0 to 1."""
 
 _Point = tuple[int, float, Verdict]
 """Number, metric (NaN if there is none) and verdict; a tuple, because there may be 10,000."""
 
 
 class ProgressChart(Sheet, can_focus=False):
-    """The metric over the experiments, made again when one has ended or the size changes."""
+    """A panel with the metric of each finished experiment, repainted when one has ended."""
 
     DEFAULT_CSS = """
     ProgressChart { overflow: hidden hidden; scrollbar-gutter: auto; }
@@ -40,14 +40,14 @@ class ProgressChart(Sheet, can_focus=False):
         self._painted_height = 0
 
     def show(self, view: View) -> None:
-        """Show the finished experiments of the view."""
+        """Draw the view's finished experiments; repaint only if one was added or changed."""
         if _key(view.session) == _key(self._session):
             return
         self._session = view.session
         self.repaint()
 
     def caption(self) -> str:
-        """Return the title of the border."""
+        """Return the title in the panel's border: `Progress · val_bpb`, with the metric's name."""
         return f"Progress · {clean_line(self._session.config.metric)}"
 
     def line(self, y: int) -> Strip:
@@ -138,7 +138,13 @@ class ProgressChart(Sheet, can_focus=False):
 
 
 def _columns_before(columns: int, past: int, points: int) -> int:
-    """Return the columns for imported attempts: at most half, since the new results matter more."""
+    """Return the columns left of the experiments for imported attempts; at most half of all.
+
+    Args:
+        columns: The columns of the whole chart.
+        past: The number of imported attempts.
+        points: The number of finished experiments.
+    """
     if not past or columns < 3:
         return 0
     share = min(_PAST_SHARE, past / (past + points))
@@ -146,7 +152,10 @@ def _columns_before(columns: int, past: int, points: int) -> int:
 
 
 def _plot_past(canvas: Canvas, past: list[_Point]) -> None:
-    """Draw imported attempts: hollow if kept, without a line, since they may not be comparable."""
+    """Draw imported attempts: a circle if kept, a cross if crashed, else a dot.
+
+    They have no line of the best value, since their metrics may not be comparable.
+    """
     tried: list[tuple[int, float]] = []
     for place, (_, value, verdict) in enumerate(past):
         if verdict is Verdict.CRASH or value != value:
@@ -159,7 +168,14 @@ def _plot_past(canvas: Canvas, past: list[_Point]) -> None:
 
 
 def _axis(width: int, left: int, past: list[_Point], points: list[_Point]) -> str:
-    """Return the line of numbers below the chart; the last one ends below the last point."""
+    """Return the line of numbers below the chart: the first and last experiment and attempt.
+
+    Args:
+        width: Cells of the line.
+        left: Columns of the imported attempts.
+        past: The imported attempts.
+        points: The finished experiments.
+    """
     before = ""
     if left:
         number = f"·{past[0][0]}"
@@ -198,7 +214,7 @@ def _points(session: Session) -> list[_Point]:
 
 
 def _past_points(session: Session) -> list[_Point]:
-    """Return number, metric and verdict of each imported attempt."""
+    """Return the points of imported attempts, numbered by row; no verdict counts as a discard."""
     nothing = math.nan
     return [
         (a.row, nothing if a.metric is None else a.metric, a.verdict or Verdict.DISCARD)
@@ -207,13 +223,13 @@ def _past_points(session: Session) -> list[_Point]:
 
 
 def _finite(points: list[_Point]) -> list[float]:
-    """Return the values that determine the range of the chart."""
+    """Return the metrics of points that did not crash and are finite, for the chart's range."""
     crash, finite = Verdict.CRASH, math.isfinite
     return [value for _, value, verdict in points if verdict is not crash and finite(value)]
 
 
 def _bounds(values: list[float]) -> tuple[float, float]:
-    """Return the range to show: of all values except those far from the rest."""
+    """Return the lowest and highest value to draw: of all values except outliers (`_FENCE`)."""
     values = sorted(values)
     count = len(values)
     first, third = values[count // 4], values[(3 * count) // 4]
@@ -233,7 +249,7 @@ def _bounds(values: list[float]) -> tuple[float, float]:
 
 
 def _places(low: float, high: float) -> int:
-    """Return the decimal places at which the axis labels differ."""
+    """Return the decimal places, 0 to 6, with which the labels of an axis differ."""
     span = high - low
     if not span > 0:
         return 3

@@ -1,4 +1,4 @@
-"""Syntax colours of Python source."""
+"""Finds the parts of Python source that get syntax colours, with Pygments."""
 
 from __future__ import annotations
 
@@ -6,19 +6,19 @@ import sys
 from collections.abc import Sequence
 
 Span = tuple[int, int, str]
-"""Start and end in a line, and the component class of its style."""
+"""Start and end, in characters of a line, and the component class of the style, as `--keyword`."""
 
 
 _LEXER = "pygments.lexers.python"
 
 
 def has_lexer() -> bool:
-    """Return whether the lexer is loaded, which takes longer than most frames."""
+    """Return whether Pygments' Python lexer is imported; importing it takes longer than a frame."""
     return _LEXER in sys.modules
 
 
 def spans_of(lines: Sequence[str]) -> list[list[Span]]:
-    """Return the coloured parts of each line; the lines need not be a whole program."""
+    """Return the coloured parts of each line of Python; the lines need not be a whole program."""
     # Imported with the first diff, so that the first frame does not wait for it.
     from pygments.lexers.python import PythonLexer  # type: ignore[import-untyped]
     from pygments.token import Comment, Keyword, Name, Number, String  # type: ignore[import-untyped]

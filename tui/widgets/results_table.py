@@ -1,4 +1,4 @@
-"""The table of all experiments, which makes only the visible rows."""
+"""Shows the results table: all experiments and imported attempts, painting only visible rows."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ Choice = TypeVar("Choice", bound=StrEnum)
 
 
 class ResultsTable(RowList):
-    """Experiments, the newest at the bottom, where the cursor stays until it is moved.
+    """A table of experiments, the newest last; a cursor on the last row stays on the newest.
 
     Imported attempts stand above the first experiment. Each row has an index: 0 and above for an
     experiment, negative for an imported attempt, of which -1 is the last.
@@ -51,19 +51,19 @@ class ResultsTable(RowList):
 
     @dataclass
     class Opened(Message):
-        """The user opens an experiment."""
+        """The user asks to open the experiment of this number, with Enter or a double click."""
 
         number: int
 
     @dataclass
     class OpenedPast(Message):
-        """The user opens an imported attempt."""
+        """The user asks to open this imported attempt, with Enter or a double click."""
 
         attempt: PastAttempt
 
     @dataclass
     class Highlighted(Message):
-        """The cursor has moved to another experiment."""
+        """The cursor has moved to the experiment of this number."""
 
         number: int
 
@@ -71,18 +71,18 @@ class ResultsTable(RowList):
         super().__init__(id=id, classes=classes)
         self._session = Session()
         self._phase: Phase | None = None
-        """The phase of the current run."""
+        """The phase of the current run; None if no sample of it has arrived."""
         self._counts: VerdictCounts | None = None
         self._own = 0
-        """Cells of the longest status that the engine gives."""
+        """Cells of the longest status that the engine itself gives."""
         self._status = 0
-        """Cells of the status column."""
+        """Cells of the column `status`, including the status words of an imported table."""
         self._sort = Sort.NUMBER
         self._filter = Filter.ALL
         self._order: Sequence[int] = range(0)
-        """The index of each row."""
+        """The index of the experiment or attempt in each row, from the top."""
         self._selected: int | None = None
-        """The index under the cursor."""
+        """The index of the experiment or attempt under the cursor; None without rows."""
         self._following = True
         self._painted: tuple[object, ...] = ()
         self._columns: list[ResultsColumn] = []
@@ -91,7 +91,7 @@ class ResultsTable(RowList):
     # ---- what is shown ---------------------------------------------------------------------------
 
     def show(self, view: View) -> None:
-        """Show the experiments of the view."""
+        """Show the view's experiments and attempts; repaint only if visible rows have changed."""
         session = view.session
         same_rows = (
             session.experiments is self._session.experiments
@@ -114,18 +114,18 @@ class ResultsTable(RowList):
 
     @property
     def selected(self) -> int | None:
-        """The number of the experiment under the cursor; None on an imported attempt."""
+        """The number of the experiment under the cursor; None for an imported attempt, or none."""
         index = self._selected
         return index + 1 if index is not None and index >= 0 else None
 
     @property
     def selected_past(self) -> PastAttempt | None:
-        """The imported attempt under the cursor; None on an experiment."""
+        """The imported attempt under the cursor; None on an experiment or without rows."""
         index, past = self._selected, self._session.past
         return past[index] if index is not None and -len(past) <= index < 0 else None
 
     def caption(self) -> str:
-        """Return the title of the border."""
+        """Return the title in the table's border: `Results · 14 · kept only · by metric`."""
         parts = ["Results", f"{len(self._session.experiments)}"]
         if self._session.past:
             parts.append(f"{len(self._session.past)} before the journal")
@@ -136,14 +136,14 @@ class ResultsTable(RowList):
         return " · ".join(parts)
 
     def cycle_sort(self) -> str:
-        """Sort by the next order, and return the new title."""
+        """Sort the rows by the next order of `Sort`, and return the table's new title."""
         self._sort = _next(self._sort)
         self._reorder(jump=True)
         self.refresh()
         return self.caption()
 
     def cycle_filter(self) -> str:
-        """Apply the next filter, and return the new title."""
+        """Show only the rows that the next `Filter` shows, and return the table's new title."""
         self._filter = _next(self._filter)
         self._reorder(jump=True)
         self.refresh()
@@ -176,7 +176,7 @@ class ResultsTable(RowList):
             return min(self.at, len(self._order) - 1)
 
     def _painted_now(self) -> tuple[object, ...]:
-        """Return everything that determines the rows in view."""
+        """Return everything that determines the visible rows, to compare with the last paint."""
         top = int(self.scroll_offset.y)
         rows = self._order[top : top + self.inner.height]
         experiments = [self._session.experiments[index] for index in rows if index >= 0]
@@ -211,7 +211,7 @@ class ResultsTable(RowList):
             self.post_message(self.Highlighted(number))
 
     def action_open(self) -> None:
-        """Open the row under the cursor."""
+        """Post `Opened` or `OpenedPast` for the row under the cursor; nothing without rows."""
         if (number := self.selected) is not None:
             self.post_message(self.Opened(number))
         elif (attempt := self.selected_past) is not None:
@@ -248,7 +248,7 @@ class ResultsTable(RowList):
         return self.runs(cells)
 
     def _fit(self, width: int) -> None:
-        """Choose the columns again if the width or their content has changed."""
+        """Choose the columns again if the table's width or the widest contents have changed."""
         session = self._session
         key = (
             *(width, session.config.metric, self._status),

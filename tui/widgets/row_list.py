@@ -1,4 +1,4 @@
-"""A list of rows with a cursor, which makes only the visible rows."""
+"""Provides the base class of lists with a cursor and a search, painting only visible rows."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from tui.widgets.wrapped import wrapped
 
 
 def cell(text: str, width: int, *, right: bool = False, gap: int = 1) -> str:
-    """Return a text padded or cut to a column. The text must be clean already.
+    """Return a text padded or cut to the width of a column, and the gap after it.
 
     Args:
-        text: The text of the cell.
+        text: The text of the cell, sanitized already.
         width: Cells of the column.
         right: True to align the text to the right.
         gap: Blank cells after the column.
@@ -34,7 +34,10 @@ def cell(text: str, width: int, *, right: bool = False, gap: int = 1) -> str:
 
 
 class RowList(Painted):
-    """A list with a cursor and a search; a subclass provides the rows."""
+    """A base class of lists with a cursor, keys and a search.
+
+    A subclass implements `row` and `matches`, and may implement `header` and `empty`.
+    """
 
     COMPONENT_CLASSES = {"--cursor", "--header", "--found"}
     DEFAULT_CSS = """
@@ -68,13 +71,13 @@ class RowList(Painted):
 
     @dataclass
     class Moved(Message):
-        """The cursor has moved to another row."""
+        """The cursor of `list` has moved to another row, or was set by `set_rows`."""
 
         list: RowList
 
     @dataclass
     class Chosen(Message):
-        """The user opens the row under the cursor."""
+        """The user opens the row under the cursor of `list`, with Enter or a double click."""
 
         list: RowList
 
@@ -83,40 +86,50 @@ class RowList(Painted):
         self._at = 0
         self._rows = 0
         self.needle = ""
-        """The text to find, in lower case; its matches are marked."""
+        """The text of the last search, in lower case, whose matches are marked; "" for none."""
 
     # ---- for subclasses --------------------------------------------------------------------------
 
     def header(self, width: int) -> str:
-        """Return the line above the rows; "" for none."""
+        """Return the line painted above the rows, "" for none; a subclass may override it."""
         return ""
 
     def empty(self) -> str:
-        """Return the text shown if there are no rows."""
+        """Return the text painted if there are no rows; a subclass may override it."""
         return "Nothing yet."
 
     def row(self, index: int, width: int) -> list[Run]:
-        """Return the clean texts of a row."""
+        """Return the sanitized texts of a row with their styles; implemented by each subclass.
+
+        Args:
+            index: The number of the row, from 0.
+            width: Cells of the list.
+        """
         raise NotImplementedError
 
     def matches(self, index: int, needle: str) -> bool:
-        """Return whether a row contains a text in lower case."""
+        """Return whether a row contains a text; implemented by each subclass.
+
+        Args:
+            index: The number of the row, from 0.
+            needle: The text, in lower case.
+        """
         raise NotImplementedError
 
     # ---- the rows --------------------------------------------------------------------------------
 
     @property
     def at(self) -> int:
-        """The row under the cursor; 0 if there are no rows."""
+        """The number of the row under the cursor, from 0; 0 if there are no rows."""
         return self._at
 
     @property
     def rows(self) -> int:
-        """The number of rows."""
+        """The number of rows in the list, without the header."""
         return self._rows
 
     def set_rows(self, count: int, at: int | None = None) -> None:
-        """Change the number of rows. The caller refreshes the list if old rows have changed.
+        """Set the number of rows. The caller refreshes the list if old rows have changed.
 
         Args:
             count: The number of rows.
@@ -133,7 +146,7 @@ class RowList(Painted):
 
     @property
     def _top(self) -> int:
-        """The number of header rows."""
+        """The number of rows that the header takes: 0 or 1."""
         return 1 if self.header(max(1, self.inner.width)) else 0
 
     def _go(self, row: int, *, notify: bool = True) -> None:
@@ -160,7 +173,7 @@ class RowList(Painted):
         self._into_view()
 
     def on_click(self, event: events.Click) -> None:
-        """Move the cursor to the clicked row; a double click opens it."""
+        """Move the cursor to the clicked row; a double click opens it. Called by Textual."""
         offset = event.get_content_offset(self)
         if offset is None or offset.y < self._top:
             return
@@ -171,20 +184,24 @@ class RowList(Painted):
                 self.action_open()
 
     def action_cursor(self, step: int) -> None:
-        """Move the cursor up or down."""
+        """Move the cursor by `step` rows, down if positive, as far as there are rows."""
         self._go(self._at + step)
 
     def action_page(self, step: int) -> None:
-        """Move the cursor one page up or down."""
+        """Move the cursor by `step` pages (1 or -1), as far as there are rows."""
         self._go(self._at + step * max(1, self.inner.height - self._top - 1))
 
     def action_open(self) -> None:
-        """Open the row under the cursor."""
+        """Post `Chosen` for the row under the cursor; nothing if there are no rows."""
         if self._rows:
             self.post_message(self.Chosen(self))
 
     def search(self, text: str, *, forward: bool = True) -> bool:
-        """Go to the next row that contains a text, wrapping around.
+        """Move the cursor to the next (or previous) row that contains a text, wrapping around.
+
+        Args:
+            text: The text, in any case; "" removes the marks.
+            forward: False to go to the previous row.
 
         Returns:
             True if a row contains it.
@@ -203,7 +220,7 @@ class RowList(Painted):
         return False
 
     def count(self, text: str) -> int:
-        """Return the number of rows that contain a text."""
+        """Return the number of rows that contain a text, in any case; 0 for ""."""
         needle = clean_line(text).lower()
         return sum(self.matches(index, needle) for index in range(self._rows)) if needle else 0
 

@@ -1,4 +1,4 @@
-"""The status line: state, current run, best value, counts, and what waits for the user."""
+"""Shows the status line: state, current run, best value, counts, and what waits for the user."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from tui.widgets.painted import Painted, Run, strip_of
 
 _BAR_CELLS = 14
 _SOON_SPENT = 5
-"""The figure is a warning once the cap on costs allows fewer experiments than this."""
+"""The costs are painted as a warning once their cap allows fewer experiments than this."""
 _SEPARATOR = " · "
 
 
@@ -34,12 +34,12 @@ def _continue_hint(session: Session) -> str:
 
 @dataclass(frozen=True)
 class _Part:
-    """A piece of the line."""
+    """A piece of the status line, between two separators."""
 
     rank: int
-    """0 always stays; the greatest rank is left out first where the line is too narrow."""
+    """The order of leaving out: the greatest rank first where the line is too narrow, 0 never."""
     texts: tuple[tuple[str, str], ...]
-    """Texts with the component class of their style; "" is the line's own."""
+    """Texts with the name of their Textual component class; "" is the line's own style."""
 
     @property
     def cells(self) -> int:
@@ -47,7 +47,7 @@ class _Part:
 
 
 class StatusLine(Painted, can_focus=False):
-    """The state of the session; on a narrow screen the least important parts are left out."""
+    """A line with the session's state; where it is narrow, less important parts are left out."""
 
     DEFAULT_CSS = """
     StatusLine { height: 1; overflow: hidden hidden; scrollbar-gutter: auto; }
@@ -62,7 +62,7 @@ class StatusLine(Painted, can_focus=False):
         self._killed = 0
 
     def show(self, view: View) -> None:
-        """Show the state of the view."""
+        """Show the state of the view's session and connection; repaint only on a change."""
         if view.session.counts != self._counts:
             self._counts, self._killed = view.session.counts, interruptions(view.session)
         parts = tuple(_parts_of(view, self._killed))
@@ -122,7 +122,7 @@ def _parts_of(view: View, killed: int) -> Iterable[_Part]:
 
 
 def _needed(view: View) -> Iterable[_Part]:
-    """Return what waits for the user."""
+    """Yield the parts about proposals that wait for the user; none in a replay or after the end."""
     session = view.session
     if session.ended is not None or view.replay is not None:
         return
@@ -190,7 +190,7 @@ def _state(view: View) -> Iterable[_Part]:
 
 
 def _replay_state(view: View, replay: Replayed) -> Iterable[_Part]:
-    """Return the state at the replayed moment, in the past tense."""
+    """Yield the parts about the session's state at the replayed moment, in the past tense."""
     session = view.session
     sign, style = ("▶ REPLAY", "--keep") if replay.playing else ("‖ REPLAY", "--attention")
     yield _Part(0, ((sign, style), (_number(session), "--strong")))
@@ -228,7 +228,10 @@ def _of_a_table(view: View) -> bool:
 
 
 def _last_kept(session: Session) -> str:
-    """Return the name of the value to beat; in an imported table the last keep may not be best."""
+    """Return the label of the value to beat: `best`, or `last kept` if an earlier keep is better.
+
+    The latter is possible in an imported table only.
+    """
     best = session.best_metric
     kept = (e.measurement for e in session.experiments if e.effective_verdict is Verdict.KEEP)
     better = best is not None and any(
