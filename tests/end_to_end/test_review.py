@@ -146,7 +146,7 @@ def test_a_person_decides(workspace: Path, size: tuple[int, int]) -> None:
         assert done.returncode == 0, done.stderr
         window.wait_for("meanwhile")
         window.press("a\x1b")
-        window.wait_for("q leave")
+        wait_for(lambda: "Does this run?" not in window.read(), "the card to close")
 
         # The verdict of an earlier experiment: no knob of this file is better alone.
         window.press("6\x1b[H\x1b[B")  # the second row
