@@ -105,7 +105,7 @@ class SupervisorApp(TerminalApp):
             self._write_sequence, lambda: self.clock(), os.environ, load_settings()[0].notifications
         )
         self._held: tuple[str, Severity, float | None] | None = None
-        """Text, severity and timeout of a message to show once no card (modal screen) is open."""
+        """A message (text, severity, timeout) kept until no modal screen is open; None for none."""
         self.start_theme(theme, forced_theme)
 
     @property
@@ -272,7 +272,7 @@ class SupervisorApp(TerminalApp):
         self.open_once(DetailScreen(number))
 
     def open_overview(self, section: int) -> None:
-        """Open the overview of the session at one of its views, counted from 1 (`VIEW_NAMES`)."""
+        """Open the overview screen at one of its views: 1 (Activity) to 5 (Health)."""
         from tui.overview.screen import OverviewScreen
 
         self.open_once(OverviewScreen(section))

@@ -65,7 +65,7 @@ class Shell(Protocol):
         """Open the detail screen of the experiment with this number."""
 
     def open_overview(self, section: int) -> None:
-        """Open the overview of the session at one of its views, counted from 1 (`VIEW_NAMES`)."""
+        """Open the overview screen at one of its views: 1 (Activity) to 5 (Health)."""
 
     async def copy(self, title: str, text: str) -> None:
         """Copy a text to the clipboard, and show a message with the title and how it was copied.

@@ -111,7 +111,7 @@ REPLAY: tuple[Action, ...] = (
 MOVES = frozenset(
     action.name for action in REPLAY if action.key.split(",")[0] in ("left", "right", "home", "end")
 )
-"""Names of the actions whose keys (arrows, Home, End) precede those of the focused widget."""
+"""Names of the replay actions whose keys (arrows, Home, End) precede the focused widget's own."""
 
 
 def without_engine(actions: Iterable[Action]) -> tuple[Action, ...]:

@@ -1,1 +1,1 @@
-"""The session in words: pure functions, shared by the screens and the command line."""
+"""Formats sessions, experiments and events as text for the screens and the command line."""

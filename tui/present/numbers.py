@@ -13,7 +13,7 @@ MINUS = "−"
 
 
 def clock(seconds: float | None) -> str:
-    """Return seconds as `02:13`, from one hour on as `1:02:13`; unknown as `--:--`."""
+    """Return seconds as `02:13`, from one hour on as `1:02:13`; None and infinity as `--:--`."""
     if seconds is None or not math.isfinite(seconds):
         return "--:--"
     whole = max(0, int(seconds))
@@ -92,7 +92,7 @@ def cost(spending: Spending) -> str:
 
 
 def dollars(amount: float) -> str:
-    """Return dollars as `$1.20`; below ten cents, with two significant digits: `$0.012`."""
+    """Return an amount of dollars as `$1.20`; below ten cents with two digits: `$0.012`."""
     return f"${amount:.2f}" if amount >= 0.1 or amount == 0 else f"${amount:.2g}"
 
 

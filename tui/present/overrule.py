@@ -10,7 +10,7 @@ from engine.core.session import Session
 
 
 class Overruling(NamedTuple):
-    """The verdict that the user can give in place of an experiment's, as a question to confirm."""
+    """What overruling an experiment would do: the new verdict, and the question to confirm."""
 
     verdict: Verdict
     question: str

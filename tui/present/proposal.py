@@ -82,7 +82,7 @@ def waiting_text(queued: Queued, now: datetime) -> tuple[str, str]:
 
 
 def change_since(session: Session, queued: Queued, *, same_state: bool = True) -> str:
-    """Return what has happened to a proposal since the user saw it; "" while it is unchanged.
+    """Return in a sentence what has happened to a proposal since the user saw it; "" for nothing.
 
     Args:
         session: The session as it is now.

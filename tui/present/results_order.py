@@ -30,7 +30,7 @@ class Filter(StrEnum):
     CRASHED = "crashed only"
 
     def shows(self, verdict: Verdict | None) -> bool:
-        """Return whether rows with this verdict in force are shown; None: not yet decided."""
+        """Return whether the filter shows a row with this verdict in force (None: without one)."""
         return self is Filter.ALL or verdict is _FILTERED[self]
 
 

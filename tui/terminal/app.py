@@ -1,4 +1,4 @@
-"""Provides the base class of the app, for what concerns the terminal: driver, theme, signals."""
+"""Provides the base class of the app, which handles the terminal: driver, theme, signals."""
 
 from __future__ import annotations
 
@@ -60,15 +60,12 @@ class TerminalApp(App[ExitInfo]):
         return SafeDriver
 
     def get_line_filters(self) -> Sequence[LineFilter]:
-        """Return Textual's filters of painted lines, one against control characters, and `NoColor`.
-
-        `NoColor` is added while the theme is monochrome.
-        """
+        """Return Textual's line filters, `ControlFilter`, and `NoColor` in a monochrome theme."""
         filters = [*super().get_line_filters(), self._control_filter]
         return [*filters, self._no_colour] if self._monochrome else filters
 
     def _set_pointer_shape(self, shape: str) -> None:
-        """Do nothing: some terminals take the sequence for it (OSC 22) for a new window title."""
+        """Leave the pointer's shape alone: some terminals take OSC 22 for a new window title."""
 
     def notify(
         self,

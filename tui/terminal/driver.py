@@ -83,7 +83,7 @@ class SafeDriver(LinuxDriver):
         super().process_message(message)
 
     def start_application_mode(self) -> None:
-        """Switch the terminal to full-screen mode; on SIGWINCH, forget what the terminal shows."""
+        """Switch the terminal to full-screen mode; after a resize (SIGWINCH), repaint in full."""
         super().start_application_mode()  # type: ignore[no-untyped-call]
         resized = signal.getsignal(signal.SIGWINCH)
         if not callable(resized):

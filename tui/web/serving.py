@@ -107,7 +107,9 @@ def serve(
     port: int | None,
     announce: Callable[[Address], None],
 ) -> None:
-    """Run the web server of the screen until SIGINT, SIGTERM or SIGHUP; a second signal kills tabs.
+    """Run the web server of the screen until SIGINT, SIGTERM or SIGHUP, then end every tab.
+
+    The tabs get some seconds to end; a second signal kills them at once.
 
     Args:
         command: The command that shows the screen of a tab.

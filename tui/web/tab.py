@@ -127,9 +127,9 @@ class Tab(AppService):
             self._gone = True
 
     async def stop(self) -> None:
-        """End the process of this tab, killing it after 7 s, and wait for its end.
+        """End this tab's process: ask it to quit, terminate it after 5 s, kill it 2 s later.
 
-        The engine is not affected.
+        The process has ended on return; the engine is not affected.
         """
         process, task = self._process, self._task
         if process is None or task is None:

@@ -1,1 +1,1 @@
-"""Contains the widgets, one in each file; each shows a part of the view, without session state."""
+"""Contains the widgets that screens are built of; each shows a part of a `View`, one per file."""

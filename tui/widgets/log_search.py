@@ -33,7 +33,7 @@ class LogSearch:
         self._ranges = [first, second] if forward else [second, first]
 
     def step(self) -> None:
-        """Search the next 256 KiB; then `hit` is the line found, and `done` is True at the end."""
+        """Search the next 256 KiB; set `hit` to the line found, and `done` then or at the end."""
         began = perf_counter()
         if not self._ranges or self.log.generation != self._generation:
             self.done = True

@@ -50,7 +50,7 @@ class LogView(Painted):
 
     @dataclass
     class Searched(Message):
-        """A search that continued in a worker has ended; `found`: a line contains the text."""
+        """Posted when a search in a worker has ended; `found` is True if a line has the text."""
 
         text: str
         found: bool

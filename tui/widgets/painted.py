@@ -19,7 +19,7 @@ from textual.strip import Strip
 from tui.present.lines import TextLine
 
 Run = tuple[str, Style | None]
-"""A text and its style; the style None is the panel's own."""
+"""A text and its Rich style; None stands for the panel's own style."""
 
 
 def strip_of(runs: Iterable[Run]) -> Strip:
@@ -86,7 +86,7 @@ class Painted(ScrollView):
         return style
 
     def runs(self, texts: Iterable[TextLine]) -> list[Run]:
-        """Return texts with their styles, from texts with the names of component classes."""
+        """Return each text with its Rich style, looked up from the name of its component class."""
         return [(text, self.style_of(name) if name else None) for text, name in texts]
 
     def notify_style_update(self) -> None:

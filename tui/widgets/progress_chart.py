@@ -16,7 +16,7 @@ from tui.widgets.painted import Run, Sheet, strip_of
 
 _LARGEST = 1e300
 _FENCE = 3.0
-"""Values further from the quartiles than this many interquartile ranges are drawn at the edge."""
+"""A value further from the quartiles than 3 interquartile ranges is drawn at the chart's edge."""
 
 _PAST_SHARE = 0.5
 """The largest share of the chart's width that imported attempts get, from 0 to 1."""
@@ -249,7 +249,7 @@ def _bounds(values: list[float]) -> tuple[float, float]:
 
 
 def _places(low: float, high: float) -> int:
-    """Return the decimal places, 0 to 6, with which the labels of an axis differ."""
+    """Return the decimal places, 0 to 6, at which axis labels from `low` to `high` differ."""
     span = high - low
     if not span > 0:
         return 3
