@@ -29,7 +29,7 @@ Name = Annotated[str, msgspec.Meta(pattern=r"^[a-z0-9][a-z0-9-]{0,40}$")]
 
 
 class Colours(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The colours of a theme, as CSS names or hex codes.
+    """The colours of a theme, each as a hex code or a name that Textual knows.
 
     `success` marks kept experiments, `error` crashed ones, `warning` what waits for the user.
     """

@@ -121,7 +121,7 @@ def needs_open_end(view: View) -> str | None:
 
 
 def needs_run(view: View) -> str | None:
-    """Return why no training run can be killed; None if one is active."""
+    """Return why no training run can be killed; None if one is active and not being killed yet."""
     if why := needs_engine(view):
         return why
     run = view.session.running
