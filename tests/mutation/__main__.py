@@ -83,7 +83,9 @@ def digest(*texts: str) -> str:
 def digest_of_files(directories: Sequence[str]) -> str:
     """Return a short hash of the Python files below some directories, these here left out."""
     files = sorted(p for d in directories for p in (ROOT / d).rglob("*.py") if p.parent != _HERE)
-    return digest(*(text for p in files for text in (str(p), p.read_text("utf-8"))))
+    return digest(
+        *(text for p in files for text in (str(p.relative_to(ROOT)), p.read_text("utf-8")))
+    )
 
 
 def load_equivalent() -> set[tuple[str, str, str]]:
