@@ -5,7 +5,9 @@ from __future__ import annotations
 import signal
 import sys
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from contextvars import copy_context
 from types import FrameType
 from typing import Any
 
@@ -25,12 +27,13 @@ def lines_executed(function: Callable[[], object]) -> int:
         count += event == "line"
         return trace
 
-    before = sys.gettrace()
-    sys.settrace(trace)
-    try:
+    def counted() -> None:
+        sys.settrace(trace)
         function()
-    finally:
-        sys.settrace(before)
+
+    # In a thread of its own, so that the trace function of a measured run stays in this one.
+    with ThreadPoolExecutor(1) as thread:
+        thread.submit(copy_context().run, counted).result()
     return count
 
 
