@@ -218,7 +218,7 @@ def globbed_files(pattern: str) -> list[tuple[str, Path]]:
 def split_of_files(files: list[tuple[str, Path]]) -> tuple[list[bytes], list[bytes]]:
     """Contents for training and for validation, in a fixed order.
 
-    The split is by hash of the path. Files that are no UTF-8 text, or whose content was seen
+    The split is by hash of the path. Files that are not UTF-8 text, or whose content was seen
     already, are left out: a copy in both halves would be training on validation data. Ordered by
     hash too, so that the first tokens of validation are a fair sample of it.
     """

@@ -266,7 +266,7 @@ def set_literals(text: str, values: dict[str, object]) -> str:
 
 
 def default_program_text() -> str:
-    """The charter of a new workspace: beside this package when installed, else above it."""
+    """The program.md of a new workspace: beside this package when installed, else above it."""
     here = resources.files("harness")
     for candidate in (here / "program.md", Path(str(here)).parent / "program.md"):
         if candidate.is_file():

@@ -56,7 +56,7 @@ def meaning_of(
         )
     elif words & {"loss", "nll", "xent", "crossentropy"} and direction is Direction.MIN:
         sentences.append(
-            f"{metric} is a loss: how far the model's predictions are from the truth. Lower is "
+            f"{metric} is a loss: how far the model's predictions are from the data. Lower is "
             "better. For a language model it is usually given in nats; a drop of 0.01 makes the "
             "correct answer about 1 % more probable."
         )

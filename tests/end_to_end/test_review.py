@@ -22,7 +22,7 @@ pytestmark = pytest.mark.usefixtures("engines")
 
 @pytest.fixture
 def workspace(repository: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
-    """With work of the person's that nobody may touch, and a home of this test's own."""
+    """A workspace with uncommitted work of the user, and a home directory of this test alone."""
     for name in ("XDG_CACHE_HOME", "XDG_CONFIG_HOME"):
         monkeypatch.setenv(name, str(tmp_path / name))
     with open(repository / "train.py", "a") as file:
@@ -113,7 +113,7 @@ def test_a_person_decides(workspace: Path, size: tuple[int, int]) -> None:
             "a briefing with the reason",
         )
 
-        # An edit is sent whole; what is no Python stays in the editor.
+        # An edit is sent whole; one that is not valid Python stays in the editor.
         asked = first_asked(workspace)
         open_card(window, asked.proposal.patch_id)
         window.press("e")
@@ -154,7 +154,7 @@ def test_a_person_decides(workspace: Path, size: tuple[int, int]) -> None:
         window.wait_for("Keep experiment 2, which was discarded?")
         window.press("I know better\r")
         overruled = wait_for(
-            lambda: session_of(workspace).experiment(2).overruled, "the verdict of the person's"
+            lambda: session_of(workspace).experiment(2).overruled, "the user's verdict"
         )
         assert overruled is Verdict.KEEP
         window.wait_for("by you")

@@ -1,4 +1,4 @@
-"""Steering through a real terminal: what a person says is done next, or reaches the agent."""
+"""Steering through a real terminal: what the user asks for is done next, or reaches the agent."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ def test_what_is_said_reaches_the_next_question(workspace: Path) -> None:
         window.press("1")
         window.wait_for("banned ▸ 1 direction")
 
-        # The charter, inside: the next question has it.
+        # program.md in the built-in editor: the next prompt has it.
         window.press("m")
         window.wait_for("Try what you like.")
         window.press("Only the schedule. ")

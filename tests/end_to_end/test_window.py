@@ -23,7 +23,7 @@ pytestmark = pytest.mark.usefixtures("engines")
 
 
 class Window:
-    """The installed command in a pseudo-terminal, and what a person sees on it."""
+    """The installed command in a pseudo-terminal, and what the user sees on it."""
 
     def __init__(self, *words: str | Path, columns: int, rows: int) -> None:
         self.screen = pyte.Screen(columns, rows)
@@ -128,7 +128,7 @@ def test_the_whole_life_of_a_session(repository: Path, size: tuple[int, int]) ->
     assert adopted == [interrupted]
     assert len(read_session(repository).experiment(interrupted).runs) == 1
 
-    # Pause with the space bar, as a person would; then end the session.
+    # Pause with the space bar, as a user would; then end the session.
     window.press(" ")
     wait_for(lambda: read_session(repository).pause is not None, "the pause")
     window.wait_for("PAUSED")

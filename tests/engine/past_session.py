@@ -196,5 +196,5 @@ class Past:
 
     def end(self) -> Session:
         """End the session."""
-        self.note(ev.SessionEnded(reason="stopped by the person"))
+        self.note(ev.SessionEnded(reason="stopped by the user"))
         return self.session

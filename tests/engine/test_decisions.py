@@ -1,4 +1,4 @@
-"""A person's word binds: approvals, vetoes, edits, pins, verdicts of their own."""
+"""The user's decisions bind: approvals, vetoes, edits, pins, overrules."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def refused(workspace: Path, command: commands.AnyCommand) -> str:
 
 
 def check_books(workspace: Path) -> None:
-    """What must hold however the person steered: rows, refs, branch and journal agree."""
+    """What must hold however the user steered: rows, refs, branch and journal agree."""
     session = session_of(workspace)
     finished = [e for e in session.experiments if e.verdict is not None]
     table = rows(workspace, session.results_file)
@@ -588,7 +588,7 @@ def test_an_edit_made_over_a_newer_keep_does_not_take_it_back(
     _, after, base = candidate_file(repository, session, second)
     say(repository, commands.ApproveProposal(patch_id=first))
     wait_for(lambda: session_of(repository).counts.keep >= 2, "the first to be kept")
-    # What the person sent was written with the file before them that had no such keep.
+    # The user wrote the edit with a file that did not have this keep yet.
     edited = after.replace("WARMDOWN_RATIO = 0.6", "WARMDOWN_RATIO = 0.65")
     patch = wait_for(
         lambda: next((q.proposal.patch_id for q in session_of(repository).asked

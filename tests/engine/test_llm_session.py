@@ -219,7 +219,7 @@ def test_a_bad_answer_is_asked_again_and_costs_no_experiment(
     assert session.experiment(2).verdict is Verdict.KEEP
     assert session.pause is None
     if told:
-        # What the model was told is seen by the person too; nothing of it is lost.
+        # The user sees the prompt too, and all of it.
         reasoning = details(repository, session.config.tag, 2).reasoning
         assert "cannot be used" in reasoning
 
@@ -245,7 +245,7 @@ def test_what_passes_is_waited_for_with_a_countdown(repository: Path, refusal: R
 
 def test_without_a_network_it_is_tried_again_later(repository: Path) -> None:
     with ModelServer() as server:
-        address = server.openai  # nobody listens there any more
+        address = server.openai  # the server has closed it
     (repository / ".env").write_text(f"OPENAI_API_KEY={KEY}\n")
     words = ("--yes", "--model", "openai/test-model", "--api-base", address, "--budget", "0.05")
     assert run_warm("start", repository, *words).returncode == 0

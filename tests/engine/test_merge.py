@@ -375,7 +375,7 @@ def test_hooks_keys_and_a_missing_name(
         (hooks / name).write_text(f"#!/bin/sh\ntouch {work}/hook-ran\nexit 1\n")
         (hooks / name).chmod(0o755)
     git(work, "config", "commit.gpgsign", "true")
-    git(work, "config", "user.signingkey", "nobody")
+    git(work, "config", "user.signingkey", "missing-key")
     monkeypatch.setenv("GIT_CONFIG_GLOBAL", "/dev/null")
     commit_on_main_quietly(work)
     _, merged = take(past, MergeMethod.SQUASH)

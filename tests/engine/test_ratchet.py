@@ -100,7 +100,7 @@ def test_experiments_are_run_kept_and_recorded(repository: Path) -> None:
     assert first.measurement.memory_gb == 0.5
     assert first.run is not None
     assert first.run.curve[-1].loss == 3.0
-    # The person's own files are as they were, and git sees nothing of ours.
+    # The user's files are as they were, and git sees no file of the engine.
     assert (repository / "train.py").read_text().endswith("# not committed\n")
     assert set(git(repository, "status", "--porcelain").split()) == {
         "M",

@@ -65,7 +65,7 @@ def test_patch_and_reasoning_are_those_of_the_moment() -> None:
     at = next(i for i, e in enumerate(events) if isinstance(e, ev.RunEnded) and e.experiment == 2)
     old = next(e for e in events if isinstance(e, ev.ProposalDrafted) and e.experiment == 2)
     revised = ev.ProposalRevised(
-        experiment=2, reason="mended", proposal=old.proposal, patch="new", reasoning="more"
+        experiment=2, reason="repaired", proposal=old.proposal, patch="new", reasoning="more"
     )
     events = numbered([*events[: at + 1], revised, *events[at + 1 :]])
     recording = Recording(events)

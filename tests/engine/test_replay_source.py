@@ -1,4 +1,4 @@
-"""What a person may name, whole or broken; and a real session from its journal and from its table
+"""What the user may name, intact or damaged; and a real session from its journal and from its table
 alone.
 """
 
@@ -165,7 +165,7 @@ def test_times_between_commits_are_marked_as_estimated(
 
 def test_a_rebased_branch_is_not_confused_with_the_old_one(four: tuple[Path, list[str]]) -> None:
     path, hashes = four
-    # The baseline made anew: later commits stand on something the table does not name.
+    # The baseline was made again: later commits have a base that the table does not name.
     git(path, "checkout", "-q", "--orphan", "other")
     git(path, "commit", "-qm", "A = 2 again, by the same message")
     (path / "train.py").write_text("A = 4\nB = 5\n")

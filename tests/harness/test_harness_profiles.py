@@ -90,7 +90,7 @@ def test_every_knob_is_a_literal_with_a_comment() -> None:
 
 
 def test_files_of_a_workspace() -> None:
-    """All that is needed, nothing of ours imported."""
+    """All files that a workspace needs, without importing this project."""
     files = profiles.workspace_files("24gb")
     expected = {"README.md", "program.md", ".gitignore", profiles.EDITABLE_FILE}
     assert set(files) == expected | set(profiles.LOCKED_FILES)

@@ -17,7 +17,7 @@ _HERE = "tests/mutation"
 
 
 def copy_project(target: Path) -> None:
-    """Copy the project's files into an empty directory that is no repository."""
+    """Copy the project's files into an empty directory outside any repository."""
     listed = subprocess.run(
         ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
         cwd=ROOT,

@@ -1,6 +1,6 @@
 """Runs tests against changed modules: a process that has pytest loaded and forks for each mutant.
 
-It is started in a copy of the project that is no git repository, so that a mutant that deletes,
+It is started in a copy of the project outside any git repository, so that a mutant that deletes,
 checks out or overwrites has nothing of the user's to reach. Each line of its standard input is a
 request, each line of its standard output the answer.
 """

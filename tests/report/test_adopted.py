@@ -69,7 +69,7 @@ def test_the_pictures_show_where_the_session_begins(tmp_path: Path) -> None:
     plot = plot_of(facts)
     assert (plot.first, plot.last, plot.border) == (-4, 3, 0.5)
     assert plot.ticks[0] == (-4, "row 1") and plot.ticks[-1] == (3, "3")
-    # The best begins anew with what was measured here.
+    # The best starts again with what was measured here.
     assert plot.steps == ((-4.0, 1.2), (-3.0, 1.0), (1.0, 1.01), (2.0, 0.9))
     assert [len(corners) for corners in staircases(plot)] == [4, 4]
     drawn = ElementTree.fromstring(chart_svg(facts))

@@ -139,7 +139,7 @@ def test_markdown_renders_untrusted_text_literally(text: str) -> None:
 
 def test_the_summary_of_hostile_rows_is_well_formed() -> None:
     text = markdown(hostile_facts())
-    # `program.md` is no host, though md is a country.
+    # `program.md` is not a host, though md is a top-level domain.
     found = rendered(text, fuzzy=False)
     assert not found & _ACTIVE
     assert "table_open" in found and "ordered_list_open" in found

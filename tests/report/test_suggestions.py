@@ -100,7 +100,7 @@ async def test_the_final_summary_has_suggestions_and_their_cost(tmp_path: Path) 
     assert "without a language model" not in summary
     (call,) = [e for e in made.events() if isinstance(e, ev.CostIncurred)]
     assert call.dollars == pytest.approx(0.003) and call.prompt_tokens == 1000
-    assert call.experiment == 0  # it is no experiment's price
+    assert call.experiment == 0  # the cost belongs to the session as a whole
     assert "| spent | \\$0.003 |" in summary
     # Later it is shown again, without a word to the model.
     assert again.suggested is not None and len(again.suggested.steps) == 3

@@ -108,7 +108,7 @@ def _branches(source: ParsedSource, node: ast.If | ast.IfExp | ast.While) -> Ite
     with_default = {x.arg for x in (*a.posonlyargs, *a.args)[len(a.args) - len(a.defaults) :]}
     with_default |= {x.arg for x in a.kwonlyargs}
     names = {n.id for n in source.within(node.test) if isinstance(n, ast.Name)} & with_default
-    # A cache or a mask as an option is no mode; what training gives and evaluation does not, is.
+    # An optional cache or mask is allowed; an argument that only training passes is a finding.
     if names & {"targets", "target", "labels", "y", "reduction", "loss_reduction"}:
         yield f"{owner.name if owner else ''}: {source.code(node.test)}", node
 
