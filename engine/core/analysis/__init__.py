@@ -1,1 +1,1 @@
-"""Computed figures about a session: noise, plateau, forecast, health, leaderboard."""
+"""Computes figures about a session: noise, plateau, forecast, health, leaderboard."""

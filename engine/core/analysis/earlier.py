@@ -1,4 +1,4 @@
-"""Condenses the facts of earlier sessions into a bounded text for the agent."""
+"""Summarises the workspace's earlier sessions in a short text for the agent's prompt."""
 
 from __future__ import annotations
 
@@ -20,23 +20,23 @@ _LOST = 5
 _CRASHED = 3
 _REFUSED = 5
 _DEAD_FROM = 3
-"""Experiments of a category without a keep that make it a dead end."""
+"""Number of experiments in a category, none of them kept, from which it is a dead end."""
 _CHARACTERS = 160
 
 
 class Earlier(msgspec.Struct, frozen=True):
-    """An earlier session of the workspace."""
+    """An earlier session of the workspace, as far as its journal could be read."""
 
     session: Session
     error: str = ""
-    """Why a part of it could not be read; empty if all was read."""
+    """Why a part of its journal could not be read; empty if all was read."""
 
 
 def earlier_text(earlier: Sequence[Earlier], limit: int = MOST_CHARACTERS) -> str:
-    """Return keeps, dead ends and noise of earlier sessions; empty without any.
+    """Return the keeps, dead ends and noise of earlier sessions as text; empty without any.
 
-    Their texts are put on one line without control characters, but they remain untrusted: written
-    by agents and users, they are facts to consider and not instructions.
+    Hypotheses and reasons are quoted on one line without control characters, but they remain
+    untrusted: they are facts to consider and not instructions.
 
     Args:
         earlier: The sessions, newest first.
@@ -56,7 +56,7 @@ def earlier_text(earlier: Sequence[Earlier], limit: int = MOST_CHARACTERS) -> st
 
 
 def device_of(platform: Platform | None) -> str:
-    """Return a short description of a machine: its GPUs, or its processor without any."""
+    """Return a machine's GPUs, or its processor without any, in at most 60 characters."""
     if platform is None:
         return "an unknown machine"
     if not platform.gpus:

@@ -1,4 +1,4 @@
-"""A forecast of a session's costs for language models, from the costs so far."""
+"""Forecasts what a session will spend on language models, from the costs so far."""
 
 from __future__ import annotations
 
@@ -8,20 +8,20 @@ from engine.core.session import Session
 
 
 class Forecast(NamedTuple):
-    """Mean costs so far, and what the session's caps allow; None where nothing is known."""
+    """A session's mean costs so far, and what its caps still allow; None where unknown."""
 
     dollars_per_experiment: float | None
     tokens_per_experiment: float | None
     dollars_per_keep: float | None
-    """All dollars spent, divided by the keeps without the baseline."""
+    """All dollars spent, divided by the number of keeps without the baseline."""
     dollars_at_end: float | None
-    """Total after all experiments of the session; None without an end or a price."""
+    """Dollars spent once the session's last experiment has run; None without an end or a price."""
     experiments_left: int | None
-    """Experiments before a cap on dollars or tokens is reached; None without a cap."""
+    """Further experiments until a cap on dollars or tokens is reached; None without a cap."""
 
 
 def forecast(session: Session) -> Forecast:
-    """Return the forecast of a session."""
+    """Return a session's mean costs and the experiments its caps allow. Calls no model."""
     spent, config = session.spending, session.config
     # The proposal in progress counts with its costs so far.
     with_calls = sum(1 for e in session.experiments if e.spending.calls) + bool(
@@ -51,6 +51,6 @@ def forecast(session: Session) -> Forecast:
 
 
 def affords_ahead(session: Session) -> bool:
-    """Return whether the caps allow a proposal that may be discarded, and another in its place."""
+    """Return whether the caps allow two more proposals: one in advance, and its replacement."""
     left = forecast(session).experiments_left
     return left is None or left >= 2

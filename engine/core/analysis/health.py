@@ -1,4 +1,4 @@
-"""The health of a search: keeps over time, coverage, novelty and costs."""
+"""Computes the health of a session's search: keeps over time, coverage, novelty and costs."""
 
 from __future__ import annotations
 
@@ -13,49 +13,49 @@ from engine.core.records import Experiment
 from engine.core.session import Session
 
 STRETCHES = 16
-"""Stretches at most; longer sessions have longer stretches."""
+"""Number of stretches a session is divided into at most; longer sessions have longer ones."""
 SHORTEST = 10
-"""Experiments of a stretch at least."""
+"""Smallest number of experiments in a stretch, except the last one."""
 ALIKE = 0.5
-"""Share of common words from which two hypotheses vary one idea."""
+"""Jaccard similarity of two hypotheses' words from which they count as one idea."""
 LOOKED_BACK = 300
-"""Latest experiments that are judged for novelty, each against as many before it."""
+"""Number of latest experiments judged for novelty, each against as many before it."""
 RECENT = 20
-"""Judged experiments that count as recent."""
+"""Number of last experiments judged for novelty that count as recent."""
 _WORD = re.compile(r"[A-Za-z][A-Za-z_]{2,}")
 _FILLERS = re.compile(
     "the|and|for|with|from|that|this|than|into|its|are|was|let|should|more|less|try|use|using|"
     "helps?|may|not|but|per|one|two|all|set|change|raise|lower|(in|de)crease|reduce|improve|better"
 )
-"""Words that do not characterise an idea."""
+"""Words of a hypothesis that are ignored when it is compared with others."""
 
 
 class ExperimentStretch(msgspec.Struct, frozen=True, kw_only=True):
-    """A number of consecutive experiments."""
+    """The figures of some consecutive experiments; a session is divided into such stretches."""
 
     first: int
     last: int
     verdicts: tuple[Verdict | None, ...]
-    """Verdicts in order; None for a row with another status."""
+    """Effective verdicts in order; None for a row with another status than keep/discard/crash."""
     gained: float
     """Sum of the gains of its keeps, in metric units."""
     new: int
-    """Ideas unlike any before."""
+    """Number of experiments whose idea is unlike any before."""
     judged: int
-    """Experiments judged for novelty."""
+    """Number of experiments judged for novelty."""
     dollars: float
     tokens: int
     seconds: float
-    """Run time."""
+    """Total run time of its experiments."""
 
     @property
     def kept(self) -> int:
-        """Return the number of keeps."""
+        """Return the number of keeps in the stretch."""
         return sum(v is Verdict.KEEP for v in self.verdicts)
 
 
 class CategoryCoverage(msgspec.Struct, frozen=True, kw_only=True):
-    """The results of one category."""
+    """The results of the experiments in one category, such as `optimizer`."""
 
     name: str
     tried: int = 0
@@ -63,32 +63,32 @@ class CategoryCoverage(msgspec.Struct, frozen=True, kw_only=True):
     crashed: int = 0
     gained: float = 0.0
     last: int = 0
-    """The newest experiment of the category; 0: none."""
+    """Number of the category's newest experiment; 0: none."""
 
 
 class SearchHealth(msgspec.Struct, frozen=True, kw_only=True):
-    """The figures of a search, without the baseline and repeats."""
+    """Figures about a session's experiments, without the baseline, repeats and killed runs."""
 
     tried: int = 0
     kept: int = 0
     crashed: int = 0
     stretches: tuple[ExperimentStretch, ...] = ()
     since_keep: int = 0
-    """Experiments since the last keep."""
+    """Number of finished experiments since the last keep."""
     last_keep: int = 0
     longest: int = 0
-    """The largest number of experiments in a row without a keep."""
+    """Largest number of consecutive experiments without a keep."""
     longest_end: int = 0
-    """The last experiment of that row."""
+    """Number of the last experiment of that longest stretch; 0: none."""
     advice: str = ""
-    """The advice to the agent because of a plateau; empty without one."""
+    """The plateau advice that the agent's next prompt has; empty without a plateau."""
     covered: tuple[CategoryCoverage, ...] = ()
     new: int = 0
     judged: int = 0
     recent: int = 0
-    """New ideas among the last `RECENT` judged experiments."""
+    """Number of new ideas among the last `RECENT` experiments judged for novelty."""
     repeated: int = 0
-    """Edits that resulted in the same file as an earlier one."""
+    """Number of experiments whose edited file has the same syntax tree as an earlier one."""
     dollars: float = 0.0
     unpriced: int = 0
     tokens: int = 0
@@ -98,7 +98,7 @@ class SearchHealth(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def search_health(session: Session) -> SearchHealth:
-    """Return the figures of a session."""
+    """Return the health figures of a session; all are 0 or empty before its first result."""
     tried = [e for e in session.experiments if _counts(e)]
     if not tried:
         return SearchHealth()
@@ -162,7 +162,7 @@ def _gained(part: Iterable[Experiment]) -> float:
 
 
 def _longest(tried: Sequence[Experiment]) -> tuple[int, int]:
-    """Return the length of the longest row without a keep, and its last experiment."""
+    """Return the length of the longest stretch without a keep, and its last experiment's number."""
     longest = ended = count = 0
     for e in tried:
         if e.effective_verdict is Verdict.KEEP:
@@ -175,7 +175,7 @@ def _longest(tried: Sequence[Experiment]) -> tuple[int, int]:
 
 
 def _covered(tried: Sequence[Experiment]) -> tuple[CategoryCoverage, ...]:
-    """Return the coverage of the usual categories and of others that were tried."""
+    """Return the results by category, most tried first; usual categories even if never tried."""
     by: dict[str, list[Experiment]] = {name: [] for name in CATEGORIES}
     for e in tried:
         by.setdefault(e.proposal.category or "other", []).append(e)
@@ -195,7 +195,10 @@ def _covered(tried: Sequence[Experiment]) -> tuple[CategoryCoverage, ...]:
 
 
 def _novelty(tried: Sequence[Experiment]) -> dict[int, bool]:
-    """Return whether the idea of each recent experiment is unlike any before, by number."""
+    """Return, by experiment number, whether the idea of a recent experiment is new.
+
+    Experiments without any word to compare are left out.
+    """
     words = [_words(e) for e in tried]
     judged: dict[int, bool] = {}
     for index in range(max(0, len(tried) - LOOKED_BACK), len(tried)):
@@ -209,7 +212,7 @@ def _novelty(tried: Sequence[Experiment]) -> dict[int, bool]:
 
 
 def _words(e: Experiment) -> frozenset[str]:
-    """Return the names of the changed knobs, or the hypothesis's words without fillers."""
+    """Return what an idea is compared by: its changed knobs, else its hypothesis's words."""
     if e.proposal.knobs:
         return frozenset(name.lower() for name in e.proposal.knobs)
     found = (word.lower() for word in _WORD.findall(e.proposal.hypothesis[:2000]))
@@ -217,6 +220,6 @@ def _words(e: Experiment) -> frozenset[str]:
 
 
 def _similarity(one: frozenset[str], other: frozenset[str]) -> float:
-    """Return the Jaccard similarity of two sets of words."""
+    """Return the Jaccard similarity of two sets of words, from 0 (disjoint) to 1 (equal)."""
     shared = len(one & other)
     return shared / (len(one) + len(other) - shared) if shared else 0.0

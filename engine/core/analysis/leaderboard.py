@@ -1,4 +1,4 @@
-"""The leaderboard: everything that was measured, best first."""
+"""Ranks a session's commits by their measured metric, best first: the leaderboard."""
 
 from __future__ import annotations
 
@@ -15,32 +15,32 @@ from engine.core.table.roles import never_zero
 
 
 class Place(msgspec.Struct, frozen=True, kw_only=True):
-    """One commit on the leaderboard."""
+    """The place of one commit on the leaderboard."""
 
     rank: int
     number: int
-    """The first experiment with this commit."""
+    """Number of the first experiment with this commit."""
     value: float
-    """The mean of its repeats, or the value of its only run."""
+    """The mean of its repeats without the first run, or the value of its only run."""
     runs: int
-    """Number of measured runs."""
+    """Number of the commit's runs with a credible value."""
     gain: float | None
-    """Against the baseline, in metric units, positive is better; None without a baseline."""
+    """Gain over the baseline, in metric units, positive is better; None without a baseline."""
     sigmas: float | None
     """The gain in σ; None where σ is unknown."""
 
 
 class Leaderboard(msgspec.Struct, frozen=True, kw_only=True):
-    """All places, and the noise to compare their gains with."""
+    """The ranked commits of a session, and the noise to compare their gains with."""
 
     places: tuple[Place, ...] = ()
     noise: Noise | None = None
     unplaced: int = 0
-    """Experiments without a credible value: crashes and doubted reports."""
+    """Number of experiments without a credible value: crashes and doubted reports."""
 
 
 def leaderboard(session: Session, *, rows: bool = False) -> Leaderboard:
-    """Return the places of a session by value; repeats of a commit share its place.
+    """Return a session's commits ranked by value, best first; repeats of a commit share its place.
 
     Args:
         session: The session.
@@ -81,7 +81,13 @@ def leaderboard(session: Session, *, rows: bool = False) -> Leaderboard:
 
 
 def _base(session: Session, values: dict[str, float], *, rows: bool) -> float | None:
-    """Return the baseline's value, which in a table is that of the first row that counts."""
+    """Return the baseline's value, or that of a table's first incumbent; None without one.
+
+    Args:
+        session: The session.
+        values: The value of each place, by commit or `#number`.
+        rows: Whether the session was read from a table.
+    """
     if rows:
         first = next((e for e in session.experiments if e.advanced), None)
         return values.get(f"#{first.number}") if first is not None else None
@@ -90,7 +96,7 @@ def _base(session: Session, values: dict[str, float], *, rows: bool) -> float | 
 
 
 def _row_value(e: Experiment, metric: str) -> float | None:
-    """Return the value of a table's row; None for a placeholder or a value left by a crash."""
+    """Return the value of a table's row; None for a crash, or a 0 that stands for no value."""
     value = _credible_value(e)
     if value is None or (
         value == 0 and (e.effective_verdict is not Verdict.KEEP or never_zero(metric))

@@ -1,4 +1,4 @@
-"""Noise: how much the metric of unchanged code varies from run to run, and which gains exceed it.
+"""Estimates how much the metric of unchanged code varies (σ), and which gains exceed that noise.
 
 The noise is estimated from repeated runs of the same commit alone. Without any it is unknown, and
 no keep is called trustworthy or not by a figure from elsewhere.
@@ -18,7 +18,7 @@ from engine.core.records import Experiment
 from engine.core.session import Session
 
 CLEAR_SIGMAS = 2.0
-"""A gain of more σ than this is not explained by the luck of a single run."""
+"""A gain of more than this many σ is not explained by the luck of a single run."""
 
 
 class Noise(msgspec.Struct, frozen=True, kw_only=True):
@@ -27,22 +27,22 @@ class Noise(msgspec.Struct, frozen=True, kw_only=True):
     sigma: float
     """Standard deviation of a single run, in metric units, pooled over the commits."""
     runs: int
-    """Runs of commits that were run more than once."""
+    """Number of runs of the commits that were run more than once."""
     commits: int
-    """Commits that were run more than once."""
+    """Number of commits that were run more than once."""
 
 
 class Trust(StrEnum):
-    """The degree of trust in a keep's gain."""
+    """How far a keep's gain can be trusted to be real and not noise."""
 
     CLEAR = "clear"
-    """The gain is above 2 σ."""
+    """The gain is above 2 σ, σ being the standard deviation of a single run."""
     CONFIRMED = "confirmed"
     """The gain is within 2 σ, but a repeat was better than the incumbent as well."""
     SIMPLER = "simpler"
-    """Equal to the incumbent, with fewer lines."""
+    """As good as the incumbent before it, with fewer lines."""
     PERSON = "your word"
-    """Kept by the user, independent of the measured value."""
+    """Kept by the user's decision, whatever was measured."""
     UNKNOWN = "single run"
     """Nothing was run twice, so the noise is unknown."""
     WITHIN = "within noise"
@@ -50,7 +50,7 @@ class Trust(StrEnum):
 
     @property
     def good(self) -> bool:
-        """Return whether taking the keep is recommended."""
+        """Return whether it is recommended to take over the keep, for example in a merge."""
         return self not in (Trust.UNKNOWN, Trust.WITHIN)
 
 
@@ -58,12 +58,12 @@ class Worth(msgspec.Struct, frozen=True, kw_only=True):
     """The gain of one keep, and how far it can be trusted."""
 
     number: int
-    """The experiment that was kept."""
+    """Number of the experiment that was kept."""
     value: float | None
-    """The mean of its repeats, else the value it was kept for."""
+    """The mean of its repeats, else the value it was kept for; None without a measurement."""
     runs: int
     gain: float | None
-    """Against the keep before it, in metric units, positive is better; None for the baseline."""
+    """Gain over the keep before it, in metric units, positive is better; None if unknown."""
     sigmas: float | None
     """The gain in σ; None where σ is unknown."""
     trust: Trust
@@ -90,9 +90,9 @@ def pooled_noise(groups: Iterable[Sequence[float]]) -> Noise | None:
 
 
 def unbiased_value(values: Sequence[float]) -> float | None:
-    """Return the best estimate of repeated runs; None without any.
+    """Return the mean of repeated runs without the first; None without any run.
 
-    The first run was selected for being good, so where there are others it does not count.
+    The first run was selected for being good. Only where it is the only one, its value counts.
     """
     if not values:
         return None
@@ -105,12 +105,12 @@ def in_sigmas(gain: float | None, noise: Noise | None) -> float | None:
 
 
 def trust_in(gain: float | None, noise: Noise | None, *, repeated: bool) -> Trust:
-    """Return how far a measured gain can be trusted.
+    """Return how far a measured gain can be trusted, compared with the noise.
 
     Args:
         gain: The gain in metric units, positive is better.
-        noise: The noise of the same code.
-        repeated: Whether the gain was measured with a repeat.
+        noise: The spread of the metric between runs of the same code; None if unknown.
+        repeated: Whether the kept commit was run more than once.
     """
     if noise is None or gain is None:
         return Trust.UNKNOWN
@@ -120,16 +120,16 @@ def trust_in(gain: float | None, noise: Noise | None, *, repeated: bool) -> Trus
 
 
 def noise_of(*sessions: Session) -> Noise | None:
-    """Return the noise of the metric in sessions; None if no commit was run twice."""
+    """Return the metric's noise pooled over sessions; None if no commit was run twice."""
     return pooled_noise(
         values for session in sessions for values in _values_by_commit(session).values()
     )
 
 
 def values_of(session: Session, number: int) -> tuple[float, ...]:
-    """Return the metric of an experiment and of its repeats, in order.
+    """Return the metric values of an experiment and of all others with its commit, in order.
 
-    Crashes and doubted values are left out.
+    Crashes and values whose report is doubted are left out.
     """
     commit = session.experiment(number).commit
     same = [e for e in session.experiments if e.number == number or (commit and e.commit == commit)]
@@ -137,12 +137,12 @@ def values_of(session: Session, number: int) -> tuple[float, ...]:
 
 
 def worth_of(session: Session, number: int, before: int, noise: Noise | None) -> Worth:
-    """Return the worth of a keep against the one before it on the branch.
+    """Return the gain of a keep over the one before it on the branch, and the trust in it.
 
     Args:
         session: The session.
-        number: The experiment that was kept.
-        before: The experiment that was the incumbent until then.
+        number: Number of the experiment that was kept.
+        before: Number of the experiment that was the incumbent until then.
         noise: The session's noise, from `noise_of`.
     """
     e = session.experiment(number)

@@ -1,4 +1,4 @@
-"""Plateaus: recognised by experiments in a row without a keep, with advice for the agent."""
+"""Recognises a plateau (experiments in a row without a keep) and words advice for the agent."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from engine.core.records import Experiment
 from engine.core.session import Session
 
 FLAT = 6
-"""Experiments without a keep after which a rarely tried category is requested."""
+"""Experiments in a row without a keep from which a rarely tried category is requested."""
 STUCK = 12
-"""Experiments without a keep after which a structural change or a near miss is requested."""
+"""Experiments in a row without a keep from which a structural change is requested."""
 
 
 def dry_spell(experiments: Iterable[Experiment]) -> int:
     """Return the number of finished experiments since the last keep.
 
-    Experiments that the user stopped do not count.
+    Repeats and experiments that the user stopped do not count.
 
     Args:
         experiments: The experiments, newest first.
@@ -41,7 +41,7 @@ def current_dry_spell(session: Session) -> int:
 
 
 def plateau_advice(session: Session) -> str:
-    """Return advice for the next proposal; empty without a plateau."""
+    """Return the advice that the agent's next prompt gets; empty without a plateau."""
     spell = current_dry_spell(session)
     if spell < FLAT:
         return ""
@@ -65,7 +65,7 @@ def plateau_advice(session: Session) -> str:
 
 
 def plateau_notice(session: Session) -> str:
-    """Return a message for the user if the newest verdict made or deepened a plateau."""
+    """Return a message for the user at every `FLAT`-th experiment without a keep, else empty."""
     spell = current_dry_spell(session)
     if spell < FLAT or spell % FLAT:
         return ""
@@ -79,7 +79,7 @@ def plateau_notice(session: Session) -> str:
 
 
 def near_miss(session: Session, spell: int) -> Experiment | None:
-    """Return the discard among the last `spell` experiments that came closest to the incumbent."""
+    """Return the discard among about the last `spell` experiments with the best gain, or None."""
     recent = list(session.experiments[-spell - 2 :])
     measured = [
         e

@@ -1,4 +1,4 @@
-"""The history of a session without a journal, reconstructed from its branch and results.tsv.
+"""Reconstructs the history of a session without a journal from its branch and results.tsv.
 
 Each row becomes an imported attempt. Missing facts are listed as unknown: the edit if the commit is
 missing, the time if no column has it, the reason except for the row's own text.
@@ -23,26 +23,26 @@ _VERDICTS = {
 
 
 class ResolvedCommit(msgspec.Struct, frozen=True, kw_only=True):
-    """A commit that a row names, found in the repository."""
+    """The full hash of a commit that a row names, and whether it is on the session's branch."""
 
     commit: str
     on_branch: bool
 
 
 class History(msgspec.Struct, frozen=True, kw_only=True):
-    """A table read as the history of a session."""
+    """The past attempts of a session without a journal, read from its results table."""
 
     metric: str
     direction: Direction
     attempts: tuple[PastAttempt, ...]
     bad_rows: int = 0
-    """Number of lines that could not be read."""
+    """Number of lines of the table that could not be read."""
     notes: tuple[str, ...] = ()
-    """Missing facts, as sentences."""
+    """What the table leaves unknown and how it was read, as sentences for the user."""
 
 
 def hashes_in(table: Table) -> list[str]:
-    """Return the commit hashes that rows name, each once and in lower case."""
+    """Return the commit hashes that a table's rows name, each once and in lower case."""
     found = (commit_hash(row.commit) for row in table.rows)
     return list(dict.fromkeys(name for name in found if name is not None))
 
@@ -53,11 +53,11 @@ def history_of(
     branch_commits: Sequence[str],
     branch: str,
 ) -> History:
-    """Return the history of a session without a journal.
+    """Return the past attempts of a session without a journal, one for each row.
 
     Args:
         table: The session's table.
-        known: The commits that exist, by the hash in the row.
+        known: The named commits that exist in the repository, by the hash as `hashes_in` has it.
         branch_commits: The commits on the session's branch since its base, oldest first.
         branch: The branch's name, for the notes.
     """

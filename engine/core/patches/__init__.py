@@ -1,1 +1,1 @@
-"""Patches of the editable file: make, apply, refit and compare them; knobs."""
+"""Creates, applies and compares patches of the editable file, and edits its knobs."""

@@ -1,4 +1,4 @@
-"""Dependence between changes of a file, found by removing one of them."""
+"""Finds which later changes of a file depend on an earlier one, by removing that one."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from engine.core.patches.patch import make_patch, refit_patch, reverse_patch
 
 
 class Change(msgspec.Struct, frozen=True, kw_only=True):
-    """A kept change of the editable file."""
+    """A kept change of the editable file: its experiment's number, the text before and after."""
 
     number: int
     before: str
@@ -16,25 +16,25 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def patch(self) -> str:
-        """Return the change as a diff."""
+        """Return the change as a unified diff."""
         return make_patch("file", self.before, self.after)
 
 
 class Dependence(msgspec.Struct, frozen=True, kw_only=True):
-    """The consequences of removing a change."""
+    """The consequences of removing one change from a series; changes are named by number."""
 
     without: str | None
-    """The last text without the change; None if its lines cannot be located with certainty."""
+    """The final text without the change; None if its lines cannot be located with certainty."""
     later: tuple[int, ...]
-    """The changes after it, in order."""
+    """Numbers of all changes after the removed one, in order."""
     dependents: tuple[int, ...]
-    """The later changes that do not fit a text without it."""
+    """Numbers of the later changes that do not fit a text without the removed one."""
     changed_again_by: int
-    """The first change that changed its lines again; 0: none."""
+    """Number of the first later change of the same lines; 0 if none, or if `without` is known."""
 
 
 def dependents_of(changes: list[Change], number: int) -> Dependence:
-    """Remove one of several changes and return the consequences.
+    """Remove one of several changes in memory and return the consequences.
 
     Args:
         changes: The changes in order, each starting from the result of the one before.
@@ -62,10 +62,10 @@ def dependents_of(changes: list[Change], number: int) -> Dependence:
 
 
 def apply_in_order(text: str, changes: list[Change]) -> tuple[str, tuple[int, ...]]:
-    """Apply changes to a text other than the one they were made for.
+    """Apply changes one after the other to a text other than the one they were made for.
 
     Returns:
-        The text with the changes that fit exactly, and the numbers of those that do not.
+        The text with all changes that fit exactly, and the numbers of those that do not.
     """
     missing: list[int] = []
     for change in changes:

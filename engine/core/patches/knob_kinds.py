@@ -1,4 +1,4 @@
-"""The kind of a knob: how its value may move, inferred from name, spelling and comment."""
+"""Infers how a knob's value may change (its kind), from its name, literal and comment."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from engine.core.patches.knob_literals import Scalar
 
 
 class KnobKind(StrEnum):
-    """The way a knob's value may change."""
+    """How a search may change a knob, a constant in capitals of the training file."""
 
     LOG = "log"
-    """Moves by factors: learning rates, decays, epsilons."""
+    """A float that changes by factors: learning rates, decays, epsilons."""
     POWER_OF_TWO = "power of two"
     RATIO = "ratio"
-    """Moves between 0 and 1."""
+    """A number between 0 and 1, such as a momentum or a dropout."""
     INTEGER = "integer"
     ENUM = "enum"
     """Takes one of a few values: a word, a pattern of letters, or a truth value."""
@@ -42,13 +42,13 @@ _SIZE = re.compile(
 def infer_kind(
     name: str, literal: str, value: Scalar, comment: str
 ) -> tuple[KnobKind, tuple[Scalar, ...]]:
-    """Return how a scalar may move, and the values that an enum may take.
+    """Return the kind of a scalar, and for an enum the values it may take, its own included.
 
     Args:
         name: The knob's name.
-        literal: Its spelling in the source.
+        literal: The source text of the value, such as `2**14`.
         value: Its value.
-        comment: The comment on its line.
+        comment: The comment on its line, which may list an enum's values; empty without one.
     """
     if _FIXED_NAMES.search(name):
         return KnobKind.FIXED, ()

@@ -1,4 +1,4 @@
-"""The literals of knobs: their values, and their positions in a source text."""
+"""Evaluates the literals of knobs, and finds their positions in a source text."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ Value = Scalar | tuple[Scalar, ...]
 
 
 class KnobError(AutoresearchError):
-    """A source text or a literal that cannot be used."""
+    """Raised for a source text that does not parse, an unknown knob, or an invalid literal."""
 
 
 def parse(source: str) -> ast.Module:
-    """Parse a source text.
+    """Parse a Python source text into its syntax tree, without warnings.
 
     Raises:
         KnobError: The text is not valid Python.
@@ -39,7 +39,7 @@ _COMMENT = re.compile(r"[ \t)]*#[ \t]*([^\r\n]*)")
 
 
 class SourcePositions:
-    """Converts lines and UTF-8 columns of a syntax tree into positions in the text."""
+    """Converts the lines and UTF-8 columns of a syntax tree to character positions in its text."""
 
     def __init__(self, text: str) -> None:
         self.text = text
@@ -53,12 +53,12 @@ class SourcePositions:
         return self._starts[line - 1] + len(self._lines[line - 1].encode()[:column].decode())
 
     def span(self, node: ast.expr) -> tuple[int, int]:
-        """Return start and end of a node in the text."""
+        """Return the positions in the text, in characters, where a node starts and ends."""
         end = self._position(node.end_lineno or node.lineno, node.end_col_offset or 0)
         return self._position(node.lineno, node.col_offset), end
 
     def comment_after(self, position: int) -> str:
-        """Return the comment that follows a position on its line, without the sign."""
+        """Return the comment right after a position, without `#`; empty if there is none."""
         match = _COMMENT.match(self.text, position)
         return match[1].rstrip() if match else ""
 
@@ -79,12 +79,12 @@ _OPERATORS: dict[type[ast.operator], Callable[[float, float], object]] = {
 
 
 def elements(node: ast.expr) -> list[ast.expr]:
-    """Return the elements of a tuple, or the node itself."""
+    """Return the elements of a tuple's node, or `[node]` for any other expression."""
     return node.elts if isinstance(node, ast.Tuple) else [node]
 
 
 def evaluate(node: ast.expr) -> Value | None:
-    """Return the value of a literal, a tuple of literals or constant arithmetic, else None."""
+    """Return the value of a literal, of constant arithmetic or of a tuple of them, else None."""
     values = [value for child in elements(node) if (value := _scalar(child)) is not None]
     if not values or len(values) < len(elements(node)):
         return None

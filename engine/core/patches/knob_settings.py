@@ -1,4 +1,4 @@
-"""Parsing of texts such as `MATRIX_LR=0.05, DEPTH = 8`: knobs with their new values."""
+"""Parses texts such as `MATRIX_LR=0.05, DEPTH = 8` into knobs with their new values."""
 
 from __future__ import annotations
 
@@ -10,17 +10,22 @@ _SETTING = re.compile(r"\s*([A-Z][A-Z0-9_]*)\s*=\s*(.+?)\s*")
 
 
 def literal_settings(text: str) -> dict[str, str]:
-    """Return the knobs and literal values that a text consists of; {} for any other text.
+    """Return the new literal of each knob if a text consists of settings alone, else {}.
+
+    A value that is not a literal makes the result {}.
 
     Args:
-        text: `NAME=value`, separated by commas, semicolons, `and` or line ends.
+        text: `NAME=value` settings, separated by commas, semicolons, `and` or line ends.
     """
     wanted = parse_settings(text)
     return wanted if all(is_literal(value) for value in wanted.values()) else {}
 
 
 def parse_settings(text: str) -> dict[str, str]:
-    """Return the `NAME=value` pairs that a text consists of; {} for any other text."""
+    """Return the values by name if a text consists of `NAME=value` alone, else {}.
+
+    The values are not checked; see `literal_settings`.
+    """
     wanted: dict[str, str] = {}
     for part in re.split(r"[;\n]|\band\b|,(?=\s*[A-Z][A-Z0-9_]*\s*=)", text.strip()):
         match = _SETTING.fullmatch(part)

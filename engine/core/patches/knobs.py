@@ -1,4 +1,4 @@
-"""The knobs of a training file: its module-level `ALL_CAPS = literal` lines, edited in place.
+"""Finds and edits the knobs of a training file: its module-level `ALL_CAPS = literal` lines.
 
 Only the characters of a literal are replaced; comments, alignment and line ends stay.
 """
@@ -39,7 +39,7 @@ __all__ = [
 
 @dataclass(frozen=True)
 class Part:
-    """One scalar of a knob: its only one, or an element of its tuple."""
+    """One scalar of a knob's value: the only one, or an element of a tuple."""
 
     literal: str
     value: Scalar
@@ -47,22 +47,22 @@ class Part:
     start: int
     """Position in the knob's literal, in characters."""
     choices: tuple[Scalar, ...] = ()
-    """Values that an enum may take, including its own; for a pattern, similar ones."""
+    """Values that an enum may take, its own included; empty for other kinds."""
 
 
 @dataclass(frozen=True)
 class Knob:
-    """One `NAME = literal` of a source."""
+    """One module-level `NAME = literal` of a Python source."""
 
     name: str
     literal: str
     value: Value
     kind: KnobKind
-    """The kind; in a mixed tuple that of the first part that may move."""
+    """How the value may change; for a tuple, the kind of its first part that is not fixed."""
     span: tuple[int, int]
     """Start and end of the literal in the source, in characters."""
     comment: str
-    """The comment on the same line, without the sign."""
+    """The comment on the same line, without `#`; empty if there is none."""
     parts: tuple[Part, ...]
 
 

@@ -1,4 +1,4 @@
-"""Patches of one text file: created, identified, and applied exactly or not at all."""
+"""Creates, identifies, reverses and applies patches (unified diffs) of one text file."""
 
 from __future__ import annotations
 
@@ -16,11 +16,17 @@ _NO_NEWLINE = "\\ No newline at end of file\n"
 
 
 class PatchError(AutoresearchError):
-    """A patch does not fit its text."""
+    """Raised when a patch does not fit the text it is applied to."""
 
 
 def make_patch(path: str, old: str, new: str) -> str:
-    """Return a unified diff with three lines of context; empty if nothing differs."""
+    """Return a unified diff with three lines of context; empty if the texts are equal.
+
+    Args:
+        path: The file's name in the diff's header.
+        old: The text before.
+        new: The text after.
+    """
     lines = difflib.unified_diff(
         _lines(old), _lines(new), fromfile=f"a/{path}", tofile=f"b/{path}", n=_CONTEXT
     )
@@ -39,16 +45,16 @@ def patch_id(patch: str) -> str:
 
 
 def count_lines(patch: str) -> tuple[int, int]:
-    """Return the numbers of lines a patch adds and removes."""
+    """Return how many lines a patch adds, and how many it removes."""
     body = patch.splitlines()[2:]
     return sum(x.startswith("+") for x in body), sum(x.startswith("-") for x in body)
 
 
 def apply_patch(old: str, patch: str) -> str:
-    """Apply a unified diff if all its lines of context match exactly.
+    """Return a text with a unified diff applied, if all context and removed lines match exactly.
 
     Raises:
-        PatchError: A hunk does not match; nothing is applied.
+        PatchError: A line does not match, or the patch is malformed.
     """
     source = _lines(old)
     result: list[str] = []
@@ -87,7 +93,7 @@ def apply_patch(old: str, patch: str) -> str:
 
 
 def refit_patch(new: str, patch: str) -> str | None:
-    """Apply a unified diff to a text other than its own, if it fits exactly.
+    """Return a text other than its own with a unified diff applied, if that fits exactly.
 
     The lines each change removes must occur exactly once, together with as much context as makes
     them unique. Neighbouring lines may have changed, as in a list of settings; the removed
@@ -111,9 +117,9 @@ def refit_patch(new: str, patch: str) -> str | None:
 
 
 def same_change(one: str, other: str) -> bool:
-    """Return whether two patches remove and add the same code, wherever it stands.
+    """Return whether two patches remove and add the same lines of code, at any place.
 
-    White space and comments do not count.
+    White space and comments do not count. False if the first patch is empty.
     """
     return bool(one) and _changed_code(one) == _changed_code(other)
 
@@ -128,7 +134,7 @@ def _changed_code(patch: str) -> list[tuple[str, str]]:
 
 
 def reverse_patch(patch: str) -> str:
-    """Return the patch that reverts another one."""
+    """Return the unified diff that reverts another one."""
     opposite = {"+": "-", "-": "+"}
     lines = patch.splitlines(True)
     result = lines[:2]
@@ -156,7 +162,10 @@ class _Change:
     after: list[str]
 
     def find_in(self, source: list[str]) -> int | None:
-        """Return the index of the first removed line; None if it is ambiguous or missing."""
+        """Return the index in `source` of the first removed line; None if ambiguous or missing.
+
+        For a change that only adds, it is the index where the lines are inserted.
+        """
         for width in range(_CONTEXT + 1):
             lead = self.before[len(self.before) - width :] if width else []
             wanted = lead + self.removed + self.after[:width]

@@ -1,4 +1,4 @@
-"""The fields of a proposal that describe its edit, computed from the edit."""
+"""Computes the fields of a proposal that describe its edit, and compares edits."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from engine.core.patches.search_replace import source_key
 
 
 def key_of(source: str) -> str:
-    """Return a hash of a source's syntax tree; empty if it does not parse."""
+    """Return a hash of a Python source's syntax tree; empty if the source does not parse."""
     try:
         return source_key(source)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
@@ -20,13 +20,13 @@ def key_of(source: str) -> str:
 
 
 def with_edit(proposal: Proposal, patch: str, source: str, **changes: Any) -> Proposal:
-    """Return a proposal with another edit.
+    """Return a copy of a proposal with the fields that describe its edit computed for another.
 
     Args:
         proposal: The proposal.
-        patch: The new patch.
-        source: The edited file.
-        changes: Other fields that change.
+        patch: The new edit as a unified diff.
+        source: The text of the edited file.
+        changes: Further fields of `Proposal` to replace, with their new values.
     """
     added, removed = count_lines(patch)
     return replace(
@@ -45,7 +45,7 @@ def is_same_edit(key: str, patch: str, other_key: str, other_patch: str) -> bool
     Args:
         key: The key of the first edit's file, from `key_of`; empty if unknown.
         patch: The first edit's patch.
-        other_key: The key of the second edit's file.
+        other_key: The key of the second edit's file; empty if unknown.
         other_patch: The second edit's patch.
     """
     return bool(key and key == other_key) or same_change(patch, other_patch)

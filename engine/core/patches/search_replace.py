@@ -1,4 +1,4 @@
-"""SEARCH/REPLACE blocks: extracted from an answer, and applied exactly or not at all.
+"""Extracts SEARCH/REPLACE blocks from a model's answer, and applies them all or not at all.
 
 A block replaces whole lines:
 
@@ -22,7 +22,7 @@ from dataclasses import dataclass
 from engine.core.patches.patch import PatchError
 
 NEAREST_LINES = 12
-"""Lines of the file shown for a block that does not fit."""
+"""Number of lines of the file quoted in the error for a block that does not fit."""
 
 _CLIP = 300
 _MARKER = re.compile(
@@ -37,7 +37,10 @@ _CLOSING = re.compile(r"(?:^|\n)`{3,}[ \t]*\n\Z")
 
 @dataclass(frozen=True)
 class Block:
-    """Lines to find, and the lines to replace them with. Each is empty or ends in a newline."""
+    """A SEARCH/REPLACE block: lines to find in a file, and the lines that replace them.
+
+    Each text is empty or ends in a newline.
+    """
 
     search: str
     replace: str
@@ -45,22 +48,22 @@ class Block:
 
 @dataclass(frozen=True)
 class FoundBlocks:
-    """The blocks of an answer, and the text around them."""
+    """The SEARCH/REPLACE blocks of a model's answer, and the text around them."""
 
     blocks: tuple[Block, ...]
     outside: tuple[str, ...]
     """The text before, between and after the blocks."""
     unfinished: bool
-    """Whether a block did not end: the answer was cut off, or a marker is missing."""
+    """True if a block did not end: the answer was cut off, or a marker is missing."""
     problem: str = ""
     """Why a block could not be parsed; empty if all could."""
 
 
 class BlockError(PatchError):
-    """A block does not fit the file.
+    """Raised when a SEARCH/REPLACE block does not fit the file.
 
     Args:
-        block: The number of the block, from 1.
+        block: Number of the block in the answer, from 1.
         why: The reason, in one sentence.
         nearest: The most similar lines of the file with their numbers, at most `NEAREST_LINES`.
     """
@@ -76,7 +79,7 @@ class BlockError(PatchError):
 
 
 def find_blocks(text: str) -> FoundBlocks:
-    """Return every block of an answer, with or without fences, file names or prose around it."""
+    """Return every SEARCH/REPLACE block of an answer; fences and prose around them are allowed."""
     text = text.replace("\r\n", "\n")
     blocks: list[Block] = []
     outside: list[str] = []
@@ -111,7 +114,7 @@ def find_blocks(text: str) -> FoundBlocks:
 def _read_block(
     text: str, head: re.Match[str], middles: list[re.Match[str]], end: re.Match[str]
 ) -> Block | str:
-    """Return the block between two markers, or its error as the rest of a sentence."""
+    """Return the block between its markers, or why it is invalid, to follow `Block N `."""
     if not middles:
         return "has no line of ======= between SEARCH and REPLACE"
     if len(middles) > 1:
@@ -134,7 +137,7 @@ def _unfenced(part: str) -> str:
 
 
 def apply_blocks(source: str, blocks: Sequence[Block]) -> str:
-    """Apply all blocks or none; each is matched against the original `source`.
+    """Return `source` with all blocks applied; each is matched against the original text.
 
     A block fits if its lines occur exactly once: literally; else shifted by a common indentation,
     which its replacement follows; else ignoring white space at line ends. The first of the three
@@ -167,7 +170,11 @@ def apply_blocks(source: str, blocks: Sequence[Block]) -> str:
 
 
 def _place(lines: list[str], block: Block, number: int) -> tuple[int, list[str]]:
-    """Return the first line that a block replaces, and the lines to insert."""
+    """Return the index of the first line that a block replaces, and the lines to insert.
+
+    Raises:
+        BlockError: The block is empty, or does not fit exactly once.
+    """
     search, new = _lines(block.search), _lines(block.replace)
     if not any(line.strip() for line in search):
         raise BlockError(number, "Its SEARCH part is empty; give the lines it replaces or adjoins.")
@@ -215,7 +222,12 @@ def _find(lines: list[str], search: list[str]) -> list[int]:
 
 
 def _find_shifted(lines: list[str], search: list[str]) -> dict[int, tuple[str, str]]:
-    """Return matches by start line, each with the indentation to remove and to add."""
+    """Return where the searched lines match with another common indentation.
+
+    Returns:
+        For the index of each match's first line: the indentation to remove from the block's lines,
+        and the one to add.
+    """
     first = next(index for index, line in enumerate(search) if line.strip())
     bare = search[first].lstrip()
     found: dict[int, tuple[str, str]] = {}
@@ -238,14 +250,14 @@ def _find_shifted(lines: list[str], search: list[str]) -> dict[int, tuple[str, s
 
 
 def _shift(lines: list[str], less: str, more: str) -> list[str] | None:
-    """Replace an indentation by another; None if a line lacks the one to remove."""
+    """Replace the indentation `less` by `more` in all lines; None if a line does not have it."""
     if any(line.strip() and not line.startswith(less) for line in lines):
         return None
     return [more + line[len(less) :] if line.strip() else "" for line in lines]
 
 
 def _nearest(lines: list[str], search: list[str]) -> str:
-    """Return the lines of the file that resemble the searched lines most."""
+    """Return the lines of the file most similar to the searched ones, numbered; empty if none."""
     scores = [0.0] * len(lines)
     for offset, wanted in enumerate(search[:NEAREST_LINES]):
         # The matcher caches its analysis of the second text.
@@ -276,7 +288,7 @@ def _lines(text: str) -> list[str]:
 
 
 def source_key(source: str) -> str:
-    """Return sixteen hex digits that are equal for sources with the same syntax tree.
+    """Return a hash, sixteen hex digits, that is equal for sources with the same syntax tree.
 
     Raises:
         SyntaxError: The source is not valid Python.

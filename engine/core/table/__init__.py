@@ -1,14 +1,14 @@
-"""A tolerant reader of any results.tsv: `read_table` returns a `Table`, `summarise` its figures.
+"""Reads any results.tsv: `read_table` returns a `Table`, `summarise` its counts, best and trend.
 
-decode.py         bytes to text
-shape.py          text to lines and cells
-survey.py         headers, and the columns under each
-schema.py         roles of columns (by name: roles.py; by cells: columns.py)
-rows.py           lines to rows (lines.py repairs them; numbers.py, status_words.py parse cells)
-direction.py      which way the metric improves
-stats.py          the figures
-session_table.py  a session as a table
-clean.py          a table in the usual format; plain_values.py: for JSON
+decode.py         decodes bytes to text
+shape.py          splits text into lines and cells
+survey.py         finds the headers, and the columns under each
+schema.py         infers the roles of columns (by name: roles.py; by cells: columns.py)
+rows.py           turns lines into rows (lines.py repairs them; numbers.py, status_words.py parse)
+direction.py      infers whether lower or higher is better
+stats.py          computes counts, best, keeps and trend
+session_table.py  converts a session to a table
+clean.py          formats a table as TSV or CSV; plain_values.py: for JSON
 """
 
 from engine.core.table.model import BadRow, Role, RowVerdict, Table, TableColumn, TableRow

@@ -1,4 +1,4 @@
-"""A table in the usual format: the five usual columns, then the others."""
+"""Formats a table as TSV or CSV with the five usual columns first, then all others."""
 
 from __future__ import annotations
 
@@ -12,12 +12,15 @@ from engine.core.table.roles import normalise
 from engine.core.text import one_line
 
 ORIGINAL = "original_status"
-"""The column for a status that differs from its verdict's name."""
+"""Name of the added column that holds each row's status as its file spelled it."""
 _USUAL_REST = ("memory_gb", "status", "description")
 
 
 def clean_header(table: Table) -> list[str]:
-    """Return unique column names, each on one line."""
+    """Return the column names of the exported table: the five usual ones, then the extra columns.
+
+    All are unique and on one line.
+    """
     metric = one_line(table.metric or "") or "metric"
     if metric in ("commit", *_USUAL_REST):
         metric = f"{metric}_value"
@@ -50,14 +53,14 @@ def clean_rows(table: Table) -> Iterator[list[str]]:
 
 
 def to_tsv(table: Table) -> str:
-    """Return a table as TSV without quoting."""
+    """Return a table as tab-separated text: a header, then one unquoted line per row."""
     lines = ["\t".join(clean_header(table))]
     lines += ["\t".join(cells) for cells in clean_rows(table)]
     return "\n".join(lines) + "\n"
 
 
 def to_csv(table: Table) -> str:
-    """Return a table as CSV according to RFC 4180, with plain newlines."""
+    """Return a table with its header as CSV: quoted according to RFC 4180, lines ended by LF."""
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow(clean_header(table))

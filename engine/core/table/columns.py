@@ -1,4 +1,4 @@
-"""Infers a column's role from its cells, to verify its name or because it has none."""
+"""Infers a column's role from its cells, to check the role its name suggests or to replace it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from engine.core.table.roles import normalise
 from engine.core.table.status_words import Meaning, meaning_of
 
 Cells = Sequence[str]
-"""The cells of a line, or of a column."""
+"""The cells of one line, or of one column, as text."""
 _COMMIT_WORDS = frozenset(
     (
         *("baseline", "none", "reverted", "uncommitted", "head", "dirty", "working", "wip"),
@@ -20,13 +20,13 @@ _COMMIT_WORDS = frozenset(
 )
 _UNAMBIGUOUS_STATUS = frozenset(("status", "verdict", "decision", "状态"))
 _BASE = re.compile(r"base|parent|prev|from|config|data|seed", re.I)
-"""Parts of the name of a column whose hashes are not those of the row's own commit."""
+"""Matches names of columns whose hashes belong to other things than the row's own commit."""
 _WORDY = 12
-"""Mean length of a cell from which a column holds phrases."""
+"""Mean number of characters per cell above which a column holds phrases, not short names."""
 
 
 def share(column: Cells, test: Callable[[str], bool]) -> float:
-    """Return the share of non-empty cells that pass a test."""
+    """Return the share (0 to 1) of a column's filled cells that pass a test; 0 without any."""
     filled = [cell for cell in column if not is_placeholder(cell)]
     return sum(map(test, filled)) / len(filled) if filled else 0.0
 
@@ -83,7 +83,13 @@ FITS: tuple[tuple[Role, Callable[[str, Cells], bool]], ...] = (
 
 
 def fill_from_cells(roles: list[Role], columns: Sequence[Cells], names: Sequence[str]) -> None:
-    """Find the status, commit and description by their cells where no name identifies them."""
+    """Set the roles status, commit and description by the cells where no column has them yet.
+
+    Args:
+        roles: The role of each column; changed in place where it is `EXTRA`.
+        columns: The cells of each column.
+        names: The name of each column; empty strings without a header.
+    """
     free = [i for i, role in enumerate(roles) if role is Role.EXTRA]
 
     def assign(role: Role, score: Callable[[Cells], float], least: float) -> None:

@@ -1,4 +1,4 @@
-"""Bytes to text: an unknown encoding is guessed, with a note, and never an error."""
+"""Decodes the bytes of a table file to text; an unknown encoding is guessed, never an error."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _MAGIC = (b"PAR1", b"PK\x03\x04", b"\x89PNG", b"\x1f\x8b", b"SQLite format 3", b
 
 
 def decode(data: bytes) -> tuple[str, list[str]]:
-    """Return the text and notes on its encoding. Never raises."""
+    """Return a file's text, and notes for the user on an unusual encoding. Never raises."""
     notes: list[str] = []
     text = _decode(data, notes)
     if "\x00" in text:
@@ -66,7 +66,7 @@ def _decode(data: bytes, notes: list[str]) -> str:
 
 
 def _wide(data: bytes, codec: str) -> str:
-    """Decode units of two or four bytes, without an incomplete unit at the end."""
+    """Decode bytes as UTF-8, UTF-16 or UTF-32, dropping an incomplete unit at the end."""
     unit = {"8": 1, "16": 2, "32": 4}[codec.split("-")[1]]
     return data[: len(data) - len(data) % unit].decode(codec, "replace")
 

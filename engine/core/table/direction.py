@@ -1,4 +1,4 @@
-"""Inference of the metric's direction, from its name or from the kept rows."""
+"""Infers whether a lower or a higher metric is better, from its name or from the kept rows."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ _CLEAR_SHARE = 0.85
 
 
 def infer_direction(metric: str | None, rows: Iterable[TableRow]) -> tuple[Direction, str]:
-    """Return the direction and the reason for it.
+    """Return which way a table's metric improves, and the reason as a phrase for the user.
 
     A name is overruled only by rows that clearly show the opposite, such as a `score` of which
-    every lower one was kept.
+    every lower one was kept. If nothing is known, lower is better.
     """
     named = direction_of(metric) if metric is not None else None
     down, up = _votes(rows)
@@ -38,7 +38,10 @@ def _kept(direction: Direction) -> str:
 
 
 def _votes(rows: Iterable[TableRow]) -> tuple[int, int]:
-    """Return the votes for lower and for higher, from each row and the keep before it."""
+    """Return the weights of evidence that lower, and that higher values are better.
+
+    Each row is compared with the keep before it: a keep counts 2, a discard 1.
+    """
     down = up = 0
     kept: float | None = None
     for row in rows:

@@ -10,16 +10,23 @@ from engine.core.table.schema import Schema
 from engine.core.table.status_words import Meaning, meaning_of
 
 SURPLUS = "surplus"
-"""The name for fields without a column."""
+"""Key in `TableRow.extras` of the fields that no column was found for."""
 _MOST_MOVED = 2
-"""Columns by which a status may be displaced."""
+"""Largest number of columns by which missing or surplus fields may displace a status."""
 _FEW = 8
-"""Missing fields that a short line may have."""
+"""Number of fields that a row may always lack; a longer row may lack half of its fields."""
 _AMBIGUOUS = frozenset(("true", "false", "yes", "nan", "inf", "same", "invalid"))
 
 
 class FittedLine:
-    """The cells of a line, one for each column."""
+    """A line of the table as exactly one cell per column, with what did not fit.
+
+    Args:
+        line: Line number in the file, from 1.
+        cells: The cells, one for each column of the schema.
+        flaw: The irregularity of the line, as a phrase; empty for a regular one.
+        surplus: Fields that belong to no column.
+    """
 
     __slots__ = ("cells", "flaw", "line", "more", "surplus")
 
@@ -31,13 +38,18 @@ class FittedLine:
         self.flaw = flaw
         self.surplus = tuple(surplus)
         self.more: list[str] = []
-        """Lines that continue the last cell."""
+        """Text of the following lines that continue the last cell."""
 
 
 def fit(line: int, cells: list[str], schema: Schema) -> FittedLine | None:
-    """Assign a line's fields to columns; None if it is not a row.
+    """Assign a line's fields to the schema's columns; return None if it is not a row of results.
 
     Missing and surplus fields are located by the status, whose words are known.
+
+    Args:
+        line: Line number in the file, from 1.
+        cells: The fields of the line.
+        schema: The columns that apply to the line.
     """
     width, count = schema.width, len(cells)
     if count == width:
@@ -54,7 +66,7 @@ def _known(cells: list[str], index: int) -> bool:
 
 
 def _is_displaced_status(cells: list[str], index: int) -> bool:
-    """Return whether a cell outside of the status column is the status."""
+    """Return whether the cell at an index, outside of the status column, is clearly a status."""
     return (
         0 <= index < len(cells)
         and len(cells[index]) > 2
@@ -106,7 +118,10 @@ def _too_few(line: int, cells: list[str], schema: Schema) -> FittedLine | None:
 
 
 def is_wrapped(cells: list[str], schema: Schema) -> bool:
-    """Return whether a line of a drawn table continues the texts of the line above."""
+    """Return whether a line of a table drawn with pipes continues the cells of the line above.
+
+    Such a line has text, but neither commit, metric, status nor number.
+    """
     keys = [
         at
         for role in (Role.COMMIT, Role.METRIC, Role.STATUS, Role.NUMBER)

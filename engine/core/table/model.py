@@ -12,17 +12,17 @@ from engine.core.enums import Direction
 
 
 class RowVerdict(StrEnum):
-    """The verdict of a row."""
+    """The verdict that a row's status stands for."""
 
     KEEP = "keep"
     DISCARD = "discard"
     CRASH = "crash"
     OTHER = "other"
-    """Only run, skipped, or unknown."""
+    """Only run, skipped, or a status of unknown meaning."""
 
 
 class Role(StrEnum):
-    """The meaning of a column."""
+    """The meaning of a table's column; `EXTRA` is any without a known one."""
 
     COMMIT = "commit"
     METRIC = "metric"
@@ -37,37 +37,37 @@ class Role(StrEnum):
 
 
 class TableColumn(msgspec.Struct, frozen=True):
-    """A column with its name in the table."""
+    """A column of a results table: its name as written, and its inferred meaning."""
 
     name: str
     role: Role
 
 
 class TableRow(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """The row of one experiment."""
+    """One row of a results table, with its cells parsed."""
 
     number: int
-    """Position among the rows, from 1."""
+    """Position among the table's rows, from 1; bad lines do not count."""
     line: int
-    """First line of the row, from 1."""
+    """Number of the row's first line in the file, from 1."""
     commit: str = ""
-    """The cell as written: a hash, or `baseline`, `reverted`, `abc1234-dirty`."""
+    """The commit cell as written: a hash, or `baseline`, `reverted`, `abc1234-dirty`."""
     value: float | None = None
     """The metric, always finite; None if it cannot be parsed, and for the 0 of a crash."""
     value_text: str = ""
     """The metric's cell as written."""
     memory_gb: float | None = None
     status: str = ""
-    """The status as written."""
+    """The status cell as written, such as `keep (new best)`."""
     verdict: RowVerdict = RowVerdict.OTHER
     description: str = ""
     category: str = ""
     at: datetime | None = None
-    """The time, if a column has it; without a zone it is assumed to be UTC."""
+    """Time from the row's time column, UTC where it names no zone; None if there is none."""
     extras: Mapping[str, str] = {}
-    """The cells of all columns without a field in this class, as written."""
+    """Cells as written of the columns without a field in this class, by column name."""
     flaw: str = ""
-    """An irregularity of the row: missing or surplus fields."""
+    """An irregularity such as missing or surplus fields, as a phrase; empty for a regular row."""
 
 
 class BadRow(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -75,15 +75,15 @@ class BadRow(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
     line: int
     text: str
-    """The line as written, cut at 2,000 characters."""
+    """The line as written, cut after 2,000 characters."""
     reason: str
 
 
 class Table(msgspec.Struct, frozen=True, kw_only=True):
-    """A results table."""
+    """A parsed results table: its columns, its rows and the lines that could not be read."""
 
     metric: str | None
-    """The name of the metric's column; None without one."""
+    """Name of the metric's column; None if no column is a metric."""
     direction: Direction
     metric_reason: str
     direction_reason: str
@@ -91,10 +91,10 @@ class Table(msgspec.Struct, frozen=True, kw_only=True):
     rows: tuple[TableRow, ...] = ()
     bad: tuple[BadRow, ...] = ()
     notes: tuple[str, ...] = ()
-    """Notes on the table: its encoding, comments, a second header."""
+    """Notes for the user on the file, such as its encoding, comments or a second header."""
     problem: str = ""
-    """Why the file is not a table: it is empty, binary, or has no columns."""
+    """Why the file is not a results table, such as `it is empty`; empty if it is one."""
 
     def has_column(self, role: Role) -> bool:
-        """Return whether a column has a role."""
+        """Return whether any column of the table has the given role."""
         return any(column.role is role for column in self.columns)

@@ -1,4 +1,4 @@
-"""Parsing of cells as numbers, times and hashes."""
+"""Parses the cells of a table as numbers, memory sizes, times and commit hashes."""
 
 from __future__ import annotations
 
@@ -63,10 +63,10 @@ def to_number(cell: str, *, decimal_comma: bool = False) -> float | None:
 
     Args:
         cell: The cell.
-        decimal_comma: Whether the comma of `1,234` is a decimal one.
+        decimal_comma: Whether `1,234` is 1.234 rather than 1234.
 
     Returns:
-        The number, always finite; None if there is none.
+        The number, always finite; None if the cell is not a number.
     """
     try:
         plain = float(cell)
@@ -108,13 +108,20 @@ def _without_commas(digits: str, decimal_comma: bool) -> str:
 
 
 def uses_decimal_comma(cells: Iterable[str]) -> bool:
-    """Return whether a column has a comma that can only be a decimal one."""
+    """Return whether a column's cells have a comma that cannot separate thousands: `0,98`."""
     commas = [c for c in (cell.strip(_MARKUP) for cell in cells) if _COMMA.fullmatch(c)]
     return any(not _THOUSANDS.fullmatch(c) for c in commas)
 
 
 def to_gigabytes(cell: str, column: str) -> float | None:
-    """Parse memory as GiB, in the unit of the cell, else of the column's name, else GB."""
+    """Parse a memory cell and return GiB; None if it is not a number.
+
+    The unit is that of the cell, else that of the column's name; a value without one is GiB.
+
+    Args:
+        cell: The cell, such as `44.0GB`.
+        column: The name of its column, such as `peak_vram_mb`.
+    """
     value = to_number(cell)
     if value is None:
         return None
@@ -129,7 +136,10 @@ def to_gigabytes(cell: str, column: str) -> float | None:
 
 
 def to_time(cell: str) -> datetime | None:
-    """Parse a time as ISO 8601 or seconds since 1970; without a zone it is assumed to be UTC."""
+    """Parse a cell as ISO 8601 or as (milli)seconds since 1970; None for any other text.
+
+    A time without a zone is assumed to be UTC.
+    """
     text = cell.strip(_MARKUP)
     if not 8 <= len(text) <= _TIME_LONGEST:
         return None

@@ -1,4 +1,4 @@
-"""A table as plain values for JSON."""
+"""Converts a results table, its rows and its statistics to plain values for JSON."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from engine.core.table.stats import TableStats, summarise
 
 
 def stats_facts(stats: TableStats) -> dict[str, Any]:
-    """Return a table's figures: counts by verdict, keep rate, plateau, trend."""
+    """Return a table's statistics as plain values: counts, keep rate, plateau, trend, keeps."""
     return {
         "counts": msgspec.to_builtins(stats.counts),
         "keep_rate": stats.keep_rate,
@@ -24,10 +24,10 @@ def stats_facts(stats: TableStats) -> dict[str, Any]:
 
 
 def table_facts(table: Table, rows: Iterable[TableRow] | None = None) -> dict[str, Any]:
-    """Return a table and its figures.
+    """Return a table with its statistics, notes, unreadable lines and rows as plain values.
 
     Args:
-        table: The table, which the figures cover entirely.
+        table: The table; the statistics cover all its rows.
         rows: The rows to list; all by default.
     """
     stats = summarise(table)
@@ -49,7 +49,7 @@ def table_facts(table: Table, rows: Iterable[TableRow] | None = None) -> dict[st
 
 
 def row_facts(row: TableRow) -> dict[str, Any]:
-    """Return a row; `metric` is null without a number."""
+    """Return a row as plain values; `metric` is None if its cell is not a number."""
     return {
         "experiment": row.number,
         "line": row.line,

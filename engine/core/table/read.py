@@ -1,4 +1,4 @@
-"""The tolerant reader: returns a table for any bytes, loses no line and raises nothing."""
+"""Reads the bytes of any results table; lines that are not rows are listed, nothing is raised."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def read_table(
         data: The file's bytes, or the beginning of them.
         metric: The metric's column, if the user named it. If no column has that name, one is
             inferred, and `metric_reason` says so.
-        direction: Which way the metric improves, if the user named it.
+        direction: Which way the metric improves, if the user named it; None: inferred.
     """
     if looks_binary(data):
         return _unreadable("it is binary, not text", direction)

@@ -1,4 +1,4 @@
-"""The meaning of column names: their roles, metrics, and which way a metric improves."""
+"""Infers from column names which role a column has, and which way a metric improves."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ _NAMES: dict[Role, str] = {
 ORDER: dict[Role, dict[str, int]] = {
     role: {name: rank for rank, name in enumerate(names.split())} for role, names in _NAMES.items()
 }
-"""The names of each role, most specific first."""
+"""For each role, the usual column names with their rank; 0 is the most specific."""
 HEADER_WORDS = frozenset(name for names in ORDER.values() for name in names)
 
 
@@ -89,7 +89,7 @@ _STRONG = _set("bpb val_loss val_acc val_accuracy perplexity primary")
 
 @lru_cache(maxsize=4096)
 def normalise(name: str) -> str:
-    """Return a name in lower case with underscores: `Val BPB` and `val-bpb` become equal."""
+    """Return a name in lower case with underscores: `Val BPB` and `val-bpb` become `val_bpb`."""
     plain = name.strip().lstrip("#").strip() if len(name) > 1 else name
     return _NOT_WORD.sub("_", _CAMEL.sub("_", plain).lower()).strip("_")
 
@@ -100,7 +100,7 @@ def _words(name: str) -> tuple[str, ...]:
 
 
 def is_header_word(cell: str) -> bool:
-    """Return whether a name is usual for a column of results."""
+    """Return whether a cell is a usual column name, or the name of a known metric."""
     return 0 < len(cell) <= 60 and (
         normalise(cell) in HEADER_WORDS or direction_of(cell) is not None
     )
@@ -138,7 +138,7 @@ def _direction_of_words(words: tuple[str, ...]) -> Direction | None:
 
 
 def never_zero(name: str) -> bool:
-    """Return whether a value of 0 is impossible for a metric, so that it stands for a crash."""
+    """Return whether a metric of this name cannot be 0, so that a 0 stands for a crash."""
     return direction_of(name) is Direction.MIN and not set(_words(name)) & {
         *("error", "err", "errors", "violations", "failures", "regret", "drawdown", "cost"),
         *("wer", "cer", "distance", "kl", "divergence"),
@@ -146,7 +146,7 @@ def never_zero(name: str) -> bool:
 
 
 def metric_rank(name: str) -> int:
-    """Return a score of how likely a name is that of the session's metric."""
+    """Return a score of how likely a column name is the metric's; higher is likelier, 0 unknown."""
     words = set(_words(name))
     rank = 3 if direction_of(name) is not None else 0
     if words & {"bpb", "bpc"} or normalise(name) in _STRONG:

@@ -1,4 +1,4 @@
-"""Turns the lines of a table into rows; a line that cannot be repaired becomes a bad row."""
+"""Parses the lines of a table into rows; a line that cannot be repaired becomes a `BadRow`."""
 
 from __future__ import annotations
 
@@ -24,7 +24,13 @@ _MARKUP = "*`~"
 
 
 class RowReader:
-    """Reads the lines of a file, block by block."""
+    """Parses the lines of a table file into `rows` and `bad`, one block of columns at a time.
+
+    Args:
+        lines: All lines of the file.
+        delimiter: The delimiter between cells.
+        headers: Indices of the lines that are headers.
+    """
 
     def __init__(
         self, lines: Sequence[str], delimiter: Delimiter, headers: Collection[int]
@@ -39,13 +45,13 @@ class RowReader:
         self._meanings: set[Meaning | None] = set()
         self._ran: list[int] = []
         self._open: FittedLine | None = None
-        """The row that the next line may continue."""
+        """The row that the next line may continue; None without one."""
         self._held: list[tuple[int, str, list[str]]] = []
-        """Incomplete lines that may turn out to be parts of one row."""
+        """Line number, text and cells of incomplete lines that may be parts of one row."""
         self._held_width = 0
 
     def read(self, schema: Schema, part: range) -> None:
-        """Read a range of lines with the given columns."""
+        """Parse a range of lines with the given columns, and append to `rows` and `bad`."""
         lines, headers, delimiter = self._lines, self._headers, self._delimiter
         comma = QUOTING.get(delimiter)
         index = part.start
@@ -106,7 +112,7 @@ class RowReader:
             self._reject(number, line, _reason(count, schema))
 
     def _split_at_spaces(self, number: int, line: str, schema: Schema) -> FittedLine | None:
-        """Return a line that has spaces instead of the table's delimiter as a row."""
+        """Return the row of a line that has spaces instead of the table's delimiter; else None."""
         status, metric = schema.place(Role.STATUS), schema.place(Role.METRIC)
         if status < 0 or len(line) > _LONGEST_SPLIT:
             return None
@@ -124,7 +130,7 @@ class RowReader:
         self._held_width += len(cells) - (1 if len(self._held) > 1 else 0)
 
     def _complete(self, number: int, line: str, cells: list[str], schema: Schema) -> bool:
-        """Join the held lines and this one if they are one row with line breaks in a cell.
+        """Join the held incomplete lines and this one if together they are one row.
 
         Returns:
             True if they were joined.
@@ -145,7 +151,7 @@ class RowReader:
         return True
 
     def _release_held(self, schema: Schema) -> None:
-        """Add the held lines to the row above if its last column is text, else reject them."""
+        """Append the held incomplete lines to the row above if it ends in text, else to `bad`."""
         if not self._held:
             return
         for number, line, cells in self._held:
@@ -229,7 +235,10 @@ class RowReader:
         )
 
     def finish(self) -> None:
-        """Decide whether the table's `ok` means `keep`, which depends on all its rows."""
+        """Change the verdict of rows with status `ok` to keep where the table uses it so.
+
+        Call this once after all blocks were read, because it depends on all rows.
+        """
         if ran_means_keep(self._meanings):
             for index in self._ran:
                 self.rows[index] = msgspec.structs.replace(

@@ -1,4 +1,4 @@
-"""Decides which column is the metric, the status and so on: by its header, else by its cells."""
+"""Infers which column is the metric, the status and so on: by its header, else by its cells."""
 
 from __future__ import annotations
 
@@ -26,31 +26,31 @@ from engine.core.table.status_words import Meaning, meaning_of
 
 USUAL = ("commit", "val_bpb", "memory_gb", "status", "description")
 SAMPLE = 200
-"""Rows of a block from which its columns are inferred."""
+"""Largest number of rows under a header from which its columns are inferred."""
 MOST_COLUMNS = 256
 _USUAL_ROLES = (Role.COMMIT, Role.METRIC, Role.MEMORY, Role.STATUS, Role.DESCRIPTION)
 
 
 @dataclass
 class Schema:
-    """The columns of one block of a table."""
+    """Names and roles of the columns that apply to one block: the lines under one header."""
 
     names: list[str]
     roles: list[Role]
     decimal_comma: bool = False
     ends_in_text: bool = False
-    """Whether the last column holds text, so that a row can continue on the next line."""
+    """True if the last column holds text, so that a row may continue on the next line."""
     has_header: bool = True
     why_metric: str = ""
     _places: dict[Role, int] = field(default_factory=dict)
 
     @property
     def width(self) -> int:
-        """Return the number of cells of a complete row."""
+        """Return the number of columns, which is the number of cells of a complete row."""
         return len(self.names)
 
     def place(self, role: Role) -> int:
-        """Return the index of the column with a role; -1 without one."""
+        """Return the index of the first column with a role; -1 if no column has it."""
         if not self._places:
             self._places = {r: i for i, r in reversed(list(enumerate(self.roles)))}
         return self._places.get(role, -1)
@@ -61,12 +61,17 @@ class Schema:
 
     @property
     def metric(self) -> str | None:
-        """Return the name of the metric's column; None without one."""
+        """Return the name of the column with the role metric; None if there is none."""
         at = self.place(Role.METRIC)
         return None if at < 0 else self.names[at]
 
     def set_metric(self, index: int, why: str) -> None:
-        """Make a column the metric, replacing its role and the previous metric."""
+        """Give the role metric to a column, and the role extra to the previous metric.
+
+        Args:
+            index: The column's index; -1: no column is the metric.
+            why: The reason, as a phrase for the user.
+        """
         self.roles = [Role.EXTRA if r is Role.METRIC else r for r in self.roles]
         self._places = {}
         if index >= 0:
@@ -75,11 +80,12 @@ class Schema:
 
 
 def is_header(cells: Cells, status_at: int = -1) -> bool:
-    """Return whether a line is a header.
+    """Return whether a line is a header, judged by its words.
 
     Args:
         cells: The line's cells.
-        status_at: Index of the status in the rows above; a known status there makes it a row.
+        status_at: Index of the status in the rows above, -1 if unknown; a known status there
+            makes the line a row.
     """
     if len(cells) < 2:
         return False
@@ -104,7 +110,7 @@ def _is_verdict(cell: str) -> bool:
 
 
 def unique_names(cells: Cells) -> list[str]:
-    """Return the names of a header, made unique and non-empty."""
+    """Return the column names of a header; repeated ones get a number, empty ones `column N`."""
     names: list[str] = []
     seen: set[str] = set()
     repeats: Counter[str] = Counter()
@@ -120,7 +126,12 @@ def unique_names(cells: Cells) -> list[str]:
 
 
 def schema_from_header(header: Cells, sample: Sequence[Cells]) -> Schema:
-    """Return the columns of a block with a header; cells decide where a name is ambiguous."""
+    """Return the columns under a header; cells decide where a name is ambiguous.
+
+    Args:
+        header: The cells of the header.
+        sample: The cells of some rows below it.
+    """
     names = unique_names(header[:MOST_COLUMNS])
     whole = [cells for cells in sample if len(cells) == len(names)] or list(sample)
     columns = [[row[i] for row in whole if i < len(row)] for i in range(len(names))]
@@ -148,7 +159,7 @@ def schema_from_header(header: Cells, sample: Sequence[Cells]) -> Schema:
 
 
 def schema_from_cells(sample: Sequence[Cells]) -> Schema:
-    """Return the columns of a block without a header."""
+    """Return the columns of rows without a header, inferred from the cells of some of the rows."""
     width = Counter(len(cells) for cells in sample).most_common(1)[0][0] if sample else 1
     width = min(width, MOST_COLUMNS)
     whole = [cells for cells in sample if len(cells) >= width]
@@ -212,7 +223,7 @@ def _note_formats(schema: Schema, columns: Sequence[Cells]) -> None:
 
 
 def find_metric(schema: Schema, name: str) -> int:
-    """Return the index of the column with a name or an equivalent one; -1 without one."""
+    """Return the index of the column with this name or an equivalent one; -1 if there is none."""
     for test in (
         lambda n: n == name,
         lambda n: normalise(n) == normalise(name),

@@ -1,4 +1,4 @@
-"""A session as a table, so that the figures of tables apply to it as well."""
+"""Converts a session's experiments and adopted rows to a `Table`, so that it has its figures."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from engine.core.session import Session
 from engine.core.table.model import Role, RowVerdict, Table, TableColumn, TableRow
 
 ADOPTED = "adopted"
-"""The extra column that marks rows a session adopted."""
+"""Name of the extra column, and its value in the rows that a session adopted."""
 _ROLES = (Role.COMMIT, Role.METRIC, Role.MEMORY, Role.STATUS, Role.DESCRIPTION, Role.CATEGORY)
 
 
 def table_of(session: Session) -> Table:
-    """Return the experiments with a verdict as a table, without adopted rows.
+    """Return a session's experiments with a verdict as a table, without adopted rows.
 
-    The verdict is the effective one, the user's if there is one; the status is that of the row.
+    `verdict` is the effective one (the user's if there is one), `status` that of the keep rule.
     """
     rows: list[TableRow] = []
     for experiment in session.experiments:
@@ -51,12 +51,12 @@ def table_of(session: Session) -> Table:
 
 
 def past_table(session: Session) -> Table:
-    """Return the rows that a session adopted, numbered as in their table."""
+    """Return the rows that a session adopted from a results file, numbered as in that file."""
     return _table(session, [_past_row(attempt) for attempt in session.past])
 
 
 def full_table(session: Session) -> Table:
-    """Return the adopted rows, marked as such, followed by the session's own, numbered from 1."""
+    """Return a session's adopted rows, marked as such, then its own; all renumbered from 1."""
     own, past = table_of(session), past_table(session)
     if not past.rows:
         return own

@@ -1,4 +1,4 @@
-"""Text to lines and cells: finds the delimiter and splits at it."""
+"""Splits the text of a table into lines and cells, and finds the delimiter between cells."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from enum import StrEnum
 
 MOST_LINES = 500_000
-"""Maximum number of lines that are read."""
+"""Number of lines of a file that are read at most; later ones are ignored."""
 _SAMPLE = 300
 _PIPES = str.maketrans("│┃║¦｜", "|||||")
 _RULE = re.compile(r"[\s|+\-=:_─━═┄┈┌┬┐├┼┤└┴┘┏┳┓┣╋┫┗┻┛╔╦╗╠╬╣╚╩╝╭╮╰╯┠┨┯┷┝┥┡┩╇╒╕╞╡╘╛╤╧╪│┃║]+")
@@ -21,7 +21,7 @@ _QUOTED_LINES = 16
 
 
 class Delimiter(StrEnum):
-    """The delimiter between cells."""
+    """The delimiter between the cells of a table; the value is its name in messages."""
 
     TAB = "tabs"
     LITERAL = "written-out \\t"
@@ -47,10 +47,10 @@ def to_lines(text: str) -> tuple[list[str], bool]:
 
 
 def find_delimiter(lines: Sequence[str], is_known: Callable[[str], bool]) -> Delimiter | None:
-    """Return the delimiter of a table; None without one.
+    """Return the delimiter between a table's cells; None if its lines have no columns.
 
     Args:
-        lines: All lines.
+        lines: All lines of the file.
         is_known: Returns whether a cell is a usual column name.
     """
     sample = [line for line in lines if line.strip() and not _FENCE.match(line)][:_SAMPLE]
@@ -80,7 +80,7 @@ def find_delimiter(lines: Sequence[str], is_known: Callable[[str], bool]) -> Del
 
 
 def _delimiter_of_header(sample: list[str], is_known: Callable[[str], bool]) -> Delimiter | None:
-    """Return the delimiter that makes the first line a header and fits most other lines.
+    """Return the delimiter that makes the first line a header and fits most others, else None.
 
     Descriptions may contain commas, pipes and written-out tabs; headers do not.
     """
@@ -95,7 +95,7 @@ def _delimiter_of_header(sample: list[str], is_known: Callable[[str], bool]) -> 
 
 
 def _fitness(delimiter: Delimiter, sample: list[str], is_known: Callable[[str], bool]) -> float:
-    """Return how well lines form a table when split at a delimiter."""
+    """Return a score of how well lines form a table when split at a delimiter; 0 if they do not."""
     cells = [split(line, delimiter) for line in sample]
     known = max(sum(map(is_known, row)) for row in cells)
     if delimiter is Delimiter.SPACE:
@@ -112,7 +112,7 @@ def _fitness(delimiter: Delimiter, sample: list[str], is_known: Callable[[str], 
 
 
 def is_rule(line: str, delimiter: Delimiter) -> bool:
-    """Return whether a line is only a rule: `|---|---|`, `┌──┬──┐`, or a code fence."""
+    """Return whether a line has no cells but a rule (`|---|---|`, `┌──┬──┐`) or a code fence."""
     if delimiter is not Delimiter.PIPE:
         return _FENCE.match(line) is not None
     return _RULE.fullmatch(line) is not None or _FENCE.match(line) is not None
@@ -141,7 +141,10 @@ def split(line: str, delimiter: Delimiter) -> list[str]:
 
 
 def split_at_spaces(line: str, width: int) -> list[list[str]]:
-    """Return possible cells of a line that has spaces instead of the table's delimiter."""
+    """Return the ways to split a line at spaces into exactly `width` cells; [] if there is none.
+
+    For a line that has spaces where the rest of the table has another delimiter.
+    """
     candidates = (_GAP_OR_TAB.split(line.strip(" ")), line.split(None, width - 1))
     return [cells for cells in candidates if len(cells) == width and width > 2]
 
@@ -166,7 +169,7 @@ def _pipe_cells(line: str) -> list[str]:
 
 
 def _quoted_cells(line: str, comma: str) -> list[str]:
-    """Split CSV according to RFC 4180; an unclosed quote is an ordinary character."""
+    """Split a CSV line at `comma` (RFC 4180); an unclosed quote is an ordinary character."""
     if '"' not in line:
         return _stripped(line.split(comma))
     if line.count('"') % 2:
@@ -192,9 +195,14 @@ def _quoted_cells(line: str, comma: str) -> list[str]:
 
 
 def join_quoted(lines: Sequence[str], index: int, comma: str) -> tuple[str, int]:
-    """Join a CSV line with the lines that continue its quoted cell, and return their number.
+    """Return a CSV line joined with those that continue its quoted cell, and how many were joined.
 
-    A quote that is not closed within a few lines is an ordinary character.
+    A quote that is not closed within 16 lines is an ordinary character.
+
+    Args:
+        lines: All lines of the file.
+        index: Index of the first line.
+        comma: The delimiter between cells.
     """
     line = lines[index]
     if line.count('"') % 2 == 0 or not _opens(line, comma):
@@ -209,6 +217,6 @@ def join_quoted(lines: Sequence[str], index: int, comma: str) -> tuple[str, int]
 
 
 def _opens(line: str, comma: str) -> bool:
-    """Return whether the last quote of a line is at the beginning of a cell."""
+    """Return whether the last quotation mark of a line is at the beginning of a cell."""
     before = line[: line.rfind('"')].rstrip(" ")
     return not before or before.endswith(comma)

@@ -1,4 +1,4 @@
-"""Figures of a whole table: baseline, best, incumbents, and whether it still improves."""
+"""Computes a results table's baseline, best, incumbents, plateau and trend."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from engine.core.table.roles import never_zero
 
 
 class TableCounts(msgspec.Struct, frozen=True):
-    """Numbers of rows by verdict."""
+    """Numbers of a table's rows by verdict; lines that could not be read are not counted."""
 
     keep: int = 0
     discard: int = 0
@@ -22,23 +22,23 @@ class TableCounts(msgspec.Struct, frozen=True):
 
 
 class TableKeep(msgspec.Struct, frozen=True):
-    """A keep and its gain."""
+    """A kept row with a credible value, and its gain over the keep before it."""
 
     number: int
     value: float
     gain: float | None
-    """Gain over the previous keep in metric units; None for the first."""
+    """Gain over the previous keep in metric units, positive is better; None for the first."""
 
 
 class Trend(msgspec.Struct, frozen=True):
-    """A comparison of the last third of the rows with those before."""
+    """A comparison of the last third of a table's rows with the rows before it."""
 
     before: float | None
-    """The best value of the first two thirds."""
+    """The best credible value of the first two thirds; None without one."""
     recent: float | None
-    """The best value of the last third."""
+    """The best credible value of the last third; None without one."""
     gain: float | None
-    """The gain of `recent` over `before`; negative if it is worse."""
+    """The gain of `recent` over `before`, negative if it is worse; None if either is."""
     keeps_before: int
     keeps_recent: int
 
@@ -49,30 +49,30 @@ class Trend(msgspec.Struct, frozen=True):
 
 
 class TableStats(msgspec.Struct, frozen=True, kw_only=True):
-    """Figures of a table."""
+    """The statistics of a results table, from `summarise`."""
 
     counts: TableCounts
     bad: int
     baseline: TableRow | None
-    """The first row with a credible value that was not discarded."""
+    """The first row with a credible value that was not discarded; None without one."""
     best: TableRow | None
     incumbents: tuple[int, ...]
-    """The incumbent after each row, as a row number; 0 without one."""
+    """For each row, the number of the row that is the incumbent after it; 0: none yet."""
     keeps: tuple[TableKeep, ...]
     keep_rate: float | None
-    """Share of keeps among the rows with a verdict."""
+    """Share (0 to 1) of keeps among keeps, discards and crashes; None without any of them."""
     since_keep: int
     """Number of rows after the last keep."""
     plateau: int
-    """Number of discards in a row at the end; crashes between them do not count."""
+    """Number of discards in a row at the table's end; crashes between them are skipped."""
     trend: Trend
 
 
 def credible(table: Table) -> list[bool]:
-    """Return for each row whether its value is credible as a best.
+    """Return for each row whether its value may count as the best so far.
 
-    Values of crashes and discards are not. A 0 is credible in a kept row whose metric can be 0,
-    and a -1 among positive values in a kept row.
+    Values of crashes and discards may not. A 0 may in a kept row whose metric can be 0, and a -1
+    among positive values in a kept row.
     """
     can_be_zero = table.metric is not None and not never_zero(table.metric)
     signed = any(row.value is not None and row.value < 0 and row.value != -1 for row in table.rows)
@@ -89,7 +89,7 @@ def _credible(row: TableRow, can_be_zero: bool, signed: bool) -> bool:
 
 
 def summarise(table: Table) -> TableStats:
-    """Return all figures of a table."""
+    """Return the counts, baseline, best, incumbents, keeps, plateau and trend of a table."""
     direction = table.direction
     is_credible = credible(table)
     credible_rows = [row for row, ok in zip(table.rows, is_credible, strict=True) if ok]
@@ -112,7 +112,7 @@ def summarise(table: Table) -> TableStats:
 
 
 def best_of(rows: list[TableRow], direction: Direction) -> TableRow | None:
-    """Return the row with the best value; the first of equal ones."""
+    """Return the row with the best value, the first of equal ones; None if no row has a value."""
     best: TableRow | None = None
     for row in rows:
         if row.value is None:
@@ -143,7 +143,10 @@ def _keeps(table: Table, is_credible: list[bool]) -> tuple[TableKeep, ...]:
 
 
 def _incumbents(table: Table, is_credible: list[bool]) -> tuple[int, ...]:
-    """Return the last keep at each row, or the best so far in a table without keeps."""
+    """Return for each row the number of the last keep up to it; 0 without one.
+
+    In a table without any keep it is the row with the best value so far.
+    """
     has_keeps = any(row.verdict is RowVerdict.KEEP for row in table.rows)
     incumbents: list[int] = []
     incumbent: TableRow | None = None

@@ -1,4 +1,4 @@
-"""The words that people and agents use for keep, discard and crash."""
+"""Parses status cells: maps the words that people and agents use to keep, discard and crash."""
 
 from __future__ import annotations
 
@@ -50,22 +50,22 @@ CHINESE = tuple(
     for word in (_KEEP + _DISCARD + _CRASH + _FAILED + _RAN + _OTHER).split()
     if len(word) > 1 and all("\u4e00" <= c <= "\u9fff" for c in word)
 )
-"""Chinese status words, which identify a legacy encoding."""
+"""Chinese status words; text decoded as GB 18030 that contains one was decoded correctly."""
 _LONGEST = 48
 _WORD = re.compile(r"[^\W_]+|[✓✔✅☑🏆⭐✗✘❌×❎↩💥💀]", re.UNICODE)
 _NOT = frozenset(("not", "no", "non", "never", "without", "dont", "didnt", "未", "不"))
 
 
 class Meaning(StrEnum):
-    """The meaning of a status by itself, without the rest of its row and table."""
+    """The meaning of a status cell by itself, before the rest of its row and table is known."""
 
     KEEP = "keep"
     DISCARD = "discard"
     CRASH = "crash"
     FAILED = "failed"
-    """A crash for a row without a number, else a discard."""
+    """Becomes a crash in a row without a metric value, else a discard."""
     RAN = "ran"
-    """A keep in a table with `ok` and `discard`, else only that it ran."""
+    """`ok`, `done` and the like: a keep if the table has discards and no keep, else only ran."""
     OTHER = "other"
 
 
@@ -102,7 +102,10 @@ def _meaning_of(status: str) -> Meaning | None:
 
 
 def _by_words(words: list[str]) -> Meaning | None:
-    """Return the meaning of the first known word, as in `keep (new best)` and `not kept`."""
+    """Return the meaning of the first known word, as in `keep (new best)`; None without one.
+
+    A negated word has the opposite meaning: `not kept` is a discard.
+    """
     for index, word in enumerate(words):
         pair = _MEANINGS.get("_".join(words[index : index + 2]))
         if pair is not None and index + 1 < len(words):
@@ -120,7 +123,7 @@ def _negated(meaning: Meaning) -> Meaning:
 
 
 def _chinese(word: str) -> Meaning | None:
-    """Return the meaning of the first known Chinese word in a text without spaces."""
+    """Return the meaning of the first known Chinese word in a text without spaces, or None."""
     if word < "\u4e00":
         return None
     found = [(word.find(known), -len(known), known) for known in CHINESE if known in word]
@@ -131,11 +134,11 @@ def _chinese(word: str) -> Meaning | None:
 
 
 def to_verdict(meaning: Meaning | None, *, measured: bool, ran_is_keep: bool) -> RowVerdict:
-    """Return the verdict of a row.
+    """Return the verdict of a row from the meaning of its status.
 
     Args:
-        meaning: The meaning of its status.
-        measured: Whether the row has a measured number.
+        meaning: The meaning of its status, from `meaning_of`.
+        measured: Whether the row has a metric value other than 0.
         ran_is_keep: Whether `ok` means `keep` in this table.
     """
     match meaning:
@@ -154,5 +157,11 @@ def to_verdict(meaning: Meaning | None, *, measured: bool, ran_is_keep: bool) ->
 
 
 def ran_means_keep(meanings: set[Meaning | None]) -> bool:
-    """Return whether `ok` means `keep`: in a table with `discard` and without `keep`."""
+    """Return whether a status such as `ok` means keep in a table.
+
+    That is so if its statuses include a discard and no keep.
+
+    Args:
+        meanings: The meanings of all statuses in the table.
+    """
     return Meaning.DISCARD in meanings and Meaning.KEEP not in meanings

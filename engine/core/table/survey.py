@@ -1,4 +1,4 @@
-"""Finds every header line inside a table, and which columns apply below it."""
+"""Finds every header line of a table, the columns below each, and the column of the metric."""
 
 from __future__ import annotations
 
@@ -21,36 +21,36 @@ from engine.core.table.status_words import Meaning, meaning_of
 QUOTING = {Delimiter.COMMA: ",", Delimiter.SEMICOLON: ";"}
 _DIGITS = frozenset("0123456789.+-")
 _ALWAYS_CHECKED = 5
-"""First lines that may be headers even if they contain numbers."""
+"""Number of lines at the top that may be headers even if they contain numbers."""
 
 
 @dataclass
 class SchemaBlock:
-    """Lines with the same columns: those under one header, or all without one."""
+    """A block of lines with the same columns: those under one header, or all without one."""
 
     begin: int
-    """Index of the first line."""
+    """Index in the file of the block's first line, which is its header if it has one."""
     header: list[str] | None = None
     count: int = 0
-    """Number of lines with cells."""
+    """Number of lines with at least two cells, without headers and comments."""
     sample: list[list[str]] = field(default_factory=list)
     first: int = -1
-    """Index of the first line with cells."""
+    """Index in the file of the first row below the header; -1 without one."""
 
 
 @dataclass
 class Survey:
-    """The blocks and headers of a table."""
+    """The result of `survey`: the blocks of a table, its header lines and columns."""
 
     blocks: list[SchemaBlock]
     headers: set[int]
-    """Indices of the lines that are headers."""
+    """Indices of all lines that are headers, including repeated ones."""
     repeated: int = 0
     schemas: list[Schema] = field(default_factory=list)
 
 
 def survey(lines: Sequence[str], delimiter: Delimiter) -> Survey:
-    """Find all headers, including repeated and different ones, and a sample of rows under each."""
+    """Find all headers of a table, the rows under each, and infer the columns of each block."""
     current = SchemaBlock(0)
     found = Survey([current], set())
     comma = QUOTING.get(delimiter)
@@ -92,14 +92,14 @@ def survey(lines: Sequence[str], delimiter: Delimiter) -> Survey:
 
 
 def _header_cells(line: str, cells: list[str], delimiter: Delimiter) -> list[str]:
-    """Return the cells of a possible header; `# commit …` is one that was commented out."""
+    """Return the cells of a line that may be a header, without a leading `# `."""
     if line.startswith("# "):
         return split(line[2:].lstrip(), delimiter)
     return cells
 
 
 def _decide_top(found: Survey) -> None:
-    """Decide about the lines above the first header, and about a header of unknown names."""
+    """Drop an empty block above the first header; else take a first line of names as its header."""
     top = found.blocks[0]
     if len(found.blocks) > 1 and not top.count:
         # Lines above without cells belong to the header below.
@@ -112,7 +112,12 @@ def _decide_top(found: Survey) -> None:
 
 
 def _names_columns(first: Sequence[str], rest: Sequence[Sequence[str]]) -> bool:
-    """Return whether a line of unknown names is a header above columns of numbers."""
+    """Return whether a line of unknown words is a header above at least one column of numbers.
+
+    Args:
+        first: The cells of the line.
+        rest: The cells of the lines below it.
+    """
     for cell in first:
         is_status = meaning_of(cell) not in (None, Meaning.OTHER)
         if not cell or len(cell) > 40 or is_status or is_placeholder(cell):
@@ -144,9 +149,14 @@ def _schemas(blocks: list[SchemaBlock]) -> list[Schema]:
 
 
 def choose_metric(found: Survey, asked_for: str | None) -> tuple[str | None, str]:
-    """Choose one metric for all blocks, and return its name and the reason.
+    """Choose one metric for all blocks; return its name, None without one, and the reason.
 
-    A block without it has no metric: numbers of another metric are not comparable.
+    The schemas of `found` are changed: a block without that column has no metric, because numbers
+    of another metric are not comparable.
+
+    Args:
+        found: The blocks of the table.
+        asked_for: The column that the user named; None: inferred.
     """
     pairs = zip(found.schemas, found.blocks, strict=True)
     ranked = sorted(pairs, key=lambda pair: -pair[1].count)
