@@ -1,4 +1,4 @@
-"""The contract of an agent: it is given a briefing, and yields thoughts and then one draft.
+"""Defines the agent protocol: an agent gets a briefing, and yields thoughts and then one draft.
 
 Agents are found through the entry-point group `autoresearch_tui.agents`, so another package can
 provide one.
@@ -22,7 +22,7 @@ ENTRY_POINT_GROUP = "autoresearch_tui.agents"
 
 @dataclass(frozen=True, kw_only=True)
 class Attempt:
-    """A finished experiment as an agent sees it. Environment failures are never among them."""
+    """A finished experiment in a briefing; those that the machine made fail are left out."""
 
     number: int
     base: str
@@ -34,7 +34,7 @@ class Attempt:
     outcome: Outcome | None
     metric: float | None
     gain: float | None
-    """Difference from the incumbent of its time, in metric units; positive is better."""
+    """Gain over the incumbent of its time, in metric units; positive is better, None is unknown."""
     patch_id: str
     source_key: str = ""
     """A hash of the edited file's syntax tree; empty if not known."""
@@ -42,9 +42,9 @@ class Attempt:
     reason: str = ""
     """Why the verdict was given, as a sentence."""
     detail: str = ""
-    """The end of the traceback of a run that failed. Untrusted."""
+    """The end of the traceback of a run that failed, else empty. Untrusted text."""
     seconds: float = 0.0
-    """Duration of the experiment's last run."""
+    """Seconds that the experiment's last run took; 0 without a run."""
     memory_gb: float | None = None
     curve: tuple[tuple[float, float], ...] = ()
     """Loss curve of the last run: at most 20 points (share of the budget, loss)."""
@@ -53,7 +53,7 @@ class Attempt:
 
 @dataclass(frozen=True, kw_only=True)
 class AgentSpending:
-    """Tokens and dollars that a session has used."""
+    """Tokens and dollars that a session's language model calls have used so far."""
 
     tokens: int = 0
     dollars: float = 0.0
@@ -76,7 +76,7 @@ class Pending:
 
 @dataclass(frozen=True, kw_only=True)
 class Veto:
-    """An edit the user refused."""
+    """An edit the user refused, with the user's reason."""
 
     hypothesis: str
     reason: str
@@ -99,10 +99,10 @@ class Failure:
 
 @dataclass(frozen=True, kw_only=True)
 class Briefing:
-    """Everything an agent may use for one proposal."""
+    """Everything an agent is given to make one proposal."""
 
     number: int
-    """Number of the experiment to propose."""
+    """Number of the experiment that is to be proposed."""
     source: str
     """Text of the editable file at the frontier."""
     base: str
@@ -138,21 +138,24 @@ class Briefing:
     """Scratch worktree of the base commit, for agents with `needs_worktree`: the directory that
     corresponds to the workspace. Only the editable file's text is read back from it."""
     shorten: int = 0
-    """Number of times the provider found the prompt too long; each time its limit is halved."""
+    """Number of times the provider found this proposal's prompt too long, at first 0.
+
+    The agent halves its prompt's limit that many times.
+    """
     spent: AgentSpending = field(default_factory=AgentSpending)
     """Tokens and dollars this session has used so far."""
 
 
 @dataclass(frozen=True)
 class Thought:
-    """A piece of reasoning, shown to the user as it arrives."""
+    """A piece of an agent's reasoning as text, shown to the user as it arrives."""
 
     text: str
 
 
 @dataclass(frozen=True)
 class PromptSent:
-    """Everything a model is sent for this proposal, as text; kept with the experiment.
+    """The whole prompt a model is sent for one proposal, as text; kept with the experiment.
 
     Yielded before the first call, and again, complete, before each call that sends more.
     """
@@ -228,7 +231,7 @@ class PromptPreview(Protocol):
 
 
 class Ensemble(Protocol):
-    """Several agents that take turns."""
+    """Several agents that take turns to propose, such as those of the agent `mix`."""
 
     name: str
 
@@ -237,12 +240,12 @@ class Ensemble(Protocol):
         ...
 
     def turn(self, number: int) -> Agent:
-        """Return the agent that proposes an experiment and repairs it."""
+        """Return the agent that proposes experiment `number` and repairs it if it crashes."""
         ...
 
 
 class AgentFactory(Protocol):
-    """The callable that an entry point names; it makes the agent."""
+    """Makes an agent; the entry points of `autoresearch_tui.agents` name such callables."""
 
     def __call__(self, config: ResearchConfig, workspace: Path) -> Agent | Ensemble: ...
 
@@ -263,12 +266,12 @@ def agent_for(agent: Agent | Ensemble, number: int, *, pinned: bool = False) -> 
 
 
 def agent_names() -> list[str]:
-    """Return the names of the installed agents, sorted."""
+    """Return the names of all installed agents, as `--agent` takes them, sorted."""
     return sorted({point.name for point in entry_points(group=ENTRY_POINT_GROUP)})
 
 
 def make_agent(config: ResearchConfig, workspace: Path) -> Agent | Ensemble:
-    """Make the agent that a config names.
+    """Make the agent that `config.agent` names.
 
     Args:
         config: The session's research config.

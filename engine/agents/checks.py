@@ -1,4 +1,4 @@
-"""Checks of a draft: within the caps, valid Python, a change, not tried, vetoed or queued."""
+"""Checks a draft edit (valid Python, a change, not tried, vetoed or queued) and spending caps."""
 
 from __future__ import annotations
 
@@ -25,15 +25,15 @@ class WrongEdit(Exception):
 
 
 def check_edit(briefing: Briefing, source: str) -> None:
-    """Refuse an edited file that is not worth a run.
+    """Raise an error if an edited file is not worth a run.
 
     Args:
         briefing: The briefing with the file before the edit and all experiments so far.
         source: The complete edited file.
 
     Raises:
-        WrongEdit: The file is not valid Python, has no change, or repeats an experiment that
-            started from the same commit.
+        WrongEdit: The file is not valid Python, has no change, repeats a finished or pending
+            experiment that started from the same commit, or repeats an edit the user vetoed.
     """
     base = briefing.failure.source if briefing.failure is not None else briefing.source
     try:
@@ -72,7 +72,11 @@ def _check_vetoes(briefing: Briefing, source: str, key: str) -> None:
 
 
 def check_caps(config: ResearchConfig, spent: AgentSpending) -> None:
-    """Refuse to spend beyond the session's caps.
+    """Raise an error if the session has reached a cap on language model spending.
+
+    Args:
+        config: The research config with the caps; None means no cap.
+        spent: Tokens and dollars the session has used so far.
 
     Raises:
         BudgetSpentError: The cap on dollars or on tokens is reached.

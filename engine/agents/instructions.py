@@ -1,4 +1,4 @@
-"""The user's instructions and the running experiments, as prompt text for reasoning agents."""
+"""Formats the user's instructions and the pending experiments as sections of a prompt."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _VETOES = 20
 
 
 def under_way(briefing: Briefing) -> list[str]:
-    """Return a section on the experiments without a verdict; empty if there are none."""
+    """Return a list with a prompt section on pending experiments; empty if there are none."""
     if not briefing.pending:
         return []
     lines = [
@@ -27,14 +27,17 @@ def under_way(briefing: Briefing) -> list[str]:
 
 
 def earlier(briefing: Briefing) -> list[str]:
-    """Return a section on results from before this session; empty if there are none."""
+    """Return a list with a prompt section on results from before this session; empty if none."""
     if not briefing.earlier:
         return []
     return [f"# Before this session\n\n{fenced(briefing.earlier)}"]
 
 
 def user_instructions(briefing: Briefing) -> list[str]:
-    """Return a section with the user's scope, bans, vetoes and notes; empty if there are none."""
+    """Return a list with a prompt section on the user's scope, bans, vetoes and notes.
+
+    Empty if the user has given none of these. Only the last 20 vetoes are listed.
+    """
     parts = []
     if briefing.config.scope:
         parts.append(
@@ -60,7 +63,10 @@ def user_instructions(briefing: Briefing) -> list[str]:
 
 
 def direction(briefing: Briefing) -> str:
-    """Return the paragraph that names this proposal's hypothesis or direction; empty if free."""
+    """Return the prompt paragraph that asks for the user's hypothesis or suggests a direction.
+
+    Empty if the briefing holds neither.
+    """
     if briefing.pinned:
         return (
             "\nThe user wants exactly this hypothesis tried now. Work it out as one edit, "

@@ -1,4 +1,4 @@
-"""The agent `mix`: a search over knobs and a reasoning agent take turns.
+"""Alternates the knob search and a reasoning agent: the agent `mix`.
 
 The search tunes numbers cheaply and thoroughly; the reasoning agent proposes everything else.
 """
@@ -35,12 +35,12 @@ class Mix:
         return self._thinker
 
     def turn(self, number: int) -> Agent:
-        """Return the agent that proposes an experiment."""
+        """Return the reasoning agent for multiples of k, and the knob search otherwise."""
         return self._thinker if number % self._every == 0 else self._search
 
 
 def make(config: ResearchConfig, workspace: Path) -> Ensemble:
-    """Make the agent for a config.
+    """Make the agent `mix` with the reasoning agent that `config.mix_with` names.
 
     Raises:
         AgentError: `mix_with` names an agent that cannot be mixed with the search, or that cannot

@@ -1,8 +1,9 @@
-"""The search agent: proposes one or two knob changes from the results so far; needs no key.
+"""Proposes knob changes by statistics over the results so far: the agent `search`.
 
-It keeps nothing between calls. Everything is rebuilt from the briefing, and its random numbers come
-from the config's seed, the experiment's number and the frontier: the same briefing always gives the
-same draft, after a restart too.
+It changes one or two knobs at a time, and needs no language model and no key. It keeps nothing
+between calls. Everything is rebuilt from the briefing, and its random numbers come from the
+config's seed, the experiment's number and the frontier: the same briefing always gives the same
+draft, after a restart too.
 """
 
 from __future__ import annotations
@@ -41,7 +42,7 @@ def make(config: ResearchConfig, workspace: Path | None = None) -> Agent:
 
 @dataclass(frozen=True)
 class _SearchResult:
-    """The result of one search."""
+    """The trials one search used, the move it chose, and lines on the most promising knobs."""
 
     record: Record
     choice: SearchChoice | None
@@ -50,7 +51,15 @@ class _SearchResult:
 
 
 class SearchAgent:
-    """A statistical search over the knobs of the editable file."""
+    """The agent `search`: proposes values for the knobs of the editable file by statistics.
+
+    Args:
+        policy: The method: `bandit`, `tpe` (needs Optuna) or `random`.
+        seed: The seed of its random numbers.
+
+    Raises:
+        AgentError: The policy is unknown, or Optuna is not installed.
+    """
 
     name = "search"
     repairs = False
@@ -70,7 +79,7 @@ class SearchAgent:
         self._seed = seed
 
     async def preview(self, briefing: Briefing) -> str:
-        """Return the evidence the next choice follows from, and the choice.
+        """Return the change that would be proposed and the results it follows from, as text.
 
         Raises:
             AgentError: The file has no knobs or does not parse.
@@ -79,7 +88,7 @@ class SearchAgent:
         return preview_text(briefing, found.record, found.choice, found.leaders, self._policy)
 
     async def propose(self, briefing: Briefing) -> AsyncIterator[Thought | Draft]:
-        """Yield thoughts, then exactly one draft.
+        """Yield thoughts on the evidence and the choice, then exactly one draft.
 
         Raises:
             AgentError: The file has no knobs, does not parse, or everything has been tried.
@@ -155,7 +164,7 @@ def _summary(record: Record, metric: str) -> str:
 
 
 def _check(source: str, old: str) -> None:
-    """Check that the draft differs from its base and compiles."""
+    """Raise an AgentError unless the edited source compiles and differs from the old one."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")

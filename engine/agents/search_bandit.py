@@ -1,4 +1,4 @@
-"""The bandit: Thompson sampling over knobs, directions and step sizes.
+"""Chooses knob changes by Thompson sampling over knobs, directions and step sizes: the bandit.
 
 Each axis is given a curve `gain(d) = a d - q d^2 / 2` of the distance d from the frontier, each
 word of an enum a gain of its own, and each frontier an offset, because a lucky incumbent makes all
@@ -29,7 +29,7 @@ _IMPORTANCE: tuple[tuple[str, float], ...] = (
     (r"WARMDOWN|COOLDOWN|DECAY|WARMUP|FINAL", 0.8),
     (r"BETA|MOMENTUM|HEAD|WINDOW|DEVICE_BATCH|MLP|LAMBDA|SCALE|STD|INIT", 0.6),
 )
-"""Weight of a typical step of such a knob, relative to a learning rate's."""
+"""Patterns of knob names, each with its knobs' expected importance; learning rates have 1."""
 
 _CRASH = -1.5
 _NOISE = 0.45
@@ -37,12 +37,12 @@ _FARTHEST = 8.0
 
 
 def importance(key: str) -> float:
-    """Return the expected weight of a knob by its name; 1 is the highest."""
+    """Return how much a knob is expected to matter, guessed from its name: 0.45 to 1."""
     return next((weight for pattern, weight in _IMPORTANCE if re.search(pattern, key)), 0.45)
 
 
 class Bandit:
-    """The curves fitted to one record of trials."""
+    """Curves of the expected gain over each knob's values, fitted to one record of trials."""
 
     def __init__(self, record: Record) -> None:
         self._record = record
@@ -82,7 +82,10 @@ class Bandit:
         return Posterior(priors, rows)
 
     def _seen(self, trial: Trial) -> float:
-        """Return a trial's gain in units of the usual difference, large gains compressed."""
+        """Return a trial's gain as the fit uses it; a fixed penalty for a crash.
+
+        The unit is the record's `spread`; large gains are compressed by asinh.
+        """
         if trial.crashed or trial.gain is None:
             return _CRASH
         return math.asinh(trial.gain / self._scale)
@@ -94,7 +97,7 @@ class Bandit:
         return found
 
     def effect(self, move: Move) -> Features:
-        """Return the features of a move from the frontier."""
+        """Return the regression features of a move from the frontier: a factor per weight."""
         if move not in self._effects:
             self._effects[move] = self._effect(move)
         return self._effects[move]
@@ -113,7 +116,12 @@ class Bandit:
         return math.sinh(max(min(mean, 5.0), -5.0)) * self._scale, sd * self._scale
 
     def draw(self, rng: random.Random, width: float) -> dict[Hashable, float]:
-        """Draw one plausible set of weights."""
+        """Draw one set of regression weights from the posterior, by feature name.
+
+        Args:
+            rng: The source of random numbers.
+            width: Factor on the spread of the draw around the posterior's mean.
+        """
         weights = self._posterior.sample(rng, width)
         return {
             name: max(w, 0.02) if isinstance(name, tuple) and name[1] == "bend" else w
@@ -121,7 +129,7 @@ class Bandit:
         }
 
     def expects_gain(self, move: Move) -> bool:
-        """Return whether the evidence alone, without the draw, supports a move of a tried axis."""
+        """Return whether all axes of a move were tried and its expected gain is above 0."""
         tried = all(self._record.on(key) for key, _ in move)
         return tried and self._posterior.mean(self.effect(move)) > 0.0
 
@@ -144,7 +152,7 @@ _PAIR_SHARE = 0.4
 
 
 def is_in_reach(record: Record, move: Move) -> bool:
-    """Return whether a move is at most a first step, or twice the longest helpful step."""
+    """Return whether no step of a move is too long: a first step, or twice one that helped."""
     for key, value in move:
         axis = record.space.axes[key]
         if axis.kind is KnobKind.ENUM:
@@ -156,7 +164,10 @@ def is_in_reach(record: Record, move: Move) -> bool:
 
 
 def choose_bandit(record: Record, bandit: Bandit, rng: random.Random) -> SearchChoice | None:
-    """Return the best move under one draw of the curves, sometimes two good moves combined."""
+    """Return the best move under one draw of the curves, sometimes two good moves combined.
+
+    None if every move has been tried.
+    """
     weights = bandit.draw(rng, _WIDTH)
 
     def value(move: Move) -> float:

@@ -1,4 +1,4 @@
-"""New values written as Python literals in the style of the old ones."""
+"""Writes new knob values as Python literals in the style of the old ones, such as `2**19`."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from engine.core.patches.knobs import Knob, Scalar
 
 
 def rewrite(knob: Knob, values: Mapping[int, Scalar]) -> str:
-    """Return a knob's literal with some parts replaced and the rest unchanged."""
+    """Return a knob's literal with the parts at the given indexes set to new values."""
     text = knob.literal
     for index in sorted(values, reverse=True):
         part = knob.parts[index]

@@ -1,4 +1,4 @@
-"""Bayesian linear regression in plain Python: exact, and able to draw samples."""
+"""Fits a Bayesian linear regression in plain Python, and draws samples of its weights."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ Features = Mapping[Hashable, float]
 
 @dataclass(frozen=True)
 class Prior:
-    """Normal distribution of a weight before any evidence."""
+    """Mean and standard deviation of a regression weight before any observation."""
 
     mean: float
     sd: float
@@ -20,7 +20,7 @@ class Prior:
 
 @dataclass(frozen=True)
 class TrialRow:
-    """One observation: sparse features, the value seen, and the variance of its noise."""
+    """One observation for the regression: sparse features, the value seen, its noise variance."""
 
     features: Features
     value: float
@@ -28,8 +28,9 @@ class TrialRow:
 
 
 class Posterior:
-    """Distribution of the weights given the rows: Gaussian with precision P + sum(x x' / v).
+    """Gaussian distribution of the regression weights after the observations.
 
+    Its precision is P + sum(x x' / v): P that of the priors, x and v a row's features and variance.
     See Bishop, Pattern Recognition and Machine Learning (2006), section 3.3.
 
     Args:
@@ -55,18 +56,18 @@ class Posterior:
         self._mean = self._back(self._forward(pull))
 
     def mean(self, features: Features) -> float:
-        """Return the expected value at a point."""
+        """Return the expected value of an observation with these features."""
         return sum(self._mean[self._index[name]] * x for name, x in features.items())
 
     def sd(self, features: Features) -> float:
-        """Return the standard deviation of `mean` at a point, without measurement noise."""
+        """Return the standard deviation of `mean` for these features, without observation noise."""
         point = [0.0] * len(self._mean)
         for name, x in features.items():
             point[self._index[name]] = x
         return math.sqrt(sum(x * x for x in self._forward(point)))
 
     def sample(self, rng: random.Random, width: float = 1.0) -> dict[Hashable, float]:
-        """Draw all weights once; `width` scales the deviation from the mean."""
+        """Draw every weight once, by name; `width` scales the deviation from the mean."""
         noise = self._back([rng.gauss(0.0, width) for _ in self._mean])
         return {name: self._mean[i] + noise[i] for name, i in self._index.items()}
 
@@ -90,7 +91,7 @@ def _times(a: float, b: float) -> float:
 
 
 def _cholesky(matrix: Sequence[Sequence[float]]) -> list[list[float]]:
-    """Return the lower triangle L, row by row, with L L' = matrix."""
+    """Return the Cholesky factor of a matrix: the lower triangle L, row by row, with L L' = it."""
     root: list[list[float]] = []
     for i, row in enumerate(matrix):
         new: list[float] = []

@@ -1,4 +1,4 @@
-"""Lists knob moves not measured yet or ruled out by a crash, and draws one at random."""
+"""Lists the knob moves that are still open (not tried, not ruled out), and draws one of them."""
 
 from __future__ import annotations
 
@@ -14,19 +14,22 @@ _PAIRS_DRAWN = 300
 
 @dataclass(frozen=True)
 class SearchChoice:
-    """The move a policy chose, and its forecast."""
+    """The move a search policy chose, with its forecast and the policy's reason."""
 
     move: Move
     gain: float | None = None
     """Expected gain in metric units, positive is better; None if the policy has no forecast."""
     doubt: float | None = None
-    """Standard deviation of the expected gain."""
+    """Standard deviation of the expected gain, in metric units; None without a forecast."""
     note: str = ""
-    """Reason the policy gives, one sentence."""
+    """The policy's reason for the move, one sentence; may be empty."""
 
 
 def open_moves(record: Record, moves: Iterable[Move]) -> list[Move]:
-    """Return the moves that may be tried, with batch sizes made divisible, without duplicates."""
+    """Return the given moves that are neither tried nor ruled out, without duplicates.
+
+    Batch sizes are made divisible first; a move for which that fails is left out.
+    """
     found: dict[Move, None] = {}
     for move in moves:
         repaired = record.space.repaired(move, record.context)
@@ -36,7 +39,7 @@ def open_moves(record: Record, moves: Iterable[Move]) -> list[Move]:
 
 
 def join(first: Move, second: Move) -> Move | None:
-    """Combine two moves of one axis each; None if they change the same axis."""
+    """Combine two moves of one axis each; None if they change the same axis or more than two."""
     both = dict(first) | dict(second)
     if len(both) != 2 or len(first) + len(second) != 2:
         return None
@@ -44,7 +47,10 @@ def join(first: Move, second: Move) -> Move | None:
 
 
 def fallbacks(record: Record, rng: random.Random) -> Iterator[list[Move]]:
-    """Yield groups of moves to draw from once the usual single steps are used up."""
+    """Yield lists of open moves, for when the usual single steps are used up; some may be empty.
+
+    In order: usual pairs, single steps of all sizes, random pairs of these, all pairs of these.
+    """
     usual = record.space.moves()
     wide = record.space.moves(wide=True)
     yield open_moves(record, _pairs([m for m in usual if not record.lost_before(m)], rng))
@@ -68,7 +74,7 @@ def _pairs(singles: list[Move], rng: random.Random, everything: bool = False) ->
 def first_open(
     record: Record, rng: random.Random, pick: Callable[[list[Move]], SearchChoice]
 ) -> SearchChoice | None:
-    """Return a policy's choice among single steps, else fallbacks; None if all were tried."""
+    """Let `pick` choose among the open single steps, else among fallbacks; None if none is open."""
     usual = [m for m in record.space.moves() if not record.lost_before(m)]
     if moves := open_moves(record, usual):
         return pick(moves)
@@ -79,7 +85,10 @@ def first_open(
 
 
 def choose_evenly(record: Record, rng: random.Random) -> SearchChoice | None:
-    """Return a random move as a control: one axis, and every third time two axes."""
+    """Return a random open move, a control for the other policies; None if none is open.
+
+    It changes one axis, and one time in three two axes.
+    """
     usual = record.space.moves()
     if rng.random() < 1 / 3 and (pairs := open_moves(record, _pairs(usual, rng))):
         return SearchChoice(rng.choice(pairs), note="Drawn at random: two knobs, one step each.")

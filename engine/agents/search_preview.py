@@ -1,4 +1,4 @@
-"""The evidence of the knob search as text, for the user to read before a proposal."""
+"""Formats the knob search's evidence and next choice as text, for the user to read beforehand."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _TRIALS = 8
 def preview_text(
     briefing: Briefing, record: Record, choice: SearchChoice | None, leaders: list[str], policy: str
 ) -> str:
-    """Return the next choice, the leading knobs and the trials of every knob.
+    """Return a text with the next choice, the leading knobs and the last trials of every knob.
 
     Args:
         briefing: The briefing of the next proposal.

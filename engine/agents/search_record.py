@@ -1,4 +1,4 @@
-"""Past experiments as trials over the knobs of the current file, rebuilt from the history."""
+"""Rebuilds past experiments as trials over the knobs of the current file."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ _BEYOND_IS_WORSE = (Outcome.OUT_OF_MEMORY, Outcome.TIMEOUT, Outcome.HANG, Outcom
 
 @dataclass(frozen=True, kw_only=True)
 class Trial:
-    """A finished experiment in terms of axes."""
+    """A finished experiment as values of the current file's axes (its adjustable scalars)."""
 
     number: int
     base: str
     changes: Mapping[str, tuple[Scalar, Scalar]]
-    """Old and new value of each changed axis; empty for the baseline."""
+    """Old and new value of each changed axis, by axis key; empty for the baseline."""
     vector: Mapping[str, Scalar]
-    """Values of all axes during the run."""
+    """Values of all axes during the run, by axis key."""
     known: bool
     """Whether the vector is certain: its base is an ancestor of the current frontier."""
     metric: float | None
@@ -39,43 +39,43 @@ class Trial:
 
     @property
     def axis(self) -> str | None:
-        """The only axis the trial changed; None if it changed several."""
+        """Key of the only axis the trial changed; None if it changed none or several."""
         return next(iter(self.changes)) if len(self.changes) == 1 else None
 
 
 def token(value: Scalar) -> str:
-    """Return a key for a scalar that is equal for equal values, regardless of notation."""
+    """Return a string for a scalar that is equal for equal values, such as `1e-3` and `0.001`."""
     if isinstance(value, bool | str):
         return repr(value)
     return f"{float(value):.9g}"
 
 
 def tokens(values: Iterable[tuple[str, Scalar]]) -> frozenset[Token]:
-    """Return a key for a move or a whole vector."""
+    """Return a hashable key for pairs of axis key and value: of a move, or of all axes."""
     return frozenset((key, token(value)) for key, value in values)
 
 
 _FIRST_STEP = 1.01
-"""The longest step in a direction without a gain so far, in typical steps."""
+"""The longest step, in typical steps, along an axis in a direction that has had no gain yet."""
 
 
 @dataclass(frozen=True)
 class Record:
-    """All trials, and the constraints that follow from them for the next move."""
+    """A session's trials, and the moves that they and the user rule out."""
 
     space: Space
     trials: tuple[Trial, ...]
     spread: float | None
-    """Median size of the differences that were not kept, in metric units."""
+    """Median size of the gains that were not kept, in metric units; None without a gain."""
     context: int
-    """Number that tokens per step divided by rows per pass must be a multiple of, if known."""
+    """Context length: tokens per step over rows per pass is a multiple of it; 1 if unknown."""
     _vectors: frozenset[frozenset[Token]]
     _lost: frozenset[Token]
     _floors: Mapping[str, float] = field(default_factory=dict)
     _ceilings: Mapping[str, float] = field(default_factory=dict)
     _broken: frozenset[frozenset[Token]] = frozenset()
     _vetoed: frozenset[frozenset[tuple[str, str]]] = frozenset()
-    """Knob values the user vetoed, or that are queued already."""
+    """Sets of (knob name, new literal): edits the user vetoed, or that are queued already."""
     _banned: frozenset[str] = frozenset()
     """Names of knobs the user banned."""
 
@@ -116,7 +116,7 @@ class Record:
         )
 
     def is_new(self, move: Move) -> bool:
-        """Return whether the result of a move has never been measured."""
+        """Return whether no trial has measured the values that a move from the frontier gives."""
         old = {(key, token(self.space.axes[key].value)) for key, _ in move}
         return (self._frontier - old) | tokens(move) not in self._vectors
 
@@ -125,7 +125,7 @@ class Record:
         return tokens(self.space.values.items())
 
     def is_allowed(self, move: Move) -> bool:
-        """Return whether a move is excluded neither by a crash nor by the user."""
+        """Return whether no crash, ban, veto or queued experiment rules a move out."""
         if (self._vetoed or self._banned) and self._is_unwanted(move):
             return False
         key_set = tokens(move)
@@ -143,15 +143,18 @@ class Record:
         return changed in self._vetoed or not self._banned.isdisjoint(literals)
 
     def lost_before(self, move: Move) -> bool:
-        """Return whether a value of a move clearly lost, on this or an earlier frontier."""
+        """Return whether a value in a move once lost more than twice `spread`, on any frontier."""
         return any((key, token(value)) in self._lost for key, value in move)
 
     def limits(self, key: str) -> tuple[float | None, float | None]:
-        """Return the coordinates an axis must stay above and below because runs crashed there."""
+        """Return the coordinates an axis must stay above and below because runs crashed there.
+
+        None where there is no such limit.
+        """
         return self._floors.get(key), self._ceilings.get(key)
 
     def on(self, key: str, sign: int = 0) -> list[Trial]:
-        """Return the trials that changed an axis, optionally only those up (+1) or down (-1)."""
+        """Return the trials that changed an axis; with `sign`, only those up (+1) or down (-1)."""
         if (key, sign) not in self._trials_on:
             axis = self.space.axes[key]
             found = [t for t in self.trials if key in t.changes]
@@ -165,7 +168,7 @@ class Record:
         return {}
 
     def reach(self, key: str, sign: int) -> float:
-        """Return how far an axis may be moved up (+1) or down (-1).
+        """Return how far an axis may be moved up (+1) or down (-1), in typical steps.
 
         That is a first step, the nearest value worth trying, or twice the longest step that gave a
         gain.
@@ -190,14 +193,14 @@ class Record:
 
 
 def direction(axis: SearchAxis, old: Scalar, new: Scalar) -> int:
-    """Return +1 for an increase, -1 for a decrease, 0 for text values."""
+    """Return +1 if an axis's value rises, -1 if it falls, 0 for text and equal values."""
     a, b = axis.coordinate(old), axis.coordinate(new)
     return (b > a) - (b < a)
 
 
 @lru_cache(maxsize=4096)
 def _scalars(literal: str) -> tuple[Scalar, ...]:
-    """Return the scalar parts of a literal; empty if the text is not a literal."""
+    """Return the scalars of a literal, several for a tuple; empty if it is not a literal."""
     try:
         knobs = find_knobs(f"X = ({literal})")
     except KnobError:
@@ -206,7 +209,7 @@ def _scalars(literal: str) -> tuple[Scalar, ...]:
 
 
 def _changes(attempt: Attempt, space: Space) -> dict[str, tuple[Scalar, Scalar]]:
-    """Return an attempt's knob changes as axes of the current file, without removed knobs."""
+    """Return an attempt's old and new value by axis of the current file, without removed knobs."""
     found: dict[str, tuple[Scalar, Scalar]] = {}
     for name, literals in attempt.knobs.items():
         old, new = (_scalars(literal) for literal in literals)
@@ -258,7 +261,12 @@ def _trials(briefing: Briefing, space: Space) -> Iterable[Trial]:
 def _limits(
     space: Space, trials: tuple[Trial, ...]
 ) -> tuple[dict[str, float], dict[str, float], list[frozenset[Token]]]:
-    """Return lower and upper limits of axes set by crashes, and values that crash on their own."""
+    """Return what crashes rule out: coordinates of axes, and combinations of values.
+
+    Returns:
+        Coordinates that axes must stay above; coordinates they must stay below; sets of values that
+        crashed together.
+    """
     floors: dict[str, float] = {}
     ceilings: dict[str, float] = {}
     broken: list[frozenset[Token]] = []
@@ -295,7 +303,7 @@ def _limits(
 
 
 def _has_more_room(space: Space, trial: Trial) -> bool:
-    """Return whether a run that was out of memory would have fewer rows per pass today."""
+    """Return whether a trial ran out of memory with more rows per pass than the file has now."""
     pair = space.batch_axes
     if pair is None or trial.outcome is not Outcome.OUT_OF_MEMORY or pair[1] in trial.changes:
         return False

@@ -1,4 +1,4 @@
-"""The search space: the adjustable scalars of a file, with their scales and steps."""
+"""Finds the adjustable scalars of a file, with their scales and steps: the search space."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from engine.agents.search_literals import rewrite
 from engine.core.patches.knobs import Knob, KnobKind, Scalar, find_knobs, set_knobs
 
 Move = tuple[tuple[str, Scalar], ...]
-"""New values of one or two axes, sorted by key."""
+"""A change to try: pairs of axis key and new value for one or two axes, sorted by key."""
 
 _TYPICAL_CONTEXT = 2048
 _TINY = 1e-9
@@ -21,10 +21,13 @@ _TINY = 1e-9
 
 @dataclass(frozen=True)
 class SearchAxis:
-    """One adjustable scalar. Coordinates are in typical steps and grow with the value."""
+    """One adjustable scalar of the file, with a coordinate for each value it may have.
+
+    Coordinates are on the scalar's own scale, such as logarithmic; 1 apart is one typical step.
+    """
 
     key: str
-    """Name of the knob, with an index for an element of a tuple."""
+    """Name of the knob, with an index for an element of a tuple: `DEPTH`, `BETAS[0]`."""
     knob: Knob
     index: int
 
@@ -35,7 +38,7 @@ class SearchAxis:
 
     @cached_property
     def value(self) -> Scalar:
-        """Value at the frontier."""
+        """The scalar's current value, in the file at the frontier."""
         return self.knob.parts[self.index].value
 
     @cached_property
@@ -50,7 +53,7 @@ class SearchAxis:
 
     @cached_property
     def bounds(self) -> tuple[float, float]:
-        """Lowest and highest value, from the kind, the name and a comment such as "at most 5"."""
+        """Lowest and highest value allowed, from kind, name and a comment such as "at most 5"."""
         low, high = -math.inf, math.inf
         match self.kind:
             case KnobKind.RATIO:
@@ -68,7 +71,7 @@ class SearchAxis:
         return low, high
 
     def coordinate(self, value: Scalar) -> float:
-        """Return the coordinate of a value on this axis; 0 for text values."""
+        """Return the coordinate of a value on this axis, in typical steps; 0 for text values."""
         if isinstance(value, str | bool):
             return 0.0
         if value not in self._places:
@@ -97,7 +100,7 @@ class SearchAxis:
                 return float(value)
 
     def at(self, coordinate: float) -> Scalar:
-        """Return the rounded value at a coordinate, inside the bounds."""
+        """Return the value at a coordinate, rounded and within the axis's bounds."""
         value: float
         match self.kind:
             case KnobKind.LOG if self.value == 0:
@@ -128,7 +131,7 @@ class SearchAxis:
         return float(max(unit, round(value / unit) * unit))
 
     def steps(self, wide: bool = False) -> list[Scalar]:
-        """Return other values worth trying; `wide` adds finer and longer steps."""
+        """Return values worth trying in place of the current one; `wide` adds more step sizes."""
         return self._wide_steps if wide else self._usual_steps
 
     @cached_property
@@ -167,7 +170,7 @@ class SearchAxis:
 
     @property
     def reach(self) -> tuple[float, float]:
-        """The range of coordinates that a global search draws from."""
+        """Lowest and highest coordinate that a search over the whole axis (TPE) draws from."""
         here = self.coordinate(self.value)
         match self.kind:
             case KnobKind.LOG:
@@ -184,20 +187,20 @@ class SearchAxis:
 
 
 def same(a: Scalar, b: Scalar) -> bool:
-    """Return whether two scalars are the same value; True is not 1."""
+    """Return whether two scalars have the same value, up to rounding; True is not 1."""
     if isinstance(a, int | float) and isinstance(b, int | float):
         return isinstance(a, bool) == isinstance(b, bool) and math.isclose(a, b, rel_tol=1e-9)
     return type(a) is type(b) and a == b
 
 
 def _round(value: float) -> float:
-    """Round to two digits, as one would write the value by hand."""
+    """Round to two significant digits, as one would write the value by hand."""
     return float(f"{value:.2g}")
 
 
 @dataclass(frozen=True)
 class Space:
-    """All axes of one source file."""
+    """The search space of one source file: its text, its knobs, and its axes by key."""
 
     source: str
     knobs: tuple[Knob, ...]
@@ -205,7 +208,7 @@ class Space:
 
     @classmethod
     def of(cls, source: str) -> Space:
-        """Build the search space of a source.
+        """Find all knobs of a source text and build its search space.
 
         Raises:
             KnobError: The source does not parse.
@@ -221,11 +224,11 @@ class Space:
 
     @property
     def values(self) -> dict[str, Scalar]:
-        """Values of all axes at the frontier."""
+        """The current value of every axis, by axis key."""
         return {key: axis.value for key, axis in self.axes.items()}
 
     def literals(self, move: Move) -> dict[str, tuple[str, str]]:
-        """Return the old and new literal of each knob a move changes."""
+        """Return the old and new literal of each knob a move changes, by knob name."""
         parts: dict[str, dict[int, Scalar]] = {}
         for key, value in move:
             axis = self.axes[key]
@@ -234,16 +237,16 @@ class Space:
         return {n: (by_name[n].literal, rewrite(by_name[n], p)) for n, p in parts.items()}
 
     def apply(self, move: Move) -> str:
-        """Return the source after a move."""
+        """Return the source text with a move's new values written in."""
         return set_knobs(self.source, {n: new for n, (_, new) in self.literals(move).items()})
 
     def moves(self, wide: bool = False) -> list[Move]:
-        """Return every move of a single axis."""
+        """Return every move of a single axis; `wide` adds more step sizes."""
         return [((key, value),) for key, axis in self.axes.items() for value in axis.steps(wide)]
 
     @cached_property
     def batch_axes(self) -> tuple[str, str] | None:
-        """The axes of tokens per step and of rows per pass; None unless the file has both."""
+        """Keys of the axes of tokens per step and rows per pass; None unless the file has both."""
         for total, rows in product(self.axes, self.axes):
             if re.match(r"TOTAL_BATCH", total) and re.match(r"(DEVICE|MICRO)_BATCH", rows):
                 return total, rows
@@ -252,7 +255,8 @@ class Space:
     def context_guess(self) -> int:
         """Return a context length that tokens per step over rows per pass must be divisible by.
 
-        If another file sets it, the smaller of the current quotient and 2048 is a safe guess.
+        If another file sets it, the smaller of the current quotient and 2048 is a safe guess; 1 if
+        the file has no batch sizes either.
         """
         for knob in self.knobs:
             if re.fullmatch(r"(MAX_)?(SEQ|SEQUENCE|CONTEXT)_(LEN|LENGTH)", knob.name):
@@ -265,7 +269,15 @@ class Space:
         return min(total // max(rows, 1), _TYPICAL_CONTEXT) or 1
 
     def repaired(self, move: Move, context: int) -> Move | None:
-        """Return the move with divisible batch sizes; None if two knobs cannot achieve that."""
+        """Return a move with the other batch size adapted, so that both stay divisible.
+
+        Args:
+            move: A move of one or two axes.
+            context: The context length in tokens, at least 1.
+
+        Returns:
+            The move itself if it needs no change; None if two knobs cannot achieve it.
+        """
         pair = self.batch_axes
         changes = dict(move)
         if pair is None or not any(key in changes for key in pair):

@@ -1,4 +1,4 @@
-"""Hypothesis, rationale and forecast of the search's moves, as text with the evidence."""
+"""Formats the hypothesis, rationale and forecast of the knob search's moves as text."""
 
 from __future__ import annotations
 
@@ -26,23 +26,26 @@ _UP_DOWN = {1: "up", -1: "down", 0: "to another word"}
 
 
 def category(name: str) -> str:
-    """Return the category of a knob, by its name."""
+    """Return the category of a knob, such as `optimizer`, guessed from its name; else `other`."""
     return next((word for pattern, word in _CATEGORIES if re.search(pattern, name)), "other")
 
 
 def signed(gain: float) -> str:
-    """Return a difference in metric units with three digits and its sign."""
+    """Return a gain as text, with its sign and three significant digits."""
     return f"{gain:+.3g}".replace("-", "−")
 
 
 def change(record: Record, move: Move) -> str:
-    """Return the changes of a move, as `NAME old → new` for each knob."""
+    """Return a move as text: `NAME old → new` for each knob."""
     literals = record.space.literals(move)
     return " and ".join(f"{name} {old} → {new}" for name, (old, new) in literals.items())
 
 
 def evidence(axis: SearchAxis, record: Record, sign: int) -> str:
-    """Return counts and gains of the trials in one direction of an axis; empty without any."""
+    """Return a phrase on the trials in one direction of an axis: how many helped, the best gain.
+
+    Empty if there are none.
+    """
     trials = record.on(axis.key, sign)
     if not trials:
         return ""
@@ -60,7 +63,7 @@ def evidence(axis: SearchAxis, record: Record, sign: int) -> str:
 
 
 def hypothesis(choice: SearchChoice, record: Record, policy: str) -> str:
-    """Return the hypothesis of a move, one sentence."""
+    """Return one sentence with the change a move makes and the reason to expect a gain."""
     head = change(record, choice.move)
     if policy == "random":
         return f"{head}: a random step, as a control."
@@ -100,7 +103,7 @@ def _why(axis: SearchAxis, record: Record, sign: int) -> str:
 
 
 def rationale(choice: SearchChoice, record: Record, policy: str, metric: str) -> str:
-    """Return the evidence for a move by experiment number, and the policy that chose it."""
+    """Return lines on the policy that chose a move and the last trials of each knob it changes."""
     lines = [f"A statistical search ({policy}) chose this, no language model."]
     if choice.note:
         lines.append(choice.note[0].upper() + choice.note[1:])
@@ -119,7 +122,7 @@ def rationale(choice: SearchChoice, record: Record, policy: str, metric: str) ->
 
 
 def expected(choice: SearchChoice, record: Record, metric: str) -> str:
-    """Return the forecast in metric units with its uncertainty."""
+    """Return the forecast of a choice as a sentence, in metric units with its uncertainty."""
     if choice.gain is None or choice.doubt is None:
         if record.spread is None:
             return f"Unknown: there is no result to judge {metric} by yet."
@@ -132,7 +135,7 @@ def expected(choice: SearchChoice, record: Record, metric: str) -> str:
 
 
 def ranking(bandit: Bandit, record: Record, metric: str) -> list[str]:
-    """Return lines on the most promising knobs with their evidence, best first."""
+    """Return up to five lines on the most promising knobs with their evidence, best first."""
     best: dict[str, tuple[float, float, Move]] = {}
     for move in record.space.moves():
         if record.is_allowed(move) and is_in_reach(record, move):
@@ -158,7 +161,7 @@ def _touched(record: Record, move: Move) -> list[tuple[SearchAxis, int]]:
 
 
 def trial_text(trial: Trial, axis: SearchAxis) -> str:
-    """Return a line on a trial's change of an axis and its result."""
+    """Return one line on a trial: its number, its change of an axis, and its result."""
     old, new = trial.changes[axis.key]
     together = " with another knob" if trial.axis is None else ""
     if trial.crashed:

@@ -1,4 +1,4 @@
-"""The tree-structured Parzen estimator of Optuna, kept to one or two knobs at a time.
+"""Chooses knob changes by Optuna's tree-structured Parzen estimator (TPE), one or two at a time.
 
 Optuna draws whole vectors; their changes are ranked by how much more likely the new value is
 than the current one among the good results, relative to the others; the best one or two are made.
@@ -25,11 +25,11 @@ _VECTORS = 8
 _PAIR_SHARE = 0.1
 _BACKGROUND = 0.1
 _LONGEST = 1.0
-"""The longest change, in typical steps; TPE itself draws from the whole range."""
+"""The longest change of an axis, in typical steps; TPE itself draws from its whole range."""
 
 
 def load_optuna() -> Any:
-    """Import Optuna, an optional dependency.
+    """Import and return the module `optuna`, an optional dependency.
 
     Raises:
         AgentError: Optuna is not installed.
@@ -46,7 +46,15 @@ def load_optuna() -> Any:
 
 
 def choose_tpe(record: Record, rng: random.Random, towards: Direction) -> SearchChoice | None:
-    """Return the change TPE ranks highest; a random one while there are too few results.
+    """Return the move TPE ranks highest; a random one while there are fewer than 4 results.
+
+    Args:
+        record: The trials so far.
+        rng: The source of random numbers.
+        towards: Whether a lower or a higher metric is better.
+
+    Returns:
+        The choice; None if every move has been tried.
 
     Raises:
         AgentError: Optuna is not installed.
@@ -110,7 +118,7 @@ def _choices(axis: SearchAxis, trials: list[Trial]) -> dict[str, Scalar]:
 def _draw(
     optuna: Any, record: Record, scored: list[tuple[Trial, float]], rng: random.Random
 ) -> list[Move]:
-    """Return the single changes contained in vectors drawn by Optuna's sampler."""
+    """Return moves of one axis each: the changes within 8 vectors drawn by Optuna's sampler."""
     trials = [t for t, _ in scored]
     axes = record.space.axes
     choices = {key: _choices(a, trials) for key, a in axes.items() if a.kind is KnobKind.ENUM}
@@ -152,14 +160,14 @@ def _draw(
 
 
 class _Score:
-    """Log odds that a change moves a value towards the good results."""
+    """Scores moves by the log odds that they lead towards the good trials, not the rest."""
 
     def __init__(self, record: Record, good: list[Trial], rest: list[Trial]) -> None:
         self._axes = record.space.axes
         self._good, self._rest = good, rest
 
     def of(self, move: Move) -> float:
-        """Return the score of a move from the frontier."""
+        """Return the score of a move from the frontier; above 0 leads towards the good trials."""
         return sum(
             self._odds(self._axes[key], new) - self._odds(self._axes[key], self._axes[key].value)
             for key, new in move

@@ -1,1 +1,1 @@
-"""The language-model agent: prompt, model, parser."""
+"""The agent `llm`: builds a prompt, calls a language model, and parses its answer."""

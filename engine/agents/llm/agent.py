@@ -1,4 +1,4 @@
-"""The language model agent: asks for an edit, applies it, and asks again if it is unusable."""
+"""Asks a language model for an edit, and again if it is unusable: the agent `llm`."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from engine.core.patches.search_replace import BlockError, apply_blocks
 
 DEFAULT_CONTEXT_TOKENS = 32_000
 _BLOCK_TRIES = 3
-"""Number of answers as blocks: the first, and two with a message on what was wrong."""
+"""Number of answers asked for as SEARCH/REPLACE blocks: the first, and two after a correction."""
 
 
 class LanguageModelAgent:
@@ -50,7 +50,7 @@ class LanguageModelAgent:
         self._model = Model(config, secrets)
 
     async def preview(self, briefing: Briefing) -> str:
-        """Return the whole prompt the model would be sent.
+        """Return the whole prompt the model would be sent; no model is called.
 
         Raises:
             AgentError: The prompt does not fit into the model's context.
@@ -60,7 +60,9 @@ class LanguageModelAgent:
     async def propose(
         self, briefing: Briefing
     ) -> AsyncIterator[Thought | PromptSent | Usage | Draft]:
-        """Ask for one edit, or for the repair of one.
+        """Ask the model for one edit, or for the repair of one, in up to four answers.
+
+        Each answer is a call that may cost money; one that breaks off is asked for once more.
 
         Raises:
             AgentError: The call or the answers failed; the class says how.
@@ -110,7 +112,7 @@ class LanguageModelAgent:
     async def _ask(
         self, messages: list[dict[str, str]], temperature: float | None
     ) -> AsyncGenerator[Delta | Usage, None]:
-        """Yield the answer to one call; a stream that breaks off is restarted once."""
+        """Call the model, and yield its answer and usage; a broken stream is started once more."""
         for last in (False, True):
             begun = False
             try:
@@ -151,11 +153,11 @@ def sampling_temperature(config: ResearchConfig, candidate: int) -> float | None
 
 
 def _draft(briefing: Briefing, answer: Answer) -> Draft:
-    """Build the draft of an answer.
+    """Apply the edit of a model's answer, check it, and return it as a draft.
 
     Raises:
-        WrongEdit: The edit cannot be applied, is not valid Python, changes nothing, or was tried
-            before.
+        WrongEdit: The edit cannot be applied, is not valid Python, changes nothing, or was tried,
+            queued or vetoed before.
     """
     base = briefing.failure.source if briefing.failure is not None else briefing.source
     if answer.whole_file is not None and not answer.blocks:
@@ -179,7 +181,7 @@ def _draft(briefing: Briefing, answer: Answer) -> Draft:
 
 
 def make(config: ResearchConfig, workspace: Path) -> Agent:
-    """Make the agent for a config.
+    """Make the agent `llm` with the keys of the environment and of the workspace's `.env`.
 
     Raises:
         AgentError: The config names no model.

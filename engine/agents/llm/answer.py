@@ -1,4 +1,4 @@
-"""Parser of a language model's answer: its reasoning, header lines and edit. Pure."""
+"""Parses a language model's answer into its reasoning, header lines and edit."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from engine.core.text import one_line, sanitize
 HYPOTHESIS_CHARACTERS = 300
 RATIONALE_CHARACTERS = 4000
 _PROSE = 100_000
-"""The most characters of prose that are read at each end of a long answer."""
+"""The most characters read at the start, and at the end, of a long stretch of text."""
 FALLBACK_HYPOTHESIS = "edit of train.py"
 
 _STEMS = {
@@ -42,7 +42,7 @@ _CLOSE_LINE = re.compile(r"^[ \t]{0,9}</(?:think|thinking|reasoning)>", re.IGNOR
 
 @dataclass(frozen=True, kw_only=True)
 class Answer:
-    """A parsed answer. Without a `problem` it holds either blocks or a whole file."""
+    """A language model's parsed answer. Without a `problem` it has blocks or a whole file."""
 
     hypothesis: str
     category: str
@@ -88,7 +88,13 @@ def parse_answer(text: str, *, whole_file_asked: bool = False) -> Answer:
 
 
 def _read_headers(part: str, headers: dict[str, str], prose: list[str]) -> None:
-    """Sort the lines of a part without blocks into header values and prose."""
+    """Add the header values of some text to `headers`, and its other lines to `prose`.
+
+    Args:
+        part: A stretch of the answer outside SEARCH/REPLACE blocks.
+        headers: Values by lower-case header name, changed in place; the first value counts.
+        prose: Lines outside headers and fences, changed in place.
+    """
     name, value, fence = "", list[str](), ""
 
     def close() -> None:
@@ -148,7 +154,7 @@ def _category(header: str) -> str:
 
 
 def _whole_file(text: str) -> tuple[str | None, str]:
-    """Return the only Python fence, or None and the reason."""
+    """Return the content of the only Python fence and "", or None and the reason."""
     fences = list(_FENCE.finditer(text))
     openings = [
         mark for mark in fences if mark["info"].strip().lower() in ("python", "py", "python3")
@@ -186,10 +192,10 @@ def _after_thinking(text: str) -> str:
 
 
 class ThinkSplitter:
-    """Splits a stream with inline `<think>…</think>` into reasoning and answer.
+    """Splits a model's stream with inline `<think>…</think>` into reasoning and answer.
 
-    Also `<thinking>` and `<reasoning>`. Inside a SEARCH/REPLACE block or a code fence such a tag
-    is code and stays.
+    Tags may also be `<thinking>` and `<reasoning>`. Inside a SEARCH/REPLACE block or a code fence
+    such a tag is code and stays.
     """
 
     def __init__(self) -> None:
@@ -225,14 +231,14 @@ class ThinkSplitter:
         return out
 
     def finish(self) -> list[tuple[str, str]]:
-        """Return the text held back, at the end of the stream."""
+        """Return the text held back as pairs like those of `feed`; call it once the stream ends."""
         out: list[tuple[str, str]] = []
         self._say(out, "reasoning" if self._tag else "answer", self._held)
         self._held = ""
         return out
 
     def _hold(self, tail: str) -> int:
-        """Return the number of characters at the end that may begin a tag."""
+        """Return the number of characters at the end of `tail` that may begin a tag."""
         tags = (f"</{self._tag}>",) if self._tag else ("<think>", "<thinking>", "<reasoning>")
         start = tail.rfind("<")
         rest = tail[start:].lower()

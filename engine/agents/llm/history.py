@@ -1,4 +1,4 @@
-"""The experiments so far as prompt text, and fences around untrusted text."""
+"""Formats the experiments so far as prompt text, and fences untrusted text."""
 
 from __future__ import annotations
 
@@ -30,14 +30,14 @@ def _result(attempt: Attempt) -> str:
 
 
 def in_brief(attempt: Attempt) -> str:
-    """Return an experiment on one line."""
+    """Return an experiment as one line of a prompt: number, category, hypothesis, result."""
     category = one_line(attempt.category, 30)
     hypothesis = one_line(attempt.hypothesis, HYPOTHESIS_CHARACTERS)
     return f"- {attempt.number} [{category}] {hypothesis} → {_result(attempt)}\n"
 
 
 def in_full(attempt: Attempt, config: ResearchConfig) -> str:
-    """Return an experiment with all its details."""
+    """Return an experiment as a Markdown section of a prompt, with the details that are known."""
     lines = [f"## Experiment {attempt.number}\n"]
     reason = one_line(attempt.reason, HYPOTHESIS_CHARACTERS)
     facts = [
@@ -67,7 +67,7 @@ def _curve(points: Sequence[tuple[float, float]]) -> str:
 
 
 def best(history: Sequence[Attempt], config: ResearchConfig) -> list[str]:
-    """Return a section with the leaderboard; empty if nothing was kept."""
+    """Return a list with a prompt section on the five best kept experiments; empty if none."""
     sign = 1 if config.direction is Direction.MIN else -1
     kept = [
         (sign * a.metric, a)
@@ -81,7 +81,7 @@ def best(history: Sequence[Attempt], config: ResearchConfig) -> list[str]:
 
 
 def by_category(history: Sequence[Attempt]) -> list[str]:
-    """Return a section with counts and results by category; empty if nothing was tried."""
+    """Return a list with a prompt section that counts verdicts by category; empty if none."""
     tried = [a for a in history if a.patch_id and a.category != "baseline"]
     if not tried:
         return []
@@ -102,7 +102,7 @@ def by_category(history: Sequence[Attempt]) -> list[str]:
 
 
 def fenced(text: str, language: str = "") -> str:
-    """Return text in a fence longer than any in the text, so that it cannot be closed early."""
+    """Return text in a Markdown code fence longer than any within it, which it cannot close."""
     longest = max((len(run) for run in re.findall(r"`+", text)), default=0)
     fence = "`" * max(3, longest + 1)
     ending = "" if text.endswith("\n") or not text else "\n"

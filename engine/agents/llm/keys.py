@@ -1,4 +1,4 @@
-"""API keys of model providers, and provider errors with the keys removed.
+"""Finds the API keys of model providers, and reports provider errors without the keys.
 
 Keys come from the environment or the workspace's `.env` only: they are never written to the config,
 the journal or a log.
@@ -31,7 +31,7 @@ from engine.core.text import one_line
 
 ENV_FILE = ".env"
 SHORTEST_SECRET = 6
-"""The shortest value that is redacted; shorter ones would redact ordinary words."""
+"""Characters of the shortest value that is redacted; shorter ones may be ordinary words."""
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _SECRET_NAME = re.compile(r"KEY|SECRET|TOKEN|PASSW|CREDENTIAL|COOKIE|_AUTH$", re.IGNORECASE)
@@ -86,7 +86,7 @@ def _bad_line(path: Path, original: Original) -> ConfigError:
 
 
 def provider_environment(workspace: Path, environ: Mapping[str, str]) -> dict[str, str]:
-    """Return the variables in which a provider's key is looked up.
+    """Return the environment together with the workspace's `.env`, for finding a provider's key.
 
     Args:
         workspace: The workspace, whose `.env` adds variables missing from the environment.
@@ -125,6 +125,8 @@ def find_key(
     needed: bool,
 ) -> str | None:
     """Find the key to pass to LiteLLM.
+
+    Where a provider needs several variables, they are added to this process's environment instead.
 
     Args:
         model: The model, for the error message.
@@ -169,7 +171,7 @@ _LONGEST_MESSAGE = 300
 
 
 def readable(text: str, secrets: Iterable[str]) -> str:
-    """Extract the provider's message from LiteLLM's: one short line without secrets."""
+    """Return the provider's message within a LiteLLM error's text: one line, secrets redacted."""
     known = list(secrets)
     text = redact(text, known)
     if re.search(r"<html|<!doctype", text, re.IGNORECASE):
@@ -244,7 +246,7 @@ _UNREACHED = re.compile(r"connection error|connect|resolve|name or service|netwo
 def typed_error(
     error: Exception, *, model: str, place: str, own: bool, secrets: Iterable[str]
 ) -> AgentError:
-    """Convert an error of LiteLLM's to one of this program's.
+    """Return the AgentError that corresponds to an error LiteLLM raised.
 
     Args:
         error: The error LiteLLM raised.

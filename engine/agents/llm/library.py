@@ -1,4 +1,4 @@
-"""LiteLLM, imported here and nowhere else: it fetches nothing, reads no `.env`, prints nothing."""
+"""Imports LiteLLM so that it downloads nothing, reads no `.env` and prints nothing."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _SETTINGS = {
 
 @functools.cache
 def litellm() -> Any:
-    """Return the library; the first call imports it, which takes seconds."""
+    """Return the module `litellm`, configured; the first call imports it, which takes seconds."""
     os.environ.update(_SETTINGS)
     # By name: the type checker would read a million lines, and learn little from them.
     library: Any = importlib.import_module("litellm")
@@ -45,10 +45,10 @@ def litellm() -> Any:
 
 
 class _PreparedCall:
-    """The coroutine that LiteLLM makes in a thread and then awaits, for one call of a model.
+    """Closes the coroutines that LiteLLM made for one model call and never awaited.
 
-    A call that is cancelled while the thread works would leave that coroutine behind, never
-    awaited, and Python would print a warning about it.
+    LiteLLM makes a coroutine in a thread and then awaits it. A call that is cancelled while the
+    thread works would leave that coroutine behind, and Python would print a warning about it.
     """
 
     def __init__(self) -> None:
@@ -57,14 +57,14 @@ class _PreparedCall:
         self._results: list[Any] = []
 
     def add(self, result: Any) -> None:
-        """Record what the thread made; close it if the call is over already."""
+        """Record the thread's result; close it at once if the call is over already."""
         with self._lock:
             self._results.append(result)
             if self._over:
                 self._close()
 
     def end(self) -> None:
-        """Close what was made and is not awaited, and what will be."""
+        """Mark the call as over: close recorded coroutines not awaited, and any added later."""
         with self._lock:
             self._over = True
             self._close()
@@ -83,7 +83,7 @@ _CALL: ContextVar[_PreparedCall | None] = ContextVar("call", default=None)
 
 @contextmanager
 def cancellable_call() -> Iterator[None]:
-    """Leave nothing behind of a call of `acompletion` that is cancelled within the block."""
+    """Close the coroutines of an `acompletion` call that is cancelled within the `with` block."""
     call = _PreparedCall()
     token = _CALL.set(call)
     try:
@@ -94,7 +94,10 @@ def cancellable_call() -> Iterator[None]:
 
 
 def _recorded(completion: Callable[..., Any]) -> Callable[..., Any]:
-    """Wrap the function that LiteLLM calls in a thread, in a copy of the caller's context."""
+    """Wrap LiteLLM's `completion` so that its results are added to the current prepared call.
+
+    LiteLLM calls it in a thread, in a copy of the caller's context.
+    """
 
     @functools.wraps(completion)
     def wrapper(*args: Any, **named: Any) -> Any:

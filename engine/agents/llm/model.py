@@ -1,4 +1,4 @@
-"""Calls to a language model: streams the answer and the usage of a list of messages.
+"""Calls a language model through LiteLLM, and streams its answer and the usage.
 
 LiteLLM implements the providers' protocols. It is imported when first needed, in a thread, because
 that takes seconds. Every failure of it is raised as one of this program's errors, without a key.
@@ -20,15 +20,15 @@ from engine.core.config import ResearchConfig
 from engine.core.errors import AgentError, NoSuchModelError, OverloadedError
 
 _LOCAL = ("ollama", "ollama_chat", "lm_studio")
-"""Servers on the user's own machine: they need no key and cost nothing."""
+"""LiteLLM's names of servers on the user's own machine: they need no key and cost nothing."""
 _OLLAMA_WINDOW = 32_000
-"""Ollama silently truncates prompts at its own window, 4,096 tokens by default."""
+"""Tokens of prompt that Ollama is asked to accept; by default it silently truncates at 4,096."""
 _CLOSING_SECONDS = 0.8
 
 
 @dataclass(frozen=True)
 class Delta:
-    """A piece of an answer."""
+    """A piece of a model's streamed answer, or of its reasoning before the answer."""
 
     kind: Literal["reasoning", "answer"]
     text: str
@@ -36,7 +36,7 @@ class Delta:
 
 @dataclass(frozen=True, kw_only=True)
 class _Access:
-    """What LiteLLM needs to reach the model."""
+    """The provider, prices and key with which LiteLLM calls the model; the key may be None."""
 
     provider: str
     entry: Mapping[str, Any]
@@ -45,7 +45,7 @@ class _Access:
 
 
 class Model:
-    """One model of one provider.
+    """A language model of one provider, called through LiteLLM.
 
     Args:
         config: The model, its server and its limits.
@@ -63,7 +63,7 @@ class Model:
         """Why the last answer ended: `stop`, `length`, `content_filter`; empty if it broke."""
 
     async def prepare(self) -> None:
-        """Import LiteLLM and find the key, unless that has been done.
+        """Import LiteLLM and find the provider's key, unless that has been done.
 
         Raises:
             AgentError: The model cannot be used as configured.
@@ -82,7 +82,7 @@ class Model:
         return int(tokens) if tokens else None
 
     def price_known(self) -> bool:
-        """Return whether the model's price is known; blocks unless prepared."""
+        """Return whether the model's price is known; blocks for seconds before `prepare`."""
         access = self._access()
         return (
             self._config.dollars_per_million is not None
@@ -97,13 +97,14 @@ class Model:
         max_tokens: int | None = None,
         temperature: float | None = None,
     ) -> AsyncGenerator[Delta | Usage, None]:
-        """Yield a model's answer as it arrives, then the usage, also of an answer that breaks off.
+        """Call the model, and yield its answer as it arrives, then the usage. The call may cost.
 
+        The usage is yielded also for an answer that breaks off.
         Consume it under `contextlib.aclosing`: leaving early then closes the connection at once.
 
         Args:
             messages: Messages of OpenAI's chat protocol.
-            max_tokens: The longest answer; by default the config's limit.
+            max_tokens: The longest answer in tokens; by default the config's limit.
             temperature: The sampling temperature; by default the provider's.
 
         Raises:
@@ -172,7 +173,10 @@ class Model:
         return OverloadedError(what, "", "Raise `idle_seconds` if it is only slow.")
 
     async def _open(self, messages: list[Mapping[str, Any]], arguments: dict[str, Any]) -> Any:
-        """Start the answer; a model that rejects temperatures is asked without from then on."""
+        """Start an answer and return LiteLLM's stream of it.
+
+        If the model rejects the temperature, this and all later calls are made without one.
+        """
         library = litellm()
         if self._has_no_temperature:
             arguments = {k: v for k, v in arguments.items() if k != "temperature"}
@@ -289,7 +293,7 @@ def _detail(raw: Any, group: str, name: str) -> int:
 
 
 def _counted(response: Any, messages: Sequence[Mapping[str, Any]]) -> Any:
-    """Count the usage of an answer that broke off from its pieces; None if that fails."""
+    """Return the usage of an answer that broke off, counted from its pieces; None on failure."""
     with suppress(Exception):
         built = litellm().stream_chunk_builder(response.chunks, messages=list(messages))
         return built.usage

@@ -1,4 +1,4 @@
-"""The prompt of a language model: a pure function of the briefing, byte for byte reproducible.
+"""Builds a language model's prompt from a briefing, byte for byte reproducible.
 
 The parts that change least come first, so that providers can cache the prefix: rules, program.md,
 set-up, files, earlier experiments (a list that only grows), and last the recent experiments.
@@ -84,20 +84,20 @@ and the request at the end tell you what to do; where they differ, the rules of 
 
 @dataclass(frozen=True)
 class _Cut:
-    """Amounts left out of the prompt; a later field applies only after the earlier ones."""
+    """How much of a prompt is left out so that it fits; later fields are used last."""
 
     older: int = 0
     """Number of one-line experiments left out, oldest first."""
     shortened: int = 0
     """Number of recent experiments shortened to one line, oldest first."""
     context: int = _CONTEXT_CUTS[0]
-    """The most characters of each read-only file."""
+    """The most characters kept of each read-only file."""
     program: int | None = None
-    """The most characters of program.md."""
+    """The most characters kept of program.md; None keeps all."""
 
 
 def build_messages(briefing: Briefing, max_tokens: int) -> list[dict[str, str]]:
-    """Build the system message and one user message.
+    """Build the prompt of one proposal: the system message and one user message.
 
     Args:
         briefing: The briefing of the proposal.
@@ -133,12 +133,12 @@ def build_messages(briefing: Briefing, max_tokens: int) -> list[dict[str, str]]:
 
 
 def estimate_tokens(text: str) -> float:
-    """Return the approximate number of tokens of a text."""
+    """Return the approximate number of tokens of a text, from its length."""
     return len(text) / CHARACTERS_PER_TOKEN
 
 
 class _Parts:
-    """The rendered parts of one prompt, from which a cut leaves some out."""
+    """The formatted parts of one prompt, to be joined with more or less left out."""
 
     def __init__(self, briefing: Briefing) -> None:
         self._briefing = briefing
@@ -160,7 +160,7 @@ class _Parts:
         ]
 
     def render(self, cut: _Cut) -> str:
-        """Return the complete prompt, the system message first."""
+        """Return the prompt with the cut's parts left out, the system message first."""
         program = self._briefing.program
         if cut.program is not None:
             program = _middle_out(program, cut.program)
@@ -187,7 +187,7 @@ class _Parts:
 
 
 def as_text(messages: Sequence[Mapping[str, str]]) -> str:
-    """Return the messages as one text for the user to read."""
+    """Return chat messages as one text for the user to read, each under its role."""
     return "\n".join(f"━━ {m['role']} ━━\n\n{m['content'].rstrip()}\n" for m in messages)
 
 
@@ -221,7 +221,12 @@ def _middle_out(text: str, size: int) -> str:
 
 
 def reask_message(problem: str, nearest: str) -> dict[str, str]:
-    """Return the message that asks for the edit again after an unusable answer."""
+    """Return the user message that asks for the edit again after an unusable answer.
+
+    Args:
+        problem: Why the edit could not be used.
+        nearest: Lines of the file most similar to a search text that was not found; may be empty.
+    """
     parts = [f"Your edit was not applied, none of it: {one_line(problem, 1000)}\n"]
     if nearest:
         parts.append(
@@ -233,7 +238,7 @@ def reask_message(problem: str, nearest: str) -> dict[str, str]:
 
 
 def whole_file_message() -> dict[str, str]:
-    """Return the message that asks for the whole file instead of blocks."""
+    """Return the user message that asks for the whole edited file instead of blocks."""
     return {
         "role": "user",
         "content": "Your blocks could not be applied. Answer once more with the four header lines, "
@@ -243,7 +248,7 @@ def whole_file_message() -> dict[str, str]:
 
 
 def repair_message(failure: Failure, file: str) -> dict[str, str]:
-    """Return the message that asks for the repair of an edit that crashed."""
+    """Return the user message that asks for the repair of the model's edit that crashed."""
     return {
         "role": "user",
         "content": f"Instead of a new experiment, repair your last edit. Its hypothesis was: "
