@@ -1,1 +1,1 @@
-"""The client side: how screens and verbs reach a session, with or without an engine."""
+"""The client side: how screens and verbs read a session and reach its engine."""

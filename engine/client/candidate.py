@@ -1,4 +1,4 @@
-"""Builds the editable file's text with a waiting proposal applied."""
+"""Builds the editable file's text with a queued proposal applied."""
 
 from __future__ import annotations
 
@@ -11,21 +11,23 @@ from engine.core.session import Session
 
 
 class CandidateFile(NamedTuple):
-    """The editable file before and after a proposal."""
+    """The text of the editable file before and after a queued proposal."""
 
     before: str
     after: str
     base: str
-    """The commit that holds the file as it is before the proposal."""
+    """The hash of the commit that holds the file as in `before`."""
 
 
 def candidate_file(workspace: Path, session: Session, queued: Queued) -> CandidateFile:
-    """Apply a proposal to the file at the frontier, or at its own base where it fits only there.
+    """Apply a queued proposal's patch to the editable file, and return both texts.
+
+    The file is the frontier's, or that of the proposal's own base where the patch fits only there.
 
     Args:
         workspace: The researcher's git repository.
         session: The session that the proposal belongs to.
-        queued: The proposal.
+        queued: The proposal in the session's queue.
 
     Raises:
         WorkspaceError: The base is gone from the repository, or the patch does not fit it.
@@ -48,7 +50,7 @@ def candidate_file(workspace: Path, session: Session, queued: Queued) -> Candida
 
 
 def file_at(workspace: Path, commit: str, name: str) -> str | None:
-    """Return a file of the workspace as a commit has it, or None if the commit has no such file."""
+    """Return the text of a workspace's file as of a commit; None where the commit has none."""
     from engine.store.workspace import Workspace
 
     return Workspace(workspace).try_read(commit, name)

@@ -1,4 +1,4 @@
-"""A lasting connection to a workspace's engine, for screens and for commands that follow it."""
+"""Keeps a connection to a workspace's engine open, for screens and commands that follow it."""
 
 from __future__ import annotations
 
@@ -33,10 +33,12 @@ from engine.store.prompts import read_prompt
 
 
 class EngineLink:
-    """A connection to a workspace's engine: the session so far, then everything as it happens.
+    """A connection to a workspace's engine: receives the session and its messages, sends commands.
+
+    It also reads the session's files where a screen needs more than the messages hold.
 
     Args:
-        workspace: The engine's workspace.
+        workspace: The directory in which the engine runs.
     """
 
     def __init__(self, workspace: Path) -> None:
@@ -53,13 +55,13 @@ class EngineLink:
         self._cache_lock = asyncio.Lock()
 
     async def start(self) -> Session:
-        """Connect, or connect again.
+        """Connect to the engine, or connect again after the connection was lost.
 
         Returns:
-            The session so far.
+            The session's state at that moment.
 
         Raises:
-            EngineGoneError: No engine answers.
+            EngineGoneError: No engine answers, or it is of another version.
         """
         await self.close()
         path = engine_socket(self.workspace)
@@ -77,7 +79,10 @@ class EngineLink:
         return session
 
     async def journaled(self) -> Session | None:
-        """Return the session of the journal, for when no engine answers; None if there is none."""
+        """Return the newest session as its journal has it, for when no engine answers.
+
+        None where there is no session or its journal cannot be read.
+        """
         try:
             session = await asyncio.to_thread(read_session, self.workspace)
         except AutoresearchError:
@@ -110,15 +115,15 @@ class EngineLink:
             self._replies.clear()
 
     async def messages(self) -> AsyncIterator[AnyMessage]:
-        """Yield the engine's messages until it is gone."""
+        """Yield the engine's messages except replies, until the connection ends."""
         while (message := await self._inbox.get()) is not None:
             yield message
 
     async def send(self, command: commands.AnyCommand) -> Reply:
-        """Send a command and wait for the reply.
+        """Send a command to the engine and return its reply.
 
         Raises:
-            EngineGoneError: The engine is gone or does not answer.
+            EngineGoneError: The engine is gone, or does not reply within `REPLY_SECONDS`.
         """
         if self._writer is None or self._reading is None or self._reading.done():
             raise EngineGoneError("No engine is connected.", "", f"Start one with `{START}`.")
@@ -132,16 +137,16 @@ class EngineLink:
             raise no_reply() from None
 
     def log_path(self, experiment: int, run: int) -> Path | None:
-        """Return the path of a run's log, or None if there is no such file."""
+        """Return the path of a run's log file; None if there is no such file."""
         path = Layout(self.workspace, self._tag).run(experiment, run) / "run.log"
         return path if path.exists() else None
 
     def details(self, experiment: int) -> Details:
-        """Return the texts of an experiment."""
+        """Return the patch, reasoning (both may be empty) and directory of an experiment."""
         return details(self.workspace, self._tag, experiment)
 
     async def candidate(self, session: Session, queued: Queued) -> CandidateFile:
-        """Return the editable file before and after a proposal, read from git in a thread.
+        """Return the editable file before and after a queued proposal, read from git in a thread.
 
         Raises:
             WorkspaceError: The proposal's base is gone, or its patch does not fit it.
@@ -149,13 +154,15 @@ class EngineLink:
         return await asyncio.to_thread(candidate_file, self.workspace, session, queued)
 
     def prompt(self, key: str) -> str | None:
-        """Return the prompt with a key from the journal, or None if it was deleted."""
+        """Return the prompt that the agent was sent, by its key in the journal; None if it was
+        deleted.
+        """
         return read_prompt(Layout(self.workspace, self._tag).session, key)
 
     async def events(self) -> Sequence[AnyEvent]:
         """Return the session's events, oldest first; only new ones are read from the journal.
 
-        The caller must not change the list.
+        The caller must not change the returned list.
 
         Raises:
             AutoresearchError: The journal cannot be read.
@@ -167,7 +174,7 @@ class EngineLink:
         return self._cache.events
 
     async def close(self) -> None:
-        """Close the connection; the engine continues."""
+        """Close the connection, if it is open; the engine continues."""
         if self._reading is not None:
             self._reading.cancel()
             with contextlib.suppress(asyncio.CancelledError):

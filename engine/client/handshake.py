@@ -1,4 +1,4 @@
-"""The first exchange between a client and a workspace's engine, and its errors."""
+"""Makes and checks the first messages between a client and an engine; explains their failures."""
 
 from __future__ import annotations
 
@@ -23,19 +23,20 @@ def engine_socket(workspace: Path) -> str:
 
 
 def hello(*, follow: bool) -> bytes:
-    """Return the first message of a client.
+    """Return the framed bytes of the first message that a client sends.
 
     Args:
-        follow: Whether the engine is to send the session and everything that happens.
+        follow: Whether the engine is to send the session's state and all later messages.
     """
     return framing.frame(commands.Hello(version=__version__, follow=follow))
 
 
 def accept_welcome(message: AnyMessage) -> tuple[int, Session]:
-    """Check the engine's first message.
+    """Check the engine's first message and return what it holds.
 
     Returns:
-        The engine's process id, and the session; an empty one for a client that does not follow.
+        The engine's process id, and the session's state; an empty one for a client that does not
+        follow.
 
     Raises:
         EngineGoneError: The other side is not an engine of this version.
@@ -52,11 +53,12 @@ def accept_welcome(message: AnyMessage) -> tuple[int, Session]:
 
 
 def no_answer(workspace: Path, *, with_limit: bool) -> EngineGoneError:
-    """Return the error for an engine that cannot be reached.
+    """Return the error for an engine that cannot be reached; it says how to start one.
 
     Args:
-        workspace: The engine's workspace.
-        with_limit: Whether to read from the journal which limit the start command needs.
+        workspace: The workspace whose engine was asked.
+        with_limit: Whether the start command is to have a `--max` where the session needs a
+            higher one, for which the journal is read.
     """
     pid = engine_pid(workspace)
     if pid is not None:
@@ -74,5 +76,5 @@ def no_answer(workspace: Path, *, with_limit: bool) -> EngineGoneError:
 
 
 def no_reply() -> EngineGoneError:
-    """Return the error for a command that was sent and not answered in time."""
+    """Return the error for a command that the engine did not reply to in time."""
     return EngineGoneError("The engine does not answer.")

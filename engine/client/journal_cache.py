@@ -1,4 +1,4 @@
-"""The events of a session kept in memory, and extended as its journal grows."""
+"""Keeps the events of a session in memory, and extends them as its journal grows."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from engine.store.journal import JournalReader
 
 
 class JournalCache:
-    """All events of a session so far.
+    """The events of a session, read from its journal and kept in memory.
 
     Args:
-        workspace: The directory that holds the session.
+        workspace: The workspace that holds the session.
         tag: The session's tag.
     """
 
@@ -25,10 +25,10 @@ class JournalCache:
         self._damage: JournalError | None = None
 
     def refresh(self) -> None:
-        """Read the events that were appended since the last call.
+        """Append the events written to the journal since the last call to `events`.
 
         Raises:
-            JournalError: A line is damaged; the events before it are kept.
+            JournalError: A line is damaged or the file cannot be read; earlier events are kept.
         """
         if self._damage is not None:
             raise self._damage

@@ -1,4 +1,4 @@
-"""Starting a detached engine, and stopping one whose session has ended."""
+"""Starts a detached engine process, and stops one whose session has ended."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from engine.protocol import commands
 START_SECONDS = 30.0
 _LEAVE_SECONDS = 10.0
 _detached: list[subprocess.Popen[bytes]] = []
-"""Engines that outlive this process; without a reference Python warns about each."""
+"""Engine processes that outlive this one; without a reference Python warns about each."""
 
 
 def start_engine(workspace: Path) -> int:
@@ -37,7 +37,11 @@ def start_engine(workspace: Path) -> int:
 
 
 def spawn_engine(workspace: Path) -> tuple[subprocess.Popen[bytes], Path]:
-    """Start an engine in its own process session, so that it survives the terminal."""
+    """Start a detached engine process that survives the terminal; do not wait for it.
+
+    Returns:
+        The process, and the path of the file that gets its output.
+    """
     output = engine_output(workspace)
     # -P: a directory called `engine` in the current one must not be imported instead.
     command = [sys.executable, "-P", "-m", "engine.server.daemon", str(workspace)]
@@ -56,7 +60,9 @@ def spawn_engine(workspace: Path) -> tuple[subprocess.Popen[bytes], Path]:
 
 
 def _systemd_scope(environ: os._Environ[str] | dict[str, str]) -> list[str]:
-    """Return the command prefix that runs the engine in a scope of systemd's user manager, if any.
+    """Return the command prefix that runs the engine in a scope of systemd's user manager.
+
+    Empty where that is not possible.
 
     With KillUserProcesses=yes all processes in the log-in's own scope are killed at log-out, also
     in a new process session. The user manager ends with the last log-out unless lingering is on.
@@ -76,7 +82,12 @@ def _systemd_scope(environ: os._Environ[str] | dict[str, str]) -> list[str]:
 
 
 def wait_for_engine(workspace: Path, process: subprocess.Popen[bytes], log: Path) -> int:
-    """Wait until the engine answers on its socket, and return its process id.
+    """Wait until a started engine answers on its socket, and return its process id.
+
+    Args:
+        workspace: The workspace in which the engine was started.
+        process: The engine's process.
+        log: The file with the engine's output, for the error.
 
     Raises:
         AutoresearchError: The engine ended instead, or took too long.
@@ -99,7 +110,12 @@ def wait_for_engine(workspace: Path, process: subprocess.Popen[bytes], log: Path
 
 
 def engine_error(code: int, log: Path) -> AutoresearchError:
-    """Return the error with which an engine ended, from its output."""
+    """Return the error with which an engine process ended, as read from its output.
+
+    Args:
+        code: The exit code of the process.
+        log: The file with the engine's output.
+    """
     text = log.read_text("utf-8", "replace") if log.exists() else ""
     last = next((x for x in reversed(text.splitlines()) if x.startswith("error: ")), "")
     error = (
@@ -112,10 +128,10 @@ def engine_error(code: int, log: Path) -> AutoresearchError:
 
 
 def stop_ended_engine(workspace: Path) -> bool:
-    """Stop an engine whose session has ended and that is only writing its report.
+    """Stop the engine of an ended session, which may still write its report; wait for its exit.
 
     Returns:
-        Whether no engine is left.
+        True where no engine is left; False where one is at work or did not exit in time.
     """
     try:
         if read_session(workspace).ended is None:

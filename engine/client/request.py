@@ -1,4 +1,4 @@
-"""Requests to a workspace's engine that block until it replies, for commands and scripts."""
+"""Sends requests to a workspace's engine and blocks until it replies, for commands and scripts."""
 
 from __future__ import annotations
 
@@ -29,16 +29,16 @@ _PROGRESS_SECONDS = 0.3
 
 
 class EngineState(NamedTuple):
-    """The state of a running engine."""
+    """What a running engine reports: its session, the current run's progress, its pid."""
 
     session: Session
     progress: Progress | None
-    """Progress of the current run, if there is one."""
+    """Progress of the current training run; None where nothing runs or none came in time."""
     pid: int
 
 
 def ask_pid(workspace: Path, timeout: float) -> int:
-    """Return the process id of the workspace's engine.
+    """Return the process id of the workspace's engine, as the engine itself reports it.
 
     Raises:
         EngineGoneError: No engine answers within `timeout` seconds.
@@ -48,7 +48,7 @@ def ask_pid(workspace: Path, timeout: float) -> int:
 
 
 def ask_state(workspace: Path) -> EngineState:
-    """Ask the workspace's engine for its state.
+    """Return the workspace's engine's session, progress and pid, asked from the engine.
 
     Raises:
         EngineGoneError: No engine answers.
@@ -65,7 +65,7 @@ def ask_state(workspace: Path) -> EngineState:
 
 
 def send_command(workspace: Path, command: commands.AnyCommand) -> Reply:
-    """Send one command to the workspace's engine and return the reply.
+    """Send one command to the workspace's engine and return its reply.
 
     Raises:
         EngineGoneError: No engine answers.
@@ -75,10 +75,14 @@ def send_command(workspace: Path, command: commands.AnyCommand) -> Reply:
 
 
 def send_for(workspace: Path, make: Callable[[Session], commands.AnyCommand]) -> Reply:
-    """Send a command that depends on the engine's session, and return the reply.
+    """Send a command that depends on the engine's session, and return the engine's reply.
+
+    Args:
+        workspace: The workspace in which the engine runs.
+        make: Function that returns the command for a session.
 
     Raises:
-        AutoresearchError: No engine answers, or `make` finds nothing to command.
+        AutoresearchError: No engine answers, or `make` raised the error.
     """
     with _connect(workspace, follow=True, timeout=WELCOME_SECONDS) as (connection, _, session):
         return _send(connection, make(session))
@@ -113,7 +117,7 @@ def _send(connection: socket.socket, command: commands.AnyCommand) -> Reply:
 
 
 def _receive(connection: socket.socket) -> AnyMessage:
-    """Read one message.
+    """Return the next message of the engine, waiting for it.
 
     Raises:
         EOFError: The engine closed the connection.

@@ -1,4 +1,4 @@
-"""The sessions of a workspace, read from their files."""
+"""Reads the sessions of a workspace from their files, whether an engine runs or not."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ START = "autoresearch-tui start"
 
 
 class Details(NamedTuple):
-    """The texts kept of one experiment."""
+    """The patch and reasoning kept of one experiment (empty if not recorded), and its directory."""
 
     patch: str
     reasoning: str
@@ -29,10 +29,10 @@ class Details(NamedTuple):
 
 
 def find_workspace(path: Path) -> Path:
-    """Return the directory itself, or the nearest one above it that has sessions.
+    """Return the nearest directory, `path` or one above it, that has sessions; else `path`.
 
     Raises:
-        WorkspaceError: There is no such directory.
+        WorkspaceError: `path` is not a directory.
     """
     if not path.is_dir():
         raise WorkspaceError(
@@ -46,15 +46,15 @@ def find_workspace(path: Path) -> Path:
 
 
 def has_session(workspace: Path) -> bool:
-    """Return whether a workspace has any session."""
+    """Return whether a workspace has the journal of any session."""
     return bool(session_tags(workspace))
 
 
 def newest_tag(workspace: Path) -> str:
-    """Return the tag of the session that was written to last.
+    """Return the tag of the workspace's session that was written to last.
 
     Raises:
-        WorkspaceError: There is no session.
+        WorkspaceError: The workspace has no session.
     """
     tags = session_tags(workspace)
     if not tags:
@@ -65,10 +65,10 @@ def newest_tag(workspace: Path) -> str:
 
 
 def read_session(workspace: Path, tag: str | None = None) -> Session:
-    """Fold a session from its journal.
+    """Return the state of a session, folded from its journal.
 
     Args:
-        workspace: The directory that holds the sessions.
+        workspace: The workspace that holds the sessions.
         tag: The session's tag; None for the newest one.
 
     Raises:
@@ -86,7 +86,7 @@ def read_session(workspace: Path, tag: str | None = None) -> Session:
 def read_damaged_session(
     workspace: Path, tag: str | None = None
 ) -> tuple[Session, tuple[str, ...]]:
-    """Fold a session from its journal, or from the legible lines of a damaged one.
+    """Return the state of a session, folded from the legible lines where its journal is damaged.
 
     The result is for display only.
 
@@ -115,7 +115,7 @@ def read_damaged_session(
 
 
 def session_events(workspace: Path, tag: str) -> Iterator[AnyEvent]:
-    """Return the events of a session, oldest first.
+    """Return an iterator over the events of a session's journal, oldest first.
 
     Raises:
         JournalError: The journal is damaged.
@@ -124,18 +124,18 @@ def session_events(workspace: Path, tag: str) -> Iterator[AnyEvent]:
 
 
 def engine_pid(workspace: Path) -> int | None:
-    """Return the process id of the workspace's engine, or None if none is running."""
+    """Return the process id of the workspace's engine; None if none runs, -1 if unreadable."""
     return lock_holder(workspace)
 
 
 def start_command(workspace: Path, *, named: bool = False) -> str:
-    """Return the command that continues a workspace's session.
+    """Return the shell command that continues a workspace's newest session.
 
-    It has a higher limit if the session has reached its own, so the journal is read.
+    It has a higher `--max` if the session has reached its own, so the journal is read.
 
     Args:
-        workspace: The directory that holds the sessions.
-        named: Whether the command names the workspace, for use in another directory.
+        workspace: The workspace that holds the session.
+        named: Whether the command is to name the workspace, for use in another directory.
     """
     command = f"{START} {shlex.quote(str(workspace))}" if named else START
     try:
@@ -146,7 +146,7 @@ def start_command(workspace: Path, *, named: bool = False) -> str:
 
 
 def details(workspace: Path, tag: str, number: int) -> Details:
-    """Return the texts of an experiment; empty where they are not recorded."""
+    """Return the patch, reasoning and directory of an experiment; texts not recorded are empty."""
     directory = Layout(workspace, tag).experiment(number)
 
     def read(name: str) -> str:

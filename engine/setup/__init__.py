@@ -1,1 +1,1 @@
-"""Before a session: inspect the repository, plan the session, open it."""
+"""Prepares a session: inspects the repository, plans the session, checks the machine, opens it."""

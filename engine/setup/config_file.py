@@ -1,4 +1,4 @@
-"""Reading and writing the confirmed research config, `.autoresearch/config.toml`."""
+"""Reads and writes the confirmed research config, `.autoresearch/config.toml`."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ CONFIG_NAME = "config.toml"
 
 
 def config_path(workspace: Path) -> Path:
-    """Return the path of the confirmed config."""
+    """Return the path of a workspace's `.autoresearch/config.toml`, whether it exists or not."""
     return home_of(workspace) / CONFIG_NAME
 
 
 def load_config(workspace: Path) -> ResearchConfig:
-    """Read the confirmed config.
+    """Read the research config that the user confirmed in a workspace.
 
     Raises:
         ConfigError: The file is missing or invalid; the error names the line.
@@ -41,7 +41,7 @@ def load_config(workspace: Path) -> ResearchConfig:
 
 
 def save_config(workspace: Path, config: ResearchConfig) -> None:
-    """Write the config that the user confirmed.
+    """Write the research config that the user confirmed to the workspace's config.toml.
 
     Raises:
         WorkspaceError: The workspace cannot be written.

@@ -1,4 +1,4 @@
-"""Detecting the settings of the research config from the files of a repository."""
+"""Detects settings of the research config (metric, command, budget) from a repository's files."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _BUDGET_VARIABLE = "AUTORESEARCH_TIME_BUDGET"
 
 @dataclass(frozen=True, kw_only=True)
 class DetectedSettings:
-    """The settings that were detected in a repository, and how."""
+    """The settings that were detected from a repository's files, with the reason for each."""
 
     file: str
     locked: tuple[str, ...]
@@ -41,11 +41,11 @@ class DetectedSettings:
     metric: str
     direction: Direction
     budget_seconds: float | None
-    """Training time per run that the repository sets; None where none was found."""
+    """Seconds of training per run that the repository's files set; None where none was found."""
     reads_budget: bool
-    """Whether the repository reads the budget from the engine's environment variable."""
+    """True where the repository's files read the budget from AUTORESEARCH_TIME_BUDGET."""
     why: dict[str, str] = field(default_factory=dict)
-    """Where each setting comes from."""
+    """A short text by setting name that tells where the detected value comes from."""
 
     def values(self) -> dict[str, object]:
         """Return the detected settings by their names in the research config."""
@@ -61,14 +61,15 @@ def detect_settings(
     command: str | None = None,
     environ: Mapping[str, str] | None = None,
 ) -> DetectedSettings:
-    """Detect the settings that were not given.
+    """Detect the settings of a session from the workspace's files, except those that are given.
 
     Args:
         workspace: The directory with the file to be edited.
-        file: The editable file, if it was given.
-        metric: The metric, if it was given.
-        command: The run command, if it was given.
-        environ: Environment variables in which to look for an active Python environment.
+        file: The editable file's name; None: it is detected.
+        metric: The metric's name; None: it is detected.
+        command: The run command; None: it is detected.
+        environ: Environment variables that may name an active Python environment; None: this
+            process's.
 
     Raises:
         WorkspaceError: There is no file to edit.
@@ -109,7 +110,7 @@ def detect_settings(
 
 
 def local_modules(workspace: Path, name: str) -> list[str]:
-    """Return a script and the workspace's own files that it imports, directly or not."""
+    """Return the names of a script and of the workspace's files it imports, directly or not."""
     found = [name]
     for current in found:
         try:
@@ -232,7 +233,9 @@ def _find_command(
 
 
 def _pythons(workspace: Path, environ: Mapping[str, str]) -> list[tuple[str, str]]:
-    """Return the interpreters to try, the most specific first, each with where it was found."""
+    """Return the paths of Python interpreters to try, the most specific first, each with its
+    reason.
+    """
     found = [(workspace / ".venv" / "bin" / "python", "the workspace's own .venv")]
     active = environ.get("VIRTUAL_ENV")
     if active:
@@ -265,7 +268,7 @@ def _has_torch(python: str) -> bool:
 
 
 def propose_tag(today: date, used: set[str]) -> str:
-    """Return the date as a tag (`nov21`), with a number added if that tag is in use."""
+    """Return a tag made from the date, such as `nov21`, or `nov21-2` if that is in use."""
     stem = f"{today:%b}{today.day}".lower()
     tag, count = stem, 1
     while tag in used:

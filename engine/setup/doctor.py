@@ -20,30 +20,30 @@ from engine.store.workspace import Workspace
 
 @dataclass(frozen=True)
 class CheckResult:
-    """The result of one check."""
+    """The result of one check of the machine, with a remedy."""
 
     name: str
     ok: bool | None
-    """None for information that is neither good nor bad."""
+    """True where it is in order, False where not; None for information that is neither."""
     value: str
     todo: str = ""
 
 
 @dataclass(frozen=True)
 class MachineCheck:
-    """The machine and the results of all checks."""
+    """The machine's hardware and the results of all checks."""
 
     platform: Platform
     findings: tuple[CheckResult, ...]
 
     @property
     def ready(self) -> bool:
-        """Return whether nothing required is missing."""
+        """Return whether no check failed."""
         return all(f.ok is not False for f in self.findings)
 
 
 def examine(workspace: Path) -> MachineCheck:
-    """Check the machine, its tools and the workspace, without writing or raising anything."""
+    """Check the machine, its tools and the workspace; write nothing and raise no error."""
     platform = DeviceSampler(disk=workspace).platform()
     findings = [
         CheckResult("python", sys.version_info >= (3, 11), f"{platform.python} ({sys.executable})"),
@@ -107,7 +107,7 @@ def _socket() -> CheckResult:
 
 
 def _survival() -> CheckResult:
-    """Check whether a detached engine survives the last log-out."""
+    """Check whether a detached engine keeps running after the user's last log-out."""
     if shutil.which("loginctl") is None or not Path("/run/systemd/system").exists():
         return CheckResult("log-out", None, "no systemd: a detached engine survives")
     try:

@@ -1,4 +1,4 @@
-"""A new workspace: a git repository with the bundled harness."""
+"""Creates a new workspace: a git repository with the given files, such as the bundled harness."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ _IDENTITY = (
 
 
 def make_workspace(directory: Path, files: dict[str, str]) -> None:
-    """Create a git repository with a first commit.
+    """Create a git repository that holds the given files in a first commit.
 
     Args:
-        directory: A directory that is empty or does not exist.
-        files: Text of each file by its relative name.
+        directory: The directory to create; it may exist if it is empty.
+        files: The text of each file by its path in the directory.
 
     Raises:
         WorkspaceError: The directory is not empty, or cannot be written.

@@ -1,4 +1,4 @@
-"""Warnings about the workspace, shown before a session starts and recorded in it."""
+"""Warns about the workspace, such as uncommitted changes, before a session starts."""
 
 from __future__ import annotations
 
@@ -12,7 +12,13 @@ from engine.store.workspace import Workspace
 def workspace_notes(
     workspace: Workspace, config: ResearchConfig, detected: DetectedSettings
 ) -> tuple[str, ...]:
-    """Return what the user should know about how the workspace is used."""
+    """Return sentences that tell the user how the session uses the workspace; may be empty.
+
+    Args:
+        workspace: The workspace in which the session will run.
+        config: The research config of the session.
+        detected: The settings detected from the workspace's files.
+    """
     found = workspace.look()
     notes: list[str] = []
     dirty = [name for name in found.dirty if name != PROGRAM]
@@ -50,8 +56,9 @@ def workspace_notes(
 
 
 def results_name(workspace: Workspace, config: ResearchConfig) -> str:
-    """Return the file to which rows are appended: the config's, or one of the session's own if that
-    file is tracked by git or has another schema.
+    """Return the name of the results table to which the session's rows are appended.
+
+    The config's, or `results-<tag>.tsv` where that file is tracked by git or has another schema.
     """
     name = config.results_file
     if workspace.is_tracked(name) or not is_ours(workspace.path / name, config.metric):

@@ -1,4 +1,4 @@
-"""Opening a session in its workspace, from the config that the user confirmed."""
+"""Opens or starts a session in its workspace, from the config that the user confirmed."""
 
 from __future__ import annotations
 
@@ -24,13 +24,23 @@ _IGNORED = ("results.tsv", "results-*.tsv", "run.log", f"{HOME_NAME}/")
 def open_session(
     workspace: Workspace, layout: Layout, config: ResearchConfig, platform: ev.Platform
 ) -> tuple[Journal, tuple[str, ...]]:
-    """Open the session's journal, and start the session if there is none yet.
+    """Open the session's journal, start the session if it is new, and record the engine's start.
+
+    Creates the session's branch and its directory, and lists the engine's files in git's exclude
+    file.
+
+    Args:
+        workspace: The workspace's git repository.
+        layout: The paths of the session's files.
+        config: The research config that the user confirmed.
+        platform: The machine on which the engine runs.
 
     Returns:
         The journal, and the paths of the repository's submodules.
 
     Raises:
-        AutoresearchError: The branch exists, or something cannot be written.
+        AutoresearchError: The branch exists already, the config does not fit the session, or
+            something cannot be written.
     """
     request = read_start_request(layout)
     workspace.head = request.base or workspace.head
@@ -109,7 +119,7 @@ def _find_adoption(
     *,
     new: bool,
 ) -> Adoption | None:
-    """Return the session whose history is still to be imported, if there is one."""
+    """Return the session of another tool whose history is still to be imported; None: none is."""
     if not request.adopts:
         return None
     if not new:
@@ -122,10 +132,10 @@ def _find_adoption(
 
 
 def _reject_incomparable(session: Session, config: ResearchConfig) -> None:
-    """Reject an edited config.toml that would make a session's experiments incomparable.
+    """Raise an error for an edited config.toml that would make experiments incomparable.
 
     Raises:
-        ConfigError: A fixed setting differs; the error names it.
+        ConfigError: A fixed setting differs from the session's; the error names it.
     """
     fixed = [name for name, setting in settings().items() if setting.fixed]
     if session.baseline is None:

@@ -1,4 +1,4 @@
-"""The plan of a session: its research config as it is shown to the user for confirmation."""
+"""Plans a session: composes its research config, as shown to the user for confirmation."""
 
 from __future__ import annotations
 
@@ -34,44 +34,45 @@ from engine.store.workspace import Workspace
 
 
 class StartFlags(msgspec.Struct, frozen=True, kw_only=True):
-    """The values given on the command line."""
+    """The values that the user gave on the command line to start a session."""
 
     settings: Mapping[str, Any] = {}
-    """Settings of the research config, by name."""
+    """Settings of the research config, by field name; only those that were given."""
     first_hypothesis: str = ""
-    """The session's first pin."""
+    """The text of the session's first pin; empty where none was given."""
     new_from: str = ""
-    """Where a new session starts: `best`, `base`, a branch or a commit."""
+    """Where a new session starts: `best`, `base`, a branch or a commit; empty: not given."""
     adopt: str = ""
-    """Tag of a session without a journal that is to be continued."""
+    """Tag of another tool's session, which has no journal, to continue; empty: none."""
 
 
 class Plan(msgspec.Struct, frozen=True, kw_only=True):
-    """A config to be confirmed, and what the user should know before confirming it."""
+    """A research config for the user to confirm, with what they should know before."""
 
     config: ResearchConfig
     continues: bool
-    """True for a session that exists already and is continued."""
+    """True for an existing session that is continued; False for a new one."""
     why: dict[str, str] = {}
-    """Where the value of each setting comes from."""
+    """A short text by setting name that tells where the setting's value comes from."""
     notes: tuple[str, ...] = ()
     start_request: StartRequest = StartRequest()
-    """What the engine is told in addition to the config."""
+    """What the engine is asked to record at its start beside the config, such as a first pin."""
 
 
 def make_plan(
     path: Path, flags: StartFlags, today: date, answers: Mapping[str, object] | None = None
 ) -> Plan:
-    """Plan a session from the answers, the flags, the saved config and the repository.
+    """Plan a session from answers, flags, the saved config and the repository; write nothing.
 
     The answers take precedence over the flags, the flags over the saved config, and the saved
     config over what is detected in the repository.
 
     Args:
-        path: The workspace.
+        path: The workspace, the researcher's git repository.
         flags: The values given on the command line.
         today: The date that names a new session.
-        answers: The values typed when the plan was shown, by setting; None is a value too.
+        answers: The values that the user typed when the plan was shown, by setting name; None
+            is a value too.
 
     Raises:
         AutoresearchError: The workspace cannot be used, the config is broken, or a flag does not
@@ -146,7 +147,7 @@ def _plan_new(
 
 
 def save_plan(workspace: Path, plan: Plan) -> None:
-    """Write what the user confirmed, for the engine that is started next.
+    """Write the confirmed plan's config and start request, for the engine that is started next.
 
     Raises:
         WorkspaceError: The workspace cannot be written.
@@ -158,7 +159,7 @@ def save_plan(workspace: Path, plan: Plan) -> None:
 
 
 def _note_other_session(workspace: Workspace, config: ResearchConfig) -> tuple[str, ...]:
-    """Note a session of another tool in the workspace that could be continued instead."""
+    """Return a sentence about another tool's session that could be continued, or nothing."""
     tags = [tag for tag in branches_without_journal(workspace) if tag != config.tag]
     try:
         with open(workspace.path / config.results_file, "rb") as file:
@@ -175,7 +176,7 @@ def _note_other_session(workspace: Workspace, config: ResearchConfig) -> tuple[s
 
 
 def _reasons(detected: DetectedSettings) -> dict[str, str]:
-    """Return where each setting of a first plan comes from."""
+    """Return a short text by setting name that tells where a first plan's value comes from."""
     return {
         "locked": "the files it imports" if detected.locked else "it imports no file of yours",
         "budget_seconds": "no TIME_BUDGET was found",
@@ -192,10 +193,10 @@ def _reasons(detected: DetectedSettings) -> dict[str, str]:
 
 
 def _first_hypothesis(text: str | None) -> str:
-    """Return the text of the first pin.
+    """Return the text of the first pin without surrounding white space; "" for none.
 
     Raises:
-        UsageError: It is too long for the prompts it goes into.
+        UsageError: The text is too long for the prompts it goes into.
     """
     text = (text or "").encode("utf-8", "replace").decode("utf-8").strip()
     if len(text) > INSTRUCTION_CHARACTERS:
@@ -209,7 +210,7 @@ def _first_hypothesis(text: str | None) -> str:
 
 
 def _checked(values: dict[str, Any]) -> ResearchConfig:
-    """Return a config that a session can run with.
+    """Return the research config with these values, by setting name.
 
     Raises:
         UsageError: A value has the wrong type.
@@ -224,10 +225,10 @@ def _checked(values: dict[str, Any]) -> ResearchConfig:
 
 
 def _require_file_here(workspace: Workspace, name: str) -> None:
-    """Reject a subdirectory where the file to edit is at the repository's top.
+    """Raise an error for a subdirectory where the editable file is at the repository's top.
 
     Raises:
-        WorkspaceError: The file is not in this directory but at the top.
+        WorkspaceError: The file `name` is not in the workspace but at the top.
     """
     if (
         workspace.prefix
@@ -269,10 +270,10 @@ def _plan_to_continue(
 
 
 def _reject_fixed(config: ResearchConfig, given: dict[str, Any]) -> None:
-    """Reject flags that would make a session's experiments incomparable.
+    """Raise an error for flags that would make a session's experiments incomparable.
 
     Raises:
-        UsageError: There are some; the error names them.
+        UsageError: A fixed setting would change; the error names its flag.
     """
     changed = [
         settings()[name].flag
@@ -290,10 +291,10 @@ def _reject_fixed(config: ResearchConfig, given: dict[str, Any]) -> None:
 
 
 def _reject_used_up(session: Session, limit: int | None, tag: str) -> None:
-    """Reject the continuation of a session that has reached its limit.
+    """Raise an error where a session to continue has done all experiments that the limit allows.
 
     Raises:
-        UsageError: All its experiments are done.
+        UsageError: The session ended with as many experiments as `limit`, or more.
     """
     if session.ended is not None and limit is not None and session.counts.total >= limit:
         raise UsageError(

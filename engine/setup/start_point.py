@@ -24,20 +24,20 @@ _RESULTS = "results.tsv"
 
 
 class StartPoint(msgspec.Struct, frozen=True, kw_only=True):
-    """The commit a session starts from, if it is not the one that is checked out."""
+    """The commit that a session starts from (empty: the one checked out), with its settings."""
 
     commit: str = ""
     adopts: bool = False
-    """True if the session's branch exists already and is continued."""
+    """True if another tool's session, with its existing branch, is continued."""
     values: dict[str, object] = {}
-    """Settings that follow from the start point."""
+    """The settings that follow from the start point, by name."""
     why: dict[str, str] = {}
-    """Where each of these settings comes from."""
+    """A short text by setting name that tells where each of `values` comes from."""
     notes: tuple[str, ...] = ()
 
 
 def ended_session(workspace: Path) -> Session | None:
-    """Return the session that the saved config names if it has ended, else None.
+    """Return the session that the saved config names if it has ended; else None.
 
     A session whose engine only stopped has not ended: `start` continues it without a question.
     """
@@ -59,18 +59,20 @@ def find_start_point(
     adopt: str,
     free_tag: Callable[[], str],
 ) -> StartPoint:
-    """Resolve `--new-from` and `--adopt`.
+    """Return the commit and settings that `--new-from` or `--adopt` mean.
+
+    With neither, the start point is the commit that is checked out.
 
     Args:
         workspace: The workspace in which the session will run.
-        saved: The config of the session before.
-        given: The settings given by the user.
+        saved: The config of the previous session; None where there was none.
+        given: The settings given by the user, by name.
         new_from: `best`, `base`, a branch or a commit; empty if not given.
-        adopt: Tag of a session without a journal; empty if not given.
+        adopt: Tag of another tool's session, without a journal; empty if not given.
         free_tag: Function that returns an unused tag.
 
     Raises:
-        AutoresearchError: There is no such commit or branch, or the tag is in use.
+        AutoresearchError: There is no such commit, branch or results table, or the tag is in use.
     """
     if new_from and adopt:
         raise UsageError("Only one of --new-from and --adopt.")

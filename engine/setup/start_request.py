@@ -1,4 +1,4 @@
-"""Decisions at the start that are not settings: written by the command, recorded by the engine."""
+"""Passes decisions that are not settings, such as a first pin, from start command to engine."""
 
 from __future__ import annotations
 
@@ -16,22 +16,25 @@ _BY = Actor.COMMAND_LINE
 
 
 class StartRequest(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """What the command that starts an engine decided for it."""
+    """What the command that starts an engine asks it to record at its start."""
 
     first_hypothesis: str = ""
-    """Text of the first pin."""
+    """The text of the session's first pin; empty: none."""
     autonomy: Autonomy | None = None
-    """Mode that replaces the one set on the screen before the session ended."""
+    """The autonomy to set instead of the one in the session's journal; None: keep that."""
     base: str = ""
-    """Commit the session starts from; empty: the one that is checked out."""
+    """The commit that the session starts from; empty: the one that is checked out."""
     adopts: bool = False
-    """True if the session's branch exists, with the history of a session without a journal."""
+    """True if another tool's session is continued: its branch exists, its history is imported."""
     notes: tuple[str, ...] = ()
-    """Remarks on how the workspace is used, as they were shown before the session."""
+    """The sentences about the workspace's use that were shown before the session."""
 
 
 def read_start_request(layout: Layout) -> StartRequest:
-    """Return the request that is not recorded yet; an empty one where it cannot be read."""
+    """Return a session's start request that no engine has recorded yet.
+
+    An empty one where there is none or its file cannot be read.
+    """
     try:
         return msgspec.json.decode((layout.session / _NAME).read_bytes(), type=StartRequest)
     except (OSError, msgspec.DecodeError):
@@ -39,7 +42,9 @@ def read_start_request(layout: Layout) -> StartRequest:
 
 
 def write_start_request(layout: Layout, request: StartRequest) -> None:
-    """Write the request for the engine that is started next.
+    """Write the session's start request to a file, for the engine that is started next.
+
+    An empty request removes the file.
 
     Raises:
         WorkspaceError: The workspace cannot be written.
@@ -60,7 +65,7 @@ def write_start_request(layout: Layout, request: StartRequest) -> None:
 
 
 def apply_start_request(layout: Layout, journal: Journal, request: StartRequest) -> None:
-    """Record the request in the journal and remove its file."""
+    """Record the request's first pin and autonomy in the journal, and remove its file."""
     session = journal.session
     # An engine that is started after one that was killed here must not pin the hypothesis twice.
     if request.first_hypothesis and not session.pins and not session.experiments:

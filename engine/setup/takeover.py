@@ -1,4 +1,4 @@
-"""Finding a session of another tool by its branch and its results.tsv, without writing anything."""
+"""Finds a session of another tool by its branch and its results.tsv, without writing anything."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ from engine.store.workspace import Workspace
 
 
 class Adoption(msgspec.Struct, frozen=True, kw_only=True):
-    """A session without a journal that can be continued."""
+    """A session of another tool, without a journal, that can be continued."""
 
     tag: str
     branch: str
     tip: str
-    """Commit from which the session continues."""
+    """The commit at the branch's end, from which the session continues."""
     results_file: str
     history: History
 
 
 def branches_without_journal(workspace: Workspace) -> list[str]:
-    """Return the tags of branches `autoresearch/<tag>` that no recorded session made."""
+    """Return the tags of the branches `autoresearch/<tag>` whose session has no journal."""
     out = workspace.git.run(
         "for-each-ref", "--format=%(refname:lstrip=3)", f"refs/heads/{BRANCH_PREFIX}/"
     )
@@ -38,17 +38,17 @@ def branches_without_journal(workspace: Workspace) -> list[str]:
 def find_adoption(
     workspace: Workspace, tag: str, table: Table, name: str, *, begun: bool = False
 ) -> Adoption:
-    """Find a session without a journal.
+    """Find another tool's session on a branch and read its history from its results table.
 
     Args:
-        workspace: The workspace that has its branch.
-        tag: Tag of the branch.
-        table: The session's results.
-        name: File name of the table in the workspace.
-        begun: Whether an engine that was killed at its start has begun a journal already.
+        workspace: The workspace whose repository has the session's branch.
+        tag: The part of the branch's name after `autoresearch/`.
+        table: The session's results table, as read.
+        name: The file name of the table in the workspace.
+        begun: Whether an engine that was killed at its start has already begun a journal.
 
     Raises:
-        UsageError: There is no such branch, or it has a journal, or the table has no row.
+        UsageError: There is no such branch, the session has a journal, or the table has no row.
         WorkspaceError: The branch is checked out, so an engine could not move it.
     """
     branch = RefNames(tag).branch
@@ -95,7 +95,13 @@ def find_adoption(
 
 
 def _resolve(workspace: Workspace, names: list[str], tip: str) -> dict[str, ResolvedCommit]:
-    """Return the commits of those names that exist, found by one git process."""
+    """Return the existing commits by the abbreviated hashes that name them, found by one git call.
+
+    Args:
+        workspace: The workspace whose repository is searched.
+        names: Hashes as the results table has them.
+        tip: The commit at the end of the session's branch.
+    """
     if not names:
         return {}
     with tempfile.TemporaryFile() as file:
@@ -114,7 +120,7 @@ def _resolve(workspace: Workspace, names: list[str], tip: str) -> dict[str, Reso
 
 
 def _own_commits(workspace: Workspace, tip: str) -> list[str]:
-    """Return the commits that are on this branch and on none of the user's, oldest first."""
+    """Return the hashes of the commits up to `tip` on no branch of the user's, oldest first."""
     out = workspace.git.try_run(
         *("rev-list", "--reverse", "--first-parent", tip),
         *("--not", f"--exclude={BRANCH_PREFIX}/*", "--branches"),
