@@ -1,1 +1,1 @@
-"""The verbs of the command line, a module per group."""
+"""The verbs of the command line, such as `start` and `results`, a module per group of verbs."""

@@ -1,4 +1,4 @@
-"""The verb `assess`: what is risky about an edit, for any two files."""
+"""The verb `assess`: prints the risk check's findings for an edit given by two files."""
 
 from __future__ import annotations
 
@@ -94,7 +94,7 @@ def assess(
 
 
 def spans(lines: tuple[int, ...]) -> str:
-    """Return line numbers with runs of them joined: `3–5, 9`."""
+    """Return line numbers as text, with consecutive ones joined: `3–5, 9`."""
     parts: list[list[int]] = []
     for line in lines:
         if parts and line == parts[-1][-1] + 1:
@@ -105,7 +105,7 @@ def spans(lines: tuple[int, ...]) -> str:
 
 
 def _read(path: Path) -> str:
-    """Return a file's text.
+    """Return the text of the UTF-8 file at `path`, with line breaks as newlines.
 
     Raises:
         UsageError: The file is missing, unreadable, too large or not UTF-8 text.

@@ -1,4 +1,4 @@
-"""The error for a directory that has a results.tsv and no session."""
+"""Explains the error for a directory that has a results.tsv but no session."""
 
 from __future__ import annotations
 
@@ -12,12 +12,14 @@ from engine.core.errors import WorkspaceError
 
 @contextmanager
 def explain_bare_table(workspace: Path, tag: str | None, todo: str) -> Iterator[None]:
-    """Replace the next step of a missing session's error if there is a table.
+    """Replace what a WorkspaceError about a missing session tells the user to do.
+
+    Only where the directory has a results.tsv, no session, and no tag was given.
 
     Args:
         workspace: The directory in which a session is looked up.
-        tag: The tag that was given, if any.
-        todo: The next step for the table; `{table}` in it is the table's path.
+        tag: The session's tag that the user gave; None: none.
+        todo: What the user can do with the table; `{table}` in it is replaced by its path.
     """
     try:
         yield

@@ -1,4 +1,4 @@
-"""The verb `check`: what the machine has and lacks, and the end of the engine's log."""
+"""The verb `check`: prints what the machine has and lacks, or the end of the engine's log."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def _show_log(path: Path, *, as_json: bool) -> None:
 
 
 def _last_lines(log: Path) -> list[str]:
-    """Return the last lines of a log, sanitized.
+    """Return the last 40 lines of the engine's log file, sanitized.
 
     Raises:
         WorkspaceError: There is no log, or it cannot be read.

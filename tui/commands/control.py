@@ -1,4 +1,4 @@
-"""Verbs that control a running engine: pause, resume, stop, kill, autonomy."""
+"""The verbs that control a running engine: pause, resume, stop, kill, autonomy."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ BY = Actor.COMMAND_LINE
 
 @contextmanager
 def json_errors(as_json: bool) -> Iterator[None]:
-    """Print an error as JSON on standard output too if --json was given."""
+    """With --json, print an error of the enclosed code as JSON before it is raised again."""
     try:
         yield
     except AutoresearchError as error:
@@ -34,7 +34,7 @@ def json_errors(as_json: bool) -> Iterator[None]:
 
 
 def print_answer(message: str, *, as_json: bool) -> None:
-    """Print the result of a command."""
+    """Print the answer to a command as one line, or as JSON with `ok` and `message`."""
     if as_json:
         print_json({"ok": True, "message": one_line(message)})
     else:
@@ -42,10 +42,15 @@ def print_answer(message: str, *, as_json: bool) -> None:
 
 
 def send_and_print(path: Path, command: commands.AnyCommand, *, as_json: bool = False) -> None:
-    """Send a command and print the reply.
+    """Send a command to the workspace's engine and print its reply.
+
+    Args:
+        path: The workspace, or a directory in it.
+        command: The command to send.
+        as_json: Print the reply, or the error, as JSON.
 
     Raises:
-        AutoresearchError: No engine answers, or it refused the command.
+        AutoresearchError: No engine answers, or it rejected the command.
     """
     with json_errors(as_json):
         reply = send_command(find_workspace(path), command)
@@ -57,11 +62,15 @@ def send_and_print(path: Path, command: commands.AnyCommand, *, as_json: bool = 
 def make_and_send(
     path: Path, make: Callable[[Session], commands.AnyCommand], *, as_json: bool = False
 ) -> None:
-    """Send a command that depends on the session, and print the reply.
+    """Send a command that depends on the engine's session, and print the reply.
+
+    Args:
+        path: The workspace, or a directory in it.
+        make: Function that returns the command for a session.
+        as_json: Print the reply, or the error, as JSON.
 
     Raises:
-        AutoresearchError: No engine answers, it refused the command, or there is nothing to
-            command.
+        AutoresearchError: No engine answers, it rejected the command, or `make` raised the error.
     """
     with json_errors(as_json):
         reply = send_for(find_workspace(path), make)
@@ -71,7 +80,7 @@ def make_and_send(
 
 
 def session_of_engine(path: Path) -> Session:
-    """Return the session of the running engine.
+    """Return the session's state, asked from the workspace's running engine.
 
     Raises:
         EngineGoneError: No engine answers.
@@ -84,7 +93,7 @@ def session_of_engine(path: Path) -> Session:
 
 
 def no_engine(workspace: Path) -> EngineGoneError:
-    """Return the error for a decision that needs an engine."""
+    """Return the error that a decision cannot be made because no engine runs."""
     return EngineGoneError(
         f"No engine is at work in {workspace}.",
         "Nothing was decided; what waits keeps waiting.",

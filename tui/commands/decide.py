@@ -1,4 +1,4 @@
-"""Verbs that decide about a proposal: approve, veto, edit."""
+"""The verbs that decide about a queued proposal: approve, veto, edit."""
 
 from __future__ import annotations
 
@@ -121,10 +121,13 @@ def edit(patch: str | None, source: Path | None, path: Path, as_json: bool) -> N
 
 
 def _edit_in_editor(path: Path, patch_id: str, candidate: str, file: str, base: str) -> str:
-    """Open the candidate in the user's editor and send the result to the engine.
+    """Open the file with the proposal applied in the user's editor, and send the edited text.
+
+    Returns:
+        The engine's reply, or that nothing was changed.
 
     Raises:
-        AutoresearchError: The text was refused; the error says where it is kept.
+        AutoresearchError: The text was rejected; the error says where a copy is kept.
     """
     alternative = "Or give the edited file with --from FILE."
     retry = f"autoresearch-tui edit {patch_id} --from {{copy}}"

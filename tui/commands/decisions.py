@@ -1,4 +1,4 @@
-"""The verb `decisions`: lists who decided what, when and why."""
+"""The verb `decisions`: lists who decided what in a session, when and why."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""An edit given by the user: a whole file or a diff of it, and whether it is valid Python."""
+"""Reads the user's edit, a whole file or a diff of it, and checks that it is valid Python."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ _NOTHING = "/dev/null"
 
 
 def is_diff(text: str) -> bool:
-    """Return whether a text is a unified diff; no Python file begins like one."""
+    """Return whether a text is a unified diff rather than a Python file, by how it begins."""
     return text.lstrip("\n").startswith(_BEGINS_DIFF)
 
 
 def edited_file(text: str, base: str, file: str) -> str:
-    """Return the whole file after an edit.
+    """Return the text of the whole editable file after the user's edit.
 
     Args:
-        text: The file itself, or a unified diff of it.
-        base: The file before the edit, to which a diff is applied.
+        text: The edited file's text, or a unified diff of the file.
+        base: The file's text before the edit, to which a diff is applied.
         file: The name of the editable file.
 
     Raises:
@@ -50,7 +50,15 @@ def edited_file(text: str, base: str, file: str) -> str:
 
 
 def _only_patch(text: str, file: str) -> str:
-    """Return the only patch in a diff: its two header lines followed by nothing but hunks."""
+    """Return the single patch that a diff holds: its two header lines and its hunks.
+
+    Args:
+        text: The diff; text around the patch, such as git's extra headers, is left out.
+        file: The name of the editable file, the only one that the diff may change.
+
+    Raises:
+        UsageError: The diff changes another file, has several patches or none, or is malformed.
+    """
     lines = text.split("\n")
     heads = [
         i
@@ -96,10 +104,14 @@ def _names(name: str, file: str) -> bool:
 
 
 def check_syntax(source: str, file: str) -> None:
-    """Reject a Python file that cannot be compiled.
+    """Raise an error for the text of a Python file that cannot be compiled.
+
+    Args:
+        source: The text of the file.
+        file: The name of the file; only one that ends in .py is checked.
 
     Raises:
-        AutoresearchError: The file is invalid; the error names the line.
+        AutoresearchError: The text is not valid Python; the error names the line.
     """
     if not file.endswith(".py"):
         return

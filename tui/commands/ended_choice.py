@@ -1,4 +1,4 @@
-"""What to do in a workspace whose session has ended: continue it, start a new one, or show it."""
+"""Asks what to do with a session that has ended: continue it, start a new one, or show it."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tui.present.summary import summary_lines
 
 
 class EndedChoice(StrEnum):
-    """What the user can choose for a session that has ended."""
+    """The choices that the user has for a session that has ended."""
 
     CONTINUE = "continue"
     BEST = "best"
@@ -37,17 +37,18 @@ _KEYS = {
 def choose_for_ended(
     workspace: Path, flags: StartFlags, *, yes: bool, continued: bool, look: bool
 ) -> tuple[StartFlags, bool]:
-    """Return what to do if the saved session has ended; ask if no flag decides it.
+    """Ask what to do if the workspace's session has ended and no flag decides it.
 
     Args:
         workspace: The workspace with the session.
-        flags: The flags of the session; with any of them no question is asked.
-        yes: Whether to ask nothing; the session is continued.
+        flags: The flags for the session; if any was given, no question is asked.
+        yes: Whether `--yes` was given: nothing is asked, and the session is continued.
         continued: Whether `--continue` was given.
-        look: Whether `--look` was given.
+        look: Whether `--look` was given: the session is only shown.
 
     Returns:
-        The flags, and whether the session is only to be shown.
+        The flags to start with, changed by the answer, and whether the session is only to be
+        shown.
 
     Raises:
         UsageError: The flags contradict each other.

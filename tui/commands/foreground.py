@@ -1,4 +1,4 @@
-"""Follows an engine in the foreground until its session ends, for the verb `run`."""
+"""Starts an engine and prints its progress until the session ends, for the verb `run`."""
 
 from __future__ import annotations
 
@@ -26,19 +26,19 @@ from tui.present.summary import experiment_line, summary_lines
 
 
 def run_in_foreground(workspace: Path, *, screen: bool, baseline_only: bool = False) -> Session:
-    """Start an engine and follow it until its session has ended.
+    """Start an engine, and print what happens until its session has ended.
 
     Args:
-        workspace: The workspace with the session.
-        screen: Whether to open the screen first.
-        baseline_only: Whether to stop after the baseline.
+        workspace: The workspace in which to run the session.
+        screen: Whether to open the full screen first; lines are printed after the user leaves it.
+        baseline_only: Whether to stop the session after its baseline.
 
     Returns:
-        The session at its end.
+        The session's state at its end.
 
     Raises:
         EnvironmentProblem: The baseline could not be measured.
-        AutoresearchError: The engine could not start.
+        AutoresearchError: The engine could not start, or ended with an error.
     """
     process, log = launch.spawn_engine(workspace)
     launch.wait_for_engine(workspace, process, log)
@@ -61,7 +61,7 @@ def run_in_foreground(workspace: Path, *, screen: bool, baseline_only: bool = Fa
 
 
 class EngineFollower:
-    """Prints what happens until the engine is gone, and turns Ctrl+C into a stop."""
+    """Prints what an engine reports until it exits, and turns Ctrl+C into a stop of the session."""
 
     def __init__(self, workspace: Path, *, baseline_only: bool = False) -> None:
         self._workspace = workspace
@@ -73,7 +73,7 @@ class EngineFollower:
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def follow(self) -> Session:
-        """Print what happens until the engine is gone, and return the session.
+        """Print what the engine reports until it exits, and return the session's last state.
 
         Raises:
             EnvironmentProblem: The baseline could not be measured.

@@ -1,4 +1,4 @@
-"""Verbs that merge kept edits, or undo one: merge, revert."""
+"""The verbs that put kept edits on a new branch (`merge`) or undo one (`revert`)."""
 
 from __future__ import annotations
 

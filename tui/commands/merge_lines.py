@@ -1,4 +1,4 @@
-"""A plan to merge, its result and its conflicts, as lines and as plain values."""
+"""Formats a merge plan, a merged branch, its conflicts or a revert, as lines or for JSON."""
 
 from __future__ import annotations
 
@@ -23,7 +23,12 @@ _WIDE = 100
 
 
 def plan_lines(plan: MergePlan, width: int) -> Iterator[str]:
-    """Yield the kept commits with what each is worth, the base branch and the recommendation."""
+    """Yield the lines of a merge plan: kept commits and their worth, base branch, recommendation.
+
+    Args:
+        plan: The plan to merge a session's kept commits.
+        width: The width of the terminal in cells.
+    """
     yield f"{plural(len(plan.keeps), 'keep')} on {plan.branch}, from {plan.start[:7]}" + (
         f": {plan.metric} {plan.baseline:.6f} → {plan.best:.6f}"
         if plan.baseline is not None and plan.best is not None
@@ -74,7 +79,12 @@ def _step_line(plan: MergePlan, step: BranchStep, width: int) -> str:
 
 
 def change_of(direction: Direction, gain: float | None) -> str:
-    """Return a gain as the metric moved."""
+    """Return the signed change of the metric that a gain means, as text; `—` where it is unknown.
+
+    Args:
+        direction: The direction in which the metric improves.
+        gain: The gain in metric units, positive is better.
+    """
     if gain is None:
         return "—"
     change = direction.change(gain)
@@ -106,7 +116,7 @@ def _choice_text(plan: MergePlan) -> str:
 
 
 def merged_lines(merged: MergedBranch, plan: MergePlan) -> Iterator[str]:
-    """Yield what was made, and how to view, use and measure it."""
+    """Yield lines that tell what branch was created, and how to view, merge and measure it."""
     kept = ", ".join(f"#{n}" for n in merged.experiments) or "what was kept"
     commits = plural(merged.commits, "commit")
     yield f"Branch {merged.branch} created: {commits} on {merged.onto}, with {kept}."
@@ -122,12 +132,17 @@ def merged_lines(merged: MergedBranch, plan: MergePlan) -> Iterator[str]:
 
 
 def measure_command(merged: MergedBranch, plan: MergePlan) -> str:
-    """Return the command that measures the result as one experiment of its own session."""
+    """Return the shell command that measures a merged branch as the baseline of a new session."""
     return f"autoresearch-tui baseline --new-from {merged.branch} --tag {plan.tag}-check --yes"
 
 
 def conflict_lines(error: ConflictError, onto: str) -> Iterator[str]:
-    """Yield for each file what is there, what the commit expected, and what it wants."""
+    """Yield for each conflict what the file has, what the commit expected, and what it wants.
+
+    Args:
+        error: The conflict that stopped the merge.
+        onto: The name of the base branch.
+    """
     name = f"#{error.experiment}" if error.experiment else error.commit[:7]
     for conflict in error.conflicts:
         yield f"{one_line(conflict.file)}: {conflict.reason}"
@@ -145,13 +160,19 @@ def conflict_lines(error: ConflictError, onto: str) -> Iterator[str]:
 
 
 def one_line_of_code(text: str) -> str:
-    """Return a line of code with its indentation, without control characters."""
+    """Return a line of code with its indentation, without control characters, at most 240 long."""
     indent = len(text) - len(text.lstrip(" \t"))
     return " " * min(indent, 40) + one_line(text, 200)
 
 
 def revert_lines(found: RevertPreview, direction: Direction, width: int) -> Iterator[str]:
-    """Yield what depends on a keep, and the verb that undoes it."""
+    """Yield the lines that tell which keeps depend on a keep, and which command undoes it.
+
+    Args:
+        found: What reverting the keep would mean.
+        direction: The direction in which the metric improves.
+        width: The width of the terminal in cells.
+    """
     step, n = found.step, found.step.experiment
     gain = step.worth.gain if step.worth is not None else None
     yield f"#{n} {change_of(direction, gain)}: {one_line(step.subject, width - 24)}"
@@ -193,7 +214,12 @@ def revert_lines(found: RevertPreview, direction: Direction, width: int) -> Iter
 
 
 def plan_facts(plan: MergePlan, chosen: Collection[BranchStep] = ()) -> dict[str, Any]:
-    """Return the plan as plain values for JSON."""
+    """Return a merge plan as plain values for JSON.
+
+    Args:
+        plan: The plan to merge a session's kept commits.
+        chosen: The commits that the flags or the recommendation select.
+    """
     return {
         "tag": plan.tag,
         "branch": plan.branch,
@@ -238,7 +264,7 @@ def _step_facts(step: BranchStep) -> dict[str, Any]:
 
 
 def merged_facts(merged: MergedBranch, plan: MergePlan) -> dict[str, Any]:
-    """Return the result as plain values for JSON."""
+    """Return a merged branch and how it was made, as plain values for JSON."""
     return {
         "ok": True,
         "branch": merged.branch,
@@ -254,7 +280,7 @@ def merged_facts(merged: MergedBranch, plan: MergePlan) -> dict[str, Any]:
 
 
 def conflict_facts(error: ConflictError) -> dict[str, Any]:
-    """Return the conflicts as plain values for JSON."""
+    """Return the conflicts that stopped a merge, as plain values for JSON."""
     return {
         "ok": False,
         "message": one_line(str(error)),

@@ -1,4 +1,4 @@
-"""Verbs that make a workspace from the bundled harness: init, demo."""
+"""The verbs that make a workspace from the bundled harness: init, demo."""
 
 from __future__ import annotations
 

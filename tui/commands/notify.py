@@ -1,4 +1,4 @@
-"""The verb `notify`: who is notified when something needs the user, and a message to try it."""
+"""The verb `notify`: prints where the user is notified, or sends test messages there."""
 
 from __future__ import annotations
 

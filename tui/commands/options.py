@@ -1,4 +1,4 @@
-"""Flags and arguments that several verbs share."""
+"""Flags and arguments of the command line that several verbs share."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import click
 F = TypeVar("F", bound=Callable[..., Any])
 
 ANY_PATH = click.Path(path_type=Path, readable=False)
-"""A path of any kind: an unreadable file is reported where it is read."""
+"""The click type of a path that is not checked; an error is reported where the path is read."""
 _HELP = "The workspace; the current directory by default."
 
 workspace_option = click.option(
@@ -31,12 +31,12 @@ repo_option = click.option(
 
 
 def workspace_argument(function: F) -> F:
-    """Add the workspace as an argument and as the flag -C; passes `path`."""
+    """Decorate a verb: add the workspace as an argument and as the flag -C; it gets `path`."""
     return _path_argument(function, "[WORKSPACE]", click.Path(path_type=Path))
 
 
 def place_argument(function: F) -> F:
-    """Add a workspace or table as an argument, and a workspace as -C; passes `path`."""
+    """Decorate a verb: add a workspace or table file as an argument, and -C; it gets `path`."""
     return _path_argument(function, "[WORKSPACE|FILE]", ANY_PATH)
 
 
@@ -53,7 +53,7 @@ def _path_argument(function: F, metavar: str, kind: click.Path) -> F:
 
 
 def column_options(function: F) -> F:
-    """Add flags that interpret the columns of a table; passes `metric` and `direction`."""
+    """Decorate a verb: add --metric and --direction, which interpret a table's columns."""
     metric = click.option("--metric", metavar="COLUMN", help="The metric's column of a table.")
     direction = click.option(
         "--direction", type=click.Choice(["min", "max"]), help="Which way its metric improves."
@@ -62,10 +62,13 @@ def column_options(function: F) -> F:
 
 
 def reject_session_flags(**flags: object) -> None:
-    """Reject flags that are for a session where a file is named.
+    """Raise an error for session flags where the user named a table file.
+
+    Args:
+        flags: The flags' values by name; a false value means not given.
 
     Raises:
-        click.UsageError: One is given.
+        click.UsageError: A flag is given.
     """
     for name, value in flags.items():
         if value:
@@ -73,10 +76,13 @@ def reject_session_flags(**flags: object) -> None:
 
 
 def reject_table_flags(**flags: object) -> None:
-    """Reject flags that are for a table where a workspace is named.
+    """Raise an error for table flags where the user named a workspace.
+
+    Args:
+        flags: The flags' values by name; None means not given.
 
     Raises:
-        click.UsageError: One is given.
+        click.UsageError: A flag is given.
     """
     for name, value in flags.items():
         if value is not None:

@@ -1,4 +1,4 @@
-"""Verbs about finished experiments: overrule, revive, confirm."""
+"""The verbs about finished experiments: overrule, revive, confirm."""
 
 from __future__ import annotations
 

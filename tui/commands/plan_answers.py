@@ -17,10 +17,10 @@ _UNITS = {"": 1, "s": 1, "sec": 1, "seconds": 1, "m": 60, "min": 60, "minutes": 
 
 
 def find_line(plan: Plan, word: str) -> PlanLine:
-    """Return the line with a number or a name, or the only one whose name begins with the word.
+    """Return the plan's line that a word names, by its number, its name or a unique beginning.
 
     Raises:
-        UsageError: No line matches.
+        UsageError: No line or several lines match.
     """
     lines = numbered_lines(plan)
     if word.isascii() and word.isdigit():
@@ -40,11 +40,11 @@ def find_line(plan: Plan, word: str) -> PlanLine:
 
 
 def read_answer(name: str, text: str) -> dict[str, object]:
-    """Return the settings that an answer sets.
+    """Return the settings, by name, that the user's answer for a line of the plan sets.
 
     Args:
-        name: Name of the setting, or `first_hypothesis`.
-        text: The text that was typed.
+        name: The name of the line's setting, or `first_hypothesis`.
+        text: The text that the user typed.
 
     Raises:
         UsageError: The answer is invalid.

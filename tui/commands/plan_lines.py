@@ -1,4 +1,4 @@
-"""The plan of a session as text: its main settings, each with where its value comes from."""
+"""Formats the plan of a session as lines: its main settings, each with where its value is from."""
 
 from __future__ import annotations
 
@@ -26,18 +26,18 @@ _AUTONOMY = {
 
 
 class PlanLine(NamedTuple):
-    """A numbered line of the plan."""
+    """A numbered line of the plan: one setting with its value."""
 
     name: str
-    """Name of the setting, or `first_hypothesis`."""
+    """The name of the setting, or `first_hypothesis`."""
     label: str
     value: str
     answer: str
-    """What to type to change it."""
+    """A description of what the user may type to change the setting."""
 
 
 def numbered_lines(plan: Plan) -> list[PlanLine]:
-    """Return what the user can change, in the order in which it is numbered from 1."""
+    """Return the lines of the plan that the user can change, in order of their numbers from 1."""
     shown = sorted((s for s in settings().values() if s.label), key=lambda s: s.line)
     lines = [
         PlanLine(s.name, s.label, _value(s.name, plan.config), s.answer or s.description)
@@ -98,7 +98,7 @@ def _end(c: ResearchConfig) -> str:
 
 
 def agent_text(c: ResearchConfig) -> str:
-    """Return the agent with its model or CLI."""
+    """Return the name of the configured agent with its model or CLI, as text for the user."""
     detail = {"llm": c.model, "acp": c.cli}.get(c.agent, "")
     if c.agent == "mix":
         detail = f"search and {c.mix_with} {c.model if c.mix_with == 'llm' else c.cli}".strip()
@@ -107,7 +107,13 @@ def agent_text(c: ResearchConfig) -> str:
 
 
 def plan_lines(plan: Plan, workspace: Path, width: int) -> Iterator[str]:
-    """Yield the research config, a setting per line, the machine, and the notes."""
+    """Yield the plan's lines: a setting per line, the machine, its adjustments, and the notes.
+
+    Args:
+        plan: The plan to show.
+        workspace: The workspace in which the session will run.
+        width: The width of the terminal in cells.
+    """
     from engine.devices.sampler import DeviceSampler
 
     title = "The session continues with" if plan.continues else "Research config"
@@ -139,14 +145,20 @@ def _line(number: str, label: str, value: str, why: str, width: int) -> Iterator
 
 
 def machine_text(platform: Platform) -> str:
-    """Return the machine in a few words."""
+    """Return the machine's system, cores, memory and GPUs as one line of text."""
     gpus = ", ".join(f"{g.name} {g.memory_bytes / 2**30:.0f} GiB" for g in platform.gpus)
     ram = f"{platform.ram_bytes / 2**30:.0f} GiB"
     return f"{platform.system}, {platform.cores} cores, {ram}, GPU: {gpus or 'none'}"
 
 
 def adjustments(workspace: Path, config: ResearchConfig, platform: Platform) -> str:
-    """Return whether the workspace's files are set up for a machine like this one."""
+    """Return a sentence on whether the workspace's files have sizes that suit this machine.
+
+    Args:
+        workspace: The workspace with the files.
+        config: The research config, which names the editable file.
+        platform: The machine's hardware.
+    """
     from harness.profiles import CONSTANTS_LITERALS, PROFILES, detect_profile
 
     constants, train = _text(workspace / "constants.py"), _text(workspace / config.file)

@@ -1,4 +1,4 @@
-"""The verb `program`: shows program.md and its versions, and replaces it."""
+"""The verb `program`: prints program.md and its versions, or replaces it."""
 
 from __future__ import annotations
 
@@ -89,10 +89,10 @@ def _set(workspace: Path, source: Path) -> str:
 
 
 def _key(workspace: Path) -> str:
-    """Return the key of the version on the disk, which is about to be changed.
+    """Return the hash of the program.md now on disk, before it is changed; "" where there is none.
 
     Raises:
-        WorkspaceError: The file cannot be read, or the directory is not a workspace.
+        WorkspaceError: The file cannot be read, or the directory has neither it nor a session.
     """
     try:
         key = files.read_program(workspace).key
@@ -119,11 +119,12 @@ def _write(workspace: Path, text: str, seen: str) -> str:
 
 
 def _edit(workspace: Path) -> str:
-    """Open a copy in the user's editor, so that no swap file or backup of it appears in the
-    checkout, and replace the file with the result.
+    """Open a copy of program.md in the user's editor, write the result, and return a message.
+
+    A copy, so that no swap file or backup of the editor appears in the checkout.
 
     Raises:
-        AutoresearchError: The text was refused; the error says where it is kept.
+        AutoresearchError: The text was rejected; the error says where a copy is kept.
     """
     _key(workspace)
     text, seen = files.read_program(workspace)
@@ -170,7 +171,7 @@ def _show(workspace: Path, session: Session, *, as_json: bool) -> None:
 
 
 def _in_force(workspace: Path, session: Session) -> tuple[str, str]:
-    """Return the text in force, and a remark on the file on the disk."""
+    """Return the text of program.md in force, and a remark if the file on disk differs, else ""."""
     if not session.programs:
         found = files.read_program(workspace)
         return found.text, "No session has used it yet." if found.key else "There is no file."

@@ -1,4 +1,4 @@
-"""The verb `queue`: proposals that wait for a decision, those that run next, and pins."""
+"""The verb `queue`: lists proposals that wait for a decision or run next, and pins; shows one."""
 
 from __future__ import annotations
 
@@ -59,7 +59,12 @@ def queue(arguments: tuple[str, ...], only_diff: bool, path: Path, as_json: bool
 
 
 def queue_facts(session: Session, pid: int | None) -> dict[str, Any]:
-    """Return the queue as plain values for JSON; the next one is first in each list."""
+    """Return queued proposals and waiting pins as plain values for JSON, next first in each list.
+
+    Args:
+        session: The session's state.
+        pid: The engine's process id; None where no engine runs.
+    """
     return {
         "engine_pid": pid,
         "autonomy": session.autonomy.value,
@@ -70,7 +75,13 @@ def queue_facts(session: Session, pid: int | None) -> dict[str, Any]:
 
 
 def queue_lines(session: Session, width: int, *, engine: bool) -> list[str]:
-    """Return the queue in lines."""
+    """Return queued proposals and waiting pins as lines of text, with the verbs to decide.
+
+    Args:
+        session: The session's state.
+        width: The width of the terminal in cells.
+        engine: Whether an engine is running.
+    """
     lines: list[str] = []
     waiting = session.in_question
     if waiting:
@@ -130,8 +141,9 @@ def _show(
 
 
 def diff_now(workspace: Path, session: Session, queued: Queued) -> tuple[str, bool]:
-    """Return the diff against the file at the frontier, and False; where it does not fit there, the
-    original diff, and True.
+    """Return a queued proposal's diff against the frontier, and whether it is stale.
+
+    A stale one does not fit the frontier: the diff against its own base, and True.
     """
     try:
         before, after, _ = candidate_file(workspace, session, queued)

@@ -1,4 +1,4 @@
-"""The verb `replay`: a session, or any results.tsv, as it was at any moment."""
+"""The verb `replay`: shows a session, or any results.tsv, as it was at any moment."""
 
 from __future__ import annotations
 
@@ -39,11 +39,13 @@ def replay(
 
 
 def show_replay(opened: ReplaySource, *, joined: bool = False) -> None:
-    """Show a recording until the user leaves.
+    """Show a recorded session or table on the replay screen until the user leaves.
+
+    Exits the process if the screen ended with an error.
 
     Args:
-        opened: The recording.
-        joined: Whether to show the newest event, also when more arrive.
+        opened: The recorded session or table.
+        joined: Whether to begin at the newest event and follow those that are added.
 
     Raises:
         TerminalError: The terminal cannot show the screen.

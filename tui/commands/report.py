@@ -1,4 +1,4 @@
-"""The verb `report`: summary, pictures and page of a session, or of any results.tsv."""
+"""The verb `report`: writes summary, pictures and page of a session, or of any results.tsv."""
 
 from __future__ import annotations
 
@@ -95,10 +95,10 @@ def report(
 
 
 def formats_from(names: str | None) -> tuple[Format, ...]:
-    """Return the formats that the flag names.
+    """Return the report formats that the flag --format names; all for None.
 
     Raises:
-        UsageError: A format is unknown.
+        UsageError: A format is unknown, or the flag names none.
     """
     if names is None:
         return tuple(Format)

@@ -1,4 +1,4 @@
-"""Prints a session as it goes, in plain lines: for a pipe, a log file and a bare terminal."""
+"""Prints a session's events as plain lines, for a pipe, a log file or a bare terminal."""
 
 from __future__ import annotations
 
@@ -14,16 +14,14 @@ _BAR_CELLS = 24
 
 
 class Reporter:
-    """Prints a session as it goes: a line per experiment, and on a terminal a bar for the current
-    run.
-    """
+    """Prints a line per noteworthy event and, on a terminal, a progress bar for the current run."""
 
     def __init__(self, out: TextIO, *, terminal: bool) -> None:
         self._out = out
         self._terminal = terminal
         self._bar = False
         self.broken = False
-        """True once the reader of the output is gone."""
+        """True once the reader of the output, such as `head`, is gone; nothing more is printed."""
 
     def _write(self, text: str) -> None:
         if self.broken:
@@ -35,18 +33,23 @@ class Reporter:
             self.broken = True
 
     def line(self, text: str) -> None:
-        """Print a line above the bar."""
+        """Print a line of text; the progress bar is erased first."""
         self._clear()
         self._write(text + "\n")
 
     def event(self, event: ev.AnyEvent, session: Session) -> None:
-        """Print what a reader of the log should know of an event."""
+        """Print the lines that describe an event; nothing for events of no interest to the user.
+
+        Args:
+            event: The event.
+            session: The session's state with the event applied.
+        """
         width = shutil.get_terminal_size((120, 24)).columns if self._terminal else 240
         for line in log_lines(event, session, width):
             self.line(line)
 
     def progress(self, progress: Progress) -> None:
-        """Draw the bar of the current run; nothing where there is no terminal."""
+        """Draw the progress bar of the current run; nothing where there is no terminal."""
         if not self._terminal:
             return
         share = progress.share or 0.0

@@ -1,4 +1,4 @@
-"""The verb `results`: the experiments of a session, or the rows of any results.tsv."""
+"""The verb `results`: lists or exports a session's experiments, or rows of any results.tsv."""
 
 from __future__ import annotations
 
@@ -98,7 +98,7 @@ def results(
 
 
 def _read_session(workspace: Path, tag: str | None) -> tuple[Session, tuple[str, ...]]:
-    """Return the session of the journal, and what is wrong with that journal."""
+    """Return the session's state, and sentences on damage of its journal (empty for none)."""
     todo = "Its table can be read: autoresearch-tui results {table}"
     with explain_bare_table(workspace, tag, todo):
         return read_damaged_session(workspace, tag)
@@ -107,7 +107,13 @@ def _read_session(workspace: Path, tag: str | None) -> tuple[Session, tuple[str,
 def select(
     table: Table, *, top: int | None = None, kept: bool = False, category: str | None = None
 ) -> list[TableRow]:
-    """Return the rows that the flags select; with --top the best is first.
+    """Return the rows of a table that the flags select; with `top` the best comes first.
+
+    Args:
+        table: The table.
+        top: The most rows to return, the best ones with a credible value; None: no limit.
+        kept: Whether to return kept rows only.
+        category: The only category to return, in any case; None: every category.
 
     Raises:
         UsageError: The table has no such category.
@@ -140,7 +146,12 @@ def _no_such_category(table: Table, category: str) -> UsageError:
 
 
 def session_facts(session: Session, rows: Sequence[TableRow]) -> dict[str, Any]:
-    """Return a session's table as plain values; its statistics cover all its own experiments."""
+    """Return a session's rows and statistics as plain values for JSON.
+
+    Args:
+        session: The session; the statistics cover all its own experiments.
+        rows: The rows to list, of the session's full table.
+    """
     baseline, past = session.baseline, past_table(session)
     known = _parts(session, rows)
     return {
@@ -161,7 +172,7 @@ def session_facts(session: Session, rows: Sequence[TableRow]) -> dict[str, Any]:
 
 
 def _parts(session: Session, rows: Sequence[TableRow]) -> list[Experiment | PastAttempt]:
-    """Return the experiment or imported attempt of each row of a session's table."""
+    """Return the experiment or imported attempt behind each row of a session's table."""
     taken_over = len(session.past)
     return [
         session.past[row.number - 1]
@@ -172,7 +183,7 @@ def _parts(session: Session, rows: Sequence[TableRow]) -> list[Experiment | Past
 
 
 def _adopted_facts(past: Table) -> dict[str, Any]:
-    """Return statistics of the imported rows, which another tool measured."""
+    """Return statistics of the imported rows, which another tool measured, for JSON."""
     stats = summarise(past)
     return {
         "rows": len(past.rows),
@@ -264,5 +275,5 @@ def _show_table(table: Table, rows: Sequence[TableRow], *, complete: bool) -> No
 
 
 def terminal_width() -> int:
-    """Return the number of cells in a line; unlimited for a pipe."""
+    """Return the terminal's width in cells; 240 where the output is not a terminal."""
     return shutil.get_terminal_size((160, 24)).columns if sys.stdout.isatty() else 240

@@ -1,4 +1,4 @@
-"""The verb `serve`: the screen in a browser."""
+"""The verb `serve`: shows the screen in a browser, served from this machine."""
 
 from __future__ import annotations
 
@@ -101,10 +101,13 @@ def serve(
 
 
 def _session(path: Path) -> tuple[tuple[str, ...], str]:
-    """Return the command that shows the session of a workspace, and its title.
+    """Return the arguments that make a tab show a workspace's session, and the page's title.
+
+    Args:
+        path: The workspace, or a directory in it.
 
     Raises:
-        WorkspaceError: There is no session.
+        WorkspaceError: The workspace has no session.
     """
     workspace = find_workspace(path)
     shown = shlex.quote(str(workspace))
@@ -127,7 +130,7 @@ def _session(path: Path) -> tuple[tuple[str, ...], str]:
 def _replay(
     source: str, repo: Path | None, metric: str | None, direction: str | None
 ) -> tuple[tuple[str, ...], str]:
-    """Return the command that shows a replay, and its title.
+    """Return the arguments that make a tab show a replay, and the page's title.
 
     The replay is opened once here, so that errors are printed here.
 

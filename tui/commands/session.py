@@ -1,4 +1,4 @@
-"""Verbs that start a session: open, run, start, baseline."""
+"""The verbs that start a session: open, run, start, baseline."""
 
 from __future__ import annotations
 
@@ -28,7 +28,15 @@ _ASK = "Start with it? [Y/n, or the number or name of a line to change it]"
 
 
 def confirm_plan(path: Path, flags: StartFlags, *, yes: bool) -> tuple[Path, Plan]:
-    """Show the plan, ask for confirmation, and save it.
+    """Show a session's plan, ask the user to confirm or change it, and save it.
+
+    Args:
+        path: The workspace.
+        flags: The values that the user gave on the command line.
+        yes: Whether `--yes` was given: nothing is asked.
+
+    Returns:
+        The workspace's absolute path and the confirmed plan.
 
     Raises:
         AutoresearchError: The workspace or a flag is invalid, or there is no terminal to ask on.
@@ -58,7 +66,7 @@ def confirm_plan(path: Path, flags: StartFlags, *, yes: bool) -> tuple[Path, Pla
 
 
 def show_plan(plan: Plan, workspace: Path) -> None:
-    """Print the research config with where each value comes from."""
+    """Print the plan's settings, each with where its value comes from, and its notes."""
     for line in plan_lines(plan, workspace, terminal_width()):
         click.echo(line)
 
@@ -66,7 +74,18 @@ def show_plan(plan: Plan, workspace: Path) -> None:
 def _change(
     plan: Plan, path: Path, flags: StartFlags, answers: dict[str, object], word: str
 ) -> Plan:
-    """Ask for another value of one line; return the plan unchanged if the value is invalid."""
+    """Ask for another value of one line of the plan, and print the changed plan.
+
+    Args:
+        plan: The plan as shown.
+        path: The workspace.
+        flags: The values that the user gave on the command line.
+        answers: The settings changed so far; a valid answer is added.
+        word: The number or name of the line.
+
+    Returns:
+        The changed plan; the same one where the answer is invalid, which is printed.
+    """
     try:
         line = find_line(plan, word)
         click.echo(f"{line.label}: {line.answer}")
@@ -84,10 +103,10 @@ def _change(
 
 
 def refuse_second_engine(workspace: Path) -> None:
-    """Reject a workspace in which an engine is running already.
+    """Raise an error if an engine runs in the workspace; stop one whose session has ended.
 
     Raises:
-        EngineBusyError: An engine is running.
+        EngineBusyError: An engine is running a session.
     """
     pid = engine_pid(workspace)
     if pid is not None and not launch.stop_ended_engine(workspace):

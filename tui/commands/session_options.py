@@ -1,4 +1,4 @@
-"""The flags that set the research config, generated from the declarations of its settings."""
+"""Generates the flags that set the research config from the declarations of its settings."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 
 def session_options(function: F) -> F:
-    """Add the flags of the research config to a verb that starts a session."""
+    """Decorate a verb that starts a session: add the flags for its config and its start."""
     for option in reversed(
         (
             *(_flag(setting) for setting in settings().values() if setting.flag),
@@ -52,7 +52,7 @@ def session_options(function: F) -> F:
 
 
 def start_flags(flags: dict[str, Any]) -> StartFlags:
-    """Return the values that were given for the flags of `session_options`."""
+    """Return the values that the user gave for the flags added by `session_options`."""
     given = {
         name: value
         for name in settings()

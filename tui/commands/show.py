@@ -1,4 +1,4 @@
-"""Verbs that only show something: status, diff."""
+"""The verbs that only show something, status and diff; prints JSON and diffs for other verbs."""
 
 from __future__ import annotations
 
@@ -22,23 +22,27 @@ if TYPE_CHECKING:
 
 
 def print_json(value: object) -> None:
-    """Print a value as one JSON document."""
+    """Print a value as one indented JSON document."""
     click.echo(msgspec.json.format(msgspec.json.encode(value), indent=2).decode())
 
 
 def print_diff(diff: str) -> None:
-    """Print a diff with its additions, removals and hunk headers in colour."""
+    """Print a sanitized diff with additions, removals and hunk headers in colour."""
     colours = {"+": "green", "-": "red", "@": "cyan"}
     for line in diff.split("\n"):
         click.echo(click.style(sanitize(line), fg=colours.get(line[:1])))
 
 
 def read_now(path: Path) -> tuple[Session, Progress | None, int | None]:
-    """Return the session, its progress and the engine's pid from the engine or, if none runs, from
-    the journal.
+    """Return the session's state, the current run's progress and the engine's pid.
+
+    They come from the engine; from the journal, without progress, where no engine answers.
+
+    Args:
+        path: The workspace, or a directory in it.
 
     Raises:
-        AutoresearchError: There is no session.
+        AutoresearchError: There is no session, or its journal cannot be read.
     """
     workspace = find_workspace(path)
     if engine_pid(workspace) is not None:
@@ -83,7 +87,7 @@ def status(path: Path, as_json: bool) -> None:
 
 
 def spending_facts(session: Session) -> dict[str, Any]:
-    """Return the cost of language models as plain values; None for what is not known."""
+    """Return the language models' cost so far and to come, for JSON; None for what is not known."""
     spent, view = session.spending, forecast(session)
     return {
         "calls": spent.calls,
@@ -97,7 +101,13 @@ def spending_facts(session: Session) -> dict[str, Any]:
 
 
 def status_facts(session: Session, progress: Progress | None, pid: int | None) -> dict[str, Any]:
-    """Return the status as plain values; times are in seconds."""
+    """Return what the session does and its best result, as plain values for JSON; times in seconds.
+
+    Args:
+        session: The session's state.
+        progress: The current run's progress; None where it is not known.
+        pid: The engine's process id; None where no engine runs.
+    """
     best, current, run = session.best, session.current, session.running
     state = session.state.value if pid is not None or session.ended else "no engine"
     elapsed = (datetime.now(UTC) - run.started_at).total_seconds() if run is not None else None

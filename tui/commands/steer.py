@@ -1,4 +1,4 @@
-"""Verbs that steer the agent: pin, ban, note."""
+"""The verbs that steer the agent: pin, ban, note."""
 
 from __future__ import annotations
 
@@ -155,10 +155,15 @@ def _facts(instruction: Instruction, one: str) -> dict[str, Any]:
 def _only_one(
     *asked: object, arguments: tuple[str, ...], with_text: tuple[object | None, ...] = ()
 ) -> None:
-    """Reject more than one request in one call.
+    """Raise an error for more than one request in one call of a verb.
+
+    Args:
+        asked: The values of the flags that each make a request; None or False: not given.
+        arguments: The words of the text argument, itself a request.
+        with_text: The values of the flags that go together with the text.
 
     Raises:
-        UsageError: There is more than one.
+        UsageError: More than one request is made.
     """
     count = sum(1 for a in asked if a is not None and a is not False)
     alone = not any(w is not None for w in with_text)
@@ -169,7 +174,7 @@ def _only_one(
 
 
 def _text(arguments: tuple[str, ...]) -> str:
-    """Return the text of an instruction to the agent.
+    """Return the text of a pin, ban or note, from its words or, for `-`, from standard input.
 
     Raises:
         UsageError: The text is empty, or not UTF-8.

@@ -1,4 +1,4 @@
-"""The diffs of a table without a session, read from git by the hashes in its rows."""
+"""Reads the diffs of a results table's rows from git, by the commit hashes in them."""
 
 from __future__ import annotations
 
@@ -18,16 +18,19 @@ from engine.report.sources import ReportSource
 
 
 def join_diffs(facts: ReportFacts, table: Table, path: Path, repo: Path | None) -> ReportSource:
-    """Look up what each row changed, if its commit still exists.
+    """Return a report's facts of a table together with the diffs that its rows' commits made.
+
+    Without a repository the diffs are empty, and the facts say why.
 
     Args:
-        facts: The report's facts of the table.
-        table: The table.
-        path: The table's file; the repository around it is the default.
-        repo: A directory in the repository whose commits the rows name.
+        facts: The facts that the report shows of the table.
+        table: The results table, as read.
+        path: The path of the table's file.
+        repo: A directory in the repository whose commits the rows name; None: the one around
+            the table's file.
 
     Raises:
-        WorkspaceError: The given directory is not in a repository.
+        WorkspaceError: `repo` is not in a repository.
     """
     try:
         commits = Commits(repo or path.resolve().parent)
@@ -58,7 +61,7 @@ def _source(facts: ReportFacts, patches: Mapping[int, str], note: str) -> Report
 
 
 def _note(history: TableHistory, commits: Commits, rows: int, found: int, left: int) -> str:
-    """Return how many rows have a diff, and why the others have none."""
+    """Return a sentence that tells how many rows have a diff, and why the others have none."""
     shallow = " (the clone is shallow)" if commits.is_shallow else ""
     if not history.named:
         return "No diffs: no row names a commit."

@@ -1,4 +1,4 @@
-"""A results table of any tool as aligned lines, with its untrusted text sanitized."""
+"""Formats a results table of any tool as aligned lines, with its untrusted text sanitized."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ def table_lines(rows: Sequence[TableRow], width: int, number: str = "#") -> Iter
     If the lines are too long, memory is left out first, then the category, then the commit.
 
     Args:
-        rows: Rows of a table.
-        width: Width of the terminal in cells.
-        number: Text before the number of a row.
+        rows: The rows to show, of one results table.
+        width: The width of the terminal in cells.
+        number: The text to put before each row's number.
     """
     columns = {
         "number": [f"{number}{row.number}" for row in rows],
@@ -59,7 +59,7 @@ def _aligned(cell: str, name: str, width: int) -> str:
 
 
 def _verdict(row: TableRow) -> str:
-    """Return the verdict, and the table's own word for it if that differs."""
+    """Return a row's mark and verdict, with the table's own status word if that differs."""
     own = one_line(row.status, _WIDEST)
     word = row.verdict.value
     if row.verdict is RowVerdict.OTHER:
@@ -97,17 +97,17 @@ def _fitting(text: str, width: int) -> str:
 
 
 def bad_row_line(bad: BadRow, width: int) -> str:
-    """Return an unreadable line with its number, its text and why it is unreadable."""
+    """Return a line for an unreadable line of a table: its number, its text and the reason."""
     return _fitting(f"! line {bad.line}: {bad.reason}: {one_line(bad.text)}", width)
 
 
 def show_value(value: float) -> str:
-    """Return a metric with its significant digits."""
+    """Return a metric's value as text: 6 decimals below 10, else 8 significant digits."""
     return f"{value:.6f}" if abs(value) < 10 else f"{value:.8g}"
 
 
 def closing_lines(table: Table, stats: TableStats) -> list[str]:
-    """Return the counts and the best of a table, and how its columns were interpreted."""
+    """Return the lines below a table: counts, best row, how its columns were interpreted."""
     return [line for line in (_counted(stats), _best(table, stats), _understood(table)) if line]
 
 

@@ -1,4 +1,4 @@
-"""The verbs of the command, grouped by task. A verb's module is imported when the verb is used."""
+"""Lists the verbs of the command line, grouped by task; imports a verb's module when it is used."""
 
 from __future__ import annotations
 
@@ -63,8 +63,9 @@ VERBS: dict[str, dict[str, tuple[str, str]]] = {
         "completion": ("verbs:completion", "Print the completion script for bash, zsh or fish."),
     },
 }
-"""For each section of the help its verbs, with the function of `tui.commands` that runs the verb
-and the first sentence of its help.
+"""For each section of the help its verbs: the function that runs it, and its first help sentence.
+
+A function is written as `module:function` within `tui.commands`.
 """
 
 _FUNCTIONS = {"open": "session:open_"} | {
@@ -83,10 +84,10 @@ Exit codes:
 
 
 class VerbGroup(click.Group):
-    """A group of verbs imported when used; the first word may also be a workspace, or absent."""
+    """A click group that imports verbs when used; a workspace or nothing stands for `open`."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Read `autoresearch-tui DIR …` as `autoresearch-tui open DIR …`."""
+        """Parse the command line; read `autoresearch-tui DIR` as `autoresearch-tui open DIR`."""
         known = (*_FUNCTIONS, "--help", "-h", "--version")
         # In shell completion the word may be the beginning of a verb.
         opens = not args or (args[0] not in known and _may_be_path_or_flag(args[0]))
@@ -95,11 +96,11 @@ class VerbGroup(click.Group):
         return super().parse_args(ctx, args)
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        """Return the verbs that the help shows."""
+        """Return the names of the verbs that the help shows, in its order."""
         return [name for section in VERBS.values() for name in section]
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """Import a verb."""
+        """Import a verb's module and return its click command; None for an unknown verb."""
         if cmd_name not in _FUNCTIONS:
             return None
         module, function = _FUNCTIONS[cmd_name].split(":")
@@ -107,13 +108,13 @@ class VerbGroup(click.Group):
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Write each section with a line per verb."""
+        """Write the help's sections, each with a line per verb."""
         for title, verbs in VERBS.items():
             with formatter.section(title):
                 formatter.write_dl([(name, text) for name, (_, text) in verbs.items()])
 
     def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
-        """Complete a verb without importing it."""
+        """Return the completions of a word as a verb or a flag, without importing any verb."""
         from click.shell_completion import CompletionItem
 
         found = [

@@ -1,4 +1,4 @@
-"""Finds a waiting proposal by name, and formats waiting proposals as lines or JSON."""
+"""Finds a queued proposal by the name the user gave; formats proposals and pins, also for JSON."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ from tui.present.proposal import origin_text
 from tui.present.risk import heaviest, risk_of
 
 SHORTEST = 4
-"""Fewest characters of a patch_id that name a proposal, if they fit only one."""
+"""The fewest first characters of a patch_id that may name a proposal."""
 
 
 def choose(session: Session, name: str | None, *, verb: str) -> str:
-    """Return the patch_id of the proposal to decide.
+    """Return the patch_id of the proposal that the user's decision names.
 
     Args:
-        session: The session with the queue.
-        name: A patch_id or the beginning of one; None for the only one that waits.
-        verb: The verb of the decision, named in the next step of an error.
+        session: The session's state, with the queue.
+        name: A patch_id or its beginning, as given; None: the only proposal that waits.
+        verb: The verb of the decision, as an error names it.
 
     Raises:
-        UsageError: The name fits no or several waiting proposals.
+        UsageError: The name fits no proposal or several, or is too short.
     """
     waiting = session.in_question
     if name is None:
@@ -74,7 +74,7 @@ def choose(session: Session, name: str | None, *, verb: str) -> str:
 
 
 def find(session: Session, name: str) -> Queued:
-    """Return a proposal of the queue by its patch_id, the beginning of one, or its number.
+    """Return a queued proposal by its patch_id, the beginning of one, or its number in the queue.
 
     Raises:
         UsageError: There is no such proposal, or more than one.
@@ -98,13 +98,19 @@ def _list(proposals: Sequence[Queued]) -> str:
 
 
 def left_until(until: datetime, now: datetime) -> str:
-    """Return the time until a moment in words; `now` once it is past."""
+    """Return the time from `now` until a moment, such as `in 3 min 20 s`; `now` once it is past."""
     seconds = (until - now).total_seconds()
     return "now" if seconds <= 0 else f"in {duration(seconds)}"
 
 
 def queued_lines(queued: Queued, width: int, now: datetime | None = None) -> list[str]:
-    """Return a proposal in two or three lines, narrow enough for a phone."""
+    """Return a queued proposal as two or three lines of text, narrow enough for a phone.
+
+    Args:
+        queued: The proposal.
+        width: The width of the terminal in cells.
+        now: The time from which its time limit is counted; None: the present.
+    """
     p = queued.proposal
     parts = [p.patch_id, f"+{p.added} −{p.removed}", origin_text(queued)]
     if queued.state is QueueState.ASKED and queued.until is not None:
@@ -123,7 +129,7 @@ def queued_lines(queued: Queued, width: int, now: datetime | None = None) -> lis
 
 
 def pin_lines(pins: Sequence[Pin], width: int) -> list[str]:
-    """Return the waiting pins in their order, then those that are done."""
+    """Return a line of text per pin: the waiting ones in order, then those tried or removed."""
     lines = [
         f"{place:>3}. pin {pin.number}: " + one_line(pin.text, max(20, width - 14))
         for place, pin in enumerate((p for p in pins if p.waits), start=1)
@@ -136,7 +142,7 @@ def pin_lines(pins: Sequence[Pin], width: int) -> list[str]:
 
 
 def queued_facts(queued: Queued) -> dict[str, Any]:
-    """Return a proposal as plain values for JSON."""
+    """Return a queued proposal as plain values for JSON."""
     p, weight = queued.proposal, heaviest(queued.findings)
     return {
         "number": queued.number,
@@ -159,7 +165,7 @@ def queued_facts(queued: Queued) -> dict[str, Any]:
 
 
 def finding_facts(finding: Finding) -> dict[str, Any]:
-    """Return a finding as plain values for JSON."""
+    """Return a finding of the risk check as plain values for JSON."""
     return {
         "rule": finding.rule,
         "weight": finding.weight.value,

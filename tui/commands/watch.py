@@ -53,11 +53,11 @@ def watch(path: Path, from_start: bool, first: int | None, as_json: bool) -> Non
 
 
 class Watcher:
-    """Follows a session's journal.
+    """Follows the journal of a workspace's newest session, and prints each event.
 
     Args:
         workspace: The workspace with the session.
-        as_json: Whether to print events as JSON, or in words.
+        as_json: Whether to print each event's JSON line from the journal, not a description.
     """
 
     def __init__(self, workspace: Path, *, as_json: bool) -> None:
@@ -72,7 +72,7 @@ class Watcher:
         """Print events until the session has ended or the reader of the output is gone.
 
         Args:
-            first: Number of the first event to print; None for new events only.
+            first: Sequence number of the first event to print; None: only new events are printed.
 
         Raises:
             JournalError: The journal is damaged.
@@ -104,7 +104,7 @@ class Watcher:
                 self._reporter.line(text)
 
     def _over(self) -> bool:
-        """Return whether the session has ended and its engine will write nothing more."""
+        """Return whether the session has ended and its engine will write no more events."""
         if self._session.ended is None:
             return False
         return self._session.engine_pid is None or engine_pid(self._workspace) is None
@@ -121,7 +121,9 @@ class Watcher:
                 self._reporter.event(line.event, self._session)
 
     def _reader_is_gone(self) -> bool:
-        """Return whether the reader of the output is gone, without writing anything."""
+        """Return whether the reader of the output, such as `head`, is gone; write nothing to find
+        out.
+        """
         if self._reporter.broken:
             return True
         try:
@@ -133,7 +135,10 @@ class Watcher:
         return any(happened & select.POLLERR for _, happened in watching.poll(0))
 
     async def _follow_bar(self) -> None:
-        """Draw the bar of the current run on a terminal, and reconnect when an engine is gone."""
+        """Draw the progress bar of the current run on a terminal, until cancelled.
+
+        Connects again when an engine is gone; does nothing without a terminal or with JSON.
+        """
         if self._as_json or not self._terminal:
             return
         while True:

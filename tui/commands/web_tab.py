@@ -1,4 +1,4 @@
-"""The process of one tab: `python -P -m tui.commands.web_tab session DIR`, or `replay SOURCE …`.
+"""Runs a browser tab's screen: `python -m tui.commands.web_tab session DIR`, or `replay SOURCE`.
 
 Its stdout carries the packets of Textual's web driver, so all other output goes to stderr,
 from where the server shows it on the page once the screen has closed.
@@ -38,7 +38,7 @@ screens.add_command(replay)
 
 
 def no_engine(workspace: Path) -> str:
-    """Return the note that the page shows a session without an engine."""
+    """Return the sentence that the page shows a recorded session, as no engine runs."""
     return (
         "No engine is at work: this is the session from its journal. "
         f"Start one with `{start_command(workspace, named=True)}` and load the page again."
@@ -55,7 +55,7 @@ def _show_recorded(workspace: Path) -> None:
 
 
 def main() -> None:
-    """Run the tab; an expected error becomes one paragraph and an exit code."""
+    """Run one browser tab's screen; print an expected error as one line and exit with its code."""
     with contextlib.redirect_stdout(sys.stderr):
         try:
             screens.main(standalone_mode=False)

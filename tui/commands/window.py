@@ -1,4 +1,4 @@
-"""The verb `attach`: opens the screen, and prints a few lines after it is closed."""
+"""The verb `attach`: opens the screen, and prints what to do next after it is closed."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from tui.terminal.check import check_this_terminal
 
 
 def attach_to(path: Path) -> None:
-    """Open the screen on the engine of the workspace.
+    """Open the screen on the engine of the workspace around a path.
 
     Raises:
-        EngineGoneError: No engine is running.
+        EngineGoneError: No engine is running in the workspace.
     """
     workspace = find_workspace(path)
     if engine_pid(workspace) is None:
@@ -40,7 +40,9 @@ def attach(path: Path) -> None:
 
 
 def open_screen(workspace: Path) -> None:
-    """Show the live screen until the user leaves; the engine continues.
+    """Show the live screen until the user leaves, then print what to do next; the engine continues.
+
+    Exits the process if the screen ended with an error.
 
     Raises:
         TerminalError: The terminal cannot show the screen.
