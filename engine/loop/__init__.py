@@ -1,1 +1,1 @@
-"""The ratchet: the loop and the steps of one experiment."""
+"""The ratchet: the loop that proposes, runs and judges one experiment after another."""

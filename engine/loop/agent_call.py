@@ -1,4 +1,4 @@
-"""Calls to an agent: ask for one edit, stream its reasoning, record its cost, type its failures."""
+"""Calls an agent for one edit: streams its reasoning, records its cost, types its failures."""
 
 from __future__ import annotations
 
@@ -35,12 +35,12 @@ _log = logging.getLogger(__name__)
 
 
 class AgentCalls:
-    """Asks the session's agent; several calls may be under way at once.
+    """Calls the session's agent for edits, which may cost money; several calls can run at once.
 
     Args:
-        context: The session.
-        program: Names the steering in force, so that stale calls are cancelled.
-        briefings: Builds what the agent is sent.
+        context: The session's journal, workspace, files and agent.
+        program: Gives the name of the steering in force, with which each call is marked.
+        briefings: Builds the briefing that the agent makes its proposal from.
     """
 
     def __init__(
@@ -50,22 +50,22 @@ class AgentCalls:
         self._program = program
         self._briefings = briefings
         self._tasks: dict[asyncio.Task[Candidate], str] = {}
-        """Calls under way, each with the steering basis it started from; "" for repairs."""
+        """The calls in progress, each with the steering basis it started from; "" for repairs."""
         self.reasoning: dict[int, str] = {}
-        """By experiment, the reasoning of the calls under way, as far as it has arrived."""
+        """The reasoning received so far from the calls in progress, by experiment number."""
 
     @property
     def busy(self) -> bool:
-        """True while a call is under way."""
+        """True while an agent call is in progress."""
         return bool(self._tasks)
 
     def next_agent(self, *, thinks: bool = False) -> Agent:
-        """Return the agent whose turn it is.
+        """Return the agent whose turn is next, where several take turns.
 
-        Turns are counted as experiments are; a proposal that waits for the user has had its turn.
+        Each experiment begun, and each queued proposal drafted since, counts as one turn.
 
         Args:
-            thinks: Return the one that works out a hypothesis in words, or repairs an edit.
+            thinks: Return the agent that can work out a hypothesis in words or repair an edit.
         """
         session = self._context.session
         done = len(session.experiments)
@@ -73,13 +73,16 @@ class AgentCalls:
         return agent_for(self._context.agent, done + 1 + waiting, pinned=thinks)
 
     def cancel_stale(self, basis: str) -> None:
-        """Cancel calls that started from another steering basis than this one."""
+        """Cancel the calls in progress that started from another steering basis than this one.
+
+        Repairs of a crashed edit go on.
+        """
         for task, begun in self._tasks.items():
             if begun and begun != basis:
                 task.cancel()
 
     def cancel(self) -> None:
-        """Cancel every call; no experiment is used up."""
+        """Cancel all calls in progress; no experiment is used up."""
         for task in self._tasks:
             task.cancel()
 
@@ -92,14 +95,14 @@ class AgentCalls:
         worktree: str = "agent",
         pinned: str = "",
     ) -> Candidate | None:
-        """Ask for an edit of the file at `base`.
+        """Ask the agent for an edit of the editable file as of commit `base`.
 
         Args:
-            number: The experiment that the edit is for.
-            base: The commit it starts from.
+            number: The number of the experiment that the edit is for.
+            base: The hash of the commit that the edit starts from.
             failure: A crashed edit of the same agent to repair; None: a new edit.
             worktree: The name of the scratch worktree, for agents that edit files themselves.
-            pinned: The user's hypothesis, where the agent is to work that out.
+            pinned: The user's hypothesis that the agent is to work out; empty: the agent's own.
 
         Returns:
             The candidate, not assessed yet; None where the user paused or stopped meanwhile.
@@ -159,7 +162,10 @@ class AgentCalls:
         )
 
     async def _receive(self, agent: Agent, briefing: Briefing) -> tuple[Draft, str]:
-        """Return the agent's draft and the prompt it was sent."""
+        """Return the agent's draft of an edit and the prompt it was sent; "" where it sent none.
+
+        Publishes the reasoning and records the cost of the call as they arrive.
+        """
         number, prompt = briefing.number, ""
         draft: Draft | None = None
         stream: AsyncIterator[Thought | PromptSent | Usage | Draft] | None = None
@@ -194,10 +200,10 @@ class AgentCalls:
 
 
 def proposal_of(draft: Draft, patch: str, agent: str) -> ev.Proposal:
-    """Return an agent's draft as the journal keeps it.
+    """Return the proposal, as recorded in the journal, for an agent's draft of an edit.
 
     Args:
-        draft: The edited file and the reasons for the edit.
+        draft: The edited file's text and the reasons for the edit.
         patch: The edit as a unified diff.
         agent: The name of the agent.
     """

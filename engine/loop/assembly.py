@@ -1,4 +1,4 @@
-"""Build the parts of one session's loop, each from exactly what it needs."""
+"""Builds the parts of one session's loop and connects them."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from engine.loop.verdicts import Judge
 
 @dataclass(frozen=True)
 class SessionLoop:
-    """The parts of the loop that the engine process talks to."""
+    """The parts of one session's loop that the engine process calls."""
 
     ratchet: Ratchet
     commands: CommandHandler
@@ -32,7 +32,7 @@ class SessionLoop:
 
 
 def build_loop(context: SessionContext) -> SessionLoop:
-    """Build the loop of one session."""
+    """Build the parts of a session's loop; nothing is started yet."""
     program, sources = ProgramVersions(context), SourceCache(context)
     briefings = BriefingBuilder(context, program, sources)
     failures = AgentFailures(context, briefings)

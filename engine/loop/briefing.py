@@ -1,4 +1,4 @@
-"""Briefings: everything an agent may use for one proposal, from the session and workspace."""
+"""Builds briefings: everything an agent may use for one proposal, from session and workspace."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ from engine.loop.program_versions import ProgramVersions
 from engine.loop.source_cache import SourceCache
 
 _MAX_IMPORTED_ROWS = 60
-"""Rows of an imported table in a briefing, newest last."""
+"""The most rows of an imported results table in a briefing; the newest are used."""
 
 
 class BriefingBuilder:
-    """Builds briefings; reads what does not change within a session only once.
+    """Builds briefings for agents; reads what does not change within a session only once.
 
     Args:
-        context: The session.
-        program: The version of program.md in force.
-        sources: The editable file by commit.
+        context: The session's journal, workspace, files and agent.
+        program: Holds the version of program.md in force.
+        sources: Reads the editable file as of a commit.
     """
 
     def __init__(
@@ -38,7 +38,7 @@ class BriefingBuilder:
         self._locked_texts: dict[str, str] | None = None
         self._earlier_text: str | None = None
         self.shortened = 0
-        """Times that a provider found the prompt too long; each time it is halved."""
+        """How many times a provider found the prompt too long; each time the prompt is halved."""
 
     def build(
         self,
@@ -49,13 +49,13 @@ class BriefingBuilder:
         pinned: str = "",
         worktree: Path | None = None,
     ) -> Briefing:
-        """Build the briefing for one proposal.
+        """Build the briefing that an agent gets for one proposal.
 
         Args:
-            number: The experiment that the proposal is for.
-            base: The commit it starts from.
-            failure: A crashed edit to repair instead of proposing another.
-            pinned: The user's hypothesis, where the agent is to work that out.
+            number: The number of the experiment that the proposal is for.
+            base: The hash of the commit that the edit starts from.
+            failure: A crashed edit to repair; None: propose a new edit.
+            pinned: The user's hypothesis that the agent is to work out; empty: the agent's own.
             worktree: A scratch worktree, for agents that edit files themselves.
         """
         session = self._context.session
@@ -100,7 +100,10 @@ class BriefingBuilder:
         return tuple(ahead)
 
     def _earlier(self) -> str:
-        """Return findings of the workspace's other sessions and of this one's imported table."""
+        """Return a summary of the workspace's other sessions and of this one's imported table.
+
+        "" where there is nothing to report.
+        """
         if self._earlier_text is None:
             session = self._context.session
             parts = [imported_rows_text(session.past)] if session.past else []
@@ -109,7 +112,7 @@ class BriefingBuilder:
         return self._earlier_text
 
     def _locked_file_texts(self) -> dict[str, str]:
-        """Return the locked text files at the session's base commit, by name."""
+        """Return the locked .py, .md and .toml files as of the session's base commit, by name."""
         if self._locked_texts is None:
             session, workspace = self._context.session, self._context.workspace
             names = [n for n in session.config.locked if n.endswith((".py", ".md", ".toml"))]
@@ -119,7 +122,7 @@ class BriefingBuilder:
 
 
 def imported_rows_text(attempts: tuple[PastAttempt, ...]) -> str:
-    """Return the imported rows of a session that had no journal, one line per row."""
+    """Return the last 60 imported rows of a session as text for the agent, one line per row."""
     lines = ["From the table of this session before it had a journal (the baseline is new):"]
     for past in attempts[-_MAX_IMPORTED_ROWS:]:
         verdict = past.verdict.value if past.verdict is not None else "no verdict"

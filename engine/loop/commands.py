@@ -1,4 +1,4 @@
-"""Client commands: each one becomes an event, or an error that says why it cannot be done."""
+"""Handles client commands: records an event for each, or says why it cannot be done."""
 
 from __future__ import annotations
 
@@ -31,15 +31,15 @@ _AUTONOMY_MEANING = {
 
 
 class CommandHandler:
-    """Handles every command that a client can send.
+    """Handles every command that a client can send: pause, approve, veto, pin, note and others.
 
     Args:
-        context: The session.
-        sources: The editable file by commit.
-        calls: Calls to the agent; cancelled by a pause or a stop.
-        proposer: Shows the next prompt.
-        reviewer: Applies answers about proposals.
-        runner: Kills the current run.
+        context: The session's journal, workspace, files and agent.
+        sources: Reads the editable file as of a commit.
+        calls: The agent calls in progress; a pause or a stop cancels them.
+        proposer: Shows the prompt that the agent would be sent next.
+        reviewer: Applies the user's answers about queued proposals.
+        runner: Kills the current training run.
         earlier: Overrules, revives and confirms experiments.
     """
 
@@ -62,13 +62,13 @@ class CommandHandler:
         self._earlier = earlier
 
     def handle(self, command: cmd.ClientCommand) -> str | Awaitable[str]:
-        """Do what a command asks.
+        """Carry out a client's command: record its event and start what follows from it.
 
         Returns:
-            What to tell the user, or an awaitable of it where it takes a while to find out.
+            The answer to show to the user, or an awaitable of it where it takes a while.
 
         Raises:
-            AutoresearchError: It cannot be done; nothing was changed.
+            AutoresearchError: The command cannot be carried out; nothing was changed.
             JournalError: The journal cannot be written.
         """
         by = command.by
@@ -135,15 +135,17 @@ class CommandHandler:
         return "Resumed."
 
     def stop(self, by: Actor, mode: StopMode, reason: str = "") -> str:
-        """End the session, after the current run or at once.
+        """Request the end of the session, after the current run or at once by killing it.
+
+        Agent calls in progress are cancelled.
 
         Args:
-            by: Who asked for it.
-            mode: After the run, or now.
-            reason: Why, where it is not simply the user's wish.
+            by: Who requested the stop.
+            mode: After the current run, or now.
+            reason: Why the session ends; empty: the user asked for it.
 
         Returns:
-            What to tell the user.
+            The answer to show to the user.
         """
         session = self._context.session
         if session.stop is mode:
@@ -223,7 +225,13 @@ class CommandHandler:
         return f"Pin {number} removed."
 
     def _check_knobs(self, text: str) -> None:
-        """Refuse a pin of knobs and values that cannot be set; a sentence is not checked."""
+        """Reject a pin made of `name=value` settings that the editable file cannot take.
+
+        A pin that is a sentence is not checked.
+
+        Raises:
+            AutoresearchError: A name is not a knob of the file, or a value is not a Python literal.
+        """
         config = self._context.session.config
         try:
             knobs = find_knobs(self._sources.at(self._context.session.frontier))

@@ -1,4 +1,4 @@
-"""The session context: journal, workspace and agent, shared by every part of the loop."""
+"""Holds what all parts of the loop share: the session's journal, workspace, files and agent."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from engine.store.workspace import Workspace
 
 @dataclass(frozen=True, kw_only=True)
 class SessionContext:
-    """One session's journal, repository, files and agent."""
+    """One session's journal, git repository, file layout and agent."""
 
     journal: Journal
     workspace: Workspace
@@ -26,17 +26,17 @@ class SessionContext:
     environ: Mapping[str, str]
     """The environment variables of the engine."""
     publish: Callable[[AnyMessage], None]
-    """Sends a live message (progress, reasoning) to all subscribed clients."""
+    """Sends a live message, such as run progress or reasoning, to all subscribed clients."""
     submodules: tuple[str, ...] = ()
-    """Paths of the repository's submodules, relative to its top level."""
+    """Paths of the repository's git submodules, relative to its top level."""
 
     @property
     def session(self) -> Session:
-        """The folded session, up to the newest event of the journal."""
+        """The session's state, up to the newest event of the journal."""
         return self.journal.session
 
     def record(self, event: AnyEvent) -> None:
-        """Append an event to the journal; the caller acts on it only afterwards.
+        """Append an event to the journal; the caller acts on the event only afterwards.
 
         Raises:
             JournalError: The journal cannot be written; nothing was recorded.
@@ -44,15 +44,21 @@ class SessionContext:
         self.journal.append(event)
 
     def alarm(self, kind: AlarmKind, message: str, *, experiment: int | None = None) -> None:
-        """Record something the user should look at."""
+        """Record an alarm: something that needs the user's attention.
+
+        Args:
+            kind: The subject of the alarm.
+            message: What happened, as the user reads it.
+            experiment: The number of the experiment that it is about; None: about none.
+        """
         self.record(AlarmRaised(kind=kind, message=message, experiment=experiment))
 
     def pause(self, reason: str, todo: str) -> None:
         """Pause the loop on behalf of the engine; raise an alarm where it is paused already.
 
         Args:
-            reason: Why the loop cannot go on.
-            todo: What the user can do about it.
+            reason: Why the loop cannot continue, as the user reads it.
+            todo: What the user can do about it, as a sentence.
         """
         if self.session.pause is None:
             self.record(Paused(by=Actor.ENGINE, reason=reason, todo=todo))

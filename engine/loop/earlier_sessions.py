@@ -1,4 +1,4 @@
-"""Reads the journals of earlier sessions, and returns their summary for the agent."""
+"""Reads the journals of a workspace's earlier sessions and summarises them for the agent."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ _MAX_JOURNAL_BYTES = 200 * 2**20
 
 
 def earlier_sessions(workspace: Path, tag: str) -> str:
-    """Return leaderboard, failed ideas and noise of a workspace's earlier sessions.
+    """Return best results, failed ideas and measured noise of the last five other sessions.
 
     Reads whole journals, so call it once per engine. A damaged journal is used as far as it can be
     read; it raises no error.
 
     Args:
         workspace: The researcher's git repository.
-        tag: The current session, which is left out.
+        tag: The tag of the current session, which is left out.
 
     Returns:
         At most 6,000 characters; empty where there is nothing to report.

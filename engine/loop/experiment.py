@@ -1,4 +1,4 @@
-"""The steps of an experiment before it runs: begin, commit, and change the edit after a failure."""
+"""Begins and commits an experiment; changes its edit after a crash or lack of memory."""
 
 from __future__ import annotations
 
@@ -25,21 +25,24 @@ from engine.loop.source_cache import SourceCache
 from engine.store.artifacts import keep_proposal
 
 MEMORY_KNOB = "DEVICE_BATCH_SIZE"
-"""Halving it halves the activations and, with gradient accumulation, changes nothing else."""
+"""The constant of the editable file that is halved after a run ran out of memory.
+
+Halving it halves the memory of activations and, with gradient accumulation, changes nothing else.
+"""
 _MAX_REPAIRS = 2
 
 
 class ExperimentSteps:
-    """Begins and commits one experiment at a time.
+    """The steps of an experiment before each of its runs: begin, commit, repair, halve the batch.
 
     Args:
-        context: The session.
-        program: Committed to the branch before an experiment begins.
-        sources: The editable file by commit.
+        context: The session's journal, workspace, files and agent.
+        program: Commits a changed program.md before an experiment begins.
+        sources: Reads the editable file as of a commit.
         calls: Asks the agent to repair a crashed edit.
-        proposer: Finds a proposal where the queue has none.
-        queue: Proposals that are ready, and those the user is asked about.
-        reviewer: Assesses changed edits.
+        proposer: Asks the agent for a proposal where the queue has none.
+        queue: Holds the proposals that are ready, and those the user is asked about.
+        reviewer: Runs the risk check on changed edits.
     """
 
     def __init__(
@@ -61,9 +64,11 @@ class ExperimentSteps:
         self._reviewer = reviewer
 
     async def begin_next(self) -> None:
-        """Record the next experiment; the first one is the file as it is.
+        """Record the next experiment's beginning, from the queue or a new proposal of the agent.
 
-        Nothing is recorded where the user is asked first or paused meanwhile, or where the agent
+        The first experiment is the baseline, the editable file unchanged.
+
+        No experiment begins where the user is asked first or paused meanwhile, or where the agent
         must not be asked for a while.
 
         Raises:
@@ -111,7 +116,7 @@ class ExperimentSteps:
         return Candidate(base=base, proposal=proposal, patch="")
 
     async def repair(self, experiment: Experiment) -> bool:
-        """Let the agent repair its own edit after a code crash, within the same experiment.
+        """Ask the agent to repair its own edit after a code crash, within the same experiment.
 
         Returns:
             True where the changed edit will run; False where the agent does not repair edits or has
@@ -149,11 +154,11 @@ class ExperimentSteps:
         )
 
     async def halve_batch(self, experiment: Experiment) -> bool:
-        """Halve the device batch of an edit that ran out of memory, within the same experiment.
+        """Halve `DEVICE_BATCH_SIZE` in an edit that ran out of memory, within the same experiment.
 
         Returns:
-            True where the changed edit will run; False where it was halved before, there is nothing
-            to halve, or the user is asked first.
+            True where the changed edit will run; False where the edit was changed before, there is
+            nothing to halve, or the user is asked first.
         """
         session = self._context.session
         repeated = experiment.origin is Origin.CONFIRM
@@ -187,10 +192,18 @@ class ExperimentSteps:
         reasoning: str = "",
         prompt_key: str = "",
     ) -> bool:
-        """Run another edit in the same experiment, or ask the user about it and end this one.
+        """Record a changed edit to run in the same experiment, or queue it to ask the user first.
+
+        Args:
+            experiment: The experiment whose run failed.
+            source: The text of the editable file with the changed edit.
+            reason: Why the edit was changed.
+            proposal: The description of the edit, without the new patch.
+            reasoning: The agent's reasoning about the change; empty: none.
+            prompt_key: The key of the prompt sent for the change; empty: none was sent.
 
         Returns:
-            True where it runs.
+            True where it runs in this experiment; False where it was queued, or is so already.
         """
         before = self._sources.at(experiment.base)
         findings = await self._reviewer.assess(before, source)
@@ -236,7 +249,9 @@ class ExperimentSteps:
         return True
 
     def commit(self, experiment: Experiment) -> None:
-        """Commit the experiment's recorded patch and keep the commit under a private ref.
+        """Commit the experiment's patch, keep the commit under a private ref, and record both.
+
+        The baseline and confirmations use the commit that exists already.
 
         Raises:
             WorkspaceError: The commit cannot be made.

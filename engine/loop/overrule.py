@@ -23,17 +23,17 @@ from engine.protocol.commands import OverruleVerdict, required_text
 
 
 class _NothingToDoError(AutoresearchError):
-    """The branch is already as the user wants it."""
+    """The frontier already has, or already lacks, the change as the user wants it."""
 
 
 class EarlierExperiments:
-    """Overrules, revives and confirms finished experiments.
+    """Overrules, revives and confirms finished experiments on the user's command.
 
     Args:
-        context: The session.
-        sources: The editable file by commit.
-        reviewer: Assesses edits that are run again.
-        queue: Takes the proposals that follow.
+        context: The session's journal, workspace, files and agent.
+        sources: Reads the editable file as of a commit.
+        reviewer: Runs the risk check on edits that are run again.
+        queue: Takes the proposals made from earlier experiments.
     """
 
     def __init__(
@@ -52,13 +52,14 @@ class EarlierExperiments:
     # ---- commands
 
     def revive(self, by: Actor, number: int) -> str:
-        """Re-apply an experiment's change to the frontier and ask the user about it.
+        """Re-apply a finished experiment's change to the frontier and ask the user about it.
 
         Returns:
-            What to tell the user.
+            The answer to show to the user.
 
         Raises:
-            AutoresearchError: The change does not fit, or waits for a decision already.
+            AutoresearchError: There is no such change, it does not fit the frontier, or it waits in
+                the queue already.
         """
         experiment = self._finished(number)
         if experiment.is_baseline:
@@ -75,13 +76,13 @@ class EarlierExperiments:
         return f"The change of experiment {number} fits; look at it, then approve it."
 
     def confirm(self, by: Actor, number: int) -> str:
-        """Run an experiment's commit once more, unchanged.
+        """Queue a finished experiment's commit to be run once more, unchanged.
 
         Returns:
-            What to tell the user.
+            The answer to show to the user.
 
         Raises:
-            AutoresearchError: It was not measured.
+            AutoresearchError: The experiment is not finished or was not measured.
         """
         session, experiment = self._context.session, self._finished(number)
         if experiment.measurement is None:
@@ -106,10 +107,10 @@ class EarlierExperiments:
         return f"Experiment {number} is run once more, next."
 
     def overrule(self, by: Actor, command: OverruleVerdict) -> str:
-        """Replace the keep rule's verdict by the user's; `settle` makes the branch follow.
+        """Record the user's verdict in place of the keep rule's; `settle` moves the branch later.
 
         Returns:
-            What to tell the user.
+            The answer to show to the user.
 
         Raises:
             AutoresearchError: The verdict is impossible for this experiment, or in force already.
@@ -154,7 +155,10 @@ class EarlierExperiments:
     # ---- the branch follows a verdict
 
     async def settle(self) -> None:
-        """Make the branch follow the oldest pending overrule. Call between two experiments.
+        """Make the branch follow the oldest pending overrule; call this between two experiments.
+
+        Moves the branch where a commit suffices, else queues a run. An overrule that cannot be
+        carried out becomes an alarm. Does nothing where no overrule is pending.
 
         Raises:
             WorkspaceError: The branch cannot be moved.
@@ -242,17 +246,22 @@ class EarlierExperiments:
         return experiments[number - 1]
 
     def _texts(self, experiment: Experiment) -> tuple[str, str]:
-        """Return the editable file before and after an experiment."""
+        """Return the editable file's text before and after an experiment's edit."""
         return self._sources.at(experiment.base), self._sources.at(experiment.commit)
 
     def _patch(self, experiment: Experiment) -> str:
         return make_patch(self._context.session.config.file, *self._texts(experiment))
 
     def _refit(self, experiment: Experiment, *, reverse: bool = False) -> str:
-        """Return the frontier's file with an experiment's change applied, or reverted.
+        """Return the frontier's editable file with an experiment's change applied, or reverted.
+
+        Args:
+            experiment: The finished experiment with the change.
+            reverse: Revert the change instead of applying it.
 
         Raises:
-            AutoresearchError: The change does not fit, or the frontier is so already.
+            AutoresearchError: The change does not fit the frontier, or the frontier has (or, with
+                `reverse`, lacks) it already.
         """
         number, patch = experiment.number, self._patch(experiment)
         now = self._sources.at(self._context.session.frontier)
@@ -276,7 +285,15 @@ class EarlierExperiments:
     def _candidate(
         self, by: Actor, experiment: Experiment, edited: str, origin: Origin, what: str
     ) -> Candidate:
-        """Return a candidate at the frontier made of an earlier experiment, not assessed yet."""
+        """Return a candidate at the frontier made from an earlier experiment, not assessed yet.
+
+        Args:
+            by: Who asked for it.
+            experiment: The earlier experiment.
+            edited: The text of the editable file to run.
+            origin: The kind of command that it comes from.
+            what: The first word of its hypothesis, such as `revival`.
+        """
         frontier = self._context.session.frontier
         patch = make_patch(self._context.session.config.file, self._sources.at(frontier), edited)
         hypothesis = f"{what} of #{experiment.number}: {experiment.proposal.hypothesis}"

@@ -1,4 +1,4 @@
-"""Versions of program.md: notice a change, put it in force, commit it to the session's branch."""
+"""Notices changes of program.md, puts them in force and commits them to the session's branch."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from engine.loop.context import SessionContext
 from engine.store.program_file import program_key, read_program
 
 _UNCHANGED_SECONDS = 0.3
-"""A file that was written to more recently may still be incomplete."""
+"""Seconds that program.md must be unchanged before it is read; an editor may still be writing."""
 
 
 class ProgramVersions:
-    """The user's instructions to the agent, as the workspace has them.
+    """The versions of program.md, the user's instructions to the agent, in one session.
 
     Args:
-        context: The session.
+        context: The session's journal, workspace, files and agent.
     """
 
     def __init__(self, context: SessionContext) -> None:
@@ -30,20 +30,20 @@ class ProgramVersions:
         self._stamp: tuple[int, ...] | None = ()
         self._error = ""
         self._texts: dict[str, str] = {}
-        """The versions this engine has read, by key."""
+        """The texts of the versions that this engine has read, by key."""
         self.text = ""
-        """The version in force."""
+        """The text of the version of program.md in force; empty where there is none."""
         self.key = program_key("")
-        """A hash of that text."""
+        """A hash of `text`."""
         if context.session.programs:
             # The last version in force stays so if the file was damaged while no engine ran.
             self._use(context.workspace.try_read(context.session.frontier, PROGRAM) or "")
 
     @property
     def steering_basis(self) -> str:
-        """A name for all steering in force: program.md, pins, bans, notes, vetoes.
+        """A name for the steering in force: program.md and the last pin, ban, note or veto.
 
-        A proposal that was drafted on another basis is stale.
+        A proposal that was drafted under another name is stale.
         """
         return f"{self.key}:{self._context.session.last_steering_seq}"
 
@@ -52,7 +52,7 @@ class ProgramVersions:
         self._texts[self.key] = text
 
     def refresh(self) -> None:
-        """Put a changed program.md in force, from the next proposal on.
+        """Put a changed program.md in force from the next proposal on, and record that.
 
         A file that is missing or is not text raises an alarm; the last version stays in force.
         """
@@ -94,7 +94,9 @@ class ProgramVersions:
         self._context.alarm(AlarmKind.PROGRAM, message)
 
     def commit(self) -> None:
-        """Commit versions that are not on the session's branch yet. Call between two experiments.
+        """Commit the versions of program.md that the session's branch lacks.
+
+        Call this between two experiments: it moves the branch.
 
         Raises:
             WorkspaceError: The branch cannot be moved.
@@ -122,7 +124,9 @@ class ProgramVersions:
         self._context.record(ev.ProgramCommitted(key=version.key, commit=commit))
 
     def _record_lost_move(self) -> None:
-        """Record a branch move whose event was lost when an engine was killed right after it."""
+        """Record a branch move to a program.md commit whose event was lost when an engine was
+        killed.
+        """
         session, workspace = self._context.session, self._context.workspace
         uncommitted = [n for n, v in enumerate(session.programs, start=1) if not v.commit]
         tip = workspace.branch_commit(session.config.tag) if uncommitted else None

@@ -1,8 +1,8 @@
-"""The proposal queue: draft ahead while a run trains, keep what still holds, hand out the next.
+"""Queues proposals: drafts ahead while a run trains, drops stale ones, hands out the next.
 
 Most runs are discarded (about five in six), so the next proposal is drafted on the assumption that
 the current one will be. Where it is kept instead, the edit is re-applied to the new frontier if it
-fits exactly, else dropped and drafted again. The slot never waits for a language model.
+fits exactly, else dropped and drafted again. So a run need not wait for a language model.
 """
 
 from __future__ import annotations
@@ -38,21 +38,22 @@ from engine.loop.review import Reviewer
 from engine.loop.source_cache import SourceCache
 
 _CHECK_SECONDS = 1.0
-"""Seconds between two checks of program.md and of open questions."""
+"""Seconds between two checks for a changed program.md and for overdue questions."""
 _REVIVED = "you revived it: look at it as it is now"
 
 
 class ProposalQueue:
-    """Keeps up to `config.lookahead` proposals ready to run.
+    """Keeps up to `config.lookahead` proposals ready to run; drafting them may cost money.
 
     Args:
-        context: The session.
-        program: The version of program.md in force.
-        sources: The editable file by commit.
-        calls: Calls to the agent; stale ones are cancelled.
-        proposer: Finds proposals.
+        context: The session's journal, workspace, files and agent.
+        program: Holds the version of program.md in force.
+        sources: Reads the editable file as of a commit.
+        calls: The agent calls in progress; stale ones are cancelled.
+        proposer: Drafts proposals from pins or by asking the agent.
         reviewer: Asks the user about proposals.
-        on_agent_error: Called with a provider's failure, to wait or to shorten the briefing.
+        on_agent_error: Called with a rate limit, an overload or a prompt too long, to record a wait
+        or to shorten the next briefing.
     """
 
     def __init__(
@@ -76,7 +77,10 @@ class ProposalQueue:
         self._appended = asyncio.Event()
         self._drafting: asyncio.Task[None] | None = None
         self._given_up_at = 0
-        """The experiment during which drafting ahead failed; it is not tried again meanwhile."""
+        """The number of the newest experiment when drafting ahead failed; 0: it did not fail.
+
+        It is not tried again during that experiment.
+        """
         context.journal.listen(self._on_event)
 
     def _on_event(self, event: ev.AnyEvent) -> None:
@@ -84,7 +88,7 @@ class ProposalQueue:
         self._appended.set()
 
     async def run(self) -> None:
-        """Draft ahead whenever another proposal is needed, until cancelled.
+        """Draft a proposal ahead whenever one is needed during a run, until cancelled.
 
         Raises:
             JournalError: The journal cannot be written.
@@ -104,7 +108,9 @@ class ProposalQueue:
                 self._drafting.cancel()
 
     async def _wait(self) -> None:
-        """Wait for an event, the end of a draft, or the next check."""
+        """Wait for a recorded event or the end of a draft; at most a second while anything is
+        active.
+        """
         session = self._context.session
         active = session.queue or session.running is not None or self._calls.busy
         change = asyncio.ensure_future(self._changed.wait())
@@ -121,13 +127,13 @@ class ProposalQueue:
             change.cancel()
 
     async def next_candidate(self) -> Candidate | None:
-        """Return the next queued proposal that still holds, fitted to the frontier.
+        """Return the next queued proposal that is not stale, fitted to the frontier.
 
-        Waits for a draft under way where nothing is ready.
+        Waits for a draft in progress where nothing is ready; drops proposals that no longer fit.
 
         Returns:
-            None where nothing may run: the queue is empty, the user is asked first, or the loop
-            was paused or stopped meanwhile.
+            The proposal, still in the queue; None where nothing may run: the queue is empty, the
+            user is asked first, or the loop was paused or stopped meanwhile.
         """
         while (
             self._drafting is not None
@@ -163,7 +169,15 @@ class ProposalQueue:
         return None
 
     def _is_asked_about(self, queued: Queued, fitted: Candidate) -> bool:
-        """Ask the user where that is required now: the patch or the autonomy changed."""
+        """Ask the user about a proposal where its fitted patch or the autonomy now requires it.
+
+        Args:
+            queued: The proposal as queued.
+            fitted: The proposal fitted to the frontier.
+
+        Returns:
+            True where the user was asked, so that it must not run yet.
+        """
         why = self._reviewer.why_asked(fitted.findings)
         if queued.approved:
             why = "you approved it, but the best version changed since, and its patch with it"
@@ -186,7 +200,10 @@ class ProposalQueue:
         return True
 
     async def _fit(self, queued: Queued) -> Candidate | None:
-        """Return a queued proposal as a candidate at the frontier; None where it does not fit."""
+        """Return a queued proposal fitted to the frontier; None where its patch no longer fits.
+
+        A changed patch is assessed again.
+        """
         session, file = self._context.session, self._context.session.config.file
         candidate = Candidate(**copied_fields(queued, Candidate))
         if queued.base == session.frontier or queued.origin is Origin.CONFIRM:
@@ -215,7 +232,9 @@ class ProposalQueue:
         self._context.record(ev.ProposalDropped(queued=queued.number, reason=reason))
 
     def _update(self) -> None:
-        """Park overdue questions and drop proposals that newer steering made stale."""
+        """Park overdue questions, cancel stale calls, and drop proposals that newer steering made
+        stale.
+        """
         session = self._context.session
         if session.running is not None or session.queue or self._calls.busy:
             self._program.refresh()
@@ -239,7 +258,7 @@ class ProposalQueue:
 
     @property
     def _next_number(self) -> int:
-        """The number of the experiment to draft, if all before it are run."""
+        """The number that the proposal to draft will have if all proposals before it are run."""
         session = self._context.session
         return len(session.experiments) + len(session.ready) + len(session.asked) + 1
 
@@ -283,8 +302,9 @@ class ProposalQueue:
         """Put a candidate into the queue, and ask the user about it where that is required.
 
         Args:
-            candidate: Assessed, with its origin.
-            why: Why the user is asked in any case; empty: only where autonomy or findings say so.
+            candidate: A candidate that the risk check has assessed.
+            why: Why the user is asked in any case; empty: they are asked only where the autonomy or
+            the risk findings require it.
         """
         session = self._context.session
         number = session.queued_ever + 1

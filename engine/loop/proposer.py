@@ -1,4 +1,4 @@
-"""Finds the next proposal, from a pin or the agent; rejects one that was vetoed or is queued."""
+"""Drafts the next proposal, from a pin or the agent; rejects one that was vetoed or is queued."""
 
 from __future__ import annotations
 
@@ -24,15 +24,15 @@ from engine.store.program_file import program_key
 
 
 class Proposer:
-    """Finds one proposal at a time; keeps no state of its own.
+    """Drafts one proposal at a time, from the next pin or by asking the agent.
 
     Args:
-        context: The session.
-        program: Names the steering in force.
-        sources: The editable file by commit.
-        briefings: Builds what an agent is sent.
-        calls: Asks the agent.
-        reviewer: Assesses edits.
+        context: The session's journal, workspace, files and agent.
+        program: Gives the name of the steering in force, kept with each proposal.
+        sources: Reads the editable file as of a commit.
+        briefings: Builds the briefing that an agent makes its proposal from.
+        calls: Asks the agent, which may cost money.
+        reviewer: Runs the risk check on edits.
     """
 
     def __init__(
@@ -52,16 +52,16 @@ class Proposer:
         self._reviewer = reviewer
 
     def next_pin(self) -> Pin | None:
-        """Return the pin to work out next; None where none waits."""
+        """Return the first waiting pin without a queued proposal; None where there is none."""
         session = self._context.session
         queued = {q.pin for q in session.queue}
         return next((p for p in session.waiting_pins if p.number not in queued), None)
 
     async def propose(self, number: int, *, worktree: str = "agent") -> Candidate | None:
-        """Find and assess a proposal for experiment `number` at the frontier.
+        """Draft a proposal at the frontier, from the next pin or the agent, and run the risk check.
 
         Args:
-            number: The experiment it is for.
+            number: The number of the experiment that the proposal is for.
             worktree: The name of the scratch worktree, for agents that edit files themselves.
 
         Returns:
@@ -95,7 +95,11 @@ class Proposer:
         )
 
     async def _work_out(self, pin: Pin, number: int, base: str, worktree: str) -> Candidate | None:
-        """Return the edit that a pin asks for; None where it was refused or removed."""
+        """Return the edit that a pin asks for, made literally or by the agent.
+
+        None where the pin was removed, by the user or because it cannot be carried out, or where
+        the user paused or stopped meanwhile.
+        """
         literal = self._literal_edit(pin, base)
         if literal is not None or pin not in self._context.session.waiting_pins:
             return literal
@@ -109,7 +113,9 @@ class Proposer:
         return await self._calls.ask(number, base, worktree=worktree, pinned=pin.text)
 
     async def preview_prompt(self) -> str:
-        """Return the prompt that the next agent would be sent now.
+        """Return the prompt that the agent would be sent next, as text for the user; sends nothing.
+
+        A sentence instead where no agent would be asked; two prompts where two agents take turns.
 
         Raises:
             AgentError: The agent cannot show its prompt, or would refuse to propose.
@@ -134,13 +140,16 @@ class Proposer:
         return f"{now}\n\n{prompt}\n{then}\n\n{later}"
 
     def pin_basis(self, number: int) -> str:
-        """Return a name for a waiting pin's text; "" where the pin does not wait."""
+        """Return the basis (a name for the text) of a waiting pin; "" where the pin does not wait.
+
+        A proposal made from the pin is stale once this differs.
+        """
         waiting = self._context.session.waiting_pins
         pin = next((p for p in waiting if p.number == number), None)
         return "" if pin is None else f"pin:{program_key(pin.text)}"
 
     def matching_veto(self, candidate: Candidate) -> Vetoed | None:
-        """Return the user's veto of this edit or of an equivalent one."""
+        """Return the user's veto of this edit or of an equivalent one; None where there is none."""
         key, patch = candidate.proposal.source_key, candidate.patch
         for veto in self._context.session.vetoed:
             if is_same_edit(key, patch, veto.proposal.source_key, veto.patch):
@@ -148,7 +157,7 @@ class Proposer:
         return None
 
     def looks_ahead(self) -> bool:
-        """Return whether the next proposal is worth drafting while a run still trains."""
+        """Return whether the next proposal can be drafted usefully while a run still trains."""
         pin = self.next_pin()
         if pin is not None and literal_settings(pin.text):
             return True
@@ -160,7 +169,11 @@ class Proposer:
         self._context.alarm(AlarmKind.PIN, f"pin {pin.number} is not done: {reason}")
 
     def _literal_edit(self, pin: Pin, base: str) -> Candidate | None:
-        """Return the edit where the pin consists of knobs and values; None where it does not."""
+        """Return the edit of a pin of knobs and values, such as `LR=0.05`, made without an agent.
+
+        None where the pin is a sentence or names no knob, or where it changes nothing and is
+        removed.
+        """
         wanted = literal_settings(pin.text)
         if not wanted:
             return None

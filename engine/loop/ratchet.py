@@ -1,4 +1,4 @@
-"""The ratchet: look at the folded session, do the one step that is next, and repeat.
+"""Runs the ratchet: looks at the session's state, does the one step that is next, and repeats.
 
 Steps are: settle an overrule, propose, commit, start, watch, judge, record. Each one records an
 event before it acts, and there is no other state, so a new engine that folds the journal continues
@@ -26,22 +26,22 @@ from engine.loop.runner import Runner
 from engine.loop.verdicts import Judge
 
 _ENVIRONMENT_RETRIES = 2
-"""Retries after an environment failure before it counts as the edit's own fault."""
+"""Reruns after environment failures before another one counts as the edit's own fault."""
 _OUTSIDE_RETRIES = 2
-"""Retries after an external kill before the loop pauses."""
+"""Reruns after the run was killed from outside, before another such end pauses the loop."""
 
 
 class Ratchet:
-    """One session's loop: decides which step is next, and does it.
+    """Runs one session's loop: decides which step is next, and does it.
 
     Args:
-        context: The session.
-        failures: Handles failures of the agent.
+        context: The session's journal, workspace, files and agent.
+        failures: Decides whether to wait, retry or pause after an agent's failure.
         reviewer: Parks overdue questions.
-        queue: Drafts ahead while runs train.
+        queue: Drafts proposals ahead while runs train.
         steps: Begins and commits experiments.
-        runner: Runs them.
-        judge: Gives verdicts and records them.
+        runner: Starts and watches the experiments' training runs.
+        judge: Gives verdicts on experiments and records them.
         earlier: Makes the branch follow the user's own verdicts.
     """
 
@@ -66,14 +66,14 @@ class Ratchet:
         self._earlier = earlier
         self._wake = asyncio.Event()
         self._accepted_parked = 0
-        """The number of parked proposals with which the user resumed; more pause the loop again."""
+        """The number of parked proposals when the user last resumed; more pause the loop again."""
         self._blocked = False
-        """True where the next step failed and is only tried again when the user resumes."""
+        """True after a step failed; it is not tried again before the user resumes."""
         context.journal.listen(self._on_event)
 
     @property
     def session(self) -> Session:
-        """The folded session, up to the newest event of the journal."""
+        """The session's state, up to the newest event of the journal."""
         return self._context.session
 
     def _on_event(self, event: ev.AnyEvent) -> None:
@@ -117,10 +117,12 @@ class Ratchet:
                 )
 
     async def _wait_for_next_step(self) -> bool:
-        """Wait for the end of a pause, of a provider's wait or of open questions.
+        """Wait until a step may be done: no pause, no wait for the agent, no full set of questions.
+
+        Records the session's end where it is due.
 
         Returns:
-            False where the session ended.
+            True where a step is to be done; False where the session has ended.
         """
         while True:
             session = self.session
@@ -157,14 +159,16 @@ class Ratchet:
             await self._wake.wait()
 
     def _waits_for_user(self) -> bool:
-        """Return True where nothing can run or be drafted before the user answers."""
+        """Return True where no experiment can begin before the user answers an open question."""
         session = self.session
         if session.current is not None or self._judge.unrecorded():
             return False
         return session.is_full_of_questions
 
     def _must_finish(self) -> bool:
-        """Return True where a run must be recorded before a pause or stop takes effect."""
+        """Return True where an experiment or overrule must be finished before a pause or stop
+        applies.
+        """
         current = self.session.current
         if self._blocked:
             return False
@@ -234,7 +238,7 @@ class Ratchet:
                 return experiment.is_baseline
 
     def _pause_if_needed(self, experiment: Experiment) -> None:
-        """Pause after a run where another one would fail for the same reason."""
+        """Pause the loop where another run of the experiment would fail for the same reason."""
         number, config, run = experiment.number, self.session.config, experiment.run
         if run is None or run.outcome is None:
             return
@@ -268,6 +272,11 @@ class Ratchet:
             )
 
     def _block(self, reason: str, todo: str) -> None:
-        """Pause, and do not try the failed step again before the user resumes."""
+        """Pause the loop, and do not try the failed step again before the user resumes.
+
+        Args:
+            reason: Why the step failed, as the user reads it.
+            todo: What the user can do; empty: resume to try again.
+        """
         self._blocked = True
         self._context.pause(reason, todo or "Resume to try again.")

@@ -18,32 +18,32 @@ from engine.loop.briefing import BriefingBuilder
 from engine.loop.context import SessionContext
 
 MAX_TRIES = 8
-"""Failed calls in a row to an overloaded provider before the loop pauses."""
+"""Failures in a row at which a further overload of the provider pauses the loop."""
 MAX_SHORTENED = 3
-"""Times a briefing is halved before the loop pauses."""
+"""How many times the briefing is halved before a prompt that is too long pauses the loop."""
 MAX_UNUSABLE = 3
-"""Unusable answers in a row before the loop pauses."""
+"""Failures in a row at which a further unusable answer pauses the loop."""
 MAX_WAIT_SECONDS = 6 * 3600.0
-"""The longest wait that a provider's rate limit may ask for."""
+"""The longest wait in seconds that a provider's rate limit can impose."""
 
 
 @dataclass(frozen=True)
 class RetryDecision:
-    """What to do about one failure."""
+    """What to do about one failure of the agent: ask again after a wait, or pause."""
 
     wait_seconds: float | None
-    """Seconds until the agent is asked again; None: the loop pauses for the user."""
+    """Seconds until the agent is asked again; None: the loop pauses until the user resumes."""
     shorten: bool = False
     """True where the next briefing is to be half as long."""
     edit_failed: bool = False
-    """True where an answer was lost that the user may want to know about."""
+    """True where an alarm tells the user that an answer of the agent could not be used."""
 
 
 def retry_decision(error: AgentError, tries: int, shortened: int) -> RetryDecision:
-    """Decide what to do about an agent's failure.
+    """Return what to do about an agent's failure, without doing it.
 
     Args:
-        error: The failure.
+        error: The agent's failure.
         tries: Failures in a row, including this one.
         shortened: Times the briefing has been halved already.
     """
@@ -62,16 +62,16 @@ def retry_decision(error: AgentError, tries: int, shortened: int) -> RetryDecisi
 
 
 def back_off_seconds(tries: int) -> float:
-    """Return the wait before the next try: 5, 10, 20 … at most 300 seconds."""
+    """Return the seconds to wait after `tries` failures in a row: 5, 10, 20 … at most 300."""
     return float(min(5 * 2 ** (tries - 1), 300))
 
 
 class AgentFailures:
-    """Counts an agent's failures in a row and records what follows from each.
+    """Counts an agent's failures in a row, and records a wait or a pause for each.
 
     Args:
-        context: The session.
-        briefings: Told when the next briefing has to be shorter.
+        context: The session's journal, workspace, files and agent.
+        briefings: Builds shorter briefings once its `shortened` is counted up.
     """
 
     def __init__(self, context: SessionContext, briefings: BriefingBuilder) -> None:
@@ -80,11 +80,11 @@ class AgentFailures:
         self._in_a_row = 0
 
     def reset(self) -> None:
-        """Start counting again: a proposal was made."""
+        """Count failures from 0 again, because a proposal was made."""
         self._in_a_row = 0
 
     def handle(self, error: AgentError) -> None:
-        """Record a wait or a pause for this failure; no experiment is used up.
+        """Record a wait or a pause for an agent's failure; no experiment is used up.
 
         Raises:
             JournalError: The journal cannot be written.

@@ -1,4 +1,4 @@
-"""Reviews: assess edits, ask the user about some of them, and apply their answers."""
+"""Reviews edits: runs the risk check, asks the user about some, and applies their answers."""
 
 from __future__ import annotations
 
@@ -24,26 +24,26 @@ from engine.protocol.commands import EditProposal, required_text
 
 
 class CheckedEdit(NamedTuple):
-    """The user's own edit of a queued proposal, checked and not recorded yet."""
+    """The user's own edit of a queued proposal, checked but not recorded yet."""
 
     by: Actor
     queued: Queued
     base: str
-    """The frontier that the edit was fitted to."""
+    """The hash of the frontier's commit that the edit was fitted to."""
     before: str
-    """The editable file at that commit."""
+    """The text of the editable file at commit `base`."""
     source: str
-    """The file as edited."""
+    """The text of the editable file after the user's edit."""
     patch: str
 
 
 class Reviewer:
-    """Assesses edits, asks the user where the autonomy requires it, and applies the answers.
+    """Runs the risk check, asks the user where the autonomy requires it, and applies the answers.
 
     Args:
-        context: The session.
-        program: The version of program.md in force.
-        sources: The editable file by commit.
+        context: The session's journal, workspace, files and agent.
+        program: Holds the version of program.md in force.
+        sources: Reads the editable file as of a commit.
     """
 
     def __init__(
@@ -57,11 +57,11 @@ class Reviewer:
     # ---- asking
 
     async def assess(self, base: str, candidate: str) -> tuple[Finding, ...]:
-        """Run the risk check on an edit, in a thread because a large file takes a while.
+        """Return the findings of the risk check on an edit; it runs in a thread, as it may be slow.
 
         Args:
-            base: The file before the edit.
-            candidate: The file after it.
+            base: The text of the editable file before the edit.
+            candidate: The text of the editable file after the edit.
         """
         session = self._context.session
         best = session.best
@@ -80,7 +80,7 @@ class Reviewer:
         return await asyncio.to_thread(assess, before, after, setting, self._rules)
 
     def why_asked(self, findings: tuple[Finding, ...]) -> str:
-        """Return why the user must approve an edit before it runs; "" where it may run unasked."""
+        """Return why the user must approve an edit with these findings; "" where it may run."""
         autonomy = self._context.session.autonomy
         blocks = [f for f in findings if f.weight is Weight.BLOCK]
         asks = [f for f in findings if f.weight is Weight.ASK]
@@ -91,7 +91,13 @@ class Reviewer:
         return "every edit is asked about" if autonomy is Autonomy.ASK_ALL else ""
 
     def ask(self, queued: int, patch_id: str, why: str) -> None:
-        """Ask the user about a queued proposal."""
+        """Record a question to the user about a queued proposal, with its time limit.
+
+        Args:
+            queued: The number of the queued proposal.
+            patch_id: The hash of its patch.
+            why: Why the user is asked.
+        """
         limit = timedelta(seconds=self._context.session.config.review_timeout_seconds)
         self._context.record(
             ev.ReviewRequested(
@@ -100,7 +106,7 @@ class Reviewer:
         )
 
     def park_overdue(self) -> None:
-        """Park the proposals whose question was not answered in time."""
+        """Park the proposals whose question was not answered within `review_timeout_seconds`."""
         now = datetime.now(UTC)
         for queued in self._context.session.asked:
             if queued.until is not None and queued.until <= now:
@@ -118,13 +124,13 @@ class Reviewer:
     # ---- answers
 
     def approve(self, by: Actor, patch: str) -> str:
-        """Approve exactly this patch.
+        """Approve the queued proposal with exactly this patch_id.
 
         Returns:
-            What to tell the user.
+            The answer to show to the user.
 
         Raises:
-            AutoresearchError: No open question is about this patch.
+            AutoresearchError: No proposal with this patch waits for the user's answer.
         """
         queued = self._waiting(patch)
         paused = self._context.session.pause is not None
@@ -136,10 +142,10 @@ class Reviewer:
         return "Approved; it runs next, once you resume." if paused else "Approved; it runs next."
 
     def veto(self, by: Actor, patch: str, reason: str) -> str:
-        """Veto this patch and edits like it.
+        """Veto the queued proposal with this patch_id, and edits equivalent to it.
 
         Returns:
-            What to tell the user.
+            The answer to show to the user.
 
         Raises:
             AutoresearchError: The reason is missing or too long, or the patch does not wait.
@@ -166,7 +172,7 @@ class Reviewer:
         return "Vetoed; the agent is told why with its next briefing."
 
     def check_edit(self, by: Actor, command: EditProposal) -> CheckedEdit:
-        """Check the user's own edit of a proposal; `record_edit` records it.
+        """Check the user's own edit of a queued proposal; `record_edit` then records it.
 
         Raises:
             AutoresearchError: No open question is about the patch, the edit is not valid Python or
@@ -205,7 +211,10 @@ class Reviewer:
         return CheckedEdit(by, queued, frontier, now, source, changed)
 
     async def record_edit(self, edit: CheckedEdit) -> None:
-        """Record the user's edit under its new patch_id, and ask about it again."""
+        """Assess and record the user's edit under its new patch_id, and ask about it again.
+
+        Raises an alarm instead where the proposal was decided meanwhile.
+        """
         findings = await self.assess(edit.before, edit.source)
         asked_about = edit.queued.proposal.patch_id
         current = self._find(asked_about)
@@ -230,7 +239,9 @@ class Reviewer:
         self.ask(current.number, proposal.patch_id, why)
 
     def _find(self, patch: str) -> Queued | None:
-        """Return the queued proposal with this patch; one with an open question comes first."""
+        """Return the queued proposal with this patch_id, preferably one with an open question, or
+        None.
+        """
         found = [
             q
             for q in self._context.session.queue

@@ -1,4 +1,4 @@
-"""Monitor one run: read its log as it grows, time its phases, kill it where it hangs."""
+"""Monitors one training run: reads its log as it grows, times its phases, kills it if it hangs."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from engine.store.run_log import LogProgress, RunLog
 POLL_SECONDS = 0.25
 _CHUNK_BYTES = 1 << 20
 _POLL_BYTES = 256 << 10
-"""Bytes read per poll. Short lines parse at about 3 MiB/s; more would block the socket."""
+"""The most bytes of the log parsed per poll, at about 3 MiB/s; more would block the socket."""
 _SKIP_BEHIND_BYTES = 4 << 20
 _TRAINING_SLACK_SECONDS = 60.0
 _ASLEEP_SECONDS = 10.0
@@ -25,24 +25,24 @@ _ASLEEP_SECONDS = 10.0
 
 @dataclass(frozen=True)
 class FinishedRun:
-    """A run that ended."""
+    """A training run that ended: its exit report and its log."""
 
     report: ExitReport | None
-    """None where the supervisor was killed before it could write it."""
+    """The supervisor's report of the exit; None where it was killed before writing it."""
     log: RunLog
     killed_by: str | None
     """The limit for which this engine killed the run, such as `start-up`; None: it did not."""
 
 
 class RunMonitor:
-    """Monitors one run until it ends.
+    """Monitors one training run until it ends.
 
     Args:
-        handle: The run.
-        config: Names the metric and the time limits.
+        handle: Gives access to the run's processes and files.
+        config: The research config with the metric's name and the time limits.
         expects_progress: True where earlier runs of this session printed progress lines; without
             them only the hard deadline is enforced, since a silent script may be healthy.
-        on_progress: Called with each new state of the log.
+        on_progress: Called at each poll with the progress that the log shows.
     """
 
     def __init__(
@@ -67,7 +67,10 @@ class RunMonitor:
         self._killed_by: str | None = None
 
     async def follow(self) -> FinishedRun:
-        """Wait until the run's whole process tree is gone and its log is read to the end."""
+        """Wait until the run's whole process tree is gone and its log is read to the end.
+
+        Kills the run where it exceeds the time limit of a phase or falls silent.
+        """
         waiting = asyncio.ensure_future(self.handle.wait())
         try:
             while True:
@@ -87,7 +90,7 @@ class RunMonitor:
         return FinishedRun(waiting.result(), self.log, self._killed_by)
 
     def read_all(self) -> RunLog:
-        """Read the rest of the log of a run that ended, and return it."""
+        """Read the rest of an ended run's log, close it, and return it as parsed."""
         self._read(None)
         self.log.finish()
         if self._fd >= 0:
@@ -96,11 +99,10 @@ class RunMonitor:
         return self.log
 
     def _read(self, at_most: int | None) -> None:
-        """Read what was appended to the log.
+        """Read and parse what was appended to the run's log since the last call.
 
         Args:
-            at_most: The most bytes in this call, so that a flood cannot block the loop; None reads
-                to the end.
+            at_most: The most bytes to read, so that a flooded log cannot block the loop; None: all.
         """
         if self._fd < 0:
             try:

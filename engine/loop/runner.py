@@ -1,4 +1,4 @@
-"""Run one experiment: start or adopt its process, watch it, classify its end, measure."""
+"""Runs one experiment: starts or adopts its process, watches it, classifies its end, measures."""
 
 from __future__ import annotations
 
@@ -34,17 +34,17 @@ from engine.store.run_log import LogProgress, RunLog
 from engine.store.worktree import changed_files, check_out, workspace_in
 
 CURVE_POINTS = 20
-"""The most points of a run's loss curve that the journal keeps."""
+"""The most points of a run's loss curve that the journal records."""
 SLOT = 0
-"""The only place where a run can happen."""
+"""The number of the only slot, the place where one run at a time can happen."""
 _SILENT_START_SECONDS = 30.0
 
 
 class Runner:
-    """Runs experiments one at a time in the slot's worktree.
+    """Runs experiments one at a time in the slot's git worktree.
 
     Args:
-        context: The session.
+        context: The session's journal, workspace, files and agent.
     """
 
     def __init__(self, context: SessionContext) -> None:
@@ -52,9 +52,11 @@ class Runner:
         self._handle: RunHandle | None = None
         self._locked: dict[str, str] | None = None
         self._directory_times: dict[str, int] | None = None
-        """The times of the worktree's directories before the current run; None where adopted."""
+        """Modification times of the worktree's directories before the run; None where it was
+        adopted.
+        """
         self.progress: Progress | None = None
-        """The newest state of the current run, for a client that attaches during it."""
+        """The newest progress of the current run, for clients that attach late; None where none."""
 
     @property
     def pid(self) -> int | None:
@@ -77,10 +79,10 @@ class Runner:
         return self._context.layout.worktree(SLOT)
 
     def start(self, experiment: Experiment) -> None:
-        """Check out the candidate in the worktree and start its training process.
+        """Check out an experiment's commit in the worktree and start its training process.
 
         Raises:
-            EnvironmentProblem: The machine or the workspace does not let it start.
+            EnvironmentProblem: The process cannot be started, or a locked file changed.
         """
         context, session = self._context, self._context.session
         number, run = experiment.number, len(experiment.runs) + 1
@@ -110,7 +112,10 @@ class Runner:
         point_run_log(context.workspace.path, directory / "run.log")
 
     async def watch(self, experiment: Experiment, run: Run) -> None:
-        """Watch the run until it ends, then record its outcome and its measurement."""
+        """Watch a run until it ends, then record its outcome and its measurement.
+
+        A run of an earlier engine is adopted first, or recorded as interrupted if it is gone.
+        """
         number = experiment.number
         if self._handle is None:
             self._handle = self._adopt(experiment, run)
@@ -133,7 +138,10 @@ class Runner:
         self._end(number, run, self._classify(experiment, finished), finished)
 
     def measure_again(self, experiment: Experiment, run: Run) -> None:
-        """Measure a run whose engine was killed between the run's end and its measurement."""
+        """Record the measurement of a run whose engine was killed before it could.
+
+        The run counts as interrupted, and is run again, where its files or its result are gone.
+        """
         handle = find_run(self._context.workspace.path / run.directory)
         report = handle.report() if handle is not None else None
         if handle is None or report is None:
@@ -149,7 +157,7 @@ class Runner:
         self._measure(experiment.number, run.number, log, report, self._changed_locked())
 
     def _lose(self, number: int, run: Run, why: str) -> None:
-        """Record that the result is gone: the experiment is run again."""
+        """Record a run as interrupted because its result is gone; the experiment is run again."""
         self._context.record(
             ev.RunEnded(experiment=number, run=run.number, outcome=Outcome.INTERRUPTED, detail=why)
         )
@@ -317,7 +325,7 @@ class Runner:
 
 
 def _state(progress: Progress) -> tuple[object, ...]:
-    """Return what tells two states of a run apart; elapsed time alone does not."""
+    """Return the parts of a run's progress that a client must be told of: all but elapsed time."""
     return (progress.phase, progress.step, progress.share, progress.loss)
 
 

@@ -1,4 +1,4 @@
-"""The editable file as commits have it, read from git once."""
+"""Reads the editable file's text as of a commit from git, and caches it."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from engine.loop.context import SessionContext
 
 
 class SourceCache:
-    """Texts of the editable file by commit; the last two are kept.
+    """Reads the editable file's text by commit from git; keeps the last two texts.
 
     Args:
         context: The session whose repository is read.
@@ -17,7 +17,7 @@ class SourceCache:
         self._texts: dict[str, str] = {}
 
     def at(self, commit: str) -> str:
-        """Return the editable file as a commit has it.
+        """Return the text of the editable file as of a commit, given by its hash.
 
         Raises:
             WorkspaceError: The commit or the file does not exist, or the file is not UTF-8 text.

@@ -1,4 +1,4 @@
-"""Verdicts: judge an experiment after its run, write its row, then move the branch."""
+"""Judges an experiment after its run, writes its row to the results table, moves the branch."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from engine.store.results_tsv import append_row, has_row, size
 
 
 class Judge:
-    """Gives verdicts and records them.
+    """Gives the verdict on an experiment after its run, and records it in table and branch.
 
     Args:
-        context: The session.
-        steps: Changes an edit after a crash or out of memory, before it is judged.
+        context: The session's journal, workspace, files and agent.
+        steps: Changes an edit that crashed or ran out of memory, instead of a verdict.
         runner: Reads a run's log again where the measurement was lost.
     """
 
@@ -30,10 +30,12 @@ class Judge:
         self._runner = runner
 
     async def judge(self, experiment: Experiment, run: Run) -> None:
-        """Change the edit and run it again, measure again, or give and record the verdict.
+        """Give and record the verdict on an experiment whose run has ended.
+
+        Instead, a failed edit may be changed to run again, or a lost measurement taken again.
 
         Raises:
-            AgentError: The agent that is to repair the edit must not be asked for a while.
+            AgentError: The agent that is to repair the edit is rate limited or overloaded.
         """
         session = self._context.session
         if not run.kill_requested and await self._is_changed(experiment, run):
@@ -88,7 +90,10 @@ class Judge:
             self._context.alarm(AlarmKind.PLATEAU, flat)
 
     def _compare(self, experiment: Experiment) -> tuple[Verdict, str, float | None]:
-        """Return the verdict on a confirmation: never a keep, with the change of the value."""
+        """Return verdict, reason and gain of a confirmation, compared with the first measurement.
+
+        The verdict is never a keep.
+        """
         first = self._context.session.experiment(experiment.of).measurement
         fresh = experiment.measurement
         assert first is not None and fresh is not None  # only what was measured is confirmed
@@ -102,7 +107,7 @@ class Judge:
         return Verdict.DISCARD, reason, gain
 
     async def _is_changed(self, experiment: Experiment, run: Run) -> bool:
-        """Return True where the edit was changed and runs again within this experiment."""
+        """Change the edit of a failed run; return True where it runs again in this experiment."""
         if run.outcome is Outcome.OUT_OF_MEMORY:
             return await self._steps.halve_batch(experiment)
         session = self._context.session
@@ -118,7 +123,7 @@ class Judge:
             return False
 
     def unrecorded(self) -> bool:
-        """Return True while the last verdict is missing from results.tsv or the branch."""
+        """Return True while the last verdict is missing from the results table or the branch."""
         experiments = self._context.session.experiments
         if not experiments or experiments[-1].verdict is None:
             return False
@@ -127,7 +132,7 @@ class Judge:
         return not last.row_written or (kept and not last.advanced)
 
     def finish_recording(self) -> None:
-        """Write the last verdict's row and move the frontier, as far as that is missing.
+        """Write the last verdict's row to the results table and move the branch, if still missing.
 
         Raises:
             WorkspaceError: The row cannot be written, or the branch cannot be moved.

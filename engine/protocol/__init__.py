@@ -1,1 +1,1 @@
-"""The protocol between engine and client: commands, messages, framing, lock and socket."""
+"""The protocol between engine and clients: commands, messages, framing, lock file and socket."""

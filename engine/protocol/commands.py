@@ -1,4 +1,4 @@
-"""Commands from a client to the engine; each gets one reply."""
+"""Defines the commands that a client sends to the engine; each but `Hello` gets one reply."""
 
 from __future__ import annotations
 
@@ -10,82 +10,85 @@ from engine.core.text import INSTRUCTION_CHARACTERS
 
 
 class Command(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", omit_defaults=True):
-    """The base of all commands."""
+    """The base of all commands that a client sends to the engine."""
 
     id: int = 0
-    """Set by the client; the reply repeats it."""
+    """A number chosen by the client, which the engine's reply repeats; 0: none chosen."""
     by: Actor = Actor.SCREEN
 
 
 class Hello(Command, frozen=True, kw_only=True):
-    """The first message of a connection."""
+    """The first command of a connection; the engine answers with `Welcome`."""
 
     version: str
     follow: bool = True
-    """True to receive the session and all later events; False only to send commands."""
+    """True to receive the session's state and all later events; False only to send commands."""
 
 
 class PauseLoop(Command, frozen=True, kw_only=True):
-    """Pause at the next safe point; the current run finishes and is recorded first."""
+    """Pause the session's loop after the current run is finished and recorded."""
 
 
 class ResumeLoop(Command, frozen=True, kw_only=True):
-    """Continue after a pause."""
+    """Continue the session's loop after a pause."""
 
 
 class StopSession(Command, frozen=True, kw_only=True):
-    """End the session."""
+    """End the session, after the current run or at once by killing it."""
 
     mode: StopMode = StopMode.AFTER_RUN
     reason: str = ""
-    """Why, where it is not simply the user's wish."""
+    """Why the session is to end; empty: the user asked for it."""
 
 
 class CancelStop(Command, frozen=True, kw_only=True):
-    """Withdraw a stop before the session has ended."""
+    """Withdraw a requested stop before the session has ended."""
 
 
 class KillRun(Command, frozen=True, kw_only=True):
-    """Kill the current run; its experiment counts as interrupted and the loop continues."""
+    """Kill the current training run, with or without a veto of its idea; the loop continues."""
 
     experiment: int
-    """Its number, so that a key pressed too late does not kill the next run."""
+    """The number of the run's experiment, so that a late command does not kill the next run."""
     reason: str = ""
-    """Why the idea itself is vetoed; the agent is told. Empty: only the run ends."""
+    """Why the user vetoes the idea itself, for the agent; empty: no veto, only the run ends."""
 
 
 class ApproveProposal(Command, frozen=True, kw_only=True):
-    """Approve exactly this patch."""
+    """Approve the queued proposal with exactly this patch_id, so that it runs next."""
 
     patch_id: str
 
 
 class VetoProposal(Command, frozen=True, kw_only=True):
-    """Veto this patch and edits like it; the agent is told why."""
+    """Veto the queued proposal with this patch_id and edits equivalent to it.
+
+    The agent gets the reason in its next briefing.
+    """
 
     patch_id: str
     reason: str
 
 
 class EditProposal(Command, frozen=True, kw_only=True):
-    """Replace the edit of a proposal; it is assessed and asked about again."""
+    """Replace the edit of a queued proposal; it is assessed and the user asked about it again."""
 
     patch_id: str
-    """The patch that the user edited."""
+    """The hash of the proposal's patch before the user's edit."""
     source: str
-    """The whole editable file after the edit."""
+    """The text of the whole editable file after the user's edit."""
     base: str = ""
-    """The commit whose file the user edited; empty: the current frontier's."""
+    """The hash of the commit whose file the user edited; empty: the current frontier."""
 
 
 class SetAutonomy(Command, frozen=True, kw_only=True):
-    """Set the autonomy, in force from the next proposal on."""
+    """Set which edits run without approval, in force from the next proposal on."""
 
     autonomy: Autonomy
 
 
 class PinHypothesis(Command, frozen=True, kw_only=True):
-    """Pin a hypothesis, to be tried after the earlier pins."""
+    """Pin a hypothesis, to be tried after the pins that wait already."""
 
     text: str
 
@@ -102,41 +105,41 @@ class MovePin(Command, frozen=True, kw_only=True):
 
     pin: int
     place: int
-    """The new place, from 0."""
+    """The new place among the waiting pins, from 0."""
 
 
 class RemovePin(Command, frozen=True, kw_only=True):
-    """Remove a waiting pin."""
+    """Remove a waiting pin, so that it is not tried."""
 
     pin: int
 
 
 class BanDirection(Command, frozen=True, kw_only=True):
-    """Ban a direction; the agent is told."""
+    """Ban a direction of research; the agent gets the ban in its next briefing."""
 
     text: str
 
 
 class LiftBan(Command, frozen=True, kw_only=True):
-    """Lift a ban."""
+    """Lift a ban on a direction of research."""
 
     ban: int
 
 
 class AddNote(Command, frozen=True, kw_only=True):
-    """Add a note for the agent."""
+    """Add a note that goes into the agent's briefings from the next one on."""
 
     text: str
 
 
 class RemoveNote(Command, frozen=True, kw_only=True):
-    """Remove a note."""
+    """Remove a note from the agent's briefings."""
 
     note: int
 
 
 class OverruleVerdict(Command, frozen=True, kw_only=True):
-    """Replace the keep rule's verdict on an experiment."""
+    """Replace the keep rule's verdict on a finished experiment by the user's own."""
 
     experiment: int
     verdict: Verdict
@@ -144,19 +147,19 @@ class OverruleVerdict(Command, frozen=True, kw_only=True):
 
 
 class ReviveExperiment(Command, frozen=True, kw_only=True):
-    """Re-apply an earlier experiment's patch to the frontier, for review."""
+    """Re-apply a finished experiment's patch to the frontier, and ask the user to approve it."""
 
     experiment: int
 
 
 class ConfirmExperiment(Command, frozen=True, kw_only=True):
-    """Run an earlier experiment's commit once more, unchanged."""
+    """Run a finished experiment's commit once more, unchanged."""
 
     experiment: int
 
 
 class PreviewPrompt(Command, frozen=True, kw_only=True):
-    """Show the prompt that the next agent would be sent now; the reply is that text."""
+    """Show the prompt that the agent would be sent next; the reply's message is that text."""
 
 
 ClientCommand = (
@@ -182,20 +185,20 @@ ClientCommand = (
     | ConfirmExperiment
     | PreviewPrompt
 )
-"""Every command but the first message of a connection."""
+"""Every command but `Hello`, the first of a connection."""
 
 AnyCommand = Hello | ClientCommand
 
 
 def required_text(text: str, what: str) -> str:
-    """Return the user's text without surrounding white space.
+    """Return a text that the user wrote for the agent, without surrounding white space.
 
     Args:
-        text: As typed.
-        what: What it is, for the error: `pin`, `veto` …
+        text: The text as the user typed it.
+        what: What the text is for, as the error names it: `pin`, `veto` …
 
     Raises:
-        AutoresearchError: It is empty, or longer than `INSTRUCTION_CHARACTERS`.
+        AutoresearchError: The text is empty, or longer than `INSTRUCTION_CHARACTERS`.
     """
     text = text.strip()
     if not text:

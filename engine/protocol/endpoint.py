@@ -1,4 +1,4 @@
-"""The lock file of a workspace and the path of its engine's socket."""
+"""Locks a workspace for one engine, and finds the path of the engine's socket."""
 
 from __future__ import annotations
 
@@ -10,15 +10,18 @@ from engine.core.errors import EngineBusyError, WorkspaceError
 from engine.core.layout import home_of
 
 _SOCKET_PATH_BYTES = 107
-"""The longest path of a unix socket on Linux."""
+"""The most bytes in the path of a unix socket on Linux."""
 _LOCK_NAME = "engine.lock"
 
 
 def runtime_directory(environ: dict[str, str] | None = None) -> Path:
-    """Return a private directory for sockets, in XDG_RUNTIME_DIR or else the temp directory.
+    """Return, and create, a private directory for sockets in XDG_RUNTIME_DIR or the temp directory.
+
+    Args:
+        environ: The environment variables; None: this process's.
 
     Raises:
-        WorkspaceError: It belongs to another user, or cannot be made.
+        WorkspaceError: The directory is open to another user, or cannot be created.
     """
     import tempfile  # commands that only read a lock do not need it
 
@@ -47,7 +50,7 @@ def runtime_directory(environ: dict[str, str] | None = None) -> Path:
 
 
 def socket_path(workspace: Path) -> Path:
-    """Return the path of the socket of a workspace's engine.
+    """Return the path at which the engine of a workspace creates its socket.
 
     Its length does not depend on the workspace's path.
 
@@ -68,10 +71,10 @@ def socket_path(workspace: Path) -> Path:
 
 
 class EngineLock:
-    """The lock of a workspace: an flock, so that the kernel releases it with the process."""
+    """The lock that lets one engine run in a workspace; the kernel releases it with the process."""
 
     def __init__(self, workspace: Path) -> None:
-        """Lock the workspace.
+        """Take the workspace's lock and write this process's pid into the lock file.
 
         Raises:
             EngineBusyError: Another engine holds the lock.
@@ -101,18 +104,24 @@ class EngineLock:
         os.pwrite(self._fd, f"{os.getpid()}\n".encode(), 0)
 
     def publish_socket_path(self, socket: Path) -> None:
-        """Write the socket's path into the lock file: a client may have another XDG_RUNTIME_DIR."""
+        """Write the socket's path into the lock file, where clients find it.
+
+        A client may have another XDG_RUNTIME_DIR.
+        """
         os.ftruncate(self._fd, 0)
         os.pwrite(self._fd, f"{os.getpid()}\n".encode() + os.fsencode(socket) + b"\n", 0)
 
     def release(self) -> None:
-        """Release the lock."""
+        """Release the lock and empty the lock file."""
         os.ftruncate(self._fd, 0)
         os.close(self._fd)
 
 
 def lock_holder(workspace: Path) -> int | None:
-    """Return the pid of the engine that holds the lock; None where none does, -1 if unreadable."""
+    """Return the pid of the engine that holds a workspace's lock.
+
+    None where no engine holds it; -1 where its pid cannot be read.
+    """
     found = _read_lock(workspace)
     if found is None:
         return None
@@ -121,13 +130,13 @@ def lock_holder(workspace: Path) -> int | None:
 
 
 def published_socket_path(workspace: Path) -> Path | None:
-    """Return the socket path that the running engine published; None where none runs."""
+    """Return the socket path that the workspace's running engine wrote; None where none runs."""
     lines = (_read_lock(workspace) or b"").split(b"\n")
     return Path(os.fsdecode(lines[1])) if len(lines) > 1 and lines[1] else None
 
 
 def _read_lock(workspace: Path) -> bytes | None:
-    """Return the content of the lock file; None where no engine holds the lock."""
+    """Return the content of the workspace's lock file; None where no engine holds the lock."""
     try:
         descriptor = os.open(home_of(workspace) / _LOCK_NAME, os.O_RDONLY)
     except OSError:

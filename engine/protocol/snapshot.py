@@ -1,4 +1,4 @@
-"""Pack and unpack a session: an attaching client gets the folded session, not every event."""
+"""Packs a session's state into bytes for an attaching client, and unpacks it."""
 
 from __future__ import annotations
 
@@ -26,16 +26,14 @@ _encoder = msgspec.msgpack.Encoder(enc_hook=_encode_vector)
 
 
 class _Wire(msgspec.Struct, frozen=True):
-    """A session with its experiments beside it: decoding them typed is ten times faster than with
-    a hook.
-    """
+    """The packed form of a session: its experiments beside it, as they decode faster typed."""
 
     session: msgspec.Raw
     experiments: list[Experiment]
 
 
 def encode_session(session: Session) -> bytes:
-    """Pack a session for a client of the same version."""
+    """Return a session's state as msgpack bytes, for a client of the same version."""
     bare = msgspec.Raw(_encoder.encode(replace(session, experiments=Vector())))
     return _encoder.encode(_Wire(bare, list(session.experiments)))
 
@@ -45,7 +43,7 @@ _session_decoder = msgspec.msgpack.Decoder(Session, dec_hook=_decode_vector)
 
 
 def decode_session(data: bytes) -> Session:
-    """Unpack a session that `encode_session` packed."""
+    """Return the session's state packed by `encode_session`."""
     wire = _wire_decoder.decode(data)
     bare = _session_decoder.decode(wire.session)
     return replace(bare, experiments=Vector(wire.experiments))

@@ -1,1 +1,1 @@
-"""The engine process: daemon, socket server, log."""
+"""The engine process, its socket server for clients, and its log file."""

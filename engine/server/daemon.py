@@ -1,4 +1,4 @@
-"""The engine process: lock the workspace, open the session, serve clients, run the loop.
+"""Runs the engine process: locks the workspace, opens the session, serves clients, runs the loop.
 
 Started as `python -m engine.server.daemon WORKSPACE`, detached from any terminal; reads the
 research config that the user confirmed from `.autoresearch/config.toml`.
@@ -45,11 +45,11 @@ _log = logging.getLogger("engine.server")
 
 
 class Engine:
-    """One engine in one workspace.
+    """One engine process in one workspace: opens the session, serves clients and runs the loop.
 
     Args:
-        path: The workspace.
-        config: The confirmed research config.
+        path: The workspace, the researcher's git repository.
+        config: The research config that the user confirmed.
     """
 
     def __init__(self, path: Path, config: ResearchConfig) -> None:
@@ -60,10 +60,10 @@ class Engine:
         self._devices: Devices | None = None
 
     async def run(self) -> None:
-        """Run from the lock to the end of the session.
+        """Open the session, serve clients and run the loop until the session ends; then clean up.
 
         Raises:
-            AutoresearchError: It could not start, or the journal could not be written.
+            AutoresearchError: The session could not be opened, or the journal could not be written.
         """
         journal: Journal | None = None
         server: SocketServer | None = None
@@ -126,7 +126,10 @@ class Engine:
             self._lock.release()
 
     def _initial_messages(self, loop: SessionLoop) -> list[AnyMessage]:
-        """Return the live messages that show a new subscriber what is under way."""
+        """Return the live messages that show a new subscriber what is in progress.
+
+        They hold the agent's reasoning so far, the run's progress and the last device sample.
+        """
         messages: list[AnyMessage] = [
             ReasoningChunk(text=text, start=True, experiment=number)
             for number, text in loop.calls.reasoning.items()
@@ -193,7 +196,10 @@ def _handle(loop: SessionLoop, reports: Reports, command: ClientCommand) -> str 
 
 
 def main() -> int:
-    """Run an engine to its end; the exit code is that of its error, if any."""
+    """Run an engine in the workspace named by the first argument; return the process's exit code.
+
+    An error is logged and printed to standard error.
+    """
     try:
         path = Path(sys.argv[1])
         config = load_config(path)

@@ -1,4 +1,4 @@
-"""The engine's log: `.autoresearch/engine.log`, rotated, without secrets."""
+"""Writes the engine's log to `.autoresearch/engine.log`, rotated and with secrets removed."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _log = logging.getLogger(__name__)
 
 
 class _RedactingFormatter(logging.Formatter):
-    """Replaces each secret by `***` in the finished line, tracebacks included."""
+    """A log formatter that replaces each secret by `***`, also in tracebacks."""
 
     def __init__(self, secrets: list[str]) -> None:
         super().__init__(_FORMAT)
@@ -30,14 +30,14 @@ class _RedactingFormatter(logging.Formatter):
 
 
 def start_logging(workspace: Path, environ: Mapping[str, str]) -> None:
-    """Send this process's log to the workspace's log file.
+    """Write the engine's log records from now on to the workspace's `engine.log`.
 
     Args:
         workspace: The researcher's git repository.
         environ: The environment; values of variables that look like secrets are never written.
 
     Raises:
-        OSError: The file cannot be written.
+        OSError: The log file cannot be written.
     """
     try:
         variables = provider_environment(workspace, environ)
@@ -54,7 +54,10 @@ def start_logging(workspace: Path, environ: Mapping[str, str]) -> None:
 
 
 def log_event(event: ev.AnyEvent) -> None:
-    """Log an event that helps to explain what the engine did: starts, retries, pauses, alarms."""
+    """Log an event that helps to explain what the engine did; ignore the others.
+
+    Logged are starts, stops, adopted and ended runs, waits for the agent, pauses and alarms.
+    """
     match event:
         case ev.EngineStarted():
             what = "continued the session" if event.recovered else "opened the session"

@@ -1,4 +1,4 @@
-"""The socket server: sends events to subscribed clients, and receives their commands."""
+"""Serves the engine's unix socket: sends events to clients and answers their commands."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ from engine.protocol.snapshot import encode_session
 
 _log = logging.getLogger(__name__)
 _BACKLOG_BYTES = 64 * 2**20
-"""Unsent bytes at which a client that does not read is disconnected."""
+"""Unsent bytes above which a client that does not read is disconnected."""
 _LIVE_BACKLOG_BYTES = 256 * 2**10
-"""Unsent bytes at which a client gets no more live messages, only events."""
+"""Unsent bytes above which a client is sent no live messages, only events."""
 _LARGEST_COMMAND = 4 * 2**20
 
 
@@ -45,13 +45,13 @@ class _Client:
 
 
 class SocketServer:
-    """Serves one engine's socket.
+    """Serves one engine's unix socket to any number of clients of the same user.
 
     Args:
         path: The path of the socket.
-        session: Returns the folded session.
+        session: Returns the session's state, sent to each new subscriber.
         initial_messages: Returns the live messages for a new subscriber (progress, reasoning).
-        handle: Handles a command; returns what to tell the user, or an awaitable of it.
+        handle: Carries out a command; returns the answer for the user, or an awaitable of it.
     """
 
     def __init__(
@@ -72,14 +72,14 @@ class SocketServer:
 
     @property
     def subscribers(self) -> int:
-        """The number of clients that receive events."""
+        """The number of connected clients that receive events."""
         return sum(c.subscribes for c in self._clients)
 
     async def start(self) -> None:
-        """Create the socket and listen.
+        """Create the socket, readable only by this user, and accept clients on it.
 
         Raises:
-            EngineBusyError: Another process listens there already.
+            EngineBusyError: Another process listens on the socket already.
             WorkspaceError: The socket cannot be created.
         """
         if self.path.exists():
@@ -103,7 +103,10 @@ class SocketServer:
             os.umask(old)
 
     async def keep_listening(self) -> None:
-        """Create the socket again if it was removed, as systemd does at the last log-out."""
+        """Create the socket file again if it was removed, as systemd does at the last log-out.
+
+        A failure is ignored; call this periodically.
+        """
         if self._server is None or self.path.exists():
             return
         self._server.close()
@@ -124,7 +127,7 @@ class SocketServer:
             self.path.unlink()
 
     def publish(self, message: messages.AnyMessage) -> None:
-        """Send a message to every subscriber."""
+        """Send a message to every subscriber; slow ones may miss any message but an event."""
         if not self.subscribers:
             return
         data = framing.frame(message)
@@ -211,7 +214,10 @@ def _is_listening(path: Path) -> bool:
 
 
 def _same_user(connection: socket.socket) -> bool:
-    """Return True where the peer runs as the same user, as the socket's mode ensures too."""
+    """Return True where the client's process runs as this user, or the system cannot tell.
+
+    The mode of the socket file ensures the same.
+    """
     if not hasattr(socket, "SO_PEERCRED"):
         return True
     raw = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i"))
