@@ -1,11 +1,11 @@
-"""Merging: a new branch with kept commits of a session, selected by the user.
+"""Merges the keeps of a session that the user selects onto a new branch.
 
-branch.py     the commits on the session's branch, and the kind of each
-plan.py       the worth of each keep, the base branch, and the recommended selection
+branch.py     reads the commits on the session's branch, and the kind of each
+plan.py       finds the base branch, and recommends which keeps to select
 replay.py     creates the new branch in a separate worktree
-message.py    the message of a squash commit
-conflicts.py  the conflicts of a commit that does not fit
-revert.py     a preview of discarding an earlier keep
+message.py    formats the message of a squash commit
+conflicts.py  reads the conflicts of a commit that does not fit
+revert.py     previews discarding an earlier keep
 """
 
 from engine.merge.branch import BranchStep, StepKind

@@ -1,4 +1,4 @@
-"""The commits on a session's branch, oldest first, and the kind of each."""
+"""Reads the commits on a session's git branch, oldest first, and the kind of each."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ class StepKind(StrEnum):
     KEEP = "keep"
     CHARTER = "program.md"
     REVERT = "taking back"
-    """Reverts the keep before it, as the user decided."""
+    """Reverts an earlier keep, as the user decided."""
     OTHER = "other"
-    """Not a commit of the engine."""
+    """A commit that the engine did not make, such as one by the user."""
 
 
 class BranchStep(msgspec.Struct, frozen=True, kw_only=True):
@@ -36,41 +36,41 @@ class BranchStep(msgspec.Struct, frozen=True, kw_only=True):
     kind: StepKind
     subject: str
     experiment: int = 0
-    """The experiment that was kept or reverted; 0: none."""
+    """Number of the experiment that was kept or reverted; 0: none."""
     added: int = 0
     removed: int = 0
     files: tuple[str, ...] = ()
     """Changed files, relative to the top of the repository."""
     merges: bool = False
-    """Whether the commit has several parents."""
+    """True if it is a merge commit, with several parents."""
     worth: Worth | None = None
     undone: bool = False
-    """Whether this and a later commit cancel each other."""
+    """True if this commit and its revert cancel each other; set on both."""
     removed_by: int = 0
-    """The experiment that removed its change again, as the user decided; 0: none."""
+    """Number of the experiment that removed its change by the user's decision; 0: none."""
     removes: int = 0
-    """The experiment whose change this commit removes; 0: none."""
+    """Number of the experiment whose change this commit removes; 0: none."""
     unwanted: bool = False
-    """Whether the user discarded it, though the branch does not show that yet."""
+    """True if the user discarded the keep, but the branch still has its change."""
 
     @property
     def choosable(self) -> bool:
-        """Return whether the commit can be put on another branch."""
+        """Return whether the commit can be selected for another branch."""
         return self.kind in (StepKind.KEEP, StepKind.OTHER) and not self.undone and not self.merges
 
 
 class SessionBranch(msgspec.Struct, frozen=True, kw_only=True):
-    """The session's branch as the session left it."""
+    """The commits of a session's branch from its base to its tip, as the session left it."""
 
     base: str
     tip: str
     steps: tuple[BranchStep, ...]
     notes: tuple[str, ...] = ()
-    """Irregularities of the branch, as sentences."""
+    """Irregularities of the branch, as sentences for the user."""
 
 
 def read_branch(workspace: Workspace, session: Session) -> SessionBranch:
-    """Return the commits from a session's base to its frontier.
+    """Read the commits of a session from its base to its frontier. Nothing is written.
 
     Raises:
         WorkspaceError: The commits are not in this repository.
@@ -101,7 +101,10 @@ def read_branch(workspace: Workspace, session: Session) -> SessionBranch:
 def changes_of(
     workspace: Workspace, session: Session, steps: tuple[BranchStep, ...]
 ) -> list[Change]:
-    """Return the changes of the editable file, with the file before and after each."""
+    """Return the editable file before and after each commit that changed it.
+
+    Commits that were reverted, and their reverts, are left out.
+    """
     file = session.config.file
     inside = workspace.inside(file)
     return [
@@ -132,7 +135,7 @@ def _missing_error(workspace: Workspace, session: Session, what: str) -> Workspa
 
 
 def _names(workspace: Workspace, session: Session) -> dict[str, str]:
-    """Return the name of the session's ref for each commit: `7`, `kept-7`, `taken-back-7`."""
+    """Return the end of the session's git ref by commit: `7`, `kept-7` or `taken-back-7`."""
     root = RefNames(session.config.tag).root
     out = workspace.git.run("for-each-ref", "--format=%(objectname) %(refname)", root)
     names = {}
@@ -190,7 +193,7 @@ def _kind(name: str) -> tuple[StepKind, int]:
 
 
 def _mark_reverted(steps: list[BranchStep]) -> list[BranchStep]:
-    """Mark keeps that the user reverted, and the commits that revert them."""
+    """Return the steps with `undone` and `removed_by` set where the user reverted a keep."""
     result = list(steps)
     for index, step in enumerate(steps):
         if step.kind is StepKind.REVERT:
@@ -212,7 +215,7 @@ def _mark_reverted(steps: list[BranchStep]) -> list[BranchStep]:
 
 
 def _mark_discarded(steps: list[BranchStep], session: Session) -> list[BranchStep]:
-    """Mark keeps that the user has discarded since."""
+    """Return the steps with `unwanted` set for keeps that the user has discarded since."""
     return [
         replace(step, unwanted=True)
         if step.kind is StepKind.KEEP

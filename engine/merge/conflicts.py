@@ -1,4 +1,4 @@
-"""The conflicts of a replayed commit: files, lines, and the versions of both sides."""
+"""Reads the conflicts of a cherry-pick: files, lines, and the versions of both sides."""
 
 from __future__ import annotations
 
@@ -24,7 +24,10 @@ _REASONS = {
 
 
 class Hunk(msgspec.Struct, frozen=True, kw_only=True):
-    """Lines of a file that both sides changed differently."""
+    """Lines of a file that the base branch and the commit changed differently.
+
+    Each version is cut after 40 lines.
+    """
 
     line: int
     """First line in the base branch's version of the file, counted from 1."""
@@ -37,7 +40,7 @@ class Hunk(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Conflict(msgspec.Struct, frozen=True, kw_only=True):
-    """A file that could not be merged."""
+    """A file of the commit that conflicts with the base branch."""
 
     file: str
     reason: str
@@ -47,14 +50,14 @@ class Conflict(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ConflictError(AutoresearchError):
-    """A commit conflicts with the base branch; no branch was created.
+    """Raised when a commit conflicts with the base branch; no branch was created.
 
     Args:
-        commit: The commit that conflicts.
-        experiment: Its experiment; 0: it is not the engine's.
+        commit: Hash of the commit that conflicts.
+        experiment: Number of its experiment; 0: it is not a commit of the engine.
         onto: The name of the base branch.
         conflicts: The conflicts by file.
-        todo: What the user can do.
+        todo: What the user can do, as a sentence.
     """
 
     def __init__(
@@ -80,7 +83,7 @@ class ConflictError(AutoresearchError):
 
 
 def read_conflicts(git: Git) -> tuple[Conflict, ...]:
-    """Return the conflicts that a cherry-pick left in a worktree."""
+    """Return the conflicts that a cherry-pick left in a worktree, of at most 20 files."""
     top = Path(git.run("rev-parse", "--show-toplevel"))
     out = git.run("status", "--porcelain", "-z", "--untracked-files=no", "--no-renames")
     found: list[Conflict] = []
@@ -95,7 +98,10 @@ def read_conflicts(git: Git) -> tuple[Conflict, ...]:
 
 
 def _hunks(path: Path) -> tuple[tuple[Hunk, ...], int]:
-    """Return the hunks between git's conflict markers in the style `diff3`, and how many more."""
+    """Return a file's conflicts between git's `diff3` markers, and how many more there are.
+
+    At most 8 are returned; none if the file cannot be read.
+    """
     try:
         text = path.read_bytes().decode("utf-8", "replace")
     except OSError:

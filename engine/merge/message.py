@@ -1,4 +1,4 @@
-"""The message of a commit that squashes the selected keeps."""
+"""Formats the commit message of a merge that squashes the selected keeps."""
 
 from __future__ import annotations
 
@@ -8,7 +8,12 @@ from engine.merge.plan import MergePlan
 
 
 def squash_message(plan: MergePlan, steps: list[BranchStep]) -> tuple[str, str]:
-    """Return title and body of the squash commit."""
+    """Return title and body of the squash commit's message.
+
+    Args:
+        plan: The plan, from `plan_merge`.
+        steps: The commits that are squashed.
+    """
     keeps = [step for step in steps if step.kind is not StepKind.CHARTER]
     edits = plural(len(keeps), "edit")
     span = ""

@@ -1,4 +1,4 @@
-"""The plan of a merge: the keeps of a session, the base branch and the recommended selection."""
+"""Plans a merge: finds the base branch, and recommends which of a session's keeps to select."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from engine.store.workspace import Workspace
 
 
 class KeepSelection(StrEnum):
-    """The keeps to select."""
+    """Which keeps of a session to merge: all, those whose gain is trusted, or named ones."""
 
     ALL = "all"
     TRUSTED = "trusted"
@@ -35,15 +35,15 @@ class MergePlan(msgspec.Struct, frozen=True, kw_only=True):
     metric: str
     direction: Direction
     start: str
-    """The commit the session started from."""
+    """Hash of the commit that the session started from."""
     tip: str
     onto: str
-    """The name of the base branch, as the user or the repository names it."""
+    """Name of the base branch, onto which the keeps are put, or a commit as the user named it."""
     onto_commit: str
     moved: int | None
-    """Commits on the base branch since the session started; None: it lacks the session's base."""
+    """Number of commits on the base branch since `start`; None: the branch does not have it."""
     moved_files: tuple[str, ...] = ()
-    """The editable and locked files that changed on the base branch since."""
+    """Editable and locked files that differ between `start` and the base branch."""
     steps: tuple[BranchStep, ...] = ()
     noise: Noise | None = None
     baseline: float | None = None
@@ -55,7 +55,7 @@ class MergePlan(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def keeps(self) -> tuple[BranchStep, ...]:
-        """Return the commits that can be selected."""
+        """Return the commits of the branch that the user may select."""
         return tuple(step for step in self.steps if step.choosable)
 
 
@@ -104,16 +104,16 @@ def select_steps(
     *,
     with_program: bool = False,
 ) -> tuple[BranchStep, ...]:
-    """Return the steps to replay, in order.
+    """Return the commits to put on the new branch, in order.
 
     Args:
         plan: The plan, from `plan_merge`.
         selection: Which keeps to select.
-        only: The experiments to select, for `KeepSelection.ONLY`.
-        with_program: Whether to include the versions of program.md.
+        only: Numbers of the experiments to select, for `KeepSelection.ONLY`.
+        with_program: Whether to include the commits that changed program.md.
 
     Raises:
-        UsageError: A number is not a keep, or nothing is selected.
+        UsageError: A number is not a keep, nothing is selected, or trust is unknown.
     """
     if selection is KeepSelection.ONLY:
         known = {step.experiment for step in plan.keeps if step.experiment}
@@ -163,7 +163,7 @@ def _is_trusted(step: BranchStep) -> bool:
 
 
 def _recommend(workspace: Workspace, session: Session, plan: MergePlan) -> MergePlan:
-    """Add the recommended selection: trusted keeps if they fit without the others, else all."""
+    """Return the plan with its recommendation: trusted keeps if those fit alone, else all."""
     replace = msgspec.structs.replace
     keeps = [step for step in plan.keeps if not (step.removed_by or step.removes or step.unwanted)]
     good = [step for step in keeps if _is_trusted(step)]
@@ -241,7 +241,7 @@ def _base_branch(workspace: Workspace, session: Session, onto: str | None) -> tu
 
 
 def _parent_session(workspace: Workspace, session: Session) -> str:
-    """Return the tag of another session whose branch this one started from; empty: none."""
+    """Return the tag of another session whose branch has this one's base; empty if none."""
     branches = workspace.git.run(
         *("for-each-ref", "--format=%(refname:lstrip=3)", f"--contains={session.base_commit}"),
         f"refs/heads/{BRANCH_PREFIX}/",
@@ -250,7 +250,12 @@ def _parent_session(workspace: Workspace, session: Session) -> str:
 
 
 def _branches(workspace: Workspace, containing: str = "") -> list[str]:
-    """Return the user's branches, without those of sessions."""
+    """Return the names of the local branches, without those of sessions.
+
+    Args:
+        workspace: The workspace.
+        containing: A commit that the branches must contain; empty: any branch.
+    """
     options = ["--contains", containing] if containing else []
     out = workspace.git.try_run(
         "for-each-ref", "--format=%(refname:lstrip=2)", *options, "refs/heads/"

@@ -1,4 +1,4 @@
-"""Replays selected commits onto a new branch, in a separate worktree.
+"""Puts the selected commits of a session on a new branch, in a separate git worktree.
 
 The user's checkout, index and branches are not touched; nothing is forced or pushed. The branch is
 created at the end in one step, or not at all.
@@ -44,13 +44,13 @@ class MergeMethod(StrEnum):
     SQUASH = "squash"
     """One commit with all changes."""
     REBASE = "rebase"
-    """The commits on top of the base branch; the same commits if it did not move."""
+    """One commit each on top of the base branch; the same commits if it did not move."""
     PICK = "pick"
-    """Copies that name the original commit."""
+    """One copy of each commit, whose message names the original."""
 
 
 class MergedBranch(msgspec.Struct, frozen=True, kw_only=True):
-    """The branch that was created."""
+    """The branch that a merge created, and which changes are on it."""
 
     branch: str
     commit: str
@@ -59,17 +59,17 @@ class MergedBranch(msgspec.Struct, frozen=True, kw_only=True):
     method: MergeMethod
     commits: int
     experiments: tuple[int, ...]
-    """Experiments whose change is on the branch."""
+    """Numbers of the experiments whose change is on the new branch."""
     fitted: tuple[int, ...]
-    """Experiments that git rejected for neighbouring lines; their own lines fitted exactly."""
+    """Numbers of the experiments that git rejected, but whose changed lines fitted exactly."""
     already_present: tuple[str, ...]
-    """Subjects of commits whose change the base branch already has."""
+    """Subjects of the commits that were left out, because the base branch has their change."""
 
 
 def make_branch(
     path: Path, plan: MergePlan, steps: tuple[BranchStep, ...], method: MergeMethod, branch: str
 ) -> MergedBranch:
-    """Replay commits onto the base branch and give the result a name.
+    """Create a branch with the selected commits on top of the base branch.
 
     Args:
         path: The workspace where the session ran.
@@ -139,7 +139,11 @@ def _check_name(workspace: Workspace, branch: str) -> None:
 
 @contextlib.contextmanager
 def _worktree(workspace: Workspace, layout: Layout, commit: str) -> Iterator[Git]:
-    """Create a temporary worktree at a commit, and remove it afterwards."""
+    """Yield the git repository of a temporary worktree at a commit; it is removed afterwards.
+
+    Raises:
+        EngineBusyError: Another merge of the session is running.
+    """
     path = layout.scratch("merge")
     path.parent.mkdir(parents=True, exist_ok=True)
     with open(layout.session / "merge.lock", "w") as lock:
@@ -160,13 +164,13 @@ def _worktree(workspace: Workspace, layout: Layout, commit: str) -> Iterator[Git
 
 
 def _remove(workspace: Workspace, path: Path) -> None:
-    """Remove the temporary worktree, and git's record of it."""
+    """Remove the temporary worktree from the disk, and git's record of it; ignore errors."""
     workspace.git.try_run("worktree", "remove", "--force", str(path))
     shutil.rmtree(path, ignore_errors=True)
 
 
 class _Replay:
-    """Puts commits on top of each other in the worktree."""
+    """Puts commits one after the other on the commit that is checked out in the worktree."""
 
     def __init__(
         self, workspace: Workspace, git: Git, plan: MergePlan, method: MergeMethod
@@ -182,7 +186,7 @@ class _Replay:
         self.already_present: list[str] = []
 
     def add(self, step: BranchStep) -> None:
-        """Put one commit on top of the worktree's commit.
+        """Cherry-pick one commit in the worktree, unless the base branch has its change.
 
         Raises:
             ConflictError: The commit conflicts.
@@ -207,7 +211,7 @@ class _Replay:
         self.done.append(step)
 
     def _fit(self, step: BranchStep) -> bool:
-        """Apply the commit's change where only neighbouring lines differ.
+        """Commit a change that git rejected, if only lines next to it differ.
 
         The lines it replaces must be there exactly once.
 
@@ -267,7 +271,7 @@ class _Replay:
         return f"Select the others with --only, or merge {self._plan.branch} yourself."
 
     def squash(self) -> str:
-        """Commit the changes as one commit and return its hash."""
+        """Create one commit with all changes on top of the base branch, and return its hash."""
         tree = self._git.run("rev-parse", "HEAD^{tree}")
         title, body = squash_message(self._plan, self.done)
         onto = self._plan.onto_commit

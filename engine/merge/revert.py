@@ -1,4 +1,4 @@
-"""A preview of reverting a keep: which later keeps depend on it."""
+"""Previews the revert of a keep: which later keeps depend on it."""
 
 from __future__ import annotations
 
@@ -15,30 +15,30 @@ from engine.store.workspace import Workspace
 
 
 class RevertPreview(msgspec.Struct, frozen=True, kw_only=True):
-    """The consequences of reverting a keep."""
+    """What would happen if the user reverted a keep."""
 
     step: BranchStep
     later: tuple[BranchStep, ...]
-    """The keeps after it, in order."""
+    """The later keeps on the branch, in order."""
     dependents: tuple[int, ...]
-    """The later keeps whose edit does not fit without it."""
+    """Numbers of the later keeps whose edit does not fit without the reverted one."""
     changed_again_by: int
-    """The keep that changed its lines again; 0: none."""
+    """Number of the later keep that changed the same lines again; 0: none."""
     fits: bool
-    """Whether its lines can be removed from the best version exactly."""
+    """True if its change can be removed exactly from the latest version of the file."""
     is_last: bool
-    """Whether it is the incumbent, so that the branch moves back and nothing is run."""
+    """True if it is the incumbent; then a revert only moves the branch back, without a run."""
     base: str
-    """The commit before it, from which another session could start."""
+    """Hash of the commit before it, from which another session could start."""
 
 
 def preview_revert(path: Path, session: Session, number: int) -> RevertPreview:
-    """Revert one keep in memory and return the consequences.
+    """Revert one keep in memory and return the consequences. Nothing is written.
 
     Args:
         path: The workspace where the session ran.
         session: The session.
-        number: The experiment that was kept.
+        number: Number of the experiment that was kept.
 
     Raises:
         UsageError: The experiment is not a keep on the branch.

@@ -1,4 +1,4 @@
-"""Replay of a finished or running session at any moment.
+"""Replays a finished or running session, or a results table, at any moment.
 
 source.py       finds the source that the user named: a workspace, a tag, a journal or a table
 recording.py    events with random access: the session at any step

@@ -1,4 +1,4 @@
-"""The commits that a table names, looked up in a git repository, and the diffs between them.
+"""Looks up the commits that a table names in a git repository, and diffs between them.
 
 Commits are found by hash alone, never by message. Nothing is written or fetched, and no hook or
 driver of the repository is run.
@@ -37,7 +37,7 @@ _DIFF_OPTIONS = (
 
 @dataclass(frozen=True)
 class Commit:
-    """A commit in the repository."""
+    """A commit in a git repository: full hash, commit time and hashes of the parents."""
 
     hash: str
     at: datetime
@@ -46,15 +46,15 @@ class Commit:
 
 @dataclass(frozen=True)
 class Diff:
-    """A diff, or the reason why there is none."""
+    """A unified diff to show the user, or a note on why there is none."""
 
     patch: str = ""
     note: str = ""
-    """The base of the diff, or the reason why there is none."""
+    """What the diff is against if not as usual, or why there is none; empty: nothing to say."""
 
 
 class Commits:
-    """Read access to the commits of a repository.
+    """Reads commits and diffs from a git repository; never writes or fetches.
 
     Args:
         directory: A directory in the repository.
@@ -82,7 +82,7 @@ class Commits:
         self._is_ancestor = lru_cache(maxsize=4096)(self._query_ancestor)
 
     def find(self, hashes: Iterable[str]) -> dict[str, Commit]:
-        """Return the commits of those hashes that name exactly one commit."""
+        """Return the existing commits by the hash given for them; ambiguous hashes are left out."""
         wanted = list(dict.fromkeys(hashes))
         if not wanted:
             return {}
@@ -112,7 +112,7 @@ class Commits:
         return found
 
     def _query(self, hashes: list[str], *arguments: str) -> str:
-        """Return git's answer for hashes on its standard input; empty after an error."""
+        """Return the output of a git command that gets hashes on standard input; empty on error."""
         with tempfile.TemporaryFile() as file:
             file.write("".join(f"{name}\n" for name in hashes).encode())
             file.seek(0)
@@ -129,12 +129,12 @@ class Commits:
         return self._git.try_run(*_READ_ONLY, "merge-base", "--is-ancestor", old, new) is not None
 
     def change_of(self, commit: Commit, base: Commit | None) -> Diff:
-        """Return what a commit changed.
+        """Return the diff of what a commit changed.
 
         Args:
             commit: The commit.
-            base: The best commit of its time, used if the commit descends from it; else the
-                commit's own parent is.
+            base: The best commit of its time, diffed against if the commit descends from it; None
+                or else, its own parent is.
         """
         if base is not None and base.hash == commit.hash:
             return Diff(note=f"the same commit as the best before it, {commit.hash[:7]}")
@@ -151,7 +151,7 @@ class Commits:
         return Diff(found.patch, note)
 
     def between(self, old: str, new: str) -> Diff:
-        """Return the diff between two commits, up to `MOST_DIFF_BYTES`."""
+        """Return the diff from one commit to another, cut after `MOST_DIFF_BYTES`. Runs git."""
         command = ("git", *_READ_ONLY, "diff", *_DIFF_OPTIONS, old, new, "--")
         try:
             with subprocess.Popen(

@@ -1,4 +1,4 @@
-"""Converts a results table without a journal into events, so that the same screen can replay it.
+"""Converts a results table without a journal into events, so that it can be replayed.
 
 A row becomes a proposal, a commit and a measurement if it has them, a verdict, and a move of the
 frontier where it became the incumbent. Everything else (reasoning, runs, devices and usually times)
@@ -29,7 +29,7 @@ _VERDICTS = {
     RowVerdict.CRASH: Verdict.CRASH,
 }
 _FILE = "diff"
-"""Stands for the name of the edited file, which a table does not have."""
+"""Placeholder for the name of the edited file, which a table does not record."""
 
 
 class _RowTime(NamedTuple):
@@ -38,12 +38,12 @@ class _RowTime(NamedTuple):
 
 
 class TableHistory:
-    """A session reconstructed from a table and the repository around it.
+    """A session reconstructed from a results table and the git repository around it.
 
     Args:
         table: The table.
         path: The table's file.
-        commits: The repository; None without one.
+        commits: The repository; None if the table is in none.
     """
 
     def __init__(self, table: Table, path: Path, commits: Commits | None) -> None:
@@ -73,7 +73,7 @@ class TableHistory:
     # ---- events ----------------------------------------------------------------------------------
 
     def recording(self) -> Recording:
-        """Return the events, with the estimated times marked."""
+        """Return the table's rows as a recording of events, with interpolated times marked."""
         events: list[ev.AnyEvent] = [self._start()]
         estimated: set[int] = set()
         for index, time in enumerate(self._times):
@@ -169,7 +169,7 @@ class TableHistory:
         return 1 <= number <= len(self._found) and self._found[number - 1] is not None
 
     def diff(self, number: int) -> Diff:
-        """Return what an experiment changed, if its commit still exists."""
+        """Return the diff of what an experiment changed, or a note if its commit is missing."""
         if not 1 <= number <= len(self._found):
             return Diff(note=NOT_RECORDED)
         commit, name = self._found[number - 1], self._names[number - 1]
@@ -182,7 +182,7 @@ class TableHistory:
         return self._commits.change_of(commit, self._found[before - 1] if before else None)
 
     def cumulative(self, first: int, last: int) -> Diff:
-        """Return all changes from one experiment's commit to another's."""
+        """Return the diff from one experiment's commit to another's, or a note if it is missing."""
         ends = [self._found[n - 1] if 1 <= n <= len(self._found) else None for n in (first, last)]
         if self._commits is None:
             return Diff(note=f"Diff {NOT_RECORDED}: no git repository is around the table.")
@@ -198,7 +198,10 @@ class TableHistory:
         return Diff(found.patch, f"#{last} is not based on #{first}: the branch was rebuilt")
 
     def _since_first_keep(self, first: int, last: int) -> Diff:
-        """Return the changes since the parent of the first keep whose commit exists."""
+        """Return the diff to `last` from the parent of the first keep whose commit exists.
+
+        It replaces the diff from `first`, whose commit is missing.
+        """
         assert self._commits is not None
         end = self._found[last - 1]
         assert end is not None
@@ -231,7 +234,7 @@ def _flaw(row: TableRow) -> str:
 
 
 def _row_times(rows: Sequence[TableRow], found: Sequence[Commit | None]) -> list[_RowTime | None]:
-    """Return each row's time: its own, its commit's, or one interpolated between known times.
+    """Return each row's time: its own, its commit's, or one interpolated; None if unknown.
 
     A commit's time counts for its first row alone, since later rows ran it again.
     """

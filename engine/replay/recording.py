@@ -1,4 +1,4 @@
-"""Events with random access: the session after any number of them."""
+"""Holds a session's events, and returns the session as it was after any number of them."""
 
 from __future__ import annotations
 
@@ -13,21 +13,21 @@ from engine.core.reducer import fold
 from engine.core.session import Session
 
 EVERY = 200
-"""Events between two saved sessions; a jump folds fewer than these."""
+"""Number of events between two saved sessions; a jump folds fewer than this."""
 
 
 class Moment(NamedTuple):
-    """The step at which an experiment was complete: verdict given, row written, branch moved."""
+    """The moment an experiment was complete: verdict given, row written, branch moved."""
 
     step: int
-    """Number of events up to then."""
+    """Number of events of the recording up to this moment."""
     number: int
-    """The experiment."""
+    """Number of the experiment."""
     kept: bool
 
 
 class EventTime(NamedTuple):
-    """The time of an event, and whether it is interpolated."""
+    """The time of an event in a recording, and whether it is interpolated."""
 
     at: datetime | None
     """The time; None if it is not recorded."""
@@ -35,10 +35,12 @@ class EventTime(NamedTuple):
 
 
 class Recording:
-    """The events of a session so far, folded when a session is requested.
+    """The events of a session so far, and the session as it was after any number of them.
+
+    Sessions are folded from the events when they are requested.
 
     Args:
-        events: Oldest first.
+        events: The events, oldest first.
         estimated: Sequence numbers of the events whose times are interpolated.
     """
 
@@ -73,17 +75,17 @@ class Recording:
 
     @property
     def start_step(self) -> int:
-        """Return the number of events before the first experiment."""
+        """Return the number of events before the first experiment, where a replay starts."""
         first = self._drafts.get(1)
         return first[0] if first else min(1, len(self._events))
 
     @property
     def folded(self) -> int:
-        """Return the number of events up to the last saved session."""
+        """Return the number of events that the last saved session includes."""
         return (len(self._kept) - 1) * EVERY
 
     def extend(self, events: Iterable[ev.AnyEvent]) -> None:
-        """Append events."""
+        """Append events, oldest first, to the recording."""
         for event in events:
             self._events.append(event)
             kind = type(event)
@@ -127,7 +129,11 @@ class Recording:
         return session
 
     def fold_more(self) -> bool:
-        """Save one more session for jumps, and return whether events were left to fold."""
+        """Fold the next `EVERY` events into a saved session, so that later jumps are fast.
+
+        Returns:
+            False if fewer events are left, so that nothing was saved.
+        """
         start = self.folded
         if start + EVERY > len(self._events):
             return False
@@ -135,11 +141,14 @@ class Recording:
         return True
 
     def moment_before(self, step: int) -> int:
-        """Return the number of experiments completed by a step: the index of the next moment."""
+        """Return how many experiments are complete after `step` events.
+
+        It is the index in `moments` of the first later moment.
+        """
         return bisect_right(self._steps, step)
 
     def time_at(self, step: int) -> EventTime:
-        """Return the time of the last of the first `step` events."""
+        """Return the time of the last of the first `step` events; its `at` is None if unknown."""
         if not 0 < step <= len(self._events):
             return EventTime(None, False)
         event = self._events[step - 1]
@@ -148,7 +157,10 @@ class Recording:
         return EventTime(event.at, event.seq in self._estimated)
 
     def proposal_text(self, number: int, step: int) -> tuple[str, str]:
-        """Return patch and reasoning of an experiment after the first `step` events."""
+        """Return an experiment's patch and reasoning, as they were after `step` events.
+
+        Both are empty if it was not proposed by then.
+        """
         patch, reasoning = "", list[str]()
         for index in self._drafts.get(number, ()):
             event = self._events[index]
@@ -159,7 +171,7 @@ class Recording:
         return patch, "\n\n".join(filter(None, reasoning))
 
     def hypothesis(self, number: int) -> ev.Proposal | None:
-        """Return the latest proposal of an experiment; None without one."""
+        """Return an experiment's latest proposal in the whole recording; None without one."""
         indices = self._drafts.get(number)
         event = self._events[indices[-1]] if indices else None
         if isinstance(event, ev.ProposalDrafted | ev.ProposalRevised):

@@ -1,4 +1,4 @@
-"""The source of a replay: a workspace, a session's tag, a journal, or any results table."""
+"""Opens what the user wants to replay: a workspace, a session, a journal or a results table."""
 
 from __future__ import annotations
 
@@ -24,13 +24,18 @@ TABLE = "results.tsv"
 
 
 class ReplaySource:
-    """A recording, with access to files that are not in its events."""
+    """A recording to replay, with access to diffs, prompts and logs that are not in its events.
+
+    Args:
+        path: The journal or table that is replayed.
+        recording: Its events.
+    """
 
     def __init__(self, path: Path, recording: Recording) -> None:
         self.path = path
         self.recording = recording
         self.notes: tuple[str, ...] = ()
-        """Notes that the user should read before the replay."""
+        """Notes on the file that are shown to the user before the replay."""
         self.left_out: Sequence[BadRow] = ()
         """Lines of the file that could not be read."""
 
@@ -41,39 +46,48 @@ class ReplaySource:
 
     @property
     def workspace(self) -> Path:
-        """Return the directory that the source belongs to."""
+        """Return the workspace that the replayed file belongs to, else the file's directory."""
         return self.path.parent
 
     def is_live(self) -> bool:
-        """Return whether an engine may still append to the source."""
+        """Return whether an engine may still append events to the replayed file."""
         return False
 
     def refresh(self) -> bool:
-        """Read what was appended, and return whether there was anything."""
+        """Read events appended since the last call into the recording; return whether any were."""
         return False
 
     def diff(self, number: int, step: int) -> Diff:
-        """Return what an experiment changed; may run git, which takes some milliseconds."""
+        """Return the diff of what an experiment changed; may run git, which takes milliseconds.
+
+        Args:
+            number: Number of the experiment.
+            step: Number of events up to the moment that is shown.
+        """
         raise NotImplementedError
 
     def needs_git(self, number: int) -> bool:
-        """Return whether `diff` runs git for an experiment."""
+        """Return whether `diff` runs git for this experiment."""
         return False
 
     def reasoning(self, number: int, step: int) -> str:
-        """Return the agent's reasoning."""
+        """Return the agent's reasoning for an experiment, as it was after `step` events."""
         return self.recording.proposal_text(number, step)[1]
 
     def prompt(self, key: str) -> str | None:
-        """Return a prompt by its key; None if it is not recorded."""
+        """Return the text of a prompt to the agent by its key; None if it is not recorded."""
         return None
 
     def cumulative(self, session: Session) -> Diff:
-        """Return all changes of the kept experiments so far."""
+        """Return the diff of all kept changes from the baseline to a session's incumbent.
+
+        Args:
+            session: The session at the moment that is shown.
+        """
         raise NotImplementedError
 
     def directory(self, number: int) -> Path:
-        """Return the directory for an experiment's files, which may not exist."""
+        """Return the directory with an experiment's files, such as logs; it may not exist."""
         return self.path.parent
 
     def log_path(self, number: int, run: int) -> Path | None:
@@ -82,7 +96,12 @@ class ReplaySource:
 
 
 class JournalSource(ReplaySource):
-    """A session's journal, followed while it grows."""
+    """A session's journal as the source of a replay; read further while it grows.
+
+    Args:
+        path: The journal.
+        repo: The repository with the session's commits; None: that of its workspace.
+    """
 
     def __init__(self, path: Path, repo: Path | None = None) -> None:
         self._tail = JournalTail(path)
@@ -101,7 +120,7 @@ class JournalSource(ReplaySource):
         return self._workspace or self.path.parent
 
     def is_live(self) -> bool:
-        """Return whether an engine is running in the workspace."""
+        """Return whether an engine is running in the journal's workspace."""
         return self._workspace is not None and engine_pid(self._workspace) is not None
 
     def refresh(self) -> bool:
@@ -111,15 +130,15 @@ class JournalSource(ReplaySource):
         return bool(events)
 
     def diff(self, number: int, step: int) -> Diff:
-        """Return the patch in the journal."""
+        """Return the patch that the journal records for an experiment; empty if it has none yet."""
         return Diff(self.recording.proposal_text(number, step)[0])
 
     def prompt(self, key: str) -> str | None:
-        """Return a prompt saved beside the journal."""
+        """Return a prompt saved beside the journal, by its key; None if there is none."""
         return read_prompt(self.path.parent, key)
 
     def cumulative(self, session: Session) -> Diff:
-        """Return the changes from the session's base to the frontier."""
+        """Return the diff from the session's base to its frontier, or a note; runs git."""
         if session.frontier == session.base_commit:
             return Diff(note="Nothing was kept yet, so nothing changed.")
         try:
@@ -132,7 +151,7 @@ class JournalSource(ReplaySource):
         return commits.between(session.base_commit, session.frontier)
 
     def directory(self, number: int) -> Path:
-        """Return the experiment's directory beside the journal."""
+        """Return the directory with an experiment's files beside the journal; it may not exist."""
         return self.path.parent / "experiments" / f"{number:04d}"
 
     def log_path(self, number: int, run: int) -> Path | None:
@@ -142,7 +161,14 @@ class JournalSource(ReplaySource):
 
 
 class TableSource(ReplaySource):
-    """Any results.tsv, with the repository around it."""
+    """A results table as the source of a replay, with the git repository around it.
+
+    Args:
+        path: The table.
+        repo: A directory in the repository with its commits; None: the one around the table.
+        metric: The metric's column; None: inferred.
+        direction: Which way the metric improves; None: inferred.
+    """
 
     def __init__(
         self,
@@ -160,7 +186,7 @@ class TableSource(ReplaySource):
 
     @property
     def from_table(self) -> bool:
-        """True: the source is a table."""
+        """Return True: the source is a table without a journal."""
         return True
 
     def needs_git(self, number: int) -> bool:
@@ -168,11 +194,11 @@ class TableSource(ReplaySource):
         return self._history.has_commit(number)
 
     def diff(self, number: int, step: int) -> Diff:
-        """Return the diff from git."""
+        """Return the diff of an experiment's commit from git, or a note; `step` does not matter."""
         return self._history.diff(number)
 
     def cumulative(self, session: Session) -> Diff:
-        """Return the changes from the baseline to the incumbent."""
+        """Return the diff from the first kept row to the session's incumbent, or a note."""
         first = next((e.number for e in session.experiments if e.advanced), 0)
         if session.incumbent is None or session.incumbent == first:
             return Diff(note="Nothing was kept after the baseline yet, so nothing changed.")
@@ -185,14 +211,14 @@ def open_source(
     metric: str | None = None,
     direction: Direction | None = None,
 ) -> ReplaySource:
-    """Find and load the source that the user named.
+    """Find and load what the user named, to replay it.
 
     Args:
         name: A workspace, a tag, a journal or a table; None: the workspace around the current
             directory.
         repo: The repository that has the commits of a table's rows, and the sessions for a tag.
-        metric: The column of a table that holds the metric.
-        direction: Which way the metric improves.
+        metric: The column of a table that holds the metric; None: inferred.
+        direction: Which way a table's metric improves; None: inferred.
 
     Raises:
         WorkspaceError: The source does not exist or cannot be read.
@@ -212,7 +238,11 @@ def open_source(
 
 
 def _path_of(name: str | None, repo: Path | None) -> tuple[Path, str]:
-    """Return the file that the user named, and a note if the name is ambiguous."""
+    """Return the journal or table that the user named, and a note if the name is ambiguous.
+
+    Raises:
+        WorkspaceError: There is no such file, directory or session.
+    """
     given = Path(name) if name is not None else Path()
     here = find_workspace(repo if repo is not None and repo.is_dir() else Path())
     tags = session_tags(here)

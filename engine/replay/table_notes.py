@@ -1,4 +1,4 @@
-"""Notes on a table that is replayed: how it was interpreted, and what it lacks."""
+"""Words notes on a replayed table: how it was interpreted, and what it does not record."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from engine.core.table import Table, summarise
 from engine.replay.commits import Commits
 
 _CERTAIN = frozenset({"by its name", "the second of the usual columns", "as asked"})
-"""Reasons for a metric or direction that the user need not check."""
+"""Reasons for the choice of a metric or direction that the user need not check."""
 
 
 class TableNotes(NamedTuple):
-    """Notes on one table."""
+    """Words the notes on one replayed table."""
 
     table: Table
     path: Path
@@ -27,7 +27,7 @@ class TableNotes(NamedTuple):
     times_estimated: bool
 
     def all(self) -> tuple[str, ...]:
-        """Return all notes, for the recording."""
+        """Return all notes on the table, as sentences for the replayed session."""
         notes = [
             f"A replay of {self.path.name} alone: reasoning, runs, logs, devices and decisions "
             f"are {NOT_RECORDED}.",

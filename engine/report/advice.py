@@ -1,4 +1,4 @@
-"""Next steps, derived from the figures by fixed rules without a language model."""
+"""Derives a report's next steps from its figures by fixed rules, without a language model."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from engine.report.model import NO_CATEGORY, Keep, NextStep, Point, ReportFacts
 
 _FEWEST, _MOST = 3, 5
 _PLATEAU = 6
-"""Experiments without a keep that make a plateau."""
+"""Number of discards in a row at the end from which they are a plateau."""
 _MANY_CRASHES = 0.2
-"""Share of crashes from which they are worth a step."""
+"""Share of crashed experiments from which a step about crashes is recommended."""
 _MORE_MEMORY = 1.25
-"""Growth of peak memory from which it is worth a step."""
+"""Peak memory of the best, as a multiple of the baseline's, from which a step mentions it."""
 AdviceRule = Callable[[ReportFacts], NextStep | None]
 
 
 def advise(facts: ReportFacts) -> tuple[NextStep, ...]:
-    """Return three to five steps, most urgent first; none without experiments."""
+    """Return three to five recommended steps, most urgent first; () without experiments."""
     if not facts.points:
         return ()
     found = [step for rule in _RULES if (step := rule(facts)) is not None]

@@ -1,4 +1,4 @@
-"""The summaries that an engine writes by itself: progress reports, and one at the end."""
+"""Writes summaries while an engine runs: progress reports, and a final one at the end."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from engine.store.durable import write_durably
 from engine.store.journal import Journal
 
 FEWEST = 5
-"""Experiments needed before a model is asked for suggestions."""
+"""Number of experiments from which a language model is asked for suggestions at the end."""
 _CLOSE_SECONDS = 20.0
 _RESULT_CHANGES = (ev.VerdictGiven, ev.Overruled)
 _OUTDATED = (
@@ -29,12 +29,13 @@ _OUTDATED = (
 
 
 class Reports:
-    """Writes summaries into the session's directory while its journal grows.
+    """Writes summaries into a session's directory as events are added to its journal.
 
-    They are written in a thread: the loop never waits for them, and their errors do not reach it.
+    They are written in a thread: the engine never waits for them, and an error becomes an alarm.
+    At the end it may ask the session's language model for suggestions, a paid call.
 
     Args:
-        layout: The session's files.
+        layout: The paths of the session's files.
     """
 
     def __init__(self, layout: Layout) -> None:
@@ -47,13 +48,13 @@ class Reports:
         self._failed = False
         self._closed = False
         self._at_once = False
-        """Whether the session is to end immediately, without waiting for a model."""
+        """True if the session is to end immediately, without asking a model for suggestions."""
         self._asking: asyncio.Task[SuggestionReply] | None = None
         self._summary = layout.session / SUMMARY
         self._summary_exists = self._summary.exists()
 
     def attach(self, journal: Journal) -> None:
-        """Start writing; requires a running event loop."""
+        """Write summaries from now on as a journal grows; requires a running event loop."""
         self._journal = journal
         journal.listen(self._on_event)
 
@@ -107,7 +108,7 @@ class Reports:
         write_durably(path, markdown(facts, progress=progress).encode("utf-8", "replace"))
 
     async def _finish(self, upto: int) -> None:
-        """Write the summary, and write it again if the session's model suggested next steps."""
+        """Write the final summary, and again once the session's model has suggested next steps."""
         await asyncio.to_thread(self._write, self._summary, upto, progress=False)
         if await self._suggest(upto):
             assert self._journal is not None
@@ -115,7 +116,13 @@ class Reports:
             await asyncio.to_thread(self._write, self._summary, seq, progress=False)
 
     async def _suggest(self, upto: int) -> bool:
-        """Ask the model if that is wanted, and return whether the summary must be written again."""
+        """Ask the session's model for next steps, a paid call, if the settings want it.
+
+        The answer is saved and its cost journaled.
+
+        Returns:
+            True if the model was asked, so that the summary must be written again.
+        """
         assert self._journal is not None
         session = self._journal.session
         wanted = session.config.suggest and bool(model_of(session.config))
@@ -139,13 +146,13 @@ class Reports:
         return True
 
     def hurry(self) -> None:
-        """Stop waiting for a model, because the engine is to exit."""
+        """Cancel a question to a model that is under way, because the engine is to exit."""
         self._at_once = True
         if self._asking is not None:
             self._asking.cancel()
 
     def _report_failure(self, path: Path, error: Exception) -> None:
-        """Raise an alarm for the first failure only."""
+        """Journal an alarm that a summary could not be written; only for the first failure."""
         if self._failed or self._closed or self._journal is None:
             return
         self._failed = True
@@ -163,7 +170,7 @@ class Reports:
 
 
 def _mark_outdated(path: Path) -> None:
-    """Mark a summary as outdated, because its session continues."""
+    """Insert a notice at the top of a summary file that its session continued."""
     text = path.read_text("utf-8", "replace")
     if not text.startswith(_OUTDATED):
         write_durably(path, (_OUTDATED + text).encode("utf-8", "replace"))

@@ -1,4 +1,4 @@
-"""The range of values in a picture, chosen so that one outlier does not flatten the rest."""
+"""Chooses the range of values in a picture so that one outlier does not flatten the rest."""
 
 from __future__ import annotations
 
@@ -7,26 +7,26 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 _ANY_FENCE = 1.5
-"""Interquartile ranges beyond the quartiles from which a value is drawn at the edge."""
+"""Distance from the quartiles, in interquartile ranges, beyond which a value is off the axis."""
 _STEP_FENCE = 20.0
-"""The same for new bests, with a wider limit: a baseline is often far from later values."""
+"""The same distance for new bests; wider, as a baseline is often far from later values."""
 _LOG_RATIO = 30.0
-"""Ratio of best and baseline from which the axis is logarithmic."""
+"""Ratio of the largest to the smallest new best from which the axis is logarithmic."""
 _SMALLEST = 1e-9
 
 
 class ChartAxis(NamedTuple):
-    """A range of values with its ticks."""
+    """The range of metric values that a picture shows, with its ticks."""
 
     low: float
     high: float
     ticks: tuple[float, ...]
     places: int
-    """Digits after the decimal point that distinguish the ticks."""
+    """Number of digits after the decimal point that distinguish the ticks."""
     log: bool = False
 
     def share(self, value: float) -> float:
-        """Return the position of a value from 0 (low) to 1 (high), clipped to the range."""
+        """Return the position of a value on the axis from 0 (low) to 1 (high), clipped to it."""
         value = min(self.high, max(self.low, value))
         if self.log:
             low, high = math.log10(self.low), math.log10(self.high)
@@ -38,7 +38,7 @@ class ChartAxis(NamedTuple):
         return (value > self.high) - (value < self.low)
 
     def inside(self, value: float) -> float:
-        """Return a value clipped to the range."""
+        """Return a value clipped to the range of the axis."""
         return min(self.high, max(self.low, value))
 
 
@@ -50,8 +50,8 @@ def robust_axis(
     Args:
         steps: The baseline and each new best, the last one the best of all.
         others: All other values.
-        below: Empty space below the values, as a share of the range.
-        above: Empty space above the values, as a share of the range.
+        below: Empty space below the lowest value, as a share of the values' range.
+        above: Empty space above the highest value, as a share of the values' range.
     """
     steps = [v for v in steps if math.isfinite(v)]
     others = [v for v in others if math.isfinite(v)]
@@ -125,7 +125,13 @@ def _by_magnitude(low: float, high: float) -> ChartAxis:
 
 
 def number_ticks(first: int, last: int, about: int = 8) -> tuple[int, ...]:
-    """Return round experiment numbers for an axis, and the first number."""
+    """Return the experiment numbers to mark on an axis: the first, and round ones after it.
+
+    Args:
+        first: Number of the first experiment.
+        last: Number of the last experiment.
+        about: Approximate number of ticks.
+    """
     count = last - first + 1
     if count <= about:
         return tuple(range(first, last + 1))

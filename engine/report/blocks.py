@@ -1,4 +1,4 @@
-"""The elements of a report's text, as plain text; rendered as Markdown and HTML."""
+"""Defines the elements of a report's text, as plain text; rendered as Markdown and HTML."""
 
 from __future__ import annotations
 
@@ -8,20 +8,20 @@ from engine.report.model import NextStep
 
 
 class Text(NamedTuple):
-    """A paragraph."""
+    """A paragraph of a report, as plain text without markup."""
 
     text: str
 
 
 class Items(NamedTuple):
-    """A list of steps or sentences."""
+    """A list of steps or sentences, numbered or with bullets."""
 
     items: tuple[NextStep, ...]
     numbered: bool = False
 
 
 class Grid(NamedTuple):
-    """A table."""
+    """A table of a report: the titles of its columns, and the cells of each row."""
 
     head: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
@@ -33,7 +33,7 @@ Block = Text | Items | Grid
 
 
 class ReportSection(NamedTuple):
-    """A titled part of a report."""
+    """A section of a report: its title, and the elements below it."""
 
     title: str
     blocks: tuple[Block, ...]

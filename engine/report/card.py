@@ -1,4 +1,4 @@
-"""The share card: a PNG of 1200 × 675 pixels for a post."""
+"""Draws the share card: a picture of 1200 × 675 pixels with the result, to post online."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ _WIDTH, _HEIGHT = 1200, 675
 _DPI = 100
 _LEFT = 0.045
 _PIXELS = 390.0
-"""Width of the text beside the picture."""
+"""Width in pixels of the text to the left of the plot."""
 
 
 def card_png(facts: ReportFacts) -> bytes:
-    """Return the share card.
+    """Return the share card of a session or table as PNG.
 
     Raises:
         EnvironmentProblem: matplotlib is not installed.

@@ -1,4 +1,4 @@
-"""The progress picture as PNG: experiments by verdict, the best so far as steps, labelled keeps."""
+"""Draws the progress picture as PNG: experiments by verdict, best so far as a line, labels."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ if TYPE_CHECKING:
 _INCHES = (14.0, 7.6)
 _DPI = 150
 _BOX = (0.072, 0.115, 0.81, 0.735)
-"""Left, bottom, width and height of the axes; labels may use the space to the right."""
+"""Left, bottom, width and height of the axes, as shares of the figure; labels go right of it."""
 _INSET = 0.018
-"""Distance from the edge to the first experiment, as a share of the width."""
+"""Distance from each side of the axes to the first or last mark, as a share of the range."""
 _LABEL_POINTS = 8.0
 _DEGREES = 32.0
 _MARKERS: dict[Shape, str] = {
@@ -45,7 +45,7 @@ _SIZES: dict[Shape, float] = {
 
 
 def chart_png(facts: ReportFacts) -> bytes:
-    """Return the progress picture as PNG.
+    """Return the progress picture of a session or table as PNG.
 
     Raises:
         EnvironmentProblem: matplotlib is not installed.
@@ -67,11 +67,11 @@ def _figure(facts: ReportFacts) -> Figure:
 
 
 def draw_plot(axes: Axes, plot: Plot, palette: Palette, scale: float = 1.0) -> None:
-    """Draw marks, steps, noise band and axes, without labels, titles and legend.
+    """Draw a plot's marks, best-so-far line, noise band and ticks; no labels, title or legend.
 
     Args:
-        axes: Where to draw.
-        plot: What to draw.
+        axes: The axes to draw into.
+        plot: The contents to draw.
         palette: The colours.
         scale: Size of type and marks, relative to the progress picture.
     """
@@ -128,7 +128,15 @@ def draw_plot(axes: Axes, plot: Plot, palette: Palette, scale: float = 1.0) -> N
 def _stairs(
     axes: Axes, corners: list[tuple[float, float]], band: float, palette: Palette, scale: float
 ) -> None:
-    """Draw the best-so-far line with its noise band."""
+    """Draw one best-so-far line with its noise band.
+
+    Args:
+        axes: The axes to draw into.
+        corners: Experiment number and value of each corner of the line.
+        band: Half the height of the noise band, in metric units; 0: none is drawn.
+        palette: The colours.
+        scale: Thickness of the line, relative to the progress picture.
+    """
     xs, ys = [c[0] for c in corners], [c[1] for c in corners]
     if band:
         low, high = [y - band for y in ys], [y + band for y in ys]
@@ -191,7 +199,7 @@ def _labels(axes: Axes, plot: Plot, palette: Palette) -> None:
 
 
 def _shift(text: Any, axes: Axes, plot: Plot) -> None:
-    """Move a label away from its mark."""
+    """Move a label a few points away from its mark, towards the worse values."""
     from matplotlib.transforms import ScaledTranslation
 
     up = 6.0 / 72

@@ -1,4 +1,4 @@
-"""The parts of matplotlib that pictures use: separate figures, no pyplot, no global state."""
+"""Draws text and figures with matplotlib, without pyplot and without the user's settings."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _lock = threading.Lock()
 
 @contextlib.contextmanager
 def matplotlib_defaults() -> Iterator[None]:
-    """Use matplotlib's own defaults instead of the user's matplotlibrc, in one thread at a time.
+    """Run a block with matplotlib's defaults instead of the user's, in one thread at a time.
 
     Raises:
         EnvironmentProblem: matplotlib is not installed.
@@ -63,20 +63,28 @@ def _drawable_characters() -> frozenset[int]:
 
 
 def drawable(text: str) -> str:
-    """Return a text with a box for each character that no installed font has."""
+    """Return a text with □ for each character that no installed font can draw."""
     known = _drawable_characters()
     return "".join(c if ord(c) in known else "□" for c in text)
 
 
 def draw_text(target: Any, x: float, y: float, text: str, **style: Any) -> Any:
-    """Draw a text literally: a dollar sign does not begin a formula."""
+    """Draw a text without formulas (a dollar sign stays one) and return its artist.
+
+    Args:
+        target: A figure or axes.
+        x: Horizontal position in the target's coordinates.
+        y: Vertical position in the target's coordinates.
+        text: Untrusted text.
+        style: Keyword arguments of matplotlib's `text`.
+    """
     return target.text(x, y, drawable(text), parse_math=False, **style)
 
 
 def draw_fitted_text(
     target: Any, x: float, y: float, text: str, width: float, smallest: float = 1.0, **style: Any
 ) -> Any:
-    """Draw a text within a width: in a smaller size first, then shortened.
+    """Draw a text within a width, in a smaller size or else shortened; return its artist.
 
     Args:
         target: A figure or axes.
@@ -84,7 +92,7 @@ def draw_fitted_text(
         y: Vertical position in the target's coordinates.
         text: Untrusted text.
         width: The width in pixels.
-        smallest: The share of its size that the type may shrink to.
+        smallest: Share of the font size that the text may shrink to; 1: it keeps its size.
         style: Keyword arguments of matplotlib's `text`.
     """
     artist = draw_text(target, x, y, text, **style)
@@ -101,7 +109,7 @@ def draw_fitted_text(
 
 
 def new_figure(inches: tuple[float, float], dpi: float, palette: Palette) -> Figure:
-    """Return an empty figure that is drawn without a screen."""
+    """Return an empty figure with the palette's background, drawn without a screen."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
@@ -111,7 +119,7 @@ def new_figure(inches: tuple[float, float], dpi: float, palette: Palette) -> Fig
 
 
 def png_bytes(figure: Figure, dpi: float) -> bytes:
-    """Return a figure as PNG, without its date."""
+    """Return a figure as PNG; equal figures give equal bytes, as no date is included."""
     out = io.BytesIO()
     figure.savefig(out, format="png", dpi=dpi, facecolor=figure.get_facecolor())
     return out.getvalue()

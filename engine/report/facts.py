@@ -1,4 +1,4 @@
-"""Functions shared by session_facts.py and table_facts.py: points, keeps, categories, failures."""
+"""Computes what reports on sessions and tables share: points, keeps, categories, failures."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from engine.report.meaning import meaning_of
 from engine.report.model import NO_CATEGORY, UNNAMED, Category, Keep, Point, ReportFacts
 
 TEXT_CHARACTERS = 600
-"""Length of a description in a report at most; the results file has it in full."""
+"""Number of characters of a description in a report at most; the results file has all."""
 _MISSES = 5
 
 
@@ -31,14 +31,14 @@ def points_of(
     again: Mapping[int, int] | None = None,
     gains: Mapping[int, float] | None = None,
 ) -> tuple[Point, ...]:
-    """Return a point for each row, with the best value so far.
+    """Return a report's point for each row of a table, with the best value so far.
 
     Args:
         table: The table, or a session as one.
         stats: The table's statistics.
         outcomes: Why experiments were not kept, by number.
-        seconds: Run times, by number.
-        again: The experiment that each repeat repeats, by number.
+        seconds: Run times, by number; None: unknown.
+        again: The experiment that a repeat repeats, by the repeat's number; None: no repeats.
         gains: Gains that the session recorded, by number; others are computed.
     """
     direction, believed = table.direction, credible(table)
@@ -76,7 +76,12 @@ def points_of(
 
 
 def kept_points(points: Sequence[Point], stats: TableStats) -> list[Point]:
-    """Return the measured keeps in order, the baseline first."""
+    """Return the points with a value that are keeps, in order, the baseline first.
+
+    Args:
+        points: All points of a report.
+        stats: The statistics of their table.
+    """
     first = stats.baseline.number if stats.baseline is not None else 0
     return [
         p
@@ -97,7 +102,7 @@ def shared_facts(
     noise_why: str,
     incumbent: int | None = None,
 ) -> ReportFacts:
-    """Return the facts that can be derived from the points.
+    """Return the facts of a report that follow from its points, without next steps.
 
     Args:
         table: The table, or a session as one.
@@ -105,9 +110,9 @@ def shared_facts(
         of_session: Whether the facts come from a journal.
         points: The points, from `points_of`.
         keeps: The judged keeps, without the baseline.
-        noise: The noise of the same code.
+        noise: The spread of the metric between runs of the same code; None if unknown.
         noise_why: Why the noise is unknown; empty if it is known.
-        incumbent: The session's incumbent; None for a table.
+        incumbent: Number of the session's incumbent; None for a table.
     """
     stats = summarise(table)
     numbered = {point.number: point for point in points}
@@ -149,12 +154,15 @@ def shared_facts(
 
 
 def with_next_steps(facts: ReportFacts) -> ReportFacts:
-    """Return the facts with the next steps that follow from them."""
+    """Return a report's facts with the next steps that the fixed rules derive from them."""
     return msgspec.structs.replace(facts, steps=advise(facts))
 
 
 def categories_of(points: Sequence[Point]) -> tuple[Category, ...]:
-    """Return the results by category, most tried first; empty if no row has a category."""
+    """Return the results by category, most tried first, without the baseline and repeats.
+
+    Empty if no point has a category.
+    """
     found: dict[str, list[Point]] = defaultdict(list)
     for point in points[1:]:
         if not point.again:

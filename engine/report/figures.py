@@ -1,4 +1,4 @@
-"""Formats numbers, counts and durations for reports."""
+"""Formats numbers, changes, percentages, counts, prices and times for reports."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _MOST_PLACES = 6
 
 
 def places_of(values: Iterable[float]) -> int:
-    """Return the digits after the decimal point that distinguish the values."""
+    """Return how many digits after the decimal point, at most 6, show the values in full."""
     known = [abs(v) for v in values if math.isfinite(v)]
     if not known:
         return _MOST_PLACES
@@ -27,7 +27,10 @@ def places_of(values: Iterable[float]) -> int:
 
 
 def number(value: float | None, places: int) -> str:
-    """Format a value with `places` decimals, or as a power of ten if very large or small."""
+    """Format a value with `places` decimals, or as a power of ten if very large or small.
+
+    None becomes `–`, and groups of thousands are separated by narrow spaces.
+    """
     if value is None:
         return "–"
     if not math.isfinite(value):
@@ -41,7 +44,13 @@ def number(value: float | None, places: int) -> str:
 
 
 def change(direction: Direction, gain: float | None, places: int) -> str:
-    """Format a gain as a change of the metric, negative if a minimised metric improved."""
+    """Format a gain as a signed change of the metric: negative if a minimised metric improved.
+
+    Args:
+        direction: Which way the metric improves.
+        gain: The gain, positive is better; None becomes `–`.
+        places: Digits after the decimal point.
+    """
     if gain is None:
         return "–"
     moved = direction.change(gain)
@@ -50,7 +59,7 @@ def change(direction: Direction, gain: float | None, places: int) -> str:
 
 
 def percent(value: float) -> str:
-    """Format a percentage with sign and about two digits; from 1,000 % on as a factor."""
+    """Format a percentage with its sign and about two digits; from 1,000 on as `11 times`."""
     size = abs(value)
     if value >= 1000:
         return f"{1 + value / 100:,.0f} times".replace(",", "\u202f")
@@ -60,7 +69,7 @@ def percent(value: float) -> str:
 
 
 def sigmas(value: float) -> str:
-    """Format a multiple of σ."""
+    """Format a gain in units of σ, the noise of one run, such as `2.3σ`."""
     return f"{value:.0f}σ" if abs(value) >= 10 else f"{value:.1f}σ"
 
 
@@ -70,17 +79,23 @@ def money(dollars: float) -> str:
 
 
 def moment(at: datetime) -> str:
-    """Format a time in UTC."""
+    """Format a time in UTC, such as `2026-03-01 09:30 UTC`."""
     return f"{at.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
 
 
 def many(count: int, one: str, more: str = "") -> str:
-    """Format a count with its noun: `1 row`, `2 rows`."""
+    """Format a count with its noun: `1 row`, `2 rows`.
+
+    Args:
+        count: The number of things.
+        one: The noun for one of them.
+        more: The plural; empty: `one` with an s.
+    """
     return plural(count, one, more).replace(",", "\u202f")
 
 
 def listed(texts: Iterable[str], most: int = 0) -> str:
-    """Join texts as `a, b and c`; beyond `most`, as `a, b and 3 more`."""
+    """Join one or more texts as `a, b and c`; beyond `most`, as `a, b and 3 more` (0: no limit)."""
     found = list(texts)
     if most and len(found) > most:
         return f"{', '.join(found[:most])} and {len(found) - most} more"

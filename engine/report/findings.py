@@ -1,4 +1,4 @@
-"""Report blocks about experiments: improvements, how far to trust them, failures, noise."""
+"""Formats a report's blocks about experiments: improvements, trust, failures, noise."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _CHARACTERS = 160
 
 
 def top_improvements(facts: ReportFacts) -> tuple[Block, ...]:
-    """Return the largest gains."""
+    """Return the blocks of the section with the keeps of the largest gains, at most 10."""
     top = facts.top[:_TOP]
     if facts.best is None:
         return (Text("Unknown: no value was measured."),)
@@ -49,7 +49,7 @@ def top_improvements(facts: ReportFacts) -> tuple[Block, ...]:
 
 
 def adopted_rows(facts: ReportFacts) -> tuple[Block, ...]:
-    """Return the rows that a session adopted."""
+    """Return the blocks about the rows that the session adopted; () if there are none."""
     adopted = facts.adopted
     if adopted is None:
         return ()
@@ -75,7 +75,7 @@ def adopted_rows(facts: ReportFacts) -> tuple[Block, ...]:
 
 
 def trust_in_keeps(facts: ReportFacts) -> tuple[Block, ...]:
-    """Return which keeps can be trusted."""
+    """Return the blocks about which keeps can be trusted; () without keeps."""
     if not facts.keeps:
         return ()
     seeds = [k for k in facts.keeps if k.seed]
@@ -119,7 +119,7 @@ def trust_in_keeps(facts: ReportFacts) -> tuple[Block, ...]:
 
 
 def trust_text(keep: Keep) -> str:
-    """Return in words how far a keep can be trusted."""
+    """Return a phrase that says how far a keep can be trusted, such as `yes, above 2σ`."""
     if keep.seed:
         return "no, only the seed differs"
     return {
@@ -133,7 +133,7 @@ def trust_text(keep: Keep) -> str:
 
 
 def failures(facts: ReportFacts) -> tuple[Block, ...]:
-    """Return the results by category, why experiments were not kept, and the nearest misses."""
+    """Return blocks with the results by category, reasons of failure, and nearest misses."""
     blocks: list[Block] = []
     if facts.categories:
         blocks.append(
@@ -183,7 +183,7 @@ def failures(facts: ReportFacts) -> tuple[Block, ...]:
 
 
 def noise_text(facts: ReportFacts) -> str:
-    """Return the estimate of the noise in words."""
+    """Return sentences with the estimated noise of the metric, or why it is unknown."""
     noise = facts.noise
     if noise is None:
         return f"Unknown: {facts.noise_why}."

@@ -1,4 +1,4 @@
-"""How a session's time was used: training, waiting, paused, no engine."""
+"""Computes how a session's time was used: training, evaluation, waiting, paused, no engine."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ class IdleTracker:
         self._last: datetime | None = None
 
     def watch(self, events: Iterable[ev.AnyEvent]) -> Iterator[ev.AnyEvent]:
-        """Yield the events unchanged."""
+        """Yield the events unchanged, and record where the session was idle."""
         for event in events:
             self._note(event)
             self._last = event.at
             yield event
 
     def spans(self, until: datetime) -> tuple[IdleSpan, ...]:
-        """Return all idle spans; one that has not ended yet ends at `until`."""
+        """Return all idle spans so far; one that has not ended yet ends at `until`."""
         found = list(self._found)
         found += [IdleSpan(begin, until) for begin in (self._paused, self._stopped) if begin]
         return tuple(found)
@@ -61,11 +61,11 @@ class IdleTracker:
 
 
 def hours_of(session: Session, idle_spans: Iterable[IdleSpan] = ()) -> Hours | None:
-    """Return how the time up to the last event was used; None before the first run.
+    """Return how a session's time up to its last event was used; None before the first run.
 
     Args:
         session: The session.
-        idle_spans: When it was paused or had no engine.
+        idle_spans: The spans in which it was paused or had no engine, from `IdleTracker`.
     """
     begin, end = session.started_at, session.at
     if begin is None or end <= begin:

@@ -1,4 +1,4 @@
-"""The keeps of a report, judged against the noise by the rules of `engine.core.analysis.noise`.
+"""Judges the keeps of a report against the noise, as `engine.core.analysis.noise` does.
 
 A session records its repeats; in a table they are recognised by commit and description.
 """
@@ -26,27 +26,27 @@ from engine.core.text import one_line
 from engine.report.model import Keep, Point
 
 Groups = Mapping[int, tuple[float, ...]]
-"""All values measured for the same code, by the number of its first row."""
+"""All values measured for the same code, by the number of the first row with that code."""
 _REPEAT = re.compile(
     r"\b(?:re-?runs?|re-?ran|re-?measur\w*|re-?test\w*|repeat\w*|again|confirm\w*|replicat\w*|"
     r"reproduc\w*|noise|variance|same (?:code|config|commit)|sanity|baseline)\b",
     re.I,
 )
-"""Expressions in the description of a row that repeats an earlier one."""
+"""Matches words in a description which say that its row repeats an earlier one."""
 _SEED = re.compile(
     r"(?:(?:set|chang\w+|try|use|new|another|other|different)\s+)?(?:the\s+)?(?:random\s+|rng_?)?"
     r"seed\b(?!\s*(?:data|corpus|model|lr))[^,;+&]*$",
     re.I,
 )
-"""A description of another random seed and of nothing else."""
+"""Matches a description that names another random seed and nothing else."""
 
 
 def session_keeps(session: Session, kept: Sequence[Point]) -> tuple[Keep, ...]:
-    """Return the keeps of a session after the baseline.
+    """Return the keeps of a session after the baseline, with the trust in each.
 
     Args:
         session: The session.
-        kept: All keeps in order, the baseline first.
+        kept: The points of all keeps in order, the baseline first.
     """
     noise = noise_of(session)
     keeps = []
@@ -71,10 +71,13 @@ def only_seed(text: str) -> bool:
 
 
 def table_groups(table: Table) -> tuple[Groups, int]:
-    """Group a table's values by their code, and count the rows that share a commit by accident.
+    """Group a table's values by the code they measure.
 
     Many tables name the commit an experiment started from. So rows with the same commit count as
     repeats only if their descriptions are equal or mention a repeat.
+
+    Returns:
+        The groups, and the number of rows that have an earlier row's commit but other code.
     """
     rows: dict[str, list[tuple[int, float, str]]] = {}
     groups: dict[int, tuple[float, ...]] = {}
@@ -101,12 +104,12 @@ def table_groups(table: Table) -> tuple[Groups, int]:
 def table_keeps(
     kept: Sequence[Point], groups: Groups, noise: Noise | None, direction: Direction
 ) -> tuple[Keep, ...]:
-    """Return the keeps of a table after the first.
+    """Return the keeps of a table after the first, with the trust in each.
 
     Args:
         kept: All keeps in order, the baseline first.
         groups: The values measured for each, from `table_groups`.
-        noise: The noise of the same code.
+        noise: The spread of the metric between runs of the same code; None if unknown.
         direction: Which way the metric improves.
     """
     keeps = []

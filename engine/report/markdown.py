@@ -1,4 +1,4 @@
-"""The summary as Markdown, in which untrusted text never becomes markup."""
+"""Formats a report's summary as Markdown, in which untrusted text never becomes markup."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ _LINKS = re.compile(r"://|(?<=www)\.", re.I)
 
 
 def escape(text: str) -> str:
-    """Escape markup, links, entities, formulas and mentions in a text."""
+    """Return a text with Markdown's markup, links, entities, formulas and mentions escaped."""
     escaped = _SPECIAL.sub(lambda found: f"\\{found[0]}", text)
     # Addresses that GitHub turns into links by itself.
     return _LINKS.sub(lambda found: f"\\{found[0]}", escaped)
 
 
 def markdown(facts: ReportFacts, *, progress: bool = False) -> str:
-    """Return the summary as Markdown.
+    """Return the summary of a session or table as Markdown.
 
     Args:
         facts: The facts of the session or table.
-        progress: Whether the session continues, so that this is a progress report.
+        progress: Whether the session continues, so that the title says `Progress`.
     """
     kind = f"Progress after {facts.counts.total} experiments" if progress else "Summary"
     parts = [

@@ -1,4 +1,4 @@
-"""An explanation of the metric, for readers who do not know it."""
+"""Explains a report's metric in a few sentences, for readers who do not know it."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ def meaning_of(
     Args:
         metric: The metric's name.
         direction: Which way it improves.
-        baseline: The baseline.
-        best: The incumbent, or the best value of a table.
+        baseline: The baseline; None if nothing was measured.
+        best: The incumbent, or a table's best row; None if nothing was measured.
         places: Digits after the decimal point.
         ratchet: Whether each keep builds on the keeps before it.
     """

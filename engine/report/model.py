@@ -1,4 +1,4 @@
-"""The type `ReportFacts`: everything a report says, made from a journal or a table."""
+"""Defines `ReportFacts`: everything a report says, computed from a journal or a table."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from engine.core.table.model import RowVerdict
 from engine.core.table.stats import TableCounts, Trend
 
 UNNAMED = "the metric"
-"""The name of the metric where a table has no column for it."""
+"""Text in place of the metric's name where a table has no column for it."""
 NO_CATEGORY = "no category"
-"""The name of the category of experiments without one."""
+"""Text in place of the category's name for experiments without one."""
 
 
 class Point(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """One experiment of a session, or one row of a table."""
+    """One experiment of a session, or one row of a table, as a report shows it."""
 
     number: int
     verdict: RowVerdict
@@ -26,43 +26,46 @@ class Point(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     value: float | None = None
     """The measured value; None where nothing was measured or the report was doubted."""
     gain: float | None = None
-    """Against the incumbent of its time, in metric units; positive is better."""
+    """Gain over the incumbent of its time, in metric units, positive is better; None: unknown."""
     text: str = ""
     """The hypothesis or description, on one line, without control characters."""
     category: str = ""
     commit: str = ""
     outcome: str = ""
-    """Why the experiment was not kept, in a few words."""
+    """Why the experiment was not kept, in a few words; empty if it was kept."""
     memory_gb: float | None = None
     seconds: float | None = None
     again: int = 0
-    """The experiment that this one repeated; 0: none."""
+    """Number of the experiment that this one repeated; 0: none."""
     best: float | None = None
-    """The best value so far, including this one."""
+    """The best value so far, including this one; None if nothing was measured yet."""
     row: int = 0
-    """The row of an adopted table, or 0. Adopted rows have numbers up to 0."""
+    """Row in the table that the session adopted; 0 for an experiment of the session.
+
+    The `number` of an adopted row is 0 or negative.
+    """
 
     @property
     def name(self) -> str:
-        """Return how reports refer to it: `#7`, or `row 7` for an adopted row."""
+        """Return how reports refer to this point: `#7`, or `row 7` for an adopted row."""
         return f"row {self.row}" if self.row else f"#{self.number}"
 
 
 class Keep(msgspec.Struct, frozen=True, kw_only=True):
-    """A kept change and its gain."""
+    """A kept change, its gain over the keep before it, and how far that can be trusted."""
 
     point: Point
     gain: float | None
-    """In metric units, from means where it or its predecessor was measured more than once."""
+    """Gain in metric units, from means where either was measured repeatedly; None: unknown."""
     sigmas: float | None
     trust: Trust
     runs: int = 1
     seed: bool = False
-    """Whether it changed only the random seed, so that its gain is luck."""
+    """True if it changed only the random seed, so that its gain is luck."""
 
 
 class Category(msgspec.Struct, frozen=True, kw_only=True):
-    """The results of one category of experiments."""
+    """The results of the experiments in one category, such as `optimizer`."""
 
     name: str
     tried: int
@@ -74,21 +77,21 @@ class Category(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Hours(msgspec.Struct, frozen=True, kw_only=True):
-    """How the time was used, in seconds; the uses add up to `total` unless runs overlap."""
+    """How a session's time was used, in seconds; the parts sum to `total` unless runs overlap."""
 
     total: float
     training: float
     evaluation: float
-    """All time of measured runs except training, including start-up and compilation."""
+    """Time of measured runs except training: start-up, compilation and evaluation."""
     lost: float
-    """Runs that measured nothing."""
+    """Time of runs that measured nothing."""
     waiting: float
-    """Time for the next proposal: the agent, the user's review, the engine itself."""
+    """Time between runs: for the agent's proposal, the user's review, the engine itself."""
     idle: float
     """Time while paused or without a running engine."""
 
     def parts(self) -> tuple[tuple[str, float], ...]:
-        """Return a description and the seconds of each use."""
+        """Return the description and the seconds of each use of the time."""
         return (
             ("training", self.training),
             ("start-up and evaluation", self.evaluation),
@@ -99,28 +102,28 @@ class Hours(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Cost(msgspec.Struct, frozen=True, kw_only=True):
-    """Calls, tokens and dollars used by language models."""
+    """Calls, tokens and dollars that a session used for language models."""
 
     calls: int
     tokens: int
     dollars: float | None
-    """None if no price is known."""
+    """Dollars spent; None if no call has a known price."""
     unpriced: int
-    """Calls without a known price."""
+    """Number of calls without a known price."""
     dollars_per_experiment: float | None
     tokens_per_experiment: float | None
     dollars_per_keep: float | None
 
 
 class UserAction(msgspec.Struct, frozen=True):
-    """A decision or instruction of the user."""
+    """A decision or instruction of the user, with its time, as a line of the report."""
 
     at: datetime
     text: str
 
 
 class NextStep(msgspec.Struct, frozen=True):
-    """A recommended next step, with the command for it if there is one."""
+    """A recommended next step, with the shell command for it; empty if there is none."""
 
     text: str
     command: str = ""
@@ -132,18 +135,18 @@ class Suggested(msgspec.Struct, frozen=True, kw_only=True):
     model: str
     at: datetime
     settled: int
-    """Experiments that had a verdict when the model was asked."""
+    """Number of experiments with a verdict when the model was asked."""
     steps: tuple[str, ...] = ()
-    """The suggested steps in the model's words, sanitized."""
+    """The suggested steps in the model's words, each on one line without control characters."""
     tokens: int = 0
     dollars: float | None = None
-    """Cost of the call; None if the price is unknown."""
+    """Dollars that the question cost; None if the price is unknown."""
     error: str = msgspec.field(default="", name="trouble")
-    """Why there are no steps, in a sentence."""
+    """Why there are no steps, in a sentence; empty if there are some."""
 
 
 class Adopted(msgspec.Struct, frozen=True, kw_only=True):
-    """Rows that a session adopted: measured before it began, by another program."""
+    """The rows of a results file that a session adopted: measured before the session began."""
 
     points: tuple[Point, ...]
     counts: TableCounts
@@ -152,7 +155,7 @@ class Adopted(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ReportFacts(msgspec.Struct, frozen=True, kw_only=True):
-    """All facts of a report."""
+    """All facts that a report on a session or a table shows."""
 
     name: str
     """The session's tag, or the file's name."""
@@ -160,28 +163,28 @@ class ReportFacts(msgspec.Struct, frozen=True, kw_only=True):
     metric: str
     direction: Direction
     places: int
-    """Digits after the decimal point of the metric's values."""
+    """Number of digits after the decimal point of the metric's values."""
     details: tuple[tuple[str, str], ...] = ()
-    """Names and values of further facts: branch, agent, machine …"""
+    """Further facts as names and values: branch, agent, machine …"""
     started_at: datetime | None = None
     ended_at: datetime | None = None
     running: bool = False
     counts: TableCounts = TableCounts()
     trend: Trend = Trend(None, None, None, 0, 0)
     plateau: int = 0
-    """Experiments without a gain in a row at the end."""
+    """Number of discards in a row at the end."""
     baseline: Point | None = None
     best: Point | None = None
     gain: float | None = None
-    """Gain from the baseline to the best."""
+    """Gain of the best over the baseline, in metric units; None if unknown."""
     points: tuple[Point, ...] = ()
     keeps: tuple[Keep, ...] = ()
-    """Keeps in order, without the baseline."""
+    """All keeps in order, without the baseline."""
     categories: tuple[Category, ...] = ()
     outcomes: tuple[tuple[str, int], ...] = ()
     """Reasons why experiments were not kept, each with its count, most frequent first."""
     misses: tuple[Point, ...] = ()
-    """The discards that came closest to being kept."""
+    """The discards that came closest to being kept, nearest first."""
     noise: Noise | None = None
     noise_why: str = ""
     """Why the noise is unknown; empty if it is known."""
@@ -189,28 +192,28 @@ class ReportFacts(msgspec.Struct, frozen=True, kw_only=True):
     cost: Cost | None = None
     user_actions: tuple[UserAction, ...] = ()
     guard: tuple[str, ...] = ()
-    """How the metric was guarded and the runs were sandboxed."""
+    """How the metric was guarded and the runs were sandboxed, as sentences."""
     meaning: tuple[str, ...] = ()
-    """An explanation of the metric and of the verdicts."""
+    """An explanation of the metric and of the verdicts, as paragraphs."""
     steps: tuple[NextStep, ...] = ()
     reading: tuple[str, ...] = ()
-    """How the table was interpreted, and which parts of it could not be."""
+    """How the table or journal was read, and which parts could not be, as sentences."""
     adopted: Adopted | None = None
-    """The rows that the session adopted; not included in the figures above."""
+    """The rows that the session adopted, not counted in the figures above; None without any."""
     suggested: Suggested | None = None
     diffs: str = ""
-    """Which diffs the page contains, and why others are missing."""
+    """Why the page lacks the diffs of some experiments; empty: nothing to say."""
 
     @property
     def percent(self) -> float | None:
-        """Return the gain in percent of the baseline's absolute value."""
+        """Return the gain in percent of the baseline's absolute value; None if unknown."""
         if self.gain is None or self.baseline is None or not self.baseline.value:
             return None
         return 100 * self.gain / abs(self.baseline.value)
 
     @property
     def sigmas(self) -> float | None:
-        """Return the gain in σ; None if σ is unknown or 0."""
+        """Return the gain in units of σ, the noise of one run; None if that is unknown or 0."""
         return in_sigmas(self.gain, self.noise)
 
     @property

@@ -1,4 +1,4 @@
-"""The report as one self-contained HTML page."""
+"""Formats a report as one self-contained HTML page."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _MARKS: dict[Shape, str] = {
     Shape.AGAIN: "★",
 }
 _MOST_ROWS = 20_000
-"""Rows of the table at most; browsers are slow with more."""
+"""Number of rows in the table of experiments at most; browsers are slow with more."""
 _COLUMNS = (
     ("#", True),
     ("verdict", False),
@@ -40,7 +40,7 @@ _COLUMNS = (
 
 
 def page(facts: ReportFacts, patches: Mapping[int, str]) -> str:
-    """Return the page as HTML.
+    """Return the report on a session or table as an HTML page.
 
     Args:
         facts: The facts of the session or table.
@@ -217,7 +217,7 @@ def _row(point: Point, facts: ReportFacts, shown: list[bool], patch: str) -> str
 
 
 def _outcome(point: Point, shape: Shape) -> str:
-    """Return why an experiment was not kept, unless its verdict says it already."""
+    """Return why an experiment was not kept; empty for a discard, whose verdict says it."""
     return "" if shape is Shape.DISCARD else point.outcome
 
 

@@ -1,4 +1,7 @@
-"""The colours of pictures, after Okabe and Ito (2008): distinct for every kind of colour vision."""
+"""Defines the colours of pictures, distinct for every kind of colour vision.
+
+After Okabe and Ito (2008).
+"""
 
 from __future__ import annotations
 
@@ -8,14 +11,14 @@ from engine.report.plot import Shape
 
 
 class Palette(NamedTuple):
-    """The colours of one picture."""
+    """The colours of one picture, as `#rrggbb`."""
 
     paper: str
     text: str
     quiet: str
     line: str
     rule: str
-    """Grid lines and the axis."""
+    """Colour of the grid lines and the axis."""
     keep: str
     discard: str
     crash: str
@@ -23,7 +26,7 @@ class Palette(NamedTuple):
     again: str
 
     def of(self, shape: Shape) -> str:
-        """Return the colour of a mark."""
+        """Return the colour of the marks with a shape."""
         return {
             Shape.KEEP: self.keep,
             Shape.DISCARD: self.discard,

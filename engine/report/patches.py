@@ -1,4 +1,4 @@
-"""The diffs for a report's page: those of keeps first, then the newest, up to a limit."""
+"""Selects the diffs for a report's page: those of keeps first, then the newest, up to limits."""
 
 from __future__ import annotations
 
@@ -13,25 +13,25 @@ _ONE_PATCH = 40_000
 _ALL_PATCHES = 4_000_000
 _MOST = 2000
 SECONDS = 10.0
-"""Time limit for reading diffs from git."""
+"""Time limit for reading all diffs of a report."""
 
 
 class SelectedPatches(NamedTuple):
-    """The diffs of a page."""
+    """The diffs selected for a report's page, by experiment number."""
 
     by_number: dict[int, str]
     left_out: int
-    """Experiments whose diffs were not read because of a limit."""
+    """Number of experiments whose diffs were not read because of a limit."""
 
 
 def select_patches(
     facts: ReportFacts, read: Callable[[int], str | None], seconds: float = SECONDS
 ) -> SelectedPatches:
-    """Read diffs until a limit of size, number or time is reached.
+    """Read the diffs of a report's experiments until a limit of size, number or time.
 
     Args:
         facts: The facts of the session or table.
-        read: Returns the diff of an experiment, or None if it has none.
+        read: Returns the diff of an experiment by its number, or None if it has none.
         seconds: The time limit.
     """
     found: dict[int, str] = {}
@@ -50,7 +50,7 @@ def select_patches(
 
 
 def session_patches(layout: Layout, facts: ReportFacts) -> SelectedPatches:
-    """Return the diffs saved with a session's experiments."""
+    """Return the diffs saved in the directories of a session's experiments, up to the limits."""
 
     def read(number: int) -> str | None:
         try:

@@ -1,4 +1,4 @@
-"""The contents of the progress picture, independent of how it is drawn.
+"""Computes the contents of the progress picture, independent of how it is drawn.
 
 Drawn by svg.py, and with matplotlib by chart.py and card.py.
 """
@@ -19,11 +19,11 @@ from engine.report.figures import number
 from engine.report.model import Point, ReportFacts
 
 _MOST_MARKS = 20_000
-"""Marks that a picture has at most; browsers are slow with more."""
+"""Number of marks in a picture at most, new bests not counted; browsers are slow with more."""
 
 
 class Shape(StrEnum):
-    """The meaning of a mark, shown by its shape as well as its colour."""
+    """The result of an experiment, which decides shape and colour of its mark in the picture."""
 
     KEEP = "kept"
     DISCARD = "discarded"
@@ -33,7 +33,7 @@ class Shape(StrEnum):
 
 
 class Mark(NamedTuple):
-    """One experiment in the picture."""
+    """The mark of one experiment in the picture, at its number (x) and metric value (y)."""
 
     x: float
     y: float
@@ -44,34 +44,34 @@ class Mark(NamedTuple):
 
 
 class Plot(NamedTuple):
-    """A picture without its size and its colours."""
+    """The contents of a progress picture, without its size and colours."""
 
     axis: ChartAxis
     first: int
     last: int
     marks: tuple[Mark, ...]
     steps: tuple[tuple[float, float], ...]
-    """Experiment and value of each new best; the last one holds to the end."""
+    """Experiment number and value of each new best; the last one holds to the end."""
     band: float
     """Half the height of the noise band around the steps; 0 if the noise is unknown."""
     lower: bool
-    """Whether lower is better."""
+    """True if a lower metric is better."""
     ticks: tuple[tuple[int, str], ...]
-    """Experiment numbers on the axis, with their texts."""
+    """Experiment numbers to mark on the horizontal axis, with their texts."""
     counts: Mapping[Shape, int]
     """Number of experiments of each shape, including those not drawn."""
     border: float | None = None
-    """Position between the adopted rows and the session; None without adopted rows."""
+    """Horizontal position between adopted rows and the session; None without adopted rows."""
     every: int = 1
-    """Interval at which marks other than new bests are drawn; 1: all are."""
+    """One of this many marks is drawn, besides all new bests; 1: all marks are."""
 
     def counted(self, shape: Shape) -> int:
-        """Return the number of experiments of a shape."""
+        """Return the number of experiments whose mark has a shape."""
         return self.counts.get(shape, 0)
 
 
 def shape_of(point: Point) -> Shape:
-    """Return the shape of an experiment's mark."""
+    """Return the shape of an experiment's mark, by its verdict."""
     if point.again:
         return Shape.AGAIN
     return {
@@ -83,7 +83,7 @@ def shape_of(point: Point) -> Shape:
 
 
 def plot_of(facts: ReportFacts, headroom: float = 0.06) -> Plot:
-    """Return the contents of the progress picture.
+    """Return the contents of a session's or table's progress picture.
 
     Args:
         facts: The facts of the session or table.
@@ -153,7 +153,10 @@ def _ticks(points: Sequence[Point]) -> tuple[tuple[int, str], ...]:
 
 
 def staircases(plot: Plot) -> list[list[tuple[float, float]]]:
-    """Return the corners of the best-so-far lines: of adopted rows, if any, and of the session."""
+    """Return the corners of each best-so-far line: of adopted rows, if any, and of the session.
+
+    A corner is an experiment number and a value, clipped to the axis.
+    """
     border = plot.border if plot.border is not None else -math.inf
     stretches = (
         ([step for step in plot.steps if step[0] < border], border),
@@ -175,12 +178,12 @@ def _corners(
 
 
 def tick_text(axis: ChartAxis, tick: float) -> str:
-    """Return the text of a tick."""
+    """Return the text beside a tick of the vertical axis."""
     return f"{tick:g}" if axis.log and tick < 1 else number(tick, 0 if axis.log else axis.places)
 
 
 class Label(NamedTuple):
-    """A text beside a mark."""
+    """A text beside the mark at experiment number x and value y."""
 
     x: float
     y: float
@@ -188,13 +191,13 @@ class Label(NamedTuple):
 
 
 class Frame(NamedTuple):
-    """The size of a picture's axes and of its type, in one unit."""
+    """The size of a picture's axes and text, all in one unit such as pixels or points."""
 
     width: float
     height: float
     type_size: float
     degrees: float
-    """Angle at which labels rise to the right, or fall where higher is better."""
+    """Angle in degrees at which labels rise to the right; they fall where higher is better."""
     margin: float = 0.0
     """Space to the right of the axes that labels may use."""
     inset: float = 0.0
@@ -202,15 +205,15 @@ class Frame(NamedTuple):
 
 
 _LETTER = 0.56
-"""Mean width of a letter in ems."""
+"""Mean width of a letter, as a multiple of the type size."""
 _GAP = 1.1
-"""Distance between a mark and its label in ems."""
+"""Distance between a mark and its label, as a multiple of the type size."""
 _SHORTEST = 14
-"""Characters of the shortest label that is worth drawing."""
+"""Number of characters below which a shortened label is not drawn."""
 
 
 def width_of(characters: int, type_size: float) -> float:
-    """Return the approximate width of a text."""
+    """Return the approximate width of a text, in the unit of `type_size`."""
     return characters * _LETTER * type_size
 
 
@@ -220,10 +223,10 @@ def labels_of(plot: Plot, frame: Frame, most: int = 30, characters: int = 46) ->
     Labels extend to the right of their marks, away from the best-so-far line, and do not cross.
 
     Args:
-        plot: The picture.
-        frame: Its size.
+        plot: The contents of the picture.
+        frame: The size of the picture and its text.
         most: Number of labels at most.
-        characters: Length of a label at most.
+        characters: Number of characters of a label at most.
     """
     new_bests = {x for x, _ in plot.steps}
     kept = [m for m in plot.marks if m.x in new_bests and not m.beyond and m.point.text]

@@ -1,4 +1,4 @@
-"""The sections of a report as blocks of plain text, for the summary and the page alike."""
+"""Arranges a report's facts in sections of plain text, for the summary and the page alike."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _ACTIONS_SHOWN = 60
 
 
 def headline(facts: ReportFacts) -> str:
-    """Return the result on one line: `val_bpb 0.9979 → 0.9697 (−2.8 %)`."""
+    """Return a report's title, the result on one line: `val_bpb 0.9979 → 0.9697 (−2.8 %)`."""
     if facts.baseline is None or facts.best is None:
         named = "" if facts.metric == UNNAMED else f"{facts.metric}: "
         return f"{named}nothing was measured" if named else "Nothing was measured"
@@ -33,7 +33,7 @@ def headline(facts: ReportFacts) -> str:
 
 
 def lead(facts: ReportFacts) -> str:
-    """Return the number of experiments, their time and their verdicts in a sentence."""
+    """Return a sentence with the number of experiments, the time they took and the verdicts."""
     c = facts.counts
     took = facts.hours.total if facts.hours is not None else None
     if took is None and facts.started_at is not None and facts.ended_at is not None:
@@ -48,7 +48,7 @@ def lead(facts: ReportFacts) -> str:
 
 
 def sections(facts: ReportFacts) -> tuple[ReportSection, ...]:
-    """Return all sections that are not empty, most important first."""
+    """Return all sections of a report that are not empty, most important first."""
     candidates = (
         ReportSection("At a glance", _glance(facts)),
         ReportSection("Next steps", _steps(facts)),
@@ -95,7 +95,7 @@ def _glance(facts: ReportFacts) -> tuple[Block, ...]:
 
 
 def change_text(facts: ReportFacts) -> str:
-    """Return the total gain in metric units, in percent and in σ."""
+    """Return the gain of the best over the baseline in metric units, percent and σ, as text."""
     parts = [change(facts.direction, facts.gain, facts.places)]
     if facts.percent is not None:
         sign = -1 if facts.direction is Direction.MIN else 1
@@ -129,7 +129,7 @@ def _suggested(facts: ReportFacts) -> tuple[Block, ...]:
 
 
 def closing(facts: ReportFacts) -> str:
-    """Return a sentence about how the report was written."""
+    """Return the last sentence of a report, which says whether a language model wrote any of it."""
     if facts.suggested is None or not facts.suggested.steps:
         return "Written by autoresearch-tui, without a language model."
     return (

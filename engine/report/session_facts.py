@@ -1,4 +1,4 @@
-"""The facts of a session's report, from its folded journal."""
+"""Computes the facts of a session's report from the session."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def facts_of_session(session: Session, idle: Sequence[IdleSpan] = ()) -> ReportF
 
     Args:
         session: The session, running or ended.
-        idle: The times when it was paused or had no engine.
+        idle: The time spans in which it was paused or had no engine.
     """
     table = table_of(session)
     finished = [e for e in session.experiments if e.verdict is not None]
@@ -73,7 +73,7 @@ def facts_of_session(session: Session, idle: Sequence[IdleSpan] = ()) -> ReportF
 
 
 def _adopted(session: Session) -> Adopted | None:
-    """Return the rows that the session adopted from a table."""
+    """Return the rows that the session adopted from a results file; None without any."""
     table = past_table(session)
     if not table.rows:
         return None
@@ -92,7 +92,7 @@ def _adopted(session: Session) -> Adopted | None:
 
 
 def outcome_of(e: Experiment) -> str:
-    """Return why an experiment was not kept, as one of a few fixed texts."""
+    """Return why an experiment was not kept, as one of a few fixed texts; empty for a keep."""
     run = e.run
     if e.effective_verdict is Verdict.KEEP:
         return ""

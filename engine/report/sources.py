@@ -1,4 +1,4 @@
-"""Reads a session's journal and artifacts from disk; returns its report facts and diffs."""
+"""Reads a session's journal and files from disk, and returns its report's facts and diffs."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from engine.store.tolerant_reader import JournalTail
 
 
 class ReportSource(NamedTuple):
-    """The facts and diffs of a report."""
+    """The facts of a report, and the diffs that its page shows."""
 
     facts: ReportFacts
     patches: Mapping[int, str]
@@ -31,7 +31,7 @@ class ReportSource(NamedTuple):
 
 
 def load_session(workspace: Path, tag: str) -> ReportSource:
-    """Return the facts of a session, with saved suggestions, and its diffs.
+    """Read the facts of a session's report, with saved suggestions, and its diffs.
 
     Raises:
         JournalError: No part of the journal can be read.
@@ -46,12 +46,12 @@ def load_session(workspace: Path, tag: str) -> ReportSource:
 
 
 def report_directory(workspace: Path, tag: str) -> Path:
-    """Return the directory of a session's report, among the session's files."""
+    """Return the directory that a session's report is written to; it may not exist."""
     return Layout(workspace, tag).session / "report"
 
 
 def session_facts(journal: Path, upto: int | None = None) -> ReportFacts:
-    """Return the facts of a session from its journal.
+    """Read the facts of a session's report from its journal, even if part of it is damaged.
 
     Args:
         journal: The journal's path; an engine may still append to it.

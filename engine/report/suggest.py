@@ -1,4 +1,4 @@
-"""Next steps suggested by the session's language model, from the figures of the report alone.
+"""Asks the session's language model for next steps, with the report's figures (a paid call).
 
 The model is asked when a session ends, and when the user requests it. After an error the report
 has no suggestions and a sentence that says why.
@@ -28,22 +28,22 @@ from engine.report.model import ReportFacts, Suggested
 from engine.report.question import messages_of, steps_in
 
 SECONDS = 60.0
-"""Time limit for a model, including the import of its library."""
+"""Time limit for a question to a model, including the import of its library."""
 _ANSWER_SECONDS = 50.0
 _ANSWER_TOKENS = 4000
-"""Enough for reasoning and five short steps."""
+"""Limit of an answer's tokens: enough for reasoning and five short steps."""
 _SENTENCE = 400
 
 
 class SuggestionReply(NamedTuple):
-    """The suggestions, and the usage of each call made for them."""
+    """A model's suggestions, and tokens and dollars of each call made for them."""
 
     suggested: Suggested
     calls: tuple[Usage, ...]
 
 
 def model_of(config: ResearchConfig) -> str:
-    """Return the language model of a session's proposals; empty if none makes them."""
+    """Return the name of the language model that makes a session's proposals; empty if none."""
     uses_model = config.agent == "llm" or (config.agent == "mix" and config.mix_with == "llm")
     return config.model if uses_model else ""
 
@@ -55,11 +55,13 @@ async def ask_model(
     workspace: Path,
     environ: Mapping[str, str],
 ) -> SuggestionReply:
-    """Ask for three to five next steps, for at most `SECONDS`.
+    """Ask the session's language model for three to five next steps: a paid call.
+
+    It takes at most `SECONDS`, and is not made if it might exceed a cap of the session.
 
     Args:
         facts: The facts of the session.
-        config: The model, its server and the session's caps.
+        config: The session's configuration: the model, its server and the caps.
         spent: The spending that counts against the caps so far.
         workspace: The workspace, whose `.env` may hold a key.
         environ: The process's environment.
@@ -110,7 +112,11 @@ async def _answer(
     environ: Mapping[str, str],
     calls: list[Usage],
 ) -> str:
-    """Return the model's answer without its reasoning, and add each call's usage to `calls`."""
+    """Return the model's answer without its reasoning; append each call's usage to `calls`.
+
+    Raises:
+        BudgetSpentError: The question might exceed a cap; the model was not called.
+    """
     variables = provider_environment(workspace, environ)
     secrets = secret_values(variables)
     messages = [
@@ -140,7 +146,13 @@ async def _answer(
 def _check_remaining_caps(
     config: ResearchConfig, spent: AgentSpending, prompt: float, answer: int
 ) -> None:
-    """Check that the session's caps allow a question with a full answer.
+    """Check that the session's caps allow a question with an answer of full length.
+
+    Args:
+        config: The session's configuration, with its caps.
+        spent: The spending that counts against the caps so far.
+        prompt: Estimated tokens of the question.
+        answer: Largest number of tokens of the answer.
 
     Raises:
         BudgetSpentError: The question might exceed a cap.

@@ -1,4 +1,4 @@
-"""Suggestions of a language model, saved beside the journal until something new is measured."""
+"""Saves a language model's suggestions beside the journal until something new is measured."""
 
 from __future__ import annotations
 
@@ -23,24 +23,24 @@ _LARGEST = 2**20
 
 
 class SavedSuggestions(msgspec.Struct, frozen=True, kw_only=True):
-    """The contents of suggestions.json."""
+    """The contents of a session's file suggestions.json."""
 
     suggested: Suggested
     figures: str
-    """A digest of the figures in the question; with other figures the suggestions are outdated."""
+    """SHA-256 of the figures in the question; with other figures the suggestions are outdated."""
     own_tokens: int = 0
     """Tokens used by questions outside the engine, which are not in the journal."""
     own_dollars: float = 0.0
-    """Dollars spent on them."""
+    """Dollars spent on questions outside the engine."""
 
 
 def path_of(layout: Layout) -> Path:
-    """Return the path of a session's saved suggestions."""
+    """Return the path of the file with a session's saved suggestions."""
     return layout.session / "suggestions.json"
 
 
 def read_saved(layout: Layout) -> SavedSuggestions | None:
-    """Return the saved suggestions; None if there are none or they cannot be read."""
+    """Return a session's saved suggestions; None if there are none or they cannot be read."""
     try:
         with open(path_of(layout), "rb") as file:
             return msgspec.json.decode(file.read(_LARGEST), type=SavedSuggestions)
@@ -49,12 +49,12 @@ def read_saved(layout: Layout) -> SavedSuggestions | None:
 
 
 def save(layout: Layout, facts: ReportFacts, suggested: Suggested, *, own: bool) -> None:
-    """Save suggestions for the next report.
+    """Save a model's suggestions for later reports, replacing earlier ones.
 
     Args:
-        layout: The session's files.
+        layout: The paths of the session's files.
         facts: The facts that the model was asked with.
-        suggested: The suggestions.
+        suggested: The suggestions, or the error in their place.
         own: Whether the call was made outside the engine, so that its cost is not in the journal.
 
     Raises:
@@ -71,7 +71,7 @@ def save(layout: Layout, facts: ReportFacts, suggested: Suggested, *, own: bool)
 
 
 def spending_of(session: Session, layout: Layout) -> AgentSpending:
-    """Return the spending that counts against a session's caps.
+    """Return the tokens and dollars that count against a session's caps so far.
 
     It includes the questions asked outside the engine, which the journal does not have.
     """
@@ -84,7 +84,7 @@ def spending_of(session: Session, layout: Layout) -> AgentSpending:
 
 
 def with_saved(facts: ReportFacts, layout: Layout) -> ReportFacts:
-    """Return the facts with the saved suggestions, or with the reason why those are outdated."""
+    """Return a report's facts with the saved suggestions, or with why those are outdated."""
     saved = read_saved(layout)
     if saved is None:
         return facts
@@ -104,7 +104,7 @@ def with_saved(facts: ReportFacts, layout: Layout) -> ReportFacts:
 
 
 def ask_and_save(facts: ReportFacts, session: Session, workspace: Path) -> ReportFacts:
-    """Ask the session's model for suggestions and return the facts with them.
+    """Ask the session's model for next steps, a paid call; save them and return facts with them.
 
     Blocks, and runs an event loop of its own.
 

@@ -1,4 +1,4 @@
-"""The progress picture as SVG: inside the page, coloured by its style, or as a file of its own."""
+"""Draws the progress picture as SVG: for the HTML page, or as a file of its own."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ _INSET = 16.0
 _TYPE = 11.0
 _DEGREES = 32.0
 _MOST_TITLES = 3000
-"""Marks that may have tooltips; a longer session has its texts in the page's table alone."""
+"""Number of marks up to which they have tooltips; beyond, only the page's table has texts."""
 _HEADER, _FOOTER = 84.0, 26.0
-"""Space above and below the picture in a file of its own."""
+"""Height above the picture (for its titles) and below it, in a file of its own."""
 _FONTS = "DejaVu Sans, Noto Sans, Helvetica, Arial, sans-serif"
 _CLASSES: dict[Shape, str] = {
     Shape.KEEP: "keep",
@@ -42,7 +42,7 @@ _CLASSES: dict[Shape, str] = {
 
 
 class _Canvas:
-    """Converts values of a plot to coordinates of the picture."""
+    """Converts experiment numbers and metric values of a plot to coordinates of the picture."""
 
     def __init__(self, plot: Plot) -> None:
         self.plot = plot
@@ -58,7 +58,7 @@ class _Canvas:
 
 
 def chart_svg(facts: ReportFacts) -> str:
-    """Return the picture as an `<svg>` element for a page whose style has the classes used here."""
+    """Return the progress picture as an `<svg>` element for a page that has `chart_style`."""
     return "\n".join(
         (
             f'<svg class="chart" viewBox="0 0 {_WIDTH:.0f} {_HEIGHT:.0f}" role="img" '
@@ -70,7 +70,7 @@ def chart_svg(facts: ReportFacts) -> str:
 
 
 def chart_file(facts: ReportFacts) -> str:
-    """Return the picture as an SVG file with its own style, title and summary."""
+    """Return the progress picture as an SVG file with its own style, title and summary."""
     height = _HEADER + _HEIGHT + _FOOTER
     right = _WIDTH - 26
     better = facts.direction.better
@@ -102,12 +102,12 @@ def chart_file(facts: ReportFacts) -> str:
 
 
 def chart_style() -> str:
-    """Return the style rules of the picture, with colours as CSS variables."""
+    """Return the CSS rules of the progress picture, with colours as CSS variables."""
     return files("engine.report").joinpath("chart.css").read_text("utf-8")
 
 
 def _file_style() -> str:
-    """Return the style with literal colours: not every viewer of SVG knows CSS variables."""
+    """Return the CSS rules with literal colours: some viewers of SVG lack CSS variables."""
     colours = LIGHT._asdict()
     rules = re.sub(r"var\(--(\w+)\)", lambda match: colours[match[1]], chart_style())
     return (
@@ -118,7 +118,13 @@ def _file_style() -> str:
 
 
 def _shortened(text: str, size: float, width: float) -> str:
-    """Return a text cut to a width in pixels, judged by the mean width of a letter."""
+    """Return a text cut to a width in pixels, estimated from the mean width of a letter.
+
+    Args:
+        text: The text.
+        size: The font size in pixels.
+        width: The width in pixels.
+    """
     most = int(width / width_of(1, size))
     return text if len(text) <= most else f"{text[: most - 1].rstrip()}…"
 

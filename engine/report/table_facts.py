@@ -1,4 +1,4 @@
-"""The facts of a report on a results table: what it contains, and what it does not."""
+"""Computes the facts of a report on a results table, and says what the table leaves open."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def facts_of_table(table: Table, name: str) -> ReportFacts:
 
     Args:
         table: The table.
-        name: The file's name, to refer to it.
+        name: The name of the table's file, for the report's title.
     """
     stats = summarise(table)
     groups, shared = table_groups(table)
@@ -55,7 +55,7 @@ def facts_of_table(table: Table, name: str) -> ReportFacts:
 
 
 def _outcome(row: TableRow) -> str:
-    """Return why a row was not kept, as far as its status says."""
+    """Return why a row was not kept, as far as its status says; empty for a keep."""
     status = one_line(row.status, 40)
     if row.verdict is RowVerdict.KEEP:
         return ""
@@ -68,7 +68,7 @@ def _outcome(row: TableRow) -> str:
 
 
 def _details(table: Table) -> tuple[tuple[str, str], ...]:
-    """Return the columns about the GPU that have one value in all rows."""
+    """Return name and value of the GPU columns that have the same value in all rows."""
     details: list[tuple[str, str]] = []
     for column in table.columns[:40]:
         values = {row.extras.get(column.name, "") for row in table.rows if row.extras}

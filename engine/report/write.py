@@ -18,7 +18,7 @@ from engine.store.durable import write_durably
 
 
 class Format(StrEnum):
-    """A file format of a report."""
+    """A file that a report can consist of: summary, picture (PNG or SVG), share card or page."""
 
     MD = "md"
     PNG = "png"
@@ -37,7 +37,7 @@ NAMES: dict[Format, str] = {
 
 
 class WrittenReport(NamedTuple):
-    """The files that were written, and why others were not."""
+    """The paths of a report's written files, and why others were not written."""
 
     paths: tuple[Path, ...]
     error: str
@@ -50,7 +50,9 @@ def write_report(
     directory: Path,
     formats: Collection[Format] = tuple(Format),
 ) -> WrittenReport:
-    """Write the files into a directory, replacing those of an earlier report.
+    """Write a report's files into a directory, replacing those of an earlier report.
+
+    A PNG picture that cannot be drawn is left out, and the result says why.
 
     Args:
         facts: The facts of the session or table.

@@ -1,13 +1,13 @@
-"""Risk assessment: what is risky about an edit of the training file, compared with its base.
+"""Assesses the risks of an edit of the training file, compared with the text before it.
 
     findings = assess(base, candidate, RiskContext(metric="val_bpb"))
     if riskiest(findings) is Weight.BLOCK: …
 
-From the bottom up: `tree` parses a text, `bindings` and `names` resolve its names, `folding`
-computes its text expressions, `source` resolves its paths, `edit` compares two texts. On these
-stand `slicing`, `guarded` and `measured` (how a value is measured), then `rule`, and the rules by
-topic in `metric`, `clock`, `evaluation`, `model`, `harness`, `outside`, `conduct`, `size` and
-`notes`. `docs/risk.md` lists the rules; `docs/adding-a-risk-rule.md` shows how to add one.
+`tree` parses a text, `bindings` and `names` resolve its names, `folding` computes its text
+expressions, `source` resolves its paths, `edit` compares two texts. `slicing`, `guarded` and
+`measured` find how a value is measured. `rule` defines a rule; the rules are, by topic, in
+`metric`, `clock`, `evaluation`, `model`, `harness`, `outside`, `conduct`, `size` and `notes`.
+`docs/risk.md` lists the rules; `docs/adding-a-risk-rule.md` shows how to add one.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The assessment of an edit: both texts are parsed and every rule is applied."""
+"""Assesses an edit: parses the text before and after, and applies every risk rule."""
 
 from __future__ import annotations
 
@@ -34,25 +34,25 @@ RULES: tuple[Rule, ...] = (
     *size.RULES,
     *notes.RULES,
 )
-"""The built-in rules; `engine.plugins` adds those of other packages."""
+"""The built-in risk rules; `engine.plugins` adds those of other packages."""
 
 _ORDER = {weight: index for index, weight in enumerate(Weight)}
 _MOST_PER_RULE = 12
-"""Findings reported for one rule; more would hide those of the others."""
+"""Number of findings reported for one rule at most; more would hide those of the others."""
 
 
 def assess(
     base: str, candidate: str, context: RiskContext, rules: Sequence[Rule] = RULES
 ) -> tuple[Finding, ...]:
-    """Return what the user should know about an edit before it runs.
+    """Return the findings of all rules about an edit; empty if there is none.
 
-    Findings are sorted by weight, heaviest first, then by line. A text that does not parse and a
+    They are sorted by weight, heaviest first, then by line. A text that does not parse and a
     rule that fails give findings of weight ask; nothing is raised.
 
     Args:
-        base: The text before the edit; what it already does is never a finding.
-        candidate: The text after the edit.
-        context: Metric, harness, program.md and memory of the session.
+        base: The training file before the edit; what it already does is never a finding.
+        candidate: The training file after the edit.
+        context: The session's metric, harness, program.md and memory.
         rules: The rules to apply.
     """
     if base == candidate:
@@ -80,7 +80,7 @@ def riskiest(findings: Iterable[Finding]) -> Weight | None:
 
 @lru_cache(maxsize=2)
 def _parse_base(base: str) -> ParsedSource:
-    """Parse a base, which is often the base of the next candidate as well."""
+    """Parse a base, with a cache: it is often the base of the next candidate as well."""
     return ParsedSource(base)
 
 

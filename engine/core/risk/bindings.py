@@ -1,4 +1,4 @@
-"""The bindings of a source text: which statement gives which name a value."""
+"""Finds the bindings of a source text: which statement gives which name a value."""
 
 from __future__ import annotations
 
@@ -28,20 +28,19 @@ _MUTATORS = frozenset(
 
 @dataclass(frozen=True)
 class Binding:
-    """One place that gives a name, an attribute or a part of either a value."""
+    """One place in a source text that gives a name, an attribute or a part of either a value."""
 
     name: str
-    """The bound name, such as `total`, or `run.seconds` for an attribute; a subscript counts as its
-    container."""
+    """The bound name: `total`, `run.seconds` for an attribute, `rows` for `rows[0]`."""
     scope: Scope
     node: ast.AST
-    """The statement that binds, or a smaller construct such as a parameter."""
+    """The statement that binds the name, or a smaller construct such as a parameter."""
     value: ast.expr | None
-    """The bound expression; None where there is none or it is not known."""
+    """The expression whose value is bound; None if there is none, as in `del x` or `import x`."""
 
 
 def find_imports(source: SourceTree) -> dict[str, str]:
-    """Return the local names of imports, each with the full path of what it stands for."""
+    """Return the imported names of a text with their full paths: `{"F": "torch.nn.functional"}`."""
     found: dict[str, str] = {}
     for node in source.nodes:
         match node:
@@ -58,7 +57,7 @@ def find_imports(source: SourceTree) -> dict[str, str]:
 
 
 def find_bindings(source: SourceTree, imports: dict[str, str]) -> list[Binding]:
-    """Return every binding in a text; a method that changes its object counts as one.
+    """Return every binding in a text, in order; `rows.append(x)` counts as a binding of `rows`.
 
     Args:
         source: The parsed text.
@@ -163,7 +162,7 @@ def _bind_by_call(node: ast.Call, imports: dict[str, str], bind: Bind) -> None:
 
 
 def chain_of(node: ast.AST) -> str:
-    """Return a chain of names such as `a.b.c`; empty for any other expression.
+    """Return an expression that is a chain of names as text, `a.b.c`; empty for any other.
 
     Subscripts within the chain are skipped: `a.b[0].c` is `a.b.c`, too.
     """
@@ -179,7 +178,7 @@ def chain_of(node: ast.AST) -> str:
 
 
 def _namespace_member(target: ast.Subscript) -> str:
-    """Return the name that a subscript of a namespace refers to; empty for other subscripts.
+    """Return the name that a subscript such as `globals()["x"]` refers to; empty for others.
 
     `globals()["x"]` is x; `vars(run)["x"]` and `run.__dict__["x"]` are run.x.
     """

@@ -1,4 +1,4 @@
-"""Rules about the time budget: how it is counted, compared and read from the clock."""
+"""Risk rules about the time budget: how it is counted, compared and read from the clock."""
 
 from __future__ import annotations
 
@@ -118,7 +118,7 @@ def _loop_of(source: ParsedSource, node: ast.AST) -> ast.AST | None:
 
 
 def _timed_loops(edit: Edit, source: ParsedSource) -> list[ast.For | ast.While]:
-    """Return the loops in which time is counted towards the budget."""
+    """Return the loops of a text in which time is counted towards the budget."""
     nodes = [n for _, n in clock_slice(edit, source).facts]
     loops: list[ast.For | ast.While] = []
     for node in nodes:
@@ -129,7 +129,7 @@ def _timed_loops(edit: Edit, source: ParsedSource) -> list[ast.For | ast.While]:
 
 
 def _between_readings(source: ParsedSource, loop: ast.For | ast.While) -> Iterator[ast.AST]:
-    """Yield the nodes between a loop's first two clock readings, or all if there are not two."""
+    """Yield the nodes from a loop's first clock reading to its second; all if there are not two."""
     at = [i for i, s in enumerate(loop.body) if _reads_directly(source, s)]
     first, last = (at[0], at[1]) if len(at) > 1 else (0, len(loop.body))
     for statement in loop.body[first : last + 1]:
@@ -141,7 +141,12 @@ def _reads_directly(source: ParsedSource, statement: ast.stmt) -> bool:
 
 
 def _reached(source: ParsedSource, inside: set[int]) -> set[str]:
-    """Return the functions that are called from counted work, directly or indirectly."""
+    """Return the names of the functions that counted work calls, directly or indirectly.
+
+    Args:
+        source: The parsed text.
+        inside: Ids of the nodes whose time is counted.
+    """
     calls_of: dict[str, set[str]] = {}
     for name, node in source.functions.items():
         calls_of[name] = {n.id for n in source.within(node) if isinstance(n, ast.Name)}

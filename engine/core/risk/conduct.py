@@ -1,4 +1,4 @@
-"""Rules about seeds, ways to exit the run, swallowed errors and what program.md forbids."""
+"""Risk rules about seeds, exits of the run, swallowed errors and what program.md forbids."""
 
 from __future__ import annotations
 
@@ -120,7 +120,7 @@ _FORBIDDEN = re.compile(
 
 
 def forbidden_names(program: str) -> tuple[str, ...]:
-    """Return the names that program.md forbids to change.
+    """Return the names that program.md forbids to change; empty if it forbids none.
 
     They stand in backticks after `do not change` or a similar phrase: do not | don't | never | must
     not | may not, then touch | change | modify | edit | alter | remove, then names in backticks up
@@ -159,9 +159,9 @@ def charter(edit: Edit) -> Iterable[RuleHit]:
 
 
 def _forbidden_lines(source: ParsedSource, name: str) -> set[int]:
-    """Return the lines of code that use a name or belong to its definition.
+    """Return the numbers of the lines that use a name or belong to its definition.
 
-    Comments and texts do not count.
+    Uses in comments and string literals do not count.
     """
     found: set[int] = set()
     try:

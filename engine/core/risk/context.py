@@ -1,4 +1,4 @@
-"""The facts about a session that a risk assessment uses."""
+"""Defines `RiskContext`, the facts about a session that risk rules need."""
 
 from __future__ import annotations
 
@@ -6,17 +6,17 @@ import msgspec
 
 
 class RiskContext(msgspec.Struct, frozen=True, kw_only=True):
-    """The facts about a session that risk rules depend on."""
+    """The facts about a session that risk rules compare an edit with."""
 
     metric: str = "val_bpb"
-    """The metric's name in the line `name: value` that a run prints."""
+    """Name of the metric, as in the line `name: value` that a run prints."""
     file: str = "train.py"
-    """The editable file."""
+    """Path of the editable file in the workspace."""
     harness: tuple[str, ...] = ("prepare", "constants", "shards", "device")
-    """Module names of the locked files."""
+    """Module names of the locked files, which an edit may use but not change."""
     program: str = ""
-    """The text of program.md."""
+    """The text of program.md; empty without one."""
     memory_gb: float | None = None
-    """Peak memory of the base's own run."""
+    """Peak memory of the base's own run; None if unknown."""
     memory_limit_gb: float | None = None
-    """Memory of the device."""
+    """Total memory of the device; None if unknown."""

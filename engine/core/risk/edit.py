@@ -1,4 +1,4 @@
-"""An edit: base and candidate parsed side by side, and the facts that only one of them has."""
+"""Compares the text before an edit (base) with the one after it (candidate) by facts."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from engine.core.risk.source import ParsedSource
 from engine.core.text import one_line
 
 Fact = tuple[str, ast.AST]
-"""A key that is compared between two texts, and the node it was found at."""
+"""A string key that is compared between base and candidate, and the node it was found at."""
 FindFacts = Callable[[ParsedSource], Iterable[Fact]]
 _JUNK_FROM = 3000
-"""Lines from which difflib may ignore frequent lines, to stay fast."""
+"""Number of lines in a text from which difflib may ignore frequent lines, to stay fast."""
 
 
 class Edit:
-    """A candidate and the base it was made from, both parsed.
+    """An edit of the training file: the text before (base) and after (candidate), both parsed.
 
     Args:
-        base: The text before the edit; an empty one if the base does not parse.
+        base: The text before the edit; an empty text if that does not parse.
         candidate: The text after the edit.
         context: The facts about the session.
     """
@@ -36,7 +36,7 @@ class Edit:
 
     @cached_property
     def sides(self) -> tuple[set[int], set[int]]:
-        """Lines only the base has, and lines only the candidate has, counted from 1."""
+        """Numbers, from 1, of the lines only the base has, and of those only the candidate has."""
         a, b = self.base.text.split("\n"), self.candidate.text.split("\n")
         junk = max(len(a), len(b)) > _JUNK_FROM
         matcher = difflib.SequenceMatcher(None, a, b, autojunk=junk)
@@ -49,22 +49,30 @@ class Edit:
         return old, new
 
     def added(self, find: FindFacts) -> list[ast.AST]:
-        """Return the nodes of facts that the candidate has more often than the base."""
+        """Return the candidate's nodes for the facts that it has more often than the base.
+
+        Args:
+            find: Yields the facts of a text.
+        """
         return _surplus(_facts(self.candidate, find), _facts(self.base, find), self.sides[1])
 
     def removed(self, find: FindFacts) -> list[ast.AST]:
-        """Return the nodes, in the base, of facts it has more often than the candidate."""
+        """Return the base's nodes for the facts that it has more often than the candidate.
+
+        Args:
+            find: Yields the facts of a text.
+        """
         return _surplus(_facts(self.base, find), _facts(self.candidate, find), self.sides[0])
 
     @cached_property
     def harness(self) -> re.Pattern[str]:
-        """A pattern that matches the paths into the locked harness."""
+        """A pattern that matches dotted paths into the locked files, such as `prepare.evaluate`."""
         names = "|".join(re.escape(n) for n in self.context.harness) or r"(?!)"
         return re.compile(rf"^(?:{names})(?:\.|$)")
 
 
 def _facts(source: ParsedSource, find: FindFacts) -> Iterable[Fact]:
-    """Return the facts of a text; those that depend on the text alone are kept with it."""
+    """Return the facts of a text, cached with it if `find` depends on nothing but the text."""
     if getattr(find, "__closure__", ()) is not None or getattr(find, "__defaults__", None):
         return find(source)
     return source.cached(("facts", find.__module__, find.__qualname__), lambda: [*find(source)])
@@ -86,7 +94,7 @@ def _surplus(mine: Iterable[Fact], other: Iterable[Fact], changed: set[int]) -> 
 
 
 def lines_of(node: ast.AST) -> tuple[int, ...]:
-    """Return the line numbers of a node; for a block, those of its header."""
+    """Return the line numbers of a node, at most 21; for a block, those of its header."""
     first = getattr(node, "lineno", None)
     if first is None:
         inner = [lines_of(child) for child in ast.iter_child_nodes(node)]
@@ -99,7 +107,7 @@ def lines_of(node: ast.AST) -> tuple[int, ...]:
 
 
 def where(nodes: Iterable[ast.AST]) -> tuple[int, ...]:
-    """Return the line numbers of several nodes, sorted."""
+    """Return the line numbers of several nodes, each once, sorted."""
     return tuple(sorted({line for node in nodes for line in lines_of(node)}))
 
 

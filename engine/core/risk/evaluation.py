@@ -1,4 +1,4 @@
-"""Rules about the evaluation: how it is called, on which model, and on which data."""
+"""Risk rules about the evaluation: how it is called, on which model, and on which data."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def evaluation_use(edit: Edit) -> Iterable[RuleHit]:
 
 
 def _evaluated(edit: Edit, source: ParsedSource) -> set[str]:
-    """Return the names that are passed to the evaluation as its model."""
+    """Return the names that a text passes to the harness's evaluation as its first argument."""
     paths = evaluations(edit)
     return {
         call.args[0].id
@@ -110,7 +110,7 @@ def evaluated_model(edit: Edit) -> Iterable[RuleHit]:
 
 
 def _reassignments(edit: Edit, name: str) -> Iterator[ast.AST]:
-    """Yield new assignments to an evaluated name if it has more than in the base.
+    """Yield new assignments to an evaluated name if the candidate has more than the base.
 
     Wrapping the model, such as by `torch.compile`, does not count.
     """
@@ -127,7 +127,7 @@ def _reassignments(edit: Edit, name: str) -> Iterator[ast.AST]:
 
 
 def _is_average(source: ParsedSource, name: str) -> bool:
-    """Return whether a name holds a copy of the trained model, as averages of weights do."""
+    """Return whether a name is bound only to copies or wrappers of a model, such as averages."""
     bound = source.by_name.get(name, [])
     return bool(bound) and all(
         isinstance(b.value, ast.Call)
@@ -218,7 +218,10 @@ def _in_print(source: ParsedSource, node: ast.AST) -> bool:
 
 
 def _calls_with_unknown_split(edit: Edit, source: ParsedSource) -> dict[str, ast.Call]:
-    """Return the harness calls for data whose argument `split` is not a known text."""
+    """Return the calls that load data from the harness with a `split` that is not a known text.
+
+    The keys identify the call by its path and the argument's code.
+    """
     found = {}
     for call in source.calls:
         path = source.path(call.func)

@@ -1,4 +1,4 @@
-"""The value of a text expression, as far as it is known without running the code."""
+"""Computes the text of a string expression, as far as it is known without running the code."""
 
 from __future__ import annotations
 
@@ -11,32 +11,32 @@ from engine.core.risk.names import SourceNames
 Fold = Callable[[ast.AST], str]
 
 TEXT = "\0"
-"""Placeholder for an unknown text."""
+"""Placeholder in a folded text for an unknown part."""
 NUMBER = "\1"
-"""Placeholder for an unknown value that is formatted as a number."""
+"""Placeholder in a folded text for an unknown value that is formatted as a number."""
 _LIMIT = 4000
 _CASES = frozenset(("lower", "upper", "strip", "title", "swapcase", "casefold", "lstrip", "rstrip"))
 _SAME = frozenset(("encode", "decode", "ljust", "rjust", "center", "expandtabs"))
 TEXT_METHODS = _CASES | _SAME | {"format", "join", "replace"}
-"""Text methods whose result is computed here."""
+"""Names of the `str` methods whose result is computed here."""
 _NUMERIC_FORMAT = re.compile(r"[^a-zA-Z%]*[bdeEfFgGnoxX%]$|^[,_]$")
 _PLACEHOLDER = re.compile(r"%%|%(?:\((\w+)\))?[-+ #0-9.*]*([a-zA-Z])")
 _FIELD = re.compile(r"\{\{|\}\}|\{([^{}:!]*)(?:![rsa])?(?::([^{}]*))?\}")
 
 
 def literal(source: SourceNames, node: ast.AST) -> str:
-    """Return the text of an expression; empty unless all of it is known."""
+    """Return the text that an expression evaluates to; empty unless all of it is known."""
     text = fold(source, node)
     return "" if TEXT in text or NUMBER in text else text
 
 
 def fold(source: SourceNames, node: ast.AST, depth: int = 0) -> str:
-    """Return the text of an expression, with TEXT and NUMBER in place of unknown parts.
+    """Return the text an expression evaluates to, with TEXT and NUMBER for unknown parts.
 
     Args:
-        source: The parsed text the expression stands in.
+        source: The parsed source that contains the expression.
         node: The expression.
-        depth: How many expressions and names have been followed to come here.
+        depth: Number of expressions and names followed so far; beyond 12 the result is TEXT.
     """
     if depth > 12:
         return TEXT

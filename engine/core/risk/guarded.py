@@ -1,4 +1,4 @@
-"""Compares slices of base and candidate; changes of the researcher's own constants are free."""
+"""Compares slices of base and candidate, ignoring constants an experiment may change."""
 
 from __future__ import annotations
 
@@ -17,9 +17,14 @@ _GUARDED_KNOB = re.compile(
 
 
 def differences(edit: Edit, before: Slice, after: Slice) -> tuple[list[ast.AST], list[ast.AST]]:
-    """Return the statements that are new in the candidate, and those removed from the base.
+    """Return the slice's statements new in the candidate, and those removed from the base.
 
     Assignments to free knobs are left out.
+
+    Args:
+        edit: The edit.
+        before: The slice of the base.
+        after: The slice of the candidate.
     """
     sides = {id(edit.base): before, id(edit.candidate): after}
 
@@ -35,10 +40,10 @@ def differences(edit: Edit, before: Slice, after: Slice) -> tuple[list[ast.AST],
 
 
 def free_knobs(edit: Edit) -> set[str]:
-    """Return the module-level constants in capitals that an experiment may change.
+    """Return the names of the module-level constants in capitals that an experiment may change.
 
-    They are set in the same number of places on both sides, and their names do not belong to the
-    measurement.
+    They are set equally often in base and candidate, and their names do not suggest a part of the
+    measurement, as `EVAL_TOKENS` or `TIME_BUDGET` do.
     """
     before, after = (
         {

@@ -1,4 +1,4 @@
-"""Rules about the locked files and libraries: none of their parts may be replaced."""
+"""Risk rules about the locked files and libraries: none of their parts may be replaced."""
 
 from __future__ import annotations
 
@@ -25,13 +25,16 @@ _OVERRIDES = re.compile(
 
 
 def _full_path(source: ParsedSource, name: str) -> str:
-    """Return the path of a bound name, such as `prepare.evaluate_bpb`, with aliases resolved."""
+    """Return the dotted path of a bound name, with an alias at its root resolved."""
     root, dot, rest = name.partition(".")
     return source.aliases.get(root, root) + dot + rest
 
 
 def _stores(source: ParsedSource, b: Binding) -> Iterator[str]:
-    """Yield the paths a store to an attribute may reach, also through a local name for a module."""
+    """Yield the dotted paths that an attribute's binding may change, with aliases resolved.
+
+    Nothing is yielded for an attribute of an object that was not imported.
+    """
     root, _, rest = b.name.partition(".")
     if root in source.aliases:
         yield _full_path(source, b.name)

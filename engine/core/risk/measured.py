@@ -13,7 +13,7 @@ from engine.core.risk.source import ParsedSource
 from engine.core.risk.tree import FunctionNode
 
 FIGURES = ("training_seconds", "total_seconds", "peak_vram_mb", "num_steps", "total_tokens_M")
-"""Summary lines that the engine checks the metric against."""
+"""Names of the summary lines, besides the metric, that the engine checks."""
 BUDGET = re.compile(
     r"(^|[._])(TIME_BUDGET|BUDGET\w*|TIME_LIMIT\w*|MAX_(TRAIN\w*_)?(TIME|SECONDS|MINUTES)"
     r"|TRAIN\w*_(SECONDS|MINUTES)|time_budget|budget_s\w*|time_limit|max_seconds|deadline|DEADLINE)$"
@@ -33,7 +33,7 @@ _ESCAPE = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 
 
 def outputs(source: ParsedSource) -> list[ast.Call]:
-    """Return the calls that write text to the log."""
+    """Return the calls of a text that print or log something."""
     return source.cached(
         "outputs", lambda: [call for call in source.calls if _is_output(source, call)]
     )
@@ -45,7 +45,7 @@ def _is_output(source: ParsedSource, call: ast.Call) -> bool:
 
 
 def printed(source: ParsedSource, call: ast.Call) -> str:
-    """Return the text an output call writes, with placeholders for unknown parts."""
+    """Return the text that an output call writes, with TEXT and NUMBER for unknown parts."""
     separator = next((fold(source, k.value) for k in call.keywords if k.arg == "sep"), " ")
     end = next((fold(source, k.value) for k in call.keywords if k.arg == "end"), "\n")
     parts = [TEXT if isinstance(a, ast.Starred) else fold(source, a) for a in call.args]
@@ -55,8 +55,9 @@ def printed(source: ParsedSource, call: ast.Call) -> str:
 
 
 def lines_printed(source: ParsedSource, call: ast.Call) -> list[str]:
-    """Return the lines an output call writes, without escapes and indents, as the engine reads
-    them.
+    """Return the lines that an output call writes, without escape codes and indents.
+
+    The engine reads a run's output in the same way. Unknown parts are TEXT and NUMBER.
     """
     text = _ESCAPE.sub("", printed(source, call))
     if text.strip() and not text.endswith(("\n", "\r", " ", TEXT)):
@@ -65,12 +66,15 @@ def lines_printed(source: ParsedSource, call: ast.Call) -> list[str]:
 
 
 def is_line_of(line: str, name: str) -> bool:
-    """Return whether a printed line has the form `name: value`."""
+    """Return whether a printed line has the form `name: value` or `name=value`."""
     return re.match(rf"{re.escape(name)}\s*[:=]", line) is not None
 
 
 def reports(source: ParsedSource, name: str) -> list[ast.AST]:
-    """Return the statements that print the line of a name, or else all that mention it as text."""
+    """Return the statements that print the line `name: value`, else all that contain the name.
+
+    Only string literals with the name as a word count for the latter.
+    """
     found = [
         source.statement(call)
         for call in outputs(source)
@@ -89,7 +93,7 @@ def reports(source: ParsedSource, name: str) -> list[ast.AST]:
 
 
 def metric_slice(edit: Edit, source: ParsedSource) -> Slice:
-    """Return the statements that the metric's line is computed from."""
+    """Return the slice of a text that the printed metric is computed from; cached."""
 
     def build() -> Slice:
         result = Slice(source, edit.harness, bodies=True)
@@ -101,7 +105,7 @@ def metric_slice(edit: Edit, source: ParsedSource) -> Slice:
 
 
 def figures_slice(edit: Edit, source: ParsedSource) -> Slice:
-    """Return the statements that the other checked summary lines are computed from."""
+    """Return the slice of a text that the printed lines named in FIGURES come from; cached."""
 
     def build() -> Slice:
         result = Slice(source, edit.harness, bodies=False)
@@ -115,7 +119,7 @@ def figures_slice(edit: Edit, source: ParsedSource) -> Slice:
 
 
 def clock_slice(edit: Edit, source: ParsedSource) -> Slice:
-    """Return the statements that decide when the time budget is used up."""
+    """Return the slice of a text that decides when the time budget is used up; cached."""
 
     def build() -> Slice:
         result = Slice(source, edit.harness, bodies=False)
@@ -164,7 +168,7 @@ def _is_budget_compare(source: ParsedSource, node: ast.AST) -> bool:
 
 
 def is_clock_read(source: ParsedSource, node: ast.AST) -> bool:
-    """Return whether an expression reads a clock."""
+    """Return whether a node contains a call that reads a clock."""
     return any(
         isinstance(n, ast.Call)
         and (
@@ -176,7 +180,7 @@ def is_clock_read(source: ParsedSource, node: ast.AST) -> bool:
 
 
 def evaluations(edit: Edit) -> set[str]:
-    """Return the paths of the harness functions that compute the metric."""
+    """Return the dotted paths of the harness's functions that compute the metric."""
     called = {
         path
         for source in (edit.base, edit.candidate)

@@ -1,4 +1,4 @@
-"""Rules about the printed metric and summary."""
+"""Risk rules about the printed metric and summary."""
 
 from __future__ import annotations
 
@@ -100,7 +100,7 @@ def _may_be_text(node: ast.AST) -> bool:
 
 
 def _is_piece(source: ParsedSource, node: ast.AST) -> bool:
-    """Return whether a text is part of a larger expression, which is examined as a whole."""
+    """Return whether a string is part of a larger expression, which is examined as a whole."""
     return isinstance(source.parents.get(node), ast.JoinedStr | ast.FormattedValue | ast.BinOp)
 
 
@@ -134,7 +134,7 @@ def computed_text(edit: Edit) -> Iterable[RuleHit]:
 
 
 def _is_texty(source: ParsedSource, call: ast.Call) -> bool:
-    """Return whether an argument of an output call builds text out of text."""
+    """Return whether an argument of an output call is built from other text while it runs."""
     makers = ("join", "decode", "format", "replace", "fromhex", "b64decode", "translate")
     for node in (n for a in call.args for n in source.within(a)):
         if isinstance(node, ast.Call):

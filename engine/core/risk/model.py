@@ -1,4 +1,4 @@
-"""Rules about the model: it must behave in the evaluation as it does in training."""
+"""Risk rules about the model: it must behave in the evaluation as it does in training."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ def _is_dropout(source: ParsedSource, statement: ast.stmt) -> bool:
 
 
 def _branches(source: ParsedSource, node: ast.If | ast.IfExp | ast.While) -> Iterator[Fact]:
-    """Yield conditions in a model on gradients, or in `forward` on its optional parameters."""
+    """Yield a condition in a model class on gradients, or in `forward` on being given targets."""
     function = source.function_of(node)
     owner = source.class_of(node)
     if function is None or not source.is_module_class(owner):
@@ -188,7 +188,15 @@ def _uses(
     call: ast.Call,
     targets: set[str],
 ) -> Iterator[Fact]:
-    """Yield the other uses of the loss, and of the targets it is computed from."""
+    """Yield the uses of a loss and of its targets outside of the call that computes it.
+
+    Args:
+        source: The parsed text.
+        function: The function that computes the loss.
+        assignment: The statement that computes the loss.
+        call: The call that computes it.
+        targets: Names of the targets the loss is computed from.
+    """
     losses = {
         n.id
         for t in getattr(assignment, "targets", [])

@@ -1,4 +1,4 @@
-"""The names of one source text: which are imported, and which bindings a name has in a scope."""
+"""Resolves the names of a source text: its imports, and a name's bindings in a scope."""
 
 from __future__ import annotations
 
@@ -15,29 +15,29 @@ class SourceNames(SourceTree):
 
     @cached_property
     def imports(self) -> dict[str, str]:
-        """Local names of imports, each with the full path of what it stands for."""
+        """The imported names, each with its full path: `{"F": "torch.nn.functional"}`."""
         return find_imports(self)
 
     @cached_property
     def roots(self) -> set[str]:
-        """Top-level modules that are imported."""
+        """Names of the top-level modules that are imported, such as `torch`."""
         return {path.partition(".")[0] for path in self.imports.values()}
 
     @cached_property
     def bindings(self) -> list[Binding]:
-        """Every binding in the text."""
+        """Every binding of a name or attribute in the text."""
         return find_bindings(self, self.imports)
 
     @cached_property
     def by_name(self) -> dict[str, list[Binding]]:
-        """The bindings of each name, in all scopes."""
+        """All bindings by the bound name, whatever their scope."""
         found: dict[str, list[Binding]] = defaultdict(list)
         for b in self.bindings:
             found[b.name].append(b)
         return found
 
     def bindings_of(self, name: str, scope: Scope) -> list[Binding]:
-        """Return the bindings that a name refers to when it is read in a scope."""
+        """Return the bindings that a name may refer to where it is read in a scope; [] if none."""
         candidates = self.by_name.get(name, [])
         at: Scope = scope
         while at is not None:
@@ -48,6 +48,6 @@ class SourceNames(SourceTree):
         return [b for b in candidates if b.scope is None]
 
     def stored_path(self, name: str) -> str:
-        """Return the name of a binding with an import at its root resolved to its full path."""
+        """Return a binding's name with an imported name at its root replaced by its full path."""
         root, dot, rest = name.partition(".")
         return self.imports.get(root, root) + dot + rest

@@ -1,4 +1,4 @@
-"""Rules that only inform: their findings are shown, but never hold an edit back."""
+"""Risk rules that only inform: their findings are shown, but never hold an edit back."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ def _same_code(a: list[ast.AST], b: list[ast.AST]) -> bool:
 
 
 def _same_node(a: ast.AST, b: ast.AST) -> bool:
-    """Return whether two nodes are equal apart from their descendants."""
+    """Return whether two nodes have the same type and plain fields; descendants are ignored."""
     return type(a) is type(b) and all(
         _own(getattr(a, field, None)) == _own(getattr(b, field, None)) for field in a._fields
     )
 
 
 def _own(value: object) -> object:
-    """Return a comparable form of a field without its descendants; 1 and True differ."""
+    """Return a node's field in a comparable form: a child node as its type, 1 unlike True."""
     if isinstance(value, list):
         return [_own(v) for v in value]
     return type(value) if isinstance(value, ast.AST) else (type(value), value)

@@ -1,4 +1,4 @@
-"""Rules about what lies outside the training file: modules, files, processes, network."""
+"""Risk rules about what is outside the training file: modules, files, processes, network."""
 
 from __future__ import annotations
 
@@ -103,7 +103,7 @@ _LARGE_LIST = 400
 
 
 def _uses(source: ParsedSource, pattern: re.Pattern[str]) -> Iterator[Fact]:
-    """Yield the paths read or imported that a pattern matches, each chain of names once."""
+    """Yield the dotted paths a text reads or imports that match a pattern, each with its node."""
     for path, node in source.paths:
         if pattern.search(path):
             parent = source.parents.get(node)
@@ -257,7 +257,12 @@ def environment(edit: Edit) -> Iterable[RuleHit]:
 
 
 def _variable_name(source: ParsedSource, node: ast.AST) -> str:
-    """Return the name of the environment variable that is accessed; empty if it is not known."""
+    """Return the environment variable accessed through `os.environ` or the like; empty: unknown.
+
+    Args:
+        source: The parsed text.
+        node: The expression `os.environ` or `os.getenv`.
+    """
     parent = source.parents.get(node)
     if isinstance(parent, ast.Subscript):
         return literal(source, parent.slice)

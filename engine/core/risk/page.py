@@ -1,4 +1,4 @@
-"""The text of `docs/risk.md`, generated from the rules."""
+"""Generates the text of `docs/risk.md` from the risk rules and their docstrings."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ none of them: see [adding-a-risk-rule.md](adding-a-risk-rule.md).
 
 
 def risk_page() -> str:
-    """Return the page as Markdown."""
+    """Return the text of `docs/risk.md` as Markdown."""
     lines = [_HEAD.rstrip("\n")]
     for weight in Weight:
         lines += ["", f"## {weight.value}", "", _MEANING[weight], ""]

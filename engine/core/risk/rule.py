@@ -1,4 +1,4 @@
-"""A risk rule: a named check of an edit."""
+"""Defines a risk rule, a named check of an edit, and the decorator `rule`."""
 
 from __future__ import annotations
 
@@ -10,13 +10,16 @@ from engine.core.finding import Weight
 from engine.core.risk.edit import Edit, where
 
 RuleHit = tuple[tuple[int, ...], str]
-"""Lines and message of one finding."""
+"""Line numbers and message of one finding."""
 Check = Callable[[Edit], Iterable[RuleHit]]
 
 
 @dataclass(frozen=True)
 class Rule:
-    """A named check. The docstring of its function is the rule's entry in docs/risk.md."""
+    """A risk rule: its name, the weight of its findings, and the function that checks an edit.
+
+    The function's docstring is the rule's entry in docs/risk.md.
+    """
 
     name: str
     weight: Weight
@@ -24,12 +27,17 @@ class Rule:
 
     @property
     def about(self) -> str:
-        """What the rule looks for and why, on one line."""
+        """The docstring of the check on one line: what the rule looks for, and why."""
         return " ".join((self.check.__doc__ or "").split())
 
 
 def rule(name: str, weight: Weight) -> Callable[[Check], Rule]:
-    """Return a decorator that turns a function yielding hits into a rule."""
+    """Return a decorator that turns a function from an edit to its hits into a `Rule`.
+
+    Args:
+        name: The name of the rule, as shown with its findings.
+        weight: The weight of its findings.
+    """
 
     def decorate(check: Check) -> Rule:
         return Rule(name, weight, check)
@@ -38,12 +46,12 @@ def rule(name: str, weight: Weight) -> Callable[[Check], Rule]:
 
 
 def change_hits(added: list[ast.AST], removed: list[ast.AST], what: str) -> Iterator[RuleHit]:
-    """Yield one hit for new statements, or for removed ones where none is new.
+    """Yield one hit for all new statements, or for all removed ones where none is new.
 
     Args:
         added: Statements that only the candidate has.
         removed: Statements that only the base has.
-        what: The object and the rest of the message, after "The edit changes".
+        what: The end of the message, after "The edit changes".
     """
     if added:
         yield where(added), f"The edit changes {what}"

@@ -1,4 +1,4 @@
-"""Rules about how much an edit changes, and how much memory it may need."""
+"""Risk rules about how much an edit changes, and how much memory it may need."""
 
 from __future__ import annotations
 
@@ -16,11 +16,14 @@ ALWAYS_LARGE = 300
 """Changed lines of code that are too many for one idea in a file of any length."""
 LARGE = 80
 LARGE_SHARE = 0.5
-"""Share of a short file that is too much if it also has at least LARGE lines."""
+"""Share of a file's lines above which at least LARGE changed lines are too many."""
 MEMORY_RATIO = 3.0
-"""Predicted growth from which the user is asked if the device's memory is not known."""
+"""Predicted memory as a multiple of the base's from which the user is asked; see below.
+
+    It applies where the memory of the device or of the base's run is not known.
+    """
 MEMORY_SHARE = 0.95
-"""Share of the device's memory from which the user is asked, where that is known."""
+"""Share of the device's memory above which the user is asked, where that is known."""
 
 _FACTORS: tuple[tuple[str, float, float], ...] = (
     # name of the knob, its exponent in activations, its exponent in weights

@@ -1,4 +1,4 @@
-"""Backward slices: the statements of a text that a value is computed from.
+"""Finds the statements of a source text that a value is computed from: its backward slice.
 
 Assignments, attributes, return values of the text's own functions, and the loops and conditions
 around a statement are followed. What a model computes is not followed, since improving it is the
@@ -22,11 +22,11 @@ _HARMLESS_WITH = re.compile(r"autocast|no_grad|inference_mode|nullcontext|sdpa_k
 
 
 class Slice:
-    """The statements that a few chosen expressions are computed from.
+    """A backward slice: the statements that a few chosen expressions are computed from.
 
     Args:
         source: The parsed text.
-        harness: A pattern that matches the paths into the harness.
+        harness: A pattern that matches the dotted paths into the locked files.
         bodies: Whether the bodies of the text's own functions belong to the slice, not only the
             values they return. Functions that train never do.
     """
@@ -37,19 +37,19 @@ class Slice:
         self._bodies = bodies
         self.facts: list[Fact] = []
         self.called: set[str] = set()
-        """Paths of called functions that are not defined in the text."""
+        """Dotted paths of the functions that the slice calls and the text does not define."""
         self._functions: set[str] = set()
         self._seen: set[tuple[str, int]] = set()
 
     def add_statement(self, statement: ast.AST) -> None:
-        """Add a statement and everything its values are computed from."""
+        """Add a statement to the slice, with everything its values are computed from."""
         self.facts.append((f"{self.blocks_around(statement)}{self.code(statement)}", statement))
         self._follow_conditions(statement)
         self._callers(statement)
         self._follow(statement)
 
     def add_condition(self, test: ast.expr, holder: ast.AST) -> None:
-        """Add a condition and everything it is computed from.
+        """Add a condition to the slice, with everything it is computed from.
 
         Args:
             test: The condition.
@@ -67,7 +67,10 @@ class Slice:
             self._name(part, scope)
 
     def _loads(self, node: ast.AST) -> Iterator[tuple[str, Scope]]:
-        """Yield the names an expression reads; models and arguments of trainers are left out."""
+        """Yield the names that an expression reads, each with the scope to resolve it in.
+
+        Models are left out, and arguments of the text's functions that are not followed.
+        """
         match node:
             case ast.FunctionDef() | ast.AsyncFunctionDef() | ast.ClassDef():
                 return
@@ -102,14 +105,17 @@ class Slice:
                 yield from self._loads(inner)
 
     def own_function(self, function: ast.expr) -> str | None:
-        """Return the name of a called function or class if the text defines it."""
+        """Return the name of a called function or class if the text defines it, else None."""
         if not isinstance(function, ast.Name):
             return None
         name = function.id
         return name if name in self.source.functions or name in self.source.classes else None
 
     def can_measure(self, name: str) -> bool:
-        """Return whether a function of the text may measure: it does not train."""
+        """Return whether a function of the text may measure: it does not call `backward`.
+
+        False for a class, and for a slice without the bodies of functions.
+        """
         node = self.source.functions.get(name)
         if node is None or not self._bodies:
             return False
@@ -230,7 +236,7 @@ class Slice:
                 self._follow(value)
 
     def _callers(self, statement: ast.AST) -> None:
-        """Add the calls of the function around a statement, with the conditions around each."""
+        """Add the calls of the function that contains a statement, with the blocks around each."""
         function = self.source.function_of(statement)
         if function is not None:
             for call in self.source.calls:
@@ -251,7 +257,10 @@ class Slice:
     # ---- showing
 
     def blocks_around(self, node: ast.AST) -> str:
-        """Describe the blocks around a statement, which decide whether and how often it runs."""
+        """Return the `if`, `while`, `for` and other blocks around a statement as text.
+
+        They decide whether and how often it runs; outermost first, each followed by ` > `.
+        """
         parts: list[str] = []
         child: ast.AST = node
         for parent in self.source.ancestors(node):
@@ -278,14 +287,17 @@ class Slice:
         return "".join(f"{p} > " for p in reversed(parts))
 
     def code(self, node: ast.AST) -> str:
-        """Return a node as code, with models and arguments of training functions masked."""
+        """Return a node as code, with models and arguments of training functions masked.
+
+        So two nodes that differ only there have the same code.
+        """
         if isinstance(node, FunctionNode):
             return self.source.code(node)
         return ast.unparse(_Mask(self).visit(copy.deepcopy(node)))
 
 
 class _Mask(ast.NodeTransformer):
-    """Replaces the parts of an expression that an experiment may change freely."""
+    """Replaces models, and arguments of training functions, in an expression by placeholders."""
 
     def __init__(self, slice_: Slice) -> None:
         self._slice = slice_

@@ -1,4 +1,4 @@
-"""A source text as the rules read it: paths of expressions with aliases resolved, and models."""
+"""Resolves expressions of a source text to dotted paths, and finds the names of models."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _STATE_METHODS = frozenset(
 
 
 class ParsedSource(SourceNames):
-    """A parsed source text, as the risk rules read it.
+    """A parsed Python text for the risk rules: tree, names, dotted paths and models.
 
     Args:
         text: Python source code.
@@ -46,7 +46,7 @@ class ParsedSource(SourceNames):
         self._cache: dict[Hashable, Any] = {}
 
     def cached(self, key: Hashable, compute: Callable[[], T]) -> T:
-        """Return a result computed from this text before, or compute and keep it.
+        """Return the result that was computed under a key before, or compute and keep it.
 
         One base is compared with many candidates, so what depends on the base alone is kept.
         """
@@ -59,7 +59,7 @@ class ParsedSource(SourceNames):
 
     @cached_property
     def paths(self) -> list[tuple[str, ast.AST]]:
-        """Each path that is read or imported, with its node; an expression before its parts."""
+        """Each dotted path that the text reads or imports, with its node; wholes before parts."""
         found: list[tuple[str, ast.AST]] = []
         for node in self.nodes_of(ast.Name, ast.Attribute, ast.Subscript, ast.Call):
             stored = isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Load)
@@ -74,7 +74,7 @@ class ParsedSource(SourceNames):
 
     @cached_property
     def aliases(self) -> dict[str, str]:
-        """Imports, and names bound once to something imported or built in, with their paths."""
+        """Full paths by name: of imports, and of names bound once to something imported."""
         found = dict(self.imports)
         times: dict[str, int] = defaultdict(int)
         for b in self.bindings:
@@ -145,7 +145,7 @@ class ParsedSource(SourceNames):
     # ---- models
 
     def is_module_class(self, node: ast.ClassDef | None) -> bool:
-        """Return whether a class is a torch module, judged by its bases."""
+        """Return whether a class is a torch module, judged by its base classes; False for None."""
         seen: set[str] = set()
         pending = [node]
         while pending:
@@ -168,7 +168,7 @@ class ParsedSource(SourceNames):
 
     @cached_property
     def models(self) -> frozenset[str]:
-        """Names that hold a model, judged by how they are used.
+        """Names in the text that hold a model, judged by how they are bound and used.
 
         How a model is built is free to change.
         """

@@ -1,4 +1,4 @@
-"""The syntax tree of one source text, with fast ways from a node to what encloses it.
+"""Parses a source text into a syntax tree with fast access to parents, scopes and statements.
 
 Docstrings, annotations and comments are left out: an edit of those alone compares as equal.
 """
@@ -13,14 +13,14 @@ from typing import Any
 
 FunctionNode = ast.FunctionDef | ast.AsyncFunctionDef
 Scope = FunctionNode | ast.Lambda | ast.ClassDef | None
-"""A function or class whose body can bind names; None is the module."""
+"""The function, lambda or class whose body binds a name; None is the module."""
 
 _SHARED = (ast.expr_context, ast.operator, ast.unaryop, ast.boolop, ast.cmpop)
-"""Node types of which one object stands in many places of a tree."""
+"""Node types whose single object occurs in many places of a tree; they have no parent."""
 
 
 class SourceTree:
-    """A parsed source text.
+    """The syntax tree of a Python text, without docstrings, annotations and comments.
 
     Args:
         text: Python source code.
@@ -34,7 +34,7 @@ class SourceTree:
         self.tree = parse(text)
         self.parents: dict[ast.AST, ast.AST] = {}
         self.nodes: list[ast.AST] = []
-        """All nodes, each before its descendants; contexts and operators are left out."""
+        """All nodes, each before its descendants; those of the types in `_SHARED` are left out."""
         self._ends: dict[ast.AST, tuple[int, int]] = {}
         self._by_type: dict[type[ast.AST], list[ast.AST]] = defaultdict(list)
         self._by_types: dict[tuple[type[ast.AST], ...], list[ast.AST]] = {}
@@ -45,12 +45,15 @@ class SourceTree:
             for n in self.nodes
             if isinstance(n, FunctionNode) and not isinstance(self.parents[n], ast.ClassDef)
         }
-        """Functions by name, methods left out."""
+        """Functions of the text by name; methods are left out, of equal names the last counts."""
         self.classes = {n.name: n for n in self.nodes if isinstance(n, ast.ClassDef)}
         self.calls = [n for n in self.nodes if isinstance(n, ast.Call)]
 
     def _number(self, tree: ast.AST) -> None:
-        """List the nodes in depth-first order, so that a node's descendants are a slice."""
+        """Fill `nodes`, `parents` and the indices by type, in depth-first order.
+
+        So a node's descendants are a slice of `nodes`.
+        """
         pending: list[tuple[ast.AST, bool]] = [(tree, False)]
         starts: dict[ast.AST, int] = {}
         while pending:
@@ -87,42 +90,42 @@ class SourceTree:
             node = parent
 
     def statement(self, node: ast.AST) -> ast.AST:
-        """Return the innermost statement that contains a node."""
+        """Return the innermost statement that contains a node, or is it; the node if none does."""
         if isinstance(node, ast.stmt):
             return node
         return next((n for n in self.ancestors(node) if isinstance(n, ast.stmt)), node)
 
     def scope(self, node: ast.AST) -> Scope:
-        """Return the function or class whose body contains a node."""
+        """Return the innermost function, lambda or class that contains a node; None: the module."""
         for parent in self.ancestors(node):
             if isinstance(parent, FunctionNode | ast.Lambda | ast.ClassDef):
                 return parent
         return None
 
     def function_of(self, node: ast.AST) -> FunctionNode | None:
-        """Return the innermost function that contains a node; classes and lambdas do not count."""
+        """Return the innermost `def` that contains a node; None if it is in none."""
         return next((n for n in self.ancestors(node) if isinstance(n, FunctionNode)), None)
 
     def class_of(self, node: ast.AST) -> ast.ClassDef | None:
-        """Return the innermost class that contains a node."""
+        """Return the innermost class that contains a node; None if it is in none."""
         return next((n for n in self.ancestors(node) if isinstance(n, ast.ClassDef)), None)
 
     def qualified(self, scope: ast.AST | None) -> str:
-        """Return the dotted name of a scope; empty for the module."""
+        """Return the dotted name of a scope, such as `Model.forward`; empty for the module."""
         if scope is None:
             return ""
         names = [getattr(n, "name", "") for n in (scope, *self.ancestors(scope))]
         return ".".join(n for n in reversed(names) if n)
 
     def code(self, node: ast.AST) -> str:
-        """Return a node as source code in a canonical layout."""
+        """Return a node as source code in the layout of `ast.unparse`; cached."""
         if node not in self._code:
             self._code[node] = ast.unparse(node)
         return self._code[node]
 
 
 def parse(text: str) -> ast.Module:
-    """Parse a text and remove docstrings and annotations from its tree.
+    """Return the syntax tree of a Python text without docstrings and annotations.
 
     Raises:
         SyntaxError, ValueError, RecursionError, MemoryError: The text does not parse.
