@@ -18,7 +18,7 @@ REPLY_SECONDS = 30.0
 
 
 def engine_socket(workspace: Path) -> str:
-    """Return the path of the socket on which the workspace's engine listens."""
+    """Return the path of the unix socket on which the workspace's engine listens, if one runs."""
     return str(published_socket_path(workspace) or socket_path(workspace))
 
 

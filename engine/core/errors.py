@@ -1,4 +1,4 @@
-"""Every error this program raises on purpose, in one tree.
+"""Defines every error that the program raises on purpose, as one tree with exit codes.
 
 AutoresearchError            what happened, why, what to do next; an exit code
 ├── UsageError               2  invalid flag or argument

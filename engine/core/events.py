@@ -45,7 +45,7 @@ class Platform(msgspec.Struct, frozen=True, kw_only=True):
     ram_bytes: int
     gpus: tuple[Gpu, ...] = ()
     gpu_note: str = ""
-    """Why no GPU figures are available; empty where they are."""
+    """Why the machine's GPUs are not listed; empty where they are."""
     sandbox: str = "none"
     """Name of the sandbox that confines the training process; `none` where there is none."""
 
@@ -118,7 +118,7 @@ class SessionStarted(Event, frozen=True, kw_only=True):
 
 
 class HistoryImported(Event, frozen=True, kw_only=True):
-    """The rows of a session without a journal were imported as this session's history."""
+    """The results table of another tool's session was imported as this session's history."""
 
     file: str
     branch: str
@@ -131,7 +131,7 @@ class HistoryImported(Event, frozen=True, kw_only=True):
 
 
 class EngineStarted(Event, frozen=True, kw_only=True):
-    """An engine process opened the session."""
+    """An engine process opened the session, or continued it after another engine."""
 
     pid: int
     version: str
@@ -242,7 +242,7 @@ class AutonomySet(Event, frozen=True, kw_only=True):
 
 
 class HypothesisPinned(Event, frozen=True, kw_only=True):
-    """The user pinned a hypothesis, to be tried next."""
+    """The user pinned a hypothesis, to be tried before the agent's own proposals."""
 
     pin: int
     """The pin's number, counted up through the session."""
@@ -251,7 +251,7 @@ class HypothesisPinned(Event, frozen=True, kw_only=True):
 
 
 class PinEdited(Event, frozen=True, kw_only=True):
-    """The user changed the text of a pin."""
+    """The user changed the text of a waiting pin."""
 
     pin: int
     text: str
@@ -259,7 +259,7 @@ class PinEdited(Event, frozen=True, kw_only=True):
 
 
 class PinMoved(Event, frozen=True, kw_only=True):
-    """The user changed the order of the waiting pins."""
+    """The user moved a waiting pin to another place in the order of trying."""
 
     pin: int
     place: int
@@ -311,7 +311,7 @@ class ProgramEdited(Event, frozen=True, kw_only=True):
     key: str
     """A hash of the text of program.md."""
     experiment: int
-    """The first experiment for which it is in force."""
+    """The number of the first experiment for which this version is in force."""
     diff: str = ""
     """Unified diff against the previous version; empty for the first version."""
 
@@ -343,7 +343,7 @@ class FrontierReverted(Event, frozen=True, kw_only=True):
     """A kept change was reverted on the session's branch by a new commit."""
 
     experiment: int
-    """The experiment whose change was reverted."""
+    """The number of the experiment whose change was reverted."""
     commit: str
     incumbent: int
     """The number of the experiment whose value has to be beaten from now on."""

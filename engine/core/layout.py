@@ -79,7 +79,7 @@ class Layout:
 
 @dataclass(frozen=True)
 class RefNames:
-    """The names of one session's branch and private refs."""
+    """The names of one session's git branch and private refs."""
 
     tag: str
 

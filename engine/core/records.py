@@ -126,7 +126,7 @@ class ProgramVersion(msgspec.Struct, frozen=True, kw_only=True):
     """A hash of the text of program.md."""
     at: datetime
     experiment: int
-    """The first experiment for which it was in force."""
+    """The number of the first experiment for which this version was in force."""
     commit: str = ""
     """The commit that has this version on the branch; empty until it is committed."""
     added: int = 0
@@ -134,7 +134,7 @@ class ProgramVersion(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Experiment(ProposalRecord, frozen=True, kw_only=True):
-    """One numbered attempt: proposal, runs, measurement, verdict."""
+    """One numbered experiment: its proposal, training runs, measurement and verdict."""
 
     number: int
     drafted_at: datetime
@@ -144,7 +144,7 @@ class Experiment(ProposalRecord, frozen=True, kw_only=True):
     runs: tuple[Run, ...] = ()
     measurement: ev.Measurement | None = None
     doubts: tuple[str, ...] = ()
-    """Why the measurement is not trusted; empty where it is. A doubted one is never kept."""
+    """Why the measurement is not trusted, so that it is not kept; empty where it is trusted."""
     verdict: Verdict | None = None
     verdict_reason: str = ""
     gain: float | None = None
@@ -178,22 +178,22 @@ class Experiment(ProposalRecord, frozen=True, kw_only=True):
 
     @property
     def effective_verdict(self) -> Verdict | None:
-        """The verdict in force: the user's where they overruled the keep rule, else the rule's."""
+        """The verdict in force: the user's own, else the keep rule's; None before either."""
         return self.overruled or self.verdict
 
     @property
     def run(self) -> Run | None:
-        """The latest run; None before the first."""
+        """The experiment's latest training run; None before the first."""
         return self.runs[-1] if self.runs else None
 
     @property
     def outcome(self) -> Outcome | None:
-        """Why the latest run ended; None before it has."""
+        """How the latest training run ended; None before it has."""
         return self.runs[-1].outcome if self.runs else None
 
 
 class Queued(Candidate, frozen=True, kw_only=True):
-    """A candidate in the queue: ready to run, or waiting for the user."""
+    """A candidate in the queue, ready to run or waiting for the user's answer."""
 
     after: int
     """The number of experiments begun when the proposal was queued."""
@@ -245,7 +245,7 @@ class VerdictCounts(msgspec.Struct, frozen=True, kw_only=True):
     discard: int = 0
     crash: int = 0
     other: int = 0
-    """Imported rows with none of the three verdicts."""
+    """Number of imported rows with none of the three verdicts."""
 
     @property
     def total(self) -> int:

@@ -121,7 +121,7 @@ class Session(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def direction(self) -> Direction:
-        """The direction in which the metric improves."""
+        """The direction in which the metric improves, from the config."""
         return self.config.direction
 
     @property
@@ -148,12 +148,12 @@ class Session(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def best(self) -> Experiment | None:
-        """The incumbent's experiment; None before the baseline is kept."""
+        """The experiment whose value is to be beaten (incumbent); None before a kept baseline."""
         return None if self.incumbent is None else self.experiment(self.incumbent)
 
     @property
     def best_metric(self) -> float | None:
-        """The incumbent's value of the metric; None before the baseline is kept."""
+        """The metric's value of the incumbent experiment; None before a kept baseline."""
         best = self.best
         return (
             best.measurement.metric if best is not None and best.measurement is not None else None

@@ -38,13 +38,13 @@ class Setting(msgspec.Struct, frozen=True):
     label: str = ""
     """Name in the plan shown before a session starts; empty where the plan leaves it out."""
     line: int = 0
-    """The line number of the setting in that plan; 0 where the plan leaves it out."""
+    """The setting's line number in the plan shown before a session starts; 0: not shown."""
     answer: str = ""
-    """What the user may type to change it in that plan; empty: the description is shown."""
+    """What the plan says may be typed to change the setting; empty: `description` is shown."""
     name: str = ""
     """Name of the field of `ResearchConfig`, filled in by `config.settings`."""
     annotation: Any = None
-    """Type annotation of that field, filled in by `config.settings`."""
+    """Type annotation of the field of `ResearchConfig`, filled in by `config.settings`."""
 
     @property
     def value_type(self) -> type:

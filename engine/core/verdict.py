@@ -75,7 +75,7 @@ def find_doubts(
     distinct_values: int,
     changed_locked: tuple[str, ...] = (),
 ) -> tuple[str, ...]:
-    """Compare the figures a run reported with what the engine observed.
+    """Return contradictions between the figures a run reported and what the engine observed.
 
     Args:
         measurement: The reported figures.

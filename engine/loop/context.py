@@ -54,7 +54,7 @@ class SessionContext:
         self.record(AlarmRaised(kind=kind, message=message, experiment=experiment))
 
     def pause(self, reason: str, todo: str) -> None:
-        """Pause the loop on behalf of the engine; raise an alarm where it is paused already.
+        """Pause the loop on behalf of the engine; if paused for another reason, raise an alarm.
 
         Args:
             reason: Why the loop cannot continue, as the user reads it.

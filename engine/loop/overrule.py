@@ -147,7 +147,7 @@ class EarlierExperiments:
         )
 
     def start(self, work: Coroutine[None, None, None]) -> None:
-        """Run a coroutine in the background and keep a reference to it until it ends."""
+        """Run a coroutine in the background, with a reference kept to it until it ends."""
         task = asyncio.ensure_future(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)

@@ -30,7 +30,7 @@ class ProgramVersions:
         self._stamp: tuple[int, ...] | None = ()
         self._error = ""
         self._texts: dict[str, str] = {}
-        """The texts of the versions that this engine has read, by key."""
+        """The texts of program.md that this engine has read, by their hash."""
         self.text = ""
         """The text of the version of program.md in force; empty where there is none."""
         self.key = program_key("")

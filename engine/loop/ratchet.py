@@ -83,7 +83,7 @@ class Ratchet:
         self._wake.set()
 
     async def run(self) -> None:
-        """Do one step after another until the session ends.
+        """Do one step after another, and draft proposals ahead, until the session ends.
 
         Raises:
             JournalError: The journal cannot be written; nothing recorded is lost.

@@ -80,7 +80,7 @@ class Reviewer:
         return await asyncio.to_thread(assess, before, after, setting, self._rules)
 
     def why_asked(self, findings: tuple[Finding, ...]) -> str:
-        """Return why the user must approve an edit with these findings; "" where it may run."""
+        """Return why the user must approve an edit with these findings; "" where they need not."""
         autonomy = self._context.session.autonomy
         blocks = [f for f in findings if f.weight is Weight.BLOCK]
         asks = [f for f in findings if f.weight is Weight.ASK]

@@ -67,7 +67,7 @@ class Runner:
         """Kill the current run's whole process tree.
 
         Returns:
-            False where nothing runs.
+            True where a run was killed; False where nothing runs.
         """
         if self._handle is None:
             return False

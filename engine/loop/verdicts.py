@@ -16,7 +16,7 @@ from engine.store.results_tsv import append_row, has_row, size
 
 
 class Judge:
-    """Gives the verdict on an experiment after its run, and records it in table and branch.
+    """Gives the verdict on an experiment after its run; records it in results table and branch.
 
     Args:
         context: The session's journal, workspace, files and agent.

@@ -101,7 +101,7 @@ class EditPin(Command, frozen=True, kw_only=True):
 
 
 class MovePin(Command, frozen=True, kw_only=True):
-    """Move a waiting pin to another place in line."""
+    """Move a waiting pin to another place in the order of trying."""
 
     pin: int
     place: int

@@ -26,7 +26,7 @@ _encoder = msgspec.msgpack.Encoder(enc_hook=_encode_vector)
 
 
 class _Wire(msgspec.Struct, frozen=True):
-    """The packed form of a session: its experiments beside it, as they decode faster typed."""
+    """A packed session; its experiments stand apart, as they decode faster by their own type."""
 
     session: msgspec.Raw
     experiments: list[Experiment]

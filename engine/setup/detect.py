@@ -45,7 +45,7 @@ class DetectedSettings:
     reads_budget: bool
     """True where the repository's files read the budget from AUTORESEARCH_TIME_BUDGET."""
     why: dict[str, str] = field(default_factory=dict)
-    """A short text by setting name that tells where the detected value comes from."""
+    """For each setting's name, a short text that tells where the detected value comes from."""
 
     def values(self) -> dict[str, object]:
         """Return the detected settings by their names in the research config."""

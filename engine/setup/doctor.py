@@ -24,7 +24,7 @@ class CheckResult:
 
     name: str
     ok: bool | None
-    """True where it is in order, False where not; None for information that is neither."""
+    """True where the checked item is in order, False where it is not; None: only information."""
     value: str
     todo: str = ""
 

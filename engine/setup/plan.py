@@ -53,7 +53,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     continues: bool
     """True for an existing session that is continued; False for a new one."""
     why: dict[str, str] = {}
-    """A short text by setting name that tells where the setting's value comes from."""
+    """For each setting's name, a short text that tells where its value comes from."""
     notes: tuple[str, ...] = ()
     start_request: StartRequest = StartRequest()
     """What the engine is asked to record at its start beside the config, such as a first pin."""
@@ -176,7 +176,11 @@ def _note_other_session(workspace: Workspace, config: ResearchConfig) -> tuple[s
 
 
 def _reasons(detected: DetectedSettings) -> dict[str, str]:
-    """Return a short text by setting name that tells where a first plan's value comes from."""
+    """Return for each setting's name a short text that tells where its value comes from.
+
+    Args:
+        detected: What was detected in a repository that has no saved config.
+    """
     return {
         "locked": "the files it imports" if detected.locked else "it imports no file of yours",
         "budget_seconds": "no TIME_BUDGET was found",
@@ -210,7 +214,7 @@ def _first_hypothesis(text: str | None) -> str:
 
 
 def _checked(values: dict[str, Any]) -> ResearchConfig:
-    """Return the research config with these values, by setting name.
+    """Return a checked research config made from values by setting name.
 
     Raises:
         UsageError: A value has the wrong type.

@@ -32,7 +32,7 @@ class StartPoint(msgspec.Struct, frozen=True, kw_only=True):
     values: dict[str, object] = {}
     """The settings that follow from the start point, by name."""
     why: dict[str, str] = {}
-    """A short text by setting name that tells where each of `values` comes from."""
+    """For each name in `values`, a short text that tells where the value comes from."""
     notes: tuple[str, ...] = ()
 
 
