@@ -1,1 +1,1 @@
-"""Coding-agent CLIs as agents: they edit a scratch worktree, and the edited file is the draft."""
+"""The agent `acp`: a coding-agent CLI edits a scratch worktree; the edited file is the draft."""

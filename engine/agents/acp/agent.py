@@ -1,4 +1,4 @@
-"""The agent `acp`: a coding-agent CLI edits a scratch worktree; the edited file is the draft."""
+"""Lets a coding-agent CLI edit a scratch worktree and takes the edited file: the agent `acp`."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ MOST_REASKS = 2
 
 
 class _NoEdit(WrongEdit):
-    """The CLI left the file unchanged."""
+    """Raised when the CLI ended its turn and left the editable file unchanged."""
 
 
 class CodingAgent:
@@ -72,7 +72,9 @@ class CodingAgent:
     async def propose(
         self, briefing: Briefing
     ) -> AsyncIterator[Thought | PromptSent | Usage | Draft]:
-        """Let the CLI edit the file, and yield the edited file as the draft.
+        """Let the CLI edit the file in up to three turns, and yield the edited file as the draft.
+
+        The turns call a language model, which may cost money. All processes end with the call.
 
         Raises:
             AgentError: The CLI failed or made no usable edit; the class says which.
@@ -174,7 +176,13 @@ class CodingAgent:
 
 
 def describe(file: str, old: str, new: str) -> str:
-    """Return a short description of an edit that came without a hypothesis."""
+    """Return a one-line description of an edit that came without a hypothesis.
+
+    Args:
+        file: The name of the edited file.
+        old: Its text before the edit.
+        new: Its text after the edit.
+    """
     patch = make_patch(file, old, new)
     body = [line for line in patch.splitlines()[2:] if line[:1] in "+-" and line[1:].strip()]
     added = [one_line(line[1:], 100) for line in body if line[0] == "+"]
@@ -187,7 +195,13 @@ def describe(file: str, old: str, new: str) -> str:
 
 
 def _prepare(briefing: Briefing) -> Policy:
-    """Return the policy for a briefing's worktree, after writing the file to edit into it."""
+    """Return the policy for a briefing's worktree.
+
+    For a repair, the text of the file that crashed is first written into the worktree.
+
+    Raises:
+        AgentError: The briefing has no worktree, or the editable file is a symbolic link.
+    """
     if briefing.worktree is None:
         raise AgentError("A coding agent needs a worktree, and got none.")
     policy = Policy(briefing.worktree, briefing.config.file)
@@ -217,10 +231,10 @@ def _few(names: list[str]) -> str:
 
 
 def make(config: ResearchConfig, workspace: Path) -> Agent:
-    """Make the agent for a config.
+    """Make the agent `acp` with the keys of the environment and of the workspace's `.env`.
 
     Raises:
-        AgentError: The config names no CLI, or it is not installed.
+        AgentError: The config names no CLI, or the `.env` cannot be read.
     """
     if not config.cli.strip():
         raise CliMissingError(

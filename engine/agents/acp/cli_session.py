@@ -1,4 +1,4 @@
-"""A session of a CLI: prompts are sent, thoughts and usage are yielded, within time limits.
+"""Defines a session of a coding-agent CLI: a prompt goes in; thoughts and usage come out.
 
 `conversation.py` implements it over the Agent Client Protocol, `headless.py` over Claude Code's own
 JSON lines.
@@ -20,14 +20,14 @@ from engine.core.patches.patch import make_patch
 from engine.core.text import sanitize
 
 QUIET_TIMES = 3.0
-"""Factor by which a CLI may be silent longer than a model: its tools run without output."""
+"""Factor on `idle_seconds` for a CLI's silence: its tools run without output."""
 _LONGEST_PIECE = 100_000
 _LONGEST_DIFF = 6_000
 _LONGEST_SPEECH = 200_000
 
 
 class CliSession(Protocol):
-    """A session of a CLI."""
+    """A conversation with a running coding-agent CLI, one prompt after another."""
 
     @property
     def message(self) -> str:
@@ -35,7 +35,7 @@ class CliSession(Protocol):
         ...
 
     async def open(self) -> None:
-        """Start the session.
+        """Start the CLI's process and the session; call it once, before `ask`.
 
         Raises:
             AgentError: The session cannot start.
@@ -43,7 +43,9 @@ class CliSession(Protocol):
         ...
 
     def ask(self, text: str) -> AsyncGenerator[Thought | Usage, None]:
-        """Send a prompt, and yield the CLI's output until the turn ends.
+        """Send a prompt, and yield the CLI's thoughts and usage until its turn ends.
+
+        A turn calls a language model, which may cost money.
 
         Raises:
             AgentError: The turn failed.
@@ -51,7 +53,7 @@ class CliSession(Protocol):
         ...
 
     async def close(self) -> None:
-        """End the session and all its processes."""
+        """End the session and all processes of the CLI."""
         ...
 
 
@@ -77,33 +79,33 @@ class Listener:
 
     @property
     def message(self) -> str:
-        """The CLI's message since its last tool call."""
+        """The CLI's message since its last tool call; empty if there is none."""
         return self._speech
 
     def touch(self) -> None:
-        """Record that the CLI produced output of any kind."""
+        """Record that the CLI produced output, which restarts the time limit on silence."""
         self._listener = asyncio.get_running_loop().time()
 
     def think(self, text: str) -> None:
-        """Add a piece of the CLI's reasoning."""
+        """Queue a piece of the CLI's reasoning to be yielded as a thought."""
         self._flow("thought", text)
 
     def speak(self, text: str) -> None:
-        """Add a piece of the CLI's message."""
+        """Append a piece to the CLI's message, and queue it as a thought."""
         self._speech = (self._speech + text)[-_LONGEST_SPEECH:]
         self._flow("message", text)
 
     def note(self, line: str) -> None:
-        """Add a line on what the CLI does, or what was refused."""
+        """Queue a line on what the CLI does, or what was refused, as a thought."""
         self._flow("", f"{line}\n")
 
     def act(self, line: str) -> None:
-        """Add a line on a tool call; the message so far was not the final one."""
+        """Queue a line on a tool call, and clear the message, which was not the final one."""
         self._speech = ""
         self.note(line)
 
     def diff(self, path: str, old: str, new: str) -> None:
-        """Add the diff of an edit as the CLI reports it."""
+        """Queue the diff of a reported edit as a thought, unless it repeats the last one."""
         patch = make_patch(path, _whole_lines(old), _whole_lines(new))
         # The same edit is reported when planned and when made, with more context lines.
         changed = [line for line in patch.splitlines()[2:] if line[:1] in "+-"]
@@ -115,7 +117,7 @@ class Listener:
         self._flow("", patch)
 
     def used(self, usage: Usage) -> None:
-        """Add the usage of a turn, unless it is zero."""
+        """Queue the usage of a turn to be yielded, unless it is zero."""
         if usage.prompt_tokens or usage.completion_tokens or usage.dollars:
             self._pieces.put_nowait(usage)
 
@@ -130,7 +132,10 @@ class Listener:
         self._pieces.put_nowait(Thought(turn + text))
 
     async def until(self, turn: asyncio.Task[None]) -> AsyncGenerator[Thought | Usage, None]:
-        """Yield output until a task is done, then raise the task's exception.
+        """Yield queued thoughts and usage until a turn is done, then raise its exception if any.
+
+        Args:
+            turn: The task that reads the CLI's output; cancelled when the caller leaves early.
 
         Raises:
             OverloadedError: The CLI was silent for too long, or the turn took too long.
@@ -172,5 +177,5 @@ class Listener:
 
 
 def _whole_lines(text: str) -> str:
-    """Drop the marks of a missing final newline: an excerpt says nothing about the file's end."""
+    """Return text with a final newline: an excerpt says nothing about the end of its file."""
     return text if not text or text.endswith("\n") else f"{text}\n"

@@ -1,6 +1,7 @@
-"""The client side of the Agent Client Protocol: permissions, and reading and writing of files.
+"""Answers a CLI's requests over the Agent Client Protocol: permissions, and file access.
 
-Requests are refused without asking the user, and reported as lines of the agent's reasoning.
+Forbidden requests are refused without asking the user, and reported as lines of the agent's
+reasoning.
 """
 
 from __future__ import annotations
@@ -51,7 +52,7 @@ _SIGNS = {"completed": "[x]", "in_progress": "[>]"}
 
 
 class PolicyClient:
-    """Answers a CLI's requests by the policy, and passes its updates to a listener.
+    """Answers a coding-agent CLI's requests by a policy, and passes its updates to a listener.
 
     Args:
         policy: The paths and tools the CLI may use.
@@ -63,7 +64,7 @@ class PolicyClient:
         self._listener = listener
         self._calls: dict[str, _Call] = {}
         self.dollars: float | None = None
-        """What the session has cost so far; None: it has not said."""
+        """The session's cost so far in US dollars; None until the CLI reports one."""
 
     async def request_permission(
         self,
@@ -72,7 +73,10 @@ class PolicyClient:
         options: list[PermissionOption],
         **meta: Any,
     ) -> RequestPermissionResponse:
-        """Allow an edit of the editable file or a read in the worktree, once; refuse the rest."""
+        """Allow a tool call once if it edits the editable file or reads in the worktree.
+
+        All others are refused, and the refusal is noted in the agent's reasoning.
+        """
         call = self._calls.setdefault(tool_call.tool_call_id, _Call())
         call.learn(tool_call)
         refused = self._policy.judge(call.judged_kind, call.paths)
@@ -99,10 +103,11 @@ class PolicyClient:
         limit: int | None = None,
         **meta: Any,
     ) -> ReadTextFileResponse:
-        """Return a file of the worktree, or some of its lines.
+        """Return the text of a file in the worktree, or `limit` of its lines from `line` on.
 
         Raises:
-            RequestError: The file lies elsewhere, or is not UTF-8 text.
+            RequestError: The file lies elsewhere, is missing, is larger than 20 MiB, or is not
+                UTF-8 text.
         """
         if not self._policy.may_read(path):
             raise self._refuse(f"reading {path}", "it lies outside the worktree")
@@ -127,10 +132,10 @@ class PolicyClient:
     async def write_text_file(
         self, session_id: str, path: str, content: str, **meta: Any
     ) -> WriteTextFileResponse:
-        """Write the editable file.
+        """Replace the content of the editable file; all other paths are refused.
 
         Raises:
-            RequestError: The path is another file.
+            RequestError: The path is another file, or the file cannot be written.
         """
         if not self._policy.may_write(path):
             raise self._refuse(f"writing {path}", f"only {self._policy.file} may be changed")
@@ -146,7 +151,10 @@ class PolicyClient:
         return RequestError.invalid_params({"details": f"Refused: {why}."})
 
     def notified(self, method: str, params: Any) -> None:
-        """Handle a notification; unknown ones are ignored."""
+        """Pass a `session/update` notification's reasoning, message, tool call or plan on.
+
+        They go to the listener; a cost is recorded in `dollars`. Others are ignored.
+        """
         if method != "session/update":
             return
         try:
@@ -195,22 +203,22 @@ class PolicyClient:
     # Capabilities that are not offered are refused by the protocol's own error.
 
     async def create_terminal(self, *args: Any, **named: Any) -> Any:
-        """Refuse to run a command."""
+        """Refuse to run a command, and note the refusal in the agent's reasoning."""
         command = " ".join([str(named.get("command", "")), *map(str, named.get("args") or [])])
         raise self._refuse(f"running {command.strip() or 'a command'}", "commands are not run here")
 
     async def terminal_output(self, *args: Any, **named: Any) -> Any:
-        """Refuse: no terminal is ever created."""
+        """Refuse any request about a terminal, since none is ever created."""
         raise RequestError.method_not_found("terminal/output")
 
     release_terminal = wait_for_terminal_exit = kill_terminal = terminal_output
 
     async def create_elicitation(self, *args: Any, **named: Any) -> Any:
-        """Refuse to ask the user anything."""
+        """Refuse a request to ask the user something."""
         raise RequestError.method_not_found("elicitation/create")
 
     async def complete_elicitation(self, *args: Any, **named: Any) -> None:
-        """Ignore: no question was asked."""
+        """Ignore the end of a question to the user, since none is ever asked."""
 
     async def session_update(self, *args: Any, **named: Any) -> None:
         """Do nothing: updates arrive as notifications, see `notified`."""
@@ -223,11 +231,14 @@ class PolicyClient:
         """Ignore notifications outside the protocol."""
 
     def on_connect(self, conn: Any) -> None:
-        """Do nothing on connecting."""
+        """Do nothing once the protocol's library has connected."""
 
 
 class _Call:
-    """The reported facts of a tool call; a permission request need not repeat them all."""
+    """The facts a CLI has reported of one tool call, collected from several messages.
+
+    A permission request need not repeat what an earlier update said.
+    """
 
     def __init__(self) -> None:
         self.title = ""
@@ -238,7 +249,7 @@ class _Call:
         self._runs_command = False
 
     def learn(self, update: ToolCallUpdate | ToolCallStart | ToolCallProgress) -> None:
-        """Add the facts of an update."""
+        """Add the title, kind, paths and command that an update of the tool call reports."""
         self.title = update.title or self.title
         self.kind = update.kind or self.kind
         if update.locations is not None:
@@ -257,12 +268,12 @@ class _Call:
 
     @property
     def paths(self) -> list[str]:
-        """All files the call was reported to touch."""
+        """All paths the tool call was reported to touch, without duplicates."""
         return list(dict.fromkeys(self._touched))
 
     @property
     def judged_kind(self) -> str | None:
-        """The kind of the call; any call with a command counts as `execute`."""
+        """The tool call's kind for the policy; None if unknown, `execute` if it has a command."""
         if self._runs_command and self.kind in ("", "other", "read", "search", "think", "edit"):
             return "execute"
         return self.kind or None
@@ -273,7 +284,7 @@ def _strings(values: Iterable[Any]) -> list[str]:
 
 
 def _option(options: Sequence[PermissionOption], kinds: Sequence[str]) -> str | None:
-    """Return the first offered option of the first of these kinds."""
+    """Return the id of the first offered option of the first matching kind; None without one."""
     for kind in kinds:
         for option in options:
             if option.kind == kind:

@@ -1,4 +1,4 @@
-"""The coding-agent CLIs known by name: their commands, log-ins and settings."""
+"""Finds coding-agent CLIs on this machine, and holds the commands and log-ins of known ones."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ from typing import Any
 from engine.core.errors import CliMissingError
 
 TOOLS = ("Read", "Edit", "Grep", "Glob")
-"""The tools of Claude Code that are enabled."""
+"""The only tools of Claude Code that are enabled."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Cli:
-    """A coding-agent CLI."""
+    """A coding-agent CLI: how it is started, logged in and kept to asking for permission."""
 
     name: str
-    """Name in the config."""
+    """Its name in the research config's `cli`."""
     title: str
     commands: tuple[tuple[str, ...], ...]
     """Command lines for the Agent Client Protocol; the first one installed is used."""
@@ -33,13 +33,13 @@ class Cli:
     install: str = ""
     login: str = ""
     keys: tuple[str, ...] = ()
-    """Variables; any one of them counts as logged in."""
+    """Environment variables; if any one is set, the CLI counts as logged in."""
     login_files: tuple[str, ...] = ()
-    """Files below the home directory; any one of them counts as logged in."""
+    """Files below the home directory; if any one exists, the CLI counts as logged in."""
     environment: Mapping[str, str] = field(default_factory=dict)
-    """Variables set for the process, in addition to the inherited ones."""
+    """Environment variables set for the process, in addition to the inherited ones."""
     mode: str = ""
-    """Session mode in which the CLI asks before it edits."""
+    """Session mode in which the CLI asks before it edits; empty if none needs selecting."""
 
 
 _OPENCODE_RULES = {
@@ -101,7 +101,7 @@ KNOWN: tuple[Cli, ...] = (
 
 @dataclass(frozen=True, kw_only=True)
 class InstalledCli:
-    """A CLI and the command line that starts it."""
+    """A coding-agent CLI found on this machine, and the command line that starts it."""
 
     cli: Cli
     argv: tuple[str, ...]
@@ -109,7 +109,7 @@ class InstalledCli:
 
 
 def known(name: str) -> Cli:
-    """Return the CLI of a name, or one for the user's own command line."""
+    """Return the CLI of a known name; any other name is read as the user's own command line."""
     for cli in KNOWN:
         if cli.name == name:
             return cli
@@ -119,10 +119,10 @@ def known(name: str) -> Cli:
 
 
 def find(name: str, path: str | None = None) -> InstalledCli:
-    """Find the CLI that a config names.
+    """Find the command of the CLI that a config's `cli` names.
 
     Args:
-        name: A known name, or a command line.
+        name: The name of a known CLI, or a command line.
         path: The search path for commands; by default this process's PATH.
 
     Raises:
@@ -146,17 +146,17 @@ def find(name: str, path: str | None = None) -> InstalledCli:
 
 @dataclass(frozen=True)
 class Installed:
-    """A CLI's installation on this machine, as text for the user."""
+    """One line for the user on a CLI: whether it is installed and logged in, and its version."""
 
     name: str
     ok: bool | None
-    """None if the CLI is not installed, or may not be logged in."""
+    """True if installed and logged in; None if not installed, or without a log-in seen."""
     value: str
     todo: str = ""
 
 
 def survey(environ: Mapping[str, str]) -> list[Installed]:
-    """Find the known CLIs, their versions and log-ins, without network access."""
+    """Report on each known CLI: its version and log-in; starts `--version`, without network."""
     with ThreadPoolExecutor(len(KNOWN)) as pool:
         return list(pool.map(lambda cli: _look(cli, environ), KNOWN))
 
@@ -180,7 +180,7 @@ def _look(cli: Cli, environ: Mapping[str, str]) -> Installed:
 
 
 def _version(command: str) -> str:
-    """Return a command's version, by its package or its output; empty if unknown."""
+    """Return a command's version from its npm package or `--version`; empty if unknown."""
     # Adapters have no --version; npm puts a package.json above the target of their link.
     for folder in list(Path(command).resolve().parents)[:3]:
         try:
@@ -208,10 +208,10 @@ _NOT_FOR_CLIS = ("CLAUDECODE", "CLAUDE_CODE_ENTRYPOINT", "AUTORESEARCH_NOTIFY")
 
 
 def cli_environment(cli: Cli, variables: Mapping[str, str]) -> dict[str, str]:
-    """Return the environment of a CLI's process.
+    """Return the complete environment for a CLI's process.
 
     Args:
-        cli: The CLI, with variables of its own.
+        cli: The CLI, whose own variables take precedence.
         variables: The engine's environment and the keys of the workspace's `.env`.
     """
     # Claude Code does not start inside itself, and the user may have started the engine there.
@@ -231,7 +231,7 @@ def _claude_settings(variables: Mapping[str, str]) -> dict[str, Any]:
 
 
 def _claude_variables(variables: Mapping[str, str]) -> dict[str, str]:
-    """Return the variables in the user's Claude Code settings, such as a server address."""
+    """Return the environment variables that the user's Claude Code settings define."""
     data = _claude_settings(variables).get("env")
     return {str(k): str(v) for k, v in data.items()} if isinstance(data, dict) else {}
 
@@ -243,7 +243,7 @@ def claude_login(variables: Mapping[str, str]) -> dict[str, Any]:
 
 
 def session_meta(cli: Cli, variables: Mapping[str, str]) -> dict[str, Any]:
-    """Return the `_meta` field of a new session."""
+    """Return the `_meta` field for a new protocol session: Claude Code's options, else empty."""
     if cli.name != "claude":
         return {}
     # No other settings: a rule of the user's that allows edits would apply to all files.

@@ -1,7 +1,8 @@
-"""A session over the Agent Client Protocol. Import it late: the protocol's library takes 0.4 s.
+"""Runs a coding-agent CLI's session over the Agent Client Protocol (ACP).
 
-Messages are framed here instead of by the library, which logs unreadable ones to the root logger;
-notifications are handled in order, and unknown ones are ignored.
+Import it late: the protocol's library takes 0.4 s. Messages are framed here instead of by the
+library, which logs unreadable ones to the root logger; notifications are handled in order, and
+unknown ones are ignored.
 """
 
 from __future__ import annotations
@@ -44,14 +45,14 @@ from engine.core.errors import (
 )
 
 START_SECONDS = 90.0
-"""Time limit for the first answer: a CLI may download its list of models, or itself."""
+"""Longest time until a session has started: a CLI may download its list of models, or itself."""
 _AUTH_REQUIRED = -32000
 _MOST_JUNK = 200
-"""The most lines on stdout that are not messages; some CLIs print a few."""
+"""Number of stdout lines that are not messages after which reading stops; some CLIs print few."""
 
 
 class Conversation:
-    """A session of a CLI that implements the Agent Client Protocol.
+    """A `CliSession` with a CLI that implements the Agent Client Protocol.
 
     Args:
         found: The CLI and its command line.
@@ -86,11 +87,11 @@ class Conversation:
 
     @property
     def message(self) -> str:
-        """The CLI's message since its last tool call."""
+        """The CLI's message since its last tool call; empty if there is none."""
         return self._listener.message
 
     async def open(self) -> None:
-        """Start the CLI and a session.
+        """Start the CLI, and a session in the mode and with the model that the config wants.
 
         Raises:
             AgentError: The CLI does not start, uses another protocol, or is not logged in.
@@ -147,7 +148,7 @@ class Conversation:
         )
 
     async def ask(self, text: str) -> AsyncGenerator[Thought | Usage, None]:
-        """Send a prompt; see `CliSession.ask`."""
+        """Send a prompt, and yield thoughts and usage until the turn ends; see `CliSession.ask`."""
         turn = asyncio.create_task(self._turn(text))
         async with contextlib.aclosing(self._listener.until(turn)) as pieces:
             async for piece in pieces:
@@ -170,7 +171,7 @@ class Conversation:
             )
 
     def _account(self, response: PromptResponse | None) -> None:
-        """Report the usage of the turn as far as the CLI reports it."""
+        """Pass a turn's tokens and dollars to the listener; without a response, only dollars."""
         usage = _usage(response, self._config.model or self._cli.name)
         if (cost := self._client.dollars) is not None:
             # The CLI reports the total of the session.
@@ -207,7 +208,7 @@ class Conversation:
         return self._gone()
 
     def _gone(self) -> AgentError:
-        """Return the error for a CLI that ended or closed its pipes."""
+        """Return the error for a CLI that ended or closed its pipes in the middle of a request."""
         assert self._process is not None
         stderr, status = self._process.stderr_end(), self._process.exit_status
         end = "closed its output" if status is None else f"ended (exit status {status})"
@@ -233,7 +234,7 @@ class Conversation:
 
 
 class _Wire:
-    """Messages over the pipes of a process, one per line."""
+    """A connection to a CLI's process: sends and receives one JSON message per line."""
 
     def __init__(self, process: CliProcess, client: PolicyClient, heard: Listener) -> None:
         self._process = process
@@ -242,13 +243,16 @@ class _Wire:
         self.junk = 0
 
     async def send(self, message: dict[str, Any]) -> None:
-        """Write a message; a closed pipe is ignored, since reading reports it."""
+        """Write a message to the CLI's stdin; ignore a closed pipe, since reading reports it."""
         with contextlib.suppress(ConnectionError, RuntimeError):
             self._process.stdin.write(json.dumps(message).encode() + b"\n")
             await self._process.stdin.drain()
 
     async def receive(self) -> dict[str, Any] | None:
-        """Return the next request or answer, None at the end; updates are handled on the way."""
+        """Wait for the CLI's next request or answer, and return it; None at the end of its output.
+
+        Notifications before it are passed to the client. Other lines are counted in `junk`.
+        """
         while self.junk < _MOST_JUNK:
             try:
                 line = await self._process.stdout.readline()
@@ -270,11 +274,11 @@ class _Wire:
         return None
 
     async def close(self) -> None:
-        """Do nothing: the session ends the process."""
+        """Do nothing: `Conversation.close` ends the process."""
 
 
 def _usage(response: PromptResponse | None, model: str) -> Usage:
-    """Return the tokens of a turn; all 0 if the CLI does not report them."""
+    """Return the usage that a prompt's response reports; 0 tokens if it reports none."""
     if response is None:
         return Usage(model=model)
     if (reported := response.usage) is not None:
@@ -299,7 +303,7 @@ def _usage(response: PromptResponse | None, model: str) -> Usage:
 
 
 def _choice(option: SessionConfigOptionSelect, model: str) -> str | None:
-    """Return the option value of a model, named with or without its provider."""
+    """Return the option's value for a model, named with or without its provider; else None."""
     values: list[str] = []
     for entry in option.options:
         inner = getattr(entry, "options", None)

@@ -52,10 +52,10 @@ def cli_error(
     login: bool = False,
     resets: float | None = None,
 ) -> AgentError:
-    """Return the error that a CLI's message describes.
+    """Return the error that a CLI's message describes; OverloadedError if none is recognised.
 
     Args:
-        cli: The CLI.
+        cli: The CLI that reported it.
         message: The message and any related output.
         secrets: The secrets to redact.
         login: Whether the CLI reported explicitly that it is not logged in.

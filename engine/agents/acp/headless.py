@@ -1,4 +1,4 @@
-"""Claude Code without an adapter: `claude -p`, with JSON lines on both pipes.
+"""Runs Claude Code without an adapter, as `claude -p` with JSON lines on both pipes.
 
 It gets tools to read and to edit, and permission to edit one file; everything else is refused
 without asking the user.
@@ -27,10 +27,10 @@ _PATHS = ("file_path", "path", "pattern")
 
 
 class Headless:
-    """A session of Claude Code's headless mode.
+    """A `CliSession` with Claude Code in headless mode.
 
     Args:
-        found: The command line.
+        found: The CLI and its command line.
         config: The limits, and possibly a model.
         policy: The paths and tools it may use.
         variables: The complete environment of the process.
@@ -60,11 +60,11 @@ class Headless:
 
     @property
     def message(self) -> str:
-        """The final message of the turn."""
+        """The final message of the last turn, or Claude Code's message so far."""
         return self._final or self._listener.message
 
     async def open(self) -> None:
-        """Start the command, which waits silently for the first prompt.
+        """Start Claude Code, which waits silently for the first prompt.
 
         Raises:
             CliMissingError: The command cannot be started.
@@ -72,14 +72,14 @@ class Headless:
         self._process = await CliProcess.start(self._argv, self._policy.worktree, self._variables)
 
     async def ask(self, text: str) -> AsyncGenerator[Thought | Usage, None]:
-        """Send a prompt; see `CliSession.ask`."""
+        """Send a prompt, and yield thoughts and usage until the turn ends; see `CliSession.ask`."""
         turn = asyncio.create_task(self._turn(text))
         async with contextlib.aclosing(self._listener.until(turn)) as pieces:
             async for piece in pieces:
                 yield piece
 
     async def close(self) -> None:
-        """End the command and every process it started."""
+        """End Claude Code and every process it started."""
         if self._process is not None:
             await self._process.stop()
 
@@ -116,7 +116,7 @@ class Headless:
         return OverloadedError(f"{self._cli.title} {end} in the middle of its work.", shown)
 
     def _take(self, event: dict[str, Any]) -> bool:
-        """Handle one line, and return whether it ends the turn.
+        """Pass one parsed JSON line on to the listener, and return whether it ends the turn.
 
         Raises:
             AgentError: The turn failed.

@@ -1,4 +1,4 @@
-"""Permissions of a coding agent in its worktree: read everything, edit the one editable file."""
+"""Decides what a coding agent may do in its worktree: read all files, edit the editable one."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ _READING = frozenset({"read", "search", "think"})
 
 
 class Policy:
-    """Decides on paths and tool calls, after resolving symbolic links and dots.
+    """Decides which paths and tool calls are allowed, after resolving symbolic links and dots.
 
     Args:
         worktree: The directory the agent works in.
@@ -29,7 +29,7 @@ class Policy:
         return ".git" not in place.relative_to(self.worktree).parts
 
     def may_write(self, path: str) -> bool:
-        """Return whether a path is the editable file itself, not a link to it."""
+        """Return whether a path, once resolved, is the editable file, which is not a link."""
         return self._place(path) == self.editable
 
     def judge(self, kind: str | None, paths: Sequence[str]) -> str:

@@ -20,7 +20,7 @@ from engine.core.text import sanitize
 from engine.processes import kill_all, kill_marked, marked_processes
 
 LONGEST_LINE_BYTES = 50 * 2**20
-"""The longest message; CLIs send whole files and images in one line."""
+"""Bytes of the longest line read from a CLI; some send whole files and images in one line."""
 _MARK = "AUTORESEARCH_CLI_IN"
 _STDERR_BYTES = 16_384
 _TERM_SECONDS = 0.35
@@ -29,7 +29,7 @@ _STEP_SECONDS = 0.01
 
 
 class CliProcess:
-    """A running CLI, made by `start`; it must be ended with `stop`."""
+    """A running coding-agent CLI with its pipes, made by `start`; end it with `stop`."""
 
     def __init__(self, process: asyncio.subprocess.Process, directory: Path) -> None:
         assert process.stdin is not None and process.stdout is not None
@@ -44,11 +44,11 @@ class CliProcess:
     async def start(
         cls, argv: Sequence[str], directory: Path, environment: Mapping[str, str]
     ) -> CliProcess:
-        """Start a command.
+        """Start a CLI with pipes for stdin, stdout and stderr.
 
         Args:
             argv: The command and its arguments.
-            directory: The working directory. Processes left there by an earlier command are killed
+            directory: The working directory. Processes left there by an earlier CLI are killed
                 first.
             environment: The complete environment.
 
@@ -84,15 +84,15 @@ class CliProcess:
 
     @property
     def exit_status(self) -> int | None:
-        """The exit status; None while the process runs."""
+        """The process's exit status, negative for a signal; None while it runs."""
         return self._process.returncode
 
     def stderr_end(self) -> str:
-        """Return the end of its stderr, sanitized."""
+        """Return the last 16 KiB of the process's stderr so far, sanitized."""
         return sanitize(self._stderr.decode("utf-8", "replace")).strip()
 
     async def exited(self, seconds: float) -> bool:
-        """Wait up to some seconds for its end, and return whether it has ended."""
+        """Wait up to `seconds` for the process to end, and return whether it has ended."""
         loop = asyncio.get_running_loop()
         deadline = loop.time() + seconds
         # Not `wait()`: it also waits for other processes that hold a pipe.

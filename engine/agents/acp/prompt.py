@@ -1,4 +1,4 @@
-"""The prompt of a coding agent, which names files instead of including them."""
+"""Builds the prompt of a coding agent, which names files instead of including them."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ IN_FULL = 10
 MOST_IN_BRIEF = 200
 _LONGEST_PROGRAM = 60_000
 _RULES = SYSTEM[SYSTEM.index("# What is refused") :]
-"""The rules that every reasoning agent is given."""
+"""The part of the language model agent's system message that applies to coding agents too."""
 
 
 def build_prompt(briefing: Briefing) -> str:
-    """Return the first prompt of a session.
+    """Return the first prompt of a coding agent's session, for a proposal or a repair.
 
     Args:
         briefing: The briefing of the proposal; its `shorten` halves the history included.
@@ -113,7 +113,12 @@ def _request(briefing: Briefing) -> str:
 
 
 def ask_again(problem: str, file: str) -> str:
-    """Return the prompt after an unusable edit."""
+    """Return the prompt that asks a coding agent to edit the file again.
+
+    Args:
+        problem: Why its edit cannot be used.
+        file: The editable file.
+    """
     return (
         f"Your edit cannot be used: {one_line(problem, 1000)}\n\nEdit `{one_line(file)}` again "
         "with your editing tool so that this is cured, then end with the four lines HYPOTHESIS, "

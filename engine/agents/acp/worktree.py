@@ -14,7 +14,7 @@ _GIT_SECONDS = 20
 
 
 def read_file(policy: Policy) -> str:
-    """Read the editable file with its line ends unchanged.
+    """Return the text of the editable file in the agent's worktree, its line ends unchanged.
 
     Raises:
         WrongEdit: The file is missing, a link, too large, or not UTF-8 text.
@@ -36,7 +36,10 @@ def read_file(policy: Policy) -> str:
 
 
 def strays(policy: Policy) -> list[str]:
-    """Return the other files that git reports as changed or added; empty without git."""
+    """Return files other than the editable one that git reports as changed or added.
+
+    Paths are relative to the top of the worktree; empty if git cannot be run there.
+    """
     listed = _git(policy.worktree, "status", "--porcelain=v1", "-z", "--no-renames", "--", ".")
     top = _git(policy.worktree, "rev-parse", "--show-toplevel").strip()
     if not top:

@@ -195,7 +195,7 @@ _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 
 
 def wait_seconds(error: Exception) -> float | None:
-    """Return the seconds to wait by the error's headers or message; None if it gives none."""
+    """Return the seconds to wait before a retry, by an error's headers or text; None if unknown."""
     found = getattr(error, "litellm_response_headers", None)
     found = found or getattr(getattr(error, "response", None), "headers", None) or {}
     headers = {str(name).lower(): str(value) for name, value in dict(found).items()}
@@ -217,7 +217,7 @@ def wait_seconds(error: Exception) -> float | None:
 
 
 def _seconds(value: str) -> float | None:
-    """Parse seconds from now: a number, `6m0s`, epoch seconds or a date."""
+    """Return the seconds from now of a number, `6m0s`, epoch seconds or a date; None if neither."""
     now = datetime.now(UTC)
     with suppress(ValueError):
         number = float(value)
