@@ -1,1 +1,1 @@
-"""Durable state: journal, git workspace, results.tsv, run logs and other files of a session."""
+"""Files of a session on the disk: journal, git workspace, results.tsv, run logs and others."""

@@ -9,9 +9,10 @@ from engine.core.layout import Layout
 def keep_proposal(
     layout: Layout, number: int, proposal: Proposal, patch: str, reasoning: str
 ) -> None:
-    """Write proposal.md, patch.diff and reasoning.md of an experiment.
+    """Write a proposal as proposal.md, patch.diff and reasoning.md of its experiment's directory.
 
-    They are not synced: the journal on the disk holds all of it already.
+    They are not synced: the journal on the disk holds all of it already. Without reasoning there is
+    no reasoning.md.
 
     Raises:
         OSError: The disk is full or read-only.

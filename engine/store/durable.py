@@ -1,4 +1,4 @@
-"""Files that survive a power cut: written under another name, synced, then renamed."""
+"""Writes files so that they survive a power cut: under another name, synced, then renamed."""
 
 from __future__ import annotations
 
@@ -51,7 +51,11 @@ def write_durably(
 
 
 def _take_name(temporary: str, path: Path) -> None:
-    """Rename a file to a name that is not taken yet."""
+    """Rename a file to a new name.
+
+    Raises:
+        FileExistsError: There is a file of that name already.
+    """
     try:
         os.link(temporary, path)
     except OSError as error:
@@ -76,7 +80,10 @@ def _mode_of(path: Path) -> int:
 
 
 def sync_directory(path: Path) -> None:
-    """Make a rename or a new name in a directory durable, where the file system can."""
+    """Sync a directory, so that new names and renames in it survive a power cut.
+
+    Nothing happens on a file system that cannot do so.
+    """
     descriptor = os.open(path, os.O_RDONLY)
     try:
         with contextlib.suppress(OSError):

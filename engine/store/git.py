@@ -30,7 +30,10 @@ _SETTINGS = (
 
 
 def forget_git_environment() -> None:
-    """Remove variables that would redirect every command; git sets them for its hooks."""
+    """Remove variables such as GIT_DIR from this process's environment.
+
+    Git sets them for its hooks, and they would redirect every git command.
+    """
     for name in (
         "GIT_DIR",
         "GIT_WORK_TREE",
@@ -42,7 +45,7 @@ def forget_git_environment() -> None:
 
 
 class Git:
-    """Runs git in one directory."""
+    """Runs git commands in one directory, without hooks and prompts, and syncs what they write."""
 
     def __init__(self, directory: Path) -> None:
         self.directory = directory
@@ -53,7 +56,12 @@ class Git:
     def run(
         self, *args: str, env: dict[str, str] | None = None, stdin: BinaryIO | None = None
     ) -> str:
-        """Return the standard output of `git <args>`, without its last newline.
+        """Run `git <args>`, and return its standard output without the last newline.
+
+        Args:
+            args: The command and its arguments, without `git`.
+            env: Environment variables to add.
+            stdin: A file to read standard input from.
 
         Raises:
             WorkspaceError: Git is missing or fails; the error quotes its message.
@@ -81,14 +89,14 @@ class Git:
         return str(out)
 
     def try_run(self, *args: str, env: dict[str, str] | None = None) -> str | None:
-        """Return the standard output of `git <args>`; None if git fails."""
+        """Run `git <args>`, and return its standard output; None if git fails."""
         try:
             return self.run(*args, env=env)
         except WorkspaceError:
             return None
 
     def error_message(self, *args: str) -> str:
-        """Return git's error message; empty if it succeeds."""
+        """Run `git <args>`, and return git's error message; empty if it succeeds."""
         try:
             self.run(*args)
         except WorkspaceError as error:
@@ -111,7 +119,10 @@ class Git:
         return bytes(out)
 
     def fast_import(self, stream: bytes) -> str:
-        """Run `git fast-import` on a stream that ends with `get-mark`; return that mark's hash.
+        """Write objects and refs with `git fast-import`, and return the hash it prints.
+
+        Args:
+            stream: The command's input; it ends with `get-mark`, which prints a commit's hash.
 
         Raises:
             WorkspaceError: Git fails.

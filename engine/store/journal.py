@@ -1,4 +1,6 @@
-"""The journal: one event per line, appended and fsynced before the engine acts on it.
+"""Appends events to a session's journal and reads them: one JSON line each, synced to the disk.
+
+The engine acts on an event only once it is synced.
 
 A crash can tear only the last line, because each append is one write of one line. The engine has
 never acted on a torn line; it is moved to `journal.torn`, so that nothing is lost.
@@ -31,13 +33,13 @@ _encoder = msgspec.json.Encoder()
 
 
 def session_tags(workspace: Path) -> list[str]:
-    """Return the tags that have a journal in a workspace, the one written to last at the end."""
+    """Return the tags of the sessions in a workspace, the one written to last at the end."""
     journals = home_of(workspace).glob(f"*/{JOURNAL_NAME}")
     return [tag for _, tag in sorted((p.stat().st_mtime, p.parent.name) for p in journals)]
 
 
 def fold_journal(path: Path) -> Session:
-    """Fold a journal into its session.
+    """Read a journal, and return the state of the session that its events lead to.
 
     Raises:
         JournalError: A line is damaged or missing, or lines contradict each other.
@@ -54,7 +56,7 @@ def fold_journal(path: Path) -> Session:
 
 
 class JournalLine(NamedTuple):
-    """An event, and its line in the journal."""
+    """An event, and its line in the journal as bytes, with the newline."""
 
     event: AnyEvent
     line: bytes
@@ -73,7 +75,9 @@ class JournalReader:
         self._seq = 0
 
     def read_new(self) -> Iterator[JournalLine]:
-        """Yield the events since the last call; an incomplete last line is left for the next one.
+        """Yield the events appended since the last call, at first all of them.
+
+        An incomplete last line is left for the next call.
 
         Raises:
             JournalError: A line is damaged, or a sequence number is missing.
@@ -120,10 +124,17 @@ def read_journal(path: Path) -> Iterator[AnyEvent]:
 
 
 class Journal:
-    """The open journal of one session; only one process may have it open for writing."""
+    """A session's journal open for appending, and the session its events lead to so far.
+
+    Only one process at a time may have it open.
+
+    Args:
+        path: The journal's file, which is created with its directory if there is none.
+        clock: Returns the time that events are dated with; by default the current one in UTC.
+    """
 
     def __init__(self, path: Path, clock: Callable[[], datetime] | None = None) -> None:
-        """Open the journal, move a torn last line away, and fold the rest.
+        """Open the journal, move a torn last line to `journal.torn`, and fold the other events.
 
         Raises:
             JournalError: The journal is damaged or cannot be written.
@@ -171,11 +182,11 @@ class Journal:
             self.recovered_bytes = len(torn)
 
     def listen(self, listener: Callable[[AnyEvent], None]) -> None:
-        """Call `listener` with each event once it is synced and folded."""
+        """Call `listener` with each event appended from now on, once it is synced and folded."""
         self._listeners.append(listener)
 
     def append(self, event: E_) -> E_:
-        """Number, date, write and sync an event, then fold it.
+        """Number, date, write and sync an event, fold it into `session`, and call the listeners.
 
         Returns:
             The event as written to the journal.
@@ -203,12 +214,12 @@ class Journal:
         return stamped
 
     def close(self) -> None:
-        """Close the file."""
+        """Close the journal's file; nothing can be appended afterwards."""
         os.close(self._fd)
 
 
 def _encode(event: E_) -> tuple[E_, bytes]:
-    """Return an event as it will be read back, and its line.
+    """Return an event as it will be read back from the journal, and its line as bytes.
 
     Raises:
         JournalError: The line could not be read back (a NaN becomes `null`).

@@ -1,4 +1,4 @@
-"""A log file as lines, however large it is and while it still grows.
+"""Indexes and reads the lines of a log file, however large it is and while it still grows.
 
 Only the offsets of the lines are kept, eight bytes each; a line is read on demand. Indexing works
 in steps of bounded size, so that the caller stays responsive.
@@ -33,11 +33,11 @@ class LogFile:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.generation = 0
-        """Grows whenever what was known of the file is void: it was replaced or truncated."""
+        """Counter that grows when the file was replaced or truncated: all line numbers are void."""
         self.size = 0
         """Bytes in the file at the last `poll`."""
         self.indexed = 0
-        """Bytes looked at so far."""
+        """Bytes of the file that `advance` has indexed so far, from its beginning."""
         self.encoding = "utf-8"
         self._fd = -1
         self._identity = (0, 0)
@@ -46,7 +46,7 @@ class LogFile:
         self._fingerprint = b""
         self._holes: list[tuple[int, int]] = []
         self.cuts = 0
-        """Grows whenever a hole swallowed lines: the numbers of those after it have changed."""
+        """Counter that grows when a hole replaced lines: the numbers of later lines are void."""
 
     # ---- the file ------------------------------------------------------------------------------
 
@@ -57,11 +57,14 @@ class LogFile:
 
     @property
     def behind(self) -> bool:
-        """True while `advance` has bytes left to index."""
+        """True while the file has bytes that `advance` has not indexed yet."""
         return self.indexed < self.size - (self.size % self._unit)
 
     def poll(self) -> bool:
-        """Check the file again, and return whether it changed."""
+        """Check the file's size and identity on the disk, and return whether anything changed.
+
+        It indexes nothing; a file that was replaced or truncated is forgotten first.
+        """
         before = self._state
         try:
             stat = os.stat(self.path)
@@ -93,7 +96,7 @@ class LogFile:
         return self.generation, self.size, self.cuts, self.exists
 
     def close(self) -> None:
-        """Close the file."""
+        """Close the file; a later `poll` opens it again."""
         if self._fd >= 0:
             os.close(self._fd)
             self._fd = -1
@@ -126,7 +129,7 @@ class LogFile:
             return b""
 
     def _same_bytes(self) -> bool:
-        """Return false if the file was rewritten in place and is already larger than before."""
+        """Return whether the last indexed bytes are unchanged; false if the file was rewritten."""
         old = self._fingerprint
         if not old:
             return True
@@ -150,11 +153,11 @@ class LogFile:
     # ---- the index -----------------------------------------------------------------------------
 
     def __len__(self) -> int:
-        """Return the number of lines indexed, including an unfinished last one."""
+        """Return the number of lines indexed so far, including an unfinished last one."""
         return len(self._starts) - (self._starts[-1] >= self.indexed)
 
     def advance(self, limit: int = STEP_BYTES) -> bool:
-        """Index at most `limit` more bytes, and return whether more are left."""
+        """Index at most `limit` more bytes of the file, and return whether more are left."""
         count = min(limit, self.size - self.indexed)
         hole = self._hole_from(self.indexed)
         if hole is not None:
@@ -198,7 +201,7 @@ class LogFile:
     # ---- holes: the log's cap gives the middle of a huge log back to the disk ------------------
 
     def _hole_from(self, offset: int) -> tuple[int, int] | None:
-        """Return the first hole that ends after `offset`."""
+        """Return start and end of the first hole that ends after `offset`; None without one."""
         return next((hole for hole in self._holes if hole[1] > offset), None)
 
     def _find_holes(self) -> None:
@@ -223,7 +226,7 @@ class LogFile:
                 self._cut_out(start, end)
 
     def _cut_out(self, start: int, end: int) -> None:
-        """Replace the lines inside a new hole by one line."""
+        """Replace the index entries of lines inside a new hole by one line."""
         if start >= self.indexed:
             return
         starts = self._starts
@@ -253,15 +256,15 @@ class LogFile:
     # ---- lines ---------------------------------------------------------------------------------
 
     def offset(self, line: int) -> int:
-        """Return the byte offset at which a line begins."""
+        """Return the byte offset in the file at which line number `line`, from 0, begins."""
         return self._starts[line]
 
     def line_at(self, offset: int) -> int:
-        """Return the line that begins at `offset`, or the last one before it."""
+        """Return the number of the line that begins at a byte offset, or the last before it."""
         return max(0, bisect_right(self._starts, offset) - 1)
 
     def dropped(self, line: int) -> int:
-        """Return the number of bytes the log's cap dropped at a line; 0 for a line of text."""
+        """Return how many bytes the log's cap dropped at a line's place; 0 for a line of text."""
         start = self._starts[line]
         for begin, end in self._holes:
             if begin <= start < end:
@@ -269,7 +272,7 @@ class LogFile:
         return 0
 
     def raw(self, line: int) -> bytes:
-        """Return a line's bytes without its line end, at most `LINE_BYTES`."""
+        """Read a line's bytes from the file, at most `LINE_BYTES`, without its line end."""
         data = self._read(LINE_BYTES, self._starts[line])
         if self._unit == 1:
             end = _LINE_END.search(data)
@@ -279,19 +282,19 @@ class LogFile:
         return data[: end.start() * 2] if end else data
 
     def text(self, line: int) -> str:
-        """Return a line as text, unsanitized: it may hold terminal escapes."""
+        """Read a line as text, at most `LINE_BYTES` bytes; it may hold terminal escapes."""
         text = self.raw(line).decode(self.encoding, "replace")
         return text.removeprefix("\ufeff").replace("\0", "")
 
     # ---- search --------------------------------------------------------------------------------
 
     def find(self, text: str, start: int, stop: int, *, forward: bool = True) -> int | None:
-        """Find the first or last line in a range of bytes that shows a text.
+        """Return the number of the first or last line that shows a text; None if no line does.
 
         Args:
             text: The text to find; case is ignored for A to Z.
-            start: First byte of the range.
-            stop: End of the range; keep it small, since the range is read at once.
+            start: First byte of the file to search.
+            stop: End of the range of bytes; keep it small, since the range is read at once.
             forward: Whether the first line is returned; else the last.
         """
         needle = text.lower().encode(self.encoding, "replace")

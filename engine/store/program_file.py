@@ -1,4 +1,4 @@
-"""program.md, the user's research instructions, as a file of the workspace."""
+"""Reads and writes program.md, the user's research instructions, in the workspace."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _LARGEST_PROGRAM = 4 * 2**20
 
 
 class Program(NamedTuple):
-    """The text of program.md on the disk."""
+    """One version of program.md: its text, and the key by which a later change is noticed."""
 
     text: str
     key: str
@@ -22,7 +22,7 @@ class Program(NamedTuple):
 
 
 class ProgramChangedError(WorkspaceError):
-    """program.md was changed by another program in the meantime."""
+    """Raised when another program changed program.md while the user edited it."""
 
 
 def program_key(text: str) -> str:
@@ -31,10 +31,10 @@ def program_key(text: str) -> str:
 
 
 def read_program(workspace: Path) -> Program:
-    """Read program.md; an empty text if there is none.
+    """Read program.md in a workspace; the text and key are empty if there is none.
 
     Raises:
-        WorkspaceError: The file is not UTF-8 text, or too large.
+        WorkspaceError: The file cannot be read, is not UTF-8 text, or is larger than 4 MiB.
     """
     path = workspace / PROGRAM
     try:
@@ -55,12 +55,12 @@ def read_program(workspace: Path) -> Program:
 
 
 def write_program(workspace: Path, text: str, seen: str) -> Program:
-    """Write program.md, and nothing else in the checkout.
+    """Replace program.md durably, and return the new version; nothing else is written or committed.
 
     Args:
         workspace: The directory of the workspace.
         text: The new text.
-        seen: The key of the version the user began to edit.
+        seen: The key of the version the user began to edit; empty if there was no file.
 
     Raises:
         ProgramChangedError: The file is another version by now; nothing was written.

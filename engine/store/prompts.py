@@ -1,4 +1,4 @@
-"""The prompts of agents: each distinct text is kept once, named by its hash."""
+"""Stores and reads the prompts sent to agents: each distinct text once, named by its hash."""
 
 from __future__ import annotations
 
@@ -16,8 +16,10 @@ _LEVEL = 6
 def keep_prompt(layout: Layout, text: str) -> str:
     """Write a prompt, compressed and synced, below `.autoresearch/<tag>/prompts`.
 
+    A prompt that is stored already is not written again.
+
     Returns:
-        The prompt's key.
+        The prompt's key: a hash of its text, by which `read_prompt` finds it.
 
     Raises:
         OSError: The disk is full or read-only.
@@ -32,11 +34,11 @@ def keep_prompt(layout: Layout, text: str) -> str:
 
 
 def read_prompt(session: Path, key: str) -> str | None:
-    """Read the prompt of a key; None if it is missing or damaged.
+    """Return the text of a stored prompt; None if it is missing or damaged.
 
     Args:
         session: The session's directory.
-        key: The key in the journal; malformed keys find nothing.
+        key: The prompt's key from the journal; None is returned for a malformed one.
     """
     if not key.isalnum():
         return None

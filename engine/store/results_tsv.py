@@ -1,4 +1,4 @@
-"""results.tsv in its usual format: five columns, one row per experiment, appended and fsynced."""
+"""Appends the rows of results.tsv: five columns, one row per experiment, synced to the disk."""
 
 from __future__ import annotations
 
@@ -11,12 +11,15 @@ from engine.store.durable import sync_directory
 
 
 def header(metric: str) -> str:
-    """Return the header line without its newline."""
+    """Return the header line of results.tsv for a metric's name, without a newline."""
     return "\t".join(("commit", metric, "memory_gb", "status", "description"))
 
 
 def is_ours(path: Path, metric: str) -> bool:
-    """Return whether a file is missing, empty, or begins with exactly this header."""
+    """Return whether rows may be appended: the file is missing, empty, or has our header.
+
+    False if it has another header or cannot be read.
+    """
     try:
         with open(path, "rb") as file:
             first = file.readline(4096)
@@ -28,7 +31,7 @@ def is_ours(path: Path, metric: str) -> bool:
 
 
 def append_row(path: Path, metric: str, row: ResultsRow) -> None:
-    """Append a row and sync it.
+    """Append an experiment's row to results.tsv and sync it; on failure nothing is appended.
 
     A new file gets the header first; an unfinished last line is ended first.
 
@@ -58,7 +61,7 @@ def append_row(path: Path, metric: str, row: ResultsRow) -> None:
 
 
 def size(path: Path) -> int:
-    """Return the size of the file in bytes; 0 if there is none yet."""
+    """Return the size of results.tsv in bytes; 0 if there is none yet."""
     try:
         return path.stat().st_size
     except FileNotFoundError:
@@ -66,7 +69,7 @@ def size(path: Path) -> int:
 
 
 def has_row(path: Path, row: ResultsRow, after: int) -> bool:
-    """Return whether exactly this row was written beyond a size of the file.
+    """Return whether exactly this row stands in results.tsv beyond its first `after` bytes.
 
     An engine killed between writing the row and recording the event leaves such a row.
     """

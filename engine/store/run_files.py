@@ -1,4 +1,4 @@
-"""The files of a run in its worktree: linked data, hashes of locked files, files left behind."""
+"""Links data into a run's worktree, hashes locked files, and collects files a run leaves behind."""
 
 from __future__ import annotations
 
@@ -16,7 +16,10 @@ from engine.store.workspace import Workspace
 
 
 def link_candidates(workspace: Workspace) -> list[str]:
-    """Return untracked and ignored paths of the workspace; wholly untracked directories as one."""
+    """Return the workspace's untracked and ignored paths, which `link_data` selects from.
+
+    A wholly untracked directory is one path, with a final `/`.
+    """
     out = workspace.git.run("ls-files", "--others", "--directory", "--no-empty-directory", "-z")
     return [entry for entry in out.split("\0") if entry]
 
@@ -66,13 +69,15 @@ _NEVER_LINKED = (
 MAX_LINKS = 500
 MAX_COPY_BYTES = 64 * 2**20
 MAX_KEPT_BYTES = 64 * 2**20
-"""The most bytes kept of the files a run leaves behind; the rest is only listed."""
+"""The most bytes kept of the files one run leaves behind; the others are listed and deleted."""
 
 
 def link_data(
     workspace: Workspace, directory: Path, config: ResearchConfig, submodules: tuple[str, ...]
 ) -> int:
-    """Link untracked data (and the submodules' checkouts) into a worktree.
+    """Bring untracked data and the submodules' checkouts into a run's worktree.
+
+    Files up to 64 MiB are copied; larger ones and directories are linked.
 
     Args:
         workspace: The workspace with the data.
@@ -81,7 +86,7 @@ def link_data(
         submodules: Paths of submodules, relative to the top of the repository.
 
     Returns:
-        The number of links.
+        The number of paths linked or copied; at most 500 of the data, and all submodules.
     """
     count = 0
     for entry in link_candidates(workspace):
@@ -118,7 +123,15 @@ def _wanted(name: str, rules: tuple[str, ...]) -> bool:
 
 
 def _bring(target: Path, place: Path) -> bool:
-    """Copy a file of moderate size, so that no run overwrites the user's; link anything else."""
+    """Copy a file of at most 64 MiB, so that no run overwrites the user's; link anything else.
+
+    Args:
+        target: The path in the workspace.
+        place: Its path in the worktree, where something else may be already.
+
+    Returns:
+        Whether the copy or link is there now.
+    """
     try:
         info = target.stat()
     except OSError:
@@ -149,7 +162,13 @@ def _link(target: Path, place: Path) -> bool:
 
 
 def hash_locked(directory: Path, globs: tuple[str, ...], editable: str) -> dict[str, str]:
-    """Return the SHA-256 of each locked file below a directory, by relative path."""
+    """Return the SHA-256 of each locked file below a directory, by relative path.
+
+    Args:
+        directory: The directory that corresponds to the workspace.
+        globs: The patterns of locked files.
+        editable: The editable file, which is left out.
+    """
     found: dict[str, str] = {}
     for pattern in globs:
         for path in sorted(directory.glob(pattern)):
@@ -160,7 +179,7 @@ def hash_locked(directory: Path, globs: tuple[str, ...], editable: str) -> dict[
 
 
 def point_run_log(workspace: Path, log: Path) -> None:
-    """Link `run.log` in the workspace to the current run's log, unless the user has such a file."""
+    """Point the link `run.log` in the workspace to a run's log, unless the user has such a file."""
     link = workspace / "run.log"
     if link.exists() and not link.is_symlink():
         return
@@ -172,7 +191,7 @@ def point_run_log(workspace: Path, log: Path) -> None:
 
 
 def directory_times(worktree: Path) -> dict[str, int]:
-    """Return the change time of each directory of a worktree, by path.
+    """Return the change time in nanoseconds of each directory of a worktree, by path.
 
     It changes when a file in the directory is created, removed or renamed, and cannot be set.
     """
@@ -188,7 +207,8 @@ def take_leftovers(
 ) -> int:
     """Move files a run left in its worktree to the run's directory, out of reach of the next run.
 
-    Files that git ignores, such as caches, stay, and so does the linked data.
+    Files that git ignores, such as caches, stay, and so does the linked data. Beyond 64 MiB in all,
+    a file is deleted and listed in not-kept.txt instead.
 
     Args:
         workspace: The workspace with the linked data.

@@ -1,4 +1,4 @@
-"""An incremental parser of run.log: progress, summary and the last traceback of a run.
+"""Parses a growing run.log into the run's progress, summary and last traceback.
 
 It accepts real logs: hundreds of `\\r` without a newline, ANSI colours, UTF-16 from a redirect,
 lines cut in the middle, tqdm bars.
@@ -30,7 +30,10 @@ _TRACEBACK_LINES = 60
 
 @dataclass(frozen=True)
 class LogProgress:
-    """The latest progress that a log reports."""
+    """The latest progress that a run's log reports; None where it does not report a figure.
+
+    `share` is that of the training budget used, from 0 to 1.
+    """
 
     phase: Phase = Phase.STARTING
     share: float | None = None
@@ -60,7 +63,7 @@ def parse_number(text: str) -> float | None:
 
 @dataclass
 class RunLog:
-    """Parser of one log: `feed` it bytes, then read its attributes.
+    """Parses one run's log: `feed` it bytes as they arrive, then read its attributes.
 
     Args:
         metric: The name of the metric, whose line holds the result.
@@ -69,15 +72,15 @@ class RunLog:
     metric: str
     progress: LogProgress = LogProgress()
     summary: dict[str, str] = field(default_factory=dict)
-    """`key: value` lines since the last line `---`, or since the last metric line's block."""
+    """Values of `key: value` lines since the last `---` line, by key, at most 200."""
     metric_values: list[str] = field(default_factory=list)
-    """Printed values of the metric lines, newest last, at most 1,000."""
+    """Printed values of the lines `<metric>: value`, newest last, at most 1,000."""
     separators: int = 0
-    """Number of `---` lines."""
+    """Number of `---` lines; a run prints one before its summary."""
     traceback: str = ""
-    """The last traceback, possibly incomplete."""
+    """The last Python traceback, possibly shortened or incomplete; empty if there is none."""
     saw_fail: bool = False
-    """Whether a line consists of FAIL."""
+    """Whether any line consists of the word FAIL."""
 
     def __post_init__(self) -> None:
         self._decoder: codecs.IncrementalDecoder | None = None
@@ -92,7 +95,7 @@ class RunLog:
     # ---- bytes in
 
     def feed(self, data: bytes) -> None:
-        """Parse the next bytes of the file, which may be cut anywhere."""
+        """Parse the next bytes of the log, which may be cut anywhere, and update the attributes."""
         if self._decoder is None:
             self._head += data
             if len(self._head) < 4:
@@ -102,13 +105,13 @@ class RunLog:
         self._take(self._decoder.decode(data))
 
     def skip(self) -> None:
-        """Note that bytes are missing here; an unfinished line ends."""
+        """Parse the unfinished line as it is, because the bytes after it are missing."""
         if self._pending:
             self._line(self._pending)
             self._pending = ""
 
     def finish(self) -> None:
-        """Parse the last, unfinished line at the end of the file."""
+        """Parse the unfinished last line; call it once, when the log has ended."""
         if self._decoder is None and self._head:
             self._decoder = codecs.getincrementaldecoder(_encoding(self._head))(errors="replace")
             self._take(self._decoder.decode(self._head))
@@ -139,7 +142,7 @@ class RunLog:
 
     @property
     def tail(self) -> str:
-        """Return the last lines, without repeated progress updates."""
+        """The last 60 lines that are not empty; of successive progress updates only the newest."""
         return "\n".join(self._tail)
 
     def _line(self, raw: str) -> None:
@@ -237,23 +240,26 @@ class RunLog:
     # ---- results
 
     def number(self, key: str) -> float | None:
-        """Return a number of the summary; None if it is missing or not a number."""
+        """Return the summary's value for `key` as a number; None if missing or not a number.
+
+        It may be infinite or NaN; see `figure`.
+        """
         text = self.summary.get(key)
         return None if text is None else parse_number(text)
 
     def figure(self, key: str) -> float | None:
-        """Return a finite number of the summary; None if it is missing, infinite or NaN."""
+        """Return the summary's value for `key` as a finite number; None for any other value."""
         value = self.number(key)
         return value if value is not None and math.isfinite(value) else None
 
     @property
     def metric_value(self) -> float | None:
-        """The metric reported last; None if it is missing or not a number."""
+        """The metric's value printed last; None if there is none or it is not a number."""
         return parse_number(self.metric_values[-1]) if self.metric_values else None
 
 
 def _encoding(head: bytes) -> str:
-    """Detect the encoding of a log by a byte-order mark, or the NULs of ASCII in UTF-16."""
+    """Return a log's Python encoding by its first bytes: a byte-order mark, or UTF-16's NULs."""
     if head.startswith(b"\xff\xfe"):
         return "utf-16"
     if head.startswith(b"\xfe\xff"):

@@ -1,4 +1,4 @@
-"""Export of a results table to clean TSV, CSV, JSON or Parquet."""
+"""Exports a results table to clean TSV, CSV, JSON or Parquet."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from engine.store.durable import write_durably
 
 FORMATS = ("tsv", "csv", "json", "parquet")
 _WHOLE = re.compile(r"-?(0|[1-9]\d{0,17})")
-"""Numbers without a leading zero, which would be part of a name such as a hash."""
+"""Matches a whole number without a leading zero, which rather belongs to a name such as a hash."""
 _PLAIN = re.compile(r"-?(0|[1-9]\d*)(\.\d+)?([eE][-+]?\d+)?")
 
 
 def format_of(path: Path) -> str:
-    """Return the format of a file by its name.
+    """Return the export format that a file's name ends in: `tsv`, `csv`, `json` or `parquet`.
 
     Raises:
         UsageError: The name ends in no known format.
@@ -44,7 +44,7 @@ def export_table(table: Table, path: Path, *, force: bool = False) -> None:
 
     Args:
         table: The table; its bad rows are written to JSON only.
-        path: The file.
+        path: The file to write; its suffix selects the format.
         force: Whether an existing file is replaced.
 
     Raises:
@@ -115,7 +115,7 @@ def _to_parquet(table: Table) -> bytes:
 
 
 def _numbers(cells: list[str]) -> list[float | int | None]:
-    """Return a column as numbers if all its cells are plain numbers; else an empty list."""
+    """Return a column's cells as numbers, None for empty ones; [] if any is not a plain number."""
     whole = all(_WHOLE.fullmatch(cell) for cell in cells if cell)
     if not any(cells) or not (whole or all(_PLAIN.fullmatch(cell) for cell in cells if cell)):
         return []

@@ -1,4 +1,4 @@
-"""Loads results tables from files, and exports them in several formats."""
+"""Reads results tables from files, such as results.tsv, and exports them in several formats."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ MOST_BYTES = 32 * 2**20
 def read_file(
     path: Path, *, metric: str | None = None, direction: Direction | None = None
 ) -> Table:
-    """Read the table in a file; of a very large file only the beginning, with a note.
+    """Read the results table in a file; beyond 32 MiB only the beginning, with a note.
 
     Args:
         path: The file, which may be a pipe.
@@ -53,7 +53,11 @@ def read_file(
 
 
 def _read_bytes(path: Path) -> tuple[bytes, int]:
-    """Return the file's first bytes, cut at a line end if there are more, and its size."""
+    """Return a file's first 32 MiB, cut at a line end if there are more, and its size in bytes.
+
+    Raises:
+        WorkspaceError: There is no such file, or it cannot be read.
+    """
     try:
         kind = os.stat(path).st_mode
         if stat.S_ISDIR(kind):

@@ -24,14 +24,14 @@ _TOLD = 5
 _MOST_LEFT_OUT = 1000
 _TEXT_KEPT = 2000
 _AHEAD = (ev.CostIncurred, ev.ProgramEdited)
-"""Events of an experiment that need not have begun."""
+"""Types of events that may name an experiment before its proposal is in the journal."""
 _WHO = ev.Proposal(patch_id="", hypothesis=f"{NOT_RECORDED}: its lines are lost", category="")
 
 _decoder = msgspec.json.Decoder(ev.AnyEvent)
 
 
 class JournalTail:
-    """Reads a journal from its beginning, then the events appended to it.
+    """Reads a possibly damaged journal from its beginning, then the events appended to it.
 
     Args:
         path: The journal's file.
@@ -40,9 +40,9 @@ class JournalTail:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.notes: list[str] = []
-        """Messages to the user on what is wrong with the journal."""
+        """Messages to the user on what is wrong with the journal; at most six."""
         self.left_out: list[BadRow] = []
-        """The first lines that were left out."""
+        """The first 1,000 lines that were left out, with the reason of each."""
         self._place = 0
         self._lines = 0
         self._expected = 1
@@ -53,7 +53,10 @@ class JournalTail:
         """True if the last line is cut off, or still being written."""
 
     def read_new(self) -> list[ev.AnyEvent]:
-        """Return the events since the last call.
+        """Return the legible events appended since the last call; at first all of them.
+
+        Damaged lines add to `notes` and `left_out`. For an experiment whose proposal is lost, an
+        empty proposal is put in.
 
         Raises:
             WorkspaceError: The file cannot be read.
@@ -92,7 +95,7 @@ class JournalTail:
         return events
 
     def _decode_all(self, data: bytes) -> list[ev.AnyEvent] | None:
-        """Decode all lines at once, if none is damaged."""
+        """Decode all lines at once, which is fast; None if any is damaged, missing or repeated."""
         try:
             events: list[ev.AnyEvent] = _decoder.decode_lines(data)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):

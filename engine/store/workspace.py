@@ -1,4 +1,4 @@
-"""The user's git repository: its state, the session's branch, and commits of experiments.
+"""Reads the user's git repository, and writes the session's branch and experiments' commits.
 
 The engine writes worktrees below `.autoresearch/`, the branch `autoresearch/<tag>`, refs below
 `refs/autoresearch/`, lines in `.git/info/exclude`, results.tsv and the link run.log. It never
@@ -23,7 +23,7 @@ _FALLBACK_EMAIL = "autoresearch-tui@localhost"
 
 @dataclass(frozen=True)
 class WorkspaceState:
-    """The state of a repository before anything is written to it."""
+    """The state of the user's repository before a session writes anything to it."""
 
     workspace: Path
     top: Path
@@ -34,14 +34,17 @@ class WorkspaceState:
     """Tracked files with uncommitted changes, relative to the top level."""
     submodules: tuple[str, ...]
     identity: tuple[str, str] | None
-    """The user's name and e-mail address, if git knows them."""
+    """The user's name and e-mail address as git knows them; None if either is not set."""
 
 
 class Workspace:
-    """A git repository, or a directory inside one, that holds the file to be edited."""
+    """The user's git repository, or a directory in it, that holds the file agents edit.
+
+    It reads the repository, and writes only the session's branch, private refs and commits.
+    """
 
     def __init__(self, path: Path) -> None:
-        """Open the repository of a directory.
+        """Open the repository that a directory belongs to.
 
         Raises:
             WorkspaceError: There is no such directory, or it is not in a git repository with a
@@ -99,7 +102,7 @@ class Workspace:
         return f"{self.prefix}/{name}" if self.prefix else name
 
     def look(self) -> WorkspaceState:
-        """Read the state of the repository before a session starts."""
+        """Read the repository's state: head, uncommitted changes, submodules, the user's name."""
         status = self.git.run("status", "--porcelain", "--untracked-files=no", "-z")
         dirty = tuple(entry[3:] for entry in status.split("\0") if len(entry) > 3)
         name = self.git.try_run("config", "user.name")
@@ -119,7 +122,7 @@ class Workspace:
         )
 
     def read(self, commit: str, name: str) -> str:
-        """Return the text of a file at a commit; bytes that are not UTF-8 become surrogates.
+        """Return the text of a workspace's file at a commit; invalid UTF-8 becomes surrogates.
 
         Raises:
             WorkspaceError: The file is not in that commit.
@@ -134,7 +137,10 @@ class Workspace:
         return blob.decode("utf-8", "surrogateescape")
 
     def try_read(self, commit: str, name: str) -> str | None:
-        """Return the text of a file at a commit; None if it is not in the commit."""
+        """Return the text of a workspace's file at a commit; None if the commit has no such file.
+
+        Bytes that are not UTF-8 are replaced.
+        """
         blob = self.git.blob(f"{commit}:{self.inside(name)}")
         return None if blob is None else blob.decode("utf-8", "replace")
 
@@ -143,21 +149,24 @@ class Workspace:
         return self.git.try_run("ls-files", "--error-unmatch", "--", name) is not None
 
     def branch_exists(self, tag: str) -> bool:
-        """Return whether the session's branch exists."""
+        """Return whether the branch of the session with a tag exists."""
         return self.branch_commit(tag) is not None
 
     def branch_commit(self, tag: str) -> str | None:
-        """Return the commit of the session's branch; None if there is no branch."""
+        """Return the commit that a session's branch is at; None if there is no such branch."""
         return self.git.try_run("rev-parse", "-q", "--verify", RefNames(tag).branch_ref)
 
     def has_refs(self, tag: str) -> bool:
-        """Return whether private refs of a session are there, with or without its journal."""
+        """Return whether any private ref of the session with a tag exists in the repository."""
         return bool(self.git.run("for-each-ref", "--count=1", RefNames(tag).root))
 
     # ---- writing
 
     def exclude(self, names: tuple[str, ...]) -> None:
-        """Make git ignore files of the engine, through info/exclude instead of a tracked file.
+        """Make git ignore files of the engine, by adding lines to the repository's info/exclude.
+
+        Args:
+            names: Paths relative to the workspace; those listed already are not added again.
 
         Raises:
             OSError: The git directory cannot be written.
@@ -173,7 +182,7 @@ class Workspace:
                 file.write(lead + "".join(f"{line}\n" for line in missing))
 
     def start_branch(self, tag: str, commit: str) -> None:
-        """Create the session's branch.
+        """Create a session's branch `autoresearch/<tag>` at a commit.
 
         Raises:
             WorkspaceError: It exists already, or `autoresearch` itself is a branch.
@@ -200,7 +209,7 @@ class Workspace:
         self._sync(names.branch_ref)
 
     def check_branch(self, tag: str, frontier: str) -> None:
-        """Check that a session's branch is still at its frontier.
+        """Raise an error unless a session's branch is still at its frontier.
 
         It may be ahead, at a commit with a private ref: an engine was killed after it moved the
         branch and before it recorded that.
@@ -236,7 +245,7 @@ class Workspace:
         )
 
     def advance_branch(self, tag: str, new: str, old: str) -> None:
-        """Move the session's branch from `old` to `new`, and only from `old`.
+        """Move a session's branch from commit `old` to `new`; do nothing if it is at `new` already.
 
         Raises:
             WorkspaceError: The branch was moved by another program, or is checked out.
@@ -262,7 +271,7 @@ class Workspace:
         self._sync(ref)
 
     def _sync(self, ref: str) -> None:
-        """Sync the directory of a ref; git has synced the ref's file."""
+        """Sync the directories of a ref to the disk; git itself has synced the ref's file."""
         directory = (self.common_dir / ref).parent
         if not directory.is_dir():
             return  # refs are kept in one table
@@ -283,7 +292,7 @@ class Workspace:
             name: The file, relative to the workspace.
             content: The file's new text.
             message: The commit message.
-            ref: The full name of the ref.
+            ref: The full name of the private ref, which keeps the commit from git's clean-up.
 
         Returns:
             The commit's hash.
@@ -337,7 +346,7 @@ class Workspace:
         return self._who
 
     def held(self, ref: str) -> str | None:
-        """Return the commit of a ref; None if there is no such ref."""
+        """Return the commit that a ref points to; None if there is no such ref."""
         return self.git.try_run("rev-parse", "-q", "--verify", f"{ref}^{{commit}}")
 
     def parent(self, commit: str) -> str | None:
@@ -349,6 +358,6 @@ class Workspace:
         return self.git.run("ls-tree", commit, "--", name).startswith("120000")
 
     def hold(self, ref: str, commit: str) -> None:
-        """Keep a commit reachable by a private ref."""
+        """Point a private ref to a commit, so that git never removes the commit."""
         self.git.run("update-ref", ref, commit)
         self._sync(ref)

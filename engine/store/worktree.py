@@ -1,4 +1,4 @@
-"""The engine's worktrees of the user's repository: where runs start and coding agents edit."""
+"""Checks commits out into the engine's git worktrees, where runs start and coding agents edit."""
 
 from __future__ import annotations
 
@@ -18,7 +18,9 @@ _HEAD = re.compile(rb"ref: refs/.+\n|[0-9a-f]{40,64}\n")
 
 
 def check_out(workspace: Workspace, worktree: Path, commit: str) -> Path:
-    """Put a commit into a worktree of the engine's, making the worktree if there is none.
+    """Check a commit out in one of the engine's worktrees, and make the worktree if there is none.
+
+    A directory in its place that is not a worktree of this repository is renamed first.
 
     Args:
         workspace: The user's repository.
@@ -45,7 +47,12 @@ def check_out(workspace: Workspace, worktree: Path, commit: str) -> Path:
 
 
 def check_out_fresh(workspace: Workspace, worktree: Path, commit: str) -> Path:
-    """Put a commit into a new worktree, with nothing left of what was in the directory.
+    """Delete a worktree's directory with all its files, and check a commit out there again.
+
+    Args:
+        workspace: The user's repository.
+        worktree: The directory of the worktree, below `.autoresearch`.
+        commit: The commit to check out.
 
     Returns:
         The directory in the worktree that corresponds to the workspace.
@@ -56,19 +63,22 @@ def check_out_fresh(workspace: Workspace, worktree: Path, commit: str) -> Path:
 
 
 def workspace_in(workspace: Workspace, worktree: Path) -> Path:
-    """Return the directory of a worktree that corresponds to the workspace."""
+    """Return the directory in a worktree that corresponds to the workspace in the repository."""
     return worktree / workspace.prefix if workspace.prefix else worktree
 
 
 def changed_files(directory: Path, globs: tuple[str, ...]) -> tuple[str, ...]:
-    """Return the tracked files below a directory that match a glob and differ from HEAD."""
+    """Return tracked files below a directory that match any of the globs and differ from HEAD.
+
+    Paths are relative to the directory; empty if git cannot be run there.
+    """
     out = Git(directory).try_run("diff", "--name-only", "--relative", "-z", "HEAD") or ""
     names = [name for name in out.split("\0") if name]
     return tuple(n for n in names if any(fnmatch.fnmatchcase(n, g) for g in globs))
 
 
 def _belongs_to(directory: Path, workspace: Workspace) -> bool:
-    """Return whether a worktree's git directory is intact and one of this repository.
+    """Return whether a worktree's git directory is intact and of the workspace's repository.
 
     That of a copied workspace is not, and a power cut may leave its HEAD empty.
     """
@@ -84,7 +94,7 @@ def _belongs_to(directory: Path, workspace: Workspace) -> bool:
 def _git_directory(worktree: Path) -> Path | None:
     """Return the git directory that a linked worktree's `.git` file names, without a process.
 
-    See gitrepository-layout(5). None where there is no such file.
+    None if there is no such file. See gitrepository-layout(5).
     """
     try:
         text = (worktree / ".git").read_text("utf-8", "surrogateescape")
@@ -94,7 +104,10 @@ def _git_directory(worktree: Path) -> Path | None:
 
 
 def _remove_stale_locks(directory: Path) -> None:
-    """Remove locks that a power cut left in a worktree's git directory; only engines work there."""
+    """Delete locks older than ten seconds, left by a power cut, from a worktree's git directory.
+
+    Only engines work there.
+    """
     for name in ("index.lock", "HEAD.lock"):
         path = directory / name
         with contextlib.suppress(OSError):
