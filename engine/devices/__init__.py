@@ -1,1 +1,1 @@
-"""GPUs and host: hardware, load, and the processes that use it."""
+"""Samples of this machine's GPUs, processor, memory and disk, and of a run's processes."""

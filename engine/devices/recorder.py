@@ -9,15 +9,15 @@ from engine.core.machine import MachineSample
 from engine.core.session import Session
 
 FIRST_SECONDS = 10.0
-"""Time of a run's first sample, or half its budget if that is shorter."""
+"""Seconds from a run's start to its first sample; half its budget if that is shorter."""
 _SAMPLES = 5
-"""Number of further samples within the training budget."""
+"""Number of further samples of a run within its training budget."""
 _LEAST_SECONDS = 20.0
 _WITHOUT_BUDGET_SECONDS = 120.0
 
 
 class MachineRecorder:
-    """Selects about six samples of each run."""
+    """Decides which machine samples are recorded in the journal: about six of each run."""
 
     def __init__(self) -> None:
         self._run = (0, 0)
@@ -25,7 +25,7 @@ class MachineRecorder:
         """Seconds since the run's start at which the next sample is due."""
 
     def is_due(self, session: Session, now: datetime) -> bool:
-        """Return whether a sample taken now is to be recorded."""
+        """Return whether a sample taken now is to be recorded; false while nothing runs."""
         run, current = session.running, session.current
         if run is None or current is None:
             return False
@@ -38,7 +38,10 @@ class MachineRecorder:
     def record(
         self, session: Session, sample: MachineSample, now: datetime
     ) -> DevicesSampled | None:
-        """Return the event of a sample, and schedule the next; None if its run has ended."""
+        """Return the event that records a sample, and schedule the run's next sample.
+
+        The caller appends the event to the journal. None if the run has ended since `is_due`.
+        """
         run, current = session.running, session.current
         if run is None or current is None or self._run != (current.number, run.number):
             return None

@@ -1,4 +1,4 @@
-"""Samples of the machine: NVML for GPUs, psutil for the host and the run's process tree.
+"""Measures the machine's load: GPUs through NVML, host and a run's processes through psutil.
 
 Sampling blocks, so it must not happen on the event loop.
 """
@@ -20,7 +20,7 @@ from engine.core.machine import GpuSample, MachineSample
 
 
 class Nvml(Protocol):
-    """The functions of the module `pynvml` that are used."""
+    """The functions of the module `pynvml` that are used, to query NVIDIA GPUs."""
 
     def nvmlInit(self) -> None: ...
     def nvmlDeviceGetCount(self) -> int: ...
@@ -34,7 +34,7 @@ class Nvml(Protocol):
 
 
 def load_nvml() -> Nvml:
-    """Import and initialise pynvml.
+    """Import and initialise pynvml, and return the module.
 
     Raises:
         Exception: There is no NVIDIA driver; the class depends on pynvml.
@@ -46,10 +46,12 @@ def load_nvml() -> Nvml:
 
 
 class DeviceSampler:
-    """Samples the machine; one thread at a time may call it.
+    """Measures the load of this machine's GPUs and host; one thread at a time may call it.
+
+    Without an NVIDIA driver it reports no GPU, and the reason in `gpu_note`.
 
     Args:
-        nvml: An initialised NVML; by default the one of this machine.
+        nvml: An initialised NVML; by default this machine's is loaded.
         disk: A path on the file system whose free space is measured.
     """
 
@@ -73,10 +75,11 @@ class DeviceSampler:
         psutil.cpu_percent(None)
 
     def sample(self, run_pid: int | None = None) -> MachineSample:
-        """Sample the machine.
+        """Measure the load of GPUs, processor, memory and disk, and of a run's processes.
 
         Args:
-            run_pid: The supervisor of the current run, whose process tree is counted.
+            run_pid: Process id of the current run's supervisor, whose descendants are counted; None
+                without a run.
         """
         memory = psutil.virtual_memory()
         count, cpu, rss = self._tree(run_pid)
@@ -98,7 +101,11 @@ class DeviceSampler:
         )
 
     def platform(self, sandbox: str = "none") -> Platform:
-        """Return the hardware and software of this machine."""
+        """Return a description of this machine: system, Python, processor, memory, GPUs.
+
+        Args:
+            sandbox: The sandbox that runs are started in, as recorded in the description.
+        """
         return Platform(
             system=f"{platform.system()} {platform.release()}",
             python=platform.python_version(),
@@ -153,7 +160,10 @@ class DeviceSampler:
 
 
 def _ask(question: Any) -> Any:
-    """Query a figure; None if the GPU does not provide it, such as MIG slices and old cards."""
+    """Call a query of NVML, and return its result; None if the GPU does not support it.
+
+    MIG slices and old cards do not answer every query.
+    """
     try:
         return question()
     except Exception:  # NVMLError_NotSupported and similar; the figure is shown as unknown

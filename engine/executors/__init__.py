@@ -1,1 +1,1 @@
-"""Where runs happen, and the small process that supervises each run."""
+"""Starts, finds and ends training runs, each under a small supervising process."""

@@ -1,4 +1,4 @@
-"""Runs on this machine: builds a run's environment without secrets, starts, finds and ends it."""
+"""Starts, finds and ends training runs on this machine, in an environment without secrets."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from engine.processes import kill_marked
 
 BUDGET_VARIABLE = "AUTORESEARCH_TIME_BUDGET"
 RUN_VARIABLE = "AUTORESEARCH_RUN"
-"""Variable that marks a run's processes, to find them without their supervisor."""
+"""Environment variable with a run's directory, by which its processes are found."""
 
 _SECRET = re.compile(
     r"API_?KEY|ACCESS_?KEY|SECRET|TOKEN$|_TOKEN_|PASSWORD|PASSWD|PASSPHRASE|CREDENTIAL|PRIVATE_?KEY"
@@ -34,12 +34,16 @@ _SECRET = re.compile(
     re.I,
 )
 _SECRET_VALUE = re.compile(r"://[^/\s:@]*:[^/\s@]+@")
-"""An address that contains a password."""
+"""Matches an address that contains a password, such as `https://user:password@host`."""
 
 
 @dataclass(frozen=True)
 class ExitReport:
-    """The supervisor's report at the end of a run; times in epoch seconds."""
+    """The supervisor's report on an ended run; `started_at` and `ended_at` are epoch seconds.
+
+    `exit_code` is None if a signal ended the run, `signal` if none did, and `killed_by` if the
+    supervisor did not end it (else `deadline`, `request` or `log flood`).
+    """
 
     exit_code: int | None
     signal: int | None
@@ -52,7 +56,12 @@ class ExitReport:
 
 
 class RunHandle:
-    """A run started by this engine or an earlier one."""
+    """A training run started by this engine or an earlier one: watches it, waits for it, kills it.
+
+    Args:
+        directory: The directory of the run's files.
+        process: The supervisor's process, if this engine started it.
+    """
 
     def __init__(self, directory: Path, process: subprocess.Popen[bytes] | None = None) -> None:
         self.directory = directory
@@ -63,11 +72,11 @@ class RunHandle:
 
     @property
     def log(self) -> Path:
-        """The file with the run's output."""
+        """Path of run.log, the file with the run's output."""
         return self.directory / "run.log"
 
     def alive(self) -> bool:
-        """Return whether the supervisor is running; it holds the lock while it does."""
+        """Return whether the run's supervisor is running: it holds `alive.lock` until it ends."""
         try:
             descriptor = os.open(self.directory / "alive.lock", os.O_RDWR)
         except OSError:
@@ -82,7 +91,7 @@ class RunHandle:
             os.close(descriptor)
 
     def report(self) -> ExitReport | None:
-        """Return how the run ended; None while it runs, or if its supervisor was killed."""
+        """Read how the run ended; None while it runs, or if its supervisor was killed."""
         try:
             raw = _read_json(self.directory / "exit.json")
         except (OSError, ValueError):
@@ -92,7 +101,7 @@ class RunHandle:
 
     @property
     def pid(self) -> int | None:
-        """Process id of the supervisor; None if it is unknown."""
+        """Process id of the run's supervisor; None if it is unknown."""
         if self._process is not None:
             return self._process.pid
         with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
@@ -100,14 +109,17 @@ class RunHandle:
         return None
 
     def kill(self) -> None:
-        """Ask the supervisor to end the whole process tree; it reports `killed_by: request`."""
+        """Ask the supervisor to end the run's whole process tree, and return without waiting.
+
+        Its report then has `killed_by` set to `request`. Nothing happens if it has ended.
+        """
         pid = self.pid
         if pid is not None and self.alive():
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGTERM)
 
     async def wait(self) -> ExitReport | None:
-        """Wait for the supervisor's end, and return its report; None if it was killed."""
+        """Wait until the run's supervisor has ended; return its report, None if it was killed."""
         pid = self.pid
         if pid is not None and hasattr(os, "pidfd_open"):
             try:
@@ -152,7 +164,7 @@ def _read_json(path: Path) -> dict[str, object]:
 def run_environment(
     config: ResearchConfig, workspace: Path, environ: Mapping[str, str]
 ) -> dict[str, str]:
-    """Return the environment of a training process: no secrets, the budget, uv's settings.
+    """Return the environment for a training process: no secrets, the budget, uv's settings.
 
     Args:
         config: The config; its `pass_env` names variables to pass although they look secret.
@@ -176,7 +188,7 @@ def run_environment(
 
 
 def split_command(command: str) -> list[str]:
-    """Split a command line into words.
+    """Split a command line into words like a shell does.
 
     Raises:
         UsageError: The quotes are unbalanced, or the command is empty.
@@ -246,14 +258,19 @@ def start_run(
 
 
 def _supervisor_script() -> str:
-    """Return the file Python starts the supervisor from: compiled already, where there is such."""
+    """Return the path of the supervisor's program: the compiled file if there is one."""
     spec = supervisor.__spec__
     compiled = spec.cached if spec is not None else None
     return compiled if compiled and os.path.exists(compiled) else supervisor.__file__
 
 
 def kill_strays(directory: Path) -> int:
-    """Kill the processes left of a run whose supervisor was killed, found by the run's mark.
+    """Kill the processes left of a run whose supervisor was killed.
+
+    They are found by AUTORESEARCH_RUN in their environment.
+
+    Args:
+        directory: The directory of the run's files.
 
     Returns:
         The number of processes killed.
@@ -262,6 +279,6 @@ def kill_strays(directory: Path) -> int:
 
 
 def find_run(directory: Path) -> RunHandle | None:
-    """Return a run of an earlier engine that is alive or has a report; else None."""
+    """Return the run with its files in a directory if it is alive or has a report; else None."""
     handle = RunHandle(directory)
     return handle if handle.alive() or handle.report() is not None else None

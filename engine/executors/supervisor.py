@@ -1,7 +1,7 @@
-"""The run supervisor: one small process per run, standard library only, that outlives the engine.
+"""Supervises one run as a small process that outlives the engine, and reports how the run ended.
 
-It is started in its own session, with the run's environment, and inherits a locked descriptor of
-`alive.lock`: while that lock is held, the supervisor is running. It
+It uses the standard library only. It is started in its own session, with the run's environment, and
+inherits a locked descriptor of `alive.lock`: while that lock is held, the supervisor is running. It
 
 - becomes the parent of every process the run leaves behind, however it forks,
 - sends the run's output to `run.log` (a file and not a pipe, so that no reader is needed),
@@ -49,7 +49,7 @@ def _libc() -> ctypes.CDLL | None:
 
 
 class RunSupervisor:
-    """Runs one command to its end.
+    """Runs one training command to its end, as the main object of the supervisor's process.
 
     Args:
         directory: The run's own directory.
@@ -91,7 +91,7 @@ class RunSupervisor:
     # ---- life
 
     def run(self) -> None:
-        """Run the command to its end, and kill every process it leaves behind."""
+        """Run the command to its end or deadline, kill what it leaves behind, write `exit.json`."""
         signal.signal(signal.SIGHUP, signal.SIG_IGN)
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         # Blocked, so that sigtimedwait can wait for them without a race.
@@ -181,7 +181,7 @@ class RunSupervisor:
             self.term_requested = True
 
     def _reap(self) -> bool:
-        """Reap ended children, and return whether any child is left."""
+        """Collect the exit statuses of ended children, and return whether any child is left."""
         while True:
             try:
                 pid, status = os.waitpid(-1, os.WNOHANG)
@@ -230,7 +230,10 @@ class RunSupervisor:
         os.replace(temporary, path)
 
     def _cap_log(self) -> bool:
-        """Free the middle of a log beyond its cap; return false if the file system cannot."""
+        """Free the disk space of run.log's middle if the log is beyond its cap.
+
+        Return whether it is within the cap now; false if the file system cannot free the space.
+        """
         info = os.fstat(self.log)
         if info.st_blocks * 512 <= self.log_cap_bytes:
             return True
@@ -251,7 +254,7 @@ class RunSupervisor:
         return True
 
     def _compact_log(self) -> None:
-        """Replace the log with a hole by a plain file of its head and tail."""
+        """Replace a run.log whose middle was freed by a plain file of its head and tail."""
         temporary = f"{self.log_path}.tmp"
         with open(self.log_path, "rb") as old, open(temporary, "wb") as new:
             new.write(old.read(self.dropped_from))
@@ -267,7 +270,7 @@ class RunSupervisor:
 
 
 def _as_json(value: float | str | None) -> str:
-    """Return a finite number, a plain word or None as JSON."""
+    """Return the JSON text of a finite number, a word without special characters, or None."""
     if value is None:
         return "null"
     return f'"{value}"' if isinstance(value, str) else repr(value)
@@ -281,7 +284,7 @@ def _send(kill: Callable[[int, int], None], target: int, number: int) -> None:
 
 
 def _prefer_for_oom_kill() -> None:
-    """Let the kernel kill the run before the engine when the host runs out of memory."""
+    """Make the kernel kill this process before the engine when the host runs out of memory."""
     try:
         with open("/proc/self/oom_score_adj", "w") as file:
             file.write("500")
