@@ -16,7 +16,7 @@ ENTRY_POINT_GROUP = "autoresearch_tui.risk_rules"
 
 
 def load_rules() -> tuple[Rule, ...]:
-    """Load all rules; one that fails to load becomes a rule that reports so for every edit.
+    """Load all risk rules; one that fails to load becomes a rule that warns about it at every edit.
 
     A rule with the name of a built-in one does not replace it: an installed package cannot remove
     a guard.

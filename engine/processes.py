@@ -1,4 +1,4 @@
-"""Finds processes by a marker in their environment, which child processes inherit.
+"""Finds and kills processes by a variable in their environment, which child processes inherit.
 
 A process that leaves its group and its parents keeps its environment.
 """
@@ -18,9 +18,9 @@ _PAUSE_SECONDS = 0.01
 
 
 def marked_processes(name: str, value: str) -> set[psutil.Process]:
-    """Return the other processes whose environment has a variable with a value.
+    """Return the processes that have the variable `name` with `value` in their environment.
 
-    Empty where the system has no /proc.
+    This process is left out. Empty where the system has no /proc.
     """
     wanted = f"{name}={value}".encode()
     found: set[psutil.Process] = set()
@@ -35,17 +35,19 @@ def marked_processes(name: str, value: str) -> set[psutil.Process]:
 
 
 def kill_all(processes: Iterable[psutil.Process]) -> None:
-    """Kill processes; one that has ended or belongs to another user is left out."""
+    """Send SIGKILL to each process; skip those that have ended or belong to another user."""
     for process in processes:
         with contextlib.suppress(psutil.Error):
             process.kill()
 
 
 def kill_marked(name: str, value: str) -> int:
-    """Kill every marked process, also those they start meanwhile, for at most five seconds.
+    """Kill all processes that have the variable `name` with `value`, and those they start.
+
+    It blocks until none is left, for at most five seconds.
 
     Returns:
-        How many processes were killed.
+        The number of processes killed.
     """
     killed: set[psutil.Process] = set()
     until = time.monotonic() + _SWEEP_SECONDS

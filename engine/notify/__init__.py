@@ -1,1 +1,1 @@
-"""Notifications to a user elsewhere."""
+"""Notifications by ntfy, Slack, mail and others to a user who is away from the terminal."""

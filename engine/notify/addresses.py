@@ -21,15 +21,15 @@ FILE = Path(HOME_NAME) / "notify.toml"
 
 
 class Addresses(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Where messages are sent, and what about."""
+    """The addresses that notifications go to, and the kinds of events they are about."""
 
     urls: tuple[str, ...] = ()
-    """Addresses in the form of apprise."""
+    """Addresses in the form of apprise, such as `ntfy://topic`; empty sends nothing."""
     events: tuple[NeedKind, ...] = tuple(NeedKind)
 
 
 def addresses(workspace: Path, environ: Mapping[str, str]) -> Addresses:
-    """Return the addresses of the environment and of the workspace's file.
+    """Return the addresses in AUTORESEARCH_NOTIFY and the workspace's notify.toml, together.
 
     Raises:
         ConfigError: The file is invalid or cannot be read.
@@ -52,7 +52,7 @@ def addresses(workspace: Path, environ: Mapping[str, str]) -> Addresses:
 
 
 def service_of(url: str) -> str:
-    """Return the service of an address, without its secrets: `ntfy://…`."""
+    """Return the service of an address, without its secrets: `ntfy://…` or `(invalid address)`."""
     scheme, separator, _ = url.partition("://")
     known = separator and scheme.isascii() and scheme.isalnum()
     return f"{scheme}://…" if known else "(invalid address)"

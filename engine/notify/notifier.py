@@ -1,4 +1,4 @@
-"""Sends messages to the user about what needs them, without delaying the loop."""
+"""Sends the user notifications about events that need them, without delaying the engine."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _CHARACTERS = 300
 
 
 class _Batch:
-    """The messages of one kind that wait to be sent."""
+    """The notifications of one kind that wait to be sent together: the first, and a count."""
 
     def __init__(self) -> None:
         self.first = ""
@@ -41,16 +41,19 @@ class _Batch:
 
 
 class Notifier:
-    """Sends a message for each event of a journal that needs the user.
+    """Sends a notification for each event of a journal that needs the user.
+
+    At most one message a minute is sent of each kind, and later ones are counted in the next; that
+    about the session's end is sent at once.
 
     Args:
         workspace: The workspace with `.autoresearch/notify.toml`.
         environ: The environment with AUTORESEARCH_NOTIFY; this process's by default.
         clock: Returns seconds of a monotonic clock.
-        sender: Sends a title and a text to addresses.
+        sender: Called in a thread with addresses, a title and a text; sends them.
 
     Raises:
-        ConfigError: The file is invalid.
+        ConfigError: The file is invalid or cannot be read.
     """
 
     def __init__(
@@ -69,7 +72,7 @@ class Notifier:
         self._failed = False
 
     def attach(self, journal: Journal) -> None:
-        """Send messages about later events; without any address do nothing."""
+        """Listen to a journal and send messages about its later events, if there is an address."""
         self._journal = journal
         if self._addresses.urls:
             journal.listen(self._on_event)
@@ -118,7 +121,10 @@ class Notifier:
             self._report_failure("; ".join(f"{each.service}: {each.error}" for each in failed))
 
     def _send_in_thread(self, title: str, text: str) -> asyncio.Future[list[Sent]]:
-        """Send in a daemon thread, which does not delay the engine's end if a service hangs."""
+        """Send a message in a daemon thread, and return the future of its results.
+
+        A daemon thread does not delay the engine's end if a service does not answer.
+        """
         loop = asyncio.get_running_loop()
         future: asyncio.Future[list[Sent]] = loop.create_future()
 
@@ -143,7 +149,7 @@ class Notifier:
         return future
 
     def _report_failure(self, why: str) -> None:
-        """Raise an alarm about the first failure; later ones are ignored."""
+        """Record an alarm event in the journal for the first failure; ignore later ones."""
         if self._failed or self._journal is None:
             return
         self._failed = True
@@ -151,7 +157,7 @@ class Notifier:
         self._journal.append(ev.AlarmRaised(kind=AlarmKind.NOTIFY, message=message))
 
     async def close(self) -> None:
-        """Send the messages that still wait, within a limited time."""
+        """Send the messages that still wait, and give all of them ten seconds to be delivered."""
         for kind, batch in self._batches.items():
             if batch.timer is not None:
                 batch.timer.cancel()

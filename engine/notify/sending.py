@@ -12,15 +12,17 @@ INSTALL = 'Install it: pip install "autoresearch-tui[notify]"'
 
 
 class Sent(NamedTuple):
-    """The result of one message to one service."""
+    """The result of sending one message to one service."""
 
     service: str
     error: str
-    """The error in words; "" where the service took the message."""
+    """A description of the error; empty if the service accepted the message."""
 
 
 def send(urls: Sequence[str], title: str, body: str) -> list[Sent]:
-    """Send a message to each address, one after another, and return the results.
+    """Send a message to each address, one after another, and return one result for each.
+
+    It blocks until the services have answered, so it must not be called on the event loop.
 
     Raises:
         EnvironmentProblem: apprise is not installed.
