@@ -22,7 +22,14 @@ from pathlib import Path
 from typing import Any
 
 from tests.mutation.mutants import Mutant, is_valid, mutants_of
-from tests.mutation.runner import ROOT, Worker, copy_project, measure_coverage
+from tests.mutation.runner import (
+    ROOT,
+    UnusableTests,
+    Worker,
+    copy_project,
+    is_noticed,
+    measure_coverage,
+)
 
 TESTS = (
     "tests/core",
@@ -48,7 +55,12 @@ class Tried:
     file: str
     mutant: Mutant
     outcome: str
-    """`killed`, `survived`, `untested` (no test runs the place) or `equivalent`."""
+    """One of `OUTCOMES`."""
+
+
+OUTCOMES = ("killed", "survived", "untested", "equivalent", "undecided")
+"""Untested: no test runs the place. Undecided: the tests were not run to an end, so the mutant
+does not count."""
 
 
 class Results:
@@ -80,11 +92,12 @@ def digest(*texts: str) -> str:
     return hashlib.sha256("\0".join(texts).encode()).hexdigest()[:20]
 
 
-def digest_of_files(directories: Sequence[str]) -> str:
-    """Return a short hash of the Python files below some directories, these here left out."""
-    files = sorted(p for d in directories for p in (ROOT / d).rglob("*.py") if p.parent != _HERE)
+def digest_of_files(project: Path, directories: Sequence[str]) -> str:
+    """Return a short hash of the Python files below some directories, tests/mutation left out."""
+    here = project / "tests/mutation"
+    files = sorted(p for d in directories for p in (project / d).rglob("*.py") if p.parent != here)
     return digest(
-        *(text for p in files for text in (str(p.relative_to(ROOT)), p.read_text("utf-8")))
+        *(text for p in files for text in (str(p.relative_to(project)), p.read_text("utf-8")))
     )
 
 
@@ -102,7 +115,7 @@ class Session:
         self._worker = worker
         self._lines: dict[str, dict[str, list[str]]] = coverage["lines"]
         self._seconds: dict[str, float] = coverage["seconds"]
-        self._results = Results(STORE / "results.jsonl", digest_of_files(("tests",)))
+        self._results = Results(STORE / "results.jsonl", digest_of_files(project, ("tests",)))
         self._equivalent = load_equivalent()
 
     def tests_for(self, file: str, mutant: Mutant) -> list[str]:
@@ -157,6 +170,8 @@ class Session:
         if known is None:
             limit = 10 + 10 * sum(self._seconds[name] for name in tests)
             code = self._worker.run(file, mutant.source, tests, cpu_seconds=limit)
+            if code != 0 and not is_noticed(code):
+                return "undecided"
             known = "survived" if code == 0 else "killed"
             self._results.put(key, known)
         return known
@@ -180,15 +195,12 @@ def report(tried: Sequence[Tried]) -> str:
         rows[str(Path(one.file).parent) + "/"].append(one)
         rows["all"].append(one)
     lines = [
-        "| module | tried | killed | survived | untested | equivalent | score |",
-        "|---|---|---|---|---|---|---|",
+        f"| module | tried | {' | '.join(OUTCOMES)} | score |",
+        "|---|---" + "|---" * len(OUTCOMES) + "|---|",
     ]
     for name in sorted(rows, key=lambda name: (name == "all", name)):
-        counts = {
-            kind: sum(one.outcome == kind for one in rows[name])
-            for kind in ("killed", "survived", "untested", "equivalent")
-        }
-        counted = len(rows[name]) - counts["equivalent"]
+        counts = {kind: sum(one.outcome == kind for one in rows[name]) for kind in OUTCOMES}
+        counted = len(rows[name]) - counts["equivalent"] - counts["undecided"]
         score = f"{counts['killed'] / counted:.0%}" if counted else "–"
         if name == "all":
             low, high = interval(counts["killed"], counted)
@@ -218,14 +230,18 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="mutation-") as directory:
         project = Path(directory)
         copy_project(project)
-        kept = STORE / f"coverage-{digest_of_files((*SOURCES, 'tests'))}.json"
+        kept = STORE / f"coverage-{digest_of_files(project, (*SOURCES, 'tests'))}.json"
         if kept.exists():
             coverage = json.loads(kept.read_text())
         else:
             coverage = measure_coverage(project, TESTS, project / "coverage.json")
             kept.write_text(json.dumps(coverage))
-        until = time.monotonic() + 60 * options.minutes
         with Worker(project) as worker:
+            try:
+                worker.check_tests(coverage["seconds"])
+            except UnusableTests as error:
+                raise SystemExit(str(error)) from None
+            until = time.monotonic() + 60 * options.minutes
             session = Session(project, worker, coverage)
             chosen = session.choose(find_files(options.files), options.sample, options.seed)
             for file, mutant in chosen:
@@ -234,7 +250,7 @@ def main() -> None:
                     break
                 if is_valid(mutant):
                     tried.append(session.try_mutant(file, mutant))
-                    if tried[-1].outcome in ("survived", "untested"):
+                    if tried[-1].outcome in ("survived", "untested", "undecided"):
                         where = f"{file}:{mutant.first_line}"
                         print(f"{where} {tried[-1].outcome} in {mutant.function or 'module'}")
                         print(f"  - {mutant.removed}\n  + {mutant.added}", flush=True)

@@ -7,13 +7,28 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from tests.mutation.worker import LOAD_FAILED, TEST_FAILED
+
 ROOT = Path(__file__).resolve().parents[2]
 _HERE = "tests/mutation"
+
+
+class UnusableTests(Exception):
+    """The tests of a coverage map do not pass on the unchanged project."""
+
+
+def is_noticed(code: int) -> bool:
+    """Return whether a worker's exit code means that the tests noticed a change.
+
+    Only a failed test, a failed import and a signal (the limits on time) count. The other codes
+    of pytest (interrupted, internal error, test not found, no tests) say nothing about it.
+    """
+    return code < 0 or code in (TEST_FAILED, LOAD_FAILED)
 
 
 def copy_project(target: Path) -> None:
@@ -85,6 +100,7 @@ class Worker:
         *,
         cpu_seconds: float = 60,
         wall_seconds: float = 600,
+        output: Path | None = None,
     ) -> int:
         """Run tests with the source of a file replaced, stopping at the first that fails.
 
@@ -94,9 +110,10 @@ class Worker:
             tests: Test functions as pytest names them, the quickest first.
             cpu_seconds: Processor time after which the change counts as noticed: it loops.
             wall_seconds: The same in real time, for a change that waits forever.
+            output: File that receives what pytest prints.
 
         Returns:
-            The exit code of pytest (0: no test failed), or the negative number of a signal.
+            `TEST_FAILED`, `LOAD_FAILED`, the negative number of a signal, or pytest's exit code.
         """
         module = file.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
         request = {
@@ -106,9 +123,35 @@ class Worker:
             "tests": list(tests),
             "cpu_seconds": cpu_seconds,
             "wall_seconds": wall_seconds,
+            "output": str(output) if output else None,
         }
         assert self._process.stdin is not None and self._process.stdout is not None
         self._process.stdin.write(json.dumps(request) + "\n")
         self._process.stdin.flush()
         answer = json.loads(self._process.stdout.readline())
         return int(answer["code"])
+
+    def check_tests(self, seconds: Mapping[str, float]) -> None:
+        """Run the tests of a coverage map once without any change.
+
+        Args:
+            seconds: The tests as pytest names them, with the processor time of each.
+
+        Raises:
+            UnusableTests: One of them fails or does not exist.
+        """
+        output = self._project / "unchanged.txt"
+        output.unlink(missing_ok=True)
+        limit = 60 + 10 * sum(seconds.values())
+        code = self.run(
+            "", None, seconds, cpu_seconds=limit, wall_seconds=10 * limit, output=output
+        )
+        if code != 0:
+            lines = output.read_text("utf-8", "replace").splitlines()[-12:]
+            raise UnusableTests(
+                f"The tests of the coverage map do not pass on the unchanged project (exit code "
+                f"{code}), so no mutant was tried.\n"
+                + "\n".join(f"  {line}" for line in lines)
+                + "\nIf a test is not found, the map is of another state of the tests: delete "
+                ".mutation/coverage-*.json to measure it again. If a test fails, fix it first."
+            )

@@ -3,26 +3,17 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.mutation.runner import ROOT, Worker, copy_project
+from tests.mutation.runner import ROOT, Worker
+from tests.mutation.worker import TEST_FAILED
 
 HAND: list[dict[str, str]] = tomllib.loads(
     (Path(__file__).parent / "hand.toml").read_text("utf-8")
 )["mutant"]
-TEST_FAILED = 1
 pytestmark = pytest.mark.xdist_group("hand mutants")
-
-
-@pytest.fixture(scope="module")
-def worker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Worker]:
-    project = tmp_path_factory.mktemp("project")
-    copy_project(project)
-    with Worker(project) as started:
-        yield started
 
 
 def test_the_named_tests_pass_without_a_fault(worker: Worker) -> None:

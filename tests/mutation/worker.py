@@ -32,6 +32,10 @@ if TYPE_CHECKING:
     from _typeshed import ReadableBuffer
 
 _MEMORY_BYTES = 4 << 30
+TEST_FAILED = 1
+LOAD_FAILED = 100
+"""Exit codes of a child in which a test failed, and of one in which an import failed. pytest's own
+codes do not tell a failed import from a test that does not exist."""
 
 
 class _Loader(SourceFileLoader):
@@ -64,6 +68,21 @@ class _Finder(importlib.abc.MetaPathFinder):
         return importlib.util.spec_from_file_location(
             fullname, self._path, loader=loader, submodule_search_locations=package
         )
+
+
+class _Failures:
+    """Notes what failed in a run of pytest."""
+
+    def __init__(self) -> None:
+        self.code: int | None = None
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        if report.failed:
+            self.code = TEST_FAILED
+
+    def pytest_collectreport(self, report: pytest.CollectReport) -> None:
+        if report.failed:
+            self.code = LOAD_FAILED
 
 
 def run_tests(tests: Sequence[str], plugins: Sequence[object] = ()) -> int:
@@ -102,7 +121,13 @@ def _child(request: dict[str, Any]) -> int:
     resource.setrlimit(resource.RLIMIT_AS, (_MEMORY_BYTES, _MEMORY_BYTES))
     if request["module"]:
         sys.meta_path.insert(0, _Finder(request["module"], request["path"], request["source"]))
-    return run_tests(request["tests"])
+        try:
+            importlib.import_module(request["module"])
+        except Exception:  # a conftest.py that fails to load has no report of its own
+            return LOAD_FAILED
+    failures = _Failures()
+    code = run_tests(request["tests"], [failures])
+    return code if failures.code is None else failures.code
 
 
 def _run(request: dict[str, Any]) -> dict[str, Any]:
