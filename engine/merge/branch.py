@@ -47,7 +47,7 @@ class BranchStep(msgspec.Struct, frozen=True, kw_only=True):
     undone: bool = False
     """True if this commit and its revert cancel each other; set on both."""
     removed_by: int = 0
-    """Number of the experiment that removed its change by the user's decision; 0: none."""
+    """Number of the experiment that removed this change again by the user's decision; 0: none."""
     removes: int = 0
     """Number of the experiment whose change this commit removes; 0: none."""
     unwanted: bool = False
@@ -135,7 +135,7 @@ def _missing_error(workspace: Workspace, session: Session, what: str) -> Workspa
 
 
 def _names(workspace: Workspace, session: Session) -> dict[str, str]:
-    """Return the end of the session's git ref by commit: `7`, `kept-7` or `taken-back-7`."""
+    """Return the last part of the session's git ref by commit: `7`, `kept-7`, `taken-back-7` …"""
     root = RefNames(session.config.tag).root
     out = workspace.git.run("for-each-ref", "--format=%(objectname) %(refname)", root)
     names = {}
@@ -193,7 +193,7 @@ def _kind(name: str) -> tuple[StepKind, int]:
 
 
 def _mark_reverted(steps: list[BranchStep]) -> list[BranchStep]:
-    """Return the steps with `undone` and `removed_by` set where the user reverted a keep."""
+    """Return the commits with `undone` and `removed_by` set where the user reverted a keep."""
     result = list(steps)
     for index, step in enumerate(steps):
         if step.kind is StepKind.REVERT:
@@ -215,7 +215,7 @@ def _mark_reverted(steps: list[BranchStep]) -> list[BranchStep]:
 
 
 def _mark_discarded(steps: list[BranchStep], session: Session) -> list[BranchStep]:
-    """Return the steps with `unwanted` set for keeps that the user has discarded since."""
+    """Return the commits with `unwanted` set for keeps that the user has discarded since."""
     return [
         replace(step, unwanted=True)
         if step.kind is StepKind.KEEP

@@ -32,11 +32,11 @@ class Hunk(msgspec.Struct, frozen=True, kw_only=True):
     line: int
     """First line in the base branch's version of the file, counted from 1."""
     there: str
-    """The lines on the base branch."""
+    """The lines as they are on the base branch."""
     before: str
-    """The lines before the commit, on the session's branch."""
+    """The lines as they were before the commit, on the session's branch."""
     wanted: str
-    """The lines after the commit."""
+    """The lines as the commit would change them."""
 
 
 class Conflict(msgspec.Struct, frozen=True, kw_only=True):

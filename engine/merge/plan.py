@@ -50,7 +50,7 @@ class MergePlan(msgspec.Struct, frozen=True, kw_only=True):
     best: float | None = None
     recommended: KeepSelection = KeepSelection.ALL
     why: str = ""
-    """Why this selection is recommended."""
+    """Why `recommended` is recommended, as sentences for the user."""
     notes: tuple[str, ...] = ()
 
     @property

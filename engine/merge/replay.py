@@ -170,7 +170,7 @@ def _remove(workspace: Workspace, path: Path) -> None:
 
 
 class _Replay:
-    """Puts commits one after the other on the commit that is checked out in the worktree."""
+    """Cherry-picks commits one after the other in the temporary worktree of a merge."""
 
     def __init__(
         self, workspace: Workspace, git: Git, plan: MergePlan, method: MergeMethod

@@ -25,11 +25,11 @@ class RevertPreview(msgspec.Struct, frozen=True, kw_only=True):
     changed_again_by: int
     """Number of the later keep that changed the same lines again; 0: none."""
     fits: bool
-    """True if its change can be removed exactly from the latest version of the file."""
+    """True if the keep's change can be removed exactly from the latest version of the file."""
     is_last: bool
-    """True if it is the incumbent; then a revert only moves the branch back, without a run."""
+    """True if the keep is the incumbent: a revert then moves the branch back, without a run."""
     base: str
-    """Hash of the commit before it, from which another session could start."""
+    """Hash of the commit before the keep, from which another session could start."""
 
 
 def preview_revert(path: Path, session: Session, number: int) -> RevertPreview:

@@ -133,8 +133,8 @@ class Commits:
 
         Args:
             commit: The commit.
-            base: The best commit of its time, diffed against if the commit descends from it; None
-                or else, its own parent is.
+            base: The best commit of its time. The diff is against it if the commit descends from
+                it, else against the commit's own parent. None if there was no best yet.
         """
         if base is not None and base.hash == commit.hash:
             return Diff(note=f"the same commit as the best before it, {commit.hash[:7]}")

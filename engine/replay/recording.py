@@ -117,7 +117,7 @@ class Recording:
     # ---- sessions --------------------------------------------------------------------------------
 
     def session_at(self, step: int) -> Session:
-        """Return the session after the first `step` events, clipped to the recording."""
+        """Return the session as it was after the first `step` events; `step` is clipped."""
         step = min(max(step, 0), len(self._events))
         while self.folded + EVERY <= step:
             self.fold_more()

@@ -91,7 +91,7 @@ class ReplaySource:
         return self.path.parent
 
     def log_path(self, number: int, run: int) -> Path | None:
-        """Return the path of a run's log; None if there is none."""
+        """Return the path of the log of one run of an experiment; None if there is none."""
         return None
 
 
@@ -124,7 +124,7 @@ class JournalSource(ReplaySource):
         return self._workspace is not None and engine_pid(self._workspace) is not None
 
     def refresh(self) -> bool:
-        """Read the events that were appended, and return whether there were any."""
+        """Read the events appended to the journal since; return whether there were any."""
         events = self._tail.read_new()
         self.recording.extend(events)
         return bool(events)
@@ -155,7 +155,7 @@ class JournalSource(ReplaySource):
         return self.path.parent / "experiments" / f"{number:04d}"
 
     def log_path(self, number: int, run: int) -> Path | None:
-        """Return the path of a run's log beside the journal; None if there is none."""
+        """Return the path beside the journal of the log of an experiment's run; None if none."""
         path = self.directory(number) / f"run-{run}" / "run.log"
         return path if path.exists() else None
 
@@ -190,7 +190,7 @@ class TableSource(ReplaySource):
         return True
 
     def needs_git(self, number: int) -> bool:
-        """Return whether the experiment's commit exists, so that git is run for it."""
+        """Return whether the experiment's commit exists, so that `diff` runs git for it."""
         return self._history.has_commit(number)
 
     def diff(self, number: int, step: int) -> Diff:

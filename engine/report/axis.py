@@ -125,7 +125,7 @@ def _by_magnitude(low: float, high: float) -> ChartAxis:
 
 
 def number_ticks(first: int, last: int, about: int = 8) -> tuple[int, ...]:
-    """Return the experiment numbers to mark on an axis: the first, and round ones after it.
+    """Return the experiment numbers to mark on an axis: all of a few, else mostly round ones.
 
     Args:
         first: Number of the first experiment.

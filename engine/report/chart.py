@@ -199,7 +199,7 @@ def _labels(axes: Axes, plot: Plot, palette: Palette) -> None:
 
 
 def _shift(text: Any, axes: Axes, plot: Plot) -> None:
-    """Move a label a few points away from its mark, towards the worse values."""
+    """Move a label a few points to the right of its mark, and towards worse values."""
     from matplotlib.transforms import ScaledTranslation
 
     up = 6.0 / 72

@@ -16,7 +16,7 @@ _CHARACTERS = 160
 
 
 def top_improvements(facts: ReportFacts) -> tuple[Block, ...]:
-    """Return the blocks of the section with the keeps of the largest gains, at most 10."""
+    """Return the blocks of the section that lists the 10 keeps with the largest gains."""
     top = facts.top[:_TOP]
     if facts.best is None:
         return (Text("Unknown: no value was measured."),)
@@ -49,7 +49,7 @@ def top_improvements(facts: ReportFacts) -> tuple[Block, ...]:
 
 
 def adopted_rows(facts: ReportFacts) -> tuple[Block, ...]:
-    """Return the blocks about the rows that the session adopted; () if there are none."""
+    """Return the blocks of the section about rows the session adopted; () if there are none."""
     adopted = facts.adopted
     if adopted is None:
         return ()
@@ -75,7 +75,7 @@ def adopted_rows(facts: ReportFacts) -> tuple[Block, ...]:
 
 
 def trust_in_keeps(facts: ReportFacts) -> tuple[Block, ...]:
-    """Return the blocks about which keeps can be trusted; () without keeps."""
+    """Return the blocks of the section that says which keeps can be trusted; () without keeps."""
     if not facts.keeps:
         return ()
     seeds = [k for k in facts.keeps if k.seed]
@@ -133,7 +133,7 @@ def trust_text(keep: Keep) -> str:
 
 
 def failures(facts: ReportFacts) -> tuple[Block, ...]:
-    """Return blocks with the results by category, reasons of failure, and nearest misses."""
+    """Return the blocks of the section about failures: by category, by reason, nearest misses."""
     blocks: list[Block] = []
     if facts.categories:
         blocks.append(

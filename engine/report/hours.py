@@ -20,7 +20,7 @@ class IdleSpan(NamedTuple):
 
 
 class IdleTracker:
-    """Finds the idle spans of a session while its events pass through."""
+    """Finds the spans in which a session was paused or had no engine, from its events."""
 
     def __init__(self) -> None:
         self._found: list[IdleSpan] = []

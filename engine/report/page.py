@@ -217,7 +217,7 @@ def _row(point: Point, facts: ReportFacts, shown: list[bool], patch: str) -> str
 
 
 def _outcome(point: Point, shape: Shape) -> str:
-    """Return why an experiment was not kept; empty for a discard, whose verdict says it."""
+    """Return the note on why an experiment was not kept; empty for discards, which need none."""
     return "" if shape is Shape.DISCARD else point.outcome
 
 

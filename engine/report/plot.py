@@ -19,7 +19,7 @@ from engine.report.figures import number
 from engine.report.model import Point, ReportFacts
 
 _MOST_MARKS = 20_000
-"""Number of marks in a picture at most, new bests not counted; browsers are slow with more."""
+"""Number of marks in a picture from which only some are drawn; browsers are slow with more."""
 
 
 class Shape(StrEnum):

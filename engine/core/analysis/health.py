@@ -212,7 +212,7 @@ def _novelty(tried: Sequence[Experiment]) -> dict[int, bool]:
 
 
 def _words(e: Experiment) -> frozenset[str]:
-    """Return what an idea is compared by: its changed knobs, else its hypothesis's words."""
+    """Return the words that describe an experiment's idea, from its knobs or its hypothesis."""
     if e.proposal.knobs:
         return frozenset(name.lower() for name in e.proposal.knobs)
     found = (word.lower() for word in _WORD.findall(e.proposal.hypothesis[:2000]))

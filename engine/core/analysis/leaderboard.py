@@ -27,7 +27,7 @@ class Place(msgspec.Struct, frozen=True, kw_only=True):
     gain: float | None
     """Gain over the baseline, in metric units, positive is better; None without a baseline."""
     sigmas: float | None
-    """The gain in σ; None where σ is unknown."""
+    """The gain divided by σ, the standard deviation of one run; None where σ is unknown."""
 
 
 class Leaderboard(msgspec.Struct, frozen=True, kw_only=True):
@@ -40,7 +40,7 @@ class Leaderboard(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def leaderboard(session: Session, *, rows: bool = False) -> Leaderboard:
-    """Return a session's commits ranked by value, best first; repeats of a commit share its place.
+    """Return a session's commits ranked by value, best first; runs of a commit share its place.
 
     Args:
         session: The session.

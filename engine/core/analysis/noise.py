@@ -18,11 +18,11 @@ from engine.core.records import Experiment
 from engine.core.session import Session
 
 CLEAR_SIGMAS = 2.0
-"""A gain of more than this many σ is not explained by the luck of a single run."""
+"""A gain of more σ (standard deviations of a single run) than this is not explained by luck."""
 
 
 class Noise(msgspec.Struct, frozen=True, kw_only=True):
-    """The spread of the metric between runs of the same code."""
+    """The spread of the metric between runs of the same code, and the runs it comes from."""
 
     sigma: float
     """Standard deviation of a single run, in metric units, pooled over the commits."""
@@ -65,12 +65,12 @@ class Worth(msgspec.Struct, frozen=True, kw_only=True):
     gain: float | None
     """Gain over the keep before it, in metric units, positive is better; None if unknown."""
     sigmas: float | None
-    """The gain in σ; None where σ is unknown."""
+    """The gain divided by σ, the standard deviation of one run; None where σ is unknown."""
     trust: Trust
 
 
 def pooled_noise(groups: Iterable[Sequence[float]]) -> Noise | None:
-    """Return the pooled noise of repeated runs; None if nothing was run twice.
+    """Return the noise of the metric from repeated runs, pooled; None if nothing was run twice.
 
     Args:
         groups: The values of each commit's runs.
@@ -100,7 +100,7 @@ def unbiased_value(values: Sequence[float]) -> float | None:
 
 
 def in_sigmas(gain: float | None, noise: Noise | None) -> float | None:
-    """Return a gain in units of σ; None if either is unknown or σ is 0."""
+    """Return a gain divided by σ, the standard deviation of one run; None if unknown or σ is 0."""
     return gain / noise.sigma if gain is not None and noise is not None and noise.sigma else None
 
 

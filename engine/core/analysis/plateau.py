@@ -41,7 +41,7 @@ def current_dry_spell(session: Session) -> int:
 
 
 def plateau_advice(session: Session) -> str:
-    """Return the advice that the agent's next prompt gets; empty without a plateau."""
+    """Return the advice for the agent's next prompt if there is a plateau; empty without one."""
     spell = current_dry_spell(session)
     if spell < FLAT:
         return ""
@@ -65,7 +65,7 @@ def plateau_advice(session: Session) -> str:
 
 
 def plateau_notice(session: Session) -> str:
-    """Return a message for the user at every `FLAT`-th experiment without a keep, else empty."""
+    """Return a message for the user after each `FLAT` experiments without a keep, else empty."""
     spell = current_dry_spell(session)
     if spell < FLAT or spell % FLAT:
         return ""
@@ -79,7 +79,10 @@ def plateau_notice(session: Session) -> str:
 
 
 def near_miss(session: Session, spell: int) -> Experiment | None:
-    """Return the discard among about the last `spell` experiments with the best gain, or None."""
+    """Return the discard with the best gain among the last experiments, about `spell` of them.
+
+    None if none of them was measured.
+    """
     recent = list(session.experiments[-spell - 2 :])
     measured = [
         e

@@ -45,7 +45,7 @@ class Part:
     value: Scalar
     kind: KnobKind
     start: int
-    """Position in the knob's literal, in characters."""
+    """Index of the part's first character in the knob's literal."""
     choices: tuple[Scalar, ...] = ()
     """Values that an enum may take, its own included; empty for other kinds."""
 
@@ -115,8 +115,8 @@ def find_knobs(source: str) -> tuple[Knob, ...]:
 def knob_changes(old: str, new: str) -> dict[str, tuple[str, str]]:
     """Return the old and new literal of each knob that an edit changed.
 
-    Empty if the edit changed anything else but comments and white space, or if a text does not
-    parse.
+    Empty if the edit changed any other code (comments and white space do not count), or if a text
+    does not parse.
     """
     try:
         before = {knob.name: knob.literal for knob in find_knobs(old)}

@@ -20,7 +20,7 @@ def key_of(source: str) -> str:
 
 
 def with_edit(proposal: Proposal, patch: str, source: str, **changes: Any) -> Proposal:
-    """Return a copy of a proposal with the fields that describe its edit computed for another.
+    """Return a copy of a proposal with another edit: patch id, line counts and source key.
 
     Args:
         proposal: The proposal.

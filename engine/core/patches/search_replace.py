@@ -56,7 +56,7 @@ class FoundBlocks:
     unfinished: bool
     """True if a block did not end: the answer was cut off, or a marker is missing."""
     problem: str = ""
-    """Why a block could not be parsed; empty if all could."""
+    """Why blocks could not be parsed, as sentences; empty if all could."""
 
 
 class BlockError(PatchError):

@@ -57,7 +57,7 @@ def find_imports(source: SourceTree) -> dict[str, str]:
 
 
 def find_bindings(source: SourceTree, imports: dict[str, str]) -> list[Binding]:
-    """Return every binding in a text, in order; `rows.append(x)` counts as a binding of `rows`.
+    """Return every binding in a text; `rows.append(x)` counts as a binding of `rows`.
 
     Args:
         source: The parsed text.

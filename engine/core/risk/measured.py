@@ -71,9 +71,9 @@ def is_line_of(line: str, name: str) -> bool:
 
 
 def reports(source: ParsedSource, name: str) -> list[ast.AST]:
-    """Return the statements that print the line `name: value`, else all that contain the name.
+    """Return the statements that print the line `name: value` for a name.
 
-    Only string literals with the name as a word count for the latter.
+    Without any, those with a string literal that contains the name as a word.
     """
     found = [
         source.statement(call)

@@ -35,7 +35,7 @@ def _same_node(a: ast.AST, b: ast.AST) -> bool:
 
 
 def _own(value: object) -> object:
-    """Return a node's field in a comparable form: a child node as its type, 1 unlike True."""
+    """Return a node's field in a form to compare: child nodes as types; 1 and True differ."""
     if isinstance(value, list):
         return [_own(v) for v in value]
     return type(value) if isinstance(value, ast.AST) else (type(value), value)

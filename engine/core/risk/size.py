@@ -18,12 +18,9 @@ LARGE = 80
 LARGE_SHARE = 0.5
 """Share of a file's lines above which at least LARGE changed lines are too many."""
 MEMORY_RATIO = 3.0
-"""Predicted memory as a multiple of the base's from which the user is asked; see below.
-
-    It applies where the memory of the device or of the base's run is not known.
-    """
+"""Predicted multiple of the base's memory from which the user is asked, if its GB are unknown."""
 MEMORY_SHARE = 0.95
-"""Share of the device's memory above which the user is asked, where that is known."""
+"""Share of the device's memory above which the user is asked, if both are known in GB."""
 
 _FACTORS: tuple[tuple[str, float, float], ...] = (
     # name of the knob, its exponent in activations, its exponent in weights

@@ -1,4 +1,4 @@
-"""Formats a table as TSV or CSV with the five usual columns first, then all others."""
+"""Formats a table as TSV or CSV: commit, metric, memory, status and description, then the rest."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ _USUAL_REST = ("memory_gb", "status", "description")
 
 
 def clean_header(table: Table) -> list[str]:
-    """Return the column names of the exported table: the five usual ones, then the extra columns.
+    """Return the column names of an exported table, all unique and on one line.
 
-    All are unique and on one line.
+    The commit, the metric, memory, status and description come first, then the extra columns.
     """
     metric = one_line(table.metric or "") or "metric"
     if metric in ("commit", *_USUAL_REST):

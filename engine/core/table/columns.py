@@ -32,7 +32,7 @@ def share(column: Cells, test: Callable[[str], bool]) -> float:
 
 
 def numeric(cell: str) -> bool:
-    """Return whether a cell holds a number."""
+    """Return whether a cell can be parsed as a number."""
     return to_number(cell) is not None
 
 

@@ -38,7 +38,7 @@ class FittedLine:
         self.flaw = flaw
         self.surplus = tuple(surplus)
         self.more: list[str] = []
-        """Text of the following lines that continue the last cell."""
+        """Following lines of the file that continue the last cell, as text."""
 
 
 def fit(line: int, cells: list[str], schema: Schema) -> FittedLine | None:

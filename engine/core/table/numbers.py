@@ -59,7 +59,7 @@ def is_placeholder(cell: str) -> bool:
 
 
 def to_number(cell: str, *, decimal_comma: bool = False) -> float | None:
-    """Parse a cell such as `0.98`, `0,98`, `0.98 (±0.01)`, `44.0GB`, `1,234.5` or `55.6%`.
+    """Parse the number in a cell such as `0,98`, `0.98 (±0.01)`, `44.0GB`, `1,234.5` or `55.6%`.
 
     Args:
         cell: The cell.
@@ -161,6 +161,6 @@ def _from_seconds(text: str) -> datetime | None:
 
 
 def commit_hash(cell: str) -> str | None:
-    """Return the hash in a commit cell, in lower case and without `-dirty`; None without one."""
+    """Return the hash in a commit cell, in lower case, without `-dirty`; None for other text."""
     match = _HASH.fullmatch(cell.strip(_MARKUP))
     return match[1].lower() if match is not None else None

@@ -146,7 +146,7 @@ def never_zero(name: str) -> bool:
 
 
 def metric_rank(name: str) -> int:
-    """Return a score of how likely a column name is the metric's; higher is likelier, 0 unknown."""
+    """Return a score of how likely a column of this name is the metric; higher is likelier."""
     words = set(_words(name))
     rank = 3 if direction_of(name) is not None else 0
     if words & {"bpb", "bpc"} or normalise(name) in _STRONG:

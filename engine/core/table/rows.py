@@ -130,7 +130,7 @@ class RowReader:
         self._held_width += len(cells) - (1 if len(self._held) > 1 else 0)
 
     def _complete(self, number: int, line: str, cells: list[str], schema: Schema) -> bool:
-        """Join the held incomplete lines and this one if together they are one row.
+        """Join the held incomplete lines and this one into a row, if they make a complete one.
 
         Returns:
             True if they were joined.

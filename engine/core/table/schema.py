@@ -187,7 +187,7 @@ def schema_from_cells(sample: Sequence[Cells]) -> Schema:
 
 
 def _is_usual(names: Sequence[str]) -> bool:
-    """Return whether a header begins with the five usual columns, with any metric."""
+    """Return whether a header begins with commit, any metric, memory_gb, status and description."""
     return tuple(map(normalise, (*names[:1], *names[2:5]))) == USUAL[:1] + USUAL[2:]
 
 

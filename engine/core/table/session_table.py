@@ -1,4 +1,4 @@
-"""Converts a session's experiments and adopted rows to a `Table`, so that it has its figures."""
+"""Converts a session's experiments, and the rows it adopted, to a results table (`Table`)."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from engine.core.session import Session
 from engine.core.table.model import Role, RowVerdict, Table, TableColumn, TableRow
 
 ADOPTED = "adopted"
-"""Name of the extra column, and its value in the rows that a session adopted."""
+"""Name of the extra column that marks the rows a session adopted, and its value in them."""
 _ROLES = (Role.COMMIT, Role.METRIC, Role.MEMORY, Role.STATUS, Role.DESCRIPTION, Role.CATEGORY)
 
 

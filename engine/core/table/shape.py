@@ -112,7 +112,7 @@ def _fitness(delimiter: Delimiter, sample: list[str], is_known: Callable[[str], 
 
 
 def is_rule(line: str, delimiter: Delimiter) -> bool:
-    """Return whether a line has no cells but a rule (`|---|---|`, `┌──┬──┐`) or a code fence."""
+    """Return whether a line is a separator without cells: `|---|---|`, `┌──┬──┐`, a code fence."""
     if delimiter is not Delimiter.PIPE:
         return _FENCE.match(line) is not None
     return _RULE.fullmatch(line) is not None or _FENCE.match(line) is not None

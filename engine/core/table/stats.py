@@ -22,7 +22,7 @@ class TableCounts(msgspec.Struct, frozen=True):
 
 
 class TableKeep(msgspec.Struct, frozen=True):
-    """A kept row with a credible value, and its gain over the keep before it."""
+    """A kept row with a credible value: its number, its value and its gain."""
 
     number: int
     value: float
@@ -38,7 +38,7 @@ class Trend(msgspec.Struct, frozen=True):
     recent: float | None
     """The best credible value of the last third; None without one."""
     gain: float | None
-    """The gain of `recent` over `before`, negative if it is worse; None if either is."""
+    """The gain of `recent` over `before`, negative if it is worse; None without either."""
     keeps_before: int
     keeps_recent: int
 

@@ -99,7 +99,10 @@ def _header_cells(line: str, cells: list[str], delimiter: Delimiter) -> list[str
 
 
 def _decide_top(found: Survey) -> None:
-    """Drop an empty block above the first header; else take a first line of names as its header."""
+    """Adjust the block above the first header.
+
+    A block without cells is dropped; a first line of unknown names above numbers is its header.
+    """
     top = found.blocks[0]
     if len(found.blocks) > 1 and not top.count:
         # Lines above without cells belong to the header below.
