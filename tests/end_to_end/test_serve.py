@@ -155,7 +155,7 @@ async def test_the_page_paints_and_a_key_pauses_the_engine(
         # Without the browser its screen ends and the engine continues.
         wait_for(lambda: not screens(process), "the end of the screen")
         assert engine_pid(repository) == engine
-        assert end_server(process) == "No longer served.\n"
+        assert end_server(process) == "The server has stopped.\n"
     assert engine_pid(repository) == engine
     assert git(repository, "status", "--porcelain") == before
 
@@ -193,7 +193,7 @@ async def test_a_replay_plays_and_copies_to_the_browsers_clipboard(
             assert page.complaints == []
 
             # The page says that the server has ended.
-            assert end_server(process, signal.SIGINT) == "No longer served.\n"
+            assert end_server(process, signal.SIGINT) == "The server has stopped.\n"
             await page.wait_until("document.body.innerText.includes('The server has ended')")
 
 

@@ -276,14 +276,14 @@ def test_program_md_is_written_kept_in_versions_and_nothing_else_is_touched(
     monkeypatch.setenv(
         "EDITOR", editor(tmp_path, f"echo theirs >> {shell.workspace}/program.md; echo mine >> $1")
     )
-    text = shell.refused("program", "--edit", says="changed by somebody else")
+    text = shell.refused("program", "--edit", says="changed by another program")
     assert Path(text.split("kept in ")[1].split(";")[0]).read_text().endswith("mine\n")
     assert read_program(shell.workspace).text.endswith("theirs\n")
     monkeypatch.setenv("EDITOR", editor(tmp_path, "echo mine >> $1"))
     shell.succeed("program", "--edit")
     assert read_program(shell.workspace).text.endswith("theirs\nmine\n")
     (shell.workspace / "program.md").write_bytes(b"\xff\xfe")
-    shell.refused("program", "--set", new, says="no text")
+    shell.refused("program", "--set", new, says="not UTF-8 text")
     shell.succeed("program")
     assert git(shell.workspace, "status", "--porcelain").split() == ["M", "program.md"]
 

@@ -106,7 +106,7 @@ def test_what_is_refused(tmp_path: Path) -> None:
     assert "--out" in refused(UsageError, fifo)
     picture = tmp_path / "x.png"
     picture.write_bytes(b"\x89PNG\r\n\x1a\n" + bytes(range(256)) * 20)
-    assert "no table of results" in refused(UsageError, picture)
+    assert "not a results table" in refused(UsageError, picture)
     blocked = tmp_path / "blocked"
     blocked.write_text("a file")
     assert "--out" in refused(WorkspaceError, table, "--out", blocked)
