@@ -49,6 +49,7 @@ class Attempt:
     curve: tuple[tuple[float, float], ...] = ()
     """Loss curve of the last run: at most 20 points (share of the budget, loss)."""
     knobs: dict[str, tuple[str, str]] = field(default_factory=dict)
+    """Old and new literal of each knob the edit changes, by knob name."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,6 +73,7 @@ class Pending:
     patch_id: str
     source_key: str = ""
     knobs: dict[str, tuple[str, str]] = field(default_factory=dict)
+    """Old and new literal of each knob the edit changes, by knob name."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,6 +86,7 @@ class Veto:
     patch_id: str
     source_key: str = ""
     knobs: dict[str, tuple[str, str]] = field(default_factory=dict)
+    """Old and new literal of each knob the edit changes, by knob name."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,7 +97,7 @@ class Failure:
     source: str
     """Text of the edited file that crashed."""
     detail: str
-    """The end of the traceback. Untrusted."""
+    """The end of the crash's traceback. Untrusted text."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -104,9 +107,9 @@ class Briefing:
     number: int
     """Number of the experiment that is to be proposed."""
     source: str
-    """Text of the editable file at the frontier."""
+    """Text of the editable file at the frontier, which the edit starts from."""
     base: str
-    """Commit of the frontier."""
+    """Hash of the frontier: the commit with the best result so far."""
     program: str
     """Text of program.md, the user's research instructions."""
     config: ResearchConfig
@@ -116,10 +119,10 @@ class Briefing:
     context: dict[str, str] = field(default_factory=dict)
     """Text of the locked files that define the task, by name."""
     failure: Failure | None = None
-    """Set when the agent is asked to repair its own edit instead of proposing another."""
+    """The crashed edit of the agent's that it is asked to repair; None to propose a new one."""
     earlier: str = ""
     """Results from before this session: of other sessions of the workspace, or of a time without a
-    journal. Untrusted."""
+    journal. Untrusted text; empty if there are none."""
     pending: tuple[Pending, ...] = ()
     """Experiments without a verdict; the proposal assumes that all of them are discarded."""
     candidate: int = 0
@@ -127,23 +130,24 @@ class Briefing:
     direction: str = ""
     """A direction the engine suggests after many experiments without a keep; else empty."""
     pinned: str = ""
-    """The user's own hypothesis: this proposal must implement exactly that."""
+    """The user's own hypothesis, which the proposal must implement exactly; empty if none."""
     banned: tuple[str, ...] = ()
-    """Directions the user has banned."""
+    """Directions the user has banned, as text; nothing of the kind may be proposed."""
     notes: tuple[str, ...] = ()
     """Notes from the user to the agent."""
     vetoes: tuple[Veto, ...] = ()
     """Edits the user refused, oldest first; neither they nor similar ones may be proposed."""
     worktree: Path | None = None
     """Scratch worktree of the base commit, for agents with `needs_worktree`: the directory that
-    corresponds to the workspace. Only the editable file's text is read back from it."""
+    corresponds to the workspace. Only the editable file's text is read back from it. None for
+    other agents."""
     shorten: int = 0
     """Number of times the provider found this proposal's prompt too long, at first 0.
 
     The agent halves its prompt's limit that many times.
     """
     spent: AgentSpending = field(default_factory=AgentSpending)
-    """Tokens and dollars this session has used so far."""
+    """Tokens and dollars this session's calls have used so far, to be checked against the caps."""
 
 
 @dataclass(frozen=True)
@@ -175,7 +179,7 @@ class Usage:
     reasoning_tokens: int = 0
     """Number of the completion's tokens that are hidden reasoning."""
     dollars: float | None = None
-    """None if the price is not known."""
+    """Price of the call in US dollars; None if it is not known."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -188,6 +192,7 @@ class Draft:
     expected: str = ""
     category: str = "other"
     knobs: dict[str, tuple[str, str]] = field(default_factory=dict)
+    """Old and new literal of each knob the edit changes, by knob name."""
 
 
 class Agent(Protocol):

@@ -11,11 +11,11 @@ from engine.core.patches.search_replace import source_key
 
 
 class WrongEdit(Exception):
-    """An edit that cannot be used, with an explanation for the model.
+    """Raised for an edit that cannot be used; holds an explanation for the model.
 
     Args:
         problem: The explanation, in full sentences.
-        nearest: The lines of the file most similar to a search text that was not found.
+        nearest: The lines of the file most similar to a search text that was not found, else empty.
     """
 
     def __init__(self, problem: str, nearest: str = "") -> None:

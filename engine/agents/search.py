@@ -46,7 +46,7 @@ class _SearchResult:
 
     record: Record
     choice: SearchChoice | None
-    """None if every move the search knows has been tried."""
+    """The move the search chose; None if every move it knows has been tried."""
     leaders: list[str]
 
 

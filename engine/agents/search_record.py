@@ -28,7 +28,7 @@ class Trial:
     vector: Mapping[str, Scalar]
     """Values of all axes during the run, by axis key."""
     known: bool
-    """Whether the vector is certain: its base is an ancestor of the current frontier."""
+    """Whether `vector` is certain: only knobs changed, from the frontier or a commit before it."""
     metric: float | None
     gain: float | None
     crashed: bool

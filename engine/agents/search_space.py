@@ -43,7 +43,7 @@ class SearchAxis:
 
     @cached_property
     def near_one(self) -> bool:
-        """True for ratios whose distance from 1 matters, such as averages over many steps."""
+        """True for a ratio whose distance from 1 matters, such as a momentum or a beta."""
         return self.kind is KnobKind.RATIO and bool(re.search(r"BETA|MOMENTUM|EMA|DECAY", self.key))
 
     @cached_property
@@ -269,7 +269,9 @@ class Space:
         return min(total // max(rows, 1), _TYPICAL_CONTEXT) or 1
 
     def repaired(self, move: Move, context: int) -> Move | None:
-        """Return a move with the other batch size adapted, so that both stay divisible.
+        """Return a move after which tokens per step is divisible by rows per pass times context.
+
+        If the move changes only one of these two batch sizes, the other is adapted.
 
         Args:
             move: A move of one or two axes.

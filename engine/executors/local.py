@@ -222,6 +222,7 @@ def start_run(
         log_cap_bytes: Size beyond which the middle of the log is dropped.
 
     Raises:
+        UsageError: The command's quotes are unbalanced, or it is empty.
         EnvironmentProblem: The directory cannot be written, or the process cannot be started.
     """
     argv = split_command(command)

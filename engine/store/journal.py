@@ -1,9 +1,8 @@
 """Appends events to a session's journal and reads them: one JSON line each, synced to the disk.
 
-The engine acts on an event only once it is synced.
-
-A crash can tear only the last line, because each append is one write of one line. The engine has
-never acted on a torn line; it is moved to `journal.torn`, so that nothing is lost.
+The engine acts on an event only once it is synced. A crash can tear only the last line, because
+each append is one write of one line. The engine has never acted on a torn line; it is moved to
+`journal.torn`, so that nothing is lost.
 """
 
 from __future__ import annotations

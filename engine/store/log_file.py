@@ -272,7 +272,7 @@ class LogFile:
         return 0
 
     def raw(self, line: int) -> bytes:
-        """Read a line's bytes from the file, at most `LINE_BYTES`, without its line end."""
+        """Read the bytes of line `line` from the file, at most 4,096, without the line end."""
         data = self._read(LINE_BYTES, self._starts[line])
         if self._unit == 1:
             end = _LINE_END.search(data)
@@ -282,7 +282,7 @@ class LogFile:
         return data[: end.start() * 2] if end else data
 
     def text(self, line: int) -> str:
-        """Read a line as text, at most `LINE_BYTES` bytes; it may hold terminal escapes."""
+        """Read line `line` as text, at most 4,096 bytes of it; it may hold terminal escapes."""
         text = self.raw(line).decode(self.encoding, "replace")
         return text.removeprefix("\ufeff").replace("\0", "")
 

@@ -16,9 +16,9 @@ def header(metric: str) -> str:
 
 
 def is_ours(path: Path, metric: str) -> bool:
-    """Return whether rows may be appended: the file is missing, empty, or has our header.
+    """Return whether rows may be appended to a file: it is missing, empty, or has `header`.
 
-    False if it has another header or cannot be read.
+    False if it begins with any other line or cannot be read.
     """
     try:
         with open(path, "rb") as file:

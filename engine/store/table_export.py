@@ -19,7 +19,7 @@ from engine.store.durable import write_durably
 
 FORMATS = ("tsv", "csv", "json", "parquet")
 _WHOLE = re.compile(r"-?(0|[1-9]\d{0,17})")
-"""Matches a whole number without a leading zero, which rather belongs to a name such as a hash."""
+"""Matches a whole number; one with a leading zero does not count, as it may be part of a hash."""
 _PLAIN = re.compile(r"-?(0|[1-9]\d*)(\.\d+)?([eE][-+]?\d+)?")
 
 

@@ -40,7 +40,7 @@ class WorkspaceState:
 class Workspace:
     """The user's git repository, or a directory in it, that holds the file agents edit.
 
-    It reads the repository, and writes only the session's branch, private refs and commits.
+    It writes only the session's branch, private refs, their commits, and info/exclude.
     """
 
     def __init__(self, path: Path) -> None:

@@ -46,7 +46,7 @@ class _NoEdit(WrongEdit):
 
 
 class CodingAgent:
-    """Proposes edits with a coding-agent CLI.
+    """The agent `acp`: proposes edits with a coding-agent CLI such as Claude Code or Codex.
 
     Args:
         config: The CLI and its limits.
@@ -151,7 +151,7 @@ class CodingAgent:
         """Build the draft from the edited file and the final message.
 
         Raises:
-            WrongEdit: The file is unusable.
+            WrongEdit: The file was not edited, cannot be used, or now contains a secret.
         """
         if isinstance(source, WrongEdit):
             raise source
@@ -234,7 +234,8 @@ def make(config: ResearchConfig, workspace: Path) -> Agent:
     """Make the agent `acp` with the keys of the environment and of the workspace's `.env`.
 
     Raises:
-        AgentError: The config names no CLI, or the `.env` cannot be read.
+        AgentError: The config names no CLI.
+        ConfigError: The `.env` cannot be read.
     """
     if not config.cli.strip():
         raise CliMissingError(

@@ -20,7 +20,7 @@ from engine.core.patches.patch import make_patch
 from engine.core.text import sanitize
 
 QUIET_TIMES = 3.0
-"""Factor on `idle_seconds` for a CLI's silence: its tools run without output."""
+"""Factor by which the config's `idle_seconds` is multiplied: a CLI's tools run without output."""
 _LONGEST_PIECE = 100_000
 _LONGEST_DIFF = 6_000
 _LONGEST_SPEECH = 200_000

@@ -21,7 +21,7 @@ TOOLS = ("Read", "Edit", "Grep", "Glob")
 
 @dataclass(frozen=True, kw_only=True)
 class Cli:
-    """A coding-agent CLI: how it is started, logged in and kept to asking for permission."""
+    """A coding-agent CLI: its commands, log-in, and settings that make it ask before it edits."""
 
     name: str
     """Its name in the research config's `cli`."""
@@ -29,7 +29,7 @@ class Cli:
     commands: tuple[tuple[str, ...], ...]
     """Command lines for the Agent Client Protocol; the first one installed is used."""
     headless: str = ""
-    """Command with JSON lines of its own, which needs no adapter; else empty."""
+    """Command to run with JSON lines if none of `commands` is installed; empty if there is none."""
     install: str = ""
     login: str = ""
     keys: tuple[str, ...] = ()

@@ -33,7 +33,7 @@ _BLOCK_TRIES = 3
 
 
 class LanguageModelAgent:
-    """Proposes edits with any model that LiteLLM supports.
+    """The agent `llm`: proposes edits with any language model that LiteLLM supports.
 
     Args:
         config: The model, its limits and the session's caps.

@@ -97,9 +97,9 @@ class Model:
         max_tokens: int | None = None,
         temperature: float | None = None,
     ) -> AsyncGenerator[Delta | Usage, None]:
-        """Call the model, and yield its answer as it arrives, then the usage. The call may cost.
+        """Call the model, and yield its answer as it arrives, then the usage.
 
-        The usage is yielded also for an answer that breaks off.
+        The call may cost money; the usage is yielded also for an answer that breaks off.
         Consume it under `contextlib.aclosing`: leaving early then closes the connection at once.
 
         Args:

@@ -84,7 +84,7 @@ and the request at the end tell you what to do; where they differ, the rules of 
 
 @dataclass(frozen=True)
 class _Cut:
-    """How much of a prompt is left out so that it fits; later fields are used last."""
+    """How much of a prompt is left out to make it fit; a later field applies after the earlier."""
 
     older: int = 0
     """Number of one-line experiments left out, oldest first."""
@@ -160,7 +160,7 @@ class _Parts:
         ]
 
     def render(self, cut: _Cut) -> str:
-        """Return the prompt with the cut's parts left out, the system message first."""
+        """Return the whole prompt as one text, shortened by `cut`, the system message first."""
         program = self._briefing.program
         if cut.program is not None:
             program = _middle_out(program, cut.program)
