@@ -42,7 +42,7 @@ class MergeMethod(StrEnum):
     """The way commits are put on the new branch."""
 
     SQUASH = "squash"
-    """One commit with all changes."""
+    """One new commit with the changes of all selected commits."""
     REBASE = "rebase"
     """One commit each on top of the base branch; the same commits if it did not move."""
     PICK = "pick"

@@ -1,4 +1,4 @@
-"""Words notes on a replayed table: how it was interpreted, and what it does not record."""
+"""Writes notes on a replayed table: how it was interpreted, and what it does not record."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _CERTAIN = frozenset({"by its name", "the second of the usual columns", "as aske
 
 
 class TableNotes(NamedTuple):
-    """Words the notes on one replayed table."""
+    """The facts about one replayed table from which notes for the user are written."""
 
     table: Table
     path: Path
@@ -27,7 +27,7 @@ class TableNotes(NamedTuple):
     times_estimated: bool
 
     def all(self) -> tuple[str, ...]:
-        """Return all notes on the table, as sentences for the replayed session."""
+        """Return all notes on the table as sentences, for the first event of its recording."""
         notes = [
             f"A replay of {self.path.name} alone: reasoning, runs, logs, devices and decisions "
             f"are {NOT_RECORDED}.",

@@ -5,7 +5,7 @@ facts.py       computes the facts; session_facts.py and table_facts.py: those of
 keeps.py       judges the keeps against the noise
 hours.py       computes how the session's time was used
 meaning.py     explains the metric; advice.py: derives next steps by fixed rules
-question.py    words the question to a language model, and parses the steps in its answer;
+question.py    composes the question to a language model, and parses its answer;
                suggest.py asks it, suggestions.py saves the answer until new measurements
 patches.py     selects the diffs for the page
 sections.py    arranges the facts in titled blocks of plain text (blocks.py; findings.py: those

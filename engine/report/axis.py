@@ -9,7 +9,7 @@ from typing import NamedTuple
 _ANY_FENCE = 1.5
 """Distance from the quartiles, in interquartile ranges, beyond which a value is off the axis."""
 _STEP_FENCE = 20.0
-"""The same distance for new bests; wider, as a baseline is often far from later values."""
+"""Distance from the quartiles, in interquartile ranges, beyond which a new best is off the axis."""
 _LOG_RATIO = 30.0
 """Ratio of the largest to the smallest new best from which the axis is logarithmic."""
 _SMALLEST = 1e-9

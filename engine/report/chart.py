@@ -45,7 +45,7 @@ _SIZES: dict[Shape, float] = {
 
 
 def chart_png(facts: ReportFacts) -> bytes:
-    """Return the progress picture of a session or table as PNG.
+    """Return a chart of all experiments' values with the best so far, the progress picture, as PNG.
 
     Raises:
         EnvironmentProblem: matplotlib is not installed.

@@ -66,5 +66,5 @@ def _grid(grid: Grid) -> str:
 
 
 def _start(text: str) -> str:
-    """Escape the beginning of a paragraph so that it does not become a list or a rule."""
+    """Return a paragraph with its beginning escaped, so that it does not become a list or rule."""
     return re.sub(r"^(?:([-+=])|(\d+)([.)]))", r"\\\1" if text[:1] in "-+=" else r"\2\\\3", text)

@@ -26,7 +26,7 @@ class Palette(NamedTuple):
     again: str
 
     def of(self, shape: Shape) -> str:
-        """Return the colour of the marks with a shape."""
+        """Return the colour of the marks of a shape, such as that of kept experiments."""
         return {
             Shape.KEEP: self.keep,
             Shape.DISCARD: self.discard,

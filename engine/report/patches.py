@@ -13,7 +13,7 @@ _ONE_PATCH = 40_000
 _ALL_PATCHES = 4_000_000
 _MOST = 2000
 SECONDS = 10.0
-"""Time limit for reading all diffs of a report."""
+"""Seconds after which no further diff of a report is read."""
 
 
 class SelectedPatches(NamedTuple):

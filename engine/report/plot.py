@@ -1,4 +1,4 @@
-"""Computes the contents of the progress picture, independent of how it is drawn.
+"""Computes the contents of the progress picture, a chart of all experiments' values.
 
 Drawn by svg.py, and with matplotlib by chart.py and card.py.
 """
@@ -44,7 +44,7 @@ class Mark(NamedTuple):
 
 
 class Plot(NamedTuple):
-    """The contents of a progress picture, without its size and colours."""
+    """What the chart of all experiments shows (marks, lines, axes), without size and colours."""
 
     axis: ChartAxis
     first: int
@@ -66,7 +66,7 @@ class Plot(NamedTuple):
     """One of this many marks is drawn, besides all new bests; 1: all marks are."""
 
     def counted(self, shape: Shape) -> int:
-        """Return the number of experiments whose mark has a shape."""
+        """Return the number of experiments whose mark has the given shape."""
         return self.counts.get(shape, 0)
 
 
@@ -83,7 +83,7 @@ def shape_of(point: Point) -> Shape:
 
 
 def plot_of(facts: ReportFacts, headroom: float = 0.06) -> Plot:
-    """Return the contents of a session's or table's progress picture.
+    """Return what the chart of a session's or table's experiments shows.
 
     Args:
         facts: The facts of the session or table.

@@ -1,4 +1,4 @@
-"""Words the prompt that asks a language model for next steps, and parses its answer.
+"""Composes the prompt that asks a language model for next steps, and parses its answer.
 
 The question holds the report's figures in compact form; no source code, paths or machine names.
 """

@@ -28,7 +28,7 @@ from engine.report.model import ReportFacts, Suggested
 from engine.report.question import messages_of, steps_in
 
 SECONDS = 60.0
-"""Time limit for a question to a model, including the import of its library."""
+"""Seconds after which a question to a model is given up, the import of its library included."""
 _ANSWER_SECONDS = 50.0
 _ANSWER_TOKENS = 4000
 """Limit of an answer's tokens: enough for reasoning and five short steps."""

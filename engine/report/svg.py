@@ -1,4 +1,4 @@
-"""Draws the progress picture as SVG: for the HTML page, or as a file of its own."""
+"""Draws the chart of all experiments as SVG: for the HTML page, or as a file of its own."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ class _Canvas:
 
 
 def chart_svg(facts: ReportFacts) -> str:
-    """Return the progress picture as an `<svg>` element for a page that has `chart_style`."""
+    """Return the chart of all experiments as an `<svg>` element for a page with `chart_style`."""
     return "\n".join(
         (
             f'<svg class="chart" viewBox="0 0 {_WIDTH:.0f} {_HEIGHT:.0f}" role="img" '
@@ -70,7 +70,7 @@ def chart_svg(facts: ReportFacts) -> str:
 
 
 def chart_file(facts: ReportFacts) -> str:
-    """Return the progress picture as an SVG file with its own style, title and summary."""
+    """Return the chart of all experiments as an SVG file with its own style, title and summary."""
     height = _HEADER + _HEIGHT + _FOOTER
     right = _WIDTH - 26
     better = facts.direction.better

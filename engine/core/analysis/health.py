@@ -19,9 +19,9 @@ SHORTEST = 10
 ALIKE = 0.5
 """Jaccard similarity of two hypotheses' words from which they count as one idea."""
 LOOKED_BACK = 300
-"""Number of latest experiments judged for novelty, each against as many before it."""
+"""Number of latest experiments whose idea is compared with the same number of earlier ones."""
 RECENT = 20
-"""Number of last experiments judged for novelty that count as recent."""
+"""Number of latest compared experiments in which `SearchHealth.recent` counts new ideas."""
 _WORD = re.compile(r"[A-Za-z][A-Za-z_]{2,}")
 _FILLERS = re.compile(
     "the|and|for|with|from|that|this|than|into|its|are|was|let|should|more|less|try|use|using|"
@@ -42,7 +42,7 @@ class ExperimentStretch(msgspec.Struct, frozen=True, kw_only=True):
     new: int
     """Number of experiments whose idea is unlike any before."""
     judged: int
-    """Number of experiments judged for novelty."""
+    """Number of experiments whose idea was compared with earlier ones, for `new`."""
     dollars: float
     tokens: int
     seconds: float
@@ -81,12 +81,12 @@ class SearchHealth(msgspec.Struct, frozen=True, kw_only=True):
     longest_end: int = 0
     """Number of the last experiment of that longest stretch; 0: none."""
     advice: str = ""
-    """The plateau advice that the agent's next prompt has; empty without a plateau."""
+    """The advice for the agent in its next prompt, because of a plateau; empty without one."""
     covered: tuple[CategoryCoverage, ...] = ()
     new: int = 0
     judged: int = 0
     recent: int = 0
-    """Number of new ideas among the last `RECENT` experiments judged for novelty."""
+    """Number of new ideas among the last `RECENT` experiments that `judged` counts."""
     repeated: int = 0
     """Number of experiments whose edited file has the same syntax tree as an earlier one."""
     dollars: float = 0.0
@@ -98,7 +98,7 @@ class SearchHealth(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def search_health(session: Session) -> SearchHealth:
-    """Return the health figures of a session; all are 0 or empty before its first result."""
+    """Return figures on how well a session's search goes; 0 or empty before its first result."""
     tried = [e for e in session.experiments if _counts(e)]
     if not tried:
         return SearchHealth()

@@ -1,4 +1,4 @@
-"""Recognises a plateau (experiments in a row without a keep) and words advice for the agent."""
+"""Recognises a plateau (experiments in a row without a keep) and advises the agent what to try."""
 
 from __future__ import annotations
 

@@ -20,7 +20,7 @@ _COMMIT_WORDS = frozenset(
 )
 _UNAMBIGUOUS_STATUS = frozenset(("status", "verdict", "decision", "状态"))
 _BASE = re.compile(r"base|parent|prev|from|config|data|seed", re.I)
-"""Matches names of columns whose hashes belong to other things than the row's own commit."""
+"""Matches names of columns whose hashes are not the row's own commit, such as `base_commit`."""
 _WORDY = 12
 """Mean number of characters per cell above which a column holds phrases, not short names."""
 

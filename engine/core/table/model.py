@@ -18,7 +18,7 @@ class RowVerdict(StrEnum):
     DISCARD = "discard"
     CRASH = "crash"
     OTHER = "other"
-    """Only run, skipped, or a status of unknown meaning."""
+    """Neither kept, discarded nor crashed: only run, skipped, or of unknown meaning."""
 
 
 class Role(StrEnum):

@@ -44,7 +44,7 @@ class Trend(msgspec.Struct, frozen=True):
 
     @property
     def improving(self) -> bool:
-        """Return whether the last third has a new best."""
+        """Return whether the last third of the rows has a better value than all rows before."""
         return self.gain is not None and self.gain > 0
 
 
