@@ -1,1 +1,1 @@
-"""Colour themes as data: one TOML file each."""
+"""The built-in colour themes as data: one TOML file each."""

@@ -1,1 +1,1 @@
-"""The overview of a session: its events, leaderboard, edits, next prompt and health."""
+"""The overview screen of a session: its events, leaderboard, edits, next prompt and health."""

@@ -1,4 +1,4 @@
-"""The view of every event of the session, with the one under the cursor in full."""
+"""Provides the overview's list of all session events, with the one under the cursor in full."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from tui.widgets.row_list import RowList, cell
 
 
 class EventFilter(StrEnum):
-    """The events that are listed."""
+    """The choices of which session events the list shows; the values are the labels."""
 
     NO_SAMPLES = "all but samples"
     DECISIONS = "decisions only"
@@ -47,7 +47,7 @@ _SHOWN: dict[EventFilter, frozenset[EventTopic]] = {
 
 
 class EventList(RowList):
-    """Lists the events, one per line, the newest last."""
+    """Lists the session's events, one per line, the newest last."""
 
     def __init__(self) -> None:
         super().__init__(classes="list")
@@ -58,17 +58,17 @@ class EventList(RowList):
         self._seen = 0
         """The number of events that were filtered so far."""
         self._here = 0
-        """The event under the cursor when the user began to change the filter."""
+        """The index of the event under the cursor when the user began to change the filter."""
         self._put = -1
         """The row on which the last filter put the cursor; on another row, the user moved it."""
 
     @property
     def event(self) -> AnyEvent | None:
-        """Return the event under the cursor."""
+        """Return the event under the cursor; None if no event is listed."""
         return self._events[self._order[self.at]] if self._order else None
 
     def set_events(self, events: Sequence[AnyEvent]) -> None:
-        """Show these events, which are as a rule those shown before and some new ones."""
+        """List these events; if they continue those shown before, filter only the new ones."""
         same = self._events[-1:] == events[len(self._events) - 1 : len(self._events)]
         if len(events) < self._seen or not same:
             self._seen, self._order = 0, []
@@ -78,10 +78,11 @@ class EventList(RowList):
             self._sift()
 
     def _sift(self, at: int | None = None) -> None:
-        """Filter the events that are new since the last call.
+        """Append the events that are new since the last call and pass the filter to the list.
 
         Args:
-            at: The event to put the cursor on, or on the next one that is listed.
+            at: The index of the event to put the cursor on, or on the next one that is listed;
+                None to leave the cursor where it is.
         """
         wanted = _SHOWN[self.shown]
         self._order += [
@@ -95,7 +96,7 @@ class EventList(RowList):
         self.set_rows(len(self._order), at)
 
     def next_filter(self) -> None:
-        """List the events of the next filter."""
+        """Switch to the next filter; the cursor stays on its event, or goes to the next listed."""
         kinds = list(EventFilter)
         self.shown = kinds[(kinds.index(self.shown) + 1) % len(kinds)]
         if self._order and self.at != self._put:
@@ -125,7 +126,7 @@ class EventList(RowList):
 
 
 class ActivitySection(ListSection):
-    """Shows the list, and below it the event under the cursor."""
+    """Shows the list of events, and below it the event under the cursor in full."""
 
     def __init__(self) -> None:
         self._list = EventList()
@@ -133,7 +134,7 @@ class ActivitySection(ListSection):
         self._detail = TextPage(classes="below")
         self._reading = False
         self._read_for: tuple[int, bool] = (-1, False)
-        """The moment and connection for which the events were read last."""
+        """The view's number of events, and whether it was live, when they were last read."""
         self._error = ""
 
     def compose(self) -> ComposeResult:
@@ -162,7 +163,7 @@ class ActivitySection(ListSection):
         self.show(self.shell.view)
 
     def on_row_list_moved(self) -> None:
-        """Show the event in full."""
+        """Show the session event under the cursor in full, below the list."""
         self._show_event()
 
     def _show_event(self) -> None:
@@ -188,7 +189,7 @@ class ActivitySection(ListSection):
 
 
 def event_lines(event: AnyEvent) -> tuple[TextLine, ...]:
-    """Return all fields of an event as lines."""
+    """Return the kind, number, time and non-empty fields of an event as lines; not sanitized."""
     when = "time not recorded" if event.at == EPOCH else f"{event.at:%Y-%m-%d %H:%M:%S} UTC"
     head = f"{type(event).__name__} · event {event.seq:,} · {when}"
     lines: list[TextLine] = [(head, "--accent")]

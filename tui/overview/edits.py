@@ -1,4 +1,4 @@
-"""The view of every edit of the code, with the diff of the one under the cursor."""
+"""Provides the overview's list of code edits, with the diff of the one under the cursor."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ _WIDE = 100
 
 
 class EditList(RowList):
-    """Lists the edits, one per line, the newest last."""
+    """Lists the experiments' edits of the code, one per line, the newest last."""
 
     def __init__(self) -> None:
         super().__init__(classes="list")
         self.session = Session()
         self.shown = Filter.ALL
         self.patches: dict[int, str] = {}
-        """The recorded patches by experiment, for the search."""
+        """The recorded patches by experiment number; the search looks in their changed lines."""
         self._numbers: list[int] = []
 
     @property
@@ -44,7 +44,7 @@ class EditList(RowList):
         return self._numbers[self.at] if self._numbers else 0
 
     def set_session(self, session: Session, *, sift: bool = False) -> None:
-        """Show the edits of a session; the cursor stays on its experiment.
+        """List the edits of a session that pass the filter; the cursor stays on its experiment.
 
         Args:
             session: The session.
@@ -97,7 +97,7 @@ class EditList(RowList):
 
 
 class EditsSection(ListSection):
-    """Shows the list, and below it the diff of the edit under the cursor."""
+    """Shows the list of edits, and below it the diff of the edit under the cursor."""
 
     DEFAULT_CSS = """
     EditsSection .list { height: 1fr; }
@@ -110,9 +110,9 @@ class EditsSection(ListSection):
         self._edit = EditPanel(classes="below")
         self._edit.can_focus = True
         self._experiments: Vector[Experiment] | None = None
-        """The experiments that the list was made from."""
+        """The experiments that the list was made from; None before the first paint."""
         self._diff_key: tuple[object, ...] = ()
-        """Identifies the diff that is shown."""
+        """The experiment number, patch id and commit of the diff that is shown; () for none."""
         self._patch = ""
 
     def compose(self) -> ComposeResult:
@@ -127,7 +127,7 @@ class EditsSection(ListSection):
         self._diff()
 
     async def _read(self) -> None:
-        """Read the recorded patches, which the search covers."""
+        """Read the recorded patches from the events, so that the search covers them."""
         try:
             events = await self.shell.feed.events()
         except AutoresearchError:
@@ -137,7 +137,7 @@ class EditsSection(ListSection):
                 self._list.patches[event.experiment] = event.patch
 
     def on_row_list_moved(self) -> None:
-        """Show the diff of the edit under the cursor."""
+        """Show the diff of the edit under the cursor, below the list."""
         self._diff()
 
     def _diff(self) -> None:
@@ -153,7 +153,7 @@ class EditsSection(ListSection):
         self.run_worker(self._load(e, session), group="diff", exclusive=True, exit_on_error=False)
 
     async def _load(self, e: Experiment, session: Session) -> None:
-        """Read the diff off the event loop, since git may be slow."""
+        """Read an experiment's diff in a thread, since git may be slow, and show it."""
         details = await asyncio.to_thread(self.shell.feed.details, e.number)
         self._patch = details.patch
         file = session.config.file

@@ -1,4 +1,4 @@
-"""The view of the search's health, as one page of figures."""
+"""Provides the overview's page about the search: keeps, coverage, novelty and cost."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ _BAR = 20
 
 
 class HealthPage(TextPage):
-    """Shows the figures as text and signs, readable without colour."""
+    """A page with the figures of a search as text and signs, readable without colour."""
 
     def __init__(self) -> None:
         super().__init__(classes="list")
@@ -45,7 +45,7 @@ class HealthPage(TextPage):
         self._direction = Direction.MIN
 
     def set_health(self, health: SearchHealth, direction: Direction) -> None:
-        """Show these figures."""
+        """Show these figures of the search; `direction` tells which sign of a gain is better."""
         self._health, self._direction = health, direction
         self.repaint()
 
@@ -193,7 +193,7 @@ def _range(stretch: ExperimentStretch) -> str:
 
 
 def _cost(stretch: ExperimentStretch) -> str:
-    """Return the cost of each keep of a stretch, or the whole cost of one without a keep."""
+    """Return the cost per keep of a stretch, or its whole cost if none was kept; "" for no cost."""
     keeps = max(1, stretch.kept)
     per = "per keep" if stretch.kept else "without a keep"
     parts = [clock(stretch.seconds / keeps)] if stretch.seconds else []
@@ -203,7 +203,7 @@ def _cost(stretch: ExperimentStretch) -> str:
 
 
 class HealthSection(PageSection):
-    """Shows the page, which is computed again only when the experiments or the spending change."""
+    """Shows the page of figures, computed only when the experiments or the spending change."""
 
     def __init__(self) -> None:
         self._page = HealthPage()

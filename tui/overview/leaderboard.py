@@ -1,4 +1,4 @@
-"""The view of every measured experiment, the best first, with the one under the cursor in full."""
+"""Provides the overview's leaderboard: measured experiments, best first, with details of one."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ from tui.widgets.painted import Run
 from tui.widgets.row_list import RowList, cell
 
 _WIDE = 110
-"""The width in cells from which commit and category are shown."""
+"""The width in cells from which the commit and the category are shown."""
 _NARROW = 100
 """The width in cells below which the status is only a sign and the runs are not shown."""
 
 
 class PlaceList(RowList):
-    """Lists the places of the leaderboard, one per line."""
+    """Lists the places of the leaderboard, one per line, the best first."""
 
     def __init__(self) -> None:
         super().__init__(classes="list")
@@ -36,11 +36,16 @@ class PlaceList(RowList):
 
     @property
     def place(self) -> Place | None:
-        """Return the place under the cursor."""
+        """Return the place under the cursor; None if the list is empty."""
         return self._places[self.at] if self._places else None
 
     def set_places(self, session: Session, places: tuple[Place, ...]) -> None:
-        """Show these places; the cursor stays on its experiment, or on the first row."""
+        """List these places; the cursor stays on its experiment, or on the first row.
+
+        Args:
+            session: The session whose experiments the places name.
+            places: The places to list, the best first.
+        """
         before = self.place
         self.session, self._places = session, places
         numbers = [place.number for place in places]
@@ -108,7 +113,7 @@ def _sigmas(place: Place) -> str:
 
 
 class LeaderboardSection(ListSection):
-    """Shows the places, and below them the hypothesis of the one under the cursor."""
+    """Shows the leaderboard, and below it the details of the place under the cursor."""
 
     def __init__(self) -> None:
         self._list = PlaceList()
@@ -116,10 +121,10 @@ class LeaderboardSection(ListSection):
         self._about = TextPage(classes="below")
         self._board = Leaderboard()
         self._from_table = False
-        """True if only a results table is known."""
+        """True if only a results table is known, so that runs of one commit cannot be compared."""
         self._replayed = False
         self._experiments: Vector[Experiment] | None = None
-        """The experiments that the leaderboard was made from."""
+        """The experiments that the leaderboard was made from; None before the first paint."""
 
     def compose(self) -> ComposeResult:
         yield self._list
@@ -145,7 +150,7 @@ class LeaderboardSection(ListSection):
         self._show_place()
 
     def on_row_list_moved(self) -> None:
-        """Show the details of the place under the cursor."""
+        """Show the experiment under the cursor, and the noise of the metric, below the list."""
         self._show_place()
 
     def _show_place(self) -> None:

@@ -1,4 +1,4 @@
-"""The view of the prompt that the agent is sent next, word for word."""
+"""Provides the overview's page with the prompt that the agent is sent next, word for word."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ class PromptSection(PageSection):
 def last_prompt(session: Session) -> tuple[int, str]:
     """Return the number of the newest experiment with a kept prompt, and the prompt's key.
 
-    The experiment may still wait in the queue. The number is 0 if no prompt was kept.
+    The experiment may still wait in the queue. The result is (0, "") if no prompt was kept.
     """
     for ahead in reversed(session.queue):
         if ahead.prompt_key:

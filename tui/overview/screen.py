@@ -1,4 +1,4 @@
-"""The screen of the overview: the session in five views, kept up to date while it runs."""
+"""Provides the overview screen: the session in five views, kept up to date while it runs."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ from tui.widgets.row_list import RowList
 
 
 class OverviewScreen(SearchActions):
-    """Shows the five views as tabs.
+    """Shows the five views of the session as tabs.
 
     Args:
-        active: The number of the view that is shown first, from 1.
+        active: The number of the view that is shown first, from 1 (Activity) to 5 (Health).
     """
 
     DEFAULT_CSS = """
@@ -63,15 +63,15 @@ class OverviewScreen(SearchActions):
 
     @property
     def section(self) -> OverviewSection:
-        """Return the visible section."""
+        """Return the section of the view that is visible."""
         return self._sections[self._active - 1]
 
     def on_mount(self) -> None:
-        """Show the first view."""
+        """Show the view that the screen was opened at."""
         self.action_view(self._active)
 
     def show(self, view: View) -> None:
-        """Paint the newest view in the visible section."""
+        """Paint the newest view of the session: the visible section, the caption and the footer."""
         self.query_one(ActionFooter).show(view)
         self.section.show(view)
         self._caption()
@@ -90,7 +90,11 @@ class OverviewScreen(SearchActions):
     # ---- views -----------------------------------------------------------------------------------
 
     def action_view(self, number: int) -> None:
-        """Go to a view by its number."""
+        """Show one of the five views and focus it.
+
+        Args:
+            number: The number of the view, from 1 (Activity) to 5 (Health).
+        """
         self.section.remove_class("-active")
         self._active = number
         self.section.add_class("-active")
@@ -100,15 +104,18 @@ class OverviewScreen(SearchActions):
         self.show(self.view)
 
     def action_next_view(self) -> None:
-        """Go to the next view."""
+        """Show the next of the five views; after the last, the first."""
         self.action_view(self._active % len(VIEW_NAMES) + 1)
 
     def action_previous_view(self) -> None:
-        """Go to the previous view."""
+        """Show the previous of the five views; before the first, the last."""
         self.action_view((self._active - 2) % len(VIEW_NAMES) + 1)
 
     def action_zoom(self) -> None:
-        """Show only what is below the list, then only the list, then both."""
+        """Show only the part below the list, then only the list, then both.
+
+        Does nothing in a view without a list.
+        """
         below = self.section.query(".below")
         if not below:
             return
@@ -129,7 +136,7 @@ class OverviewScreen(SearchActions):
         self.action_open()
 
     def action_open(self) -> None:
-        """Open the experiment under the cursor."""
+        """Open the screen of the experiment under the cursor, or show that there is none."""
         number = self.section.experiment
         if 1 <= number <= len(self.view.session.experiments):
             self.shell.open_experiment(number)
@@ -137,17 +144,17 @@ class OverviewScreen(SearchActions):
             self.tell("No experiment is under the cursor.")
 
     async def action_copy(self) -> None:
-        """Copy the event, commit, diff or text under the cursor."""
+        """Copy the event, commit or diff under the cursor, or the whole text of a page."""
         await self.shell.copy(*self.section.copied())
 
     def action_filter(self) -> None:
-        """Switch to the next filter."""
+        """Switch the visible view to its next filter, or show that it has none."""
         if not self.section.cycle_filter():
             self.tell("This view has no filter.")
         self._caption()
 
     def action_back(self) -> None:
-        """Return to the main screen."""
+        """Close the overview and return to the main screen."""
         self.dismiss()
 
     # ---- search ----------------------------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""The base classes of the sections of the overview."""
+"""Provides the base classes of the overview's five sections: with a list, or with a text page."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tui.widgets.row_list import RowList
 
 
 class OverviewSection(Vertical):
-    """One section of the overview, painted from the newest view while it is visible."""
+    """A base class of the overview's sections, each painted from the newest view while visible."""
 
     DEFAULT_CSS = """
     OverviewSection { display: none; height: 1fr; }
@@ -31,19 +31,19 @@ class OverviewSection(Vertical):
 
     @dataclass
     class Changed(Message):
-        """The section shows something else, so that its caption may differ."""
+        """Posted when the section shows something else, so that its caption may differ."""
 
     @property
     def shell(self) -> Shell:
-        """Return the app, as far as sections may use it."""
+        """Return the app, typed as the `Shell` protocol that sections may use."""
         return shell_of(self.app)
 
     def show(self, view: View) -> None:
-        """Paint the newest view."""
+        """Paint the newest view; called while the section is visible. A subclass implements it."""
         raise NotImplementedError
 
     def front(self) -> Widget:
-        """Return the widget that gets the focus."""
+        """Return the widget that gets the focus when the section is opened."""
         raise NotImplementedError
 
     def caption(self) -> str:
@@ -56,27 +56,27 @@ class OverviewSection(Vertical):
         return 0
 
     def cycle_filter(self) -> bool:
-        """Switch to the next filter, and return whether the section has any."""
+        """Switch to the section's next filter, and return whether the section has any."""
         return False
 
     def count(self, text: str) -> int:
-        """Return the number of matches of a text."""
+        """Return the number of rows in which the search finds a text."""
         raise NotImplementedError
 
     def search(self, text: str, *, forward: bool) -> bool:
-        """Go to the next or previous match of a text, and return whether there is one."""
+        """Go to the next or previous row with a text, and return whether there is one."""
         raise NotImplementedError
 
     def copied(self) -> tuple[str, str]:
-        """Return the title and the text that the copy key copies."""
+        """Return what the copy key copies: its name for the message (`Diff`), and the text."""
         raise NotImplementedError
 
 
 class ListSection(OverviewSection):
-    """A section with a list of rows, and below it details of the row under the cursor.
+    """A base class of sections with a list, and below it details of the row under the cursor.
 
     Args:
-        rows: The list.
+        rows: The list, which gets the focus.
         id: The section's id as a widget.
     """
 
@@ -95,7 +95,7 @@ class ListSection(OverviewSection):
 
 
 class PageSection(OverviewSection):
-    """A section with one page of text.
+    """A base class of sections with one page of text.
 
     Args:
         page: The page, which gets the focus.

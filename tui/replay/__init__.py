@@ -1,1 +1,1 @@
-"""The screen of a session of the past, or of one that still runs, at any of its moments."""
+"""The replay of a session, ended or still running, at any of its moments."""

@@ -1,4 +1,4 @@
-"""The app of a replay: that of a live session over a recording, with a clock that can be paused."""
+"""Provides the app of a replay: the screens of a live session, painted from a recording."""
 
 from __future__ import annotations
 
@@ -23,26 +23,26 @@ from tui.terminal.attention import Attention
 
 _TICK_SECONDS = 1 / 15
 _READ_SECONDS = 1.0
-"""Seconds between two reads of what a running session has added."""
+"""Seconds between two reads of what a running session has added to its journal."""
 _FOLD_SECONDS = 0.02
 _NOTE_SECONDS = 20.0
 
 
 class _NoAttention(Attention):
-    """Sends no notification for a session of the past."""
+    """Sends no notification, in place of the class that alerts the user of a live session."""
 
     def show(self, session: Session) -> None:
-        """Ignore the session."""
+        """Ignore the newest state of the session."""
 
 
 class ReplayApp(SupervisorApp):
-    """The screen of a recording.
+    """The app that replays a recording.
 
     Args:
         source: The recording and its files.
         theme: The name of a theme; None for the one the user chose last.
         forced_theme: The theme that `prepare_environment` found this terminal to need.
-        clock: The monotonic clock, in seconds.
+        clock: A function that returns seconds of a monotonic clock.
     """
 
     # Textual resolves a path beside the class that names it.
@@ -68,11 +68,14 @@ class ReplayApp(SupervisorApp):
         self.view = self._follower.view(self._now())
 
     def get_default_screen(self) -> Screen[None]:
-        """Return the main screen with a time line."""
+        """Return the main screen of the replay, which has a time line."""
         return ReplayScreen()
 
     def on_mount(self) -> None:
-        """Start the timers that play, read what a running session adds, and fold ahead."""
+        """Start the timers that play, read what a running session adds, and fold events ahead.
+
+        Also shows the notes about the recording, if there are any.
+        """
         self.set_interval(_TICK_SECONDS, self._advance)
         self.set_interval(_READ_SECONDS, self._read_new)
         self._folding = self.set_interval(_FOLD_SECONDS, self._fold_ahead)
@@ -83,11 +86,11 @@ class ReplayApp(SupervisorApp):
             self.call_after_refresh(self._show_notes, notes)
 
     def _show_notes(self, notes: str) -> None:
-        """Show what the user should know about the recording before trusting it."""
+        """Show for 20 seconds what the user should know about the recording before trusting it."""
         self.notify(notes, severity="warning", timeout=_NOTE_SECONDS, markup=False)
 
     def on_key(self, event: events.Key) -> None:
-        """Pass a key to the open number card that was typed before the card had the focus."""
+        """Pass a key to the open card for an experiment's number, if the card has no focus yet."""
         if isinstance(self.screen, GoCard):
             self.screen.take(event)
 
@@ -106,7 +109,7 @@ class ReplayApp(SupervisorApp):
             self.feed.moved()
 
     def _fold_ahead(self) -> None:
-        """Fold a few events, so that a later jump across the recording is immediate."""
+        """Fold events for about 10 ms, so that a later jump across the recording is immediate."""
         until = time.perf_counter() + _FOLD_SECONDS / 2
         player = self.feed.player
         while time.perf_counter() < until:
@@ -119,18 +122,18 @@ class ReplayApp(SupervisorApp):
                 return
 
     def _tick(self) -> None:
-        """Do nothing: the clock of a replay moves only with its moments."""
+        """Do nothing, unlike the live app: the time of a replay moves only with its moments."""
 
     def open_experiment(self, number: int) -> None:
-        """Open the screen of one experiment as it was at this moment."""
+        """Open the screen of one experiment, as it was at the moment that is shown."""
         self.open_once(ReplayDetail(number))
 
     def action_leave(self) -> None:
-        """Close the screen."""
+        """Exit the app without asking; no engine is stopped."""
         self.exit(ExitInfo("left"))
 
     def action_help_quit(self) -> None:
-        """Show which key leaves; Textual calls this on Ctrl+C."""
+        """Show which key leaves the app; Textual calls this on Ctrl+C."""
         self.notify("q leaves.")
 
 

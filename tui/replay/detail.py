@@ -1,4 +1,4 @@
-"""The screen of one experiment of a replay."""
+"""Provides the screen of one experiment in a replay."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tui.screens.detail import DetailScreen
 
 
 class ReplayDetail(DetailScreen):
-    """Shows an experiment as it was at the moment of the replay.
+    """Shows one experiment as it was at the moment of the replay that the screen was opened at.
 
     Of an experiment from a results table only its row is known.
     """
@@ -20,23 +20,23 @@ class ReplayDetail(DetailScreen):
     CSS_PATH = "../screens/detail.tcss"
 
     def no_diff_note(self, experiment: Experiment) -> str:
-        """Return why the experiment has no diff."""
+        """Return the sentence that is shown in place of a missing diff: why it is missing."""
         found = replay_shell_of(self.app).feed.diff(experiment.number)
         return found.note or super().no_diff_note(experiment)
 
     def prompt_lines_of(self, experiment: Experiment, text: str | None) -> tuple[TextLine, ...]:
-        """Return the lines of the prompt; a results table records none."""
+        """Return the lines of the agent's prompt, or a note that a results table records none."""
         if replay_shell_of(self.app).feed.source.from_table:
             return ((f"The prompt is {NOT_RECORDED}.", "--dim"),)
         return super().prompt_lines_of(experiment, text)
 
     def on_mount(self) -> None:
-        """Say of a missing log that it was not recorded."""
+        """Set the note for a missing log to "not recorded", then paint the experiment."""
         self.log_view.no_log_note = NOT_RECORDED
         super().on_mount()
 
     def history_of(self, experiment: Experiment) -> tuple[TextLine, ...]:
-        """Return the lines of the history, with only those times that are known."""
+        """Return the lines of the history section; of a results table, only what a row records."""
         feed = replay_shell_of(self.app).feed
         if not feed.source.from_table:
             return history_lines(experiment)

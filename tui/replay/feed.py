@@ -1,4 +1,4 @@
-"""A recording as a feed, so that the screen of a live session paints it."""
+"""Provides a recording as the source of sessions for the screens of a live session."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _NO_ENGINE = "This is a replay; no engine is asked."
 
 
 class ReplayFeed:
-    """Yields the session at the moment the player is at.
+    """Yields the session at the moment the player is at, in place of a running engine.
 
     Args:
         source: The recording and its files.
@@ -42,7 +42,7 @@ class ReplayFeed:
         self._moved = asyncio.Event()
         self._diffs: dict[int, Diff] = {}
         self._lookup: asyncio.Task[None] | None = None
-        """The diff that git is being asked for."""
+        """The task that asks git for a diff; None while git is not being asked."""
 
     @property
     def workspace(self) -> Path:
@@ -50,11 +50,11 @@ class ReplayFeed:
         return self.source.workspace
 
     def moved(self) -> None:
-        """Have the screen painted again, after the player or what is known has changed."""
+        """Have the screens painted again, after the player moved or more became known."""
         self._moved.set()
 
     def read_new(self) -> None:
-        """Read what a running session has added; a file that is lost or damaged adds nothing."""
+        """Read the events that a running session has added; a lost or damaged file adds nothing."""
         try:
             grown = self.source.refresh()
         except AutoresearchError:
@@ -66,16 +66,16 @@ class ReplayFeed:
     # ---- a feed ----------------------------------------------------------------------------------
 
     async def start(self) -> Session:
-        """Return the session at this moment."""
+        """Return the session at the player's moment, and ask git for its newest diff if needed."""
         self._look_up_newest()
         return self.player.session
 
     async def journaled(self) -> Session | None:
-        """Return None, since `start` never fails."""
+        """Return None: a replay needs no journal to fall back on, since `start` never fails."""
         return None
 
     async def messages(self) -> AsyncIterator[AnyMessage | Session]:
-        """Yield the session after every move."""
+        """Yield the session at the player's moment after each call of `moved`, without end."""
         while True:
             await self._moved.wait()
             self._moved.clear()
@@ -83,7 +83,7 @@ class ReplayFeed:
             yield self.player.session
 
     async def send(self, command: AnyCommand) -> Reply:
-        """Refuse, since no engine belongs to a replay.
+        """Refuse a command, since no engine belongs to a replay.
 
         Raises:
             EngineGoneError: Always.
@@ -91,17 +91,17 @@ class ReplayFeed:
         raise EngineGoneError(_NO_ENGINE)
 
     def log_path(self, experiment: int, run: int) -> Path | None:
-        """Return the complete log file of a run; None where it is lost."""
+        """Return the complete log file of an experiment's run; None where it is lost."""
         return self.source.log_path(experiment, run)
 
     def details(self, experiment: int) -> Details:
-        """Return patch and reasoning of an experiment at this moment."""
+        """Return the patch, reasoning and directory of an experiment, as of the player's moment."""
         patch = self.diff(experiment).patch
         reasoning = self.source.reasoning(experiment, self.player.step)
         return Details(patch, reasoning, self.source.directory(experiment))
 
     async def candidate(self, session: Session, queued: Queued) -> CandidateFile:
-        """Refuse, as `send` does: a proposal of a replay cannot be edited.
+        """Refuse to read a proposal's file, since a proposal of a replay cannot be edited.
 
         Raises:
             EngineGoneError: Always.
@@ -109,22 +109,25 @@ class ReplayFeed:
         raise EngineGoneError(_NO_ENGINE)
 
     def prompt(self, key: str) -> str | None:
-        """Return a prompt that was kept beside the journal; None where it is lost."""
+        """Return the prompt kept under a key beside the journal; None where it is lost."""
         return self.source.prompt(key)
 
     async def events(self) -> Sequence[AnyEvent]:
-        """Return all events up to this moment, oldest first."""
+        """Return all events up to the player's moment, oldest first."""
         return self.source.recording.events[: self.player.step]
 
     async def close(self) -> None:
-        """Give up the diff that git is being asked for."""
+        """Cancel the task that asks git for a diff, if one is running."""
         if self._lookup is not None:
             self._lookup.cancel()
 
     # ---- diffs -----------------------------------------------------------------------------------
 
     def diff(self, number: int) -> Diff:
-        """Return the diff of an experiment; git is asked at most once for each row of a table."""
+        """Return the diff of an experiment; git is asked at most once for each row of a table.
+
+        Of a results table the newest 256 answers are kept.
+        """
         if not self.source.from_table:
             return self.source.diff(number, self.player.step)
         if number not in self._diffs:
@@ -140,9 +143,9 @@ class ReplayFeed:
         return Diff(note="Looking for its commit …")
 
     def _look_up_newest(self) -> None:
-        """Ask git for the newest experiment's diff, unless an earlier question is open.
+        """Ask git in the background for the newest experiment's diff, unless git is asked already.
 
-        The answer of that one is another move, after which this is called again.
+        Each answer calls `moved`, after which this method is called again.
         """
         number = len(self.player.session.experiments)
         if self._lookup is None and number not in self._diffs and self.source.needs_git(number):
@@ -159,10 +162,10 @@ class ReplayFeed:
 
 
 class ReplayFollower(FeedFollower):
-    """Makes the view of a moment of a recording.
+    """Makes the view that the screens paint from the moment of a recording.
 
     Args:
-        feed: The recording.
+        feed: The recording and the position in it.
     """
 
     def __init__(self, feed: ReplayFeed) -> None:
@@ -170,7 +173,7 @@ class ReplayFollower(FeedFollower):
         self._replay = feed
 
     def view(self, now: datetime) -> View:
-        """Return the view of the moment, whose time is that of the recording, not `now`."""
+        """Return the view of the player's moment; its time is the recording's, `now` is ignored."""
         player, source = self._replay.player, self._replay.source
         session = player.session
         machine = session.machine

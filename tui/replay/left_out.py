@@ -1,4 +1,4 @@
-"""The screen of the lines that a recording leaves out, each with the reason."""
+"""Provides the screen of the lines that a recording leaves out, each with the reason."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _LEFT_OUT: tuple[Action, ...] = (back("escape,q,u", Group.REPLAY),)
 
 
 class LeftOutScreen(StaticScreen):
-    """Shows the lines of a file that could not be read as experiments or events."""
+    """Shows the lines of the recorded file that could not be read as experiments or events."""
 
     DEFAULT_CSS = """
     LeftOutScreen #about { height: auto; padding: 0 1; }
@@ -37,7 +37,7 @@ class LeftOutScreen(StaticScreen):
         yield ActionFooter((*_LEFT_OUT, *PROGRAM[1:2]))
 
     def on_mount(self) -> None:
-        """Fill the page."""
+        """Fill the page with the left-out lines, at most 500, and the reason for each."""
         source = replay_shell_of(self.app).feed.source
         left_out = source.left_out
         are = "line is" if len(left_out) == 1 else "lines are"

@@ -1,4 +1,4 @@
-"""The position in a recording, moved by steps, by jumps and by playing."""
+"""Keeps the position in a recording, and moves it by steps, by jumps and by playing."""
 
 from __future__ import annotations
 
@@ -8,25 +8,26 @@ from engine.core.session import Session
 from engine.replay.recording import Recording
 
 SPEEDS = (0.25, 0.5, 1.0, 2.0, 5.0, 10.0, 25.0, 50.0, 100.0)
-"""The speeds to choose from, in experiments per second."""
+"""The speeds of a replay to choose from, in experiments per second."""
 _USUAL = SPEEDS.index(2.0)
 FOLDED_AT_ONCE = 25_000
-"""Events that can be folded within a jump unnoticed, in about 40 ms.
+"""The greatest number of events that a jump folds at once, in about 40 ms.
 
 A longer jump waits while the events are folded in the background.
 """
 
 
 class Player:
-    """A position in a recording.
+    """The position in a recording, which can play it.
 
-    A place is an index into the moments: 0 is before the first experiment, n after n settled ones;
-    what happened since the last of them comes after that. While it plays, the events between two
-    places are shown as well, spread evenly over the time of an experiment.
+    An experiment is settled once it is complete: its verdict given, its row written. A place is a
+    number of settled experiments: 0 is before the first one, n after n; what happened since the
+    last of them comes after that. While it plays, the events between two places are shown as well,
+    spread evenly over the time of an experiment.
 
     Args:
         recording: The recording that is replayed.
-        clock: The monotonic clock, in seconds.
+        clock: A function that returns seconds of a monotonic clock.
         settled_only: Show an experiment only once it is settled, since a results table records
             nothing before that.
     """
@@ -38,7 +39,7 @@ class Player:
         self._settled_only = settled_only
         self._clock = clock
         self.step = 0
-        """The number of events up to this moment."""
+        """The number of events up to the moment that is shown."""
         self.playing = False
         self._speed = _USUAL
         self._began = 0.0
@@ -47,7 +48,7 @@ class Player:
         self.joined = False
         """True while the end is shown, also when the recording grows."""
         self.target: int | None = None
-        """The step that a jump waits to reach; None if no jump is pending."""
+        """The number of events up to the target of a pending jump; None if no jump is pending."""
         self.step = self._step_of(1)
         # Begin at the end: the user wants to see the outcome first.
         self.go_to_step(len(recording))
@@ -56,12 +57,12 @@ class Player:
 
     @property
     def session(self) -> Session:
-        """Return the session at this moment."""
+        """Return the session as it was at the moment that is shown."""
         return self.recording.session_at(self.step)
 
     @property
     def speed(self) -> float:
-        """Return the speed in experiments per second."""
+        """Return the speed of playing in experiments per second."""
         return SPEEDS[self._speed]
 
     @property
@@ -71,12 +72,12 @@ class Player:
 
     @property
     def place(self) -> int:
-        """Return the number of experiments settled at this moment."""
+        """Return the number of experiments settled at the moment that is shown."""
         return self.recording.moment_before(self.step)
 
     @property
     def at_end(self) -> bool:
-        """Return whether this moment is the last one recorded."""
+        """Return whether the moment that is shown is the last one recorded."""
         return self.step >= len(self.recording)
 
     def _step_of(self, place: int) -> int:
@@ -89,7 +90,10 @@ class Player:
     # ---- jumps -----------------------------------------------------------------------------------
 
     def go_to_step(self, step: int) -> None:
-        """Jump to a moment as soon as it is folded; playing continues from there."""
+        """Jump to the moment after `step` events; playing continues from there.
+
+        A jump across many unfolded events stays pending until `arrive` finishes it.
+        """
         self.joined = False
         step = min(max(step, 0), len(self.recording))
         self.target = step if step - self.recording.folded > FOLDED_AT_ONCE else None
@@ -106,11 +110,15 @@ class Player:
         return True
 
     def go_to_place(self, place: int) -> None:
-        """Jump to the moment at which a number of experiments was settled, at most to the end."""
+        """Jump to the moment at which `place` experiments were settled, at most to the end."""
         self.go_to_step(self._step_of(place))
 
     def go_to_number(self, number: int) -> bool:
-        """Jump to the moment an experiment was settled, and return whether there is one."""
+        """Jump to the moment at which an experiment was settled.
+
+        Returns:
+            False, without a jump, if no experiment with this number was settled.
+        """
         for place, moment in enumerate(self.recording.moments, start=1):
             if moment.number == number:
                 self.go_to_place(place)
@@ -118,14 +126,21 @@ class Player:
         return False
 
     def step_by(self, count: int) -> None:
-        """Move by experiments; from between two, -1 goes to the one settled before."""
+        """Move by `count` settled experiments, backwards if it is negative.
+
+        In the middle of an experiment, -1 goes to the end of the one before it.
+        """
         place = self.place
         # Events after an experiment that belong to none do not count as between two.
         between = self.step > self._step_of(place) and self.session.current is not None
         self.go_to_place(max(0, place + count + (1 if between and count < 0 else 0)))
 
     def step_by_keep(self, direction: int) -> bool:
-        """Jump to the next or previous keep, and return whether there is one."""
+        """Jump to the next kept experiment, or to the previous one if `direction` is negative.
+
+        Returns:
+            False, without a jump, if there is none.
+        """
         here = self.step
         moments = self.recording.moments
         if direction > 0:
@@ -137,11 +152,11 @@ class Player:
         return found is not None
 
     def home(self) -> None:
-        """Jump to before the first experiment."""
+        """Jump to the moment before the first experiment."""
         self.go_to_place(0)
 
     def end(self) -> None:
-        """Jump to the end and stay there when the recording grows."""
+        """Jump to the end, stop playing, and stay at the end when the recording grows."""
         self.go_to_step(len(self.recording))
         self.playing = False
         self.joined = True
@@ -149,19 +164,23 @@ class Player:
     # ---- playing ---------------------------------------------------------------------------------
 
     def toggle(self) -> None:
-        """Play or pause; at the end, play from the beginning."""
+        """Start or pause playing; at the end of the recording, play from the beginning."""
         if not self.playing and self.at_end:
             self.home()
         self.playing = not self.playing and not self.at_end
         self._start_clock()
 
     def faster(self, by: int) -> None:
-        """Change the speed by a number of levels, within the limits."""
+        """Change the speed of playing by `by` levels of `SPEEDS`, slower if it is negative."""
         self._speed = min(max(self._speed + by, 0), len(SPEEDS) - 1)
         self._start_clock()
 
     def tick(self) -> bool:
-        """Advance to the time of the clock, and return whether the moment changed."""
+        """Advance to the moment that the clock has reached, if playing.
+
+        Returns:
+            True if the moment changed or playing ended.
+        """
         if not self.playing:
             return False
         now = self._from + (self._clock() - self._began) * self.speed
@@ -175,7 +194,7 @@ class Player:
         return self.step != before
 
     def grown(self) -> bool:
-        """Follow the end of a grown recording if that is shown, and return whether it is."""
+        """Stay at the end of a recording that has grown, if it was shown; return whether it was."""
         if self.joined:
             self.end()
         return self.joined

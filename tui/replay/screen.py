@@ -1,4 +1,4 @@
-"""The main screen of a replay: that of a live session with a time line below it."""
+"""Provides the main screen of a replay: that of a live session with a time line below it."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _REST = without_engine(SUPERVISOR)
 
 
 class ReplayScreen(MainScreen):
-    """Shows all parts as they were at one moment."""
+    """Shows all parts of the session as they were at one moment, and keys to move in time."""
 
     ACTIONS = (*REPLAY, *_REST)
     BINDINGS = bindings_of(ACTIONS, priority=MOVES)
@@ -49,16 +49,16 @@ class ReplayScreen(MainScreen):
 
     @property
     def replay(self) -> ReplayShell:
-        """Return the app of the replay, as far as screens may use it."""
+        """Return the app, typed as the `ReplayShell` protocol that screens may use."""
         return replay_shell_of(self.app)
 
     def show(self, view: View) -> None:
-        """Paint the visible parts and the time line."""
+        """Paint the visible parts of the screen and the time line."""
         super().show(view)
         self.query_one(TimeLine).show(self.replay.is_live)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Leave the arrow keys to a text field that has the focus."""
+        """Return whether a key may act: not one that moves in time while a text field has focus."""
         if action == "do" and parameters and parameters[0] in MOVES:
             return not isinstance(self.focused, Input)
         return super().check_action(action, parameters)
@@ -66,34 +66,37 @@ class ReplayScreen(MainScreen):
     # ---- time ------------------------------------------------------------------------------------
 
     def action_step(self, count: int) -> None:
-        """Move by a number of experiments."""
+        """Move the replay by `count` settled experiments, backwards if it is negative."""
         self.replay.feed.player.step_by(count)
         self.replay.feed.moved()
 
     def action_step_keep(self, direction: int) -> None:
-        """Jump to the next or previous keep."""
+        """Jump to the next kept experiment, or the previous one if `direction` is negative.
+
+        Shows a message if there is none.
+        """
         if self.replay.feed.player.step_by_keep(direction):
             self.replay.feed.moved()
         else:
             self.tell("There is no later keep." if direction > 0 else "There is no earlier keep.")
 
     def action_play(self) -> None:
-        """Play or pause."""
+        """Start or pause playing the recording."""
         self.replay.feed.player.toggle()
         self.replay.feed.moved()
 
     def action_faster(self, by: int) -> None:
-        """Change the speed by a number of levels."""
+        """Change the speed of playing by a number of levels, slower if it is negative."""
         self.replay.feed.player.faster(by)
         self.replay.feed.moved()
 
     def action_first(self) -> None:
-        """Jump to before the first experiment."""
+        """Jump to the moment before the first experiment."""
         self.replay.feed.player.home()
         self.replay.feed.moved()
 
     def action_present(self) -> None:
-        """Jump to the end and follow it."""
+        """Read what the session has added, jump to its end, and stay there as it grows."""
         self.replay.feed.read_new()
         self.replay.feed.player.end()
         self.replay.feed.moved()
@@ -104,7 +107,7 @@ class ReplayScreen(MainScreen):
         self.replay.feed.moved()
 
     def action_go(self) -> None:
-        """Ask for the number of an experiment to jump to."""
+        """Ask for the number of an experiment, and jump to the moment it was settled."""
 
         def answered(text: str | None) -> None:
             if text is not None:
@@ -122,13 +125,13 @@ class ReplayScreen(MainScreen):
             self.tell(f"There is no settled experiment {text.strip()}.", "warning")
 
     def action_total(self) -> None:
-        """Open the diff of everything that was kept."""
+        """Open the screen with the diff from the baseline to the best experiment so far."""
         from tui.replay.total import TotalScreen
 
         self.app.push_screen(TotalScreen())
 
     def action_left_out(self) -> None:
-        """Open the list of lines that the recording leaves out."""
+        """Open the screen of the lines left out of the recording, or show that there are none."""
         from tui.replay.left_out import LeftOutScreen
 
         source = self.replay.feed.source
@@ -140,7 +143,7 @@ class ReplayScreen(MainScreen):
     # ---- search ----------------------------------------------------------------------------------
 
     def action_search(self) -> None:
-        """Open the prompt for the log where that is active, else for the whole recording."""
+        """Open the search prompt: for the log if that is active, else for all experiments."""
         SearchActions.action_search(self)
 
     @property
@@ -154,7 +157,10 @@ class ReplayScreen(MainScreen):
         return None if self._in_log else len(self._matching(text))
 
     def _matching(self, text: str) -> list[int]:
-        """Return the places of the experiments whose hypothesis or category holds a text."""
+        """Return the places of the experiments whose hypothesis or category contains a text.
+
+        A place is the number of experiments settled once that one is.
+        """
         needle = clean_line(text).lower()
         recording = self.replay.feed.player.recording
         found: list[int] = []

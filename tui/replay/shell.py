@@ -1,4 +1,4 @@
-"""The interface of the replay app: that of every app, and moves in time."""
+"""Declares what the screens of a replay may use of its app: the protocol `ReplayShell`."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from tui.shell import Shell
 
 
 class ReplayShell(Shell, Protocol):
-    """The app of a replay as its screens see it."""
+    """The members of a replay's app that its screens use."""
 
     @property
     def feed(self) -> ReplayFeed:
-        """The recording as a source of sessions."""
+        """The recording, and the position in it, as a source of sessions."""
 
     @property
     def is_live(self) -> bool:
@@ -23,5 +23,5 @@ class ReplayShell(Shell, Protocol):
 
 
 def replay_shell_of(app: App[Any]) -> ReplayShell:
-    """Return the app of a replay's screen as a `ReplayShell`."""
+    """Return the same app, typed as the `ReplayShell` that a replay's screens use."""
     return cast("ReplayShell", app)

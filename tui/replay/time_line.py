@@ -1,4 +1,4 @@
-"""The time line: the moment that is shown, its time, and the keeps of the recording."""
+"""Provides the time line of a replay: the moment shown, its time, and the kept experiments."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _PAST, _AHEAD, _KEPT, _KEPT_AHEAD, _HERE = "━", "─", "┻", "┴", "●"
 
 
 class TimeLine(Painted, can_focus=False):
-    """Shows the recording from its first experiment to its last; a click jumps there.
+    """Shows the recording as a bar from its first experiment to its last; a click jumps there.
 
     Args:
         player: The position in the recording.
@@ -29,7 +29,7 @@ class TimeLine(Painted, can_focus=False):
     """
 
     class Picked(Message):
-        """The user clicked on the line.
+        """Posted when the user clicked on the bar.
 
         Args:
             place: The number of experiments settled at the clicked place.
@@ -47,10 +47,10 @@ class TimeLine(Painted, can_focus=False):
         """The bar's first column and its width in cells."""
 
     def show(self, live: bool) -> None:
-        """Paint the moment the player is at.
+        """Paint the moment that the player is at, if it has changed.
 
         Args:
-            live: Whether the recorded session is still running.
+            live: True while the recorded session is still running.
         """
         player = self._player
         now = (
@@ -104,7 +104,7 @@ class TimeLine(Painted, can_focus=False):
         return runs
 
     def on_click(self, event: events.Click) -> None:
-        """Post the place that was clicked."""
+        """Post `Picked` for the place of the bar that was clicked."""
         start, cells = self._bar
         if cells > 1 and start <= event.x < start + cells:
             share = (event.x - start) / (cells - 1)
@@ -112,12 +112,23 @@ class TimeLine(Painted, can_focus=False):
 
 
 def cell_of(place: int, places: int, cells: int) -> int:
-    """Return the cell of a bar that stands for a place among all places."""
+    """Return the index of the cell that stands for a place in a bar.
+
+    Args:
+        place: A number of settled experiments.
+        places: The number of settled experiments in the recording.
+        cells: The width of the bar in cells.
+    """
     return round(place / places * (cells - 1)) if places and cells else 0
 
 
 def kept_cells(moments: Sequence[Moment], cells: int) -> set[int]:
-    """Return the cells of a bar in which an experiment was kept."""
+    """Return the indices of the cells of a bar in which an experiment was kept.
+
+    Args:
+        moments: The completed experiments of the recording.
+        cells: The width of the bar in cells.
+    """
     count = len(moments)
     return {
         cell_of(place, count, cells) for place, moment in enumerate(moments, start=1) if moment.kept

@@ -1,4 +1,4 @@
-"""The screen of all changes from the baseline to the incumbent of a moment, as one diff."""
+"""Provides a replay's screen of all changes from the baseline to the incumbent, as one diff."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _TOTAL: tuple[Action, ...] = (
 
 
 class TotalScreen(StaticScreen):
-    """Shows the diff as it was when the screen was opened."""
+    """Shows the diff from the baseline to the best experiment when the screen was opened."""
 
     DEFAULT_CSS = """
     TotalScreen #about { height: 2; padding: 0 1; }
@@ -45,7 +45,7 @@ class TotalScreen(StaticScreen):
         yield ActionFooter((*_TOTAL, *PROGRAM[1:2]))
 
     def on_mount(self) -> None:
-        """Start asking git for the diff."""
+        """Start asking git in the background for the diff to show."""
         self._edit.focus()
         self._edit.show_patch("", "all changes", "Asking git …")
         self.run_worker(self._load())
@@ -64,5 +64,5 @@ class TotalScreen(StaticScreen):
         self._edit.border_title = self._edit.caption()
 
     async def action_copy(self) -> None:
-        """Copy the diff to the clipboard."""
+        """Copy the whole diff to the clipboard."""
         await self.shell.copy("Diff", self._patch)

@@ -1,1 +1,1 @@
-"""The screens and cards of a live session, their footer, search prompt and text areas."""
+"""The Textual screens and cards of a live session, with their footer, search and text areas."""

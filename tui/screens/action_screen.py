@@ -1,4 +1,4 @@
-"""The base class of the screens: their actions come from the registry."""
+"""Provides the base class of the screens whose keys come from the registry of actions."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ Severity = Literal["information", "warning", "error"]
 def bindings_of(
     actions: Iterable[Action], priority: frozenset[str] = frozenset()
 ) -> list[BindingType]:
-    """Return key bindings for actions.
+    """Return one hidden Textual key binding for each action that has a key.
 
     Args:
         actions: The actions; those without a key are skipped.
@@ -41,34 +41,38 @@ def bindings_of(
 
 
 class ActionScreen(DismissOnce[Result]):
-    """A screen whose keys, footer and palette are made from one list of actions."""
+    """A base class of screens whose keys, footer and command palette come from their `ACTIONS`."""
 
     ACTIONS: ClassVar[tuple[Action, ...]] = ()
 
     @property
     def shell(self) -> Shell:
-        """Return the app, as far as screens may use it."""
+        """Return the app, typed as the `Shell` protocol that screens may use."""
         return shell_of(self.app)
 
     @property
     def view(self) -> View:
-        """Return the view that was painted last."""
+        """Return the view that the app painted last."""
         return self.shell.view
 
     def show(self, view: View) -> None:
-        """Paint the newest view."""
+        """Paint the newest view; the app calls this after each change. A subclass overrides it."""
 
     def tell(self, message: str, severity: Severity = "information") -> None:
-        """Show a message to the user; its text is never read as markup."""
+        """Show a message to the user as a toast for 6 seconds; its text is never read as markup."""
         self.notify(message, severity=severity, timeout=6, markup=False)
 
     def on_link_line_clicked(self, event: LinkLine.Clicked) -> None:
-        """Do the action of a clicked footer label, answer or tab."""
+        """Do the action of the footer label, answer or tab that the user clicked."""
         event.stop()
         self.run_worker(self.action_do(event.name))
 
     async def action_do(self, name: str) -> None:
-        """Do an action of the registry, or show why it is not available."""
+        """Do the action with this name, or show a warning with the reason why it is not available.
+
+        Args:
+            name: The name of one of the screen's or the program's actions. Each key names one.
+        """
         action = next(each for each in (*self.ACTIONS, *PROGRAM) if each.name == name)
         why = action.enabled(self.view)
         if why is not None:

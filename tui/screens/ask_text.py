@@ -1,4 +1,4 @@
-"""The card that asks for a text: a reason, an idea, a note."""
+"""Provides the card that asks the user for a text: a veto's reason, a pin, a ban or a note."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from tui.screens.typed_area import TypedArea
 
 
 class _Field(TypedArea):
-    """Takes sanitized text up to a limit; enter ends a single line."""
+    """A text area that sanitizes its text and cuts it at a limit; enter ends a single-line text."""
 
     class Ended(Message):
-        """The user has finished the text."""
+        """Posted when the user presses enter in a single-line field."""
 
     class Cut(Message):
-        """A typed or pasted text was cut at the limit."""
+        """Posted when a typed or pasted text did not fit and its end was dropped."""
 
     def __init__(self, text: str, limit: int, one_line: bool) -> None:
         super().__init__(text, soft_wrap=True, tab_behavior="focus")
@@ -38,7 +38,15 @@ class _Field(TypedArea):
             self.post_message(self.Ended())
 
     def accepted(self, insert: str, start: tuple[int, int], end: tuple[int, int]) -> str:
-        """Return as much of a text as there is room for, sanitized."""
+        """Return the sanitized part of typed or pasted text that fits within the limit.
+
+        Posts `Cut` where the text does not fit whole.
+
+        Args:
+            insert: The typed or pasted text.
+            start: Row and column at which the replaced text begins.
+            end: Row and column at which the replaced text ends.
+        """
         # A paste may hold megabytes; only as much as could be kept is sanitized.
         start_of_insert = insert[: 8 * self._limit]
         cleaned = clean_line(start_of_insert) if self._one_line else sanitize(start_of_insert)
@@ -50,7 +58,7 @@ class _Field(TypedArea):
 
 
 class AskText(ModalScreen[str | None], DismissOnce[str | None]):
-    """Asks for a text, and returns it sanitized and stripped, or None if the user goes back.
+    """Asks for a text; returns it sanitized and stripped, or None if the user goes back.
 
     Args:
         title: The title of the card.
@@ -103,7 +111,7 @@ class AskText(ModalScreen[str | None], DismissOnce[str | None]):
             yield Static(Content(self._keys()), classes="hint")
 
     def on_mount(self) -> None:
-        """Focus the field, with the cursor at the end of its text."""
+        """Focus the text field, with the cursor at the end of its text."""
         self._field.set_class(not self._one_line, "-lines")
         self._field.move_cursor(self._field.document.end)
         self._field.focus()
@@ -125,7 +133,10 @@ class AskText(ModalScreen[str | None], DismissOnce[str | None]):
         self._show_message(f"The text was cut: at most {self._limit:,} characters fit.")
 
     def action_end(self) -> None:
-        """Finish once the field has applied the keys typed so far."""
+        """Close the card with the text, once the field has applied the keys typed so far.
+
+        An empty text that is required is refused with a message, and the card stays open.
+        """
         self._field.call_later(self._ended)
 
     @on(_Field.Ended)
@@ -138,5 +149,5 @@ class AskText(ModalScreen[str | None], DismissOnce[str | None]):
         self.dismiss(text)
 
     def action_give_up(self) -> None:
-        """Close the card without a text."""
+        """Close the card and return None instead of a text."""
         self.dismiss(None)

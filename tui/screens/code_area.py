@@ -1,15 +1,15 @@
-"""The text area for the source of a training file."""
+"""Provides the text area in which the user edits the source of a training file."""
 
 from __future__ import annotations
 
 from tui.screens.typed_area import TypedArea
 
 _COLOURED_CHARACTERS = 120_000
-"""A longer file is not coloured, since colouring it at every key would be too slow."""
+"""The longest file that is coloured; colouring a longer one after each key would be too slow."""
 
 
 class CodeArea(TypedArea):
-    """Edits Python source, coloured as in the diffs."""
+    """A text area for Python source, coloured as in the diffs, with line numbers."""
 
     TOKEN_STYLES = {
         "keyword": ("primary", "bold"),
@@ -37,10 +37,10 @@ class CodeArea(TypedArea):
         super().__init__(id=id, soft_wrap=False, show_line_numbers=True, tab_behavior="indent")
 
     def load_source(self, source: str) -> bool:
-        """Start editing a text.
+        """Load a file's source for editing; make the area read-only if the area would alter it.
 
         Returns:
-            True if it can be edited here without changing lines that the user did not touch.
+            True if the source can be edited; False if it has line ends that the area would change.
         """
         self.set_language("python" if len(source) <= _COLOURED_CHARACTERS else None)
         self.load_text(source)
@@ -50,5 +50,5 @@ class CodeArea(TypedArea):
         return faithful
 
     def replace_all(self, source: str) -> None:
-        """Replace the whole text, as one edit that can be undone."""
+        """Replace the whole text by another, as one edit that can be undone."""
         self.replace(source, (0, 0), self.document.end)

@@ -1,4 +1,4 @@
-"""The command palette: the actions of the registry, found by typing."""
+"""Provides the command palette, which lists and searches the actions of the screen below it."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from tui.screens.dismiss_once import DismissOnce
 
 
 class Palette(CommandPalette, DismissOnce[None]):
-    """Textual's palette with the actions of the registry."""
+    """Textual's command palette, showing the actions of the screen below it."""
 
     def __init__(self) -> None:
         super().__init__(providers=[Commands])
 
 
 class Commands(Provider):
-    """Offers every action of the screen below the palette, with the reason if it is unavailable."""
+    """Lists each action of the screen below the palette, with the reason if it is unavailable."""
 
     def _actions(self) -> Iterator[tuple[Action, str]]:
         screen = self.screen
@@ -58,5 +58,5 @@ class Commands(Provider):
 
 
 def _plain(text: str) -> str:
-    """Remove what the palette would read as markup, since a reason may hold any text."""
+    """Replace brackets and backslashes, which the palette would read as markup, in any text."""
     return text.replace("[", "(").replace("]", ")").replace("\\", "/")

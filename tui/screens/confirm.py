@@ -1,4 +1,4 @@
-"""The card that asks for confirmation before work is destroyed."""
+"""Provides the card that asks for confirmation before work is destroyed."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ IGNORE_SECONDS = 0.3
 
 
 class _Answers(LinkLine, can_focus=True):
-    """The two answers, with the safe one chosen first."""
+    """The two answers of a confirmation card side by side, the safe one chosen at first."""
 
     class Given(Message):
-        """The user gave an answer."""
+        """Posted when the user has answered; `yes` is True if they confirmed."""
 
         def __init__(self, yes: bool) -> None:
             self.yes = yes
@@ -38,7 +38,7 @@ class _Answers(LinkLine, can_focus=True):
         self._ignores_until = 0.0
 
     def on_mount(self) -> None:
-        """Choose the safe answer, and ignore keys for a moment."""
+        """Choose the safe answer, and ignore keys for `IGNORE_SECONDS`."""
         self._ignores_until = self._clock() + IGNORE_SECONDS
         self._mark()
 
@@ -54,7 +54,7 @@ class _Answers(LinkLine, can_focus=True):
         self.set_labels(tuple(labels))
 
     def on_key(self, event: events.Key) -> None:
-        """Choose with the arrows, answer with enter; y, n and esc answer at once."""
+        """Choose an answer with arrows or tab, and give it with enter; y, n, q and esc give one."""
         event.stop()
         event.prevent_default()
         if self._clock() < self._ignores_until:
@@ -71,20 +71,20 @@ class _Answers(LinkLine, can_focus=True):
                 self.post_message(self.Given(False))
 
     def on_link_line_clicked(self, event: LinkLine.Clicked) -> None:
-        """Give the answer that was clicked."""
+        """Give the answer that the user clicked."""
         event.stop()
         self.post_message(self.Given(event.name == "yes"))
 
 
 class ConfirmScreen(ModalScreen[bool], DismissOnce[bool]):
-    """Asks once, and returns True if the user confirms.
+    """Asks the user to confirm one act; returns True if they do, False if not.
 
     Args:
         question: The question, in one sentence.
-        consequence: The consequence: what is lost and what is kept.
+        consequence: What is lost and what is kept, as a sentence.
         yes: The label of the answer that confirms.
         no: The label of the safe answer.
-        clock: The monotonic clock, in seconds.
+        clock: A function that returns seconds of a monotonic clock.
     """
 
     CSS_PATH = "card.tcss"
@@ -111,7 +111,7 @@ class ConfirmScreen(ModalScreen[bool], DismissOnce[bool]):
             yield Static(Content("←/→ choose   enter answer   y yes   n, esc no"), classes="hint")
 
     def on_mount(self) -> None:
-        """Focus the answers."""
+        """Focus the two answers, so that they receive the keys."""
         self._answers.focus()
 
     def on__answers_given(self, event: _Answers.Given) -> None:

@@ -1,4 +1,4 @@
-"""The screen of one experiment: diff, reasoning, log, measurement, history, prompt."""
+"""Provides the screen of one experiment: diff, reasoning, log, measurement, history and prompt."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ _HEADLINE_EDGES = 3
 
 
 class DetailScreen(PastActions, SearchActions):
-    """Shows an experiment, and follows it while it runs.
+    """Shows one experiment in six sections, and follows it while it runs.
 
     Args:
         number: The number of the experiment.
@@ -52,7 +52,7 @@ class DetailScreen(PastActions, SearchActions):
         self._number = number
         self._shown: Experiment | None = None
         self._unattended = False
-        """True if the session ended without this experiment's verdict."""
+        """True if the session ended before this experiment got a verdict."""
         self._active = 1
         self._edit = EditPanel(id="diff", classes="section -active")
         self._reasoning = TextPage(id="reasoning", classes="section")
@@ -83,7 +83,7 @@ class DetailScreen(PastActions, SearchActions):
 
     @property
     def log_view(self) -> LogView:
-        """Return the log of the experiment's run."""
+        """Return the widget that shows the log of the experiment's run."""
         return self._log
 
     @property
@@ -94,22 +94,29 @@ class DetailScreen(PastActions, SearchActions):
     # ---- painting --------------------------------------------------------------------------------
 
     def on_mount(self) -> None:
-        """Paint at once, without waiting for a change."""
+        """Open the first section and paint the experiment at once."""
         self._go_to(1)
         self.show(self.view)
 
     def on_resize(self, event: events.Resize) -> None:
-        """Hide the borders on a low screen."""
+        """Hide the borders on a low terminal, and fit the headline's height to the new width."""
         self.set_class(event.size.height < _LOW_ROWS, "-low")
         self._fit_headline(event.size.width)
 
     def _fit_headline(self, columns: int) -> None:
-        """Give the headline as many rows as its lines take, within the style sheet's limit."""
+        """Set the headline's height to the rows that its lines take, at least 1.
+
+        Args:
+            columns: The width of the terminal in cells.
+        """
         headline = self.query_one("#headline", TextPage)
         headline.styles.height = max(1, headline.rows_at(columns - _HEADLINE_EDGES))
 
     def show(self, view: View) -> None:
-        """Paint the experiment if it has changed."""
+        """Paint the footer, and the experiment if it has changed since the last call.
+
+        The diff, reasoning and prompt are read only for another experiment or a new verdict.
+        """
         self.query_one(ActionFooter).show(view)
         session = view.session
         if not 1 <= self._number <= len(session.experiments):
@@ -142,17 +149,22 @@ class DetailScreen(PastActions, SearchActions):
         self._history.set_lines(self.history_of(experiment))
 
     def no_diff_note(self, experiment: Experiment) -> str:
-        """Return the text that is shown in place of a missing diff."""
+        """Return the sentence that is shown in place of a diff that is missing."""
         if experiment.is_baseline:
             return baseline_note(self.view.session.config.file)
         return "No diff is recorded."
 
     def prompt_lines_of(self, experiment: Experiment, text: str | None) -> tuple[TextLine, ...]:
-        """Return the lines of the prompt that the agent was sent."""
+        """Return the lines of the section that shows the prompt for this experiment.
+
+        Args:
+            experiment: The experiment that is shown.
+            text: The prompt that the agent was sent; None if it was not kept.
+        """
         return prompt_lines(experiment, text)
 
     def history_of(self, experiment: Experiment) -> tuple[TextLine, ...]:
-        """Return the lines of the experiment's history."""
+        """Return the lines of the history section: the proposal, its runs and decisions."""
         return history_lines(experiment)
 
     # ---- sections --------------------------------------------------------------------------------
@@ -166,25 +178,29 @@ class DetailScreen(PastActions, SearchActions):
         self.query_one(TabBar).show(number)
 
     def action_section(self, number: int) -> None:
-        """Go to a section by its number."""
+        """Go to one of the six sections.
+
+        Args:
+            number: The number of the section, from 1 (diff) to 6 (prompt).
+        """
         self._go_to(number)
 
     def action_next_section(self) -> None:
-        """Go to the next section."""
+        """Go to the next section; after the last, to the first."""
         self._go_to(self._active % len(SECTION_NAMES) + 1)
 
     def action_previous_section(self) -> None:
-        """Go to the previous section."""
+        """Go to the previous section; before the first, to the last."""
         self._go_to((self._active - 2) % len(SECTION_NAMES) + 1)
 
     # ---- experiments -----------------------------------------------------------------------------
 
     def action_previous_experiment(self) -> None:
-        """Go to the experiment before this one."""
+        """Show the experiment before this one, or a message if this is the first."""
         self._turn_to(self._number - 1)
 
     def action_next_experiment(self) -> None:
-        """Go to the experiment after this one."""
+        """Show the experiment after this one, or a message if this is the newest."""
         self._turn_to(self._number + 1)
 
     def _turn_to(self, number: int) -> None:
@@ -196,15 +212,15 @@ class DetailScreen(PastActions, SearchActions):
         self.show(self.view)
 
     def selected(self) -> Experiment | None:
-        """Return the experiment that is shown."""
+        """Return the experiment that is shown; None before the first paint."""
         return self._shown
 
     def action_back(self) -> None:
-        """Return to the main screen."""
+        """Close this screen and return to the one below it."""
         self.dismiss()
 
     async def action_copy(self) -> None:
-        """Copy the diff if the diff is shown, else the commit hash."""
+        """Copy the diff if the diff section is open, else the hash of the experiment's commit."""
         if self._active == 1:
             await self.shell.copy("Diff", self.shell.feed.details(self._number).patch)
         elif self._shown is not None:
@@ -213,7 +229,7 @@ class DetailScreen(PastActions, SearchActions):
     # ---- search ----------------------------------------------------------------------------------
 
     def action_search(self) -> None:
-        """Open the prompt for the log, which is the section that is searched."""
+        """Open the log section, the only one that can be searched, and the search prompt."""
         self._go_to(_LOG)
         super().action_search()
 

@@ -1,4 +1,4 @@
-"""A screen that takes one answer: further keys are ignored while it closes."""
+"""Provides a base class of screens that ignores further answers while the screen closes."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ Result = TypeVar("Result")
 
 
 class DismissOnce(Screen[Result]):
-    """Ignores a second answer that the user typed before the first one was painted.
+    """A base class of screens that closes once, even if a second answer was typed before that.
 
     Textual would close the next screen as well, or fail if there is none. List this class last
     among the bases: Textual takes style sheets only from the first.
     """
 
     def dismiss(self, result: Result | None = None) -> AwaitComplete:
-        """Close the screen if it is the top one."""
+        """Close the screen with a result if it is on top of the others; else do nothing."""
         if self.app.screen is not self:
             return AwaitComplete()
         return super().dismiss(result)

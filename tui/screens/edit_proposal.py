@@ -1,4 +1,4 @@
-"""The editor for the file that a proposal would produce."""
+"""Provides the editor in which the user changes the file that a proposal would produce."""
 
 from __future__ import annotations
 
@@ -26,11 +26,13 @@ from tui.view import View
 
 
 def open_editor(screen: ActionScreen[None], queued: Queued) -> None:
-    """Read the file that a proposal would produce, and open it for editing.
+    """Read the file that a proposal would produce in the background, then open its editor.
+
+    Shows a warning instead if the file cannot be read or the proposal was decided meanwhile.
 
     Args:
-        screen: The screen on which the user asked for it.
-        queued: The proposal.
+        screen: The screen on which the user asked for the editor.
+        queued: The proposal to edit.
     """
     app, shell = screen.app, screen.shell
 
@@ -49,7 +51,7 @@ def open_editor(screen: ActionScreen[None], queued: Queued) -> None:
 
 
 class EditProposalScreen(ActionScreen[None]):
-    """Edits the file, and keeps the text until the engine has accepted it.
+    """Lets the user edit a proposal's file, and keeps the text until the engine has accepted it.
 
     Args:
         queued: The proposal as the user saw it.
@@ -68,7 +70,7 @@ class EditProposalScreen(ActionScreen[None]):
         self._source = source
         self._base = base
         self._gone = ""
-        """Why the proposal is not in question any longer; "" while it is."""
+        """Why the proposal can no longer be decided on, as a sentence; "" while it can."""
         self._sending = False
         self._area = CodeArea(id="source")
 
@@ -79,7 +81,7 @@ class EditProposalScreen(ActionScreen[None]):
         yield ActionFooter(EDITOR, id="edit-footer")
 
     def on_mount(self) -> None:
-        """Show the text at the first line that the proposal changes."""
+        """Load the file, with the cursor on the first line that the proposal changes."""
         self._area.apply_theme()
         if not self._area.load_source(self._source):
             self.tell("This file has line ends that only your own editor keeps: ctrl+e.", "warning")
@@ -91,11 +93,11 @@ class EditProposalScreen(ActionScreen[None]):
 
     @property
     def unsent(self) -> bool:
-        """Return whether the user has changed the text."""
+        """Return whether the user has changed the text; a sent text closes the screen."""
         return not self._area.read_only and self._area.text != self._source
 
     def show(self, view: View) -> None:
-        """Show when the proposal was decided elsewhere."""
+        """Paint the footer and the head, with a warning if the proposal was decided elsewhere."""
         self.query_one(ActionFooter).show(view)
         # A parked proposal can be edited as well as one that is asked about.
         self._gone = change_since(view.session, self._queued, same_state=False)
@@ -118,7 +120,7 @@ class EditProposalScreen(ActionScreen[None]):
         self.query_one("#edit-head", Static).update(head)
 
     def tell(self, message: str, severity: Severity = "information") -> None:
-        """Show a message above the text, since a toast would cover it."""
+        """Show a message above the text area, since a toast would cover the text."""
         line = self.query_one("#edit-message", Static)
         style = "" if severity == "information" else "$warning bold"
         line.update(Content.styled(clean_line(message), style))
@@ -127,11 +129,14 @@ class EditProposalScreen(ActionScreen[None]):
     # ---- what the keys do ------------------------------------------------------------------------
 
     def _after_keys(self, then: Callable[[], object]) -> None:
-        """Call a function once the area has applied the keys typed so far."""
+        """Call a function once the text area has applied the keys typed so far."""
         self._area.call_later(then)
 
     def action_send(self) -> None:
-        """Send the text to the engine; a refused text stays in the editor."""
+        """Send the changed text to the engine in place of the proposal; a refused text stays here.
+
+        An unchanged text is not sent.
+        """
         self._after_keys(lambda: self.run_worker(self._send()))
 
     async def _send(self) -> None:
@@ -157,7 +162,10 @@ class EditProposalScreen(ActionScreen[None]):
         self.app.notify(reply.message)
 
     def action_outside(self) -> None:
-        """Edit the text as a private file in the user's own editor."""
+        """Edit a private copy of the text in the user's own editor, and take over what it leaves.
+
+        The terminal is handed to that editor until it exits.
+        """
         self._after_keys(self._edit_outside)
 
     def _edit_outside(self) -> None:
@@ -180,7 +188,7 @@ class EditProposalScreen(ActionScreen[None]):
         self.tell(problem or ("" if after != before else "Your editor changed nothing."), "warning")
 
     def action_back(self) -> None:
-        """Go back, and ask first if the text would be lost."""
+        """Close the editor; ask for confirmation first if the text has unsent changes."""
         self._after_keys(self._leave)
 
     def _leave(self) -> None:

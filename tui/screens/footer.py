@@ -1,4 +1,4 @@
-"""The last line of a screen: the available actions, as many as fit."""
+"""Provides the last line of a screen: keys and labels of its actions, as many as fit."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _OMITTED_FIRST = (
 
 
 class ActionFooter(LinkLine):
-    """Shows keys and labels; the unavailable ones are dim.
+    """Shows the keys and labels of actions in one line; the unavailable ones are dim.
 
     Args:
         actions: The actions to choose from, in order; those without a footer label are skipped.
@@ -46,7 +46,7 @@ class ActionFooter(LinkLine):
         self._fit()
 
     def show(self, view: View) -> None:
-        """Choose the actions that fit."""
+        """Show the actions of this view that fit in the line."""
         self._view = view
         self._fit()
 

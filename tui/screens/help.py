@@ -1,4 +1,4 @@
-"""The page of all keys, made from the registry."""
+"""Provides the help page: all keys of the app and what they do, made from the registry."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _KEY_CELLS = 12
 
 
 class HelpPage(Sheet):
-    """Lists every action under its heading, with its sentence wrapped beside the keys.
+    """Lists each action with a key under its heading, its help sentence wrapped beside the keys.
 
     Args:
         first: The actions of the current screen, whose headings come first.
@@ -47,7 +47,7 @@ class HelpPage(Sheet):
 
 
 class HelpScreen(ModalScreen[None], DismissOnce[None]):
-    """Shows the page of keys in a card.
+    """Shows the help page of all keys in a card.
 
     Args:
         first: The actions of the current screen, whose headings come first.
@@ -66,5 +66,5 @@ class HelpScreen(ModalScreen[None], DismissOnce[None]):
             yield HelpPage(self._first)
 
     def on_mount(self) -> None:
-        """Focus the page, so that the arrow keys scroll it."""
+        """Focus the help page, so that the arrow keys scroll it."""
         self.query_one(HelpPage).focus()

@@ -1,4 +1,4 @@
-"""The cards of the user's instructions to the agent: lists to add to and remove from."""
+"""Provides the cards that list the user's instructions to the agent, to add and remove them."""
 
 from __future__ import annotations
 
@@ -30,20 +30,20 @@ _ADD = "add"
 
 
 class InstructionRow(NamedTuple):
-    """One line of the list."""
+    """One instruction of the list: a pin, a ban or a note."""
 
     number: int
-    """The number of the instruction in the session."""
+    """The number of the instruction in the session, by which commands name it."""
     mark: str
-    """The mark before the text: its position, or a sign."""
+    """The mark before the text: a pin's position in the queue, or the sign of a ban or note."""
     text: str
     """The text of the instruction, not sanitized yet."""
     after: str = ""
-    """The outcome of an instruction that is done; "" while it waits."""
+    """The outcome of an instruction that is done; "" while it is in effect or waits."""
 
 
 class InstructionList(ModalScreen[None], ActionScreen[None]):
-    """A list of instructions over the main screen; each change is a command to the engine."""
+    """A base class of cards that list instructions; each change is a command to the engine."""
 
     CSS_PATH = ["card.tcss", "instruction_list.tcss"]
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -54,42 +54,47 @@ class InstructionList(ModalScreen[None], ActionScreen[None]):
 
     heading: ClassVar[str]
     explanation: ClassVar[str]
-    """One sentence about the instructions, above the list."""
+    """One sentence about what the instructions do, above the list."""
     another: ClassVar[str]
-    """The text of the line that adds an instruction."""
+    """The label of the line that adds an instruction."""
     keys: ClassVar[str] = "a add   d remove   esc back"
     question: ClassVar[str]
-    """The title of the card that asks for the text."""
+    """The title of the card that asks for the text of an instruction."""
     removed: ClassVar[str]
-    """The message after an instruction was removed."""
+    """The message that is shown after an instruction was removed."""
 
     def __init__(self) -> None:
         super().__init__()
         self._rows: list[InstructionRow] = []
         self._width = 0
         self._option_id: str | None = None
-        """The id of the option under the cursor."""
+        """The id of the list's line under the cursor; None before there is one."""
         self._sending = asyncio.Lock()
         self._list = MarkedList()
 
     @classmethod
     def asking(cls, initial: str = "", yes: str = "add") -> AskText:
-        """Return the card that asks for the text of an instruction."""
+        """Return a card that asks for the text of an instruction.
+
+        Args:
+            initial: The text that the field starts with.
+            yes: The label of the key that finishes the text.
+        """
         return AskText(cls.question, cls.explanation, initial, yes=yes)
 
     @classmethod
     @abstractmethod
     def adds(cls, text: str) -> commands.AnyCommand:
-        """Return the command that adds an instruction."""
+        """Return the command that adds an instruction with this text."""
 
     @abstractmethod
     def removes(self, number: int) -> commands.AnyCommand:
-        """Return the command that removes an instruction."""
+        """Return the command that removes the instruction with this number."""
 
     @classmethod
     @abstractmethod
     def rows_of(cls, session: Session) -> list[InstructionRow]:
-        """Return the instructions of a session, those that wait first."""
+        """Return the session's instructions as rows: those waiting or in effect come first."""
 
     # ---- painting --------------------------------------------------------------------------------
 
@@ -102,15 +107,15 @@ class InstructionList(ModalScreen[None], ActionScreen[None]):
             yield Static(Content(self.keys), classes="hint")
 
     def on_mount(self) -> None:
-        """Focus the list."""
+        """Focus the list, so that it receives the keys."""
         self._list.focus()
 
     def on_resize(self, event: events.Resize) -> None:
-        """Wrap the lines for the new width."""
+        """Wrap the list's lines again for the new width."""
         self.call_after_refresh(lambda: self.show(self.view))
 
     def show(self, view: View) -> None:
-        """Paint the list if it or its width has changed."""
+        """Paint the list if its instructions or width have changed; the cursor keeps its line."""
         rows, width = self.rows_of(view.session), self._list.scrollable_content_region.width - 2
         if not self.is_mounted or (rows == self._rows and width == self._width):
             return
@@ -138,7 +143,7 @@ class InstructionList(ModalScreen[None], ActionScreen[None]):
         return str(row.number), Content.assemble(mark, (shown, style))
 
     def tell(self, message: str, severity: Severity = "information") -> None:
-        """Show a message in the card, since a toast would wait until it is closed."""
+        """Show a message in the card, since a toast would appear only after the card is closed."""
         style = "" if severity == "information" else "$warning bold"
         self.query_one(".message", Static).update(Content.styled(clean_line(message), style))
 
@@ -152,7 +157,10 @@ class InstructionList(ModalScreen[None], ActionScreen[None]):
         return next((row for row in self._rows if str(row.number) == number), None)
 
     def chosen_waiting(self) -> InstructionRow | None:
-        """Return the waiting instruction under the cursor; if there is none, show why."""
+        """Return the instruction under the cursor, or show a message and return None.
+
+        The result is None if no instruction is under the cursor, or if it is done.
+        """
         row = self._chosen()
         if row is None:
             self.tell("No line is chosen; a adds one.", "warning")
@@ -163,7 +171,12 @@ class InstructionList(ModalScreen[None], ActionScreen[None]):
         return None
 
     def command(self, command: commands.AnyCommand, done: str = "") -> None:
-        """Send a command and show the answer in the card."""
+        """Send a command to the engine in the background, and show its reply in the card.
+
+        Args:
+            command: The command; commands are sent in the order of the calls.
+            done: The message to show on success; "" shows the engine's reply.
+        """
         self.tell("…")
         self.run_worker(self._send(command, done))
 
@@ -192,10 +205,10 @@ class InstructionList(ModalScreen[None], ActionScreen[None]):
             self.entered()
 
     def entered(self) -> None:
-        """Act on the enter key over an instruction."""
+        """Act on the enter key over an instruction; does nothing unless a subclass overrides it."""
 
     def action_add(self) -> None:
-        """Ask for the text of an instruction and add it."""
+        """Ask the user for the text of an instruction, and send the command that adds it."""
 
         def answered(text: str | None) -> None:
             if text:
@@ -204,7 +217,7 @@ class InstructionList(ModalScreen[None], ActionScreen[None]):
         self.app.push_screen(self.asking(), answered)
 
     def action_remove(self) -> None:
-        """Remove the chosen instruction, without asking, since it can be added again."""
+        """Remove the instruction under the cursor, without asking, since it can be added again."""
         row = self.chosen_waiting()
         if row is not None:
             self.command(self.removes(row.number), self.removed)
@@ -215,7 +228,7 @@ def _severity(reply: messages.Reply) -> Severity:
 
 
 class BansScreen(InstructionList):
-    """The list of directions that the agent must avoid."""
+    """The card that lists the directions that the agent must avoid."""
 
     heading = "Banned directions"
     explanation = "The agent must avoid these from its next proposal on."
@@ -236,7 +249,7 @@ class BansScreen(InstructionList):
 
 
 class NotesScreen(InstructionList):
-    """The list of notes to the agent."""
+    """The card that lists the notes that the agent gets with each prompt."""
 
     heading = "Notes to the agent"
     explanation = "The agent gets these with every prompt until you remove them."

@@ -1,4 +1,4 @@
-"""One line of clickable labels: the base of the footer and the tab bar."""
+"""Provides one line of clickable labels: the base class of the footer and the tab bar."""
 
 from __future__ import annotations
 
@@ -13,27 +13,27 @@ from textual.widget import Widget
 
 @dataclass(frozen=True)
 class Label:
-    """A clickable label of the line."""
+    """A label of a `LinkLine`, clickable if it has a name."""
 
     pieces: tuple[tuple[str, str], ...]
-    """The texts of the label, each with its style."""
+    """The texts of the label from left to right, each with its style."""
     name: str
-    """The name of the action that a click asks for; "" for none."""
+    """The name of the action that a click asks for; "" for a label that is not clickable."""
 
     @property
     def width(self) -> int:
-        """Return the width in cells."""
+        """Return the width of the label in cells."""
         return sum(cell_len(text) for text, _ in self.pieces)
 
 
 class LinkLine(Widget, can_focus=False):
-    """Shows labels side by side, and repaints only when they change."""
+    """Shows labels side by side in one line, and repaints only when they change."""
 
     DEFAULT_CSS = "LinkLine { height: 1; width: 1fr; }"
 
     @dataclass
     class Clicked(Message):
-        """The user clicked on a label."""
+        """Posted when the user clicked a label; `name` is the action that the label asks for."""
 
         name: str
 
@@ -42,7 +42,7 @@ class LinkLine(Widget, can_focus=False):
         self._labels: tuple[Label, ...] = ()
 
     def set_labels(self, labels: tuple[Label, ...]) -> None:
-        """Show these labels from the left edge."""
+        """Show these labels from the left edge, in place of those shown before."""
         if labels != self._labels:
             self._labels = labels
             self.refresh()
@@ -51,7 +51,7 @@ class LinkLine(Widget, can_focus=False):
         return Content.assemble(*(piece for label in self._labels for piece in label.pieces))
 
     def on_click(self, event: events.Click) -> None:
-        """Post the action of the label under the pointer."""
+        """Post `Clicked` for the label under the pointer, if it has a name."""
         x = event.x
         for label in self._labels:
             if x < label.width:

@@ -1,4 +1,4 @@
-"""The main screen's actions on the loop: pause, stop, kill, veto, autonomy."""
+"""Provides the main screen's actions on the loop: pause, stop, kill, veto and autonomy."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ _REPEAT_SECONDS = 2.0
 
 
 class LoopActions(QuestionActions):
-    """Sends the commands that steer the running loop."""
+    """A base class of the main screen that sends the commands which steer the running loop."""
 
     def __init__(self) -> None:
         super().__init__()
         self._asked: tuple[object, ...] = ()
-        """The last command, with the state of the session in which it was sent."""
+        """The last command, with the state of the session when it was sent; () before the first."""
         self._asked_until = 0.0
 
     def _send_once(self, command: AnyCommand) -> None:
-        """Send a command, unless it was just sent and its effect does not show yet."""
+        """Send a command, unless it was sent within 2 seconds and has not taken effect yet."""
         session, now = self.view.session, self.shell.clock()
         asked = (type(command), session.pause is not None, session.stop)
         if asked == self._asked and now < self._asked_until:
@@ -41,7 +41,7 @@ class LoopActions(QuestionActions):
         self._send_once(ResumeLoop() if self.view.session.pause is not None else PauseLoop())
 
     def action_stop_or_go_on(self) -> None:
-        """End the session after this run once the user confirms, or cancel that."""
+        """End the session after this run once the user confirms, or cancel an earlier stop."""
         if self.view.session.stop is not None:
             self._send_once(CancelStop())
             return
@@ -55,7 +55,7 @@ class LoopActions(QuestionActions):
         )
 
     def action_kill_run(self) -> None:
-        """Kill the current run once the user confirms."""
+        """Kill the current run once the user confirms; do nothing if there is none."""
         current = self.view.session.current
         if current is None:
             return
@@ -68,7 +68,10 @@ class LoopActions(QuestionActions):
         )
 
     def action_veto(self) -> None:
-        """Veto the proposal that is asked about, else the run, else a parked proposal."""
+        """Veto the proposal the user is asked about, else the current run, else a parked proposal.
+
+        Asks for a reason first; vetoing a run kills it.
+        """
         session = self.view.session
         if session.asked or session.running is None:
             super().action_veto()
@@ -99,12 +102,12 @@ class LoopActions(QuestionActions):
         )
 
     def action_waiting(self) -> None:
-        """Open the list of proposals that wait for the user."""
+        """Open the screen of the proposals that wait for the user."""
         from tui.screens.queue import QueueScreen
 
         if self.on_top:
             self.app.push_screen(QueueScreen())
 
     def action_autonomy(self) -> None:
-        """Switch to the next of the three levels of autonomy."""
+        """Switch to the next of the three levels of autonomy, without asking."""
         self.shell.send(SetAutonomy(autonomy=self.view.session.autonomy.next))

@@ -1,4 +1,4 @@
-"""The main screen: paints the newest view, and turns keys into commands to the engine."""
+"""Provides the main screen: paints the newest view, and turns keys into commands to the engine."""
 
 from __future__ import annotations
 
@@ -33,11 +33,11 @@ from tui.widgets.results_table import ResultsTable
 from tui.widgets.status_line import StatusLine
 
 _NEED_EXPERIMENT = frozenset({"overrule", "confirm", "revive", "copy_diff"})
-"""The names of the actions on the selected experiment; an imported row does not have them."""
+"""The names of the actions that need an experiment under the cursor, not an imported row."""
 
 
 class MainScreen(LoopActions, PastActions, SteeringActions, SearchActions):
-    """Shows all parts of the session at once, or as tabs on a small terminal."""
+    """Shows the six parts of the session at once, or as tabs on a small terminal."""
 
     ACTIONS = SUPERVISOR
     BINDINGS = bindings_of(SUPERVISOR)
@@ -66,13 +66,16 @@ class MainScreen(LoopActions, PastActions, SteeringActions, SearchActions):
 
     @property
     def panels(self) -> PanelGrid:
-        """Return the grid of the parts."""
+        """Return the grid that holds the six parts of the screen."""
         return self.query_one(PanelGrid)
 
     # ---- painting --------------------------------------------------------------------------------
 
     def show(self, view: View) -> None:
-        """Paint the newest view."""
+        """Paint the newest view on the status line, the footer and the visible parts.
+
+        Paints nothing while the terminal is too small.
+        """
         if self._kind in (None, PanelLayout.TINY):
             return
         self.query_one(StatusLine).show(view)
@@ -80,19 +83,19 @@ class MainScreen(LoopActions, PastActions, SteeringActions, SearchActions):
         self.panels.show(view)
 
     def on_mount(self) -> None:
-        """Paint the first frame with the view at hand."""
+        """Paint the first frame, and start the timer of the countdown."""
         self._mark_tab()
         self._fit(self.app.size)
         self.set_interval(1.0, self._count_down)
 
     def _count_down(self) -> None:
-        """Paint once a second while a proposal's time to answer counts down."""
+        """Repaint the screen, once a second, while the user's time to answer a proposal runs."""
         session = self.view.session
         if session.asked and session.running is None:
             self.shell.paint()
 
     def on_resize(self, event: events.Resize) -> None:
-        """Choose the layout for the new size."""
+        """Switch to the layout for the new size of the terminal."""
         if self.is_mounted:
             self._fit(event.size)
 
@@ -113,7 +116,7 @@ class MainScreen(LoopActions, PastActions, SteeringActions, SearchActions):
         self._mark_tab()
 
     def _log_path(self, view: View) -> Path | None:
-        """Return the log of the newest run, also while the newest experiment has none yet."""
+        """Return the log file of the newest run; None if the last two experiments have no run."""
         for experiment in reversed(view.session.experiments[-2:]):
             if experiment.run is not None:
                 return self.shell.feed.log_path(experiment.number, experiment.run.number)
@@ -122,28 +125,32 @@ class MainScreen(LoopActions, PastActions, SteeringActions, SearchActions):
     # ---- parts -----------------------------------------------------------------------------------
 
     def action_zoom(self) -> None:
-        """Show the active part alone on the whole screen, and back."""
+        """Show the active part alone on the whole screen, or all parts again."""
         self.panels.toggle_zoom()
         self.set_class(self.panels.zoomed, "-zoomed")
 
     def action_next_part(self) -> None:
-        """Go to the next part."""
+        """Give the focus to the next part of the screen; after the last, to the first."""
         self.panels.go_by(1)
 
     def action_previous_part(self) -> None:
-        """Go to the previous part."""
+        """Give the focus to the previous part of the screen; before the first, to the last."""
         self.panels.go_by(-1)
 
     def action_part(self, number: int) -> None:
-        """Go to a part by its number."""
+        """Give the focus to one part of the screen.
+
+        Args:
+            number: The number of the part, from 1 to 6.
+        """
         self.panels.go_to(number)
 
     # ---- looking closer --------------------------------------------------------------------------
 
     def selected(self) -> Experiment | None:
-        """Return the experiment under the cursor of the table, or the newest without a cursor.
+        """Return the experiment under the results table's cursor; without a cursor, the newest.
 
-        The result is None while the cursor is on an imported row.
+        The result is None while the cursor is on an imported row, and if there is no experiment.
         """
         if self.panels.results.selected_past is not None:
             return None
@@ -152,7 +159,7 @@ class MainScreen(LoopActions, PastActions, SteeringActions, SearchActions):
         return self.view.session.experiment(number) if 1 <= number <= len(experiments) else None
 
     async def action_do(self, name: str) -> None:
-        """Do an action, or say that an imported row does not have it."""
+        """Do an action by its name, or show a message if an imported row does not have it."""
         past = self.panels.results.selected_past
         if past is not None and name in _NEED_EXPERIMENT:
             title = next(each.title for each in self.ACTIONS if each.name == name)
@@ -163,7 +170,7 @@ class MainScreen(LoopActions, PastActions, SteeringActions, SearchActions):
         await super().action_do(name)
 
     def action_open(self) -> None:
-        """Open the selected experiment or imported row."""
+        """Open the screen of the experiment or imported row under the results table's cursor."""
         if (past := self.panels.results.selected_past) is not None:
             self._open_past(ResultsTable.OpenedPast(past))
             return
@@ -172,7 +179,11 @@ class MainScreen(LoopActions, PastActions, SteeringActions, SearchActions):
             self.shell.open_experiment(experiment.number)
 
     def action_overview(self, section: int) -> None:
-        """Open the overview at one of its views."""
+        """Open the overview of the session.
+
+        Args:
+            section: The view to show first, from 1 (Activity) to 5 (Health).
+        """
         self.shell.open_overview(section)
 
     @on(ResultsTable.Opened)
@@ -184,19 +195,19 @@ class MainScreen(LoopActions, PastActions, SteeringActions, SearchActions):
         self.shell.open_once(PastRowScreen(event.attempt))
 
     def action_sort(self) -> None:
-        """Sort the results by the next column."""
+        """Sort the results table by the next of its orders, and give it the focus."""
         self.panels.results.cycle_sort()
         self.panels.go_to(len(PART_NAMES))
         self.panels.entitle(len(PART_NAMES))
 
     def action_filter(self) -> None:
-        """Show the results of the next filter."""
+        """Show the results table with the next of its filters, and give it the focus."""
         self.panels.results.cycle_filter()
         self.panels.go_to(len(PART_NAMES))
         self.panels.entitle(len(PART_NAMES))
 
     async def action_copy(self) -> None:
-        """Copy the diff if the diff is the active part, else the selected row."""
+        """Copy the newest diff if the diff is the active part, else the selected table row."""
         past = self.panels.results.selected_past
         if self.panels.active_part is self.panels.edit:
             await self.shell.copy("Diff", self.view.session.latest_patch)
@@ -210,7 +221,7 @@ class MainScreen(LoopActions, PastActions, SteeringActions, SearchActions):
                 await self.shell.copy(f"Row {experiment.number}", format_row(row))
 
     async def action_copy_commit(self) -> None:
-        """Copy the commit of the selected experiment."""
+        """Copy the commit hash of the selected experiment or imported row."""
         past, experiment = self.panels.results.selected_past, self.selected()
         if past is not None:
             await self.shell.copy("Commit", past.commit or past.named)
@@ -218,14 +229,17 @@ class MainScreen(LoopActions, PastActions, SteeringActions, SearchActions):
             await self.shell.copy("Commit", experiment.commit)
 
     async def action_copy_diff(self) -> None:
-        """Copy the diff of the selected experiment."""
+        """Copy the diff of the selected experiment; do nothing if none is selected."""
         if (experiment := self.selected()) is not None:
             await self.shell.copy("Diff", self.shell.feed.details(experiment.number).patch)
 
     # ---- search ----------------------------------------------------------------------------------
 
     def action_search(self) -> None:
-        """Open the prompt for the active part, or for the table where that has no text."""
+        """Open the search prompt for the log or the results table.
+
+        The table is searched, and gets the focus, where the active part is neither.
+        """
         if self.panels.active_part not in (self.panels.log_view, self.panels.results):
             self.panels.go_to(len(PART_NAMES))
         super().action_search()

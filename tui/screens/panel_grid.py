@@ -1,4 +1,4 @@
-"""The six parts of the main screen, and which of them are visible."""
+"""Lays out the six parts of the main screen, and decides which of them are visible."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _WIDE_ROWS = 30
 
 
 class PanelLayout(StrEnum):
-    """The layouts by available space; the values are style classes."""
+    """The layouts of the main screen by the terminal's size; each value is a CSS class."""
 
     WIDE = "-wide"
     NARROW = "-narrow"
@@ -39,7 +39,7 @@ class PanelLayout(StrEnum):
 
 
 def layout_for(size: Size) -> PanelLayout:
-    """Return the layout for a terminal of a size."""
+    """Return the layout of the main screen for a terminal of this size in cells."""
     if size.width < MINIMUM_COLUMNS or size.height < MINIMUM_ROWS:
         return PanelLayout.TINY
     if size.width >= _WIDE_COLUMNS and size.height >= _WIDE_ROWS:
@@ -57,10 +57,10 @@ class _Captioned(Protocol):
 
 
 class PanelGrid(Container):
-    """Shows all parts side by side, or the active one alone.
+    """Shows the six parts of the main screen side by side, or the active one alone.
 
     Args:
-        log_path: Returns the log to follow for a view.
+        log_path: Takes a view, and returns the log file to follow; None for none.
         interval: Returns the seconds between two reads of the log.
         kind: The layout to start with.
     """
@@ -115,7 +115,7 @@ class PanelGrid(Container):
     # ---- painting --------------------------------------------------------------------------------
 
     def show(self, view: View) -> None:
-        """Paint every visible part; the others are painted once they are visible."""
+        """Paint the newest view in each visible part; hidden parts are painted once visible."""
         self._view = view
         for number, part in enumerate(self._parts, start=1):
             if self._is_visible(number):
@@ -134,7 +134,11 @@ class PanelGrid(Container):
         self.entitle(number)
 
     def entitle(self, number: int) -> None:
-        """Write a part's caption on its border."""
+        """Write a part's number and caption on its border.
+
+        Args:
+            number: The number of the part, from 1 to 6.
+        """
         part = self._parts[number - 1]
         name = PART_NAMES[number - 1]
         caption = part.caption() if isinstance(part, _Captioned) else name
@@ -147,29 +151,29 @@ class PanelGrid(Container):
     # ---- which parts are seen --------------------------------------------------------------------
 
     def lay_out(self, kind: PanelLayout) -> None:
-        """Change the layout; call `show` afterwards."""
+        """Switch to a layout without painting; the caller calls `show` afterwards."""
         self._kind = kind
         self.update_classes({each.value: each is kind for each in PanelLayout})
         self._slow_hidden_log()
 
     def go_to(self, number: int) -> None:
-        """Make a part the active one."""
+        """Give the focus to the part with this number, from 1 to 6, and make it the active one."""
         self._activate(number)
         self.active_part.focus()
 
     def go_by(self, step: int) -> None:
-        """Go to the next or previous part, around the ends."""
+        """Give the focus to the part `step` places further, around the ends."""
         self.go_to((self._active - 1 + step) % len(self._parts) + 1)
 
     def toggle_zoom(self) -> None:
-        """Show the active part alone on the whole screen, and back."""
+        """Show the active part alone on the whole screen, or all parts again."""
         self._zoomed = not self._zoomed
         self.set_class(self._zoomed, "-zoomed")
         self._slow_hidden_log()
         self.show(self._view)
 
     def on_descendant_focus(self, event: events.DescendantFocus) -> None:
-        """Make a part active that was clicked."""
+        """Make the part active that got the focus, such as by a click."""
         if event.widget in self._parts:
             self._activate(self._parts.index(event.widget) + 1)
 

@@ -1,4 +1,4 @@
-"""The actions of a screen that shows an experiment which has ended."""
+"""Provides the actions on an experiment that has ended: overrule, confirm and revive."""
 
 from __future__ import annotations
 
@@ -9,14 +9,17 @@ from tui.screens.action_screen import ActionScreen
 
 
 class PastActions(ActionScreen[None]):
-    """Overrules, confirms and revives the selected experiment."""
+    """A base class of screens on which the user overrules, confirms or revives an experiment."""
 
     def selected(self) -> Experiment | None:
-        """Return the experiment that the keys act on."""
+        """Return the experiment that the keys act on, or None; a subclass implements it."""
         raise NotImplementedError
 
     def action_overrule(self) -> None:
-        """Ask for a reason and give the experiment the opposite verdict."""
+        """Ask for a reason, and give the selected experiment the opposite verdict.
+
+        Shows a warning instead if its verdict cannot be overruled.
+        """
         from tui.screens.ask_text import AskText
 
         experiment = self.selected()
@@ -46,7 +49,10 @@ class PastActions(ActionScreen[None]):
         )
 
     def action_confirm(self) -> None:
-        """Run the experiment once more, unchanged."""
+        """Ask the engine to run the selected experiment once more, unchanged, to confirm its value.
+
+        Shows a warning instead if that is not possible.
+        """
         if (experiment := self.selected()) is None:
             return
         if why := why_not_confirm(experiment):
@@ -55,7 +61,10 @@ class PastActions(ActionScreen[None]):
         self.shell.send(ConfirmExperiment(experiment=experiment.number))
 
     def action_revive(self) -> None:
-        """Try the experiment's change again on top of the incumbent."""
+        """Ask the engine to try the selected experiment's change again on top of the incumbent.
+
+        Shows a warning instead if that is not possible.
+        """
         if (experiment := self.selected()) is None:
             return
         if why := why_not_revive(experiment):

@@ -1,4 +1,4 @@
-"""The screen of an experiment older than the journal: shows its row of results.tsv."""
+"""Provides the screen of an experiment older than the journal: shows its row of results.tsv."""
 
 from __future__ import annotations
 
@@ -39,10 +39,10 @@ _UNKNOWN = {
 
 
 class PastRowScreen(StaticScreen):
-    """Shows an imported row, about which nothing can be decided.
+    """Shows a row imported from results.tsv; no decision can be made about it.
 
     Args:
-        attempt: The row.
+        attempt: The imported row.
     """
 
     DEFAULT_CSS = """
@@ -64,13 +64,13 @@ class PastRowScreen(StaticScreen):
         yield ActionFooter((*_KEYS, *PROGRAM[1:2]))
 
     def on_mount(self) -> None:
-        """Show the row, which does not change."""
+        """Show the imported row once; it does not change."""
         page = self.query_one(TextPage)
         page.set_lines(past_lines(self.view.session, self._attempt))
         page.focus()
 
     async def action_copy(self) -> None:
-        """Copy the commit, or else the description."""
+        """Copy the row's commit hash, or its description if it has no commit."""
         attempt = self._attempt
         if attempt.commit:
             await self.shell.copy("Commit", attempt.commit)
@@ -79,7 +79,14 @@ class PastRowScreen(StaticScreen):
 
 
 def past_lines(session: Session, attempt: PastAttempt) -> tuple[TextLine, ...]:
-    """Return what is known of an imported row as lines; the text is not sanitized yet."""
+    """Return what an imported row tells and what it leaves unknown, as lines of text.
+
+    The text is not sanitized.
+
+    Args:
+        session: The session that the row was imported into.
+        attempt: The imported row.
+    """
     lines: list[TextLine] = [
         (f"Row ·{attempt.row} of the table, from before the journal", "--strong"),
         (attempt.description or "The row has no description.", ""),
@@ -126,7 +133,7 @@ def _commit(session: Session, attempt: PastAttempt) -> str:
 
 
 def row_of_past(attempt: PastAttempt) -> str:
-    """Return an imported row in the usual columns."""
+    """Return an imported row as tab-separated text: commit, metric, memory, status, description."""
     fields = (
         clean_line((attempt.commit or attempt.named)[:7]),
         "" if attempt.metric is None else f"{attempt.metric:.6f}",

@@ -1,4 +1,4 @@
-"""The card of the user's own hypotheses, in the order in which they will run."""
+"""Provides the card of the user's pinned hypotheses, in the order in which they will run."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tui.screens.instruction_list import InstructionList, InstructionRow
 
 
 class PinsScreen(InstructionList):
-    """Lists the waiting pins in their order, and below them the outcome of the others."""
+    """Lists the waiting pins in order, and below them the finished ones with their outcome."""
 
     BINDINGS = [
         Binding("e", "edit", "Reword", show=False),
@@ -29,7 +29,7 @@ class PinsScreen(InstructionList):
     def __init__(self) -> None:
         super().__init__()
         self._target_places: dict[int, int] = {}
-        """The places that pins are being moved to, until the engine has answered."""
+        """By pin, the index in the queue that it is moved to, until the engine has answered."""
 
     @classmethod
     def adds(cls, text: str) -> commands.AnyCommand:
@@ -52,11 +52,11 @@ class PinsScreen(InstructionList):
         return [*waiting, *reversed(done)]
 
     def entered(self) -> None:
-        """Reword the chosen pin."""
+        """Ask for a new text of the pin under the cursor; called for the enter key."""
         self.action_edit()
 
     def action_edit(self) -> None:
-        """Ask for a new text of the chosen pin."""
+        """Ask for a new text of the pin under the cursor, and send it to the engine."""
         row = self.chosen_waiting()
         if row is None:
             return
@@ -68,7 +68,11 @@ class PinsScreen(InstructionList):
         self.app.push_screen(self.asking(row.text, yes="reword"), answered)
 
     def action_move(self, step: int) -> None:
-        """Move the chosen pin up or down."""
+        """Move the pin under the cursor in the queue.
+
+        Args:
+            step: -1 to run it one place sooner, 1 to run it one place later.
+        """
         row = self.chosen_waiting()
         if row is None:
             return

@@ -1,4 +1,4 @@
-"""The screen of program.md: edits program.md and notices changes on the disk."""
+"""Provides the screen that edits program.md and notices changes on the disk."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ _BESIDE_CELLS = 110
 
 
 class ProgramScreen(ActionScreen[None]):
-    """Edits program.md and no other file; unsaved text is kept as a draft.
+    """Lets the user edit program.md; unsaved text is kept as a draft in the cache directory.
 
     Args:
         program: program.md as it is on the disk.
@@ -50,12 +50,12 @@ class ProgramScreen(ActionScreen[None]):
         super().__init__()
         self._disk = program
         self._seen = program.key
-        """The key of the version that the text began from."""
+        """The key (a hash) of the version on the disk that the text began from; "" for no file."""
         self._clean = ""
         """The text as it was when it last equalled that on the disk."""
         self._outside = outside
         self._kept = ""
-        """The unsaved text that was kept as a draft last."""
+        """The unsaved text that was last kept as a draft; "" if none was."""
         self._keep_unsaved = True
         """True if unsaved text is kept as a draft when the screen closes."""
         self._area = ProgramArea(id="program-text")
@@ -72,7 +72,7 @@ class ProgramScreen(ActionScreen[None]):
     # ---- painting --------------------------------------------------------------------------------
 
     def on_mount(self) -> None:
-        """Show the text, with the draft that was left unsaved last time."""
+        """Show the file, or the draft left unsaved last time, and start polling the disk."""
         self._theirs.border_title = Content("what changed on the disk   esc closes")
         self._area.apply_theme()
         self._take(self._disk)
@@ -90,16 +90,16 @@ class ProgramScreen(ActionScreen[None]):
             self.call_after_refresh(self.action_outside)
 
     def on_resize(self, event: events.Resize) -> None:
-        """Show both texts side by side only on a wide screen."""
+        """Show the text and the changes on the disk side by side only on a wide terminal."""
         self.set_class(event.size.width < _BESIDE_CELLS, "-narrow")
 
     def on_unmount(self) -> None:
-        """Keep the unsaved text as a draft."""
+        """Keep the unsaved text as a draft, unless the user has dropped it."""
         if self._keep_unsaved and self.unsaved:
             keep_draft(self._workspace, ProgramDraft(self._seen, self._area.text))
 
     def show(self, view: View) -> None:
-        """Paint the line about the version in force."""
+        """Paint the footer, and the line about which version of program.md is in force."""
         if self.is_mounted:
             self.query_one(ActionFooter).show(view)
             self._paint()
@@ -120,7 +120,7 @@ class ProgramScreen(ActionScreen[None]):
         self.query_one("#program-head", Static).update(head)
 
     def tell(self, message: str, severity: Severity = "information") -> None:
-        """Show a message above the text, since a toast would cover it."""
+        """Show a message above the text area, since a toast would cover the text."""
         line = self.query_one("#program-message", Static)
         style = "" if severity == "information" else "$warning bold"
         line.update(Content.styled(clean_line(message), style))
@@ -134,7 +134,7 @@ class ProgramScreen(ActionScreen[None]):
 
     @property
     def unsaved(self) -> bool:
-        """Return whether the text differs from that last read from the disk."""
+        """Return whether the text differs from the one last read from or written to the disk."""
         return self._area.text != self._clean
 
     def _take(self, program: Program) -> None:
@@ -144,7 +144,10 @@ class ProgramScreen(ActionScreen[None]):
         self._close_theirs()
 
     async def _poll(self) -> None:
-        """Keep the draft, and see whether the file was changed on the disk."""
+        """Keep the unsaved text as a draft, and check whether program.md was changed on the disk.
+
+        A changed file replaces the text only if nothing is unsaved; else the user gets a warning.
+        """
         text = self._area.text
         if self.unsaved and text != self._kept:
             self._kept = text
@@ -173,11 +176,14 @@ class ProgramScreen(ActionScreen[None]):
         self._paint()
 
     def action_save(self) -> None:
-        """Save the file once the area has applied the keys typed so far."""
+        """Write the text to program.md, once the text area has applied the keys typed so far."""
         self._area.call_later(lambda: self.run_worker(self._save_seen()))
 
     async def _save_seen(self) -> None:
-        """Write the file if it is still the version that the text began from."""
+        """Write the unsaved text, if the file on the disk is still the version it began from.
+
+        A file that was changed in the meantime opens the card that resolves the conflict.
+        """
         if not self.unsaved:
             self.tell("Nothing is unsaved.")
             return
@@ -201,7 +207,7 @@ class ProgramScreen(ActionScreen[None]):
         self._paint()
 
     def _resolve(self, choice: Resolution | None) -> None:
-        """Resolve a conflict as the user has chosen."""
+        """Compare, overwrite or take the text on the disk, as the user chose on the card."""
         if choice is Resolution.COMPARE:
             self.run_worker(self._open_theirs())
         elif choice is Resolution.OVERWRITE:
@@ -247,7 +253,7 @@ class ProgramScreen(ActionScreen[None]):
     # ---- leaving and the user's own editor -------------------------------------------------------
 
     async def action_outside(self) -> None:
-        """Open the file itself in the user's own editor, then read it again."""
+        """Open program.md in the user's own editor, then read it; refused with unsaved changes."""
         if self.unsaved:
             self.tell("Save first (ctrl+s): your editor opens the file on the disk.", "warning")
             return
@@ -261,7 +267,10 @@ class ProgramScreen(ActionScreen[None]):
             self.tell(f"As your editor left it. {takes_effect(self.view.session, 'It')}")
 
     def action_back(self) -> None:
-        """Go back, and ask first if changes are unsaved."""
+        """Close the changes on the disk if they are shown, else the screen.
+
+        Asks for confirmation first if changes are unsaved; confirming deletes the draft.
+        """
         if self._theirs.has_class("-open"):
             self._close_theirs()
             self._area.focus()
@@ -289,14 +298,24 @@ class ProgramScreen(ActionScreen[None]):
 
 
 def takes_effect(session: Session, what: str = "A change") -> str:
-    """Return one sentence about when a change takes effect."""
+    """Return one sentence about when a change of program.md takes effect.
+
+    Args:
+        session: The session that reads program.md.
+        what: The subject of the sentence.
+    """
     if session.ended is not None:
         return "The session has ended; the next one starts with it."
     return f"{what} takes effect at the next proposal: #{len(session.experiments) + 1}."
 
 
 def in_force(session: Session, key: str) -> str:
-    """Return one sentence about the version in force and the start of the next one."""
+    """Return one sentence about which version of program.md is in force, and when this one will be.
+
+    Args:
+        session: The session that reads program.md.
+        key: The key of the version on the disk.
+    """
     if not session.programs:
         return takes_effect(session)
     last = session.programs[-1]

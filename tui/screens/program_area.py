@@ -1,4 +1,4 @@
-"""The text area for program.md."""
+"""Provides the text area in which the user edits program.md."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from textual.binding import Binding
 from tui.screens.typed_area import TypedArea
 
 _COLOURED_CHARACTERS = 60_000
-"""A longer text is not coloured: at 200 KB, colouring it would take 60 ms at every key."""
+"""The longest text that is coloured; at 200 KB, colouring would take 60 ms after each key."""
 
 
 class ProgramArea(TypedArea):
-    """Edits markdown."""
+    """A text area for markdown, coloured and with line numbers."""
 
     TOKEN_STYLES = {
         "heading": ("accent", "bold"),
@@ -32,16 +32,16 @@ class ProgramArea(TypedArea):
         super().__init__(id=id, soft_wrap=True, show_line_numbers=True, tab_behavior="indent")
 
     def show_text(self, text: str) -> None:
-        """Replace the whole text and keep the position of the cursor."""
+        """Replace the whole text by another, keeping the cursor's row and column."""
         cursor = self.cursor_location
         self.set_language("markdown" if len(text) <= _COLOURED_CHARACTERS else None)
         self.load_text(text)
         self.move_cursor(cursor)
 
     def action_to_start(self) -> None:
-        """Move the cursor to the start of the text."""
+        """Move the cursor to the start of the whole text."""
         self.move_cursor((0, 0))
 
     def action_to_end(self) -> None:
-        """Move the cursor to the end of the text."""
+        """Move the cursor to the end of the whole text."""
         self.move_cursor(self.document.end)

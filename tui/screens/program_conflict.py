@@ -1,4 +1,4 @@
-"""The card for a program.md that was changed both on the screen and on the disk."""
+"""Provides the card for a program.md that was changed both on the screen and on the disk."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from tui.widgets.marked_list import MarkedList
 
 
 class Resolution(StrEnum):
-    """The ways to resolve the conflict."""
+    """The user's choices when program.md was changed on the disk too; the values are the labels."""
 
     EDIT = "keep editing"
     COMPARE = "show what changed on the disk"
@@ -29,10 +29,10 @@ class Resolution(StrEnum):
 
 
 class ConflictScreen(ModalScreen[Resolution | None], DismissOnce[Resolution | None]):
-    """Asks for a way to resolve the conflict; None keeps editing.
+    """Asks how to resolve a conflict over program.md; returns the choice, or None to keep editing.
 
     Args:
-        clock: The monotonic clock, in seconds.
+        clock: A function that returns seconds of a monotonic clock.
     """
 
     CSS_PATH = ["card.tcss", "program.tcss"]
@@ -58,7 +58,7 @@ class ConflictScreen(ModalScreen[Resolution | None], DismissOnce[Resolution | No
             yield Static(Content("↑ ↓ choose   enter do it   esc keep editing"), classes="hint")
 
     def on_mount(self) -> None:
-        """Choose the safe way first, and ignore keys for a moment."""
+        """Put the cursor on the safe choice, and ignore keys for `IGNORE_SECONDS`."""
         self._ignores_until = self._clock() + IGNORE_SECONDS
         self._choices.set_lines((way.name, Content(f" {way.value}")) for way in Resolution)
         self._choices.highlighted = 0

@@ -1,4 +1,4 @@
-"""Unsaved changes to program.md, kept in a file in case the connection or the window is lost."""
+"""Keeps unsaved changes to program.md in a cache file, in case the terminal is lost."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from tui.settings import cache_directory
 
 
 class ProgramDraft(msgspec.Struct, frozen=True):
-    """The text that the user had typed and not saved."""
+    """An unsaved text of program.md, and the version it was based on."""
 
     seen: str
-    """The key of the version that the text began from."""
+    """The key (a hash) of the version on the disk that the text began from; "" for no file."""
     text: str
 
 
@@ -26,7 +26,7 @@ def _path(workspace: Path) -> Path:
 
 
 def kept_draft(workspace: Path) -> ProgramDraft | None:
-    """Return the draft of a workspace; None if there is none."""
+    """Return the draft kept for a workspace; None if there is none or it cannot be read."""
     try:
         return msgspec.json.decode(_path(workspace).read_bytes(), type=ProgramDraft)
     except (OSError, msgspec.DecodeError):
@@ -34,22 +34,27 @@ def kept_draft(workspace: Path) -> ProgramDraft | None:
 
 
 def keep_draft(workspace: Path, draft: ProgramDraft) -> None:
-    """Keep a draft; a cache that cannot be written does not interrupt typing."""
+    """Write the draft of a workspace to the cache; a failed write is ignored, as typing goes on."""
     with contextlib.suppress(OSError):
         _write(_path(workspace), msgspec.json.encode(draft))
 
 
 def forget_draft(workspace: Path) -> None:
-    """Delete the draft, because it was saved or dropped."""
+    """Delete the draft of a workspace, because it was saved or dropped."""
     with contextlib.suppress(OSError):
         _path(workspace).unlink(missing_ok=True)
 
 
 def set_aside(workspace: Path, key: str, text: str) -> Path | None:
-    """Keep a version that is about to be overwritten.
+    """Save a version of program.md in the cache before it is overwritten.
+
+    Args:
+        workspace: The directory that program.md is in.
+        key: The key of the version, which names the file; `mine` for the user's text.
+        text: The text to save.
 
     Returns:
-        The file that holds it; None if it could not be written.
+        The file that holds the text; None if it could not be written.
     """
     path = _path(workspace).with_suffix(f".{key}.md")
     try:

@@ -1,4 +1,4 @@
-"""The screen of the proposals that wait for the user."""
+"""Provides the screen that lists the proposals which wait for the user's decision."""
 
 from __future__ import annotations
 
@@ -31,11 +31,11 @@ _EMPTY = (
     "sets which), and stay here if you do not answer in time: they never run without your answer."
 )
 _ROWS = 3
-"""Rows of the screen for each proposal: its state, its hypothesis, a blank one."""
+"""Rows of the screen for each proposal: its state, its hypothesis and a blank one."""
 
 
 class QueueList(Painted):
-    """Lists the proposals one below the other, with a cursor."""
+    """Lists the waiting proposals one below the other, with a cursor."""
 
     COMPONENT_CLASSES = {"--cursor"}
     DEFAULT_CSS = """
@@ -62,11 +62,16 @@ class QueueList(Painted):
 
     @property
     def chosen(self) -> Queued | None:
-        """Return the proposal under the cursor."""
+        """Return the proposal under the cursor; None if the list is empty."""
         return self._queue[self._row] if self._queue else None
 
     def show(self, queue: tuple[Queued, ...], now: datetime) -> None:
-        """Show these proposals; the cursor stays on its proposal."""
+        """Show these proposals; the cursor stays on its proposal.
+
+        Args:
+            queue: The proposals that wait for the user, first those asked about.
+            now: The time from which the time to answer is counted.
+        """
         chosen = self.chosen
         self._queue, self._now = queue, now
         numbers = [queued.number for queued in queue]
@@ -79,7 +84,7 @@ class QueueList(Painted):
         self.refresh()
 
     def action_cursor(self, step: int) -> None:
-        """Move the cursor up or down."""
+        """Move the cursor down by `step` proposals, or up if it is negative, within the list."""
         self._go(self._row + step)
 
     def _go(self, row: int) -> None:
@@ -93,7 +98,7 @@ class QueueList(Painted):
         self.refresh()
 
     def on_click(self, event: events.Click) -> None:
-        """Move the cursor to the clicked proposal."""
+        """Move the cursor to the proposal that was clicked."""
         offset = event.get_content_offset(self)
         if offset is None or not self._queue:
             return
@@ -146,7 +151,7 @@ def _since(queued: Queued) -> datetime:
 
 
 class QueueScreen(QuestionActions):
-    """Shows the list, and opens the approval card of the proposal under the cursor."""
+    """Lists the waiting proposals, and opens the approval card of the one under the cursor."""
 
     CSS_PATH = "queue.tcss"
     ACTIONS = QUEUE
@@ -159,11 +164,11 @@ class QueueScreen(QuestionActions):
         yield ActionFooter((*QUEUE, *PROGRAM[1:2]), id="queue-footer")
 
     def on_mount(self) -> None:
-        """Paint the first frame."""
+        """Paint the list of proposals for the first time."""
         self.show(self.view)
 
     def show(self, view: View) -> None:
-        """Paint the waiting proposals."""
+        """Paint the heading, the proposals that wait for the user, and the footer."""
         waiting = view.session.in_question
         asked = len(view.session.asked)
         heading = f" Waiting for you: {asked} asked, {len(waiting) - asked} parked"
@@ -172,9 +177,9 @@ class QueueScreen(QuestionActions):
         self.query_one(ActionFooter).show(view)
 
     def in_front(self) -> Queued | None:
-        """Return the proposal under the cursor."""
+        """Return the proposal under the cursor; None if the list is empty."""
         return self.query_one(QueueList).chosen
 
     def action_back(self) -> None:
-        """Return to the main screen."""
+        """Close this screen and return to the main screen."""
         self.dismiss()

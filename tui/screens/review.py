@@ -1,4 +1,4 @@
-"""The approval card: all that the user needs to see before a proposal may run."""
+"""Provides the approval card: all that the user needs to see before a proposal may run."""
 
 from __future__ import annotations
 
@@ -34,18 +34,18 @@ connection, it would approve a proposal that the user has not seen.
 """
 _LABEL_CELLS = 9
 _ROOMY = (110, 36)
-"""Columns and rows of a screen that stays visible around the card."""
+"""Columns and rows of a terminal from which the screen stays visible around the card."""
 
 
 class ReviewPage(EditPanel):
-    """Shows the facts about a proposal, and its diff below, as one page to scroll."""
+    """Shows the facts about a proposal, and its diff below them, as one page to scroll."""
 
     def __init__(self) -> None:
         super().__init__(id="page")
         self._facts: list[LabelledLine] = []
 
     def show_proposal(self, session: Session, queued: Queued) -> None:
-        """Show a proposal."""
+        """Show the facts and the diff of this proposal."""
         self._facts = review_lines(session, queued)
         self.show_patch(queued.patch, session.config.file, "This edit changes nothing.")
 
@@ -69,10 +69,10 @@ class ReviewPage(EditPanel):
 
 
 class ReviewCard(ModalScreen[None], ActionScreen[None]):
-    """Asks about one patch; its keys do nothing once that patch is not in question any longer.
+    """Asks the user whether a proposal's patch may run; disabled once that patch was decided on.
 
     Args:
-        queued: The proposal as it is in question.
+        queued: The proposal as it waits for the user.
         veto: Ask for the reason of a veto at once.
     """
 
@@ -86,7 +86,7 @@ class ReviewCard(ModalScreen[None], ActionScreen[None]):
         self._queued = queued
         self._veto_first = veto
         self._gone = ""
-        """Why the proposal is not in question any longer; "" while it is."""
+        """Why the proposal can no longer be decided on, as a sentence; "" while it can."""
         self._ignores_until = 0.0
         self._approves_from = 0.0
         self._page = ReviewPage()
@@ -100,7 +100,7 @@ class ReviewCard(ModalScreen[None], ActionScreen[None]):
             yield _Answers(id="answers")
 
     def on_mount(self) -> None:
-        """Ignore keys for a moment, since they were meant for the screen below."""
+        """Show the proposal, and ignore keys for a moment: they were meant for the screen below."""
         now = self.shell.clock()
         self._ignores_until, self._approves_from = now + IGNORE_SECONDS, now + _NO_APPROVAL_SECONDS
         self._fit(self.app.size.width, self.app.size.height)
@@ -113,14 +113,14 @@ class ReviewCard(ModalScreen[None], ActionScreen[None]):
             self.call_after_refresh(self.action_veto)
 
     def on_resize(self, event: events.Resize) -> None:
-        """Cover nearly the whole of a small screen."""
+        """Let the card cover nearly the whole of a small terminal."""
         self._fit(event.size.width, event.size.height)
 
     def _fit(self, width: int, height: int) -> None:
         self.set_class(width < _ROOMY[0] or height < _ROOMY[1], "-tight")
 
     def show(self, view: View) -> None:
-        """Paint the time to answer, or that the proposal is not in question any longer."""
+        """Paint the time left to answer, or why the proposal can no longer be decided on."""
         if not self._gone:
             self._gone = change_since(view.session, self._queued)
             if not self._gone and view.session.ended is not None:
@@ -135,13 +135,16 @@ class ReviewCard(ModalScreen[None], ActionScreen[None]):
         self.query_one("#wait", Static).update(Content.styled(clean_line(text), style))
 
     def tell(self, message: str, severity: Severity = "information") -> None:
-        """Show a message on the card, since other messages wait until no card is open."""
+        """Show a message on the card, since toasts wait until no card is open."""
         self.query_one("#note", Static).update(Content(clean_line(message)))
 
     # ---- what the keys do ------------------------------------------------------------------------
 
     async def action_do(self, name: str) -> None:
-        """Ignore a key that comes too early, and one that comes too late to decide."""
+        """Do an action by its name, unless its key came too soon or the proposal was decided.
+
+        A key is ignored for `IGNORE_SECONDS` after the card opened, and approval for longer.
+        """
         now = self.shell.clock()
         if name == "approve" and now < self._approves_from:
             # A repeating key stays ignored until it is released.
@@ -156,12 +159,12 @@ class ReviewCard(ModalScreen[None], ActionScreen[None]):
         await super().action_do(name)
 
     def action_approve(self) -> None:
-        """Approve exactly this patch."""
+        """Approve exactly the patch that is shown, so that it may run, and close the card."""
         self.shell.send(ApproveProposal(patch_id=self._queued.proposal.patch_id))
         self.dismiss()
 
     def action_veto(self) -> None:
-        """Ask for the reason of a veto."""
+        """Ask for the reason of a veto; the proposal is vetoed once the user has given one."""
         from tui.screens.ask_text import AskText
 
         if self._gone or self.app.screen is not self:
@@ -193,7 +196,7 @@ class ReviewCard(ModalScreen[None], ActionScreen[None]):
         self.dismiss()
 
     async def action_copy(self) -> None:
-        """Copy the diff."""
+        """Copy the proposal's diff to the clipboard, and show on the card how it was copied."""
         from tui.clipboard import copy
 
         outcome = await copy(self._queued.patch, self.app.copy_to_clipboard)
@@ -205,10 +208,14 @@ class ReviewCard(ModalScreen[None], ActionScreen[None]):
 
 
 class _Answers(LinkLine):
-    """The answers and their keys, with the safe one chosen."""
+    """The answers of the approval card and their keys in one line, the safe one marked."""
 
     def show(self, gone: bool) -> None:
-        """Paint the answers that are available."""
+        """Paint the answers.
+
+        Args:
+            gone: True if the proposal can no longer be decided on; its answers are then dim.
+        """
         key = "$text-muted dim" if gone else "bold $footer-key-foreground"
         label = "$text-muted dim" if gone else ""
         leave = "back" if gone else "decide later"

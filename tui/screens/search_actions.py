@@ -1,4 +1,4 @@
-"""The search of a screen: its prompt, its keys, and what is shown when nothing matches."""
+"""Provides the search of a screen: its prompt, its keys, and the message when nothing matches."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tui.widgets.log_view import LogView
 
 
 class SearchActions(ActionScreen[None]):
-    """Lets the user search one part of the screen, which a subclass names.
+    """A base class of screens with one searchable part, which a subclass names and searches.
 
     A subclass composes a `SearchPrompt` and an `ActionFooter`.
     """
@@ -19,37 +19,44 @@ class SearchActions(ActionScreen[None]):
     def __init__(self) -> None:
         super().__init__()
         self._sought = ""
-        """The text that was searched for last."""
+        """The text that was searched for last; "" before the first search."""
 
     def search_title(self) -> str:
-        """Return the name of the searched part, for the prompt."""
+        """Return the name of the searched part, for the search prompt. A subclass implements it."""
         raise NotImplementedError
 
     def count_matches(self, text: str) -> int | None:
-        """Return the number of matches in the searched part; None where counting is too slow."""
+        """Return the number of matches in the searched part; None where counting is too slow.
+
+        A subclass that can count overrides it.
+        """
         return None
 
     def find(self, text: str, *, forward: bool) -> bool:
-        """Go to the next or previous match and return whether there may be one.
+        """Go to the next or previous match, and return whether there may be one.
 
-        The text is empty when the user asks for the next match before any search.
+        A subclass implements it.
+
+        Args:
+            text: The text to find; "" when the user asks for the next match before any search.
+            forward: Go to the next match, not to the previous one.
         """
         raise NotImplementedError
 
     def focus_searched(self) -> None:
-        """Give the focus back from the prompt to the searched part."""
+        """Give the focus back from the prompt to the searched part. A subclass implements it."""
         raise NotImplementedError
 
     def action_search(self) -> None:
-        """Open the prompt."""
+        """Open the line in which the user types the text to search for."""
         self.query_one(SearchPrompt).ask(self.search_title())
 
     def action_search_next(self) -> None:
-        """Go to the next match."""
+        """Go to the next match of the last search, or show that there is none."""
         self._search(forward=True)
 
     def action_search_previous(self) -> None:
-        """Go to the previous match."""
+        """Go to the previous match of the last search, or show that there is none."""
         self._search(forward=False)
 
     def _search(self, *, forward: bool) -> None:

@@ -1,4 +1,4 @@
-"""One line above the footer for the text to search for."""
+"""Provides the line above the footer in which the user types a text to search for."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ SEARCH_KEYS = "enter search   esc back"
 
 
 class SearchPrompt(Input):
-    """An input that is hidden until it is asked for; enter searches, esc closes it."""
+    """An input line for a search, hidden until `ask` opens it; enter searches, esc closes it."""
 
     DEFAULT_CSS = """
     SearchPrompt, SearchPrompt:focus {
@@ -23,25 +23,29 @@ class SearchPrompt(Input):
 
     @dataclass
     class Typed(Message):
-        """The text typed so far; None once the line is closed."""
+        """Posted when the typed text changes; `text` is None once the line is closed."""
 
         text: str | None
 
     @dataclass
     class SearchRequested(Message):
-        """The user asked for the next match of a text."""
+        """Posted when the user presses enter to search for `text`."""
 
         text: str
 
     @dataclass
     class Left(Message):
-        """The user closed the line without searching."""
+        """Posted when the user closes the line with esc, without searching."""
 
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id, compact=True, select_on_focus=True)
 
     def ask(self, title: str) -> None:
-        """Open the line and focus it."""
+        """Open the line and give it the focus.
+
+        Args:
+            title: The name of the searched part, shown while nothing is typed.
+        """
         self.placeholder = f"search in {title}"
         self.add_class("-open")
         self.focus()
@@ -70,7 +74,7 @@ class SearchPrompt(Input):
         self.post_message(self.SearchRequested(self.value))
 
     def on_key(self, event: events.Key) -> None:
-        """Close the line on esc; every other key is typed."""
+        """Close the line on esc without searching; every other key is typed."""
         if event.key == "escape":
             event.stop()
             event.prevent_default()

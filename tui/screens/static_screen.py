@@ -1,4 +1,4 @@
-"""Base class of screens that show the state of one moment, and do not follow the session."""
+"""Provides the base class of screens painted once, which do not follow the running session."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from tui.view import View
 
 
 class StaticScreen(ActionScreen[None]):
-    """Paints only its footer again."""
+    """A base class of screens that paint their content once, and then repaint only the footer."""
 
     def show(self, view: View) -> None:
-        """Paint the footer."""
+        """Paint the footer for the newest view; the content stays as it is."""
         self.query_one(ActionFooter).show(view)
 
     def action_back(self) -> None:
-        """Return to the main screen."""
+        """Close this screen and return to the one below it."""
         self.dismiss()

@@ -1,4 +1,4 @@
-"""The main screen's actions that steer the agent: pins, bans, notes, and program.md."""
+"""Provides the main screen's actions that steer the agent: pins, bans, notes and program.md."""
 
 from __future__ import annotations
 
@@ -12,22 +12,22 @@ if TYPE_CHECKING:
 
 
 class SteeringActions(ActionScreen[None]):
-    """Opens the cards of the user's instructions, and the screen of program.md."""
+    """A base class of the main screen that opens the user's instructions and program.md."""
 
     def action_pins(self) -> None:
-        """Open the pins, or ask for the first one if there are none."""
+        """Open the card of pinned hypotheses, or ask for the first pin if there is none."""
         from tui.screens.pins import PinsScreen
 
         self._open_list(PinsScreen())
 
     def action_bans(self) -> None:
-        """Open the bans, or ask for the first one if there are none."""
+        """Open the card of banned directions, or ask for the first ban if there is none."""
         from tui.screens.instruction_list import BansScreen
 
         self._open_list(BansScreen())
 
     def action_notes(self) -> None:
-        """Open the notes, or ask for the first one if there are none."""
+        """Open the card of notes to the agent, or ask for the first note if there is none."""
         from tui.screens.instruction_list import NotesScreen
 
         self._open_list(NotesScreen())
@@ -44,11 +44,11 @@ class SteeringActions(ActionScreen[None]):
         self.shell.open_once(card.asking(), answered)
 
     def action_program(self) -> None:
-        """Open program.md."""
+        """Open the screen that edits program.md."""
         self._open_program(outside=False)
 
     def action_program_outside(self) -> None:
-        """Open program.md in the user's own editor."""
+        """Open the screen of program.md, and at once the user's own editor."""
         self._open_program(outside=True)
 
     def _open_program(self, outside: bool) -> None:

@@ -1,4 +1,4 @@
-"""The clickable bar of a screen's tabs."""
+"""Provides the clickable bar with the numbered names of a screen's tabs."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from tui.screens.link_line import Label, LinkLine
 
 
 class TabBar(LinkLine):
-    """Shows numbered names; a click on one goes to its tab.
+    """Shows numbered names of tabs in one line; a click on one goes to its tab.
 
     Args:
         names: The names of the tabs, numbered from 1.
@@ -21,7 +21,11 @@ class TabBar(LinkLine):
         self._action = action
 
     def show(self, active: int) -> None:
-        """Mark the active tab in a way that does not need colour."""
+        """Mark one tab as active, in reverse video so that no colour is needed.
+
+        Args:
+            active: The number of the tab, from 1.
+        """
         self.set_labels(
             tuple(
                 Label(

@@ -1,4 +1,4 @@
-"""A page of text lines to scroll through and search."""
+"""Provides a widget that shows lines of text to scroll through and search."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tui.widgets.wrapped import wrapped
 
 
 class TextPage(Sheet):
-    """Wraps and paints lines of text, which it sanitizes."""
+    """A page of styled text lines, which it sanitizes and wraps at its width."""
 
     COMPONENT_CLASSES = {"--found"}
     DEFAULT_CSS = """
@@ -28,17 +28,17 @@ class TextPage(Sheet):
         self._lines: tuple[TextLine, ...] = ()
         self._needle = ""
         self._found = -1
-        """The row of the current match; -1 if there is none."""
+        """The painted row of the current match; -1 if there is none."""
 
     def set_lines(self, lines: tuple[TextLine, ...]) -> None:
-        """Show these lines; equal lines change nothing."""
+        """Show these lines in place of those before; equal lines change nothing."""
         if lines == self._lines:
             return
         self._lines = lines
         self.repaint()
 
     def rows_at(self, width: int) -> int:
-        """Return the number of rows that the lines take at a width."""
+        """Return the number of rows that the lines take when wrapped at a width in cells."""
         return sum(
             len(wrapped(part, width) or [""])
             for text, _ in self._lines
@@ -56,18 +56,22 @@ class TextPage(Sheet):
     # ---- search ----------------------------------------------------------------------------------
 
     def text(self) -> str:
-        """Return all rows as they are painted."""
+        """Return all rows as they are painted, as plain text."""
         return "\n".join(strip.text.rstrip() for strip in self.strips())
 
     def rows_with(self, text: str) -> list[int]:
-        """Return the rows that contain a text, ignoring case."""
+        """Return the indices of the painted rows that contain a text, ignoring case; [] for ""."""
         needle = text.lower()
         if not needle:
             return []
         return [row for row, strip in enumerate(self.strips()) if needle in strip.text.lower()]
 
     def search(self, text: str, *, forward: bool = True) -> bool:
-        """Go to the next or previous row with a text, and return whether there is one."""
+        """Scroll to the next or previous row with a text, around the ends.
+
+        Returns:
+            True if a row contains the text.
+        """
         if text.lower() != self._needle:
             self._needle, self._found = text.lower(), -1
             self.refresh()

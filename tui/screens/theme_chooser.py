@@ -1,4 +1,4 @@
-"""The card that chooses a theme and previews it."""
+"""Provides the card on which the user previews and chooses a colour theme."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tui.themes import ThemeFile
 
 
 class ThemeScreen(ModalScreen[str | None], DismissOnce[str | None]):
-    """Previews each theme on the screen behind it; returns the chosen name, or None.
+    """Previews each theme on the screen behind it; returns the chosen name, or None after esc.
 
     Args:
         themes: The themes to choose from.
@@ -44,7 +44,7 @@ class ThemeScreen(ModalScreen[str | None], DismissOnce[str | None]):
             yield Static(Content("↑ ↓ preview   enter choose   esc back"), classes="hint")
 
     def on_mount(self) -> None:
-        """Put the cursor on the theme in use."""
+        """Put the cursor on the theme that is in use."""
         options = self.query_one(OptionList)
         names = [theme.name for theme in self._themes]
         options.highlighted = names.index(self._current) if self._current in names else 0
@@ -59,6 +59,6 @@ class ThemeScreen(ModalScreen[str | None], DismissOnce[str | None]):
         self.dismiss(self._themes[event.option_index].name)
 
     def action_give_up(self) -> None:
-        """Restore the theme in use and close the card."""
+        """Restore the theme that was in use and close the card."""
         self._apply(self._current)
         self.dismiss(None)

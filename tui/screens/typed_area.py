@@ -1,4 +1,4 @@
-"""A text area that applies keys in the order they were typed and takes only sanitized text."""
+"""Provides a text area that applies keys in the order typed and takes only sanitized text."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ from engine.core.text import sanitize
 
 
 class TypedArea(TextArea):
-    """A text area that is safe for bursts of keys.
+    """A base class of text areas that apply a burst of keys in the order they were typed.
 
     Textual applies a letter at once and a backspace later. Over a slow connection, where keys
     arrive in bursts, it would delete the wrong letter.
     """
 
     TOKEN_STYLES: ClassVar[Mapping[str, tuple[str, str]]] = {}
-    """By kind of token: a colour variable of the theme, and a text style such as `bold`."""
+    """By kind of syntax token: a colour variable of the theme, and a text style such as `bold`."""
 
     async def _on_key(self, event: events.Key) -> None:
-        """Apply a key that moves or deletes in its turn; Textual inserts the letters."""
+        """Apply a key that moves the cursor or deletes in its turn; Textual inserts the letters."""
         bindings = self._bindings.key_to_bindings.get(event.key)
         if not bindings or event.is_printable:
             return
@@ -36,22 +36,32 @@ class TypedArea(TextArea):
     def _replace_via_keyboard(
         self, insert: str, start: tuple[int, int], end: tuple[int, int]
     ) -> EditResult | None:
-        """Insert typed or pasted text, sanitized."""
+        """Insert the accepted part of typed or pasted text between two positions."""
         return super()._replace_via_keyboard(self.accepted(insert, start, end), start, end)
 
     def accepted(self, insert: str, start: tuple[int, int], end: tuple[int, int]) -> str:
-        """Return the part of a text that may replace the text between two places."""
+        """Return the part of typed or pasted text that may be inserted: all of it, sanitized.
+
+        Args:
+            insert: The typed or pasted text.
+            start: Row and column at which the replaced text begins.
+            end: Row and column at which the replaced text ends.
+        """
         return sanitize(insert)
 
     def set_language(self, name: str | None) -> None:
-        """Colour the text as a language, or leave it plain if the grammar is not installed."""
+        """Colour the text as a language.
+
+        Args:
+            name: The language, such as `python`; for None or without a grammar, the text is plain.
+        """
         try:
             self.language = name
         except LanguageDoesNotExist:
             self.language = None
 
     def apply_theme(self) -> None:
-        """Take the colours of the app's theme."""
+        """Colour the text with the colours of the app's theme."""
         name = f"{type(self).__name__}-{self.app.theme}"
         self.register_theme(TextAreaTheme(name, syntax_styles=self._syntax_styles()))
         self.theme = name
