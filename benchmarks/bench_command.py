@@ -1,4 +1,4 @@
-"""How long the command takes to start: `--version`, and `status` of a session without an engine.
+"""Measures how long the command takes to start: `--version`, and `status` without an engine.
 
 The floor is a bare start of the same Python; beside it stands a start that imports the libraries
 which `status` is built on. Everything is processor time.
@@ -21,11 +21,11 @@ AIM = 2.5
 
 
 def make_session(path: Path, experiments: int) -> Path:
-    """Create a workspace with the journal of a finished session.
+    """Create a workspace with the journal of a finished session, and return the workspace.
 
     Args:
         path: The directory to create.
-        experiments: How many experiments the session has.
+        experiments: The number of experiments in the session.
     """
     workspace = make_workspace(path, "LR = 0.1\n")
     journal = Layout(workspace, "nov20").journal
@@ -36,7 +36,7 @@ def make_session(path: Path, experiments: int) -> Path:
 
 
 def main() -> int:
-    """Measure and print; return the exit code."""
+    """Measure the start of the command and print the figures; return 0 if they meet their aims."""
     quick = arguments(__doc__).parse_args().quick
     figures = Figures(judge=not quick)
     with private_home() as home:

@@ -1,4 +1,4 @@
-"""The engine's own work per experiment, its cost during a run, and how fast a journal folds.
+"""Measures the engine's own work per experiment, its cost during a run, and folding a journal.
 
 The training command returns at once and the agent is the search agent; everything else is real:
 git, a journal with fsync, a supervisor process per run. The engine is paused and resumed, and while
@@ -44,7 +44,7 @@ for n in range(10**6):
 
 
 class Floor:
-    """What an experiment cannot do without: a commit, a ref, a Python, an `echo`, eight fsyncs.
+    """Does what an experiment needs at least: a commit, a ref, a Python, an `echo`, eight fsyncs.
 
     Args:
         workspace: A git repository on the disk of the session.
@@ -55,10 +55,10 @@ class Floor:
         self._turn = itertools.count()
 
     def run(self, count: int) -> tuple[list[float], float]:
-        """Do it several times.
+        """Do the least work of an experiment `count` times.
 
         Returns:
-            Seconds of each by the clock, and processor seconds of one.
+            Seconds by the clock of each time, and processor seconds of one, children included.
         """
         before, took = _own_and_children(), []
         for _ in range(count):
@@ -88,7 +88,14 @@ def _own_and_children() -> float:
 
 
 def work_per_experiment(figures: Figures, home: Path, rounds: int, experiments: int) -> None:
-    """Measure the engine and its floor in turn."""
+    """Measure the engine's work per experiment in turn with its floor, and show both.
+
+    Args:
+        figures: Prints the figures and judges them by their aims.
+        home: The directory to create the two workspaces in.
+        rounds: The number of times each is measured.
+        experiments: The number of experiments in each round.
+    """
     session = PausedSession(make_workspace(home / "w", TRAIN))
     floor = Floor(make_workspace(home / "floor", TRAIN))
     engine_samples, floor_samples = alternate(
@@ -113,7 +120,13 @@ def work_per_experiment(figures: Figures, home: Path, rounds: int, experiments: 
 
 
 def cost_during_a_run(figures: Figures, workspace: Path, seconds: float) -> None:
-    """Measure the processor time and the memory of an engine during a run with no client."""
+    """Measure an engine's processor time and memory during a run without clients, and show them.
+
+    Args:
+        figures: Prints the figures and judges them by their aims.
+        workspace: The git repository to start the engine in; it is stopped at the end.
+        seconds: How long to measure.
+    """
     (workspace / "busy.py").write_text(BUSY)
     options = ("--tag", "rest", "--budget", "600")
     command = f"{sys.executable} {workspace / 'busy.py'}"
@@ -130,7 +143,7 @@ def cost_during_a_run(figures: Figures, workspace: Path, seconds: float) -> None
 
 
 def synthetic_journal(path: Path, count: int) -> None:
-    """Write a journal of typical events.
+    """Write a journal of events in the proportions of a typical session.
 
     Args:
         path: The file to write.
@@ -163,7 +176,14 @@ def synthetic_journal(path: Path, count: int) -> None:
 
 
 def fold_time(figures: Figures, path: Path, count: int, rounds: int) -> None:
-    """Measure how long a journal takes to fold; the floor is parsing its JSON."""
+    """Measure how long reading and folding a journal takes; the floor is parsing its JSON.
+
+    Args:
+        figures: Prints the figures and judges them by their aims.
+        path: The journal to write.
+        count: The number of events in it.
+        rounds: The number of times each is measured.
+    """
     synthetic_journal(path, count)
 
     def folding() -> float:
@@ -186,7 +206,7 @@ def fold_time(figures: Figures, path: Path, count: int, rounds: int) -> None:
 
 
 def main() -> int:
-    """Measure and print; return the exit code."""
+    """Measure the engine and print the figures; return 0 if they meet their aims, else 1."""
     quick = arguments(__doc__).parse_args().quick
     figures = Figures(judge=not quick)
     with private_home() as home:

@@ -1,4 +1,4 @@
-"""What following a large log costs: the log pane in a real terminal, with the file growing.
+"""Measures the cost of following a large log: the log pane in a real terminal, the file growing.
 
 A 200 MB log of a million lines, 1,000 lines of 200 bytes a second arriving, 120×40 cells. The floor
 is a Textual app that paints the newest lines as plain text, as often as the pane does, and another
@@ -22,9 +22,9 @@ LINES_A_SECOND = 1_000
 WRITES_A_SECOND = 20
 COLUMNS, ROWS = 120, 40
 POLL_SECONDS = 0.25
-"""How often the log pane looks at its file."""
+"""Seconds between two reads of the log file by the log pane."""
 ANSWER_BYTES = 1_500
-"""A page of text is more than this; a poll while the end is not followed paints less."""
+"""Bytes that a page of text exceeds; a poll while the end is not followed paints fewer."""
 PAGE_UP, PAGE_DOWN = b"\x1b[5~", b"\x1b[6~"
 
 
@@ -32,7 +32,7 @@ PAGE_UP, PAGE_DOWN = b"\x1b[5~", b"\x1b[6~"
 
 
 def show_pane(path: str) -> None:
-    """Run the log pane on a file."""
+    """Run an app that consists of the log pane, following the file `path`, until it exits."""
     from textual.app import App, ComposeResult
 
     from tui.widgets.log_view import LogView
@@ -47,7 +47,7 @@ def show_pane(path: str) -> None:
 
 
 def show_plain(path: str) -> None:
-    """Run a Textual app that paints the newest lines of a file, and a plain page at each key."""
+    """Run the floor: an app that paints a file's newest lines, and a page of text at each key."""
     from rich.segment import Segment
     from textual import events
     from textual.app import App, ComposeResult
@@ -93,7 +93,7 @@ def show_plain(path: str) -> None:
 
 
 def line(number: int) -> bytes:
-    """Return a line as training scripts print them; a third has colour."""
+    """Return a line of 200 bytes as a training script prints it; one in three has colour."""
     text = f"step {number:07d} | loss: {3 + number % 97 / 100:.4f} | lrm: 1.00 | dt: 312ms | "
     if number % 3 == 0:
         text = f"\x1b[32m{text}\x1b[0m\x1b[1mtok/sec: 1,671,234\x1b[0m "
@@ -101,7 +101,7 @@ def line(number: int) -> bytes:
 
 
 def write_log(path: Path, lines: int) -> None:
-    """Create the log."""
+    """Write a new log file with this number of lines."""
     with open(path, "wb") as file:
         for start in range(0, lines, 10_000):
             numbers = range(start, min(start + 10_000, lines))
@@ -110,7 +110,7 @@ def write_log(path: Path, lines: int) -> None:
 
 @contextmanager
 def growing(path: Path) -> Iterator[None]:
-    """Append lines to the log, in a thread."""
+    """Append 1,000 lines a second to the log in a thread, while the context is open."""
     stop = threading.Event()
 
     def append() -> None:
@@ -136,10 +136,10 @@ def growing(path: Path) -> Iterator[None]:
 
 
 class Terminal:
-    """Reads what a terminal process shows, all the time, and counts it.
+    """Reads all that a process writes to its terminal, in a thread, and counts the bytes.
 
     Args:
-        descriptor: The terminal's controlling end.
+        descriptor: The controlling end of the pseudo-terminal.
     """
 
     def __init__(self, descriptor: int) -> None:
@@ -161,7 +161,7 @@ class Terminal:
                 self._condition.notify_all()
 
     def answer_seconds(self, key: bytes) -> float:
-        """Press a key; return the time until a screen's worth of bytes came back, at most 2 s."""
+        """Press a key; return the seconds until a page of bytes came back, 2 if none did."""
         with self._condition:
             goal = self.received + ANSWER_BYTES
             began = time.perf_counter()
@@ -171,7 +171,7 @@ class Terminal:
 
 
 def wait_until_idle(pid: int) -> None:
-    """Wait until a process uses little of a core: until it has read its file."""
+    """Wait until a process uses less than 7 % of a core, which means that it has read its file."""
     from benchmarks.processes import processor_seconds_so_far, wait_until
 
     def is_idle() -> bool:
@@ -183,12 +183,17 @@ def wait_until_idle(pid: int) -> None:
 
 
 def command(*words: str) -> list[str]:
-    """Return the command of one of the processes above."""
+    """Return the command that runs this file with `--show` and these words: `pane` or `plain`."""
     return [sys.executable, "-P", __file__, "--show", *words]
 
 
 def following(what: str, path: Path, seconds: float) -> tuple[float, float, float]:
-    """Let a process follow the growing log.
+    """Measure a process that follows the growing log in a terminal.
+
+    Args:
+        what: The app: `pane` for the log pane, `plain` for the floor.
+        path: The log file.
+        seconds: How long to measure.
 
     Returns:
         Processor seconds per second, MB of memory, and KB written to the terminal per second.
@@ -212,10 +217,14 @@ def following(what: str, path: Path, seconds: float) -> tuple[float, float, floa
 
 
 def key_to_screen(path: Path, keys: int) -> tuple[list[float], list[float]]:
-    """Press keys in the log pane and in the app of plain text, in turn.
+    """Press page keys in the log pane and in the app of plain text, in turn.
+
+    Args:
+        path: The log file, which grows meanwhile.
+        keys: The number of keys to press in each.
 
     Returns:
-        Sorted milliseconds of the log pane, and of plain text.
+        The milliseconds until each key was answered, sorted: of the log pane, and of plain text.
     """
     from benchmarks.processes import terminal_process
 
@@ -242,7 +251,7 @@ def key_to_screen(path: Path, keys: int) -> tuple[list[float], list[float]]:
 
 
 def main() -> int:
-    """Measure and print; return the exit code."""
+    """Measure the log pane and print the figures; return 0 if they meet their aims, else 1."""
     from benchmarks.figures import Figures, alternate, arguments, medians
     from benchmarks.processes import private_home
 

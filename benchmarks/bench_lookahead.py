@@ -1,4 +1,4 @@
-"""How long the slot is idle between runs while a model thinks, and what lookahead gains.
+"""Measures how long a slot is idle between runs while a model thinks, and lookahead's gain.
 
 Everything is real but the model: a loopback server whose answers take a third of a run, as 20 s do
 of 60 s. `--full` takes those very times and about 25 minutes; without it both are a twentieth. Then
@@ -33,7 +33,7 @@ from tests.model_server import Answer, Behaviour, ModelServer, Request
 
 ANSWER_SECONDS, RUN_SECONDS = 20.0, 60.0
 PIECES = 40
-"""Deltas in which an answer is streamed."""
+"""The number of deltas in which an answer is streamed."""
 
 TRAIN = (
     "".join(f"KNOB_{n} = {n + 1}.0  # the {n}th\n" for n in range(30))
@@ -47,10 +47,10 @@ print(f"val_bpb: {random.Random(values).random():.6f}")
 
 
 class Thinker:
-    """A model that takes some seconds for each answer and changes another knob each time.
+    """Plays a model that takes some seconds for each answer and changes another knob each time.
 
     Args:
-        seconds: The length of an answer.
+        seconds: The time that an answer takes.
     """
 
     def __init__(self, seconds: float) -> None:
@@ -75,7 +75,14 @@ class Thinker:
 
 
 def start_session(workspace: Path, server: ModelServer, verb: str, *options: str) -> None:
-    """Run `autoresearch-tui run` or `start` with the loopback model."""
+    """Run `autoresearch-tui run` or `start` with the loopback model, until the command returns.
+
+    Args:
+        workspace: The git repository to work in.
+        server: The loopback server that plays the model.
+        verb: `run` for a session to its end, `start` for an engine in the background.
+        options: Further options of the command.
+    """
     command = [COMMAND, verb, str(workspace), "--yes", "--tag", "b", "--model", "openai/loopback"]
     command += ["--api-base", server.openai, *options]
     environment = {**os.environ, "OPENAI_API_KEY": "none"}
@@ -85,14 +92,14 @@ def start_session(workspace: Path, server: ModelServer, verb: str, *options: str
 def run_session(
     path: Path, answer: float, run: float, experiments: int, lookahead: int
 ) -> tuple[float, float]:
-    """Run a session to its end.
+    """Run a session to its end, and measure it from its journal.
 
     Args:
         path: The workspace to create.
         answer: Seconds of an answer of the model.
         run: Seconds of a run.
-        experiments: How many experiments the session has.
-        lookahead: How many proposals are drafted ahead.
+        experiments: The number of experiments in the session.
+        lookahead: The number of proposals that are drafted ahead.
 
     Returns:
         Median seconds the slot was idle between runs, and experiments per hour.
@@ -112,7 +119,15 @@ def run_session(
 def lookahead_gain(
     figures: Figures, home: Path, answer: float, run: float, experiments: int
 ) -> None:
-    """Measure a session without lookahead, then the same with it."""
+    """Run a session without lookahead, then the same with it, and show the idle time and the gain.
+
+    Args:
+        figures: Prints the figures and judges them by their aims.
+        home: The directory to create the two workspaces in.
+        answer: Seconds of an answer of the model.
+        run: Seconds of a run.
+        experiments: The number of experiments in each session.
+    """
     print(f"answers of {answer:g} s, runs of {run:g} s", flush=True)
     without, fewer = run_session(home / "off", answer, run, experiments, 0)
     figures.show("idle between runs without lookahead, median", without, "s")
@@ -130,10 +145,10 @@ def memory_and_cancelling(
     """Measure the engine's memory as proposals go by, then how soon it abandons calls.
 
     Args:
-        figures: Where the figures go.
+        figures: Prints the figures and judges them by their aims.
         path: The workspace to create.
         counts: The numbers of proposals after which to measure the memory.
-        cancelled: How many calls are cancelled afterwards.
+        cancelled: The number of calls that are cancelled afterwards.
     """
     hanging = Answer(text="Let me see what was tried.", hang_after=1)
     script: list[Behaviour] = [*[Thinker(0.0)] * counts[-1], hanging]
@@ -153,9 +168,15 @@ def memory_and_cancelling(
 
 
 def cancel_calls(figures: Figures, path: Path, server: ModelServer, count: int) -> None:
-    """Measure the time from a pause during an answer to the end of that call.
+    """Measure the time from a pause during an answer to the end of that call; stop the engine.
 
     The floor is the time from resuming to the next call.
+
+    Args:
+        figures: Prints the figures and judges them by their aims.
+        path: The workspace of the engine.
+        server: The loopback server, whose answers do not end by themselves.
+        count: The number of calls to cancel.
     """
     abandoned, called = list[float](), list[float]()
     for _ in range(count):
@@ -179,7 +200,7 @@ def cancel_calls(figures: Figures, path: Path, server: ModelServer, count: int) 
 
 
 def main() -> int:
-    """Measure and print; return the exit code."""
+    """Measure lookahead and print the figures; return 0 if they meet their aims, else 1."""
     parser = arguments(__doc__)
     parser.add_argument("--full", action="store_true", help="runs of 60 s instead of 3 s")
     options = parser.parse_args()

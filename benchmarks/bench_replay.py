@@ -1,4 +1,4 @@
-"""Replaying 10,000 experiments: how long until the first frame, and how long a jump takes.
+"""Measures a replay of 10,000 experiments: the time to the first frame, and the time of a jump.
 
 The journal is synthetic, but of real events: for each experiment a proposal with its diff and
 reasoning, a commit, a run with 20 points of its loss curve, a measurement, a verdict, a row. The
@@ -31,7 +31,7 @@ MARKS = (b"REPLAY",)
 
 
 def write_journal(workspace: Path, experiments: int) -> Path:
-    """Write the journal of a session; return its path."""
+    """Write the journal of a session with this number of experiments; return its path."""
     events: list[ev.AnyEvent] = opening(workspace)
     best: float | None = None
     for number, tried in enumerate(made_up(experiments), start=1):
@@ -60,18 +60,18 @@ def write_table(path: Path, experiments: int) -> Path:
 
 
 class Jumps(NamedTuple):
-    """Processor seconds of moves within a recording that is already folded."""
+    """Processor seconds of moves within a recording, each with a repaint of the screen."""
 
     jumps: list[float]
-    """Moves to a random experiment, painted."""
+    """Seconds of each move to a random experiment, once the recording is folded."""
     steps: list[float]
-    """Moves to the next experiment, painted."""
+    """Seconds of each move to the next experiment, once the recording is folded."""
     first: float
     """Seconds of the first move to the end, before anything is folded."""
 
 
 async def measure_jumps(source: Path, count: int) -> Jumps:
-    """Open a recording and jump about in it."""
+    """Open a recording in the replay app, and measure `count` jumps and as many steps."""
     from engine.replay.source import open_source
     from tui.replay.app import ReplayApp
 
@@ -105,7 +105,7 @@ async def measure_jumps(source: Path, count: int) -> Jumps:
 
 
 def main() -> int:
-    """Measure and print; return the exit code."""
+    """Measure replays and print the figures; return 0 if they meet their aims, else 1."""
     parser = arguments(__doc__)
     parser.add_argument("--experiments", type=int, default=10_000)
     options = parser.parse_args()

@@ -1,4 +1,4 @@
-"""How well the search agent does against random search, on a problem shaped like the real one.
+"""Compares the search agent with random search, on a problem shaped like the real one.
 
     python benchmarks/bench_search.py [--seeds 24] [--experiments 60] [--policies bandit,tpe]
     python benchmarks/bench_search.py --harness 12     # the bundled harness itself, slow
@@ -34,7 +34,10 @@ from engine.core.enums import Outcome, Verdict
 from engine.core.patches.knobs import KnobKind, find_knobs
 
 Objective = Callable[[str], tuple[float | None, Outcome]]
-"""Source to metric (None: crashed) and the outcome."""
+"""A function that runs the source of a training file; it returns the metric and the outcome.
+
+The metric is None if the run crashed.
+"""
 
 START = """\
 ASPECT_RATIO = 40        # width = depth * ASPECT_RATIO
@@ -54,14 +57,16 @@ DEVICE_BATCH_SIZE = 16   # rows per pass
 SEED = 42
 """
 NOISE = 0.0005
-"""Standard deviation of one run. A typical gain of a well-chosen step is ten times that."""
+"""Standard deviation of the metric of one run; a well-chosen step typically gains ten times it."""
 SECONDS_AIMS = {"bandit": 6.0, "tpe": 40.0}
-"""Most times the processor time per proposal of `random`."""
+"""By policy, the most processor time per proposal, as a multiple of that of `random`."""
 
 
 class Synthetic:
-    """Bowls in the logarithm of the learning rates that shift with the batch, a trade-off of size
-    against steps in a fixed time, mild ratios, an out-of-memory edge, a pattern with a best share.
+    """A synthetic training problem: the metric is a function of the knobs in the source and noise.
+
+    It has bowls in the logarithm of the learning rates that shift with the batch, a trade-off of
+    size against steps in a fixed time, mild ratios, a limit of memory, and a best window pattern.
 
     Args:
         seed: Determines the jitter of the optima, and the noise.
@@ -73,7 +78,7 @@ class Synthetic:
         self._noise = random.Random(f"noise {seed}")
 
     def true_value(self, source: str) -> float | None:
-        """Return the metric without noise; None where the run would crash."""
+        """Return the metric of a source without noise; None where the run would crash."""
         v = {k.name: k.value for k in find_knobs(source)}
         s = self._shift
         num = {name: float(x) for name, x in v.items() if isinstance(x, int | float)}
@@ -116,14 +121,21 @@ class Synthetic:
 
 
 def _soft(distance: float, weight: float) -> float:
-    """Return a bowl that flattens into a cone far out, as losses do."""
+    """Return a penalty: a bowl near 0 that flattens into a cone far out, as losses do."""
     return weight * (math.sqrt(1.0 + distance * distance) - 1.0) * 2.0
 
 
 def ratchet(
     policy: str, objective: Objective, start: str, experiments: int, seed: int
 ) -> tuple[str, list[float], float]:
-    """Run the greedy ratchet.
+    """Run the greedy ratchet in memory with the search agent: keep each source that improves.
+
+    Args:
+        policy: The search agent's policy.
+        objective: Evaluates a source.
+        start: The source of the baseline.
+        experiments: The number of evaluations, the baseline included.
+        seed: The seed of the agent.
 
     Returns:
         The final source, the best measured value after each run, and the agent's processor seconds.
@@ -173,7 +185,14 @@ async def _draft(agent: SearchAgent, briefing: Briefing) -> Draft:
 
 
 def random_global(objective: Objective, start: str, experiments: int, seed: int) -> str:
-    """Run classic random search, each axis drawn from all it can be; return the best source."""
+    """Run classic random search, each knob drawn from its whole range; return the best source.
+
+    Args:
+        objective: Evaluates a source.
+        start: The source of the baseline.
+        experiments: The number of evaluations, the baseline included.
+        seed: The seed of the draws.
+    """
     rng = random.Random(f"global {seed}")
     space = Space.of(start)
     best, _ = objective(start)
@@ -194,7 +213,12 @@ def random_global(objective: Objective, start: str, experiments: int, seed: int)
 
 
 def synthetic_finals(policy: str, seeds: int, experiments: int) -> tuple[list[float], float]:
-    """Return each seed's final noise-free value, and the agent's seconds per proposal."""
+    """Run a policy on the synthetic problem once for each seed.
+
+    Returns:
+        Each seed's final value without noise, and the agent's processor seconds per proposal, which
+        are 0 for `random-global`.
+    """
     finals, seconds = [], 0.0
     for seed in range(seeds):
         objective = Synthetic(seed)
@@ -219,7 +243,14 @@ def _wins(a: list[float], b: list[float]) -> float:
 
 
 def bench_synthetic(figures: Figures, policies: list[str], seeds: int, experiments: int) -> None:
-    """Compare the policies on the synthetic problem."""
+    """Compare the policies on the synthetic problem, and show their results and processor time.
+
+    Args:
+        figures: Prints the figures and judges them by their aims.
+        policies: The policies to compare; `random-global` is one that uses no agent.
+        seeds: The number of problems that each policy solves.
+        experiments: The number of experiments on each.
+    """
     starts = [Synthetic(seed).true_value(START) for seed in range(seeds)]
     print(f"start: {_mean([x for x in starts if x is not None])} val_bpb ({seeds} seeds)")
     results, seconds = dict[str, list[float]](), dict[str, float]()
@@ -242,7 +273,13 @@ def bench_synthetic(figures: Figures, policies: list[str], seeds: int, experimen
 
 
 def bench_harness(policies: list[str], experiments: int, budget: float) -> None:
-    """Compare the policies on the bundled harness, on this machine."""
+    """Compare the policies on the bundled harness, with real training; print their results.
+
+    Args:
+        policies: The policies to compare; `random-global` is skipped.
+        experiments: The number of experiments of each policy.
+        budget: Seconds of each experiment.
+    """
     harness = Path(__file__).resolve().parents[1] / "harness"
     with tempfile.TemporaryDirectory(prefix="bench-search-") as folder:
         place = Path(folder) / "w"
@@ -278,7 +315,7 @@ def bench_harness(policies: list[str], experiments: int, budget: float) -> None:
 
 
 def main() -> int:
-    """Measure and print; return the exit code."""
+    """Compare the policies and print the figures; return 0 if they meet their aims, else 1."""
     parser = arguments(__doc__)
     parser.add_argument("--seeds", type=int, default=24)
     parser.add_argument("--experiments", type=int, default=60)

@@ -1,4 +1,4 @@
-"""What the screen costs: the first frame, and bytes a second to the terminal.
+"""Measures the screen: the time to the first frame, and bytes per second to the terminal.
 
 The real app in a pseudo-terminal of 120×40; the session comes from a snapshot on the disk, so that
 reading it counts. The floor of the first frame is that of an empty Textual app, in processor time.
@@ -16,9 +16,9 @@ from pathlib import Path
 COLUMNS, ROWS = 120, 40
 SETTLE_SECONDS = 2.0
 MARKS = (b"Warm-down over", b"leave")
-"""The newest row of the table, and the footer, which is the last line."""
+"""Texts on a complete first frame: the newest row of the table, and the footer on the last line."""
 AIMS = {1_000: 1.5, 10_000: 2.0}
-"""Most times the floor's processor time, by number of experiments."""
+"""By number of experiments, the most that a first frame may cost as a multiple of its floor."""
 
 
 # ---- the app, in a process of its own ------------------------------------------------------------
@@ -42,7 +42,14 @@ async def _show(snapshot: bytes, workspace: Path, busy_seconds: float) -> None:
 
 
 async def _work(feed: object, seconds: float) -> None:
-    """Write 20 log lines a second, report progress and samples, end an experiment every 5 s."""
+    """Play a busy session: 20 log lines a second, progress, samples, and experiments that end.
+
+    An experiment ends every 5 s.
+
+    Args:
+        feed: The feed that the screen shows, a `MemoryFeed`.
+        seconds: How long to play.
+    """
     from engine.core.enums import Phase, Verdict
     from engine.core.events import Measured, RunEnded, VerdictGiven
     from engine.core.machine import GpuSample, MachineSample
@@ -125,7 +132,7 @@ def _bytes_per_second(snapshot: Path, seconds: float) -> float:
 
 
 def main() -> int:
-    """Measure and print; return the exit code."""
+    """Measure the screen and print the figures; return 0 if they meet their aims, else 1."""
     from benchmarks import empty_app
     from benchmarks.figures import Figures, alternate, arguments, medians
     from benchmarks.processes import first_frame, private_home

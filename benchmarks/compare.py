@@ -1,4 +1,4 @@
-"""Compare this checkout with another one, in turn, in one run.
+"""Compares the speed of this checkout with that of another one, in turn, in one run.
 
     python benchmarks/compare.py OTHER_CHECKOUT
 
@@ -29,19 +29,34 @@ _MAIN = "from tui.cli import main; main()"
 
 
 def command_of(checkout: Path) -> list[str]:
-    """Return what runs the command of a checkout."""
+    """Return the words that run `autoresearch-tui` from a checkout, with this Python."""
     return ["/usr/bin/env", f"PYTHONPATH={checkout}", sys.executable, "-P", "-c", _MAIN]
 
 
 def show(figures: Figures, name: str, unit: str, other: float, this: float) -> None:
-    """Print a figure of both checkouts, and what this one takes of the other's."""
+    """Print a figure of each checkout, and the ratio of this one's to the other's.
+
+    Args:
+        figures: Prints the figures.
+        name: What was measured.
+        unit: The unit of the values.
+        other: The other checkout's value.
+        this: This checkout's value.
+    """
     figures.show(f"{name}, other checkout", other, unit)
     figures.show(f"{name}, this checkout", this, unit)
     figures.show(f"{name}, against the other checkout", this / other, "times")
 
 
 def compare_starts(figures: Figures, home: Path, other: Path, rounds: int) -> None:
-    """Compare short verbs, and the first frame of a replay."""
+    """Compare the start of short verbs, and the first frame of a replay.
+
+    Args:
+        figures: Prints the figures.
+        home: An empty directory for the sessions.
+        other: The other checkout.
+        rounds: The number of times each is measured.
+    """
     workspace = make_session(home / "w", EXPERIMENTS)
     for words in (["--version"], ["status", str(workspace)]):
         before, after = medians(
@@ -64,7 +79,14 @@ def compare_starts(figures: Figures, home: Path, other: Path, rounds: int) -> No
 
 
 def compare_screens(figures: Figures, home: Path, other: Path, rounds: int) -> None:
-    """Compare the first frame of the screen on a live engine."""
+    """Compare the first frame of the screen, attached to a live engine of the same checkout.
+
+    Args:
+        figures: Prints the figures.
+        home: The directory to create the workspaces in.
+        other: The other checkout.
+        rounds: The number of times each is measured.
+    """
     options = ("--tag", "live", "--budget", "600", "--command", "sleep 600")
     engines, frames = list[EngineProcess](), list[list[str]]()
     for name, checkout in (("other", other), ("this", ROOT)):
@@ -85,7 +107,15 @@ def compare_screens(figures: Figures, home: Path, other: Path, rounds: int) -> N
 
 
 def compare_engines(figures: Figures, home: Path, other: Path, rounds: int, many: int) -> None:
-    """Compare the engines' work per experiment."""
+    """Compare the engines' own work per experiment.
+
+    Args:
+        figures: Prints the figures.
+        home: The directory to create the workspaces in.
+        other: The other checkout.
+        rounds: The number of times each is measured.
+        many: The number of experiments in each round.
+    """
     sessions = [
         PausedSession(make_workspace(home / name, TRAIN), command_of(checkout))
         for name, checkout in (("before", other), ("after", ROOT))
@@ -100,7 +130,7 @@ def compare_engines(figures: Figures, home: Path, other: Path, rounds: int, many
 
 
 def main() -> int:
-    """Measure and print; return the exit code."""
+    """Compare the checkouts and print the figures, which have no aims; return 0."""
     parser = arguments(__doc__)
     parser.add_argument("checkout", type=Path, help="the other checkout, such as a git worktree")
     options = parser.parse_args()

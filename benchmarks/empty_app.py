@@ -1,4 +1,4 @@
-"""An empty Textual app: the floor of everything the screen does."""
+"""Provides an empty Textual app: the least that the first frame of any screen costs."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from textual.app import App, ComposeResult
 from textual.widgets import Static
 
 TEXT = "ready"
-"""The text of the only widget."""
+"""The text of the app's only widget, which marks a complete first frame."""
 COMMAND = (sys.executable, "-P", __file__)
 
 
 class EmptyApp(App[None]):
-    """Shows one word."""
+    """An app that shows one word."""
 
     def compose(self) -> ComposeResult:
-        """Yield the only widget."""
+        """Yield the only widget, which shows `TEXT`."""
         yield Static(TEXT)
 
 

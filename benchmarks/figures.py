@@ -1,4 +1,4 @@
-"""The figures a benchmark prints, each beside its aim."""
+"""Prints the figures of a benchmark, each beside its aim, and parses its options."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ class Figures:
     """Prints figures as they come and remembers whether all of them meet their aims.
 
     Args:
-        judge: Whether the run is long enough to be judged by the aims.
+        judge: True if the run is long enough to be judged by the aims.
     """
 
     def __init__(self, *, judge: bool = True) -> None:
@@ -30,7 +30,7 @@ class Figures:
         at_most: float | None = None,
         at_least: float | None = None,
     ) -> None:
-        """Print one figure on one line.
+        """Print one figure on one line, with its aim if it has one.
 
         Args:
             name: What was measured.
@@ -48,17 +48,24 @@ class Figures:
         print(f"{name}: {value:.4g} {unit}{note}", flush=True)
 
     def ratio(self, name: str, value: float, floor: float, *, at_most: float | None = None) -> None:
-        """Print how many times its floor a value is."""
+        """Print a value divided by its floor.
+
+        Args:
+            name: What was measured.
+            value: The measured value.
+            floor: The floor, in the same unit.
+            at_most: The aim: the largest ratio that is good enough.
+        """
         self.show(f"{name}, against its floor", value / floor, "times", at_most=at_most)
 
     @property
     def exit_code(self) -> int:
-        """0 where no figure has missed its aim."""
+        """The benchmark's exit code: 0 while every figure has met its aim, else 1."""
         return int(self._missed)
 
 
 def arguments(description: str | None) -> argparse.ArgumentParser:
-    """Return a parser that knows `--quick`.
+    """Return a parser of a benchmark's options, which knows `--quick`.
 
     Args:
         description: The benchmark's docstring, shown by `--help`.
@@ -73,11 +80,14 @@ def arguments(description: str | None) -> argparse.ArgumentParser:
 
 
 def alternate(rounds: int, *measures: Callable[[], T]) -> list[list[T]]:
-    """Call each measure in turn, several times over; return the results of each.
+    """Call each measure in turn, several times over, so that all meet the same load of the machine.
 
     Args:
-        rounds: How often each measure is called.
+        rounds: The number of times each measure is called.
         measures: The measures to compare.
+
+    Returns:
+        The results of each measure, in the order of the measures.
     """
     results: list[list[T]] = [[] for _ in measures]
     for _ in range(rounds):
@@ -87,5 +97,5 @@ def alternate(rounds: int, *measures: Callable[[], T]) -> list[list[T]]:
 
 
 def medians(samples: Sequence[Sequence[float]]) -> list[float]:
-    """Return the median of each series."""
+    """Return the median of each series of samples."""
     return [statistics.median(series) for series in samples]

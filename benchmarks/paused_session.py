@@ -1,4 +1,4 @@
-"""A session that makes a few experiments at a time, so that something else is measured between.
+"""Provides a session that is paused between rounds, so that a floor is measured between them.
 
 It is started, paused and resumed by the command, so that any version of it can be measured.
 """
@@ -17,7 +17,7 @@ import psutil
 from benchmarks.processes import COMMAND, processor_seconds_so_far, wait_until
 
 WARM_UP = 4
-"""Experiments before anything is measured: the baseline, and the first imports."""
+"""The number of experiments before anything is measured: the baseline, and the first imports."""
 TRAIN = """\
 MATRIX_LR = 0.04
 EMBEDDING_LR = 0.6
@@ -30,12 +30,12 @@ print("val_bpb: 1.0")
 
 
 class EngineProcess:
-    """An engine that the command has started.
+    """An engine process, started with `autoresearch-tui start`.
 
     Args:
         workspace: The git repository it works in.
         options: Options of `autoresearch-tui start`.
-        command: The command, with its interpreter where it is not installed.
+        command: The words that run `autoresearch-tui`.
     """
 
     def __init__(self, workspace: Path, *options: str, command: Sequence[str] = (COMMAND,)) -> None:
@@ -47,32 +47,36 @@ class EngineProcess:
         self._process = psutil.Process(self.pid)
 
     def run_verb(self, *words: str) -> bytes:
-        """Run a verb of the command; return what it prints."""
+        """Run a verb of the command to its end; return the bytes it prints.
+
+        Raises:
+            CalledProcessError: The command failed.
+        """
         done = subprocess.run([*self._command, *words], check=True, stdout=subprocess.PIPE)
         return done.stdout
 
     def processor_seconds(self) -> float:
-        """Return the processor time of the engine and all processes that it has waited for."""
+        """Return the processor seconds of the engine and all processes that it has waited for."""
         times = self._process.cpu_times()
         children = times.children_user + times.children_system
         return float(children) + processor_seconds_so_far(self.pid)
 
     def memory_bytes(self) -> int:
-        """Return the engine's resident memory."""
+        """Return the engine's resident memory in bytes."""
         return int(self._process.memory_info().rss)
 
     def stop(self) -> None:
-        """End the session and wait until the engine has ended."""
+        """End the session and wait, at most 60 s, until the engine process has ended."""
         self.run_verb("stop", "--now", "-C", str(self._workspace))
         self._process.wait(60)
 
 
 class PausedSession:
-    """A session whose training command returns at once, and whose agent is the search agent.
+    """A paused session whose training command returns at once, and whose agent is the search agent.
 
     Args:
         workspace: The git repository it works in.
-        command: The command, with its interpreter where it is not installed.
+        command: The words that run `autoresearch-tui`.
     """
 
     def __init__(self, workspace: Path, command: Sequence[str] = (COMMAND,)) -> None:
@@ -84,7 +88,7 @@ class PausedSession:
         self._pause()
 
     def run(self, experiments: int) -> tuple[list[float], float]:
-        """Let the session make some more experiments.
+        """Resume the session for at least this number of experiments, then pause it again.
 
         Returns:
             Seconds between two proposals by the clock, and processor seconds per experiment of the
@@ -114,11 +118,11 @@ class PausedSession:
 
 
 def count_events(lines: Sequence[bytes], kind: str) -> int:
-    """Return how many lines of a journal are events of a kind."""
+    """Return how many lines of a journal are events of a kind, such as `RowWritten`."""
     tag = f'"type":"{kind}"'.encode()
     return sum(tag in line for line in lines)
 
 
 def _is_running(lines: Sequence[bytes]) -> bool:
-    """Return whether a run has begun whose row is not written."""
+    """Return whether a journal has a run whose row is not written yet."""
     return count_events(lines, "RunStarted") > count_events(lines, "RowWritten")

@@ -1,4 +1,4 @@
-"""Processes that benchmarks start, and the processor time they use.
+"""Starts the processes that benchmarks measure, and reads the processor time they use.
 
 Processor time, and not time by the clock, is what can be compared on a machine with other work.
 """
@@ -32,6 +32,8 @@ COMMAND = str(Path(sys.executable).parent / "autoresearch-tui")
 def private_home() -> Iterator[Path]:
     """Give this process and its children a home, a git identity and sockets of their own.
 
+    The environment is restored afterwards.
+
     Yields:
         An empty directory that is removed in the end.
     """
@@ -59,7 +61,7 @@ def private_home() -> Iterator[Path]:
 
 
 def make_workspace(path: Path, source: str) -> Path:
-    """Create a git repository with one commit that holds `train.py`.
+    """Create a git repository with one commit that holds `train.py`; return its directory.
 
     Args:
         path: The directory to create.
@@ -73,7 +75,11 @@ def make_workspace(path: Path, source: str) -> Path:
 
 
 def wait_until(question: Callable[[], T], seconds: float = 120) -> T:
-    """Ask until the answer is true, and return it.
+    """Call a function every 10 ms until its answer is true, and return that answer.
+
+    Args:
+        question: The function to call.
+        seconds: The longest time to wait.
 
     Raises:
         TimeoutError: The answer stayed false.
@@ -89,7 +95,11 @@ def wait_until(question: Callable[[], T], seconds: float = 120) -> T:
 def processor_seconds(
     command: Sequence[str], environment: Mapping[str, str] | None = None
 ) -> float:
-    """Run a command to its end; return the processor time of it and its children.
+    """Run a command to its end; return the processor seconds of it and its children.
+
+    Args:
+        command: The program and its arguments; its output is dropped.
+        environment: Its environment variables; None for those of this process.
 
     Raises:
         CalledProcessError: The command failed.
@@ -103,7 +113,7 @@ def processor_seconds(
 
 
 def processor_seconds_so_far(pid: int) -> float:
-    """Return the processor time that a living process has used."""
+    """Return the processor seconds that a running process has used, without its children."""
     if sys.platform.startswith("linux"):
         # CPUCLOCK_SCHED of the process, see clock_getcpuclockid(3): nanoseconds, not ticks.
         return time.clock_gettime((~pid << 3) | 2)
@@ -113,7 +123,12 @@ def processor_seconds_so_far(pid: int) -> float:
 
 @contextmanager
 def terminal_process(command: Sequence[str], columns: int, rows: int) -> Iterator[tuple[int, int]]:
-    """Start a command in a pseudo-terminal and end it afterwards.
+    """Start a command in a pseudo-terminal and kill it afterwards.
+
+    Args:
+        command: The program, as an absolute path, and its arguments.
+        columns: The width of the terminal in cells.
+        rows: The height of the terminal in cells.
 
     Yields:
         The process id, and the descriptor that reads what the terminal shows.
@@ -135,7 +150,7 @@ def terminal_process(command: Sequence[str], columns: int, rows: int) -> Iterato
 def first_frame(
     command: Sequence[str], marks: Sequence[bytes], columns: int = 120, rows: int = 40
 ) -> tuple[float, float]:
-    """Start a command in a terminal and wait until its first frame is complete.
+    """Start a command in a terminal and measure until its first frame is complete, then kill it.
 
     Args:
         command: The program and its arguments.

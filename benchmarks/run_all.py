@@ -1,4 +1,4 @@
-"""Run every benchmark of this directory one after the other."""
+"""Runs every benchmark of this directory, one after the other."""
 
 from __future__ import annotations
 
@@ -8,10 +8,7 @@ from pathlib import Path
 
 
 def main() -> int:
-    """Run them all; return 0 where each met its aims.
-
-    Options are passed on to each benchmark.
-    """
+    """Run every benchmark, each with the options given; return 0 if each met its aims, else 1."""
     failed: list[str] = []
     for path in sorted(Path(__file__).parent.glob("bench_*.py")):
         print(f"== {path.name}", flush=True)

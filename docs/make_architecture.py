@@ -1,4 +1,4 @@
-"""Write the tree in ARCHITECTURE.md from the first line of each module's docstring.
+"""Writes the tree in ARCHITECTURE.md from the first paragraph of each module's docstring.
 
 `python docs/make_architecture.py` rewrites it; with `--check` it only says whether it is up to
 date, which `make check` does.
@@ -18,14 +18,14 @@ COLUMN = 34
 
 
 def summary(path: Path) -> str:
-    """Return the first line of a module's docstring, or its first sentence where that wraps."""
+    """Return the first paragraph of a module's docstring as one line without its last full stop."""
     doc = ast.get_docstring(ast.parse(path.read_text("utf-8"))) or ""
     paragraph = doc.split("\n\n")[0].replace("\n", " ")
     return paragraph.rstrip(".")
 
 
 def tree() -> str:
-    """Return the tree of engine and tui as Markdown, a line per package and per module."""
+    """Return the tree of engine and tui as Markdown: a heading per package, a line per module."""
     listed = subprocess.run(
         ["git", "ls-files", "--cached", "--others", "--exclude-standard", "engine", "tui"],
         cwd=ROOT,
@@ -51,7 +51,10 @@ def tree() -> str:
 
 
 def main() -> int:
-    """Rewrite the tree, or compare it with `--check`; return the exit code."""
+    """Rewrite the tree in ARCHITECTURE.md; return 0.
+
+    With `--check`, write nothing and return 1 if the tree is out of date.
+    """
     text = DOCUMENT.read_text("utf-8")
     before, _, rest = text.partition(BEGIN)
     _, _, after = rest.partition(END)

@@ -1,4 +1,4 @@
-"""Makes the pictures of the README and of docs/overview.md from the app itself, on a real session.
+"""Makes the pictures of the README and of docs/overview.md from the app, on a real session.
 
 Runs the demo until a dozen experiments are done (about four minutes on a CPU), then paints the
 live screen at 160×45 and at 80×24, and the health of its search, while the next one trains. With a
@@ -22,11 +22,17 @@ from tui.terminal import prepare_environment
 
 EXPERIMENTS = 12
 SHARE = 0.5
-"""How far the run on the picture should have come."""
+"""The share of the current run that is done on each picture, at least: 0 to 1."""
 
 
 async def paint(workspace: Path, size: tuple[int, int], keys: tuple[str, ...]) -> str:
-    """One picture of the live screen, as SVG."""
+    """Return a picture of the live screen as SVG, once enough of the session is done.
+
+    Args:
+        workspace: The workspace of a running engine.
+        size: Columns and rows of the screen.
+        keys: The keys to press before the picture is taken.
+    """
     prepare_environment()
     from tui.app import SupervisorApp
 
@@ -45,7 +51,10 @@ async def paint(workspace: Path, size: tuple[int, int], keys: tuple[str, ...]) -
 
 
 def main() -> None:
-    """The pictures of the README and of docs/overview.md."""
+    """Write three pictures into docs/, from a new demo or the workspace named on the command line.
+
+    An engine that was started for the demo is stopped.
+    """
     docs = Path(__file__).parent
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as name:
         own = len(sys.argv) < 2

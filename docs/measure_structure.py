@@ -1,4 +1,4 @@
-"""Print figures about the code's structure: packages, imports between them, cycles, lines.
+"""Prints figures about the code's structure: packages, imports between them, cycles, lines.
 
 `python docs/measure_structure.py [CHECKOUT]` works on any checkout of this project, also an old
 one; docs/figures.md has the results. TYPE_CHECKING imports count.
@@ -24,7 +24,13 @@ LAYOUT = (
 
 
 def imports_of(path: Path, tree: ast.Module, modules: set[str]) -> set[str]:
-    """Return the modules of the project that a file imports anywhere."""
+    """Return the modules of the project that a file imports anywhere in it.
+
+    Args:
+        path: The file.
+        tree: The file's syntax tree.
+        modules: The dotted names of the project's modules.
+    """
     found: set[str] = set()
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
@@ -36,7 +42,11 @@ def imports_of(path: Path, tree: ast.Module, modules: set[str]) -> set[str]:
 
 
 def cycles(graph: dict[str, set[str]]) -> list[list[str]]:
-    """Return the strongly connected components with more than one node (Tarjan 1972)."""
+    """Return the import cycles: components of mutually reachable nodes, two or more (Tarjan 1972).
+
+    Args:
+        graph: By node, the nodes that it imports.
+    """
     index: dict[str, int] = {}
     low: dict[str, int] = {}
     stack: list[str] = []
@@ -66,7 +76,7 @@ def cycles(graph: dict[str, set[str]]) -> list[list[str]]:
 
 
 def code_lines(text: str, tree: ast.Module) -> int:
-    """Return the number of lines without blank lines, comments and docstrings."""
+    """Return a file's number of lines without blank lines, comments and docstrings."""
     docs: set[int] = set()
     for node in ast.walk(tree):
         if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
@@ -79,7 +89,10 @@ def code_lines(text: str, tree: ast.Module) -> int:
 
 
 def statements(tree: ast.Module) -> int:
-    """Return the number of statements, which does not depend on how lines are wrapped."""
+    """Return a file's number of statements, which does not depend on how lines are wrapped.
+
+    Imports and docstrings are not counted.
+    """
     skipped = (ast.Import, ast.ImportFrom)
     return sum(
         isinstance(node, ast.stmt)
@@ -90,12 +103,12 @@ def statements(tree: ast.Module) -> int:
 
 
 def unit(module: str) -> str:
-    """Return the part of engine or tui that a module belongs to: a package, or a loose file."""
+    """Return the part of engine or tui that a module belongs to: `engine.core`, or a loose file."""
     return ".".join(module.split(".")[:2])
 
 
 def main() -> None:
-    """Print one row per figure."""
+    """Print the figures of a checkout, this one or the one named on the command line."""
     root = Path(sys.argv[1] if len(sys.argv) > 1 else ".")
     paths = [path for name in ROOTS for path in sorted((root / name).rglob("*.py"))]
     names = {path: ".".join(path.relative_to(root).with_suffix("").parts) for path in paths}
