@@ -50,7 +50,7 @@ def write_journal(workspace: Path, experiments: int) -> Path:
 
 
 def write_table(path: Path, experiments: int) -> Path:
-    """Write the same session as a bare results.tsv; return its path."""
+    """Write a session with this number of experiments as a bare results.tsv; return its path."""
     rows = ["commit\tval_bpb\tmemory_gb\tstatus\tdescription"]
     for number, tried in enumerate(made_up(experiments), start=1):
         verdict = tried.verdict.value

@@ -56,11 +56,11 @@ class EventList(RowList):
         self._events: Sequence[AnyEvent] = ()
         self._order: list[int] = []
         self._seen = 0
-        """The number of events that were filtered so far."""
+        """The number of the session's events that the filter has been applied to so far."""
         self._here = 0
         """The index of the event under the cursor when the user began to change the filter."""
         self._put = -1
-        """The row on which the last filter put the cursor; on another row, the user moved it."""
+        """The row on which the last filter put the cursor; -1 before the first filter."""
 
     @property
     def event(self) -> AnyEvent | None:

@@ -24,7 +24,7 @@ from tui.widgets.painted import Run
 from tui.widgets.row_list import RowList, cell
 
 _WIDE = 100
-"""The width in cells from which the verdict's word and the category are shown."""
+"""Cells of width from which a row shows the verdict as a word, and the category."""
 
 
 class EditList(RowList):

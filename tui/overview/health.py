@@ -31,9 +31,9 @@ _SIGNS = {
     None: ("–", "--dim"),
 }
 _SIGNS_AT_MOST = 25
-"""The number of experiments up to which a stretch has a sign for each; above it, a bar."""
+"""The most experiments of a stretch that are shown as a sign each; a longer one has a bar."""
 _BAR = 20
-"""The width of a bar in cells."""
+"""The greatest width of a bar in cells."""
 
 
 class HealthPage(TextPage):

@@ -14,7 +14,7 @@ from tui.view import LinkState, View
 
 
 class PromptSection(PageSection):
-    """Shows the next prompt as the engine composes it; without an engine, the last one kept."""
+    """Shows the agent's next prompt as the engine composes it; without an engine, the last kept."""
 
     def __init__(self) -> None:
         self._page = TextPage(classes="list")

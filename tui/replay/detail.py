@@ -12,7 +12,7 @@ from tui.screens.detail import DetailScreen
 
 
 class ReplayDetail(DetailScreen):
-    """Shows one experiment as it was at the moment of the replay that the screen was opened at.
+    """Shows one experiment as it was at the moment of the recording that the replay is at.
 
     Of an experiment from a results table only its row is known.
     """

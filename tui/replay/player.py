@@ -44,9 +44,9 @@ class Player:
         self._speed = _USUAL
         self._began = 0.0
         self._from = 0.0
-        """The place at which playing began; its fraction is the part of an experiment."""
+        """The place at which playing began; its fraction is the share of an experiment's events."""
         self.joined = False
-        """True while the end is shown, also when the recording grows."""
+        """True while the replay stays at the end of the recording, also when that grows."""
         self.target: int | None = None
         """The number of events up to the target of a pending jump; None if no jump is pending."""
         self.step = self._step_of(1)
@@ -102,7 +102,10 @@ class Player:
         self._start_clock()
 
     def arrive(self) -> bool:
-        """Finish the pending jump if its target is folded by now, and return whether it did."""
+        """Finish the pending jump if its target is folded by now, and return whether it did.
+
+        Events are folded, which means applied to a session, by the app in the background.
+        """
         if self.target is None or self.target - self.recording.folded > FOLDED_AT_ONCE:
             return False
         self.step, self.target = self.target, None

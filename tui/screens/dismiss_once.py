@@ -1,4 +1,4 @@
-"""Provides a base class of screens that ignores further answers while the screen closes."""
+"""Provides a base class of screens that ignore further answers while they close."""
 
 from __future__ import annotations
 

@@ -26,7 +26,7 @@ from tui.view import View
 
 
 def open_editor(screen: ActionScreen[None], queued: Queued) -> None:
-    """Read the file that a proposal would produce in the background, then open its editor.
+    """In the background, read the file that a proposal would produce, then open its editor.
 
     Shows a warning instead if the file cannot be read or the proposal was decided meanwhile.
 

@@ -41,7 +41,7 @@ class ActionFooter(LinkLine):
         self._hint = ""
 
     def hint(self, text: str) -> None:
-        """Show a text instead of the actions, while the user types; "" shows the actions again."""
+        """Show a text in place of the actions, such as keys while the user types; "" ends that."""
         self._hint = text
         self._fit()
 

@@ -192,7 +192,7 @@ class InstructionList(ModalScreen[None], ActionScreen[None]):
 
     @on(OptionList.OptionHighlighted)
     def _moved(self, event: OptionList.OptionHighlighted) -> None:
-        """Clear the message when the cursor moves, but not when the list is rebuilt."""
+        """Clear the message of the card when the cursor moves, but not when the list is rebuilt."""
         if event.option_id != self._option_id:
             self._option_id = event.option_id
             self.tell("")

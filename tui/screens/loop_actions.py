@@ -15,7 +15,7 @@ from engine.protocol.commands import (
 from tui.screens.question_actions import QuestionActions
 
 _REPEAT_SECONDS = 2.0
-"""Seconds in which the same command in the same state counts as one key held down."""
+"""Seconds in which a command repeated in the same state is taken for a held key and not sent."""
 
 
 class LoopActions(QuestionActions):
@@ -37,7 +37,7 @@ class LoopActions(QuestionActions):
         self.shell.send(command)
 
     def action_pause_or_resume(self) -> None:
-        """Pause the loop at the next safe point, or resume it."""
+        """Tell the engine to pause the loop at the next safe point, or to resume a paused one."""
         self._send_once(ResumeLoop() if self.view.session.pause is not None else PauseLoop())
 
     def action_stop_or_go_on(self) -> None:

@@ -112,7 +112,7 @@ class MainScreen(LoopActions, PastActions, SteeringActions, SearchActions):
         self.query_one(TabBar).show(self.panels.active)
 
     def on_descendant_focus(self) -> None:
-        """Mark the tab of the part that got the focus."""
+        """Mark the tab of the part of the screen that got the focus."""
         self._mark_tab()
 
     def _log_path(self, view: View) -> Path | None:

@@ -99,17 +99,17 @@ class PanelGrid(Container):
 
     @property
     def active(self) -> int:
-        """Return the number, from 1, of the part that has the focus or had it last."""
+        """Return the number, from 1, of the part that has the keyboard focus or had it last."""
         return self._active
 
     @property
     def active_part(self) -> Widget:
-        """Return the part that has the focus or had it last."""
+        """Return the widget of the part that has the keyboard focus or had it last."""
         return self._parts[self._active - 1]
 
     @property
     def zoomed(self) -> bool:
-        """Return whether one part covers the whole screen."""
+        """Return whether the active part covers the whole screen."""
         return self._zoomed
 
     # ---- painting --------------------------------------------------------------------------------

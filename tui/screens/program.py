@@ -57,7 +57,7 @@ class ProgramScreen(ActionScreen[None]):
         self._kept = ""
         """The unsaved text that was last kept as a draft; "" if none was."""
         self._keep_unsaved = True
-        """True if unsaved text is kept as a draft when the screen closes."""
+        """True if unsaved text is kept as a draft on closing; False once the user drops it."""
         self._area = ProgramArea(id="program-text")
         self._theirs = TextPage(id="theirs")
 

@@ -143,7 +143,7 @@ class ReviewCard(ModalScreen[None], ActionScreen[None]):
     async def action_do(self, name: str) -> None:
         """Do an action by its name, unless its key came too soon or the proposal was decided.
 
-        A key is ignored for `IGNORE_SECONDS` after the card opened, and approval for longer.
+        For a moment after the card opened all keys are ignored, and approval for longer.
         """
         now = self.shell.clock()
         if name == "approve" and now < self._approves_from:
@@ -189,7 +189,7 @@ class ReviewCard(ModalScreen[None], ActionScreen[None]):
         self.dismiss()
 
     def action_edit_proposal(self) -> None:
-        """Close the card and open the editor for the proposal's file."""
+        """Close the card and open the editor for the file that the proposal would produce."""
         from tui.screens.edit_proposal import open_editor
 
         open_editor(self, self._queued)
@@ -203,7 +203,7 @@ class ReviewCard(ModalScreen[None], ActionScreen[None]):
         self.tell(f"Diff {outcome}")
 
     def action_later(self) -> None:
-        """Close the card; the proposal keeps waiting."""
+        """Close the card without a decision; the proposal keeps waiting for the user."""
         self.dismiss()
 
 

@@ -63,7 +63,7 @@ class SearchPrompt(Input):
             self.post_message(self.Typed(self.value))
 
     def on_blur(self) -> None:
-        """Close the line when another widget gets the focus, but not when the terminal loses it."""
+        """Close the search line if another widget gets the focus, not if the terminal loses it."""
         if self.app.app_focus:
             self._close()
 
