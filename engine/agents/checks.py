@@ -1,4 +1,4 @@
-"""Checks a draft edit (valid Python, a change, not tried, vetoed or queued) and spending caps."""
+"""Checks that a draft edit is valid, new and not vetoed, and that no spending cap is reached."""
 
 from __future__ import annotations
 

@@ -97,7 +97,7 @@ class Bandit:
         return found
 
     def effect(self, move: Move) -> Features:
-        """Return a move's regression features: by weight name, its factor in the move's gain."""
+        """Return a move's regression features: the factor of each weight in its gain, by weight."""
         if move not in self._effects:
             self._effects[move] = self._effect(move)
         return self._effects[move]
@@ -152,7 +152,7 @@ _PAIR_SHARE = 0.4
 
 
 def is_in_reach(record: Record, move: Move) -> bool:
-    """Return whether each step of a move is short enough: a first one, or twice one that helped."""
+    """Return whether no step of a move is longer than `Record.reach`; enums have no length."""
     for key, value in move:
         axis = record.space.axes[key]
         if axis.kind is KnobKind.ENUM:

@@ -28,7 +28,8 @@ class SearchChoice:
 def open_moves(record: Record, moves: Iterable[Move]) -> list[Move]:
     """Return the given moves that are neither tried nor ruled out, without duplicates.
 
-    Batch sizes are made divisible first; a move for which that fails is left out.
+    A move of a batch size is first extended so that tokens per step stays divisible, see
+    `Space.repaired`; it is left out if that fails.
     """
     found: dict[Move, None] = {}
     for move in moves:

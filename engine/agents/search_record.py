@@ -66,9 +66,9 @@ class Record:
     space: Space
     trials: tuple[Trial, ...]
     spread: float | None
-    """Median size of the gains that were not kept, in metric units; None without a gain."""
+    """Median size of the gains and losses not kept, in metric units; None if none was measured."""
     context: int
-    """Context length: tokens per step over rows per pass is a multiple of it; 1 if unknown."""
+    """Context length in tokens, 1 if unknown: it must divide tokens per step / rows per pass."""
     _vectors: frozenset[frozenset[Token]]
     _lost: frozenset[Token]
     _floors: Mapping[str, float] = field(default_factory=dict)
@@ -170,8 +170,8 @@ class Record:
     def reach(self, key: str, sign: int) -> float:
         """Return how far an axis may be moved up (+1) or down (-1), in typical steps.
 
-        That is a first step, the nearest value worth trying, or twice the longest step that gave a
-        gain.
+        The farthest of these: one typical step, the nearest value worth trying, and twice the
+        longest step that gave a gain.
         """
         if (key, sign) not in self._reaches:
             axis = self.space.axes[key]
@@ -209,7 +209,10 @@ def _scalars(literal: str) -> tuple[Scalar, ...]:
 
 
 def _changes(attempt: Attempt, space: Space) -> dict[str, tuple[Scalar, Scalar]]:
-    """Return an attempt's old and new value by axis of the current file, without removed knobs."""
+    """Return the old and new value of each axis an attempt changed, by axis key.
+
+    Knobs that the current file lacks are left out.
+    """
     found: dict[str, tuple[Scalar, Scalar]] = {}
     for name, literals in attempt.knobs.items():
         old, new = (_scalars(literal) for literal in literals)

@@ -41,8 +41,8 @@ _SECRET_VALUE = re.compile(r"://[^/\s:@]*:[^/\s@]+@")
 class ExitReport:
     """The supervisor's report on an ended run; `started_at` and `ended_at` are epoch seconds.
 
-    `exit_code` is None if a signal ended the run, `signal` if none did, and `killed_by` if the
-    supervisor did not end it (else `deadline`, `request` or `log flood`).
+    `exit_code` is None if a signal ended the run; `signal` is None if it exited by itself.
+    `killed_by` says why the supervisor killed it: `deadline`, `request` or `log flood`; else None.
     """
 
     exit_code: int | None
@@ -111,7 +111,7 @@ class RunHandle:
     def kill(self) -> None:
         """Ask the supervisor to end the run's whole process tree, and return without waiting.
 
-        Its report then has `killed_by` set to `request`. Nothing happens if it has ended.
+        The exit report then has `killed_by` set to `request`. Does nothing if the run has ended.
         """
         pid = self.pid
         if pid is not None and self.alive():

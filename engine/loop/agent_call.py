@@ -39,7 +39,8 @@ class AgentCalls:
 
     Args:
         context: The session's journal, workspace, files and agent.
-        program: Gives the name of the steering in force, with which each call is marked.
+        program: Gives the steering basis, the name for the user's instructions in force, which is
+            kept with each call.
         briefings: Builds the briefing that the agent makes its proposal from.
     """
 

@@ -54,7 +54,9 @@ class SessionContext:
         self.record(AlarmRaised(kind=kind, message=message, experiment=experiment))
 
     def pause(self, reason: str, todo: str) -> None:
-        """Pause the loop on behalf of the engine; if paused for another reason, raise an alarm.
+        """Pause the loop on behalf of the engine.
+
+        Where it is already paused for another reason, an alarm is recorded instead.
 
         Args:
             reason: Why the loop cannot continue, as the user reads it.

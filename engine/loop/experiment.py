@@ -203,7 +203,8 @@ class ExperimentSteps:
             prompt_key: The key of the prompt sent for the change; empty: none was sent.
 
         Returns:
-            True where it runs in this experiment; False where it was queued, or is so already.
+            True where the changed edit runs in this experiment; False where it waits in the queue,
+            put there now or before.
         """
         before = self._sources.at(experiment.base)
         findings = await self._reviewer.assess(before, source)

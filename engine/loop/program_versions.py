@@ -41,7 +41,7 @@ class ProgramVersions:
 
     @property
     def steering_basis(self) -> str:
-        """A name for the steering in force: program.md and the last pin, ban, note or veto.
+        """A name for the user's instructions in force: program.md, pins, bans, notes and vetoes.
 
         A proposal that was drafted under another name is stale.
         """

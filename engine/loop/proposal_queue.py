@@ -108,8 +108,9 @@ class ProposalQueue:
                 self._drafting.cancel()
 
     async def _wait(self) -> None:
-        """Wait for a recorded event or the end of a draft; at most a second while anything is
-        active.
+        """Wait for a recorded event or the end of a draft.
+
+        At most a second where a proposal is queued, a run trains or an agent is called.
         """
         session = self._context.session
         active = session.queue or session.running is not None or self._calls.busy

@@ -28,7 +28,8 @@ class Proposer:
 
     Args:
         context: The session's journal, workspace, files and agent.
-        program: Gives the name of the steering in force, kept with each proposal.
+        program: Gives the steering basis, the name for the user's instructions in force, which is
+            kept with each proposal.
         sources: Reads the editable file as of a commit.
         briefings: Builds the briefing that an agent makes its proposal from.
         calls: Asks the agent, which may cost money.
@@ -140,9 +141,9 @@ class Proposer:
         return f"{now}\n\n{prompt}\n{then}\n\n{later}"
 
     def pin_basis(self, number: int) -> str:
-        """Return the basis (a name for the text) of a waiting pin; "" where the pin does not wait.
+        """Return a name for the text of the waiting pin `number`; "" where no such pin waits.
 
-        A proposal made from the pin is stale once this differs.
+        It is kept with a proposal made from the pin; the proposal is stale once the name changes.
         """
         waiting = self._context.session.waiting_pins
         pin = next((p for p in waiting if p.number == number), None)
@@ -171,8 +172,8 @@ class Proposer:
     def _literal_edit(self, pin: Pin, base: str) -> Candidate | None:
         """Return the edit of a pin of knobs and values, such as `LR=0.05`, made without an agent.
 
-        None where the pin is a sentence or names no knob, or where it changes nothing and is
-        removed.
+        None where the pin is a sentence or a name is not a knob of the file. None too where the
+        values are in the file already: the pin is then removed.
         """
         wanted = literal_settings(pin.text)
         if not wanted:

@@ -18,11 +18,11 @@ from engine.loop.briefing import BriefingBuilder
 from engine.loop.context import SessionContext
 
 MAX_TRIES = 8
-"""Failures in a row at which a further overload of the provider pauses the loop."""
+"""After this many failures in a row, one more overload of the provider pauses the loop."""
 MAX_SHORTENED = 3
 """How many times the briefing is halved before a prompt that is too long pauses the loop."""
 MAX_UNUSABLE = 3
-"""Failures in a row at which a further unusable answer pauses the loop."""
+"""After this many failures in a row, one more unusable answer pauses the loop."""
 MAX_WAIT_SECONDS = 6 * 3600.0
 """The longest wait in seconds that a provider's rate limit can impose."""
 
@@ -71,7 +71,7 @@ class AgentFailures:
 
     Args:
         context: The session's journal, workspace, files and agent.
-        briefings: Builds shorter briefings once its `shortened` is counted up.
+        briefings: Builds the briefings; counting up its `shortened` makes them shorter.
     """
 
     def __init__(self, context: SessionContext, briefings: BriefingBuilder) -> None:

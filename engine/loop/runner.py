@@ -56,7 +56,7 @@ class Runner:
         adopted.
         """
         self.progress: Progress | None = None
-        """The newest progress of the current run, for clients that attach late; None where none."""
+        """The current run's newest progress, for clients that attach late; None if it has none."""
 
     @property
     def pid(self) -> int | None:

@@ -43,8 +43,8 @@ class _Batch:
 class Notifier:
     """Sends a notification for each event of a journal that needs the user.
 
-    At most one message a minute is sent of each kind, and later ones are counted in the next; that
-    about the session's end is sent at once.
+    At most one message a minute is sent of each kind, and later ones are counted in the next. The
+    message about the session's end is sent at once.
 
     Args:
         workspace: The workspace with `.autoresearch/notify.toml`.
@@ -53,7 +53,7 @@ class Notifier:
         sender: Called in a thread with addresses, a title and a text; sends them.
 
     Raises:
-        ConfigError: The file is invalid or cannot be read.
+        ConfigError: notify.toml is invalid or cannot be read.
     """
 
     def __init__(

@@ -1,7 +1,7 @@
 """Runs each git command as a short process, so that the engine keeps no repository open.
 
-They use GitPython's command layer: its object database would keep pack files mapped and `cat-file`
-processes running.
+Of GitPython only the part that runs commands is used: its object database would keep pack files
+mapped and `cat-file` processes running.
 """
 
 from __future__ import annotations

@@ -46,7 +46,7 @@ class LogFile:
         self._fingerprint = b""
         self._holes: list[tuple[int, int]] = []
         self.cuts = 0
-        """Counter that grows when a hole replaced lines: the numbers of later lines are void."""
+        """Counter that grows when a hole replaced lines: the lines after it have new numbers."""
 
     # ---- the file ------------------------------------------------------------------------------
 
@@ -226,7 +226,7 @@ class LogFile:
                 self._cut_out(start, end)
 
     def _cut_out(self, start: int, end: int) -> None:
-        """Replace the index entries of lines inside a new hole by one line."""
+        """Make one line of all lines inside a new hole, from byte `start` to byte `end`."""
         if start >= self.indexed:
             return
         starts = self._starts
@@ -260,7 +260,7 @@ class LogFile:
         return self._starts[line]
 
     def line_at(self, offset: int) -> int:
-        """Return the number of the line that begins at a byte offset, or the last before it."""
+        """Return the number of the last line that begins at or before a byte offset."""
         return max(0, bisect_right(self._starts, offset) - 1)
 
     def dropped(self, line: int) -> int:

@@ -32,7 +32,7 @@ _TRACEBACK_LINES = 60
 class LogProgress:
     """The latest progress that a run's log reports; None where it does not report a figure.
 
-    `share` is that of the training budget used, from 0 to 1.
+    `share` is the share of the training budget used so far, from 0 to 1.
     """
 
     phase: Phase = Phase.STARTING

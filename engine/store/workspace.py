@@ -211,8 +211,8 @@ class Workspace:
     def check_branch(self, tag: str, frontier: str) -> None:
         """Raise an error unless a session's branch is still at its frontier.
 
-        It may be ahead, at a commit with a private ref: an engine was killed after it moved the
-        branch and before it recorded that.
+        A branch ahead of it, at a commit with a private ref, is accepted too: an engine may have
+        been killed after it moved the branch and before it recorded the move.
 
         Raises:
             WorkspaceError: The branch was deleted, or is at another commit.
@@ -319,7 +319,7 @@ class Workspace:
     def commit_once(self, base: str, name: str, content: str, message: str, ref: str) -> str:
         """Commit a changed file like `commit_candidate`, or return the commit made before a crash.
 
-        For commits without an event between the commit and the branch's move to it.
+        For commits that the journal does not record before the branch is moved to them.
         """
         commit = self.held(ref)
         if commit is not None and self.parent(commit) == base:

@@ -80,7 +80,7 @@ def changed_files(directory: Path, globs: tuple[str, ...]) -> tuple[str, ...]:
 def _belongs_to(directory: Path, workspace: Workspace) -> bool:
     """Return whether a worktree's git directory is intact and of the workspace's repository.
 
-    That of a copied workspace is not, and a power cut may leave its HEAD empty.
+    In a copied workspace it is that of the original; a power cut may leave its HEAD empty.
     """
     try:
         head = (directory / "HEAD").read_bytes()
@@ -92,7 +92,7 @@ def _belongs_to(directory: Path, workspace: Workspace) -> bool:
 
 
 def _git_directory(worktree: Path) -> Path | None:
-    """Return the git directory that a linked worktree's `.git` file names, without a process.
+    """Return the git directory that a linked worktree's `.git` file names, without running git.
 
     None if there is no such file. See gitrepository-layout(5).
     """
@@ -106,7 +106,7 @@ def _git_directory(worktree: Path) -> Path | None:
 def _remove_stale_locks(directory: Path) -> None:
     """Delete locks older than ten seconds, left by a power cut, from a worktree's git directory.
 
-    Only engines work there.
+    Only engines use these worktrees, so that no other program's lock is deleted.
     """
     for name in ("index.lock", "HEAD.lock"):
         path = directory / name

@@ -151,9 +151,10 @@ class PolicyClient:
         return RequestError.invalid_params({"details": f"Refused: {why}."})
 
     def notified(self, method: str, params: Any) -> None:
-        """Pass a `session/update` notification's reasoning, message, tool call or plan on.
+        """Pass what a `session/update` notification reports on to the listener.
 
-        They go to the listener; a cost is recorded in `dollars`. Others are ignored.
+        That is reasoning, a message, a tool call or a plan. A cost in US dollars is recorded in
+        `dollars`. All other notifications are ignored.
         """
         if method != "session/update":
             return
@@ -284,7 +285,7 @@ def _strings(values: Iterable[Any]) -> list[str]:
 
 
 def _option(options: Sequence[PermissionOption], kinds: Sequence[str]) -> str | None:
-    """Return the id of the first offered option of the first matching kind; None without one."""
+    """Return the id of an offered option of the first of `kinds` that is offered; else None."""
     for kind in kinds:
         for option in options:
             if option.kind == kind:

@@ -24,7 +24,7 @@ class Cli:
     """A coding-agent CLI: its commands, log-in, and settings that make it ask before it edits."""
 
     name: str
-    """Its name in the research config's `cli`."""
+    """The name by which the research config's `cli` selects this CLI."""
     title: str
     commands: tuple[tuple[str, ...], ...]
     """Command lines for the Agent Client Protocol; the first one installed is used."""
@@ -150,13 +150,16 @@ class Installed:
 
     name: str
     ok: bool | None
-    """True if installed and logged in; None if not installed, or without a log-in seen."""
+    """True if installed and logged in; None if not installed or no log-in was found."""
     value: str
     todo: str = ""
 
 
 def survey(environ: Mapping[str, str]) -> list[Installed]:
-    """Report on each known CLI: its version and log-in; starts `--version`, without network."""
+    """Report on each known CLI: whether it is installed and logged in, and its version.
+
+    It may run the CLI with `--version`; it does not use the network.
+    """
     with ThreadPoolExecutor(len(KNOWN)) as pool:
         return list(pool.map(lambda cli: _look(cli, environ), KNOWN))
 
@@ -243,7 +246,7 @@ def claude_login(variables: Mapping[str, str]) -> dict[str, Any]:
 
 
 def session_meta(cli: Cli, variables: Mapping[str, str]) -> dict[str, Any]:
-    """Return the `_meta` field for a new protocol session: Claude Code's options, else empty."""
+    """Return the `_meta` field of the request for a new session; empty for all but Claude Code."""
     if cli.name != "claude":
         return {}
     # No other settings: a rule of the user's that allows edits would apply to all files.

@@ -1,8 +1,8 @@
 """Runs a coding-agent CLI's session over the Agent Client Protocol (ACP).
 
-Import it late: the protocol's library takes 0.4 s. Messages are framed here instead of by the
-library, which logs unreadable ones to the root logger; notifications are handled in order, and
-unknown ones are ignored.
+Import this module only when needed: the protocol's library takes 0.4 s to import. Messages are
+framed here instead of by the library, which logs unreadable ones to the root logger; notifications
+are handled in order, and unknown ones are ignored.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ START_SECONDS = 90.0
 """Longest time until a session has started: a CLI may download its list of models, or itself."""
 _AUTH_REQUIRED = -32000
 _MOST_JUNK = 200
-"""Number of stdout lines that are not messages after which reading stops; some CLIs print few."""
+"""Reading stops after this many stdout lines that are not messages; some CLIs print a few."""
 
 
 class Conversation:
@@ -303,7 +303,7 @@ def _usage(response: PromptResponse | None, model: str) -> Usage:
 
 
 def _choice(option: SessionConfigOptionSelect, model: str) -> str | None:
-    """Return the option's value for a model, named with or without its provider; else None."""
+    """Return the value to select for a model, or for its name without the provider; else None."""
     values: list[str] = []
     for entry in option.options:
         inner = getattr(entry, "options", None)

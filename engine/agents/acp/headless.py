@@ -32,7 +32,7 @@ class Headless:
     Args:
         found: The CLI and its command line.
         config: The limits, and possibly a model.
-        policy: The paths and tools it may use.
+        policy: The paths and tools the CLI may use.
         variables: The complete environment of the process.
         secrets: The secrets to redact.
     """

@@ -13,7 +13,7 @@ class Policy:
 
     Args:
         worktree: The directory the agent works in.
-        file: The editable file, relative to it.
+        file: The editable file, relative to `worktree`.
     """
 
     def __init__(self, worktree: Path, file: str) -> None:
@@ -29,7 +29,7 @@ class Policy:
         return ".git" not in place.relative_to(self.worktree).parts
 
     def may_write(self, path: str) -> bool:
-        """Return whether a path, once resolved, is the editable file, which is not a link."""
+        """Return whether a path resolves to the editable file; false if that file is a link."""
         return self._place(path) == self.editable
 
     def judge(self, kind: str | None, paths: Sequence[str]) -> str:

@@ -217,7 +217,10 @@ def wait_seconds(error: Exception) -> float | None:
 
 
 def _seconds(value: str) -> float | None:
-    """Return the seconds from now of a number, `6m0s`, epoch seconds or a date; None if neither."""
+    """Return how many seconds from now a header's value means; None if it cannot be parsed.
+
+    The value may be a number of seconds, a span such as `6m0s`, epoch seconds or a date.
+    """
     now = datetime.now(UTC)
     with suppress(ValueError):
         number = float(value)

@@ -84,7 +84,10 @@ and the request at the end tell you what to do; where they differ, the rules of 
 
 @dataclass(frozen=True)
 class _Cut:
-    """How much of a prompt is left out to make it fit; a later field applies after the earlier."""
+    """How much of a prompt is left out to make it fit.
+
+    Each field is used only once the fields before it have been used to the full.
+    """
 
     older: int = 0
     """Number of one-line experiments left out, oldest first."""
