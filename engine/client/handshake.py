@@ -57,8 +57,8 @@ def no_answer(workspace: Path, *, with_limit: bool) -> EngineGoneError:
 
     Args:
         workspace: The workspace whose engine was asked.
-        with_limit: Whether the start command is to have a `--max` where the session needs a
-            higher one, for which the journal is read.
+        with_limit: Whether to read the journal and add `--max` to the start command if the
+            session has reached its limit of experiments.
     """
     pid = engine_pid(workspace)
     if pid is not None:

@@ -25,7 +25,7 @@ class JournalCache:
         self._damage: JournalError | None = None
 
     def refresh(self) -> None:
-        """Append the events written to the journal since the last call to `events`.
+        """Append the events written to the journal since the last refresh to `events`.
 
         Raises:
             JournalError: A line is damaged or the file cannot be read; earlier events are kept.

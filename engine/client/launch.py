@@ -128,7 +128,7 @@ def engine_error(code: int, log: Path) -> AutoresearchError:
 
 
 def stop_ended_engine(workspace: Path) -> bool:
-    """Stop the engine of an ended session, which may still write its report; wait for its exit.
+    """Stop an ended session's engine, which may be writing its report, and wait until it exits.
 
     Returns:
         True where no engine is left; False where one is at work or did not exit in time.

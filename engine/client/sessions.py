@@ -131,7 +131,8 @@ def engine_pid(workspace: Path) -> int | None:
 def start_command(workspace: Path, *, named: bool = False) -> str:
     """Return the shell command that continues a workspace's newest session.
 
-    It has a higher `--max` if the session has reached its own, so the journal is read.
+    If the session has done as many experiments as its limit allows, which the journal tells, the
+    command includes `--max` with a higher limit.
 
     Args:
         workspace: The workspace that holds the session.

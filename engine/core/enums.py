@@ -138,9 +138,9 @@ class QueueState(StrEnum):
     READY = "ready"
     """The proposal runs when its turn comes."""
     ASKED = "asked"
-    """It waits for the user's answer, and is parked if none comes in time."""
+    """The proposal waits for the user's answer, and is parked if none comes in time."""
     PARKED = "parked"
-    """It waits for the user's answer without a time limit."""
+    """The proposal waits for the user's answer without a time limit."""
 
 
 class ReviewAnswer(StrEnum):

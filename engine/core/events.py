@@ -183,7 +183,7 @@ class ProposalQueued(CandidateEvent, frozen=True, kw_only=True):
     """A proposal was put into the queue, to become an experiment later or to be dropped."""
 
     after: int
-    """The number of experiments begun when it was queued; it assumes the newest is discarded."""
+    """The number of experiments begun when it was queued; the last is assumed to be discarded."""
     basis: str = ""
     why: str = ""
     """Why the user is asked about the proposal; empty where it may run without approval."""

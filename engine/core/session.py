@@ -36,9 +36,9 @@ from engine.core.vector import Vector
 MAX_ASKED = 3
 """Number of open questions at which the loop waits for the user, with the autonomy `ask-all`."""
 MAX_HELD_IN_A_ROW = 8
-"""Proposals held for the user since the newest experiment at which the loop waits for them.
+"""Number of asked and parked proposals since the newest experiment at which the loop waits.
 
-Otherwise a model that only has risky ideas would be paid all night.
+It then waits for the user's answer, so that a model with only risky ideas is not paid all night.
 """
 
 
@@ -225,7 +225,7 @@ class Session(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def ready(self) -> tuple[Queued, ...]:
-        """Queued proposals that may run, next first: approved, the user's own, then the agent's."""
+        """Queued proposals that may run, next first: approved, started by the user, the agent's."""
         able = [q for q in self.queue if q.state is QueueState.READY]
         return tuple(sorted(able, key=lambda q: (not q.approved, q.origin is Origin.AGENT)))
 
@@ -264,11 +264,11 @@ class Session(msgspec.Struct, frozen=True, kw_only=True):
     # ---- copies with changes, for the handlers
 
     def with_(self, event: ev.Event, **changes: Any) -> Session:
-        """Return a copy with these fields changed, at the event's sequence number and time."""
+        """Return a copy with the given fields changed, at the event's sequence number and time."""
         return replace(self, seq=event.seq, at=event.at, **changes)
 
     def change(self, event: ev.Event, number: int, **changes: Any) -> Session:
-        """Return a copy in which these fields of experiment `number` are changed.
+        """Return a copy with the given fields of experiment `number` changed.
 
         `event` gives the sequence number and time of the copy.
         """
@@ -281,7 +281,7 @@ class Session(msgspec.Struct, frozen=True, kw_only=True):
         )
 
     def change_run(self, event: ev.Event, number: int, run: int, **changes: Any) -> Session:
-        """Return a copy in which these fields of run `run` of experiment `number` are changed.
+        """Return a copy with the given fields of run `run` of experiment `number` changed.
 
         `event` gives the sequence number and time of the copy.
         """

@@ -41,7 +41,7 @@ class MergePlan(msgspec.Struct, frozen=True, kw_only=True):
     """Name of the base branch, onto which the keeps are put, or a commit as the user named it."""
     onto_commit: str
     moved: int | None
-    """Number of commits on the base branch since `start`; None: the branch does not have it."""
+    """Number of commits on the base branch since `start`; None if `start` is not on that branch."""
     moved_files: tuple[str, ...] = ()
     """Editable and locked files that differ between `start` and the base branch."""
     steps: tuple[BranchStep, ...] = ()

@@ -213,13 +213,13 @@ class _Replay:
     def _fit(self, step: BranchStep) -> bool:
         """Commit a change that git rejected, if only lines next to it differ.
 
-        The lines it replaces must be there exactly once.
+        The file on the new branch must have the lines that the change replaces exactly once.
 
         Returns:
-            True if the change was applied; False if the lines it adds are already there.
+            True if the change was applied; False if the file already has the lines it adds.
 
         Raises:
-            ConflictError: The change does not fit, and its lines are not there.
+            ConflictError: The change does not fit, and the file does not have the lines it adds.
         """
         conflicts = read_conflicts(self._git)
         if len(step.files) == 1 and [c.file for c in conflicts] == [*step.files]:

@@ -201,6 +201,10 @@ class TableHistory:
         """Return the diff to `last` from the parent of the first keep whose commit exists.
 
         It replaces the diff from `first`, whose commit is missing.
+
+        Args:
+            first: Number of the experiment whose commit is missing.
+            last: Number of the experiment whose commit the diff ends at.
         """
         assert self._commits is not None
         end = self._found[last - 1]

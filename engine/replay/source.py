@@ -124,7 +124,7 @@ class JournalSource(ReplaySource):
         return self._workspace is not None and engine_pid(self._workspace) is not None
 
     def refresh(self) -> bool:
-        """Read the events appended to the journal since; return whether there were any."""
+        """Read the events appended to the journal since the last call; return whether any were."""
         events = self._tail.read_new()
         self.recording.extend(events)
         return bool(events)

@@ -108,7 +108,11 @@ class Reports:
         write_durably(path, markdown(facts, progress=progress).encode("utf-8", "replace"))
 
     async def _finish(self, upto: int) -> None:
-        """Write the final summary, and again once the session's model has suggested next steps."""
+        """Write the final summary, and again once the session's model has suggested next steps.
+
+        Args:
+            upto: Sequence number of the last event that the summary covers.
+        """
         await asyncio.to_thread(self._write, self._summary, upto, progress=False)
         if await self._suggest(upto):
             assert self._journal is not None
@@ -119,6 +123,9 @@ class Reports:
         """Ask the session's model for next steps, a paid call, if the settings want it.
 
         The answer is saved and its cost journaled.
+
+        Args:
+            upto: Sequence number of the last event that the question covers.
 
         Returns:
             True if the model was asked, so that the summary must be written again.

@@ -56,7 +56,7 @@ class Keep(msgspec.Struct, frozen=True, kw_only=True):
 
     point: Point
     gain: float | None
-    """Gain in metric units, from means where either was measured repeatedly; None: unknown."""
+    """Gain in metric units, from the mean where a keep was measured repeatedly; None: unknown."""
     sigmas: float | None
     trust: Trust
     runs: int = 1

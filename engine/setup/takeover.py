@@ -120,7 +120,7 @@ def _resolve(workspace: Workspace, names: list[str], tip: str) -> dict[str, Reso
 
 
 def _own_commits(workspace: Workspace, tip: str) -> list[str]:
-    """Return the hashes of the commits up to `tip` on no branch of the user's, oldest first."""
+    """Return the hashes of the commits up to `tip` that no user's branch has, oldest first."""
     out = workspace.git.try_run(
         *("rev-list", "--reverse", "--first-parent", tip),
         *("--not", f"--exclude={BRANCH_PREFIX}/*", "--branches"),

@@ -56,7 +56,7 @@ def earlier_text(earlier: Sequence[Earlier], limit: int = MOST_CHARACTERS) -> st
 
 
 def device_of(platform: Platform | None) -> str:
-    """Return a machine's GPUs, or its processor without any, in at most 60 characters."""
+    """Return a machine's GPUs, or its processor if it has no GPU, in at most 60 characters."""
     if platform is None:
         return "an unknown machine"
     if not platform.gpus:

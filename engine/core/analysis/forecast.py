@@ -15,7 +15,7 @@ class Forecast(NamedTuple):
     dollars_per_keep: float | None
     """All dollars spent, divided by the number of keeps without the baseline."""
     dollars_at_end: float | None
-    """Dollars spent once the session's last experiment has run; None without an end or a price."""
+    """Dollars the whole session will have cost; None without a limit of experiments or a price."""
     experiments_left: int | None
     """Further experiments until a cap on dollars or tokens is reached; None without a cap."""
 

@@ -21,7 +21,7 @@ class Place(msgspec.Struct, frozen=True, kw_only=True):
     number: int
     """Number of the first experiment with this commit."""
     value: float
-    """The mean of its repeats without the first run, or the value of its only run."""
+    """The mean of the commit's runs except the first, or the value of its only run."""
     runs: int
     """Number of the commit's runs with a credible value."""
     gain: float | None
@@ -81,11 +81,13 @@ def leaderboard(session: Session, *, rows: bool = False) -> Leaderboard:
 
 
 def _base(session: Session, values: dict[str, float], *, rows: bool) -> float | None:
-    """Return the baseline's value, or that of a table's first incumbent; None without one.
+    """Return the value that gains are measured from; None without one.
+
+    It is the baseline's, or that of the first row of a table that became the incumbent.
 
     Args:
         session: The session.
-        values: The value of each place, by commit or `#number`.
+        values: The value of each place, by commit, or by `#7` for experiment 7.
         rows: Whether the session was read from a table.
     """
     if rows:

@@ -1,7 +1,7 @@
 """Estimates how much the metric of unchanged code varies (σ), and which gains exceed that noise.
 
-The noise is estimated from repeated runs of the same commit alone. Without any it is unknown, and
-no keep is called trustworthy or not by a figure from elsewhere.
+The noise is estimated from repeated runs of the same commit alone. Without any it is unknown,
+and no typical value from elsewhere takes its place.
 """
 
 from __future__ import annotations
@@ -90,9 +90,9 @@ def pooled_noise(groups: Iterable[Sequence[float]]) -> Noise | None:
 
 
 def unbiased_value(values: Sequence[float]) -> float | None:
-    """Return the mean of repeated runs without the first; None without any run.
+    """Return the mean of a commit's values without the first, or its only value; None without any.
 
-    The first run was selected for being good. Only where it is the only one, its value counts.
+    The first is left out because the commit was kept for it, so that it is likely too good.
     """
     if not values:
         return None

@@ -79,9 +79,13 @@ def plateau_notice(session: Session) -> str:
 
 
 def near_miss(session: Session, spell: int) -> Experiment | None:
-    """Return the discard with the best gain among the last experiments, about `spell` of them.
+    """Return the discard with the best gain among the latest experiments; None without one.
 
-    None if none of them was measured.
+    Discards without a trusted measurement do not count.
+
+    Args:
+        session: The session.
+        spell: Number of latest experiments to search; the two before them are searched as well.
     """
     recent = list(session.experiments[-spell - 2 :])
     measured = [

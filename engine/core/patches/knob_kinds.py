@@ -42,7 +42,7 @@ _SIZE = re.compile(
 def infer_kind(
     name: str, literal: str, value: Scalar, comment: str
 ) -> tuple[KnobKind, tuple[Scalar, ...]]:
-    """Return the kind of a scalar, and for an enum the values it may take, its own included.
+    """Return the kind of a scalar, and for an enum its possible values, with the present one.
 
     Args:
         name: The knob's name.

@@ -47,7 +47,7 @@ class Part:
     start: int
     """Index of the part's first character in the knob's literal."""
     choices: tuple[Scalar, ...] = ()
-    """Values that an enum may take, its own included; empty for other kinds."""
+    """Values that an enum may take, the present one included; empty for other kinds."""
 
 
 @dataclass(frozen=True)

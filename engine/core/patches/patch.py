@@ -93,7 +93,7 @@ def apply_patch(old: str, patch: str) -> str:
 
 
 def refit_patch(new: str, patch: str) -> str | None:
-    """Return a text other than its own with a unified diff applied, if that fits exactly.
+    """Apply a unified diff to a text other than the one it was made for, if it fits exactly.
 
     The lines each change removes must occur exactly once, together with as much context as makes
     them unique. Neighbouring lines may have changed, as in a list of settings; the removed

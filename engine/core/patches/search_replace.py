@@ -114,7 +114,7 @@ def find_blocks(text: str) -> FoundBlocks:
 def _read_block(
     text: str, head: re.Match[str], middles: list[re.Match[str]], end: re.Match[str]
 ) -> Block | str:
-    """Return the block between its markers, or why it is invalid, to follow `Block N `."""
+    """Return the block between its markers, or why it is invalid: a phrase after `Block N`."""
     if not middles:
         return "has no line of ======= between SEARCH and REPLACE"
     if len(middles) > 1:

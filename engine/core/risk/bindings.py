@@ -28,7 +28,7 @@ _MUTATORS = frozenset(
 
 @dataclass(frozen=True)
 class Binding:
-    """One place in a source text that gives a name, an attribute or a part of either a value."""
+    """One place in a text that binds a value to a name, to an attribute or to a part of either."""
 
     name: str
     """The bound name: `total`, `run.seconds` for an attribute, `rows` for `rows[0]`."""

@@ -141,7 +141,7 @@ def _reads_directly(source: ParsedSource, statement: ast.stmt) -> bool:
 
 
 def _reached(source: ParsedSource, inside: set[int]) -> set[str]:
-    """Return the names of the functions that counted work calls, directly or indirectly.
+    """Return the names of the text's functions that run within the counted time.
 
     Args:
         source: The parsed text.

@@ -72,7 +72,7 @@ class Edit:
 
 
 def _facts(source: ParsedSource, find: FindFacts) -> Iterable[Fact]:
-    """Return the facts of a text, cached with it if `find` depends on nothing but the text."""
+    """Return the facts that `find` yields for a text; cached if it depends on the text alone."""
     if getattr(find, "__closure__", ()) is not None or getattr(find, "__defaults__", None):
         return find(source)
     return source.cached(("facts", find.__module__, find.__qualname__), lambda: [*find(source)])

@@ -134,7 +134,7 @@ def computed_text(edit: Edit) -> Iterable[RuleHit]:
 
 
 def _is_texty(source: ParsedSource, call: ast.Call) -> bool:
-    """Return whether an argument of an output call is built from other text while it runs."""
+    """Return whether an argument of an output call may be text that is built at run time."""
     makers = ("join", "decode", "format", "replace", "fromhex", "b64decode", "translate")
     for node in (n for a in call.args for n in source.within(a)):
         if isinstance(node, ast.Call):

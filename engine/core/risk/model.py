@@ -92,7 +92,7 @@ def _is_dropout(source: ParsedSource, statement: ast.stmt) -> bool:
 
 
 def _branches(source: ParsedSource, node: ast.If | ast.IfExp | ast.While) -> Iterator[Fact]:
-    """Yield a branch of a model class whose condition tests gradients, or targets in `forward`."""
+    """Yield the node if it is in a model class and tests gradients, or targets in `forward`."""
     function = source.function_of(node)
     owner = source.class_of(node)
     if function is None or not source.is_module_class(owner):

@@ -18,7 +18,7 @@ LARGE = 80
 LARGE_SHARE = 0.5
 """Share of a file's lines above which at least LARGE changed lines are too many."""
 MEMORY_RATIO = 3.0
-"""Predicted multiple of the base's memory from which the user is asked, if its GB are unknown."""
+"""Predicted multiple of the base's memory from which the user is asked, if GB are unknown."""
 MEMORY_SHARE = 0.95
 """Share of the device's memory above which the user is asked, if both are known in GB."""
 

@@ -90,7 +90,7 @@ class SourceTree:
             node = parent
 
     def statement(self, node: ast.AST) -> ast.AST:
-        """Return the innermost statement that contains a node, or is it; the node if none does."""
+        """Return the innermost statement that is or contains a node; without one, the node."""
         if isinstance(node, ast.stmt):
             return node
         return next((n for n in self.ancestors(node) if isinstance(n, ast.stmt)), node)

@@ -2,8 +2,9 @@
 
 decode.py         decodes bytes to text
 shape.py          splits text into lines and cells
-survey.py         finds the headers, and the columns under each
-schema.py         infers the roles of columns (by name: roles.py; by cells: columns.py)
+survey.py         locates the headers, and chooses one metric for all blocks of rows
+schema.py         decides the roles of one block's columns, and which is its metric
+                  (roles.py proposes from names; columns.py checks by cells)
 rows.py           turns lines into rows (lines.py repairs them; numbers.py, status_words.py parse)
 direction.py      infers whether lower or higher is better
 stats.py          computes counts, best, keeps and trend

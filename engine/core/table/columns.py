@@ -1,4 +1,4 @@
-"""Infers a column's role from its cells, to check the role its name suggests or to replace it."""
+"""Checks by a column's cells the role its name suggests, and fills in roles no name gives."""
 
 from __future__ import annotations
 

@@ -14,7 +14,7 @@ SURPLUS = "surplus"
 _MOST_MOVED = 2
 """Largest number of columns by which missing or surplus fields may displace a status."""
 _FEW = 8
-"""Number of fields that a row may always lack; a longer row may lack half of its fields."""
+"""A line lacking more fields than this, and more than it has, is not a row."""
 _AMBIGUOUS = frozenset(("true", "false", "yes", "nan", "inf", "same", "invalid"))
 
 

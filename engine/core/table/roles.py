@@ -1,4 +1,4 @@
-"""Infers from column names which role a column has, and which way a metric improves."""
+"""Proposes a column's role and a metric's direction from a name alone; sees no cells."""
 
 from __future__ import annotations
 

@@ -235,7 +235,7 @@ class RowReader:
         )
 
     def finish(self) -> None:
-        """Change the verdict of rows with status `ok` to keep where the table uses it so.
+        """Change the verdict of rows with status `ok` or the like to keep if it means that here.
 
         Call this once after all blocks were read, because it depends on all rows.
         """

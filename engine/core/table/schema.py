@@ -1,4 +1,4 @@
-"""Infers which column is the metric, the status and so on: by its header, else by its cells."""
+"""Decides the columns of one block of rows: their names and roles, and which is the metric."""
 
 from __future__ import annotations
 

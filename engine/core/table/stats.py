@@ -38,7 +38,7 @@ class Trend(msgspec.Struct, frozen=True):
     recent: float | None
     """The best credible value of the last third; None without one."""
     gain: float | None
-    """The gain of `recent` over `before`, negative if it is worse; None without either."""
+    """The gain of `recent` over `before`, negative if it is worse; None if one of them is None."""
     keeps_before: int
     keeps_recent: int
 
@@ -71,8 +71,8 @@ class TableStats(msgspec.Struct, frozen=True, kw_only=True):
 def credible(table: Table) -> list[bool]:
     """Return for each row whether its value may count as the best so far.
 
-    Values of crashes and discards may not. A 0 may in a kept row whose metric can be 0, and a -1
-    among positive values in a kept row.
+    Values of crashes and discards may not. A 0 may only in a kept row, and if the metric can be 0.
+    A negative value may in a kept row, or if the table has a negative value other than -1.
     """
     can_be_zero = table.metric is not None and not never_zero(table.metric)
     signed = any(row.value is not None and row.value < 0 and row.value != -1 for row in table.rows)

@@ -1,4 +1,4 @@
-"""Finds every header line of a table, the columns below each, and the column of the metric."""
+"""Locates a table's header lines, splits it into blocks there, and makes their metrics agree."""
 
 from __future__ import annotations
 
