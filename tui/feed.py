@@ -64,7 +64,7 @@ class Feed(Protocol):
     def messages(self) -> AsyncIterator[AnyMessage | Session]:
         """Yield the engine's messages after `start`, until the connection to the engine is lost.
 
-        A replay yields a whole session, which replaces the one that was folded so far.
+        A replay yields a whole session, which replaces the one built from earlier messages.
         """
 
     async def send(self, command: AnyCommand) -> Reply:
@@ -75,7 +75,7 @@ class Feed(Protocol):
         """
 
     def log_path(self, experiment: int, run: int) -> Path | None:
-        """Return the path of a run's log, by its numbers; None where there is none."""
+        """Return the log file of an experiment's run, by both numbers; None where there is none."""
 
     def details(self, experiment: int) -> Details:
         """Return an experiment's patch, reasoning and directory; a text that is lost is ""."""

@@ -39,7 +39,7 @@ class Action:
     """One thing that the user can do on a screen: its key, name, title, help and condition."""
 
     key: str
-    """Textual's names of its keys, separated by commas; "" if only the command palette has it."""
+    """Textual's names of the action's keys, comma-separated; "" if only the palette offers it."""
     name: str
     """`<name>` of the method `action_<name>` that performs it, with arguments if any: `part(2)`."""
     title: str
@@ -50,7 +50,7 @@ class Action:
     destructive: bool = False
     """True if the action destroys work; the help then says that it asks for confirmation."""
     enabled: Callable[[View], str | None] = always
-    """Takes the view, and returns why the action is not available; None if it is."""
+    """Takes the view, and returns why the action is not available; None if it is available."""
     footer: Callable[[View], str] | None = None
     """Takes the view, and returns the label in the footer; None if the footer omits the action."""
 

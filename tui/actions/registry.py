@@ -1,7 +1,7 @@
-"""Collects all actions of all screens in one list, the source of keys, footer, help and palette.
+"""Lists the actions of the main and detail screens, and collects those of all screens in `ALL`.
 
-`docs/keys.md` is written from it as well (`python -m tui.actions.registry > docs/keys.md`; a test
-compares).
+Key bindings, footers, the command palette, the help page and `docs/keys.md` are made from these
+lists. `python -m tui.actions.registry > docs/keys.md` writes that file; a test checks it.
 """
 
 from __future__ import annotations

@@ -12,9 +12,9 @@ from engine.core.errors import WorkspaceError
 
 @contextmanager
 def explain_bare_table(workspace: Path, tag: str | None, todo: str) -> Iterator[None]:
-    """Replace what a WorkspaceError about a missing session tells the user to do.
+    """Replace the advice in a WorkspaceError that the enclosed code raises for a missing session.
 
-    Only where the directory has a results.tsv, no session, and no tag was given.
+    Only if the directory has a results.tsv but no session, and no tag was given.
 
     Args:
         workspace: The directory in which a session is looked up.

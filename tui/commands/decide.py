@@ -123,6 +123,13 @@ def edit(patch: str | None, source: Path | None, path: Path, as_json: bool) -> N
 def _edit_in_editor(path: Path, patch_id: str, candidate: str, file: str, base: str) -> str:
     """Open the file with the proposal applied in the user's editor, and send the edited text.
 
+    Args:
+        path: The workspace, or a directory in it.
+        patch_id: The proposal's patch.
+        candidate: The file's text with the proposal applied.
+        file: The name of the editable file.
+        base: The commit that the text is based on.
+
     Returns:
         The engine's reply, or that nothing was changed.
 

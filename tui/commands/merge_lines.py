@@ -137,7 +137,7 @@ def measure_command(merged: MergedBranch, plan: MergePlan) -> str:
 
 
 def conflict_lines(error: ConflictError, onto: str) -> Iterator[str]:
-    """Yield for each conflict what the file has, what the commit expected, and what it wants.
+    """Yield for each conflict what the file has, and the commit's text before and after.
 
     Args:
         error: The conflict that stopped the merge.
@@ -160,7 +160,7 @@ def conflict_lines(error: ConflictError, onto: str) -> Iterator[str]:
 
 
 def one_line_of_code(text: str) -> str:
-    """Return a line of code with its indentation, without control characters, at most 240 long."""
+    """Return a line of code, indented and without control characters, cut to 240 characters."""
     indent = len(text) - len(text.lstrip(" \t"))
     return " " * min(indent, 40) + one_line(text, 200)
 

@@ -59,7 +59,7 @@ def queue(arguments: tuple[str, ...], only_diff: bool, path: Path, as_json: bool
 
 
 def queue_facts(session: Session, pid: int | None) -> dict[str, Any]:
-    """Return queued proposals and waiting pins as plain values for JSON, next first in each list.
+    """Return queued proposals and waiting pins as plain values for JSON, in their order.
 
     Args:
         session: The session's state.

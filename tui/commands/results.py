@@ -113,7 +113,7 @@ def select(
         table: The table.
         top: The most rows to return, the best ones with a credible value; None: no limit.
         kept: Whether to return kept rows only.
-        category: The only category to return, in any case; None: every category.
+        category: The only category to return, in upper or lower case; None: every category.
 
     Raises:
         UsageError: The table has no such category.
@@ -150,7 +150,7 @@ def session_facts(session: Session, rows: Sequence[TableRow]) -> dict[str, Any]:
 
     Args:
         session: The session; the statistics cover all its own experiments.
-        rows: The rows to list, of the session's full table.
+        rows: The rows to list, all or some of the session's table.
     """
     baseline, past = session.baseline, past_table(session)
     known = _parts(session, rows)

@@ -101,7 +101,7 @@ def serve(
 
 
 def _session(path: Path) -> tuple[tuple[str, ...], str]:
-    """Return the arguments that make a tab show a workspace's session, and the page's title.
+    """Return the arguments for a browser tab to show a workspace's session, and the page's title.
 
     Args:
         path: The workspace, or a directory in it.
@@ -130,7 +130,7 @@ def _session(path: Path) -> tuple[tuple[str, ...], str]:
 def _replay(
     source: str, repo: Path | None, metric: str | None, direction: str | None
 ) -> tuple[tuple[str, ...], str]:
-    """Return the arguments that make a tab show a replay, and the page's title.
+    """Return the arguments that make a browser tab show a replay, and the page's title.
 
     The replay is opened once here, so that errors are printed here.
 

@@ -98,7 +98,7 @@ def _list(proposals: Sequence[Queued]) -> str:
 
 
 def left_until(until: datetime, now: datetime) -> str:
-    """Return the time from `now` until a moment, such as `in 3 min 20 s`; `now` once it is past."""
+    """Return the time until a moment in words: `in 3 min 20 s`; the word `now` if it is past."""
     seconds = (until - now).total_seconds()
     return "now" if seconds <= 0 else f"in {duration(seconds)}"
 

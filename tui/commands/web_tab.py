@@ -38,7 +38,7 @@ screens.add_command(replay)
 
 
 def no_engine(workspace: Path) -> str:
-    """Return the sentence that the page shows a recorded session, as no engine runs."""
+    """Return the message for a page that shows the session's journal, since no engine runs."""
     return (
         "No engine is at work: this is the session from its journal. "
         f"Start one with `{start_command(workspace, named=True)}` and load the page again."

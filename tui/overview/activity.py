@@ -78,11 +78,11 @@ class EventList(RowList):
             self._sift()
 
     def _sift(self, at: int | None = None) -> None:
-        """Append the events that are new since the last call and pass the filter to the list.
+        """List those events, new since the last call, that the chosen filter shows.
 
         Args:
-            at: The index of the event to put the cursor on, or on the next one that is listed;
-                None to leave the cursor where it is.
+            at: The index, among all events, of the event to put the cursor on; if the filter hides
+                it, the next listed one. None leaves the cursor, or keeps it at the end.
         """
         wanted = _SHOWN[self.shown]
         self._order += [

@@ -48,7 +48,8 @@ class EditList(RowList):
 
         Args:
             session: The session.
-            sift: If the experiment is not listed any longer, move to the next one that is.
+            sift: True after a change of filter: if that hides the experiment under the cursor, the
+                cursor moves to the next listed one.
         """
         before, self.session = self.chosen, session
         self._numbers = [e.number for e in session.experiments if self._is_shown(e)]

@@ -40,7 +40,7 @@ class PlaceList(RowList):
         return self._places[self.at] if self._places else None
 
     def set_places(self, session: Session, places: tuple[Place, ...]) -> None:
-        """List these places; the cursor stays on its experiment, or on the first row.
+        """List these places; a cursor on the first row stays there, any other on its experiment.
 
         Args:
             session: The session whose experiments the places name.

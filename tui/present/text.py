@@ -1,4 +1,4 @@
-"""Cleans untrusted text for display: removes control characters, line breaks and tabs."""
+"""Turns untrusted text into one line to display: adds tab expansion to `engine.core.text`."""
 
 from __future__ import annotations
 
@@ -8,6 +8,6 @@ _TAB_CELLS = 4
 
 
 def clean_line(text: str) -> str:
-    """Return untrusted text as one line, without control characters; tabs become spaces."""
+    """Return text sanitized by `sanitize`, as one line: line breaks and tabs become spaces."""
     text = sanitize(text, line_break=" ")
     return text.expandtabs(_TAB_CELLS) if "\t" in text else text

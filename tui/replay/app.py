@@ -41,7 +41,8 @@ class ReplayApp(SupervisorApp):
     Args:
         source: The recording and its files.
         theme: The name of a theme; None for the one the user chose last.
-        forced_theme: The theme that `prepare_environment` found this terminal to need.
+        forced_theme: The only theme that this terminal can show, as `prepare_environment` returned
+            it; None if it can show any.
         clock: A function that returns seconds of a monotonic clock.
     """
 

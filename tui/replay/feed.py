@@ -124,10 +124,7 @@ class ReplayFeed:
     # ---- diffs -----------------------------------------------------------------------------------
 
     def diff(self, number: int) -> Diff:
-        """Return the diff of an experiment; git is asked at most once for each row of a table.
-
-        Of a results table the newest 256 answers are kept.
-        """
+        """Return the diff of an experiment; for a results table, 256 answers of git are kept."""
         if not self.source.from_table:
             return self.source.diff(number, self.player.step)
         if number not in self._diffs:

@@ -11,7 +11,7 @@ SPEEDS = (0.25, 0.5, 1.0, 2.0, 5.0, 10.0, 25.0, 50.0, 100.0)
 """The speeds of a replay to choose from, in experiments per second."""
 _USUAL = SPEEDS.index(2.0)
 FOLDED_AT_ONCE = 25_000
-"""The greatest number of events that a jump folds at once, in about 40 ms.
+"""The most events that a jump folds (applies to the session) at once, in about 40 ms.
 
 A longer jump waits while the events are folded in the background.
 """
@@ -197,7 +197,7 @@ class Player:
         return self.step != before
 
     def grown(self) -> bool:
-        """Stay at the end of a recording that has grown, if it was shown; return whether it was."""
+        """Move to the new end of a recording that has grown, if `joined`; return `joined`."""
         if self.joined:
             self.end()
         return self.joined

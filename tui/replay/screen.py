@@ -58,7 +58,7 @@ class ReplayScreen(MainScreen):
         self.query_one(TimeLine).show(self.replay.is_live)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Return whether a key may act: not one that moves in time while a text field has focus."""
+        """Return False for a key that moves in time while an input line has the focus."""
         if action == "do" and parameters and parameters[0] in MOVES:
             return not isinstance(self.focused, Input)
         return super().check_action(action, parameters)
@@ -159,7 +159,7 @@ class ReplayScreen(MainScreen):
     def _matching(self, text: str) -> list[int]:
         """Return the places of the experiments whose hypothesis or category contains a text.
 
-        A place is the number of experiments settled once that one is.
+        A place is the number of experiments settled up to and including that one.
         """
         needle = clean_line(text).lower()
         recording = self.replay.feed.player.recording

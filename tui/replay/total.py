@@ -24,7 +24,7 @@ _TOTAL: tuple[Action, ...] = (
 
 
 class TotalScreen(StaticScreen):
-    """Shows the diff from the baseline to the best experiment when the screen was opened."""
+    """Shows the diff from the baseline to what was the best experiment when the screen opened."""
 
     DEFAULT_CSS = """
     TotalScreen #about { height: 2; padding: 0 1; }

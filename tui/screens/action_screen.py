@@ -71,7 +71,7 @@ class ActionScreen(DismissOnce[Result]):
         """Do the action with this name, or show a warning with the reason why it is not available.
 
         Args:
-            name: The name of one of the screen's or the program's actions. Each key names one.
+            name: The name of an action of this screen, or of `PROGRAM`.
         """
         action = next(each for each in (*self.ACTIONS, *PROGRAM) if each.name == name)
         why = action.enabled(self.view)

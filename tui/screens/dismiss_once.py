@@ -11,10 +11,10 @@ Result = TypeVar("Result")
 
 
 class DismissOnce(Screen[Result]):
-    """A base class of screens that closes once, even if a second answer was typed before that.
+    """A base class of screens that close once, even if the user typed a second answer meanwhile.
 
-    Textual would close the next screen as well, or fail if there is none. List this class last
-    among the bases: Textual takes style sheets only from the first.
+    In Textual a second answer closes the screen below as well, or fails if there is none. List
+    this class last among the bases: Textual takes style sheets only from the first.
     """
 
     def dismiss(self, result: Result | None = None) -> AwaitComplete:

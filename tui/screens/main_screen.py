@@ -141,7 +141,7 @@ class MainScreen(LoopActions, PastActions, SteeringActions, SearchActions):
         """Give the focus to one part of the screen.
 
         Args:
-            number: The number of the part, from 1 to 6.
+            number: The number of the part, from 1 (Agent) to 6 (Results).
         """
         self.panels.go_to(number)
 
@@ -159,7 +159,10 @@ class MainScreen(LoopActions, PastActions, SteeringActions, SearchActions):
         return self.view.session.experiment(number) if 1 <= number <= len(experiments) else None
 
     async def action_do(self, name: str) -> None:
-        """Do an action by its name, or show a message if an imported row does not have it."""
+        """Do the action with this name, unless it needs an experiment under the table's cursor.
+
+        If the cursor is on an imported row instead, a message says so.
+        """
         past = self.panels.results.selected_past
         if past is not None and name in _NEED_EXPERIMENT:
             title = next(each.title for each in self.ACTIONS if each.name == name)

@@ -137,7 +137,7 @@ class PanelGrid(Container):
         """Write a part's number and caption on its border.
 
         Args:
-            number: The number of the part, from 1 to 6.
+            number: The number of the part, from 1 (Agent) to 6 (Results).
         """
         part = self._parts[number - 1]
         name = PART_NAMES[number - 1]

@@ -29,7 +29,7 @@ class PinsScreen(InstructionList):
     def __init__(self) -> None:
         super().__init__()
         self._target_places: dict[int, int] = {}
-        """By pin, the index in the queue that it is moved to, until the engine has answered."""
+        """By pin number, its new index among the waiting pins, until the engine has answered."""
 
     @classmethod
     def adds(cls, text: str) -> commands.AnyCommand:

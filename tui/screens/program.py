@@ -52,7 +52,7 @@ class ProgramScreen(ActionScreen[None]):
         self._seen = program.key
         """The key (a hash) of the version on the disk that the text began from; "" for no file."""
         self._clean = ""
-        """The text as it was when it last equalled that on the disk."""
+        """The text when it was last loaded or saved; "" if program.md was deleted since."""
         self._outside = outside
         self._kept = ""
         """The unsaved text that was last kept as a draft; "" if none was."""
@@ -310,11 +310,11 @@ def takes_effect(session: Session, what: str = "A change") -> str:
 
 
 def in_force(session: Session, key: str) -> str:
-    """Return one sentence about which version of program.md is in force, and when this one will be.
+    """Return in words which version of program.md is in force, and when the saved one will be.
 
     Args:
         session: The session that reads program.md.
-        key: The key of the version on the disk.
+        key: The key (a hash) of the version on the disk.
     """
     if not session.programs:
         return takes_effect(session)

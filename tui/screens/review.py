@@ -27,7 +27,7 @@ from tui.widgets.painted import strip_of
 from tui.widgets.wrapped import wrapped
 
 _NO_APPROVAL_SECONDS = 0.8
-"""Seconds in which the card does not approve.
+"""Seconds after the card opened in which it does not approve.
 
 The key that opens the card is also the one that approves: held down, or pressed twice over a slow
 connection, it would approve a proposal that the user has not seen.

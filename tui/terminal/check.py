@@ -91,8 +91,8 @@ def _browser_size(environ: Mapping[str, str]) -> tuple[int, int]:
 def prepare_environment(environ: MutableMapping[str, str] | None = None) -> str | None:
     """Set the variables that Textual reads at import; call it before Textual is imported.
 
-    In this process's environment it also turns off garbage collection until the first frame, whose
-    time it would lengthen by a twentieth; `TerminalApp` turns it on again.
+    For this process's environment it also turns off garbage collection, which would delay the first
+    frame by a twentieth of its time; `TerminalApp` turns it on after that frame.
 
     Args:
         environ: The environment to change; this process's by default.

@@ -104,7 +104,7 @@ class SafeDriver(LinuxDriver):
         report_lost(self._app, self._loop)
 
     def run_input_thread(self) -> None:
-        """Read keys and send them to the app, until it ends or the terminal is lost."""
+        """Read keys and send them to the app, until the app ends or the terminal is lost."""
         parser = XTermParser(self._debug)
         decode = getincrementaldecoder("utf-8")(errors="replace").decode
         with selectors.SelectSelector() as selector:

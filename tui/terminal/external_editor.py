@@ -99,7 +99,7 @@ def edit_file(command: list[str], path: Path) -> None:
 
 @contextlib.contextmanager
 def edited_copy(text: str, name: str, alternative: str, retry: str) -> Iterator[str]:
-    """Let the user edit a private copy of a text; it is kept if the caller refuses the new text.
+    """Let the user edit a private copy of a text; the copy is kept if the caller refuses it.
 
     Args:
         text: The text.
@@ -111,8 +111,8 @@ def edited_copy(text: str, name: str, alternative: str, retry: str) -> Iterator[
         The edited text.
 
     Raises:
-        AutoresearchError: The editor failed, or the text was refused; the error says where it is
-            kept.
+        AutoresearchError: The editor failed, or the text was refused; the error says where the
+            copy is kept.
     """
     command = find_editor(os.environ, alternative)
     copy = private_copy(text, name)

@@ -56,7 +56,7 @@ class FrameLimiter:
         return 1.0 / self._hz
 
     async def wait(self) -> None:
-        """Wait until the next frame may be painted, and adapt the rate to how late that was."""
+        """Wait an interval before the next frame, and adapt the rate to how late the wait ended."""
         started, interval = self._clock(), self.interval
         await self._sleep(interval)
         self.adapt(self._clock() - started - interval)

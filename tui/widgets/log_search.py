@@ -10,12 +10,12 @@ _SEARCH_BYTES = 256 * 1024
 
 
 class LogSearch:
-    """Searches a whole log once, from a line on and around its end, 256 KiB in each step.
+    """Searches a whole log once, from one line on and around the ends, 256 KiB in each step.
 
     Args:
         log: The log to search; if its file is replaced, the search ends without a hit.
         needle: The text to find, in lower case.
-        line: The number of the line to begin at, from 0.
+        line: The number of the line to begin at, from 0; searched last if `forward` is False.
         forward: False to search towards the first line.
     """
 
@@ -33,7 +33,7 @@ class LogSearch:
         self._ranges = [first, second] if forward else [second, first]
 
     def step(self) -> None:
-        """Search the next 256 KiB; set `hit` to the line found, and `done` then or at the end."""
+        """Search 256 KiB more; set `hit` to a line found, and `done` when the search is over."""
         began = perf_counter()
         if not self._ranges or self.log.generation != self._generation:
             self.done = True
