@@ -154,9 +154,7 @@ class EngineLink:
         return await asyncio.to_thread(candidate_file, self.workspace, session, queued)
 
     def prompt(self, key: str) -> str | None:
-        """Return the prompt that the agent was sent, by its key in the journal; None if it was
-        deleted.
-        """
+        """Return a prompt that the agent was sent, by its key in the journal; None if deleted."""
         return read_prompt(Layout(self.workspace, self._tag).session, key)
 
     async def events(self) -> Sequence[AnyEvent]:

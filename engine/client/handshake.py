@@ -35,8 +35,8 @@ def accept_welcome(message: AnyMessage) -> tuple[int, Session]:
     """Check the engine's first message and return what it holds.
 
     Returns:
-        The engine's process id, and the session's state; an empty one for a client that does not
-        follow.
+        The engine's process id, and the session's state, which is empty if the client did not
+        ask to follow.
 
     Raises:
         EngineGoneError: The other side is not an engine of this version.

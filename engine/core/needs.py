@@ -35,9 +35,7 @@ class Need(NamedTuple):
 
 
 def needs_of(session: Session) -> tuple[Need, ...]:
-    """Return all that needs the user's attention now, the most urgent first; empty where nothing
-    does.
-    """
+    """Return all that needs the user's attention now, the most urgent first; () if nothing does."""
     needs = [_asked(queued) for queued in session.asked]
     needs += [_parked(queued) for queued in session.parked]
     if session.pause is not None and not session.pause.by.is_user:

@@ -93,7 +93,7 @@ class Session(msgspec.Struct, frozen=True, kw_only=True):
     programs: tuple[ProgramVersion, ...] = ()
     """All versions of program.md that were in force, the one in force last."""
     aliases: dict[str, str] = {}
-    """For a commit that repeats an earlier editable file, the earlier commit with that file."""
+    """By commit whose editable file an earlier commit has too: that earlier commit."""
     pending_overrules: tuple[int, ...] = ()
     """Numbers of overruled experiments whose new verdict the branch does not show yet, oldest
     first.
@@ -161,9 +161,7 @@ class Session(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def total_gain(self) -> float | None:
-        """Gain of the incumbent over the baseline in metric units, positive is better; None before
-        both.
-        """
+        """Gain of the incumbent over the baseline, positive is better; None without both."""
         best, baseline = self.best_metric, self.baseline
         if best is None or baseline is None or baseline.measurement is None:
             return None

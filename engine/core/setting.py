@@ -89,9 +89,7 @@ class Setting(msgspec.Struct, frozen=True):
 
 
 def range_text(bounds: msgspec.Meta) -> str:
-    """Return the limits of a number as text, such as `1 or more` or `0 to 8`; "" where there are
-    none.
-    """
+    """Return the limits of a number as text, such as `1 or more` or `0 to 8`; "" for no limits."""
     if bounds.ge is not None and bounds.le is not None:
         return f"{bounds.ge} to {bounds.le}"
     limits = (

@@ -123,7 +123,7 @@ class UserAction(msgspec.Struct, frozen=True):
 
 
 class NextStep(msgspec.Struct, frozen=True):
-    """A recommended next step, with the shell command for it; empty if there is none."""
+    """A recommended next step, and the shell command for it; the command may be empty."""
 
     text: str
     command: str = ""

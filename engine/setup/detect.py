@@ -233,9 +233,7 @@ def _find_command(
 
 
 def _pythons(workspace: Path, environ: Mapping[str, str]) -> list[tuple[str, str]]:
-    """Return the paths of Python interpreters to try, the most specific first, each with its
-    reason.
-    """
+    """Return Python interpreters to try, most specific first: path, and where it comes from."""
     found = [(workspace / ".venv" / "bin" / "python", "the workspace's own .venv")]
     active = environ.get("VIRTUAL_ENV")
     if active:

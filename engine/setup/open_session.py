@@ -119,7 +119,15 @@ def _find_adoption(
     *,
     new: bool,
 ) -> Adoption | None:
-    """Return the session of another tool whose history is still to be imported; None: none is."""
+    """Return the session of another tool whose history is still to be imported, or None.
+
+    Args:
+        workspace: The workspace's git repository.
+        layout: The paths of the session's files.
+        config: The research config, which names the results table.
+        request: The start request, which says whether another tool's session is continued.
+        new: Whether the session has no journal yet.
+    """
     if not request.adopts:
         return None
     if not new:

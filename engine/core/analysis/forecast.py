@@ -17,7 +17,7 @@ class Forecast(NamedTuple):
     dollars_at_end: float | None
     """Dollars the whole session will have cost; None without a limit of experiments or a price."""
     experiments_left: int | None
-    """Further experiments until a cap on dollars or tokens is reached; None without a cap."""
+    """Further experiments until a cap is reached; None without a cap or a known mean cost."""
 
 
 def forecast(session: Session) -> Forecast:

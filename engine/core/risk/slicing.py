@@ -69,7 +69,7 @@ class Slice:
     def _loads(self, node: ast.AST) -> Iterator[tuple[str, Scope]]:
         """Yield the names that an expression reads, each with the scope to resolve it in.
 
-        Models are left out, and arguments of the text's functions that are not followed.
+        Left out are models, and what is passed to functions of the text that cannot measure.
         """
         match node:
             case ast.FunctionDef() | ast.AsyncFunctionDef() | ast.ClassDef():

@@ -83,7 +83,7 @@ FITS: tuple[tuple[Role, Callable[[str, Cells], bool]], ...] = (
 
 
 def fill_from_cells(roles: list[Role], columns: Sequence[Cells], names: Sequence[str]) -> None:
-    """Set the roles status, commit and description by the cells where no column has them yet.
+    """Give the roles status, commit and description, if no column has them, by the cells.
 
     Args:
         roles: The role of each column; changed in place where it is `EXTRA`.

@@ -12,7 +12,7 @@ from engine.core.table.status_words import Meaning, meaning_of
 SURPLUS = "surplus"
 """Key in `TableRow.extras` of the fields that no column was found for."""
 _MOST_MOVED = 2
-"""Largest number of columns by which missing or surplus fields may displace a status."""
+"""Largest number of columns by which missing or surplus fields may displace the status cell."""
 _FEW = 8
 """A line lacking more fields than this, and more than it has, is not a row."""
 _AMBIGUOUS = frozenset(("true", "false", "yes", "nan", "inf", "same", "invalid"))
