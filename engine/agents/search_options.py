@@ -75,7 +75,10 @@ def _pairs(singles: list[Move], rng: random.Random, everything: bool = False) ->
 def first_open(
     record: Record, rng: random.Random, pick: Callable[[list[Move]], SearchChoice]
 ) -> SearchChoice | None:
-    """Let `pick` choose among the open single steps, else among fallbacks; None if none is open."""
+    """Return what `pick` chooses of the open single steps, else of the first open fallbacks.
+
+    None if no move is open.
+    """
     usual = [m for m in record.space.moves() if not record.lost_before(m)]
     if moves := open_moves(record, usual):
         return pick(moves)

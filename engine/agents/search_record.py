@@ -147,9 +147,9 @@ class Record:
         return any((key, token(value)) in self._lost for key, value in move)
 
     def limits(self, key: str) -> tuple[float | None, float | None]:
-        """Return the coordinates an axis must stay above and below because runs crashed there.
+        """Return the coordinates an axis must stay above, and below, since runs crashed there.
 
-        None where there is no such limit.
+        Each is None if there is no such limit.
         """
         return self._floors.get(key), self._ceilings.get(key)
 

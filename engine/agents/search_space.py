@@ -170,7 +170,7 @@ class SearchAxis:
 
     @property
     def reach(self) -> tuple[float, float]:
-        """Lowest and highest coordinate that a search over the whole axis (TPE) draws from."""
+        """Lowest and highest coordinate that TPE, which searches the whole axis, draws from."""
         here = self.coordinate(self.value)
         match self.kind:
             case KnobKind.LOG:

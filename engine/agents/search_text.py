@@ -42,9 +42,10 @@ def change(record: Record, move: Move) -> str:
 
 
 def evidence(axis: SearchAxis, record: Record, sign: int) -> str:
-    """Return a phrase on the trials in one direction of an axis: how many helped, the best gain.
+    """Return a phrase on how many trials of an axis helped, and on the best gain.
 
-    Empty if there are none.
+    Only trials up (`sign` +1) or down (-1) are counted; with 0 those of both directions.
+    Empty if there are no such trials.
     """
     trials = record.on(axis.key, sign)
     if not trials:
@@ -122,7 +123,7 @@ def rationale(choice: SearchChoice, record: Record, policy: str, metric: str) ->
 
 
 def expected(choice: SearchChoice, record: Record, metric: str) -> str:
-    """Return the forecast of a choice as a sentence, in metric units with its uncertainty."""
+    """Return a sentence with the gain a choice is expected to bring, or that it is unknown."""
     if choice.gain is None or choice.doubt is None:
         if record.spread is None:
             return f"Unknown: there is no result to judge {metric} by yet."

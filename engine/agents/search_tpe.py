@@ -118,7 +118,10 @@ def _choices(axis: SearchAxis, trials: list[Trial]) -> dict[str, Scalar]:
 def _draw(
     optuna: Any, record: Record, scored: list[tuple[Trial, float]], rng: random.Random
 ) -> list[Move]:
-    """Return moves of one axis each: the changes within 8 vectors drawn by Optuna's sampler."""
+    """Draw 8 vectors with Optuna's sampler, and return each changed axis as a move of its own.
+
+    Each change is cut to at most one typical step.
+    """
     trials = [t for t, _ in scored]
     axes = record.space.axes
     choices = {key: _choices(a, trials) for key, a in axes.items() if a.kind is KnobKind.ENUM}

@@ -66,7 +66,8 @@ class AgentCalls:
         Each experiment begun, and each queued proposal drafted since, counts as one turn.
 
         Args:
-            thinks: Return the agent that can work out a hypothesis in words or repair an edit.
+            thinks: True: take no turns, but return the agent that can work out a hypothesis in
+                words or repair an edit.
         """
         session = self._context.session
         done = len(session.experiments)
@@ -74,7 +75,7 @@ class AgentCalls:
         return agent_for(self._context.agent, done + 1 + waiting, pinned=thinks)
 
     def cancel_stale(self, basis: str) -> None:
-        """Cancel the calls in progress that started from another steering basis than this one.
+        """Cancel the calls in progress that started from another steering basis than `basis`.
 
         Repairs of a crashed edit go on.
         """

@@ -233,8 +233,9 @@ class ProposalQueue:
         self._context.record(ev.ProposalDropped(queued=queued.number, reason=reason))
 
     def _update(self) -> None:
-        """Park overdue questions, cancel stale calls, and drop proposals that newer steering made
-        stale.
+        """Park overdue questions, and drop what began under earlier instructions of the user.
+
+        Agent calls are cancelled, and queued proposals dropped unless the user approved them.
         """
         session = self._context.session
         if session.running is not None or session.queue or self._calls.busy:

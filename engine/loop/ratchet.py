@@ -26,9 +26,9 @@ from engine.loop.runner import Runner
 from engine.loop.verdicts import Judge
 
 _ENVIRONMENT_RETRIES = 2
-"""Reruns after environment failures before another one counts as the edit's own fault."""
+"""After this many reruns, one more environment failure counts as the edit's own fault."""
 _OUTSIDE_RETRIES = 2
-"""Reruns after the run was killed from outside, before another such end pauses the loop."""
+"""After this many runs killed from outside, one more of the same experiment pauses the loop."""
 
 
 class Ratchet:

@@ -106,7 +106,7 @@ class EngineLock:
     def publish_socket_path(self, socket: Path) -> None:
         """Write the socket's path into the lock file, where clients find it.
 
-        A client may have another XDG_RUNTIME_DIR.
+        A client with another XDG_RUNTIME_DIR could not work the path out itself.
         """
         os.ftruncate(self._fd, 0)
         os.pwrite(self._fd, f"{os.getpid()}\n".encode() + os.fsencode(socket) + b"\n", 0)

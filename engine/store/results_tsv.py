@@ -16,7 +16,7 @@ def header(metric: str) -> str:
 
 
 def is_ours(path: Path, metric: str) -> bool:
-    """Return whether rows may be appended to a file: it is missing, empty, or has `header`.
+    """Return whether rows may be appended to a file: it is missing, empty, or begins with `header`.
 
     False if it begins with any other line or cannot be read.
     """

@@ -86,7 +86,7 @@ def link_data(
         submodules: Paths of submodules, relative to the top of the repository.
 
     Returns:
-        The number of paths linked or copied; at most 500 of the data, and all submodules.
+        The number of paths linked or copied: at most 500 paths of data, and all submodules.
     """
     count = 0
     for entry in link_candidates(workspace):

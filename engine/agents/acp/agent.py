@@ -125,9 +125,9 @@ class CodingAgent:
         )
 
     def _raise_reported(self, message: str) -> None:
-        """Raise the error of a failed request that a CLI reported as the model's message.
+        """Raise an error if a turn's message is the provider's error and not the model's answer.
 
-        Such a turn has used no tokens.
+        Some CLIs report a failed request so. Call it only for a turn that used no tokens.
 
         Raises:
             AgentError: The message is an error of the provider.

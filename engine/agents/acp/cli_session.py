@@ -105,7 +105,7 @@ class Listener:
         self.note(line)
 
     def diff(self, path: str, old: str, new: str) -> None:
-        """Queue the diff of a reported edit as a thought, unless it repeats the last one."""
+        """Queue the diff of a reported edit as a thought, unless it changes what the last did."""
         patch = make_patch(path, _whole_lines(old), _whole_lines(new))
         # The same edit is reported when planned and when made, with more context lines.
         changed = [line for line in patch.splitlines()[2:] if line[:1] in "+-"]

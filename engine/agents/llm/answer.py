@@ -50,7 +50,7 @@ class Answer:
     expected: str
     blocks: tuple[Block, ...]
     whole_file: str | None
-    """Content of the only Python fence, if the whole file was requested and there are no blocks."""
+    """Content of the only Python code fence if a whole file was asked for; None with blocks."""
     problem: str
     """Why the answer holds no edit, as a message to the model; empty if it holds one."""
 
