@@ -160,7 +160,8 @@ def _only_one(
     Args:
         asked: The values of the flags that each make a request; None or False: not given.
         arguments: The words of the text argument, itself a request.
-        with_text: The values of the flags that go together with the text.
+        with_text: The values of the flags that the text belongs to: if one is given, the text is no
+            request of its own.
 
     Raises:
         UsageError: More than one request is made.

@@ -58,7 +58,10 @@ class ReplayScreen(MainScreen):
         self.query_one(TimeLine).show(self.replay.is_live)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Return False for a key that moves in time while an input line has the focus."""
+        """Return False for a key that moves in time while an input line has the focus.
+
+        For any other action, return what Textual does.
+        """
         if action == "do" and parameters and parameters[0] in MOVES:
             return not isinstance(self.focused, Input)
         return super().check_action(action, parameters)

@@ -159,9 +159,9 @@ class MainScreen(LoopActions, PastActions, SteeringActions, SearchActions):
         return self.view.session.experiment(number) if 1 <= number <= len(experiments) else None
 
     async def action_do(self, name: str) -> None:
-        """Do the action with this name, unless it needs an experiment under the table's cursor.
+        """Do the action with this name.
 
-        If the cursor is on an imported row instead, a message says so.
+        If it needs an experiment and the cursor is on an imported row, show a message instead.
         """
         past = self.panels.results.selected_past
         if past is not None and name in _NEED_EXPERIMENT:

@@ -86,7 +86,7 @@ def ssh_line(name: str, port: int, environ: Mapping[str, str]) -> str:
     """Return the `ssh` command that forwards a loopback port of this machine to the user's own.
 
     Args:
-        name: The name of the page's host on this machine.
+        name: The host by which this machine itself reaches the page, such as `localhost`.
         port: The port of the page.
         environ: The environment, which names the port of the SSH server if one was used.
     """

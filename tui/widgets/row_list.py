@@ -133,7 +133,7 @@ class RowList(Painted):
 
         Args:
             count: The number of rows.
-            at: The row to put the cursor on; None to leave it, on the last row if it was there.
+            at: The row to put the cursor on; None to leave it (one on the last row stays last).
         """
         last = self._rows == 0 or self._at == self._rows - 1
         if count != self._rows:
