@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -54,6 +55,11 @@ BASELINE = experiment(1, KEEP, 1.0, hypothesis="baseline", category="baseline")
 def test_a_session_without_experiments_has_no_figures() -> None:
     assert search_health(Session()).tried == 0
     assert search_health(session(BASELINE)).stretches == ()
+
+
+def test_every_figure_of_a_session_without_experiments_is_zero_or_empty() -> None:
+    for name, value in msgspec.structs.asdict(search_health(Session())).items():
+        assert value in (0, (), ""), name
 
 
 def test_keeps_dry_spells_and_categories() -> None:

@@ -162,9 +162,16 @@ def test_unknown_knob_is_refused() -> None:
         set_knobs("DEPTH = 4\n", {"NOPE": "1"})
 
 
-def test_broken_source_says_where() -> None:
-    with pytest.raises(KnobError, match=r"not valid Python.*line 2"):
+def test_broken_source_says_where_and_what_to_do() -> None:
+    with pytest.raises(KnobError, match=r"not valid Python.*line 2.*Correct the file"):
         find_knobs("X = 1\ndef (:\n")
+
+
+def test_a_value_written_as_a_power_of_two_stays_one_whatever_its_size() -> None:
+    knobs = find_knobs("A = 2**0\nB = 1 << 0\nC = 1 << 5\nD = 3 * 4\n")
+    assert [knob.parts[0].kind for knob in knobs] == [
+        *(KnobKind.POWER_OF_TWO, KnobKind.POWER_OF_TWO, KnobKind.POWER_OF_TWO, KnobKind.INTEGER)
+    ]
 
 
 @pytest.mark.parametrize(

@@ -421,3 +421,28 @@ def test_broken_bytes() -> None:
     assert note(read_table(mixed), "1 bytes are not UTF-8")
     cut = read_table(USUAL.rstrip().encode() + "é".encode()[:1])
     assert told(cut) == PLAIN
+
+
+@pytest.mark.parametrize("name", ["result", "outcome", "action"])
+def test_some_verdicts_make_a_column_of_an_ambiguous_name_the_status(name: str) -> None:
+    text = USUAL.replace("\tstatus\t", f"\t{name}\t")
+    text = text.replace("\tdiscard\t", "\tso-so\t").replace("\tcrash\t", "\tunclear\t")
+    table = read(text)
+    assert [c.name for c in table.columns if c.role is Role.STATUS] == [name]
+    assert [row.verdict for row in table.rows[:2]] == [RowVerdict.KEEP, RowVerdict.KEEP]
+
+
+def test_a_quoted_cell_may_be_empty_or_hold_quotes() -> None:
+    header, *rows = (line.split("\t") for line in USUAL.splitlines())
+    rows[0][-1], rows[1][-1], rows[2][-1] = '""', '"a ""b"", c"', '"d"'
+    table = read("\n".join(",".join(cells) for cells in (header, *rows)) + "\n")
+    assert [row.description for row in table.rows] == ["", 'a "b", c', "d", "batch 131K"]
+
+
+def test_a_quoted_cell_after_other_quoted_cells_continues_on_the_next_line() -> None:
+    text = USUAL.replace("\t", ",").replace("baseline", '"the old\nbase"')
+    table = read(text.replace("a1b2c3d", '"a1b2c3d"').replace("halve batch", '"halve"'))
+    assert [row.description for row in table.rows] == [
+        *("the old\nbase", "halve", "add warmup", "batch 131K")
+    ]
+    assert not table.bad

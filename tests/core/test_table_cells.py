@@ -108,6 +108,13 @@ def test_a_number_is_always_finite(cell: str, comma: bool) -> None:
         ("44.0GB", "peak_vram_mb", 44.0),
         ("1073741824", "memory_bytes", 1.0),
         ("N/A", "memory_gb", None),
+        ("2097152 KB", "memory_gb", 2.0),
+        ("2097152 kb", "memory_gb", 2.0),
+        ("2097152", "Peak VRAM (KiB)", 2.0),
+        ("2097152", "VRAM_KB", 2.0),
+        ("512 mib", "memory_gb", 0.5),
+        ("512", "VRAM_MB", 0.5),
+        ("1073741824 Bytes", "memory_gb", 1.0),
     ],
 )
 def test_memory(cell: str, column: str, gigabytes: float | None) -> None:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
 import pytest
 
 from engine.core.table import RowVerdict, read_table, summarise
 from engine.core.table.plain_values import table_facts
+from engine.core.table.stats import TableCounts
 
 
 def stats(metric: str, *rows: tuple[str, str]) -> Any:
@@ -46,6 +48,10 @@ def test_a_night() -> None:
     assert s.trend.keeps_before == 3
     assert s.trend.keeps_recent == 0
     assert not s.trend.improving
+
+
+def test_no_row_is_counted_before_one_is_read() -> None:
+    assert msgspec.structs.astuple(TableCounts()) == (0, 0, 0, 0, 0)
 
 
 def test_a_maximised_metric() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import resource
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -28,6 +29,16 @@ def test_events_come_back_numbered_and_dated(tmp_path: Path) -> None:
     events = list(read_journal(tmp_path / "j"))
     assert [e.seq for e in events] == [1, 2, 3]
     assert all(e.at.utcoffset() is not None for e in events)
+
+
+def test_an_event_is_dated_when_it_is_appended(tmp_path: Path) -> None:
+    times = [datetime(2026, 11, 21, hour, tzinfo=UTC) for hour in (3, 5)]
+    clock = iter(times)
+    journal = Journal(tmp_path / "j", clock=lambda: next(clock))
+    appended = [journal.append(ev.Resumed(by=Actor.SCREEN)) for _ in times]
+    journal.close()
+    assert [event.at for event in appended] == times
+    assert [event.at for event in read_journal(tmp_path / "j")] == times
 
 
 @settings(

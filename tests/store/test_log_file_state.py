@@ -242,6 +242,13 @@ def test_a_search_passes_over_what_a_later_state_of_the_line_hides(
     log.close()
 
 
+@pytest.mark.parametrize("end", [b"", b"\n"])
+def test_a_search_passes_over_what_a_long_line_does_not_show(tmp_path: Path, end: bytes) -> None:
+    log = filled(tmp_path, b"x" * LINE_BYTES + b"a needle\nlast needle" + end)
+    assert log.find("needle", 0, log.indexed) == 1
+    log.close()
+
+
 def test_a_search_in_utf_16_ignores_matches_between_units(tmp_path: Path) -> None:
     # The bytes of "a" in UTF-16-LE stand at an odd place of the first line.
     log = filled(tmp_path, "\u6100\u0000\u6100b\nab\n".encode("utf-16"))

@@ -265,3 +265,9 @@ def test_a_line_without_an_end_is_kept_in_part() -> None:
     log.finish()
     first, second = log.tail.splitlines()
     assert (len(first), second) == (16_384, "val_bpb: 0.9")
+
+
+def test_a_log_that_reports_no_figure_has_none() -> None:
+    for progress in (RunLog("val_bpb").progress, feed("hello\n").progress):
+        assert (progress.share, progress.step, progress.loss) == (None, None, None)
+        assert (progress.tokens_per_second, progress.remaining_seconds) == (None, None)

@@ -314,3 +314,16 @@ def test_a_worktree_whose_directory_is_gone_is_made_again(repository: Path) -> N
     check_out(workspace, worktree, workspace.head)
     shutil.rmtree(worktree)
     assert (check_out(workspace, worktree, workspace.head) / "train.py").is_file()
+
+
+def test_a_file_with_the_name_of_a_ref_is_not_a_branch(repository: Path) -> None:
+    workspace = Workspace(repository)
+    (repository / "refs/heads").mkdir(parents=True)
+    (repository / "refs/heads/autoresearch").write_text("")
+    workspace.start_branch("t", workspace.head)
+    assert workspace.branch_commit("t") == workspace.head
+
+
+def test_git_never_asks_at_the_terminal(repository: Path) -> None:
+    shown = Workspace(repository).git.run("-c", "alias.show-environment=!env", "show-environment")
+    assert "GIT_TERMINAL_PROMPT=0" in shown.splitlines()
