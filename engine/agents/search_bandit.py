@@ -152,7 +152,11 @@ _PAIR_SHARE = 0.4
 
 
 def is_in_reach(record: Record, move: Move) -> bool:
-    """Return whether no step of a move is longer than `Record.reach`; enums have no length."""
+    """Return whether each knob of a move stays within `Record.reach` of its current value.
+
+    `Record.reach` is in coordinates of the search space. A knob with a fixed set of values is
+    always within reach.
+    """
     for key, value in move:
         axis = record.space.axes[key]
         if axis.kind is KnobKind.ENUM:

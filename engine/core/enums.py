@@ -129,7 +129,7 @@ class Origin(StrEnum):
     CONFIRM = "confirm"
     """The unchanged commit of an earlier experiment, run once more on the user's command."""
     OVERRULE = "overrule"
-    """A run needed to carry out the user's own verdict on an earlier experiment."""
+    """A run that an overrule needs where later keeps depend on the change or it must be refit."""
 
 
 class QueueState(StrEnum):

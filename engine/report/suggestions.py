@@ -23,7 +23,7 @@ _LARGEST = 2**20
 
 
 class SavedSuggestions(msgspec.Struct, frozen=True, kw_only=True):
-    """The contents of a session's file suggestions.json."""
+    """Next steps that a language model suggested for a session, as suggestions.json keeps them."""
 
     suggested: Suggested
     figures: str

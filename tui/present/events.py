@@ -73,7 +73,7 @@ _EVENTS: dict[EventTopic, tuple[type[ev.AnyEvent], ...]] = {
     ),
 }
 TOPICS = {event: topic for topic, events in _EVENTS.items() for event in events}
-"""The topic of each event class."""
+"""By event class, the topic by which the event list can be filtered."""
 
 
 class EventText(NamedTuple):
