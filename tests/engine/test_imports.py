@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from graphlib import CycleError, TopologicalSorter
@@ -48,7 +49,11 @@ for module in pkgutil.iter_modules({package}.__path__, "{package}."):
 def loaded_by(code: str, modules: list[str]) -> list[str]:
     """Run code in a fresh interpreter and return which of the modules it has loaded."""
     code += f"\nimport sys; print(*(m for m in {modules!r} if m in sys.modules))"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    # A measured process has loaded modules of coverage's own.
+    environ = {name: value for name, value in os.environ.items() if "COVERAGE" not in name}
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, env=environ
+    )
     return done.stdout.split()
 
 
