@@ -9,8 +9,11 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet -c const
 demo: $(VENV)/.demo-ready
 	$(BIN)/autoresearch-tui demo
 
+# Two workers per core: many tests wait for processes, sockets and terminals.
+WORKERS := $(shell $(PYTHON) -c 'import os; print(2 * len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else "auto")')
+
 test: $(VENV)/.dev-ready
-	$(BIN)/python -m pytest -n auto --dist loadgroup
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup
 
 # Three runs in a row beside six busy loops; ARGS="tests/core" tries a part.
 test-loaded: $(VENV)/.dev-ready

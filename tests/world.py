@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import signal
 import subprocess
@@ -122,7 +123,7 @@ def stop_everything(workspace: Path) -> None:
     """Kill the engine and the runs of a workspace."""
     pid = lock_holder(workspace)
     if pid is not None and pid > 0:
-        os.kill(pid, signal.SIGKILL)
+        _kill(pid)
     for directory in workspace.glob(".autoresearch/*/experiments/*/run-*"):
         handle = RunHandle(directory)
         wait_for(partial(_killed, handle), "the run's end")
@@ -133,8 +134,14 @@ def end_engines() -> None:
     while launch._detached:
         process = launch._detached.pop()
         if process.poll() is None:
-            os.kill(process.pid, signal.SIGKILL)
+            _kill(process.pid)
         process.wait(DEADLINE_SECONDS)
+
+
+def _kill(pid: int) -> None:
+    """Kill a process that may end by itself at this moment."""
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(pid, signal.SIGKILL)
 
 
 def _killed(handle: RunHandle) -> bool:
