@@ -185,7 +185,7 @@ class CommandHandler:
 
     def _edit(self, by: Actor, command: cmd.EditProposal) -> str:
         edit = self._reviewer.check_edit(by, command)
-        self._earlier.start(self._reviewer.record_edit(edit))
+        self._context.start(self._reviewer.record_edit(edit))
         return f"Taken as patch {patch_id(edit.patch)}; it is assessed and asked about again."
 
     def _set_autonomy(self, by: Actor, autonomy: Autonomy) -> str:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+import asyncio
+from collections.abc import Callable, Coroutine, Mapping
+from dataclasses import dataclass, field
 
 from engine.agents.base import Agent, Ensemble
 from engine.core.enums import Actor, AlarmKind
@@ -29,6 +30,8 @@ class SessionContext:
     """Sends a live message, such as run progress or reasoning, to all subscribed clients."""
     submodules: tuple[str, ...] = ()
     """Paths of the repository's git submodules, relative to its top level."""
+
+    _tasks: set[asyncio.Task[None]] = field(default_factory=set, init=False, repr=False)
 
     @property
     def session(self) -> Session:
@@ -66,3 +69,9 @@ class SessionContext:
             self.record(Paused(by=Actor.ENGINE, reason=reason, todo=todo))
         elif self.session.pause.reason != reason:
             self.alarm(AlarmKind.PAUSE, f"{reason} {todo}".strip())
+
+    def start(self, work: Coroutine[None, None, None]) -> None:
+        """Run a coroutine in the background and keep a reference to its task until it ends."""
+        task = asyncio.ensure_future(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)

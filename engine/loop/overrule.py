@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Coroutine
-
 from msgspec.structs import replace
 
 from engine.core import events as ev
@@ -47,7 +44,6 @@ class EarlierExperiments:
         self._sources = sources
         self._reviewer = reviewer
         self._queue = queue
-        self._tasks: set[asyncio.Task[None]] = set()
 
     # ---- commands
 
@@ -72,7 +68,7 @@ class EarlierExperiments:
                 f"The change of experiment {number} waits already, "
                 f"as patch {candidate.proposal.patch_id}."
             )
-        self.start(self._assess_and_enqueue(candidate))
+        self._context.start(self._assess_and_enqueue(candidate))
         return f"The change of experiment {number} fits; look at it, then approve it."
 
     def confirm(self, by: Actor, number: int) -> str:
@@ -145,12 +141,6 @@ class EarlierExperiments:
             f"Experiment {number} is a {wanted.value} by your decision; the branch follows"
             f"{when if must_wait else ''}."
         )
-
-    def start(self, work: Coroutine[None, None, None]) -> None:
-        """Run a coroutine in the background, with a reference kept to it until it ends."""
-        task = asyncio.ensure_future(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
 
     # ---- the branch follows a verdict
 
