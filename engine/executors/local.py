@@ -1,4 +1,4 @@
-"""Starts, finds and ends training runs on this machine, in an environment without secrets."""
+"""Starts, finds and ends training runs on this machine."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ import contextlib
 import fcntl
 import json
 import os
-import re
 import shlex
 import signal
 import subprocess
@@ -17,24 +16,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
 
-from engine.core.config import ResearchConfig
 from engine.core.errors import EnvironmentProblem, UsageError
 from engine.executors import supervisor
 from engine.processes import kill_marked
 
-BUDGET_VARIABLE = "AUTORESEARCH_TIME_BUDGET"
 RUN_VARIABLE = "AUTORESEARCH_RUN"
 """Environment variable with a run's directory, by which its processes are found."""
-
-_SECRET = re.compile(
-    r"API_?KEY|ACCESS_?KEY|SECRET|TOKEN$|_TOKEN_|PASSWORD|PASSWD|PASSPHRASE|CREDENTIAL|PRIVATE_?KEY"
-    r"|COOKIE|_AUTH$|_DSN$|^AWS_|_KEY$|^KEY$|_PAT$|_PWD$|^SSH_AUTH_SOCK$"
-    r"|^AUTORESEARCH_NOTIFY$"
-    r"|(?:DATABASE|REDIS|MONGO\w*|POSTGRES\w*)_UR[IL]$",
-    re.I,
-)
-_SECRET_VALUE = re.compile(r"://[^/\s:@]*:[^/\s@]+@")
-"""Matches an address that contains a password, such as `https://user:password@host`."""
 
 
 @dataclass(frozen=True)
@@ -159,32 +146,6 @@ async def _readable(descriptor: int) -> None:
 def _read_json(path: Path) -> dict[str, object]:
     content: dict[str, object] = json.loads(path.read_text("utf-8"))
     return content
-
-
-def run_environment(
-    config: ResearchConfig, workspace: Path, environ: Mapping[str, str]
-) -> dict[str, str]:
-    """Return the environment for a training process: no secrets, the budget, uv's settings.
-
-    Args:
-        config: The config; its `pass_env` names variables to pass although they look secret.
-        workspace: The workspace, which may hold a `.venv` of uv.
-        environ: The engine's environment.
-    """
-    kept = {
-        name: value
-        for name, value in environ.items()
-        if name in config.pass_env
-        or not (_SECRET.search(name) or _SECRET_VALUE.search(value) or name.startswith("GIT_"))
-    }
-    kept["PYTHONUNBUFFERED"] = "1"
-    if config.budget_seconds is not None:
-        kept[BUDGET_VARIABLE] = f"{config.budget_seconds:g}"
-    if (workspace / ".venv").is_dir():
-        # Otherwise `uv run` builds a new environment in each worktree.
-        kept.setdefault("UV_PROJECT_ENVIRONMENT", str(workspace / ".venv"))
-        kept.setdefault("UV_NO_SYNC", "1")
-    return kept
 
 
 def split_command(command: str) -> list[str]:

@@ -12,12 +12,12 @@ from engine.core.errors import EnvironmentProblem
 from engine.core.outcome import Classified, Ending, classify
 from engine.core.records import Experiment, Run
 from engine.core.verdict import find_doubts
+from engine.executors.environment import run_environment
 from engine.executors.local import (
     ExitReport,
     RunHandle,
     find_run,
     kill_strays,
-    run_environment,
     start_run,
 )
 from engine.loop.context import SessionContext

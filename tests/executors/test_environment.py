@@ -1,0 +1,36 @@
+"""The environment of a training run: what it gets of the engine's, and what it does not."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from engine.core.config import ResearchConfig
+from engine.executors.environment import run_environment
+
+
+def test_secrets_do_not_reach_the_run(tmp_path: Path) -> None:
+    environ = {
+        "OPENAI_API_KEY": "sk-1",
+        "HF_TOKEN": "hf",
+        "AWS_PROFILE": "x",
+        "MY_PASSWORD": "p",
+        "GIT_DIR": "/x",
+        "PATH": "/bin",
+        "TOKENIZERS_PARALLELISM": "false",
+    }
+    seen = run_environment(ResearchConfig(budget_seconds=15), tmp_path, environ)
+    assert seen == {
+        "PATH": "/bin",
+        "TOKENIZERS_PARALLELISM": "false",
+        "PYTHONUNBUFFERED": "1",
+        "AUTORESEARCH_TIME_BUDGET": "15",
+    }
+    allowed = run_environment(ResearchConfig(pass_env=("HF_TOKEN",)), tmp_path, environ)
+    assert allowed["HF_TOKEN"] == "hf"
+
+
+def test_uv_keeps_to_the_workspaces_environment(tmp_path: Path) -> None:
+    (tmp_path / ".venv").mkdir()
+    seen = run_environment(ResearchConfig(), tmp_path, {})
+    assert seen["UV_PROJECT_ENVIRONMENT"] == str(tmp_path / ".venv")
+    assert seen["UV_NO_SYNC"] == "1"
