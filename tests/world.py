@@ -77,6 +77,49 @@ def make_repository(path: Path, files: dict[str, str]) -> Path:
     return path
 
 
+class Gate:
+    """Holds the training runs of a workspace until the test lets them pass.
+
+    A test that needs a run to be under way has it so for as long as it likes.
+
+    Args:
+        workspace: The workspace, whose `train.py` is changed and committed.
+        directory: A directory for the gate's files, outside the workspace.
+    """
+
+    def __init__(self, workspace: Path, directory: Path) -> None:
+        self._directory = directory
+        directory.mkdir()
+        train = workspace / "train.py"
+        train.write_text(_WAIT.format(gate=str(directory)) + train.read_text("utf-8"), "utf-8")
+        git(workspace, "commit", "--quiet", "-m", "wait at the gate", "--", "train.py")
+
+    def let_pass(self, number: int) -> None:
+        """Let the run pass that starts as the first, second, ... of the workspace."""
+        (self._directory / f"open-{number}").touch()
+
+    def open(self) -> None:
+        """Let all runs pass, also those that start later."""
+        (self._directory / "open").touch()
+
+
+_WAIT = """\
+import itertools
+import os
+import time
+
+for turn in itertools.count(1):
+    try:
+        os.close(os.open(f"{gate}/run-{{turn}}", os.O_CREAT | os.O_EXCL))
+        break
+    except FileExistsError:
+        pass
+while not (os.path.exists("{gate}/open") or os.path.exists(f"{gate}/open-{{turn}}")):
+    time.sleep(0.02)
+
+"""
+
+
 def run_command(
     *words: str | Path,
     cwd: Path | None = None,

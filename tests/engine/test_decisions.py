@@ -32,7 +32,7 @@ from engine.store.journal import read_journal
 from tests.engine.test_ratchet import rows
 from tests.model_server import Answer, Behaviour, ModelServer, Request
 from tests.warm import run_warm
-from tests.world import git, wait_for
+from tests.world import Gate, git, wait_for
 
 pytestmark = pytest.mark.usefixtures("engines")
 RATE = "MATRIX_LR = 0.04  # learning rate of the matrices"
@@ -261,7 +261,7 @@ def test_an_edited_patch_is_assessed_and_asked_again(night: Night, repository: P
 
 def test_a_veto_ends_a_run_and_is_told(night: Night, repository: Path) -> None:
     hold = Answer(text="Let me think about that for long.", hang_after=1)
-    night.begin([edit(RATE, "MATRIX_LR = 0.05"), hold], autonomy="auto", budget="20")
+    night.begin([edit(RATE, "MATRIX_LR = 0.05"), hold], autonomy="auto", budget="600")
     wait_for(lambda: session_of(repository).queue, "a draft")
     wait_for(lambda: session_of(repository).running, "the baseline")
     assert "cannot be vetoed" in refused(
@@ -272,11 +272,13 @@ def test_a_veto_ends_a_run_and_is_told(night: Night, repository: Path) -> None:
 
 @pytest.mark.parametrize("agent", ["llm", "search"])
 def test_a_pin_of_knobs_is_done_literally_and_next(
-    night: Night, repository: Path, agent: str
+    night: Night, repository: Path, tmp_path: Path, agent: str
 ) -> None:
+    gate = Gate(repository, tmp_path / "gate")
     hold = Answer(text="Let me think about that for long.", hang_after=1)
-    night.begin([hold], "--agent", agent, "--max", "2", autonomy="auto", budget="1")
+    night.begin([hold], "--agent", agent, "--max", "2", autonomy="auto")
     say(repository, commands.PinHypothesis(text="MATRIX_LR=0.055, DEPTH = 5"))
+    gate.open()
     session = night.finished(2)
     second = session.experiment(2)
     assert second.origin is Origin.PIN
@@ -286,7 +288,10 @@ def test_a_pin_of_knobs_is_done_literally_and_next(
     check_books(repository)
 
 
-def test_a_sentence_is_pinned_for_an_agent_that_thinks(night: Night, repository: Path) -> None:
+def test_a_sentence_is_pinned_for_an_agent_that_thinks(
+    night: Night, repository: Path, tmp_path: Path
+) -> None:
+    gate = Gate(repository, tmp_path / "gate")
     prompts: list[str] = []
 
     def answer(request: Request) -> Answer:
@@ -294,11 +299,12 @@ def test_a_sentence_is_pinned_for_an_agent_that_thinks(night: Night, repository:
         turn = len(prompts)
         return edit(RATE, f"MATRIX_LR = 0.0{turn}5")
 
-    night.begin([answer], "--max", "6", autonomy="auto", budget="1.5")
+    night.begin([answer], "--max", "6", autonomy="auto")
     wait_for(lambda: session_of(repository).queue, "a draft of the agent's own")
     say(repository, commands.PinHypothesis(text="try a larger rate of the embeddings"))
     say(repository, commands.BanDirection(text="depth"))
     say(repository, commands.AddNote(text="the GPU is shared"))
+    gate.open()
     wait_for(lambda: session_of(repository).pins[0].experiment, "the pinned one")
     assert "try a larger rate of the embeddings" in prompts[-1] or any(
         "exactly this hypothesis tried now" in p for p in prompts
@@ -309,10 +315,12 @@ def test_a_sentence_is_pinned_for_an_agent_that_thinks(night: Night, repository:
     night.stop()
 
 
-def test_the_search_says_what_it_cannot_do(repository: Path) -> None:
-    words = ("--yes", "--tag", "t", "--budget", "0.5", "--max", "3")
+def test_the_search_says_what_it_cannot_do(repository: Path, tmp_path: Path) -> None:
+    gate = Gate(repository, tmp_path / "gate")
+    words = ("--yes", "--tag", "t", "--budget", "0.05", "--max", "3")
     assert run_warm("start", repository, *words).returncode == 0
     say(repository, commands.PinHypothesis(text="try something clever"))
+    gate.open()
     wait_for(lambda: [a for a in events(repository, AlarmRaised) if a.kind == "pin"], "the alarm")
     assert (
         "NAME" in session_of(repository).pins[0].removed or session_of(repository).pins[0].removed
@@ -321,27 +329,32 @@ def test_the_search_says_what_it_cannot_do(repository: Path) -> None:
     check_books(repository)
 
 
-def test_a_ban_keeps_the_search_from_a_knob(repository: Path) -> None:
-    words = ("--yes", "--tag", "t", "--budget", "0.3", "--max", "6")
+def test_a_ban_keeps_the_search_from_a_knob(repository: Path, tmp_path: Path) -> None:
+    gate = Gate(repository, tmp_path / "gate")
+    words = ("--yes", "--tag", "t", "--budget", "0.05", "--max", "6")
     assert run_warm("start", repository, *words).returncode == 0
     say(repository, commands.BanDirection(text="leave MATRIX_LR, EMBEDDING_LR and DEPTH alone"))
+    gate.open()
     wait_for(lambda: engine_pid(repository) is None, "the end")
     touched = {k for e in session_of(repository).experiments for k in e.proposal.knobs}
     assert touched == {"WARMDOWN_RATIO"}
 
 
 def test_a_new_program_is_committed_to_the_branch_and_nothing_else_changes(
-    repository: Path,
+    repository: Path, tmp_path: Path
 ) -> None:
+    gate = Gate(repository, tmp_path / "gate")
     (repository / "program.md").write_text("# Charter\n\nLower the loss.\n")
     git(repository, "add", "program.md")
     git(repository, "commit", "-qm", "charter")
     (repository / "train.py").write_text((repository / "train.py").read_text() + "# mine\n")
     before = git(repository, "status", "--porcelain")
-    words = ("--yes", "--tag", "t", "--budget", "0.5", "--max", "4")
+    words = ("--yes", "--tag", "t", "--budget", "0.05", "--max", "4")
     assert run_warm("start", repository, *words).returncode == 0
-    wait_for(lambda: session_of(repository).counts.total >= 1, "the baseline")
+    gate.let_pass(1)
+    wait_for(lambda: len(session_of(repository).experiments) == 2, "the baseline")
     (repository / "program.md").write_text("# Charter\n\nLower the loss. Mind the depth.\n")
+    gate.open()
     wait_for(lambda: engine_pid(repository) is None, "the end")
     session = session_of(repository)
     first, second = session.programs
@@ -360,16 +373,20 @@ def test_a_new_program_is_committed_to_the_branch_and_nothing_else_changes(
 
 
 @pytest.mark.parametrize("damage", ["gone", "binary"])
-def test_a_damaged_program_changes_nothing_but_for_an_alarm(repository: Path, damage: str) -> None:
+def test_a_damaged_program_changes_nothing_but_for_an_alarm(
+    repository: Path, tmp_path: Path, damage: str
+) -> None:
+    gate = Gate(repository, tmp_path / "gate")
     path = repository / "program.md"
     path.write_text("# Charter\n")
-    words = ("--yes", "--tag", "t", "--budget", "1", "--max", "3")
+    words = ("--yes", "--tag", "t", "--budget", "0.05", "--max", "3")
     assert run_warm("start", repository, *words).returncode == 0
     wait_for(lambda: session_of(repository).running, "the baseline")
     if damage == "gone":
         path.unlink()
     else:
         path.write_bytes(b"\xff\xfe\0\1")
+    gate.open()
     wait_for(
         lambda: [a for a in events(repository, AlarmRaised) if a.kind == "program"], "the alarm"
     )
@@ -504,15 +521,20 @@ def test_a_discard_is_revived_on_the_frontier(repository: Path) -> None:
     check_books(repository)
 
 
-def test_autonomy_is_in_force_for_the_next_proposal(night: Night, repository: Path) -> None:
+def test_autonomy_is_in_force_for_the_next_proposal(
+    night: Night, repository: Path, tmp_path: Path
+) -> None:
+    gate = Gate(repository, tmp_path / "gate")
     turns = iter(range(1, 100))
 
     def answer(request: Request) -> Answer:
         return edit(RATE, f"MATRIX_LR = 0.0{next(turns)}1")
 
-    night.begin([answer], "--max", "4", autonomy="auto", budget="0.3")
-    wait_for(lambda: session_of(repository).counts.total >= 1, "the baseline")
+    night.begin([answer], "--max", "4", autonomy="auto")
+    gate.let_pass(1)
+    wait_for(lambda: len(session_of(repository).experiments) == 2, "the second experiment")
     assert "every edit" in say(repository, commands.SetAutonomy(autonomy=Autonomy.ASK_ALL))
+    gate.open()
     night.asked()
     assert session_of(repository).autonomy is Autonomy.ASK_ALL
     say(repository, commands.SetAutonomy(autonomy=Autonomy.AUTO))
@@ -581,7 +603,7 @@ def test_a_pin_taken_back_is_not_run_though_its_edit_was_made(
     night: Night, repository: Path
 ) -> None:
     hold = Answer(text="Let me think about that for long.", hang_after=1)
-    night.begin([hold], autonomy="auto", budget="3")
+    night.begin([hold], autonomy="auto", budget="600")
     say(repository, commands.PinHypothesis(text="MATRIX_LR=0.055"))
     wait_for(lambda: session_of(repository).ready, "its edit, made ahead")
     say(repository, commands.RemovePin(pin=1))

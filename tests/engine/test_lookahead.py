@@ -18,7 +18,7 @@ from engine.store.journal import read_journal
 from tests.engine.test_ratchet import check_books
 from tests.model_server import Answer, Behaviour, ModelServer, Refusal, Request
 from tests.warm import run_warm
-from tests.world import wait_for
+from tests.world import Gate, wait_for
 
 LONG = "600"
 """A budget that no test uses up: the run trains until it is ended."""
@@ -160,12 +160,14 @@ def test_nothing_is_made_ahead_where_that_is_off_or_not_affordable(
     assert session_of(repository).counts.total == 3
 
 
-def test_what_goes_wrong_ahead_does_not_disturb_the_run(repository: Path) -> None:
+def test_what_goes_wrong_ahead_does_not_disturb_the_run(repository: Path, tmp_path: Path) -> None:
+    gate = Gate(repository, tmp_path / "gate")
     refused = Refusal(status=401, message="bad key", kind="invalid_api_key")
-    server = begin(repository, [refused], verb="start", budget="1")
+    server = begin(repository, [refused], verb="start", budget="0.05")
     wait_for(lambda: session_of(repository).alarms, "the alarm")
     assert session_of(repository).alarms[-1].kind == "lookahead"
     assert session_of(repository).pause is None
+    gate.open()
     wait_for(lambda: session_of(repository).pause, "the pause, once it is really needed")
     assert session_of(repository).experiment(1).verdict is Verdict.KEEP
     server.__exit__(None, None, None)

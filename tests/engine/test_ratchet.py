@@ -20,7 +20,7 @@ from engine.executors.local import RunHandle
 from engine.protocol import commands
 from engine.store.journal import read_journal
 from tests.warm import run_warm
-from tests.world import TRAIN, git, make_repository, stop_everything, wait_for
+from tests.world import TRAIN, Gate, git, make_repository, stop_everything, wait_for
 
 pytestmark = pytest.mark.usefixtures("engines")
 
@@ -219,7 +219,7 @@ def test_the_session_goes_on_with_a_higher_limit(repository: Path) -> None:
 
 
 def test_pause_resume_kill_and_stop(repository: Path) -> None:
-    start(repository, "--budget", "30")
+    start(repository, "--budget", "600")
     until(repository, lambda s: s.running is not None, "the baseline's run")
     assert "after this run" in send_command(repository, commands.PauseLoop()).message
     refused = send_command(repository, commands.KillRun(experiment=7))
@@ -233,25 +233,46 @@ def test_pause_resume_kill_and_stop(repository: Path) -> None:
     assert session_of(repository).ended is not None
 
 
-def test_an_engine_killed_in_a_run_is_succeeded_by_one_that_adopts_it(repository: Path) -> None:
-    pid = start(repository, "--budget", "4", "--max", "2")
-    until(repository, lambda s: s.running is not None, "the baseline's run")
+def test_an_engine_killed_in_a_run_is_succeeded_by_one_that_adopts_it(
+    repository: Path, tmp_path: Path
+) -> None:
+    gate = Gate(repository, tmp_path / "gate")
+    pid = start(repository, "--budget", "0.05", "--max", "2")
+    session = until(repository, lambda s: s.running is not None, "the baseline's run")
+    assert session.running is not None
+    handle = RunHandle(repository / session.running.directory)
+    wait_for(lambda: handle.pid, "the supervisor")
     os.kill(pid, signal.SIGKILL)
     wait_for(lambda: engine_pid(repository) is None, "the engine's end")
-    run(repository)
+    start(repository)
+    until(repository, lambda s: bool(adopted(repository)), "the next engine to adopt the run")
+    gate.open()
+    wait_for(lambda: engine_pid(repository) is None, "the session's end")
     session = session_of(repository)
     assert session.counts.total == 2
     assert len(session.experiment(1).runs) == 1
-    events = list(read_journal(Layout(repository, "t").journal))
-    assert any(isinstance(e, RunAdopted) and e.experiment == 1 for e in events)
+    assert adopted(repository) == [1]
     check_books(repository)
 
 
-def test_a_run_that_ended_while_no_engine_was_there_is_counted(repository: Path) -> None:
-    pid = start(repository, "--budget", "1.5", "--max", "1")
+def adopted(workspace: Path) -> list[int]:
+    """Return the numbers of the experiments whose runs an engine adopted."""
+    events = read_journal(Layout(workspace, "t").journal)
+    return [e.experiment for e in events if isinstance(e, RunAdopted)]
+
+
+def test_a_run_that_ended_while_no_engine_was_there_is_counted(
+    repository: Path, tmp_path: Path
+) -> None:
+    gate = Gate(repository, tmp_path / "gate")
+    pid = start(repository, "--budget", "0.05", "--max", "1")
     session = until(repository, lambda s: s.running is not None, "the baseline's run")
     assert session.running is not None
+    handle = RunHandle(repository / session.running.directory)
+    wait_for(lambda: handle.pid, "the supervisor")
     os.kill(pid, signal.SIGKILL)
+    wait_for(lambda: engine_pid(repository) is None, "the engine's end")
+    gate.open()
     ended = repository / session.running.directory / "exit.json"
     wait_for(ended.exists, "the run's end without an engine")
     run(repository)
@@ -260,7 +281,7 @@ def test_a_run_that_ended_while_no_engine_was_there_is_counted(repository: Path)
 
 
 def test_two_engines_and_a_socket_in_the_way(repository: Path) -> None:
-    start(repository, "--budget", "20")
+    start(repository, "--budget", "600")
     second = run_warm("start", repository, "--yes")
     assert second.returncode == 5
     assert "already" in second.stderr
@@ -350,12 +371,16 @@ def test_a_nan_on_the_way_does_not_spoil_the_journal(tmp_path: Path) -> None:
     assert session_of(workspace).counts.total == 2
 
 
-def test_a_killed_baseline_is_run_again_and_nothing_takes_its_place(repository: Path) -> None:
-    start(repository, "--budget", "3", "--max", "2")
+def test_a_killed_baseline_is_run_again_and_nothing_takes_its_place(
+    repository: Path, tmp_path: Path
+) -> None:
+    gate = Gate(repository, tmp_path / "gate")
+    start(repository, "--budget", "0.05", "--max", "2")
     until(repository, lambda s: s.running is not None, "the baseline's run")
     assert send_command(repository, commands.KillRun(experiment=1)).ok
     session = until(repository, lambda s: s.pause is not None, "the pause")
     assert session.counts.total == 0
+    gate.open()
     assert send_command(repository, commands.ResumeLoop()).ok
     wait_for(lambda: engine_pid(repository) is None, "the session's end")
     check_books(repository)
@@ -405,11 +430,7 @@ def test_strays_of_a_killed_supervisor_die_before_the_next_run(
     import psutil
 
     # The first run trains until it is killed, the second one as long as it may.
-    first = tmp_path / "first"
-    first.touch()
-    wait = f"import os, time\nwhile os.path.exists({str(first)!r}):\n    time.sleep(0.02)\n"
-    (repository / "train.py").write_text(wait + TRAIN)
-    git(repository, "commit", "-qam", "a run that waits")
+    gate = Gate(repository, tmp_path / "gate")
     command = "sh -c 'python3 train.py; true'"
     start(repository, "--budget", "0.05", "--max", "1", "--command", command)
     session = until(repository, lambda s: s.running is not None, "the baseline's run")
@@ -421,7 +442,7 @@ def test_strays_of_a_killed_supervisor_die_before_the_next_run(
         "the tree",
     )
     os.kill(pid, signal.SIGKILL)
-    first.unlink()
+    gate.open()
     until(repository, lambda s: len(s.experiment(1).runs) == 2, "the second run")
     assert not [p for p in tree if p.is_running() and p.status() != "zombie"]
     wait_for(lambda: engine_pid(repository) is None, "the session's end")
