@@ -37,7 +37,7 @@ def begin(workspace: Path, server: ModelServer, size: tuple[int, int], *words: s
     model = ("--agent", "llm", "--model", "openai/test", "--api-base", server.openai)
     options = ("--yes", "--tag", "t", "--budget", "0.4", *model, *words)
     window = Window(workspace, *options, columns=size[0], rows=size[1])
-    window.wait_for("needs you")
+    window.wait_for("q leave")
     return window
 
 
@@ -91,6 +91,7 @@ def test_a_person_decides(workspace: Path, size: tuple[int, int]) -> None:
     before = {path: path.read_bytes() for path in workspace.glob("*.py")}
     with ModelServer([knob_edit]) as server:
         window = begin(workspace, server, size, "--autonomy", "ask-all")
+        window.wait_for("needs you")
 
         # Nothing runs unasked; what is approved runs, and is said to have been.
         asked = first_asked(workspace)
@@ -106,8 +107,8 @@ def test_a_person_decides(workspace: Path, size: tuple[int, int]) -> None:
         window.press("\r")
         window.wait_for("The text is empty")
         window.press("never below the grid\r")
-        window.wait_for("Vetoed;")
-        assert session_of(workspace).vetoed[0].proposal.patch_id == asked.proposal.patch_id
+        vetoed = wait_for(lambda: session_of(workspace).vetoed, "the veto")
+        assert vetoed[0].proposal.patch_id == asked.proposal.patch_id
         wait_for(
             lambda: any("never below the grid" in r.prompt for r in server.requests),
             "a briefing with the reason",

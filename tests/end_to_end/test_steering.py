@@ -12,7 +12,7 @@ from engine.core.enums import Actor
 from engine.protocol import commands
 from tests.end_to_end.test_window import Window
 from tests.model_server import ModelServer, knob_edit
-from tests.world import git, wait_for
+from tests.world import Gate, git, wait_for
 
 pytestmark = pytest.mark.usefixtures("engines")
 
@@ -39,11 +39,13 @@ def say(window: Window, key: str, card: str, words: str) -> None:
     window.press("\r")
 
 
-def test_a_pinned_knob_is_done_next(workspace: Path) -> None:
-    window = Window(workspace, "--yes", "--tag", "t", "--budget", "2", columns=80, rows=24)
+def test_a_pinned_knob_is_done_next(workspace: Path, tmp_path: Path) -> None:
+    gate = Gate(workspace, tmp_path / "gate")
+    window = Window(workspace, "--yes", "--tag", "t", "--budget", "0.05", columns=80, rows=24)
     window.wait_for("RUNNING #1")
     say(window, "p", "Pin a hypothesis", "MATRIX_LR=0.05")
     wait_for(lambda: read_session(workspace).pins, "the pin")
+    gate.open()
     became = wait_for(lambda: read_session(workspace).pins[0].experiment, "its experiment")
     assert became <= 3  # at most one was drafted before it
     wait_for(lambda: "+MATRIX_LR = 0.05" in details(workspace, "t", became).patch, "its patch")
@@ -109,10 +111,17 @@ def test_what_is_said_reaches_the_next_question(workspace: Path) -> None:
 
 
 @pytest.mark.parametrize("size", [(80, 24), (160, 45)], ids=["80x24", "160x45"])
-def test_the_whole_session_while_it_runs(workspace: Path, size: tuple[int, int]) -> None:
+def test_the_whole_session_while_it_runs(
+    workspace: Path, tmp_path: Path, size: tuple[int, int]
+) -> None:
     columns, rows = size
-    window = Window(workspace, "--yes", "--tag", "t", "--budget", "1", columns=columns, rows=rows)
-    window.wait_for("RUNNING #2")
+    gate = Gate(workspace, tmp_path / "gate")
+    gate.let_pass(1)
+    gate.let_pass(2)
+    window = Window(
+        workspace, "--yes", "--tag", "t", "--budget", "0.05", columns=columns, rows=rows
+    )
+    window.wait_for("RUNNING #3")
     window.press("i")
     window.wait_for("1 Activity")
     window.wait_for("run 1 started")
@@ -129,6 +138,6 @@ def test_the_whole_session_while_it_runs(workspace: Path, size: tuple[int, int])
     window.press("1f")
     window.wait_for("banned (1), command line: leave DEPTH as it is")
     window.press("q")
-    window.wait_for("RUNNING #")
+    window.wait_for("RUNNING #3")
     window.press("q")
     assert window.wait_for_end()[0] == 0

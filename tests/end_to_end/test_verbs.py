@@ -25,7 +25,7 @@ from engine.protocol import commands, messages
 from engine.store.program_file import read_program
 from tests.end_to_end.test_window import Window
 from tests.model_server import Answer, ModelServer, knob_edit
-from tests.world import COMMAND, DEADLINE_SECONDS, git, wait_for
+from tests.world import COMMAND, DEADLINE_SECONDS, Gate, git, wait_for
 from tui.commands.verbs import cli
 
 pytestmark = pytest.mark.usefixtures("engines", "warm_engines")
@@ -312,8 +312,10 @@ def test_the_past_is_overruled_revived_and_confirmed_and_a_run_is_killed(
     assert "not trusted" in reasons
 
 
-def test_a_running_experiment_is_vetoed(shell: CommandLine) -> None:
-    shell.succeed("start", "--yes", "--budget", "1", "--autonomy", "auto", "--lookahead", "0")
+def test_a_running_experiment_is_vetoed(shell: CommandLine, tmp_path: Path) -> None:
+    gate = Gate(shell.workspace, tmp_path / "gate")
+    gate.let_pass(1)
+    shell.succeed("start", "--yes", "--budget", "0.05", "--autonomy", "auto", "--lookahead", "0")
     shell.waits(lambda s: len(s.experiments) > 1 and s.running, "the second run")
     shell.refused("veto", "--run", "1", "--reason", "no", says="not running", code=1)
     shell.refused("veto", "aaaa", "--run", "2", "--reason", "no", says="not both", code=2)

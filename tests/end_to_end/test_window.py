@@ -17,7 +17,7 @@ from engine.client.sessions import engine_pid, read_session
 from engine.core.events import RunAdopted
 from engine.core.layout import Layout
 from engine.store.journal import read_journal
-from tests.world import COMMAND, DEADLINE_SECONDS, wait_for
+from tests.world import COMMAND, DEADLINE_SECONDS, Gate, wait_for
 
 pytestmark = pytest.mark.usefixtures("engines")
 
@@ -88,15 +88,19 @@ def size(request: pytest.FixtureRequest) -> Iterator[tuple[int, int]]:
     yield request.param
 
 
-def test_the_whole_life_of_a_session(repository: Path, size: tuple[int, int]) -> None:
+def test_the_whole_life_of_a_session(
+    repository: Path, tmp_path: Path, size: tuple[int, int]
+) -> None:
     columns, rows = size
-    window = Window(repository, "--tag", "t", "--budget", "2", columns=columns, rows=rows)
+    gate = Gate(repository, tmp_path / "gate")
+    window = Window(repository, "--tag", "t", "--budget", "0.05", columns=columns, rows=rows)
     shown = window.wait_for("Start with it?")
     assert "val_bpb" in shown
     window.press("\r")
     window.wait_for("RUNNING #1")
     window.press("6")  # the results part
-    window.wait_for("#2")
+    gate.let_pass(1)
+    window.wait_for("RUNNING #2")
     window.wait_for("keep")
 
     # Leaving changes nothing for the engine.
@@ -106,19 +110,20 @@ def test_the_whole_life_of_a_session(repository: Path, size: tuple[int, int]) ->
     pid = engine_pid(repository)
     assert pid is not None
     assert "autoresearch-tui" in said
-    before = read_session(repository).seq
-    wait_for(lambda: read_session(repository).seq > before, "life without a window")
+    gate.let_pass(2)
+    wait_for(lambda: len(read_session(repository).experiments) == 3, "life without a window")
 
     # Coming back shows where it is; the window sees its engine die and another one take over.
     window = Window("attach", repository, columns=columns, rows=rows)
-    window.wait_for("RUNNING #")
+    window.wait_for("RUNNING #3")
     # A run is journaled before its process exists; an engine killed between runs it again.
     wait_for(lambda: _has_supervised_run(repository), "a run under its supervisor")
-    interrupted = len(read_session(repository).experiments)
+    interrupted = 3
     os.kill(pid, signal.SIGKILL)
     window.wait_for("ECONNECTING" if columns > 100 else "ECONN")
     assert starting.start_engine(repository) != pid
-    window.wait_for("RUNNING #")
+    window.wait_for("RUNNING #3")
+    gate.open()
     wait_for(
         lambda: read_session(repository).experiment(interrupted).verdict is not None,
         "the verdict of the run whose engine was killed",
