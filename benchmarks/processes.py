@@ -48,6 +48,7 @@ def private_home() -> Iterator[Path]:
         os.environ.update(
             HOME=name,
             XDG_CONFIG_HOME=str(home / ".config"),
+            XDG_STATE_HOME=str(home / ".local/state"),
             XDG_RUNTIME_DIR=str(home / "run"),
             GIT_CONFIG_NOSYSTEM="1",
         )

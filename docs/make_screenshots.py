@@ -62,14 +62,13 @@ def main() -> None:
         if own:
             from datetime import UTC, datetime
 
-            from engine.setup.config_file import save_config
             from engine.setup.new_workspace import make_workspace
-            from engine.setup.plan import StartFlags, make_plan
+            from engine.setup.plan import StartFlags, make_plan, save_plan
             from harness.profiles import workspace_files
 
             make_workspace(workspace, workspace_files("cpu"))
             flags = StartFlags(settings={"tag": "demo", "budget_seconds": 15})
-            save_config(workspace, make_plan(workspace, flags, datetime.now(UTC).date()).config)
+            save_plan(workspace, make_plan(workspace, flags, datetime.now(UTC).date()))
             starting.start_engine(workspace)
         wide = asyncio.run(paint(workspace, (160, 45), ()))
         (docs / "screen-wide.svg").write_text(wide, "utf-8")

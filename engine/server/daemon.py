@@ -1,7 +1,7 @@
 """Runs the engine process: locks the workspace, opens the session, serves clients, runs the loop.
 
 Started as `python -m engine.server.daemon WORKSPACE`, detached from any terminal; reads the
-research config that the user confirmed from `.autoresearch/config.toml`.
+research config from `.autoresearch/config.toml`, and refuses one that the user has not confirmed.
 """
 
 from __future__ import annotations
@@ -36,6 +36,7 @@ from engine.report.automatic import Reports
 from engine.server.log import log_event, start_logging
 from engine.server.socket_server import SocketServer
 from engine.setup.config_file import load_config
+from engine.setup.confirmation import require_confirmation
 from engine.setup.open_session import open_session
 from engine.store.journal import Journal
 from engine.store.workspace import Workspace
@@ -203,6 +204,7 @@ def main() -> int:
     try:
         path = Path(sys.argv[1])
         config = load_config(path)
+        require_confirmation(path, config)
         start_logging(path, os.environ)
         asyncio.run(Engine(path, config).run())
     except AutoresearchError as error:

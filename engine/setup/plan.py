@@ -15,6 +15,7 @@ from engine.core.config_toml import check_config
 from engine.core.errors import UsageError, WorkspaceError
 from engine.core.layout import (
     BRANCH_PREFIX,
+    HOME_NAME,
     JOURNAL_NAME,
     REF_PREFIX,
     Layout,
@@ -24,6 +25,7 @@ from engine.core.layout import (
 from engine.core.session import Session
 from engine.core.text import INSTRUCTION_CHARACTERS
 from engine.setup.config_file import config_path, load_config, save_config
+from engine.setup.confirmation import confirm, differences
 from engine.setup.detect import DetectedSettings, detect_settings, propose_tag
 from engine.setup.notes import workspace_notes
 from engine.setup.start_point import StartPoint, find_start_point
@@ -55,6 +57,8 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     why: dict[str, str] = {}
     """For each setting's name, a short text that tells where its value comes from."""
     notes: tuple[str, ...] = ()
+    unconfirmed: tuple[str, ...] = ()
+    """Sentences on what in the workspace differs from what the user confirmed there before."""
     start_request: StartRequest = StartRequest()
     """What the engine is asked to record at its start beside the config, such as a first pin."""
 
@@ -119,8 +123,9 @@ def _plan_new(
         why = dict.fromkeys(values, "as in config.toml")
     config = _checked(values | start.values | given | {"tag": tag})
     why |= start.why | dict.fromkeys(given, "as you said")
+    unconfirmed = _unconfirmed(workspace, saved)
     # Left by a start that failed before the session existed: it still starts from there.
-    left = read_start_request(Layout(workspace.path, tag))
+    left, ignored = _left_request(Layout(workspace.path, tag), unconfirmed)
     commit = start.commit or left.base
     workspace.head = commit or workspace.head
     hypothesis = left.first_hypothesis if hypothesis is None else hypothesis
@@ -137,6 +142,7 @@ def _plan_new(
         continues=False,
         why=why,
         notes=(*start.notes, *_note_other_session(workspace, config), *notes),
+        unconfirmed=(*unconfirmed, *ignored),
         start_request=StartRequest(
             first_hypothesis=_first_hypothesis(hypothesis),
             base=commit,
@@ -146,8 +152,45 @@ def _plan_new(
     )
 
 
+def _unconfirmed(workspace: Workspace, config: ResearchConfig | None) -> tuple[str, ...]:
+    """Return sentences on what the workspace's files hold that the user has not confirmed.
+
+    Args:
+        workspace: The workspace in which the session will run.
+        config: The session's config as the workspace's files have it; None where they have none.
+    """
+    if not home_of(workspace.path).exists():
+        return ()
+    tracked = (
+        f"Git tracks {HOME_NAME}, so its config and sessions may be those of another person; "
+        f"`git rm -r --cached {HOME_NAME}` ends that."
+    )
+    found = differences(workspace.path, config)
+    return (*found, tracked) if workspace.is_tracked(HOME_NAME) else found
+
+
+def _left_request(
+    layout: Layout, unconfirmed: tuple[str, ...]
+) -> tuple[StartRequest, tuple[str, ...]]:
+    """Return the start request that no engine has recorded yet, or say that it is ignored.
+
+    Args:
+        layout: The paths of the session's files.
+        unconfirmed: What the user has not confirmed; if anything, the request is not theirs.
+
+    Returns:
+        The request, empty where it is ignored, and sentences about that for the user.
+    """
+    request = read_start_request(layout)
+    if not unconfirmed or request == StartRequest():
+        return request, ()
+    return StartRequest(), ("The request of an earlier start, opening.json, is ignored.",)
+
+
 def save_plan(workspace: Path, plan: Plan) -> None:
     """Write the confirmed plan's config and start request, for the engine that is started next.
+
+    The confirmation is recorded outside the workspace.
 
     Raises:
         WorkspaceError: The workspace cannot be written.
@@ -156,6 +199,7 @@ def save_plan(workspace: Path, plan: Plan) -> None:
     layout = Layout(workspace, plan.config.tag)
     if plan.start_request != StartRequest() or layout.session.exists():
         write_start_request(layout, plan.start_request)
+    confirm(workspace, plan.config)
 
 
 def _note_other_session(workspace: Workspace, config: ResearchConfig) -> tuple[str, ...]:
@@ -263,14 +307,20 @@ def _plan_to_continue(
     session = fold_journal(layout.journal)
     # A session other than the one of config.toml continues with its own config.
     config = saved if saved is not None and saved.tag == tag else session.config
+    unconfirmed = _unconfirmed(workspace, config)
     _reject_fixed(config, given)
     _reject_used_up(session, given.get("max_experiments", config.max_experiments), tag)
     if given:
         config = _checked(asdict(config) | given)
-    left = read_start_request(layout)
+    left, ignored = _left_request(layout, unconfirmed)
     # A mode that was set on the screen is in the journal and would be in force again.
-    autonomy = config.autonomy if "autonomy" in given else left.autonomy
-    return Plan(config=config, continues=True, start_request=replace(left, autonomy=autonomy))
+    autonomy = config.autonomy if unconfirmed or "autonomy" in given else left.autonomy
+    return Plan(
+        config=config,
+        continues=True,
+        unconfirmed=(*unconfirmed, *ignored),
+        start_request=replace(left, autonomy=autonomy),
+    )
 
 
 def _reject_fixed(config: ResearchConfig, given: dict[str, Any]) -> None:

@@ -186,15 +186,14 @@ def test_the_history_is_imported_after_the_engine_was_killed_at_its_start(
             raise KeyboardInterrupt
         return append(self, event)
 
-    monkeypatch.setattr(Journal, "append", killed)
-    with pytest.raises(KeyboardInterrupt):
+    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
+        patched.setattr(Journal, "append", killed)
         open_session(
             Workspace(work),
             Layout(work, TAG),
             plan.config,
             DeviceSampler(disk=work).platform(),
         )
-    monkeypatch.undo()
     assert not read_session(work, TAG).past
     done = run_warm("run", work, "--headless", "--yes")
     assert done.returncode == 0, done.stderr

@@ -84,12 +84,14 @@ def demo(directory: Path | None, smoke: bool) -> None:
         return
     where = directory if directory is not None else Path("autoresearch-demo")
     check_this_terminal()
-    if not (where / "train.py").is_file():
+    new = not (where / "train.py").is_file()
+    if new:
         name = _make(where, "auto")
         click.echo(f"Made {where} for the profile {name}.")
     workspace = where.resolve()
     if engine_pid(workspace) is None:
-        confirm_plan(where, _demo_flags(workspace), yes=True)
+        # A directory that was there already may be another person's work: it is asked about.
+        confirm_plan(where, _demo_flags(workspace), yes=new)
         launch.start_engine(workspace)
     attach_to(workspace)
 

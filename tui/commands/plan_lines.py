@@ -126,6 +126,8 @@ def plan_lines(plan: Plan, workspace: Path, width: int) -> Iterator[str]:
     platform = DeviceSampler(disk=workspace).platform()
     yield from _line("", "machine", machine_text(platform), "", width)
     yield from _line("", "adjustments", adjustments(workspace, plan.config, platform), "", width)
+    for difference in plan.unconfirmed:
+        yield click.style(f"  ! {one_line(difference)}", fg="red")
     for note in plan.notes:
         yield click.style(f"  ! {one_line(note)}", fg="yellow")
 

@@ -13,6 +13,7 @@ from engine.client import launch
 from engine.client.sessions import engine_pid, find_workspace, read_session
 from engine.core.errors import AutoresearchError, EngineBusyError, UsageError
 from engine.core.text import one_line
+from engine.setup.confirmation import unconfirmed
 from engine.setup.plan import Plan, StartFlags, make_plan, save_plan
 from tui.commands.ended_choice import choose_for_ended
 from tui.commands.foreground import run_in_foreground
@@ -30,6 +31,8 @@ _ASK = "Start with it? [Y/n, or the number or name of a line to change it]"
 def confirm_plan(path: Path, flags: StartFlags, *, yes: bool) -> tuple[Path, Plan]:
     """Show a session's plan, ask the user to confirm or change it, and save it.
 
+    A session that continues exactly as it was confirmed before is not asked about again.
+
     Args:
         path: The workspace.
         flags: The values that the user gave on the command line.
@@ -45,15 +48,12 @@ def confirm_plan(path: Path, flags: StartFlags, *, yes: bool) -> tuple[Path, Pla
     today = datetime.now().astimezone().date()
     plan = make_plan(path, flags, today)
     workspace = path.resolve()
-    if not (plan.continues and yes):
+    is_confirmed = plan.continues and not plan.unconfirmed
+    if not (is_confirmed and yes):
         show_plan(plan, workspace)
-    if not yes and not plan.continues:
+    if not yes and not is_confirmed:
         if not sys.stdin.isatty():
-            raise UsageError(
-                "The research config is not confirmed.",
-                "There is no terminal to ask on.",
-                "Add --yes to accept it as shown, or change it with the flags.",
-            )
+            raise unconfirmed(plan.unconfirmed)
         answers: dict[str, object] = {}
         while (word := click.prompt(_ASK, default="y", show_default=False).strip()) != "y":
             if word.lower() in ("n", "no", "q"):
