@@ -7,6 +7,7 @@ import contextlib
 import itertools
 from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
+from typing import Literal
 
 from msgspec.structs import replace
 
@@ -39,10 +40,14 @@ class EngineLink:
 
     Args:
         workspace: The directory in which the engine runs.
+        sender: Where the user gives the commands that are sent.
     """
 
-    def __init__(self, workspace: Path) -> None:
+    def __init__(
+        self, workspace: Path, sender: Literal["screen", "command line"] = "screen"
+    ) -> None:
         self.workspace = workspace
+        self._sender: Literal["screen", "command line"] = sender
         self.engine_pid = 0
         self._tag = ""
         self._reader: asyncio.StreamReader | None = None
@@ -67,7 +72,7 @@ class EngineLink:
         path = engine_socket(self.workspace)
         try:
             self._reader, self._writer = await asyncio.open_unix_connection(path, limit=2**20)
-            self._writer.write(hello(follow=True))
+            self._writer.write(hello(follow=True, sender=self._sender))
             welcome = await asyncio.wait_for(self._receive(), WELCOME_SECONDS)
         except (OSError, TimeoutError, asyncio.IncompleteReadError) as error:
             # A screen tries again and again; it shows the complete start command itself.

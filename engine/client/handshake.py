@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Literal
 
 from engine import __version__
 from engine.client.sessions import START, engine_pid, start_command
-from engine.core.errors import EngineGoneError
+from engine.core.errors import EngineGoneError, EngineRefusedError
 from engine.core.session import Session
 from engine.protocol import commands, framing
 from engine.protocol.endpoint import published_socket_path, socket_path
-from engine.protocol.messages import AnyMessage, Welcome
+from engine.protocol.messages import AnyMessage, Reply, Welcome
 from engine.protocol.snapshot import decode_session
 
 WELCOME_SECONDS = 10.0
@@ -22,13 +23,14 @@ def engine_socket(workspace: Path) -> str:
     return str(published_socket_path(workspace) or socket_path(workspace))
 
 
-def hello(*, follow: bool) -> bytes:
+def hello(*, follow: bool, sender: Literal["screen", "command line"]) -> bytes:
     """Return the framed bytes of the first message that a client sends.
 
     Args:
         follow: Whether the engine is to send the session's state and all later messages.
+        sender: Where the user gives the commands of this connection.
     """
-    return framing.frame(commands.Hello(version=__version__, follow=follow))
+    return framing.frame(commands.Hello(version=__version__, follow=follow, sender=sender))
 
 
 def accept_welcome(message: AnyMessage) -> tuple[int, Session]:
@@ -39,8 +41,11 @@ def accept_welcome(message: AnyMessage) -> tuple[int, Session]:
         ask to follow.
 
     Raises:
+        EngineRefusedError: The engine does not take commands from this process.
         EngineGoneError: The other side is not an engine of this version.
     """
+    if isinstance(message, Reply):
+        raise EngineRefusedError(message.message)
     if not isinstance(message, Welcome):
         raise EngineGoneError("Unexpected reply on the engine socket.")
     if message.version != __version__:

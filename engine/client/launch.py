@@ -12,7 +12,7 @@ from pathlib import Path
 
 from engine.client.request import ask_pid, send_command
 from engine.client.sessions import engine_pid, read_session
-from engine.core.errors import AutoresearchError, EngineGoneError
+from engine.core.errors import AutoresearchError, EngineGoneError, EngineRefusedError
 from engine.core.layout import engine_output
 from engine.protocol import commands
 
@@ -102,6 +102,8 @@ def wait_for_engine(workspace: Path, process: subprocess.Popen[bytes], log: Path
         try:
             # Brief, because another program may listen there while the engine has ended already.
             return ask_pid(workspace, timeout=1.0)
+        except EngineRefusedError:
+            raise
         except EngineGoneError:
             time.sleep(0.02)
     raise EngineGoneError(

@@ -96,7 +96,7 @@ def _connect(
         try:
             connection.settimeout(timeout)
             connection.connect(engine_socket(workspace))
-            connection.sendall(hello(follow=follow))
+            connection.sendall(hello(follow=follow, sender="command line"))
             welcome = _receive(connection)
         except (OSError, EOFError) as error:
             raise no_answer(workspace, with_limit=True) from error

@@ -193,6 +193,8 @@ class AlarmKind(StrEnum):
     PROGRAM = "program"
     DOUBT = "doubt"
     TAMPER = "tamper"
+    INTRUDER = "intruder"
+    """A process of a run or an agent tried to command the engine."""
     PAUSE = "pause"
     JOURNAL = "journal"
     NOTIFY = "notify"

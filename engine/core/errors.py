@@ -6,6 +6,7 @@ AutoresearchError            what happened, why, what to do next; an exit code
 ├── ConfigError              4  invalid .autoresearch/config.toml: which line, what was expected
 ├── EngineBusyError          5  another engine holds this workspace
 ├── EngineGoneError          6  no engine answers
+│   └── EngineRefusedError      the engine takes no commands from this process
 ├── EnvironmentProblem       7  a missing command, a full disk: no evidence about an idea
 ├── JournalError             8  the journal cannot be trusted or written
 ├── TerminalError            9  this terminal cannot show the screen
@@ -73,6 +74,10 @@ class EngineGoneError(AutoresearchError):
     """No engine process answers on the workspace's socket."""
 
     exit_code = 6
+
+
+class EngineRefusedError(EngineGoneError):
+    """The engine takes no commands from this process, because a run or an agent started it."""
 
 
 class EnvironmentProblem(AutoresearchError):

@@ -61,8 +61,12 @@ class CommandHandler:
         self._runner = runner
         self._earlier = earlier
 
-    def handle(self, command: cmd.ClientCommand) -> str | Awaitable[str]:
+    def handle(self, command: cmd.ClientCommand, by: Actor) -> str | Awaitable[str]:
         """Carry out a client's command: record its event and start what follows from it.
+
+        Args:
+            command: The command.
+            by: Where the user gave it.
 
         Returns:
             The answer to show to the user, or an awaitable of it where it takes a while.
@@ -71,7 +75,6 @@ class CommandHandler:
             AutoresearchError: The command cannot be carried out; nothing was changed.
             JournalError: The journal cannot be written.
         """
-        by = command.by
         match command:
             case cmd.PauseLoop():
                 return self._pause(by)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import msgspec
 
-from engine.core.enums import Actor, Autonomy, StopMode, Verdict
+from engine.core.enums import Autonomy, StopMode, Verdict
 from engine.core.errors import AutoresearchError
 from engine.core.text import INSTRUCTION_CHARACTERS
 
@@ -14,7 +16,6 @@ class Command(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", omit_
 
     id: int = 0
     """A number chosen by the client, which the engine's reply repeats; 0: none chosen."""
-    by: Actor = Actor.SCREEN
 
 
 class Hello(Command, frozen=True, kw_only=True):
@@ -23,6 +24,8 @@ class Hello(Command, frozen=True, kw_only=True):
     version: str
     follow: bool = True
     """True to receive the session's state and all later events; False only to send commands."""
+    sender: Literal["screen", "command line"] = "screen"
+    """Where the user gives the commands of this connection, as the journal records it."""
 
 
 class PauseLoop(Command, frozen=True, kw_only=True):

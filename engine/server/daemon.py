@@ -34,6 +34,7 @@ from engine.protocol.endpoint import EngineLock, socket_path
 from engine.protocol.messages import AnyMessage, Devices, EventAppended, ReasoningChunk
 from engine.report.automatic import Reports
 from engine.server.log import log_event, start_logging
+from engine.server.peer import Intruder
 from engine.server.socket_server import SocketServer
 from engine.setup.config_file import load_config
 from engine.setup.confirmation import require_confirmation
@@ -91,7 +92,8 @@ class Engine:
                 socket_path(self._workspace.path),
                 session=lambda: context.session,
                 initial_messages=lambda: self._initial_messages(loop),
-                handle=lambda command: _handle(loop, reports, command),
+                handle=lambda command, by: _handle(loop, reports, command, by),
+                refused=lambda intruder: _record_refusal(context, intruder),
             )
             journal.listen(log_event)
             journal.listen(lambda event: server.publish(EventAppended(event=event)))
@@ -182,9 +184,20 @@ class Engine:
             await asyncio.sleep(SAMPLE_SECONDS)
 
 
-def _handle(loop: SessionLoop, reports: Reports, command: ClientCommand) -> str | Awaitable[str]:
+def _record_refusal(context: SessionContext, intruder: Intruder) -> None:
+    """Record an alarm about a refused process, once for each run or agent of this engine."""
+    start = f"{intruder.origin} tried to command the engine"
+    if not any(alarm.message.startswith(start) for alarm in context.session.alarms):
+        context.alarm(
+            AlarmKind.INTRUDER, f"{start} (process {intruder.pid}: {intruder.program}); refused"
+        )
+
+
+def _handle(
+    loop: SessionLoop, reports: Reports, command: ClientCommand, by: Actor
+) -> str | Awaitable[str]:
     if loop.ratchet.session.ended is None:
-        return loop.commands.handle(command)
+        return loop.commands.handle(command, by)
     # Only the last report is still being written.
     if isinstance(command, StopSession):
         reports.hurry()

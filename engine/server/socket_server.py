@@ -14,10 +14,12 @@ from pathlib import Path
 import msgspec
 
 from engine import __version__
+from engine.core.enums import Actor
 from engine.core.errors import AutoresearchError, EngineBusyError, WorkspaceError
 from engine.core.session import Session
 from engine.protocol import commands, framing, messages
 from engine.protocol.snapshot import encode_session
+from engine.server.peer import Intruder, find_intruder
 
 _log = logging.getLogger(__name__)
 _BACKLOG_BYTES = 64 * 2**20
@@ -25,12 +27,15 @@ _BACKLOG_BYTES = 64 * 2**20
 _LIVE_BACKLOG_BYTES = 256 * 2**10
 """Unsent bytes above which a client is sent no live messages, only events."""
 _LARGEST_COMMAND = 4 * 2**20
+_REFUSAL_SECONDS = 5.0
 
 
 class _Client:
     def __init__(self, writer: asyncio.StreamWriter) -> None:
         self.writer = writer
         self.subscribes = False
+        self.sender: Actor | None = None
+        """Where the user gives this connection's commands; None before its first message."""
 
     def send(self, data: bytes, *, may_drop: bool = False) -> None:
         transport = self.writer.transport
@@ -52,6 +57,7 @@ class SocketServer:
         session: Returns the session's state, sent to each new subscriber.
         initial_messages: Returns the live messages for a new subscriber (progress, reasoning).
         handle: Carries out a command; returns the answer for the user, or an awaitable of it.
+        refused: Records that a process of a run or an agent tried to command the engine.
     """
 
     def __init__(
@@ -60,12 +66,14 @@ class SocketServer:
         *,
         session: Callable[[], Session],
         initial_messages: Callable[[], list[messages.AnyMessage]],
-        handle: Callable[[commands.ClientCommand], str | Awaitable[str]],
+        handle: Callable[[commands.ClientCommand, Actor], str | Awaitable[str]],
+        refused: Callable[[Intruder], None],
     ) -> None:
         self.path = path
         self._session = session
         self._initial_messages = initial_messages
         self._handle = handle
+        self._refused = refused
         self._clients: set[_Client] = set()
         self._answers: set[asyncio.Task[None]] = set()
         self._server: asyncio.Server | None = None
@@ -139,7 +147,13 @@ class SocketServer:
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         client = _Client(writer)
         try:
-            if not _same_user(writer.get_extra_info("socket")):
+            connection = writer.get_extra_info("socket")
+            if not _same_user(connection):
+                return
+            # In a thread, because a process can delay the reading of its environment.
+            intruder = await asyncio.to_thread(find_intruder, connection)
+            if intruder is not None:
+                await self._refuse(reader, client, intruder)
                 return
             self._clients.add(client)
             _log.info("a client connected, %s in all", len(self._clients))
@@ -150,15 +164,29 @@ class SocketServer:
                     return
                 command = framing.decode_command(await reader.readexactly(length))
                 self._answer(client, command)
-        except (asyncio.IncompleteReadError, ConnectionError, msgspec.DecodeError):
+        except (asyncio.IncompleteReadError, ConnectionError, TimeoutError, msgspec.DecodeError):
             return
         finally:
             self._clients.discard(client)
             _log.info("a client disconnected, %s left", len(self._clients))
             writer.close()
 
+    async def _refuse(
+        self, reader: asyncio.StreamReader, client: _Client, intruder: Intruder
+    ) -> None:
+        _log.warning("refused %s: pid %s, %s", intruder.origin, intruder.pid, intruder.program)
+        if intruder.origin:
+            self._refused(intruder)
+        async with asyncio.timeout(_REFUSAL_SECONDS):
+            # A connection that is closed with unread bytes loses the answer as well.
+            length = framing.frame_length(await reader.readexactly(4))
+            await reader.readexactly(min(length, _LARGEST_COMMAND))
+            client.send(framing.frame(messages.Reply(id=0, ok=False, message=intruder.refusal)))
+            await client.writer.drain()
+
     def _answer(self, client: _Client, command: commands.AnyCommand) -> None:
         if isinstance(command, commands.Hello):
+            client.sender = Actor(command.sender)
             snapshot = encode_session(self._session()) if command.follow else b""
             welcome = messages.Welcome(version=__version__, pid=os.getpid(), snapshot=snapshot)
             client.send(framing.frame(welcome))
@@ -167,8 +195,11 @@ class SocketServer:
                 for message in self._initial_messages():
                     client.send(framing.frame(message))
             return
+        if client.sender is None:
+            client.writer.close()  # not a client of this program
+            return
         try:
-            answer = self._handle(command)
+            answer = self._handle(command, client.sender)
         except Exception as error:
             client.send(framing.frame(_refusal(command, error)))
             return

@@ -8,7 +8,6 @@ import pytest
 
 from engine.client.request import send_command
 from engine.client.sessions import details, read_session
-from engine.core.enums import Actor
 from engine.protocol import commands
 from tests.end_to_end.test_window import Window
 from tests.model_server import ModelServer, knob_edit
@@ -130,7 +129,7 @@ def test_the_whole_session_while_it_runs(
     window.wait_for("baseline")
     window.press("4")
     window.wait_for("No language model is asked")
-    note = commands.BanDirection(text="leave DEPTH as it is", by=Actor.COMMAND_LINE)
+    note = commands.BanDirection(text="leave DEPTH as it is")
     assert send_command(workspace, note).ok
     window.wait_for("leave DEPTH as it is")
     window.press("5")

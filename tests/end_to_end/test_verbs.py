@@ -17,7 +17,7 @@ from click.testing import CliRunner, Result
 
 from engine.client.request import send_command
 from engine.client.sessions import engine_pid, read_session
-from engine.core.enums import Actor, QueueState
+from engine.core.enums import QueueState
 from engine.core.errors import AutoresearchError
 from engine.core.layout import Layout
 from engine.core.session import Session
@@ -156,8 +156,8 @@ def test_of_two_simultaneous_decisions_one_is_refused(shell: CommandLine) -> Non
     both = [
         threading.Thread(target=decide, args=(command,))
         for command in (
-            commands.ApproveProposal(patch_id=patch, by=Actor.COMMAND_LINE),
-            commands.VetoProposal(patch_id=patch, reason="no", by=Actor.SCREEN),
+            commands.ApproveProposal(patch_id=patch),
+            commands.VetoProposal(patch_id=patch, reason="no"),
         )
     ]
     for thread in both:

@@ -11,15 +11,13 @@ import click
 
 from engine.client.request import send_command, send_for
 from engine.client.sessions import find_workspace, has_session, start_command
-from engine.core.enums import Actor, Autonomy, StopMode
+from engine.core.enums import Autonomy, StopMode
 from engine.core.errors import AutoresearchError, EngineGoneError, UsageError
 from engine.core.session import Session
 from engine.core.text import one_line, sanitize
 from engine.protocol import commands
 from tui.commands.options import json_option, workspace_argument, workspace_option
 from tui.commands.show import print_json, read_now
-
-BY = Actor.COMMAND_LINE
 
 
 @contextmanager
@@ -106,7 +104,7 @@ def no_engine(workspace: Path) -> EngineGoneError:
 @json_option
 def pause(path: Path, as_json: bool) -> None:
     """Wait after the current run, which finishes and is recorded."""
-    send_and_print(path, commands.PauseLoop(by=BY), as_json=as_json)
+    send_and_print(path, commands.PauseLoop(), as_json=as_json)
 
 
 @click.command()
@@ -114,7 +112,7 @@ def pause(path: Path, as_json: bool) -> None:
 @json_option
 def resume(path: Path, as_json: bool) -> None:
     """Continue after a pause."""
-    send_and_print(path, commands.ResumeLoop(by=BY), as_json=as_json)
+    send_and_print(path, commands.ResumeLoop(), as_json=as_json)
 
 
 @click.command()
@@ -126,7 +124,7 @@ def resume(path: Path, as_json: bool) -> None:
 def stop(path: Path, now: bool, as_json: bool) -> None:
     """End the session after the current run. `start` continues it later."""
     mode = StopMode.NOW if now else StopMode.AFTER_RUN
-    send_and_print(path, commands.StopSession(by=BY, mode=mode), as_json=as_json)
+    send_and_print(path, commands.StopSession(mode=mode), as_json=as_json)
 
 
 @click.command()
@@ -153,7 +151,7 @@ def kill(number: int | None, reason: str, yes: bool, path: Path, as_json: bool) 
             click.confirm(f"#{number}: {shown}\nKill its run?", abort=True)
     send_and_print(
         path,
-        commands.KillRun(experiment=number, reason=sanitize(reason), by=BY),
+        commands.KillRun(experiment=number, reason=sanitize(reason)),
         as_json=as_json,
     )
 
@@ -173,7 +171,7 @@ def autonomy(mode: str | None, path: Path, as_json: bool) -> None:
     ask-all    none
     """
     if mode is not None:
-        send_and_print(path, commands.SetAutonomy(autonomy=Autonomy(mode), by=BY), as_json=as_json)
+        send_and_print(path, commands.SetAutonomy(autonomy=Autonomy(mode)), as_json=as_json)
         return
     session, _, _ = read_now(path)
     if as_json:

@@ -14,7 +14,6 @@ from engine.core.session import Session
 from engine.core.text import sanitize
 from engine.protocol import commands
 from tui.commands.control import (
-    BY,
     json_errors,
     make_and_send,
     print_answer,
@@ -37,7 +36,7 @@ def approve(patch: str | None, path: Path, as_json: bool) -> None:
     """Let exactly this patch run. PATCH_ID may be left out if only one waits."""
 
     def make(session: Session) -> commands.AnyCommand:
-        return commands.ApproveProposal(patch_id=choose(session, patch, verb="approve"), by=BY)
+        return commands.ApproveProposal(patch_id=choose(session, patch, verb="approve"))
 
     make_and_send(path, make, as_json=as_json)
 
@@ -68,14 +67,12 @@ def veto(
                 'Add --reason "…".',
             )
     if number is not None:
-        send_and_print(
-            path, commands.KillRun(experiment=number, reason=why, by=BY), as_json=as_json
-        )
+        send_and_print(path, commands.KillRun(experiment=number, reason=why), as_json=as_json)
         return
 
     def make(session: Session) -> commands.AnyCommand:
         chosen = choose(session, patch, verb="veto")
-        return commands.VetoProposal(patch_id=chosen, reason=why, by=BY)
+        return commands.VetoProposal(patch_id=chosen, reason=why)
 
     make_and_send(path, make, as_json=as_json)
 
@@ -148,7 +145,7 @@ def _edit_in_editor(path: Path, patch_id: str, candidate: str, file: str, base: 
 
 
 def _send(path: Path, patch_id: str, text: str, base: str) -> str:
-    command = commands.EditProposal(patch_id=patch_id, source=text, base=base, by=BY)
+    command = commands.EditProposal(patch_id=patch_id, source=text, base=base)
     reply = send_command(find_workspace(path), command)
     if not reply.ok:
         raise AutoresearchError(reply.message)

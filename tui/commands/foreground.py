@@ -65,7 +65,7 @@ class EngineFollower:
 
     def __init__(self, workspace: Path, *, baseline_only: bool = False) -> None:
         self._workspace = workspace
-        self._link = EngineLink(workspace)
+        self._link = EngineLink(workspace, "command line")
         self._reporter = Reporter(sys.stdout, terminal=sys.stdout.isatty())
         self._baseline_only = baseline_only
         self._interrupts = 0
@@ -137,7 +137,7 @@ class EngineFollower:
         )
 
     def _stop(self, mode: StopMode, reason: str = "") -> None:
-        command = commands.StopSession(by=Actor.COMMAND_LINE, mode=mode, reason=reason)
+        command = commands.StopSession(mode=mode, reason=reason)
 
         async def send() -> None:
             with contextlib.suppress(EngineGoneError):

@@ -25,7 +25,7 @@ from engine.merge import (
 )
 from engine.protocol import commands
 from tui.commands.bare_table import explain_bare_table
-from tui.commands.control import BY, json_errors, send_and_print
+from tui.commands.control import json_errors, send_and_print
 from tui.commands.merge_lines import (
     conflict_facts,
     conflict_lines,
@@ -194,9 +194,7 @@ def revert(
         if not dry_run and not why:
             raise UsageError("Undoing a keep needs a reason.", "", 'Add --reason "…".')
     if not dry_run:
-        command = commands.OverruleVerdict(
-            experiment=number, verdict=Verdict.DISCARD, reason=why, by=BY
-        )
+        command = commands.OverruleVerdict(experiment=number, verdict=Verdict.DISCARD, reason=why)
         send_and_print(path, command, as_json=as_json)
         return
     if as_json:

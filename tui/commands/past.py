@@ -10,7 +10,7 @@ from engine.core.enums import Verdict
 from engine.core.errors import UsageError
 from engine.core.text import sanitize
 from engine.protocol import commands
-from tui.commands.control import BY, json_errors, send_and_print
+from tui.commands.control import json_errors, send_and_print
 from tui.commands.options import json_option, workspace_option
 
 _number_argument = click.argument("number", type=click.IntRange(1))
@@ -28,9 +28,7 @@ def overrule(number: int, verdict: str, reason: str | None, path: Path, as_json:
     with json_errors(as_json):
         if not why:
             raise UsageError("Overruling a verdict needs a reason.", "", 'Add --reason "…".')
-    command = commands.OverruleVerdict(
-        experiment=number, verdict=Verdict(verdict), reason=why, by=BY
-    )
+    command = commands.OverruleVerdict(experiment=number, verdict=Verdict(verdict), reason=why)
     send_and_print(path, command, as_json=as_json)
 
 
@@ -40,7 +38,7 @@ def overrule(number: int, verdict: str, reason: str | None, path: Path, as_json:
 @json_option
 def revive(number: int, path: Path, as_json: bool) -> None:
     """Run an earlier experiment's edit on the current best version."""
-    send_and_print(path, commands.ReviveExperiment(experiment=number, by=BY), as_json=as_json)
+    send_and_print(path, commands.ReviveExperiment(experiment=number), as_json=as_json)
 
 
 @click.command()
@@ -49,4 +47,4 @@ def revive(number: int, path: Path, as_json: bool) -> None:
 @json_option
 def confirm(number: int, path: Path, as_json: bool) -> None:
     """Run an earlier experiment once more, exactly as it was."""
-    send_and_print(path, commands.ConfirmExperiment(experiment=number, by=BY), as_json=as_json)
+    send_and_print(path, commands.ConfirmExperiment(experiment=number), as_json=as_json)

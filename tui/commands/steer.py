@@ -13,7 +13,7 @@ from engine.core.records import Instruction
 from engine.core.session import Session
 from engine.core.text import one_line, sanitize
 from engine.protocol import commands
-from tui.commands.control import BY, json_errors, send_and_print
+from tui.commands.control import json_errors, send_and_print
 from tui.commands.options import json_option, workspace_option
 from tui.commands.results import terminal_width
 from tui.commands.show import print_json, read_now
@@ -57,15 +57,13 @@ def pin(
         if edited is not None and not text:
             raise UsageError(f"Add the new text: pin --edit {edited} TEXT.")
     if edited is not None:
-        send_and_print(path, commands.EditPin(pin=edited, text=text, by=BY), as_json=as_json)
+        send_and_print(path, commands.EditPin(pin=edited, text=text), as_json=as_json)
     elif move is not None:
-        send_and_print(
-            path, commands.MovePin(pin=move[0], place=move[1] - 1, by=BY), as_json=as_json
-        )
+        send_and_print(path, commands.MovePin(pin=move[0], place=move[1] - 1), as_json=as_json)
     elif remove is not None:
-        send_and_print(path, commands.RemovePin(pin=remove, by=BY), as_json=as_json)
+        send_and_print(path, commands.RemovePin(pin=remove), as_json=as_json)
     elif text:
-        send_and_print(path, commands.PinHypothesis(text=text, by=BY), as_json=as_json)
+        send_and_print(path, commands.PinHypothesis(text=text), as_json=as_json)
     elif as_json:
         session, _, _ = read_now(path)
         print_json({"pins": [pin_facts(p) for p in session.pins]})
@@ -87,8 +85,8 @@ def ban(
     """Keep the agent away from a direction. TEXT of `-` is read from standard input."""
     _instruct(
         *(arguments, listing, lift, path, as_json, "bans", "ban"),
-        add=lambda text: commands.BanDirection(text=text, by=BY),
-        remove=lambda number: commands.LiftBan(ban=number, by=BY),
+        add=lambda text: commands.BanDirection(text=text),
+        remove=lambda number: commands.LiftBan(ban=number),
         have=lambda session: session.bans,
     )
 
@@ -105,8 +103,8 @@ def note(
     """Tell the agent something in every prompt. TEXT of `-` is read from standard input."""
     _instruct(
         *(arguments, listing, remove, path, as_json, "notes", "note"),
-        add=lambda text: commands.AddNote(text=text, by=BY),
-        remove=lambda number: commands.RemoveNote(note=number, by=BY),
+        add=lambda text: commands.AddNote(text=text),
+        remove=lambda number: commands.RemoveNote(note=number),
         have=lambda session: session.agent_notes,
     )
 

@@ -21,7 +21,8 @@ from engine.processes import kill_all, kill_marked, marked_processes
 
 LONGEST_LINE_BYTES = 50 * 2**20
 """Bytes of the longest line read from a CLI; some send whole files and images in one line."""
-_MARK = "AUTORESEARCH_CLI_IN"
+CLI_VARIABLE = "AUTORESEARCH_CLI_IN"
+"""Environment variable with a CLI's directory, by which its processes are found."""
 _STDERR_BYTES = 16_384
 _TERM_SECONDS = 0.35
 _KILL_SECONDS = 0.3
@@ -55,7 +56,7 @@ class CliProcess:
         Raises:
             CliMissingError: The command cannot be started.
         """
-        await asyncio.to_thread(kill_marked, _MARK, str(directory))
+        await asyncio.to_thread(kill_marked, CLI_VARIABLE, str(directory))
         starting = asyncio.ensure_future(
             asyncio.create_subprocess_exec(
                 *argv,
@@ -64,7 +65,7 @@ class CliProcess:
                 stderr=asyncio.subprocess.PIPE,
                 limit=LONGEST_LINE_BYTES,
                 cwd=directory,
-                env={**environment, _MARK: str(directory)},
+                env={**environment, CLI_VARIABLE: str(directory)},
                 start_new_session=True,
             )
         )
@@ -131,7 +132,7 @@ class CliProcess:
             del self._stderr[:-_STDERR_BYTES]
 
     def _family(self) -> set[psutil.Process]:
-        family = marked_processes(_MARK, str(self._directory))
+        family = marked_processes(CLI_VARIABLE, str(self._directory))
         with contextlib.suppress(psutil.Error):
             family |= set(psutil.Process(self._process.pid).children(recursive=True))
         return family
