@@ -59,6 +59,11 @@ class Layout:
         """
         return self.session / "worktrees" / f"slot-{slot}"
 
+    @property
+    def caches(self) -> Path:
+        """The directory of what PyTorch's compilers keep, which all runs of the session share."""
+        return self.session / "caches"
+
     def scratch(self, name: str) -> Path:
         """Return the git worktree, by its name, in which a coding agent edits files."""
         return self.session / "worktrees" / name

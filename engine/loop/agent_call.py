@@ -29,7 +29,7 @@ from engine.loop.context import SessionContext
 from engine.loop.program_versions import ProgramVersions
 from engine.protocol.messages import ReasoningChunk
 from engine.store.prompts import keep_prompt
-from engine.store.worktree import check_out_fresh
+from engine.store.worktree import check_out
 
 _log = logging.getLogger(__name__)
 
@@ -137,7 +137,7 @@ class AgentCalls:
         place = None
         if getattr(agent, "needs_worktree", False):
             scratch = self._context.layout.scratch(worktree)
-            place = await asyncio.to_thread(check_out_fresh, self._context.workspace, scratch, base)
+            place = await asyncio.to_thread(check_out, self._context.workspace, scratch, base)
         briefing = self._briefings.build(
             number, base, failure=failure, pinned=pinned, worktree=place
         )

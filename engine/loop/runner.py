@@ -20,9 +20,11 @@ from engine.executors.local import (
     kill_strays,
     start_run,
 )
+from engine.executors.python_settings import needs_user_site, python_settings
 from engine.loop.context import SessionContext
 from engine.loop.run_monitor import FinishedRun, RunMonitor
 from engine.protocol.messages import Progress
+from engine.store.removal import delete_tree
 from engine.store.run_files import (
     directory_times,
     hash_locked,
@@ -31,7 +33,7 @@ from engine.store.run_files import (
     take_leftovers,
 )
 from engine.store.run_log import LogProgress, RunLog
-from engine.store.worktree import changed_files, check_out, workspace_in
+from engine.store.worktree import check_out, remove_worktree, workspace_in
 
 CURVE_POINTS = 20
 """The most points of a run's loss curve that the journal records."""
@@ -51,6 +53,8 @@ class Runner:
         self._context = context
         self._handle: RunHandle | None = None
         self._locked: dict[str, str] | None = None
+        self._user_site: bool | None = None
+        """Whether runs find packages installed for the user only; None before the first run."""
         self._directory_times: dict[str, int] | None = None
         """Modification times of the worktree's directories before the run; None where it was
         adopted.
@@ -78,6 +82,11 @@ class Runner:
     def _worktree(self) -> Path:
         return self._context.layout.worktree(SLOT)
 
+    @property
+    def _bytecode(self) -> Path:
+        """The directory for the bytecode of the modules that the current run imports."""
+        return self._worktree.with_suffix(".pycache")
+
     def start(self, experiment: Experiment) -> None:
         """Check out an experiment's commit in the worktree and start its training process.
 
@@ -87,8 +96,7 @@ class Runner:
         context, session = self._context, self._context.session
         number, run = experiment.number, len(experiment.runs) + 1
         directory = context.layout.run(number, run)
-        place = check_out(context.workspace, self._worktree, experiment.commit)
-        link_data(context.workspace, place, session.config, context.submodules)
+        place = self._prepare(self._worktree, experiment)
         self._check_locked(place)
         self._directory_times = directory_times(self._worktree)
         context.record(
@@ -105,7 +113,7 @@ class Runner:
             directory,
             command=session.config.command,
             cwd=place,
-            environment=run_environment(session.config, context.workspace.path, context.environ),
+            environment=self._environment(place),
             deadline_seconds=session.config.deadline_seconds,
             log_cap_bytes=session.config.log_cap_bytes,
         )
@@ -122,7 +130,7 @@ class Runner:
         if self._handle is None:
             kill_strays(self._context.workspace.path / run.directory)
             gone = Classified(Outcome.INTERRUPTED, "the machine or the run's supervisor went away")
-            self._end(number, run, gone, None)
+            self._end(experiment, run, gone, None)
             return
         experiments = self._context.session.experiments
         monitor = RunMonitor(
@@ -135,7 +143,7 @@ class Runner:
         self._handle = self.progress = None
         if finished.report is None:
             kill_strays(self._context.workspace.path / run.directory)
-        self._end(number, run, self._classify(experiment, finished), finished)
+        self._end(experiment, run, self._classify(experiment, finished), finished)
 
     def measure_again(self, experiment: Experiment, run: Run) -> None:
         """Record the measurement of a run whose engine was killed before it could.
@@ -154,7 +162,7 @@ class Runner:
         if log.metric_value is None or not math.isfinite(log.metric_value):
             self._lose(experiment.number, run, "its log no longer shows its result")
             return
-        self._measure(experiment.number, run.number, log, report, self._changed_locked())
+        self._measure(experiment.number, run.number, log, report, self._changed_locked(experiment))
 
     def _lose(self, number: int, run: Run, why: str) -> None:
         """Record a run as interrupted because its result is gone; the experiment is run again."""
@@ -163,6 +171,35 @@ class Runner:
         )
 
     # ---- start
+
+    def _prepare(self, worktree: Path, experiment: Experiment) -> Path:
+        """Make a worktree that holds an experiment's commit, the linked data and nothing else.
+
+        Returns:
+            The directory in the worktree that corresponds to the workspace.
+        """
+        context = self._context
+        for kept in (remove_worktree(context.workspace, worktree), delete_tree(self._bytecode)):
+            if kept is None:
+                continue
+            message = f"Files of the last run cannot be deleted. They were moved to {kept}."
+            context.alarm(AlarmKind.DISK, message, experiment=experiment.number)
+        place = check_out(context.workspace, worktree, experiment.commit)
+        link_data(context.workspace, place, context.session.config, context.submodules)
+        return place
+
+    def _environment(self, place: Path) -> dict[str, str]:
+        context = self._context
+        if self._user_site is None:
+            self._user_site = needs_user_site(place, context.environ)
+        return run_environment(
+            context.session.config, context.workspace.path, context.environ
+        ) | python_settings(
+            context.environ,
+            bytecode=self._bytecode,
+            caches=context.layout.caches,
+            user_site=self._user_site,
+        )
 
     def _check_locked(self, place: Path) -> None:
         found = self._hash_locked(place)
@@ -244,8 +281,10 @@ class Runner:
             )
         )
 
-    def _end(self, number: int, run: Run, ended: Classified, finished: FinishedRun | None) -> None:
-        report = finished.report if finished is not None else None
+    def _end(
+        self, experiment: Experiment, run: Run, ended: Classified, finished: FinishedRun | None
+    ) -> None:
+        number, report = experiment.number, finished.report if finished is not None else None
         self._context.record(
             ev.RunEnded(
                 experiment=number,
@@ -259,30 +298,30 @@ class Runner:
                 peak_rss_bytes=report.peak_rss_bytes if report is not None else 0,
             )
         )
-        changed = self._changed_locked()
+        changed = self._changed_locked(experiment)
         take_leftovers(
             self._context.workspace,
             self._worktree,
+            experiment.commit,
             self._context.layout.run(number, run.number),
             self._context.session.config.link,
             self._directory_times,
         )
         self._directory_times = None
+        delete_tree(self._bytecode)
         if ended.outcome is Outcome.FINISHED and finished is not None and report is not None:
             self._measure(number, run.number, finished.log, report, changed)
         elif changed:
             message = f"run #{number} changed {', '.join(changed)}"
             self._context.alarm(AlarmKind.TAMPER, message, experiment=number)
 
-    def _changed_locked(self) -> tuple[str, ...]:
-        place = workspace_in(self._context.workspace, self._worktree)
-        globs = self._context.session.config.locked
+    def _changed_locked(self, experiment: Experiment) -> tuple[str, ...]:
         if self._locked is None:
-            # Adopted from an earlier engine: compare with the files of the commit.
-            changed = changed_files(place, globs)
-            return tuple(
-                n for n in changed if n not in (self._context.session.config.file, PROGRAM)
-            )
+            # The run was adopted from an earlier engine.
+            untouched = self._context.layout.scratch("untouched")
+            self._locked = self._hash_locked(self._prepare(untouched, experiment))
+            remove_worktree(self._context.workspace, untouched)
+        place = workspace_in(self._context.workspace, self._worktree)
         return _differences(self._hash_locked(place), self._locked)
 
     def _hash_locked(self, place: Path) -> dict[str, str]:

@@ -8,9 +8,13 @@ plumbing, so that no hook and no signing key of the user is involved.
 
 from __future__ import annotations
 
+import os
 import re
+import tempfile
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
+from typing import BinaryIO, cast
 
 from engine.core.errors import WorkspaceError
 from engine.core.layout import BRANCH_PREFIX, RefNames
@@ -121,6 +125,20 @@ class Workspace:
             identity=(name, email) if name and email else None,
         )
 
+    @cached_property
+    def sparse_patterns(self) -> bytes | None:
+        """The patterns of the files in the user's sparse checkout; None where all files are in it.
+
+        Read once, when the first commit is checked out.
+        """
+        if self.git.try_run("config", "--bool", "core.sparseCheckout") != "true":
+            return None
+        name = self.git.run("rev-parse", "--git-path", "info/sparse-checkout")
+        try:
+            return (self.path / name).read_bytes()
+        except OSError:
+            return None
+
     def read(self, commit: str, name: str) -> str:
         """Return the text of a workspace's file at a commit; invalid UTF-8 becomes surrogates.
 
@@ -147,6 +165,22 @@ class Workspace:
     def is_tracked(self, name: str) -> bool:
         """Return whether git tracks a file of the workspace."""
         return self.git.try_run("ls-files", "--error-unmatch", "--", name) is not None
+
+    def ignored(self, names: list[str]) -> set[str]:
+        """Return those of some paths that git ignores in the user's checkout, by its present rules.
+
+        Args:
+            names: Paths relative to the workspace; there need not be such files.
+        """
+        with tempfile.TemporaryFile() as file:
+            # Without `./`, a name that begins with a colon would be a pattern.
+            file.write(b"\0".join(b"./" + os.fsencode(name) for name in names))
+            file.seek(0)
+            try:
+                out = self.git.run("check-ignore", "--stdin", "-z", stdin=cast(BinaryIO, file))
+            except WorkspaceError:  # also where none is ignored
+                return set()
+        return {name.removeprefix("./") for name in out.split("\0")}
 
     def branch_exists(self, tag: str) -> bool:
         """Return whether the branch of the session with a tag exists."""

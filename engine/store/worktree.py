@@ -1,53 +1,22 @@
-"""Checks commits out into the engine's git worktrees, where runs start and coding agents edit."""
+"""Checks commits out into the engine's git worktrees, where runs start and coding agents edit.
+
+A worktree is made for one run or one call of an agent, and deleted before the next. Git is never
+run in it afterwards: what was written there, such as another `.git`, would decide which repository
+git changes and which programs it starts.
+"""
 
 from __future__ import annotations
 
-import contextlib
-import fnmatch
+import hashlib
 import os
-import re
-import shutil
-import time
 from pathlib import Path
 
-from engine.store.git import Git
+from engine.store.removal import delete_tree
 from engine.store.workspace import Workspace
-
-_STALE_SECONDS = 10.0
-_HEAD = re.compile(rb"ref: refs/.+\n|[0-9a-f]{40,64}\n")
 
 
 def check_out(workspace: Workspace, worktree: Path, commit: str) -> Path:
-    """Check a commit out in one of the engine's worktrees, and make the worktree if there is none.
-
-    A directory in its place that is not a worktree of this repository is renamed first.
-
-    Args:
-        workspace: The user's repository.
-        worktree: The directory of the worktree, below `.autoresearch`.
-        commit: The commit to check out; local changes of an earlier run are overwritten.
-
-    Returns:
-        The directory in the worktree that corresponds to the workspace.
-    """
-    directory = _git_directory(worktree)
-    if directory is not None and _belongs_to(directory, workspace):
-        _remove_stale_locks(directory)
-        Git(worktree).run("checkout", "--quiet", "--force", "--detach", commit)
-    else:
-        if worktree.exists():
-            aside = worktree.with_name(f"{worktree.name}.old-{os.getpid()}")
-            worktree.rename(aside)
-        worktree.parent.mkdir(parents=True, exist_ok=True)
-        # Forced: git may still list a worktree of that path which is gone.
-        workspace.git.run(
-            *("worktree", "add", "--quiet", "--detach", "--force", str(worktree), commit)
-        )
-    return workspace_in(workspace, worktree)
-
-
-def check_out_fresh(workspace: Workspace, worktree: Path, commit: str) -> Path:
-    """Delete a worktree's directory with all its files, and check a commit out there again.
+    """Make a git worktree that holds exactly the files of a commit; one made before is deleted.
 
     Args:
         workspace: The user's repository.
@@ -56,10 +25,37 @@ def check_out_fresh(workspace: Workspace, worktree: Path, commit: str) -> Path:
 
     Returns:
         The directory in the worktree that corresponds to the workspace.
+
+    Raises:
+        WorkspaceError: Git cannot check the commit out.
+        OSError: What was in the worktree cannot be moved out of the way, or the disk is full.
     """
-    if worktree.exists():
-        shutil.rmtree(worktree)
-    return check_out(workspace, worktree, commit)
+    remove_worktree(workspace, worktree)
+    worktree.parent.mkdir(parents=True, exist_ok=True)
+    if (workspace.common_dir / "reftable").is_dir():
+        # Forced: git may still list a worktree of that path which is gone.
+        workspace.git.run(
+            *("worktree", "add", "--quiet", "--detach", "--force", str(worktree), commit)
+        )
+    else:
+        _fill(workspace, worktree, _register(workspace, worktree, commit), commit)
+    return workspace_in(workspace, worktree)
+
+
+def remove_worktree(workspace: Workspace, worktree: Path) -> Path | None:
+    """Delete a worktree with all that is in it by now, and git's record of it.
+
+    Returns:
+        The new name of its directory where it could not be deleted; None where nothing is left.
+
+    Raises:
+        OSError: It can be neither deleted nor renamed.
+    """
+    if worktree.parent.is_symlink():
+        worktree.parent.unlink()  # made by a run; it leads to files that are not the engine's
+    aside = delete_tree(worktree)
+    delete_tree(_record(workspace, worktree))
+    return aside
 
 
 def workspace_in(workspace: Workspace, worktree: Path) -> Path:
@@ -67,49 +63,42 @@ def workspace_in(workspace: Workspace, worktree: Path) -> Path:
     return worktree / workspace.prefix if workspace.prefix else worktree
 
 
-def changed_files(directory: Path, globs: tuple[str, ...]) -> tuple[str, ...]:
-    """Return tracked files below a directory that match any of the globs and differ from HEAD.
+def _record(workspace: Workspace, worktree: Path) -> Path:
+    """Return the directory in which git keeps a worktree's HEAD and index.
 
-    Paths are relative to the directory; empty if git cannot be run there.
+    Its name follows from the worktree's path, so that nothing a run wrote needs to be read.
     """
-    out = Git(directory).try_run("diff", "--name-only", "--relative", "-z", "HEAD") or ""
-    names = [name for name in out.split("\0") if name]
-    return tuple(n for n in names if any(fnmatch.fnmatchcase(n, g) for g in globs))
+    key = hashlib.sha256(os.fsencode(_real(worktree))).hexdigest()[:12]
+    return workspace.common_dir / "worktrees" / f"{worktree.name}-{key}"
 
 
-def _belongs_to(directory: Path, workspace: Workspace) -> bool:
-    """Return whether a worktree's git directory is intact and of the workspace's repository.
+def _real(worktree: Path) -> Path:
+    return Path(os.path.realpath(worktree.parent), worktree.name)
 
-    In a copied workspace it is that of the original; a power cut may leave its HEAD empty.
+
+def _register(workspace: Workspace, worktree: Path, commit: str) -> Path:
+    """Make an empty worktree at a commit, and return the directory of git's record of it.
+
+    The files are those of gitrepository-layout(5). `git worktree add` takes three times as long.
     """
-    try:
-        head = (directory / "HEAD").read_bytes()
-        common = (directory / "commondir").read_text("utf-8", "surrogateescape")
-    except OSError:
-        return False
-    own = workspace.common_dir.resolve()
-    return _HEAD.fullmatch(head) is not None and (directory / common.rstrip("\n")).resolve() == own
+    record, pointer = _record(workspace, worktree), _real(worktree) / ".git"
+    worktree.mkdir()
+    pointer.write_bytes(b"gitdir: " + os.fsencode(record) + b"\n")
+    record.mkdir(parents=True)
+    (record / "HEAD").write_text(f"{commit}\n")
+    (record / "commondir").write_text("../..\n")
+    (record / "gitdir").write_bytes(os.fsencode(pointer) + b"\n")
+    return record
 
 
-def _git_directory(worktree: Path) -> Path | None:
-    """Return the git directory that a linked worktree's `.git` file names, without running git.
-
-    None if there is no such file. See gitrepository-layout(5).
-    """
-    try:
-        text = (worktree / ".git").read_text("utf-8", "surrogateescape")
-    except OSError:
-        return None
-    return worktree / text.removeprefix("gitdir: ").rstrip("\n")
-
-
-def _remove_stale_locks(directory: Path) -> None:
-    """Delete locks older than ten seconds, left by a power cut, from a worktree's git directory.
-
-    Only engines use these worktrees, so that no other program's lock is deleted.
-    """
-    for name in ("index.lock", "HEAD.lock"):
-        path = directory / name
-        with contextlib.suppress(OSError):
-            if time.time() - path.stat().st_mtime > _STALE_SECONDS:
-                path.unlink()
+def _fill(workspace: Workspace, worktree: Path, record: Path, commit: str) -> None:
+    """Write the files of a commit to an empty worktree, by as many processes as there are cores."""
+    settings = ["-c", "checkout.workers=0"]
+    if workspace.sparse_patterns is not None:
+        (record / "info").mkdir()
+        (record / "info" / "sparse-checkout").write_bytes(workspace.sparse_patterns)
+        settings += ["-c", "core.sparseCheckout=true", "-c", "core.sparseCheckoutCone=false"]
+    workspace.git.run(
+        *(*settings, "read-tree", "--reset", "-u", commit),
+        env={"GIT_DIR": str(record), "GIT_WORK_TREE": str(_real(worktree))},
+    )

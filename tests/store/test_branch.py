@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 from pathlib import Path
 
@@ -10,7 +9,7 @@ import pytest
 
 from engine.core.errors import WorkspaceError
 from engine.store.workspace import Workspace
-from engine.store.worktree import changed_files, check_out, check_out_fresh
+from engine.store.worktree import check_out
 from tests.world import git, make_repository
 
 
@@ -179,18 +178,6 @@ def test_variables_of_a_git_hook_do_not_redirect_the_workspace(
 # ---- worktrees
 
 
-def test_a_directory_in_the_way_of_a_worktree_is_moved_aside(
-    workspace: Workspace, repository: Path
-) -> None:
-    slot = repository / ".autoresearch/t/worktrees/slot-0"
-    slot.mkdir(parents=True)
-    (slot / "mine.txt").write_text("mine")
-    place = check_out(workspace, slot, workspace.head)
-    assert (place / "train.py").exists()
-    (aside,) = slot.parent.glob("slot-0.old-*")
-    assert (aside / "mine.txt").read_text() == "mine"
-
-
 def test_a_worktree_of_a_copied_workspace_is_not_taken_for_ours(
     workspace: Workspace, repository: Path, tmp_path: Path
 ) -> None:
@@ -203,52 +190,6 @@ def test_a_worktree_of_a_copied_workspace_is_not_taken_for_ours(
     place = check_out(copied, copy / ".autoresearch/t/worktrees/slot-0", commit)
     assert (place / "train.py").read_text() == "X = 7\n"
     assert "X = 7" not in (slot / "train.py").read_text()
-
-
-def test_a_fresh_worktree_holds_nothing_of_the_one_before(
-    workspace: Workspace, repository: Path
-) -> None:
-    place = check_out(workspace, repository / ".autoresearch/w", workspace.head)
-    (place / "left.txt").write_text("x")
-    again = check_out_fresh(workspace, repository / ".autoresearch/w", workspace.head)
-    assert not (again / "left.txt").exists()
-    assert (again / "train.py").exists()
-    # The first call on a place that does not exist works too.
-    assert (check_out_fresh(workspace, repository / ".autoresearch/v", workspace.head)).is_dir()
-
-
-@pytest.mark.parametrize(("age", "removed"), [(60, True), (0, False)])
-def test_a_lock_that_a_power_cut_left_in_our_worktree_is_removed_once_it_is_old(
-    workspace: Workspace, repository: Path, age: int, removed: bool
-) -> None:
-    slot = repository / ".autoresearch/w"
-    check_out(workspace, slot, workspace.head)
-    directory = Path(git(slot, "rev-parse", "--absolute-git-dir"))
-    for name in ("index.lock", "HEAD.lock"):
-        lock = directory / name
-        lock.write_text("")
-        now = lock.stat().st_mtime
-        os.utime(lock, (now - age, now - age))
-    if removed:
-        check_out(workspace, slot, workspace.head)
-        assert not (directory / "index.lock").exists()
-        assert not (directory / "HEAD.lock").exists()
-    else:
-        with pytest.raises(WorkspaceError, match="failed"):
-            check_out(workspace, slot, workspace.head)
-        assert (directory / "index.lock").exists()
-
-
-def test_changed_files_are_those_that_match_and_differ(
-    workspace: Workspace, repository: Path
-) -> None:
-    place = check_out(workspace, repository / ".autoresearch/w", workspace.head)
-    assert changed_files(place, ("*",)) == ()
-    (place / "prepare.py").write_text("x")
-    (place / "train.py").write_text("y")
-    assert changed_files(place, ("prep*",)) == ("prepare.py",)
-    assert changed_files(place, ("*.py",)) == ("prepare.py", "train.py")
-    assert changed_files(place, ("*.md",)) == ()
 
 
 def test_a_name_is_ignored_once_and_below_the_top_with_its_directory(tmp_path: Path) -> None:

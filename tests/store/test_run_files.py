@@ -99,10 +99,7 @@ def test_a_file_is_copied_and_a_directory_linked(
         repository / "tokens.bin"
     ).stat().st_mtime_ns
     assert os.readlink(place / "data") == str(repository / "data")
-    # Again, as before the next run: nothing changes.
-    before = (place / "tokens.bin").stat().st_ino
-    assert link_data(workspace, place, ResearchConfig(), ()) == 2
-    assert (place / "tokens.bin").stat().st_ino == before
+    assert (repository / "tokens.bin").stat().st_nlink == 1
 
 
 def test_a_file_over_the_limit_is_linked_instead_of_copied(
@@ -114,24 +111,38 @@ def test_a_file_over_the_limit_is_linked_instead_of_copied(
     link_data(workspace, place, ResearchConfig(), ())
     assert not (place / "small.bin").is_symlink()
     assert (place / "large.bin").is_symlink()
-    # A file that has shrunk since replaces the link to it by a copy.
-    write(repository / "large.bin", "1")
-    link_data(workspace, place, ResearchConfig(), ())
-    assert not (place / "large.bin").is_symlink()
-    assert (place / "large.bin").read_text() == "1"
-    assert (repository / "large.bin").read_text() == "1"
 
 
-def test_a_link_to_data_that_moved_is_renewed_and_a_file_in_its_place_is_left(
-    workspace: Workspace, place: Path, repository: Path
+def test_files_beyond_the_limit_together_are_linked(
+    workspace: Workspace, place: Path, repository: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    write(repository / "data/x")
-    write(repository / "more/x")
-    (place / "data").symlink_to("/nonexistent")
-    write(place / "more", "the run's own")
-    assert link_data(workspace, place, ResearchConfig(), ()) == 1
-    assert os.readlink(place / "data") == str(repository / "data")
-    assert (place / "more").read_text() == "the run's own"
+    monkeypatch.setattr(run_files, "MAX_COPIED_BYTES", 8)
+    for name in ("a.bin", "b.bin", "c.bin"):
+        write(repository / name, "1234")
+    assert link_data(workspace, place, ResearchConfig(), ()) == 3
+    assert [(place / f"{name}.bin").is_symlink() for name in "abc"] == [False, False, True]
+
+
+def test_what_the_commit_has_is_left_and_links_of_it_lead_nothing_out(
+    workspace: Workspace, repository: Path, tmp_path: Path
+) -> None:
+    (repository / "out").symlink_to(tmp_path)
+    (repository / "corpus").symlink_to("/nonexistent")
+    write(repository / "vocabulary.txt", "of the commit")
+    git(repository, "add", "out", "corpus", "vocabulary.txt")
+    git(repository, "commit", "-qm", "links")
+    commit = git(repository, "rev-parse", "HEAD")
+    # In the checkout of now, other things have these names, and are not tracked.
+    git(repository, "rm", "-q", "--cached", "out", "corpus", "vocabulary.txt")
+    for name in ("out", "corpus"):
+        (repository / name).unlink()
+        write(repository / name / "x.bin")
+    write(repository / "vocabulary.txt", "of the user")
+    place = check_out(workspace, repository / ".autoresearch/w", commit)
+    assert link_data(workspace, place, ResearchConfig(link=("*",)), ()) == 0
+    assert os.readlink(place / "corpus") == "/nonexistent"
+    assert (place / "vocabulary.txt").read_text() == "of the commit"
+    assert not (tmp_path / "x.bin").exists()
 
 
 def test_a_dangling_link_of_the_user_is_linked_as_it_is(
@@ -224,7 +235,7 @@ def test_the_run_log_is_a_relative_link_that_follows_the_newest_run(repository: 
 # ---- leftovers
 
 
-def test_files_of_a_run_are_moved_and_what_was_brought_or_ignored_stays(
+def test_files_of_a_run_are_moved_and_what_was_brought_or_ignored_is_not(
     workspace: Workspace, place: Path, repository: Path
 ) -> None:
     git(repository, "config", "core.excludesFile", str(write(repository / ".ignored", "cache/\n")))
@@ -236,18 +247,16 @@ def test_files_of_a_run_are_moved_and_what_was_brought_or_ignored_stays(
     write(place / "__pycache__/train.pyc")
     (place / "latest").symlink_to("model.pt")
     run = repository / ".autoresearch/run-1"
-    assert take_leftovers(workspace, place, run, ("auto",)) == 2
+    assert take_leftovers(workspace, place, workspace.head, run, ("auto",)) == 2
     assert (run / "files/model.pt").read_text() == "weights"
     assert (run / "files/deep/plot.png").read_text() == "plot"
     assert not (place / "model.pt").exists()
     assert (place / "tokens.bin").exists()
-    assert (place / "cache/x").exists()
-    assert (place / "latest").is_symlink()
     assert (place / "train.py").exists()
-    assert not (run / "not-kept.txt").exists()
+    assert sorted(p.name for p in run.rglob("*")) == ["deep", "files", "model.pt", "plot.png"]
 
 
-def test_files_beyond_the_limit_are_named_and_deleted(
+def test_files_beyond_the_limit_are_named_and_not_kept(
     workspace: Workspace, place: Path, repository: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(run_files, "MAX_KEPT_BYTES", 10)
@@ -255,10 +264,9 @@ def test_files_beyond_the_limit_are_named_and_deleted(
     write(place / "b.bin", "12345")
     write(place / "c.bin", "1234")
     run = repository / ".autoresearch/run-1"
-    assert take_leftovers(workspace, place, run, ()) == 2
+    assert take_leftovers(workspace, place, workspace.head, run, ()) == 2
     assert sorted(p.name for p in (run / "files").iterdir()) == ["a.bin", "c.bin"]
     assert (run / "not-kept.txt").read_text() == "b.bin\t5 bytes\n"
-    assert not (place / "b.bin").exists()
 
 
 def test_a_file_of_a_run_that_only_has_the_name_of_unwanted_data_is_moved(
@@ -266,5 +274,6 @@ def test_a_file_of_a_run_that_only_has_the_name_of_unwanted_data_is_moved(
 ) -> None:
     write(repository / "model.pt", "the user's own, never brought")
     write(place / "model.pt", "the run's")
-    assert take_leftovers(workspace, place, repository / ".autoresearch/r", ("auto",)) == 1
+    run = repository / ".autoresearch/r"
+    assert take_leftovers(workspace, place, workspace.head, run, ("auto",)) == 1
     assert (repository / "model.pt").read_text() == "the user's own, never brought"

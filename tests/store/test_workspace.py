@@ -19,7 +19,7 @@ from engine.store.run_files import (
     take_leftovers,
 )
 from engine.store.workspace import Workspace
-from engine.store.worktree import changed_files, check_out
+from engine.store.worktree import check_out
 from tests.world import TRAIN, git, make_repository
 
 
@@ -62,9 +62,9 @@ def test_the_worktree_is_put_back_after_a_run_that_changed_it(repository: Path) 
     slot = repository / ".autoresearch/t/worktrees/slot-0"
     place = check_out(workspace, slot, workspace.head)
     (place / "prepare.py").write_text("tampered\n")
-    assert changed_files(place, ("prepare.py",)) == ("prepare.py",)
     (place / "model.pt").write_text("weights")
-    assert take_leftovers(workspace, slot, repository / ".autoresearch/run", ("auto",)) == 1
+    run = repository / ".autoresearch/run"
+    assert take_leftovers(workspace, slot, workspace.head, run, ("auto",)) == 1
     assert (repository / ".autoresearch/run/files/model.pt").read_text() == "weights"
     check_out(workspace, slot, candidate(workspace, "NEW = 1\n"))
     assert (place / "prepare.py").read_text() == "DATA = 1\n"
@@ -90,10 +90,10 @@ def test_leftovers_are_found_in_any_directory_that_changed(repository: Path) -> 
     before = directory_times(slot)
     run = repository / ".autoresearch" / "run"
 
-    assert take_leftovers(workspace, slot, run, ("auto",), before) == 0
+    assert take_leftovers(workspace, slot, workspace.head, run, ("auto",), before) == 0
     wait_for_the_next_file_time(repository)
     (slot / "lib" / "weights.bin").write_bytes(b"left")
-    assert take_leftovers(workspace, slot, run, ("auto",), before) == 1
+    assert take_leftovers(workspace, slot, workspace.head, run, ("auto",), before) == 1
     assert (run / "files" / "lib" / "weights.bin").read_bytes() == b"left"
 
 
@@ -101,7 +101,7 @@ def test_a_worktree_whose_head_a_power_cut_emptied_is_made_again(repository: Pat
     workspace = Workspace(repository)
     slot, head = repository / ".autoresearch" / "slot", git(repository, "rev-parse", "HEAD")
     check_out(workspace, slot, head)
-    (repository / ".git" / "worktrees" / "slot" / "HEAD").write_bytes(b"")
+    Path(git(slot, "rev-parse", "--absolute-git-dir"), "HEAD").write_bytes(b"")
 
     check_out(workspace, slot, head)
 
@@ -241,8 +241,10 @@ def test_data_is_linked_and_secrets_and_caches_are_not(repository: Path) -> None
     assert not (place / "model.pt").exists()
     # A run that writes to its copy leaves the user's file alone; the next run gets a new copy.
     (place / "tokens.bin").write_text("spoilt")
+    check_out(workspace, repository / ".autoresearch/w", workspace.head)
     link_data(workspace, place, ResearchConfig(), ())
     assert (place / "tokens.bin").read_text() == (repository / "tokens.bin").read_text() == "x"
+    check_out(workspace, repository / ".autoresearch/w", workspace.head)
     assert link_data(workspace, place, ResearchConfig(link=("tokens.*",)), ()) == 1
 
 

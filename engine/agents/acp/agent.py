@@ -15,7 +15,7 @@ from engine.agents.acp.errors import cli_error
 from engine.agents.acp.headless import Headless
 from engine.agents.acp.policy import Policy
 from engine.agents.acp.prompt import ask_again, build_prompt
-from engine.agents.acp.worktree import read_file, strays
+from engine.agents.acp.worktree import file_stamps, read_file, strays
 from engine.agents.base import Agent, Briefing, Draft, PromptSent, Thought, Usage
 from engine.agents.checks import WrongEdit, check_caps, check_edit
 from engine.agents.llm.answer import (
@@ -80,7 +80,7 @@ class CodingAgent:
             AgentError: The CLI failed or made no usable edit; the class says which.
         """
         check_caps(self._config, briefing.spent)
-        policy = await asyncio.to_thread(_prepare, briefing)
+        policy, stamps = await asyncio.to_thread(_prepare, briefing)
         session = await self._new_session(policy)
         try:
             await session.open()
@@ -94,7 +94,7 @@ class CodingAgent:
                     async for piece in pieces:
                         used = used or isinstance(piece, Usage)
                         yield piece
-                source, changed = await asyncio.to_thread(_read_edit, policy)
+                source, changed = await asyncio.to_thread(_read_edit, policy, stamps)
                 if new := [name for name in changed if name not in reported]:
                     reported.update(new)
                     yield Thought(f"\n[Not taken, as only {policy.file} counts: {_few(new)}]\n")
@@ -194,8 +194,8 @@ def describe(file: str, old: str, new: str) -> str:
     return one_line(f"{file}: {plus} lines added, {minus} removed{first}", HYPOTHESIS_CHARACTERS)
 
 
-def _prepare(briefing: Briefing) -> Policy:
-    """Return the policy for a briefing's worktree.
+def _prepare(briefing: Briefing) -> tuple[Policy, dict[str, tuple[int, int]]]:
+    """Return the policy for a briefing's worktree, and the stamps of the files in it.
 
     For a repair, the text of the file that crashed is first written into the worktree.
 
@@ -213,16 +213,23 @@ def _prepare(briefing: Briefing) -> Policy:
         )
     if briefing.failure is not None:
         policy.editable.write_bytes(briefing.failure.source.encode("utf-8", "surrogatepass"))
-    return policy
+    return policy, file_stamps(policy)
 
 
-def _read_edit(policy: Policy) -> tuple[str | WrongEdit, list[str]]:
-    """Return the edited file or the reason why there is none, and the other changed files."""
+def _read_edit(
+    policy: Policy, stamps: dict[str, tuple[int, int]]
+) -> tuple[str | WrongEdit, list[str]]:
+    """Return the edited file or the reason why there is none, and the other changed files.
+
+    Args:
+        policy: Names the worktree and the editable file.
+        stamps: The stamps of the worktree's files before the agent was asked.
+    """
     try:
         source: str | WrongEdit = read_file(policy)
     except WrongEdit as wrong:
         source = wrong
-    return source, strays(policy)
+    return source, strays(policy, stamps)
 
 
 def _few(names: list[str]) -> str:

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
-import subprocess
-from pathlib import Path
 
 from engine.agents.acp.policy import Policy
 from engine.agents.checks import WrongEdit
 
 LARGEST_FILE_BYTES = 4 * 2**20
-_GIT_SECONDS = 20
 
 
 def read_file(policy: Policy) -> str:
@@ -35,31 +33,38 @@ def read_file(policy: Policy) -> str:
         raise WrongEdit(f"{policy.file} is not UTF-8 text.") from None
 
 
-def strays(policy: Policy) -> list[str]:
-    """Return files other than the editable one that git reports as changed or added.
+def file_stamps(policy: Policy) -> dict[str, tuple[int, int]]:
+    """Return inode number and change time of each file and link in the agent's worktree, by path.
 
-    Paths are relative to the top of the worktree; empty if git cannot be run there.
+    One of them is another after any change of the file, and neither can be set. Git is not asked:
+    the agent may have changed what git reads there. The files of git and caches of Python are left
+    out.
     """
-    listed = _git(policy.worktree, "status", "--porcelain=v1", "-z", "--no-renames", "--", ".")
-    top = _git(policy.worktree, "rev-parse", "--show-toplevel").strip()
-    if not top:
-        return []
-    names = [entry[3:] for entry in listed.split("\0") if len(entry) > 3]
-    return [name for name in names if Path(top, name) != policy.editable]
+    found, waiting = dict[str, tuple[int, int]](), [str(policy.worktree)]
+    while waiting:
+        with contextlib.suppress(OSError), os.scandir(waiting.pop()) as entries:
+            for entry in entries:
+                if entry.name in (".git", "__pycache__"):
+                    continue
+                if entry.is_dir(follow_symlinks=False):
+                    waiting.append(entry.path)
+                    continue
+                info = entry.stat(follow_symlinks=False)
+                found[entry.path] = (info.st_ino, info.st_ctime_ns)
+    return found
 
 
-def _git(directory: Path, *args: str) -> str:
-    try:
-        done = subprocess.run(
-            # Configuration that the agent may have left there is not executed.
-            ["git", "-c", "core.fsmonitor=false", "-c", "core.hooksPath=/dev/null", *args],
-            cwd=directory,
-            env={**os.environ, "GIT_OPTIONAL_LOCKS": "0"},
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            timeout=_GIT_SECONDS,
-            check=False,
-        )
-    except (OSError, subprocess.TimeoutExpired):
-        return ""
-    return done.stdout.decode("utf-8", "replace") if done.returncode == 0 else ""
+def strays(policy: Policy, before: dict[str, tuple[int, int]]) -> list[str]:
+    """Return files other than the editable one that were changed, added or deleted.
+
+    Args:
+        policy: Names the worktree and the editable file.
+        before: The worktree's `file_stamps` before the agent was asked.
+
+    Returns:
+        Paths relative to the worktree, those of added files last.
+    """
+    changed = {path for path, _ in before.items() ^ file_stamps(policy).items()}
+    changed.discard(str(policy.editable))
+    ordered = sorted(changed, key=lambda path: (path not in before, path))
+    return [os.path.relpath(path, policy.worktree) for path in ordered]
