@@ -206,7 +206,9 @@ class ResearchConfig(msgspec.Struct, frozen=True, kw_only=True):
     pass_env: Annotated[
         tuple[str, ...],
         Setting(
-            "secret-looking environment variables that the run gets nevertheless, such as HF_TOKEN"
+            "environment variables that a run gets although they may be secret, such as HF_TOKEN",
+            flag="--pass-env",
+            metavar="NAME",
         ),
     ] = ()
     model: Annotated[

@@ -65,6 +65,8 @@ class Ending:
     """True where the session's baseline has a measurement, so that the environment once worked."""
     edit: str = ""
     """The experiment's patch; empty for the baseline."""
+    withheld: tuple[str, ...] = ()
+    """Names of the engine's environment variables that the run did not get."""
 
 
 @dataclass(frozen=True)
@@ -112,7 +114,9 @@ def classify(end: Ending) -> Classified:
             Outcome.CODE_CRASH, f"killed by {_signal_name(end.signal)}\n{_last(text)}"
         )
     return Classified(
-        Outcome.CODE_CRASH, end.traceback or f"exit {end.exit_code}\n{_last(end.tail)}"
+        Outcome.CODE_CRASH,
+        end.traceback or f"exit {end.exit_code}\n{_last(end.tail)}",
+        _pass_variable(end, text),
     )
 
 
@@ -148,6 +152,9 @@ def _environment(end: Ending, text: str) -> Classified | None:
             f"the module {module[1]} is missing",
             f"Install {module[1]} in the environment of the run command, then resume.",
         )
+    if not end.base_works and (todo := _pass_variable(end, text)):
+        what = "an environment variable may be missing"
+        return Classified(Outcome.ENVIRONMENT, f"{what}\n{_last(text)}", todo)
     if not end.base_works and _MISSING_FILE.search(text):
         return Classified(
             Outcome.ENVIRONMENT,
@@ -156,6 +163,18 @@ def _environment(end: Ending, text: str) -> Classified | None:
             "then resume.",
         )
     return None
+
+
+def _pass_variable(end: Ending, text: str) -> str:
+    """Return how to pass the variable that the log names and the run did not get; else empty."""
+    last = _last(text, 8)
+    named = [n for n in end.withheld if len(n) > 3 and re.search(rf"\b{re.escape(n)}\b", last)]
+    if not named:
+        return ""
+    return (
+        f"{' and '.join(named)} may be secret, so the run does not get it. To pass it, stop and "
+        f"start again with {' '.join(f'--pass-env {name}' for name in named)}."
+    )
 
 
 def _adds(patch: str, word: str) -> bool:

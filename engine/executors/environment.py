@@ -1,24 +1,26 @@
-"""Builds the environment of a training run, which holds no secrets of the engine's."""
+"""Builds the environment of a training run from the harmless part of the engine's."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 
 from engine.core.config import ResearchConfig
+from engine.core.secrets import is_harmless
 
 BUDGET_VARIABLE = "AUTORESEARCH_TIME_BUDGET"
 
-_SECRET = re.compile(
-    r"API_?KEY|ACCESS_?KEY|SECRET|TOKEN$|_TOKEN_|PASSWORD|PASSWD|PASSPHRASE|CREDENTIAL|PRIVATE_?KEY"
-    r"|COOKIE|_AUTH$|_DSN$|^AWS_|_KEY$|^KEY$|_PAT$|_PWD$|^SSH_AUTH_SOCK$"
-    r"|^AUTORESEARCH_NOTIFY$"
-    r"|(?:DATABASE|REDIS|MONGO\w*|POSTGRES\w*)_UR[IL]$",
-    re.I,
-)
-_SECRET_VALUE = re.compile(r"://[^/\s:@]*:[^/\s@]+@")
-"""Matches an address that contains a password, such as `https://user:password@host`."""
+
+def withheld_names(environ: Mapping[str, str], passed: Collection[str]) -> tuple[str, ...]:
+    """Return the sorted names of the variables that a training run does not get.
+
+    Args:
+        environ: The engine's environment.
+        passed: The names that the user passes although they may be secret.
+    """
+    return tuple(
+        sorted(n for n, value in environ.items() if n not in passed and not is_harmless(n, value))
+    )
 
 
 def run_environment(
@@ -27,16 +29,12 @@ def run_environment(
     """Return the environment for a training process: no secrets, the budget, uv's settings.
 
     Args:
-        config: The config; its `pass_env` names variables to pass although they look secret.
+        config: The config; its `pass_env` names variables to pass although they may be secret.
         workspace: The workspace, which may hold a `.venv` of uv.
         environ: The engine's environment.
     """
-    kept = {
-        name: value
-        for name, value in environ.items()
-        if name in config.pass_env
-        or not (_SECRET.search(name) or _SECRET_VALUE.search(value) or name.startswith("GIT_"))
-    }
+    withheld = withheld_names(environ, config.pass_env)
+    kept = {name: value for name, value in environ.items() if name not in withheld}
     kept["PYTHONUNBUFFERED"] = "1"
     if config.budget_seconds is not None:
         kept[BUDGET_VARIABLE] = f"{config.budget_seconds:g}"

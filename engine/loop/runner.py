@@ -12,7 +12,7 @@ from engine.core.errors import EnvironmentProblem
 from engine.core.outcome import Classified, Ending, classify
 from engine.core.records import Experiment, Run
 from engine.core.verdict import find_doubts
-from engine.executors.environment import run_environment
+from engine.executors.environment import run_environment, withheld_names
 from engine.executors.local import (
     ExitReport,
     RunHandle,
@@ -278,6 +278,7 @@ class Runner:
                 saw_fail=log.saw_fail,
                 base_works=session.baseline is not None,
                 edit="" if experiment.is_baseline else session.latest_patch,
+                withheld=withheld_names(self._context.environ, session.config.pass_env),
             )
         )
 

@@ -18,11 +18,12 @@ import msgspec
 from engine.agents.base import AgentSpending, Usage
 from engine.agents.checks import check_caps
 from engine.agents.llm.answer import ThinkSplitter
-from engine.agents.llm.keys import provider_environment, redact, secret_values
+from engine.agents.llm.keys import provider_environment
 from engine.agents.llm.model import Model
 from engine.agents.llm.prompt import estimate_tokens
 from engine.core.config import ResearchConfig
 from engine.core.errors import AutoresearchError, BudgetSpentError
+from engine.core.secrets import redact, secret_values
 from engine.core.text import one_line
 from engine.report.model import ReportFacts, Suggested
 from engine.report.question import messages_of, steps_in

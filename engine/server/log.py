@@ -7,10 +7,11 @@ from collections.abc import Mapping
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
 
-from engine.agents.llm.keys import provider_environment, redact, secret_values
+from engine.agents.llm.keys import provider_environment
 from engine.core import events as ev
 from engine.core.errors import ConfigError
 from engine.core.layout import engine_log
+from engine.core.secrets import redact, secret_values
 
 _MAX_BYTES = 1 << 20
 _KEPT_FILES = 3

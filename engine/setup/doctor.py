@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import subprocess
@@ -14,7 +15,9 @@ from engine.agents.base import agent_names
 from engine.core.errors import AutoresearchError
 from engine.core.events import Platform
 from engine.devices.sampler import DeviceSampler
+from engine.executors.environment import withheld_names
 from engine.protocol.endpoint import lock_holder, runtime_directory
+from engine.setup.config_file import load_config
 from engine.store.workspace import Workspace
 
 
@@ -58,14 +61,30 @@ def examine(workspace: Path) -> MachineCheck:
             "sandbox",
             None,
             platform.sandbox,
-            "The training process has your rights; only its environment is cleared of secrets.",
+            "The training process has your rights: it can read your files, such as `.env`.",
         ),
+        _environment(workspace),
         _socket(),
         _survival(),
         _disk(workspace),
         _repository(workspace),
     ]
     return MachineCheck(platform, tuple(findings))
+
+
+def _environment(workspace: Path) -> CheckResult:
+    passed: tuple[str, ...] = ()
+    with contextlib.suppress(AutoresearchError):
+        passed = load_config(workspace).pass_env
+    names = withheld_names(os.environ, passed)
+    if not names:
+        return CheckResult("variables", None, "a run gets all of your environment variables")
+    return CheckResult(
+        "variables",
+        None,
+        f"not passed to a run: {', '.join(names)}",
+        "They may be secret. Pass one with `start --pass-env NAME`.",
+    )
 
 
 def _tool(name: str, *, needed: bool) -> CheckResult:

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
+from pathlib import Path
+
 from engine.core.config import ResearchConfig
 from engine.core.enums import PROGRAM
-from engine.setup.detect import DetectedSettings
+from engine.executors.environment import withheld_names
+from engine.setup.detect import DetectedSettings, local_modules
 from engine.store.results_tsv import is_ours
 from engine.store.workspace import Workspace
 
@@ -52,7 +57,24 @@ def workspace_notes(
             "The script does not read AUTORESEARCH_TIME_BUDGET, so the budget of "
             f"{budget:g} s only sets the deadlines{own}."
         )
-    return tuple(notes)
+    return (*notes, *withheld_note(workspace.path, config))
+
+
+def withheld_note(workspace: Path, config: ResearchConfig) -> tuple[str, ...]:
+    """Return a sentence on the variables that the script reads and a run does not get, if any."""
+    texts = []
+    for name in local_modules(workspace, config.file):
+        with contextlib.suppress(OSError):
+            texts.append((workspace / name).read_text("utf-8", "replace"))
+    read = [
+        name
+        for name in withheld_names(os.environ, config.pass_env)
+        if any(f'"{name}"' in text or f"'{name}'" in text for text in texts)
+    ]
+    if not read:
+        return ()
+    flags = " ".join(f"--pass-env {name}" for name in read)
+    return (f"Not passed to the run, as it may be secret: {', '.join(read)}. To pass it: {flags}.",)
 
 
 def results_name(workspace: Workspace, config: ResearchConfig) -> str:

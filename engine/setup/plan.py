@@ -27,7 +27,7 @@ from engine.core.text import INSTRUCTION_CHARACTERS
 from engine.setup.config_file import config_path, load_config, save_config
 from engine.setup.confirmation import confirm, differences
 from engine.setup.detect import DetectedSettings, detect_settings, propose_tag
-from engine.setup.notes import workspace_notes
+from engine.setup.notes import withheld_note, workspace_notes
 from engine.setup.start_point import StartPoint, find_start_point
 from engine.setup.start_request import StartRequest, read_start_request, write_start_request
 from engine.setup.takeover import branches_without_journal
@@ -318,6 +318,7 @@ def _plan_to_continue(
     return Plan(
         config=config,
         continues=True,
+        notes=withheld_note(workspace.path, config),
         unconfirmed=(*unconfirmed, *ignored),
         start_request=replace(left, autonomy=autonomy),
     )

@@ -96,3 +96,17 @@ def test_after_a_run_that_worked_only_the_last_lines_accuse_the_environment(
 ) -> None:
     facts = {**PLAIN, **FAILED, "tail": WARNED_EARLY, "base_works": base_works}
     assert classify(Ending(**facts)).outcome is outcome
+
+
+def test_a_failure_that_names_a_withheld_variable_says_how_to_pass_it() -> None:
+    facts = {**PLAIN, **FAILED, "traceback": "Traceback …\nKeyError: 'DATA_ROOT'"}
+    withheld = ("DATA_ROOT", "KEY")
+    later = classify(Ending(**facts, withheld=withheld))
+    assert later.outcome is Outcome.CODE_CRASH
+    assert "--pass-env DATA_ROOT." in later.todo
+    first = classify(Ending(**{**facts, "base_works": False}, withheld=withheld))
+    assert first.outcome is Outcome.ENVIRONMENT
+    assert "--pass-env DATA_ROOT." in first.todo
+    assert "DATA_ROOT" in first.detail
+    assert classify(Ending(**facts, withheld=("DATA", "ROOT"))).todo == ""
+    assert classify(Ending(**facts)).todo == ""

@@ -138,3 +138,16 @@ def test_the_notes_of_a_plan_are_recorded_when_its_session_is_opened(repository:
         assert [pin.text for pin in journal.session.pins] == ["DEPTH=6"]
         journal.close()
     assert read_start_request(layout) == StartRequest()
+
+
+def test_the_plan_names_variables_that_the_script_reads_and_does_not_get(
+    repository: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (repository / "train.py").write_text(f'{TRAIN}\nimport os\nos.environ["DATA_ROOT"]\n')
+    monkeypatch.setenv("DATA_ROOT", "/data")
+    monkeypatch.setenv("OTHER_ROOT", "/data")
+    notes = " ".join(make_plan(repository, StartFlags(), TODAY).notes)
+    assert "DATA_ROOT. To pass it: --pass-env DATA_ROOT" in notes
+    assert "OTHER_ROOT" not in notes
+    passed = StartFlags(settings={"pass_env": ("DATA_ROOT",)})
+    assert "DATA_ROOT" not in " ".join(make_plan(repository, passed, TODAY).notes)

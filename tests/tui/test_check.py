@@ -10,6 +10,7 @@ from click.testing import CliRunner
 
 from engine.core.errors import WorkspaceError
 from engine.core.layout import engine_log
+from tests.world import make_repository
 from tui.commands.verbs import cli
 
 
@@ -49,3 +50,19 @@ def test_a_log_that_cannot_be_read_is_an_error(tmp_path: Path) -> None:
     engine_log(tmp_path).mkdir(parents=True)
     with pytest.raises(WorkspaceError, match="cannot be read"):
         CliRunner().invoke(cli, ["check", "--log", str(tmp_path)], catch_exceptions=False)
+
+
+def test_check_lists_the_variables_that_a_run_does_not_get(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DB_PASS", "hunter22")
+    done = CliRunner().invoke(cli, ["check", str(tmp_path)])
+    line = next(x for x in done.stdout.splitlines() if "not passed to a run" in x)
+    assert "DB_PASS" in line
+    assert "PATH" not in line.replace(",", "").split()
+    assert "hunter22" not in done.stdout
+    assert "--pass-env NAME" in done.stdout
+    make_repository(tmp_path, {"train.py": ""})
+    (tmp_path / ".autoresearch").mkdir()
+    (tmp_path / ".autoresearch" / "config.toml").write_text('pass_env = ["DB_PASS"]\n')
+    assert "DB_PASS" not in CliRunner().invoke(cli, ["check", str(tmp_path)]).stdout

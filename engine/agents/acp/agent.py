@@ -23,7 +23,7 @@ from engine.agents.llm.answer import (
     HYPOTHESIS_CHARACTERS,
     parse_answer,
 )
-from engine.agents.llm.keys import provider_environment, redact, secret_values
+from engine.agents.llm.keys import provider_environment
 from engine.core.config import ResearchConfig
 from engine.core.errors import (
     AgentError,
@@ -32,6 +32,7 @@ from engine.core.errors import (
     UnusableAnswerError,
 )
 from engine.core.patches.patch import count_lines, make_patch
+from engine.core.secrets import redact, secret_values
 from engine.core.text import one_line
 
 if TYPE_CHECKING:

@@ -13,10 +13,10 @@ from typing import Protocol
 
 from engine.agents.acp.clis import Cli
 from engine.agents.base import Thought, Usage
-from engine.agents.llm.keys import redact
 from engine.core.config import ResearchConfig
 from engine.core.errors import AgentError, OverloadedError
 from engine.core.patches.patch import make_patch
+from engine.core.secrets import redact
 from engine.core.text import sanitize
 
 QUIET_TIMES = 3.0

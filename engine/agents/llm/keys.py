@@ -27,15 +27,11 @@ from engine.core.errors import (
     OverloadedError,
     RateLimitedError,
 )
+from engine.core.secrets import redact
 from engine.core.text import one_line
 
 ENV_FILE = ".env"
-SHORTEST_SECRET = 6
-"""Characters of the shortest value that is redacted; shorter ones may be ordinary words."""
-
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-_SECRET_NAME = re.compile(r"KEY|SECRET|TOKEN|PASSW|CREDENTIAL|COOKIE|_AUTH$", re.IGNORECASE)
-_NOT_SECRET_NAME = re.compile(r"TOKENIZERS_PARALLELISM|MAX_TOKENS|KEYBOARD|KEYMAP", re.IGNORECASE)
 
 
 def load_env_file(path: Path) -> dict[str, str]:
@@ -96,24 +92,6 @@ def provider_environment(workspace: Path, environ: Mapping[str, str]) -> dict[st
         ConfigError: The `.env` cannot be read.
     """
     return load_env_file(workspace / ENV_FILE) | {k: v for k, v in environ.items() if v}
-
-
-def secret_values(variables: Mapping[str, str]) -> list[str]:
-    """Return the values of the variables whose names indicate a secret."""
-    return [
-        value
-        for name, value in variables.items()
-        if _SECRET_NAME.search(name) and not _NOT_SECRET_NAME.search(name)
-    ]
-
-
-def redact(text: str, secrets: Iterable[str]) -> str:
-    """Return the text with `***` for each secret of at least 6 characters."""
-    # Longest first: replacing a secret within another would leave the rest of it.
-    for secret in sorted({s.strip() for s in secrets}, key=len, reverse=True):
-        if len(secret) >= SHORTEST_SECRET:
-            text = text.replace(secret, "***")
-    return text
 
 
 def find_key(

@@ -14,10 +14,11 @@ from typing import Any, Literal
 from urllib.parse import urlsplit
 
 from engine.agents.base import Usage
-from engine.agents.llm.keys import find_key, redact, secret_values, typed_error
+from engine.agents.llm.keys import find_key, typed_error
 from engine.agents.llm.library import cancellable_call, litellm
 from engine.core.config import ResearchConfig
 from engine.core.errors import AgentError, NoSuchModelError, OverloadedError
+from engine.core.secrets import redact, secret_values
 
 _LOCAL = ("ollama", "ollama_chat", "lm_studio")
 """LiteLLM's names of servers on the user's own machine: they need no key and cost nothing."""

@@ -1,0 +1,44 @@
+"""What a real run sees of the user's environment, and what the user is told about the rest."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from engine.client.sessions import read_session
+from engine.core.enums import Outcome
+from tests.warm import run_warm
+from tests.world import make_repository
+
+pytestmark = pytest.mark.usefixtures("engines")
+
+TRAIN = """\
+import os
+print(sorted(os.environ))
+print("root:", os.environ["DATA_ROOT"])
+print("val_bpb: 1.0")
+"""
+
+
+@pytest.fixture
+def repository(tmp_path: Path) -> Path:
+    return make_repository(tmp_path / "w", {"train.py": TRAIN, "prepare.py": "DATA = 1\n"})
+
+
+def test_a_run_gets_what_is_harmless_and_what_the_user_passes(repository: Path) -> None:
+    secret = {"DATA_ROOT": "/data", "DB_PASS": "hunter22", "OPENAI_API_KEY": "sk-123456"}
+    run = ("run", repository, "--headless", "--yes")
+    done = run_warm(*run, "--tag", "t", "--max", "1", env=secret)
+    assert "Not passed to the run" in done.stdout + done.stderr
+    session = read_session(repository, "t")
+    first = session.experiment(1).run
+    assert first is not None
+    assert first.outcome is Outcome.ENVIRONMENT
+    assert "--pass-env DATA_ROOT" in done.stdout + done.stderr
+    done = run_warm(*run, "--pass-env", "DATA_ROOT", env={**secret, "OMP_NUM_THREADS": "1"})
+    assert done.returncode == 0, done.stderr
+    log = (repository / "run.log").read_text()
+    assert "root: /data" in log
+    assert "'OMP_NUM_THREADS'" in log
+    assert "DB_PASS" not in log and "OPENAI_API_KEY" not in log
