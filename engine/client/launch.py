@@ -90,25 +90,49 @@ def wait_for_engine(workspace: Path, process: subprocess.Popen[bytes], log: Path
         log: The file with the engine's output, for the error.
 
     Raises:
-        AutoresearchError: The engine ended instead, or took too long.
+        AutoresearchError: The engine ended instead, took too long, or another one answers.
     """
     until = time.monotonic() + START_SECONDS
+    answers: int | None = None
     while time.monotonic() < until:
         code = process.poll()
         if code == 0:
             return process.pid  # the session is finished already
         if code is not None:
             raise engine_error(code, log)
-        try:
-            # Brief, because another program may listen there while the engine has ended already.
-            return ask_pid(workspace, timeout=1.0)
-        except EngineRefusedError:
-            raise
-        except EngineGoneError:
-            time.sleep(0.02)
+        # Brief, because another program may listen there while the engine has ended already.
+        answers = _answering_pid(workspace, seconds=1.0)
+        if answers == process.pid:
+            return answers
+        time.sleep(0.02)
+    if answers is not None:
+        raise EngineGoneError(
+            f"The process {answers} answers in {workspace}, not the engine that was started "
+            f"({process.pid}).",
+            "Another engine runs there.",
+            f"See {log}; `autoresearch-tui stop` ends the other engine.",
+        )
     raise EngineGoneError(
         f"The engine did not answer within {START_SECONDS:.0f} s.", "", f"See {log}, and try again."
     )
+
+
+def running_engine(workspace: Path) -> int | None:
+    """Return the process id of the workspace's engine; None where none runs.
+
+    An engine whose lock file was removed is found by its socket.
+    """
+    return engine_pid(workspace) or _answering_pid(workspace, seconds=5.0)
+
+
+def _answering_pid(workspace: Path, seconds: float) -> int | None:
+    """Return the process id of the engine that answers within so many seconds; None if none."""
+    try:
+        return ask_pid(workspace, timeout=seconds)
+    except EngineRefusedError:
+        raise
+    except EngineGoneError:
+        return None
 
 
 def engine_error(code: int, log: Path) -> AutoresearchError:
@@ -142,7 +166,7 @@ def stop_ended_engine(workspace: Path) -> bool:
     except AutoresearchError:
         pass  # it ended by itself, or cannot be reached
     until = time.monotonic() + _LEAVE_SECONDS
-    while engine_pid(workspace) is not None:
+    while running_engine(workspace) is not None:
         if time.monotonic() > until:
             return False
         time.sleep(0.05)

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import os
+import time
 from pathlib import Path
 
 from engine.core.errors import EngineBusyError, WorkspaceError
 from engine.core.layout import home_of
+from engine.file_lock import try_lock
 
 _SOCKET_PATH_BYTES = 107
 """The most bytes in the path of a unix socket on Linux."""
 _LOCK_NAME = "engine.lock"
+_LOCK_SECONDS = 1.0
+"""Seconds for which a locked lock file is tried again before an engine counts as running."""
+_LOCK_ATTEMPTS = 20
 
 
 def runtime_directory(environ: dict[str, str] | None = None) -> Path:
@@ -71,7 +77,11 @@ def socket_path(workspace: Path) -> Path:
 
 
 class EngineLock:
-    """The lock that lets one engine run in a workspace; the kernel releases it with the process."""
+    """The lock that lets one engine run in a workspace; the kernel releases it with the process.
+
+    Both `.autoresearch/engine.lock` and the workspace's directory are locked. The file names the
+    engine to clients; the lock of the directory also holds after that file was deleted.
+    """
 
     def __init__(self, workspace: Path) -> None:
         """Take the workspace's lock and write this process's pid into the lock file.
@@ -80,41 +90,105 @@ class EngineLock:
             EngineBusyError: Another engine holds the lock.
             WorkspaceError: The workspace cannot be written.
         """
-        path = home_of(workspace) / _LOCK_NAME
+        self._workspace = workspace
+        self._path = home_of(workspace) / _LOCK_NAME
+        self._content = f"{os.getpid()}\n".encode()
+        self._directory = os.open(workspace, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         try:
-            path.parent.mkdir(exist_ok=True)
-            self._fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+            if not try_lock(self._directory):
+                raise self._busy()
+            self._fd = self._create()
+        except BaseException:
+            os.close(self._directory)
+            raise
+
+    def _create(self) -> int:
+        """Create or open the lock file, lock it and write this engine's content into it.
+
+        Returns:
+            The file's descriptor.
+
+        Raises:
+            EngineBusyError: Another engine holds the lock.
+            WorkspaceError: The file cannot be written.
+        """
+        descriptor = -1
+        try:
+            self._path.parent.mkdir(exist_ok=True)
+            flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
+            descriptor = os.open(self._path, flags, 0o600)
+            for attempt in range(_LOCK_ATTEMPTS):
+                if try_lock(descriptor):
+                    break
+                # A client that asks whether an engine runs holds a shared lock for a moment.
+                if attempt < _LOCK_ATTEMPTS - 1:
+                    time.sleep(_LOCK_SECONDS / _LOCK_ATTEMPTS)
+            else:
+                raise self._busy()
+            self._write(descriptor)
         except OSError as error:
+            if descriptor >= 0:
+                os.close(descriptor)
             raise WorkspaceError(
-                f"{path.parent} cannot be written.",
+                f"{self._path.parent} cannot be written.",
                 f"{error.strerror}.",
                 "Make the workspace writable, or copy it to a place that is.",
             ) from error
+        except BaseException:
+            os.close(descriptor)
+            raise
+        return descriptor
+
+    def _busy(self) -> EngineBusyError:
         try:
-            fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            holder = os.pread(self._fd, 4096, 0).decode("utf-8", "replace").split("\n")[0]
-            os.close(self._fd)
-            raise EngineBusyError(
-                f"An engine runs in {workspace} already" + (f" (pid {holder})." if holder else "."),
-                "One workspace has one engine.",
-                "See it with `autoresearch-tui attach`, or stop it with `autoresearch-tui stop`.",
-            ) from None
-        os.ftruncate(self._fd, 0)
-        os.pwrite(self._fd, f"{os.getpid()}\n".encode(), 0)
+            holder = self._path.read_text("utf-8", "replace").split("\n")[0]
+        except OSError:
+            holder = ""
+        return EngineBusyError(
+            f"An engine runs in {self._workspace} already"
+            + (f" (pid {holder})." if holder.isdigit() else "."),
+            "One workspace has one engine.",
+            "See it with `autoresearch-tui attach`, or stop it with `autoresearch-tui stop`.",
+        )
+
+    def _write(self, descriptor: int) -> None:
+        os.ftruncate(descriptor, 0)
+        os.pwrite(descriptor, self._content, 0)
 
     def publish_socket_path(self, socket: Path) -> None:
         """Write the socket's path into the lock file, where clients find it.
 
         A client with another XDG_RUNTIME_DIR could not work the path out itself.
         """
-        os.ftruncate(self._fd, 0)
-        os.pwrite(self._fd, f"{os.getpid()}\n".encode() + os.fsencode(socket) + b"\n", 0)
+        self._content = f"{os.getpid()}\n".encode() + os.fsencode(socket) + b"\n"
+        self._write(self._fd)
+
+    def keep(self) -> bool:
+        """Create the lock file again where it was removed or replaced; call this periodically.
+
+        Returns:
+            True where the file was created again.
+
+        Raises:
+            AutoresearchError: The file cannot be created, or another process has locked it.
+        """
+        mine = os.fstat(self._fd)
+        with contextlib.suppress(OSError):
+            found = os.stat(self._path, follow_symlinks=False)
+            if os.path.samestat(found, mine):
+                return False
+        if self._path.is_symlink():
+            self._path.unlink(missing_ok=True)
+        descriptor = self._create()
+        os.close(self._fd)
+        self._fd = descriptor
+        return True
 
     def release(self) -> None:
         """Release the lock and empty the lock file."""
         os.ftruncate(self._fd, 0)
         os.close(self._fd)
+        os.close(self._directory)
 
 
 def lock_holder(workspace: Path) -> int | None:

@@ -181,7 +181,16 @@ class Engine:
                         except JournalError as error:
                             _log.warning("a device sample was not recorded: %s", error)
             await server.keep_listening()
+            self._keep_lock()
             await asyncio.sleep(SAMPLE_SECONDS)
+
+    def _keep_lock(self) -> None:
+        """Create the lock file again where it was removed, so that clients find this engine."""
+        try:
+            if self._lock.keep():
+                _log.warning("the lock file was removed or replaced; it was created again")
+        except AutoresearchError as error:
+            _log.error("the lock file was removed or replaced: %s", error)
 
 
 def _record_refusal(context: SessionContext, intruder: Intruder) -> None:

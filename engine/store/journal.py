@@ -18,11 +18,12 @@ from typing import NamedTuple, TypeVar
 import msgspec
 from msgspec.structs import replace
 
-from engine.core.errors import JournalError
+from engine.core.errors import EngineBusyError, JournalError
 from engine.core.events import AnyEvent, Event
 from engine.core.layout import JOURNAL_NAME, home_of
 from engine.core.reducer import CONTRADICTIONS, apply, fold
 from engine.core.session import Session
+from engine.file_lock import try_lock
 from engine.store.durable import sync_directory
 
 E_ = TypeVar("E_", bound=Event)
@@ -136,6 +137,7 @@ class Journal:
         """Open the journal, move a torn last line to `journal.torn`, and fold the other events.
 
         Raises:
+            EngineBusyError: Another process has the journal open for appending.
             JournalError: The journal is damaged or cannot be written.
         """
         self.path = path
@@ -143,7 +145,7 @@ class Journal:
         self.recovered_bytes = 0
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            self._fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
+            self._fd = _open_locked(path)
             if os.fstat(self._fd).st_size == 0:
                 # What is appended and synced later needs a name on the disk: the new file's,
                 # and those of `<tag>` and `.autoresearch` above it.
@@ -215,6 +217,27 @@ class Journal:
     def close(self) -> None:
         """Close the journal's file; nothing can be appended afterwards."""
         os.close(self._fd)
+
+
+def _open_locked(path: Path) -> int:
+    """Open a journal for appending, create it if there is none, and lock it for this process.
+
+    Readers never lock a journal.
+
+    Raises:
+        EngineBusyError: Another process has locked it.
+        OSError: It cannot be opened, or is a symbolic link.
+    """
+    flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW
+    descriptor = os.open(path, flags, 0o644)
+    if not try_lock(descriptor):
+        os.close(descriptor)
+        raise EngineBusyError(
+            f"Another engine writes to {path}.",
+            "One session has one engine.",
+            "Stop it with `autoresearch-tui stop`.",
+        )
+    return descriptor
 
 
 def _encode(event: E_) -> tuple[E_, bytes]:

@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from engine.client import launch
-from engine.client.sessions import engine_pid, has_session
+from engine.client.sessions import has_session
 from engine.core.enums import Outcome
 from engine.core.errors import EnvironmentProblem
 from engine.core.session import Session
@@ -89,7 +89,7 @@ def demo(directory: Path | None, smoke: bool) -> None:
         name = _make(where, "auto")
         click.echo(f"Made {where} for the profile {name}.")
     workspace = where.resolve()
-    if engine_pid(workspace) is None:
+    if launch.running_engine(workspace) is None:
         # A directory that was there already may be another person's work: it is asked about.
         confirm_plan(where, _demo_flags(workspace), yes=new)
         launch.start_engine(workspace)

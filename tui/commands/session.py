@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from engine.client import launch
-from engine.client.sessions import engine_pid, find_workspace, read_session
+from engine.client.sessions import find_workspace, read_session
 from engine.core.errors import AutoresearchError, EngineBusyError, UsageError
 from engine.core.text import one_line
 from engine.setup.confirmation import unconfirmed
@@ -108,7 +108,7 @@ def refuse_second_engine(workspace: Path) -> None:
     Raises:
         EngineBusyError: An engine is running a session.
     """
-    pid = engine_pid(workspace)
+    pid = launch.running_engine(workspace)
     if pid is not None and not launch.stop_ended_engine(workspace):
         raise EngineBusyError(
             f"An engine is already at work in {workspace} (pid {pid}).",
@@ -132,7 +132,7 @@ def open_(
     """
     given = start_flags(flags)
     workspace = find_workspace(path)
-    if engine_pid(workspace) is None:
+    if launch.running_engine(workspace) is None:
         check_this_terminal()
         given, only_look = choose_for_ended(
             workspace, given, yes=yes, continued=continued, look=look
