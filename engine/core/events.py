@@ -22,6 +22,7 @@ from engine.core.enums import (
     Verdict,
 )
 from engine.core.finding import Finding
+from engine.core.git_names import CommitHash, PrivateRef
 from engine.core.imported_attempt import PastAttempt
 from engine.core.machine import MachineSample
 
@@ -106,7 +107,7 @@ class SessionStarted(Event, frozen=True, kw_only=True):
     version: str
     workspace: str
     branch: str
-    base_commit: str
+    base_commit: CommitHash
     config: ResearchConfig
     results_file: str
     """The results table to which a row per experiment is appended.
@@ -122,7 +123,7 @@ class HistoryImported(Event, frozen=True, kw_only=True):
 
     file: str
     branch: str
-    tip: str
+    tip: CommitHash
     """The commit at the end of the imported session's branch."""
     attempts: tuple[PastAttempt, ...]
     bad_rows: int = 0
@@ -159,7 +160,7 @@ class ConfigChanged(Event, frozen=True, kw_only=True):
 class CandidateEvent(Event, frozen=True, kw_only=True):
     """The base of events that record a candidate; fields as in `engine.core.candidate`."""
 
-    base: str
+    base: CommitHash
     proposal: Proposal
     patch: str
     reasoning: str = ""
@@ -228,7 +229,7 @@ class ProposalEdited(Event, frozen=True, kw_only=True):
 
     queued: int
     by: Actor
-    base: str
+    base: CommitHash
     proposal: Proposal
     patch: str
     findings: tuple[Finding, ...] = ()
@@ -320,7 +321,7 @@ class ProgramCommitted(Event, frozen=True, kw_only=True):
     """A version of program.md is on the session's branch; its commit is the new frontier."""
 
     key: str
-    commit: str
+    commit: CommitHash
 
 
 class Overruled(Event, frozen=True, kw_only=True):
@@ -344,7 +345,7 @@ class FrontierReverted(Event, frozen=True, kw_only=True):
 
     experiment: int
     """The number of the experiment whose change was reverted."""
-    commit: str
+    commit: CommitHash
     incumbent: int
     """The number of the experiment whose value has to be beaten from now on."""
 
@@ -387,8 +388,8 @@ class CandidateCommitted(Event, frozen=True, kw_only=True):
     """The experiment's edit was committed; a private git ref keeps the commit reachable."""
 
     experiment: int
-    commit: str
-    ref: str
+    commit: CommitHash
+    ref: PrivateRef
 
 
 class RunStarted(Event, frozen=True, kw_only=True):
@@ -481,7 +482,7 @@ class FrontierAdvanced(Event, frozen=True, kw_only=True):
     """The session's branch moved to the commit of an experiment that was kept."""
 
     experiment: int
-    commit: str
+    commit: CommitHash
 
 
 class Paused(Event, frozen=True, kw_only=True):

@@ -8,6 +8,7 @@ from enum import StrEnum
 import msgspec
 
 from engine.core.enums import Verdict
+from engine.core.git_names import CommitHash
 
 
 class Unknown(StrEnum):
@@ -38,7 +39,7 @@ class PastAttempt(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     memory_gb: float | None = None
     category: str = ""
     at: datetime | None = None
-    commit: str = ""
+    commit: CommitHash = ""
     """The full hash of the row's commit; empty where no such commit exists."""
     named: str = ""
     """The row's untrusted commit text where no such commit exists; empty where it does."""

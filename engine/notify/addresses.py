@@ -15,9 +15,11 @@ import msgspec
 from engine.core.errors import ConfigError
 from engine.core.layout import HOME_NAME
 from engine.core.needs import NeedKind
+from engine.store.regular_file import read_regular
 
 VARIABLE = "AUTORESEARCH_NOTIFY"
 FILE = Path(HOME_NAME) / "notify.toml"
+_MOST_BYTES = 2**20
 
 
 class Addresses(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -36,12 +38,13 @@ def addresses(workspace: Path, environ: Mapping[str, str]) -> Addresses:
     """
     path = workspace / FILE
     try:
-        found = msgspec.convert(tomllib.loads(path.read_text("utf-8")), Addresses)
+        text = read_regular(path, _MOST_BYTES).decode("utf-8")
+        found = msgspec.convert(tomllib.loads(text), Addresses)
     except FileNotFoundError:
         found = Addresses()
     except OSError as error:
         raise ConfigError(f"{path} cannot be read.", f"{error.strerror}.") from None
-    except (ValueError, msgspec.ValidationError) as error:
+    except (ValueError, msgspec.ValidationError, RecursionError) as error:
         # The file holds passwords, so no part of it goes into the message.
         why = str(error) if isinstance(error, msgspec.ValidationError) else "It is not TOML."
         raise ConfigError(

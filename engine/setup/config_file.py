@@ -9,8 +9,10 @@ from engine.core.config_toml import parse_config, render_config
 from engine.core.errors import ConfigError, WorkspaceError
 from engine.core.layout import home_of
 from engine.store.durable import write_durably
+from engine.store.regular_file import read_regular
 
 CONFIG_NAME = "config.toml"
+_MOST_BYTES = 2**20
 
 
 def config_path(workspace: Path) -> Path:
@@ -26,17 +28,21 @@ def load_config(workspace: Path) -> ResearchConfig:
     """
     path = config_path(workspace)
     try:
-        text = path.read_text("utf-8")
+        text = read_regular(path, _MOST_BYTES).decode("utf-8")
     except FileNotFoundError:
         raise ConfigError(
             f"There is no research config in {workspace}.",
             "",
             "Run `autoresearch-tui` there once to see one and confirm it.",
         ) from None
-    except (OSError, UnicodeDecodeError) as error:
+    except OSError as error:
         raise ConfigError(
-            f"{path} cannot be read.", f"{error}.", "Correct or delete it."
-        ) from error
+            f"{path} cannot be read.", f"{error.strerror}.", "Correct or delete it."
+        ) from None
+    except UnicodeDecodeError as error:
+        raise ConfigError(
+            f"{path} is not UTF-8 text.", f"{error}.", "Correct or delete it."
+        ) from None
     return parse_config(text, str(path))
 
 

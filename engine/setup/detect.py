@@ -7,7 +7,6 @@ import os
 import re
 import shlex
 import shutil
-import subprocess
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -16,6 +15,7 @@ from pathlib import Path
 
 from engine.core.enums import Direction
 from engine.core.errors import UsageError, WorkspaceError
+from engine.setup.installed_packages import has_package
 
 DEFAULT_METRIC = "val_bpb"
 _USUAL_LOCKED = ("prepare.py", "constants.py", "shards.py", "device.py")
@@ -225,7 +225,7 @@ def _find_command(
         why["command"] = "there is a uv.lock"
         return f"uv run {script}"
     for python, reason in _pythons(workspace, environ):
-        if not _imports_torch(source) or _has_torch(python):
+        if not _imports_torch(source) or has_package(Path(python), "torch"):
             why["command"] = reason
             return f"{shlex.quote(python)} {script}"
     why["command"] = "no Python with torch was found"
@@ -252,17 +252,6 @@ def _pythons(workspace: Path, environ: Mapping[str, str]) -> list[tuple[str, str
 
 def _imports_torch(source: str) -> bool:
     return re.search(r"^\s*(?:import|from)\s+torch\b", source, re.M) is not None
-
-
-def _has_torch(python: str) -> bool:
-    question = "import importlib.util, sys; sys.exit(importlib.util.find_spec('torch') is None)"
-    try:
-        done = subprocess.run(
-            [python, "-c", question], capture_output=True, timeout=20, check=False
-        )
-    except (OSError, subprocess.TimeoutExpired):
-        return False
-    return done.returncode == 0
 
 
 def propose_tag(today: date, used: set[str]) -> str:

@@ -8,10 +8,11 @@ from engine import __version__
 from engine.core import events as ev
 from engine.core.config import ResearchConfig, settings
 from engine.core.enums import Actor, AlarmKind
-from engine.core.errors import ConfigError, WorkspaceError
+from engine.core.errors import AutoresearchError, ConfigError, JournalError, WorkspaceError
 from engine.core.layout import HOME_NAME, Layout, RefNames
 from engine.core.session import Session
 from engine.setup.notes import results_name
+from engine.setup.recorded_commits import check_recorded_commits
 from engine.setup.start_request import StartRequest, apply_start_request, read_start_request
 from engine.setup.takeover import Adoption, find_adoption
 from engine.store.journal import Journal, fold_journal
@@ -43,7 +44,9 @@ def open_session(
             something cannot be written.
     """
     request = read_start_request(layout)
-    workspace.head = request.base or workspace.head
+    if request.base:
+        workspace.read(request.base, config.file)  # an error where there is no such commit
+        workspace.head = request.base
     submodules = workspace.look().submodules
     new = not layout.journal.exists() or layout.journal.stat().st_size == 0
     try:
@@ -66,9 +69,11 @@ def open_session(
     if new:
         _start_branch(workspace, layout, config, request)
     journal = Journal(layout.journal)
-    if journal.session.frontier:
-        # Checked before anything runs, and not at the first keep after hours of work.
-        workspace.check_branch(config.tag, journal.session.frontier)
+    try:
+        _check_journal(workspace, journal.session, config)
+    except AutoresearchError:
+        journal.close()
+        raise
     if not journal.session.seq:
         journal.append(
             ev.SessionStarted(
@@ -95,6 +100,26 @@ def open_session(
     _record_engine_start(journal, config, platform)
     apply_start_request(layout, journal, request)
     return journal, submodules
+
+
+def _check_journal(workspace: Workspace, session: Session, config: ResearchConfig) -> None:
+    """Raise an error for a journal that does not fit the workspace, before anything is run.
+
+    Raises:
+        JournalError: It names a commit that does not exist, or a table outside the workspace.
+        WorkspaceError: The session's branch was deleted, or is at another commit.
+    """
+    if not session.seq:
+        return
+    check_recorded_commits(workspace, session)
+    if session.results_file not in (config.results_file, f"results-{config.tag}.tsv"):
+        raise JournalError(
+            f"The journal of {config.tag!r} names the results table {session.results_file!r}.",
+            f"It can only be {config.results_file} or results-{config.tag}.tsv.",
+            "Start another session with --tag.",
+        )
+    # Not at the first keep after hours of work.
+    workspace.check_branch(config.tag, session.frontier)
 
 
 def _start_branch(

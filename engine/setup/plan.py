@@ -12,7 +12,7 @@ from msgspec.structs import asdict, replace
 
 from engine.core.config import ResearchConfig, settings
 from engine.core.config_toml import check_config
-from engine.core.errors import UsageError, WorkspaceError
+from engine.core.errors import ConfigError, UsageError, WorkspaceError
 from engine.core.layout import (
     BRANCH_PREFIX,
     HOME_NAME,
@@ -181,7 +181,10 @@ def _left_request(
     Returns:
         The request, empty where it is ignored, and sentences about that for the user.
     """
-    request = read_start_request(layout)
+    try:
+        request = read_start_request(layout)
+    except ConfigError as error:
+        return StartRequest(), (f"{error.what} {error.why} It is ignored.",)
     if not unconfirmed or request == StartRequest():
         return request, ()
     return StartRequest(), ("The request of an earlier start, opening.json, is ignored.",)
@@ -307,6 +310,7 @@ def _plan_to_continue(
     session = fold_journal(layout.journal)
     # A session other than the one of config.toml continues with its own config.
     config = saved if saved is not None and saved.tag == tag else session.config
+    check_config(config, f"The config in {layout.journal}")
     unconfirmed = _unconfirmed(workspace, config)
     _reject_fixed(config, given)
     _reject_used_up(session, given.get("max_experiments", config.max_experiments), tag)

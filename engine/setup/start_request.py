@@ -6,23 +6,28 @@ import msgspec
 
 from engine.core import events as ev
 from engine.core.enums import Actor, Autonomy
-from engine.core.errors import WorkspaceError
+from engine.core.errors import ConfigError, WorkspaceError
+from engine.core.git_names import CommitHash
 from engine.core.layout import Layout
 from engine.store.durable import write_durably
 from engine.store.journal import Journal
+from engine.store.regular_file import read_regular
 
 _NAME = "opening.json"
+_MOST_BYTES = 2**20
 _BY = Actor.COMMAND_LINE
 
 
-class StartRequest(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class StartRequest(
+    msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True
+):
     """What the command that starts an engine asks it to record at its start."""
 
     first_hypothesis: str = ""
     """The text of the session's first pin; empty: none."""
     autonomy: Autonomy | None = None
     """The autonomy to set instead of the one in the session's journal; None: keep that."""
-    base: str = ""
+    base: CommitHash = ""
     """The commit that the session starts from; empty: the one that is checked out."""
     adopts: bool = False
     """True if another tool's session is continued: its branch exists, its history is imported."""
@@ -31,14 +36,23 @@ class StartRequest(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
 
 
 def read_start_request(layout: Layout) -> StartRequest:
-    """Return a session's start request that no engine has recorded yet.
+    """Return a session's start request that no engine has recorded yet; an empty one for none.
 
-    An empty one where there is none or its file cannot be read.
+    Raises:
+        ConfigError: The file is damaged or cannot be read.
     """
+    path = layout.session / _NAME
     try:
-        return msgspec.json.decode((layout.session / _NAME).read_bytes(), type=StartRequest)
-    except (OSError, msgspec.DecodeError):
+        return msgspec.json.decode(read_regular(path, _MOST_BYTES), type=StartRequest)
+    except (FileNotFoundError, NotADirectoryError):
         return StartRequest()
+    except OSError as error:
+        why = f"{error.strerror}."
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        why = f"{error}."
+    raise ConfigError(
+        f"The start request {path} cannot be read.", why, "Remove it, and start again."
+    )
 
 
 def write_start_request(layout: Layout, request: StartRequest) -> None:

@@ -8,8 +8,10 @@ each append is one write of one line. The engine has never acted on a torn line;
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import shlex
+import stat
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,6 +20,7 @@ from typing import NamedTuple, TypeVar
 import msgspec
 from msgspec.structs import replace
 
+from engine.core.config import settings
 from engine.core.errors import EngineBusyError, JournalError
 from engine.core.events import AnyEvent, Event
 from engine.core.layout import JOURNAL_NAME, home_of
@@ -25,8 +28,11 @@ from engine.core.reducer import CONTRADICTIONS, apply, fold
 from engine.core.session import Session
 from engine.file_lock import try_lock
 from engine.store.durable import sync_directory
+from engine.store.regular_file import open_regular
 
 E_ = TypeVar("E_", bound=Event)
+
+_MOST_LINE_BYTES = 64 * 2**20
 
 _decoder = msgspec.json.Decoder(AnyEvent)
 _encoder = msgspec.json.Encoder()
@@ -35,7 +41,11 @@ _encoder = msgspec.json.Encoder()
 def session_tags(workspace: Path) -> list[str]:
     """Return the tags of the sessions in a workspace, the one written to last at the end."""
     journals = home_of(workspace).glob(f"*/{JOURNAL_NAME}")
-    return [tag for _, tag in sorted((p.stat().st_mtime, p.parent.name) for p in journals)]
+    return [
+        tag
+        for _, tag in sorted((p.lstat().st_mtime, p.parent.name) for p in journals)
+        if not settings()["tag"].mismatch(tag)
+    ]
 
 
 def fold_journal(path: Path) -> Session:
@@ -82,15 +92,23 @@ class JournalReader:
         Raises:
             JournalError: A line is damaged, or a sequence number is missing.
         """
-        with open(self._path, "rb") as file:
+        try:
+            file = open_regular(self._path)
+        except FileNotFoundError:
+            raise
+        except OSError as error:
+            raise JournalError(
+                f"The journal {self._path} cannot be read.", f"{error.strerror}."
+            ) from None
+        with file:
             file.seek(self._offset)
-            for line in file:
-                if not line.endswith(b"\n"):
-                    return
+            while (line := file.readline(_MOST_LINE_BYTES)).endswith(b"\n"):
                 event = self._decode(line)
                 self._offset += len(line)
                 self._seq += 1
                 yield JournalLine(event, line)
+        if len(line) == _MOST_LINE_BYTES:
+            raise _too_long(self._path, self._seq + 1)
 
     def _decode(self, line: bytes) -> AnyEvent:
         expected = self._seq + 1  # also the number of the line
@@ -172,6 +190,8 @@ class Journal:
                 break
             torn = chunk + torn
             position = start
+            if len(torn) >= _MOST_LINE_BYTES:
+                raise _too_long(self.path, None)
         if torn:
             with open(self.path.with_suffix(".torn"), "ab") as file:
                 file.write(torn + b"\n")
@@ -226,10 +246,13 @@ def _open_locked(path: Path) -> int:
 
     Raises:
         EngineBusyError: Another process has locked it.
-        OSError: It cannot be opened, or is a symbolic link.
+        OSError: It cannot be opened, or is not a regular file.
     """
-    flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW
+    flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
     descriptor = os.open(path, flags, 0o644)
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise OSError(errno.EINVAL, "It is not a regular file", str(path))
     if not try_lock(descriptor):
         os.close(descriptor)
         raise EngineBusyError(
@@ -269,6 +292,16 @@ def _whole_text(value: object) -> object:
     if isinstance(value, list | tuple):
         return [_whole_text(item) for item in value]
     return value
+
+
+def _too_long(path: Path, number: int | None) -> JournalError:
+    """Return the error for a line that no event can have; `number` is None for the last one."""
+    which = "the last line" if number is None else f"line {number}"
+    return JournalError(
+        f"{path}, {which} has more than {_MOST_LINE_BYTES:,} bytes.",
+        "It is not the line of an event.",
+        "Restore the journal from a backup, or start a session with another tag.",
+    )
 
 
 def _cannot_write(path: Path, error: OSError) -> JournalError:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from datetime import date
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from engine.core.layout import Layout
 from engine.devices.sampler import DeviceSampler
 from engine.setup.config_file import config_path, save_config
 from engine.setup.detect import detect_settings, propose_tag
+from engine.setup.installed_packages import has_package
 from engine.setup.open_session import open_session
 from engine.setup.plan import StartFlags, make_plan, save_plan
 from engine.setup.start_request import StartRequest, read_start_request
@@ -151,3 +153,64 @@ def test_the_plan_names_variables_that_the_script_reads_and_does_not_get(
     assert "OTHER_ROOT" not in notes
     passed = StartFlags(settings={"pass_env": ("DATA_ROOT",)})
     assert "DATA_ROOT" not in " ".join(make_plan(repository, passed, TODAY).notes)
+
+
+def test_looking_for_torch_runs_no_interpreter(tmp_path: Path) -> None:
+    files = {"train.py": KARPATHY_TRAIN, "prepare.py": KARPATHY_PREPARE}
+    workspace = make_repository(tmp_path / "w", files)
+    python = workspace / ".venv/bin/python"
+    python.parent.mkdir(parents=True)
+    python.write_text(f"#!/bin/sh\ntouch {tmp_path / 'ran'}\n")
+    python.chmod(0o755)
+    path = tmp_path / "bin"
+    path.mkdir()
+    (path / "python3").symlink_to(python)
+    environ = {"VIRTUAL_ENV": str(workspace / ".venv"), "PATH": str(path)}
+    found = detect_settings(workspace, environ=environ)
+    assert str(workspace) not in found.command
+    package = workspace / ".venv/lib/python3.12/site-packages/torch"
+    package.mkdir(parents=True)
+    (package / "__init__.py").touch()
+    (workspace / ".venv/pyvenv.cfg").write_text("home = /usr/bin\n")
+    assert detect_settings(workspace, environ=environ).command == f"{python} train.py"
+    assert not (tmp_path / "ran").exists()
+
+
+def test_packages_are_found_by_their_files(tmp_path: Path) -> None:
+    base, venv = tmp_path / "base", tmp_path / "venv"
+    for prefix in (base, venv):
+        (prefix / "bin").mkdir(parents=True)
+        (prefix / "bin/python").touch()
+    python = venv / "bin/python"
+    (base / "lib/python3/dist-packages/torch-2.0.dist-info").mkdir(parents=True)
+    assert has_package(base / "bin/python", "torch")
+    assert not has_package(python, "torch")
+    settings = venv / "pyvenv.cfg"
+    settings.write_text(f"home = {base / 'bin'}\ninclude-system-site-packages = false\n")
+    assert not has_package(python, "torch")
+    settings.write_text(f"home = {base / 'bin'}\ninclude-system-site-packages = true\n")
+    assert has_package(python, "torch")
+    (venv / "lib64/python3.11/site-packages/jax").mkdir(parents=True)
+    assert not has_package(python, "jax")  # a directory that is not a package
+    (venv / "lib64/python3.11/site-packages/jax/__init__.py").touch()
+    assert has_package(python, "jax")
+    settings.unlink()
+    os.mkfifo(settings)  # is not waited for
+    assert has_package(python, "jax")
+
+
+@pytest.mark.parametrize(
+    "content",
+    ["[", '{"base": "--all"}', '{"unknown": 1}', "[" * 99_999],
+    ids=["cut off", "an option", "an unknown key", "nested"],
+)
+def test_a_damaged_start_request_is_ignored_and_said(repository: Path, content: str) -> None:
+    layout = Layout(repository, "nov21")
+    layout.session.mkdir(parents=True)
+    (layout.session / "opening.json").write_text(content)
+    with pytest.raises(ConfigError, match="cannot be read"):
+        read_start_request(layout)
+    plan = make_plan(repository, StartFlags(), TODAY)
+    assert "It is ignored." in plan.unconfirmed[-1]
+    save_plan(repository, plan)
+    assert read_start_request(layout) == StartRequest()

@@ -83,7 +83,9 @@ class Night:
                 origin=origin,
                 of=of,
             ),
-            ev.CandidateCommitted(experiment=number, commit=commit, ref=f"refs/{number}"),
+            ev.CandidateCommitted(
+                experiment=number, commit=commit, ref=f"refs/autoresearch/t/{number}"
+            ),
             ev.RunStarted(
                 experiment=number,
                 run=1,

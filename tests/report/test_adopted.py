@@ -30,7 +30,7 @@ def taken_over(workspace: Path) -> Night:
         PastAttempt(row=i, description=text, status="x", verdict=verdict, metric=value)
         for i, (text, verdict, value) in enumerate(rows, start=1)
     )
-    night.say(ev.HistoryImported(file="results.tsv", branch="b", tip="t" * 40, attempts=attempts))
+    night.say(ev.HistoryImported(file="results.tsv", branch="b", tip="f" * 40, attempts=attempts))
     night.experiment(1.01, Verdict.KEEP, "baseline again")
     night.experiment(0.9, Verdict.KEEP, "own idea", gain=0.11)
     night.experiment(0.95, Verdict.DISCARD, "own miss", gain=-0.05)

@@ -25,7 +25,7 @@ def started() -> ev.SessionStarted:
         version="1",
         workspace="/w",
         branch="b",
-        base_commit="base",
+        base_commit="b" * 40,
         config=ResearchConfig(tag="t"),
         results_file="results.tsv",
     )
@@ -33,11 +33,11 @@ def started() -> ev.SessionStarted:
 
 def drafted(number: int) -> ev.ProposalDrafted:
     proposal = ev.Proposal(patch_id=f"p{number}", hypothesis=f"idea {number}")
-    return ev.ProposalDrafted(experiment=number, base="base", proposal=proposal, patch="x")
+    return ev.ProposalDrafted(experiment=number, base="b" * 40, proposal=proposal, patch="x")
 
 
 def committed(number: int) -> ev.CandidateCommitted:
-    return ev.CandidateCommitted(experiment=number, commit=f"c{number}", ref="r")
+    return ev.CandidateCommitted(experiment=number, commit=f"{number:040x}", ref="")
 
 
 def lines(*events: Any) -> list[bytes]:

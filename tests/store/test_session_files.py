@@ -166,7 +166,7 @@ def test_half_a_character_from_a_path_or_a_model_is_recorded_as_a_question_mark(
         ev.ProposalQueued(
             queued=1,
             after=0,
-            base="b",
+            base="b" * 40,
             proposal=ev.Proposal(
                 patch_id="p", hypothesis="h\udc80", knobs={"K\udc80": ("1", "2\udc80")}
             ),

@@ -296,7 +296,7 @@ def taken_over(tmp_path: Path) -> Path:
     """Return a session with five imported rows and three experiments of its own."""
     night = Night(tmp_path)
     attempts = history_of(read_table(TABLE.encode()), {}, (), "autoresearch/night").attempts
-    night.say(ev.HistoryImported(file="results.tsv", branch="b", tip="t" * 40, attempts=attempts))
+    night.say(ev.HistoryImported(file="results.tsv", branch="b", tip="f" * 40, attempts=attempts))
     night.experiment(0.985, Verdict.KEEP, "baseline again", category="other")
     night.experiment(0.97, Verdict.KEEP, "own idea", category="batch", gain=0.015)
     night.experiment(None, Verdict.CRASH, "own crash", category="batch")
