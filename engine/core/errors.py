@@ -3,6 +3,7 @@
 AutoresearchError            what happened, why, what to do next; an exit code
 ├── UsageError               2  invalid flag or argument
 ├── WorkspaceError           3  the repository cannot be used as it is
+│   └── NoRepositoryError       a directory is not in a git repository
 ├── ConfigError              4  invalid .autoresearch/config.toml: which line, what was expected
 ├── EngineBusyError          5  another engine holds this workspace
 ├── EngineGoneError          6  no engine answers
@@ -56,6 +57,10 @@ class WorkspaceError(AutoresearchError):
     """The workspace's git repository cannot be used in its present state."""
 
     exit_code = 3
+
+
+class NoRepositoryError(WorkspaceError):
+    """A directory is not in a git repository."""
 
 
 class ConfigError(AutoresearchError):

@@ -7,7 +7,7 @@ from pathlib import Path
 import msgspec
 
 from engine.core.errors import AutoresearchError
-from engine.store.git import Git
+from engine.git.commands import Git
 
 _MOST_FILES = 20
 _MOST_HUNKS = 8

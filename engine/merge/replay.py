@@ -18,11 +18,11 @@ import msgspec
 from engine.core.errors import EngineBusyError, UsageError, WorkspaceError
 from engine.core.layout import Layout
 from engine.core.patches.patch import make_patch, refit_patch, reverse_patch
+from engine.git.commands import Git
 from engine.merge.branch import BranchStep
 from engine.merge.conflicts import ConflictError, read_conflicts
 from engine.merge.message import squash_message
 from engine.merge.plan import MergePlan
-from engine.store.git import Git
 from engine.store.workspace import Workspace
 
 _QUIET = (
@@ -157,15 +157,14 @@ def _worktree(workspace: Workspace, layout: Layout, commit: str) -> Iterator[Git
             ) from None
         _remove(workspace, path)  # left by a merge that was killed
         try:
-            workspace.git.run("worktree", "add", "--quiet", "--detach", str(path), commit)
-            yield Git(path)
+            yield workspace.git.add_worktree(path, commit)
         finally:
             _remove(workspace, path)
 
 
 def _remove(workspace: Workspace, path: Path) -> None:
     """Remove the temporary worktree from the disk, and git's record of it; ignore errors."""
-    workspace.git.try_run("worktree", "remove", "--force", str(path))
+    workspace.git.remove_worktree(path)
     shutil.rmtree(path, ignore_errors=True)
 
 

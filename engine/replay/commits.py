@@ -6,26 +6,17 @@ driver of the repository is run.
 
 from __future__ import annotations
 
-import subprocess
 import tempfile
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
 from pathlib import Path
-from typing import BinaryIO, cast
 
-from engine.core.errors import WorkspaceError
-from engine.store.git import Git, forget_git_environment
+from engine.core.errors import NoRepositoryError, WorkspaceError
+from engine.git.commands import Git
 
 MOST_DIFF_BYTES = 2**20
-_SECONDS = 20.0
-_READ_ONLY = (
-    # A partial clone would fetch missing objects from its server.
-    *("-c", "protocol.allow=never"),
-    *("-c", "core.fsmonitor=false"),
-    *("-c", "core.hooksPath=/dev/null"),
-)
 _DIFF_OPTIONS = (
     "--no-color",
     "--no-ext-diff",
@@ -68,17 +59,14 @@ class Commits:
             raise WorkspaceError(
                 f"There is no directory {directory}.", "", "Name the repository with --repo DIR."
             )
-        forget_git_environment()
         self._git = Git(directory)
-        top = self._git.try_run("rev-parse", "--git-dir")
-        if top is None:
-            message = self._git.error_message("rev-parse", "--git-dir")
-            todo = "Name the repository with --repo DIR."
-            if "dubious ownership" in message:
-                todo = f"If you trust it: git config --global --add safe.directory {directory}"
-            raise WorkspaceError(f"{directory} is not in a git repository.", message[:200], todo)
+        try:
+            self.is_shallow = self._git.run("rev-parse", "--is-shallow-repository") == "true"
+        except NoRepositoryError as error:
+            raise NoRepositoryError(
+                error.what, "", "Name the repository with --repo DIR."
+            ) from error
         self.directory = directory
-        self.is_shallow = self._git.try_run("rev-parse", "--is-shallow-repository") == "true"
         self._is_ancestor = lru_cache(maxsize=4096)(self._query_ancestor)
 
     def find(self, hashes: Iterable[str]) -> dict[str, Commit]:
@@ -117,7 +105,7 @@ class Commits:
             file.write("".join(f"{name}\n" for name in hashes).encode())
             file.seek(0)
             try:
-                return self._git.run(*_READ_ONLY, *arguments, stdin=cast(BinaryIO, file))
+                return self._git.run(*arguments, stdin=file)
             except WorkspaceError:
                 return ""
 
@@ -126,7 +114,7 @@ class Commits:
         return old == new or self._is_ancestor(old, new)
 
     def _query_ancestor(self, old: str, new: str) -> bool:
-        return self._git.try_run(*_READ_ONLY, "merge-base", "--is-ancestor", old, new) is not None
+        return self._git.try_run("merge-base", "--is-ancestor", old, new) is not None
 
     def change_of(self, commit: Commit, base: Commit | None) -> Diff:
         """Return the diff of what a commit changed.
@@ -152,27 +140,12 @@ class Commits:
 
     def between(self, old: str, new: str) -> Diff:
         """Return the diff from one commit to another, cut after `MOST_DIFF_BYTES`. Runs git."""
-        command = ("git", *_READ_ONLY, "diff", *_DIFF_OPTIONS, old, new, "--")
+        command = ("diff", *_DIFF_OPTIONS, old, new, "--")
         try:
-            with subprocess.Popen(
-                command,
-                cwd=self.directory,
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.DEVNULL,
-            ) as process:
-                assert process.stdout is not None
-                data = process.stdout.read(MOST_DIFF_BYTES + 1)
-                cut = len(data) > MOST_DIFF_BYTES
-                if cut:
-                    process.kill()
-                process.stdout.close()
-                code = process.wait(_SECONDS)
-        except (OSError, subprocess.TimeoutExpired) as error:
-            return Diff(note=f"git could not compute the diff: {error}")
-        if code and not cut:
+            data, cut = self._git.read(*command, most_bytes=MOST_DIFF_BYTES)
+        except WorkspaceError:
             return Diff(note=f"git could not compute the diff from {old[:7]} to {new[:7]}.")
-        text = data[:MOST_DIFF_BYTES].decode("utf-8", "replace")
+        text = data.decode("utf-8", "replace")
         if cut:
             return Diff(text[: text.rfind("\n") + 1], "only the first MiB of the diff is shown")
         return Diff(text, "" if text else f"{new[:7]} changes nothing against {old[:7]}.")

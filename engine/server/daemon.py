@@ -55,7 +55,7 @@ class Engine:
     """
 
     def __init__(self, path: Path, config: ResearchConfig) -> None:
-        self._workspace = Workspace(path)
+        self._workspace = Workspace(path, confirmed=True)
         self._lock = EngineLock(self._workspace.path)
         self._config = config
         self._layout = Layout(self._workspace.path, config.tag)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from engine.core.errors import WorkspaceError
-from engine.store.git import Git
+from engine.git.commands import Git, create_repository
 
 _IDENTITY = (
     *("-c", "user.name=autoresearch-tui"),
@@ -33,8 +33,8 @@ def make_workspace(directory: Path, files: dict[str, str]) -> None:
             (directory / name).write_text(text, "utf-8")
     except OSError as error:
         raise WorkspaceError(f"{directory} cannot be written.", f"{error.strerror}.") from error
+    create_repository(directory)
     git = Git(directory)
-    git.run("init", "--quiet", "--initial-branch=main")
     git.run("add", "--", *files)
     identity = _IDENTITY if git.try_run("config", "user.email") is None else ()
     git.run(*identity, "commit", "--quiet", "--no-verify", "-m", "The harness as it is shipped")

@@ -76,7 +76,7 @@ def find_adoption(
         )
     if not table.rows:
         raise UsageError(f"{name} has no row.", "", "Start a new session without --adopt.")
-    where = workspace.git.run("for-each-ref", "--format=%(worktreepath)", f"refs/heads/{branch}")
+    where = workspace.checked_out_at(f"refs/heads/{branch}")
     if where:
         raise WorkspaceError(
             f"The branch {branch} is checked out in {where}.",

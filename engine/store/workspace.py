@@ -18,8 +18,10 @@ from typing import BinaryIO, cast
 
 from engine.core.errors import WorkspaceError
 from engine.core.layout import BRANCH_PREFIX, RefNames
+from engine.git.commands import Git
+from engine.git.start import forget_git_environment
+from engine.store.commit_stream import commit_stream
 from engine.store.durable import sync_directory
-from engine.store.git import Git, commit_stream, forget_git_environment
 
 _FALLBACK_NAME = "autoresearch-tui"
 _FALLBACK_EMAIL = "autoresearch-tui@localhost"
@@ -47,12 +49,18 @@ class Workspace:
     It writes only the session's branch, private refs, their commits, and info/exclude.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, confirmed: bool = False) -> None:
         """Open the repository that a directory belongs to.
+
+        Args:
+            path: The workspace.
+            confirmed: Whether the user confirmed the workspace, so that git may run the filters
+                that its configuration names, such as git-lfs.
 
         Raises:
             WorkspaceError: There is no such directory, or it is not in a git repository with a
                 checkout and a commit.
+            EnvironmentProblem: Git is missing.
         """
         if not path.is_dir():
             raise WorkspaceError(
@@ -60,29 +68,8 @@ class Workspace:
             )
         self.path = path.resolve()
         forget_git_environment()
-        self.git = Git(self.path)
-        top = self.git.try_run("rev-parse", "--show-toplevel")
-        if top is None:
-            message = self.git.error_message("rev-parse", "--show-toplevel")
-            if "dubious ownership" in message:
-                raise WorkspaceError(
-                    f"Git does not trust {self.path}, because another user owns it.",
-                    "",
-                    f"If you do: git config --global --add safe.directory {self.path}",
-                )
-            if self.git.try_run("rev-parse", "--git-dir") is not None:
-                raise WorkspaceError(
-                    f"{self.path} is inside a bare repository or a .git directory.",
-                    "There is no checkout to work from.",
-                    "Name the directory of a checkout.",
-                )
-            raise WorkspaceError(
-                f"{self.path} is not in a git repository.",
-                "Every experiment is a commit, so git is needed.",
-                "Run `git init && git add train.py && git commit -m start` there, or make a new "
-                "workspace with `autoresearch-tui init DIR`.",
-            )
-        self.top = Path(top)
+        self.git = Git(self.path, confirmed=confirmed)
+        self.top, self.common_dir = self.git.repository.top, self.git.repository.common_dir
         self.prefix = self.path.relative_to(self.top.resolve()).as_posix()
         self.prefix = "" if self.prefix == "." else self.prefix
         head = self.git.try_run("rev-parse", "--verify", "HEAD^{commit}")
@@ -93,11 +80,9 @@ class Workspace:
                 "Run `git add` and `git commit` there first.",
             )
         self.head = head
-        common = Path(self.git.run("rev-parse", "--git-common-dir"))
         self._modes: dict[str, str] = {}
         self._who: str | None = None
         self._synced: set[Path] = set()
-        self.common_dir = common if common.is_absolute() else (self.path / common).resolve()
 
     # ---- looking
 
@@ -107,7 +92,10 @@ class Workspace:
 
     def look(self) -> WorkspaceState:
         """Read the repository's state: head, uncommitted changes, submodules, the user's name."""
-        status = self.git.run("status", "--porcelain", "--untracked-files=no", "-z")
+        status = self.git.run(
+            # Git would look for changes in a submodule with the submodule's own configuration.
+            *("status", "--porcelain", "--untracked-files=no", "--ignore-submodules=dirty", "-z")
+        )
         dirty = tuple(entry[3:] for entry in status.split("\0") if len(entry) > 3)
         name = self.git.try_run("config", "user.name")
         email = self.git.try_run("config", "user.email")
@@ -194,6 +182,11 @@ class Workspace:
         """Return whether any private ref of the session with a tag exists in the repository."""
         return bool(self.git.run("for-each-ref", "--count=1", RefNames(tag).root))
 
+    def checked_out_at(self, ref: str) -> str:
+        """Return the path of the checkout that a branch is checked out in; empty for none."""
+        path = self.git.run("for-each-ref", "--format=%(worktreepath)", ref)
+        return self.git.repository.checkout_path(path)
+
     # ---- writing
 
     def exclude(self, names: tuple[str, ...]) -> None:
@@ -271,7 +264,7 @@ class Workspace:
                 f"Keep that commit with `git branch {tag}-mine {now[:12]}`, and put it back with "
                 f"`git branch -f {name} {frontier[:12]}`"
             )
-            where = self.git.run("for-each-ref", "--format=%(worktreepath)", f"refs/heads/{name}")
+            where = self.checked_out_at(RefNames(tag).branch_ref)
             if where:
                 todo = f"Switch to another branch in {where} (`git switch --detach`). {todo}"
         raise WorkspaceError(
@@ -287,7 +280,7 @@ class Workspace:
         name, ref = RefNames(tag).branch, RefNames(tag).branch_ref
         if self.branch_commit(tag) == new:
             return
-        where = self.git.run("for-each-ref", "--format=%(worktreepath)", ref)
+        where = self.checked_out_at(ref)
         if where:
             raise WorkspaceError(
                 f"The branch {name} is checked out in {where}.",

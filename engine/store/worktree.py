@@ -33,10 +33,7 @@ def check_out(workspace: Workspace, worktree: Path, commit: str) -> Path:
     remove_worktree(workspace, worktree)
     worktree.parent.mkdir(parents=True, exist_ok=True)
     if (workspace.common_dir / "reftable").is_dir():
-        # Forced: git may still list a worktree of that path which is gone.
-        workspace.git.run(
-            *("worktree", "add", "--quiet", "--detach", "--force", str(worktree), commit)
-        )
+        workspace.git.add_worktree(worktree, commit)
     else:
         _fill(workspace, worktree, _register(workspace, worktree, commit), commit)
     return workspace_in(workspace, worktree)

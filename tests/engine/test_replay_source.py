@@ -8,6 +8,7 @@ import os
 import shutil
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -15,7 +16,6 @@ from engine.core.enums import Direction
 from engine.core.errors import AutoresearchError, JournalError, UsageError, WorkspaceError
 from engine.core.layout import Layout
 from engine.replay.source import JournalSource, ReplaySource, TableSource, open_source
-from engine.store.git import Git
 from tests.warm import run_warm
 from tests.world import git, make_repository
 
@@ -318,13 +318,13 @@ def test_git_is_never_asked_to_write(
 ) -> None:
     path, _ = four
     asked: list[str] = []
-    real = Git.run
+    real = subprocess.Popen
 
-    def spy(self: Git, *words: str, **more: object) -> str:
-        asked.extend(w for w in words if w in ("fetch", "gc", "checkout", "reset", "update-ref"))
-        return real(self, *words, **more)  # type: ignore[arg-type]
+    def spy(command: list[str], **more: Any) -> subprocess.Popen[bytes]:
+        asked.extend(w for w in command if w in ("fetch", "gc", "checkout", "reset", "update-ref"))
+        return real(command, **more)
 
-    monkeypatch.setattr(Git, "run", spy)
+    monkeypatch.setattr(subprocess, "Popen", spy)
     source = open_source(str(path / "results.tsv"))
     for number in range(1, 7):
         source.diff(number, 0)

@@ -18,7 +18,13 @@ from tests.world import git, make_repository
 
 @pytest.fixture
 def workspace(repository: Path) -> Workspace:
-    return Workspace(repository)
+    git(
+        repository,
+        "config",
+        "core.excludesFile",
+        str(write(repository / ".git/ignored", "cache/\n")),
+    )
+    return Workspace(repository, confirmed=True)
 
 
 @pytest.fixture
@@ -238,7 +244,6 @@ def test_the_run_log_is_a_relative_link_that_follows_the_newest_run(repository: 
 def test_files_of_a_run_are_moved_and_what_was_brought_or_ignored_is_not(
     workspace: Workspace, place: Path, repository: Path
 ) -> None:
-    git(repository, "config", "core.excludesFile", str(write(repository / ".ignored", "cache/\n")))
     write(repository / "tokens.bin")
     link_data(workspace, place, ResearchConfig(), ())
     write(place / "model.pt", "weights")

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import msgspec
 
-from engine.core.errors import WorkspaceError
+from engine.core.errors import NoRepositoryError, WorkspaceError
 from engine.core.table.model import Table
 from engine.replay.commits import Commits
 from engine.replay.from_table import TableHistory
@@ -37,9 +37,8 @@ def join_diffs(facts: ReportFacts, table: Table, path: Path, repo: Path | None) 
     except WorkspaceError as error:
         if repo is not None:
             raise
-        if "trust" in error.todo:
-            why = "git does not trust the repository around the file (safe.directory)."
-        else:
+        why = f"{error.what} {error.todo}"
+        if isinstance(error, NoRepositoryError):
             why = "no git repository is around the file; name one with --repo DIR."
         return _source(facts, {}, f"No diffs: {why}")
     history = TableHistory(table, path, commits)
