@@ -5,8 +5,10 @@ from __future__ import annotations
 import getpass
 import os
 import shutil
+import socket
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -14,10 +16,14 @@ from engine.client.request import ask_pid, send_command
 from engine.client.sessions import engine_pid, read_session
 from engine.core.errors import AutoresearchError, EngineGoneError, EngineRefusedError
 from engine.core.layout import engine_output
+from engine.core.secrets import is_harmless
 from engine.protocol import commands
+from engine.protocol.handover import HANDOVER_FLAG, give_environment, hide_memory
 
 START_SECONDS = 30.0
 _LEAVE_SECONDS = 10.0
+_FOR_SYSTEMD = ("XDG_RUNTIME_DIR", "DBUS_SESSION_BUS_ADDRESS")
+"""Variables with which `systemd-run` finds the user's service manager."""
 _detached: list[subprocess.Popen[bytes]] = []
 """Engine processes that outlive this one; without a reference Python warns about each."""
 
@@ -42,20 +48,32 @@ def spawn_engine(workspace: Path) -> tuple[subprocess.Popen[bytes], Path]:
     Returns:
         The process, and the path of the file that gets its output.
     """
+    hide_memory()  # the keys may have been given to this command alone
     output = engine_output(workspace)
     # -P: a directory called `engine` in the current one must not be imported instead.
-    command = [sys.executable, "-P", "-m", "engine.server.daemon", str(workspace)]
+    command = [sys.executable, "-P", "-m", "engine.server.daemon", str(workspace), HANDOVER_FLAG]
     scope = _systemd_scope(os.environ)
-    with open(output, "ab") as out:
+    shown = {
+        name: value
+        for name, value in os.environ.items()
+        if name in _FOR_SYSTEMD or is_harmless(name, value)
+    }
+    hidden = {name: value for name, value in os.environ.items() if name not in shown}
+    given, taken = socket.socketpair()
+    with taken, open(output, "ab") as out:
         out.truncate(0)  # what an earlier engine printed must not be taken for this one's
         process = subprocess.Popen(
             [*scope, *command],
-            stdin=subprocess.DEVNULL,
+            stdin=taken.fileno(),
             stdout=out,
             stderr=out,
+            env=shown,
             start_new_session=True,
             cwd="/",
         )
+    # In a thread, because the engine takes a second to import what it needs.
+    arguments = (given, hidden, START_SECONDS)
+    threading.Thread(target=give_environment, args=arguments, daemon=True).start()
     return process, output
 
 

@@ -31,6 +31,7 @@ from engine.loop.context import SessionContext
 from engine.notify.notifier import Notifier
 from engine.protocol.commands import ClientCommand, StopSession
 from engine.protocol.endpoint import EngineLock, socket_path
+from engine.protocol.handover import HANDOVER_FLAG, hide_memory, take_environment
 from engine.protocol.messages import AnyMessage, Devices, EventAppended, ReasoningChunk
 from engine.report.automatic import Reports
 from engine.server.log import log_event, start_logging
@@ -224,7 +225,10 @@ def main() -> int:
     An error is logged and printed to standard error.
     """
     try:
+        hide_memory()
         path = Path(sys.argv[1])
+        if HANDOVER_FLAG in sys.argv[2:]:
+            take_environment()
         config = load_config(path)
         require_confirmation(path, config)
         start_logging(path, os.environ)

@@ -96,6 +96,7 @@ SECRET = {
     "KUBECONFIG": "/home/ada/.kube/config",
     "GIT_ASKPASS": "/usr/bin/ask",
     "GIT_DIR": "/x",
+    "TF_VAR_database": "x",
     "TMUX": "/tmp/tmux-1000/default,1,0",
     "AUTORESEARCH_NOTIFY": "tgram://x",
     "UV_PUBLISH_TOKEN": "x",

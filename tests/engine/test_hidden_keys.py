@@ -1,0 +1,129 @@
+"""The engine keeps the user's keys where no other process of the user can read them."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import psutil
+import pytest
+
+from engine.client.sessions import engine_pid
+from engine.protocol.handover import HANDOVER_FLAG, give_environment
+from tests.model_server import Answer, ModelServer
+from tests.world import (
+    COMMAND,
+    DEADLINE_SECONDS,
+    TRAIN,
+    make_repository,
+    run_command,
+    stop_everything,
+    wait_for,
+)
+
+KEY = "sk-only-the-engine-knows-42"
+READ = """\
+import sys
+pid, key = sys.argv[1], sys.argv[2].encode()
+for name in ("environ", "mem", "fd/0"):
+    try:
+        with open(f"/proc/{pid}/{name}", "rb") as file:
+            print(name, "read", key in file.read(0 if name == "mem" else -1))
+    except PermissionError:
+        print(name, "refused")
+"""
+TAKE = """\
+import os, sys
+from engine.protocol.handover import hide_memory, take_environment
+hide_memory()
+take_environment()
+print(os.environ["BIG"] == "x" * 500_000, os.environ["TEXT"], sys.stdin.read() == "")
+"""
+
+linux = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="there is no /proc")
+
+
+def as_user(*words: str | Path, **variables: str) -> str:
+    """Run a command without root's capabilities, which permit to read every process's memory."""
+    drop = ("setpriv", "--bounding-set=-all", "--inh-caps=-all")
+    done = subprocess.run(
+        [*(drop if os.getuid() == 0 else ()), *map(str, words)],
+        env={**os.environ, **variables},
+        capture_output=True,
+        text=True,
+        cwd="/",
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+@linux
+def test_no_process_of_the_user_reads_the_keys_of_the_engine() -> None:
+    home = Path(os.environ["HOME"])
+    train = TRAIN.replace('"AUTORESEARCH_TIME_BUDGET", "0.1"', '"NO_SUCH_NAME", "600"')
+    workspace = make_repository(home / "w", {"train.py": train, "prepare.py": "A = 1\n"})
+    words = ("start", workspace, "--yes", "--tag", "t", "--command", f"{sys.executable} train.py")
+    as_user(COMMAND, *words, OPENAI_API_KEY=KEY, UNUSUAL_NAME=KEY)
+    pid = engine_pid(workspace)
+    assert pid is not None
+    logs = ".autoresearch/t/experiments/*/run-1/run.log"
+    try:
+        wait_for(lambda: list(workspace.glob(logs)), "the run")
+        seen = as_user(sys.executable, "-c", READ, str(pid), KEY).splitlines()
+        assert seen == ["environ refused", "mem refused", "fd/0 refused"]
+        # Root reads everything, so the keys must not be there, nor with what the engine starts.
+        family = [psutil.Process(pid), *psutil.Process(pid).children(recursive=True)]
+        assert len(family) >= 3  # with the run's supervisor and the training process
+        for process in family:
+            assert KEY not in " ".join(process.cmdline())
+            if os.getuid() == 0:
+                assert KEY.encode() not in Path(f"/proc/{process.pid}/environ").read_bytes()
+    finally:
+        stop_everything(workspace)
+
+
+@pytest.mark.usefixtures("engines")
+def test_the_agent_gets_its_key(repository: Path) -> None:
+    """It is in no file of the workspace, as it comes from the environment."""
+    with ModelServer([Answer(text="no edit")]) as server:
+        words: list[str | Path] = ["start", repository, "--yes", "--tag", "t", "--budget", "0.05"]
+        words += ["--model", "openai/test-model", "--api-base", server.openai]
+        done = run_command(*words, env={"OPENAI_API_KEY": KEY})
+        assert done.returncode == 0, done.stderr
+        request = wait_for(lambda: server.requests[0] if server.requests else None, "a request")
+    assert request.headers["authorization"] == f"Bearer {KEY}"
+
+
+def test_an_environment_of_any_size_is_handed_over() -> None:
+    given, taken = socket.socketpair()
+    variables = {"BIG": "x" * 500_000, "TEXT": "caf\udcff"}
+    sending = threading.Thread(
+        target=give_environment, args=(given, variables, DEADLINE_SECONDS), daemon=True
+    )
+    sending.start()
+    with taken:
+        done = subprocess.run(
+            [sys.executable, "-c", TAKE], stdin=taken.fileno(), capture_output=True, check=True
+        )
+    assert done.stdout == b"True caf\xff True\n"
+
+
+def test_an_engine_without_its_environment_does_not_start(repository: Path) -> None:
+    command = [sys.executable, "-P", "-m", "engine.server.daemon", str(repository)]
+    given, taken = socket.socketpair()
+    with given, taken:
+        given.shutdown(socket.SHUT_WR)
+        done = subprocess.run(
+            [*command, HANDOVER_FLAG],
+            stdin=taken.fileno(),
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    assert done.returncode == 6
+    assert "Start it again" in done.stderr
