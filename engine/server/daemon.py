@@ -182,16 +182,17 @@ class Engine:
                         except JournalError as error:
                             _log.warning("a device sample was not recorded: %s", error)
             await server.keep_listening()
-            self._keep_lock()
+            self._keep_files(journal)
             await asyncio.sleep(SAMPLE_SECONDS)
 
-    def _keep_lock(self) -> None:
-        """Create the lock file again where it was removed, so that clients find this engine."""
+    def _keep_files(self, journal: Journal) -> None:
+        """Create the lock file and the journal again where another program removed them."""
         try:
             if self._lock.keep():
                 _log.warning("the lock file was removed or replaced; it was created again")
+            journal.check_file()
         except AutoresearchError as error:
-            _log.error("the lock file was removed or replaced: %s", error)
+            _log.error("a file of the engine cannot be created again: %s", error)
 
 
 def _record_refusal(context: SessionContext, intruder: Intruder) -> None:

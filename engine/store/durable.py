@@ -69,6 +69,36 @@ def _take_name(temporary: str, path: Path) -> None:
         os.unlink(temporary)
 
 
+def keep_aside(path: Path, name: str) -> Path | None:
+    """Keep a file that is about to be replaced under a second name beside it.
+
+    Args:
+        path: The file.
+        name: The beginning of the second name; a hyphen and a number are added.
+
+    Returns:
+        The file's second name; None where there is no such file.
+
+    Raises:
+        OSError: The second name cannot be made.
+    """
+    if not os.path.lexists(path):
+        return None
+    number = 1
+    while os.path.lexists(aside := path.parent / f"{name}-{number}"):
+        number += 1
+    if path.is_file() and not path.is_symlink():
+        try:
+            os.link(path, aside)
+        except OSError as error:
+            if error.errno not in _NO_HARD_LINKS:
+                raise
+            write_durably(aside, path.read_bytes())
+    else:
+        os.rename(path, aside)
+    return aside
+
+
 def _mode_of(path: Path) -> int:
     """Return the permissions of a file, or those of a new file under the process's umask."""
     try:

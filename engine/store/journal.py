@@ -7,11 +7,7 @@ each append is one write of one line. The engine has never acted on a torn line;
 
 from __future__ import annotations
 
-import contextlib
-import errno
-import os
 import shlex
-import stat
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -21,18 +17,16 @@ import msgspec
 from msgspec.structs import replace
 
 from engine.core.config import settings
-from engine.core.errors import EngineBusyError, JournalError
-from engine.core.events import AnyEvent, Event
+from engine.core.enums import AlarmKind
+from engine.core.errors import JournalError
+from engine.core.events import AlarmRaised, AnyEvent, Event
 from engine.core.layout import JOURNAL_NAME, home_of
 from engine.core.reducer import CONTRADICTIONS, apply, fold
 from engine.core.session import Session
-from engine.file_lock import try_lock
-from engine.store.durable import sync_directory
+from engine.store.journal_file import MOST_LINE_BYTES, JournalFile, line_too_long
 from engine.store.regular_file import open_regular
 
 E_ = TypeVar("E_", bound=Event)
-
-_MOST_LINE_BYTES = 64 * 2**20
 
 _decoder = msgspec.json.Decoder(AnyEvent)
 _encoder = msgspec.json.Encoder()
@@ -102,13 +96,13 @@ class JournalReader:
             ) from None
         with file:
             file.seek(self._offset)
-            while (line := file.readline(_MOST_LINE_BYTES)).endswith(b"\n"):
+            while (line := file.readline(MOST_LINE_BYTES)).endswith(b"\n"):
                 event = self._decode(line)
                 self._offset += len(line)
                 self._seq += 1
                 yield JournalLine(event, line)
-        if len(line) == _MOST_LINE_BYTES:
-            raise _too_long(self._path, self._seq + 1)
+        if len(line) == MOST_LINE_BYTES:
+            raise line_too_long(self._path, self._seq + 1)
 
     def _decode(self, line: bytes) -> AnyEvent:
         expected = self._seq + 1  # also the number of the line
@@ -160,47 +154,23 @@ class Journal:
         """
         self.path = path
         self._clock = clock or (lambda: datetime.now(UTC))
-        self.recovered_bytes = 0
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            self._fd = _open_locked(path)
-            if os.fstat(self._fd).st_size == 0:
-                # What is appended and synced later needs a name on the disk: the new file's,
-                # and those of `<tag>` and `.autoresearch` above it.
-                os.fsync(self._fd)
-                for directory in path.parents[:3]:
-                    sync_directory(directory)
+            self._file = JournalFile(path)
         except OSError as error:
             raise _cannot_write(path, error) from error
-        self._recover_torn_line()
-        self.session: Session = fold_journal(path)
+        try:
+            self.session: Session = fold_journal(path)
+        except BaseException:
+            self._file.close()
+            raise
         self._listeners: list[Callable[[AnyEvent], None]] = []
+        self._restored = ""
+        """What happened to the file, until an alarm about it is recorded."""
 
-    def _recover_torn_line(self) -> None:
-        size = os.fstat(self._fd).st_size
-        position = size
-        torn = b""
-        while position > 0:
-            start = max(0, position - 65536)
-            chunk = os.pread(self._fd, position - start, start)
-            newline = chunk.rfind(b"\n")
-            if newline >= 0:
-                torn = chunk[newline + 1 :] + torn
-                position = start + newline + 1
-                break
-            torn = chunk + torn
-            position = start
-            if len(torn) >= _MOST_LINE_BYTES:
-                raise _too_long(self.path, None)
-        if torn:
-            with open(self.path.with_suffix(".torn"), "ab") as file:
-                file.write(torn + b"\n")
-                file.flush()
-                os.fsync(file.fileno())
-            sync_directory(self.path.parent)
-            os.ftruncate(self._fd, position)
-            os.fsync(self._fd)
-            self.recovered_bytes = len(torn)
+    @property
+    def recovered_bytes(self) -> int:
+        """The size of the incomplete last line that was moved to `journal.torn`; 0: none was."""
+        return self._file.recovered_bytes
 
     def listen(self, listener: Callable[[AnyEvent], None]) -> None:
         """Call `listener` with each event appended from now on, once it is synced and folded."""
@@ -215,19 +185,32 @@ class Journal:
         Raises:
             JournalError: The event could not be written and was not folded.
         """
+        self.check_file()
+        return self._append(event)
+
+    def check_file(self) -> None:
+        """Write the file again where another program damaged or removed it, and record an alarm.
+
+        Raises:
+            JournalError: The file cannot be written.
+        """
+        try:
+            self._restored = self._file.restore() or self._restored
+        except OSError as error:
+            raise _cannot_write(self.path, error) from error
+        if self._restored:
+            message = f"the journal {self._restored} by another program; it was written again"
+            self._append(AlarmRaised(kind=AlarmKind.JOURNAL, message=message))
+            self._restored = ""
+
+    def _append(self, event: E_) -> E_:
         stamped = replace(event, seq=self.session.seq + 1, at=self._clock())
         stamped, data = _encode(stamped)
         # Folded first: an event that cannot be folded must never reach the disk.
         after = apply(self.session, stamped)  # type: ignore[arg-type]
-        end = os.fstat(self._fd).st_size
         try:
-            if os.write(self._fd, data) != len(data):
-                raise OSError(28, "No space left on device")
-            os.fsync(self._fd)
+            self._file.append(data)
         except OSError as error:
-            # Half a line must not remain: the next append would continue it.
-            with contextlib.suppress(OSError):
-                os.ftruncate(self._fd, end)
             raise _cannot_write(self.path, error) from error
         self.session = after
         for listener in self._listeners:
@@ -236,31 +219,7 @@ class Journal:
 
     def close(self) -> None:
         """Close the journal's file; nothing can be appended afterwards."""
-        os.close(self._fd)
-
-
-def _open_locked(path: Path) -> int:
-    """Open a journal for appending, create it if there is none, and lock it for this process.
-
-    Readers never lock a journal.
-
-    Raises:
-        EngineBusyError: Another process has locked it.
-        OSError: It cannot be opened, or is not a regular file.
-    """
-    flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
-    descriptor = os.open(path, flags, 0o644)
-    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-        os.close(descriptor)
-        raise OSError(errno.EINVAL, "It is not a regular file", str(path))
-    if not try_lock(descriptor):
-        os.close(descriptor)
-        raise EngineBusyError(
-            f"Another engine writes to {path}.",
-            "One session has one engine.",
-            "Stop it with `autoresearch-tui stop`.",
-        )
-    return descriptor
+        self._file.close()
 
 
 def _encode(event: E_) -> tuple[E_, bytes]:
@@ -294,20 +253,9 @@ def _whole_text(value: object) -> object:
     return value
 
 
-def _too_long(path: Path, number: int | None) -> JournalError:
-    """Return the error for a line that no event can have; `number` is None for the last one."""
-    which = "the last line" if number is None else f"line {number}"
-    return JournalError(
-        f"{path}, {which} has more than {_MOST_LINE_BYTES:,} bytes.",
-        "It is not the line of an event.",
-        "Restore the journal from a backup, or start a session with another tag.",
-    )
-
-
 def _cannot_write(path: Path, error: OSError) -> JournalError:
     return JournalError(
         f"The journal {path} cannot be written.",
         f"{error.strerror or error}.",
-        "Free disk space or make the workspace writable, then start again: "
-        "nothing recorded is lost.",
+        "Free disk space or make the workspace writable; nothing recorded is lost.",
     )
