@@ -16,8 +16,11 @@ from engine.core.reducer import fold
 from engine.core.session import Session
 from engine.protocol.endpoint import lock_holder
 from engine.store.journal import fold_journal, read_journal, session_tags
+from engine.untrusted_files import read_regular
 
 START = "autoresearch-tui start"
+_MOST_BYTES = 16 << 20
+"""The most bytes of a patch or of reasoning that are shown."""
 
 
 class Details(NamedTuple):
@@ -152,7 +155,7 @@ def details(workspace: Path, tag: str, number: int) -> Details:
 
     def read(name: str) -> str:
         try:
-            return (directory / name).read_text("utf-8", "replace")
+            return read_regular(directory / name, _MOST_BYTES).decode("utf-8", "replace")
         except OSError:
             return ""
 

@@ -200,6 +200,7 @@ class AlarmKind(StrEnum):
     NOTIFY = "notify"
     REPORT = "report"
     DISK = "disk"
+    RUN = "run"
     ENGINE = "engine"
     OTHER = "other"
     """An alarm kind in a journal that this version does not know."""

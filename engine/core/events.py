@@ -402,6 +402,10 @@ class RunStarted(Event, frozen=True, kw_only=True):
     directory: str
     """The directory of the run's files (run.log, exit.json), relative to the workspace."""
     deadline_seconds: float
+    report_digest: str = ""
+    """The SHA-256 of a secret that the report of the run's end must hold; empty: any report counts,
+    as in earlier versions.
+    """
 
 
 class RunAdopted(Event, frozen=True, kw_only=True):

@@ -19,6 +19,8 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
     directory: str
     deadline_seconds: float
     started_at: datetime
+    report_digest: str = ""
+    """The SHA-256 of the secret that the report of its end must hold; empty: any report counts."""
     ended_at: datetime | None = None
     outcome: Outcome | None = None
     detail: str = ""

@@ -167,6 +167,7 @@ def _run_started(s: Session, e: ev.RunStarted) -> Session:
         directory=e.directory,
         deadline_seconds=e.deadline_seconds,
         started_at=e.at,
+        report_digest=e.report_digest,
     )
     return s.change(e, e.experiment, runs=(*s.experiment(e.experiment).runs, run))
 

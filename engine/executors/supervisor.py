@@ -2,12 +2,14 @@
 
 It uses the standard library only. It is started in its own session, with the run's environment, and
 inherits a locked descriptor of `alive.lock`: while that lock is held, the supervisor is running. It
+also inherits a pipe that holds a secret of the engine, which proves that the report is its own. It
 
+- cannot be traced, nor its memory and pipe be read, by the run (unless that has root's rights),
 - becomes the parent of every process the run leaves behind, however it forks,
 - sends the run's output to `run.log` (a file and not a pipe, so that no reader is needed),
 - kills the whole tree at the deadline, on SIGTERM, and after the main process has ended,
 - frees the middle of a log that grows beyond its cap, keeping head and tail,
-- writes `exit.json` at the end, atomically.
+- writes `exit.json` with the secret at the end, atomically, and tries until there is disk space.
 
 It imports as little as possible: `json`, `contextlib` and the enums of `signal` would double its
 start-up time.
@@ -30,6 +32,7 @@ else:
     import _signal as signal
 
 PR_SET_PDEATHSIG = 1
+PR_SET_DUMPABLE = 4
 PR_SET_CHILD_SUBREAPER = 36
 FALLOC_PUNCH_HOLE_KEEP_SIZE = 3
 TERM_GRACE_SECONDS = 3.0
@@ -37,6 +40,13 @@ LOG_POLL_SECONDS = 0.25
 DEADLINE = "deadline"
 REQUEST = "request"
 LOG_FLOOD = "log flood"
+WRITE = os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
+CURABLE = (
+    *(errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO),
+    *(errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EINTR, errno.EAGAIN),
+)
+"""Errors of writing that may pass, so that writing is tried again."""
+LONGEST_WAIT_SECONDS = 10.0
 
 
 def _libc() -> ctypes.CDLL | None:
@@ -54,6 +64,8 @@ class RunSupervisor:
     Args:
         directory: The run's own directory.
         lock_fd: The inherited descriptor of `alive.lock`.
+        secret_fd: The inherited end of a pipe that holds the engine's secret for this run. It is
+            read after the run has ended, so that no other process ever has a copy.
         cwd: The directory the command starts in.
         deadline_seconds: The longest time the command may take.
         log_cap_bytes: The size beyond which the middle of the log is dropped.
@@ -64,22 +76,26 @@ class RunSupervisor:
         self,
         directory: str,
         lock_fd: int,
+        secret_fd: int,
         cwd: str,
         deadline_seconds: float,
         log_cap_bytes: int,
         argv: list[str],
     ) -> None:
-        self.directory = directory
+        self.directory = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        self.secret_fd = secret_fd
         self.cwd = cwd
         self.deadline_seconds = deadline_seconds
         self.log_cap_bytes = log_cap_bytes
         self.argv = argv
         self.libc = _libc()
-        self.log_path = os.path.join(directory, "run.log")
-        self.log = os.open(
-            self.log_path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644
+        self.log = os.open("run.log", WRITE | os.O_APPEND, 0o600, dir_fd=self.directory)
+        # The run gets the first one, by which it cannot read or overwrite what it has written.
+        self.log_reader = os.open(
+            "run.log", os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=self.directory
         )
         os.set_inheritable(lock_fd, False)
+        os.set_inheritable(secret_fd, False)
         self.main = 0
         self.status: int | None = None
         self.killed_by: str | None = None
@@ -97,25 +113,22 @@ class RunSupervisor:
         # Blocked, so that sigtimedwait can wait for them without a race.
         signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGCHLD, signal.SIGTERM})
         if self.libc is not None:
+            self.libc.prctl(PR_SET_DUMPABLE, 0, 0, 0, 0)
             self.libc.prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
         started_at, start = time.time(), time.monotonic()
         self.main = self._spawn()
-        self._write(
-            "supervisor.json", {"pid": os.getpid(), "child": self.main, "started_at": started_at}
-        )
         self._watch(start + self.deadline_seconds)
         seconds = time.monotonic() - start
         self._kill_tree()
         self._cap_log()  # it may have grown, or begun and ended, since the last look
-        if self.dropped_to:
-            self._compact_log()
+        self._settle_log()
         usage = resource.getrusage(resource.RUSAGE_CHILDREN)
         # Linux counts in KiB, macOS in bytes.
         unit = 1 if sys.platform == "darwin" else 1024
         status = self.status if self.status is not None else 0
-        self._write(
-            "exit.json",
+        self._write_report(
             {
+                "secret": os.read(self.secret_fd, 256).decode("ascii"),
                 "exit_code": os.WEXITSTATUS(status) if os.WIFEXITED(status) else None,
                 "signal": os.WTERMSIG(status) if os.WIFSIGNALED(status) else None,
                 "killed_by": self.killed_by,
@@ -126,18 +139,23 @@ class RunSupervisor:
                 "cpu_seconds": usage.ru_utime + usage.ru_stime,
                 "leftover_processes": self.leftovers,
                 "log_bytes_dropped": self.dropped_to - self.dropped_from,
-            },
+            }
         )
 
     def _spawn(self) -> int:
+        supervisor = os.getpid()
         pid = os.fork()
         if pid:
             return pid
         try:
+            os.close(self.secret_fd)
             os.setsid()
             if self.libc is not None:
                 # Without a supervisor no deadline is enforced: the command dies with it.
                 self.libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+                if os.getppid() != supervisor:
+                    os._exit(127)  # it was killed before the command could depend on it
+                self.libc.prctl(PR_SET_DUMPABLE, 1, 0, 0, 0)  # else /proc/self belongs to root
                 _prefer_for_oom_kill()
             null = os.open(os.devnull, os.O_RDONLY)
             os.dup2(null, 0)
@@ -219,15 +237,51 @@ class RunSupervisor:
 
     # ---- files
 
-    def _write(self, name: str, content: dict[str, float | str | None]) -> None:
-        path = os.path.join(self.directory, name)
-        temporary = f"{path}.tmp"
+    def _write_report(self, content: dict[str, float | str | None]) -> None:
+        """Write `exit.json`; where the disk is full or fails, try until it can be written."""
         members = (f'"{key}": {_as_json(value)}' for key, value in content.items())
-        with open(temporary, "w", encoding="utf-8") as file:
-            file.write(f"{{{', '.join(members)}}}")
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
+        text = f"{{{', '.join(members)}}}".encode()
+        wait = 0.1
+        while True:
+            try:
+                os.fchmod(self.directory, 0o700)  # the run may have changed it
+                self._replace("exit.json", lambda target: _write_all(target, text))
+                return
+            except OSError as error:
+                if error.errno not in CURABLE:
+                    raise
+            time.sleep(wait)
+            wait = min(2 * wait, LONGEST_WAIT_SECONDS)
+
+    def _replace(self, name: str, write: Callable[[int], None]) -> None:
+        """Replace a file of the run's directory, or whatever the run left under its name.
+
+        Args:
+            name: The name of the file.
+            write: Writes the content to the descriptor it is given.
+        """
+        temporary = f".{name}.{os.getpid()}.{time.monotonic_ns()}"
+        target = os.open(temporary, WRITE | os.O_EXCL, 0o600, dir_fd=self.directory)
+        try:
+            write(target)
+            os.fsync(target)
+            self._set_aside_directory(name)
+            os.replace(temporary, name, src_dir_fd=self.directory, dst_dir_fd=self.directory)
+        except OSError:
+            os.unlink(temporary, dir_fd=self.directory)
+            raise
+        finally:
+            os.close(target)
+
+    def _set_aside_directory(self, name: str) -> None:
+        """Rename a directory that the run made under the name of a file."""
+        try:
+            mode = os.lstat(name, dir_fd=self.directory).st_mode
+        except FileNotFoundError:
+            return
+        if mode & 0o170000 == 0o040000:
+            aside = f"{name}.{time.monotonic_ns()}"
+            os.rename(name, aside, src_dir_fd=self.directory, dst_dir_fd=self.directory)
 
     def _cap_log(self) -> bool:
         """Free the disk space of run.log's middle if the log is beyond its cap.
@@ -253,20 +307,49 @@ class RunSupervisor:
         self.dropped_from, self.dropped_to = start, end
         return True
 
-    def _compact_log(self) -> None:
-        """Replace a run.log whose middle was freed by a plain file of its head and tail."""
-        temporary = f"{self.log_path}.tmp"
-        with open(self.log_path, "rb") as old, open(temporary, "wb") as new:
-            new.write(old.read(self.dropped_from))
+    def _settle_log(self) -> None:
+        """Write run.log again where its middle was freed, or the run put something in its place.
+
+        Nothing is changed where the disk is full.
+        """
+        try:
+            info = os.lstat("run.log", dir_fd=self.directory)
+            replaced = info.st_ino != os.fstat(self.log).st_ino
+        except OSError:
+            replaced = True
+        if not self.dropped_to and not replaced:
+            return
+        try:
+            self._replace("run.log", self._copy_log)
+        except OSError as error:
+            _warn(f"run.log was not written again: {error}")
+
+    def _copy_log(self, target: int) -> None:
+        """Copy the run's output to a file, without the middle that was freed."""
+        if self.dropped_to:
             dropped = self.dropped_to - self.dropped_from
-            new.write(
-                f"\n[autoresearch-tui: {dropped} bytes of output were dropped here]\n".encode()
-            )
-            old.seek(self.dropped_to)
-            new.write(old.read())
-            new.flush()
-            os.fsync(new.fileno())
-        os.replace(temporary, self.log_path)
+            self._copy_part(target, 0, self.dropped_from)
+            note = f"\n[autoresearch-tui: {dropped} bytes of output were dropped here]\n"
+            _write_all(target, note.encode())
+        self._copy_part(target, self.dropped_to, os.fstat(self.log_reader).st_size)
+
+    def _copy_part(self, target: int, start: int, end: int) -> None:
+        while start < end and (data := os.pread(self.log_reader, min(1 << 20, end - start), start)):
+            _write_all(target, data)
+            start += len(data)
+
+
+def _write_all(target: int, data: bytes) -> None:
+    while data:
+        data = data[os.write(target, data) :]
+
+
+def _warn(message: str) -> None:
+    """Write a message to supervisor.log, if there is disk space."""
+    try:  # noqa: SIM105
+        os.write(2, f"{message}\n".encode())
+    except OSError:
+        pass  # the disk is full
 
 
 def _as_json(value: float | str | None) -> str:
@@ -324,8 +407,9 @@ if __name__ == "__main__":
     RunSupervisor(
         sys.argv[1],
         int(sys.argv[2]),
-        sys.argv[3],
-        float(sys.argv[4]),
-        int(sys.argv[5]),
-        sys.argv[6:],
+        int(sys.argv[3]),
+        sys.argv[4],
+        float(sys.argv[5]),
+        int(sys.argv[6]),
+        sys.argv[7:],
     ).run()

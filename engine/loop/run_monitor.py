@@ -21,6 +21,12 @@ _POLL_BYTES = 256 << 10
 _SKIP_BEHIND_BYTES = 4 << 20
 _TRAINING_SLACK_SECONDS = 60.0
 _ASLEEP_SECONDS = 10.0
+GRACE_SECONDS = 15.0
+"""Seconds that a supervisor has to end its run after the deadline or a kill; then the engine does.
+
+The training process may take three of them to save its state.
+"""
+_NOTE_SECONDS = 1.0
 
 
 @dataclass(frozen=True)
@@ -31,7 +37,9 @@ class FinishedRun:
     """The supervisor's report of the exit; None where it was killed before writing it."""
     log: RunLog
     killed_by: str | None
-    """The limit for which this engine killed the run, such as `start-up`; None: it did not."""
+    """Why this engine killed the run: a limit, such as `start-up` or `deadline`, or a `request`;
+    None: it did not.
+    """
 
 
 class RunMonitor:
@@ -42,7 +50,9 @@ class RunMonitor:
         config: The research config with the metric's name and the time limits.
         expects_progress: True where earlier runs of this session printed progress lines; without
             them only the hard deadline is enforced, since a silent script may be healthy.
+        deadline_seconds: The longest time the run may take since its start.
         on_progress: Called at each poll with the progress that the log shows.
+        on_alarm: Called with a sentence about what keeps the run from ending, once for each.
     """
 
     def __init__(
@@ -51,25 +61,33 @@ class RunMonitor:
         config: ResearchConfig,
         *,
         expects_progress: bool,
+        deadline_seconds: float,
         on_progress: Callable[[LogProgress], None],
+        on_alarm: Callable[[str], None],
     ) -> None:
         self.handle = handle
         self.log = RunLog(config.metric)
         self._config = config
         self._expects_progress = expects_progress
         self._on_progress = on_progress
+        self._on_alarm = on_alarm
         self._fd = -1
         self._position = 0
         self._phase = Phase.STARTING
         # Monotonic: a changed clock or a suspended laptop must not count against the run.
         self._phase_since = time.monotonic() - max(0.0, time.time() - handle.started_at)
+        self._deadline = self._phase_since + deadline_seconds
+        self._noted_at = 0.0
+        self._alone_since: float | None = None
+        self._reported_waiting = False
         self._grew_at = self._polled_at = time.monotonic()
         self._killed_by: str | None = None
 
     async def follow(self) -> FinishedRun:
         """Wait until the run's whole process tree is gone and its log is read to the end.
 
-        Kills the run where it exceeds the time limit of a phase or falls silent.
+        Kills the run where it exceeds the time limit of a phase or falls silent. Where its
+        supervisor was stopped or killed, the run's processes are killed by the engine.
         """
         waiting = asyncio.ensure_future(self.handle.wait())
         try:
@@ -80,14 +98,42 @@ class RunMonitor:
                 self._read(_POLL_BYTES)
                 self._report_progress()
                 self._enforce()
+                if self._supervisor_failed():
+                    break
         finally:
             if not waiting.done():
                 waiting.cancel()
                 with contextlib.suppress(asyncio.CancelledError):
                     await waiting
+        report = self.handle.report()
+        if report is None:
+            await self.handle.processes.end(self._on_alarm)
         self.read_all()
         self._report_progress()
-        return FinishedRun(waiting.result(), self.log, self._killed_by)
+        return FinishedRun(report, self.log, self._killed_by)
+
+    def _supervisor_failed(self) -> bool:
+        """Return True where the supervisor should have ended the run by now, and has not."""
+        now = time.monotonic()
+        if now - self._noted_at >= _NOTE_SECONDS:
+            self._noted_at = now
+            state = self.handle.processes.note()
+            if state != "alone":
+                self._alone_since = None
+            elif self._alone_since is None:
+                self._alone_since = now
+            elif now - self._alone_since > GRACE_SECONDS and not self._reported_waiting:
+                self._reported_waiting = True
+                self._on_alarm("it has ended, and its report waits for disk space")
+        killed_at = self.handle.kill_requested_at
+        if killed_at is not None and now > killed_at + GRACE_SECONDS:
+            self._killed_by = self._killed_by or "request"
+            return True
+        # A supervisor without processes only has its report to write.
+        if now > self._deadline + GRACE_SECONDS and self._alone_since is None:
+            self._killed_by = self._killed_by or "deadline"
+            return True
+        return False
 
     def read_all(self) -> RunLog:
         """Read the rest of an ended run's log, close it, and return it as parsed."""
@@ -108,7 +154,7 @@ class RunMonitor:
             try:
                 # Held open: when the supervisor replaces a capped log at the end, the whole one is
                 # still readable here.
-                self._fd = os.open(self.handle.log, os.O_RDONLY | os.O_CLOEXEC)
+                self._fd = self.handle.open_log()
             except OSError:
                 return
         size = os.fstat(self._fd).st_size

@@ -16,8 +16,7 @@ from engine.executors.environment import run_environment, withheld_names
 from engine.executors.local import (
     ExitReport,
     RunHandle,
-    find_run,
-    kill_strays,
+    RunSecret,
     start_run,
 )
 from engine.executors.python_settings import needs_user_site, python_settings
@@ -99,6 +98,7 @@ class Runner:
         place = self._prepare(self._worktree, experiment)
         self._check_locked(place)
         self._directory_times = directory_times(self._worktree)
+        secret = RunSecret()
         context.record(
             ev.RunStarted(
                 experiment=number,
@@ -107,6 +107,7 @@ class Runner:
                 command=session.config.command,
                 directory=directory.relative_to(context.workspace.path).as_posix(),
                 deadline_seconds=session.config.deadline_seconds,
+                report_digest=secret.digest,
             )
         )
         self._handle = start_run(
@@ -116,6 +117,7 @@ class Runner:
             environment=self._environment(place),
             deadline_seconds=session.config.deadline_seconds,
             log_cap_bytes=session.config.log_cap_bytes,
+            secret=secret,
         )
         point_run_log(context.workspace.path, directory / "run.log")
 
@@ -125,38 +127,47 @@ class Runner:
         A run of an earlier engine is adopted first, or recorded as interrupted if it is gone.
         """
         number = experiment.number
-        if self._handle is None:
-            self._handle = self._adopt(experiment, run)
-        if self._handle is None:
-            kill_strays(self._context.workspace.path / run.directory)
-            gone = Classified(Outcome.INTERRUPTED, "the machine or the run's supervisor went away")
-            self._end(experiment, run, gone, None)
+        handle = self._handle or self._open(run)
+        if self._handle is None and not self._adopt(experiment, run, handle):
+            await handle.processes.end(lambda message: self._alarm_of_run(number, message))
+            self._end(
+                experiment,
+                run,
+                _lost(handle, "the machine or the run's supervisor went away"),
+                None,
+            )
             return
+        self._handle = handle
         experiments = self._context.session.experiments
         monitor = RunMonitor(
-            self._handle,
+            handle,
             self._context.session.config,
             expects_progress=any(r.curve for e in experiments[:3] for r in e.runs),
+            deadline_seconds=run.deadline_seconds,
             on_progress=lambda progress: self._progressed(number, run.number, progress),
+            on_alarm=lambda message: self._alarm_of_run(number, message),
         )
         finished = await monitor.follow()
         self._handle = self.progress = None
-        if finished.report is None:
-            kill_strays(self._context.workspace.path / run.directory)
-        self._end(experiment, run, self._classify(experiment, finished), finished)
+        self._end(experiment, run, self._classify(experiment, handle, finished), finished)
 
     def measure_again(self, experiment: Experiment, run: Run) -> None:
         """Record the measurement of a run whose engine was killed before it could.
 
         The run counts as interrupted, and is run again, where its files or its result are gone.
         """
-        handle = find_run(self._context.workspace.path / run.directory)
-        report = handle.report() if handle is not None else None
-        if handle is None or report is None:
-            self._lose(experiment.number, run, "its files are gone")
+        number, handle = experiment.number, self._open(run)
+        report = handle.report()
+        if report is None:
+            self._lose(number, run, _lost(handle, "its files are gone").detail)
             return
         monitor = RunMonitor(
-            handle, self._context.session.config, expects_progress=False, on_progress=lambda _: None
+            handle,
+            self._context.session.config,
+            expects_progress=False,
+            deadline_seconds=run.deadline_seconds,
+            on_progress=lambda _: None,
+            on_alarm=lambda message: self._alarm_of_run(number, message),
         )
         log = monitor.read_all()
         if log.metric_value is None or not math.isfinite(log.metric_value):
@@ -213,13 +224,24 @@ class Runner:
                 "Restore it, or start a session with another --tag.",
             )
 
-    def _adopt(self, experiment: Experiment, run: Run) -> RunHandle | None:
-        handle = find_run(self._context.workspace.path / run.directory)
-        if handle is not None:
-            self._context.record(ev.RunAdopted(experiment=experiment.number, run=run.number))
-            if run.kill_requested or self._context.session.stop is StopMode.NOW:
-                handle.kill()
-        return handle
+    def _open(self, run: Run) -> RunHandle:
+        return RunHandle(
+            self._context.workspace.path / run.directory,
+            report_digest=run.report_digest,
+            started_at=run.started_at.timestamp(),
+        )
+
+    def _adopt(self, experiment: Experiment, run: Run, handle: RunHandle) -> bool:
+        """Take over a run of an earlier engine; return False where it is gone without a report."""
+        if not handle.alive() and handle.report() is None:
+            return False
+        self._context.record(ev.RunAdopted(experiment=experiment.number, run=run.number))
+        if run.kill_requested or self._context.session.stop is StopMode.NOW:
+            handle.kill()
+        return True
+
+    def _alarm_of_run(self, number: int, message: str) -> None:
+        self._context.alarm(AlarmKind.RUN, f"run #{number}: {message}", experiment=number)
 
     # ---- progress
 
@@ -258,17 +280,19 @@ class Runner:
 
     # ---- end
 
-    def _classify(self, experiment: Experiment, finished: FinishedRun) -> Classified:
+    def _classify(
+        self, experiment: Experiment, handle: RunHandle, finished: FinishedRun
+    ) -> Classified:
         report, log, session = finished.report, finished.log, self._context.session
-        if report is None:
-            return Classified(Outcome.INTERRUPTED, "the run's supervisor was killed")
-        killed_by = report.killed_by
-        if killed_by == "request" and finished.killed_by is not None:
+        killed_by: str | None = report.killed_by if report is not None else None
+        if (report is None or killed_by == "request") and finished.killed_by is not None:
             killed_by = finished.killed_by
+        if report is None and killed_by is None:
+            return _lost(handle, "the run's supervisor was killed")
         return classify(
             Ending(
-                exit_code=report.exit_code,
-                signal=report.signal,
+                exit_code=report.exit_code if report is not None else None,
+                signal=report.signal if report is not None else None,
                 killed_by=killed_by,
                 metric=log.metric_value,
                 metric_name=session.config.metric,
@@ -362,6 +386,17 @@ class Runner:
         if doubts:
             message = f"#{number}: {'; '.join(doubts)}"
             self._context.alarm(AlarmKind.DOUBT, message, experiment=number)
+
+
+def _lost(handle: RunHandle, gone: str) -> Classified:
+    """Return the outcome of a run without a report that counts.
+
+    Args:
+        handle: The run, which is not alive.
+        gone: What happened to it where its files are not damaged.
+    """
+    fault = handle.report_fault
+    return Classified(Outcome.INTERRUPTED, f"its files are damaged: {fault}" if fault else gone)
 
 
 def _state(progress: Progress) -> tuple[object, ...]:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 from engine.core.layout import Layout
 from engine.report.model import ReportFacts
+from engine.untrusted_files import open_regular
 
 _ONE_PATCH = 40_000
 _ALL_PATCHES = 4_000_000
@@ -54,7 +56,8 @@ def session_patches(layout: Layout, facts: ReportFacts) -> SelectedPatches:
 
     def read(number: int) -> str | None:
         try:
-            with open(layout.experiment(number) / "patch.diff", "rb") as file:
+            descriptor = open_regular(layout.experiment(number) / "patch.diff")
+            with os.fdopen(descriptor, "rb") as file:
                 return file.read(4 * _ONE_PATCH).decode("utf-8", "replace")
         except OSError:
             return None

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import itertools
 import logging
 import os
 import signal
@@ -29,6 +30,7 @@ from engine.devices.sampler import DeviceSampler
 from engine.loop.assembly import SessionLoop, build_loop
 from engine.loop.context import SessionContext
 from engine.notify.notifier import Notifier
+from engine.processes import OrphanReaper, adopt_orphans
 from engine.protocol.commands import ClientCommand, StopSession
 from engine.protocol.endpoint import EngineLock, socket_path
 from engine.protocol.handover import HANDOVER_FLAG, hide_memory, take_environment
@@ -44,6 +46,7 @@ from engine.store.journal import Journal
 from engine.store.workspace import Workspace
 
 SAMPLE_SECONDS = 1.0
+_REAP_EVERY = 30
 _log = logging.getLogger("engine.server")
 
 
@@ -72,6 +75,8 @@ class Engine:
         server: SocketServer | None = None
         notifier = Notifier(self._workspace.path, os.environ)
         reason = "an error"
+        # The processes of a run that kills its supervisor become children of this process.
+        adopt_orphans()
         try:
             agent = make_agent(self._config, self._workspace.path)
             sampler = await asyncio.to_thread(DeviceSampler, None, self._workspace.path)
@@ -163,8 +168,10 @@ class Engine:
     async def _sample(
         self, sampler: DeviceSampler, server: SocketServer, loop: SessionLoop, journal: Journal
     ) -> None:
-        recorder = MachineRecorder()
-        while True:
+        recorder, orphans = MachineRecorder(), OrphanReaper()
+        for second in itertools.count():
+            if second % _REAP_EVERY == 0:
+                orphans.reap()
             session, now = journal.session, datetime.now(UTC)
             due = recorder.is_due(session, now)
             # Without a subscriber, and with nothing to record, no sample is taken.

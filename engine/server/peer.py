@@ -21,7 +21,7 @@ import psutil
 
 from engine.agents.acp.process import CLI_VARIABLE
 from engine.core.text import one_line
-from engine.executors.local import RUN_VARIABLE
+from engine.executors.run_processes import RUN_VARIABLE, supervised_directory
 
 _SO_PEERPIDFD = 77
 _SOL_LOCAL, _LOCAL_PEERPID = 0, 2
@@ -122,6 +122,8 @@ def _origin(pid: int) -> str | None:
             return "a process that the engine started"
         if process.pid in above_engine:
             return None
+        if (directory := _supervised(process)) is not None:
+            return _run_of(directory)
         try:
             environ = process.environ()
         except psutil.AccessDenied:
@@ -129,11 +131,23 @@ def _origin(pid: int) -> str | None:
         run, cli = environ.get(RUN_VARIABLE), environ.get(CLI_VARIABLE)
         # The engine has them itself where a run or an agent started it.
         if run is not None and run != os.environ.get(RUN_VARIABLE):
-            match = _RUN_DIRECTORY.search(run)
-            return f"a run of experiment #{match[1]}" if match else "a run"
+            return _run_of(run)
         if cli is not None and cli != os.environ.get(CLI_VARIABLE):
             return "an agent"
     return None
+
+
+def _supervised(process: psutil.Process) -> str | None:
+    """Return the directory of the run that a process supervises; None for any other process."""
+    try:
+        return supervised_directory(process.cmdline())
+    except (psutil.AccessDenied, psutil.ZombieProcess):
+        return None
+
+
+def _run_of(directory: str) -> str:
+    match = _RUN_DIRECTORY.search(directory)
+    return f"a run of experiment #{match[1]}" if match else "a run"
 
 
 def _lineage(pid: int) -> list[psutil.Process]:

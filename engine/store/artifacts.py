@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from engine.core.events import Proposal
 from engine.core.layout import Layout
+from engine.untrusted_files import write_new
 
 
 def keep_proposal(
@@ -24,7 +25,7 @@ def keep_proposal(
     lines += [f"- patch: {proposal.patch_id} (+{proposal.added} −{proposal.removed})"]
     lines += [f"- expected: {proposal.expected}"] if proposal.expected else []
     lines += ["", proposal.rationale] if proposal.rationale else []
-    (directory / "proposal.md").write_text("\n".join(lines) + "\n", "utf-8", "surrogateescape")
-    (directory / "patch.diff").write_text(patch, "utf-8", "surrogateescape")
+    write_new(directory / "proposal.md", "\n".join(lines) + "\n")
+    write_new(directory / "patch.diff", patch)
     if reasoning:
-        (directory / "reasoning.md").write_text(reasoning, "utf-8", "surrogateescape")
+        write_new(directory / "reasoning.md", reasoning)

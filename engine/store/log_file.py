@@ -15,6 +15,8 @@ from bisect import bisect_left, bisect_right
 from itertools import accumulate
 from pathlib import Path
 
+from engine.untrusted_files import open_regular
+
 STEP_BYTES = 512 * 1024
 LINE_BYTES = 4096
 _FINGERPRINT_BYTES = 64
@@ -25,6 +27,8 @@ _UTF16_GUESS = re.compile(rb"(?:[\t\n\r -~]\x00){2}|(?:\x00[\t\n\r -~]){2}")
 
 class LogFile:
     """The lines of a file that may grow, be truncated or replaced, get holes, or not exist yet.
+
+    A link, a pipe, a directory or a device in its place counts as a file that does not exist.
 
     Args:
         path: The file; it need not exist.
@@ -67,7 +71,7 @@ class LogFile:
         """
         before = self._state
         try:
-            stat = os.stat(self.path)
+            stat = os.lstat(self.path)
         except OSError:
             if self._fd >= 0:
                 self.close()
@@ -106,8 +110,7 @@ class LogFile:
         if self.indexed or self.size:
             self._forget()
         try:
-            # Without O_NONBLOCK opening a named pipe would block forever.
-            self._fd = os.open(self.path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+            self._fd = open_regular(self.path)
             stat = os.fstat(self._fd)
         except OSError:
             return

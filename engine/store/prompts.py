@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import gzip
 import hashlib
+import io
 import zlib
 from pathlib import Path
 
 from engine.core.layout import Layout
 from engine.store.durable import write_durably
+from engine.untrusted_files import read_regular
 
 _LEVEL = 6
+_MOST_BYTES = 64 << 20
+"""The most bytes of a stored prompt, packed and unpacked."""
 
 
 def keep_prompt(layout: Layout, text: str) -> str:
@@ -43,7 +47,9 @@ def read_prompt(session: Path, key: str) -> str | None:
     if not key.isalnum():
         return None
     try:
-        data = gzip.decompress(_path(session, key).read_bytes())
+        packed = read_regular(_path(session, key), _MOST_BYTES)
+        with gzip.GzipFile(fileobj=io.BytesIO(packed)) as file:
+            data = file.read(_MOST_BYTES)
     except (OSError, EOFError, zlib.error):
         return None
     return data.decode("utf-8", "replace") if _key(data) == key else None

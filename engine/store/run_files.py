@@ -13,6 +13,7 @@ from engine.core.config import ResearchConfig
 from engine.core.layout import HOME_NAME
 from engine.store.removal import walk
 from engine.store.workspace import Workspace
+from engine.untrusted_files import set_aside
 
 
 def link_candidates(workspace: Workspace) -> list[str]:
@@ -177,11 +178,10 @@ def hash_locked(directory: Path, globs: tuple[str, ...], editable: str) -> dict[
 def point_run_log(workspace: Path, log: Path) -> None:
     """Point the link `run.log` in the workspace to a run's log, unless the user has such a file."""
     link = workspace / "run.log"
-    if link.exists() and not link.is_symlink():
+    if os.path.lexists(link) and not link.is_symlink():
         return
     temporary = workspace / f".run.log.{os.getpid()}"
-    with contextlib.suppress(FileNotFoundError):
-        temporary.unlink()
+    set_aside(temporary)
     temporary.symlink_to(os.path.relpath(log, workspace))
     os.replace(temporary, link)
 

@@ -80,7 +80,7 @@ class Window:
 
 def _has_supervised_run(workspace: Path) -> bool:
     run = read_session(workspace).running
-    return run is not None and (workspace / run.directory / "supervisor.json").exists()
+    return run is not None and (workspace / run.directory / "run.log").exists()
 
 
 @pytest.fixture(params=[(80, 24), (160, 45)], ids=["80x24", "160x45"])

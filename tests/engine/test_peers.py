@@ -17,7 +17,7 @@ from engine.client.request import send_command
 from engine.client.sessions import read_session
 from engine.core.enums import Actor, AlarmKind, StopMode
 from engine.core.session import Session
-from engine.executors.local import RUN_VARIABLE
+from engine.executors.run_processes import RUN_VARIABLE
 from engine.protocol import commands
 from engine.server.peer import find_intruder
 from tests.warm import run_warm

@@ -17,7 +17,6 @@ from engine.core.errors import UsageError
 from engine.executors.local import (
     ExitReport,
     RunHandle,
-    find_run,
     split_command,
     start_run,
 )
@@ -167,15 +166,17 @@ def test_another_engine_finds_the_run_and_its_end(tmp_path: Path) -> None:
     handle = begin(
         tmp_path, "import sys; sys.stdin.read(); open('go', 'w'); import time; time.sleep(0.2)"
     )
-    found = find_run(handle.directory)
-    assert found is not None
+    found = RunHandle(handle.directory)
+    assert found.pid == handle.pid
     report = asyncio.run(found.wait())
     assert report is not None
     assert report.exit_code == 0
-    ended = find_run(handle.directory)
-    assert ended is not None
+    ended = RunHandle(handle.directory)
+    assert not ended.alive()
     assert ended.report() == report
-    assert find_run(tmp_path / "never") is None
+    never = RunHandle(tmp_path / "never")
+    assert not never.alive()
+    assert never.report() is None
     finish(handle)
 
 

@@ -17,7 +17,7 @@ import psutil
 
 from engine.core.errors import CliMissingError
 from engine.core.text import sanitize
-from engine.processes import kill_all, kill_marked, marked_processes
+from engine.processes import kill_all, kill_marked, marked_processes, own_leaders
 
 LONGEST_LINE_BYTES = 50 * 2**20
 """Bytes of the longest line read from a CLI; some send whole files and images in one line."""
@@ -35,6 +35,7 @@ class CliProcess:
     def __init__(self, process: asyncio.subprocess.Process, directory: Path) -> None:
         assert process.stdin is not None and process.stdout is not None
         self._process = process
+        own_leaders.add(process.pid)
         self._directory = directory
         self.stdin = process.stdin
         self.stdout = process.stdout
@@ -113,6 +114,7 @@ class CliProcess:
         _signal_group(self._process.pid, signal.SIGKILL)
         await asyncio.to_thread(kill_all, family)
         await self.exited(_KILL_SECONDS)
+        own_leaders.discard(self._process.pid)
         self._listening.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await self._listening

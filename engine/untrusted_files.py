@@ -1,0 +1,75 @@
+"""Reads files that a training process can write, without waiting for one or following a link.
+
+A run may put a pipe, a device, a link or a huge file in the place of any of its files.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+from pathlib import Path
+
+_READ = os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NOCTTY
+
+
+def open_regular(path: Path) -> int:
+    """Open a regular file for reading, and return its descriptor.
+
+    Opening it neither blocks nor follows a link in the last part of the path.
+
+    Raises:
+        OSError: There is no such file, or it is a link, a pipe, a directory or a device.
+    """
+    descriptor = os.open(path, _READ)
+    if stat.S_ISREG(os.fstat(descriptor).st_mode):
+        return descriptor
+    os.close(descriptor)
+    raise OSError(errno.EINVAL, "Not a regular file", str(path))
+
+
+def read_regular(path: Path, limit: int) -> bytes:
+    """Return the content of a regular file that is not larger than a limit.
+
+    Args:
+        path: The file.
+        limit: The most bytes that the file may have.
+
+    Raises:
+        OSError: There is no such file, or it is larger, a link, a pipe, a directory or a device.
+    """
+    descriptor = open_regular(path)
+    with os.fdopen(descriptor, "rb") as file:
+        data = file.read(limit + 1)
+    if len(data) > limit:
+        raise OSError(errno.EFBIG, os.strerror(errno.EFBIG), str(path))
+    return data
+
+
+def write_new(path: Path, text: str) -> None:
+    """Write a text file in the place of any other, without opening what is there.
+
+    A directory in its place is kept under another name.
+
+    Raises:
+        OSError: The file cannot be written.
+    """
+    set_aside(path)
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    with os.fdopen(descriptor, "w", encoding="utf-8", errors="surrogateescape") as file:
+        file.write(text)
+
+
+def set_aside(path: Path) -> None:
+    """Free a name: delete a file, link or pipe of that name, and rename a directory.
+
+    Raises:
+        OSError: The name cannot be freed.
+    """
+    if path.is_dir() and not path.is_symlink():
+        number = 1
+        while os.path.lexists(aside := path.with_name(f"{path.name}.old-{number}")):
+            number += 1
+        path.rename(aside)
+    else:
+        path.unlink(missing_ok=True)
