@@ -244,32 +244,51 @@ class Workspace:
         Raises:
             WorkspaceError: The branch was deleted, or is at another commit.
         """
-        now, name = self.branch_commit(tag), RefNames(tag).branch
+        now = self.branch_commit(tag)
         if now == frontier:
             return
+        if (
+            now is not None
+            and self._is_ancestor(frontier, now)
+            and self.git.run("for-each-ref", "--count=1", f"--points-at={now}", RefNames(tag).root)
+        ):
+            return
+        raise self._moved(
+            tag, frontier, now, "then start again; or start another session with --tag."
+        )
+
+    def _is_ancestor(self, commit: str, of: str) -> bool:
+        return self.git.try_run("merge-base", "--is-ancestor", commit, of) is not None
+
+    def _moved(self, tag: str, frontier: str, now: str | None, then: str) -> WorkspaceError:
+        """Return the error for a session's branch that another program moved or deleted.
+
+        Args:
+            tag: The session's tag.
+            frontier: The commit where the session left its branch.
+            now: The commit where the branch is; None where it was deleted.
+            then: What the user does after they put the branch back, as the end of a sentence.
+        """
+        name = RefNames(tag).branch
         why = "It was deleted, rebased or moved, so the next keep cannot be added to it."
         if now is None:
             what = f"The branch {name} is gone."
             todo = f"Create it again with `git branch {name} {frontier[:12]}`"
         else:
-            ahead = self.git.try_run("merge-base", "--is-ancestor", frontier, now) is not None
-            if ahead and self.git.run(
-                "for-each-ref", "--count=1", f"--points-at={now}", RefNames(tag).root
-            ):
-                return
             what = f"The branch {name} is at {now[:7]}, not where this session left it."
-            if ahead:
+            if self._is_ancestor(frontier, now):
                 why = "Another program committed onto it, so the next keep cannot be added to it."
+            mine = f"{tag}-mine"
+            if self.git.try_run("rev-parse", "-q", "--verify", f"refs/heads/{mine}") is not None:
+                mine = f"{mine}-{now[:7]}"
             todo = (
-                f"Keep that commit with `git branch {tag}-mine {now[:12]}`, and put it back with "
+                f"Keep that commit with `git branch {mine} {now[:12]}`, and put it back with "
                 f"`git branch -f {name} {frontier[:12]}`"
             )
             where = self.checked_out_at(RefNames(tag).branch_ref)
             if where:
                 todo = f"Switch to another branch in {where} (`git switch --detach`). {todo}"
-        raise WorkspaceError(
-            what, why, f"{todo}, then start again; or start another session with --tag."
-        )
+        return WorkspaceError(what, why, f"{todo}, {then}")
 
     def advance_branch(self, tag: str, new: str, old: str) -> None:
         """Move a session's branch from commit `old` to `new`; do nothing if it is at `new` already.
@@ -278,8 +297,11 @@ class Workspace:
             WorkspaceError: The branch was moved by another program, or is checked out.
         """
         name, ref = RefNames(tag).branch, RefNames(tag).branch_ref
-        if self.branch_commit(tag) == new:
+        now = self.branch_commit(tag)
+        if now == new:
             return
+        if now != old:
+            raise self._moved(tag, old, now, "then resume.")
         where = self.checked_out_at(ref)
         if where:
             raise WorkspaceError(
@@ -290,11 +312,10 @@ class Workspace:
         try:
             self.git.run("update-ref", "-m", "autoresearch: keep", ref, new, old)
         except WorkspaceError as error:
-            raise WorkspaceError(
-                f"The branch {name} is not where this session left it ({old[:7]}).",
-                error.why,
-                f"Put it back with `git branch -f {name} {old[:7]}`, then resume.",
-            ) from error
+            now = self.branch_commit(tag)
+            if now == old:
+                raise
+            raise self._moved(tag, old, now, "then resume.") from error
         self._sync(ref)
 
     def _sync(self, ref: str) -> None:

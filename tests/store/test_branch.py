@@ -46,6 +46,9 @@ def test_a_deleted_branch_is_named_with_the_command_that_brings_it_back(
     with pytest.raises(WorkspaceError, match="is gone") as caught:
         workspace.check_branch("t", workspace.head)
     assert f"git branch autoresearch/t {workspace.head[:12]}" in caught.value.todo
+    with pytest.raises(WorkspaceError, match="is gone") as caught:
+        workspace.advance_branch("t", candidate(workspace, "X = 1\n"), workspace.head)
+    assert f"git branch autoresearch/t {workspace.head[:12]}" in caught.value.todo
 
 
 def test_a_branch_with_a_commit_of_somebody_else_is_not_continued(
@@ -62,6 +65,29 @@ def test_a_branch_with_a_commit_of_somebody_else_is_not_continued(
     assert "git switch --detach" in error.todo
     assert f"git branch t-mine {now[:12]}" in error.todo
     assert f"git branch -f autoresearch/t {workspace.head[:12]}" in error.todo
+
+
+@pytest.mark.parametrize("checked_out", [True, False])
+def test_a_keep_has_the_commit_of_somebody_else_kept_before_the_branch_is_put_back(
+    workspace: Workspace, repository: Path, checked_out: bool
+) -> None:
+    left = workspace.head
+    kept = candidate(workspace, "X = 1\n")
+    git(repository, "checkout", "-q", "autoresearch/t")
+    git(repository, "commit", "-q", "--allow-empty", "-m", "mine")
+    now = git(repository, "rev-parse", "HEAD")
+    if not checked_out:
+        git(repository, "checkout", "-q", "--detach")
+    git(repository, "branch", "t-mine")  # of an earlier time
+    with pytest.raises(WorkspaceError) as caught:
+        workspace.advance_branch("t", kept, left)
+    error = caught.value
+    assert (now[:7] in error.what, "committed onto it" in error.why) == (True, True)
+    assert ("git switch --detach" in error.todo) is checked_out
+    keep, put_back = error.todo.split("put it back")
+    assert f"git branch t-mine-{now[:7]} {now[:12]}" in keep
+    assert f"git branch -f autoresearch/t {left[:12]}" in put_back
+    assert git(repository, "rev-parse", "autoresearch/t") == now
 
 
 def test_a_branch_that_was_rebased_is_not_continued(workspace: Workspace, repository: Path) -> None:
