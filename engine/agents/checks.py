@@ -5,7 +5,8 @@ from __future__ import annotations
 from engine.agents.base import AgentSpending, Briefing
 from engine.core.config import ResearchConfig
 from engine.core.errors import BudgetSpentError
-from engine.core.patches.patch import make_patch, patch_id
+from engine.core.patches.patch import make_patch
+from engine.core.patches.place import patch_id
 from engine.core.patches.proposal_edit import is_same_edit, key_of
 from engine.core.patches.search_replace import source_key
 
@@ -43,7 +44,7 @@ def check_edit(briefing: Briefing, source: str) -> None:
         raise WrongEdit(f"The edited file is not valid Python: {error}.") from None
     if key == key_of(base):
         raise WrongEdit("The edit changes nothing but white space or comments.")
-    name = patch_id(make_patch(briefing.config.file, briefing.source, source))
+    name = patch_id(briefing.source, source)
     for attempt in briefing.history:
         same_start = attempt.base == briefing.base
         if same_start and (attempt.source_key == key or attempt.patch_id == name):

@@ -32,21 +32,23 @@ def candidate_file(workspace: Path, session: Session, queued: Queued) -> Candida
     Raises:
         WorkspaceError: The base is gone from the repository, or the patch does not fit it.
     """
-    from engine.core.patches.patch import PatchError, apply_patch, refit_patch
+    from engine.core.patches.patch import PatchError, apply_patch
+    from engine.core.patches.refit import refit
     from engine.store.workspace import Workspace  # not needed before a proposal is edited
 
     repository, file = Workspace(workspace), session.config.file
-    now = repository.read(session.frontier, file)
-    edited = refit_patch(now, queued.patch)
-    if edited is not None:
-        return CandidateFile(now, edited, session.frontier)
     base = repository.read(queued.base, file)
     try:
-        return CandidateFile(base, apply_patch(base, queued.patch), queued.base)
+        edited = apply_patch(base, queued.patch)
     except PatchError as error:
         raise WorkspaceError(
             error.what, error.why, "Veto it, or let the agent try again."
         ) from error
+    now = repository.read(session.frontier, file)
+    refitted = refit(base, edited, now)
+    if refitted is None:
+        return CandidateFile(base, edited, queued.base)
+    return CandidateFile(now, refitted, session.frontier)
 
 
 def file_at(workspace: Path, commit: str, name: str) -> str | None:

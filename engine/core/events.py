@@ -55,7 +55,10 @@ class Proposal(msgspec.Struct, frozen=True, kw_only=True):
     """The description of one proposed edit: what is changed, and why it should help."""
 
     patch_id: str
-    """A hash of the patch; a decision of the user names the proposal by it."""
+    """A hash of the edit and its place; a decision of the user names the proposal by it.
+
+    Journals of version 0.1 have twelve digits, a hash of the patch without its place.
+    """
     hypothesis: str
     rationale: str = ""
     expected: str = ""

@@ -84,6 +84,11 @@ def plural(count: int, one: str, many: str = "") -> str:
     return f"{count:,} {one if count == 1 else many or one + 's'}"
 
 
+def short_id(patch_id: str) -> str:
+    """Return the first twelve digits of a patch_id, as people read and type it."""
+    return patch_id[:12]
+
+
 def duration(seconds: float) -> str:
     """Return a duration in its one or two largest units: `7 h 12 min`, `3 min 20 s`, `4.2 s`."""
     if seconds < 60:

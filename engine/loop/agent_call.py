@@ -157,7 +157,7 @@ class AgentCalls:
         key = await asyncio.to_thread(keep_prompt, layout, prompt) if prompt else ""
         return Candidate(
             base=base,
-            proposal=proposal_of(draft, patch, agent.name),
+            proposal=proposal_of(draft, briefing.source, agent.name),
             patch=patch,
             reasoning=reasoning,
             prompt_key=key,
@@ -201,12 +201,12 @@ class AgentCalls:
         return draft, prompt
 
 
-def proposal_of(draft: Draft, patch: str, agent: str) -> ev.Proposal:
+def proposal_of(draft: Draft, before: str, agent: str) -> ev.Proposal:
     """Return the proposal, as recorded in the journal, for an agent's draft of an edit.
 
     Args:
         draft: The edited file's text and the reasons for the edit.
-        patch: The edit as a unified diff.
+        before: The text of the file before the edit.
         agent: The name of the agent.
     """
     proposal = ev.Proposal(
@@ -218,7 +218,7 @@ def proposal_of(draft: Draft, patch: str, agent: str) -> ev.Proposal:
         agent=agent,
         knobs=draft.knobs,
     )
-    return with_edit(proposal, patch, draft.source)
+    return with_edit(proposal, before, draft.source)
 
 
 def _unusable(agent: Agent, what: str) -> AgentError:

@@ -10,9 +10,9 @@ from engine.core.enums import Actor, Autonomy, StopMode
 from engine.core.errors import AutoresearchError
 from engine.core.patches.knob_settings import parse_settings
 from engine.core.patches.knobs import KnobError, find_knobs, is_literal
-from engine.core.patches.patch import patch_id
+from engine.core.patches.place import patch_id
 from engine.core.records import Instruction, Pin
-from engine.core.text import one_line
+from engine.core.text import one_line, short_id
 from engine.loop.agent_call import AgentCalls
 from engine.loop.context import SessionContext
 from engine.loop.overrule import EarlierExperiments
@@ -189,7 +189,8 @@ class CommandHandler:
     def _edit(self, by: Actor, command: cmd.EditProposal) -> str:
         edit = self._reviewer.check_edit(by, command)
         self._context.start(self._reviewer.record_edit(edit))
-        return f"Taken as patch {patch_id(edit.patch)}; it is assessed and asked about again."
+        patch = short_id(patch_id(edit.before, edit.source))
+        return f"Taken as patch {patch}; it is assessed and asked about again."
 
     def _set_autonomy(self, by: Actor, autonomy: Autonomy) -> str:
         meaning = _AUTONOMY_MEANING[autonomy]

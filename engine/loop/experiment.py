@@ -12,7 +12,8 @@ from engine.core.candidate import Candidate, ProposalRecord, copied_fields
 from engine.core.enums import DecisionKind, Origin, Outcome
 from engine.core.layout import RefNames
 from engine.core.patches.knobs import Knob, KnobError, find_knobs, set_knobs
-from engine.core.patches.patch import apply_patch, make_patch, patch_id
+from engine.core.patches.patch import apply_patch, make_patch
+from engine.core.patches.place import patch_id
 from engine.core.patches.proposal_edit import key_of, with_edit
 from engine.core.records import Experiment
 from engine.loop.agent_call import AgentCalls
@@ -108,7 +109,7 @@ class ExperimentSteps:
     def _baseline(self) -> Candidate:
         base = self._context.session.frontier
         proposal = ev.Proposal(
-            patch_id=patch_id(""),
+            patch_id=patch_id("", ""),
             hypothesis="baseline",
             category="baseline",
             source_key=key_of(self._sources.at(base)),
@@ -209,7 +210,7 @@ class ExperimentSteps:
         before = self._sources.at(experiment.base)
         findings = await self._reviewer.assess(before, source)
         patch = make_patch(self._context.session.config.file, before, source)
-        revised = with_edit(proposal, patch, source)
+        revised = with_edit(proposal, before, source)
         if self._context.session.waiting_patch(revised.patch_id) is not None:
             return False  # an engine that was killed right here has asked already
         approved = any(d.kind is DecisionKind.APPROVED for d in experiment.decisions)

@@ -9,9 +9,11 @@ from engine.core.candidate import Candidate
 from engine.core.enums import Actor, AlarmKind, DecisionKind, Origin, Verdict
 from engine.core.errors import AutoresearchError
 from engine.core.layout import RefNames
-from engine.core.patches.patch import apply_patch, make_patch, refit_patch, reverse_patch
+from engine.core.patches.patch import apply_patch, make_patch
 from engine.core.patches.proposal_edit import with_edit
+from engine.core.patches.refit import refit
 from engine.core.records import Experiment
+from engine.core.text import short_id
 from engine.loop.context import SessionContext
 from engine.loop.proposal_queue import ProposalQueue
 from engine.loop.review import Reviewer
@@ -66,7 +68,7 @@ class EarlierExperiments:
         if self._context.session.waiting_patch(candidate.proposal.patch_id) is not None:
             raise AutoresearchError(
                 f"The change of experiment {number} waits already, "
-                f"as patch {candidate.proposal.patch_id}."
+                f"as patch {short_id(candidate.proposal.patch_id)}."
             )
         self._context.start(self._assess_and_enqueue(candidate))
         return f"The change of experiment {number} fits; look at it, then approve it."
@@ -253,13 +255,12 @@ class EarlierExperiments:
             AutoresearchError: The change does not fit the frontier, or the frontier has (or, with
                 `reverse`, lacks) it already.
         """
-        number, patch = experiment.number, self._patch(experiment)
+        number, (before, after) = experiment.number, self._texts(experiment)
         now = self._sources.at(self._context.session.frontier)
-        wanted, opposite = patch, reverse_patch(patch)
         if reverse:
-            wanted, opposite = opposite, wanted
-        edited = refit_patch(now, wanted)
-        if edited is None and refit_patch(now, opposite) is not None:
+            before, after = after, before
+        edited = refit(before, after, now)
+        if edited is None and refit(after, before, now) is not None:
             has, already = ("does not have", "") if reverse else ("has", " already")
             raise _NothingToDoError(
                 f"The frontier {has} the change of experiment {number}{already}."
@@ -285,9 +286,10 @@ class EarlierExperiments:
             what: The first word of its hypothesis, such as `revival`.
         """
         frontier = self._context.session.frontier
-        patch = make_patch(self._context.session.config.file, self._sources.at(frontier), edited)
+        before = self._sources.at(frontier)
+        patch = make_patch(self._context.session.config.file, before, edited)
         hypothesis = f"{what} of #{experiment.number}: {experiment.proposal.hypothesis}"
-        proposal = with_edit(experiment.proposal, patch, edited, hypothesis=hypothesis, agent=by)
+        proposal = with_edit(experiment.proposal, before, edited, hypothesis=hypothesis, agent=by)
         return Candidate(
             base=frontier, proposal=proposal, patch=patch, origin=origin, of=experiment.number
         )

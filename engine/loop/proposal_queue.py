@@ -27,8 +27,9 @@ from engine.core.errors import (
     OverloadedError,
     RateLimitedError,
 )
-from engine.core.patches.patch import make_patch, refit_patch
+from engine.core.patches.patch import apply_patch, make_patch
 from engine.core.patches.proposal_edit import key_of, with_edit
+from engine.core.patches.refit import refit
 from engine.core.records import Queued
 from engine.loop.agent_call import AgentCalls
 from engine.loop.context import SessionContext
@@ -160,7 +161,13 @@ class ProposalQueue:
             if fitted is None:
                 best = session.incumbent
                 since = f"#{best} was kept" if best else "the branch moved"
-                self._drop(queued, f"it no longer fits since {since}")
+                reason = (
+                    f"its place in the file is not certain since {since}: "
+                    "your approval was for another"
+                    if queued.approved
+                    else f"it no longer fits since {since}"
+                )
+                self._drop(queued, reason)
             elif (
                 fitted.proposal.patch_id == queued.approved
                 or queued.origin is Origin.CONFIRM
@@ -209,10 +216,10 @@ class ProposalQueue:
         candidate = Candidate(**copied_fields(queued, Candidate))
         if queued.base == session.frontier or queued.origin is Origin.CONFIRM:
             return candidate
-        now = self._sources.at(session.frontier)
-        if now == self._sources.at(queued.base):
+        before, now = self._sources.at(queued.base), self._sources.at(session.frontier)
+        if now == before:
             return replace(candidate, base=session.frontier)
-        edited = refit_patch(now, queued.patch)
+        edited = refit(before, apply_patch(before, queued.patch), now)
         if edited is None:
             return None
         key = key_of(edited)
@@ -223,7 +230,7 @@ class ProposalQueue:
         return replace(
             candidate,
             base=session.frontier,
-            proposal=with_edit(queued.proposal, patch, edited),
+            proposal=with_edit(queued.proposal, now, edited),
             patch=patch,
             findings=findings,
             rebased=True,

@@ -196,7 +196,7 @@ class Proposer:
             rationale="Pinned by the user, taken literally.",
             knobs={name: (knobs[name], new) for name, new in wanted.items()},
         )
-        return Candidate(base=base, proposal=proposal_of(draft, patch, "you"), patch=patch)
+        return Candidate(base=base, proposal=proposal_of(draft, source, "you"), patch=patch)
 
     def _reject_repeat(self, candidate: Candidate) -> None:
         if (veto := self.matching_veto(candidate)) is not None:

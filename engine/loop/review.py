@@ -11,11 +11,12 @@ from engine.core import events as ev
 from engine.core.enums import Actor, AlarmKind, Autonomy, Origin, QueueState, ReviewAnswer
 from engine.core.errors import AutoresearchError
 from engine.core.finding import Finding, Weight
-from engine.core.patches.patch import make_patch, refit_patch
+from engine.core.patches.patch import make_patch
 from engine.core.patches.proposal_edit import with_edit
+from engine.core.patches.refit import refit
 from engine.core.records import Queued
 from engine.core.risk import RiskContext, assess
-from engine.core.text import duration
+from engine.core.text import duration, short_id
 from engine.loop.context import SessionContext
 from engine.loop.program_versions import ProgramVersions
 from engine.loop.source_cache import SourceCache
@@ -156,7 +157,8 @@ class Reviewer:
             raise self._gone(patch)
         if queued.approved:
             raise AutoresearchError(
-                f"The patch {patch} was approved already, from the {queued.decisions[-1].by}.",
+                f"The patch {short_id(patch)} was approved already, "
+                f"from the {queued.decisions[-1].by}.",
                 "The first decision counts; it runs next.",
                 "Veto its run once it is on.",
             )
@@ -194,7 +196,7 @@ class Reviewer:
         source: str | None = command.source
         if seen != now:
             # An edit kept while the editor was open must not be reverted by this one.
-            source = refit_patch(now, make_patch(file, seen, command.source))
+            source = refit(seen, command.source, now)
         if source is None:
             raise AutoresearchError(
                 f"Meanwhile #{session.incumbent} was kept, and your edit does not fit it.",
@@ -220,11 +222,12 @@ class Reviewer:
         current = self._find(asked_about)
         if current is None or current.state is QueueState.READY:
             message = (
-                f"your edit of the patch {asked_about} came too late: it was decided meanwhile"
+                f"your edit of the patch {short_id(asked_about)} came too late: "
+                "it was decided meanwhile"
             )
             self._context.alarm(AlarmKind.EDIT_TOO_LATE, message)
             return
-        proposal = with_edit(current.proposal, edit.patch, edit.source, knobs={})
+        proposal = with_edit(current.proposal, edit.before, edit.source, knobs={})
         self._context.record(
             ev.ProposalEdited(
                 queued=current.number,
@@ -256,7 +259,9 @@ class Reviewer:
             raise self._gone(patch)
         if queued.state is QueueState.READY:
             word = "approved already" if queued.approved else "not in question; it runs by itself"
-            raise AutoresearchError(f"The patch {patch} is {word}.", "Nothing was changed.")
+            raise AutoresearchError(
+                f"The patch {short_id(patch)} is {word}.", "Nothing was changed."
+            )
         return queued
 
     def _gone(self, patch: str) -> AutoresearchError:
@@ -264,19 +269,19 @@ class Reviewer:
         for veto in session.vetoed:
             if veto.proposal.patch_id == patch:
                 return AutoresearchError(
-                    f"The patch {patch} was vetoed already, from the {veto.by}.",
+                    f"The patch {short_id(patch)} was vetoed already, from the {veto.by}.",
                     "The first decision counts.",
                 )
         for experiment in reversed(session.experiments):
             if experiment.proposal.patch_id == patch:
                 return AutoresearchError(
-                    f"The patch {patch} is experiment {experiment.number} already.",
+                    f"The patch {short_id(patch)} is experiment {experiment.number} already.",
                     "The first decision counts.",
                     "To stop it, veto its run." if session.running else "",
                 )
-        others = ", ".join(q.proposal.patch_id for q in session.queue) or "none"
+        others = ", ".join(short_id(q.proposal.patch_id) for q in session.queue) or "none"
         return AutoresearchError(
-            f"No proposal with the patch {patch} waits for a decision.",
+            f"No proposal with the patch {short_id(patch)} waits for a decision.",
             "It was edited, dropped or decided meanwhile.",
             f"Waiting now: {others}.",
         )

@@ -17,7 +17,7 @@ import msgspec
 
 from engine.core.errors import EngineBusyError, UsageError, WorkspaceError
 from engine.core.layout import Layout
-from engine.core.patches.patch import make_patch, refit_patch, reverse_patch
+from engine.core.patches.refit import refit
 from engine.git.commands import Git
 from engine.merge.branch import BranchStep
 from engine.merge.conflicts import ConflictError, read_conflicts
@@ -212,7 +212,7 @@ class _Replay:
     def _fit(self, step: BranchStep) -> bool:
         """Commit a change that git rejected, if only lines next to it differ.
 
-        The file on the new branch must have the lines that the change replaces exactly once.
+        The place of the change in the file on the new branch must be certain.
 
         Returns:
             True if the change was applied; False if the file already has the lines it adds.
@@ -231,13 +231,12 @@ class _Replay:
                 None if raw is None else raw.decode("utf-8", "surrogateescape") for raw in texts
             )
             if before is not None and after is not None and now is not None:
-                patch = make_patch(name, before, after)
-                edited = refit_patch(now, patch)
+                edited = refit(before, after, now)
                 if edited is not None and edited != now:
                     self._commit(step, name, edited)
                     self.fitted.append(step.experiment)
                     return True
-                if step.added and refit_patch(now, reverse_patch(patch)) is not None:
+                if step.added and refit(after, before, now) is not None:
                     return False
         raise ConflictError(
             step.commit, step.experiment, self._plan.onto, conflicts, self._advice(step)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from engine.core.events import Proposal
 from engine.core.layout import Layout
+from engine.core.text import short_id
 from engine.untrusted_files import write_new
 
 
@@ -22,7 +23,7 @@ def keep_proposal(
     directory.mkdir(parents=True, exist_ok=True)
     lines = [f"# Experiment {number}: {proposal.hypothesis}", ""]
     lines += [f"- category: {proposal.category}", f"- agent: {proposal.agent}"]
-    lines += [f"- patch: {proposal.patch_id} (+{proposal.added} −{proposal.removed})"]
+    lines += [f"- patch: {short_id(proposal.patch_id)} (+{proposal.added} −{proposal.removed})"]
     lines += [f"- expected: {proposal.expected}"] if proposal.expected else []
     lines += ["", proposal.rationale] if proposal.rationale else []
     write_new(directory / "proposal.md", "\n".join(lines) + "\n")

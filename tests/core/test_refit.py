@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import itertools
+from typing import NamedTuple
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from engine.core.events import Proposal
@@ -13,12 +14,12 @@ from engine.core.patches.dependence import Change, apply_in_order, dependents_of
 from engine.core.patches.patch import (
     apply_patch,
     make_patch,
-    patch_id,
-    refit_patch,
     reverse_patch,
     same_change,
 )
+from engine.core.patches.place import patch_id
 from engine.core.patches.proposal_edit import is_same_edit, key_of, with_edit
+from engine.core.patches.refit import refit
 
 lines = st.lists(st.sampled_from(["a\n", "b\n", "c = 1\n", "\n", "d\n"]), max_size=12)
 texts = lines.map("".join) | lines.map(lambda ls: "".join(ls).removesuffix("\n"))
@@ -33,10 +34,8 @@ def test_a_reversed_patch_takes_the_change_back(old: str, new: str) -> None:
 
 
 @given(texts, texts)
-def test_a_refit_never_changes_more_than_the_patch_does(old: str, new: str) -> None:
-    patch = make_patch("t.py", old, new)
-    if patch:
-        assert refit_patch(old, patch) in (new, None)
+def test_an_edit_is_itself_on_the_text_it_was_made_for(old: str, new: str) -> None:
+    assert refit(old, new, old) == new
 
 
 TEXT = "".join(f"line {n}\n" for n in range(12))
@@ -50,58 +49,168 @@ def edited(text: str, **changes: str) -> str:
 
 
 def test_a_change_moves_with_its_lines() -> None:
-    patch = make_patch("t.py", TEXT, edited(TEXT, line_5="LINE 5\n"))
-    moved = "new\n" * 7 + TEXT
-    assert refit_patch(moved, patch) == "new\n" * 7 + edited(TEXT, line_5="LINE 5\n")
+    new = edited(TEXT, line_5="LINE 5\n")
+    assert refit(TEXT, new, "new\n" * 7 + TEXT) == "new\n" * 7 + new
 
 
-def test_all_changes_of_a_patch_fit_or_none() -> None:
-    patch = make_patch("t.py", TEXT, edited(TEXT, line_1="ONE\n", line_10="TEN\n"))
-    assert refit_patch(TEXT, patch) == edited(TEXT, line_1="ONE\n", line_10="TEN\n")
-    assert refit_patch(edited(TEXT, line_10="else\n"), patch) is None
-    assert refit_patch(edited(TEXT, line_1="else\n"), patch) is None
+def test_all_changes_of_an_edit_fit_or_none() -> None:
+    new = edited(TEXT, line_1="ONE\n", line_10="TEN\n")
+    assert refit(TEXT, new, "top\n" + TEXT) == "top\n" + new
+    assert refit(TEXT, new, edited(TEXT, line_10="else\n")) is None
+    assert refit(TEXT, new, edited(TEXT, line_1="else\n")) is None
 
 
 def test_changes_whose_lines_swapped_their_order_do_not_fit() -> None:
-    patch = make_patch("t.py", TEXT, edited(TEXT, line_1="ONE\n", line_10="TEN\n"))
     swapped = (
         TEXT.replace("line 1\n", "?").replace("line 10\n", "line 1\n").replace("?", "line 10\n")
     )
-    assert refit_patch(swapped, patch) is None
+    assert refit(TEXT, edited(TEXT, line_1="ONE\n", line_10="TEN\n"), swapped) is None
 
 
 def test_two_changes_close_together_are_placed_one_by_one() -> None:
-    patch = make_patch("t.py", TEXT, edited(TEXT, line_3="THREE\n", line_5="FIVE\n"))
+    new = edited(TEXT, line_3="THREE\n", line_5="FIVE\n")
     between = edited(TEXT, line_4="another\n")
-    assert refit_patch(between, patch) == edited(between, line_3="THREE\n", line_5="FIVE\n")
+    assert refit(TEXT, new, between) == edited(between, line_3="THREE\n", line_5="FIVE\n")
 
 
 def test_an_ambiguous_line_needs_its_context_on_both_sides() -> None:
-    old = "a\nx = 1\nb\nc\nx = 1\nd\n"
-    patch = make_patch("t.py", old, "a\nx = 1\nb\nc\nx = 2\nd\n")
-    assert refit_patch("a\nx = 1\nb\nnew\nc\nx = 1\nd\n", patch) == (
-        "a\nx = 1\nb\nnew\nc\nx = 2\nd\n"
+    old, new = "a\nx = 1\nb\nc\nx = 1\nd\n", "a\nx = 1\nb\nc\nx = 2\nd\n"
+    assert refit(old, new, "a\nx = 1\nb\nnew\nc\nx = 1\nd\n") == ("a\nx = 1\nb\nnew\nc\nx = 2\nd\n")
+    assert refit(old, new, "a\nx = 1\nb\nc\nx = 1\nb\n") is None
+    assert refit(old, new, "a\nx = 1\nb\ne\nx = 1\nd\n") is None
+    # A line without an equal one needs one side, blank lines apart.
+    old, new = "a\n\nx = 1\n\nb\n", "a\n\nx = 2\n\nb\n"
+    assert refit(old, new, "a\nx = 1\n\nc\n") == "a\nx = 2\n\nc\n"
+    assert refit(old, new, "c\n\nx = 1\n\nb\n") == "c\n\nx = 2\n\nb\n"
+    assert refit(old, new, "c\n\nx = 1\n\nc\n") is None
+
+
+def test_a_line_with_more_or_fewer_equal_lines_than_before_is_not_changed() -> None:
+    old, new = "a\nx = 1\nb\nc\nx = 1\nd\n", "a\nx = 1\nb\nc\nx = 2\nd\n"
+    assert refit(old, new, old * 2) is None
+    assert refit(old, new, old + "e\nx = 1\n") is None
+    assert refit(old, new, "a\nb\nc\nx = 1\nd\n") is None
+
+
+SGD = "sgd = SGD(\n    lr = 0.1,\n    nesterov = True,\n)\n"
+ADAM = "adam = Adam(\n    lr = 0.1,\n    betas = (0.9, 0.95),\n)\n"
+
+
+def test_an_edit_of_one_optimizer_is_never_made_to_the_other() -> None:
+    faster = SGD.replace("0.1", "0.3")
+    assert refit(SGD + ADAM, faster + ADAM, "import torch\n" + SGD + ADAM) == (
+        "import torch\n" + faster + ADAM
     )
-    # The same line stands nowhere with this context.
-    assert refit_patch("a\nx = 1\nb\nc\nx = 1\nb\n", patch) is None
-    # Everything stands twice: nothing is certain.
-    assert refit_patch(old * 2, patch) is None
+    assert refit(SGD + ADAM, faster + ADAM, ADAM + SGD) is None
+    assert refit(SGD + ADAM, faster + ADAM, ADAM) is None
+    # Each has the rate of the other now: the only `lr = 0.1` is that of Adam.
+    slow = SGD + ADAM.replace("0.1", "0.2")
+    swapped = SGD.replace("0.1", "0.2") + ADAM
+    assert refit(slow, slow.replace("0.1", "0.3"), swapped) is None
+
+
+def test_a_change_stays_in_its_function() -> None:
+    old = "def f(x):\n    x = 1\n    return x\n\n\ndef g(x):\n    y = 2\n    return y\n"
+    new = old.replace("x = 1", "x = 3")
+    assert refit(old, new, old.replace("def f(x)", "def h(x)")) is None
+    assert refit(old, new, old.replace("f(x)", "f(x, z)")) == new.replace("f(x)", "f(x, z)")
+
+
+def test_a_line_that_a_diff_may_map_to_two_places_is_not_changed() -> None:
+    # The first section was removed and the second took its rate, or the second was removed and the
+    # first lost its title: both diffs are as short.
+    old = "# one\nlr = 1\nmomentum = 9\n\n# two\nlr = 2\nmomentum = 9\n\n"
+    now = "# two\nlr = 1\nmomentum = 9\n\n"
+    assert refit(old, old.replace("lr = 1", "lr = 3"), now) is None
+
+
+class Tracked(NamedTuple):
+    """A line of a file, and a number that it keeps while others are inserted and removed."""
+
+    number: int
+    text: str
+
+
+START, END = Tracked(-1, ""), Tracked(-2, "")
+repeated = st.sampled_from(["a\n", "b\n", "\n", "def f():\n", "def g():\n", "    a\n", "    b\n"])
+insertions = st.tuples(st.just(True), st.integers(0, 99), repeated)
+removals = st.tuples(st.just(False), st.integers(0, 99), st.just(""))
+
+
+def blocks(lines: list[Tracked], block: list[str]) -> set[tuple[int, ...]]:
+    """Return the numbers of the lines wherever consecutive lines have these texts."""
+    marked, size = [START, *lines, END], len(block)
+    groups = [marked[i : i + size] for i in range(len(marked) - size + 1)]
+    return {tuple(x.number for x in g) for g in groups if [x.text for x in g] == block}
+
+
+@given(
+    st.lists(repeated, min_size=1, max_size=10),
+    st.integers(0, 9),
+    st.integers(0, 2),
+    st.lists(insertions | removals, max_size=6),
+)
+def test_a_refit_changes_the_very_lines_that_the_edit_changed_or_none(
+    texts: list[str], start: int, size: int, steps: list[tuple[bool, int, str]]
+) -> None:
+    before = [Tracked(n, text) for n, text in enumerate(texts)]
+    start = min(start, len(before))
+    size = min(size, len(before) - start)
+    target = before[start : start + size]
+    marked = [START, *before, END]
+    anchor = target or marked[start : start + 2]
+    now = list(before)
+    for number, (inserts, at, text) in enumerate(steps, start=100):
+        at %= len(now) + 1
+        if inserts:
+            now.insert(at, Tracked(number, text))
+        elif at < len(now) and now[at] not in target:
+            del now[at]
+    block = [line.text for line in anchor]
+    then, since = blocks(before, block), blocks(now, block)
+    # Where equal lines are both removed and inserted, a file may look as if nothing had moved.
+    assume(then <= since or since <= then)
+    edit = [*texts[:start], "NEW\n", *texts[start + size :]]
+    result = refit("".join(texts), "".join(edit), "".join(line.text for line in now))
+    numbers = [line.number for line in [START, *now, END]]
+    if tuple(line.number for line in anchor) not in since:
+        assert result is None
+        return
+    at = numbers.index(anchor[0].number) - bool(target)
+    expected = [line.text for line in now]
+    expected[at : at + size] = ["NEW\n"]
+    assert result in ("".join(expected), None)
+
+
+@given(st.integers(0, 11), st.sets(st.integers(0, 11), max_size=6), st.integers(0, 5))
+def test_an_edit_is_placed_where_its_line_and_one_neighbour_are_left(
+    target: int, changed: set[int], moved_by: int
+) -> None:
+    lines = TEXT.splitlines(True)
+    assume(target not in changed)
+    neighbours = {n for n in (target - 1, target + 1) if 0 <= n < len(lines)}
+    assume(not neighbours <= changed)
+    top = ["top\n"] * moved_by
+    now = top + [f"other {n}\n" if n in changed else line for n, line in enumerate(lines)]
+    edit = [*lines[:target], "NEW\n", *lines[target + 1 :]]
+    expected = [*now[: moved_by + target], "NEW\n", *now[moved_by + target + 1 :]]
+    assert refit(TEXT, "".join(edit), "".join(now)) == "".join(expected)
 
 
 def test_an_insertion_is_placed_by_its_neighbours() -> None:
-    patch = make_patch("t.py", TEXT, edited(TEXT, line_5="line 5\nnew\n"))
-    now = "before\n" + TEXT
-    assert refit_patch(now, patch) == "before\n" + edited(TEXT, line_5="line 5\nnew\n")
-    assert refit_patch("", make_patch("t.py", "", "new\n")) is None  # nothing says where
+    new = edited(TEXT, line_5="line 5\nnew\n")
+    assert refit(TEXT, new, "before\n" + TEXT) == "before\n" + new
+    assert refit(TEXT, new, edited(TEXT, line_6="else\n")) is None
+    assert refit("", "new\n", "a\n") is None  # nothing says where
+    assert refit("a\n", "a\nlast\n", "top\na\n") == "top\na\nlast\n"
+    assert refit("a\n", "first\na\n", "a\nend\n") == "first\na\nend\n"
 
 
 def test_a_missing_last_newline_is_part_of_the_line() -> None:
-    patch = make_patch("t.py", "a\nb", "a\nc")
-    assert refit_patch("a\nb", patch) == "a\nc"
-    assert refit_patch("a\nb\n", patch) is None
-    assert refit_patch("top\na\nb", patch) == "top\na\nc"
-    gained = make_patch("t.py", "a\nb", "a\nb\n")
-    assert refit_patch("a\nb", gained) == "a\nb\n"
+    assert refit("a\nb", "a\nc", "a\nb") == "a\nc"
+    assert refit("a\nb", "a\nc", "a\nb\n") is None
+    assert refit("a\nb", "a\nc", "top\na\nb") == "top\na\nc"
+    assert refit("a\nb", "a\nb\n", "top\na\nb") == "top\na\nb\n"
 
 
 # ---- the same change
@@ -141,11 +250,10 @@ def test_the_same_change_elsewhere_in_the_file_is_the_same() -> None:
 
 def test_a_proposal_with_another_edit_describes_that_edit() -> None:
     source = "A = 1\nB = 5\nD = 4\n"
-    patch = make_patch("t.py", BASE, source)
     proposal = with_edit(
-        Proposal(patch_id="old", hypothesis="h", rationale="r"), patch, source, category="data"
+        Proposal(patch_id="old", hypothesis="h", rationale="r"), BASE, source, category="data"
     )
-    assert proposal.patch_id == patch_id(patch)
+    assert proposal.patch_id == patch_id(BASE, source)
     assert (proposal.added, proposal.removed) == (2, 2)
     assert proposal.source_key == key_of(source) != ""
     assert (proposal.hypothesis, proposal.rationale, proposal.category) == ("h", "r", "data")

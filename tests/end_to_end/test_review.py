@@ -12,6 +12,7 @@ from engine.client.sessions import read_session
 from engine.core.enums import QueueState, Verdict
 from engine.core.records import Queued
 from engine.core.session import Session
+from engine.core.text import short_id
 from tests.end_to_end.test_window import Window
 from tests.model_server import ModelServer, knob_edit
 from tests.warm import run_warm
@@ -58,7 +59,7 @@ def open_card(window: Window, patch: str) -> None:
 
 def _opened(window: Window, patch: str) -> bool:
     window.press("a")
-    if f"patch {patch}" in window.wait_for("Does this run?"):
+    if f"patch {short_id(patch)}" in window.wait_for("Does this run?"):
         return True
     # What was decided a moment ago is still what the window knows of.
     wait_for(lambda: _closed(window), "the end of the card")
@@ -143,7 +144,7 @@ def test_a_person_decides(workspace: Path, size: tuple[int, int]) -> None:
         # Somebody else decides while the card is open.
         asked = first_asked(workspace)
         open_card(window, asked.proposal.patch_id)
-        done = run_warm("approve", asked.proposal.patch_id, "-C", workspace)
+        done = run_warm("approve", short_id(asked.proposal.patch_id), "-C", workspace)
         assert done.returncode == 0, done.stderr
         window.wait_for("meanwhile")
         window.press("a\x1b")

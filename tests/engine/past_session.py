@@ -8,7 +8,8 @@ from engine.core import events as ev
 from engine.core.config import ResearchConfig
 from engine.core.enums import Actor, Origin, Outcome, Verdict
 from engine.core.layout import Layout
-from engine.core.patches.patch import count_lines, make_patch, patch_id
+from engine.core.patches.patch import count_lines, make_patch
+from engine.core.patches.place import patch_id
 from engine.core.session import Session
 from engine.store.journal import Journal
 from engine.store.workspace import Workspace
@@ -91,7 +92,7 @@ class Past:
         patch = make_patch("train.py", before, edited) if edited else ""
         added, removed = count_lines(patch)
         proposal = ev.Proposal(
-            patch_id=patch_id(patch),
+            patch_id=patch_id(before, edited or before),
             hypothesis=hypothesis,
             category=category,
             added=added,

@@ -24,9 +24,9 @@ from engine.core.enums import (
 from engine.core.errors import EngineGoneError
 from engine.core.events import AlarmRaised, ProgramEdited, ProposalDropped, ReviewRequested
 from engine.core.layout import Layout
-from engine.core.patches.patch import patch_id
 from engine.core.records import Experiment
 from engine.core.session import Session
+from engine.core.text import short_id
 from engine.protocol import commands
 from engine.store.journal import read_journal
 from tests.engine.test_ratchet import rows
@@ -154,7 +154,7 @@ def test_a_decision_names_a_patch_that_is_in_question(night: Night, repository: 
     night.begin([edit(RATE, "MATRIX_LR = 0.05")])
     patch = night.asked()
     stale = refused(repository, commands.ApproveProposal(patch_id="0" * 12))
-    assert patch in stale
+    assert short_id(patch) in stale
     assert "needs a text" in refused(repository, commands.VetoProposal(patch_id=patch, reason="  "))
     assert session_of(repository).asked
     night.stop()
@@ -251,7 +251,7 @@ def test_an_edited_patch_is_assessed_and_asked_again(night: Night, repository: P
         ),
         "the question about the edited patch",
     )
-    assert patch in refused(repository, commands.ApproveProposal(patch_id=patch))
+    assert short_id(patch) in refused(repository, commands.ApproveProposal(patch_id=patch))
     say(repository, commands.ApproveProposal(patch_id=new))
     session = night.finished(2)
     assert "0.055" in git(repository, "show", session.experiment(2).commit)
@@ -570,13 +570,6 @@ def test_a_kill_between_a_commit_of_the_charter_and_its_event_is_survived(
     check_books(repository)
 
 
-def test_names_of_patches() -> None:
-    assert len(patch_id("--- a\n+++ b\n@@ -1 +1 @@\n-x\n+y\n")) == 12
-    assert patch_id("--- a\n+++ b\n@@ -1 +1 @@\n-x\n+y\n") == patch_id(
-        "--- a\n+++ b\n@@ -7 +9 @@\n-x\n+y\n"
-    )
-
-
 def test_the_search_asks_about_different_edits(repository: Path) -> None:
     words = ("--yes", "--tag", "t", "--budget", "0.05", "--autonomy", "ask-all")
     assert run_warm("start", repository, *words).returncode == 0
@@ -638,6 +631,41 @@ def test_an_edit_made_over_a_newer_keep_does_not_take_it_back(
     assert "+WARMDOWN_RATIO = 0.65" in now.patch
     assert "-MATRIX_LR = 0.05" not in now.patch
     night.stop()
+
+
+OPTIMIZERS = (
+    "def sgd():\n    lr = 0.1\n    return lr\n\n\ndef adam():\n    lr = 0.2\n    return lr\n"
+)
+
+
+def test_an_approved_edit_of_one_optimizer_is_never_made_to_another(
+    night: Night, repository: Path
+) -> None:
+    train = (repository / "train.py").read_text()
+    (repository / "train.py").write_text(train.replace("\nbudget", f"\n{OPTIMIZERS}\n\nbudget"))
+    git(repository, "commit", "-qam", "two optimizers")
+    swapped = f"{RATE}\n{train.split(RATE + chr(10))[1].split('budget =')[0]}{OPTIMIZERS}"
+    better = swapped.replace("0.04", "0.05").replace("0.1", "0").replace("0.2", "0.1")
+    turns = iter(range(101, 200))
+    night.begin(
+        [
+            edit("def sgd():\n    lr = 0.1", "def sgd():\n    lr = 0.3"),
+            edit(swapped, better.replace("lr = 0\n", "lr = 0.2\n")),
+            lambda request: edit(WARMDOWN, f"WARMDOWN_RATIO = 0.{next(turns)}"),
+        ]
+    )
+    night.asked(2)
+    first, second = (q.proposal.patch_id for q in session_of(repository).asked[:2])
+    say(repository, commands.ApproveProposal(patch_id=second))
+    wait_for(lambda: session_of(repository).counts.keep >= 2, "the swap of the rates to be kept")
+    say(repository, commands.ApproveProposal(patch_id=first))
+    (dropped,) = wait_for(lambda: events(repository, ProposalDropped), "the end of the first")
+    assert dropped.reason == (
+        "its place in the file is not certain since #2 was kept: your approval was for another"
+    )
+    night.stop()
+    assert len(session_of(repository).experiments) == 2
+    check_books(repository)
 
 
 def test_two_verdicts_on_one_experiment(repository: Path) -> None:

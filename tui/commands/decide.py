@@ -11,7 +11,7 @@ from engine.client.request import send_command
 from engine.client.sessions import find_workspace
 from engine.core.errors import AutoresearchError, UsageError
 from engine.core.session import Session
-from engine.core.text import sanitize
+from engine.core.text import sanitize, short_id
 from engine.protocol import commands
 from tui.commands.control import (
     json_errors,
@@ -101,7 +101,7 @@ def edit(patch: str | None, source: Path | None, path: Path, as_json: bool) -> N
         queued = next((q for q in session.queue if q.proposal.patch_id == patch_id), None)
         if queued is None:
             raise AutoresearchError(
-                f"No proposal with the patch {patch_id} waits for a decision.",
+                f"No proposal with the patch {short_id(patch_id)} waits for a decision.",
                 "It was edited, dropped or decided meanwhile.",
                 "See `autoresearch-tui queue`.",
             )
@@ -134,7 +134,7 @@ def _edit_in_editor(path: Path, patch_id: str, candidate: str, file: str, base: 
         AutoresearchError: The text was rejected; the error says where a copy is kept.
     """
     alternative = "Or give the edited file with --from FILE."
-    retry = f"autoresearch-tui edit {patch_id} --from {{copy}}"
+    retry = f"autoresearch-tui edit {short_id(patch_id)} --from {{copy}}"
     with editor.edited_copy(candidate, file, alternative, retry) as text:
         if text == candidate:
             return "You changed nothing; the proposal waits as before."

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 import warnings
 
 from engine.core.errors import AutoresearchError, UsageError
-from engine.core.patches.patch import PatchError, apply_patch, refit_patch
+from engine.core.patches.patch import PatchError, apply_moved_patch, apply_patch
 from engine.core.text import one_line
 
 _BEGINS_DIFF = ("diff --git ", "--- ", "Index: ", "@@ ")
@@ -38,9 +39,8 @@ def edited_file(text: str, base: str, file: str) -> str:
     try:
         return apply_patch(base, patch)
     except PatchError as error:
-        refitted = refit_patch(base, patch)
-        if refitted is not None:
-            return refitted
+        with contextlib.suppress(PatchError):
+            return apply_moved_patch(base, patch)
         raise UsageError(
             "The diff does not fit.",
             one_line(f"{error.what} {error.why}"),

@@ -12,7 +12,7 @@ from engine.core.errors import UsageError
 from engine.core.finding import Finding
 from engine.core.records import Pin, Queued
 from engine.core.session import Session
-from engine.core.text import duration, one_line
+from engine.core.text import duration, one_line, short_id
 from tui.present.proposal import origin_text
 from tui.present.risk import heaviest, risk_of
 
@@ -40,13 +40,14 @@ def choose(session: Session, name: str | None, *, verb: str) -> str:
         raise UsageError(
             f"{len(waiting)} proposals wait: {_list(waiting)}.",
             "",
-            f"Name one: autoresearch-tui {verb} {waiting[0].proposal.patch_id}",
+            f"Name one: autoresearch-tui {verb} {short_id(waiting[0].proposal.patch_id)}",
         )
     prefix = name.strip().lower()
     if len(prefix) < SHORTEST:
         numbered = [q for q in waiting if str(q.number) == prefix.lstrip("#")]
         todo = (
-            f"A decision names the patch: autoresearch-tui {verb} {numbered[0].proposal.patch_id}"
+            f"A decision names the patch: autoresearch-tui {verb} "
+            f"{short_id(numbered[0].proposal.patch_id)}"
             if numbered
             else "See `autoresearch-tui queue`."
         )
@@ -67,7 +68,7 @@ def choose(session: Session, name: str | None, *, verb: str) -> str:
             return found[0]
         if found:
             raise UsageError(f"{one_line(name)!r} fits {len(found)}: {', '.join(found[:5])}.")
-    if re.fullmatch("[0-9a-f]{12}", prefix):
+    if re.fullmatch("[0-9a-f]{12,}", prefix):
         return prefix
     have = f"There are: {_list(waiting)}." if waiting else "No proposal waits."
     raise UsageError(f"No proposal that waits has the patch_id {one_line(name, 40)!r}.", have)
@@ -91,7 +92,8 @@ def find(session: Session, name: str) -> Queued:
 
 def _list(proposals: Sequence[Queued]) -> str:
     shown = [
-        f"{q.proposal.patch_id} ({one_line(q.proposal.hypothesis, 50)})" for q in proposals[:5]
+        f"{short_id(q.proposal.patch_id)} ({one_line(q.proposal.hypothesis, 50)})"
+        for q in proposals[:5]
     ]
     more = f" and {len(proposals) - 5} more" if len(proposals) > 5 else ""
     return "; ".join(shown) + more
@@ -112,7 +114,7 @@ def queued_lines(queued: Queued, width: int, now: datetime | None = None) -> lis
         now: The time from which its time limit is counted; None: the present.
     """
     p = queued.proposal
-    parts = [p.patch_id, f"+{p.added} −{p.removed}", origin_text(queued)]
+    parts = [short_id(p.patch_id), f"+{p.added} −{p.removed}", origin_text(queued)]
     if queued.state is QueueState.ASKED and queued.until is not None:
         parts.insert(1, f"parked {left_until(queued.until, now or datetime.now(UTC))}")
     elif queued.state is QueueState.PARKED:

@@ -10,6 +10,7 @@ from engine.core import events as ev
 from engine.core.enums import Actor
 from engine.core.records import DecisionRecord
 from engine.core.session import Session
+from engine.core.text import short_id
 from tui.present.events import EventText, capitalised, decision_in
 
 _DECIDERS = {
@@ -50,7 +51,7 @@ def decision_line(event: ev.AnyEvent, session: Session) -> str | None:
         return None
     about = next((q.proposal.hypothesis for q in session.queue if q.number == decision.queued), "")
     if isinstance(event, ev.ReviewRequested):
-        return f"Needs you: {event.patch_id}: {about} (why: {event.why})"
+        return f"Needs you: {short_id(event.patch_id)}: {about} (why: {event.why})"
     decision = decision._replace(subject=decision.subject or about)
     return capitalised(decision.line(_number_text(event, decision.experiment)))
 

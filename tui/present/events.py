@@ -9,6 +9,7 @@ from engine.core import events as ev
 from engine.core.enums import Direction, Origin, Outcome, ReviewAnswer
 from engine.core.machine import MachineSample
 from engine.core.records import Spending
+from engine.core.text import short_id
 from tui.present.numbers import clock, cost, gain_text, memory, metric, size
 from tui.present.verdict_marks import VERDICTS
 
@@ -112,7 +113,7 @@ class EventText(NamedTuple):
             head = f"{number}: {self.what}" if number else self.what
             return f"{head}: {reason}" if reason else head
         queued = f"proposal {self.queued}" if self.queued else ""
-        about = f"pin {self.pin}" if self.pin else self.patch_id or queued
+        about = f"pin {self.pin}" if self.pin else short_id(self.patch_id) or queued
         line = " ".join(filter(None, (self.what, about, number)))
         line += f", {self.by}" if with_by else ""
         line += f": {self.subject}" if self.subject else ""

@@ -13,7 +13,7 @@ from textual.widgets import Static
 
 from engine.core.records import Queued
 from engine.core.session import Session
-from engine.core.text import sanitize
+from engine.core.text import sanitize, short_id
 from engine.protocol.commands import ApproveProposal, VetoProposal
 from tui.actions.review import CARD
 from tui.present.proposal import LabelledLine, change_since, review_lines, waiting_text
@@ -105,7 +105,9 @@ class ReviewCard(ModalScreen[None], ActionScreen[None]):
         self._ignores_until, self._approves_from = now + IGNORE_SECONDS, now + _NO_APPROVAL_SECONDS
         self._fit(self.app.size.width, self.app.size.height)
         proposal, session = self._queued.proposal, self.view.session
-        title = f"Does this run? · proposal {self._queued.number} · patch {proposal.patch_id[:12]}"
+        title = (
+            f"Does this run? · proposal {self._queued.number} · patch {short_id(proposal.patch_id)}"
+        )
         self.query_one("#review").border_title = Content(clean_line(title))
         self._page.show_proposal(session, self._queued)
         self.show(self.view)

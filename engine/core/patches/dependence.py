@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from engine.core.patches.patch import make_patch, refit_patch, reverse_patch
+from engine.core.patches.refit import refit
 
 
 class Change(msgspec.Struct, frozen=True, kw_only=True):
@@ -13,11 +13,6 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
     number: int
     before: str
     after: str
-
-    @property
-    def patch(self) -> str:
-        """Return the change as a unified diff."""
-        return make_patch("file", self.before, self.after)
 
 
 class Dependence(msgspec.Struct, frozen=True, kw_only=True):
@@ -42,17 +37,16 @@ def dependents_of(changes: list[Change], number: int) -> Dependence:
     """
     index = next(i for i, change in enumerate(changes) if change.number == number)
     removed, rest = changes[index], changes[index + 1 :]
-    back = reverse_patch(removed.patch)
     text, dependents, changed_again_by = removed.before, list[int](), 0
     for change in rest:
-        fitted = refit_patch(text, change.patch)
+        fitted = refit(change.before, change.after, text)
         if fitted is None:
             dependents.append(change.number)
         else:
             text = fitted
-        if not changed_again_by and refit_patch(change.after, back) is None:
+        if not changed_again_by and refit(removed.after, removed.before, change.after) is None:
             changed_again_by = change.number
-    without = refit_patch(rest[-1].after, back) if rest else removed.before
+    without = refit(removed.after, removed.before, rest[-1].after) if rest else removed.before
     return Dependence(
         without=without,
         later=tuple(change.number for change in rest),
@@ -69,7 +63,7 @@ def apply_in_order(text: str, changes: list[Change]) -> tuple[str, tuple[int, ..
     """
     missing: list[int] = []
     for change in changes:
-        fitted = refit_patch(text, change.patch)
+        fitted = refit(change.before, change.after, text)
         if fitted is None:
             missing.append(change.number)
         else:

@@ -1,12 +1,10 @@
-"""Creates, identifies, reverses and applies patches (unified diffs) of one text file."""
+"""Creates, reverses and applies patches (unified diffs) of one text file."""
 
 from __future__ import annotations
 
 import difflib
-import hashlib
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from engine.core.errors import AutoresearchError
 
@@ -28,25 +26,14 @@ def make_patch(path: str, old: str, new: str) -> str:
         new: The text after.
     """
     lines = difflib.unified_diff(
-        _lines(old), _lines(new), fromfile=f"a/{path}", tofile=f"b/{path}", n=_CONTEXT
+        split_lines(old), split_lines(new), fromfile=f"a/{path}", tofile=f"b/{path}", n=_CONTEXT
     )
     return "".join(line if line.endswith("\n") else f"{line}\n{_NO_NEWLINE}" for line in lines)
 
 
-def patch_id(patch: str) -> str:
-    """Return twelve hex digits that identify a patch: a SHA-256 hash of its hunks.
-
-    File names and line numbers do not count, so that the result does not change when lines above
-    are added or removed, as with `git patch-id`.
-    """
-    lines = patch.splitlines(True)[2:]
-    body = "".join("@@\n" if _HUNK.match(line) else line for line in lines)
-    return hashlib.sha256(body.encode("utf-8", "surrogatepass")).hexdigest()[:12]
-
-
 def count_lines(patch: str) -> tuple[int, int]:
     """Return how many lines a patch adds, and how many it removes."""
-    body = patch.splitlines()[2:]
+    body = split_lines(patch)[2:]
     return sum(x.startswith("+") for x in body), sum(x.startswith("-") for x in body)
 
 
@@ -56,64 +43,80 @@ def apply_patch(old: str, patch: str) -> str:
     Raises:
         PatchError: A line does not match, or the patch is malformed.
     """
-    source = _lines(old)
+    return _apply(split_lines(old), _hunks(patch))
+
+
+def apply_moved_patch(old: str, patch: str) -> str:
+    """Return a text with a unified diff applied whose line numbers may be wrong.
+
+    Raises:
+        PatchError: The lines of a hunk do not occur exactly once in the text, the hunks are in
+            another order, or the patch is malformed.
+    """
+    source = split_lines(old)
+    return _apply(
+        source, [hunk._replace(start=_only_place(hunk, source)) for hunk in _hunks(patch)]
+    )
+
+
+class _Hunk(NamedTuple):
+    """A part of a patch: the index of its first line, its lines before and after the change."""
+
+    start: int
+    old: list[str]
+    new: list[str]
+
+
+def _apply(source: list[str], hunks: list[_Hunk]) -> str:
     result: list[str] = []
     position = 0
-    lines = _lines(patch)[2:]
-    index = 0
-    while index < len(lines):
-        match = _HUNK.match(lines[index])
-        if match is None:
-            raise PatchError(f"The patch has a line outside of a hunk: {lines[index]!r}.")
-        index += 1
-        start = int(match[1]) - (0 if match[2] == "0" else 1)
-        if start < position:
+    for hunk in hunks:
+        if hunk.start < position:
             raise PatchError("The patch's hunks overlap.")
-        result += source[position:start]
-        position = start
-        while index < len(lines) and not lines[index].startswith("@@"):
-            line = lines[index]
-            text = line[1:]
-            if index + 1 < len(lines) and lines[index + 1] == _NO_NEWLINE:
-                text = text.removesuffix("\n")
-                index += 1
-            index += 1
-            if line[0] == "+":
-                result.append(text)
-                continue
-            if position >= len(source) or source[position] != text:
-                raise PatchError(
-                    f"The patch does not fit at line {position + 1}.",
-                    "The file differs from the one the patch was made for.",
-                )
-            position += 1
-            if line[0] == " ":
-                result.append(text)
+        found = source[hunk.start : hunk.start + len(hunk.old)]
+        if found != hunk.old:
+            pairs = zip(found, hunk.old, strict=False)
+            same = next((i for i, (a, b) in enumerate(pairs) if a != b), len(found))
+            raise PatchError(
+                f"The patch does not fit at line {hunk.start + same + 1}.",
+                "The file differs from the one the patch was made for.",
+            )
+        result += source[position : hunk.start] + hunk.new
+        position = hunk.start + len(hunk.old)
     return "".join(result + source[position:])
 
 
-def refit_patch(new: str, patch: str) -> str | None:
-    """Apply a unified diff to a text other than the one it was made for, if it fits exactly.
+def _only_place(hunk: _Hunk, source: list[str]) -> int:
+    size = len(hunk.old)
+    places = [i for i in range(len(source) - size + 1) if source[i : i + size] == hunk.old]
+    if len(places) != 1 or not size:
+        raise PatchError(
+            f"The patch does not fit: the lines of a hunk occur {len(places)} times in the file.",
+            "The file differs from the one the patch was made for.",
+        )
+    return places[0]
 
-    The lines each change removes must occur exactly once, together with as much context as makes
-    them unique. Neighbouring lines may have changed, as in a list of settings; the removed
-    lines may not.
 
-    Args:
-        new: The text; lines may have moved since the patch was created.
-        patch: The patch, from `make_patch`.
-
-    Returns:
-        The edited text; None if a change does not fit, or the changes are in another order.
-    """
-    source, result, position = _lines(new), list[str](), 0
-    for change in _changes(patch):
-        place = change.find_in(source)
-        if place is None or place < position:
-            return None
-        result += source[position:place] + change.added
-        position = place + len(change.removed)
-    return "".join(result + source[position:])
+def _hunks(patch: str) -> list[_Hunk]:
+    hunks: list[_Hunk] = []
+    lines = split_lines(patch)[2:]
+    for index, line in enumerate(lines):
+        match = _HUNK.match(line)
+        if match is not None:
+            hunks.append(_Hunk(int(match[1]) - (0 if match[2] == "0" else 1), [], []))
+            continue
+        if line == _NO_NEWLINE:
+            continue
+        if not hunks or line[0] not in " +-":
+            raise PatchError(f"The patch has a line outside of a hunk: {line!r}.")
+        text = line[1:]
+        if lines[index + 1 : index + 2] == [_NO_NEWLINE]:
+            text = text.removesuffix("\n")
+        if line[0] != "+":
+            hunks[-1].old.append(text)
+        if line[0] in " +":
+            hunks[-1].new.append(text)
+    return hunks
 
 
 def same_change(one: str, other: str) -> bool:
@@ -126,7 +129,7 @@ def same_change(one: str, other: str) -> bool:
 
 def _changed_code(patch: str) -> list[tuple[str, str]]:
     changed = []
-    for line in patch.splitlines()[2:]:
+    for line in split_lines(patch)[2:]:
         code = "".join(line[1:].split("#", 1)[0].split())
         if line[:1] in "+-" and code:
             changed.append((line[0], code))
@@ -136,7 +139,7 @@ def _changed_code(patch: str) -> list[tuple[str, str]]:
 def reverse_patch(patch: str) -> str:
     """Return the unified diff that reverts another one."""
     opposite = {"+": "-", "-": "+"}
-    lines = patch.splitlines(True)
+    lines = split_lines(patch)
     result = lines[:2]
     for line in lines[2:]:
         match = _HUNK.match(line)
@@ -152,63 +155,7 @@ def _range(start: str, count: str | None) -> str:
     return start if count is None else f"{start},{count}"
 
 
-@dataclass
-class _Change:
-    """Neighbouring lines that a patch replaces, with the context around them."""
-
-    before: list[str]
-    removed: list[str]
-    added: list[str]
-    after: list[str]
-
-    def find_in(self, source: list[str]) -> int | None:
-        """Return the index in `source` of the first removed line; None if ambiguous or missing.
-
-        For a change that only adds, it is the index where the lines are inserted.
-        """
-        for width in range(_CONTEXT + 1):
-            lead = self.before[len(self.before) - width :] if width else []
-            wanted = lead + self.removed + self.after[:width]
-            if not wanted:
-                continue
-            last = len(source) - len(wanted)
-            places = [i for i in range(last + 1) if source[i : i + len(wanted)] == wanted]
-            if len(places) == 1:
-                return places[0] + len(lead)
-            if not places:
-                return None
-        return None
-
-
-def _changes(patch: str) -> Iterator[_Change]:
-    lines = _lines(patch)[2:]
-    context: list[str] = []
-    change: _Change | None = None
-    for index, line in enumerate(lines):
-        if line == _NO_NEWLINE:
-            continue
-        text = line[1:]
-        if index + 1 < len(lines) and lines[index + 1] == _NO_NEWLINE:
-            text = text.removesuffix("\n")
-        if line.startswith("@@"):
-            if change is not None:
-                yield change
-            context, change = [], None
-        elif line[0] == " ":
-            context.append(text)
-            if change is not None:
-                change.after.append(text)
-        else:
-            if change is None or change.after:
-                if change is not None:
-                    yield change
-                change = _Change(context[-_CONTEXT:], [], [], [])
-                context = []
-            (change.added if line[0] == "+" else change.removed).append(text)
-    if change is not None:
-        yield change
-
-
-def _lines(text: str) -> list[str]:
+def split_lines(text: str) -> list[str]:
+    """Return the lines of a text with their line ends; only a line feed ends a line."""
     # Not splitlines(): a form feed or U+2028 inside a line must not split it.
     return re.findall(r"[^\n]*\n|[^\n]+", text)

@@ -7,7 +7,8 @@ from typing import Any
 from msgspec.structs import replace
 
 from engine.core.events import Proposal
-from engine.core.patches.patch import count_lines, patch_id, same_change
+from engine.core.patches.patch import count_lines, make_patch, same_change
+from engine.core.patches.place import patch_id
 from engine.core.patches.search_replace import source_key
 
 
@@ -19,22 +20,22 @@ def key_of(source: str) -> str:
         return ""
 
 
-def with_edit(proposal: Proposal, patch: str, source: str, **changes: Any) -> Proposal:
+def with_edit(proposal: Proposal, before: str, after: str, **changes: Any) -> Proposal:
     """Return a copy of a proposal with another edit: patch id, line counts and source key.
 
     Args:
         proposal: The proposal.
-        patch: The new edit as a unified diff.
-        source: The text of the edited file.
+        before: The text of the file before the new edit.
+        after: The text of the file after it.
         changes: Further fields of `Proposal` to replace, with their new values.
     """
-    added, removed = count_lines(patch)
+    added, removed = count_lines(make_patch("", before, after))
     return replace(
         proposal,
-        patch_id=patch_id(patch),
+        patch_id=patch_id(before, after),
         added=added,
         removed=removed,
-        source_key=key_of(source),
+        source_key=key_of(after),
         **changes,
     )
 
