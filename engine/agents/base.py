@@ -74,6 +74,8 @@ class Pending:
     source_key: str = ""
     knobs: dict[str, tuple[str, str]] = field(default_factory=dict)
     """Old and new literal of each knob the edit changes, by knob name."""
+    in_question: bool = False
+    """Whether the user was asked about it and has not answered."""
 
 
 @dataclass(frozen=True, kw_only=True)

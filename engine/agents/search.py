@@ -25,8 +25,9 @@ from engine.agents.search_space import Space
 from engine.agents.search_text import category, expected, hypothesis, ranking, rationale
 from engine.agents.search_tpe import choose_tpe, load_optuna
 from engine.core.config import ResearchConfig
-from engine.core.errors import AgentError
+from engine.core.errors import AgentError, AllInQuestionError
 from engine.core.patches.knobs import KnobError
+from engine.core.text import plural
 
 POLICIES = ("bandit", "tpe", "random")
 
@@ -91,10 +92,18 @@ class SearchAgent:
         """Yield thoughts on the evidence and the choice, then exactly one draft.
 
         Raises:
-            AgentError: The file has no knobs, does not parse, or everything has been tried.
+            AllInQuestionError: Nothing is left to try but changes of knobs in question.
+        AgentError: The file has no knobs, does not parse, or everything has been tried.
         """
         found = await asyncio.to_thread(self._search, briefing)
         record, choice, metric = found.record, found.choice, briefing.config.metric
+        in_question = sum(waiting.in_question for waiting in briefing.pending)
+        if choice is None and in_question:
+            raise AllInQuestionError(
+                "Every change this search knows has been tried, or is of a knob in question.",
+                f"{plural(in_question, 'proposal')} with such knobs wait for you.",
+                "Approve or veto them, then resume.",
+            )
         if choice is None:
             raise AgentError(
                 "Every change this search knows has been tried on this frontier.",

@@ -35,7 +35,8 @@ def preview_text(
         "",
         hypothesis(choice, record, policy)
         if choice is not None
-        else "Nothing: every change this search knows has been tried on this frontier.",
+        else "Nothing: every change this search knows has been tried on this frontier, or is of a "
+        "knob in question.",
         "",
     ]
     if leaders:
@@ -56,7 +57,10 @@ def _exclusions(briefing: Briefing) -> list[str]:
         for veto in briefing.vetoes
         if veto.knobs
     ]
-    lines += [f"- waits already: {p.hypothesis}" for p in briefing.pending]
+    lines += [
+        f"- {'in question, with its knobs' if p.in_question else 'waits already'}: {p.hypothesis}"
+        for p in briefing.pending
+    ]
     return ["# What is left out", "", *lines, ""] if lines else []
 
 

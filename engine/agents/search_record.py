@@ -75,9 +75,11 @@ class Record:
     _ceilings: Mapping[str, float] = field(default_factory=dict)
     _broken: frozenset[frozenset[Token]] = frozenset()
     _vetoed: frozenset[frozenset[tuple[str, str]]] = frozenset()
-    """Sets of (knob name, new literal): edits the user vetoed, or that are queued already."""
-    _banned: frozenset[str] = frozenset()
-    """Names of knobs the user banned."""
+    """Sets of (knob name, new literal): edits the user vetoed."""
+    _pending: frozenset[frozenset[tuple[str, str]]] = frozenset()
+    """Sets of (knob name, new literal): edits that run, or are queued to run."""
+    _untouchable: frozenset[str] = frozenset()
+    """Names of knobs the user banned, or was asked about and has not answered."""
 
     @classmethod
     def of(cls, briefing: Briefing, space: Space) -> Record:
@@ -102,17 +104,11 @@ class Record:
             _floors=floors,
             _ceilings=ceilings,
             _broken=frozenset(broken),
-            _vetoed=frozenset(
-                frozenset((name, new) for name, (_, new) in knobs.items())
-                for knobs in (
-                    *(veto.knobs for veto in briefing.vetoes),
-                    *(waiting.knobs for waiting in briefing.pending),
-                )
-                if knobs
-            ),
-            _banned=frozenset(
+            _vetoed=frozenset(_new_values(veto.knobs) for veto in briefing.vetoes if veto.knobs),
+            _pending=frozenset(_new_values(waiting.knobs) for waiting in briefing.pending),
+            _untouchable=frozenset(
                 word for text in briefing.banned for word in re.findall(r"[A-Z][A-Z0-9_]+", text)
-            ),
+            ).union(*(waiting.knobs for waiting in briefing.pending if waiting.in_question)),
         )
 
     def is_new(self, move: Move) -> bool:
@@ -125,8 +121,8 @@ class Record:
         return tokens(self.space.values.items())
 
     def is_allowed(self, move: Move) -> bool:
-        """Return whether no crash, ban, veto or queued experiment rules a move out."""
-        if (self._vetoed or self._banned) and self._is_unwanted(move):
+        """Return whether no crash, ban, veto, question or queued experiment rules a move out."""
+        if (self._vetoed or self._pending or self._untouchable) and self._is_unwanted(move):
             return False
         key_set = tokens(move)
         if any(broken <= key_set for broken in self._broken):
@@ -139,8 +135,12 @@ class Record:
 
     def _is_unwanted(self, move: Move) -> bool:
         literals = self.space.literals(move)
-        changed = frozenset((name, new) for name, (_, new) in literals.items())
-        return changed in self._vetoed or not self._banned.isdisjoint(literals)
+        changed = _new_values(literals)
+        return (
+            changed in self._pending
+            or any(vetoed <= changed for vetoed in self._vetoed)
+            or not self._untouchable.isdisjoint(literals)
+        )
 
     def lost_before(self, move: Move) -> bool:
         """Return whether a value in a move once lost more than twice `spread`, on any frontier."""
@@ -190,6 +190,10 @@ class Record:
     @cached_property
     def _reaches(self) -> dict[tuple[str, int], float]:
         return {}
+
+
+def _new_values(knobs: Mapping[str, tuple[str, str]]) -> frozenset[tuple[str, str]]:
+    return frozenset((name, new) for name, (_, new) in knobs.items())
 
 
 def direction(axis: SearchAxis, old: Scalar, new: Scalar) -> int:

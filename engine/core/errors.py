@@ -19,6 +19,7 @@ AutoresearchError            what happened, why, what to do next; an exit code
     ├── ContextTooLongError     the prompt does not fit into the model's context
     ├── BudgetSpentError        the session's cap on dollars or tokens is reached
     ├── CliMissingError         the coding agent's command is not installed, or will not start
+    ├── AllInQuestionError      nothing is left to propose before the user answers questions
     └── UnusableAnswerError     the answer holds no edit that can be applied
 """
 
@@ -147,6 +148,10 @@ class BudgetSpentError(AgentError):
 
 class CliMissingError(AgentError):
     """The coding agent's command is not installed, or does not start."""
+
+
+class AllInQuestionError(AgentError):
+    """The agent has nothing to propose before the user answers open questions."""
 
 
 class UnusableAnswerError(AgentError):

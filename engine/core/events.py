@@ -385,6 +385,8 @@ class AgentWaited(Event, frozen=True, kw_only=True):
     reason: str
     until: datetime
     tries: int = 1
+    for_answer: bool = False
+    """True where the wait ends with the next event, such as the user's answer to a question."""
 
 
 class CandidateCommitted(Event, frozen=True, kw_only=True):

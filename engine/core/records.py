@@ -238,6 +238,8 @@ class Waiting(msgspec.Struct, frozen=True, kw_only=True):
     reason: str
     until: datetime
     tries: int
+    ends_after: int = 0
+    """The number of the event after which any other one ends the wait; 0: none does."""
 
 
 class VerdictCounts(msgspec.Struct, frozen=True, kw_only=True):

@@ -245,7 +245,7 @@ class Session(msgspec.Struct, frozen=True, kw_only=True):
 
     def seconds_to_wait(self, now: datetime) -> float:
         """Return the seconds until a failed agent is asked again; 0 where it may be asked now."""
-        if self.waiting is None:
+        if self.waiting is None or 0 < self.waiting.ends_after < self.seq:
             return 0.0
         return max(0.0, (self.waiting.until - now).total_seconds())
 

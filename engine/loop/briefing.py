@@ -6,7 +6,7 @@ from pathlib import Path
 
 from engine.agents.base import AgentSpending, Attempt, Briefing, Failure, Pending, Veto
 from engine.core.analysis.plateau import current_dry_spell, plateau_advice
-from engine.core.enums import DecisionKind, Origin, Verdict
+from engine.core.enums import DecisionKind, Origin, QueueState, Verdict
 from engine.core.imported_attempt import PastAttempt
 from engine.core.records import Experiment, Queued, Vetoed
 from engine.core.session import Session
@@ -153,6 +153,7 @@ def _pending(number: int, record: Experiment | Queued, session: Session) -> Pend
         patch_id=record.proposal.patch_id,
         source_key=record.proposal.source_key,
         knobs=record.proposal.knobs,
+        in_question=isinstance(record, Queued) and record.state is not QueueState.READY,
     )
 
 

@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from engine.core import events as ev
 from engine.core.enums import AlarmKind, Origin, Outcome
-from engine.core.errors import AgentError, AutoresearchError, JournalError
+from engine.core.errors import AgentError, AllInQuestionError, AutoresearchError, JournalError
 from engine.core.records import Experiment, Run
 from engine.core.session import MAX_HELD_IN_A_ROW, Session
 from engine.loop.context import SessionContext
@@ -105,6 +105,8 @@ class Ratchet:
                 await self._one_step()
             except JournalError:
                 raise
+            except AllInQuestionError as error:
+                self._wait_for_answer(error)
             except AgentError as error:
                 self._failures.handle(error)
             except AutoresearchError as error:
@@ -126,7 +128,7 @@ class Ratchet:
         """
         while True:
             session = self.session
-            wait = session.seconds_to_wait(datetime.now(UTC))
+            wait = self._seconds_to_wait()
             free = session.pause is None and session.stop is None
             if wait > 0 and free and session.running is None:
                 self._wake.clear()
@@ -157,6 +159,26 @@ class Ratchet:
                 return True
             self._wake.clear()
             await self._wake.wait()
+
+    def _seconds_to_wait(self) -> float:
+        """Return the seconds until the next step; 0 where it need not wait for the agent."""
+        session = self.session
+        if session.current is None and session.ready:
+            return 0.0
+        return session.seconds_to_wait(datetime.now(UTC))
+
+    def _wait_for_answer(self, error: AllInQuestionError) -> None:
+        """Record that the agent is asked again once a question is answered, or else parked.
+
+        Pauses the loop where all questions are parked.
+        """
+        seconds = self._reviewer.seconds_to_parking()
+        if seconds is None:
+            self._failures.handle(error)
+            return
+        until = datetime.now(UTC) + timedelta(seconds=seconds)
+        reason = f"{error.what} {error.why}".strip()
+        self._context.record(ev.AgentWaited(reason=reason, until=until, tries=0, for_answer=True))
 
     def _waits_for_user(self) -> bool:
         """Return True where no experiment can begin before the user answers an open question."""

@@ -11,6 +11,7 @@ from engine.core import events as ev
 from engine.core.enums import Actor, AlarmKind, Autonomy, Origin, QueueState, ReviewAnswer
 from engine.core.errors import AutoresearchError
 from engine.core.finding import Finding, Weight
+from engine.core.patches.knobs import knob_changes
 from engine.core.patches.patch import make_patch
 from engine.core.patches.proposal_edit import with_edit
 from engine.core.patches.refit import refit
@@ -227,7 +228,12 @@ class Reviewer:
             )
             self._context.alarm(AlarmKind.EDIT_TOO_LATE, message)
             return
-        proposal = with_edit(current.proposal, edit.before, edit.source, knobs={})
+        proposal = with_edit(
+            current.proposal,
+            edit.before,
+            edit.source,
+            knobs=knob_changes(edit.before, edit.source),
+        )
         self._context.record(
             ev.ProposalEdited(
                 queued=current.number,

@@ -13,11 +13,11 @@ from typing import Any
 
 import pytest
 
-from engine.agents.base import Agent, Briefing, Draft, PromptPreview
+from engine.agents.base import Agent, Briefing, Draft, Pending, PromptPreview, Veto
 from engine.agents.search import SearchAgent, make
 from engine.core.config import ResearchConfig
 from engine.core.enums import Outcome
-from engine.core.errors import AgentError
+from engine.core.errors import AgentError, AllInQuestionError
 from tests.agents.memory_ratchet import SOURCE, Ratchet, Result, draft, values, worse
 
 POLICIES = ["bandit", "tpe", "random"]
@@ -154,6 +154,66 @@ def test_it_ends_when_all_is_tried(policy: str) -> None:
         ratchet.turn(worse)
     with pytest.raises(AgentError, match=r"has been tried.*End the session"):
         ratchet.draft()
+
+
+@pytest.mark.parametrize("policy", POLICIES)
+def test_a_knob_in_question_is_left_alone_until_the_question_is_answered(policy: str) -> None:
+    ratchet = Ratchet(policy)
+    for _ in range(5):  # TPE begins after four results
+        ratchet.turn(worse)
+    asked: list[Pending] = []
+    for number in range(100, 104):
+        briefing = dataclasses.replace(ratchet.briefing, pending=tuple(asked))
+        knobs = draft(ratchet.agent, briefing)[1].knobs
+        assert not any(knobs.keys() & waiting.knobs.keys() for waiting in asked)
+        asked.append(pending(number, knobs, in_question=True))
+
+
+def pending(number: int, knobs: dict[str, tuple[str, str]], *, in_question: bool) -> Pending:
+    return Pending(
+        number=number,
+        base="c1",
+        hypothesis="h",
+        category="other",
+        patch_id="",
+        knobs=knobs,
+        in_question=in_question,
+    )
+
+
+@pytest.mark.parametrize("policy", ["bandit", "random"])
+def test_with_all_knobs_in_question_it_waits_for_the_answers(policy: str) -> None:
+    ratchet = Ratchet(policy, "USE_ROPE = True\nACT = 'a'  # a | b\n")
+    knobs = {"USE_ROPE": ("True", "False"), "ACT": ("'a'", "'b'")}
+    briefing = dataclasses.replace(ratchet.briefing, pending=(pending(2, knobs, in_question=True),))
+    with pytest.raises(AllInQuestionError, match="1 proposal with such knobs"):
+        draft(ratchet.agent, briefing)
+    assert "in question" in preview(ratchet.agent, briefing)
+    # One that runs, or will without a question, rules out nothing but itself.
+    briefing = dataclasses.replace(
+        ratchet.briefing, pending=(pending(2, knobs, in_question=False),)
+    )
+    assert draft(ratchet.agent, briefing)[1].knobs != knobs
+
+
+@pytest.mark.parametrize("policy", ["bandit", "random"])
+def test_a_vetoed_change_is_not_proposed_together_with_another_either(policy: str) -> None:
+    ratchet = Ratchet(policy, "USE_ROPE = True\nACT = 'a'  # a | b\n")
+    veto = Veto(
+        hypothesis="h",
+        reason="no",
+        patch="",
+        patch_id="",
+        knobs={"USE_ROPE": ("True", "False")},
+    )
+    briefing = dataclasses.replace(ratchet.briefing, vetoes=(veto,))
+    assert draft(ratchet.agent, briefing)[1].knobs == {"ACT": ("'a'", "'b'")}
+    ratchet.turn(worse)
+    while ratchet.history[-1].knobs.keys() != {"ACT"}:
+        ratchet.turn(worse)
+    briefing = dataclasses.replace(ratchet.briefing, vetoes=(veto,))
+    with pytest.raises(AgentError, match="has been tried"):
+        draft(ratchet.agent, briefing)
 
 
 def test_foreign_attempts_do_no_harm() -> None:

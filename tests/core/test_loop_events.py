@@ -189,6 +189,15 @@ def test_waiting_for_the_agent_ends_with_its_next_proposal() -> None:
     assert play(queued, session=session).waiting is None
 
 
+def test_waiting_for_an_answer_ends_with_any_other_event() -> None:
+    session = play(
+        began(), ev.AgentWaited(reason="all in question", until=at(100), for_answer=True)
+    )
+    assert session.seconds_to_wait(at(40)) == 60.0
+    told = play(ev.NoteAdded(note=1, text="a note", by=Actor.SCREEN), session=session)
+    assert told.seconds_to_wait(at(40)) == 0.0
+
+
 # ---- experiments
 
 

@@ -255,6 +255,7 @@ def test_an_edited_patch_is_assessed_and_asked_again(night: Night, repository: P
     say(repository, commands.ApproveProposal(patch_id=new))
     session = night.finished(2)
     assert "0.055" in git(repository, "show", session.experiment(2).commit)
+    assert session.experiment(2).proposal.knobs == {"MATRIX_LR": ("0.04", "0.055")}
     assert [d.kind for d in session.experiment(2).decisions].count(DecisionKind.APPROVED) == 1
     night.stop()
 
@@ -589,6 +590,47 @@ def test_the_search_asks_about_different_edits(repository: Path) -> None:
     wait_for(lambda: session_of(repository).counts.total >= 2, "the first of them")
     say(repository, commands.PauseLoop())
     at_rest(repository)
+    check_books(repository)
+
+
+def test_a_risky_knob_is_asked_about_once_while_others_are_tried(repository: Path) -> None:
+    (repository / "program.md").write_text("Do not change `DEPTH` or `MATRIX_LR`.\n")
+    words = ("--yes", "--tag", "t", "--budget", "0.02", "--max", "12", "--autonomy", "ask-risky")
+    assert run_warm("start", repository, *words).returncode == 0
+    wait_for(lambda: engine_pid(repository) is None, "the end")
+    session = session_of(repository)
+    assert session.counts.total == 12
+    asked = [set(q.proposal.knobs) & {"DEPTH", "MATRIX_LR"} for q in session.queue]
+    assert {name for names in asked for name in names} == {"DEPTH", "MATRIX_LR"}
+    assert sum(map(len, asked)) == 2
+    check_books(repository)
+
+
+def test_with_every_knob_in_question_the_search_waits_for_an_answer(repository: Path) -> None:
+    knobs = "DEPTH", "MATRIX_LR", "EMBEDDING_LR", "WARMDOWN_RATIO"
+    (repository / "program.md").write_text(f"Do not change {', '.join(f'`{k}`' for k in knobs)}.\n")
+    words = ("--yes", "--tag", "t", "--budget", "0.02", "--max", "3", "--autonomy", "ask-risky")
+    assert run_warm("start", repository, *words).returncode == 0
+    session = wait_for(
+        lambda: s if (s := session_of(repository)).waiting is not None else None, "the wait"
+    )
+    assert session.waiting is not None
+    assert "of a knob in question" in session.waiting.reason
+    asked = [name for q in session.asked for name in q.proposal.knobs]
+    assert sorted(asked) == sorted(knobs)
+    first, second = session.asked[:2]
+    say(repository, commands.VetoProposal(patch_id=first.proposal.patch_id, reason="no"))
+    again = wait_for(
+        lambda: next((q for q in session_of(repository).asked if q.number > len(knobs)), None),
+        "another question about the knobs of the first",
+    )
+    assert again.proposal.knobs.keys() <= first.proposal.knobs.keys()
+    assert again.proposal.knobs != first.proposal.knobs
+    say(repository, commands.ApproveProposal(patch_id=second.proposal.patch_id))
+    wait_for(lambda: session_of(repository).counts.total >= 2, "the approved one")
+    assert session_of(repository).pause is None
+    say(repository, commands.StopSession(mode=StopMode.NOW))
+    wait_for(lambda: engine_pid(repository) is None, "the end")
     check_books(repository)
 
 
