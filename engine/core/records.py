@@ -214,6 +214,12 @@ class Queued(Candidate, frozen=True, kw_only=True):
         """The proposal's number in the queue, counted up through the session."""
         return self.queued
 
+    @property
+    def asked_at(self) -> datetime | None:
+        """When the user was last asked about the proposal; None where they never were."""
+        asked = [d.at for d in self.decisions if d.kind is DecisionKind.ASKED]
+        return asked[-1] if asked else None
+
 
 class Dropped(msgspec.Struct, frozen=True, kw_only=True):
     """A queued proposal that was dropped and never ran."""
@@ -236,6 +242,7 @@ class Waiting(msgspec.Struct, frozen=True, kw_only=True):
     """The wait after a failed agent call before the agent is asked again."""
 
     reason: str
+    since: datetime
     until: datetime
     tries: int
     ends_after: int = 0

@@ -152,9 +152,10 @@ def _cost_incurred(s: Session, e: ev.CostIncurred) -> Session:
 @on(ev.AgentWaited)
 def _agent_waited(s: Session, e: ev.AgentWaited) -> Session:
     ends_after = e.seq if e.for_answer else 0
-    return s.with_(
-        e, waiting=Waiting(reason=e.reason, until=e.until, tries=e.tries, ends_after=ends_after)
+    waiting = Waiting(
+        reason=e.reason, since=e.at, until=e.until, tries=e.tries, ends_after=ends_after
     )
+    return s.with_(e, waiting=waiting)
 
 
 @on(ev.CandidateCommitted)

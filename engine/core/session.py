@@ -243,11 +243,22 @@ class Session(msgspec.Struct, frozen=True, kw_only=True):
         """
         return self.aliases.get(commit, commit)
 
+    @property
+    def open_wait(self) -> Waiting | None:
+        """The wait for the agent that no event has ended; None where there is none.
+
+        Its time may be over.
+        """
+        ended = self.waiting is not None and 0 < self.waiting.ends_after < self.seq
+        return None if ended else self.waiting
+
     def seconds_to_wait(self, now: datetime) -> float:
-        """Return the seconds until a failed agent is asked again; 0 where it may be asked now."""
-        if self.waiting is None or 0 < self.waiting.ends_after < self.seq:
-            return 0.0
-        return max(0.0, (self.waiting.until - now).total_seconds())
+        """Return the seconds until a failed agent is asked again, by the machine's clock.
+
+        0 where it may be asked now. The engine measures by `engine.loop.waits` instead.
+        """
+        wait = self.open_wait
+        return max(0.0, (wait.until - now).total_seconds()) if wait is not None else 0.0
 
     def experiment(self, number: int) -> Experiment:
         """Return the experiment with that number, counted from 1.

@@ -11,6 +11,7 @@ from engine.core.enums import Actor, AlarmKind
 from engine.core.events import AlarmRaised, AnyEvent, Paused
 from engine.core.layout import Layout
 from engine.core.session import Session
+from engine.loop.waits import Waits
 from engine.protocol.messages import AnyMessage
 from engine.store.journal import Journal
 from engine.store.workspace import Workspace
@@ -28,6 +29,8 @@ class SessionContext:
     """The environment variables of the engine."""
     publish: Callable[[AnyMessage], None]
     """Sends a live message, such as run progress or reasoning, to all subscribed clients."""
+    waits: Waits
+    """Measures the waits that the journal dates."""
     submodules: tuple[str, ...] = ()
     """Paths of the repository's git submodules, relative to its top level."""
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-
 from msgspec.structs import replace
 
 from engine.agents.base import Failure
@@ -89,7 +87,7 @@ class ExperimentSteps:
         session = self._context.session
         if self._is_held_up() or session.is_full_of_questions:
             return
-        if session.seconds_to_wait(datetime.now(UTC)) > 0:
+        if self._context.waits.for_agent() > 0:
             return  # a call ahead failed; the agent is asked again later
         candidate = await self._proposer.propose(number)
         if candidate is None:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from datetime import UTC, datetime
 from typing import Any
 
 from msgspec.structs import replace
@@ -279,7 +278,7 @@ class ProposalQueue:
             and session.running is not None
             and session.pause is None
             and session.stop is None
-            and session.seconds_to_wait(datetime.now(UTC)) == 0
+            and self._context.waits.for_agent() == 0
             and len(session.ready) < config.lookahead
             and not session.is_full_of_questions
             and (config.max_experiments is None or self._next_number <= config.max_experiments)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 from engine.core import events as ev
 from engine.core.enums import AlarmKind, Origin, Outcome
@@ -165,7 +165,7 @@ class Ratchet:
         session = self.session
         if session.current is None and session.ready:
             return 0.0
-        return session.seconds_to_wait(datetime.now(UTC))
+        return self._context.waits.for_agent()
 
     def _wait_for_answer(self, error: AllInQuestionError) -> None:
         """Record that the agent is asked again once a question is answered, or else parked.
@@ -176,7 +176,7 @@ class Ratchet:
         if seconds is None:
             self._failures.handle(error)
             return
-        until = datetime.now(UTC) + timedelta(seconds=seconds)
+        until = self._context.waits.now() + timedelta(seconds=seconds)
         reason = f"{error.what} {error.why}".strip()
         self._context.record(ev.AgentWaited(reason=reason, until=until, tries=0, for_answer=True))
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 from engine.core.enums import AlarmKind
 from engine.core.errors import (
@@ -100,5 +100,5 @@ class AgentFailures:
             self._in_a_row = 0
             self._context.pause(reason, error.todo)
             return
-        until = datetime.now(UTC) + timedelta(seconds=decision.wait_seconds)
+        until = self._context.waits.now() + timedelta(seconds=decision.wait_seconds)
         self._context.record(AgentWaited(reason=reason, until=until, tries=self._in_a_row))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import PurePosixPath
 from typing import NamedTuple
 
@@ -103,25 +103,22 @@ class Reviewer:
         limit = timedelta(seconds=self._context.session.config.review_timeout_seconds)
         self._context.record(
             ev.ReviewRequested(
-                queued=queued, patch_id=patch_id, why=why, until=datetime.now(UTC) + limit
+                queued=queued, patch_id=patch_id, why=why, until=self._context.waits.now() + limit
             )
         )
 
     def park_overdue(self) -> None:
         """Park the proposals whose question was not answered within `review_timeout_seconds`."""
-        now = datetime.now(UTC)
         for queued in self._context.session.asked:
-            if queued.until is not None and queued.until <= now:
+            if self._context.waits.for_answer(queued) == 0:
                 seconds = self._context.session.config.review_timeout_seconds
                 reason = f"not answered within {duration(seconds)}"
                 self._context.record(ev.ProposalParked(queued=queued.number, reason=reason))
 
     def seconds_to_parking(self) -> float | None:
         """Return the seconds until the first open question is parked; None where none is open."""
-        times = [q.until for q in self._context.session.asked if q.until is not None]
-        if not times:
-            return None
-        return max(0.0, (min(times) - datetime.now(UTC)).total_seconds())
+        waits = [self._context.waits.for_answer(q) for q in self._context.session.asked]
+        return min((seconds for seconds in waits if seconds is not None), default=None)
 
     # ---- answers
 

@@ -29,6 +29,7 @@ from engine.devices.recorder import MachineRecorder
 from engine.devices.sampler import DeviceSampler
 from engine.loop.assembly import SessionLoop, build_loop
 from engine.loop.context import SessionContext
+from engine.loop.waits import Waits
 from engine.notify.notifier import Notifier
 from engine.processes import OrphanReaper, adopt_orphans
 from engine.protocol.commands import ClientCommand, StopSession
@@ -90,6 +91,7 @@ class Engine:
                 agent=agent,
                 environ=os.environ,
                 publish=lambda message: server.publish(message) if server is not None else None,
+                waits=Waits(journal),
                 submodules=submodules,
             )
             loop = build_loop(context)
