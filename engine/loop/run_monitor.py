@@ -75,13 +75,19 @@ class RunMonitor:
         self._position = 0
         self._phase = Phase.STARTING
         # Monotonic: a changed clock or a suspended laptop must not count against the run.
-        self._phase_since = time.monotonic() - max(0.0, time.time() - handle.started_at)
-        self._deadline = self._phase_since + deadline_seconds
+        self._started_at = time.monotonic() - max(0.0, time.time() - handle.started_at)
+        self._phase_since = self._started_at
+        self._deadline = self._started_at + deadline_seconds
         self._noted_at = 0.0
         self._alone_since: float | None = None
         self._reported_waiting = False
         self._grew_at = self._polled_at = time.monotonic()
         self._killed_by: str | None = None
+
+    @property
+    def elapsed_seconds(self) -> float:
+        """Return the seconds since the run's start."""
+        return time.monotonic() - self._started_at
 
     async def follow(self) -> FinishedRun:
         """Wait until the run's whole process tree is gone and its log is read to the end.

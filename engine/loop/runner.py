@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import time
 from pathlib import Path
 
 from engine.core import events as ev
@@ -144,7 +143,9 @@ class Runner:
             self._context.session.config,
             expects_progress=any(r.curve for e in experiments[:3] for r in e.runs),
             deadline_seconds=run.deadline_seconds,
-            on_progress=lambda progress: self._progressed(number, run.number, progress),
+            on_progress=lambda progress: self._progressed(
+                number, run.number, progress, monitor.elapsed_seconds
+            ),
             on_alarm=lambda message: self._alarm_of_run(number, message),
         )
         finished = await monitor.follow()
@@ -245,9 +246,8 @@ class Runner:
 
     # ---- progress
 
-    def _progressed(self, number: int, run: int, progress: LogProgress) -> None:
+    def _progressed(self, number: int, run: int, progress: LogProgress, elapsed: float) -> None:
         session = self._context.session
-        elapsed = max(0.0, time.time() - self._handle.started_at) if self._handle else 0.0
         phase = progress.phase
         unclear = phase is Phase.STARTING and progress.step is None
         if unclear and session.config.budget_seconds is None and elapsed > _SILENT_START_SECONDS:
