@@ -1,6 +1,6 @@
-"""Reads files that a training process can write, without waiting for one or following a link.
+"""Reads files that others can write, without waiting for one or following a link.
 
-A run may put a pipe, a device, a link or a huge file in the place of any of its files.
+A run or a cloned repository may have a pipe, a device, a link or a huge file in the place of any.
 """
 
 from __future__ import annotations
@@ -13,36 +13,46 @@ from pathlib import Path
 _READ = os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NOCTTY
 
 
-def open_regular(path: Path) -> int:
+def open_regular(path: Path, *, follow: bool = False) -> int:
     """Open a regular file for reading, and return its descriptor.
 
-    Opening it neither blocks nor follows a link in the last part of the path.
+    Opening it does not block.
+
+    Args:
+        path: The file.
+        follow: Whether the last part of the path may be a link.
 
     Raises:
         OSError: There is no such file, or it is a link, a pipe, a directory or a device.
     """
-    descriptor = os.open(path, _READ)
+    try:
+        descriptor = os.open(path, _READ & ~os.O_NOFOLLOW if follow else _READ)
+    except OSError as error:
+        if error.errno == errno.ELOOP and not follow:
+            raise OSError(errno.ELOOP, "Not a regular file but a link", str(path)) from None
+        raise
     if stat.S_ISREG(os.fstat(descriptor).st_mode):
         return descriptor
     os.close(descriptor)
     raise OSError(errno.EINVAL, "Not a regular file", str(path))
 
 
-def read_regular(path: Path, limit: int) -> bytes:
+def read_regular(path: Path, limit: int, *, follow: bool = False) -> bytes:
     """Return the content of a regular file that is not larger than a limit.
 
     Args:
         path: The file.
         limit: The most bytes that the file may have.
+        follow: Whether the last part of the path may be a link.
 
     Raises:
         OSError: There is no such file, or it is larger, a link, a pipe, a directory or a device.
     """
-    descriptor = open_regular(path)
+    descriptor = open_regular(path, follow=follow)
     with os.fdopen(descriptor, "rb") as file:
         data = file.read(limit + 1)
     if len(data) > limit:
-        raise OSError(errno.EFBIG, os.strerror(errno.EFBIG), str(path))
+        raise OSError(errno.EFBIG, f"Larger than {limit:,} bytes", str(path))
     return data
 
 

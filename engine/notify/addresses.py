@@ -15,7 +15,7 @@ import msgspec
 from engine.core.errors import ConfigError
 from engine.core.layout import HOME_NAME
 from engine.core.needs import NeedKind
-from engine.store.regular_file import read_regular
+from engine.untrusted_files import read_regular
 
 VARIABLE = "AUTORESEARCH_NOTIFY"
 FILE = Path(HOME_NAME) / "notify.toml"

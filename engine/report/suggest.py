@@ -18,7 +18,7 @@ import msgspec
 from engine.agents.base import AgentSpending, Usage
 from engine.agents.checks import check_caps
 from engine.agents.llm.answer import ThinkSplitter
-from engine.agents.llm.keys import provider_environment
+from engine.agents.llm.env_file import provider_environment, secrets_in_env_file
 from engine.agents.llm.model import Model
 from engine.agents.llm.prompt import estimate_tokens
 from engine.core.config import ResearchConfig
@@ -119,7 +119,7 @@ async def _answer(
         BudgetSpentError: The question might exceed a cap; the model was not called.
     """
     variables = provider_environment(workspace, environ)
-    secrets = secret_values(variables)
+    secrets = [*secret_values(variables), *secrets_in_env_file(workspace)]
     messages = [
         {"role": m["role"], "content": redact(m["content"], secrets)} for m in messages_of(facts)
     ]

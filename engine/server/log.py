@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
 
-from engine.agents.llm.keys import provider_environment
+from engine.agents.llm.env_file import secrets_in_env_file
 from engine.core import events as ev
 from engine.core.errors import ConfigError
 from engine.core.layout import engine_log
@@ -41,13 +41,13 @@ def start_logging(workspace: Path, environ: Mapping[str, str]) -> None:
         OSError: The log file cannot be written.
     """
     try:
-        variables = provider_environment(workspace, environ)
+        secrets = secrets_in_env_file(workspace)
     except ConfigError:  # an unreadable .env is reported when the agent needs a key
-        variables = dict(environ)
+        secrets = []
     handler = RotatingFileHandler(
         engine_log(workspace), maxBytes=_MAX_BYTES, backupCount=_KEPT_FILES, encoding="utf-8"
     )
-    handler.setFormatter(_RedactingFormatter(secret_values(variables)))
+    handler.setFormatter(_RedactingFormatter([*secret_values(environ), *secrets]))
     root = logging.getLogger("engine")
     root.addHandler(handler)
     root.setLevel(logging.INFO)

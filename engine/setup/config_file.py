@@ -9,7 +9,7 @@ from engine.core.config_toml import parse_config, render_config
 from engine.core.errors import ConfigError, WorkspaceError
 from engine.core.layout import home_of
 from engine.store.durable import write_durably
-from engine.store.regular_file import read_regular
+from engine.untrusted_files import read_regular
 
 CONFIG_NAME = "config.toml"
 _MOST_BYTES = 2**20

@@ -16,9 +16,10 @@ from msgspec.structs import asdict, replace
 
 from engine.core.config import ResearchConfig
 from engine.core.errors import UsageError, WorkspaceError
-from engine.core.layout import home_of
+from engine.core.layout import Layout, home_of
+from engine.setup.start_request import request_path
 from engine.store.durable import write_durably
-from engine.store.regular_file import read_regular
+from engine.untrusted_files import read_regular
 
 _MOST_BYTES = 4 * 2**20
 _NOTIFY = "notify.toml"
@@ -32,20 +33,39 @@ class Confirmation(msgspec.Struct, frozen=True, kw_only=True):
     inode: int
     configs: dict[str, ResearchConfig] = {}
     """The research config of each session, by tag."""
+    requests: dict[str, str] = {}
+    """The hash of each session's start request, by tag; only where there was one."""
     notify: str = ""
     """The hash of notify.toml; empty where there was none."""
+    keys: str = ""
+    """The hash of the keys that the agent got from `.env`; empty where there were none."""
 
 
-def confirm(workspace: Path, config: ResearchConfig) -> None:
+def confirm(workspace: Path, config: ResearchConfig, keys: str = "") -> None:
     """Record that the user confirmed a session's config and the workspace's notify.toml.
+
+    Args:
+        workspace: The workspace's directory.
+        config: The config as it was shown.
+        keys: The hash of the keys that `.env` gives the agent; empty to keep the one recorded.
 
     Raises:
         WorkspaceError: The record cannot be written.
     """
     path, now = _record_path(workspace), _now(workspace)
     before, _ = _read(path)
-    known = before.configs if before is not None and _is_same_directory(before, now) else {}
-    now = replace(now, configs={**known, config.tag: config})
+    if before is not None and _is_same_directory(before, now):
+        now = replace(
+            now, configs=before.configs, requests=before.requests, keys=keys or before.keys
+        )
+    request = _hash_of(request_path(Layout(workspace, config.tag)))
+    requests = {tag: hash for tag, hash in now.requests.items() if tag != config.tag}
+    now = replace(
+        now,
+        configs={**now.configs, config.tag: config},
+        requests=requests | ({config.tag: request} if request else {}),
+        keys=keys or now.keys,
+    )
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         write_durably(path, msgspec.json.encode(now), private=True)
@@ -77,11 +97,30 @@ def differences(workspace: Path, config: ResearchConfig | None) -> tuple[str, ..
             found.append(f"You have not confirmed the session {config.tag!r} yet.")
         else:
             found += _changes(confirmed, config)
+            if not is_request_confirmed(Layout(workspace, config.tag)):
+                found.append("The start request in opening.json is not the one you confirmed.")
     if now.notify != before.notify:
         found.append(
             f"{_NOTIFY} is not as you confirmed it; `autoresearch-tui notify` shows its addresses."
         )
     return tuple(found)
+
+
+def confirmed_keys(workspace: Path) -> str:
+    """Return the hash of the keys in `.env` that the user confirmed; empty where there is none."""
+    before, _ = _read(_record_path(workspace))
+    if before is None or not _is_same_directory(before, _now(workspace)):
+        return ""
+    return before.keys
+
+
+def is_request_confirmed(layout: Layout) -> bool:
+    """Return whether the user's confirmed start wrote the session's start request, if any."""
+    request = _hash_of(request_path(layout))
+    before, _ = _read(_record_path(layout.workspace))
+    if request and (before is None or not _is_same_directory(before, _now(layout.workspace))):
+        return False
+    return not request or (before is not None and before.requests.get(layout.tag) == request)
 
 
 def require_confirmation(workspace: Path, config: ResearchConfig) -> None:
@@ -124,19 +163,22 @@ def _record_path(workspace: Path) -> Path:
 def _now(workspace: Path) -> Confirmation:
     """Return the workspace's present state as a confirmation without configs."""
     info = os.stat(workspace)
-    try:
-        data = read_regular(home_of(workspace) / _NOTIFY, _MOST_BYTES)
-        notify = hashlib.sha256(data).hexdigest()
-    except FileNotFoundError:
-        notify = ""
-    except OSError as error:
-        notify = f"unreadable: {error.strerror}"
     return Confirmation(
         workspace=os.fsencode(workspace).decode("utf-8", "backslashreplace"),
         device=info.st_dev,
         inode=info.st_ino,
-        notify=notify,
+        notify=_hash_of(home_of(workspace) / _NOTIFY),
     )
+
+
+def _hash_of(path: Path) -> str:
+    """Return a hash of a file's content; empty where there is no file."""
+    try:
+        return hashlib.sha256(read_regular(path, _MOST_BYTES)).hexdigest()
+    except (FileNotFoundError, NotADirectoryError):
+        return ""
+    except OSError as error:
+        return f"unreadable: {error.strerror}"
 
 
 def _is_same_directory(a: Confirmation, b: Confirmation) -> bool:

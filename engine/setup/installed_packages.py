@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from engine.store.regular_file import read_regular
+from engine.untrusted_files import read_regular
 
 _MOST_BYTES = 64 * 1024
 _PLACES = (

@@ -8,7 +8,7 @@ from engine import __version__
 from engine.core import events as ev
 from engine.core.config import ResearchConfig, settings
 from engine.core.enums import Actor, AlarmKind
-from engine.core.errors import AutoresearchError, ConfigError, JournalError, WorkspaceError
+from engine.core.errors import ConfigError, JournalError, WorkspaceError
 from engine.core.layout import HOME_NAME, Layout, RefNames
 from engine.core.session import Session
 from engine.setup.notes import results_name
@@ -71,9 +71,43 @@ def open_session(
     journal = Journal(layout.journal)
     try:
         _check_journal(workspace, journal.session, config)
-    except AutoresearchError:
+        _record_session(workspace, journal, config, request, adoption)
+        _record_engine_start(journal, config, platform)
+        apply_start_request(layout, journal, request)
+    except BaseException:
         journal.close()
         raise
+    return journal, submodules
+
+
+def _check_journal(workspace: Workspace, session: Session, config: ResearchConfig) -> None:
+    """Raise an error for a journal that does not fit the workspace, before anything is run.
+
+    Raises:
+        JournalError: It names a commit that does not exist, or a table outside the workspace.
+        WorkspaceError: The session's branch was deleted, or is at another commit.
+    """
+    if not session.seq:
+        return
+    check_recorded_commits(workspace, session)
+    if session.results_file not in (config.results_file, f"results-{config.tag}.tsv"):
+        raise JournalError(
+            f"The journal of {config.tag!r} names the results table {session.results_file!r}.",
+            f"It can only be {config.results_file} or results-{config.tag}.tsv.",
+            "Start another session with --tag.",
+        )
+    # Not at the first keep after hours of work.
+    workspace.check_branch(config.tag, session.frontier)
+
+
+def _record_session(
+    workspace: Workspace,
+    journal: Journal,
+    config: ResearchConfig,
+    request: StartRequest,
+    adoption: Adoption | None,
+) -> None:
+    """Record the start of a new session, and the history of another tool's session."""
     if not journal.session.seq:
         journal.append(
             ev.SessionStarted(
@@ -97,29 +131,6 @@ def open_session(
                 notes=adoption.history.notes,
             )
         )
-    _record_engine_start(journal, config, platform)
-    apply_start_request(layout, journal, request)
-    return journal, submodules
-
-
-def _check_journal(workspace: Workspace, session: Session, config: ResearchConfig) -> None:
-    """Raise an error for a journal that does not fit the workspace, before anything is run.
-
-    Raises:
-        JournalError: It names a commit that does not exist, or a table outside the workspace.
-        WorkspaceError: The session's branch was deleted, or is at another commit.
-    """
-    if not session.seq:
-        return
-    check_recorded_commits(workspace, session)
-    if session.results_file not in (config.results_file, f"results-{config.tag}.tsv"):
-        raise JournalError(
-            f"The journal of {config.tag!r} names the results table {session.results_file!r}.",
-            f"It can only be {config.results_file} or results-{config.tag}.tsv.",
-            "Start another session with --tag.",
-        )
-    # Not at the first keep after hours of work.
-    workspace.check_branch(config.tag, session.frontier)
 
 
 def _start_branch(

@@ -12,10 +12,9 @@ from msgspec.structs import asdict, replace
 
 from engine.core.config import ResearchConfig, settings
 from engine.core.config_toml import check_config
-from engine.core.errors import ConfigError, UsageError, WorkspaceError
+from engine.core.errors import UsageError, WorkspaceError
 from engine.core.layout import (
     BRANCH_PREFIX,
-    HOME_NAME,
     JOURNAL_NAME,
     REF_PREFIX,
     Layout,
@@ -25,12 +24,18 @@ from engine.core.layout import (
 from engine.core.session import Session
 from engine.core.text import INSTRUCTION_CHARACTERS
 from engine.setup.config_file import config_path, load_config, save_config
-from engine.setup.confirmation import confirm, differences
+from engine.setup.confirmation import confirm
 from engine.setup.detect import DetectedSettings, detect_settings, propose_tag
 from engine.setup.notes import withheld_note, workspace_notes
 from engine.setup.start_point import StartPoint, find_start_point
-from engine.setup.start_request import StartRequest, read_start_request, write_start_request
+from engine.setup.start_request import StartRequest, write_start_request
 from engine.setup.takeover import branches_without_journal
+from engine.setup.unconfirmed import (
+    env_file_notes,
+    keys_fingerprint,
+    left_start_request,
+    unconfirmed_files,
+)
 from engine.store.journal import fold_journal
 from engine.store.workspace import Workspace
 
@@ -123,9 +128,9 @@ def _plan_new(
         why = dict.fromkeys(values, "as in config.toml")
     config = _checked(values | start.values | given | {"tag": tag})
     why |= start.why | dict.fromkeys(given, "as you said")
-    unconfirmed = _unconfirmed(workspace, saved)
+    unconfirmed = unconfirmed_files(workspace, saved, config)
     # Left by a start that failed before the session existed: it still starts from there.
-    left, ignored = _left_request(Layout(workspace.path, tag), unconfirmed)
+    left, ignored = left_start_request(Layout(workspace.path, tag))
     commit = start.commit or left.base
     workspace.head = commit or workspace.head
     hypothesis = left.first_hypothesis if hypothesis is None else hypothesis
@@ -141,7 +146,12 @@ def _plan_new(
         config=config,
         continues=False,
         why=why,
-        notes=(*start.notes, *_note_other_session(workspace, config), *notes),
+        notes=(
+            *start.notes,
+            *_note_other_session(workspace, config),
+            *notes,
+            *env_file_notes(workspace, config),
+        ),
         unconfirmed=(*unconfirmed, *ignored),
         start_request=StartRequest(
             first_hypothesis=_first_hypothesis(hypothesis),
@@ -150,44 +160,6 @@ def _plan_new(
             notes=notes,
         ),
     )
-
-
-def _unconfirmed(workspace: Workspace, config: ResearchConfig | None) -> tuple[str, ...]:
-    """Return sentences on what the workspace's files hold that the user has not confirmed.
-
-    Args:
-        workspace: The workspace in which the session will run.
-        config: The session's config as the workspace's files have it; None where they have none.
-    """
-    if not home_of(workspace.path).exists():
-        return ()
-    tracked = (
-        f"Git tracks {HOME_NAME}, so its config and sessions may be those of another person; "
-        f"`git rm -r --cached {HOME_NAME}` ends that."
-    )
-    found = differences(workspace.path, config)
-    return (*found, tracked) if workspace.is_tracked(HOME_NAME) else found
-
-
-def _left_request(
-    layout: Layout, unconfirmed: tuple[str, ...]
-) -> tuple[StartRequest, tuple[str, ...]]:
-    """Return the start request that no engine has recorded yet, or say that it is ignored.
-
-    Args:
-        layout: The paths of the session's files.
-        unconfirmed: What the user has not confirmed; if anything, the request is not theirs.
-
-    Returns:
-        The request, empty where it is ignored, and sentences about that for the user.
-    """
-    try:
-        request = read_start_request(layout)
-    except ConfigError as error:
-        return StartRequest(), (f"{error.what} {error.why} It is ignored.",)
-    if not unconfirmed or request == StartRequest():
-        return request, ()
-    return StartRequest(), ("The request of an earlier start, opening.json, is ignored.",)
 
 
 def save_plan(workspace: Path, plan: Plan) -> None:
@@ -202,7 +174,7 @@ def save_plan(workspace: Path, plan: Plan) -> None:
     layout = Layout(workspace, plan.config.tag)
     if plan.start_request != StartRequest() or layout.session.exists():
         write_start_request(layout, plan.start_request)
-    confirm(workspace, plan.config)
+    confirm(workspace, plan.config, keys_fingerprint(workspace, plan.config))
 
 
 def _note_other_session(workspace: Workspace, config: ResearchConfig) -> tuple[str, ...]:
@@ -311,18 +283,19 @@ def _plan_to_continue(
     # A session other than the one of config.toml continues with its own config.
     config = saved if saved is not None and saved.tag == tag else session.config
     check_config(config, f"The config in {layout.journal}")
-    unconfirmed = _unconfirmed(workspace, config)
+    before = config
     _reject_fixed(config, given)
     _reject_used_up(session, given.get("max_experiments", config.max_experiments), tag)
     if given:
         config = _checked(asdict(config) | given)
-    left, ignored = _left_request(layout, unconfirmed)
+    unconfirmed = unconfirmed_files(workspace, before, config)
+    left, ignored = left_start_request(layout)
     # A mode that was set on the screen is in the journal and would be in force again.
     autonomy = config.autonomy if unconfirmed or "autonomy" in given else left.autonomy
     return Plan(
         config=config,
         continues=True,
-        notes=withheld_note(workspace.path, config),
+        notes=(*withheld_note(workspace.path, config), *env_file_notes(workspace, config)),
         unconfirmed=(*unconfirmed, *ignored),
         start_request=replace(left, autonomy=autonomy),
     )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import msgspec
 
 from engine.core import events as ev
@@ -11,7 +13,7 @@ from engine.core.git_names import CommitHash
 from engine.core.layout import Layout
 from engine.store.durable import write_durably
 from engine.store.journal import Journal
-from engine.store.regular_file import read_regular
+from engine.untrusted_files import read_regular
 
 _NAME = "opening.json"
 _MOST_BYTES = 2**20
@@ -35,13 +37,18 @@ class StartRequest(
     """The sentences about the workspace's use that were shown before the session."""
 
 
+def request_path(layout: Layout) -> Path:
+    """Return the path of a session's start request, whether there is one or not."""
+    return layout.session / _NAME
+
+
 def read_start_request(layout: Layout) -> StartRequest:
     """Return a session's start request that no engine has recorded yet; an empty one for none.
 
     Raises:
         ConfigError: The file is damaged or cannot be read.
     """
-    path = layout.session / _NAME
+    path = request_path(layout)
     try:
         return msgspec.json.decode(read_regular(path, _MOST_BYTES), type=StartRequest)
     except (FileNotFoundError, NotADirectoryError):
@@ -63,7 +70,7 @@ def write_start_request(layout: Layout, request: StartRequest) -> None:
     Raises:
         WorkspaceError: The workspace cannot be written.
     """
-    path = layout.session / _NAME
+    path = request_path(layout)
     try:
         if request == StartRequest():
             path.unlink(missing_ok=True)
@@ -86,4 +93,4 @@ def apply_start_request(layout: Layout, journal: Journal, request: StartRequest)
         journal.append(ev.HypothesisPinned(pin=1, text=request.first_hypothesis, by=_BY))
     if request.autonomy is not None and request.autonomy is not session.autonomy:
         journal.append(ev.AutonomySet(autonomy=request.autonomy, by=_BY))
-    (layout.session / _NAME).unlink(missing_ok=True)
+    request_path(layout).unlink(missing_ok=True)

@@ -24,7 +24,7 @@ from engine.core.layout import JOURNAL_NAME, home_of
 from engine.core.reducer import CONTRADICTIONS, apply, fold
 from engine.core.session import Session
 from engine.store.journal_file import MOST_LINE_BYTES, JournalFile, line_too_long
-from engine.store.regular_file import open_regular
+from engine.untrusted_files import open_regular
 
 E_ = TypeVar("E_", bound=Event)
 
@@ -87,14 +87,14 @@ class JournalReader:
             JournalError: A line is damaged, or a sequence number is missing.
         """
         try:
-            file = open_regular(self._path)
+            descriptor = open_regular(self._path)
         except FileNotFoundError:
             raise
         except OSError as error:
             raise JournalError(
                 f"The journal {self._path} cannot be read.", f"{error.strerror}."
             ) from None
-        with file:
+        with open(descriptor, "rb") as file:
             file.seek(self._offset)
             while (line := file.readline(MOST_LINE_BYTES)).endswith(b"\n"):
                 event = self._decode(line)

@@ -15,7 +15,7 @@ import msgspec
 from engine.core import events as ev
 from engine.core.enums import NOT_RECORDED
 from engine.core.errors import JournalError, WorkspaceError
-from engine.store.regular_file import open_regular
+from engine.untrusted_files import open_regular
 
 if TYPE_CHECKING:
     from engine.core.table import BadRow
@@ -64,7 +64,7 @@ class JournalTail:
             JournalError: The file holds no event.
         """
         try:
-            with open_regular(self.path) as file:
+            with open(open_regular(self.path), "rb") as file:
                 size = file.seek(0, 2)
                 if size < self._place:
                     self._flaw("It was cut short while it was read.")

@@ -7,13 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from engine.agents.llm.keys import (
-    find_key,
-    load_env_file,
-    provider_environment,
-    readable,
-    wait_seconds,
-)
+from engine.agents.llm.env_file import load_env_file, provider_environment, read_env_file
+from engine.agents.llm.keys import find_key, readable, wait_seconds
 from engine.core.errors import BadKeyError, ConfigError
 
 
@@ -78,10 +73,26 @@ def test_a_file_that_is_not_text_is_refused(tmp_path: Path) -> None:
 
 
 def test_the_real_environment_wins(tmp_path: Path) -> None:
-    env_file(tmp_path, "A=file\nB=file\nC=file\n")
-    found = provider_environment(tmp_path, {"A": "real", "C": "", "D": "real"})
-    assert found == {"A": "real", "B": "file", "C": "file", "D": "real"}
+    a, b, c = "OPENAI_API_KEY", "GROQ_API_KEY", "MISTRAL_API_KEY"
+    env_file(tmp_path, f"{a}=file\n{b}=file\n{c}=file\n")
+    found = provider_environment(tmp_path, {a: "real", c: "", "D": "real"})
+    assert found == {a: "real", b: "file", c: "file", "D": "real"}
     assert provider_environment(tmp_path / "nowhere", {"A": "b"}) == {"A": "b"}
+
+
+def test_only_keys_of_providers_are_taken_from_the_file(tmp_path: Path) -> None:
+    others = (
+        *("LD_PRELOAD", "NODE_OPTIONS", "PYTHONPATH", "PATH", "BASH_ENV", "GIT_SSH_COMMAND"),
+        *("HTTPS_PROXY", "https_proxy", "ALL_PROXY", "SSL_CERT_FILE", "NODE_EXTRA_CA_CERTS"),
+        *("ANTHROPIC_BASE_URL", "OPENAI_API_BASE", "OPENAI_BASE_URL", "AZURE_API_BASE"),
+        *("AZURE_OPENAI_ENDPOINT", "AWS_REGION_NAME", "GOOGLE_APPLICATION_CREDENTIALS"),
+        *("CLAUDE_CONFIG_DIR", "EVIL_API_KEY", "anthropic_api_key", "LANGSMITH_API_KEY"),
+    )
+    keys = {"ANTHROPIC_API_KEY": "theirs", "AWS_SECRET_ACCESS_KEY": "theirs"}
+    env_file(tmp_path, "".join(f"{name}=theirs\n" for name in (*others, *keys)))
+    own = {"ANTHROPIC_BASE_URL": "mine", "HOME": "/home/me"}
+    assert provider_environment(tmp_path, own) == {**own, **keys}
+    assert read_env_file(tmp_path).left_out == others
 
 
 class Refused(Exception):

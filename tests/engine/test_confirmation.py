@@ -160,3 +160,35 @@ def test_a_session_that_git_tracks_is_always_asked_about(repository: Path) -> No
     (only,) = make_plan(repository, StartFlags(), TODAY).unconfirmed
     assert "Git tracks .autoresearch" in only
     assert "git rm -r --cached .autoresearch" in run_command("start", repository).stderr
+
+
+def test_the_keys_of_a_tracked_env_file_are_asked_about_once(repository: Path) -> None:
+    (repository / ".env").write_text("ANTHROPIC_API_KEY=theirs\nLD_PRELOAD=/evil.so\n")
+    flags = StartFlags(settings={"tag": "t", "model": "anthropic/claude-sonnet-4-5"})
+    plan = make_plan(repository, flags, TODAY)
+    assert plan.unconfirmed == ()
+    assert ".env gives the agent ANTHROPIC_API_KEY." in plan.notes
+    assert "left out: LD_PRELOAD" in plan.notes[-1]
+    git(repository, "add", ".env")
+    (asked,) = make_plan(repository, flags, TODAY).unconfirmed
+    assert "Git tracks .env, so its ANTHROPIC_API_KEY may be another person's" in asked
+    assert make_plan(repository, StartFlags(), TODAY).unconfirmed == ()  # the search needs no key
+    save_plan(repository, make_plan(repository, flags, TODAY))
+    assert make_plan(repository, flags, TODAY).unconfirmed == ()
+    (repository / ".env").write_text("ANTHROPIC_API_KEY=another\n")
+    (asked,) = make_plan(repository, flags, TODAY).unconfirmed
+    assert "Git tracks .env" in asked
+
+
+def test_a_start_request_that_was_not_confirmed_is_ignored_and_refused(repository: Path) -> None:
+    flags = StartFlags(settings={"tag": "t"}, first_hypothesis="DEPTH=6")
+    save_plan(repository, make_plan(repository, flags, TODAY))
+    again = make_plan(repository, StartFlags(), TODAY)  # as after a start that failed
+    assert again.start_request.first_hypothesis == "DEPTH=6"
+    request = repository / ".autoresearch/t/opening.json"
+    request.write_text(request.read_text().replace("DEPTH=6", "DEPTH=9"))
+    changed = make_plan(repository, StartFlags(), TODAY)
+    assert changed.start_request.first_hypothesis == ""
+    assert "opening.json, is ignored" in changed.unconfirmed[-1]
+    with pytest.raises(UsageError, match=r"opening\.json"):
+        require_confirmation(repository, changed.config)

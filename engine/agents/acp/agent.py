@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import importlib
 import os
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
@@ -23,7 +23,7 @@ from engine.agents.llm.answer import (
     HYPOTHESIS_CHARACTERS,
     parse_answer,
 )
-from engine.agents.llm.keys import provider_environment
+from engine.agents.llm.env_file import provider_environment, secrets_in_env_file
 from engine.core.config import ResearchConfig
 from engine.core.errors import (
     AgentError,
@@ -53,6 +53,7 @@ class CodingAgent:
         config: The CLI and its limits.
         variables: The engine's environment and the workspace's keys; the CLI inherits them, so
             that the user's log-ins work.
+        redacted: Other secrets to redact.
     """
 
     name = "acp"
@@ -60,11 +61,13 @@ class CodingAgent:
     looks_ahead = True
     needs_worktree = True
 
-    def __init__(self, config: ResearchConfig, variables: Mapping[str, str]) -> None:
+    def __init__(
+        self, config: ResearchConfig, variables: Mapping[str, str], redacted: Sequence[str] = ()
+    ) -> None:
         self._config = config
         self._cli = known(config.cli)
         self._variables = cli_environment(self._cli, variables)
-        self._secrets = secret_values(self._variables)
+        self._secrets = [*secret_values(self._variables), *redacted]
 
     async def preview(self, briefing: Briefing) -> str:
         """Return the whole prompt the CLI would be sent; what the CLI adds to it is unknown."""
@@ -251,4 +254,5 @@ def make(config: ResearchConfig, workspace: Path) -> Agent:
             "",
             "Name it with --cli: claude, codex, gemini, opencode, or a command of your own.",
         )
-    return CodingAgent(config, provider_environment(workspace, os.environ))
+    variables = provider_environment(workspace, os.environ)
+    return CodingAgent(config, variables, secrets_in_env_file(workspace))

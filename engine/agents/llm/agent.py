@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from pathlib import Path
 
 from engine.agents.base import Agent, Briefing, Draft, PromptSent, Thought, Usage
 from engine.agents.checks import WrongEdit, check_caps, check_edit
 from engine.agents.llm.answer import Answer, ThinkSplitter, parse_answer
-from engine.agents.llm.keys import provider_environment
+from engine.agents.llm.env_file import provider_environment, secrets_in_env_file
 from engine.agents.llm.model import Delta, Model
 from engine.agents.llm.prompt import (
     as_text,
@@ -38,6 +38,7 @@ class LanguageModelAgent:
     Args:
         config: The model, its limits and the session's caps.
         secrets: Keys by variable name, used only for calls.
+        redacted: Other secrets to redact.
     """
 
     name = "llm"
@@ -45,9 +46,11 @@ class LanguageModelAgent:
     looks_ahead = True
     needs_worktree = False
 
-    def __init__(self, config: ResearchConfig, secrets: dict[str, str]) -> None:
+    def __init__(
+        self, config: ResearchConfig, secrets: dict[str, str], redacted: Sequence[str] = ()
+    ) -> None:
         self._config = config
-        self._model = Model(config, secrets)
+        self._model = Model(config, secrets, redacted)
 
     async def preview(self, briefing: Briefing) -> str:
         """Return the whole prompt the model would be sent; no model is called.
@@ -192,4 +195,5 @@ def make(config: ResearchConfig, workspace: Path) -> Agent:
             "",
             "Name it with --model, such as anthropic/claude-sonnet-4-5 or ollama_chat/qwen3.",
         )
-    return LanguageModelAgent(config, provider_environment(workspace, os.environ))
+    variables = provider_environment(workspace, os.environ)
+    return LanguageModelAgent(config, variables, secrets_in_env_file(workspace))

@@ -6,7 +6,6 @@ the journal or a log.
 
 from __future__ import annotations
 
-import io
 import json
 import os
 import re
@@ -14,14 +13,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from pathlib import Path
 
-from dotenv.parser import Original, parse_stream
-
+from engine.agents.llm.env_file import is_key_name
 from engine.core.errors import (
     AgentError,
     BadKeyError,
-    ConfigError,
     ContextTooLongError,
     NoSuchModelError,
     OverloadedError,
@@ -29,69 +25,6 @@ from engine.core.errors import (
 )
 from engine.core.secrets import redact
 from engine.core.text import one_line
-
-ENV_FILE = ".env"
-_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-
-
-def load_env_file(path: Path) -> dict[str, str]:
-    """Read a `.env`: `KEY=value` lines, with quotes, `export` and comments. Nothing is expanded.
-
-    Args:
-        path: The file; if there is none, there are no values.
-
-    Raises:
-        ConfigError: The file cannot be read, or holds a line that is not an assignment; the error
-            names the line, never its content.
-    """
-    try:
-        text = path.read_text("utf-8-sig")
-    except FileNotFoundError:
-        return {}
-    except UnicodeDecodeError:
-        raise ConfigError(
-            f"{path} is not UTF-8 text.", "", "Save it as UTF-8, or remove it."
-        ) from None
-    except OSError as error:
-        raise ConfigError(
-            f"{path} cannot be read.",
-            f"{error.strerror}.",
-            "Correct its permissions, or remove it.",
-        ) from None
-    values: dict[str, str] = {}
-    for line in parse_stream(io.StringIO(text)):
-        if line.key is None and not line.error:
-            continue  # blank, or a comment
-        # The parser skips what it cannot read, and takes a word alone for a name without a value.
-        if line.error or line.value is None or not _NAME.fullmatch(line.key or ""):
-            raise _bad_line(path, line.original)
-        values[line.key or ""] = line.value
-    return values
-
-
-def _bad_line(path: Path, original: Original) -> ConfigError:
-    written = original.string
-    number = original.line + len(written) - len(written.lstrip("\n"))
-    quoted = re.match(r"\s*(?:export\s+)?\w+\s*=\s*['\"]", written)
-    what = "the quotes are not balanced" if quoted else "not an assignment"
-    return ConfigError(
-        f"{path}, line {number}: {what}.",
-        "Expected: NAME=value on one line.",
-        "Correct that line, or remove it.",
-    )
-
-
-def provider_environment(workspace: Path, environ: Mapping[str, str]) -> dict[str, str]:
-    """Return the environment together with the workspace's `.env`, for finding a provider's key.
-
-    Args:
-        workspace: The workspace, whose `.env` adds variables missing from the environment.
-        environ: The process environment; it takes precedence, except for empty variables.
-
-    Raises:
-        ConfigError: The `.env` cannot be read.
-    """
-    return load_env_file(workspace / ENV_FILE) | {k: v for k, v in environ.items() if v}
 
 
 def find_key(
@@ -136,10 +69,11 @@ def find_key(
         several = " and "
     if not lacking or not needed:
         return None
+    or_file = ", or in `.env` in the workspace" if all(map(is_key_name, lacking)) else ""
     raise BadKeyError(
         f"There is no key for {model}.",
         "",
-        f"Set {several.join(lacking)} in the environment, or in `.env` in the workspace.",
+        f"Set {several.join(lacking)} in the environment{or_file}.",
     )
 
 

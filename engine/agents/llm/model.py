@@ -51,13 +51,16 @@ class Model:
     Args:
         config: The model, its server and its limits.
         secrets: Environment variables with the providers' keys, from `provider_environment`.
+        redacted: Other secrets to redact.
     """
 
-    def __init__(self, config: ResearchConfig, secrets: Mapping[str, str]) -> None:
+    def __init__(
+        self, config: ResearchConfig, secrets: Mapping[str, str], redacted: Sequence[str] = ()
+    ) -> None:
         self._config = config
         self._variables = secrets
         self._address = urlsplit(config.api_base)
-        self._secrets = [*secret_values(secrets), self._address.password or ""]
+        self._secrets = [*secret_values(secrets), *redacted, self._address.password or ""]
         self._known: _Access | None = None
         self._has_no_temperature = False
         self.finish = ""
