@@ -318,6 +318,33 @@ class ProgramEdited(Event, frozen=True, kw_only=True):
     """The number of the first experiment for which this version is in force."""
     diff: str = ""
     """Unified diff against the previous version; empty for the first version."""
+    digest: str = ""
+    """The SHA-256 of the text as hexadecimal digits; empty in journals of earlier versions."""
+    by: Actor | None = None
+    """Where the user put it in force; None: the file was changed while no run trained."""
+
+
+class ProgramQuestioned(Event, frozen=True, kw_only=True):
+    """program.md was changed on the disk while a run trained, which could have changed it.
+
+    The last version stays in force unless the user accepts the new one.
+    """
+
+    digest: str
+    """The SHA-256 of the new text, as hexadecimal digits."""
+    experiment: int
+    """The number of the experiment whose run trained."""
+    diff: str
+    """Unified diff against the version in force."""
+
+
+class ProgramQuestionClosed(Event, frozen=True, kw_only=True):
+    """The question about a changed program.md was closed; the last version stays in force."""
+
+    digest: str
+    """The SHA-256 of the text that the user was asked about."""
+    by: Actor
+    """Where the user refused the text; the engine: the file has the text in force again."""
 
 
 class ProgramCommitted(Event, frozen=True, kw_only=True):
@@ -571,6 +598,8 @@ AnyEvent = (
     | NoteAdded
     | NoteRemoved
     | ProgramEdited
+    | ProgramQuestioned
+    | ProgramQuestionClosed
     | ProgramCommitted
     | Overruled
     | OverruleSettled

@@ -16,6 +16,7 @@ class NeedKind(StrEnum):
 
     APPROVAL = "approval"
     PARKED = "parked"
+    PROGRAM = "program"
     BEST = "best"
     PLATEAU = "plateau"
     PAUSED = "paused"
@@ -38,6 +39,8 @@ def needs_of(session: Session) -> tuple[Need, ...]:
     """Return all that needs the user's attention now, the most urgent first; () if nothing does."""
     needs = [_asked(queued) for queued in session.asked]
     needs += [_parked(queued) for queued in session.parked]
+    if session.program_question is not None:
+        needs.append(_program(session.program_question))
     if session.pause is not None and not session.pause.by.is_user:
         needs.append(_paused(session.pause))
     alarm = current_alarm(session)
@@ -60,6 +63,8 @@ def need_in(event: ev.AnyEvent, session: Session) -> Need | None:
             return next((_asked(q) for q in session.asked if q.number == event.queued), None)
         case ev.ProposalParked():
             return next((_parked(q) for q in session.parked if q.number == event.queued), None)
+        case ev.ProgramQuestioned():
+            return _program(event)
         case ev.FrontierAdvanced():
             return new_best(session)
         case ev.AlarmRaised(kind=AlarmKind.PLATEAU):
@@ -98,6 +103,11 @@ def _asked(queued: Queued) -> Need:
 def _parked(queued: Queued) -> Need:
     text = f"parked: {queued.proposal.hypothesis}"
     return Need(NeedKind.PARKED, f"parked {queued.number}", text)
+
+
+def _program(question: ev.ProgramQuestioned) -> Need:
+    text = f"use the new program.md? It was changed on the disk while #{question.experiment} ran"
+    return Need(NeedKind.PROGRAM, f"program {question.digest}", text)
 
 
 def _paused(pause: Pause) -> Need:

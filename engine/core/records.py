@@ -126,6 +126,8 @@ class ProgramVersion(msgspec.Struct, frozen=True, kw_only=True):
 
     key: str
     """A hash of the text of program.md."""
+    digest: str = ""
+    """The whole SHA-256 of the text; empty in journals of earlier versions."""
     at: datetime
     experiment: int
     """The number of the first experiment for which this version was in force."""
@@ -133,6 +135,10 @@ class ProgramVersion(msgspec.Struct, frozen=True, kw_only=True):
     """The commit that has this version on the branch; empty until it is committed."""
     added: int = 0
     removed: int = 0
+
+    def has(self, digest: str) -> bool:
+        """Return whether this is the version whose text has a SHA-256."""
+        return self.digest == digest if self.digest else self.key == digest[: len(self.key)]
 
 
 class Experiment(ProposalRecord, frozen=True, kw_only=True):

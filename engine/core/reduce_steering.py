@@ -157,12 +157,24 @@ def _program_edited(s: Session, e: ev.ProgramEdited) -> Session:
     added, removed = count_lines(e.diff)
     version = ProgramVersion(
         key=e.key,
+        digest=e.digest,
         at=e.at,
         experiment=e.experiment,
         added=added,
         removed=removed,
     )
-    return s.with_(e, programs=(*s.programs, version))
+    return s.with_(e, programs=(*s.programs, version), program_question=None)
+
+
+@on(ev.ProgramQuestioned)
+def _program_questioned(s: Session, e: ev.ProgramQuestioned) -> Session:
+    return s.with_(e, program_question=e)
+
+
+@on(ev.ProgramQuestionClosed)
+def _program_question_closed(s: Session, e: ev.ProgramQuestionClosed) -> Session:
+    refused = e.digest if e.by.is_user else s.refused_program
+    return s.with_(e, program_question=None, refused_program=refused)
 
 
 @on(ev.ProgramCommitted)

@@ -92,6 +92,10 @@ class Session(msgspec.Struct, frozen=True, kw_only=True):
     autonomy_set: Autonomy | None = None
     programs: tuple[ProgramVersion, ...] = ()
     """All versions of program.md that were in force, the one in force last."""
+    program_question: ev.ProgramQuestioned | None = None
+    """The open question whether a changed program.md is to be used; None where there is none."""
+    refused_program: str = ""
+    """The SHA-256 of the text of program.md that the user refused last; empty: none."""
     aliases: dict[str, str] = {}
     """By commit whose editable file an earlier commit has too: that earlier commit."""
     pending_overrules: tuple[int, ...] = ()

@@ -41,12 +41,12 @@ def build_loop(context: SessionContext) -> SessionLoop:
     proposer = Proposer(context, program, sources, briefings, calls, reviewer)
     queue = ProposalQueue(context, program, sources, calls, proposer, reviewer, failures.handle)
     steps = ExperimentSteps(context, program, sources, calls, proposer, queue, reviewer)
-    runner = Runner(context)
+    runner = Runner(context, program)
     judge = Judge(context, steps, runner)
     earlier = EarlierExperiments(context, sources, reviewer, queue)
     return SessionLoop(
         Ratchet(context, failures, reviewer, queue, steps, runner, judge, earlier),
-        CommandHandler(context, sources, calls, proposer, reviewer, runner, earlier),
+        CommandHandler(context, sources, calls, program, proposer, reviewer, runner, earlier),
         calls,
         runner,
     )

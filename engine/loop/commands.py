@@ -16,6 +16,7 @@ from engine.core.text import one_line, short_id
 from engine.loop.agent_call import AgentCalls
 from engine.loop.context import SessionContext
 from engine.loop.overrule import EarlierExperiments
+from engine.loop.program_versions import ProgramVersions
 from engine.loop.proposer import Proposer
 from engine.loop.review import Reviewer
 from engine.loop.runner import Runner
@@ -37,6 +38,7 @@ class CommandHandler:
         context: The session's journal, workspace, files and agent.
         sources: Reads the editable file as of a commit.
         calls: The agent calls in progress; a pause or a stop cancels them.
+        program: Puts an accepted program.md in force.
         proposer: Shows the prompt that the agent would be sent next.
         reviewer: Applies the user's answers about queued proposals.
         runner: Kills the current training run.
@@ -48,6 +50,7 @@ class CommandHandler:
         context: SessionContext,
         sources: SourceCache,
         calls: AgentCalls,
+        program: ProgramVersions,
         proposer: Proposer,
         reviewer: Reviewer,
         runner: Runner,
@@ -56,6 +59,7 @@ class CommandHandler:
         self._context = context
         self._sources = sources
         self._calls = calls
+        self._program = program
         self._proposer = proposer
         self._reviewer = reviewer
         self._runner = runner
@@ -110,6 +114,10 @@ class CommandHandler:
                 return self._add_note(by, command.text)
             case cmd.RemoveNote():
                 return self._remove_note(by, command.note)
+            case cmd.AcceptProgram():
+                return self._program.accept(by, command.digest)
+            case cmd.RefuseProgram():
+                return self._program.refuse(by, command.digest)
             case cmd.OverruleVerdict():
                 return self._earlier.overrule(by, command)
             case cmd.ReviveExperiment():

@@ -20,6 +20,7 @@ from engine.executors.local import (
 )
 from engine.executors.python_settings import needs_user_site, python_settings
 from engine.loop.context import SessionContext
+from engine.loop.program_versions import ProgramVersions
 from engine.loop.run_monitor import FinishedRun, RunMonitor
 from engine.protocol.messages import Progress
 from engine.store.removal import delete_tree
@@ -45,10 +46,12 @@ class Runner:
 
     Args:
         context: The session's journal, workspace, files and agent.
+        program: Looks at program.md before and after each run, which may change it.
     """
 
-    def __init__(self, context: SessionContext) -> None:
+    def __init__(self, context: SessionContext, program: ProgramVersions) -> None:
         self._context = context
+        self._program = program
         self._handle: RunHandle | None = None
         self._locked: dict[str, str] | None = None
         self._user_site: bool | None = None
@@ -98,6 +101,7 @@ class Runner:
         self._check_locked(place)
         self._directory_times = directory_times(self._worktree)
         secret = RunSecret()
+        self._program.refresh()
         context.record(
             ev.RunStarted(
                 experiment=number,
@@ -323,6 +327,7 @@ class Runner:
                 peak_rss_bytes=report.peak_rss_bytes if report is not None else 0,
             )
         )
+        self._program.refresh()
         changed = self._changed_locked(experiment)
         take_leftovers(
             self._context.workspace,

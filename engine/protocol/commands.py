@@ -141,6 +141,20 @@ class RemoveNote(Command, frozen=True, kw_only=True):
     note: int
 
 
+class AcceptProgram(Command, frozen=True, kw_only=True):
+    """Use a text of program.md from the next proposal on, once the file on the disk has it."""
+
+    digest: str
+    """The SHA-256 of the text as hexadecimal digits, see `engine.store.program_file`."""
+
+
+class RefuseProgram(Command, frozen=True, kw_only=True):
+    """Keep the version of program.md in force, and do not ask about the changed one again."""
+
+    digest: str
+    """The SHA-256 of the text that the user was asked about."""
+
+
 class OverruleVerdict(Command, frozen=True, kw_only=True):
     """Replace the keep rule's verdict on a finished experiment by the user's own."""
 
@@ -183,6 +197,8 @@ ClientCommand = (
     | LiftBan
     | AddNote
     | RemoveNote
+    | AcceptProgram
+    | RefuseProgram
     | OverruleVerdict
     | ReviveExperiment
     | ConfirmExperiment

@@ -25,9 +25,14 @@ class ProgramChangedError(WorkspaceError):
     """Raised when another program changed program.md while the user edited it."""
 
 
+def program_digest(text: str) -> str:
+    """Return the SHA-256 of a version of program.md, as 64 hexadecimal digits."""
+    return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()
+
+
 def program_key(text: str) -> str:
-    """Return the key of a version of program.md: a hash of its text."""
-    return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()[:12]
+    """Return the key of a version of program.md: the first digits of its hash."""
+    return program_digest(text)[:12]
 
 
 def read_program(workspace: Path) -> Program:

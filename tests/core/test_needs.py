@@ -71,6 +71,11 @@ def kept(number: int, value: float, hypothesis: str) -> list[ev.AnyEvent]:
 CASES: dict[str, tuple[list[Any], NeedKind, str]] = {
     "asked": (asked(1, "wider"), NeedKind.APPROVAL, "approve? wider"),
     "parked": (parked(1, "wider"), NeedKind.PARKED, "parked: wider"),
+    "program": (
+        [ev.ProgramQuestioned(digest="d", experiment=3, diff="+x")],
+        NeedKind.PROGRAM,
+        "use the new program.md? It was changed on the disk while #3 ran",
+    ),
     "paused": (
         [ev.Paused(by=Actor.ENGINE, reason="The disk is full.", todo="Free some space.")],
         NeedKind.PAUSED,

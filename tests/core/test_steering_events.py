@@ -380,6 +380,30 @@ def test_a_committed_program_moves_the_frontier_and_leaves_the_editable_file() -
     assert again.canonical_commit("p2") == "base"
 
 
+def test_a_question_about_a_program_ends_with_the_answer() -> None:
+    asked = ev.ProgramQuestioned(digest="d1", experiment=1, diff="+x")
+    session = play(BEGAN, asked)
+    assert session.program_question is not None
+    assert session.program_question.digest == "d1"
+    engine = ev.ProgramQuestionClosed(digest="d1", by=Actor.ENGINE)
+    refused = ev.ProgramQuestionClosed(digest="d1", by=Actor.SCREEN)
+    accepted = ev.ProgramEdited(key="d", digest="d1", experiment=2, by=Actor.SCREEN)
+    for answer, refusal in (engine, ""), (refused, "d1"), (accepted, ""):
+        after = play(answer, session=session)
+        assert (after.program_question, after.refused_program) == (None, refusal)
+
+
+def test_a_version_is_recognised_by_its_whole_hash_or_in_old_journals_by_its_key() -> None:
+    now, old = play(
+        BEGAN,
+        ev.ProgramEdited(key="ab", digest="abcd", experiment=1),
+        ev.ProgramEdited(key="ab", experiment=1),
+    ).programs
+    assert (now.has("abcd"), now.has("abce"), old.has("abce"), old.has("bbcd")) == (
+        *(True, False, True, False),
+    )
+
+
 def test_a_program_that_needs_no_commit_of_its_own_makes_no_alias() -> None:
     session = play(
         BEGAN, ev.ProgramEdited(key="k", experiment=1), ev.ProgramCommitted(key="k", commit="base")

@@ -93,6 +93,7 @@ def test_what_is_said_reaches_the_next_question(workspace: Path) -> None:
         # And from outside, while the screen shows it.
         (workspace / "program.md").write_text("# By another editor\n")
         window.wait_for("By another editor")
+        window.press("\x13")  # ctrl+s: no run wrote that
         wait_for(lambda: "By another editor" in server.requests[-1].prompt, "the other charter")
         wait_for(
             lambda: (

@@ -354,7 +354,9 @@ def test_a_new_program_is_committed_to_the_branch_and_nothing_else_changes(
     assert run_warm("start", repository, *words).returncode == 0
     gate.let_pass(1)
     wait_for(lambda: len(session_of(repository).experiments) == 2, "the baseline")
-    (repository / "program.md").write_text("# Charter\n\nLower the loss. Mind the depth.\n")
+    new = tmp_path / "new.md"
+    new.write_text("# Charter\n\nLower the loss. Mind the depth.\n")
+    assert run_warm("program", "-C", repository, "--set", new).returncode == 0
     gate.open()
     wait_for(lambda: engine_pid(repository) is None, "the end")
     session = session_of(repository)

@@ -9,7 +9,8 @@ from textual.events import Paste
 from textual.pilot import Pilot
 
 from engine.core import events as ev
-from engine.store.program_file import program_key
+from engine.protocol.commands import AcceptProgram, AnyCommand, RefuseProgram
+from engine.store.program_file import program_digest, program_key
 from tests.hostile import ATTACK
 from tests.tui.seeing import text_of, until
 from tests.tui.synthetic import MemoryFeed
@@ -21,6 +22,7 @@ from tui.screens.program import ProgramScreen
 from tui.screens.program_area import ProgramArea
 from tui.screens.program_conflict import ConflictScreen
 from tui.screens.program_draft import kept_draft
+from tui.screens.program_question import ProgramQuestionScreen
 from tui.terminal import suspend as editor
 
 SIZES = [(120, 40), (80, 24)]
@@ -207,7 +209,7 @@ async def test_a_lost_window_keeps_what_was_unsaved(feed: MemoryFeed, charter: P
         assert "unsaved changes from last time" in text_of(again)
         await pilot.press("ctrl+s")
         await until(pilot, lambda: charter.read_text() == "kept " + TEXT)
-        assert kept_draft(feed.workspace) is None
+        await until(pilot, lambda: kept_draft(feed.workspace) is None)
 
 
 # ---- bad input -----------------------------------------------------------------------------------
@@ -303,3 +305,68 @@ async def test_without_a_terminal_to_lend_it_says_so(
     monkeypatch.setenv("EDITOR", "true")
     async with app.run_test(size=(80, 24)):
         assert "cannot be opened" in editor.suspend_and_edit(app, charter)
+
+
+# ---- a change while a run trained ----------------------------------------------------------------
+
+
+ASKED = ev.ProgramQuestioned(
+    digest="d" * 64, experiment=21, diff=f"--- a\n+++ b\n@@ -1 +1,2 @@\n # Charter\n+{ATTACK}\n"
+)
+
+
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize(
+    ("keys", "sent"),
+    [
+        (("enter",), []),
+        (("escape",), []),
+        (("down", "enter"), [AcceptProgram(digest="d" * 64)]),
+        (("down", "down", "enter"), [RefuseProgram(digest="d" * 64)]),
+    ],
+)
+async def test_one_key_shows_what_changed_and_asks_whether_to_use_it(
+    feed: MemoryFeed,
+    charter: Path,
+    keys: tuple[str, ...],
+    sent: list[AnyCommand],
+    size: tuple[int, int],
+) -> None:
+    clock = Clock()
+    app = SupervisorApp(feed, feed.session, clock=clock)
+    async with app.run_test(size=size) as pilot:
+        feed.happen(ASKED)
+        await until(pilot, lambda: "program.md changed (m)" in text_of(app))
+        await pilot.press("m")
+        await until(pilot, lambda: isinstance(app.screen, ProgramQuestionScreen))
+        shown = text_of(app)
+        assert "while #21 ran: by you, or by the run" in shown
+        assert "+" in shown and "\x1b" not in shown
+        await pilot.press("down", "enter")  # meant for what the card covers
+        await pilot.press("up")
+        assert isinstance(app.screen, ProgramQuestionScreen)
+        clock.seconds += 1
+        await pilot.press(*keys)
+        await until(pilot, lambda: isinstance(app.screen, MainScreen))
+        await until(pilot, lambda: feed.sent == sent)
+
+
+async def test_the_file_can_be_opened_from_the_question_and_accepted_as_it_is(
+    feed: MemoryFeed, charter: Path
+) -> None:
+    clock = Clock()
+    app = SupervisorApp(feed, feed.session, clock=clock)
+    async with app.run_test(size=(80, 24)) as pilot:
+        feed.happen(ASKED)
+        await until(pilot, lambda: app.view.session.program_question)
+        await pilot.press("m")
+        await until(pilot, lambda: isinstance(app.screen, ProgramQuestionScreen))
+        clock.seconds += 1
+        await pilot.press("up", "enter")
+        await until(pilot, lambda: isinstance(app.screen, ProgramScreen))
+        await pilot.press("ctrl+s")
+        await until(pilot, lambda: feed.sent == [AcceptProgram(digest=program_digest(TEXT))])
+        await until(pilot, lambda: "Accepted as it is." in text_of(app))
+        await pilot.press("x", "ctrl+s")
+        await until(pilot, lambda: "Saved." in text_of(app))
+        assert feed.sent[1:] == [AcceptProgram(digest=program_digest("x" + TEXT))]

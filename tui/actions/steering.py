@@ -36,7 +36,7 @@ STEERING: tuple[Action, ...] = (
         "program.md",
         "Read and change program.md; the next proposal follows the new text.",
         Group.DECIDING,
-        footer=lambda view: "program.md",
+        footer=lambda view: "program.md?" if view.session.program_question else "program.md",
     ),
     Action(
         "",

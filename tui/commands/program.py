@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from engine.client.candidate import file_at
+from engine.client.request import send_command
 from engine.client.sessions import (
     engine_pid,
     find_workspace,
@@ -17,9 +18,10 @@ from engine.client.sessions import (
 )
 from engine.core import events as ev
 from engine.core.enums import PROGRAM
-from engine.core.errors import UsageError, WorkspaceError
+from engine.core.errors import AutoresearchError, UsageError, WorkspaceError
 from engine.core.session import Session
 from engine.core.text import one_line, sanitize
+from engine.protocol.commands import AcceptProgram, AnyCommand, RefuseProgram
 from engine.store import program_file as files
 from tui.commands.control import json_errors, print_answer
 from tui.commands.options import json_option, workspace_option
@@ -47,24 +49,36 @@ _LAST = 0
     metavar="[N]",
     help="What version N changed; the last one by default.",
 )
+@click.option("--accept", "accepted", is_flag=True, help="Use the file as it is on the disk.")
+@click.option("--refuse", "refused", is_flag=True, help="Keep the version in force.")
 @workspace_option
 @json_option
 def program(
-    editing: bool, source: Path | None, version: int | None, path: Path, as_json: bool
+    editing: bool,
+    source: Path | None,
+    version: int | None,
+    accepted: bool,
+    refused: bool,
+    path: Path,
+    as_json: bool,
 ) -> None:
     """Print program.md as it is in force, or change it.
 
-    A change takes effect at the next proposal, no matter in which editor it was made; the versions
-    and their diffs are kept.
+    A change takes effect at the next proposal; the versions and their diffs are kept. Where another
+    program changed the file while a run trained, which could have done it too, you are asked.
     """
     with json_errors(as_json):
-        if editing + (source is not None) + (version is not None) > 1:
-            raise UsageError("Only one of --edit, --set and --diff.")
+        if editing + (source is not None) + (version is not None) + accepted + refused > 1:
+            raise UsageError("Only one of --edit, --set, --diff, --accept and --refuse.")
         workspace = find_workspace(path)
         if editing:
             message = _edit(workspace)
         elif source is not None:
             message = _set(workspace, source)
+        elif accepted:
+            message = _accept(workspace, files.read_program(workspace).text)
+        elif refused:
+            message = _refuse(workspace)
         elif version is not None:
             _show_diff(workspace, version, as_json=as_json)
             return
@@ -114,8 +128,33 @@ def _write(workspace: Path, text: str, seen: str) -> str:
         raise UsageError("The text is empty; nothing was written.")
     if files.program_key(text) == seen:
         return f"{PROGRAM} is that text already."
+    if engine_pid(workspace) is not None:
+        _accept(workspace, text)  # before it is written: no run did it
     files.write_program(workspace, text, seen)
     return f"{PROGRAM} was written. {_when(workspace)}"
+
+
+def _accept(workspace: Path, text: str) -> str:
+    """Have the engine use a text of program.md once the file has it, and return a message.
+
+    Raises:
+        AutoresearchError: No engine runs, or it refuses.
+    """
+    return _send(workspace, AcceptProgram(digest=files.program_digest(text)))
+
+
+def _refuse(workspace: Path) -> str:
+    question = read_now(workspace)[0].program_question
+    if question is None:
+        raise UsageError(f"There is no question about {PROGRAM}.")
+    return _send(workspace, RefuseProgram(digest=question.digest))
+
+
+def _send(workspace: Path, command: AnyCommand) -> str:
+    reply = send_command(workspace, command)
+    if not reply.ok:
+        raise AutoresearchError(reply.message)
+    return reply.message
 
 
 def _edit(workspace: Path) -> str:
@@ -134,7 +173,7 @@ def _edit(workspace: Path) -> str:
 
 
 def _show(workspace: Path, session: Session, *, as_json: bool) -> None:
-    versions = session.programs
+    versions, question = session.programs, session.program_question
     text, remark = _in_force(workspace, session)
     if as_json:
         print_json(
@@ -142,6 +181,13 @@ def _show(workspace: Path, session: Session, *, as_json: bool) -> None:
                 "text": text,
                 "key": versions[-1].key if versions else None,
                 "remark": remark,
+                "question": None
+                if question is None
+                else {
+                    "digest": question.digest,
+                    "experiment": question.experiment,
+                    "diff": question.diff,
+                },
                 "versions": [
                     {
                         "version": n,
@@ -166,7 +212,14 @@ def _show(workspace: Path, session: Session, *, as_json: bool) -> None:
             f"version {n}: from #{v.experiment} on, {v.at.astimezone():%d %b %H:%M}{size}{where}",
             err=True,
         )
-    if remark:
+    if question is not None:
+        click.echo(
+            f"{PROGRAM} was changed on the disk while #{question.experiment} ran, by you or by the "
+            "run. Use it with `autoresearch-tui program --accept`, or keep this version with "
+            f"--refuse:\n{sanitize(question.diff)}",
+            err=True,
+        )
+    elif remark:
         click.echo(remark, err=True)
 
 

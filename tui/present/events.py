@@ -6,7 +6,7 @@ from enum import StrEnum
 from typing import NamedTuple, assert_never
 
 from engine.core import events as ev
-from engine.core.enums import Direction, Origin, Outcome, ReviewAnswer
+from engine.core.enums import Actor, Direction, Origin, Outcome, ReviewAnswer
 from engine.core.machine import MachineSample
 from engine.core.records import Spending
 from engine.core.text import short_id
@@ -52,6 +52,8 @@ _EVENTS: dict[EventTopic, tuple[type[ev.AnyEvent], ...]] = {
         ev.NoteAdded,
         ev.NoteRemoved,
         ev.ProgramEdited,
+        ev.ProgramQuestioned,
+        ev.ProgramQuestionClosed,
         ev.ProgramCommitted,
         ev.Overruled,
         ev.OverruleSettled,
@@ -247,8 +249,14 @@ def _describe(event: ev.AnyEvent, direction: Direction) -> EventText:
             return EventText(f"removed the note {event.note}", by=event.by)
         case ev.ProgramEdited():
             if event.diff:
-                return EventText("changed program.md", by="file")
+                return EventText("changed program.md", by=event.by or "file")
             return EventText(f"program.md {event.key[:7]} is in force")
+        case ev.ProgramQuestioned():
+            return EventText("program.md was changed on the disk meanwhile: use it?", "--attention")
+        case ev.ProgramQuestionClosed():
+            if event.by is Actor.ENGINE:
+                return EventText("program.md has the text in force again", by=event.by)
+            return EventText("refused the changed program.md", by=event.by)
         case ev.ProgramCommitted():
             what = f"program.md {event.key[:7]} is on the branch as {event.commit[:7]}"
             return EventText(what, "--dim")

@@ -16,7 +16,15 @@ from engine.core.enums import PROGRAM
 from engine.core.errors import AutoresearchError
 from engine.core.session import Session
 from engine.core.text import sanitize
-from engine.store.program_file import Program, ProgramChangedError, read_program, write_program
+from engine.protocol.commands import AcceptProgram
+from engine.store.program_file import (
+    Program,
+    ProgramChangedError,
+    program_digest,
+    read_program,
+    write_program,
+)
+from tui.actions.action import needs_engine
 from tui.actions.steering import PROGRAM_FILE
 from tui.present.lines import TextLine
 from tui.present.text import clean_line
@@ -167,7 +175,7 @@ class ProgramScreen(ActionScreen[None]):
             self.tell("program.md was deleted on the disk; ctrl+s writes it again.", "warning")
         elif not self.unsaved:
             self._take(disk)
-            self.tell("The file was changed on the disk; this is the new text.")
+            self.tell("The file was changed on the disk; this is the new text. Use it: ctrl+s.")
         else:
             self.tell(
                 "The file was changed on the disk while you typed. ctrl+s asks what to do.",
@@ -184,13 +192,16 @@ class ProgramScreen(ActionScreen[None]):
 
         A file that was changed in the meantime opens the card that resolves the conflict.
         """
-        if not self.unsaved:
+        if self.unsaved:
+            await self._save(self._seen)
+        elif self._accept(self._disk.text):
+            self.tell(f"Accepted as it is. {takes_effect(self.view.session, 'It')}")
+        else:
             self.tell("Nothing is unsaved.")
-            return
-        await self._save(self._seen)
 
     async def _save(self, seen: str, before: str = "") -> None:
         text = self._area.text
+        self._accept(text)
         try:
             program = await asyncio.to_thread(write_program, self._workspace, text, seen)
         except ProgramChangedError:
@@ -205,6 +216,19 @@ class ProgramScreen(ActionScreen[None]):
         self._close_theirs()
         self.tell(f"Saved. {takes_effect(self.view.session, 'It')}{before}")
         self._paint()
+
+    def _accept(self, text: str) -> bool:
+        """Tell the engine that a text is the user's, and no change of the file by a run.
+
+        Returns:
+            Whether there was anything to tell: the text is not in force yet, and an engine runs.
+        """
+        digest, versions = program_digest(text), self.view.session.programs
+        in_force = bool(versions) and versions[-1].has(digest)
+        if in_force or (not self._disk.key and not text) or needs_engine(self.view) is not None:
+            return False
+        self.shell.send(AcceptProgram(digest=digest))
+        return True
 
     def _resolve(self, choice: Resolution | None) -> None:
         """Compare, overwrite or take the text on the disk, as the user chose on the card."""
@@ -264,6 +288,7 @@ class ProgramScreen(ActionScreen[None]):
         if error:
             self.tell(error, "warning")
         elif self._disk.key not in (before, ""):
+            self._accept(self._disk.text)
             self.tell(f"As your editor left it. {takes_effect(self.view.session, 'It')}")
 
     def action_back(self) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from engine.core.errors import AutoresearchError
+from engine.protocol.commands import AcceptProgram, RefuseProgram
+from tui.actions.action import needs_engine
 from tui.screens.action_screen import ActionScreen
 
 if TYPE_CHECKING:
@@ -44,8 +46,25 @@ class SteeringActions(ActionScreen[None]):
         self.shell.open_once(card.asking(), answered)
 
     def action_program(self) -> None:
-        """Open the screen that edits program.md."""
-        self._open_program(outside=False)
+        """Ask about a changed program.md where there is a question, else open its editor."""
+        question = self.view.session.program_question
+        if question is None or needs_engine(self.view) is not None:
+            self._open_program(outside=False)
+            return
+        from tui.screens.program_question import Answer, ProgramQuestionScreen
+
+        def answered(answer: Answer | None) -> None:
+            match answer:
+                case Answer.ACCEPT:
+                    self.shell.send(AcceptProgram(digest=question.digest))
+                case Answer.REFUSE:
+                    self.shell.send(RefuseProgram(digest=question.digest))
+                case Answer.EDIT:
+                    self._open_program(outside=False)
+                case _:
+                    pass
+
+        self.shell.open_once(ProgramQuestionScreen(question, self.shell.clock), answered)
 
     def action_program_outside(self) -> None:
         """Open the screen of program.md, and at once the user's own editor."""

@@ -122,7 +122,7 @@ def _parts_of(view: View, killed: int) -> Iterable[_Part]:
 
 
 def _needed(view: View) -> Iterable[_Part]:
-    """Yield the parts about proposals that wait for the user; none in a replay or after the end."""
+    """Yield the parts about what waits for the user's answer; none in a replay or after the end."""
     session = view.session
     if session.ended is not None or view.replay is not None:
         return
@@ -132,6 +132,8 @@ def _needed(view: View) -> Iterable[_Part]:
         if until := min((q.until for q in asked if q.until is not None), default=None):
             left = clock((until - view.now).total_seconds())
             yield _Part(3, ((f"parked in {left}", "--attention"),))
+    if session.program_question is not None:
+        yield _Part(1, (("● program.md changed (m)", "--attention"),))
     if parked := len(session.parked):
         yield _Part(2 if not asked else 4, ((f"{parked} parked (w)", "--accent"),))
 
