@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from pathlib import Path
 
 import pytest
@@ -15,13 +16,14 @@ from tests.hostile import ATTACK
 from tests.tui.seeing import text_of, until
 from tests.tui.synthetic import MemoryFeed
 from tests.tui.test_keys import Clock, told
+from tests.world import DEADLINE_SECONDS
 from tui.app import ExitInfo, SupervisorApp
 from tui.screens.confirm import ConfirmScreen
 from tui.screens.main_screen import MainScreen
 from tui.screens.program import ProgramScreen
 from tui.screens.program_area import ProgramArea
 from tui.screens.program_conflict import ConflictScreen
-from tui.screens.program_draft import kept_draft
+from tui.screens.program_draft import ProgramDraft, keep_draft, kept_draft
 from tui.screens.program_question import ProgramQuestionScreen
 from tui.terminal import suspend as editor
 
@@ -209,6 +211,30 @@ async def test_a_lost_window_keeps_what_was_unsaved(feed: MemoryFeed, charter: P
         assert "unsaved changes from last time" in text_of(again)
         await pilot.press("ctrl+s")
         await until(pilot, lambda: charter.read_text() == "kept " + TEXT)
+        await until(pilot, lambda: kept_draft(feed.workspace) is None)
+
+
+async def test_a_draft_written_while_the_text_is_saved_is_forgotten(
+    app: SupervisorApp, feed: MemoryFeed, charter: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun, saved, kept = threading.Event(), threading.Event(), threading.Event()
+
+    def keep_late(workspace: Path, draft: ProgramDraft) -> None:
+        begun.set()
+        saved.wait(DEADLINE_SECONDS)
+        keep_draft(workspace, draft)
+        kept.set()
+
+    monkeypatch.setattr("tui.screens.program._POLL_SECONDS", 0.01)
+    monkeypatch.setattr("tui.screens.program.keep_draft", keep_late)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await opened(pilot, app)
+        await pilot.press("x")
+        await until(pilot, begun.is_set)
+        await pilot.press("ctrl+s")
+        await until(pilot, lambda: "Saved." in text_of(app))
+        saved.set()
+        await until(pilot, kept.is_set)
         await until(pilot, lambda: kept_draft(feed.workspace) is None)
 
 

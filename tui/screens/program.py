@@ -160,6 +160,9 @@ class ProgramScreen(ActionScreen[None]):
         if self.unsaved and text != self._kept:
             self._kept = text
             await asyncio.to_thread(keep_draft, self._workspace, ProgramDraft(self._seen, text))
+            if not self.unsaved:  # saved while the draft was being written
+                forget_draft(self._workspace)
+                self._kept = ""
         try:
             disk = await asyncio.to_thread(read_program, self._workspace)
         except AutoresearchError as error:
