@@ -8,6 +8,7 @@ import pytest
 from textual.notifications import Notification
 
 from engine.core.reducer import fold
+from tests.tui.stillness import until_still
 from tests.tui.synthetic import MemoryFeed, events_of, made_up
 from tui.app import SupervisorApp
 
@@ -21,6 +22,13 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     monkeypatch.setenv("AUTORESEARCH_REFRESH_HZ", "30")
     return tmp_path
+
+
+@pytest.fixture(autouse=True)
+def _certain_stillness(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Wait after each key until the app has done what it asked for, not for a span of time."""
+    monkeypatch.setattr("textual.app.wait_for_idle", until_still)
+    monkeypatch.setattr("textual.pilot.wait_for_idle", until_still)
 
 
 @pytest.fixture(autouse=True)

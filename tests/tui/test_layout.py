@@ -118,7 +118,7 @@ async def test_nothing_is_painted_when_nothing_happens(tmp_path: Path) -> None:
 async def test_a_lost_engine_is_said_and_found_again(
     app: SupervisorApp, feed: MemoryFeed, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("tui.feed._RETRY_SECONDS", (0.0,))
+    monkeypatch.setattr("tui.feed._RETRY_SECONDS", (0.01,))
     async with app.run_test(size=(120, 40)) as pilot:
         await until(pilot, lambda: feed.starts == 1)
         feed.refuse_starts = 10**6
