@@ -8,7 +8,6 @@ How a command starts an interpreter for an engine is tested with `tests.world.ru
 
 from __future__ import annotations
 
-import atexit
 import functools
 import os
 import socket
@@ -21,7 +20,10 @@ from pathlib import Path
 
 import msgspec
 
-from tests.world import DEADLINE_SECONDS
+from tests.world import DEADLINE_SECONDS, wait_for
+
+_DIRECTORY = Path(tempfile.gettempdir())
+"""The directory for sockets, as it was before any test changed it."""
 
 
 class WarmProcess:
@@ -79,19 +81,37 @@ def spawn_warm_engine(server: str, workspace: Path) -> tuple[WarmProcess, Path]:
 
 @functools.cache
 def warm_server() -> str:
-    """Start the server of this test process, which ends with it, and return its socket's path."""
-    path = Path(tempfile.mkdtemp(prefix="warm-"), "socket")
+    """Return the socket of this test run's server, which the first test that needs it starts.
+
+    The processes of a parallel run are children of one process and share its server. It ends with
+    that process, or with this one where tests run in one process.
+    """
+    run, owner = os.environ.get("PYTEST_XDIST_TESTRUNUID"), os.getpid()
+    if run is None:
+        directory = Path(tempfile.mkdtemp(prefix="warm-", dir=_DIRECTORY))
+        _start_server(directory / "socket", owner)
+    else:
+        owner = os.getppid()
+        directory = _DIRECTORY / f"warm-{run}-{owner}"
+        try:
+            directory.mkdir(mode=0o700)
+        except FileExistsError:
+            wait_for((directory / "socket").exists, "the start of the server for warm processes")
+        else:
+            _start_server(directory / "socket", owner)
+    return str(directory / "socket")
+
+
+def _start_server(path: Path, owner: int) -> None:
     process = subprocess.Popen(
-        [sys.executable, "-m", "tests.warm_server", str(path)],
+        [sys.executable, "-m", "tests.warm_server", str(path), str(owner)],
         cwd=Path(__file__).parents[1],
-        stdin=subprocess.PIPE,
+        stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         start_new_session=True,
     )
-    atexit.register(process.communicate)
-    assert process.stdout is not None and process.stdout.readline() == b"ready\n"
-    process.wait(DEADLINE_SECONDS)  # for the process it has left to go on alone
-    return str(path)
+    with process:  # which has left another process to go on alone
+        assert process.stdout is not None and process.stdout.readline() == b"ready\n"
 
 
 def run_warm(

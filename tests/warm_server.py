@@ -1,9 +1,9 @@
 """The process that warm commands and engines are forked from: see `tests.warm`.
 
-    python -m tests.warm_server SOCKET
+    python -m tests.warm_server SOCKET OWNER
 
 Each connection sends one `Request` and gets the process's exit code, as `subprocess` counts it.
-The server ends when its standard input does.
+The server ends soon after the process OWNER.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from typing import NoReturn
 
 import click
 import msgspec
+import psutil
 
 import tui.cli
 from engine.agents.llm.library import litellm
@@ -34,6 +35,8 @@ from tui.commands.verbs import cli
 for verb in cli.list_commands(click.Context(cli)):
     cli.get_command(click.Context(cli), verb)  # imported here once, not in each fork
 
+_OWNER_SECONDS = 1.0
+"""Seconds between two checks whether the owner still runs."""
 MAINS = {"autoresearch-tui": tui.cli.main, "engine": daemon.main}
 
 
@@ -50,35 +53,40 @@ class Request(msgspec.Struct, frozen=True):
 
 
 class Server:
-    """Forks a process for each connection and tells it the exit code."""
+    """Forks a process for each connection and tells it the exit code.
 
-    def __init__(self, path: str) -> None:
+    Args:
+        path: The socket to listen at; it appears once connections are accepted.
+        owner: The process with which the server ends.
+    """
+
+    def __init__(self, path: str, owner: int) -> None:
         self._path = path
+        self._owner = owner
         self._children: dict[int, socket.socket] = {}
         self._selector = selectors.DefaultSelector()
         self._listener = socket.socket(socket.AF_UNIX)
-        self._listener.bind(path)
-        self._listener.listen()
+        self._listener.bind(f"{path}.new")
+        self._listener.listen(128)
+        os.rename(f"{path}.new", path)
         self._woken, wakes = socket.socketpair()
         wakes.setblocking(False)
         self._wakes = wakes
-        for source in (self._listener, self._woken, sys.stdin):
+        for source in (self._listener, self._woken):
             self._selector.register(source, selectors.EVENT_READ)
 
     def serve(self) -> None:
-        """Fork until the standard input ends."""
+        """Fork until the owner ends."""
         signal.signal(signal.SIGCHLD, lambda number, frame: None)
         signal.set_wakeup_fd(self._wakes.fileno())
-        while True:
-            ready = [key.fileobj for key, _ in self._selector.select()]
+        while psutil.pid_exists(self._owner):
+            ready = [key.fileobj for key, _ in self._selector.select(_OWNER_SECONDS)]
             if self._woken in ready:
                 self._woken.recv(4096)
                 self._reap()
             if self._listener in ready:
                 self._fork(self._listener.accept()[0])
-            if sys.stdin in ready:
-                shutil.rmtree(Path(self._path).parent)
-                return
+        shutil.rmtree(Path(self._path).parent)
 
     def _reap(self) -> None:
         for pid in list(self._children):
@@ -144,7 +152,7 @@ if __name__ == "__main__":
     if os.fork():
         os._exit(0)  # The test process counts its children: this is to be none of them.
     litellm()
-    server = Server(sys.argv[1])
+    server = Server(sys.argv[1], int(sys.argv[2]))
     gc.freeze()
     print("ready", flush=True)
     server.serve()
