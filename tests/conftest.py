@@ -8,6 +8,7 @@ from __future__ import annotations
 import functools
 import gc
 import shutil
+import signal
 import socket
 import tempfile
 from collections.abc import Iterator
@@ -90,6 +91,21 @@ def _no_network(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
     yield
     assert asked == []
+
+
+@pytest.fixture
+def usual_signals() -> Iterator[None]:
+    """Let Ctrl+C and hang-ups reach the processes of a test, also where this one ignores them.
+
+    A suite that runs under `nohup` or in the background of a script ignores them.
+    """
+    signals = (signal.SIGINT, signal.SIGHUP)
+    ignored = [number for number in signals if signal.getsignal(number) is signal.SIG_IGN]
+    for number in ignored:
+        signal.signal(number, signal.SIG_DFL)
+    yield
+    for number in ignored:
+        signal.signal(number, signal.SIG_IGN)
 
 
 @pytest.fixture

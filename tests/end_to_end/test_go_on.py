@@ -12,7 +12,7 @@ from tests.end_to_end.test_window import Window
 from tests.warm import run_warm
 from tests.world import git
 
-pytestmark = pytest.mark.usefixtures("engines")
+pytestmark = pytest.mark.usefixtures("engines", "usual_signals")
 
 
 def run(workspace: Path, verb: str, *words: str) -> str:

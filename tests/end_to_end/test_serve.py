@@ -24,7 +24,7 @@ from tests.end_to_end.chromium import Page, chromium, until
 from tests.warm import run_warm
 from tests.world import COMMAND, DEADLINE_SECONDS, git, wait_for
 
-pytestmark = pytest.mark.usefixtures("engines")
+pytestmark = pytest.mark.usefixtures("engines", "usual_signals")
 
 
 @contextmanager
@@ -246,7 +246,7 @@ def test_the_output_without_json(tmp_path: Path) -> None:
     try:
         wait_for(lambda: "Ctrl+C" in out.read_text(), "its words")
         os.kill(process.pid, signal.SIGHUP)  # as when the SSH line is lost
-        assert process.wait(30) == 0
+        assert process.wait(DEADLINE_SECONDS) == 0
     finally:
         if process.poll() is None:
             process.kill()

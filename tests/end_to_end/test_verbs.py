@@ -28,7 +28,7 @@ from tests.model_server import Answer, ModelServer, knob_edit
 from tests.world import COMMAND, DEADLINE_SECONDS, Gate, git, wait_for
 from tui.commands.verbs import cli
 
-pytestmark = pytest.mark.usefixtures("engines", "warm_engines")
+pytestmark = pytest.mark.usefixtures("engines", "usual_signals", "warm_engines")
 
 
 class CommandLine:
