@@ -177,7 +177,12 @@ class Data:
 
 def cache_dir() -> Path:
     """Where prepared data lies."""
-    return Path(os.environ.get("AUTORESEARCH_CACHE") or Path.home() / ".cache" / "autoresearch")
+    return expanded(os.environ.get("AUTORESEARCH_CACHE") or "~/.cache/autoresearch")
+
+
+def expanded(path: str) -> Path:
+    """The path with `~`, `$HOME` and other variables replaced: no shell reads most paths."""
+    return Path(os.path.expandvars(os.path.expanduser(path)))
 
 
 def data_dir(source: str) -> Path:
@@ -210,7 +215,7 @@ def stdlib_files() -> list[tuple[str, Path]]:
 
 def globbed_files(pattern: str) -> list[tuple[str, Path]]:
     """(path as text, path) of the files a glob names."""
-    found = glob.glob(str(Path(pattern).expanduser()), recursive=True)
+    found = glob.glob(str(expanded(pattern)), recursive=True)
     paths = (Path(name) for name in found)
     return [(path.resolve().as_posix(), path) for path in paths if path.is_file()]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
@@ -33,12 +34,17 @@ def render_config(config: ResearchConfig) -> str:
     return tomlkit.dumps(doc)
 
 
-def parse_config(text: str, where: str = "config.toml") -> ResearchConfig:
+def parse_config(
+    text: str,
+    where: str = "config.toml",
+    adapt: Callable[[dict[str, Any]], dict[str, Any]] = dict,
+) -> ResearchConfig:
     """Parse the text of a config.toml and check every value.
 
     Args:
         text: The TOML text of the file.
         where: The name to give the file in an error.
+        adapt: Returns the values to check and use for those of the file, by setting name.
 
     Raises:
         ConfigError: The text is not TOML, or has an unknown setting or an invalid value; the error
@@ -56,6 +62,7 @@ def parse_config(text: str, where: str = "config.toml") -> ResearchConfig:
         raise ConfigError(
             f"{where} is not valid TOML.", f"{error}.", "Correct it, or delete the file."
         ) from None
+    raw = adapt(raw)
     for name, value in raw.items():
         line = f"{where}, line {_line_of(text, name)}"
         if name not in settings():

@@ -53,6 +53,11 @@ class Setting(msgspec.Struct, frozen=True):
         return parts[0] if parts else self.annotation  # type: ignore[no-any-return]
 
     @property
+    def holds_paths(self) -> bool:
+        """Return whether the value is a path inside the workspace, or several."""
+        return self.check in (path_mismatch, paths_mismatch)
+
+    @property
     def is_list(self) -> bool:
         """True where the setting holds any number of values."""
         return getattr(self.annotation, "__origin__", None) is tuple

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 from engine.core.config import ResearchConfig
 from engine.core.config_toml import parse_config, render_config
 from engine.core.errors import ConfigError, WorkspaceError
 from engine.core.layout import home_of
+from engine.setup.setting_paths import with_relative_paths
 from engine.store.durable import write_durably
 from engine.untrusted_files import read_regular
 
@@ -43,7 +45,7 @@ def load_config(workspace: Path) -> ResearchConfig:
         raise ConfigError(
             f"{path} is not UTF-8 text.", f"{error}.", "Correct or delete it."
         ) from None
-    return parse_config(text, str(path))
+    return parse_config(text, str(path), partial(with_relative_paths, workspace=workspace))
 
 
 def save_config(workspace: Path, config: ResearchConfig) -> None:

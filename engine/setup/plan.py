@@ -27,6 +27,7 @@ from engine.setup.config_file import config_path, load_config, save_config
 from engine.setup.confirmation import confirm
 from engine.setup.detect import DetectedSettings, detect_settings, propose_tag
 from engine.setup.notes import withheld_note, workspace_notes
+from engine.setup.setting_paths import with_relative_paths
 from engine.setup.start_point import StartPoint, find_start_point
 from engine.setup.start_request import StartRequest, write_start_request
 from engine.setup.takeover import branches_without_journal
@@ -89,7 +90,7 @@ def make_plan(
     """
     workspace = Workspace(path)
     saved = load_config(workspace.path) if config_path(workspace.path).exists() else None
-    given: dict[str, Any] = {**flags.settings, **(answers or {})}
+    given = with_relative_paths({**flags.settings, **(answers or {})}, workspace.path)
     hypothesis = given.pop("first_hypothesis", flags.first_hypothesis or None)
     if "agent" not in given and ("model" in given or "cli" in given):
         given["agent"] = "llm" if "model" in given else "acp"

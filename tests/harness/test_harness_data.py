@@ -100,6 +100,19 @@ def test_stdlib_without_a_writable_cache_is_held_in_memory(
     assert "Cache not writable" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize("start", ["~", "$HOME", "${HOME}"])
+def test_the_home_directory_is_expanded_in_paths(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, start: str
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("AUTORESEARCH_CACHE", f"{start}/cache")
+    assert prepare.cache_dir() == tmp_path / "cache"
+    (tmp_path / "a.txt").write_text("a", "utf-8")
+    assert prepare.globbed_files(f"{start}/*.txt") == [
+        ((tmp_path / "a.txt").resolve().as_posix(), tmp_path / "a.txt")
+    ]
+
+
 def small_data() -> prepare.Data:
     tokenizer = prepare.Tokenizer.bytelevel()
     train, val = prepare.byte_split([b"training text"]), prepare.byte_split([b"validation"])

@@ -8,10 +8,10 @@ import click
 
 from engine.core.errors import UsageError
 from engine.core.text import one_line
-from tui.commands.options import json_option
+from tui.commands.options import PathType, json_option
 
 _COLOURS = {"block": "red", "ask": "yellow", "note": "cyan"}
-_FILE = click.Path(path_type=Path)
+_FILE = PathType()
 _MOST_BYTES = 10 * 2**20
 
 

@@ -21,7 +21,7 @@ from tui.commands.control import (
     session_of_engine,
 )
 from tui.commands.edited_file import check_syntax, edited_file
-from tui.commands.options import json_option, workspace_option
+from tui.commands.options import PathType, json_option, workspace_option
 from tui.commands.waiting import choose
 from tui.terminal import external_editor as editor
 
@@ -83,7 +83,7 @@ def veto(
     "--from",
     "source",
     metavar="FILE",
-    type=click.Path(path_type=Path),
+    type=PathType(),
     help="The whole edited file, or a diff of it as `queue PATCH_ID --diff` prints it; - reads "
     "standard input.",
 )

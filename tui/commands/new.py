@@ -17,6 +17,7 @@ from engine.core.text import one_line
 from engine.setup.new_workspace import make_workspace
 from engine.setup.plan import StartFlags
 from tui.commands.foreground import run_in_foreground
+from tui.commands.options import PathType
 from tui.commands.session import confirm_plan, refuse_second_engine
 from tui.commands.window import attach_to
 from tui.terminal.check import check_this_terminal
@@ -37,9 +38,7 @@ def _make(directory: Path, profile: str) -> str:
 
 
 @click.command()
-@click.argument(
-    "directory", type=click.Path(path_type=Path), default=Path("autoresearch-workspace")
-)
+@click.argument("directory", type=PathType(), default=Path("autoresearch-workspace"))
 @click.option(
     "--profile",
     type=click.Choice(_PROFILES),
@@ -67,7 +66,7 @@ def init(directory: Path, profile: str) -> None:
 
 
 @click.command()
-@click.argument("directory", type=click.Path(path_type=Path), required=False)
+@click.argument("directory", type=PathType(), required=False)
 @click.option(
     "--smoke",
     is_flag=True,

@@ -3,20 +3,36 @@
 from __future__ import annotations
 
 import functools
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
 import click
 
+from engine.core.home_path import expand_home
+
 F = TypeVar("F", bound=Callable[..., Any])
 
-ANY_PATH = click.Path(path_type=Path, readable=False)
+
+class PathType(click.Path):
+    """A click type of paths in which `~` and `$HOME` at the beginning are expanded."""
+
+    def __init__(self, *, readable: bool = True) -> None:
+        super().__init__(path_type=Path, readable=readable)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Return the path, with the home directory in place of `~` or `$HOME`."""
+        expanded = expand_home(os.fspath(value), os.path.expanduser("~"))
+        return super().convert(expanded, param, ctx)
+
+
+ANY_PATH = PathType(readable=False)
 """The click type of a path that is not checked; an error is reported where the path is read."""
 _HELP = "The workspace; the current directory by default."
 
 workspace_option = click.option(
-    "-C", "--workspace", "path", type=click.Path(path_type=Path), default=Path(), help=_HELP
+    "-C", "--workspace", "path", type=PathType(), default=Path(), help=_HELP
 )
 tag_option = click.option("--tag", help="Tag of an earlier session.")
 json_option = click.option(
@@ -32,7 +48,7 @@ repo_option = click.option(
 
 def workspace_argument(function: F) -> F:
     """Decorate a verb: add the workspace as an argument and as the flag -C; it gets `path`."""
-    return _path_argument(function, "[WORKSPACE]", click.Path(path_type=Path))
+    return _path_argument(function, "[WORKSPACE]", PathType())
 
 
 def place_argument(function: F) -> F:

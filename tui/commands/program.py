@@ -24,7 +24,7 @@ from engine.core.text import one_line, sanitize
 from engine.protocol.commands import AcceptProgram, AnyCommand, RefuseProgram
 from engine.store import program_file as files
 from tui.commands.control import json_errors, print_answer
-from tui.commands.options import json_option, workspace_option
+from tui.commands.options import PathType, json_option, workspace_option
 from tui.commands.show import print_diff, print_json, read_now
 from tui.terminal import external_editor as editor
 
@@ -37,7 +37,7 @@ _LAST = 0
     "--set",
     "source",
     metavar="FILE",
-    type=click.Path(path_type=Path),
+    type=PathType(),
     help="Replace it with that file's text; - reads standard input.",
 )
 @click.option(
