@@ -24,6 +24,48 @@ _OVERRIDES = re.compile(
 )
 
 
+_CHANGING = re.compile(
+    r"(update|setdefault|clear|pop|popitem|popleft|append|appendleft|extend|insert|remove|sort|reverse"
+    r"|add|discard|fill|\w+_update|__(set|del)(item|attr)__|__i\w+__|[a-z]\w*[a-z0-9]_)$"
+)
+"""Matches methods that change their object, torch's of the form `fill_` included."""
+_CHANGES_ARGUMENT = re.compile(
+    r"((set|del)attr|vars|importlib\.reload|(operator|_operator)\.((set|del)item|i[a-z]+)"
+    r"|numpy\.(copyto|put|place|putmask|fill_diagonal)|random\.shuffle)$"
+)
+"""Matches functions that change their first argument, or return the namespace to change it by."""
+_FUNCTION_PARTS = ("__dict__", "__globals__", "__code__", "__defaults__", "__kwdefaults__")
+
+
+def _owner(source: ParsedSource, node: ast.AST) -> str:
+    """Return the dotted path of what an expression is a part of: `prepare.X` for `prepare.X[0]`.
+
+    Empty for an expression that names nothing, such as the result of a call.
+    """
+    while not (path := source.path(node)):
+        match node:
+            case (
+                ast.Subscript(value=value) | ast.Attribute(value=value) | ast.NamedExpr(value=value)
+            ):
+                node = value
+            case ast.Call(func=ast.Name(id="vars"), args=[value]):
+                node = value
+            case _:
+                return ""
+    return path
+
+
+def _changes_argument(source: ParsedSource, function: ast.AST) -> bool:
+    """Return whether a function changes its first argument: `setattr`, `dict.update`, `zeros_`."""
+    path = source.path(function)
+    if _CHANGES_ARGUMENT.match(path):
+        return True
+    if not isinstance(function, ast.Attribute) or not _CHANGING.match(function.attr):
+        return False
+    unbound = path.partition(".")[0] in ("dict", "list", "set", "bytearray", "collections")
+    return unbound or function.attr.startswith("__") or function.attr.endswith("_")
+
+
 def _full_path(source: ParsedSource, name: str) -> str:
     """Return the dotted path of a bound name, with an alias at its root resolved."""
     root, dot, rest = name.partition(".")
@@ -51,45 +93,40 @@ def _stores(source: ParsedSource, b: Binding) -> Iterator[str]:
 @rule("harness-write", Weight.BLOCK)
 def harness_write(edit: Edit) -> Iterable[RuleHit]:
     """An assignment to a member of the harness or of something imported from it, in any form
-    (attribute, setattr, `__dict__`, `sys.modules`, `__code__`): it changes the locked code.
+    (attribute, setattr, `__dict__`, `sys.modules`, `__code__`, a method such as `update`): it
+    changes the locked code.
     """
 
     def facts(source: ParsedSource) -> Iterator[Fact]:
         for b in source.bindings:
             if "." in b.name and any(edit.harness.match(p) for p in _stores(source, b)):
                 yield b.name, b.node
+
+        def is_locked(node: ast.AST) -> bool:
+            return bool(edit.harness.match(_owner(source, node)))
+
         for node in source.nodes_of(ast.Subscript, ast.Attribute, ast.Call):
             match node:
-                case (
-                    ast.Subscript(ctx=ast.Store() | ast.Del())
-                    | ast.Attribute(ctx=ast.Store() | ast.Del())
-                ):
-                    path = source.path(node)
-                    if (edit.harness.match(path) or path.startswith("sys.modules")) and "." in path:
+                case ast.Subscript(ctx=ast.Store() | ast.Del(), value=value):
+                    if is_locked(value) or _owner(source, value) == "sys.modules":
                         yield f"store {source.code(node)}", node
-                    if isinstance(node, ast.Subscript) and source.path(node.value) == "sys.modules":
+                case ast.Attribute(ctx=ast.Store() | ast.Del(), value=value):
+                    if is_locked(value):
                         yield f"store {source.code(node)}", node
-                case ast.Call(func=function, args=[owner, *_]):
-                    path = source.path(function)
-                    if path in (
-                        "setattr",
-                        "delattr",
-                        "object.__setattr__",
-                        "vars",
-                        "importlib.reload",
-                    ):
-                        if edit.harness.match(source.path(owner)):
-                            yield f"set {source.code(node)}", node
-                    elif (path.endswith(".__setattr__") and edit.harness.match(path)) or (
-                        path.endswith((".update", ".__setitem__", ".setdefault", ".clear"))
-                        and edit.harness.match(path)
+                case ast.Attribute(attr=attr, value=value):
+                    if attr in _FUNCTION_PARTS and is_locked(node):
+                        yield f"{source.code(node)}", node
+                    elif _CHANGING.match(attr) and (
+                        is_locked(value)
+                        or _owner(source, value) == "sys.modules"
+                        or re.match(r"(globals|vars|locals)\(", source.code(value))
                     ):
                         yield f"set {source.code(node)}", node
-                case ast.Attribute(attr="__dict__" | "__globals__" | "__code__" | "__defaults__"):
-                    if edit.harness.match(source.path(node)):
-                        yield f"{source.code(node)}", node
-                case ast.Call(func=ast.Attribute(attr="update" | "__setitem__", value=inner)):
-                    if re.match(r"(globals|vars|locals)\(", source.code(inner)):
+                case ast.Call(func=function, args=[first, *rest]):
+                    if (is_locked(first) and _changes_argument(source, function)) or (
+                        source.path(first) in ("setattr", "delattr")
+                        and any(is_locked(n) for arg in rest for n in ast.walk(arg))
+                    ):
                         yield f"set {source.code(node)}", node
 
     for node in edit.added(facts):

@@ -9,6 +9,7 @@ from collections.abc import Callable, Hashable
 from functools import cached_property
 from typing import Any, TypeVar
 
+from engine.core.risk.bindings import Binding
 from engine.core.risk.folding import literal
 from engine.core.risk.names import SourceNames
 
@@ -78,7 +79,7 @@ class ParsedSource(SourceNames):
         found = dict(self.imports)
         times: dict[str, int] = defaultdict(int)
         for b in self.bindings:
-            times[b.name] += 1
+            times[b.name] += not _changes_only(b)
         for _ in range(3):  # an alias of an alias of an alias
             self._partial_aliases = found
             for b in self.bindings:
@@ -191,6 +192,20 @@ class ParsedSource(SourceNames):
             elif isinstance(b.value, ast.IfExp) and "torch.compile" in self.code(b.value):
                 found.add(b.name)
         return frozenset(name for name in found if name not in self.imports and "opt" not in name)
+
+
+def _changes_only(binding: Binding) -> bool:
+    """Return whether a binding changes a name's object, as `c[0] = 1` does, and not the name."""
+    match binding.node:
+        case ast.Call():
+            return True
+        case ast.Assign(targets=targets) | ast.Delete(targets=targets) if "." not in binding.name:
+            return not any(
+                isinstance(n, ast.Name) and n.id == binding.name and not isinstance(n.ctx, ast.Load)
+                for target in targets
+                for n in ast.walk(target)
+            )
+    return False
 
 
 def _without_builtins(path: str) -> str:
