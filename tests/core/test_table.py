@@ -197,6 +197,38 @@ def test_a_newline_inside_a_description() -> None:
     assert note(table, "2 lines joined")
 
 
+@pytest.mark.parametrize(
+    "description",
+    [
+        'he said ""no""\nand left',
+        'a\nb ""c""',
+        '""a""\n""b"", c',
+        '""\n""',
+        'a ""b\nc"" d\n\ne',
+        '""""\nx',
+    ],
+)
+def test_marks_in_a_quoted_cell_over_several_lines(description: str) -> None:
+    text = (
+        f'commit,val_bpb,status,description,notes\na1b2c3d,0.99,keep,"{description}","x, y"\n'
+        'b1b2c3d,0.98,discard,plain,"5"" wide"\n'
+    )
+    table = read_table(text.encode())
+    assert [row.commit for row in table.rows] == ["a1b2c3d", "b1b2c3d"]
+    assert table.rows[0].description == description.replace('""', '"')
+    assert not table.bad
+
+
+def test_a_mark_that_is_not_closed_does_not_take_in_the_lines_below() -> None:
+    lines = ('a1b2c3d,0.99,keep,"5 wide', 'b1b2c3d,0.98,discard,6" wide', 'c1b2c3d,0.97,keep,"7"')
+    text = "\n".join(("commit,val_bpb,status,description", *lines))
+    assert [row.commit for row in read_table(text.encode()).rows] == [
+        "a1b2c3d",
+        "b1b2c3d",
+        "c1b2c3d",
+    ]
+
+
 def test_a_newline_in_a_cell_in_the_middle() -> None:
     header = "exp\tdescription\tval_bpb\tpeak_mem_gb\tstatus\tnotes"
     table = read(f"{header}\n1\tbase\t1.1\t6.0\tkeep\tx\n2\tone\ntwo\nthree\t1.0\t6.0\tkeep\ty\n")

@@ -51,6 +51,10 @@ _UNITS = (
     (re.compile(r"(?:^|_)(?:kb|kib)(?:_|$)|\bki?b\b", re.I), 1 / 1024**2),
     (re.compile(r"(?:^|_)bytes(?:_|$)|\bbytes\b", re.I), 1 / 1024**3),
 )
+"""Matches units in names of columns, each with its size in GiB."""
+_UNIT = re.compile(r"[0-9.]\s*(?:(?P<prefix>[kmgt])(?:i?b)?|b|bytes?)\b", re.I)
+"""Matches the unit after a number in a cell: `512MB`, `80 GiB`, `1.5T`, `1024 bytes`."""
+_SIZES = {"k": 1 / 1024**2, "m": 1 / 1024, "g": 1.0, "t": 1024.0, None: 1 / 1024**3}
 
 
 def is_placeholder(cell: str) -> bool:
@@ -125,13 +129,12 @@ def to_gigabytes(cell: str, column: str) -> float | None:
     value = to_number(cell)
     if value is None:
         return None
+    unit = _UNIT.search(_ARROW.split(cell)[-1])
+    if unit is not None:
+        return value * _SIZES[unit["prefix"] and unit["prefix"].lower()]
     for pattern, factor in _UNITS:
-        if pattern.search(cell):
+        if pattern.search(column):
             return value * factor
-    if not re.search(r"gi?b", cell, re.I):
-        for pattern, factor in _UNITS:
-            if pattern.search(column):
-                return value * factor
     return value
 
 

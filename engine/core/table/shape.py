@@ -205,18 +205,34 @@ def join_quoted(lines: Sequence[str], index: int, comma: str) -> tuple[str, int]
         comma: The delimiter between cells.
     """
     line = lines[index]
-    if line.count('"') % 2 == 0 or not _opens(line, comma):
+    if line.count('"') % 2 == 0 or not _ends_quoted(line, comma):
         return line, 1
     parts = [line]
     for following in lines[index + 1 : index + _QUOTED_LINES]:
         parts.append(following)
         if following.count('"') % 2:
-            closed = re.match(r'[^"]*"\s*(?:$|' + re.escape(comma) + ")", following)
+            closed = not _ends_quoted(following, comma, quoted=True)
             return ("\n".join(parts), len(parts)) if closed else (line, 1)
     return line, 1
 
 
-def _opens(line: str, comma: str) -> bool:
-    """Return whether the last quotation mark of a line is at the beginning of a cell."""
-    before = line[: line.rfind('"')].rstrip(" ")
-    return not before or before.endswith(comma)
+def _ends_quoted(line: str, comma: str, *, quoted: bool = False) -> bool:
+    """Return whether a line ends within a quoted cell.
+
+    Args:
+        line: The line.
+        comma: The delimiter between cells.
+        quoted: Whether it begins within a quoted cell.
+    """
+    for run in re.finditer('"+', line):
+        marks = len(run[0])
+        if not quoted:
+            before = line[: run.start()].rstrip(" ")
+            if before and not before.endswith(comma):
+                continue
+            quoted, marks = True, marks - 1
+        # Two marks within a quoted cell stand for one; a single one before a comma ends it.
+        after = line[run.end() :].lstrip(" ")
+        if marks % 2 and (not after or after.startswith(comma)):
+            quoted = False
+    return quoted
