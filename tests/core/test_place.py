@@ -30,6 +30,15 @@ def test_an_id_is_128_bits_and_says_whether_there_is_a_change(before: str, after
     assert (name == patch_id("", "")) == (before == after)
 
 
+def test_an_edit_is_named_by_what_it_removes_and_adds() -> None:
+    name = patch_id("a\nx\n", "a\ny\n")
+    assert name != patch_id("a\nx\n", "a\nz\n")
+    assert name != patch_id("a\nw\n", "a\ny\n")
+    assert name != patch_id("a\n", "a\ny\n")
+    assert name != patch_id("a\nx\n", "a\n")
+    assert name == patch_id("a\nx\n", "a\ny\n")
+
+
 FILE = """\
 class SGD:
     def step(self):
