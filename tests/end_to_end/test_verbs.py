@@ -21,6 +21,7 @@ from engine.core.enums import QueueState
 from engine.core.errors import AutoresearchError
 from engine.core.layout import Layout
 from engine.core.session import Session
+from engine.core.text import short_id
 from engine.protocol import commands, messages
 from engine.store.program_file import read_program
 from tests.end_to_end.test_window import Window
@@ -117,7 +118,7 @@ def test_a_proposal_runs_when_it_is_approved_and_never_when_it_is_vetoed(
     assert facts["autonomy"] == "ask-all"
     assert facts["waiting"][0]["patch_id"] == first
     assert facts["waiting"][0]["state"] == "asked"
-    assert first in shell.succeed("queue")
+    assert short_id(first) in shell.succeed("queue")
     story = shell.succeed("queue", first[:5])
     assert "every edit" in story and "@@" in story
     assert shell.ask("queue", "show", first)["diff"].startswith("--- a/train.py")
@@ -208,7 +209,7 @@ def test_an_edit_comes_from_a_file_a_diff_or_an_editor(
     )
     edited = next(q for q in session.asked if any(d.kind == "edited" for d in q.decisions))
     assert edited.proposal.patch_id != patch
-    shell.refused("approve", patch, says=patch)  # the old name approves nothing
+    shell.refused("approve", patch, says=short_id(patch))  # the old name approves nothing
     shell.succeed("approve", edited.proposal.patch_id)
     session = shell.waits(lambda s: len(s.experiments) > 1, "the edited experiment")
     session = shell.waits(lambda s: s.experiment(2).commit, "its commit")
@@ -356,7 +357,7 @@ def test_without_an_engine_verbs_show_the_journal_and_decide_nothing(shell: Comm
         *(["revive", "1"], ["overrule", "1", "keep", "--reason", "x"]),
     ):
         shell.refused(*words, says="autoresearch-tui start", code=6)
-    assert patch in shell.succeed("queue") and "start" in shell.succeed("queue")
+    assert short_id(patch) in shell.succeed("queue") and "start" in shell.succeed("queue")
     assert "DEPTH=6" in shell.succeed("pin", "--list")
     assert "asked" in shell.succeed("decisions")
     assert shell.succeed("program").startswith("# Charter")
