@@ -219,6 +219,7 @@ class DecisionKind(StrEnum):
     EDITED = "edited"
     PARKED = "parked"
     KILLED = "killed"
+    SKIPPED = "skipped"
     OVERRULED = "overruled"
 
 

@@ -560,6 +560,21 @@ class KillRequested(Event, frozen=True, kw_only=True):
     """Why the user vetoes the idea itself; empty where only this run was to end."""
 
 
+class StepFailed(Event, frozen=True, kw_only=True):
+    """A step of the engine for an experiment failed; after three of them it counts as a crash."""
+
+    experiment: int
+    error: str
+
+
+class ExperimentSkipped(Event, frozen=True, kw_only=True):
+    """The user ended an unfinished experiment, which counts as a crash; its run is killed."""
+
+    by: Actor
+    experiment: int
+    reason: str = ""
+
+
 class AlarmRaised(Event, frozen=True, kw_only=True):
     """The engine reported something that needs the user's attention."""
 
@@ -622,6 +637,8 @@ AnyEvent = (
     | StopRequested
     | StopCancelled
     | KillRequested
+    | StepFailed
+    | ExperimentSkipped
     | AlarmRaised
     | SessionEnded
 )

@@ -10,6 +10,9 @@ from engine.core import events as ev
 from engine.core.candidate import Candidate, ProposalRecord
 from engine.core.enums import Actor, DecisionKind, Outcome, QueueState, Verdict
 
+MOST_FAILURES = 3
+"""Number of interrupted runs, or of failed steps, after which an experiment counts as a crash."""
+
 
 class Run(msgspec.Struct, frozen=True, kw_only=True):
     """One training process of an experiment, and how it ended."""
@@ -33,6 +36,8 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
     """How many later engine processes took over the watch of this run; 0: none."""
     curve: tuple[ev.ProgressPoint, ...] = ()
     kill_requested: bool = False
+    stopped: bool = False
+    """True where the user ended the session during this run, which killed it."""
     veto: str = ""
     """Why the user vetoed the experiment's idea during this run; empty where they did not."""
 
@@ -178,6 +183,23 @@ class Experiment(ProposalRecord, frozen=True, kw_only=True):
     """The user's own verdict, which replaces the keep rule's; None where they gave none."""
     spending: Spending = Spending()
     """Cost of all language-model calls for the experiment, dropped drafts included."""
+    step_errors: tuple[str, ...] = ()
+    """The errors of the engine's steps for this experiment, oldest first."""
+    skipped: str | None = None
+    """Why the user skipped the experiment, perhaps ""; None where they did not."""
+
+    @property
+    def lost_runs(self) -> int:
+        """The number of runs that were interrupted, but not by the user."""
+        return sum(
+            r.outcome is Outcome.INTERRUPTED and not (r.kill_requested or r.stopped)
+            for r in self.runs
+        )
+
+    @property
+    def has_failed(self) -> bool:
+        """True once three runs were interrupted or three steps failed; it is not tried again."""
+        return not self.is_baseline and max(self.lost_runs, len(self.step_errors)) >= MOST_FAILURES
 
     @property
     def is_baseline(self) -> bool:

@@ -6,7 +6,7 @@ from msgspec.structs import replace
 
 from engine.core import events as ev
 from engine.core.candidate import copied_fields
-from engine.core.enums import DecisionKind, QueueState
+from engine.core.enums import DecisionKind, QueueState, StopMode
 from engine.core.handlers import on
 from engine.core.records import (
     DecisionRecord,
@@ -259,6 +259,9 @@ def _resumed(s: Session, e: ev.Resumed) -> Session:
 
 @on(ev.StopRequested)
 def _stop_requested(s: Session, e: ev.StopRequested) -> Session:
+    current, run = s.current, s.running
+    if e.mode is StopMode.NOW and current is not None and run is not None:
+        s = s.change_run(e, current.number, run.number, stopped=True)
     return s.with_(e, stop=e.mode, stop_reason=e.reason)
 
 
@@ -285,6 +288,29 @@ def _kill_requested(s: Session, e: ev.KillRequested) -> Session:
         at=e.at, by=e.by, reason=e.reason, proposal=experiment.proposal, patch=s.latest_patch
     )
     return replace(changed, vetoed=(*s.vetoed, vetoed)[-VETOED_KEPT:], last_steering_seq=e.seq)
+
+
+@on(ev.StepFailed)
+def _step_failed(s: Session, e: ev.StepFailed) -> Session:
+    errors = (*s.experiment(e.experiment).step_errors, e.error)
+    return s.change(e, e.experiment, step_errors=errors)
+
+
+@on(ev.ExperimentSkipped)
+def _experiment_skipped(s: Session, e: ev.ExperimentSkipped) -> Session:
+    experiment = s.experiment(e.experiment)
+    decided = DecisionRecord(
+        at=e.at,
+        kind=DecisionKind.SKIPPED,
+        by=e.by,
+        reason=e.reason,
+        patch_id=experiment.proposal.patch_id,
+    )
+    run = experiment.run
+    if run is not None and run.outcome is None:
+        s = s.change_run(e, e.experiment, run.number, kill_requested=True)
+    decisions = (*experiment.decisions, decided)
+    return s.change(e, e.experiment, skipped=e.reason, decisions=decisions)
 
 
 @on(ev.AlarmRaised)

@@ -32,7 +32,7 @@ def row_of(experiment: Experiment) -> ResultsRow | None:
     crashed = experiment.verdict is Verdict.CRASH or measured is None
     note = f" ({experiment.verdict_reason})" if crashed or experiment.doubts else ""
     return ResultsRow(
-        commit=experiment.commit,
+        commit=experiment.commit or experiment.base,
         metric=0.0 if crashed or measured is None else measured.metric,
         memory_gb=0.0 if crashed or measured is None else measured.memory_gb,
         status=experiment.verdict.value if experiment.verdict else one_line(experiment.row_status),

@@ -13,7 +13,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Literal
@@ -216,11 +216,15 @@ class RunHandle:
             self._process.wait()
         return self.report()
 
-    def close(self) -> None:
-        """Close the descriptor of the log, if `open_log` was not called."""
-        if self._log >= 0:
-            os.close(self._log)
-            self._log = -1
+    async def end(self, alarm: Callable[[str], None]) -> None:
+        """Kill all processes of the run, also its supervisor, and wait until none of them is left.
+
+        Args:
+            alarm: Called once with a sentence about those that do not end, as in a driver call.
+        """
+        await self.processes.end(alarm)
+        if self._process is not None:
+            self._process.wait()
 
 
 def _is_running(process: psutil.Process) -> bool:

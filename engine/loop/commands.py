@@ -90,6 +90,8 @@ class CommandHandler:
                 return self._cancel_stop(by)
             case cmd.KillRun():
                 return self._kill_run(by, command.experiment, command.reason)
+            case cmd.SkipExperiment():
+                return self._skip(by, command.experiment, command.reason)
             case cmd.ApproveProposal():
                 return self._reviewer.approve(by, command.patch_id)
             case cmd.VetoProposal():
@@ -191,6 +193,26 @@ class CommandHandler:
         )
         self._runner.kill()
         return f"Vetoed; run #{number} is killed." if reason else f"Killing run #{number}."
+
+    def _skip(self, by: Actor, number: int, reason: str) -> str:
+        current = self._context.session.current
+        if current is None or current.number != number:
+            raise AutoresearchError(
+                f"Experiment {number} is not at work.", "Nothing was skipped.", "See `status`."
+            )
+        if current.is_baseline:
+            raise AutoresearchError(
+                "The baseline is what all is compared with; it cannot be skipped.",
+                "",
+                "Stop the session, correct the script, and start one with another --tag.",
+            )
+        if current.skipped is not None:
+            return f"Experiment {number} is being skipped already."
+        self._context.record(
+            ev.ExperimentSkipped(by=by, experiment=number, reason=one_line(reason))
+        )
+        self._runner.kill()
+        return f"Experiment {number} is skipped; it counts as a crash."
 
     # ---- proposals
 

@@ -9,12 +9,20 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
+import logging
 from datetime import timedelta
 
 from engine.core import events as ev
 from engine.core.enums import AlarmKind, Origin, Outcome
-from engine.core.errors import AgentError, AllInQuestionError, AutoresearchError, JournalError
-from engine.core.records import Experiment, Run
+from engine.core.errors import (
+    AgentError,
+    AllInQuestionError,
+    AutoresearchError,
+    EnvironmentProblem,
+    JournalError,
+)
+from engine.core.records import MOST_FAILURES, Experiment, Run
 from engine.core.session import MAX_HELD_IN_A_ROW, Session
 from engine.loop.context import SessionContext
 from engine.loop.experiment import ExperimentSteps
@@ -27,8 +35,15 @@ from engine.loop.verdicts import Judge
 
 _ENVIRONMENT_RETRIES = 2
 """After this many reruns, one more environment failure counts as the edit's own fault."""
-_OUTSIDE_RETRIES = 2
-"""After this many runs killed from outside, one more of the same experiment pauses the loop."""
+_FAILED_IN_A_ROW = 3
+"""After this many experiments in a row that could not be run, the loop pauses."""
+_LONGEST_ERROR = 500
+_FILE_ERRORS = (
+    *(errno.EEXIST, errno.EISDIR, errno.ENOTDIR, errno.ENOTEMPTY, errno.ENOENT, errno.ENXIO),
+    *(errno.EINVAL, errno.ELOOP, errno.EFBIG, errno.ENAMETOOLONG, errno.EACCES, errno.EPERM),
+)
+"""Errors of what an earlier run left in the place of a file; others are those of the machine."""
+_log = logging.getLogger("engine.loop")
 
 
 class Ratchet:
@@ -77,6 +92,8 @@ class Ratchet:
         return self._context.session
 
     def _on_event(self, event: ev.AnyEvent) -> None:
+        if isinstance(event, ev.ExperimentSkipped):
+            self._blocked = False
         if isinstance(event, ev.Resumed):
             self._blocked = False
             self._accepted_parked = len(self.session.parked)
@@ -109,14 +126,27 @@ class Ratchet:
                 self._wait_for_answer(error)
             except AgentError as error:
                 self._failures.handle(error)
+            except EnvironmentProblem as error:
+                self._block(f"{error.what} {error.why}".strip(), error.todo)
             except AutoresearchError as error:
+                self._note_failure(str(error))
                 self._block(f"{error.what} {error.why}".strip(), error.todo)
             except OSError as error:
                 where = f" ({error.filename})" if error.filename else ""
+                why = f"{error.strerror or error}{where}"
+                if error.errno in _FILE_ERRORS and self._note_failure(why):
+                    continue
                 self._block(
-                    f"A file could not be written: {error.strerror or error}{where}.",
+                    f"A file could not be written: {why}.",
                     "Free disk space or make the workspace writable, then resume.",
                 )
+            except Exception as error:
+                why = f"{type(error).__name__}: {error}"
+                _log.exception("a step failed")
+                if self.session.current is None:
+                    raise
+                if not self._note_failure(why):
+                    self._block(f"A step failed ({why}); see engine.log.", "")
 
     async def _wait_for_next_step(self) -> bool:
         """Wait until a step may be done: no pause, no wait for the agent, no full set of questions.
@@ -128,6 +158,9 @@ class Ratchet:
         """
         while True:
             session = self.session
+            current = session.current
+            if current is not None and current.skipped is not None and session.running is None:
+                return True
             wait = self._seconds_to_wait()
             free = session.pause is None and session.stop is None
             if wait > 0 and free and session.running is None:
@@ -204,7 +237,10 @@ class Ratchet:
 
     async def _one_step(self) -> None:
         current = self.session.current
-        if current is None and self.session.pending_overrules:
+        if current is not None and self._is_given_up(current):
+            self._judge.give_up(current)
+            self._pause_if_none_runs()
+        elif current is None and self.session.pending_overrules:
             await self._earlier.settle()
             self._report_overrule_beyond_limit()
         elif current is None:
@@ -221,6 +257,26 @@ class Ratchet:
             self._pause_if_needed(self.session.experiment(current.number))
         else:
             await self._judge.judge(current, current.run)
+            self._pause_if_none_runs()
+
+    def _is_given_up(self, experiment: Experiment) -> bool:
+        """Return True where no other step of an experiment is tried, and nothing of it runs."""
+        if self.session.running is not None:
+            return False
+        return experiment.skipped is not None or (
+            experiment.has_failed and experiment.lost_runs < MOST_FAILURES
+        )
+
+    def _pause_if_none_runs(self) -> None:
+        """Pause the loop where several experiments in a row could not be run."""
+        last = self.session.experiments[-_FAILED_IN_A_ROW:]
+        if len(last) < _FAILED_IN_A_ROW or not all(e.has_failed for e in last):
+            return
+        cause = last[-1].verdict_reason
+        self._context.pause(
+            f"the last {_FAILED_IN_A_ROW} experiments could not be run: {cause}",
+            "Find out what is wrong with the machine or the workspace, then resume.",
+        )
 
     def _report_overrule_beyond_limit(self) -> None:
         late = [q for q in self.session.queue if q.origin is Origin.OVERRULE]
@@ -250,7 +306,8 @@ class Ratchet:
                 failed = sum(r.outcome is Outcome.ENVIRONMENT for r in experiment.runs)
                 return experiment.is_baseline or failed <= _ENVIRONMENT_RETRIES
             case Outcome.INTERRUPTED:
-                return experiment.is_baseline or not run.kill_requested
+                given_up = run.kill_requested or experiment.has_failed
+                return experiment.is_baseline or not given_up
             case None:
                 return False
             case Outcome.FINISHED:
@@ -272,10 +329,9 @@ class Ratchet:
         elif experiment.is_baseline and run.kill_requested:
             self._context.pause("the baseline was killed", "Resume to run it again.")
         elif run.outcome is Outcome.INTERRUPTED:
-            outside = sum(
-                r.outcome is Outcome.INTERRUPTED and not r.kill_requested for r in experiment.runs
-            )
-            if self.session.stop is None and outside > _OUTSIDE_RETRIES:
+            outside = experiment.lost_runs
+            stays = experiment.is_baseline and self.session.stop is None
+            if stays and outside >= MOST_FAILURES:
                 self._context.pause(
                     f"run #{number} was interrupted {outside} times: {detail}",
                     "Find out what interrupted it, then resume.",
@@ -292,6 +348,19 @@ class Ratchet:
                 f"the baseline cannot be trusted: {'; '.join(experiment.doubts)}",
                 "Correct the script and commit, then start with another --tag.",
             )
+
+    def _note_failure(self, error: str) -> bool:
+        """Record that a step for the current experiment failed.
+
+        Returns:
+            True where the step is tried again or, after three failures, the experiment is given up;
+            False between two experiments and for the baseline, without which there is no session.
+        """
+        current = self.session.current
+        if current is None or current.is_baseline:
+            return False
+        self._context.record(ev.StepFailed(experiment=current.number, error=error[:_LONGEST_ERROR]))
+        return True
 
     def _block(self, reason: str, todo: str) -> None:
         """Pause the loop, and do not try the failed step again before the user resumes.

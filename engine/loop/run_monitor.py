@@ -113,7 +113,7 @@ class RunMonitor:
                     await waiting
         report = self.handle.report()
         if report is None:
-            await self.handle.processes.end(self._on_alarm)
+            await self.handle.end(self._on_alarm)
         self.read_all()
         self._report_progress()
         return FinishedRun(report, self.log, self._killed_by)

@@ -132,7 +132,7 @@ class Runner:
         number = experiment.number
         handle = self._handle or self._open(run)
         if self._handle is None and not self._adopt(experiment, run, handle):
-            await handle.processes.end(lambda message: self._alarm_of_run(number, message))
+            await handle.end(lambda message: self._alarm_of_run(number, message))
             self._end(
                 experiment,
                 run,

@@ -61,20 +61,13 @@ class Judge:
             outcome = run.outcome.value if run.outcome is not None else "unknown"
             if run.kill_requested:
                 outcome = f"vetoed: {run.veto}" if run.veto else "interrupted by the user"
+            elif experiment.has_failed:
+                outcome = f"{outcome} {experiment.lost_runs} times: {run.detail}"
             verdict, reason, gain = Verdict.CRASH, outcome, None
         if run.veto and verdict is Verdict.KEEP:
             # The run finished before it could be killed.
             verdict, reason = Verdict.DISCARD, f"vetoed: {run.veto} ({reason})"
-        self._context.record(
-            ev.VerdictGiven(
-                experiment=experiment.number,
-                verdict=verdict,
-                reason=reason,
-                gain=gain,
-                results_bytes=size(self._context.workspace.path / session.results_file),
-            )
-        )
-        self.finish_recording()
+        self._record(experiment, verdict, reason, gain)
         if experiment.forced is not None and verdict is not experiment.forced:
             message = (
                 f"your verdict on #{experiment.of} could not be carried out: #{experiment.number} "
@@ -88,6 +81,30 @@ class Judge:
             and (flat := plateau_notice(self._context.session))
         ):
             self._context.alarm(AlarmKind.PLATEAU, flat)
+
+    def give_up(self, experiment: Experiment) -> None:
+        """Record an experiment as a crash that the user skipped, or whose steps failed thrice."""
+        if experiment.skipped is not None:
+            reason = f"skipped by the user: {experiment.skipped}".removesuffix(": ")
+        else:
+            errors = experiment.step_errors
+            reason = f"{len(errors)} steps for it failed, the last one: {errors[-1]}"
+        self._record(experiment, Verdict.CRASH, reason, None)
+
+    def _record(
+        self, experiment: Experiment, verdict: Verdict, reason: str, gain: float | None
+    ) -> None:
+        session = self._context.session
+        self._context.record(
+            ev.VerdictGiven(
+                experiment=experiment.number,
+                verdict=verdict,
+                reason=reason,
+                gain=gain,
+                results_bytes=size(self._context.workspace.path / session.results_file),
+            )
+        )
+        self.finish_recording()
 
     def _compare(self, experiment: Experiment) -> tuple[Verdict, str, float | None]:
         """Return verdict, reason and gain of a confirmation, compared with the first measurement.

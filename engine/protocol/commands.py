@@ -57,6 +57,13 @@ class KillRun(Command, frozen=True, kw_only=True):
     """Why the user vetoes the idea itself, for the agent; empty: no veto, only the run ends."""
 
 
+class SkipExperiment(Command, frozen=True, kw_only=True):
+    """End an experiment that is not finished, whatever it waits for; it counts as a crash."""
+
+    experiment: int
+    reason: str = ""
+
+
 class ApproveProposal(Command, frozen=True, kw_only=True):
     """Approve the queued proposal with exactly this patch_id, so that it runs next."""
 
@@ -185,6 +192,7 @@ ClientCommand = (
     | StopSession
     | CancelStop
     | KillRun
+    | SkipExperiment
     | ApproveProposal
     | VetoProposal
     | EditProposal

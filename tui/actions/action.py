@@ -130,6 +130,15 @@ def needs_run(view: View) -> str | None:
     return "This run is already being killed." if run.kill_requested else None
 
 
+def needs_run_or_failure(view: View) -> str | None:
+    """Return why nothing can be killed or skipped; None for a run, or an experiment that failed."""
+    current = view.session.current
+    failed = current is not None and (current.step_errors or current.lost_runs)
+    if failed and current is not None and not current.is_baseline and not view.session.running:
+        return needs_engine(view)
+    return needs_run(view)
+
+
 def needs_experiment(view: View) -> str | None:
     """Return a reason while the session has no experiment yet; None once it has one."""
     return None if view.session.experiments else "There is no experiment yet."

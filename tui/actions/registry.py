@@ -17,7 +17,7 @@ from tui.actions.action import (
     needs_engine,
     needs_experiment,
     needs_open_end,
-    needs_run,
+    needs_run_or_failure,
 )
 from tui.actions.overview import OVERVIEW, OVERVIEW_ACTIONS
 from tui.actions.replay import REPLAY
@@ -58,11 +58,12 @@ LOOP: tuple[Action, ...] = (
         "x",
         "kill_run",
         "Kill this run now",
-        "Kill the training process; the experiment counts as interrupted and the loop continues.",
+        "Kill the training process; the experiment counts as interrupted and the loop continues. "
+        "Where its run cannot be started, skip the experiment.",
         Group.LOOP,
         destructive=True,
-        enabled=needs_run,
-        footer=_constant("kill"),
+        enabled=needs_run_or_failure,
+        footer=lambda view: "kill" if view.session.running else "skip",
     ),
 )
 

@@ -157,6 +157,20 @@ def kill(number: int | None, reason: str, yes: bool, path: Path, as_json: bool) 
 
 
 @click.command()
+@click.argument("number", type=click.IntRange(1))
+@click.argument("reason", default="")
+@workspace_option
+@json_option
+def skip(number: int, reason: str, path: Path, as_json: bool) -> None:
+    """End experiment NUMBER as a crash, also where it cannot run.
+
+    It is the experiment at work, whose run is killed if there is one. REASON is recorded with it.
+    """
+    command = commands.SkipExperiment(experiment=number, reason=sanitize(reason))
+    send_and_print(path, command, as_json=as_json)
+
+
+@click.command()
 @click.argument("mode", type=click.Choice([a.value for a in Autonomy]), required=False)
 @workspace_option
 @json_option

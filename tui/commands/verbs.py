@@ -42,6 +42,7 @@ VERBS: dict[str, dict[str, tuple[str, str]]] = {
         "program": ("program:program", "Print program.md as it is in force, or change it."),
         "autonomy": ("control:autonomy", "Print which edits run without a question, or set it."),
         "kill": ("control:kill", "Kill the current run now; the loop continues."),
+        "skip": ("control:skip", "End experiment NUMBER as a crash, also where it cannot run."),
     },
     "The morning after": {
         "report": ("report:report", "Write a summary, a chart, a share card and an HTML page."),

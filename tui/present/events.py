@@ -30,6 +30,7 @@ _EVENTS: dict[EventTopic, tuple[type[ev.AnyEvent], ...]] = {
         ev.ProposalDrafted,
         ev.ProposalRevised,
         ev.CandidateCommitted,
+        ev.StepFailed,
         ev.VerdictGiven,
         ev.RowWritten,
         ev.FrontierAdvanced,
@@ -62,6 +63,7 @@ _EVENTS: dict[EventTopic, tuple[type[ev.AnyEvent], ...]] = {
         ev.StopRequested,
         ev.StopCancelled,
         ev.KillRequested,
+        ev.ExperimentSkipped,
     ),
     EventTopic.AGENT: (ev.ProposalQueued, ev.ProposalDropped, ev.CostIncurred, ev.AgentWaited),
     EventTopic.SESSION: (
@@ -163,6 +165,8 @@ def _describe(event: ev.AnyEvent, direction: Direction) -> EventText:
             return EventText("changed", reason=event.reason)
         case ev.CandidateCommitted():
             return EventText(f"commit {event.commit[:7]}, kept at {event.ref}", "--dim")
+        case ev.StepFailed():
+            return EventText("a step of the engine failed", "--crash", reason=event.error)
         case ev.VerdictGiven():
             word, style = VERDICTS[event.verdict]
             what = f"{word} {gain_text(event.gain, direction)}".rstrip()
@@ -223,6 +227,8 @@ def _describe(event: ev.AnyEvent, direction: Direction) -> EventText:
         case ev.KillRequested():
             what = "vetoed while it ran" if event.reason else "killed"
             return EventText(what, by=event.by, reason=event.reason)
+        case ev.ExperimentSkipped():
+            return EventText("skipped", by=event.by, reason=event.reason)
         case ev.Overruled():
             what = f"overruled: {event.verdict.value}"
             return EventText(what, by=event.by, reason=event.reason)

@@ -10,6 +10,7 @@ from engine.protocol.commands import (
     PauseLoop,
     ResumeLoop,
     SetAutonomy,
+    SkipExperiment,
     StopSession,
 )
 from tui.screens.question_actions import QuestionActions
@@ -55,9 +56,18 @@ class LoopActions(QuestionActions):
         )
 
     def action_kill_run(self) -> None:
-        """Kill the current run once the user confirms; do nothing if there is none."""
+        """Kill the current run once the user confirms, or skip an experiment that cannot run."""
         current = self.view.session.current
         if current is None:
+            return
+        if self.view.session.running is None:
+            self.shell.ask(
+                f"Skip experiment {current.number}?",
+                "It could not be run. It counts as a crash, and the loop goes on with another.",
+                "skip it",
+                "try it again",
+                SkipExperiment(experiment=current.number),
+            )
             return
         self.shell.ask(
             f"Kill the run of experiment {current.number}?",
