@@ -13,8 +13,8 @@ import logging
 import os
 import signal
 import sys
+import time
 from collections.abc import Awaitable
-from datetime import UTC, datetime
 from pathlib import Path
 
 import psutil
@@ -174,7 +174,7 @@ class Engine:
         for second in itertools.count():
             if second % _REAP_EVERY == 0:
                 orphans.reap()
-            session, now = journal.session, datetime.now(UTC)
+            session, now = journal.session, time.monotonic()
             due = recorder.is_due(session, now)
             # Without a subscriber, and with nothing to record, no sample is taken.
             if server.subscribers or due:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -20,6 +20,8 @@ from engine.store.journal import read_journal
 from tests.world import run_command
 
 START = datetime(2026, 11, 20, 22, 0, tzinfo=UTC)
+CLOCK = 5000.0
+"""Seconds of the monotonic clock when the run is first seen."""
 SAMPLE = MachineSample(
     gpus=(GpuSample(index=0, name="H100", utilisation_percent=98.0),), cpu_percent=12.0, cores=26
 )
@@ -71,20 +73,22 @@ def test_about_six_samples_of_a_run_are_recorded(budget: float | None, expected:
     last = expected[-1]
     kept = []
     for second in range(last + 1):
-        now = START + timedelta(seconds=second)
-        if recorder.is_due(session, now):
-            event = recorder.record(session, SAMPLE, now)
+        if recorder.is_due(session, CLOCK + second):
+            event = recorder.record(session, SAMPLE, CLOCK + second)
             assert event is not None and (event.experiment, event.run) == (1, 1)
             kept.append(second)
     assert kept == expected
 
 
 def test_a_new_run_starts_over_and_without_a_run_nothing_is_recorded() -> None:
-    recorder, now = MachineRecorder(), START + timedelta(seconds=15)
-    assert not recorder.is_due(Session(), now)
-    assert recorder.is_due(running(300.0), now)
-    assert recorder.record(running(300.0, run=2), SAMPLE, now) is None  # it ended meanwhile
-    assert recorder.is_due(running(300.0, run=2), now)
+    recorder = MachineRecorder()
+    assert not recorder.is_due(Session(), CLOCK)
+    assert not recorder.is_due(running(300.0), CLOCK)
+    assert recorder.is_due(running(300.0), CLOCK + 15)
+    # It ended meanwhile.
+    assert recorder.record(running(300.0, run=2), SAMPLE, CLOCK + 15) is None
+    assert not recorder.is_due(running(300.0, run=2), CLOCK + 15)
+    assert recorder.is_due(running(300.0, run=2), CLOCK + 25)
 
 
 @pytest.mark.usefixtures("engines")
