@@ -268,7 +268,7 @@ class EarlierExperiments:
         if edited is None:
             raise AutoresearchError(
                 f"The change of experiment {number} no longer fits the frontier.",
-                "The lines it touches were changed since.",
+                "The lines it touches, or those around them, were changed since.",
                 "Pin its idea instead; the agent works it out again.",
             )
         return edited

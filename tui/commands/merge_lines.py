@@ -202,7 +202,7 @@ def revert_lines(found: RevertPreview, direction: Direction, width: int) -> Iter
         yield (
             "Its lines cannot be removed from the best version exactly"
             + (
-                f", because #{found.changed_again_by} changed them again."
+                f", because #{found.changed_again_by} changed them, or lines around them."
                 if found.changed_again_by
                 else "."
             )

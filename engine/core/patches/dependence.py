@@ -25,7 +25,10 @@ class Dependence(msgspec.Struct, frozen=True, kw_only=True):
     dependents: tuple[int, ...]
     """Numbers of the later changes that do not fit a text without the removed one."""
     changed_again_by: int
-    """Number of the first later change of the same lines; 0 if none, or if `without` is known."""
+    """Number of the first later change of its lines or those around them.
+
+    0 if none, or if `without` is known.
+    """
 
 
 def dependents_of(changes: list[Change], number: int) -> Dependence:
