@@ -15,8 +15,10 @@ def main() -> None:
     import click
 
     from engine.core.errors import AutoresearchError
+    from engine.search_path import remove_relative_directories
     from tui.commands.verbs import cli
 
+    remove_relative_directories()
     try:
         done = cli.main(prog_name="autoresearch-tui", standalone_mode=False)
     except AutoresearchError as error:

@@ -11,6 +11,7 @@ from pathlib import Path
 from engine.core.errors import EngineBusyError, WorkspaceError
 from engine.core.layout import home_of
 from engine.file_lock import try_lock
+from engine.untrusted_files import open_regular
 
 _SOCKET_PATH_BYTES = 107
 """The most bytes in the path of a unix socket on Linux."""
@@ -212,7 +213,7 @@ def published_socket_path(workspace: Path) -> Path | None:
 def _read_lock(workspace: Path) -> bytes | None:
     """Return the content of the workspace's lock file; None where no engine holds the lock."""
     try:
-        descriptor = os.open(home_of(workspace) / _LOCK_NAME, os.O_RDONLY)
+        descriptor = open_regular(home_of(workspace) / _LOCK_NAME)
     except OSError:
         return None
     try:

@@ -18,6 +18,7 @@ from engine.store import table_files as tables
 from engine.store.journal import session_tags
 from engine.store.prompts import read_prompt
 from engine.store.tolerant_reader import JournalTail
+from engine.untrusted_files import open_regular
 
 JOURNAL = "journal.jsonl"
 TABLE = "results.tsv"
@@ -286,7 +287,7 @@ def _is_journal(path: Path) -> bool:
     if not path.is_file():
         return False  # a pipe can be read only once, as a table
     try:
-        with open(path, "rb") as file:
+        with open(open_regular(path, follow=True), "rb") as file:
             return file.read(4096).lstrip().startswith(b'{"type"')
     except OSError:
         return False

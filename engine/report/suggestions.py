@@ -18,6 +18,7 @@ from engine.report.model import ReportFacts, Suggested
 from engine.report.question import figures_of
 from engine.report.suggest import ask_model
 from engine.store.durable import write_durably
+from engine.untrusted_files import read_regular
 
 _LARGEST = 2**20
 
@@ -42,9 +43,8 @@ def path_of(layout: Layout) -> Path:
 def read_saved(layout: Layout) -> SavedSuggestions | None:
     """Return a session's saved suggestions; None if there are none or they cannot be read."""
     try:
-        with open(path_of(layout), "rb") as file:
-            return msgspec.json.decode(file.read(_LARGEST), type=SavedSuggestions)
-    except (OSError, msgspec.DecodeError, UnicodeDecodeError):
+        return msgspec.json.decode(read_regular(path_of(layout), _LARGEST), type=SavedSuggestions)
+    except (OSError, msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None
 
 

@@ -37,11 +37,13 @@ from engine.protocol.endpoint import EngineLock, socket_path
 from engine.protocol.handover import HANDOVER_FLAG, hide_memory, take_environment
 from engine.protocol.messages import AnyMessage, Devices, EventAppended, ReasoningChunk
 from engine.report.automatic import Reports
+from engine.search_path import remove_relative_directories
 from engine.server.log import log_event, start_logging
 from engine.server.peer import Intruder
 from engine.server.socket_server import SocketServer
 from engine.setup.config_file import load_config
 from engine.setup.confirmation import require_confirmation
+from engine.setup.engine_files import check_engine_files
 from engine.setup.open_session import open_session
 from engine.store.journal import Journal
 from engine.store.workspace import Workspace
@@ -239,8 +241,10 @@ def main() -> int:
         path = Path(sys.argv[1])
         if HANDOVER_FLAG in sys.argv[2:]:
             take_environment()
+        remove_relative_directories()
         config = load_config(path)
         require_confirmation(path, config)
+        check_engine_files(Layout(path, config.tag))
         start_logging(path, os.environ)
         asyncio.run(Engine(path, config).run())
     except AutoresearchError as error:

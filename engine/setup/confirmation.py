@@ -16,7 +16,7 @@ from msgspec.structs import asdict, replace
 
 from engine.core.config import ResearchConfig
 from engine.core.errors import UsageError, WorkspaceError
-from engine.core.layout import Layout, home_of
+from engine.core.layout import HOME_NAME, Layout, home_of
 from engine.setup.start_request import request_path
 from engine.store.durable import write_durably
 from engine.untrusted_files import read_regular
@@ -37,6 +37,8 @@ class Confirmation(msgspec.Struct, frozen=True, kw_only=True):
     """The hash of each session's start request, by tag; only where there was one."""
     notify: str = ""
     """The hash of notify.toml; empty where there was none."""
+    home: str = ""
+    """Where `.autoresearch` leads; empty where it is not a symbolic link."""
     keys: str = ""
     """The hash of the keys that the agent got from `.env`; empty where there were none."""
 
@@ -87,7 +89,8 @@ def differences(workspace: Path, config: ResearchConfig | None) -> tuple[str, ..
     before, problem = _read(_record_path(workspace))
     now = _now(workspace)
     if before is None:
-        return (problem or f"You have not confirmed {workspace} on this machine yet.",)
+        link = (f"{HOME_NAME} {_home_text(now)}.",) if now.home else ()
+        return (problem or f"You have not confirmed {workspace} on this machine yet.", *link)
     if not _is_same_directory(before, now):
         return (f"{workspace} is another directory than the one you confirmed there.",)
     found: list[str] = []
@@ -99,6 +102,9 @@ def differences(workspace: Path, config: ResearchConfig | None) -> tuple[str, ..
             found += _changes(confirmed, config)
             if not is_request_confirmed(Layout(workspace, config.tag)):
                 found.append("The start request in opening.json is not the one you confirmed.")
+    if now.home != before.home:
+        was = before.home or "a directory"
+        found.append(f"{HOME_NAME} {_home_text(now)}; it was {was} when you confirmed it.")
     if now.notify != before.notify:
         found.append(
             f"{_NOTIFY} is not as you confirmed it; `autoresearch-tui notify` shows its addresses."
@@ -168,6 +174,7 @@ def _now(workspace: Path) -> Confirmation:
         device=info.st_dev,
         inode=info.st_ino,
         notify=_hash_of(home_of(workspace) / _NOTIFY),
+        home=_link_target(home_of(workspace)),
     )
 
 
@@ -179,6 +186,16 @@ def _hash_of(path: Path) -> str:
         return ""
     except OSError as error:
         return f"unreadable: {error.strerror}"
+
+
+def _link_target(home: Path) -> str:
+    if not home.is_symlink():
+        return ""
+    return os.fsencode(os.path.realpath(home)).decode("utf-8", "backslashreplace")
+
+
+def _home_text(state: Confirmation) -> str:
+    return f"is a link to {state.home}" if state.home else "is a directory"
 
 
 def _is_same_directory(a: Confirmation, b: Confirmation) -> bool:

@@ -16,8 +16,10 @@ from pathlib import Path
 from engine.core.enums import Direction
 from engine.core.errors import UsageError, WorkspaceError
 from engine.setup.installed_packages import has_package
+from engine.untrusted_files import read_regular
 
 DEFAULT_METRIC = "val_bpb"
+_MOST_BYTES = 4 * 2**20
 _USUAL_LOCKED = ("prepare.py", "constants.py", "shards.py", "device.py")
 _HIGHER_IS_BETTER = re.compile(
     r"acc|score|f1|auc|reward|return|bleu|rouge|recall|precision|r2|iou|dice|map\b|per_s|throughput|tok_per|speed|pnl|sharpe",
@@ -84,7 +86,7 @@ def detect_settings(
             "An agent needs one file that it may edit.",
             "Name it with --file, or make a new workspace with `autoresearch-tui init DIR`.",
         )
-    source = path.read_text("utf-8", "replace")
+    source = _source(path)
     modules = local_modules(workspace, name)
     locked = tuple(
         dict.fromkeys(
@@ -92,7 +94,7 @@ def detect_settings(
             + [n for n in _USUAL_LOCKED if (workspace / n).is_file() and n != name]
         )
     )
-    texts = {m: (workspace / m).read_text("utf-8", "replace") for m in (name, *locked)}
+    texts = {m: _source(workspace / m) for m in (name, *locked)}
     found_metric = metric or _find_metric(texts, why)
     direction = Direction.MAX if _HIGHER_IS_BETTER.search(found_metric) else Direction.MIN
     why.setdefault("direction", f"by the name {found_metric}")
@@ -109,13 +111,25 @@ def detect_settings(
     )
 
 
+def _source(path: Path) -> str:
+    """Return the text of a script.
+
+    Raises:
+        WorkspaceError: It cannot be read, or is larger than any script.
+    """
+    try:
+        return read_regular(path, _MOST_BYTES, follow=True).decode("utf-8", "replace")
+    except OSError as error:
+        raise WorkspaceError(f"{path} cannot be read.", f"{error.strerror}.") from None
+
+
 def local_modules(workspace: Path, name: str) -> list[str]:
     """Return the names of a script and of the workspace's files it imports, directly or not."""
     found = [name]
     for current in found:
         try:
-            tree = ast.parse((workspace / current).read_text("utf-8", "replace"))
-        except (SyntaxError, ValueError, OSError):
+            tree = ast.parse(_source(workspace / current))
+        except (SyntaxError, ValueError, RecursionError, MemoryError, WorkspaceError):
             continue
         for node in ast.walk(tree):
             names: list[str] = []
@@ -199,7 +213,7 @@ def _find_budget(texts: Mapping[str, str], why: dict[str, str]) -> tuple[float |
 def _number_in(expression: str) -> float | None:
     try:
         tree = ast.parse(expression.strip(), mode="eval")
-    except (SyntaxError, ValueError):
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
         return None
     numbers = [
         n.value

@@ -94,7 +94,10 @@ def _tool(name: str, *, needed: bool) -> CheckResult:
         return CheckResult(name, False if needed else None, "not found", todo)
     try:
         flag = "-V" if name == "tmux" else "--version"
-        done = subprocess.run([path, flag], capture_output=True, text=True, timeout=10, check=False)
+        # Not in the workspace, whose files the program may read as its settings.
+        done = subprocess.run(
+            [path, flag], cwd="/", capture_output=True, text=True, timeout=10, check=False
+        )
         version = (done.stdout or done.stderr).strip().splitlines()
     except (OSError, subprocess.TimeoutExpired):
         version = []

@@ -26,6 +26,7 @@ from engine.core.text import INSTRUCTION_CHARACTERS
 from engine.setup.config_file import config_path, load_config, save_config
 from engine.setup.confirmation import confirm
 from engine.setup.detect import DetectedSettings, detect_settings, propose_tag
+from engine.setup.engine_files import check_engine_files
 from engine.setup.notes import withheld_note, workspace_notes
 from engine.setup.setting_paths import with_relative_paths
 from engine.setup.start_point import StartPoint, find_start_point
@@ -39,6 +40,7 @@ from engine.setup.unconfirmed import (
 )
 from engine.store.journal import fold_journal
 from engine.store.workspace import Workspace
+from engine.untrusted_files import open_regular
 
 
 class StartFlags(msgspec.Struct, frozen=True, kw_only=True):
@@ -100,6 +102,7 @@ def make_plan(
 
     start = find_start_point(workspace, saved, given, flags.new_from, flags.adopt, free_tag)
     tag = str(given.get("tag") or start.values.get("tag") or (saved.tag if saved else free_tag()))
+    check_engine_files(Layout(workspace.path, tag))
     if Layout(workspace.path, tag).journal.exists():
         return _plan_to_continue(workspace, tag, saved, given, hypothesis)
     return _plan_new(workspace, tag, saved, given, start, hypothesis)
@@ -182,7 +185,7 @@ def _note_other_session(workspace: Workspace, config: ResearchConfig) -> tuple[s
     """Return a sentence about another tool's session that could be continued, or nothing."""
     tags = [tag for tag in branches_without_journal(workspace) if tag != config.tag]
     try:
-        with open(workspace.path / config.results_file, "rb") as file:
+        with open(open_regular(workspace.path / config.results_file, follow=True), "rb") as file:
             has_rows = len(file.read(4096).splitlines()) > 1
     except OSError:
         has_rows = False

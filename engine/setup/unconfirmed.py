@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -27,7 +28,7 @@ def unconfirmed_files(
         config: The session's config as it will be.
     """
     found: list[str] = []
-    if home_of(workspace.path).exists():
+    if os.path.lexists(home_of(workspace.path)):
         found += differences(workspace.path, saved)
         if workspace.is_tracked(HOME_NAME):
             found.append(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 from pathlib import Path
 from typing import NamedTuple
@@ -9,6 +10,7 @@ from typing import NamedTuple
 from engine.core.enums import PROGRAM
 from engine.core.errors import WorkspaceError
 from engine.store.durable import write_durably
+from engine.untrusted_files import read_regular
 
 _LARGEST_PROGRAM = 4 * 2**20
 
@@ -43,16 +45,16 @@ def read_program(workspace: Path) -> Program:
     """
     path = workspace / PROGRAM
     try:
-        if path.stat().st_size > _LARGEST_PROGRAM:
-            raise WorkspaceError(f"{PROGRAM} is larger than 4 MiB.", "", "Shorten it.")
-        text = path.read_bytes().decode("utf-8")
+        text = read_regular(path, _LARGEST_PROGRAM, follow=True).decode("utf-8")
     except FileNotFoundError:
         return Program("", "")
-    except (UnicodeDecodeError, IsADirectoryError):
+    except UnicodeDecodeError:
         raise WorkspaceError(
             f"{PROGRAM} is not UTF-8 text.", "", "Restore the text; git has it."
         ) from None
     except OSError as error:
+        if error.errno == errno.EFBIG:
+            raise WorkspaceError(f"{PROGRAM} is larger than 4 MiB.", "", "Shorten it.") from None
         raise WorkspaceError(f"{PROGRAM} cannot be read.", f"{error.strerror}.") from error
     if "\0" in text:
         raise WorkspaceError(f"{PROGRAM} is not UTF-8 text.", "", "Restore the text; git has it.")

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from engine.core.results_row import ResultsRow, format_row
 from engine.store.durable import sync_directory
+from engine.untrusted_files import open_regular
 
 
 def header(metric: str) -> str:
@@ -21,7 +22,7 @@ def is_ours(path: Path, metric: str) -> bool:
     False if it begins with any other line or cannot be read.
     """
     try:
-        with open(path, "rb") as file:
+        with open(open_regular(path), "rb") as file:
             first = file.readline(4096)
     except FileNotFoundError:
         return True
@@ -39,7 +40,7 @@ def append_row(path: Path, metric: str, row: ResultsRow) -> None:
         OSError: The disk is full or read-only.
     """
     line = format_row(row) + "\n"
-    with open(path, "ab+") as file:
+    with open(path, "ab+", opener=_open_no_link) as file:
         size = file.seek(0, os.SEEK_END)
         if size == 0:
             line = header(metric) + "\n" + line
@@ -58,6 +59,11 @@ def append_row(path: Path, metric: str, row: ResultsRow) -> None:
             with contextlib.suppress(OSError):
                 os.ftruncate(file.fileno(), size)
             raise
+
+
+def _open_no_link(path: str, flags: int) -> int:
+    # A link could lead out of the workspace, and a pipe would be waited for.
+    return os.open(path, flags | os.O_NOFOLLOW | os.O_NONBLOCK, 0o666)
 
 
 def size(path: Path) -> int:

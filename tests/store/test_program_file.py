@@ -61,10 +61,10 @@ def test_a_file_that_may_not_be_read_says_why(
 ) -> None:
     (tmp_path / "program.md").write_text("x")
 
-    def refuse(path: Path) -> bytes:
+    def refuse(*arguments: object) -> int:
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr(Path, "read_bytes", refuse)
+    monkeypatch.setattr(os, "open", refuse)
     with pytest.raises(WorkspaceError, match="cannot be read") as caught:
         read_program(tmp_path)
     assert "Permission denied" in caught.value.why

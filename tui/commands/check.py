@@ -12,6 +12,7 @@ from engine.client.sessions import find_workspace
 from engine.core.errors import WorkspaceError
 from engine.core.layout import engine_log
 from engine.core.text import one_line, sanitize
+from engine.untrusted_files import open_regular
 from tui.commands.options import json_option, workspace_argument
 from tui.commands.show import print_json
 
@@ -81,7 +82,7 @@ def _last_lines(log: Path) -> list[str]:
         WorkspaceError: There is no log, or it cannot be read.
     """
     try:
-        with open(log, "rb") as file:
+        with open(open_regular(log), "rb") as file:
             size = file.seek(0, os.SEEK_END)
             start = max(0, size - _LOG_BYTES)
             file.seek(start)

@@ -14,7 +14,9 @@ from engine.core.enums import Autonomy, KeepRule
 from engine.core.events import Platform
 from engine.core.text import one_line, plural
 from engine.setup.plan import Plan
+from engine.untrusted_files import read_regular
 
+_MOST_BYTES = 4 * 2**20
 _VALUE_CELLS = 28
 _LEAD_CELLS = 22
 _FIRST_HYPOTHESIS_LINE = 12
@@ -180,6 +182,6 @@ def adjustments(workspace: Path, config: ResearchConfig, platform: Platform) -> 
 
 def _text(path: Path) -> str:
     try:
-        return path.read_text("utf-8", "replace")
+        return read_regular(path, _MOST_BYTES, follow=True).decode("utf-8", "replace")
     except OSError:
         return ""

@@ -194,6 +194,7 @@ def _version(command: str) -> str:
     try:
         done = subprocess.run(
             [command, "--version"],
+            cwd="/",
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,

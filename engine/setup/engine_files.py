@@ -1,0 +1,40 @@
+"""Checks that nothing in the engine's directory would make it write to a place elsewhere."""
+
+from __future__ import annotations
+
+import os
+import stat
+
+from engine.core.errors import WorkspaceError
+from engine.core.layout import Layout, engine_log, engine_output
+
+_DIRECTORIES = ("", "worktrees", "experiments", "prompts")
+
+
+def check_engine_files(layout: Layout) -> None:
+    """Raise an error for a link, pipe or device in the place of a file that the engine writes.
+
+    They may have come with the repository. `.autoresearch` itself may be a link, which the user
+    confirms.
+
+    Raises:
+        WorkspaceError: A file or directory is not one; the error names it.
+    """
+    files = (engine_log(layout.workspace), engine_output(layout.workspace), layout.journal)
+    torn = layout.journal.with_suffix(".torn")
+    for path in (*files, torn, *(layout.session / name for name in _DIRECTORIES)):
+        wanted = stat.S_IFREG if path in (*files, torn) else stat.S_IFDIR
+        try:
+            kind = stat.S_IFMT(os.lstat(path).st_mode)
+        except (FileNotFoundError, NotADirectoryError):
+            continue
+        except OSError as error:
+            raise WorkspaceError(f"{path} cannot be read.", f"{error.strerror}.") from None
+        if kind != wanted:
+            what = "a link" if kind == stat.S_IFLNK else "something else"
+            expected = "a regular file" if wanted == stat.S_IFREG else "a directory"
+            raise WorkspaceError(
+                f"{path} is {what}.",
+                f"It must be {expected}, because the engine writes to it.",
+                "Remove it, and start again.",
+            )
