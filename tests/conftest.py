@@ -23,15 +23,20 @@ from tests.warm import spawn_warm_engine, warm_server
 from tests.world import TRAIN, end_engines, make_repository, stop_everything
 
 # Always the same examples, however long one takes: a run of the suite depends neither on luck nor
-# on the machine. `make torture` looks for new ones.
+# on the machine. `make torture` looks for new ones, and for many more.
 settings.register_profile(
     "suite",
     derandomize=True,
     deadline=None,
+    max_examples=40,
     suppress_health_check=[HealthCheck.too_slow],
 )
 settings.register_profile(
-    "torture", parent=settings.get_profile("suite"), derandomize=False, database=None
+    "torture",
+    parent=settings.get_profile("suite"),
+    derandomize=False,
+    database=None,
+    max_examples=500,
 )
 settings.load_profile("suite")
 

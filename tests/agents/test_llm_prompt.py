@@ -8,7 +8,7 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.agents.base import Attempt, Briefing, Failure, Pending, Veto
@@ -247,7 +247,6 @@ attempts = st.builds(
 )
 
 
-@settings(max_examples=60)
 @given(
     st.lists(attempts, max_size=30).map(tuple),
     st.dictionaries(st.text(max_size=20), words, max_size=2),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.core.analysis.takeover import ResolvedCommit, hashes_in, history_of
@@ -61,7 +61,6 @@ def test_a_branch_that_contradicts_the_table_is_noted() -> None:
     assert "The last kept row is not the end" in notes
 
 
-@settings(max_examples=60, deadline=None)
 @given(st.binary(max_size=300))
 def test_any_bytes(data: bytes) -> None:
     table = read_table(data)

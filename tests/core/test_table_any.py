@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 import msgspec
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.core.enums import Direction
@@ -66,13 +66,11 @@ def check(data: bytes) -> Table:
 
 
 @given(anything)
-@settings(max_examples=400, deadline=None)
 def test_nothing_is_raised_for_any_bytes(data: bytes) -> None:
     check(data)
 
 
 @given(anything, st.text(max_size=12), st.sampled_from(Direction))
-@settings(max_examples=100, deadline=None)
 def test_nothing_is_raised_for_any_metric_or_direction(
     data: bytes, metric: str, way: Direction
 ) -> None:
@@ -90,7 +88,6 @@ def test_there_are_no_more_rows_than_lines(text: str) -> None:
 
 
 @given(anything)
-@settings(max_examples=300, deadline=None)
 def test_a_clean_table_reads_back_unchanged(data: bytes) -> None:
     table = read_table(data)
     clean = to_tsv(table)
@@ -126,7 +123,6 @@ CLEAN_CELL = st.text(st.characters(categories=["L", "N", "P", "S", "Zs"]), max_s
         max_size=12,
     )
 )
-@settings(max_examples=150, deadline=None)
 def test_round_trip_of_a_table_made_by_hand(
     cells: list[tuple[str, float, float, RowVerdict, str, str]],
 ) -> None:

@@ -34,7 +34,6 @@ EVENTS = night(120)
 
 
 @given(st.lists(st.integers(-5, len(EVENTS) + 5), max_size=12), st.integers(0, len(EVENTS)))
-@settings(max_examples=40, deadline=None)
 def test_a_jump_equals_folding(steps: list[int], grown_at: int) -> None:
     assert len(EVENTS) > 3 * EVERY
     recording = Recording(EVENTS[:grown_at])
@@ -100,7 +99,6 @@ def test_appended_events_are_read_once_and_completely(tmp_path: Path) -> None:
 
 
 @given(st.integers(0, 60), st.sampled_from([b"garbage\n", b"", b"\xff\xfe\x00\n", b"{}\n", b"[\n"]))
-@settings(max_examples=40, deadline=None)
 def test_a_damaged_line_loses_only_that_line(
     tmp_path_factory: pytest.TempPathFactory, at: int, junk: bytes
 ) -> None:

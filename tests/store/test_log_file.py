@@ -6,7 +6,7 @@ import tempfile
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.store.log_file import LINE_BYTES, LogFile
@@ -39,7 +39,6 @@ PIECES = st.lists(
 )
 
 
-@settings(max_examples=300, deadline=None)
 @given(PIECES, st.data())
 def test_appended_in_pieces_is_the_same_as_at_once(
     pieces: list[bytes], data: st.DataObject
@@ -64,7 +63,6 @@ def test_appended_in_pieces_is_the_same_as_at_once(
         at_once.close()
 
 
-@settings(max_examples=100, deadline=None)
 @given(st.binary(max_size=200), st.integers(1, 7))
 def test_any_bytes_are_lines(noise: bytes, limit: int) -> None:
     content = b"log:" + noise

@@ -8,7 +8,7 @@ import tempfile
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.store.log_file import LINE_BYTES, STEP_BYTES, LogFile
@@ -171,7 +171,6 @@ def test_a_byte_order_mark_and_nul_bytes_are_not_shown(tmp_path: Path) -> None:
     log.close()
 
 
-@settings(max_examples=60, deadline=None)
 @given(st.lists(st.sampled_from([b"", b"a", b"bb", b"\xc3\xa4 c"]), max_size=12))
 def test_an_offset_and_its_line_belong_together(lines: list[bytes]) -> None:
     with tempfile.TemporaryDirectory() as folder:

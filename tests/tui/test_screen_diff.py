@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pyte
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from tui.terminal.screen_diff import ScreenDiff
@@ -36,7 +36,6 @@ pieces = st.builds(
 frames = st.lists(pieces, min_size=1, max_size=8).map("".join)
 
 
-@settings(max_examples=150, deadline=None)
 @given(st.lists(frames, min_size=1, max_size=6))
 def test_the_reduced_stream_paints_the_same_screen(stream: list[str]) -> None:
     screen_diff = ScreenDiff()

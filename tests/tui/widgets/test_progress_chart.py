@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from textual.geometry import Size
 
@@ -83,7 +83,6 @@ async def test_no_experiment_and_only_crashes() -> None:
     assert "All 2 crashed" in (await chart_rows(session_with([(0.0, Verdict.CRASH)] * 2)))[0]
 
 
-@settings(max_examples=300, deadline=None)
 @given(
     st.lists(st.tuples(st.floats(), st.sampled_from(Verdict)), max_size=60),
     st.sampled_from(Direction),
