@@ -74,6 +74,8 @@ def test_no_process_of_the_user_reads_the_keys_of_the_engine() -> None:
     logs = ".autoresearch/t/experiments/*/run-1/run.log"
     try:
         wait_for(lambda: list(workspace.glob(logs)), "the run")
+        (log,) = workspace.glob(logs)
+        wait_for(lambda: "step" in log.read_text(), "the training")
         seen = as_user(sys.executable, "-c", READ, str(pid), KEY).splitlines()
         assert seen == ["environ refused", "mem refused", "fd/0 refused"]
         # Root reads everything, so the keys must not be there, nor with what the engine starts.
