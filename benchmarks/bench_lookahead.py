@@ -30,6 +30,7 @@ from engine.core.layout import Layout
 from engine.protocol import commands
 from engine.store.journal import read_journal
 from tests.model_server import Answer, Behaviour, ModelServer, Request
+from tests.warm import run_warm
 
 ANSWER_SECONDS, RUN_SECONDS = 20.0, 60.0
 PIECES = 40
@@ -74,7 +75,9 @@ class Thinker:
         return Answer(text=text, piece=-(-len(text) // PIECES), gap_seconds=self._gap)
 
 
-def start_session(workspace: Path, server: ModelServer, verb: str, *options: str) -> None:
+def start_session(
+    workspace: Path, server: ModelServer, verb: str, *options: str, warm: bool = False
+) -> None:
     """Run `autoresearch-tui run` or `start` with the loopback model, until the command returns.
 
     Args:
@@ -82,15 +85,19 @@ def start_session(workspace: Path, server: ModelServer, verb: str, *options: str
         server: The loopback server that plays the model.
         verb: `run` for a session to its end, `start` for an engine in the background.
         options: Further options of the command.
+        warm: Whether to fork the processes from one that has imported LiteLLM already.
     """
-    command = [COMMAND, verb, str(workspace), "--yes", "--tag", "b", "--model", "openai/loopback"]
-    command += ["--api-base", server.openai, *options]
+    words = [verb, str(workspace), "--yes", "--tag", "b", "--model", "openai/loopback"]
+    words += ["--api-base", server.openai, *options]
     environment = {**os.environ, "OPENAI_API_KEY": "none"}
-    subprocess.run(command, check=True, stdout=subprocess.DEVNULL, env=environment)
+    if warm:
+        run_warm(*words, env=environment).check_returncode()
+    else:
+        subprocess.run([COMMAND, *words], check=True, stdout=subprocess.DEVNULL, env=environment)
 
 
 def run_session(
-    path: Path, answer: float, run: float, experiments: int, lookahead: int
+    path: Path, answer: float, run: float, experiments: int, lookahead: int, *, warm: bool
 ) -> tuple[float, float]:
     """Run a session to its end, and measure it from its journal.
 
@@ -100,14 +107,16 @@ def run_session(
         run: Seconds of a run.
         experiments: The number of experiments in the session.
         lookahead: The number of proposals that are drafted ahead.
+        warm: Whether to fork the processes from one that has imported LiteLLM already.
 
     Returns:
         Median seconds the slot was idle between runs, and experiments per hour.
     """
     with ModelServer([Thinker(answer)]) as server:
         workspace = make_workspace(path, TRAIN)
-        options = ("--headless", "--budget", str(run), "--max", str(experiments))
-        start_session(workspace, server, "run", *options, "--lookahead", str(lookahead))
+        options = ["--headless", "--budget", str(run), "--max", str(experiments)]
+        options += ["--lookahead", str(lookahead)]
+        start_session(workspace, server, "run", *options, warm=warm)
     events = list(read_journal(Layout(path, "b").journal))
     started = [e.at.timestamp() for e in events if isinstance(e, ev.RunStarted)]
     ended = [e.at.timestamp() for e in events if isinstance(e, ev.RunEnded)]
@@ -117,7 +126,7 @@ def run_session(
 
 
 def lookahead_gain(
-    figures: Figures, home: Path, answer: float, run: float, experiments: int
+    figures: Figures, home: Path, answer: float, run: float, experiments: int, *, warm: bool
 ) -> None:
     """Run a session without lookahead, then the same with it, and show the idle time and the gain.
 
@@ -127,11 +136,12 @@ def lookahead_gain(
         answer: Seconds of an answer of the model.
         run: Seconds of a run.
         experiments: The number of experiments in each session.
+        warm: Whether to fork the processes from one that has imported LiteLLM already.
     """
     print(f"answers of {answer:g} s, runs of {run:g} s", flush=True)
-    without, fewer = run_session(home / "off", answer, run, experiments, 0)
+    without, fewer = run_session(home / "off", answer, run, experiments, 0, warm=warm)
     figures.show("idle between runs without lookahead, median", without, "s")
-    idle, more = run_session(home / "on", answer, run, experiments, 1)
+    idle, more = run_session(home / "on", answer, run, experiments, 1, warm=warm)
     figures.show("idle between runs with lookahead, median", idle, "s")
     figures.ratio("idle between runs with lookahead", idle, without, at_most=0.2)
     figures.show("experiments per hour", more, "with lookahead")
@@ -140,7 +150,7 @@ def lookahead_gain(
 
 
 def memory_and_cancelling(
-    figures: Figures, path: Path, counts: tuple[int, ...], cancelled: int
+    figures: Figures, path: Path, counts: tuple[int, ...], cancelled: int, *, warm: bool
 ) -> None:
     """Measure the engine's memory as proposals go by, then how soon it abandons calls.
 
@@ -149,12 +159,13 @@ def memory_and_cancelling(
         path: The workspace to create.
         counts: The numbers of proposals after which to measure the memory.
         cancelled: The number of calls that are cancelled afterwards.
+        warm: Whether to fork the processes from one that has imported LiteLLM already.
     """
     hanging = Answer(text="Let me see what was tried.", hang_after=1)
     script: list[Behaviour] = [*[Thinker(0.0)] * counts[-1], hanging]
     with ModelServer(script) as server:
         options = ("--budget", "0.001", "--max", "100000")
-        start_session(make_workspace(path, TRAIN), server, "start", *options)
+        start_session(make_workspace(path, TRAIN), server, "start", *options, warm=warm)
         pid = engine_pid(path)
         assert pid is not None
         process, sizes = psutil.Process(pid), list[float]()
@@ -208,12 +219,12 @@ def main() -> int:
     figures = Figures(judge=not options.quick)
     with private_home() as home:
         if options.quick:
-            lookahead_gain(figures, home, 0.1, 0.3, 4)
-            memory_and_cancelling(figures, home / "memory", (2, 4), 1)
+            lookahead_gain(figures, home, 0.1, 0.3, 4, warm=True)
+            memory_and_cancelling(figures, home / "memory", (2, 4), 1, warm=True)
         else:
             answer, run = ANSWER_SECONDS * scale, RUN_SECONDS * scale
-            lookahead_gain(figures, home, answer, run, experiments)
-            memory_and_cancelling(figures, home / "memory", (25, 50, 100, 150, 200), 5)
+            lookahead_gain(figures, home, answer, run, experiments, warm=False)
+            memory_and_cancelling(figures, home / "memory", (25, 50, 100, 150, 200), 5, warm=False)
     return figures.exit_code
 
 

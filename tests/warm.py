@@ -22,6 +22,7 @@ import msgspec
 
 from tests.world import DEADLINE_SECONDS, wait_for
 
+WARM_SERVER_VARIABLE = "WARM_SERVER"
 _DIRECTORY = Path(tempfile.gettempdir())
 """The directory for sockets, as it was before any test changed it."""
 
@@ -84,8 +85,11 @@ def warm_server() -> str:
     """Return the socket of this test run's server, which the first test that needs it starts.
 
     The processes of a parallel run are children of one process and share its server. It ends with
-    that process, or with this one where tests run in one process.
+    that process, or with this one where tests run in one process. A process that a test started
+    uses the server named in its environment.
     """
+    if given := os.environ.get(WARM_SERVER_VARIABLE):
+        return given
     run, owner = os.environ.get("PYTEST_XDIST_TESTRUNUID"), os.getpid()
     if run is None:
         directory = Path(tempfile.mkdtemp(prefix="warm-", dir=_DIRECTORY))
