@@ -32,6 +32,8 @@ _FOR_CONFIRMED = (
 )
 """Settings that run programs, such as git-lfs, or name files, in a workspace the user confirmed."""
 
+PRIVATE_PREFIX = "autoresearch-git-"
+"""The first part of a private directory's name, before the process id of its engine."""
 _NEVER = ("extensions.worktreeconfig", "extensions.partialclone")
 _NOT_LINKED = ("config", "config.worktree", "hooks", "index")
 _LINKED_IF_MADE_LATER = ("packed-refs", "shallow", "worktrees")
@@ -90,7 +92,7 @@ class Repository:
     def _make_private_directory(self) -> Path:
         try:
             # Real, because git compares it with paths that it has resolved.
-            path = Path(tempfile.mkdtemp(prefix="autoresearch-git-")).resolve()
+            path = Path(tempfile.mkdtemp(prefix=f"{PRIVATE_PREFIX}{os.getpid()}-")).resolve()
             weakref.finalize(self, _remove_own, path, os.getpid())
             names = {entry.name for entry in os.scandir(self.common_dir)} - {*_NOT_LINKED}
             for name in names | {*_LINKED_IF_MADE_LATER}:

@@ -23,7 +23,7 @@ from engine.loop.context import SessionContext
 from engine.loop.program_versions import ProgramVersions
 from engine.loop.run_monitor import FinishedRun, RunMonitor
 from engine.protocol.messages import Progress
-from engine.store.removal import delete_tree
+from engine.store.removal import clear_away
 from engine.store.run_files import (
     directory_times,
     hash_locked,
@@ -195,7 +195,7 @@ class Runner:
             The directory in the worktree that corresponds to the workspace.
         """
         context = self._context
-        for kept in (remove_worktree(context.workspace, worktree), delete_tree(self._bytecode)):
+        for kept in (remove_worktree(context.workspace, worktree), clear_away(self._bytecode)):
             if kept is None:
                 continue
             message = f"Files of the last run cannot be deleted. They were moved to {kept}."
@@ -338,7 +338,7 @@ class Runner:
             self._directory_times,
         )
         self._directory_times = None
-        delete_tree(self._bytecode)
+        clear_away(self._bytecode)
         if ended.outcome is Outcome.FINISHED and finished is not None and report is not None:
             self._measure(number, run.number, finished.log, report, changed)
         elif changed:

@@ -46,6 +46,7 @@ from engine.setup.confirmation import require_confirmation
 from engine.setup.engine_files import check_engine_files
 from engine.setup.open_session import open_session
 from engine.store.journal import Journal
+from engine.store.temporary_files import delete_temporary_files
 from engine.store.workspace import Workspace
 
 SAMPLE_SECONDS = 1.0
@@ -110,6 +111,7 @@ class Engine:
             notifier.attach(journal)
             reports.attach(journal)
             await server.start()
+            context.start(asyncio.to_thread(delete_temporary_files, self._workspace))
             self._lock.publish_socket_path(server.path)
             self._catch_signals(loop)
             sampling = asyncio.create_task(self._sample(sampler, server, loop, journal))

@@ -8,6 +8,8 @@ import os
 import stat
 from pathlib import Path
 
+TEMPORARY_MARK = ".autoresearch-"
+"""The part of a temporary file's name between the name that it will get and random letters."""
 _NO_HARD_LINKS = (errno.EPERM, errno.ENOTSUP, errno.ENOSYS, errno.EMLINK)
 
 
@@ -32,7 +34,7 @@ def write_durably(
 
     raw = data.encode("utf-8", "surrogateescape") if isinstance(data, str) else data
     mode = 0o600 if private else _mode_of(path)
-    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}{TEMPORARY_MARK}")
     try:
         with os.fdopen(descriptor, "wb") as file:
             file.write(raw)

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from engine.core.errors import EngineBusyError, JournalError
 from engine.file_lock import try_lock
-from engine.store.durable import keep_aside, sync_directory
+from engine.store.durable import TEMPORARY_MARK, keep_aside, sync_directory
 
 MOST_LINE_BYTES = 64 * 2**20
 _CHUNK_BYTES = 1 << 20
@@ -152,7 +152,8 @@ class JournalFile:
             The path of what had the name; None where nothing had it.
         """
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        descriptor, name = tempfile.mkstemp(dir=self.path.parent, prefix=f".{self.path.name}.")
+        prefix = f".{self.path.name}{TEMPORARY_MARK}"
+        descriptor, name = tempfile.mkstemp(dir=self.path.parent, prefix=prefix)
         os.close(descriptor)
         descriptor = -1
         try:

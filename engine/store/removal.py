@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import shutil
 import stat
@@ -32,10 +33,27 @@ def walk(top: Path) -> Iterator[tuple[str, list[os.DirEntry[str]]]]:
         yield directory, others
 
 
-def delete_tree(path: Path) -> Path | None:
+def delete_tree(path: Path) -> None:
     """Delete a directory with all its files, also write-protected ones, or a single file or link.
 
-    Symbolic links are not followed. What cannot be deleted is renamed, so that its name is free.
+    Symbolic links are not followed. Nothing happens where there is nothing.
+
+    Raises:
+        OSError: Something in it belongs to another user, or its directories are nested too deeply.
+    """
+    if path.is_symlink() or not path.is_dir():
+        path.unlink(missing_ok=True)
+        return
+    for _ in walk(path):  # gives permissions back
+        pass
+    try:
+        shutil.rmtree(path)
+    except RecursionError:
+        raise OSError(errno.ELOOP, "Too many nested directories", str(path)) from None
+
+
+def clear_away(path: Path) -> Path | None:
+    """Delete a directory, a file or a link as `delete_tree` does, or rename it to free its name.
 
     Returns:
         The new name of what could not be deleted; None where nothing is left.
@@ -43,16 +61,9 @@ def delete_tree(path: Path) -> Path | None:
     Raises:
         OSError: It can be neither deleted nor renamed.
     """
-    if not os.path.lexists(path):
-        return None
     try:
-        if path.is_symlink() or not path.is_dir():
-            path.unlink()
-        else:
-            for _ in walk(path):  # gives permissions back
-                pass
-            shutil.rmtree(path)
-    except (OSError, RecursionError):  # files of another user, or very deeply nested directories
+        delete_tree(path)
+    except OSError:
         aside = _free_name(path)
         path.rename(aside)
         return aside

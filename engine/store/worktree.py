@@ -11,7 +11,7 @@ import hashlib
 import os
 from pathlib import Path
 
-from engine.store.removal import delete_tree
+from engine.store.removal import clear_away
 from engine.store.workspace import Workspace
 
 
@@ -50,8 +50,8 @@ def remove_worktree(workspace: Workspace, worktree: Path) -> Path | None:
     """
     if worktree.parent.is_symlink():
         worktree.parent.unlink()  # made by a run; it leads to files that are not the engine's
-    aside = delete_tree(worktree)
-    delete_tree(_record(workspace, worktree))
+    aside = clear_away(worktree)
+    clear_away(_record(workspace, worktree))
     return aside
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,7 @@ from engine.client.sessions import read_session
 from engine.core.enums import Outcome
 from engine.core.layout import Layout
 from tests.warm import run_warm
-from tests.world import git, make_repository
+from tests.world import git, make_repository, wait_for
 
 pytestmark = pytest.mark.usefixtures("engines")
 
@@ -92,10 +93,15 @@ def commit(repository: Path, source: str) -> None:
 
 
 def test_nothing_a_run_leaves_reaches_a_later_one(repository: Path) -> None:
+    unfinished = repository / ".autoresearch/.config.toml.autoresearch-k1lled00"
+    unfinished.parent.mkdir()
+    unfinished.touch()
+    os.utime(unfinished, (0, 0))
     run(repository, "--max", "3")
     session = read_session(repository, "t")
     found = [e.measurement.metric for e in session.experiments if e.measurement is not None]
     assert found == [1.0, 1.0, 1.0]
+    wait_for(lambda: not unfinished.exists(), "the file of a killed process to be deleted")
     # Files that are worth keeping are kept, under whatever name.
     names = {p.name for p in (Layout(repository, "t").run(1, 1) / "files").rglob("*")}
     assert {"a\nnew line", ".hidden", "module.py"} <= names

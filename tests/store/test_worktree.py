@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.store.removal import delete_tree, walk
+from engine.store.removal import clear_away, walk
 from engine.store.workspace import Workspace
 from engine.store.worktree import check_out, remove_worktree
 from tests.world import git, make_repository
@@ -136,7 +136,7 @@ def test_write_protected_directories_are_deleted(tmp_path: Path) -> None:
         try:
             os.chdir(tmp_path)
             os.setuid(ANYBODY[0])
-            aside = delete_tree(Path("tree"))
+            aside = clear_away(Path("tree"))
         finally:
             os._exit(0 if aside is None else 1)
     assert os.waitpid(child, 0)[1] == 0
@@ -153,12 +153,12 @@ def test_what_cannot_be_deleted_is_moved_aside(tmp_path: Path) -> None:
         os.close(here)
         here = below
     os.close(here)
-    first = delete_tree(deep)
+    first = clear_away(deep)
     assert first is not None
     assert not deep.exists()
     first.rename(deep)
     first.mkdir()
-    second = delete_tree(deep)
+    second = clear_away(deep)
     assert second is not None
     assert second != first
     subprocess.run(["rm", "-rf", str(second)], check=True)
