@@ -30,6 +30,7 @@ from engine.protocol.messages import (
     Progress,
     ReasoningChunk,
     Reply,
+    Stalled,
     Welcome,
 )
 from tui.view import LinkState, View
@@ -121,6 +122,7 @@ class FeedFollower:
         self._session = session if session is not None else Session()
         self._progress: Progress | None = None
         self._devices: MachineSample | None = None
+        self._stalled = ""
         self._reasoning: dict[int, str] = {}
         self._link = LinkState.LIVE if session is not None else LinkState.RECONNECTING
         self.changed = asyncio.Event()
@@ -141,6 +143,7 @@ class FeedFollower:
             session=self._session,
             progress=self._progress,
             devices=self._devices,
+            stalled=self._stalled,
             reasoning=self._reasoning.get(here, ""),
             ahead=self._reasoning[ahead[0]] if ahead else "",
             drafts_ahead=bool(ahead),
@@ -193,6 +196,8 @@ class FeedFollower:
                 self._progress = message
             case Devices(sample=sample):
                 self._devices = sample
+            case Stalled(reason=reason):
+                self._stalled = reason
             case ReasoningChunk(text=text, start=start, over=over, experiment=number):
                 before = "" if start else self._reasoning.pop(number, "")
                 self._reasoning[number] = (before + text)[-_REASONING_CHARACTERS:]
@@ -211,6 +216,7 @@ class FeedFollower:
     def _begin(self, session: Session) -> None:
         self._session = session
         self._progress = self._devices = None
+        self._stalled = ""
         self._reasoning = {}
         self._link = LinkState.LIVE
         self.changed.set()
@@ -223,5 +229,6 @@ class FeedFollower:
         if link is not self._link or self._devices is not None or self._progress is not None:
             # Samples of an engine that is gone would look current.
             self._progress = self._devices = None
+            self._stalled = ""
             self._link = link
             self.changed.set()

@@ -50,6 +50,8 @@ class View:
     devices: MachineSample | None = None
     sampled_at: datetime | None = None
     """When `devices` was sampled, for a replay; None for just now."""
+    stalled: str = ""
+    """What the engine waits for, such as space on a full disk; empty: nothing."""
     reasoning: str = ""
     """The agent's reasoning for the newest proposal, as far as it has arrived; "" for none."""
     ahead: str = ""

@@ -23,18 +23,21 @@ from engine.client.handshake import (
 from engine.core.errors import EngineGoneError
 from engine.core.session import Session
 from engine.protocol import commands, framing
-from engine.protocol.messages import AnyMessage, Progress, Reply
+from engine.protocol.messages import AnyMessage, Progress, Reply, Stalled
 
 _PROGRESS_SECONDS = 0.3
 
 
 class EngineState(NamedTuple):
-    """What a running engine reports: its session, the current run's progress, its pid."""
+    """The state of a workspace's newest session, as its engine or its journal reports it."""
 
     session: Session
     progress: Progress | None
     """Progress of the current training run; None where nothing runs or none came in time."""
-    pid: int
+    pid: int | None
+    """The engine's process id; None where no engine runs."""
+    stalled: str = ""
+    """What the engine waits for, such as space on a full disk; empty: nothing."""
 
 
 def ask_pid(workspace: Path, timeout: float) -> int:
@@ -55,13 +58,17 @@ def ask_state(workspace: Path) -> EngineState:
     """
     with _connect(workspace, follow=True, timeout=WELCOME_SECONDS) as (connection, pid, session):
         progress: Progress | None = None
+        stalled: Stalled | None = None
         until = time.monotonic() + _PROGRESS_SECONDS
         with contextlib.suppress(OSError, EOFError):
-            while session.running is not None and progress is None:
-                connection.settimeout(max(0.001, until - time.monotonic()))
+            # `Stalled` is the last of the messages with which an engine greets a follower.
+            while stalled is None or (session.running is not None and progress is None):
+                if stalled is not None:
+                    connection.settimeout(max(0.001, until - time.monotonic()))
                 message = _receive(connection)
-                progress = message if isinstance(message, Progress) else None
-        return EngineState(session, progress, pid)
+                progress = message if isinstance(message, Progress) else progress
+                stalled = message if isinstance(message, Stalled) else stalled
+        return EngineState(session, progress, pid, stalled.reason if stalled is not None else "")
 
 
 def send_command(workspace: Path, command: commands.AnyCommand) -> Reply:

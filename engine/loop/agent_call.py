@@ -27,6 +27,7 @@ from engine.core.text import one_line
 from engine.loop.briefing import BriefingBuilder
 from engine.loop.context import SessionContext
 from engine.loop.program_versions import ProgramVersions
+from engine.loop.stall import Stall
 from engine.protocol.messages import ReasoningChunk
 from engine.store.prompts import keep_prompt
 from engine.store.worktree import check_out
@@ -45,11 +46,16 @@ class AgentCalls:
     """
 
     def __init__(
-        self, context: SessionContext, program: ProgramVersions, briefings: BriefingBuilder
+        self,
+        context: SessionContext,
+        program: ProgramVersions,
+        briefings: BriefingBuilder,
+        stall: Stall,
     ) -> None:
         self._context = context
         self._program = program
         self._briefings = briefings
+        self._stall = stall
         self._tasks: dict[asyncio.Task[Candidate], str] = {}
         """The calls in progress, each with the steering basis it started from; "" for repairs."""
         self.reasoning: dict[int, str] = {}
@@ -183,7 +189,7 @@ class AgentCalls:
                         prompt = item.text
                     case Usage():
                         cost = ev.CostIncurred(experiment=number, **dataclasses.asdict(item))
-                        self._context.record(cost)
+                        await self._stall.record(cost)
                     case Draft():
                         draft = item
         except AutoresearchError:

@@ -18,6 +18,7 @@ from engine.loop.retry import AgentFailures
 from engine.loop.review import Reviewer
 from engine.loop.runner import Runner
 from engine.loop.source_cache import SourceCache
+from engine.loop.stall import Stall
 from engine.loop.verdicts import Judge
 
 
@@ -29,24 +30,29 @@ class SessionLoop:
     commands: CommandHandler
     calls: AgentCalls
     runner: Runner
+    stall: Stall
 
 
 def build_loop(context: SessionContext) -> SessionLoop:
     """Build the parts of a session's loop; nothing is started yet."""
     program, sources = ProgramVersions(context), SourceCache(context)
+    stall = Stall(context.journal, context.publish)
     briefings = BriefingBuilder(context, program, sources)
     failures = AgentFailures(context, briefings)
-    calls = AgentCalls(context, program, briefings)
+    calls = AgentCalls(context, program, briefings, stall)
     reviewer = Reviewer(context, program, sources)
     proposer = Proposer(context, program, sources, briefings, calls, reviewer)
-    queue = ProposalQueue(context, program, sources, calls, proposer, reviewer, failures.handle)
-    steps = ExperimentSteps(context, program, sources, calls, proposer, queue, reviewer)
+    queue = ProposalQueue(
+        context, program, sources, calls, proposer, reviewer, failures.handle, stall
+    )
+    steps = ExperimentSteps(context, program, sources, calls, proposer, queue, reviewer, stall)
     runner = Runner(context, program)
     judge = Judge(context, steps, runner)
     earlier = EarlierExperiments(context, sources, reviewer, queue)
     return SessionLoop(
-        Ratchet(context, failures, reviewer, queue, steps, runner, judge, earlier),
+        Ratchet(context, failures, reviewer, queue, steps, runner, judge, earlier, stall),
         CommandHandler(context, sources, calls, program, proposer, reviewer, runner, earlier),
         calls,
         runner,
+        stall,
     )

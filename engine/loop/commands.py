@@ -18,7 +18,7 @@ from engine.loop.context import SessionContext
 from engine.loop.overrule import EarlierExperiments
 from engine.loop.program_versions import ProgramVersions
 from engine.loop.proposer import Proposer
-from engine.loop.review import Reviewer
+from engine.loop.review import CheckedEdit, Reviewer
 from engine.loop.runner import Runner
 from engine.loop.source_cache import SourceCache
 from engine.protocol import commands as cmd
@@ -216,9 +216,12 @@ class CommandHandler:
 
     # ---- proposals
 
-    def _edit(self, by: Actor, command: cmd.EditProposal) -> str:
+    def _edit(self, by: Actor, command: cmd.EditProposal) -> Awaitable[str]:
         edit = self._reviewer.check_edit(by, command)
-        self._context.start(self._reviewer.record_edit(edit))
+        return self._record_edit(edit)
+
+    async def _record_edit(self, edit: CheckedEdit) -> str:
+        await self._reviewer.record_edit(edit)
         patch = short_id(patch_id(edit.before, edit.source))
         return f"Taken as patch {patch}; it is assessed and asked about again."
 

@@ -21,6 +21,7 @@ from engine.loop.proposal_queue import ProposalQueue
 from engine.loop.proposer import Proposer
 from engine.loop.review import Reviewer
 from engine.loop.source_cache import SourceCache
+from engine.loop.stall import Stall
 from engine.store.artifacts import keep_proposal
 
 MEMORY_KNOB = "DEVICE_BATCH_SIZE"
@@ -42,6 +43,7 @@ class ExperimentSteps:
         proposer: Asks the agent for a proposal where the queue has none.
         queue: Holds the proposals that are ready, and those the user is asked about.
         reviewer: Runs the risk check on changed edits.
+        stall: Waits while an edit of the agent cannot be recorded.
     """
 
     def __init__(
@@ -53,6 +55,7 @@ class ExperimentSteps:
         proposer: Proposer,
         queue: ProposalQueue,
         reviewer: Reviewer,
+        stall: Stall,
     ) -> None:
         self._context = context
         self._program = program
@@ -61,6 +64,7 @@ class ExperimentSteps:
         self._proposer = proposer
         self._queue = queue
         self._reviewer = reviewer
+        self._stall = stall
 
     async def begin_next(self) -> None:
         """Record the next experiment's beginning, from the queue or a new proposal of the agent.
@@ -77,12 +81,12 @@ class ExperimentSteps:
         self._program.commit()
         number = len(self._context.session.experiments) + 1
         if number == 1:
-            self._begin(1, self._baseline())
+            self._context.record(_beginning(1, self._baseline()))
             return
         queued = await self._queue.next_candidate()
         if queued is not None:
             if not self._is_held_up():
-                self._begin(number, queued)
+                self._context.record(_beginning(number, queued))
             return
         session = self._context.session
         if self._is_held_up() or session.is_full_of_questions:
@@ -95,14 +99,10 @@ class ExperimentSteps:
         if self._reviewer.why_asked(candidate.findings):
             self._queue.enqueue(candidate)
         else:
-            self._begin(number, candidate)
+            await self._stall.record(_beginning(number, candidate))
 
     def _is_held_up(self) -> bool:
         return self._context.session.pause is not None or self._context.session.stop is not None
-
-    def _begin(self, number: int, candidate: Candidate) -> None:
-        fields = copied_fields(candidate, ev.ProposalDrafted)
-        self._context.record(ev.ProposalDrafted(experiment=number, **fields))
 
     def _baseline(self) -> Candidate:
         base = self._context.session.frontier
@@ -235,7 +235,7 @@ class ExperimentSteps:
         self._context.workspace.hold(
             f"{experiment.ref}-run-{len(experiment.runs)}", experiment.commit
         )
-        self._context.record(
+        await self._stall.record(
             ev.ProposalRevised(
                 experiment=experiment.number,
                 reason=reason,
@@ -282,6 +282,10 @@ class ExperimentSteps:
                 experiment.base, session.config.file, content, message, ref
             )
         self._context.record(ev.CandidateCommitted(experiment=number, commit=commit, ref=ref))
+
+
+def _beginning(number: int, candidate: Candidate) -> ev.ProposalDrafted:
+    return ev.ProposalDrafted(experiment=number, **copied_fields(candidate, ev.ProposalDrafted))
 
 
 def _last_line(text: str) -> str:

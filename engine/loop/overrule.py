@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable
+
 from msgspec.structs import replace
 
 from engine.core import events as ev
@@ -49,11 +51,11 @@ class EarlierExperiments:
 
     # ---- commands
 
-    def revive(self, by: Actor, number: int) -> str:
+    def revive(self, by: Actor, number: int) -> Awaitable[str]:
         """Re-apply a finished experiment's change to the frontier and ask the user about it.
 
         Returns:
-            The answer to show to the user.
+            An awaitable of the answer to show to the user.
 
         Raises:
             AutoresearchError: There is no such change, it does not fit the frontier, or it waits in
@@ -70,7 +72,10 @@ class EarlierExperiments:
                 f"The change of experiment {number} waits already, "
                 f"as patch {short_id(candidate.proposal.patch_id)}."
             )
-        self._context.start(self._assess_and_enqueue(candidate))
+        return self._revive(number, candidate)
+
+    async def _revive(self, number: int, candidate: Candidate) -> str:
+        await self._assess_and_enqueue(candidate)
         return f"The change of experiment {number} fits; look at it, then approve it."
 
     def confirm(self, by: Actor, number: int) -> str:

@@ -36,6 +36,7 @@ from engine.loop.program_versions import ProgramVersions
 from engine.loop.proposer import Proposer
 from engine.loop.review import Reviewer
 from engine.loop.source_cache import SourceCache
+from engine.loop.stall import Stall
 
 _CHECK_SECONDS = 1.0
 """Seconds between two checks for a changed program.md and for overdue questions."""
@@ -54,6 +55,7 @@ class ProposalQueue:
         reviewer: Asks the user about proposals.
         on_agent_error: Called with a rate limit, an overload or a prompt too long, to record a wait
         or to shorten the next briefing.
+        stall: Waits while a draft cannot be recorded.
     """
 
     def __init__(
@@ -65,6 +67,7 @@ class ProposalQueue:
         proposer: Proposer,
         reviewer: Reviewer,
         on_agent_error: Callable[[AgentError], None],
+        stall: Stall,
     ) -> None:
         self._context = context
         self._program = program
@@ -73,6 +76,7 @@ class ProposalQueue:
         self._proposer = proposer
         self._reviewer = reviewer
         self._on_agent_error = on_agent_error
+        self._stall = stall
         self._changed = asyncio.Event()
         self._appended = asyncio.Event()
         self._drafting: asyncio.Task[None] | None = None
@@ -106,6 +110,7 @@ class ProposalQueue:
         finally:
             if self._drafting is not None:
                 self._drafting.cancel()
+                self._drafting = None
 
     async def _wait(self) -> None:
         """Wait for a recorded event or the end of a draft.
@@ -303,8 +308,16 @@ class ProposalQueue:
                 message = f"nothing could be drafted ahead: {error}".strip()
                 self._context.alarm(AlarmKind.LOOKAHEAD, message)
             return
-        if candidate is not None:
-            self.enqueue(candidate)
+        while candidate is not None:
+            try:
+                self.enqueue(candidate)
+                return
+            except JournalError as error:
+                if not self._stall.is_due(error):
+                    raise
+                await self._stall.wait(error)
+                if self._context.session.waiting_patch(candidate.proposal.patch_id) is not None:
+                    return  # it is queued; `_update` asks the question that was not recorded
 
     def enqueue(self, candidate: Candidate, *, why: str = "") -> None:
         """Put a candidate into the queue, and ask the user about it where that is required.

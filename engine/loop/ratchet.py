@@ -31,6 +31,7 @@ from engine.loop.proposal_queue import ProposalQueue
 from engine.loop.retry import AgentFailures
 from engine.loop.review import Reviewer
 from engine.loop.runner import Runner
+from engine.loop.stall import Stall
 from engine.loop.verdicts import Judge
 
 _ENVIRONMENT_RETRIES = 2
@@ -58,6 +59,7 @@ class Ratchet:
         runner: Starts and watches the experiments' training runs.
         judge: Gives verdicts on experiments and records them.
         earlier: Makes the branch follow the user's own verdicts.
+        stall: Waits while the machine refuses what a step needs.
     """
 
     def __init__(
@@ -70,6 +72,7 @@ class Ratchet:
         runner: Runner,
         judge: Judge,
         earlier: EarlierExperiments,
+        stall: Stall,
     ) -> None:
         self._context = context
         self._failures = failures
@@ -79,6 +82,7 @@ class Ratchet:
         self._runner = runner
         self._judge = judge
         self._earlier = earlier
+        self._stall = stall
         self._wake = asyncio.Event()
         self._accepted_parked = 0
         """The number of parked proposals when the user last resumed; more pause the loop again."""
@@ -102,10 +106,12 @@ class Ratchet:
     async def run(self) -> None:
         """Do one step after another, and draft proposals ahead, until the session ends.
 
+        Where the machine refuses what a step needs, the step is tried again until it succeeds.
+
         Raises:
-            JournalError: The journal cannot be written; nothing recorded is lost.
+            JournalError: An event cannot be recorded for a reason that will not pass.
         """
-        ahead = asyncio.create_task(self._queue.run())
+        ahead = asyncio.create_task(self._draft_ahead())
         try:
             await self._run_steps(ahead)
         finally:
@@ -113,40 +119,65 @@ class Ratchet:
             with contextlib.suppress(asyncio.CancelledError):
                 await ahead
 
-    async def _run_steps(self, ahead: asyncio.Task[None]) -> None:
-        while await self._wait_for_next_step():
-            if ahead.done():
-                ahead.result()  # the journal cannot be written
+    async def _draft_ahead(self) -> None:
+        while True:
             try:
-                self._judge.finish_recording()
-                await self._one_step()
-            except JournalError:
+                await self._queue.run()
+            except (AutoresearchError, OSError) as error:
+                if not self._stall.is_due(error):
+                    raise
+                await self._stall.wait(error)
+
+    async def _run_steps(self, ahead: asyncio.Task[None]) -> None:
+        while True:
+            try:
+                if not await self._wait_for_next_step():
+                    return
+                if ahead.done():
+                    ahead.result()  # the journal cannot be written
+                await self._step()
+            except (AutoresearchError, OSError) as error:
+                if not self._stall.is_due(error):
+                    raise
+                await self._stall.wait(error)
+            else:
+                self._stall.end()
+
+    async def _step(self) -> None:
+        """Do the step that is next, and pause where it fails for a reason that will not pass."""
+        try:
+            self._judge.finish_recording()
+            await self._one_step()
+        except AllInQuestionError as error:
+            self._wait_for_answer(error)
+        except AgentError as error:
+            self._failures.handle(error)
+        except (AutoresearchError, OSError) as error:
+            if isinstance(error, JournalError) or self._stall.is_due(error):
                 raise
-            except AllInQuestionError as error:
-                self._wait_for_answer(error)
-            except AgentError as error:
-                self._failures.handle(error)
-            except EnvironmentProblem as error:
+            if isinstance(error, EnvironmentProblem):
                 self._block(f"{error.what} {error.why}".strip(), error.todo)
-            except AutoresearchError as error:
+            elif isinstance(error, AutoresearchError):
                 self._note_failure(str(error))
                 self._block(f"{error.what} {error.why}".strip(), error.todo)
-            except OSError as error:
-                where = f" ({error.filename})" if error.filename else ""
-                why = f"{error.strerror or error}{where}"
-                if error.errno in _FILE_ERRORS and self._note_failure(why):
-                    continue
-                self._block(
-                    f"A file could not be written: {why}.",
-                    "Free disk space or make the workspace writable, then resume.",
-                )
-            except Exception as error:
-                why = f"{type(error).__name__}: {error}"
-                _log.exception("a step failed")
-                if self.session.current is None:
-                    raise
-                if not self._note_failure(why):
-                    self._block(f"A step failed ({why}); see engine.log.", "")
+            else:
+                self._handle_file_error(error)
+        except Exception as error:
+            why = f"{type(error).__name__}: {error}"
+            _log.exception("a step failed")
+            if self.session.current is None:
+                raise
+            if not self._note_failure(why):
+                self._block(f"A step failed ({why}); see engine.log.", "")
+
+    def _handle_file_error(self, error: OSError) -> None:
+        where = f" ({error.filename})" if error.filename else ""
+        why = f"{error.strerror or error}{where}"
+        if error.errno not in _FILE_ERRORS or not self._note_failure(why):
+            self._block(
+                f"A file could not be written: {why}.",
+                "Free disk space or make the workspace writable, then resume.",
+            )
 
     async def _wait_for_next_step(self) -> bool:
         """Wait until a step may be done: no pause, no wait for the agent, no full set of questions.

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from engine.core import events as ev
 from engine.core.enums import PROGRAM, AlarmKind, Outcome, Phase, StopMode
-from engine.core.errors import EnvironmentProblem
+from engine.core.errors import EnvironmentProblem, JournalError
 from engine.core.outcome import Classified, Ending, classify
 from engine.core.records import Experiment, Run
 from engine.core.verdict import find_doubts
@@ -22,6 +22,7 @@ from engine.executors.python_settings import needs_user_site, python_settings
 from engine.loop.context import SessionContext
 from engine.loop.program_versions import ProgramVersions
 from engine.loop.run_monitor import FinishedRun, RunMonitor
+from engine.loop.stall import machine_error
 from engine.protocol.messages import Progress
 from engine.store.removal import clear_away
 from engine.store.run_files import (
@@ -53,6 +54,8 @@ class Runner:
         self._context = context
         self._program = program
         self._handle: RunHandle | None = None
+        self._unstarted: tuple[Run, RunSecret] | None = None
+        """The run whose process could not be started after its event was recorded."""
         self._locked: dict[str, str] | None = None
         self._user_site: bool | None = None
         """Whether runs find packages installed for the user only; None before the first run."""
@@ -113,15 +116,23 @@ class Runner:
                 report_digest=secret.digest,
             )
         )
+        self._start_process(context.session.experiment(number).runs[-1], secret)
+
+    def _start_process(self, run: Run, secret: RunSecret) -> None:
+        context, config = self._context, self._context.session.config
+        directory = context.workspace.path / run.directory
+        self._unstarted = run, secret
+        place = workspace_in(context.workspace, self._worktree)
         self._handle = start_run(
             directory,
-            command=session.config.command,
+            command=config.command,
             cwd=place,
             environment=self._environment(place),
-            deadline_seconds=session.config.deadline_seconds,
-            log_cap_bytes=session.config.log_cap_bytes,
+            deadline_seconds=config.deadline_seconds,
+            log_cap_bytes=config.log_cap_bytes,
             secret=secret,
         )
+        self._unstarted = None
         point_run_log(context.workspace.path, directory / "run.log")
 
     async def watch(self, experiment: Experiment, run: Run) -> None:
@@ -130,6 +141,8 @@ class Runner:
         A run of an earlier engine is adopted first, or recorded as interrupted if it is gone.
         """
         number = experiment.number
+        if self._handle is None and self._unstarted is not None and self._unstarted[0] == run:
+            self._start_process(*self._unstarted)
         handle = self._handle or self._open(run)
         if self._handle is None and not self._adopt(experiment, run, handle):
             await handle.end(lambda message: self._alarm_of_run(number, message))
@@ -153,7 +166,6 @@ class Runner:
             on_alarm=lambda message: self._alarm_of_run(number, message),
         )
         finished = await monitor.follow()
-        self._handle = self.progress = None
         self._end(experiment, run, self._classify(experiment, handle, finished), finished)
 
     def measure_again(self, experiment: Experiment, run: Run) -> None:
@@ -276,11 +288,15 @@ class Runner:
             return  # JSON has no NaN; the outcome of the run tells it
         curve = session.running.curve
         if not curve or progress.share - curve[-1].share >= 1 / CURVE_POINTS:
-            self._context.record(
-                ev.RunProgressed(
-                    experiment=number, run=run, share=progress.share, loss=progress.loss
-                )
+            point = ev.RunProgressed(
+                experiment=number, run=run, share=progress.share, loss=progress.loss
             )
+            try:
+                self._context.record(point)
+            except JournalError as error:
+                if machine_error(error) is None:
+                    raise
+                # The next poll records it; the run must be watched all the time.
 
     # ---- end
 
@@ -327,6 +343,7 @@ class Runner:
                 peak_rss_bytes=report.peak_rss_bytes if report is not None else 0,
             )
         )
+        self._handle = self.progress = None
         self._program.refresh()
         changed = self._changed_locked(experiment)
         take_leftovers(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import os
 import threading
 import time
@@ -12,12 +13,14 @@ from pathlib import Path
 
 from engine.core import events as ev
 from engine.core.enums import AlarmKind
-from engine.core.errors import EnvironmentProblem
+from engine.core.errors import EnvironmentProblem, JournalError
 from engine.core.needs import NeedKind, need_in
 from engine.core.text import one_line
 from engine.notify.addresses import addresses
 from engine.notify.sending import Sent, send
 from engine.store.journal import Journal
+
+_log = logging.getLogger(__name__)
 
 BETWEEN_SECONDS = 60.0
 _SEND_SECONDS = 60.0
@@ -83,11 +86,19 @@ class Notifier:
         if need is None or need.kind not in self._addresses.events:
             return
         kind = need.kind
+        self._add(kind, need.text)
+
+    def report(self, kind: NeedKind, text: str) -> None:
+        """Send a message about something that no event records, if there is an address."""
+        if self._addresses.urls and kind in self._addresses.events:
+            self._add(kind, text)
+
+    def _add(self, kind: NeedKind, text: str) -> None:
         batch = self._batches[kind]
         if batch.first:
             batch.more += 1
             return
-        batch.first = one_line(need.text, _CHARACTERS)
+        batch.first = one_line(text, _CHARACTERS)
         since = None if batch.sent_at is None else self._clock() - batch.sent_at
         if since is None or since >= BETWEEN_SECONDS or kind is NeedKind.ENDED:
             self._send(kind)
@@ -154,7 +165,10 @@ class Notifier:
             return
         self._failed = True
         message = f"A notification could not be sent ({why}); `autoresearch-tui notify --test`."
-        self._journal.append(ev.AlarmRaised(kind=AlarmKind.NOTIFY, message=message))
+        try:
+            self._journal.append(ev.AlarmRaised(kind=AlarmKind.NOTIFY, message=message))
+        except JournalError as error:
+            _log.error("%s This was not recorded: %s", message, error)
 
     async def close(self) -> None:
         """Send the messages that still wait, and give all of them ten seconds to be delivered."""

@@ -63,6 +63,13 @@ class ReasoningChunk(Message, frozen=True, kw_only=True):
     """The number of the experiment that the proposal is for."""
 
 
+class Stalled(Message, frozen=True, kw_only=True):
+    """The engine waits for the machine, such as a full disk, and then goes on by itself."""
+
+    reason: str = ""
+    """What it waits for, as the user reads it; empty: it no longer waits."""
+
+
 class Reply(Message, frozen=True, kw_only=True):
     """The engine's reply to one command: whether it was carried out, and a text for the user."""
 
@@ -71,4 +78,4 @@ class Reply(Message, frozen=True, kw_only=True):
     message: str
 
 
-AnyMessage = Welcome | EventAppended | Progress | Devices | ReasoningChunk | Reply
+AnyMessage = Welcome | EventAppended | Progress | Devices | ReasoningChunk | Stalled | Reply

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+import logging
 import os
 from collections.abc import Awaitable
 from pathlib import Path
 
 from engine.core import events as ev
 from engine.core.enums import AlarmKind, StopMode, Verdict
+from engine.core.errors import JournalError
 from engine.core.layout import Layout
 from engine.report import suggestions
 from engine.report.markdown import SUMMARY, markdown
@@ -17,6 +19,8 @@ from engine.report.sources import session_facts
 from engine.report.suggest import SECONDS, SuggestionReply, ask_model, model_of
 from engine.store.durable import write_durably
 from engine.store.journal import Journal
+
+_log = logging.getLogger(__name__)
 
 FEWEST = 5
 """Number of experiments from which a language model is asked for suggestions at the end."""
@@ -167,7 +171,10 @@ class Reports:
         message = (
             f"{path.name} could not be written ({why}); `autoresearch-tui report` tries again."
         )
-        self._journal.append(ev.AlarmRaised(kind=AlarmKind.REPORT, message=message))
+        try:
+            self._journal.append(ev.AlarmRaised(kind=AlarmKind.REPORT, message=message))
+        except JournalError as failure:
+            _log.error("%s This was not recorded: %s", message, failure)
 
     async def close(self) -> None:
         """Wait for unfinished summaries; call this before the journal is closed."""

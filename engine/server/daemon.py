@@ -25,6 +25,7 @@ from engine.core.config import ResearchConfig
 from engine.core.enums import Actor, AlarmKind, StopMode
 from engine.core.errors import AutoresearchError, JournalError
 from engine.core.layout import Layout
+from engine.core.needs import NeedKind
 from engine.devices.recorder import MachineRecorder
 from engine.devices.sampler import DeviceSampler
 from engine.loop.assembly import SessionLoop, build_loop
@@ -35,7 +36,7 @@ from engine.processes import OrphanReaper, adopt_orphans
 from engine.protocol.commands import ClientCommand, StopSession
 from engine.protocol.endpoint import EngineLock, socket_path
 from engine.protocol.handover import HANDOVER_FLAG, hide_memory, take_environment
-from engine.protocol.messages import AnyMessage, Devices, EventAppended, ReasoningChunk
+from engine.protocol.messages import AnyMessage, Devices, EventAppended, ReasoningChunk, Stalled
 from engine.report.automatic import Reports
 from engine.search_path import remove_relative_directories
 from engine.server.log import log_event, start_logging
@@ -93,7 +94,7 @@ class Engine:
                 layout=self._layout,
                 agent=agent,
                 environ=os.environ,
-                publish=lambda message: server.publish(message) if server is not None else None,
+                publish=lambda message: _publish(message, server, notifier),
                 waits=Waits(journal),
                 submodules=submodules,
             )
@@ -123,14 +124,14 @@ class Engine:
                 sampling.cancel()
                 with contextlib.suppress(asyncio.CancelledError):
                     await sampling
-            journal.append(ev.EngineStopped(reason=reason))
+            _append_last(journal, ev.EngineStopped(reason=reason))
         except AutoresearchError:
             raise
         except Exception as error:
             if journal is not None:
                 message = f"the engine failed ({type(error).__name__}: {error}); see engine.log"
-                journal.append(ev.AlarmRaised(kind=AlarmKind.ENGINE, message=message))
-                journal.append(ev.EngineStopped(reason="an internal error"))
+                _append_last(journal, ev.AlarmRaised(kind=AlarmKind.ENGINE, message=message))
+                _append_last(journal, ev.EngineStopped(reason="an internal error"))
             raise
         finally:
             if server is not None:
@@ -143,7 +144,8 @@ class Engine:
     def _initial_messages(self, loop: SessionLoop) -> list[AnyMessage]:
         """Return the live messages that show a new subscriber what is in progress.
 
-        They hold the agent's reasoning so far, the run's progress and the last device sample.
+        They hold the agent's reasoning so far, the run's progress and the last device sample, and
+        always end with what the engine waits for.
         """
         messages: list[AnyMessage] = [
             ReasoningChunk(text=text, start=True, experiment=number)
@@ -153,11 +155,16 @@ class Engine:
             messages.append(loop.runner.progress)
         if self._devices is not None:
             messages.append(self._devices)
+        messages.append(loop.stall.message)
         return messages
 
     def _catch_signals(self, loop: SessionLoop) -> None:
         def stop() -> None:
-            loop.commands.stop(Actor.SIGNAL, StopMode.NOW)
+            try:
+                loop.commands.stop(Actor.SIGNAL, StopMode.NOW)
+            except JournalError as error:
+                _log.error("SIGINT: the stop cannot be recorded: %s", error)
+                self._exit()
 
         # SIGTERM (a shutdown, `systemctl stop`) leaves the run to its supervisor; the next engine
         # adopts it.
@@ -168,7 +175,7 @@ class Engine:
 
     def _exit(self) -> None:
         # As abrupt as kill -9, which every part survives; the kernel releases the lock file.
-        _log.info("SIGTERM: leaving the run to its supervisor")
+        _log.info("leaving the run to its supervisor")
         os._exit(143)
 
     async def _sample(
@@ -208,6 +215,21 @@ class Engine:
             _log.error("a file of the engine cannot be created again: %s", error)
 
 
+def _publish(message: AnyMessage, server: SocketServer | None, notifier: Notifier) -> None:
+    if server is not None:
+        server.publish(message)
+    if isinstance(message, Stalled) and message.reason:
+        notifier.report(NeedKind.PAUSED, f"the engine waits: {message.reason}")
+
+
+def _append_last(journal: Journal, event: ev.AnyEvent) -> None:
+    """Append an event that only informs, while the engine ends; log it where that fails."""
+    try:
+        journal.append(event)
+    except JournalError as error:
+        _log.error("%s was not recorded: %s", type(event).__name__, error)
+
+
 def _record_refusal(context: SessionContext, intruder: Intruder) -> None:
     """Record an alarm about a refused process, once for each run or agent of this engine."""
     start = f"{intruder.origin} tried to command the engine"
@@ -221,7 +243,14 @@ def _handle(
     loop: SessionLoop, reports: Reports, command: ClientCommand, by: Actor
 ) -> str | Awaitable[str]:
     if loop.ratchet.session.ended is None:
-        return loop.commands.handle(command, by)
+        before = loop.ratchet.session.seq
+        try:
+            return loop.commands.handle(command, by)
+        except JournalError as error:
+            if loop.ratchet.session.seq > before:
+                raise
+            todo = f"Nothing was done. {error.todo}"
+            raise AutoresearchError(error.what, error.why, todo) from error
     # Only the last report is still being written.
     if isinstance(command, StopSession):
         reports.hurry()

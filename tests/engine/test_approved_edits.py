@@ -23,6 +23,7 @@ from engine.loop.proposal_queue import ProposalQueue
 from engine.loop.proposer import Proposer
 from engine.loop.review import Reviewer
 from engine.loop.source_cache import SourceCache
+from engine.loop.stall import Stall
 from engine.loop.waits import Waits
 from engine.store.journal import Journal
 from engine.store.workspace import Workspace
@@ -92,10 +93,11 @@ class Approved:
         program, sources = ProgramVersions(context), SourceCache(context)
         reviewer = Reviewer(context, program, sources)
         briefings = BriefingBuilder(context, program, sources)
-        calls = AgentCalls(context, program, briefings)
+        stall = Stall(journal, context.publish)
+        calls = AgentCalls(context, program, briefings, stall)
         proposer = Proposer(context, program, sources, briefings, calls, reviewer)
         self._queue = ProposalQueue(
-            context, program, sources, calls, proposer, reviewer, lambda error: None
+            context, program, sources, calls, proposer, reviewer, lambda error: None, stall
         )
         reviewer.ask(1, name, "every edit is asked about")
         reviewer.approve(Actor.SCREEN, name)

@@ -84,10 +84,11 @@ def session_of_engine(path: Path) -> Session:
         EngineGoneError: No engine answers.
     """
     workspace = find_workspace(path)
-    session, _, pid = read_now(workspace) if has_session(workspace) else (None, None, None)
-    if session is None or pid is None:
-        raise no_engine(workspace)
-    return session
+    if has_session(workspace):
+        now = read_now(workspace)
+        if now.pid is not None:
+            return now.session
+    raise no_engine(workspace)
 
 
 def no_engine(workspace: Path) -> EngineGoneError:
@@ -187,7 +188,7 @@ def autonomy(mode: str | None, path: Path, as_json: bool) -> None:
     if mode is not None:
         send_and_print(path, commands.SetAutonomy(autonomy=Autonomy(mode)), as_json=as_json)
         return
-    session, _, _ = read_now(path)
+    session = read_now(path).session
     if as_json:
         print_json({"autonomy": session.autonomy.value})
     else:

@@ -95,6 +95,8 @@ class EngineFollower:
         async for message in self._link.messages():
             if isinstance(message, messages.Progress):
                 self._reporter.progress(message)
+            elif isinstance(message, messages.Stalled) and message.reason:
+                self._reporter.line(f"Waiting: {one_line(message.reason)} It goes on by itself.")
             elif isinstance(message, messages.EventAppended):
                 session = apply(session, message.event)
                 if isinstance(message.event, ev.Paused) and failed is None:

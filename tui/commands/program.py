@@ -83,7 +83,7 @@ def program(
             _show_diff(workspace, version, as_json=as_json)
             return
         else:
-            _show(workspace, read_now(workspace)[0], as_json=as_json)
+            _show(workspace, read_now(workspace).session, as_json=as_json)
             return
     print_answer(message, as_json=as_json)
 

@@ -47,7 +47,8 @@ def queue(arguments: tuple[str, ...], only_diff: bool, path: Path, as_json: bool
         raise UsageError(
             "One proposal can be shown at a time.", "", "See `autoresearch-tui queue`."
         )
-    session, _, pid = read_now(path)
+    now = read_now(path)
+    session, pid = now.session, now.pid
     if name:
         workspace = find_workspace(path)
         _show(workspace, session, find(session, name[0]), only_diff=only_diff, as_json=as_json)

@@ -18,7 +18,7 @@ from tui.commands.options import json_option, tag_option, workspace_argument, wo
 from tui.present.summary import show_change, summary_lines
 
 if TYPE_CHECKING:
-    from engine.protocol.messages import Progress
+    from engine.client.request import EngineState
 
 
 def print_json(value: object) -> None:
@@ -33,7 +33,7 @@ def print_diff(diff: str) -> None:
         click.echo(click.style(sanitize(line), fg=colours.get(line[:1])))
 
 
-def read_now(path: Path) -> tuple[Session, Progress | None, int | None]:
+def read_now(path: Path) -> EngineState:
     """Return the session's state, the current run's progress and the engine's pid.
 
     They come from the engine; from the journal, without progress, where no engine answers.
@@ -44,15 +44,15 @@ def read_now(path: Path) -> tuple[Session, Progress | None, int | None]:
     Raises:
         AutoresearchError: There is no session, or its journal cannot be read.
     """
+    from engine.client.request import EngineState, ask_state
+
     workspace = find_workspace(path)
     if engine_pid(workspace) is not None:
         try:
-            from engine.client.request import ask_state
-
             return ask_state(workspace)
         except EngineGoneError:
             pass  # it ended in the meantime; the journal has everything
-    return read_session(workspace), None, engine_pid(workspace)
+    return EngineState(read_session(workspace), None, engine_pid(workspace))
 
 
 @click.command()
@@ -60,8 +60,9 @@ def read_now(path: Path) -> tuple[Session, Progress | None, int | None]:
 @json_option
 def status(path: Path, as_json: bool) -> None:
     """Show what the session does now and its best result so far."""
-    session, progress, pid = read_now(path)
-    facts = status_facts(session, progress, pid)
+    now = read_now(path)
+    session, pid = now.session, now.pid
+    facts = status_facts(now)
     if as_json:
         print_json(facts)
         return
@@ -77,6 +78,8 @@ def status(path: Path, as_json: bool) -> None:
     for index, queued in enumerate(session.ready):
         number = len(session.experiments) + 1 + index
         click.echo(f"next: #{number} (draft): {one_line(queued.proposal.hypothesis, 100)}")
+    if now.stalled:
+        click.echo(f"Waiting: {one_line(now.stalled)} It goes on by itself; nothing is lost.")
     if session.pause is not None:
         why = one_line(session.pause.reason).rstrip(".")
         click.echo(f"Paused: {why}. {one_line(session.pause.todo)}".rstrip())
@@ -100,20 +103,20 @@ def spending_facts(session: Session) -> dict[str, Any]:
     }
 
 
-def status_facts(session: Session, progress: Progress | None, pid: int | None) -> dict[str, Any]:
+def status_facts(now: EngineState) -> dict[str, Any]:
     """Return what the session does and its best result, as plain values for JSON; times in seconds.
 
     Args:
-        session: The session's state.
-        progress: The current run's progress; None where it is not known.
-        pid: The engine's process id; None where no engine runs.
+        now: The session's state, as its engine or its journal reports it.
     """
+    session, progress, pid = now.session, now.progress, now.pid
     best, current, run = session.best, session.current, session.running
     state = session.state.value if pid is not None or session.ended else "no engine"
     elapsed = (datetime.now(UTC) - run.started_at).total_seconds() if run is not None else None
     return {
         "engine_pid": pid,
         "state": state,
+        "waits_for": now.stalled or None,
         "workspace": session.workspace,
         "tag": session.config.tag,
         "branch": session.branch,

@@ -65,10 +65,10 @@ def pin(
     elif text:
         send_and_print(path, commands.PinHypothesis(text=text), as_json=as_json)
     elif as_json:
-        session, _, _ = read_now(path)
+        session = read_now(path).session
         print_json({"pins": [pin_facts(p) for p in session.pins]})
     else:
-        session, _, _ = read_now(path)
+        session = read_now(path).session
         for line in pin_lines(session.pins, terminal_width()) or ["Nothing is pinned."]:
             click.echo(line)
 
@@ -130,7 +130,7 @@ def _instruct(
     elif text:
         send_and_print(path, add(text), as_json=as_json)
     else:
-        session, _, _ = read_now(path)
+        session = read_now(path).session
         found = have(session)
         if as_json:
             print_json({plural: [_facts(s, one) for s in found]})

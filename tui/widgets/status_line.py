@@ -164,6 +164,10 @@ def _state(view: View) -> Iterable[_Part]:
         yield _Part(3, ((note, "--attention"),))
         yield _Part(4, ((_continue_hint(session), "--dim"),))
         return
+    if view.stalled:
+        yield _Part(0, (("‖ WAITING", "--attention"), (_number(session), "")))
+        yield _Part(1, ((clean_line(view.stalled)[:72], "--attention"),))
+        return
     match session.state:
         case SessionState.RUNNING:
             yield from _running(view)

@@ -1,0 +1,160 @@
+"""A disk that is full or read-only, and other limits of the machine, end no engine.
+
+The workspace of these tests is a small file system of its own where that may be mounted.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from engine.client.request import ask_state, send_command
+from engine.client.sessions import engine_pid, read_session
+from engine.core.enums import AlarmKind
+from engine.protocol import commands
+from tests.engine.test_ratchet import check_books, until
+from tests.warm import run_warm
+from tests.world import TRAIN, make_repository, stop_everything, wait_for
+
+
+@pytest.fixture
+def small(tmp_path: Path) -> Iterator[Path]:
+    """Return a workspace on a file system of 6 MiB."""
+    place = tmp_path / "small"
+    place.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=6m,nr_inodes=2k", "tmpfs", str(place)]
+    if subprocess.run(mount, capture_output=True, check=False).returncode:
+        pytest.skip("no file system may be mounted here")
+    try:
+        yield make_repository(place / "work", {"train.py": TRAIN})
+        stop_everything(place / "work")
+    finally:
+        subprocess.run(["umount", "--lazy", str(place)], check=True)
+
+
+def start(workspace: Path, *flags: str) -> int:
+    done = run_warm("start", workspace, "--yes", "--tag", "t", *flags)
+    assert done.returncode == 0, done.stdout + done.stderr
+    pid = engine_pid(workspace)
+    assert pid is not None
+    return pid
+
+
+def fill(workspace: Path) -> Path:
+    """Fill the file system to its last byte, and return the file that does so."""
+    filler = workspace.parent / "filler"
+    with open(filler, "ab", buffering=0) as file, contextlib.suppress(OSError):
+        while True:
+            file.write(bytes(4096))
+    return filler
+
+
+def test_a_full_disk_is_waited_for(small: Path) -> None:
+    pid = start(small, "--budget", "0.3", "--max", "6")
+    until(small, lambda s: s.counts.total >= 1, "the baseline")
+    filler = fill(small)
+    stalled = wait_for(lambda: ask_state(small).stalled, "the engine's word that the disk is full")
+    assert "No space left on device" in stalled
+    # The journal's last block has room for a few events.
+    note = commands.AddNote(text="x" * 500)
+    refused = wait_for(lambda: _refusal(small, note), "a refused command")
+    before = read_session(small, "t")
+    assert not send_command(small, note).ok
+    assert "Nothing was done" in refused
+    assert "No space left on device" in refused
+    shown = run_warm("status", "-C", small)
+    assert "Waiting: " in shown.stdout and "No space left on device" in shown.stdout
+    assert engine_pid(small) == pid
+    assert read_session(small, "t").seq == before.seq
+
+    filler.unlink()
+    wait_for(lambda: engine_pid(small) is None, "the session's end")
+    session = read_session(small, "t")
+    assert session.counts.total == 6
+    assert session.engine_starts == 1
+    assert any(a.kind is AlarmKind.DISK and "waited" in a.message for a in session.alarms)
+    check_books(small)
+
+
+def _refusal(workspace: Path, command: commands.AnyCommand) -> str:
+    reply = send_command(workspace, command)
+    return "" if reply.ok else reply.message
+
+
+def test_a_disk_without_inodes_is_waited_for(small: Path) -> None:
+    """Lines can still be appended, but no run, commit or worktree can be made."""
+    start(small, "--budget", "0.3", "--max", "5")
+    until(small, lambda s: s.counts.total >= 1, "the baseline")
+    made = 0
+    with contextlib.suppress(OSError):
+        while True:
+            (small.parent / f"inode-{made}").touch()
+            made += 1
+    wait_for(lambda: ask_state(small).stalled, "the engine's word that the disk is full")
+    for number in range(made):
+        (small.parent / f"inode-{number}").unlink()
+    wait_for(lambda: engine_pid(small) is None, "the session's end")
+    session = read_session(small, "t")
+    assert session.counts.total == 5 and session.engine_starts == 1
+    check_books(small)
+
+
+@contextlib.contextmanager
+def failing(pid: int, calls: str, error: str) -> Iterator[None]:
+    """Make system calls of a process's main thread fail, as strace can."""
+    if shutil.which("strace") is None:
+        pytest.skip("strace is not installed")
+    words = ["strace", "-q", "-o", os.devnull, "-e", f"trace={calls}"]
+    tracer = subprocess.Popen(
+        [*words, "-e", f"inject={calls}:error={error}", "-p", str(pid)],
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    status = Path(f"/proc/{pid}/status")
+    try:
+        wait_for(
+            lambda: tracer.poll() is not None or f"TracerPid:\t{tracer.pid}" in status.read_text(),
+            "the tracer",
+        )
+        if tracer.poll() is not None:
+            assert tracer.stderr is not None
+            pytest.skip(f"strace may not be used here: {tracer.stderr.read()}")
+        yield
+    finally:
+        tracer.terminate()
+        tracer.communicate()
+
+
+@pytest.mark.parametrize(
+    ("calls", "error", "text"),
+    [
+        ("fsync", "EIO", "Input/output error"),
+        ("fsync", "EDQUOT", "Disk quota exceeded"),
+        ("write", "EROFS", "Read-only file system"),
+        ("clone,clone3,fork,vfork", "EAGAIN", "Resource temporarily unavailable"),
+        ("pipe,pipe2", "EMFILE", "Too many open files"),
+        ("mkdir,mkdirat", "ENOSPC", "No space left on device"),
+    ],
+)
+@pytest.mark.usefixtures("engines")
+def test_what_the_machine_refuses_for_a_while_is_tried_again(
+    repository: Path, calls: str, error: str, text: str
+) -> None:
+    pid = start(repository, "--budget", "0.3", "--max", "4")
+    until(repository, lambda s: s.counts.total >= 1, "the baseline")
+    with failing(pid, calls, error):
+        stalled = wait_for(lambda: ask_state(repository).stalled, "the engine's wait")
+        assert text in stalled
+    wait_for(lambda: engine_pid(repository) is None, "the session's end")
+    session = read_session(repository, "t")
+    assert session.counts.total == 4
+    assert session.engine_starts == 1
+    assert session.pause is None
+    assert any(a.kind is AlarmKind.DISK and "waited" in a.message for a in session.alarms)
+    check_books(repository)
