@@ -16,6 +16,7 @@ def main() -> None:
 
     from engine.core.errors import AutoresearchError
     from engine.search_path import remove_relative_directories
+    from tui.commands.output import print_traceback, print_usage_error
     from tui.commands.verbs import cli
 
     remove_relative_directories()
@@ -26,7 +27,7 @@ def main() -> None:
     except click.exceptions.Abort:
         _fail("Nothing was started.", 130)
     except click.ClickException as error:
-        error.show()
+        print_usage_error(error)
         sys.exit(error.exit_code)
     except KeyboardInterrupt:
         sys.exit(130)
@@ -37,14 +38,16 @@ def main() -> None:
     except OSError as error:
         where = f"{error.filename}: " if error.filename else ""
         _fail(f"{where}{error.strerror or error}.", 1)
+    except Exception as error:
+        print_traceback(error)
+        sys.exit(1)
     sys.exit(done if isinstance(done, int) else 0)
 
 
 def _fail(text: str, code: int) -> None:
-    import click
-
     from engine.core.text import one_line
+    from tui.commands.output import echo, style
 
-    # An error may quote a log or a file name: one paragraph, without escape sequences.
-    click.echo(f"{click.style('error:', fg='red')} {one_line(text)}", err=True)
+    # An error may quote a log: one paragraph.
+    echo(f"{style('error:', fg='red')} {one_line(text)}", err=True)
     sys.exit(code)

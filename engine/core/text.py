@@ -39,6 +39,8 @@ _MARK_RANGES = (
     "\u3099\u309a\ufe0e\ufe0f\ufe20-\ufe2f"
 )
 _UNSAFE = re.compile(f"[{_UNSAFE_RANGES}]")
+_MARKED = re.compile(rf"(?!\r\n)[{_UNSAFE_RANGES}]")
+_MARK = re.compile("⟨U\\+([0-9A-F]{4,6})⟩")
 _SUSPECT = re.compile(f"[{_UNSAFE_RANGES}{_MARK_RANGES}]")
 _EXCESS_MARK = re.compile(f"[{_MARK_RANGES}](?<=[{_MARK_RANGES}]{{5}})")
 """Matches the fifth combining mark on one character and those after it: no language has so many."""
@@ -71,6 +73,38 @@ def one_line(text: str, limit: int | None = None) -> str:
     if limit is None or len(line) <= limit:
         return line
     return f"{line[: max(1, limit - 1)].rstrip()}…"
+
+
+def escape_invisible(text: str) -> str:
+    r"""Return the text with each control, bidi, format and invisible character as `\uXXXX`.
+
+    Tabs and line breaks stay. In JSON the escapes mean the same characters.
+    """
+    return _UNSAFE.sub(lambda match: _escape(match[0]), text)
+
+
+def _escape(character: str) -> str:
+    units = character.encode("utf-16-be", "surrogatepass")
+    return "".join(f"\\u{units[at] << 8 | units[at + 1]:04x}" for at in range(0, len(units), 2))
+
+
+def mark_invisible(text: str) -> str:
+    """Return the text with a mark such as `⟨U+200B⟩` in place of each character that is not seen.
+
+    Tabs and line breaks stay. `unmark_invisible` is the inverse.
+    """
+    return _MARKED.sub(lambda match: f"⟨U+{ord(match[0]):04X}⟩", text)
+
+
+def unmark_invisible(text: str) -> str:
+    """Return the text with the characters that the marks of `mark_invisible` stand for."""
+    return _MARK.sub(_unmark, text)
+
+
+def _unmark(match: re.Match[str]) -> str:
+    number = int(match[1], 16)
+    hidden = number <= 0x10FFFF and _MARKED.fullmatch(chr(number))
+    return chr(number) if hidden else match[0]
 
 
 def plural(count: int, one: str, many: str = "") -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 import unicodedata
 
@@ -9,7 +10,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.core.text import duration, one_line, plural, sanitize
+from engine.core.text import (
+    duration,
+    escape_invisible,
+    mark_invisible,
+    one_line,
+    plural,
+    sanitize,
+    unmark_invisible,
+)
 from tests.hostile import CORPUS, FLOODS, HUGE, INVISIBLE, unsafe_in
 
 ANY_TEXT = st.one_of(st.text(st.characters()), st.sampled_from(CORPUS))
@@ -109,3 +118,22 @@ def test_plurals() -> None:
     assert plural(1, "row") == "1 row"
     assert plural(0, "match", "matches") == "0 matches"
     assert plural(2000, "row") == "2,000 rows"
+
+
+@given(st.text())
+def test_marks_show_what_is_hidden_and_lose_nothing(text: str) -> None:
+    marked = mark_invisible(text.replace("⟨", "<"))
+    assert unsafe_in(marked, allowed="\n\t\r") == set()
+    assert unmark_invisible(marked) == text.replace("⟨", "<")
+
+
+@pytest.mark.parametrize("text", ["⟨U+0041⟩", "⟨U+FFFFFF⟩", "⟨U+⟩", "a\r\nb"])
+def test_marks_of_visible_characters_are_text(text: str) -> None:
+    assert unmark_invisible(text) == text == mark_invisible(text)
+
+
+@given(st.text(st.characters(exclude_categories=["Cs"])))
+def test_json_with_escapes_means_the_same(text: str) -> None:
+    escaped = escape_invisible(json.dumps(text, ensure_ascii=False))
+    assert unsafe_in(escaped, allowed="\n\t") == set()
+    assert json.loads(escaped) == text

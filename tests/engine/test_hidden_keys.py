@@ -91,7 +91,7 @@ def test_no_process_of_the_user_reads_the_keys_of_the_engine() -> None:
 
 @pytest.mark.usefixtures("engines")
 def test_the_agent_gets_its_key(repository: Path) -> None:
-    """It is in no file of the workspace, as it comes from the environment."""
+    """The key comes from the environment, and is in no file of the workspace."""
     with ModelServer([Answer(text="no edit")]) as server:
         words: list[str | Path] = ["start", repository, "--yes", "--tag", "t", "--budget", "0.05"]
         words += ["--model", "openai/test-model", "--api-base", server.openai]

@@ -396,3 +396,23 @@ async def test_the_file_can_be_opened_from_the_question_and_accepted_as_it_is(
         await pilot.press("x", "ctrl+s")
         await until(pilot, lambda: "Saved." in text_of(app))
         assert feed.sent[1:] == [AcceptProgram(digest=program_digest("x" + TEXT))]
+
+
+async def test_invisible_characters_are_shown_as_marks_and_saved_as_they_are(
+    app: SupervisorApp, feed: MemoryFeed, charter: Path
+) -> None:
+    hidden = "be\u200b bold\u202e\U000e0041\n\x1b[2J\n"
+    charter.write_text(hidden)
+    async with app.run_test(size=(120, 40)) as pilot:
+        screen = await opened(pilot, app)
+        shown = text_of(app)
+        assert "be⟨U+200B⟩ bold⟨U+202E⟩⟨U+E0041⟩" in shown
+        assert "⟨U+001B⟩[2J" in shown
+        assert "unsaved" not in shown
+        area = screen.query_one(ProgramArea)
+        area.set_language(None)
+        assert area.text == hidden
+        await pilot.press("ctrl+end", "x", "ctrl+s")
+        await until(pilot, lambda: charter.read_text() == hidden + "x")
+        await pilot.press("ctrl+home", *["right"] * 2, *["delete"] * len("⟨U+200B⟩"), "ctrl+s")
+        await until(pilot, lambda: charter.read_text().startswith("be bold\u202e"))

@@ -9,6 +9,7 @@ import click
 from engine.core.errors import UsageError
 from engine.core.text import one_line
 from tui.commands.options import PathType, json_option
+from tui.commands.output import echo, print_json, style
 
 _COLOURS = {"block": "red", "ask": "yellow", "note": "cyan"}
 _FILE = PathType()
@@ -54,7 +55,6 @@ def assess(
     from engine.core.risk import RiskContext
     from engine.core.risk import assess as find
     from engine.plugins import load_rules
-    from tui.commands.show import print_json
 
     setting = RiskContext(
         metric=metric,
@@ -85,12 +85,12 @@ def assess(
         )
         return
     if not findings:
-        click.echo("No findings.")
+        echo("No findings.")
     for finding in findings:
-        weight = click.style(f"{finding.weight.value:<5}", fg=_COLOURS[finding.weight.value])
+        weight = style(f"{finding.weight.value:<5}", fg=_COLOURS[finding.weight.value])
         where = f" line{'s' if len(finding.lines) > 1 else ''} {spans(finding.lines)}"
-        click.echo(f"{weight} {one_line(finding.rule)}{where if finding.lines else ''}")
-        click.echo(f"      {one_line(finding.message)}")
+        echo(f"{weight} {one_line(finding.rule)}{where if finding.lines else ''}")
+        echo(f"      {one_line(finding.message)}")
 
 
 def spans(lines: tuple[int, ...]) -> str:

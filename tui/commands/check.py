@@ -14,7 +14,7 @@ from engine.core.layout import engine_log
 from engine.core.text import one_line, sanitize
 from engine.untrusted_files import open_regular
 from tui.commands.options import json_option, workspace_argument
-from tui.commands.show import print_json
+from tui.commands.output import echo, print_json
 
 _LOG_LINES = 40
 _LOG_BYTES = 64 * 1024
@@ -53,14 +53,12 @@ def _show_machine(path: Path, *, as_json: bool) -> bool:
         )
         return health.ready
     p = health.platform
-    click.echo(
-        f"{p.system} · {one_line(p.cpu)} · {p.cores} cores · {p.ram_bytes / 2**30:.0f} GiB RAM"
-    )
+    echo(f"{p.system} · {one_line(p.cpu)} · {p.cores} cores · {p.ram_bytes / 2**30:.0f} GiB RAM")
     for finding in health.findings:
         mark = {True: "✓", False: "✗", None: "·"}[finding.ok]
-        click.echo(f" {mark} {finding.name:<10} {one_line(finding.value)}")
+        echo(f" {mark} {finding.name:<10} {one_line(finding.value)}")
         if finding.todo:
-            click.echo(f"     {finding.todo}")
+            echo(f"     {finding.todo}")
     return health.ready
 
 
@@ -70,9 +68,9 @@ def _show_log(path: Path, *, as_json: bool) -> None:
     if as_json:
         print_json({"path": str(log), "lines": lines})
         return
-    click.echo(f"The end of {one_line(str(log))}:", err=True)
+    echo(f"The end of {one_line(str(log))}:", err=True)
     for line in lines:
-        click.echo(line)
+        echo(line)
 
 
 def _last_lines(log: Path) -> list[str]:

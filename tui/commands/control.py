@@ -17,7 +17,8 @@ from engine.core.session import Session
 from engine.core.text import one_line, sanitize
 from engine.protocol import commands
 from tui.commands.options import json_option, workspace_argument, workspace_option
-from tui.commands.show import print_json, read_now
+from tui.commands.output import confirm, echo, print_json
+from tui.commands.show import read_now
 
 
 @contextmanager
@@ -36,7 +37,7 @@ def print_answer(message: str, *, as_json: bool) -> None:
     if as_json:
         print_json({"ok": True, "message": one_line(message)})
     else:
-        click.echo(one_line(message))
+        echo(one_line(message))
 
 
 def send_and_print(path: Path, command: commands.AnyCommand, *, as_json: bool = False) -> None:
@@ -149,7 +150,7 @@ def kill(number: int | None, reason: str, yes: bool, path: Path, as_json: bool) 
         number = current.number
         if not yes and not as_json and sys.stdin.isatty():
             shown = one_line(current.proposal.hypothesis, 100)
-            click.confirm(f"#{number}: {shown}\nKill its run?", abort=True)
+            confirm(f"#{number}: {shown}\nKill its run?", abort=True)
     send_and_print(
         path,
         commands.KillRun(experiment=number, reason=sanitize(reason)),
@@ -192,4 +193,4 @@ def autonomy(mode: str | None, path: Path, as_json: bool) -> None:
     if as_json:
         print_json({"autonomy": session.autonomy.value})
     else:
-        click.echo(session.autonomy.value)
+        echo(session.autonomy.value)

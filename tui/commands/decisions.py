@@ -11,8 +11,8 @@ import click
 from engine.client.sessions import find_workspace, read_session, session_events
 from engine.core.text import one_line
 from tui.commands.options import json_option, tag_option, workspace_option
+from tui.commands.output import echo, print_json
 from tui.commands.results import terminal_width
-from tui.commands.show import print_json
 from tui.present.decisions import AuditEntry, audit_of
 
 
@@ -32,7 +32,7 @@ def decisions(tag: str | None, path: Path, as_json: bool) -> None:
     if as_json:
         print_json({"decisions": [_facts(entry) for entry in entries]})
     elif not entries:
-        click.echo("No decision was made yet.")
+        echo("No decision was made yet.")
     else:
         width = terminal_width()
         day = None
@@ -40,9 +40,9 @@ def decisions(tag: str | None, path: Path, as_json: bool) -> None:
             local = entry.at.astimezone()
             if local.date() != day:
                 day = local.date()
-                click.echo(f"{local:%d %B %Y}")
+                echo(f"{local:%d %B %Y}")
             for line in textwrap.wrap(_line(entry), width, subsequent_indent=" " * 10):
-                click.echo(line)
+                echo(line)
 
 
 def _facts(entry: AuditEntry) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from engine.core.session import Session
 from engine.core.text import one_line
 from engine.setup.plan import StartFlags
 from engine.setup.start_point import ended_session
+from tui.commands.output import echo, prompt
 from tui.present.summary import summary_lines
 
 
@@ -66,8 +67,8 @@ def choose_for_ended(
         return replace(flags, new_from=answer.value), False
     if answer is EndedChoice.CONTINUE and ended.is_used_up:
         done = ended.counts.total
-        click.echo(f"All its {done} experiments are done.")
-        more = click.prompt(
+        echo(f"All its {done} experiments are done.")
+        more = prompt(
             "How many more?", type=click.IntRange(min=1), default=ended.suggested_limit - done
         )
         return replace(flags, settings={"max_experiments": done + more}), False
@@ -76,16 +77,14 @@ def choose_for_ended(
 
 def _ask(ended: Session) -> EndedChoice:
     for line in summary_lines(ended):
-        click.echo(one_line(line))
-    click.echo(f"Session {ended.config.tag} has ended: {one_line(ended.ended or '', 100)}.")
-    click.echo("  c  continue it: same branch, history, pins and results.tsv")
+        echo(one_line(line))
+    echo(f"Session {ended.config.tag} has ended: {one_line(ended.ended or '', 100)}.")
+    echo("  c  continue it: same branch, history, pins and results.tsv")
     if ended.frontier != ended.base_commit:
-        click.echo(f"  b  a new session from its best ({ended.frontier[:7]})")
-    click.echo(f"  n  a new session from where it began ({ended.base_commit[:7]})")
-    click.echo("  l  only show it; no engine is started")
-    word = click.prompt(
-        "Which?", type=click.Choice([*_KEYS, "q"], case_sensitive=False), default="l"
-    )
+        echo(f"  b  a new session from its best ({ended.frontier[:7]})")
+    echo(f"  n  a new session from where it began ({ended.base_commit[:7]})")
+    echo("  l  only show it; no engine is started")
+    word = prompt("Which?", type=click.Choice([*_KEYS, "q"], case_sensitive=False), default="l")
     if word == "q":
         raise click.Abort
     return _KEYS[word.lower()]

@@ -8,8 +8,6 @@ import signal
 import sys
 from pathlib import Path
 
-import click
-
 from engine.client import launch
 from engine.client.connection import EngineLink
 from engine.client.sessions import read_session
@@ -20,6 +18,7 @@ from engine.core.reducer import apply
 from engine.core.session import Session
 from engine.core.text import one_line
 from engine.protocol import commands, messages
+from tui.commands.output import echo
 from tui.commands.reporter import Reporter
 from tui.commands.window import open_screen
 from tui.present.summary import experiment_line, summary_lines
@@ -56,7 +55,7 @@ def run_in_foreground(workspace: Path, *, screen: bool, baseline_only: bool = Fa
     if code:
         raise launch.engine_error(code, log)
     for line in summary_lines(session):
-        click.echo(line)
+        echo(line)
     return session
 
 

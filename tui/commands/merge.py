@@ -36,8 +36,8 @@ from tui.commands.merge_lines import (
     revert_lines,
 )
 from tui.commands.options import json_option, tag_option, workspace_argument, workspace_option
+from tui.commands.output import confirm, echo, print_json
 from tui.commands.results import terminal_width
-from tui.commands.show import print_json
 
 
 @click.command()
@@ -111,9 +111,9 @@ def _show(plan: MergePlan, steps: tuple[BranchStep, ...], *, as_json: bool) -> N
         print_json(plan_facts(plan, steps))
         return
     for line in plan_lines(plan, terminal_width()):
-        click.echo(line)
+        echo(line)
     if plan.keeps:
-        click.echo("Make a branch of it: add --how squash, --how rebase or --how pick.")
+        echo("Make a branch of it: add --how squash, --how rebase or --how pick.")
 
 
 def _make(
@@ -132,7 +132,7 @@ def _make(
             print_json(conflict_facts(error))
         else:
             for line in conflict_lines(error, plan.onto):
-                click.echo(line)
+                echo(line)
         raise
     except AutoresearchError as error:
         if as_json:
@@ -142,7 +142,7 @@ def _make(
         print_json(merged_facts(merged, plan))
         return
     for line in merged_lines(merged, plan):
-        click.echo(line)
+        echo(line)
 
 
 def _numbers(only: str | None) -> tuple[int, ...]:
@@ -160,7 +160,7 @@ def _confirm(count: int, target: str, onto: str, *, as_json: bool) -> None:
             "The new branch is not confirmed.", "There is no terminal to ask on.", "Add --yes."
         )
     question = f"Make branch {target} from {onto} with {plural(count, 'commit')}?"
-    if not click.confirm(question, default=False):
+    if not confirm(question, default=False):
         raise click.Abort
 
 
@@ -212,4 +212,4 @@ def revert(
         )
         return
     for line in revert_lines(found, session.direction, terminal_width()):
-        click.echo(line)
+        echo(line)

@@ -18,6 +18,7 @@ from engine.setup.new_workspace import make_workspace
 from engine.setup.plan import StartFlags
 from tui.commands.foreground import run_in_foreground
 from tui.commands.options import PathType
+from tui.commands.output import echo
 from tui.commands.session import confirm_plan, refuse_second_engine
 from tui.commands.window import attach_to
 from tui.terminal.check import check_this_terminal
@@ -54,15 +55,15 @@ def init(directory: Path, profile: str) -> None:
     from harness.profiles import PROFILES
 
     name = _make(directory, profile)
-    click.echo(f"Made {directory} for the profile {name}.")
+    echo(f"Made {directory} for the profile {name}.")
     source = PROFILES[name].recommended_source
     if source != "stdlib":
-        click.echo(
+        echo(
             "Its data is the source text of Python's standard library, which a GPU reads many "
             f"times over. For real work: `python prepare.py --source {source} --write` there, and "
             "commit constants.py."
         )
-    click.echo(f"Start with `autoresearch-tui {directory}`.")
+    echo(f"Start with `autoresearch-tui {directory}`.")
 
 
 @click.command()
@@ -86,7 +87,7 @@ def demo(directory: Path | None, smoke: bool) -> None:
     new = not (where / "train.py").is_file()
     if new:
         name = _make(where, "auto")
-        click.echo(f"Made {where} for the profile {name}.")
+        echo(f"Made {where} for the profile {name}.")
     workspace = where.resolve()
     if launch.running_engine(workspace) is None:
         # A directory that was there already may be another person's work: it is asked about.
@@ -122,14 +123,14 @@ def _smoke(directory: Path | None) -> None:
             if bad
             else "too few experiments"
         )
-        click.echo(f"NOT READY: {why}.")
+        echo(f"NOT READY: {why}.")
         for experiment in bad:
             run = experiment.run
             outcome = run.outcome.value if run is not None and run.outcome is not None else "open"
-            click.echo(f"  #{experiment.number}: {outcome}: {one_line(run.detail) if run else ''}")
+            echo(f"  #{experiment.number}: {outcome}: {one_line(run.detail) if run else ''}")
         sys.exit(1)
     where = f" The workspace is {kept}." if kept is not None else ""
-    click.echo(f"READY: this machine trains, measures and keeps.{where}")
+    echo(f"READY: this machine trains, measures and keeps.{where}")
 
 
 def _smoke_in(directory: Path) -> Session:
@@ -147,5 +148,5 @@ def _smoke_in(directory: Path) -> Session:
     try:
         return run_in_foreground(workspace, screen=False)
     except EnvironmentProblem as error:
-        click.echo(f"NOT READY: {error}")
+        echo(f"NOT READY: {error}")
         sys.exit(error.exit_code)

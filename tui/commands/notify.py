@@ -14,6 +14,7 @@ from engine.core.errors import AutoresearchError
 from engine.notify.addresses import FILE, VARIABLE, Addresses, addresses, service_of
 from engine.notify.sending import INSTALL, send
 from tui.commands.options import workspace_option
+from tui.commands.output import echo
 from tui.settings import Notifications, load_settings
 
 _TITLE = "autoresearch-tui"
@@ -37,7 +38,7 @@ def notify(test: bool, path: Path) -> None:
     where = addresses(find_workspace(path), os.environ)
     settings, error = load_settings()
     if error:
-        click.echo(error, err=True)
+        echo(error, err=True)
     _terminal(test, settings.notifications, os.environ)
     _elsewhere(test, where)
 
@@ -47,36 +48,36 @@ def _terminal(test: bool, notifications: Notifications, environ: Mapping[str, st
 
     kind = notification_kind(environ)
     if notifications is Notifications.OFF:
-        click.echo('terminal: off (notifications = "off" in settings.toml)')
+        echo('terminal: off (notifications = "off" in settings.toml)')
         return
     shows = bool(kind.code) or notifications is Notifications.ON
     how = f"notification by OSC {kind.code or 9}" if shows else "no notification"
     if not test:
-        click.echo(f"terminal: bell and title; {how} ({kind.why})")
+        echo(f"terminal: bell and title; {how} ({kind.why})")
         return
     screen = sys.__stderr__
     if screen is None or not screen.isatty():
-        click.echo("terminal: nothing sent, because there is no terminal here")
+        echo("terminal: nothing sent, because there is no terminal here")
         return
     screen.write(BELL + notification_sequence(kind, _BODY, notifications is Notifications.ON))
     screen.flush()
-    click.echo(f"terminal: bell sent; {how + ' sent' if shows else how} ({kind.why})")
+    echo(f"terminal: bell sent; {how + ' sent' if shows else how} ({kind.why})")
 
 
 def _elsewhere(test: bool, where: Addresses) -> None:
     if not where.urls:
-        click.echo(f"elsewhere: no address; {VARIABLE} is not set and {FILE} names no urls")
+        echo(f"elsewhere: no address; {VARIABLE} is not set and {FILE} names no urls")
         return
     if not test:
         for url in where.urls:
-            click.echo(f"elsewhere: {service_of(url)}")
-        click.echo(f"of: {', '.join(where.events)}")
+            echo(f"elsewhere: {service_of(url)}")
+        echo(f"of: {', '.join(where.events)}")
         _say_if_missing()
         return
     failed = 0
     for sent in send(where.urls, _TITLE, _BODY):
         failed += bool(sent.error)
-        click.echo(f"elsewhere: {sent.service} {sent.error or 'sent'}")
+        echo(f"elsewhere: {sent.service} {sent.error or 'sent'}")
     if failed:
         raise AutoresearchError(f"{failed} of {len(where.urls)} messages were not delivered.")
 
@@ -85,4 +86,4 @@ def _say_if_missing() -> None:
     from importlib.util import find_spec
 
     if find_spec("apprise") is None:
-        click.echo(f"apprise is not installed, so no message is sent. {INSTALL}")
+        echo(f"apprise is not installed, so no message is sent. {INSTALL}")

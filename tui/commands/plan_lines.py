@@ -7,14 +7,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-import click
-
 from engine.core.config import ResearchConfig, settings
 from engine.core.enums import Autonomy, KeepRule
 from engine.core.events import Platform
 from engine.core.text import one_line, plural
 from engine.setup.plan import Plan
 from engine.untrusted_files import read_regular
+from tui.commands.output import style
 
 _MOST_BYTES = 4 * 2**20
 _VALUE_CELLS = 28
@@ -119,7 +118,7 @@ def plan_lines(plan: Plan, workspace: Path, width: int) -> Iterator[str]:
     from engine.devices.sampler import DeviceSampler
 
     title = "The session continues with" if plan.continues else "Research config"
-    yield click.style(title, bold=True)
+    yield style(title, bold=True)
     for number, line in enumerate(numbered_lines(plan), start=1):
         if plan.continues and line.name == "first_hypothesis":
             continue
@@ -129,15 +128,15 @@ def plan_lines(plan: Plan, workspace: Path, width: int) -> Iterator[str]:
     yield from _line("", "machine", machine_text(platform), "", width)
     yield from _line("", "adjustments", adjustments(workspace, plan.config, platform), "", width)
     for difference in plan.unconfirmed:
-        yield click.style(f"  ! {one_line(difference)}", fg="red")
+        yield style(f"  ! {one_line(difference)}", fg="red")
     for note in plan.notes:
-        yield click.style(f"  ! {one_line(note)}", fg="yellow")
+        yield style(f"  ! {one_line(note)}", fg="yellow")
 
 
 def _line(number: str, label: str, value: str, why: str, width: int) -> Iterator[str]:
     text = one_line(value)
     head = f"{number:>3} {label:<{_LEAD_CELLS - 4}}"
-    reason = click.style(why, dim=True) if why else ""
+    reason = style(why, dim=True) if why else ""
     if len(text) <= _VALUE_CELLS and _LEAD_CELLS + _VALUE_CELLS + 1 + len(why) <= width:
         yield f"{head}{text:<{_VALUE_CELLS}} {reason}".rstrip()
     elif _LEAD_CELLS + len(text) + 2 + len(why) <= width:

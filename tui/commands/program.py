@@ -25,7 +25,8 @@ from engine.protocol.commands import AcceptProgram, AnyCommand, RefuseProgram
 from engine.store import program_file as files
 from tui.commands.control import json_errors, print_answer
 from tui.commands.options import PathType, json_option, workspace_option
-from tui.commands.show import print_diff, print_json, read_now
+from tui.commands.output import echo, print_json
+from tui.commands.show import print_diff, read_now
 from tui.terminal import external_editor as editor
 
 _LAST = 0
@@ -203,24 +204,24 @@ def _show(workspace: Path, session: Session, *, as_json: bool) -> None:
             }
         )
         return
-    click.echo(sanitize(text), nl=not text.endswith("\n"))
+    echo(sanitize(text), nl=not text.endswith("\n"))
     # On stderr, so that `program > copy.md` writes the text alone.
     for n, v in enumerate(versions, start=1):
         size = f" +{v.added} −{v.removed}" if n > 1 else ""
         where = f" · commit {v.commit[:7]}" if v.commit else ""
-        click.echo(
+        echo(
             f"version {n}: from #{v.experiment} on, {v.at.astimezone():%d %b %H:%M}{size}{where}",
             err=True,
         )
     if question is not None:
-        click.echo(
+        echo(
             f"{PROGRAM} was changed on the disk while #{question.experiment} ran, by you or by the "
             "run. Use it with `autoresearch-tui program --accept`, or keep this version with "
             f"--refuse:\n{sanitize(question.diff)}",
             err=True,
         )
     elif remark:
-        click.echo(remark, err=True)
+        echo(remark, err=True)
 
 
 def _in_force(workspace: Path, session: Session) -> tuple[str, str]:
@@ -260,6 +261,6 @@ def _show_diff(workspace: Path, version: int, *, as_json: bool) -> None:
     if as_json:
         print_json({"version": number, "from_experiment": found.experiment, "diff": found.diff})
     elif not found.diff:
-        click.echo(f"Version {number} is the first one; see it with `autoresearch-tui program`.")
+        echo(f"Version {number} is the first one; see it with `autoresearch-tui program`.")
     else:
         print_diff(found.diff.rstrip("\n"))

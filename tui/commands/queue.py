@@ -16,8 +16,9 @@ from engine.core.session import Session
 from engine.core.text import one_line, plural, sanitize
 from tui.commands.assess import spans
 from tui.commands.options import json_option, workspace_option
+from tui.commands.output import echo, print_json, style
 from tui.commands.results import terminal_width
-from tui.commands.show import print_diff, print_json, read_now
+from tui.commands.show import print_diff, read_now
 from tui.commands.waiting import (
     find,
     pin_facts,
@@ -56,7 +57,7 @@ def queue(arguments: tuple[str, ...], only_diff: bool, path: Path, as_json: bool
         print_json(queue_facts(session, pid))
     else:
         for line in queue_lines(session, terminal_width(), engine=pid is not None):
-            click.echo(line)
+            echo(line)
 
 
 def queue_facts(session: Session, pid: int | None) -> dict[str, Any]:
@@ -134,10 +135,10 @@ def _show(
         print_json(facts)
         return
     if only_diff:
-        click.echo(sanitize(diff), nl=False)
+        echo(sanitize(diff), nl=False)
         return
     for line in _story(queued, stale=stale):
-        click.echo(line)
+        echo(line)
     print_diff(diff)
 
 
@@ -170,7 +171,7 @@ def _story(queued: Queued, *, stale: bool) -> list[str]:
     if stale:
         lines.append("  It does not fit the current best version.")
     for finding in queued.findings:
-        weight = click.style(finding.weight.value, fg=_WEIGHTS[finding.weight.value])
+        weight = style(finding.weight.value, fg=_WEIGHTS[finding.weight.value])
         where = f", line {spans(finding.lines)}" if finding.lines else ""
         lines.append(f"  {weight}{where}: {one_line(finding.message)}")
     for d in queued.decisions:

@@ -11,6 +11,7 @@ import click
 from engine.core.enums import Direction
 from engine.core.text import one_line
 from tui.commands.options import column_options, repo_option
+from tui.commands.output import echo
 from tui.terminal.check import check_this_terminal
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ def replay(
 
     opened = open_source(source, repo, metric, Direction(direction) if direction else None)
     for note in opened.notes:
-        click.echo(one_line(note), err=True)
+        echo(one_line(note), err=True)
     show_replay(opened)
 
 
@@ -62,6 +63,6 @@ def show_replay(opened: ReplaySource, *, joined: bool = False) -> None:
         app.feed.moved()
     left = app.run()
     if left is not None and left.message:
-        click.echo(left.message, err=bool(app.return_code))
+        echo(left.message, err=bool(app.return_code))
     if app.return_code:
         sys.exit(app.return_code)

@@ -31,7 +31,7 @@ from tui.commands.options import (
     repo_option,
     tag_option,
 )
-from tui.commands.show import print_json
+from tui.commands.output import echo, print_json
 
 
 @click.command()
@@ -89,9 +89,9 @@ def report(
         )
         return
     for file in written.paths:
-        click.echo(one_line(str(file)))
+        echo(one_line(str(file)))
     if written.error:
-        click.echo(f"Without pictures: {one_line(written.error)}", err=True)
+        echo(f"Without pictures: {one_line(written.error)}", err=True)
 
 
 def formats_from(names: str | None) -> tuple[Format, ...]:
@@ -119,7 +119,7 @@ def _of_session(
     with explain_bare_table(workspace, tag, todo):
         session, damage = read_damaged_session(workspace, tag)
     for note in damage:
-        click.echo(one_line(note), err=True)
+        echo(one_line(note), err=True)
     found = session.config.tag  # the directory's, even if the journal is damaged
     source = load_session(workspace, found)
     if suggest is False:
@@ -138,12 +138,12 @@ def _asked(workspace: Path, session: Session, facts: ReportFacts) -> ReportFacts
             "Leave --suggest out.",
         )
     if facts.suggested is not None and facts.suggested.steps:
-        click.echo("Nothing was measured since it was asked; its answer is shown again.", err=True)
+        echo("Nothing was measured since it was asked; its answer is shown again.", err=True)
         return facts
-    click.echo(f"Asking {one_line(model)} for next steps …", err=True)
+    echo(f"Asking {one_line(model)} for next steps …", err=True)
     facts = ask_and_save(facts, session, workspace)
     if facts.suggested is not None and facts.suggested.error:
-        click.echo(one_line(facts.suggested.error), err=True)
+        echo(one_line(facts.suggested.error), err=True)
     return facts
 
 

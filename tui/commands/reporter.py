@@ -8,6 +8,7 @@ from typing import TextIO
 from engine.core import events as ev
 from engine.core.session import Session
 from engine.protocol.messages import Progress
+from tui.commands.output import clean
 from tui.present.plain_log import log_lines
 
 _BAR_CELLS = 24
@@ -35,7 +36,7 @@ class Reporter:
     def line(self, text: str) -> None:
         """Print a line of text; the progress bar is erased first."""
         self._clear()
-        self._write(text + "\n")
+        self._write(clean(text) + "\n")
 
     def event(self, event: ev.AnyEvent, session: Session) -> None:
         """Print the lines that describe an event; nothing for events of no interest to the user.

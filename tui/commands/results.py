@@ -33,7 +33,7 @@ from tui.commands.options import (
     reject_table_flags,
     tag_option,
 )
-from tui.commands.show import print_json
+from tui.commands.output import echo, print_json
 from tui.commands.table_lines import bad_row_line, closing_lines, table_lines
 from tui.present.summary import experiment_line, summary_lines
 
@@ -78,7 +78,7 @@ def results(
         workspace = find_workspace(path)
         session, damage = _read_session(workspace, tag)
         for note in damage:
-            click.echo(one_line(note), err=True)
+            echo(one_line(note), err=True)
         table, own = full_table(session), workspace / session.results_file
     else:
         reject_session_flags(tag=tag)
@@ -242,7 +242,7 @@ def _export(
     tables.export_table(chosen, target, force=force)
     left = len(table.bad) if target.suffix.lower() != ".json" else 0
     without = f", without the {left} that could not be read" if left else ""
-    click.echo(f"Wrote {plural(len(rows), 'row')} to {one_line(str(target))}{without}.", err=quiet)
+    echo(f"Wrote {plural(len(rows), 'row')} to {one_line(str(target))}{without}.", err=quiet)
 
 
 def _show_session(session: Session, rows: Sequence[TableRow]) -> None:
@@ -251,13 +251,13 @@ def _show_session(session: Session, rows: Sequence[TableRow]) -> None:
     lines = dict(zip((row.number for row in past), table_lines(past, width, "row "), strict=True))
     for row, part in zip(rows, _parts(session, rows), strict=True):
         if isinstance(part, Experiment):
-            click.echo(experiment_line(session, part, width))
+            echo(experiment_line(session, part, width))
         else:
-            click.echo(lines[row.number])
+            echo(lines[row.number])
     if past:
-        click.echo(f"{len(past)} of these are imported rows (row N).")
+        echo(f"{len(past)} of these are imported rows (row N).")
     for line in summary_lines(session):
-        click.echo(line)
+        echo(line)
 
 
 def _show_table(table: Table, rows: Sequence[TableRow], *, complete: bool) -> None:
@@ -266,12 +266,12 @@ def _show_table(table: Table, rows: Sequence[TableRow], *, complete: bool) -> No
     lines = zip(rows, table_lines(rows, width), strict=True)
     for row, line in lines:
         while bad and bad[0].line < row.line:
-            click.echo(bad_row_line(bad.pop(0), width))
-        click.echo(line)
+            echo(bad_row_line(bad.pop(0), width))
+        echo(line)
     for left in bad:
-        click.echo(bad_row_line(left, width))
+        echo(bad_row_line(left, width))
     for line in closing_lines(table, summarise(table)):
-        click.echo(line)
+        echo(line)
 
 
 def terminal_width() -> int:

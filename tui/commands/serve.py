@@ -20,7 +20,7 @@ from tui.commands.options import (
     repo_option,
     workspace_argument,
 )
-from tui.commands.show import print_json
+from tui.commands.output import echo, print_json
 
 if TYPE_CHECKING:
     from tui.web.serving import Address
@@ -91,13 +91,13 @@ def serve(
             print_json({"url": address.url, "port": address.port, "ssh": address.ssh or None})
         else:
             _print_address(address, title)
-            click.echo(f"Ctrl+C stops the server{'' if source else '; the engine continues'}.")
+            echo(f"Ctrl+C stops the server{'' if source else '; the engine continues'}.")
         sys.stdout.flush()
         if not address.ssh:
-            click.echo(f"Warning: {_open_warning()}", err=True)
+            echo(f"Warning: {_open_warning()}", err=True)
 
     serve_pages((*screen, *command), f"{title} – autoresearch-tui", host, port, announce)
-    click.echo("The server has stopped.", err=True)
+    echo("The server has stopped.", err=True)
 
 
 def _session(path: Path) -> tuple[tuple[str, ...], str]:
@@ -118,7 +118,7 @@ def _session(path: Path) -> tuple[tuple[str, ...], str]:
                 "",
                 f"Start one with `autoresearch-tui start {shown}`, then serve it.",
             )
-        click.echo(
+        echo(
             "No engine is at work; the page shows the session from its journal. "
             f"Start one with `{one_line(start_command(workspace, named=True))}` and load "
             "the page again.",
@@ -141,18 +141,18 @@ def _replay(
 
     opened = open_source(source, repo, metric, Direction(direction) if direction else None)
     for note in opened.notes:
-        click.echo(one_line(note), err=True)
+        echo(one_line(note), err=True)
     flags = (("--repo", repo), ("--metric", metric), ("--direction", direction))
     given = (f"{flag}={value}" for flag, value in flags if value is not None)
     return ("replay", *given, "--", source), f"replay of {one_line(Path(source).name or source)}"
 
 
 def _print_address(address: Address, title: str) -> None:
-    click.echo(f"Serving {title}. Anyone with this address can do what you can:")
-    click.echo(f"\n  {address.url}\n")
+    echo(f"Serving {title}. Anyone with this address can do what you can:")
+    echo(f"\n  {address.url}\n")
     if address.ssh:
-        click.echo("From another machine, first this there, then the same address:")
-        click.echo(f"\n  {address.ssh}\n")
+        echo("From another machine, first this there, then the same address:")
+        echo(f"\n  {address.ssh}\n")
 
 
 def _open_warning() -> str:

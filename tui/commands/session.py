@@ -18,6 +18,7 @@ from engine.setup.plan import Plan, StartFlags, make_plan, save_plan
 from tui.commands.ended_choice import choose_for_ended
 from tui.commands.foreground import run_in_foreground
 from tui.commands.options import workspace_argument
+from tui.commands.output import echo, prompt, style
 from tui.commands.plan_answers import find_line, read_answer
 from tui.commands.plan_lines import plan_lines
 from tui.commands.results import terminal_width
@@ -55,7 +56,7 @@ def confirm_plan(path: Path, flags: StartFlags, *, yes: bool) -> tuple[Path, Pla
         if not sys.stdin.isatty():
             raise unconfirmed(plan.unconfirmed)
         answers: dict[str, object] = {}
-        while (word := click.prompt(_ASK, default="y", show_default=False).strip()) != "y":
+        while (word := prompt(_ASK, default="y", show_default=False).strip()) != "y":
             if word.lower() in ("n", "no", "q"):
                 raise click.Abort
             if word.lower() in ("", "yes"):
@@ -68,7 +69,7 @@ def confirm_plan(path: Path, flags: StartFlags, *, yes: bool) -> tuple[Path, Pla
 def show_plan(plan: Plan, workspace: Path) -> None:
     """Print the plan's settings, each with where its value comes from, and its notes."""
     for line in plan_lines(plan, workspace, terminal_width()):
-        click.echo(line)
+        echo(line)
 
 
 def _change(
@@ -88,14 +89,14 @@ def _change(
     """
     try:
         line = find_line(plan, word)
-        click.echo(f"{line.label}: {line.answer}")
-        text = click.prompt("now", default=one_line(line.value), prompt_suffix=": ")
+        echo(f"{line.label}: {line.answer}")
+        text = prompt("now", default=one_line(line.value), prompt_suffix=": ")
         if text == one_line(line.value):
             return plan
         given = answers | read_answer(line.name, text)
         changed = make_plan(path, flags, datetime.now().astimezone().date(), given)
     except AutoresearchError as error:
-        click.echo(click.style(one_line(str(error)), fg="red"))
+        echo(style(one_line(str(error)), fg="red"))
         return plan
     answers.update(given)
     show_plan(changed, path.resolve())
@@ -159,7 +160,7 @@ def start(path: Path, yes: bool, **flags: Any) -> None:
     refuse_second_engine(workspace)
     workspace, plan = confirm_plan(path, start_flags(flags), yes=yes)
     pid = launch.start_engine(workspace)
-    click.echo(
+    echo(
         f"Engine {pid} runs session {plan.config.tag}. "
         "See it with `autoresearch-tui attach`, stop it with `autoresearch-tui stop`."
     )

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
-import msgspec
 
 from engine.client.sessions import details, engine_pid, find_workspace, read_session
 from engine.core.analysis.forecast import forecast
@@ -15,22 +14,18 @@ from engine.core.errors import EngineGoneError, UsageError
 from engine.core.session import Session
 from engine.core.text import one_line, sanitize
 from tui.commands.options import json_option, tag_option, workspace_argument, workspace_option
+from tui.commands.output import echo, print_json, style
 from tui.present.summary import show_change, summary_lines
 
 if TYPE_CHECKING:
     from engine.client.request import EngineState
 
 
-def print_json(value: object) -> None:
-    """Print a value as one indented JSON document."""
-    click.echo(msgspec.json.format(msgspec.json.encode(value), indent=2).decode())
-
-
 def print_diff(diff: str) -> None:
     """Print a sanitized diff with additions, removals and hunk headers in colour."""
     colours = {"+": "green", "-": "red", "@": "cyan"}
     for line in diff.split("\n"):
-        click.echo(click.style(sanitize(line), fg=colours.get(line[:1])))
+        echo(style(sanitize(line), fg=colours.get(line[:1])))
 
 
 def read_now(path: Path) -> EngineState:
@@ -67,26 +62,26 @@ def status(path: Path, as_json: bool) -> None:
         print_json(facts)
         return
     alive = f" · engine {pid}" if pid is not None else ""
-    click.echo(f"{facts['state']}{alive} · session {session.config.tag} · {session.config.agent}")
+    echo(f"{facts['state']}{alive} · session {session.config.tag} · {session.config.agent}")
     current = session.current
     if current is not None:
         doing = facts["phase"] or "not running"
         left = f", {facts['elapsed_seconds']:.0f} s" if facts["elapsed_seconds"] is not None else ""
         if pid is None and session.running is not None:
             doing, left = "left to its run supervisor; the next engine takes it over", ""
-        click.echo(f"#{current.number} {doing}{left}: {one_line(current.proposal.hypothesis, 100)}")
+        echo(f"#{current.number} {doing}{left}: {one_line(current.proposal.hypothesis, 100)}")
     for index, queued in enumerate(session.ready):
         number = len(session.experiments) + 1 + index
-        click.echo(f"next: #{number} (draft): {one_line(queued.proposal.hypothesis, 100)}")
+        echo(f"next: #{number} (draft): {one_line(queued.proposal.hypothesis, 100)}")
     if now.stalled:
-        click.echo(f"Waiting: {one_line(now.stalled)} It goes on by itself; nothing is lost.")
+        echo(f"Waiting: {one_line(now.stalled)} It goes on by itself; nothing is lost.")
     if session.pause is not None:
         why = one_line(session.pause.reason).rstrip(".")
-        click.echo(f"Paused: {why}. {one_line(session.pause.todo)}".rstrip())
+        echo(f"Paused: {why}. {one_line(session.pause.todo)}".rstrip())
     for line in summary_lines(session):
-        click.echo(line)
+        echo(line)
     for alarm in session.alarms[-3:]:
-        click.echo(f"Attention ({alarm.kind}): {one_line(alarm.message)}")
+        echo(f"Attention ({alarm.kind}): {one_line(alarm.message)}")
 
 
 def spending_facts(session: Session) -> dict[str, Any]:
@@ -181,9 +176,9 @@ def diff(number: int, path: Path, tag: str | None) -> None:
     patch = details(workspace, session.config.tag, number).patch
     state = experiment.verdict.value if experiment.verdict is not None else "open"
     change = show_change(session, experiment.gain)
-    click.echo(f"#{number} {state} {change} {one_line(experiment.proposal.hypothesis)}")
+    echo(f"#{number} {state} {change} {one_line(experiment.proposal.hypothesis)}")
     if not patch:
-        click.echo(
+        echo(
             f"The baseline: {session.config.file} as it is."
             if number == 1
             else "No patch is recorded."

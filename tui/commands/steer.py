@@ -15,8 +15,9 @@ from engine.core.text import one_line, sanitize
 from engine.protocol import commands
 from tui.commands.control import json_errors, send_and_print
 from tui.commands.options import json_option, workspace_option
+from tui.commands.output import echo, print_json
 from tui.commands.results import terminal_width
-from tui.commands.show import print_json, read_now
+from tui.commands.show import read_now
 from tui.commands.waiting import pin_facts, pin_lines
 from tui.terminal import external_editor as editor
 
@@ -70,7 +71,7 @@ def pin(
     else:
         session = read_now(path).session
         for line in pin_lines(session.pins, terminal_width()) or ["Nothing is pinned."]:
-            click.echo(line)
+            echo(line)
 
 
 @click.command()
@@ -135,10 +136,10 @@ def _instruct(
         if as_json:
             print_json({plural: [_facts(s, one) for s in found]})
         elif not found:
-            click.echo(f"There are no {plural}.")
+            echo(f"There are no {plural}.")
         else:
             for s in found:
-                click.echo(f"{one} {s.number}: {one_line(s.text, max(20, terminal_width() - 12))}")
+                echo(f"{one} {s.number}: {one_line(s.text, max(20, terminal_width() - 12))}")
 
 
 def _facts(instruction: Instruction, one: str) -> dict[str, Any]:

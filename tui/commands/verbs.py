@@ -164,6 +164,8 @@ def completion(shell: str) -> None:
     """
     from click.shell_completion import get_completion_class
 
+    from tui.commands.output import echo
+
     kind = get_completion_class(shell)
     assert kind is not None  # click knows each of the choices
-    click.echo(kind(cli, {}, "autoresearch-tui", "_AUTORESEARCH_TUI_COMPLETE").source())
+    echo(kind(cli, {}, "autoresearch-tui", "_AUTORESEARCH_TUI_COMPLETE").source())

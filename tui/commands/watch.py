@@ -19,6 +19,7 @@ from engine.core.session import Session
 from engine.protocol import messages
 from engine.store.journal import JournalReader
 from tui.commands.options import json_option, workspace_argument
+from tui.commands.output import clean_json, echo
 from tui.commands.reporter import Reporter
 from tui.present.summary import summary_lines
 
@@ -92,7 +93,7 @@ class Watcher:
                 alive = engine_pid(self._workspace) is not None
                 if not (warned or alive or self._session.ended):
                     warned = True
-                    click.echo("No engine is at work; waiting for one.", err=True)
+                    echo("No engine is at work; waiting for one.", err=True)
                 warned = warned and not alive
                 await asyncio.sleep(_POLL_SECONDS)
         finally:
@@ -115,7 +116,7 @@ class Watcher:
             if line.event.seq < first:
                 continue
             if self._as_json:
-                sys.stdout.write(line.line.decode())
+                sys.stdout.write(clean_json(line.line.decode()))
                 sys.stdout.flush()
             else:
                 self._reporter.event(line.event, self._session)

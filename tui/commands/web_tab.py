@@ -15,6 +15,7 @@ import click
 from engine.client.sessions import engine_pid, start_command
 from engine.core.errors import AutoresearchError
 from engine.core.text import one_line
+from tui.commands.output import echo
 from tui.commands.replay import replay, show_replay
 from tui.commands.window import open_screen
 
@@ -51,7 +52,7 @@ def _show_recorded(workspace: Path) -> None:
     source = open_source(str(workspace))
     source.notes = (no_engine(workspace), *source.notes)
     show_replay(source, joined=True)
-    click.echo(f"No engine is at work in {one_line(str(workspace))}.")
+    echo(f"No engine is at work in {one_line(str(workspace))}.")
 
 
 def main() -> None:
@@ -60,10 +61,10 @@ def main() -> None:
         try:
             screens.main(standalone_mode=False)
         except AutoresearchError as error:
-            click.echo(one_line(str(error)))
+            echo(one_line(str(error)))
             sys.exit(error.exit_code)
         except click.ClickException as error:
-            click.echo(one_line(error.format_message()))
+            echo(one_line(error.format_message()))
             sys.exit(error.exit_code)
 
 

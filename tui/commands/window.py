@@ -12,6 +12,7 @@ from engine.client.connection import EngineLink
 from engine.client.sessions import engine_pid, find_workspace, read_session, start_command
 from engine.core.errors import EngineGoneError
 from tui.commands.options import workspace_argument
+from tui.commands.output import echo
 from tui.present.summary import summary_lines
 from tui.terminal.check import check_this_terminal
 
@@ -57,7 +58,7 @@ def open_screen(workspace: Path) -> None:
     app = SupervisorApp(EngineLink(workspace), forced_theme=theme)
     left = app.run()
     if left is not None and left.message:
-        click.echo(left.message, err=bool(app.return_code))
+        echo(left.message, err=bool(app.return_code))
     if app.return_code:
         sys.exit(app.return_code)
     _print_next_steps(workspace)
@@ -70,14 +71,14 @@ def _print_next_steps(workspace: Path) -> None:
     if pid is not None:
         current = session.current
         doing = f" with experiment {current.number}" if current is not None else ""
-        click.echo(f"The engine (pid {pid}) continues{doing}.")
-        click.echo(f"Come back: autoresearch-tui attach {shown}")
-        click.echo(f"End it:    autoresearch-tui stop {shown}")
+        echo(f"The engine (pid {pid}) continues{doing}.")
+        echo(f"Come back: autoresearch-tui attach {shown}")
+        echo(f"End it:    autoresearch-tui stop {shown}")
         return
     for line in summary_lines(session):
-        click.echo(line)
+        echo(line)
     if session.ended is None:
-        click.echo("No engine is at work; what was recorded is safe.")
-    click.echo(f"Continue it:   {start_command(workspace, named=True)}")
+        echo("No engine is at work; what was recorded is safe.")
+    echo(f"Continue it:   {start_command(workspace, named=True)}")
     if session.ended is not None:
-        click.echo(f"Look back:     autoresearch-tui replay {shown} (or report, results, merge)")
+        echo(f"Look back:     autoresearch-tui replay {shown} (or report, results, merge)")

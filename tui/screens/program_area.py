@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from textual.binding import Binding
 
+from engine.core.text import mark_invisible, unmark_invisible
 from tui.screens.typed_area import TypedArea
 
 _COLOURED_CHARACTERS = 60_000
@@ -11,7 +12,7 @@ _COLOURED_CHARACTERS = 60_000
 
 
 class ProgramArea(TypedArea):
-    """A text area for markdown, coloured and with line numbers."""
+    """A text area for markdown, coloured, with line numbers and marks for invisible characters."""
 
     TOKEN_STYLES = {
         "heading": ("accent", "bold"),
@@ -30,6 +31,19 @@ class ProgramArea(TypedArea):
 
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id, soft_wrap=True, show_line_numbers=True, tab_behavior="indent")
+
+    @property
+    def text(self) -> str:
+        """The whole text, as it is saved."""
+        return unmark_invisible(self.document.text)
+
+    @text.setter
+    def text(self, value: str) -> None:
+        self.load_text(value)
+
+    def _set_document(self, text: str, language: str | None) -> None:
+        """Replace the document by another, with invisible characters as marks that can be seen."""
+        super()._set_document(mark_invisible(text), language)
 
     def show_text(self, text: str) -> None:
         """Replace the whole text by another, keeping the cursor's row and column."""
