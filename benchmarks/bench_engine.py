@@ -155,8 +155,12 @@ def synthetic_journal(path: Path, count: int) -> None:
         experiment += 1
         proposal = ev.Proposal(patch_id="0123456789ab", hypothesis="MATRIX_LR 0.04 to 0.05")
         events += [
-            ev.ProposalDrafted(experiment=experiment, base="c", proposal=proposal, patch="x" * 400),
-            ev.CandidateCommitted(experiment=experiment, commit="c" * 40, ref="r"),
+            ev.ProposalDrafted(
+                experiment=experiment, base="c" * 40, proposal=proposal, patch="x" * 400
+            ),
+            ev.CandidateCommitted(
+                experiment=experiment, commit="c" * 40, ref="refs/autoresearch/b/1"
+            ),
             ev.RunStarted(
                 experiment=experiment, run=1, slot=0, command="c", directory="d", deadline_seconds=1
             ),

@@ -197,6 +197,23 @@ def test_the_branch_moves_only_from_where_it_was_left(repository: Path) -> None:
         Workspace(repository).advance_branch("t", second, first)
 
 
+def test_a_branch_that_another_program_moves_at_the_same_moment_stays_there(
+    repository: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    workspace = Workspace(repository)
+    workspace.start_branch("t", workspace.head)
+    kept, theirs = candidate(workspace, "X = 1\n"), candidate(workspace, "X = 2\n", 3)
+
+    def moved_meanwhile(ref: str) -> str:
+        git(repository, "update-ref", ref, theirs)
+        return ""
+
+    monkeypatch.setattr(workspace, "checked_out_at", moved_meanwhile)
+    with pytest.raises(WorkspaceError, match="not where this session left it"):
+        workspace.advance_branch("t", kept, workspace.head)
+    assert workspace.branch_commit("t") == theirs
+
+
 @pytest.mark.parametrize(
     ("state", "says"),
     [
