@@ -143,8 +143,10 @@ class AgentCalls:
         place = None
         if getattr(agent, "needs_worktree", False):
             scratch = self._context.layout.scratch(worktree)
-            place = await asyncio.to_thread(check_out, self._context.workspace, scratch, base)
-        briefing = self._briefings.build(
+            place = await self._context.in_git_thread(
+                check_out, self._context.workspace, scratch, base
+            )
+        briefing = await self._briefings.build(
             number, base, failure=failure, pinned=pinned, worktree=place
         )
         draft, prompt = await self._receive(agent, briefing)

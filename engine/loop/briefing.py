@@ -40,7 +40,7 @@ class BriefingBuilder:
         self.shortened = 0
         """How many times a provider found the prompt too long; each time the prompt is halved."""
 
-    def build(
+    async def build(
         self,
         number: int,
         base: str,
@@ -58,12 +58,14 @@ class BriefingBuilder:
             pinned: The user's hypothesis that the agent is to work out; empty: the agent's own.
             worktree: A scratch worktree, for agents that edit files themselves.
         """
+        source = await self._sources.at(base)
+        context = await self._locked_file_texts()
         session = self._context.session
         spent = session.spending
         pending = () if failure is not None else self._pending()
         return Briefing(
             number=number,
-            source=self._sources.at(base),
+            source=source,
             base=session.canonical_commit(base),
             program=self._program.text,
             config=session.config,
@@ -73,7 +75,7 @@ class BriefingBuilder:
                 for e in session.experiments
                 if e.verdict is not None and e.origin is not Origin.CONFIRM
             ),
-            context=self._locked_file_texts(),
+            context=context,
             failure=failure,
             earlier=self._earlier(),
             pending=pending,
@@ -111,13 +113,19 @@ class BriefingBuilder:
             self._earlier_text = "\n".join(filter(None, parts))
         return self._earlier_text
 
-    def _locked_file_texts(self) -> dict[str, str]:
+    async def _locked_file_texts(self) -> dict[str, str]:
         """Return the locked .py, .md and .toml files as of the session's base commit, by name."""
         if self._locked_texts is None:
             session, workspace = self._context.session, self._context.workspace
             names = [n for n in session.config.locked if n.endswith((".py", ".md", ".toml"))]
-            texts = {n: workspace.try_read(session.base_commit, n) for n in names}
-            self._locked_texts = {n: text for n, text in texts.items() if text is not None}
+            texts = dict[str, str]()
+            for name in names:
+                text = await self._context.in_git_thread(
+                    workspace.try_read, session.base_commit, name
+                )
+                if text is not None:
+                    texts[name] = text
+            self._locked_texts = texts
         return self._locked_texts
 
 

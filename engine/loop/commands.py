@@ -18,7 +18,7 @@ from engine.loop.context import SessionContext
 from engine.loop.overrule import EarlierExperiments
 from engine.loop.program_versions import ProgramVersions
 from engine.loop.proposer import Proposer
-from engine.loop.review import CheckedEdit, Reviewer
+from engine.loop.review import Reviewer
 from engine.loop.runner import Runner
 from engine.loop.source_cache import SourceCache
 from engine.protocol import commands as cmd
@@ -216,11 +216,8 @@ class CommandHandler:
 
     # ---- proposals
 
-    def _edit(self, by: Actor, command: cmd.EditProposal) -> Awaitable[str]:
-        edit = self._reviewer.check_edit(by, command)
-        return self._record_edit(edit)
-
-    async def _record_edit(self, edit: CheckedEdit) -> str:
+    async def _edit(self, by: Actor, command: cmd.EditProposal) -> str:
+        edit = await self._reviewer.check_edit(by, command)
         await self._reviewer.record_edit(edit)
         patch = short_id(patch_id(edit.before, edit.source))
         return f"Taken as patch {patch}; it is assessed and asked about again."
@@ -234,19 +231,20 @@ class CommandHandler:
 
     # ---- pins
 
-    def _pin(self, by: Actor, text: str) -> str:
+    async def _pin(self, by: Actor, text: str) -> str:
         text = required_text(text, "pin")
-        self._check_knobs(text)
+        await self._check_knobs(text)
         session = self._context.session
         number, before = len(session.pins) + 1, len(session.waiting_pins)
         self._context.record(ev.HypothesisPinned(pin=number, text=text, by=by))
         when = "It is done next" if not before else f"It is done after {before} other(s)"
         return f"Pinned as number {number}. {when}."
 
-    def _edit_pin(self, by: Actor, number: int, text: str) -> str:
-        pin = self._waiting_pin(number)
+    async def _edit_pin(self, by: Actor, number: int, text: str) -> str:
+        self._waiting_pin(number)
         text = required_text(text, "pin")
-        self._check_knobs(text)
+        await self._check_knobs(text)
+        pin = self._waiting_pin(number)
         self._context.record(ev.PinEdited(pin=pin.number, text=text, by=by))
         return f"Pin {number} updated."
 
@@ -261,7 +259,7 @@ class CommandHandler:
         self._context.record(ev.PinRemoved(pin=pin.number, by=by))
         return f"Pin {number} removed."
 
-    def _check_knobs(self, text: str) -> None:
+    async def _check_knobs(self, text: str) -> None:
         """Reject a pin made of `name=value` settings that the editable file cannot take.
 
         A pin that is a sentence is not checked.
@@ -269,13 +267,16 @@ class CommandHandler:
         Raises:
             AutoresearchError: A name is not a knob of the file, or a value is not a Python literal.
         """
+        settings = parse_settings(text)
+        if not settings:
+            return
         config = self._context.session.config
         try:
-            knobs = find_knobs(self._sources.at(self._context.session.frontier))
+            knobs = find_knobs(await self._sources.at(self._context.session.frontier))
         except KnobError:
             return
         names = {knob.name for knob in knobs}
-        for name, value in parse_settings(text).items():
+        for name, value in settings.items():
             if name not in names:
                 raise AutoresearchError(
                     f"{config.file} has no knob {name}.",

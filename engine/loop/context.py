@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
+from typing import ParamSpec, TypeVar
 
 from engine.agents.base import Agent, Ensemble
 from engine.core.enums import Actor, AlarmKind
@@ -15,6 +18,9 @@ from engine.loop.waits import Waits
 from engine.protocol.messages import AnyMessage
 from engine.store.journal import Journal
 from engine.store.workspace import Workspace
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,6 +41,12 @@ class SessionContext:
     """Paths of the repository's git submodules, relative to its top level."""
 
     _tasks: set[asyncio.Task[None]] = field(default_factory=set, init=False, repr=False)
+    _git_thread: ThreadPoolExecutor = field(
+        # One thread, so that git commands never overtake each other.
+        default_factory=lambda: ThreadPoolExecutor(max_workers=1, thread_name_prefix="git"),
+        init=False,
+        repr=False,
+    )
 
     @property
     def session(self) -> Session:
@@ -72,6 +84,15 @@ class SessionContext:
             self.record(Paused(by=Actor.ENGINE, reason=reason, todo=todo))
         elif self.session.pause.reason != reason:
             self.alarm(AlarmKind.PAUSE, f"{reason} {todo}".strip())
+
+    async def in_git_thread(self, function: Callable[P, T], *args: P.args, **named: P.kwargs) -> T:
+        """Call a function that runs git in the session's thread for it, and return its result.
+
+        Git may hang, and the event loop must go on answering clients. Commands may be recorded
+        meanwhile: the caller reads the session again afterwards.
+        """
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._git_thread, partial(function, *args, **named))
 
     def start(self, work: Coroutine[None, None, None]) -> None:
         """Run a coroutine in the background and keep a reference to its task until it ends."""

@@ -78,10 +78,12 @@ class ExperimentSteps:
             AgentError: The agent failed; no experiment is used up.
         """
         self._program.refresh()
-        self._program.commit()
+        await self._program.commit()
         number = len(self._context.session.experiments) + 1
         if number == 1:
-            self._context.record(_beginning(1, self._baseline()))
+            baseline = await self._baseline()
+            if not self._is_held_up():
+                self._context.record(_beginning(1, baseline))
             return
         queued = await self._queue.next_candidate()
         if queued is not None:
@@ -104,13 +106,13 @@ class ExperimentSteps:
     def _is_held_up(self) -> bool:
         return self._context.session.pause is not None or self._context.session.stop is not None
 
-    def _baseline(self) -> Candidate:
+    async def _baseline(self) -> Candidate:
         base = self._context.session.frontier
         proposal = ev.Proposal(
             patch_id=patch_id("", ""),
             hypothesis="baseline",
             category="baseline",
-            source_key=key_of(self._sources.at(base)),
+            source_key=key_of(await self._sources.at(base)),
         )
         return Candidate(base=base, proposal=proposal, patch="")
 
@@ -136,7 +138,7 @@ class ExperimentSteps:
         )
         if len(crashes) > _MAX_REPAIRS or not changed:
             return False
-        before = self._sources.at(experiment.base)
+        before = await self._sources.at(experiment.base)
         broken = apply_patch(before, self._context.session.latest_patch)
         failure = Failure(
             hypothesis=experiment.proposal.hypothesis, source=broken, detail=run.detail
@@ -163,7 +165,7 @@ class ExperimentSteps:
         repeated = experiment.origin is Origin.CONFIRM
         if experiment.is_baseline or repeated or experiment.revised_after:
             return False
-        before = self._sources.at(experiment.base)
+        before = await self._sources.at(experiment.base)
         candidate = apply_patch(before, session.latest_patch)
         knob = _memory_knob(candidate)
         if knob is None:
@@ -205,13 +207,20 @@ class ExperimentSteps:
             True where the changed edit runs in this experiment; False where it waits in the queue,
             put there now or before.
         """
-        before = self._sources.at(experiment.base)
+        before = await self._sources.at(experiment.base)
         findings = await self._reviewer.assess(before, source)
         patch = make_patch(self._context.session.config.file, before, source)
         revised = with_edit(proposal, before, source)
         if self._context.session.waiting_patch(revised.patch_id) is not None:
             return False  # an engine that was killed right here has asked already
         approved = any(d.kind is DecisionKind.APPROVED for d in experiment.decisions)
+        if not approved and not self._reviewer.why_asked(findings):
+            # The commit that ran stays reachable under its run's number.
+            await self._context.in_git_thread(
+                self._context.workspace.hold,
+                *(f"{experiment.ref}-run-{len(experiment.runs)}", experiment.commit),
+            )
+        # Asked again: the autonomy may have been changed while git ran.
         if approved or self._reviewer.why_asked(findings):
             # An approval is for one patch; this is another. The pin, if any, is done by now.
             pinned = experiment.origin is Origin.PIN
@@ -231,10 +240,6 @@ class ExperimentSteps:
             why = f"you approved this edit before it was changed: {reason}"
             self._queue.enqueue(candidate, why=why)
             return False
-        # The commit that ran stays reachable under its run's number.
-        self._context.workspace.hold(
-            f"{experiment.ref}-run-{len(experiment.runs)}", experiment.commit
-        )
         await self._stall.record(
             ev.ProposalRevised(
                 experiment=experiment.number,
@@ -248,7 +253,7 @@ class ExperimentSteps:
         )
         return True
 
-    def commit(self, experiment: Experiment) -> None:
+    async def commit(self, experiment: Experiment) -> None:
         """Commit the experiment's patch, keep the commit under a private ref, and record both.
 
         The baseline and confirmations use the commit that exists already.
@@ -267,19 +272,21 @@ class ExperimentSteps:
         )
         if experiment.origin is Origin.CONFIRM:
             commit = session.experiment(experiment.of).commit
-            self._context.workspace.hold(ref, commit)
+            await self._context.in_git_thread(self._context.workspace.hold, ref, commit)
         elif experiment.is_baseline:
             commit = experiment.base
-            self._context.workspace.hold(ref, commit)
+            await self._context.in_git_thread(self._context.workspace.hold, ref, commit)
         else:
-            content = apply_patch(self._sources.at(experiment.base), session.latest_patch)
+            before = await self._sources.at(experiment.base)
+            content = apply_patch(before, session.latest_patch)
             message = (
                 f"{experiment.proposal.hypothesis}\n\n"
                 f"Experiment: {number}\nSession: {session.config.tag}\n"
                 f"Patch-Id: {experiment.proposal.patch_id}\n"
             )
-            commit = self._context.workspace.commit_candidate(
-                experiment.base, session.config.file, content, message, ref
+            commit = await self._context.in_git_thread(
+                self._context.workspace.commit_candidate,
+                *(experiment.base, session.config.file, content, message, ref),
             )
         self._context.record(ev.CandidateCommitted(experiment=number, commit=commit, ref=ref))
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable
+from datetime import datetime
 
 from msgspec.structs import replace
 
@@ -25,6 +25,10 @@ from engine.protocol.commands import OverruleVerdict, required_text
 
 class _NothingToDoError(AutoresearchError):
     """The frontier already has, or already lacks, the change as the user wants it."""
+
+
+class _SupersededError(AutoresearchError):
+    """The user overruled the experiment again while an earlier overrule was carried out."""
 
 
 class EarlierExperiments:
@@ -51,11 +55,11 @@ class EarlierExperiments:
 
     # ---- commands
 
-    def revive(self, by: Actor, number: int) -> Awaitable[str]:
+    async def revive(self, by: Actor, number: int) -> str:
         """Re-apply a finished experiment's change to the frontier and ask the user about it.
 
         Returns:
-            An awaitable of the answer to show to the user.
+            The answer to show to the user.
 
         Raises:
             AutoresearchError: There is no such change, it does not fit the frontier, or it waits in
@@ -64,21 +68,17 @@ class EarlierExperiments:
         experiment = self._finished(number)
         if experiment.is_baseline:
             raise AutoresearchError("The baseline changes nothing; there is nothing to revive.")
-        candidate = self._candidate(
-            by, experiment, self._refit(experiment), Origin.REVIVE, "revival"
-        )
+        edited = await self._refit(experiment)
+        candidate = await self._candidate(by, experiment, edited, Origin.REVIVE, "revival")
         if self._context.session.waiting_patch(candidate.proposal.patch_id) is not None:
             raise AutoresearchError(
                 f"The change of experiment {number} waits already, "
                 f"as patch {short_id(candidate.proposal.patch_id)}."
             )
-        return self._revive(number, candidate)
-
-    async def _revive(self, number: int, candidate: Candidate) -> str:
         await self._assess_and_enqueue(candidate)
         return f"The change of experiment {number} fits; look at it, then approve it."
 
-    def confirm(self, by: Actor, number: int) -> str:
+    async def confirm(self, by: Actor, number: int) -> str:
         """Queue a finished experiment's commit to be run once more, unchanged.
 
         Returns:
@@ -87,20 +87,22 @@ class EarlierExperiments:
         Raises:
             AutoresearchError: The experiment is not finished or was not measured.
         """
-        session, experiment = self._context.session, self._finished(number)
+        experiment = self._finished(number)
         if experiment.measurement is None:
             raise AutoresearchError(
                 f"Experiment {number} has no measurement to confirm.",
                 "",
                 "Revive it to try its idea again.",
             )
+        patch = make_patch(self._context.session.config.file, *await self._texts(experiment))
+        session = self._context.session
         hypothesis = f"confirmation of #{number}: {experiment.proposal.hypothesis}"
         self._context.record(
             ev.ProposalQueued(
                 queued=session.queued_ever + 1,
                 base=experiment.base,
                 proposal=replace(experiment.proposal, hypothesis=hypothesis, agent=by),
-                patch=self._patch(experiment),
+                patch=patch,
                 after=len(session.experiments),
                 origin=Origin.CONFIRM,
                 of=number,
@@ -109,7 +111,7 @@ class EarlierExperiments:
         )
         return f"Experiment {number} is run once more, next."
 
-    def overrule(self, by: Actor, command: OverruleVerdict) -> str:
+    async def overrule(self, by: Actor, command: OverruleVerdict) -> str:
         """Record the user's verdict in place of the keep rule's; `settle` moves the branch later.
 
         Returns:
@@ -118,9 +120,30 @@ class EarlierExperiments:
         Raises:
             AutoresearchError: The verdict is impossible for this experiment, or in force already.
         """
-        experiment = self._finished(command.experiment)
+        number, wanted = command.experiment, command.verdict
         reason = required_text(command.reason, "verdict of your own")
-        number, wanted = experiment.number, command.verdict
+        experiment = self._overrulable(number, wanted)
+        session = self._context.session
+        if number != session.incumbent and number not in session.pending_overrules:
+            # Raises an error where it is impossible.
+            await self._refit(experiment, reverse=wanted is Verdict.DISCARD)
+            self._overrulable(number, wanted)  # another client may have been faster
+            session = self._context.session
+        self._context.record(ev.Overruled(experiment=number, verdict=wanted, by=by, reason=reason))
+        when = f", once the session goes on with --max {session.suggested_limit}"
+        must_wait = session.is_used_up and number in self._context.session.pending_overrules
+        return (
+            f"Experiment {number} is a {wanted.value} by your decision; the branch follows"
+            f"{when if must_wait else ''}."
+        )
+
+    def _overrulable(self, number: int, wanted: Verdict) -> Experiment:
+        """Return a finished experiment whose verdict the user may replace by another.
+
+        Raises:
+            AutoresearchError: The verdict is impossible for this experiment, or in force already.
+        """
+        experiment = self._finished(number)
         if wanted is Verdict.CRASH or experiment.measurement is None:
             raise AutoresearchError(
                 f"Experiment {number} cannot become a {wanted.value}.",
@@ -137,17 +160,7 @@ class EarlierExperiments:
                 "",
                 f"Overrule #{experiment.of} itself.",
             )
-        session = self._context.session
-        if number != session.incumbent and number not in session.pending_overrules:
-            self._refit(experiment, reverse=wanted is Verdict.DISCARD)  # raises if impossible
-        overruled = ev.Overruled(experiment=number, verdict=wanted, by=by, reason=reason)
-        self._context.record(overruled)
-        when = f", once the session goes on with --max {session.suggested_limit}"
-        must_wait = session.is_used_up and number in self._context.session.pending_overrules
-        return (
-            f"Experiment {number} is a {wanted.value} by your decision; the branch follows"
-            f"{when if must_wait else ''}."
-        )
+        return experiment
 
     # ---- the branch follows a verdict
 
@@ -165,7 +178,7 @@ class EarlierExperiments:
             return
         experiment = session.experiment(session.pending_overrules[0])
         number = experiment.number
-        decided_at = max(d.at for d in experiment.decisions if d.kind is DecisionKind.OVERRULED)
+        decided_at = _overruled_at(experiment)
         for queued in session.queue:
             mine = queued.of == number and queued.origin is Origin.OVERRULE
             if mine and queued.at < decided_at:
@@ -181,6 +194,8 @@ class EarlierExperiments:
                 how = await self._keep(experiment)
             else:
                 how = await self._revert(experiment)
+        except _SupersededError:
+            return
         except _NothingToDoError as error:
             how = f"nothing was to be done: {error.what}"
         except AutoresearchError as error:
@@ -188,50 +203,71 @@ class EarlierExperiments:
                 raise
             how = f"it could not be done: {error.what}"
             self._context.alarm(AlarmKind.OVERRULE, f"#{number}: {how}")
-        self._context.record(ev.OverruleSettled(experiment=number, how=how))
+        if not self._is_superseded(experiment):
+            self._context.record(ev.OverruleSettled(experiment=number, how=how))
+
+    def _is_superseded(self, experiment: Experiment) -> bool:
+        """Return whether the user has overruled an experiment again since it was looked up."""
+        now = self._context.session.experiment(experiment.number)
+        return _overruled_at(now) != _overruled_at(experiment)
+
+    async def _move_branch(self, experiment: Experiment, commit: str) -> None:
+        """Move the branch to a commit for an overrule, unless the user has overruled it again.
+
+        Raises:
+            WorkspaceError: The branch cannot be moved.
+        """
+        if self._is_superseded(experiment):
+            raise _SupersededError("The user has decided again.")
+        session = self._context.session
+        await self._context.in_git_thread(
+            self._context.workspace.advance_branch, session.config.tag, commit, session.frontier
+        )
 
     async def _keep(self, experiment: Experiment) -> str:
         session, number = self._context.session, experiment.number
-        before, after = self._texts(experiment)
-        frontier = self._sources.at(session.frontier)
+        before, after = await self._texts(experiment)
+        frontier = await self._sources.at(session.frontier)
         if frontier == after:
             raise _NothingToDoError(f"The frontier has the change of experiment {number} already.")
         if frontier != before:
-            await self._rerun(experiment, self._refit(experiment), "keep")
+            await self._rerun(experiment, await self._refit(experiment), "keep")
             return "the frontier moved since: it is measured on it, then kept"
         commit = experiment.commit
         if session.frontier != experiment.base:
             message = f"{experiment.proposal.hypothesis}\n\nKept by the user: experiment {number}"
             names = RefNames(session.config.tag)
-            commit = self._commit(after, message, names.kept(number))
-        self._context.workspace.advance_branch(session.config.tag, commit, session.frontier)
+            commit = await self._commit(after, message, names.kept(number))
+        await self._move_branch(experiment, commit)
         self._context.record(ev.FrontierAdvanced(experiment=number, commit=commit))
         return "the branch has it now"
 
     async def _revert(self, experiment: Experiment) -> str:
         session, number = self._context.session, experiment.number
         if session.incumbent != number:
-            await self._rerun(experiment, self._refit(experiment, reverse=True), "removal")
+            without = await self._refit(experiment, reverse=True)
+            await self._rerun(experiment, without, "removal")
             return "later keeps depend on it: the file without it is measured, then kept"
-        before, _ = self._texts(experiment)
+        before, _ = await self._texts(experiment)
         message = f"Revert experiment {number}: {experiment.proposal.hypothesis}"
         names = RefNames(session.config.tag)
-        commit = self._commit(before, message, names.taken_back(number))
-        self._context.workspace.advance_branch(session.config.tag, commit, session.frontier)
+        commit = await self._commit(before, message, names.taken_back(number))
+        await self._move_branch(experiment, commit)
         incumbent = experiment.against or 1
         self._context.record(
             ev.FrontierReverted(experiment=number, commit=commit, incumbent=incumbent)
         )
         return "the branch reverted it by a new commit"
 
-    def _commit(self, text: str, message: str, ref: str) -> str:
+    async def _commit(self, text: str, message: str, ref: str) -> str:
         session = self._context.session
-        return self._context.workspace.commit_once(
-            session.frontier, session.config.file, text, message, ref
+        return await self._context.in_git_thread(
+            self._context.workspace.commit_once,
+            *(session.frontier, session.config.file, text, message, ref),
         )
 
     async def _rerun(self, experiment: Experiment, edited: str, what: str) -> None:
-        candidate = self._candidate(Actor.PERSON, experiment, edited, Origin.OVERRULE, what)
+        candidate = await self._candidate(Actor.PERSON, experiment, edited, Origin.OVERRULE, what)
         await self._assess_and_enqueue(replace(candidate, forced=Verdict.KEEP))
 
     # ---- candidates made of earlier experiments
@@ -242,14 +278,11 @@ class EarlierExperiments:
             raise AutoresearchError(f"There is no finished experiment {number}.")
         return experiments[number - 1]
 
-    def _texts(self, experiment: Experiment) -> tuple[str, str]:
+    async def _texts(self, experiment: Experiment) -> tuple[str, str]:
         """Return the editable file's text before and after an experiment's edit."""
-        return self._sources.at(experiment.base), self._sources.at(experiment.commit)
+        return await self._sources.at(experiment.base), await self._sources.at(experiment.commit)
 
-    def _patch(self, experiment: Experiment) -> str:
-        return make_patch(self._context.session.config.file, *self._texts(experiment))
-
-    def _refit(self, experiment: Experiment, *, reverse: bool = False) -> str:
+    async def _refit(self, experiment: Experiment, *, reverse: bool = False) -> str:
         """Return the frontier's editable file with an experiment's change applied, or reverted.
 
         Args:
@@ -260,8 +293,8 @@ class EarlierExperiments:
             AutoresearchError: The change does not fit the frontier, or the frontier has (or, with
                 `reverse`, lacks) it already.
         """
-        number, (before, after) = experiment.number, self._texts(experiment)
-        now = self._sources.at(self._context.session.frontier)
+        number, (before, after) = experiment.number, await self._texts(experiment)
+        now = await self._sources.at(self._context.session.frontier)
         if reverse:
             before, after = after, before
         edited = refit(before, after, now)
@@ -278,7 +311,7 @@ class EarlierExperiments:
             )
         return edited
 
-    def _candidate(
+    async def _candidate(
         self, by: Actor, experiment: Experiment, edited: str, origin: Origin, what: str
     ) -> Candidate:
         """Return a candidate at the frontier made from an earlier experiment, not assessed yet.
@@ -291,7 +324,7 @@ class EarlierExperiments:
             what: The first word of its hypothesis, such as `revival`.
         """
         frontier = self._context.session.frontier
-        before = self._sources.at(frontier)
+        before = await self._sources.at(frontier)
         patch = make_patch(self._context.session.config.file, before, edited)
         hypothesis = f"{what} of #{experiment.number}: {experiment.proposal.hypothesis}"
         proposal = with_edit(experiment.proposal, before, edited, hypothesis=hypothesis, agent=by)
@@ -300,6 +333,11 @@ class EarlierExperiments:
         )
 
     async def _assess_and_enqueue(self, candidate: Candidate) -> None:
-        before = self._sources.at(candidate.base)
+        before = await self._sources.at(candidate.base)
         findings = await self._reviewer.assess(before, apply_patch(before, candidate.patch))
         self._queue.enqueue(replace(candidate, findings=findings))
+
+
+def _overruled_at(experiment: Experiment) -> datetime:
+    """Return when the user last overruled an experiment that was overruled."""
+    return max(d.at for d in experiment.decisions if d.kind is DecisionKind.OVERRULED)

@@ -177,7 +177,7 @@ class ProgramVersions:
         message = f"{what} The last version stays in force until there is another."
         self._context.alarm(AlarmKind.PROGRAM, message)
 
-    def commit(self) -> None:
+    async def commit(self) -> None:
         """Commit the versions of program.md that the session's branch lacks.
 
         Call this between two experiments: it moves the branch.
@@ -185,13 +185,19 @@ class ProgramVersions:
         Raises:
             WorkspaceError: The branch cannot be moved.
         """
-        self._record_lost_move()
+        if all(version.commit for version in self._context.session.programs):
+            return
+        lost = await self._context.in_git_thread(self._find_lost_move)
+        if lost is not None:
+            self._context.record(lost)
         for number, version in enumerate(self._context.session.programs, start=1):
             text = self._texts.get(version.key)
             if not version.commit and text is not None:
-                self._commit(number, version, text)
+                commit = await self._context.in_git_thread(self._commit, number, version, text)
+                self._context.record(ev.ProgramCommitted(key=version.key, commit=commit))
 
-    def _commit(self, number: int, version: ProgramVersion, text: str) -> None:
+    def _commit(self, number: int, version: ProgramVersion, text: str) -> str:
+        """Commit a text of program.md to the session's branch, and return the branch's commit."""
         session, workspace = self._context.session, self._context.workspace
         commit, tag = session.frontier, session.config.tag
         differs = bool(text) and workspace.try_read(commit, PROGRAM) != text
@@ -205,22 +211,22 @@ class ProgramVersions:
                 RefNames(tag).program(number),
             )
             workspace.advance_branch(tag, commit, session.frontier)
-        self._context.record(ev.ProgramCommitted(key=version.key, commit=commit))
+        return commit
 
-    def _record_lost_move(self) -> None:
-        """Record a branch move to a program.md commit whose event was lost when an engine was
-        killed.
+    def _find_lost_move(self) -> ev.ProgramCommitted | None:
+        """Return the event for a branch move to a program.md commit that an engine did not record.
+
+        It was killed between the move and the event. None where there was no such move.
         """
         session, workspace = self._context.session, self._context.workspace
-        uncommitted = [n for n, v in enumerate(session.programs, start=1) if not v.commit]
-        tip = workspace.branch_commit(session.config.tag) if uncommitted else None
+        tip = workspace.branch_commit(session.config.tag)
         if tip is None or tip == session.frontier:
-            return
-        for number in uncommitted:
+            return None
+        for number, version in enumerate(session.programs, start=1):
             held = workspace.held(RefNames(session.config.tag).program(number))
-            if held == tip and workspace.parent(tip) == session.frontier:
-                key = session.programs[number - 1].key
-                self._context.record(ev.ProgramCommitted(key=key, commit=tip))
+            if not version.commit and held == tip and workspace.parent(tip) == session.frontier:
+                return ev.ProgramCommitted(key=version.key, commit=tip)
+        return None
 
 
 def _is_fresh(change_time: int) -> bool:

@@ -220,7 +220,8 @@ class ProposalQueue:
         candidate = Candidate(**copied_fields(queued, Candidate))
         if queued.base == session.frontier or queued.origin is Origin.CONFIRM:
             return candidate
-        before, now = self._sources.at(queued.base), self._sources.at(session.frontier)
+        before = await self._sources.at(queued.base)
+        now = await self._sources.at(session.frontier)
         if now == before:
             return replace(candidate, base=session.frontier)
         edited = refit(before, apply_patch(before, queued.patch), now)

@@ -74,7 +74,7 @@ class Proposer:
         """
         base, pin = self._context.session.frontier, self.next_pin()
         basis = self._program.steering_basis if pin is None else self.pin_basis(pin.number)
-        source = self._sources.at(base)
+        source = await self._sources.at(base)
         if pin is None:
             candidate = await self._calls.ask(number, base, worktree=worktree)
             if candidate is not None:
@@ -101,7 +101,7 @@ class Proposer:
         None where the pin was removed, by the user or because it cannot be carried out, or where
         the user paused or stopped meanwhile.
         """
-        literal = self._literal_edit(pin, base)
+        literal = await self._literal_edit(pin, base)
         if literal is not None or pin not in self._context.session.waiting_pins:
             return literal
         if self._calls.next_agent(thinks=True).name == "search":
@@ -131,7 +131,7 @@ class Proposer:
         if not isinstance(agent, PromptPreview):
             raise AgentError(f"The agent {agent.name!r} does not show its prompt.")
         pinned = pin.text if pin is not None else ""
-        briefing = self._briefings.build(number, session.frontier, pinned=pinned)
+        briefing = await self._briefings.build(number, session.frontier, pinned=pinned)
         prompt = await agent.preview(briefing)
         thinker = self._calls.next_agent(thinks=True)
         if thinker is agent or not isinstance(thinker, PromptPreview):
@@ -169,7 +169,7 @@ class Proposer:
         self._context.record(ev.PinRemoved(pin=pin.number, by=Actor.ENGINE, reason=reason))
         self._context.alarm(AlarmKind.PIN, f"pin {pin.number} is not done: {reason}")
 
-    def _literal_edit(self, pin: Pin, base: str) -> Candidate | None:
+    async def _literal_edit(self, pin: Pin, base: str) -> Candidate | None:
         """Return the edit of a pin of knobs and values, such as `LR=0.05`, made without an agent.
 
         None where the pin is a sentence or a name is not a knob of the file. None too where the
@@ -178,7 +178,9 @@ class Proposer:
         wanted = literal_settings(pin.text)
         if not wanted:
             return None
-        source = self._sources.at(base)
+        source = await self._sources.at(base)
+        if pin not in self._context.session.waiting_pins:
+            return None  # removed or changed meanwhile
         try:
             knobs = {knob.name: knob.literal for knob in find_knobs(source)}
             if not wanted.keys() <= knobs.keys():

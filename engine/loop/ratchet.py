@@ -146,7 +146,7 @@ class Ratchet:
     async def _step(self) -> None:
         """Do the step that is next, and pause where it fails for a reason that will not pass."""
         try:
-            self._judge.finish_recording()
+            await self._judge.finish_recording()
             await self._one_step()
         except AllInQuestionError as error:
             self._wait_for_answer(error)
@@ -269,7 +269,7 @@ class Ratchet:
     async def _one_step(self) -> None:
         current = self.session.current
         if current is not None and self._is_given_up(current):
-            self._judge.give_up(current)
+            await self._judge.give_up(current)
             self._pause_if_none_runs()
         elif current is None and self.session.pending_overrules:
             await self._earlier.settle()
@@ -280,9 +280,9 @@ class Ratchet:
                 await self._steps.begin_next()
         elif not current.commit:
             self._failures.reset()
-            self._steps.commit(current)
+            await self._steps.commit(current)
         elif current.run is None or self._is_to_be_rerun(current, current.run):
-            self._runner.start(current)
+            await self._runner.start(current)
         elif current.run.outcome is None:
             await self._runner.watch(current, current.run)
             self._pause_if_needed(self.session.experiment(current.number))

@@ -171,7 +171,7 @@ class Reviewer:
         )
         return "Vetoed; the agent is told why with its next briefing."
 
-    def check_edit(self, by: Actor, command: EditProposal) -> CheckedEdit:
+    async def check_edit(self, by: Actor, command: EditProposal) -> CheckedEdit:
         """Check the user's own edit of a queued proposal; `record_edit` then records it.
 
         Raises:
@@ -189,8 +189,8 @@ class Reviewer:
                 "Nothing was changed.",
                 "Correct it and send it again.",
             ) from None
-        now = self._sources.at(frontier)
-        seen = self._sources.at(command.base) if command.base else now
+        now = await self._sources.at(frontier)
+        seen = await self._sources.at(command.base) if command.base else now
         source: str | None = command.source
         if seen != now:
             # An edit kept while the editor was open must not be reverted by this one.

@@ -91,8 +91,10 @@ class Runner:
         """The directory for the bytecode of the modules that the current run imports."""
         return self._worktree.with_suffix(".pycache")
 
-    def start(self, experiment: Experiment) -> None:
+    async def start(self, experiment: Experiment) -> None:
         """Check out an experiment's commit in the worktree and start its training process.
+
+        Nothing is started where the user paused, stopped or skipped the experiment meanwhile.
 
         Raises:
             EnvironmentProblem: The process cannot be started, or a locked file changed.
@@ -100,9 +102,12 @@ class Runner:
         context, session = self._context, self._context.session
         number, run = experiment.number, len(experiment.runs) + 1
         directory = context.layout.run(number, run)
-        place = self._prepare(self._worktree, experiment)
-        self._check_locked(place)
-        self._directory_times = directory_times(self._worktree)
+        found, times = await self._prepare(self._worktree, experiment)
+        now = context.session
+        if now.pause or now.stop or now.experiment(number).skipped is not None:
+            return
+        self._check_locked(found)
+        self._directory_times = times
         secret = RunSecret()
         self._program.refresh()
         context.record(
@@ -146,7 +151,7 @@ class Runner:
         handle = self._handle or self._open(run)
         if self._handle is None and not self._adopt(experiment, run, handle):
             await handle.end(lambda message: self._alarm_of_run(number, message))
-            self._end(
+            await self._end(
                 experiment,
                 run,
                 _lost(handle, "the machine or the run's supervisor went away"),
@@ -166,9 +171,9 @@ class Runner:
             on_alarm=lambda message: self._alarm_of_run(number, message),
         )
         finished = await monitor.follow()
-        self._end(experiment, run, self._classify(experiment, handle, finished), finished)
+        await self._end(experiment, run, self._classify(experiment, handle, finished), finished)
 
-    def measure_again(self, experiment: Experiment, run: Run) -> None:
+    async def measure_again(self, experiment: Experiment, run: Run) -> None:
         """Record the measurement of a run whose engine was killed before it could.
 
         The run counts as interrupted, and is run again, where its files or its result are gone.
@@ -190,7 +195,8 @@ class Runner:
         if log.metric_value is None or not math.isfinite(log.metric_value):
             self._lose(experiment.number, run, "its log no longer shows its result")
             return
-        self._measure(experiment.number, run.number, log, report, self._changed_locked(experiment))
+        changed = await self._changed_locked(experiment)
+        self._measure(experiment.number, run.number, log, report, changed)
 
     def _lose(self, number: int, run: Run, why: str) -> None:
         """Record a run as interrupted because its result is gone; the experiment is run again."""
@@ -200,21 +206,36 @@ class Runner:
 
     # ---- start
 
-    def _prepare(self, worktree: Path, experiment: Experiment) -> Path:
+    async def _prepare(
+        self, worktree: Path, experiment: Experiment
+    ) -> tuple[dict[str, str], dict[str, int]]:
         """Make a worktree that holds an experiment's commit, the linked data and nothing else.
 
         Returns:
-            The directory in the worktree that corresponds to the workspace.
+            The hashes of its locked files, and its `directory_times`.
         """
         context = self._context
-        for kept in (remove_worktree(context.workspace, worktree), clear_away(self._bytecode)):
-            if kept is None:
-                continue
-            message = f"Files of the last run cannot be deleted. They were moved to {kept}."
-            context.alarm(AlarmKind.DISK, message, experiment=experiment.number)
-        place = check_out(context.workspace, worktree, experiment.commit)
-        link_data(context.workspace, place, context.session.config, context.submodules)
-        return place
+
+        def prepare() -> tuple[dict[str, str], dict[str, int]]:
+            left.extend(
+                kept
+                for kept in (
+                    remove_worktree(context.workspace, worktree),
+                    clear_away(self._bytecode),
+                )
+                if kept is not None
+            )
+            place = check_out(context.workspace, worktree, experiment.commit)
+            link_data(context.workspace, place, context.session.config, context.submodules)
+            return self._hash_locked(place), directory_times(worktree)
+
+        left: list[Path] = []
+        try:
+            return await context.in_git_thread(prepare)
+        finally:
+            for kept in left:
+                message = f"Files of the last run cannot be deleted. They were moved to {kept}."
+                context.alarm(AlarmKind.DISK, message, experiment=experiment.number)
 
     def _environment(self, place: Path) -> dict[str, str]:
         context = self._context
@@ -229,8 +250,7 @@ class Runner:
             user_site=self._user_site,
         )
 
-    def _check_locked(self, place: Path) -> None:
-        found = self._hash_locked(place)
+    def _check_locked(self, found: dict[str, str]) -> None:
         if self._locked is None:
             self._locked = found
         elif found != self._locked:
@@ -326,7 +346,7 @@ class Runner:
             )
         )
 
-    def _end(
+    async def _end(
         self, experiment: Experiment, run: Run, ended: Classified, finished: FinishedRun | None
     ) -> None:
         number, report = experiment.number, finished.report if finished is not None else None
@@ -345,8 +365,9 @@ class Runner:
         )
         self._handle = self.progress = None
         self._program.refresh()
-        changed = self._changed_locked(experiment)
-        take_leftovers(
+        changed = await self._changed_locked(experiment)
+        await self._context.in_git_thread(
+            take_leftovers,
             self._context.workspace,
             self._worktree,
             experiment.commit,
@@ -362,12 +383,12 @@ class Runner:
             message = f"run #{number} changed {', '.join(changed)}"
             self._context.alarm(AlarmKind.TAMPER, message, experiment=number)
 
-    def _changed_locked(self, experiment: Experiment) -> tuple[str, ...]:
+    async def _changed_locked(self, experiment: Experiment) -> tuple[str, ...]:
         if self._locked is None:
             # The run was adopted from an earlier engine.
             untouched = self._context.layout.scratch("untouched")
-            self._locked = self._hash_locked(self._prepare(untouched, experiment))
-            remove_worktree(self._context.workspace, untouched)
+            self._locked, _ = await self._prepare(untouched, experiment)
+            await self._context.in_git_thread(remove_worktree, self._context.workspace, untouched)
         place = workspace_in(self._context.workspace, self._worktree)
         return _differences(self._hash_locked(place), self._locked)
 

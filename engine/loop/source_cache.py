@@ -16,15 +16,17 @@ class SourceCache:
         self._context = context
         self._texts: dict[str, str] = {}
 
-    def at(self, commit: str) -> str:
+    async def at(self, commit: str) -> str:
         """Return the text of the editable file as of a commit, given by its hash.
 
         Raises:
             WorkspaceError: The commit or the file does not exist, or the file is not UTF-8 text.
         """
-        if commit not in self._texts:
-            text = self._context.workspace.read(commit, self._context.session.config.file)
-            # Two are enough: the frontier, and the base of a proposal drafted ahead.
-            newest = list(self._texts.items())[-1:]
-            self._texts = dict([*newest, (commit, text)])
-        return self._texts[commit]
+        if commit in self._texts:
+            return self._texts[commit]
+        workspace, file = self._context.workspace, self._context.session.config.file
+        text = await self._context.in_git_thread(workspace.read, commit, file)
+        # Two are enough: the frontier, and the base of a proposal drafted ahead.
+        newest = list(self._texts.items())[-1:]
+        self._texts = dict([*newest, (commit, text)])
+        return text

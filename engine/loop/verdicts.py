@@ -55,7 +55,7 @@ class Judge:
                 verdict = experiment.forced
                 reason = f"by your verdict on #{experiment.of} ({reason})"
         elif run.outcome is Outcome.FINISHED:
-            self._runner.measure_again(experiment, run)
+            await self._runner.measure_again(experiment, run)
             return
         else:
             outcome = run.outcome.value if run.outcome is not None else "unknown"
@@ -67,7 +67,7 @@ class Judge:
         if run.veto and verdict is Verdict.KEEP:
             # The run finished before it could be killed.
             verdict, reason = Verdict.DISCARD, f"vetoed: {run.veto} ({reason})"
-        self._record(experiment, verdict, reason, gain)
+        await self._record(experiment, verdict, reason, gain)
         if experiment.forced is not None and verdict is not experiment.forced:
             message = (
                 f"your verdict on #{experiment.of} could not be carried out: #{experiment.number} "
@@ -82,16 +82,16 @@ class Judge:
         ):
             self._context.alarm(AlarmKind.PLATEAU, flat)
 
-    def give_up(self, experiment: Experiment) -> None:
+    async def give_up(self, experiment: Experiment) -> None:
         """Record an experiment as a crash that the user skipped, or whose steps failed thrice."""
         if experiment.skipped is not None:
             reason = f"skipped by the user: {experiment.skipped}".removesuffix(": ")
         else:
             errors = experiment.step_errors
             reason = f"{len(errors)} steps for it failed, the last one: {errors[-1]}"
-        self._record(experiment, Verdict.CRASH, reason, None)
+        await self._record(experiment, Verdict.CRASH, reason, None)
 
-    def _record(
+    async def _record(
         self, experiment: Experiment, verdict: Verdict, reason: str, gain: float | None
     ) -> None:
         session = self._context.session
@@ -104,7 +104,7 @@ class Judge:
                 results_bytes=size(self._context.workspace.path / session.results_file),
             )
         )
-        self.finish_recording()
+        await self.finish_recording()
 
     def _compare(self, experiment: Experiment) -> tuple[Verdict, str, float | None]:
         """Return verdict, reason and gain of a confirmation, compared with the first measurement.
@@ -148,7 +148,7 @@ class Judge:
         kept = last.verdict is Verdict.KEEP
         return not last.row_written or (kept and not last.advanced)
 
-    def finish_recording(self) -> None:
+    async def finish_recording(self) -> None:
         """Write the last verdict's row to the results table and move the branch, if still missing.
 
         Raises:
@@ -166,7 +166,8 @@ class Judge:
                 append_row(path, session.config.metric, row)
             self._context.record(ev.RowWritten(experiment=last.number, file=session.results_file))
         if last.verdict is Verdict.KEEP and not last.advanced:
-            self._context.workspace.advance_branch(
-                session.config.tag, last.commit, session.frontier
+            await self._context.in_git_thread(
+                self._context.workspace.advance_branch,
+                *(session.config.tag, last.commit, session.frontier),
             )
             self._context.record(ev.FrontierAdvanced(experiment=last.number, commit=last.commit))

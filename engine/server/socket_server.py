@@ -29,6 +29,14 @@ _LIVE_BACKLOG_BYTES = 256 * 2**10
 _LARGEST_COMMAND = 4 * 2**20
 _REFUSAL_SECONDS = 5.0
 
+_URGENT = (
+    commands.PauseLoop,
+    commands.StopSession,
+    commands.KillRun,
+    commands.VetoProposal,
+)
+"""Commands that are carried out at once, even where one before them still waits for git."""
+
 
 class _Client:
     def __init__(self, writer: asyncio.StreamWriter) -> None:
@@ -36,6 +44,8 @@ class _Client:
         self.subscribes = False
         self.sender: Actor | None = None
         """Where the user gives this connection's commands; None before its first message."""
+        self.unanswered: asyncio.Task[None] | None = None
+        """The answer that is awaited last, such as one that needs git; None where none was."""
 
     def send(self, data: bytes, *, may_drop: bool = False) -> None:
         transport = self.writer.transport
@@ -198,6 +208,10 @@ class SocketServer:
         if client.sender is None:
             client.writer.close()  # not a client of this program
             return
+        waiting = client.unanswered
+        if waiting is not None and not waiting.done() and not isinstance(command, _URGENT):
+            self._answer_later(client, command, self._after(waiting, command, client.sender))
+            return
         try:
             answer = self._handle(command, client.sender)
         except Exception as error:
@@ -206,18 +220,30 @@ class SocketServer:
         if isinstance(answer, str):
             client.send(framing.frame(messages.Reply(id=command.id, ok=True, message=answer)))
             return
-        task = asyncio.ensure_future(self._answer_later(client, command, answer))
-        self._answers.add(task)
-        task.add_done_callback(self._answers.discard)
+        self._answer_later(client, command, answer)
 
-    async def _answer_later(
+    async def _after(
+        self, waiting: asyncio.Task[None], command: commands.ClientCommand, sender: Actor
+    ) -> str:
+        """Carry out a command once the client's command before it is answered."""
+        await asyncio.wait({waiting})
+        answer = self._handle(command, sender)
+        return answer if isinstance(answer, str) else await answer
+
+    def _answer_later(
         self, client: _Client, command: commands.AnyCommand, answer: Awaitable[str]
     ) -> None:
-        try:
-            data = framing.frame(messages.Reply(id=command.id, ok=True, message=await answer))
-        except Exception as error:
-            data = framing.frame(_refusal(command, error))
-        client.send(data)
+        async def send() -> None:
+            try:
+                data = framing.frame(messages.Reply(id=command.id, ok=True, message=await answer))
+            except Exception as error:
+                data = framing.frame(_refusal(command, error))
+            client.send(data)
+
+        task = asyncio.ensure_future(send())
+        client.unanswered = task
+        self._answers.add(task)
+        task.add_done_callback(self._answers.discard)
 
 
 def _refusal(command: commands.AnyCommand, error: Exception) -> messages.Reply:
