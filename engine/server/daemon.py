@@ -44,7 +44,7 @@ from engine.server.peer import Intruder
 from engine.server.socket_server import SocketServer
 from engine.setup.config_file import load_config
 from engine.setup.confirmation import require_confirmation
-from engine.setup.engine_files import check_engine_files
+from engine.setup.engine_files import check_engine_files, check_results_file
 from engine.setup.open_session import open_session
 from engine.store.journal import Journal
 from engine.store.temporary_files import delete_temporary_files
@@ -276,6 +276,7 @@ def main() -> int:
         config = load_config(path)
         require_confirmation(path, config)
         check_engine_files(Layout(path, config.tag))
+        check_results_file(path, config.results_file)
         start_logging(path, os.environ)
         asyncio.run(Engine(path, config).run())
     except AutoresearchError as error:

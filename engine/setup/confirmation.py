@@ -112,6 +112,14 @@ def differences(workspace: Path, config: ResearchConfig | None) -> tuple[str, ..
     return tuple(found)
 
 
+def is_session_confirmed(layout: Layout) -> bool:
+    """Return whether the user confirmed a config of the session in this directory before."""
+    before, _ = _read(_record_path(layout.workspace))
+    if before is None or not _is_same_directory(before, _now(layout.workspace)):
+        return False
+    return layout.tag in before.configs
+
+
 def confirmed_keys(workspace: Path) -> str:
     """Return the hash of the keys in `.env` that the user confirmed; empty where there is none."""
     before, _ = _read(_record_path(workspace))

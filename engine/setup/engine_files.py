@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
+from pathlib import Path
 
 from engine.core.errors import WorkspaceError
 from engine.core.layout import Layout, engine_log, engine_output
@@ -38,3 +39,22 @@ def check_engine_files(layout: Layout) -> None:
                 f"It must be {expected}, because the engine writes to it.",
                 "Remove it, and start again.",
             )
+
+
+def check_results_file(workspace: Path, name: str) -> None:
+    """Raise an error for a results table in a directory that is a link out of the workspace.
+
+    Raises:
+        WorkspaceError: The engine would append rows to a file elsewhere.
+    """
+    directory = (workspace / name).parent
+    try:
+        inside = directory.resolve().is_relative_to(workspace.resolve())
+    except (OSError, RuntimeError):  # a link to itself
+        inside = False
+    if not inside:
+        raise WorkspaceError(
+            f"The directory of the results table {name} is a link out of {workspace}.",
+            "The engine appends to that file.",
+            "Name another table with --results-file.",
+        )

@@ -26,13 +26,14 @@ from engine.core.text import INSTRUCTION_CHARACTERS
 from engine.setup.config_file import config_path, load_config, save_config
 from engine.setup.confirmation import confirm
 from engine.setup.detect import DetectedSettings, detect_settings, propose_tag
-from engine.setup.engine_files import check_engine_files
+from engine.setup.engine_files import check_engine_files, check_results_file
 from engine.setup.notes import withheld_note, workspace_notes
 from engine.setup.setting_paths import with_relative_paths
 from engine.setup.start_point import StartPoint, find_start_point
 from engine.setup.start_request import StartRequest, write_start_request
 from engine.setup.takeover import branches_without_journal
 from engine.setup.unconfirmed import (
+    adopted_decisions,
     env_file_notes,
     keys_fingerprint,
     left_start_request,
@@ -131,6 +132,7 @@ def _plan_new(
     else:
         why = dict.fromkeys(values, "as in config.toml")
     config = _checked(values | start.values | given | {"tag": tag})
+    check_results_file(workspace.path, config.results_file)
     why |= start.why | dict.fromkeys(given, "as you said")
     unconfirmed = unconfirmed_files(workspace, saved, config)
     # Left by a start that failed before the session existed: it still starts from there.
@@ -292,7 +294,11 @@ def _plan_to_continue(
     _reject_used_up(session, given.get("max_experiments", config.max_experiments), tag)
     if given:
         config = _checked(asdict(config) | given)
-    unconfirmed = unconfirmed_files(workspace, before, config)
+    check_results_file(workspace.path, config.results_file)
+    unconfirmed = (
+        *unconfirmed_files(workspace, before, config),
+        *adopted_decisions(layout, session),
+    )
     left, ignored = left_start_request(layout)
     # A mode that was set on the screen is in the journal and would be in force again.
     autonomy = config.autonomy if unconfirmed or "autonomy" in given else left.autonomy

@@ -10,7 +10,14 @@ from engine.agents.llm.env_file import ENV_FILE, read_env_file
 from engine.core.config import ResearchConfig
 from engine.core.errors import ConfigError
 from engine.core.layout import HOME_NAME, Layout, home_of
-from engine.setup.confirmation import confirmed_keys, differences, is_request_confirmed
+from engine.core.session import Session
+from engine.core.text import plural
+from engine.setup.confirmation import (
+    confirmed_keys,
+    differences,
+    is_request_confirmed,
+    is_session_confirmed,
+)
 from engine.setup.start_request import StartRequest, read_start_request
 from engine.store.workspace import Workspace
 
@@ -47,6 +54,26 @@ def unconfirmed_files(
                 "would then see what the agent is asked."
             )
     return tuple(found)
+
+
+def adopted_decisions(layout: Layout, session: Session) -> tuple[str, ...]:
+    """Return a sentence on the decisions in the journal of a session that was not confirmed here.
+
+    Args:
+        layout: The paths of the session's files.
+        session: The session, as its journal has it.
+    """
+    if is_session_confirmed(layout):
+        return ()
+    counts = (
+        plural(len(session.experiments), "experiment"),
+        plural(len(session.queue), "queued proposal"),
+        plural(len(session.waiting_pins), "open pin"),
+    )
+    return (
+        f"If you start it, what its journal holds counts as yours: {', '.join(counts)}, and the "
+        "bans and notes to the agent.",
+    )
 
 
 def env_file_notes(workspace: Workspace, config: ResearchConfig) -> tuple[str, ...]:

@@ -133,6 +133,7 @@ def test_a_cloned_session_starts_nothing_before_it_is_confirmed(
         assert refused.returncode == 2, refused.stdout + refused.stderr
         assert "not confirmed" in refused.stderr and "--yes" in refused.stderr
         assert "touch" in refused.stdout  # the plan is shown
+        assert "counts as yours: 1 experiment, 0 queued proposals" in refused.stdout
     assert not (tmp_path / "marker").exists()
 
 
