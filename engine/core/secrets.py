@@ -65,6 +65,8 @@ _SECRET_VALUE = re.compile(
     r"|\b(?:sk|pk|rk|hf|gh[oprsu]|github_pat|glpat|npm|pypi|xox[abeprs])[-_](?=[\w-]*\d)[\w-]{16,}"
     r"|\bya29\.|\bAIza[\w-]{30}|\b(?:AKIA|ASIA)[A-Z0-9]{16}\b"
 )
+_PLAIN_VALUE = re.compile(r"[/.~].*|[\d.,:-]*|[a-z]*|[A-Z]*", re.DOTALL)
+"""Matches a path, a number or a word: not to be redacted wherever it occurs."""
 _GPU_ID = re.compile(r"(?:(?:GPU|MIG)-)?[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}(?:/\d+)*")
 _RANDOM_TEXT = re.compile(
     r"[0-9a-fA-F]{32,}|(?=.*[a-z])(?=.*[A-Z])(?=.*\d)(?![/.~])[\w+/=.-]{32,}", re.ASCII
@@ -97,7 +99,11 @@ def secret_values(variables: Mapping[str, str], passed: Collection[str] = ()) ->
         variables: Environment variables by name.
         passed: Names of variables that the user passes to the runs although they may be secret.
     """
-    found = [v for name, v in variables.items() if has_secret_name(name) or name in passed]
+    found = [
+        value
+        for name, value in variables.items()
+        if has_secret_name(name) or (name in passed and not _PLAIN_VALUE.fullmatch(value))
+    ]
     return found + [
         match[1] for value in variables.values() for match in _URL_PASSWORD.finditer(value)
     ]

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import IO
 
 from engine.core.errors import EnvironmentProblem, WorkspaceError
+from engine.core.secrets import is_harmless
 
 _ENVIRONMENT = {
     "LC_ALL": "C",
@@ -105,11 +106,12 @@ def start_git(
         WorkspaceError: There is no such directory.
         EnvironmentProblem: Git is not installed, or cannot be started.
     """
-    passed = _USER_CONFIG if variables is None else ()
+    passed = ("EMAIL", *(_USER_CONFIG if variables is None else ()))
+    # Without the keys of the engine: a training run can read the environment of git.
     environment = {
         name: value
         for name, value in os.environ.items()
-        if not name.startswith("GIT_") or name.startswith(passed)
+        if name.startswith(passed) or is_harmless(name, value)
     }
     try:
         return subprocess.Popen(

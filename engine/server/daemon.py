@@ -26,6 +26,7 @@ from engine.core.enums import Actor, AlarmKind, StopMode
 from engine.core.errors import AutoresearchError, JournalError
 from engine.core.layout import Layout
 from engine.core.needs import NeedKind
+from engine.core.secrets import redact
 from engine.devices.recorder import MachineRecorder
 from engine.devices.sampler import DeviceSampler
 from engine.loop.assembly import SessionLoop, build_loop
@@ -39,7 +40,7 @@ from engine.protocol.handover import HANDOVER_FLAG, hide_memory, take_environmen
 from engine.protocol.messages import AnyMessage, Devices, EventAppended, ReasoningChunk, Stalled
 from engine.report.automatic import Reports
 from engine.search_path import remove_relative_directories
-from engine.server.log import log_event, start_logging
+from engine.server.log import known_secrets, log_event, start_logging
 from engine.server.peer import Intruder
 from engine.server.socket_server import SocketServer
 from engine.setup.config_file import load_config
@@ -61,9 +62,11 @@ class Engine:
     Args:
         path: The workspace, the researcher's git repository.
         config: The research config that the user confirmed.
+        secrets: Values that are redacted in the journal, and so in all that is made from it.
     """
 
-    def __init__(self, path: Path, config: ResearchConfig) -> None:
+    def __init__(self, path: Path, config: ResearchConfig, secrets: tuple[str, ...] = ()) -> None:
+        self._secrets = secrets
         self._workspace = Workspace(path, confirmed=True)
         self._lock = EngineLock(self._workspace.path)
         self._config = config
@@ -88,6 +91,7 @@ class Engine:
             journal, submodules = open_session(
                 self._workspace, self._layout, self._config, sampler.platform()
             )
+            journal.secrets = self._secrets
             context = SessionContext(
                 journal=journal,
                 workspace=self._workspace,
@@ -267,6 +271,7 @@ def main() -> int:
 
     An error is logged and printed to standard error.
     """
+    secrets: tuple[str, ...] = ()
     try:
         hide_memory()
         path = Path(sys.argv[1])
@@ -277,17 +282,19 @@ def main() -> int:
         require_confirmation(path, config)
         check_engine_files(Layout(path, config.tag))
         check_results_file(path, config.results_file)
-        start_logging(path, os.environ)
-        asyncio.run(Engine(path, config).run())
+        secrets = known_secrets(path, os.environ, config.pass_env)
+        start_logging(path, secrets)
+        asyncio.run(Engine(path, config, secrets).run())
     except AutoresearchError as error:
         _log.error("%s", error)
-        print(f"error: {error}", file=sys.stderr, flush=True)
+        print(f"error: {redact(str(error), secrets)}", file=sys.stderr, flush=True)
         return error.exit_code
     except KeyboardInterrupt:
         return 130
     except Exception as error:
         _log.exception("the engine failed")
-        print(f"error: the engine failed ({type(error).__name__}: {error}).", file=sys.stderr)
+        message = redact(f"{type(error).__name__}: {error}", secrets)
+        print(f"error: the engine failed ({message}).", file=sys.stderr)
         return 1
     return 0
 

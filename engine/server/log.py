@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
 
@@ -22,7 +23,7 @@ _log = logging.getLogger(__name__)
 class _RedactingFormatter(logging.Formatter):
     """A log formatter that replaces each secret by `***`, also in tracebacks."""
 
-    def __init__(self, secrets: list[str]) -> None:
+    def __init__(self, secrets: Sequence[str]) -> None:
         super().__init__(_FORMAT)
         self._secrets = secrets
 
@@ -30,24 +31,37 @@ class _RedactingFormatter(logging.Formatter):
         return redact(super().format(record), self._secrets)
 
 
-def start_logging(workspace: Path, environ: Mapping[str, str]) -> None:
+def known_secrets(
+    workspace: Path, environ: Mapping[str, str], passed: Collection[str]
+) -> tuple[str, ...]:
+    """Return the values that the engine writes to no log, journal, prompt or message.
+
+    Args:
+        workspace: The workspace, whose `.env` may hold keys.
+        environ: The environment.
+        passed: Names of variables that the user passes to the runs although they may be secret.
+    """
+    found = secret_values(environ, passed)
+    # An unreadable .env is reported when the agent needs a key.
+    with contextlib.suppress(ConfigError):
+        found += secrets_in_env_file(workspace)
+    return tuple(dict.fromkeys(found))
+
+
+def start_logging(workspace: Path, secrets: Sequence[str]) -> None:
     """Write the engine's log records from now on to the workspace's `engine.log`.
 
     Args:
         workspace: The researcher's git repository.
-        environ: The environment; values of variables that look like secrets are never written.
+        secrets: Values that are never written.
 
     Raises:
         OSError: The log file cannot be written.
     """
-    try:
-        secrets = secrets_in_env_file(workspace)
-    except ConfigError:  # an unreadable .env is reported when the agent needs a key
-        secrets = []
     handler = RotatingFileHandler(
         engine_log(workspace), maxBytes=_MAX_BYTES, backupCount=_KEPT_FILES, encoding="utf-8"
     )
-    handler.setFormatter(_RedactingFormatter([*secret_values(environ), *secrets]))
+    handler.setFormatter(_RedactingFormatter(secrets))
     root = logging.getLogger("engine")
     root.addHandler(handler)
     root.setLevel(logging.INFO)

@@ -8,7 +8,7 @@ each append is one write of one line. The engine has never acted on a torn line;
 from __future__ import annotations
 
 import shlex
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple, TypeVar
@@ -24,6 +24,7 @@ from engine.core.layout import JOURNAL_NAME, home_of
 from engine.core.reducer import CONTRADICTIONS, apply, fold
 from engine.core.session import Session
 from engine.store.journal_file import MOST_LINE_BYTES, JournalFile, line_too_long
+from engine.store.redaction import redact_event
 from engine.untrusted_files import open_regular
 
 E_ = TypeVar("E_", bound=Event)
@@ -163,6 +164,8 @@ class Journal:
         except BaseException:
             self._file.close()
             raise
+        self.secrets: Sequence[str] = ()
+        """Values that are redacted in the texts of the events appended from now on."""
         self._listeners: list[Callable[[AnyEvent], None]] = []
         self._restored = ""
         """What happened to the file, until an alarm about it is recorded."""
@@ -205,7 +208,7 @@ class Journal:
 
     def _append(self, event: E_) -> E_:
         stamped = replace(event, seq=self.session.seq + 1, at=self._clock())
-        stamped, data = _encode(stamped)
+        stamped, data = _encode(redact_event(stamped, self.secrets))
         # Folded first: an event that cannot be folded must never reach the disk.
         after = apply(self.session, stamped)  # type: ignore[arg-type]
         try:

@@ -153,8 +153,10 @@ def test_secrets_are_known_by_name_by_the_users_choice_and_as_passwords_of_addre
     names = ["OPENAI_API_KEY", "HF_TOKEN", "aws_secret_access_key", "DB_PASSWORD", "SSHPASS"]
     plain = ["HOME", "PATH", "TOKENIZERS_PARALLELISM", "OPENAI_API_BASE", "LLM_MAX_TOKENS"]
     plain += ["GIT_AUTHOR_NAME", "SSH_AUTH_SOCK", "DESKTOP_SESSION", "XKB_KEYMAP"]
-    variables = {name: name for name in [*names, *plain, "RUN_ID"]}
-    assert secret_values(variables, passed=["RUN_ID"]) == [*names, "RUN_ID"]
+    variables = {name: name for name in [*names, *plain]} | {"RUN_ID": "x1-y2-z3"}
+    assert secret_values(variables, passed=["RUN_ID"]) == [*names, "x1-y2-z3"]
+    ordinary = {"A": "/data/shards", "B": "12.5", "C": "offline"}
+    assert secret_values(ordinary, passed=ordinary) == []
     assert secret_values({"https_proxy": "http://ada:hunter22@proxy:1"}) == ["hunter22"]
 
 

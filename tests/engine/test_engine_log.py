@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from engine.core.layout import engine_log
-from engine.server.log import start_logging
+from engine.server.log import known_secrets, start_logging
 
 FROM_ENVIRONMENT, FROM_FILE = "sk-environment-0123", "sk-file-0456"
 
@@ -21,7 +21,8 @@ def log(tmp_path: Path) -> Iterator[Path]:
     (tmp_path / ".env").write_text(f"OPENAI_API_KEY={FROM_FILE}\n")
     logger = logging.getLogger("engine")
     before = (list(logger.handlers), logger.level, logger.propagate)
-    start_logging(tmp_path, {"ANTHROPIC_API_KEY": FROM_ENVIRONMENT})
+    environ = {"ANTHROPIC_API_KEY": FROM_ENVIRONMENT}
+    start_logging(tmp_path, known_secrets(tmp_path, environ, ()))
     yield path
     for handler in logger.handlers[len(before[0]) :]:
         logger.removeHandler(handler)

@@ -101,6 +101,24 @@ def test_the_agent_gets_its_key(repository: Path) -> None:
     assert request.headers["authorization"] == f"Bearer {KEY}"
 
 
+def test_git_does_not_get_the_key(repository: Path, tmp_path: Path) -> None:
+    tools, seen = tmp_path / "tools", tmp_path / "seen"
+    tools.mkdir()
+    seen.mkdir()
+    (tools / "git").write_text(f'#!/bin/sh\nenv > {seen}/$$\nPATH="${{PATH#*:}}"\nexec git "$@"\n')
+    (tools / "git").chmod(0o755)
+    variables = {"OPENAI_API_KEY": KEY, "PATH": f"{tools}:{os.environ['PATH']}"}
+    with ModelServer([Answer(text="no edit")]) as server:
+        words: list[str | Path] = ["start", repository, "--yes", "--tag", "t", "--budget", "0.05"]
+        words += ["--model", "openai/test-model", "--api-base", server.openai]
+        done = run_command(*words, env=variables)
+        assert done.returncode == 0, done.stderr
+        request = wait_for(lambda: server.requests[0] if server.requests else None, "a request")
+    assert request.headers["authorization"] == f"Bearer {KEY}"
+    assert [path for path in seen.iterdir() if KEY in path.read_text()] == []
+    assert len(list(seen.iterdir())) > 3
+
+
 def test_an_environment_of_any_size_is_handed_over() -> None:
     given, taken = socket.socketpair()
     variables = {"BIG": "x" * 500_000, "TEXT": "caf\udcff"}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
 
@@ -42,3 +43,31 @@ def test_a_run_gets_what_is_harmless_and_what_the_user_passes(repository: Path) 
     assert "root: /data" in log
     assert "'OMP_NUM_THREADS'" in log
     assert "DB_PASS" not in log and "OPENAI_API_KEY" not in log
+
+
+SECRET = "s3cret/value+that-is-passed"
+LEAKING = """\
+import os, urllib.parse
+token = os.environ["LAB_PASS"]
+print("url:", "https://lab.example/?t=" + urllib.parse.quote(token, safe=""))
+raise ValueError("cannot log in with " + token)
+"""
+
+
+def test_a_secret_that_is_passed_is_redacted_where_the_log_is_quoted(tmp_path: Path) -> None:
+    workspace = make_repository(tmp_path / "w", {"train.py": LEAKING, "prepare.py": "A = 1\n"})
+    words = ("--headless", "--yes", "--tag", "t", "--max", "1", "--pass-env", "LAB_PASS")
+    done = run_warm("run", workspace, *words, env={"LAB_PASS": SECRET})
+    run = read_session(workspace, "t").experiment(1).run
+    assert run is not None
+    assert "cannot log in with ***" in run.detail
+    forms = (SECRET, quote(SECRET, safe=""))
+    assert all(form in (workspace / "run.log").read_text() for form in forms)
+    assert not any(form in done.stdout + done.stderr for form in forms)
+    found = [
+        path
+        for path in (workspace / ".autoresearch").rglob("*")
+        if path.is_file() and path.name != "run.log"
+        if any(form.encode() in path.read_bytes() for form in forms)
+    ]
+    assert found == []
