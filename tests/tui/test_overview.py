@@ -124,8 +124,10 @@ def _filled(kind: type) -> dict[str, object]:
 
 def _value(kind: msgspec.inspect.Type) -> object:
     match kind:
-        case msgspec.inspect.StrType():
+        case msgspec.inspect.StrType(pattern=None):
             return "words"
+        case msgspec.inspect.StrType():
+            return ""  # the patterns, of commits and refs, allow for none
         case msgspec.inspect.IntType() | msgspec.inspect.FloatType():
             return 7
         case msgspec.inspect.DateTimeType():
