@@ -19,7 +19,7 @@ from engine.core.patches.patch import (
 )
 from engine.core.patches.place import patch_id
 from engine.core.patches.proposal_edit import is_same_edit, key_of, with_edit
-from engine.core.patches.refit import refit
+from engine.core.patches.refit import LineMap, refit
 
 lines = st.lists(st.sampled_from(["a\n", "b\n", "c = 1\n", "\n", "d\n"]), max_size=12)
 texts = lines.map("".join) | lines.map(lambda ls: "".join(ls).removesuffix("\n"))
@@ -71,6 +71,16 @@ def test_two_changes_close_together_are_placed_one_by_one() -> None:
     new = edited(TEXT, line_3="THREE\n", line_5="FIVE\n")
     between = edited(TEXT, line_4="another\n")
     assert refit(TEXT, new, between) == edited(between, line_3="THREE\n", line_5="FIVE\n")
+
+
+def test_two_changes_may_become_neighbours() -> None:
+    assert refit("a\nx\nb\nz\nc\n", "a\nX\nb\nZ\nc\n", "a\nx\nz\nc\n") == "a\nX\nZ\nc\n"
+
+
+def test_an_equal_line_that_moved_past_makes_the_place_uncertain() -> None:
+    # Mapped to the second one, which was the first.
+    old = "m\nx\na\nb\nx\nc\n"
+    assert refit(old, old.replace("x", "y", 1), "x\nm\nx\na\nb\nc\n") is None
 
 
 def test_an_ambiguous_line_needs_its_context_on_both_sides() -> None:
@@ -195,6 +205,29 @@ def test_an_edit_is_placed_where_its_line_and_one_neighbour_are_left(
     edit = [*lines[:target], "NEW\n", *lines[target + 1 :]]
     expected = [*now[: moved_by + target], "NEW\n", *now[moved_by + target + 1 :]]
     assert refit(TEXT, "".join(edit), "".join(now)) == "".join(expected)
+
+
+def longest_matches(old: str, new: str) -> set[tuple[tuple[int, int], ...]]:
+    """Return the pairs of indexes of every longest common subsequence, by trying all."""
+    found: set[tuple[tuple[int, int], ...]] = {()}
+    for i, a in enumerate(old):
+        found |= {
+            (*pairs, (i, j))
+            for pairs in found
+            for j, b in enumerate(new)
+            if a == b and all(j > other for _, other in pairs)
+        }
+    longest = max(map(len, found))
+    return {pairs for pairs in found if len(pairs) == longest}
+
+
+@given(st.text("abc", max_size=6), st.text("abc", max_size=6))
+def test_a_line_is_mapped_where_all_shortest_diffs_agree(old: str, new: str) -> None:
+    matches = [dict(pairs) for pairs in longest_matches(f"<{old}>", f"<{new}>")]
+    line_map = LineMap([*"<", *old, *">"], [*"<", *new, *">"])
+    for i in range(len(old) + 2):
+        images = {pairs.get(i) for pairs in matches}
+        assert line_map.image(i) == (images.pop() if len(images) == 1 else None)
 
 
 def test_an_insertion_is_placed_by_its_neighbours() -> None:

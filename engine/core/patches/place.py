@@ -14,7 +14,7 @@ from engine.core.patches.patch import split_lines
 CONTEXT_LINES = 3
 """The number of lines on each side of a change that belong to its identity."""
 _ID_DIGITS = 32
-_START, _END = "\n\n", "\n\n\n"
+_START, _END = "start\n\n", "end\n\n"
 _DEFINITION = re.compile(r"(?:async\s+)?(def|class)\s+(\w+)")
 _CONTINUED = re.compile(r"[)\]}]|(?:else|elif|except|finally)\b")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Sequence
 
 from engine.core.patches.place import (
@@ -32,7 +33,7 @@ def refit(before: str, after: str, now: str) -> str | None:
     if now == before:
         return after
     old, new = marked_lines(before), marked_lines(now)
-    line_map = _LineMap(old, new)
+    line_map = LineMap(old, new)
     result, position = list[str](), 0
     for change in changes_between(old, marked_lines(after)):
         start = _moved_to(change, old, new, line_map)
@@ -44,7 +45,7 @@ def refit(before: str, after: str, now: str) -> str | None:
 
 
 def _moved_to(
-    change: Change, old: Sequence[str], new: Sequence[str], line_map: _LineMap
+    change: Change, old: Sequence[str], new: Sequence[str], line_map: LineMap
 ) -> int | None:
     """Return the index in the new lines where a change of the old ones is to be made, or None."""
     anchor = change.anchor
@@ -70,19 +71,19 @@ def _moved_to(
 
 
 def _text_above(lines: Sequence[str], index: int) -> str:
-    return next((line for line in reversed(lines[:index]) if line.strip()), "")
+    return next(line for line in reversed(lines[:index]) if line.strip())
 
 
 def _text_below(lines: Sequence[str], index: int) -> str:
-    return next((line for line in lines[index:] if line.strip()), "")
+    return next(line for line in lines[index:] if line.strip())
 
 
-class _LineMap:
+class LineMap:
     """Maps lines of one text to those of another, where all shortest diffs agree.
 
     A shortest diff keeps a longest common subsequence of lines; its length is computed for all
-    prefixes of the new lines at once, in the bits of one integer. See Hyyrö, Bit-Parallel
-    LCS-length Computation Revisited (2004).
+    prefixes of the new lines at once, as the number of zeros in the bits of an integer. See Hyyrö,
+    Bit-Parallel LCS-length Computation Revisited (2004).
 
     Args:
         old: The lines to map.
@@ -91,23 +92,18 @@ class _LineMap:
 
     def __init__(self, old: Sequence[str], new: Sequence[str]) -> None:
         self._old, self._new = old, new
-        self._full = (1 << len(new)) - 1
-        self._masks: dict[str, int] = {}
-        backward: dict[str, int] = {}
+        self._masks: dict[str, int] = defaultdict(int)
+        backward: dict[str, int] = defaultdict(int)
         for j, line in enumerate(new):
-            self._masks[line] = self._masks.get(line, 0) | 1 << j
-            backward[line] = backward.get(line, 0) | 1 << len(new) - 1 - j
-        self._heads = [self._full]
+            self._masks[line] |= 1 << j
+            backward[line] |= 1 << len(new) - 1 - j
+        self._heads = [-1]
         for line in old:
-            self._heads.append(self._step(self._heads[-1], self._masks.get(line, 0)))
-        self._tails = [self._full]
+            self._heads.append(_step(self._heads[-1], self._masks[line]))
+        self._tails = [-1]
         for line in reversed(old):
-            self._tails.append(self._step(self._tails[-1], backward.get(line, 0)))
+            self._tails.append(_step(self._tails[-1], backward[line]))
         self._longest = _zeros(self._heads[-1], len(new))
-
-    def _step(self, state: int, mask: int) -> int:
-        common = state & mask
-        return ((state + common) | (state - common)) & self._full
 
     def image(self, index: int) -> int | None:
         """Return the index of the new line that an old line became; None where diffs disagree."""
@@ -122,8 +118,13 @@ class _LineMap:
             return None
         without = head
         for other in self._old[index + 1 :]:
-            without = self._step(without, self._masks.get(other, 0))
+            without = _step(without, self._masks[other])
         return images[0] if _zeros(without, size) < self._longest else None
+
+
+def _step(state: int, mask: int) -> int:
+    common = state & mask
+    return (state + common) | (state - common)
 
 
 def _zeros(state: int, count: int) -> int:
