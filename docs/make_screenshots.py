@@ -9,6 +9,7 @@ workspace that has an engine at work, that session is shown instead:
 from __future__ import annotations
 
 import asyncio
+import os
 import sys
 import tempfile
 from pathlib import Path
@@ -60,6 +61,7 @@ def main() -> None:
         own = len(sys.argv) < 2
         workspace = Path(name) / "demo" if own else Path(sys.argv[1]).resolve()
         if own:
+            os.environ["XDG_STATE_HOME"] = str(Path(name) / "state")
             from datetime import UTC, datetime
 
             from engine.setup.new_workspace import make_workspace

@@ -79,6 +79,11 @@ def confirm(workspace: Path, config: ResearchConfig, keys: str = "") -> None:
         ) from error
 
 
+def forget_confirmation(workspace: Path) -> None:
+    """Remove the record of a workspace that is about to be deleted."""
+    _record_path(workspace.resolve()).unlink(missing_ok=True)
+
+
 def differences(workspace: Path, config: ResearchConfig | None) -> tuple[str, ...]:
     """Return sentences on what differs from what the user confirmed; empty where nothing does.
 

@@ -171,10 +171,14 @@ def test_the_installed_command_starts_only_git_and_itself(name: str, tmp_path: P
     assert not repository.marker.exists(), repository.marker.read_text()
 
 
-@pytest.mark.parametrize("name", ["session", "programs"])
-def test_the_first_screen_asks_before_anything_is_run(name: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("name", "words"), [("session", []), ("programs", []), ("config alone", ["demo"])]
+)
+def test_the_first_screen_asks_before_anything_is_run(
+    name: str, words: list[str], tmp_path: Path
+) -> None:
     repository = made(name, tmp_path)
-    window = Window(repository.path, columns=120, rows=40)
+    window = Window(*words, repository.path, columns=120, rows=40)
     window.wait_for("Start with it?")
     window.press("n\r")
     assert window.wait_for_end()[0] == 130

@@ -13,7 +13,12 @@ from msgspec.structs import replace
 from engine.core.config import ResearchConfig
 from engine.core.errors import UsageError, WorkspaceError
 from engine.setup.config_file import load_config, save_config
-from engine.setup.confirmation import confirm, differences, require_confirmation
+from engine.setup.confirmation import (
+    confirm,
+    differences,
+    forget_confirmation,
+    require_confirmation,
+)
 from engine.setup.plan import StartFlags, make_plan, save_plan
 from tests.engine.test_detect import TODAY
 from tests.warm import run_warm
@@ -90,6 +95,13 @@ def test_a_damaged_record_confirms_nothing(repository: Path, content: bytes) -> 
     assert "is damaged" in differences(repository, CONFIG)[0]
     confirm(repository, CONFIG)
     assert differences(repository, CONFIG) == ()
+
+
+def test_the_record_of_a_deleted_workspace_is_removed(repository: Path) -> None:
+    forget_confirmation(repository)  # there is none yet
+    confirm(repository, CONFIG)
+    forget_confirmation(repository)
+    assert records(Path.home()) == []
 
 
 def test_a_state_directory_that_cannot_be_written_is_an_error(

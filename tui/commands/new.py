@@ -14,6 +14,7 @@ from engine.core.enums import Outcome
 from engine.core.errors import EnvironmentProblem
 from engine.core.session import Session
 from engine.core.text import one_line
+from engine.setup.confirmation import forget_confirmation
 from engine.setup.new_workspace import make_workspace
 from engine.setup.plan import StartFlags
 from tui.commands.foreground import run_in_foreground
@@ -113,7 +114,11 @@ def _smoke(directory: Path | None) -> None:
         with tempfile.TemporaryDirectory(
             prefix="autoresearch-smoke-", ignore_cleanup_errors=True
         ) as name:
-            session = _smoke_in(Path(name) / "workspace")
+            workspace = Path(name) / "workspace"
+            try:
+                session = _smoke_in(workspace)
+            finally:
+                forget_confirmation(workspace)
         kept = None
     bad = [e for e in session.experiments if e.outcome is not Outcome.FINISHED]
     best = session.best_metric
