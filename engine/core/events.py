@@ -424,6 +424,13 @@ class CandidateCommitted(Event, frozen=True, kw_only=True):
     ref: PrivateRef
 
 
+class LockedFilesHashed(Event, frozen=True, kw_only=True):
+    """The locked files of a fresh checkout were hashed; later runs are compared with them."""
+
+    files: dict[str, str]
+    """Hash of each locked file's content by path; a link has its target before it."""
+
+
 class RunStarted(Event, frozen=True, kw_only=True):
     """A run's training process was started under its supervisor process."""
 
@@ -623,6 +630,7 @@ AnyEvent = (
     | CostIncurred
     | AgentWaited
     | CandidateCommitted
+    | LockedFilesHashed
     | RunStarted
     | RunAdopted
     | RunProgressed

@@ -163,6 +163,11 @@ def _candidate_committed(s: Session, e: ev.CandidateCommitted) -> Session:
     return s.change(e, e.experiment, commit=e.commit, ref=e.ref)
 
 
+@on(ev.LockedFilesHashed)
+def _locked_files_hashed(s: Session, e: ev.LockedFilesHashed) -> Session:
+    return s.with_(e, locked=e.files)
+
+
 @on(ev.RunStarted)
 def _run_started(s: Session, e: ev.RunStarted) -> Session:
     run = Run(

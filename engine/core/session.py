@@ -98,6 +98,8 @@ class Session(msgspec.Struct, frozen=True, kw_only=True):
     """The SHA-256 of the text of program.md that the user refused last; empty: none."""
     aliases: dict[str, str] = {}
     """By commit whose editable file an earlier commit has too: that earlier commit."""
+    locked: dict[str, str] | None = None
+    """Hashes of the locked files as the baseline was run with them, by path; None: not recorded."""
     pending_overrules: tuple[int, ...] = ()
     """Numbers of overruled experiments whose new verdict the branch does not show yet, oldest
     first.

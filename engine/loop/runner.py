@@ -24,10 +24,10 @@ from engine.loop.program_versions import ProgramVersions
 from engine.loop.run_monitor import FinishedRun, RunMonitor
 from engine.loop.stall import machine_error
 from engine.protocol.messages import Progress
+from engine.store.locked_files import hash_locked
 from engine.store.removal import clear_away
 from engine.store.run_files import (
     directory_times,
-    hash_locked,
     link_data,
     point_run_log,
     take_leftovers,
@@ -56,7 +56,6 @@ class Runner:
         self._handle: RunHandle | None = None
         self._unstarted: tuple[Run, RunSecret] | None = None
         """The run whose process could not be started after its event was recorded."""
-        self._locked: dict[str, str] | None = None
         self._user_site: bool | None = None
         """Whether runs find packages installed for the user only; None before the first run."""
         self._directory_times: dict[str, int] | None = None
@@ -251,12 +250,14 @@ class Runner:
         )
 
     def _check_locked(self, found: dict[str, str]) -> None:
-        if self._locked is None:
-            self._locked = found
-        elif found != self._locked:
+        locked = self._context.session.locked
+        if locked is None:
+            # The worktree was made for this run: it holds what is committed.
+            self._context.record(ev.LockedFilesHashed(files=found))
+        elif found != locked:
             raise EnvironmentProblem(
                 "A locked file changed while nothing ran: "
-                f"{', '.join(_differences(found, self._locked))}.",
+                f"{', '.join(_differences(found, locked))}.",
                 "Values measured with it could not be compared with earlier ones.",
                 "Restore it, or start a session with another --tag.",
             )
@@ -384,17 +385,20 @@ class Runner:
             self._context.alarm(AlarmKind.TAMPER, message, experiment=number)
 
     async def _changed_locked(self, experiment: Experiment) -> tuple[str, ...]:
-        if self._locked is None:
-            # The run was adopted from an earlier engine.
+        locked = self._context.session.locked
+        if locked is None:
+            # The run was adopted from an engine of an earlier version.
             untouched = self._context.layout.scratch("untouched")
-            self._locked, _ = await self._prepare(untouched, experiment)
+            locked, _ = await self._prepare(untouched, experiment)
             await self._context.in_git_thread(remove_worktree, self._context.workspace, untouched)
+            self._context.record(ev.LockedFilesHashed(files=locked))
         place = workspace_in(self._context.workspace, self._worktree)
-        return _differences(self._hash_locked(place), self._locked)
+        return _differences(self._hash_locked(place), locked)
 
     def _hash_locked(self, place: Path) -> dict[str, str]:
         config = self._context.session.config
-        found = hash_locked(place, config.locked, config.file)
+        workspace = self._context.workspace.path
+        found = hash_locked(place, config.locked, config.file, workspace)
         # The user may change program.md at any time.
         return {name: digest for name, digest in found.items() if name != PROGRAM}
 

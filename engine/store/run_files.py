@@ -1,10 +1,9 @@
-"""Links data into a run's worktree, hashes locked files, and collects files a run leaves behind."""
+"""Links data into a run's worktree, and collects the files that a run leaves behind."""
 
 from __future__ import annotations
 
 import contextlib
 import fnmatch
-import hashlib
 import os
 import shutil
 from pathlib import Path
@@ -156,23 +155,6 @@ def _bring(target: Path, place: Path, most_bytes: int) -> int:
     place.unlink(missing_ok=True)
     place.symlink_to(target)
     return 0
-
-
-def hash_locked(directory: Path, globs: tuple[str, ...], editable: str) -> dict[str, str]:
-    """Return the SHA-256 of each locked file below a directory, by relative path.
-
-    Args:
-        directory: The directory that corresponds to the workspace.
-        globs: The patterns of locked files.
-        editable: The editable file, which is left out.
-    """
-    found: dict[str, str] = {}
-    for pattern in globs:
-        for path in sorted(directory.glob(pattern)):
-            if path.is_file() and path != directory / editable:
-                digest = hashlib.sha256(path.read_bytes()).hexdigest()
-                found[path.relative_to(directory).as_posix()] = digest
-    return found
 
 
 def point_run_log(workspace: Path, log: Path) -> None:

@@ -10,7 +10,8 @@ import pytest
 
 from engine.core.config import ResearchConfig
 from engine.store import run_files
-from engine.store.run_files import hash_locked, link_data, point_run_log, take_leftovers
+from engine.store.locked_files import hash_locked
+from engine.store.run_files import link_data, point_run_log, take_leftovers
 from engine.store.workspace import Workspace
 from engine.store.worktree import check_out
 from tests.world import git, make_repository

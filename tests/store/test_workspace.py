@@ -11,9 +11,9 @@ import pytest
 
 from engine.core.config import ResearchConfig
 from engine.core.errors import WorkspaceError
+from engine.store.locked_files import hash_locked
 from engine.store.run_files import (
     directory_times,
-    hash_locked,
     link_data,
     point_run_log,
     take_leftovers,

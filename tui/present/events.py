@@ -73,6 +73,7 @@ _EVENTS: dict[EventTopic, tuple[type[ev.AnyEvent], ...]] = {
         ev.EngineStopped,
         ev.PlatformDetected,
         ev.ConfigChanged,
+        ev.LockedFilesHashed,
         ev.AlarmRaised,
         ev.SessionEnded,
     ),
@@ -180,6 +181,8 @@ def _describe(event: ev.AnyEvent, direction: Direction) -> EventText:
             return EventText(f"{back}; #{event.incumbent} is the one to beat")
 
         # ---- runs and samples
+        case ev.LockedFilesHashed():
+            return EventText(f"locked files hashed: {len(event.files)}", "--dim")
         case ev.RunStarted():
             return EventText(f"run {event.run} started, at most {clock(event.deadline_seconds)}")
         case ev.RunAdopted():

@@ -1,0 +1,54 @@
+"""Hashes the locked files of a worktree, in which a run may have put anything in their place."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import stat
+from pathlib import Path
+
+from engine.untrusted_files import open_regular
+
+
+def hash_locked(
+    directory: Path, globs: tuple[str, ...], editable: str, workspace: Path | None = None
+) -> dict[str, str]:
+    """Return the SHA-256 of each locked file below a directory, by relative path.
+
+    A link has its target before the hash, and what is neither file nor directory counts as such.
+
+    Args:
+        directory: The directory that corresponds to the workspace.
+        globs: The patterns of locked files.
+        editable: The editable file, which is left out.
+        workspace: The workspace, to whose files of the same name large data is linked.
+    """
+    found: dict[str, str] = {}
+    for pattern in globs:
+        for path in sorted(directory.glob(pattern)):
+            name = path.relative_to(directory).as_posix()
+            data = workspace / name if workspace is not None else None
+            if name != editable and (digest := _digest(path, data)):
+                found[name] = digest
+    return found
+
+
+def _digest(path: Path, data: Path | None) -> str:
+    """Return the digest of whatever bears a name; empty for a directory or nothing."""
+    try:
+        if path.is_symlink():
+            target = os.readlink(path)
+            content = _digest(path.resolve(), None)
+            linked = data is not None and target == str(data)
+            return f"{'data' if linked else f'link to {target}'} {content}" if content else ""
+        mode = path.lstat().st_mode
+        if stat.S_ISDIR(mode):
+            return ""
+        if not stat.S_ISREG(mode):
+            return "not a file"
+        with os.fdopen(open_regular(path), "rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except FileNotFoundError:
+        return ""
+    except (OSError, RuntimeError) as error:
+        return f"cannot be read: {type(error).__name__}"
