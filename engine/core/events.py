@@ -498,6 +498,8 @@ class Measured(Event, frozen=True, kw_only=True):
 
     A doubted measurement is never kept.
     """
+    surprises: tuple[str, ...] = ()
+    """Why the result is not kept before the user has looked at it; empty where it may be."""
 
 
 class VerdictGiven(Event, frozen=True, kw_only=True):

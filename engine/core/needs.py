@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from engine.core import events as ev
 from engine.core.enums import AlarmKind
-from engine.core.records import Pause, Queued
+from engine.core.records import Experiment, Pause, Queued
 from engine.core.session import Session
 
 
@@ -41,6 +41,7 @@ def needs_of(session: Session) -> tuple[Need, ...]:
     needs += [_parked(queued) for queued in session.parked]
     if session.program_question is not None:
         needs.append(_program(session.program_question))
+    needs += [_held(experiment, session) for experiment in session.held]
     if session.pause is not None and not session.pause.by.is_user:
         needs.append(_paused(session.pause))
     alarm = current_alarm(session)
@@ -65,6 +66,8 @@ def need_in(event: ev.AnyEvent, session: Session) -> Need | None:
             return next((_parked(q) for q in session.parked if q.number == event.queued), None)
         case ev.ProgramQuestioned():
             return _program(event)
+        case ev.VerdictGiven() if session.experiment(event.experiment).held:
+            return _held(session.experiment(event.experiment), session)
         case ev.FrontierAdvanced():
             return new_best(session)
         case ev.AlarmRaised(kind=AlarmKind.PLATEAU):
@@ -108,6 +111,13 @@ def _parked(queued: Queued) -> Need:
 def _program(question: ev.ProgramQuestioned) -> Need:
     text = f"use the new program.md? It was changed on the disk while #{question.experiment} ran"
     return Need(NeedKind.PROGRAM, f"program {question.digest}", text)
+
+
+def _held(experiment: Experiment, session: Session) -> Need:
+    value = experiment.measurement.metric if experiment.measurement is not None else 0.0
+    why = "; ".join(experiment.surprises)
+    text = f"keep #{experiment.number}? {session.config.metric} {value:.6f}: {why}"
+    return Need(NeedKind.APPROVAL, f"held {experiment.number}", text)
 
 
 def _paused(pause: Pause) -> Need:

@@ -158,6 +158,8 @@ class Experiment(ProposalRecord, frozen=True, kw_only=True):
     measurement: ev.Measurement | None = None
     doubts: tuple[str, ...] = ()
     """Why the measurement is not trusted, so that it is not kept; empty where it is trusted."""
+    surprises: tuple[str, ...] = ()
+    """Why only the user keeps the result; empty where the keep rule does."""
     verdict: Verdict | None = None
     verdict_reason: str = ""
     gain: float | None = None
@@ -210,6 +212,18 @@ class Experiment(ProposalRecord, frozen=True, kw_only=True):
     def effective_verdict(self) -> Verdict | None:
         """The verdict in force: the user's own, else the keep rule's; None before either."""
         return self.overruled or self.verdict
+
+    @property
+    def held(self) -> bool:
+        """Return whether the user is asked to keep or discard a surprising result."""
+        undecided = self.verdict is Verdict.DISCARD and self.overruled is None
+        return bool(self.surprises) and not self.doubts and undecided
+
+    @property
+    def doubted(self) -> bool:
+        """Return whether the measurement is not trusted, or surprising and not kept by the user."""
+        surprising = bool(self.surprises) and self.effective_verdict is not Verdict.KEEP
+        return bool(self.doubts) or surprising
 
     @property
     def run(self) -> Run | None:

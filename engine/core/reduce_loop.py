@@ -218,7 +218,9 @@ def _run_ended(s: Session, e: ev.RunEnded) -> Session:
 
 @on(ev.Measured)
 def _measured(s: Session, e: ev.Measured) -> Session:
-    return s.change(e, e.experiment, measurement=e.measurement, doubts=e.doubts)
+    return s.change(
+        e, e.experiment, measurement=e.measurement, doubts=e.doubts, surprises=e.surprises
+    )
 
 
 @on(ev.VerdictGiven)
@@ -233,7 +235,9 @@ def _verdict_given(s: Session, e: ev.VerdictGiven) -> Session:
         ended_at=e.at,
     )
     name = e.verdict.value
-    return replace(changed, counts=replace(s.counts, **{name: getattr(s.counts, name) + 1}))
+    counts = replace(s.counts, **{name: getattr(s.counts, name) + 1})
+    held = (e.experiment,) if changed.experiment(e.experiment).held else ()
+    return replace(changed, counts=counts, held_numbers=(*s.held_numbers, *held))
 
 
 @on(ev.RowWritten)

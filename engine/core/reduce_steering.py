@@ -5,7 +5,7 @@ from __future__ import annotations
 from msgspec.structs import replace
 
 from engine.core import events as ev
-from engine.core.enums import Actor, DecisionKind, QueueState, ReviewAnswer
+from engine.core.enums import Actor, DecisionKind, QueueState, ReviewAnswer, Verdict
 from engine.core.handlers import on
 from engine.core.records import DecisionRecord, Instruction, Pin, ProgramVersion, Queued, Vetoed
 from engine.core.reduce_loop import VETOED_KEPT
@@ -200,11 +200,14 @@ def _overruled(s: Session, e: ev.Overruled) -> Session:
         patch_id=old.proposal.patch_id,
     )
     changed = s.change(e, e.experiment, overruled=e.verdict, decisions=(*old.decisions, decided))
-    counts = s.counts
+    held = tuple(number for number in s.held_numbers if number != e.experiment)
+    changed, counts = replace(changed, held_numbers=held), s.counts
     for verdict, step in ((old.effective_verdict, -1), (e.verdict, 1)):
         if verdict is not None:
             name = verdict.value
             counts = replace(counts, **{name: getattr(counts, name) + step})
+    if old.held and e.verdict is Verdict.DISCARD:
+        return replace(changed, counts=counts)  # the branch has never had it
     return replace(changed, counts=counts, pending_overrules=(*s.pending_overrules, e.experiment))
 
 

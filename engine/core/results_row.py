@@ -30,7 +30,8 @@ def row_of(experiment: Experiment) -> ResultsRow | None:
         return None
     measured = experiment.measurement
     crashed = experiment.verdict is Verdict.CRASH or measured is None
-    note = f" ({experiment.verdict_reason})" if crashed or experiment.doubts else ""
+    explained = crashed or experiment.doubts or experiment.surprises
+    note = f" ({experiment.verdict_reason})" if explained else ""
     return ResultsRow(
         commit=experiment.commit or experiment.base,
         metric=0.0 if crashed or measured is None else measured.metric,

@@ -98,6 +98,8 @@ class Session(msgspec.Struct, frozen=True, kw_only=True):
     """The SHA-256 of the text of program.md that the user refused last; empty: none."""
     aliases: dict[str, str] = {}
     """By commit whose editable file an earlier commit has too: that earlier commit."""
+    held_numbers: tuple[int, ...] = ()
+    """Numbers of the experiments with a surprising result that waits for the user."""
     locked: dict[str, str] | None = None
     """Hashes of the locked files as the baseline was run with them, by path; None: not recorded."""
     pending_overrules: tuple[int, ...] = ()
@@ -226,6 +228,11 @@ class Session(msgspec.Struct, frozen=True, kw_only=True):
     def in_question(self) -> tuple[Queued, ...]:
         """Proposals that the user may decide on: those asked about now, then the parked ones."""
         return (*self.asked, *self.parked)
+
+    @property
+    def held(self) -> tuple[Experiment, ...]:
+        """Experiments with a surprising result that waits for the user, oldest first."""
+        return tuple(self.experiment(number) for number in self.held_numbers)
 
     @property
     def ready(self) -> tuple[Queued, ...]:

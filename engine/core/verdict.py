@@ -31,6 +31,7 @@ def decide(
     incumbent: float | None,
     *,
     doubts: tuple[str, ...] = (),
+    surprises: tuple[str, ...] = (),
     lines_saved: int = 0,
 ) -> KeepDecision:
     """Decide by the keep rule whether a measured experiment is kept, discarded or a crash.
@@ -40,6 +41,7 @@ def decide(
         measurement: The figures of a run that finished.
         incumbent: The value to beat; None for the baseline, which is kept.
         doubts: Sentences why the measurement is not trusted; any doubt discards it.
+        surprises: Sentences why only the user may keep it; it is discarded until they do.
         lines_saved: Lines removed minus lines added by the edit.
     """
     value = measurement.metric
@@ -54,6 +56,8 @@ def decide(
     if not math.isfinite(gain):
         return KeepDecision(Verdict.DISCARD, "the difference is too large to be true", None)
     need = config.min_delta if config.rule is KeepRule.MIN_DELTA else 0.0
+    if gain > 0 and gain >= need and surprises:
+        return KeepDecision(Verdict.DISCARD, f"held for you: {'; '.join(surprises)}", gain)
     if gain > 0 and gain >= need:
         return KeepDecision(Verdict.KEEP, f"better by {gain:.6g}", gain)
     if gain == 0 and lines_saved > 0:

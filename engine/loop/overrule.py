@@ -123,6 +123,10 @@ class EarlierExperiments:
         number, wanted = command.experiment, command.verdict
         reason = required_text(command.reason, "verdict of your own")
         experiment = self._overrulable(number, wanted)
+        if experiment.held and wanted is Verdict.DISCARD:
+            answer = ev.Overruled(experiment=number, verdict=wanted, by=by, reason=reason)
+            self._context.record(answer)
+            return f"Experiment {number} stays discarded."
         session = self._context.session
         if number != session.incumbent and number not in session.pending_overrules:
             # Raises an error where it is impossible.
@@ -150,7 +154,7 @@ class EarlierExperiments:
                 "Only an experiment with a measurement can be kept or discarded.",
                 "Revive it to try its idea again.",
             )
-        if experiment.effective_verdict is wanted:
+        if experiment.effective_verdict is wanted and not experiment.held:
             raise AutoresearchError(f"Experiment {number} is a {wanted.value} already.")
         if experiment.is_baseline:
             raise AutoresearchError("The baseline is what all is compared with; it stays.")

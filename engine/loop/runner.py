@@ -6,10 +6,11 @@ import math
 from pathlib import Path
 
 from engine.core import events as ev
-from engine.core.enums import PROGRAM, AlarmKind, Outcome, Phase, StopMode
+from engine.core.enums import PROGRAM, AlarmKind, Origin, Outcome, Phase, StopMode, Verdict
 from engine.core.errors import EnvironmentProblem, JournalError
 from engine.core.outcome import Classified, Ending, classify
 from engine.core.records import Experiment, Run
+from engine.core.surprise import find_surprises
 from engine.core.verdict import find_doubts
 from engine.executors.environment import run_environment, withheld_names
 from engine.executors.local import (
@@ -427,12 +428,39 @@ class Runner:
             distinct_values=len(set(log.metric_values)),
             changed_locked=changed,
         )
+        surprises = self._find_surprises(number, metric, report)
         self._context.record(
-            ev.Measured(experiment=number, run=run, measurement=measurement, doubts=doubts)
+            ev.Measured(
+                experiment=number,
+                run=run,
+                measurement=measurement,
+                doubts=doubts,
+                surprises=surprises,
+            )
         )
         if doubts:
             message = f"#{number}: {'; '.join(doubts)}"
             self._context.alarm(AlarmKind.DOUBT, message, experiment=number)
+        elif surprises:
+            message = f"#{number} is held for you: {'; '.join(surprises)}"
+            self._context.alarm(AlarmKind.DOUBT, message, experiment=number)
+
+    def _find_surprises(self, number: int, metric: float, report: ExitReport) -> tuple[str, ...]:
+        session = self._context.session
+        experiment, baseline = session.experiment(number), session.baseline
+        if experiment.forced is not None or experiment.origin is Origin.CONFIRM:
+            return ()  # the user has decided already, or it is not kept anyway
+        kept = (e for e in session.experiments if e.effective_verdict is Verdict.KEEP)
+        last = baseline.run if baseline is not None else None
+        return find_surprises(
+            session.direction,
+            metric,
+            session.best_metric,
+            kept_gains=[e.gain for e in kept if e.gain is not None],
+            budget_seconds=session.config.budget_seconds,
+            seconds=report.seconds,
+            baseline_seconds=last.seconds if last is not None else 0.0,
+        )
 
 
 def _lost(handle: RunHandle, gone: str) -> Classified:

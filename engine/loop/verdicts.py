@@ -48,6 +48,7 @@ class Judge:
                 experiment.measurement,
                 session.best_metric,
                 doubts=experiment.doubts,
+                surprises=experiment.surprises,
                 lines_saved=experiment.proposal.removed - experiment.proposal.added,
             )
             verdict, reason, gain = decision.verdict, decision.reason, decision.gain

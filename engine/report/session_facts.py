@@ -104,6 +104,8 @@ def outcome_of(e: Experiment) -> str:
         if run is None or run.outcome is None or run.outcome is Outcome.FINISHED:
             return "no value was reported"
         return run.outcome.value
+    if e.held:
+        return "surprising, and held for the user"
     if e.doubts:
         return "its report was doubted"
     if e.gain is not None and e.gain > 0:

@@ -71,6 +71,7 @@ def queue_facts(session: Session, pid: int | None) -> dict[str, Any]:
         "engine_pid": pid,
         "autonomy": session.autonomy.value,
         "waiting": [queued_facts(q) for q in session.in_question],
+        "held": [{"experiment": e.number, "why": list(e.surprises)} for e in session.held],
         "next": [queued_facts(q) for q in session.ready],
         "pins": [pin_facts(p) for p in session.waiting_pins],
     }
@@ -93,6 +94,10 @@ def queue_lines(session: Session, width: int, *, engine: bool) -> list[str]:
             lines += queued_lines(queued, width)
     else:
         lines.append(f"Nothing waits for your decision ({session.autonomy.value}).")
+    for held in session.held:
+        why = one_line("; ".join(held.surprises))
+        lines.append(f"Experiment {held.number} is surprisingly good: {why}.")
+        lines.append(f'  overrule {held.number} keep|discard --reason "…"')
     if session.ready:
         lines.append("Next:")
         for queued in session.ready:

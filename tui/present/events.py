@@ -194,6 +194,8 @@ def _describe(event: ev.AnyEvent, direction: Direction) -> EventText:
             return EventText(what, "--crash" if failed else "", reason=last)
         case ev.Measured():
             doubts = f"; doubted: {'; '.join(event.doubts)}" if event.doubts else ""
+            if event.surprises and not doubts:
+                doubts = f"; held for you: {'; '.join(event.surprises)}"
             measured = event.measurement
             what = f"measured {metric(measured.metric)}, {memory(measured.memory_gb)} of memory"
             return EventText(what + doubts, "--attention" if doubts else "")

@@ -102,6 +102,8 @@ def measurement_lines(session: Session, experiment: Experiment) -> tuple[TextLin
     measured = experiment.measurement
     for doubt in experiment.doubts:
         lines.append((f"Doubt: {doubt}", "--attention"))
+    for surprise in experiment.surprises:
+        lines.append((f"Held for you, because {surprise}.", "--attention"))
     if measured is not None:
         rows: list[tuple[str, str]] = [
             (session.config.metric, metric(measured.metric)),

@@ -48,9 +48,10 @@ def overruling(session: Session, experiment: Experiment) -> Overruling | str:
             else "The branch takes its change back by a new commit, nothing is rewritten, and the "
             "keep before it is the best again.",
         )
+    held = f"which is held for you: {'; '.join(experiment.surprises)}"
     return Overruling(
         Verdict.KEEP,
-        f"Keep experiment {number}, which was discarded?",
+        f"Keep experiment {number}, {held if experiment.held else 'which was discarded'}?",
         "The best has moved on since, so its change is run on top of it as a new experiment and "
         "kept whatever it measures."
         if later

@@ -134,6 +134,9 @@ def _needed(view: View) -> Iterable[_Part]:
             yield _Part(3, ((f"parked in {left}", "--attention"),))
     if session.program_question is not None:
         yield _Part(1, (("● program.md changed (m)", "--attention"),))
+    if held := session.held:
+        numbers = " ".join(f"#{experiment.number}" for experiment in held[:3])
+        yield _Part(2, ((f"● keep {numbers}? (K)", "--attention"),))
     if parked := len(session.parked):
         yield _Part(2 if not asked else 4, ((f"{parked} parked (w)", "--accent"),))
 

@@ -109,7 +109,7 @@ def _row_value(e: Experiment, metric: str) -> float | None:
 
 def _credible_value(e: Experiment) -> float | None:
     """Return an experiment's value; None for a crash, a doubted report or a non-finite value."""
-    if e.measurement is None or e.doubts or e.effective_verdict is Verdict.CRASH:
+    if e.measurement is None or e.doubted or e.effective_verdict is Verdict.CRASH:
         return None
     if e.effective_verdict is None and not e.row_status:
         return None

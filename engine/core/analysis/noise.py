@@ -183,6 +183,6 @@ def _values_by_commit(session: Session) -> dict[str, list[float]]:
 
 def _values(experiments: Iterable[Experiment]) -> Iterable[float]:
     for e in experiments:
-        counts = e.verdict is not None and e.verdict is not Verdict.CRASH and not e.doubts
+        counts = e.verdict is not None and e.verdict is not Verdict.CRASH and not e.doubted
         if counts and e.measurement is not None and math.isfinite(e.measurement.metric):
             yield e.measurement.metric

@@ -93,7 +93,7 @@ def near_miss(session: Session, spell: int) -> Experiment | None:
         for e in recent
         if e.effective_verdict is Verdict.DISCARD
         and e.gain is not None
-        and not e.doubts
+        and not e.doubted
         and e.origin is not Origin.CONFIRM
     ]
     return max(measured, key=lambda e: e.gain or 0.0, default=None)
