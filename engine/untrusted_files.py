@@ -5,6 +5,7 @@ A run or a cloned repository may have a pipe, a device, a link or a huge file in
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import stat
@@ -83,3 +84,22 @@ def set_aside(path: Path) -> None:
         path.rename(aside)
     else:
         path.unlink(missing_ok=True)
+
+
+def open_private(path: str | Path, flags: int) -> int:
+    """Open a file of the engine that only the user may read; usable as the `opener` of `open`.
+
+    Raises:
+        OSError: It cannot be opened, or is a symbolic link.
+    """
+    descriptor = os.open(path, flags | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+    make_private(descriptor)
+    return descriptor
+
+
+def make_private(descriptor: int) -> None:
+    """Take the permissions of group and others from an open file, which earlier versions gave."""
+    mode = stat.S_IMODE(os.fstat(descriptor).st_mode)
+    if mode & 0o077:
+        with contextlib.suppress(OSError):  # a file system without permissions
+            os.fchmod(descriptor, mode & 0o700)

@@ -19,6 +19,7 @@ from engine.core.layout import engine_output
 from engine.core.secrets import is_harmless
 from engine.protocol import commands
 from engine.protocol.handover import HANDOVER_FLAG, give_environment, hide_memory
+from engine.untrusted_files import open_private
 
 START_SECONDS = 30.0
 _LEAVE_SECONDS = 10.0
@@ -60,7 +61,7 @@ def spawn_engine(workspace: Path) -> tuple[subprocess.Popen[bytes], Path]:
     }
     hidden = {name: value for name, value in os.environ.items() if name not in shown}
     given, taken = socket.socketpair()
-    with taken, open(output, "ab") as out:
+    with taken, open(output, "ab", opener=open_private) as out:
         out.truncate(0)  # what an earlier engine printed must not be taken for this one's
         process = subprocess.Popen(
             [*scope, *command],

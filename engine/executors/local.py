@@ -24,7 +24,7 @@ import psutil
 from engine.core.errors import EnvironmentProblem, UsageError
 from engine.executors import supervisor
 from engine.executors.run_processes import RUN_VARIABLE, RunProcesses, find_supervisors
-from engine.untrusted_files import open_regular, read_regular, set_aside
+from engine.untrusted_files import open_private, open_regular, read_regular, set_aside
 
 _LONGEST_REPORT_BYTES = 64 << 10
 _Seconds = Annotated[float, msgspec.Meta(ge=0, le=1e11)]
@@ -305,7 +305,7 @@ def start_run(
         try:
             os.write(write_end, secret.text.encode())
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            with open(directory / "supervisor.log", "ab") as errors:
+            with open(directory / "supervisor.log", "ab", opener=open_private) as errors:
                 process = subprocess.Popen(
                     [
                         *(sys.executable, "-I", "-S", _supervisor_script()),

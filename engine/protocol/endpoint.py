@@ -115,7 +115,7 @@ class EngineLock:
         """
         descriptor = -1
         try:
-            self._path.parent.mkdir(exist_ok=True)
+            self._path.parent.mkdir(mode=0o700, exist_ok=True)
             flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
             descriptor = os.open(self._path, flags, 0o600)
             for attempt in range(_LOCK_ATTEMPTS):

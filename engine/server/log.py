@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import logging
 from collections.abc import Collection, Mapping, Sequence
+from io import TextIOWrapper
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from engine.core import events as ev
 from engine.core.errors import ConfigError
 from engine.core.layout import engine_log
 from engine.core.secrets import redact, secret_values
+from engine.untrusted_files import open_private
 
 _MAX_BYTES = 1 << 20
 _KEPT_FILES = 3
@@ -29,6 +31,17 @@ class _RedactingFormatter(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         return redact(super().format(record), self._secrets)
+
+
+class _PrivateFile(RotatingFileHandler):
+    """A rotating log file that only the user may read."""
+
+    def _open(self) -> TextIOWrapper:
+        file = open(  # noqa: SIM115  the handler closes it
+            self.baseFilename, self.mode, encoding=self.encoding, opener=open_private
+        )
+        assert isinstance(file, TextIOWrapper)
+        return file
 
 
 def known_secrets(
@@ -58,7 +71,7 @@ def start_logging(workspace: Path, secrets: Sequence[str]) -> None:
     Raises:
         OSError: The log file cannot be written.
     """
-    handler = RotatingFileHandler(
+    handler = _PrivateFile(
         engine_log(workspace), maxBytes=_MAX_BYTES, backupCount=_KEPT_FILES, encoding="utf-8"
     )
     handler.setFormatter(_RedactingFormatter(secrets))

@@ -56,7 +56,7 @@ def save_config(workspace: Path, config: ResearchConfig) -> None:
     """
     path = config_path(workspace)
     try:
-        path.parent.mkdir(exist_ok=True)
+        path.parent.mkdir(mode=0o700, exist_ok=True)
         write_durably(path, render_config(config))
     except OSError as error:
         raise WorkspaceError(

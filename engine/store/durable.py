@@ -8,6 +8,8 @@ import os
 import stat
 from pathlib import Path
 
+from engine.core.layout import HOME_NAME
+
 TEMPORARY_MARK = ".autoresearch-"
 """The part of a temporary file's name between the name that it will get and random letters."""
 _NO_HARD_LINKS = (errno.EPERM, errno.ENOTSUP, errno.ENOSYS, errno.EMLINK)
@@ -18,13 +20,13 @@ def write_durably(
 ) -> None:
     """Write a whole file atomically; its content and its name are on the disk on return.
 
-    A file that is replaced keeps its permissions.
+    A file that is replaced keeps its permissions, unless it is to be private.
 
     Args:
         path: The file to write.
         data: Its content; lone surrogates of a text become the bytes they stand for.
         replace: Whether a file of that name is replaced.
-        private: Whether only the user may read and write the file.
+        private: Whether only the user may read and write the file, as all below `.autoresearch`.
 
     Raises:
         FileExistsError: There is a file of that name, and `replace` is false.
@@ -33,7 +35,7 @@ def write_durably(
     import tempfile  # commands that only read do not need it
 
     raw = data.encode("utf-8", "surrogateescape") if isinstance(data, str) else data
-    mode = 0o600 if private else _mode_of(path)
+    mode = 0o600 if private or HOME_NAME in path.parts else _mode_of(path)
     descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}{TEMPORARY_MARK}")
     try:
         with os.fdopen(descriptor, "wb") as file:

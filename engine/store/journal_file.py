@@ -18,6 +18,7 @@ from pathlib import Path
 from engine.core.errors import EngineBusyError, JournalError
 from engine.file_lock import try_lock
 from engine.store.durable import TEMPORARY_MARK, keep_aside, sync_directory
+from engine.untrusted_files import make_private, open_private
 
 MOST_LINE_BYTES = 64 * 2**20
 _CHUNK_BYTES = 1 << 20
@@ -198,7 +199,7 @@ class JournalFile:
             if len(torn) >= MOST_LINE_BYTES:
                 raise line_too_long(self.path, None)
         if torn:
-            with open(self.path.with_suffix(".torn"), "ab") as file:
+            with open(self.path.with_suffix(".torn"), "ab", opener=open_private) as file:
                 file.write(torn + b"\n")
                 file.flush()
                 os.fsync(file.fileno())
@@ -218,7 +219,7 @@ def _open_locked(path: Path) -> int:
         OSError: It cannot be opened, or is not a regular file.
     """
     flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
-    descriptor = os.open(path, flags, 0o644)
+    descriptor = os.open(path, flags, 0o600)
     if not stat.S_ISREG(os.fstat(descriptor).st_mode):
         os.close(descriptor)
         raise OSError(errno.EINVAL, "It is not a regular file", str(path))
@@ -229,6 +230,7 @@ def _open_locked(path: Path) -> int:
             "One session has one engine.",
             "Stop it with `autoresearch-tui stop`.",
         )
+    make_private(descriptor)
     return descriptor
 
 
