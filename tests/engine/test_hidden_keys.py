@@ -101,6 +101,7 @@ def test_the_agent_gets_its_key(repository: Path) -> None:
     assert request.headers["authorization"] == f"Bearer {KEY}"
 
 
+@pytest.mark.usefixtures("engines")
 def test_git_does_not_get_the_key(repository: Path, tmp_path: Path) -> None:
     tools, seen = tmp_path / "tools", tmp_path / "seen"
     tools.mkdir()
