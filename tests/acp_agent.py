@@ -175,6 +175,11 @@ class ScriptedAgent:
         )
         return PromptResponse(stop_reason="end_turn", usage=used)
 
+    async def _charter(self, text: str) -> None:
+        """Say what program.md is in the worktree."""
+        await self._think(self._file.with_name("program.md").read_text())
+        self._edit()
+
     async def _on_disk(self, text: str) -> None:
         self._edit()
 

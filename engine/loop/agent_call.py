@@ -146,6 +146,7 @@ class AgentCalls:
             place = await self._context.in_git_thread(
                 check_out, self._context.workspace, scratch, base
             )
+            await asyncio.to_thread(self._program.write_to, place)
         briefing = await self._briefings.build(
             number, base, failure=failure, pinned=pinned, worktree=place
         )

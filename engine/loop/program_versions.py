@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from pathlib import Path
 
 from engine.core import events as ev
 from engine.core.enums import PROGRAM, Actor, AlarmKind
@@ -124,6 +125,17 @@ class ProgramVersions:
                 "It is used once you accept it: m on the screen, or `autoresearch-tui program`."
             )
             self._context.alarm(AlarmKind.PROGRAM, message, experiment=number)
+
+    def write_to(self, directory: Path) -> None:
+        """Write the version of program.md in force to a coding agent's worktree.
+
+        The branch may have an earlier one. Nothing is written where none is in force, or where the
+        repository has a directory of that name.
+        """
+        path = directory / PROGRAM
+        if self.text and (path.is_symlink() or not path.is_dir()):
+            path.unlink(missing_ok=True)  # a link may lead out of the worktree
+            path.write_bytes(self.text.encode("utf-8", "surrogateescape"))
 
     def accept(self, by: Actor, digest: str) -> str:
         """Put a text of program.md in force now, or as soon as the file has it.
