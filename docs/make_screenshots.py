@@ -1,8 +1,9 @@
 """Makes the pictures of the README and of docs/overview.md from the app, on a real session.
 
-Runs the demo until a dozen experiments are done (about four minutes on a CPU), then paints the
-live screen at 160×45 and at 80×24, and the health of its search, while the next one trains. With a
-workspace that has an engine at work, that session is shown instead:
+Runs the demo until a dozen experiments are done and one was kept (about four minutes on a CPU that
+does nothing else), then paints the live screen at 160×45 and at 80×24, and the health of its
+search, while the next one trains. With a workspace that has an engine at work, that session is
+shown instead:
 `python docs/make_screenshots.py WORKSPACE`.
 """
 
@@ -22,6 +23,8 @@ from engine.protocol.commands import StopSession
 from tui.terminal import prepare_environment
 
 EXPERIMENTS = 12
+KEPT = 2
+"""The experiments kept before a picture is taken, the baseline counted."""
 SHARE = 0.5
 """The share of the current run that is done on each picture, at least: 0 to 1."""
 
@@ -41,10 +44,11 @@ async def paint(workspace: Path, size: tuple[int, int], keys: tuple[str, ...]) -
     async with app.run_test(size=size) as pilot:
         while True:
             await pilot.pause(0.2)
-            progress, done = app.view.progress, app.view.session.counts.total
+            progress, counts = app.view.progress, app.view.session.counts
             if progress is None or progress.share is None or app.view.devices is None:
                 continue
-            if done >= EXPERIMENTS and progress.share > SHARE:
+            enough = counts.total >= EXPERIMENTS and counts.keep >= KEPT
+            if enough and progress.share > SHARE:
                 break
         await pilot.press(*keys)
         await pilot.pause(0.5)
