@@ -3,12 +3,14 @@
 AutoresearchError            what happened, why, what to do next; an exit code
 ├── UsageError               2  invalid flag or argument
 ├── WorkspaceError           3  the repository cannot be used as it is
-│   └── NoRepositoryError       a directory is not in a git repository
+│   ├── NoRepositoryError       a directory is not in a git repository
+│   └── GitBusyError            git was killed, or another program holds a lock
 ├── ConfigError              4  invalid .autoresearch/config.toml: which line, what was expected
 ├── EngineBusyError          5  another engine holds this workspace
 ├── EngineGoneError          6  no engine answers
 │   └── EngineRefusedError      the engine takes no commands from this process
 ├── EnvironmentProblem       7  a missing command, a full disk: no evidence about an idea
+│   └── GitMissingError         git is not installed, or cannot be started
 ├── JournalError             8  the journal cannot be trusted or written
 ├── TerminalError            9  this terminal cannot show the screen
 └── AgentError              10  the agent could not propose
@@ -64,6 +66,10 @@ class NoRepositoryError(WorkspaceError):
     """A directory is not in a git repository."""
 
 
+class GitBusyError(WorkspaceError):
+    """Git was killed, or another program holds a lock in the repository; trying again may help."""
+
+
 class ConfigError(AutoresearchError):
     """The research config or .autoresearch/config.toml is invalid."""
 
@@ -93,6 +99,10 @@ class EnvironmentProblem(AutoresearchError):
     """
 
     exit_code = 7
+
+
+class GitMissingError(EnvironmentProblem):
+    """The command `git` is not installed, or cannot be started."""
 
 
 class JournalError(AutoresearchError):

@@ -8,7 +8,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import IO
 
-from engine.core.errors import WorkspaceError
+from engine.core.errors import GitBusyError, WorkspaceError
 from engine.git.repository import Repository
 from engine.git.start import failure, output, run_git, start_git
 
@@ -58,7 +58,8 @@ class Git:
 
         Raises:
             WorkspaceError: Git fails; the error quotes its message.
-            EnvironmentProblem: Git is missing.
+            GitBusyError: Git was killed, or another program holds a lock.
+            GitMissingError: Git is missing.
         """
         out = self._run(args, env, stdin).decode("utf-8", "surrogateescape")
         return out.removesuffix("\n")
@@ -69,7 +70,12 @@ class Git:
         env: dict[str, str] | None = None,
         stdin: IO[bytes] | None = None,
     ) -> bytes:
-        done = run_git(args, self.directory, {**self._variables(), **(env or {})}, stdin)
+        variables = {**self._variables(), **(env or {})}
+        done = run_git(args, self.directory, variables, stdin)
+        if done.returncode and self.repository.remove_stale_lock(done.stderr):
+            if stdin is not None:
+                stdin.seek(0)
+            done = run_git(args, self.directory, variables, stdin)
         return output(done, *args[:3])
 
     def _variables(self) -> dict[str, str]:
@@ -82,9 +88,16 @@ class Git:
         }
 
     def try_run(self, *args: str, env: dict[str, str] | None = None) -> str | None:
-        """Run `git <args>`, and return its standard output; None if git fails."""
+        """Run `git <args>`, and return its standard output; None if git answers with an error.
+
+        Raises:
+            GitBusyError: Git was killed, or another program holds a lock.
+            GitMissingError: Git is missing.
+        """
         try:
             return self.run(*args, env=env)
+        except GitBusyError:
+            raise
         except WorkspaceError:
             return None
 
@@ -92,6 +105,8 @@ class Git:
         """Return the bytes of a file named `commit:path`; None if there is no such file."""
         try:
             return self._run(("cat-file", "blob", spec))
+        except GitBusyError:
+            raise
         except WorkspaceError:
             return None
 

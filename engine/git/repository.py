@@ -11,11 +11,13 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
+import time
 import weakref
 from pathlib import Path
 
 from engine.core.errors import EnvironmentProblem, NoRepositoryError, WorkspaceError
-from engine.git.start import output, run_git
+from engine.core.layout import BRANCH_PREFIX, REF_PREFIX
+from engine.git.start import LOCK_HELD, output, run_git
 
 _HARMLESS = (
     *("core.repositoryformatversion", "core.sharedrepository", "core.logallrefupdates"),
@@ -35,6 +37,7 @@ _FOR_CONFIRMED = (
 PRIVATE_PREFIX = "autoresearch-git-"
 """The first part of a private directory's name, before the process id of its engine."""
 _NEVER = ("extensions.worktreeconfig", "extensions.partialclone")
+_STALE_SECONDS = 10.0
 _NOT_LINKED = ("config", "config.worktree", "hooks", "index")
 _LINKED_IF_MADE_LATER = ("packed-refs", "shallow", "worktrees")
 
@@ -88,6 +91,36 @@ class Repository:
         if not path or self._private is None or Path(path) != self._private:
             return path
         return str(self.top if self.git_dir == self.common_dir else self.common_dir.parent)
+
+    def remove_stale_lock(self, message: bytes) -> bool:
+        """Delete the lock that git failed at, if a killed git of an engine left it behind.
+
+        Only locks of the session branches and the private refs are deleted, which only engines
+        write, and only those that are older than ten seconds.
+
+        Args:
+            message: What git wrote to standard error.
+
+        Returns:
+            True where it was deleted, so that trying again may help.
+        """
+        found = LOCK_HELD.search(message.decode("utf-8", "surrogateescape"))
+        if found is None:
+            return False
+        lock = self.git_dir / found["lock"]
+        lock = lock.parent.resolve() / lock.name
+        own = (self.common_dir / "refs/heads" / BRANCH_PREFIX, self.common_dir / REF_PREFIX)
+        if not any(lock.is_relative_to(directory) for directory in own):
+            return False
+        try:
+            if time.time() - lock.stat().st_mtime < _STALE_SECONDS:
+                return False
+            lock.unlink()
+        except FileNotFoundError:
+            return True
+        except OSError:
+            return False
+        return True
 
     def _make_private_directory(self) -> Path:
         try:

@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 from pathlib import Path
 from typing import IO
 
-from engine.core.errors import EnvironmentProblem, WorkspaceError
+from engine.core.errors import (
+    EnvironmentProblem,
+    GitBusyError,
+    GitMissingError,
+    WorkspaceError,
+)
 from engine.core.secrets import is_harmless
 
 _ENVIRONMENT = {
@@ -52,6 +58,10 @@ _USER_CONFIG = (
 """Variables, or their first parts, that name the user's own settings; no other GIT_* is passed."""
 
 
+LOCK_HELD = re.compile(r"Unable to create '(?P<lock>[^'\n]+\.lock)': File exists")
+"""What git says about a file that another git process holds as its lock, or left when killed."""
+
+
 def forget_git_environment() -> None:
     """Remove variables such as GIT_DIR from this process's environment.
 
@@ -85,7 +95,8 @@ def run_git(
 
     Raises:
         WorkspaceError: There is no such directory.
-        EnvironmentProblem: Git is not installed, or cannot be started.
+        GitMissingError: Git is not installed.
+        EnvironmentProblem: The machine is too busy to start it.
     """
     with start_git(args, directory, variables, stdin=stdin) as process:
         out, message = process.communicate()
@@ -104,7 +115,8 @@ def start_git(
 
     Raises:
         WorkspaceError: There is no such directory.
-        EnvironmentProblem: Git is not installed, or cannot be started.
+        GitMissingError: Git is not installed.
+        EnvironmentProblem: The machine is too busy to start it.
     """
     passed = ("EMAIL", *(_USER_CONFIG if variables is None else ()))
     # Without the keys of the engine: a training run can read the environment of git.
@@ -127,11 +139,11 @@ def start_git(
             raise WorkspaceError(
                 f"There is no directory {directory}.", "", "Name the directory of your repository."
             ) from None
-        missing = isinstance(error, FileNotFoundError)
+        if isinstance(error, FileNotFoundError | PermissionError):
+            what = "The command `git` is missing."
+            raise GitMissingError(what, "", "Install git.") from None
         raise EnvironmentProblem(
-            f"The command `git` {'is missing' if missing else 'cannot be started'}.",
-            "" if missing else f"{error.strerror}.",
-            "Install git." if missing else "Try again.",
+            "The command `git` cannot be started.", f"{error.strerror}.", "Try again."
         ) from error
 
 
@@ -154,5 +166,13 @@ def failure(code: int, message: bytes, *command: str) -> WorkspaceError:
         message: What it wrote to standard error.
         command: The first words of the command, without `git`.
     """
-    why = message.decode("utf-8", "replace").strip()
-    return WorkspaceError(f"`git {' '.join(command)}` failed.", why or f"Exit code {code}.")
+    name, why = f"`git {' '.join(command)}`", message.decode("utf-8", "replace").strip()
+    if code < 0:
+        return GitBusyError(f"{name} was ended by signal {-code}.", why, "Try again.")
+    if held := LOCK_HELD.search(why):
+        return GitBusyError(
+            f"Another program holds a lock in the repository, so {name} failed.",
+            why,
+            f"Wait until that program has ended. If none runs git there, delete {held['lock']}.",
+        )
+    return WorkspaceError(f"{name} failed.", why or f"Exit code {code}.")

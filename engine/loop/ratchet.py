@@ -21,6 +21,7 @@ from engine.core.errors import (
     AutoresearchError,
     EnvironmentProblem,
     JournalError,
+    WorkspaceError,
 )
 from engine.core.records import MOST_FAILURES, Experiment, Run
 from engine.core.session import MAX_HELD_IN_A_ROW, Session
@@ -282,13 +283,29 @@ class Ratchet:
             self._failures.reset()
             await self._steps.commit(current)
         elif current.run is None or self._is_to_be_rerun(current, current.run):
-            await self._runner.start(current)
+            await self._start_run(current)
         elif current.run.outcome is None:
             await self._runner.watch(current, current.run)
             self._pause_if_needed(self.session.experiment(current.number))
         else:
             await self._judge.judge(current, current.run)
             self._pause_if_none_runs()
+
+    async def _start_run(self, experiment: Experiment) -> None:
+        """Start an experiment's run; commit its patch again where the commit has vanished.
+
+        Git's own clean-up may delete new objects that nothing referred to at that moment.
+        """
+        try:
+            await self._runner.start(experiment)
+        except WorkspaceError as error:
+            committed_elsewhere = experiment.is_baseline or experiment.origin is Origin.CONFIRM
+            if committed_elsewhere or self._stall.is_due(error):
+                raise
+            has_commit = self._context.workspace.has_commit
+            if await self._context.in_git_thread(has_commit, experiment.commit):
+                raise
+            await self._steps.commit(experiment)
 
     def _is_given_up(self, experiment: Experiment) -> bool:
         """Return True where no other step of an experiment is tried, and nothing of it runs."""

@@ -1,4 +1,4 @@
-"""Waits while the machine refuses what a step needs: a full disk, no more files or processes.
+"""Waits while the machine refuses what a step needs: space on the disk, files, processes, git.
 
 A step that fails has not acted yet, because its event comes first. It is tried again until it
 succeeds. Without a journal to record a pause in, the wait is a message to the clients.
@@ -10,12 +10,18 @@ import asyncio
 import contextlib
 import errno
 import logging
+import math
 import os
 import time
 from collections.abc import Callable
 
 from engine.core.enums import AlarmKind
-from engine.core.errors import AutoresearchError, JournalError
+from engine.core.errors import (
+    AutoresearchError,
+    GitBusyError,
+    GitMissingError,
+    JournalError,
+)
 from engine.core.events import AlarmRaised, AnyEvent
 from engine.core.text import duration
 from engine.protocol.messages import AnyMessage, Stalled
@@ -60,6 +66,7 @@ class Stall:
         self._publish = publish
         self._tries = 0
         self._since = 0.0
+        self._kind = AlarmKind.DISK
         self._journal_failed = False
         self._appended = asyncio.Event()
         self.message = Stalled()
@@ -75,10 +82,8 @@ class Stall:
 
     def is_due(self, error: BaseException) -> bool:
         """Return whether to wait after an error and try again, rather than to pause the loop."""
-        number = machine_error(error)
-        if number in _LIMITS:
-            return not self._tries or time.monotonic() - self._since < _LIMIT_SECONDS
-        return number is not None
+        seconds = _seconds_to_try(error)
+        return seconds > 0 and (not self._tries or time.monotonic() - self._since < seconds)
 
     async def wait(self, error: AutoresearchError | OSError) -> None:
         """Tell the clients what the loop waits for, and wait before the next try.
@@ -89,6 +94,7 @@ class Stall:
             self._since = time.monotonic()
         self._tries += 1
         self._journal_failed = isinstance(error, JournalError)
+        self._kind = AlarmKind.ENGINE if machine_error(error) is None else AlarmKind.DISK
         reason = _reason(error)
         if reason != self.message.reason:
             _log.error("the engine waits: %s", reason)
@@ -109,7 +115,7 @@ class Stall:
         self._publish(self.message)
         try:
             message = f"The engine waited for {waited}: {reason}"
-            self._journal.append(AlarmRaised(kind=AlarmKind.DISK, message=message))
+            self._journal.append(AlarmRaised(kind=self._kind, message=message))
         except JournalError as error:
             _log.error("the end of a wait of %s was not recorded: %s", waited, error)
 
@@ -133,6 +139,16 @@ class Stall:
                     raise
             else:
                 return
+
+
+def _seconds_to_try(error: BaseException) -> float:
+    """Return for how many seconds a step that failed is tried again; 0: it is not."""
+    number, cause = machine_error(error), error.__cause__
+    if number in _DISK or isinstance(error, GitMissingError):
+        return math.inf
+    if number in _LIMITS or isinstance(error, GitBusyError):
+        return _LIMIT_SECONDS
+    return _seconds_to_try(cause) if cause is not None else 0.0
 
 
 def _reason(error: AutoresearchError | OSError) -> str:

@@ -7,7 +7,12 @@ from pathlib import Path
 
 from engine.client.sessions import engine_pid, find_workspace
 from engine.core.enums import NOT_RECORDED, Direction
-from engine.core.errors import UsageError, WorkspaceError
+from engine.core.errors import (
+    GitMissingError,
+    NoRepositoryError,
+    UsageError,
+    WorkspaceError,
+)
 from engine.core.layout import HOME_NAME, Layout
 from engine.core.session import Session
 from engine.core.table import BadRow
@@ -144,7 +149,7 @@ class JournalSource(ReplaySource):
             return Diff(note="Nothing was kept yet, so nothing changed.")
         try:
             commits = Commits(self._repo or self.workspace)
-        except WorkspaceError as error:
+        except (WorkspaceError, GitMissingError) as error:
             return Diff(note=f"Diff {NOT_RECORDED}: {error}")
         found = commits.find([session.base_commit, session.frontier])
         if len(found) < 2:
@@ -309,5 +314,7 @@ def _repository(path: Path, repo: Path | None) -> tuple[Commits | None, tuple[st
         return Commits(repo), ()
     try:
         return Commits(path.resolve().parent), ()
-    except WorkspaceError as error:
-        return None, ((str(error),) if "trust" in error.todo else ())
+    except NoRepositoryError:
+        return None, ()
+    except (WorkspaceError, GitMissingError) as error:
+        return None, (str(error),)

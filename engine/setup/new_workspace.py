@@ -29,11 +29,11 @@ def make_workspace(directory: Path, files: dict[str, str]) -> None:
         )
     try:
         directory.mkdir(parents=True, exist_ok=True)
+        create_repository(directory)
         for name, text in files.items():
             (directory / name).write_text(text, "utf-8")
     except OSError as error:
         raise WorkspaceError(f"{directory} cannot be written.", f"{error.strerror}.") from error
-    create_repository(directory)
     git = Git(directory)
     git.run("add", "--", *files)
     identity = _IDENTITY if git.try_run("config", "user.email") is None else ()

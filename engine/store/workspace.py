@@ -16,7 +16,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import BinaryIO, cast
 
-from engine.core.errors import WorkspaceError
+from engine.core.errors import GitBusyError, WorkspaceError
 from engine.core.layout import BRANCH_PREFIX, RefNames
 from engine.git.commands import Git
 from engine.git.start import forget_git_environment
@@ -311,6 +311,8 @@ class Workspace:
             )
         try:
             self.git.run("update-ref", "-m", "autoresearch: keep", ref, new, old)
+        except GitBusyError:
+            raise
         except WorkspaceError as error:
             now = self.branch_commit(tag)
             if now == old:
@@ -356,6 +358,8 @@ class Workspace:
         )
         try:
             commit = self.git.fast_import(stream)
+        except GitBusyError:
+            raise
         except WorkspaceError:
             # An engine killed here left the ref; its commit was never run.
             if self.git.try_run("update-ref", "-d", ref) is None:
@@ -396,6 +400,10 @@ class Workspace:
     def held(self, ref: str) -> str | None:
         """Return the commit that a ref points to; None if there is no such ref."""
         return self.git.try_run("rev-parse", "-q", "--verify", f"{ref}^{{commit}}")
+
+    def has_commit(self, commit: str) -> bool:
+        """Return whether a commit and all files in it are in the repository."""
+        return self.git.try_run("rev-list", "--objects", "--no-walk", commit) is not None
 
     def parent(self, commit: str) -> str | None:
         """Return a commit's first parent; None if it has none."""

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import msgspec
 
-from engine.core.errors import NoRepositoryError, WorkspaceError
+from engine.core.errors import GitMissingError, NoRepositoryError, WorkspaceError
 from engine.core.table.model import Table
 from engine.replay.commits import Commits
 from engine.replay.from_table import TableHistory
@@ -31,10 +31,11 @@ def join_diffs(facts: ReportFacts, table: Table, path: Path, repo: Path | None) 
 
     Raises:
         WorkspaceError: `repo` is not in a repository.
+        GitMissingError: `repo` is given, and git is missing.
     """
     try:
         commits = Commits(repo or path.resolve().parent)
-    except WorkspaceError as error:
+    except (WorkspaceError, GitMissingError) as error:
         if repo is not None:
             raise
         why = f"{error.what} {error.todo}"
