@@ -22,6 +22,15 @@ def test_the_changes_lead_from_one_text_to_the_other(before: str, after: str) ->
     assert lines == marked_lines(after)
 
 
+def test_a_line_that_a_long_file_has_often_is_compared_too() -> None:
+    often = ["a\n"] * 300
+    changes = changes_between(["p\n", *often, "q\n"], ["r\n", *often, "s\n"])
+    assert [(change.start, change.removed) for change in changes] == [
+        (0, ("p\n",)),
+        (301, ("q\n",)),
+    ]
+
+
 @given(texts, texts)
 def test_an_id_is_128_bits_and_says_whether_there_is_a_change(before: str, after: str) -> None:
     name = patch_id(before, after)

@@ -1,4 +1,4 @@
-"""Creates, reverses and applies patches (unified diffs) of one text file."""
+"""Creates, applies and compares patches (unified diffs) of one text file."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from engine.core.errors import AutoresearchError
 
-_HUNK = re.compile(r"^@@ -(\d+)(?:,(\d+))? \+(\d+)(?:,(\d+))? @@")
+_HUNK = re.compile(r"^@@ -(\d+)(?:,(\d+))? \+\d+(?:,\d+)? @@")
 _CONTEXT = 3
 _NO_NEWLINE = "\\ No newline at end of file\n"
 
@@ -134,25 +134,6 @@ def _changed_code(patch: str) -> list[tuple[str, str]]:
         if line[:1] in "+-" and code:
             changed.append((line[0], code))
     return changed
-
-
-def reverse_patch(patch: str) -> str:
-    """Return the unified diff that reverts another one."""
-    opposite = {"+": "-", "-": "+"}
-    lines = split_lines(patch)
-    result = lines[:2]
-    for line in lines[2:]:
-        match = _HUNK.match(line)
-        if match is not None:
-            old, new = _range(match[1], match[2]), _range(match[3], match[4])
-            result.append(f"@@ -{new} +{old} @@\n")
-        else:
-            result.append(opposite.get(line[0], line[0]) + line[1:])
-    return "".join(result)
-
-
-def _range(start: str, count: str | None) -> str:
-    return start if count is None else f"{start},{count}"
 
 
 def split_lines(text: str) -> list[str]:
