@@ -41,7 +41,8 @@ def find_surprises(
         baseline_seconds: The baseline's duration.
 
     Returns:
-        One sentence for each reason; empty for the baseline and where the value is no better.
+        One sentence for each reason; empty for the baseline, and for a value that is not better
+        than the incumbent's.
     """
     if incumbent is None or direction.gain(value, incumbent) <= 0:
         return ()
