@@ -94,7 +94,8 @@ class RunHandle:
         self.started_at = time.time() if started_at is None else started_at
         self.kill_requested_at: float | None = None
         """The monotonic time of the first `kill`; None before it."""
-        self._processes: RunProcesses | None = None
+        # Noted before the run can kill its supervisor: later children are then its orphans.
+        self._processes = RunProcesses(directory, process.pid) if process is not None else None
 
     @property
     def log(self) -> Path:

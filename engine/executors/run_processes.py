@@ -71,12 +71,13 @@ class RunProcesses:
     def __init__(self, directory: Path, supervisor: int | None = None) -> None:
         self._directory = directory
         self._supervisor = supervisor
-        entry = process_table().get(supervisor) if supervisor is not None else None
+        table = process_table()
+        entry = table.get(supervisor) if supervisor is not None else None
         self._started = entry.started if entry is not None else None
         self._known: set[tuple[int, float]] = set()
         """Descendants of the supervisor seen last, by process id and start."""
-        self._others: set[int] | None = None
-        """Children of the engine while the supervisor ran; None before the first `note`."""
+        self._others = _children_in(table) if self._supervisor_in(table) is not None else None
+        """Children of the engine while the supervisor ran; None where it was not seen running."""
 
     def note(self) -> str:
         """Note which processes are the run's, and return the supervisor's state.
@@ -94,7 +95,7 @@ class RunProcesses:
         run = descendants_in(table, [supervisor])
         self._known = {(pid, table[pid].started) for pid in run}
         # Orphans of the run are children of its supervisor, so that none of these is the run's.
-        self._others = {pid for pid, entry in table.items() if entry.parent == os.getpid()}
+        self._others = _children_in(table)
         if table[supervisor].state in "Tt":
             return "stopped"
         return "busy" if any(table[pid].state != "Z" for pid in run) else "alone"
@@ -164,6 +165,11 @@ class RunProcesses:
                 and pid != self._supervisor
             }
         return lost
+
+
+def _children_in(table: Mapping[int, ProcessEntry]) -> set[int]:
+    """Return the ids of this process's own children."""
+    return {pid for pid, entry in table.items() if entry.parent == os.getpid()}
 
 
 def _send(pids: set[int], number: signal.Signals) -> None:

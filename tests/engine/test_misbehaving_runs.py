@@ -95,10 +95,10 @@ def test_a_run_that_kills_its_supervisor_and_forges_a_report_is_a_crash(place: P
         outlive()
         print("val_bpb: 0.1", flush=True)
         escape()
+        forge(report)
         os.kill(supervisor, signal.SIGKILL)
         while os.getppid() == supervisor:
             time.sleep(0.01)
-        forge(report)
         escape()
         time.sleep(3600)
     """
