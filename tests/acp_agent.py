@@ -238,7 +238,7 @@ class ScriptedAgent:
 
     async def _crash(self, text: str) -> None:
         await self._think("half a thought")
-        key = os.environ.get("TEST_API_KEY", "")
+        key = os.environ.get("MISTRAL_API_KEY", "")
         print(f"\x1b[31mFATAL\x1b[0m heap out of memory {key}", file=sys.stderr, flush=True)
         os._exit(134)
 
@@ -272,7 +272,7 @@ class ScriptedAgent:
         self._edit()
 
     async def _secret(self, text: str) -> None:
-        key = os.environ["TEST_API_KEY"]
+        key = os.environ["MISTRAL_API_KEY"]
         await self._think(f"my key is {key}")
         if self._turn == 1:
             self._edit(new=f"RATE = 0.05; KEY = '{key}'")

@@ -51,7 +51,7 @@ KEY = "sk-very-secret-0123456789"
 def worktree(tmp_path: Path) -> Path:
     """Return a scratch worktree of a workspace with a key in its `.env`."""
     work = make_repository(tmp_path / "work", {"train.py": SOURCE, "prepare.py": "DATA = 1\n"})
-    (work / ".env").write_text(f"TEST_API_KEY={KEY}\n")
+    (work / ".env").write_text(f"MISTRAL_API_KEY={KEY}\n")
     git(work, "worktree", "add", "--quiet", "--detach", str(tmp_path / "scratch"))
     return tmp_path / "scratch"
 

@@ -45,6 +45,7 @@ ARGUMENTS: dict[str, list[list[str]]] = {
     "program": [[]],
     "autonomy": [[]],
     "kill": [[]],
+    "skip": [["2"]],
     "report": [["--out", "../report", "--format", "md,html"]],
     "overrule": [["1", "keep"]],
     "confirm": [["1"]],

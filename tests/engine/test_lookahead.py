@@ -15,6 +15,7 @@ from engine.core.layout import Layout
 from engine.core.session import Session
 from engine.protocol import commands
 from engine.store.journal import read_journal
+from engine.store.program_file import program_digest
 from tests.engine.test_ratchet import check_books
 from tests.model_server import Answer, Behaviour, ModelServer, Refusal, Request
 from tests.warm import run_warm
@@ -122,7 +123,9 @@ def test_a_new_program_has_a_draft_made_again(repository: Path) -> None:
 
     server = begin(repository, [answer], verb="start", budget=LONG)
     wait_for(lambda: session_of(repository).queue, "a draft")
-    (repository / "program.md").write_text("Think of the warm-up.\n")
+    text = "Think of the warm-up.\n"
+    assert send_command(repository, commands.AcceptProgram(digest=program_digest(text))).ok
+    (repository / "program.md").write_text(text)
     wait_for(lambda: events(repository, ProposalDropped), "the draft to be dropped")
     wait_for(lambda: session_of(repository).queue, "another draft")
     assert charters == [False, True]

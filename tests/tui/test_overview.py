@@ -138,6 +138,8 @@ def _value(kind: msgspec.inspect.Type) -> object:
             return _filled(cls)
         case msgspec.inspect.VarTupleType():
             return []
+        case msgspec.inspect.DictType():
+            return {}
     raise AssertionError(kind)
 
 
