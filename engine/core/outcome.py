@@ -65,6 +65,8 @@ class Ending:
     """True where the session's baseline has a measurement, so that the environment once worked."""
     edit: str = ""
     """The experiment's patch; empty for the baseline."""
+    disk_error: str = ""
+    """Why its files could not be written when it ended; empty where they could."""
     withheld: tuple[str, ...] = ()
     """Names of the engine's environment variables that the run did not get."""
 
@@ -90,6 +92,11 @@ def classify(end: Ending) -> Classified:
         if math.isfinite(end.metric):
             return Classified(Outcome.FINISHED, "")
         return Classified(Outcome.NAN, f"{end.metric_name} is {end.metric}")
+    if end.disk_error:
+        # Its output, and so the reason of its failure, may be lost.
+        return Classified(
+            Outcome.INTERRUPTED, f"nothing could be written when it ended: {end.disk_error}"
+        )
     environment = _environment(end, text)
     if environment is not None:
         return environment

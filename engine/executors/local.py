@@ -48,6 +48,8 @@ class ExitReport(msgspec.Struct, frozen=True):
     log_bytes_dropped: _Bytes = 0
     secret: str = ""
     """The secret that the engine gave the supervisor; empty in reports of older versions."""
+    disk_error: str = ""
+    """Why the report could not be written at first; empty where it could."""
 
 
 @dataclass(frozen=True)

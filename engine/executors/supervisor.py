@@ -239,17 +239,17 @@ class RunSupervisor:
 
     def _write_report(self, content: dict[str, float | str | None]) -> None:
         """Write `exit.json`; where the disk is full or fails, try until it can be written."""
-        members = (f'"{key}": {_as_json(value)}' for key, value in content.items())
-        text = f"{{{', '.join(members)}}}".encode()
         wait = 0.1
         while True:
             try:
                 os.fchmod(self.directory, 0o700)  # the run may have changed it
-                self._replace("exit.json", lambda target: _write_all(target, text))
+                self._replace("exit.json", lambda target: _write_json(target, content))
                 return
             except OSError as error:
                 if error.errno not in CURABLE:
                     raise
+                # The run may have failed for the same reason, without a line in its log.
+                content["disk_error"] = os.strerror(error.errno)
             time.sleep(wait)
             wait = min(2 * wait, LONGEST_WAIT_SECONDS)
 
@@ -350,6 +350,11 @@ def _warn(message: str) -> None:
         os.write(2, f"{message}\n".encode())
     except OSError:
         pass  # the disk is full
+
+
+def _write_json(target: int, content: dict[str, float | str | None]) -> None:
+    members = (f'"{key}": {_as_json(value)}' for key, value in content.items())
+    _write_all(target, f"{{{', '.join(members)}}}".encode())
 
 
 def _as_json(value: float | str | None) -> str:

@@ -46,7 +46,7 @@ def build_loop(context: SessionContext) -> SessionLoop:
         context, program, sources, calls, proposer, reviewer, failures.handle, stall
     )
     steps = ExperimentSteps(context, program, sources, calls, proposer, queue, reviewer, stall)
-    runner = Runner(context, program)
+    runner = Runner(context, program, stall)
     judge = Judge(context, steps, runner)
     earlier = EarlierExperiments(context, sources, reviewer, queue)
     return SessionLoop(

@@ -53,6 +53,8 @@ class RunMonitor:
         deadline_seconds: The longest time the run may take since its start.
         on_progress: Called at each poll with the progress that the log shows.
         on_alarm: Called with a sentence about what keeps the run from ending, once for each.
+        on_report_waits: Called once where the run has ended, and its report is not written; a
+            supervisor tries that again for as long as the disk is full.
     """
 
     def __init__(
@@ -64,6 +66,7 @@ class RunMonitor:
         deadline_seconds: float,
         on_progress: Callable[[LogProgress], None],
         on_alarm: Callable[[str], None],
+        on_report_waits: Callable[[], None],
     ) -> None:
         self.handle = handle
         self.log = RunLog(config.metric)
@@ -71,6 +74,7 @@ class RunMonitor:
         self._expects_progress = expects_progress
         self._on_progress = on_progress
         self._on_alarm = on_alarm
+        self._on_report_waits = on_report_waits
         self._fd = -1
         self._position = 0
         self._phase = Phase.STARTING
@@ -130,7 +134,7 @@ class RunMonitor:
                 self._alone_since = now
             elif now - self._alone_since > GRACE_SECONDS and not self._reported_waiting:
                 self._reported_waiting = True
-                self._on_alarm("it has ended, and its report waits for disk space")
+                self._on_report_waits()
         killed_at = self.handle.kill_requested_at
         if killed_at is not None and now > killed_at + GRACE_SECONDS:
             self._killed_by = self._killed_by or "request"

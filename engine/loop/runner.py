@@ -23,7 +23,7 @@ from engine.executors.python_settings import needs_user_site, python_settings
 from engine.loop.context import SessionContext
 from engine.loop.program_versions import ProgramVersions
 from engine.loop.run_monitor import FinishedRun, RunMonitor
-from engine.loop.stall import machine_error
+from engine.loop.stall import Stall, machine_error
 from engine.protocol.messages import Progress
 from engine.store.locked_files import hash_locked
 from engine.store.removal import clear_away
@@ -49,11 +49,13 @@ class Runner:
     Args:
         context: The session's journal, workspace, files and agent.
         program: Looks at program.md before and after each run, which may change it.
+        stall: Tells the clients where a run's report waits for the disk.
     """
 
-    def __init__(self, context: SessionContext, program: ProgramVersions) -> None:
+    def __init__(self, context: SessionContext, program: ProgramVersions, stall: Stall) -> None:
         self._context = context
         self._program = program
+        self._stall = stall
         self._handle: RunHandle | None = None
         self._unstarted: tuple[Run, RunSecret] | None = None
         """The run whose process could not be started after its event was recorded."""
@@ -169,6 +171,9 @@ class Runner:
                 number, run.number, progress, monitor.elapsed_seconds
             ),
             on_alarm=lambda message: self._alarm_of_run(number, message),
+            on_report_waits=lambda: self._stall.begin(
+                f"Run #{number} has ended, and its report is not written: is the disk full?"
+            ),
         )
         finished = await monitor.follow()
         await self._end(experiment, run, self._classify(experiment, handle, finished), finished)
@@ -190,6 +195,7 @@ class Runner:
             deadline_seconds=run.deadline_seconds,
             on_progress=lambda _: None,
             on_alarm=lambda message: self._alarm_of_run(number, message),
+            on_report_waits=lambda: None,
         )
         log = monitor.read_all()
         if log.metric_value is None or not math.isfinite(log.metric_value):
@@ -344,6 +350,7 @@ class Runner:
                 saw_fail=log.saw_fail,
                 base_works=session.baseline is not None,
                 edit="" if experiment.is_baseline else session.latest_patch,
+                disk_error=report.disk_error if report is not None else "",
                 withheld=withheld_names(self._context.environ, session.config.pass_env),
             )
         )

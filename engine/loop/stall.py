@@ -85,21 +85,25 @@ class Stall:
         seconds = _seconds_to_try(error)
         return seconds > 0 and (not self._tries or time.monotonic() - self._since < seconds)
 
+    def begin(self, reason: str, kind: AlarmKind = AlarmKind.DISK) -> None:
+        """Tell the clients what the loop waits for, until `end` is called."""
+        if not self._tries:
+            self._since = time.monotonic()
+        self._tries += 1
+        self._kind = kind
+        if reason != self.message.reason:
+            _log.error("the engine waits: %s", reason)
+            self.message = Stalled(reason=reason)
+            self._publish(self.message)
+
     async def wait(self, error: AutoresearchError | OSError) -> None:
         """Tell the clients what the loop waits for, and wait before the next try.
 
         The wait grows from half a second to 30 s, and ends early if an event can be recorded.
         """
-        if not self._tries:
-            self._since = time.monotonic()
-        self._tries += 1
+        kind = AlarmKind.ENGINE if machine_error(error) is None else AlarmKind.DISK
+        self.begin(_reason(error), kind)
         self._journal_failed = isinstance(error, JournalError)
-        self._kind = AlarmKind.ENGINE if machine_error(error) is None else AlarmKind.DISK
-        reason = _reason(error)
-        if reason != self.message.reason:
-            _log.error("the engine waits: %s", reason)
-            self.message = Stalled(reason=reason)
-            self._publish(self.message)
         self._appended.clear()
         with contextlib.suppress(TimeoutError):
             seconds = min(0.5 * 2 ** min(self._tries - 1, 10), _LONGEST_WAIT_SECONDS)

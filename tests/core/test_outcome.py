@@ -49,6 +49,8 @@ FAILED: dict[str, Any] = {"exit_code": 1, "metric": None}
         ({"exit_code": None, "signal": 11, "metric": None}, Outcome.CODE_CRASH),
         ({"exit_code": None, "signal": 15, "metric": None}, Outcome.INTERRUPTED),
         ({**FAILED, "traceback": "Traceback …\nKeyboardInterrupt"}, Outcome.INTERRUPTED),
+        ({**FAILED, "disk_error": "No space left on device"}, Outcome.INTERRUPTED),
+        ({"exit_code": 0, "disk_error": "No space left on device"}, Outcome.FINISHED),
         ({"killed_by": "deadline", "signal": 9}, Outcome.TIMEOUT),
         ({"killed_by": "start-up", "signal": 9}, Outcome.TIMEOUT),
         ({"killed_by": "silence", "signal": 9}, Outcome.HANG),

@@ -16,11 +16,14 @@ import pytest
 
 from engine.client.request import ask_state, send_command
 from engine.client.sessions import engine_pid, read_session
-from engine.core.enums import AlarmKind
+from engine.core.enums import AlarmKind, Outcome
 from engine.protocol import commands
 from tests.engine.test_ratchet import check_books, until
 from tests.warm import run_warm
-from tests.world import TRAIN, make_repository, stop_everything, wait_for
+from tests.world import TRAIN, Gate, make_repository, stop_everything, wait_for
+
+REPORT_WAITS = "its report is not written"
+"""What the engine waits for where the disk was full before a run's end, not between two runs."""
 
 
 @pytest.fixture
@@ -60,7 +63,7 @@ def test_a_full_disk_is_waited_for(small: Path) -> None:
     until(small, lambda s: s.counts.total >= 1, "the baseline")
     filler = fill(small)
     stalled = wait_for(lambda: ask_state(small).stalled, "the engine's word that the disk is full")
-    assert "No space left on device" in stalled
+    assert "No space left on device" in stalled or REPORT_WAITS in stalled
     # The journal's last block has room for a few events.
     note = commands.AddNote(text="x" * 500)
     refused = wait_for(lambda: _refusal(small, note), "a refused command")
@@ -69,7 +72,8 @@ def test_a_full_disk_is_waited_for(small: Path) -> None:
     assert "Nothing was done" in refused
     assert "No space left on device" in refused
     shown = run_warm("status", "-C", small)
-    assert "Waiting: " in shown.stdout and "No space left on device" in shown.stdout
+    assert "Waiting: " in shown.stdout
+    assert "No space left on device" in shown.stdout or REPORT_WAITS in shown.stdout
     assert engine_pid(small) == pid
     assert read_session(small, "t").seq == before.seq
 
@@ -79,6 +83,24 @@ def test_a_full_disk_is_waited_for(small: Path) -> None:
     assert session.counts.total == 6
     assert session.engine_starts == 1
     assert any(a.kind is AlarmKind.DISK and "waited" in a.message for a in session.alarms)
+    check_books(small)
+
+
+def test_a_report_that_the_disk_has_no_room_for_is_waited_for(small: Path) -> None:
+    gate = Gate(small, small.parent.parent / "gate")
+    start(small, "--budget", "0.3", "--max", "2")
+    until(small, lambda s: s.running is not None, "the run")
+    filler = fill(small)
+    gate.open()
+    wait_for(lambda: REPORT_WAITS in ask_state(small).stalled, "the word that the report waits")
+    filler.unlink()
+    wait_for(lambda: engine_pid(small) is None, "the session's end")
+    session = read_session(small, "t")
+    assert session.counts.total == 2 and session.engine_starts == 1
+    # What it printed into a full disk is lost, so that nothing of it can count.
+    baseline = session.experiment(1)
+    assert [run.outcome for run in baseline.runs] == [Outcome.INTERRUPTED, Outcome.FINISHED]
+    assert "No space left on device" in baseline.runs[0].detail
     check_books(small)
 
 

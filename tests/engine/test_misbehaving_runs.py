@@ -226,6 +226,7 @@ def test_a_stopped_supervisor_does_not_keep_the_run_alive(
         deadline_seconds=0.2 if by == "deadline" else 3600,
         on_progress=lambda _: None,
         on_alarm=lambda message: None,
+        on_report_waits=lambda: None,
     )
     if by == "request":
         handle.kill()
