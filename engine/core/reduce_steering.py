@@ -220,4 +220,13 @@ def _overrule_settled(s: Session, e: ev.OverruleSettled) -> Session:
 def _frontier_reverted(s: Session, e: ev.FrontierReverted) -> Session:
     base = s.canonical_commit(s.experiment(e.experiment).base)
     aliases = {**s.aliases, e.commit: base}
-    return s.with_(e, frontier=e.commit, incumbent=e.incumbent, aliases=aliases)
+    pending = list(s.pending_overrules)
+    if e.experiment in pending:
+        pending.remove(e.experiment)  # a later one of the same experiment is still to be settled
+    return s.with_(
+        e,
+        frontier=e.commit,
+        incumbent=e.incumbent,
+        aliases=aliases,
+        pending_overrules=tuple(pending),
+    )

@@ -230,6 +230,9 @@ class EarlierExperiments:
 
     async def _keep(self, experiment: Experiment) -> str:
         session, number = self._context.session, experiment.number
+        if session.pending_overrules.count(number) % 2 == 0:
+            # It was kept, discarded and kept again before the branch could follow.
+            raise _NothingToDoError(f"The frontier has never lost the change of #{number}.")
         before, after = await self._texts(experiment)
         frontier = await self._sources.at(session.frontier)
         if frontier == after:

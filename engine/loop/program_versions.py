@@ -72,8 +72,13 @@ class ProgramVersions:
         stays in force.
         """
         session, stamp = self._context.session, self._file_stamp()
-        changed_again = stamp is not None and self._stamp and stamp != self._stamp
-        if stamp is not None and changed_again and _is_fresh(stamp[0]):
+        changed_again = self._stamp and stamp != self._stamp
+        if (
+            stamp is not None
+            and changed_again
+            and _is_fresh(stamp)
+            and not self._has_accepted_text()
+        ):
             return  # an editor may still be writing it
         run_since, self._run_since = self._run_since, session.running is not None
         if stamp == self._stamp:
@@ -182,6 +187,16 @@ class ProgramVersions:
         # The change time comes first; unlike the modification time, it cannot be set.
         return (found.st_ctime_ns, found.st_size, found.st_ino)
 
+    def _has_accepted_text(self) -> bool:
+        """Return whether the file has a text that the user accepts, so that it is complete."""
+        if not self._accepted:
+            return False
+        try:
+            text = read_program(self._context.workspace.path).text
+        except WorkspaceError:
+            return False
+        return program_digest(text) in self._accepted
+
     def _report(self, what: str) -> None:
         if what == self._error:
             return
@@ -241,10 +256,6 @@ class ProgramVersions:
         return None
 
 
-def _is_fresh(change_time: int) -> bool:
-    """Return whether a file was changed just now.
-
-    Args:
-        change_time: Its change time in nanoseconds.
-    """
-    return 0 <= time.time() - change_time / 1e9 < _UNCHANGED_SECONDS
+def _is_fresh(stamp: tuple[int, ...]) -> bool:
+    """Return whether a file was changed just now, given its `_file_stamp`."""
+    return 0 <= time.time() - stamp[0] / 1e9 < _UNCHANGED_SECONDS
