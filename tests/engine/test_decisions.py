@@ -22,14 +22,20 @@ from engine.core.enums import (
     Verdict,
 )
 from engine.core.errors import EngineGoneError
-from engine.core.events import AlarmRaised, ProgramEdited, ProposalDropped, ReviewRequested
+from engine.core.events import (
+    AlarmRaised,
+    OverruleSettled,
+    ProgramEdited,
+    ProposalDropped,
+    ReviewRequested,
+)
 from engine.core.layout import Layout
 from engine.core.records import Experiment
 from engine.core.session import Session
 from engine.core.text import short_id
 from engine.protocol import commands
 from engine.store.journal import read_journal
-from tests.engine.test_ratchet import rows
+from tests.engine.test_ratchet import rows, until
 from tests.model_server import Answer, Behaviour, ModelServer, Request
 from tests.warm import run_warm
 from tests.world import Gate, git, wait_for
@@ -401,11 +407,15 @@ def test_a_damaged_program_changes_nothing_but_for_an_alarm(
 
 
 def ended(repository: Path, *flags: str) -> Session:
-    """A session of a search, paused after six experiments."""
+    """Return a session of a search, paused after eight experiments; no other is under way."""
+    gate = Gate(repository, repository.parent / "gate-of-eight")
+    for number in range(1, 8):
+        gate.let_pass(number)
     words = ("--yes", "--tag", "t", "--budget", "0.05", "--max", "40", *flags)
     assert run_warm("start", repository, *words).returncode == 0
-    wait_for(lambda: session_of(repository).counts.total >= 8, "eight experiments")
+    until(repository, lambda s: len(s.experiments) == 8 and s.running is not None, "the eighth run")
     say(repository, commands.PauseLoop())
+    gate.open()
     return at_rest(repository)
 
 
@@ -510,13 +520,8 @@ def test_a_discard_is_revived_on_the_frontier(repository: Path) -> None:
     say(repository, commands.ResumeLoop())
 
     def ran() -> Experiment | None:
-        session = session_of(repository)
-        for queued in session.asked:
-            # The experiment that was under way was kept: the approval was for another patch.
-            if queued.of == asked[0].of:
-                patch = queued.proposal.patch_id
-                send_command(repository, commands.ApproveProposal(patch_id=patch))
-        return next((e for e in session.experiments if e.of and e.verdict is not None), None)
+        experiments = session_of(repository).experiments
+        return next((e for e in experiments if e.of and e.verdict is not None), None)
 
     assert wait_for(ran, "the run").of == asked[0].of
     say(repository, commands.PauseLoop())
@@ -709,6 +714,29 @@ def test_an_approved_edit_of_one_optimizer_is_never_made_to_another(
     )
     night.stop()
     assert len(session_of(repository).experiments) == 2
+    check_books(repository)
+
+
+def test_verdicts_that_cancel_out_while_a_run_is_under_way(repository: Path) -> None:
+    gate = Gate(repository, repository.parent / "gate")
+    for number in range(1, 8):
+        gate.let_pass(number)
+    words = ("--yes", "--tag", "t", "--budget", "0.05", "--max", "8")
+    assert run_warm("start", repository, *words).returncode == 0
+    until(repository, lambda s: len(s.experiments) == 8 and s.running is not None, "the eighth run")
+    best = session_of(repository).best
+    assert best is not None and not best.is_baseline
+    for verdict in (Verdict.DISCARD, Verdict.KEEP):
+        command = commands.OverruleVerdict(
+            experiment=best.number, verdict=verdict, reason="I am not sure"
+        )
+        say(repository, command)
+    gate.open()
+    wait_for(lambda: engine_pid(repository) is None, "the end")
+    (settled,) = events(repository, OverruleSettled)
+    assert "has never lost" in settled.how
+    assert not [a for a in events(repository, AlarmRaised) if a.kind == "overrule"]
+    assert session_of(repository).experiment(best.number).effective_verdict is Verdict.KEEP
     check_books(repository)
 
 
