@@ -44,9 +44,11 @@ def test_a_pinned_knob_is_done_next(workspace: Path, tmp_path: Path) -> None:
     window.wait_for("RUNNING #1")
     say(window, "p", "Pin a hypothesis", "MATRIX_LR=0.05")
     wait_for(lambda: read_session(workspace).pins, "the pin")
-    gate.open()
+    for number in range(1, 4):
+        gate.let_pass(number)
     became = wait_for(lambda: read_session(workspace).pins[0].experiment, "its experiment")
     assert became <= 3  # at most one was drafted before it
+    window.wait_for("RUNNING #4")
     wait_for(lambda: "+MATRIX_LR = 0.05" in details(workspace, "t", became).patch, "its patch")
     window.press("p")
     window.wait_for(f"became #{became}")
