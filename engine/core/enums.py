@@ -197,6 +197,8 @@ class AlarmKind(StrEnum):
     """A process of a run or an agent tried to command the engine."""
     PAUSE = "pause"
     JOURNAL = "journal"
+    RESULTS = "results"
+    """The results table was changed or deleted, and its rows were put back."""
     NOTIFY = "notify"
     REPORT = "report"
     DISK = "disk"

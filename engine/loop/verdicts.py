@@ -12,7 +12,7 @@ from engine.core.verdict import decide
 from engine.loop.context import SessionContext
 from engine.loop.experiment import ExperimentSteps
 from engine.loop.runner import Runner
-from engine.store.results_tsv import append_row, has_row, size
+from engine.store.results_tsv import ResultsTable, size
 
 
 class Judge:
@@ -28,6 +28,10 @@ class Judge:
         self._context = context
         self._steps = steps
         self._runner = runner
+        session = context.session
+        self._table = ResultsTable(
+            context.workspace.path / session.results_file, session.config.metric
+        )
 
     async def judge(self, experiment: Experiment, run: Run) -> None:
         """Give and record the verdict on an experiment whose run has ended.
@@ -149,22 +153,37 @@ class Judge:
         kept = last.verdict is Verdict.KEEP
         return not last.row_written or (kept and not last.advanced)
 
+    def _write_rows(self) -> None:
+        session = self._context.session
+        judged = [e for e in session.experiments if e.row_written]
+        written = len(judged)
+        if self.unrecorded() and not session.experiments[-1].row_written:
+            judged.append(session.experiments[-1])
+        elif self._table.is_untouched():
+            return
+        if not judged:
+            return
+        rows = [row for row in map(row_of, judged) if row is not None]
+        lost = self._table.write(rows, written, judged[0].results_bytes)
+        if lost:
+            message = f"{session.results_file} {lost}; the rows of this session were put back."
+            self._context.alarm(AlarmKind.RESULTS, message)
+
     async def finish_recording(self) -> None:
         """Write the last verdict's row to the results table and move the branch, if still missing.
 
+        Rows of the table that were changed or removed meanwhile are put back.
+
         Raises:
-            WorkspaceError: The row cannot be written, or the branch cannot be moved.
+            OSError: The results table cannot be written.
+            WorkspaceError: The branch cannot be moved.
         """
+        self._write_rows()
         if not self.unrecorded():
             return
         session = self._context.session
         last = session.experiments[-1]
         if not last.row_written:
-            path = self._context.workspace.path / session.results_file
-            # An engine may have been killed between writing the row and recording it.
-            row = row_of(last)
-            if row is not None and not has_row(path, row, last.results_bytes):
-                append_row(path, session.config.metric, row)
             self._context.record(ev.RowWritten(experiment=last.number, file=session.results_file))
         if last.verdict is Verdict.KEEP and not last.advanced:
             await self._context.in_git_thread(

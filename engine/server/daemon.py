@@ -43,10 +43,11 @@ from engine.search_path import remove_relative_directories
 from engine.server.log import known_secrets, log_event, start_logging
 from engine.server.peer import Intruder
 from engine.server.socket_server import SocketServer
-from engine.setup.config_file import load_config
+from engine.setup.config_file import config_path, load_config
 from engine.setup.confirmation import require_confirmation
 from engine.setup.engine_files import check_engine_files, check_results_file
 from engine.setup.open_session import open_session
+from engine.store.durable import write_durably
 from engine.store.journal import Journal
 from engine.store.temporary_files import delete_temporary_files
 from engine.store.workspace import Workspace
@@ -70,6 +71,8 @@ class Engine:
         self._workspace = Workspace(path, confirmed=True)
         self._lock = EngineLock(self._workspace.path)
         self._config = config
+        self._config_file = config_path(self._workspace.path)
+        self._config_text = self._config_file.read_bytes()
         self._layout = Layout(self._workspace.path, config.tag)
         self._devices: Devices | None = None
 
@@ -215,7 +218,12 @@ class Engine:
             if self._lock.keep():
                 _log.warning("the lock file was removed or replaced; it was created again")
             journal.check_file()
-        except AutoresearchError as error:
+            if not self._config_file.exists():
+                self._config_file.parent.mkdir(exist_ok=True)
+                write_durably(self._config_file, self._config_text, private=True)
+                message = f"{self._config_file.name} was deleted; it was written again."
+                journal.append(ev.AlarmRaised(kind=AlarmKind.ENGINE, message=message))
+        except (AutoresearchError, OSError) as error:
             _log.error("a file of the engine cannot be created again: %s", error)
 
 

@@ -19,7 +19,10 @@ from engine.store.journal import Journal, fold_journal
 from engine.store.table_files import read_file
 from engine.store.workspace import Workspace
 
-_IGNORED = ("results.tsv", "results-*.tsv", "run.log", f"{HOME_NAME}/")
+_IGNORED = (
+    *("results.tsv", "results-*.tsv", "results*.tsv.yours-*"),
+    *("run.log", f"{HOME_NAME}/"),
+)
 
 
 def open_session(

@@ -1,13 +1,14 @@
-"""Appends the rows of results.tsv: five columns, one row per experiment, synced to the disk."""
+"""Appends the rows of results.tsv, one per experiment, and puts back those that were changed."""
 
 from __future__ import annotations
 
 import contextlib
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 from engine.core.results_row import ResultsRow, format_row
-from engine.store.durable import sync_directory
+from engine.store.durable import keep_aside, sync_directory, write_durably
 from engine.untrusted_files import open_regular
 
 
@@ -74,15 +75,113 @@ def size(path: Path) -> int:
         return 0
 
 
-def has_row(path: Path, row: ResultsRow, after: int) -> bool:
-    """Return whether exactly this row stands in results.tsv beyond its first `after` bytes.
+class ResultsTable:
+    """The results table of a session, which the user and other programs may change meanwhile.
 
-    An engine killed between writing the row and recording the event leaves such a row.
+    Rows of other sessions and rows that the user adds stay, as do descriptions that the user
+    rewords. A row of the session that was removed, or has another value or status, is put back.
+
+    Args:
+        path: The table.
+        metric: The metric's name, the second column of its header.
     """
-    wanted = format_row(row).encode("utf-8", "replace") + b"\n"
-    try:
-        with open(path, "rb") as file:
-            file.seek(after)
-            return any(line == wanted for line in file)
-    except FileNotFoundError:
-        return False
+
+    def __init__(self, path: Path, metric: str) -> None:
+        self._path = path
+        self._metric = metric
+        self._content = b""
+        """The table's content when all rows were last found in it; empty before that."""
+        self._count = 0
+        """The number of the session's rows in `_content`."""
+        self._stamp: tuple[int, ...] | None = None
+
+    def is_untouched(self) -> bool:
+        """Return whether the table is as it was when all rows were last found in it."""
+        return self._stamp is not None and self._read_stamp() == self._stamp
+
+    def write(self, rows: Sequence[ResultsRow], written: int, start: int) -> str:
+        """Append the rows that the table lacks; put back those that it has lost.
+
+        Where rows were lost, the changed table is kept beside the new one.
+
+        Args:
+            rows: The session's rows, in order.
+            written: The number of rows, from the first, that were recorded as written.
+            start: The size of the table in bytes before the session's first row.
+
+        Returns:
+            What happened to the table, to be put after its name; empty: nothing.
+
+        Raises:
+            OSError: The table is not a regular file, or cannot be read or written.
+        """
+        lost = ""
+        if self.is_untouched():
+            found = self._count
+        else:
+            data = self._read()
+            found = _count_rows(data, rows, start)
+            if found < written:
+                lost = self._put_back(data, rows, start)
+                found = len(rows)
+        for row in rows[found:]:
+            append_row(self._path, self._metric, row)
+        self._content, self._count, self._stamp = self._read(), len(rows), self._read_stamp()
+        return lost
+
+    def _put_back(self, data: bytes, rows: Sequence[ResultsRow], start: int) -> str:
+        aside = keep_aside(self._path, f"{self._path.name}.yours")
+        if self._content:
+            content, missing = self._content, rows[self._count :]
+        else:
+            content, missing = self._without_rows(data, rows, start), rows
+        if not content.endswith(b"\n"):
+            content += b"\n"
+        content += b"".join(_line(row) + b"\n" for row in missing)
+        write_durably(self._path, content)
+        return f"was changed (your version is kept as {aside.name})" if aside else "was deleted"
+
+    def _without_rows(self, data: bytes, rows: Sequence[ResultsRow], start: int) -> bytes:
+        """Return a table without the lines that have the commit of a row of the session."""
+        first = header(self._metric).encode() + b"\n"
+        if not data.startswith(first):
+            return first  # another table has taken its place
+        before = data[:start] if len(data) >= start else first
+        commits = {_line(row).split(b"\t")[0] for row in rows}
+        others = data[len(before) :].splitlines(keepends=True)
+        kept = [line for line in others if line.split(b"\t")[0] not in commits]
+        return before + b"".join(kept)
+
+    def _read(self) -> bytes:
+        try:
+            with open(open_regular(self._path), "rb") as file:
+                return file.read()
+        except FileNotFoundError:
+            return b""
+
+    def _read_stamp(self) -> tuple[int, ...] | None:
+        try:
+            found = os.lstat(self._path)
+        except FileNotFoundError:
+            return None
+        return (found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns)
+
+
+def _line(row: ResultsRow) -> bytes:
+    return format_row(row).encode("utf-8", "replace")
+
+
+def _count_rows(data: bytes, rows: Sequence[ResultsRow], start: int) -> int:
+    """Return how many of the rows stand in a table, in order, before the first that does not.
+
+    Args:
+        data: The table's content.
+        rows: The rows; their descriptions do not matter.
+        start: The number of bytes before the first row, unless the table is shorter than that.
+    """
+    lines = iter((data[start:] if len(data) >= start else data).splitlines())
+    for number, row in enumerate(rows):
+        wanted = _line(row).rpartition(b"\t")[0] + b"\t"
+        if not any(line.startswith(wanted) for line in lines):
+            return number
+    return len(rows)

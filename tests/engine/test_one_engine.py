@@ -11,14 +11,14 @@ import pytest
 
 from engine.client import launch
 from engine.client.request import ask_pid
-from engine.client.sessions import engine_pid, read_session
+from engine.client.sessions import engine_pid
 from engine.core.errors import EngineBusyError, EngineGoneError, WorkspaceError
 from engine.core.events import EngineStarted
 from engine.core.layout import Layout
 from engine.protocol.endpoint import EngineLock
 from engine.store.journal import read_journal
 from tests.warm import run_warm
-from tests.world import DEADLINE_SECONDS, git, wait_for
+from tests.world import DEADLINE_SECONDS, wait_for
 
 pytestmark = pytest.mark.usefixtures("engines")
 
@@ -115,15 +115,3 @@ def test_a_lock_file_that_links_elsewhere_is_not_written_to(tmp_path: Path) -> N
     with pytest.raises(WorkspaceError, match="cannot be written"):
         EngineLock(tmp_path)
     assert mine.read_text() == "precious\n"
-
-
-def test_a_directory_of_the_engine_that_was_deleted_is_made_again(repository: Path) -> None:
-    start(repository, "--tag", "t", "--budget", "60")
-    pid = ask_pid(repository, timeout=DEADLINE_SECONDS)
-    journal = Layout(repository, "t").journal
-    before = journal.read_bytes()
-    git(repository, "clean", "-fdx", "--quiet")
-    wait_for(lambda: journal.exists() and journal.read_bytes().startswith(before), "the journal")
-    wait_for(lambda: engine_pid(repository) == pid, "the lock file, made again")
-    wait_for(lambda: read_session(repository, "t").alarms, "the alarm")
-    assert starts(repository) == [pid]

@@ -1,0 +1,66 @@
+"""Changes that other programs make to the engine's files while it runs are undone."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from engine.client.request import ask_pid
+from engine.client.sessions import engine_pid, read_session
+from engine.core.enums import AlarmKind
+from engine.core.layout import Layout
+from tests.engine.test_ratchet import check_books, start, until
+from tests.world import git, wait_for
+
+pytestmark = pytest.mark.usefixtures("engines")
+
+
+def test_a_directory_of_the_engine_that_was_deleted_is_made_again(repository: Path) -> None:
+    start(repository, "--budget", "60")
+    pid = ask_pid(repository, timeout=30)
+    journal = Layout(repository, "t").journal
+    config = repository / ".autoresearch/config.toml"
+    before, settings = journal.read_bytes(), config.read_bytes()
+    # It fails where the engine creates a file again before git has removed its directory.
+    subprocess.run(["git", "clean", "-fdx", "--quiet"], cwd=repository, check=False)
+    wait_for(lambda: journal.exists() and journal.read_bytes().startswith(before), "the journal")
+    wait_for(lambda: config.exists() and config.read_bytes() == settings, "the config")
+    wait_for(lambda: engine_pid(repository) == pid, "the lock file, made again")
+    kinds = {AlarmKind.JOURNAL, AlarmKind.ENGINE}
+    wait_for(lambda: kinds <= {a.kind for a in read_session(repository, "t").alarms}, "the alarms")
+    assert read_session(repository, "t").engine_starts == 1
+
+
+def test_rows_and_events_that_were_removed_are_put_back(repository: Path) -> None:
+    start(repository, "--budget", "0.3", "--max", "5")
+    until(repository, lambda s: s.counts.total >= 2, "two rows")
+    table, journal = repository / "results.tsv", Layout(repository, "t").journal
+    table.unlink()
+    journal.write_bytes(journal.read_bytes()[:1000])
+    wait_for(lambda: engine_pid(repository) is None, "the session's end")
+    session = read_session(repository, "t")
+    assert session.counts.total == 5
+    assert session.engine_starts == 1
+    assert {AlarmKind.JOURNAL, AlarmKind.RESULTS} <= {a.kind for a in session.alarms}
+    check_books(repository)
+
+
+def test_rows_that_were_changed_without_an_engine_are_put_back(repository: Path) -> None:
+    pid = start(repository, "--budget", "0.3", "--max", "4")
+    until(repository, lambda s: s.counts.total >= 2, "two rows")
+    os.kill(pid, signal.SIGKILL)
+    wait_for(lambda: engine_pid(repository) is None, "the engine's end")
+    table = repository / "results.tsv"
+    mine = table.read_text().replace("keep", "discard")
+    table.write_text(mine)
+    start(repository)
+    wait_for(lambda: engine_pid(repository) is None, "the session's end")
+    session = read_session(repository, "t")
+    assert [a.kind for a in session.alarms].count(AlarmKind.RESULTS) == 1
+    assert (repository / "results.tsv.yours-1").read_text() == mine
+    assert "yours" not in git(repository, "status", "--porcelain")
+    check_books(repository)
