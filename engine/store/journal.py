@@ -55,8 +55,8 @@ def fold_journal(path: Path) -> Session:
         raise JournalError(
             f"The lines of {path} contradict each other.",
             f"{type(error).__name__}: {error}.",
-            f"`autoresearch-tui replay {shlex.quote(str(path))}` shows what is left of it; "
-            "do not edit it by hand.",
+            f"`autoresearch-tui replay {shlex.quote(str(path))}` shows what is left of it, and "
+            "`autoresearch-tui repair` what a session can go on with.",
         ) from None
 
 
@@ -114,15 +114,15 @@ class JournalReader:
                 f"{self._path}, line {expected} is damaged.",
                 f"{error}.",
                 f"`autoresearch-tui replay {shlex.quote(str(self._path))}` shows its legible "
-                "lines; do not edit it by hand.",
+                "lines, and `autoresearch-tui repair` what a session can go on with.",
             ) from None
         if event.seq != expected:
             raise JournalError(
                 f"{self._path}, line {expected} has sequence number {event.seq}, "
                 f"expected {expected}.",
                 "Lines were removed, repeated or reordered.",
-                "Restore the journal from a backup, or start a session with another tag; "
-                f"`autoresearch-tui replay {shlex.quote(str(self._path))}` shows what is left.",
+                f"`autoresearch-tui replay {shlex.quote(str(self._path))}` shows what is left, and "
+                "`autoresearch-tui repair` what a session can go on with.",
             )
         return event
 

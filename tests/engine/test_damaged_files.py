@@ -14,6 +14,7 @@ from engine.client.sessions import engine_pid, read_session
 from engine.core.enums import AlarmKind
 from engine.core.layout import Layout
 from tests.engine.test_ratchet import check_books, start, until
+from tests.warm import run_warm
 from tests.world import git, wait_for
 
 pytestmark = pytest.mark.usefixtures("engines")
@@ -46,6 +47,34 @@ def test_rows_and_events_that_were_removed_are_put_back(repository: Path) -> Non
     assert session.counts.total == 5
     assert session.engine_starts == 1
     assert {AlarmKind.JOURNAL, AlarmKind.RESULTS} <= {a.kind for a in session.alarms}
+    check_books(repository)
+
+
+def test_a_session_goes_on_after_its_journal_is_repaired(repository: Path) -> None:
+    pid = start(repository, "--budget", "0.3", "--max", "5")
+    assert run_warm("repair", "-C", repository, "--yes").returncode == 5  # the engine has it
+    until(repository, lambda s: s.counts.total >= 3, "three rows")
+    os.kill(pid, signal.SIGKILL)
+    wait_for(lambda: engine_pid(repository) is None, "the engine's end")
+    assert "not damaged" in run_warm("repair", "-C", repository).stdout
+    journal = Layout(repository, "t").journal
+    lines = journal.read_bytes().splitlines(keepends=True)
+    lines.insert(9, b"\x1b]0;hello\x07 of another program\n")
+    lines.insert(20, lines[5])
+    damaged = b"".join(lines)
+    journal.write_bytes(damaged)
+    refused = run_warm("start", repository, "--yes")
+    assert refused.returncode == 8
+    assert "autoresearch-tui repair" in refused.stderr
+    unconfirmed = run_warm("repair", "-C", repository)
+    assert unconfirmed.returncode == 2 and journal.read_bytes() == damaged
+    done = run_warm("repair", "-C", repository, "--yes")
+    assert "line 10: it is not a whole event: " in done.stdout and "\x1b" not in done.stdout
+    assert "line 21: there is an event 6 before it" in done.stdout
+    assert journal.with_name("journal.damaged-1").read_bytes() == damaged
+    start(repository)
+    wait_for(lambda: engine_pid(repository) is None, "the session's end")
+    assert read_session(repository, "t").counts.total == 5
     check_books(repository)
 
 

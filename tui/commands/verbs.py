@@ -60,6 +60,7 @@ VERBS: dict[str, dict[str, tuple[str, str]]] = {
     },
     "Machine": {
         "check": ("check:check", "Show what this machine has and what it lacks."),
+        "repair": ("repair:repair", "Drop the lines of a damaged journal that cannot be kept."),
         "notify": ("notify:notify", "Print who is notified when something needs you, or try it."),
         "completion": ("verbs:completion", "Print the completion script for bash, zsh or fish."),
     },
