@@ -69,6 +69,7 @@ def test_a_second_engine_without_the_lock_file_ends_and_names_the_reason(
     with pytest.raises(Exception, match="already"):
         launch.wait_for_engine(repository, process, log)
     assert process.wait(DEADLINE_SECONDS) == EngineBusyError.exit_code
+    wait_for(lambda: engine_pid(repository) == pid, "the lock file, created again")
     assert starts(repository) == [pid]
 
 
