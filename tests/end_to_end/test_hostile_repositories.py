@@ -57,6 +57,7 @@ ARGUMENTS: dict[str, list[list[str]]] = {
     "replay": [[]],
     "assess": [["train.py"]],
     "check": [[], ["--log"]],
+    "repair": [[], ["--yes"]],
     "notify": [[]],
     "completion": [["bash"]],
 }
