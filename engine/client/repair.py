@@ -6,11 +6,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from engine.client.sessions import newest_tag
-from engine.core.errors import WorkspaceError
-from engine.core.layout import Layout
+from engine.client.sessions import find_journal
 from engine.protocol.endpoint import EngineLock
-from engine.store.journal import session_tags
 from engine.store.journal_repair import JournalRepair, plan_repair, repair_journal
 
 __all__ = ["JournalRepair", "begin_repair", "repair_journal"]
@@ -32,11 +29,9 @@ def begin_repair(workspace: Path, tag: str | None) -> Iterator[tuple[str, Journa
         WorkspaceError: There is no such session.
         JournalError: The journal cannot be read.
     """
-    wanted = newest_tag(workspace) if tag is None else tag
-    if wanted not in session_tags(workspace):
-        raise WorkspaceError(f"There is no session {wanted!r} in {workspace}.")
+    journal = find_journal(workspace, tag)
     lock = EngineLock(workspace)
     try:
-        yield wanted, plan_repair(Layout(workspace, wanted).journal)
+        yield journal.parent.name, plan_repair(journal)
     finally:
         lock.release()

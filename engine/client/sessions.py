@@ -67,6 +67,24 @@ def newest_tag(workspace: Path) -> str:
     return tags[-1]
 
 
+def find_journal(workspace: Path, tag: str | None = None) -> Path:
+    """Return the path of a session's journal.
+
+    Args:
+        workspace: The workspace that holds the sessions.
+        tag: The session's tag; None for the newest one.
+
+    Raises:
+        WorkspaceError: There is no such session.
+    """
+    newest = newest_tag(workspace) if tag is None else tag
+    tags = session_tags(workspace)
+    if newest not in tags:
+        have = f"There are: {', '.join(tags)}." if tags else ""
+        raise WorkspaceError(f"There is no session {tag!r} in {workspace}.", have)
+    return Layout(workspace, newest).journal
+
+
 def read_session(workspace: Path, tag: str | None = None) -> Session:
     """Return the state of a session, folded from its journal.
 
@@ -78,12 +96,7 @@ def read_session(workspace: Path, tag: str | None = None) -> Session:
         WorkspaceError: There is no such session.
         JournalError: The journal is damaged.
     """
-    newest = newest_tag(workspace) if tag is None else tag
-    tags = session_tags(workspace)
-    if newest not in tags:
-        have = f"There are: {', '.join(tags)}." if tags else ""
-        raise WorkspaceError(f"There is no session {tag!r} in {workspace}.", have)
-    return fold_journal(Layout(workspace, newest).journal)
+    return fold_journal(find_journal(workspace, tag))
 
 
 def read_damaged_session(

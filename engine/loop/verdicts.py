@@ -155,12 +155,13 @@ class Judge:
 
     def _write_rows(self) -> None:
         session = self._context.session
+        is_new = self.unrecorded() and not session.experiments[-1].row_written
+        if not is_new and self._table.is_untouched():
+            return
         judged = [e for e in session.experiments if e.row_written]
         written = len(judged)
-        if self.unrecorded() and not session.experiments[-1].row_written:
+        if is_new:
             judged.append(session.experiments[-1])
-        elif self._table.is_untouched():
-            return
         if not judged:
             return
         rows = [row for row in map(row_of, judged) if row is not None]

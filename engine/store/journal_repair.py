@@ -56,11 +56,7 @@ def plan_repair(path: Path) -> JournalRepair:
     Raises:
         JournalError: The journal is not a regular file or cannot be read.
     """
-    try:
-        with open(open_regular(path), "rb") as file:
-            found = file.read()
-    except OSError as error:
-        raise JournalError(f"The journal {path} cannot be read.", f"{error.strerror}.") from None
+    found = _read(path)
     dropped: list[DroppedLine] = []
     events: dict[int, tuple[int, bytes, AnyEvent]] = {}
     for number, line in enumerate(io.BytesIO(found), start=1):
@@ -89,6 +85,14 @@ def plan_repair(path: Path) -> JournalRepair:
     return JournalRepair(path, found, tuple(kept), tuple(sorted(dropped, key=lambda d: d.number)))
 
 
+def _read(path: Path) -> bytes:
+    try:
+        with open(open_regular(path), "rb") as file:
+            return file.read()
+    except OSError as error:
+        raise JournalError(f"The journal {path} cannot be read.", f"{error.strerror}.") from None
+
+
 def _decode(line: bytes) -> AnyEvent | None:
     if not line.endswith(b"\n") or len(line) >= MOST_LINE_BYTES:
         return None
@@ -109,7 +113,7 @@ def repair_journal(repair: JournalRepair) -> Path:
         JournalError: The journal has changed since `plan_repair`, or cannot be written.
     """
     path = repair.path
-    if plan_repair(path).found != repair.found:
+    if _read(path) != repair.found:
         raise JournalError(f"The journal {path} has changed meanwhile.", "", "Try again.")
     try:
         aside = keep_aside(path, f"{path.stem}.damaged")

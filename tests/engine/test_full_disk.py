@@ -6,8 +6,6 @@ The workspace of these tests is a small file system of its own where that may be
 from __future__ import annotations
 
 import contextlib
-import os
-import shutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,6 +17,7 @@ from engine.client.sessions import engine_pid, read_session
 from engine.core.enums import AlarmKind, Outcome
 from engine.protocol import commands
 from tests.engine.test_ratchet import check_books, until
+from tests.fault_injection import injected
 from tests.warm import run_warm
 from tests.world import TRAIN, Gate, make_repository, stop_everything, wait_for
 
@@ -127,32 +126,6 @@ def test_a_disk_without_inodes_is_waited_for(small: Path) -> None:
     check_books(small)
 
 
-@contextlib.contextmanager
-def failing(pid: int, calls: str, error: str) -> Iterator[None]:
-    """Make system calls of a process's main thread fail, as strace can."""
-    if shutil.which("strace") is None:
-        pytest.skip("strace is not installed")
-    words = ["strace", "-q", "-o", os.devnull, "-e", f"trace={calls}"]
-    tracer = subprocess.Popen(
-        [*words, "-e", f"inject={calls}:error={error}", "-p", str(pid)],
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    status = Path(f"/proc/{pid}/status")
-    try:
-        wait_for(
-            lambda: tracer.poll() is not None or f"TracerPid:\t{tracer.pid}" in status.read_text(),
-            "the tracer",
-        )
-        if tracer.poll() is not None:
-            assert tracer.stderr is not None
-            pytest.skip(f"strace may not be used here: {tracer.stderr.read()}")
-        yield
-    finally:
-        tracer.terminate()
-        tracer.communicate()
-
-
 @pytest.mark.parametrize(
     ("calls", "error", "text"),
     [
@@ -170,7 +143,7 @@ def test_what_the_machine_refuses_for_a_while_is_tried_again(
 ) -> None:
     pid = start(repository, "--budget", "0.3", "--max", "4")
     until(repository, lambda s: s.counts.total >= 1, "the baseline")
-    with failing(pid, calls, error):
+    with injected(pid, calls, f"error={error}"):
         stalled = wait_for(lambda: ask_state(repository).stalled, "the engine's wait")
         assert text in stalled
     wait_for(lambda: engine_pid(repository) is None, "the session's end")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 import click
@@ -36,7 +35,7 @@ from tui.commands.merge_lines import (
     revert_lines,
 )
 from tui.commands.options import json_option, tag_option, workspace_argument, workspace_option
-from tui.commands.output import confirm, echo, print_json
+from tui.commands.output import confirm_or_abort, echo, print_json
 from tui.commands.results import terminal_width
 
 
@@ -99,7 +98,9 @@ def merge(
         )
         target = branch or f"{plan.tag}-merged"
         if how is not None and not yes:
-            _confirm(len(steps), target, plan.onto, as_json=as_json)
+            commits = plural(len(steps), "commit")
+            question = f"Make branch {target} from {plan.onto} with {commits}?"
+            confirm_or_abort(question, "The new branch", as_json=as_json)
     if how is None:
         _show(plan, steps, as_json=as_json)
     else:
@@ -152,16 +153,6 @@ def _numbers(only: str | None) -> tuple[int, ...]:
     if not numbers or not all(number.isdecimal() for number in numbers):
         raise UsageError("--only needs numbers of experiments, such as 4,7,12.")
     return tuple(int(number) for number in numbers)
-
-
-def _confirm(count: int, target: str, onto: str, *, as_json: bool) -> None:
-    if as_json or not sys.stdin.isatty():
-        raise UsageError(
-            "The new branch is not confirmed.", "There is no terminal to ask on.", "Add --yes."
-        )
-    question = f"Make branch {target} from {onto} with {plural(count, 'commit')}?"
-    if not confirm(question, default=False):
-        raise click.Abort
 
 
 def _session(workspace: Path, tag: str | None) -> Session:

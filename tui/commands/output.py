@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import os
 import re
+import sys
 from typing import Any
 
 import click
 
+from engine.core.errors import UsageError
 from engine.core.text import escape_invisible, sanitize
 
 _STYLE = os.urandom(8).hex()
@@ -58,6 +60,26 @@ def prompt(text: str, **options: Any) -> Any:
 def confirm(text: str, **options: Any) -> bool:
     """Ask a question, and return whether it was affirmed; the options are `click.confirm`'s."""
     return click.confirm(clean(text), **options)
+
+
+def confirm_or_abort(question: str, what: str, *, as_json: bool = False) -> None:
+    """Ask a question, and end the verb where it is not affirmed.
+
+    Args:
+        question: The question.
+        what: What is to be confirmed, such as `The new branch`.
+        as_json: Whether JSON is printed, among which no question can be asked.
+
+    Raises:
+        UsageError: There is no terminal to ask on.
+        click.Abort: The user does not affirm it.
+    """
+    if as_json or not sys.stdin.isatty():
+        raise UsageError(
+            f"{what} is not confirmed.", "There is no terminal to ask on.", "Add --yes."
+        )
+    if not confirm(question, default=False):
+        raise click.Abort
 
 
 def clean_json(text: str) -> str:

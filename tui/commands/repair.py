@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from itertools import groupby
 from pathlib import Path
 
@@ -10,10 +9,10 @@ import click
 
 from engine.client.repair import JournalRepair, begin_repair, repair_journal
 from engine.client.sessions import find_workspace
-from engine.core.errors import JournalError, UsageError
+from engine.core.errors import JournalError
 from engine.core.text import one_line, plural
 from tui.commands.options import tag_option, workspace_option
-from tui.commands.output import confirm, echo
+from tui.commands.output import confirm_or_abort, echo
 
 _TEXT_CHARACTERS = 60
 
@@ -42,12 +41,8 @@ def repair(tag: str | None, path: Path, yes: bool) -> None:
                 "Its first event is lost.",
                 "Restore it from a backup, or start a session with another --tag.",
             )
-        if not yes and not sys.stdin.isatty():
-            raise UsageError(
-                "The repair is not confirmed.", "There is no terminal to ask on.", "Add --yes."
-            )
-        if not yes and not confirm(f"Write the journal of {name} with {kept}?", default=False):
-            raise click.Abort
+        if not yes:
+            confirm_or_abort(f"Write the journal of {name} with {kept}?", "The repair")
         aside = repair_journal(planned)
         echo(f"The journal of {name} has {kept} now; the damaged one is kept as {aside.name}.")
 
