@@ -89,7 +89,8 @@ class ResearchConfig(msgspec.Struct, frozen=True, kw_only=True):
     command: Annotated[
         str,
         Setting(
-            "how a run is started: without a shell, in a worktree of its own",
+            "how a run is started, in a worktree of its own; written as in a terminal: a shell is "
+            "used only where one is needed",
             flag="--command",
             metavar="'CMD'",
             check=command_mismatch,

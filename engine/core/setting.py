@@ -8,12 +8,13 @@ by the type of the field: the journal holds configs too, and a journal of any ve
 from __future__ import annotations
 
 import re
-import shlex
 from collections.abc import Callable
 from enum import EnumType
 from typing import Annotated, Any, get_args
 
 import msgspec
+
+from engine.core.command_line import mangled_path, parse_command
 
 
 class Setting(msgspec.Struct, frozen=True):
@@ -114,10 +115,11 @@ def _type_text(error: msgspec.ValidationError) -> str:
 def command_mismatch(text: str) -> str:
     """Return what is expected instead of a command line, or "" where it is valid."""
     try:
-        arguments = shlex.split(text)
+        parse_command(text)
     except ValueError as error:
-        return f"balanced quotes ({error})"
-    return "" if arguments else 'a command such as "python train.py"'
+        return f'a command such as "python train.py" ({error})'
+    path = mangled_path(text)
+    return f"/ instead of \\ in the path {path}, as in a shell" if path else ""
 
 
 def metric_mismatch(text: str) -> str:

@@ -8,7 +8,7 @@ import fcntl
 import hashlib
 import os
 import secrets
-import shlex
+import shutil
 import signal
 import subprocess
 import sys
@@ -21,7 +21,8 @@ from typing import Annotated, Literal
 import msgspec
 import psutil
 
-from engine.core.errors import EnvironmentProblem, UsageError
+from engine.core.command_line import CommandLine
+from engine.core.errors import EnvironmentProblem
 from engine.executors import supervisor
 from engine.executors.run_processes import RUN_VARIABLE, RunProcesses, find_supervisors
 from engine.untrusted_files import open_private, open_regular, read_regular, set_aside
@@ -252,25 +253,10 @@ async def _readable(descriptor: int) -> None:
         loop.remove_reader(descriptor)
 
 
-def split_command(command: str) -> list[str]:
-    """Split a command line into words like a shell does.
-
-    Raises:
-        UsageError: The quotes are unbalanced, or the command is empty.
-    """
-    try:
-        argv = shlex.split(command)
-    except ValueError as error:
-        raise UsageError(f"Invalid command: {command!r}.", f"{error}.") from None
-    if not argv:
-        raise UsageError("The command is empty.", "", "Set one with --command.")
-    return argv
-
-
 def start_run(
     directory: Path,
     *,
-    command: str,
+    command: CommandLine,
     cwd: Path,
     environment: Mapping[str, str],
     deadline_seconds: float,
@@ -282,18 +268,17 @@ def start_run(
     Args:
         directory: The directory of the run's files, created here; something that an earlier run
             has put there is renamed.
-        command: The command line, split like a shell does.
-        cwd: The working directory.
-        environment: The complete environment.
+        command: The parsed command line.
+        cwd: The working directory, in which the command's own `cd` has been followed.
+        environment: The complete environment, but for the variables that the command sets.
         deadline_seconds: Time after which the process tree is killed.
         log_cap_bytes: Size beyond which the middle of the log is dropped.
         secret: Proves that the report is the supervisor's; by default a new one.
 
     Raises:
-        UsageError: The command's quotes are unbalanced, or it is empty.
         EnvironmentProblem: The directory cannot be written, or the process cannot be started.
     """
-    argv = split_command(command)
+    environment = {**environment, **dict(command.assignments)}
     secret = secret or RunSecret()
     log = -1
     try:
@@ -314,7 +299,7 @@ def start_run(
                         *(sys.executable, "-I", "-S", _supervisor_script()),
                         *(str(directory), str(lock), str(secret_end), str(cwd)),
                         *(repr(deadline_seconds), str(log_cap_bytes)),
-                        *argv,
+                        *command.arguments(_shell(environment)),
                     ],
                     stdin=subprocess.DEVNULL,
                     stdout=errors,
@@ -335,6 +320,11 @@ def start_run(
             "Free disk space or memory, then resume.",
         ) from error
     return RunHandle(directory, process, log=log, report_digest=secret.digest)
+
+
+def _shell(environment: Mapping[str, str]) -> str:
+    """Return the path of the shell for commands that need one: bash, for most notes are for it."""
+    return shutil.which("bash", path=environment.get("PATH")) or "/bin/sh"
 
 
 def _create_log(path: Path) -> int:

@@ -20,6 +20,7 @@ from engine.executors.local import (
     start_run,
 )
 from engine.executors.python_settings import needs_user_site, python_settings
+from engine.executors.run_command import run_command, start_directory
 from engine.loop.context import SessionContext
 from engine.loop.program_versions import ProgramVersions
 from engine.loop.run_monitor import FinishedRun, RunMonitor
@@ -130,10 +131,11 @@ class Runner:
         directory = context.workspace.path / run.directory
         self._unstarted = run, secret
         place = workspace_in(context.workspace, self._worktree)
+        command = run_command(config.command)
         self._handle = start_run(
             directory,
-            command=config.command,
-            cwd=place,
+            command=command,
+            cwd=start_directory(command, place, top=context.workspace.top, worktree=self._worktree),
             environment=self._environment(place),
             deadline_seconds=config.deadline_seconds,
             log_cap_bytes=config.log_cap_bytes,

@@ -67,6 +67,7 @@ def test_an_error_names_the_line_and_the_expected_value(
         ResearchConfig(file="/etc/passwd"),
         ResearchConfig(file="../train.py"),
         ResearchConfig(command=" "),
+        ResearchConfig(command=r"python .\train.py"),
         ResearchConfig(command="python 'x"),
         ResearchConfig(locked=("/etc/*",)),
         ResearchConfig(locked=("../*.py",)),

@@ -13,11 +13,10 @@ from pathlib import Path
 import psutil
 import pytest
 
-from engine.core.errors import UsageError
+from engine.core.command_line import parse_command
 from engine.executors.local import (
     ExitReport,
     RunHandle,
-    split_command,
     start_run,
 )
 from tests.world import DEADLINE_SECONDS, wait_for
@@ -35,7 +34,7 @@ def begin(
     script.write_text(textwrap.dedent(code))
     return start_run(
         tmp_path / name,
-        command=f"{sys.executable} {script}",
+        command=parse_command(f"{sys.executable} {script}"),
         cwd=tmp_path,
         environment={**os.environ, "MARK": str(tmp_path)},
         deadline_seconds=deadline,
@@ -79,7 +78,7 @@ def test_a_signal_is_told_apart_from_an_exit(tmp_path: Path) -> None:
 def test_a_command_that_is_not_there(tmp_path: Path) -> None:
     handle = start_run(
         tmp_path / "r",
-        command="no-such-command --x",
+        command=parse_command("no-such-command --x"),
         cwd=tmp_path,
         environment=os.environ,
         deadline_seconds=5,
@@ -196,10 +195,3 @@ def test_a_huge_log_keeps_head_and_tail(tmp_path: Path) -> None:
     assert text.endswith("val_bpb: 1.5\n")
     assert report.log_bytes_dropped > 0
     assert "bytes of output were dropped here" in text
-
-
-def test_commands_are_split_as_a_shell_would() -> None:
-    assert split_command("python 'my train.py' --x") == ["python", "my train.py", "--x"]
-    for bad in ("", "   ", "python 'x"):
-        with pytest.raises(UsageError):
-            split_command(bad)
