@@ -46,6 +46,8 @@ class CommandLine(msgspec.Struct, frozen=True, kw_only=True):
     """The text that a shell runs; empty where none is needed."""
     shell_reason: str = ""
     """The part of the command for which a shell is needed, such as `$LR` or `|`."""
+    variables: tuple[str, ...] = ()
+    """Names of the environment variables that `shell_text` reads and does not set itself."""
     outputs: tuple[str, ...] = ()
     """Files that the command sends its output to, and that the run's log takes the place of."""
     copied_outputs: tuple[str, ...] = ()
@@ -93,6 +95,7 @@ def parse_command(text: str, home: str = "") -> CommandLine:
             directory=directory,
             shell_text=shell_text,
             shell_reason=simple,
+            variables=_variables(shell_text),
             copied_outputs=copied,
             ignored=tuple(ignored),
         )
@@ -230,6 +233,16 @@ def _copied_output(text: str, command: list[Token]) -> tuple[list[tuple[int, int
         return [], ""
     end = command[-1].end
     return [*edits, (end, end, f" 2>&1 | tee {option}{file}")], file
+
+
+def _variables(text: str) -> tuple[str, ...]:
+    """Return the names of the variables that a text for a shell reads and does not set."""
+    plain = re.sub(r"'[^']*'", "", text)
+    names = dict.fromkeys(re.findall(r"\$\{?([A-Za-z_]\w*)(?!\w|:?[-=+?])", plain))
+    own = {"PWD", "RANDOM", "SECONDS", "PIPESTATUS", "CONDA_EXE", "EUID", "UID", "HOSTNAME"}
+    own.update(re.findall(r"\b([A-Za-z_]\w*)=", plain))
+    own.update(re.findall(r"\b(?:for|read)\s+([A-Za-z_]\w*)", plain))
+    return tuple(name for name in names if name not in own)
 
 
 def _is_word(token: Token, text: str) -> bool:

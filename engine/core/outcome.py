@@ -140,12 +140,18 @@ def _killed(by: str, text: str) -> Classified:
 
 def _environment(end: Ending, text: str) -> Classified | None:
     if end.exit_code == 127 or end.exit_code == 126:
-        why = "was not found" if end.exit_code == 127 else "may not be executed"
+        why, todo = (
+            ("was not found", "Install it or add its directory to PATH")
+            if end.exit_code == 127
+            else (
+                "may not be executed",
+                "Commit it as executable, or name its interpreter before it",
+            )
+        )
         return Classified(
             Outcome.ENVIRONMENT,
             f"a command {why} (exit {end.exit_code})\n{_last(end.tail)}",
-            "Install it, then resume; or stop, correct `command` in .autoresearch/config.toml, and "
-            "start again.",
+            f"{todo}, and start again; or correct `command` in .autoresearch/config.toml first.",
         )
     # Where the baseline worked, only the last lines can name the reason, not a warning before.
     where = _last(text, 4) if end.base_works else text

@@ -6,7 +6,7 @@ import os.path
 from pathlib import Path
 
 from engine.core.command_line import CommandLine, parse_command
-from engine.core.errors import EnvironmentProblem, UsageError
+from engine.core.errors import UsageError, WorkspaceError
 
 
 def run_command(text: str) -> CommandLine:
@@ -33,7 +33,7 @@ def start_directory(command: CommandLine, place: Path, *, top: Path, worktree: P
         worktree: The top of the worktree.
 
     Raises:
-        EnvironmentProblem: There is no such directory.
+        WorkspaceError: There is no such directory.
     """
     directory = Path(os.path.normpath(place / command.directory))
     if os.path.isabs(command.directory):
@@ -41,13 +41,13 @@ def start_directory(command: CommandLine, place: Path, *, top: Path, worktree: P
         if real.is_relative_to(real_top):
             directory = worktree / real.relative_to(real_top)
     elif not directory.is_relative_to(worktree):
-        raise EnvironmentProblem(
+        raise WorkspaceError(
             f"The run command changes to {command.directory}, which is outside the repository.",
             "Runs start in a worktree, and what is beside it is not what is beside your checkout.",
             "Start a session with another --command, without that `cd`.",
         )
     if not directory.is_dir():
-        raise EnvironmentProblem(
+        raise WorkspaceError(
             f"The run command changes to {command.directory}, which is not a directory here.",
             "Runs start in a worktree, which holds the committed files and the linked data.",
             "Commit a file in it, or start a session with another --command.",

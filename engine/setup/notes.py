@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import os
+from collections.abc import Mapping
 from pathlib import Path
 
+from engine.core.command_line import CommandLine
 from engine.core.config import ResearchConfig
 from engine.core.enums import PROGRAM
 from engine.executors.environment import withheld_names
+from engine.executors.run_command import run_command
 from engine.setup.detect import DetectedSettings, local_modules
 from engine.store.results_tsv import is_ours
 from engine.store.workspace import Workspace
@@ -57,7 +60,28 @@ def workspace_notes(
             "The script does not read AUTORESEARCH_TIME_BUDGET, so the budget of "
             f"{budget:g} s only sets the deadlines{own}."
         )
+    notes += _command_notes(run_command(config.command), os.environ)
     return (*notes, *withheld_note(workspace.path, config))
+
+
+def _command_notes(command: CommandLine, environ: Mapping[str, str]) -> list[str]:
+    """Return sentences on the parts of the run command that are not plain words."""
+    notes = []
+    if command.shell_text:
+        notes.append(f"A shell runs the command, because of `{command.shell_reason}` in it.")
+    unset = [name for name in command.variables if name not in environ]
+    if unset:
+        notes.append(f"Not set here, so empty in the runs: {', '.join(f'${n}' for n in unset)}.")
+    if command.outputs:
+        names = ", ".join(command.outputs)
+        notes.append(f"The output of a run goes to the run's own log instead of {names}.")
+    if command.copied_outputs:
+        names = ", ".join(command.copied_outputs)
+        notes.append(f"What the command writes to {names} is copied to the run's log.")
+    if command.ignored:
+        words = " and ".join(f"`{word}`" for word in command.ignored)
+        notes.append(f"{words} of the command: left out, as a run is watched until it ends.")
+    return notes
 
 
 def withheld_note(workspace: Path, config: ResearchConfig) -> tuple[str, ...]:

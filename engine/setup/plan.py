@@ -23,6 +23,7 @@ from engine.core.layout import (
 )
 from engine.core.session import Session
 from engine.core.text import INSTRUCTION_CHARACTERS
+from engine.executors.run_command import run_command, start_directory
 from engine.setup.config_file import config_path, load_config, save_config
 from engine.setup.confirmation import confirm
 from engine.setup.detect import DetectedSettings, detect_settings, propose_tag
@@ -133,6 +134,9 @@ def _plan_new(
         why = dict.fromkeys(values, "as in config.toml")
     config = _checked(values | start.values | given | {"tag": tag})
     check_results_file(workspace.path, config.results_file)
+    start_directory(  # an error where the command's `cd` leads nowhere
+        run_command(config.command), workspace.path, top=workspace.top, worktree=workspace.top
+    )
     why |= start.why | dict.fromkeys(given, "as you said")
     unconfirmed = unconfirmed_files(workspace, saved, config)
     # Left by a start that failed before the session existed: it still starts from there.

@@ -131,12 +131,18 @@ def test_after_a_run_that_worked_the_last_four_lines_count(after: int, outcome: 
     assert ended(tail=tail, base_works=False).outcome is Outcome.ENVIRONMENT
 
 
-@pytest.mark.parametrize(("code", "says"), [(127, "was not found"), (126, "may not be executed")])
-def test_a_command_that_cannot_be_run_is_the_machines_fault(code: int, says: str) -> None:
+@pytest.mark.parametrize(
+    ("code", "says", "todo"),
+    [(127, "was not found", "to PATH"), (126, "may not be executed", "interpreter")],
+)
+def test_a_command_that_cannot_be_run_is_the_machines_fault(
+    code: int, says: str, todo: str
+) -> None:
     found = ended(exit_code=code, tail=TAIL)
     assert found.outcome is Outcome.ENVIRONMENT
     assert f"{says} (exit {code})" in found.detail
     assert found.detail.endswith(LAST_FIVE)
+    assert todo in found.todo
     assert "config.toml" in found.todo
 
 

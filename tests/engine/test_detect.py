@@ -142,6 +142,47 @@ def test_the_notes_of_a_plan_are_recorded_when_its_session_is_opened(repository:
     assert read_start_request(layout) == StartRequest()
 
 
+@pytest.mark.parametrize(
+    ("command", "note"),
+    [
+        ("python train.py --lr $LR | cat", "A shell runs the command, because of `$LR` in it."),
+        (
+            "python train.py --lr $LR; echo ${A:-3} $HOME",
+            "Not set here, so empty in the runs: $LR.",
+        ),
+        (
+            "python train.py > a.log 2>&1",
+            "The output of a run goes to the run's own log instead of a.log.",
+        ),
+        (
+            "python train.py > a.log && cat a.log",
+            "What the command writes to a.log is copied to the run's log.",
+        ),
+        (
+            "nohup python train.py &",
+            "`&` and `nohup` of the command: left out, as a run is watched until it ends.",
+        ),
+    ],
+)
+def test_the_plan_says_how_the_command_is_run(
+    repository: Path, monkeypatch: pytest.MonkeyPatch, command: str, note: str
+) -> None:
+    monkeypatch.delenv("LR", raising=False)
+    plan = make_plan(repository, StartFlags(settings={"command": command}), TODAY)
+    assert note in plan.notes
+
+
+def test_a_command_of_one_program_needs_no_note(repository: Path) -> None:
+    settings = {"command": "cd . && CUDA_VISIBLE_DEVICES=0 python train.py"}
+    assert make_plan(repository, StartFlags(settings=settings), TODAY).notes == ()
+
+
+def test_a_command_that_changes_to_a_missing_directory_is_refused(repository: Path) -> None:
+    settings = {"command": "cd missing && python train.py"}
+    with pytest.raises(WorkspaceError, match=r"changes to missing, which is not a directory"):
+        make_plan(repository, StartFlags(settings=settings), TODAY)
+
+
 def test_the_plan_names_variables_that_the_script_reads_and_does_not_get(
     repository: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

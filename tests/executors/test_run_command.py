@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from engine.core.command_line import CommandLine
-from engine.core.errors import EnvironmentProblem, UsageError
+from engine.core.errors import UsageError, WorkspaceError
 from engine.executors.local import start_run
 from engine.executors.run_command import run_command, start_directory
 from tests.world import DEADLINE_SECONDS
@@ -73,5 +73,5 @@ def test_a_cd_into_the_checkout_leads_to_the_same_directory_of_the_worktree(tmp_
     assert directory("part") == directory(f"{tmp_path}/link/sub/part") == worktree / "sub" / "part"
     assert directory(f"{tmp_path}/other") == tmp_path / "other"
     for outside in ("../..", "missing", str(top / "missing")):
-        with pytest.raises(EnvironmentProblem):
+        with pytest.raises(WorkspaceError):
             directory(outside)
