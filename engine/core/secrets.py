@@ -109,11 +109,51 @@ def secret_values(variables: Mapping[str, str], passed: Collection[str] = ()) ->
     ]
 
 
+def redacted_forms(secrets: Iterable[str]) -> list[str]:
+    """Return the secrets of at least 6 characters, each plain and URL-encoded, longest first.
+
+    In this order, no secret is replaced within another, which would leave the rest of that.
+    """
+    known = {secret.strip() for secret in secrets}
+    forms = known | {quote(secret, safe="") for secret in known}
+    return sorted((f for f in forms if len(f) >= SHORTEST_SECRET), key=lambda f: (-len(f), f))
+
+
 def redact(text: str, secrets: Iterable[str]) -> str:
     """Return the text with `***` for each secret of at least 6 characters, plain or URL-encoded."""
-    # Longest first: replacing a secret within another would leave the rest of it.
-    known = {secret.strip() for secret in secrets}
-    for secret in sorted(known | {quote(s, safe="") for s in known}, key=len, reverse=True):
-        if len(secret) >= SHORTEST_SECRET:
-            text = text.replace(secret, "***")
+    for form in redacted_forms(secrets):
+        text = text.replace(form, "***")
     return text
+
+
+class RedactedStream:
+    """Redacts secrets in a text that arrives in pieces, which may divide a secret.
+
+    Args:
+        secrets: The secrets to redact.
+    """
+
+    def __init__(self, secrets: Iterable[str]) -> None:
+        self._forms = redacted_forms(secrets)
+        self._held = ""
+
+    def feed(self, piece: str) -> str:
+        """Return the text up to where a secret may have begun that the next piece completes."""
+        text = self._held + piece
+        for form in self._forms:
+            text = text.replace(form, "***")
+        cut = min((_beginning(text, form) for form in self._forms), default=len(text))
+        self._held = text[cut:]
+        return text[:cut]
+
+    def finish(self) -> str:
+        """Return the text held back last; call it once, after the last piece."""
+        return self._held
+
+
+def _beginning(text: str, form: str) -> int:
+    """Return the index at which the text's end is a beginning of `form`; its length if nowhere."""
+    start = text.find(form[0], max(0, len(text) - len(form) + 1))
+    while start >= 0 and not form.startswith(text[start:]):
+        start = text.find(form[0], start + 1)
+    return start if start >= 0 else len(text)

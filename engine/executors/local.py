@@ -13,7 +13,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Literal
@@ -23,6 +23,7 @@ import psutil
 
 from engine.core.command_line import CommandLine
 from engine.core.errors import EnvironmentProblem
+from engine.core.secrets import redacted_forms
 from engine.executors import supervisor
 from engine.executors.run_processes import RUN_VARIABLE, RunProcesses, find_supervisors
 from engine.untrusted_files import open_private, open_regular, read_regular, set_aside
@@ -262,6 +263,7 @@ def start_run(
     deadline_seconds: float,
     log_cap_bytes: int,
     secret: RunSecret | None = None,
+    redacted: Iterable[str] = (),
 ) -> RunHandle:
     """Start a training process under a supervisor of its own.
 
@@ -274,6 +276,8 @@ def start_run(
         deadline_seconds: Time after which the process tree is killed.
         log_cap_bytes: Size beyond which the middle of the log is dropped.
         secret: Proves that the report is the supervisor's; by default a new one.
+        redacted: Secrets that are overwritten with asterisks in run.log: as many as a pipe holds,
+            which is 64 KiB by default.
 
     Raises:
         EnvironmentProblem: The directory cannot be written, or the process cannot be started.
@@ -291,7 +295,9 @@ def start_run(
         # Not an argument or a variable, which the run could read.
         secret_end, write_end = os.pipe()
         try:
-            os.write(write_end, secret.text.encode())
+            texts = [text.encode("utf-8", "surrogateescape") for text in redacted_forms(redacted)]
+            os.set_blocking(write_end, False)
+            os.write(write_end, b"\0".join((secret.text.encode(), *texts, b"")))
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             with open(directory / "supervisor.log", "ab", opener=open_private) as errors:
                 process = subprocess.Popen(

@@ -2,12 +2,14 @@
 
 It uses the standard library only. It is started in its own session, with the run's environment, and
 inherits a locked descriptor of `alive.lock`: while that lock is held, the supervisor is running. It
-also inherits a pipe that holds a secret of the engine, which proves that the report is its own. It
+also inherits a pipe that holds a secret of the engine, which proves that the report is its own, and
+the secrets that are to be redacted in the log. It
 
 - cannot be traced, nor its memory and pipe be read, by the run (unless that has root's rights),
 - becomes the parent of every process the run leaves behind, however it forks,
 - sends the run's output to `run.log` (a file and not a pipe, so that no reader is needed),
 - kills the whole tree at the deadline, on SIGTERM, and after the main process has ended,
+- overwrites secrets in the log with asterisks, so that it keeps its length,
 - frees the middle of a log that grows beyond its cap, keeping head and tail,
 - writes `exit.json` with the secret at the end, atomically, and tries until there is disk space.
 
@@ -47,6 +49,9 @@ CURABLE = (
 )
 """Errors of writing that may pass, so that writing is tried again."""
 LONGEST_WAIT_SECONDS = 10.0
+LARGEST_PIPE_BYTES = 1 << 20
+REDACTED_BYTES_PER_POLL = 16 << 20
+"""Bytes of the log searched for secrets at once; more would delay the deadline."""
 
 
 def _libc() -> ctypes.CDLL | None:
@@ -64,8 +69,9 @@ class RunSupervisor:
     Args:
         directory: The run's own directory.
         lock_fd: The inherited descriptor of `alive.lock`.
-        secret_fd: The inherited end of a pipe that holds the engine's secret for this run. It is
-            read after the run has ended, so that no other process ever has a copy.
+        secret_fd: The inherited end of a pipe that holds the engine's secret for this run and the
+            texts to redact, longest first, each ended by a NUL. It is read after the command was
+            started, so that no other process ever has a copy.
         cwd: The directory the command starts in.
         deadline_seconds: The longest time the command may take.
         log_cap_bytes: The size beyond which the middle of the log is dropped.
@@ -90,6 +96,7 @@ class RunSupervisor:
         self.argv = argv
         self.libc = _libc()
         self.log = os.open("run.log", WRITE | os.O_APPEND, 0o600, dir_fd=self.directory)
+        self.log_writer = os.open("run.log", WRITE, 0o600, dir_fd=self.directory)
         # The run gets the first one, by which it cannot read or overwrite what it has written.
         self.log_reader = os.open(
             "run.log", os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=self.directory
@@ -103,6 +110,9 @@ class RunSupervisor:
         self.dropped_from = 0
         self.dropped_to = 0
         self.leftovers = 0
+        self.secret = ""
+        self.redacted: list[bytes] = []
+        self.searched = 0
 
     # ---- life
 
@@ -117,10 +127,14 @@ class RunSupervisor:
             self.libc.prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
         started_at, start = time.time(), time.monotonic()
         self.main = self._spawn()
+        secret, *texts = os.read(self.secret_fd, LARGEST_PIPE_BYTES).split(b"\0")
+        # The last one has no NUL after it: it is empty, or was cut because the pipe was full.
+        self.secret, self.redacted = secret.decode("ascii"), texts[:-1]
         self._watch(start + self.deadline_seconds)
         seconds = time.monotonic() - start
         self._kill_tree()
         self._cap_log()  # it may have grown, or begun and ended, since the last look
+        self._redact_log(sys.maxsize)
         self._settle_log()
         usage = resource.getrusage(resource.RUSAGE_CHILDREN)
         # Linux counts in KiB, macOS in bytes.
@@ -128,7 +142,7 @@ class RunSupervisor:
         status = self.status if self.status is not None else 0
         self._write_report(
             {
-                "secret": os.read(self.secret_fd, 256).decode("ascii"),
+                "secret": self.secret,
                 "exit_code": os.WEXITSTATUS(status) if os.WIFEXITED(status) else None,
                 "signal": os.WTERMSIG(status) if os.WIFSIGNALED(status) else None,
                 "killed_by": self.killed_by,
@@ -186,6 +200,7 @@ class RunSupervisor:
             if self.killed_by is not None:
                 self._terminate()
                 return
+            self._redact_log(REDACTED_BYTES_PER_POLL)
             self._wait(min(LOG_POLL_SECONDS, max(0.0, deadline - time.monotonic())))
 
     def _wait(self, seconds: float) -> None:
@@ -306,6 +321,37 @@ class RunSupervisor:
             return False
         self.dropped_from, self.dropped_to = start, end
         return True
+
+    def _redact_log(self, most_bytes: int) -> None:
+        """Overwrite secrets in the log from where it was searched last.
+
+        Args:
+            most_bytes: The number of bytes after which the search stops, to go on at the next call.
+        """
+        if not self.redacted:
+            return
+        overlap = max(map(len, self.redacted)) - 1
+        stop = self.searched + most_bytes
+        while self.searched < stop:
+            if self.dropped_from <= self.searched < self.dropped_to:
+                self.searched = self.dropped_to
+            data = os.pread(self.log_reader, (1 << 20) + overlap, self.searched)
+            try:
+                self._overwrite_secrets(bytearray(data))
+            except OSError as error:
+                _warn(f"a secret in run.log was not redacted: {error}")
+            # What may be the beginning of a secret is searched again together with its end.
+            if len(data) <= overlap:
+                return
+            self.searched += len(data) - overlap
+
+    def _overwrite_secrets(self, data: bytearray) -> None:
+        """Overwrite the secrets in a part of the log, which begins at `searched`."""
+        for text in self.redacted:
+            at = -1
+            while (at := data.find(text, at + 1)) >= 0:
+                data[at : at + len(text)] = b"*" * len(text)
+                os.pwrite(self.log_writer, b"*" * len(text), self.searched + at)
 
     def _settle_log(self) -> None:
         """Write run.log again where its middle was freed, or the run put something in its place.

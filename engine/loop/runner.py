@@ -140,6 +140,7 @@ class Runner:
             deadline_seconds=config.deadline_seconds,
             log_cap_bytes=config.log_cap_bytes,
             secret=secret,
+            redacted=context.journal.secrets,
         )
         self._unstarted = None
         point_run_log(context.workspace.path, directory / "run.log")

@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.core.secrets import has_secret_value, is_harmless, redact, secret_values
+from engine.core.secrets import (
+    RedactedStream,
+    has_secret_value,
+    is_harmless,
+    redact,
+    secret_values,
+)
 
 HARMLESS = {
     "PATH": "/usr/local/bin:/usr/bin:/home/ada/.pyenv/versions/3.11.9/bin",
@@ -172,6 +180,31 @@ def test_redaction() -> None:
 def test_no_secret_survives(before: str, after: str, secrets: list[str]) -> None:
     shown = redact(before + "".join(secrets) + after, secrets)
     assert not any(s.strip() in shown for s in secrets if len(s.strip()) >= 6)
+
+
+@given(
+    st.text("abc"),
+    st.lists(st.text("abc", min_size=6, max_size=9), max_size=3),
+    st.lists(st.integers(0, 40), max_size=9),
+)
+def test_no_secret_survives_in_pieces(text: str, secrets: list[str], cuts: list[int]) -> None:
+    text = secrets[0].join((text, text)) if secrets else text
+    stream, shown = RedactedStream(secrets), ""
+    for start, stop in pairwise(sorted({0, *cuts, len(text)})):
+        shown += stream.feed(text[start:stop])
+    shown += stream.finish()
+    assert not any(secret in shown for secret in secrets)
+    if not any(secret in text for secret in secrets):
+        assert shown == text
+
+
+def test_only_a_possible_beginning_of_a_secret_is_held_back() -> None:
+    stream = RedactedStream(["sk-123456"])
+    pieces = ["the key is s", "k-", "12", "3456, the sky", " is blue, s"]
+    assert [stream.feed(piece) for piece in pieces] == [
+        *("the key is ", "", "", "***, the sky", " is blue, "),
+    ]
+    assert stream.finish() == "s"
 
 
 @pytest.mark.parametrize("text", ["", "a", "sk", "0" * 31, "Aa1" * 10])

@@ -29,6 +29,7 @@ def begin(
     deadline: float = DEADLINE_SECONDS,
     cap: int = 8 << 20,
     name: str = "run-1",
+    secrets: tuple[str, ...] = (),
 ) -> RunHandle:
     script = tmp_path / f"{name}.py"
     script.write_text(textwrap.dedent(code))
@@ -39,6 +40,7 @@ def begin(
         environment={**os.environ, "MARK": str(tmp_path)},
         deadline_seconds=deadline,
         log_cap_bytes=cap,
+        redacted=secrets,
     )
 
 
@@ -195,3 +197,36 @@ def test_a_huge_log_keeps_head_and_tail(tmp_path: Path) -> None:
     assert text.endswith("val_bpb: 1.5\n")
     assert report.log_bytes_dropped > 0
     assert "bytes of output were dropped here" in text
+
+
+def test_secrets_in_the_log_are_overwritten_while_the_run_goes_on(tmp_path: Path) -> None:
+    """The text around them stays at its place in the file, which the run goes on writing to."""
+    key, lab = "sk-0123456789", "s3cret/value"
+    code = f"""
+        import time
+        print("key {key} end", flush=True)
+        print("half sk-01234", end="", flush=True)
+        while not __import__("os").path.exists({str(tmp_path / "go")!r}):
+            time.sleep(0.01)
+        print("56789; s3cret%2Fvalue", flush=True)
+    """
+    handle = begin(tmp_path, code, secrets=(key, "x" * 4000, lab))
+    first = f"key {'*' * len(key)} end\n"
+    wait_for(lambda: handle.log.read_text().startswith(first), "the first secret's end")
+    assert handle.alive()
+    (tmp_path / "go").touch()
+    finish(handle)
+    rest = f"half {'*' * len(key)}; {'*' * len('s3cret%2Fvalue')}\n"
+    assert handle.log.read_text() == first + rest
+
+
+def test_secrets_in_a_log_of_any_size_are_overwritten(tmp_path: Path) -> None:
+    key = "sk-0123456789"
+    code = f"""
+        import os
+        for number in range(400):
+            os.write(1, b"{key} " * 20_000)
+    """
+    handle = begin(tmp_path, code, secrets=(key,), cap=16 << 20)
+    assert finish(handle).log_bytes_dropped > 0
+    assert key not in handle.log.read_text()
