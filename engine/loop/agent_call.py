@@ -23,6 +23,7 @@ from engine.core.errors import AgentError, AutoresearchError, UnusableAnswerErro
 from engine.core.patches.knobs import knob_changes
 from engine.core.patches.patch import make_patch
 from engine.core.patches.proposal_edit import with_edit
+from engine.core.secrets import RedactedStream, redact
 from engine.core.text import one_line
 from engine.loop.briefing import BriefingBuilder
 from engine.loop.context import SessionContext
@@ -175,26 +176,26 @@ class AgentCalls:
     async def _receive(self, agent: Agent, briefing: Briefing) -> tuple[Draft, str]:
         """Return the agent's draft of an edit and the prompt it was sent; "" where it sent none.
 
-        Publishes the reasoning and records the cost of the call as they arrive.
+        Publishes the reasoning, without secrets, and records the cost of the call as they arrive.
         """
-        number, prompt = briefing.number, ""
+        number, prompt, secrets = briefing.number, "", self._context.journal.secrets
         draft: Draft | None = None
         stream: AsyncIterator[Thought | PromptSent | Usage | Draft] | None = None
         try:
             stream = agent.propose(briefing)
+            redacted = RedactedStream(secrets)
             async for item in stream:
                 match item:
                     case Thought():
-                        self.reasoning[number] = self.reasoning.get(number, "") + item.text
-                        chunk = ReasoningChunk(text=item.text, experiment=number)
-                        self._context.publish(chunk)
+                        self._add_reasoning(number, redacted.feed(item.text))
                     case PromptSent():
-                        prompt = item.text
+                        prompt = redact(item.text, secrets)
                     case Usage():
                         cost = ev.CostIncurred(experiment=number, **dataclasses.asdict(item))
                         await self._stall.record(cost)
                     case Draft():
                         draft = item
+            self._add_reasoning(number, redacted.finish())
         except AutoresearchError:
             raise
         except Exception as error:
@@ -208,6 +209,11 @@ class AgentCalls:
         if draft is None:
             raise _unusable(agent, "ended without a proposal")
         return draft, prompt
+
+    def _add_reasoning(self, number: int, text: str) -> None:
+        if text:
+            self.reasoning[number] = self.reasoning.get(number, "") + text
+            self._context.publish(ReasoningChunk(text=text, experiment=number))
 
 
 def proposal_of(draft: Draft, before: str, agent: str) -> ev.Proposal:

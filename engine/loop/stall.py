@@ -23,6 +23,7 @@ from engine.core.errors import (
     JournalError,
 )
 from engine.core.events import AlarmRaised, AnyEvent
+from engine.core.secrets import redact
 from engine.core.text import duration
 from engine.protocol.messages import AnyMessage, Stalled
 from engine.store.journal import Journal
@@ -89,6 +90,7 @@ class Stall:
         """Tell the clients what the loop waits for, until `end` is called."""
         if not self._tries:
             self._since = time.monotonic()
+        reason = redact(reason, self._journal.secrets)
         self._tries += 1
         self._kind = kind
         if reason != self.message.reason:

@@ -113,6 +113,7 @@ class Engine:
                 initial_messages=lambda: self._initial_messages(loop),
                 handle=lambda command, by: _handle(loop, reports, command, by),
                 refused=lambda intruder: _record_refusal(context, intruder),
+                secrets=self._secrets,
             )
             journal.listen(log_event)
             journal.listen(lambda event: server.publish(EventAppended(event=event)))

@@ -8,7 +8,7 @@ import logging
 import os
 import socket
 import struct
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 
 import msgspec
@@ -16,6 +16,7 @@ import msgspec
 from engine import __version__
 from engine.core.enums import Actor
 from engine.core.errors import AutoresearchError, EngineBusyError, WorkspaceError
+from engine.core.secrets import redact
 from engine.core.session import Session
 from engine.protocol import commands, framing, messages
 from engine.protocol.snapshot import encode_session
@@ -68,6 +69,7 @@ class SocketServer:
         initial_messages: Returns the live messages for a new subscriber (progress, reasoning).
         handle: Carries out a command; returns the answer for the user, or an awaitable of it.
         refused: Records that a process of a run or an agent tried to command the engine.
+        secrets: Values that are redacted in the answers to commands.
     """
 
     def __init__(
@@ -78,12 +80,14 @@ class SocketServer:
         initial_messages: Callable[[], list[messages.AnyMessage]],
         handle: Callable[[commands.ClientCommand, Actor], str | Awaitable[str]],
         refused: Callable[[Intruder], None],
+        secrets: Sequence[str] = (),
     ) -> None:
         self.path = path
         self._session = session
         self._initial_messages = initial_messages
         self._handle = handle
         self._refused = refused
+        self._secrets = secrets
         self._clients: set[_Client] = set()
         self._answers: set[asyncio.Task[None]] = set()
         self._server: asyncio.Server | None = None
@@ -215,10 +219,10 @@ class SocketServer:
         try:
             answer = self._handle(command, client.sender)
         except Exception as error:
-            client.send(framing.frame(_refusal(command, error)))
+            self._reply(client, command, error)
             return
         if isinstance(answer, str):
-            client.send(framing.frame(messages.Reply(id=command.id, ok=True, message=answer)))
+            self._reply(client, command, answer)
             return
         self._answer_later(client, command, answer)
 
@@ -235,26 +239,32 @@ class SocketServer:
     ) -> None:
         async def send() -> None:
             try:
-                data = framing.frame(messages.Reply(id=command.id, ok=True, message=await answer))
+                self._reply(client, command, await answer)
             except Exception as error:
-                data = framing.frame(_refusal(command, error))
-            client.send(data)
+                self._reply(client, command, error)
 
         task = asyncio.ensure_future(send())
         client.unanswered = task
         self._answers.add(task)
         task.add_done_callback(self._answers.discard)
 
+    def _reply(
+        self, client: _Client, command: commands.AnyCommand, answer: str | Exception
+    ) -> None:
+        """Send a client the answer to its command, or why that was not carried out."""
+        text = answer if isinstance(answer, str) else _refusal(command, answer)
+        ok, text = isinstance(answer, str), redact(text, self._secrets)
+        client.send(framing.frame(messages.Reply(id=command.id, ok=ok, message=text)))
 
-def _refusal(command: commands.AnyCommand, error: Exception) -> messages.Reply:
+
+def _refusal(command: commands.AnyCommand, error: Exception) -> str:
     if isinstance(error, AutoresearchError):
-        return messages.Reply(id=command.id, ok=False, message=str(error))
+        return str(error)
     # An internal error: the client is told, and the loop continues.
     _log.error("the command %s failed", type(command).__name__, exc_info=error)
-    what = (
+    return (
         f"The engine failed ({type(error).__name__}: {error}); see `autoresearch-tui check --log`."
     )
-    return messages.Reply(id=command.id, ok=False, message=what)
 
 
 def _is_listening(path: Path) -> bool:

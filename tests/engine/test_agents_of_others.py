@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from engine.client.connection import EngineLink
 from engine.client.sessions import engine_pid, read_session
+from engine.protocol.messages import ReasoningChunk
 from tests.world import run_command, wait_for
 
 pytestmark = pytest.mark.usefixtures("engines")
@@ -20,6 +22,8 @@ class Odd:
     name = "odd"
 
     async def propose(self, briefing):
+        import asyncio, os
+
         yield Thought("I shall now ")
         {body}
 
@@ -38,6 +42,46 @@ def install(directory: Path, body: str) -> None:
     (facts / "entry_points.txt").write_text("[autoresearch_tui.agents]\nodd = odd_agent:make\n")
 
 
+def start(workspace: Path, directory: Path, body: str, **env: str) -> None:
+    """Start a session with such an agent."""
+    plugins = directory / "plugins"
+    plugins.mkdir()
+    install(plugins, body)
+    path = os.pathsep.join([str(plugins), os.environ.get("PYTHONPATH", "")])
+    done = run_command(
+        *("start", workspace, "--yes", "--agent", "odd", "--budget", "0.05"),
+        env={"PYTHONPATH": path, **env},
+    )
+    assert done.returncode == 0, done.stderr
+
+
+SPILLING = """key = os.environ["LAB_API_KEY"]
+        for half in ("use", key[:5], key[5:], "at once. Then"):
+            yield Thought(half)
+        await asyncio.sleep(3600)
+        yield Draft(source="")"""
+
+
+async def test_a_secret_in_the_reasoning_is_redacted_however_it_arrives(
+    repository: Path, tmp_path: Path
+) -> None:
+    start(repository, tmp_path, SPILLING, LAB_API_KEY="s3cret-0123456789")
+
+    async def follow() -> str:
+        link, text = EngineLink(repository), ""
+        await link.start()
+        async for message in link.messages():
+            if isinstance(message, ReasoningChunk):
+                text += message.text
+            if text.endswith("Then"):
+                break
+        await link.close()
+        return text
+
+    live, late = await follow(), await follow()
+    assert live == late == "I shall now use***at once. Then"
+
+
 @pytest.mark.parametrize(
     ("body", "says"),
     [
@@ -50,14 +94,7 @@ def install(directory: Path, body: str) -> None:
 def test_what_goes_wrong_pauses_with_the_reason(
     repository: Path, tmp_path: Path, body: str, says: str
 ) -> None:
-    plugins = tmp_path / "plugins"
-    plugins.mkdir()
-    install(plugins, body)
-    done = run_command(
-        *("start", repository, "--yes", "--agent", "odd", "--budget", "0.05"),
-        env={"PYTHONPATH": os.pathsep.join([str(plugins), os.environ.get("PYTHONPATH", "")])},
-    )
-    assert done.returncode == 0, done.stderr
+    start(repository, tmp_path, body)
     session = wait_for(
         lambda: s if (s := read_session(repository)).pause is not None else None, "the pause"
     )

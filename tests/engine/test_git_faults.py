@@ -13,7 +13,15 @@ from engine.core.errors import GitBusyError
 from engine.core.events import AlarmRaised, CandidateCommitted, Paused
 from engine.protocol import commands
 from engine.store.workspace import Workspace
-from tests.engine.test_decisions import at_rest, check_books, ended, events, say, session_of
+from tests.engine.test_decisions import (
+    at_rest,
+    check_books,
+    ended,
+    events,
+    refused,
+    say,
+    session_of,
+)
 from tests.engine.test_hanging_git import HangingGit
 from tests.git_wrapper import wrap_git
 from tests.world import git, wait_for
@@ -121,3 +129,20 @@ def test_a_lock_of_the_users_own_files_is_never_removed(repository: Path, name: 
     with pytest.raises(GitBusyError):
         workspace.git.run("update-ref", "-d", "refs/heads/other")
     assert lock.exists()
+
+
+def test_secrets_in_messages_are_redacted(
+    repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    message = "fatal: https://ada:pass-word-1@host: No space left on device"
+    script = f'[ -e {tmp_path}/full ] && echo \'{message}\' >&2 && exit 128\nexec "$GIT" "$@"'
+    wrap_git(tmp_path / "bin", script, monkeypatch)
+    monkeypatch.setenv("https_proxy", "http://ada:pass-word-1@proxy")
+    before = ended(repository).counts.total
+    answer = refused(repository, commands.PinHypothesis(text="MATRIX_LR=pass-word-1"))
+    assert "Invalid value for MATRIX_LR: ***." in answer
+    (tmp_path / "full").touch()
+    say(repository, commands.ResumeLoop())
+    assert "ada:***@host" in waits(repository)
+    (tmp_path / "full").unlink()
+    go_on(repository, before)
