@@ -35,19 +35,25 @@ def tree() -> str:
     ).stdout.splitlines()
     modules = sorted(Path(name) for name in listed if name.endswith(".py"))
     modules = [module for module in modules if (ROOT / module).exists()]
-    packages = sorted({module.parent for module in modules})
+    packages = sorted({_package(module) for module in modules})
     lines: list[str] = []
     for package in packages:
         doc = summary(ROOT / package / "__init__.py")
         lines += ["", f"### {package}/", "", f"{doc}.", "", "```"]
         for module in modules:
-            if module.parent == package and module.name != "__init__.py":
-                lines.append(f"{module.name:<{COLUMN}}{summary(ROOT / module)}")
+            if _package(module) == package and module.name != "__init__.py":
+                name = module.relative_to(package).as_posix()
+                lines.append(f"{name:<{COLUMN}}{summary(ROOT / module)}")
         if lines[-1] == "```":  # a package that only holds packages
             lines = lines[:-2]
             continue
         lines.append("```")
     return "\n".join(lines).strip() + "\n"
+
+
+def _package(module: Path) -> Path:
+    """Return the directory of the package that a module is in or, as a script, below."""
+    return next(d for d in module.parents if (ROOT / d / "__init__.py").exists())
 
 
 def main() -> int:

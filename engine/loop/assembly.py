@@ -16,6 +16,7 @@ from engine.loop.proposer import Proposer
 from engine.loop.ratchet import Ratchet
 from engine.loop.retry import AgentFailures
 from engine.loop.review import Reviewer
+from engine.loop.run_place import RunPlace
 from engine.loop.runner import Runner
 from engine.loop.source_cache import SourceCache
 from engine.loop.stall import Stall
@@ -46,7 +47,8 @@ def build_loop(context: SessionContext) -> SessionLoop:
         context, program, sources, calls, proposer, reviewer, failures.handle, stall
     )
     steps = ExperimentSteps(context, program, sources, calls, proposer, queue, reviewer, stall)
-    runner = Runner(context, program, stall)
+    place = RunPlace(context)
+    runner = Runner(context, place, program, stall)
     judge = Judge(context, steps, runner)
     earlier = EarlierExperiments(context, sources, reviewer, queue)
     return SessionLoop(

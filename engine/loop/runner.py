@@ -3,44 +3,28 @@
 from __future__ import annotations
 
 import math
-from pathlib import Path
 
 from engine.core import events as ev
-from engine.core.enums import PROGRAM, AlarmKind, Origin, Outcome, Phase, StopMode, Verdict
+from engine.core.enums import AlarmKind, Origin, Outcome, Phase, StopMode, Verdict
 from engine.core.errors import EnvironmentProblem, JournalError
 from engine.core.outcome import Classified, Ending, classify
 from engine.core.records import Experiment, Run
 from engine.core.surprise import find_surprises
 from engine.core.verdict import find_doubts
-from engine.executors.environment import run_environment, withheld_names
-from engine.executors.local import (
-    ExitReport,
-    RunHandle,
-    RunSecret,
-    start_run,
-)
-from engine.executors.python_settings import needs_user_site, python_settings
-from engine.executors.run_command import run_command, start_directory
+from engine.executors.environment import withheld_names
+from engine.executors.local import ExitReport, RunHandle, RunSecret
 from engine.loop.context import SessionContext
 from engine.loop.program_versions import ProgramVersions
 from engine.loop.run_monitor import FinishedRun, RunMonitor
+from engine.loop.run_place import SLOT, RunPlace
 from engine.loop.stall import Stall, machine_error
 from engine.protocol.messages import Progress
-from engine.store.locked_files import hash_locked
-from engine.store.removal import clear_away
-from engine.store.run_files import (
-    directory_times,
-    link_data,
-    point_run_log,
-    take_leftovers,
-)
+from engine.store.run_files import point_run_log, take_leftovers
 from engine.store.run_log import LogProgress, RunLog
-from engine.store.worktree import check_out, remove_worktree, workspace_in
+from engine.store.worktree import remove_worktree
 
 CURVE_POINTS = 20
 """The most points of a run's loss curve that the journal records."""
-SLOT = 0
-"""The number of the only slot, the place where one run at a time can happen."""
 _SILENT_START_SECONDS = 30.0
 
 
@@ -49,19 +33,21 @@ class Runner:
 
     Args:
         context: The session's journal, workspace, files and agent.
+        place: The worktree where the runs happen.
         program: Looks at program.md before and after each run, which may change it.
         stall: Tells the clients where a run's report waits for the disk.
     """
 
-    def __init__(self, context: SessionContext, program: ProgramVersions, stall: Stall) -> None:
+    def __init__(
+        self, context: SessionContext, place: RunPlace, program: ProgramVersions, stall: Stall
+    ) -> None:
         self._context = context
+        self._place = place
         self._program = program
         self._stall = stall
         self._handle: RunHandle | None = None
         self._unstarted: tuple[Run, RunSecret] | None = None
         """The run whose process could not be started after its event was recorded."""
-        self._user_site: bool | None = None
-        """Whether runs find packages installed for the user only; None before the first run."""
         self._directory_times: dict[str, int] | None = None
         """Modification times of the worktree's directories before the run; None where it was
         adopted.
@@ -85,15 +71,6 @@ class Runner:
         self._handle.kill()
         return True
 
-    @property
-    def _worktree(self) -> Path:
-        return self._context.layout.worktree(SLOT)
-
-    @property
-    def _bytecode(self) -> Path:
-        """The directory for the bytecode of the modules that the current run imports."""
-        return self._worktree.with_suffix(".pycache")
-
     async def start(self, experiment: Experiment) -> None:
         """Check out an experiment's commit in the worktree and start its training process.
 
@@ -105,7 +82,7 @@ class Runner:
         context, session = self._context, self._context.session
         number, run = experiment.number, len(experiment.runs) + 1
         directory = context.layout.run(number, run)
-        found, times = await self._prepare(self._worktree, experiment)
+        found, times = await self._place.prepare(experiment)
         now = context.session
         if now.pause or now.stop or now.experiment(number).skipped is not None:
             return
@@ -127,23 +104,13 @@ class Runner:
         self._start_process(context.session.experiment(number).runs[-1], secret)
 
     def _start_process(self, run: Run, secret: RunSecret) -> None:
-        context, config = self._context, self._context.session.config
-        directory = context.workspace.path / run.directory
+        directory = self._context.workspace.path / run.directory
         self._unstarted = run, secret
-        place = workspace_in(context.workspace, self._worktree)
-        command = run_command(config.command)
-        self._handle = start_run(
-            directory,
-            command=command,
-            cwd=start_directory(command, place, top=context.workspace.top, worktree=self._worktree),
-            environment=self._environment(place),
-            deadline_seconds=config.deadline_seconds,
-            log_cap_bytes=config.log_cap_bytes,
-            secret=secret,
-            redacted=context.journal.secrets,
+        self._handle = self._place.start(
+            directory, deadline_seconds=run.deadline_seconds, secret=secret
         )
         self._unstarted = None
-        point_run_log(context.workspace.path, directory / "run.log")
+        point_run_log(self._context.workspace.path, directory / "run.log")
 
     async def watch(self, experiment: Experiment, run: Run) -> None:
         """Watch a run until it ends, then record its outcome and its measurement.
@@ -214,50 +181,6 @@ class Runner:
         )
 
     # ---- start
-
-    async def _prepare(
-        self, worktree: Path, experiment: Experiment
-    ) -> tuple[dict[str, str], dict[str, int]]:
-        """Make a worktree that holds an experiment's commit, the linked data and nothing else.
-
-        Returns:
-            The hashes of its locked files, and its `directory_times`.
-        """
-        context = self._context
-
-        def prepare() -> tuple[dict[str, str], dict[str, int]]:
-            left.extend(
-                kept
-                for kept in (
-                    remove_worktree(context.workspace, worktree),
-                    clear_away(self._bytecode),
-                )
-                if kept is not None
-            )
-            place = check_out(context.workspace, worktree, experiment.commit)
-            link_data(context.workspace, place, context.session.config, context.submodules)
-            return self._hash_locked(place), directory_times(worktree)
-
-        left: list[Path] = []
-        try:
-            return await context.in_git_thread(prepare)
-        finally:
-            for kept in left:
-                message = f"Files of the last run cannot be deleted. They were moved to {kept}."
-                context.alarm(AlarmKind.DISK, message, experiment=experiment.number)
-
-    def _environment(self, place: Path) -> dict[str, str]:
-        context = self._context
-        if self._user_site is None:
-            self._user_site = needs_user_site(place, context.environ)
-        return run_environment(
-            context.session.config, context.workspace.path, context.environ
-        ) | python_settings(
-            context.environ,
-            bytecode=self._bytecode,
-            caches=context.layout.caches,
-            user_site=self._user_site,
-        )
 
     def _check_locked(self, found: dict[str, str]) -> None:
         locked = self._context.session.locked
@@ -381,14 +304,14 @@ class Runner:
         await self._context.in_git_thread(
             take_leftovers,
             self._context.workspace,
-            self._worktree,
+            self._place.worktree,
             experiment.commit,
             self._context.layout.run(number, run.number),
             self._context.session.config.link,
             self._directory_times,
         )
         self._directory_times = None
-        clear_away(self._bytecode)
+        self._place.clear_bytecode()
         if ended.outcome is Outcome.FINISHED and finished is not None and report is not None:
             self._measure(number, run.number, finished.log, report, changed)
         elif changed:
@@ -400,18 +323,10 @@ class Runner:
         if locked is None:
             # The run was adopted from an engine of an earlier version.
             untouched = self._context.layout.scratch("untouched")
-            locked, _ = await self._prepare(untouched, experiment)
+            locked, _ = await self._place.prepare(experiment, untouched)
             await self._context.in_git_thread(remove_worktree, self._context.workspace, untouched)
             self._context.record(ev.LockedFilesHashed(files=locked))
-        place = workspace_in(self._context.workspace, self._worktree)
-        return _differences(self._hash_locked(place), locked)
-
-    def _hash_locked(self, place: Path) -> dict[str, str]:
-        config = self._context.session.config
-        workspace = self._context.workspace.path
-        found = hash_locked(place, config.locked, config.file, workspace)
-        # The user may change program.md at any time.
-        return {name: digest for name, digest in found.items() if name != PROGRAM}
+        return _differences(self._place.hash_locked(self._place.directory), locked)
 
     def _measure(
         self, number: int, run: int, log: RunLog, report: ExitReport, changed: tuple[str, ...]

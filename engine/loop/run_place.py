@@ -1,0 +1,167 @@
+"""Prepares the slot's git worktree for one run at a time, and starts the run command in it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from msgspec.structs import replace
+
+from engine.core.command_line import CommandLine
+from engine.core.enums import PROGRAM, AlarmKind
+from engine.core.records import Experiment
+from engine.executors.edit_trace import EditTrace, read_trace, trace_settings
+from engine.executors.environment import run_environment
+from engine.executors.local import RunHandle, RunSecret, start_run
+from engine.executors.python_settings import needs_user_site, python_settings
+from engine.executors.run_command import run_command, start_directory
+from engine.executors.worktree_paths import WorktreePaths
+from engine.loop.context import SessionContext
+from engine.store.locked_files import hash_locked
+from engine.store.removal import clear_away
+from engine.store.run_files import directory_times, link_data
+from engine.store.worktree import check_out, remove_worktree, workspace_in
+
+SLOT = 0
+"""The number of the only slot, the place where one run at a time can happen."""
+
+
+class RunPlace:
+    """The git worktree of the slot, with the environment of the processes that run in it.
+
+    Args:
+        context: The session's workspace, files and config.
+    """
+
+    def __init__(self, context: SessionContext) -> None:
+        self._context = context
+        self.worktree = context.layout.worktree(SLOT)
+        """The top of the worktree, which corresponds to the top of the repository."""
+        self._user_site: bool | None = None
+        """Whether runs find packages installed for the user only; None before the first run."""
+
+    @property
+    def directory(self) -> Path:
+        """The directory of the worktree that corresponds to the workspace."""
+        return workspace_in(self._context.workspace, self.worktree)
+
+    @property
+    def _bytecode(self) -> Path:
+        """The directory for the bytecode of the modules that the current run imports."""
+        return self.worktree.with_suffix(".pycache")
+
+    @property
+    def _paths(self) -> WorktreePaths:
+        context = self._context
+        return WorktreePaths(context.workspace.top, self.worktree, context.environ)
+
+    @property
+    def _edited(self) -> tuple[str, ...]:
+        """The editable files, relative to the top of the repository."""
+        return (self._context.workspace.inside(self._context.session.config.file),)
+
+    async def prepare(
+        self, experiment: Experiment, worktree: Path | None = None
+    ) -> tuple[dict[str, str], dict[str, int]]:
+        """Make a worktree that holds an experiment's commit, the linked data and nothing else.
+
+        Args:
+            experiment: The experiment whose commit is checked out.
+            worktree: The top of the worktree; None: that of the slot.
+
+        Returns:
+            The hashes of its locked files, and its `directory_times`.
+        """
+        context, target = self._context, worktree or self.worktree
+
+        def prepare() -> tuple[dict[str, str], dict[str, int]]:
+            left.extend(
+                kept
+                for kept in (remove_worktree(context.workspace, target), self.clear_bytecode())
+                if kept is not None
+            )
+            place = check_out(context.workspace, target, experiment.commit)
+            link_data(context.workspace, place, context.session.config, context.submodules)
+            return self.hash_locked(place), directory_times(target)
+
+        left: list[Path] = []
+        try:
+            return await context.in_git_thread(prepare)
+        finally:
+            for kept in left:
+                message = f"Files of the last run cannot be deleted. They were moved to {kept}."
+                context.alarm(AlarmKind.DISK, message, experiment=experiment.number)
+
+    def hash_locked(self, place: Path) -> dict[str, str]:
+        """Return the hashes of the locked files in a directory that corresponds to the workspace.
+
+        program.md is not among them, since the user may change it at any time.
+        """
+        config = self._context.session.config
+        found = hash_locked(place, config.locked, config.file, self._context.workspace.path)
+        return {name: digest for name, digest in found.items() if name != PROGRAM}
+
+    def start(
+        self, directory: Path, *, deadline_seconds: float, secret: RunSecret | None = None
+    ) -> RunHandle:
+        """Start the run command in the worktree, which is prepared.
+
+        Args:
+            directory: The directory of the run's files.
+            deadline_seconds: Time after which the run is killed.
+            secret: Proves that the report is the supervisor's; by default a new one.
+
+        Raises:
+            EnvironmentProblem: The process cannot be started, or the command's `cd` fails.
+            UsageError: The command cannot be parsed.
+        """
+        context, paths = self._context, self._paths
+        config = context.session.config
+        command = run_command(config.command)
+        return start_run(
+            directory,
+            command=replace(
+                command,
+                assignments=(),
+                argv=tuple(map(paths.translate, command.argv)),
+                shell_text=paths.translate(command.shell_text),
+            ),
+            cwd=start_directory(
+                command, self.directory, top=context.workspace.top, worktree=self.worktree
+            ),
+            environment=self._environment(directory, command, paths),
+            deadline_seconds=deadline_seconds,
+            log_cap_bytes=config.log_cap_bytes,
+            secret=secret,
+            redacted=context.journal.secrets,
+        )
+
+    def _environment(
+        self, directory: Path, command: CommandLine, paths: WorktreePaths
+    ) -> dict[str, str]:
+        context = self._context
+        if self._user_site is None:
+            self._user_site = needs_user_site(self.directory, context.environ)
+        environment = (
+            run_environment(context.session.config, context.workspace.path, context.environ)
+            | python_settings(
+                context.environ,
+                bytecode=self._bytecode,
+                caches=context.layout.caches,
+                user_site=self._user_site,
+            )
+            | dict(command.assignments)
+        )
+        translated = paths.translate_variables(environment)
+        return translated | trace_settings(paths, directory, self._edited, translated)
+
+    def trace(self, directory: Path) -> EditTrace:
+        """Return which edited files a run has opened so far.
+
+        Args:
+            directory: The directory of the run's files.
+        """
+        return read_trace(directory, self._paths, self._edited)
+
+    def clear_bytecode(self) -> Path | None:
+        """Delete what Python compiled in the last run; return its new name where it cannot be."""
+        return clear_away(self._bytecode)
