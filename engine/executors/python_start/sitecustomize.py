@@ -73,17 +73,19 @@ class _Imports:
         self, name: str, path: Sequence[str] | None = None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
         """Return what the other finders find, at its place in the worktree."""
-        root = self._packages.get(name)
-        if root is not None:
-            return PathFinder.find_spec(name, [root])
+        usual = None
         for finder in sys.meta_path:
             find = getattr(finder, "find_spec", None)
-            if finder is self or find is None:
-                continue
-            spec = find(name, path, target)
-            if spec is not None:
-                return self._in_worktree(spec)
-        return None
+            if finder is not self and find is not None and usual is None:
+                usual = find(name, path, target)
+        root = self._packages.get(name)
+        spec = None if root is None else PathFinder.find_spec(name, [root])
+        if spec is None:
+            return usual if usual is None else self._in_worktree(usual)
+        if usual is not None and spec.submodule_search_locations is not None:
+            # Files that are not in the repository, such as a compiled extension, are only there.
+            spec.submodule_search_locations.extend(usual.submodule_search_locations or ())
+        return spec
 
     def _in_worktree(self, spec: ModuleSpec) -> ModuleSpec:
         if not isinstance(spec.loader, (SourceFileLoader, ExtensionFileLoader)):
@@ -93,7 +95,6 @@ class _Imports:
             return spec
         places = spec.submodule_search_locations
         if places is not None:
-            # Files that are not in the repository, such as a generated version, are only there.
             places = [place for old in places for place in (self.moved(old), old) if place]
         return spec_from_file_location(spec.name, there, submodule_search_locations=places) or spec
 
