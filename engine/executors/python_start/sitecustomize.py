@@ -82,9 +82,9 @@ class _Imports:
         spec = None if root is None else PathFinder.find_spec(name, [root])
         if spec is None:
             return usual if usual is None else self._in_worktree(usual)
-        if usual is not None and spec.submodule_search_locations is not None:
-            # Files that are not in the repository, such as a compiled extension, are only there.
-            spec.submodule_search_locations.extend(usual.submodule_search_locations or ())
+        others = list((usual and usual.submodule_search_locations) or ())
+        if spec.submodule_search_locations is not None:
+            spec.submodule_search_locations = self._places(spec.submodule_search_locations + others)
         return spec
 
     def _in_worktree(self, spec: ModuleSpec) -> ModuleSpec:
@@ -95,8 +95,21 @@ class _Imports:
             return spec
         places = spec.submodule_search_locations
         if places is not None:
-            places = [place for old in places for place in (self.moved(old), old) if place]
+            places = self._places(places)
         return spec_from_file_location(spec.name, there, submodule_search_locations=places) or spec
+
+    def _places(self, places: list[str]) -> list[str]:
+        """Return the directories of a package's modules: the worktree's, and after them others.
+
+        Files that are not in the repository, such as a compiled extension, are only in those.
+        """
+        places = [self.moved(place) or place for place in places]
+        checkouts = [
+            self._checkouts[-1] + place[len(self._worktree) :]
+            for place in places
+            if place.startswith(self._worktree + os.sep)
+        ]
+        return list(dict.fromkeys(places + checkouts))
 
 
 class _Opened:
