@@ -11,7 +11,10 @@ from engine.core.text import one_line
 
 @dataclass(frozen=True, kw_only=True)
 class ResultsRow:
-    """The cells of one line of results.tsv. A crash has metric 0.0 and memory 0.0."""
+    """The cells of one line of results.tsv. A crash has metric 0.0 and memory 0.0.
+
+    Other programs leave out crashes; the least value of all other rows may be the best for them.
+    """
 
     commit: str
     metric: float
@@ -24,19 +27,21 @@ def row_of(experiment: Experiment) -> ResultsRow | None:
     """Return the cells of an experiment's line in results.tsv; None before it has a verdict.
 
     The line is what results.tsv holds, so it gives the keep rule's verdict even where the user
-    overruled it.
+    overruled it. A discarded result that is not trusted stands as a crash if its value is 0.
     """
     if experiment.verdict is None and not experiment.row_status:
         return None
-    measured = experiment.measurement
-    crashed = experiment.verdict is Verdict.CRASH or measured is None
-    explained = crashed or experiment.doubts or experiment.surprises
-    note = f" ({experiment.verdict_reason})" if explained else ""
+    verdict, measured = experiment.verdict, experiment.measurement
+    distrusted = bool(experiment.doubts or experiment.surprises)
+    if distrusted and verdict is Verdict.DISCARD and measured and not round(measured.metric, 6):
+        verdict = Verdict.CRASH
+    crashed = verdict is Verdict.CRASH or measured is None
+    note = f" ({experiment.verdict_reason})" if crashed or distrusted else ""
     return ResultsRow(
         commit=experiment.commit or experiment.base,
         metric=0.0 if crashed or measured is None else measured.metric,
         memory_gb=0.0 if crashed or measured is None else measured.memory_gb,
-        status=experiment.verdict.value if experiment.verdict else one_line(experiment.row_status),
+        status=verdict.value if verdict else one_line(experiment.row_status),
         description=experiment.proposal.hypothesis + note,
     )
 

@@ -35,6 +35,18 @@ DISCARDED = Experiment(
             "0123456\t0.000000\t0.0\tcrash\tgrow the model (out of memory)",
         ),
         (
+            {
+                "measurement": Measurement(metric=-1e-9, memory_gb=44.04),
+                "surprises": ("the gain is 100%",),
+                "verdict_reason": "held for you: the gain is 100%",
+            },
+            "0123456\t0.000000\t0.0\tcrash\tgrow the model (held for you: the gain is 100%)",
+        ),
+        (
+            {"measurement": Measurement(metric=0.0, memory_gb=44.04)},
+            "0123456\t0.000000\t44.0\tdiscard\tgrow the model",
+        ),
+        (
             {"verdict": None, "row_status": "maybe\t\x1b[31m", "verdict_reason": ""},
             "0123456\t0.997900\t44.0\tmaybe\tgrow the model",
         ),

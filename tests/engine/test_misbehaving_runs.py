@@ -261,4 +261,6 @@ def test_a_result_that_is_too_good_waits_for_the_user_and_the_loop_goes_on(place
     assert send_command(workspace, commands.StopSession(mode=StopMode.NOW)).ok
     wait_for(lambda: engine_pid(workspace) is None, "the session's end")
     assert session_of(workspace).held == ()
+    # Other programs would take the least value of a discard for the best.
+    assert rows(workspace)[1][1:4] == ["0.000000", "0.0", "crash"]
     assert session_of(workspace).pending_overrules == ()
