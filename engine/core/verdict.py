@@ -78,6 +78,7 @@ def find_doubts(
     summaries: int,
     distinct_values: int,
     changed_locked: tuple[str, ...] = (),
+    log_rewritten: bool = False,
 ) -> tuple[str, ...]:
     """Return contradictions between the figures a run reported and what the engine observed.
 
@@ -87,11 +88,14 @@ def find_doubts(
         summaries: The number of summary blocks (`---`) in the log.
         distinct_values: The number of different values that the log gives for the metric.
         changed_locked: Locked files whose content changed during the run.
+        log_rewritten: Whether the run shortened or overwrote its log.
 
     Returns:
         One sentence for each contradiction; empty where there is none.
     """
     doubts = [f"{name} was changed during the run" for name in changed_locked]
+    if log_rewritten:
+        doubts.append("run.log was rewritten during the run (`> /dev/stdout` in a script does so)")
     for name, seconds in (
         ("training_seconds", measurement.training_seconds),
         ("total_seconds", measurement.total_seconds),

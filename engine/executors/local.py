@@ -48,6 +48,8 @@ class ExitReport(msgspec.Struct, frozen=True):
     seconds: _Seconds
     peak_rss_bytes: _Bytes
     log_bytes_dropped: _Bytes = 0
+    log_rewritten: bool = False
+    """Whether the run shortened or overwrote its log, and so hid what it had printed."""
     secret: str = ""
     """The secret that the engine gave the supervisor; empty in reports of older versions."""
     disk_error: str = ""

@@ -50,6 +50,8 @@ CURABLE = (
 """Errors of writing that may pass, so that writing is tried again."""
 LONGEST_WAIT_SECONDS = 10.0
 LARGEST_PIPE_BYTES = 1 << 20
+LOG_END_BYTES = 64
+"""Bytes at the end of the log by which the supervisor notices that they were overwritten."""
 REDACTED_BYTES_PER_POLL = 16 << 20
 """Bytes of the log searched for secrets at once; more would delay the deadline."""
 
@@ -113,6 +115,8 @@ class RunSupervisor:
         self.secret = ""
         self.redacted: list[bytes] = []
         self.searched = 0
+        self.log_end = 0, b""
+        self.log_rewritten = False
 
     # ---- life
 
@@ -133,8 +137,7 @@ class RunSupervisor:
         self._watch(start + self.deadline_seconds)
         seconds = time.monotonic() - start
         self._kill_tree()
-        self._cap_log()  # it may have grown, or begun and ended, since the last look
-        self._redact_log(sys.maxsize)
+        self._inspect_log(sys.maxsize)  # it may have grown, or begun and ended, meanwhile
         self._settle_log()
         usage = resource.getrusage(resource.RUSAGE_CHILDREN)
         # Linux counts in KiB, macOS in bytes.
@@ -153,6 +156,7 @@ class RunSupervisor:
                 "cpu_seconds": usage.ru_utime + usage.ru_stime,
                 "leftover_processes": self.leftovers,
                 "log_bytes_dropped": self.dropped_to - self.dropped_from,
+                "log_rewritten": self.log_rewritten,
             }
         )
 
@@ -195,12 +199,11 @@ class RunSupervisor:
                 self.killed_by = REQUEST
             elif time.monotonic() >= deadline:
                 self.killed_by = DEADLINE
-            elif not self._cap_log():
+            elif not self._inspect_log(REDACTED_BYTES_PER_POLL):
                 self.killed_by = LOG_FLOOD
             if self.killed_by is not None:
                 self._terminate()
                 return
-            self._redact_log(REDACTED_BYTES_PER_POLL)
             self._wait(min(LOG_POLL_SECONDS, max(0.0, deadline - time.monotonic())))
 
     def _wait(self, seconds: float) -> None:
@@ -297,6 +300,26 @@ class RunSupervisor:
         if mode & 0o170000 == 0o040000:
             aside = f"{name}.{time.monotonic_ns()}"
             os.rename(name, aside, src_dir_fd=self.directory, dst_dir_fd=self.directory)
+
+    def _inspect_log(self, most_bytes: int) -> bool:
+        """Redact and cap the log, and note whether the run rewrote what it had printed.
+
+        Args:
+            most_bytes: The number of bytes searched for secrets at most.
+
+        Returns:
+            False if the log is beyond its cap and the file system cannot free the space.
+        """
+        size, end = self.log_end
+        if os.pread(self.log_reader, len(end), size - len(end)) != end:
+            self.log_rewritten = True
+            self.searched = 0
+        capped = self._cap_log()
+        self._redact_log(most_bytes)
+        size = os.fstat(self.log).st_size
+        start = max(0, size - LOG_END_BYTES)
+        self.log_end = size, os.pread(self.log_reader, size - start, start)
+        return capped
 
     def _cap_log(self) -> bool:
         """Free the disk space of run.log's middle if the log is beyond its cap.
@@ -405,8 +428,8 @@ def _write_json(target: int, content: dict[str, float | str | None]) -> None:
 
 def _as_json(value: float | str | None) -> str:
     """Return the JSON text of a finite number, a word without special characters, or None."""
-    if value is None:
-        return "null"
+    if value is None or isinstance(value, bool):
+        return {None: "null", False: "false", True: "true"}[value]
     return f'"{value}"' if isinstance(value, str) else repr(value)
 
 

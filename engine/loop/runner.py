@@ -352,6 +352,7 @@ class Runner:
             summaries=log.separators,
             distinct_values=len(set(log.metric_values)),
             changed_locked=changed,
+            log_rewritten=report.log_rewritten,
         )
         surprises = self._find_surprises(number, metric, report)
         self._context.record(

@@ -124,10 +124,12 @@ def test_every_changed_locked_file_is_a_doubt_of_its_own() -> None:
         summaries=2,
         distinct_values=2,
         changed_locked=("prepare.py", "data.py"),
+        log_rewritten=True,
     )
     assert [doubt.split()[0] for doubt in doubts] == [
         "prepare.py",
         "data.py",
+        "run.log",
         "training_seconds",
         "total_seconds",
         "2",

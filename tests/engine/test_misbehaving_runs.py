@@ -160,6 +160,26 @@ def test_damaged_files_under_a_supervisor_change_nothing(place: Path) -> None:
     assert experiment.verdict is Verdict.DISCARD
 
 
+def test_a_run_that_rewrites_its_log_is_not_trusted(place: Path) -> None:
+    code = """
+        def waits():
+            status = Path(f"/proc/{supervisor}/status").read_text()
+            return int(status.split("voluntary_ctxt_switches:")[1].split()[0])
+
+        print("val_bpb: 1.5", flush=True)
+        before = waits()
+        while waits() < before + 3:  # the supervisor inspects the log before each wait
+            time.sleep(0.02)
+        os.ftruncate(1, 0)
+        print("---", flush=True)
+        print("val_bpb: 0.9", flush=True)
+        sys.exit(0)
+    """
+    experiment = second(make_workspace(place, code))
+    assert experiment.verdict is Verdict.DISCARD
+    assert [doubt[:21] for doubt in experiment.doubts] == ["run.log was rewritten"]
+
+
 @pytest.mark.parametrize("what", ["os.mkfifo(path)", "path.write_text('x')"])
 def test_what_a_run_puts_in_the_way_of_the_next_costs_one_experiment(
     place: Path, what: str
