@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from engine.core.enums import Direction
-from engine.core.table.roles import direction_of, normalise
+from engine.core.metric_direction import direction_of, normalise
 from engine.report.figures import number
 from engine.report.model import Point
 

@@ -15,16 +15,13 @@ from pathlib import Path
 
 from engine.core.enums import Direction
 from engine.core.errors import UsageError, WorkspaceError
+from engine.setup.detect_direction import detect_direction
 from engine.setup.installed_packages import has_package
 from engine.untrusted_files import read_regular
 
 DEFAULT_METRIC = "val_bpb"
 _MOST_BYTES = 4 * 2**20
 _USUAL_LOCKED = ("prepare.py", "constants.py", "shards.py", "device.py")
-_HIGHER_IS_BETTER = re.compile(
-    r"acc|score|f1|auc|reward|return|bleu|rouge|recall|precision|r2|iou|dice|map\b|per_s|throughput|tok_per|speed|pnl|sharpe",
-    re.I,
-)
 _PRINTED = re.compile(r"""["'](?:\\n)?([A-Za-z][\w./-]{1,40})\s?[:=](?:\s|["'{%])""")
 _METRIC_LIKE = re.compile(
     r"bpb|loss|acc|score|error|rmse|mse|mae|f1|auc|perplexity|ppl|reward|metric", re.I
@@ -41,7 +38,8 @@ class DetectedSettings:
     locked: tuple[str, ...]
     command: str
     metric: str
-    direction: Direction
+    direction: Direction | None
+    """Which way the metric improves; None where nothing tells."""
     budget_seconds: float | None
     """Seconds of training per run that the repository's files set; None where none was found."""
     reads_budget: bool
@@ -50,8 +48,12 @@ class DetectedSettings:
     """For each setting's name, a short text that tells where the detected value comes from."""
 
     def values(self) -> dict[str, object]:
-        """Return the detected settings by their names in the research config."""
-        names = ("file", "locked", "command", "metric", "direction", "budget_seconds")
+        """Return the detected settings by their names in the research config.
+
+        An unknown direction is left out.
+        """
+        names = ["file", "locked", "command", "metric", "budget_seconds"]
+        names += ["direction"] if self.direction is not None else []
         return {name: getattr(self, name) for name in names}
 
 
@@ -96,8 +98,7 @@ def detect_settings(
     )
     texts = {m: _source(workspace / m) for m in (name, *locked)}
     found_metric = metric or _find_metric(texts, why)
-    direction = Direction.MAX if _HIGHER_IS_BETTER.search(found_metric) else Direction.MIN
-    why.setdefault("direction", f"by the name {found_metric}")
+    direction, why["direction"] = detect_direction(workspace, found_metric)
     budget, reads_budget = _find_budget(texts, why)
     return DetectedSettings(
         file=name,

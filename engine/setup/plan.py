@@ -66,6 +66,8 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     """True for an existing session that is continued; False for a new one."""
     why: dict[str, str] = {}
     """For each setting's name, a short text that tells where its value comes from."""
+    unknown_direction: str = ""
+    """Why the metric's direction is unknown and has to be asked for; empty where it is known."""
     notes: tuple[str, ...] = ()
     unconfirmed: tuple[str, ...] = ()
     """Sentences on what in the workspace differs from what the user confirmed there before."""
@@ -132,6 +134,13 @@ def _plan_new(
         values |= detected.values()
     else:
         why = dict.fromkeys(values, "as in config.toml")
+    other_metric = saved is not None and detected.metric != saved.metric
+    if other_metric:
+        # The saved direction is that of the saved metric.
+        why["direction"] = detected.why["direction"]
+        values |= {"direction": detected.direction or base.direction}
+    is_asked = detected.direction is None and (saved is None or other_metric)
+    known = start.values.keys() | given.keys()
     config = _checked(values | start.values | given | {"tag": tag})
     check_results_file(workspace.path, config.results_file)
     start_directory(  # an error where the command's `cd` leads nowhere
@@ -156,6 +165,7 @@ def _plan_new(
         config=config,
         continues=False,
         why=why,
+        unknown_direction=why["direction"] if is_asked and "direction" not in known else "",
         notes=(
             *start.notes,
             *_note_other_session(workspace, config),

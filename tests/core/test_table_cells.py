@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.core.enums import Direction
+from engine.core.metric_direction import direction_of
 from engine.core.table.model import RowVerdict
 from engine.core.table.numbers import (
     commit_hash,
@@ -18,7 +18,7 @@ from engine.core.table.numbers import (
     to_time,
     uses_decimal_comma,
 )
-from engine.core.table.roles import direction_of, metric_rank, never_zero, same_metric
+from engine.core.table.roles import metric_rank, never_zero, same_metric
 from engine.core.table.status_words import Meaning, meaning_of, ran_means_keep, to_verdict
 
 
@@ -207,22 +207,6 @@ def test_what_failed_and_ok_mean_depends() -> None:
     assert not ran_means_keep({Meaning.RAN, Meaning.FAILED})
 
 
-@pytest.mark.parametrize(
-    ("names", "direction"),
-    [
-        ("val_bpb loss val_loss ppl perplexity error_rate rmse time nll WER", Direction.MIN),
-        ("accuracy val_acc score reward auc AUROC f1 macro_f1 speedup throughput tok_per_sec tok/s "
-         "generations_per_s mean_test_pnl win_rate log_likelihood mIoU", Direction.MAX),
-        ("D_geomean foo column-3 steps", None),
-        ("accuracy_loss negative_log_likelihood", Direction.MIN),
-    ],
-)  # fmt: skip
-def test_directions_by_name(names: str, direction: Direction | None) -> None:
-    assert {name: direction_of(name) for name in names.split()} == dict.fromkeys(
-        names.split(), direction
-    )
-
-
 def test_ranks_of_names() -> None:
     assert metric_rank("val_bpb") > metric_rank("accuracy") > metric_rank("train_loss")
     assert metric_rank("metric_after") > metric_rank("metric_before")
@@ -231,7 +215,9 @@ def test_ranks_of_names() -> None:
     assert not never_zero("error_rate")
     assert not never_zero("score")
     assert same_metric("val_bpb", "bpb")
+    assert same_metric("val_bpb", "best_validation_bpb")
     assert not same_metric("val_bpb", "val_loss")
+    assert not same_metric("val_acc", "test_acc")
 
 
 def test_placeholders() -> None:

@@ -26,7 +26,7 @@ from engine.protocol import commands, messages
 from engine.store.program_file import read_program
 from tests.end_to_end.test_window import Window
 from tests.model_server import Answer, ModelServer, knob_edit
-from tests.world import COMMAND, DEADLINE_SECONDS, Gate, git, wait_for
+from tests.world import COMMAND, DEADLINE_SECONDS, Gate, git, make_repository, wait_for
 from tui.commands.verbs import cli
 
 pytestmark = pytest.mark.usefixtures("engines", "usual_signals", "warm_engines")
@@ -495,3 +495,24 @@ def test_declining_the_research_config_starts_nothing(repository: Path) -> None:
     assert code == 130
     assert "Nothing was started" in shown
     assert not (repository / ".autoresearch").exists()
+
+
+def test_an_unknown_direction_is_asked_for_and_never_assumed(tmp_path: Path) -> None:
+    workspace = make_repository(tmp_path / "w", {"train.py": 'print("D_geomean: 1.5")\n'})
+    message = CommandLine(workspace).refused(
+        "start", "--yes", says="Which way D_geomean improves is unknown.", code=2
+    )
+    assert "--direction min" in message
+    assert "--direction max" in message
+    assert not (workspace / ".autoresearch").exists()
+    window = Window("start", workspace, columns=80, rows=30)
+    shown = window.wait_for("now:")
+    assert "unknown" in shown
+    assert "min (lower is better) or max" in shown
+    window.press("sideways\r")
+    window.wait_for("not one of min, max")
+    window.press("higher\r")
+    window.wait_for("max: higher is better")
+    window.wait_for("Start with it?")
+    window.press("n\r")
+    assert window.wait_for_end()[0] == 130

@@ -255,3 +255,61 @@ def test_a_damaged_start_request_is_ignored_and_said(repository: Path, content: 
     assert "It is ignored." in plan.unconfirmed[-1]
     save_plan(repository, plan)
     assert read_start_request(layout) == StartRequest()
+
+
+@pytest.mark.parametrize(
+    ("metric", "documents", "direction", "reason"),
+    [
+        ("val_psnr", {}, Direction.MAX, "by the name val_psnr"),
+        ("accuracy_loss", {}, Direction.MIN, "by the name accuracy_loss"),
+        ("nba_core", {}, None, "neither the name nba_core nor program.md nor a README tells"),
+        (
+            "nba_core",
+            {"README.md": "# NBA\n\nnba_core (higher is better).\n"},
+            Direction.MAX,
+            'README.md says "nba_core (higher is better)."',
+        ),
+        (
+            "nba_core",
+            {"program.md": "Minimize nba_core.", "README.md": "Maximize nba_core."},
+            Direction.MIN,
+            'program.md says "Minimize nba_core."',
+        ),
+        ("val_acc", {"program.md": "Maximize val_acc."}, Direction.MAX, "by the name val_acc"),
+        (
+            "val_acc",
+            {"program.md": "Minimize val_acc!"},
+            None,
+            'program.md says "Minimize val_acc!", but by the name val_acc higher is better',
+        ),
+    ],
+)
+def test_the_direction_is_known_by_name_or_document_or_not_at_all(
+    tmp_path: Path,
+    metric: str,
+    documents: dict[str, str],
+    direction: Direction | None,
+    reason: str,
+) -> None:
+    script = f'print(f"{metric}: {{x}}")\n'
+    workspace = make_repository(tmp_path / "w", {"train.py": script, **documents})
+    found = detect_settings(workspace)
+    assert (found.direction, found.why["direction"]) == (direction, reason)
+    plan = make_plan(workspace, StartFlags(), TODAY)
+    assert plan.unknown_direction == ("" if direction is not None else reason)
+    if direction is not None:
+        assert plan.config.direction is direction
+    given = make_plan(workspace, StartFlags(settings={"direction": "max"}), TODAY)
+    assert (given.unknown_direction, given.config.direction) == ("", Direction.MAX)
+
+
+def test_the_saved_direction_is_not_used_for_another_metric(tmp_path: Path) -> None:
+    workspace = make_repository(
+        tmp_path / "w", {"train.py": 'print(f"val_loss: {x}", f"val_acc: {x}", f"foo: {y}")\n'}
+    )
+    plan = make_plan(workspace, StartFlags(settings={"metric": "val_loss", "tag": "a"}), TODAY)
+    save_config(workspace, plan.config)
+    other = make_plan(workspace, StartFlags(settings={"metric": "val_acc", "tag": "b"}), TODAY)
+    assert (other.config.direction, other.unknown_direction) == (Direction.MAX, "")
+    unknown = make_plan(workspace, StartFlags(settings={"metric": "foo", "tag": "b"}), TODAY)
+    assert "foo" in unknown.unknown_direction

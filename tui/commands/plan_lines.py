@@ -35,6 +35,8 @@ class PlanLine(NamedTuple):
     value: str
     answer: str
     """A description of what the user may type to change the setting."""
+    is_unknown: bool = False
+    """True if the setting has no value yet, so that the user is asked for one."""
 
 
 def numbered_lines(plan: Plan) -> list[PlanLine]:
@@ -44,6 +46,11 @@ def numbered_lines(plan: Plan) -> list[PlanLine]:
         PlanLine(s.name, s.label, _value(s.name, plan.config), s.answer or s.description)
         for s in shown
     ]
+    if plan.unknown_direction:
+        lines = [
+            line._replace(value="unknown", is_unknown=True) if line.name == "direction" else line
+            for line in lines
+        ]
     first = PlanLine(
         "first_hypothesis",
         "first hypothesis",

@@ -14,6 +14,7 @@ from engine.client.sessions import find_workspace, read_session
 from engine.core.errors import AutoresearchError, EngineBusyError, UsageError
 from engine.core.text import one_line
 from engine.setup.confirmation import unconfirmed
+from engine.setup.detect_direction import unknown_direction
 from engine.setup.plan import Plan, StartFlags, make_plan, save_plan
 from tui.commands.ended_choice import choose_for_ended
 from tui.commands.foreground import run_in_foreground
@@ -49,6 +50,8 @@ def confirm_plan(path: Path, flags: StartFlags, *, yes: bool) -> tuple[Path, Pla
     today = datetime.now().astimezone().date()
     plan = make_plan(path, flags, today)
     workspace = path.resolve()
+    if plan.unknown_direction and (yes or not sys.stdin.isatty()):
+        raise unknown_direction(plan.config.metric, plan.unknown_direction)
     is_confirmed = plan.continues and not plan.unconfirmed
     if not (is_confirmed and yes):
         show_plan(plan, workspace)
@@ -56,6 +59,8 @@ def confirm_plan(path: Path, flags: StartFlags, *, yes: bool) -> tuple[Path, Pla
         if not sys.stdin.isatty():
             raise unconfirmed(plan.unconfirmed)
         answers: dict[str, object] = {}
+        while plan.unknown_direction:
+            plan = _change(plan, path, flags, answers, "direction")
         while (word := prompt(_ASK, default="y", show_default=False).strip()) != "y":
             if word.lower() in ("n", "no", "q"):
                 raise click.Abort
@@ -90,8 +95,9 @@ def _change(
     try:
         line = find_line(plan, word)
         echo(f"{line.label}: {line.answer}")
-        text = prompt("now", default=one_line(line.value), prompt_suffix=": ")
-        if text == one_line(line.value):
+        default = None if line.is_unknown else one_line(line.value)
+        text = prompt("now", default=default, prompt_suffix=": ")
+        if text == default:
             return plan
         given = answers | read_answer(line.name, text)
         changed = make_plan(path, flags, datetime.now().astimezone().date(), given)

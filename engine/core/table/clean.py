@@ -7,8 +7,8 @@ import io
 from collections import Counter
 from collections.abc import Iterator
 
+from engine.core.metric_direction import normalise
 from engine.core.table.model import RowVerdict, Table, TableRow
-from engine.core.table.roles import normalise
 from engine.core.text import one_line
 
 ORIGINAL = "original_status"

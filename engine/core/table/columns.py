@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 
+from engine.core.metric_direction import normalise
 from engine.core.table.model import Role
 from engine.core.table.numbers import commit_hash, is_placeholder, to_number, to_time
-from engine.core.table.roles import normalise
 from engine.core.table.status_words import Meaning, meaning_of
 
 Cells = Sequence[str]

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from engine.core.enums import Direction
+from engine.core.metric_direction import direction_of
 from engine.core.table.model import RowVerdict, TableRow
-from engine.core.table.roles import direction_of
 
 _KEEP_WEIGHT, _DISCARD_WEIGHT = 2, 1
 _MIN_VOTES = 8

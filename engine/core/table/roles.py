@@ -1,11 +1,9 @@
-"""Proposes a column's role and a metric's direction from a name alone; sees no cells."""
+"""Proposes a column's role, and how likely it is the metric, from its name; sees no cells."""
 
 from __future__ import annotations
 
-import re
-from functools import lru_cache
-
 from engine.core.enums import Direction
+from engine.core.metric_direction import direction_of, normalise, words_of
 from engine.core.table.model import Role
 
 _NAMES: dict[Role, str] = {
@@ -56,47 +54,28 @@ def _set(words: str) -> frozenset[str]:
     return frozenset(words.split())
 
 
-_RATE = re.compile(r"(?:_per_(?:s|sec|second|min|minute|hour)$)|(?:/s(?:ec)?$)|tok_s|it_s")
-_CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
-_NOT_WORD = re.compile(r"[\W_]+", re.UNICODE)
-_MIN = _set(
-    """
-    bpb bpc bpw loss ppl perplexity error err errors rmse mse mae mape msle rmsle nll ce xent
-    crossentropy entropy wer cer eer fid kl divergence regret distance latency time ms seconds
-    cost drawdown ece brier logloss smape wape residual violations failures runtime duration
-    损失 误差 困惑度 延迟 耗时
-    """
-)
-_MAX = _set(
-    """
-    acc accuracy score reward return returns auc auroc auprc roc ap f1 f2 fbeta precision recall map
-    ndcg mrr bleu rouge meteor iou miou dice jaccard r2 speedup throughput tps fps qps sps pnl
-    profit sharpe sortino winrate win correlation corr spearman pearson kendall success elo psnr
-    ssim mfu hfu flops gflops tflops hit hits quality utility fitness rating reliability coverage
-    likelihood loglikelihood elbo em pass solved gain alpha mcc kappa gini lift
-    准确率 精度 得分 分数 奖励 召回率 吞吐量
-    """
-)
 _RELATIVE = _set(
     """
     delta diff change gain improvement before prev previous old baseline base ref target std stdev
-    stderr sigma var variance ci noise pct percent rank min_delta threshold
+    stderr sigma var variance ci noise pct percent rank min_delta threshold start starting initial
+    init original from incumbent far pvalue
     """
 )
 _SECONDARY = _set("train training tr step steps epoch epochs lr seed batch")
+_RESOURCES = _set(
+    "memory mem vram ram rss footprint bytes kb kib mb mib gb gib energy joules watts power size"
+)
+_COUNTS = _set("passed failed failures tests gates files warnings errors misses")
 _STRONG = _set("bpb val_loss val_acc val_accuracy perplexity primary")
-
-
-@lru_cache(maxsize=4096)
-def normalise(name: str) -> str:
-    """Return a name in lower case with underscores: `Val BPB` and `val-bpb` become `val_bpb`."""
-    plain = name.strip().lstrip("#").strip() if len(name) > 1 else name
-    return _NOT_WORD.sub("_", _CAMEL.sub("_", plain).lower()).strip("_")
-
-
-@lru_cache(maxsize=4096)
-def _words(name: str) -> tuple[str, ...]:
-    return tuple(word for word in normalise(name).split("_") if word)
+_FORMS = _set("best final mean avg")
+_SPLITS = dict.fromkeys(("val", "validation", "eval", "dev", "heldout"), "val") | {"test": "test"}
+_NEVER_ZERO = _set(
+    """
+    bpb bpc bpd bpw bits nats loss losses nll ppl perplexity rmse mse mae msle rmsle nrmse nmse fid
+    latency time runtime walltime ttft tpot itl seconds secs sec ms us ns
+    损失 困惑度 延迟 耗时
+    """
+)
 
 
 def is_header_word(cell: str) -> bool:
@@ -106,48 +85,14 @@ def is_header_word(cell: str) -> bool:
     )
 
 
-@lru_cache(maxsize=4096)
-def direction_of(name: str) -> Direction | None:
-    """Return which way a metric improves according to its name; None if that is unknown.
-
-    The last known word counts: an `accuracy_loss` is a loss.
-    """
-    if len(name) > 60:
-        return None
-    words = _words(name)
-    if len(words) > 6:
-        return None
-    if _RATE.search(name.strip().lower()) or _RATE.search(normalise(name)):
-        return Direction.MAX
-    # `mIoU` is one word, `valLoss` two.
-    return _direction_of_words(words) or _direction_of_words(
-        tuple(_NOT_WORD.sub(" ", name.lower()).split())
-    )
-
-
-def _direction_of_words(words: tuple[str, ...]) -> Direction | None:
-    found: Direction | None = None
-    for word in words:
-        if word in _MIN:
-            found = Direction.MIN
-        elif word in _MAX and not (word == "likelihood" and {"neg", "negative"} & set(words)):
-            found = Direction.MAX
-        elif word == "likelihood":
-            found = Direction.MIN
-    return found
-
-
 def never_zero(name: str) -> bool:
     """Return whether a metric of this name cannot be 0, so that a 0 stands for a crash."""
-    return direction_of(name) is Direction.MIN and not set(_words(name)) & {
-        *("error", "err", "errors", "violations", "failures", "regret", "drawdown", "cost"),
-        *("wer", "cer", "distance", "kl", "divergence"),
-    }
+    return direction_of(name) is Direction.MIN and bool(_NEVER_ZERO & set(words_of(name)))
 
 
 def metric_rank(name: str) -> int:
     """Return a score of how likely a column of this name is the metric; higher is likelier."""
-    words = set(_words(name))
+    words = set(words_of(name))
     rank = 3 if direction_of(name) is not None else 0
     if words & {"bpb", "bpc"} or normalise(name) in _STRONG:
         rank += 2
@@ -155,19 +100,25 @@ def metric_rank(name: str) -> int:
         rank += 1
     if normalise(name) in ORDER[Role.DURATION] or words & {"latency", "ms"}:
         rank -= 1
-    if words & _SECONDARY:
+    if words & (_SECONDARY | _RESOURCES | _COUNTS):
         rank -= 2
     if words & {"metric", "objective"}:
-        rank += 4
-    if "after" in words:
+        rank += 4 if not words & {"name", "direction", "unit", "type"} else -3
+    if words & {"after", "primary", "composite"}:
         rank += 1
-    if words & _RELATIVE:
+    if words & _RELATIVE or normalise(name) in ("p", "p_val", "p_value"):
         rank -= 3
     return rank
 
 
 def same_metric(one: str, other: str) -> bool:
-    """Return whether two names of one file mean the same metric, as `val_bpb` and `bpb` do."""
-    ignored = {"val", "validation", "test", "eval", "best", "final", "mean", "avg"}
-    first, second = set(_words(one)) - ignored, set(_words(other)) - ignored
-    return normalise(one) == normalise(other) or (bool(first) and first == second)
+    """Return whether two names of one file mean the same metric, as `val_bpb` and `bpb` do.
+
+    Values on validation and on test data are two metrics.
+    """
+    if normalise(one) == normalise(other):
+        return True
+    first, second = set(words_of(one)) - _FORMS, set(words_of(other)) - _FORMS
+    parts = [{_SPLITS[word] for word in words if word in _SPLITS} for words in (first, second)]
+    same = first - _SPLITS.keys() == second - _SPLITS.keys() != set()
+    return same and (parts[0] == parts[1] or not all(parts))

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from engine.core.metric_direction import direction_of, normalise
 from engine.core.table.columns import FITS, Cells, fill_from_cells, numeric, share, wordy
 from engine.core.table.model import Role, TableColumn
 from engine.core.table.numbers import (
@@ -14,14 +15,7 @@ from engine.core.table.numbers import (
     to_time,
     uses_decimal_comma,
 )
-from engine.core.table.roles import (
-    ORDER,
-    direction_of,
-    is_header_word,
-    metric_rank,
-    normalise,
-    same_metric,
-)
+from engine.core.table.roles import ORDER, is_header_word, metric_rank, same_metric
 from engine.core.table.status_words import Meaning, meaning_of
 
 USUAL = ("commit", "val_bpb", "memory_gb", "status", "description")
