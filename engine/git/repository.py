@@ -8,6 +8,7 @@ everything else in the repository. A configuration that changes later has no eff
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import tempfile
@@ -18,6 +19,9 @@ from pathlib import Path
 from engine.core.errors import EnvironmentProblem, NoRepositoryError, WorkspaceError
 from engine.core.layout import BRANCH_PREFIX, REF_PREFIX
 from engine.git.start import LOCK_HELD, output, run_git
+
+NO_LINKS = (errno.EPERM, errno.EACCES, errno.ENOSYS, errno.EOPNOTSUPP, errno.EINVAL)
+"""Errors with which a file system refuses to make symbolic links."""
 
 _HARMLESS = (
     *("core.repositoryformatversion", "core.sharedrepository", "core.logallrefupdates"),
@@ -33,6 +37,13 @@ _FOR_CONFIRMED = (
     *("core.excludesfile", "core.attributesfile", "core.compression", "pack."),
 )
 """Settings that run programs, such as git-lfs, or name files, in a workspace the user confirmed."""
+
+_UNUSED = (
+    *("core.bare", "branch.", "submodule.", "init.", "pull.", "push.", "gc.", "color.", "alias."),
+    *("advice.", "diff.renames", "diff.algorithm", "fetch.", "gui.", "user.", "vscode-merge-base."),
+)
+"""Further settings, or sections, with which none of this program's git commands runs anything."""
+_UNUSED_OF_REMOTES = (".url", ".fetch", ".pushurl", ".tagopt", ".prune")
 
 PRIVATE_PREFIX = "autoresearch-git-"
 """The first part of a private directory's name, before the process id of its engine."""
@@ -70,18 +81,34 @@ class Repository:
                 "Remove it if you do not need it: git config --unset core.worktree",
             )
         listing = output(run_git(("config", "--list", "-z"), directory), "config --list")
+        self._confirmed = confirmed
         self._config = _copied_settings(listing, confirmed=confirmed)
         self._private: Path | None = None
+        self._links = True
+        """Whether the private directory has links to the repository, and git can be started in it.
+        """
+        self._checked: list[tuple[int, ...]] = []
+        """The state of the repository's configuration files when they were checked last."""
 
     def environment(self) -> dict[str, str]:
-        """Return the variables that make git read the copied settings and nothing else."""
+        """Return the variables that make git read the copied settings and nothing else.
+
+        Where no symbolic links can be made, git reads the repository's own configuration too, if
+        that runs nothing.
+
+        Raises:
+            EnvironmentProblem: The copy cannot be made, or links cannot and are needed.
+        """
         if self._private is None or not (self._private / "config").is_file():
             self._private = self._make_private_directory()
-        return {
-            "GIT_COMMON_DIR": str(self._private),
-            "GIT_CONFIG_GLOBAL": "/dev/null",
-            "GIT_CONFIG_NOSYSTEM": "1",
-        }
+        if self._links:
+            return {
+                "GIT_COMMON_DIR": str(self._private),
+                "GIT_CONFIG_GLOBAL": "/dev/null",
+                "GIT_CONFIG_NOSYSTEM": "1",
+            }
+        self._check_own_configuration()
+        return {"GIT_CONFIG_GLOBAL": str(self._private / "config"), "GIT_CONFIG_NOSYSTEM": "1"}
 
     def checkout_path(self, path: str) -> str:
         """Return the path of a checkout that git names, with the main checkout's own path.
@@ -128,8 +155,7 @@ class Repository:
             path = Path(tempfile.mkdtemp(prefix=f"{PRIVATE_PREFIX}{os.getpid()}-")).resolve()
             weakref.finalize(self, _remove_own, path, os.getpid())
             names = {entry.name for entry in os.scandir(self.common_dir)} - {*_NOT_LINKED}
-            for name in names | {*_LINKED_IF_MADE_LATER}:
-                (path / name).symlink_to(self.common_dir / name)
+            self._links = _make_links(path, self.common_dir, names | {*_LINKED_IF_MADE_LATER})
             (path / "config").write_bytes(self._config)
         except OSError as error:
             raise EnvironmentProblem(
@@ -138,6 +164,55 @@ class Repository:
                 "Free some disk space, or set TMPDIR to a directory of yours that is writable.",
             ) from error
         return path
+
+    def _check_own_configuration(self) -> None:
+        """Check that the repository's own configuration runs nothing, unless it is unchanged.
+
+        Raises:
+            EnvironmentProblem: It has a setting that may run a program.
+        """
+        files = [path for path in (self.common_dir / "config", self.git_dir / "config.worktree")]
+        files = [path for path in files if path.exists()]
+        state = [_state(path) for path in files]
+        if state == self._checked:
+            return
+        found = set[str]()
+        for path in files:
+            listing = run_git(("config", "--file", str(path), "--list", "-z"), self.top)
+            keys = (item.partition(b"\n")[0] for item in output(listing, "config").split(b"\0"))
+            found |= {name for key in keys if (name := os.fsdecode(key)) and not self._unused(name)}
+        if found:
+            raise EnvironmentProblem(
+                f"No symbolic links can be made in {tempfile.gettempdir()}.",
+                "Without them git would follow settings of the repository that may run programs: "
+                f"{', '.join(sorted(found)[:8])}.",
+                "Set TMPDIR to a directory on a file system with symbolic links.",
+            )
+        self._checked = state
+
+    def _unused(self, name: str) -> bool:
+        """Return whether no git command of this program runs anything because of a setting."""
+        if name.startswith("remote.") and name.endswith(_UNUSED_OF_REMOTES):
+            return True
+        wanted = (*_HARMLESS, *_UNUSED, *(_FOR_CONFIRMED if self._confirmed else ()))
+        return _is_listed(name, wanted)
+
+
+def _make_links(directory: Path, target: Path, names: set[str]) -> bool:
+    """Make links to entries of a directory; return False where the file system has no links."""
+    try:
+        for name in names:
+            (directory / name).symlink_to(target / name)
+    except OSError as error:
+        if error.errno in NO_LINKS:
+            return False
+        raise
+    return True
+
+
+def _state(path: Path) -> tuple[int, ...]:
+    info = path.stat()
+    return info.st_ino, info.st_size, info.st_mtime_ns, info.st_ctime_ns
 
 
 def _unusable(directory: Path, message: str, lines: list[str]) -> WorkspaceError:
@@ -194,14 +269,17 @@ def _copied_settings(listing: bytes, *, confirmed: bool) -> bytes:
     for item in listing.split(b"\0"):
         key, has_value, value = item.partition(b"\n")
         name = os.fsdecode(key)
-        chosen = any(name == w or (w.endswith(".") and name.startswith(w)) for w in wanted)
-        if not chosen or name in _NEVER:
+        if not _is_listed(name, wanted) or name in _NEVER:
             continue
         section, _, rest = key.partition(b".")
         subsection, dot, variable = rest.rpartition(b".")
         lines.append(b"[" + section + (b' "' + _escape(subsection) + b'"' if dot else b"") + b"]")
         lines.append(b"\t" + variable + (b' = "' + _escape(value) + b'"' if has_value else b""))
     return b"".join(line + b"\n" for line in lines)
+
+
+def _is_listed(name: str, wanted: tuple[str, ...]) -> bool:
+    return any(name == w or (w.endswith(".") and name.startswith(w)) for w in wanted)
 
 
 def _escape(text: bytes) -> bytes:

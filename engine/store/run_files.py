@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import fnmatch
+import logging
 import os
 import shutil
 from pathlib import Path
@@ -13,6 +14,8 @@ from engine.core.layout import HOME_NAME
 from engine.store.removal import walk
 from engine.store.workspace import Workspace
 from engine.untrusted_files import set_aside
+
+_log = logging.getLogger(__name__)
 
 
 def link_candidates(workspace: Workspace) -> list[str]:
@@ -158,14 +161,20 @@ def _bring(target: Path, place: Path, most_bytes: int) -> int:
 
 
 def point_run_log(workspace: Path, log: Path) -> None:
-    """Point the link `run.log` in the workspace to a run's log, unless the user has such a file."""
+    """Point the link `run.log` in the workspace to a run's log, unless the user has such a file.
+
+    The link is a convenience. Where it cannot be made, the engine's log says why, and that is all.
+    """
     link = workspace / "run.log"
-    if os.path.lexists(link) and not link.is_symlink():
-        return
-    temporary = workspace / f".run.log.{os.getpid()}"
-    set_aside(temporary)
-    temporary.symlink_to(os.path.relpath(log, workspace))
-    os.replace(temporary, link)
+    try:
+        if os.path.lexists(link) and not link.is_symlink():
+            return
+        temporary = workspace / f".run.log.{os.getpid()}"
+        set_aside(temporary)
+        temporary.symlink_to(os.path.relpath(log, workspace))
+        os.replace(temporary, link)
+    except OSError as error:
+        _log.warning("The link run.log could not be pointed to %s: %s", log, error.strerror)
 
 
 def directory_times(worktree: Path) -> dict[str, int]:
