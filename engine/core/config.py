@@ -14,6 +14,7 @@ from engine.core.enums import Autonomy, Direction, KeepRule
 from engine.core.setting import (
     Setting,
     command_mismatch,
+    data_mismatch,
     metric_mismatch,
     path_mismatch,
     paths_mismatch,
@@ -178,9 +179,11 @@ class ResearchConfig(msgspec.Struct, frozen=True, kw_only=True):
     link: Annotated[
         tuple[str, ...],
         Setting(
-            'untracked data the run needs beside it; ["auto"] links all but caches, '
-            "secrets and environments",
-            check=paths_mismatch,
+            "untracked data that runs get: paths or globs of them, also outside the workspace; "
+            '"auto": all of the repository but secrets, caches, environments and outputs',
+            flag="--link",
+            metavar="PATH",
+            check=data_mismatch,
         ),
     ] = ("auto",)
     # torch.compile has been seen to take 13 minutes.

@@ -69,6 +69,8 @@ class Ending:
     """Why its files could not be written when it ended; empty where they could."""
     withheld: tuple[str, ...] = ()
     """Names of the engine's environment variables that the run did not get."""
+    missing_data: str = ""
+    """How to bring files that the run lacked and the user has; empty where it lacked none."""
 
 
 @dataclass(frozen=True)
@@ -97,6 +99,10 @@ def classify(end: Ending) -> Classified:
         return Classified(
             Outcome.INTERRUPTED, f"nothing could be written when it ended: {end.disk_error}"
         )
+    if end.missing_data and not end.base_works and not _OUT_OF_MEMORY.search(text):
+        return Classified(
+            Outcome.ENVIRONMENT, f"a file is missing\n{_last(text)}", end.missing_data
+        )
     environment = _environment(end, text)
     if environment is not None:
         return environment
@@ -123,7 +129,7 @@ def classify(end: Ending) -> Classified:
     return Classified(
         Outcome.CODE_CRASH,
         end.traceback or f"exit {end.exit_code}\n{_last(end.tail)}",
-        _pass_variable(end, text),
+        end.missing_data or _pass_variable(end, text),
     )
 
 
@@ -172,8 +178,7 @@ def _environment(end: Ending, text: str) -> Classified | None:
         return Classified(
             Outcome.ENVIRONMENT,
             f"a file is missing\n{_last(text)}",
-            "Put it in place (untracked data beside the script is linked into the worktree), "
-            "then resume.",
+            "Put it in place in the repository (untracked data is brought to runs), then resume.",
         )
     return None
 

@@ -55,8 +55,8 @@ class Setting(msgspec.Struct, frozen=True):
 
     @property
     def holds_paths(self) -> bool:
-        """Return whether the value is a path inside the workspace, or several."""
-        return self.check in (path_mismatch, paths_mismatch)
+        """Return whether the value is a path relative to the workspace, or several."""
+        return self.check in (path_mismatch, paths_mismatch, data_mismatch)
 
     @property
     def is_list(self) -> bool:
@@ -139,3 +139,10 @@ def path_mismatch(path: str) -> str:
 def paths_mismatch(paths: tuple[str, ...]) -> str:
     """Return what is expected instead of the first bad path or glob, or "" where all are valid."""
     return next(filter(None, map(path_mismatch, paths)), "")
+
+
+def data_mismatch(paths: tuple[str, ...]) -> str:
+    """Return what is expected instead of the first bad path of data, or "" where all are valid."""
+    if all(path.strip() and not path.startswith("/") for path in paths):
+        return ""
+    return "relative paths, such as data or ../data; a run can read absolute paths as they are"

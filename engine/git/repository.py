@@ -171,8 +171,8 @@ class Repository:
         Raises:
             EnvironmentProblem: It has a setting that may run a program.
         """
-        files = [path for path in (self.common_dir / "config", self.git_dir / "config.worktree")]
-        files = [path for path in files if path.exists()]
+        named = (self.common_dir / "config", self.git_dir / "config.worktree")
+        files = [path for path in named if path.exists()]
         state = [_state(path) for path in files]
         if state == self._checked:
             return

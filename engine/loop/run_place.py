@@ -16,9 +16,11 @@ from engine.executors.python_settings import needs_user_site, python_settings
 from engine.executors.run_command import run_command, start_directory
 from engine.executors.worktree_paths import WorktreePaths
 from engine.loop.context import SessionContext
+from engine.store.filters import filter_note
 from engine.store.locked_files import hash_locked
 from engine.store.removal import clear_away
-from engine.store.run_files import directory_times, link_data
+from engine.store.run_data import RunData, choose_data
+from engine.store.run_files import directory_times
 from engine.store.worktree import check_out, remove_worktree, workspace_in
 
 SLOT = 0
@@ -62,7 +64,7 @@ class RunPlace:
     async def prepare(
         self, experiment: Experiment, worktree: Path | None = None
     ) -> tuple[dict[str, str], dict[str, int]]:
-        """Make a worktree that holds an experiment's commit, the linked data and nothing else.
+        """Make a worktree that holds an experiment's commit, the user's data and nothing else.
 
         Args:
             experiment: The experiment whose commit is checked out.
@@ -79,13 +81,21 @@ class RunPlace:
                 for kept in (remove_worktree(context.workspace, target), self.clear_bytecode())
                 if kept is not None
             )
-            place = check_out(context.workspace, target, experiment.commit)
-            link_data(context.workspace, place, context.session.config, context.submodules)
+            config = context.session.config
+            needed = (config.file, *config.locked)
+            place = check_out(context.workspace, target, experiment.commit, needed)
+            data = choose_data(context.workspace, config)
+            RunData(context.workspace, target).bring(data, context.submodules)
             return self.hash_locked(place), directory_times(target)
 
         left: list[Path] = []
+        known = set(context.workspace.broken_filters)
         try:
-            return await context.in_git_thread(prepare)
+            prepared = await context.in_git_thread(prepare)
+            for name, reason in context.workspace.broken_filters.items():
+                if name not in known:
+                    context.alarm(AlarmKind.ENGINE, filter_note(name, reason))
+            return prepared
         finally:
             for kept in left:
                 message = f"Files of the last run cannot be deleted. They were moved to {kept}."

@@ -19,6 +19,8 @@ from engine.loop.run_monitor import FinishedRun, RunMonitor
 from engine.loop.run_place import SLOT, RunPlace
 from engine.loop.stall import Stall, machine_error
 from engine.protocol.messages import Progress
+from engine.store.missing_data import find_missing, link_advice
+from engine.store.run_data import choose_data
 from engine.store.run_files import point_run_log, take_leftovers
 from engine.store.run_log import LogProgress, RunLog
 from engine.store.worktree import remove_worktree
@@ -146,7 +148,9 @@ class Runner:
             ),
         )
         finished = await monitor.follow()
-        await self._end(experiment, run, self._classify(experiment, handle, finished), finished)
+        advice = await self._context.in_git_thread(self._missing_data, finished)
+        ended = self._classify(experiment, handle, finished, advice)
+        await self._end(experiment, run, ended, finished)
 
     async def measure_again(self, experiment: Experiment, run: Run) -> None:
         """Record the measurement of a run whose engine was killed before it could.
@@ -187,7 +191,7 @@ class Runner:
         if locked is None:
             # The worktree was made for this run: it holds what is committed.
             self._context.record(ev.LockedFilesHashed(files=found))
-        elif found != locked:
+        elif _differences(found, locked):
             raise EnvironmentProblem(
                 "A locked file changed while nothing ran: "
                 f"{', '.join(_differences(found, locked))}.",
@@ -254,8 +258,18 @@ class Runner:
 
     # ---- end
 
+    def _missing_data(self, finished: FinishedRun) -> str:
+        """Return how to bring files that a run lacked and the user has; empty if it lacked none."""
+        report, log, workspace = finished.report, finished.log, self._context.workspace
+        if report is None or (report.exit_code == 0 and log.metric_value is not None):
+            return ""
+        place = self._place.directory
+        names = find_missing(f"{log.traceback}\n{log.tail}", workspace, place)
+        config = self._context.session.config
+        return link_advice(names, choose_data(workspace, config), config) if names else ""
+
     def _classify(
-        self, experiment: Experiment, handle: RunHandle, finished: FinishedRun
+        self, experiment: Experiment, handle: RunHandle, finished: FinishedRun, missing_data: str
     ) -> Classified:
         report, log, session = finished.report, finished.log, self._context.session
         killed_by: str | None = report.killed_by if report is not None else None
@@ -278,6 +292,7 @@ class Runner:
                 edit="" if experiment.is_baseline else session.latest_patch,
                 disk_error=report.disk_error if report is not None else "",
                 withheld=withheld_names(self._context.environ, session.config.pass_env),
+                missing_data=missing_data,
             )
         )
 
@@ -307,7 +322,6 @@ class Runner:
             self._place.worktree,
             experiment.commit,
             self._context.layout.run(number, run.number),
-            self._context.session.config.link,
             self._directory_times,
         )
         self._directory_times = None
@@ -406,5 +420,7 @@ def _state(progress: Progress) -> tuple[object, ...]:
 
 
 def _differences(now: dict[str, str], before: dict[str, str]) -> tuple[str, ...]:
+    # Earlier versions recorded linked data with a word before the hash.
+    before = {name: digest.removeprefix("data ") for name, digest in before.items()}
     names = now.keys() | before.keys()
     return tuple(sorted(n for n in names if now.get(n) != before.get(n)))

@@ -15,7 +15,8 @@ def hash_locked(
 ) -> dict[str, str]:
     """Return the SHA-256 of each locked file below a directory, by relative path.
 
-    A link has its target before the hash, and what is neither file nor directory counts as such.
+    A link has its target before the hash, unless it leads to the user's own file of that name. What
+    is neither file nor directory counts as such.
 
     Args:
         directory: The directory that corresponds to the workspace.
@@ -39,8 +40,9 @@ def _digest(path: Path, data: Path | None) -> str:
         if path.is_symlink():
             target = os.readlink(path)
             content = _digest(path.resolve(), None)
-            linked = data is not None and target == str(data)
-            return f"{'data' if linked else f'link to {target}'} {content}" if content else ""
+            # Whether data is copied or linked depends on how much of it there is.
+            linked = data is not None and target in (str(data), os.path.realpath(data))
+            return content if linked or not content else f"link to {target} {content}"
         mode = path.lstat().st_mode
         if stat.S_ISDIR(mode):
             return ""

@@ -1,16 +1,11 @@
-"""Links data into a run's worktree, and collects the files that a run leaves behind."""
+"""Points `run.log` to a run's log, and collects the files that a run leaves behind."""
 
 from __future__ import annotations
 
-import contextlib
-import fnmatch
 import logging
 import os
-import shutil
 from pathlib import Path
 
-from engine.core.config import ResearchConfig
-from engine.core.layout import HOME_NAME
 from engine.store.removal import walk
 from engine.store.workspace import Workspace
 from engine.untrusted_files import set_aside
@@ -18,146 +13,8 @@ from engine.untrusted_files import set_aside
 _log = logging.getLogger(__name__)
 
 
-def link_candidates(workspace: Workspace) -> list[str]:
-    """Return the workspace's untracked and ignored paths, which `link_data` selects from.
-
-    A wholly untracked directory is one path, with a final `/`.
-    """
-    out = workspace.git.run("ls-files", "--others", "--directory", "--no-empty-directory", "-z")
-    return [entry for entry in out.split("\0") if entry]
-
-
-_NEVER_LINKED = (
-    ".*",
-    "__pycache__",
-    "*.pyc",
-    "*.egg-info",
-    "venv",
-    "env",
-    "node_modules",
-    "results.tsv",
-    "results-*.tsv",
-    "run.log",
-    "*.log",
-    "nohup.out",
-    "worktrees",
-    "build",
-    "dist",
-    "wandb",
-    "id_rsa*",
-    "*.pem",
-    "*.key",
-    "*secret*",
-    # Written by runs: through a link they would overwrite the user's own.
-    "*.pt",
-    "*.pth",
-    "*.ckpt",
-    "*.safetensors",
-    "checkpoint*",
-    "ckpt*",
-    "out",
-    "output",
-    "outputs",
-    "runs",
-    "logs",
-    "lightning_logs",
-    "mlruns",
-    "*.egg",
-    "*.tmp",
-    "*.png",
-    "*.svg",
-    "*.ipynb",
-    "*credential*",
-)
-MAX_LINKS = 500
-MAX_COPY_BYTES = 64 * 2**20
-MAX_COPIED_BYTES = 2**30
-"""The most bytes copied for one run; further files are linked, however small."""
 MAX_KEPT_BYTES = 64 * 2**20
 """The most bytes kept of the files one run leaves behind; the others are listed and deleted."""
-
-
-def link_data(
-    workspace: Workspace, directory: Path, config: ResearchConfig, submodules: tuple[str, ...]
-) -> int:
-    """Bring untracked data and the submodules' checkouts into a run's worktree.
-
-    Files up to 64 MiB are copied, until they are 1 GiB together; larger ones and directories are
-    linked. What the commit has itself is left as it is.
-
-    Args:
-        workspace: The workspace with the data.
-        directory: The directory that corresponds to the workspace, in a worktree just made.
-        config: The config; its `link` selects the data: globs of workspace paths, or `auto`.
-        submodules: Paths of submodules, relative to the top of the repository.
-
-    Returns:
-        The number of paths linked or copied: at most 500 paths of data, and all submodules.
-    """
-    count, room = 0, MAX_COPIED_BYTES
-    for entry in link_candidates(workspace):
-        name = entry.rstrip("/")
-        if count == MAX_LINKS or not _wanted(name, config.link):
-            continue
-        target, place = workspace.path / name, directory / name
-        if _is_free(place, directory):
-            count += 1
-            room -= _bring(target, place, min(MAX_COPY_BYTES, room))
-    root = directory.parents[workspace.prefix.count("/")] if workspace.prefix else directory
-    for module in submodules:
-        source, place = workspace.top / module, root / module
-        if not source.is_dir() or not any(source.iterdir()):
-            continue
-        with contextlib.suppress(OSError):
-            place.rmdir()  # git makes an empty directory for a submodule
-        if _is_free(place, root):
-            count += 1
-            place.symlink_to(source)
-    return count
-
-
-def _wanted(name: str, rules: tuple[str, ...]) -> bool:
-    parts = name.split("/")
-    if parts[0] == HOME_NAME or ".git" in parts:
-        return False
-    for rule in rules:
-        if rule != "auto":
-            if fnmatch.fnmatchcase(name, rule.rstrip("/")):
-                return True
-        elif not any(fnmatch.fnmatchcase(part, bad) for part in parts for bad in _NEVER_LINKED):
-            return True
-    return False
-
-
-def _is_free(place: Path, root: Path) -> bool:
-    """Return whether the commit has nothing at a path, and no link that leads out of `root`.
-
-    Directories above the path are created.
-    """
-    if os.path.lexists(place) or not place.parent.resolve().is_relative_to(root.resolve()):
-        return False
-    place.parent.mkdir(parents=True, exist_ok=True)
-    return True
-
-
-def _bring(target: Path, place: Path, most_bytes: int) -> int:
-    """Copy a small file, so that no run overwrites the user's; link anything else.
-
-    Args:
-        target: The path in the workspace.
-        place: Its path in the worktree, where nothing is yet.
-        most_bytes: The size up to which a file is copied.
-
-    Returns:
-        The number of bytes copied.
-    """
-    with contextlib.suppress(OSError):
-        if target.is_file() and target.stat().st_size <= most_bytes:
-            shutil.copy2(target, place)
-            return place.stat().st_size
-    place.unlink(missing_ok=True)
-    place.symlink_to(target)
-    return 0
 
 
 def point_run_log(workspace: Path, log: Path) -> None:
@@ -190,20 +47,19 @@ def take_leftovers(
     worktree: Path,
     commit: str,
     run_directory: Path,
-    links: tuple[str, ...],
     before: dict[str, int] | None = None,
 ) -> int:
     """Move files a run left in its worktree to the run's directory; the worktree is deleted later.
 
     Files that are ignored in the user's checkout, such as caches, and links are left behind, and so
-    is the linked data. Beyond 64 MiB in all, a file is listed in not-kept.txt instead.
+    are copies of the user's data that the run did not change. Beyond 64 MiB in all, a file is
+    listed in not-kept.txt instead.
 
     Args:
-        workspace: The workspace with the linked data.
+        workspace: The workspace with the data.
         worktree: The worktree of the run.
         commit: The commit that was checked out in it.
         run_directory: The directory of the run's files.
-        links: The config's `link`, which selects the linked data.
         before: The worktree's `directory_times` just before the run, which spare asking git where
             nothing was left; None where the run was started by another engine.
 
@@ -217,7 +73,7 @@ def take_leftovers(
     moved = kept = 0
     if (run_directory / "files").is_symlink():
         (run_directory / "files").unlink()  # made by the run; it would move them elsewhere
-    for name in _left_files(workspace, worktree, commit, links):
+    for name in _left_files(workspace, worktree, commit):
         source, target = worktree / name, run_directory / "files" / name
         size = source.stat().st_size
         if kept + size > MAX_KEPT_BYTES:
@@ -233,9 +89,7 @@ def take_leftovers(
     return moved
 
 
-def _left_files(
-    workspace: Workspace, worktree: Path, commit: str, links: tuple[str, ...]
-) -> list[str]:
+def _left_files(workspace: Workspace, worktree: Path, commit: str) -> list[str]:
     """Return the files that a run left in its worktree and that are worth keeping.
 
     Git is asked about their names only, and looks at the user's checkout: the run may have written
@@ -246,13 +100,22 @@ def _left_files(
     tracked, left = set((listing or "").split("\0")), {}
     for _, entries in walk(worktree):
         for entry in entries:
+            if not entry.is_file(follow_symlinks=False):
+                continue
             name = os.path.relpath(entry.path, worktree)
             parts = name.split("/")
             if name in tracked or ".git" in parts or "__pycache__" in parts:
                 continue
-            own = os.path.relpath(name, workspace.prefix or ".")
-            brought = _wanted(own, links) and (workspace.path / own).exists()
-            if entry.is_file(follow_symlinks=False) and not brought:
-                left[own] = name
+            if not _is_copy(entry, workspace.top / name):
+                left[os.path.relpath(name, workspace.prefix or ".")] = name
     ignored = workspace.ignored(list(left)) if left else set()
     return sorted(name for own, name in left.items() if own not in ignored)
+
+
+def _is_copy(entry: os.DirEntry[str], own: Path) -> bool:
+    """Return whether a file is a copy of the user's that was brought and is unchanged."""
+    try:
+        brought, users = entry.stat(follow_symlinks=False), own.stat()
+    except OSError:
+        return False
+    return (brought.st_size, brought.st_mtime_ns) == (users.st_size, users.st_mtime_ns)

@@ -39,6 +39,7 @@ class WorkspaceState:
     dirty: tuple[str, ...]
     """Tracked files with uncommitted changes, relative to the top level."""
     submodules: tuple[str, ...]
+    """Paths of submodules, relative to the top level."""
     identity: tuple[str, str] | None
     """The user's name and e-mail address as git knows them; None if either is not set."""
 
@@ -83,6 +84,8 @@ class Workspace:
         self._modes: dict[str, str] = {}
         self._who: str | None = None
         self._synced: set[Path] = set()
+        self.broken_filters: dict[str, str] = {}
+        """Git filters that failed and are switched off since, each with the reason."""
 
     # ---- looking
 
@@ -99,9 +102,9 @@ class Workspace:
         dirty = tuple(entry[3:] for entry in status.split("\0") if len(entry) > 3)
         name = self.git.try_run("config", "user.name")
         email = self.git.try_run("config", "user.email")
-        stage = self.git.run("ls-files", "--stage", "--", f":/{self.prefix}")
+        stage = self.git.run("ls-files", "--stage", "--full-name", "-z", "--", ":/")
         modules = tuple(
-            line.split("\t", 1)[1] for line in stage.splitlines() if line.startswith("160000 ")
+            line.split("\t", 1)[1] for line in stage.split("\0") if line.startswith("160000 ")
         )
         return WorkspaceState(
             workspace=self.path,

@@ -11,23 +11,29 @@ import hashlib
 import os
 from pathlib import Path
 
+from engine.core.errors import GitBusyError, WorkspaceError
+from engine.store.filters import bring_unfiltered, find_broken, switched_off
 from engine.store.removal import clear_away
 from engine.store.workspace import Workspace
 
 
-def check_out(workspace: Workspace, worktree: Path, commit: str) -> Path:
+def check_out(
+    workspace: Workspace, worktree: Path, commit: str, needed: tuple[str, ...] = ()
+) -> Path:
     """Make a git worktree that holds exactly the files of a commit; one made before is deleted.
 
     Args:
         workspace: The user's repository.
         worktree: The directory of the worktree, below `.autoresearch`.
         commit: The commit to check out.
+        needed: Files of the workspace, or globs of them, that must be complete.
 
     Returns:
         The directory in the worktree that corresponds to the workspace.
 
     Raises:
         WorkspaceError: Git cannot check the commit out.
+        EnvironmentProblem: A needed file is stored through a git filter that cannot run here.
         OSError: What was in the worktree cannot be moved out of the way, or the disk is full.
     """
     remove_worktree(workspace, worktree)
@@ -35,7 +41,7 @@ def check_out(workspace: Workspace, worktree: Path, commit: str) -> Path:
     if (workspace.common_dir / "reftable").is_dir():
         workspace.git.add_worktree(worktree, commit)
     else:
-        _fill(workspace, worktree, _register(workspace, worktree, commit), commit)
+        _fill(workspace, worktree, _register(workspace, worktree, commit), commit, needed)
     return workspace_in(workspace, worktree)
 
 
@@ -88,14 +94,33 @@ def _register(workspace: Workspace, worktree: Path, commit: str) -> Path:
     return record
 
 
-def _fill(workspace: Workspace, worktree: Path, record: Path, commit: str) -> None:
-    """Write the files of a commit to an empty worktree, by as many processes as there are cores."""
+def _fill(
+    workspace: Workspace, worktree: Path, record: Path, commit: str, needed: tuple[str, ...]
+) -> None:
+    """Write the files of a commit to an empty worktree, by as many processes as there are cores.
+
+    A filter that cannot run, such as git-lfs where it is not installed, is switched off.
+    """
     settings = ["-c", "checkout.workers=0"]
     if workspace.sparse_patterns is not None:
         (record / "info").mkdir()
         (record / "info" / "sparse-checkout").write_bytes(workspace.sparse_patterns)
         settings += ["-c", "core.sparseCheckout=true", "-c", "core.sparseCheckoutCone=false"]
-    workspace.git.run(
-        *(*settings, "read-tree", "--reset", "-u", commit),
-        env={"GIT_DIR": str(record), "GIT_WORK_TREE": str(_real(worktree))},
-    )
+    environment = {"GIT_DIR": str(record), "GIT_WORK_TREE": str(_real(worktree))}
+
+    def fill() -> None:
+        options = (*settings, *switched_off(workspace.broken_filters))
+        workspace.git.run(*options, "read-tree", "--reset", "-u", commit, env=environment)
+
+    try:
+        fill()
+    except GitBusyError:
+        raise
+    except WorkspaceError as error:
+        broken = find_broken(workspace, environment, commit, error.why)
+        if not broken:
+            raise
+        workspace.broken_filters |= broken
+        fill()
+    if workspace.broken_filters:
+        bring_unfiltered(workspace, worktree, environment, needed)

@@ -68,3 +68,14 @@ def test_linked_data_is_compared_by_content_wherever_the_workspace_lies(tmp_path
     assert hashes[0] == hashes[1] != {}
     (tmp_path / "two/data/x.bin").write_text("2")
     assert hash_locked(place, GLOBS, "train.py", workspace) != hashes[1]
+
+
+def test_a_copy_and_a_link_of_the_users_data_have_the_same_hash(tmp_path: Path) -> None:
+    workspace, place = tmp_path / "work", tmp_path / "place"
+    for directory in (workspace, place):
+        (directory / "data").mkdir(parents=True)
+        (directory / "data/x.bin").write_text("1")
+    copied = hash_locked(place, GLOBS, "train.py", workspace)
+    (place / "data/x.bin").unlink()
+    (place / "data/x.bin").symlink_to(workspace / "data/x.bin")
+    assert hash_locked(place, GLOBS, "train.py", workspace) == copied != {}

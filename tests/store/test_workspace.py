@@ -12,12 +12,8 @@ import pytest
 from engine.core.config import ResearchConfig
 from engine.core.errors import WorkspaceError
 from engine.store.locked_files import hash_locked
-from engine.store.run_files import (
-    directory_times,
-    link_data,
-    point_run_log,
-    take_leftovers,
-)
+from engine.store.run_data import RunData, choose_data
+from engine.store.run_files import directory_times, point_run_log, take_leftovers
 from engine.store.workspace import Workspace
 from engine.store.worktree import check_out
 from tests.world import TRAIN, git, make_repository
@@ -64,7 +60,7 @@ def test_the_worktree_is_put_back_after_a_run_that_changed_it(repository: Path) 
     (place / "prepare.py").write_text("tampered\n")
     (place / "model.pt").write_text("weights")
     run = repository / ".autoresearch/run"
-    assert take_leftovers(workspace, slot, workspace.head, run, ("auto",)) == 1
+    assert take_leftovers(workspace, slot, workspace.head, run) == 1
     assert (repository / ".autoresearch/run/files/model.pt").read_text() == "weights"
     check_out(workspace, slot, candidate(workspace, "NEW = 1\n"))
     assert (place / "prepare.py").read_text() == "DATA = 1\n"
@@ -90,10 +86,10 @@ def test_leftovers_are_found_in_any_directory_that_changed(repository: Path) -> 
     before = directory_times(slot)
     run = repository / ".autoresearch" / "run"
 
-    assert take_leftovers(workspace, slot, workspace.head, run, ("auto",), before) == 0
+    assert take_leftovers(workspace, slot, workspace.head, run, before) == 0
     wait_for_the_next_file_time(repository)
     (slot / "lib" / "weights.bin").write_bytes(b"left")
-    assert take_leftovers(workspace, slot, workspace.head, run, ("auto",), before) == 1
+    assert take_leftovers(workspace, slot, workspace.head, run, before) == 1
     assert (run / "files" / "lib" / "weights.bin").read_bytes() == b"left"
 
 
@@ -237,35 +233,7 @@ def test_directories_that_cannot_be_workspaces_are_refused(
         Workspace(path)
 
 
-def test_data_is_linked_and_secrets_and_caches_are_not(repository: Path) -> None:
-    for name in (
-        "data/shard.bin",
-        "tokens.bin",
-        ".env",
-        "my_secret.txt",
-        "__pycache__/x.pyc",
-        "run.log",
-    ):
-        (repository / name).parent.mkdir(exist_ok=True)
-        (repository / name).write_text("x")
-    (repository / ".git/info/exclude").write_text("data/\n")
-    workspace = Workspace(repository)
-    place = check_out(workspace, repository / ".autoresearch/w", workspace.head)
-    assert link_data(workspace, place, ResearchConfig(), ()) == 2
-    assert (place / "data/shard.bin").read_text() == "x"
-    assert [p.name for p in place.iterdir() if p.is_symlink()] == ["data"]
-    assert (place / "tokens.bin").read_text() == "x"
-    assert not (place / "model.pt").exists()
-    # A run that writes to its copy leaves the user's file alone; the next run gets a new copy.
-    (place / "tokens.bin").write_text("spoilt")
-    check_out(workspace, repository / ".autoresearch/w", workspace.head)
-    link_data(workspace, place, ResearchConfig(), ())
-    assert (place / "tokens.bin").read_text() == (repository / "tokens.bin").read_text() == "x"
-    check_out(workspace, repository / ".autoresearch/w", workspace.head)
-    assert link_data(workspace, place, ResearchConfig(link=("tokens.*",)), ()) == 1
-
-
-def test_submodules_are_linked(tmp_path: Path, repository: Path) -> None:
+def test_files_of_submodules_are_brought(tmp_path: Path, repository: Path) -> None:
     other = make_repository(tmp_path / "lib", {"lib.py": "Z = 1\n"})
     git(
         repository,
@@ -284,8 +252,12 @@ def test_submodules_are_linked(tmp_path: Path, repository: Path) -> None:
     slot = repository / ".autoresearch/w"
     for _ in range(2):
         place = check_out(workspace, slot, workspace.head)
-        link_data(workspace, place, ResearchConfig(), modules)
+        RunData(workspace, slot).bring(choose_data(workspace, ResearchConfig()), modules)
         assert (place / "lib/lib.py").read_text() == "Z = 1\n"
+        (place / "lib/lib.py").write_text("spoilt")
+        (place / "lib/cache.bin").write_text("left")
+        assert not (place / "lib/.git").exists()
+    assert not (repository / "lib/cache.bin").exists()
     assert (repository / "lib/lib.py").read_text() == "Z = 1\n"
 
 

@@ -1,0 +1,211 @@
+"""Chooses the untracked data that runs need, and brings it into their worktrees."""
+
+from __future__ import annotations
+
+import contextlib
+import fnmatch
+import glob
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from engine.core.config import ResearchConfig
+from engine.core.data_rules import LeftOut, why_left_out
+from engine.core.errors import WorkspaceError
+from engine.core.layout import HOME_NAME
+from engine.store.bringing import Bringer
+from engine.store.removal import clear_away
+from engine.store.workspace import Workspace
+
+AUTO = "auto"
+_GLOB = frozenset("*?[")
+
+
+@dataclass(frozen=True)
+class DataChoice:
+    """The untracked paths of a repository, relative to the workspace, by what becomes of them."""
+
+    brought: tuple[str, ...]
+    """A wholly untracked directory is one path; one above the workspace begins with `../`."""
+    left_out: dict[str, LeftOut] = field(default_factory=dict)
+    """Paths that are not brought by default, each with the reason."""
+
+
+def choose_data(workspace: Workspace, config: ResearchConfig) -> DataChoice:
+    """Choose the data that is brought to runs: what `link` names, and by default all but a few.
+
+    Args:
+        workspace: The workspace; the whole repository that it belongs to is searched.
+        config: The config; its `link` holds `auto`, paths, and globs of them.
+    """
+    brought: list[str] = []
+    left_out: dict[str, LeftOut] = {}
+    globs = [rule.rstrip("/") for rule in config.link if rule != AUTO]
+    for path in _untracked(workspace):
+        name = path.rstrip("/")
+        if _is_own(name, config.results_file):
+            continue
+        if any(_matches(name, pattern) for pattern in globs):
+            brought.append(name)
+        elif AUTO in config.link:
+            reason = why_left_out(name)
+            if reason is None:
+                brought.append(name)
+            else:
+                left_out[name] = reason
+    return DataChoice((*brought, *_named(workspace, globs, brought)), left_out)
+
+
+def _matches(name: str, pattern: str) -> bool:
+    return fnmatch.fnmatchcase(name, pattern) or name.startswith(f"{pattern}/")
+
+
+def _untracked(workspace: Workspace) -> list[str]:
+    """Return the untracked paths of the repository; a wholly untracked directory ends with `/`."""
+    out = workspace.git.run(
+        "ls-files", "--others", "--directory", "--no-empty-directory", "-z", "--", ":/"
+    )
+    return [entry for entry in out.split("\0") if entry]
+
+
+def _is_own(name: str, results_file: str) -> bool:
+    """Return whether a path belongs to git or the engine."""
+    parts = name.split("/")
+    return HOME_NAME in parts or ".git" in parts or name == results_file
+
+
+def _named(workspace: Workspace, globs: list[str], brought: list[str]) -> Iterator[str]:
+    """Yield the paths that `link` names and that are part of an untracked directory, or outside."""
+    for pattern in globs:
+        names = [pattern]
+        if _GLOB.intersection(pattern):
+            names = sorted(glob.glob(pattern, root_dir=workspace.path)) if ".." in pattern else []
+        for name in map(os.path.normpath, names):
+            known = any(name == path or name.startswith(f"{path}/") for path in brought)
+            if not known and not _is_own(name, "") and os.path.lexists(workspace.path / name):
+                yield name
+
+
+class RunData:
+    """Brings a repository's untracked data and submodules into the worktree of one run.
+
+    Args:
+        workspace: The workspace with the data.
+        worktree: The worktree, just made.
+    """
+
+    def __init__(self, workspace: Workspace, worktree: Path) -> None:
+        self._workspace = workspace
+        self._worktree = worktree
+        self._place = worktree / workspace.prefix
+        self._bringer = Bringer()
+        self._free: dict[str, bool] = {}
+        """For each directory, whether a path in it stays in the worktree."""
+
+    def bring(self, choice: DataChoice, submodules: tuple[str, ...]) -> int:
+        """Bring the data that was chosen, and the files of submodules that are checked out.
+
+        What the commit has itself is left as it is.
+
+        Returns:
+            The number of paths brought; a wholly untracked directory is one path.
+
+        Raises:
+            WorkspaceError: A path outside the repository has no place beside the worktree.
+            EnvironmentProblem: Something can be neither linked nor copied.
+        """
+        clear_away(outside_directory(self._worktree))
+        count = 0
+        for module in submodules:
+            source, target = self._workspace.top / module, self._worktree / module
+            if source.is_dir() and any(source.iterdir()):
+                with contextlib.suppress(OSError):
+                    target.rmdir()  # git makes an empty directory for a submodule
+                count += self._bring(str(source), str(target))
+        for name in sorted(choice.brought):
+            source_path = os.path.normpath(self._workspace.path / name)
+            if Path(source_path).is_relative_to(self._workspace.top):
+                count += self._bring(source_path, os.path.normpath(self._place / name))
+            else:
+                count += self._bring_outside(name, source_path)
+        return count
+
+    def _bring(self, source: str, target: str) -> bool:
+        """Bring one path, unless the commit has something there; return whether it was brought."""
+        directory = os.path.dirname(target)
+        if directory not in self._free:
+            self._free[directory] = self._make_directory(directory)
+        if not self._free[directory]:
+            return False
+        try:
+            self._bringer.bring(source, target)
+        except FileExistsError:
+            return False
+        return True
+
+    def _make_directory(self, directory: str) -> bool:
+        """Make a directory of the worktree; return False where a link of the commit leads out."""
+        if not Path(directory).resolve().is_relative_to(self._worktree.resolve()):
+            return False
+        try:
+            os.makedirs(directory, exist_ok=True)
+        except OSError:
+            return False  # the commit has a file there
+        return True
+
+    def _bring_outside(self, name: str, source: str) -> bool:
+        """Bring a path outside the repository to the same place relative to the worktree.
+
+        The files are brought to a directory of the run's, to which a link in that place leads.
+        """
+        link, rest = outside_link(self._workspace, self._worktree, name)
+        own = outside_directory(self._worktree) / link.relative_to(_session(self._worktree))
+        target = own.joinpath(*rest)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            self._bringer.bring(source, str(target))
+        except FileExistsError:
+            return False  # brought with a directory above it
+        if link.is_symlink():
+            link.unlink()
+        link.symlink_to(own)
+        return True
+
+
+def outside_directory(worktree: Path) -> Path:
+    """Return the directory of the data that a run gets from outside the repository."""
+    return worktree.with_suffix(".outside")
+
+
+def outside_link(workspace: Workspace, worktree: Path, name: str) -> tuple[Path, tuple[str, ...]]:
+    """Return where a run looks for a path outside the repository.
+
+    Args:
+        workspace: The workspace.
+        worktree: The worktree of the run; it need not be there.
+        name: The path, relative to the workspace.
+
+    Returns:
+        The path of a link beside or above the worktree, and the names below that link.
+
+    Raises:
+        WorkspaceError: There is something else in the place of the link.
+    """
+    parts = Path(os.path.normpath(name)).parts
+    above = next((n for n, part in enumerate(parts) if part != ".."), len(parts))
+    link = Path(os.path.normpath(worktree.joinpath(workspace.prefix, *parts[: above + 1])))
+    free = link.is_symlink() or not os.path.lexists(link)
+    if free and _session(worktree) in link.parents:
+        return link, parts[above + 1 :]
+    raise WorkspaceError(
+        f"`link` names {name}, which cannot be brought to a run.",
+        f"A run in {worktree} would look for it at {link}, which is not free.",
+        f"Make a link in the workspace (`ln -s {name} data`), and let the script read that; or let "
+        "it read the absolute path.",
+    )
+
+
+def _session(worktree: Path) -> Path:
+    """Return the directory of the session's files, which the worktree lies in."""
+    return worktree.parent.parent
