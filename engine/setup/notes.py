@@ -42,8 +42,7 @@ def workspace_notes(
         notes.append(f"HEAD is detached; the session starts from commit {found.head[:7]}.")
     if found.identity is None:
         notes.append("Git has no user.name and user.email, so commits are by autoresearch-tui.")
-    if found.submodules:
-        notes.append("Submodules are linked into the worktree as they are checked out now.")
+    notes += _submodule_notes(workspace, found.submodules)
     rows = results_name(workspace, config)
     if rows != config.results_file:
         notes.append(
@@ -81,6 +80,20 @@ def _command_notes(command: CommandLine, environ: Mapping[str, str]) -> list[str
     if command.ignored:
         words = " and ".join(f"`{word}`" for word in command.ignored)
         notes.append(f"{words} of the command: left out, as a run is watched until it ends.")
+    return notes
+
+
+def _submodule_notes(workspace: Workspace, submodules: tuple[str, ...]) -> list[str]:
+    """Return sentences on how runs get the repository's submodules, and which are empty."""
+    if not submodules:
+        return []
+    empty = [m for m in submodules if not next((workspace.top / m).glob("*"), None)]
+    notes = ["Runs get the files of submodules as they are checked out now."]
+    if empty:
+        notes.append(
+            f"Not checked out: {', '.join(empty[:5])}. If runs need it: "
+            f"git submodule update --init {' '.join(empty[:5])}"
+        )
     return notes
 
 
