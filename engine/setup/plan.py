@@ -26,6 +26,7 @@ from engine.core.text import INSTRUCTION_CHARACTERS
 from engine.executors.run_command import run_command, start_directory
 from engine.setup.config_file import config_path, load_config, save_config
 from engine.setup.confirmation import confirm
+from engine.setup.data_summary import DataGroup, summarize_data
 from engine.setup.detect import DetectedSettings, detect_settings, propose_tag
 from engine.setup.engine_files import check_engine_files, check_results_file
 from engine.setup.notes import withheld_note, workspace_notes
@@ -68,6 +69,8 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     """For each setting's name, a short text that tells where its value comes from."""
     unknown_direction: str = ""
     """Why the metric's direction is unknown and has to be asked for; empty where it is known."""
+    data: tuple[DataGroup, ...] = ()
+    """What runs get of the repository's untracked files, and what they do not get."""
     notes: tuple[str, ...] = ()
     unconfirmed: tuple[str, ...] = ()
     """Sentences on what in the workspace differs from what the user confirmed there before."""
@@ -108,8 +111,10 @@ def make_plan(
     tag = str(given.get("tag") or start.values.get("tag") or (saved.tag if saved else free_tag()))
     check_engine_files(Layout(workspace.path, tag))
     if Layout(workspace.path, tag).journal.exists():
-        return _plan_to_continue(workspace, tag, saved, given, hypothesis)
-    return _plan_new(workspace, tag, saved, given, start, hypothesis)
+        plan = _plan_to_continue(workspace, tag, saved, given, hypothesis)
+    else:
+        plan = _plan_new(workspace, tag, saved, given, start, hypothesis)
+    return replace(plan, data=summarize_data(workspace, plan.config))
 
 
 def _plan_new(

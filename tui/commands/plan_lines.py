@@ -11,14 +11,18 @@ from engine.core.config import ResearchConfig, settings
 from engine.core.enums import Autonomy, KeepRule
 from engine.core.events import Platform
 from engine.core.text import one_line, plural
+from engine.setup.data_summary import DataGroup
 from engine.setup.plan import Plan
 from engine.untrusted_files import read_regular
 from tui.commands.output import style
+from tui.present.numbers import size
 
 _MOST_BYTES = 4 * 2**20
 _VALUE_CELLS = 28
 _LEAD_CELLS = 22
 _FIRST_HYPOTHESIS_LINE = 12
+_MOST_PATHS = 6
+"""The most paths of untracked data named in one line."""
 _AUTONOMY = {
     Autonomy.AUTO: "auto: runs by itself",
     Autonomy.ASK_RISKY: "ask-risky",
@@ -134,10 +138,31 @@ def plan_lines(plan: Plan, workspace: Path, width: int) -> Iterator[str]:
     platform = DeviceSampler(disk=workspace).platform()
     yield from _line("", "machine", machine_text(platform), "", width)
     yield from _line("", "adjustments", adjustments(workspace, plan.config, platform), "", width)
+    for label, text in data_lines(plan.data):
+        yield from _line("", label, text, "", width)
     for difference in plan.unconfirmed:
         yield style(f"  ! {one_line(difference)}", fg="red")
     for note in plan.notes:
         yield style(f"  ! {one_line(note)}", fg="yellow")
+
+
+def data_lines(groups: tuple[DataGroup, ...]) -> Iterator[tuple[str, str]]:
+    """Yield a label and a text on the data that runs get, and on each kind that is left out."""
+    if all(group.reason is not None for group in groups):
+        yield "data", "runs get no untracked files"
+    for group in groups:
+        files = plural(group.files, "file")
+        count = f"{files}, {size(group.size_bytes)}"
+        if not group.complete:
+            count = f"more than {files}"
+        named = ", ".join(group.paths[:_MOST_PATHS])
+        if len(group.paths) > _MOST_PATHS:
+            named = f"{named}, and {len(group.paths) - _MOST_PATHS} more"
+        if group.reason is None:
+            whole = f"; linked as they are: {', '.join(group.linked)}" if group.linked else ""
+            yield "data", f"runs get {count}: {named}{whole}"
+        else:
+            yield "left out", f"{group.reason}: {count}: {named}"
 
 
 def _line(number: str, label: str, value: str, why: str, width: int) -> Iterator[str]:
