@@ -18,6 +18,7 @@ from engine.loop.waits import Waits
 from engine.protocol.messages import AnyMessage
 from engine.store.journal import Journal
 from engine.store.workspace import Workspace
+from engine.thread_pool import started_pool
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -43,7 +44,7 @@ class SessionContext:
     _tasks: set[asyncio.Task[None]] = field(default_factory=set, init=False, repr=False)
     _git_thread: ThreadPoolExecutor = field(
         # One thread, so that git commands never overtake each other.
-        default_factory=lambda: ThreadPoolExecutor(max_workers=1, thread_name_prefix="git"),
+        default_factory=lambda: started_pool(1, "git"),
         init=False,
         repr=False,
     )

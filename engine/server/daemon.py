@@ -51,9 +51,12 @@ from engine.store.durable import write_durably
 from engine.store.journal import Journal
 from engine.store.temporary_files import delete_temporary_files
 from engine.store.workspace import Workspace
+from engine.thread_pool import started_pool
 
 SAMPLE_SECONDS = 1.0
 _REAP_EVERY = 30
+_THREADS = 8
+"""Threads for what would block the event loop: reading files, `/proc` and the devices."""
 _log = logging.getLogger("engine.server")
 
 
@@ -89,6 +92,7 @@ class Engine:
         # The processes of a run that kills its supervisor become children of this process.
         adopt_orphans()
         try:
+            asyncio.get_running_loop().set_default_executor(started_pool(_THREADS, "engine"))
             agent = make_agent(self._config, self._workspace.path)
             sampler = await asyncio.to_thread(DeviceSampler, None, self._workspace.path)
             journal, submodules = open_session(
