@@ -176,6 +176,14 @@ class ResearchConfig(msgspec.Struct, frozen=True, kw_only=True):
         bool,
         Setting("whether the language model, if there is one, is asked for next steps at the end"),
     ] = True
+    probe: Annotated[
+        bool,
+        Setting(
+            "before the baseline, run the command once with an unusable editable file: it must "
+            "fail, which proves that the edited file is the one that runs",
+            flag="--probe",
+        ),
+    ] = True
     link: Annotated[
         tuple[str, ...],
         Setting(

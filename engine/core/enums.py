@@ -87,6 +87,8 @@ class SessionState(StrEnum):
     """What the session's loop is doing now, as the screens show it."""
 
     STARTING = "starting"
+    PROBING = "checking"
+    """The run command is tried with an unusable editable file, which must make it fail."""
     PROPOSING = "proposing"
     ASKING = "waiting for you"
     """No proposal can run before the user answers an open question."""

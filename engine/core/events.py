@@ -431,6 +431,23 @@ class LockedFilesHashed(Event, frozen=True, kw_only=True):
     """Hash of each locked file's content by path; a link has its target before it."""
 
 
+class EditProbeStarted(Event, frozen=True, kw_only=True):
+    """The run command was started with an unusable editable file, which it must fail on."""
+
+    experiment: int
+
+
+class EditProbed(Event, frozen=True, kw_only=True):
+    """The run with an unusable editable file ended, which tells whether runs use that file."""
+
+    experiment: int
+    used: bool | None
+    """None where it is not known."""
+    reason: str
+    """Why it is known, or not, as a sentence."""
+    seconds: float
+
+
 class RunStarted(Event, frozen=True, kw_only=True):
     """A run's training process was started under its supervisor process."""
 
@@ -633,6 +650,8 @@ AnyEvent = (
     | AgentWaited
     | CandidateCommitted
     | LockedFilesHashed
+    | EditProbeStarted
+    | EditProbed
     | RunStarted
     | RunAdopted
     | RunProgressed

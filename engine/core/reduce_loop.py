@@ -6,6 +6,7 @@ from msgspec.structs import replace
 
 from engine.core import events as ev
 from engine.core.candidate import copied_fields
+from engine.core.edit_use import EditUse
 from engine.core.enums import DecisionKind, QueueState, StopMode
 from engine.core.handlers import on
 from engine.core.records import (
@@ -166,6 +167,16 @@ def _candidate_committed(s: Session, e: ev.CandidateCommitted) -> Session:
 @on(ev.LockedFilesHashed)
 def _locked_files_hashed(s: Session, e: ev.LockedFilesHashed) -> Session:
     return s.with_(e, locked=e.files)
+
+
+@on(ev.EditProbeStarted)
+def _edit_probe_started(s: Session, e: ev.EditProbeStarted) -> Session:
+    return s.with_(e, is_probing=True)
+
+
+@on(ev.EditProbed)
+def _edit_probed(s: Session, e: ev.EditProbed) -> Session:
+    return s.with_(e, is_probing=False, edit_use=EditUse(e.used, e.reason))
 
 
 @on(ev.RunStarted)

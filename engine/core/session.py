@@ -15,6 +15,7 @@ from msgspec.structs import replace
 
 from engine.core import events as ev
 from engine.core.config import ResearchConfig
+from engine.core.edit_use import EditUse
 from engine.core.enums import Autonomy, Direction, Origin, QueueState, SessionState, StopMode
 from engine.core.imported_attempt import PastAttempt
 from engine.core.records import (
@@ -102,6 +103,10 @@ class Session(msgspec.Struct, frozen=True, kw_only=True):
     """Numbers of the experiments with a surprising result that waits for the user."""
     locked: dict[str, str] | None = None
     """Hashes of the locked files as the baseline was run with them, by path; None: not recorded."""
+    is_probing: bool = False
+    """True while the run command is tried with an unusable editable file, before the baseline."""
+    edit_use: EditUse | None = None
+    """Whether runs use the edited file, as the last such try showed; None: none was made."""
     pending_overrules: tuple[int, ...] = ()
     """Numbers of overruled experiments whose new verdict the branch does not show yet, oldest
     first.
@@ -186,6 +191,8 @@ class Session(msgspec.Struct, frozen=True, kw_only=True):
             return SessionState.PAUSED
         current = self.current
         if current is not None:
+            if self.is_probing and current.run is None:
+                return SessionState.PROBING
             return SessionState.DECIDING if current.measurement else SessionState.STARTING
         if self.is_full_of_questions:
             return SessionState.ASKING

@@ -79,6 +79,7 @@ def find_doubts(
     distinct_values: int,
     changed_locked: tuple[str, ...] = (),
     log_rewritten: bool = False,
+    used_instead: str = "",
 ) -> tuple[str, ...]:
     """Return contradictions between the figures a run reported and what the engine observed.
 
@@ -89,6 +90,7 @@ def find_doubts(
         distinct_values: The number of different values that the log gives for the metric.
         changed_locked: Locked files whose content changed during the run.
         log_rewritten: Whether the run shortened or overwrote its log.
+        used_instead: The file that the run used instead of the edited one; "" where it did not.
 
     Returns:
         One sentence for each contradiction; empty where there is none.
@@ -96,6 +98,8 @@ def find_doubts(
     doubts = [f"{name} was changed during the run" for name in changed_locked]
     if log_rewritten:
         doubts.append("run.log was rewritten during the run (`> /dev/stdout` in a script does so)")
+    if used_instead:
+        doubts.append(f"the run used {used_instead}, and not the edited file")
     for name, seconds in (
         ("training_seconds", measurement.training_seconds),
         ("total_seconds", measurement.total_seconds),

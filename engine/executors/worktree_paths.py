@@ -42,6 +42,11 @@ class WorktreePaths:
         """Return an environment with the paths in the values of its variables translated."""
         return {name: self.translate(value) for name, value in environ.items()}
 
+    def first_line(self, text: str) -> int:
+        """Return the number of the first line with a path to be translated, from 1; 0: none has."""
+        lines = text.split("\n")
+        return next((n for n, line in enumerate(lines, 1) if self.translate(line) != line), 0)
+
     def _translated(self, match: re.Match[str]) -> str:
         below = match["below"]
         there = self.worktree + below

@@ -8,6 +8,7 @@ from engine.loop.agent_call import AgentCalls
 from engine.loop.briefing import BriefingBuilder
 from engine.loop.commands import CommandHandler
 from engine.loop.context import SessionContext
+from engine.loop.edit_probe import EditProbe
 from engine.loop.experiment import ExperimentSteps
 from engine.loop.overrule import EarlierExperiments
 from engine.loop.program_versions import ProgramVersions
@@ -49,10 +50,11 @@ def build_loop(context: SessionContext) -> SessionLoop:
     steps = ExperimentSteps(context, program, sources, calls, proposer, queue, reviewer, stall)
     place = RunPlace(context)
     runner = Runner(context, place, program, stall)
+    probe = EditProbe(context, place)
     judge = Judge(context, steps, runner)
     earlier = EarlierExperiments(context, sources, reviewer, queue)
     return SessionLoop(
-        Ratchet(context, failures, reviewer, queue, steps, runner, judge, earlier, stall),
+        Ratchet(context, failures, reviewer, queue, steps, probe, runner, judge, earlier, stall),
         CommandHandler(context, sources, calls, program, proposer, reviewer, runner, earlier),
         calls,
         runner,

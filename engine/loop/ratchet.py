@@ -26,6 +26,7 @@ from engine.core.errors import (
 from engine.core.records import MOST_FAILURES, Experiment, Run
 from engine.core.session import MAX_HELD_IN_A_ROW, Session
 from engine.loop.context import SessionContext
+from engine.loop.edit_probe import EditProbe
 from engine.loop.experiment import ExperimentSteps
 from engine.loop.overrule import EarlierExperiments
 from engine.loop.proposal_queue import ProposalQueue
@@ -57,6 +58,7 @@ class Ratchet:
         reviewer: Parks overdue questions.
         queue: Drafts proposals ahead while runs train.
         steps: Begins and commits experiments.
+        probe: Proves before the baseline that runs use the edited file.
         runner: Starts and watches the experiments' training runs.
         judge: Gives verdicts on experiments and records them.
         earlier: Makes the branch follow the user's own verdicts.
@@ -70,6 +72,7 @@ class Ratchet:
         reviewer: Reviewer,
         queue: ProposalQueue,
         steps: ExperimentSteps,
+        probe: EditProbe,
         runner: Runner,
         judge: Judge,
         earlier: EarlierExperiments,
@@ -80,6 +83,7 @@ class Ratchet:
         self._reviewer = reviewer
         self._queue = queue
         self._steps = steps
+        self._probe = probe
         self._runner = runner
         self._judge = judge
         self._earlier = earlier
@@ -282,6 +286,8 @@ class Ratchet:
         elif not current.commit:
             self._failures.reset()
             await self._steps.commit(current)
+        elif self._probe.is_due(current):
+            await self._probe.run(current)
         elif current.run is None or self._is_to_be_rerun(current, current.run):
             await self._start_run(current)
         elif current.run.outcome is None:

@@ -22,7 +22,9 @@ from engine.store.removal import clear_away
 from engine.store.run_data import RunData, choose_data
 from engine.store.run_files import directory_times
 from engine.store.worktree import check_out, remove_worktree, workspace_in
+from engine.untrusted_files import read_regular
 
+_MOST_SCRIPT_BYTES = 1 << 20
 SLOT = 0
 """The number of the only slot, the place where one run at a time can happen."""
 
@@ -57,7 +59,7 @@ class RunPlace:
         return WorktreePaths(context.workspace.top, self.worktree, context.environ)
 
     @property
-    def _edited(self) -> tuple[str, ...]:
+    def edited(self) -> tuple[str, ...]:
         """The editable files, relative to the top of the repository."""
         return (self._context.workspace.inside(self._context.session.config.file),)
 
@@ -162,7 +164,26 @@ class RunPlace:
             | dict(command.assignments)
         )
         translated = paths.translate_variables(environment)
-        return translated | trace_settings(paths, directory, self._edited, translated)
+        return translated | trace_settings(paths, directory, self.edited, translated)
+
+    def find_fixed_path(self) -> str:
+        """Return where a script of the run command names the checkout: `run.sh, line 2`; "": none.
+
+        Such a path cannot be translated: the script is a file of the repository.
+        """
+        command = run_command(self._context.session.config.command)
+        for word in (*command.argv, *command.shell_text.split()):
+            path = self.directory / command.directory / word
+            try:
+                text = read_regular(path, _MOST_SCRIPT_BYTES, follow=True).decode(
+                    "utf-8", "replace"
+                )
+            except (OSError, ValueError):
+                continue
+            line = self._paths.first_line(text)
+            if line and path.resolve().is_relative_to(self.worktree.resolve()):
+                return f"{word}, line {line}"
+        return ""
 
     def trace(self, directory: Path) -> EditTrace:
         """Return which edited files a run has opened so far.
@@ -170,7 +191,7 @@ class RunPlace:
         Args:
             directory: The directory of the run's files.
         """
-        return read_trace(directory, self._paths, self._edited)
+        return read_trace(directory, self._paths, self.edited)
 
     def clear_bytecode(self) -> Path | None:
         """Delete what Python compiled in the last run; return its new name where it cannot be."""

@@ -5,7 +5,9 @@ from __future__ import annotations
 import math
 
 from engine.core import events as ev
+from engine.core.edit_use import same_file
 from engine.core.enums import AlarmKind, Origin, Outcome, Phase, StopMode, Verdict
+from engine.core.equal_results import equal_results
 from engine.core.errors import EnvironmentProblem, JournalError
 from engine.core.outcome import Classified, Ending, classify
 from engine.core.records import Experiment, Run
@@ -367,8 +369,10 @@ class Runner:
             distinct_values=len(set(log.metric_values)),
             changed_locked=changed,
             log_rewritten=report.log_rewritten,
+            used_instead=self._used_instead(number, run),
         )
         surprises = self._find_surprises(number, metric, report)
+        was_equal = equal_results(self._context.session)
         self._context.record(
             ev.Measured(
                 experiment=number,
@@ -384,6 +388,19 @@ class Runner:
         elif surprises:
             message = f"#{number} is held for you: {'; '.join(surprises)}"
             self._context.alarm(AlarmKind.DOUBT, message, experiment=number)
+        equal = equal_results(self._context.session)
+        if equal and equal != was_equal:
+            numbers = ", ".join(f"#{n}" for n in equal)
+            message = (
+                f"{numbers} have different code and exactly the same {log.metric}. Do the runs use "
+                "the edited code, and does the metric depend on it?"
+            )
+            self._context.alarm(AlarmKind.DOUBT, message, experiment=number)
+
+    def _used_instead(self, number: int, run: int) -> str:
+        """Return the copy of the edited file that a run used instead of it; "" where it did not."""
+        trace = self._place.trace(self._context.layout.run(number, run))
+        return "" if trace.edited else same_file(self._place.edited[0], trace.others)
 
     def _find_surprises(self, number: int, metric: float, report: ExitReport) -> tuple[str, ...]:
         session = self._context.session

@@ -63,6 +63,9 @@ def start_flags(flags: dict[str, Any]) -> StartFlags:
 
 def _flag(setting: Setting) -> Callable[[F], F]:
     text = setting.description[0].upper() + setting.description[1:]
+    if setting.value_type is bool:
+        pair = f"{setting.flag}/--no-{setting.flag.removeprefix('--')}"
+        return click.option(pair, setting.name, default=None, help=f"{text}.")
     return click.option(
         setting.flag,
         setting.name,

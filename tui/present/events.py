@@ -74,6 +74,8 @@ _EVENTS: dict[EventTopic, tuple[type[ev.AnyEvent], ...]] = {
         ev.PlatformDetected,
         ev.ConfigChanged,
         ev.LockedFilesHashed,
+        ev.EditProbeStarted,
+        ev.EditProbed,
         ev.AlarmRaised,
         ev.SessionEnded,
     ),
@@ -183,6 +185,17 @@ def _describe(event: ev.AnyEvent, direction: Direction) -> EventText:
         # ---- runs and samples
         case ev.LockedFilesHashed():
             return EventText(f"locked files hashed: {len(event.files)}", "--dim")
+        case ev.EditProbeStarted():
+            return EventText("checks that runs use the edited file", "--dim")
+        case ev.EditProbed():
+            use = {
+                True: "runs use the edited file",
+                False: "runs do not use the edited file",
+                None: "it is not known whether runs use the edited file",
+            }
+            return EventText(
+                use[event.used], "--crash" if event.used is False else "", reason=event.reason
+            )
         case ev.RunStarted():
             return EventText(f"run {event.run} started, at most {clock(event.deadline_seconds)}")
         case ev.RunAdopted():

@@ -192,6 +192,9 @@ def _state(view: View) -> Iterable[_Part]:
             yield _Part(0, (("● WAITING FOR YOU", "--attention"), (number, "")))
         case SessionState.DECIDING:
             yield _Part(0, (("● DECIDING", "--accent"), (_number(session), "")))
+        case SessionState.PROBING:
+            yield _Part(0, (("● CHECKING", "--accent"), (_number(session), "")))
+            yield _Part(3, (("that runs use the edited file", "--dim"),))
         case SessionState.STARTING:
             yield _Part(0, (("● STARTING", "--accent"), (_number(session), "")))
         case SessionState.ENDED:

@@ -1,0 +1,68 @@
+"""Judges from a run with an unusable editable file whether runs use the file that is edited."""
+
+from __future__ import annotations
+
+from pathlib import PurePosixPath
+
+import msgspec
+
+UNUSABLE = "autoresearch-tui checks that this file is the one that runs: [ { ( unusable\n"
+"""A text that no Python, shell, C++, Julia, YAML, TOML or JSON parser accepts."""
+_ANY_TEXT = frozenset(("", ".md", ".txt", ".rst", ".prompt", ".tmpl", ".jinja", ".jinja2", ".j2"))
+"""Suffixes of files for which any text is valid, so that a run cannot fail because of it."""
+
+
+class EditUse(msgspec.Struct, frozen=True):
+    """Whether runs use the editable file of their worktree."""
+
+    used: bool | None
+    """None where it is not known."""
+    reason: str
+    """Why it is known, or not, as a sentence."""
+
+
+def accepts_any_text(file: str) -> bool:
+    """Return whether any text is a valid content of a file, as for a prompt."""
+    return PurePosixPath(file).suffix.lower() in _ANY_TEXT
+
+
+def same_file(file: str, others: tuple[str, ...]) -> str:
+    """Return the first of some paths that is another copy of a file; "" where none is.
+
+    Args:
+        file: The file, relative to the top of the repository.
+        others: Absolute paths; a copy has the same name in a directory of the same name.
+    """
+    tail = "/" + "/".join(file.split("/")[-2:])
+    return next((path for path in others if path.endswith(tail)), "")
+
+
+def judge_use(
+    file: str, metric: str, *, measured: bool, ended: bool, opened: bool, others: tuple[str, ...]
+) -> EditUse:
+    """Judge a run of a worktree whose editable file has the content `UNUSABLE`.
+
+    Args:
+        file: The editable file, relative to the top of the repository.
+        metric: The metric's name.
+        measured: Whether the run printed the metric.
+        ended: Whether it ended by itself.
+        opened: Whether it is known that the run opened the file of the worktree.
+        others: Other files of the same name that it is known to have opened.
+    """
+    name, instead = PurePosixPath(file).name, same_file(file, others)
+    if instead and not opened:
+        return EditUse(False, f"It uses {instead}, and not the edited file.")
+    if accepts_any_text(file):
+        if opened:
+            return EditUse(True, f"The run opened {name}.")
+        if ended and not measured:
+            return EditUse(True, f"The run fails when {name} is unusable.")
+        return EditUse(None, f"Any text is valid in {name}, and no Python program opened it.")
+    if ended and not measured:
+        return EditUse(True, f"The run fails when {name} is unusable.")
+    if opened and not measured:
+        return EditUse(True, f"The run opened {name}.")
+    done = f"printed {metric}" if measured else "ran on"
+    why = f"It {done} although {name} was unusable"
+    return EditUse(False, f"{why} and was opened." if opened else f"{why}.")

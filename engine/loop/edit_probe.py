@@ -1,0 +1,166 @@
+"""Proves before the baseline that runs use the file that is edited, by a run that has to fail."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+
+from engine.core import events as ev
+from engine.core.edit_use import UNUSABLE, EditUse, accepts_any_text, judge_use, same_file
+from engine.core.enums import AlarmKind
+from engine.core.errors import EnvironmentProblem
+from engine.core.records import Experiment
+from engine.executors.local import RunHandle
+from engine.loop.context import SessionContext
+from engine.loop.run_monitor import RunMonitor
+from engine.loop.run_place import RunPlace
+
+_POLL_SECONDS = 0.25
+_OTHER_SECONDS = 20.0
+"""After a copy of the file was opened, the file itself may be opened for this long."""
+_GOES_ON_SECONDS = 60.0
+"""A run that opened an unusable file may take this long to fail."""
+
+
+class EditProbe:
+    """Runs the command once with an unusable editable file, which must not give a result.
+
+    A run may use another file: through an installed package, a variable or an absolute path.
+
+    Args:
+        context: The session's journal, files and config.
+        place: The worktree where the runs happen.
+    """
+
+    def __init__(self, context: SessionContext, place: RunPlace) -> None:
+        self._context = context
+        self._place = place
+
+    def is_due(self, experiment: Experiment) -> bool:
+        """Return whether the baseline is next, and nothing is known about its file yet."""
+        session = self._context.session
+        if not session.config.probe or not experiment.is_baseline or experiment.runs:
+            return False
+        return session.edit_use is None or session.edit_use.used is False
+
+    async def run(self, experiment: Experiment) -> None:
+        """Run the command with an unusable file, and record whether that file was used.
+
+        Nothing is recorded where the user pauses or stops meanwhile.
+
+        Raises:
+            EnvironmentProblem: The runs use another file, the command cannot be started, or its
+                supervisor was killed.
+        """
+        context, began = self._context, time.monotonic()
+        directory = context.layout.experiment(experiment.number) / "probe"
+
+        def alarm(message: str) -> None:
+            context.alarm(AlarmKind.RUN, f"the check of the edited file: {message}")
+
+        if directory.exists():
+            await RunHandle(directory).end(alarm)  # left by an engine that was killed
+        await self._place.prepare(experiment)
+        if self._is_interrupted():
+            return
+        self._make_unusable()
+        context.record(ev.EditProbeStarted(experiment=experiment.number))
+        handle = self._place.start(
+            directory, deadline_seconds=context.session.config.deadline_seconds
+        )
+        try:
+            ended = await self._wait(handle)
+        finally:
+            handle.kill()
+        await handle.end(alarm)
+        if ended is None:
+            return
+        use = self._judge(handle, ended)
+        context.record(
+            ev.EditProbed(
+                experiment=experiment.number,
+                used=use.used,
+                reason=use.reason,
+                seconds=time.monotonic() - began,
+            )
+        )
+        if use.used is None:
+            message = f"It is not known whether runs use the edited file. {use.reason}"
+            context.alarm(AlarmKind.RUN, message, experiment=experiment.number)
+        elif not use.used:
+            where = self._place.find_fixed_path()
+            raise EnvironmentProblem(
+                "The run command does not run the file that is edited.",
+                f"{use.reason} {where} names your checkout." if where else use.reason,
+                "Start with another --tag and a --command that names the file by a path within the "
+                "workspace, or leave this check out with --no-probe.",
+            )
+
+    def _make_unusable(self) -> None:
+        for name in self._place.edited:
+            path = self._place.worktree / name
+            path.unlink(missing_ok=True)  # not through a link
+            path.write_text(UNUSABLE, "utf-8")
+
+    def _is_interrupted(self) -> bool:
+        session = self._context.session
+        current = session.current
+        skipped = current is None or current.skipped is not None
+        return session.pause is not None or session.stop is not None or skipped
+
+    async def _wait(self, handle: RunHandle) -> bool | None:
+        """Wait until the run has ended, or it is clear without its end which file it uses.
+
+        Returns:
+            True where it ended by itself; None where the user interrupted it.
+        """
+        file, since = self._place.edited[0], 0.0
+        waiting = asyncio.ensure_future(handle.wait())
+        try:
+            while True:
+                done, _ = await asyncio.wait({waiting}, timeout=_POLL_SECONDS)
+                if done:
+                    report = handle.report()
+                    if report is None:
+                        raise EnvironmentProblem(
+                            "The check whether the edited file runs was broken off.",
+                            handle.report_fault or "Its supervisor was killed.",
+                            "Resume to try again.",
+                        )
+                    return report.killed_by is None
+                if self._is_interrupted():
+                    return None
+                trace = self._place.trace(handle.directory)
+                if trace.edited and accepts_any_text(file):
+                    return False
+                if trace.edited or same_file(file, trace.others):
+                    since = since or time.monotonic()
+                    limit = _GOES_ON_SECONDS if trace.edited else _OTHER_SECONDS
+                    if time.monotonic() - since > limit:
+                        return False
+        finally:
+            if not waiting.done():
+                waiting.cancel()
+                with contextlib.suppress(asyncio.CancelledError):
+                    await waiting
+
+    def _judge(self, handle: RunHandle, ended: bool) -> EditUse:
+        config, trace = self._context.session.config, self._place.trace(handle.directory)
+        log = RunMonitor(
+            handle,
+            config,
+            expects_progress=False,
+            deadline_seconds=config.deadline_seconds,
+            on_progress=lambda _: None,
+            on_alarm=lambda _: None,
+            on_report_waits=lambda: None,
+        ).read_all()
+        return judge_use(
+            self._place.edited[0],
+            config.metric,
+            measured=log.metric_value is not None,
+            ended=ended,
+            opened=bool(trace.edited),
+            others=trace.others,
+        )

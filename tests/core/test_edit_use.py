@@ -1,0 +1,80 @@
+"""Whether runs use the edited file, judged from a run with an unusable one."""
+
+from __future__ import annotations
+
+import ast
+import json
+import tomllib
+
+import pytest
+
+from engine.core.edit_use import UNUSABLE, EditUse, judge_use, same_file
+
+HERE, COPY = "src/tiny/train.py", "/home/u/project/src/tiny/train.py"
+
+
+def judged(
+    file: str = HERE,
+    *,
+    measured: bool = False,
+    ended: bool = True,
+    opened: bool = False,
+    others: tuple[str, ...] = (),
+) -> EditUse:
+    return judge_use(file, "val_loss", measured=measured, ended=ended, opened=opened, others=others)
+
+
+@pytest.mark.parametrize(
+    ("used", "reason", "facts"),
+    [
+        (True, "The run fails when train.py is unusable.", {}),
+        (True, "The run fails when train.py is unusable.", {"opened": True}),
+        (False, "It printed val_loss although train.py was unusable.", {"measured": True}),
+        (
+            False,
+            "It printed val_loss although train.py was unusable and was opened.",
+            {"measured": True, "opened": True},
+        ),
+        (False, "It ran on although train.py was unusable.", {"ended": False}),
+        (True, "The run opened train.py.", {"ended": False, "opened": True}),
+        (False, f"It uses {COPY}, and not the edited file.", {"others": (COPY,)}),
+        (
+            False,
+            f"It uses {COPY}, and not the edited file.",
+            {"others": ("/x/train.py", COPY), "measured": True},
+        ),
+        (True, "The run fails when train.py is unusable.", {"others": ("/x/train.py",)}),
+        (True, "The run fails when train.py is unusable.", {"others": (COPY,), "opened": True}),
+        (True, "The run opened p.txt.", {"file": "p.txt", "measured": True, "opened": True}),
+        (True, "The run opened p.txt.", {"file": "p.txt", "ended": False, "opened": True}),
+        (True, "The run fails when p.txt is unusable.", {"file": "p.txt"}),
+        (
+            None,
+            "Any text is valid in p.txt, and no Python program opened it.",
+            {"file": "p.txt", "measured": True},
+        ),
+        (
+            None,
+            "Any text is valid in p.txt, and no Python program opened it.",
+            {"file": "p.txt", "ended": False},
+        ),
+    ],
+)
+def test_the_use_of_the_edited_file(
+    used: bool | None, reason: str, facts: dict[str, object]
+) -> None:
+    assert judged(**facts) == EditUse(used, reason)  # type: ignore[arg-type]
+
+
+def test_a_copy_has_the_name_of_the_file_and_of_its_directory() -> None:
+    assert same_file("src/tiny/train.py", ("/a/other/train.py", "/b/tiny/train.py")) == (
+        "/b/tiny/train.py"
+    )
+    assert same_file("train.py", ("/a/b/train.py",)) == "/a/b/train.py"
+    assert same_file("train.py", ("/a/b/pretrain.py",)) == ""
+
+
+@pytest.mark.parametrize("parse", [ast.parse, json.loads, tomllib.loads])
+def test_no_parser_accepts_the_unusable_text(parse: object) -> None:
+    with pytest.raises((SyntaxError, ValueError)):
+        parse(UNUSABLE)  # type: ignore[operator]
