@@ -4,7 +4,8 @@ AutoresearchError            what happened, why, what to do next; an exit code
 ├── UsageError               2  invalid flag or argument
 ├── WorkspaceError           3  the repository cannot be used as it is
 │   ├── NoRepositoryError       a directory is not in a git repository
-│   └── GitBusyError            git was killed, or another program holds a lock
+│   ├── GitError                git answered a command with an error
+│   └── GitBusyError            git was killed, or the machine or another program is in its way
 ├── ConfigError              4  invalid .autoresearch/config.toml: which line, what was expected
 ├── EngineBusyError          5  another engine holds this workspace
 ├── EngineGoneError          6  no engine answers
@@ -66,8 +67,15 @@ class NoRepositoryError(WorkspaceError):
     """A directory is not in a git repository."""
 
 
+class GitError(WorkspaceError):
+    """Git answered a command with an error, which trying again does not cure."""
+
+
 class GitBusyError(WorkspaceError):
-    """Git was killed, or another program holds a lock in the repository; trying again may help."""
+    """Git was killed, the machine refused what it needs, or another program holds a lock.
+
+    Trying again may help.
+    """
 
 
 class ConfigError(AutoresearchError):

@@ -8,7 +8,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import IO
 
-from engine.core.errors import GitBusyError, WorkspaceError
+from engine.core.errors import GitError
 from engine.git.repository import Repository
 from engine.git.start import failure, output, run_git, start_git
 
@@ -58,7 +58,7 @@ class Git:
 
         Raises:
             WorkspaceError: Git fails; the error quotes its message.
-            GitBusyError: Git was killed, or another program holds a lock.
+            GitBusyError: Git could not do its work at this moment.
             GitMissingError: Git is missing.
         """
         out = self._run(args, env, stdin).decode("utf-8", "surrogateescape")
@@ -91,23 +91,20 @@ class Git:
         """Run `git <args>`, and return its standard output; None if git answers with an error.
 
         Raises:
-            GitBusyError: Git was killed, or another program holds a lock.
+            WorkspaceError: The directory is not in a checkout that can be used.
+            GitBusyError: Git could not do its work at this moment.
             GitMissingError: Git is missing.
         """
         try:
             return self.run(*args, env=env)
-        except GitBusyError:
-            raise
-        except WorkspaceError:
+        except GitError:
             return None
 
     def blob(self, spec: str) -> bytes | None:
         """Return the bytes of a file named `commit:path`; None if there is no such file."""
         try:
             return self._run(("cat-file", "blob", spec))
-        except GitBusyError:
-            raise
-        except WorkspaceError:
+        except GitError:
             return None
 
     def read(self, *args: str, most_bytes: int) -> tuple[bytes, bool]:

@@ -16,7 +16,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import BinaryIO, cast
 
-from engine.core.errors import GitBusyError, WorkspaceError
+from engine.core.errors import GitError, WorkspaceError
 from engine.core.layout import BRANCH_PREFIX, RefNames
 from engine.git.commands import Git
 from engine.git.start import forget_git_environment
@@ -314,9 +314,7 @@ class Workspace:
             )
         try:
             self.git.run("update-ref", "-m", "autoresearch: keep", ref, new, old)
-        except GitBusyError:
-            raise
-        except WorkspaceError as error:
+        except GitError as error:
             now = self.branch_commit(tag)
             if now == old:
                 raise
@@ -361,9 +359,7 @@ class Workspace:
         )
         try:
             commit = self.git.fast_import(stream)
-        except GitBusyError:
-            raise
-        except WorkspaceError:
+        except GitError:
             # An engine killed here left the ref; its commit was never run.
             if self.git.try_run("update-ref", "-d", ref) is None:
                 raise

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.core.errors import WorkspaceError
+from engine.core.errors import GitBusyError, WorkspaceError
 from engine.git.commands import Git
 from engine.store.workspace import Workspace
 from engine.store.worktree import check_out
@@ -179,3 +179,15 @@ def test_a_forked_process_leaves_its_parents_directory(repository: Path) -> None
         check=True,
     )
     assert done.stdout.split() == [git(repository, "rev-parse", "HEAD"), "True"]
+
+
+@pytest.mark.parametrize("error", ["Cannot allocate memory", "Too many open files"])
+def test_what_the_machine_refuses_git_is_no_answer(
+    repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: str
+) -> None:
+    here = Git(repository)
+    assert here.try_run("rev-parse", "--verify", "absent") is None
+    wrap_git(tmp_path / "bin", f"echo 'fatal: mmap failed: {error}' >&2; exit 128", monkeypatch)
+    for ask in (lambda: here.blob("HEAD:train.py"), lambda: here.try_run("rev-parse", "HEAD")):
+        with pytest.raises(GitBusyError, match=error):
+            ask()
