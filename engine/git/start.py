@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import os
 import re
 import subprocess
@@ -16,6 +15,7 @@ from engine.core.errors import (
     GitMissingError,
     WorkspaceError,
 )
+from engine.core.machine_errors import machine_error_in
 from engine.core.secrets import is_harmless
 
 _ENVIRONMENT = {
@@ -59,15 +59,6 @@ _USER_CONFIG = (
 )
 """Variables, or their first parts, that name the user's own settings; no other GIT_* is passed."""
 
-
-_MACHINE_ERRORS = tuple(
-    os.strerror(number)
-    for number in (
-        *(errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO),
-        *(errno.EMFILE, errno.ENFILE, errno.EAGAIN, errno.ENOMEM),
-    )
-)
-"""What git says where the machine refuses something: no answer to what it was asked."""
 
 LOCK_HELD = re.compile(r"Unable to create '(?P<lock>[^'\n]+\.lock)': File exists")
 """What git says about a file that another git process holds as its lock, or left when killed."""
@@ -186,6 +177,6 @@ def failure(code: int, message: bytes, *command: str) -> WorkspaceError:
             why,
             f"Wait until that program has ended. If none runs git there, delete {held['lock']}.",
         )
-    if any(text in why for text in _MACHINE_ERRORS):
+    if machine_error_in(why):
         return GitBusyError(f"{name} failed.", why, "Try again.")
     return GitError(f"{name} failed.", why or f"Exit code {code}.")

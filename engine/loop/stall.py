@@ -8,10 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import errno
 import logging
 import math
-import os
 import time
 from collections.abc import Callable
 
@@ -23,6 +21,7 @@ from engine.core.errors import (
     JournalError,
 )
 from engine.core.events import AlarmRaised, AnyEvent
+from engine.core.machine_errors import DISK_ERRORS, LIMIT_ERRORS, machine_error_in
 from engine.core.secrets import redact
 from engine.core.text import duration
 from engine.protocol.messages import AnyMessage, Stalled
@@ -30,11 +29,8 @@ from engine.store.journal import Journal
 
 _log = logging.getLogger(__name__)
 
-_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO)
-"""Errors of a disk, after which a step is tried again for as long as they last."""
-_LIMITS = (errno.EMFILE, errno.ENFILE, errno.EAGAIN, errno.ENOMEM, errno.ENOBUFS)
-"""Errors of a machine that is busy, after which a step is tried again for a minute."""
 _LIMIT_SECONDS = 60.0
+"""Seconds for which a step is tried again while the machine is busy; for a disk, without end."""
 _LONGEST_WAIT_SECONDS = 30.0
 
 
@@ -44,12 +40,10 @@ def machine_error(error: BaseException | None) -> int | None:
     Programs such as git only print the error; it is recognised by its text.
     """
     while error is not None:
-        if isinstance(error, OSError) and error.errno in (*_DISK, *_LIMITS):
+        if isinstance(error, OSError) and error.errno in (*DISK_ERRORS, *LIMIT_ERRORS):
             return error.errno
-        if isinstance(error, AutoresearchError):
-            for number in (*_DISK, *_LIMITS):
-                if os.strerror(number) in error.why:
-                    return number
+        if isinstance(error, AutoresearchError) and (number := machine_error_in(error.why)):
+            return number
         error = error.__cause__
     return None
 
@@ -150,9 +144,9 @@ class Stall:
 def _seconds_to_try(error: BaseException) -> float:
     """Return for how many seconds a step that failed is tried again; 0: it is not."""
     number, cause = machine_error(error), error.__cause__
-    if number in _DISK or isinstance(error, GitMissingError):
+    if number in DISK_ERRORS or isinstance(error, GitMissingError):
         return math.inf
-    if number in _LIMITS or isinstance(error, GitBusyError):
+    if number in LIMIT_ERRORS or isinstance(error, GitBusyError):
         return _LIMIT_SECONDS
     return _seconds_to_try(cause) if cause is not None else 0.0
 

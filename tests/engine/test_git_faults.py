@@ -131,6 +131,23 @@ def test_a_lock_of_the_users_own_files_is_never_removed(repository: Path, name: 
     assert lock.exists()
 
 
+@pytest.mark.parametrize("error", ["No space left on device", "write error. Out of diskspace"])
+def test_a_disk_that_is_full_for_git_is_waited_for(
+    repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: str
+) -> None:
+    script = (
+        f'case " $* " in *" fast-import "*) if [ -e {tmp_path}/full ]; then\n'
+        f'echo \'fatal: {error}\' >&2; exit 128; fi;; esac\nexec "$GIT" "$@"'
+    )
+    wrap_git(tmp_path / "bin", script, monkeypatch)
+    before = ended(repository).counts.total
+    (tmp_path / "full").touch()
+    say(repository, commands.ResumeLoop())
+    assert error in waits(repository)
+    (tmp_path / "full").unlink()
+    go_on(repository, before)
+
+
 def test_secrets_in_messages_are_redacted(
     repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
