@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import stat
 from collections import Counter
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from engine.core.config import ResearchConfig
 from engine.core.data_rules import LeftOut
 from engine.core.layout import Layout
 from engine.store.bringing import MAX_MIRRORED
-from engine.store.run_data import choose_data, outside_link
+from engine.store.run_data import choose_data, is_outside, outside_link
 from engine.store.workspace import Workspace
 
 _MOST_COUNTED = 2 * MAX_MIRRORED
@@ -47,8 +48,7 @@ def summarize_data(workspace: Workspace, config: ResearchConfig) -> tuple[DataGr
     choice = choose_data(workspace, config)
     worktree = Layout(workspace.path, config.tag).worktree(0)
     for name in choice.brought:
-        outside = not Path(os.path.normpath(workspace.path / name)).is_relative_to(workspace.top)
-        if outside:
+        if name.startswith("..") and is_outside(workspace, name):
             outside_link(workspace, worktree, name)
     by_reason: dict[LeftOut | None, list[str]] = {None: list(choice.brought)}
     for name, reason in choice.left_out.items():
@@ -64,27 +64,27 @@ def _count(workspace: Path, reason: LeftOut | None, names: list[str]) -> DataGro
     files = size = 0
     shown, linked = [], []
     for name in names:
-        path = workspace / name
-        before = files
-        if path.is_dir():
-            shown.append(f"{name}/")
-            waiting = [str(path)]
-            while waiting and files <= _MOST_COUNTED:
-                with contextlib.suppress(OSError), os.scandir(waiting.pop()) as entries:
-                    for entry in entries:
-                        if entry.is_dir(follow_symlinks=False):
-                            waiting.append(entry.path)
-                            continue
-                        files += 1
-                        with contextlib.suppress(OSError):
-                            size += entry.stat().st_size
-            if files - before > MAX_MIRRORED:
-                linked.append(name)
-        else:
-            shown.append(name)
-            files += 1
-            with contextlib.suppress(OSError):
-                size += path.stat().st_size
+        path, before = f"{workspace}/{name}", files
+        with contextlib.suppress(OSError):
+            info = os.stat(path)
+            if not stat.S_ISDIR(info.st_mode):
+                size += info.st_size
+                files += 1
+                shown.append(name)
+                continue
+        shown.append(f"{name}/" if os.path.isdir(path) else name)
+        waiting = [path]
+        while waiting and files <= _MOST_COUNTED:
+            with contextlib.suppress(OSError), os.scandir(waiting.pop()) as entries:
+                for entry in entries:
+                    if entry.is_dir(follow_symlinks=False):
+                        waiting.append(entry.path)
+                        continue
+                    files += 1
+                    with contextlib.suppress(OSError):
+                        size += entry.stat().st_size
+        if files - before > MAX_MIRRORED:
+            linked.append(name)
     return DataGroup(
         reason=reason,
         paths=_grouped(shown),

@@ -118,22 +118,25 @@ class RunData:
         clear_away(outside_directory(self._worktree))
         count = 0
         for module in submodules:
-            source, target = self._workspace.top / module, self._worktree / module
-            if source.is_dir() and any(source.iterdir()):
+            source, target = f"{self._workspace.top}/{module}", f"{self._worktree}/{module}"
+            if os.path.isdir(source) and os.listdir(source):
                 with contextlib.suppress(OSError):
-                    target.rmdir()  # git makes an empty directory for a submodule
-                count += self._bring(str(source), str(target))
+                    os.rmdir(target)  # git makes an empty directory for a submodule
+                count += self._bring(source, target)
+        own, place = str(self._workspace.path), str(self._place)
         for name in sorted(choice.brought):
-            source_path = os.path.normpath(self._workspace.path / name)
-            if Path(source_path).is_relative_to(self._workspace.top):
-                count += self._bring(source_path, os.path.normpath(self._place / name))
+            if not name.startswith(".."):
+                count += self._bring(f"{own}/{name}", f"{place}/{name}")
+            elif is_outside(self._workspace, name):
+                count += self._bring_outside(name, os.path.normpath(f"{own}/{name}"))
             else:
-                count += self._bring_outside(name, source_path)
+                source, target = f"{own}/{name}", f"{place}/{name}"
+                count += self._bring(os.path.normpath(source), os.path.normpath(target))
         return count
 
     def _bring(self, source: str, target: str) -> bool:
         """Bring one path, unless the commit has something there; return whether it was brought."""
-        directory = os.path.dirname(target)
+        directory = target.rpartition("/")[0]
         if directory not in self._free:
             self._free[directory] = self._make_directory(directory)
         if not self._free[directory]:
@@ -173,6 +176,12 @@ class RunData:
         return True
 
 
+def is_outside(workspace: Workspace, name: str) -> bool:
+    """Return whether a path, relative to the workspace, leads out of the repository."""
+    path = Path(os.path.normpath(workspace.path / name))
+    return not path.is_relative_to(workspace.top)
+
+
 def outside_directory(worktree: Path) -> Path:
     """Return the directory of the data that a run gets from outside the repository."""
     return worktree.with_suffix(".outside")
@@ -196,7 +205,7 @@ def outside_link(workspace: Workspace, worktree: Path, name: str) -> tuple[Path,
     above = next((n for n, part in enumerate(parts) if part != ".."), len(parts))
     link = Path(os.path.normpath(worktree.joinpath(workspace.prefix, *parts[: above + 1])))
     free = link.is_symlink() or not os.path.lexists(link)
-    if free and _session(worktree) in link.parents:
+    if free and above < len(parts) and _session(worktree) in link.parents:
         return link, parts[above + 1 :]
     raise WorkspaceError(
         f"`link` names {name}, which cannot be brought to a run.",

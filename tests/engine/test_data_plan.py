@@ -75,7 +75,7 @@ def test_a_path_that_cannot_be_brought_is_refused_before_a_session_starts(worksp
     (workspace.parent / "x/y").mkdir(parents=True)
     assert groups(workspace, link=("../x",))[0].paths == ("../x/",)
     with pytest.raises(WorkspaceError, match="cannot be brought"):
-        groups(workspace, link=("../../../../../tmp",))
+        groups(workspace, link=("..",))
 
 
 @pytest.mark.usefixtures("engines")
