@@ -38,6 +38,41 @@ def open_regular(path: Path, *, follow: bool = False) -> int:
     raise OSError(errno.EINVAL, "Not a regular file", str(path))
 
 
+def open_regular_below(directory: Path, name: str) -> int:
+    """Open a regular file by its path below a directory for reading, and return its descriptor.
+
+    No part of the path below the directory may be a link.
+
+    Args:
+        directory: The directory.
+        name: The file's path, relative to it and without `..`.
+
+    Raises:
+        OSError: There is no such file, or it is a directory or device, or has a link in its path.
+    """
+    parent = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        *folders, last = [part for part in name.split("/") if part not in ("", ".")]
+        for folder in folders:
+            flags = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+            below = os.open(folder, flags, dir_fd=parent)
+            os.close(parent)
+            parent = below
+        descriptor = os.open(last, _READ, dir_fd=parent)
+    except ValueError:
+        raise OSError(errno.EINVAL, "Not the path of a file", name) from None
+    except OSError as error:
+        if error.errno in (errno.ELOOP, errno.ENOTDIR):
+            raise OSError(error.errno, "A link, or below a link", name) from None
+        raise
+    finally:
+        os.close(parent)
+    if stat.S_ISREG(os.fstat(descriptor).st_mode):
+        return descriptor
+    os.close(descriptor)
+    raise OSError(errno.EINVAL, "Not a regular file", name)
+
+
 def read_regular(path: Path, limit: int, *, follow: bool = False) -> bytes:
     """Return the content of a regular file that is not larger than a limit.
 

@@ -11,6 +11,7 @@ from msgspec import Meta
 from msgspec.structs import replace
 
 from engine.core.enums import Autonomy, Direction, KeepRule
+from engine.core.run_log.metric_rule import MetricRule, pick_mismatch, source_mismatch
 from engine.core.setting import (
     Setting,
     command_mismatch,
@@ -76,6 +77,35 @@ class ResearchConfig(msgspec.Struct, frozen=True, kw_only=True):
             line=3,
         ),
     ] = "val_bpb"
+    metric_from: Annotated[
+        str,
+        Setting(
+            "where the metric is read: empty, any usual form in the log; json:val.bpb, the log's "
+            "JSON lines; results.json:val.bpb, a file that the run writes (JSON, JSON Lines, CSV); "
+            "re:REGEX, the first group of a regular expression, in each line of the log",
+            flag="--metric-from",
+            metavar="WHERE",
+            check=source_mismatch,
+            fixed=True,
+            label="metric read from",
+            line=15,
+            answer="none for the log, json:val.bpb, results.json:val.bpb, or re: and a regular "
+            "expression with a group",
+        ),
+    ] = ""
+    metric_pick: Annotated[
+        str,
+        Setting(
+            'which of several values counts: "last", "best", "first" or "mean of last 5"',
+            flag="--metric-pick",
+            metavar="WHICH",
+            check=pick_mismatch,
+            fixed=True,
+            label="value that counts",
+            line=16,
+            answer="last, best, first, or mean of last 5",
+        ),
+    ] = "last"
     direction: Annotated[
         Direction,
         Setting(
@@ -366,6 +396,16 @@ class ResearchConfig(msgspec.Struct, frozen=True, kw_only=True):
             choices=("bandit", "tpe", "random"),
         ),
     ] = "bandit"
+
+    @property
+    def metric_rule(self) -> MetricRule:
+        """The rule by which the metric of a run is read."""
+        return MetricRule(
+            name=self.metric,
+            direction=self.direction,
+            source=self.metric_from,
+            pick=self.metric_pick,
+        )
 
     @property
     def deadline_seconds(self) -> float:

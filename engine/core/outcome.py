@@ -41,6 +41,12 @@ _ENVIRONMENT = (
 )
 _MISSING_MODULE = re.compile(r"(?:ModuleNotFoundError|ImportError): No module named '([\w.]+)'")
 _MISSING_FILE = re.compile(r"FileNotFoundError: \[Errno 2\][^\n]*")
+_STOPPED = re.compile(
+    r"SignalException: Process \d+ got signal: (?:1|2|15)\b|\bSIGTERMException\b"
+    r"|^(?:.*[:\]] )?(?:[Rr]eceived|[Cc]aught) (?:signal )?SIG(?:TERM|INT|HUP)\b"
+    r"|CANCELLED AT |DUE TO (?:TIME LIMIT|PREEMPTION|NODE FAILURE)|^Terminated$",
+    re.M,
+)
 _INTERRUPTS = (signals.SIGINT, signals.SIGTERM, signals.SIGHUP, signals.SIGQUIT)
 
 
@@ -67,6 +73,12 @@ class Ending:
     """The experiment's patch; empty for the baseline."""
     disk_error: str = ""
     """Why its files could not be written when it ended; empty where they could."""
+    error: str = ""
+    """The errors in its log, with first causes and whole messages; empty: `traceback` is all."""
+    error_is_old: bool = False
+    """True where the program went on after the errors, so that something else ended it."""
+    no_metric: str = ""
+    """Why the log has no value of the metric; empty where it has one."""
     withheld: tuple[str, ...] = ()
     """Names of the engine's environment variables that the run did not get."""
     missing_data: str = ""
@@ -87,7 +99,7 @@ class Classified:
 
 def classify(end: Ending) -> Classified:
     """Return the outcome of a run that ended, with its explanation and what the user can do."""
-    text = f"{end.traceback}\n{end.tail}"
+    text = f"{end.traceback}\n{end.error}\n{end.tail}"
     if end.killed_by is not None:
         return _killed(end.killed_by, text)
     if end.exit_code == 0 and end.metric is not None:
@@ -115,22 +127,32 @@ def classify(end: Ending) -> Classified:
         )
     if end.saw_fail or (end.loss is not None and not math.isfinite(end.loss)):
         return Classified(Outcome.NAN, "the loss became NaN or exploded")
-    if end.signal in _INTERRUPTS or _was_interrupted(end):
+    if end.signal in _INTERRUPTS or _was_interrupted(end, text):
         return Classified(Outcome.INTERRUPTED, "the training process was stopped from outside")
     if end.exit_code == 0:
-        return Classified(
-            Outcome.CODE_CRASH,
-            f"it ended without a line `{end.metric_name}: <number>`\n{_last(end.tail)}".strip(),
-        )
+        what = f"it ended without a line `{end.metric_name}: <number>`"
+        if end.no_metric:
+            what = f"it ended without a value of {end.metric_name}: {end.no_metric}"
+        return Classified(Outcome.CODE_CRASH, f"{what}\n{_last(end.tail)}".strip())
     if end.signal is not None:
         return Classified(
             Outcome.CODE_CRASH, f"killed by {_signal_name(end.signal)}\n{_last(text)}"
         )
-    return Classified(
-        Outcome.CODE_CRASH,
-        end.traceback or f"exit {end.exit_code}\n{_last(end.tail)}",
-        end.missing_data or _pass_variable(end, text),
-    )
+    todo = end.missing_data or _pass_variable(end, text)
+    return Classified(Outcome.CODE_CRASH, _crash(end), todo)
+
+
+def _crash(end: Ending) -> str:
+    """Return the error of a run that failed, else its exit code and the end of its log."""
+    error = end.error or end.traceback
+    if end.traceback and not end.error_is_old:
+        return error
+    last = f"exit {end.exit_code}\n{_last(end.tail)}".rstrip()
+    if error and not end.error_is_old:
+        shown = set(error.splitlines())
+        rest = [line for line in _last(end.tail).splitlines() if line not in shown]
+        return "\n".join((f"exit {end.exit_code}", error, *(["…", *rest] if rest else [])))
+    return f"{last}\n\nBefore that, and survived:\n{error}" if error else last
 
 
 def _killed(by: str, text: str) -> Classified:
@@ -202,8 +224,10 @@ def _adds(patch: str, word: str) -> bool:
     )
 
 
-def _was_interrupted(end: Ending) -> bool:
-    return end.exit_code in (130, 143) or end.traceback.rstrip().endswith("KeyboardInterrupt")
+def _was_interrupted(end: Ending, text: str) -> bool:
+    if end.exit_code in (129, 130, 143) or end.traceback.rstrip().endswith("KeyboardInterrupt"):
+        return True
+    return end.exit_code != 0 and _STOPPED.search(_last(text, 40)) is not None
 
 
 def _last(text: str, lines: int = 5) -> str:

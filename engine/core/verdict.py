@@ -87,7 +87,7 @@ def find_doubts(
         measurement: The reported figures.
         wall_seconds: Seconds from the process's start to its end, by the engine's clock.
         summaries: The number of summary blocks (`---`) in the log.
-        distinct_values: The number of different values that the log gives for the metric.
+        distinct_values: The number of different values that these blocks give for the metric.
         changed_locked: Locked files whose content changed during the run.
         log_rewritten: Whether the run shortened or overwrote its log.
         used_instead: The file that the run used instead of the edited one; "" where it did not.

@@ -150,12 +150,12 @@ class EditProbe:
         log = RunMonitor(
             handle,
             config,
-            expects_progress=False,
             deadline_seconds=config.deadline_seconds,
             on_progress=lambda _: None,
             on_alarm=lambda _: None,
             on_report_waits=lambda: None,
         ).read_all()
+        self._place.read_metric_file(log, handle.directory)
         return judge_use(
             self._place.edited[0],
             config.metric,

@@ -11,8 +11,9 @@ from dataclasses import dataclass
 
 from engine.core.config import ResearchConfig
 from engine.core.enums import Phase
+from engine.core.run_log.progress import LogProgress
+from engine.core.run_log.reader import RunLog
 from engine.executors.local import ExitReport, RunHandle
-from engine.store.run_log import LogProgress, RunLog
 
 POLL_SECONDS = 0.25
 _CHUNK_BYTES = 1 << 20
@@ -48,8 +49,6 @@ class RunMonitor:
     Args:
         handle: Gives access to the run's processes and files.
         config: The research config with the metric's name and the time limits.
-        expects_progress: True where earlier runs of this session printed progress lines; without
-            them only the hard deadline is enforced, since a silent script may be healthy.
         deadline_seconds: The longest time the run may take since its start.
         on_progress: Called at each poll with the progress that the log shows.
         on_alarm: Called with a sentence about what keeps the run from ending, once for each.
@@ -62,16 +61,14 @@ class RunMonitor:
         handle: RunHandle,
         config: ResearchConfig,
         *,
-        expects_progress: bool,
         deadline_seconds: float,
         on_progress: Callable[[LogProgress], None],
         on_alarm: Callable[[str], None],
         on_report_waits: Callable[[], None],
     ) -> None:
         self.handle = handle
-        self.log = RunLog(config.metric)
+        self.log = RunLog(config.metric_rule)
         self._config = config
-        self._expects_progress = expects_progress
         self._on_progress = on_progress
         self._on_alarm = on_alarm
         self._on_report_waits = on_report_waits
@@ -96,8 +93,9 @@ class RunMonitor:
     async def follow(self) -> FinishedRun:
         """Wait until the run's whole process tree is gone and its log is read to the end.
 
-        Kills the run where it exceeds the time limit of a phase or falls silent. Where its
-        supervisor was stopped or killed, the run's processes are killed by the engine.
+        Kills the run where it exceeds the time limit of a phase or falls silent, if its log says
+        what remains of the time budget: only that tells the phase. Where its supervisor was stopped
+        or killed, the run's processes are killed by the engine.
         """
         waiting = asyncio.ensure_future(self.handle.wait())
         try:
@@ -198,12 +196,14 @@ class RunMonitor:
             # The engine did not run for a while (suspended, or starved), nor perhaps did the run.
             self._phase_since += gap
             self._grew_at += gap
+        if not self.log.progress.budgeted:
+            # The phase is a guess: a silent script may be healthy. Only the hard deadline counts.
+            return
         in_phase = now - self._phase_since
         reason: str | None = None
         match self._phase:
             case Phase.STARTING:
-                # A script that never prints progress stays in this phase; only its deadline counts.
-                if self._expects_progress and in_phase > config.startup_seconds:
+                if in_phase > config.startup_seconds:
                     reason = "start-up"
             case Phase.TRAINING:
                 limit = config.budget_seconds

@@ -9,6 +9,7 @@ from msgspec.structs import replace
 from engine.core.command_line import CommandLine
 from engine.core.enums import PROGRAM, AlarmKind
 from engine.core.records import Experiment
+from engine.core.run_log.reader import RunLog
 from engine.executors.edit_trace import EditTrace, read_trace, trace_settings
 from engine.executors.environment import run_environment
 from engine.executors.local import RunHandle, RunSecret, start_run
@@ -18,6 +19,7 @@ from engine.executors.worktree_paths import WorktreePaths
 from engine.loop.context import SessionContext
 from engine.store.filters import filter_note
 from engine.store.locked_files import hash_locked
+from engine.store.metric_file import keep_metric_file, mark_unwritten, read_kept
 from engine.store.removal import clear_away
 from engine.store.run_data import RunData, choose_data
 from engine.store.run_files import directory_times
@@ -88,6 +90,7 @@ class RunPlace:
             place = check_out(context.workspace, target, experiment.commit, needed)
             data = choose_data(context.workspace, config)
             RunData(context.workspace, target).bring(data, context.submodules)
+            mark_unwritten(place, config.metric_rule.file)
             return self.hash_locked(place), directory_times(target)
 
         left: list[Path] = []
@@ -192,6 +195,26 @@ class RunPlace:
             directory: The directory of the run's files.
         """
         return read_trace(directory, self._paths, self.edited)
+
+    def read_metric_file(self, log: RunLog, directory: Path, *, kept: bool = False) -> None:
+        """Read the metric from the file that the config names, if it names one.
+
+        Args:
+            log: The parsed log of the run that has ended; it collects the values.
+            directory: The directory of the run's files, to which the file is copied first.
+            kept: Whether it was copied before.
+        """
+        name = log.metric_reader.rule.file
+        if not name:
+            return
+        try:
+            if not kept:
+                keep_metric_file(self.directory, name, directory)
+            text = read_kept(directory)
+        except OSError as error:
+            log.metric_reader.refuse(f"{name} is not read: {error.strerror}")
+        else:
+            log.metric_reader.read_file(text)
 
     def clear_bytecode(self) -> Path | None:
         """Delete what Python compiled in the last run; return its new name where it cannot be."""

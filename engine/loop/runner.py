@@ -11,6 +11,8 @@ from engine.core.equal_results import equal_results
 from engine.core.errors import EnvironmentProblem, JournalError
 from engine.core.outcome import Classified, Ending, classify
 from engine.core.records import Experiment, Run
+from engine.core.run_log.progress import LogProgress
+from engine.core.run_log.reader import RunLog
 from engine.core.surprise import find_surprises
 from engine.core.verdict import find_doubts
 from engine.executors.environment import withheld_names
@@ -24,7 +26,6 @@ from engine.protocol.messages import Progress
 from engine.store.missing_data import find_missing, link_advice
 from engine.store.run_data import choose_data
 from engine.store.run_files import point_run_log, take_leftovers
-from engine.store.run_log import LogProgress, RunLog
 from engine.store.worktree import remove_worktree
 
 CURVE_POINTS = 20
@@ -135,11 +136,9 @@ class Runner:
             )
             return
         self._handle = handle
-        experiments = self._context.session.experiments
         monitor = RunMonitor(
             handle,
             self._context.session.config,
-            expects_progress=any(r.curve for e in experiments[:3] for r in e.runs),
             deadline_seconds=run.deadline_seconds,
             on_progress=lambda progress: self._progressed(
                 number, run.number, progress, monitor.elapsed_seconds
@@ -150,6 +149,7 @@ class Runner:
             ),
         )
         finished = await monitor.follow()
+        self._place.read_metric_file(finished.log, handle.directory)
         advice = await self._context.in_git_thread(self._missing_data, finished)
         ended = self._classify(experiment, handle, finished, advice)
         await self._end(experiment, run, ended, finished)
@@ -167,13 +167,13 @@ class Runner:
         monitor = RunMonitor(
             handle,
             self._context.session.config,
-            expects_progress=False,
             deadline_seconds=run.deadline_seconds,
             on_progress=lambda _: None,
             on_alarm=lambda message: self._alarm_of_run(number, message),
             on_report_waits=lambda: None,
         )
         log = monitor.read_all()
+        self._place.read_metric_file(log, handle.directory, kept=True)
         if log.metric_value is None or not math.isfinite(log.metric_value):
             self._lose(experiment.number, run, "its log no longer shows its result")
             return
@@ -279,15 +279,19 @@ class Runner:
             killed_by = finished.killed_by
         if report is None and killed_by is None:
             return _lost(handle, "the run's supervisor was killed")
+        choice = log.choice
         return classify(
             Ending(
                 exit_code=report.exit_code if report is not None else None,
                 signal=report.signal if report is not None else None,
                 killed_by=killed_by,
-                metric=log.metric_value,
+                metric=choice.value,
                 metric_name=session.config.metric,
                 loss=log.progress.loss,
                 traceback=log.traceback,
+                error=log.failure.text(),
+                error_is_old=log.failure.is_stale,
+                no_metric=choice.reason if choice.value is None else "",
                 tail=log.tail,
                 saw_fail=log.saw_fail,
                 base_works=session.baseline is not None,
@@ -366,7 +370,7 @@ class Runner:
             # The run's own clock includes time in which the machine was suspended.
             wall_seconds=max(report.seconds, report.ended_at - report.started_at),
             summaries=log.separators,
-            distinct_values=len(set(log.metric_values)),
+            distinct_values=len(set(log.summary_values)),
             changed_locked=changed,
             log_rewritten=report.log_rewritten,
             used_instead=self._used_instead(number, run),

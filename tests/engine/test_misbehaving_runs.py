@@ -242,7 +242,6 @@ def test_a_stopped_supervisor_does_not_keep_the_run_alive(
     monitor = RunMonitor(
         handle,
         ResearchConfig(),
-        expects_progress=False,
         deadline_seconds=0.2 if by == "deadline" else 3600,
         on_progress=lambda _: None,
         on_alarm=lambda message: None,

@@ -68,7 +68,7 @@ def read_answer(name: str, text: str) -> dict[str, object]:
             if not none and not (text.isascii() and text.isdigit()):
                 raise UsageError(f"Invalid number of experiments: {one_line(text, 40)!r}.")
             return {name: None if none else int(text)}
-        case "scope" | "first_hypothesis":
+        case "scope" | "first_hypothesis" | "metric_from":
             return {name: "" if none else text}
         case _:
             return {name: text}

@@ -81,6 +81,10 @@ def _value(name: str, config: ResearchConfig) -> str:
             return agent_text(config)
         case "max_experiments":
             return _end(config)
+        case "metric_from":
+            return config.metric_from or "the log, in any usual form"
+        case "metric_pick":
+            return f"the {config.metric_pick}"
         case "scope":
             return config.scope or "the whole file"
         case _:

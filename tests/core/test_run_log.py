@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.core.enums import Phase
-from engine.store.run_log import RunLog, parse_number
+from engine.core.run_log.reader import RunLog
+from engine.core.run_log.values import parse_number
 
 STEP = (
     "step {:05d} ({:.1f}%) | loss: {:.6f} | lrm: 1.00 | dt: 503ms | tok/sec: 1,041,624 | "

@@ -7,7 +7,8 @@ import math
 import pytest
 
 from engine.core.enums import Phase
-from engine.store.run_log import RunLog, parse_number
+from engine.core.run_log.reader import RunLog
+from engine.core.run_log.values import parse_number
 
 
 def feed(*pieces: str | bytes, metric: str = "val_bpb", finish: bool = True) -> RunLog:
@@ -150,10 +151,93 @@ def test_a_separator_begins_a_new_summary_and_ends_the_training() -> None:
 
 @pytest.mark.parametrize(
     ("line", "counts"),
-    [("---", 1), ("-----", 1), ("---===", 1), ("--", 0), ("===", 0), ("--- x", 0)],
+    [("---", 1), ("-----", 0), ("---===", 0), ("--", 0), ("===", 0), ("--- x", 0)],
 )
-def test_a_separator_is_three_dashes_or_more_alone(line: str, counts: int) -> None:
-    assert feed(f"{line}\n").separators == counts
+def test_a_separator_is_three_dashes_before_the_figures_of_a_summary(
+    line: str, counts: int
+) -> None:
+    log = feed(f"{line}\nval_bpb: 0.9\nnum_steps: 5\n")
+    assert log.separators == counts
+    assert log.progress.phase is (Phase.EVALUATING if counts else Phase.STARTING)
+    assert feed(f"{line}\n").separators == 0
+    assert feed(f"{line}\nval_bpb: 0.9\n").separators == 0
+    assert feed(f"{line}\na heading\nnum_steps: 5\n").separators == 0
+
+
+EPOCHS = "".join(f"Epoch {n}\n{{}}\nval_bpb: {1 / n:.6f}\n" for n in range(1, 4))
+MODEL = """  | Name  | Type | Params
+---------------------------
+0 | net   | MLP  | 1.2 M
+---------------------------
+1.2 M     Trainable params
+"""
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        MODEL,
+        *(EPOCHS.format(rule, rule, rule) for rule in ("---", "-" * 31, "=" * 31, "—" * 9)),
+        "---\ntitle: a document\ndate: today\n---\n",
+        "--- val ---\n  val_bpb: 0.8\n--- test ---\n  val_bpb: 0.7\n",
+        "-" * 80 + "\nLayer (type)   Output Shape   Param #\n" + "-" * 80 + "\n",
+    ],
+)
+def test_rules_of_dashes_begin_no_summary_and_no_phase(text: str) -> None:
+    log = feed(text)
+    assert (log.separators, log.summary_values) == (0, [])
+    assert log.progress.phase is Phase.STARTING
+
+
+def test_the_values_of_epochs_are_a_curve_and_those_of_two_summaries_a_contradiction() -> None:
+    log = feed(EPOCHS.format("---", "---", "---"))
+    assert log.metric_values == ["1.000000", "0.500000", "0.333333"]
+    assert log.summary_values == []
+    block = "---\nval_bpb: {}\ntraining_seconds: 3\n"
+    log = feed(block.format(0.9), "val_bpb: 0.7\n", block.format(0.5))
+    assert log.summary_values == ["0.9", "0.5"]
+
+
+@pytest.mark.parametrize(
+    ("line", "share"),
+    [
+        ("iter 100: loss 2.5, time 20.00ms, mfu 3.21%", None),
+        ("step 5 | loss: 2.5 | acc: 92.3%", None),
+        ("step 5 loss 2.5 accuracy 92.3%", None),
+        ("epoch 1 step 5 loss: 2.5 (acc 50.00%)", None),
+        ("step 5 loss 2.5 GPU 45% mem 12%", None),
+        ("Train Epoch: 1 [6400/60000 (11%)]\tLoss: 0.5", 0.11),
+        (" 45%|####      | 450/1000 [00:01<00:02, loss=2.5]", 0.45),
+        ("Epoch 3:  45%|####      | 450/1000 loss: 2.5", 0.45),
+        ("Training ━━━━━━╸ 45% 0:00:01 loss: 2.5", 0.45),
+        ("step 5 | 45% | loss: 2.5", 0.45),
+        ("[ 45%] loss: 2.5", 0.45),
+        ("progress: 45% loss: 2.5", 0.45),
+    ],
+)
+def test_a_percent_is_a_share_only_behind_a_step_an_epoch_or_a_bar(
+    line: str, share: float | None
+) -> None:
+    assert feed(f"{line}\n").progress.share == share
+
+
+def test_the_loss_of_a_progress_line_is_that_of_training() -> None:
+    assert feed("step 5 val loss 3.0 loss 2.5\n").progress.loss == 2.5
+    assert feed("step 5 (50%) val loss 3.0\n").progress.loss is None
+
+
+@pytest.mark.parametrize("half", ["step 1", "step 1 (5", "step 100 (50.0%) | loss: 2", "st"])
+def test_half_a_line_is_no_progress(half: str) -> None:
+    log = feed(f"step 99 (40%) loss: 3.5\n{half}", finish=False)
+    assert log.progress.loss == 3.5
+    assert log.progress.step == (100 if "|" in half else 99)
+
+
+def test_only_what_remains_of_the_budget_is_evidence_of_a_phase() -> None:
+    assert feed("step 5 (50%) loss: 2.5 | remaining: 12s\n").progress.budgeted
+    assert not feed("step 5 (50%) loss: 2.5\n").progress.budgeted
+    assert not feed("100%|###| 10/10 loss: 2.5\n").progress.budgeted
+    assert not feed(MODEL).progress.budgeted
 
 
 def test_a_metric_is_read_by_its_exact_name() -> None:

@@ -1,0 +1,261 @@
+"""Reads a run's metric by a `MetricRule`: from the lines of its log, or from a file it wrote."""
+
+from __future__ import annotations
+
+import csv
+import json
+import math
+from collections import deque
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from engine.core.enums import Direction
+from engine.core.run_log.metric_lines import (
+    TEXT_CHARACTERS,
+    MetricLines,
+    Occurrence,
+    Refusal,
+)
+from engine.core.run_log.metric_objects import parse_object, value_of
+from engine.core.run_log.metric_rule import KEPT_VALUES, LAST, MetricRule, SourceKind
+from engine.core.run_log.values import read_value
+
+_KEPT_REFUSALS = 50
+_PATTERN_CHARACTERS = 4096
+"""The most characters of a line that a user's regular expression is applied to."""
+
+
+@dataclass(frozen=True)
+class MetricChoice:
+    """The metric's value, and why it is that of all that were found."""
+
+    value: float | None
+    """The value; None where none was found, or it is not clear which one counts."""
+    reason: str
+    """A sentence that says which of the values counts, or why there is none."""
+    chosen: Occurrence | None = None
+    """The place where the value is printed; None for a mean, and without a value."""
+    counted: tuple[Occurrence, ...] = ()
+    """The newest places that were compared, oldest first, at most 1,000."""
+
+
+@dataclass
+class _Tally:
+    """The values that were found of one spelling, data set and unit."""
+
+    count: int = 0
+    first: Occurrence | None = None
+    best: Occurrence | None = None
+    recent: deque[Occurrence] = field(default_factory=lambda: deque(maxlen=KEPT_VALUES))
+
+    def add(self, found: Occurrence, direction: Direction) -> None:
+        self.count += 1
+        self.first = self.first or found
+        self.recent.append(found)
+        number = found.value.number
+        if (
+            self.best is None
+            or math.isnan(self.best.value.number)
+            or direction.gain(number, self.best.value.number) > 0
+        ):
+            self.best = found
+
+
+class MetricReader:
+    """Collects the places where a metric is printed, and chooses the value that counts.
+
+    Args:
+        rule: The rule by which the metric is read.
+    """
+
+    def __init__(self, rule: MetricRule) -> None:
+        self.rule = rule
+        self._lines = MetricLines(rule.name)
+        self._tallies: dict[tuple[int, str, bool], _Tally] = {}
+        self.refusals: deque[Refusal] = deque(maxlen=_KEPT_REFUSALS)
+        """The newest places where the metric is named and no value was read."""
+
+    def read_line(self, number: int, line: str) -> bool:
+        """Collect what a line of the log, without escape sequences, says about the metric.
+
+        Returns:
+            True where the line has a value of it.
+        """
+        match self.rule.kind:
+            case SourceKind.LOG:
+                return self._add(self._lines.read(number, line))
+            case SourceKind.PATTERN:
+                return self._add(self._match_pattern(number, line))
+            case SourceKind.JSON:
+                if "{" in line or "[" in line:
+                    content = parse_object(line)
+                    if content is not None:
+                        return self._add(_at_path(number, line, content, self.rule.path))
+            case SourceKind.FILE:
+                pass
+        return False
+
+    def read_file(self, text: str) -> None:
+        """Collect the metric's values from the text of the rule's file.
+
+        The file holds JSON, JSON Lines, or a table with a heading for files called .csv or .tsv.
+        """
+        suffix = self.rule.file.rpartition(".")[2].lower()
+        if suffix in ("csv", "tsv"):
+            self._add(_in_table(text, "\t" if suffix == "tsv" else ",", self.rule.path))
+            return
+        try:
+            self._add(_at_path(1, text, json.loads(text), self.rule.path))
+            return
+        except (ValueError, RecursionError) as error:
+            reason = str(error)
+        found = False
+        for number, line in enumerate(text.splitlines(), start=1):
+            content = parse_object(line)
+            if content is not None:
+                found = True
+                self._add(_at_path(number, line, content, self.rule.path))
+        if not found:
+            self.refuse(f"{self.rule.file} is neither JSON nor JSON Lines ({reason})")
+
+    def refuse(self, reason: str) -> None:
+        """Record why the rule's file gives no value."""
+        self.refusals.append(Refusal(0, self.rule.file, reason))
+
+    def _match_pattern(self, number: int, line: str) -> Iterator[Occurrence | Refusal]:
+        for match in self.rule.pattern.finditer(line[:_PATTERN_CHARACTERS]):
+            group = "value" if "value" in self.rule.pattern.groupindex else 1
+            value = read_value(match[group] or "")
+            text = line.strip()[:TEXT_CHARACTERS]
+            if isinstance(value, str):
+                yield Refusal(number, text, value)
+            else:
+                yield Occurrence(number, text, value, 0)
+
+    def _add(self, items: Iterable[Occurrence | Refusal]) -> bool:
+        found = False
+        for item in items:
+            if isinstance(item, Refusal):
+                self.refusals.append(item)
+                continue
+            found = True
+            key = (item.spelling, item.split, item.value.percent)
+            self._tallies.setdefault(key, _Tally()).add(item, self.rule.direction)
+        return found
+
+    def choose(self) -> MetricChoice:
+        """Return the value that counts by the rule, with the reason."""
+        if not self._tallies:
+            return MetricChoice(None, self._why_nothing())
+        spelling = min(key[0] for key in self._tallies)
+        splits = sorted({key[1] for key in self._tallies if key[0] == spelling})
+        name = self.rule.name
+        if len(splits) > 1 and splits[0]:
+            names = " or ".join(f'--metric "{split} {name}"' for split in splits)
+            return MetricChoice(
+                None, f"the log gives {name} for {' and '.join(splits)}: name one with {names}"
+            )
+        same = {key: t for key, t in self._tallies.items() if key[:2] == (spelling, splits[0])}
+        # Percents and shares are not compared with each other: the newest says which counts.
+        tally = max(same.values(), key=lambda t: t.recent[-1].line)
+        return self._pick(tally)
+
+    def _pick(self, tally: _Tally) -> MetricChoice:
+        counted, count = tuple(tally.recent), tally.count
+        assert tally.first is not None and tally.best is not None
+        mean_of = self.rule.mean_of
+        if mean_of is not None:
+            last = counted[-mean_of:]
+            mean = math.fsum(o.value.number for o in last) / len(last)
+            return MetricChoice(
+                mean, f"the mean of the last {len(last)} of {count} values", None, counted
+            )
+        chosen = {"best": tally.best, "first": tally.first}.get(self.rule.pick, counted[-1])
+        which = self.rule.pick if self.rule.pick in ("best", "first") else LAST
+        reason = "the only value" if count == 1 else f"the {which} of {count} values"
+        return MetricChoice(chosen.value.number, reason, chosen, counted)
+
+    def _why_nothing(self) -> str:
+        where = self.rule.file or "the log"
+        match self.rule.kind:
+            case SourceKind.PATTERN:
+                reason = f"no line matches {self.rule.pattern.pattern}"
+            case SourceKind.JSON:
+                reason = f"no JSON line has a value at {self.rule.path}"
+            case SourceKind.FILE:
+                reason = f"{where} has no value at {self.rule.path}"
+            case _:
+                reason = f"no line names {self.rule.name}"
+        if not self.refusals:
+            return reason
+        shown: dict[str, None] = {}
+        for refusal in reversed(self.refusals):
+            at = f"line {refusal.line}: " if refusal.line else ""
+            shown[f"{at}{refusal.text[:80]!r}: {refusal.reason}" if at else refusal.reason] = None
+            if len(shown) == 3:
+                break
+        return "; ".join(shown)
+
+
+def _at_path(number: int, line: str, content: Any, path: str) -> list[Occurrence | Refusal]:
+    """Return what JSON content has at a path of keys; a list there is a series of values."""
+    text = line.strip()[:TEXT_CHARACTERS]
+    found = _resolve(content, path.split("."))
+    if found is _NOTHING:
+        return []
+    series = found if isinstance(found, list) and found else [found]
+    items: list[Occurrence | Refusal] = []
+    for item in series:
+        value = value_of(item)
+        items.append(
+            Refusal(number, text, value)
+            if isinstance(value, str)
+            else Occurrence(number, text, value, 0)
+        )
+    return items
+
+
+_NOTHING = object()
+
+
+def _resolve(node: Any, keys: list[str]) -> Any:
+    """Return the value below a node at a path of keys; `_NOTHING` where there is none."""
+    if not keys:
+        return node
+    if isinstance(node, list):
+        try:
+            return _resolve(node[int(keys[0])], keys[1:])
+        except (ValueError, IndexError):
+            return _NOTHING
+    if isinstance(node, dict):
+        # A key may itself have dots.
+        for count in range(len(keys), 0, -1):
+            key = ".".join(keys[:count])
+            if key in node:
+                return _resolve(node[key], keys[count:])
+    return _NOTHING
+
+
+def _in_table(text: str, delimiter: str, column: str) -> list[Occurrence | Refusal]:
+    """Return the values in a column of a table whose first line is its heading."""
+    items: list[Occurrence | Refusal] = []
+    try:
+        rows = list(csv.reader(text.splitlines(), delimiter=delimiter))
+    except csv.Error as error:
+        return [Refusal(0, "", f"it is not a table ({error})")]
+    if not rows or column not in rows[0]:
+        headings = ", ".join(rows[0][:12]) if rows else "none"
+        return [Refusal(1, headings, f"there is no column {column}")]
+    at = rows[0].index(column)
+    for number, row in enumerate(rows[1:], start=2):
+        if len(row) <= at or not row[at].strip():
+            continue  # a logger leaves cells empty where a step has no such figure
+        value = read_value(row[at])
+        text_of = delimiter.join(row)[:TEXT_CHARACTERS]
+        items.append(
+            Refusal(number, text_of, value)
+            if isinstance(value, str)
+            else Occurrence(number, text_of, value, 0)
+        )
+    return items
