@@ -57,6 +57,20 @@ class UsageError(AutoresearchError):
     exit_code = 2
 
 
+def unknown_direction(metric: str, why: str) -> UsageError:
+    """Return the error for a command that needs the direction of a metric from the user.
+
+    Args:
+        metric: The metric's name.
+        why: Why the direction is unknown, as a sentence.
+    """
+    return UsageError(
+        f"Which way {metric} improves is unknown.",
+        why,
+        "Add --direction min if a lower value is better, or --direction max if a higher one is.",
+    )
+
+
 class WorkspaceError(AutoresearchError):
     """The workspace's git repository cannot be used in its present state."""
 

@@ -72,14 +72,14 @@ _PHRASES = {
 }
 """Pairs of words whose meaning differs from that of their words; None: they say nothing."""
 _SIZED = _set("model bundle file binary artifact package image checkpoint archive download")
-_SIZES = _set("b bytes kb kib mb mib gb gib tb kilobytes megabytes gigabytes")
+_SIZES = _set("bytes kb kib mb mib gb gib tb kilobytes megabytes gigabytes")
 _TIMES = _set(
     """
     s sec secs second seconds ms msec millis milliseconds us usec μs microseconds ns nanoseconds
-    minute minutes mins hour hours hr hrs h day days
+    minute minutes mins hour hours hrs
     """
 )
-_RATES = _TIMES | {"min"}
+_RATES = _TIMES | {"min", "hr", "h", "day"}
 _PRICES = _set("cost costs dollars usd loss errors error failures crashes violations misses joules")
 """Words whose rate is to be low, such as `cost_per_hour`; a rate of anything else is a speed."""
 _RESOURCES = _set("joule watt kwh dollar usd flop gflop tflop param parameter gb mb area")

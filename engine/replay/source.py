@@ -183,7 +183,7 @@ class TableSource(ReplaySource):
         metric: str | None = None,
         direction: Direction | None = None,
     ) -> None:
-        table = tables.read_file(path, metric=metric, direction=direction)
+        table = tables.read_file(path, metric=metric, direction=direction, needs_direction=True)
         commits, warnings = _repository(path, repo)
         self._history = TableHistory(table, path, commits)
         super().__init__(path, self._history.recording())

@@ -6,7 +6,6 @@ from pathlib import Path
 
 from engine.core.direction_statement import stated_direction
 from engine.core.enums import PROGRAM, Direction
-from engine.core.errors import UsageError
 from engine.core.metric_direction import direction_of
 from engine.untrusted_files import read_regular
 
@@ -38,20 +37,6 @@ def detect_direction(workspace: Path, metric: str) -> tuple[Direction | None, st
     if named is None:
         return None, f"neither the name {metric} nor {PROGRAM} nor a README tells"
     return named, f"by the name {metric}"
-
-
-def unknown_direction(metric: str, why: str) -> UsageError:
-    """Return the error for a start that needs the direction of a metric from the user.
-
-    Args:
-        metric: The metric's name.
-        why: Why the direction is unknown, as a phrase.
-    """
-    return UsageError(
-        f"Which way {metric} improves is unknown.",
-        f"{why[:1].upper()}{why[1:]}.",
-        "Add --direction min if a lower value is better, or --direction max if a higher one is.",
-    )
 
 
 def _text(path: Path) -> str:

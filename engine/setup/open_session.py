@@ -174,7 +174,8 @@ def _find_adoption(
         session = fold_journal(layout.journal)
         if session.past or session.experiments:
             return None
-    table = read_file(workspace.path / config.results_file, metric=config.metric)
+    path = workspace.path / config.results_file
+    table = read_file(path, metric=config.metric, direction=config.direction)
     return find_adoption(workspace, config.tag, table, config.results_file, begun=not new)
 
 

@@ -152,7 +152,9 @@ def _adopt(
         f"{rows} the history of {found.branch}; its newest commit ({found.tip[:7]}) is measured "
         "again."
     )
-    values: dict[str, object] = {"direction": found.history.direction, "results_file": name}
+    values: dict[str, object] = {"results_file": name}
+    if table.direction_known:
+        values["direction"] = found.history.direction
     if found.history.metric:
         values["metric"] = found.history.metric
     return StartPoint(

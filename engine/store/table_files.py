@@ -10,7 +10,7 @@ from pathlib import Path
 import msgspec
 
 from engine.core.enums import Direction
-from engine.core.errors import UsageError, WorkspaceError
+from engine.core.errors import UsageError, WorkspaceError, unknown_direction
 from engine.core.table.model import Table
 from engine.core.table.read import read_table
 from engine.store.table_export import FORMATS, export_table
@@ -22,7 +22,11 @@ MOST_BYTES = 32 * 2**20
 
 
 def read_file(
-    path: Path, *, metric: str | None = None, direction: Direction | None = None
+    path: Path,
+    *,
+    metric: str | None = None,
+    direction: Direction | None = None,
+    needs_direction: bool = False,
 ) -> Table:
     """Read the results table in a file; beyond 32 MiB only the beginning, with a note.
 
@@ -30,10 +34,12 @@ def read_file(
         path: The file, which may be a pipe.
         metric: The metric's column, if the user named it.
         direction: The direction of improvement, if the user gave it.
+        needs_direction: Whether a direction that nothing tells is an error.
 
     Raises:
         WorkspaceError: There is no such file, or it cannot be read.
-        UsageError: The file is not a results table, or has no column of the metric's name.
+        UsageError: The file is not a results table, or has no column of the metric's name; or the
+            direction is needed and unknown.
     """
     data, size = _read_bytes(path)
     table = read_table(data, metric=metric, direction=direction)
@@ -46,10 +52,16 @@ def read_file(
     if metric is not None and table.metric_reason != "as asked":
         names = ", ".join(column.name for column in table.columns)
         raise UsageError(f"{path} has no column {metric!r}.", f"It has: {names}.")
+    if needs_direction and not table.direction_known and _has_values(table):
+        raise unknown_direction(table.metric or "the metric", f"Nothing in {path.name} tells it.")
     if size > len(data):
         note = f"only the first {len(data) / 2**20:.0f} of {size / 2**20:.0f} MiB were read"
         table = msgspec.structs.replace(table, notes=(note, *table.notes))
     return table
+
+
+def _has_values(table: Table) -> bool:
+    return any(row.value is not None for row in table.rows)
 
 
 def _read_bytes(path: Path) -> tuple[bytes, int]:

@@ -69,7 +69,7 @@ UNKNOWN = _names(
     return_code exit_code win_length accelerator accumulate returned_rows lossless classes
     mapping scores_file acc_std loss_std f1_variance delta ratio rate index x y description
     diversity conc ctime draw_rate max_moves vanilla flops entropy_coef hit_count_limit
-    map_size learning_curve precision_bits half_precision timestamp time_budget
+    map_size learning_curve precision_bits half_precision timestamp block_h entry_days time_budget
     error_message losses_file score_version
     """
 )

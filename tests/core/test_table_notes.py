@@ -40,7 +40,10 @@ def test_notes_say_how_a_table_differs_from_the_usual_one(
 def test_another_schema_is_noted_with_its_first_lines() -> None:
     other = "commit\tval_loss\tstatus\tseconds\tnote\nb2b2b2b\t2.5\tkeep\t30\tx\n"
     table = read_table((HEADER + ROW + other).encode())
-    assert table.notes == ("another header in line 3",)
+    assert table.notes == (
+        "another header in line 3",
+        "1 row has another metric (val_loss), which is not compared",
+    )
     assert len(table.rows) == 2
     assert [column.name for column in table.columns][:5] == HEADER.strip().split("\t")
 

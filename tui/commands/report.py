@@ -158,7 +158,10 @@ def _of_file(
     if out is None and path.exists() and not path.is_file():
         raise UsageError(f"A report cannot be written beside {path}.", "", "Add --out DIR.")
     table = tables.read_file(
-        path, metric=metric, direction=Direction(direction) if direction else None
+        path,
+        metric=metric,
+        direction=Direction(direction) if direction else None,
+        needs_direction=True,
     )
     home = path.with_name(f"{path.stem}-report")
     facts = facts_of_table(table, path.name)

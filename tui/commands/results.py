@@ -84,7 +84,10 @@ def results(
         reject_session_flags(tag=tag)
         session, own = None, path
         table = tables.read_file(
-            path, metric=metric, direction=Direction(direction) if direction else None
+            path,
+            metric=metric,
+            direction=Direction(direction) if direction else None,
+            needs_direction=top is not None,
         )
     rows = select(table, top=top, kept=kept, category=category)
     if target is not None:

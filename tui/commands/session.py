@@ -11,10 +11,14 @@ import click
 
 from engine.client import launch
 from engine.client.sessions import find_workspace, read_session
-from engine.core.errors import AutoresearchError, EngineBusyError, UsageError
+from engine.core.errors import (
+    AutoresearchError,
+    EngineBusyError,
+    UsageError,
+    unknown_direction,
+)
 from engine.core.text import one_line
 from engine.setup.confirmation import unconfirmed
-from engine.setup.detect_direction import unknown_direction
 from engine.setup.plan import Plan, StartFlags, make_plan, save_plan
 from tui.commands.ended_choice import choose_for_ended
 from tui.commands.foreground import run_in_foreground
@@ -51,7 +55,8 @@ def confirm_plan(path: Path, flags: StartFlags, *, yes: bool) -> tuple[Path, Pla
     plan = make_plan(path, flags, today)
     workspace = path.resolve()
     if plan.unknown_direction and (yes or not sys.stdin.isatty()):
-        raise unknown_direction(plan.config.metric, plan.unknown_direction)
+        why = plan.unknown_direction
+        raise unknown_direction(plan.config.metric, f"{why[:1].upper()}{why[1:]}.")
     is_confirmed = plan.continues and not plan.unconfirmed
     if not (is_confirmed and yes):
         show_plan(plan, workspace)

@@ -122,6 +122,9 @@ def _counted(stats: TableStats) -> str:
 
 def _best(table: Table, stats: TableStats) -> str:
     best, first = stats.best, stats.baseline
+    if not table.direction_known and first is not None:
+        name = one_line(table.metric or "the metric", 40)
+        return f"Which way {name} improves is unknown, so no best is named; add --direction."
     if best is None or best.value is None:
         return "No row has a value that could be a best." if table.rows else ""
     line = f"Best {one_line(table.metric or 'metric', 40)} {show_value(best.value)} (row "
@@ -133,14 +136,13 @@ def _best(table: Table, stats: TableStats) -> str:
 
 
 def _understood(table: Table) -> str:
-    better = table.direction.better
+    better = f"{table.direction.better} is better ({one_line(table.direction_reason, 120)})"
     if table.metric is None:
         line = f"Read as: no metric ({table.metric_reason})"
     else:
-        line = (
-            f"Read as: metric {one_line(table.metric, 40)} ({one_line(table.metric_reason, 80)}), "
-            f"{better} is better ({one_line(table.direction_reason, 80)})"
-        )
+        name, why = one_line(table.metric, 40), one_line(table.metric_reason, 120)
+        line = f"Read as: metric {name} ({why}), "
+        line += better if table.direction_known else "of which the direction is unknown"
     notes = "".join(f"; {one_line(note, 120)}" for note in table.notes)
     given = "as asked" in (table.metric_reason, table.direction_reason)
     return f"{line}{notes}." + ("" if given else " Change it with --metric and --direction.")

@@ -147,7 +147,8 @@ def _notes(
         notes.append(f"{branch} has {len(extra)} commit(s) that no row names.")
     if kept and branch_commits and kept[-1].commit and kept[-1].commit != branch_commits[-1]:
         notes.append(f"The last kept row is not the end of {branch}; the end is measured again.")
-    better = table.direction.better.capitalize()
-    notes.append(f"{better} is better: {table.direction_reason}.")
+    if table.direction_known:
+        better = table.direction.better.capitalize()
+        notes.append(f"{better} is better: {table.direction_reason}.")
     notes.append("Reasoning, logs, loss curves and the machine are not recorded.")
     return notes

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from engine.core.metric_direction import normalise
 from engine.core.table.model import Role
 from engine.core.table.numbers import commit_hash, is_placeholder, to_number, to_time
+from engine.core.table.roles import DECIDED
 from engine.core.table.status_words import Meaning, meaning_of
 
 Cells = Sequence[str]
@@ -19,6 +20,8 @@ _COMMIT_WORDS = frozenset(
     )
 )
 _UNAMBIGUOUS_STATUS = frozenset(("status", "verdict", "decision", "状态"))
+_YES_NO = frozenset(("0", "1", "0.0", "1.0", "true", "false", "yes", "no"))
+_LETTER = re.compile(r"[a-f]", re.I)
 _BASE = re.compile(r"base|parent|prev|from|config|data|seed", re.I)
 """Matches names of columns whose hashes are not the row's own commit, such as `base_commit`."""
 _WORDY = 12
@@ -43,15 +46,31 @@ def wordy(column: Cells) -> bool:
     )
 
 
+def is_commit_word(cell: str) -> bool:
+    """Return whether a cell stands for a commit without naming one, such as `uncommitted`."""
+    return cell.lower() in _COMMIT_WORDS
+
+
 def _commit_share(column: Cells) -> float:
-    return share(column, lambda c: commit_hash(c) is not None or c.lower() in _COMMIT_WORDS)
+    """Return the share of cells that may be commits; 0 if all of them may be whole numbers."""
+    hashes = [cell for cell in column if commit_hash(cell) is not None]
+    # Of real hashes of seven digits one in 27 has no letter.
+    if hashes and sum(_LETTER.search(cell) is not None for cell in hashes) < 0.5 * len(hashes):
+        return 0.0
+    return share(column, lambda c: commit_hash(c) is not None or is_commit_word(c))
+
+
+def is_yes_no(column: Cells) -> bool:
+    """Return whether a column holds 0 and 1, or words like them, and nothing else."""
+    filled = [cell.lower() for cell in column if cell]
+    return bool(filled) and _YES_NO.issuperset(filled)
 
 
 def _fits_status(name: str, column: Cells) -> bool:
     if not any(column):
         return normalise(name) in _UNAMBIGUOUS_STATUS or not column
     known = share(column, lambda c: meaning_of(c) is not None)
-    if known >= 0.3:
+    if known >= 0.3 or (normalise(name) in DECIDED and is_yes_no(column)):
         return True
     return normalise(name) in _UNAMBIGUOUS_STATUS and share(column, numeric) < 0.5
 

@@ -2,23 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from engine.core.enums import Direction
-from engine.core.metric_direction import direction_of
+from engine.core.metric_direction import direction_of, normalise
+from engine.core.table.json_records import direction_word
 from engine.core.table.model import RowVerdict, TableRow
 
 _KEEP_WEIGHT, _DISCARD_WEIGHT = 2, 1
 _MIN_VOTES = 8
 _CLEAR_SHARE = 0.85
+_LEAST_SHARE = 2 / 3
+_COLUMNS = frozenset(("metric_direction", "direction", "best_direction", "optimization_direction"))
+"""Names of columns whose cells say which way the metric improves."""
+UNKNOWN = "unknown"
+"""The reason where nothing tells which way the metric improves."""
 
 
-def infer_direction(metric: str | None, rows: Iterable[TableRow]) -> tuple[Direction, str]:
+def infer_direction(metric: str | None, rows: Sequence[TableRow]) -> tuple[Direction | None, str]:
     """Return which way a table's metric improves, and the reason as a phrase for the user.
 
     A name is overruled only by rows that clearly show the opposite, such as a `score` of which
-    every lower one was kept. If nothing is known, lower is better.
+    every lower one was kept, and by a column that says it. None if nothing tells.
     """
+    for name in rows[0].extras if rows else ():
+        if normalise(name) in _COLUMNS:
+            words = {row.extras.get(name, "").lower() for row in rows if row.value is not None}
+            found = {direction_word(word) for word in words}
+            if len(found) == 1 and (stated := found.pop()) is not None:
+                return stated, f'column {name} says "{words.pop()}"'
     named = direction_of(metric) if metric is not None else None
     down, up = _votes(rows)
     total = down + up
@@ -28,9 +40,9 @@ def infer_direction(metric: str | None, rows: Iterable[TableRow]) -> tuple[Direc
         if moved is not named and total >= _MIN_VOTES and share >= _CLEAR_SHARE:
             return moved, f"{_kept(moved)}, contrary to its name"
         return named, "by its name"
-    if total and share > 0.5:
+    if total and share >= _LEAST_SHARE:
         return moved, _kept(moved)
-    return Direction.MIN, "unknown; lower is assumed to be better"
+    return None, UNKNOWN
 
 
 def _kept(direction: Direction) -> str:

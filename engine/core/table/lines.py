@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
+from engine.core.table.columns import is_commit_word
 from engine.core.table.model import Role
 from engine.core.table.numbers import commit_hash, is_placeholder, to_number
 from engine.core.table.schema import Schema
@@ -61,8 +62,59 @@ def fit(line: int, cells: list[str], schema: Schema) -> FittedLine | None:
     return _too_few(line, cells, schema) if count > 1 else None
 
 
-def _known(cells: list[str], index: int) -> bool:
-    return 0 <= index < len(cells) and meaning_of(cells[index]) is not None
+def shift_test(schema: Schema) -> Callable[[list[str]], bool]:
+    """Return a fast test whether a complete line is to be examined by `shifted`."""
+    commit, status = schema.place(Role.COMMIT), schema.place(Role.STATUS)
+    after = commit + 1
+    if commit < 0 or after == schema.width:
+        return lambda _: False
+    if after == schema.place(Role.METRIC):
+        # Nearly all metrics have a point, and no commit has one.
+        return lambda cells: "." not in cells[after]
+    return lambda cells: status > commit and schema.meaning(cells[status]) is None
+
+
+def shifted(line: int, cells: list[str], schema: Schema) -> FittedLine | None:
+    """Return a complete line whose commit is one column late, moved into place; else None.
+
+    Some agents write an id before the commit and leave out the last field.
+
+    Args:
+        line: Line number in the file, from 1.
+        cells: The fields of the line, as many as the table has columns.
+        schema: The columns that apply to the line, for which `shift_test` is true.
+    """
+    commit, metric = schema.place(Role.COMMIT), schema.place(Role.METRIC)
+    after = commit + 1
+    if (
+        commit < 0
+        or after >= len(cells)
+        or not _is_commit(cells[after])
+        or _is_commit(cells[commit])
+    ):
+        return None
+    status = schema.place(Role.STATUS)
+    if not (metric == after and _is_hash(cells[metric])) and not (
+        status > commit
+        and not _known(cells, status, schema)
+        and _is_displaced_status(cells, status + 1)
+    ):
+        return None
+    moved = [*cells[:commit], *cells[after:], ""]
+    return FittedLine(line, moved, "an id before the commit", cells[commit:after])
+
+
+def _is_hash(cell: str) -> bool:
+    """Return whether a cell is a commit hash and not a number that looks like one."""
+    return commit_hash(cell) is not None and not cell.isdecimal()
+
+
+def _is_commit(cell: str) -> bool:
+    return commit_hash(cell) is not None or is_commit_word(cell.strip("()"))
+
+
+def _known(cells: list[str], index: int, schema: Schema) -> bool:
+    return 0 <= index < len(cells) and schema.meaning(cells[index]) is not None
 
 
 def _is_displaced_status(cells: list[str], index: int) -> bool:
@@ -77,21 +129,23 @@ def _is_displaced_status(cells: list[str], index: int) -> bool:
 
 def _number_at(cells: list[str], schema: Schema) -> bool:
     at = schema.place(Role.METRIC)
-    return 0 <= at < len(cells) and (
-        to_number(cells[at]) is not None or (is_placeholder(cells[at]) and cells[at] != "")
-    )
+    return 0 <= at < len(cells) and _is_number(cells[at])
+
+
+def _is_number(cell: str) -> bool:
+    """Return whether a cell is a number, or stands for a missing one without being empty."""
+    return to_number(cell) is not None or (is_placeholder(cell) and cell != "")
 
 
 def _too_many(line: int, cells: list[str], schema: Schema) -> FittedLine | None:
     width, surplus = schema.width, len(cells) - schema.width
     flaw = f"{len(cells)} fields for {width} columns"
     status, text = schema.place(Role.STATUS), schema.place(Role.DESCRIPTION)
+    at = _place_of_surplus(cells, surplus, schema) if surplus <= _MOST_MOVED else width
+    if at < width:
+        return FittedLine(line, cells[:at] + cells[at + surplus :], flaw, cells[at : at + surplus])
     plain_status = status < 0 or to_number(cells[status]) is None
-    moved = surplus <= _MOST_MOVED and not _known(cells, status)
-    if status >= 0 and moved and _is_displaced_status(cells, status + surplus):
-        between = cells[status : status + surplus]
-        return FittedLine(line, cells[:status] + cells[status + surplus :], flaw, between)
-    if not (_known(cells, status) or (plain_status and _number_at(cells, schema))):
+    if not (_known(cells, status, schema) or (plain_status and _number_at(cells, schema))):
         return None
     if text == width - 1:
         # A tab inside the description.
@@ -100,13 +154,41 @@ def _too_many(line: int, cells: list[str], schema: Schema) -> FittedLine | None:
     return FittedLine(line, cells[:width], flaw, cells[width:])
 
 
+def _place_of_surplus(cells: list[str], surplus: int, schema: Schema) -> int:
+    """Return the index of the surplus fields without which the others fit their columns best.
+
+    It is the schema's width, which means at the end, unless another place is clearly better.
+    """
+    width, status = schema.width, schema.place(Role.STATUS)
+    best, place = _fitness(cells, schema), width
+    for at in range(status, -1, -1):
+        if not _is_displaced_status(cells, status + surplus):
+            break
+        fitness = _fitness(cells[:at] + cells[at + surplus :], schema)
+        if fitness > best:
+            best, place = fitness, at
+    return place
+
+
+def _fitness(cells: list[str], schema: Schema) -> int:
+    """Return a score of how well fields suit the roles of their columns."""
+    commit, metric = schema.place(Role.COMMIT), schema.place(Role.METRIC)
+    memory = schema.place(Role.MEMORY)
+    score = 3 * _known(cells, schema.place(Role.STATUS), schema)
+    if commit >= 0:
+        score += 2 * (commit_hash(cells[commit]) is not None) or _is_commit(cells[commit])
+    if metric >= 0 and commit_hash(cells[metric]) is None:
+        score += 2 * _number_at(cells, schema)
+    return score + (memory >= 0 and _is_number(cells[memory]))
+
+
 def _too_few(line: int, cells: list[str], schema: Schema) -> FittedLine | None:
     width, missing = schema.width, schema.width - len(cells)
     if missing > max(_FEW, len(cells)):
         return None
     flaw = f"{len(cells)} fields for {width} columns"
     status, commit = schema.place(Role.STATUS), schema.place(Role.COMMIT)
-    if _known(cells, status):
+    if _known(cells, status, schema):
         return FittedLine(line, cells + [""] * missing, flaw)
     earlier = status - missing
     if earlier > 0 and missing <= _MOST_MOVED and _is_displaced_status(cells, earlier):

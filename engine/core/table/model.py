@@ -87,6 +87,8 @@ class Table(msgspec.Struct, frozen=True, kw_only=True):
     direction: Direction
     metric_reason: str
     direction_reason: str
+    direction_known: bool = True
+    """False if nothing tells which way the metric improves; `direction` then means nothing."""
     columns: tuple[TableColumn, ...] = ()
     rows: tuple[TableRow, ...] = ()
     bad: tuple[BadRow, ...] = ()

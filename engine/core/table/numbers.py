@@ -44,7 +44,9 @@ _ARROW = re.compile(r"->|→|=>")
 _THOUSANDS = re.compile(r"[+-]?[1-9][0-9]{0,2}(?:,[0-9]{3})+")
 _COMMA = re.compile(r"[+-]?[0-9]+,[0-9]+")
 _GROUPS = str.maketrans("", "", "'\u2009\u202f")
-_HASH = re.compile(r"(?=[0-9a-f]*[0-9])([0-9a-f]{6,40}|[0-9a-f]{64})(?:[-+]?dirty)?", re.I)
+_HASH = re.compile(
+    r"(?=[0-9a-f]*[0-9])([0-9a-f]{6,40}|[0-9a-f]{64})(?:[-+]?dirty)?(?: ?\([^()]*\))?", re.I
+)
 _TIME_LONGEST = 40
 _UNITS = (
     (re.compile(r"(?:^|_)(?:mb|mib)(?:_|$)|\bmi?b\b", re.I), 1 / 1024),
@@ -164,6 +166,9 @@ def _from_seconds(text: str) -> datetime | None:
 
 
 def commit_hash(cell: str) -> str | None:
-    """Return the hash in a commit cell, in lower case, without `-dirty`; None for other text."""
+    """Return the hash in a commit cell, in lower case; None for other text.
+
+    What follows it is left out: `-dirty`, or a remark such as `(reverted)`.
+    """
     match = _HASH.fullmatch(cell.strip(_MARKUP))
     return match[1].lower() if match is not None else None

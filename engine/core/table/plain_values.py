@@ -33,7 +33,7 @@ def table_facts(table: Table, rows: Iterable[TableRow] | None = None) -> dict[st
     stats = summarise(table)
     return {
         "metric": table.metric,
-        "direction": table.direction.value,
+        "direction": table.direction.value if table.direction_known else None,
         "metric_reason": table.metric_reason,
         "direction_reason": table.direction_reason,
         "columns": [{"name": c.name, "role": c.role.value} for c in table.columns],

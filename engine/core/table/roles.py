@@ -6,6 +6,11 @@ from engine.core.enums import Direction
 from engine.core.metric_direction import direction_of, normalise, words_of
 from engine.core.table.model import Role
 
+
+def _set(words: str) -> frozenset[str]:
+    return frozenset(words.split())
+
+
 _NAMES: dict[Role, str] = {
     Role.COMMIT: """
         commit commit_hash hash sha git_hash git_sha git_commit commit_sha commit_id short_sha
@@ -13,7 +18,8 @@ _NAMES: dict[Role, str] = {
         """,
     Role.STATUS: """
         status verdict decision outcome result state kept keep accepted action keep_discard
-        disposition resolution 状态 结果 结论 决定 判定
+        disposition resolution is_keep is_kept is_accepted accept adopted merged retained improved
+        is_improved is_best 状态 结果 结论 决定 判定
         """,
     Role.DESCRIPTION: """
         description desc hypothesis change changes summary insight idea what modification
@@ -47,11 +53,14 @@ ORDER: dict[Role, dict[str, int]] = {
     role: {name: rank for rank, name in enumerate(names.split())} for role, names in _NAMES.items()
 }
 """For each role, the usual column names with their rank; 0 is the most specific."""
+DECIDED = _set(
+    """
+    kept keep accepted is_keep is_kept is_accepted accept adopted merged retained improved
+    is_improved is_best
+    """
+)
+"""Names of status columns whose cells may be 1 for keep and 0 for discard."""
 HEADER_WORDS = frozenset(name for names in ORDER.values() for name in names)
-
-
-def _set(words: str) -> frozenset[str]:
-    return frozenset(words.split())
 
 
 _RELATIVE = _set(
@@ -64,6 +73,12 @@ _RELATIVE = _set(
 _SECONDARY = _set("train training tr step steps epoch epochs lr seed batch")
 _RESOURCES = _set(
     "memory mem vram ram rss footprint bytes kb kib mb mib gb gib energy joules watts power size"
+)
+_TIMES = _set(
+    """
+    latency time runtime walltime duration elapsed s sec secs seconds ms us μs ns minutes hours
+    耗时 用时 时长
+    """
 )
 _COUNTS = _set("passed failed failures tests gates files warnings errors misses")
 _STRONG = _set("bpb val_loss val_acc val_accuracy perplexity primary")
@@ -98,7 +113,7 @@ def metric_rank(name: str) -> int:
         rank += 2
     elif words & {"val", "validation", "test", "heldout"} and words & {"loss", "ppl"}:
         rank += 1
-    if normalise(name) in ORDER[Role.DURATION] or words & {"latency", "ms"}:
+    if direction_of(name) is Direction.MIN and words & _TIMES:
         rank -= 1
     if words & (_SECONDARY | _RESOURCES | _COUNTS):
         rank -= 2

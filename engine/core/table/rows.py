@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 
 import msgspec
 
-from engine.core.table.lines import SURPLUS, FittedLine, fit, is_wrapped
+from engine.core.table.lines import SURPLUS, FittedLine, fit, is_wrapped, shift_test, shifted
 from engine.core.table.model import BadRow, Role, RowVerdict, TableRow
 from engine.core.table.numbers import is_placeholder, to_gigabytes, to_number, to_time
+from engine.core.table.roles import never_zero
 from engine.core.table.schema import Schema
 from engine.core.table.shape import Delimiter, is_rule, join_quoted, split, split_at_spaces
 from engine.core.table.status_words import Meaning, meaning_of, ran_means_keep, to_verdict
@@ -21,6 +22,8 @@ _MOST_HELD = 20
 _LONGEST_SPLIT = 4096
 _NO_EXTRAS: dict[str, str] = {}
 _MARKUP = "*`~"
+_MEASURED = (Role.MEMORY, Role.DURATION, Role.EXTRA)
+"""Roles of columns whose numbers are not 0 after a run."""
 
 
 class RowReader:
@@ -30,18 +33,29 @@ class RowReader:
         lines: All lines of the file.
         delimiter: The delimiter between cells.
         headers: Indices of the lines that are headers.
+        numbers: Number of each line in the file; None: its index plus 1.
     """
 
     def __init__(
-        self, lines: Sequence[str], delimiter: Delimiter, headers: Collection[int]
+        self,
+        lines: Sequence[str],
+        delimiter: Delimiter,
+        headers: Collection[int],
+        numbers: Sequence[int] | None = None,
     ) -> None:
         self.rows: list[TableRow] = []
         self.bad: list[BadRow] = []
         self.comments = 0
         self.joined = 0
+        self.zeros = 0
+        """Number of rows, other than crashes, whose 0 stands for no value."""
         self._lines = lines
         self._delimiter = delimiter
         self._headers = headers
+        self._numbers = numbers
+        self._never_zero = False
+        self._may_be_shifted: Callable[[list[str]], bool] = lambda _: False
+        self._meaning: Callable[[str], Meaning | None] = meaning_of
         self._meanings: set[Meaning | None] = set()
         self._ran: list[int] = []
         self._open: FittedLine | None = None
@@ -50,15 +64,26 @@ class RowReader:
         """Line number, text and cells of incomplete lines that may be parts of one row."""
         self._held_width = 0
 
+    @property
+    def length(self) -> int:
+        """Return the number of lines."""
+        return len(self._lines)
+
     def read(self, schema: Schema, part: range) -> None:
         """Parse a range of lines with the given columns, and append to `rows` and `bad`."""
         lines, headers, delimiter = self._lines, self._headers, self._delimiter
         comma = QUOTING.get(delimiter)
+        self._never_zero = schema.metric is not None and never_zero(schema.metric)
+        self._may_be_shifted = shift_test(schema)
+        self._meaning = schema.meaning if schema.is_yes_no else meaning_of
+        numbers = self._numbers
         index = part.start
         while index < part.stop:
             here, line = index, lines[index]
             index += 1
             if not line or line.isspace():
+                if self._held and not (self._open is not None and schema.ends_in_text):
+                    continue  # within a cell of several lines
                 self._release_held(schema)
                 self._close_row(schema)
                 continue
@@ -76,7 +101,7 @@ class RowReader:
                 continue
             if not any(cells):
                 continue
-            self._add(here + 1, line, cells, schema)
+            self._add(numbers[here] if numbers else here + 1, line, cells, schema)
         self._release_held(schema)
         self._close_row(schema)
 
@@ -91,7 +116,10 @@ class RowReader:
                 self._wrap(cells)
             else:
                 self._close_row(schema)
-                self._open = FittedLine(number, cells)
+                self._open = None
+                if self._may_be_shifted(cells):
+                    self._open = shifted(number, cells, schema)
+                self._open = self._open or FittedLine(number, cells)
             return
         if self._held and self._complete(number, line, cells, schema):
             return
@@ -117,7 +145,7 @@ class RowReader:
         if status < 0 or len(line) > _LONGEST_SPLIT:
             return None
         for cells in split_at_spaces(line, schema.width):
-            if meaning_of(cells[status]) is None:
+            if schema.meaning(cells[status]) is None:
                 continue
             if metric < 0 or is_placeholder(cells[metric]) or to_number(cells[metric]) is not None:
                 return FittedLine(number, cells, "spaces between its fields")
@@ -141,7 +169,7 @@ class RowReader:
         for _, _, more in [*self._held[1:], (number, line, cells)]:
             whole[-1] = f"{whole[-1]}\n{more[0]}"
             whole += more[1:]
-        if status < 0 or meaning_of(whole[status]) is None:
+        if status < 0 or schema.meaning(whole[status]) is None:
             return False
         self.joined += len(self._held)
         first = self._held[0][0]
@@ -211,13 +239,13 @@ class RowReader:
                         category = cell
         if fitted.surplus:
             extras[SURPLUS] = " ".join(fitted.surplus)
-        meaning = meaning_of(status)
+        meaning = self._meaning(status)
         self._meanings.add(meaning)
         if meaning is Meaning.RAN:
             self._ran.append(len(self.rows))
         verdict = to_verdict(meaning, measured=bool(number), ran_is_keep=False)
-        if verdict is RowVerdict.CRASH and number == 0:
-            number = None  # the 0 of a crash is not a measurement
+        if number == 0 and self._is_no_value(verdict, fitted.cells, schema):
+            number = None
         return TableRow(
             number=len(self.rows) + 1,
             line=fitted.line,
@@ -233,6 +261,21 @@ class RowReader:
             extras=extras or _NO_EXTRAS,
             flaw=fitted.flaw,
         )
+
+    def _is_no_value(self, verdict: RowVerdict, cells: Sequence[str], schema: Schema) -> bool:
+        """Return whether a metric of 0 stands for no measurement, as that of a crash does."""
+        if verdict is RowVerdict.CRASH:
+            return True
+        if verdict is RowVerdict.KEEP:
+            return False
+        others = [
+            number
+            for role, cell in zip(schema.roles, cells, strict=True)
+            if role in _MEASURED and (number := to_number(cell)) is not None
+        ]
+        found = self._never_zero or (len(others) > 0 and not any(others))
+        self.zeros += found
+        return found
 
     def finish(self) -> None:
         """Change the verdict of rows with status `ok` or the like to keep if it means that here.

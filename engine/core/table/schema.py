@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from engine.core.metric_direction import direction_of, normalise
-from engine.core.table.columns import FITS, Cells, fill_from_cells, numeric, share, wordy
+from engine.core.table.columns import FITS, Cells, fill_from_cells, is_yes_no, numeric, share, wordy
+from engine.core.table.metric_choice import FIRST_NUMBERS, choose_column
 from engine.core.table.model import Role, TableColumn
 from engine.core.table.numbers import (
     is_placeholder,
@@ -15,7 +16,7 @@ from engine.core.table.numbers import (
     to_time,
     uses_decimal_comma,
 )
-from engine.core.table.roles import ORDER, is_header_word, metric_rank, same_metric
+from engine.core.table.roles import ORDER, is_header_word, same_metric
 from engine.core.table.status_words import Meaning, meaning_of
 
 USUAL = ("commit", "val_bpb", "memory_gb", "status", "description")
@@ -35,6 +36,8 @@ class Schema:
     ends_in_text: bool = False
     """True if the last column holds text, so that a row may continue on the next line."""
     has_header: bool = True
+    is_yes_no: bool = False
+    """True if the status is 1 for keep and 0 for discard."""
     why_metric: str = ""
     _places: dict[Role, int] = field(default_factory=dict)
 
@@ -48,6 +51,17 @@ class Schema:
         if not self._places:
             self._places = {r: i for i, r in reversed(list(enumerate(self.roles)))}
         return self._places.get(role, -1)
+
+    @property
+    def is_fallback(self) -> bool:
+        """Return whether neither names nor verdicts tell which column is the metric."""
+        return self.why_metric in ("", FIRST_NUMBERS)
+
+    def meaning(self, status: str) -> Meaning | None:
+        """Return the meaning of a status cell; None if it is unknown."""
+        if self.is_yes_no and (number := to_number(status)) is not None:
+            return Meaning.KEEP if number else Meaning.DISCARD
+        return meaning_of(status)
 
     def columns(self) -> list[TableColumn]:
         """Return the columns with their names and roles."""
@@ -190,26 +204,16 @@ def _choose_metric(schema: Schema, columns: Sequence[Cells]) -> None:
     if schema.has_header and _is_usual(schema.names):
         schema.set_metric(1, "the second of the usual columns")
         return
-    best: tuple[float, int, int, str] | None = None
-    for index, (name, role) in enumerate(zip(schema.names, schema.roles, strict=True)):
-        if role not in (Role.EXTRA, Role.DURATION):
-            continue
-        column = columns[index]
-        rank = metric_rank(name)
-        numbers = share(column, numeric) >= 0.5
-        if rank < 3 and not numbers:
-            continue
-        score = rank + (2 if numbers else -1) - (3 if role is Role.DURATION else 0)
-        if numbers and (len(set(column)) > 1 or len(column) < 3):
-            score += 1
-        why = "by its name" if rank >= 3 else "the first column of numbers without another use"
-        if best is None or (score, -index) > best[:2]:
-            best = (score, -index, index, why)
-    if best is not None:
-        schema.set_metric(best[2], best[3])
+    status = schema.place(Role.STATUS)
+    verdicts = [schema.meaning(cell) for cell in columns[status]] if status >= 0 else []
+    index, why = choose_column(schema.names, schema.roles, columns, verdicts)
+    if index >= 0:
+        schema.set_metric(index, why)
 
 
 def _note_formats(schema: Schema, columns: Sequence[Cells]) -> None:
+    status = schema.place(Role.STATUS)
+    schema.is_yes_no = status >= 0 and is_yes_no(columns[status])
     schema.decimal_comma = any(map(uses_decimal_comma, columns))
     schema.ends_in_text = schema.roles[-1] is Role.DESCRIPTION or (
         schema.roles[-1] is Role.EXTRA and share(columns[-1], numeric) < 0.5 and wordy(columns[-1])

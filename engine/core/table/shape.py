@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import re
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -17,7 +18,7 @@ _GAP = re.compile(r" {2,}|\u3000+")
 _GAP_OR_TAB = re.compile(r"\t| {2,}")
 _ESCAPED_PIPE = re.compile(r"(?<!\\)\|")
 _MARKUP = "*`"
-_QUOTED_LINES = 16
+_QUOTED_LINES = 64
 
 
 class Delimiter(StrEnum):
@@ -170,34 +171,18 @@ def _pipe_cells(line: str) -> list[str]:
 
 def _quoted_cells(line: str, comma: str) -> list[str]:
     """Split a CSV line at `comma` (RFC 4180); an unclosed quote is an ordinary character."""
-    if '"' not in line:
-        return _stripped(line.split(comma))
-    if line.count('"') % 2:
-        return _stripped(line.split(comma))
-    cells: list[str] = []
-    parts = iter(line.split(comma))
-    for part in parts:
-        cell = part
-        if part.lstrip(" ").startswith('"'):
-            pieces = [part]
-            quotes = part.count('"')
-            while quotes % 2:
-                more = next(parts, None)
-                if more is None:
-                    break
-                pieces.append(more)
-                quotes += more.count('"')
-            cell = comma.join(pieces).strip(" ")
-            if len(cell) > 1 and cell.endswith('"'):
-                cell = cell[1:-1].replace('""', '"')
-        cells.append(cell)
-    return _stripped(cells)
+    if '"' in line and line.count('"') % 2 == 0:
+        try:
+            return _stripped(next(csv.reader([line], delimiter=comma, skipinitialspace=True)))
+        except (csv.Error, StopIteration):
+            pass  # a line break outside of quotes, or a cell of more than 128 KiB
+    return _stripped(line.split(comma))
 
 
 def join_quoted(lines: Sequence[str], index: int, comma: str) -> tuple[str, int]:
     """Return a CSV line joined with those that continue its quoted cell, and how many were joined.
 
-    A quote that is not closed within 16 lines is an ordinary character.
+    A quote that is not closed within 64 lines is an ordinary character.
 
     Args:
         lines: All lines of the file.

@@ -71,12 +71,17 @@ class TableStats(msgspec.Struct, frozen=True, kw_only=True):
 def credible(table: Table) -> list[bool]:
     """Return for each row whether its value may count as the best so far.
 
-    Values of crashes and discards may not. A 0 may only in a kept row, and if the metric can be 0.
-    A negative value may in a kept row, or if the table has a negative value other than -1.
+    Values of crashes and discards may not, nor those of rows without a status in a table with
+    keeps. A 0 may only in a kept row, and if the metric can be 0. A negative value may in a kept
+    row, or if the table has a negative value other than -1.
     """
     can_be_zero = table.metric is not None and not never_zero(table.metric)
     signed = any(row.value is not None and row.value < 0 and row.value != -1 for row in table.rows)
-    return [_credible(row, can_be_zero, signed) for row in table.rows]
+    has_keeps = any(row.verdict is RowVerdict.KEEP for row in table.rows)
+    return [
+        _credible(row, can_be_zero, signed) and bool(row.status or not has_keeps)
+        for row in table.rows
+    ]
 
 
 def _credible(row: TableRow, can_be_zero: bool, signed: bool) -> bool:
@@ -90,7 +95,6 @@ def _credible(row: TableRow, can_be_zero: bool, signed: bool) -> bool:
 
 def summarise(table: Table) -> TableStats:
     """Return the counts, baseline, best, incumbents, keeps, plateau and trend of a table."""
-    direction = table.direction
     is_credible = credible(table)
     credible_rows = [row for row, ok in zip(table.rows, is_credible, strict=True) if ok]
     keeps = _keeps(table, is_credible)
@@ -101,7 +105,7 @@ def summarise(table: Table) -> TableStats:
         counts=counts,
         bad=len(table.bad),
         baseline=credible_rows[0] if credible_rows else None,
-        best=best_of(credible_rows, direction),
+        best=best_of(credible_rows, table.direction) if table.direction_known else None,
         incumbents=_incumbents(table, is_credible),
         keeps=keeps,
         keep_rate=counts.keep / decided if decided else None,
@@ -137,7 +141,11 @@ def _keeps(table: Table, is_credible: list[bool]) -> tuple[TableKeep, ...]:
     keeps: list[TableKeep] = []
     for row, ok in zip(table.rows, is_credible, strict=True):
         if ok and row.verdict is RowVerdict.KEEP and row.value is not None:
-            gain = table.direction.gain(row.value, keeps[-1].value) if keeps else None
+            gain = (
+                table.direction.gain(row.value, keeps[-1].value)
+                if keeps and table.direction_known
+                else None
+            )
             keeps.append(TableKeep(row.number, row.value, gain))
     return tuple(keeps)
 
@@ -154,7 +162,7 @@ def _incumbents(table: Table, is_credible: list[bool]) -> tuple[int, ...]:
         if ok:
             if has_keeps:
                 incumbent = row if row.verdict is RowVerdict.KEEP else incumbent
-            else:
+            elif table.direction_known:
                 incumbent = best_of([incumbent, row] if incumbent else [row], table.direction)
         incumbents.append(incumbent.number if incumbent is not None else 0)
     return tuple(incumbents)
@@ -177,6 +185,8 @@ def _trend(table: Table, is_credible: list[bool]) -> Trend:
     pairs = list(zip(table.rows, is_credible, strict=True))
     before = best_of([row for row, ok in pairs[:cut] if ok], table.direction)
     recent = best_of([row for row, ok in pairs[cut:] if ok], table.direction)
+    if not table.direction_known:
+        before = recent = None
     old = before.value if before is not None else None
     new = recent.value if recent is not None else None
     return Trend(

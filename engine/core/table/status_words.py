@@ -22,7 +22,7 @@ rolled_back rolledback roll_back undo undone drop dropped remove removed abandon
 declined worse worsened regress regressed regression degraded lost lose loser neutral tie tied same
 equal unchanged no_change no_op noop no_improvement no_gain no_improve inconclusive marginal
 insignificant not_kept not_better false no n ✗ ✘ ❌ × ❎ ↩
-size_violation violation constraint_violation over_budget invalid disqualified cheated leak
+wash size_violation violation constraint_violation over_budget invalid disqualified cheated leak
 丢弃 放弃 回滚 撤销 回退 还原 拒绝 舍弃 弃用 淘汰 变差 更差 退步 退化 无效 未改进 无改进 无提升
 未提升 持平 不保留
 """
@@ -51,6 +51,20 @@ CHINESE = tuple(
     if len(word) > 1 and all("\u4e00" <= c <= "\u9fff" for c in word)
 )
 """Chinese status words; text decoded as GB 18030 that contains one was decoded correctly."""
+_SOFT = frozenset(
+    (
+        *("marginal", "insignificant", "neutral", "tie", "tied", "same", "equal", "unchanged"),
+        "inconclusive",
+    )
+)
+"""Words for how a result compares, which a word for what was done with it outweighs."""
+_DONE = frozenset(
+    (
+        *("keep", "kept", "accept", "accepted", "adopt", "adopted", "retain", "retained"),
+        *("promote", "promoted", "merge", "merged", "discard", "discarded", "revert", "reverted"),
+        *("reject", "rejected", "rollback", "drop", "dropped"),
+    )
+)
 _LONGEST = 48
 _WORD = re.compile(r"[^\W_]+|[✓✔✅☑🏆⭐✗✘❌×❎↩💥💀]", re.UNICODE)
 _NOT = frozenset(("not", "no", "non", "never", "without", "dont", "didnt", "未", "不"))
@@ -104,8 +118,11 @@ def _meaning_of(status: str) -> Meaning | None:
 def _by_words(words: list[str]) -> Meaning | None:
     """Return the meaning of the first known word, as in `keep (new best)`; None without one.
 
-    A negated word has the opposite meaning: `not kept` is a discard.
+    A negated word has the opposite meaning: `not kept` is a discard. In `marginal-keep` the second
+    word counts, which says what was done.
     """
+    if _SOFT & set(words) and "not" not in words:
+        words = [word for word in words if word in _DONE] or words
     for index, word in enumerate(words):
         pair = _MEANINGS.get("_".join(words[index : index + 2]))
         if pair is not None and index + 1 < len(words):

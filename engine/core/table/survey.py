@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 
+from engine.core.table.columns import numeric, share
 from engine.core.table.model import Role
 from engine.core.table.numbers import commit_hash, is_placeholder, to_number
 from engine.core.table.schema import (
@@ -20,8 +22,14 @@ from engine.core.table.status_words import Meaning, meaning_of
 
 QUOTING = {Delimiter.COMMA: ",", Delimiter.SEMICOLON: ";"}
 _DIGITS = frozenset("0123456789.+-")
+_IDENTIFIER = re.compile(r"[^\W\d][\w.@/%()-]{0,39}")
+_LOOKED_AHEAD = 6
+"""Number of lines below a possible header that are examined."""
 _ALWAYS_CHECKED = 5
 """Number of lines at the top that may be headers even if they contain numbers."""
+
+
+_VERDICTS = frozenset(("keep", "discard", "crash", "baseline", "revert", "reverted", "kept"))
 
 
 @dataclass
@@ -47,10 +55,18 @@ class Survey:
     """Indices of all lines that are headers, including repeated ones."""
     repeated: int = 0
     schemas: list[Schema] = field(default_factory=list)
+    others: dict[str, int] = field(default_factory=dict)
+    """Number of rows whose block has another metric than the table's, by its name."""
 
 
-def survey(lines: Sequence[str], delimiter: Delimiter) -> Survey:
-    """Find all headers of a table, the rows under each, and infer the columns of each block."""
+def survey(lines: Sequence[str], delimiter: Delimiter, headers: Collection[int] = ()) -> Survey:
+    """Find all headers of a table, the rows under each, and infer the columns of each block.
+
+    Args:
+        lines: All lines of the file.
+        delimiter: The delimiter between cells.
+        headers: Indices of the headers, where they are known; empty: they are searched for.
+    """
     current = SchemaBlock(0)
     found = Survey([current], set())
     comma = QUOTING.get(delimiter)
@@ -69,9 +85,15 @@ def survey(lines: Sequence[str], delimiter: Delimiter) -> Survey:
         if len(cells) < 2:
             continue
         # Nearly all rows have a cell that begins like a number, and hardly any header has.
-        if seen <= _ALWAYS_CHECKED or not any(c and c[0] in _DIGITS for c in cells):
+        maybe = seen <= _ALWAYS_CHECKED or not any(c and c[0] in _DIGITS for c in cells)
+        if here in headers or (maybe and not headers):
             named = _header_cells(line, cells, delimiter)
-            if is_header(named, status_at):
+            below = lines[index : index + _LOOKED_AHEAD] if current.count else ()
+            if (
+                here in headers
+                or is_header(named, status_at)
+                or (_begins_another(named, below, delimiter))
+            ):
                 found.headers.add(here)
                 if named == current.header:
                     found.repeated += 1
@@ -98,6 +120,22 @@ def _header_cells(line: str, cells: list[str], delimiter: Delimiter) -> list[str
     return cells
 
 
+def _begins_another(cells: Sequence[str], below: Sequence[str], delimiter: Delimiter) -> bool:
+    """Return whether a line below rows is the header of another table, of unknown names.
+
+    Args:
+        cells: The cells of the line.
+        below: Some of the lines below it.
+        delimiter: The delimiter between cells.
+    """
+    if len(cells) < 3 or len(set(cells)) < len(cells):
+        return False
+    if not all(map(_IDENTIFIER.fullmatch, cells)):
+        return False
+    rest = [row for line in below if len(row := split(line, delimiter)) == len(cells)]
+    return len(rest) > 1 and _names_columns(cells, rest)
+
+
 def _decide_top(found: Survey) -> None:
     """Adjust the block above the first header.
 
@@ -121,17 +159,25 @@ def _names_columns(first: Sequence[str], rest: Sequence[Sequence[str]]) -> bool:
         first: The cells of the line.
         rest: The cells of the lines below it.
     """
-    for cell in first:
-        is_status = meaning_of(cell) not in (None, Meaning.OTHER)
-        if not cell or len(cell) > 40 or is_status or is_placeholder(cell):
+    whole = [cells for cells in rest if len(cells) == len(first)]
+    for index, cell in enumerate(first):
+        if not cell or len(cell) > 40 or is_placeholder(cell):
             return False
         if to_number(cell) is not None or commit_hash(cell) is not None:
             return False
-    whole = [cells for cells in rest if len(cells) == len(first)]
+        # A column may be called `ok` or `failure_cause`, but not if it holds statuses.
+        if _is_verdict(cell) and (
+            cell.lower() in _VERDICTS or share([row[index] for row in whole], _is_verdict) >= 0.3
+        ):
+            return False
     return bool(whole) and any(
         sum(to_number(row[i]) is not None for row in whole) > 0.8 * len(whole)
         for i in range(len(first))
     )
+
+
+def _is_verdict(cell: str) -> bool:
+    return meaning_of(cell) not in (None, Meaning.OTHER)
 
 
 def _schemas(blocks: list[SchemaBlock]) -> list[Schema]:
@@ -142,7 +188,7 @@ def _schemas(blocks: list[SchemaBlock]) -> list[Schema]:
             # Rows above the header that are as wide as those below it.
             below = blocks[index + 1].header
             guess = schema_from_cells(block.sample)
-            if below is not None and len(below) == guess.width:
+            if below is not None and len(below) == guess.width and _suits(below, block.sample):
                 header = below
         if header is None:
             schemas.append(schema_from_cells(block.sample))
@@ -151,7 +197,15 @@ def _schemas(blocks: list[SchemaBlock]) -> list[Schema]:
     return schemas
 
 
-def choose_metric(found: Survey, asked_for: str | None) -> tuple[str | None, str]:
+def _suits(header: Sequence[str], sample: Sequence[Sequence[str]]) -> bool:
+    """Return whether rows above a header have numbers where the header names the metric."""
+    at = schema_from_header(header, sample).place(Role.METRIC)
+    return at < 0 or share([row[at] for row in sample if at < len(row)], numeric) >= 0.5
+
+
+def choose_metric(
+    found: Survey, asked_for: str | None, named: str | None = None
+) -> tuple[str | None, str]:
     """Choose one metric for all blocks; return its name, None without one, and the reason.
 
     The schemas of `found` are changed: a block without that column has no metric, because numbers
@@ -160,23 +214,29 @@ def choose_metric(found: Survey, asked_for: str | None) -> tuple[str | None, str
     Args:
         found: The blocks of the table.
         asked_for: The column that the user named; None: inferred.
+        named: The column that the file itself says is the metric; None: it says nothing.
     """
     pairs = zip(found.schemas, found.blocks, strict=True)
-    ranked = sorted(pairs, key=lambda pair: -pair[1].count)
+    ranked = sorted(pairs, key=lambda pair: (pair[0].is_fallback, -pair[1].count))
     why_not = ""
     if asked_for is not None:
         for schema, _ in ranked:
             at = find_metric(schema, asked_for)
             if at >= 0:
-                return _set_metric(found.schemas, schema.names[at], "as asked")
+                return _set_metric(found, schema.names[at], "as asked")
         why_not = f"there is no column {asked_for!r}; "
+    if named is not None:
+        return _set_metric(found, named, why_not + "the file says so")
     for schema, _ in ranked:
         if schema.metric is not None:
-            return _set_metric(found.schemas, schema.metric, why_not + schema.why_metric)
+            return _set_metric(found, schema.metric, why_not + schema.why_metric)
     return None, why_not + "no column looks like a metric"
 
 
-def _set_metric(schemas: list[Schema], name: str, why: str) -> tuple[str, str]:
-    for schema in schemas:
-        schema.set_metric(find_metric(schema, name), why)
+def _set_metric(found: Survey, name: str, why: str) -> tuple[str, str]:
+    for schema, block in zip(found.schemas, found.blocks, strict=True):
+        index, other = find_metric(schema, name), schema.metric
+        if index < 0 and other is not None and block.count:
+            found.others[other] = found.others.get(other, 0) + block.count
+        schema.set_metric(index, why)
     return name, why
