@@ -68,7 +68,7 @@ class ResearchConfig(msgspec.Struct, frozen=True, kw_only=True):
     metric: Annotated[
         str,
         Setting(
-            "the name in the line `name: value` that the run prints at its end",
+            "the metric's name, as the run prints it with its value",
             flag="--metric",
             metavar="NAME",
             check=metric_mismatch,

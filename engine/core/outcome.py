@@ -8,6 +8,7 @@ import signal as signals
 from dataclasses import dataclass
 
 from engine.core.enums import Outcome
+from engine.core.run_log.reader import RunLog
 
 _OUT_OF_MEMORY = re.compile(
     r"CUDA out of memory|CUDA error: out of memory|CUBLAS_STATUS_ALLOC_FAILED|HIP out of memory"
@@ -41,6 +42,7 @@ _ENVIRONMENT = (
 )
 _MISSING_MODULE = re.compile(r"(?:ModuleNotFoundError|ImportError): No module named '([\w.]+)'")
 _MISSING_FILE = re.compile(r"FileNotFoundError: \[Errno 2\][^\n]*")
+_NO_COMMAND = r"command not found|: not found$|[Pp]ermission denied"
 _STOPPED = re.compile(
     r"SignalException: Process \d+ got signal: (?:1|2|15)\b|\bSIGTERMException\b"
     r"|^(?:.*[:\]] )?(?:[Rr]eceived|[Cc]aught) (?:signal )?SIG(?:TERM|INT|HUP)\b"
@@ -95,6 +97,58 @@ class Classified:
     outcome: Outcome
     detail: str
     todo: str = ""
+
+
+def ending_of(
+    log: RunLog,
+    *,
+    exit_code: int | None,
+    signal: int | None,
+    killed_by: str | None,
+    base_works: bool,
+    edit: str = "",
+    disk_error: str = "",
+    withheld: tuple[str, ...] = (),
+    missing_data: str = "",
+) -> Ending:
+    """Return what is known about a run that ended, from its log and the fields of `Ending`."""
+    choice = log.choice
+    return Ending(
+        exit_code=exit_code,
+        signal=signal,
+        killed_by=killed_by,
+        metric=choice.value,
+        metric_name=log.metric,
+        loss=log.progress.loss,
+        traceback=log.traceback,
+        error=log.failure.text(),
+        error_is_old=log.failure.is_stale,
+        no_metric=choice.reason if choice.value is None else "",
+        tail=log.tail,
+        saw_fail=log.saw_fail,
+        base_works=base_works,
+        edit=edit,
+        disk_error=disk_error,
+        withheld=withheld,
+        missing_data=missing_data,
+    )
+
+
+def is_evidence(outcome: Outcome, line: str) -> bool:
+    """Return whether a line of a log is a reason to classify its run with an outcome."""
+    match outcome:
+        case Outcome.OUT_OF_MEMORY:
+            return _OUT_OF_MEMORY.search(line) is not None
+        case Outcome.NAN:
+            return re.search(r"^\s*FAIL$|\bnan\b", line, re.I) is not None
+        case Outcome.INTERRUPTED:
+            return line.endswith("KeyboardInterrupt") or _STOPPED.search(line) is not None
+        case Outcome.ENVIRONMENT:
+            patterns = (_MISSING_MODULE.pattern, _MISSING_FILE.pattern, _NO_COMMAND)
+            reasons = (*patterns, *(pattern for pattern, _, _ in _ENVIRONMENT))
+            return any(re.search(pattern, line) for pattern in reasons)
+        case _:
+            return False
 
 
 def classify(end: Ending) -> Classified:

@@ -9,7 +9,7 @@ from engine.core.edit_use import same_file
 from engine.core.enums import AlarmKind, Origin, Outcome, Phase, StopMode, Verdict
 from engine.core.equal_results import equal_results
 from engine.core.errors import EnvironmentProblem, JournalError
-from engine.core.outcome import Classified, Ending, classify
+from engine.core.outcome import Classified, classify, ending_of
 from engine.core.records import Experiment, Run
 from engine.core.run_log.progress import LogProgress
 from engine.core.run_log.reader import RunLog
@@ -279,21 +279,12 @@ class Runner:
             killed_by = finished.killed_by
         if report is None and killed_by is None:
             return _lost(handle, "the run's supervisor was killed")
-        choice = log.choice
         return classify(
-            Ending(
+            ending_of(
+                log,
                 exit_code=report.exit_code if report is not None else None,
                 signal=report.signal if report is not None else None,
                 killed_by=killed_by,
-                metric=choice.value,
-                metric_name=session.config.metric,
-                loss=log.progress.loss,
-                traceback=log.traceback,
-                error=log.failure.text(),
-                error_is_old=log.failure.is_stale,
-                no_metric=choice.reason if choice.value is None else "",
-                tail=log.tail,
-                saw_fail=log.saw_fail,
                 base_works=session.baseline is not None,
                 edit="" if experiment.is_baseline else session.latest_patch,
                 disk_error=report.disk_error if report is not None else "",

@@ -191,7 +191,7 @@ def _find_metric(texts: Mapping[str, str], why: dict[str, str]) -> str:
     raise UsageError(
         "The metric cannot be detected in the script.",
         printed_names,
-        "Name it with --metric (the run must print a line `name: value` at its end).",
+        "Name it with --metric; where the run does not print it, add --metric-from.",
     )
 
 

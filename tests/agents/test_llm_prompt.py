@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from engine.agents.acp.prompt import build_prompt
 from engine.agents.base import Attempt, Briefing, Failure, Pending, Veto
 from engine.agents.llm.answer import parse_answer
 from engine.agents.llm.history import fenced, log_end
@@ -327,3 +328,11 @@ def test_the_end_of_a_log_is_capped() -> None:
 
 def test_the_whole_file_is_asked_for() -> None:
     assert "whole edited file" in whole_file_message()["content"]
+
+
+def test_an_unusual_rule_for_the_metric_is_in_every_prompt() -> None:
+    config = ResearchConfig(metric_from="results.json:val.bpb", metric_pick="best")
+    rule = "what is read: the best value in results.json at val.bpb"
+    for build in (user, build_prompt):
+        assert rule in build(brief(fourteen(), config=config))
+        assert "what is read" not in build(brief(fourteen()))

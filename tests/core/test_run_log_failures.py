@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from engine.core.enums import Outcome
-from engine.core.outcome import Classified, Ending, classify
+from engine.core.outcome import Classified, classify, ending_of
 from engine.core.run_log.reader import RunLog
 
 HEAD = "Traceback (most recent call last):"
@@ -31,22 +31,13 @@ def parse(text: str) -> RunLog:
 
 def ended(text: str, **facts: Any) -> Classified:
     """Classify a run that exited with 1, by its log, except for what is given."""
-    log = parse(text)
     given: dict[str, Any] = {
         "exit_code": 1,
         "signal": None,
         "killed_by": None,
-        "metric": log.metric_value,
-        "metric_name": "val_bpb",
-        "loss": log.progress.loss,
-        "traceback": log.traceback,
-        "error": log.failure.text(),
-        "error_is_old": log.failure.is_stale,
-        "tail": log.tail,
-        "saw_fail": log.saw_fail,
         "base_works": True,
     }
-    return classify(Ending(**{**given, **facts}))
+    return classify(ending_of(parse(text), **{**given, **facts}))
 
 
 CUDA = """RuntimeError: CUDA error: device-side assert triggered
@@ -176,14 +167,14 @@ ninja: build stopped: subcommand failed.
         ("error[E0425]: cannot find value `x` in this scope\n", "E0425"),
         ("make: *** [Makefile:3: train] Error 2\n", "Error 2"),
         ("Error: Cannot find module './x'\n    at require (node:1:2)\n", "Cannot find module"),
-        ("FAIL tests\nTypeError: x is not a function\n    at f (a.js:1:2)\n", "TypeError: x"),
+        ("tests FAILED\nTypeError: x is not a function\n    at f (a.js:1:2)\n", "TypeError: x"),
     ],
 )
 def test_an_error_of_a_compiler_or_another_language_is_kept(text: str, says: str) -> None:
     noise = "".join(f"cleaning {n}\n" for n in range(90))
-    detail = ended(text + noise, saw_fail=False).detail
+    detail = ended(text + noise).detail
     assert says in detail
-    assert ended(text, saw_fail=False).outcome is Outcome.CODE_CRASH
+    assert ended(text).outcome is Outcome.CODE_CRASH
 
 
 def test_the_error_of_a_compiler_is_kept_beside_the_traceback_that_reports_it() -> None:
@@ -250,8 +241,7 @@ def test_words_about_a_signal_long_before_the_end_interrupt_nothing() -> None:
 
 
 def test_a_run_without_a_value_says_what_was_found_instead() -> None:
-    log = parse("Best val_bpb: 0.4\n")
-    found = ended("Best val_bpb: 0.4\n", exit_code=0, no_metric=log.choice.reason)
+    found = ended("Best val_bpb: 0.4\n", exit_code=0)
     assert found.outcome is Outcome.CODE_CRASH
     assert "without a value of val_bpb" in found.detail
     assert "line 1" in found.detail

@@ -257,7 +257,7 @@ def test_each_line_of_the_plan_is_found_by_its_number_and_its_name() -> None:
     for number, setting in enumerate(numbered_lines(plan), start=1):
         for word in (str(number), setting.name, setting.label):
             assert find_line(plan, word) == setting
-    for word in ("0", "15", "colour", "l"):
+    for word in ("0", "17", "colour", "l"):
         assert find_line(plan, word).name == "locked" if word == "l" else _none(plan, word)
 
 

@@ -26,7 +26,7 @@ _MOST_BYTES = 10 * 2**20
     default="val_bpb",
     show_default=True,
     metavar="NAME",
-    help="The name in the line `name: value` the run prints.",
+    help="The metric's name, as the run prints it with its value.",
 )
 @click.option(
     "--program", type=_FILE, metavar="FILE", help="program.md, for the files it forbids to touch."

@@ -51,6 +51,11 @@ def session_options(function: F) -> F:
     return function
 
 
+def setting_option(name: str) -> Callable[[F], F]:
+    """Return a decorator that adds a setting's flag to a verb that starts no session."""
+    return _flag(settings()[name])
+
+
 def start_flags(flags: dict[str, Any]) -> StartFlags:
     """Return the values that the user gave for the flags added by `session_options`."""
     given = {

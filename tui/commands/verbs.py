@@ -56,6 +56,7 @@ VERBS: dict[str, dict[str, tuple[str, str]]] = {
     "Look at any file": {
         "results": ("results:results", "List the experiments of a session or of any results.tsv."),
         "replay": ("replay:replay", "Step through a session or any table as it was at any moment."),
+        "explain": ("explain:explain", "Say how the run of a log ended, its metric, and why."),
         "assess": ("assess:assess", "Say what is risky about a file as an edit of another."),
     },
     "Machine": {

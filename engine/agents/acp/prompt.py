@@ -32,6 +32,8 @@ def build_prompt(briefing: Briefing) -> str:
         else f"{config.budget_seconds:g} s of wall-clock time"
     )
     locked = ", ".join(one_line(name) for name in sorted(briefing.context)) or "none"
+    rule = config.metric_rule
+    read = "" if rule.is_usual else f"- what is read: {one_line(rule.text())}\n"
     parts = [
         "You are the researcher of an automated machine-learning session. You propose one "
         "experiment at a time: one hypothesis, and one focused edit of one file that tests exactly "
@@ -55,7 +57,7 @@ def build_prompt(briefing: Briefing) -> str:
         "# Set-up\n\n"
         f"- editable file: {file}\n"
         f"- read-only files that define the task: {locked}\n"
-        f"- metric: {one_line(config.metric)}, {better} is better\n"
+        f"- metric: {one_line(config.metric)}, {better} is better\n{read}"
         f"- training budget per run: {budget}\n"
         f"- command: {one_line(config.command)}\n{_machine(briefing)}",
         *_history(briefing),

@@ -198,6 +198,8 @@ def _setup(briefing: Briefing) -> str:
     config, platform = briefing.config, briefing.platform
     better = config.direction.better
     lines = [f"metric: {one_line(config.metric)}, {better} is better"]
+    if not config.metric_rule.is_usual:
+        lines.append(f"what is read: {one_line(config.metric_rule.text())}")
     if config.budget_seconds is None:
         lines.append("training budget per run: what the script itself decides")
     else:

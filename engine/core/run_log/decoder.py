@@ -20,6 +20,8 @@ class LineDecoder:
         self._decoder: codecs.IncrementalDecoder | None = None
         self._head = b""
         self._pending = ""
+        self.count = 0
+        """The number of lines so far; the last one may not be finished."""
         self.number = 1
         """The number of the line that is not finished, from 1; `\\n` ends a line."""
 
@@ -69,6 +71,7 @@ class LineDecoder:
             for update in line.split("\r"):
                 if update:
                     yield number, _clean(update)
+        self.count = self.number - 1 + bool(last)
         *updates, self._pending = last.split("\r")
         for update in updates:
             if update:

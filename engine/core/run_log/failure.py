@@ -18,6 +18,8 @@ _MOST_TRACES = 12
 _MOST_OPEN = 16
 _STALE_LINES = 100
 """Lines after a traceback that show that the program went on."""
+_LAST_WORDS = 30
+"""Lines that launchers and loggers print after the error that ended a program, at most."""
 _CHAINED = re.compile(
     r"(?:During handling of the above exception, another exception occurred"
     r"|The above exception was the direct cause of the following exception):$"
@@ -212,6 +214,12 @@ class FailureReader:
         return self._line - trace.end > _STALE_LINES or self._showed_result > trace.end
 
     @property
+    def ends_the_log(self) -> bool:
+        """Return whether there is an error, and few lines after it."""
+        evidence = self.evidence
+        return bool(evidence) and not self.is_stale and self._line - evidence[-1][0] <= _LAST_WORDS
+
+    @property
     def evidence(self) -> list[tuple[int, str]]:
         """The lines that name what failed, with their numbers: exceptions and compiler errors."""
         trace = self._main()
@@ -227,8 +235,10 @@ class FailureReader:
         if trace is not None:
             root = _root(trace)
             if root is not trace:
-                parts += [*_shortened(root, _CAUSE_LINES), "", "which led to:", ""]
+                parts += [*_shortened(root, _CAUSE_LINES), *root.message, "", "which led to:", ""]
             parts += _shortened(trace, _LINES)
+            if not self.is_stale:
+                parts += trace.message
         shown = set(parts)
         parts += [line for _, line in self._errors if line not in shown]
         return "\n".join(parts)
@@ -272,11 +282,9 @@ def _root(trace: _Trace) -> _Trace:
 
 
 def _shortened(trace: _Trace, limit: int) -> list[str]:
-    """Return a traceback of at most so many lines, with its message's further lines."""
+    """Return a traceback's lines, and the first and the last of them where there are more."""
     lines = trace.lines
-    if len(lines) > limit:
-        lines = [lines[0], "  …", *lines[-limit + 2 :]]
-    return [*lines, *trace.message]
+    return lines if len(lines) <= limit else [lines[0], "  …", *lines[-limit + 2 :]]
 
 
 def _without_prefix(line: str, prefix: str) -> str | None:

@@ -144,6 +144,12 @@ class MetricReader:
             self._tallies.setdefault(key, _Tally()).add(item, self.rule.direction)
         return found
 
+    @property
+    def occurrences(self) -> list[Occurrence]:
+        """All places that are kept where a value is printed, in the order of the log."""
+        found = [o for tally in self._tallies.values() for o in tally.recent]
+        return sorted(found, key=lambda o: o.line)
+
     def choose(self) -> MetricChoice:
         """Return the value that counts by the rule, with the reason."""
         if not self._tallies:

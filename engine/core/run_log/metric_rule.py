@@ -70,6 +70,11 @@ class MetricRule:
         match = _MEAN.fullmatch(self.pick)
         return int(match[1]) if match is not None else None
 
+    @property
+    def is_usual(self) -> bool:
+        """Return whether it is the last value in the log that counts."""
+        return not self.source and self.pick == LAST
+
     def text(self) -> str:
         """Return the rule as text, such as `the last value in results.json at val.bpb`."""
         count = self.mean_of

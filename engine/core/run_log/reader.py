@@ -45,7 +45,8 @@ class RunLog:
         """Whether any line consists of the word FAIL."""
         self._lines = LineDecoder()
         self._summary = SummaryReader()
-        self._tail: deque[str] = deque(maxlen=_TAIL_LINES)
+        self.last_lines: deque[tuple[int, str]] = deque(maxlen=_TAIL_LINES)
+        """The last 60 lines that are not empty, numbered; of progress updates only the newest."""
         self._last_seen = ""
 
     # ---- bytes in
@@ -80,12 +81,12 @@ class RunLog:
                 self.failure.read(number, line)
             else:
                 self.failure.interrupt()
-            if self._tail and is_update(self._tail[-1]):
-                self._tail.pop()
-            self._tail.append(line)
+            if self.last_lines and is_update(self.last_lines[-1][1]):
+                self.last_lines.pop()
+            self.last_lines.append((number, line))
             self._read_metric(number, line)
             return
-        self._tail.append(line)
+        self.last_lines.append((number, line))
         if self.failure.read(number, line):
             return
         if line.strip() == "FAIL":
@@ -109,15 +110,19 @@ class RunLog:
 
     # ---- results
 
+    def is_progress(self, line: str) -> bool:
+        """Return whether a line of the log, read by now, is a progress line."""
+        return read_progress(line, self.progress) is not None
+
     @property
     def tail(self) -> str:
-        """The last 60 lines that are not empty; of successive progress updates only the newest."""
-        return "\n".join(self._tail)
+        """The text of `last_lines`."""
+        return "\n".join(line for _, line in self.last_lines)
 
     @property
     def line_count(self) -> int:
-        """The number of the line that the log has reached."""
-        return self._lines.number
+        """The number of lines of the log so far."""
+        return self._lines.count
 
     @property
     def summary(self) -> dict[str, str]:
