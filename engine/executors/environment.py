@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from pathlib import Path
 
 from engine.core.config import ResearchConfig
 from engine.core.secrets import is_harmless
@@ -23,14 +22,11 @@ def withheld_names(environ: Mapping[str, str], passed: Collection[str]) -> tuple
     )
 
 
-def run_environment(
-    config: ResearchConfig, workspace: Path, environ: Mapping[str, str]
-) -> dict[str, str]:
-    """Return the environment for a training process: no secrets, the budget, uv's settings.
+def run_environment(config: ResearchConfig, environ: Mapping[str, str]) -> dict[str, str]:
+    """Return the environment for a training process: no secrets, and the time budget.
 
     Args:
         config: The config; its `pass_env` names variables to pass although they may be secret.
-        workspace: The workspace, which may hold a `.venv` of uv.
         environ: The engine's environment.
     """
     withheld = withheld_names(environ, config.pass_env)
@@ -38,8 +34,4 @@ def run_environment(
     kept["PYTHONUNBUFFERED"] = "1"
     if config.budget_seconds is not None:
         kept[BUDGET_VARIABLE] = f"{config.budget_seconds:g}"
-    if (workspace / ".venv").is_dir():
-        # Otherwise `uv run` builds a new environment in each worktree.
-        kept.setdefault("UV_PROJECT_ENVIRONMENT", str(workspace / ".venv"))
-        kept.setdefault("UV_NO_SYNC", "1")
     return kept

@@ -13,6 +13,7 @@ from engine.core.run_log.reader import RunLog
 from engine.executors.edit_trace import EditTrace, read_trace, trace_settings
 from engine.executors.environment import run_environment
 from engine.executors.local import RunHandle, RunSecret, start_run
+from engine.executors.project_environment import environment_variables, link_environments
 from engine.executors.python_settings import needs_user_site, python_settings
 from engine.executors.run_command import run_command, start_directory
 from engine.executors.worktree_paths import WorktreePaths
@@ -44,6 +45,9 @@ class RunPlace:
         """The top of the worktree, which corresponds to the top of the repository."""
         self._user_site: bool | None = None
         """Whether runs find packages installed for the user only; None before the first run."""
+
+        self._tool_variables: dict[str, str] | None = None
+        """The variables by which uv, poetry … use the checkout's environment; None at first."""
 
     @property
     def directory(self) -> Path:
@@ -91,6 +95,9 @@ class RunPlace:
             data = choose_data(context.workspace, config)
             RunData(context.workspace, target).bring(data, context.submodules)
             mark_unwritten(place, config.metric_rule.file)
+            link_environments(context.workspace.path, context.workspace.top.resolve(), target)
+            if self._tool_variables is None:
+                self._tool_variables = self._find_tool_variables()
             return self.hash_locked(place), directory_times(target)
 
         left: list[Path] = []
@@ -157,17 +164,29 @@ class RunPlace:
         if self._user_site is None:
             self._user_site = needs_user_site(self.directory, context.environ)
         environment = (
-            run_environment(context.session.config, context.workspace.path, context.environ)
+            run_environment(context.session.config, context.environ)
             | python_settings(
                 context.environ,
                 bytecode=self._bytecode,
                 caches=context.layout.caches,
                 user_site=self._user_site,
             )
+            | (self._tool_variables or {})
             | dict(command.assignments)
         )
         translated = paths.translate_variables(environment)
         return translated | trace_settings(paths, directory, self.edited, translated)
+
+    def _find_tool_variables(self) -> dict[str, str]:
+        context = self._context
+        config, workspace = context.session.config, context.workspace
+        command = run_command(config.command)
+        return environment_variables(
+            workspace.path,
+            workspace.top.resolve(),
+            command.argv or command.shell_text.split(),
+            run_environment(config, context.environ) | dict(command.assignments),
+        )
 
     def find_fixed_path(self) -> str:
         """Return where a script of the run command names the checkout: `run.sh, line 2`; "": none.

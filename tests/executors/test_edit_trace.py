@@ -164,6 +164,19 @@ def test_a_damaged_list_says_nothing(place: Place) -> None:
     assert place.trace == EditTrace()
 
 
+def test_only_the_bytecode_of_installed_modules_is_read_where_it_is(place: Place) -> None:
+    (place.site / "installed.py").write_text("")
+    code = (
+        "import importlib.util as u, installed, json, sys\n"
+        "print(installed.__cached__, json.__cached__, u.cache_from_source(sys.argv[1]))"
+    )
+    path = str(place.worktree / EDITED[0])
+    found = place.python("-c", code, path, PYTHONPYCACHEPREFIX=f"{place.run}/compiled").split()
+    assert [Path(name).parent.name for name in found[:2]] == ["__pycache__", "__pycache__"]
+    assert found[0].startswith(str(place.site))
+    assert found[2].startswith(f"{place.run}/compiled{place.worktree}")
+
+
 # ---- paths
 
 

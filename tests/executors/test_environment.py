@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -12,7 +10,7 @@ from engine.core.secrets import is_harmless
 from engine.executors.environment import run_environment, withheld_names
 
 
-def test_secrets_do_not_reach_the_run(tmp_path: Path) -> None:
+def test_secrets_do_not_reach_the_run() -> None:
     environ = {
         "OPENAI_API_KEY": "sk-1",
         "HF_TOKEN": "hf",
@@ -22,7 +20,7 @@ def test_secrets_do_not_reach_the_run(tmp_path: Path) -> None:
         "PATH": "/bin",
         "TOKENIZERS_PARALLELISM": "false",
     }
-    seen = run_environment(ResearchConfig(budget_seconds=15), tmp_path, environ)
+    seen = run_environment(ResearchConfig(budget_seconds=15), environ)
     assert seen == {
         "PATH": "/bin",
         "TOKENIZERS_PARALLELISM": "false",
@@ -31,15 +29,8 @@ def test_secrets_do_not_reach_the_run(tmp_path: Path) -> None:
     }
     names = ("AWS_PROFILE", "GIT_DIR", "HF_TOKEN", "MY_PASSWORD", "OPENAI_API_KEY")
     assert withheld_names(environ, ()) == names
-    allowed = run_environment(ResearchConfig(pass_env=("HF_TOKEN",)), tmp_path, environ)
+    allowed = run_environment(ResearchConfig(pass_env=("HF_TOKEN",)), environ)
     assert allowed["HF_TOKEN"] == "hf"
-
-
-def test_uv_keeps_to_the_workspaces_environment(tmp_path: Path) -> None:
-    (tmp_path / ".venv").mkdir()
-    seen = run_environment(ResearchConfig(), tmp_path, {})
-    assert seen["UV_PROJECT_ENVIRONMENT"] == str(tmp_path / ".venv")
-    assert seen["UV_NO_SYNC"] == "1"
 
 
 @given(st.dictionaries(st.text(), st.text()), st.lists(st.text()))
@@ -47,7 +38,7 @@ def test_a_run_gets_harmless_variables_and_those_the_user_passes(
     environ: dict[str, str], passed: list[str]
 ) -> None:
     config = ResearchConfig(pass_env=tuple(passed))
-    seen = run_environment(config, Path("/nowhere"), environ)
+    seen = run_environment(config, environ)
     del seen["PYTHONUNBUFFERED"]
     assert seen == {n: v for n, v in environ.items() if n in passed or is_harmless(n, v)}
     assert set(withheld_names(environ, passed)) == environ.keys() - seen.keys()

@@ -165,10 +165,11 @@ def test_if_the_supervisor_is_killed_the_training_dies_with_it(tmp_path: Path) -
 
 def test_another_engine_finds_the_run_and_its_end(tmp_path: Path) -> None:
     handle = begin(
-        tmp_path, "import sys; sys.stdin.read(); open('go', 'w'); import time; time.sleep(0.2)"
+        tmp_path, "import os, time\nwhile not os.path.exists('end'):\n    time.sleep(0.01)"
     )
     found = RunHandle(handle.directory)
     assert found.pid == handle.pid
+    (tmp_path / "end").touch()
     report = asyncio.run(found.wait())
     assert report is not None
     assert report.exit_code == 0

@@ -7,6 +7,8 @@ be installed as a copy: without this file the run would use code that nobody edi
 - imports a module that is found in the checkout from the same place in the worktree,
 - imports the package that holds an edited file from the worktree, wherever it is installed,
 - appends the path of each file that is opened and has the name of an edited file to a list,
+- reads the compiled code of installed packages and of the standard library from where it is, and
+  not from the run's own directory, which is empty (importing PyTorch takes twice as long then),
 - runs the environment's own `sitecustomize`, which it hides.
 
 It has to run with any Python from 3.8 on. An error here must never break a run: it is noted in the
@@ -15,22 +17,17 @@ list. Nothing here keeps code that wants to hide from hiding.
 
 from __future__ import annotations
 
+# What `importlib.util` and `importlib.machinery` offer, without their start-up time.
+import _frozen_importlib_external as external
 import os
 import sys
-
-# What `importlib.util` and `importlib.machinery` offer, without their start-up time.
 from _frozen_importlib import ModuleSpec, module_from_spec
-from _frozen_importlib_external import (
-    ExtensionFileLoader,
-    PathFinder,
-    SourceFileLoader,
-    spec_from_file_location,
-)
 
 TYPE_CHECKING = False  # as the constant of `typing`, which would have to be imported
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from types import ModuleType
+    from typing import Any
 
 _HOME = os.sep + ".autoresearch" + os.sep
 
@@ -79,7 +76,7 @@ class _Imports:
             if finder is not self and find is not None and usual is None:
                 usual = find(name, path, target)
         root = self._packages.get(name)
-        spec = None if root is None else PathFinder.find_spec(name, [root])
+        spec = None if root is None else external.PathFinder.find_spec(name, [root])
         if spec is None:
             return usual if usual is None else self._in_worktree(usual)
         others = list((usual and usual.submodule_search_locations) or ())
@@ -88,7 +85,7 @@ class _Imports:
         return spec
 
     def _in_worktree(self, spec: ModuleSpec) -> ModuleSpec:
-        if not isinstance(spec.loader, (SourceFileLoader, ExtensionFileLoader)):
+        if not isinstance(spec.loader, (external.SourceFileLoader, external.ExtensionFileLoader)):
             return spec
         there = self.moved(spec.origin or "")
         if not there:
@@ -96,7 +93,10 @@ class _Imports:
         places = spec.submodule_search_locations
         if places is not None:
             places = self._places(places)
-        return spec_from_file_location(spec.name, there, submodule_search_locations=places) or spec
+        return (
+            external.spec_from_file_location(spec.name, there, submodule_search_locations=places)
+            or spec
+        )
 
     def _places(self, places: list[str]) -> list[str]:
         """Return the directories of a package's modules: the worktree's, and after them others.
@@ -150,9 +150,28 @@ class _Opened:
             self.note("opened", os.path.realpath(path))
 
 
+def _keep_installed_bytecode() -> None:
+    """Let PYTHONPYCACHEPREFIX apply to all modules but the installed ones."""
+    usual = external.cache_from_source
+    library = os.path.dirname(os.__file__) + os.sep
+    packages = tuple(os.sep + name + os.sep for name in ("site-packages", "dist-packages"))
+
+    def cache_from_source(path: str, *args: Any, **named: Any) -> str:
+        path = os.fspath(path)
+        if not path.startswith(library) and not any(name in path for name in packages):
+            return usual(path, *args, **named)
+        prefix, sys.pycache_prefix = sys.pycache_prefix, None
+        try:
+            return usual(path, *args, **named)
+        finally:
+            sys.pycache_prefix = prefix
+
+    external.cache_from_source = cache_from_source  # type: ignore[assignment]
+
+
 def _run_hidden() -> None:
     """Run the `sitecustomize` that would have been found without this directory."""
-    spec = PathFinder.find_spec("sitecustomize")
+    spec = external.PathFinder.find_spec("sitecustomize")
     if spec is not None and spec.loader is not None:
         module = module_from_spec(spec)
         sys.modules["sitecustomize"] = module
@@ -172,6 +191,7 @@ def _start() -> None:
             sys.path[:] = [p for old in sys.path for p in (imports.moved(old), old) if p]
             sys.meta_path.insert(0, imports)
             sys.addaudithook(opened)
+            _keep_installed_bytecode()
         except Exception as error:
             opened.note("error", repr(error))
     _run_hidden()
