@@ -19,6 +19,7 @@ from engine.executors.run_command import run_command, start_directory
 from engine.executors.worktree_paths import WorktreePaths
 from engine.loop.context import SessionContext
 from engine.store.filters import filter_note
+from engine.store.kept_links import KeptLinks
 from engine.store.locked_files import hash_locked
 from engine.store.metric_file import keep_metric_file, mark_unwritten, read_kept
 from engine.store.removal import clear_away
@@ -43,6 +44,7 @@ class RunPlace:
         self._context = context
         self.worktree = context.layout.worktree(SLOT)
         """The top of the worktree, which corresponds to the top of the repository."""
+        self._kept_links = KeptLinks(self.worktree)
         self._user_site: bool | None = None
         """Whether runs find packages installed for the user only; None before the first run."""
 
@@ -84,6 +86,8 @@ class RunPlace:
         context, target = self._context, worktree or self.worktree
 
         def prepare() -> tuple[dict[str, str], dict[str, int]]:
+            if target == self.worktree:
+                self._kept_links.save()
             left.extend(
                 kept
                 for kept in (remove_worktree(context.workspace, target), self.clear_bytecode())
@@ -93,7 +97,8 @@ class RunPlace:
             needed = (config.file, *config.locked)
             place = check_out(context.workspace, target, experiment.commit, needed)
             data = choose_data(context.workspace, config)
-            RunData(context.workspace, target).bring(data, context.submodules)
+            kept = self._kept_links if target == self.worktree else None
+            RunData(context.workspace, target, kept).bring(data, context.submodules)
             mark_unwritten(place, config.metric_rule.file)
             link_environments(context.workspace.path, context.workspace.top.resolve(), target)
             if self._tool_variables is None:

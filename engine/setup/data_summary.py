@@ -48,7 +48,7 @@ def summarize_data(workspace: Workspace, config: ResearchConfig) -> tuple[DataGr
     choice = choose_data(workspace, config)
     worktree = Layout(workspace.path, config.tag).worktree(0)
     for name in choice.brought:
-        if name.startswith("..") and is_outside(workspace, name):
+        if is_outside(workspace, name):
             outside_link(workspace, worktree, name)
     by_reason: dict[LeftOut | None, list[str]] = {None: list(choice.brought)}
     for name, reason in choice.left_out.items():

@@ -7,8 +7,10 @@ import errno
 import fcntl
 import os
 import shutil
+from collections.abc import Callable
 
 from engine.core.errors import EnvironmentProblem
+from engine.store.kept_links import KeptLinks
 
 MAX_COPY_BYTES = 64 * 2**20
 """The size up to which a file is copied."""
@@ -30,12 +32,49 @@ class Bringer:
 
     A directory is made again, with a copy of or a link to each of its files, so that what a run
     adds to it is neither in the user's directory nor there for later runs.
+
+    Args:
+        kept: Directories with many links that an earlier run of the slot left unchanged.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, kept: KeptLinks | None = None) -> None:
+        self._kept = kept
         self._bytes_left = MAX_COPIED_BYTES
         self._copies_left = MAX_COPIES
         self._mirrored_left = MAX_MIRRORED
+
+    def fill(
+        self,
+        source: str,
+        target: str,
+        names: list[str],
+        bring: Callable[[str, str], None] | None = None,
+    ) -> int:
+        """Bring entries of a directory to a directory of the worktree, where they are not there.
+
+        Args:
+            source: The absolute path of the user's directory.
+            target: The directory in the worktree.
+            names: The names of the entries.
+            bring: Brings one entry; by default files, directories and links.
+
+        Returns:
+            The number of entries brought.
+
+        Raises:
+            EnvironmentProblem: One can be neither linked nor copied.
+        """
+        ready = self._kept.fill(target, source, names) if self._kept is not None else set()
+        bring, count = bring or self.bring, len(ready)
+        for name in names:
+            if name in ready:
+                continue
+            try:
+                bring(f"{source}/{name}", f"{target}/{name}")
+            except FileExistsError:
+                continue
+            count += 1
+        return count
 
     def bring(self, source: str, target: str) -> None:
         """Bring a file, a directory or a link to a path where nothing is.
@@ -88,13 +127,10 @@ class Bringer:
         if found is None:
             self._link(source, target)
             return
-        directories, files = found
-        self._mirrored_left -= len(directories) + len(files)
-        os.mkdir(target)
-        for name in directories:
-            os.mkdir(f"{target}/{name}")
-        for name in files:
-            self.bring_file(f"{source}/{name}", f"{target}/{name}")
+        self._mirrored_left -= sum(len(names) + 1 for names in found.values())
+        for directory, names in found.items():
+            os.mkdir(f"{target}{directory}")
+            self.fill(f"{source}{directory}", f"{target}{directory}", names, self.bring_file)
 
     def _link(self, source: str, target: str) -> None:
         try:
@@ -105,32 +141,36 @@ class Bringer:
             _place_without_symlink(source, target, error)
 
 
-def _listed(top: str, limit: int) -> tuple[list[str], list[str]] | None:
-    """Return the paths of all directories and other entries below a directory, parents first.
+def _listed(top: str, limit: int) -> dict[str, list[str]] | None:
+    """Return the names of entries that are not directories, by directory, parents first.
+
+    Args:
+        top: A directory; it is "" itself, and a directory in it begins with a slash.
+        limit: The most entries.
 
     Returns:
-        None where there are more than `limit`, or a directory cannot be read.
+        None where there are more entries, or a directory cannot be read.
     """
-    directories: list[str] = []
-    files: list[str] = []
-    waiting = [""]
+    found: dict[str, list[str]] = {}
+    waiting, count = [""], 0
     try:
         while waiting:
-            lead = waiting.pop()
-            with os.scandir(f"{top}/{lead}") as entries:
+            directory = waiting.pop()
+            names = found[directory] = list[str]()
+            with os.scandir(f"{top}{directory}") as entries:
                 for entry in entries:
                     if entry.name in _SKIPPED:
                         continue
                     if entry.is_dir(follow_symlinks=False):
-                        directories.append(f"{lead}{entry.name}")
-                        waiting.append(f"{lead}{entry.name}/")
+                        waiting.append(f"{directory}/{entry.name}")
                     else:
-                        files.append(f"{lead}{entry.name}")
-                    if len(files) + len(directories) > limit:
+                        names.append(entry.name)
+                    count += 1
+                    if count > limit:
                         return None
     except OSError:
         return None
-    return directories, files
+    return found
 
 
 def _share_blocks(source: str, target: str) -> None:

@@ -15,6 +15,7 @@ from engine.core.data_rules import LeftOut, why_left_out
 from engine.core.errors import WorkspaceError
 from engine.core.layout import HOME_NAME
 from engine.store.bringing import Bringer
+from engine.store.kept_links import KeptLinks
 from engine.store.removal import clear_away
 from engine.store.workspace import Workspace
 
@@ -93,15 +94,15 @@ class RunData:
     Args:
         workspace: The workspace with the data.
         worktree: The worktree, just made.
+        kept: Directories with many links that an earlier run in the same place left unchanged.
     """
 
-    def __init__(self, workspace: Workspace, worktree: Path) -> None:
+    def __init__(self, workspace: Workspace, worktree: Path, kept: KeptLinks | None = None) -> None:
         self._workspace = workspace
         self._worktree = worktree
         self._place = worktree / workspace.prefix
-        self._bringer = Bringer()
-        self._free: dict[str, bool] = {}
-        """For each directory, whether a path in it stays in the worktree."""
+        self._kept = kept
+        self._bringer = Bringer(kept)
 
     def bring(self, choice: DataChoice, submodules: tuple[str, ...]) -> int:
         """Bring the data that was chosen, and the files of submodules that are checked out.
@@ -122,30 +123,41 @@ class RunData:
             if os.path.isdir(source) and os.listdir(source):
                 with contextlib.suppress(OSError):
                     os.rmdir(target)  # git makes an empty directory for a submodule
-                count += self._bring(source, target)
-        own, place = str(self._workspace.path), str(self._place)
-        for name in sorted(choice.brought):
-            if not name.startswith(".."):
-                count += self._bring(f"{own}/{name}", f"{place}/{name}")
-            elif is_outside(self._workspace, name):
-                count += self._bring_outside(name, os.path.normpath(f"{own}/{name}"))
-            else:
-                source, target = f"{own}/{name}", f"{place}/{name}"
-                count += self._bring(os.path.normpath(source), os.path.normpath(target))
+                count += self._bring(os.path.dirname(module), [os.path.basename(module)])
+        for directory, names in self._by_directory(choice).items():
+            count += self._bring(directory, names)
+        for name in sorted(name for name in choice.brought if is_outside(self._workspace, name)):
+            count += self._bring_outside(name)
+        if self._kept is not None:
+            self._kept.record()
         return count
 
-    def _bring(self, source: str, target: str) -> bool:
-        """Bring one path, unless the commit has something there; return whether it was brought."""
-        directory = target.rpartition("/")[0]
-        if directory not in self._free:
-            self._free[directory] = self._make_directory(directory)
-        if not self._free[directory]:
-            return False
-        try:
-            self._bringer.bring(source, target)
-        except FileExistsError:
-            return False
-        return True
+    def _by_directory(self, choice: DataChoice) -> dict[str, list[str]]:
+        """Return the names of chosen paths of the repository, by directory relative to its top."""
+        found: dict[str, list[str]] = {}
+        known: dict[str, str] = {}
+        for path in sorted(choice.brought):
+            directory, _, name = path.rpartition("/")
+            if directory not in known:
+                known[directory] = os.path.normpath(
+                    f"{self._workspace.prefix}/{directory}".strip("/")
+                )
+            if not known[directory].startswith(".."):
+                found.setdefault(known[directory], []).append(name)
+        return found
+
+    def _bring(self, directory: str, names: list[str]) -> int:
+        """Bring entries of a directory of the repository; return how many the commit has not.
+
+        Args:
+            directory: The directory relative to the top of the repository.
+            names: The names in it.
+        """
+        target = os.path.normpath(f"{self._worktree}/{directory}")
+        if not self._make_directory(target):
+            return 0
+        source = os.path.normpath(f"{self._workspace.top}/{directory}")
+        return self._bringer.fill(source, target, names)
 
     def _make_directory(self, directory: str) -> bool:
         """Make a directory of the worktree; return False where a link of the commit leads out."""
@@ -157,7 +169,7 @@ class RunData:
             return False  # the commit has a file there
         return True
 
-    def _bring_outside(self, name: str, source: str) -> bool:
+    def _bring_outside(self, name: str) -> bool:
         """Bring a path outside the repository to the same place relative to the worktree.
 
         The files are brought to a directory of the run's, to which a link in that place leads.
@@ -167,6 +179,7 @@ class RunData:
         target = own.joinpath(*rest)
         target.parent.mkdir(parents=True, exist_ok=True)
         try:
+            source = os.path.normpath(self._workspace.path / name)
             self._bringer.bring(source, str(target))
         except FileExistsError:
             return False  # brought with a directory above it
@@ -178,8 +191,9 @@ class RunData:
 
 def is_outside(workspace: Workspace, name: str) -> bool:
     """Return whether a path, relative to the workspace, leads out of the repository."""
-    path = Path(os.path.normpath(workspace.path / name))
-    return not path.is_relative_to(workspace.top)
+    return name.startswith("..") and os.path.normpath(
+        f"{workspace.prefix or '.'}/{name}"
+    ).startswith("..")
 
 
 def outside_directory(worktree: Path) -> Path:
