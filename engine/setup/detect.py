@@ -5,9 +5,6 @@ from __future__ import annotations
 import ast
 import os
 import re
-import shlex
-import shutil
-import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
@@ -15,8 +12,8 @@ from pathlib import Path
 
 from engine.core.enums import Direction
 from engine.core.errors import UsageError, WorkspaceError
+from engine.setup.detect_command import find_command
 from engine.setup.detect_direction import detect_direction
-from engine.setup.installed_packages import has_package
 from engine.untrusted_files import read_regular
 
 DEFAULT_METRIC = "val_bpb"
@@ -63,6 +60,7 @@ def detect_settings(
     file: str | None = None,
     metric: str | None = None,
     command: str | None = None,
+    top: Path | None = None,
     environ: Mapping[str, str] | None = None,
 ) -> DetectedSettings:
     """Detect the settings of a session from the workspace's files, except those that are given.
@@ -72,6 +70,7 @@ def detect_settings(
         file: The editable file's name; None: it is detected.
         metric: The metric's name; None: it is detected.
         command: The run command; None: it is detected.
+        top: The top of the repository; None: the workspace.
         environ: Environment variables that may name an active Python environment; None: this
             process's.
 
@@ -100,10 +99,13 @@ def detect_settings(
     found_metric = metric or _find_metric(texts, why)
     direction, why["direction"] = detect_direction(workspace, found_metric)
     budget, reads_budget = _find_budget(texts, why)
+    if command is None:
+        found = find_command(workspace, top or workspace, name, source, environ or os.environ)
+        command, why["command"] = found
     return DetectedSettings(
         file=name,
         locked=locked,
-        command=command or _find_command(workspace, name, source, environ or os.environ, why),
+        command=command,
         metric=found_metric,
         direction=direction,
         budget_seconds=budget,
@@ -230,43 +232,6 @@ def _number_in(expression: str) -> float | None:
     if plain and numbers:
         return float(numbers[0])
     return float(numbers[0] * numbers[1]) if product else None
-
-
-def _find_command(
-    workspace: Path, name: str, source: str, environ: Mapping[str, str], why: dict[str, str]
-) -> str:
-    script = shlex.quote(name)
-    if (workspace / "uv.lock").is_file():
-        why["command"] = "there is a uv.lock"
-        return f"uv run {script}"
-    for python, reason in _pythons(workspace, environ):
-        if not _imports_torch(source) or has_package(Path(python), "torch"):
-            why["command"] = reason
-            return f"{shlex.quote(python)} {script}"
-    why["command"] = "no Python with torch was found"
-    return f"{shlex.quote(sys.executable)} {script}"
-
-
-def _pythons(workspace: Path, environ: Mapping[str, str]) -> list[tuple[str, str]]:
-    """Return Python interpreters to try, most specific first: path, and where it comes from."""
-    found = [(workspace / ".venv" / "bin" / "python", "the workspace's own .venv")]
-    active = environ.get("VIRTUAL_ENV")
-    if active:
-        found.append((Path(active) / "bin" / "python", "the active virtual environment"))
-    if environ.get("CONDA_PREFIX"):
-        found.append(
-            (Path(environ["CONDA_PREFIX"]) / "bin" / "python", "the active conda environment")
-        )
-    found.append((Path(sys.executable), "the Python autoresearch-tui runs in"))
-    for word in ("python", "python3"):
-        where = shutil.which(word, path=environ.get("PATH"))
-        if where:
-            found.append((Path(where), f"`{word}` on the PATH"))
-    return [(str(path), reason) for path, reason in found if os.access(path, os.X_OK)]
-
-
-def _imports_torch(source: str) -> bool:
-    return re.search(r"^\s*(?:import|from)\s+torch\b", source, re.M) is not None
 
 
 def propose_tag(today: date, used: set[str]) -> str:

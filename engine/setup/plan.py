@@ -132,7 +132,7 @@ def _plan_new(
         if given.get(name) or saved is not None
     }
     _require_file_here(workspace, named.get("file", "train.py"))
-    detected = detect_settings(workspace.path, **named)
+    detected = detect_settings(workspace.path, top=workspace.top.resolve(), **named)
     values = asdict(base)
     if saved is None:
         why = _reasons(detected)

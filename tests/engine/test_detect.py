@@ -102,7 +102,8 @@ def test_the_workspaces_own_environment_runs_the_script(repository: Path) -> Non
     python = repository / ".venv/bin/python"
     python.parent.mkdir(parents=True)
     python.symlink_to("/usr/bin/env")
-    assert detect_settings(repository).command == f"{python} train.py"
+    (repository / ".venv/pyvenv.cfg").touch()
+    assert detect_settings(repository).command == ".venv/bin/python train.py"
 
 
 def test_a_saved_config_is_used_and_an_invalid_one_is_an_error(repository: Path) -> None:
@@ -213,7 +214,7 @@ def test_looking_for_torch_runs_no_interpreter(tmp_path: Path) -> None:
     package.mkdir(parents=True)
     (package / "__init__.py").touch()
     (workspace / ".venv/pyvenv.cfg").write_text("home = /usr/bin\n")
-    assert detect_settings(workspace, environ=environ).command == f"{python} train.py"
+    assert detect_settings(workspace, environ=environ).command == ".venv/bin/python train.py"
     assert not (tmp_path / "ran").exists()
 
 

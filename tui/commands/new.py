@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 import tempfile
 from pathlib import Path
@@ -29,6 +30,9 @@ _SMOKE_BUDGET_SECONDS = 8.0
 _SMOKE_EXPERIMENTS = 3
 _DEMO_BUDGET_SECONDS = {"cpu": 15.0, "mps": 30.0}
 _DEMO_GPU_BUDGET_SECONDS = 60.0
+
+_COMMAND = f"{shlex.quote(sys.executable)} train.py"
+"""The extra `harness` has installed PyTorch with this program."""
 
 
 def _make(directory: Path, profile: str) -> str:
@@ -103,7 +107,14 @@ def _demo_flags(workspace: Path) -> StartFlags:
     if has_session(workspace):
         return StartFlags()
     budget = _DEMO_BUDGET_SECONDS.get(detect_profile(), _DEMO_GPU_BUDGET_SECONDS)
-    return StartFlags(settings={"tag": "demo", "budget_seconds": budget, "agent": "search"})
+    return StartFlags(
+        settings={
+            "tag": "demo",
+            "budget_seconds": budget,
+            "agent": "search",
+            "command": _COMMAND,
+        }
+    )
 
 
 def _smoke(directory: Path | None) -> None:
@@ -147,6 +158,7 @@ def _smoke_in(directory: Path) -> Session:
             "budget_seconds": _SMOKE_BUDGET_SECONDS,
             "max_experiments": _SMOKE_EXPERIMENTS,
             "agent": "search",
+            "command": _COMMAND,
         }
     )
     workspace, _ = confirm_plan(directory, flags, yes=True)
