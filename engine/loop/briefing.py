@@ -134,7 +134,7 @@ def imported_rows_text(attempts: tuple[PastAttempt, ...]) -> str:
     lines = ["From the table of this session before it had a journal (the baseline is new):"]
     for past in attempts[-_MAX_IMPORTED_ROWS:]:
         verdict = past.verdict.value if past.verdict is not None else "no verdict"
-        value = "" if past.metric is None else f", {past.metric:.6g}"
+        value = "" if past.metric is None else f", {past.metric:.9g}"
         description = one_line(past.description, 200)
         lines.append(f"- {description} → {verdict}{value}")
     return "\n".join(lines) + "\n"

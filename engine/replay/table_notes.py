@@ -83,7 +83,7 @@ class TableNotes(NamedTuple):
             return ()
         return (
             f"The star is the last row kept, #{last}, which the next was compared with; the best "
-            f"value kept is {best.value:.6g}, of #{best.number}.",
+            f"value kept is {best.value:.9g}, of #{best.number}.",
         )
 
     def _shallow(self) -> tuple[str, ...]:

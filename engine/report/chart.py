@@ -277,6 +277,8 @@ def _legend(axes: Axes, plot: Plot, palette: Palette) -> None:
         handles.append(Patch(color=palette.keep, alpha=0.13, label="±2σ, noise of a run"))
     if plot.every > 1:
         handles.append(Line2D([], [], linestyle="", label=f"1 of {plot.every} is drawn"))
+    if plot.left_out:
+        handles.append(Line2D([], [], linestyle="", label=plot.left_out))
     if any(m.beyond for m in plot.marks):
         far = sum(1 for m in plot.marks if m.beyond)
         up = any(m.beyond > 0 for m in plot.marks)

@@ -13,7 +13,7 @@ from engine.core.table.model import RowVerdict, Table
 from engine.core.table.stats import TableStats, credible, summarise
 from engine.core.text import one_line
 from engine.report.advice import advise
-from engine.report.figures import places_of
+from engine.report.figures import places_for
 from engine.report.meaning import meaning_of
 from engine.report.model import NO_CATEGORY, UNNAMED, Category, Keep, Point, ReportFacts
 
@@ -122,7 +122,7 @@ def shared_facts(
     if baseline and best and baseline.value is not None and best.value is not None:
         gain = table.direction.gain(best.value, baseline.value)
     metric = one_line(table.metric or "", 60) or UNNAMED
-    places = places_of([p.value for p in points if p.value is not None])
+    places = places_for([p.value for p in points if p.value is not None])
     return ReportFacts(
         name=one_line(name, 80),
         of_session=of_session,

@@ -3,14 +3,31 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
+from typing import NamedTuple
 
+from engine.core.digits import places_apart
 from engine.core.enums import Direction
 from engine.core.text import plural
 
 MINUS = "−"
 _MOST_PLACES = 6
+
+
+class Places(NamedTuple):
+    """How many digits after the decimal point a report shows of its metric's values."""
+
+    usual: int
+    """The number for values below 100; larger ones get fewer."""
+    apart: int = 0
+    """The least number, with which all different values look different."""
+
+
+def places_for(values: Sequence[float]) -> Places:
+    """Return how many digits after the decimal point show the values, and tell them apart."""
+    usual, apart = places_of(values), places_apart(values)
+    return Places(max(usual, apart), apart)
 
 
 def places_of(values: Iterable[float]) -> int:
@@ -26,7 +43,7 @@ def places_of(values: Iterable[float]) -> int:
     return most
 
 
-def number(value: float | None, places: int) -> str:
+def number(value: float | None, places: int | Places) -> str:
     """Format a value with `places` decimals, or as a power of ten if very large or small.
 
     None becomes `–`, and groups of thousands are separated by narrow spaces.
@@ -35,15 +52,17 @@ def number(value: float | None, places: int) -> str:
         return "–"
     if not math.isfinite(value):
         return "NaN" if math.isnan(value) else ("∞" if value > 0 else f"{MINUS}∞")
+    usual, apart = places if isinstance(places, Places) else (places, 0)
     size = abs(value)
-    huge = size >= 1e9 or 0 < size < 0.5 * 10.0**-places
-    digits = len(str(int(min(size, 1e9))))
-    places = places if digits < 3 else max(0, min(places, 6 - digits))
-    text = f"{value:.3g}" if huge else f"{value:,.{places}f}".replace(",", "\u202f")
-    return text.replace("-", MINUS)
+    if size >= 1e15 or 0 < size < 0.5 * 10.0**-usual:
+        return f"{value:.3g}".replace("-", MINUS)
+    digits = len(str(int(size)))
+    if digits >= 3:
+        usual = max(0, apart, min(usual, 6 - digits))
+    return f"{value:,.{usual}f}".replace(",", "\u202f").replace("-", MINUS)
 
 
-def change(direction: Direction, gain: float | None, places: int) -> str:
+def change(direction: Direction, gain: float | None, places: int | Places) -> str:
     """Format a gain as a signed change of the metric: negative if a minimised metric improved.
 
     Args:

@@ -187,7 +187,7 @@ def noise_text(facts: ReportFacts) -> str:
     noise = facts.noise
     if noise is None:
         return f"Unknown: {facts.noise_why}."
-    sigma = number(noise.sigma, min(facts.places + 1, 7))
+    sigma = number(noise.sigma, min(facts.places.usual + 1, 7))
     estimate = (
         f"σ ≈ {sigma} {facts.metric}, from {many(noise.runs, 'run')} of "
         f"{many(noise.commits, 'commit that ran', 'commits that ran')} more than once"

@@ -6,7 +6,7 @@ import math
 
 from engine.core.enums import Direction
 from engine.core.metric_direction import direction_of, normalise
-from engine.report.figures import number
+from engine.report.figures import Places, number
 from engine.report.model import Point
 
 
@@ -15,7 +15,7 @@ def meaning_of(
     direction: Direction,
     baseline: Point | None,
     best: Point | None,
-    places: int,
+    places: Places,
     *,
     ratchet: bool = True,
 ) -> tuple[str, ...]:

@@ -10,6 +10,7 @@ from engine.core.analysis.noise import Noise, Trust, in_sigmas
 from engine.core.enums import Direction
 from engine.core.table.model import RowVerdict
 from engine.core.table.stats import TableCounts, Trend
+from engine.report.figures import Places
 
 UNNAMED = "the metric"
 """Text in place of the metric's name where a table has no column for it."""
@@ -162,8 +163,8 @@ class ReportFacts(msgspec.Struct, frozen=True, kw_only=True):
     of_session: bool
     metric: str
     direction: Direction
-    places: int
-    """Number of digits after the decimal point of the metric's values."""
+    places: Places
+    """Numbers of digits after the decimal point of the metric's values."""
     details: tuple[tuple[str, str], ...] = ()
     """Further facts as names and values: branch, agent, machine …"""
     started_at: datetime | None = None

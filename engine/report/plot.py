@@ -62,8 +62,15 @@ class Plot(NamedTuple):
     """Number of experiments of each shape, including those not drawn."""
     border: float | None = None
     """Horizontal position between adopted rows and the session; None without adopted rows."""
+    valueless: int = 0
+    """Number of experiments that are not drawn, because they have no value and did not crash."""
     every: int = 1
     """One of this many marks is drawn, besides all new bests; 1: all marks are."""
+
+    @property
+    def left_out(self) -> str:
+        """Return the text of the legend on experiments that are not drawn; empty if all are."""
+        return f"not drawn, no value ({self.valueless})" if self.valueless else ""
 
     def counted(self, shape: Shape) -> int:
         """Return the number of experiments whose mark has the given shape."""
@@ -127,6 +134,7 @@ def plot_of(facts: ReportFacts, headroom: float = 0.06) -> Plot:
         counts=counts,
         every=max(1, every),
         border=0.5 if old else None,
+        valueless=len(points) - sum(counts.values()),
         marks=tuple(marks),
         steps=tuple(steps),
         band=CLEAR_SIGMAS * facts.noise.sigma if facts.noise is not None else 0.0,

@@ -265,4 +265,7 @@ def _legend(plot: Plot) -> list[str]:
         parts.append(
             f'<text class="tick" x="{x + 12:.1f}" y="{y:.1f}">beyond the axis ({far})</text>'
         )
+        x += 170
+    if plot.left_out:
+        parts.append(f'<text class="tick" x="{x:.1f}" y="{y:.1f}">{plot.left_out}</text>')
     return parts

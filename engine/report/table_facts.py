@@ -95,7 +95,7 @@ def _reading(table: Table, facts: ReportFacts) -> tuple[str, ...]:
         lines = "Line" if len(table.bad) == 1 else "Lines"
         why = one_line(table.bad[0].reason, 120)
         notes.append(f"{lines} {places} could not be read as rows ({why}).")
-    if not facts.places and facts.baseline is None:
+    if not facts.places.usual and facts.baseline is None:
         notes.append("No row has a credible value.")
     first, second = facts.baseline, facts.best
     if first is not None and first.number != facts.points[0].number:

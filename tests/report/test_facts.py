@@ -239,6 +239,11 @@ def test_number_formats() -> None:
     assert duration(200) == "3 min 20 s"
     assert duration(26_000) == "7 h 13 min"
     assert figures.money(0.0123) == "$0.012"
+    places = figures.places_for([25169.9871, 25169.9874, 0.5])
+    assert figures.number(25169.9871, places) == f"25{narrow}169.9871"
+    assert figures.number(3943185.0, figures.places_for([3943185.0, 3943210.0])) == (
+        f"3{narrow}943{narrow}185"
+    )
     assert figures.places_of([38.9, 70.06]) == 2
     assert figures.places_of([0.9979, 0.969686]) == 6
     assert one_line("\x1b[31mred\x1b[0m\n\u202ex") == "red x"

@@ -15,12 +15,14 @@ from hypothesis import strategies as st
 
 from engine.core.enums import Verdict
 from engine.core.errors import EnvironmentProblem
+from engine.core.table import read_table
 from engine.report.axis import number_ticks, robust_axis
 from engine.report.card import card_png
 from engine.report.chart import chart_png
 from engine.report.plot import Frame, Shape, labels_of, plot_of
 from engine.report.sections import headline, lead
 from engine.report.svg import chart_file, chart_svg
+from engine.report.table_facts import facts_of_table
 from engine.report.write import Format, write_report
 from tests.report.nights import Night, hostile_facts, table_facts
 
@@ -128,6 +130,15 @@ def test_each_verdict_has_its_mark(tmp_path: Path) -> None:
     plot = plot_of(night.facts())
     assert [plot.counted(shape) for shape in Shape] == [1, 1, 1, 0, 1]
     assert plot.band == pytest.approx(2 * 0.001 / 2**0.5)
+
+
+def test_what_is_not_drawn_is_counted_in_the_legend() -> None:
+    path = Path(__file__).parents[1] / "tables" / "zeros-of-discards.tsv"
+    facts = facts_of_table(read_table(path.read_bytes()), path.name)
+    plot = plot_of(facts)
+    assert (plot.valueless, len(plot.marks)) == (1, 4)
+    assert "not drawn, no value (1)" in chart_svg(facts)
+    assert "not drawn" not in chart_svg(table_facts(*night_rows()))
 
 
 def test_the_files_are_pictures() -> None:

@@ -80,6 +80,52 @@ def test_the_table_as_lines(table: Path) -> None:
     assert len(places) == 1
 
 
+TABLES = Path(__file__).parents[1] / "tables"
+
+
+@pytest.mark.parametrize(
+    ("name", "values", "best"),
+    [
+        ("large-neighbours.tsv", ("3943210", "3943185", "3943190"), "Best total_cost 3943185 "),
+        (
+            "close-neighbours.tsv",
+            ("0.99679285287857", "0.99679285112345", "0.99679285198765"),
+            "Best val_loss 0.9967928511 ",
+        ),
+    ],
+)
+def test_values_are_shown_with_digits_that_tell_them_apart(
+    name: str, values: tuple[str, ...], best: str
+) -> None:
+    lines = shown(TABLES / name).splitlines()
+    assert tuple(line.split()[3] for line in lines[:3]) == values
+    assert lines[4].startswith(best)
+
+
+def test_the_choice_of_the_metric_is_explained_and_can_be_changed() -> None:
+    table = TABLES / "verdicts-follow-another-column.tsv"
+    last = shown(table).splitlines()[-1]
+    assert "metric core_index (the verdicts follow it: 5 of 5 keeps improved it, 6 of 6" in last
+    assert last.endswith("Change it with --metric and --direction.")
+    assert "metric precision (as asked)" in shown(table, "--metric", "precision")
+
+
+def test_without_a_direction_no_best_is_named() -> None:
+    table = TABLES / "direction-unknown.tsv"
+    assert "Which way clippy improves is unknown, so no best is named" in shown(table)
+    assert facts(table)["direction"] is None
+    assert facts(table)["best"] is None
+    assert "--direction min" in refused(UsageError, table, "--top", "1")
+    assert "Best clippy 164" in shown(table, "--direction", "max")
+
+
+def test_a_zero_that_is_no_value_never_heads_a_ranking() -> None:
+    lines = shown(TABLES / "zeros-of-discards.tsv", "--top", "9").splitlines()
+    assert [line.split()[0] for line in lines[:3]] == ["#4", "#5", "#1"]
+    assert len(lines) == 6
+    assert "the 0 of 1 row is not taken for a value" in lines[-1]
+
+
 def test_the_table_as_json(table: Path) -> None:
     found = facts(table)
     assert (found["metric"], found["direction"]) == ("val_bpb", "min")

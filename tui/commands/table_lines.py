@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from rich.cells import cell_len, set_cell_size
 
+from engine.core.digits import places_apart
 from engine.core.table.model import BadRow, RowVerdict, Table, TableRow
 from engine.core.table.stats import TableStats
 from engine.core.text import one_line, plural
@@ -31,10 +32,11 @@ def table_lines(rows: Sequence[TableRow], width: int, number: str = "#") -> Iter
         width: The width of the terminal in cells.
         number: The text to put before each row's number.
     """
+    apart = places_apart(row.value for row in rows)
     columns = {
         "number": [f"{number}{row.number}" for row in rows],
         "verdict": [_verdict(row) for row in rows],
-        "metric": [_value(row) for row in rows],
+        "metric": [_value(row, apart) for row in rows],
     }
     if any(row.memory_gb for row in rows):
         columns["memory"] = [_memory(row) for row in rows]
@@ -69,14 +71,14 @@ def _verdict(row: TableRow) -> str:
     return f"{_MARKS[row.verdict]} {word}"
 
 
-def _value(row: TableRow) -> str:
+def _value(row: TableRow, apart: int) -> str:
     if row.value is None and row.verdict is RowVerdict.CRASH:
         return _NOTHING
     if row.value is None:
         # The cell may hold other information of use: `3_div,avg_spread=7.7c`.
         return one_line(row.value_text, _WIDEST) or _NOTHING
     plain = one_line(row.value_text)
-    return plain if 0 < len(plain) <= _WIDEST else f"{row.value:.6g}"
+    return plain if 0 < len(plain) <= _WIDEST else show_value(row.value, apart)
 
 
 def _memory(row: TableRow) -> str:
@@ -101,9 +103,21 @@ def bad_row_line(bad: BadRow, width: int) -> str:
     return _fitting(f"! line {bad.line}: {bad.reason}: {one_line(bad.text)}", width)
 
 
-def show_value(value: float) -> str:
-    """Return a metric's value as text: 6 decimals below 10, else 8 significant digits."""
-    return f"{value:.6f}" if abs(value) < 10 else f"{value:.8g}"
+def show_value(value: float, apart: int = 0) -> str:
+    """Return a metric's value as text: 6 decimals below 10, else at least 8 significant digits.
+
+    Args:
+        value: The value.
+        apart: The least decimals, which tell the value from others.
+    """
+    size = abs(value)
+    if size >= 1e15 or 0 < size < 10.0 ** -max(6, apart):
+        return f"{value:.8g}"
+    if size < 10:
+        return f"{value:.{max(6, apart)}f}"
+    places = max(apart, 8 - len(str(int(size))), 0)
+    text = f"{value:.{places}f}"
+    return text.rstrip("0").rstrip(".") if places and not apart else text
 
 
 def closing_lines(table: Table, stats: TableStats) -> list[str]:
@@ -127,12 +141,13 @@ def _best(table: Table, stats: TableStats) -> str:
         return f"Which way {name} improves is unknown, so no best is named; add --direction."
     if best is None or best.value is None:
         return "No row has a value that could be a best." if table.rows else ""
-    line = f"Best {one_line(table.metric or 'metric', 40)} {show_value(best.value)} (row "
+    apart = places_apart(row.value for row in table.rows)
+    line = f"Best {one_line(table.metric or 'metric', 40)} {show_value(best.value, apart)} (row "
     line += f"{best.number}{', commit ' + one_line(best.commit, 40) if best.commit else ''}"
     if first is None or first.value is None or first.number == best.number:
         return line + "), the baseline."
     change = f"{best.value - first.value:+.6g}".replace("-", "−")
-    return f"{line}), {change} against the baseline's {show_value(first.value)}."
+    return f"{line}), {change} against the baseline's {show_value(first.value, apart)}."
 
 
 def _understood(table: Table) -> str:

@@ -22,23 +22,33 @@ def clock(seconds: float | None) -> str:
     return f"{hours}:{minute:02}:{second:02}" if hours else f"{minute:02}:{second:02}"
 
 
-def metric(value: float | None, places: int = 6) -> str:
+def metric(value: float | None, places: int = 6, apart: int = 0) -> str:
     """Return a metric as text: `0.997900`, `1.230e-07`, `NaN`, `∞`; "-" for None.
 
     Args:
         value: The metric.
         places: Decimal places of a value below 10; a longer whole part gets fewer.
+        apart: The least decimal places, which tell the value from those beside it.
     """
     if value is None:
         return "-"
     if not math.isfinite(value):
         return "NaN" if math.isnan(value) else ("∞" if value > 0 else f"{MINUS}∞")
     size = abs(value)
-    if size >= 1e5 or 0 < size < 10 ** (-places):
+    if size >= 1e11:
+        text = f"{value:.4e}"
+    elif 0 < size < 10 ** -max(places, apart):
         text = f"{value:.3e}"
     else:
         # A longer whole part leaves fewer places, so that columns stay narrow.
-        text = f"{value:.{max(0, places - max(0, len(str(int(size))) - 1))}f}"
+        usual = places - max(0, len(str(int(size))) - 1)
+        text = f"{value:.{max(0, apart, usual)}f}"
+    return text.replace("-", MINUS, 1) if value < 0 else text
+
+
+def exact_metric(value: float) -> str:
+    """Return a metric for a line of text: six decimals, and more for a value close to 0."""
+    text = f"{value:.6f}" if value == 0 or abs(value) >= 1e-5 else f"{value:.3e}"
     return text.replace("-", MINUS, 1) if value < 0 else text
 
 

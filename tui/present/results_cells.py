@@ -17,7 +17,7 @@ PAST_MARK = "·"
 
 
 def experiment_cell(
-    title: str, experiment: Experiment, session: Session, phase: Phase | None
+    title: str, experiment: Experiment, session: Session, phase: Phase | None, apart: int = 0
 ) -> TextLine:
     """Return the text and style of one cell in an experiment's row.
 
@@ -26,6 +26,7 @@ def experiment_cell(
         experiment: The experiment of the row.
         session: The session with the experiment.
         phase: The phase of the current run; None if it is not known.
+        apart: The decimal places that tell the metrics of the session apart.
     """
     proposal, measurement = experiment.proposal, experiment.measurement
     best = experiment.number == session.incumbent
@@ -52,10 +53,10 @@ def experiment_cell(
             return clean_line(proposal.hypothesis), "--strong" if best else ""
     if measurement is None or experiment.effective_verdict is Verdict.CRASH:
         return "", "--dim"
-    return metric(measurement.metric), "--keep" if best else ""
+    return metric(measurement.metric, apart=apart), "--keep" if best else ""
 
 
-def past_cell(title: str, attempt: PastAttempt, session: Session) -> TextLine:
+def past_cell(title: str, attempt: PastAttempt, session: Session, apart: int = 0) -> TextLine:
     """Return the text and style of one cell in an imported attempt's row.
 
     All are dim, because the figures of an imported table were not checked.
@@ -64,6 +65,7 @@ def past_cell(title: str, attempt: PastAttempt, session: Session) -> TextLine:
         title: The title of the column; an unknown one is taken for the metric's.
         attempt: The imported attempt of the row.
         session: The session that imported it.
+        apart: The decimal places that tell the metrics of the session apart.
     """
     dim = "--dim"
     match title:
@@ -86,7 +88,7 @@ def past_cell(title: str, attempt: PastAttempt, session: Session) -> TextLine:
             return "", dim
         case "hypothesis":
             return clean_line(attempt.description), dim
-    return (metric(attempt.metric) if attempt.metric is not None else ""), dim
+    return (metric(attempt.metric, apart=apart) if attempt.metric is not None else ""), dim
 
 
 def experiment_matches(experiment: Experiment, needle: str) -> bool:

@@ -6,7 +6,9 @@ from dataclasses import dataclass
 
 from rich.cells import cell_len
 
+from engine.core.digits import places_apart
 from engine.core.session import Session
+from tui.present.numbers import metric
 from tui.present.text import clean_line
 
 GAP = 2
@@ -47,13 +49,25 @@ def foreign_status_cells(longest: int) -> int:
     return min(_FOREIGN_STATUS_CELLS, longest)
 
 
-def columns_for(session: Session, width: int, status: int) -> list[ResultsColumn]:
+def metric_format(session: Session) -> tuple[int, int]:
+    """Return the decimal places that tell the session's metrics apart, and the cells they need."""
+    values = [e.measurement.metric for e in session.experiments if e.measurement is not None]
+    values += [attempt.metric for attempt in session.past if attempt.metric is not None]
+    apart = places_apart(values)
+    ends = (min(values), max(values)) if values else ()
+    return apart, max((len(metric(value, apart=apart)) for value in ends), default=0)
+
+
+def columns_for(
+    session: Session, width: int, status: int, metric_cells: int = 0
+) -> list[ResultsColumn]:
     """Return the columns that fit the table; the hypothesis gets the rest of the width.
 
     Args:
         session: The session in the table.
         width: Cells of the whole table.
         status: Cells of the column `status`.
+        metric_cells: The least cells of the metric's column.
     """
     name = clean_line(session.config.metric)
     digits = len(str(len(session.experiments)))
@@ -62,7 +76,7 @@ def columns_for(session: Session, width: int, status: int) -> list[ResultsColumn
     columns = [
         ResultsColumn("#", max(3, digits + 1), True, 0),
         ResultsColumn("commit", 7, False, 5),
-        ResultsColumn(name[:14], max(9, min(14, cell_len(name))), True, 1),
+        ResultsColumn(name[:14], max(9, min(14, max(cell_len(name), metric_cells))), True, 1),
         ResultsColumn("Δ", 11, True, 3),
         ResultsColumn("mem", 5, True, 6),
         ResultsColumn("status", status, False, 2),

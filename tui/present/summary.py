@@ -6,7 +6,7 @@ from engine.core.enums import Verdict
 from engine.core.records import Experiment
 from engine.core.session import Session
 from engine.core.text import one_line, plural
-from tui.present.numbers import MINUS, cost_summary
+from tui.present.numbers import MINUS, cost_summary, exact_metric
 
 _MARKS = {Verdict.KEEP: "✓", Verdict.DISCARD: "·", Verdict.CRASH: "✗"}
 
@@ -18,7 +18,8 @@ def show_change(session: Session, gain: float | None) -> str:
     """
     if gain is None:
         return ""
-    return f"{session.direction.change(gain):+.6f}".replace("-", MINUS)
+    text = exact_metric(session.direction.change(gain))
+    return text if text.startswith(MINUS) else f"+{text}"
 
 
 def experiment_line(session: Session, e: Experiment, width: int = 120) -> str:
@@ -31,7 +32,7 @@ def experiment_line(session: Session, e: Experiment, width: int = 120) -> str:
     """
     measured = e.measurement
     crashed = e.verdict is Verdict.CRASH or measured is None
-    value = "—" if crashed or measured is None else f"{measured.metric:.6f}"
+    value = "—" if crashed or measured is None else exact_metric(measured.metric)
     seconds = e.run.seconds if e.run is not None else 0.0
     verdict = e.effective_verdict
     mark = _MARKS[verdict] if verdict is not None else "…"
@@ -57,7 +58,7 @@ def summary_lines(session: Session) -> list[str]:
         gain = show_change(session, session.total_gain)
         against = "the baseline" if best.is_baseline else f"{gain} against the baseline"
         lines.append(
-            f"Best {session.config.metric} {session.best_metric:.6f} ({against}), "
+            f"Best {session.config.metric} {exact_metric(session.best_metric)} ({against}), "
             f"experiment {best.number}, commit {best.commit[:7]}."
         )
     if story := cost_summary(session):

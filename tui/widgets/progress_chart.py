@@ -85,7 +85,11 @@ class ProgressChart(Sheet, can_focus=False):
         _plot_past(older, past)
         lines: list[Strip] = []
         if legend:
-            lines.append(strip_of(self._legend(width)))
+            missing = sum(
+                verdict is not Verdict.CRASH and not math.isfinite(value)
+                for _, value, verdict in points
+            )
+            lines.append(strip_of(self._legend(width, missing)))
         dim = self.style_of("--dim")
         for row in range(rows):
             runs: list[Run] = [(f"{labels.get(row, ''):>{margin - 1}}┤", dim)] if margin else []
@@ -98,7 +102,13 @@ class ProgressChart(Sheet, can_focus=False):
             lines.append(strip_of([(text, dim)]))
         return lines
 
-    def _legend(self, width: int) -> list[Run]:
+    def _legend(self, width: int, missing: int) -> list[Run]:
+        """Return the line above the chart.
+
+        Args:
+            width: Cells of the line.
+            missing: Number of experiments that are not drawn, because they have no value.
+        """
         session = self._session
         name = clean_line(session.config.metric)
         arrow, better = ("↓", "lower") if session.direction is Direction.MIN else ("↑", "higher")
@@ -107,6 +117,8 @@ class ProgressChart(Sheet, can_focus=False):
         best = session.best_metric
         if best is not None:
             runs.append((f"  ★ {metric(best)} #{session.incumbent}", self.style_of("--keep")))
+        if missing:
+            runs.append((f"  {missing} not drawn: no value", self.style_of("--dim")))
         if width >= 64:
             runs += [
                 ("   ● keep", self.style_of("--keep")),
@@ -122,9 +134,9 @@ class ProgressChart(Sheet, can_focus=False):
         for place, (number, value, verdict) in enumerate(points):
             if verdict is Verdict.DISCARD and value == value:
                 discards.append((place, value))
-            elif verdict is Verdict.CRASH or not math.isfinite(value):
+            elif verdict is Verdict.CRASH:
                 canvas.mark(place, None, "✗", CellPaint.CRASH)
-            else:
+            elif math.isfinite(value):
                 if best is None or (value > best if maximise else value < best):
                     canvas.step(place, best, value)
                     best = value

@@ -25,6 +25,7 @@ from tui.present.results_columns import (
     ResultsColumn,
     columns_for,
     foreign_status_cells,
+    metric_format,
     status_cells,
 )
 from tui.present.results_order import Filter, Sort, order_of, seconds_of
@@ -77,6 +78,10 @@ class ResultsTable(RowList):
         """Cells of the longest status that the engine itself gives."""
         self._status = 0
         """Cells of the column `status`, including the status words of an imported table."""
+        self._apart = 0
+        """The decimal places that tell the metrics apart."""
+        self._metric_cells = 0
+        """Cells of the widest metric."""
         self._sort = Sort.NUMBER
         self._filter = Filter.ALL
         self._order: Sequence[int] = range(0)
@@ -106,6 +111,7 @@ class ResultsTable(RowList):
             self._own = status_cells(has_overruled(session), interruptions(session))
         if not same_rows:
             self._status = max(self._own, foreign_status_cells(longest_foreign_status(session)))
+            self._apart, self._metric_cells = metric_format(session)
             self._reorder()
         painted = self._painted_now()
         if painted != self._painted:
@@ -240,10 +246,12 @@ class ResultsTable(RowList):
         cells: list[TextLine] = []
         for column in self._columns:
             if place < 0:
-                text, style = past_cell(column.title, session.past[place], session)
+                text, style = past_cell(column.title, session.past[place], session, self._apart)
             else:
                 experiment = session.experiments[place]
-                text, style = experiment_cell(column.title, experiment, session, self._phase)
+                text, style = experiment_cell(
+                    column.title, experiment, session, self._phase, self._apart
+                )
             cells.append((_in(column, text), style))
         return self.runs(cells)
 
@@ -251,12 +259,12 @@ class ResultsTable(RowList):
         """Choose the columns again if the table's width or the widest contents have changed."""
         session = self._session
         key = (
-            *(width, session.config.metric, self._status),
+            *(width, session.config.metric, self._status, self._metric_cells),
             *(len(str(len(session.experiments))), session.past[-1:]),
         )
         if key != self._columns_key:
             self._columns_key = key
-            self._columns = columns_for(session, width, self._status)
+            self._columns = columns_for(session, width, self._status, self._metric_cells)
 
 
 def _in(column: ResultsColumn, text: str) -> str:

@@ -21,7 +21,7 @@ _CURVE_POINTS = 6
 def _result(attempt: Attempt) -> str:
     parts = [attempt.verdict.value]
     if attempt.metric is not None:
-        parts.append(f"{attempt.metric:.6g}")
+        parts.append(f"{attempt.metric:.9g}")
     elif attempt.outcome is not None:
         parts.append(attempt.outcome.value)
     if attempt.gain is not None:
@@ -46,7 +46,7 @@ def in_full(attempt: Attempt, config: ResearchConfig) -> str:
         ("rationale", one_line(attempt.rationale, 1000)),
         ("verdict", f"{attempt.verdict.value}: {reason}".removesuffix(": ")),
         ("run", attempt.outcome.value if attempt.outcome is not None else ""),
-        (one_line(config.metric), "" if attempt.metric is None else f"{attempt.metric:.6g}"),
+        (one_line(config.metric), "" if attempt.metric is None else f"{attempt.metric:.9g}"),
         ("gain", "" if attempt.gain is None else f"{attempt.gain:+.3g} (positive is better)"),
         ("memory", "" if attempt.memory_gb is None else f"{attempt.memory_gb:.1f} GB"),
         ("seconds", f"{attempt.seconds:.0f}" if attempt.seconds else ""),

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
-from tui.present.numbers import change, clock, metric, size
+from tui.present.numbers import change, clock, exact_metric, metric, size
 from tui.widgets.gauge import gauge
 
 
@@ -32,7 +32,11 @@ def test_a_gauge_is_full_or_empty_only_at_the_ends() -> None:
         (0.9697, "0.969700"),
         (12.5, "12.50000"),
         (-0.5, "−0.500000"),
-        (123456.0, "1.235e+05"),
+        (123456.0, "123456.0"),
+        (3943210.0, "3943210"),
+        (3943185.0, "3943185"),
+        (12345678901.0, "12345678901"),
+        (4.5e12, "4.5000e+12"),
         (1e-9, "1.000e-09"),
         (0.0, "0.000000"),
         (math.nan, "NaN"),
@@ -42,6 +46,13 @@ def test_a_gauge_is_full_or_empty_only_at_the_ends() -> None:
 )
 def test_metric(value: float | None, text: str) -> None:
     assert metric(value) == text
+
+
+def test_neighbours_are_told_apart() -> None:
+    assert metric(25169.9871, apart=4) == "25169.9871"
+    assert metric(1.234e-7, apart=10) == "0.0000001234"
+    assert exact_metric(0.9697) == "0.969700"
+    assert exact_metric(-1.234e-9) == "−1.234e-09"
 
 
 def test_change_has_a_sign() -> None:

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import math
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -76,6 +78,14 @@ async def test_a_maximised_metric_climbs() -> None:
     assert "↑ higher is better" in lines[0]
     first = next(n for n, line in enumerate(lines[1:-1]) if "★" in line)
     assert first == len(lines) - 3, "number 1 is the star here, at the bottom"
+
+
+async def test_experiments_that_are_not_drawn_are_counted() -> None:
+    rows = [(0.9, Verdict.KEEP), (math.nan, Verdict.DISCARD), (math.nan, Verdict.KEEP)]
+    lines = await chart_rows(session_with(rows))
+    assert "2 not drawn: no value" in lines[0]
+    assert "✗" not in "\n".join(lines[1:])
+    assert "not drawn" not in (await chart_rows(session_with(rows[:1])))[0]
 
 
 async def test_no_experiment_and_only_crashes() -> None:
