@@ -12,6 +12,7 @@ from engine.core.layout import HOME_NAME
 
 TEMPORARY_MARK = ".autoresearch-"
 """The part of a temporary file's name between the name that it will get and random letters."""
+_NO_DIRECTORY_SYNC = (errno.EINVAL, errno.ENOTSUP, errno.ENOSYS, errno.EBADF, errno.EACCES)
 _NO_HARD_LINKS = (errno.EPERM, errno.ENOTSUP, errno.ENOSYS, errno.EMLINK)
 
 
@@ -117,10 +118,15 @@ def sync_directory(path: Path) -> None:
     """Sync a directory, so that new names and renames in it survive a power cut.
 
     Nothing happens on a file system that cannot do so.
+
+    Raises:
+        OSError: The disk fails, or there is no such directory.
     """
     descriptor = os.open(path, os.O_RDONLY)
     try:
-        with contextlib.suppress(OSError):
-            os.fsync(descriptor)
+        os.fsync(descriptor)
+    except OSError as error:
+        if error.errno not in _NO_DIRECTORY_SYNC:
+            raise
     finally:
         os.close(descriptor)

@@ -77,7 +77,7 @@ class JournalFile:
             raise
         self._changed_at = os.fstat(self._fd).st_mtime_ns
         self._unfinished = False
-        """True after an append failed: the end of the file on the disk is unknown."""
+        """True after an append or a sync failed: what of the file is on the disk is unknown."""
 
     def append(self, line: bytes) -> None:
         """Write one line and sync it; on failure nothing is appended.
@@ -89,6 +89,7 @@ class JournalFile:
             if os.write(self._fd, line) != len(line):
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
             os.fsync(self._fd)
+            self._changed_at = os.fstat(self._fd).st_mtime_ns
         except OSError:
             # Half a line must not remain: the next append would continue it.
             self._unfinished = True
@@ -97,7 +98,6 @@ class JournalFile:
             raise
         self._copy.add(line)
         self._size += len(line)
-        self._changed_at = os.fstat(self._fd).st_mtime_ns
 
     def restore(self) -> str:
         """Write the file again where another program changed, replaced or removed it.
@@ -123,6 +123,8 @@ class JournalFile:
             if mine.st_mtime_ns == self._changed_at and not self._unfinished:
                 return ""
             if self._holds_copy():
+                if self._unfinished:
+                    self._sync_directories()
                 self._changed_at, self._unfinished = mine.st_mtime_ns, False
                 return ""
         if named is None:
@@ -172,10 +174,10 @@ class JournalFile:
             with contextlib.suppress(OSError):
                 os.unlink(name)
             raise
-        self._sync_directories()
         os.close(self._fd)
-        self._fd, self._unfinished = descriptor, False
-        self._changed_at = os.fstat(descriptor).st_mtime_ns
+        self._fd, self._unfinished = descriptor, True
+        self._sync_directories()
+        self._changed_at, self._unfinished = os.fstat(descriptor).st_mtime_ns, False
         return aside
 
     def _sync_directories(self) -> None:

@@ -302,6 +302,7 @@ class Workspace:
         name, ref = RefNames(tag).branch, RefNames(tag).branch_ref
         now = self.branch_commit(tag)
         if now == new:
+            self._sync(ref)  # moved before, and perhaps not synced
             return
         if now != old:
             raise self._moved(tag, old, now, "then resume.")
@@ -329,9 +330,9 @@ class Workspace:
         sync_directory(directory)
         # The first time also the directories above, which hold its name.
         while directory not in self._synced and directory != self.common_dir:
+            sync_directory(directory.parent)
             self._synced.add(directory)
             directory = directory.parent
-            sync_directory(directory)
 
     def commit_candidate(self, base: str, name: str, content: str, message: str, ref: str) -> str:
         """Commit one changed file on top of `base` and hold the commit by a private ref.

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import os
 import stat
 from pathlib import Path
@@ -11,10 +13,11 @@ import pytest
 from engine.core import events as ev
 from engine.core.enums import AlarmKind, Verdict
 from engine.core.results_row import ResultsRow
-from engine.store.durable import write_durably
+from engine.store.durable import sync_directory, write_durably
 from engine.store.journal import Journal
 from engine.store.results_tsv import append_row
 from engine.store.workspace import Workspace
+from tests.world import git
 
 
 @pytest.fixture
@@ -145,3 +148,40 @@ def test_a_write_that_fails_leaves_nothing_behind(
         write_durably(path, "new")
     assert path.read_text() == "old"
     assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize(("number", "raised"), [(errno.EIO, True), (errno.EINVAL, False)])
+def test_a_directory_that_fails_to_sync_is_an_error_unless_none_can_be_synced(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int, raised: bool
+) -> None:
+    def fsync(descriptor: int) -> None:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    with pytest.raises(OSError) if raised else contextlib.nullcontext():
+        sync_directory(tmp_path)
+
+
+def test_a_branch_move_whose_sync_failed_is_synced_when_it_is_tried_again(
+    repository: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    workspace = Workspace(repository)
+    workspace.start_branch("t", workspace.head)
+    commit = git(repository, "commit-tree", "HEAD^{tree}", "-p", "HEAD", "-m", "next")
+    heads = repository / ".git/refs/heads/autoresearch"
+    real, failing = os.fsync, [True]
+
+    def fsync(descriptor: int) -> None:
+        if failing and Path(os.readlink(f"/proc/self/fd/{descriptor}")) == heads:
+            failing.pop()
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        real(descriptor)
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    with pytest.raises(OSError):
+        workspace.advance_branch("t", commit, workspace.head)
+    failing.append(True)
+    with pytest.raises(OSError):
+        workspace.advance_branch("t", commit, workspace.head)
+    workspace.advance_branch("t", commit, workspace.head)
+    assert workspace.branch_commit("t") == commit

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import stat
 from collections.abc import Callable
 from pathlib import Path
 
@@ -148,7 +149,7 @@ def fail_once(number: int) -> Callable[..., int]:
     return fail
 
 
-@pytest.mark.parametrize("call", ["write", "fsync", "ftruncate"])
+@pytest.mark.parametrize("call", ["write", "fsync", "ftruncate", "fstat"])
 @pytest.mark.parametrize("number", [errno.ENOSPC, errno.EIO, errno.EROFS, errno.EDQUOT])
 def test_an_append_that_failed_is_done_again(
     path: Path, monkeypatch: pytest.MonkeyPatch, call: str, number: int
@@ -157,7 +158,10 @@ def test_an_append_that_failed_is_done_again(
     journal.append(ev.Resumed(by=Actor.SCREEN))
     before = path.read_bytes()
     with monkeypatch.context() as broken:
-        broken.setattr(os, call, fail_once(number))
+        if call == "fstat":  # the one after the line was written
+            broken.setattr(os, "fsync", lambda _: broken.setattr(os, call, fail_once(number)))
+        else:
+            broken.setattr(os, call, fail_once(number))
         if call == "ftruncate":  # half a line stays for now
             real = os.write
             broken.setattr(os, "write", lambda descriptor, data: real(descriptor, data[:9]))
@@ -171,6 +175,31 @@ def test_an_append_that_failed_is_done_again(
     assert fold_journal(path) == journal.session
     assert journal.session.seq == 2
     assert not journal.session.alarms
+
+
+def test_a_journal_whose_directory_could_not_be_synced_is_written_again(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    journal = Journal(path)
+    journal.append(ev.Resumed(by=Actor.SCREEN))
+    path.unlink()
+    real, synced = os.fsync, list[int]()
+
+    def fsync(descriptor: int) -> None:
+        if stat.S_ISDIR(os.fstat(descriptor).st_mode):
+            synced.append(descriptor)
+            if len(synced) == 1:
+                raise OSError(errno.EIO, os.strerror(errno.EIO))
+        real(descriptor)
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    with pytest.raises(JournalError, match="Input/output error"):
+        journal.append(ev.Resumed(by=Actor.SCREEN))
+    journal.append(ev.Resumed(by=Actor.SCREEN))
+    assert len(synced) == 4
+    assert list(path.parent.iterdir()) == [path]
+    journal.close()
+    assert fold_journal(path) == journal.session
 
 
 def test_what_a_failed_sync_dropped_is_written_again(
