@@ -47,7 +47,7 @@ CURABLE = (
     *(errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO),
     *(errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EINTR, errno.EAGAIN),
 )
-"""Errors of writing that may pass, so that writing is tried again."""
+"""Errors of writing and forking that may pass, so that these are tried again."""
 LONGEST_WAIT_SECONDS = 10.0
 LARGEST_PIPE_BYTES = 1 << 20
 LOG_END_BYTES = 64
@@ -129,8 +129,8 @@ class RunSupervisor:
         if self.libc is not None:
             self.libc.prctl(PR_SET_DUMPABLE, 0, 0, 0, 0)
             self.libc.prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
-        started_at, start = time.time(), time.monotonic()
         self.main = self._spawn()
+        started_at, start = time.time(), time.monotonic()
         secret, *texts = os.read(self.secret_fd, LARGEST_PIPE_BYTES).split(b"\0")
         # The last one has no NUL after it: it is empty, or was cut because the pipe was full.
         self.secret, self.redacted = secret.decode("ascii"), texts[:-1]
@@ -162,7 +162,7 @@ class RunSupervisor:
 
     def _spawn(self) -> int:
         supervisor = os.getpid()
-        pid = os.fork()
+        pid = self._fork()
         if pid:
             return pid
         try:
@@ -189,6 +189,20 @@ class RunSupervisor:
             os._exit(126 if error.errno == errno.EACCES else 127)
         finally:
             os._exit(127)
+
+    def _fork(self) -> int:
+        """Fork as soon as the machine allows it, unless the engine ends the run before."""
+        wait = 0.1
+        while True:
+            try:
+                return os.fork()
+            except OSError as error:
+                if error.errno not in CURABLE:
+                    raise
+            self._wait(wait)
+            if self.term_requested:
+                sys.exit(1)
+            wait = min(2 * wait, LONGEST_WAIT_SECONDS)
 
     def _watch(self, deadline: float) -> None:
         while True:

@@ -129,10 +129,10 @@ class SocketServer:
 
         A failure is ignored; call this periodically.
         """
-        if self._server is None or self.path.exists():
-            return
-        self._server.close()
         with contextlib.suppress(AutoresearchError, OSError):
+            if self._server is None or self.path.exists():
+                return
+            self._server.close()
             self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             await self.start()
 

@@ -143,6 +143,7 @@ def test_a_disk_without_inodes_is_waited_for(small: Path) -> None:
         ("write", "EROFS", "Read-only file system"),
         ("clone,clone3,fork,vfork", "EAGAIN", "Resource temporarily unavailable"),
         ("pipe,pipe2", "EMFILE", "Too many open files"),
+        ("openat,open", "EMFILE", "Too many open files"),
         ("mkdir,mkdirat", "ENOSPC", "No space left on device"),
     ],
 )
@@ -162,3 +163,10 @@ def test_what_the_machine_refuses_for_a_while_is_tried_again(
     assert session.pause is None
     assert any(a.kind is AlarmKind.DISK and "waited" in a.message for a in session.alarms)
     check_books(repository)
+
+
+@pytest.mark.usefixtures("engines")
+def test_a_client_is_answered_once_its_connection_can_be_accepted(repository: Path) -> None:
+    pid = start(repository, "--budget", "0.3", "--max", "500")
+    with injected(pid, "accept,accept4", "error=EMFILE:when=1..2"):
+        assert ask_state(repository).pid == pid

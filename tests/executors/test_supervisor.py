@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import shutil
 import signal
 import sys
 import textwrap
@@ -231,3 +232,33 @@ def test_secrets_in_a_log_of_any_size_are_overwritten(tmp_path: Path) -> None:
     handle = begin(tmp_path, code, secrets=(key,), cap=16 << 20)
     assert finish(handle).log_bytes_dropped > 0
     assert key not in handle.log.read_text()
+
+
+def test_a_run_that_the_machine_cannot_start_yet_is_started_later(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The supervisor's fork fails three times; an experiment would be lost by three such runs."""
+    strace = shutil.which("strace")
+    if strace is None:
+        pytest.skip("strace is not installed")
+    calls = "clone,clone3,fork,vfork"
+    wrapper = tmp_path / "python"
+    fault = f"inject={calls}:error=EAGAIN:when=1..3"
+    wrapper.write_text(
+        f"#!/bin/sh\nexec {strace} -q -o {tmp_path}/calls -e trace={calls} -e {fault} "
+        f'{sys.executable} "$@"\n'
+    )
+    wrapper.chmod(0o755)
+    with monkeypatch.context() as patched:
+        patched.setattr(sys, "executable", str(wrapper))
+        handle = start_run(
+            tmp_path / "run",
+            command=parse_command("echo out"),
+            cwd=tmp_path,
+            environment=os.environ,
+            deadline_seconds=DEADLINE_SECONDS,
+            log_cap_bytes=1 << 20,
+        )
+    report = finish(handle)
+    assert (tmp_path / "calls").read_text().count("INJECTED") == 3
+    assert (report.exit_code, handle.log.read_text()) == (0, "out\n")
