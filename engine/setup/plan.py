@@ -41,6 +41,7 @@ from engine.setup.unconfirmed import (
     left_start_request,
     unconfirmed_files,
 )
+from engine.store.filters import check_readable
 from engine.store.journal import fold_journal
 from engine.store.workspace import Workspace
 from engine.untrusted_files import open_regular
@@ -160,6 +161,7 @@ def _plan_new(
     hypothesis = left.first_hypothesis if hypothesis is None else hypothesis
     if hypothesis:
         why["first_hypothesis"] = "as you said"
+    check_readable(workspace, config.file, config.locked)
     text = workspace.read(workspace.head, config.file)
     if text.encode("utf-8", "replace") != text.encode("utf-8", "surrogateescape"):
         raise WorkspaceError(

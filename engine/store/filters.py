@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import tempfile
@@ -13,12 +14,46 @@ from engine.core.errors import EnvironmentProblem, GitBusyError, WorkspaceError
 from engine.git.commands import Git
 from engine.store.bringing import Bringer
 from engine.store.workspace import Workspace
+from engine.untrusted_files import open_regular
 
+_POINTER = b"version https://git-lfs"
+_CIPHER = b"\0GITCRYPT\0"
 _FAILED = re.compile(r"smudge filter (\S+) failed|external filter '[^']*' failed|hung up")
 _REMEDIES = {
     "lfs": "Install git-lfs, run `git lfs install` and `git lfs pull`, then start again.",
     "git-crypt": "Install git-crypt, run `git-crypt unlock`, then start again.",
 }
+
+
+def check_readable(workspace: Workspace, file: str, locked: tuple[str, ...]) -> None:
+    """Check that git stores the editable file as its text, and that no locked file is a cipher.
+
+    Args:
+        workspace: The user's repository.
+        file: The editable file.
+        locked: The locked files, or globs of them.
+
+    Raises:
+        WorkspaceError: An edit would replace a pointer or a cipher, or a run cannot read a file.
+    """
+    stored = workspace.git.blob(f"{workspace.head}:{workspace.inside(file)}") or b""
+    if stored.startswith((_POINTER, _CIPHER)):
+        name = "lfs" if stored.startswith(_POINTER) else "git-crypt"
+        raise WorkspaceError(
+            f"{file} is stored through the git filter {name!r}.",
+            "An experiment is a commit of its text, and git has a pointer or a cipher instead.",
+            f"Write `{file} !filter !diff` at the end of .gitattributes, run "
+            f"`git add --renormalize {file}`, commit, and start again.",
+        )
+    for path in (path for glob in locked for path in workspace.path.glob(glob)):
+        with contextlib.suppress(OSError), open(open_regular(path), "rb") as opened:
+            if opened.read(len(_CIPHER)) == _CIPHER:
+                name = path.relative_to(workspace.path).as_posix()
+                raise WorkspaceError(
+                    f"{name} is encrypted by git-crypt, and locked here.",
+                    "",
+                    _REMEDIES["git-crypt"],
+                )
 
 
 def find_broken(
@@ -146,6 +181,6 @@ def _is_complete(source: Path, stored: Path) -> bool:
         return True
     text = stored.read_bytes()
     pointer = re.search(rb"^size (\d+)$", text, re.M)
-    if text.startswith(b"version https://git-lfs") and pointer is not None:
+    if text.startswith(_POINTER) and pointer is not None:
         return size == int(pointer[1])
     return True

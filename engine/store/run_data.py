@@ -107,7 +107,8 @@ class RunData:
     def bring(self, choice: DataChoice, submodules: tuple[str, ...]) -> int:
         """Bring the data that was chosen, and the files of submodules that are checked out.
 
-        What the commit has itself is left as it is.
+        What the commit has itself is left as it is, but for relative links that lead out of the
+        repository.
 
         Returns:
             The number of paths brought; a wholly untracked directory is one path.
@@ -124,6 +125,7 @@ class RunData:
                 with contextlib.suppress(OSError):
                     os.rmdir(target)  # git makes an empty directory for a submodule
                 count += self._bring(os.path.dirname(module), [os.path.basename(module)])
+        count += sum(map(self._bring_linked, self._workspace.outside_links))
         for directory, names in self._by_directory(choice).items():
             count += self._bring(directory, names)
         for name in sorted(name for name in choice.brought if is_outside(self._workspace, name)):
@@ -131,6 +133,18 @@ class RunData:
         if self._kept is not None:
             self._kept.record()
         return count
+
+    def _bring_linked(self, name: str) -> bool:
+        """Bring what a tracked link that leads out of the repository leads to, in its place."""
+        own, link = f"{self._workspace.top}/{name}", f"{self._worktree}/{name}"
+        try:
+            if os.readlink(link) != os.readlink(own) or not os.path.exists(own):
+                return False
+        except OSError:
+            return False  # another commit has something else there
+        os.unlink(link)
+        self._bringer.bring(os.path.realpath(own), link)
+        return True
 
     def _by_directory(self, choice: DataChoice) -> dict[str, list[str]]:
         """Return the names of chosen paths of the repository, by directory relative to its top."""

@@ -117,6 +117,24 @@ class Workspace:
         )
 
     @cached_property
+    def outside_links(self) -> tuple[str, ...]:
+        """The tracked links that lead out of the repository by a relative path, from its top.
+
+        In a worktree they would lead elsewhere. Read once, when the first worktree is made.
+        """
+        stage = self.git.run("ls-files", "--stage", "--full-name", "-z", "--", ":/")
+        names = (e.split("\t", 1)[1] for e in stage.split("\0") if e.startswith("120000 "))
+        return tuple(name for name in names if self._leads_out(self.top / name))
+
+    def _leads_out(self, link: Path) -> bool:
+        try:
+            target = os.readlink(link)
+        except OSError:
+            return False
+        lexical = Path(os.path.normpath(link.parent / target))
+        return not os.path.isabs(target) and not lexical.is_relative_to(self.top)
+
+    @cached_property
     def sparse_patterns(self) -> bytes | None:
         """The patterns of the files in the user's sparse checkout; None where all files are in it.
 

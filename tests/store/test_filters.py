@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from engine.core.errors import EnvironmentProblem
-from engine.store.filters import filter_note
+from engine.core.errors import EnvironmentProblem, WorkspaceError
+from engine.store.filters import check_readable, filter_note
 from engine.store.workspace import Workspace
 from engine.store.worktree import check_out
 from tests.world import git
@@ -88,3 +88,22 @@ def test_a_filter_without_a_program_writes_what_git_stores(stored: Path) -> None
     place = check_out(workspace, stored / ".autoresearch/w", workspace.head)
     assert (place / "eval.bin").read_text() == POINTER
     assert not workspace.broken_filters
+
+
+def test_an_editable_file_that_git_stores_as_a_pointer_or_cipher_is_refused(
+    stored: Path,
+) -> None:
+    workspace = Workspace(stored)
+    check_readable(workspace, "train.py", ("*.py", "absent/*"))
+    with pytest.raises(WorkspaceError, match=r"eval\.bin is stored through the git filter 'lfs'"):
+        check_readable(workspace, "eval.bin", ())
+    git(stored, "config", "filter.lfs.required", "false")
+    (stored / "secret.py").write_bytes(b"\0GITCRYPT\0\1\2\3")
+    git(stored, "add", "secret.py")
+    git(stored, "commit", "-qm", "cipher")
+    workspace = Workspace(stored)
+    with pytest.raises(WorkspaceError, match="through the git filter 'git-crypt'"):
+        check_readable(workspace, "secret.py", ())
+    with pytest.raises(WorkspaceError, match=r"secret\.py is encrypted by git-crypt") as caught:
+        check_readable(workspace, "train.py", ("*.py",))
+    assert "git-crypt unlock" in caught.value.todo

@@ -287,3 +287,31 @@ def test_without_symbolic_links_large_files_are_hard_links(
     write(repository / "data/large.bin", "12345")
     assert bring(workspace, slot) == {"data/large.bin"}
     assert (slot / "data/large.bin").samefile(repository / "data/large.bin")
+
+
+def test_tracked_links_out_of_the_repository_lead_to_the_same_data(
+    slot: Path, repository: Path, tmp_path: Path
+) -> None:
+    write(tmp_path / "shared/data/a/1.bin", "shared")
+    write(tmp_path / "shared/vocabulary.txt", "words")
+    (repository / "lab").mkdir()
+    for name, target in {
+        "data": "../shared/data",
+        "lab/vocabulary.txt": "../../shared/vocabulary.txt",
+        "lab/train.py": "../train.py",
+        "absent": "../shared/absent",
+    }.items():
+        (repository / name).symlink_to(target)
+        git(repository, "add", name)
+    git(repository, "commit", "-qm", "links")
+    workspace = Workspace(repository)
+    for _ in range(2):
+        bring(workspace, slot)
+        assert (slot / "data/a/1.bin").read_text() == "shared"
+        assert (slot / "lab/vocabulary.txt").read_text() == "words"
+        assert os.readlink(slot / "lab/train.py") == "../train.py"
+        assert os.readlink(slot / "absent") == "../shared/absent"
+        write(slot / "data/a/1.bin", "spoilt")
+        write(slot / "data/a/cache.bin")
+    assert (tmp_path / "shared/data/a/1.bin").read_text() == "shared"
+    assert os.listdir(tmp_path / "shared/data/a") == ["1.bin"]
