@@ -61,12 +61,13 @@ class Explanation(msgspec.Struct, frozen=True, kw_only=True):
     """The last progress, as text; empty where the log shows none."""
 
 
-def explain(log: RunLog, exit_code: int | None) -> Explanation:
+def explain(log: RunLog, exit_code: int | None, *, asks_metric: bool = True) -> Explanation:
     """Explain a log that was read to its end.
 
     Args:
         log: The parsed log.
         exit_code: The exit code of its run, negative for a signal; None: what the log suggests.
+        asks_metric: Whether the user named the metric, so that a run without it has failed.
     """
     given = exit_code is not None
     code = exit_code if given else suggested_exit_code(log)
@@ -88,13 +89,15 @@ def explain(log: RunLog, exit_code: int | None) -> Explanation:
             )
         )
         outcome, detail, todo = ended.outcome, ended.detail, ended.todo
+        if code == 0 and choice.value is None and not asks_metric:
+            outcome, detail = Outcome.FINISHED, "no metric was asked for"
     return Explanation(
         outcome=outcome,
         exit_code=code,
         exit_code_given=given,
         detail=detail,
         todo=todo,
-        evidence=_evidence(log, outcome),
+        evidence=_evidence(log, outcome, failed=code != 0),
         metric=log.metric,
         metric_rule=log.metric_reader.rule.text(),
         value=choice.value,
@@ -119,13 +122,13 @@ def suggested_exit_code(log: RunLog) -> int | None:
     return None if trains and log.metric_value is None else 0
 
 
-def _evidence(log: RunLog, outcome: Outcome | None) -> tuple[LogLine, ...]:
+def _evidence(log: RunLog, outcome: Outcome | None, *, failed: bool) -> tuple[LogLine, ...]:
     lines = list(log.last_lines)
     found = [item for item in lines if outcome is not None and is_evidence(outcome, item[1])]
     if outcome is Outcome.FINISHED:
         chosen = log.choice.chosen
         found = [(chosen.line, chosen.text)] if chosen is not None else []
-    elif not found:
+    elif not found and failed:
         found = list(log.failure.evidence)
     if not found:
         found = lines[-_LAST_LINES:]
@@ -145,7 +148,7 @@ def _candidates(log: RunLog) -> tuple[Candidate, ...]:
             o.text,
             o.value.number,
             o is choice.chosen or id(o) in parts,
-            o.value.note if id(o) in counted else _why_not(o.spelling, o.split),
+            o.value.note if id(o) in counted else _why_not(o.spelling, o.label),
         )
         for o in reader.occurrences
     ]
@@ -153,10 +156,10 @@ def _candidates(log: RunLog) -> tuple[Candidate, ...]:
     return tuple(sorted(found, key=lambda candidate: candidate.line))
 
 
-def _why_not(spelling: int, split: str) -> str:
+def _why_not(spelling: int, label: str) -> str:
     if spelling:
         return "the name is spelled in another way"
-    return f"it is that of {split}" if split else "a percent and a share are not compared"
+    return f"it is that of {label}" if label else "a percent and a share are not compared"
 
 
 def _progress(log: RunLog) -> str:

@@ -112,6 +112,26 @@ SIBLINGS = [
     ("Avg loss", " Accuracy: 63.0%, Avg loss: 2.000000 ", 2.0),
     ("loss", "10/10 [====] - 1s 5ms/step - loss: 0.21 - val_loss: 0.94", 0.21),
     ("loss", "step 5 loss 0.4 val loss 0.94", 0.4),
+    ("val acc", "Epoch 3 | Train: loss 0.5 acc 0.9 | Val: loss 0.4 acc 0.8", 0.8),
+    ("test accuracy", "Test set: Average loss: 0.0264, Accuracy: 9912/10000", 0.9912),
+    ("dev BLEU-4", "Validation BLEU: BLEU-1 73.98, BLEU-4 33.42\nDev BLEU: BLEU-4 33.87", 33.87),
+    ("accuracy", "Accuracy of the network on the 10000 test images: 53 %", 53.0),
+    ("accuracy", "Accuracy on 9986 test data: 99.9800 %", 99.98),
+    ("val_loss", "val_loss of epoch 3: 0.94", 0.94),
+    (
+        "precision",
+        "accuracy: 99.97%; precision: 99.64%; FB1: 99.72\n"
+        "   CITY: precision: 99.92%; FB1:  99.94  4802\n   PARK: precision: 88.35%; FB1: 89  103",
+        99.64,
+    ),
+    ("FB1", "x: 1; FB1: 99.7\n CITY: precision: 9%; FB1: 9\n PARK: precision: 8%; FB1: 8", 99.7),
+    (
+        "accuracy",
+        "              precision    recall  f1-score   support\n\n           0       0.84      0.86"
+        "      0.85       995\n\n    accuracy                           0.85      2000\n"
+        "   macro avg       0.85      0.85      0.85      2000",
+        0.85,
+    ),
     ("Sharpe", "  Sharpe              : -0.3616    <-- PRIMARY METRIC", -0.3616),
     # objects and tables
     ("val_loss", "INFO {'val_loss': 0.94} written", 0.94),
@@ -179,6 +199,12 @@ REFUSED = [
     ("loss", "router loss: 0.3", "`router loss` is another figure"),
     ("f1", "f1 (macro): 0.8", "`f1 (macro)` is another figure"),
     ("loss", "train: loss 0.5\nval: loss 0.4", '--metric "val loss"'),
+    ("acc", "Epoch 3 | Train: loss 0.5 acc 0.9 | Val: loss 0.4 acc 0.8", '--metric "val acc"'),
+    ("acc", "Epoch(train) [1] acc: 0.9\nEpoch(val) [1] acc: 0.8", '--metric "train acc"'),
+    ("BLEU-4", "Validation BLEU: BLEU-4 33.4\nDev BLEU: BLEU-4 33.8", '--metric "dev BLEU-4"'),
+    ("iou", "cat: iou: 0.9\ndog: iou: 0.8", '--metric "cat iou"'),
+    ("val_loss", "mean `val_loss = 2.2`", "`mean val_loss` is another figure"),
+    ("val_loss", "Epoch 3 best (val_loss 0.4)", "`best val_loss` is another figure"),
     ("loss", '{"train": {"loss": 0.5}, "eval": {"loss": 0.4}}', "--metric-from json:eval.loss"),
     ("val_loss", "val_loss: 0.5 -> 0.4", "is a change"),
     ("val_loss", "Epoch 3: val_loss improved from 0.50000 to 0.45000", "is not a number"),

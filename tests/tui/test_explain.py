@@ -121,6 +121,8 @@ def test_a_file_beside_the_log_may_hold_the_metric(
 
 
 def test_a_log_without_the_metric_says_how_to_name_another(log: Path) -> None:
+    assert facts(log, "score: 3\n")["outcome"] == "finished"
+    assert facts(log, "score: 3\n", "--metric", "x")["outcome"] == "code crash"
     output = explain(log, "score: 3\nother: 4\n").output
     assert "no line names val_bpb" in output
     assert "--metric NAME" in output

@@ -34,9 +34,7 @@ _COLOURS = {"finished": "green", "interrupted": "yellow", "environment": "yellow
     metavar="N",
     help="The exit code of the run, negative for a signal; by default what the log suggests.",
 )
-@click.option(
-    "--metric", default="val_bpb", show_default=True, metavar="NAME", help="The metric's name."
-)
+@click.option("--metric", metavar="NAME", help="The metric's name; by default val_bpb, if any.")
 @setting_option("metric_from")
 @setting_option("metric_pick")
 @setting_option("direction")
@@ -44,7 +42,7 @@ _COLOURS = {"finished": "green", "interrupted": "yellow", "environment": "yellow
 def explain(
     log: Path,
     exit_code: int | None,
-    metric: str,
+    metric: str | None,
     metric_from: str | None,
     metric_pick: str | None,
     direction: str | None,
@@ -62,14 +60,15 @@ def explain(
     from engine.core.explanation import explain as explain_log
 
     config = ResearchConfig(
-        metric=metric,
+        metric=metric or ResearchConfig().metric,
         metric_from=metric_from or "",
         metric_pick=metric_pick or "last",
         direction=Direction(direction or "min"),
     )
     check_config(config, "The command line")
     parsed, size = _parse(log, config)
-    found = explain_log(parsed, exit_code)
+    asks = bool(metric or metric_from)
+    found = explain_log(parsed, exit_code, asks_metric=asks)
     if as_json:
         print_json({"file": str(log), "bytes": size, "lines": parsed.line_count, "run": found})
         return
@@ -132,7 +131,7 @@ def _lines(found: Explanation) -> Iterator[str]:
     yield _row("", f"read as {found.metric_rule}")
     yield _row("", one_line(found.reason, 300))
     if found.value is None and not found.candidates and found.summary:
-        yield _row("", "a figure below, or another that the log prints, is read with --metric NAME")
+        yield _row("", "--metric NAME reads a figure below, or another that the log prints")
     yield from _candidate_lines(found.candidates)
     if found.summaries > 1:
         yield _row("summaries", f"{found.summaries}; a run prints one")

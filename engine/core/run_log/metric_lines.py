@@ -27,6 +27,7 @@ _AFTER = re.compile(
     r"|(?P<strong>\s*(?::=|[:=]=?>?|-+>|→|⟶|⇒)\s*)"
     r"|(?P<leader>\s*[.·…]{2,}\s*[:=]?\s*)"
     r"|(?P<tab>[ ]*\t\s*)"
+    r"|(?P<phrase>\s+(?:on|(?:of|over|for|in)(?=\s+[A-Za-z]))\s+[^:=|{}]{1,60}?\s*[:=]\s*)"
     r"|(?P<says>\s+(?:is|was|of|reached|equals?)\s+)"
     r"|(?P<comma>,)"
     r"|(?P<blank>[ \u00a0]+))"
@@ -47,14 +48,16 @@ _HARMLESS_NOTE = re.compile(
 )
 _WORD_BEFORE = re.compile(r"(?:^|[\s|,;:=(\[{>])([A-Za-z][A-Za-z\-]*)[ \t]+$")
 _MARKED_BEFORE = re.compile(
-    r"\b(best|min|max|lowest|highest|prev(?:ious)?|target|baseline|initial)\b[\])}:|,>*\- ]{1,4}$",
+    r"\b(best|min|max|lowest|highest|prev(?:ious)?|target|baseline|initial)\b[\])}:|,>* ]{0,3}$",
     re.I,
 )
-_SPLIT_BEFORE = re.compile(
-    r"(?:^|[\s|,;\[({<])(train(?:ing)?|val(?:id(?:ation)?)?|eval(?:uation)?|test|dev)[\]:|)}>]\s*$",
+_DATA_LABEL = re.compile(
+    r"(?<![\w./\\])(train|val|eval|test|dev)(?:ing|id(?:ation|ating)?|uat(?:ion|ing))?"
+    r"(?:\s+[A-Za-z]+){0,2}\s*[:\])|}>]",
     re.I,
 )
-_LEVEL = re.compile(r"\b(?:DEBUG|INFO|WARN(?:ING)?|ERROR|CRITICAL)\b")
+_CLASS_LABEL = re.compile(r"(?:^|[\s|,;])([A-Za-z][A-Za-z_]+):\s+(?=$|[A-Za-z][\w@/\-]*\s*[:=])")
+_LEVEL_BEFORE = re.compile(r"\b(?:DEBUG|INFO|WARN(?:ING)?|ERROR|CRITICAL)\]?[: ]$")
 _SPLIT = re.compile(r"val|valid|validation|eval|evaluation|test|testing|dev|held-?out")
 _OTHER = re.compile(
     rf"{_SPLIT.pattern}|train|training|best|worst|min|max|minimum|maximum|lowest|highest|avg|average"
@@ -63,8 +66,8 @@ _OTHER = re.compile(
 )
 """Matches words that make the name after them the name of another figure."""
 _NEUTRAL = re.compile(
-    r"final|metric|results?|the|with|has|and|at|end|overall|info|warn|warning|error|debug|epoch"
-    r"|step|iter|iteration|round"
+    r"final|metrics?|results?|the|with|has|and|at|end|overall|info|warn|warning|error|debug|epoch"
+    r"|step|iter|iteration|round|summary|done|finished|output|stats|score|scores"
 )
 """Matches words that may stand before a name of one word without changing its meaning."""
 _DECIMAL_COMMAS = re.compile(r"\d,(?:\d{1,2}|\d{4,})(?!\d)")
@@ -81,8 +84,8 @@ class Occurrence:
     value: PrintedValue
     spelling: int
     """0: the name is spelled as asked for; 1: in another case; 2: with other separators."""
-    split: str = ""
-    """The data set that a prefix such as `val:` names, for a name that names none."""
+    label: str = ""
+    """The data set or class that a label such as `val:` or `cats:` names; empty for none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +95,12 @@ class Refusal:
     line: int
     text: str
     reason: str
+
+
+def data_set(word: str) -> str:
+    """Return the usual short name of a data set that a word such as `Validation` names."""
+    low = word.lower()
+    return next((name for name in ("train", "val", "eval", "test", "dev") if name in low), low)
 
 
 class MetricLines:
@@ -111,7 +120,14 @@ class MetricLines:
         )
         self._hint = max(tokens, key=len).lower()
         self._single = len(tokens) == 1
-        self._has_split = any(_SPLIT.fullmatch(t.lower()) for t in tokens)
+        first, rest = data_set(tokens[0]), name[len(tokens[0]) :].lstrip(" _-/.:")
+        self._has_split = any(
+            t.lower() == "train" or _SPLIT.fullmatch(t.lower()) is not None for t in tokens
+        )
+        self._labelled: tuple[str, MetricLines] | None = None
+        if len(tokens) > 1 and _DATA_LABEL.fullmatch(f"{tokens[0]}:"):
+            # `val acc` is also what follows the label in `Val: loss 0.4 acc 0.9`.
+            self._labelled = first, MetricLines(rest)
         self._columns: _Columns | None = None
         self._decimal_comma = False
 
@@ -131,14 +147,23 @@ class MetricLines:
                 if isinstance(item, str):
                     found.append(Refusal(number, text, item))
                 else:
-                    value, key, split = item
-                    found.append(Occurrence(number, text, value, self._spelling(key), split))
+                    value, key, label = item
+                    label = "" if self._has_split else data_set(label)
+                    found.append(Occurrence(number, text, value, self._spelling(key), label))
             if found:
                 return found
         for match in self._name.finditer(line):
             found.append(self._read_at(number, text, line, match))
             if len(found) == _MOST_PER_LINE:
                 break
+        if not found and self._labelled is not None:
+            label, lines = self._labelled
+            read = lines.read(number, line)
+            found = [
+                replace(o, label="", spelling=2)
+                for o in read
+                if isinstance(o, Occurrence) and o.label == label
+            ]
         if not any(isinstance(f, Occurrence) for f in found):
             columns = _Columns.of_heading(line, self._name)
             if columns is not None:
@@ -177,9 +202,22 @@ class MetricLines:
             return Refusal(number, text, doubt)
         if value.note == "a decimal comma":
             self._decimal_comma = True
-        split = _SPLIT_BEFORE.search(before) if self._single else None
-        named = "" if split is None or _LEVEL.search(before) else split[1].lower()
-        return Occurrence(number, text, value, self._spelling(match[0]), named)
+        label = self._label(line[max(0, match.start() - 200) : match.start()])
+        return Occurrence(number, text, value, self._spelling(match[0]), label)
+
+    def _label(self, before: str) -> str:
+        """Return the data set or class that a label before the name names, or ""."""
+        if self._has_split:
+            return ""
+        for label in reversed(list(_DATA_LABEL.finditer(before))):
+            if not _LEVEL_BEFORE.search(before[: label.start()]):
+                return data_set(label[1])
+        for word in reversed(list(_CLASS_LABEL.finditer(before)) if self._single else []):
+            # In `INFO train: loss: 0.9` the word is the name of a logger.
+            is_logger = _LEVEL_BEFORE.search(before[: word.start(1)]) is not None
+            if not (is_logger or _NEUTRAL.fullmatch(word[1].lower())):
+                return word[1]
+        return ""
 
     def _in_brackets(
         self, number: int, text: str, line: str, match: re.Match[str]
@@ -193,6 +231,7 @@ class MetricLines:
 
     def _other_figure(self, before: str) -> str:
         """Return the word that makes the name after it the name of another figure, or ""."""
+        before = before.rstrip("\"'`*(")
         marked = _MARKED_BEFORE.search(before)
         if marked is not None:
             return marked[1]
@@ -243,10 +282,12 @@ def _doubt(form: str, before: str, line: str, value: PrintedValue) -> str:
         return "a comma follows the name, as in a list of names"
     if form in ("table", "tab") and _NEXT_CELL.match(rest):
         return "its row of a table has several numbers"
-    if form == "blank" and not _GOES_ON.match(rest):
-        return "it reads like a sentence"
-    if _FURTHER_NUMBERS.match(rest):
+    # The report of scikit-learn ends in a count.
+    counted = re.fullmatch(r"\s{2,}\d+", rest) and "." in value.printed
+    if _FURTHER_NUMBERS.match(rest) and not counted:
         return "several numbers follow"
+    if form == "blank" and not (counted or _GOES_ON.match(rest)):
+        return "it reads like a sentence"
     return ""
 
 

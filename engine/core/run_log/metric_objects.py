@@ -11,7 +11,7 @@ from typing import Any
 from engine.core.run_log.values import PrintedValue, read_value
 
 _MOST_NODES = 5000
-_SPLITS = ("train", "val", "valid", "validation", "eval", "evaluation", "test", "dev")
+_DATA_SETS = ("train", "val", "valid", "validation", "eval", "evaluation", "test", "dev")
 
 
 def parse_object(line: str) -> Any:
@@ -83,7 +83,7 @@ def find_in_objects(
     if isinstance(number, str):
         return [number]
     parents = [p.lower() for p in path[:-1]]
-    return [(number, key, next((p for p in parents if p in _SPLITS), ""))]
+    return [(number, key, next((p for p in parents if p in _DATA_SETS), ""))]
 
 
 def value_of(value: Any) -> PrintedValue | str:

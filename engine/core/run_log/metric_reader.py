@@ -42,7 +42,7 @@ class MetricChoice:
 
 @dataclass
 class _Tally:
-    """The values that were found of one spelling, data set and unit."""
+    """The values that were found of one spelling, label and unit."""
 
     count: int = 0
     first: Occurrence | None = None
@@ -140,7 +140,7 @@ class MetricReader:
                 self.refusals.append(item)
                 continue
             found = True
-            key = (item.spelling, item.split, item.value.percent)
+            key = (item.spelling, item.label, item.value.percent)
             self._tallies.setdefault(key, _Tally()).add(item, self.rule.direction)
         return found
 
@@ -155,14 +155,14 @@ class MetricReader:
         if not self._tallies:
             return MetricChoice(None, self._why_nothing())
         spelling = min(key[0] for key in self._tallies)
-        splits = sorted({key[1] for key in self._tallies if key[0] == spelling})
+        labels = sorted({key[1] for key in self._tallies if key[0] == spelling})
         name = self.rule.name
-        if len(splits) > 1 and splits[0]:
-            names = " or ".join(f'--metric "{split} {name}"' for split in splits)
+        if len(labels) > 1 and labels[0]:
+            names = " or ".join(f'--metric "{label} {name}"' for label in labels[:3])
             return MetricChoice(
-                None, f"the log gives {name} for {' and '.join(splits)}: name one with {names}"
+                None, f"the log gives {name} for {' and '.join(labels[:9])}: name one with {names}"
             )
-        same = {key: t for key, t in self._tallies.items() if key[:2] == (spelling, splits[0])}
+        same = {key: t for key, t in self._tallies.items() if key[:2] == (spelling, labels[0])}
         # Percents and shares are not compared with each other: the newest says which counts.
         tally = max(same.values(), key=lambda t: t.recent[-1].line)
         return self._pick(tally)
