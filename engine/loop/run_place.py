@@ -196,7 +196,7 @@ class RunPlace:
     def find_fixed_path(self) -> str:
         """Return where a script of the run command names the checkout: `run.sh, line 2`; "": none.
 
-        Such a path cannot be translated: the script is a file of the repository.
+        Such a path is not translated, because the script is a file of the repository.
         """
         command = run_command(self._context.session.config.command)
         for word in (*command.argv, *command.shell_text.split()):

@@ -2,7 +2,7 @@
 
 Python imports this file at its start, because its directory is the first one of PYTHONPATH. An
 editable install, PYTHONPATH or `sys.path.insert` may name the user's checkout, and a package may
-be installed as a copy: without this file the run would use code that nobody edited. It
+be installed as a copy: without this file the run would use other code than the edited one. It
 
 - imports a module that is found in the checkout from the same place in the worktree,
 - imports the package that holds an edited file from the worktree, wherever it is installed,
