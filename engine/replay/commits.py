@@ -7,13 +7,14 @@ driver of the repository is run.
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
 from pathlib import Path
 
 from engine.core.errors import NoRepositoryError, WorkspaceError
+from engine.core.patches.file_order import RECORDS, records_last
 from engine.git.commands import Git
 
 MOST_DIFF_BYTES = 2**20
@@ -22,6 +23,8 @@ _DIFF_OPTIONS = (
     "--no-ext-diff",
     "--no-textconv",
     "--no-renames",
+    "--src-prefix=a/",
+    "--dst-prefix=b/",
     "--submodule=short",
 )
 
@@ -140,12 +143,27 @@ class Commits:
 
     def between(self, old: str, new: str) -> Diff:
         """Return the diff from one commit to another, cut after `MOST_DIFF_BYTES`. Runs git."""
-        command = ("diff", *_DIFF_OPTIONS, old, new, "--")
+        command = ("diff", *_DIFF_OPTIONS, old, new, "--", ":/")
         try:
             data, cut = self._git.read(*command, most_bytes=MOST_DIFF_BYTES)
+            if cut:
+                return self._first_part(command, data)
         except WorkspaceError:
             return Diff(note=f"git could not compute the diff from {old[:7]} to {new[:7]}.")
-        text = data.decode("utf-8", "replace")
-        if cut:
-            return Diff(text[: text.rfind("\n") + 1], "only the first MiB of the diff is shown")
+        text = records_last(data.decode("utf-8", "replace"))
         return Diff(text, "" if text else f"{new[:7]} changes nothing against {old[:7]}.")
+
+    def _first_part(self, command: Sequence[str], data: bytes) -> Diff:
+        """Return the beginning of a long diff, without tables and logs if it changes other files.
+
+        Args:
+            command: The git command that computes the diff.
+            data: The first `MOST_DIFF_BYTES` of its output.
+        """
+        others = [f":(top,exclude){pattern}" for pattern in RECORDS]
+        rest, cut = self._git.read(*command, *others, most_bytes=MOST_DIFF_BYTES)
+        if rest and not cut:
+            note = "tables and logs, which changed as well, are left out"
+            return Diff(rest.decode("utf-8", "replace"), note)
+        text = (rest or data).decode("utf-8", "replace")
+        return Diff(text[: text.rfind("\n") + 1], "only the first MiB of the diff is shown")

@@ -15,6 +15,7 @@ import pytest
 from engine.core.enums import Direction
 from engine.core.errors import AutoresearchError, JournalError, UsageError, WorkspaceError
 from engine.core.layout import Layout
+from engine.core.patches.file_order import split_files
 from engine.replay.source import JournalSource, ReplaySource, TableSource, open_source
 from tests.warm import run_warm
 from tests.world import git, make_repository
@@ -150,6 +151,27 @@ def test_diffs_come_by_hash_against_the_best_of_their_time(four: tuple[Path, lis
     assert not diffs[4].patch
     assert changed(source.cumulative(last(source)).patch) == ["-A = 2", "+A = 4"]
     assert "4 of the 5 commits" in " ".join(last(source).notes)
+
+
+@pytest.mark.parametrize("lines", [3, 300_000])
+def test_a_tracked_table_comes_last_in_a_diff_over_several_files(
+    tmp_path: Path, lines: int
+) -> None:
+    path = make_repository(
+        tmp_path / "r", {"train.py": "LR = 1\n", "model.py": "D = 1\n", "results.tsv": HEADER}
+    )
+    first = git(path, "rev-parse", "HEAD")
+    (path / "train.py").write_text("LR = 2\n")
+    (path / "model.py").write_text("D = 2\n")
+    table(path / "results.tsv", *("x\ty" for _ in range(lines)))
+    git(path, "commit", "-qam", "several")
+    second = git(path, "rev-parse", "HEAD")
+    rows = (f"{first[:7]}\t0.9\t1.0\tkeep\ta", f"{second[:7]}\t0.8\t1.0\tkeep\tb")
+    source = open_source(str(table(path / "results.tsv", *rows)))
+    found = source.diff(2, 0)
+    names = ["model.py", "train.py"] + (["results.tsv"] if lines == 3 else [])
+    assert [part.name for part in split_files(found.patch)] == names
+    assert ("tables and logs" in found.note) == (lines > 3)
 
 
 def test_times_between_commits_are_marked_as_estimated(

@@ -11,6 +11,9 @@ from itertools import zip_longest
 from tui.present.text import clean_line
 
 _HUNK = re.compile(r"@@ -(\d+)(?:,(\d+))? \+(\d+)(?:,(\d+))? @@(.*)")
+_BOTH_NAMES = re.compile(r"diff --git a/(.+) b/\1$")
+_ONE_NAME = re.compile(r'(---|\+\+\+) "?(.+?)"?\t?$')
+_KIND = re.compile(r"(Binary|new|deleted)(?: file| files)? (?:mode|.* differ)")
 _WORD = re.compile(r"\w+|\s+|.")
 _LINE_CHARACTERS = 2000
 _WORDS_COMPARED = 400
@@ -31,11 +34,13 @@ class Side:
 
 @dataclass(frozen=True)
 class DiffRow:
-    """A row of a diff: a line on both sides, on one (added or removed), or a hunk's heading."""
+    """A row of a diff: a line on both sides, on one (added or removed), or a heading."""
 
     old: Side | None = None
     new: Side | None = None
     heading: str = ""
+    is_file: bool = False
+    """True for the heading of a file, False for that of a hunk."""
 
     @property
     def changed(self) -> bool:
@@ -51,15 +56,36 @@ def counts(rows: Iterable[DiffRow]) -> tuple[int, int]:
     return sum(row.new is not None for row in changed), sum(row.old is not None for row in changed)
 
 
-def rows_of(patch: str) -> list[DiffRow]:
+def rows_of(patch: str, title: str | None = None) -> list[DiffRow]:
     """Return the rows of a unified diff: its hunks, each with a heading; at most about 5,000 rows.
 
-    The file headers are left out. A longer diff ends with a heading that says so.
+    A diff over several files has a heading for each file. A longer diff ends with a heading that
+    says so.
+
+    Args:
+        patch: The diff.
+        title: The title above the rows, which may name the file already; the name of a single file
+            is a heading only if the title lacks it. None: a single file has no heading.
     """
+    rows = _rows(patch)
+    names = [row.heading for row in rows if row.is_file]
+    if len(names) > 1 or (names and title is not None and not _has_name(title, names[0])):
+        return rows
+    return [row for row in rows if not row.is_file]
+
+
+def _has_name(title: str, name: str) -> bool:
+    """Return whether a title has a file's name, with or without its directories."""
+    return any(name == word or name.endswith(f"/{word}") for word in title.split())
+
+
+def _rows(patch: str) -> list[DiffRow]:
     rows: list[DiffRow] = []
     old_number = new_number = old_left = new_left = 0
     removed: list[Side] = []
     added: list[Side] = []
+    begun = False
+    """True between the first line of a file's header and its first hunk."""
 
     def add_changes() -> None:
         for old, new in zip_longest(removed, added):
@@ -74,7 +100,9 @@ def rows_of(patch: str) -> list[DiffRow]:
             add_changes()
             match = _HUNK.match(line)
             if match is None:
+                begun = _read_header(line, rows, begun)
                 continue
+            begun = False
             old_number, new_number = int(match[1]), int(match[3])
             old_left, new_left = int(match[2] or 1), int(match[4] or 1)
             rows.append(DiffRow(heading=clean_line(match[5]).strip() or f"line {new_number}"))
@@ -95,6 +123,35 @@ def rows_of(patch: str) -> list[DiffRow]:
     if len(rows) >= _ROWS:
         rows.append(DiffRow(heading="the rest of this diff is not shown"))
     return rows
+
+
+def _read_header(line: str, rows: list[DiffRow], begun: bool) -> bool:
+    """Add or complete the heading of a file, from a line of the diff that is outside of hunks.
+
+    Args:
+        line: The line.
+        rows: The rows so far, to which the heading is added.
+        begun: Whether the last of them is the heading of this file already.
+
+    Returns:
+        Whether the last row is now the heading of a file whose first hunk is still to come.
+    """
+    name = ""
+    if (match := _BOTH_NAMES.match(line)) is not None:
+        name, begun = match[1], False
+    elif (match := _ONE_NAME.match(line)) is not None and match[2] != "/dev/null":
+        name = match[2].removeprefix("a/" if match[1] == "---" else "b/")
+    elif begun and (match := _KIND.match(line)) is not None:
+        name = f"{rows.pop().heading} ({match[1].lower()})"
+        begun = False
+    if not name:
+        return begun
+    if begun:
+        if not rows[-1].heading.endswith(")"):
+            rows[-1] = DiffRow(heading=clean_line(name), is_file=True)
+    else:
+        rows.append(DiffRow(heading=clean_line(name), is_file=True))
+    return True
 
 
 def _text(text: str) -> str:

@@ -123,9 +123,9 @@ class EditPanel(Sheet):
         now = (self._patch, self._caption, self._note, self._risk)
         if (patch, caption, note, risk) == now:
             return
-        if patch != self._patch:
+        if (patch, caption) != (self._patch, self._caption):
             self._patch = patch
-            self._rows = rows_of(patch)
+            self._rows = rows_of(patch, caption)
             self._spans = {}
         self._caption, self._note, self._risk = caption, note, risk
         self.repaint()
@@ -190,8 +190,10 @@ class EditPanel(Sheet):
                 yield from self._side(row.new, " ", width, digits)
 
     def _heading(self, row: DiffRow, width: int) -> Strip:
-        text = f"── {row.heading} "
-        return strip_of([(text + "─" * max(0, width - len(text)), self.style_of("--heading"))])
+        line = "━" if row.is_file else "─"
+        text = f"{line * 2} {row.heading} "
+        style = self.style_of("--heading") + Style(bold=row.is_file)
+        return strip_of([(text + line * max(0, width - len(text)), style)])
 
     def _side(self, side: Side | None, sign: str, width: int, digits: int) -> list[Strip]:
         """Return the strips of one line of a file, several if it is too long; [] for None.

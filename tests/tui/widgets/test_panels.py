@@ -127,6 +127,64 @@ def test_lines_that_look_like_headers_are_content() -> None:
     assert [row.old.text for row in rows if row.old] == ["-- a comment", "two"]
 
 
+SEVERAL = """\
+diff --git a/train.py b/train.py
+index 1..2 100644
+--- a/train.py
++++ b/train.py
+@@ -1 +1 @@
+-LR = 1
++LR = 2
+diff --git a/new.py b/new.py
+new file mode 100644
+--- /dev/null
++++ b/new.py
+@@ -0,0 +1 @@
++X = 1
+diff --git a/image.bin b/image.bin
+Binary files a/image.bin and b/image.bin differ
+diff --git a/gone.txt b/gone.txt
+deleted file mode 100644
+--- a/gone.txt
++++ /dev/null
+@@ -1 +0,0 @@
+-y
+"""
+
+
+def headings(patch: str, title: str | None = None) -> list[str]:
+    return [row.heading for row in rows_of(patch, title) if row.is_file]
+
+
+def test_a_diff_over_several_files_names_each() -> None:
+    names = ["train.py", "new.py (new)", "image.bin (binary)", "gone.txt (deleted)"]
+    assert headings(SEVERAL) == names
+    plain = (
+        "--- a/x.py\n+++ b/x.py\n@@ -1 +1 @@\n-a\n+b\n--- a/y.py\n+++ b/y.py\n@@ -1 +1 @@\n-a\n+b\n"
+    )
+    assert headings(plain) == ["x.py", "y.py"]
+    assert counts(rows_of(SEVERAL)) == (2, 2)
+
+
+def test_a_single_file_is_named_where_the_title_does_not() -> None:
+    one = SEVERAL[: SEVERAL.index("diff --git a/new.py")]
+    assert headings(one) == headings(one, "#7 train.py") == headings(one, "train.py") == []
+    assert headings(one, "#7 diff") == headings(one, "all changes") == ["train.py"]
+    deep = one.replace("/train.py", "/lab/train.py")
+    assert headings(deep, "#7 train.py") == []
+    assert headings(deep, "#7 model.py") == ["lab/train.py"]
+
+
+async def test_the_panel_shows_the_names_of_several_files() -> None:
+    panel = EditPanel()
+    for width in (70, 120):
+        async with Host(panel).run_test(size=(width, 24)) as pilot:
+            panel.show_patch(SEVERAL, "all changes")
+            await pilot.pause()
+            assert "━━ new.py (new) ━" in text_of(panel)
+        panel = EditPanel()
+
+
 def test_a_huge_diff_is_cut() -> None:
     rows = rows_of("@@ -0,0 +1,9999 @@\n" + "\n".join(f"+{n}" for n in range(9999)))
     assert 5000 <= len(rows) <= 10_002
