@@ -20,6 +20,7 @@ _CHUNK_BYTES = 1 << 20
 _POLL_BYTES = 256 << 10
 """The most bytes of the log parsed per poll, at about 3 MiB/s; more would block the socket."""
 _SKIP_BEHIND_BYTES = 4 << 20
+_MOST_PARSED_BYTES = 256 << 20
 _TRAINING_SLACK_SECONDS = 60.0
 _ASLEEP_SECONDS = 10.0
 GRACE_SECONDS = 15.0
@@ -74,6 +75,8 @@ class RunMonitor:
         self._on_report_waits = on_report_waits
         self._fd = -1
         self._position = 0
+        self._skipped = False
+        """Whether a part of the log was not parsed, because it grew too fast."""
         self._phase = Phase.STARTING
         # Monotonic: a changed clock or a suspended laptop must not count against the run.
         self._started_at = time.monotonic() - max(0.0, time.time() - handle.started_at)
@@ -116,7 +119,8 @@ class RunMonitor:
         report = self.handle.report()
         if report is None:
             await self.handle.end(self._on_alarm)
-        self.read_all()
+        # To parse a large log may take seconds, in which clients expect answers.
+        await asyncio.to_thread(self.read_all)
         self._report_progress()
         return FinishedRun(report, self.log, self._killed_by)
 
@@ -144,9 +148,14 @@ class RunMonitor:
         return False
 
     def read_all(self) -> RunLog:
-        """Read the rest of an ended run's log, close it, and return it as parsed."""
+        """Read the rest of an ended run's log, close it, and return it as parsed.
+
+        A log of which a part was skipped is parsed again, if that part may hold the metric.
+        """
         self._read(None)
         self.log.finish()
+        if self._skipped and not self.log.has_last_value:
+            self.log = self._parse_whole()
         if self._fd >= 0:
             os.close(self._fd)
             self._fd = -1
@@ -167,9 +176,9 @@ class RunMonitor:
                 return
         size = os.fstat(self._fd).st_size
         if size - self._position > _SKIP_BEHIND_BYTES:
-            jump = size - _CHUNK_BYTES
             self.log.skip()
-            self._position = jump
+            self._position = size - _CHUNK_BYTES
+            self._skipped = True
         budget = size - self._position if at_most is None else min(at_most, size - self._position)
         while budget > 0:
             data = os.pread(self._fd, min(_CHUNK_BYTES, budget), self._position)
@@ -179,6 +188,16 @@ class RunMonitor:
             budget -= len(data)
             self._grew_at = time.monotonic()
             self.log.feed(data)
+
+    def _parse_whole(self) -> RunLog:
+        """Return the log, parsed from its beginning, or at least its last 256 MiB."""
+        log = RunLog(self._config.metric_rule)
+        position = max(0, self._position - _MOST_PARSED_BYTES)
+        while data := os.pread(self._fd, _CHUNK_BYTES, position):
+            position += len(data)
+            log.feed(data)
+        log.finish()
+        return log
 
     def _report_progress(self) -> None:
         progress = self.log.progress

@@ -35,7 +35,7 @@ _OF_OTHER_RANKS = re.compile(
     r"|.*(?:NCCL|Gloo|TCPStore|[Cc]onnection (?:closed|reset) by peer)"
 )
 _MESSAGE_ENDS = re.compile(
-    r"wandb:|[EWIF]\d{4} \d\d:|\d{4}-\d\d-\d\d|\[[\w.:\- ]{1,30}\]|(?:INFO|WARNING|DEBUG|ERROR)\b"
+    r"wandb:|[EWIF]\d{4} \d\d:|\d{4}-\d\d-\d\d|\[[\w.:,\- ]{1,30}\]|(?:INFO|WARNING|DEBUG|ERROR)\b"
     r"|srun:|slurmstepd:|make(?:\[\d+\])?:|Exception ignored|\s*0%\|"
 )
 _ERROR = re.compile(

@@ -12,7 +12,7 @@ from collections import deque
 from engine.core.run_log.decoder import LineDecoder
 from engine.core.run_log.failure import FailureReader
 from engine.core.run_log.metric_reader import MetricChoice, MetricReader
-from engine.core.run_log.metric_rule import MetricRule
+from engine.core.run_log.metric_rule import LAST, MetricRule
 from engine.core.run_log.progress import (
     LogProgress,
     after_training,
@@ -159,6 +159,12 @@ class RunLog:
     def metric_value(self) -> float | None:
         """The metric's value; None if there is none."""
         return self.choice.value
+
+    @property
+    def has_last_value(self) -> bool:
+        """Return whether the metric's last value counts, and is known."""
+        rule = self.metric_reader.rule
+        return rule.pick == LAST and self.choice.value is not None
 
     def number(self, key: str) -> float | None:
         """Return the summary's value for `key` as a number; None if missing or not a number.
