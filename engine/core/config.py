@@ -109,7 +109,7 @@ class ResearchConfig(msgspec.Struct, frozen=True, kw_only=True):
     direction: Annotated[
         Direction,
         Setting(
-            '"min": lower is better, "max": higher is better',
+            '"min": lower is better, "max": higher is better; needed where nothing tells',
             flag="--direction",
             fixed=True,
             label="direction",

@@ -26,8 +26,8 @@ _COMPARED = re.compile(
 )
 _WANTED = re.compile(
     r"\b(?P<word>minimi[sz](?:e|es|ing|ation of)|maximi[sz](?:e|es|ing|ation of)|"
-    r"(?:the )?(?:low|high)est(?: possible)?|reduc(?:e|ing)|lower(?:ing)?|decreas(?:e|ing)|"
-    r"increas(?:e|ing)|rais(?:e|ing))\b",
+    r"(?:the )?(?:low|high)est(?: possible)?|reduc(?:e|ing)|lower(?:ing)?|decrease|decreasing|"
+    r"increase|increasing|rais(?:e|ing))\b",
     re.I,
 )
 _BETWEEN = re.compile(

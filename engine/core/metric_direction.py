@@ -38,7 +38,7 @@ _MIN = _set(
 )
 _MAX = _set(
     """
-    acc accuracy accuracies acuracy reward rewards return returns auc auroc aucroc auprc aupr roc
+    acc accuracy accuracies reward rewards return returns auc auroc aucroc auprc aupr roc
     ap map em f1 f2 f05 fbeta fscore fmeasure precision recall sensitivity specificity tpr tnr ppv
     npv ndcg mrr bleu sacrebleu gleu rouge meteor chrf cider spice sari bertscore comet iou miou
     giou dice jaccard r2 speedup speed throughput goodput bandwidth iops tps fps qps rps sps ips

@@ -72,7 +72,9 @@ def column_options(function: F) -> F:
     """Decorate a verb: add --metric and --direction, which interpret a table's columns."""
     metric = click.option("--metric", metavar="COLUMN", help="The metric's column of a table.")
     direction = click.option(
-        "--direction", type=click.Choice(["min", "max"]), help="Which way its metric improves."
+        "--direction",
+        type=click.Choice(["min", "max"]),
+        help="Which way its metric improves; needed if nothing tells.",
     )
     return metric(direction(function))
 

@@ -66,7 +66,7 @@ def results(
     force: bool,
     as_json: bool,
 ) -> None:
-    """List the experiments of a session or of any results.tsv.
+    """List the experiments of a session or of any results.tsv, CSV, JSON or JSON Lines.
 
     A FILE may have any columns, any metric, and be damaged: an unreadable line is shown with the
     reason, and the last lines say how the columns were interpreted.
