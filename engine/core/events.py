@@ -85,6 +85,8 @@ class Measurement(msgspec.Struct, frozen=True, kw_only=True):
     params_millions: float | None = None
     summary: dict[str, str] = {}
     """Every `key: value` line of the run's printed summary, as text."""
+    metric_lead: str | None = None
+    """The words before the metric's name in the line that gave its value; None where unknown."""
 
 
 class ProgressPoint(msgspec.Struct, frozen=True, array_like=True):

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from engine.core.config import ResearchConfig
 from engine.core.enums import Phase
+from engine.core.run_log.metric_rule import MetricRule
 from engine.core.run_log.progress import LogProgress
 from engine.core.run_log.reader import RunLog
 from engine.executors.local import ExitReport, RunHandle
@@ -51,6 +52,7 @@ class RunMonitor:
         handle: Gives access to the run's processes and files.
         config: The research config with the metric's name and the time limits.
         deadline_seconds: The longest time the run may take since its start.
+        rule: The rule by which the metric is read; None: that of the config.
         on_progress: Called at each poll with the progress that the log shows.
         on_alarm: Called with a sentence about what keeps the run from ending, once for each.
         on_report_waits: Called once where the run has ended, and its report is not written; a
@@ -63,12 +65,14 @@ class RunMonitor:
         config: ResearchConfig,
         *,
         deadline_seconds: float,
+        rule: MetricRule | None = None,
         on_progress: Callable[[LogProgress], None],
         on_alarm: Callable[[str], None],
         on_report_waits: Callable[[], None],
     ) -> None:
         self.handle = handle
-        self.log = RunLog(config.metric_rule)
+        self._rule = rule or config.metric_rule
+        self.log = RunLog(self._rule)
         self._config = config
         self._on_progress = on_progress
         self._on_alarm = on_alarm
@@ -191,7 +195,7 @@ class RunMonitor:
 
     def _parse_whole(self) -> RunLog:
         """Return the log, parsed from its beginning, or at least its last 256 MiB."""
-        log = RunLog(self._config.metric_rule)
+        log = RunLog(self._rule)
         position = max(0, self._position - _MOST_PARSED_BYTES)
         while data := os.pread(self._fd, _CHUNK_BYTES, position):
             position += len(data)

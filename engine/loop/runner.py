@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 from engine.core import events as ev
 from engine.core.edit_use import same_file
@@ -11,9 +12,11 @@ from engine.core.equal_results import equal_results
 from engine.core.errors import EnvironmentProblem, JournalError
 from engine.core.outcome import Classified, classify, ending_of
 from engine.core.records import Experiment, Run
+from engine.core.run_log.metric_rule import LAST, MetricRule
 from engine.core.run_log.progress import LogProgress
 from engine.core.run_log.reader import RunLog
 from engine.core.surprise import find_surprises
+from engine.core.text import one_line
 from engine.core.verdict import find_doubts
 from engine.executors.environment import withheld_names
 from engine.executors.local import ExitReport, RunHandle, RunSecret
@@ -140,6 +143,7 @@ class Runner:
             handle,
             self._context.session.config,
             deadline_seconds=run.deadline_seconds,
+            rule=self._rule(experiment),
             on_progress=lambda progress: self._progressed(
                 number, run.number, progress, monitor.elapsed_seconds
             ),
@@ -168,6 +172,7 @@ class Runner:
             handle,
             self._context.session.config,
             deadline_seconds=run.deadline_seconds,
+            rule=self._rule(experiment),
             on_progress=lambda _: None,
             on_alarm=lambda message: self._alarm_of_run(number, message),
             on_report_waits=lambda: None,
@@ -179,6 +184,15 @@ class Runner:
             return
         changed = await self._changed_locked(experiment)
         self._measure(experiment.number, run.number, log, report, changed)
+
+    def _rule(self, experiment: Experiment) -> MetricRule:
+        """Return the rule by which the metric of an experiment's run is read."""
+        session = self._context.session
+        rule, baseline = session.config.metric_rule, session.baseline
+        measurement = baseline.measurement if baseline is not None else None
+        if measurement is None or experiment.is_baseline or rule.pick != LAST:
+            return rule
+        return replace(rule, lead=measurement.metric_lead)
 
     def _lose(self, number: int, run: Run, why: str) -> None:
         """Record a run as interrupted because its result is gone; the experiment is run again."""
@@ -355,6 +369,7 @@ class Runner:
             tokens_millions=log.figure("total_tokens_M"),
             params_millions=log.figure("num_params_M"),
             summary=dict(log.summary),
+            metric_lead=log.lead,
         )
         doubts = find_doubts(
             measurement,
@@ -366,7 +381,7 @@ class Runner:
             log_rewritten=report.log_rewritten,
             used_instead=self._used_instead(number, run),
         )
-        surprises = self._find_surprises(number, metric, report)
+        surprises = self._find_surprises(number, metric, report, log)
         was_equal = equal_results(self._context.session)
         self._context.record(
             ev.Measured(
@@ -397,14 +412,16 @@ class Runner:
         trace = self._place.trace(self._context.layout.run(number, run))
         return "" if trace.edited else same_file(self._place.edited[0], trace.others)
 
-    def _find_surprises(self, number: int, metric: float, report: ExitReport) -> tuple[str, ...]:
+    def _find_surprises(
+        self, number: int, metric: float, report: ExitReport, log: RunLog
+    ) -> tuple[str, ...]:
         session = self._context.session
         experiment, baseline = session.experiment(number), session.baseline
         if experiment.forced is not None or experiment.origin is Origin.CONFIRM:
             return ()  # the user has decided already, or it is not kept anyway
         kept = (e for e in session.experiments if e.effective_verdict is Verdict.KEEP)
         last = baseline.run if baseline is not None else None
-        return find_surprises(
+        found = find_surprises(
             session.direction,
             metric,
             session.best_metric,
@@ -413,6 +430,18 @@ class Runner:
             seconds=report.seconds,
             baseline_seconds=last.seconds if last is not None else 0.0,
         )
+        return (*found, *_find_stray(log))
+
+
+def _find_stray(log: RunLog) -> tuple[str, ...]:
+    """Return a sentence about a value that is printed in another kind of line after the result."""
+    stray = log.choice.stray
+    if stray is None:
+        return ()
+    return (
+        f"line {stray.line} of its log gives {stray.value.printed} after the result, in another "
+        f"form than the baseline: {one_line(stray.text, 80)}",
+    )
 
 
 def _lost(handle: RunHandle, gone: str) -> Classified:

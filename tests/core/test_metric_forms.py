@@ -267,6 +267,37 @@ def test_not_a_number_is_never_the_best_and_percents_are_not_compared_with_share
 
 
 @pytest.mark.parametrize(
+    ("text", "value", "stray"),
+    [
+        ("v_x: 3\nnote v_x: 1\n", 3.0, 1.0),
+        ("note v_x: 1\nv_x: 3\n", 3.0, None),
+        ("v_x: 3\nnote v_x: 3\n", 3.0, None),
+        ("v_x: 3\nV_X: 1\n", 3.0, None),
+        ("12:30 [5%] v_x: 3\nnote v_x: 1\n", 3.0, 1.0),
+        ("Epoch 1 v_x: 3\nnote v_x: 1\n", 1.0, None),
+        ("{'v_x': 3}\nnote v_x: 1\n", 1.0, None),
+    ],
+)
+def test_lines_like_that_of_the_baseline_count_before_others(
+    text: str, value: float, stray: float | None
+) -> None:
+    log = RunLog(MetricRule(name="v_x", lead=""))
+    log.feed(text.encode())
+    log.finish()
+    choice = log.choice
+    assert choice.value == value
+    assert (choice.stray.value.number if choice.stray else None) == stray
+
+
+def test_the_words_before_the_name_are_the_same_at_every_step_and_time() -> None:
+    line = "2026-11-28 20:50:5{0},299 INFO step {0}0/90 train_loss:0.{0} val_bpb:1.{0}"
+    assert {read("val_bpb", line.format(n)).lead for n in range(9)} == {"info step train loss"}
+    assert read("val_bpb", "  val_bpb: 1").lead == ""
+    assert read("val_bpb", "nothing").lead is None
+    assert read("val_bpb", "val_bpb: 1", source="re:(1)").lead is None
+
+
+@pytest.mark.parametrize(
     ("source", "text", "value"),
     [
         (r"re:bpb of (\S+) in", "it has a bpb of 0.94 in the end", 0.94),

@@ -69,3 +69,16 @@ def test_an_invalid_rule_is_refused_before_anything_starts(
     assert done.returncode != 0
     assert says in done.stderr
     assert not (repository / ".autoresearch").exists()
+
+
+def test_a_line_of_another_kind_after_the_result_does_not_replace_it(
+    repository: Path, engines: None
+) -> None:
+    train = KNOB + 'print(f"val_bpb: {v:.6f}")\nif ALPHA != 0.30:\n    print("so val_bpb: 0.1")\n'
+    make_repository(repository, {"train.py": train})
+    run(repository, "--max", "2", "--metric", "val_bpb", "--autonomy", "auto")
+    second = session_of(repository).experiment(2)
+    assert second.measurement is not None
+    assert second.measurement.metric > 0.9
+    assert len(second.surprises) == 1
+    assert "line 2 of its log gives 0.1 after the result, in another form" in second.surprises[0]

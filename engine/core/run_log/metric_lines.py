@@ -84,6 +84,8 @@ class Occurrence:
     value: PrintedValue
     spelling: int
     """0: the name is spelled as asked for; 1: in another case; 2: with other separators."""
+    lead: str = ""
+    """The last words before the name, without figures and signs."""
     label: str = ""
     """The data set or class that a label such as `val:` or `cats:` names; empty for none."""
 
@@ -149,7 +151,7 @@ class MetricLines:
                 else:
                     value, key, label = item
                     label = "" if self._has_split else data_set(label)
-                    found.append(Occurrence(number, text, value, self._spelling(key), label))
+                    found.append(Occurrence(number, text, value, self._spelling(key), "{", label))
             if found:
                 return found
         for match in self._name.finditer(line):
@@ -202,8 +204,9 @@ class MetricLines:
             return Refusal(number, text, doubt)
         if value.note == "a decimal comma":
             self._decimal_comma = True
-        label = self._label(line[max(0, match.start() - 200) : match.start()])
-        return Occurrence(number, text, value, self._spelling(match[0]), label)
+        before = line[max(0, match.start() - 200) : match.start()]
+        spelling, lead = self._spelling(match[0]), _words(before)
+        return Occurrence(number, text, value, spelling, lead, self._label(before))
 
     def _label(self, before: str) -> str:
         """Return the data set or class that a label before the name names, or ""."""
@@ -227,7 +230,7 @@ class MetricLines:
         value = read_value(inside[1]) if inside is not None else "no number follows"
         if isinstance(value, str) or (inside and inside[1][value.end :].strip()):
             return Refusal(number, text, "no number follows")
-        return Occurrence(number, text, value, self._spelling(match[0]))
+        return Occurrence(number, text, value, self._spelling(match[0]), "(")
 
     def _other_figure(self, before: str) -> str:
         """Return the word that makes the name after it the name of another figure, or ""."""
@@ -265,7 +268,14 @@ class MetricLines:
             return [Refusal(number, text, value)]
         note = value.note or f"below the heading `{self._columns.heading}`"
         spelling = self._spelling(self._columns.heading)
-        return [Occurrence(number, text, replace(value, note=note), spelling)]
+        return [Occurrence(number, text, replace(value, note=note), spelling, "|")]
+
+
+def _words(before: str) -> str:
+    """Return the last words of the text before the metric's name, in one form for all steps."""
+    if not before or before.isspace():
+        return ""
+    return " ".join(re.findall(r"[a-z]+", before.lower())[-6:])
 
 
 def _doubt(form: str, before: str, line: str, value: PrintedValue) -> str:

@@ -7,7 +7,7 @@ import json
 import math
 from collections import deque
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from engine.core.enums import Direction
@@ -38,6 +38,8 @@ class MetricChoice:
     """The place where the value is printed; None for a mean, and without a value."""
     counted: tuple[Occurrence, ...] = ()
     """The newest places that were compared, oldest first, at most 1,000."""
+    stray: Occurrence | None = None
+    """A later place that gives another value, in another kind of line than the baseline's."""
 
 
 @dataclass
@@ -72,7 +74,7 @@ class MetricReader:
     def __init__(self, rule: MetricRule) -> None:
         self.rule = rule
         self._lines = MetricLines(rule.name)
-        self._tallies: dict[tuple[int, str, bool], _Tally] = {}
+        self._tallies: dict[tuple[int, bool, str, bool], _Tally] = {}
         self.refusals: deque[Refusal] = deque(maxlen=_KEPT_REFUSALS)
         """The newest places where the metric is named and no value was read."""
 
@@ -140,7 +142,8 @@ class MetricReader:
                 self.refusals.append(item)
                 continue
             found = True
-            key = (item.spelling, item.label, item.value.percent)
+            other = self.rule.lead is not None and item.lead != self.rule.lead
+            key = (item.spelling, other, item.label, item.value.percent)
             self._tallies.setdefault(key, _Tally()).add(item, self.rule.direction)
         return found
 
@@ -154,18 +157,24 @@ class MetricReader:
         """Return the value that counts by the rule, with the reason."""
         if not self._tallies:
             return MetricChoice(None, self._why_nothing())
-        spelling = min(key[0] for key in self._tallies)
-        labels = sorted({key[1] for key in self._tallies if key[0] == spelling})
+        best = min(key[:2] for key in self._tallies)
+        labels = sorted({key[2] for key in self._tallies if key[:2] == best})
         name = self.rule.name
         if len(labels) > 1 and labels[0]:
             names = " or ".join(f'--metric "{label} {name}"' for label in labels[:3])
             return MetricChoice(
                 None, f"the log gives {name} for {' and '.join(labels[:9])}: name one with {names}"
             )
-        same = {key: t for key, t in self._tallies.items() if key[:2] == (spelling, labels[0])}
+        same = {key: t for key, t in self._tallies.items() if key[:3] == (*best, labels[0])}
         # Percents and shares are not compared with each other: the newest says which counts.
         tally = max(same.values(), key=lambda t: t.recent[-1].line)
-        return self._pick(tally)
+        choice = self._pick(tally)
+        percent = tally.recent[-1].value.percent
+        others = self._tallies.get((best[0], True, labels[0], percent))
+        stray = others.recent[-1] if others is not None and not best[1] else None
+        if stray is None or stray.line < tally.recent[-1].line:
+            return choice
+        return choice if stray.value.number == choice.value else replace(choice, stray=stray)
 
     def _pick(self, tally: _Tally) -> MetricChoice:
         counted, count = tuple(tally.recent), tally.count

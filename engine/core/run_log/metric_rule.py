@@ -36,6 +36,10 @@ class MetricRule:
     direction: Direction = Direction.MIN
     source: str = ""
     pick: str = LAST
+    lead: str | None = None
+    """The words before the metric's name in the line that gave the baseline's value; of several
+    lines those count where they are the same. None: any line counts.
+    """
 
     @property
     def kind(self) -> SourceKind:

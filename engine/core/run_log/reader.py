@@ -161,6 +161,12 @@ class RunLog:
         return self.choice.value
 
     @property
+    def lead(self) -> str | None:
+        """The words before the metric's name in the line that gave its value; None for no line."""
+        chosen = self.choice.chosen
+        return None if chosen is None or self.metric_reader.rule.source else chosen.lead
+
+    @property
     def has_last_value(self) -> bool:
         """Return whether the metric's last value counts, and is known."""
         rule = self.metric_reader.rule
