@@ -241,5 +241,5 @@ class RunPlace:
             log.metric_reader.read_file(text)
 
     def clear_bytecode(self) -> Path | None:
-        """Delete what Python compiled in the last run; return its new name where it cannot be."""
+        """Delete what Python compiled in the last run; return its new name if that fails."""
         return clear_away(self._bytecode)
