@@ -5,24 +5,20 @@ from __future__ import annotations
 import ast
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
 
 from engine.core.enums import Direction
-from engine.core.errors import UsageError, WorkspaceError
+from engine.core.errors import WorkspaceError
 from engine.setup.detect_command import find_command
 from engine.setup.detect_direction import detect_direction
+from engine.setup.detect_metric import find_metric
 from engine.untrusted_files import read_regular
 
-DEFAULT_METRIC = "val_bpb"
 _MOST_BYTES = 4 * 2**20
 _USUAL_LOCKED = ("prepare.py", "constants.py", "shards.py", "device.py")
-_PRINTED = re.compile(r"""["'](?:\\n)?([A-Za-z][\w./-]{1,40})\s?[:=](?:\s|["'{%])""")
-_METRIC_LIKE = re.compile(
-    r"bpb|loss|acc|score|error|rmse|mse|mae|f1|auc|perplexity|ppl|reward|metric", re.I
-)
 _BUDGET = re.compile(r"^TIME_BUDGET\s*(?::[^=]*)?=\s*(.+?)(?:\s*#.*)?$", re.M)
 _BUDGET_VARIABLE = "AUTORESEARCH_TIME_BUDGET"
 
@@ -96,7 +92,9 @@ def detect_settings(
         )
     )
     texts = {m: _source(workspace / m) for m in (name, *locked)}
-    found_metric = metric or _find_metric(texts, why)
+    found_metric = metric
+    if found_metric is None:
+        found_metric, why["metric"] = find_metric(texts)
     direction, why["direction"] = detect_direction(workspace, found_metric)
     budget, reads_budget = _find_budget(texts, why)
     if command is None:
@@ -127,25 +125,40 @@ def _source(path: Path) -> str:
 
 
 def local_modules(workspace: Path, name: str) -> list[str]:
-    """Return the names of a script and of the workspace's files it imports, directly or not."""
-    found = [name]
+    """Return the names of a script and of the workspace's files it imports, directly or not.
+
+    Modules are looked for in the workspace, in its `src`, and in the directory of the script.
+    """
+    found, roots = [name], dict.fromkeys(("", "src", os.path.dirname(name)))
     for current in found:
         try:
             tree = ast.parse(_source(workspace / current))
         except (SyntaxError, ValueError, RecursionError, MemoryError, WorkspaceError):
             continue
         for node in ast.walk(tree):
-            names: list[str] = []
-            if isinstance(node, ast.Import):
-                names = [alias.name for alias in node.names]
-            elif isinstance(node, ast.ImportFrom) and node.module and node.level == 0:
-                names = [node.module]
-            for module in names:
-                stem = module.replace(".", "/")
-                for candidate in (f"{stem}.py", f"{stem}/__init__.py"):
-                    if (workspace / candidate).is_file() and candidate not in found:
-                        found.append(candidate)
+            for stem in _imported(node, current):
+                places = [os.path.join(root, stem[1]) for root in roots] if stem[0] else [stem[1]]
+                for place in places:
+                    for candidate in (f"{place}.py", f"{place}/__init__.py"):
+                        if (workspace / candidate).is_file() and candidate not in found:
+                            found.append(candidate)
     return found
+
+
+def _imported(node: ast.AST, importer: str) -> Iterator[tuple[bool, str]]:
+    """Yield the modules that a statement imports: whether the name is absolute, and its path."""
+    if isinstance(node, ast.Import):
+        for alias in node.names:
+            yield True, alias.name.replace(".", "/")
+    elif isinstance(node, ast.ImportFrom):
+        stem = (node.module or "").replace(".", "/")
+        base = importer
+        for _ in range(node.level):
+            base = os.path.dirname(base)
+        for alias in node.names:
+            yield not node.level, os.path.join("" if not node.level else base, stem, alias.name)
+        if stem:
+            yield not node.level, os.path.join("" if not node.level else base, stem)
 
 
 def _find_file(workspace: Path, why: dict[str, str]) -> str:
@@ -168,32 +181,6 @@ def _find_file(workspace: Path, why: dict[str, str]) -> str:
         listed,
         "Name the file an agent may edit with --file, or make a new workspace with "
         "`autoresearch-tui init DIR`.",
-    )
-
-
-def _find_metric(texts: Mapping[str, str], why: dict[str, str]) -> str:
-    printed: dict[str, str] = {}
-    for name, text in texts.items():
-        for match in _PRINTED.finditer(text):
-            printed.setdefault(match[1], name)
-    if DEFAULT_METRIC in printed:
-        why["metric"] = f"printed by {printed[DEFAULT_METRIC]}"
-        return DEFAULT_METRIC
-    likely = [n for n in printed if _METRIC_LIKE.search(n)]
-    held_out = [n for n in likely if re.search(r"val|test|eval|dev", n, re.I)]
-    for group in (held_out, likely, list(printed)):
-        if len(group) == 1:
-            why["metric"] = f"printed by {printed[group[0]]}"
-            return group[0]
-    printed_names = (
-        f"It prints: {', '.join(list(printed)[:12])}."
-        if printed
-        else "No `name: value` is printed."
-    )
-    raise UsageError(
-        "The metric cannot be detected in the script.",
-        printed_names,
-        "Name it with --metric; where the run does not print it, add --metric-from.",
     )
 
 
