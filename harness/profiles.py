@@ -6,12 +6,14 @@ Standard library only: this is imported where PyTorch may be neither installed n
 from __future__ import annotations
 
 import ast
+import contextlib
 import os
 import platform
 import subprocess
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
+from typing import Any
 
 
 @dataclass(frozen=True)
@@ -145,6 +147,13 @@ TRAIN_LITERALS = {
     "TOTAL_BATCH_SIZE": "total_batch_size",
 }
 
+SMALLEST_GPU_PROFILE = "6gb"
+"""The profile for a GPU whose memory is unknown."""
+INTEGRATED = ("GB10", "Orin", "Thor", "Xavier", "Tegra", "nvgpu")
+"""Parts of the names of GPUs that share the host's memory, of which the driver tells none."""
+UNUSABLE = 0
+"""In the place of the memory of a GPU that cannot be used."""
+
 EDITABLE_FILE = "train.py"
 LOCKED_FILES = ("constants.py", "prepare.py", "shards.py", "device.py")
 
@@ -166,8 +175,11 @@ __pycache__/
 def detect_profile() -> str:
     """The name of the profile for this machine; with several GPUs, for the smallest of them."""
     memory = gpu_memory_bytes()
+    known = [size for size in memory if size]
+    if known:
+        return profile_for_gpu(min(known))
     if memory:
-        return profile_for_gpu(min(memory))
+        return SMALLEST_GPU_PROFILE
     if platform.system() == "Darwin" and platform.machine() == "arm64":
         return "mps"
     return "cpu"
@@ -182,48 +194,88 @@ def profile_for_gpu(memory_bytes: int) -> str:
     return "cpu"
 
 
-def gpu_memory_bytes() -> list[int]:
-    """Total memory of each NVIDIA GPU that CUDA_VISIBLE_DEVICES leaves; empty if there is none."""
+def gpu_memory_bytes() -> list[int | None]:
+    """Memory of each usable NVIDIA GPU that CUDA_VISIBLE_DEVICES leaves; None where unknown."""
     visible = os.environ.get("CUDA_VISIBLE_DEVICES")
     if visible is not None and visible.strip() in ("", "-1"):
         return []
     memory = memory_from_nvml()
     if memory is None:
         memory = memory_from_nvidia_smi()
-    if visible is None:
-        return memory
-    indices = [int(part) for part in visible.split(",") if part.strip().isdigit()]
-    chosen = [memory[index] for index in indices if index < len(memory)]
-    return chosen or memory  # named by UUID: take all
+    if visible is not None:
+        indices = [int(part) for part in visible.split(",") if part.strip().isdigit()]
+        chosen = [memory[index] for index in indices if index < len(memory)]
+        memory = chosen or memory  # named by UUID: take all
+    return [size for size in memory if size != UNUSABLE]
 
 
-def memory_from_nvml() -> list[int] | None:
-    """As the driver's library tells; None if its Python binding is not installed."""
+def memory_from_nvml() -> list[int | None] | None:
+    """By index, as the driver's library tells; None if its Python binding is not installed."""
     try:
         import pynvml
     except ImportError:
         return None
     try:
         pynvml.nvmlInit()
+        count = pynvml.nvmlDeviceGetCount()
     except pynvml.NVMLError:  # no driver
         return []
     try:
-        handles = map(pynvml.nvmlDeviceGetHandleByIndex, range(pynvml.nvmlDeviceGetCount()))
-        return [int(pynvml.nvmlDeviceGetMemoryInfo(handle).total) for handle in handles]
-    except pynvml.NVMLError:  # a driver that does not say, as for some integrated GPUs
-        return []
+        return [_memory_of(pynvml, index) for index in range(count)]
     finally:
         pynvml.nvmlShutdown()
 
 
-def memory_from_nvidia_smi() -> list[int]:
-    """As the driver's command tells."""
-    command = ["nvidia-smi", "--query-gpu=memory.total", "--format=csv,noheader,nounits"]
+def _memory_of(pynvml: Any, index: int) -> int | None:
+    """Memory of one GPU, or of the smallest of its MIG instances; None if it is unknown."""
+    try:
+        handle = pynvml.nvmlDeviceGetHandleByIndex(index)
+    except pynvml.NVMLError:  # this one is lost; the others answer
+        return UNUSABLE
+    instances = []
+    try:
+        if pynvml.nvmlDeviceGetMigMode(handle)[0]:
+            for number in range(pynvml.nvmlDeviceGetMaxMigDeviceCount(handle)):
+                with contextlib.suppress(pynvml.NVMLError):
+                    instance = pynvml.nvmlDeviceGetMigDeviceHandleByIndex(handle, number)
+                    instances.append(int(pynvml.nvmlDeviceGetMemoryInfo(instance).total))
+    except (AttributeError, pynvml.NVMLError):  # a GPU or a library without MIG
+        pass
+    if instances:
+        return min(instances)
+    try:
+        return int(pynvml.nvmlDeviceGetMemoryInfo(handle).total)
+    except pynvml.NVMLError:
+        pass
+    try:
+        name = pynvml.nvmlDeviceGetName(handle)
+    except pynvml.NVMLError:
+        return None
+    return _integrated_memory(name.decode() if isinstance(name, bytes) else name)
+
+
+def memory_from_nvidia_smi() -> list[int | None]:
+    """By index, as the driver's command tells."""
+    command = ["nvidia-smi", "--query-gpu=memory.total,name", "--format=csv,noheader,nounits"]
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=10, check=True)
     except (OSError, subprocess.SubprocessError):
         return []
-    return [int(line) * 2**20 for line in done.stdout.split() if line.isdigit()]
+    found: list[int | None] = []
+    for line in done.stdout.splitlines():
+        memory, _, name = line.partition(",")
+        if line.strip():
+            known = memory.strip().isdigit()
+            found.append(int(memory) * 2**20 if known else _integrated_memory(name))
+    return found
+
+
+def _integrated_memory(name: str) -> int | None:
+    """What a GPU that shares the host's memory counts for; None for another GPU."""
+    if not any(part in name for part in INTEGRATED):
+        return None
+    # There is more, but such a chip is only as fast as a consumer card.
+    return min(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"), 24 * 2**30)
 
 
 # ---------------------------------------------------------------------------

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
+import os
 import sys
 
 from engine import __version__
@@ -9,6 +12,7 @@ from engine import __version__
 
 def main() -> None:
     """Run the command and exit; an expected error becomes a line on stderr and an exit code."""
+    _use_utf8()
     if sys.argv[1:] == ["--version"]:
         print(f"autoresearch-tui, version {__version__}")  # before the import of click
         sys.exit(0)
@@ -42,6 +46,19 @@ def main() -> None:
         print_traceback(error)
         sys.exit(1)
     sys.exit(done if isinstance(done, int) else 0)
+
+
+def _use_utf8() -> None:
+    """Read names of files, and print, as UTF-8 whatever the locale is; never fail to print.
+
+    The process starts again in Python's UTF-8 mode where the locale has another encoding.
+    """
+    if sys.getfilesystemencoding() != "utf-8" and not sys.flags.utf8_mode:
+        with contextlib.suppress(OSError):  # then it prints with replacements
+            os.execv(sys.executable, [sys.executable, "-X", "utf8", *sys.orig_argv[1:]])
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # None where it is closed
+            stream.reconfigure(errors="replace")
 
 
 def _fail(text: str, code: int) -> None:

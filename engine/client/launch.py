@@ -52,7 +52,8 @@ def spawn_engine(workspace: Path) -> tuple[subprocess.Popen[bytes], Path]:
     hide_memory()  # the keys may have been given to this command alone
     output = engine_output(workspace)
     # -P: a directory called `engine` in the current one must not be imported instead.
-    command = [sys.executable, "-P", "-m", "engine.server.daemon", str(workspace), HANDOVER_FLAG]
+    daemon = ("-P", "-X", "utf8", "-m", "engine.server.daemon")
+    command = [sys.executable, *daemon, str(workspace), HANDOVER_FLAG]
     scope = _systemd_scope(os.environ)
     shown = {
         name: value

@@ -30,10 +30,21 @@ EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class Gpu(msgspec.Struct, frozen=True):
-    """Name and total memory of one GPU of the machine."""
+    """Name and total memory of one GPU, or of one MIG instance of a GPU."""
 
     name: str
     memory_bytes: int
+    """0 where the driver does not tell it."""
+    shares_host_memory: bool = False
+    """True where the GPU has no memory of its own, as in one chip with the processor."""
+
+    @property
+    def memory_text(self) -> str:
+        """The memory for the user, such as `80 GiB` or `memory unknown`."""
+        if self.memory_bytes <= 0:
+            return "memory unknown"
+        shared = " shared with the host" if self.shares_host_memory else ""
+        return f"{self.memory_bytes / 2**30:.0f} GiB{shared}"
 
 
 class Platform(msgspec.Struct, frozen=True, kw_only=True):
@@ -46,7 +57,7 @@ class Platform(msgspec.Struct, frozen=True, kw_only=True):
     ram_bytes: int
     gpus: tuple[Gpu, ...] = ()
     gpu_note: str = ""
-    """Why the machine's GPUs are not listed; empty where they are."""
+    """Why none, or not all, of the machine's GPUs are listed; empty where all are."""
     sandbox: str = "none"
     """Name of the sandbox that confines the training process; `none` where there is none."""
 

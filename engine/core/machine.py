@@ -15,6 +15,10 @@ class GpuSample(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     memory_total_bytes: int = 0
     power_watts: float | None = None
     temperature_celsius: float | None = None
+    shares_host_memory: bool = False
+    """True where the GPU has no memory of its own, as in one chip with the processor."""
+    fault: str = ""
+    """Why the GPU does not answer, such as `GPU is lost`; empty where it answers."""
     processes: tuple[tuple[int, int], ...] = ()
     """Process id (outside any container) and used bytes of each process on the GPU."""
 
@@ -24,7 +28,7 @@ class MachineSample(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tru
 
     gpus: tuple[GpuSample, ...] = ()
     gpu_note: str = ""
-    """Why no GPU is listed; empty where GPUs are."""
+    """Why none, or not all, of the GPUs are listed; empty where all are."""
     cpu_percent: float = 0.0
     """CPU load averaged over all cores, 0 to 100."""
     cores: int = 1

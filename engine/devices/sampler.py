@@ -10,6 +10,8 @@ import os
 import platform
 import shutil
 import sys
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -31,6 +33,9 @@ class Nvml(Protocol):
     def nvmlDeviceGetPowerUsage(self, handle: Any) -> int: ...
     def nvmlDeviceGetTemperature(self, handle: Any, kind: int) -> int: ...
     def nvmlDeviceGetComputeRunningProcesses(self, handle: Any) -> list[Any]: ...
+    def nvmlDeviceGetMigMode(self, handle: Any) -> Any: ...
+    def nvmlDeviceGetMaxMigDeviceCount(self, handle: Any) -> int: ...
+    def nvmlDeviceGetMigDeviceHandleByIndex(self, handle: Any, index: int) -> Any: ...
 
 
 def load_nvml() -> Nvml:
@@ -45,10 +50,27 @@ def load_nvml() -> Nvml:
     return pynvml  # type: ignore[no-any-return]
 
 
+_INTEGRATED = ("GB10", "Orin", "Thor", "Xavier", "Tegra", "nvgpu")
+"""Parts of the names of GPUs that have no memory of their own."""
+_UNKNOWN_BYTES = 2**62
+"""From here on a number of bytes is the driver's sign for an unknown one."""
+
+
+@dataclass
+class _Device:
+    """A GPU, or a MIG instance of one, that NVML knows."""
+
+    index: int
+    handle: Any
+    name: str
+
+
 class DeviceSampler:
     """Measures the load of this machine's GPUs and host; one thread at a time may call it.
 
-    Without an NVIDIA driver it reports no GPU, and the reason in `gpu_note`.
+    Each GPU is asked by itself: one that does not answer is named in `gpu_note`, and the others
+    are reported. Of a GPU that is divided into MIG instances, the instances are reported. Without
+    an NVIDIA driver it reports no GPU, and the reason in `gpu_note`.
 
     Args:
         nvml: An initialised NVML; by default this machine's is loaded.
@@ -59,20 +81,39 @@ class DeviceSampler:
         self._disk = disk
         self._nvml: Nvml | None = nvml
         self.gpu_note = ""
-        self._handles: list[Any] = []
+        self._devices: list[_Device] = []
         self._processes: dict[int, psutil.Process] = {}
         try:
             self._nvml = nvml if nvml is not None else load_nvml()
             count = self._nvml.nvmlDeviceGetCount()
-            self._handles = [self._nvml.nvmlDeviceGetHandleByIndex(i) for i in range(count)]
-            if not self._handles:
-                self.gpu_note = "the NVIDIA driver sees no GPU"
         except (
             Exception
         ) as error:  # pynvml's classes differ by version; each means that there is no NVML
             self._nvml = None
             self.gpu_note = f"no NVIDIA GPU here ({_reason(error)})"
+        else:
+            self.gpu_note = self._find_devices(self._nvml, count)
         psutil.cpu_percent(None)
+
+    def _find_devices(self, nvml: Nvml, count: int) -> str:
+        """List the GPUs and MIG instances; return which GPUs are missing, and why."""
+        notes = [] if count else ["the NVIDIA driver sees no GPU"]
+        for index in range(count):
+            try:
+                handle = nvml.nvmlDeviceGetHandleByIndex(index)
+            except Exception as error:  # one lost GPU does not hide the others
+                notes.append(f"GPU {index} cannot be used ({_reason(error)})")
+                continue
+            name = _text(_ask(nvml.nvmlDeviceGetName, handle)) or "GPU"
+            instances = _mig_instances(nvml, handle)
+            if instances is None:
+                self._devices.append(_Device(index, handle, name))
+            elif not instances:
+                notes.append(f"GPU {index} ({name}) is divided by MIG, and no instance is visible")
+            for instance in instances or ():
+                own = _text(_ask(nvml.nvmlDeviceGetName, instance)) or f"{name} MIG instance"
+                self._devices.append(_Device(index, instance, own))
+        return "; ".join(notes)
 
     def sample(self, run_pid: int | None = None) -> MachineSample:
         """Measure the load of GPUs, processor, memory and disk, and of a run's processes.
@@ -87,7 +128,7 @@ class DeviceSampler:
         with contextlib.suppress(OSError):
             free = shutil.disk_usage(self._disk).free
         return MachineSample(
-            gpus=tuple(self._gpu(i, handle) for i, handle in enumerate(self._handles)),
+            gpus=tuple(self._gpu(device, memory) for device in self._devices),
             gpu_note=self.gpu_note,
             cpu_percent=psutil.cpu_percent(None),
             cores=psutil.cpu_count() or 1,
@@ -106,16 +147,15 @@ class DeviceSampler:
         Args:
             sandbox: The sandbox that runs are started in, as recorded in the description.
         """
+        memory = psutil.virtual_memory()
+        gpus = [self._gpu(device, memory) for device in self._devices]
         return Platform(
             system=f"{platform.system()} {platform.release()}",
             python=platform.python_version(),
             cpu=_cpu_name(),
             cores=psutil.cpu_count() or 1,
-            ram_bytes=psutil.virtual_memory().total,
-            gpus=tuple(
-                Gpu(g.name, g.memory_total_bytes)
-                for g in (self._gpu(i, handle) for i, handle in enumerate(self._handles))
-            ),
+            ram_bytes=memory.total,
+            gpus=tuple(Gpu(g.name, g.memory_total_bytes, g.shares_host_memory) for g in gpus),
             gpu_note=self.gpu_note,
             sandbox=sandbox,
         )
@@ -138,36 +178,78 @@ class DeviceSampler:
                 rss += process.memory_info().rss
         return len(self._processes), cpu, rss
 
-    def _gpu(self, index: int, handle: Any) -> GpuSample:
-        nvml = self._nvml
-        assert nvml is not None  # handles exist only with NVML
-        name = _ask(lambda: nvml.nvmlDeviceGetName(handle))
-        memory = _ask(lambda: nvml.nvmlDeviceGetMemoryInfo(handle))
-        rates = _ask(lambda: nvml.nvmlDeviceGetUtilizationRates(handle))
-        power = _ask(lambda: nvml.nvmlDeviceGetPowerUsage(handle))
-        celsius = _ask(lambda: nvml.nvmlDeviceGetTemperature(handle, 0))
-        running = _ask(lambda: nvml.nvmlDeviceGetComputeRunningProcesses(handle)) or []
+    def _gpu(self, device: _Device, host: Any) -> GpuSample:
+        """Return a sample of one GPU.
+
+        Args:
+            device: The GPU.
+            host: The host's memory, as psutil reports it.
+        """
+        nvml, handle = self._nvml, device.handle
+        assert nvml is not None  # devices exist only with NVML
+        fault = ""
+        used = total = 0
+        integrated = False
+        try:
+            memory = nvml.nvmlDeviceGetMemoryInfo(handle)
+            used, total = int(memory.used), int(memory.total)
+        except Exception as error:  # pynvml's classes differ by version
+            fault = _fault(error)
+            integrated = not fault and any(part in device.name for part in _INTEGRATED)
+        if integrated:
+            used, total = host.total - host.available, host.total
+        rates = _ask(nvml.nvmlDeviceGetUtilizationRates, handle)
+        power = _ask(nvml.nvmlDeviceGetPowerUsage, handle)
+        celsius = _ask(nvml.nvmlDeviceGetTemperature, handle, 0)
+        running = _ask(nvml.nvmlDeviceGetComputeRunningProcesses, handle) or []
         return GpuSample(
-            index=index,
-            name=name.decode() if isinstance(name, bytes) else (name or "GPU"),
+            index=device.index,
+            name=device.name,
             utilisation_percent=None if rates is None else float(rates.gpu),
-            memory_used_bytes=0 if memory is None else int(memory.used),
-            memory_total_bytes=0 if memory is None else int(memory.total),
+            memory_used_bytes=used,
+            memory_total_bytes=total,
             power_watts=None if power is None else power / 1000,
             temperature_celsius=None if celsius is None else float(celsius),
-            processes=tuple((int(p.pid), int(p.usedGpuMemory or 0)) for p in running),
+            shares_host_memory=integrated,
+            fault=fault,
+            processes=tuple((int(p.pid), _known_bytes(p.usedGpuMemory)) for p in running),
         )
 
 
-def _ask(question: Any) -> Any:
+def _mig_instances(nvml: Nvml, handle: Any) -> list[Any] | None:
+    """Return the visible MIG instances of a GPU; None where it is not divided."""
+    mode = _ask(lambda: nvml.nvmlDeviceGetMigMode(handle))
+    if mode is None or not mode[0]:
+        return None
+    count = _ask(nvml.nvmlDeviceGetMaxMigDeviceCount, handle) or 0
+    found = (_ask(nvml.nvmlDeviceGetMigDeviceHandleByIndex, handle, n) for n in range(count))
+    return [instance for instance in found if instance is not None]
+
+
+def _ask(query: Callable[..., Any], *arguments: Any) -> Any:
     """Call a query of NVML, and return its result; None if the GPU does not support it.
 
-    MIG slices and old cards do not answer every query.
+    MIG instances and old cards do not answer every query, and old libraries lack some.
     """
     try:
-        return question()
+        return query(*arguments)
     except Exception:  # NVMLError_NotSupported and similar; the figure is shown as unknown
         return None
+
+
+def _fault(error: Exception) -> str:
+    """Return why a GPU does not answer any more; empty where only one figure is not available."""
+    lost = type(error).__name__.endswith(("GpuIsLost", "ResetRequired"))
+    return _reason(error) if lost else ""
+
+
+def _known_bytes(count: int | None) -> int:
+    """Return the memory of a process; 0 where the driver does not tell it."""
+    return int(count) if count is not None and count < _UNKNOWN_BYTES else 0
+
+
+def _text(name: str | bytes | None) -> str:
+    return name.decode("utf-8", "replace") if isinstance(name, bytes) else (name or "")
 
 
 def _reason(error: Exception) -> str:

@@ -76,7 +76,8 @@ class Reviewer:
             ),
             program=self._program.text,
             memory_gb=best.measurement.memory_gb if best and best.measurement else None,
-            memory_limit_gb=min((g.memory_bytes for g in gpus), default=0) / 2**30 or None,
+            memory_limit_gb=min((b for g in gpus if (b := g.memory_bytes)), default=0) / 2**30
+            or None,
         )
         before, after = (text.replace("\r\n", "\n") for text in (base, candidate))
         return await asyncio.to_thread(assess, before, after, setting, self._rules)

@@ -140,11 +140,11 @@ def _details(session: Session) -> tuple[tuple[str, str], ...]:
 
 
 def _machine(platform: Platform) -> list[tuple[str, str]]:
-    names = [f"{gpu.name}, {gpu.memory_bytes / _GIB:.0f} GiB" for gpu in platform.gpus]
+    names = [f"{gpu.name}, {gpu.memory_text}" for gpu in platform.gpus]
     gpus = [f"{names.count(n)} × {n}" if names.count(n) > 1 else n for n in dict.fromkeys(names)]
     ram = f", {platform.ram_bytes / _GIB:.0f} GiB" if platform.ram_bytes else ""
     return [
-        ("GPU", "; ".join(gpus) or platform.gpu_note or "none"),
+        ("GPU", "; ".join([*gpus, platform.gpu_note] if platform.gpu_note else gpus) or "none"),
         ("CPU", f"{platform.cpu}, {many(platform.cores, 'core')}{ram}"),
         ("system", f"{platform.system}, Python {platform.python}"),
     ]

@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -107,7 +108,11 @@ def _tool(name: str, *, needed: bool) -> CheckResult:
 def _gpus(platform: Platform) -> CheckResult:
     if not platform.gpus:
         return CheckResult("gpu", None, platform.gpu_note)
-    shown = ", ".join(f"{g.name} {g.memory_bytes / 2**30:.0f} GiB" for g in platform.gpus)
+    named = Counter(f"{g.name} {g.memory_text}" for g in platform.gpus)
+    shown = ", ".join(f"{count} × {text}" if count > 1 else text for text, count in named.items())
+    if platform.gpu_note:
+        todo = "See `nvidia-smi`; a lost GPU needs a reset or a restart of the machine."
+        return CheckResult("gpu", None, f"{shown}; {platform.gpu_note}", todo)
     return CheckResult("gpu", True, shown)
 
 

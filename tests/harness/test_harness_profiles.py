@@ -6,6 +6,7 @@ import ast
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -155,6 +156,89 @@ def test_detection(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("platform.system", lambda: "Linux")
     assert profiles.detect_profile() == "cpu"
     assert profiles.workspace_files("auto") == profiles.workspace_files("cpu")
+
+
+class NvmlError(Exception):
+    """Stands for pynvml.NVMLError."""
+
+
+def nvml(memory: list[object], *, name: str = "NVIDIA H100", mig: dict[int, int] | None = None):  # type: ignore[no-untyped-def]
+    """Return a stand-in for pynvml; each GPU has its memory, "lost" or "unknown"."""
+
+    def handle(index: int) -> int:
+        if memory[index] == "lost":
+            raise NvmlError
+        return index
+
+    def info(handle: object) -> object:
+        total = handle[0] if isinstance(handle, tuple) else memory[handle]  # type: ignore[index, call-overload]
+        if total == "unknown":
+            raise NvmlError
+        return SimpleNamespace(total=total)
+
+    def instance(_: int, number: int) -> tuple[int]:
+        if mig is None or number not in mig:
+            raise NvmlError
+        return (mig[number],)
+
+    return SimpleNamespace(
+        NVMLError=NvmlError,
+        nvmlInit=lambda: None,
+        nvmlShutdown=lambda: None,
+        nvmlDeviceGetCount=lambda: len(memory),
+        nvmlDeviceGetHandleByIndex=handle,
+        nvmlDeviceGetMemoryInfo=info,
+        nvmlDeviceGetName=lambda _: name,
+        nvmlDeviceGetMigMode=lambda _: [int(mig is not None)] * 2,
+        nvmlDeviceGetMaxMigDeviceCount=lambda _: 7,
+        nvmlDeviceGetMigDeviceHandleByIndex=instance,
+    )
+
+
+GIB = 2**30
+
+
+@pytest.mark.parametrize(
+    ("stub", "profile"),
+    [
+        (nvml([80 * GIB, "lost", 80 * GIB]), "80gb"),
+        (nvml(["lost"]), "cpu"),
+        (nvml(["unknown"]), "6gb"),
+        (nvml(["unknown", 80 * GIB]), "80gb"),
+        (nvml(["unknown"], name="NVIDIA GB10"), "24gb"),
+        (nvml(["unknown"], mig={0: 40 * GIB, 3: 10 * GIB}), "6gb"),
+        (nvml(["unknown"], mig={2: 40 * GIB}), "40gb"),
+        (nvml(["unknown"], mig={}), "6gb"),
+    ],
+)
+def test_each_gpu_answers_for_itself(
+    monkeypatch: pytest.MonkeyPatch, stub: object, profile: str
+) -> None:
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    monkeypatch.setitem(sys.modules, "pynvml", stub)
+    monkeypatch.setattr("platform.system", lambda: "Linux")
+    monkeypatch.setattr("os.sysconf", lambda _: 2**18 if _ == "SC_PAGE_SIZE" else 2**20)
+    assert profiles.detect_profile() == profile
+
+
+def test_an_index_names_the_same_gpu_where_another_is_lost(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setitem(sys.modules, "pynvml", nvml([24 * GIB, "lost", 80 * GIB]))
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "2")
+    assert profiles.gpu_memory_bytes() == [80 * GIB]
+
+
+def test_nvidia_smi_may_not_tell_the_memory(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    script = tmp_path / "nvidia-smi"
+    script.write_text("#!/bin/sh\necho '[N/A], NVIDIA GB10'; echo '[N/A], X'; echo '81559, H100'\n")
+    script.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
+    shared, unknown, known = profiles.memory_from_nvidia_smi()
+    assert shared is not None and 0 < shared <= 24 * GIB
+    assert (unknown, known) == (None, 81_559 * 2**20)
 
 
 def test_profiles_do_not_load_pytorch() -> None:

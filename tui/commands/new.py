@@ -57,10 +57,12 @@ def init(directory: Path, profile: str) -> None:
 
     It is a git repository with a first commit.
     """
-    from harness.profiles import PROFILES
+    from harness.profiles import PROFILES, gpu_memory_bytes
 
     name = _make(directory, profile)
     echo(f"Made {directory} for the profile {name}.")
+    if profile == "auto" and set(gpu_memory_bytes()) == {None}:
+        echo("The driver does not tell the GPU's memory: --profile chooses larger sizes.")
     source = PROFILES[name].recommended_source
     if source != "stdlib":
         echo(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -185,7 +186,10 @@ def _line(number: str, label: str, value: str, why: str, width: int) -> Iterator
 
 def machine_text(platform: Platform) -> str:
     """Return the machine's system, cores, memory and GPUs as one line of text."""
-    gpus = ", ".join(f"{g.name} {g.memory_bytes / 2**30:.0f} GiB" for g in platform.gpus)
+    named = Counter(f"{g.name} {g.memory_text}" for g in platform.gpus)
+    gpus = ", ".join(f"{count} × {text}" if count > 1 else text for text, count in named.items())
+    if gpus and platform.gpu_note:
+        gpus = f"{gpus} ({platform.gpu_note})"
     ram = f"{platform.ram_bytes / 2**30:.0f} GiB"
     return f"{platform.system}, {platform.cores} cores, {ram}, GPU: {gpus or 'none'}"
 

@@ -84,7 +84,7 @@ def serve(
         if path != Path():
             raise click.UsageError("--replay names what is shown; leave WORKSPACE out.")
         command, title = _replay(source, repo, metric, direction)
-    screen = (sys.executable, "-P", "-m", "tui.commands.web_tab")
+    screen = (sys.executable, "-P", "-X", "utf8", "-m", "tui.commands.web_tab")
 
     def announce(address: Address) -> None:
         if as_json:

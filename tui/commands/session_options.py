@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any, TypeVar
 
 import click
 
 from engine.core.config import settings
+from engine.core.errors import UsageError
 from engine.core.setting import Setting
 from engine.setup.plan import StartFlags
+
+_NOT_UTF8 = re.compile(r"[\ud800-\udfff]")
+"""Matches what Python decodes other bytes to."""
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -57,13 +62,25 @@ def setting_option(name: str) -> Callable[[F], F]:
 
 
 def start_flags(flags: dict[str, Any]) -> StartFlags:
-    """Return the values that the user gave for the flags added by `session_options`."""
+    """Return the values that the user gave for the flags added by `session_options`.
+
+    Raises:
+        UsageError: A value is not UTF-8 text.
+    """
     given = {
         name: value
         for name in settings()
         if (value := flags.pop(name, None)) is not None and value != ()
     }
+    for name, value in given.items():
+        if not _is_utf8("".join(value) if isinstance(value, tuple) else value):
+            raise UsageError(f"The value of {settings()[name].flag} is not UTF-8 text.")
     return StartFlags(settings=given, **flags)
+
+
+def _is_utf8(value: object) -> bool:
+    """Return whether a value is UTF-8 text, or not a text at all."""
+    return not (isinstance(value, str) and _NOT_UTF8.search(value))
 
 
 def _flag(setting: Setting) -> Callable[[F], F]:

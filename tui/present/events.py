@@ -354,7 +354,8 @@ def _describe(event: ev.AnyEvent, direction: Direction) -> EventText:
 
 def _machine(sample: MachineSample) -> str:
     gpus = [
-        f"GPU{gpu.index} {gpu.utilisation_percent:.0f} %, {size(gpu.memory_used_bytes)}"
+        f"GPU{gpu.index} {gpu.utilisation_percent:.0f} %"
+        + (f", {size(gpu.memory_used_bytes)}" if gpu.memory_total_bytes else "")
         for gpu in sample.gpus
         if gpu.utilisation_percent is not None
     ]

@@ -56,7 +56,7 @@ class DevicesPanel(Sheet):
     def _lines(self, devices: MachineSample, width: int) -> Iterable[list[Run]]:
         for gpu in devices.gpus:
             yield from self._gpu(gpu, width)
-        if not devices.gpus:
+        if devices.gpu_note or not devices.gpus:
             note = clean_line(devices.gpu_note) or "No GPU was found."
             for text in wrapped(note, width):
                 yield [(text, self.style_of("--dim"))]
@@ -69,8 +69,13 @@ class DevicesPanel(Sheet):
     def _gpu(self, gpu: GpuSample, width: int) -> Iterable[list[Run]]:
         name = clean_line(gpu.name).removeprefix("NVIDIA ")
         head: list[Run] = [(f"GPU{gpu.index} ", self.style_of("--strong"))]
+        if gpu.fault:
+            text = _cut(f"{name}: {clean_line(gpu.fault)}", width - _cells(head))
+            yield [*head, (text, self.style_of("--attention"))]
+            return
         busy = self._share("", gpu.utilisation_percent, width)
-        memory = self._memory("VRAM", gpu.memory_used_bytes, gpu.memory_total_bytes, width)
+        label = "host memory" if gpu.shares_host_memory else "VRAM"
+        memory = self._memory(label, gpu.memory_used_bytes, gpu.memory_total_bytes, width)
         power: list[Run] = []
         if gpu.power_watts is not None:
             power.append((f"  {gpu.power_watts:.0f} W", None))
@@ -109,7 +114,7 @@ class DevicesPanel(Sheet):
         if others <= 0:
             return ""
         largest = sorted(gpu.processes, key=lambda process: -process[1])[:3]
-        listed = ", ".join(f"pid {pid} {size(used)}" for pid, used in largest)
+        listed = ", ".join(f"pid {pid} {size(used) if used else '?'}" for pid, used in largest)
         if self._running:
             return f"{len(gpu.processes)} processes on it: {listed}"
         return f"held by {plural(others, 'other process', 'other processes')}: {listed}"

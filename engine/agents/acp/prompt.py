@@ -70,7 +70,7 @@ def _machine(briefing: Briefing) -> str:
     platform = briefing.platform
     if platform is None:
         return ""
-    gpus = [f"{one_line(g.name)} ({g.memory_bytes / 2**30:.0f} GiB)" for g in platform.gpus]
+    gpus = [f"{one_line(g.name)} ({g.memory_text})" for g in platform.gpus]
     return (
         f"- GPU: {', '.join(gpus) or 'none'}\n"
         f"- host: {one_line(platform.cpu)}, {platform.cores} cores, "

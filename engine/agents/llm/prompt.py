@@ -206,8 +206,8 @@ def _setup(briefing: Briefing) -> str:
         lines.append(f"training budget per run: {config.budget_seconds:g} s of wall-clock time")
     lines.append(f"command: {one_line(config.command)}")
     if platform is not None:
-        gpus = Counter((gpu.name, gpu.memory_bytes) for gpu in platform.gpus)
-        named = [f"{n} x {one_line(name)} ({b / 2**30:.0f} GiB)" for (name, b), n in gpus.items()]
+        gpus = Counter(f"{one_line(gpu.name)} ({gpu.memory_text})" for gpu in platform.gpus)
+        named = [f"{count} x {text}" for text, count in gpus.items()]
         lines += [
             f"GPU: {', '.join(named) or 'none'}",
             f"host: {one_line(platform.cpu)}, {platform.cores} cores, "

@@ -8,7 +8,7 @@ import msgspec.structs
 
 from engine.core import events as ev
 from engine.core.enums import Actor
-from engine.core.machine import MachineSample
+from engine.core.machine import GpuSample, MachineSample
 from engine.core.reducer import apply
 from engine.core.session import Session
 from tests.tui.widgets.widget_scenes import (
@@ -221,6 +221,31 @@ async def test_devices_explain_a_missing_gpu() -> None:
         assert "no NVIDIA driver" in text
         assert "nothing runs" in text
         assert "(low)" in text
+
+
+async def test_devices_name_a_lost_gpu_and_unknown_memory() -> None:
+    panel = DevicesPanel()
+    gpus = (
+        GpuSample(index=0, name="NVIDIA H100", fault="GPU is lost"),
+        GpuSample(index=1, name="NVIDIA H100", processes=((7, 0),)),
+        GpuSample(
+            index=2,
+            name="NVIDIA GB10",
+            shares_host_memory=True,
+            memory_used_bytes=2**33,
+            memory_total_bytes=2**36,
+        ),
+    )
+    sample = MachineSample(gpus=gpus, gpu_note="GPU 3 cannot be used (GPU is lost)")
+    async with Host(panel).run_test(size=(80, 12)) as pilot:
+        panel.show(View(devices=sample))
+        await pilot.pause()
+        text = text_of(panel)
+        assert "GPU0 H100: GPU is lost" in text
+        assert "VRAM unknown" in text
+        assert "pid 7 ?" in text
+        assert "host memory 8.0/64.0 GiB" in text
+        assert "GPU 3 cannot be used" in text
 
 
 async def test_devices_name_the_processes_on_an_idle_gpu() -> None:
