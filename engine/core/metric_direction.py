@@ -28,7 +28,8 @@ _MIN = _set(
     rmsle smape wmape wape nrmse nmse mase crps nll ce xent crossentropy logloss wer cer ter der
     eer dcf mindcf fpr fnr far frr fid kid fvd fad lpips niqe brisque kl kld divergence wasserstein
     emd chamfer hausdorff hd95 assd epe aepe ate rpe mpjpe ade fde distance brier ece regret cost
-    costs dollars usd drawdown gap toxicity hallucination hallucinations violations violation
+    exploitability costs dollars usd drawdown gap toxicity hallucination hallucinations violation
+    violations
     failures failure failed crashes warnings bugs misses miss overhead slowdown stall stalls jitter
     residual residuals penalty disparity volatility slippage inertia distortion rejection latency
     time runtime walltime duration elapsed ttft tpot itl rtf energy joules watts kwh co2 memory mem
@@ -61,6 +62,8 @@ _PHRASES = {
     "relative_entropy": Direction.MIN,
     "davies_bouldin": Direction.MIN,
     "calinski_harabasz": Direction.MAX,
+    "variance_explained": Direction.MAX,
+    "explained_variance": Direction.MAX,
     "exact_match": Direction.MAX,
     "f_beta": Direction.MAX,
     "c_index": Direction.MAX,
@@ -73,6 +76,7 @@ _PHRASES = {
 """Pairs of words whose meaning differs from that of their words; None: they say nothing."""
 _SIZED = _set("model bundle file binary artifact package image checkpoint archive download")
 _SIZES = _set("bytes kb kib mb mib gb gib tb kilobytes megabytes gigabytes")
+_FREE = _set("available free capacity")
 _TIMES = _set(
     """
     s sec secs second seconds ms msec millis milliseconds us usec μs microseconds ns nanoseconds
@@ -95,6 +99,8 @@ _NOT_MEASURED = _set(
     """
 )
 """Last words of names that are settings, labels or spreads, such as `loss_scale` and `acc_std`."""
+_MEASURED = _set("dice_coefficient explained_variance")
+"""Pairs of words that name a measured value, although the second alone does not."""
 _WEAK_MAX = _set("score scores")
 _SETS = "valid validation val test train eval dev holdout mean avg best final micro macro"
 _GLUED = re.compile(f"(?:{'|'.join(_SETS.split())})([a-z0-9]+)")
@@ -167,7 +173,7 @@ def _is_setting(words: tuple[str, ...]) -> bool:
     """Return whether a name is that of a setting, a label or a spread, not of a measured value."""
     if words[-1] == "size":
         return not _SIZED & set(words)
-    return words[-1] in _NOT_MEASURED and words[-2:] != ("dice", "coefficient")
+    return words[-1] in _NOT_MEASURED and "_".join(words[-2:]) not in _MEASURED
 
 
 def _of_ratio(head: tuple[str, ...], unit: tuple[str, ...]) -> Direction | None:
@@ -206,7 +212,7 @@ def _of_words(words: Sequence[str]) -> Direction | None:
             found = Direction.MIN
         elif (known := _of_word(word)) is not None:
             found = known
-    if found is None and len(words) > 1 and words[-1] in _TIMES | _SIZES:
+    if found is None and len(words) > 1 and words[-1] in _TIMES | _SIZES and not _FREE & set(words):
         found = Direction.MIN
     found = found or weak
     return _opposite(found) if negated else found

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import NamedTuple
 
@@ -43,6 +44,20 @@ EXPECTED = {
         "val_loss", LOW, "2.9k 2.7k 2.8d 2.6k 2.95d", 4
     ),
     "running-index-first.tsv": Expected("quux_figure", HIGH, "5.1k 5.4k 5.2d 5.9k 5.3d", 4),
+    "run-time-beside-the-metric.tsv": Expected("gadget_spread", LOW, "0.66k 0.15k", 2),
+    "first-column-and-a-named-one.tsv": Expected(
+        "val_blend_mean",
+        HIGH,
+        "0.001k 0.002k 0.0015d 0.003k 0.0025d 0.004k 0.0012d 0.005k 0.0041d 0.006k 0.0011d",
+        10,
+        "the verdicts follow it",
+    ),
+    "sparse-records.jsonl": Expected(
+        "win_rate", HIGH, "–o 0.15o 0.2o 0.25o 0.3o 0.35o 0.4o 0.45o 0.5o 0.55o 0.6o 0.65o", 12
+    ),
+    "names-that-begin-with-baseline.tsv": Expected(
+        "val_corr_mean", HIGH, "0.001o 0.002o 0.003o 0.004o 0.005o 0.006o 0.007o", 7
+    ),
     # Numbers that are taken for commits, and commits for numbers.
     "six-digit-numbers.tsv": Expected("val_loss", LOW, "1.363o 1.359o 1.353o 1.349o", 4),
     "id-before-the-commit.tsv": Expected("success_rate", HIGH, "0.45k 0.5k 0.81k 0.4d –d 0.6k", 3),
@@ -121,6 +136,20 @@ def test_the_cells_of_json_lines_are_those_of_the_records() -> None:
     assert first.extras["allocations"] == "24881"
     assert table.direction_reason == 'the file says "lower"'
     assert read("trials.jsonl").rows[2].extras["error"] == "CUDA out of memory, 5.59 GiB"
+
+
+def test_a_record_of_very_many_figures_keeps_them_in_few_columns() -> None:
+    record = {"val_acc": 0.5, "status": "keep", "deep": {f"a{n}": {"b": n} for n in range(300)}}
+    table = read_table(json.dumps([record, {**record, "val_acc": 0.6}]).encode())
+    assert (table.metric, [row.value for row in table.rows]) == ("val_acc", [0.5, 0.6])
+    assert len(table.columns) < 256
+    assert not any(row.flaw for row in table.rows)
+    assert json.loads(table.rows[0].extras["deep"])["a299"] == {"b": 299}
+
+
+def test_settings_within_records_are_not_the_metric() -> None:
+    record = {"env": {"accuracy": 1.0}, "result": {"tokens": 5.0}, "status": "keep"}
+    assert read_table(json.dumps([record, record]).encode()).metric == "result.tokens"
 
 
 def test_a_quoted_cell_has_several_lines() -> None:

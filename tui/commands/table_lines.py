@@ -103,21 +103,23 @@ def bad_row_line(bad: BadRow, width: int) -> str:
     return _fitting(f"! line {bad.line}: {bad.reason}: {one_line(bad.text)}", width)
 
 
-def show_value(value: float, apart: int = 0) -> str:
-    """Return a metric's value as text: 6 decimals below 10, else at least 8 significant digits.
+def show_value(value: float, apart: int = 0, *, whole: bool = False) -> str:
+    """Return a metric's value as text: 6 decimals below 10, else up to 8 significant digits.
 
     Args:
         value: The value.
         apart: The least decimals, which tell the value from others.
+        whole: Whether all values of the metric are whole numbers.
     """
     size = abs(value)
     if size >= 1e15 or 0 < size < 10.0 ** -max(6, apart):
         return f"{value:.8g}"
+    if whole:
+        return f"{value:.0f}"
     if size < 10:
         return f"{value:.{max(6, apart)}f}"
-    places = max(apart, 8 - len(str(int(size))), 0)
-    text = f"{value:.{places}f}"
-    return text.rstrip("0").rstrip(".") if places and not apart else text
+    least, most = f"{value:.{apart}f}", f"{value:.{max(apart, 8 - len(str(int(size))))}f}"
+    return max(least, most.rstrip("0").rstrip("."), key=len)
 
 
 def closing_lines(table: Table, stats: TableStats) -> list[str]:
@@ -141,13 +143,21 @@ def _best(table: Table, stats: TableStats) -> str:
         return f"Which way {name} improves is unknown, so no best is named; add --direction."
     if best is None or best.value is None:
         return "No row has a value that could be a best." if table.rows else ""
-    apart = places_apart(row.value for row in table.rows)
-    line = f"Best {one_line(table.metric or 'metric', 40)} {show_value(best.value, apart)} (row "
+    values = [row.value for row in table.rows if row.value is not None]
+    apart, whole = places_apart(values), all(value.is_integer() for value in values)
+
+    def shown(value: float) -> str:
+        return show_value(value, apart, whole=whole)
+
+    line = f"Best {one_line(table.metric or 'metric', 40)} {shown(best.value)} (row "
     line += f"{best.number}{', commit ' + one_line(best.commit, 40) if best.commit else ''}"
     if first is None or first.value is None or first.number == best.number:
         return line + "), the baseline."
-    change = f"{best.value - first.value:+.6g}".replace("-", "−")
-    return f"{line}), {change} against the baseline's {show_value(first.value, apart)}."
+    change = f"{best.value - first.value:+.6g}"
+    if whole and "e" in change:
+        change = f"{best.value - first.value:+.0f}"
+    change = change.replace("-", "−")
+    return f"{line}), {change} against the baseline's {shown(first.value)}."
 
 
 def _understood(table: Table) -> str:

@@ -24,6 +24,9 @@ _YES_NO = frozenset(("0", "1", "0.0", "1.0", "true", "false", "yes", "no"))
 _LETTER = re.compile(r"[a-f]", re.I)
 _BASE = re.compile(r"base|parent|prev|from|config|data|seed", re.I)
 """Matches names of columns whose hashes are not the row's own commit, such as `base_commit`."""
+_MANY = 6
+_MOST_STATUSES = 0.6
+"""Share of different cells above which a column of `_MANY` rows or more holds no statuses."""
 _WORDY = 12
 """Mean number of characters per cell above which a column holds phrases, not short names."""
 
@@ -120,6 +123,8 @@ def fill_from_cells(roles: list[Role], columns: Sequence[Cells], names: Sequence
             free.remove(-index)
 
     def status_score(column: Cells) -> float:
+        if len(column) >= _MANY and len(set(column)) > _MOST_STATUSES * len(column):
+            return 0.0  # names of runs, such as `baseline_2` and `kept_features`
         known = share(
             column,
             lambda c: not numeric(c) and meaning_of(c) not in (None, Meaning.OTHER) and len(c) > 1,

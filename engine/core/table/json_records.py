@@ -14,7 +14,9 @@ from typing import Any
 from engine.core.enums import Direction
 from engine.core.table.model import BadRow
 
-_MOST_DEPTH = 4
+_DEPTHS = (4, 2, 1, 0)
+"""Levels of objects within records that become columns of their own, fewer if there are many."""
+_MOST_COLUMNS = 200
 _TEXT_KEPT = 2000
 _UNPACKED = "metrics"
 """Key of a record's further metrics, whose names are used without this prefix."""
@@ -53,7 +55,7 @@ class _Segment:
 
     number: int
     config: Mapping[str, Any]
-    records: list[tuple[int, dict[str, str]]] = field(default_factory=list)
+    records: list[tuple[int, Mapping[str, Any]]] = field(default_factory=list)
 
 
 def direction_word(text: str) -> Direction | None:
@@ -117,7 +119,7 @@ def _table(
         elif "type" in record and "status" not in record and "metric" not in record:
             table.others += 1
         else:
-            segments[-1].records.append((number, _cells(record, segments[-1].config)))
+            segments[-1].records.append((number, record))
     for segment in segments:
         _add(table, segment)
     return table
@@ -130,8 +132,12 @@ def _add(table: JsonTable, segment: _Segment) -> None:
         count, known = table.metrics.get(metric, (0, None))
         table.metrics[metric] = (count + len(segment.records), known or direction)
     names: dict[str, None] = {}
-    for _, cells in segment.records:
-        names.update(dict.fromkeys(cells))
+    rows: list[dict[str, str]] = []
+    for depth in _DEPTHS:
+        rows = [_cells(record, metric, depth) for _, record in segment.records]
+        names = {name: None for cells in rows for name in cells}
+        if len(names) <= _MOST_COLUMNS:
+            break
     if not segment.records and metric is not None:
         names = dict.fromkeys(("commit", metric, "status", "description"))
     if not names:
@@ -139,7 +145,7 @@ def _add(table: JsonTable, segment: _Segment) -> None:
     table.headers.add(len(table.lines))
     table.lines.append("\t".join(names))
     table.numbers.append(segment.number)
-    for number, cells in segment.records:
+    for (number, _), cells in zip(segment.records, rows, strict=True):
         table.lines.append("\t".join(cells.get(name, "") for name in names))
         table.numbers.append(number)
 
@@ -149,13 +155,18 @@ def _metric_name(config: Mapping[str, Any]) -> str | None:
     return _one_cell(name) if isinstance(name, str) and name.strip() else None
 
 
-def _cells(record: Mapping[str, Any], config: Mapping[str, Any]) -> dict[str, str]:
-    """Return a record as cells by column name; members of objects have names such as `a.b`."""
+def _cells(record: Mapping[str, Any], metric: str | None, depth: int) -> dict[str, str]:
+    """Return a record as cells by column name; members of objects have names such as `a.b`.
+
+    Args:
+        record: The record.
+        metric: The name of its metric, if the file says it.
+        depth: Levels of objects that become columns; deeper ones stay JSON.
+    """
     found: dict[str, str] = {}
-    metric = _metric_name(config)
     for key, value in record.items():
         name = metric if key == "metric" and metric is not None else _one_cell(key)
-        _flatten(name, value, found, _MOST_DEPTH)
+        _flatten(name, value, found, depth)
     return found
 
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
-from math import comb
 from typing import NamedTuple
 
 from engine.core.enums import Direction
@@ -18,6 +18,8 @@ _MOST_CHANCE = 0.01
 """Largest probability that verdicts which have nothing to do with a column fit it as well."""
 _CLEAR_SHARE = 0.8
 _CLEARER = 0.15
+_LEAST_FILLED = 0.1
+"""Least number of filled cells of a metric, as a share of those of the fullest candidate."""
 FIRST_NUMBERS = "the first column of numbers without another use"
 """The reason for a column that neither its name nor the verdicts show to be the metric."""
 _BY_NAME = 3
@@ -37,7 +39,7 @@ class Following(NamedTuple):
     def chance(self) -> float:
         """Return the probability that as many verdicts or more agree by chance."""
         right, total = self.keeps[0] + self.discards[0], self.keeps[1] + self.discards[1]
-        likely: int = sum(comb(total, count) for count in range(right, total + 1))
+        likely: int = sum(math.comb(total, count) for count in range(right, total + 1))
         return float(likely / 2**total)
 
     def reason(self) -> str:
@@ -77,21 +79,27 @@ def choose_column(
     ]
     if not candidates:
         return -1, ""
+    filled = {c: sum(map(bool, columns[-c.before])) for c in candidates}
+    most = max(filled.values())
+    candidates = [c for c in candidates if filled[c] >= _LEAST_FILLED * most]
     chosen = max(candidates)
     found = {
         -c.before: _following(names[-c.before], columns[-c.before], verdicts) for c in candidates
     }
-    own = found[-chosen.before]
-    if own.share >= _CLEAR_SHARE:
-        return -chosen.before, chosen.why
-    best = max(found, key=lambda index: (found[index].share, -index))
+    named = -chosen.before
+    own = found[named].share
+    after_commit = list(roles).index(Role.COMMIT) + 1 if Role.COMMIT in roles else -1
+    # Where the verdicts follow several columns, it is usually the one after the commit.
+    if after_commit in found and metric_rank(names[after_commit]) == 0:
+        best, least = after_commit, own
+    else:
+        best = max(found, key=lambda index: (found[index].share, -index))
+        least = own + _CLEARER if own < _CLEAR_SHARE else math.inf
     following = found[best]
-    if (
-        following.share >= max(_CLEAR_SHARE, own.share + _CLEARER)
-        and following.chance() * 2 * len(candidates) <= _MOST_CHANCE
-    ):
+    is_clear = following.share >= max(_CLEAR_SHARE, least)
+    if best != named and is_clear and following.chance() * 2 * len(found) <= _MOST_CHANCE:
         return best, following.reason()
-    return -chosen.before, chosen.why
+    return named, chosen.why
 
 
 def _candidate(index: int, name: str, role: Role, column: Cells) -> _Candidate | None:

@@ -80,6 +80,9 @@ _TIMES = _set(
     耗时 用时 时长
     """
 )
+_LATENCIES = _set("latency ttft tpot itl ms us μs ns")
+_SETTINGS = _set("env environment config params parameters hparams hyperparameters args settings")
+"""Names of objects in JSON whose members are not measured."""
 _COUNTS = _set("passed failed failures tests gates files warnings errors misses")
 _STRONG = _set("bpb val_loss val_acc val_accuracy perplexity primary")
 _FORMS = _set("best final mean avg")
@@ -114,15 +117,20 @@ def metric_rank(name: str) -> int:
     elif words & {"val", "validation", "test", "heldout"} and words & {"loss", "ppl"}:
         rank += 1
     if direction_of(name) is Direction.MIN and words & _TIMES:
-        rank -= 1
+        # How long a run takes is seldom what is improved; how long a request takes often is.
+        rank -= 1 if words & _LATENCIES else 4
     if words & (_SECONDARY | _RESOURCES | _COUNTS):
         rank -= 2
     if words & {"metric", "objective"}:
         rank += 4 if not words & {"name", "direction", "unit", "type"} else -3
     if words & {"after", "primary", "composite"}:
         rank += 1
-    if words & _RELATIVE or normalise(name) in ("p", "p_val", "p_value"):
+    if words & _RELATIVE and "explained" not in words:
         rank -= 3
+    if normalise(name) in ("p", "p_val", "p_value"):
+        rank -= 3
+    if name.partition(".")[0].lower() in _SETTINGS and "." in name:
+        rank -= 4
     return rank
 
 
