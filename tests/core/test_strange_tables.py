@@ -144,7 +144,7 @@ def test_a_record_of_very_many_figures_keeps_them_in_few_columns() -> None:
     assert (table.metric, [row.value for row in table.rows]) == ("val_acc", [0.5, 0.6])
     assert len(table.columns) < 256
     assert not any(row.flaw for row in table.rows)
-    assert json.loads(table.rows[0].extras["deep"])["a299"] == {"b": 299}
+    assert json.loads(table.rows[0].description)["a299"] == {"b": 299}
 
 
 def test_settings_within_records_are_not_the_metric() -> None:
