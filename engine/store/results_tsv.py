@@ -143,14 +143,14 @@ class ResultsTable:
 
     def _without_rows(self, data: bytes, rows: Sequence[ResultsRow], start: int) -> bytes:
         """Return a table without the lines that have the commit of a row of the session."""
-        first = header(self._metric).encode() + b"\n"
-        if not data.startswith(first):
-            return first  # another table has taken its place
-        before = data[:start] if len(data) >= start else first
+        wanted = header(self._metric).encode()
+        first, _, rest = data.partition(b"\n")
+        if first.rstrip(b"\r") != wanted:
+            return wanted + b"\n"  # another table has taken its place
+        start = _start_of_line(data, start) or len(data) - len(rest)
         commits = {_line(row).split(b"\t")[0] for row in rows}
-        others = data[len(before) :].splitlines(keepends=True)
-        kept = [line for line in others if line.split(b"\t")[0] not in commits]
-        return before + b"".join(kept)
+        kept = [line for line in data[start:].split(b"\n") if line.split(b"\t")[0] not in commits]
+        return data[:start] + b"\n".join(kept)
 
     def _read(self) -> bytes:
         try:
@@ -171,6 +171,14 @@ def _line(row: ResultsRow) -> bytes:
     return format_row(row).encode("utf-8", "replace")
 
 
+def _start_of_line(data: bytes, position: int) -> int:
+    """Return where the line at a position of a table begins; 0 if the table is shorter.
+
+    The position is within a line where an editor has changed the ends of the lines before it.
+    """
+    return data.rfind(b"\n", 0, position) + 1 if len(data) >= position else 0
+
+
 def _count_rows(data: bytes, rows: Sequence[ResultsRow], start: int) -> int:
     """Return how many of the rows stand in a table, in order, before the first that does not.
 
@@ -179,7 +187,7 @@ def _count_rows(data: bytes, rows: Sequence[ResultsRow], start: int) -> int:
         rows: The rows; their descriptions do not matter.
         start: The number of bytes before the first row, unless the table is shorter than that.
     """
-    lines = iter((data[start:] if len(data) >= start else data).splitlines())
+    lines = iter(data[_start_of_line(data, start) :].split(b"\n"))
     for number, row in enumerate(rows):
         wanted = _line(row).rpartition(b"\t")[0] + b"\t"
         if not any(line.startswith(wanted) for line in lines):

@@ -115,7 +115,7 @@ class JournalTail:
         return events
 
     def _line_by_line(self, data: bytes) -> Iterator[ev.AnyEvent]:
-        for line in data.splitlines():
+        for line in data.removesuffix(b"\n").split(b"\n"):
             self._lines += 1
             if self._over or not line.strip():
                 continue

@@ -218,3 +218,11 @@ def test_a_file_that_cannot_be_opened_is_named(tmp_path: Path) -> None:
     with pytest.raises(WorkspaceError, match="cannot be read") as caught:
         JournalTail(tmp_path / "absent").read_new()
     assert "No such file" in caught.value.why
+
+
+def test_a_carriage_return_in_a_damaged_line_divides_no_line(tmp_path: Path) -> None:
+    damaged = [*WHOLE[:2], b"bro\rken\n", *WHOLE[2:]]
+    reader, events = read(tmp_path / "j", b"".join(damaged))
+    assert [e.seq for e in events] == [1, 2, 3, 4, 5]
+    assert reader.notes == ["Line 3 cannot be read and is left out."]
+    assert len(reader.left_out) == 1

@@ -164,3 +164,28 @@ def test_what_is_not_a_file_is_refused(path: Path, table: ResultsTable, kind: st
     with pytest.raises(OSError, match=r"."):
         table.write(ROWS, 3, START)
     assert other.read_text() == "precious"
+
+
+def test_other_rows_stay_where_an_editor_changed_the_line_ends(
+    path: Path, table: ResultsTable
+) -> None:
+    path.write_bytes((HEADER + EARLIER + text(1, 3) + NOTE).replace("\n", "\r\n").encode())
+    assert "yours-1" in ResultsTable(path, "val_bpb").write(ROWS, 3, START)
+    kept = (HEADER + EARLIER + NOTE).replace("\n", "\r\n") + text(1, 2, 3)
+    assert path.read_bytes() == kept.encode()
+
+
+def test_rows_whose_line_ends_were_changed_are_still_there(path: Path, table: ResultsTable) -> None:
+    mine = (HEADER + EARLIER + text(1, 2, 3)).replace("\n", "\r\n").encode()
+    path.write_bytes(mine)
+    assert ResultsTable(path, "val_bpb").write(ROWS, 3, START) == ""
+    assert path.read_bytes() == mine
+
+
+def test_a_carriage_return_within_a_row_of_the_user_divides_no_row(
+    path: Path, table: ResultsTable
+) -> None:
+    mine = (NOTE[:-1] + "\r0000002\tis better\n").encode()
+    path.write_bytes((HEADER + EARLIER + text(1, 3)).encode() + mine)
+    assert "yours-1" in ResultsTable(path, "val_bpb").write(ROWS, 3, START)
+    assert path.read_bytes() == (HEADER + EARLIER).encode() + mine + text(1, 2, 3).encode()
