@@ -7,10 +7,12 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from engine.client.sessions import find_journal
+from engine.core.errors import WorkspaceError
 from engine.protocol.endpoint import EngineLock
 from engine.store.journal_repair import JournalRepair, plan_repair, repair_journal
+from engine.store.results_tsv import drop_rows
 
-__all__ = ["JournalRepair", "begin_repair", "repair_journal"]
+__all__ = ["JournalRepair", "begin_repair", "drop_lost_rows", "repair_journal"]
 
 
 @contextmanager
@@ -35,3 +37,22 @@ def begin_repair(workspace: Path, tag: str | None) -> Iterator[tuple[str, Journa
         yield journal.parent.name, plan_repair(journal)
     finally:
         lock.release()
+
+
+def drop_lost_rows(workspace: Path, repair: JournalRepair) -> Path | None:
+    """Remove the rows of experiments that a repair drops from the session's results table.
+
+    Returns:
+        The path of the table as it was, which is kept beside it; None where there is no such row.
+
+    Raises:
+        WorkspaceError: The table cannot be read or written.
+    """
+    session = repair.session
+    table = workspace / session.results_file
+    try:
+        metric = session.config.metric
+        return drop_rows(table, metric, repair.lost_commits, repair.table_start)
+    except OSError as error:
+        why = f"{error.strerror or error}."
+        raise WorkspaceError(f"The results table {table} cannot be written.", why) from None

@@ -7,19 +7,21 @@ refers to what happened before.
 from __future__ import annotations
 
 import io
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
 
 from engine.core.errors import JournalError
-from engine.core.events import AnyEvent
+from engine.core.events import AnyEvent, VerdictGiven
 from engine.core.reducer import CONTRADICTIONS, apply
 from engine.core.session import Session
 from engine.store.durable import keep_aside, write_durably
 from engine.store.journal_file import MOST_LINE_BYTES
 from engine.untrusted_files import open_regular
 
+_COMMIT = re.compile(rb"(?<![0-9a-f])(?:[0-9a-f]{40}|[0-9a-f]{64})(?![0-9a-f])")
 _decoder = msgspec.json.Decoder(AnyEvent)
 
 
@@ -43,11 +45,22 @@ class JournalRepair:
     """The lines that are kept, in the order of their events."""
     dropped: tuple[DroppedLine, ...]
     """The other lines, in the order of the journal."""
+    session: Session
+    """The session's state by the events that are kept."""
+    table_start: int
+    """The size of the results table in bytes before the session's first row."""
 
     @property
     def is_needed(self) -> bool:
         """Return whether the journal is damaged."""
         return b"".join(self.kept) != self.found
+
+    @property
+    def lost_commits(self) -> set[str]:
+        """The commits whose rows in the results table the journal no longer knows."""
+        dropped = {h.decode() for line in self.dropped for h in _COMMIT.findall(line.text)}
+        recorded = {e.commit for e in self.session.experiments if e.row_written}
+        return (dropped | {e.commit for e in self.session.experiments if e.commit}) - recorded
 
 
 def plan_repair(path: Path) -> JournalRepair:
@@ -82,7 +95,16 @@ def plan_repair(path: Path) -> JournalRepair:
             dropped.append(DroppedLine(number, line, why))
         else:
             kept.append(line)
-    return JournalRepair(path, found, tuple(kept), tuple(sorted(dropped, key=lambda d: d.number)))
+    verdicts = (e for _, (_, _, e) in sorted(events.items()) if isinstance(e, VerdictGiven))
+    first = next(verdicts, None)
+    return JournalRepair(
+        path,
+        found,
+        tuple(kept),
+        tuple(sorted(dropped, key=lambda d: d.number)),
+        session,
+        first.results_bytes if first is not None else 0,
+    )
 
 
 def _read(path: Path) -> bytes:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from engine.core.results_row import ResultsRow, format_row
@@ -119,14 +119,14 @@ class ResultsTable:
         if self.is_untouched():
             found = self._count
         else:
-            data = self._read()
+            data = _read(self._path)
             found = _count_rows(data, rows, start)
             if found < written:
                 lost = self._put_back(data, rows, start)
                 found = len(rows)
         for row in rows[found:]:
             append_row(self._path, self._metric, row)
-        self._content, self._count, self._stamp = self._read(), len(rows), self._read_stamp()
+        self._content, self._count, self._stamp = _read(self._path), len(rows), self._read_stamp()
         return lost
 
     def _put_back(self, data: bytes, rows: Sequence[ResultsRow], start: int) -> str:
@@ -134,30 +134,13 @@ class ResultsTable:
         if self._content:
             content, missing = self._content, rows[self._count :]
         else:
-            content, missing = self._without_rows(data, rows, start), rows
+            commits = {row.commit for row in rows}
+            content, missing = _without_rows(data, self._metric, commits, start), rows
         if not content.endswith(b"\n"):
             content += b"\n"
         content += b"".join(_line(row) + b"\n" for row in missing)
         write_durably(self._path, content)
         return f"was changed (your version is kept as {aside.name})" if aside else "was deleted"
-
-    def _without_rows(self, data: bytes, rows: Sequence[ResultsRow], start: int) -> bytes:
-        """Return a table without the lines that have the commit of a row of the session."""
-        wanted = header(self._metric).encode()
-        first, _, rest = data.partition(b"\n")
-        if first.rstrip(b"\r") != wanted:
-            return wanted + b"\n"  # another table has taken its place
-        start = _start_of_line(data, start) or len(data) - len(rest)
-        commits = {_line(row).split(b"\t")[0] for row in rows}
-        kept = [line for line in data[start:].split(b"\n") if line.split(b"\t")[0] not in commits]
-        return data[:start] + b"\n".join(kept)
-
-    def _read(self) -> bytes:
-        try:
-            with open(open_regular(self._path), "rb") as file:
-                return file.read()
-        except FileNotFoundError:
-            return b""
 
     def _read_stamp(self) -> tuple[int, ...] | None:
         try:
@@ -165,6 +148,50 @@ class ResultsTable:
         except FileNotFoundError:
             return None
         return (found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns)
+
+
+def drop_rows(path: Path, metric: str, commits: Collection[str], start: int) -> Path | None:
+    """Remove the rows of some commits from a results table, and keep the table beside it.
+
+    Args:
+        path: The table.
+        metric: The metric's name, the second column of its header.
+        commits: The full hashes of the commits.
+        start: The size of the table in bytes before the session's first row.
+
+    Returns:
+        The path of the table as it was; None where it has no such row or is another table.
+
+    Raises:
+        OSError: The table is not a regular file, or cannot be read or written.
+    """
+    data = _read(path) if is_ours(path, metric) else b""
+    content = _without_rows(data, metric, commits, start)
+    if not data or content == data:
+        return None
+    aside = keep_aside(path, f"{path.name}.yours")
+    write_durably(path, content)
+    return aside
+
+
+def _without_rows(data: bytes, metric: str, commits: Collection[str], start: int) -> bytes:
+    """Return a table without the rows of some commits; only its header if it is another table."""
+    wanted = header(metric).encode()
+    first, _, rest = data.partition(b"\n")
+    if first.rstrip(b"\r") != wanted:
+        return wanted + b"\n"
+    start = _start_of_line(data, start) or len(data) - len(rest)
+    cells = {commit[:7].encode() for commit in commits}
+    kept = [line for line in data[start:].split(b"\n") if line.split(b"\t")[0] not in cells]
+    return data[:start] + b"\n".join(kept)
+
+
+def _read(path: Path) -> bytes:
+    try:
+        with open(open_regular(path), "rb") as file:
+            return file.read()
+    except FileNotFoundError:
+        return b""
 
 
 def _line(row: ResultsRow) -> bytes:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 from pathlib import Path
@@ -92,4 +93,34 @@ def test_rows_that_were_changed_without_an_engine_are_put_back(repository: Path)
     assert [a.kind for a in session.alarms].count(AlarmKind.RESULTS) == 1
     assert (repository / "results.tsv.yours-1").read_text() == mine
     assert "yours" not in git(repository, "status", "--porcelain")
+    check_books(repository)
+
+
+def test_experiments_that_a_repair_drops_lose_their_rows_too(repository: Path) -> None:
+    train = repository / "train.py"
+    # No edit is better, so that the branch stays where it is.
+    train.write_text(re.sub("loss = .*", "loss = 1.0", train.read_text()).replace("DEPTH - 6", "0"))
+    git(repository, "commit", "-qam", "constant")
+    pid = start(repository, "--budget", "0.1", "--max", "7")
+    until(repository, lambda s: s.counts.total >= 5, "five rows")
+    os.kill(pid, signal.SIGKILL)
+    wait_for(lambda: engine_pid(repository) is None, "the engine's end")
+    journal = Layout(repository, "t").journal
+    lines = journal.read_bytes().splitlines(keepends=True)
+    lost = next(n for n, x in enumerate(lines) if b"RunStarted" in x and b'"experiment":3' in x)
+    lines[lost] = b"lost\n"
+    journal.write_bytes(b"".join(lines))
+    table = repository / "results.tsv"
+    before = table.read_text()
+    mine = before + "0123456\t0.9\t1.0\tkeep\tmy own\n"
+    table.write_text(mine)
+    done = run_warm("repair", "-C", repository, "--yes")
+    assert "results.tsv.yours-1" in done.stdout
+    assert table.read_text().splitlines() == [*before.splitlines()[:3], mine.splitlines()[-1]]
+    assert (repository / "results.tsv.yours-1").read_text() == mine
+    table.write_text("".join(before.splitlines(keepends=True)[:3]))
+    start(repository, "--max", "7")
+    wait_for(lambda: engine_pid(repository) is None, "the session's end")
+    assert read_session(repository, "t").counts.total == 7
+    assert not (repository / "results.tsv.yours-2").exists()
     check_books(repository)

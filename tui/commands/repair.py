@@ -7,10 +7,11 @@ from pathlib import Path
 
 import click
 
-from engine.client.repair import JournalRepair, begin_repair, repair_journal
+from engine.client.repair import JournalRepair, begin_repair, drop_lost_rows, repair_journal
 from engine.client.sessions import find_workspace
 from engine.core.errors import JournalError
 from engine.core.text import one_line, plural
+from engine.setup.engine_files import check_results_file
 from tui.commands.options import tag_option, workspace_option
 from tui.commands.output import confirm_or_abort, echo
 
@@ -25,10 +26,11 @@ def repair(tag: str | None, path: Path, yes: bool) -> None:
     """Drop the lines of a damaged journal that cannot be kept.
 
     The lines are shown first, and the damaged journal is kept beside the new one. An event
-    whose predecessor is lost is dropped too, with all later ones; commits and rows of
-    results.tsv stay.
+    whose predecessor is lost is dropped too, with all later ones, and so are the rows of these
+    experiments in results.tsv, of which a copy is kept; commits stay.
     """
-    with begin_repair(find_workspace(path), tag) as (name, planned):
+    workspace = find_workspace(path)
+    with begin_repair(workspace, tag) as (name, planned):
         if not planned.is_needed:
             echo(f"The journal of {name} is not damaged.")
             return
@@ -43,8 +45,14 @@ def repair(tag: str | None, path: Path, yes: bool) -> None:
             )
         if not yes:
             confirm_or_abort(f"Write the journal of {name} with {kept}?", "The repair")
+        check_results_file(workspace, planned.session.results_file)
+        # First the table: the engine puts its rows back where the journal is not repaired.
+        table = drop_lost_rows(workspace, planned)
         aside = repair_journal(planned)
         echo(f"The journal of {name} has {kept} now; the damaged one is kept as {aside.name}.")
+        if table is not None:
+            file = planned.session.results_file
+            echo(f"Rows of {file} were dropped too; the table as it was is kept as {table.name}.")
 
 
 def _lines(planned: JournalRepair) -> list[str]:
