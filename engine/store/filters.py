@@ -6,7 +6,6 @@ import contextlib
 import os
 import re
 import tempfile
-from collections.abc import Iterable
 from pathlib import Path
 from typing import BinaryIO, cast
 
@@ -79,16 +78,6 @@ def find_broken(
     broken = {name for name in in_use if not _works(git, f"{commit}:{used[name][0]}")}
     broken |= {failed[1]} & in_use
     return dict.fromkeys(broken or in_use, _first_line(message))
-
-
-def switched_off(names: Iterable[str]) -> tuple[str, ...]:
-    """Return options of git that switch filters off."""
-    return tuple(
-        word
-        for name in names
-        for key in ("process=", "smudge=", "clean=", "required=false")
-        for word in ("-c", f"filter.{name}.{key}")
-    )
 
 
 def bring_unfiltered(

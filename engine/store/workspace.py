@@ -11,6 +11,7 @@ from __future__ import annotations
 import os
 import re
 import tempfile
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -95,11 +96,6 @@ class Workspace:
 
     def look(self) -> WorkspaceState:
         """Read the repository's state: head, uncommitted changes, submodules, the user's name."""
-        status = self.git.run(
-            # Git would look for changes in a submodule with the submodule's own configuration.
-            *("status", "--porcelain", "--untracked-files=no", "--ignore-submodules=dirty", "-z")
-        )
-        dirty = tuple(entry[3:] for entry in status.split("\0") if len(entry) > 3)
         name = self.git.try_run("config", "user.name")
         email = self.git.try_run("config", "user.email")
         stage = self.git.run("ls-files", "--stage", "--full-name", "-z", "--", ":/")
@@ -111,10 +107,38 @@ class Workspace:
             top=self.top,
             head=self.head,
             detached=self.git.try_run("symbolic-ref", "-q", "HEAD") is None,
-            dirty=dirty,
+            dirty=self._changed_files(),
             submodules=modules,
             identity=(name, email) if name and email else None,
         )
+
+    def _changed_files(self) -> tuple[str, ...]:
+        """Return the tracked files of the checkout that differ from the commit.
+
+        Whether a file differs that is stored through a filter is not known where the filter fails,
+        or may not run because the user has not confirmed the workspace. Such files are left out.
+        """
+        # Git would look for changes in a submodule with the submodule's own configuration.
+        words = ("status", "--porcelain", "--untracked-files=no", "--ignore-submodules=dirty", "-z")
+        unfiltered = not self.git.confirmed
+        try:
+            status = self.git.run(*words)
+        except GitError:
+            keys = self.git.try_run("config", "--name-only", "--get-regexp", r"^filter\.") or ""
+            filters = {key.split(".", 1)[1].rpartition(".")[0] for key in keys.splitlines()}
+            if not filters:
+                raise
+            status, unfiltered = self.git.run(*switched_off(filters), *words), True
+        changed = tuple(entry[3:] for entry in status.split("\0") if len(entry) > 3)
+        if not changed or not unfiltered:
+            return changed
+        with tempfile.TemporaryFile() as file:
+            file.write(os.fsencode("\0".join(changed)))
+            file.seek(0)
+            out = self.git.run("check-attr", "--stdin", "-z", "filter", stdin=cast(BinaryIO, file))
+        values = out.split("\0")[2::3]
+        none = ("unspecified", "unset", "set")
+        return tuple(n for n, value in zip(changed, values, strict=False) if value in none)
 
     @cached_property
     def outside_links(self) -> tuple[str, ...]:
@@ -435,3 +459,13 @@ class Workspace:
         """Point a private ref to a commit, so that git never removes the commit."""
         self.git.run("update-ref", ref, commit)
         self._sync(ref)
+
+
+def switched_off(names: Iterable[str]) -> tuple[str, ...]:
+    """Return options of git that switch filters off."""
+    return tuple(
+        word
+        for name in names
+        for key in ("process=", "smudge=", "clean=", "required=false")
+        for word in ("-c", f"filter.{name}.{key}")
+    )

@@ -12,9 +12,9 @@ import os
 from pathlib import Path
 
 from engine.core.errors import GitBusyError, WorkspaceError
-from engine.store.filters import bring_unfiltered, find_broken, switched_off
+from engine.store.filters import bring_unfiltered, find_broken
 from engine.store.removal import clear_away
-from engine.store.workspace import Workspace
+from engine.store.workspace import Workspace, switched_off
 
 
 def check_out(

@@ -107,3 +107,14 @@ def test_an_editable_file_that_git_stores_as_a_pointer_or_cipher_is_refused(
     with pytest.raises(WorkspaceError, match=r"secret\.py is encrypted by git-crypt") as caught:
         check_readable(workspace, "train.py", ("*.py",))
     assert "git-crypt unlock" in caught.value.todo
+
+
+@pytest.mark.parametrize("confirmed", [True, False])
+def test_files_of_a_filter_that_does_not_run_are_not_said_to_be_changed(
+    stored: Path, confirmed: bool
+) -> None:
+    for name, value in {**MISSING, "filter.lfs.clean": "git-lfs-that-is-not-here clean"}.items():
+        git(stored, "config", name, value)
+    (stored / "data/a.bin").write_text("other data of another length")
+    (stored / "train.py").write_text("changed = 1\n")
+    assert Workspace(stored, confirmed=confirmed).look().dirty == ("train.py",)
