@@ -205,6 +205,15 @@ class ScriptedAgent:
         (Path.cwd() / "new.txt").write_text("x")
         self._edit()
 
+    async def _both_files(self, text: str) -> None:
+        other = Path.cwd() / "model.py"
+        self._edit()
+        content = other.read_text().replace("WIDTH = 3", "WIDTH = 4")
+        await self._client.write_text_file(session_id="s1", path=str(other), content=content)
+        stray = self._client.write_text_file(session_id="s1", path="other.py", content="x")
+        await self._tell("write", stray)
+        await self._say(FINAL)
+
     async def _escapes(self, text: str) -> None:
         link = Path.cwd() / "innocent.txt"
         link.symlink_to("/etc/hostname")

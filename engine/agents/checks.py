@@ -5,10 +5,10 @@ from __future__ import annotations
 from engine.agents.base import AgentSpending, Briefing
 from engine.core.config import ResearchConfig
 from engine.core.errors import BudgetSpentError
+from engine.core.patches.language import edit_problem, key_of
 from engine.core.patches.patch import make_patch
 from engine.core.patches.place import patch_id
-from engine.core.patches.proposal_edit import is_same_edit, key_of
-from engine.core.patches.search_replace import source_key
+from engine.core.patches.proposal_edit import is_same_edit
 
 
 class WrongEdit(Exception):
@@ -33,16 +33,15 @@ def check_edit(briefing: Briefing, source: str) -> None:
         source: The complete edited file.
 
     Raises:
-        WrongEdit: The file is not valid Python, has no change, repeats a finished or pending
+        WrongEdit: The file is not valid, has no change, repeats a finished or pending
             experiment that started from the same commit, or repeats an edit the user vetoed.
     """
     base = briefing.failure.source if briefing.failure is not None else briefing.source
-    try:
-        key = source_key(source)
-        compile(source, briefing.config.file, "exec", dont_inherit=True)
-    except (SyntaxError, ValueError) as error:
-        raise WrongEdit(f"The edited file is not valid Python: {error}.") from None
-    if key == key_of(base):
+    file = briefing.config.file
+    if problem := edit_problem(briefing.source, source, file):
+        raise WrongEdit(problem)
+    key = key_of(source, file)
+    if key and key == key_of(base, file):
         raise WrongEdit("The edit changes nothing but white space or comments.")
     name = patch_id(briefing.source, source)
     for attempt in briefing.history:

@@ -8,11 +8,9 @@ draft, after a restart too.
 
 from __future__ import annotations
 
-import ast
 import asyncio
 import random
-import warnings
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -27,6 +25,7 @@ from engine.agents.search_tpe import choose_tpe, load_optuna
 from engine.core.config import ResearchConfig
 from engine.core.errors import AgentError, AllInQuestionError
 from engine.core.patches.knobs import KnobError
+from engine.core.patches.language import Language, language_of, syntax_problem
 from engine.core.text import plural
 
 POLICIES = ("bandit", "tpe", "random")
@@ -113,7 +112,7 @@ class SearchAgent:
         count = len(record.space.axes)
         yield Thought(
             f"Statistical search ({self._policy}) over {count} knob{'s' * (count != 1)} of "
-            f"{briefing.config.file}, no language model.\n"
+            f"{briefing.config.file_names}, no language model.\n"
         )
         yield Thought(_summary(record, metric) + "\n")
         for line in found.leaders:
@@ -122,7 +121,7 @@ class SearchAgent:
         yield Thought(f"Choice: {sentence}\n")
         literals = record.space.literals(choice.move)
         source = record.space.apply(choice.move)
-        _check(source, briefing.source)
+        _check(source, briefing.source, briefing.config.file)
         yield Draft(
             source=source,
             hypothesis=sentence,
@@ -134,15 +133,14 @@ class SearchAgent:
 
     def _search(self, briefing: Briefing) -> _SearchResult:
         try:
-            space = Space.of(briefing.source)
+            space = Space.of(briefing.source, briefing.config.file)
         except KnobError as error:
             raise AgentError(error.what, error.why, error.todo) from None
         if not space.axes:
             raise AgentError(
-                f"There is nothing to search in {briefing.config.file}.",
-                "It has no line `NAME = value` at its top level, with a name in capitals and a "
-                "number, tuple, boolean or pattern to change.",
-                "Write the numbers to be tuned as such lines, or choose another agent.",
+                f"There is nothing to search in {briefing.config.file_names}.",
+                nothing_to_search(briefing.config.files),
+                "Write the numbers to be tuned so, or choose another agent.",
             )
         record = Record.of(briefing, space)
         bandit = Bandit(record) if self._policy == "bandit" else None
@@ -172,14 +170,22 @@ def _summary(record: Record, metric: str) -> str:
     return text + f"; a usual difference that was not kept is {record.spread:.3g} {metric}."
 
 
-def _check(source: str, old: str) -> None:
-    """Raise an AgentError unless the edited source compiles and differs from the old one."""
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            ast.parse(source)
-            compile(source, "draft", "exec", dont_inherit=True)
-    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
-        raise AgentError("The edited file does not compile.", f"{error}.") from None
+def nothing_to_search(files: Sequence[str]) -> str:
+    """Return a sentence on what the knob search looks for in files, and did not find."""
+    languages = {language_of(name) for name in files}
+    if languages == {Language.PYTHON}:
+        return (
+            "It has no line `NAME = value` at its top level, with a name in capitals and a "
+            "number, tuple, boolean or pattern to change."
+        )
+    if any(language.is_data for language in languages):
+        return "It has no number or truth value that may change."
+    return "Knobs are found in Python, YAML, TOML and JSON files only."
+
+
+def _check(source: str, old: str, file: str) -> None:
+    """Raise an AgentError unless the edited source is valid and differs from the old one."""
+    if problem := syntax_problem(source, file):
+        raise AgentError("The search made an edit that is not valid.", problem)
     if source == old:
         raise AgentError("The search made an edit that changes nothing.")

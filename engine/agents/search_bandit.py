@@ -21,6 +21,7 @@ from engine.agents.search_model import Features, Posterior, Prior, TrialRow
 from engine.agents.search_options import SearchChoice, first_open, join, open_moves
 from engine.agents.search_record import Record, Trial, token
 from engine.agents.search_space import Move, SearchAxis
+from engine.core.patches.knob_kinds import knob_word
 from engine.core.patches.knobs import KnobKind, Scalar
 
 _IMPORTANCE: tuple[tuple[str, float], ...] = (
@@ -38,7 +39,8 @@ _FARTHEST = 8.0
 
 def importance(key: str) -> float:
     """Return how much a knob is expected to matter, guessed from its name: 0.45 to 1."""
-    return next((weight for pattern, weight in _IMPORTANCE if re.search(pattern, key)), 0.45)
+    word = knob_word(key)
+    return next((weight for pattern, weight in _IMPORTANCE if re.search(pattern, word)), 0.45)
 
 
 class Bandit:

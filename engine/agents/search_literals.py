@@ -1,4 +1,4 @@
-"""Writes new knob values as Python literals in the style of the old ones, such as `2**19`."""
+"""Writes new knob values as literals in the style of the old ones, such as `2**19` or `true`."""
 
 from __future__ import annotations
 
@@ -21,13 +21,15 @@ def rewrite(knob: Knob, values: Mapping[int, Scalar]) -> str:
 
 
 def write_value(value: Scalar, like: str) -> str:
-    """Return a scalar as a Python literal, in the style of the literal `like` if possible."""
+    """Return a scalar as a literal, in the style and language of the literal `like`."""
     if isinstance(value, str):
         quote = like[-1:]
+        if re.fullmatch(r"\w+", quote):
+            return value  # a word without quotes, as in YAML
         plain = like[:1] == quote and quote in ("'", '"') and re.fullmatch(r"[\w .+-]*", value)
         return f"{quote}{value}{quote}" if plain else repr(value)
     if isinstance(value, bool):
-        return repr(value)
+        return repr(value).lower() if like in ("true", "false") else repr(value)
     if isinstance(value, int):
         if (match := re.fullmatch(r"(2\s*\*\*\s*|1\s*<<\s*)\d+", like)) and value > 0:
             return f"{match[1]}{value.bit_length() - 1}" if value & (value - 1) == 0 else str(value)
@@ -44,7 +46,8 @@ def write_value(value: Scalar, like: str) -> str:
         sign = "-" if power < 0 else ("+" if match[2] == "+" else "")
         return f"{head}{match[1]}{sign}{match[3] if abs(power) < 10 else ''}{abs(power)}"
     if value and not -6 < number.adjusted() < 12:
-        return repr(value)
+        # Without a point, it is a text for many readers of YAML.
+        return re.sub(r"^(-?\d+)e", r"\1.0e", repr(value))
     text = format(number.normalize(), "f")
     text = text if "." in text else f"{text}.0"
     return text[1:] if like.startswith(".") and text.startswith("0.") else text

@@ -11,7 +11,7 @@ from statistics import median
 from engine.agents.base import Attempt, Briefing
 from engine.agents.search_space import Move, SearchAxis, Space, same
 from engine.core.enums import Outcome, Verdict
-from engine.core.patches.knobs import KnobError, KnobKind, Scalar, find_knobs
+from engine.core.patches.knobs import KnobKind, Scalar, literal_values
 
 Token = tuple[str, str]
 _BEYOND_IS_WORSE = (Outcome.OUT_OF_MEMORY, Outcome.TIMEOUT, Outcome.HANG, Outcome.NAN)
@@ -107,7 +107,7 @@ class Record:
             _vetoed=frozenset(_new_values(veto.knobs) for veto in briefing.vetoes if veto.knobs),
             _pending=frozenset(_new_values(waiting.knobs) for waiting in briefing.pending),
             _untouchable=frozenset(
-                word for text in briefing.banned for word in re.findall(r"[A-Z][A-Z0-9_]+", text)
+                word for text in briefing.banned for word in re.findall(r"[\w.-]*\w", text)
             ).union(*(waiting.knobs for waiting in briefing.pending if waiting.in_question)),
         )
 
@@ -205,11 +205,7 @@ def direction(axis: SearchAxis, old: Scalar, new: Scalar) -> int:
 @lru_cache(maxsize=4096)
 def _scalars(literal: str) -> tuple[Scalar, ...]:
     """Return the scalars of a literal, several for a tuple; empty if it is not a literal."""
-    try:
-        knobs = find_knobs(f"X = ({literal})")
-    except KnobError:
-        return ()
-    return tuple(part.value for part in knobs[0].parts) if len(knobs) == 1 else ()
+    return literal_values(literal)
 
 
 def _changes(attempt: Attempt, space: Space) -> dict[str, tuple[Scalar, Scalar]]:

@@ -10,6 +10,7 @@ from functools import cached_property
 from itertools import product
 
 from engine.agents.search_literals import rewrite
+from engine.core.patches.knob_kinds import knob_word
 from engine.core.patches.knobs import Knob, KnobKind, Scalar, find_knobs, set_knobs
 
 Move = tuple[tuple[str, Scalar], ...]
@@ -32,6 +33,11 @@ class SearchAxis:
     index: int
 
     @cached_property
+    def word(self) -> str:
+        """The name of the knob as a constant, by whose words its meaning is guessed."""
+        return knob_word(self.knob.name)
+
+    @cached_property
     def kind(self) -> KnobKind:
         """The kind of the knob, which decides its steps."""
         return self.knob.parts[self.index].kind
@@ -44,7 +50,9 @@ class SearchAxis:
     @cached_property
     def near_one(self) -> bool:
         """True for a ratio whose distance from 1 matters, such as a momentum or a beta."""
-        return self.kind is KnobKind.RATIO and bool(re.search(r"BETA|MOMENTUM|EMA|DECAY", self.key))
+        return self.kind is KnobKind.RATIO and bool(
+            re.search(r"BETA|MOMENTUM|EMA|DECAY", self.word)
+        )
 
     @cached_property
     def by_factor(self) -> bool:
@@ -57,7 +65,7 @@ class SearchAxis:
         low, high = -math.inf, math.inf
         match self.kind:
             case KnobKind.RATIO:
-                low, high = 0.0, 0.9 if re.search(r"DROPOUT|PROB", self.key) else 1.0
+                low, high = 0.0, 0.9 if re.search(r"DROPOUT|PROB", self.word) else 1.0
             case KnobKind.INTEGER:
                 low = 0.0 if self.value == 0 else 1.0
             case KnobKind.POWER_OF_TWO:
@@ -200,27 +208,33 @@ def _round(value: float) -> float:
 
 @dataclass(frozen=True)
 class Space:
-    """The search space of one source file: its text, its knobs, and its axes by key."""
+    """The search space of the editable files: their text, their knobs, and the axes by key."""
 
     source: str
+    file: str
+    """The name of the file that a text without headings is."""
     knobs: tuple[Knob, ...]
     axes: Mapping[str, SearchAxis]
 
     @classmethod
-    def of(cls, source: str) -> Space:
+    def of(cls, source: str, file: str = "train.py") -> Space:
         """Find all knobs of a source text and build its search space.
 
+        Args:
+            source: The text of one file, or of several with headings.
+            file: The name of the file that a text without headings is.
+
         Raises:
-            KnobError: The source does not parse.
+            KnobError: A file does not parse.
         """
-        knobs = find_knobs(source)
+        knobs = find_knobs(source, file)
         axes = {}
         for knob in knobs:
             for index, part in enumerate(knob.parts):
                 if part.kind is not KnobKind.FIXED:
                     key = f"{knob.name}[{index}]" if isinstance(knob.value, tuple) else knob.name
                     axes[key] = SearchAxis(key, knob, index)
-        return cls(source, knobs, axes)
+        return cls(source, file, knobs, axes)
 
     @property
     def values(self) -> dict[str, Scalar]:
@@ -238,7 +252,8 @@ class Space:
 
     def apply(self, move: Move) -> str:
         """Return the source text with a move's new values written in."""
-        return set_knobs(self.source, {n: new for n, (_, new) in self.literals(move).items()})
+        literals = {name: new for name, (_, new) in self.literals(move).items()}
+        return set_knobs(self.source, literals, self.file)
 
     def moves(self, wide: bool = False) -> list[Move]:
         """Return every move of a single axis; `wide` adds more step sizes."""
@@ -248,7 +263,8 @@ class Space:
     def batch_axes(self) -> tuple[str, str] | None:
         """Keys of the axes of tokens per step and rows per pass; None unless the file has both."""
         for total, rows in product(self.axes, self.axes):
-            if re.match(r"TOTAL_BATCH", total) and re.match(r"(DEVICE|MICRO)_BATCH", rows):
+            words = self.axes[total].word, self.axes[rows].word
+            if re.match(r"TOTAL_BATCH", words[0]) and re.match(r"(DEVICE|MICRO)_BATCH", words[1]):
                 return total, rows
         return None
 
@@ -259,7 +275,7 @@ class Space:
         the file has no batch sizes either.
         """
         for knob in self.knobs:
-            if re.fullmatch(r"(MAX_)?(SEQ|SEQUENCE|CONTEXT)_(LEN|LENGTH)", knob.name):
+            if re.fullmatch(r"(MAX_)?(SEQ|SEQUENCE|CONTEXT)_(LEN|LENGTH)", knob_word(knob.name)):
                 return int(knob.value) if isinstance(knob.value, int) and knob.value > 0 else 1
         pair = self.batch_axes
         if pair is None:

@@ -8,6 +8,7 @@ from engine.agents.search_bandit import Bandit, importance, is_in_reach
 from engine.agents.search_options import SearchChoice
 from engine.agents.search_record import Record, Trial, direction
 from engine.agents.search_space import Move, SearchAxis
+from engine.core.patches.knob_kinds import knob_word
 from engine.core.patches.knobs import KnobKind
 
 _CATEGORIES: tuple[tuple[str, str], ...] = (
@@ -27,7 +28,8 @@ _UP_DOWN = {1: "up", -1: "down", 0: "to another word"}
 
 def category(name: str) -> str:
     """Return the category of a knob, such as `optimizer`, guessed from its name; else `other`."""
-    return next((word for pattern, word in _CATEGORIES if re.search(pattern, name)), "other")
+    knob = knob_word(name)
+    return next((word for pattern, word in _CATEGORIES if re.search(pattern, knob)), "other")
 
 
 def signed(gain: float) -> str:

@@ -1,4 +1,4 @@
-"""Builds the editable file's text with a queued proposal applied."""
+"""Builds the text of the editable files with a queued proposal applied."""
 
 from __future__ import annotations
 
@@ -11,18 +11,19 @@ from engine.core.session import Session
 
 
 class CandidateFile(NamedTuple):
-    """The text of the editable file before and after a queued proposal."""
+    """The text of the editable files before and after a queued proposal."""
 
     before: str
     after: str
     base: str
-    """The hash of the commit that holds the file as in `before`."""
+    """The hash of the commit that holds the files as in `before`."""
 
 
 def candidate_file(workspace: Path, session: Session, queued: Queued) -> CandidateFile:
-    """Apply a queued proposal's patch to the editable file, and return both texts.
+    """Apply a queued proposal's patch to the editable files, and return both texts.
 
-    The file is the frontier's, or that of the proposal's own base where the patch fits only there.
+    The files are the frontier's, or those of the proposal's own base where the patch fits only
+    there.
 
     Args:
         workspace: The researcher's git repository.
@@ -36,15 +37,15 @@ def candidate_file(workspace: Path, session: Session, queued: Queued) -> Candida
     from engine.core.patches.refit import refit
     from engine.store.workspace import Workspace  # not needed before a proposal is edited
 
-    repository, file = Workspace(workspace), session.config.file
-    base = repository.read(queued.base, file)
+    repository, files = Workspace(workspace), session.config.files
+    base = repository.read_files(queued.base, files)
     try:
         edited = apply_patch(base, queued.patch)
     except PatchError as error:
         raise WorkspaceError(
             error.what, error.why, "Veto it, or let the agent try again."
         ) from error
-    now = repository.read(session.frontier, file)
+    now = repository.read_files(session.frontier, files)
     refitted = refit(base, edited, now)
     if refitted is None:
         return CandidateFile(base, edited, queued.base)

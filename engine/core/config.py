@@ -43,15 +43,26 @@ class ResearchConfig(msgspec.Struct, frozen=True, kw_only=True):
     file: Annotated[
         str,
         Setting(
-            "the one file an agent may edit",
+            "the file an agent may edit",
             flag="--file",
             metavar="train.py",
             check=path_mismatch,
             fixed=True,
             label="editable file",
             line=1,
+            answer="the file an agent may edit, or several, separated by commas",
         ),
     ] = "train.py"
+    more_files: Annotated[
+        tuple[str, ...],
+        Setting(
+            "more files that an agent may edit, together with that file, as one edit",
+            flag="--file",
+            extends="file",
+            check=paths_mismatch,
+            fixed=True,
+        ),
+    ] = ()
     locked: Annotated[
         tuple[str, ...],
         Setting(
@@ -406,6 +417,16 @@ class ResearchConfig(msgspec.Struct, frozen=True, kw_only=True):
             source=self.metric_from,
             pick=self.metric_pick,
         )
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        """Return the names of all editable files."""
+        return (self.file, *self.more_files)
+
+    @property
+    def file_names(self) -> str:
+        """Return the names of all editable files, separated by commas."""
+        return ", ".join(self.files)
 
     @property
     def deadline_seconds(self) -> float:

@@ -223,17 +223,17 @@ def _killed(by: str, text: str) -> Classified:
 def _environment(end: Ending, text: str) -> Classified | None:
     if end.exit_code == 127 or end.exit_code == 126:
         why, todo = (
-            ("was not found", "Install it or add its directory to PATH")
+            ("was not found", "Install it, then resume; or start again with its directory in PATH")
             if end.exit_code == 127
             else (
                 "may not be executed",
-                "Commit it as executable, or name its interpreter before it",
+                "Start again with its interpreter before it",
             )
         )
         return Classified(
             Outcome.ENVIRONMENT,
             f"a command {why} (exit {end.exit_code})\n{_last(end.tail)}",
-            f"{todo}, and start again; or correct `command` in .autoresearch/config.toml first.",
+            f"{todo}, or with another `command` in .autoresearch/config.toml.",
         )
     # Where the baseline worked, only the last lines can name the reason, not a warning before.
     where = _last(text, 4) if end.base_works else text

@@ -38,6 +38,8 @@ class Setting(msgspec.Struct, frozen=True):
     """True if it never changes within a session, since experiments would not be comparable."""
     label: str = ""
     """Name in the plan shown before a session starts; empty where the plan leaves it out."""
+    extends: str = ""
+    """Name of the setting whose flag, given once more, gives a value of this one."""
     line: int = 0
     """The setting's line number in the plan shown before a session starts; 0: not shown."""
     answer: str = ""

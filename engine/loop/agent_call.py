@@ -21,6 +21,7 @@ from engine.core import events as ev
 from engine.core.candidate import Candidate
 from engine.core.errors import AgentError, AutoresearchError, UnusableAnswerError
 from engine.core.patches.knobs import knob_changes
+from engine.core.patches.language import edit_problem
 from engine.core.patches.patch import make_patch
 from engine.core.patches.proposal_edit import with_edit
 from engine.core.secrets import RedactedStream, redact
@@ -153,21 +154,21 @@ class AgentCalls:
         )
         draft, prompt = await self._receive(agent, briefing)
         reasoning = self.reasoning.get(number, "")
-        patch = make_patch(briefing.config.file, briefing.source, draft.source)
+        file = briefing.config.file
+        if problem := edit_problem(briefing.source, draft.source, file):
+            raise _unusable(agent, f"made an edit that is not valid ({problem})")
+        patch = make_patch(file, briefing.source, draft.source)
         if not patch:
             raise _unusable(agent, "proposed no change")
-        try:
-            compile(draft.source, briefing.config.file, "exec", dont_inherit=True)
-        except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
-            raise _unusable(agent, f"made an edit that is not valid Python ({error})") from error
         if not draft.knobs:
             # The knob search learns from edits of language models only through these.
-            draft = dataclasses.replace(draft, knobs=knob_changes(briefing.source, draft.source))
+            knobs = knob_changes(briefing.source, draft.source, file)
+            draft = dataclasses.replace(draft, knobs=knobs)
         layout = self._context.layout
         key = await asyncio.to_thread(keep_prompt, layout, prompt) if prompt else ""
         return Candidate(
             base=base,
-            proposal=proposal_of(draft, briefing.source, agent.name),
+            proposal=proposal_of(draft, briefing.source, agent.name, file),
             patch=patch,
             reasoning=reasoning,
             prompt_key=key,
@@ -216,13 +217,14 @@ class AgentCalls:
             self._context.publish(ReasoningChunk(text=text, experiment=number))
 
 
-def proposal_of(draft: Draft, before: str, agent: str) -> ev.Proposal:
+def proposal_of(draft: Draft, before: str, agent: str, file: str) -> ev.Proposal:
     """Return the proposal, as recorded in the journal, for an agent's draft of an edit.
 
     Args:
-        draft: The edited file's text and the reasons for the edit.
-        before: The text of the file before the edit.
+        draft: The text of the editable files and the reasons for the edit.
+        before: The text before the edit.
         agent: The name of the agent.
+        file: The name of the editable file, or of the first one.
     """
     proposal = ev.Proposal(
         patch_id="",
@@ -233,7 +235,7 @@ def proposal_of(draft: Draft, before: str, agent: str) -> ev.Proposal:
         agent=agent,
         knobs=draft.knobs,
     )
-    return with_edit(proposal, before, draft.source)
+    return with_edit(proposal, before, draft.source, file)
 
 
 def _unusable(agent: Agent, what: str) -> AgentError:

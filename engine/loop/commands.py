@@ -8,8 +8,8 @@ from typing import assert_never
 from engine.core import events as ev
 from engine.core.enums import Actor, Autonomy, StopMode
 from engine.core.errors import AutoresearchError
-from engine.core.patches.knob_settings import parse_settings
-from engine.core.patches.knobs import KnobError, find_knobs, is_literal
+from engine.core.patches.knob_settings import is_any_literal, parse_settings
+from engine.core.patches.knobs import KnobError, find_knobs
 from engine.core.patches.place import patch_id
 from engine.core.records import Instruction, Pin
 from engine.core.text import one_line, short_id
@@ -265,25 +265,26 @@ class CommandHandler:
         A pin that is a sentence is not checked.
 
         Raises:
-            AutoresearchError: A name is not a knob of the file, or a value is not a Python literal.
+            AutoresearchError: A name is not a knob of the file, or a value is not a literal.
         """
-        settings = parse_settings(text)
+        config = self._context.session.config
+        settings = parse_settings(text, config.files)
         if not settings:
             return
-        config = self._context.session.config
         try:
-            knobs = find_knobs(await self._sources.at(self._context.session.frontier))
+            source = await self._sources.at(self._context.session.frontier)
+            knobs = find_knobs(source, config.file)
         except KnobError:
             return
         names = {knob.name for knob in knobs}
         for name, value in settings.items():
             if name not in names:
                 raise AutoresearchError(
-                    f"{config.file} has no knob {name}.",
+                    f"{config.file_names} has no knob {name}.",
                     f"It has: {', '.join(sorted(names)[:12])}.",
                     "Correct the pin, or write it as a sentence.",
                 )
-            if not is_literal(value):
+            if not is_any_literal(value):
                 raise AutoresearchError(
                     f"Invalid value for {name}: {value}.", "", "Write a number, a text or a tuple."
                 )

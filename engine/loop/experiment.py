@@ -10,9 +10,10 @@ from engine.core.candidate import Candidate, ProposalRecord, copied_fields
 from engine.core.enums import DecisionKind, Origin, Outcome
 from engine.core.layout import RefNames
 from engine.core.patches.knobs import Knob, KnobError, find_knobs, set_knobs
+from engine.core.patches.language import key_of
 from engine.core.patches.patch import apply_patch, make_patch
 from engine.core.patches.place import patch_id
-from engine.core.patches.proposal_edit import key_of, with_edit
+from engine.core.patches.proposal_edit import with_edit
 from engine.core.records import Experiment
 from engine.loop.agent_call import AgentCalls
 from engine.loop.context import SessionContext
@@ -112,7 +113,7 @@ class ExperimentSteps:
             patch_id=patch_id("", ""),
             hypothesis="baseline",
             category="baseline",
-            source_key=key_of(await self._sources.at(base)),
+            source_key=key_of(await self._sources.at(base), self._context.session.config.file),
         )
         return Candidate(base=base, proposal=proposal, patch="")
 
@@ -167,14 +168,15 @@ class ExperimentSteps:
             return False
         before = await self._sources.at(experiment.base)
         candidate = apply_patch(before, session.latest_patch)
-        knob = _memory_knob(candidate)
+        file = session.config.file
+        knob = _memory_knob(candidate, file)
         if knob is None:
             return False
         half = str(int(knob.value) // 2)  # type: ignore[arg-type]
-        smaller = set_knobs(candidate, {MEMORY_KNOB: half})
+        smaller = set_knobs(candidate, {MEMORY_KNOB: half}, file)
         if smaller == before:
             return False
-        was, old = _memory_knob(before), experiment.proposal
+        was, old = _memory_knob(before, file), experiment.proposal
         first = was.literal if was is not None else knob.literal
         knobs = {**old.knobs, MEMORY_KNOB: (first, half)}
         if first == half:  # the edit had doubled it
@@ -210,7 +212,7 @@ class ExperimentSteps:
         before = await self._sources.at(experiment.base)
         findings = await self._reviewer.assess(before, source)
         patch = make_patch(self._context.session.config.file, before, source)
-        revised = with_edit(proposal, before, source)
+        revised = with_edit(proposal, before, source, self._context.session.config.file)
         if self._context.session.waiting_patch(revised.patch_id) is not None:
             return False  # an engine that was killed right here has asked already
         approved = any(d.kind is DecisionKind.APPROVED for d in experiment.decisions)
@@ -286,7 +288,7 @@ class ExperimentSteps:
             )
             commit = await self._context.in_git_thread(
                 self._context.workspace.commit_candidate,
-                *(experiment.base, session.config.file, content, message, ref),
+                *(experiment.base, session.config.files, content, message, ref),
             )
         self._context.record(ev.CandidateCommitted(experiment=number, commit=commit, ref=ref))
 
@@ -300,9 +302,9 @@ def _last_line(text: str) -> str:
     return lines[-1][:200] if lines else ""
 
 
-def _memory_knob(source: str) -> Knob | None:
+def _memory_knob(source: str, file: str) -> Knob | None:
     try:
-        knobs = find_knobs(source)
+        knobs = find_knobs(source, file)
     except KnobError:
         return None
     for knob in knobs:

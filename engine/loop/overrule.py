@@ -270,7 +270,7 @@ class EarlierExperiments:
         session = self._context.session
         return await self._context.in_git_thread(
             self._context.workspace.commit_once,
-            *(session.frontier, session.config.file, text, message, ref),
+            *(session.frontier, session.config.files, text, message, ref),
         )
 
     async def _rerun(self, experiment: Experiment, edited: str, what: str) -> None:
@@ -332,9 +332,12 @@ class EarlierExperiments:
         """
         frontier = self._context.session.frontier
         before = await self._sources.at(frontier)
-        patch = make_patch(self._context.session.config.file, before, edited)
+        file = self._context.session.config.file
+        patch = make_patch(file, before, edited)
         hypothesis = f"{what} of #{experiment.number}: {experiment.proposal.hypothesis}"
-        proposal = with_edit(experiment.proposal, before, edited, hypothesis=hypothesis, agent=by)
+        proposal = with_edit(
+            experiment.proposal, before, edited, file, hypothesis=hypothesis, agent=by
+        )
         return Candidate(
             base=frontier, proposal=proposal, patch=patch, origin=origin, of=experiment.number
         )

@@ -26,8 +26,9 @@ from engine.core.errors import (
     OverloadedError,
     RateLimitedError,
 )
+from engine.core.patches.language import key_of
 from engine.core.patches.patch import apply_patch, make_patch
-from engine.core.patches.proposal_edit import key_of, with_edit
+from engine.core.patches.proposal_edit import with_edit
 from engine.core.patches.refit import refit
 from engine.core.records import Queued
 from engine.loop.agent_call import AgentCalls
@@ -227,15 +228,15 @@ class ProposalQueue:
         edited = refit(before, apply_patch(before, queued.patch), now)
         if edited is None:
             return None
-        key = key_of(edited)
-        if not key or key == key_of(now):
+        key = key_of(edited, file)
+        if not key or key == key_of(now, file):
             return None
         patch = make_patch(file, now, edited)
         findings = await self._reviewer.assess(now, edited)
         return replace(
             candidate,
             base=session.frontier,
-            proposal=with_edit(queued.proposal, now, edited),
+            proposal=with_edit(queued.proposal, now, edited, file),
             patch=patch,
             findings=findings,
             rebased=True,

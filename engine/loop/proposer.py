@@ -126,7 +126,7 @@ class Proposer:
             return "The first experiment is the file as it is: no agent is asked."
         agent = self._calls.next_agent(thinks=pin is not None)
         number = len(session.experiments) + len(session.ready) + len(session.asked) + 1
-        if pin is not None and literal_settings(pin.text):
+        if pin is not None and literal_settings(pin.text, self._context.session.config.files):
             return f"No agent is asked: your pin is taken literally.\n\n{pin.text}\n"
         if not isinstance(agent, PromptPreview):
             raise AgentError(f"The agent {agent.name!r} does not show its prompt.")
@@ -160,7 +160,7 @@ class Proposer:
     def looks_ahead(self) -> bool:
         """Return whether the next proposal can be drafted usefully while a run still trains."""
         pin = self.next_pin()
-        if pin is not None and literal_settings(pin.text):
+        if pin is not None and literal_settings(pin.text, self._context.session.config.files):
             return True
         agent = self._calls.next_agent(thinks=pin is not None)
         return bool(getattr(agent, "looks_ahead", False))
@@ -175,20 +175,20 @@ class Proposer:
         None where the pin is a sentence or a name is not a knob of the file. None too where the
         values are in the file already: the pin is then removed.
         """
-        wanted = literal_settings(pin.text)
+        wanted = literal_settings(pin.text, self._context.session.config.files)
         if not wanted:
             return None
-        source = await self._sources.at(base)
+        source, file = await self._sources.at(base), self._context.session.config.file
         if pin not in self._context.session.waiting_pins:
             return None  # removed or changed meanwhile
         try:
-            knobs = {knob.name: knob.literal for knob in find_knobs(source)}
+            knobs = {knob.name: knob.literal for knob in find_knobs(source, file)}
             if not wanted.keys() <= knobs.keys():
                 return None
-            edited = set_knobs(source, wanted)
+            edited = set_knobs(source, wanted, file)
         except KnobError:
             return None
-        patch = make_patch(self._context.session.config.file, source, edited)
+        patch = make_patch(file, source, edited)
         if not patch:
             self._refuse(pin, f"{pin.text} is so already")
             return None
@@ -198,7 +198,8 @@ class Proposer:
             rationale="Pinned by the user, taken literally.",
             knobs={name: (knobs[name], new) for name, new in wanted.items()},
         )
-        return Candidate(base=base, proposal=proposal_of(draft, source, "you"), patch=patch)
+        proposal = proposal_of(draft, source, "you", file)
+        return Candidate(base=base, proposal=proposal, patch=patch)
 
     def _reject_repeat(self, candidate: Candidate) -> None:
         if (veto := self.matching_veto(candidate)) is not None:

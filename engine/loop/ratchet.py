@@ -393,7 +393,7 @@ class Ratchet:
         elif experiment.is_baseline and run.outcome is not Outcome.FINISHED:
             self._context.pause(
                 f"the baseline did not finish ({run.outcome.value}): {detail}",
-                f"There is nothing to improve on until {config.file} runs as it is and prints "
+                f"Nothing can be improved until {config.file_names} runs as it is and prints "
                 f"`{config.metric}: <number>`. Correct it and commit, then start with another "
                 "--tag; or resume to try again.",
             )

@@ -12,11 +12,12 @@ from engine.core.enums import Actor, AlarmKind, Autonomy, Origin, QueueState, Re
 from engine.core.errors import AutoresearchError
 from engine.core.finding import Finding, Weight
 from engine.core.patches.knobs import knob_changes
+from engine.core.patches.language import edit_problem
 from engine.core.patches.patch import make_patch
 from engine.core.patches.proposal_edit import with_edit
 from engine.core.patches.refit import refit
 from engine.core.records import Queued
-from engine.core.risk import RiskContext, assess
+from engine.core.risk import RiskContext, assess_files
 from engine.core.text import duration, short_id
 from engine.loop.context import SessionContext
 from engine.loop.program_versions import ProgramVersions
@@ -62,8 +63,8 @@ class Reviewer:
         """Return the findings of the risk check on an edit; it runs in a thread, as it may be slow.
 
         Args:
-            base: The text of the editable file before the edit.
-            candidate: The text of the editable file after the edit.
+            base: The text of the editable files before the edit.
+            candidate: The text of the editable files after the edit.
         """
         session = self._context.session
         best = session.best
@@ -80,7 +81,7 @@ class Reviewer:
             or None,
         )
         before, after = (text.replace("\r\n", "\n") for text in (base, candidate))
-        return await asyncio.to_thread(assess, before, after, setting, self._rules)
+        return await asyncio.to_thread(assess_files, before, after, setting, self._rules)
 
     def why_asked(self, findings: tuple[Finding, ...]) -> str:
         """Return why the user must approve an edit with these findings; "" where they need not."""
@@ -182,15 +183,11 @@ class Reviewer:
         queued = self._waiting(command.patch_id)
         session = self._context.session
         file, frontier = session.config.file, session.frontier
-        try:
-            compile(command.source, file, "exec", dont_inherit=True)
-        except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
-            raise AutoresearchError(
-                f"The edited {file} is not valid Python: {error or type(error).__name__}.",
-                "Nothing was changed.",
-                "Correct it and send it again.",
-            ) from None
         now = await self._sources.at(frontier)
+        if problem := edit_problem(now, command.source, file):
+            raise AutoresearchError(
+                problem, "Nothing was changed.", "Correct it and send it again."
+            )
         seen = await self._sources.at(command.base) if command.base else now
         source: str | None = command.source
         if seen != now:
@@ -216,6 +213,7 @@ class Reviewer:
 
         Raises an alarm instead where the proposal was decided meanwhile.
         """
+        file = self._context.session.config.file
         findings = await self.assess(edit.before, edit.source)
         asked_about = edit.queued.proposal.patch_id
         current = self._find(asked_about)
@@ -230,7 +228,8 @@ class Reviewer:
             current.proposal,
             edit.before,
             edit.source,
-            knobs=knob_changes(edit.before, edit.source),
+            file,
+            knobs=knob_changes(edit.before, edit.source, file),
         )
         self._context.record(
             ev.ProposalEdited(

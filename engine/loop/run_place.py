@@ -69,7 +69,8 @@ class RunPlace:
     @property
     def edited(self) -> tuple[str, ...]:
         """The editable files, relative to the top of the repository."""
-        return (self._context.workspace.inside(self._context.session.config.file),)
+        files = self._context.session.config.files
+        return tuple(map(self._context.workspace.inside, files))
 
     async def prepare(
         self, experiment: Experiment, worktree: Path | None = None
@@ -94,7 +95,7 @@ class RunPlace:
                 if kept is not None
             )
             config = context.session.config
-            needed = (config.file, *config.locked)
+            needed = (*config.files, *config.locked)
             place = check_out(context.workspace, target, experiment.commit, needed)
             data = choose_data(context.workspace, config)
             kept = self._kept_links if target == self.worktree else None
@@ -124,7 +125,7 @@ class RunPlace:
         program.md is not among them, since the user may change it at any time.
         """
         config = self._context.session.config
-        found = hash_locked(place, config.locked, config.file, self._context.workspace.path)
+        found = hash_locked(place, config.locked, config.files, self._context.workspace.path)
         return {name: digest for name, digest in found.items() if name != PROGRAM}
 
     def start(

@@ -101,20 +101,22 @@ def read_branch(workspace: Workspace, session: Session) -> SessionBranch:
 def changes_of(
     workspace: Workspace, session: Session, steps: tuple[BranchStep, ...]
 ) -> list[Change]:
-    """Return the editable file before and after each commit that changed it.
+    """Return the editable files before and after each commit that changed one of them.
 
     Commits that were reverted, and their reverts, are left out.
     """
-    file = session.config.file
-    inside = workspace.inside(file)
+    files = session.config.files
+    inside = {workspace.inside(file) for file in files}
     return [
         Change(
             number=step.experiment,
-            before=workspace.read(f"{step.commit}^", file),
-            after=workspace.read(step.commit, file),
+            before=workspace.read_files(f"{step.commit}^", files),
+            after=workspace.read_files(step.commit, files),
         )
         for step in steps
-        if inside in step.files and not step.undone and step.kind is not StepKind.REVERT
+        if not inside.isdisjoint(step.files)
+        and not step.undone
+        and step.kind is not StepKind.REVERT
     ]
 
 

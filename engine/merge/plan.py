@@ -187,8 +187,12 @@ def _recommend(workspace: Workspace, session: Session, plan: MergePlan) -> Merge
         for change in changes_of(workspace, session, plan.steps)
         if any(step.experiment == change.number for step in good)
     ]
-    start = workspace.try_read(plan.onto_commit, session.config.file)
-    missing = apply_in_order(start, changes)[1] if start is not None else ()
+    try:
+        start = workspace.read_files(plan.onto_commit, session.config.files)
+    except WorkspaceError:  # the base branch has no such file
+        missing: tuple[int, ...] = ()
+    else:
+        missing = apply_in_order(start, changes)[1]
     if missing:
         others = ", ".join(f"#{number}" for number in missing)
         why = f"{named} may be luck, but {others} depends on it."
@@ -285,6 +289,6 @@ def _moved_files(workspace: Workspace, session: Session, start: str, onto: str) 
         out = workspace.git.run("diff", "--name-only", "--relative", "-z", start, onto)
     except WorkspaceError:
         return ()
-    globs = (session.config.file, *session.config.locked)
+    globs = (*session.config.files, *session.config.locked)
     names = [name for name in out.split("\0") if name]
     return tuple(n for n in names if any(fnmatch.fnmatchcase(n, g) for g in globs))

@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from enum import StrEnum
 from pathlib import Path
 
@@ -221,31 +221,38 @@ class _Replay:
             ConflictError: The change does not fit, and the file does not have the lines it adds.
         """
         conflicts = read_conflicts(self._git)
-        if len(step.files) == 1 and [c.file for c in conflicts] == [*step.files]:
-            name = step.files[0]
-            texts = [
-                self._git.blob(f"{commit}:{name}")
-                for commit in (f"{step.commit}^", step.commit, "HEAD")
-            ]
-            before, after, now = (
-                None if raw is None else raw.decode("utf-8", "surrogateescape") for raw in texts
-            )
-            if before is not None and after is not None and now is not None:
-                edited = refit(before, after, now)
-                if edited is not None and edited != now:
-                    self._commit(step, name, edited)
-                    self.fitted.append(step.experiment)
-                    return True
-                if step.added and refit(after, before, now) is not None:
-                    return False
+        names = [conflict.file for conflict in conflicts]
+        versions = [self._versions(step, name) for name in names if name in step.files]
+        if names and len(versions) == len(names) and all(versions):
+            found = [version for version in versions if version is not None]
+            edited = [refit(before, after, now) for before, after, now in found]
+            texts = {n: text for n, text in zip(names, edited, strict=True) if text is not None}
+            changes = any(text != now for text, (_, _, now) in zip(edited, found, strict=True))
+            if len(texts) == len(names) and changes:
+                self._commit(step, texts)
+                self.fitted.append(step.experiment)
+                return True
+            alone = len(step.files) == 1
+            if alone and step.added and refit(found[0][1], found[0][0], found[0][2]) is not None:
+                return False
         raise ConflictError(
             step.commit, step.experiment, self._plan.onto, conflicts, self._advice(step)
         )
 
-    def _commit(self, step: BranchStep, name: str, text: str) -> None:
-        path = Path(self._git.run("rev-parse", "--show-toplevel")) / name
-        path.write_bytes(text.encode("utf-8", "surrogateescape"))
-        self._run("add", "--", f":/{name}")
+    def _versions(self, step: BranchStep, name: str) -> tuple[str, str, str] | None:
+        """Return a file before the commit, after it, and on the new branch; None without all."""
+        texts = [
+            raw.decode("utf-8", "surrogateescape")
+            for commit in (f"{step.commit}^", step.commit, "HEAD")
+            if (raw := self._git.blob(f"{commit}:{name}")) is not None
+        ]
+        return (texts[0], texts[1], texts[2]) if len(texts) == 3 else None
+
+    def _commit(self, step: BranchStep, texts: Mapping[str, str]) -> None:
+        top = Path(self._git.run("rev-parse", "--show-toplevel"))
+        for name, text in texts.items():
+            (top / name).write_bytes(text.encode("utf-8", "surrogateescape"))
+            self._run("add", "--", f":/{name}")
         message = self._git.run("log", "-1", "--format=%B", step.commit)
         if self._method is MergeMethod.PICK:
             message = f"{message.rstrip()}\n\n(cherry picked from commit {step.commit})"

@@ -66,7 +66,7 @@ def preview_revert(path: Path, session: Session, number: int) -> RevertPreview:
         )
     changes = changes_of(workspace, session, steps)
     if all(change.number != number for change in changes):
-        raise UsageError(f"Experiment {number} changed nothing in {session.config.file}.")
+        raise UsageError(f"Experiment {number} changed nothing in {session.config.file_names}.")
     found = dependents_of(changes, number)
     by_number = {step.experiment: step for step in steps if step.choosable}
     return RevertPreview(

@@ -128,7 +128,7 @@ def _details(session: Session) -> tuple[tuple[str, str], ...]:
     details = [
         ("branch", session.branch),
         ("from commit", session.base_commit[:10]),
-        ("edited file", config.file),
+        ("edited file", config.file_names),
         ("run", config.command),
         ("training time", duration(config.budget_seconds) if config.budget_seconds else ""),
         ("proposals", proposer),

@@ -3,22 +3,33 @@
 from __future__ import annotations
 
 import ast
+import contextlib
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
 
+from engine.core.command_line import parse_command
 from engine.core.enums import Direction
 from engine.core.errors import WorkspaceError
+from engine.core.patches.language import Language, language_of
 from engine.setup.detect_command import find_command
 from engine.setup.detect_direction import detect_direction
 from engine.setup.detect_metric import find_metric
+from engine.setup.documented_command import (
+    documented_script,
+    made_script,
+    with_documented_command,
+)
+from engine.setup.pi_layout import SCRIPT as PI_SCRIPT
+from engine.setup.pi_layout import find_pi_layout
 from engine.untrusted_files import read_regular
 
 _MOST_BYTES = 4 * 2**20
 _USUAL_LOCKED = ("prepare.py", "constants.py", "shards.py", "device.py")
+_NOT_SOURCES = ("venv", "env", "node_modules", "site-packages", "build", "dist", "__pycache__")
 _BUDGET = re.compile(r"^TIME_BUDGET\s*(?::[^=]*)?=\s*(.+?)(?:\s*#.*)?$", re.M)
 _BUDGET_VARIABLE = "AUTORESEARCH_TIME_BUDGET"
 
@@ -28,6 +39,7 @@ class DetectedSettings:
     """The settings that were detected from a repository's files, with the reason for each."""
 
     file: str
+    more_files: tuple[str, ...] = ()
     locked: tuple[str, ...]
     command: str
     metric: str
@@ -45,7 +57,7 @@ class DetectedSettings:
 
         An unknown direction is left out.
         """
-        names = ["file", "locked", "command", "metric", "budget_seconds"]
+        names = ["file", "more_files", "locked", "command", "metric", "budget_seconds"]
         names += ["direction"] if self.direction is not None else []
         return {name: getattr(self, name) for name in names}
 
@@ -54,6 +66,7 @@ def detect_settings(
     workspace: Path,
     *,
     file: str | None = None,
+    more_files: Sequence[str] = (),
     metric: str | None = None,
     command: str | None = None,
     top: Path | None = None,
@@ -64,6 +77,7 @@ def detect_settings(
     Args:
         workspace: The directory with the file to be edited.
         file: The editable file's name; None: it is detected.
+        more_files: The names of further editable files.
         metric: The metric's name; None: it is detected.
         command: The run command; None: it is detected.
         top: The top of the repository; None: the workspace.
@@ -75,33 +89,44 @@ def detect_settings(
         UsageError: The metric cannot be detected.
     """
     why: dict[str, str] = {}
+    pi = find_pi_layout(workspace)
+    if file is None and pi is not None and pi.files:
+        file, *more_files = pi.files
+        why["file"] = "the files in scope of autoresearch.md"
     name = file or _find_file(workspace, why)
-    path = workspace / name
-    if not path.is_file():
-        raise WorkspaceError(
-            f"There is no {name} in {workspace}.",
-            "An agent needs one file that it may edit.",
-            "Name it with --file, or make a new workspace with `autoresearch-tui init DIR`.",
-        )
-    source = _source(path)
-    modules = local_modules(workspace, name)
-    locked = tuple(
-        dict.fromkeys(
-            [m for m in modules if m != name]
-            + [n for n in _USUAL_LOCKED if (workspace / n).is_file() and n != name]
-        )
-    )
-    texts = {m: _source(workspace / m) for m in (name, *locked)}
+    editable = (name, *more_files)
+    for each in editable:
+        if not (workspace / each).is_file():
+            raise WorkspaceError(
+                f"There is no {each} in {workspace}.",
+                "An agent needs a file that it may edit.",
+                "Name it with --file, or make a new workspace with `autoresearch-tui init DIR`.",
+            )
+    entry = _entry(workspace, name, command)
+    modules = [m for script in (*editable, entry) for m in local_modules(workspace, script)]
+    usual = [n for n in _USUAL_LOCKED if (workspace / n).is_file()]
+    candidates = dict.fromkeys([*modules, *usual, *(pi.locked if pi is not None else ())])
+    locked = tuple(n for n in candidates if n not in editable)
+    texts = {m: _source(workspace / m) for m in (*editable, *locked)}
+    if metric is None and pi is not None and pi.metric:
+        metric, why["metric"] = pi.metric, "the primary metric of autoresearch"
     found_metric = metric
     if found_metric is None:
         found_metric, why["metric"] = find_metric(texts)
     direction, why["direction"] = detect_direction(workspace, found_metric)
+    if direction is None and pi is not None and found_metric == pi.metric and pi.direction:
+        direction, why["direction"] = pi.direction, "as autoresearch.jsonl says"
     budget, reads_budget = _find_budget(texts, why)
-    if command is None:
-        found = find_command(workspace, top or workspace, name, source, environ or os.environ)
-        command, why["command"] = found
+    if command is None and pi is not None:
+        command, why["command"] = pi.command, f"there is an {PI_SCRIPT}"
+    elif command is None:
+        own = find_command(
+            workspace, top or workspace, entry, texts.get(entry, ""), environ or os.environ
+        )
+        command, why["command"] = with_documented_command(workspace, entry, own)
     return DetectedSettings(
         file=name,
+        more_files=tuple(more_files),
         locked=locked,
         command=command,
         metric=found_metric,
@@ -110,6 +135,25 @@ def detect_settings(
         reads_budget=reads_budget,
         why=why,
     )
+
+
+def _entry(workspace: Path, name: str, command: str | None) -> str:
+    """Return the script that a run starts: the editable file, or that which reads it.
+
+    Args:
+        workspace: The directory with the files.
+        name: The editable file.
+        command: The run command; None: it is not known yet.
+    """
+    if language_of(name) is Language.PYTHON:
+        return name
+    with contextlib.suppress(ValueError):
+        for word in parse_command(command or "").argv:
+            if (workspace / word).is_file() and word != name and not word.startswith("/"):
+                return word.removeprefix("./")
+    with contextlib.suppress(WorkspaceError):
+        return _find_file(workspace, {})
+    return name
 
 
 def _source(path: Path) -> str:
@@ -171,6 +215,15 @@ def _find_file(workspace: Path, why: dict[str, str]) -> str:
     if len(scripts) == 1:
         why["file"] = "the only script here"
         return scripts[0]
+    for script, source in (documented_script(workspace), made_script(workspace)):
+        if script:
+            why["file"] = f"the script that {source} runs"
+            return script
+    nested = [p.relative_to(workspace).as_posix() for p in _nested(workspace)]
+    if len(nested) == 1:
+        why["file"] = "the only train.py here"
+        return nested[0]
+    scripts += nested
     listed = (
         f"There are {len(scripts)} scripts: {', '.join(scripts[:8])}."
         if scripts
@@ -182,6 +235,15 @@ def _find_file(workspace: Path, why: dict[str, str]) -> str:
         "Name the file an agent may edit with --file, or make a new workspace with "
         "`autoresearch-tui init DIR`.",
     )
+
+
+def _nested(workspace: Path) -> Iterator[Path]:
+    """Yield the files called train.py in the directories of a workspace, at most three deep."""
+    for depth in ("*/", "*/*/", "*/*/*/"):
+        for path in sorted(workspace.glob(f"{depth}train.py")):
+            parts = path.relative_to(workspace).parts
+            if not any(p.startswith(".") or p in _NOT_SOURCES for p in parts):
+                yield path
 
 
 def _find_budget(texts: Mapping[str, str], why: dict[str, str]) -> tuple[float | None, bool]:

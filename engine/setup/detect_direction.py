@@ -9,7 +9,15 @@ from engine.core.enums import PROGRAM, Direction
 from engine.core.metric_direction import direction_of
 from engine.untrusted_files import read_regular
 
-_DOCUMENTS = (PROGRAM, "README.md", "README", "README.rst", "README.txt", "readme.md")
+_DOCUMENTS = (
+    PROGRAM,
+    "autoresearch.md",
+    "README.md",
+    "README",
+    "README.rst",
+    "README.txt",
+    "readme.md",
+)
 _MOST_BYTES = 2**20
 
 

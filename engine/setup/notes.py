@@ -100,7 +100,7 @@ def _submodule_notes(workspace: Workspace, submodules: tuple[str, ...]) -> list[
 def withheld_note(workspace: Path, config: ResearchConfig) -> tuple[str, ...]:
     """Return a sentence on the variables that the script reads and a run does not get, if any."""
     texts = []
-    for name in local_modules(workspace, config.file):
+    for name in dict.fromkeys(m for file in config.files for m in local_modules(workspace, file)):
         with contextlib.suppress(OSError):
             texts.append((workspace / name).read_text("utf-8", "replace"))
     read = [

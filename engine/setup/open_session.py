@@ -48,7 +48,7 @@ def open_session(
     """
     request = read_start_request(layout)
     if request.base:
-        workspace.read(request.base, config.file)  # an error where there is no such commit
+        workspace.read_files(request.base, config.files)  # an error where there is no such commit
         workspace.head = request.base
     submodules = workspace.look().submodules
     new = not layout.journal.exists() or layout.journal.stat().st_size == 0

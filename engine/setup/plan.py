@@ -28,6 +28,7 @@ from engine.setup.config_file import config_path, load_config, save_config
 from engine.setup.confirmation import confirm
 from engine.setup.data_summary import DataGroup, summarize_data
 from engine.setup.detect import DetectedSettings, detect_settings, propose_tag
+from engine.setup.editable_files import editable_notes, read_editable
 from engine.setup.engine_files import check_engine_files, check_results_file
 from engine.setup.notes import withheld_note, workspace_notes
 from engine.setup.setting_paths import with_relative_paths
@@ -133,7 +134,12 @@ def _plan_new(
         if given.get(name) or saved is not None
     }
     _require_file_here(workspace, named.get("file", "train.py"))
-    detected = detect_settings(workspace.path, top=workspace.top.resolve(), **named)
+    detected = detect_settings(
+        workspace.path,
+        top=workspace.top.resolve(),
+        **named,
+        more_files=tuple(given.get("more_files", base.more_files)),
+    )
     values = asdict(base)
     if saved is None:
         why = _reasons(detected)
@@ -161,13 +167,12 @@ def _plan_new(
     hypothesis = left.first_hypothesis if hypothesis is None else hypothesis
     if hypothesis:
         why["first_hypothesis"] = "as you said"
-    check_readable(workspace, config.file, config.locked)
-    text = workspace.read(workspace.head, config.file)
-    if text.encode("utf-8", "replace") != text.encode("utf-8", "surrogateescape"):
-        raise WorkspaceError(
-            f"{config.file} is not UTF-8 text.", "", "Convert it, commit, and start again."
-        )
-    notes = workspace_notes(workspace, config, detected)
+    check_readable(workspace, config.files, config.locked)
+    text = read_editable(workspace, config)
+    notes = (
+        *editable_notes(text, config),
+        *workspace_notes(workspace, config, detected),
+    )
     return Plan(
         config=config,
         continues=False,

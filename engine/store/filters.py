@@ -24,26 +24,27 @@ _REMEDIES = {
 }
 
 
-def check_readable(workspace: Workspace, file: str, locked: tuple[str, ...]) -> None:
-    """Check that git stores the editable file as its text, and that no locked file is a cipher.
+def check_readable(workspace: Workspace, files: tuple[str, ...], locked: tuple[str, ...]) -> None:
+    """Check that git stores the editable files as text, and that no locked file is a cipher.
 
     Args:
         workspace: The user's repository.
-        file: The editable file.
+        files: The editable files.
         locked: The locked files, or globs of them.
 
     Raises:
         WorkspaceError: An edit would replace a pointer or a cipher, or a run cannot read a file.
     """
-    stored = workspace.git.blob(f"{workspace.head}:{workspace.inside(file)}") or b""
-    if stored.startswith((_POINTER, _CIPHER)):
-        name = "lfs" if stored.startswith(_POINTER) else "git-crypt"
-        raise WorkspaceError(
-            f"{file} is stored through the git filter {name!r}.",
-            "An experiment is a commit of its text, and git has a pointer or a cipher instead.",
-            f"Write `{file} !filter !diff` at the end of .gitattributes, run "
-            f"`git add --renormalize {file}`, commit, and start again.",
-        )
+    for file in files:
+        stored = workspace.git.blob(f"{workspace.head}:{workspace.inside(file)}") or b""
+        if stored.startswith((_POINTER, _CIPHER)):
+            name = "lfs" if stored.startswith(_POINTER) else "git-crypt"
+            raise WorkspaceError(
+                f"{file} is stored through the git filter {name!r}.",
+                "An experiment is a commit of its text, and git has a pointer or a cipher instead.",
+                f"Write `{file} !filter !diff` at the end of .gitattributes, run "
+                f"`git add --renormalize {file}`, commit, and start again.",
+            )
     for path in (path for glob in locked for path in workspace.path.glob(glob)):
         with contextlib.suppress(OSError), open(open_regular(path), "rb") as opened:
             if opened.read(len(_CIPHER)) == _CIPHER:

@@ -5,13 +5,17 @@ from __future__ import annotations
 import hashlib
 import os
 import stat
+from collections.abc import Collection
 from pathlib import Path
 
 from engine.untrusted_files import open_regular
 
 
 def hash_locked(
-    directory: Path, globs: tuple[str, ...], editable: str, workspace: Path | None = None
+    directory: Path,
+    globs: tuple[str, ...],
+    editable: str | Collection[str],
+    workspace: Path | None = None,
 ) -> dict[str, str]:
     """Return the SHA-256 of each locked file below a directory, by relative path.
 
@@ -21,15 +25,16 @@ def hash_locked(
     Args:
         directory: The directory that corresponds to the workspace.
         globs: The patterns of locked files.
-        editable: The editable file, which is left out.
+        editable: The editable file, or several, which are left out.
         workspace: The workspace, to whose files of the same name large data is linked.
     """
+    left_out = (editable,) if isinstance(editable, str) else editable
     found: dict[str, str] = {}
     for pattern in globs:
         for path in sorted(directory.glob(pattern)):
             name = path.relative_to(directory).as_posix()
             data = workspace / name if workspace is not None else None
-            if name != editable and (digest := _digest(path, data)):
+            if name not in left_out and (digest := _digest(path, data)):
                 found[name] = digest
     return found
 

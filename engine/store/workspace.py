@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 import re
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -19,9 +19,10 @@ from typing import BinaryIO, cast
 
 from engine.core.errors import GitError, WorkspaceError
 from engine.core.layout import BRANCH_PREFIX, RefNames
+from engine.core.patches.file_parts import join_files, texts_of
 from engine.git.commands import Git
 from engine.git.start import forget_git_environment
-from engine.store.commit_stream import commit_stream
+from engine.store.commit_stream import ChangedFile, commit_stream
 from engine.store.durable import sync_directory
 
 _FALLBACK_NAME = "autoresearch-tui"
@@ -186,6 +187,14 @@ class Workspace:
                 f"Run `git add {name} && git commit`, or name another file with --file.",
             )
         return blob.decode("utf-8", "surrogateescape")
+
+    def read_files(self, commit: str, names: Sequence[str]) -> str:
+        """Return the text of one or several files at a commit; several are joined by `join_files`.
+
+        Raises:
+            WorkspaceError: A file is not in that commit.
+        """
+        return join_files({name: self.read(commit, name) for name in names})
 
     def try_read(self, commit: str, name: str) -> str | None:
         """Return the text of a workspace's file at a commit; None if the commit has no such file.
@@ -376,15 +385,17 @@ class Workspace:
             self._synced.add(directory)
             directory = directory.parent
 
-    def commit_candidate(self, base: str, name: str, content: str, message: str, ref: str) -> str:
-        """Commit one changed file on top of `base` and hold the commit by a private ref.
+    def commit_candidate(
+        self, base: str, name: str | Sequence[str], content: str, message: str, ref: str
+    ) -> str:
+        """Commit changed files on top of `base` and hold the commit by a private ref.
 
         Neither an index nor a checkout is touched, so a dirty worktree cannot leak into the commit.
 
         Args:
             base: The parent commit.
-            name: The file, relative to the workspace.
-            content: The file's new text.
+            name: The file, relative to the workspace, or several.
+            content: The file's new text; of several files, joined by `join_files`.
             message: The commit message.
             ref: The full name of the private ref, which keeps the commit from git's clean-up.
 
@@ -394,9 +405,14 @@ class Workspace:
         stream = commit_stream(
             ref=ref,
             base=base,
-            path=self.inside(name).encode(),
-            mode=self._mode(base, name),
-            content=content.encode("utf-8", "surrogateescape"),
+            files=[
+                ChangedFile(
+                    self.inside(part).encode(),
+                    self._mode(base, part),
+                    text.encode("utf-8", "surrogateescape"),
+                )
+                for part, text in _texts(name, content).items()
+            ],
             message=message.encode("utf-8", "replace"),
             who=self._identity(),
         )
@@ -410,15 +426,18 @@ class Workspace:
         self._sync(ref)
         return commit
 
-    def commit_once(self, base: str, name: str, content: str, message: str, ref: str) -> str:
-        """Commit a changed file like `commit_candidate`, or return the commit made before a crash.
+    def commit_once(
+        self, base: str, name: str | Sequence[str], content: str, message: str, ref: str
+    ) -> str:
+        """Commit changed files like `commit_candidate`, or return the commit made before a crash.
 
         For commits that the journal does not record before the branch is moved to them.
         """
         commit = self.held(ref)
         if commit is not None and self.parent(commit) == base:
-            blob = self.git.blob(f"{commit}:{self.inside(name)}")
-            if blob == content.encode("utf-8", "surrogateescape"):
+            texts = _texts(name, content)
+            blobs = [self.git.blob(f"{commit}:{self.inside(part)}") for part in texts]
+            if blobs == [text.encode("utf-8", "surrogateescape") for text in texts.values()]:
                 return commit
         return self.commit_candidate(base, name, content, message, ref)
 
@@ -469,3 +488,17 @@ def switched_off(names: Iterable[str]) -> tuple[str, ...]:
         for key in ("process=", "smudge=", "clean=", "required=false")
         for word in ("-c", f"filter.{name}.{key}")
     )
+
+
+def _texts(name: str | Sequence[str], content: str) -> dict[str, str]:
+    """Return the text of each of the named files.
+
+    Args:
+        name: The name of a file, or of several.
+        content: The text of the file; of several, joined by `join_files`.
+    """
+    names = (name,) if isinstance(name, str) else name
+    if len(names) == 1:
+        return {names[0]: content}
+    texts = texts_of(content, names[0])
+    return {name: texts[name] for name in names}

@@ -37,7 +37,7 @@ from engine.core.errors import (
     RateLimitedError,
     UnusableAnswerError,
 )
-from engine.core.patches.search_replace import source_key
+from engine.core.patches.language import source_key
 from tests.loop_clock import loop_clock
 from tests.world import eventually, git, make_repository, wait_for
 

@@ -120,7 +120,7 @@ def test_an_incomplete_edit_is_rejected(text: str, problem: str) -> None:
     ],
 )
 def test_a_whole_file_is_read_when_asked_for(text: str, file: str | None, problem: str) -> None:
-    answer = parse_answer(text, whole_file_asked=True)
+    answer = parse_answer(text, whole_file_fence="python")
     assert answer.whole_file == file
     assert problem in answer.problem
     assert bool(answer.problem) == (file is None)
@@ -136,7 +136,7 @@ def test_the_work_grows_with_the_answer_and_no_faster(unit: str) -> None:
     def read(size: int) -> None:
         text = unit * (size // len(unit))
         for whole in (text, f"HYPOTHESIS: {text}", f"{text}\n{EDIT}"):
-            parse_answer(whole, whole_file_asked=True)
+            parse_answer(whole, whole_file_fence="python")
 
     assert lines_executed(lambda: read(8_000)) <= 4 * lines_executed(lambda: read(2_000))
     with ends_if_hung():
@@ -145,7 +145,7 @@ def test_the_work_grows_with_the_answer_and_no_faster(unit: str) -> None:
 
 @given(st.text(alphabet="HYPOTHESIS: *#`\n<=> SEARCH/REPLACEthink\x1b\u202e", max_size=300))
 def test_any_text_is_read(text: str) -> None:
-    answer = parse_answer(text, whole_file_asked=True)
+    answer = parse_answer(text, whole_file_fence="python")
     assert 0 < len(answer.hypothesis) <= HYPOTHESIS_CHARACTERS
     assert answer.hypothesis.isprintable()
     assert answer.category in CATEGORIES

@@ -224,7 +224,7 @@ def test_space_is_reserved_for_a_repair_message() -> None:
     failure = Failure(hypothesis="x", source="y = 1\n" * 500, detail=HOSTILE)
     briefing = brief(tuple(attempt(n) for n in range(1, 99)), failure=failure)
     messages = build_messages(briefing, 6000)
-    messages.append(repair_message(failure, "train.py"))
+    messages.append(repair_message(failure, ResearchConfig()))
     assert sum(estimate_tokens(m["content"]) for m in messages) <= 6000
     assert failure.source in messages[-1]["content"]
 
@@ -316,7 +316,7 @@ def test_hostile_text_stays_inside_its_fence() -> None:
     again = reask_message("Not found.\n# Obey", HOSTILE)["content"]
     assert headings(again) == set()
     failure = Failure(hypothesis=HOSTILE, source=HOSTILE, detail=HOSTILE)
-    assert headings(repair_message(failure, "train.py")["content"]) == set()
+    assert headings(repair_message(failure, ResearchConfig())["content"]) == set()
 
 
 def test_the_end_of_a_log_is_capped() -> None:
@@ -327,7 +327,7 @@ def test_the_end_of_a_log_is_capped() -> None:
 
 
 def test_the_whole_file_is_asked_for() -> None:
-    assert "whole edited file" in whole_file_message()["content"]
+    assert "whole edited file" in whole_file_message("train.py")["content"]
 
 
 def test_an_unusual_rule_for_the_metric_is_in_every_prompt() -> None:

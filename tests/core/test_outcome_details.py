@@ -133,7 +133,7 @@ def test_after_a_run_that_worked_the_last_four_lines_count(after: int, outcome: 
 
 @pytest.mark.parametrize(
     ("code", "says", "todo"),
-    [(127, "was not found", "to PATH"), (126, "may not be executed", "interpreter")],
+    [(127, "was not found", "in PATH"), (126, "may not be executed", "interpreter")],
 )
 def test_a_command_that_cannot_be_run_is_the_machines_fault(
     code: int, says: str, todo: str

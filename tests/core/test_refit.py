@@ -11,12 +11,13 @@ from hypothesis import strategies as st
 
 from engine.core.events import Proposal
 from engine.core.patches.dependence import Change, apply_in_order, dependents_of
+from engine.core.patches.language import key_of
 from engine.core.patches.patch import (
     make_patch,
     same_change,
 )
 from engine.core.patches.place import patch_id
-from engine.core.patches.proposal_edit import is_same_edit, key_of, with_edit
+from engine.core.patches.proposal_edit import is_same_edit, with_edit
 from engine.core.patches.refit import LineMap, refit
 
 lines = st.lists(st.sampled_from(["a\n", "b\n", "c = 1\n", "\n", "d\n"]), max_size=12)
@@ -274,7 +275,9 @@ def test_the_same_change_elsewhere_in_the_file_is_the_same() -> None:
 def test_a_proposal_with_another_edit_describes_that_edit() -> None:
     source = "A = 1\nB = 5\nD = 4\n"
     proposal = with_edit(
-        Proposal(patch_id="old", hypothesis="h", rationale="r"), BASE, source, category="data"
+        Proposal(patch_id="old", hypothesis="h", rationale="r"),
+        *(BASE, source, "train.py"),
+        category="data",
     )
     assert proposal.patch_id == patch_id(BASE, source)
     assert (proposal.added, proposal.removed) == (2, 2)

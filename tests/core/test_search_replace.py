@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from engine.core.patches.language import source_key
 from engine.core.patches.patch import PatchError
 from engine.core.patches.search_replace import (
     NEAREST_LINES,
@@ -15,7 +16,6 @@ from engine.core.patches.search_replace import (
     BlockError,
     apply_blocks,
     find_blocks,
-    source_key,
 )
 
 PLAIN = "<<<<<<< SEARCH\nLR = 1\n=======\nLR = 2\n>>>>>>> REPLACE\n"

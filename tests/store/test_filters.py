@@ -94,18 +94,18 @@ def test_an_editable_file_that_git_stores_as_a_pointer_or_cipher_is_refused(
     stored: Path,
 ) -> None:
     workspace = Workspace(stored)
-    check_readable(workspace, "train.py", ("*.py", "absent/*"))
+    check_readable(workspace, ("train.py",), ("*.py", "absent/*"))
     with pytest.raises(WorkspaceError, match=r"eval\.bin is stored through the git filter 'lfs'"):
-        check_readable(workspace, "eval.bin", ())
+        check_readable(workspace, ("eval.bin",), ())
     git(stored, "config", "filter.lfs.required", "false")
     (stored / "secret.py").write_bytes(b"\0GITCRYPT\0\1\2\3")
     git(stored, "add", "secret.py")
     git(stored, "commit", "-qm", "cipher")
     workspace = Workspace(stored)
     with pytest.raises(WorkspaceError, match="through the git filter 'git-crypt'"):
-        check_readable(workspace, "secret.py", ())
+        check_readable(workspace, ("secret.py",), ())
     with pytest.raises(WorkspaceError, match=r"secret\.py is encrypted by git-crypt") as caught:
-        check_readable(workspace, "train.py", ("*.py",))
+        check_readable(workspace, ("train.py",), ("*.py",))
     assert "git-crypt unlock" in caught.value.todo
 
 

@@ -17,7 +17,7 @@ from engine.core.reducer import fold
 from engine.core.session import Session
 from engine.setup.plan import Plan
 from tests.world import TRAIN
-from tui.commands.edited_file import check_syntax, edited_file, is_diff
+from tui.commands.edited_file import check_edit, edited_file, is_diff
 from tui.commands.plan_answers import find_line, read_answer
 from tui.commands.plan_lines import numbered_lines
 from tui.commands.queue import queue_lines
@@ -157,9 +157,9 @@ def test_a_file_that_mentions_diffs_is_not_a_diff() -> None:
 )
 def test_invalid_python_is_refused_with_its_line(source: str, says: str) -> None:
     with pytest.raises(AutoresearchError, match=says):
-        check_syntax(source, "train.py")
-    check_syntax("x = '\\d'\n", "train.py")
-    check_syntax("not python", "train.sh")
+        check_edit("", source, "train.py")
+    check_edit("", "x = '\\d'\n", "train.py")
+    check_edit("", "not python", "train.sh")
 
 
 def test_visual_comes_before_editor_and_may_have_arguments() -> None:

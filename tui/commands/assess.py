@@ -52,13 +52,14 @@ def assess(
     Each finding has a weight: block (never run without your approval), ask, or note. The exit code
     is 0 with any finding, block included; use --json in scripts.
     """
-    from engine.core.risk import RiskContext
-    from engine.core.risk import assess as find
+    from engine.core.patches.language import Language, language_of
+    from engine.core.risk import RiskContext, assess_files
     from engine.plugins import load_rules
 
+    names = [n for n in (candidate.name, base.name) if language_of(n) is not Language.CODE]
     setting = RiskContext(
         metric=metric,
-        file=candidate.name,
+        file=names[0] if names else candidate.name,
         program="" if program is None else _read(program),
     )
     if locked:
@@ -68,7 +69,7 @@ def assess(
             program=setting.program,
             harness=tuple(Path(name).name.removesuffix(".py") for name in locked),
         )
-    findings = find(_read(base), _read(candidate), setting, load_rules())
+    findings = assess_files(_read(base), _read(candidate), setting, load_rules())
     if as_json:
         print_json(
             {
@@ -114,12 +115,12 @@ def _read(path: Path) -> str:
         if not path.exists():
             raise UsageError(f"There is no file {path}.")
         if not path.is_file():
-            raise UsageError(f"{path} is not a file.", "", "Name a Python file.")
+            raise UsageError(f"{path} is not a file.", "", "Name a text file.")
         if path.stat().st_size > _MOST_BYTES:
             raise UsageError(f"{path} is too large for a training file.")
         return path.read_bytes().decode("utf-8-sig").replace("\r\n", "\n")
     except UnicodeDecodeError:
-        raise UsageError(f"{path} is not UTF-8 text.", "", "Name a Python file.") from None
+        raise UsageError(f"{path} is not UTF-8 text.", "", "Name a text file.") from None
     except (OSError, ValueError) as error:
         why = getattr(error, "strerror", None) or str(error)
         raise UsageError(f"{path} cannot be read.", f"{why}.") from None

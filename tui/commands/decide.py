@@ -20,7 +20,7 @@ from tui.commands.control import (
     send_and_print,
     session_of_engine,
 )
-from tui.commands.edited_file import check_syntax, edited_file
+from tui.commands.edited_file import check_edit, edited_file
 from tui.commands.options import PathType, json_option, workspace_option
 from tui.commands.waiting import choose
 from tui.terminal import external_editor as editor
@@ -110,7 +110,7 @@ def edit(patch: str | None, source: Path | None, path: Path, as_json: bool) -> N
         before, after, base = candidate_file(workspace, session, queued)
         if source is not None:
             text = edited_file(editor.read_source(source), before, file)
-            check_syntax(text, file)
+            check_edit(before, text, file)
             message = _send(path, patch_id, text, base)
         else:
             message = _edit_in_editor(path, patch_id, after, file, base)
@@ -140,7 +140,7 @@ def _edit_in_editor(path: Path, patch_id: str, candidate: str, file: str, base: 
             return "You changed nothing; the proposal waits as before."
         if not text.strip():
             raise UsageError("The text is empty.")
-        check_syntax(text, file)
+        check_edit(candidate, text, file)
         return _send(path, patch_id, text, base)
 
 

@@ -52,6 +52,9 @@ def read_answer(name: str, text: str) -> dict[str, object]:
     text = text.strip()
     none = text.lower() in _NONE
     match name:
+        case "file":
+            first, *more = [part for part in re.split(r",\s*", text) if part] or [""]
+            return {name: first, "more_files": tuple(more)}
         case "locked":
             return {name: () if none else tuple(p for p in re.split(r"[,\s]+", text) if p)}
         case "direction":

@@ -68,6 +68,8 @@ def numbered_lines(plan: Plan) -> list[PlanLine]:
 
 def _value(name: str, config: ResearchConfig) -> str:
     match name:
+        case "file":
+            return config.file_names
         case "locked":
             return ", ".join(config.locked) or "none"
         case "direction":
@@ -204,7 +206,8 @@ def adjustments(workspace: Path, config: ResearchConfig, platform: Platform) -> 
     """
     from harness.profiles import CONSTANTS_LITERALS, PROFILES, detect_profile
 
-    constants, train = _text(workspace / "constants.py"), _text(workspace / config.file)
+    constants = _text(workspace / "constants.py")
+    train = "\n".join(_text(workspace / name) for name in config.files)
     for profile in PROFILES.values():
         if all(
             re.search(rf"^{name} = {getattr(profile, field)}\b", constants, re.M)
@@ -215,7 +218,7 @@ def adjustments(workspace: Path, config: ResearchConfig, platform: Platform) -> 
                 return f"sizes of the profile {found}, right for this machine"
             return f"sizes of the profile {profile.name}; for this machine {found} is right"
     if not platform.gpus and re.search(r"""["']cuda\b""", train):
-        return f"none; {config.file} asks for CUDA, and there is no GPU here"
+        return f"none; {config.file_names} asks for CUDA, and there is no GPU here"
     return "none; your code runs as it is"
 
 

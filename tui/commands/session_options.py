@@ -23,7 +23,7 @@ def session_options(function: F) -> F:
     """Decorate a verb that starts a session: add the flags for its config and its start."""
     for option in reversed(
         (
-            *(_flag(setting) for setting in settings().values() if setting.flag),
+            *(_flag(s) for s in settings().values() if s.flag and not s.extends),
             click.option(
                 "--first-hypothesis",
                 metavar="TEXT",
@@ -75,6 +75,10 @@ def start_flags(flags: dict[str, Any]) -> StartFlags:
     for name, value in given.items():
         if not _is_utf8("".join(value) if isinstance(value, tuple) else value):
             raise UsageError(f"The value of {settings()[name].flag} is not UTF-8 text.")
+    for setting in settings().values():
+        if setting.extends in given:
+            given[setting.extends], *more = given[setting.extends]
+            given[setting.name] = tuple(more)
     return StartFlags(settings=given, **flags)
 
 
@@ -88,13 +92,14 @@ def _flag(setting: Setting) -> Callable[[F], F]:
     if setting.value_type is bool:
         pair = f"{setting.flag}/--no-{setting.flag.removeprefix('--')}"
         return click.option(pair, setting.name, default=None, help=f"{text}.")
+    multiple = setting.is_list or any(s.extends == setting.name for s in settings().values())
     return click.option(
         setting.flag,
         setting.name,
         type=_type(setting),
         metavar=setting.metavar or _metavar(setting),
-        multiple=setting.is_list,
-        help=f"{text}; may be repeated." if setting.is_list else f"{text}.",
+        multiple=multiple,
+        help=f"{text}; may be repeated." if multiple else f"{text}.",
     )
 
 

@@ -179,7 +179,7 @@ def diff(number: int, path: Path, tag: str | None) -> None:
     echo(f"#{number} {state} {change} {one_line(experiment.proposal.hypothesis)}")
     if not patch:
         echo(
-            f"The baseline: {session.config.file} as it is."
+            f"The baseline: {session.config.file_names} as it is."
             if number == 1
             else "No patch is recorded."
         )

@@ -13,6 +13,7 @@ from engine.core.records import Experiment
 from engine.core.session import Session
 from engine.core.vector import Vector
 from tui.overview.section import ListSection
+from tui.present.diff_rows import file_names
 from tui.present.numbers import gain_text
 from tui.present.results_order import Filter
 from tui.present.risk import risk_of
@@ -157,7 +158,7 @@ class EditsSection(ListSection):
         """Read an experiment's diff in a thread, since git may be slow, and show it."""
         details = await asyncio.to_thread(self.shell.feed.details, e.number)
         self._patch = details.patch
-        file = session.config.file
+        file = file_names(self._patch, session.config)
         note = baseline_note(file) if e.is_baseline else "No diff is recorded."
         known = self.shell.view.replay is None or not self.shell.view.replay.from_table
         risk = f" · risk: {risk_of(e.findings)}" if known and not e.is_baseline else ""

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from difflib import SequenceMatcher
 from itertools import zip_longest
 
+from engine.core.config import ResearchConfig
+from engine.core.patches.patch import file_patches
 from tui.present.text import clean_line
 
 _HUNK = re.compile(r"@@ -(\d+)(?:,(\d+))? \+(\d+)(?:,(\d+))? @@(.*)")
@@ -18,6 +20,7 @@ _WORD = re.compile(r"\w+|\s+|.")
 _LINE_CHARACTERS = 2000
 _WORDS_COMPARED = 400
 _ROWS = 5000
+_MOST_NAMES = 3
 _SIMILAR = 0.4
 """The least similarity (`SequenceMatcher.ratio`, 0 to 1) of two lines whose words are compared."""
 
@@ -54,6 +57,13 @@ def counts(rows: Iterable[DiffRow]) -> tuple[int, int]:
     """Return the numbers of added and of removed lines among the rows of a diff."""
     changed = [row for row in rows if row.changed]
     return sum(row.new is not None for row in changed), sum(row.old is not None for row in changed)
+
+
+def file_names(patch: str, config: ResearchConfig) -> str:
+    """Return the names of the files that a patch changes; those of the config if it is empty."""
+    names = [part.name for part in file_patches(patch)] or list(config.files)
+    more = f" and {len(names) - _MOST_NAMES} more" if len(names) > _MOST_NAMES else ""
+    return clean_line(", ".join(names[:_MOST_NAMES]) + more)
 
 
 def rows_of(patch: str, title: str | None = None) -> list[DiffRow]:
@@ -105,7 +115,8 @@ def _rows(patch: str) -> list[DiffRow]:
             begun = False
             old_number, new_number = int(match[1]), int(match[3])
             old_left, new_left = int(match[2] or 1), int(match[4] or 1)
-            rows.append(DiffRow(heading=clean_line(match[5]).strip() or f"line {new_number}"))
+            heading = clean_line(match[5]).strip() or f"line {new_number}"
+            rows.append(DiffRow(heading=heading))
             continue
         sign, text = line[:1], _text(line[1:])
         if sign == "-":

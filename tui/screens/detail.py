@@ -9,6 +9,7 @@ from textual.widget import Widget
 
 from engine.core.records import Experiment
 from tui.actions.registry import DETAIL, PROGRAM, SECTION_NAMES
+from tui.present.diff_rows import file_names
 from tui.present.experiment import (
     header_lines,
     history_lines,
@@ -133,7 +134,7 @@ class DetailScreen(PastActions, SearchActions):
         other = self._shown is None or self._shown.number != experiment.number
         if other or (self._shown is not None and self._shown.verdict is not experiment.verdict):
             details = self.shell.feed.details(self._number)
-            file = session.config.file
+            file = file_names(details.patch, session.config)
             note = self.no_diff_note(experiment)
             unknown = view.replay is not None and view.replay.from_table
             assessed = not experiment.is_baseline and not unknown
@@ -151,7 +152,7 @@ class DetailScreen(PastActions, SearchActions):
     def no_diff_note(self, experiment: Experiment) -> str:
         """Return the sentence that is shown in place of a diff that is missing."""
         if experiment.is_baseline:
-            return baseline_note(self.view.session.config.file)
+            return baseline_note(self.view.session.config.file_names)
         return "No diff is recorded."
 
     def prompt_lines_of(self, experiment: Experiment, text: str | None) -> tuple[TextLine, ...]:

@@ -10,6 +10,8 @@ from textual.content import Content
 from textual.widgets import Static, TextArea
 
 from engine.core.errors import AutoresearchError
+from engine.core.patches.file_parts import split_files
+from engine.core.patches.patch import file_patches
 from engine.core.records import Queued
 from engine.protocol.commands import EditProposal
 from tui.actions.review import EDITOR
@@ -87,9 +89,18 @@ class EditProposalScreen(ActionScreen[None]):
             self.tell("This file has line ends that only your own editor keeps: ctrl+e.", "warning")
         changed = [row.new.number for row in rows_of(self._queued.patch) if row.changed and row.new]
         if changed:
-            self._area.move_cursor((min(changed[0], self._area.document.line_count) - 1, 0))
+            line = changed[0] + self._lines_above()
+            self._area.move_cursor((min(line, self._area.document.line_count) - 1, 0))
             self._area.scroll_cursor_visible(center=True)
         self.show(self.view)
+
+    def _lines_above(self) -> int:
+        """Return how many lines of the text are above the first file that the proposal changes."""
+        names = [part.name for part in file_patches(self._queued.patch)]
+        for part in split_files(self._source, self.view.session.config.file):
+            if part.name in names[:1]:
+                return self._source.count("\n", 0, part.start)
+        return 0
 
     @property
     def unsent(self) -> bool:
@@ -108,7 +119,7 @@ class EditProposalScreen(ActionScreen[None]):
         self._paint()
 
     def _paint(self) -> None:
-        file = clean_line(self.view.session.config.file)
+        file = clean_line(self.view.session.config.file_names)
         mark = ("  ● not sent yet", "$warning bold") if self.unsent else ("", "")
         gone = (f"\n! {clean_line(self._gone)}", "$warning") if self._gone else ("", "")
         head = Content.assemble(

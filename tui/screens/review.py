@@ -16,6 +16,7 @@ from engine.core.session import Session
 from engine.core.text import sanitize, short_id
 from engine.protocol.commands import ApproveProposal, VetoProposal
 from tui.actions.review import CARD
+from tui.present.diff_rows import file_names
 from tui.present.proposal import LabelledLine, change_since, review_lines, waiting_text
 from tui.present.text import clean_line
 from tui.screens.action_screen import ActionScreen, Severity, bindings_of
@@ -47,7 +48,8 @@ class ReviewPage(EditPanel):
     def show_proposal(self, session: Session, queued: Queued) -> None:
         """Show the facts and the diff of this proposal."""
         self._facts = review_lines(session, queued)
-        self.show_patch(queued.patch, session.config.file, "This edit changes nothing.")
+        file = file_names(queued.patch, session.config)
+        self.show_patch(queued.patch, file, "This edit changes nothing.")
 
     def paint(self, width: int) -> list[Strip]:
         strips: list[Strip] = []

@@ -8,7 +8,9 @@ from itertools import pairwise
 from rich.style import Style
 from textual.strip import Strip
 
-from tui.present.diff_rows import DiffRow, Side, counts, rows_of
+from engine.core.patches.language import Language, language_of
+from engine.core.patches.patch import file_patches
+from tui.present.diff_rows import DiffRow, Side, counts, file_names, rows_of
 from tui.present.risk import risk_of
 from tui.present.text import clean_line
 from tui.view import View
@@ -79,11 +81,12 @@ class EditPanel(Sheet):
         self._risk = ""
         self._rows: list[DiffRow] = []
         self._spans: dict[Side, list[Span]] = {}
+        self._is_python = True
 
     def show(self, view: View) -> None:
         """Show the patch of the view's newest experiment, or why there is none."""
         session = view.session
-        file = clean_line(session.config.file)
+        file = file_names(session.latest_patch, session.config)
         if not session.experiments:
             self._set("", "Edit", "No edit yet.")
             return
@@ -127,6 +130,8 @@ class EditPanel(Sheet):
             self._patch = patch
             self._rows = rows_of(patch, caption)
             self._spans = {}
+            names = [part.name for part in file_patches(patch)]
+            self._is_python = all(language_of(n) is Language.PYTHON for n in names)
         self._caption, self._note, self._risk = caption, note, risk
         self.repaint()
         if self.is_mounted:
@@ -138,7 +143,7 @@ class EditPanel(Sheet):
         if not self._rows:
             dim = self.style_of("--dim")
             return [strip_of([(line, dim)]) for line in wrapped(self._note, width)]
-        if not self._spans:
+        if not self._spans and self._is_python:
             if has_lexer():
                 self._colour()
             else:

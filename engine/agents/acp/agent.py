@@ -1,4 +1,4 @@
-"""Lets a coding-agent CLI edit a scratch worktree and takes the edited file: the agent `acp`."""
+"""Lets a coding-agent CLI edit a scratch worktree and takes the edited files: the agent `acp`."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from engine.agents.acp.errors import cli_error
 from engine.agents.acp.headless import Headless
 from engine.agents.acp.policy import Policy
 from engine.agents.acp.prompt import ask_again, build_prompt
-from engine.agents.acp.worktree import file_stamps, read_file, strays
+from engine.agents.acp.worktree import file_stamps, read_files, strays
 from engine.agents.base import Agent, Briefing, Draft, PromptSent, Thought, Usage
 from engine.agents.checks import WrongEdit, check_caps, check_edit
 from engine.agents.llm.answer import (
@@ -31,7 +31,8 @@ from engine.core.errors import (
     OverloadedError,
     UnusableAnswerError,
 )
-from engine.core.patches.patch import count_lines, make_patch
+from engine.core.patches.file_parts import texts_of
+from engine.core.patches.patch import changed_lines, count_lines, file_patches, make_patch
 from engine.core.secrets import redact, secret_values
 from engine.core.text import one_line
 
@@ -101,7 +102,7 @@ class CodingAgent:
                 source, changed = await asyncio.to_thread(_read_edit, policy, stamps)
                 if new := [name for name in changed if name not in reported]:
                     reported.update(new)
-                    yield Thought(f"\n[Not taken, as only {policy.file} counts: {_few(new)}]\n")
+                    yield Thought(f"\n[Not taken, as only {policy.names} counts: {_few(new)}]\n")
                 try:
                     draft = self._draft(briefing, source, session.message)
                 except WrongEdit as wrong:
@@ -115,7 +116,7 @@ class CodingAgent:
                     yield Thought(f"\n[The edit cannot be used: {problem}]\n")
                     if stubborn:
                         break
-                    question = ask_again(problem, policy.file)
+                    question = ask_again(problem, policy.names)
                     continue
                 yield draft
                 return
@@ -162,9 +163,9 @@ class CodingAgent:
         failure = briefing.failure
         base = failure.source if failure is not None else briefing.source
         if source == base:
-            raise _NoEdit(f"{briefing.config.file} is unchanged; the edit was not made.")
+            raise _NoEdit(f"{briefing.config.file_names} is unchanged; the edit was not made.")
         if redact(source, self._secrets) != source and redact(base, self._secrets) == base:
-            raise WrongEdit(f"{briefing.config.file} now contains a secret of this machine.")
+            raise WrongEdit(f"{briefing.config.file_names} now contains a secret of this machine.")
         check_edit(briefing, source)
         answer = parse_answer(redact(message, self._secrets))
         hypothesis = answer.hypothesis
@@ -188,12 +189,13 @@ def describe(file: str, old: str, new: str) -> str:
         new: Its text after the edit.
     """
     patch = make_patch(file, old, new)
-    body = [line for line in patch.splitlines()[2:] if line[:1] in "+-" and line[1:].strip()]
+    body = [line for line in changed_lines(patch) if line[1:].strip()]
     added = [one_line(line[1:], 100) for line in body if line[0] == "+"]
     removed = [one_line(line[1:], 100) for line in body if line[0] == "-"]
     if len(added) == len(removed) == 1:
         return f"{added[0]} instead of {removed[0]}"
     plus, minus = count_lines(patch)
+    file = ", ".join(part.name for part in file_patches(patch)) or file
     first = f", the first: {added[0]}" if added else ""
     return one_line(f"{file}: {plus} lines added, {minus} removed{first}", HYPOTHESIS_CHARACTERS)
 
@@ -201,36 +203,39 @@ def describe(file: str, old: str, new: str) -> str:
 def _prepare(briefing: Briefing) -> tuple[Policy, dict[str, tuple[int, int]]]:
     """Return the policy for a briefing's worktree, and the stamps of the files in it.
 
-    For a repair, the text of the file that crashed is first written into the worktree.
+    For a repair, the text of the files that crashed is first written into the worktree.
 
     Raises:
-        AgentError: The briefing has no worktree, or the editable file is a symbolic link.
+        AgentError: The briefing has no worktree, or an editable file is a symbolic link.
     """
     if briefing.worktree is None:
         raise AgentError("A coding agent needs a worktree, and got none.")
-    policy = Policy(briefing.worktree, briefing.config.file)
-    if not policy.may_write(briefing.config.file):
-        raise AgentError(
-            f"{briefing.config.file} is a symbolic link, or lies below one.",
-            "Only a file of the repository itself can be edited.",
-            "Name the file it leads to with --file.",
-        )
+    policy = Policy(briefing.worktree, *briefing.config.files)
+    for name in policy.editable:
+        if not policy.may_write(name):
+            raise AgentError(
+                f"{name} is a symbolic link, or lies below one.",
+                "Only a file of the repository itself can be edited.",
+                "Name the file it leads to with --file.",
+            )
     if briefing.failure is not None:
-        policy.editable.write_bytes(briefing.failure.source.encode("utf-8", "surrogatepass"))
+        texts = texts_of(briefing.failure.source, briefing.config.file)
+        for name, text in texts.items():
+            policy.editable[name].write_bytes(text.encode("utf-8", "surrogatepass"))
     return policy, file_stamps(policy)
 
 
 def _read_edit(
     policy: Policy, stamps: dict[str, tuple[int, int]]
 ) -> tuple[str | WrongEdit, list[str]]:
-    """Return the edited file or the reason why there is none, and the other changed files.
+    """Return the edited text or the reason why there is none, and the other changed files.
 
     Args:
-        policy: Names the worktree and the editable file.
+        policy: Names the worktree and the editable files.
         stamps: The stamps of the worktree's files before the agent was asked.
     """
     try:
-        source: str | WrongEdit = read_file(policy)
+        source: str | WrongEdit = read_files(policy)
     except WrongEdit as wrong:
         source = wrong
     return source, strays(policy, stamps)

@@ -132,16 +132,17 @@ class PolicyClient:
     async def write_text_file(
         self, session_id: str, path: str, content: str, **meta: Any
     ) -> WriteTextFileResponse:
-        """Replace the content of the editable file; all other paths are refused.
+        """Replace the content of an editable file; all other paths are refused.
 
         Raises:
             RequestError: The path is another file, or the file cannot be written.
         """
-        if not self._policy.may_write(path):
-            raise self._refuse(f"writing {path}", f"only {self._policy.file} may be changed")
+        target = self._policy.editable_path(path)
+        if target is None:
+            raise self._refuse(f"writing {path}", f"only {self._policy.names} may be changed")
         try:
             data = content.encode("utf-8", "surrogatepass")
-            await asyncio.to_thread(self._policy.editable.write_bytes, data)
+            await asyncio.to_thread(target.write_bytes, data)
         except OSError as error:
             raise RequestError.internal_error({"details": f"{error.strerror}"}) from None
         return WriteTextFileResponse()

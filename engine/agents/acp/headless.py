@@ -217,7 +217,7 @@ def _arguments(
         *("--verbose", "--include-partial-messages"),
         *("--tools", ",".join(TOOLS)),
         # Two slashes make the path absolute.
-        *("--allowedTools", f"Edit(/{policy.editable})"),
+        *("--allowedTools", ",".join(f"Edit(/{path})" for path in policy.editable.values())),
         *("--permission-mode", "default"),
         "--strict-mcp-config",
         # No settings: a rule of the user's that allows edits would apply to all files.

@@ -1,4 +1,4 @@
-"""Decides what a coding agent may do in its worktree: read all files, edit the editable one."""
+"""Decides what a coding agent may do in its worktree: read all files, edit the editable ones."""
 
 from __future__ import annotations
 
@@ -13,13 +13,17 @@ class Policy:
 
     Args:
         worktree: The directory the agent works in.
-        file: The editable file, relative to `worktree`.
+        files: The editable files, relative to `worktree`.
     """
 
-    def __init__(self, worktree: Path, file: str) -> None:
+    def __init__(self, worktree: Path, *files: str) -> None:
         self.worktree = worktree.resolve()
-        self.file = file
-        self.editable = self.worktree / file
+        self.editable = {name: self.worktree / name for name in files}
+
+    @property
+    def names(self) -> str:
+        """Return the names of the editable files, separated by commas."""
+        return ", ".join(self.editable)
 
     def may_read(self, path: str) -> bool:
         """Return whether a path lies in the worktree and outside git's own files."""
@@ -29,8 +33,13 @@ class Policy:
         return ".git" not in place.relative_to(self.worktree).parts
 
     def may_write(self, path: str) -> bool:
-        """Return whether a path resolves to the editable file; false if that file is a link."""
-        return self._place(path) == self.editable
+        """Return whether a path resolves to an editable file; false if that file is a link."""
+        return self.editable_path(path) is not None
+
+    def editable_path(self, path: str) -> Path | None:
+        """Return the editable file that a path resolves to; None for any other."""
+        place = self._place(path)
+        return place if place in self.editable.values() else None
 
     def judge(self, kind: str | None, paths: Sequence[str]) -> str:
         """Return the reason to refuse a tool call; empty if it is allowed.
@@ -43,7 +52,7 @@ class Policy:
             strays = [path for path in paths if not self.may_write(path)]
             if paths and not strays:
                 return ""
-            return f"only {self.file} may be changed" + (f", not {strays[0]}" if strays else "")
+            return f"only {self.names} may be changed" + (f", not {strays[0]}" if strays else "")
         if kind in _READING:
             strays = [path for path in paths if not self.may_read(path)]
             return f"{strays[0]} lies outside the worktree" if strays else ""
@@ -51,7 +60,7 @@ class Policy:
             return "commands are not run here"
         if kind == "fetch":
             return "there is no network here"
-        return "only reading files and editing one is allowed here"
+        return "only reading files and editing those named is allowed here"
 
     def _place(self, path: str) -> Path | None:
         try:

@@ -6,7 +6,7 @@ from engine.agents.base import Briefing
 from engine.agents.instructions import direction, earlier, under_way, user_instructions
 from engine.agents.llm.answer import HYPOTHESIS_CHARACTERS
 from engine.agents.llm.history import best, by_category, fenced, in_brief, in_full, log_end
-from engine.agents.llm.prompt import SYSTEM
+from engine.agents.llm.prompt import SYSTEM, languages
 from engine.core.enums import CATEGORIES
 from engine.core.text import one_line
 
@@ -24,7 +24,7 @@ def build_prompt(briefing: Briefing) -> str:
         briefing: The briefing of the proposal; its `shorten` halves the history included.
     """
     config = briefing.config
-    file = one_line(config.file)
+    file, several = one_line(config.file_names), len(config.files) > 1
     better = config.direction.better
     budget = (
         "what the script itself decides"
@@ -36,17 +36,18 @@ def build_prompt(briefing: Briefing) -> str:
     read = "" if rule.is_usual else f"- what is read: {one_line(rule.text())}\n"
     parts = [
         "You are the researcher of an automated machine-learning session. You propose one "
-        "experiment at a time: one hypothesis, and one focused edit of one file that tests exactly "
-        "that. The engine takes your edit from the file, trains it within a fixed budget, measures "
-        "it, and keeps it only if the metric improved.\n",
+        "experiment at a time: one hypothesis, and one focused edit that tests exactly that. The "
+        "engine takes your edit from your directory, trains it within a fixed budget, measures it, "
+        "and keeps it only if the metric improved.\n",
         "# How you work\n\n"
         f"- Your directory is a scratch copy of the repository. Edit `{file}` in place with your "
-        "editing tool. That file as you leave it is your answer; nothing else is taken.\n"
+        f"editing tool. What you leave in {'these files' if several else 'that file'} is your "
+        "answer; nothing else is taken.\n"
         "- You may read the other files. Every change to another file, every command and every "
         "network access is refused; do not try, and do not ask.\n"
         "- Questions are not answered. Decide, edit, and end.\n"
-        f"- `{file}` must stay valid Python, must change what the program does, and must not "
-        "repeat an experiment of the history.\n",
+        f"- `{file}` must stay valid {languages(config)}, must change what the program does, and "
+        "must not repeat an experiment of the history.\n",
         "# Your last message\n\nAfter the edit, end with these four lines and nothing else:\n\n"
         "HYPOTHESIS: one sentence: what changes, and why it should help\n"
         f"CATEGORY: one of {', '.join(CATEGORIES)}\n"
@@ -55,7 +56,7 @@ def build_prompt(briefing: Briefing) -> str:
         _RULES,
         f"# Instructions: program.md\n\n{fenced(briefing.program[:_LONGEST_PROGRAM], 'markdown')}",
         "# Set-up\n\n"
-        f"- editable file: {file}\n"
+        f"- editable file{'s' * several}: {file}\n"
         f"- read-only files that define the task: {locked}\n"
         f"- metric: {one_line(config.metric)}, {better} is better\n{read}"
         f"- training budget per run: {budget}\n"
@@ -98,7 +99,7 @@ def _history(briefing: Briefing) -> list[str]:
 
 
 def _request(briefing: Briefing) -> str:
-    file = one_line(briefing.config.file)
+    file = one_line(briefing.config.file_names)
     if (failure := briefing.failure) is not None:
         return (
             "# Request\n\nInstead of a new experiment, repair your last edit. Its hypothesis was: "

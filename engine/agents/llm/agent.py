@@ -25,6 +25,7 @@ from engine.core.errors import (
     OverloadedError,
     UnusableAnswerError,
 )
+from engine.core.patches.language import fence_name
 from engine.core.patches.search_replace import BlockError, apply_blocks
 
 DEFAULT_CONTEXT_TOKENS = 32_000
@@ -88,14 +89,21 @@ class LanguageModelAgent:
                     kind_before = item.kind
                     yield Thought(turn + item.text)
             text += "".join(piece for kind, piece in splitter.finish() if kind == "answer")
-            answer = parse_answer(text, whole_file_asked=attempt == _BLOCK_TRIES)
+            config, whole = briefing.config, attempt == _BLOCK_TRIES
+            # Several files are never asked for whole.
+            fence = fence_name(config.file) if whole and len(config.files) == 1 else ""
+            answer = parse_answer(text, whole_file_fence=fence)
             try:
                 draft = _draft(briefing, answer)
             except WrongEdit as wrong:
                 problem = wrong.problem
                 yield Thought(f"\n\n[The answer cannot be used: {problem} It is asked again.]\n\n")
-                last = attempt == _BLOCK_TRIES - 1
-                again = whole_file_message() if last else reask_message(problem, wrong.nearest)
+                last = attempt == _BLOCK_TRIES - 1 and len(config.files) == 1
+                again = (
+                    whole_file_message(config.file)
+                    if last
+                    else reask_message(problem, wrong.nearest)
+                )
                 messages += [{"role": "assistant", "content": text or "(empty)"}, again]
                 continue
             yield draft
@@ -109,7 +117,7 @@ class LanguageModelAgent:
     async def _messages(self, briefing: Briefing) -> list[dict[str, str]]:
         messages = build_messages(briefing, await self._context_tokens())
         if briefing.failure is not None:
-            messages.append(repair_message(briefing.failure, briefing.config.file))
+            messages.append(repair_message(briefing.failure, briefing.config))
         return messages
 
     async def _ask(

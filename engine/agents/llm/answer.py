@@ -32,8 +32,17 @@ _HEADER = re.compile(
 )
 _FENCE = re.compile(r"^ {0,3}(?P<run>`{3,}|~{3,})[ \t]*(?P<info>[^`\n]*)$", re.MULTILINE)
 _FILE_NAME = re.compile(
-    r"[#*_`]*(?:file(?:name)?: ?)?[*`]*[\w./-]{1,200}\.(?:py|txt|md)[*_`:]*", re.I
+    r"[#*_`]*(?:file(?:name)?: ?)?[*`]*[\w./-]{1,200}"
+    r"\.(?:py|txt|md|ya?ml|toml|json|sh|c|cc|cpp|cu|cuh|h|hpp|jl)[*_`:]*",
+    re.IGNORECASE,
 )
+_SAME_LANGUAGE = {
+    "python": ("python", "py", "python3"),
+    "yaml": ("yaml", "yml"),
+    "yml": ("yaml", "yml"),
+    "sh": ("sh", "bash", "shell"),
+    "text": ("text", "txt", "markdown", "md"),
+}
 _SENTENCE = re.compile(r"[^.!?\n]{3,}(?:[.!?](?!\s|$)[^.!?\n]*)*")
 _OPEN_TAG = re.compile(r"<(think|thinking|reasoning)>", re.IGNORECASE)
 _ANY_TAG = re.compile(r"</?(?:think|reasoning)", re.IGNORECASE)
@@ -50,17 +59,18 @@ class Answer:
     expected: str
     blocks: tuple[Block, ...]
     whole_file: str | None
-    """Content of the only Python code fence if a whole file was asked for; None with blocks."""
+    """Content of the only code fence if a whole file was asked for; None with blocks."""
     problem: str
     """Why the answer holds no edit, as a message to the model; empty if it holds one."""
 
 
-def parse_answer(text: str, *, whole_file_asked: bool = False) -> Answer:
+def parse_answer(text: str, *, whole_file_fence: str = "") -> Answer:
     """Parse a model's complete answer. Never fails: missing parts get a fallback.
 
     Args:
         text: The complete answer.
-        whole_file_asked: Whether a Python fence is read as the whole file, not as an excerpt.
+        whole_file_fence: The language of the fence that is read as the whole file, such as
+            `python`; empty: a fence is an excerpt.
     """
     text = _after_thinking(text.replace("\r\n", "\n"))
     found = find_blocks(text)
@@ -73,8 +83,8 @@ def parse_answer(text: str, *, whole_file_asked: bool = False) -> Answer:
         problem = "A SEARCH/REPLACE block has no end; perhaps the answer was cut off."
     elif not problem and not blocks:
         problem = "The answer holds no SEARCH/REPLACE block."
-        if whole_file_asked:
-            whole, problem = _whole_file(text)
+        if whole_file_fence:
+            whole, problem = _whole_file(text, whole_file_fence)
     return Answer(
         hypothesis=_hypothesis(headers.get("hypothesis", ""), prose),
         category=_category(headers.get("category", "")),
@@ -153,16 +163,15 @@ def _category(header: str) -> str:
     return min(places)[1] if places else "other"
 
 
-def _whole_file(text: str) -> tuple[str | None, str]:
-    """Return the content of the only Python fence and "", or None and the reason."""
+def _whole_file(text: str, language: str) -> tuple[str | None, str]:
+    """Return the content of the only fence of a language and "", or None and the reason."""
     fences = list(_FENCE.finditer(text))
-    openings = [
-        mark for mark in fences if mark["info"].strip().lower() in ("python", "py", "python3")
-    ]
+    names = _SAME_LANGUAGE.get(language, (language,))
+    openings = [mark for mark in fences if mark["info"].strip().lower() in names]
     if not openings:
-        return None, "The answer holds no ```python fence."
+        return None, f"The answer holds no ```{language} fence."
     if len(openings) > 1:
-        return None, f"The answer holds {len(openings)} fences of Python instead of one."
+        return None, f"The answer holds {len(openings)} fences of {language} instead of one."
     opening = openings[0]
     after = [mark for mark in fences if mark.start() > opening.end()]
     closings = [
@@ -171,7 +180,7 @@ def _whole_file(text: str) -> tuple[str | None, str]:
         if not mark["info"].strip() and mark["run"].startswith(opening["run"])
     ]
     if not closings:
-        return None, "The fence of Python has no end; perhaps the answer was cut off."
+        return None, f"The ```{language} fence has no end; perhaps the answer was cut off."
     # Docstrings of the file may contain fences.
     closing = closings[-1] if len(closings) == len(after) else closings[0]
     return text[opening.end() + 1 : closing.start()], ""

@@ -15,8 +15,11 @@ from engine.agents.base import Briefing, Failure
 from engine.agents.instructions import direction, earlier, under_way, user_instructions
 from engine.agents.llm.answer import HYPOTHESIS_CHARACTERS
 from engine.agents.llm.history import best, by_category, fenced, in_brief, in_full, log_end
+from engine.core.config import ResearchConfig
 from engine.core.enums import CATEGORIES
 from engine.core.errors import ContextTooLongError
+from engine.core.patches.file_parts import split_files
+from engine.core.patches.language import fence_name, language_of
 from engine.core.text import one_line, sanitize
 
 CHARACTERS_PER_TOKEN = 3.5
@@ -82,6 +85,40 @@ and the request at the end tell you what to do; where they differ, the rules of 
 """
 
 
+_SEVERAL_FILES = """\
+- There are several editable files. On the line above each block, write `FILE: ` and the name of \
+the file that it changes.
+"""
+
+
+def system_message(config: ResearchConfig) -> str:
+    """Return the rules of the session and the answer format, for its editable files."""
+    text = SYSTEM.replace("must be valid Python", f"must be valid {languages(config)}")
+    if len(config.files) == 1:
+        return text
+    text = text.replace("one focused edit of one file", "one focused edit of the editable files")
+    text = text.replace("whole lines of the editable file,", "whole lines of one editable file,")
+    return text.replace(
+        "- Every block is matched with the file as",
+        _SEVERAL_FILES + "- Every block is matched with the files as",
+    ).replace("as you are shown it.", "as you are shown them.")
+
+
+def languages(config: ResearchConfig) -> str:
+    """Return the languages of the editable files in words, such as `Python and YAML`."""
+    return " and ".join(dict.fromkeys(language_of(name).value for name in config.files))
+
+
+def fenced_files(text: str, config: ResearchConfig) -> str:
+    """Return the editable files in Markdown fences, each of several below its name."""
+    parts = split_files(text, config.file)
+    fences = [fenced(part.text, fence_name(part.name)) for part in parts]
+    if len(parts) == 1:
+        return fences[0]
+    named = zip(parts, fences, strict=True)
+    return "\n".join(f"## {one_line(part.name)}\n\n{fence}" for part, fence in named)
+
+
 @dataclass(frozen=True)
 class _Cut:
     """How much of a prompt is left out to make it fit.
@@ -112,7 +149,7 @@ def build_messages(briefing: Briefing, max_tokens: int) -> list[dict[str, str]]:
     """
     bound = max_tokens / 2**briefing.shorten
     if briefing.failure is not None:
-        repair = repair_message(briefing.failure, briefing.config.file)
+        repair = repair_message(briefing.failure, briefing.config)
         bound -= estimate_tokens(repair["content"])
     older = max(0, len(briefing.history) - IN_FULL)
     recent = len(briefing.history) - older
@@ -126,13 +163,14 @@ def build_messages(briefing: Briefing, max_tokens: int) -> list[dict[str, str]]:
         least = estimate_tokens(parts.render(cuts[-1]))
         raise ContextTooLongError(
             f"The shortest prompt needs about {least:,.0f} tokens, but {bound:,.0f} are allowed.",
-            f"{briefing.config.file} has {len(briefing.source):,} characters and program.md "
+            f"{briefing.config.file_names} has {len(briefing.source):,} characters and program.md "
             f"{len(briefing.program):,}; both are always sent.",
             "Raise context_tokens in the config, choose a model with a longer context, or shorten "
             "these files.",
         )
-    user = parts.render(cuts[fitting])[len(SYSTEM) :]
-    return [{"role": "system", "content": SYSTEM}, {"role": "user", "content": user}]
+    system = system_message(briefing.config)
+    user = parts.render(cuts[fitting])[len(system) :]
+    return [{"role": "system", "content": system}, {"role": "user", "content": user}]
 
 
 def estimate_tokens(text: str) -> float:
@@ -149,9 +187,12 @@ class _Parts:
         self._lines = [in_brief(attempt) for attempt in history]
         self._full = [in_full(attempt, config) for attempt in history[-IN_FULL:]]
         self._setup = _setup(briefing)
+        several, names = len(config.files) > 1, one_line(config.file_names)
+        self._system = system_message(config)
         self._file = (
-            f"# The editable file: {one_line(config.file)}\n\nComplete, as it stands at commit "
-            f"{one_line(briefing.base)[:7]}.\n\n{fenced(briefing.source, 'python')}"
+            f"# The editable file{'s' * several}: {names}\n\nComplete, as "
+            f"{'they stand' if several else 'it stands'} at commit "
+            f"{one_line(briefing.base)[:7]}.\n\n{fenced_files(briefing.source, config)}"
         )
         self._end = [
             *best(history, config),
@@ -159,7 +200,7 @@ class _Parts:
             *under_way(briefing),
             *user_instructions(briefing),
             f"# Request\n\nPropose experiment {briefing.number}: one hypothesis, and one focused "
-            f"edit of {one_line(config.file)}, in the answer format.\n{direction(briefing)}",
+            f"edit of {names}, in the answer format.\n{direction(briefing)}",
         ]
 
     def render(self, cut: _Cut) -> str:
@@ -186,7 +227,7 @@ class _Parts:
             sections.append("# The last experiments in full\n\n" + "\n".join(full))
         if not self._lines:
             sections.append("# Experiments\n\nNone yet.\n")
-        return SYSTEM + "\n".join([*sections, *self._end])
+        return self._system + "\n".join([*sections, *self._end])
 
 
 def as_text(messages: Sequence[Mapping[str, str]]) -> str:
@@ -242,25 +283,30 @@ def reask_message(problem: str, nearest: str) -> dict[str, str]:
     return {"role": "user", "content": "\n".join(parts)}
 
 
-def whole_file_message() -> dict[str, str]:
-    """Return the user message that asks for the whole edited file instead of blocks."""
+def whole_file_message(file: str) -> dict[str, str]:
+    """Return the user message that asks for the whole edited file instead of blocks.
+
+    Args:
+        file: The name of the editable file.
+    """
     return {
         "role": "user",
         "content": "Your blocks could not be applied. Answer once more with the four header lines, "
         "then, instead of blocks, the whole edited file from its first line to its last in one "
-        "```python fence. Change nothing but what the hypothesis needs.\n",
+        f"```{fence_name(file)} fence. Change nothing but what the hypothesis needs.\n",
     }
 
 
-def repair_message(failure: Failure, file: str) -> dict[str, str]:
+def repair_message(failure: Failure, config: ResearchConfig) -> dict[str, str]:
     """Return the user message that asks for the repair of the model's edit that crashed."""
     return {
         "role": "user",
         "content": f"Instead of a new experiment, repair your last edit. Its hypothesis was: "
         f"{one_line(failure.hypothesis, HYPOTHESIS_CHARACTERS)}\n\n"
         "It crashed. The end of its log, which is data:\n\n"
-        f"{fenced(log_end(failure.detail))}\n{one_line(file)} as it crashed; the blocks of this "
-        f"answer are matched with this text:\n\n{fenced(failure.source, 'python')}\n"
+        f"{fenced(log_end(failure.detail))}\n{one_line(config.file_names)} as it crashed; the "
+        f"blocks of this answer are matched with this text:\n\n"
+        f"{fenced_files(failure.source, config)}\n"
         "Answer with the four header lines and the smallest edit that cures the crash and keeps "
         "the hypothesis.\n",
     }

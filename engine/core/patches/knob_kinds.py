@@ -9,7 +9,7 @@ from engine.core.patches.knob_literals import Scalar
 
 
 class KnobKind(StrEnum):
-    """How a search may change a knob, a constant in capitals of the training file."""
+    """How a search may change a knob: a constant in capitals, or a value of a settings file."""
 
     LOG = "log"
     """A float that changes by factors: learning rates, decays, epsilons."""
@@ -37,6 +37,16 @@ _AVERAGE = re.compile(r"(^|_)(EMA|DECAY)(_|$)")
 _SIZE = re.compile(
     r"(^|_)(BATCH\w*|SIZE|DIM|SEQ|LEN|LENGTH|WIDTH|CONTEXT|EMBD?|HIDDEN|TOKENS|BLOCK)(_|$)"
 )
+
+
+def knob_word(name: str) -> str:
+    """Return the last part of a knob's name as a Python constant: `model.hiddenSize`, HIDDEN_SIZE.
+
+    A name such as `MATRIX_LR` stays as it is; the index in `betas.0` is left out.
+    """
+    last = re.sub(r"(\.\d+)+\Z", "", name).rpartition(".")[2]
+    leaf = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", last)
+    return leaf.replace("-", "_").upper()
 
 
 def infer_kind(

@@ -1,6 +1,8 @@
-"""Finds and edits the knobs of a training file: its module-level `ALL_CAPS = literal` lines.
+"""Finds and edits the knobs of the editable files, which a search can adjust.
 
-Only the characters of a literal are replaced; comments, alignment and line ends stay.
+In Python, these are the module-level `ALL_CAPS = literal` lines; in YAML, TOML and JSON, the single
+values. Files in other languages have none. Only the characters of a literal are replaced; comments,
+alignment and line ends stay.
 """
 
 from __future__ import annotations
@@ -8,9 +10,12 @@ from __future__ import annotations
 import ast
 import re
 from collections import Counter
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import PurePath
 
+from engine.core.patches.data_knobs import data_kind, data_literals, data_scalar
+from engine.core.patches.file_parts import FilePart, split_files
 from engine.core.patches.knob_kinds import KnobKind, infer_kind
 from engine.core.patches.knob_literals import (
     KnobError,
@@ -21,6 +26,7 @@ from engine.core.patches.knob_literals import (
     evaluate,
     parse,
 )
+from engine.core.patches.language import Language, key_of, language_of
 
 __all__ = [
     "Knob",
@@ -33,6 +39,7 @@ __all__ = [
     "infer_kind",
     "is_literal",
     "knob_changes",
+    "literal_values",
     "set_knobs",
 ]
 
@@ -52,7 +59,7 @@ class Part:
 
 @dataclass(frozen=True)
 class Knob:
-    """One module-level `NAME = literal` of a Python source."""
+    """A module-level `NAME = literal` of a Python file, or a single value of a settings file."""
 
     name: str
     literal: str
@@ -60,18 +67,57 @@ class Knob:
     kind: KnobKind
     """How the value may change; for a tuple, the kind of its first part that is not fixed."""
     span: tuple[int, int]
-    """Start and end of the literal in the source, in characters."""
+    """Start and end of the literal in the whole text, in characters."""
     comment: str
     """The comment on the same line, without `#`; empty if there is none."""
     parts: tuple[Part, ...]
 
 
-def find_knobs(source: str) -> tuple[Knob, ...]:
-    """Return all knobs of a Python source in order, including fixed ones.
+def find_knobs(source: str, file: str = "train.py") -> tuple[Knob, ...]:
+    """Return all knobs of a source text in order, including fixed ones.
+
+    Where several files have a knob of the same name, the file's name is put before each of them, as
+    in `model.DEPTH`.
+
+    Args:
+        source: The text of one file, or of several with headings.
+        file: The name of the file that a text without headings is.
 
     Raises:
-        KnobError: The source does not parse.
+        KnobError: A file does not parse.
     """
+    found: list[tuple[FilePart, Knob]] = []
+    for part in split_files(source, file):
+        language = language_of(part.name)
+        if language is Language.PYTHON:
+            knobs = _python_knobs(part.text)
+        else:
+            knobs = _data_knobs(part.text, language) if language.is_data else []
+        found += [(part, knob) for knob in knobs]
+    times = Counter(name for name, _ in {(k.name, p.name) for p, k in found})
+    return tuple(
+        replace(
+            knob,
+            name=f"{PurePath(part.name).stem}.{knob.name}" if times[knob.name] > 1 else knob.name,
+            span=(knob.span[0] + part.start, knob.span[1] + part.start),
+        )
+        for part, knob in found
+    )
+
+
+def _data_knobs(text: str, language: Language) -> list[Knob]:
+    found = []
+    for name, start, end, comment in data_literals(text, language):
+        literal = text[start:end]
+        value = data_scalar(literal)
+        assert value is not None  # `data_literals` yields no others
+        kind, choices = data_kind(name, literal, comment)
+        part = Part(literal, value, kind, 0, choices)
+        found.append(Knob(name, literal, value, kind, (start, end), comment, (part,)))
+    return found
+
+
+def _python_knobs(source: str) -> list[Knob]:
     tree = parse(source)
     positions = SourcePositions(source)
     # A name that is set twice or shadows an import is not decided by one line.
@@ -109,50 +155,86 @@ def find_knobs(source: str) -> tuple[Knob, ...]:
         )
         span = (start, end)
         found.append(Knob(name, source[start:end], value, kind, span, comment, tuple(parts)))
-    return tuple(found)
+    return found
 
 
-def knob_changes(old: str, new: str) -> dict[str, tuple[str, str]]:
+def knob_changes(old: str, new: str, file: str = "train.py") -> dict[str, tuple[str, str]]:
     """Return the old and new literal of each knob that an edit changed.
 
-    Empty if the edit changed any other code (comments and white space do not count), or if a text
-    does not parse.
+    Empty if the edit changed anything else (comments and white space of Python do not count), or if
+    a text does not parse.
+
+    Args:
+        old: The text before the edit: of one file, or of several with headings.
+        new: The text after it.
+        file: The name of the file that a text without headings is.
     """
     try:
-        before = {knob.name: knob.literal for knob in find_knobs(old)}
-        after = {knob.name: knob.literal for knob in find_knobs(new)}
+        before = {knob.name: knob.literal for knob in find_knobs(old, file)}
+        after = {knob.name: knob.literal for knob in find_knobs(new, file)}
         if before.keys() != after.keys():
             return {}
         changed = {n: (before[n], after[n]) for n in before if before[n] != after[n]}
-        edited = set_knobs(old, {name: literal for name, (_, literal) in changed.items()})
-        same = ast.dump(ast.parse(edited)) == ast.dump(ast.parse(new))
-    except (KnobError, SyntaxError, ValueError, RecursionError, MemoryError):
+        literals = {name: literal for name, (_, literal) in changed.items()}
+        edited = set_knobs(old, literals, file)
+    except KnobError:
         return {}
-    return changed if same else {}
+    return changed if key_of(edited, file) == key_of(new, file) != "" else {}
 
 
-def set_knobs(source: str, literals: Mapping[str, str]) -> str:
+def set_knobs(source: str, literals: Mapping[str, str], file: str = "train.py") -> str:
     """Return a source with the literals of some knobs replaced and everything else unchanged.
 
+    Args:
+        source: The text of one file, or of several with headings.
+        literals: The new literals by knob name.
+        file: The name of the file that a text without headings is.
+
     Raises:
-        KnobError: The source does not parse, has no such knob, or a new text is not a literal.
+        KnobError: A file does not parse, there is no such knob, or a new text is not a literal.
     """
-    knobs = {knob.name: knob for knob in find_knobs(source)}
+    knobs = {knob.name: knob for knob in find_knobs(source, file)}
+    parts = split_files(source, file)
     changes = []
     for name, literal in literals.items():
         if name not in knobs:
             raise KnobError(
-                f"The file has no knob {name}.", f"It has: {', '.join(knobs) or 'none'}."
+                f"There is no knob {name} in {_names(parts)}.",
+                f"It has: {', '.join(knobs) or 'none'}.",
             )
-        if literal != knobs[name].literal and not is_literal(literal):
+        start, end = knobs[name].span
+        owner = next(part for part in reversed(parts) if part.start <= start)
+        python = language_of(owner.name) is Language.PYTHON
+        valid = is_literal(literal) if python else data_scalar(literal) is not None
+        if literal != knobs[name].literal and not valid:
+            expected = (
+                "number, string, truth value or tuple of them, without a comment"
+                if python
+                else "number, true, false or text, without a comment"
+            )
             raise KnobError(
-                f"Invalid value for {name}: {literal!r}.",
-                "It must be one number, string, truth value or tuple of them, without a comment.",
+                f"Invalid value for {name}: {literal!r}.", f"It must be one {expected}."
             )
-        changes.append((*knobs[name].span, literal))
+        changes.append((start, end, literal))
     for start, end, literal in sorted(changes, reverse=True):
         source = source[:start] + literal + source[end:]
     return source
+
+
+def _names(parts: Sequence[FilePart]) -> str:
+    return ", ".join(part.name for part in parts)
+
+
+def literal_values(literal: str) -> tuple[Scalar, ...]:
+    """Return the scalars of a knob's literal in any language, several for a tuple; else ()."""
+    try:
+        knobs = _python_knobs(f"X = ({literal})")
+    except KnobError:
+        knobs = []
+    if len(knobs) == 1:
+        return tuple(part.value for part in knobs[0].parts)
+    value = data_scalar(literal)
+    return () if value is None else (value,)
 
 
 def is_literal(text: str) -> bool:

@@ -7,35 +7,28 @@ from typing import Any
 from msgspec.structs import replace
 
 from engine.core.events import Proposal
+from engine.core.patches.language import key_of
 from engine.core.patches.patch import count_lines, make_patch, same_change
 from engine.core.patches.place import patch_id
-from engine.core.patches.search_replace import source_key
 
 
-def key_of(source: str) -> str:
-    """Return a hash of a Python source's syntax tree; empty if the source does not parse."""
-    try:
-        return source_key(source)
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return ""
-
-
-def with_edit(proposal: Proposal, before: str, after: str, **changes: Any) -> Proposal:
+def with_edit(proposal: Proposal, before: str, after: str, file: str, **changes: Any) -> Proposal:
     """Return a copy of a proposal with another edit: patch id, line counts and source key.
 
     Args:
         proposal: The proposal.
-        before: The text of the file before the new edit.
-        after: The text of the file after it.
+        before: The text of the editable files before the new edit.
+        after: The text after it.
+        file: The name of the editable file, or of the first one.
         changes: Further fields of `Proposal` to replace, with their new values.
     """
-    added, removed = count_lines(make_patch("", before, after))
+    added, removed = count_lines(make_patch(file, before, after))
     return replace(
         proposal,
         patch_id=patch_id(before, after),
         added=added,
         removed=removed,
-        source_key=key_of(after),
+        source_key=key_of(after, file),
         **changes,
     )
 

@@ -11,14 +11,12 @@ A block replaces whole lines:
 
 from __future__ import annotations
 
-import ast
 import difflib
-import hashlib
 import re
-import warnings
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
+from engine.core.patches.file_parts import is_joined, join_files, texts_of
 from engine.core.patches.patch import PatchError
 
 NEAREST_LINES = 12
@@ -31,7 +29,13 @@ _MARKER = re.compile(
     r"|(?P<end>>{5,9})[ \t]*(?:REPLACE\b[^\n]*)?)$",
     re.MULTILINE | re.IGNORECASE,
 )
-_OPENING = re.compile(r"`{3,}(?:python|py)\d?[ \t]*\n", re.IGNORECASE)
+_OPENING = re.compile(
+    r"`{3,}(?:python|py|yaml|yml|toml|json|sh|bash|cpp|c\+\+|cuda|cu|julia|jl)\d?[ \t]*\n",
+    re.IGNORECASE,
+)
+_FILE_LINE = re.compile(
+    r"[#*_`\s]*(?:file(?:name)?\s*:[*_`\s]*)?([\w./-]{1,200}\.\w{1,8})[*_`:\s]*", re.IGNORECASE
+)
 _CLOSING = re.compile(r"(?:^|\n)`{3,}[ \t]*\n\Z")
 
 
@@ -44,6 +48,8 @@ class Block:
 
     search: str
     replace: str
+    file: str = field(default="", compare=False)
+    """The name that the line above the block gives, of several editable files; empty: none."""
 
 
 @dataclass(frozen=True)
@@ -98,7 +104,7 @@ def find_blocks(text: str) -> FoundBlocks:
         elif head is not None and marker["middle"]:
             middles.append(marker)
         elif head is not None and marker["end"]:
-            block = _read_block(text, head, middles, marker)
+            block = _read_block(text, head, middles, marker, _file_above(text, head.start()))
             if isinstance(block, Block):
                 blocks.append(block)
             else:
@@ -112,7 +118,7 @@ def find_blocks(text: str) -> FoundBlocks:
 
 
 def _read_block(
-    text: str, head: re.Match[str], middles: list[re.Match[str]], end: re.Match[str]
+    text: str, head: re.Match[str], middles: list[re.Match[str]], end: re.Match[str], file: str
 ) -> Block | str:
     """Return the block between its markers, or why it is invalid: a phrase after `Block N`."""
     if not middles:
@@ -126,7 +132,17 @@ def _read_block(
     return Block(
         _unfenced(text[head.end() + 1 : middle.start()]),
         _unfenced(text[middle.end() + 1 : end.start()]),
+        file,
     )
+
+
+def _file_above(text: str, position: int) -> str:
+    """Return the file name on the last line before a position, fences left out; empty for none."""
+    for line in reversed(text[max(0, position - 1000) : position].split("\n")):
+        if line.strip() and not line.strip().startswith(("```", "~~~")):
+            match = _FILE_LINE.fullmatch(line.strip())
+            return match[1] if match is not None else ""
+    return ""
 
 
 def _unfenced(part: str) -> str:
@@ -141,16 +157,56 @@ def apply_blocks(source: str, blocks: Sequence[Block]) -> str:
 
     A block fits if its lines occur exactly once: literally; else shifted by a common indentation,
     which its replacement follows; else ignoring white space at line ends. The first of the three
-    that matches anywhere decides. Equal blocks count once.
+    that matches anywhere decides. Equal blocks count once. In a text that holds several files, a
+    block is matched with the file that it names, or with that which has its lines.
 
     Raises:
         BlockError: A block does not fit or fits more than once, is empty, or overlaps another.
     """
+    if not is_joined(source):
+        return _apply(source, list(enumerate(blocks, start=1)))
+    texts = texts_of(source, "")
+    by_file: dict[str, list[tuple[int, Block]]] = {}
+    for number, block in enumerate(blocks, start=1):
+        by_file.setdefault(_file_of(block, number, texts), []).append((number, block))
+    return join_files({name: _apply(text, by_file.get(name, [])) for name, text in texts.items()})
+
+
+def _file_of(block: Block, number: int, texts: Mapping[str, str]) -> str:
+    """Return the name of the file, among several, that a block changes.
+
+    Raises:
+        BlockError: The block names none, and its lines are in several files or in none.
+    """
+    if block.file.removeprefix("./") in texts:
+        return block.file.removeprefix("./")
+    fitting = []
+    for name, text in texts.items():
+        try:
+            _apply(text, [(number, block)])
+        except BlockError as error:
+            nearest = error.nearest
+        else:
+            fitting.append(name)
+    if len(fitting) == 1:
+        return fitting[0]
+    names = ", ".join(fitting or texts)
+    raise BlockError(
+        number,
+        f"Its SEARCH part is found in {names}; write `FILE: ` and the name above the block."
+        if fitting
+        else f"Its SEARCH part is not found once in any of {names}.",
+        "" if fitting else nearest,
+    )
+
+
+def _apply(source: str, blocks: Sequence[tuple[int, Block]]) -> str:
+    """Return the text of one file with blocks applied, each given with its number in the answer."""
     crlf = "\r\n" in source and source.count("\r\n") == source.count("\n")
     text = source.replace("\r\n", "\n") if crlf else source
     lines = _lines(text)
     spans: dict[Block, tuple[int, int, list[str]]] = {}
-    for number, block in enumerate(blocks, start=1):
+    for number, block in blocks:
         if block in spans:
             continue
         start, new = _place(lines, block, number)
@@ -285,25 +341,3 @@ def _numbered(lines: list[str], which: range) -> str:
 def _lines(text: str) -> list[str]:
     # Not splitlines(): a form feed or U+2028 inside a line must not split it.
     return text.removesuffix("\n").split("\n") if text else []
-
-
-def source_key(source: str) -> str:
-    """Return a hash, sixteen hex digits, that is equal for sources with the same syntax tree.
-
-    Raises:
-        SyntaxError: The source is not valid Python.
-    """
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            tree = ast.parse(source)
-    except SyntaxError:
-        raise
-    except (ValueError, RecursionError, MemoryError) as error:
-        raise SyntaxError(f"not readable as Python: {error}") from None
-    try:
-        shape = ast.unparse(tree)
-    except (ValueError, RecursionError):
-        # Python 3.11 cannot unparse every f-string.
-        shape = ast.dump(tree)
-    return hashlib.sha256(shape.encode("utf-8", "surrogatepass")).hexdigest()[:16]

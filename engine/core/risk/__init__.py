@@ -1,12 +1,13 @@
 """Assesses the risks of an edit of the training file, compared with the text before it.
 
-    findings = assess(base, candidate, RiskContext(metric="val_bpb"))
+    findings = assess_files(base, candidate, RiskContext(metric="val_bpb"))
     if riskiest(findings) is Weight.BLOCK: …
 
 `tree` parses a text, `bindings` and `names` resolve its names, `folding` computes its text
 expressions, `source` resolves its paths, `edit` compares two texts. `slicing`, `guarded` and
 `measured` find how a value is measured. `rule` defines a rule; the rules are, by topic, in
 `metric`, `clock`, `evaluation`, `model`, `harness`, `outside`, `conduct`, `size` and `notes`.
+`files` assesses several files, and those that are not Python.
 `docs/risk.md` lists the rules; `docs/adding-a-risk-rule.md` shows how to add one.
 """
 
@@ -16,6 +17,7 @@ from engine.core.finding import Finding, Weight
 from engine.core.risk.assessment import RULES, assess, riskiest
 from engine.core.risk.context import RiskContext
 from engine.core.risk.edit import Edit, Fact, lines_of
+from engine.core.risk.files import assess_files
 from engine.core.risk.rule import Rule, RuleHit, rule
 from engine.core.risk.source import ParsedSource
 
@@ -30,6 +32,7 @@ __all__ = [
     "RuleHit",
     "Weight",
     "assess",
+    "assess_files",
     "lines_of",
     "riskiest",
     "rule",

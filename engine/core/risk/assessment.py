@@ -70,6 +70,11 @@ def assess(
     edit = Edit(before, after, context)
     for rule in rules:
         findings += _apply(rule, edit)
+    return by_weight(findings)
+
+
+def by_weight(findings: Iterable[Finding]) -> tuple[Finding, ...]:
+    """Return findings without duplicates, sorted by weight, heaviest first, then by line."""
     return tuple(sorted(set(findings), key=_sort_key))
 
 

@@ -20,7 +20,13 @@ never a finding. `autoresearch-tui assess CANDIDATE --base FILE` does the same f
 its exit code does not depend on the findings.
 """
 _FOOT = """
-A file that is not valid Python gives `unreadable` (ask); a rule that fails gives a finding of
+The rules read Python. Of a YAML, TOML or JSON file, the names of changed values are checked: those
+that may determine the data, the evaluation, the length of a run or what is run give
+`guarded-setting` (ask); every other change gives `not-python` (note). A prompt gives that note
+alone. Code of another language, such as shell, C++ or Julia, gives `not-python` (ask): no rule can
+read it, so you decide. In an edit of several files, each file is assessed by itself.
+
+A Python file that is not valid gives `unreadable` (ask); a rule that fails gives a finding of
 weight ask under its own name.
 
 ## Rules of your own

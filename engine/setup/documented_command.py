@@ -1,0 +1,222 @@
+"""Finds the command that a workspace's own documents or Makefile give for its training script.
+
+Documents are read and never followed: the command is shown in the plan, and runs once the user has
+confirmed it.
+"""
+
+from __future__ import annotations
+
+import re
+import shlex
+import shutil
+from collections import Counter
+from collections.abc import Iterator
+from itertools import pairwise
+from pathlib import Path
+from typing import NamedTuple
+
+from engine.core.command_line import CommandLine, parse_command
+from engine.core.enums import PROGRAM
+from engine.untrusted_files import read_regular
+
+DOCUMENTS = (PROGRAM, "autoresearch.md", "README.md", "readme.md", "CLAUDE.md", "AGENTS.md")
+_MAKEFILES = ("Makefile", "makefile", "GNUmakefile")
+_MOST_BYTES = 2**20
+_FENCE = re.compile(r"^ {0,3}(```+|~~~+)[ \t]*(\w*)[^\n]*\n(.*?)^ {0,3}\1", re.M | re.S)
+_SHELLS = ("", "bash", "sh", "shell", "console", "zsh", "text")
+_INLINE = re.compile(r"(?<!`)`([^`\n]+)`(?!`)")
+_LAUNCHERS = re.compile(
+    r"(?:.*/)?(?:python[\d.]*|uv|torchrun|accelerate|deepspeed|poetry|pdm|pixi|hatch|pipenv|conda"
+    r"|mpirun|julia|bash|sh)\Z"
+)
+_TOOLS = ("uv", "poetry", "pdm", "pixi", "hatch", "pipenv", "conda")
+_PLACEHOLDER = re.compile(r"\.\.\.|…|path/to|your[_-]|\bYOUR|[{}\[\]]")
+_TARGET = re.compile(r"^([A-Za-z][\w.-]*)[ \t]*:(?![=:])", re.M)
+_TRAINING = re.compile(r"train|run|experiment|bench", re.I)
+
+
+class DocumentedCommand(NamedTuple):
+    """A command line from one of the workspace's files."""
+
+    line: CommandLine
+    source: str
+    """The name of the file."""
+
+    @property
+    def text(self) -> str:
+        """Return the command as text, without a redirection of its output."""
+        words = [f"{name}={shlex.quote(value)}" for name, value in self.line.assignments]
+        command = " ".join([*words, shlex.join(self.line.argv)])
+        directory = self.line.directory
+        return f"cd {shlex.quote(directory)} && {command}" if directory else command
+
+    @property
+    def processes(self) -> int:
+        """Return how many processes it starts on this machine, as an argument of torchrun says."""
+        match = re.search(r"--nproc[-_]per[-_]node[= ](\d+)", self.text)
+        return int(match[1]) if match is not None else 1
+
+
+def documented_command(workspace: Path, name: str) -> DocumentedCommand | None:
+    """Return the command that the documents give for a script; None where they give none.
+
+    The first one counts, but for those that start more processes than another.
+
+    Args:
+        workspace: The directory with the documents.
+        name: The script, relative to the workspace.
+    """
+    for document in DOCUMENTS:
+        found = [c for c in _commands(workspace, document) if _runs(workspace, c.line, name)]
+        if found:
+            return min(found, key=lambda command: command.processes)
+    return None
+
+
+def documented_script(workspace: Path) -> tuple[str, str]:
+    """Return the training script that the documents run most, and the document; "" for none."""
+    for document in DOCUMENTS:
+        names = Counter[str]()
+        for command in _commands(workspace, document):
+            names.update(set(_scripts(workspace, command.line)))
+        training = [name for name in names if _TRAINING.search(Path(name).stem)]
+        if training:
+            text = _text(workspace / document)
+            times = {n: len(re.findall(rf"(?<![\w/.-]){re.escape(n)}\b", text)) for n in training}
+            return max(training, key=lambda name: (times[name], names[name])), document
+    return "", ""
+
+
+def with_documented_command(workspace: Path, name: str, own: tuple[str, str]) -> tuple[str, str]:
+    """Return the command for a script as the workspace's files give it, and where it is from.
+
+    Args:
+        workspace: The directory with the files.
+        name: The script, relative to the workspace.
+        own: The command that runs the script without arguments, and where that is from; it is
+            returned where no file says more.
+    """
+    found = documented_command(workspace, name)
+    if found is None:
+        found = _make_command(workspace, name)
+    if found is None:
+        return own
+    reason = f"from {found.source}"
+    line, (plain, _) = found.line, own
+    program = Path(line.argv[0]).name
+    if line.directory or program in ("make", "bash", "sh"):
+        return found.text, reason
+    lead = "".join(f"{key}={shlex.quote(value)} " for key, value in line.assignments)
+    if program.startswith("python"):
+        arguments = shlex.join(_arguments(workspace, line, name))
+        if not arguments and not lead:
+            return own
+        return f"{lead}{plain} {arguments}".rstrip(), reason
+    if program in _TOOLS:
+        same = shlex.split(plain)[0] == program
+        return (found.text, reason) if same or shutil.which(program) else own
+    # torchrun and the like belong to the same environment as Python.
+    words = shlex.split(plain)
+    if words[0] in _TOOLS:
+        runner = words[: words.index("run") + 1] if "run" in words else words[:1]
+        return f"{lead}{shlex.join([*runner, *line.argv])}", reason
+    beside = Path(words[0]).parent / program
+    if (workspace / beside).is_file() and "/" in words[0]:
+        return f"{lead}{shlex.join([str(beside), *line.argv[1:]])}", reason
+    return found.text, reason
+
+
+def _arguments(workspace: Path, line: CommandLine, name: str) -> tuple[str, ...]:
+    """Return the arguments that a command gives to a script."""
+    module = name.removesuffix(".py").replace("/", ".")
+    for index, word in enumerate(line.argv):
+        if word == module or (word.endswith(".py") and (Path(word)).as_posix() == name):
+            return line.argv[index + 1 :]
+    return ()
+
+
+def _make_command(workspace: Path, name: str) -> DocumentedCommand | None:
+    """Return `make TARGET` for a target that gives a script arguments; None where none does."""
+    for target, recipe, makefile in _targets(workspace):
+        for line in recipe.replace("\\\n", " ").split("\n"):
+            text = re.sub(r"\$[({]\w+[)}]", "python", line.strip().lstrip("@-+"))
+            if not re.search(rf"(?<![\w/.-]){re.escape(name)}(?![\w.-])", text):
+                continue
+            if re.fullmatch(rf"python[\d.]* (?:\./)?{re.escape(name)}", text):
+                return None  # nothing that is not known without the Makefile
+            return DocumentedCommand(parse_command(f"make -s {target}"), makefile)
+    return None
+
+
+def made_script(workspace: Path) -> tuple[str, str]:
+    """Return the script that a Makefile's training target runs, and the Makefile; "" for none."""
+    for _, recipe, makefile in _targets(workspace):
+        for word in re.findall(r"[\w./-]+\.py\b", recipe):
+            name = word.removeprefix("./")
+            if (workspace / name).is_file() and not name.startswith("/"):
+                return name, makefile
+    return "", ""
+
+
+def _targets(workspace: Path) -> Iterator[tuple[str, str, str]]:
+    """Yield the name and recipe of each training target, `train` first, and the Makefile's name."""
+    for makefile in _MAKEFILES:
+        text = _text(workspace / makefile)
+        found = []
+        for match in _TARGET.finditer(text):
+            rest = text[match.end() :].split("\n")[1:]
+            recipe = []
+            for line in rest:
+                if line.strip() and not line.startswith("\t"):
+                    break
+                recipe.append(line)
+            found.append((match[1], "\n".join(recipe)))
+        training = [target for target in found if _TRAINING.search(target[0])]
+        for name, body in sorted(training, key=lambda target: target[0] != "train"):
+            yield name, body, makefile
+
+
+def _commands(workspace: Path, document: str) -> Iterator[DocumentedCommand]:
+    """Yield the commands of one program in the fences and code spans of a document."""
+    text = _text(workspace / document)
+    lines = [
+        line
+        for fence in _FENCE.finditer(text)
+        if fence[2].lower() in _SHELLS
+        for line in fence[3].replace("\\\n", " ").split("\n")
+    ]
+    lines += _INLINE.findall(_FENCE.sub("", text))
+    for line in lines:
+        bare = re.sub(r"^\s*[$%]\s+", "", line)
+        if _PLACEHOLDER.search(bare):
+            continue
+        try:
+            command = parse_command(bare)
+        except ValueError:
+            continue
+        here = not command.directory or (workspace / command.directory).is_dir()
+        if command.argv and here and _LAUNCHERS.match(command.argv[0]):
+            yield DocumentedCommand(command, document)
+
+
+def _scripts(workspace: Path, command: CommandLine) -> Iterator[str]:
+    """Yield the workspace's Python scripts among the words of a command."""
+    for word in command.argv[1:]:
+        name = (Path(command.directory) / word).as_posix()
+        if word.endswith(".py") and not word.startswith("/") and (workspace / name).is_file():
+            yield name
+
+
+def _runs(workspace: Path, command: CommandLine, name: str) -> bool:
+    """Return whether a command runs a script, given as a file or as a module."""
+    module = name.removesuffix(".py").replace("/", ".")
+    words = command.argv
+    as_module = any(a == "-m" and b == module for a, b in pairwise(words))
+    return as_module or name in {*_scripts(workspace, command)}
+
+
+def _text(path: Path) -> str:
+    try:
+        return read_regular(path, _MOST_BYTES, follow=True).decode("utf-8", "replace")
+    except OSError:
+        return ""
