@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import random
 import time
@@ -36,7 +37,33 @@ PIECES = (
     *("0.98", "0", "-1", "nan", "0,98", "N/A", "a1b2c3d", "baseline", "é", "保留", "---", HEADER),
 )
 soup = st.lists(st.sampled_from(PIECES), max_size=60).map("".join)
+values = st.recursive(
+    st.one_of(
+        st.none(),
+        st.booleans(),
+        st.floats(),
+        st.integers(),
+        st.sampled_from(PIECES),
+        st.text(max_size=8),
+    ),
+    lambda inner: st.one_of(
+        st.lists(inner, max_size=3), st.dictionaries(st.sampled_from(PIECES), inner, max_size=3)
+    ),
+    max_leaves=6,
+)
+records = st.lists(
+    st.dictionaries(
+        st.sampled_from(
+            ("commit", "metric", "status", "type", "metrics", "val_bpb", "metricName", *PIECES)
+        ),
+        values,
+        max_size=6,
+    ),
+    max_size=8,
+)
 anything = st.one_of(
+    records.map(lambda r: json.dumps(r).encode()),
+    records.map(lambda r: "\n".join(map(json.dumps, r)).encode()),
     st.binary(max_size=400),
     st.text(max_size=400).map(lambda t: t.encode("utf-8", "surrogatepass")),
     soup.map(str.encode),

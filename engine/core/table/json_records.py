@@ -187,4 +187,6 @@ def _flatten(name: str, value: Any, found: dict[str, str], depth: int) -> None:
 
 
 def _one_cell(text: str) -> str:
-    return " ".join(text.split())
+    """Return a text on one line, without NUL characters and unpaired surrogates."""
+    plain = text.encode("utf-8", "replace").decode("utf-8").replace("\0", "")
+    return " ".join(plain.split())

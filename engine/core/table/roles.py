@@ -98,8 +98,10 @@ _NEVER_ZERO = _set(
 
 def is_header_word(cell: str) -> bool:
     """Return whether a cell is a usual column name, or the name of a known metric."""
-    return 0 < len(cell) <= 60 and (
-        normalise(cell) in HEADER_WORDS or direction_of(cell) is not None
+    return (
+        0 < len(cell) <= 60
+        and "\t" not in cell
+        and (normalise(cell) in HEADER_WORDS or direction_of(cell) is not None)
     )
 
 

@@ -82,7 +82,7 @@ def survey(lines: Sequence[str], delimiter: Delimiter, headers: Collection[int] 
             index = here + length
         seen += 1
         cells = split(line, delimiter)
-        if len(cells) < 2:
+        if len(cells) < 2 and here not in headers:
             continue
         # Nearly all rows have a cell that begins like a number, and hardly any header has.
         maybe = seen <= _ALWAYS_CHECKED or not any(c and c[0] in _DIGITS for c in cells)
