@@ -84,10 +84,17 @@ class Occurrence:
     value: PrintedValue
     spelling: int
     """0: the name is spelled as asked for; 1: in another case; 2: with other separators."""
-    lead: str = ""
-    """The last words before the name, without figures and signs."""
+    before: str = ""
+    """The text before the name, at most 200 characters; `object` or `column` inside such."""
     label: str = ""
     """The data set or class that a label such as `val:` or `cats:` names; empty for none."""
+
+    @property
+    def lead(self) -> str:
+        """The last words before the name, which are the same for all steps and times."""
+        if not self.before or self.before.isspace():
+            return ""
+        return " ".join(re.findall(r"[a-z]+", self.before.lower())[-6:])
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,7 +158,9 @@ class MetricLines:
                 else:
                     value, key, label = item
                     label = "" if self._has_split else data_set(label)
-                    found.append(Occurrence(number, text, value, self._spelling(key), "{", label))
+                    found.append(
+                        Occurrence(number, text, value, self._spelling(key), "object", label)
+                    )
             if found:
                 return found
         for match in self._name.finditer(line):
@@ -205,8 +214,8 @@ class MetricLines:
         if value.note == "a decimal comma":
             self._decimal_comma = True
         before = line[max(0, match.start() - 200) : match.start()]
-        spelling, lead = self._spelling(match[0]), _words(before)
-        return Occurrence(number, text, value, spelling, lead, self._label(before))
+        spelling = self._spelling(match[0])
+        return Occurrence(number, text, value, spelling, before, self._label(before))
 
     def _label(self, before: str) -> str:
         """Return the data set or class that a label before the name names, or ""."""
@@ -230,7 +239,7 @@ class MetricLines:
         value = read_value(inside[1]) if inside is not None else "no number follows"
         if isinstance(value, str) or (inside and inside[1][value.end :].strip()):
             return Refusal(number, text, "no number follows")
-        return Occurrence(number, text, value, self._spelling(match[0]), "(")
+        return Occurrence(number, text, value, self._spelling(match[0]), line[: match.start()])
 
     def _other_figure(self, before: str) -> str:
         """Return the word that makes the name after it the name of another figure, or ""."""
@@ -268,14 +277,7 @@ class MetricLines:
             return [Refusal(number, text, value)]
         note = value.note or f"below the heading `{self._columns.heading}`"
         spelling = self._spelling(self._columns.heading)
-        return [Occurrence(number, text, replace(value, note=note), spelling, "|")]
-
-
-def _words(before: str) -> str:
-    """Return the last words of the text before the metric's name, in one form for all steps."""
-    if not before or before.isspace():
-        return ""
-    return " ".join(re.findall(r"[a-z]+", before.lower())[-6:])
+        return [Occurrence(number, text, replace(value, note=note), spelling, "column")]
 
 
 def _doubt(form: str, before: str, line: str, value: PrintedValue) -> str:
@@ -292,11 +294,11 @@ def _doubt(form: str, before: str, line: str, value: PrintedValue) -> str:
         return "a comma follows the name, as in a list of names"
     if form in ("table", "tab") and _NEXT_CELL.match(rest):
         return "its row of a table has several numbers"
-    # The report of scikit-learn ends in a count.
-    counted = re.fullmatch(r"\s{2,}\d+", rest) and "." in value.printed
-    if _FURTHER_NUMBERS.match(rest) and not counted:
-        return "several numbers follow"
-    if form == "blank" and not (counted or _GOES_ON.match(rest)):
+    if _FURTHER_NUMBERS.match(rest):
+        # The report of scikit-learn ends in a count.
+        counted = re.fullmatch(r"\s{2,}\d+", rest) and "." in value.printed
+        return "" if counted else "several numbers follow"
+    if form == "blank" and not _GOES_ON.match(rest):
         return "it reads like a sentence"
     return ""
 
