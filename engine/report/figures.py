@@ -84,7 +84,8 @@ def percent(value: float) -> str:
         return f"{1 + value / 100:,.0f} times".replace(",", "\u202f")
     digits = 0 if size >= 100 else 1 if size >= 1 else 2
     sign = "+" if value > 0 else MINUS if value < 0 else ""
-    return f"{sign}{size:,.{digits}f}\u202f%".replace(",", "\u202f")
+    text = f"{size:,.{digits}f}" if size >= 0.01 or not size else f"{size:.2g}"
+    return f"{sign}{text}\u202f%".replace(",", "\u202f")
 
 
 def sigmas(value: float) -> str:

@@ -314,3 +314,22 @@ def test_the_saved_direction_is_not_used_for_another_metric(tmp_path: Path) -> N
     assert (other.config.direction, other.unknown_direction) == (Direction.MAX, "")
     unknown = make_plan(workspace, StartFlags(settings={"metric": "foo", "tag": "b"}), TODAY)
     assert "foo" in unknown.unknown_direction
+
+
+def test_the_direction_of_an_adopted_table_is_asked_for_where_nothing_tells_it(
+    tmp_path: Path,
+) -> None:
+    workspace = make_repository(tmp_path / "w", {"train.py": 'print(f"clippy: {x}")\n'})
+    git(workspace, "branch", "autoresearch/old")
+    commit = git(workspace, "rev-parse", "--short=7", "HEAD")
+    rows = f"commit\tclippy\tmemory_gb\tstatus\tdescription\n{commit}\t164\t1.0\tkeep\tstart\n"
+    (workspace / "results.tsv").write_text(rows)
+    plan = make_plan(workspace, StartFlags(adopt="old"), TODAY)
+    assert "clippy" in plan.unknown_direction
+    given = StartFlags(adopt="old", settings={"direction": "max"})
+    known = make_plan(workspace, given, TODAY)
+    assert (known.unknown_direction, known.config.direction) == ("", Direction.MAX)
+    (workspace / "results.tsv").write_text(rows.replace("clippy", "warnings"))
+    (workspace / "train.py").write_text('print(f"warnings: {x}")\n')
+    by_name = make_plan(workspace, StartFlags(adopt="old"), TODAY)
+    assert (by_name.unknown_direction, by_name.config.direction) == ("", Direction.MIN)

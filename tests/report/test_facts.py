@@ -234,6 +234,7 @@ def test_number_formats() -> None:
     assert figures.change(Direction.MAX, 0.02, 3) == "+0.020"
     assert figures.change(Direction.MIN, 0.0, 3) == "0.000"
     assert figures.percent(-2.83) == f"−2.8{narrow}%"
+    assert figures.percent(-0.000634) == f"−0.00063{narrow}%"
     assert figures.percent(619251) == f"6{narrow}194 times"
     assert duration(4.25) == "4.2 s"
     assert duration(200) == "3 min 20 s"
