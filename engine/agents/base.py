@@ -109,7 +109,9 @@ class Briefing:
     number: int
     """Number of the experiment that is to be proposed."""
     source: str
-    """Text of the editable file at the frontier, which the edit starts from."""
+    """Text of the editable file at the frontier, which the edit starts from.
+
+    Of several files, the texts are joined by `engine.core.patches.file_parts`, as in all edits."""
     base: str
     """Hash of the frontier: the commit with the best result so far."""
     program: str
@@ -141,7 +143,7 @@ class Briefing:
     """Edits the user refused, oldest first; neither they nor similar ones may be proposed."""
     worktree: Path | None = None
     """Scratch worktree of the base commit, for agents with `needs_worktree`: the directory that
-    corresponds to the workspace. Only the editable file's text is read back from it. None for
+    corresponds to the workspace. Only the editable files are read back from it. None for
     other agents."""
     shorten: int = 0
     """Number of times the provider found this proposal's prompt too long, at first 0.
@@ -186,7 +188,7 @@ class Usage:
 
 @dataclass(frozen=True, kw_only=True)
 class Draft:
-    """A proposed edit: the complete new text of the editable file, and the reasons for it."""
+    """A proposed edit: the complete new text of the editable files, and the reasons for it."""
 
     source: str
     hypothesis: str

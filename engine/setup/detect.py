@@ -107,6 +107,10 @@ def detect_settings(
     usual = [n for n in _USUAL_LOCKED if (workspace / n).is_file()]
     candidates = dict.fromkeys([*modules, *usual, *(pi.locked if pi is not None else ())])
     locked = tuple(n for n in candidates if n not in editable)
+    if pi is not None:
+        why["locked"] = "what measures the result, and what is imported"
+    elif entry != name and locked:
+        why["locked"] = f"{entry}, which reads it, and what that imports"
     texts = {m: _source(workspace / m) for m in (*editable, *locked)}
     if metric is None and pi is not None and pi.metric:
         metric, why["metric"] = pi.metric, "the primary metric of autoresearch"

@@ -32,7 +32,11 @@ _LAUNCHERS = re.compile(
 _TOOLS = ("uv", "poetry", "pdm", "pixi", "hatch", "pipenv", "conda")
 _PLACEHOLDER = re.compile(r"\.\.\.|…|path/to|your[_-]|\bYOUR|[{}\[\]]")
 _TARGET = re.compile(r"^([A-Za-z][\w.-]*)[ \t]*:(?![=:])", re.M)
-_TRAINING = re.compile(r"train|run|experiment|bench", re.I)
+_TRAINING = re.compile(
+    r"(?!.*(?:smoke|test|debug|dry|profile|eval|check|clean))(?:.*[_.-])?"
+    r"(?:(?:pre)?train\w*|fine_?tune|fit|main|run|experiments?|bench(?:mark)?)(?:[_.-]|\Z)",
+    re.IGNORECASE,
+)
 
 
 class DocumentedCommand(NamedTuple):
@@ -79,7 +83,7 @@ def documented_script(workspace: Path) -> tuple[str, str]:
         names = Counter[str]()
         for command in _commands(workspace, document):
             names.update(set(_scripts(workspace, command.line)))
-        training = [name for name in names if _TRAINING.search(Path(name).stem)]
+        training = [name for name in names if _TRAINING.match(Path(name).stem)]
         if training:
             text = _text(workspace / document)
             times = {n: len(re.findall(rf"(?<![\w/.-]){re.escape(n)}\b", text)) for n in training}
@@ -112,6 +116,8 @@ def with_documented_command(workspace: Path, name: str, own: tuple[str, str]) ->
         if not arguments and not lead:
             return own
         return f"{lead}{plain} {arguments}".rstrip(), reason
+    if found.text == plain:
+        return own
     if program in _TOOLS:
         same = shlex.split(plain)[0] == program
         return (found.text, reason) if same or shutil.which(program) else own
@@ -121,7 +127,8 @@ def with_documented_command(workspace: Path, name: str, own: tuple[str, str]) ->
         runner = words[: words.index("run") + 1] if "run" in words else words[:1]
         return f"{lead}{shlex.join([*runner, *line.argv])}", reason
     beside = Path(words[0]).parent / program
-    if (workspace / beside).is_file() and "/" in words[0]:
+    on_path = shutil.which(program) == str(workspace / beside)
+    if (workspace / beside).is_file() and "/" in words[0] and not on_path:
         return f"{lead}{shlex.join([str(beside), *line.argv[1:]])}", reason
     return found.text, reason
 
@@ -171,7 +178,7 @@ def _targets(workspace: Path) -> Iterator[tuple[str, str, str]]:
                     break
                 recipe.append(line)
             found.append((match[1], "\n".join(recipe)))
-        training = [target for target in found if _TRAINING.search(target[0])]
+        training = [target for target in found if _TRAINING.match(target[0])]
         for name, body in sorted(training, key=lambda target: target[0] != "train"):
             yield name, body, makefile
 

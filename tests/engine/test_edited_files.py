@@ -60,6 +60,22 @@ def test_a_model_edits_two_files_as_one_experiment(two_files: Path) -> None:
     assert "The editable files: train.py, model.py" in prompt
     assert "## model.py\n\n```python\nWIDTH = 4" in prompt
     assert git(two_files, "status", "--porcelain", "--untracked-files=no") == ""
+    _merge_onto_neighbouring_changes(two_files, session.config.tag)
+
+
+def _merge_onto_neighbouring_changes(workspace: Path, tag: str) -> None:
+    """Merge a keep of two files onto a branch that changed the lines beside both changes."""
+    train = TRAIN.replace("import WIDTH\n", "import WIDTH  # changed\n")
+    (workspace / "train.py").write_text(train)
+    (workspace / "model.py").write_text(MODEL.replace("# more", "# other"))
+    git(workspace, "commit", "-qam", "neighbours")
+    revert = run_warm("revert", "-C", workspace, "2", "--tag", tag)
+    assert revert.returncode == 0, revert.stderr
+    words = ("--tag", tag, "--how", "squash", "--as", "merged", "--yes")
+    merged = run_warm("merge", "-C", workspace, *words)
+    assert merged.returncode == 0, merged.stdout + merged.stderr
+    assert git(workspace, "show", "merged:train.py") == train.replace("0.04", "0.05").strip()
+    assert git(workspace, "show", "merged:model.py") == "WIDTH = 4\n# other"
 
 
 def test_a_coding_agent_may_edit_both_files_and_no_other(two_files: Path) -> None:

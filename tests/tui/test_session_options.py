@@ -63,6 +63,12 @@ def test_what_is_given_is_set_in_the_type_of_the_setting() -> None:
     )
 
 
+def test_a_flag_given_again_sets_the_setting_that_extends_it() -> None:
+    assert parse("--file", "a.py").settings == {"file": "a.py", "more_files": ()}
+    words = ("--file", "a.py", "--file", "b.py", "--file", "c.yaml")
+    assert parse(*words).settings == {"file": "a.py", "more_files": ("b.py", "c.yaml")}
+
+
 @pytest.mark.parametrize(
     "words",
     [

@@ -12,6 +12,7 @@ from engine.core import events as ev
 from engine.core.config import ResearchConfig
 from engine.core.enums import Actor, Autonomy, ReviewAnswer, StopMode
 from engine.core.errors import AutoresearchError, UsageError
+from engine.core.patches.file_parts import join_files
 from engine.core.patches.patch import make_patch
 from engine.core.reducer import fold
 from engine.core.session import Session
@@ -147,6 +148,22 @@ def test_a_diff_of_something_else_is_refused(text: str, says: str) -> None:
         edited_file(text, TRAIN, "train.py")
 
 
+def test_a_diff_of_several_files_is_applied_to_each() -> None:
+    base = join_files({"train.py": TRAIN, "lib/model.py": "WIDTH = 3\n"})
+    after = join_files({"train.py": EDITED, "lib/model.py": "WIDTH = 4\n"})
+    model = "--- a/lib/model.py\n+++ b/lib/model.py\n@@ -1 +1 @@\n-WIDTH = 3\n+WIDTH = 4\n"
+    as_git_does = f"{PATCH}diff --git a/lib/model.py b/lib/model.py\nindex 1..2 100644\n{model}"
+    for text in (PATCH + model, model + PATCH, as_git_does, after):
+        assert edited_file(text, base, "train.py") == after
+    check_edit(base, after, "train.py")
+    with pytest.raises(UsageError, match=r"only train\.py and lib/model\.py"):
+        edited_file(model.replace("lib/model", "other"), base, "train.py")
+    with pytest.raises(AutoresearchError, match="heading lines"):
+        check_edit(base, EDITED, "train.py")
+    with pytest.raises(AutoresearchError, match=r"lib/model\.py is not valid Python.*line 1"):
+        check_edit(base, after.replace("WIDTH = 4", "WIDTH = ("), "train.py")
+
+
 def test_a_file_that_mentions_diffs_is_not_a_diff() -> None:
     assert not is_diff('"""Compares --- and +++."""\n')
 
@@ -223,6 +240,8 @@ def test_a_question_is_a_line_of_the_plain_log() -> None:
     [
         ("locked", "prepare.py, data/*.py", {"locked": ("prepare.py", "data/*.py")}),
         ("locked", "none", {"locked": ()}),
+        ("file", "train.py", {"file": "train.py", "more_files": ()}),
+        ("file", "a b.py, lib/m.py", {"file": "a b.py", "more_files": ("lib/m.py",)}),
         ("direction", "higher is better", {"direction": "max"}),
         ("budget_seconds", "5 min", {"budget_seconds": 300.0}),
         ("budget_seconds", "none", {"budget_seconds": None}),

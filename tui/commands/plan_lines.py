@@ -89,7 +89,9 @@ def _value(name: str, config: ResearchConfig) -> str:
         case "metric_pick":
             return f"the {config.metric_pick}"
         case "scope":
-            return config.scope or "the whole file"
+            return config.scope or (
+                "the whole file" if len(config.files) == 1 else "the whole files"
+            )
         case _:
             return str(getattr(config, name))
 

@@ -142,7 +142,7 @@ def _may_be_path_or_flag(word: str) -> bool:
 def cli() -> None:
     """Run autonomous ML research and supervise it, in a terminal.
 
-    An agent edits one file (train.py), trains it for a fixed time, and a git ratchet keeps the edit
+    An agent edits a file (train.py), trains it for a fixed time, and a git ratchet keeps the edit
     if the metric (val_bpb) improved. The engine runs detached: close the window, lose the
     connection, come back with `autoresearch-tui`.
 
