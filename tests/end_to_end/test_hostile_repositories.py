@@ -34,6 +34,7 @@ ARGUMENTS: dict[str, list[list[str]]] = {
     "status": [[], ["--json"]],
     "watch": [[]],
     "diff": [["1"]],
+    "explain": [["run.log"], ["train.py"], [".autoresearch/t/journal.jsonl"]],
     "serve": [["--port", "0"]],
     "queue": [[]],
     "approve": [["x"]],
@@ -63,7 +64,7 @@ ARGUMENTS: dict[str, list[list[str]]] = {
 }
 """The arguments with which each verb is tried in a hostile repository, which is the directory."""
 
-MOST_TELLING = ("start", "check", "report", "merge")
+MOST_TELLING = ("start", "check", "report", "merge", "explain")
 """Verbs that read nearly all of a repository; tried in every one of them."""
 EVERYTHING = ("session that ended", "programs", "env file", "pipes", "git: fsmonitor")
 """Repositories in which every verb is tried at each run of the suite."""

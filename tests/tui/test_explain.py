@@ -146,3 +146,14 @@ def test_hostile_bytes_are_shown_as_text(log: Path) -> None:
 
 def test_it_is_among_the_verbs_for_any_file() -> None:
     assert "explain" in VERBS["Look at any file"]
+
+
+def test_the_middle_of_a_huge_log_is_skipped(log: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in (("_CHUNK_BYTES", 64), ("_BEGINNING_BYTES", 64), ("_END_BYTES", 256)):
+        monkeypatch.setattr(f"tui.commands.explain.{name}", value)
+    text = "first\n" + "x" * 4_000 + f"\n{STEP}{SUMMARY}"
+    output = explain(log, text).output
+    assert f"{len(text) - 64 - 256:,} bytes in the middle are not read" in output
+    assert "outcome     finished" in output and "metric      val_bpb 0.9979" in output
+    assert json.loads(explain(log, text, "--json").stdout)["bytes_skipped"] == len(text) - 320
+    assert "in the middle" not in explain(log, f"{STEP}{SUMMARY}").output

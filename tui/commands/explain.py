@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
     from engine.core.run_log.reader import RunLog
 
 _CHUNK_BYTES = 1 << 20
+_BEGINNING_BYTES = 8 << 20
+_END_BYTES = 24 << 20
+"""Bytes at the end of a log that are read; with those at its beginning, some seconds' work."""
 _SHOWN_CANDIDATES = 20
 _SHOWN_FIGURES = 24
 _LABEL_CELLS = 11
@@ -66,22 +70,25 @@ def explain(
         direction=Direction(direction or "min"),
     )
     check_config(config, "The command line")
-    parsed, size = _parse(log, config)
+    parsed, size, skipped = _parse(log, config)
     asks = bool(metric or metric_from)
     found = explain_log(parsed, exit_code, asks_metric=asks)
     if as_json:
-        print_json({"file": str(log), "bytes": size, "lines": parsed.line_count, "run": found})
+        facts = {"file": str(log), "bytes": size, "bytes_skipped": skipped}
+        print_json({**facts, "lines": parsed.line_count, "run": found})
         return
     echo(f"{one_line(str(log))}: {size:,} bytes, {plural(parsed.line_count, 'line')}")
+    if skipped:
+        echo(f"{skipped:,} bytes in the middle are not read, and their lines are not counted.")
     for line in _lines(found):
         echo(line)
 
 
-def _parse(path: Path, config: ResearchConfig) -> tuple[RunLog, int]:
+def _parse(path: Path, config: ResearchConfig) -> tuple[RunLog, int, int]:
     """Parse a log, and the file that holds the metric if the config names one.
 
     Returns:
-        The parsed log, and its size in bytes.
+        The parsed log, its size in bytes, and how many of them in the middle were skipped.
 
     Raises:
         UsageError: The log cannot be read.
@@ -90,12 +97,17 @@ def _parse(path: Path, config: ResearchConfig) -> tuple[RunLog, int]:
     from engine.store.metric_file import MOST_BYTES
     from engine.untrusted_files import open_regular, read_regular
 
-    log, size = RunLog(config.metric_rule), 0
+    log, skipped = RunLog(config.metric_rule), 0
     try:
         with open(open_regular(path, follow=True), "rb") as file:
+            size = os.fstat(file.fileno()).st_size
             while data := file.read(_CHUNK_BYTES):
-                size += len(data)
                 log.feed(data)
+                rest = size - file.tell() - _END_BYTES
+                if not skipped and file.tell() >= _BEGINNING_BYTES and rest > 0:
+                    log.skip()
+                    skipped = rest
+                    file.seek(rest, os.SEEK_CUR)
     except (OSError, ValueError) as error:
         why = getattr(error, "strerror", None) or str(error)
         raise UsageError(f"{path} cannot be read.", f"{why}.") from None
@@ -108,7 +120,7 @@ def _parse(path: Path, config: ResearchConfig) -> tuple[RunLog, int]:
             log.metric_reader.refuse(f"{name} is not read: {error.strerror}")
         else:
             log.metric_reader.read_file(text)
-    return log, size
+    return log, size, skipped
 
 
 def _lines(found: Explanation) -> Iterator[str]:
