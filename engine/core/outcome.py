@@ -43,6 +43,8 @@ _ENVIRONMENT = (
 _MISSING_MODULE = re.compile(r"(?:ModuleNotFoundError|ImportError): No module named '([\w.]+)'")
 _MISSING_FILE = re.compile(r"FileNotFoundError: \[Errno 2\][^\n]*")
 _NO_COMMAND = r"command not found|: not found$|[Pp]ermission denied"
+_ERROR_LINES = 12
+"""The last lines of a log that are shown whole if its errors are among them."""
 _STOPPED = re.compile(
     r"SignalException: Process \d+ got signal: (?:1|2|15)\b|\bSIGTERMException\b"
     r"|^(?:.*[:\]] )?(?:[Rr]eceived|[Cc]aught) (?:signal )?SIG(?:TERM|INT|HUP)\b"
@@ -204,6 +206,8 @@ def _crash(end: Ending) -> str:
     last = f"exit {end.exit_code}\n{_last(end.tail)}".rstrip()
     if error and not end.error_is_old:
         shown = set(error.splitlines())
+        if shown.issubset(_last(end.tail, _ERROR_LINES).splitlines()):
+            return f"exit {end.exit_code}\n{_last(end.tail, _ERROR_LINES)}"
         rest = [line for line in _last(end.tail).splitlines() if line not in shown]
         return "\n".join((f"exit {end.exit_code}", error, *(["…", *rest] if rest else [])))
     return f"{last}\n\nBefore that, and survived:\n{error}" if error else last

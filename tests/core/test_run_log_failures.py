@@ -130,6 +130,7 @@ def test_of_several_ranks_the_first_to_fail_is_the_reason() -> None:
         "Error in atexit._run_exitfuncs:\n" + trace("AttributeError: x"),
         "Exception in thread Thread-3 (_pin_memory_loop):\n" + trace("ConnectionResetError: x"),
         "--- Logging error ---\n" + trace("TypeError: x"),
+        "Task exception was never retrieved\nfuture: <Task done>\n" + trace("OSError: x"),
         trace(f"{CHILD}\n=====\ntrain.py FAILED"),
         trace("subprocess.CalledProcessError: Command '['python', 'train.py']' returned 1"),
     ],
@@ -175,6 +176,11 @@ def test_an_error_of_a_compiler_or_another_language_is_kept(text: str, says: str
     detail = ended(text + noise).detail
     assert says in detail
     assert ended(text).outcome is Outcome.CODE_CRASH
+
+
+def test_a_syntax_error_shows_its_place_before_it() -> None:
+    text = '  File "train.py", line 2\n    def f(:\n          ^\nSyntaxError: invalid syntax\n'
+    assert ended(f"loading\n{text}").detail == f"exit 1\nloading\n{text}".rstrip()
 
 
 def test_the_error_of_a_compiler_is_kept_beside_the_traceback_that_reports_it() -> None:

@@ -28,6 +28,8 @@ _SECONDARY = re.compile(
     r"Exception ignored (?:in|on|while)\b|Error in atexit\.|Exception in (?:thread|callback)\b"
     r"|--- Logging error ---|(?:Task|Future) exception was never retrieved|Error in sys\.excepthook"
 )
+_ANNOUNCED_LINES = 2
+"""Lines within which the traceback follows that such a line announces."""
 _ANNOUNCERS = ("Exc", "Err", "---", "Tas", "Fut")
 _LAUNCHER = re.compile(r"(?:[\w.]+\.)?(?:ChildFailedError|CalledProcessError|SystemExit)\b")
 _OF_OTHER_RANKS = re.compile(
@@ -77,7 +79,8 @@ class FailureReader:
         self._following: _Trace | None = None
         """The traceback whose message may go on in the next lines."""
         self._chained_to: _Trace | None = None
-        self._announced = False
+        self._announced = -_ANNOUNCED_LINES - 1
+        """The number of the last line that announces a traceback which is not the reason."""
         self._errors: list[tuple[int, str]] = []
         self._last_errors: list[tuple[int, str]] = []
         self._line = 0
@@ -104,7 +107,8 @@ class FailureReader:
                     return True
             if self._settle_prefix(number, line):
                 return True
-        self._announced = line.startswith(_ANNOUNCERS) and _SECONDARY.match(line) is not None
+        if line.startswith(_ANNOUNCERS) and _SECONDARY.match(line) is not None:
+            self._announced = number
         if self._following is not None:
             self._follow(line)
         if _may_be_error(line) and _ERROR.search(line):
@@ -135,10 +139,9 @@ class FailureReader:
             self.interrupt()
         cause = self._chained_to
         same = cause is not None and cause.prefix == prefix
-        self._open[prefix] = _Trace(
-            number, prefix, [line], self._announced, cause if same else None
-        )
-        self._announced, self._chained_to, self._following = False, None, None
+        secondary = number - self._announced <= _ANNOUNCED_LINES
+        self._open[prefix] = _Trace(number, prefix, [line], secondary, cause if same else None)
+        self._chained_to = self._following = None
 
     def _settle_prefix(self, number: int, line: str) -> bool:
         """Take a text before a traceback's head for no prefix where the next line has none."""
