@@ -31,6 +31,9 @@ _LAUNCHERS = re.compile(
 )
 _TOOLS = ("uv", "poetry", "pdm", "pixi", "hatch", "pipenv", "conda")
 _PLACEHOLDER = re.compile(r"\.\.\.|…|path/to|your[_-]|\bYOUR|[{}\[\]]")
+_NO_TRAINING = re.compile(
+    r"(?:^|\s)--?(?:h|help|version|eval\w*|test\w*|resume\w*|dry[-_]?run|smoke\w*|profile\w*)\b"
+)
 _TARGET = re.compile(r"^([A-Za-z][\w.-]*)[ \t]*:(?![=:])", re.M)
 _TRAINING = re.compile(
     r"(?!.*(?:smoke|test|debug|dry|profile|eval|check|clean))(?:.*[_.-])?"
@@ -195,7 +198,7 @@ def _commands(workspace: Path, document: str) -> Iterator[DocumentedCommand]:
     lines += _INLINE.findall(_FENCE.sub("", text))
     for line in lines:
         bare = re.sub(r"^\s*[$%]\s+", "", line)
-        if _PLACEHOLDER.search(bare):
+        if _PLACEHOLDER.search(bare) or _NO_TRAINING.search(bare):
             continue
         try:
             command = parse_command(bare)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Mapping
-from pathlib import Path
+from pathlib import Path, PurePath
 
 from engine.core.command_line import CommandLine
 from engine.core.config import ResearchConfig
@@ -15,6 +15,8 @@ from engine.executors.run_command import run_command
 from engine.setup.detect import DetectedSettings, local_modules
 from engine.store.results_tsv import is_ours
 from engine.store.workspace import Workspace
+
+_SUBMITTERS = ("sbatch", "qsub", "bsub", "condor_submit")
 
 
 def workspace_notes(
@@ -68,6 +70,12 @@ def _command_notes(command: CommandLine, environ: Mapping[str, str]) -> list[str
     notes = []
     if command.shell_text:
         notes.append(f"A shell runs the command, because of `{command.shell_reason}` in it.")
+    program = PurePath(command.argv[0]).name if command.argv else ""
+    if program in _SUBMITTERS or (program in ("tmux", "screen") and "-d" in " ".join(command.argv)):
+        notes.append(
+            f"`{program}` ends before the training does, so that a run would have no result. Use a "
+            "command that waits and prints, such as srun."
+        )
     unset = [name for name in command.variables if name not in environ]
     if unset:
         notes.append(f"Not set here, so empty in the runs: {', '.join(f'${n}' for n in unset)}.")

@@ -352,7 +352,7 @@ def _reject_fixed(config: ResearchConfig, given: dict[str, Any]) -> None:
     if changed:
         raise UsageError(
             f"The session {config.tag!r} exists already and cannot be changed by "
-            f"{', '.join(changed)}.",
+            f"{', '.join(dict.fromkeys(changed))}.",
             "Its experiments would no longer be comparable.",
             "Leave the flag out to continue the session, or start another with --tag.",
         )

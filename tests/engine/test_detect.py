@@ -160,6 +160,11 @@ def test_the_notes_of_a_plan_are_recorded_when_its_session_is_opened(repository:
             "What the command writes to a.log is copied to the run's log.",
         ),
         (
+            "sbatch train.sh",
+            "`sbatch` ends before the training does, so that a run would have no result. Use a "
+            "command that waits and prints, such as srun.",
+        ),
+        (
             "nohup python train.py &",
             "`&` and `nohup` of the command: left out, as a run is watched until it ends.",
         ),

@@ -147,6 +147,10 @@ def test_the_script_and_the_launcher_are_those_of_the_readme(tmp_path: Path) -> 
         ("```\npython train.py --lr <LR>\n```\n", "python3 train.py"),
         ("```\nbash run.sh && python train.py | cat\n```\n", "python3 train.py"),
         ("```python\nimport train\n```\n", "python3 train.py"),
+        (
+            "```\npython train.py --help\npython train.py --eval_only=1 --x\n```\n",
+            "python3 train.py",
+        ),
     ],
 )
 def test_arguments_of_the_documented_command_are_kept(
