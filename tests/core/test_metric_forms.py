@@ -200,6 +200,7 @@ REFUSED = [
     ("f1", "f1 (macro): 0.8", "`f1 (macro)` is another figure"),
     ("loss", "train: loss 0.5\nval: loss 0.4", '--metric "val loss"'),
     ("acc", "Epoch 3 | Train: loss 0.5 acc 0.9 | Val: loss 0.4 acc 0.8", '--metric "val acc"'),
+    ("acc", "Validation: acc: 0.9\nEvaluation: acc: 0.8", '--metric "eval acc"'),
     ("acc", "Epoch(train) [1] acc: 0.9\nEpoch(val) [1] acc: 0.8", '--metric "train acc"'),
     ("BLEU-4", "Validation BLEU: BLEU-4 33.4\nDev BLEU: BLEU-4 33.8", '--metric "dev BLEU-4"'),
     ("iou", "cat: iou: 0.9\ndog: iou: 0.8", '--metric "cat iou"'),

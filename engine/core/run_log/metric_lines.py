@@ -12,18 +12,20 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, replace
 
+from engine.core.run_log.metric_columns import BARS, Columns
+from engine.core.run_log.metric_context import NameContext, data_set
 from engine.core.run_log.metric_objects import find_in_objects
 from engine.core.run_log.values import PrintedValue, read_value
 
 TEXT_CHARACTERS = 200
 """The most characters of a line that are kept to show it."""
 _MOST_PER_LINE = 50
+_BEFORE_CHARACTERS = 200
 _JOINERS = r"[ \t_\-/.:\])>|]{0,3}"
-_BAR = "|│┃║┆¦"
 _AFTER = re.compile(
     r"""[\\"'`*\])>}]*(?P<position>\s*[(\[][^()\[\]]{1,40}[)\]])?[\\"'`*]*(?:"""
     r"""(?P<pair>[,;\s]+\\?["']?(?:value|val|score|mean)\\?["']?\s*[:=]\s*)"""
-    rf"|(?P<table>\s*[{_BAR}](?:\s*[↑↓±]?\s*[{_BAR}])*\s*)"
+    rf"|(?P<table>\s*[{BARS}](?:\s*[↑↓±]?\s*[{BARS}])*\s*)"
     r"|(?P<strong>\s*(?::=|[:=]=?>?|-+>|→|⟶|⇒)\s*)"
     r"|(?P<leader>\s*[.·…]{2,}\s*[:=]?\s*)"
     r"|(?P<tab>[ ]*\t\s*)"
@@ -33,43 +35,19 @@ _AFTER = re.compile(
     r"|(?P<blank>[ \u00a0]+))"
 )
 _GOES_ON = re.compile(
-    rf"\s*(?:$|[,;)\]}}({_BAR}±]|\+/-|[-–·•]\s|\W*(?:at|@|after|in|on|for)\b\s*(?:step|epoch|iter|round)"
+    rf"\s*(?:$|[,;)\]}}({BARS}±]|\+/-|[-–·•]\s|\W*(?:at|@|after|in|on|for)\b\s*(?:step|epoch|iter|round)"
     r"|[\w@/.\-]+\s*[:=]\s*\S|(?:[\w@/.\-]+\s+){1,2}[+\-]?\.?\d)"
 )
 _FURTHER_NUMBERS = re.compile(
     r"\s*,\s*[+\-]?\.?\d[\d.eE+\-]*\s*(?:$|,\s*[+\-]?\.?\d)|(?:\s+[+\-]?\.?\d[\d.eE+\-]*)+\s*$"
 )
-_NEXT_CELL = re.compile(rf"\s*[{_BAR}\t]\s*[+\-]?\.?\d[\d.,eE+\-%]*\s*(?:[{_BAR}\t]|$)")
+_NEXT_CELL = re.compile(rf"\s*[{BARS}\t]\s*[+\-]?\.?\d[\d.,eE+\-%]*\s*(?:[{BARS}\t]|$)")
 _HARMLESS_NOTE = re.compile(
     r"\s*[(\[]\s*(?:%|(?:m|u|µ|n)?s|secs?|seconds?|min|nats?|bits?|bp[bc]|db|[kmg]i?b|x"
     r"|[\w]+/(?:s|sec|step|token|it)|[↑↓]|(?:lower|higher)(?: is)? better|primary|final"
     r"|\D{0,12}(?:step|epoch|iter\w*|round)\W{0,3}[\d/]+)\s*[)\]]",
     re.I,
 )
-_WORD_BEFORE = re.compile(r"(?:^|[\s|,;:=(\[{>])([A-Za-z][A-Za-z\-]*)[ \t]+$")
-_MARKED_BEFORE = re.compile(
-    r"\b(best|min|max|lowest|highest|prev(?:ious)?|target|baseline|initial)\b[\])}:|,>* ]{0,3}$",
-    re.I,
-)
-_DATA_LABEL = re.compile(
-    r"(?<![\w./\\])(train|val|eval|test|dev)(?:ing|id(?:ation|ating)?|uat(?:ion|ing))?"
-    r"(?:\s+[A-Za-z]+){0,2}\s*[:\])|}>]",
-    re.I,
-)
-_CLASS_LABEL = re.compile(r"(?:^|[\s|,;])([A-Za-z][A-Za-z_]+):\s+(?=$|[A-Za-z][\w@/\-]*\s*[:=])")
-_LEVEL_BEFORE = re.compile(r"\b(?:DEBUG|INFO|WARN(?:ING)?|ERROR|CRITICAL)\]?[: ]$")
-_SPLIT = re.compile(r"val|valid|validation|eval|evaluation|test|testing|dev|held-?out")
-_OTHER = re.compile(
-    rf"{_SPLIT.pattern}|train|training|best|worst|min|max|minimum|maximum|lowest|highest|avg|average"
-    r"|mean|median|std|stdev|running|smoothed|ema|swa|old|previous|prev|initial|starting|baseline"
-    r"|target|expected|goal|threshold|delta|relative"
-)
-"""Matches words that make the name after them the name of another figure."""
-_NEUTRAL = re.compile(
-    r"final|metrics?|results?|the|with|has|and|at|end|overall|info|warn|warning|error|debug|epoch"
-    r"|step|iter|iteration|round|summary|done|finished|output|stats|score|scores"
-)
-"""Matches words that may stand before a name of one word without changing its meaning."""
 _DECIMAL_COMMAS = re.compile(r"\d,(?:\d{1,2}|\d{4,})(?!\d)")
 _DECIMAL_POINT = re.compile(r"\d\.\d")
 
@@ -106,12 +84,6 @@ class Refusal:
     reason: str
 
 
-def data_set(word: str) -> str:
-    """Return the usual short name of a data set that a word such as `Validation` names."""
-    low = word.lower()
-    return next((name for name in ("train", "val", "eval", "test", "dev") if name in low), low)
-
-
 class MetricLines:
     """Finds the values of one metric in the lines of a log, which are given one after another.
 
@@ -128,16 +100,13 @@ class MetricLines:
             rf"(?<![A-Za-z_@/.\-{digits}]){pattern}(?![\w@]|[/.\-]\w)", re.IGNORECASE
         )
         self._hint = max(tokens, key=len).lower()
-        self._single = len(tokens) == 1
-        first, rest = data_set(tokens[0]), name[len(tokens[0]) :].lstrip(" _-/.:")
-        self._has_split = any(
-            t.lower() == "train" or _SPLIT.fullmatch(t.lower()) is not None for t in tokens
-        )
+        self._context = NameContext(tokens)
         self._labelled: tuple[str, MetricLines] | None = None
-        if len(tokens) > 1 and _DATA_LABEL.fullmatch(f"{tokens[0]}:"):
+        if self._context.begins_with_label:
             # `val acc` is also what follows the label in `Val: loss 0.4 acc 0.9`.
-            self._labelled = first, MetricLines(rest)
-        self._columns: _Columns | None = None
+            rest = name[name.index(tokens[0]) + len(tokens[0]) :].lstrip(" _-/.:")
+            self._labelled = data_set(tokens[0]), MetricLines(rest)
+        self._columns: Columns | None = None
         self._decimal_comma = False
 
     def read(self, number: int, line: str) -> list[Occurrence | Refusal]:
@@ -157,7 +126,7 @@ class MetricLines:
                     found.append(Refusal(number, text, item))
                 else:
                     value, key, label = item
-                    label = "" if self._has_split else data_set(label)
+                    label = "" if self._context.has_data_set else data_set(label)
                     found.append(
                         Occurrence(number, text, value, self._spelling(key), "object", label)
                     )
@@ -176,7 +145,7 @@ class MetricLines:
                 if isinstance(o, Occurrence) and o.label == label
             ]
         if not any(isinstance(f, Occurrence) for f in found):
-            columns = _Columns.of_heading(line, self._name)
+            columns = Columns.of_heading(line, self._name)
             if columns is not None:
                 self._columns = columns
                 return []
@@ -192,13 +161,13 @@ class MetricLines:
     def _read_at(
         self, number: int, text: str, line: str, match: re.Match[str]
     ) -> Occurrence | Refusal:
-        before = line[max(0, match.start() - 60) : match.start()]
-        other = self._other_figure(before)
+        before = line[max(0, match.start() - _BEFORE_CHARACTERS) : match.start()]
+        other = self._context.other_figure(before)
         if other:
             return Refusal(number, text, f"`{other} {match[0]}` is another figure")
         after = _AFTER.match(line, match.end())
         if after is None:
-            return self._in_brackets(number, text, line, match)
+            return self._in_brackets(number, text, line, match, before)
         note = after["position"]
         if note is not None and not _HARMLESS_NOTE.fullmatch(note):
             value = read_value(note)
@@ -213,50 +182,23 @@ class MetricLines:
             return Refusal(number, text, doubt)
         if value.note == "a decimal comma":
             self._decimal_comma = True
-        before = line[max(0, match.start() - 200) : match.start()]
-        spelling = self._spelling(match[0])
-        return Occurrence(number, text, value, spelling, before, self._label(before))
-
-    def _label(self, before: str) -> str:
-        """Return the data set or class that a label before the name names, or ""."""
-        if self._has_split:
-            return ""
-        for label in reversed(list(_DATA_LABEL.finditer(before))):
-            if not _LEVEL_BEFORE.search(before[: label.start()]):
-                return data_set(label[1])
-        for word in reversed(list(_CLASS_LABEL.finditer(before)) if self._single else []):
-            # In `INFO train: loss: 0.9` the word is the name of a logger.
-            is_logger = _LEVEL_BEFORE.search(before[: word.start(1)]) is not None
-            if not (is_logger or _NEUTRAL.fullmatch(word[1].lower())):
-                return word[1]
-        return ""
+        return self._found(number, text, value, match[0], before)
 
     def _in_brackets(
-        self, number: int, text: str, line: str, match: re.Match[str]
+        self, number: int, text: str, line: str, match: re.Match[str], before: str
     ) -> Occurrence | Refusal:
         """Read the form `name (value)` at the end of a line."""
         inside = re.match(r"\s*[(\[]\s*([^()\[\]]{1,40})[)\]]", line[match.end() :])
         value = read_value(inside[1]) if inside is not None else "no number follows"
         if isinstance(value, str) or (inside and inside[1][value.end :].strip()):
             return Refusal(number, text, "no number follows")
-        return Occurrence(number, text, value, self._spelling(match[0]), line[: match.start()])
+        return self._found(number, text, value, match[0], before)
 
-    def _other_figure(self, before: str) -> str:
-        """Return the word that makes the name after it the name of another figure, or ""."""
-        before = before.rstrip("\"'`*(")
-        marked = _MARKED_BEFORE.search(before)
-        if marked is not None:
-            return marked[1]
-        word = _WORD_BEFORE.search(before)
-        if word is None:
-            return ""
-        low = word[1].lower()
-        if _OTHER.fullmatch(low):
-            return "" if self._has_split and _SPLIT.fullmatch(low) else word[1]
-        if not self._single or _NEUTRAL.fullmatch(low):
-            return ""
-        # `router loss` is another figure than `loss`, but the word may be the unit of a number.
-        return "" if re.search(r"\d[\])}%]*\s+$", before[: word.start(1)]) else word[1]
+    def _found(
+        self, number: int, text: str, value: PrintedValue, name: str, before: str
+    ) -> Occurrence:
+        label = self._context.label(before)
+        return Occurrence(number, text, value, self._spelling(name), before, label)
 
     def _uses_comma(self, line: str) -> bool:
         if self._decimal_comma or "," not in line:
@@ -301,62 +243,3 @@ def _doubt(form: str, before: str, line: str, value: PrintedValue) -> str:
     if form == "blank" and not _GOES_ON.match(rest):
         return "it reads like a sentence"
     return ""
-
-
-_RULE_LINE = re.compile(r"[\s\-=+_|:│┃║─━┼┿╪═╇╈├┤┝┥┣┫╞╡┡┩┌┬┐└┴┘]+")
-_DELIMITERS = (
-    re.compile(f"[{_BAR}]"),
-    re.compile(r"\t"),
-    re.compile(r","),
-    re.compile(r"\s{2,}"),
-)
-_BLANKS = re.compile(r"\s+")
-_MISSES = 3
-
-
-@dataclass(slots=True)
-class _Columns:
-    """The columns of a table, of which one has the metric's name as its heading."""
-
-    heading: str
-    _delimiter: re.Pattern[str]
-    _index: int
-    _count: int
-    _misses: int = 0
-
-    @classmethod
-    def of_heading(cls, line: str, name: re.Pattern[str]) -> _Columns | None:
-        """Return the columns of a line that is a table's heading; None for any other line."""
-        for delimiter in _DELIMITERS:
-            cells = _cells(line, delimiter)
-            if len(cells) < 2:
-                continue
-            named = [i for i, cell in enumerate(cells) if name.fullmatch(cell)]
-            plain = all(re.fullmatch(r"[^\d\W][^=:{}\"]*|#|", cell) for cell in cells)
-            if len(named) == 1 and plain:
-                rows = _BLANKS if delimiter is _DELIMITERS[-1] else delimiter
-                return cls(cells[named[0]], rows, named[0], len(cells))
-        return None
-
-    def cell(self, line: str) -> str | None:
-        """Return the metric's cell of a row; None for a line that is not a row of the table."""
-        if _RULE_LINE.fullmatch(line):
-            return None
-        cells = _cells(line, self._delimiter)
-        if len(cells) == self._count:
-            self._misses = 0
-            return cells[self._index]
-        self._misses += 1
-        return None
-
-    @property
-    def ended(self) -> bool:
-        """Return whether so many lines were not rows that the table has ended."""
-        return self._misses >= _MISSES
-
-
-def _cells(line: str, delimiter: re.Pattern[str]) -> list[str]:
-    text = line.strip()
-    if delimiter is _DELIMITERS[0]:
-        text = text.strip(_BAR)
-    return [cell.strip() for cell in delimiter.split(text)]
