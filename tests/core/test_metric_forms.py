@@ -358,6 +358,26 @@ def test_any_grouped_integer_is_read_back(number: int, group: str) -> None:
     assert parse_number(f"{number:,}".replace(",", group)) == number
 
 
+@pytest.mark.parametrize(
+    "line",
+    [
+        f"step{' ' * 16_000}%",
+        f"val_loss |{' ' * 16_000}x",
+        f"val_loss of the {' ' * 16_000}x",
+        "val_loss | " * 1_500,
+        "[1/2] " * 2_600 + "%",
+        "assertion " * 1_600,
+        "{'val_loss': " * 1_200,
+        f"val_loss: {'[' * 15_000}",
+        f"val_loss: {'-' * 15_000}1",
+    ],
+)
+def test_no_line_takes_more_than_a_moment(line: str) -> None:
+    # A pattern that backtracks would not end before the suite is stopped.
+    log = read("val_loss", f"{line}\nval_loss: 0.94\n")
+    assert log.metric_value == 0.94
+
+
 @given(st.text(max_size=200), st.text(max_size=200))
 def test_no_text_around_the_name_makes_the_parser_fail(before: str, after: str) -> None:
     log = read("val_loss", f"{before}val_loss{after}\n{after}\n{before}\n")

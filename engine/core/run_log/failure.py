@@ -42,9 +42,11 @@ _MESSAGE_ENDS = re.compile(
 )
 _ERROR = re.compile(
     r"(?:^|[\s:])(?:fatal |internal compiler )?error(?:\s+[A-Z]+\d+|\[\w+\])?\s*:\s*\S"
-    r"|^ERROR: \S|^Error: \S|^[\w.]*Error: \S|^(?:nvcc|ptxas|clang|ld)\b.*(?:error|fatal)"
-    r"|undefined (?:reference|symbol)|^FAILED: |\*\*\* \[.*Error \d|^\s*what\(\):"
-    r"|^terminate called|[Aa]ssertion .*failed|panicked at|Segmentation fault|^Fatal Python error"
+    r"|^ERROR: \S|^Error: \S|^[\w.]*Error: \S|^(?:nvcc|ptxas|clang|ld)\b.{0,300}(?:error|fatal)"
+    r"|undefined (?:reference|symbol)|^FAILED: "
+    r"|\*\*\* \[.{0,300}Error \d|^\s*what\(\):"
+    r"|^terminate called|[Aa]ssertion .{0,300}failed|panicked at|Segmentation fault"
+    r"|^Fatal Python error"
     r"|^[A-Z]\w*(?:Error|Exception)\b: "
 )
 _CLOCK = re.compile(r"\d\d:\d\d")

@@ -12,8 +12,10 @@ _STEP = re.compile(r"(?<![a-z])(?:step|iter(?:ation)?)[\s:=#]*0*(\d+)")
 _BARS = "|━█▉▊▋▌▍▎▏╸╺"
 _SHARE = re.compile(
     rf"(?<![\d.])(\d{{1,3}}(?:\.\d+)?)\s?%\s?[{_BARS}]"
-    rf"|(?:^|[{_BARS}]|(?<![a-z])(?:step|iter(?:ation)?|epoch|batch|progress|done)[\s:=#\[]*[\d/,]*"
-    r"[\s,|]*(?:\[\s*)?(?:\d+/\d+)?|\[\s*\d+\s*/\s*\d+\s*)[\s(\[|]*(?<![\d.])(\d{1,3}(?:\.\d+)?)\s?%"
+    rf"|(?:^|[{_BARS}]|(?<![a-z])(?:step|iter(?:ation)?|epoch|batch|progress|done)"
+    r"[\s:=#\[]{0,9}[\d/,]{0,30}[\s,|]{0,9}(?:\[\s{0,9})?(?:\d{1,15}/\d{1,15})?"
+    r"|\[\s{0,9}\d{1,15}\s{0,9}/\s{0,9}\d{1,15}\s{0,9})"
+    r"[\s(\[|]{0,9}(?<![\d.])(\d{1,3}(?:\.\d+)?)\s?%"
 )
 _LOSS = re.compile(
     r"(?<![\w/.\-])(?:(val\w*|test\w*|eval\w*|dev|best|min|avg|average|mean)\s+)?"
