@@ -3,33 +3,29 @@
 from __future__ import annotations
 
 import ast
-import contextlib
 import os
 import re
+import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
-from pathlib import Path
+from pathlib import Path, PurePath
 
-from engine.core.command_line import parse_command
 from engine.core.enums import Direction
-from engine.core.errors import WorkspaceError
+from engine.core.errors import UsageError, WorkspaceError
 from engine.core.patches.language import Language, language_of
 from engine.setup.detect_command import find_command
 from engine.setup.detect_direction import detect_direction
+from engine.setup.detect_file import find_entry, find_file
 from engine.setup.detect_metric import find_metric
-from engine.setup.documented_command import (
-    documented_script,
-    made_script,
-    with_documented_command,
-)
+from engine.setup.documented_command import with_documented_command
 from engine.setup.pi_layout import SCRIPT as PI_SCRIPT
 from engine.setup.pi_layout import find_pi_layout
 from engine.untrusted_files import read_regular
 
 _MOST_BYTES = 4 * 2**20
 _USUAL_LOCKED = ("prepare.py", "constants.py", "shards.py", "device.py")
-_NOT_SOURCES = ("venv", "env", "node_modules", "site-packages", "build", "dist", "__pycache__")
+_INTERPRETERS = {".sh": "bash", ".jl": "julia --project", ".r": "Rscript", ".lua": "lua"}
 _BUDGET = re.compile(r"^TIME_BUDGET\s*(?::[^=]*)?=\s*(.+?)(?:\s*#.*)?$", re.M)
 _BUDGET_VARIABLE = "AUTORESEARCH_TIME_BUDGET"
 
@@ -93,7 +89,9 @@ def detect_settings(
     if file is None and pi is not None and pi.files:
         file, *more_files = pi.files
         why["file"] = "the files in scope of autoresearch.md"
-    name = file or _find_file(workspace, why)
+    if file is None:
+        file, why["file"] = find_file(workspace)
+    name = file
     editable = (name, *more_files)
     for each in editable:
         if not (workspace / each).is_file():
@@ -102,7 +100,7 @@ def detect_settings(
                 "An agent needs a file that it may edit.",
                 "Name it with --file, or make a new workspace with `autoresearch-tui init DIR`.",
             )
-    entry = _entry(workspace, name, command)
+    entry = find_entry(workspace, name, command)
     modules = [m for script in (*editable, entry) for m in local_modules(workspace, script)]
     usual = [n for n in _USUAL_LOCKED if (workspace / n).is_file()]
     candidates = dict.fromkeys([*modules, *usual, *(pi.locked if pi is not None else ())])
@@ -124,10 +122,9 @@ def detect_settings(
     if command is None and pi is not None:
         command, why["command"] = pi.command, f"there is an {PI_SCRIPT}"
     elif command is None:
-        own = find_command(
-            workspace, top or workspace, entry, texts.get(entry, ""), environ or os.environ
+        command, why["command"] = _find_command(
+            workspace, top or workspace, name, entry, texts.get(entry, ""), environ or os.environ
         )
-        command, why["command"] = with_documented_command(workspace, entry, own)
     return DetectedSettings(
         file=name,
         more_files=tuple(more_files),
@@ -141,23 +138,35 @@ def detect_settings(
     )
 
 
-def _entry(workspace: Path, name: str, command: str | None) -> str:
-    """Return the script that a run starts: the editable file, or that which reads it.
+def _find_command(
+    workspace: Path, top: Path, name: str, entry: str, source: str, environ: Mapping[str, str]
+) -> tuple[str, str]:
+    """Return the command that runs the editable file, and where it is from.
 
     Args:
         workspace: The directory with the files.
+        top: The top of the repository.
         name: The editable file.
-        command: The run command; None: it is not known yet.
+        entry: The script that a run starts, or the editable file where none was found.
+        source: The text of the script.
+        environ: Environment variables that may name an active Python environment.
+
+    Raises:
+        UsageError: No command is known for the file's language.
     """
-    if language_of(name) is Language.PYTHON:
-        return name
-    with contextlib.suppress(ValueError):
-        for word in parse_command(command or "").argv:
-            if (workspace / word).is_file() and word != name and not word.startswith("/"):
-                return word.removeprefix("./")
-    with contextlib.suppress(WorkspaceError):
-        return _find_file(workspace, {})
-    return name
+    if language_of(entry) is Language.PYTHON:
+        own = find_command(workspace, top, entry, source, environ)
+        own = with_documented_command(workspace, entry, own)
+    else:
+        interpreter = _INTERPRETERS.get(PurePath(entry).suffix.lower(), "")
+        own = f"{interpreter} {shlex.quote(entry)}".strip(), "by the name of the file"
+    if name != entry or language_of(entry) is not Language.PYTHON:
+        own = with_documented_command(workspace, name, own)
+    if own[0] == shlex.quote(entry):
+        raise UsageError(
+            f"The command that runs {name} is not known.", "", "Name it with --command."
+        )
+    return own
 
 
 def _source(path: Path) -> str:
@@ -207,47 +216,6 @@ def _imported(node: ast.AST, importer: str) -> Iterator[tuple[bool, str]]:
             yield not node.level, os.path.join("" if not node.level else base, stem, alias.name)
         if stem:
             yield not node.level, os.path.join("" if not node.level else base, stem)
-
-
-def _find_file(workspace: Path, why: dict[str, str]) -> str:
-    if (workspace / "train.py").is_file():
-        why["file"] = "the usual name"
-        return "train.py"
-    scripts = sorted(
-        p.name for p in workspace.glob("*.py") if p.name not in ("setup.py", "conftest.py")
-    )
-    if len(scripts) == 1:
-        why["file"] = "the only script here"
-        return scripts[0]
-    for script, source in (documented_script(workspace), made_script(workspace)):
-        if script:
-            why["file"] = f"the script that {source} runs"
-            return script
-    nested = [p.relative_to(workspace).as_posix() for p in _nested(workspace)]
-    if len(nested) == 1:
-        why["file"] = "the only train.py here"
-        return nested[0]
-    scripts += nested
-    listed = (
-        f"There are {len(scripts)} scripts: {', '.join(scripts[:8])}."
-        if scripts
-        else "There is no script at all."
-    )
-    raise WorkspaceError(
-        f"There is no train.py in {workspace}.",
-        listed,
-        "Name the file an agent may edit with --file, or make a new workspace with "
-        "`autoresearch-tui init DIR`.",
-    )
-
-
-def _nested(workspace: Path) -> Iterator[Path]:
-    """Yield the files called train.py in the directories of a workspace, at most three deep."""
-    for depth in ("*/", "*/*/", "*/*/*/"):
-        for path in sorted(workspace.glob(f"{depth}train.py")):
-            parts = path.relative_to(workspace).parts
-            if not any(p.startswith(".") or p in _NOT_SOURCES for p in parts):
-                yield path
 
 
 def _find_budget(texts: Mapping[str, str], why: dict[str, str]) -> tuple[float | None, bool]:

@@ -74,7 +74,7 @@ def documented_command(workspace: Path, name: str) -> DocumentedCommand | None:
         name: The script, relative to the workspace.
     """
     for document in DOCUMENTS:
-        found = [c for c in _commands(workspace, document) if _runs(workspace, c.line, name)]
+        found = [c for c in _commands(workspace, document) if _runs(c.line, name)]
         if found:
             return min(found, key=lambda command: command.processes)
     return None
@@ -217,12 +217,12 @@ def _scripts(workspace: Path, command: CommandLine) -> Iterator[str]:
             yield name
 
 
-def _runs(workspace: Path, command: CommandLine, name: str) -> bool:
+def _runs(command: CommandLine, name: str) -> bool:
     """Return whether a command runs a script, given as a file or as a module."""
     module = name.removesuffix(".py").replace("/", ".")
     words = command.argv
     as_module = any(a == "-m" and b == module for a, b in pairwise(words))
-    return as_module or name in {*_scripts(workspace, command)}
+    return as_module or any((Path(command.directory) / w).as_posix() == name for w in words[1:])
 
 
 def _text(path: Path) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from engine.core.finding import Weight
+from engine.core.patches.file_parts import join_files
 from engine.core.patches.knob_settings import literal_settings
 from engine.core.patches.knobs import KnobError, KnobKind, find_knobs, knob_changes, set_knobs
 from engine.core.patches.language import Language, fence_name, key_of, language_of, syntax_problem
@@ -207,6 +208,14 @@ def test_a_value_that_determines_the_result_is_asked_about(
 )
 def test_other_values_and_texts_are_only_noted(file: str, text: str, old: str, new: str) -> None:
     assert [x[:2] for x in findings(file, text, text.replace(old, new))] == [NOTE]
+
+
+def test_each_of_several_files_is_assessed_by_itself() -> None:
+    before = join_files({"train.py": "A = 1\n", "c.yaml": YAML, "run.sh": "a\n"})
+    after = before.replace("seed: 42", "seed: 43").replace("A = 1", "SEED = 1")
+    found = assess_files(before, after, RiskContext(file="train.py"))
+    assert {f.message.split(": ")[0] for f in found} == {"train.py", "c.yaml"}
+    assert "guarded-setting" in {f.rule for f in found if f.weight is Weight.ASK}
 
 
 def test_code_of_other_languages_is_always_asked_about() -> None:

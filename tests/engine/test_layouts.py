@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from engine.core.enums import Direction
+from engine.core.errors import UsageError
 from engine.setup.detect import DetectedSettings, detect_settings
 from engine.setup.documented_command import documented_command
 from engine.setup.pi_layout import find_pi_layout
@@ -192,6 +193,27 @@ def test_the_only_train_py_of_the_directories_is_found(tmp_path: Path) -> None:
     assert detect(tmp_path, files).file == "src/app/train.py"
 
 
+@pytest.mark.parametrize(
+    ("file", "files", "command"),
+    [
+        ("run.sh", {}, "bash run.sh"),
+        ("a.jl", {}, "julia --project a.jl"),
+        ("a.jl", {"README.md": "`A=1 julia -t 4 a.jl`"}, "A=1 julia -t 4 a.jl"),
+        ("a.cu", {"Makefile": "train:\n\tnvcc a.cu -o a && ./a\n"}, "make -s train"),
+        ("a.cu", {"ev.py": ""}, "python3 ev.py"),
+    ],
+)
+def test_code_of_other_languages_is_run_by_its_own_means(
+    tmp_path: Path, file: str, files: dict[str, str], command: str
+) -> None:
+    assert detect(tmp_path, {file: "", **files}, file=file, metric="x").command == command
+
+
+def test_a_file_that_nothing_runs_needs_a_command(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"command that runs a\.cu is not known"):
+        detect(tmp_path, {"a.cu": ""}, file="a.cu", metric="x")
+
+
 def test_the_script_that_reads_an_editable_settings_file_is_locked(tmp_path: Path) -> None:
     files = {"conf/a.yaml": "lr: 0.1\n", "train.py": f"import model\n{TRAIN}", "model.py": ""}
     found = detect(tmp_path, files, file="conf/a.yaml")
@@ -200,3 +222,6 @@ def test_the_script_that_reads_an_editable_settings_file_is_locked(tmp_path: Pat
     command = "A=1 python3 model.py > run.log"
     named = detect(tmp_path, files, file="conf/a.yaml", command=command, metric="x")
     assert named.locked == ("model.py",)
+    assert named.why["locked"] == "model.py, which reads it, and what that imports"
+    other = detect(tmp_path, files, file="conf/a.yaml", command="g++ a.cc && ./a", metric="x")
+    assert other.locked == ()
