@@ -36,6 +36,8 @@ class Answer:
     """Number of deltas after which the server waits for `server.released`; 0 sends no header."""
     error_after: int | None = None
     """Number of deltas after which the stream contains an overload error."""
+    whole: bool = False
+    """Whether it is one JSON document, as by OpenAI's protocol, whatever was asked for."""
     finish: str = "stop"
     """Finish reason in OpenAI's terms: `stop` or `length`."""
     usage: bool = True
@@ -196,6 +198,8 @@ class _Handler(BaseHTTPRequestHandler):
         anthropic = request.path.endswith("/messages")
         if not anthropic and not request.path.endswith("/chat/completions"):
             return self._refuse(Refusal(status=404, message="no such path", kind="not_found"))
+        if answer.whole:
+            return self._send_whole(answer)
         self.send_response(200)
         self.send_header("Content-Type", "text/event-stream")
         self.send_header("Transfer-Encoding", "chunked")
@@ -221,6 +225,17 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.write(b"0\r\n\r\n")
         return None
 
+    def _send_whole(self, answer: Answer) -> None:
+        message = {"role": "assistant", "content": answer.text}
+        choice = {"index": 0, "message": message, "finish_reason": answer.finish}
+        document = {"id": "c1", "object": "chat.completion", "created": 1, "model": "m"}
+        content = json.dumps(document | {"choices": [choice], "usage": _usage(answer)}).encode()
+        self.send_response(200)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(content)))
+        self.end_headers()
+        self.wfile.write(content)
+
     def _hang(self) -> None:
         self.owner.hanging.set()
         while not self.owner.released.wait(0.02):
@@ -244,6 +259,16 @@ _Events = tuple[dict[str, Any], Iterator[dict[str, Any]], list[Any]]
 """Events before the deltas, the deltas, and events after them."""
 
 
+def _usage(answer: Answer) -> dict[str, Any]:
+    return {
+        "prompt_tokens": answer.prompt_tokens,
+        "completion_tokens": answer.completion_tokens,
+        "total_tokens": answer.prompt_tokens + answer.completion_tokens,
+        "prompt_tokens_details": {"cached_tokens": answer.cached_tokens},
+        "completion_tokens_details": {"reasoning_tokens": answer.reasoning_tokens},
+    }
+
+
 def _openai(answer: Answer, request: Request) -> _Events:
     head = {"id": "c1", "object": "chat.completion.chunk", "created": 1, "model": "test-model"}
     names = {"reasoning": "reasoning_content", "text": "content"}
@@ -251,13 +276,7 @@ def _openai(answer: Answer, request: Request) -> _Events:
     def event(delta: dict[str, str], finish: str | None = None) -> dict[str, Any]:
         return {**head, "choices": [{"index": 0, "delta": delta, "finish_reason": finish}]}
 
-    usage = {
-        "prompt_tokens": answer.prompt_tokens,
-        "completion_tokens": answer.completion_tokens,
-        "total_tokens": answer.prompt_tokens + answer.completion_tokens,
-        "prompt_tokens_details": {"cached_tokens": answer.cached_tokens},
-        "completion_tokens_details": {"reasoning_tokens": answer.reasoning_tokens},
-    }
+    usage = _usage(answer)
     last = [{**head, "choices": [], "usage": usage}] if answer.usage else []
     deltas = (event({names[kind]: piece}) for kind, piece in _pieces(answer))
     start = event({"role": "assistant", "content": ""})

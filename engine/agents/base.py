@@ -155,6 +155,13 @@ class Briefing:
 
 
 @dataclass(frozen=True)
+class Notice:
+    """Something about the agent's call that the user has to know, as a sentence."""
+
+    text: str
+
+
+@dataclass(frozen=True)
 class Thought:
     """A piece of an agent's reasoning as text, shown to the user as it arrives."""
 
@@ -199,6 +206,10 @@ class Draft:
     """Old and new literal of each knob the edit changes, by knob name."""
 
 
+AgentItem = Thought | PromptSent | Usage | Notice | Draft
+"""What an agent yields while it makes a proposal."""
+
+
 class Agent(Protocol):
     """Proposes one edit at a time.
 
@@ -214,7 +225,7 @@ class Agent(Protocol):
     needs_worktree: bool
     """Whether the agent edits files itself, in the briefing's scratch worktree."""
 
-    def propose(self, briefing: Briefing) -> AsyncIterator[Thought | PromptSent | Usage | Draft]:
+    def propose(self, briefing: Briefing) -> AsyncIterator[AgentItem]:
         """Yield prompts, thoughts and usage as they occur, then exactly one draft.
 
         Raises:

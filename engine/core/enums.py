@@ -164,6 +164,8 @@ class Actor(StrEnum):
     """The start of an engine process."""
     SIGNAL = "signal"
     ENGINE = "engine"
+    SERVER = "server"
+    """A language model's server accepts less than it was asked for."""
     POLICY = "policy"
     """The autonomy in force, which required a question to the user."""
     TIMEOUT = "timeout"
@@ -206,6 +208,8 @@ class AlarmKind(StrEnum):
     DISK = "disk"
     RUN = "run"
     ENGINE = "engine"
+    SERVER = "server"
+    """A language model's server accepts less than it was asked for."""
     OTHER = "other"
     """An alarm kind in a journal that this version does not know."""
 

@@ -9,9 +9,11 @@ from collections.abc import AsyncGenerator, AsyncIterator
 
 from engine.agents.base import (
     Agent,
+    AgentItem,
     Briefing,
     Draft,
     Failure,
+    Notice,
     PromptSent,
     Thought,
     Usage,
@@ -19,6 +21,7 @@ from engine.agents.base import (
 )
 from engine.core import events as ev
 from engine.core.candidate import Candidate
+from engine.core.enums import AlarmKind
 from engine.core.errors import AgentError, AutoresearchError, UnusableAnswerError
 from engine.core.patches.knobs import knob_changes
 from engine.core.patches.language import edit_problem
@@ -181,7 +184,7 @@ class AgentCalls:
         """
         number, prompt, secrets = briefing.number, "", self._context.journal.secrets
         draft: Draft | None = None
-        stream: AsyncIterator[Thought | PromptSent | Usage | Draft] | None = None
+        stream: AsyncIterator[AgentItem] | None = None
         try:
             stream = agent.propose(briefing)
             redacted = RedactedStream(secrets)
@@ -194,6 +197,8 @@ class AgentCalls:
                     case Usage():
                         cost = ev.CostIncurred(experiment=number, **dataclasses.asdict(item))
                         await self._stall.record(cost)
+                    case Notice():
+                        self._context.alarm(AlarmKind.SERVER, item.text, experiment=number)
                     case Draft():
                         draft = item
             self._add_reasoning(number, redacted.finish())

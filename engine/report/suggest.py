@@ -19,7 +19,7 @@ from engine.agents.base import AgentSpending, Usage
 from engine.agents.checks import check_caps
 from engine.agents.llm.answer import ThinkSplitter
 from engine.agents.llm.env_file import provider_environment, secrets_in_env_file
-from engine.agents.llm.model import Model
+from engine.agents.llm.model import Delta, Model
 from engine.agents.llm.prompt import estimate_tokens
 from engine.core.config import ResearchConfig
 from engine.core.errors import AutoresearchError, BudgetSpentError
@@ -138,7 +138,7 @@ async def _answer(
         async for item in stream:
             if isinstance(item, Usage):
                 calls.append(item)
-            elif item.kind == "answer":
+            elif isinstance(item, Delta) and item.kind == "answer":
                 pieces += splitter.feed(item.text)
     pieces += splitter.finish()
     return redact("".join(text for kind, text in pieces if kind == "answer"), secrets)

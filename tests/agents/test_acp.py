@@ -16,6 +16,7 @@ import pytest
 from engine.agents.acp.agent import make
 from engine.agents.acp.cli_session import QUIET_TIMES
 from engine.agents.base import (
+    AgentItem,
     Attempt,
     Briefing,
     Draft,
@@ -81,7 +82,7 @@ def brief(worktree: Path, cli: str, **more: Any) -> Briefing:
     return Briefing(**(fields | more))
 
 
-def start(briefing: Briefing) -> AsyncIterator[Thought | PromptSent | Usage | Draft]:
+def start(briefing: Briefing) -> AsyncIterator[AgentItem]:
     """Start a proposal, and return its stream."""
     assert briefing.worktree is not None
     return make(briefing.config, briefing.worktree.parent / "work").propose(briefing)
@@ -117,7 +118,7 @@ async def propose(
                 found.usage.append(item)
             elif isinstance(item, PromptSent):
                 found.told = item.text
-            else:
+            elif isinstance(item, Draft):
                 found.draft = item
     except AgentError as error:
         found.error = error

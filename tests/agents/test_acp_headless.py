@@ -11,7 +11,7 @@ import pytest
 
 from engine.agents.acp.agent import make
 from engine.agents.acp.clis import KNOWN, cli_environment, find, known, session_meta, survey
-from engine.agents.base import Briefing, Draft, PromptSent, Thought, Usage
+from engine.agents.base import AgentItem, Briefing, Draft, Thought, Usage
 from engine.core.config import ResearchConfig
 from engine.core.errors import AgentError, BadKeyError, OverloadedError, RateLimitedError
 from tests.world import make_repository
@@ -36,7 +36,7 @@ def worktree(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return make_repository(tmp_path / "scratch", {"train.py": SOURCE})
 
 
-async def propose(worktree: Path, **more: str) -> list[Thought | PromptSent | Usage | Draft]:
+async def propose(worktree: Path, **more: str) -> list[AgentItem]:
     """All that comes of one proposal."""
     config = ResearchConfig(agent="acp", cli="claude", **more)  # type: ignore[arg-type]
     briefing = Briefing(

@@ -19,7 +19,7 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
-from engine.agents.base import Usage
+from engine.agents.base import Notice, Usage
 from engine.agents.llm.library import litellm
 from engine.agents.llm.model import Delta, Model
 from engine.core.config import ResearchConfig
@@ -91,6 +91,7 @@ class Heard:
     def __init__(self) -> None:
         self.deltas: list[Delta] = []
         self.usage: list[Usage] = []
+        self.notices: list[str] = []
 
     def more_than(self, count: int) -> bool:
         return len(self.deltas) > count
@@ -104,6 +105,8 @@ class Heard:
                 if isinstance(item, Delta):
                     assert not self.usage
                     self.deltas.append(item)
+                elif isinstance(item, Notice):
+                    self.notices.append(item.text)
                 else:
                     self.usage.append(item)
         return self

@@ -16,7 +16,7 @@ from engine.agents.acp.headless import Headless
 from engine.agents.acp.policy import Policy
 from engine.agents.acp.prompt import ask_again, build_prompt
 from engine.agents.acp.worktree import file_stamps, read_files, strays
-from engine.agents.base import Agent, Briefing, Draft, PromptSent, Thought, Usage
+from engine.agents.base import Agent, AgentItem, Briefing, Draft, PromptSent, Thought, Usage
 from engine.agents.checks import WrongEdit, check_caps, check_edit
 from engine.agents.llm.answer import (
     FALLBACK_HYPOTHESIS,
@@ -74,9 +74,7 @@ class CodingAgent:
         """Return the whole prompt the CLI would be sent; what the CLI adds to it is unknown."""
         return build_prompt(briefing)
 
-    async def propose(
-        self, briefing: Briefing
-    ) -> AsyncIterator[Thought | PromptSent | Usage | Draft]:
+    async def propose(self, briefing: Briefing) -> AsyncIterator[AgentItem]:
         """Let the CLI edit the file in up to three turns, and yield the edited file as the draft.
 
         The turns call a language model, which may cost money. All processes end with the call.

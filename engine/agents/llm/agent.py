@@ -7,7 +7,7 @@ import os
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from pathlib import Path
 
-from engine.agents.base import Agent, Briefing, Draft, PromptSent, Thought, Usage
+from engine.agents.base import Agent, AgentItem, Briefing, Draft, Notice, PromptSent, Thought, Usage
 from engine.agents.checks import WrongEdit, check_caps, check_edit
 from engine.agents.llm.answer import Answer, ThinkSplitter, parse_answer
 from engine.agents.llm.env_file import provider_environment, secrets_in_env_file
@@ -61,9 +61,7 @@ class LanguageModelAgent:
         """
         return as_text(await self._messages(briefing))
 
-    async def propose(
-        self, briefing: Briefing
-    ) -> AsyncIterator[Thought | PromptSent | Usage | Draft]:
+    async def propose(self, briefing: Briefing) -> AsyncIterator[AgentItem]:
         """Ask the model for one edit, or for the repair of one, in up to four answers.
 
         Each answer is a call that may cost money; one that breaks off is asked for once more.
@@ -79,7 +77,7 @@ class LanguageModelAgent:
             yield PromptSent(as_text(messages))
             async with contextlib.aclosing(self._ask(messages, temperature)) as stream:
                 async for item in stream:
-                    if isinstance(item, Usage):
+                    if isinstance(item, Usage | Notice):
                         yield item
                         continue
                     # Some models put their reasoning into the answer, between <think> and </think>.
@@ -115,14 +113,14 @@ class LanguageModelAgent:
         )
 
     async def _messages(self, briefing: Briefing) -> list[dict[str, str]]:
-        messages = build_messages(briefing, await self._context_tokens())
+        messages = build_messages(briefing, await self._context_tokens(briefing.shorten))
         if briefing.failure is not None:
             messages.append(repair_message(briefing.failure, briefing.config))
         return messages
 
     async def _ask(
         self, messages: list[dict[str, str]], temperature: float | None
-    ) -> AsyncGenerator[Delta | Usage, None]:
+    ) -> AsyncGenerator[Delta | Notice | Usage, None]:
         """Call the model, and yield its answer and usage; a broken stream is started once more."""
         for last in (False, True):
             begun = False
@@ -140,9 +138,13 @@ class LanguageModelAgent:
                     raise
                 yield Delta("reasoning", "\n\n[The stream broke; it is asked again.]\n\n")
 
-    async def _context_tokens(self) -> int:
+    async def _context_tokens(self, shorten: int) -> int:
+        """Return the most tokens of a prompt, before it is halved `shorten` times."""
         if self._config.context_tokens:
             return self._config.context_tokens
+        if (refused := self._model.refused_context) is not None:
+            # A quarter stays for the answer. The refusal itself counts as a first shortening.
+            return refused * 3 // 4 * (2 if shorten else 1)
         window = await self._model.context_window()
         return window // 2 if window is not None else DEFAULT_CONTEXT_TOKENS
 

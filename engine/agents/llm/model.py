@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
-from engine.agents.base import Usage
+from engine.agents.base import Notice, Usage
+from engine.agents.llm.dialect import MOST_CHANGES, Dialect
 from engine.agents.llm.keys import find_key, typed_error
 from engine.agents.llm.library import cancellable_call, litellm
 from engine.core.config import ResearchConfig
@@ -62,7 +63,9 @@ class Model:
         self._address = urlsplit(config.api_base)
         self._secrets = [*secret_values(secrets), *redacted, self._address.password or ""]
         self._known: _Access | None = None
-        self._has_no_temperature = False
+        self._dialect = Dialect()
+        self._notices: list[str] = []
+        """Sentences on what the server refused, not told to the user yet."""
         self.finish = ""
         """Why the last answer ended: `stop`, `length`, `content_filter`; empty if it broke."""
 
@@ -85,6 +88,11 @@ class Model:
         tokens = self._access().entry.get("max_input_tokens")
         return int(tokens) if tokens else None
 
+    @property
+    def refused_context(self) -> int | None:
+        """The tokens of prompt and answer together that a refusal named; None as long as none."""
+        return self._dialect.context_tokens
+
     def price_known(self) -> bool:
         """Return whether the model's price is known; blocks for seconds before `prepare`."""
         access = self._access()
@@ -100,10 +108,12 @@ class Model:
         *,
         max_tokens: int | None = None,
         temperature: float | None = None,
-    ) -> AsyncGenerator[Delta | Usage, None]:
+    ) -> AsyncGenerator[Delta | Notice | Usage, None]:
         """Call the model, and yield its answer as it arrives, then the usage.
 
-        The call may cost money; the usage is yielded also for an answer that breaks off.
+        A request that the server refuses for a parameter, a role or its length is changed, which
+        a notice tells, and sent again; later calls are made like that at once. The call may cost
+        money; the usage is yielded also for an answer that breaks off.
         Consume it under `contextlib.aclosing`: leaving early then closes the connection at once.
 
         Args:
@@ -123,9 +133,20 @@ class Model:
         failure: AgentError | None = None
         try:
             arguments = self._arguments(max_tokens, temperature)
-            async with self._limit(deadline):
-                response = await self._open(list(messages), arguments)
-            while True:
+            response = await self._open(messages, arguments, deadline)
+            if self._dialect.streams and _is_whole(response):
+                self._notices.append(self._dialect.learn_whole_answers())
+                await response.aclose()
+                response = await self._open(messages, arguments, deadline)
+            for notice in self._take_notices():
+                yield Notice(notice)
+            if not self._dialect.streams:
+                raw = getattr(response, "usage", None)
+                self.finish = response.choices[0].finish_reason or ""
+                for delta in _deltas(response.choices[0].message):
+                    started = True
+                    yield delta
+            while self._dialect.streams:
                 async with self._limit(deadline):
                     chunk = await anext(response, None)
                 if chunk is None:
@@ -176,22 +197,36 @@ class Model:
         what = f"{self._place()} said nothing for {self._config.idle_seconds:g} s, {when}."
         return OverloadedError(what, "", "Raise `idle_seconds` if it is only slow.")
 
-    async def _open(self, messages: list[Mapping[str, Any]], arguments: dict[str, Any]) -> Any:
-        """Start an answer and return LiteLLM's stream of it.
-
-        If the model rejects the temperature, this and all later calls are made without one.
-        """
+    async def _open(
+        self, messages: Sequence[Mapping[str, Any]], arguments: dict[str, Any], deadline: float
+    ) -> Any:
+        """Start an answer as the server accepts it, and return LiteLLM's stream or whole answer."""
         library = litellm()
-        if self._has_no_temperature:
-            arguments = {k: v for k, v in arguments.items() if k != "temperature"}
-        try:
-            with cancellable_call():
-                return await library.acompletion(messages=messages, **arguments)
-        except library.BadRequestError as error:
-            if "temperature" not in str(error).lower() or "temperature" not in arguments:
+        for change in range(MOST_CHANGES + 1):
+            adapted, sent = self._dialect.adapt(messages, arguments)
+            limit = self._limit(deadline) if sent["stream"] else asyncio.timeout_at(deadline)
+            if not sent["stream"]:
+                sent["timeout"] = self._config.answer_seconds + 5
+            try:
+                with cancellable_call():
+                    async with limit:
+                        response = await library.acompletion(messages=adapted, **sent)
+                        if response is None:
+                            raise await _swallowed_error(messages=adapted, **sent)
+                        return response
+            except TimeoutError:
                 raise
-        self._has_no_temperature = True
-        return await self._open(messages, arguments)
+            except Exception as error:
+                learned = self._dialect.learn(error, messages, sent)
+                if not learned or change == MOST_CHANGES:
+                    raise
+                self._notices.append(learned)
+        raise AssertionError("the last attempt returns or raises")
+
+    def _take_notices(self) -> list[str]:
+        """Return what was learned from refusals since the last call, as sentences."""
+        notices, self._notices = self._notices, []
+        return [f"{self._place()}: {notice}" for notice in notices]
 
     def _arguments(self, max_tokens: int | None, temperature: float | None) -> dict[str, Any]:
         access = self._access()
@@ -284,6 +319,28 @@ class Model:
         with suppress(Exception):
             return float(sum(litellm().cost_per_token(self._config.model, usage_object=raw)))
         return None
+
+
+async def _swallowed_error(**arguments: Any) -> Exception:
+    """Return the error that LiteLLM does not raise for a refusal with the status 422.
+
+    With `drop_params`, it leaves out what the refusal names, and returns None if that is unclear.
+    """
+    library = litellm()
+    library.drop_params = False
+    try:
+        await library.acompletion(**arguments)
+    except Exception as error:
+        return error
+    finally:
+        library.drop_params = True
+    return OverloadedError("The server sent no answer.")
+
+
+def _is_whole(response: Any) -> bool:
+    """Return whether the server answered a call for a stream with one JSON document."""
+    headers = getattr(response, "_response_headers", None) or {}
+    return str(dict(headers).get("content-type", "")).startswith("application/json")
 
 
 def _deltas(delta: Any) -> list[Delta]:
