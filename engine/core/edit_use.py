@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import PurePosixPath
 
 import msgspec
@@ -10,6 +11,9 @@ UNUSABLE = "autoresearch-tui checks that this file is the one that runs: [ { ( u
 """A text that no Python, shell, C++, Julia, YAML, TOML or JSON parser accepts."""
 _ANY_TEXT = frozenset(("", ".md", ".txt", ".rst", ".prompt", ".tmpl", ".jinja", ".jinja2", ".j2"))
 """Suffixes of files for which any text is valid, so that a run cannot fail because of it."""
+
+
+_USES_ANOTHER = "It uses "
 
 
 class EditUse(msgspec.Struct, frozen=True):
@@ -52,7 +56,7 @@ def judge_use(
     """
     name, instead = PurePosixPath(file).name, same_file(file, others)
     if instead and not opened:
-        return EditUse(False, f"It uses {instead}, and not the edited file.")
+        return EditUse(False, f"{_USES_ANOTHER}{instead}, and not the edited file.")
     if accepts_any_text(file):
         if opened:
             return EditUse(True, f"The run opened {name}.")
@@ -66,3 +70,20 @@ def judge_use(
     done = f"printed {metric}" if measured else "ran on"
     why = f"It {done} although {name} was unusable"
     return EditUse(False, f"{why} and was opened." if opened else f"{why}.")
+
+
+def combine_uses(uses: Mapping[str, EditUse]) -> tuple[EditUse, list[str]]:
+    """Return the use of the editable files together, and the names of those that runs do not use.
+
+    Where runs use some of several files and not the others, the edits of those still count.
+
+    Args:
+        uses: The use of each file, by its path relative to the top of the repository.
+    """
+    unused = [name for name, use in uses.items() if use.used is False]
+    used = [use for use in uses.values() if use.used]
+    for name in unused:
+        if not used or uses[name].reason.startswith(_USES_ANOTHER):
+            return uses[name], unused
+    unknown = [use for use in uses.values() if use.used is None]
+    return (unknown or used)[0], unused

@@ -7,7 +7,14 @@ import contextlib
 import time
 
 from engine.core import events as ev
-from engine.core.edit_use import UNUSABLE, EditUse, accepts_any_text, judge_use, same_file
+from engine.core.edit_use import (
+    UNUSABLE,
+    EditUse,
+    accepts_any_text,
+    combine_uses,
+    judge_use,
+    same_file,
+)
 from engine.core.enums import AlarmKind
 from engine.core.errors import EnvironmentProblem
 from engine.core.records import Experiment
@@ -47,36 +54,21 @@ class EditProbe:
     async def run(self, experiment: Experiment) -> None:
         """Run the command with an unusable file, and record whether that file was used.
 
-        Nothing is recorded where the user pauses or stops meanwhile.
+        Each of several editable files is made unusable in a run of its own. Nothing is recorded
+        where the user pauses or stops meanwhile.
 
         Raises:
             EnvironmentProblem: The runs use another file, the command cannot be started, or its
                 supervisor was killed.
         """
         context, began = self._context, time.monotonic()
-        directory = context.layout.experiment(experiment.number) / "probe"
-
-        def alarm(message: str) -> None:
-            context.alarm(AlarmKind.RUN, f"the check of the edited file: {message}")
-
-        if directory.exists():
-            await RunHandle(directory).end(alarm)  # left by an engine that was killed
-        await self._place.prepare(experiment)
-        if self._is_interrupted():
-            return
-        self._make_unusable()
-        context.record(ev.EditProbeStarted(experiment=experiment.number))
-        handle = self._place.start(
-            directory, deadline_seconds=context.session.config.deadline_seconds
-        )
-        try:
-            ended = await self._wait(handle)
-        finally:
-            handle.kill()
-        await handle.end(alarm)
-        if ended is None:
-            return
-        use = self._judge(handle, ended)
+        uses: dict[str, EditUse] = {}
+        for file in self._place.edited:
+            use = await self._probe(experiment, file, first=not uses)
+            if use is None:
+                return
+            uses[file] = use
+        use, unused = combine_uses(uses)
         context.record(
             ev.EditProbed(
                 experiment=experiment.number,
@@ -96,12 +88,43 @@ class EditProbe:
                 "Start with another --tag and a --command that names the file by a path within the "
                 "workspace, or leave this check out with --no-probe.",
             )
+        elif unused:
+            message = f"Runs do not use {', '.join(unused)}: an edit of it alone changes nothing."
+            context.alarm(AlarmKind.RUN, message, experiment=experiment.number)
 
-    def _make_unusable(self) -> None:
-        for name in self._place.edited:
-            path = self._place.worktree / name
-            path.unlink(missing_ok=True)  # not through a link
-            path.write_text(UNUSABLE, "utf-8")
+    async def _probe(self, experiment: Experiment, file: str, *, first: bool) -> EditUse | None:
+        """Run the command with one unusable file; return None where the user interrupted it.
+
+        Args:
+            experiment: The baseline.
+            file: The file, relative to the top of the repository.
+            first: Whether it is the first of the editable files.
+        """
+        context = self._context
+        directory = context.layout.experiment(experiment.number) / "probe"
+
+        def alarm(message: str) -> None:
+            context.alarm(AlarmKind.RUN, f"the check of the edited file: {message}")
+
+        if directory.exists():
+            await RunHandle(directory).end(alarm)  # left by an engine that was killed
+        await self._place.prepare(experiment)
+        if self._is_interrupted():
+            return None
+        path = self._place.worktree / file
+        path.unlink(missing_ok=True)  # not through a link
+        path.write_text(UNUSABLE, "utf-8")
+        if first:
+            context.record(ev.EditProbeStarted(experiment=experiment.number))
+        handle = self._place.start(
+            directory, deadline_seconds=context.session.config.deadline_seconds
+        )
+        try:
+            ended = await self._wait(handle, file)
+        finally:
+            handle.kill()
+        await handle.end(alarm)
+        return None if ended is None else self._judge(handle, file, ended)
 
     def _is_interrupted(self) -> bool:
         session = self._context.session
@@ -109,13 +132,17 @@ class EditProbe:
         skipped = current is None or current.skipped is not None
         return session.pause is not None or session.stop is not None or skipped
 
-    async def _wait(self, handle: RunHandle) -> bool | None:
+    async def _wait(self, handle: RunHandle, file: str) -> bool | None:
         """Wait until the run has ended, or it is clear without its end which file it uses.
+
+        Args:
+            handle: The run.
+            file: The unusable file.
 
         Returns:
             True where it ended by itself; None where the user interrupted it.
         """
-        file, since = self._place.edited[0], 0.0
+        since = 0.0
         waiting = asyncio.ensure_future(handle.wait())
         try:
             while True:
@@ -132,11 +159,12 @@ class EditProbe:
                 if self._is_interrupted():
                     return None
                 trace = self._place.trace(handle.directory)
-                if trace.edited and accepts_any_text(file):
+                if file in trace.edited and accepts_any_text(file):
                     return False
-                if trace.edited or same_file(file, trace.others):
+                if file in trace.edited or same_file(file, trace.others):
                     since = since or time.monotonic()
-                    limit = _GOES_ON_SECONDS if trace.edited else _OTHER_SECONDS
+                    opened = file in trace.edited
+                    limit = _GOES_ON_SECONDS if opened else _OTHER_SECONDS
                     if time.monotonic() - since > limit:
                         return False
         finally:
@@ -145,7 +173,7 @@ class EditProbe:
                 with contextlib.suppress(asyncio.CancelledError):
                     await waiting
 
-    def _judge(self, handle: RunHandle, ended: bool) -> EditUse:
+    def _judge(self, handle: RunHandle, file: str, ended: bool) -> EditUse:
         config, trace = self._context.session.config, self._place.trace(handle.directory)
         log = RunMonitor(
             handle,
@@ -157,10 +185,10 @@ class EditProbe:
         ).read_all()
         self._place.read_metric_file(log, handle.directory)
         return judge_use(
-            self._place.edited[0],
+            file,
             config.metric,
             measured=log.metric_value is not None,
             ended=ended,
-            opened=bool(trace.edited),
+            opened=file in trace.edited,
             others=trace.others,
         )

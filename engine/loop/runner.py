@@ -410,7 +410,8 @@ class Runner:
     def _used_instead(self, number: int, run: int) -> str:
         """Return the copy of the edited file that a run used instead of it; "" where it did not."""
         trace = self._place.trace(self._context.layout.run(number, run))
-        return "" if trace.edited else same_file(self._place.edited[0], trace.others)
+        missing = (name for name in self._place.edited if name not in trace.edited)
+        return next(filter(None, (same_file(name, trace.others) for name in missing)), "")
 
     def _find_surprises(
         self, number: int, metric: float, report: ExitReport, log: RunLog

@@ -8,7 +8,7 @@ import tomllib
 
 import pytest
 
-from engine.core.edit_use import UNUSABLE, EditUse, judge_use, same_file
+from engine.core.edit_use import UNUSABLE, EditUse, combine_uses, judge_use, same_file
 
 HERE, COPY = "src/tiny/train.py", "/home/u/project/src/tiny/train.py"
 
@@ -78,3 +78,27 @@ def test_a_copy_has_the_name_of_the_file_and_of_its_directory() -> None:
 def test_no_parser_accepts_the_unusable_text(parse: object) -> None:
     with pytest.raises((SyntaxError, ValueError)):
         parse(UNUSABLE)  # type: ignore[operator]
+
+
+USED, UNKNOWN = EditUse(True, "It fails."), EditUse(None, "Any text is valid.")
+UNUSED, ANOTHER = EditUse(False, "It ran on."), EditUse(False, "It uses /a/b.py, and not that.")
+
+
+@pytest.mark.parametrize(
+    ("uses", "together", "unused"),
+    [
+        ((USED,), USED, []),
+        ((UNUSED,), UNUSED, ["0"]),
+        ((USED, USED), USED, []),
+        ((USED, UNUSED), USED, ["1"]),
+        ((UNUSED, USED), USED, ["0"]),
+        ((UNUSED, UNUSED), UNUSED, ["0", "1"]),
+        ((USED, ANOTHER), ANOTHER, ["1"]),
+        ((USED, UNKNOWN), UNKNOWN, []),
+    ],
+)
+def test_the_uses_of_several_files_are_combined(
+    uses: tuple[EditUse, ...], together: EditUse, unused: list[str]
+) -> None:
+    named = {str(index): use for index, use in enumerate(uses)}
+    assert combine_uses(named) == (together, unused)

@@ -132,3 +132,17 @@ def test_a_check_whose_engine_was_killed_is_made_again(tmp_path: Path) -> None:
     assert probed(workspace).used is True
     assert session_of(workspace).counts.total == 1
     assert not handle.alive()
+
+
+def test_each_of_several_files_is_checked_by_itself(tmp_path: Path) -> None:
+    files = {"train.py": f"import model\n{SCRIPT}", "model.py": "X = 1\n", "other.py": "Y = 1\n"}
+    workspace = make_repository(tmp_path / "work", files)
+    names = ("--file", "train.py", "--file", "model.py", "--file", "other.py")
+    run(workspace, *METRIC, *names, "--max", "1")
+    assert probed(workspace).used is True
+    alarms = [
+        e.message
+        for e in read_journal(Layout(workspace, "t").journal)
+        if isinstance(e, ev.AlarmRaised) and e.kind is AlarmKind.RUN
+    ]
+    assert alarms == ["Runs do not use other.py: an edit of it alone changes nothing."]
