@@ -42,9 +42,9 @@ def trace_settings(
     path = environ.get("PYTHONPATH")
     return {
         "PYTHONPATH": os.pathsep.join((str(_START_DIRECTORY), *((path,) if path else ()))),
-        "AUTORESEARCH_CHECKOUT": os.pathsep.join(paths.checkouts),
+        "AUTORESEARCH_CHECKOUT": paths.checkouts[-1],
         "AUTORESEARCH_WORKTREE": paths.worktree,
-        "AUTORESEARCH_EDITED": os.pathsep.join(edited),
+        "AUTORESEARCH_EDITED": "\n".join(edited),
         "AUTORESEARCH_OPENED": str(run_directory / TRACE_NAME),
     }
 
@@ -58,10 +58,10 @@ def read_trace(run_directory: Path, paths: WorktreePaths, edited: Iterable[str])
         edited: The editable files, relative to the top of the repository.
     """
     try:
-        text = read_regular(run_directory / TRACE_NAME, _MOST_BYTES).decode("utf-8", "replace")
+        text = os.fsdecode(read_regular(run_directory / TRACE_NAME, _MOST_BYTES))
     except OSError:
         return EditTrace()
-    rows = [line.partition("\t") for line in text.splitlines()]
+    rows = [line.partition("\t") for line in text.split("\n")]
     opened = [value for kind, _, value in rows if kind == "opened"]
     ours = {os.path.join(paths.worktree, name): name for name in edited}
     return EditTrace(

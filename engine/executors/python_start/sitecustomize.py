@@ -5,14 +5,15 @@ editable install, PYTHONPATH or `sys.path.insert` may name the user's checkout, 
 be installed as a copy: without this file the run would use other code than the edited one. It
 
 - imports a module that is found in the checkout from the same place in the worktree,
-- imports the package that holds an edited file from the worktree, wherever it is installed,
-- appends the path of each file that is opened and has the name of an edited file to a list,
+- imports the worktree's module or package with an edited file where a copy of it is installed,
+- appends the path of each file that is opened and has the name of an edited file to a list; a copy
+  with the same content as the edited file counts as that file,
 - reads the compiled code of installed packages and of the standard library from where it is, and
   not from the run's own directory, which is empty (importing PyTorch takes twice as long then),
 - runs the environment's own `sitecustomize`, which it hides.
 
-It has to run with any Python from 3.8 on. An error here must never break a run: it is noted in the
-list. Nothing here keeps code that wants to hide from hiding.
+It has to run with any Python from 3.8 on. An error here must never break a run: it is printed to
+the log of the run. Nothing here keeps code that wants to hide from hiding.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ import _frozen_importlib_external as external
 import os
 import sys
 from _frozen_importlib import ModuleSpec, module_from_spec
+from _thread import get_ident
 
 TYPE_CHECKING = False  # as the constant of `typing`, which would have to be imported
 if TYPE_CHECKING:
@@ -32,122 +34,215 @@ if TYPE_CHECKING:
 _HOME = os.sep + ".autoresearch" + os.sep
 
 
-def _split(name: str) -> list[str]:
-    return [part for part in os.environ.get(name, "").split(os.pathsep) if part]
+def _lines(name: str) -> list[str]:
+    return [line for line in os.environ.get(name, "").split("\n") if line]
 
 
 class _Imports:
-    """Finds modules in the worktree instead of the checkout; stands first in `sys.meta_path`.
+    """Finds modules in the worktree instead of the checkout; stands in `sys.meta_path`.
 
     Args:
-        checkouts: The names of the top of the user's checkout.
+        checkout: The real path of the top of the user's checkout.
         worktree: The top of the run's worktree.
         edited: The edited files, relative to the top.
     """
 
-    def __init__(self, checkouts: list[str], worktree: str, edited: list[str]) -> None:
-        self._checkouts = [path.rstrip(os.sep) for path in checkouts]
+    def __init__(self, checkout: str, worktree: str, edited: list[str]) -> None:
+        self._checkout = checkout
         self._worktree = worktree
-        self._packages: dict[str, str] = {}
-        for name in edited:
-            directory, above = os.path.dirname(os.path.join(worktree, name)), ""
-            while os.path.isfile(os.path.join(directory, "__init__.py")) and directory != worktree:
-                directory, above = os.path.split(directory)
-            if above:
-                self._packages[above] = directory
+        self._directories: dict[str, str] = {}
+        self._parts: dict[str, tuple[str, str]] = {}
+        """By the last part of their names: modules and packages that hold an edited file.
 
-    def moved(self, path: str) -> str:
-        """Return the path in the worktree of a path in the checkout; "" where there is none."""
-        for top in self._checkouts:
-            if path == top or path.startswith(top + os.sep):
-                if _HOME in path + os.sep:
-                    return ""
-                there = self._worktree + path[len(top) :]
-                return there if os.path.exists(there) else ""
-        return ""
+        The values are their path without `.py`, and the edited file relative to that.
+        """
+        for name in edited:
+            own = os.path.join(worktree, name)
+            above = os.path.dirname(own)
+            package = ""
+            while os.path.isfile(os.path.join(above, "__init__.py")) and above != worktree:
+                package, above = above, os.path.dirname(above)
+            if package:
+                part, inside = package, own[len(package) + 1 :]
+            else:
+                part, inside = own[:-3], ""
+            if package or own.endswith(".py"):
+                self._parts[os.path.basename(part)] = part, inside
+
+    def directory(self, path: str) -> str:
+        """Return the directory of the worktree for one of the checkout; "" where there is none."""
+        if path not in self._directories:
+            real, there = os.path.realpath(path), ""
+            if real == self._checkout or real.startswith(self._checkout + os.sep):
+                below = real[len(self._checkout) :]
+                if _HOME not in below + os.sep:
+                    there = self._worktree + below
+            # Environments and data are links in the worktree, and stay where they are.
+            is_own = there and os.path.isdir(there) and os.path.realpath(there) == there
+            self._directories[path] = there if is_own else ""
+        return self._directories[path]
+
+    def _file(self, path: str) -> str:
+        directory, name = os.path.split(path)
+        above = self.directory(directory)
+        if not above and os.path.islink(path):  # such as in the directory of an editable install
+            directory, name = os.path.split(os.path.realpath(path))
+            above = self.directory(directory)
+        there = above and os.path.join(above, name)
+        return there if os.path.isfile(there) else ""
+
+    def move(self, spec: ModuleSpec) -> ModuleSpec:
+        """Let a module of the checkout be loaded from its place in the worktree."""
+        origin, loader = spec.origin, spec.loader
+        if not origin or getattr(loader, "path", None) != origin:
+            return spec
+        try:
+            there = self._file(origin)
+        except (OSError, ValueError):
+            return spec  # the working directory was removed, or it is not a path
+        if there:
+            # A loader of another program, such as one that adds type checks, is kept.
+            loader.path = spec.origin = there  # type: ignore[union-attr]
+            spec.cached = None
+        places = spec.submodule_search_locations
+        if places is not None and (there or origin.startswith(self._worktree + os.sep)):
+            spec.submodule_search_locations = self._places(places)
+        return spec
 
     def find_spec(
         self, name: str, path: Sequence[str] | None = None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
-        """Return what the other finders find, at its place in the worktree."""
+        """Return what the finders after this one find, at its place in the worktree."""
         usual = None
-        for finder in sys.meta_path:
+        finders = sys.meta_path
+        for finder in finders[finders.index(self) + 1 if self in finders else 0 :]:
             find = getattr(finder, "find_spec", None)
-            if finder is not self and find is not None and usual is None:
-                usual = find(name, path, target)
-        root = self._packages.get(name)
-        spec = None if root is None else external.PathFinder.find_spec(name, [root])
-        if spec is None:
-            return usual if usual is None else self._in_worktree(usual)
-        others = list((usual and usual.submodule_search_locations) or ())
-        if spec.submodule_search_locations is not None:
-            spec.submodule_search_locations = self._places(spec.submodule_search_locations + others)
-        return spec
+            usual = None if find is None else find(name, path, target)
+            if usual is not None:
+                break
+        if usual is None:
+            return None
+        usual = self.move(usual)
+        part, inside = self._parts.get(name.rpartition(".")[2], ("", ""))
+        if not part or not self._is_copy(name, usual, part, inside):
+            return usual
+        spec = external.PathFinder.find_spec(name, [os.path.dirname(part)])
+        if spec is not None and spec.submodule_search_locations is not None:
+            places = [*spec.submodule_search_locations, *(usual.submodule_search_locations or ())]
+            spec.submodule_search_locations = self._places(places)
+        return spec or usual
 
-    def _in_worktree(self, spec: ModuleSpec) -> ModuleSpec:
-        if not isinstance(spec.loader, (external.SourceFileLoader, external.ExtensionFileLoader)):
-            return spec
-        there = self.moved(spec.origin or "")
-        if not there:
-            return spec
-        places = spec.submodule_search_locations
-        if places is not None:
-            places = self._places(places)
-        return (
-            external.spec_from_file_location(spec.name, there, submodule_search_locations=places)
-            or spec
-        )
+    def _is_copy(self, name: str, spec: ModuleSpec, part: str, inside: str) -> bool:
+        """Return whether a module is an installed copy of one that holds an edited file."""
+        if not spec.has_location or not part.endswith(os.sep + name.replace(".", os.sep)):
+            return False
+        origin = os.path.realpath(spec.origin or "")
+        if origin.startswith(self._worktree + os.sep):
+            return False
+        if inside:
+            places = spec.submodule_search_locations or ()
+            return any(os.path.isfile(os.path.join(place, inside)) for place in places)
+        # Modules of one file often have the same name and nothing else in common.
+        return _read(origin) == _read(self._checkout + part[len(self._worktree) :] + ".py")
 
     def _places(self, places: list[str]) -> list[str]:
         """Return the directories of a package's modules: the worktree's, and after them others.
 
         Files that are not in the repository, such as a compiled extension, are only in those.
         """
-        places = [self.moved(place) or place for place in places]
+        places = [self.directory(place) or place for place in places]
         checkouts = [
-            self._checkouts[-1] + place[len(self._worktree) :]
+            self._checkout + place[len(self._worktree) :]
             for place in places
-            if place.startswith(self._worktree + os.sep)
+            if place.startswith(self._worktree + os.sep) and os.path.realpath(place) == place
         ]
         return list(dict.fromkeys(places + checkouts))
 
 
+_reading: set[int] = set()
+"""The threads that read a file for this module, which is not listed."""
+
+
+def _read(path: str) -> bytes:
+    _reading.add(get_ident())
+    try:
+        with open(path, "rb") as file:
+            return file.read()
+    except OSError:
+        return b""
+    finally:
+        _reading.discard(get_ident())
+
+
 class _Opened:
-    """Appends the paths of opened files to a list, once each; an audit hook.
+    """Appends the paths of files that are opened for reading to a list, once each.
 
     Args:
         listing: The path of the list.
+        checkout: The real path of the top of the user's checkout.
+        worktree: The top of the run's worktree.
         edited: The edited files, of which the last part of the path counts.
     """
 
-    def __init__(self, listing: str, edited: list[str]) -> None:
+    def __init__(self, listing: str, checkout: str, worktree: str, edited: list[str]) -> None:
         self._listing = listing
         self._names = tuple(os.path.basename(name) for name in edited)
-        self._seen: set[tuple[str, str]] = set()
+        self._ends = (*self._names, ".pyc")
+        self._originals = [os.path.join(checkout, name) for name in edited]
+        paths = [os.path.join(worktree, name) for name in edited]
+        self._contents = {content: path for path in paths if (content := _read(path))}
+        self._sizes = [len(content) for content in self._contents]
+        self._seen: set[str] = set()
 
     def note(self, kind: str, text: str) -> None:
         """Append a line of two fields, separated by a tab."""
-        if (kind, text) in self._seen:
-            return
-        self._seen.add((kind, text))
         try:
             target = os.open(self._listing, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
             try:
-                os.write(target, (kind + "\t" + text.replace("\n", "?") + "\n").encode("utf-8"))
+                os.write(target, os.fsencode(kind + "\t" + text.replace("\n", "?") + "\n"))
             finally:
                 os.close(target)
         except (OSError, ValueError):
             pass  # the disk is full, or the run has removed its directory
 
-    def __call__(self, event: str, args: tuple[object, ...]) -> None:
-        """Note the file of an event `open` for reading."""
+    def hear(self, event: str, args: tuple[Any, ...]) -> None:
+        """Note the file of an event `open` for reading; the audit hook."""
         if event != "open":
             return
-        path, mode = args[0], args[1]
-        if not isinstance(path, str) or not path.endswith(self._names):
+        try:
+            path, _, flags = args
+            path = os.fsdecode(path)
+            if path.endswith(self._ends) and flags & os.O_ACCMODE != os.O_WRONLY:
+                self._note_opened(path)
+        except Exception:
+            pass  # an event of another program, with other arguments; or a number of a file
+
+    def _note_opened(self, path: str) -> None:
+        name = os.path.basename(path)
+        if name.endswith(".pyc") and name.partition(".")[0] + ".py" in self._names:
+            path = external.source_from_cache(path)
+        elif name not in self._names:
             return
-        if os.path.basename(path) in self._names and str(mode)[0] in "rN":  # None: by os.open
-            self.note("opened", os.path.realpath(path))
+        path = os.path.realpath(path)
+        if path in self._seen or get_ident() in _reading:
+            return
+        self._seen.add(path)
+        # A launcher may copy the edited file to another place and run it there.
+        is_file = path not in self._originals and os.path.isfile(path)
+        if is_file and os.path.getsize(path) in self._sizes:
+            path = self._contents.get(_read(path), path)
+        self.note("opened", path)
+
+
+def _move_found_modules(imports: _Imports) -> None:
+    """Let all finders, and code that loads a file by its path, find modules in the worktree."""
+    usual = external.spec_from_file_location
+
+    def spec_from_file_location(*args: Any, **named: Any) -> ModuleSpec | None:
+        spec = usual(*args, **named)
+        return spec if spec is None else imports.move(spec)
+
+    external.spec_from_file_location = spec_from_file_location
 
 
 def _keep_installed_bytecode() -> None:
@@ -157,14 +252,11 @@ def _keep_installed_bytecode() -> None:
     packages = tuple(os.sep + name + os.sep for name in ("site-packages", "dist-packages"))
 
     def cache_from_source(path: str, *args: Any, **named: Any) -> str:
-        path = os.fspath(path)
+        path, compiled = os.fspath(path), usual(path, *args, **named)
         if not path.startswith(library) and not any(name in path for name in packages):
-            return usual(path, *args, **named)
-        prefix, sys.pycache_prefix = sys.pycache_prefix, None
-        try:
-            return usual(path, *args, **named)
-        finally:
-            sys.pycache_prefix = prefix
+            return compiled
+        # `sys.pycache_prefix` is the same for all threads, and is not changed here.
+        return os.path.join(os.path.dirname(path), "__pycache__", os.path.basename(compiled))
 
     external.cache_from_source = cache_from_source  # type: ignore[assignment]
 
@@ -180,20 +272,22 @@ def _run_hidden() -> None:
 
 def _start() -> None:
     here = os.path.dirname(os.path.abspath(__file__))
-    sys.path[:] = [path for path in sys.path if os.path.abspath(path) != here]
-    listing, edited = os.environ.get("AUTORESEARCH_OPENED", ""), _split("AUTORESEARCH_EDITED")
+    sys.path[:] = [path for path in sys.path if path != here]
+    listing, edited = os.environ.get("AUTORESEARCH_OPENED", ""), _lines("AUTORESEARCH_EDITED")
     worktree = os.environ.get("AUTORESEARCH_WORKTREE", "")
-    if listing and worktree:
-        opened = _Opened(listing, edited)
-        opened.note("python", sys.executable)
+    checkout = os.environ.get("AUTORESEARCH_CHECKOUT", "")
+    if listing and worktree and checkout:
         try:
-            imports = _Imports(_split("AUTORESEARCH_CHECKOUT"), worktree, edited)
-            sys.path[:] = [p for old in sys.path for p in (imports.moved(old), old) if p]
+            opened = _Opened(listing, checkout, worktree, edited)
+            opened.note("python", sys.executable)
+            imports = _Imports(checkout, worktree, edited)
+            sys.path[:] = [p for old in sys.path for p in (imports.directory(old), old) if p]
             sys.meta_path.insert(0, imports)
-            sys.addaudithook(opened)
+            _move_found_modules(imports)
+            sys.addaudithook(opened.hear)
             _keep_installed_bytecode()
         except Exception as error:
-            opened.note("error", repr(error))
+            print(f"autoresearch-tui: the start of Python: {error!r}", file=sys.stderr)
     _run_hidden()
 
 
