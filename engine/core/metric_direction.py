@@ -68,6 +68,12 @@ _PHRASES = {
     "f_beta": Direction.MAX,
     "c_index": Direction.MAX,
     "log_prob": Direction.MAX,
+    "win_loss": Direction.MAX,
+    "profit_loss": Direction.MAX,
+    "gain_loss": Direction.MAX,
+    "stop_loss": None,
+    "take_profit": None,
+    "risk_reward": None,
     "half_precision": None,
     "mixed_precision": None,
     "single_precision": None,
@@ -91,6 +97,8 @@ _COUNTED = _set("tok toks token tokens it its iters samples img imgs images req 
 """Words that make a speed together with a final `s`, as in `tok_s`."""
 _NEGATIONS = _set("neg negative negated minus inverse inverted")
 _REVERSALS = _set("reduction reductions decrease drop savings saving saved")
+_FORMS = _set("ratio rate pct percent")
+"""Last words that say in what form a value is given."""
 _NOT_MEASURED = _set(
     """
     scale weight weights threshold coef coefficient fn func function type name code id msg message
@@ -189,9 +197,12 @@ def _of_ratio(head: tuple[str, ...], unit: tuple[str, ...]) -> Direction | None:
 
 
 def _of_words(words: Sequence[str]) -> Direction | None:
-    if words[-1] in _REVERSALS:
-        rest = _of_words(words[:-1]) if len(words) > 1 else None
+    form = words[-1] if len(words) > 1 and words[-1] in _FORMS else ""
+    bare = words[:-1] if form else words
+    if bare[-1] in _REVERSALS:
+        rest = _of_words(bare[:-1]) if len(bare) > 1 else None
         return _opposite(rest)
+    words = [word for word in words if word != "and"] or words
     found: Direction | None = None
     weak: Direction | None = None
     negated = words[0] == "1" and len(words) > 1
@@ -211,7 +222,8 @@ def _of_words(words: Sequence[str]) -> Direction | None:
         elif word == "size" and index > 1 and words[index - 2] in _SIZED:
             found = Direction.MIN
         elif (known := _of_word(word)) is not None:
-            found = known
+            # Of a ratio, the first of two words is the numerator.
+            found = found if form == "ratio" and found is not None else known
     if found is None and len(words) > 1 and words[-1] in _TIMES | _SIZES and not _FREE & set(words):
         found = Direction.MIN
     found = found or weak

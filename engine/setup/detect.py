@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import contextlib
 import os
 import re
 import shlex
@@ -18,7 +19,7 @@ from engine.setup.detect_command import find_command
 from engine.setup.detect_direction import detect_direction
 from engine.setup.detect_file import find_entry, find_file
 from engine.setup.detect_metric import find_metric
-from engine.setup.documented_command import with_documented_command
+from engine.setup.documented_command import DOCUMENTS, with_documented_command
 from engine.setup.pi_layout import SCRIPT as PI_SCRIPT
 from engine.setup.pi_layout import find_pi_layout
 from engine.untrusted_files import read_regular
@@ -114,7 +115,7 @@ def detect_settings(
         metric, why["metric"] = pi.metric, "the primary metric of autoresearch"
     found_metric = metric
     if found_metric is None:
-        found_metric, why["metric"] = find_metric(texts)
+        found_metric, why["metric"] = find_metric(texts, _documents(workspace))
     direction, why["direction"] = detect_direction(workspace, found_metric)
     if direction is None and pi is not None and found_metric == pi.metric and pi.direction:
         direction, why["direction"] = pi.direction, "as autoresearch.jsonl says"
@@ -167,6 +168,15 @@ def _find_command(
             f"The command that runs {name} is not known.", "", "Name it with --command."
         )
     return own
+
+
+def _documents(workspace: Path) -> dict[str, str]:
+    """Return the texts that may say which metric counts, by their names: program.md first."""
+    texts = {}
+    for name in (*DOCUMENTS, "results.tsv"):
+        with contextlib.suppress(WorkspaceError):
+            texts[name] = _source(workspace / name)
+    return texts
 
 
 def _source(path: Path) -> str:

@@ -5,13 +5,21 @@ from __future__ import annotations
 import contextlib
 import re
 from collections.abc import Iterator
-from pathlib import Path
+from pathlib import Path, PurePath
 
 from engine.core.errors import WorkspaceError
 from engine.core.patches.language import Language, language_of
 from engine.setup.documented_command import documented_script, made_script
 
-_NOT_SOURCES = ("venv", "env", "node_modules", "site-packages", "build", "dist", "__pycache__")
+_NOT_SOURCES = (
+    *("venv", "env", "node_modules", "site-packages", "build", "dist", "__pycache__"),
+    *("test", "tests", "docs"),
+)
+_PAST_RUNS = re.compile(
+    r"(?:runs?|outputs?|results?|logs?|records?|archived?|attic|legacy|old|backups?|wandb|mlruns)"
+    r"(?:[-_.].*)?\Z",
+    re.IGNORECASE,
+)
 
 
 def find_file(workspace: Path) -> tuple[str, str]:
@@ -30,10 +38,12 @@ def find_file(workspace: Path) -> tuple[str, str]:
     for script, source in (documented_script(workspace), made_script(workspace)):
         if script:
             return script, f"the script that {source} runs"
-    nested = [p.relative_to(workspace).as_posix() for p in _nested(workspace)]
+    nested = list(_nested(workspace, "train.py"))
     if len(nested) == 1:
         return nested[0], "the only train.py here"
-    scripts += nested
+    scripts += nested or (
+        [] if scripts else sorted(_nested(workspace, "*.py"), key=_unlike_training)
+    )
     listed = (
         f"There are {len(scripts)} scripts: {', '.join(scripts[:8])}."
         if scripts
@@ -47,13 +57,29 @@ def find_file(workspace: Path) -> tuple[str, str]:
     )
 
 
-def _nested(workspace: Path) -> Iterator[Path]:
-    """Yield the files called train.py in the directories of a workspace, at most three deep."""
+def _nested(workspace: Path, pattern: str) -> Iterator[str]:
+    """Yield the sources in the directories of a workspace, at most three deep.
+
+    Copies that belong to past runs are left out.
+
+    Args:
+        workspace: The workspace.
+        pattern: The form of their names, such as `train.py`.
+    """
     for depth in ("*/", "*/*/", "*/*/*/"):
-        for path in sorted(workspace.glob(f"{depth}train.py")):
-            parts = path.relative_to(workspace).parts
-            if not any(p.startswith(".") or p in _NOT_SOURCES for p in parts):
-                yield path
+        for path in sorted(workspace.glob(f"{depth}{pattern}")):
+            inside = path.relative_to(workspace)
+            if not any(
+                p.startswith(".") or p in _NOT_SOURCES or _PAST_RUNS.match(p)
+                for p in inside.parts[:-1]
+            ):
+                yield inside.as_posix()
+
+
+def _unlike_training(name: str) -> int:
+    """Return how unlikely a script is to be that which trains: 0, 1 or 2."""
+    stem = PurePath(name).name
+    return 0 if "train" in stem else 1 if stem in ("main.py", "run.py") else 2
 
 
 def find_entry(workspace: Path, name: str, command: str | None) -> str:

@@ -32,6 +32,7 @@ MIN = _names(
     hamming_loss log_loss logloss regret cost total_cost max_drawdown generalization_gap
     accuracy_gap accuracy_drop toxicity hallucination_rate violations failures failure_rate
     overhead slowdown peak_vram_mb memory_gb bundle_size_kb artifact_bytes model_size_mb
+    loss_ratio loss_win_ratio error_accuracy_ratio noise_error_ratio avg_loss
     energy_kwh power_watts jitter_ms residual neg_accuracy one_minus_accuracy 损失 验证损失 困惑度
     """
 )
@@ -55,7 +56,10 @@ MAX = _names(
     samples_per_second images/s generations_per_s requests_per_second gb_per_s GB/s
     tokens_per_joule perf_per_watt tps fps qps tflops TFLOPS throughput_tflops mfu
     mfu_percent pnl mean_test_pnl profit sharpe avg_sharpe sortino calmar profit_factor elo
-    rating win silhouette nmi ari coverage bandwidth acceptance_rate uptime loss_reduction
+    rating win win_loss_ratio avg_win_loss_ratio win/loss profit_loss profit_and_loss
+    gain_loss_ratio reward_risk_ratio accuracy_cost_ratio error_reduction_rate
+    latency_reduction_pct sharpe_ratio calmar_ratio silhouette nmi ari coverage bandwidth
+    acceptance_rate uptime loss_reduction
     error_reduction latency_improvement neg_mse neg_mean_squared_error neg_log_loss
     accuracy_gain improvement performance inception_score 准确率 得分 吞吐量
     """
@@ -68,6 +72,8 @@ UNKNOWN = _names(
     loss_scale loss_weight accuracy_threshold score_threshold reward_scale loss_fn
     return_code exit_code win_length accelerator accumulate returned_rows lossless classes
     mapping scores_file acc_std loss_std f1_variance delta ratio rate index x y description
+    and and_and and_ratio ratio_ratio stop_loss stop_loss_pct take_profit risk_reward_ratio
+    compression_ratio
     diversity conc ctime draw_rate max_moves vanilla flops entropy_coef hit_count_limit
     map_size learning_curve precision_bits half_precision timestamp available_gb block_h
     entry_days time_budget error_message losses_file score_version

@@ -96,6 +96,28 @@ def test_no_script_and_too_many_scripts(tmp_path: Path) -> None:
         detect_settings(make_repository(tmp_path / "a", {"x.txt": ""}))
     with pytest.raises(WorkspaceError, match=r"one\.py, two\.py"):
         detect_settings(make_repository(tmp_path / "b", {"one.py": "", "two.py": ""}))
+    below = {"src/pkg/data.py": "", "src/pkg/fine_train.py": "", "tests/train.py": ""}
+    with pytest.raises(WorkspaceError, match=r"2 scripts: src/pkg/fine_train\.py, src/pkg/data"):
+        detect_settings(make_repository(tmp_path / "c", below))
+
+
+def test_a_copy_of_a_past_run_is_not_the_script(tmp_path: Path) -> None:
+    files = {"runs-a/may15/train.py": "", "archive/train.py": "", "src/train.py": TRAIN}
+    assert detect_settings(make_repository(tmp_path / "a", files)).file == "src/train.py"
+    del files["src/train.py"]
+    with pytest.raises(WorkspaceError, match="no script at all"):
+        detect_settings(make_repository(tmp_path / "b", files))
+
+
+def test_the_metric_and_its_direction_are_those_of_the_goal(tmp_path: Path) -> None:
+    files = {
+        "train.py": 'print(f"{prefix}win_loss_ratio: {a}")\nprint(f"min_test_pnl: {b}")\n'
+        'print(f"val_drift: {c}")\nprint(f"test_loss: {d}")\n',
+        "program.md": "Maximize `min_test_pnl`.\n",
+    }
+    found = detect_settings(make_repository(tmp_path / "w", files))
+    assert (found.metric, found.direction) == ("min_test_pnl", Direction.MAX)
+    assert found.why["metric"] == 'program.md says "Maximize `min_test_pnl`."'
 
 
 def test_the_workspaces_own_environment_runs_the_script(repository: Path) -> None:

@@ -57,3 +57,83 @@ def test_the_user_names_a_metric_that_is_not_clear(source: str, said: str) -> No
     with pytest.raises(UsageError) as error:
         find_metric({"train.py": source})
     assert error.value.why == said
+
+
+@pytest.mark.parametrize(
+    ("source", "metric"),
+    [
+        ('print(f"val loss {v:.4f}")\nwandb.log({"val/loss": v, "train/loss": t})', "val loss"),
+        ('print(f"{prefix}win_loss_ratio: {x}")\nprint(f"min_test_pnl: {y}")', "min_test_pnl"),
+        ('print("{}loss: {}".format(p, x))\nprint(f"val_acc: {y}")', "val_acc"),
+        ('print(f"{Fore.RED}val_loss: {x}{Style.RESET_ALL}")', "val_loss"),
+        ('print(f"loss: {x}")\nprint(f"val_sharpe: {y}")', "val_sharpe"),
+        ('print(f"Epoch {e} | train loss={a:.4f} acc={b} | test loss={c}")', "test loss"),
+    ],
+)
+def test_a_name_counts_where_it_is_printed_as_it_stands(source: str, metric: str) -> None:
+    assert find_metric({"train.py": f"{source}\n"}) == (metric, "printed by train.py")
+
+
+def test_a_name_that_only_a_tracker_gets_is_the_last_choice() -> None:
+    found = find_metric({"train.py": 'wandb.log({"test/acc": a, "lr": lr})'})
+    assert found == ("test/acc", "logged by train.py")
+    both = 'print(f"a_loss: {x}")\nprint(f"b_loss: {y}")\nwandb.log({"val/acc": a})'
+    with pytest.raises(UsageError):
+        find_metric({"train.py": both})
+
+
+PRINTS = 'for name in names:\n    pass\nprint(f"win_rate: {a}")\nprint(f"test_sharpe: {b}")\n'
+PRINTS += 'print(f"total_pnl: {c}")\nprint(f"val_bpb: {d}")\n'
+
+
+@pytest.mark.parametrize(
+    ("document", "metric", "reason"),
+    [
+        ("The goal: maximize `total_pnl`.", "total_pnl", 'says "The goal: maximize `total_pnl`."'),
+        ("**Maximise the win_rate** (not the loss).", "win_rate", "says"),
+        ("Read it:\n\n    grep '^test_sharpe:' run.log\n", "test_sharpe", "reads it from the log"),
+        ('`grep -E "^win_rate=" run.log`', "win_rate", "reads it from the log"),
+        ("```\ncommit\ttotal_pnl\tstatus\tdescription\n```", "total_pnl", "table in"),
+        ("commit,win_rate,status", "win_rate", "table in"),
+    ],
+)
+def test_the_goal_of_a_document_is_the_metric(document: str, metric: str, reason: str) -> None:
+    found, why = find_metric({"train.py": PRINTS}, {"program.md": document})
+    assert found == metric
+    assert "program.md" in why
+    assert reason in why
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        "Minimize the loss, maximize everything_else.",
+        'grep "^win_rate:\\|^total_pnl:" run.log',
+        "win_rate (higher is better), total_pnl (higher is better)",
+        "Never maximize total_pnl.",
+    ],
+)
+def test_a_document_that_does_not_tell_decides_nothing(document: str) -> None:
+    assert find_metric({"train.py": PRINTS}, {"program.md": document})[0] == "val_bpb"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        'input("Enter the command string: ")',
+        'parser.add_argument("--lr", help="the loss: %f" % x)',
+        'raise ValueError(f"bad loss: {x}")',
+        'assert ok, f"val_loss: {x}"',
+    ],
+)
+def test_a_text_that_is_not_printed_holds_no_metric(text: str) -> None:
+    with pytest.raises(UsageError) as error:
+        find_metric({"menu.py": f"{text}\n"})
+    assert error.value.why == "No `name: value` is printed."
+
+
+def test_names_that_may_be_the_metric_are_listed_first() -> None:
+    source = 'print(f"vocab_size: {n}")\nprint(f"train_loss: {a}")\nprint(f"f_loss: {b}")\n'
+    with pytest.raises(UsageError) as error:
+        find_metric({"train.py": source})
+    assert error.value.why == "It prints: train_loss, f_loss, vocab_size."

@@ -12,6 +12,7 @@ from engine.core.config import ResearchConfig, settings
 from engine.core.enums import Autonomy, KeepRule
 from engine.core.events import Platform
 from engine.core.text import one_line, plural
+from engine.setup.cuda_need import needs_cuda
 from engine.setup.data_summary import DataGroup
 from engine.setup.plan import Plan
 from engine.untrusted_files import read_regular
@@ -209,7 +210,6 @@ def adjustments(workspace: Path, config: ResearchConfig, platform: Platform) -> 
     from harness.profiles import CONSTANTS_LITERALS, PROFILES, detect_profile
 
     constants = _text(workspace / "constants.py")
-    train = "\n".join(_text(workspace / name) for name in config.files)
     for profile in PROFILES.values():
         if all(
             re.search(rf"^{name} = {getattr(profile, field)}\b", constants, re.M)
@@ -219,7 +219,7 @@ def adjustments(workspace: Path, config: ResearchConfig, platform: Platform) -> 
             if found == profile.name:
                 return f"sizes of the profile {found}, right for this machine"
             return f"sizes of the profile {profile.name}; for this machine {found} is right"
-    if not platform.gpus and re.search(r"""["']cuda\b""", train):
+    if not platform.gpus and any(needs_cuda(_text(workspace / name)) for name in config.files):
         return f"none; {config.file_names} asks for CUDA, and there is no GPU here"
     return "none; your code runs as it is"
 
