@@ -25,9 +25,11 @@ _COMPARED = re.compile(
     re.I,
 )
 _WANTED = re.compile(
-    r"\b(?P<word>minimi[sz](?:e|es|ing|ation of)|maximi[sz](?:e|es|ing|ation of)|"
-    r"(?:the )?(?:low|high)est(?: possible)?|reduc(?:e|ing)|lower(?:ing)?|decrease|decreasing|"
-    r"increase|increasing|rais(?:e|ing))\b",
+    r"\b(?:minimi[sz](?:e|es|ing|ation of)|maximi[sz](?:e|es|ing|ation of)|"
+    r"(?:the )?(?:low|high)est(?: possible)?|"
+    # Program texts advise to reduce or increase settings as well.
+    r"(?:(?<=goal is to )|(?<=goal: )|(?<=objective is to )|(?<=objective: )|"
+    r"(?<=task is to )|(?<=aim is to )|(?<=try to ))(?:reduce|lower|decrease|increase|raise))\b",
     re.I,
 )
 _BETWEEN = re.compile(
@@ -36,6 +38,8 @@ _BETWEEN = re.compile(
     re.I,
 )
 """Matches what may stand between `minimize` and the metric's name."""
+_BEFORE_NAME = re.compile(r"[\s:,.—–-]*(?:for|of|with|in)?(?: the)?[\s`*'\"(]*", re.I)
+"""Matches what may stand between `lower is better` and the metric's name after it."""
 _NEGATED = re.compile(
     r"(?:\b(?:not|never|no longer|instead of|rather than|without)|n['’]t)\W+(?:\w+\W+)?$", re.I
 )
@@ -64,7 +68,11 @@ def _statements(text: str, metric: str) -> Iterator[tuple[Direction, str]]:
     if not words:
         return
     between = r"[\s_@./-]*"
-    name = re.compile(rf"(?<!\w){between.join(words)}(?!\w)", re.I)
+    spelled = between.join(words)
+    name = re.compile(rf"(?<!\w){spelled}(?!\w)", re.I)
+    better = re.compile(
+        rf"\b(?:{_FAR})[\s`*]+{spelled}[`*]*(?: values?| scores?)? (?:is|are) better\b", re.I
+    )
     follows = False
     for sentence in _SENTENCE.split(text):
         if not sentence.strip() or len(sentence) > _LONGEST:
@@ -75,6 +83,8 @@ def _statements(text: str, metric: str) -> Iterator[tuple[Direction, str]]:
             about = _is_near(match, places) if places else begins
             if about and not _NEGATED.search(sentence[: match.start()]):
                 yield _direction(match[0]), sentence
+        for match in better.finditer(sentence):
+            yield _direction(match[0]), sentence
         for match in _WANTED.finditer(sentence):
             if _has_object(match, places) and not _NEGATED.search(sentence[: match.start()]):
                 yield _direction(match[0]), sentence
@@ -82,8 +92,14 @@ def _statements(text: str, metric: str) -> Iterator[tuple[Direction, str]]:
 
 
 def _is_near(match: re.Match[str], places: Sequence[tuple[int, int]]) -> bool:
-    """Return whether one of the places is shortly before or after a match."""
-    return any(max(match.start() - end, start - match.end()) <= _NEAR for start, end in places)
+    """Return whether one of the places is shortly before a match, or right after it."""
+    return any(
+        match.start() - end <= _NEAR
+        if end <= match.start()
+        else start >= match.end()
+        and _BEFORE_NAME.fullmatch(match.string, match.end(), start) is not None
+        for start, end in places
+    )
 
 
 def _has_object(match: re.Match[str], places: Sequence[tuple[int, int]]) -> bool:

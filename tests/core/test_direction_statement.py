@@ -26,6 +26,14 @@ MIN, MAX = Direction.MIN, Direction.MAX
         ("Lower foo values are better", "foo", MIN),
         ("Smaller values are better: foo", "foo", MIN),
         ("foo (higher better)", "foo", MAX),
+        ("higher `foo` is better", "foo", MAX),
+        ("Our goal is to reduce foo.", "foo", MIN),
+        # Advice, comparisons and other metrics:
+        ("A run with modestly lower `foo` may still be a better baseline.", "foo", None),
+        ("prepare.py will raise `foo`", "foo", None),
+        ("If memory is short, reduce `foo` first.", "foo", None),
+        ("The metric is **bar** - lower is better, and foo-independent.", "foo", None),
+        ("The metric is **bar** - lower is better, and foo-independent.", "bar", MIN),
         # Not about the metric, negated, or contradictory:
         ("Minimize training time while keeping foo above 0.9", "foo", None),
         ("Minimize memory. Report foo.", "foo", None),
