@@ -16,10 +16,12 @@ import pexpect
 import pyte
 import pytest
 
-from tests.world import DEADLINE_SECONDS
+from tests.hostile import ATTACK
+from tests.hostile_journal import hostile_journal
+from tests.world import COMMAND, DEADLINE_SECONDS
 
 ROOT = Path(__file__).resolve().parents[2]
-SHOW = ("-m", "tests.tui.show_session")
+SHOW = (sys.executable, "-m", "tests.tui.show_session")
 
 # All that the screen has a reason to write: place, colour, skip, modes, keyboard protocol, queries.
 _ALLOWED = re.compile(
@@ -31,13 +33,19 @@ _ALLOWED = re.compile(
 class Terminal:
     """The screen in a pseudo-terminal, with every byte it wrote."""
 
-    def __init__(self, workspace: Path, *words: str, size: tuple[int, int] = (120, 40)) -> None:
+    def __init__(
+        self,
+        workspace: Path,
+        *words: str,
+        size: tuple[int, int] = (120, 40),
+        command: tuple[str, ...] = SHOW,
+    ) -> None:
         environ = {**os.environ, "TERM": "xterm-256color", "COLORTERM": "truecolor"}
         environ |= {"LC_ALL": "C.UTF-8", "AUTORESEARCH_REFRESH_HZ": "30"}
         environ.pop("TMUX", None)
         self.child = pexpect.spawn(
-            sys.executable,
-            [*SHOW, str(workspace), *words],
+            command[0],
+            [*command[1:], str(workspace), *words],
             cwd=ROOT,
             dimensions=(size[1], size[0]),
             env=environ,
@@ -115,11 +123,34 @@ def test_no_text_is_ever_obeyed(
     terminal.press("x", "let it run")
     terminal.press("?", "let it run")
     terminal.child.kill(signal.SIGTERM)
+    assert_plain(terminal)
+
+
+def assert_plain(terminal: Terminal) -> None:
+    """Wait for the end of a process, and check that it wrote nothing but its own escapes."""
     terminal.gone()
     text = terminal.written.decode()
     rest = _ALLOWED.sub("", text.split("\x1b[?1049l")[0])
     assert set(re.findall("[\x00-\x09\x0b\x0c\x0e-\x1f\x7f-\x9f\u202e]", rest)) == set()
     assert terminal.screen.title == ""
+    assert "Traceback" not in text
+
+
+def test_no_text_of_any_event_is_obeyed(tmp_path: Path, terminals: list[Terminal]) -> None:
+    journal = tmp_path / ".autoresearch" / "steered" / "journal.jsonl"
+    journal.parent.mkdir(parents=True)
+    hostile_journal(journal, ATTACK)
+    terminal = Terminal(journal, command=(str(COMMAND), "replay"))
+    terminals.append(terminal)
+    terminal.until("keep before")
+    for key, shown in (("6", "keep"), ("\r", "esc back"), ("2", "Hypothesis"), ("5", "slot 0")):
+        terminal.press(key, shown)
+    terminal.press("\x1b", "keep before")
+    terminal.press("i", "Activity")
+    for key, shown in zip("2345", ("Leaderboard", "Edits", "Memory", "Health"), strict=True):
+        terminal.press(key, shown)
+    terminal.child.kill(signal.SIGTERM)
+    assert_plain(terminal)
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
@@ -191,7 +222,7 @@ def test_a_terminal_that_will_not_do_is_told_in_one_paragraph(
     assert terminal.gone() == 9
     assert "20×5 is too small" in terminal.written.decode()
     piped = subprocess.run(
-        [sys.executable, *SHOW, str(tmp_path)],
+        [*SHOW, str(tmp_path)],
         cwd=ROOT,
         capture_output=True,
         text=True,
