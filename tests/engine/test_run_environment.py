@@ -18,7 +18,7 @@ TRAIN = """\
 import os
 print(sorted(os.environ))
 print("root:", os.environ["DATA_ROOT"])
-print("val_bpb: 1.0")
+print(f"val_bpb: {1.0}")
 """
 
 
@@ -58,8 +58,8 @@ def test_a_passed_secret_is_redacted_in_the_log_and_where_it_is_quoted(
     tmp_path: Path,
 ) -> None:
     workspace = make_repository(tmp_path / "w", {"train.py": LEAKING, "prepare.py": "A = 1\n"})
-    words = ("--headless", "--yes", "--tag", "t", "--max", "1", "--pass-env", "LAB_PASS")
-    done = run_warm("run", workspace, *words, env={"LAB_PASS": SECRET})
+    words = ("--headless", "--yes", "--tag", "t", "--max", "1", "--metric", "val_bpb")
+    done = run_warm("run", workspace, *words, "--pass-env", "LAB_PASS", env={"LAB_PASS": SECRET})
     run = read_session(workspace, "t").experiment(1).run
     assert run is not None
     assert "cannot log in with ***" in run.detail
