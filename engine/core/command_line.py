@@ -86,6 +86,8 @@ def parse_command(text: str, home: str = "") -> CommandLine:
     directory, tokens = _leading_directory(tokens)
     if not tokens:
         raise ValueError("No command")
+    if tokens[-1].is_operator and tokens[-1].text not in (")", "\n"):
+        raise ValueError(f"No word after {tokens[-1].text}")
     simple = _simple_command(tokens)
     if isinstance(simple, str):
         shell_text, copied = _with_copied_outputs(text, tokens)

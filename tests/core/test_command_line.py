@@ -135,7 +135,21 @@ def test_conda_activate_is_defined_before_it_is_used() -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["", "  ", "cd x &&", "A=1", "# note", "python 'x", 'python "x', "python $(x", "x\\", "a `b"],
+    [
+        "",
+        "  ",
+        "cd x &&",
+        "A=1",
+        "# note",
+        "python 'x",
+        'python "x',
+        "python $(x",
+        "x\\",
+        "a `b",
+        "a &&",
+        "a | b |",
+        "a >",
+    ],
 )
 def test_text_without_a_command_is_invalid(text: str) -> None:
     with pytest.raises(ValueError, match="No "):
