@@ -88,7 +88,7 @@ def _value(name: str, config: ResearchConfig) -> str:
         case "metric_from":
             return config.metric_from or "the log, in any usual form"
         case "metric_pick":
-            return f"the {config.metric_pick}"
+            return config.metric_rule.which
         case "scope":
             return config.scope or (
                 "the whole file" if len(config.files) == 1 else "the whole files"

@@ -79,10 +79,15 @@ class MetricRule:
         """Return whether it is the last value in the log that counts."""
         return not self.source and self.pick == LAST
 
+    @property
+    def which(self) -> str:
+        """Which of several values counts, such as `the last value`."""
+        count = self.mean_of
+        return f"the mean of the last {count} values" if count else f"the {self.pick} value"
+
     def text(self) -> str:
         """Return the rule as text, such as `the last value in results.json at val.bpb`."""
-        count = self.mean_of
-        which = f"the mean of the last {count} values" if count else f"the {self.pick} value"
+        which = self.which
         match self.kind:
             case SourceKind.LOG:
                 return f"{which} of {self.name} in the log"
