@@ -11,6 +11,7 @@ import asyncio
 import contextlib
 import errno
 import logging
+import shlex
 from datetime import timedelta
 
 from engine.core import events as ev
@@ -393,9 +394,10 @@ class Ratchet:
         elif experiment.is_baseline and run.outcome is not Outcome.FINISHED:
             self._context.pause(
                 f"the baseline did not finish ({run.outcome.value}): {detail}",
-                f"Nothing can be improved until {config.file_names} runs as it is and prints "
-                f"`{config.metric}: <number>`. Correct it and commit, then start with another "
-                "--tag; or resume to try again.",
+                f"Nothing can be improved until {config.file_names} runs as it is and gives "
+                f"{config.metric_rule.text()}; `autoresearch-tui explain run.log --metric "
+                f"{shlex.quote(config.metric)}` shows how its log is read. Correct it and commit, "
+                "then start with another --tag; or resume to try again.",
             )
         elif experiment.is_baseline and experiment.doubts:
             self._context.pause(

@@ -38,6 +38,8 @@ def test_a_file_that_no_run_writes_is_no_result(repository: Path, engines: None)
     flags = ("--metric", "bpb", "--metric-from", "results.json:val.bpb", "--direction", "min")
     said = run(repository, "--max", "1", *flags, code=7)
     assert "it was there before the run, which has not written it" in said
+    assert "gives the last value in results.json at val.bpb" in said
+    assert "autoresearch-tui explain run.log --metric bpb" in said
     assert session_of(repository).experiment(1).runs[0].outcome is Outcome.CODE_CRASH
 
 
