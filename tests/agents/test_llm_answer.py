@@ -10,6 +10,7 @@ from engine.agents.llm.answer import (
     FALLBACK_HYPOTHESIS,
     HYPOTHESIS_CHARACTERS,
     ThinkSplitter,
+    is_complete_file,
     parse_answer,
 )
 from engine.core.enums import CATEGORIES
@@ -204,3 +205,40 @@ def test_cuts_make_no_difference(words: list[str], sizes: list[int]) -> None:
         chunks.append(rest[:size])
         rest = rest[size:]
     assert split([*chunks, rest]) == split([text])
+
+
+BASE = "import math\n\nALPHA = 0.3\nWIDTH = 4\n\nfor step in range(3):\n    print(step)\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "complete"),
+    [
+        (BASE.replace("0.3", "0.4"), True),
+        (BASE + "print('done')\n", True),
+        ("ALPHA = 0.4\n", False),
+        (BASE.replace("    print(step)\n", "    ...\n"), False),
+        (BASE.replace("WIDTH = 4", "# ... rest of the code unchanged"), False),
+        (BASE.replace("0.3", "0.4").replace("    print(step)\n", "    # as before\n"), False),
+        ("", False),
+    ],
+)
+def test_an_excerpt_is_not_taken_for_the_file(text: str, complete: bool) -> None:
+    assert is_complete_file(text, BASE) is complete
+
+
+def test_a_fence_is_kept_beside_the_problem_where_nothing_else_is_found() -> None:
+    text = f"HYPOTHESIS: more\n\n```python\n{BASE}```\n"
+    answer = parse_answer(text, other_fence="python")
+    assert answer.fenced == BASE and answer.problem
+    assert parse_answer(text).fenced is None
+    block = "<<<<<<< SEARCH\nALPHA = 0.3\n=======\nALPHA = 0.4\n>>>>>>> REPLACE\n"
+    assert parse_answer(text + block, other_fence="python").fenced is None
+
+
+def test_a_diff_is_an_edit_and_its_lines_are_no_rationale() -> None:
+    diff = "--- a/train.py\n+++ b/train.py\n@@ -3 +3 @@\n-ALPHA = 0.3\n+ALPHA = 0.4\n"
+    answer = parse_answer(f"HYPOTHESIS: more\nRATIONALE: it helps\n\n{diff}")
+    assert answer.diff is not None and not answer.problem and not answer.blocks
+    assert answer.rationale == "it helps"
+    unfinished = parse_answer(f"{diff}\n<<<<<<< SEARCH\nALPHA = 0.3\n")
+    assert unfinished.diff is None and unfinished.problem

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from engine.agents.base import Agent, AgentItem, Briefing, Draft, Notice, PromptSent, Thought, Usage
 from engine.agents.checks import WrongEdit, check_caps, check_edit
-from engine.agents.llm.answer import Answer, ThinkSplitter, parse_answer
+from engine.agents.llm.answer import Answer, ThinkSplitter, is_complete_file, parse_answer
 from engine.agents.llm.env_file import provider_environment, secrets_in_env_file
 from engine.agents.llm.model import Delta, Model
 from engine.agents.llm.prompt import (
@@ -27,6 +27,7 @@ from engine.core.errors import (
 )
 from engine.core.patches.language import fence_name
 from engine.core.patches.search_replace import BlockError, apply_blocks
+from engine.core.patches.unified_diff import apply_hunks
 
 DEFAULT_CONTEXT_TOKENS = 32_000
 _BLOCK_TRIES = 3
@@ -89,8 +90,9 @@ class LanguageModelAgent:
             text += "".join(piece for kind, piece in splitter.finish() if kind == "answer")
             config, whole = briefing.config, attempt == _BLOCK_TRIES
             # Several files are never asked for whole.
-            fence = fence_name(config.file) if whole and len(config.files) == 1 else ""
-            answer = parse_answer(text, whole_file_fence=fence)
+            fence = fence_name(config.file) if len(config.files) == 1 else ""
+            asked, other = (fence, "") if whole else ("", fence)
+            answer = parse_answer(text, whole_file_fence=asked, other_fence=other)
             try:
                 draft = _draft(briefing, answer)
             except WrongEdit as wrong:
@@ -173,15 +175,19 @@ def _draft(briefing: Briefing, answer: Answer) -> Draft:
             queued or vetoed before.
     """
     base = briefing.failure.source if briefing.failure is not None else briefing.source
-    if answer.whole_file is not None and not answer.blocks:
-        source = answer.whole_file
-    elif answer.blocks:
-        try:
+    try:
+        if answer.blocks:
             source = apply_blocks(base, answer.blocks)
-        except BlockError as error:
-            raise WrongEdit(f"{error.what} {error.why}".strip(), error.nearest) from None
-    else:
-        raise WrongEdit(answer.problem or "It holds no SEARCH/REPLACE block.")
+        elif answer.diff is not None:
+            source = apply_hunks(base, answer.diff.hunks, briefing.config.files)
+        elif answer.whole_file is not None:
+            source = answer.whole_file
+        elif answer.fenced is not None and is_complete_file(answer.fenced, base):
+            source = answer.fenced
+        else:
+            raise WrongEdit(answer.problem or "It holds no SEARCH/REPLACE block.")
+    except BlockError as error:
+        raise WrongEdit(f"{error.what} {error.why}".strip(), error.nearest) from None
     check_edit(briefing, source)
     failure = briefing.failure
     return Draft(

@@ -6,12 +6,15 @@ import re
 from dataclasses import dataclass
 
 from engine.core.patches.search_replace import Block, find_blocks
+from engine.core.patches.unified_diff import FoundDiff, find_diff
 from engine.core.text import one_line, sanitize
 
 HYPOTHESIS_CHARACTERS = 300
 RATIONALE_CHARACTERS = 4000
 _PROSE = 100_000
 """The most characters read at the start, and at the end, of a long stretch of text."""
+_KEPT_SHARE = 0.7
+"""Share of a file's lines that a text must have, to be taken for the whole file unasked."""
 FALLBACK_HYPOTHESIS = "edit of train.py"
 
 _STEMS = {
@@ -51,7 +54,7 @@ _CLOSE_LINE = re.compile(r"^[ \t]{0,9}</(?:think|thinking|reasoning)>", re.IGNOR
 
 @dataclass(frozen=True, kw_only=True)
 class Answer:
-    """A language model's parsed answer. Without a `problem` it has blocks or a whole file."""
+    """A language model's parsed answer. Without a `problem` it has blocks, a diff or a file."""
 
     hypothesis: str
     category: str
@@ -60,31 +63,41 @@ class Answer:
     blocks: tuple[Block, ...]
     whole_file: str | None
     """Content of the only code fence if a whole file was asked for; None with blocks."""
+    diff: FoundDiff | None = None
+    """A unified diff, where there are no blocks."""
+    fenced: str | None = None
+    """Content of the only code fence where nothing else was found: a file or an excerpt."""
     problem: str
     """Why the answer holds no edit, as a message to the model; empty if it holds one."""
 
 
-def parse_answer(text: str, *, whole_file_fence: str = "") -> Answer:
+def parse_answer(text: str, *, whole_file_fence: str = "", other_fence: str = "") -> Answer:
     """Parse a model's complete answer. Never fails: missing parts get a fallback.
 
     Args:
         text: The complete answer.
         whole_file_fence: The language of the fence that is read as the whole file, such as
-            `python`; empty: a fence is an excerpt.
+            `python`; empty: none is.
+        other_fence: The language of the fence that may be the whole file or an excerpt, where the
+            answer holds no other edit.
     """
     text = _after_thinking(text.replace("\r\n", "\n"))
     found = find_blocks(text)
+    has_blocks = bool(found.blocks or found.unfinished or found.problem)
+    diff = None if has_blocks else find_diff(text)
     headers: dict[str, str] = {}
     prose: list[str] = []
-    for part in found.outside:
+    for part in found.outside if diff is None else (diff.outside,):
         _read_headers(part, headers, prose)
-    blocks, whole, problem = found.blocks, None, found.problem
+    blocks, whole, fenced, problem = found.blocks, None, None, found.problem
     if found.unfinished and not problem:
         problem = "A SEARCH/REPLACE block has no end; perhaps the answer was cut off."
-    elif not problem and not blocks:
+    elif not problem and not blocks and diff is None:
         problem = "The answer holds no SEARCH/REPLACE block."
         if whole_file_fence:
             whole, problem = _whole_file(text, whole_file_fence)
+        elif other_fence:
+            fenced, _ = _whole_file(text, other_fence)
     return Answer(
         hypothesis=_hypothesis(headers.get("hypothesis", ""), prose),
         category=_category(headers.get("category", "")),
@@ -93,8 +106,33 @@ def parse_answer(text: str, *, whole_file_fence: str = "") -> Answer:
         # An incomplete edit would be a different edit.
         blocks=() if problem else blocks,
         whole_file=whole,
+        diff=diff,
+        fenced=fenced,
         problem=problem,
     )
+
+
+_LEFT_OUT = re.compile(
+    r"^\s*(?:#|//)?\s*(?:\.\.\.|…)\s*(?:#.*)?$"
+    r"|(?:#|//).*\b(?:rest of|remain(?:s|ing|der)|unchanged|existing code|same as (?:before|above)"
+    r"|as before|omitted)\b",
+    re.IGNORECASE,
+)
+
+
+def is_complete_file(text: str, base: str) -> bool:
+    """Return whether a text is the whole of a file with a small change, and not an excerpt.
+
+    Args:
+        text: The text.
+        base: The file before the change.
+    """
+    lines, before = text.splitlines(), base.splitlines()
+    own, known = set(lines), set(before)
+    if any(line not in known and _LEFT_OUT.search(line) for line in lines):
+        return False
+    kept = sum(line in own for line in before if line.strip())
+    return kept >= _KEPT_SHARE * sum(bool(line.strip()) for line in before)
 
 
 def _read_headers(part: str, headers: dict[str, str], prose: list[str]) -> None:

@@ -234,7 +234,7 @@ def _place(lines: list[str], block: Block, number: int) -> tuple[int, list[str]]
     search, new = _lines(block.search), _lines(block.replace)
     if not any(line.strip() for line in search):
         raise BlockError(number, "Its SEARCH part is empty; give the lines it replaces or adjoins.")
-    exact = _find(lines, search)
+    exact = line_places(lines, search)
     if exact:
         return _only(lines, exact, number), new
     shifted = _find_shifted(lines, search)
@@ -248,7 +248,7 @@ def _place(lines: list[str], block: Block, number: int) -> tuple[int, list[str]]
                 _numbered(lines, range(start, min(start + len(search), start + NEAREST_LINES))),
             )
         return start, moved
-    loose = _find([line.rstrip() for line in lines], [line.rstrip() for line in search])
+    loose = line_places([line.rstrip() for line in lines], [line.rstrip() for line in search])
     if loose:
         return _only(lines, loose, number), new
     raise BlockError(number, "Its SEARCH part is not in the file.", _nearest(lines, search))
@@ -268,7 +268,8 @@ def _only(lines: list[str], starts: list[int], number: int) -> int:
     )
 
 
-def _find(lines: list[str], search: list[str]) -> list[int]:
+def line_places(lines: list[str], search: list[str]) -> list[int]:
+    """Return the index of each line at which some lines occur, in their order."""
     size = len(search)
     return [
         start
