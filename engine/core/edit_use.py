@@ -23,6 +23,8 @@ class EditUse(msgspec.Struct, frozen=True):
     """None where it is not known."""
     reason: str
     """Why it is known, or not, as a sentence."""
+    runs: int = 0
+    """The number of runs of the baseline before it became known."""
 
 
 def accepts_any_text(file: str) -> bool:
@@ -30,31 +32,47 @@ def accepts_any_text(file: str) -> bool:
     return PurePosixPath(file).suffix.lower() in _ANY_TEXT
 
 
-def same_file(file: str, others: tuple[str, ...]) -> str:
+def same_file(file: str, others: tuple[str, ...], checkout: str) -> str:
     """Return the first of some paths that is another copy of a file; "" where none is.
 
     Args:
         file: The file, relative to the top of the repository.
-        others: Absolute paths; a copy has the same name in a directory of the same name.
+        others: Absolute paths. A copy has the same name in a directory of the same name; of a file
+            at the top, such as `config.json`, it is in the checkout or among installed modules.
+        checkout: The top of the repository in the user's checkout.
     """
-    tail = "/" + "/".join(file.split("/")[-2:])
-    return next((path for path in others if path.endswith(tail)), "")
+    if "/" in file:
+        tails = ["/" + "/".join(file.split("/")[-2:])]
+    else:
+        tails = [f"/site-packages/{file}", f"/dist-packages/{file}"]
+    own = f"{checkout}/{file}"
+    return next((path for path in others if path == own or path.endswith(tuple(tails))), "")
 
 
 def judge_use(
-    file: str, metric: str, *, measured: bool, ended: bool, opened: bool, others: tuple[str, ...]
+    file: str,
+    metric: str,
+    *,
+    measured: bool,
+    ended: bool,
+    opened: bool,
+    others: tuple[str, ...],
+    checkout: str,
 ) -> EditUse:
     """Judge a run of a worktree whose editable file has the content `UNUSABLE`.
 
     Args:
         file: The editable file, relative to the top of the repository.
         metric: The metric's name.
-        measured: Whether the run printed the metric.
+        measured: Whether the run printed the metric, and did not fail after that.
         ended: Whether it ended by itself.
         opened: Whether it is known that the run opened the file of the worktree.
         others: Other files of the same name that it is known to have opened.
+        checkout: The top of the repository in the user's checkout.
     """
-    name, instead = PurePosixPath(file).name, same_file(file, others)
+    name, instead = PurePosixPath(file).name, same_file(file, others, checkout)
+    if (measured or not ended) and not accepts_any_text(file):
+        instead = instead or next(iter(others), "")
     if instead and not opened:
         return EditUse(False, f"{_USES_ANOTHER}{instead}, and not the edited file.")
     if accepts_any_text(file):

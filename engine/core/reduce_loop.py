@@ -176,7 +176,8 @@ def _edit_probe_started(s: Session, e: ev.EditProbeStarted) -> Session:
 
 @on(ev.EditProbed)
 def _edit_probed(s: Session, e: ev.EditProbed) -> Session:
-    return s.with_(e, is_probing=False, edit_use=EditUse(e.used, e.reason))
+    runs = len(s.experiment(e.experiment).runs)
+    return s.with_(e, is_probing=False, edit_use=EditUse(e.used, e.reason, runs))
 
 
 @on(ev.RunStarted)

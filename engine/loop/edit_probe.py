@@ -15,7 +15,7 @@ from engine.core.edit_use import (
     judge_use,
     same_file,
 )
-from engine.core.enums import AlarmKind
+from engine.core.enums import AlarmKind, Outcome
 from engine.core.errors import EnvironmentProblem
 from engine.core.records import Experiment
 from engine.executors.local import RunHandle
@@ -45,11 +45,17 @@ class EditProbe:
         self._place = place
 
     def is_due(self, experiment: Experiment) -> bool:
-        """Return whether the baseline is next, and nothing is known about its file yet."""
-        session = self._context.session
-        if not session.config.probe or not experiment.is_baseline or experiment.runs:
+        """Return whether a run of the baseline is next, and it is not known what runs use.
+
+        A run that failed says nothing of it: the check may have failed for the same reason.
+        """
+        session, runs = self._context.session, experiment.runs
+        if not session.config.probe or not experiment.is_baseline:
             return False
-        return session.edit_use is None or session.edit_use.used is False
+        if any(run.outcome in (None, Outcome.FINISHED) for run in runs):
+            return False
+        use = session.edit_use
+        return use is None or use.used is False or use.runs < len(runs)
 
     async def run(self, experiment: Experiment) -> None:
         """Run the command with an unusable file, and record whether that file was used.
@@ -161,9 +167,9 @@ class EditProbe:
                 trace = self._place.trace(handle.directory)
                 if file in trace.edited and accepts_any_text(file):
                     return False
-                if file in trace.edited or same_file(file, trace.others):
+                opened = file in trace.edited
+                if opened or same_file(file, trace.others, self._place.checkout):
                     since = since or time.monotonic()
-                    opened = file in trace.edited
                     limit = _GOES_ON_SECONDS if opened else _OTHER_SECONDS
                     if time.monotonic() - since > limit:
                         return False
@@ -184,11 +190,14 @@ class EditProbe:
             on_report_waits=lambda: None,
         ).read_all()
         self._place.read_metric_file(log, handle.directory)
+        report = handle.report()
+        failed = ended and report is not None and report.exit_code != 0
         return judge_use(
             file,
             config.metric,
-            measured=log.metric_value is not None,
+            measured=log.metric_value is not None and not failed,
             ended=ended,
             opened=file in trace.edited,
             others=trace.others,
+            checkout=self._place.checkout,
         )

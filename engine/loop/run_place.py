@@ -67,6 +67,11 @@ class RunPlace:
         return WorktreePaths(context.workspace.top, self.worktree, context.environ)
 
     @property
+    def checkout(self) -> str:
+        """The real path of the top of the repository in the user's checkout."""
+        return self._paths.checkouts[-1]
+
+    @property
     def edited(self) -> tuple[str, ...]:
         """The editable files, relative to the top of the repository."""
         files = self._context.session.config.files

@@ -411,7 +411,8 @@ class Runner:
         """Return the copy of the edited file that a run used instead of it; "" where it did not."""
         trace = self._place.trace(self._context.layout.run(number, run))
         missing = (name for name in self._place.edited if name not in trace.edited)
-        return next(filter(None, (same_file(name, trace.others) for name in missing)), "")
+        copies = (same_file(name, trace.others, self._place.checkout) for name in missing)
+        return next(filter(None, copies), "")
 
     def _find_surprises(
         self, number: int, metric: float, report: ExitReport, log: RunLog

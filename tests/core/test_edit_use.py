@@ -21,7 +21,15 @@ def judged(
     opened: bool = False,
     others: tuple[str, ...] = (),
 ) -> EditUse:
-    return judge_use(file, "val_loss", measured=measured, ended=ended, opened=opened, others=others)
+    return judge_use(
+        file,
+        "val_loss",
+        measured=measured,
+        ended=ended,
+        opened=opened,
+        others=others,
+        checkout="/home/u/project",
+    )
 
 
 @pytest.mark.parametrize(
@@ -45,6 +53,26 @@ def judged(
         ),
         (True, "The run fails when train.py is unusable.", {"others": ("/x/train.py",)}),
         (True, "The run fails when train.py is unusable.", {"others": (COPY,), "opened": True}),
+        (
+            False,
+            "It uses /x/train.py, and not the edited file.",
+            {"others": ("/x/train.py",), "measured": True},
+        ),
+        (
+            True,
+            "The run fails when c.json is unusable.",
+            {"file": "c.json", "others": ("/x/c.json",)},
+        ),
+        (
+            False,
+            "It uses /home/u/project/c.json, and not the edited file.",
+            {"file": "c.json", "others": ("/x/c.json", "/home/u/project/c.json")},
+        ),
+        (
+            None,
+            "Any text is valid in p.txt, and no Python program opened it.",
+            {"file": "p.txt", "measured": True, "others": ("/x/p.txt",)},
+        ),
         (True, "The run opened p.txt.", {"file": "p.txt", "measured": True, "opened": True}),
         (True, "The run opened p.txt.", {"file": "p.txt", "ended": False, "opened": True}),
         (True, "The run fails when p.txt is unusable.", {"file": "p.txt"}),
@@ -67,11 +95,24 @@ def test_the_use_of_the_edited_file(
 
 
 def test_a_copy_has_the_name_of_the_file_and_of_its_directory() -> None:
-    assert same_file("src/tiny/train.py", ("/a/other/train.py", "/b/tiny/train.py")) == (
-        "/b/tiny/train.py"
-    )
-    assert same_file("train.py", ("/a/b/train.py",)) == "/a/b/train.py"
-    assert same_file("train.py", ("/a/b/pretrain.py",)) == ""
+    others = ("/a/other/train.py", "/b/tiny/train.py")
+    assert same_file("src/tiny/train.py", others, "/a") == "/b/tiny/train.py"
+
+
+@pytest.mark.parametrize(
+    ("path", "is_copy"),
+    [
+        ("/a/b/train.py", True),
+        ("/v/lib/python3.11/site-packages/train.py", True),
+        ("/v/lib/python3.11/site-packages/detect/train.py", False),
+        ("/a/c/train.py", False),
+        ("/a/b/pretrain.py", False),
+    ],
+)
+def test_a_copy_of_a_file_at_the_top_is_in_the_checkout_or_installed(
+    path: str, is_copy: bool
+) -> None:
+    assert same_file("train.py", (path,), "/a/b") == (path if is_copy else "")
 
 
 @pytest.mark.parametrize("parse", [ast.parse, json.loads, tomllib.loads])

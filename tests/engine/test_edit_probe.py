@@ -146,3 +146,36 @@ def test_each_of_several_files_is_checked_by_itself(tmp_path: Path) -> None:
         if isinstance(e, ev.AlarmRaised) and e.kind is AlarmKind.RUN
     ]
     assert alarms == ["Runs do not use other.py: an edit of it alone changes nothing."]
+
+
+def test_a_value_before_the_file_is_read_does_not_count_where_the_run_fails(tmp_path: Path) -> None:
+    other = "print('val_loss: 9.5', flush=True)\nimport train\n"
+    workspace = make_repository(tmp_path / "work", {"train.py": SCRIPT, "other.py": other})
+    run(workspace, *METRIC, "--max", "1", "--command", f"{sys.executable} other.py")
+    assert probed(workspace).used is True
+
+
+def test_a_file_that_is_copied_and_run_elsewhere_is_used(tmp_path: Path) -> None:
+    place = tmp_path / "elsewhere"
+    copy = f"mkdir -p {place}\ncp train.py {place}\n"
+    script = f"#!/bin/sh\n{copy}exec {sys.executable} {place}/train.py\n"
+    workspace = make_repository(tmp_path / "work", {"train.py": SCRIPT, "train.sh": script})
+    run(workspace, *METRIC, "--max", "3", "--command", "sh train.sh")
+    assert probed(workspace).used is True
+    assert not any(experiment.doubts for experiment in session_of(workspace).experiments)
+
+
+def test_the_check_is_made_again_after_a_baseline_that_failed(tmp_path: Path) -> None:
+    ready = tmp_path / "ready"
+    workspace = tmp_path / "work"
+    # A Python without the variables lists nothing, so that only the check can tell.
+    python = f"env -i {sys.executable} -c 'exec(open(\"{workspace}/train.py\").read())'"
+    script = f"#!/bin/sh\n[ -e {ready} ] || exit 1\n{python}\n"
+    make_repository(workspace, {"train.py": SCRIPT, "train.sh": script})
+    flags = (*METRIC, "--max", "2", "--command", "sh train.sh")
+    run(workspace, *flags, code=7)
+    assert probed(workspace).used is True
+    ready.touch()
+    out = run(workspace, *flags, code=7)
+    assert probed(workspace).used is False
+    assert "The run command does not run the file that is edited" in " ".join(out.split())
