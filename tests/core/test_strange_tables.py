@@ -60,7 +60,9 @@ EXPECTED = {
     ),
     # Numbers that are taken for commits, and commits for numbers.
     "six-digit-numbers.tsv": Expected("val_loss", LOW, "1.363o 1.359o 1.353o 1.349o", 4),
-    "id-before-the-commit.tsv": Expected("success_rate", HIGH, "0.45k 0.5k 0.81k 0.4d –d 0.6k", 3),
+    "id-before-the-commit.tsv": Expected(
+        "success_rate", HIGH, "0.45k 0.5k 0.81k 0.4d –d 0.67o 0.6k", 3
+    ),
     "id-before-the-commit-min.tsv": Expected("val_bpb", LOW, "0.99k 1.02k 0.98k", 3),
     # Two tables in one file.
     "two-tables-pasted.tsv": Expected(
@@ -162,8 +164,12 @@ def test_a_quoted_cell_has_several_lines() -> None:
 
 def test_a_shifted_row_keeps_its_commit() -> None:
     assert [row.commit for row in read("id-before-the-commit.tsv").rows] == [
-        *("cf2ff00", "444d100", "30053e4", "7c46906", "06cd8a3(reverted)", "40e1e00")
+        *("cf2ff00", "444d100", "30053e4", "7c46906", "06cd8a3(reverted)", "5add223", "40e1e00")
     ]
+
+
+def test_a_commit_is_no_memory_either() -> None:
+    assert [row.memory_gb for row in read("id-before-the-commit-min.tsv").rows] == [44, 44.1, 44]
 
 
 def test_a_column_of_six_digit_numbers_is_no_commit() -> None:

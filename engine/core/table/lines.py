@@ -161,9 +161,13 @@ def _place_of_surplus(cells: list[str], surplus: int, schema: Schema) -> int:
     """
     width, status = schema.width, schema.place(Role.STATUS)
     best, place = _fitness(cells, schema), width
-    for at in range(status, -1, -1):
-        if not _is_displaced_status(cells, status + surplus):
-            break
+    commit = schema.place(Role.COMMIT)
+    places: Sequence[int] = ()
+    if _is_displaced_status(cells, status + surplus):
+        places = range(status, -1, -1)
+    elif commit >= 0 and _is_hash(cells[commit + surplus]) and not _is_commit(cells[commit]):
+        places = (commit,)
+    for at in places:
         fitness = _fitness(cells[:at] + cells[at + surplus :], schema)
         if fitness > best:
             best, place = fitness, at
@@ -179,7 +183,9 @@ def _fitness(cells: list[str], schema: Schema) -> int:
         score += 2 * (commit_hash(cells[commit]) is not None) or _is_commit(cells[commit])
     if metric >= 0 and commit_hash(cells[metric]) is None:
         score += 2 * _number_at(cells, schema)
-    return score + (memory >= 0 and _is_number(cells[memory]))
+    if memory >= 0 and commit_hash(cells[memory]) is None:
+        score += _is_number(cells[memory])
+    return score
 
 
 def _too_few(line: int, cells: list[str], schema: Schema) -> FittedLine | None:
