@@ -13,6 +13,19 @@ CLOCK_SLACK_SECONDS = 2.0
 """Tolerated excess of a run's own reported seconds over the engine's, whose clock starts later."""
 
 
+UNCOUNTED_FACTOR = 3.0
+"""Multiple of the baseline's uncounted seconds up to which a run is not doubted.
+
+The uncounted seconds are those of the process outside its reported training: start-up, compilation,
+uncounted first steps, evaluation. The baseline usually compiles with the coldest caches, but a
+larger model may compile and evaluate two or three times as long.
+"""
+UNCOUNTED_SLACK_SECONDS = 10.0
+"""Excess of uncounted seconds over the baseline's that a busy machine's slow imports explain."""
+UNCOUNTED_SHARE = 0.1
+"""Excess of uncounted seconds as a share of the training seconds that would hardly help a run."""
+
+
 @dataclass(frozen=True)
 class KeepDecision:
     """The keep rule's verdict with the sentence that explains it and the gain.
@@ -80,6 +93,8 @@ def find_doubts(
     changed_locked: tuple[str, ...] = (),
     log_rewritten: bool = False,
     used_instead: str = "",
+    process_seconds: float = 0.0,
+    baseline_uncounted: float | None = None,
 ) -> tuple[str, ...]:
     """Return contradictions between the figures a run reported and what the engine observed.
 
@@ -91,6 +106,8 @@ def find_doubts(
         changed_locked: Locked files whose content changed during the run.
         log_rewritten: Whether the run shortened or overwrote its log.
         used_instead: The file that the run used instead of the edited one; "" where it did not.
+        process_seconds: Seconds that the process lived, without those of a suspended machine.
+        baseline_uncounted: The baseline's uncounted seconds; None where they are unknown.
 
     Returns:
         One sentence for each contradiction; empty where there is none.
@@ -108,6 +125,30 @@ def find_doubts(
             doubts.append(
                 f"{name} says {seconds:.1f} s, but the process lived {wall_seconds:.1f} s"
             )
+    uncounted = uncounted_seconds(measurement, process_seconds)
+    if uncounted is not None and baseline_uncounted is not None:
+        excess = uncounted - baseline_uncounted
+        most = max(
+            (UNCOUNTED_FACTOR - 1) * baseline_uncounted,
+            UNCOUNTED_SLACK_SECONDS,
+            UNCOUNTED_SHARE * (measurement.training_seconds or 0.0),
+        )
+        if excess > most:
+            doubts.append(
+                f"{uncounted:.1f} s of the process are not in its training_seconds, the baseline's "
+                f"were {baseline_uncounted:.1f} s: it may have trained outside of the counted time"
+            )
     if summaries > 1 and distinct_values > 1:
         doubts.append(f"{summaries} summaries with {distinct_values} different values")
     return tuple(doubts)
+
+
+def uncounted_seconds(measurement: Measurement, process_seconds: float) -> float | None:
+    """Return the seconds of a process outside its reported training; None if it reports none.
+
+    Args:
+        measurement: The figures that the run reported.
+        process_seconds: Seconds that the process lived.
+    """
+    trained = measurement.training_seconds
+    return None if trained is None else max(0.0, process_seconds - trained)

@@ -17,7 +17,7 @@ from engine.core.run_log.progress import LogProgress
 from engine.core.run_log.reader import RunLog
 from engine.core.surprise import find_surprises
 from engine.core.text import one_line
-from engine.core.verdict import find_doubts
+from engine.core.verdict import find_doubts, uncounted_seconds
 from engine.executors.environment import withheld_names
 from engine.executors.local import ExitReport, RunHandle, RunSecret
 from engine.loop.context import SessionContext
@@ -380,6 +380,8 @@ class Runner:
             changed_locked=changed,
             log_rewritten=report.log_rewritten,
             used_instead=self._used_instead(number, run),
+            process_seconds=report.seconds,
+            baseline_uncounted=self._baseline_uncounted(number),
         )
         surprises = self._find_surprises(number, metric, report, log)
         was_equal = equal_results(self._context.session)
@@ -406,6 +408,15 @@ class Runner:
                 "the edited code, and does the metric depend on it?"
             )
             self._context.alarm(AlarmKind.DOUBT, message, experiment=number)
+
+    def _baseline_uncounted(self, number: int) -> float | None:
+        """Return the baseline's seconds outside its training; None for itself or if unknown."""
+        baseline = self._context.session.baseline
+        if baseline is None or baseline.number == number or baseline.measurement is None:
+            return None
+        if baseline.run is None or baseline.run.seconds <= 0:
+            return None
+        return uncounted_seconds(baseline.measurement, baseline.run.seconds)
 
     def _used_instead(self, number: int, run: int) -> str:
         """Return the copy of the edited file that a run used instead of it; "" where it did not."""

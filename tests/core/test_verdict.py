@@ -72,3 +72,44 @@ def test_doubts(measurement: Measurement, facts: dict[str, object], says: str) -
 def test_an_honest_run_raises_no_doubt() -> None:
     honest = Measurement(metric=1, training_seconds=300.2, total_seconds=326)
     assert find_doubts(honest, wall_seconds=327, summaries=1, distinct_values=1) == ()
+
+
+@pytest.mark.parametrize(
+    ("lived", "baseline_uncounted", "doubted"),
+    [
+        (345, 45, False),
+        (360, 45, False),  # slow imports
+        (430, 45, False),  # a model that compiles and evaluates nearly three times as long
+        (450, 45, True),
+        (300, 45, False),  # less than the baseline
+        (330, 1, False),  # not a tenth of the training
+        (335, 1, True),
+        (900, None, False),  # the baseline itself, or one that reports no training seconds
+    ],
+)
+def test_time_outside_of_the_training_is_doubted_where_it_is_far_above_the_baselines(
+    lived: float, baseline_uncounted: float | None, doubted: bool
+) -> None:
+    doubts = find_doubts(
+        Measurement(metric=1, training_seconds=300),
+        wall_seconds=lived,
+        summaries=1,
+        distinct_values=1,
+        process_seconds=lived,
+        baseline_uncounted=baseline_uncounted,
+    )
+    assert bool(doubts) is doubted
+    assert all("training_seconds" in doubt for doubt in doubts)
+
+
+def test_a_short_run_may_start_slowly_on_a_busy_machine() -> None:
+    short = Measurement(metric=1, training_seconds=20)
+    facts = {"wall_seconds": 100.0, "summaries": 1, "distinct_values": 1, "baseline_uncounted": 6.0}
+    assert not find_doubts(short, process_seconds=37.5, **facts)  # type: ignore[arg-type]
+    assert find_doubts(short, process_seconds=38.5, **facts)  # type: ignore[arg-type]
+
+
+def test_without_reported_training_seconds_there_is_nothing_to_compare() -> None:
+    facts = {"wall_seconds": 900.0, "summaries": 1, "distinct_values": 1}
+    reported = Measurement(metric=1)
+    assert not find_doubts(reported, process_seconds=900.0, baseline_uncounted=5.0, **facts)  # type: ignore[arg-type]
