@@ -529,6 +529,22 @@ RISKY: tuple[tuple[str, str, tuple[Change, ...]], ...] = (
         "evaluation-mode",
         ((_FORWARD, f"        who = sys._getframe(1)\n{_FORWARD}"),),
     ),
+    (
+        "a count of calls",
+        "call-count",
+        ((_FORWARD, f"        self.calls += 1\n{_FORWARD}"),),
+    ),
+    (
+        "a flag after the training",
+        "changed-after-training",
+        (_before(_EVAL_LINE, "    model.final = True"),),
+    ),
+    (
+        "a back-end of its own",
+        "compiler-back-end",
+        (("torch.compile(model, dynamic=False)", "torch.compile(model, backend=build_optimizer)"),),
+    ),
+    ("not causal", "causality", (("is_causal=full", "is_causal=False"),)),
     ("dropout left on", "evaluation-state", ((_EVAL_LINE, ""),)),
     # data and weights
     ("validation split", "validation-data", (('MAX_SEQ_LEN, "train"', 'MAX_SEQ_LEN, "val"'),)),
@@ -635,6 +651,21 @@ RISKY: tuple[tuple[str, str, tuple[Change, ...]], ...] = (
         "training after the clock",
         "uncounted-work",
         (_before("        run.steps += 1\n", "        compiled(inputs, targets).backward()"),),
+    ),
+    (
+        "more passes in the first steps",
+        "first-steps",
+        (
+            (
+                "        for _ in range(passes):\n",
+                "        for _ in range(passes if run.steps > 10 else 300):\n",
+            ),
+        ),
+    ),
+    (
+        "data drawn beforehand",
+        "uncounted-data",
+        (_before(_RUN, "    seen = [next(batches) for _ in range(999)]"),),
     ),
     (
         "steps left early",

@@ -5,8 +5,10 @@
 
 `tree` parses a text, `bindings` and `names` resolve its names, `folding` computes its text
 expressions, `source` resolves its paths, `edit` compares two texts. `slicing`, `guarded` and
-`measured` find how a value is measured. `rule` defines a rule; the rules are, by topic, in
-`metric`, `clock`, `evaluation`, `model`, `harness`, `outside`, `conduct`, `size` and `notes`.
+`measured` find how a value is measured. `execution`, `timed` and `training` find what runs when,
+and what of it trains; `specialized` and `numbers` compute what code does in one mode or step.
+`rule` defines a rule; the rules are, by topic, in `metric`, `clock`, `uncounted`, `evaluation`,
+`model`, `state`, `causality`, `harness`, `outside`, `conduct`, `size` and `notes`.
 `files` assesses several files, and those that are not Python.
 `docs/risk.md` lists the rules; `docs/adding-a-risk-rule.md` shows how to add one.
 """

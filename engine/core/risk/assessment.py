@@ -8,6 +8,7 @@ from functools import lru_cache
 
 from engine.core.finding import Finding, Weight
 from engine.core.risk import (
+    causality,
     clock,
     conduct,
     evaluation,
@@ -17,6 +18,8 @@ from engine.core.risk import (
     notes,
     outside,
     size,
+    state,
+    uncounted,
 )
 from engine.core.risk.context import RiskContext
 from engine.core.risk.edit import Edit
@@ -26,8 +29,11 @@ from engine.core.risk.source import ParsedSource
 RULES: tuple[Rule, ...] = (
     *metric.RULES,
     *clock.RULES,
+    *uncounted.RULES,
     *evaluation.RULES,
     *model.RULES,
+    *state.RULES,
+    *causality.RULES,
     *harness.RULES,
     *outside.RULES,
     *conduct.RULES,

@@ -113,7 +113,12 @@ def find_bindings(source: SourceTree, imports: dict[str, str]) -> list[Binding]:
             case ast.Delete(targets=targets):
                 for target in targets:
                     bind(target, node, None)
-            case ast.ExceptHandler(name=str(name)) | ast.MatchAs(name=str(name)):
+            case (
+                ast.ExceptHandler(name=str(name))
+                | ast.MatchAs(name=str(name))
+                | ast.MatchStar(name=str(name))
+                | ast.MatchMapping(rest=str(name))
+            ):
                 found.append(Binding(name, source.scope(node), node, None))
             case ast.Import(names=names) | ast.ImportFrom(names=names):
                 for a in names:

@@ -6,16 +6,13 @@ import ast
 from collections.abc import Iterable, Iterator
 
 from engine.core.finding import Weight
-from engine.core.risk.edit import Edit, Fact, lines_of, where
+from engine.core.risk.edit import Edit, Fact, lines_of
 from engine.core.risk.guarded import differences
 from engine.core.risk.measured import clock_slice, is_clock_read
 from engine.core.risk.rule import Rule, RuleHit, change_hits, rule
 from engine.core.risk.source import ParsedSource
+from engine.core.risk.timed import timed_loops
 from engine.core.risk.tree import FunctionNode
-
-_FREE = frozenset(
-    ("print", "int", "float", "min", "max", "len", "collect", "freeze", "disable", "item", "round")
-)
 
 
 @rule("time-budget", Weight.BLOCK)
@@ -34,7 +31,7 @@ def skipped_count(edit: Edit) -> Iterable[RuleHit]:
     """A new `continue` in the loop that counts the time: the step it ends early is not counted."""
 
     def facts(source: ParsedSource) -> Iterator[Fact]:
-        for loop in _timed_loops(edit, source):
+        for loop in timed_loops(edit, source):
             for node in source.within(loop):
                 if isinstance(node, ast.Continue) and _loop_of(source, node) is loop:
                     yield "continue", node
@@ -71,92 +68,8 @@ def synchronization(edit: Edit) -> Iterable[RuleHit]:
             )
 
 
-@rule("uncounted-work", Weight.BLOCK)
-def uncounted_work(edit: Edit) -> Iterable[RuleHit]:
-    """Training that the clock does not count: before or after the loop, or in the loop between one
-    reading and the next.
-    """
-
-    def facts(source: ParsedSource) -> Iterator[Fact]:
-        loops = _timed_loops(edit, source)
-        if not loops:
-            return
-        inside = {id(n) for loop in loops for n in _between_readings(source, loop)}
-        reached = _reached(source, inside)
-        for call in source.calls:
-            method = call.func.attr if isinstance(call.func, ast.Attribute) else ""
-            if (
-                method not in ("backward", "step")
-                and source.path(call.func) != "torch.autograd.grad"
-            ):
-                continue
-            owner = source.function_of(call)
-            is_method = owner is not None and isinstance(source.parents.get(owner), ast.ClassDef)
-            if id(call) in inside or is_method or (owner is not None and owner.name in reached):
-                continue
-            yield source.code(call), call
-        work = {source.code(c.func) for c in source.calls if id(c) in inside}
-        for loop in loops:
-            for node in source.within(loop):
-                if isinstance(node, ast.Call) and id(node) not in inside:
-                    name = source.code(node.func)
-                    if (
-                        name in work
-                        and name.rpartition(".")[2] not in _FREE
-                        and "time" not in name
-                        and "sync" not in name
-                    ):
-                        yield f"work {name}", node
-
-    added = edit.added(facts)
-    if added:
-        yield where(added), "The edit trains while the clock does not count."
-
-
 def _loop_of(source: ParsedSource, node: ast.AST) -> ast.AST | None:
     return next((n for n in source.ancestors(node) if isinstance(n, ast.For | ast.While)), None)
-
-
-def _timed_loops(edit: Edit, source: ParsedSource) -> list[ast.For | ast.While]:
-    """Return the loops of a text in which time is counted towards the budget."""
-    nodes = [n for _, n in clock_slice(edit, source).facts]
-    loops: list[ast.For | ast.While] = []
-    for node in nodes:
-        for parent in source.ancestors(node):
-            if isinstance(parent, ast.For | ast.While) and parent not in loops:
-                loops.append(parent)
-    return loops
-
-
-def _between_readings(source: ParsedSource, loop: ast.For | ast.While) -> Iterator[ast.AST]:
-    """Yield the nodes from a loop's first clock reading to its second; all if there are not two."""
-    at = [i for i, s in enumerate(loop.body) if _reads_directly(source, s)]
-    first, last = (at[0], at[1]) if len(at) > 1 else (0, len(loop.body))
-    for statement in loop.body[first : last + 1]:
-        yield from source.within(statement)
-
-
-def _reads_directly(source: ParsedSource, statement: ast.stmt) -> bool:
-    return not hasattr(statement, "body") and is_clock_read(source, statement)
-
-
-def _reached(source: ParsedSource, inside: set[int]) -> set[str]:
-    """Return the names of the text's functions that run within the counted time.
-
-    Args:
-        source: The parsed text.
-        inside: Ids of the nodes whose time is counted.
-    """
-    calls_of: dict[str, set[str]] = {}
-    for name, node in source.functions.items():
-        calls_of[name] = {n.id for n in source.within(node) if isinstance(n, ast.Name)}
-    found = {n.id for n in source.nodes_of(ast.Name) if id(n) in inside} & calls_of.keys()
-    pending = list(found)
-    while pending:
-        new = (calls_of[pending.pop()] & calls_of.keys()) - found
-        found |= new
-        pending += new
-    return found
 
 
 def _previous(source: ParsedSource, statement: ast.AST) -> ast.stmt | None:
@@ -175,4 +88,4 @@ def _synchronizes(source: ParsedSource, statement: ast.stmt) -> bool:
     )
 
 
-RULES: tuple[Rule, ...] = (time_budget, skipped_count, synchronization, uncounted_work)
+RULES: tuple[Rule, ...] = (time_budget, skipped_count, synchronization)

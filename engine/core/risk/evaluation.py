@@ -142,7 +142,9 @@ def _is_average(source: ParsedSource, name: str) -> bool:
 
 @rule("evaluation-state", Weight.ASK)
 def evaluation_state(edit: Edit) -> Iterable[RuleHit]:
-    """`model.eval()` removed: layers such as dropout stay on while the metric is measured."""
+    """`model.eval()` removed, or `model.train()` called after it: layers such as dropout stay on
+    while the metric is measured.
+    """
 
     def facts(source: ParsedSource) -> Iterator[Fact]:
         for call in source.calls:
@@ -154,6 +156,20 @@ def evaluation_state(edit: Edit) -> Iterable[RuleHit]:
             lines_of(node),
             "The edit no longer switches the model to evaluation mode (line of the base).",
         )
+
+    def returns(source: ParsedSource) -> Iterator[Fact]:
+        last = max((lines_of(node)[0] for _, node in facts(source)), default=None)
+        for call in source.calls:
+            match call:
+                case ast.Call(func=ast.Attribute(attr="train"), args=args) if (
+                    last is not None
+                    and call.lineno > last
+                    and all(literal(source, a) != "False" for a in args)
+                ):
+                    yield "train", call
+
+    for node in edit.added(returns):
+        yield lines_of(node), "The edit switches the model back to training mode."
 
 
 @rule("validation-data", Weight.BLOCK)

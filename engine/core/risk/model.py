@@ -8,16 +8,29 @@ from collections.abc import Iterable, Iterator
 
 from engine.core.finding import Weight
 from engine.core.risk.edit import Edit, Fact, lines_of, where
+from engine.core.risk.execution import model_code
 from engine.core.risk.folding import literal
+from engine.core.risk.measured import metric_slice
 from engine.core.risk.rule import Rule, RuleHit, rule
 from engine.core.risk.source import ParsedSource
+from engine.core.risk.specialized import (
+    TARGETS,
+    in_evaluation,
+    is_same_by_targets,
+    is_training_only,
+)
 from engine.core.risk.tree import FunctionNode
 
 _DROPOUT = re.compile(r"dropout|batch_norm|rrelu|instance_norm")
 _MODES = re.compile(
     r"(^|\.)(is_grad_enabled|is_inference_mode_enabled|is_inference|_getframe|currentframe"
-    r"|is_autocast_enabled|_get_tracing_state|is_tracing|is_scripting|getouterframes|extract_stack|format_stack|walk_stack)$|^inspect\.stack$"
+    r"|is_autocast_enabled|_get_tracing_state|is_tracing|is_scripting"
+    r"|is_compiling|is_dynamo_compiling|is_exporting|getouterframes|extract_stack|format_stack|walk_stack)$|^inspect\.stack$"
 )
+GRADIENTS = frozenset(("requires_grad", "grad_fn", "is_leaf", "grad"))
+"""Attributes of a tensor that tell whether gradients are computed."""
+_REDUCTIONS = frozenset(("reduction", "loss_reduction"))
+_LOSS = re.compile(r"^torch\.nn\.functional\.(\w*cross_entropy\w*|\w*loss)$")
 _MODULE_METHODS = frozenset(
     (
         "__call__",
@@ -37,35 +50,104 @@ _REPLACED = frozenset(
 @rule("evaluation-mode", Weight.BLOCK)
 def evaluation_mode(edit: Edit) -> Iterable[RuleHit]:
     """Behaviour that newly depends on `training`, on whether gradients are on, on the caller, or on
-    whether `forward` is given targets: the model could behave differently in the evaluation.
+    whether `forward` is given targets: the model could behave differently in the evaluation. What
+    only training adds, and what the base does as well, is not meant.
     """
 
-    def facts(source: ParsedSource) -> Iterator[Fact]:
-        for node in source.nodes_of(
-            ast.Attribute, ast.Name, ast.If, ast.IfExp, ast.While, ast.Call
-        ):
-            match node:
-                case ast.Attribute(attr="training", ctx=ast.Load()):
-                    if not _for_dropout(source, node):
-                        yield "training", node
-                case ast.Name() | ast.Attribute():
-                    if _MODES.search(source.path(node) or source.code(node)):
-                        yield source.path(node), node
-            if isinstance(node, ast.If | ast.IfExp | ast.While):
-                yield from _branches(source, node)
-            if (
-                isinstance(node, ast.Call)
-                and source.path(node.func) in ("getattr", "hasattr")
-                and len(node.args) > 1
-                and literal(source, node.args[1]) == "training"
-            ):
-                yield "training", node
+    for node in (*edit.added(_by_mode), *edit.added(_reads_gradients)):
+        if not _is_harmless(edit, node):
+            yield (
+                lines_of(node),
+                "The model may behave differently in the evaluation than in training.",
+            )
 
-    for node in edit.added(facts):
-        yield (
-            lines_of(node),
-            "The model may behave differently in the evaluation than in training.",
-        )
+
+@rule("training-only", Weight.NOTE)
+def training_only(edit: Edit) -> Iterable[RuleHit]:
+    """Code that newly runs in training alone, such as an auxiliary loss or the checkpointing of
+    activations: the evaluation does what it did before.
+    """
+    added = [node for node in edit.added(_by_mode) if _is_harmless(edit, node)]
+    if added:
+        yield where(added), "The edit adds code that runs in training only."
+
+
+def _by_mode(source: ParsedSource) -> Iterator[Fact]:
+    """Yield what behaves by the mode of the model or by its caller."""
+    for node in source.nodes_of(ast.Attribute, ast.Name, ast.If, ast.IfExp, ast.While, ast.Call):
+        match node:
+            case ast.Attribute(attr="training", ctx=ast.Load()):
+                if not _for_dropout(source, node):
+                    yield "training", node
+            case ast.Attribute(attr="training"):
+                yield "training stored", node
+            case ast.Name() | ast.Attribute():
+                if _MODES.search(source.path(node) or source.code(node)):
+                    yield source.path(node), node
+        if isinstance(node, ast.If | ast.IfExp | ast.While):
+            yield from _branches(source, node)
+        if (
+            isinstance(node, ast.Call)
+            and source.path(node.func) in ("getattr", "hasattr", "setattr")
+            and len(node.args) > 1
+            and literal(source, node.args[1]) == "training"
+        ):
+            yield "training", node
+
+
+def _reads_gradients(source: ParsedSource) -> Iterator[Fact]:
+    """Yield what a model reads of its tensors' gradients, outside of conditions of its classes."""
+    for node in model_code(source):
+        if (
+            isinstance(node, ast.Attribute)
+            and node.attr in GRADIENTS
+            and isinstance(node.ctx, ast.Load)
+        ):
+            yield f"gradients {source.code(node)}", node
+
+
+def _is_harmless(edit: Edit, node: ast.AST) -> bool:
+    """Return whether what behaves by the mode leaves the evaluation as the base has it."""
+    function = edit.candidate.function_of(node)
+    if function is None:
+        return False
+    match node:
+        case ast.Attribute(attr="training", ctx=ast.Load()) | ast.Attribute(attr="is_grad_enabled"):
+            return is_training_only(edit, function)
+        case ast.If(test=test) | ast.IfExp(test=test):
+            read = {n.id for n in edit.candidate.within(test) if isinstance(n, ast.Name)}
+            by_gradients = any(
+                isinstance(n, ast.Attribute) and n.attr in GRADIENTS
+                for n in edit.candidate.within(test)
+            )
+            if by_gradients or not read & TARGETS or read & _REDUCTIONS:
+                return False
+            evaluated = is_evaluated_by_loss(edit, function)
+            return is_same_by_targets(edit, function, evaluated=evaluated)
+    return False
+
+
+def is_evaluated_by_loss(edit: Edit, function: FunctionNode) -> bool:
+    """Return whether the metric is computed from the loss that a function of a model returns.
+
+    The caller chooses how it is reduced, or the file's own evaluation gives targets to a model.
+    """
+    if _REDUCTIONS & {a.arg for a in (*function.args.args, *function.args.kwonlyargs)}:
+        return True
+    return edit.base.cached(
+        ("evaluated by loss", edit.context.metric), lambda: _own_evaluation_gives_targets(edit)
+    )
+
+
+def _own_evaluation_gives_targets(edit: Edit) -> bool:
+    return any(
+        isinstance(n, ast.Call)
+        and isinstance(n.func, ast.Name)
+        and n.func.id in edit.base.models
+        and len(n.args) + len(n.keywords) > 1
+        for _, fact in metric_slice(edit, edit.base).facts
+        for n in edit.base.within(fact)
+    )
 
 
 def _for_dropout(source: ParsedSource, node: ast.AST) -> bool:
@@ -97,10 +179,7 @@ def _branches(source: ParsedSource, node: ast.If | ast.IfExp | ast.While) -> Ite
     owner = source.class_of(node)
     if function is None or not source.is_module_class(owner):
         return
-    if any(
-        isinstance(n, ast.Attribute) and n.attr in ("requires_grad", "grad_fn", "is_leaf")
-        for n in source.within(node.test)
-    ):
+    if any(isinstance(n, ast.Attribute) and n.attr in GRADIENTS for n in source.within(node.test)):
         yield f"gradients {source.code(node.test)}", node
     if function.name != "forward":
         return
@@ -109,7 +188,7 @@ def _branches(source: ParsedSource, node: ast.If | ast.IfExp | ast.While) -> Ite
     with_default |= {x.arg for x in a.kwonlyargs}
     names = {n.id for n in source.within(node.test) if isinstance(n, ast.Name)} & with_default
     # An optional cache or mask is allowed; an argument that only training passes is a finding.
-    if names & {"targets", "target", "labels", "y", "reduction", "loss_reduction"}:
+    if names & (TARGETS | _REDUCTIONS):
         yield f"{owner.name if owner else ''}: {source.code(node.test)}", node
 
 
@@ -145,36 +224,46 @@ def replaced_forward(edit: Edit) -> Iterable[RuleHit]:
 
 @rule("evaluated-loss", Weight.BLOCK)
 def evaluated_loss(edit: Edit) -> Iterable[RuleHit]:
-    """The loss a model returns with the caller's `reduction`: a harness that asks for it computes
-    the metric from this value, so nothing may be added to it or subtracted from it.
+    """The loss a model returns with the caller's `reduction`, or to the file's own evaluation: the
+    metric is computed from this value, so nothing may be added to it or subtracted from it, except
+    in training.
     """
 
     def facts(source: ParsedSource) -> Iterator[Fact]:
+        own = _own_evaluation_gives_targets(edit)
         for function in source.nodes_of(ast.FunctionDef, ast.AsyncFunctionDef):
             names = {a.arg for a in (*function.args.args, *function.args.kwonlyargs)}
-            passed = [
-                n
-                for n in source.within(function)
-                if isinstance(n, ast.Call)
-                and any(
-                    k.arg == "reduction" and isinstance(k.value, ast.Name) and k.value.id in names
-                    for k in n.keywords
-                )
-            ]
-            for call in passed:
-                statement = source.statement(call)
-                yield source.code(statement), statement
-                targets = _target_names(source, call) & names
-                yield from _uses(source, function, statement, call, targets)
+            in_model = own and source.is_module_class(source.class_of(function))
+            for call in source.within(function):
+                if isinstance(call, ast.Call) and (
+                    _passes_reduction(call, names)
+                    or (in_model and _LOSS.match(source.path(call.func)))
+                ):
+                    statement = source.statement(call)
+                    yield source.code(statement), statement
+                    targets = _target_names(source, call) & names
+                    yield from _uses(source, function, statement, call, targets)
 
     added, removed = edit.added(facts), edit.removed(facts)
+    if not added and not removed:
+        return
+    evaluation = in_evaluation(edit)
+    if not evaluation.added(facts) and not evaluation.removed(facts):
+        return  # only training, or only the layout of the code, differs
     nodes, side = (added, "") if added else (removed, " (lines of the base)")
-    if nodes:
-        yield (
-            where(nodes),
-            f"The edit changes the loss that the evaluation takes from the model{side}, so the "
-            "metric could improve without better predictions.",
-        )
+    yield (
+        where(nodes),
+        f"The edit changes the loss that the evaluation takes from the model{side}, so the "
+        "metric could improve without better predictions.",
+    )
+
+
+def _passes_reduction(call: ast.Call, names: set[str]) -> bool:
+    """Return whether a call hands on the caller's `reduction`."""
+    return any(
+        k.arg == "reduction" and isinstance(k.value, ast.Name) and k.value.id in names
+        for k in call.keywords
+    )
 
 
 def _target_names(source: ParsedSource, call: ast.Call) -> set[str]:
@@ -227,4 +316,4 @@ def _in_loss(source: ParsedSource, node: ast.AST) -> bool:
     return False
 
 
-RULES: tuple[Rule, ...] = (evaluation_mode, replaced_forward, evaluated_loss)
+RULES: tuple[Rule, ...] = (evaluation_mode, replaced_forward, evaluated_loss, training_only)

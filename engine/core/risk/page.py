@@ -37,10 +37,11 @@ none of them: see [adding-a-risk-rule.md](adding-a-risk-rule.md).
 ## What it cannot see
 
 - What a model computes. The evaluation calls the edit's own `forward`: a model that leaks the
-  future, remembers earlier inputs, counts its calls, or returns invented logits looks like any
+  future by plain arithmetic, remembers earlier inputs, or returns invented logits looks like any
   other. The harness's check of causality and the engine's checks of a run's report still apply.
-- Work hidden in what looks like preparation: a constructor, an import, the first call of a data
-  loader. Only backward passes, optimizer steps and repeated calls outside of the clock are found.
+- Training without gradients or optimizer steps, such as a closed solution, where it draws no
+  training data outside of the clock. A run that lives far longer than its counted training,
+  compared with the baseline, is doubted whatever its code says.
 - Luck: another order of random draws has the effect of another seed.
 - Values known only when the file runs, behind names that cannot be followed. The ways to build such
   names (`getattr`, `globals`, `exec`, decoded text) are findings of weight ask.

@@ -180,7 +180,8 @@ class Slice:
                 return
             case ast.Import() | ast.ImportFrom():
                 path = self.source.imports.get(b.name, b.name)
-                if self._harness.match(path):
+                shadows = len(self.source.by_name[b.name]) > 1
+                if self._harness.match(path) or shadows:
                     self.facts.append((f"import {b.name} = {path}", node))
                 return
             case ast.For() | ast.AsyncFor():

@@ -79,7 +79,7 @@ class ParsedSource(SourceNames):
         found = dict(self.imports)
         times: dict[str, int] = defaultdict(int)
         for b in self.bindings:
-            times[b.name] += not _changes_only(b)
+            times[b.name] += not changes_only(b)
         for _ in range(3):  # an alias of an alias of an alias
             self._partial_aliases = found
             for b in self.bindings:
@@ -194,11 +194,13 @@ class ParsedSource(SourceNames):
         return frozenset(name for name in found if name not in self.imports and "opt" not in name)
 
 
-def _changes_only(binding: Binding) -> bool:
+def changes_only(binding: Binding) -> bool:
     """Return whether a binding changes a name's object, as `c[0] = 1` does, and not the name."""
     match binding.node:
         case ast.Call():
             return True
+        case ast.AugAssign(target=target) if "." not in binding.name:
+            return not isinstance(target, ast.Name)
         case ast.Assign(targets=targets) | ast.Delete(targets=targets) if "." not in binding.name:
             return not any(
                 isinstance(n, ast.Name) and n.id == binding.name and not isinstance(n.ctx, ast.Load)
