@@ -11,7 +11,7 @@ from engine.core.risk.edit import Edit, Fact, where
 from engine.core.risk.execution import model_code
 from engine.core.risk.rule import Rule, RuleHit, rule
 from engine.core.risk.source import ParsedSource
-from engine.core.risk.specialized import in_evaluation
+from engine.core.risk.specialized import without_training
 
 _ATTENTION = re.compile(
     r"(^|\.)(scaled_dot_product_attention|flash|flash_attn\w*|flash_attention\w*|flex_attention"
@@ -33,7 +33,7 @@ def causality(edit: Edit) -> Iterable[RuleHit]:
     """
     for facts in (_attention, _windows, _masks, _mixing):
         added = edit.added(facts)
-        if added and in_evaluation(edit).added(facts):
+        if added and without_training(edit).added(facts):
             yield where(added), "The edit may let the model see later tokens."
     removed = edit.removed(_mask_parts)
     if removed and not edit.added(_causal_calls):

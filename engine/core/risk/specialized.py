@@ -14,11 +14,12 @@ from dataclasses import dataclass
 
 from engine.core.risk.edit import Edit
 from engine.core.risk.source import ParsedSource
-from engine.core.risk.tree import FunctionNode
+from engine.core.risk.tree import FunctionNode, parse
 
 TARGETS = frozenset(("targets", "target", "labels", "y"))
 """Names of the parameter by which a model is given what it is to predict."""
 _NEUTRAL_WHEN_ZERO = frozenset(("label_smoothing", "dropout_p"))
+_MODES = ("training", "is_grad_enabled")
 _LEAVES = (ast.Return, ast.Raise, ast.Continue, ast.Break)
 
 
@@ -36,19 +37,21 @@ TRAINING = Mode(training=True)
 
 
 def specialized(function: FunctionNode, mode: Mode) -> FunctionNode:
-    """Return a copy of a function with only the code that it runs in a mode."""
-    result = copy.deepcopy(function)
+    """Return a function with only the code that it runs in a mode; the given one is changed."""
     specializer = _Specializer(mode)
     for _ in range(3):  # a constant name may decide a condition, and that make another constant
-        result = specializer.visit(result)
-        result = _Substitute(_constants(result)).visit(result)
-    return result
+        function = specializer.visit(function)
+        constants = _constants(function)
+        if not constants:
+            break
+        function = _Substitute(constants).visit(function)
+    return function
 
 
 def statements(function: FunctionNode, mode: Mode) -> Counter[str]:
     """Return the statements of a function specialized to a mode, with the heads of its blocks."""
     found: Counter[str] = Counter()
-    for node in ast.walk(specialized(function, mode)):
+    for node in ast.walk(specialized(copy.deepcopy(function), mode)):
         if isinstance(node, ast.stmt) and not isinstance(node, FunctionNode | ast.ClassDef):
             head = copy.copy(node)
             for field in ("body", "orelse", "finalbody", "handlers"):
@@ -62,7 +65,7 @@ def evaluation_source(source: ParsedSource) -> ParsedSource:
     """Return a text with all of its functions specialized to the evaluation; cached."""
 
     def build() -> ParsedSource:
-        tree = copy.deepcopy(source.tree)
+        tree = parse(source.text)
         for node in ast.walk(tree):
             for field in ("body", "orelse"):
                 block = getattr(node, field, None)
@@ -83,6 +86,12 @@ def evaluation_source(source: ParsedSource) -> ParsedSource:
 def in_evaluation(edit: Edit) -> Edit:
     """Return an edit with both texts specialized to the evaluation; its lines are other ones."""
     return Edit(evaluation_source(edit.base), evaluation_source(edit.candidate), edit.context)
+
+
+def without_training(edit: Edit) -> Edit:
+    """Return an edit specialized to the evaluation; itself where its candidate has no modes."""
+    by_mode = any(n.attr in _MODES for n in edit.candidate.nodes_of(ast.Attribute))
+    return in_evaluation(edit) if by_mode else edit
 
 
 def is_training_only(edit: Edit, function: FunctionNode) -> bool:

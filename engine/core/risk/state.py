@@ -13,7 +13,7 @@ from engine.core.risk.execution import model_code
 from engine.core.risk.measured import CLOCKS
 from engine.core.risk.rule import Rule, RuleHit, rule
 from engine.core.risk.source import ParsedSource, changes_only
-from engine.core.risk.specialized import in_evaluation
+from engine.core.risk.specialized import without_training
 from engine.core.risk.timed import after_training, timed_loops
 from engine.core.risk.tree import FunctionNode
 
@@ -44,7 +44,7 @@ def call_count(edit: Edit) -> Iterable[RuleHit]:
     added = edit.added(facts)
     if not added:
         return
-    if not in_evaluation(edit).added(facts):
+    if not without_training(edit).added(facts):
         return  # it is in code that only training runs
     for node in added:
         yield (

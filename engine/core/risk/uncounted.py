@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from engine.core.finding import Weight
@@ -34,7 +34,7 @@ def uncounted_work(edit: Edit) -> Iterable[RuleHit]:
     next.
     """
 
-    def facts(source: ParsedSource) -> Iterator[Fact]:
+    def find(source: ParsedSource) -> Iterator[Fact]:
         inside = counted(edit, source)
         if not inside:
             return
@@ -52,7 +52,7 @@ def uncounted_work(edit: Edit) -> Iterable[RuleHit]:
                     ):
                         yield f"work {name}", node
 
-    added = edit.added(facts)
+    added = edit.added(lambda source: _cached(edit, source, find))
     if added:
         yield where(added), "The edit trains while the clock does not count."
 
@@ -73,7 +73,7 @@ def first_steps(edit: Edit) -> Iterable[RuleHit]:
     accumulation, a further loop or branch that only they run.
     """
 
-    def facts(source: ParsedSource) -> Iterator[Fact]:
+    def find(source: ParsedSource) -> Iterator[Fact]:
         inside = counted(edit, source)
         states = _states(edit, source)
         if not states:
@@ -90,7 +90,7 @@ def first_steps(edit: Edit) -> Iterable[RuleHit]:
                 if _more_at_first(source, size, *states):
                     yield source.code(size), size
 
-    added = edit.added(facts)
+    added = edit.added(lambda source: _cached(edit, source, find))
     if added:
         yield (
             where(added),
@@ -166,12 +166,20 @@ def uncounted_data(edit: Edit) -> Iterable[RuleHit]:
     outside of the budget.
     """
 
-    def facts(source: ParsedSource) -> Iterator[Fact]:
+    def find(source: ParsedSource) -> Iterator[Fact]:
         yield from data_draws(source, uncounted(edit, source))
 
-    added = edit.added(facts)
+    added = edit.added(lambda source: _cached(edit, source, find))
     if added:
         yield where(added), "The edit draws training data while the clock does not count."
+
+
+def _cached(
+    edit: Edit, source: ParsedSource, find: Callable[[ParsedSource], Iterable[Fact]]
+) -> list[Fact]:
+    """Return the facts of a text; they depend, besides the text, on the harness alone."""
+    key = ("uncounted facts", find.__qualname__, edit.context.harness)
+    return source.cached(key, lambda: [*find(source)])
 
 
 RULES: tuple[Rule, ...] = (uncounted_work, first_steps, uncounted_data)
