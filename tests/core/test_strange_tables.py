@@ -83,6 +83,12 @@ EXPECTED = {
     # Verdicts and rows in other forms.
     "accepted-as-numbers.tsv": Expected("avg_sharpe", HIGH, "0.91k 0.95k 0.8d 0.97k", 4),
     "accepted-as-booleans.csv": Expected("val_f1", HIGH, "0.8k 0.79d 0.83k 0.83d", 3),
+    "verdicts-beside-a-sparse-status.jsonl": Expected(
+        "bleu", HIGH, "2.35k 2.34d 2.81k 2.58d –d", 3
+    ),
+    "headings-between-rows.tsv": Expected(
+        "val_bpb", LOW, "1.3k 1.27k 1.59d 1.26k", 4, "2 comments"
+    ),
     "cells-of-several-lines.tsv": Expected("val_score", HIGH, "0.5k -0.72d 2.2k", 3),
     "short-rows.tsv": Expected("val_loss", LOW, "2.1k 2k 1.2o 2.05d –c 1.95k", 6),
     "soft-words-beside-a-verdict.tsv": Expected("win_rate", HIGH, "0.5k 0.53k 0.4d 0.49d", 2),
@@ -176,3 +182,8 @@ def test_a_column_of_six_digit_numbers_is_no_commit() -> None:
     table = read("six-digit-numbers.tsv")
     assert not table.has_column(Role.COMMIT)
     assert table.rows[0].extras["artifact_total"] == "122658"
+
+
+def test_a_heading_between_rows_is_not_part_of_a_row() -> None:
+    rows = read("headings-between-rows.tsv").rows
+    assert [row.description for row in rows] == ["start", "higher rate", "experts", "one expert"]

@@ -17,6 +17,7 @@ from engine.core.table.status_words import Meaning, meaning_of, ran_means_keep, 
 from engine.core.table.survey import QUOTING
 
 TEXT_KEPT = 2000
+_DASHES = re.compile(r"[-=~*─━═—]{3,}")
 _NUMBERED = re.compile(r"#\d*$")
 _MOST_HELD = 20
 _LONGEST_SPLIT = 4096
@@ -96,7 +97,8 @@ class RowReader:
                 line, length = join_quoted(lines, here, comma)
                 index = here + length
             cells = split(line, delimiter)
-            if line[0] == "#" and not _NUMBERED.match(cells[0]):
+            if (line[0] == "#" and not _NUMBERED.match(cells[0])) or self._is_heading(cells):
+                self._release_held(schema)
                 self.comments += 1
                 continue
             if not any(cells):
@@ -104,6 +106,14 @@ class RowReader:
             self._add(numbers[here] if numbers else here + 1, line, cells, schema)
         self._release_held(schema)
         self._close_row(schema)
+
+    def _is_heading(self, cells: list[str]) -> bool:
+        """Return whether a line is a heading between rows: `---`, a text and no value."""
+        if len(cells) == 1 or _DASHES.fullmatch(cells[0]) is None:
+            return False
+        return not any(
+            to_number(cell) is not None or self._meaning(cell) is not None for cell in cells[1:]
+        )
 
     def _add(self, number: int, line: str, cells: list[str], schema: Schema) -> None:
         count = len(cells)

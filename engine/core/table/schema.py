@@ -152,11 +152,16 @@ def schema_from_header(header: Cells, sample: Sequence[Cells]) -> Schema:
             continue
         order = ORDER[role]
         named = sorted(
-            (order[key], i)
+            # A column of verdicts that is mostly empty comes after one that is filled.
+            (
+                role is Role.STATUS and 2 * sum(map(bool, columns[i])) < len(columns[i]),
+                order[key],
+                i,
+            )
             for i, name in enumerate(names)
             if roles[i] is Role.EXTRA and (key := normalise(name)) in order
         )
-        for _, index in named:
+        for _, _, index in named:
             if fits(names[index], columns[index]):
                 roles[index] = role
                 break
