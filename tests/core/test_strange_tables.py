@@ -97,6 +97,9 @@ EXPECTED = {
     "two-segments.jsonl": Expected("bundle_kb", LOW, "–k –k 300k 250k 260d", 4, "total_tests"),
     "trials.jsonl": Expected("val_bpb", LOW, "1.45o 1.41o –c", 2),
     "results.json": Expected("val_acc", HIGH, "0.8k 0.82k 0.81d", 2, "JSON"),
+    "pipes-within-cells.csv": Expected(
+        "test_corr", HIGH, "0.014o 0.0167o 0.0213o", 3, "separated by commas"
+    ),
     "quoted.csv": Expected("val_loss", LOW, "2.5k 2.4k 2.6d", 2),
     # Digits.
     "large-neighbours.tsv": Expected(

@@ -189,6 +189,8 @@ def test_status_words(word: str, meaning: Meaning) -> None:
         ("", None),
         ("112.63", None),
         ("true colours", Meaning.KEEP),
+        ("n=3", None),
+        ("n (worse)", Meaning.DISCARD),
         ("an essay about what happened, far too long to be a status", None),
     ],
 )

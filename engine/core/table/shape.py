@@ -88,10 +88,15 @@ def _delimiter_of_header(sample: list[str], is_known: Callable[[str], bool]) -> 
     for delimiter in tuple(Delimiter)[:5]:
         header = split(sample[0].lstrip("# "), delimiter)
         known = sum(map(is_known, header))
-        if known >= 3 and known >= 0.5 * len(header):
-            fitting = sum(len(split(line, delimiter)) >= len(header) - 1 for line in sample)
+        if known < 3:
+            continue
+        widths = [len(split(line, delimiter)) for line in sample]
+        if known >= 0.5 * len(header):
+            fitting = sum(width >= len(header) - 1 for width in widths)
             if fitting >= 0.5 * len(sample):
                 return delimiter
+        elif widths.count(len(header)) >= 0.9 * len(sample):
+            return delimiter
     return None
 
 

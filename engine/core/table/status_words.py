@@ -129,6 +129,8 @@ def _by_words(words: list[str]) -> Meaning | None:
             return pair
         if word in _NOT and index + 1 < len(words):
             continue
+        if len(word) == 1 < len(words) and word.isascii():
+            continue  # the n of `n=3`
         meaning = _MEANINGS.get(word) or _chinese(word)
         if meaning is not None:
             return _negated(meaning) if index and words[index - 1] in _NOT else meaning
