@@ -388,13 +388,33 @@ def test_packages_of_an_environment_that_is_linked_stay_there(place: Place) -> N
         ("{top}/.autoresearch/t", "{top}/.autoresearch/t"),
         ("{top}/.git", "{top}/.git"),
         ("{top}:{top}/src:x", "{there}:{there}/src:x"),
+        ("{top}/my dir/train (1).py", "{there}/my dir/train (1).py"),
+        ("--file={top}/my dir/train (1).py", "--file={there}/my dir/train (1).py"),
+        (
+            "cat '{top}/my dir/train (1).py' {top}/src",
+            "cat '{there}/my dir/train (1).py' {there}/src",
+        ),
+        ("python {top}/src/tiny/train.py a b", "python {there}/src/tiny/train.py a b"),
+        ("(cd {top}&&ls)", "(cd {there}&&ls)"),
+        ("{top}+x/src", "{top}+x/src"),
+        ("{top}@2", "{top}@2"),
+        ("{top} 2/src", "{top} 2/src"),
+        ("ls '{top} 2/src' {top}", "ls '{top} 2/src' {there}"),
     ],
 )
 def test_paths_are_translated_where_the_worktree_has_them(
     place: Place, before: str, after: str
 ) -> None:
+    place.write("my dir/train (1).py", "")
+    Path(f"{place.checkout} 2/src").mkdir(parents=True)
     names = {"top": str(place.checkout), "there": str(place.worktree)}
     assert place.paths.translate(before.format(**names)) == after.format(**names)
+
+
+def test_a_home_directory_that_is_the_checkout_stays_so(place: Place) -> None:
+    top = str(place.checkout)
+    found = place.paths.translate_variables({"HOME": top, "ROOT": top})
+    assert found == {"HOME": top, "ROOT": str(place.worktree)}
 
 
 def test_linked_data_stays_in_the_checkout(place: Place) -> None:
