@@ -10,7 +10,7 @@ import os
 import re
 import shutil
 import subprocess
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -112,6 +112,28 @@ def link_environments(workspace: Path, top: Path, worktree: Path) -> None:
         place = worktree / path.relative_to(top)
         if place.parent.is_dir() and not place.parent.is_symlink() and not os.path.lexists(place):
             place.symlink_to(path)
+
+
+def find_install_of(worktree: Path, environments: Iterable[Path]) -> Path | None:
+    """Return a file of an environment that makes a worktree importable; None: there is none.
+
+    A run that calls `uv sync` or `pip install -e .` installs the worktree, which is temporary, in
+    place of the checkout.
+
+    Args:
+        worktree: The top of the worktree.
+        environments: The directories of the environments.
+    """
+    named = os.fsencode(str(worktree))
+    for environment in environments:
+        for pattern in ("*.pth", "__editable__*.py", "_*editable*.py"):
+            for path in environment.glob(f"lib/python*/site-packages/{pattern}"):
+                try:
+                    if named in read_regular(path, _MOST_BYTES):
+                        return path
+                except OSError:
+                    continue
+    return None
 
 
 def environment_variables(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from msgspec.structs import replace
@@ -13,7 +14,12 @@ from engine.core.run_log.reader import RunLog
 from engine.executors.edit_trace import EditTrace, read_trace, trace_settings
 from engine.executors.environment import run_environment
 from engine.executors.local import RunHandle, RunSecret, start_run
-from engine.executors.project_environment import environment_variables, link_environments
+from engine.executors.project_environment import (
+    environment_directories,
+    environment_variables,
+    find_install_of,
+    link_environments,
+)
 from engine.executors.python_settings import needs_user_site, python_settings
 from engine.executors.run_command import run_command, start_directory
 from engine.executors.worktree_paths import WorktreePaths
@@ -198,6 +204,16 @@ class RunPlace:
             command.argv or command.shell_text.split(),
             run_environment(config, context.environ) | dict(command.assignments),
         )
+
+    def find_install(self) -> Path | None:
+        """Return a file by which a run installed the worktree in the user's environment."""
+        workspace = self._context.workspace
+        known = (self._tool_variables or {}).values()
+        environments = (
+            *environment_directories(workspace.path, workspace.top.resolve()),
+            *(Path(value) for value in known if os.path.isabs(value)),
+        )
+        return find_install_of(self.worktree.resolve(), environments)
 
     def find_fixed_path(self) -> str:
         """Return where a script of the run command names the checkout: `run.sh, line 2`; "": none.

@@ -54,6 +54,8 @@ class Runner:
         self._program = program
         self._stall = stall
         self._handle: RunHandle | None = None
+        self._has_install = False
+        """Whether the last run left the worktree installed in the user's environment."""
         self._unstarted: tuple[Run, RunSecret] | None = None
         """The run whose process could not be started after its event was recorded."""
         self._directory_times: dict[str, int] | None = None
@@ -157,6 +159,15 @@ class Runner:
         advice = await self._context.in_git_thread(self._missing_data, finished)
         ended = self._classify(experiment, handle, finished, advice)
         await self._end(experiment, run, ended, finished)
+        install = await self._context.in_git_thread(self._place.find_install)
+        if install is not None and not self._has_install:
+            message = (
+                f"#{number} installed its worktree, which is temporary: {install} names it. When "
+                "the session has ended, install the project again in your checkout. Leave the "
+                "installation out of the run command."
+            )
+            self._context.alarm(AlarmKind.RUN, message, experiment=number)
+        self._has_install = install is not None
 
     async def measure_again(self, experiment: Experiment, run: Run) -> None:
         """Record the measurement of a run whose engine was killed before it could.

@@ -179,3 +179,17 @@ def test_the_check_is_made_again_after_a_baseline_that_failed(tmp_path: Path) ->
     out = run(workspace, *flags, code=7)
     assert probed(workspace).used is False
     assert "The run command does not run the file that is edited" in " ".join(out.split())
+
+
+def test_a_run_that_installs_its_worktree_raises_one_alarm(tmp_path: Path) -> None:
+    workspace = make_repository(
+        tmp_path / "work", {"train.py": SCRIPT, ".gitignore": ".venv\n", "other.py": ""}
+    )
+    site = workspace / ".venv" / "lib" / "python3.11" / "site-packages"
+    site.mkdir(parents=True)
+    (workspace / ".venv" / "pyvenv.cfg").write_text("")
+    script = f"echo $PWD > {site}/tiny.pth && exec {sys.executable} train.py"
+    run(workspace, *METRIC, "--max", "2", "--command", f"sh -c '{script}'")
+    alarms = [a.message for a in session_of(workspace).alarms if a.kind is AlarmKind.RUN]
+    assert len(alarms) == 1
+    assert alarms[0].startswith(f"#1 installed its worktree, which is temporary: {site}/tiny.pth")

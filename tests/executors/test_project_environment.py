@@ -12,6 +12,7 @@ from engine.core.errors import EnvironmentProblem
 from engine.executors.project_environment import (
     environment_directories,
     environment_variables,
+    find_install_of,
     find_project_tool,
     link_environments,
 )
@@ -147,3 +148,14 @@ def test_environments_are_linked_into_the_worktree(tmp_path: Path) -> None:
     words = [str(worktree / "lab/venv/bin/python"), "-c", "import sys; print(sys.prefix)"]
     printed = subprocess.run(words, capture_output=True, text=True, check=True).stdout.strip()
     assert Path(printed).resolve() == top / "lab/venv"
+
+
+@pytest.mark.parametrize("name", ["tiny.pth", "__editable___tiny_finder.py", "_tiny_editable_x.py"])
+def test_an_install_of_the_worktree_is_found(tmp_path: Path, name: str) -> None:
+    worktree = tmp_path / "work" / "slot-0"
+    file = tmp_path / "venv" / "lib" / "python3.11" / "site-packages" / name
+    environments = [tmp_path / "none", tmp_path / "venv"]
+    write(file.parent, {name: f"{tmp_path}/work/src\n", "train.py": f"# {worktree}"})
+    assert find_install_of(worktree, environments) is None
+    write(file.parent, {name: f"x\n{worktree}/src\n"})
+    assert find_install_of(worktree, environments) == file
