@@ -128,7 +128,7 @@ def cost_during_a_run(figures: Figures, workspace: Path, seconds: float) -> None
         seconds: How long to measure.
     """
     (workspace / "busy.py").write_text(BUSY)
-    options = ("--tag", "rest", "--budget", "600")
+    options = ("--tag", "rest", "--budget", "600", "--no-probe")
     command = f"{sys.executable} {workspace / 'busy.py'}"
     engine = EngineProcess(workspace, *options, "--command", command)
     journal = Layout(workspace, "rest").journal

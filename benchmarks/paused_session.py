@@ -27,6 +27,8 @@ WEIGHT_DECAY = 0.2
 DEPTH = 8
 print("val_bpb: 1.0")
 """
+_COMMAND = "grep --only-matching 'val_bpb: 1.0' train.py"
+"""A command that is as quick as any, and that fails where the edited file is not what it is."""
 
 
 class EngineProcess:
@@ -82,7 +84,7 @@ class PausedSession:
     def __init__(self, workspace: Path, command: Sequence[str] = (COMMAND,)) -> None:
         self._workspace = workspace
         self._journal = workspace / ".autoresearch" / "b" / "journal.jsonl"
-        options = ("--tag", "b", "--max", "100000", "--command", "echo val_bpb: 1.0")
+        options = ("--tag", "b", "--max", "100000", "--command", _COMMAND)
         self.engine = EngineProcess(workspace, *options, command=command)
         self._wait_for(WARM_UP)
         self._pause()

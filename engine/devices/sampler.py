@@ -238,7 +238,7 @@ def _ask(query: Callable[..., Any], *arguments: Any) -> Any:
 
 
 def _fault(error: Exception) -> str:
-    """Return why a GPU does not answer any more; empty where only one figure is not available."""
+    """Return why a GPU stopped answering; empty where only one figure is not available."""
     lost = type(error).__name__.endswith(("GpuIsLost", "ResetRequired"))
     return _reason(error) if lost else ""
 

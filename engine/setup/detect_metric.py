@@ -21,7 +21,7 @@ _FIELD = "\0"
 _NAME = r"[A-Za-z][\w./@-]{1,40}"
 _PRINTED = re.compile(
     rf"(?<![\w./@-])(?<!{_FIELD})(?:METRIC[ \t]+)?({_NAME})[ \t]*[:=][ \t]*"
-    rf"(?:[\"'$]?{_FIELD}|%|\{{|\Z|\s*\Z)"
+    rf"(?:[\"'$]?{_FIELD}|%|\{{|[-+]?\.?\d|\s*\Z)"
 )
 _SPACED = re.compile(rf"(?<![\w.])(?<!{_FIELD})([A-Za-z]+ [A-Za-z]+)[ \t]*[:= \t][ \t]*{_FIELD}")
 _TABLE = re.compile(rf"[│|┃]\s*({_NAME})\s*[│|┃]\s*{_FIELD}")

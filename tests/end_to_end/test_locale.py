@@ -74,7 +74,7 @@ def test_no_verb_fails_for_the_locale(tmp_path: Path, latin1: Path | None, name:
         code, text = use((*verb.split(),), top, environment)
         assert "Traceback" not in text, f"{verb}: {text}"
         assert "codec can't" not in text, f"{verb}: {text}"
-    # A byte that is no UTF-8, as such a terminal sends it.
+    # A byte that is not UTF-8, as such a terminal sends it.
     other = b"gr\xf6\xdfer".decode("utf-8", "surrogateescape")
     for words in (("pin", other), ("results", other), ("start", "--tag", "t2", "--scope", other)):
         code, text = use(words, top, environment)

@@ -13,6 +13,7 @@ from engine.setup.detect_metric import find_metric
     [
         ('print(f"val_loss: {x:.4f}")', "val_loss"),
         ('print("val_loss:", x)', "val_loss"),
+        ('print("val_bpb: 1.0")\nprint("root:", r)', "val_bpb"),
         ('print("test_acc = %.3f" % x)', "test_acc"),
         ('print("tokens_per_s: %f" % t)', "tokens_per_s"),
         ('print("val_loss={:.3f}".format(x))', "val_loss"),

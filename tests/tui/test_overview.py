@@ -140,6 +140,8 @@ def _value(kind: msgspec.inspect.Type) -> object:
             return []
         case msgspec.inspect.DictType():
             return {}
+        case msgspec.inspect.UnionType() if kind.includes_none:
+            return None
     raise AssertionError(kind)
 
 

@@ -85,7 +85,7 @@ def _outlives(source: ParsedSource, node: ast.AST) -> bool:
 
 
 def _is_local(source: ParsedSource, node: ast.AST, name: str) -> bool:
-    """Return whether a name is bound anew by each call of the function around a node."""
+    """Return whether a name gets a new value in each call of the function around a node."""
     bound = [b for b in source.bindings_of(name, source.scope(node)) if not changes_only(b)]
     if not bound or any(b.scope is None for b in bound):
         return False
