@@ -31,6 +31,7 @@ _LAUNCHERS = re.compile(
 )
 _TOOLS = ("uv", "poetry", "pdm", "pixi", "hatch", "pipenv", "conda")
 _PLACEHOLDER = re.compile(r"\.\.\.|…|path/to|your[_-]|\bYOUR|[{}\[\]]")
+_SOURCES = (".py", ".yaml", ".yml", ".toml", ".json", ".ini", ".cfg", ".sh")
 _NO_TRAINING = re.compile(
     r"(?:^|\s)--?(?:h|help|version|eval\w*|test\w*|resume\w*|dry[-_]?run|smoke\w*|profile\w*)\b"
 )
@@ -205,8 +206,27 @@ def _commands(workspace: Path, document: str) -> Iterator[DocumentedCommand]:
         except ValueError:
             continue
         here = not command.directory or (workspace / command.directory).is_dir()
-        if command.argv and here and _LAUNCHERS.match(command.argv[0]):
+        if (
+            command.argv
+            and here
+            and _LAUNCHERS.match(command.argv[0])
+            and not _names_missing_source(workspace, command)
+        ):
             yield DocumentedCommand(command, document)
+
+
+def _names_missing_source(workspace: Path, command: CommandLine) -> bool:
+    """Return whether an argument is a file that is to be written first, such as `my_idea.py`.
+
+    Values of options do not count.
+    """
+    return any(
+        word.endswith(_SOURCES)
+        and not before.startswith("-")
+        and not re.search(r"^-|=", word)
+        and not (workspace / command.directory / word).exists()
+        for before, word in pairwise(command.argv)
+    )
 
 
 def _scripts(workspace: Path, command: CommandLine) -> Iterator[str]:

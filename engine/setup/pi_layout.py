@@ -15,7 +15,11 @@ _CHECKS = "autoresearch.checks.sh"
 _NOTES = "autoresearch.md"
 _SETTINGS = ("autoresearch.config.json", "autoresearch.jsonl")
 _MOST_BYTES = 4 * 2**20
-_PRIMARY = re.compile(r"\*{0,2}Primary(?:\s+metric)?\*{0,2}\s*:\*{0,2}\s*[`*]*([\w./%-]+)", re.I)
+_PRIMARY = re.compile(
+    r"\*{0,2}Primary(?:\s+metric)?\*{0,2}\s*(?:\([^()\n]*\))?\s*:\*{0,2}\s*(?:[-*+]\s+)?"
+    r"[`*]*([\w./%-]+)",
+    re.IGNORECASE,
+)
 _PRINTED = re.compile(r"METRIC[ \t]+([\w./-]+)=")
 _SECTION = re.compile(r"^#{1,6}[ \t]*(.+?)[ \t]*$", re.M)
 _LISTED = re.compile(r"^\s*(?:[-*+]|\|)[ \t]*\**`?([\w./-]+)`?")

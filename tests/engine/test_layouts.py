@@ -93,6 +93,32 @@ def test_a_table_of_files_and_the_settings_of_its_log_are_read(tmp_path: Path) -
     assert layout.command == "bash autoresearch.sh"
 
 
+@pytest.mark.parametrize(
+    "primary",
+    [
+        "**Primary** (higher is better):\n\n- `total_score` — the sum\n",
+        "- **Primary metric**: **total_score**\n",
+        "Primary (points): total_score\n",
+    ],
+)
+def test_the_primary_metric_is_read_in_other_forms(tmp_path: Path, primary: str) -> None:
+    script = "echo METRIC total_score=$A\necho METRIC rest=$B\n"
+    files = {"autoresearch.sh": script, "autoresearch.md": f"## Metrics\n{primary}"}
+    layout = find_pi_layout(workspace(tmp_path, files))
+    assert layout is not None
+    assert layout.metric == "total_score"
+
+
+def test_a_command_that_names_a_file_yet_to_be_written_is_left_out(tmp_path: Path) -> None:
+    readme = (
+        "```\npython run.py ideas/my_idea.py\npython run.py conf/base.yaml --out new.json\n```\n"
+    )
+    files = {"README.md": readme, "run.py": TRAIN, "other.py": "", "conf/base.yaml": ""}
+    assert detect(tmp_path / "a", files).command == "python3 run.py conf/base.yaml --out new.json"
+    files["ideas/my_idea.py"] = ""
+    assert detect(tmp_path / "b", files).command == "python3 run.py ideas/my_idea.py"
+
+
 def test_what_the_user_names_counts_before_the_layout(tmp_path: Path) -> None:
     found = detect(tmp_path, PI, file="src/model.py", metric="seconds", command="python3 train.py")
     assert (found.file, found.more_files) == ("src/model.py", ())
