@@ -39,7 +39,7 @@ class Slice:
         self.called: set[str] = set()
         """Dotted paths of the functions that the slice calls and the text does not define."""
         self._functions: set[str] = set()
-        self._seen: set[tuple[str, int]] = set()
+        self._seen: set[tuple[str, frozenset[int]]] = set()
 
     def add_statement(self, statement: ast.AST) -> None:
         """Add a statement to the slice, with everything its values are computed from."""
@@ -64,7 +64,7 @@ class Slice:
 
     def _follow(self, node: ast.AST) -> None:
         for part, scope in self._loads(node):
-            self._name(part, scope)
+            self._name(part, scope, node)
 
     def _loads(self, node: ast.AST) -> Iterator[tuple[str, Scope]]:
         """Yield the names that an expression reads, each with the scope to resolve it in.
@@ -124,22 +124,36 @@ class Slice:
             for n in self.source.within(node)
         )
 
-    def _name(self, name: str, scope: Scope) -> None:
-        key = (name, id(self._defining_scope(name, scope)))
+    def _name(self, name: str, scope: Scope, use: ast.AST) -> None:
+        """Add what a name is bound to.
+
+        Args:
+            name: The name, or a chain of attributes.
+            scope: The scope to resolve it in.
+            use: The expression or statement that reads it.
+        """
+        bound = [] if "." in name else self.source.bindings_of(name, scope)
+        bound = [b for b in bound if self._reaches(b, use)]
+        key = (name, frozenset(id(b.node) for b in bound))
         if key in self._seen or len(self.facts) > _LIMIT:
             return
         self._seen.add(key)
         if "." in name:
             self._attribute(name, scope)
-            return
-        for b in self.source.bindings_of(name, scope):
+        for b in bound:
             self._binding(b)
 
-    def _defining_scope(self, name: str, scope: Scope) -> Scope:
-        if "." in name:
-            return None
-        bound = self.source.bindings_of(name, scope)
-        return bound[0].scope if bound else None
+    def _reaches(self, b: Binding, use: ast.AST) -> bool:
+        """Return whether a binding may come before a use: not where it follows, outside a loop."""
+        function = self.source.function_of(use)
+        if self.source.function_of(b.node) is not function or b.scope is not function:
+            return True  # the order of calls is not known
+        after = getattr(b.node, "lineno", 0) > (getattr(use, "end_lineno", None) or 0) > 0
+        if not after:
+            return True
+        loops = (ast.For, ast.AsyncFor, ast.While)
+        around = [n for n in self.source.ancestors(use) if isinstance(n, loops)]
+        return any(n in around for n in self.source.ancestors(b.node))
 
     def _attribute(self, chain: str, scope: Scope) -> None:
         root, _, attr = chain.rpartition(".")
@@ -206,7 +220,7 @@ class Slice:
                         and isinstance(child.ctx, ast.Load)
                         and child.id not in self.source.models
                     ):
-                        self._name(child.id, self.source.scope(child))
+                        self._name(child.id, self.source.scope(child), child)
             return
         self.facts.append((f"def {node.name}", node))
         for child in self.source.within(node):
