@@ -20,7 +20,7 @@ if init_from == "resume":
     checkpoint = torch.load("ckpt.pt")
     iter_num = checkpoint["iter_num"]
 model = GPT(**model_args)
-model.to("cuda")
+model.train()
 optimizer = model.configure_optimizers(learning_rate)
 
 
