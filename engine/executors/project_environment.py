@@ -164,12 +164,40 @@ def environment_variables(
         case "uv":
             return {"UV_PROJECT_ENVIRONMENT": str(found), "UV_NO_SYNC": "1"}
         case "hatch":
-            return {"HATCH_ENV_TYPE_VIRTUAL_PATH": str(found)}
+            path = os.pathsep.join((str(found / "bin"), environ.get("PATH", os.defpath)))
+            _require_program(words, path)
+            return {"VIRTUAL_ENV": str(found), "PATH": path}
         case "pixi":
             return {"PIXI_FROZEN": "true"}
         case _:
             # They use an active environment and do not look for another.
             return {"VIRTUAL_ENV": str(found), "PIPENV_VERBOSITY": "-1"}
+
+
+def without_installer(words: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the words of a run command without `hatch run`, for which `environment_variables` is.
+
+    Hatch would install the worktree into the user's environment.
+    """
+    return words[2:] if words[:2] == ("hatch", "run") else words
+
+
+def _require_program(words: Sequence[str], path: str) -> None:
+    """Raise an error where a command runs hatch for anything but a program.
+
+    Raises:
+        EnvironmentProblem: The command names one of hatch's own scripts or environments.
+    """
+    if not words or words[0] != "hatch":
+        return
+    program = words[2] if list(words[:2]) == ["hatch", "run"] and len(words) > 2 else ""
+    if not program or shutil.which(program, path=path) is None:
+        raise EnvironmentProblem(
+            f"`{' '.join(words)}` does not run a program of hatch's default environment.",
+            "Hatch itself would install the worktree into your environment.",
+            "Start with another --tag and a --command that names the program, such as "
+            "`hatch run python train.py`.",
+        )
 
 
 def _is_run_by(tool: ProjectTool, words: Sequence[str], workspace: Path) -> bool:

@@ -19,6 +19,7 @@ from engine.executors.project_environment import (
     environment_variables,
     find_install_of,
     link_environments,
+    without_installer,
 )
 from engine.executors.python_settings import needs_user_site, python_settings
 from engine.executors.run_command import run_command, start_directory
@@ -161,7 +162,7 @@ class RunPlace:
             command=replace(
                 command,
                 assignments=(),
-                argv=tuple(map(paths.translate, command.argv)),
+                argv=tuple(map(paths.translate, without_installer(command.argv))),
                 shell_text=paths.translate(command.shell_text),
             ),
             cwd=start_directory(

@@ -15,6 +15,7 @@ from engine.executors.project_environment import (
     find_install_of,
     find_project_tool,
     link_environments,
+    without_installer,
 )
 
 POETRY = "[tool.poetry]\nname = 'x'\n"
@@ -159,3 +160,18 @@ def test_an_install_of_the_worktree_is_found(tmp_path: Path, name: str) -> None:
     assert find_install_of(worktree, environments) is None
     write(file.parent, {name: f"x\n{worktree}/src\n"})
     assert find_install_of(worktree, environments) == file
+
+
+def test_hatch_is_left_out_because_it_would_install_the_worktree(tmp_path: Path) -> None:
+    write(tmp_path / "w", {"hatch.toml": ""})
+    venv = make_environment(tmp_path / "cache" / "x")
+    tools = write(tmp_path / "bin", {"hatch": f'#!/bin/sh\n[ "$*" = "env find" ] && echo {venv}\n'})
+    (tools / "hatch").chmod(0o755)
+    words = ("hatch", "run", "python", "train.py")
+    environ = {"PATH": str(tools)}
+    found = environment_variables(tmp_path / "w", tmp_path / "w", words, environ)
+    assert found == {"VIRTUAL_ENV": str(venv), "PATH": f"{venv}/bin:{tools}"}
+    assert without_installer(words) == ("python", "train.py")
+    for other in ("hatch run train", "hatch -e test run python train.py", "hatch run test:python"):
+        with pytest.raises(EnvironmentProblem, match="does not run a program of hatch"):
+            environment_variables(tmp_path / "w", tmp_path / "w", other.split(), environ)
