@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import sys
 from pathlib import Path
 
 import pytest
@@ -47,8 +48,9 @@ def test_a_session_goes_on_by_itself_when_git_is_back(
 ) -> None:
     tools = tmp_path / "tools"
     tools.mkdir()
-    for name in ("git", "sh", "env", "python3"):
+    for name in ("git", "sh", "env"):
         (tools / name).symlink_to(shutil.which(name) or "")
+    (tools / "python3").symlink_to(sys.executable)
     everything = os.environ["PATH"]
     monkeypatch.setenv("PATH", str(tools))
     before = ended(repository).counts.total

@@ -66,10 +66,11 @@ def results(
     force: bool,
     as_json: bool,
 ) -> None:
-    """List the experiments of a session or of any results.tsv, CSV, JSON or JSON Lines.
+    """List the experiments of a session or of any results.tsv.
 
-    A FILE may have any columns, any metric, and be damaged: an unreadable line is shown with the
-    reason, and the last lines say how the columns were interpreted.
+    A FILE may be TSV, CSV, JSON or JSON Lines, have any columns, any metric, and be damaged: an
+    unreadable line is shown with the reason, and the last lines say how the columns were
+    interpreted.
     """
     if force and target is None:
         raise click.UsageError("--force is for --export.")
