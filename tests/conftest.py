@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import functools
 import gc
+import os
 import shutil
 import signal
 import socket
+import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -73,6 +75,9 @@ def _private_world(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setenv("XDG_CONFIG_HOME", str(home / ".config"))
     monkeypatch.setenv("XDG_STATE_HOME", str(home / ".local/state"))
     monkeypatch.setenv("GIT_CONFIG_NOSYSTEM", "1")
+    # `python` may be a script that looks for the version to start, which takes longer than a test.
+    path = os.pathsep.join((str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)))
+    monkeypatch.setenv("PATH", path)
     for name in ("GIT_CONFIG_GLOBAL", "SSH_CONNECTION", "NO_COLOR", "VIRTUAL_ENV", "CONDA_PREFIX"):
         monkeypatch.delenv(name, raising=False)
     yield
