@@ -13,9 +13,6 @@ _ANY_TEXT = frozenset(("", ".md", ".txt", ".rst", ".prompt", ".tmpl", ".jinja", 
 """Suffixes of files for which any text is valid, so that a run cannot fail because of it."""
 
 
-_USES_ANOTHER = "It uses "
-
-
 class EditUse(msgspec.Struct, frozen=True):
     """Whether runs use the editable file of their worktree."""
 
@@ -25,6 +22,8 @@ class EditUse(msgspec.Struct, frozen=True):
     """Why it is known, or not, as a sentence."""
     runs: int = 0
     """The number of runs of the baseline before it became known."""
+    instead: str = ""
+    """The file that is used instead; empty where none is, or it is not known."""
 
 
 def accepts_any_text(file: str) -> bool:
@@ -74,7 +73,7 @@ def judge_use(
     if (measured or not ended) and not accepts_any_text(file):
         instead = instead or next(iter(others), "")
     if instead and not opened:
-        return EditUse(False, f"{_USES_ANOTHER}{instead}, and not the edited file.")
+        return EditUse(False, f"It uses {instead}, and not the edited file.", instead=instead)
     if accepts_any_text(file):
         if opened:
             return EditUse(True, f"The run opened {name}.")
@@ -101,7 +100,7 @@ def combine_uses(uses: Mapping[str, EditUse]) -> tuple[EditUse, list[str]]:
     unused = [name for name, use in uses.items() if use.used is False]
     used = [use for use in uses.values() if use.used]
     for name in unused:
-        if not used or uses[name].reason.startswith(_USES_ANOTHER):
+        if not used or uses[name].instead:
             return uses[name], unused
     unknown = [use for use in uses.values() if use.used is None]
     return (unknown or used)[0], unused

@@ -20,7 +20,7 @@ from engine.core.errors import EnvironmentProblem
 from engine.core.records import Experiment
 from engine.executors.local import RunHandle
 from engine.loop.context import SessionContext
-from engine.loop.run_monitor import RunMonitor
+from engine.loop.log_follower import LogFollower
 from engine.loop.run_place import RunPlace
 
 _POLL_SECONDS = 0.25
@@ -181,14 +181,7 @@ class EditProbe:
 
     def _judge(self, handle: RunHandle, file: str, ended: bool) -> EditUse:
         config, trace = self._context.session.config, self._place.trace(handle.directory)
-        log = RunMonitor(
-            handle,
-            config,
-            deadline_seconds=config.deadline_seconds,
-            on_progress=lambda _: None,
-            on_alarm=lambda _: None,
-            on_report_waits=lambda: None,
-        ).read_all()
+        log = LogFollower(handle, config.metric_rule).read_all()
         self._place.read_metric_file(log, handle.directory)
         report = handle.report()
         failed = ended and report is not None and report.exit_code != 0

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -15,13 +14,11 @@ from engine.core.run_log.metric_rule import MetricRule
 from engine.core.run_log.progress import LogProgress
 from engine.core.run_log.reader import RunLog
 from engine.executors.local import ExitReport, RunHandle
+from engine.loop.log_follower import LogFollower
 
 POLL_SECONDS = 0.25
-_CHUNK_BYTES = 1 << 20
 _POLL_BYTES = 256 << 10
 """The most bytes of the log parsed per poll, at about 3 MiB/s; more would block the socket."""
-_SKIP_BEHIND_BYTES = 4 << 20
-_MOST_PARSED_BYTES = 256 << 20
 _TRAINING_SLACK_SECONDS = 60.0
 _ASLEEP_SECONDS = 10.0
 GRACE_SECONDS = 15.0
@@ -71,16 +68,11 @@ class RunMonitor:
         on_report_waits: Callable[[], None],
     ) -> None:
         self.handle = handle
-        self._rule = rule or config.metric_rule
-        self.log = RunLog(self._rule)
+        self._follower = LogFollower(handle, rule or config.metric_rule)
         self._config = config
         self._on_progress = on_progress
         self._on_alarm = on_alarm
         self._on_report_waits = on_report_waits
-        self._fd = -1
-        self._position = 0
-        self._skipped = False
-        """Whether a part of the log was not parsed, because it grew too fast."""
         self._phase = Phase.STARTING
         # Monotonic: a changed clock or a suspended laptop must not count against the run.
         self._started_at = time.monotonic() - max(0.0, time.time() - handle.started_at)
@@ -124,9 +116,9 @@ class RunMonitor:
         if report is None:
             await self.handle.end(self._on_alarm)
         # To parse a large log may take seconds, in which clients expect answers.
-        await asyncio.to_thread(self.read_all)
+        log = await asyncio.to_thread(self._follower.read_all)
         self._report_progress()
-        return FinishedRun(report, self.log, self._killed_by)
+        return FinishedRun(report, log, self._killed_by)
 
     def _supervisor_failed(self) -> bool:
         """Return True where the supervisor should have ended the run by now, and has not."""
@@ -151,60 +143,12 @@ class RunMonitor:
             return True
         return False
 
-    def read_all(self) -> RunLog:
-        """Read the rest of an ended run's log, close it, and return it as parsed.
-
-        A log of which a part was skipped is parsed again, if that part may hold the metric.
-        """
-        self._read(None)
-        self.log.finish()
-        if self._skipped and not self.log.has_last_value:
-            self.log = self._parse_whole()
-        if self._fd >= 0:
-            os.close(self._fd)
-            self._fd = -1
-        return self.log
-
     def _read(self, at_most: int | None) -> None:
-        """Read and parse what was appended to the run's log since the last call.
-
-        Args:
-            at_most: The most bytes to read, so that a flooded log cannot block the loop; None: all.
-        """
-        if self._fd < 0:
-            try:
-                # Held open: when the supervisor replaces a capped log at the end, the whole one is
-                # still readable here.
-                self._fd = self.handle.open_log()
-            except OSError:
-                return
-        size = os.fstat(self._fd).st_size
-        if size - self._position > _SKIP_BEHIND_BYTES:
-            self.log.skip()
-            self._position = size - _CHUNK_BYTES
-            self._skipped = True
-        budget = size - self._position if at_most is None else min(at_most, size - self._position)
-        while budget > 0:
-            data = os.pread(self._fd, min(_CHUNK_BYTES, budget), self._position)
-            if not data:
-                return
-            self._position += len(data)
-            budget -= len(data)
+        if self._follower.read(at_most):
             self._grew_at = time.monotonic()
-            self.log.feed(data)
-
-    def _parse_whole(self) -> RunLog:
-        """Return the log, parsed from its beginning, or at least its last 256 MiB."""
-        log = RunLog(self._rule)
-        position = max(0, self._position - _MOST_PARSED_BYTES)
-        while data := os.pread(self._fd, _CHUNK_BYTES, position):
-            position += len(data)
-            log.feed(data)
-        log.finish()
-        return log
 
     def _report_progress(self) -> None:
-        progress = self.log.progress
+        progress = self._follower.log.progress
         if progress.phase is not self._phase:
             self._phase, self._phase_since = progress.phase, time.monotonic()
         self._on_progress(progress)
@@ -219,7 +163,7 @@ class RunMonitor:
             # The engine did not run for a while (suspended, or starved), nor perhaps did the run.
             self._phase_since += gap
             self._grew_at += gap
-        if not self.log.progress.budgeted:
+        if not self._follower.log.progress.budgeted:
             # The phase is a guess: a silent script may be healthy. Only the hard deadline counts.
             return
         in_phase = now - self._phase_since

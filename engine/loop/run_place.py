@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from functools import cached_property
 from pathlib import Path
 
 from msgspec.structs import replace
@@ -54,7 +55,6 @@ class RunPlace:
         self._kept_links = KeptLinks(self.worktree)
         self._user_site: bool | None = None
         """Whether runs find packages installed for the user only; None before the first run."""
-
         self._tool_variables: dict[str, str] | None = None
         """The variables by which uv, poetry … use the checkout's environment; None at first."""
 
@@ -68,7 +68,7 @@ class RunPlace:
         """The directory for the bytecode of the modules that the current run imports."""
         return self.worktree.with_suffix(".pycache")
 
-    @property
+    @cached_property
     def _paths(self) -> WorktreePaths:
         context = self._context
         return WorktreePaths(context.workspace.top, self.worktree, context.environ)

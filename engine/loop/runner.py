@@ -21,6 +21,7 @@ from engine.core.verdict import find_doubts, uncounted_seconds
 from engine.executors.environment import withheld_names
 from engine.executors.local import ExitReport, RunHandle, RunSecret
 from engine.loop.context import SessionContext
+from engine.loop.log_follower import LogFollower
 from engine.loop.program_versions import ProgramVersions
 from engine.loop.run_monitor import FinishedRun, RunMonitor
 from engine.loop.run_place import SLOT, RunPlace
@@ -179,16 +180,7 @@ class Runner:
         if report is None:
             self._lose(number, run, _lost(handle, "its files are gone").detail)
             return
-        monitor = RunMonitor(
-            handle,
-            self._context.session.config,
-            deadline_seconds=run.deadline_seconds,
-            rule=self._rule(experiment),
-            on_progress=lambda _: None,
-            on_alarm=lambda message: self._alarm_of_run(number, message),
-            on_report_waits=lambda: None,
-        )
-        log = monitor.read_all()
+        log = LogFollower(handle, self._rule(experiment)).read_all()
         self._place.read_metric_file(log, handle.directory, kept=True)
         if log.metric_value is None or not math.isfinite(log.metric_value):
             self._lose(experiment.number, run, "its log no longer shows its result")

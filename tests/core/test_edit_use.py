@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import json
+import re
 import tomllib
 
 import pytest
@@ -91,7 +92,9 @@ def judged(
 def test_the_use_of_the_edited_file(
     used: bool | None, reason: str, facts: dict[str, object]
 ) -> None:
-    assert judged(**facts) == EditUse(used, reason)  # type: ignore[arg-type]
+    named = re.search("It uses (.*), and", reason)
+    instead = named[1] if named is not None else ""
+    assert judged(**facts) == EditUse(used, reason, instead=instead)  # type: ignore[arg-type]
 
 
 def test_a_copy_has_the_name_of_the_file_and_of_its_directory() -> None:
@@ -122,7 +125,8 @@ def test_no_parser_accepts_the_unusable_text(parse: object) -> None:
 
 
 USED, UNKNOWN = EditUse(True, "It fails."), EditUse(None, "Any text is valid.")
-UNUSED, ANOTHER = EditUse(False, "It ran on."), EditUse(False, "It uses /a/b.py, and not that.")
+UNUSED = EditUse(False, "It ran on.")
+ANOTHER = EditUse(False, "It uses /a/b.py, and not that.", instead="/a/b.py")
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from engine.core.config import ResearchConfig
-from engine.loop import run_monitor
+from engine.loop import log_follower
 from engine.loop.run_monitor import FinishedRun, RunMonitor
 from tests.executors.test_supervisor import begin
 
@@ -50,8 +50,8 @@ def follow(tmp_path: Path, where: str, pick: str) -> FinishedRun:
 def test_a_value_in_a_skipped_part_counts_by_the_rule(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, where: str, pick: str, value: float | None
 ) -> None:
-    monkeypatch.setattr(run_monitor, "_SKIP_BEHIND_BYTES", 50_000)
-    monkeypatch.setattr(run_monitor, "_CHUNK_BYTES", 20_000)
+    monkeypatch.setattr(log_follower, "_SKIP_BEHIND_BYTES", 50_000)
+    monkeypatch.setattr(log_follower, "_CHUNK_BYTES", 20_000)
     finished = follow(tmp_path, where, pick)
     assert finished.log.metric_value == value
     assert "y" * 500 in finished.log.tail

@@ -58,7 +58,7 @@ def killed_by(handle: RunHandle, clock: Clock, config: ResearchConfig) -> str | 
         if handle.kill_requested_at is None:
             handle.kill()
         asyncio.run(handle.wait())
-        monitor.read_all()
+        monitor._follower.read_all()
 
 
 @pytest.mark.parametrize(
