@@ -27,7 +27,7 @@ _MODES = re.compile(
     r"|is_autocast_enabled|_get_tracing_state|is_tracing|is_scripting"
     r"|is_compiling|is_dynamo_compiling|is_exporting|getouterframes|extract_stack|format_stack|walk_stack)$|^inspect\.stack$"
 )
-GRADIENTS = frozenset(("requires_grad", "grad_fn", "is_leaf", "grad"))
+_GRADIENTS = frozenset(("requires_grad", "grad_fn", "is_leaf", "grad"))
 """Attributes of a tensor that tell whether gradients are computed."""
 _REDUCTIONS = frozenset(("reduction", "loss_reduction"))
 _LOSS = re.compile(r"^torch\.nn\.functional\.(\w*cross_entropy\w*|\w*loss)$")
@@ -100,7 +100,7 @@ def _reads_gradients(source: ParsedSource) -> Iterator[Fact]:
     for node in model_code(source):
         if (
             isinstance(node, ast.Attribute)
-            and node.attr in GRADIENTS
+            and node.attr in _GRADIENTS
             and isinstance(node.ctx, ast.Load)
         ):
             yield f"gradients {source.code(node)}", node
@@ -117,37 +117,42 @@ def _is_harmless(edit: Edit, node: ast.AST) -> bool:
         case ast.If(test=test) | ast.IfExp(test=test):
             read = {n.id for n in edit.candidate.within(test) if isinstance(n, ast.Name)}
             by_gradients = any(
-                isinstance(n, ast.Attribute) and n.attr in GRADIENTS
+                isinstance(n, ast.Attribute) and n.attr in _GRADIENTS
                 for n in edit.candidate.within(test)
             )
             if by_gradients or not read & TARGETS or read & _REDUCTIONS:
                 return False
-            evaluated = is_evaluated_by_loss(edit, function)
+            evaluated = _is_evaluated_by_loss(edit, function)
             return is_same_by_targets(edit, function, evaluated=evaluated)
     return False
 
 
-def is_evaluated_by_loss(edit: Edit, function: FunctionNode) -> bool:
+def _is_evaluated_by_loss(edit: Edit, function: FunctionNode) -> bool:
     """Return whether the metric is computed from the loss that a function of a model returns.
 
     The caller chooses how it is reduced, or the file's own evaluation gives targets to a model.
     """
     if _REDUCTIONS & {a.arg for a in (*function.args.args, *function.args.kwonlyargs)}:
         return True
-    return edit.base.cached(
-        ("evaluated by loss", edit.context.metric), lambda: _own_evaluation_gives_targets(edit)
-    )
+    return _own_evaluation_gives_targets(edit)
 
 
 def _own_evaluation_gives_targets(edit: Edit) -> bool:
-    return any(
-        isinstance(n, ast.Call)
-        and isinstance(n.func, ast.Name)
-        and n.func.id in edit.base.models
-        and len(n.args) + len(n.keywords) > 1
-        for _, fact in metric_slice(edit, edit.base).facts
-        for n in edit.base.within(fact)
-    )
+    """Return whether the base's own evaluation calls a model with more than its input; cached."""
+
+    def find() -> bool:
+        return any(
+            isinstance(n, ast.Call)
+            and isinstance(n.func, ast.Name)
+            and n.func.id in edit.base.models
+            and len(n.args) + len(n.keywords) > 1
+            for _, fact in metric_slice(edit, edit.base).facts
+            for n in edit.base.within(fact)
+        )
+
+    # The slice depends on the harness too, and other sessions share the base.
+    key = ("evaluated by loss", edit.context.metric, edit.context.harness)
+    return edit.base.cached(key, find)
 
 
 def _for_dropout(source: ParsedSource, node: ast.AST) -> bool:
@@ -179,7 +184,7 @@ def _branches(source: ParsedSource, node: ast.If | ast.IfExp | ast.While) -> Ite
     owner = source.class_of(node)
     if function is None or not source.is_module_class(owner):
         return
-    if any(isinstance(n, ast.Attribute) and n.attr in GRADIENTS for n in source.within(node.test)):
+    if any(isinstance(n, ast.Attribute) and n.attr in _GRADIENTS for n in source.within(node.test)):
         yield f"gradients {source.code(node.test)}", node
     if function.name != "forward":
         return

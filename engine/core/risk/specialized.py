@@ -48,8 +48,12 @@ def specialized(function: FunctionNode, mode: Mode) -> FunctionNode:
     return function
 
 
-def statements(function: FunctionNode, mode: Mode) -> Counter[str]:
-    """Return the statements of a function specialized to a mode, with the heads of its blocks."""
+def statements(source: ParsedSource, function: FunctionNode, mode: Mode) -> Counter[str]:
+    """Return the statements of a function specialized to a mode, with heads of blocks; cached."""
+    return source.cached(("statements", function, mode), lambda: _statements(function, mode))
+
+
+def _statements(function: FunctionNode, mode: Mode) -> Counter[str]:
     found: Counter[str] = Counter()
     for node in ast.walk(specialized(copy.deepcopy(function), mode)):
         if isinstance(node, ast.stmt) and not isinstance(node, FunctionNode | ast.ClassDef):
@@ -100,9 +104,10 @@ def is_training_only(edit: Edit, function: FunctionNode) -> bool:
     Its evaluation may contain nothing that training does not, except what the base evaluates, and
     nothing that the base evaluates may be left to training.
     """
-    evaluation, training = statements(function, EVALUATION), statements(function, TRAINING)
-    base = _in_base(edit, function)
-    before = statements(base, EVALUATION) if base is not None else Counter[str]()
+    source, base = edit.candidate, _in_base(edit, function)
+    evaluation = statements(source, function, EVALUATION)
+    training = statements(source, function, TRAINING)
+    before = statements(edit.base, base, EVALUATION) if base is not None else Counter[str]()
     only_evaluated, only_trained = evaluation - training, training - evaluation
     return only_evaluated <= before - training and not only_trained & before
 
@@ -119,8 +124,10 @@ def is_same_by_targets(edit: Edit, function: FunctionNode, *, evaluated: bool) -
     if base is None:
         return False
     given, absent = Mode(training=False, targets=True), Mode(training=False, targets=False)
-    with_, without = statements(function, given), statements(function, absent)
-    before_with, before_without = statements(base, given), statements(base, absent)
+    with_ = statements(edit.candidate, function, given)
+    without = statements(edit.candidate, function, absent)
+    before_with = statements(edit.base, base, given)
+    before_without = statements(edit.base, base, absent)
     if not without - with_ <= before_without - with_:
         return False
     if evaluated:
