@@ -121,6 +121,14 @@ def set_aside(path: Path) -> None:
         path.unlink(missing_ok=True)
 
 
+def read_text(path: Path, limit: int) -> str:
+    """Return the text of a regular file; "" where there is none, or one of more bytes."""
+    try:
+        return read_regular(path, limit, follow=True).decode("utf-8", "replace")
+    except OSError:
+        return ""
+
+
 def open_private(path: str | Path, flags: int) -> int:
     """Open a file of the engine that only the user may read; usable as the `opener` of `open`.
 

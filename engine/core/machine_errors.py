@@ -9,6 +9,8 @@ DISK_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO)
 """Errors of a disk, which last until the user has made room or repaired it."""
 LIMIT_ERRORS = (errno.EMFILE, errno.ENFILE, errno.EAGAIN, errno.ENOMEM, errno.ENOBUFS)
 """Errors of a machine that is busy, which pass by themselves."""
+NO_LINKS = (errno.EPERM, errno.EACCES, errno.ENOSYS, errno.EOPNOTSUPP, errno.EINVAL)
+"""Errors with which a file system refuses to make symbolic links."""
 
 _MESSAGES = {
     **{os.strerror(number): number for number in (*DISK_ERRORS, *LIMIT_ERRORS)},

@@ -8,7 +8,6 @@ everything else in the repository. A configuration that changes later has no eff
 
 from __future__ import annotations
 
-import errno
 import os
 import shutil
 import tempfile
@@ -18,10 +17,8 @@ from pathlib import Path
 
 from engine.core.errors import EnvironmentProblem, NoRepositoryError, WorkspaceError
 from engine.core.layout import BRANCH_PREFIX, REF_PREFIX
+from engine.core.machine_errors import NO_LINKS
 from engine.git.start import LOCK_HELD, output, run_git
-
-NO_LINKS = (errno.EPERM, errno.EACCES, errno.ENOSYS, errno.EOPNOTSUPP, errno.EINVAL)
-"""Errors with which a file system refuses to make symbolic links."""
 
 _HARMLESS = (
     *("core.repositoryformatversion", "core.sharedrepository", "core.logallrefupdates"),

@@ -210,9 +210,11 @@ class RunPlace:
         """Return a file by which a run installed the worktree in the user's environment."""
         workspace = self._context.workspace
         known = (self._tool_variables or {}).values()
-        environments = (
-            *environment_directories(workspace.path, workspace.top.resolve()),
-            *(Path(value) for value in known if os.path.isabs(value)),
+        environments = dict.fromkeys(
+            (
+                *environment_directories(workspace.path, workspace.top.resolve()),
+                *(Path(value) for value in known if os.path.isabs(value)),
+            )
         )
         return find_install_of(self.worktree.resolve(), environments)
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from engine.core.direction_statement import stated_direction
 from engine.core.enums import PROGRAM, Direction
 from engine.core.metric_direction import direction_of
-from engine.untrusted_files import read_regular
+from engine.untrusted_files import read_text
 
 _DOCUMENTS = (
     PROGRAM,
@@ -32,7 +32,7 @@ def detect_direction(workspace: Path, metric: str) -> tuple[Direction | None, st
     """
     named = direction_of(metric)
     for document in _DOCUMENTS:
-        found = stated_direction(_text(workspace / document), metric)
+        found = stated_direction(read_text(workspace / document, _MOST_BYTES), metric)
         if found is None:
             continue
         stated, sentence = found
@@ -45,10 +45,3 @@ def detect_direction(workspace: Path, metric: str) -> tuple[Direction | None, st
     if named is None:
         return None, f"neither the name {metric} nor {PROGRAM} nor a README tells"
     return named, f"by the name {metric}"
-
-
-def _text(path: Path) -> str:
-    try:
-        return read_regular(path, _MOST_BYTES, follow=True).decode("utf-8", "replace")
-    except OSError:
-        return ""

@@ -17,7 +17,7 @@ from typing import NamedTuple
 
 from engine.core.command_line import CommandLine, parse_command
 from engine.core.enums import PROGRAM
-from engine.untrusted_files import read_regular
+from engine.untrusted_files import read_text
 
 DOCUMENTS = (PROGRAM, "autoresearch.md", "README.md", "readme.md", "CLAUDE.md", "AGENTS.md")
 _MAKEFILES = ("Makefile", "makefile", "GNUmakefile")
@@ -89,7 +89,7 @@ def documented_script(workspace: Path) -> tuple[str, str]:
             names.update(set(_scripts(workspace, command.line)))
         training = [name for name in names if _TRAINING.match(Path(name).stem)]
         if training:
-            text = _text(workspace / document)
+            text = read_text(workspace / document, _MOST_BYTES)
             times = {n: len(re.findall(rf"(?<![\w/.-]){re.escape(n)}\b", text)) for n in training}
             return max(training, key=lambda name: (times[name], names[name])), document
     return "", ""
@@ -172,7 +172,7 @@ def made_script(workspace: Path) -> tuple[str, str]:
 def _targets(workspace: Path) -> Iterator[tuple[str, str, str]]:
     """Yield the name and recipe of each training target, `train` first, and the Makefile's name."""
     for makefile in _MAKEFILES:
-        text = _text(workspace / makefile)
+        text = read_text(workspace / makefile, _MOST_BYTES)
         found = []
         for match in _TARGET.finditer(text):
             rest = text[match.end() :].split("\n")[1:]
@@ -189,7 +189,7 @@ def _targets(workspace: Path) -> Iterator[tuple[str, str, str]]:
 
 def _commands(workspace: Path, document: str) -> Iterator[DocumentedCommand]:
     """Yield the commands of one program in the fences and code spans of a document."""
-    text = _text(workspace / document)
+    text = read_text(workspace / document, _MOST_BYTES)
     lines = [
         line
         for fence in _FENCE.finditer(text)
@@ -243,10 +243,3 @@ def _runs(command: CommandLine, name: str) -> bool:
     words = command.argv
     as_module = any(a == "-m" and b == module for a, b in pairwise(words))
     return as_module or any((Path(command.directory) / w).as_posix() == name for w in words[1:])
-
-
-def _text(path: Path) -> str:
-    try:
-        return read_regular(path, _MOST_BYTES, follow=True).decode("utf-8", "replace")
-    except OSError:
-        return ""

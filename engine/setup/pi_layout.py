@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from engine.core.enums import Direction
-from engine.untrusted_files import read_regular
+from engine.untrusted_files import read_text
 
 SCRIPT = "autoresearch.sh"
 _CHECKS = "autoresearch.checks.sh"
@@ -42,7 +42,7 @@ def find_pi_layout(workspace: Path) -> PiLayout | None:
     """Read the files of a pi-autoresearch session; None where there is no autoresearch.sh."""
     if not (workspace / SCRIPT).is_file():
         return None
-    notes = _text(workspace / _NOTES)
+    notes = read_text(workspace / _NOTES, _MOST_BYTES)
     off_limits = _listed(workspace, notes, "off limits")
     files = tuple(n for n in _listed(workspace, notes, "files in scope") if n not in off_limits)
     checks = (_CHECKS,) if (workspace / _CHECKS).is_file() else ()
@@ -60,7 +60,7 @@ def _metric(workspace: Path, notes: str) -> tuple[str, Direction | None]:
     """Return the primary metric and its direction, as far as they are known."""
     metric, direction = "", None
     for name in _SETTINGS:
-        text = _text(workspace / name)
+        text = read_text(workspace / name, _MOST_BYTES)
         # The first line of the log is its settings.
         values = _object(text.split("\n", 1)[0] if name.endswith("l") else text)
         metric = metric or str(values.get("metricName") or "")
@@ -71,7 +71,7 @@ def _metric(workspace: Path, notes: str) -> tuple[str, Direction | None]:
         if primary[1] != metric:
             direction = None  # it is that of another metric
         return primary[1], direction
-    printed = dict.fromkeys(_PRINTED.findall(_text(workspace / SCRIPT)))
+    printed = dict.fromkeys(_PRINTED.findall(read_text(workspace / SCRIPT, _MOST_BYTES)))
     return metric or (next(iter(printed)) if len(printed) == 1 else ""), direction
 
 
@@ -108,10 +108,3 @@ def _listed(workspace: Path, notes: str, title: str) -> tuple[str, ...]:
                 )
             )
     return ()
-
-
-def _text(path: Path) -> str:
-    try:
-        return read_regular(path, _MOST_BYTES, follow=True).decode("utf-8", "replace")
-    except OSError:
-        return ""

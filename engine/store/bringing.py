@@ -10,6 +10,7 @@ import shutil
 from collections.abc import Callable
 
 from engine.core.errors import EnvironmentProblem
+from engine.core.machine_errors import NO_LINKS
 from engine.store.kept_links import KeptLinks
 
 MAX_COPY_BYTES = 64 * 2**20
@@ -20,8 +21,6 @@ MAX_COPIES = 2_000
 """The most files copied for one run."""
 MAX_MIRRORED = 100_000
 """The most files in untracked directories that are made again; a larger directory is one link."""
-NO_LINKS = (errno.EPERM, errno.EACCES, errno.ENOSYS, errno.EOPNOTSUPP, errno.EINVAL)
-"""Errors with which a file system refuses to make symbolic links."""
 _SKIPPED = (".git", "__pycache__")
 _FICLONE = 0x40049409
 """The request of ioctl(2) that makes a file share the blocks of another until one is changed."""

@@ -5,14 +5,12 @@ from __future__ import annotations
 import contextlib
 import os
 import re
-import tempfile
 from pathlib import Path
-from typing import BinaryIO, cast
 
-from engine.core.errors import EnvironmentProblem, GitBusyError, WorkspaceError
+from engine.core.errors import EnvironmentProblem, GitError, WorkspaceError
 from engine.git.commands import Git
 from engine.store.bringing import Bringer
-from engine.store.workspace import Workspace
+from engine.store.workspace import Workspace, configured_filters, filters_of
 from engine.untrusted_files import open_regular
 
 _POINTER = b"version https://git-lfs"
@@ -71,9 +69,7 @@ def find_broken(
         return {}
     git = workspace.git
     git.run("read-tree", "--reset", commit, env=environment)
-    pattern = r"^filter\..*\.(process|smudge)$"
-    listing = git.try_run("config", "--name-only", "--get-regexp", pattern) or ""
-    configured = {key.split(".", 1)[1].rpartition(".")[0] for key in listing.splitlines()}
+    configured = configured_filters(git, r"^filter\..*\.(process|smudge)$")
     used = _filtered_files(git, environment)
     in_use = configured & used.keys()
     broken = {name for name in in_use if not _works(git, f"{commit}:{used[name][0]}")}
@@ -125,20 +121,10 @@ def filter_note(name: str, reason: str) -> str:
 
 def _filtered_files(git: Git, environment: dict[str, str]) -> dict[str, list[str]]:
     """Return the paths of a worktree's index that are stored through a filter, by filter."""
+    listing = git.run("ls-files", "-z", "--full-name", env=environment)
     found: dict[str, list[str]] = {}
-    with tempfile.TemporaryFile() as file:
-        listing = git.run("ls-files", "-z", "--full-name", env=environment)
-        file.write(os.fsencode(listing))
-        file.seek(0)
-        out = git.run(
-            *("check-attr", "--cached", "--stdin", "-z", "filter"),
-            env=environment,
-            stdin=cast(BinaryIO, file),
-        )
-    parts = out.split("\0")
-    for path, value in zip(parts[::3], parts[2::3], strict=False):
-        if value not in ("unspecified", "unset", "set"):
-            found.setdefault(value, []).append(path)
+    for path, name in filters_of(git, listing, "--cached", env=environment).items():
+        found.setdefault(name, []).append(path)
     return found
 
 
@@ -146,9 +132,7 @@ def _works(git: Git, blob: str) -> bool:
     """Return whether a file of a commit can be read through its filter."""
     try:
         git.read("cat-file", "--filters", blob, most_bytes=1)
-    except GitBusyError:
-        raise
-    except WorkspaceError:
+    except GitError:
         return False
     return True
 

@@ -99,17 +99,13 @@ class Workspace:
         """Read the repository's state: head, uncommitted changes, submodules, the user's name."""
         name = self.git.try_run("config", "user.name")
         email = self.git.try_run("config", "user.email")
-        stage = self.git.run("ls-files", "--stage", "--full-name", "-z", "--", ":/")
-        modules = tuple(
-            line.split("\t", 1)[1] for line in stage.split("\0") if line.startswith("160000 ")
-        )
         return WorkspaceState(
             workspace=self.path,
             top=self.top,
             head=self.head,
             detached=self.git.try_run("symbolic-ref", "-q", "HEAD") is None,
             dirty=self._changed_files(),
-            submodules=modules,
+            submodules=self._tracked("160000"),
             identity=(name, email) if name and email else None,
         )
 
@@ -125,21 +121,17 @@ class Workspace:
         try:
             status = self.git.run(*words)
         except GitError:
-            keys = self.git.try_run("config", "--name-only", "--get-regexp", r"^filter\.") or ""
-            filters = {key.split(".", 1)[1].rpartition(".")[0] for key in keys.splitlines()}
+            filters = configured_filters(self.git, r"^filter\.")
             if not filters:
                 raise
             status, unfiltered = self.git.run(*switched_off(filters), *words), True
         changed = tuple(entry[3:] for entry in status.split("\0") if len(entry) > 3)
         if not changed or not unfiltered:
             return changed
-        with tempfile.TemporaryFile() as file:
-            file.write(os.fsencode("\0".join(changed)))
-            file.seek(0)
-            out = self.git.run("check-attr", "--stdin", "-z", "filter", stdin=cast(BinaryIO, file))
-        values = out.split("\0")[2::3]
-        none = ("unspecified", "unset", "set")
-        return tuple(n for n, value in zip(changed, values, strict=False) if value in none)
+        # Git reads the names as relative to the workspace.
+        own = {name: os.path.relpath(name, self.prefix or ".") for name in changed}
+        filtered = filters_of(self.git, "\0".join(own.values()))
+        return tuple(name for name in changed if own[name] not in filtered)
 
     @cached_property
     def outside_links(self) -> tuple[str, ...]:
@@ -147,9 +139,12 @@ class Workspace:
 
         In a worktree they would lead elsewhere. Read once, when the first worktree is made.
         """
+        return tuple(n for n in self._tracked("120000") if self._leads_out(self.top / n))
+
+    def _tracked(self, mode: str) -> tuple[str, ...]:
+        """Return the tracked paths of a mode, as git writes it, relative to the top."""
         stage = self.git.run("ls-files", "--stage", "--full-name", "-z", "--", ":/")
-        names = (e.split("\t", 1)[1] for e in stage.split("\0") if e.startswith("120000 "))
-        return tuple(name for name in names if self._leads_out(self.top / name))
+        return tuple(e.split("\t", 1)[1] for e in stage.split("\0") if e.startswith(f"{mode} "))
 
     def _leads_out(self, link: Path) -> bool:
         try:
@@ -488,6 +483,33 @@ def switched_off(names: Iterable[str]) -> tuple[str, ...]:
         for key in ("process=", "smudge=", "clean=", "required=false")
         for word in ("-c", f"filter.{name}.{key}")
     )
+
+
+def configured_filters(git: Git, pattern: str) -> set[str]:
+    """Return the names of the filters with a setting that matches a pattern."""
+    listing = git.try_run("config", "--name-only", "--get-regexp", pattern) or ""
+    return {key.split(".", 1)[1].rpartition(".")[0] for key in listing.splitlines()}
+
+
+def filters_of(
+    git: Git, names: str, *options: str, env: dict[str, str] | None = None
+) -> dict[str, str]:
+    """Return the filter of each path that is stored through one.
+
+    Args:
+        git: Git in the repository.
+        names: The paths, separated by NUL characters.
+        options: Options of `git check-attr`.
+        env: Environment variables to add.
+    """
+    with tempfile.TemporaryFile() as file:
+        file.write(os.fsencode(names))
+        file.seek(0)
+        words = ("check-attr", *options, "--stdin", "-z", "filter")
+        out = git.run(*words, env=env, stdin=cast(BinaryIO, file))
+    parts = out.split("\0")
+    pairs = zip(parts[::3], parts[2::3], strict=False)
+    return {path: value for path, value in pairs if value not in ("unspecified", "unset", "set")}
 
 
 def _texts(name: str | Sequence[str], content: str) -> dict[str, str]:

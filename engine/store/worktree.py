@@ -11,7 +11,7 @@ import hashlib
 import os
 from pathlib import Path
 
-from engine.core.errors import GitBusyError, WorkspaceError
+from engine.core.errors import GitError
 from engine.store.filters import bring_unfiltered, find_broken
 from engine.store.removal import clear_away
 from engine.store.workspace import Workspace, switched_off
@@ -114,9 +114,7 @@ def _fill(
 
     try:
         fill()
-    except GitBusyError:
-        raise
-    except WorkspaceError as error:
+    except GitError as error:
         broken = find_broken(workspace, environment, commit, error.why)
         if not broken:
             raise

@@ -118,3 +118,12 @@ def test_files_of_a_filter_that_does_not_run_are_not_said_to_be_changed(
     (stored / "data/a.bin").write_text("other data of another length")
     (stored / "train.py").write_text("changed = 1\n")
     assert Workspace(stored, confirmed=confirmed).look().dirty == ("train.py",)
+
+
+def test_such_files_of_a_workspace_below_the_top_are_not_said_to_be_changed(stored: Path) -> None:
+    (stored / "data" / "own.py").write_text("x = 1\n")
+    (stored / ".gitattributes").write_text("/data/*.bin filter=lfs\n")
+    for words in (("add", "data/own.py", ".gitattributes"), ("commit", "-qm", "own")):
+        git(stored, "-c", "filter.lfs.required=false", *words)
+    (stored / "data" / "own.py").write_text("changed = 1\n")
+    assert Workspace(stored / "data").look().dirty == ("data/own.py",)

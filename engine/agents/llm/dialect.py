@@ -157,11 +157,7 @@ class Dialect:
             n for n in optional if re.search(rf"\b{n}\b", text) and _REFUSED.search(text)
         ]
         if not named:
-            if (
-                re.search(r"\bstream(?:ing)?\b", text, re.I)
-                and _REFUSED.search(text)
-                and self.streams
-            ):
+            if self.streams and _STREAMING.search(text) and _REFUSED.search(text):
                 return self.learn_whole_answers()
             return ""
         name = named[0]
