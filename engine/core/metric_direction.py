@@ -18,11 +18,12 @@ _LONGEST = 60
 _MOST_WORDS = 8
 
 
-def _set(words: str) -> frozenset[str]:
+def word_set(words: str) -> frozenset[str]:
+    """Return the words of a text."""
     return frozenset(words.split())
 
 
-_MIN = _set(
+_MIN = word_set(
     """
     bpb bpc bpd bpw bpt loss losses ppl perplexity error errors err errs rmse mse mae mape msle
     rmsle smape wmape wape nrmse nmse mase crps nll ce xent crossentropy logloss wer cer ter der
@@ -37,7 +38,7 @@ _MIN = _set(
     损失 误差 困惑度 延迟 耗时
     """
 )
-_MAX = _set(
+_MAX = word_set(
     """
     acc accuracy accuracies reward rewards return returns auc auroc aucroc auprc aupr roc
     ap map em f1 f2 f05 fbeta fscore fmeasure precision recall sensitivity specificity tpr tnr ppv
@@ -80,26 +81,30 @@ _PHRASES = {
     "double_precision": None,
 }
 """Pairs of words whose meaning differs from that of their words; None: they say nothing."""
-_SIZED = _set("model bundle file binary artifact package image checkpoint archive download")
-_SIZES = _set("bytes kb kib mb mib gb gib tb kilobytes megabytes gigabytes")
-_FREE = _set("available free capacity")
-_TIMES = _set(
+_SIZED = word_set("model bundle file binary artifact package image checkpoint archive download")
+_SIZES = word_set("bytes kb kib mb mib gb gib tb kilobytes megabytes gigabytes")
+_FREE = word_set("available free capacity")
+_TIMES = word_set(
     """
     s sec secs second seconds ms msec millis milliseconds us usec μs microseconds ns nanoseconds
     minute minutes mins hour hours hrs
     """
 )
 _RATES = _TIMES | {"min", "hr", "h", "day"}
-_PRICES = _set("cost costs dollars usd loss errors error failures crashes violations misses joules")
+_PRICES = word_set(
+    "cost costs dollars usd loss errors error failures crashes violations misses joules"
+)
 """Words whose rate is to be low, such as `cost_per_hour`; a rate of anything else is a speed."""
-_RESOURCES = _set("joule watt kwh dollar usd flop gflop tflop param parameter gb mb area")
-_COUNTED = _set("tok toks token tokens it its iters samples img imgs images req reqs gb mb mib gib")
+_RESOURCES = word_set("joule watt kwh dollar usd flop gflop tflop param parameter gb mb area")
+_COUNTED = word_set(
+    "tok toks token tokens it its iters samples img imgs images req reqs gb mb mib gib"
+)
 """Words that make a speed together with a final `s`, as in `tok_s`."""
-_NEGATIONS = _set("neg negative negated minus inverse inverted")
-_REVERSALS = _set("reduction reductions decrease drop savings saving saved")
-_FORMS = _set("ratio rate pct percent")
+_NEGATIONS = word_set("neg negative negated minus inverse inverted")
+_REVERSALS = word_set("reduction reductions decrease drop savings saving saved")
+_FORMS = word_set("ratio rate pct percent")
 """Last words that say in what form a value is given."""
-_NOT_MEASURED = _set(
+_NOT_MEASURED = word_set(
     """
     scale weight weights threshold coef coefficient fn func function type name code id msg message
     file path version length len limit bits budget curve std stdev stddev stderr sem var variance ci
@@ -107,9 +112,9 @@ _NOT_MEASURED = _set(
     """
 )
 """Last words of names that are settings, labels or spreads, such as `loss_scale` and `acc_std`."""
-_MEASURED = _set("dice_coefficient explained_variance")
+_MEASURED = word_set("dice_coefficient explained_variance")
 """Pairs of words that name a measured value, although the second alone does not."""
-_WEAK_MAX = _set("score scores")
+_WEAK_MAX = word_set("score scores")
 _SETS = "valid validation val test train eval dev holdout mean avg best final micro macro"
 _GLUED = re.compile(f"(?:{'|'.join(_SETS.split())})([a-z0-9]+)")
 _NUMBERED = re.compile(r"([a-z]{2,})[0-9]+k?")

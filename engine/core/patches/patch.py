@@ -9,6 +9,7 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from typing import NamedTuple
 
 from engine.core.errors import AutoresearchError
@@ -61,6 +62,7 @@ def _diff_of_file(path: str, old: str, new: str) -> str:
     return "".join(line if line.endswith("\n") else f"{line}\n{_NO_NEWLINE}" for line in lines)
 
 
+@lru_cache(maxsize=8)
 def file_patches(patch: str) -> tuple[FilePatch, ...]:
     """Return the sections of a patch, one for each file; text before the first is left out."""
     found: list[tuple[str, list[str]]] = []

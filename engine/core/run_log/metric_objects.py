@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import json
 import re
+from collections import deque
 from collections.abc import Iterator
 from typing import Any
 
@@ -33,11 +34,11 @@ def parse_object(line: str) -> Any:
 
 def leaves(value: Any) -> Iterator[tuple[tuple[str, ...], Any]]:
     """Yield the values inside nested objects, each with the keys that lead to it."""
-    pending: list[tuple[tuple[str, ...], Any]] = [((), value)]
+    pending: deque[tuple[tuple[str, ...], Any]] = deque([((), value)])
     for _ in range(_MOST_NODES):
         if not pending:
             return
-        path, node = pending.pop(0)
+        path, node = pending.popleft()
         if isinstance(node, dict):
             pending.extend(((*path, str(key)), inner) for key, inner in node.items())
         else:

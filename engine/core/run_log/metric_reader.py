@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections import deque
+from collections import defaultdict, deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 
@@ -73,7 +73,7 @@ class MetricReader:
     def __init__(self, rule: MetricRule) -> None:
         self.rule = rule
         self._lines = MetricLines(rule.name)
-        self._tallies: dict[tuple[int, bool, str, bool], _Tally] = {}
+        self._tallies: defaultdict[tuple[int, bool, str, bool], _Tally] = defaultdict(_Tally)
         self.refusals: deque[Refusal] = deque(maxlen=_KEPT_REFUSALS)
         """The newest places where the metric is named and no value was read."""
 
@@ -143,7 +143,7 @@ class MetricReader:
             found = True
             other = self.rule.lead is not None and item.lead != self.rule.lead
             key = (item.spelling, other, item.label, item.value.percent)
-            self._tallies.setdefault(key, _Tally()).add(item, self.rule.direction)
+            self._tallies[key].add(item, self.rule.direction)
         return found
 
     @property

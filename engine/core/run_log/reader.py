@@ -100,12 +100,12 @@ class RunLog:
             self.failure.show_result(number)
 
     def _see_progress(self, line: str) -> bool:
+        if line == self._last_seen:
+            return True
         progress = read_progress(line, self.progress)
         if progress is None:
             return False
-        if line != self._last_seen:
-            self._last_seen = line
-            self.progress = progress
+        self._last_seen, self.progress = line, progress
         return True
 
     # ---- results

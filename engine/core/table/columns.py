@@ -9,7 +9,7 @@ from engine.core.metric_direction import normalise
 from engine.core.table.model import Role
 from engine.core.table.numbers import commit_hash, is_placeholder, to_number, to_time
 from engine.core.table.roles import DECIDED
-from engine.core.table.status_words import Meaning, meaning_of
+from engine.core.table.status_words import is_verdict, meaning_of
 
 Cells = Sequence[str]
 """The cells of one line, or of one column, as text."""
@@ -127,10 +127,10 @@ def fill_from_cells(roles: list[Role], columns: Sequence[Cells], names: Sequence
             return 0.0  # names of runs, such as `baseline_2` and `kept_features`
         known = share(
             column,
-            lambda c: not numeric(c) and meaning_of(c) not in (None, Meaning.OTHER) and len(c) > 1,
+            lambda c: not numeric(c) and is_verdict(c) and len(c) > 1,
         )
         # `baseline` is used both as a status and in place of a commit.
-        return known - 0.01 * (share(column, lambda c: c.lower() in _COMMIT_WORDS) > 0.5)
+        return known - 0.01 * (share(column, is_commit_word) > 0.5)
 
     assign(Role.STATUS, status_score, 0.6)
     based = [i for i in free if _BASE.search(names[i])]

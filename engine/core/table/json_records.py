@@ -24,6 +24,7 @@ _DIRECTIONS = {
     **dict.fromkeys(("lower", "min", "minimize", "minimise", "down"), Direction.MIN),
     **dict.fromkeys(("higher", "max", "maximize", "maximise", "up"), Direction.MAX),
 }
+_to_json = json.JSONEncoder(ensure_ascii=False).encode
 
 
 @dataclass
@@ -182,7 +183,7 @@ def _flatten(name: str, value: Any, found: dict[str, str], depth: int) -> None:
     elif isinstance(value, str):
         text = value
     else:
-        text = json.dumps(value, ensure_ascii=False)
+        text = _to_json(value)
     found[name] = _one_cell(text)
 
 

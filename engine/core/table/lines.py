@@ -8,7 +8,7 @@ from engine.core.table.columns import is_commit_word
 from engine.core.table.model import Role
 from engine.core.table.numbers import commit_hash, is_placeholder, to_number
 from engine.core.table.schema import Schema
-from engine.core.table.status_words import Meaning, meaning_of
+from engine.core.table.status_words import is_verdict
 
 SURPLUS = "surplus"
 """Key in `TableRow.extras` of the fields that no column was found for."""
@@ -123,7 +123,7 @@ def _is_displaced_status(cells: list[str], index: int) -> bool:
         0 <= index < len(cells)
         and len(cells[index]) > 2
         and cells[index].lower() not in _AMBIGUOUS
-        and meaning_of(cells[index]) not in (None, Meaning.OTHER)
+        and is_verdict(cells[index])
     )
 
 

@@ -3,13 +3,8 @@
 from __future__ import annotations
 
 from engine.core.enums import Direction
-from engine.core.metric_direction import direction_of, normalise, words_of
+from engine.core.metric_direction import direction_of, normalise, word_set, words_of
 from engine.core.table.model import Role
-
-
-def _set(words: str) -> frozenset[str]:
-    return frozenset(words.split())
-
 
 _NAMES: dict[Role, str] = {
     Role.COMMIT: """
@@ -53,7 +48,7 @@ ORDER: dict[Role, dict[str, int]] = {
     role: {name: rank for rank, name in enumerate(names.split())} for role, names in _NAMES.items()
 }
 """For each role, the usual column names with their rank; 0 is the most specific."""
-DECIDED = _set(
+DECIDED = word_set(
     """
     kept keep accepted is_keep is_kept is_accepted accept adopted merged retained improved
     is_improved is_best
@@ -63,31 +58,33 @@ DECIDED = _set(
 HEADER_WORDS = frozenset(name for names in ORDER.values() for name in names)
 
 
-_RELATIVE = _set(
+_RELATIVE = word_set(
     """
     delta diff change gain improvement before prev previous old baseline base ref target std stdev
     stderr sigma var variance ci noise pct percent rank min_delta threshold start starting initial
     init original from incumbent far pvalue
     """
 )
-_SECONDARY = _set("train training tr step steps epoch epochs lr seed batch")
-_RESOURCES = _set(
+_SECONDARY = word_set("train training tr step steps epoch epochs lr seed batch")
+_RESOURCES = word_set(
     "memory mem vram ram rss footprint bytes kb kib mb mib gb gib energy joules watts power size"
 )
-_TIMES = _set(
+_TIMES = word_set(
     """
     latency time runtime walltime duration elapsed s sec secs seconds ms us μs ns minutes hours
     耗时 用时 时长
     """
 )
-_LATENCIES = _set("latency ttft tpot itl ms us μs ns")
-_SETTINGS = _set("env environment config params parameters hparams hyperparameters args settings")
+_LATENCIES = word_set("latency ttft tpot itl ms us μs ns")
+_SETTINGS = word_set(
+    "env environment config params parameters hparams hyperparameters args settings"
+)
 """Names of objects in JSON whose members are not measured."""
-_COUNTS = _set("passed failed failures tests gates files warnings errors misses")
-_STRONG = _set("bpb val_loss val_acc val_accuracy perplexity primary")
-_FORMS = _set("best final mean avg")
+_COUNTS = word_set("passed failed failures tests gates files warnings errors misses")
+_STRONG = word_set("bpb val_loss val_acc val_accuracy perplexity primary")
+_FORMS = word_set("best final mean avg")
 _SPLITS = dict.fromkeys(("val", "validation", "eval", "dev", "heldout"), "val") | {"test": "test"}
-_NEVER_ZERO = _set(
+_NEVER_ZERO = word_set(
     """
     bpb bpc bpd bpw bits nats loss losses nll ppl perplexity rmse mse mae msle rmsle nrmse nmse fid
     latency time runtime walltime ttft tpot itl seconds secs sec ms us ns

@@ -17,7 +17,7 @@ from engine.core.table.numbers import (
     uses_decimal_comma,
 )
 from engine.core.table.roles import ORDER, is_header_word, same_metric
-from engine.core.table.status_words import Meaning, meaning_of
+from engine.core.table.status_words import Meaning, is_verdict, meaning_of
 
 USUAL = ("commit", "val_bpb", "memory_gb", "status", "description")
 SAMPLE = 200
@@ -109,12 +109,12 @@ def is_header(cells: Cells, status_at: int = -1) -> bool:
             return False
     if known < 2 or known < 0.3 * len(cells):
         return False
-    return not (0 <= status_at < len(cells) and _is_verdict(cells[status_at]))
+    return not (0 <= status_at < len(cells) and _is_status_word(cells[status_at]))
 
 
-def _is_verdict(cell: str) -> bool:
+def _is_status_word(cell: str) -> bool:
     # Some words for `other`, such as `run`, are also column names; `other` itself is not.
-    return cell.lower() == "other" or meaning_of(cell) not in (None, Meaning.OTHER)
+    return cell.lower() == "other" or is_verdict(cell)
 
 
 def unique_names(cells: Cells) -> list[str]:

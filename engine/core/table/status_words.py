@@ -152,6 +152,11 @@ def _chinese(word: str) -> Meaning | None:
     return _negated(_MEANINGS[known]) if at and word[at - 1] in "未不没无" else _MEANINGS[known]
 
 
+def is_verdict(status: str) -> bool:
+    """Return whether a status is one of a verdict: keep, discard, crash or the like."""
+    return meaning_of(status) not in (None, Meaning.OTHER)
+
+
 def to_verdict(meaning: Meaning | None, *, measured: bool, ran_is_keep: bool) -> RowVerdict:
     """Return the verdict of a row from the meaning of its status.
 

@@ -18,7 +18,7 @@ from engine.core.table.schema import (
     schema_from_header,
 )
 from engine.core.table.shape import Delimiter, is_rule, join_quoted, split
-from engine.core.table.status_words import Meaning, meaning_of
+from engine.core.table.status_words import is_verdict
 
 QUOTING = {Delimiter.COMMA: ",", Delimiter.SEMICOLON: ";"}
 _DIGITS = frozenset("0123456789.+-")
@@ -166,18 +166,14 @@ def _names_columns(first: Sequence[str], rest: Sequence[Sequence[str]]) -> bool:
         if to_number(cell) is not None or commit_hash(cell) is not None:
             return False
         # A column may be called `ok` or `failure_cause`, but not if it holds statuses.
-        if _is_verdict(cell) and (
-            cell.lower() in _VERDICTS or share([row[index] for row in whole], _is_verdict) >= 0.3
+        if is_verdict(cell) and (
+            cell.lower() in _VERDICTS or share([row[index] for row in whole], is_verdict) >= 0.3
         ):
             return False
     return bool(whole) and any(
         sum(to_number(row[i]) is not None for row in whole) > 0.8 * len(whole)
         for i in range(len(first))
     )
-
-
-def _is_verdict(cell: str) -> bool:
-    return meaning_of(cell) not in (None, Meaning.OTHER)
 
 
 def _schemas(blocks: list[SchemaBlock]) -> list[Schema]:
