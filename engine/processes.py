@@ -92,7 +92,8 @@ def process_table() -> dict[int, ProcessEntry]:
             continue
         with contextlib.suppress(OSError, ValueError, IndexError):
             # The command in parentheses may contain any character, so count from its end.
-            line = Path("/proc", name, "stat").read_bytes().rpartition(b")")[2].split()
+            with open(f"/proc/{name}/stat", "rb", buffering=0) as file:
+                line = file.read().rpartition(b")")[2].split()
             table[int(name)] = ProcessEntry(
                 int(line[1]), int(line[3]), line[0].decode(), float(line[19])
             )

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import difflib
 import re
+import tomllib
 from collections.abc import Callable
 from typing import Any
 
 import msgspec
-import tomlkit
-import tomlkit.exceptions
 
 from engine.core.config import ResearchConfig, settings
 from engine.core.errors import ConfigError
@@ -20,6 +19,8 @@ def render_config(config: ResearchConfig) -> str:
 
     A setting whose value is None is commented out.
     """
+    import tomlkit  # imported here because reading does not need it
+
     doc = tomlkit.document()
     doc.add(tomlkit.comment("The research config of autoresearch-tui. Edit it between sessions."))
     values = msgspec.to_builtins(config)
@@ -51,26 +52,23 @@ def parse_config(
             names the line.
     """
     try:
-        raw: dict[str, Any] = tomlkit.parse(text).unwrap()
-    except tomlkit.exceptions.ParseError as error:
+        raw: dict[str, Any] = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
         raise ConfigError(
-            f"{where}, line {error.line}: this is not valid TOML.",
+            f"{where} is not valid TOML.",
             f"{error}.",
             "Correct that line, or delete the file to have a new one written.",
         ) from None
-    except tomlkit.exceptions.TOMLKitError as error:
-        raise ConfigError(
-            f"{where} is not valid TOML.", f"{error}.", "Correct it, or delete the file."
-        ) from None
     raw = adapt(raw)
     for name, value in raw.items():
-        line = f"{where}, line {_line_of(text, name)}"
         if name not in settings():
             close = difflib.get_close_matches(name, settings(), n=1)
             known = f"Known settings: {', '.join(settings())}."
             hint = f"Did you mean `{close[0]}`?" if close else known
+            line = f"{where}, line {_line_of(text, name)}"
             raise ConfigError(f"{line}: there is no setting `{name}`.", "", hint)
-        _reject_invalid(name, value, line)
+        if settings()[name].mismatch(value):
+            _reject_invalid(name, value, f"{where}, line {_line_of(text, name)}")
     return msgspec.convert(raw, ResearchConfig, strict=False)
 
 
