@@ -8,6 +8,8 @@ from pathlib import Path
 HOME_NAME = ".autoresearch"
 """Name of the workspace's directory with the engine's files, shared by all its sessions."""
 JOURNAL_NAME = "journal.jsonl"
+CURVE_NAME = "curve.jsonl"
+"""Name of the file beside a run's log with its loss curve."""
 BRANCH_PREFIX = "autoresearch"
 """The first part of a session's branch name, before the slash and the tag."""
 REF_PREFIX = "refs/autoresearch"

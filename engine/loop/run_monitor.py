@@ -10,11 +10,13 @@ from dataclasses import dataclass
 
 from engine.core.config import ResearchConfig
 from engine.core.enums import Phase
+from engine.core.layout import CURVE_NAME
 from engine.core.run_log.metric_rule import MetricRule
 from engine.core.run_log.progress import LogProgress
 from engine.core.run_log.reader import RunLog
 from engine.executors.local import ExitReport, RunHandle
 from engine.loop.log_follower import LogFollower
+from engine.store.curve_file import CurveWriter
 
 POLL_SECONDS = 0.25
 _POLL_BYTES = 256 << 10
@@ -27,6 +29,8 @@ GRACE_SECONDS = 15.0
 The training process may take three of them to save its state.
 """
 _NOTE_SECONDS = 1.0
+_NEW_SECONDS = 5.0
+"""A run that is monitored later than this after its start was started by an earlier engine."""
 
 
 @dataclass(frozen=True)
@@ -69,6 +73,7 @@ class RunMonitor:
     ) -> None:
         self.handle = handle
         self._follower = LogFollower(handle, rule or config.metric_rule)
+        self._curve_file = CurveWriter(handle.directory / CURVE_NAME)
         self._config = config
         self._on_progress = on_progress
         self._on_alarm = on_alarm
@@ -78,6 +83,8 @@ class RunMonitor:
         self._started_at = time.monotonic() - max(0.0, time.time() - handle.started_at)
         self._phase_since = self._started_at
         self._deadline = self._started_at + deadline_seconds
+        self._is_new = time.monotonic() - self._started_at < _NEW_SECONDS
+        self._trains_since: float | None = None if self._is_new else self._started_at
         self._noted_at = 0.0
         self._alone_since: float | None = None
         self._reported_waiting = False
@@ -117,6 +124,7 @@ class RunMonitor:
             await self.handle.end(self._on_alarm)
         # To parse a large log may take seconds, in which clients expect answers.
         log = await asyncio.to_thread(self._follower.read_all)
+        self._curve_file.write(log.curve)
         self._report_progress()
         return FinishedRun(report, log, self._killed_by)
 
@@ -144,8 +152,27 @@ class RunMonitor:
         return False
 
     def _read(self, at_most: int | None) -> None:
+        curve, now = self._follower.log.curve, time.monotonic()
+        if self._trains_since is not None:
+            curve.clock_share = self._clock_share(now)
+        elif self._config.budget_seconds is not None:
+            curve.clock_share = 0.0  # the first point that is read begins the training
         if self._follower.read(at_most):
-            self._grew_at = time.monotonic()
+            self._grew_at = now
+            self._curve_file.write(curve)
+            if self._trains_since is None and curve.points:
+                self._trains_since = now
+
+    def _clock_share(self, now: float) -> float | None:
+        """Return the share of the budget that has passed since the training began.
+
+        None where there is no budget, or the lines to read next are older than this engine.
+        """
+        budget, was_new = self._config.budget_seconds, self._is_new
+        self._is_new = True
+        if budget is None or self._trains_since is None or not was_new:
+            return None
+        return min(1.0, (now - self._trains_since) / budget)
 
     def _report_progress(self) -> None:
         progress = self._follower.log.progress

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections import deque
 
+from engine.core.curves.curve import CurveBuilder
 from engine.core.run_log.decoder import LineDecoder
 from engine.core.run_log.failure import FailureReader
 from engine.core.run_log.metric_reader import MetricChoice, MetricReader
@@ -41,6 +42,8 @@ class RunLog:
         self.failure = FailureReader()
         """The tracebacks and other errors."""
         self.progress = LogProgress()
+        self.curve = CurveBuilder()
+        """The loss curve that the progress lines make."""
         self.saw_fail = False
         """Whether any line consists of the word FAIL."""
         self._lines = LineDecoder()
@@ -69,6 +72,7 @@ class RunLog:
         """Parse the unfinished last line; call it once, when the log has ended."""
         for number, line in self._lines.finish():
             self._line(number, line)
+        self.curve.finish()
 
     # ---- lines
 
@@ -76,6 +80,8 @@ class RunLog:
         if not line:
             return
         if self._see_progress(line):
+            now = self.progress
+            self.curve.add(now.share, now.step, now.loss)
             if line.endswith("last):"):
                 # A progress line without an end, and behind it the head of a traceback.
                 self.failure.read(number, line)

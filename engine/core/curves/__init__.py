@@ -1,0 +1,1 @@
+"""Loss curves of training runs: collecting, comparing, projecting, and stopping a run early."""
