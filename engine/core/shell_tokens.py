@@ -15,7 +15,7 @@ _HOME = re.compile(r"\$HOME\b|\$\{HOME\}")
 _TILDE = re.compile(r"~(?=[/\s:]|\Z)")
 _EXPANSION = re.compile(r"\$(?=[A-Za-z_0-9({@*#?!$-])")
 _ANSI_QUOTES = re.compile(r"\$(?=['\"])")
-_WORD_END = re.compile(r"[\s|&;()<>]")
+_WORD_END = re.compile(r"[ \t\r\n|&;()<>]")
 
 
 class Token(msgspec.Struct, frozen=True):

@@ -127,6 +127,14 @@ def test_output_to_other_files_stays_as_it_is(text: str) -> None:
     assert (command.shell_text, command.copied_outputs) == (text, ())
 
 
+@pytest.mark.parametrize(
+    "blank", ["\xa0", "\v", "\f", "\x1c", "\x85", "\u2003", "\u2028", "\u3000"]
+)
+def test_only_the_blanks_of_a_shell_end_a_word(blank: str) -> None:
+    words = parse_command(f"python a{blank}b {blank} c").argv
+    assert words == ("python", f"a{blank}b", blank, "c")
+
+
 def test_conda_activate_is_defined_before_it_is_used() -> None:
     text = parse_command("conda activate ml && python train.py").shell_text
     assert text.startswith('eval "$(')
