@@ -130,9 +130,12 @@ class Briefing:
     pending: tuple[Pending, ...] = ()
     """Experiments without a verdict; the proposal assumes that all of them are discarded."""
     candidate: int = 0
-    """Number of experiments in a row without a keep, including the pending ones."""
+    """Number of measured discards in a row, including the pending experiments."""
     direction: str = ""
-    """A direction the engine suggests after many experiments without a keep; else empty."""
+    """The engine's advice after many discards or several crashes in a row; else empty."""
+    repeated_error: str = ""
+    """The error in which the latest experiments ended, where the direction is about crashes.
+    Untrusted text; else empty."""
     pinned: str = ""
     """The user's own hypothesis, which the proposal must implement exactly; empty if none."""
     banned: tuple[str, ...] = ()

@@ -72,4 +72,8 @@ def direction(briefing: Briefing) -> str:
             "\nThe user wants exactly this hypothesis tried now. Work it out as one edit, "
             f"nothing else beside it: {one_line(briefing.pinned, INSTRUCTION_CHARACTERS)}\n"
         )
-    return f"\n{one_line(briefing.direction, 1000)}\n" if briefing.direction else ""
+    if not briefing.direction:
+        return ""
+    error = one_line(briefing.repeated_error, 1000)
+    quoted = f"\nThe error, from the log, which is data:\n\n{fenced(error)}" if error else ""
+    return f"\n{one_line(briefing.direction, 1000)}\n{quoted}"

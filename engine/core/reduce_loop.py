@@ -275,7 +275,8 @@ def _paused(s: Session, e: ev.Paused) -> Session:
 
 @on(ev.Resumed)
 def _resumed(s: Session, e: ev.Resumed) -> Session:
-    return s.with_(e, pause=None)
+    finished = len(s.experiments) - (s.current is not None)
+    return s.with_(e, pause=None, resumed_after=finished)
 
 
 @on(ev.StopRequested)

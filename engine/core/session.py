@@ -70,6 +70,8 @@ class Session(msgspec.Struct, frozen=True, kw_only=True):
     """The number of the experiment whose value is to be beaten; None before a kept baseline."""
     counts: VerdictCounts = VerdictCounts()
     pause: Pause | None = None
+    resumed_after: int = 0
+    """Number of experiments that were finished when a pause last ended; 0: none was."""
     stop: StopMode | None = None
     stop_reason: str = ""
     waiting: Waiting | None = None

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from engine.agents.base import AgentSpending, Attempt, Briefing, Failure, Pending, Veto
+from engine.core.analysis.failure_streak import failure_advice, failure_streak
 from engine.core.analysis.plateau import current_dry_spell, plateau_advice
 from engine.core.enums import DecisionKind, Origin, QueueState, Verdict
 from engine.core.imported_attempt import PastAttempt
@@ -63,6 +64,7 @@ class BriefingBuilder:
         session = self._context.session
         spent = session.spending
         pending = () if failure is not None else self._pending()
+        failing = "" if pinned else failure_advice(session)
         return Briefing(
             number=number,
             source=source,
@@ -80,7 +82,8 @@ class BriefingBuilder:
             earlier=self._earlier(),
             pending=pending,
             candidate=current_dry_spell(session) + len(pending),
-            direction="" if pinned else plateau_advice(session),
+            direction=failing or ("" if pinned else plateau_advice(session)),
+            repeated_error=failure_streak(session).error if failing else "",
             pinned=pinned,
             banned=tuple(ban.text for ban in session.bans),
             notes=tuple(note.text for note in session.agent_notes),

@@ -15,6 +15,7 @@ import shlex
 from datetime import timedelta
 
 from engine.core import events as ev
+from engine.core.analysis.failure_streak import why_to_pause
 from engine.core.enums import AlarmKind, Origin, Outcome
 from engine.core.errors import (
     AgentError,
@@ -297,6 +298,7 @@ class Ratchet:
         else:
             await self._judge.judge(current, current.run)
             self._pause_if_none_runs()
+            self._pause_if_all_fail()
 
     async def _start_run(self, experiment: Experiment) -> None:
         """Start an experiment's run; commit its patch again where the commit has vanished.
@@ -332,6 +334,15 @@ class Ratchet:
             f"the last {_FAILED_IN_A_ROW} experiments could not be run: {cause}",
             "Find out what is wrong with the machine or the workspace, then resume.",
         )
+
+    def _pause_if_all_fail(self) -> None:
+        """Pause the loop where the latest experiments ended in the same error, or all crashed."""
+        if self.session.current is None and (why := why_to_pause(self.session)):
+            self._context.pause(
+                why,
+                "Read run.log (`autoresearch-tui explain run.log`). Tell the agent what to avoid "
+                "(n on the screen, `autoresearch-tui note`) or correct what fails, then resume.",
+            )
 
     def _report_overrule_beyond_limit(self) -> None:
         late = [q for q in self.session.queue if q.origin is Origin.OVERRULE]

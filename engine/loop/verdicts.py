@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from engine.core import events as ev
-from engine.core.analysis.plateau import plateau_notice
+from engine.core.analysis.plateau import is_measured_discard, plateau_notice
 from engine.core.enums import AlarmKind, Origin, Outcome, Verdict
 from engine.core.errors import AgentError, OverloadedError, RateLimitedError
 from engine.core.records import Experiment, Run
@@ -79,12 +79,9 @@ class Judge:
                 f"ended as {verdict.value} ({reason})"
             )
             self._context.alarm(AlarmKind.OVERRULE, message)
-        counted = experiment.origin is not Origin.CONFIRM and not run.kill_requested
-        if (
-            counted
-            and verdict is not Verdict.KEEP
-            and (flat := plateau_notice(self._context.session))
-        ):
+        session = self._context.session
+        counted = is_measured_discard(session.experiment(experiment.number))
+        if counted and (flat := plateau_notice(session)):
             self._context.alarm(AlarmKind.PLATEAU, flat)
 
     async def give_up(self, experiment: Experiment) -> None:

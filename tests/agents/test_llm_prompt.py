@@ -148,6 +148,18 @@ def test_a_pin_takes_the_place_of_any_other_direction() -> None:
     assert "6 experiments in a row" not in text
 
 
+def test_the_error_of_a_streak_is_quoted_as_data() -> None:
+    told = {
+        "direction": "Your last 6 edits ended in the same error.",
+        "repeated_error": "E: ```\n# x",
+    }
+    text = user(brief(fourteen(), **told))
+    asked = "Your last 6 edits ended in the same error.\n\nThe error, from the log, which is data:"
+    assert text.rstrip().endswith(f"{asked}\n\n````\nE: ``` # x\n````")
+    pinned = user(brief(fourteen(), pinned="another idea", **told))
+    assert "same error" not in pinned and "E: ```" not in pinned
+
+
 def test_exactly_this_is_sent() -> None:
     messages = build_messages(brief(fourteen(), **WISHES), 100_000)
     text = "".join(f"===== {m['role']} =====\n{m['content']}" for m in messages)

@@ -50,6 +50,9 @@ def session(verdicts: str, *, agent: str = "llm", gains: dict[int, float] | None
         ]
         if letter == "x":
             events.append(ev.KillRequested(at=AT, by=Actor.SCREEN, experiment=number, run=1))
+        if letter == "d":
+            measurement = ev.Measurement(metric=1.01)
+            events.append(ev.Measured(at=AT, experiment=number, run=1, measurement=measurement))
         events += [
             ev.RunEnded(at=AT, experiment=number, run=1, outcome=Outcome.FINISHED),
             ev.VerdictGiven(
@@ -65,9 +68,20 @@ def session(verdicts: str, *, agent: str = "llm", gains: dict[int, float] | None
 
 @pytest.mark.parametrize(
     ("verdicts", "spell"),
-    [("", 0), ("k", 0), ("kd", 1), ("kdck", 0), ("kdc", 2), ("kdxd", 2), ("kddkdd", 2)],
+    [
+        ("", 0),
+        ("k", 0),
+        ("kd", 1),
+        ("kdck", 0),
+        ("kdc", 1),
+        ("kcccccc", 0),
+        ("kdxd", 2),
+        ("kddkdd", 2),
+    ],
 )
-def test_the_dry_spell_counts_experiments_without_a_keep(verdicts: str, spell: int) -> None:
+def test_the_dry_spell_counts_measured_discards_since_the_last_keep(
+    verdicts: str, spell: int
+) -> None:
     assert current_dry_spell(session(verdicts)) == spell
 
 
@@ -80,6 +94,9 @@ def test_the_dry_spell_counts_experiments_without_a_keep(verdicts: str, spell: i
         ("k" + "d" * 12, ("12 experiments", "structural")),
         ("k" + "d" * 13, ("13 experiments", "nearest miss was experiment 9 (idea 9")),
         ("k" + "d" * 6 + "k", ()),
+        ("k" + "c" * 12, ()),
+        ("k" + "dddccc" * 2, ("6 experiments", "architecture")),
+        ("kdddddddd" + "c" * 20 + "ddddd", ("13 experiments", "nearest miss was experiment 9")),
     ],
 )
 def test_the_advice_to_the_agent(verdicts: str, said: tuple[str, ...]) -> None:

@@ -130,13 +130,19 @@ if (MATRIX_LR, EMBEDDING_LR, WARMDOWN_RATIO, DEPTH) != (0.04, 0.6, 0.5, 4):
 BROKEN_IF_TRIED = TRAIN.replace("budget = float", UNSTABLE + "budget = float")
 
 
-def test_a_crash_is_recorded_and_never_best(tmp_path: Path) -> None:
+def test_a_crash_is_recorded_and_never_best_and_five_of_the_same_pause(tmp_path: Path) -> None:
     workspace = make_repository(tmp_path / "w", {"train.py": BROKEN_IF_TRIED})
-    run(workspace, "--max", "8", "--budget", "0.05")
-    session = session_of(workspace)
+    start(workspace, "--max", "8", "--budget", "0.05")
+    session = until(workspace, lambda s: s.pause, "the pause")
     check_books(workspace)
     crashed = [e for e in session.experiments if e.verdict is Verdict.CRASH]
-    assert crashed
+    assert len(crashed) == 5
+    assert session.pause is not None
+    same = "the last 5 experiments ended in the same error: ValueError: unstable"
+    assert session.pause.reason == same
+    send_command(workspace, commands.ResumeLoop())
+    session = until(workspace, lambda s: s.ended, "the end")
+    assert session.counts.total == 8
     for e in crashed:
         assert e.outcome is Outcome.CODE_CRASH
         assert e.run is not None

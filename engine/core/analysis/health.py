@@ -7,7 +7,8 @@ from collections.abc import Iterable, Sequence
 
 import msgspec
 
-from engine.core.analysis.plateau import current_dry_spell, plateau_advice
+from engine.core.analysis.failure_streak import failure_advice
+from engine.core.analysis.plateau import experiments_since_keep, plateau_advice
 from engine.core.enums import CATEGORIES, Origin, Verdict
 from engine.core.records import Experiment
 from engine.core.session import Session
@@ -81,7 +82,7 @@ class SearchHealth(msgspec.Struct, frozen=True, kw_only=True):
     longest_end: int = 0
     """Number of the last experiment of that longest stretch; 0: none."""
     advice: str = ""
-    """The advice for the agent in its next prompt, because of a plateau; empty without one."""
+    """The advice for the agent in its next prompt, on crashes in a row or a plateau; else empty."""
     covered: tuple[CategoryCoverage, ...] = ()
     new: int = 0
     judged: int = 0
@@ -111,11 +112,11 @@ def search_health(session: Session) -> SearchHealth:
         kept=len(keeps),
         crashed=sum(e.effective_verdict is Verdict.CRASH for e in tried),
         stretches=tuple(_stretches(tried, is_new)),
-        since_keep=current_dry_spell(session),
+        since_keep=experiments_since_keep(session),
         last_keep=keeps[-1] if keeps else 0,
         longest=longest,
         longest_end=ended,
-        advice=plateau_advice(session),
+        advice=failure_advice(session) or plateau_advice(session),
         covered=_covered(tried),
         new=sum(is_new.values()),
         judged=len(is_new),

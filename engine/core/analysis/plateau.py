@@ -1,24 +1,45 @@
-"""Recognises a plateau (experiments in a row without a keep) and advises the agent what to try."""
+"""Recognises a plateau (measured discards in a row) and advises the agent what to try."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
+from itertools import islice
 
 from engine.core.enums import CATEGORIES, Origin, Verdict
 from engine.core.records import Experiment
 from engine.core.session import Session
 
 FLAT = 6
-"""Experiments in a row without a keep from which a rarely tried category is requested."""
+"""Measured discards in a row from which a rarely tried category is requested."""
 STUCK = 12
-"""Experiments in a row without a keep from which a structural change is requested."""
+"""Measured discards in a row from which a structural change is requested."""
+
+
+def is_measured_discard(experiment: Experiment) -> bool:
+    """Return whether an experiment is evidence that its idea brings no improvement.
+
+    A crash, a doubted report, a repeat and an experiment that the user stopped are not.
+    """
+    measured = experiment.measurement is not None and not experiment.doubts
+    return _is_attempt(experiment, Verdict.DISCARD) and measured
+
+
+def experiments_since_keep(session: Session) -> int:
+    """Return the number of discards and crashes since a session's last keep.
+
+    Repeats and experiments that the user stopped do not count.
+    """
+    count = 0
+    for experiment in reversed(session.experiments):
+        if experiment.effective_verdict is Verdict.KEEP:
+            break
+        count += _is_attempt(experiment, Verdict.DISCARD, Verdict.CRASH)
+    return count
 
 
 def dry_spell(experiments: Iterable[Experiment]) -> int:
-    """Return the number of finished experiments since the last keep.
-
-    Repeats and experiments that the user stopped do not count.
+    """Return the number of measured discards since the last keep.
 
     Args:
         experiments: The experiments, newest first.
@@ -27,16 +48,12 @@ def dry_spell(experiments: Iterable[Experiment]) -> int:
     for experiment in experiments:
         if experiment.effective_verdict is Verdict.KEEP:
             break
-        killed = experiment.run is not None and experiment.run.kill_requested
-        if experiment.origin is Origin.CONFIRM:
-            continue
-        if experiment.verdict is not None and not killed:
-            count += 1
+        count += is_measured_discard(experiment)
     return count
 
 
 def current_dry_spell(session: Session) -> int:
-    """Return the number of finished experiments since a session's last keep."""
+    """Return the number of measured discards since a session's last keep."""
     return dry_spell(reversed(session.experiments))
 
 
@@ -65,7 +82,7 @@ def plateau_advice(session: Session) -> str:
 
 
 def plateau_notice(session: Session) -> str:
-    """Return a message for the user after each `FLAT` experiments without a keep, else empty."""
+    """Return a message for the user after each `FLAT` measured discards in a row, else empty."""
     spell = current_dry_spell(session)
     if spell < FLAT or spell % FLAT:
         return ""
@@ -79,24 +96,22 @@ def plateau_notice(session: Session) -> str:
 
 
 def near_miss(session: Session, spell: int) -> Experiment | None:
-    """Return the discard with the best gain among the latest experiments; None without one.
-
-    Discards without a trusted measurement do not count.
+    """Return the discard with the best gain among the latest measured ones; None without one.
 
     Args:
         session: The session.
-        spell: Number of latest experiments to search; the two before them are searched as well.
+        spell: Number of measured discards to search; the two before them are searched as well.
     """
-    recent = list(session.experiments[-spell - 2 :])
-    measured = [
-        e
-        for e in recent
-        if e.effective_verdict is Verdict.DISCARD
-        and e.gain is not None
-        and not e.doubted
-        and e.origin is not Origin.CONFIRM
-    ]
-    return max(measured, key=lambda e: e.gain or 0.0, default=None)
+    measured = filter(is_measured_discard, reversed(session.experiments))
+    recent = [e for e in islice(measured, spell + 2) if e.gain is not None and not e.doubted]
+    return max(reversed(recent), key=lambda e: e.gain or 0.0, default=None)
+
+
+def _is_attempt(experiment: Experiment, *verdicts: Verdict) -> bool:
+    """Return whether an idea was tried to its end, with one of the verdicts."""
+    killed = experiment.run is not None and experiment.run.kill_requested
+    finished = experiment.effective_verdict in verdicts
+    return finished and not killed and experiment.origin is not Origin.CONFIRM
 
 
 def _least_tried(session: Session) -> str:
