@@ -270,20 +270,25 @@ class RunSupervisor:
     # ---- files
 
     def _write_report(self, content: dict[str, float | str | None]) -> None:
-        """Write `exit.json`; where the disk is full or fails, try until it can be written."""
-        wait = 0.1
+        """Write `exit.json`; where the disk is full or fails, try until it can be written.
+
+        After SIGTERM it is tried for a few seconds only.
+        """
+        wait, until = 0.1, float("inf")
         while True:
             try:
                 os.fchmod(self.directory, 0o700)  # the run may have changed it
                 self._replace("exit.json", lambda target: _write_json(target, content))
                 return
             except OSError as error:
-                if error.errno not in CURABLE:
+                if error.errno not in CURABLE or time.monotonic() >= until:
                     raise
                 # The run may have failed for the same reason, without a line in its log.
                 content["disk_error"] = os.strerror(error.errno)
-            time.sleep(wait)
+            self._wait(wait)
             wait = min(2 * wait, LONGEST_WAIT_SECONDS)
+            if self.term_requested and until == float("inf"):
+                wait, until = 0.1, time.monotonic() + TERM_GRACE_SECONDS
 
     def _replace(self, name: str, write: Callable[[int], None]) -> None:
         """Replace a file of the run's directory, or whatever the run left under its name.

@@ -121,6 +121,8 @@ class RunMonitor:
                     await waiting
         report = self.handle.report()
         if report is None:
+            if self.handle.kill_requested_at is not None:
+                self._killed_by = self._killed_by or "request"
             await self.handle.end(self._on_alarm)
         # To parse a large log may take seconds, in which clients expect answers.
         log = await asyncio.to_thread(self._follower.read_all)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import resource
 import shutil
 import signal
 import sys
@@ -15,11 +16,7 @@ import psutil
 import pytest
 
 from engine.core.command_line import parse_command
-from engine.executors.local import (
-    ExitReport,
-    RunHandle,
-    start_run,
-)
+from engine.executors.local import ExitReport, RunHandle, start_run
 from tests.world import DEADLINE_SECONDS, wait_for
 
 
@@ -262,3 +259,39 @@ def test_a_run_that_the_machine_cannot_start_yet_is_started_later(
     report = finish(handle)
     assert (tmp_path / "calls").read_text().count("INJECTED") == 3
     assert (report.exit_code, handle.log.read_text()) == (0, "out\n")
+
+
+def refuse_files(handle: RunHandle, most: int) -> None:
+    """Let a run's supervisor open no file while `most` are open, as on a busy machine."""
+    assert handle.pid is not None
+    _, hard = resource.prlimit(handle.pid, resource.RLIMIT_NOFILE)
+    resource.prlimit(handle.pid, resource.RLIMIT_NOFILE, (most, hard))
+
+
+def begin_with_unwritten_report(tmp_path: Path) -> RunHandle:
+    """Start a run that ends by itself, and whose supervisor cannot write its report then."""
+    gate = tmp_path / "gate"
+    os.mkfifo(gate)
+    handle = begin(tmp_path, f"print('out', flush=True); open({str(gate)!r}).read()")
+    wait_for(lambda: "out" in handle.log.read_text(), "the run's output")
+    refuse_files(handle, 1)
+    gate.write_text("")
+    wait_for(lambda: handle.processes.note() == "alone", "the run's end")
+    return handle
+
+
+@pytest.mark.skipif(not hasattr(resource, "prlimit"), reason="only Linux limits other processes")
+def test_a_supervisor_whose_report_waits_ends_when_it_is_asked_to(tmp_path: Path) -> None:
+    handle = begin_with_unwritten_report(tmp_path)
+    handle.kill()
+    wait_for(lambda: not handle.alive(), "the supervisor's end")
+    assert handle.report() is None
+
+
+@pytest.mark.skipif(not hasattr(resource, "prlimit"), reason="only Linux limits other processes")
+def test_a_supervisor_asked_to_end_still_writes_its_report_if_it_can(tmp_path: Path) -> None:
+    handle = begin_with_unwritten_report(tmp_path)
+    handle.kill()
+    refuse_files(handle, 64)
+    report = finish(handle)
+    assert (report.exit_code, report.killed_by) == (0, None)
