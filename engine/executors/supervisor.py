@@ -11,15 +11,16 @@ the secrets that are to be redacted in the log. It
 - kills the whole tree at the deadline, on SIGTERM, and after the main process has ended,
 - overwrites secrets in the log with asterisks, so that it keeps its length,
 - frees the middle of a log that grows beyond its cap, keeping head and tail,
-- writes `exit.json` with the secret at the end, atomically, and tries until there is disk space.
+- writes `exit.json` with the secret at the end, atomically, and tries until there is disk space or
+  it gets SIGTERM.
 
-It imports as little as possible: `json`, `contextlib` and the enums of `signal` would double its
-start-up time.
+It imports as little as possible: `json`, `contextlib`, `ctypes` and the enums of `signal` would
+double its start-up time.
 """
 
 from __future__ import annotations
 
-import ctypes
+import _ctypes
 import errno
 import os
 import resource
@@ -56,13 +57,22 @@ REDACTED_BYTES_PER_POLL = 16 << 20
 """Bytes of the log searched for secrets at once; more would delay the deadline."""
 
 
-def _libc() -> ctypes.CDLL | None:
+def _prctl(option: int, value: int) -> None:
+    """Set an attribute of this process; do nothing on other systems than Linux."""
+    if sys.platform.startswith("linux"):
+        program = _ctypes.dlopen(None, os.RTLD_NOW)  # type: ignore[arg-type]  # None: this one
+        _ctypes.call_cdeclfunction(_ctypes.dlsym(program, "prctl"), (option, value, 0, 0, 0))
+
+
+def _punch_hole(file: int, start: int, end: int) -> bool:
+    """Free the disk space of a part of a file; return False where the system cannot do that."""
+    import ctypes  # most logs stay within their cap
+
     if not sys.platform.startswith("linux"):
-        return None
-    try:
-        return ctypes.CDLL(None, use_errno=True)
-    except OSError:
-        return None
+        return False
+    size = ctypes.c_int64(end - start)
+    fallocate = ctypes.CDLL(None).fallocate
+    return not fallocate(file, FALLOC_PUNCH_HOLE_KEEP_SIZE, ctypes.c_int64(start), size)
 
 
 class RunSupervisor:
@@ -96,7 +106,6 @@ class RunSupervisor:
         self.deadline_seconds = deadline_seconds
         self.log_cap_bytes = log_cap_bytes
         self.argv = argv
-        self.libc = _libc()
         self.log = os.open("run.log", WRITE | os.O_APPEND, 0o600, dir_fd=self.directory)
         self.log_writer = os.open("run.log", WRITE, 0o600, dir_fd=self.directory)
         # The run gets the first one, by which it cannot read or overwrite what it has written.
@@ -126,9 +135,8 @@ class RunSupervisor:
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         # Blocked, so that sigtimedwait can wait for them without a race.
         signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGCHLD, signal.SIGTERM})
-        if self.libc is not None:
-            self.libc.prctl(PR_SET_DUMPABLE, 0, 0, 0, 0)
-            self.libc.prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+        _prctl(PR_SET_DUMPABLE, 0)
+        _prctl(PR_SET_CHILD_SUBREAPER, 1)
         self.main = self._spawn()
         started_at, start = time.time(), time.monotonic()
         secret, *texts = os.read(self.secret_fd, LARGEST_PIPE_BYTES).split(b"\0")
@@ -168,13 +176,12 @@ class RunSupervisor:
         try:
             os.close(self.secret_fd)
             os.setsid()
-            if self.libc is not None:
-                # Without a supervisor no deadline is enforced: the command dies with it.
-                self.libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
-                if os.getppid() != supervisor:
-                    os._exit(127)  # it was killed before the command could depend on it
-                self.libc.prctl(PR_SET_DUMPABLE, 1, 0, 0, 0)  # else /proc/self belongs to root
-                _prefer_for_oom_kill()
+            # Without a supervisor no deadline is enforced: the command dies with it.
+            _prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+            if os.getppid() != supervisor:
+                os._exit(127)  # it was killed before the command could depend on it
+            _prctl(PR_SET_DUMPABLE, 1)  # else /proc/self belongs to root
+            _prefer_for_oom_kill()
             null = os.open(os.devnull, os.O_RDONLY)
             os.dup2(null, 0)
             os.dup2(self.log, 1)
@@ -351,15 +358,7 @@ class RunSupervisor:
         head, tail = self.log_cap_bytes // 4, self.log_cap_bytes // 4
         end = (info.st_size - tail) // 4096 * 4096
         start = head // 4096 * 4096
-        if self.libc is None or end <= start:
-            return False
-        failed = self.libc.fallocate(
-            self.log,
-            FALLOC_PUNCH_HOLE_KEEP_SIZE,
-            ctypes.c_int64(start),
-            ctypes.c_int64(end - start),
-        )
-        if failed:
+        if end <= start or not _punch_hole(self.log, start, end):
             return False
         self.dropped_from, self.dropped_to = start, end
         return True
