@@ -10,6 +10,7 @@ import os
 import secrets
 import shutil
 import signal
+import struct
 import subprocess
 import sys
 import time
@@ -342,7 +343,14 @@ def _create_log(path: Path) -> int:
 
 
 def _supervisor_script() -> str:
-    """Return the path of the supervisor's program: the compiled file if there is one."""
-    spec = supervisor.__spec__
+    """Return the path of the supervisor's program: the compiled file if there is a current one."""
+    source, spec = supervisor.__file__, supervisor.__spec__
     compiled = spec.cached if spec is not None else None
-    return compiled if compiled and os.path.exists(compiled) else supervisor.__file__
+    if compiled is not None:
+        info = os.stat(source)
+        # Python itself checks it at an import only, not where it is the program.
+        current = struct.pack("<3L", 0, int(info.st_mtime) & 0xFFFFFFFF, info.st_size & 0xFFFFFFFF)
+        with contextlib.suppress(OSError), open(compiled, "rb") as file:
+            if file.read(16)[4:] == current:
+                return compiled
+    return source

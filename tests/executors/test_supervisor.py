@@ -5,18 +5,21 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import py_compile
 import resource
 import shutil
 import signal
 import sys
 import textwrap
 from pathlib import Path
+from types import SimpleNamespace
 
 import psutil
 import pytest
 
 from engine.core.command_line import parse_command
-from engine.executors.local import ExitReport, RunHandle, start_run
+from engine.executors import supervisor
+from engine.executors.local import ExitReport, RunHandle, _supervisor_script, start_run
 from tests.world import DEADLINE_SECONDS, wait_for
 
 
@@ -259,6 +262,21 @@ def test_a_run_that_the_machine_cannot_start_yet_is_started_later(
     report = finish(handle)
     assert (tmp_path / "calls").read_text().count("INJECTED") == 3
     assert (report.exit_code, handle.log.read_text()) == (0, "out\n")
+
+
+def test_a_compiled_supervisor_is_used_unless_its_source_changed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source, compiled = tmp_path / "supervisor.py", tmp_path / "supervisor.pyc"
+    shutil.copyfile(supervisor.__file__, source)
+    monkeypatch.setattr(supervisor, "__file__", str(source))
+    monkeypatch.setattr(supervisor, "__spec__", SimpleNamespace(cached=str(compiled)))
+    assert _supervisor_script() == str(source)
+    py_compile.compile(str(source), cfile=str(compiled))
+    assert _supervisor_script() == str(compiled)
+    with open(source, "a") as file:
+        file.write("# changed\n")
+    assert _supervisor_script() == str(source)
 
 
 def refuse_files(handle: RunHandle, most: int) -> None:
