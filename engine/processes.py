@@ -91,11 +91,15 @@ def process_table() -> dict[int, ProcessEntry]:
         if not name.isdigit():
             continue
         with contextlib.suppress(OSError, ValueError, IndexError):
+            descriptor = os.open(f"/proc/{name}/stat", os.O_RDONLY)
+            try:
+                line = os.read(descriptor, 1024)
+            finally:
+                os.close(descriptor)
             # The command in parentheses may contain any character, so count from its end.
-            with open(f"/proc/{name}/stat", "rb", buffering=0) as file:
-                line = file.read().rpartition(b")")[2].split()
+            fields = line.rpartition(b")")[2].split(None, 20)
             table[int(name)] = ProcessEntry(
-                int(line[1]), int(line[3]), line[0].decode(), float(line[19])
+                int(fields[1]), int(fields[3]), fields[0].decode(), float(fields[19])
             )
     return table
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterable, Mapping
+from functools import lru_cache
 from urllib.parse import quote
 
 SHORTEST_SECRET = 6
@@ -73,6 +74,7 @@ _RANDOM_TEXT = re.compile(
 )
 
 
+@lru_cache(maxsize=4096)  # asked of the whole environment for each git command
 def is_harmless(name: str, value: str) -> bool:
     """Return whether an environment variable is known to hold no secret."""
     known = name in _HARMLESS or name.upper() in _HARMLESS or name.startswith(_HARMLESS_PREFIXES)
