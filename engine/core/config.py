@@ -10,7 +10,7 @@ import msgspec
 from msgspec import Meta
 from msgspec.structs import replace
 
-from engine.core.enums import Autonomy, Direction, KeepRule
+from engine.core.enums import Autonomy, Direction, EarlyStop, KeepRule
 from engine.core.run_log.metric_rule import MetricRule, pick_mismatch, source_mismatch
 from engine.core.setting import (
     Setting,
@@ -253,6 +253,14 @@ class ResearchConfig(msgspec.Struct, frozen=True, kw_only=True):
             bounds=_SECONDS,
         ),
     ] = None
+    early_stop: Annotated[
+        EarlyStop,
+        Setting(
+            'what happens to a run whose loss is further behind than any run recovered from: "off" '
+            'nothing, "advise" you are told, "kill" it is stopped and discarded',
+            flag="--early-stop",
+        ),
+    ] = EarlyStop.ADVISE
     log_cap_bytes: Annotated[
         int, Setting("of a larger log only the head and the tail are kept", bounds=Meta(ge=2**20))
     ] = 64 * 2**20

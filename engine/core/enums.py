@@ -71,6 +71,8 @@ class Outcome(StrEnum):
     HANG = "hang"
     ENVIRONMENT = "environment"
     INTERRUPTED = "interrupted"
+    STOPPED_EARLY = "stopped early"
+    """Its loss was too far behind the incumbent's; the engine stopped it."""
 
 
 class Phase(StrEnum):
@@ -103,6 +105,15 @@ class KeepRule(StrEnum):
 
     GREEDY = "greedy"
     MIN_DELTA = "min_delta"
+
+
+class EarlyStop(StrEnum):
+    """What happens to a run whose loss is too far behind the incumbent's to recover."""
+
+    OFF = "off"
+    ADVISE = "advise"
+    """The finding is recorded and shown, and the run goes on."""
+    KILL = "kill"
 
 
 class Autonomy(StrEnum):

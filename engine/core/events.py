@@ -493,6 +493,31 @@ class RunProgressed(Event, frozen=True, kw_only=True):
     loss: float
 
 
+class RunFellBehind(Event, frozen=True, kw_only=True):
+    """A run's loss is further behind the incumbent's than any run of the session recovered from."""
+
+    experiment: int
+    run: int
+    against: int
+    """The number of the incumbent's experiment."""
+    share: float
+    """The share of the budget, from 0 to 1, at which the losses were compared."""
+    gap: float
+    """The run's loss there, less the incumbent's."""
+    limit: float
+    """The largest gap there from which a run is believed to recover."""
+    curves: int
+    """The number of finished runs from which that is believed."""
+    hindsight_stopped: int = 0
+    """How many of these runs the rule would have stopped, each judged by all the others."""
+    hindsight_keeps: int = 0
+    """How many of those it would have stopped were kept; the rule stops no run if there is one."""
+    stops: bool = False
+    """Whether the engine stops the run."""
+    saved_seconds: float = 0.0
+    """The seconds that the incumbent's run took, less those of this run so far."""
+
+
 class DevicesSampled(Event, frozen=True, kw_only=True):
     """The machine's CPU, memory and GPU load was sampled; about six times per run."""
 
@@ -668,6 +693,7 @@ AnyEvent = (
     | RunStarted
     | RunAdopted
     | RunProgressed
+    | RunFellBehind
     | DevicesSampled
     | RunEnded
     | Measured

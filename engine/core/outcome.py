@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from engine.core.enums import Outcome
 from engine.core.run_log.reader import RunLog
 
+EARLY_STOP = "early stop"
+"""Why a run was killed whose loss was too far behind the incumbent's."""
 _OUT_OF_MEMORY = re.compile(
     r"CUDA out of memory|CUDA error: out of memory|CUBLAS_STATUS_ALLOC_FAILED|HIP out of memory"
     r"|torch\.(?:cuda\.)?OutOfMemoryError|MPS backend out of memory"
@@ -62,7 +64,7 @@ class Ending:
     signal: int | None
     killed_by: str | None
     """Why the engine killed the run: `deadline`, `silence`, `start-up`, `training`, `evaluation`,
-    `request` or `log flood`; None: it ended by itself.
+    `request`, `early stop` or `log flood`; None: it ended by itself.
     """
     metric: float | None
     metric_name: str
@@ -216,6 +218,8 @@ def _crash(end: Ending) -> str:
 def _killed(by: str, text: str) -> Classified:
     if by == "request":
         return Classified(Outcome.INTERRUPTED, "killed by request")
+    if by == EARLY_STOP:
+        return Classified(Outcome.STOPPED_EARLY, "its loss was too far behind to recover")
     if by == "silence":
         return Classified(Outcome.HANG, "its log was silent for too long while it trained")
     if by == "log flood":

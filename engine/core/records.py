@@ -38,8 +38,17 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
     kill_requested: bool = False
     stopped: bool = False
     """True where the user ended the session during this run, which killed it."""
+    behind: ev.RunFellBehind | None = None
+    """How far the run fell behind the incumbent, if that was too far to recover; else None."""
     veto: str = ""
     """Why the user vetoed the experiment's idea during this run; empty where they did not."""
+
+    @property
+    def saved_seconds(self) -> float:
+        """The seconds that an early stop of this run saved; 0 where it was not stopped."""
+        if self.behind is None or self.outcome is not Outcome.STOPPED_EARLY:
+            return 0.0
+        return self.behind.saved_seconds
 
 
 class Spending(msgspec.Struct, frozen=True, kw_only=True):

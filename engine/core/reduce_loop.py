@@ -206,6 +206,11 @@ def _run_progressed(s: Session, e: ev.RunProgressed) -> Session:
     return s.change_run(e, e.experiment, e.run, curve=curve)
 
 
+@on(ev.RunFellBehind)
+def _run_fell_behind(s: Session, e: ev.RunFellBehind) -> Session:
+    return s.change_run(e, e.experiment, e.run, behind=e)
+
+
 @on(ev.DevicesSampled)
 def _devices_sampled(s: Session, e: ev.DevicesSampled) -> Session:
     return s.with_(e, machine=e)

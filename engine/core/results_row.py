@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from engine.core.enums import Verdict
+from engine.core.enums import Outcome, Verdict
 from engine.core.records import Experiment
 from engine.core.text import one_line
 
@@ -27,7 +27,8 @@ def row_of(experiment: Experiment) -> ResultsRow | None:
     """Return the cells of an experiment's line in results.tsv; None before it has a verdict.
 
     The line is what results.tsv holds, so it gives the keep rule's verdict even where the user
-    overruled it. A discarded result that is not trusted stands as a crash if its value is 0.
+    overruled it. A discarded result that is not trusted stands as a crash if its value is 0, and so
+    does a run that was stopped early.
     """
     if experiment.verdict is None and not experiment.row_status:
         return None
@@ -35,6 +36,8 @@ def row_of(experiment: Experiment) -> ResultsRow | None:
     distrusted = bool(experiment.doubts or experiment.surprises)
     if distrusted and verdict is Verdict.DISCARD and measured and not round(measured.metric, 6):
         verdict = Verdict.CRASH
+    if verdict is Verdict.DISCARD and experiment.outcome is Outcome.STOPPED_EARLY:
+        verdict = Verdict.CRASH  # as a discard, its 0.0 would be the best for other programs
     crashed = verdict is Verdict.CRASH or measured is None
     note = f" ({experiment.verdict_reason})" if crashed or distrusted else ""
     return ResultsRow(

@@ -282,6 +282,11 @@ class Session(msgspec.Struct, frozen=True, kw_only=True):
         wait = self.open_wait
         return max(0.0, (wait.until - now).total_seconds()) if wait is not None else 0.0
 
+    @property
+    def saved_seconds(self) -> float:
+        """The seconds of runs that early stops have saved."""
+        return sum(run.saved_seconds for e in self.experiments for run in e.runs)
+
     def experiment(self, number: int) -> Experiment:
         """Return the experiment with that number, counted from 1.
 

@@ -9,8 +9,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from engine.core.config import ResearchConfig
+from engine.core.curves.curve import CurveBuilder
 from engine.core.enums import Phase
 from engine.core.layout import CURVE_NAME
+from engine.core.outcome import EARLY_STOP
 from engine.core.run_log.metric_rule import MetricRule
 from engine.core.run_log.progress import LogProgress
 from engine.core.run_log.reader import RunLog
@@ -90,6 +92,17 @@ class RunMonitor:
         self._reported_waiting = False
         self._grew_at = self._polled_at = time.monotonic()
         self._killed_by: str | None = None
+
+    @property
+    def curve(self) -> CurveBuilder:
+        """Return the loss curve that the run's log shows so far."""
+        return self._follower.log.curve
+
+    def stop_early(self) -> None:
+        """Kill the run because its loss is too far behind to recover."""
+        if self._killed_by is None:
+            self._killed_by = EARLY_STOP
+            self.handle.kill()
 
     @property
     def elapsed_seconds(self) -> float:

@@ -10,7 +10,7 @@ from engine.core.edit_use import same_file
 from engine.core.enums import AlarmKind, Origin, Outcome, Phase, StopMode, Verdict
 from engine.core.equal_results import equal_results
 from engine.core.errors import EnvironmentProblem, JournalError
-from engine.core.outcome import Classified, classify, ending_of
+from engine.core.outcome import EARLY_STOP, Classified, classify, ending_of
 from engine.core.records import Experiment, Run
 from engine.core.run_log.metric_rule import LAST, MetricRule
 from engine.core.run_log.progress import LogProgress
@@ -21,6 +21,7 @@ from engine.core.verdict import find_doubts, uncounted_seconds
 from engine.executors.environment import withheld_names
 from engine.executors.local import ExitReport, RunHandle, RunSecret
 from engine.loop.context import SessionContext
+from engine.loop.early_stop import EarlyStopping
 from engine.loop.log_follower import LogFollower
 from engine.loop.program_versions import ProgramVersions
 from engine.loop.run_monitor import FinishedRun, RunMonitor
@@ -54,6 +55,7 @@ class Runner:
         self._place = place
         self._program = program
         self._stall = stall
+        self._early_stop = EarlyStopping(context)
         self._handle: RunHandle | None = None
         self._has_install = False
         """Whether the last run left the worktree installed in the user's environment."""
@@ -147,9 +149,7 @@ class Runner:
             self._context.session.config,
             deadline_seconds=run.deadline_seconds,
             rule=self._rule(experiment),
-            on_progress=lambda progress: self._progressed(
-                number, run.number, progress, monitor.elapsed_seconds
-            ),
+            on_progress=lambda progress: self._watch_progress(experiment, run, progress, monitor),
             on_alarm=lambda message: self._alarm_of_run(number, message),
             on_report_waits=lambda: self._stall.begin(
                 f"Run #{number} has ended, and its report is not written: is the disk full?"
@@ -239,6 +239,14 @@ class Runner:
 
     # ---- progress
 
+    def _watch_progress(
+        self, experiment: Experiment, run: Run, progress: LogProgress, monitor: RunMonitor
+    ) -> None:
+        """Publish and record a run's progress; stop the run where it is too far behind."""
+        self._progressed(experiment.number, run.number, progress, monitor.elapsed_seconds)
+        if self._early_stop.is_due(experiment, run, monitor.curve, monitor.elapsed_seconds):
+            monitor.stop_early()
+
     def _progressed(self, number: int, run: int, progress: LogProgress, elapsed: float) -> None:
         session = self._context.session
         phase = progress.phase
@@ -294,6 +302,9 @@ class Runner:
         killed_by: str | None = report.killed_by if report is not None else None
         if (report is None or killed_by == "request") and finished.killed_by is not None:
             killed_by = finished.killed_by
+        behind = session.experiment(experiment.number).runs[-1].behind
+        if killed_by == "request" and behind is not None and behind.stops:
+            killed_by = EARLY_STOP  # the engine that stopped it is gone
         if report is None and killed_by is None:
             return _lost(handle, "the run's supervisor was killed")
         return classify(

@@ -10,6 +10,7 @@ from engine.core.records import Experiment, Run
 from engine.core.results_row import row_of
 from engine.core.verdict import decide
 from engine.loop.context import SessionContext
+from engine.loop.early_stop import stop_reason
 from engine.loop.experiment import ExperimentSteps
 from engine.loop.runner import Runner
 from engine.store.results_tsv import ResultsTable, size
@@ -62,6 +63,8 @@ class Judge:
         elif run.outcome is Outcome.FINISHED:
             await self._runner.measure_again(experiment, run)
             return
+        elif run.outcome is Outcome.STOPPED_EARLY and not run.kill_requested:
+            verdict, reason, gain = Verdict.DISCARD, stop_reason(run), None
         else:
             outcome = run.outcome.value if run.outcome is not None else "unknown"
             if run.kill_requested:

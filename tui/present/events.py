@@ -10,6 +10,7 @@ from engine.core.enums import Actor, Direction, Origin, Outcome, ReviewAnswer
 from engine.core.machine import MachineSample
 from engine.core.records import Spending
 from engine.core.text import short_id
+from tui.present.early_stop import behind, evidence
 from tui.present.numbers import clock, cost, gain_text, memory, metric, size
 from tui.present.verdict_marks import VERDICTS
 
@@ -36,7 +37,7 @@ _EVENTS: dict[EventTopic, tuple[type[ev.AnyEvent], ...]] = {
         ev.FrontierAdvanced,
         ev.FrontierReverted,
     ),
-    EventTopic.RUN: (ev.RunStarted, ev.RunAdopted, ev.RunEnded, ev.Measured),
+    EventTopic.RUN: (ev.RunStarted, ev.RunAdopted, ev.RunFellBehind, ev.RunEnded, ev.Measured),
     EventTopic.SAMPLE: (ev.RunProgressed, ev.DevicesSampled),
     EventTopic.DECISION: (
         ev.ReviewRequested,
@@ -200,6 +201,9 @@ def _describe(event: ev.AnyEvent, direction: Direction) -> EventText:
             return EventText(f"run {event.run} started, at most {clock(event.deadline_seconds)}")
         case ev.RunAdopted():
             return EventText(f"run {event.run} was found alive and taken over", "--accent")
+        case ev.RunFellBehind():
+            what = f"run {event.run} {behind(event)}"
+            return EventText(what, "--attention", reason=evidence(event))
         case ev.RunEnded():
             failed = event.outcome is not Outcome.FINISHED
             last = event.detail.strip().rsplit("\n", 1)[-1] if failed else ""

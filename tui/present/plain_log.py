@@ -26,7 +26,7 @@ def log_lines(event: ev.AnyEvent, session: Session, width: int = 120) -> list[st
         case ev.SessionStarted():
             notes = [f"Note: {one_line(note)}" for note in event.notes]
             return [one_line(event_text(event).sentence()), *notes]
-        case ev.RunAdopted():
+        case ev.RunAdopted() | ev.RunFellBehind():
             return [event_text(event).line(f"#{event.experiment}")]
         case ev.Paused():
             text = event_text(event)
