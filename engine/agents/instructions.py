@@ -34,7 +34,7 @@ def earlier(briefing: Briefing) -> list[str]:
 
 
 def user_instructions(briefing: Briefing) -> list[str]:
-    """Return a list with a prompt section on the user's scope, bans, vetoes and notes.
+    """Return a list with a prompt section on the user's scope, guardrails, bans, vetoes and notes.
 
     Empty if the user has given none of these. Only the last 20 vetoes are listed.
     """
@@ -42,6 +42,12 @@ def user_instructions(briefing: Briefing) -> list[str]:
     if briefing.config.scope:
         parts.append(
             f"Change only this: {one_line(briefing.config.scope, INSTRUCTION_CHARACTERS)}\n"
+        )
+    if briefing.config.guards:
+        limits = "".join(f"- {one_line(text, 200)}\n" for text in briefing.config.guards)
+        parts.append(
+            "An edit that breaks one of these limits is discarded, however good its metric (x: "
+            f"times the figure of the best so far):\n\n{limits}"
         )
     if briefing.banned:
         bans = "".join(f"- {one_line(text, INSTRUCTION_CHARACTERS)}\n" for text in briefing.banned)

@@ -11,6 +11,7 @@ from msgspec import Meta
 from msgspec.structs import replace
 
 from engine.core.enums import Autonomy, Direction, EarlyStop, KeepRule
+from engine.core.guardrail import guardrails_mismatch
 from engine.core.run_log.metric_rule import MetricRule, pick_mismatch, source_mismatch
 from engine.core.setting import (
     Setting,
@@ -173,6 +174,20 @@ class ResearchConfig(msgspec.Struct, frozen=True, kw_only=True):
             fixed=True,
         ),
     ] = 0.0
+    guards: Annotated[
+        tuple[str, ...],
+        Setting(
+            "limits of other figures of the run's summary, which a keep may not break: "
+            "peak_vram_mb <= 39000, or tokens_per_second >= 0.95x (x: of the best so far)",
+            flag="--guard",
+            metavar="'FIGURE <= LIMIT'",
+            check=guardrails_mismatch,
+            label="guardrails",
+            line=17,
+            answer="peak_vram_mb <= 39000, or tokens_per_second >= 0.95x (x: of the best so far); "
+            "several, separated by commas; or none",
+        ),
+    ] = ()
     agent: Annotated[
         str,
         Setting(

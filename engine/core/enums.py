@@ -206,6 +206,7 @@ class AlarmKind(StrEnum):
     PIN = "pin"
     PLATEAU = "plateau"
     PROGRAM = "program"
+    GUARDRAIL = "guardrail"
     DOUBT = "doubt"
     TAMPER = "tamper"
     INTRUDER = "intruder"

@@ -555,6 +555,8 @@ class Measured(Event, frozen=True, kw_only=True):
     """
     surprises: tuple[str, ...] = ()
     """Why the result is not kept before the user has looked at it; empty where it may be."""
+    breaches: tuple[str, ...] = ()
+    """The guardrails that the run breaks, each as a clause; empty where it breaks none."""
 
 
 class VerdictGiven(Event, frozen=True, kw_only=True):

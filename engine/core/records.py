@@ -169,6 +169,8 @@ class Experiment(ProposalRecord, frozen=True, kw_only=True):
     """Why the measurement is not trusted, so that it is not kept; empty where it is trusted."""
     surprises: tuple[str, ...] = ()
     """Why only the user keeps the result; empty where the keep rule does."""
+    breaches: tuple[str, ...] = ()
+    """The guardrails that its run breaks, so that it is not kept; empty where it breaks none."""
     verdict: Verdict | None = None
     verdict_reason: str = ""
     gain: float | None = None

@@ -236,7 +236,12 @@ def _run_ended(s: Session, e: ev.RunEnded) -> Session:
 @on(ev.Measured)
 def _measured(s: Session, e: ev.Measured) -> Session:
     return s.change(
-        e, e.experiment, measurement=e.measurement, doubts=e.doubts, surprises=e.surprises
+        e,
+        e.experiment,
+        measurement=e.measurement,
+        doubts=e.doubts,
+        surprises=e.surprises,
+        breaches=e.breaches,
     )
 
 

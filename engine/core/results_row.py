@@ -39,7 +39,8 @@ def row_of(experiment: Experiment) -> ResultsRow | None:
     if verdict is Verdict.DISCARD and experiment.outcome is Outcome.STOPPED_EARLY:
         verdict = Verdict.CRASH  # as a discard, its 0.0 would be the best for other programs
     crashed = verdict is Verdict.CRASH or measured is None
-    note = f" ({experiment.verdict_reason})" if crashed or distrusted else ""
+    is_explained = crashed or distrusted or experiment.breaches
+    note = f" ({experiment.verdict_reason})" if is_explained else ""
     return ResultsRow(
         commit=experiment.commit or experiment.base,
         metric=0.0 if crashed or measured is None else measured.metric,

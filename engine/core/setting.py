@@ -61,6 +61,11 @@ class Setting(msgspec.Struct, frozen=True):
         return self.check in (path_mismatch, paths_mismatch, data_mismatch)
 
     @property
+    def is_optional(self) -> bool:
+        """True where None is a value, which leaves the setting out."""
+        return type(None) in get_args(self.annotation)
+
+    @property
     def is_list(self) -> bool:
         """True where the setting holds any number of values."""
         return getattr(self.annotation, "__origin__", None) is tuple

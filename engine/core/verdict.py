@@ -84,6 +84,28 @@ def decide(
     )
 
 
+def decide_breach(
+    config: ResearchConfig,
+    measurement: Measurement,
+    incumbent: float | None,
+    breaches: tuple[str, ...],
+) -> KeepDecision | None:
+    """Discard a measured experiment that breaks a guardrail; return None where it is left to the
+    keep rule.
+
+    Args:
+        config: The research config with the metric's direction.
+        measurement: The figures of a run that finished.
+        incumbent: The value to beat; None for the baseline, which no guardrail discards.
+        breaches: The guardrails that the run breaks, each as a clause.
+    """
+    if incumbent is None or not breaches or not math.isfinite(measurement.metric):
+        return None
+    gain = config.direction.gain(measurement.metric, incumbent)
+    better = f"better by {gain:.6g}, but " if gain > 0 else ""
+    return KeepDecision(Verdict.DISCARD, f"{better}{'; '.join(breaches)}", gain)
+
+
 def find_doubts(
     measurement: Measurement,
     *,

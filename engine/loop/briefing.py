@@ -187,7 +187,7 @@ def _attempt(experiment: Experiment, session: Session) -> Attempt:
         verdict=experiment.effective_verdict or experiment.verdict,
         outcome=experiment.outcome,
         metric=None if experiment.verdict is Verdict.CRASH or measured is None else measured.metric,
-        gain=None if experiment.doubted else experiment.gain,
+        gain=None if experiment.doubted or experiment.breaches else experiment.gain,
         patch_id=experiment.proposal.patch_id,
         source_key=experiment.proposal.source_key,
         rationale=experiment.proposal.rationale,

@@ -30,6 +30,7 @@ from engine.core.session import MAX_HELD_IN_A_ROW, Session
 from engine.loop.context import SessionContext
 from engine.loop.edit_probe import EditProbe
 from engine.loop.experiment import ExperimentSteps
+from engine.loop.guardrails import check_guardrails
 from engine.loop.overrule import EarlierExperiments
 from engine.loop.proposal_queue import ProposalQueue
 from engine.loop.retry import AgentFailures
@@ -152,9 +153,12 @@ class Ratchet:
 
     async def _step(self) -> None:
         """Do the step that is next, and pause where it fails for a reason that will not pass."""
+        incumbent = self.session.incumbent
         try:
             await self._judge.finish_recording()
             await self._one_step()
+            if self.session.incumbent != incumbent:
+                check_guardrails(self._context)
         except AllInQuestionError as error:
             self._wait_for_answer(error)
         except AgentError as error:

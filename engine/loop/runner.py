@@ -6,6 +6,7 @@ import math
 from dataclasses import replace
 
 from engine.core import events as ev
+from engine.core.breaches import find_breaches
 from engine.core.edit_use import same_file
 from engine.core.enums import AlarmKind, Origin, Outcome, Phase, StopMode, Verdict
 from engine.core.equal_results import equal_results
@@ -397,7 +398,14 @@ class Runner:
             process_seconds=report.seconds,
             baseline_uncounted=self._baseline_uncounted(number),
         )
-        surprises = self._find_surprises(number, metric, report, log)
+        best = self._context.session.best
+        breaches = find_breaches(
+            self._context.session.config.guards,
+            measurement,
+            best.measurement if best is not None else None,
+        )
+        # A run that breaks a guardrail is discarded, so that there is nothing to ask.
+        surprises = () if breaches else self._find_surprises(number, metric, report, log)
         was_equal = equal_results(self._context.session)
         self._context.record(
             ev.Measured(
@@ -406,6 +414,7 @@ class Runner:
                 measurement=measurement,
                 doubts=doubts,
                 surprises=surprises,
+                breaches=breaches,
             )
         )
         if doubts:

@@ -8,7 +8,7 @@ from engine.core.enums import AlarmKind, Origin, Outcome, Verdict
 from engine.core.errors import AgentError, OverloadedError, RateLimitedError
 from engine.core.records import Experiment, Run
 from engine.core.results_row import row_of
-from engine.core.verdict import decide
+from engine.core.verdict import decide, decide_breach
 from engine.loop.context import SessionContext
 from engine.loop.early_stop import stop_reason
 from engine.loop.experiment import ExperimentSteps
@@ -48,10 +48,10 @@ class Judge:
         if run.outcome is Outcome.FINISHED and experiment.origin is Origin.CONFIRM:
             verdict, reason, gain = self._compare(experiment)
         elif run.outcome is Outcome.FINISHED and experiment.measurement is not None:
-            decision = decide(
-                session.config,
-                experiment.measurement,
-                session.best_metric,
+            measured = (session.config, experiment.measurement, session.best_metric)
+            breaches = () if experiment.doubts else experiment.breaches
+            decision = decide_breach(*measured, breaches) or decide(
+                *measured,
                 doubts=experiment.doubts,
                 surprises=experiment.surprises,
                 lines_saved=experiment.proposal.removed - experiment.proposal.added,

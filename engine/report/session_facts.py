@@ -108,6 +108,8 @@ def outcome_of(e: Experiment) -> str:
         return "surprising, and held for the user"
     if e.doubts:
         return "its report was doubted"
+    if e.breaches:
+        return "it broke a guardrail"
     if e.gain is not None and e.gain > 0:
         return "better, but by less than required"
     return "no better"
@@ -179,6 +181,10 @@ def _guard(session: Session) -> tuple[str, ...]:
         )
     else:
         guard.append("Every value was checked against the engine's own clock and log.")
+    if session.config.guards:
+        broken = many(sum(1 for e in session.experiments if e.breaches), "experiment")
+        rules = listed(map(one_line, session.config.guards), 6)
+        guard.append(f"Guardrails: {rules}; {broken} broke one.")
     if sandbox in ("", "none"):
         guard.append("No sandbox was in force: runs had all rights of the user's account.")
     else:

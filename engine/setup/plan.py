@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 from msgspec.structs import asdict, replace
 
+from engine.core.breaches import figures_text, missing_figures
 from engine.core.config import ResearchConfig, settings
 from engine.core.config_toml import check_config
 from engine.core.errors import UsageError, WorkspaceError
@@ -320,6 +321,7 @@ def _plan_to_continue(
     _reject_used_up(session, given.get("max_experiments", config.max_experiments), tag)
     if given:
         config = _checked(asdict(config) | given)
+    _reject_unknown_figures(session, config.guards if "guards" in given else ())
     check_results_file(workspace.path, config.results_file)
     unconfirmed = (
         *unconfirmed_files(workspace, before, config),
@@ -370,6 +372,23 @@ def _reject_used_up(session: Session, limit: int | None, tag: str) -> None:
             "",
             f"Continue it with a higher --max, such as --max {session.suggested_limit}, or start "
             "another session with --tag.",
+        )
+
+
+def _reject_unknown_figures(session: Session, guards: tuple[str, ...]) -> None:
+    """Raise an error for guardrails whose figure the best experiment so far does not have.
+
+    Raises:
+        UsageError: No later experiment could be compared with it.
+    """
+    measured = session.best.measurement if session.best is not None else None
+    missing = missing_figures(guards, measured) if measured is not None else ()
+    if missing and measured is not None:
+        raise UsageError(
+            f"The guardrail `{missing[0]}` limits a figure that experiment {session.incumbent}, "
+            "the best so far, did not print.",
+            f"It gave: {figures_text(measured)}.",
+            "Name one of these with --guard, or leave the guardrails out with --guard none.",
         )
 
 

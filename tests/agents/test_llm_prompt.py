@@ -7,6 +7,7 @@ from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -158,6 +159,15 @@ def test_the_error_of_a_streak_is_quoted_as_data() -> None:
     assert text.rstrip().endswith(f"{asked}\n\n````\nE: ``` # x\n````")
     pinned = user(brief(fourteen(), pinned="another idea", **told))
     assert "same error" not in pinned and "E: ```" not in pinned
+
+
+def test_the_guardrails_are_told_with_what_breaking_one_means() -> None:
+    made = brief(fourteen())
+    config = msgspec.structs.replace(made.config, guards=("peak_vram_mb <= 39000", "x >= 0.9x"))
+    text = user(replace(made, config=config))
+    assert "is discarded, however good its metric" in text
+    assert "\n- peak_vram_mb <= 39000\n- x >= 0.9x\n" in text
+    assert "limits is discarded" not in user(made)
 
 
 def test_exactly_this_is_sent() -> None:

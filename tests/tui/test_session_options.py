@@ -91,5 +91,5 @@ def test_the_lines_of_the_plan_are_numbered_as_declared_and_can_be_answered() ->
         assert line.answer
         if line.name != "first_hypothesis":
             assert settings()[line.name].line == number
-    assert len({line.name for line in lines}) == len(lines) == 16
+    assert len({line.name for line in lines}) == len(lines) == 17
     assert read_answer("metric", "val_loss") == {"metric": "val_loss"}

@@ -251,6 +251,8 @@ def test_a_question_is_a_line_of_the_plain_log() -> None:
         ("agent", "codex", {"agent": "acp", "cli": "codex"}),
         ("agent", "llm: my-model", {"agent": "llm", "model": "my-model"}),
         ("max_experiments", "none", {"max_experiments": None}),
+        ("guards", "a <= 3, b >= 0.9x", {"guards": ("a <= 3", "b >= 0.9x")}),
+        ("guards", "none", {"guards": ()}),
         ("scope", "only the optimizer", {"scope": "only the optimizer"}),
         ("first_hypothesis", "none", {"first_hypothesis": ""}),
     ],
@@ -276,7 +278,7 @@ def test_each_line_of_the_plan_is_found_by_its_number_and_its_name() -> None:
     for number, setting in enumerate(numbered_lines(plan), start=1):
         for word in (str(number), setting.name, setting.label):
             assert find_line(plan, word) == setting
-    for word in ("0", "17", "colour", "l"):
+    for word in ("0", "99", "colour", "l"):
         assert find_line(plan, word).name == "locked" if word == "l" else _none(plan, word)
 
 

@@ -57,6 +57,8 @@ def read_answer(name: str, text: str) -> dict[str, object]:
             return {name: first, "more_files": tuple(more)}
         case "locked":
             return {name: () if none else tuple(p for p in re.split(r"[,\s]+", text) if p)}
+        case "guards":
+            return {name: () if none else tuple(re.split(r"\s*,\s*", text))}
         case "direction":
             return {name: _direction(text)}
         case "budget_seconds":

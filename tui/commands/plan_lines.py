@@ -85,6 +85,8 @@ def _value(name: str, config: ResearchConfig) -> str:
             return agent_text(config)
         case "max_experiments":
             return _end(config)
+        case "guards":
+            return ", ".join(config.guards) or "none"
         case "metric_from":
             return config.metric_from or "the log, in any usual form"
         case "metric_pick":

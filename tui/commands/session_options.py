@@ -16,6 +16,10 @@ from engine.setup.plan import StartFlags
 _NOT_UTF8 = re.compile(r"[\ud800-\udfff]")
 """Matches what Python decodes other bytes to."""
 
+NONE_WORD = "none"
+NONE = object()
+"""Value of a flag for which the user wrote `none`, which differs from a flag that is not given."""
+
 F = TypeVar("F", bound=Callable[..., Any])
 
 
@@ -73,6 +77,11 @@ def start_flags(flags: dict[str, Any]) -> StartFlags:
         if (value := flags.pop(name, None)) is not None and value != ()
     }
     for name, value in given.items():
+        if value is NONE:
+            given[name] = None
+        elif settings()[name].is_list and value == (NONE_WORD,):
+            given[name] = ()
+    for name, value in given.items():
         if not _is_utf8("".join(value) if isinstance(value, tuple) else value):
             raise UsageError(f"The value of {settings()[name].flag} is not UTF-8 text.")
     for setting in settings().values():
@@ -80,6 +89,28 @@ def start_flags(flags: dict[str, Any]) -> StartFlags:
             given[setting.extends], *more = given[setting.extends]
             given[setting.name] = tuple(more)
     return StartFlags(settings=given, **flags)
+
+
+class _OrNone:
+    """Mixin for a click type of numbers: also takes `none`, for a setting that may be left out."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Return `NONE` for the word `none`, else the number."""
+        if isinstance(value, str) and value.strip().lower() == NONE_WORD:
+            return NONE
+        return super().convert(value, param, ctx)  # type: ignore[misc]
+
+
+class _FloatOrNone(_OrNone, click.types.FloatParamType):
+    pass
+
+
+class _IntRangeOrNone(_OrNone, click.IntRange):
+    pass
+
+
+class _FloatRangeOrNone(_OrNone, click.FloatRange):
+    pass
 
 
 def _is_utf8(value: object) -> bool:
@@ -113,9 +144,14 @@ def _type(setting: Setting) -> Any:
     if setting.permitted:
         return click.Choice(setting.permitted)
     bounds = setting.bounds
+    if setting.is_optional and bounds is None:
+        return _FloatOrNone()
     if bounds is None or setting.value_type is str:
         return setting.value_type
-    kind: type[Any] = click.IntRange if setting.value_type is int else click.FloatRange
+    kinds: tuple[type[Any], type[Any]] = (click.IntRange, click.FloatRange)
+    if setting.is_optional:
+        kinds = _IntRangeOrNone, _FloatRangeOrNone
+    kind = kinds[setting.value_type is float]
     return kind(
         min=bounds.gt if bounds.ge is None else bounds.ge,
         max=bounds.lt if bounds.le is None else bounds.le,

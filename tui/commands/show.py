@@ -140,6 +140,7 @@ def status_facts(now: EngineState) -> dict[str, Any]:
             "total": session.counts.total,
         },
         "max_experiments": session.config.max_experiments,
+        "guards": list(session.config.guards),
         "pause": None
         if session.pause is None
         else {"by": session.pause.by, "reason": session.pause.reason, "todo": session.pause.todo},

@@ -213,6 +213,8 @@ def _describe(event: ev.AnyEvent, direction: Direction) -> EventText:
             doubts = f"; doubted: {'; '.join(event.doubts)}" if event.doubts else ""
             if event.surprises and not doubts:
                 doubts = f"; held for you: {'; '.join(event.surprises)}"
+            if event.breaches:
+                doubts += f"; guardrail broken: {'; '.join(event.breaches)}"
             measured = event.measurement
             what = f"measured {metric(measured.metric)}, {memory(measured.memory_gb)} of memory"
             return EventText(what + doubts, "--attention" if doubts else "")

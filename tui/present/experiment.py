@@ -97,11 +97,13 @@ def prompt_line_style(line: str) -> str:
 
 
 def measurement_lines(session: Session, experiment: Experiment) -> tuple[TextLine, ...]:
-    """Return the lines of the section Measurement: doubts and figures, or why there are none."""
+    """Return the lines of the section Measurement: doubts, guardrails and figures, or why none."""
     lines: list[TextLine] = []
     measured = experiment.measurement
     for doubt in experiment.doubts:
         lines.append((f"Doubt: {doubt}", "--attention"))
+    for breach in experiment.breaches:
+        lines.append((f"Guardrail broken: {breach}.", "--attention"))
     for surprise in experiment.surprises:
         lines.append((f"Held for you, because {surprise}.", "--attention"))
     if measured is not None:

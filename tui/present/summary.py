@@ -42,7 +42,7 @@ def experiment_line(session: Session, e: Experiment, width: int = 120) -> str:
         f"{seconds:>6.1f} s  "
     )
     text = e.proposal.hypothesis if e.overruled is None else f"(by you) {e.proposal.hypothesis}"
-    if crashed and e.verdict is not None:
+    if (crashed or e.breaches) and e.verdict is not None:
         text += f" ({e.verdict_reason})"
     return head + one_line(text, max(20, width - len(head)))
 

@@ -17,6 +17,7 @@ VERDICTS = {
     Verdict.CRASH: ("✗ crash", "--crash"),
 }
 INTERRUPTED = ("‖ interrupted", "--attention")
+BREACH = ("· breach", "--discard")
 OPEN = ("○ open", "--attention")
 BY_YOU = " by you"
 """Appended to a verdict that the user gave in place of the keep rule's."""
@@ -38,7 +39,7 @@ def verdict_of(experiment: Experiment) -> tuple[str, str] | None:
     verdict = experiment.effective_verdict
     if verdict is None:
         return (f"– {clean_line(experiment.row_status)}", "") if experiment.row_status else None
-    word, style = INTERRUPTED if interrupted(experiment) else VERDICTS[verdict]
+    word, style = _mark(experiment, verdict)
     return (f"{word}{BY_YOU}" if experiment.overruled is not None else word), style
 
 
@@ -53,7 +54,14 @@ def rule_verdict(experiment: Experiment) -> tuple[str, str] | None:
     """Return the keep rule's verdict as text and style, even if overruled; None without one."""
     if experiment.verdict is None:
         return None
-    return INTERRUPTED if interrupted(experiment) else VERDICTS[experiment.verdict]
+    return _mark(experiment, experiment.verdict)
+
+
+def _mark(experiment: Experiment, verdict: Verdict) -> tuple[str, str]:
+    if interrupted(experiment):
+        return INTERRUPTED
+    broken = experiment.breaches and not experiment.doubts and verdict is Verdict.DISCARD
+    return BREACH if broken and not experiment.is_baseline else VERDICTS[verdict]
 
 
 def category_of(proposal: Proposal) -> str:

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable
 from itertools import islice
 
-from engine.core.enums import CATEGORIES, Origin, Verdict
+from engine.core.enums import CATEGORIES, Origin, Outcome, Verdict
 from engine.core.records import Experiment
 from engine.core.session import Session
 
@@ -19,9 +19,11 @@ STUCK = 12
 def is_measured_discard(experiment: Experiment) -> bool:
     """Return whether an experiment is evidence that its idea brings no improvement.
 
-    A crash, a doubted report, a repeat and an experiment that the user stopped are not.
+    That is a measured run, or one that was stopped early because its curve was too far behind. A
+    crash, a doubted report, a repeat and an experiment that the user stopped are not.
     """
     measured = experiment.measurement is not None and not experiment.doubts
+    measured = measured or experiment.outcome is Outcome.STOPPED_EARLY
     return _is_attempt(experiment, Verdict.DISCARD) and measured
 
 
@@ -103,7 +105,11 @@ def near_miss(session: Session, spell: int) -> Experiment | None:
         spell: Number of measured discards to search; the two before them are searched as well.
     """
     measured = filter(is_measured_discard, reversed(session.experiments))
-    recent = [e for e in islice(measured, spell + 2) if e.gain is not None and not e.doubted]
+    recent = [
+        e
+        for e in islice(measured, spell + 2)
+        if e.gain is not None and not (e.doubted or e.breaches)
+    ]
     return max(reversed(recent), key=lambda e: e.gain or 0.0, default=None)
 
 
