@@ -7,7 +7,7 @@ import contextlib
 import os
 import re
 import shlex
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path, PurePath
@@ -20,11 +20,11 @@ from engine.setup.detect_direction import detect_direction
 from engine.setup.detect_file import find_entry, find_file
 from engine.setup.detect_metric import find_metric
 from engine.setup.documented_command import DOCUMENTS, with_documented_command
+from engine.setup.imported_files import local_modules, source_text
 from engine.setup.pi_layout import SCRIPT as PI_SCRIPT
 from engine.setup.pi_layout import find_pi_layout
-from engine.untrusted_files import read_regular
+from engine.setup.stated_files import stated_files
 
-_MOST_BYTES = 4 * 2**20
 _USUAL_LOCKED = ("prepare.py", "constants.py", "shards.py", "device.py")
 _INTERPRETERS = {".sh": "bash", ".jl": "julia --project", ".r": "Rscript", ".lua": "lua"}
 _BUDGET = re.compile(r"^TIME_BUDGET\s*(?::[^=]*)?=\s*(.+?)(?:\s*#.*)?$", re.M)
@@ -90,7 +90,11 @@ def detect_settings(
     if file is None and pi is not None and pi.files:
         file, *more_files = pi.files
         why["file"] = "the files in scope of autoresearch.md"
-    if file is None:
+    stated = stated_files(workspace)
+    if file is None and stated.editable:
+        file, *more_files = stated.editable
+        why["file"] = f"as {stated.source} says"
+    elif file is None:
         file, why["file"] = find_file(workspace)
     name = file
     editable = (name, *more_files)
@@ -104,13 +108,14 @@ def detect_settings(
     entry = find_entry(workspace, name, command)
     modules = [m for script in (*editable, entry) for m in local_modules(workspace, script)]
     usual = [n for n in _USUAL_LOCKED if (workspace / n).is_file()]
-    candidates = dict.fromkeys([*modules, *usual, *(pi.locked if pi is not None else ())])
+    own = pi.locked if pi is not None else stated.fixed
+    candidates = dict.fromkeys([*modules, *usual, *own])
     locked = tuple(n for n in candidates if n not in editable)
     if pi is not None:
         why["locked"] = "what measures the result, and what is imported"
     elif entry != name and locked:
         why["locked"] = f"{entry}, which reads it, and what that imports"
-    texts = {m: _source(workspace / m) for m in (*editable, *locked)}
+    texts = {m: source_text(workspace / m) for m in (*editable, *locked)}
     if metric is None and pi is not None and pi.metric:
         metric, why["metric"] = pi.metric, "the primary metric of autoresearch"
     found_metric = metric
@@ -175,57 +180,8 @@ def _documents(workspace: Path) -> dict[str, str]:
     texts = {}
     for name in (*DOCUMENTS, "results.tsv"):
         with contextlib.suppress(WorkspaceError):
-            texts[name] = _source(workspace / name)
+            texts[name] = source_text(workspace / name)
     return texts
-
-
-def _source(path: Path) -> str:
-    """Return the text of a script.
-
-    Raises:
-        WorkspaceError: It cannot be read, or is larger than any script.
-    """
-    try:
-        return read_regular(path, _MOST_BYTES, follow=True).decode("utf-8", "replace")
-    except OSError as error:
-        raise WorkspaceError(f"{path} cannot be read.", f"{error.strerror}.") from None
-
-
-def local_modules(workspace: Path, name: str) -> list[str]:
-    """Return the names of a script and of the workspace's files it imports, directly or not.
-
-    Modules are looked for in the workspace, in its `src`, and in the directory of the script.
-    """
-    found, roots = [name], dict.fromkeys(("", "src", os.path.dirname(name)))
-    for current in found:
-        try:
-            tree = ast.parse(_source(workspace / current))
-        except (SyntaxError, ValueError, RecursionError, MemoryError, WorkspaceError):
-            continue
-        for node in ast.walk(tree):
-            for stem in _imported(node, current):
-                places = [os.path.join(root, stem[1]) for root in roots] if stem[0] else [stem[1]]
-                for place in places:
-                    for candidate in (f"{place}.py", f"{place}/__init__.py"):
-                        if (workspace / candidate).is_file() and candidate not in found:
-                            found.append(candidate)
-    return found
-
-
-def _imported(node: ast.AST, importer: str) -> Iterator[tuple[bool, str]]:
-    """Yield the modules that a statement imports: whether the name is absolute, and its path."""
-    if isinstance(node, ast.Import):
-        for alias in node.names:
-            yield True, alias.name.replace(".", "/")
-    elif isinstance(node, ast.ImportFrom):
-        stem = (node.module or "").replace(".", "/")
-        base = importer
-        for _ in range(node.level):
-            base = os.path.dirname(base)
-        for alias in node.names:
-            yield not node.level, os.path.join("" if not node.level else base, stem, alias.name)
-        if stem:
-            yield not node.level, os.path.join("" if not node.level else base, stem)
 
 
 def _find_budget(texts: Mapping[str, str], why: dict[str, str]) -> tuple[float | None, bool]:

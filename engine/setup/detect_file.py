@@ -9,7 +9,13 @@ from pathlib import Path, PurePath
 
 from engine.core.errors import WorkspaceError
 from engine.core.patches.language import Language, language_of
-from engine.setup.documented_command import documented_script, made_script
+from engine.setup.documented_command import (
+    documented_command,
+    documented_script,
+    documented_scripts,
+    made_script,
+)
+from engine.setup.imported_files import reads_file
 
 _NOT_SOURCES = (
     *("venv", "env", "node_modules", "site-packages", "build", "dist", "__pycache__"),
@@ -90,14 +96,30 @@ def find_entry(workspace: Path, name: str, command: str | None) -> str:
         name: The editable file.
         command: The run command; None: it is not known yet.
     """
-    if language_of(name) is Language.PYTHON:
-        return name
+    is_python = language_of(name) is Language.PYTHON
     if command is not None:
-        for match in re.finditer(r"[\w./-]+", command):
-            script = match[0].removeprefix("./")
-            if script != name and (workspace / script).is_file() and not script.startswith("/"):
-                return script
+        words: list[str] = re.findall(r"[\w./-]+", command)
+        scripts = [
+            w for w in (word.removeprefix("./") for word in words) if _is_script(workspace, w)
+        ]
+        return next((s for s in scripts if is_python or s != name), name)
+    if is_python and documented_command(workspace, name) is not None:
         return name
+    scripts = [*documented_scripts(workspace), made_script(workspace)[0]]
     with contextlib.suppress(WorkspaceError):
-        return find_file(workspace)[0]
-    return name
+        scripts.append(find_file(workspace)[0])
+    for script in scripts:
+        if script not in ("", name) and reads_file(workspace, script, name):
+            return script
+    return name if is_python else scripts[-1] or name
+
+
+def _is_script(workspace: Path, name: str) -> bool:
+    """Return whether a word of a command is a script of the workspace, and no program or data."""
+    path = PurePath(name)
+    return (
+        language_of(name) in (Language.PYTHON, Language.CODE)
+        and bool(path.suffix)
+        and not path.is_absolute()
+        and (workspace / name).is_file()
+    )

@@ -68,10 +68,11 @@ def find_metric(
         found_name = _choose(tracked, documents or {}, "logged")
     if found_name is not None:
         return found_name
-    listed = sorted(printed, key=_rank)
+    listed = [n for n in printed if " " not in n or _rank(n) < _UNLIKELY]
+    listed.sort(key=_rank)
     raise UsageError(
-        "The metric cannot be detected in the script.",
-        f"It prints: {', '.join(listed[:12])}." if printed else "No `name: value` is printed.",
+        f"The metric cannot be detected in {next(iter(texts), 'the script')}.",
+        f"It prints: {', '.join(listed[:12])}." if listed else "No `name: value` is printed.",
         "Name it with --metric; where the run does not print it, add --metric-from.",
     )
 
@@ -102,13 +103,14 @@ def _rank(name: str) -> int:
 def _documented(names: Mapping[str, str], documents: Mapping[str, str]) -> tuple[str, str] | None:
     """Return the one of some names that a document gives as the metric, with the reason.
 
-    Names of one word, such as `loss`, are also those of other things, and do not count.
+    Names of one word, such as `loss`, are also those of other things: a goal counts only where it
+    has the name as code.
     """
-    telling = [name for name in names if len(words_of(name)) > 1]
     for document, text in documents.items():
         goals = {}
-        for name in telling:
-            stated = stated_direction(text, name) if name in text else None
+        for name in names:
+            telling = name in text if len(words_of(name)) > 1 else f"`{name}`" in text
+            stated = stated_direction(text, name) if telling else None
             if stated is not None:
                 goals[name] = stated[1]
         if len(goals) == 1:
@@ -118,7 +120,7 @@ def _documented(names: Mapping[str, str], documents: Mapping[str, str]) -> tuple
             (_GREP, f"{document} reads it from the log"),
             (_HEADER, f"the first column of the table in {document}"),
         ):
-            read = [n for n in dict.fromkeys(pattern.findall(text)) if n in (goals or telling)]
+            read = [n for n in dict.fromkeys(pattern.findall(text)) if n in (goals or names)]
             if len(read) == 1:
                 return read[0], reason
     return None

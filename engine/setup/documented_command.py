@@ -95,6 +95,12 @@ def documented_script(workspace: Path) -> tuple[str, str]:
     return "", ""
 
 
+def documented_scripts(workspace: Path) -> list[str]:
+    """Return the workspace's scripts that the documents run, in their order, program.md's first."""
+    commands = (c for document in DOCUMENTS for c in _commands(workspace, document))
+    return list(dict.fromkeys(name for c in commands for name in _scripts(workspace, c.line)))
+
+
 def with_documented_command(workspace: Path, name: str, own: tuple[str, str]) -> tuple[str, str]:
     """Return the command for a script as the workspace's files give it, and where it is from.
 
@@ -230,10 +236,11 @@ def _names_missing_source(workspace: Path, command: CommandLine) -> bool:
 
 
 def _scripts(workspace: Path, command: CommandLine) -> Iterator[str]:
-    """Yield the workspace's Python scripts among the words of a command."""
-    for word in command.argv[1:]:
-        name = (Path(command.directory) / word).as_posix()
-        if word.endswith(".py") and not word.startswith("/") and (workspace / name).is_file():
+    """Yield the workspace's Python scripts among the words of a command, or run by `-m`."""
+    for before, word in pairwise(command.argv):
+        file = f"{word.replace('.', '/')}.py" if before == "-m" else word
+        name = (Path(command.directory) / file).as_posix()
+        if file.endswith(".py") and not file.startswith("/") and (workspace / name).is_file():
             yield name
 
 

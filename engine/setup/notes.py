@@ -12,7 +12,8 @@ from engine.core.config import ResearchConfig
 from engine.core.enums import PROGRAM
 from engine.executors.environment import withheld_names
 from engine.executors.run_command import run_command
-from engine.setup.detect import DetectedSettings, local_modules
+from engine.setup.detect import DetectedSettings
+from engine.setup.imported_files import local_modules
 from engine.store.results_tsv import is_ours
 from engine.store.workspace import Workspace
 

@@ -84,6 +84,7 @@ def test_a_name_that_only_a_tracker_gets_is_the_last_choice() -> None:
 
 
 PRINTS = 'for name in names:\n    pass\nprint(f"win_rate: {a}")\nprint(f"test_sharpe: {b}")\n'
+PRINTS += 'print(f"score: {s}")\n'
 PRINTS += 'print(f"total_pnl: {c}")\nprint(f"val_bpb: {d}")\n'
 
 
@@ -96,6 +97,9 @@ PRINTS += 'print(f"total_pnl: {c}")\nprint(f"val_bpb: {d}")\n'
         ('`grep -E "^win_rate=" run.log`', "win_rate", "reads it from the log"),
         ("```\ncommit\ttotal_pnl\tstatus\tdescription\n```", "total_pnl", "table in"),
         ("commit,win_rate,status", "win_rate", "table in"),
+        ("Get the highest `score`. Higher is better.", "score", "says"),
+        ('grep "^score:" run.log', "score", "reads it from the log"),
+        ("commit\tscore\tstatus", "score", "table in"),
     ],
 )
 def test_the_goal_of_a_document_is_the_metric(document: str, metric: str, reason: str) -> None:
@@ -112,6 +116,7 @@ def test_the_goal_of_a_document_is_the_metric(document: str, metric: str, reason
         'grep "^win_rate:\\|^total_pnl:" run.log',
         "win_rate (higher is better), total_pnl (higher is better)",
         "Never maximize total_pnl.",
+        "Get the highest score.",
     ],
 )
 def test_a_document_that_does_not_tell_decides_nothing(document: str) -> None:
@@ -138,3 +143,13 @@ def test_names_that_may_be_the_metric_are_listed_first() -> None:
     with pytest.raises(UsageError) as error:
         find_metric({"train.py": source})
     assert error.value.why == "It prints: train_loss, f_loss, vocab_size."
+
+
+def test_names_of_two_words_that_are_no_metric_are_not_listed() -> None:
+    source = (
+        'print(f"Number of {n}")\nprint(f"bars across {n}")\nprint(f"a loss: {a}, b loss: {b}")\n'
+    )
+    with pytest.raises(UsageError) as error:
+        find_metric({"fit.py": source})
+    assert error.value.why == "It prints: loss, a loss, b loss."
+    assert "fit.py" in str(error.value)

@@ -355,6 +355,26 @@ LAYOUTS = (
         flags=("--file", "src/train.py", "--command", "./run.sh"),
         file="src/train.py",
         command="./run.sh",
+        locked=("run.sh",),
+    ),
+    Layout(
+        name="strategy and backtest",
+        like="an autoresearch for trading: program.md names the edited file and a fixed script",
+        files={
+            "strategy.py": KNOBS,
+            "backtest.py": f'from strategy import *\nprint(f"score: {{-({LOSS}):.6f}}")\n',
+            "prepare.py": 'print("directory: data")\n',
+            "program.md": (
+                "- Modify `strategy.py` — this is the only file you edit.\n"
+                "- Get the highest `score`.\n\n"
+                "1. `python backtest.py > run.log 2>&1`\n"
+            ),
+        },
+        file="strategy.py",
+        command="{python} backtest.py",
+        metric="score",
+        direction="max",
+        locked=("backtest.py", "prepare.py"),
     ),
     Layout(
         name="src without a package",
