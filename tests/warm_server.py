@@ -10,7 +10,9 @@ from __future__ import annotations
 
 import functools
 import gc
+import importlib
 import os
+import pkgutil
 import selectors
 import shutil
 import signal
@@ -21,23 +23,36 @@ from contextlib import suppress
 from pathlib import Path
 from typing import NoReturn
 
-import click
 import msgspec
 import psutil
 
+import engine
 import tui.cli
 from engine.agents.llm.library import litellm
 from engine.client import launch
 from engine.server import daemon
 from tests.warm import spawn_warm_engine
-from tui.commands.verbs import cli
-
-for verb in cli.list_commands(click.Context(cli)):
-    cli.get_command(click.Context(cli), verb)  # imported here once, not in each fork
 
 _OWNER_SECONDS = 1.0
 """Seconds between two checks whether the owner still runs."""
 MAINS = {"autoresearch-tui": tui.cli.main, "engine": daemon.main}
+
+
+_IMPORTED_LATE = ("pynvml", "tomlkit.exceptions", "yaml")
+"""Modules of others that commands and engines import inside functions."""
+
+
+def import_everything() -> None:
+    """Import here once what each fork would import."""
+    gc.disable()  # none of it becomes garbage
+    litellm()
+    for package in (engine, tui):
+        for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
+            importlib.import_module(module.name)
+    for name in _IMPORTED_LATE:
+        importlib.import_module(name)
+    gc.freeze()
+    gc.enable()
 
 
 class Request(msgspec.Struct, frozen=True):
@@ -151,8 +166,7 @@ def _become(request: Request, server: str) -> NoReturn:
 if __name__ == "__main__":
     if os.fork():
         os._exit(0)  # The test process counts its children: this is to be none of them.
-    litellm()
+    import_everything()
     server = Server(sys.argv[1], int(sys.argv[2]))
-    gc.freeze()
     print("ready", flush=True)
     server.serve()
