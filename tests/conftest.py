@@ -24,6 +24,11 @@ from engine.client import launch
 from tests.warm import spawn_warm_engine, warm_server
 from tests.world import TRAIN, end_engines, make_repository, stop_everything
 
+# Bytecode is kept also where the user's environment says otherwise: hundreds of processes import
+# the same modules, and each worker would compile and rewrite every test module at each start.
+sys.dont_write_bytecode = False
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+
 # Always the same examples, however long one takes: a run of the suite depends neither on luck nor
 # on the machine. `make torture` looks for new ones, and for many more.
 settings.register_profile(
