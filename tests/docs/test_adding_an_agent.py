@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from engine.client.sessions import read_session
 from tests.docs.packages import install_example
+from tests.journals import read_session
 from tests.world import run_command, wait_for
 
 pytestmark = pytest.mark.usefixtures("engines")

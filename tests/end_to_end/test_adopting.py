@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 
-from engine.client.sessions import read_session
 from engine.core.enums import Verdict
 from engine.core.events import AnyEvent, HistoryImported
 from engine.core.imported_attempt import Unknown
@@ -17,9 +16,10 @@ from engine.core.session import Session
 from engine.devices.sampler import DeviceSampler
 from engine.setup.open_session import open_session
 from engine.setup.plan import StartFlags, make_plan, save_plan
-from engine.store.journal import Journal, read_journal
+from engine.store.journal import Journal
 from engine.store.workspace import Workspace
 from tests.end_to_end.test_window import Window
+from tests.journals import read_journal, read_session
 from tests.model_server import ModelServer, knob_edit
 from tests.warm import run_warm
 from tests.world import TRAIN, git

@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from engine.client.sessions import engine_pid, read_session
+from engine.client.sessions import engine_pid
 from engine.core.enums import Verdict
 from tests.end_to_end.test_window import Window
+from tests.journals import read_session
 from tests.warm import run_warm
 from tests.world import git
 

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from engine.client.sessions import read_session
 from engine.core.enums import QueueState, Verdict
 from engine.core.records import Queued
 from engine.core.session import Session
 from engine.core.text import short_id
 from tests.end_to_end.test_window import Window
+from tests.journals import read_session
 from tests.model_server import ModelServer, knob_edit
 from tests.warm import run_warm
 from tests.world import git, wait_for

@@ -19,8 +19,9 @@ from urllib.parse import urlsplit
 import psutil
 import pytest
 
-from engine.client.sessions import engine_pid, read_session
+from engine.client.sessions import engine_pid
 from tests.end_to_end.chromium import Page, chromium, until
+from tests.journals import read_session
 from tests.warm import run_warm
 from tests.world import COMMAND, DEADLINE_SECONDS, git, wait_for
 

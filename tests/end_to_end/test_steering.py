@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 
 from engine.client.request import send_command
-from engine.client.sessions import details, read_session
+from engine.client.sessions import details
 from engine.protocol import commands
 from tests.end_to_end.test_window import Window
+from tests.journals import read_session
 from tests.model_server import ModelServer, knob_edit
 from tests.world import Gate, git, wait_for
 

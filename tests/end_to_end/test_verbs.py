@@ -16,7 +16,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from engine.client.request import send_command
-from engine.client.sessions import engine_pid, read_session
+from engine.client.sessions import engine_pid
 from engine.core.enums import QueueState
 from engine.core.errors import AutoresearchError
 from engine.core.layout import Layout
@@ -25,6 +25,7 @@ from engine.core.text import short_id
 from engine.protocol import commands, messages
 from engine.store.program_file import read_program
 from tests.end_to_end.test_window import Window
+from tests.journals import read_session
 from tests.model_server import Answer, ModelServer, knob_edit
 from tests.world import COMMAND, DEADLINE_SECONDS, Gate, git, make_repository, wait_for
 from tui.commands.verbs import cli

@@ -13,10 +13,10 @@ import pyte
 import pytest
 
 from engine.client import launch as starting
-from engine.client.sessions import engine_pid, read_session
+from engine.client.sessions import engine_pid
 from engine.core.events import RunAdopted
 from engine.core.layout import Layout
-from engine.store.journal import read_journal
+from tests.journals import read_journal, read_session
 from tests.world import COMMAND, DEADLINE_SECONDS, Gate, wait_for
 
 pytestmark = pytest.mark.usefixtures("engines")

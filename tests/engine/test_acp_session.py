@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from engine.client.sessions import details, engine_pid, read_session
+from engine.client.sessions import details, engine_pid
 from engine.core.enums import Verdict
 from tests.engine.test_ratchet import check_books
+from tests.journals import read_session
 from tests.warm import run_warm
 from tests.world import Gate, git, wait_for
 

@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from engine.client.connection import EngineLink
-from engine.client.sessions import engine_pid, read_session
+from engine.client.sessions import engine_pid
 from engine.protocol.messages import ReasoningChunk
+from tests.journals import read_session
 from tests.world import run_command, wait_for
 
 pytestmark = pytest.mark.usefixtures("engines")

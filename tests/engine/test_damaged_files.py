@@ -11,10 +11,11 @@ from pathlib import Path
 import pytest
 
 from engine.client.request import ask_pid
-from engine.client.sessions import engine_pid, read_session
+from engine.client.sessions import engine_pid
 from engine.core.enums import AlarmKind
 from engine.core.layout import Layout
 from tests.engine.test_ratchet import check_books, start, until
+from tests.journals import read_session
 from tests.warm import run_warm
 from tests.world import git, wait_for
 

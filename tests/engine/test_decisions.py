@@ -11,7 +11,7 @@ import pytest
 
 from engine.client.candidate import candidate_file
 from engine.client.request import send_command
-from engine.client.sessions import engine_pid, read_session
+from engine.client.sessions import engine_pid
 from engine.core.enums import (
     AlarmKind,
     Autonomy,
@@ -34,8 +34,8 @@ from engine.core.records import Experiment
 from engine.core.session import Session
 from engine.core.text import short_id
 from engine.protocol import commands
-from engine.store.journal import read_journal
 from tests.engine.test_ratchet import rows, until
+from tests.journals import read_journal, read_session
 from tests.model_server import Answer, Behaviour, ModelServer, Request
 from tests.warm import run_warm
 from tests.world import Gate, git, wait_for

@@ -14,8 +14,8 @@ from engine.core.enums import AlarmKind, SessionState, StopMode
 from engine.core.layout import Layout
 from engine.executors.local import RunHandle
 from engine.protocol import commands
-from engine.store.journal import read_journal
 from tests.engine.test_ratchet import check_books, run, session_of, start, until
+from tests.journals import read_journal
 from tests.world import git, make_repository, stop_everything, wait_for
 
 pytestmark = pytest.mark.usefixtures("engines")

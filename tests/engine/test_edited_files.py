@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from engine.client.sessions import details, read_session
+from engine.client.sessions import details
 from engine.core.enums import Verdict
 from tests.engine.test_llm_session import edit, run
+from tests.journals import read_session
 from tests.model_server import Answer
 from tests.warm import run_warm
 from tests.world import git, make_repository

@@ -12,9 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from engine.client.sessions import engine_pid, read_session
+from engine.client.sessions import engine_pid
 from tests.engine.test_ratchet import check_books, until
 from tests.fault_injection import injected
+from tests.journals import read_session
 from tests.warm import run_warm
 from tests.world import TRAIN, Gate, make_repository, stop_everything, wait_for
 

@@ -20,9 +20,9 @@ from engine.core.events import (
 )
 from engine.core.layout import Layout
 from engine.protocol import commands
-from engine.store.journal import read_journal
 from tests.engine.test_decisions import at_rest, check_books, ended, events, say, session_of
 from tests.git_wrapper import wrap_git
+from tests.journals import read_journal
 from tests.warm import run_warm
 from tests.world import Gate, wait_for
 

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from engine.client.sessions import read_session
 from engine.core.enums import Outcome
 from engine.core.layout import Layout
+from tests.journals import read_session
 from tests.warm import run_warm
 from tests.world import git, make_repository, wait_for
 

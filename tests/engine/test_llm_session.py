@@ -9,14 +9,14 @@ from typing import Any
 import pytest
 
 from engine.client.request import send_command
-from engine.client.sessions import details, engine_pid, read_session
+from engine.client.sessions import details, engine_pid
 from engine.core.enums import StopMode, Verdict
 from engine.core.events import AgentWaited, AlarmRaised, CostIncurred, ProposalRevised
 from engine.core.layout import Layout
 from engine.core.session import Session
 from engine.protocol import commands
-from engine.store.journal import read_journal
 from engine.store.prompts import read_prompt
+from tests.journals import read_journal, read_session
 from tests.model_server import Answer, Behaviour, ModelServer, Refusal, Request, knob_edit
 from tests.warm import run_warm
 from tests.world import git, make_repository, wait_for

@@ -14,8 +14,8 @@ from engine.core.enums import Outcome
 from engine.core.events import LockedFilesHashed
 from engine.core.layout import Layout
 from engine.protocol import commands
-from engine.store.journal import read_journal
 from tests.engine.test_ratchet import check_books, run, session_of, start, until
+from tests.journals import read_journal
 from tests.world import git, wait_for
 
 pytestmark = pytest.mark.usefixtures("engines")

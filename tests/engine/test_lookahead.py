@@ -8,15 +8,15 @@ from typing import Any
 import pytest
 
 from engine.client.request import send_command
-from engine.client.sessions import details, engine_pid, read_session
+from engine.client.sessions import details, engine_pid
 from engine.core.enums import StopMode, Verdict
 from engine.core.events import ProposalDrafted, ProposalDropped, ProposalQueued
 from engine.core.layout import Layout
 from engine.core.session import Session
 from engine.protocol import commands
-from engine.store.journal import read_journal
 from engine.store.program_file import program_digest
 from tests.engine.test_ratchet import check_books
+from tests.journals import read_journal, read_session
 from tests.model_server import Answer, Behaviour, ModelServer, Refusal, Request
 from tests.warm import run_warm
 from tests.world import Gate, wait_for

@@ -16,7 +16,7 @@ from engine.core.errors import EngineBusyError, EngineGoneError, WorkspaceError
 from engine.core.events import EngineStarted
 from engine.core.layout import Layout
 from engine.protocol.endpoint import EngineLock
-from engine.store.journal import read_journal
+from tests.journals import read_journal
 from tests.warm import run_warm
 from tests.world import DEADLINE_SECONDS, wait_for
 

@@ -14,12 +14,12 @@ import pytest
 
 from engine.agents.acp.process import CLI_VARIABLE
 from engine.client.request import send_command
-from engine.client.sessions import read_session
 from engine.core.enums import Actor, AlarmKind, StopMode
 from engine.core.session import Session
 from engine.executors.run_processes import RUN_VARIABLE
 from engine.protocol import commands
 from engine.server.peer import find_intruder
+from tests.journals import read_session
 from tests.warm import run_warm
 from tests.world import COMMAND, make_repository, wait_for
 

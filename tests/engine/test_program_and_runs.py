@@ -11,14 +11,14 @@ from typing import Any
 import pytest
 
 from engine.client.request import send_command
-from engine.client.sessions import engine_pid, read_session
+from engine.client.sessions import engine_pid
 from engine.core import events as ev
 from engine.core.enums import Actor, AlarmKind, Autonomy
 from engine.core.layout import Layout
 from engine.core.session import Session
 from engine.protocol import commands
-from engine.store.journal import read_journal
 from engine.store.program_file import program_digest
+from tests.journals import read_journal, read_session
 from tests.model_server import ModelServer, knob_edit
 from tests.warm import run_warm
 from tests.world import TRAIN, Gate, git, make_repository, wait_for

@@ -11,9 +11,10 @@ from pathlib import Path
 import psutil
 import pytest
 
-from engine.client.sessions import engine_pid, read_session
+from engine.client.sessions import engine_pid
 from engine.core.layout import Layout
 from tests.engine.test_ratchet import check_books, start
+from tests.journals import read_session
 from tests.warm import run_warm
 from tests.world import wait_for
 

@@ -11,14 +11,14 @@ from typing import Any
 import pytest
 
 from engine.client.request import send_command
-from engine.client.sessions import details, engine_pid, read_session
+from engine.client.sessions import details, engine_pid
 from engine.core.enums import Outcome, StopMode, Verdict
 from engine.core.events import Paused, RunAdopted
 from engine.core.layout import Layout
 from engine.core.session import Session
 from engine.executors.local import RunHandle
 from engine.protocol import commands
-from engine.store.journal import read_journal
+from tests.journals import read_journal, read_session
 from tests.warm import run_warm
 from tests.world import TRAIN, Gate, git, make_repository, stop_everything, wait_for
 

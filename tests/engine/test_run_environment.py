@@ -7,8 +7,8 @@ from urllib.parse import quote
 
 import pytest
 
-from engine.client.sessions import read_session
 from engine.core.enums import Outcome
+from tests.journals import read_session
 from tests.warm import run_warm
 from tests.world import make_repository
 

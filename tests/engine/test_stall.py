@@ -15,7 +15,8 @@ from engine.core.errors import EnvironmentProblem, JournalError, WorkspaceError
 from engine.loop import stall as module
 from engine.loop.stall import Stall, machine_error
 from engine.protocol.messages import AnyMessage, Stalled
-from engine.store.journal import Journal, read_journal
+from engine.store.journal import Journal
+from tests.journals import read_journal
 from tests.world import eventually
 
 FULL = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
