@@ -10,7 +10,8 @@ from pathlib import Path
 def main() -> int:
     """Run every benchmark, each with the options given; return 0 if each met its aims, else 1."""
     failed: list[str] = []
-    for path in sorted(Path(__file__).parent.glob("bench_*.py")):
+    here = Path(__file__).parent
+    for path in sorted((*here.glob("bench_*.py"), *here.glob("simulate_*.py"))):
         print(f"== {path.name}", flush=True)
         if subprocess.run([sys.executable, str(path), *sys.argv[1:]], check=False).returncode:
             failed.append(path.name)

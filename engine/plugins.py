@@ -1,8 +1,8 @@
-"""Loads the risk rules: the built-in ones, and those of installed packages.
+"""Loads the risk rules and the keep rules: the built-in ones, and those of installed packages.
 
 A package names a `Rule`, or a sequence of them, in the entry-point group
-`autoresearch_tui.risk_rules`. Loading reads the installed packages, so it is not part of the pure
-core.
+`autoresearch_tui.risk_rules`, and a `KeepRule` in `autoresearch_tui.keep_rules`. Loading reads the
+installed packages, so it is not part of the pure core.
 """
 
 from __future__ import annotations
@@ -10,9 +10,39 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from importlib.metadata import entry_points
 
+from engine.core.errors import ConfigError
+from engine.core.keep_rule import RULES as RULES_BY_NAME
+from engine.core.keep_rule import KeepRule
 from engine.core.risk import RULES, Edit, Rule, RuleHit, Weight
 
 ENTRY_POINT_GROUP = "autoresearch_tui.risk_rules"
+KEEP_RULES_GROUP = "autoresearch_tui.keep_rules"
+
+
+def load_keep_rule(name: str) -> KeepRule:
+    """Return the keep rule of a name, a built-in one or one of an installed package.
+
+    Raises:
+        ConfigError: There is no such rule, or its package cannot be loaded.
+    """
+    if name in RULES_BY_NAME:
+        return RULES_BY_NAME[name]
+    points = entry_points(group=KEEP_RULES_GROUP)
+    for point in points:
+        if point.name == name:
+            try:
+                rule: KeepRule = point.load()
+            except Exception as error:  # a package of others
+                raise ConfigError(
+                    f"The keep rule {name!r} cannot be loaded.",
+                    f"{type(error).__name__}: {error}.",
+                    "Correct the package that brings it, or choose another --rule.",
+                ) from error
+            return rule
+    known = ", ".join([*RULES_BY_NAME, *sorted(point.name for point in points)])
+    raise ConfigError(
+        f"There is no keep rule called {name!r}.", f"Installed: {known}.", "Choose one with --rule."
+    )
 
 
 def load_rules() -> tuple[Rule, ...]:

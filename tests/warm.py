@@ -20,7 +20,7 @@ from pathlib import Path
 
 import msgspec
 
-from tests.world import DEADLINE_SECONDS, wait_for
+from tests.world import DEADLINE_SECONDS, one_run_each, wait_for
 
 WARM_SERVER_VARIABLE = "WARM_SERVER"
 _DIRECTORY = Path(tempfile.gettempdir())
@@ -126,7 +126,7 @@ def run_warm(
     What an interpreter reads at its start, such as `PYTHONPATH`, is not read again: a test that
     depends on it uses `run_command`.
     """
-    arguments = ["autoresearch-tui", *(str(word) for word in words)]
+    arguments = ["autoresearch-tui", *one_run_each([*map(str, words)])]
     with tempfile.TemporaryDirectory() as folder:
         out, errors = Path(folder, "out"), Path(folder, "errors")
         environ = {**os.environ, **(env or {})}

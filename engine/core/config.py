@@ -10,7 +10,7 @@ import msgspec
 from msgspec import Meta
 from msgspec.structs import replace
 
-from engine.core.enums import Autonomy, Direction, EarlyStop, KeepRule
+from engine.core.enums import Autonomy, Direction, EarlyStop
 from engine.core.guardrail import guardrails_mismatch
 from engine.core.run_log.metric_rule import MetricRule, pick_mismatch, source_mismatch
 from engine.core.setting import (
@@ -20,10 +20,13 @@ from engine.core.setting import (
     metric_mismatch,
     path_mismatch,
     paths_mismatch,
+    rule_mismatch,
 )
 
 _TAG = r"^(?!.*\.\.)(?!.*\.lock$)[A-Za-z0-9](?:[A-Za-z0-9._-]{0,62}[A-Za-z0-9_-])?\Z"
 _SECONDS = Meta(gt=0, lt=10**8)
+CONFIRM, GREEDY, MIN_DELTA = "confirm", "greedy", "min_delta"
+"""The names of the keep rules that come with the program."""
 
 
 class ResearchConfig(msgspec.Struct, frozen=True, kw_only=True):
@@ -155,16 +158,57 @@ class ResearchConfig(msgspec.Struct, frozen=True, kw_only=True):
         ),
     ] = None
     rule: Annotated[
-        KeepRule,
+        str,
         Setting(
+            '"confirm": an improvement is kept once repeated runs show that it is not noise; '
             '"greedy": any improvement is kept; "min_delta": only one of at least min_delta',
             flag="--rule",
+            metavar="confirm|greedy|min_delta",
+            check=rule_mismatch,
             fixed=True,
             label="keep rule",
             line=7,
-            answer="greedy keeps any improvement; min_delta 0.001 only one of at least 0.001",
+            answer="confirm repeats what looks better until it is no noise; greedy keeps any "
+            "improvement; min_delta 0.001 only one of at least 0.001",
         ),
-    ] = KeepRule.GREEDY
+    ] = CONFIRM
+    false_keeps: Annotated[
+        float,
+        Setting(
+            "share of edits without any effect that the rule confirm may keep",
+            flag="--false-keeps",
+            metavar="SHARE",
+            bounds=Meta(ge=0.001, le=0.2),
+            fixed=True,
+        ),
+    ] = 0.025
+    repeats: Annotated[
+        int,
+        Setting(
+            "how often the rule confirm repeats a candidate's run at most",
+            flag="--repeats",
+            bounds=Meta(ge=1, le=20),
+        ),
+    ] = 3
+    calibrate: Annotated[
+        int,
+        Setting(
+            "runs of the baseline, from which the rule confirm learns the noise of the metric",
+            flag="--calibrate",
+            metavar="RUNS",
+            bounds=Meta(ge=1, le=50),
+        ),
+    ] = 3
+    closing: Annotated[
+        int,
+        Setting(
+            "fresh runs of the baseline and of the final version each, when the session ends with "
+            "the rule confirm; 0 for none",
+            flag="--closing",
+            metavar="RUNS",
+            bounds=Meta(ge=0, le=50),
+        ),
+    ] = 2
     min_delta: Annotated[
         float,
         Setting(

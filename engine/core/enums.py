@@ -100,11 +100,15 @@ class SessionState(StrEnum):
     ENDED = "ended"
 
 
-class KeepRule(StrEnum):
-    """The rule that decides from the measured gain whether an experiment's edit is kept."""
+class RunPurpose(StrEnum):
+    """What a training run is made for."""
 
-    GREEDY = "greedy"
-    MIN_DELTA = "min_delta"
+    TRIAL = "trial"
+    """To judge the experiment: its first run, or a repeat before its verdict."""
+    FRESH = "fresh"
+    """To measure the incumbent, the baseline included, after its verdict."""
+    CLOSING = "closing"
+    """To compare the final version with the baseline at the end of the session."""
 
 
 class EarlyStop(StrEnum):

@@ -18,6 +18,7 @@ from engine.core.enums import (
     Origin,
     Outcome,
     ReviewAnswer,
+    RunPurpose,
     StopMode,
     Verdict,
 )
@@ -475,6 +476,7 @@ class RunStarted(Event, frozen=True, kw_only=True):
     """The SHA-256 of a secret that the report of the run's end must hold; empty: any report counts,
     as in earlier versions.
     """
+    purpose: RunPurpose = RunPurpose.TRIAL
 
 
 class RunAdopted(Event, frozen=True, kw_only=True):
@@ -569,6 +571,8 @@ class VerdictGiven(Event, frozen=True, kw_only=True):
     """Gain over the incumbent in metric units, positive is better; None where it is unknown."""
     results_bytes: int = 0
     """Size of the results file before the row; shows a later engine whether the row was written."""
+    indecisive: bool = False
+    """True for a discard for which the budget of repeats ended before the test decided."""
 
 
 class RowWritten(Event, frozen=True, kw_only=True):

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from datetime import datetime
+from statistics import fmean
 
 import msgspec
 
 from engine.core import events as ev
 from engine.core.candidate import Candidate, ProposalRecord
-from engine.core.enums import Actor, DecisionKind, Outcome, QueueState, Verdict
+from engine.core.enums import Actor, DecisionKind, Outcome, QueueState, RunPurpose, Verdict
 
 MOST_FAILURES = 3
 """Number of interrupted runs, or of failed steps, after which an experiment counts as a crash."""
@@ -22,6 +24,13 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
     directory: str
     deadline_seconds: float
     started_at: datetime
+    purpose: RunPurpose = RunPurpose.TRIAL
+    after: int = 0
+    """The number of experiments begun when the run was started."""
+    metric: float | None = None
+    """The value that the run gave; None before it is measured."""
+    doubted: bool = False
+    """True where the value is not trusted, so that it does not count."""
     report_digest: str = ""
     """The SHA-256 of the secret that the report of its end must hold; empty: any report counts."""
     ended_at: datetime | None = None
@@ -175,6 +184,8 @@ class Experiment(ProposalRecord, frozen=True, kw_only=True):
     verdict_reason: str = ""
     gain: float | None = None
     """Gain over the incumbent in metric units, positive is better; None where it is unknown."""
+    indecisive: bool = False
+    """True for a discard for which the budget of repeats ended before the test decided."""
     results_bytes: int = 0
     """Size of the results file in bytes before the experiment's row was appended."""
     row_written: bool = False
@@ -201,11 +212,52 @@ class Experiment(ProposalRecord, frozen=True, kw_only=True):
     skipped: str | None = None
     """Why the user skipped the experiment, perhaps ""; None where they did not."""
 
+    def values(self, purpose: RunPurpose) -> tuple[float, ...]:
+        """Return the values of its runs for a purpose, oldest first, without doubted ones.
+
+        Runs of an edit that was changed afterwards are left out.
+        """
+        return tuple(
+            run.metric
+            for run in self.runs
+            if run.purpose is purpose
+            and run.number > self.revised_after
+            and run.metric is not None
+            and math.isfinite(run.metric)
+            and not run.doubted
+        )
+
+    @property
+    def fresh(self) -> tuple[float, ...]:
+        """The values that no selection has touched, oldest first.
+
+        Those of runs after it was kept, and of the baseline all.
+        """
+        trial = self.values(RunPurpose.TRIAL) if self.is_baseline else ()
+        return trial + self.values(RunPurpose.FRESH)
+
+    @property
+    def value(self) -> float | None:
+        """The best estimate of its metric: the mean of fresh runs, else of those it was judged by.
+
+        None without a measurement.
+        """
+        if self.fresh:
+            return fmean(self.fresh)
+        return self.measurement.metric if self.measurement is not None else None
+
+    @property
+    def run_count(self) -> int:
+        """The number of runs that give its value known, of all purposes."""
+        return sum(len(self.values(purpose)) for purpose in RunPurpose)
+
     @property
     def lost_runs(self) -> int:
         """The number of runs that were interrupted, but not by the user."""
         return sum(
-            r.outcome is Outcome.INTERRUPTED and not (r.kill_requested or r.stopped)
+            r.outcome is Outcome.INTERRUPTED
+            and r.purpose is RunPurpose.TRIAL
+            and not (r.kill_requested or r.stopped)
             for r in self.runs
         )
 
@@ -238,13 +290,13 @@ class Experiment(ProposalRecord, frozen=True, kw_only=True):
 
     @property
     def run(self) -> Run | None:
-        """The experiment's latest training run; None before the first."""
-        return self.runs[-1] if self.runs else None
+        """The latest run that the experiment is judged by; None before the first."""
+        return next((r for r in reversed(self.runs) if r.purpose is RunPurpose.TRIAL), None)
 
     @property
     def outcome(self) -> Outcome | None:
-        """How the latest training run ended; None before it has."""
-        return self.runs[-1].outcome if self.runs else None
+        """How the latest run that it is judged by ended; None before it has."""
+        return self.run.outcome if self.run is not None else None
 
 
 class Queued(Candidate, frozen=True, kw_only=True):

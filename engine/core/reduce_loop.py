@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from statistics import fmean
+
 from msgspec.structs import replace
 
 from engine.core import events as ev
 from engine.core.candidate import copied_fields
 from engine.core.edit_use import EditUse
-from engine.core.enums import DecisionKind, QueueState, StopMode
+from engine.core.enums import DecisionKind, Outcome, QueueState, RunPurpose, StopMode
 from engine.core.handlers import on
 from engine.core.records import (
     DecisionRecord,
@@ -189,8 +191,12 @@ def _run_started(s: Session, e: ev.RunStarted) -> Session:
         deadline_seconds=e.deadline_seconds,
         started_at=e.at,
         report_digest=e.report_digest,
+        purpose=e.purpose,
+        after=len(s.experiments),
     )
-    return s.change(e, e.experiment, runs=(*s.experiment(e.experiment).runs, run))
+    changed = s.change(e, e.experiment, runs=(*s.experiment(e.experiment).runs, run))
+    repeating = e.experiment if s.experiment(e.experiment).verdict is not None else None
+    return replace(changed, repeating=repeating)
 
 
 @on(ev.RunAdopted)
@@ -218,7 +224,7 @@ def _devices_sampled(s: Session, e: ev.DevicesSampled) -> Session:
 
 @on(ev.RunEnded)
 def _run_ended(s: Session, e: ev.RunEnded) -> Session:
-    return s.change_run(
+    changed = s.change_run(
         e,
         e.experiment,
         e.run,
@@ -231,14 +237,23 @@ def _run_ended(s: Session, e: ev.RunEnded) -> Session:
         seconds=e.seconds,
         peak_rss_bytes=e.peak_rss_bytes,
     )
+    # A run that finished is still to be measured.
+    return changed if e.outcome is Outcome.FINISHED else replace(changed, repeating=None)
 
 
 @on(ev.Measured)
 def _measured(s: Session, e: ev.Measured) -> Session:
-    return s.change(
+    metric = e.measurement.metric
+    changed = s.change_run(e, e.experiment, e.run, metric=metric, doubted=bool(e.doubts))
+    experiment = changed.experiment(e.experiment)
+    if experiment.verdict is not None:
+        return replace(changed, repeating=None)
+    values = experiment.values(RunPurpose.TRIAL)
+    measurement = replace(e.measurement, metric=fmean(values)) if values else e.measurement
+    return changed.change(
         e,
         e.experiment,
-        measurement=e.measurement,
+        measurement=measurement,
         doubts=e.doubts,
         surprises=e.surprises,
         breaches=e.breaches,
@@ -253,6 +268,7 @@ def _verdict_given(s: Session, e: ev.VerdictGiven) -> Session:
         verdict=e.verdict,
         verdict_reason=e.reason,
         gain=e.gain,
+        indecisive=e.indecisive,
         results_bytes=e.results_bytes,
         ended_at=e.at,
     )
@@ -291,9 +307,9 @@ def _resumed(s: Session, e: ev.Resumed) -> Session:
 
 @on(ev.StopRequested)
 def _stop_requested(s: Session, e: ev.StopRequested) -> Session:
-    current, run = s.current, s.running
-    if e.mode is StopMode.NOW and current is not None and run is not None:
-        s = s.change_run(e, current.number, run.number, stopped=True)
+    one, run = s.in_training, s.running
+    if e.mode is StopMode.NOW and one is not None and run is not None:
+        s = s.change_run(e, one.number, run.number, stopped=True)
     return s.with_(e, stop=e.mode, stop_reason=e.reason)
 
 

@@ -68,6 +68,8 @@ class Session(msgspec.Struct, frozen=True, kw_only=True):
     """The hash of the best commit so far, where the next experiment starts."""
     incumbent: int | None = None
     """The number of the experiment whose value is to be beaten; None before a kept baseline."""
+    repeating: int | None = None
+    """The number of an experiment with a verdict that is run again now; None: of none."""
     counts: VerdictCounts = VerdictCounts()
     pause: Pause | None = None
     resumed_after: int = 0
@@ -147,12 +149,23 @@ class Session(msgspec.Struct, frozen=True, kw_only=True):
         return None
 
     @property
+    def in_training(self) -> Experiment | None:
+        """The experiment whose run's end is not recorded yet; None where nothing runs."""
+        one = self.current if self.repeating is None else self.experiment(self.repeating)
+        return one if one is not None and one.runs and one.runs[-1].outcome is None else None
+
+    @property
+    def active(self) -> Experiment | None:
+        """The experiment that is being worked on: whose run trains, else the newest without a
+        verdict; None between two experiments.
+        """
+        return self.in_training or self.current
+
+    @property
     def running(self) -> Run | None:
         """The training run whose end is not recorded yet; None where nothing runs."""
-        current = self.current
-        if current is not None and current.run is not None and current.run.outcome is None:
-            return current.run
-        return None
+        one = self.in_training
+        return one.runs[-1] if one is not None else None
 
     @property
     def baseline(self) -> Experiment | None:
@@ -169,18 +182,15 @@ class Session(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def best_metric(self) -> float | None:
         """The metric's value of the incumbent experiment; None before a kept baseline."""
-        best = self.best
-        return (
-            best.measurement.metric if best is not None and best.measurement is not None else None
-        )
+        return self.best.value if self.best is not None else None
 
     @property
     def total_gain(self) -> float | None:
         """Gain of the incumbent over the baseline, positive is better; None without both."""
         best, baseline = self.best_metric, self.baseline
-        if best is None or baseline is None or baseline.measurement is None:
+        if best is None or baseline is None or baseline.value is None:
             return None
-        return self.direction.gain(best, baseline.measurement.metric)
+        return self.direction.gain(best, baseline.value)
 
     @property
     def state(self) -> SessionState:

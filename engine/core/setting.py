@@ -129,6 +129,14 @@ def command_mismatch(text: str) -> str:
     return f"/ instead of \\ in the path {path}, as in a shell" if path else ""
 
 
+def rule_mismatch(value: str) -> str:
+    """Return what the name of a keep rule has to be, or "" where it is one.
+
+    Installed packages may bring more rules, so that any name is one.
+    """
+    return "" if value.isidentifier() else "the name of a keep rule, such as confirm or greedy"
+
+
 def metric_mismatch(text: str) -> str:
     """Return what is expected instead of a metric's name, or "" where it is valid."""
     if text.strip() and not re.search(r"[\t\n]", text):

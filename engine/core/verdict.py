@@ -6,8 +6,9 @@ import math
 from dataclasses import dataclass
 
 from engine.core.config import ResearchConfig
-from engine.core.enums import KeepRule, Verdict
+from engine.core.enums import Verdict
 from engine.core.events import Measurement
+from engine.core.keep_rule.trial import KeepRule, Step, Trial
 
 CLOCK_SLACK_SECONDS = 2.0
 """Tolerated excess of a run's own reported seconds over the engine's, whose clock starts later."""
@@ -28,60 +29,65 @@ UNCOUNTED_SHARE = 0.1
 
 @dataclass(frozen=True)
 class KeepDecision:
-    """The keep rule's verdict with the sentence that explains it and the gain.
+    """The verdict on an experiment, or the run that is to be made before it."""
 
-    `gain` is the gain over the incumbent in metric units, positive is better; None where unknown.
-    """
-
-    verdict: Verdict
+    verdict: Verdict | None
+    """None where another run is made first."""
     reason: str
     gain: float | None
+    """Gain over the incumbent in metric units, positive is better; None where unknown."""
+    run_incumbent: bool = False
+    """Without a verdict: True where the incumbent is to be run next, False for the candidate."""
+    indecisive: bool = False
+    """True for a discard for which the budget of repeats ended before the test decided."""
 
 
 def decide(
-    config: ResearchConfig,
+    rule: KeepRule,
+    trial: Trial | None,
     measurement: Measurement,
-    incumbent: float | None,
+    config: ResearchConfig,
     *,
+    runs: int = 1,
     doubts: tuple[str, ...] = (),
     surprises: tuple[str, ...] = (),
-    lines_saved: int = 0,
 ) -> KeepDecision:
-    """Decide by the keep rule whether a measured experiment is kept, discarded or a crash.
+    """Decide by the keep rule whether a measured experiment is kept, discarded or run again.
 
     Args:
-        config: The research config with the rule, its threshold and the metric's direction.
-        measurement: The figures of a run that finished.
-        incumbent: The value to beat; None for the baseline, which is kept.
+        rule: The keep rule of the session.
+        trial: The runs that the rule judges by; None for the baseline, which is kept.
+        measurement: The figures of the last run, which finished.
+        config: The research config with the metric's name.
+        runs: The number of runs of the experiment that gave a value.
         doubts: Sentences why the measurement is not trusted; any doubt discards it.
         surprises: Sentences why only the user may keep it; it is discarded until they do.
-        lines_saved: Lines removed minus lines added by the edit.
     """
     value = measurement.metric
     if not math.isfinite(value):
         return KeepDecision(Verdict.CRASH, f"{config.metric} is {value}", None)
     if doubts:
-        gain = None if incumbent is None else config.direction.gain(value, incumbent)
+        gain = None if trial is None else config.direction.gain(value, trial.incumbent_value)
         return KeepDecision(Verdict.DISCARD, f"not trusted: {'; '.join(doubts)}", gain)
-    if incumbent is None:
-        return KeepDecision(Verdict.KEEP, "the baseline", None)
-    gain = config.direction.gain(value, incumbent)
-    if not math.isfinite(gain):
+    if trial is None:
+        again = runs < rule.baseline_runs(config)
+        return KeepDecision(None if again else Verdict.KEEP, "the baseline", None)
+    if not math.isfinite(config.direction.gain(value, trial.incumbent_value)):
         return KeepDecision(Verdict.DISCARD, "the difference is too large to be true", None)
-    need = config.min_delta if config.rule is KeepRule.MIN_DELTA else 0.0
-    if gain > 0 and gain >= need and surprises:
-        return KeepDecision(Verdict.DISCARD, f"held for you: {'; '.join(surprises)}", gain)
-    if gain > 0 and gain >= need:
-        return KeepDecision(Verdict.KEEP, f"better by {gain:.6g}", gain)
-    if gain == 0 and lines_saved > 0:
-        return KeepDecision(Verdict.KEEP, f"as good, with {lines_saved} fewer lines", gain)
-    if gain > 0:
-        return KeepDecision(
-            Verdict.DISCARD, f"better by {gain:.6g}, less than the {need:.6g} asked for", gain
-        )
-    return KeepDecision(
-        Verdict.DISCARD, "no better" if gain == 0 else f"worse by {-gain:.6g}", gain
-    )
+    judged = rule.judge(trial)
+    match judged.step:
+        case Step.KEEP if surprises and judged.gain > 0:
+            reason = f"held for you: {'; '.join(surprises)}"
+            return KeepDecision(Verdict.DISCARD, reason, judged.gain)
+        case Step.KEEP:
+            return KeepDecision(Verdict.KEEP, judged.reason, judged.gain)
+        case Step.DISCARD:
+            return KeepDecision(
+                Verdict.DISCARD, judged.reason, judged.gain, indecisive=judged.indecisive
+            )
+        case Step.RUN_CANDIDATE | Step.RUN_INCUMBENT:
+            incumbent = judged.step is Step.RUN_INCUMBENT
+            return KeepDecision(None, judged.reason, judged.gain, run_incumbent=incumbent)
 
 
 def decide_breach(

@@ -32,7 +32,7 @@ class MachineRecorder:
             session: The session's state, with its running run.
             now: Seconds of a monotonic clock, as the machine's clock may be set during a run.
         """
-        run, current = session.running, session.current
+        run, current = session.running, session.in_training
         if run is None or current is None:
             return False
         budget = session.config.budget_seconds
@@ -46,7 +46,7 @@ class MachineRecorder:
 
         The caller appends the event to the journal. None if the run has ended since `is_due`.
         """
-        run, current = session.running, session.current
+        run, current = session.running, session.in_training
         if run is None or current is None or self._run != (current.number, run.number):
             return None
         budget = session.config.budget_seconds

@@ -15,6 +15,7 @@ from engine.loop.program_versions import ProgramVersions
 from engine.loop.proposal_queue import ProposalQueue
 from engine.loop.proposer import Proposer
 from engine.loop.ratchet import Ratchet
+from engine.loop.repeats import Repeats
 from engine.loop.retry import AgentFailures
 from engine.loop.review import Reviewer
 from engine.loop.run_place import RunPlace
@@ -22,6 +23,7 @@ from engine.loop.runner import Runner
 from engine.loop.source_cache import SourceCache
 from engine.loop.stall import Stall
 from engine.loop.verdicts import Judge
+from engine.plugins import load_keep_rule
 
 
 @dataclass(frozen=True)
@@ -51,10 +53,14 @@ def build_loop(context: SessionContext) -> SessionLoop:
     place = RunPlace(context)
     runner = Runner(context, place, program, stall)
     probe = EditProbe(context, place)
-    judge = Judge(context, steps, runner)
+    rule = load_keep_rule(context.session.config.rule)
+    judge, repeats = Judge(context, steps, runner, rule), Repeats(context, rule, runner)
     earlier = EarlierExperiments(context, sources, reviewer, queue)
+    ratchet = Ratchet(
+        *(context, failures, reviewer, queue, steps, probe, runner, judge, repeats, earlier, stall)
+    )
     return SessionLoop(
-        Ratchet(context, failures, reviewer, queue, steps, probe, runner, judge, earlier, stall),
+        ratchet,
         CommandHandler(context, sources, calls, program, proposer, reviewer, runner, earlier),
         calls,
         runner,

@@ -179,7 +179,7 @@ class CommandHandler:
         return "The session goes on."
 
     def _kill_run(self, by: Actor, number: int, reason: str) -> str:
-        current, run = self._context.session.current, self._context.session.running
+        current, run = self._context.session.in_training, self._context.session.running
         alive = self._runner.pid is not None
         if current is None or run is None or current.number != number or not alive:
             raise AutoresearchError(f"Experiment {number} is not running.", "Nothing was killed.")
@@ -188,6 +188,12 @@ class CommandHandler:
         reason = one_line(reason)
         if reason and current.is_baseline:
             raise AutoresearchError("The baseline is the file as it is; it cannot be vetoed.")
+        if reason and current.verdict is not None:
+            raise AutoresearchError(
+                f"This run repeats #{number}, which has its verdict.",
+                "Nothing was killed.",
+                "Overrule the verdict to discard its edit, or kill the run without a reason.",
+            )
         self._context.record(
             ev.KillRequested(by=by, experiment=number, run=run.number, reason=reason)
         )

@@ -279,17 +279,16 @@ class ProposalQueue:
 
     def _needs_draft(self) -> bool:
         session = self._context.session
-        config, current = session.config, session.current
+        config = session.config
         return (
-            current is not None
-            and session.running is not None
+            session.running is not None
             and session.pause is None
             and session.stop is None
             and self._context.waits.for_agent() == 0
             and len(session.ready) < config.lookahead
             and not session.is_full_of_questions
             and (config.max_experiments is None or self._next_number <= config.max_experiments)
-            and self._given_up_at != current.number
+            and self._given_up_at != len(session.experiments)
             and self._proposer.looks_ahead()
             and affords_ahead(session)
         )

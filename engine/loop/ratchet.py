@@ -33,6 +33,7 @@ from engine.loop.experiment import ExperimentSteps
 from engine.loop.guardrails import check_guardrails
 from engine.loop.overrule import EarlierExperiments
 from engine.loop.proposal_queue import ProposalQueue
+from engine.loop.repeats import Repeats
 from engine.loop.retry import AgentFailures
 from engine.loop.review import Reviewer
 from engine.loop.runner import Runner
@@ -64,6 +65,7 @@ class Ratchet:
         probe: Proves before the baseline that runs use the edited file.
         runner: Starts and watches the experiments' training runs.
         judge: Gives verdicts on experiments and records them.
+        repeats: Runs experiments again that have their verdict.
         earlier: Makes the branch follow the user's own verdicts.
         stall: Waits while the machine refuses what a step needs.
     """
@@ -78,6 +80,7 @@ class Ratchet:
         probe: EditProbe,
         runner: Runner,
         judge: Judge,
+        repeats: Repeats,
         earlier: EarlierExperiments,
         stall: Stall,
     ) -> None:
@@ -89,6 +92,7 @@ class Ratchet:
         self._probe = probe
         self._runner = runner
         self._judge = judge
+        self._repeats = repeats
         self._earlier = earlier
         self._stall = stall
         self._wake = asyncio.Event()
@@ -224,6 +228,8 @@ class Ratchet:
             if session.pause is None or must_finish:
                 open_ends = (
                     session.current is not None
+                    or session.repeating is not None
+                    or self._repeats.closing_due() is not None
                     or self._judge.unrecorded()
                     or bool(session.pending_overrules)
                 )
@@ -269,26 +275,29 @@ class Ratchet:
         current = self.session.current
         if self._blocked:
             return False
+        if self.session.repeating is not None:
+            return True
         if self.session.pause is None and self._judge.unrecorded():
             return True
         if current is None and self.session.pending_overrules:
             return True
         if current is None or current.run is None or current.run.number <= current.revised_after:
             return False
-        return not self._is_to_be_rerun(current, current.run)
+        rerun = self._is_to_be_rerun(current, current.run)
+        return not rerun and not self._judge.needs_run(current, current.run)
 
     async def _one_step(self) -> None:
-        current = self.session.current
-        if current is not None and self._is_given_up(current):
+        current, repeating = self.session.current, self.session.repeating
+        if repeating is not None:
+            await self._repeats.go_on(self.session.experiment(repeating))
+        elif current is not None and self._is_given_up(current):
             await self._judge.give_up(current)
             self._pause_if_none_runs()
         elif current is None and self.session.pending_overrules:
             await self._earlier.settle()
             self._report_overrule_beyond_limit()
         elif current is None:
-            self._pause_if_many_parked()
-            if not self.session.is_used_up and self.session.pause is None:
-                await self._steps.begin_next()
+            await self._between_experiments()
         elif not current.commit:
             self._failures.reset()
             await self._steps.commit(current)
@@ -300,9 +309,26 @@ class Ratchet:
             await self._runner.watch(current, current.run)
             self._pause_if_needed(self.session.experiment(current.number))
         else:
-            await self._judge.judge(current, current.run)
+            wanted = await self._judge.judge(current, current.run)
             self._pause_if_none_runs()
             self._pause_if_all_fail()
+            if wanted is not None and wanted.run_incumbent:
+                await self._repeats.run_incumbent()
+            elif wanted is not None:
+                await self._start_run(current)
+
+    async def _between_experiments(self) -> None:
+        """Begin the next experiment, or run an earlier one again where that comes first."""
+        self._pause_if_many_parked()
+        if self.session.pause is not None:
+            return
+        if self.session.is_used_up:
+            if (last := self._repeats.closing_due()) is not None:
+                await self._repeats.run_closing(last)
+        elif self._repeats.needs_incumbent():
+            await self._repeats.run_incumbent()
+        else:
+            await self._steps.begin_next()
 
     async def _start_run(self, experiment: Experiment) -> None:
         """Start an experiment's run; commit its patch again where the commit has vanished.

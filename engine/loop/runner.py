@@ -8,7 +8,7 @@ from dataclasses import replace
 from engine.core import events as ev
 from engine.core.breaches import find_breaches
 from engine.core.edit_use import same_file
-from engine.core.enums import AlarmKind, Origin, Outcome, Phase, StopMode, Verdict
+from engine.core.enums import AlarmKind, Origin, Outcome, Phase, RunPurpose, StopMode, Verdict
 from engine.core.equal_results import equal_results
 from engine.core.errors import EnvironmentProblem, JournalError
 from engine.core.outcome import EARLY_STOP, Classified, classify, ending_of
@@ -85,10 +85,14 @@ class Runner:
         self._handle.kill()
         return True
 
-    async def start(self, experiment: Experiment) -> None:
+    async def start(self, experiment: Experiment, purpose: RunPurpose = RunPurpose.TRIAL) -> None:
         """Check out an experiment's commit in the worktree and start its training process.
 
         Nothing is started where the user paused, stopped or skipped the experiment meanwhile.
+
+        Args:
+            experiment: The experiment to run.
+            purpose: What the run is made for.
 
         Raises:
             EnvironmentProblem: The process cannot be started, or a locked file changed.
@@ -113,6 +117,7 @@ class Runner:
                 directory=directory.relative_to(context.workspace.path).as_posix(),
                 deadline_seconds=session.config.deadline_seconds,
                 report_digest=secret.digest,
+                purpose=purpose,
             )
         )
         self._start_process(context.session.experiment(number).runs[-1], secret)
@@ -453,8 +458,9 @@ class Runner:
     ) -> tuple[str, ...]:
         session = self._context.session
         experiment, baseline = session.experiment(number), session.baseline
-        if experiment.forced is not None or experiment.origin is Origin.CONFIRM:
-            return ()  # the user has decided already, or it is not kept anyway
+        decided = experiment.verdict is not None or experiment.forced is not None
+        if decided or experiment.origin is Origin.CONFIRM:
+            return ()  # it has its verdict, the user has decided, or it is not kept anyway
         kept = (e for e in session.experiments if e.effective_verdict is Verdict.KEEP)
         last = baseline.run if baseline is not None else None
         found = find_surprises(

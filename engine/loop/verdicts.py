@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from engine.core import events as ev
 from engine.core.analysis.plateau import is_measured_discard, plateau_notice
-from engine.core.enums import AlarmKind, Origin, Outcome, Verdict
+from engine.core.enums import AlarmKind, Origin, Outcome, RunPurpose, Verdict
 from engine.core.errors import AgentError, OverloadedError, RateLimitedError
+from engine.core.keep_rule import KeepRule
+from engine.core.keep_rule.from_session import trial_of
 from engine.core.records import Experiment, Run
 from engine.core.results_row import row_of
-from engine.core.verdict import decide, decide_breach
+from engine.core.verdict import KeepDecision, decide, decide_breach
 from engine.loop.context import SessionContext
 from engine.loop.early_stop import stop_reason
 from engine.loop.experiment import ExperimentSteps
@@ -23,9 +25,13 @@ class Judge:
         context: The session's journal, workspace, files and agent.
         steps: Changes an edit that crashed or ran out of memory, instead of a verdict.
         runner: Reads a run's log again where the measurement was lost.
+        rule: The keep rule.
     """
 
-    def __init__(self, context: SessionContext, steps: ExperimentSteps, runner: Runner) -> None:
+    def __init__(
+        self, context: SessionContext, steps: ExperimentSteps, runner: Runner, rule: KeepRule
+    ) -> None:
+        self._rule = rule
         self._context = context
         self._steps = steps
         self._runner = runner
@@ -34,35 +40,61 @@ class Judge:
             context.workspace.path / session.results_file, session.config.metric
         )
 
-    async def judge(self, experiment: Experiment, run: Run) -> None:
+    def decision(self, experiment: Experiment, run: Run) -> KeepDecision | None:
+        """Return what the keep rule says about an experiment; None where its run has no value."""
+        measurement = experiment.measurement
+        if run.outcome is not Outcome.FINISHED or run.metric is None or measurement is None:
+            return None
+        session = self._context.session
+        breaches = () if experiment.doubts else experiment.breaches
+        measured = (session.config, measurement, session.best_metric)
+        decided = decide_breach(*measured, breaches) or decide(
+            self._rule,
+            trial_of(session, experiment),
+            measurement,
+            session.config,
+            runs=len(experiment.values(RunPurpose.TRIAL)),
+            doubts=experiment.doubts,
+            surprises=experiment.surprises,
+        )
+        if experiment.forced is None or experiment.doubts or decided.verdict is Verdict.CRASH:
+            return decided
+        reason = f"by your verdict on #{experiment.of} ({decided.reason})"
+        return KeepDecision(experiment.forced, reason, decided.gain)
+
+    def needs_run(self, experiment: Experiment, run: Run) -> bool:
+        """Return whether the keep rule wants another run before the verdict."""
+        if experiment.origin is Origin.CONFIRM:
+            return False
+        decided = self.decision(experiment, run)
+        return decided is not None and decided.verdict is None and not run.veto
+
+    async def judge(self, experiment: Experiment, run: Run) -> KeepDecision | None:
         """Give and record the verdict on an experiment whose run has ended.
 
         Instead, a failed edit may be changed to run again, or a lost measurement taken again.
 
+        Returns:
+            The decision that asks for another run first; None where there is nothing more to do.
+
         Raises:
             AgentError: The agent that is to repair the edit is rate limited or overloaded.
         """
-        session = self._context.session
         if not run.kill_requested and await self._is_changed(experiment, run):
-            return
+            return None
+        verdict: Verdict | None
+        indecisive = False
+        if run.outcome is Outcome.FINISHED and run.metric is None:
+            await self._runner.measure_again(experiment, run)
+            return None
         if run.outcome is Outcome.FINISHED and experiment.origin is Origin.CONFIRM:
             verdict, reason, gain = self._compare(experiment)
-        elif run.outcome is Outcome.FINISHED and experiment.measurement is not None:
-            measured = (session.config, experiment.measurement, session.best_metric)
-            breaches = () if experiment.doubts else experiment.breaches
-            decision = decide_breach(*measured, breaches) or decide(
-                *measured,
-                doubts=experiment.doubts,
-                surprises=experiment.surprises,
-                lines_saved=experiment.proposal.removed - experiment.proposal.added,
-            )
+        elif (decision := self.decision(experiment, run)) is not None:
             verdict, reason, gain = decision.verdict, decision.reason, decision.gain
-            if experiment.forced is not None and not experiment.doubts:
-                verdict = experiment.forced
-                reason = f"by your verdict on #{experiment.of} ({reason})"
-        elif run.outcome is Outcome.FINISHED:
-            await self._runner.measure_again(experiment, run)
-            return
+            indecisive = decision.indecisive
+            if verdict is None and not run.veto:
+                return decision
+            verdict = verdict or Verdict.DISCARD
         elif run.outcome is Outcome.STOPPED_EARLY and not run.kill_requested:
             verdict, reason, gain = Verdict.DISCARD, stop_reason(run), None
         else:
@@ -75,7 +107,7 @@ class Judge:
         if run.veto and verdict is Verdict.KEEP:
             # The run finished before it could be killed.
             verdict, reason = Verdict.DISCARD, f"vetoed: {run.veto} ({reason})"
-        await self._record(experiment, verdict, reason, gain)
+        await self._record(experiment, verdict, reason, gain, indecisive=indecisive)
         if experiment.forced is not None and verdict is not experiment.forced:
             message = (
                 f"your verdict on #{experiment.of} could not be carried out: #{experiment.number} "
@@ -86,6 +118,7 @@ class Judge:
         counted = is_measured_discard(session.experiment(experiment.number))
         if counted and (flat := plateau_notice(session)):
             self._context.alarm(AlarmKind.PLATEAU, flat)
+        return None
 
     async def give_up(self, experiment: Experiment) -> None:
         """Record an experiment as a crash that the user skipped, or whose steps failed thrice."""
@@ -97,7 +130,13 @@ class Judge:
         await self._record(experiment, Verdict.CRASH, reason, None)
 
     async def _record(
-        self, experiment: Experiment, verdict: Verdict, reason: str, gain: float | None
+        self,
+        experiment: Experiment,
+        verdict: Verdict,
+        reason: str,
+        gain: float | None,
+        *,
+        indecisive: bool = False,
     ) -> None:
         session = self._context.session
         self._context.record(
@@ -106,6 +145,7 @@ class Judge:
                 verdict=verdict,
                 reason=reason,
                 gain=gain,
+                indecisive=indecisive,
                 results_bytes=size(self._context.workspace.path / session.results_file),
             )
         )

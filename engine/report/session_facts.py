@@ -9,7 +9,8 @@ import msgspec
 
 from engine.core.analysis.forecast import forecast
 from engine.core.analysis.noise import noise_of
-from engine.core.enums import DecisionKind, KeepRule, Origin, Outcome, Verdict
+from engine.core.config import CONFIRM, GREEDY, MIN_DELTA
+from engine.core.enums import DecisionKind, Origin, Outcome, Verdict
 from engine.core.events import Platform
 from engine.core.records import DecisionRecord, Experiment
 from engine.core.session import Session
@@ -124,9 +125,12 @@ def _details(session: Session) -> tuple[tuple[str, str], ...]:
         "mix": f"statistical search, every {config.mix_every}. idea from {config.mix_with} "
         f"({config.model if config.mix_with == 'llm' else config.cli})",
     }.get(config.agent, config.agent)
-    rule = "any improvement is kept"
-    if config.rule is KeepRule.MIN_DELTA:
-        rule = f"an improvement of at least {config.min_delta:g} is kept"
+    rule = {
+        CONFIRM: "an improvement is kept once repeated runs show that it is not noise "
+        f"(at most {config.false_keeps:.1%} of edits without effect are kept)",
+        GREEDY: "any improvement is kept",
+        MIN_DELTA: f"an improvement of at least {config.min_delta:g} is kept",
+    }.get(config.rule, config.rule)
     details = [
         ("branch", session.branch),
         ("from commit", session.base_commit[:10]),

@@ -236,7 +236,7 @@ def _reasons(detected: DetectedSettings) -> dict[str, str]:
     return {
         "locked": "the files it imports" if detected.locked else "it imports no file of yours",
         "budget_seconds": "no TIME_BUDGET was found",
-        "rule": "any improvement is kept",
+        "rule": "repeats what looks better",
         "autonomy": "questionable edits wait",
         "agent": "needs no key and no network",
         "max_experiments": "`stop` ends it",

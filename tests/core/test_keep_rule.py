@@ -9,12 +9,13 @@ from hypothesis import assume, example, given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from engine.core.config import ResearchConfig
-from engine.core.enums import Direction, KeepRule, Verdict
+from engine.core.config import GREEDY, MIN_DELTA, ResearchConfig
+from engine.core.enums import Direction, Verdict
 from engine.core.events import Measurement
-from engine.core.verdict import CLOCK_SLACK_SECONDS, decide, find_doubts
+from engine.core.verdict import CLOCK_SLACK_SECONDS, find_doubts
+from tests.core.judging import decide_once
 
-ANY_GAIN = ResearchConfig()
+ANY_GAIN = ResearchConfig(rule=GREEDY)
 quarters = st.integers(-400, 400).map(lambda n: n / 4)
 """Numbers whose differences are exact in binary, so that equality means equality."""
 
@@ -23,12 +24,12 @@ quarters = st.integers(-400, 400).map(lambda n: n / 4)
 def test_a_gain_of_exactly_the_threshold_is_kept(
     incumbent: float, threshold: float, direction: Direction
 ) -> None:
-    config = ResearchConfig(rule=KeepRule.MIN_DELTA, min_delta=threshold, direction=direction)
+    config = ResearchConfig(rule=MIN_DELTA, min_delta=threshold, direction=direction)
     sign = -1 if direction is Direction.MIN else 1
     at_threshold = Measurement(metric=incumbent + sign * threshold)
     just_below = Measurement(metric=incumbent + sign * (threshold - 0.125))
-    assert decide(config, at_threshold, incumbent).verdict is Verdict.KEEP
-    below = decide(config, just_below, incumbent)
+    assert decide_once(config, at_threshold, incumbent).verdict is Verdict.KEEP
+    below = decide_once(config, just_below, incumbent)
     assert below.verdict is Verdict.DISCARD
     assert below.gain == threshold - 0.125
     assert f"less than the {threshold:.6g} asked for" in below.reason
@@ -40,7 +41,7 @@ def test_a_gain_of_exactly_the_threshold_is_kept(
 def test_only_a_finite_value_with_a_finite_gain_is_ever_kept(
     value: float, incumbent: float | None
 ) -> None:
-    decision = decide(ANY_GAIN, Measurement(metric=value), incumbent)
+    decision = decide_once(ANY_GAIN, Measurement(metric=value), incumbent)
     if not math.isfinite(value):
         assert decision.verdict is Verdict.CRASH
     elif decision.verdict is Verdict.KEEP:
@@ -48,7 +49,7 @@ def test_only_a_finite_value_with_a_finite_gain_is_ever_kept(
 
 
 def test_a_difference_that_overflows_is_not_a_gain() -> None:
-    decision = decide(ANY_GAIN, Measurement(metric=-1.7e308), 1.7e308)
+    decision = decide_once(ANY_GAIN, Measurement(metric=-1.7e308), 1.7e308)
     assert decision.verdict is Verdict.DISCARD
     assert decision.gain is None
 
@@ -58,19 +59,17 @@ def test_an_equal_value_is_kept_only_with_fewer_lines(
     value: float, incumbent: float, lines_saved: int
 ) -> None:
     assume(value >= incumbent)
-    decision = decide(ANY_GAIN, Measurement(metric=value), incumbent, lines_saved=lines_saved)
+    decision = decide_once(ANY_GAIN, Measurement(metric=value), incumbent, lines_saved=lines_saved)
     simpler = value == incumbent and lines_saved > 0
     assert decision.verdict is (Verdict.KEEP if simpler else Verdict.DISCARD)
 
 
-@given(
-    st.one_of(st.none(), quarters), quarters, st.sampled_from([KeepRule.GREEDY, KeepRule.MIN_DELTA])
-)
+@given(st.one_of(st.none(), quarters), quarters, st.sampled_from([GREEDY, MIN_DELTA]))
 def test_any_doubt_discards_whatever_the_gain(
-    incumbent: float | None, value: float, rule: KeepRule
+    incumbent: float | None, value: float, rule: str
 ) -> None:
     config = ResearchConfig(rule=rule)
-    decision = decide(config, Measurement(metric=value), incumbent, doubts=("first", "second"))
+    decision = decide_once(config, Measurement(metric=value), incumbent, doubts=("first", "second"))
     assert decision.verdict is Verdict.DISCARD
     assert "first; second" in decision.reason
     assert decision.gain == (None if incumbent is None else incumbent - value)

@@ -5,14 +5,14 @@ from __future__ import annotations
 import pytest
 
 from engine.core import events as ev
-from engine.core.config import ResearchConfig
+from engine.core.config import GREEDY, ResearchConfig
 from engine.core.enums import Actor, Direction, Verdict
 from engine.core.events import Measurement
 from engine.core.needs import NeedKind, needs_of
 from engine.core.reducer import fold
 from engine.core.session import Session
 from engine.core.surprise import find_surprises
-from engine.core.verdict import decide
+from tests.core.judging import decide_once
 
 MIN, MAX = Direction.MIN, Direction.MAX
 
@@ -85,11 +85,15 @@ def test_less_than_half_of_the_budget_is_surprising_where_the_baseline_used_it(
 
 
 def test_a_surprising_result_is_neither_kept_nor_lost() -> None:
-    decision = decide(ResearchConfig(), Measurement(metric=0.0), 1.1, surprises=("it is 0",))
+    decision = decide_once(
+        ResearchConfig(rule=GREEDY), Measurement(metric=0.0), 1.1, surprises=("it is 0",)
+    )
     assert decision.verdict is Verdict.DISCARD
     assert decision.reason == "held for you: it is 0"
     assert decision.gain == 1.1
-    worse = decide(ResearchConfig(), Measurement(metric=2.0), 1.1, surprises=("it is 0",))
+    worse = decide_once(
+        ResearchConfig(rule=GREEDY), Measurement(metric=2.0), 1.1, surprises=("it is 0",)
+    )
     assert worse.reason.startswith("worse")
 
 

@@ -6,14 +6,15 @@ import math
 
 import pytest
 
-from engine.core.config import ResearchConfig
-from engine.core.enums import Direction, KeepRule, Verdict
+from engine.core.config import GREEDY, MIN_DELTA, ResearchConfig
+from engine.core.enums import Direction, Verdict
 from engine.core.events import Measurement
-from engine.core.verdict import decide, find_doubts
+from engine.core.verdict import find_doubts
+from tests.core.judging import decide_once
 
-LOWER = ResearchConfig()
-HIGHER = ResearchConfig(metric="accuracy", direction=Direction.MAX)
-AT_LEAST = ResearchConfig(rule=KeepRule.MIN_DELTA, min_delta=0.01)
+LOWER = ResearchConfig(rule=GREEDY)
+HIGHER = ResearchConfig(rule=GREEDY, metric="accuracy", direction=Direction.MAX)
+AT_LEAST = ResearchConfig(rule=MIN_DELTA, min_delta=0.01)
 
 
 @pytest.mark.parametrize(
@@ -43,13 +44,13 @@ def test_rule(
     verdict: Verdict,
     gain: float | None,
 ) -> None:
-    decision = decide(config, Measurement(metric=value), incumbent, lines_saved=saved)
+    decision = decide_once(config, Measurement(metric=value), incumbent, lines_saved=saved)
     assert decision.verdict is verdict
     assert decision.gain == (None if gain is None else pytest.approx(gain))
 
 
 def test_a_doubted_gain_is_not_kept() -> None:
-    decision = decide(LOWER, Measurement(metric=0.5), 1.0, doubts=("prepare.py was changed",))
+    decision = decide_once(LOWER, Measurement(metric=0.5), 1.0, doubts=("prepare.py was changed",))
     assert decision.verdict is Verdict.DISCARD
     assert "prepare.py" in decision.reason
 

@@ -17,7 +17,7 @@ from engine.client.sessions import engine_pid
 from engine.core.events import RunAdopted
 from engine.core.layout import Layout
 from tests.journals import read_journal, read_session
-from tests.world import COMMAND, DEADLINE_SECONDS, Gate, wait_for
+from tests.world import COMMAND, DEADLINE_SECONDS, Gate, one_run_each, wait_for
 
 pytestmark = pytest.mark.usefixtures("engines")
 
@@ -38,7 +38,7 @@ class Window:
         }
         self.process = pexpect.spawn(
             str(COMMAND),
-            [str(w) for w in words],
+            one_run_each([*map(str, words)]),
             dimensions=(rows, columns),
             env=env,
             timeout=DEADLINE_SECONDS,

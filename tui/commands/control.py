@@ -144,7 +144,7 @@ def kill(number: int | None, reason: str, yes: bool, path: Path, as_json: bool) 
     if number is None:
         with json_errors(as_json):
             session = session_of_engine(path)
-            current = session.current
+            current = session.active
             if current is None or session.running is None:
                 raise UsageError("No run is active.")
         number = current.number

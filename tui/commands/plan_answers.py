@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 
-from engine.core.config import settings
-from engine.core.enums import Direction, KeepRule
+from engine.core.config import MIN_DELTA, settings
+from engine.core.enums import Direction
 from engine.core.errors import UsageError
 from engine.core.text import one_line
 from engine.setup.plan import Plan
@@ -100,15 +100,15 @@ def _seconds(text: str) -> float:
 
 def _rule(text: str) -> dict[str, object]:
     parts = text.lower().replace("-", "_").split()
-    if parts == [KeepRule.GREEDY.value]:
-        return {"rule": KeepRule.GREEDY.value, "min_delta": 0.0}
-    number = parts[1] if parts[:1] == [KeepRule.MIN_DELTA.value] and len(parts) == 2 else ""
+    if len(parts) == 1 and parts != [MIN_DELTA]:
+        return {"rule": parts[0], "min_delta": 0.0}
+    number = parts[1] if parts[:1] == [MIN_DELTA] and len(parts) == 2 else ""
     try:
-        return {"rule": KeepRule.MIN_DELTA.value, "min_delta": float(number)}
+        return {"rule": MIN_DELTA, "min_delta": float(number)}
     except ValueError:
         raise UsageError(
             f"Invalid keep rule: {one_line(text, 40)!r}.",
-            "Write greedy, or min_delta and a number.",
+            "Write confirm, greedy, or min_delta and a number.",
         ) from None
 
 

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from engine.core.config import ResearchConfig, settings
-from engine.core.enums import Autonomy, KeepRule
+from engine.core.config import MIN_DELTA, ResearchConfig, settings
+from engine.core.enums import Autonomy
 from engine.core.events import Platform
 from engine.core.text import one_line, plural
 from engine.setup.cuda_need import needs_cuda
@@ -110,9 +110,7 @@ def _budget(c: ResearchConfig) -> str:
 
 
 def _rule(c: ResearchConfig) -> str:
-    if c.rule is KeepRule.MIN_DELTA:
-        return f"min_delta {c.min_delta:g}"
-    return "greedy"
+    return f"{c.rule} {c.min_delta:g}" if c.rule == MIN_DELTA else c.rule
 
 
 def _end(c: ResearchConfig) -> str:

@@ -63,13 +63,16 @@ def status(path: Path, as_json: bool) -> None:
         return
     alive = f" · engine {pid}" if pid is not None else ""
     echo(f"{facts['state']}{alive} · session {session.config.tag} · {session.config.agent}")
-    current = session.current
+    current = session.active
     if current is not None:
         doing = facts["phase"] or "not running"
         left = f", {facts['elapsed_seconds']:.0f} s" if facts["elapsed_seconds"] is not None else ""
         if pid is None and session.running is not None:
             doing, left = "left to its run supervisor; the next engine takes it over", ""
-        echo(f"#{current.number} {doing}{left}: {one_line(current.proposal.hypothesis, 100)}")
+        again = f" (run {len(current.runs)})" if session.running and len(current.runs) > 1 else ""
+        echo(
+            f"#{current.number} {doing}{again}{left}: {one_line(current.proposal.hypothesis, 100)}"
+        )
     for index, queued in enumerate(session.ready):
         number = len(session.experiments) + 1 + index
         echo(f"next: #{number} (draft): {one_line(queued.proposal.hypothesis, 100)}")
@@ -105,7 +108,7 @@ def status_facts(now: EngineState) -> dict[str, Any]:
         now: The session's state, as its engine or its journal reports it.
     """
     session, progress, pid = now.session, now.progress, now.pid
-    best, current, run = session.best, session.current, session.running
+    best, current, run = session.best, session.active, session.running
     state = session.state.value if pid is not None or session.ended else "no engine"
     elapsed = (datetime.now(UTC) - run.started_at).total_seconds() if run is not None else None
     return {

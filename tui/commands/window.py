@@ -69,7 +69,7 @@ def _print_next_steps(workspace: Path) -> None:
     pid = engine_pid(workspace)
     session = read_session(workspace)
     if pid is not None:
-        current = session.current
+        current = session.active
         doing = f" with experiment {current.number}" if current is not None else ""
         echo(f"The engine (pid {pid}) continues{doing}.")
         echo(f"Come back: autoresearch-tui attach {shown}")

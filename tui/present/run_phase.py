@@ -12,7 +12,7 @@ _SILENT_SECONDS = 5.0
 
 def sample_of(view: View) -> Progress | None:
     """Return the newest progress sample of the current experiment; None while there is none."""
-    progress, current = view.progress, view.session.current
+    progress, current = view.progress, view.session.active
     if progress is None or current is None or progress.experiment != current.number:
         return None
     return progress

@@ -57,7 +57,7 @@ class LoopActions(QuestionActions):
 
     def action_kill_run(self) -> None:
         """Kill the current run once the user confirms, or skip an experiment that cannot run."""
-        current = self.view.session.current
+        current = self.view.session.active
         if current is None:
             return
         if self.view.session.running is None:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from engine.core.curves.comparison import FEWEST, FinishedCurve, gap_at, made_up
 from engine.core.curves.curve import Track
+from engine.core.student import t_quantile
 
 CHECKS = tuple(n / 20 for n in range(4, 17))
 """The shares of the budget at which a run is judged: each twentieth from 20 % to 80 %."""
@@ -94,7 +95,7 @@ class Evidence:
         count, mean = len(values), math.fsum(values) / len(values)
         variance = math.fsum((value - mean) ** 2 for value in values) / (count - 1)
         spread = math.sqrt(variance * (1 + 1 / count))
-        limit = max(*values, mean + _student_99(count - 1) * spread)
+        limit = max(*values, mean + t_quantile(0.99, count - 1) * spread)
         return Behind(CHECKS[place], gap, limit, len(values)) if gap > limit else None
 
     def hindsight(self) -> Hindsight:
@@ -120,15 +121,3 @@ def _recovered(finished: FinishedCurve, share: float, gap: float | None) -> floa
     if made is None or gap is None:
         return None
     return max(made, gap) if finished.kept else made
-
-
-def _student_99(freedom: int) -> float:
-    """Return the 99 % quantile of Student's t, by Hill's expansion (error below 1 % from 4 on)."""
-    z = 2.3263478740408408
-    n = freedom
-    return (
-        z
-        + (z**3 + z) / (4 * n)
-        + (5 * z**5 + 16 * z**3 + 3 * z) / (96 * n**2)
-        + (3 * z**7 + 19 * z**5 + 17 * z**3 - 15 * z) / (384 * n**3)
-    )
