@@ -21,6 +21,10 @@ _NOT_SOURCES = (
     *("venv", "env", "node_modules", "site-packages", "build", "dist", "__pycache__"),
     *("test", "tests", "docs"),
 )
+_NO_TRAINING = re.compile(
+    r"(?:setup|conftest|noxfile|fabfile|hubconf|versioneer|manage|tests?|test_.*|.*_test)\.py\Z"
+)
+"""Matches the names of scripts that build, configure or test a project."""
 _PAST_RUNS = re.compile(
     r"(?:runs?|outputs?|results?|logs?|records?|archived?|attic|legacy|old|backups?|wandb|mlruns)"
     r"(?:[-_.].*)?\Z",
@@ -36,9 +40,7 @@ def find_file(workspace: Path) -> tuple[str, str]:
     """
     if (workspace / "train.py").is_file():
         return "train.py", "the usual name"
-    scripts = sorted(
-        p.name for p in workspace.glob("*.py") if p.name not in ("setup.py", "conftest.py")
-    )
+    scripts = sorted(p.name for p in workspace.glob("*.py") if not _NO_TRAINING.match(p.name))
     if len(scripts) == 1:
         return scripts[0], "the only script here"
     for script, source in (documented_script(workspace), made_script(workspace)):

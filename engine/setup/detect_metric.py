@@ -9,7 +9,7 @@ from __future__ import annotations
 import ast
 import re
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from engine.core.direction_statement import stated_direction
 from engine.core.errors import UsageError
@@ -27,11 +27,12 @@ _SPACED = re.compile(rf"(?<![\w.])(?<!{_FIELD})([A-Za-z]+ [A-Za-z]+)[ \t]*[:= \t
 _TABLE = re.compile(rf"[│|┃]\s*({_NAME})\s*[│|┃]\s*{_FIELD}")
 _SHELL = re.compile(rf"METRIC[ \t]+({_NAME})=")
 _LIKE = re.compile(
-    r"bpb|loss|acc|score|error|rmse|mse|mae|f1|auc|perplexity|ppl|reward|metric|psnr|ssim|bleu|wer|fid"
+    r"bpb|loss|acc|score(?!d|r)|error|rmse|mse|mae|f1|auc|perplexity|ppl|reward|metric|psnr|ssim|bleu|wer|fid"
     r"|sharpe|pnl|iou|dice|corr|ndcg|mrr|recall|precision",
     re.I,
 )
 _HELD_OUT = re.compile(r"val|test|eval|dev", re.I)
+_VALIDATION = re.compile(r"valid(?:ation)?\Z")
 _UNLIKELY = 2
 _GREP = re.compile(r"\bgrep\s+(?:-\w+\s+)*[\"']\^?([\w./@-]+)[:=]?[ ]?[\"']")
 """Matches a command that reads one value from a log, such as `grep "^val_bpb:" run.log`."""
@@ -77,6 +78,15 @@ def find_metric(
     )
 
 
+def _without_variants(names: Iterable[str]) -> list[str]:
+    """Return names without those that differ from an earlier one in case, signs or `val` only."""
+    found: dict[tuple[str, ...], str] = {}
+    for name in names:
+        words = tuple(_VALIDATION.sub("val", word) for word in words_of(name))
+        found.setdefault(words, name)
+    return list(found.values())
+
+
 def _choose(
     names: Mapping[str, str], documents: Mapping[str, str], verb: str
 ) -> tuple[str, str] | None:
@@ -85,8 +95,8 @@ def _choose(
     if documented is not None:
         return documented
     usual = [DEFAULT_METRIC] if DEFAULT_METRIC in names else []
-    likely = [name for name in names if _rank(name) < _UNLIKELY]
-    held_out = [name for name in names if _rank(name) == 0]
+    likely = _without_variants(name for name in names if _rank(name) < _UNLIKELY)
+    held_out = [name for name in likely if _rank(name) == 0]
     for group in (usual, held_out, likely, list(names)):
         if len(group) == 1:
             return group[0], f"{verb} by {names[group[0]]}"
@@ -159,7 +169,7 @@ def _named_values(source: str) -> Iterator[tuple[str, bool]]:
                 yield name, False
         elif isinstance(node, ast.Call) and _called(node.func) in _OUTPUT:
             for name in _names_of_dicts(node):
-                yield name, _root(node.func) in _TRACKERS
+                yield name, _root(node.func).removesuffix("_run") in _TRACKERS
 
 
 def _as_text(part: ast.expr) -> str:

@@ -1,4 +1,4 @@
-"""Finds the command that a workspace's own documents or Makefile give for its training script.
+"""Finds the command that a workspace's documents or targets give for its training script.
 
 Documents are read and never followed: the command is shown in the plan, and runs once the user has
 confirmed it.
@@ -6,6 +6,7 @@ confirmed it.
 
 from __future__ import annotations
 
+import contextlib
 import re
 import shlex
 import shutil
@@ -17,10 +18,10 @@ from typing import NamedTuple
 
 from engine.core.command_line import CommandLine, parse_command
 from engine.core.enums import PROGRAM
+from engine.setup.build_targets import TRAINING, training_targets
 from engine.untrusted_files import read_text
 
 DOCUMENTS = (PROGRAM, "autoresearch.md", "README.md", "readme.md", "CLAUDE.md", "AGENTS.md")
-_MAKEFILES = ("Makefile", "makefile", "GNUmakefile")
 _MOST_BYTES = 2**20
 _FENCE = re.compile(r"^ {0,3}(```+|~~~+)[ \t]*(\w*)[^\n]*\n(.*?)^ {0,3}\1", re.M | re.S)
 _SHELLS = ("", "bash", "sh", "shell", "console", "zsh", "text")
@@ -34,12 +35,6 @@ _PLACEHOLDER = re.compile(r"\.\.\.|…|path/to|your[_-]|\bYOUR|[{}\[\]]")
 _SOURCES = (".py", ".yaml", ".yml", ".toml", ".json", ".ini", ".cfg", ".sh")
 _NO_TRAINING = re.compile(
     r"(?:^|\s)--?(?:h|help|version|eval\w*|test\w*|resume\w*|dry[-_]?run|smoke\w*|profile\w*)\b"
-)
-_TARGET = re.compile(r"^([A-Za-z][\w.-]*)[ \t]*:(?![=:])", re.M)
-_TRAINING = re.compile(
-    r"(?!.*(?:smoke|test|debug|dry|profile|eval|check|clean))(?:.*[_.-])?"
-    r"(?:(?:pre)?train\w*|fine_?tune|fit|main|run|experiments?|bench(?:mark)?)(?:[_.-]|\Z)",
-    re.IGNORECASE,
 )
 
 
@@ -87,7 +82,7 @@ def documented_script(workspace: Path) -> tuple[str, str]:
         names = Counter[str]()
         for command in _commands(workspace, document):
             names.update(set(_scripts(workspace, command.line)))
-        training = [name for name in names if _TRAINING.match(Path(name).stem)]
+        training = [name for name in names if TRAINING.match(Path(name).stem)]
         if training:
             text = read_text(workspace / document, _MOST_BYTES)
             times = {n: len(re.findall(rf"(?<![\w/.-]){re.escape(n)}\b", text)) for n in training}
@@ -112,18 +107,22 @@ def with_documented_command(workspace: Path, name: str, own: tuple[str, str]) ->
     """
     found = documented_command(workspace, name)
     if found is None:
-        found = _make_command(workspace, name)
+        found = _target_command(workspace, name)
     if found is None:
         return own
     reason = f"from {found.source}"
     line, (plain, _) = found.line, own
     program = Path(line.argv[0]).name
-    if line.directory or program in ("make", "bash", "sh"):
+    if line.directory or program in ("make", "just", "bash", "sh"):
         return found.text, reason
     lead = "".join(f"{key}={shlex.quote(value)} " for key, value in line.assignments)
     if program.startswith("python"):
         arguments = shlex.join(_arguments(workspace, line, name))
-        if not arguments and not lead:
+        module = _module_of(name)
+        if ("-m", module) in pairwise(line.argv) and plain.endswith(f" {shlex.quote(name)}"):
+            python = plain.removesuffix(f" {shlex.quote(name)}")
+            plain = f"{python}{' python' if python == 'uv run' else ''} -m {module}"
+        elif not arguments and not lead:
             return own
         return f"{lead}{plain} {arguments}".rstrip(), reason
     if found.text == plain:
@@ -143,54 +142,46 @@ def with_documented_command(workspace: Path, name: str, own: tuple[str, str]) ->
     return found.text, reason
 
 
+def _module_of(name: str) -> str:
+    return name.removesuffix(".py").replace("/", ".")
+
+
 def _arguments(workspace: Path, line: CommandLine, name: str) -> tuple[str, ...]:
     """Return the arguments that a command gives to a script."""
-    module = name.removesuffix(".py").replace("/", ".")
+    module = _module_of(name)
     for index, word in enumerate(line.argv):
         if word == module or (word.endswith(".py") and (Path(word)).as_posix() == name):
             return line.argv[index + 1 :]
     return ()
 
 
-def _make_command(workspace: Path, name: str) -> DocumentedCommand | None:
-    """Return `make TARGET` for a target that gives a script arguments; None where none does."""
-    for target, recipe, makefile in _targets(workspace):
-        for line in recipe.replace("\\\n", " ").split("\n"):
+def _target_command(workspace: Path, name: str) -> DocumentedCommand | None:
+    """Return what runs a target that gives a script arguments; None where none does."""
+    module = _module_of(name)
+    script = rf"(?:(?:\./)?{re.escape(name)}|-m {re.escape(module)})"
+    for target in training_targets(workspace):
+        for line in target.recipe.replace("\\\n", " ").split("\n"):
             text = re.sub(r"\$[({]\w+[)}]", "python", line.strip().lstrip("@-+"))
-            if not re.search(rf"(?<![\w/.-]){re.escape(name)}(?![\w.-])", text):
+            if not re.search(rf"(?<![\w/.-]){script}(?![\w.-])", text):
                 continue
-            if re.fullmatch(rf"python[\d.]* (?:\./)?{re.escape(name)}", text):
-                return None  # nothing that is not known without the Makefile
-            return DocumentedCommand(parse_command(f"make -s {target}"), makefile)
+            if re.fullmatch(rf"(?:\w+ run )?(?:python[\d.]* )?(?:\./)?{re.escape(name)}", text):
+                return None  # nothing that is not known without the target
+            plain = re.fullmatch(rf"(?:\w+ run )?(?:python[\d.]* )?-m {re.escape(module)}", text)
+            with contextlib.suppress(ValueError):
+                command = parse_command(text if plain is not None else target.command)
+                return DocumentedCommand(command, target.source)
     return None
 
 
 def made_script(workspace: Path) -> tuple[str, str]:
-    """Return the script that a Makefile's training target runs, and the Makefile; "" for none."""
-    for _, recipe, makefile in _targets(workspace):
-        for word in re.findall(r"[\w./-]+\.py\b", recipe):
-            name = word.removeprefix("./")
+    """Return the script that a training target runs, and the file with the target; "" for none."""
+    for target in training_targets(workspace):
+        for word in re.findall(r"[\w./-]+\.py\b|(?<=-m )[\w.]+", target.recipe):
+            file = word if word.endswith(".py") else f"{word.replace('.', '/')}.py"
+            name = file.removeprefix("./")
             if (workspace / name).is_file() and not name.startswith("/"):
-                return name, makefile
+                return name, target.source
     return "", ""
-
-
-def _targets(workspace: Path) -> Iterator[tuple[str, str, str]]:
-    """Yield the name and recipe of each training target, `train` first, and the Makefile's name."""
-    for makefile in _MAKEFILES:
-        text = read_text(workspace / makefile, _MOST_BYTES)
-        found = []
-        for match in _TARGET.finditer(text):
-            rest = text[match.end() :].split("\n")[1:]
-            recipe = []
-            for line in rest:
-                if line.strip() and not line.startswith("\t"):
-                    break
-                recipe.append(line)
-            found.append((match[1], "\n".join(recipe)))
-        training = [target for target in found if _TRAINING.match(target[0])]
-        for name, body in sorted(training, key=lambda target: target[0] != "train"):
-            yield name, body, makefile
 
 
 def _commands(workspace: Path, document: str) -> Iterator[DocumentedCommand]:
@@ -246,7 +237,7 @@ def _scripts(workspace: Path, command: CommandLine) -> Iterator[str]:
 
 def _runs(command: CommandLine, name: str) -> bool:
     """Return whether a command runs a script, given as a file or as a module."""
-    module = name.removesuffix(".py").replace("/", ".")
+    module = _module_of(name)
     words = command.argv
     as_module = any(a == "-m" and b == module for a, b in pairwise(words))
     return as_module or any((Path(command.directory) / w).as_posix() == name for w in words[1:])

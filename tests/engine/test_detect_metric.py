@@ -153,3 +153,18 @@ def test_names_of_two_words_that_are_no_metric_are_not_listed() -> None:
         find_metric({"fit.py": source})
     assert error.value.why == "It prints: loss, a loss, b loss."
     assert "fit.py" in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("source", "metric"),
+    [
+        (
+            'print(f"Step {s} | Validation bpb: {b}")\nwandb_run.log({"val/bpb": b})',
+            "Validation bpb",
+        ),
+        ('print(f"Test_Acc: {a}")\nprint(f"test_acc: {a}, loss: {x}")', "Test_Acc"),
+        ('print(f"scored: {n}")\nprint(f"total: {n}")\nprint(f"f1: {x}")', "f1"),
+    ],
+)
+def test_variants_of_a_name_are_one_metric(source: str, metric: str) -> None:
+    assert find_metric({"train.py": source})[0] == metric

@@ -214,6 +214,53 @@ def test_a_training_target_of_a_makefile_is_the_command(tmp_path: Path) -> None:
     assert plain.command == "python3 train.py"
 
 
+JUST = (
+    "set dotenv-load\nlr := '3e-4'\n\ndata:\n    python data.py\n\n"
+    "@train size='small': data\n    python src/train.py --size {{size}}\n\ntest:\n    pytest\n"
+)
+DVC = (
+    "stages:\n  prepare:\n    cmd: python src/prepare.py data\n"
+    "  train:\n    deps:\n    - data\n\n    cmd: python src/train.py data/features model.pkl\n"
+    "    outs:\n    - model.pkl\n  evaluate:\n    cmd: python src/evaluate.py\n"
+)
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "command"),
+    [
+        ("justfile", JUST, "just train"),
+        ("Justfile", "train:\n    python src/train.py\n", "python3 src/train.py"),
+        (".justfile", "train:\n\tpython -m src.train\n", "python3 -m src.train"),
+        ("dvc.yaml", DVC, "python3 src/train.py data/features model.pkl"),
+        ("dvc.yaml", "stages:\n  train:\n    cmd: python src/train.py\n", "python3 src/train.py"),
+        ("dvc.yaml", "stages:\n  train:\n    cmd: python src/train.py ${a}\n", ""),
+    ],
+)
+def test_the_recipes_of_just_and_the_stages_of_dvc_are_read(
+    tmp_path: Path, name: str, text: str, command: str
+) -> None:
+    files = {name: text, "src/train.py": TRAIN, "src/prepare.py": "", "src/evaluate.py": ""}
+    found = detect(tmp_path, files)
+    assert found.file == "src/train.py"
+    assert found.command == (command or "python3 src/train.py")
+    assert found.why["file"] == (f"the script that {name} runs" if command else ONLY_TRAIN)
+
+
+ONLY_TRAIN = "the only train.py here"
+
+
+def test_a_module_is_run_as_the_documents_run_it(tmp_path: Path) -> None:
+    files = {"README.md": "`python -m scripts.fit --lr 1`", "scripts/fit.py": TRAIN, "b.py": ""}
+    found = detect(tmp_path, {**files, "a.py": ""})
+    assert (found.file, found.command) == ("scripts/fit.py", "python3 -m scripts.fit --lr 1")
+
+
+@pytest.mark.parametrize("name", ["test.py", "test_all.py", "noxfile.py", "setup.py"])
+def test_a_script_that_tests_or_builds_is_not_the_only_script(tmp_path: Path, name: str) -> None:
+    files = {name: "", "src/fit.py": TRAIN, "src/train.py": TRAIN}
+    assert detect(tmp_path, files).file == "src/train.py"
+
+
 def test_the_only_train_py_of_the_directories_is_found(tmp_path: Path) -> None:
     files = {"src/app/train.py": TRAIN, ".venv/lib/x/train.py": "", "a.py": "", "b.py": ""}
     assert detect(tmp_path, files).file == "src/app/train.py"

@@ -95,7 +95,7 @@ def test_a_script_may_say_of_itself_that_it_is_edited(tmp_path: Path, head: str)
     ("reader", "program", "entry"),
     [
         ("from model import A\n", "`python evaluate.py > run.log`", "evaluate.py"),
-        ("import_module('model')\n", "`python -m evaluate`", "evaluate.py"),
+        ("import_module('model')\n", "`python -m evaluate`", "-m evaluate"),
         ("spec('model.py')\n", "```\npython prepare.py\npython evaluate.py\n```", "evaluate.py"),
         ("from model import A\n", "`python evaluate.py` and `python model.py`", "model.py"),
         ("", "`python evaluate.py`", "model.py"),
@@ -115,7 +115,7 @@ def test_a_run_starts_the_script_that_reads_the_editable_file(
     )
     found = detect_settings(workspace, file="model.py")
     assert found.command.endswith(f" {entry}")
-    assert ("evaluate.py" in found.locked) is (entry == "evaluate.py")
+    assert ("evaluate.py" in found.locked) is (entry != "model.py")
 
 
 def test_a_module_is_run_by_the_train_script_that_imports_it(tmp_path: Path) -> None:
