@@ -8,6 +8,7 @@ from pathlib import Path
 
 import msgspec
 
+from engine.executors.input_trace import INPUTS_NAME
 from engine.executors.worktree_paths import WorktreePaths
 from engine.untrusted_files import read_regular
 
@@ -31,11 +32,11 @@ class EditTrace(msgspec.Struct, frozen=True):
 def trace_settings(
     paths: WorktreePaths, run_directory: Path, edited: Iterable[str], environ: Mapping[str, str]
 ) -> dict[str, str]:
-    """Return the variables that make each Python of a run keep the list `opened.tsv`.
+    """Return the variables that make each Python of a run keep the lists of what it opens.
 
     Args:
         paths: The run's checkout and worktree.
-        run_directory: The directory of the run's files, where the list is kept.
+        run_directory: The directory of the run's files, where the lists are kept.
         edited: The editable files, relative to the top of the repository.
         environ: The environment of the run, which may have a PYTHONPATH.
     """
@@ -46,6 +47,7 @@ def trace_settings(
         "AUTORESEARCH_WORKTREE": paths.worktree,
         "AUTORESEARCH_EDITED": "\n".join(edited),
         "AUTORESEARCH_OPENED": str(run_directory / TRACE_NAME),
+        "AUTORESEARCH_INPUTS": str(run_directory / INPUTS_NAME),
     }
 
 

@@ -8,6 +8,8 @@ be installed as a copy: without this file the run would use other code than the 
 - imports the worktree's module or package with an edited file where a copy of it is installed,
 - appends the path of each file that is opened and has the name of an edited file to a list; a copy
   with the same content as the edited file counts as that file,
+- appends the paths of all other files that Python code opens, the directories that it lists and the
+  installed packages that it imports to another list: the inputs of the run,
 - reads the compiled code of installed packages and of the standard library from where it is, and
   not from the run's own directory, which is empty (importing PyTorch takes twice as long then),
 - runs the environment's own `sitecustomize`, which it hides.
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
     from types import ModuleType
     from typing import Any
 
+_CREATES = os.O_CREAT | os.O_TRUNC
 _HOME = os.sep + ".autoresearch" + os.sep
 
 
@@ -174,6 +177,98 @@ def _read(path: str) -> bytes:
         _reading.discard(get_ident())
 
 
+class _Inputs:
+    """Appends the files, directories and packages that a run reads to a list, once each.
+
+    The lines have two fields: `read`, `wrote`, `listed` or `package`, and a path; `full` ends the
+    list of a process that opened more files than are listed.
+
+    Args:
+        listing: The path of the list.
+        worktree: The top of the run's worktree.
+    """
+
+    MOST = 200_000
+    """The most paths that one process lists."""
+
+    def __init__(self, listing: str, worktree: str) -> None:
+        self._listing = listing
+        self._file = -1
+        self._identity = (0, 0)
+        self._read: set[str] = {listing}
+        self._wrote: set[str] = {listing}
+        self._packages: set[str] = set()
+        self._library = tuple(
+            os.path.join(prefix, "")
+            for prefix in {sys.prefix, sys.base_prefix, os.path.dirname(os.__file__)}
+            if prefix not in ("/usr", "/usr/local") and not worktree.startswith(prefix)
+        )
+        self._elsewhere = ("/proc/", "/sys/", "/dev/", *self._library)
+
+    def _append(self, line: str) -> None:
+        """Append a line; the list stays open, since a run may open a hundred thousand files."""
+        try:
+            status = os.fstat(self._file)
+            is_open = (status.st_dev, status.st_ino) == self._identity
+        except OSError:
+            is_open = False
+        try:
+            if not is_open:  # at first, or where the program has closed all its files
+                flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC
+                self._file = os.open(self._listing, flags, 0o600)
+                status = os.fstat(self._file)
+                self._identity = status.st_dev, status.st_ino
+            os.write(self._file, os.fsencode(line))
+        except (OSError, ValueError):
+            pass  # the disk is full, or the run has removed its directory
+
+    def _note(self, kind: str, path: str, known: set[str]) -> None:
+        if len(known) >= self.MOST:
+            if len(known) == self.MOST:
+                known.add("")
+                self._append("full\t\n")
+            return
+        known.add(path)
+        if "\n" not in path:
+            place = path if path.startswith("/") else os.path.join(os.getcwd(), path)
+            self._append(kind + "\t" + place + "\n")
+
+    def opened(self, path: str, flags: int) -> None:
+        """Note a file that is opened."""
+        # Data may be opened for writing too, as `numpy.memmap` does.
+        access = flags & os.O_ACCMODE
+        writes = access == os.O_WRONLY or (access == os.O_RDWR and flags & _CREATES != 0)
+        known = self._wrote if writes else self._read
+        if path in known:
+            return
+        for name in ("/site-packages/", "/dist-packages/"):
+            above, found, inside = path.partition(name)
+            if found:
+                top, _, rest = inside.partition("/")
+                if top == "__pycache__":  # the bytecode of a module of one file
+                    top = rest.partition(".")[0]
+                package = above + found + top
+                if package not in self._packages and not writes:
+                    self._packages.add(package)
+                    self._append("package\t" + package + "\n")
+                return
+        if path.startswith(self._elsewhere):
+            return
+        self._note("wrote" if writes else "read", path, known)
+
+    def listed(self, path: str) -> None:
+        """Note a directory that is listed, unless it is one in which modules are looked for."""
+        key = path + os.sep
+        searched = path in sys.path_importer_cache or path in sys.path
+        if not searched and key not in self._read and not key.startswith(self._library):
+            self._note("listed", key, self._read)
+
+    def moved(self, path: str) -> None:
+        """Note a file that another one was renamed to, as programs write a file in one step."""
+        if path not in self._wrote:
+            self._note("wrote", path, self._wrote)
+
+
 class _Opened:
     """Appends the paths of files that are opened for reading to a list, once each.
 
@@ -182,10 +277,19 @@ class _Opened:
         checkout: The real path of the top of the user's checkout.
         worktree: The top of the run's worktree.
         edited: The edited files, of which the last part of the path counts.
+        inputs: The list of all other files; None: they are not listed.
     """
 
-    def __init__(self, listing: str, checkout: str, worktree: str, edited: list[str]) -> None:
+    def __init__(
+        self,
+        listing: str,
+        checkout: str,
+        worktree: str,
+        edited: list[str],
+        inputs: _Inputs | None = None,
+    ) -> None:
         self._listing = listing
+        self._inputs = inputs
         self._names = tuple(os.path.basename(name) for name in edited)
         self._ends = (*self._names, ".pyc")
         self._originals = [os.path.join(checkout, name) for name in edited]
@@ -206,16 +310,28 @@ class _Opened:
             pass  # the disk is full, or the run has removed its directory
 
     def hear(self, event: str, args: tuple[Any, ...]) -> None:
-        """Note the file of an event `open` for reading; the audit hook."""
-        if event != "open":
-            return
+        """Note the file of an event `open`, or the directory of one that lists it; the audit hook.
+
+        The number of an open file in place of a path is not noted.
+        """
+        inputs = self._inputs
         try:
-            path, _, flags = args
-            path = os.fsdecode(path)
-            if path.endswith(self._ends) and flags & os.O_ACCMODE != os.O_WRONLY:
-                self._note_opened(path)
+            if event == "open":
+                path, _, flags = args
+                if path.__class__ is not str:
+                    path = os.fsdecode(path)
+                if inputs is not None and get_ident() not in _reading:
+                    inputs.opened(path, flags)
+                if path.endswith(self._ends) and flags & os.O_ACCMODE != os.O_WRONLY:
+                    self._note_opened(path)
+            elif inputs is None:
+                pass
+            elif event == "os.listdir" or event == "os.scandir":
+                inputs.listed(os.fsdecode("." if args[0] is None else args[0]))
+            elif event == "os.rename":
+                inputs.moved(os.fsdecode(args[1]))
         except Exception:
-            pass  # an event of another program, with other arguments; or a number of a file
+            pass  # an event of another program, with other arguments
 
     def _note_opened(self, path: str) -> None:
         name = os.path.basename(path)
@@ -278,7 +394,9 @@ def _start() -> None:
     checkout = os.environ.get("AUTORESEARCH_CHECKOUT", "")
     if listing and worktree and checkout:
         try:
-            opened = _Opened(listing, checkout, worktree, edited)
+            inputs = os.environ.get("AUTORESEARCH_INPUTS", "")
+            own = _Inputs(inputs, worktree) if inputs else None
+            opened = _Opened(listing, checkout, worktree, edited, own)
             opened.note("python", sys.executable)
             imports = _Imports(checkout, worktree, edited)
             sys.path[:] = [p for old in sys.path for p in (imports.directory(old), old) if p]
