@@ -209,6 +209,8 @@ class AlarmKind(StrEnum):
     OVERRULE = "overrule"
     PIN = "pin"
     PLATEAU = "plateau"
+    EPOCH = "epoch"
+    """Data, packages or devices have changed, so that values before and after are not compared."""
     PROGRAM = "program"
     GUARDRAIL = "guardrail"
     DOUBT = "doubt"

@@ -59,8 +59,15 @@ class Platform(msgspec.Struct, frozen=True, kw_only=True):
     gpus: tuple[Gpu, ...] = ()
     gpu_note: str = ""
     """Why none, or not all, of the machine's GPUs are listed; empty where all are."""
+    driver: str = ""
+    """Version of the NVIDIA driver; empty where there is none, and in earlier versions."""
     sandbox: str = "none"
     """Name of the sandbox that confines the training process; `none` where there is none."""
+
+    @property
+    def device_names(self) -> tuple[str, ...]:
+        """The names of the GPUs; without any, the name of the processor."""
+        return tuple(gpu.name for gpu in self.gpus) or (self.cpu,)
 
 
 class Proposal(msgspec.Struct, frozen=True, kw_only=True):
@@ -445,6 +452,31 @@ class LockedFilesHashed(Event, frozen=True, kw_only=True):
     """Hash of each locked file's content by path; a link has its target before it."""
 
 
+class InputsRecorded(Event, frozen=True, kw_only=True):
+    """The files, packages and devices that determine the metric were recorded, or had changed.
+
+    Where they had changed, a new evaluation epoch begins: values of different epochs are not
+    compared.
+    """
+
+    epoch: int
+    """The evaluation epoch that they stand for, counted from 1."""
+    digest: str = ""
+    """A hash of all paths, contents and versions; empty where no data and package is known."""
+    files: int = 0
+    total_bytes: int = 0
+    packages: dict[str, str] = {}
+    """Versions of the packages that runs import, by name."""
+    driver: str = ""
+    """Version of the NVIDIA driver; empty where there is none."""
+    devices: tuple[str, ...] = ()
+    """Names of the GPUs; without any, the name of the processor."""
+    unseen: str = ""
+    """Why not all inputs are known, as a sentence; empty where Python itself listed them."""
+    changes: tuple[str, ...] = ()
+    """What had changed, each as a phrase; empty unless the epoch begins with a change."""
+
+
 class EditProbeStarted(Event, frozen=True, kw_only=True):
     """The run command was started with an unusable editable file, which it must fail on."""
 
@@ -694,6 +726,7 @@ AnyEvent = (
     | AgentWaited
     | CandidateCommitted
     | LockedFilesHashed
+    | InputsRecorded
     | EditProbeStarted
     | EditProbed
     | RunStarted

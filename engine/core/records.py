@@ -27,6 +27,8 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
     purpose: RunPurpose = RunPurpose.TRIAL
     after: int = 0
     """The number of experiments begun when the run was started."""
+    epoch: int = 1
+    """The evaluation epoch in which it was started."""
     metric: float | None = None
     """The value that the run gave; None before it is measured."""
     doubted: bool = False
@@ -174,6 +176,8 @@ class Experiment(ProposalRecord, frozen=True, kw_only=True):
     """The private git ref that keeps the commit reachable; empty before the commit."""
     runs: tuple[Run, ...] = ()
     measurement: ev.Measurement | None = None
+    epoch: int = 1
+    """The newest evaluation epoch in which it was measured."""
     doubts: tuple[str, ...] = ()
     """Why the measurement is not trusted, so that it is not kept; empty where it is trusted."""
     surprises: tuple[str, ...] = ()
@@ -215,12 +219,14 @@ class Experiment(ProposalRecord, frozen=True, kw_only=True):
     def values(self, purpose: RunPurpose) -> tuple[float, ...]:
         """Return the values of its runs for a purpose, oldest first, without doubted ones.
 
-        Runs of an edit that was changed afterwards are left out.
+        Runs of an edit that was changed afterwards are left out, and so are those of an earlier
+        evaluation epoch than its newest.
         """
         return tuple(
             run.metric
             for run in self.runs
             if run.purpose is purpose
+            and run.epoch == self.epoch
             and run.number > self.revised_after
             and run.metric is not None
             and math.isfinite(run.metric)

@@ -171,6 +171,15 @@ def _locked_files_hashed(s: Session, e: ev.LockedFilesHashed) -> Session:
     return s.with_(e, locked=e.files)
 
 
+@on(ev.InputsRecorded)
+def _inputs_recorded(s: Session, e: ev.InputsRecorded) -> Session:
+    earlier = tuple(known for known in s.epochs if known.epoch < e.epoch)
+    # The first record of an epoch says how it began.
+    same = next((known for known in s.epochs if known.epoch == e.epoch), None)
+    now = e if same is None else replace(e, changes=same.changes, at=same.at)
+    return s.with_(e, epochs=(*earlier, now))
+
+
 @on(ev.EditProbeStarted)
 def _edit_probe_started(s: Session, e: ev.EditProbeStarted) -> Session:
     return s.with_(e, is_probing=True)
@@ -193,6 +202,7 @@ def _run_started(s: Session, e: ev.RunStarted) -> Session:
         report_digest=e.report_digest,
         purpose=e.purpose,
         after=len(s.experiments),
+        epoch=s.epoch,
     )
     changed = s.change(e, e.experiment, runs=(*s.experiment(e.experiment).runs, run))
     repeating = e.experiment if s.experiment(e.experiment).verdict is not None else None
@@ -245,6 +255,9 @@ def _run_ended(s: Session, e: ev.RunEnded) -> Session:
 def _measured(s: Session, e: ev.Measured) -> Session:
     metric = e.measurement.metric
     changed = s.change_run(e, e.experiment, e.run, metric=metric, doubted=bool(e.doubts))
+    run = next((r for r in changed.experiment(e.experiment).runs if r.number == e.run), None)
+    if run is not None and run.purpose is not RunPurpose.CLOSING and not run.doubted:
+        changed = changed.change(e, e.experiment, epoch=run.epoch)
     experiment = changed.experiment(e.experiment)
     if experiment.verdict is not None:
         return replace(changed, repeating=None)

@@ -8,6 +8,7 @@ can ask of it.
 from __future__ import annotations
 
 from datetime import datetime
+from statistics import fmean
 from typing import Any
 
 import msgspec
@@ -16,7 +17,15 @@ from msgspec.structs import replace
 from engine.core import events as ev
 from engine.core.config import ResearchConfig
 from engine.core.edit_use import EditUse
-from engine.core.enums import Autonomy, Direction, Origin, QueueState, SessionState, StopMode
+from engine.core.enums import (
+    Autonomy,
+    Direction,
+    Origin,
+    QueueState,
+    RunPurpose,
+    SessionState,
+    StopMode,
+)
 from engine.core.imported_attempt import PastAttempt
 from engine.core.records import (
     Dropped,
@@ -107,6 +116,10 @@ class Session(msgspec.Struct, frozen=True, kw_only=True):
     """Numbers of the experiments with a surprising result that waits for the user."""
     locked: dict[str, str] | None = None
     """Hashes of the locked files as the baseline was run with them, by path; None: not recorded."""
+    epochs: tuple[ev.InputsRecorded, ...] = ()
+    """What determines the metric beside the editable files, of each evaluation epoch, as last
+    recorded; empty before it is known.
+    """
     is_probing: bool = False
     """True while the run command is tried with an unusable editable file, before the baseline."""
     edit_use: EditUse | None = None
@@ -180,17 +193,51 @@ class Session(msgspec.Struct, frozen=True, kw_only=True):
         return None if self.incumbent is None else self.experiment(self.incumbent)
 
     @property
+    def epoch(self) -> int:
+        """The number of the evaluation epoch, from 1; values of others are not comparable."""
+        return self.epochs[-1].epoch if self.epochs else 1
+
+    @property
+    def is_best_outdated(self) -> bool:
+        """True while the incumbent was not measured in the present evaluation epoch."""
+        return self.best is not None and self.best.epoch != self.epoch
+
+    @property
     def best_metric(self) -> float | None:
-        """The metric's value of the incumbent experiment; None before a kept baseline."""
-        return self.best.value if self.best is not None else None
+        """The metric's value of the incumbent experiment in the present evaluation epoch.
+
+        None before a kept baseline, and before the incumbent is measured in a new epoch.
+        """
+        return self.best.value if self.best is not None and not self.is_best_outdated else None
+
+    @property
+    def reference(self) -> float | None:
+        """The value that total gains are measured from; None before there is one.
+
+        It is the baseline's, or in a later evaluation epoch that of its first incumbent.
+        """
+        if self.baseline is not None and self.baseline.epoch == self.epoch:
+            return self.baseline.value
+        fresh = [
+            (run.started_at, e.number, run.metric)
+            for e in self.experiments
+            for run in e.runs
+            if run.epoch == self.epoch and run.purpose is RunPurpose.FRESH
+            if run.metric is not None and not run.doubted
+        ]
+        first = min(fresh, default=None)
+        return None if first is None else fmean(m for _, n, m in fresh if n == first[1])
 
     @property
     def total_gain(self) -> float | None:
-        """Gain of the incumbent over the baseline, positive is better; None without both."""
-        best, baseline = self.best_metric, self.baseline
-        if best is None or baseline is None or baseline.value is None:
+        """Gain of the incumbent over the baseline, positive is better; None without both.
+
+        In a later evaluation epoch it is the gain since that epoch began.
+        """
+        best, reference = self.best_metric, self.reference
+        if best is None or reference is None:
             return None
-        return self.direction.gain(best, baseline.value)
+        return self.direction.gain(best, reference)
 
     @property
     def state(self) -> SessionState:

@@ -9,6 +9,7 @@ from engine.loop.briefing import BriefingBuilder
 from engine.loop.commands import CommandHandler
 from engine.loop.context import SessionContext
 from engine.loop.edit_probe import EditProbe
+from engine.loop.evaluation_inputs import EvaluationInputs
 from engine.loop.experiment import ExperimentSteps
 from engine.loop.overrule import EarlierExperiments
 from engine.loop.program_versions import ProgramVersions
@@ -51,7 +52,7 @@ def build_loop(context: SessionContext) -> SessionLoop:
     )
     steps = ExperimentSteps(context, program, sources, calls, proposer, queue, reviewer, stall)
     place = RunPlace(context)
-    runner = Runner(context, place, program, stall)
+    runner = Runner(context, place, program, stall, EvaluationInputs(context, place))
     probe = EditProbe(context, place)
     rule = load_keep_rule(context.session.config.rule)
     judge, repeats = Judge(context, steps, runner, rule), Repeats(context, rule, runner)

@@ -149,7 +149,8 @@ def reference_run(session: Session, experiment: Experiment, run: Run) -> Run | N
     finished = [
         r
         for r in session.experiment(experiment.against).runs
-        if r.outcome is Outcome.FINISHED and r.ended_at is not None and r.ended_at <= run.started_at
+        if r.outcome is Outcome.FINISHED and r.epoch == run.epoch
+        if r.ended_at is not None and r.ended_at <= run.started_at
     ]
     return finished[-1] if finished else None
 

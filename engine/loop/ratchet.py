@@ -303,6 +303,8 @@ class Ratchet:
             await self._steps.commit(current)
         elif self._probe.is_due(current):
             await self._probe.run(current)
+        elif self._must_measure_incumbent(current):
+            await self._repeats.run_incumbent()
         elif current.run is None or self._is_to_be_rerun(current, current.run):
             await self._start_run(current)
         elif current.run.outcome is None:
@@ -316,6 +318,11 @@ class Ratchet:
                 await self._repeats.run_incumbent()
             elif wanted is not None:
                 await self._start_run(current)
+
+    def _must_measure_incumbent(self, current: Experiment) -> bool:
+        """Return whether the incumbent has no value in the present evaluation epoch yet."""
+        trains = current.run is not None and current.run.outcome is None
+        return self.session.is_best_outdated and not trains
 
     async def _between_experiments(self) -> None:
         """Begin the next experiment, or run an earlier one again where that comes first."""
@@ -396,6 +403,8 @@ class Ratchet:
     def _is_to_be_rerun(self, experiment: Experiment, run: Run) -> bool:
         if run.outcome is not None and run.number <= experiment.revised_after:
             return True
+        if run.outcome is Outcome.FINISHED and run.epoch != self.session.epoch:
+            return True  # its value could not be compared with the incumbent's
         match run.outcome:
             case Outcome.ENVIRONMENT:
                 # The baseline worked, so a failure that repeats is the edit's own fault.

@@ -38,6 +38,8 @@ class Repeats:
 
     def needs_incumbent(self) -> bool:
         """Return whether the incumbent is to be run before the next experiment begins."""
+        if self._context.session.is_best_outdated:
+            return True
         standing = standing_of(self._context.session)
         return standing is not None and self._rule.needs_incumbent(standing)
 
@@ -81,7 +83,9 @@ class Repeats:
 
     def _note_failure(self, experiment: Experiment, run: Run) -> None:
         self._failures += 1
-        named = f"the repeat of #{experiment.number}"
+        session = self._context.session
+        where = f" in evaluation epoch {session.epoch}" if session.is_best_outdated else ""
+        named = f"the repeat of #{experiment.number}{where}"
         detail = run.detail.strip().splitlines()[-1:] or ["its result is not trusted"]
         if run.kill_requested:
             self._context.pause(f"{named} was killed", "Resume to run it again.")

@@ -11,6 +11,7 @@ from engine.core.edit_use import same_file
 from engine.core.enums import AlarmKind, Origin, Outcome, Phase, RunPurpose, StopMode, Verdict
 from engine.core.equal_results import equal_results
 from engine.core.errors import EnvironmentProblem, JournalError
+from engine.core.input_rules import shorten
 from engine.core.outcome import EARLY_STOP, Classified, classify, ending_of
 from engine.core.records import Experiment, Run
 from engine.core.run_log.metric_rule import LAST, MetricRule
@@ -23,6 +24,7 @@ from engine.executors.environment import withheld_names
 from engine.executors.local import ExitReport, RunHandle, RunSecret
 from engine.loop.context import SessionContext
 from engine.loop.early_stop import EarlyStopping
+from engine.loop.evaluation_inputs import EvaluationInputs
 from engine.loop.log_follower import LogFollower
 from engine.loop.program_versions import ProgramVersions
 from engine.loop.run_monitor import FinishedRun, RunMonitor
@@ -47,15 +49,22 @@ class Runner:
         place: The worktree where the runs happen.
         program: Looks at program.md before and after each run, which may change it.
         stall: Tells the clients where a run's report waits for the disk.
+        inputs: Notices where something else than the edit changes the metric.
     """
 
     def __init__(
-        self, context: SessionContext, place: RunPlace, program: ProgramVersions, stall: Stall
+        self,
+        context: SessionContext,
+        place: RunPlace,
+        program: ProgramVersions,
+        stall: Stall,
+        inputs: EvaluationInputs,
     ) -> None:
         self._context = context
         self._place = place
         self._program = program
         self._stall = stall
+        self._inputs = inputs
         self._early_stop = EarlyStopping(context)
         self._handle: RunHandle | None = None
         self._has_install = False
@@ -88,7 +97,8 @@ class Runner:
     async def start(self, experiment: Experiment, purpose: RunPurpose = RunPurpose.TRIAL) -> None:
         """Check out an experiment's commit in the worktree and start its training process.
 
-        Nothing is started where the user paused, stopped or skipped the experiment meanwhile.
+        Nothing is started where the user paused, stopped or skipped the experiment meanwhile, or
+        where a new evaluation epoch begins, in which the incumbent is to be run first.
 
         Args:
             experiment: The experiment to run.
@@ -100,6 +110,9 @@ class Runner:
         context, session = self._context, self._context.session
         number, run = experiment.number, len(experiment.runs) + 1
         directory = context.layout.run(number, run)
+        await self._inputs.before_run()
+        if context.session.is_best_outdated and number != context.session.incumbent:
+            return
         found, times = await self._place.prepare(experiment)
         now = context.session
         if now.pause or now.stop or now.experiment(number).skipped is not None:
@@ -331,6 +344,10 @@ class Runner:
         self, experiment: Experiment, run: Run, ended: Classified, finished: FinishedRun | None
     ) -> None:
         number, report = experiment.number, finished.report if finished is not None else None
+        changes = await self._inputs.after_run(number)
+        if changes and not run.kill_requested:
+            why = f"the data, packages or devices changed while it ran: {shorten(changes)}"
+            ended = Classified(Outcome.INTERRUPTED, why)
         self._context.record(
             ev.RunEnded(
                 experiment=number,
@@ -359,6 +376,8 @@ class Runner:
         self._place.clear_bytecode()
         if ended.outcome is Outcome.FINISHED and finished is not None and report is not None:
             self._measure(number, run.number, finished.log, report, changed)
+            if experiment.is_baseline and run.purpose is RunPurpose.TRIAL:
+                await self._inputs.learn(run, anew=True)
         elif changed:
             message = f"run #{number} changed {', '.join(changed)}"
             self._context.alarm(AlarmKind.TAMPER, message, experiment=number)
@@ -461,7 +480,11 @@ class Runner:
         decided = experiment.verdict is not None or experiment.forced is not None
         if decided or experiment.origin is Origin.CONFIRM:
             return ()  # it has its verdict, the user has decided, or it is not kept anyway
-        kept = (e for e in session.experiments if e.effective_verdict is Verdict.KEEP)
+        kept = (
+            e
+            for e in session.experiments
+            if e.effective_verdict is Verdict.KEEP and e.epoch == session.epoch
+        )
         last = baseline.run if baseline is not None else None
         found = find_surprises(
             session.direction,

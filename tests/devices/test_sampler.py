@@ -20,6 +20,9 @@ class FakeNvml:
     def nvmlInit(self) -> None:
         return None
 
+    def nvmlSystemGetDriverVersion(self) -> str | bytes:
+        return "570.86.10"
+
     def nvmlDeviceGetCount(self) -> int:
         return 2
 

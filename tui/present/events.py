@@ -7,6 +7,7 @@ from typing import NamedTuple, assert_never
 
 from engine.core import events as ev
 from engine.core.enums import Actor, Direction, Origin, Outcome, ReviewAnswer
+from engine.core.input_rules import shorten
 from engine.core.machine import MachineSample
 from engine.core.records import Spending
 from engine.core.text import short_id
@@ -75,6 +76,7 @@ _EVENTS: dict[EventTopic, tuple[type[ev.AnyEvent], ...]] = {
         ev.PlatformDetected,
         ev.ConfigChanged,
         ev.LockedFilesHashed,
+        ev.InputsRecorded,
         ev.EditProbeStarted,
         ev.EditProbed,
         ev.AlarmRaised,
@@ -186,6 +188,12 @@ def _describe(event: ev.AnyEvent, direction: Direction) -> EventText:
         # ---- runs and samples
         case ev.LockedFilesHashed():
             return EventText(f"locked files hashed: {len(event.files)}", "--dim")
+        case ev.InputsRecorded():
+            if event.changes:
+                begins = f"evaluation epoch {event.epoch} begins"
+                return EventText(begins, "--attention", reason=shorten(event.changes))
+            known = f"data recorded: {event.files:,} files, {len(event.packages)} packages"
+            return EventText(known, "--dim", reason=event.unseen)
         case ev.EditProbeStarted():
             return EventText("checks that runs use the edited file", "--dim")
         case ev.EditProbed():
@@ -309,8 +317,8 @@ def _describe(event: ev.AnyEvent, direction: Direction) -> EventText:
         case ev.ProposalQueued():
             proposal = event.proposal
             if event.origin in (Origin.REVIVE, Origin.CONFIRM):
-                again = event.origin is Origin.REVIVE
-                what = f"{'revived' if again else 'asked for another run of'} #{event.of}"
+                is_revival = event.origin is Origin.REVIVE
+                what = f"{'revived' if is_revival else 'asked for another run of'} #{event.of}"
                 # Such a proposal names who asked for it as its agent.
                 return EventText(
                     what, by=proposal.agent, patch_id=proposal.patch_id, queued=event.queued

@@ -17,7 +17,7 @@ def trial_of(session: Session, experiment: Experiment) -> Trial | None:
     None too where the experiment has no value that counts.
     """
     best, values = session.best, experiment.values(RunPurpose.TRIAL)
-    if best is None or best.value is None or not values:
+    if best is None or best.value is None or session.is_best_outdated or not values:
         return None
     proposal = experiment.proposal
     return Trial(
@@ -48,7 +48,11 @@ def standing_of(session: Session) -> Standing | None:
 
 def closing_values(session: Session, experiment: Experiment) -> tuple[float, ...]:
     """Return the values of an experiment's closing runs since the newest experiment."""
-    runs = (r for r in experiment.runs if r.purpose is RunPurpose.CLOSING and not r.doubted)
+    runs = (
+        r
+        for r in experiment.runs
+        if r.purpose is RunPurpose.CLOSING and r.epoch == session.epoch and not r.doubted
+    )
     now = len(session.experiments)
     return tuple(r.metric for r in runs if r.after == now and r.metric is not None)
 
@@ -59,7 +63,7 @@ def spread_of(*sessions: Session) -> Spread | None:
 
 
 def _unselected(session: Session) -> dict[str, list[float]]:
-    """Return by commit the values that show how much its runs differ.
+    """Return by commit the values that show how much its runs differ in the present epoch.
 
     The run that a candidate was first judged by is left out: it was repeated because its value was
     good, so that it is further from the repeats than chance.
@@ -67,6 +71,8 @@ def _unselected(session: Session) -> dict[str, list[float]]:
     groups: dict[str, list[float]] = {}
     for e in session.experiments:
         if not e.commit or e.verdict is None or e.verdict is Verdict.CRASH or e.doubted:
+            continue
+        if e.epoch != session.epoch:
             continue
         trial = e.values(RunPurpose.TRIAL)
         whole = e.is_baseline or e.origin is Origin.CONFIRM
