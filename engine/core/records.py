@@ -248,8 +248,8 @@ class Experiment(ProposalRecord, frozen=True, kw_only=True):
 
         None without a measurement.
         """
-        if self.fresh:
-            return fmean(self.fresh)
+        if len(self.runs) > 1 and (fresh := self.fresh):
+            return fmean(fresh)
         return self.measurement.metric if self.measurement is not None else None
 
     @property

@@ -61,7 +61,7 @@ def test_steps(gains: tuple[float, ...], step: Step, direction: Direction) -> No
 def test_a_discard_at_the_end_of_the_repeats_is_indecisive_where_it_might_be_a_gain() -> None:
     undecided = judge(1.5, 1.0, 1.0, 0.3)
     assert (undecided.step, undecided.indecisive) == (Step.DISCARD, True)
-    assert undecided.reason.startswith("indecisive: +0.95 ± 0.71 over 4 runs")
+    assert undecided.reason.startswith("indecisive: +0.95 ± 1.4 over 4 runs")
     clear = judge(-2.0)
     assert (clear.step, clear.indecisive) == (Step.DISCARD, False)
 

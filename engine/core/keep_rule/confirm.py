@@ -62,7 +62,8 @@ class Confirm:
         low, high = bounds(config.false_keeps, runs, most, spread.degrees)
         if ends:  # what would be run again after a first run is not decided
             low, _ = bounds(config.false_keeps, 1, max(2, most), spread.degrees)
-        shown = f"{_signed(gain, error)} over {_runs(runs)}"
+        half = spread.half_width(runs, len(compared))
+        shown = f"{gain:+.6g} ± {half:.2g} over {_runs(runs)}"
         if score > high:
             plain = gain / error > high
             saved = f"as good within noise ({shown}), with {trial.lines_saved} fewer lines"
@@ -162,10 +163,6 @@ def _deterministic(trial: Trial, gain: float) -> Judgement:
 def _digits(value: float) -> int:
     """Return the number of significant digits that a value is printed with."""
     return len(repr(value).partition("e")[0].strip("-0.").replace(".", ""))
-
-
-def _signed(gain: float, error: float) -> str:
-    return f"{gain:+.6g} ± {error:.2g}"
 
 
 def _runs(count: int) -> str:

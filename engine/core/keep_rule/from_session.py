@@ -74,8 +74,10 @@ def _unselected(session: Session) -> dict[str, list[float]]:
             continue
         if e.epoch != session.epoch:
             continue
-        trial = e.values(RunPurpose.TRIAL)
         whole = e.is_baseline or e.origin is Origin.CONFIRM
+        if not whole and len(e.runs) < 2:
+            continue
+        trial = e.values(RunPurpose.TRIAL)
         values = [
             *(trial if whole else trial[1:]),
             *e.values(RunPurpose.FRESH),
