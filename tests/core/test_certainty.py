@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
-from engine.core.enums import RunPurpose
+from engine.core.enums import RunPurpose, Verdict
+from engine.core.events import AnyEvent
 from engine.core.keep_rule.certainty import (
     calibration_warning,
     closing_difference,
@@ -25,6 +26,7 @@ from engine.core.keep_rule.repeated_run import (
 )
 from engine.core.spread import Spread
 from tests import repeated as r
+from tests.tui.synthetic import opening
 
 HERE = Path("/nowhere")
 
@@ -42,7 +44,7 @@ def test_the_total_gain_has_the_interval_of_the_difference_of_its_two_means() ->
 
 
 def test_no_interval_is_stated_while_sigma_is_not_known() -> None:
-    events = [*r.calibrated(HERE), *r.tried(2, (0.9,)), *r.verdict(2, r.Verdict.KEEP, 0.1)]
+    events = [*r.calibrated(HERE), *r.tried(2, (0.9,)), *r.verdict(2, Verdict.KEEP, 0.1)]
     session = r.session(events)
     spread = spread_of(session)
     assert spread is not None and not spread.is_known
@@ -72,16 +74,16 @@ def test_more_repeats_see_smaller_gains() -> None:
 
 
 def test_a_baseline_whose_runs_differ_by_a_tenth_is_warned_of() -> None:
-    far = [*r.opening(HERE, config=r.CONFIG), *r.tried(1, (1.0, 1.3, 1.1))]
+    far = [*opening(HERE, config=r.CONFIG), *r.tried(1, (1.0, 1.3, 1.1))]
     assert "differ by 0.3 (26% of their mean)" in calibration_warning(r.session(far))
-    near = [*r.opening(HERE, config=r.CONFIG), *r.tried(1, (-1.0, -1.05, -1.01))]
+    near = [*opening(HERE, config=r.CONFIG), *r.tried(1, (-1.0, -1.05, -1.01))]
     assert calibration_warning(r.session(near)) == ""
-    around_zero = [*r.opening(HERE, config=r.CONFIG), *r.tried(1, (-1.0, 1.0))]
+    around_zero = [*opening(HERE, config=r.CONFIG), *r.tried(1, (-1.0, 1.0))]
     assert "differ by 2:" in calibration_warning(r.session(around_zero))
 
 
 def test_a_metric_of_few_distinct_values_is_named_after_eight_runs() -> None:
-    opening = r.opening(HERE, config=r.CONFIG)
+    opening = opening(HERE, config=r.CONFIG)
     seven = [*opening, *r.tried(1, (0.5, 0.6, 0.5, 0.5, 0.6, 0.5, 0.6))]
     assert coarse_metric(r.session(seven)) == ""
     eight = [*seven, *r.repeat(1, 8, 0.5)]
@@ -92,9 +94,9 @@ def test_a_metric_of_few_distinct_values_is_named_after_eight_runs() -> None:
 
 
 def test_a_run_knows_why_it_repeats_and_its_place() -> None:
-    opening = r.opening(HERE, config=r.CONFIG)
+    opening = opening(HERE, config=r.CONFIG)
 
-    def now(*events: r.ev.AnyEvent) -> RepeatedRun | None:
+    def now(*events: AnyEvent) -> RepeatedRun | None:
         return repeated_run_now(r.session(events))
 
     first = r.tried(1, ())
@@ -115,7 +117,7 @@ def test_a_run_knows_why_it_repeats_and_its_place() -> None:
 
 def test_a_single_baseline_run_is_no_calibration() -> None:
     greedy = replace(r.CONFIG, rule="greedy")
-    assert repeated_run_now(r.session([*r.opening(HERE, config=greedy), *r.tried(1, ())])) is None
+    assert repeated_run_now(r.session([*opening(HERE, config=greedy), *r.tried(1, ())])) is None
 
 
 def test_a_candidate_in_doubt_has_its_gain_so_far() -> None:
