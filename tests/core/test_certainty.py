@@ -83,25 +83,25 @@ def test_a_baseline_whose_runs_differ_by_a_tenth_is_warned_of() -> None:
 
 
 def test_a_metric_of_few_distinct_values_is_named_after_eight_runs() -> None:
-    opening = opening(HERE, config=r.CONFIG)
-    seven = [*opening, *r.tried(1, (0.5, 0.6, 0.5, 0.5, 0.6, 0.5, 0.6))]
+    begun = opening(HERE, config=r.CONFIG)
+    seven = [*begun, *r.tried(1, (0.5, 0.6, 0.5, 0.5, 0.6, 0.5, 0.6))]
     assert coarse_metric(r.session(seven)) == ""
     eight = [*seven, *r.repeat(1, 8, 0.5)]
     assert "only 2 distinct values in 8 runs" in coarse_metric(r.session(eight))
-    same = [*opening, *r.tried(1, (0.5,) * 8)]
+    same = [*begun, *r.tried(1, (0.5,) * 8)]
     assert "All 8 runs gave the same" in coarse_metric(r.session(same))
     assert coarse_metric(r.session(r.closed(HERE))) == ""
 
 
 def test_a_run_knows_why_it_repeats_and_its_place() -> None:
-    opening = opening(HERE, config=r.CONFIG)
+    begun = opening(HERE, config=r.CONFIG)
 
     def now(*events: AnyEvent) -> RepeatedRun | None:
         return repeated_run_now(r.session(events))
 
     first = r.tried(1, ())
-    assert now(*opening, *first) == RepeatedRun(1, RepeatReason.CALIBRATION, 1, 3)
-    second = [*opening, *r.tried(1, (1.0,)), r.started(1, 2)]
+    assert now(*begun, *first) == RepeatedRun(1, RepeatReason.CALIBRATION, 1, 3)
+    second = [*begun, *r.tried(1, (1.0,)), r.started(1, 2)]
     assert now(*second) == RepeatedRun(1, RepeatReason.CALIBRATION, 2, 3)
     base = r.calibrated(HERE)
     assert now(*base, *r.tried(2, ())) is None

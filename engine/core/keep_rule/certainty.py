@@ -59,6 +59,9 @@ def runs_behind(experiment: Experiment) -> int:
 def total_difference(session: Session, spread: Spread | None) -> Difference | None:
     """Return the incumbent's gain over the baseline; None before another one than that is kept.
 
+    In a later evaluation epoch the first incumbent of that epoch stands for the baseline; it counts
+    as one run, which makes the interval rather too wide.
+
     Args:
         session: The session.
         spread: The noise of the metric, from `spread_of`.
@@ -66,7 +69,8 @@ def total_difference(session: Session, spread: Spread | None) -> Difference | No
     best, baseline, gain = session.best, session.baseline, session.total_gain
     if best is None or baseline is None or gain is None or best.is_baseline:
         return None
-    return _difference(gain, spread, runs_behind(best), runs_behind(baseline))
+    before = runs_behind(baseline) if baseline.epoch == session.epoch else 1
+    return _difference(gain, spread, runs_behind(best), before)
 
 
 def closing_difference(session: Session, spread: Spread | None) -> Difference | None:
