@@ -38,6 +38,7 @@ from tui.view import LinkState, View
 if TYPE_CHECKING:
     from engine.client.candidate import CandidateFile
     from engine.client.sessions import Details
+    from engine.store.curve_file import CurveFile
 
 _REASONING_CHARACTERS = 64 * 1024
 """The newest characters of the agent's reasoning kept in memory; the artifacts hold all of it."""
@@ -77,6 +78,9 @@ class Feed(Protocol):
 
     def log_path(self, experiment: int, run: int) -> Path | None:
         """Return the log file of an experiment's run, by both numbers; None where there is none."""
+
+    def curve_file(self, experiment: int, run: int) -> CurveFile | None:
+        """Return the file of a run's loss curve, perhaps missing; None in a replay of a table."""
 
     def details(self, experiment: int) -> Details:
         """Return an experiment's patch, reasoning and directory; a text that is lost is ""."""

@@ -30,6 +30,7 @@ from engine.core.records import Queued
 from engine.core.session import Session
 from engine.protocol import commands, framing
 from engine.protocol.messages import AnyMessage, Reply
+from engine.store.curve_file import CurveFile
 from engine.store.prompts import read_prompt
 
 
@@ -145,6 +146,10 @@ class EngineLink:
         """Return the path of a run's log file; None if there is no such file."""
         path = Layout(self.workspace, self._tag).run(experiment, run) / "run.log"
         return path if path.exists() else None
+
+    def curve_file(self, experiment: int, run: int) -> CurveFile | None:
+        """Return the file of a run's loss curve, which may not exist."""
+        return CurveFile(Layout(self.workspace, self._tag).run(experiment, run))
 
     def details(self, experiment: int) -> Details:
         """Return the patch, reasoning (both may be empty) and directory of an experiment."""

@@ -6,10 +6,10 @@ The evidence is the loss curves of the session's finished runs; see `engine.core
 from __future__ import annotations
 
 from engine.core import events as ev
-from engine.core.curves.comparison import FinishedCurve
+from engine.core.analysis.finished_curves import finished_curves, is_first_try, reference_run
 from engine.core.curves.curve import Curve, CurveBuilder, Track
 from engine.core.curves.early_stop import Evidence, Hindsight, checks_reached
-from engine.core.enums import EarlyStop, Origin, Outcome, Verdict
+from engine.core.enums import EarlyStop, Outcome
 from engine.core.errors import JournalError
 from engine.core.records import Experiment, Run
 from engine.core.session import Session
@@ -80,8 +80,10 @@ class EarlyStopping:
         elapsed_seconds: float,
     ) -> ev.RunFellBehind | None:
         best = reference_run(session, experiment, run)
-        track, reference = Curve(curve.points).by_share(), self._track(best)
-        if best is None or track is None or reference is None or experiment.against is None:
+        if best is None:
+            return None
+        track, reference = Curve(curve.points).by_share(), self._track(*best)
+        if track is None or reference is None:
             return None
         evidence = self._evidence_of(session)
         behind = evidence.judge(track, reference)
@@ -92,7 +94,7 @@ class EarlyStopping:
         return ev.RunFellBehind(
             experiment=experiment.number,
             run=run.number,
-            against=experiment.against,
+            against=best[0].number,
             share=behind.share,
             gap=behind.gap,
             limit=behind.limit,
@@ -100,59 +102,20 @@ class EarlyStopping:
             hindsight_stopped=len(hindsight.stopped),
             hindsight_keeps=len(hindsight.keeps_lost),
             stops=kills and not hindsight.keeps_lost,
-            saved_seconds=max(0.0, best.seconds - elapsed_seconds),
+            saved_seconds=max(0.0, best[1].seconds - elapsed_seconds),
         )
 
     def _evidence_of(self, session: Session) -> Evidence:
         if self._evidence[0] != session.counts.total:
-            found = [f for e in session.experiments if (f := self._finished(session, e))]
+            found = finished_curves(session, self._track)
             self._evidence = session.counts.total, Evidence(found)
         return self._evidence[1]
 
-    def _finished(self, session: Session, experiment: Experiment) -> FinishedCurve | None:
-        """Return the curve of an experiment's first finished run; None where it is no evidence."""
-        run = next((r for r in experiment.runs if r.outcome is Outcome.FINISHED), None)
-        if run is None or experiment.verdict is None or experiment.doubted:
-            return None
-        if not is_first_try(experiment, run):
-            return None
-        track = self._track(run)
-        reference = self._track(reference_run(session, experiment, run))
-        if track is None or reference is None:
-            return None
-        kept = experiment.effective_verdict is Verdict.KEEP
-        return FinishedCurve(experiment.number, track, reference, kept)
-
-    def _track(self, run: Run | None) -> Track | None:
-        if run is None:
-            return None
+    def _track(self, experiment: Experiment, run: Run) -> Track | None:
         if run.directory not in self._tracks:
             curve = read_curve(self._context.workspace.path / run.directory)
             self._tracks[run.directory] = curve.by_share()
         return self._tracks[run.directory]
-
-
-def is_first_try(experiment: Experiment, run: Run) -> bool:
-    """Return whether a run tries an idea for the first time, of its own accord.
-
-    Others are a baseline, a repeat, a confirmation, and a run for a verdict of the user's.
-    """
-    repeats = any(r.number < run.number and r.outcome is Outcome.FINISHED for r in experiment.runs)
-    asked = experiment.origin is Origin.CONFIRM or experiment.forced is not None
-    return not (experiment.is_baseline or repeats or asked)
-
-
-def reference_run(session: Session, experiment: Experiment, run: Run) -> Run | None:
-    """Return the newest run of the incumbent that had finished when a run began; None: none had."""
-    if experiment.against is None:
-        return None
-    finished = [
-        r
-        for r in session.experiment(experiment.against).runs
-        if r.outcome is Outcome.FINISHED and r.epoch == run.epoch
-        if r.ended_at is not None and r.ended_at <= run.started_at
-    ]
-    return finished[-1] if finished else None
 
 
 def stop_reason(run: Run) -> str:

@@ -20,6 +20,7 @@ from engine.replay.commits import Commits, Diff
 from engine.replay.from_table import TableHistory
 from engine.replay.recording import Recording
 from engine.store import table_files as tables
+from engine.store.curve_file import CurveFile
 from engine.store.journal import session_tags
 from engine.store.prompts import read_prompt
 from engine.store.tolerant_reader import JournalTail
@@ -100,6 +101,10 @@ class ReplaySource:
         """Return the path of the log of one run of an experiment; None if there is none."""
         return None
 
+    def curve_file(self, number: int, run: int) -> CurveFile | None:
+        """Return the file of a run's loss curve; None where the source has no files of runs."""
+        return None
+
 
 class JournalSource(ReplaySource):
     """A session's journal as the source of a replay; read further while it grows.
@@ -164,6 +169,10 @@ class JournalSource(ReplaySource):
         """Return the path beside the journal of the log of an experiment's run; None if none."""
         path = self.directory(number) / f"run-{run}" / "run.log"
         return path if path.exists() else None
+
+    def curve_file(self, number: int, run: int) -> CurveFile | None:
+        """Return the file of a run's loss curve beside the journal; it may not exist."""
+        return CurveFile(self.directory(number) / f"run-{run}")
 
 
 class TableSource(ReplaySource):

@@ -17,6 +17,7 @@ _MOST_BYTES = 1 << 20
 _LOG_NAME = "run.log"
 _MOST_LOG_BYTES = 64 << 20
 _CHUNK_BYTES = 1 << 20
+_QUICK_LOG_BYTES = 64 << 10
 _log = logging.getLogger(__name__)
 
 
@@ -82,6 +83,16 @@ class CurveFile:
         self._state: tuple[object, ...] = ()
         self.curve = Curve()
         """The curve as of the last `poll`; without points where nothing is known of it."""
+
+    @property
+    def is_slow(self) -> bool:
+        """Return whether the next `poll` has to read a log, at some 3 MiB a second."""
+        if self._state or _state_of(self._directory / CURVE_NAME):
+            return False
+        try:
+            return os.stat(self._directory / _LOG_NAME).st_size > _QUICK_LOG_BYTES
+        except OSError:
+            return False
 
     def poll(self) -> bool:
         """Read the curve again if its file has changed, and return whether it has."""

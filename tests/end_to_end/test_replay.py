@@ -31,7 +31,7 @@ def test_a_session_is_replayed_and_nothing_is_changed(repository: Path) -> None:
     shown = window.wait_for("of 4")
     assert "RUNNING" not in shown
     window.press("s")  # stops nothing
-    window.press("c")
+    window.press("D")
     window.wait_for("From the baseline" if "keep 1/" not in shown else "othing")
     window.press("q")
     window.wait_for("REPLAY #4")

@@ -21,6 +21,7 @@ from engine.core.reducer import apply, fold
 from engine.core.session import Session
 from engine.protocol.commands import AnyCommand
 from engine.protocol.messages import AnyMessage, EventAppended, Reply
+from engine.store.curve_file import CurveFile
 
 START = datetime(2026, 11, 20, 22, 0, tzinfo=UTC)
 
@@ -304,6 +305,9 @@ class MemoryFeed:
 
     def log_path(self, experiment: int, run: int) -> Path | None:
         return self.workspace / f"{experiment:04}-{run}.log"
+
+    def curve_file(self, experiment: int, run: int) -> CurveFile | None:
+        return CurveFile(self.workspace / f"{experiment:04}-{run}")
 
     def details(self, experiment: int) -> Details:
         patch = self.patches.get(experiment, PATCH if experiment > 1 else "")

@@ -375,7 +375,7 @@ async def test_a_bare_table_invents_nothing(bare: ReplayApp, size: tuple[int, in
 
 async def test_all_changes_of_a_table_without_a_repository(bare: ReplayApp) -> None:
     async with bare.run_test(size=(120, 40)) as pilot:
-        await pilot.press("end", "c")
+        await pilot.press("end", "D")
         await until(pilot, lambda: isinstance(bare.screen, TotalScreen))
         await until(pilot, lambda: "no git repository is around" in text_of(bare))
         await pilot.press("escape")

@@ -25,7 +25,9 @@ from tui.actions.review import CARD, EDITOR, REVIEW, past
 from tui.actions.steering import PROGRAM_FILE, STEERING
 from tui.view import View
 
-PART_NAMES = ("Agent", "Edit", "Log", "Devices", "Progress", "Results")
+PART_NAMES = ("Agent", "Edit", "Log", "Devices", "Progress", "Results", "Loss")
+RESULTS_PART = 6
+"""The number of the part with the results table, from 1."""
 
 SECTION_NAMES = ("Diff", "Reasoning", "Log", "Measurement", "History", "Prompt")
 
@@ -121,6 +123,22 @@ INSPECTING: tuple[Action, ...] = (
         "filter",
         "Filter results",
         "Show all, kept, discarded or crashed experiments.",
+        Group.INSPECTING,
+        enabled=needs_experiment,
+    ),
+    Action(
+        "c",
+        "curve",
+        "Loss curve",
+        "Draw the loss of the selected experiment over that of the current run, or no longer.",
+        Group.INSPECTING,
+        enabled=needs_experiment,
+    ),
+    Action(
+        "l",
+        "loss_scale",
+        "Scale of the loss",
+        "Draw the losses on a logarithmic scale, or on a linear one.",
         Group.INSPECTING,
         enabled=needs_experiment,
     ),

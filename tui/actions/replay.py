@@ -83,7 +83,7 @@ REPLAY: tuple[Action, ...] = (
         footer=lambda view: "end",
     ),
     Action(
-        "c",
+        "D",
         "total",
         "All changes so far",
         "Show the whole diff from the baseline to the best of that moment.",

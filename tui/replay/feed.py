@@ -20,6 +20,7 @@ from engine.protocol.commands import AnyCommand
 from engine.protocol.messages import AnyMessage, Reply
 from engine.replay.commits import Diff
 from engine.replay.source import ReplaySource
+from engine.store.curve_file import CurveFile
 from tui.feed import FeedFollower
 from tui.replay.player import Player
 from tui.view import LinkState, Replayed, View
@@ -93,6 +94,10 @@ class ReplayFeed:
     def log_path(self, experiment: int, run: int) -> Path | None:
         """Return the complete log file of an experiment's run; None where it is lost."""
         return self.source.log_path(experiment, run)
+
+    def curve_file(self, experiment: int, run: int) -> CurveFile | None:
+        """Return the file of a run's loss curve; None in a replay of a table."""
+        return self.source.curve_file(experiment, run)
 
     def details(self, experiment: int) -> Details:
         """Return the patch, reasoning and directory of an experiment, as of the player's moment."""

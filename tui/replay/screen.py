@@ -38,7 +38,9 @@ class ReplayScreen(MainScreen):
     def compose(self) -> ComposeResult:
         yield StatusLine(id="status")
         yield TabBar(PART_NAMES, "part", id="tabs")
-        panels = PanelGrid(self._log_path, lambda: self.shell.refresh_seconds, id="parts")
+        panels = PanelGrid(
+            self._log_path, self._curve_file, lambda: self.shell.refresh_seconds, id="parts"
+        )
         panels.log_view.no_log_note = NOT_RECORDED
         yield panels
         yield SearchPrompt(id="prompt")

@@ -12,8 +12,17 @@ from textual.widgets import Static
 
 from engine.core.records import Experiment
 from engine.core.results_row import format_row, row_of
+from engine.store.curve_file import CurveFile
 from tui.actions.overview import OVERVIEW_ACTIONS
-from tui.actions.registry import INSPECTING, LOOP, PART_NAMES, PARTS, PROGRAM, SUPERVISOR
+from tui.actions.registry import (
+    INSPECTING,
+    LOOP,
+    PART_NAMES,
+    PARTS,
+    PROGRAM,
+    RESULTS_PART,
+    SUPERVISOR,
+)
 from tui.actions.review import REVIEW
 from tui.actions.steering import STEERING
 from tui.screens.action_screen import bindings_of
@@ -37,7 +46,7 @@ _NEED_EXPERIMENT = frozenset({"overrule", "confirm", "revive", "copy_diff"})
 
 
 class MainScreen(LoopActions, PastActions, SteeringActions, SearchActions):
-    """Shows the six parts of the session at once, or as tabs on a small terminal."""
+    """Shows the seven parts of the session at once, or as tabs on a small terminal."""
 
     ACTIONS = SUPERVISOR
     BINDINGS = bindings_of(SUPERVISOR)
@@ -54,7 +63,11 @@ class MainScreen(LoopActions, PastActions, SteeringActions, SearchActions):
         yield StatusLine(id="status")
         yield TabBar(PART_NAMES, "part", id="tabs")
         yield PanelGrid(
-            self._log_path, lambda: self.shell.refresh_seconds, kind=self._kind, id="parts"
+            self._log_path,
+            self._curve_file,
+            lambda: self.shell.refresh_seconds,
+            kind=self._kind,
+            id="parts",
         )
         yield SearchPrompt(id="prompt")
         actions = (
@@ -66,7 +79,7 @@ class MainScreen(LoopActions, PastActions, SteeringActions, SearchActions):
 
     @property
     def panels(self) -> PanelGrid:
-        """Return the grid that holds the six parts of the screen."""
+        """Return the grid that holds the seven parts of the screen."""
         return self.query_one(PanelGrid)
 
     # ---- painting --------------------------------------------------------------------------------
@@ -106,6 +119,7 @@ class MainScreen(LoopActions, PastActions, SteeringActions, SearchActions):
             self.update_classes({each.value: each is kind for each in PanelLayout})
             self.panels.lay_out(kind)
             self._mark_tab()
+        self.panels.fit()
         self.show(self.view)
 
     def _mark_tab(self) -> None:
@@ -121,6 +135,9 @@ class MainScreen(LoopActions, PastActions, SteeringActions, SearchActions):
             if experiment.run is not None:
                 return self.shell.feed.log_path(experiment.number, experiment.run.number)
         return None
+
+    def _curve_file(self, experiment: int, run: int) -> CurveFile | None:
+        return self.shell.feed.curve_file(experiment, run)
 
     # ---- parts -----------------------------------------------------------------------------------
 
@@ -141,7 +158,7 @@ class MainScreen(LoopActions, PastActions, SteeringActions, SearchActions):
         """Give the focus to one part of the screen.
 
         Args:
-            number: The number of the part, from 1 (Agent) to 6 (Results).
+            number: The number of the part, from 1 (Agent) to 7 (Loss).
         """
         self.panels.go_to(number)
 
@@ -200,14 +217,33 @@ class MainScreen(LoopActions, PastActions, SteeringActions, SearchActions):
     def action_sort(self) -> None:
         """Sort the results table by the next of its orders, and give it the focus."""
         self.panels.results.cycle_sort()
-        self.panels.go_to(len(PART_NAMES))
-        self.panels.entitle(len(PART_NAMES))
+        self.panels.go_to(RESULTS_PART)
+        self.panels.entitle(RESULTS_PART)
 
     def action_filter(self) -> None:
         """Show the results table with the next of its filters, and give it the focus."""
         self.panels.results.cycle_filter()
-        self.panels.go_to(len(PART_NAMES))
-        self.panels.entitle(len(PART_NAMES))
+        self.panels.go_to(RESULTS_PART)
+        self.panels.entitle(RESULTS_PART)
+
+    def action_curve(self) -> None:
+        """Draw the selected experiment's loss curve over the current run's, or no longer.
+
+        Shows the loss if it is hidden.
+        """
+        experiment = self.selected()
+        if experiment is None:
+            self.tell("Select an experiment in Results: a row from before has no curve.")
+            return
+        drawn = self.panels.loss.choose(experiment.number)
+        self.panels.reveal_loss()
+        state = "is drawn" if drawn else "is no longer drawn"
+        self.tell(f"The loss of #{experiment.number} {state} in Loss.")
+
+    def action_loss_scale(self) -> None:
+        """Draw the losses on a logarithmic scale, or on a linear one."""
+        self.panels.loss.toggle_scale()
+        self.panels.reveal_loss()
 
     async def action_copy(self) -> None:
         """Copy the newest diff if the diff is the active part, else the selected table row."""
@@ -244,7 +280,7 @@ class MainScreen(LoopActions, PastActions, SteeringActions, SearchActions):
         The table is searched, and gets the focus, where the active part is neither.
         """
         if self.panels.active_part not in (self.panels.log_view, self.panels.results):
-            self.panels.go_to(len(PART_NAMES))
+            self.panels.go_to(RESULTS_PART)
         super().action_search()
 
     def search_title(self) -> str:

@@ -1,4 +1,4 @@
-"""Lays out the six parts of the main screen, and decides which of them are visible."""
+"""Lays out the seven parts of the main screen, and decides which of them are visible."""
 
 from __future__ import annotations
 
@@ -14,20 +14,24 @@ from textual.content import Content
 from textual.geometry import Size
 from textual.widget import Widget
 
-from tui.actions.registry import PART_NAMES
+from engine.store.curve_file import CurveFile
+from tui.actions.registry import PART_NAMES, RESULTS_PART
 from tui.terminal.check import MINIMUM_COLUMNS, MINIMUM_ROWS
 from tui.view import View
 from tui.widgets.agent_panel import AgentPanel
 from tui.widgets.devices_panel import DevicesPanel
 from tui.widgets.edit_panel import EditPanel
 from tui.widgets.log_view import LogView
+from tui.widgets.loss_curve import LossCurve
 from tui.widgets.progress_chart import ProgressChart
 from tui.widgets.results_table import ResultsTable
 
-_RESULTS = len(PART_NAMES)
+_LOG, _LOSS = PART_NAMES.index("Log") + 1, PART_NAMES.index("Loss") + 1
 _HIDDEN_POLL_SECONDS = 2.0
 _WIDE_COLUMNS = 100
 _WIDE_ROWS = 30
+_BESIDE_COLUMNS = 150
+"""The width from which the loss is drawn beside the log; below, in its place or not."""
 
 
 class PanelLayout(StrEnum):
@@ -57,10 +61,12 @@ class _Captioned(Protocol):
 
 
 class PanelGrid(Container):
-    """Shows the six parts of the main screen side by side, or the active one alone.
+    """Shows the seven parts of the main screen side by side, or the active one alone.
 
     Args:
         log_path: Takes a view, and returns the log file to follow; None for none.
+        curve_file: Takes the numbers of an experiment and a run, and returns the file of the run's
+            loss curve; None for none.
         interval: Returns the seconds between two reads of the log.
         kind: The layout to start with.
     """
@@ -68,6 +74,7 @@ class PanelGrid(Container):
     def __init__(
         self,
         log_path: Callable[[View], Path | None],
+        curve_file: Callable[[int, int], CurveFile | None],
         interval: Callable[[], float],
         *,
         kind: PanelLayout = PanelLayout.WIDE,
@@ -78,6 +85,7 @@ class PanelGrid(Container):
         self._interval = interval
         self.log_view = LogView(id="log", classes="part")
         self.edit = EditPanel(id="edit", classes="part")
+        self.loss = LossCurve(curve_file, id="loss", classes="part")
         self.results = ResultsTable(id="results", classes="part -active")
         self._parts: tuple[Widget, ...] = (
             AgentPanel(id="agent", classes="part"),
@@ -86,14 +94,18 @@ class PanelGrid(Container):
             DevicesPanel(id="devices", classes="part"),
             ProgressChart(id="progress", classes="part"),
             self.results,
+            self.loss,
         )
-        self._active = _RESULTS
+        self._active = RESULTS_PART
+        self._draws_loss = False
+        """Whether the loss is drawn in the log's place, where there is no room for both."""
         self._zoomed = False
         self._kind = kind
         self._view = View()
 
     def compose(self) -> ComposeResult:
-        for part in self._parts:
+        *before, devices, progress, results, loss = self._parts
+        for part in (*before, loss, devices, progress, results):
             part.can_focus = True
             yield part
 
@@ -122,8 +134,17 @@ class PanelGrid(Container):
                 self._paint_part(number, part)
 
     def _is_visible(self, number: int) -> bool:
-        alone = self._zoomed or self._kind is PanelLayout.NARROW
-        return self._kind is not PanelLayout.TINY and (number == self._active or not alone)
+        if self._kind is PanelLayout.TINY or number == self._active:
+            return self._kind is not PanelLayout.TINY
+        if self._zoomed or self._kind is PanelLayout.NARROW:
+            return False
+        hidden = _LOG if self._draws_loss else _LOSS
+        return number != hidden or self._has_room
+
+    @property
+    def _has_room(self) -> bool:
+        """Return whether the log and the loss are shown beside each other."""
+        return self.app.size.width >= _BESIDE_COLUMNS
 
     def _paint_part(self, number: int, part: Widget) -> None:
         if part is self.log_view:
@@ -137,7 +158,7 @@ class PanelGrid(Container):
         """Write a part's number and caption on its border.
 
         Args:
-            number: The number of the part, from 1 (Agent) to 6 (Results).
+            number: The number of the part, from 1 (Agent) to 7 (Loss).
         """
         part = self._parts[number - 1]
         name = PART_NAMES[number - 1]
@@ -156,10 +177,24 @@ class PanelGrid(Container):
         self.update_classes({each.value: each is kind for each in PanelLayout})
         self._slow_hidden_log()
 
+    def fit(self) -> None:
+        """Show the log and the loss beside each other where the terminal is wide enough."""
+        self.set_class(self._has_room, "-beside")
+
     def go_to(self, number: int) -> None:
-        """Give the focus to the part with this number, from 1 to 6, and make it the active one."""
+        """Give the focus to the part with this number, from 1 to 7, and make it the active one."""
         self._activate(number)
         self.active_part.focus()
+
+    def reveal_loss(self) -> None:
+        """Show the loss in the log's place where it is hidden, or alone on a small terminal."""
+        if self._zoomed or self._kind is PanelLayout.NARROW:
+            self.go_to(_LOSS)
+            return
+        self._draws_loss = True
+        self.add_class("-loss")
+        self._slow_hidden_log()
+        self.show(self._view)
 
     def go_by(self, step: int) -> None:
         """Give the focus to the part `step` places further, around the ends."""
@@ -182,6 +217,9 @@ class PanelGrid(Container):
             return
         self.active_part.remove_class("-active")
         self._active = number
+        if number in (_LOG, _LOSS):
+            self._draws_loss = number == _LOSS
+            self.set_class(self._draws_loss, "-loss")
         self.active_part.add_class("-active")
         self._slow_hidden_log()
         if self._is_visible(number):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from enum import IntEnum
 
 _BRAILLE = 0x2800
@@ -14,14 +15,15 @@ class CellPaint(IntEnum):
 
     EMPTY = 0
     DISCARD = 1
-    LINE = 2
-    BEYOND = 3
-    CRASH = 4
-    KEEP = 5
-    BEST = 6
+    OTHER = 2
+    LINE = 3
+    BEYOND = 4
+    CRASH = 5
+    KEEP = 6
+    BEST = 7
 
 
-_CLASSES = ("", "--discard", "--accent", "--attention", "--crash", "--keep", "--keep")
+_CLASSES = ("", "--discard", "--strong", "--accent", "--attention", "--crash", "--keep", "--keep")
 """The Textual component class in which each `CellPaint` is painted, by its value."""
 
 
@@ -130,6 +132,37 @@ class Canvas:
         second = min(max(self._y(new), 0), last)
         for y in range(min(first, second), max(first, second) + 1):
             self._set(x, y, CellPaint.LINE)
+
+    def trace(
+        self, points: Sequence[tuple[int, float]], paint: int, on: int = 1, period: int = 1
+    ) -> None:
+        """Draw a line through points from left to right; parts outside the range are left out.
+
+        Args:
+            points: Place (from 0 at the left) and value of each.
+            paint: The `CellPaint` of the line.
+            on: How many of each `period` columns of dots are drawn; fewer make a broken line.
+            period: The length of the pattern in columns of dots.
+        """
+        last = self._rows * 4 - 1
+        at = [(self._x(place), last - (v - self._low) / self._span * last) for place, v in points]
+        for (x, y), (next_x, next_y) in zip(at, at[1:] or at, strict=False):
+            count = max(next_x - x, int(abs(next_y - y)), 1)
+            for step in range(count + 1):
+                column = round(x + (next_x - x) * step / count)
+                row = round(y + (next_y - y) * step / count)
+                if column % period < on and 0 <= row <= last:
+                    self._set(column, row, paint)
+
+    def shade(self, low: float, high: float, columns: int) -> None:
+        """Shade the empty cells at the right edge between two values."""
+        last = self._rows * 4 - 1
+        top, bottom = (min(max(self._y(value), 0), last) >> 2 for value in (high, low))
+        for row in range(top, bottom + 1):
+            for column in range(self._columns - columns, self._columns):
+                if not self._paint[row][column]:
+                    self._glyphs[row, column] = "░"
+                    self._paint[row][column] = CellPaint.DISCARD
 
     def row(self, row: int) -> list[tuple[str, str]]:
         """Return one row of the chart as texts with the Textual component class of each."""
