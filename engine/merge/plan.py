@@ -9,12 +9,13 @@ from pathlib import Path
 
 import msgspec
 
-from engine.core.analysis.noise import Noise, noise_of
+from engine.core.analysis.noise import noise_of
 from engine.core.enums import Direction
 from engine.core.errors import UsageError, WorkspaceError
 from engine.core.layout import BRANCH_PREFIX
 from engine.core.patches.dependence import apply_in_order
 from engine.core.session import Session
+from engine.core.spread import Spread
 from engine.merge.branch import BranchStep, StepKind, changes_of, read_branch
 from engine.store.workspace import Workspace
 
@@ -45,7 +46,7 @@ class MergePlan(msgspec.Struct, frozen=True, kw_only=True):
     moved_files: tuple[str, ...] = ()
     """Editable and locked files that differ between `start` and the base branch."""
     steps: tuple[BranchStep, ...] = ()
-    noise: Noise | None = None
+    noise: Spread | None = None
     baseline: float | None = None
     best: float | None = None
     recommended: KeepSelection = KeepSelection.ALL
@@ -125,7 +126,7 @@ def select_steps(
             )
     if selection is KeepSelection.TRUSTED and plan.noise is None:
         raise UsageError(
-            "Trust in the keeps is unknown: no commit of this session was run twice.",
+            "Trust in the keeps is unknown: σ is not known yet.",
             "",
             "Run some of them again with `autoresearch-tui confirm N`, or name them with --only.",
         )

@@ -79,9 +79,13 @@ def _summary(figure: Figure, facts: ReportFacts) -> None:
         if facts.percent is not None:
             moved = f"{percent(sign * facts.percent)}   {moved}"
         draw(0.60, moved, _PIXELS, 0.6, fontsize=22, color=palette.keep, weight="bold")
-        old = number(facts.baseline.value if facts.baseline else None, facts.places)
-        sigma = "noise unknown" if facts.sigmas is None else f"{facts.sigmas:.0f}σ of noise"
-        draw(0.555, f"from {old}; {sigma}", _PIXELS, fontsize=12.5, color=palette.quiet)
+        old = number(facts.before, facts.places)
+        claim = facts.claim
+        if claim is None or claim.error is None:
+            bar = "noise unknown"
+        else:
+            bar = claim.note or f"error bar ± {number(claim.error, facts.claim_digits)}"
+        draw(0.555, f"from {old}; {bar}", _PIXELS, fontsize=12.5, color=palette.quiet)
     c = facts.counts
     what = "experiments" if facts.of_session else "rows"
     took = f" in {duration(facts.hours.total)}" if facts.hours is not None else ""

@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 
-from engine.core.analysis.noise import Noise
 from engine.core.enums import Direction
+from engine.core.spread import Spread
 from engine.core.table.model import RowVerdict, Table
 from engine.core.table.stats import TableStats, credible, summarise
 from engine.core.text import one_line
@@ -98,7 +98,7 @@ def shared_facts(
     of_session: bool,
     points: Sequence[Point],
     keeps: Sequence[Keep],
-    noise: Noise | None,
+    noise: Spread | None,
     noise_why: str,
     incumbent: int | None = None,
 ) -> ReportFacts:
@@ -110,7 +110,7 @@ def shared_facts(
         of_session: Whether the facts come from a journal.
         points: The points, from `points_of`.
         keeps: The judged keeps, without the baseline.
-        noise: The spread of the metric between runs of the same code; None if unknown.
+        noise: The noise of the metric; None if it is not known.
         noise_why: Why the noise is unknown; empty if it is known.
         incumbent: Number of the session's incumbent; None for a table.
     """

@@ -119,12 +119,12 @@ def trust_in_keeps(facts: ReportFacts) -> tuple[Block, ...]:
 
 
 def trust_text(keep: Keep) -> str:
-    """Return a phrase that says how far a keep can be trusted, such as `yes, above 2σ`."""
+    """Return a phrase that says how far a keep can be trusted."""
     if keep.seed:
         return "no, only the seed differs"
     return {
-        Trust.CLEAR: "yes, above 2σ",
-        Trust.CONFIRMED: "yes, a repeat was better as well",
+        Trust.CLEAR: "yes, above its error bar",
+        Trust.CONFIRMED: "yes, repeats showed it",
         Trust.SIMPLER: "as good, with fewer lines",
         Trust.PERSON: "kept by the user",
         Trust.UNKNOWN: "unknown",
@@ -187,12 +187,16 @@ def noise_text(facts: ReportFacts) -> str:
     noise = facts.noise
     if noise is None:
         return f"Unknown: {facts.noise_why}."
-    sigma = number(noise.sigma, min(facts.places.usual + 1, 7))
+    digits = min(facts.places.usual + 1, 7)
+    low, high = noise.interval
     estimate = (
-        f"σ ≈ {sigma} {facts.metric}, from {many(noise.runs, 'run')} of "
+        f"σ ≈ {number(noise.sigma, digits)} {facts.metric}, from {many(noise.runs, 'run')} of "
         f"{many(noise.commits, 'commit that ran', 'commits that ran')} more than once"
     )
     if not noise.sigma:
         return f"{estimate}: the same value each time, so a gain of any size counts."
-    rough = " With so few runs the estimate is rough." if noise.runs - noise.commits < 3 else ""
-    return f"{estimate}. The same code varies by about that much from run to run.{rough}"
+    wild = f" {many(noise.left_out, 'wild value')} left out." if noise.left_out else ""
+    return (
+        f"{estimate}; with 95 % probability between {number(low, digits)} and "
+        f"{number(high, digits)}. The same code varies by about that much from run to run.{wild}"
+    )

@@ -10,7 +10,6 @@ import re
 from collections.abc import Mapping, Sequence
 
 from engine.core.analysis.noise import (
-    Noise,
     in_sigmas,
     noise_of,
     trust_in,
@@ -19,6 +18,7 @@ from engine.core.analysis.noise import (
 )
 from engine.core.enums import Direction
 from engine.core.session import Session
+from engine.core.spread import Spread
 from engine.core.table.model import Table
 from engine.core.table.numbers import commit_hash
 from engine.core.table.stats import credible
@@ -102,14 +102,14 @@ def table_groups(table: Table) -> tuple[Groups, int]:
 
 
 def table_keeps(
-    kept: Sequence[Point], groups: Groups, noise: Noise | None, direction: Direction
+    kept: Sequence[Point], groups: Groups, noise: Spread | None, direction: Direction
 ) -> tuple[Keep, ...]:
     """Return the keeps of a table after the first, with the trust in each.
 
     Args:
         kept: All keeps in order, the baseline first.
         groups: The values measured for each, from `table_groups`.
-        noise: The spread of the metric between runs of the same code; None if unknown.
+        noise: The noise of the metric; None if it is not known.
         direction: Which way the metric improves.
     """
     keeps = []
@@ -124,7 +124,12 @@ def table_keeps(
                 point=point,
                 gain=gain,
                 sigmas=in_sigmas(gain, noise),
-                trust=trust_in(gain, noise, repeated=len(new) > 1),
+                trust=trust_in(
+                    gain,
+                    noise,
+                    runs=(max(1, len(new) - 1), max(1, len(old) - 1)),
+                    confirmed=len(new) > 1 and noise is not None,
+                ),
                 runs=max(1, len(new)),
                 seed=only_seed(point.text),
             )

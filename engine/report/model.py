@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from datetime import datetime
 
 import msgspec
 
-from engine.core.analysis.noise import Noise, Trust, in_sigmas
+from engine.core.analysis.claim import Claim
+from engine.core.analysis.noise import Trust, in_sigmas
 from engine.core.enums import Direction
+from engine.core.spread import Spread
 from engine.core.table.model import RowVerdict
 from engine.core.table.stats import TableCounts, Trend
 from engine.report.figures import Places
@@ -178,6 +181,8 @@ class ReportFacts(msgspec.Struct, frozen=True, kw_only=True):
     best: Point | None = None
     gain: float | None = None
     """Gain of the best over the baseline, in metric units; None if unknown."""
+    claim: Claim | None = None
+    """What the session claims as that gain, with its error; None for a table or without a gain."""
     points: tuple[Point, ...] = ()
     keeps: tuple[Keep, ...] = ()
     """All keeps in order, without the baseline."""
@@ -186,7 +191,7 @@ class ReportFacts(msgspec.Struct, frozen=True, kw_only=True):
     """Reasons why experiments were not kept, each with its count, most frequent first."""
     misses: tuple[Point, ...] = ()
     """The discards that came closest to being kept, nearest first."""
-    noise: Noise | None = None
+    noise: Spread | None = None
     noise_why: str = ""
     """Why the noise is unknown; empty if it is known."""
     hours: Hours | None = None
@@ -208,9 +213,36 @@ class ReportFacts(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def percent(self) -> float | None:
         """Return the gain in percent of the baseline's absolute value; None if unknown."""
-        if self.gain is None or self.baseline is None or not self.baseline.value:
-            return None
-        return 100 * self.gain / abs(self.baseline.value)
+        before = self.before
+        return 100 * self.gain / abs(before) if self.gain is not None and before else None
+
+    @property
+    def percent_error(self) -> float | None:
+        """Return the half width of the 95 % interval of `percent`; None where σ is unknown."""
+        error = self.claim.error if self.claim is not None else None
+        return 100 * error / abs(self.before) if error is not None and self.before else None
+
+    @property
+    def before(self) -> float | None:
+        """Return the baseline's value that the gain is measured from; None if unknown."""
+        if self.claim is not None:
+            return self.claim.before
+        return self.baseline.value if self.baseline is not None else None
+
+    @property
+    def claim_digits(self) -> int:
+        """Return the digits after the decimal point with which the claim's values are shown."""
+        error = self.claim.error if self.claim is not None else None
+        if not error:
+            return self.places.usual
+        return max(self.places.usual, min(7, math.ceil(-math.log10(error)) + 1))
+
+    @property
+    def after(self) -> float | None:
+        """Return the best version's value; None if unknown."""
+        if self.claim is not None:
+            return self.claim.after
+        return self.best.value if self.best is not None else None
 
     @property
     def sigmas(self) -> float | None:

@@ -11,7 +11,7 @@ from importlib.resources import files
 from engine.core.enums import Direction
 from engine.core.text import duration, sanitize
 from engine.report.blocks import Block, Grid, Items, ReportSection, Text
-from engine.report.figures import change, number, percent, sigmas
+from engine.report.figures import change, number, percent
 from engine.report.model import Point, ReportFacts
 from engine.report.plot import Shape, shape_of
 from engine.report.sections import closing, headline, lead, sections
@@ -112,10 +112,11 @@ def _tiles(facts: ReportFacts) -> str:
     tiles.append((number(c.total, 0), "experiments" if facts.of_session else "rows"))
     tiles.append((number(c.keep, 0), f"kept, {number(c.discard, 0)} discarded"))
     tiles.append((number(c.crash, 0), "crashed"))
-    if facts.noise is not None:
-        known = facts.sigmas is not None
-        text = sigmas(facts.sigmas) if facts.sigmas is not None else "σ = 0"
-        tiles.append((text, "the gain in units of noise" if known else "no noise observed"))
+    if facts.claim is not None and facts.claim.error is not None:
+        bar = f"± {number(facts.claim.error, facts.claim_digits)}"
+        tiles.append((bar, facts.claim.note or "95 % error bar of the gain"))
+    elif facts.noise is not None:
+        tiles.append((f"σ {number(facts.noise.upper, facts.places)}", "noise of a run, at most"))
     else:
         tiles.append(("σ ?", "noise unknown"))
     if facts.hours is not None:

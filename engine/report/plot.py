@@ -11,7 +11,6 @@ from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from typing import NamedTuple
 
-from engine.core.analysis.noise import CLEAR_SIGMAS
 from engine.core.enums import Direction
 from engine.core.table.model import RowVerdict
 from engine.report.axis import ChartAxis, number_ticks, robust_axis
@@ -137,7 +136,7 @@ def plot_of(facts: ReportFacts, headroom: float = 0.06) -> Plot:
         valueless=len(points) - sum(counts.values()),
         marks=tuple(marks),
         steps=tuple(steps),
-        band=CLEAR_SIGMAS * facts.noise.sigma if facts.noise is not None else 0.0,
+        band=2 * facts.noise.upper if facts.noise is not None else 0.0,
         lower=lower,
     )
 

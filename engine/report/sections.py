@@ -5,7 +5,7 @@ from __future__ import annotations
 from engine.core.enums import Direction
 from engine.core.text import duration
 from engine.report.blocks import Block, Grid, Items, ReportSection, Text
-from engine.report.figures import change, listed, many, moment, money, number, percent, sigmas
+from engine.report.figures import change, listed, many, moment, money, number, percent
 from engine.report.findings import (
     adopted_rows,
     failures,
@@ -24,12 +24,24 @@ def headline(facts: ReportFacts) -> str:
     if facts.baseline is None or facts.best is None:
         named = "" if facts.metric == UNNAMED else f"{facts.metric}: "
         return f"{named}nothing was measured" if named else "Nothing was measured"
-    old = number(facts.baseline.value, facts.places)
+    places = facts.places if facts.claim is None else facts.claim_digits
+    old = number(facts.before, places)
     if facts.best.number == facts.baseline.number:
         return f"{facts.metric} {old}: nothing beat the baseline"
     sign = -1 if facts.direction is Direction.MIN else 1
-    share = f" ({percent(sign * facts.percent)})" if facts.percent is not None else ""
-    return f"{facts.metric} {old} → {number(facts.best.value, facts.places)}{share}"
+    share = (
+        f" ({percent(sign * facts.percent)}{_error(facts)})" if facts.percent is not None else ""
+    )
+    return f"{facts.metric} {old} → {number(facts.after, places)}{share}"
+
+
+def _error(facts: ReportFacts) -> str:
+    """Return the error of the claimed percentage, and what limits the claim."""
+    if facts.claim is None:
+        return ""
+    error = facts.percent_error
+    parts = [f" ± {percent(error).lstrip('+')}"] if error is not None else [""]
+    return ", ".join([*parts, *filter(None, [facts.claim.note])])
 
 
 def lead(facts: ReportFacts) -> str:
@@ -100,7 +112,12 @@ def change_text(facts: ReportFacts) -> str:
     if facts.percent is not None:
         sign = -1 if facts.direction is Direction.MIN else 1
         parts.append(percent(sign * facts.percent))
-    parts.append("σ unknown" if facts.sigmas is None else sigmas(facts.sigmas))
+    if facts.claim is not None and facts.claim.error is not None:
+        parts[0] += f" ± {number(facts.claim.error, facts.claim_digits)}"
+    if facts.claim is not None and facts.claim.note:
+        parts.append(facts.claim.note)
+    elif facts.sigmas is None:
+        parts.append("σ unknown")
     return ", ".join(parts)
 
 

@@ -7,11 +7,13 @@ from datetime import datetime
 
 import msgspec
 
+from engine.core.analysis.claim import claim_of
 from engine.core.analysis.forecast import forecast
-from engine.core.analysis.noise import noise_of
+from engine.core.analysis.noise import noise_of, why_unknown
 from engine.core.config import CONFIRM, GREEDY, MIN_DELTA
 from engine.core.enums import DecisionKind, Origin, Outcome, Verdict
 from engine.core.events import Platform
+from engine.core.keep_rule.from_session import spread_of
 from engine.core.records import DecisionRecord, Experiment
 from engine.core.session import Session
 from engine.core.table.session_table import past_table, table_of
@@ -54,12 +56,15 @@ def facts_of_session(session: Session, idle: Sequence[IdleSpan] = ()) -> ReportF
         points=points,
         keeps=session_keeps(session, kept_points(points, stats)),
         noise=noise,
-        noise_why="" if noise is not None else "no code was measured twice in this session",
+        noise_why=why_unknown(spread_of(session)),
         incumbent=session.incumbent,
     )
+    claim = claim_of(session)
     return with_next_steps(
         msgspec.structs.replace(
             facts,
+            claim=claim,
+            gain=claim.gain if claim is not None else facts.gain,
             details=_details(session),
             started_at=session.started_at,
             ended_at=session.at if session.seq else None,

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import msgspec
 
-from engine.core.analysis.noise import pooled_noise
+from engine.core.analysis.noise import known, why_unknown
+from engine.core.spread import pooled_spread
 from engine.core.table.model import RowVerdict, Table, TableRow
 from engine.core.table.stats import summarise
 from engine.core.text import one_line
@@ -25,11 +26,12 @@ def facts_of_table(table: Table, name: str) -> ReportFacts:
     """
     stats = summarise(table)
     groups, shared = table_groups(table)
-    noise = pooled_noise(groups.values())
+    spread = pooled_spread(groups.values())
+    noise = known(spread)
     points = points_of(
         table, stats, outcomes={row.number: _outcome(row) for row in table.rows if _outcome(row)}
     )
-    why = "no commit in this table is known to have run twice"
+    why = why_unknown(spread) if spread else "no commit in this table is known to have run twice"
     if shared:
         rows = many(shared, "row")
         why += f"; {rows} share a commit with an earlier one, but describe other changes"

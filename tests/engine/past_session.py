@@ -154,16 +154,17 @@ class Past:
             category=category,
         )
 
-    def confirm(self, number: int, value: float) -> int:
-        """Append a repeat of a keep."""
-        return self.experiment(
-            f"confirmation of #{number}",
-            "",
-            value=value,
-            verdict=Verdict.DISCARD,
-            origin=Origin.CONFIRM,
-            of=number,
-        )
+    def confirm(self, number: int, *values: float) -> None:
+        """Append repeats of a keep."""
+        for value in values:
+            self.experiment(
+                f"confirmation of #{number}",
+                "",
+                value=value,
+                verdict=Verdict.DISCARD,
+                origin=Origin.CONFIRM,
+                of=number,
+            )
 
     def charter(self, text: str) -> None:
         """Commit another program.md on the branch."""

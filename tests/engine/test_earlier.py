@@ -41,7 +41,7 @@ def test_the_prompt_names_earlier_sessions_and_their_results(work: Path) -> None
     past = Past(work, "first")
     past.note(gpu("H100"))
     past.keep("DEPTH = 4", "DEPTH = 6", 0.9)
-    past.confirm(2, 0.91)
+    past.confirm(2, *(0.91, 0.89, 0.91, 0.89, 0.9))
     for rate in (1, 2, 3):
         past.discard("MATRIX_LR = 0.04", f"MATRIX_LR = {rate}", 2.0 + rate, "schedule")
     past.experiment("a\nhostile \x1b[2Jidea", "X = 1\n", value=None, verdict=Verdict.CRASH)
@@ -50,7 +50,7 @@ def test_the_prompt_names_earlier_sessions_and_their_results(work: Path) -> None
     other.note(gpu("H100"))
     other.note(ev.SessionEnded(reason="done"))
     text = earlier_sessions(work, "new")
-    assert "noise on H100: σ of val_bpb is 0.0071 (2 runs of 1 commit(s), 300 s a run)" in text
+    assert "noise on H100: σ of val_bpb is 0.01 (5 runs of 1 commit(s), 300 s a run)" in text
     assert "baseline 1, best 0.9" in text
     assert "optimizer: DEPTH = 4 becomes DEPTH = 6 → 0.9, gain +0.1" in text
     assert "Categories without a keep: schedule (3 tried)" in text

@@ -127,8 +127,8 @@ def test_a_dirty_checkout_does_not_change_by_a_byte(
 
 
 def test_the_plan_shows_the_worth_of_each_keep_and_writes_nothing(work: Path, past: Past) -> None:
-    past.confirm(4, 0.905)
-    past.confirm(2, 0.9)
+    past.confirm(4, 0.905, 0.9, 0.91)
+    past.confirm(2, 0.9, 0.905, 0.895)
     before = everything(work)
     plan = plan_merge(work, past.session, None)
     assert everything(work) == before
@@ -140,7 +140,7 @@ def test_the_plan_shows_the_worth_of_each_keep_and_writes_nothing(work: Path, pa
     assert by_number[2].trust is Trust.CLEAR
     assert by_number[4].trust is Trust.WITHIN
     assert by_number[4].gain == pytest.approx(-0.005)  # what its fresh run says, not the lucky one
-    assert by_number[4].runs == 2
+    assert by_number[4].runs == 4
     assert plan.recommended is KeepSelection.TRUSTED
     assert "#4" in plan.why
     assert plan.moved == 0
@@ -159,7 +159,7 @@ def test_trusted_only_is_not_recommended_if_keeps_depend_on_others(work: Path) -
     past = Past(work)
     past.keep("MATRIX_LR = 0.04", "MATRIX_LR = 0.05", 0.999)
     past.keep("MATRIX_LR = 0.05", "MATRIX_LR = 0.09", 0.5)
-    past.confirm(2, 1.02)
+    past.confirm(2, 1.02, 1.0, 1.01, 1.02, 1.0)
     plan = plan_merge(work, past.session, None)
     assert plan.recommended is KeepSelection.ALL
     assert "#3 depends on it" in plan.why
@@ -280,7 +280,8 @@ def test_a_removal_goes_with_what_it_removes(work: Path, past: Past) -> None:
     past.experiment(
         "removal of #2", text, value=0.71, origin=Origin.OVERRULE, of=2, forced=Verdict.KEEP
     )
-    past.confirm(5, 0.701)
+    past.confirm(5, *(0.7, 0.701, 0.702, 0.7, 0.701))
+    past.confirm(2, 0.9)
     plan, merged = take(past)
     assert merged.experiments == (2, 4, 5, 6)
     assert git(work, "show", "t-merged:train.py") == text.rstrip("\n")
@@ -431,7 +432,7 @@ def begun_at(past: Past, commit: str) -> Session:
 
 
 def test_a_discarded_keep_on_the_branch_is_not_recommended(work: Path, past: Past) -> None:
-    past.confirm(4, 0.894)
+    past.confirm(4, *(0.894, 0.893, 0.894, 0.895, 0.894))
     said = ev.Overruled(experiment=4, verdict=Verdict.DISCARD, by=Actor.SCREEN, reason="seed luck")
     past.note(said)
     plan = plan_merge(work, past.session, None)
@@ -531,9 +532,11 @@ def test_revert_only_shows(work: Path, past: Past) -> None:
 
 def test_noise_needs_the_same_commit(past: Past) -> None:
     assert noise_of(past.session) is None
-    past.confirm(2, 0.91)
+    past.confirm(2, *(0.91, 0.89, 0.91, 0.89))
+    assert noise_of(past.session) is None
+    past.confirm(2, 0.9)
     noise = noise_of(past.session)
     assert noise is not None
-    assert noise.sigma == pytest.approx(0.01 / 2**0.5)
-    past.confirm(4, 1e200)  # too far away for its square to be a number
+    assert noise.sigma == pytest.approx(0.01)
+    past.confirm(4, 0.9, 1e200)  # too far away for its square to be a number
     assert noise_of(past.session) is None

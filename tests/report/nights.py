@@ -7,7 +7,7 @@ from pathlib import Path
 
 from engine.core import events as ev
 from engine.core.config import ResearchConfig
-from engine.core.enums import Origin, Outcome, Verdict
+from engine.core.enums import Origin, Outcome, RunPurpose, Verdict
 from engine.core.layout import Layout
 from engine.core.table import read_table
 from engine.report.model import ReportFacts
@@ -29,6 +29,7 @@ class Night:
         self.now = START
         self.journal = Journal(self.layout.journal, clock=lambda: self.now)
         self.number = 0
+        self._reruns = 1
         made = ResearchConfig(tag="night", **config)  # type: ignore[arg-type]
         self.say(
             ev.SessionStarted(
@@ -52,6 +53,23 @@ class Night:
         """Return all events in the journal."""
         return list(read_journal(self.layout.journal))
 
+    def rerun(self, number: int, purpose: RunPurpose, value: float) -> None:
+        """Append another run of an experiment that has its verdict."""
+        run = self._reruns = self._reruns + 1
+        self.say(
+            ev.RunStarted(
+                experiment=number,
+                run=run,
+                slot=0,
+                command="x",
+                directory="",
+                deadline_seconds=1000.0,
+                purpose=purpose,
+            ),
+            ev.RunEnded(experiment=number, run=run, outcome=Outcome.FINISHED, seconds=100.0),
+            ev.Measured(experiment=number, run=run, measurement=ev.Measurement(metric=value)),
+        )
+
     def experiment(
         self,
         value: float | None,
@@ -67,8 +85,13 @@ class Night:
         outcome: Outcome = Outcome.OUT_OF_MEMORY,
         patch: str = "",
         doubts: tuple[str, ...] = (),
+        fresh: tuple[float, ...] = (),
+        closing: tuple[float, ...] = (),
     ) -> int:
-        """Append an experiment from proposal to verdict; with `of` it is a repeat."""
+        """Append an experiment from proposal to verdict; with `of` it is a repeat.
+
+        `fresh` and `closing` are values of runs after the verdict.
+        """
         self.number += 1
         number = self.number
         commit = f"{of or number:040x}"
@@ -114,6 +137,9 @@ class Night:
         )
         if verdict is Verdict.KEEP:
             self.say(ev.FrontierAdvanced(experiment=number, commit=commit))
+        for purpose, values in ((RunPurpose.FRESH, fresh), (RunPurpose.CLOSING, closing)):
+            for again in values:
+                self.rerun(number, purpose, again)
         if patch:
             directory = self.layout.experiment(number)
             directory.mkdir(parents=True)

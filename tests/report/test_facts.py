@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 from engine.core import events as ev
+from engine.core.analysis.claim import Basis
 from engine.core.analysis.noise import Trust
-from engine.core.enums import Actor, Direction, Outcome, Verdict
+from engine.core.enums import Actor, Direction, Outcome, RunPurpose, Verdict
 from engine.core.text import duration, one_line
 from engine.report import figures
 from engine.report.keeps import only_seed
@@ -21,9 +22,9 @@ KEEP, DISCARD, CRASH = Verdict.KEEP, Verdict.DISCARD, Verdict.CRASH
 
 
 def confirmed_night(workspace: Path) -> Night:
-    """σ is about 0.0007: one keep stands out, one does not."""
+    """σ is about 0.0005: one keep stands out, one does not."""
     night = Night(workspace)
-    night.experiment(1.0, KEEP, "baseline", category="other")
+    night.experiment(1.0, KEEP, "baseline", category="other", fresh=(1.001, 1.0, 1.001))
     night.experiment(1.001, DISCARD, "confirmation of #1: baseline", of=1, gain=-0.001)
     night.experiment(0.98, KEEP, "depth 9", category="architecture", gain=0.02)
     night.experiment(0.9795, KEEP, "lr 0.05", category="optimizer", gain=0.0005)
@@ -37,18 +38,19 @@ def test_a_session_with_a_noise_estimate(tmp_path: Path) -> None:
     assert facts.of_session and facts.name == "night" and facts.running
     assert facts.baseline is not None and facts.best is not None
     assert (facts.baseline.number, facts.best.number) == (1, 4)
-    assert facts.gain == pytest.approx(0.0205)
-    assert facts.percent == pytest.approx(2.05)
+    assert facts.gain == pytest.approx(0.021)
+    assert facts.percent == pytest.approx(100 * 0.021 / 1.0005)
+    assert facts.claim is not None and facts.claim.basis is Basis.RECORDED
     assert facts.noise is not None
-    assert (facts.noise.runs, facts.noise.commits) == (2, 1)
-    assert facts.noise.sigma == pytest.approx(0.001 / 2**0.5)
-    assert facts.sigmas == pytest.approx(0.0205 / facts.noise.sigma)
+    assert (facts.noise.runs, facts.noise.commits) == (5, 1)
+    assert facts.noise.sigma == pytest.approx((1.2e-6 / 4) ** 0.5)
+    assert facts.sigmas == pytest.approx(0.021 / facts.noise.upper)
     assert [(k.point.number, k.trust) for k in facts.keeps] == [
         (3, Trust.CLEAR),
         (4, Trust.WITHIN),
     ]
-    # What the baseline is believed to be is its fresh run.
-    assert facts.keeps[0].gain == pytest.approx(0.021)
+    # What the baseline is believed to be is the mean of all its runs.
+    assert facts.keeps[0].gain == pytest.approx(0.0206)
     assert [keep.point.number for keep in facts.top] == [3, 4]
     assert dict(facts.outcomes) == {"no better": 1, "out of memory": 1}
     tried = {c.name: (c.tried, c.kept, c.crashed) for c in facts.categories}
@@ -71,7 +73,7 @@ def test_without_a_repeated_run_the_noise_is_unknown(tmp_path: Path) -> None:
     assert facts.noise is None and facts.sigmas is None
     assert facts.keeps[0].trust is Trust.UNKNOWN
     text = markdown(facts)
-    assert "σ unknown" in text
+    assert "of single runs, which are likely too good" in text
     assert "no gain can be told from luck" in text
 
 
@@ -169,8 +171,15 @@ def test_a_table(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("rows", "runs"),
     [
-        (("a1b2c3d\t1.0\t1\tkeep\tbaseline", "a1b2c3d\t1.1\t1\tdiscard\tbaseline"), 2),
-        (("a1b2c3d\t1.0\t1\tkeep\tdepth 8", "a1b2c3d\t1.1\t1\tdiscard\tconfirm depth 8"), 2),
+        (("a1b2c3d\t1.0\t1\tkeep\tbaseline", *["a1b2c3d\t1.1\t1\tdiscard\tbaseline"] * 4), 5),
+        (
+            (
+                "a1b2c3d\t1.0\t1\tkeep\tdepth 8",
+                *["a1b2c3d\t1.1\t1\tdiscard\tconfirm depth 8"] * 4,
+            ),
+            5,
+        ),
+        (("a1b2c3d\t1.0\t1\tkeep\tbaseline", "a1b2c3d\t1.1\t1\tdiscard\tbaseline"), 0),
         # The commit an idea began from, as many tables have it.
         (("a1b2c3d\t1.0\t1\tkeep\tdepth 8", "a1b2c3d\t1.1\t1\tdiscard\tdepth 9"), 0),
         (
@@ -248,3 +257,22 @@ def test_number_formats() -> None:
     assert figures.places_of([38.9, 70.06]) == 2
     assert figures.places_of([0.9979, 0.969686]) == 6
     assert one_line("\x1b[31mred\x1b[0m\n\u202ex") == "red x"
+
+
+def test_the_headline_claims_what_the_closing_runs_support(tmp_path: Path) -> None:
+    night = Night(tmp_path)
+    night.experiment(1.0, KEEP, "baseline", fresh=(1.001, 1.0, 1.001, 1.0))
+    night.experiment(0.98, KEEP, "depth 9", gain=0.02, fresh=(0.985, 0.986))
+    assert headline(night.facts()) == "val_bpb 1.0004 → 0.9855 (−1.5\u202f% ± 0.13\u202f%)"
+    night.rerun(1, RunPurpose.CLOSING, 1.0)
+    night.rerun(2, RunPurpose.CLOSING, 0.99)
+    claim = night.facts().claim
+    assert claim is not None and claim.basis is Basis.CLOSING and claim.runs == (1, 1)
+    assert headline(night.facts()).startswith("val_bpb 1.0000 → 0.9900 (−1.0\u202f% ±")
+
+
+def test_a_gain_within_its_error_bar_is_not_claimed(tmp_path: Path) -> None:
+    night = Night(tmp_path)
+    night.experiment(1.0, KEEP, "baseline", fresh=(1.01, 1.0, 1.01, 1.0))
+    night.experiment(0.99, KEEP, "lucky", gain=0.014, fresh=(1.0, 1.01))
+    assert headline(night.facts()).endswith("within noise)")

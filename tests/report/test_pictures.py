@@ -123,13 +123,14 @@ def test_an_svg_file_stands_alone() -> None:
 
 def test_each_verdict_has_its_mark(tmp_path: Path) -> None:
     night = Night(tmp_path)
-    night.experiment(1.0, Verdict.KEEP)
+    night.experiment(1.0, Verdict.KEEP, fresh=(1.001, 1.0, 1.001))
     night.experiment(1.001, Verdict.DISCARD, of=1)
     night.experiment(1.2, Verdict.DISCARD)
     night.experiment(None, Verdict.CRASH)
     plot = plot_of(night.facts())
     assert [plot.counted(shape) for shape in Shape] == [1, 1, 1, 0, 1]
-    assert plot.band == pytest.approx(2 * 0.001 / 2**0.5)
+    # Two of the upper bound: σ of four degrees of freedom may be 2.4 times as large.
+    assert plot.band == pytest.approx(2 * (1.2e-6 / 4) ** 0.5 * 2.372, rel=1e-3)
 
 
 def test_what_is_not_drawn_is_counted_in_the_legend() -> None:

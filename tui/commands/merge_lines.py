@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 from typing import Any
 
-from engine.core.analysis.noise import CLEAR_SIGMAS, Noise, Trust
+from engine.core.analysis.noise import Trust
 from engine.core.enums import Direction
+from engine.core.spread import Spread
 from engine.core.text import one_line, plural
 from engine.merge import BranchStep, ConflictError, MergedBranch, MergePlan, RevertPreview, StepKind
 
@@ -91,14 +92,13 @@ def change_of(direction: Direction, gain: float | None) -> str:
     return f"{change:+.6f}".replace("-", "−")
 
 
-def _noise_line(metric: str, noise: Noise | None) -> str:
+def _noise_line(metric: str, noise: Spread | None) -> str:
     if noise is None:
-        return "Noise: not known; no commit was run twice."
+        return "Noise: σ is not known yet; too few runs were repeated."
     of = f"{noise.runs} runs of {plural(noise.commits, 'commit')}"
-    rough = ", a rough figure" if noise.runs - noise.commits < 3 else ""
     return (
-        f"Noise: σ of {metric} is {noise.sigma:.6f} ({of}{rough}); "
-        f"a gain above {CLEAR_SIGMAS:g} σ counts as clear."
+        f"Noise: σ of {metric} is at most {noise.upper:.6f} ({noise.sigma:.6f} in {of}); a gain "
+        "above its 95 % error bar counts as clear."
     )
 
 

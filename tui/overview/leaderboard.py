@@ -177,10 +177,9 @@ class LeaderboardSection(ListSection):
             return "A table does not record how much runs of one commit differ: σ is not known."
         if noise is None:
             again = "" if self._replayed else " On the main screen, r runs an experiment again."
-            return f"σ is not known: no commit was run twice.{again}"
-        sigma = metric(noise.sigma)
+            return f"σ is not known yet: too few runs were repeated.{again}"
         runs = f"{noise.runs} runs of {noise.commits} commits"
-        return f"σ is {sigma}, from {runs}. A gain of less than 2 σ may be luck."
+        return f"σ is at most {metric(noise.upper)}, from {runs}. Gains are in units of that."
 
     def caption(self) -> str:
         unplaced = f" · {self._board.unplaced} without a value" if self._board.unplaced else ""

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections import defaultdict
 
 import msgspec
 
-from engine.core.analysis.noise import Noise, in_sigmas, noise_of, unbiased_value
+from engine.core.analysis.noise import Estimate, estimate_of, in_sigmas, noise_of
 from engine.core.enums import Origin, Verdict
 from engine.core.records import Experiment
 from engine.core.session import Session
+from engine.core.spread import Spread
 from engine.core.table.roles import never_zero
 
 
@@ -21,20 +21,20 @@ class Place(msgspec.Struct, frozen=True, kw_only=True):
     number: int
     """Number of the first experiment with this commit."""
     value: float
-    """The mean of the commit's runs except the first, or the value of its only run."""
+    """The mean of the commit's fresh runs, else of those it was judged by."""
     runs: int
-    """Number of the commit's runs with a credible value."""
+    """Number of the runs that `value` is the mean of."""
     gain: float | None
     """Gain over the baseline, in metric units, positive is better; None without a baseline."""
     sigmas: float | None
-    """The gain divided by σ, the standard deviation of one run; None where σ is unknown."""
+    """The gain divided by the upper bound of σ; None where σ is not known."""
 
 
 class Leaderboard(msgspec.Struct, frozen=True, kw_only=True):
     """The ranked commits of a session, and the noise to compare their gains with."""
 
     places: tuple[Place, ...] = ()
-    noise: Noise | None = None
+    noise: Spread | None = None
     unplaced: int = 0
     """Number of experiments without a credible value: crashes and doubted reports."""
 
@@ -49,7 +49,7 @@ def leaderboard(session: Session, *, rows: bool = False) -> Leaderboard:
             known.
     """
     direction = session.direction
-    measured: dict[str, list[float]] = defaultdict(list)
+    measured: dict[str, Estimate] = {}
     first: dict[str, int] = {}
     unplaced = 0
     for e in session.experiments:
@@ -58,9 +58,10 @@ def leaderboard(session: Session, *, rows: bool = False) -> Leaderboard:
             unplaced += e.effective_verdict is not None or bool(e.row_status)
             continue
         key = f"#{e.number}" if rows or not e.commit else e.commit
-        measured[key].append(value)
+        found = None if rows else estimate_of(session, e.number)
+        measured.setdefault(key, found or Estimate(value=value, runs=1))
         first.setdefault(key, e.of if e.origin is Origin.CONFIRM and e.of else e.number)
-    values = {key: value for key, v in measured.items() if (value := unbiased_value(v)) is not None}
+    values = {key: estimate.value for key, estimate in measured.items()}
     noise = None if rows else noise_of(session)
     base = _base(session, values, rows=rows)
     order = sorted(values, key=lambda key: (-direction.gain(values[key], 0.0), first[key]))
@@ -72,7 +73,7 @@ def leaderboard(session: Session, *, rows: bool = False) -> Leaderboard:
                 rank=rank,
                 number=first[key],
                 value=values[key],
-                runs=len(measured[key]),
+                runs=measured[key].runs,
                 gain=gain,
                 sigmas=in_sigmas(gain, noise),
             )
