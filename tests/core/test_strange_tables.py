@@ -31,6 +31,7 @@ LOW, HIGH = Direction.MIN, Direction.MAX
 EXPECTED = {
     # Names of columns that are taken for a row.
     "header-of-unknown-names.tsv": Expected("payoff_number", None, "0.41o 0.44o 0.39o 0.47o", 0),
+    "header-without-rows.tsv": Expected(None, None, "", 0),
     "header-with-a-status-word.tsv": Expected("sum_tok_s", HIGH, "120o 2519o 4342o 5353o", 4),
     # A column that is not the metric, although its name is a metric's or it comes first.
     "verdicts-follow-another-column.tsv": Expected(
@@ -58,6 +59,9 @@ EXPECTED = {
     "names-that-begin-with-baseline.tsv": Expected(
         "val_corr_mean", HIGH, "0.001o 0.002o 0.003o 0.004o 0.005o 0.006o 0.007o", 7
     ),
+    "p-values-beside-changes.tsv": Expected("tier_delta_pct", None, "-7.3k -1.9k 0.4d 1.2d", 0),
+    "names-of-metrics-in-a-column.tsv": Expected("value", None, "5499k 0.41o 105504o", 0),
+    "ideas-beside-a-reason.jsonl": Expected("score_ns", LOW, "2.723e+06k 2.754e+06d 2.698e+06k", 3),
     # Numbers that are taken for commits, and commits for numbers.
     "six-digit-numbers.tsv": Expected("val_loss", LOW, "1.363o 1.359o 1.353o 1.349o", 4),
     "id-before-the-commit.tsv": Expected(
@@ -190,3 +194,8 @@ def test_a_column_of_six_digit_numbers_is_no_commit() -> None:
 def test_a_heading_between_rows_is_not_part_of_a_row() -> None:
     rows = read("headings-between-rows.tsv").rows
     assert [row.description for row in rows] == ["start", "higher rate", "experts", "one expert"]
+
+
+def test_an_idea_describes_a_row_rather_than_the_reason_of_its_verdict() -> None:
+    first = read("ideas-beside-a-reason.jsonl").rows[0]
+    assert first.description == "merge the last step into the first layer"

@@ -10,7 +10,7 @@ from engine.core.enums import Direction
 from engine.core.metric_direction import direction_of
 from engine.core.table.columns import Cells, numeric, share
 from engine.core.table.model import Role
-from engine.core.table.numbers import to_number
+from engine.core.table.numbers import is_placeholder, to_number
 from engine.core.table.roles import metric_rank
 from engine.core.table.status_words import Meaning
 
@@ -104,8 +104,10 @@ def choose_column(
 
 def _candidate(index: int, name: str, role: Role, column: Cells) -> _Candidate | None:
     rank = metric_rank(name)
-    numbers = share(column, numeric) >= 0.5
-    if (rank < _BY_NAME and not numbers) or _is_running_index(name, column):
+    numeric_share = share(column, numeric)
+    numbers = numeric_share >= 0.5
+    is_text = not numeric_share and any(not is_placeholder(cell) for cell in column)
+    if is_text or (rank < _BY_NAME and not numbers) or _is_running_index(name, column):
         return None
     score = rank + (2 if numbers else -1) - (3 if role is Role.DURATION else 0)
     if numbers and (len(set(column)) > 1 or len(column) < 3):

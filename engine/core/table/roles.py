@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from engine.core.enums import Direction
 from engine.core.metric_direction import direction_of, normalise, word_set, words_of
 from engine.core.table.model import Role
@@ -55,6 +57,7 @@ DECIDED = word_set(
     """
 )
 """Names of status columns whose cells may be 1 for keep and 0 for discard."""
+_ENDINGS = ("description", "desc", "hypothesis", "idea", "rationale")
 HEADER_WORDS = frozenset(name for names in ORDER.values() for name in names)
 
 
@@ -76,6 +79,7 @@ _TIMES = word_set(
     """
 )
 _LATENCIES = word_set("latency ttft tpot itl ms us μs ns")
+_P_VALUE = re.compile(r"(?:^|(?<!top)_)p(?:_?val(?:ue)?)?$")
 _SETTINGS = word_set(
     "env environment config params parameters hparams hyperparameters args settings"
 )
@@ -91,6 +95,18 @@ _NEVER_ZERO = word_set(
     损失 困惑度 延迟 耗时
     """
 )
+
+
+def name_order(role: Role, name: str) -> int | None:
+    """Return the rank of a column's name among the usual ones of a role; None if it is none.
+
+    A name such as `agent_idea` counts as its last word.
+    """
+    order, key = ORDER[role], normalise(name)
+    if role is Role.DESCRIPTION and key not in order:
+        key = key.rpartition("_")[2]
+        return order[key] if key in _ENDINGS else None
+    return order.get(key)
 
 
 def is_header_word(cell: str) -> bool:
@@ -126,8 +142,8 @@ def metric_rank(name: str) -> int:
         rank += 1
     if words & _RELATIVE and "explained" not in words:
         rank -= 3
-    if normalise(name) in ("p", "p_val", "p_value"):
-        rank -= 3
+    if _P_VALUE.search(normalise(name)):
+        rank -= 6
     if name.partition(".")[0].lower() in _SETTINGS and "." in name:
         rank -= 4
     return rank

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -16,13 +17,15 @@ from engine.core.table.numbers import (
     to_time,
     uses_decimal_comma,
 )
-from engine.core.table.roles import ORDER, is_header_word, same_metric
+from engine.core.table.roles import is_header_word, name_order, same_metric
 from engine.core.table.status_words import Meaning, is_verdict, meaning_of
 
 USUAL = ("commit", "val_bpb", "memory_gb", "status", "description")
 SAMPLE = 200
 """Largest number of rows under a header from which its columns are inferred."""
 MOST_COLUMNS = 256
+_IDENTIFIER = re.compile(r"[^\W\d]\w*_\w+|[^\W\d]+")
+"""Matches names of columns, such as `files_changed` or `status`."""
 _USUAL_ROLES = (Role.COMMIT, Role.METRIC, Role.MEMORY, Role.STATUS, Role.DESCRIPTION)
 
 
@@ -107,7 +110,7 @@ def is_header(cells: Cells, status_at: int = -1) -> bool:
             known += 1
         elif cell and (is_placeholder(cell) or to_number(cell) is not None):
             return False
-    if known < 2 or known < 0.3 * len(cells):
+    if known < 2 or (known < 0.3 * len(cells) and not all(map(_IDENTIFIER.fullmatch, cells))):
         return False
     return not (0 <= status_at < len(cells) and _is_status_word(cells[status_at]))
 
@@ -150,16 +153,15 @@ def schema_from_header(header: Cells, sample: Sequence[Cells]) -> Schema:
     for role, fits in FITS:
         if role in roles:
             continue
-        order = ORDER[role]
         named = sorted(
             # A column of verdicts that is mostly empty comes after one that is filled.
             (
                 role is Role.STATUS and 2 * sum(map(bool, columns[i])) < len(columns[i]),
-                order[key],
+                order,
                 i,
             )
             for i, name in enumerate(names)
-            if roles[i] is Role.EXTRA and (key := normalise(name)) in order
+            if roles[i] is Role.EXTRA and (order := name_order(role, name)) is not None
         )
         for _, _, index in named:
             if fits(names[index], columns[index]):
