@@ -35,6 +35,13 @@ from tui.commands.options import (
 )
 from tui.commands.output import echo, print_json
 from tui.commands.table_lines import bad_row_line, closing_lines, table_lines
+from tui.commands.what_if import (
+    answer_facts,
+    answer_lines,
+    answer_of,
+    question_of,
+    what_if_options,
+)
 from tui.present.summary import experiment_line, summary_lines
 
 
@@ -53,6 +60,7 @@ from tui.present.summary import experiment_line, summary_lines
     help="Write the rows to a file instead, in the format of its name.",
 )
 @click.option("--force", is_flag=True, help="Let --export replace a file.")
+@what_if_options
 @json_option
 def results(
     path: Path,
@@ -64,6 +72,9 @@ def results(
     direction: str | None,
     target: Path | None,
     force: bool,
+    rule: str | None,
+    sigma: float | None,
+    min_delta: float | None,
     as_json: bool,
 ) -> None:
     """List the experiments of a session or of any results.tsv.
@@ -74,6 +85,7 @@ def results(
     """
     if force and target is None:
         raise click.UsageError("--force is for --export.")
+    question = question_of(rule, sigma, min_delta)
     if path.is_dir():
         reject_table_flags(metric=metric, direction=direction)
         workspace = find_workspace(path)
@@ -88,13 +100,18 @@ def results(
             path,
             metric=metric,
             direction=Direction(direction) if direction else None,
-            needs_direction=top is not None,
+            needs_direction=top is not None or question is not None,
         )
     rows = select(table, top=top, kept=kept, category=category)
+    answer = answer_of(question, table, session) if question is not None else None
     if target is not None:
         _export(table, rows, target, own, force=force, quiet=as_json)
     if as_json:
-        print_json(table_facts(table, rows) if session is None else session_facts(session, rows))
+        facts = table_facts(table, rows) if session is None else session_facts(session, rows)
+        print_json(facts if answer is None else {**facts, "what_if": answer_facts(answer)})
+    elif answer is not None:
+        for line in answer_lines(answer, rows):
+            echo(line)
     elif target is None and session is not None:
         _show_session(session, rows)
     elif target is None:
