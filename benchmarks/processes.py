@@ -32,7 +32,8 @@ COMMAND = str(Path(sys.executable).parent / "autoresearch-tui")
 def private_home() -> Iterator[Path]:
     """Give this process and its children a home, a git identity and sockets of their own.
 
-    The environment is restored afterwards.
+    The environment is restored afterwards. Python writes and uses compiled files, as an installed
+    command does.
 
     Yields:
         An empty directory that is removed in the end.
@@ -43,7 +44,10 @@ def private_home() -> Iterator[Path]:
         home = Path(name)
         (home / "run").mkdir(mode=0o700)
         (home / ".gitconfig").write_text("[user]\n\tname = Ada\n\temail = ada@example.org\n")
-        for variable in ("GIT_CONFIG_GLOBAL", "SSH_CONNECTION", "TMUX", "NO_COLOR"):
+        for variable in (
+            *("GIT_CONFIG_GLOBAL", "SSH_CONNECTION", "TMUX", "NO_COLOR"),
+            "PYTHONDONTWRITEBYTECODE",
+        ):
             os.environ.pop(variable, None)
         os.environ.update(
             HOME=name,
