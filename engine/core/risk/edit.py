@@ -82,6 +82,8 @@ def _surplus(mine: Iterable[Fact], other: Iterable[Fact], changed: set[int]) -> 
     places: dict[str, list[ast.AST]] = defaultdict(list)
     for key, node in mine:
         places[key].append(node)
+    if not places:
+        return []  # as for most rules
     counts = Counter(key for key, _ in other)
     found: list[ast.AST] = []
     for key, nodes in places.items():
