@@ -1,13 +1,15 @@
-"""Checks that nothing in the engine's directory would make it write to a place elsewhere."""
+"""Checks that the engine's files lead nowhere else, and keeps other users from reading them."""
 
 from __future__ import annotations
 
+import contextlib
 import os
 import stat
 from pathlib import Path
 
 from engine.core.errors import WorkspaceError
 from engine.core.layout import Layout, engine_log, engine_output
+from engine.untrusted_files import make_private
 
 _DIRECTORIES = ("", "worktrees", "experiments", "prompts")
 
@@ -39,6 +41,20 @@ def check_engine_files(layout: Layout) -> None:
                 f"It must be {expected}, because the engine writes to it.",
                 "Remove it, and start again.",
             )
+
+
+def hide_directories(layout: Layout) -> None:
+    """Let only the user enter the engine's directories, which earlier versions opened to others.
+
+    `.autoresearch` keeps its permissions where it is a link.
+    """
+    for directory in (layout.home, layout.session):
+        with contextlib.suppress(OSError):  # a link
+            descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+            try:
+                make_private(descriptor)
+            finally:
+                os.close(descriptor)
 
 
 def check_results_file(workspace: Path, name: str) -> None:

@@ -11,6 +11,7 @@ from engine.core.enums import Actor, AlarmKind
 from engine.core.errors import ConfigError, JournalError, WorkspaceError
 from engine.core.layout import HOME_NAME, Layout, RefNames
 from engine.core.session import Session
+from engine.setup.engine_files import hide_directories
 from engine.setup.notes import results_name
 from engine.setup.recorded_commits import check_recorded_commits
 from engine.setup.start_request import StartRequest, apply_start_request, read_start_request
@@ -54,6 +55,7 @@ def open_session(
     new = not layout.journal.exists() or layout.journal.stat().st_size == 0
     try:
         layout.session.mkdir(parents=True, exist_ok=True)
+        hide_directories(layout)
         workspace.exclude(_IGNORED)
     except OSError as error:
         raise WorkspaceError(

@@ -42,6 +42,8 @@ def test_the_files_of_a_session_are_private_and_the_table_is_not(repository: Pat
 def test_files_of_earlier_versions_become_private_when_they_are_opened(repository: Path) -> None:
     layout = Layout(repository, "t")
     layout.session.mkdir(parents=True)
+    for directory in (layout.home, layout.session):
+        directory.chmod(0o755)
     torn = layout.journal.with_suffix(".torn")
     layout.journal.write_bytes(b"half a line")
     old = [layout.journal, torn, engine_log(repository), engine_output(repository)]
@@ -54,3 +56,5 @@ def test_files_of_earlier_versions_become_private_when_they_are_opened(repositor
     words = ("run", repository, "--headless", "--yes", "--tag", "t", "--max", "1")
     assert run_command(*words, "--budget", "0.05").returncode == 0
     assert [mode(path) for path in old] == [0o600] * 4
+    # So that what is never opened again, such as an old prompt, can be read by the user alone.
+    assert [mode(layout.home), mode(layout.session)] == [0o700, 0o700]
