@@ -25,6 +25,8 @@ START_SECONDS = 30.0
 _LEAVE_SECONDS = 10.0
 _FOR_SYSTEMD = ("XDG_RUNTIME_DIR", "DBUS_SESSION_BUS_ADDRESS")
 """Variables with which `systemd-run` finds the user's service manager."""
+_LINGERING = Path("/var/lib/systemd/linger")
+"""The directory with a file for each user whose service manager outlasts the last log-out."""
 _detached: list[subprocess.Popen[bytes]] = []
 """Engine processes that outlive this one; without a reference Python warns about each."""
 
@@ -54,7 +56,6 @@ def spawn_engine(workspace: Path) -> tuple[subprocess.Popen[bytes], Path]:
     # -P: a directory called `engine` in the current one must not be imported instead.
     daemon = ("-P", "-X", "utf8", "-m", "engine.server.daemon")
     command = [sys.executable, *daemon, str(workspace), HANDOVER_FLAG]
-    scope = _systemd_scope(os.environ)
     shown = {
         name: value
         for name, value in os.environ.items()
@@ -65,7 +66,7 @@ def spawn_engine(workspace: Path) -> tuple[subprocess.Popen[bytes], Path]:
     with taken, open(output, "ab", opener=open_private) as out:
         out.truncate(0)  # what an earlier engine printed must not be taken for this one's
         process = subprocess.Popen(
-            [*scope, *command],
+            [*_systemd_scope(shown), *command],
             stdin=taken.fileno(),
             stdout=out,
             stderr=out,
@@ -79,10 +80,10 @@ def spawn_engine(workspace: Path) -> tuple[subprocess.Popen[bytes], Path]:
     return process, output
 
 
-def _systemd_scope(environ: os._Environ[str] | dict[str, str]) -> list[str]:
+def _systemd_scope(environ: dict[str, str]) -> list[str]:
     """Return the command prefix that runs the engine in a scope of systemd's user manager.
 
-    Empty where that is not possible.
+    Empty where that is not possible with these environment variables.
 
     With KillUserProcesses=yes all processes in the log-in's own scope are killed at log-out, also
     in a new process session. The user manager ends with the last log-out unless lingering is on.
@@ -91,11 +92,13 @@ def _systemd_scope(environ: os._Environ[str] | dict[str, str]) -> list[str]:
     if not runtime or not Path(runtime, "systemd", "private").exists():
         return []
     program = shutil.which("systemd-run")
-    if program is None or not Path("/var/lib/systemd/linger", getpass.getuser()).exists():
+    if program is None or not (_LINGERING / getpass.getuser()).exists():
         return []
     base = [program, "--user", "--scope", "--quiet", "--collect"]
     try:
-        probe = subprocess.run([*base, "true"], capture_output=True, timeout=5, check=False)
+        probe = subprocess.run(
+            [*base, "true"], env=environ, capture_output=True, timeout=5, check=False
+        )
     except (OSError, subprocess.TimeoutExpired):
         return []
     return [*base, "--description=autoresearch-tui engine", "--"] if probe.returncode == 0 else []

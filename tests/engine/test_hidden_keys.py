@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import getpass
 import os
 import socket
 import subprocess
@@ -42,6 +43,23 @@ from engine.protocol.handover import hide_memory, take_environment
 hide_memory()
 take_environment()
 print(os.environ["BIG"] == "x" * 500_000, os.environ["TEXT"], sys.stdin.read() == "")
+"""
+
+SYSTEMD_RUN = """\
+#!/bin/sh
+{{ echo "called with $*"; env; }} >> {seen}
+while case $1 in --*) true;; *) false;; esac; do
+    shift
+done
+exec "$@"
+"""
+START_WITH_SYSTEMD = """\
+import sys
+from pathlib import Path
+from engine.client import launch
+launch._LINGERING = Path(sys.argv.pop(1))
+from tui.cli import main
+sys.exit(main())
 """
 
 linux = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="there is no /proc")
@@ -99,6 +117,48 @@ def test_the_agent_gets_its_key(repository: Path) -> None:
         assert done.returncode == 0, done.stderr
         request = wait_for(lambda: server.requests[0] if server.requests else None, "a request")
     assert request.headers["authorization"] == f"Bearer {KEY}"
+
+
+@linux
+@pytest.mark.usefixtures("engines")
+def test_an_engine_in_a_systemd_scope_gets_the_keys_and_systemd_does_not(
+    repository: Path, tmp_path: Path
+) -> None:
+    """A script stands for systemd-run: like that with --scope, it becomes the command."""
+    tools, runtime, lingering = tmp_path / "tools", Path(os.environ["HOME"]) / "r", tmp_path / "l"
+    (runtime / "systemd" / "private").mkdir(parents=True)
+    runtime.chmod(0o700)
+    lingering.mkdir()
+    (lingering / getpass.getuser()).touch()
+    tools.mkdir()
+    (tools / "systemd-run").write_text(SYSTEMD_RUN.format(seen=tmp_path / "seen"))
+    (tools / "systemd-run").chmod(0o755)
+    with ModelServer([Answer(text="no edit")]) as server:
+        words: list[str | Path] = ["start", repository, "--yes", "--tag", "t", "--budget", "0.05"]
+        words += ["--model", "openai/test-model", "--api-base", server.openai]
+        done = subprocess.run(
+            [sys.executable, "-c", START_WITH_SYSTEMD, str(lingering), *map(str, words)],
+            env={
+                **os.environ,
+                "PATH": f"{tools}:{os.environ['PATH']}",
+                "XDG_RUNTIME_DIR": str(runtime),
+                "DBUS_SESSION_BUS_ADDRESS": "unix:path=/run/bus",
+                "OPENAI_API_KEY": KEY,
+            },
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+        request = wait_for(lambda: server.requests[0] if server.requests else None, "a request")
+    assert request.headers["authorization"] == f"Bearer {KEY}"
+    seen = (tmp_path / "seen").read_text()
+    probe, started = (line for line in seen.splitlines() if line.startswith("called with "))
+    assert probe == "called with --user --scope --quiet --collect true"
+    assert started.startswith("called with --user --scope --quiet --collect --description=")
+    assert " engine.server.daemon " in started
+    assert seen.count("\nDBUS_SESSION_BUS_ADDRESS=unix:path=/run/bus\n") == 2
+    assert KEY not in seen
 
 
 @pytest.mark.usefixtures("engines")
