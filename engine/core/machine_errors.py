@@ -17,6 +17,7 @@ _MESSAGES = {
     # As git says it in some places.
     "Out of diskspace": errno.ENOSPC,
     "disk full": errno.ENOSPC,
+    "couldn't write '": errno.ENOSPC,  # the new value of a ref; git keeps the reason to itself
     "Out of memory, malloc failed": errno.ENOMEM,
 }
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import shutil
 import sys
 from pathlib import Path
@@ -133,13 +134,20 @@ def test_a_lock_of_the_users_own_files_is_never_removed(repository: Path, name: 
     assert lock.exists()
 
 
-@pytest.mark.parametrize("error", ["No space left on device", "write error. Out of diskspace"])
+@pytest.mark.parametrize(
+    "error",
+    [
+        "No space left on device",
+        "write error. Out of diskspace",
+        "update_ref failed for ref 'refs/heads/t': couldn't write 'refs/heads/t.lock'",
+    ],
+)
 def test_a_disk_that_is_full_for_git_is_waited_for(
     repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: str
 ) -> None:
     script = (
         f'case " $* " in *" fast-import "*) if [ -e {tmp_path}/full ]; then\n'
-        f'echo \'fatal: {error}\' >&2; exit 128; fi;; esac\nexec "$GIT" "$@"'
+        f'echo {shlex.quote(error)} >&2; exit 128; fi;; esac\nexec "$GIT" "$@"'
     )
     wrap_git(tmp_path / "bin", script, monkeypatch)
     before = ended(repository).counts.total
