@@ -38,11 +38,13 @@ class WarmProcess:
         out: Path,
         errors: Path,
         environ: Mapping[str, str] = os.environ,
+        stdin: Path = Path(os.devnull),
     ) -> None:
         self._code: int | None = None
         self._connection = socket.socket(socket.AF_UNIX)
         self._connection.connect(server)
-        fields = {"argv": argv, "cwd": str(cwd), "out": str(out), "errors": str(errors)}
+        files = {"stdin": str(stdin), "out": str(out), "errors": str(errors)}
+        fields = {"argv": argv, "cwd": str(cwd), **files}
         self._connection.sendall(msgspec.json.encode({**fields, "environ": dict(environ)}) + b"\n")
         pid = b""
         while not pid.endswith(b"\n"):  # not a byte of the exit code, which may be there already

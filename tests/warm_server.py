@@ -32,6 +32,7 @@ from engine.agents.llm.library import litellm
 from engine.client import launch
 from engine.server import daemon
 from tests.warm import spawn_warm_engine
+from tui.terminal.check import prepare_environment
 
 _OWNER_SECONDS = 1.0
 """Seconds between two checks whether the owner still runs."""
@@ -45,6 +46,7 @@ _IMPORTED_LATE = ("pynvml", "tomlkit.exceptions", "yaml")
 def import_everything() -> None:
     """Import here once what each fork would import."""
     gc.disable()  # none of it becomes garbage
+    prepare_environment(os.environ)  # of each process that is forked, before it imports Textual
     litellm()
     for package in (engine, tui):
         for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
@@ -62,6 +64,8 @@ class Request(msgspec.Struct, frozen=True):
     """Its name, one of `MAINS`, and its arguments."""
     environ: dict[str, str]
     cwd: str
+    stdin: str
+    """The file that its standard input is read from; a terminal becomes its own."""
     out: str
     """The file that its standard output is appended to."""
     errors: str
@@ -141,10 +145,14 @@ def _become(request: Request, server: str) -> NoReturn:
     os.environ.update(request.environ)
     time.tzset()
     os.chdir(request.cwd)
-    for number, path in ((0, os.devnull), (1, request.out), (2, request.errors)):
+    for number, path in enumerate((request.stdin, request.out, request.errors)):
         file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
         os.dup2(file, number)
         os.close(file)
+    # The server's own streams remember whether its files could seek.
+    sys.stdin = os.fdopen(0, closefd=False)
+    sys.stdout = os.fdopen(1, "w", closefd=False)
+    sys.stderr = os.fdopen(2, "w", errors="backslashreplace", buffering=1, closefd=False)
 
     launch.spawn_engine = functools.partial(spawn_warm_engine, server)  # type: ignore[assignment]
     sys.argv = request.argv

@@ -18,9 +18,9 @@ from engine.setup.open_session import open_session
 from engine.setup.plan import StartFlags, make_plan, save_plan
 from engine.store.journal import Journal
 from engine.store.workspace import Workspace
-from tests.end_to_end.test_window import Window
 from tests.journals import read_journal, read_session
 from tests.model_server import ModelServer, knob_edit
+from tests.terminal import Window
 from tests.warm import run_warm
 from tests.world import TRAIN, git
 

@@ -8,8 +8,8 @@ import pytest
 
 from engine.client.sessions import engine_pid
 from engine.core.enums import Verdict
-from tests.end_to_end.test_window import Window
 from tests.journals import read_session
+from tests.terminal import Window
 from tests.warm import run_warm
 from tests.world import git
 

@@ -15,8 +15,8 @@ import pytest
 
 from tests.end_to_end.hostile_runs import Result, Run
 from tests.end_to_end.hostile_workspaces import HOSTILE, OF_FILES
-from tests.end_to_end.test_window import Window
 from tests.git.hostile_repositories import Repository
+from tests.terminal import Window
 from tests.world import COMMAND, DEADLINE_SECONDS
 from tui.commands.verbs import VERBS
 

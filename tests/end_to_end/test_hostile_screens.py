@@ -12,9 +12,9 @@ import pytest
 from engine.client.sessions import engine_pid
 from tests.end_to_end.test_hostile_repositories import made
 from tests.end_to_end.test_serve import end_server, served
-from tests.end_to_end.test_window import Window
 from tests.git.hostile_repositories import HOSTILE as OF_GIT
 from tests.journals import read_session
+from tests.terminal import Window
 from tests.tui.test_web_server import Seen
 from tests.warm import run_warm
 from tests.world import wait_for

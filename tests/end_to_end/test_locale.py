@@ -47,7 +47,9 @@ def latin1(tmp_path_factory: pytest.TempPathFactory) -> Path | None:
     return directory if (directory / "en_US.iso88591").is_dir() else None
 
 
-@pytest.mark.parametrize("name", ["C", "POSIX", "latin1", "io"])
+@pytest.mark.parametrize(
+    "name", ["C", pytest.param("POSIX", marks=pytest.mark.torture), "latin1", "io"]
+)
 def test_no_verb_fails_for_the_locale(tmp_path: Path, latin1: Path | None, name: str) -> None:
     if name == "latin1" and latin1 is None:
         pytest.skip("the locale cannot be made here")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.end_to_end.test_window import Window
+from tests.terminal import Window
 from tests.warm import run_warm
 from tests.world import git
 

@@ -12,9 +12,9 @@ from engine.core.enums import QueueState, Verdict
 from engine.core.records import Queued
 from engine.core.session import Session
 from engine.core.text import short_id
-from tests.end_to_end.test_window import Window
 from tests.journals import read_session
 from tests.model_server import ModelServer, knob_edit
+from tests.terminal import Window
 from tests.warm import run_warm
 from tests.world import git, wait_for
 
@@ -87,7 +87,11 @@ def approve(window: Window, workspace: Path, patch: str) -> int:
     return wait_for(became, "the experiment that was approved")
 
 
-@pytest.mark.parametrize("size", [(80, 24), (160, 45)], ids=["80x24", "160x45"])
+@pytest.mark.parametrize(
+    "size",
+    [pytest.param((80, 24), marks=pytest.mark.torture), (160, 45)],
+    ids=["80x24", "160x45"],
+)
 def test_a_person_decides(workspace: Path, size: tuple[int, int]) -> None:
     before = {path: path.read_bytes() for path in workspace.glob("*.py")}
     with ModelServer([knob_edit]) as server:

@@ -9,9 +9,9 @@ import pytest
 from engine.client.request import send_command
 from engine.client.sessions import details
 from engine.protocol import commands
-from tests.end_to_end.test_window import Window
 from tests.journals import read_session
 from tests.model_server import ModelServer, knob_edit
+from tests.terminal import Window
 from tests.world import Gate, git, wait_for
 
 pytestmark = pytest.mark.usefixtures("engines")
@@ -113,7 +113,11 @@ def test_what_is_said_reaches_the_next_question(workspace: Path) -> None:
         assert window.wait_for_end()[0] == 0
 
 
-@pytest.mark.parametrize("size", [(80, 24), (160, 45)], ids=["80x24", "160x45"])
+@pytest.mark.parametrize(
+    "size",
+    [(80, 24), pytest.param((160, 45), marks=pytest.mark.torture)],
+    ids=["80x24", "160x45"],
+)
 def test_the_whole_session_while_it_runs(
     workspace: Path, tmp_path: Path, size: tuple[int, int]
 ) -> None:

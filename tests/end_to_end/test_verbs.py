@@ -24,9 +24,9 @@ from engine.core.session import Session
 from engine.core.text import short_id
 from engine.protocol import commands, messages
 from engine.store.program_file import read_program
-from tests.end_to_end.test_window import Window
 from tests.journals import read_session
 from tests.model_server import Answer, ModelServer, knob_edit
+from tests.terminal import Window
 from tests.world import COMMAND, DEADLINE_SECONDS, Gate, git, make_repository, wait_for
 from tui.commands.verbs import cli
 

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import os
 import signal
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pexpect
-import pyte
 import pytest
 
 from engine.client import launch as starting
@@ -17,65 +15,10 @@ from engine.client.sessions import engine_pid
 from engine.core.events import RunAdopted
 from engine.core.layout import Layout
 from tests.journals import read_journal, read_session
-from tests.world import COMMAND, DEADLINE_SECONDS, Gate, one_run_each, wait_for
+from tests.terminal import Window
+from tests.world import COMMAND, Gate, wait_for
 
 pytestmark = pytest.mark.usefixtures("engines")
-
-
-class Window:
-    """The installed command in a pseudo-terminal, and what the user sees on it."""
-
-    def __init__(self, *words: str | Path, columns: int, rows: int) -> None:
-        self.screen = pyte.Screen(columns, rows)
-        self._stream = pyte.ByteStream(self.screen)
-        # A library that other tests import says COLUMNS=80, which goes before the terminal's size.
-        inherited = {k: v for k, v in os.environ.items() if k not in ("COLUMNS", "LINES")}
-        env = {
-            **inherited,
-            "TERM": "xterm-256color",
-            "COLORTERM": "truecolor",
-            "LC_ALL": "C.UTF-8",
-        }
-        self.process = pexpect.spawn(
-            str(COMMAND),
-            one_run_each([*map(str, words)]),
-            dimensions=(rows, columns),
-            env=env,
-            timeout=DEADLINE_SECONDS,
-        )
-
-    def read(self) -> str:
-        """The screen as text, after taking what has come."""
-        while True:
-            try:
-                self._stream.feed(self.process.read_nonblocking(65536, timeout=0.05))
-            except pexpect.TIMEOUT:
-                break
-            except pexpect.EOF:
-                break
-        return "\n".join(self.screen.display)
-
-    def wait_for(self, text: str) -> str:
-        """Return the screen as soon as it shows a text."""
-        until = time.monotonic() + DEADLINE_SECONDS
-        while True:
-            shown = self.read()
-            if text in shown:
-                return shown
-            if time.monotonic() > until:
-                pytest.fail(f"{text!r} was never shown:\n{shown}")
-
-    def press(self, keys: str) -> None:
-        """Type."""
-        self.process.send(keys)
-
-    def wait_for_end(self) -> tuple[int, str]:
-        """The exit code of the command, and what it left on the screen."""
-        wait_for(lambda: bool(self.read()) and not self.process.isalive(), "the window's end")
-        shown = self.read()
-        self.process.close()
-        assert self.process.exitstatus is not None
-        return int(self.process.exitstatus), shown
 
 
 def _has_supervised_run(workspace: Path) -> bool:
@@ -83,7 +26,9 @@ def _has_supervised_run(workspace: Path) -> bool:
     return run is not None and (workspace / run.directory / "run.log").exists()
 
 
-@pytest.fixture(params=[(80, 24), (160, 45)], ids=["80x24", "160x45"])
+@pytest.fixture(
+    params=[(80, 24), pytest.param((160, 45), marks=pytest.mark.torture)], ids=["80x24", "160x45"]
+)
 def size(request: pytest.FixtureRequest) -> Iterator[tuple[int, int]]:
     yield request.param
 
@@ -93,7 +38,8 @@ def test_the_whole_life_of_a_session(
 ) -> None:
     columns, rows = size
     gate = Gate(repository, tmp_path / "gate")
-    window = Window(repository, "--tag", "t", "--budget", "0.05", columns=columns, rows=rows)
+    words = (repository, "--tag", "t", "--budget", "0.05")
+    window = Window(*words, columns=columns, rows=rows, installed=True)
     shown = window.wait_for("Start with it?")
     assert "val_bpb" in shown
     window.press("\r")
