@@ -179,6 +179,9 @@ SIBLINGS = [
     ("throughput", "throughput: 1,234", 1234.0),
     ("val_loss", "val_loss: 0,9400\nval_loss: 1,234", 1.234),
     ("Accuracy", "Average loss: 0.0264, Accuracy: 9912/10000 (99%)", 0.9912),
+    ("time", "fft/8   time:   [2.6780 s 2.6811 s 2.6845 s]", 2.6811),
+    ("time", "fft/8   time:   [998.10 µs 1.0021 ms 1.0052 ms]", 1.0021e-3),
+    ("time", "fft/8   time:   [12.1 ns 12.4 ns 12.9 ns]\n  change: [-1.2% -1.1% -0.9%]", 1.24e-8),
     ("val_loss", "val_loss: 0.94\nval_loss: nan", math.nan),
     ("val_loss", "val_loss: inf", math.inf),
 ]

@@ -14,7 +14,7 @@ from engine.core import events as ev
 from engine.core.layout import Layout as Files
 from engine.store.journal import read_journal
 from tests.engine.test_ratchet import check_books
-from tests.strangers.layouts import LAYOUTS, Layout, has, table
+from tests.strangers.layouts import LAYOUTS, SCRIPT, Layout, has, table
 from tests.warm import run_warm
 from tests.world import git
 
@@ -79,3 +79,13 @@ def test_three_experiments_run_the_edited_code(layout: Layout, tmp_path: Path) -
 def test_the_layouts_are_listed_in_the_docs() -> None:
     document = Path(__file__).parents[2] / "docs" / "repositories.md"
     assert table() in document.read_text("utf-8")
+
+
+def test_a_baseline_that_lacks_a_module_ends_with_sentences_that_name_it(tmp_path: Path) -> None:
+    (tmp_path / "train.py").write_text(f"import absent_of_all\n{SCRIPT}", "utf-8")
+    git(tmp_path, "init", "-q")
+    git(tmp_path, "add", ".")
+    git(tmp_path, "commit", "-qm", "first")
+    done = run_warm("run", "--headless", "--yes", "--max", "2", cwd=tmp_path)
+    assert done.returncode == 7
+    assert "the module absent_of_all is missing. Install absent_of_all" in done.stderr

@@ -127,7 +127,9 @@ class EngineFollower:
         pause = session.pause
         if pause is None or pause.by is not Actor.ENGINE or session.incumbent is not None:
             return None
-        return EnvironmentProblem("The baseline could not be measured.", pause.reason, pause.todo)
+        reason = pause.reason.rstrip(". \n")
+        why = f"{reason[:1].upper()}{reason[1:]}."
+        return EnvironmentProblem("The baseline could not be measured.", why, pause.todo)
 
     def _interrupted(self) -> None:
         self._interrupts += 1

@@ -30,6 +30,10 @@ _UNIT = re.compile(
     r"|\s(?:[mnuµ]?s|secs?|seconds?|min|minutes?|h|hours?|bits?|nats?|bp[bc]|dB|[kKMG]i?B|MB/s|GB/s"
     r"|x|tok|tokens?|it|samples?)(?:/(?:s|sec|step|token|it))?(?![\w/:=])"
 )
+_SECONDS = {"ps": 1e-12, "ns": 1e-9, "µs": 1e-6, "μs": 1e-6, "us": 1e-6, "ms": 1e-3, "s": 1.0}
+_TIME = r"(\d+(?:\.\d+)?) ([pnmuµμ]?s)"
+_INTERVAL = re.compile(rf"\s*\[{_TIME} {_TIME} {_TIME}\]")
+"""Matches the lower bound, estimate and upper bound of a time, as criterion prints them."""
 _FRACTION = re.compile(r"\s?/\s?(\d[\d,_]*)(?![\d.\w/:])")
 _FURTHER = r"[+\-−]?\.?\d"
 _LIST = re.compile(rf"\s*,\s*{_FURTHER}|\s+{_FURTHER}")
@@ -65,6 +69,12 @@ def read_value(text: str, start: int = 0, *, decimal_comma: bool = False) -> Pri
     simple = _SIMPLE.match(text, start)
     if simple is not None:
         return PrintedValue(float(simple[1]), simple[1], simple.end())
+    interval = _INTERVAL.match(text, start)
+    if interval is not None:
+        seconds = float(interval[3]) * _SECONDS[interval[4]]
+        return PrintedValue(
+            seconds, interval[0].strip(), interval.end(), note="the estimate, in seconds"
+        )
     at, opened = start, ""
     for _ in range(5):
         opening = _OPENING.match(text, at)
