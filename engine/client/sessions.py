@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from msgspec.structs import replace
 
+from engine.core.analysis.stop_conditions import flags_to_continue
 from engine.core.errors import AutoresearchError, JournalError, WorkspaceError
 from engine.core.events import AnyEvent
 from engine.core.layout import Layout
@@ -147,8 +148,8 @@ def engine_pid(workspace: Path) -> int | None:
 def start_command(workspace: Path, *, named: bool = False) -> str:
     """Return the shell command that continues a workspace's newest session.
 
-    If the session has done as many experiments as its limit allows, which the journal tells, the
-    command includes `--max` with a higher limit.
+    If a stop condition is reached, which the journal tells, the command includes the flags without
+    which the session would end again at once, such as `--max` with a higher limit.
 
     Args:
         workspace: The workspace that holds the session.
@@ -159,7 +160,7 @@ def start_command(workspace: Path, *, named: bool = False) -> str:
         session = read_session(workspace)
     except AutoresearchError:
         return command
-    return f"{command} --max {session.suggested_limit}" if session.is_used_up else command
+    return f"{command} {flags_to_continue(session)}".rstrip()
 
 
 def details(workspace: Path, tag: str, number: int) -> Details:

@@ -10,6 +10,7 @@ import msgspec
 from msgspec import Meta
 from msgspec.structs import replace
 
+from engine.core.end_time import end_time_mismatch
 from engine.core.enums import Autonomy, Direction, EarlyStop
 from engine.core.guardrail import guardrails_mismatch
 from engine.core.run_log.metric_rule import MetricRule, pick_mismatch, source_mismatch
@@ -254,7 +255,41 @@ class ResearchConfig(msgspec.Struct, frozen=True, kw_only=True):
             bounds=Meta(ge=1),
             label="ends",
             line=10,
-            answer="how many experiments, the baseline counted; none goes on until stopped",
+            answer="200 (experiments, the baseline counted), 07:30, 8h, target 0.97 or patience 20 "
+            "(experiments without a keep), or several, separated by commas; none goes on until "
+            "stopped",
+        ),
+    ] = None
+    until: Annotated[
+        str,
+        Setting(
+            "end at this time, after the run under way: 07:30 (the next one of this machine's "
+            "clock), or a date and time such as 2026-11-30T07:30",
+            flag="--until",
+            metavar="07:30",
+            check=end_time_mismatch,
+        ),
+    ] = ""
+    for_seconds: Annotated[
+        float | None,
+        Setting(
+            "end this long after the session was started or continued, after the run under way; "
+            "pauses count",
+            flag="--for",
+            metavar="8h",
+            bounds=_SECONDS,
+        ),
+    ] = None
+    target: Annotated[
+        float | None,
+        Setting("end once the metric of the best is this good, or better", flag="--target"),
+    ] = None
+    patience: Annotated[
+        int | None,
+        Setting(
+            "end after so many experiments in a row without a keep",
+            flag="--patience",
+            bounds=Meta(ge=1),
         ),
     ] = None
     results_file: Annotated[

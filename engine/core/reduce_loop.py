@@ -27,6 +27,7 @@ from engine.core.session import Session
 VETOED_KEPT = 100
 _ALARMS_SHOWN = 50
 _DROPPED_SHOWN = 20
+_STOP_CONDITIONS = ("until", "for_seconds", "patience")
 _NOTHING_SPENT = Spending()
 
 
@@ -43,6 +44,7 @@ def _session_started(s: Session, e: ev.SessionStarted) -> Session:
         results_file=e.results_file,
         notes=e.notes,
         started_at=e.at,
+        limits_since=e.at,
     )
 
 
@@ -53,6 +55,8 @@ def _history_imported(s: Session, e: ev.HistoryImported) -> Session:
 
 @on(ev.EngineStarted)
 def _engine_started(s: Session, e: ev.EngineStarted) -> Session:
+    if s.ended is not None:
+        s = replace(s, limits_since=e.at, limits_after=s.finished)
     # A stop is for one engine: starting another one means that the session is to continue.
     return s.with_(e, engine_pid=e.pid, engine_starts=s.engine_starts + 1, ended=None, stop=None)
 
@@ -71,6 +75,8 @@ def _platform_detected(s: Session, e: ev.PlatformDetected) -> Session:
 def _config_changed(s: Session, e: ev.ConfigChanged) -> Session:
     # An autonomy that the config changes counts for more than one set earlier on the screen.
     said_anew = e.config.autonomy is not s.config.autonomy
+    if any(getattr(e.config, name) != getattr(s.config, name) for name in _STOP_CONDITIONS):
+        s = replace(s, limits_since=e.at, limits_after=s.finished)
     return s.with_(e, config=e.config, autonomy_set=None if said_anew else s.autonomy_set)
 
 
@@ -314,8 +320,7 @@ def _paused(s: Session, e: ev.Paused) -> Session:
 
 @on(ev.Resumed)
 def _resumed(s: Session, e: ev.Resumed) -> Session:
-    finished = len(s.experiments) - (s.current is not None)
-    return s.with_(e, pause=None, resumed_after=finished)
+    return s.with_(e, pause=None, resumed_after=s.finished)
 
 
 @on(ev.StopRequested)

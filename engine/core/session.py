@@ -83,6 +83,12 @@ class Session(msgspec.Struct, frozen=True, kw_only=True):
     pause: Pause | None = None
     resumed_after: int = 0
     """Number of experiments that were finished when a pause last ended; 0: none was."""
+    limits_since: datetime | None = None
+    """When the stop conditions began to count: at the start, or when they changed or the session
+    was continued after its end.
+    """
+    limits_after: int = 0
+    """Number of experiments that were finished then."""
     stop: StopMode | None = None
     stop_reason: str = ""
     waiting: Waiting | None = None
@@ -143,6 +149,11 @@ class Session(msgspec.Struct, frozen=True, kw_only=True):
         """True once as many experiments are finished as `config.max_experiments` allows."""
         most = self.config.max_experiments
         return most is not None and self.counts.total >= most
+
+    @property
+    def finished(self) -> int:
+        """Number of experiments that have a verdict."""
+        return len(self.experiments) - (self.current is not None)
 
     @property
     def suggested_limit(self) -> int:

@@ -16,6 +16,13 @@ import msgspec
 
 from engine.core.command_line import mangled_path, parse_command
 
+_UNITS = {
+    **dict.fromkeys(("", "s", "sec", "second", "seconds"), 1),
+    **dict.fromkeys(("m", "min", "minute", "minutes"), 60),
+    **dict.fromkeys(("h", "hour", "hours"), 3600),
+    **dict.fromkeys(("d", "day", "days"), 86400),
+}
+
 
 class Setting(msgspec.Struct, frozen=True):
     """The declaration of one setting; its default is the value of the field of `ResearchConfig`."""
@@ -61,6 +68,11 @@ class Setting(msgspec.Struct, frozen=True):
         return self.check in (path_mismatch, paths_mismatch, data_mismatch)
 
     @property
+    def is_time(self) -> bool:
+        """Return whether the value is a number of seconds."""
+        return self.name.endswith("_seconds")
+
+    @property
     def is_optional(self) -> bool:
         """True where None is a value, which leaves the setting out."""
         return type(None) in get_args(self.annotation)
@@ -99,6 +111,18 @@ class Setting(msgspec.Struct, frozen=True):
             return ""
         *most, last = (f'"{choice}"' for choice in self.permitted)
         return f"{', '.join(most)} or {last}"
+
+
+def parse_seconds(text: str) -> float:
+    """Parse a time with an optional unit, such as `300`, `300 s`, `5 min`, `8h` or `2 days`.
+
+    Raises:
+        ValueError: The text is not a time.
+    """
+    found = re.fullmatch(r"\s*([0-9]*\.?[0-9]+)\s*([a-z]*)\s*", text.lower())
+    if found is None or found[2] not in _UNITS:
+        raise ValueError("a time such as 300, 300s, 5min or 8h")
+    return float(found[1]) * _UNITS[found[2]]
 
 
 def range_text(bounds: msgspec.Meta) -> str:

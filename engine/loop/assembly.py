@@ -58,7 +58,8 @@ def build_loop(context: SessionContext) -> SessionLoop:
     judge, repeats = Judge(context, steps, runner, rule), Repeats(context, rule, runner)
     earlier = EarlierExperiments(context, sources, reviewer, queue)
     ratchet = Ratchet(
-        *(context, failures, reviewer, queue, steps, probe, runner, judge, repeats, earlier, stall)
+        *(context, calls, failures, reviewer, queue, steps, probe),
+        *(runner, judge, repeats, earlier, stall),
     )
     return SessionLoop(
         ratchet,

@@ -15,6 +15,7 @@ from msgspec.structs import replace
 
 from engine.core import events as ev
 from engine.core.analysis.forecast import affords_ahead
+from engine.core.analysis.stop_conditions import has_room
 from engine.core.candidate import Candidate, copied_fields
 from engine.core.enums import Actor, AlarmKind, Origin, QueueState
 from engine.core.errors import (
@@ -287,7 +288,8 @@ class ProposalQueue:
             and self._context.waits.for_agent() == 0
             and len(session.ready) < config.lookahead
             and not session.is_full_of_questions
-            and (config.max_experiments is None or self._next_number <= config.max_experiments)
+            and has_room(session, self._next_number)
+            and not self._context.waits.is_time_over()
             and self._given_up_at != len(session.experiments)
             and self._proposer.looks_ahead()
             and affords_ahead(session)

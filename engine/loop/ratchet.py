@@ -16,6 +16,7 @@ from datetime import timedelta
 
 from engine.core import events as ev
 from engine.core.analysis.failure_streak import why_to_pause
+from engine.core.analysis.stop_conditions import why_to_end
 from engine.core.enums import AlarmKind, Origin, Outcome
 from engine.core.errors import (
     AgentError,
@@ -27,6 +28,7 @@ from engine.core.errors import (
 )
 from engine.core.records import MOST_FAILURES, Experiment, Run
 from engine.core.session import MAX_HELD_IN_A_ROW, Session
+from engine.loop.agent_call import AgentCalls
 from engine.loop.context import SessionContext
 from engine.loop.edit_probe import EditProbe
 from engine.loop.experiment import ExperimentSteps
@@ -44,6 +46,8 @@ _ENVIRONMENT_RETRIES = 2
 """After this many reruns, one more environment failure counts as the edit's own fault."""
 _FAILED_IN_A_ROW = 3
 """After this many experiments in a row that could not be run, the loop pauses."""
+_CLOCK_SECONDS = 30.0
+"""Longest time between two looks at the clock for a time limit."""
 _LONGEST_ERROR = 500
 _FILE_ERRORS = (
     *(errno.EEXIST, errno.EISDIR, errno.ENOTDIR, errno.ENOTEMPTY, errno.ENOENT, errno.ENXIO),
@@ -58,6 +62,7 @@ class Ratchet:
 
     Args:
         context: The session's journal, workspace, files and agent.
+        calls: The agent calls in progress; the session's time limit cancels them.
         failures: Decides whether to wait, retry or pause after an agent's failure.
         reviewer: Parks overdue questions.
         queue: Drafts proposals ahead while runs train.
@@ -73,6 +78,7 @@ class Ratchet:
     def __init__(
         self,
         context: SessionContext,
+        calls: AgentCalls,
         failures: AgentFailures,
         reviewer: Reviewer,
         queue: ProposalQueue,
@@ -85,6 +91,7 @@ class Ratchet:
         stall: Stall,
     ) -> None:
         self._context = context
+        self._calls = calls
         self._failures = failures
         self._reviewer = reviewer
         self._queue = queue
@@ -124,12 +131,23 @@ class Ratchet:
             JournalError: An event cannot be recorded for a reason that will not pass.
         """
         ahead = asyncio.create_task(self._draft_ahead())
+        clock = asyncio.create_task(self._watch_time())
         try:
             await self._run_steps(ahead)
         finally:
+            clock.cancel()
             ahead.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await ahead
+
+    async def _watch_time(self) -> None:
+        """Cancel agent calls and wake the loop once a time limit of the session is reached."""
+        while not self._context.waits.is_time_over():
+            end = self._context.waits.for_end()
+            # The timers of asyncio stand still while the machine sleeps.
+            await asyncio.sleep(min(end[0], _CLOCK_SECONDS) if end else _CLOCK_SECONDS)
+        self._calls.cancel()
+        self._wake.set()
 
     async def _draft_ahead(self) -> None:
         while True:
@@ -207,14 +225,19 @@ class Ratchet:
             current = session.current
             if current is not None and current.skipped is not None and session.running is None:
                 return True
+            if why := self._why_to_end():
+                self._context.record(ev.SessionEnded(reason=why))
+                return False
             wait = self._seconds_to_wait()
             free = session.pause is None and session.stop is None
-            if wait > 0 and free and session.running is None:
+            # The closing measurement needs neither the agent nor the user.
+            ending = current is None and bool(self._why_nothing_begins())
+            if wait > 0 and free and not ending and session.running is None:
                 self._wake.clear()
                 with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(self._wake.wait(), wait)
                 continue
-            if free and not self.session.is_used_up and self._waits_for_user():
+            if free and not ending and self._waits_for_user():
                 self._wake.clear()
                 with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(self._wake.wait(), self._reviewer.seconds_to_parking())
@@ -226,20 +249,46 @@ class Ratchet:
                 self._context.record(ev.SessionEnded(reason=why))
                 return False
             if session.pause is None or must_finish:
-                open_ends = (
-                    session.current is not None
-                    or session.repeating is not None
-                    or self._repeats.closing_due() is not None
-                    or self._judge.unrecorded()
-                    or bool(session.pending_overrules)
-                )
-                if self.session.is_used_up and not open_ends:
-                    most = session.config.max_experiments
-                    self._context.record(ev.SessionEnded(reason=f"all {most} experiments are done"))
-                    return False
                 return True
             self._wake.clear()
             await self._wake.wait()
+
+    def _why_to_end(self) -> str:
+        """Return which stop condition ends the session now; "" where none does.
+
+        One of time also ends it during a pause, or before an experiment's run; the experiment stays
+        open, as after a stop. The run under way is finished first.
+        """
+        session = self.session
+        if session.stop is not None or self._must_finish():
+            return ""
+        if (end := self._context.waits.for_end()) is not None and end[0] <= 0:
+            paused = f"; it was paused: {session.pause.reason}" if session.pause else ""
+            return f"its time is over: {end[1].text}{paused}"
+        open_ends = (
+            session.pause is not None
+            or session.current is not None
+            or self._repeats.closing_due() is not None
+            or self._judge.unrecorded()
+            or bool(session.pending_overrules)
+        )
+        return "" if open_ends else self._why_nothing_begins()
+
+    def _why_nothing_begins(self) -> str:
+        """Return why no further experiment begins; "" where one may.
+
+        A stop condition is reached, or the time that is left is needed for the closing measurement.
+        """
+        if why := why_to_end(self.session):
+            return why
+        end = self._context.waits.for_end()
+        if end is None:
+            return ""
+        left, limit = end
+        closing = self._repeats.closing_has_begun(limit.since)
+        if not closing and left > self._repeats.seconds_before_end():
+            return ""
+        return f"its time left no room for another experiment: {limit.text}"
 
     def _seconds_to_wait(self) -> float:
         """Return the seconds until the next step; 0 where it need not wait for the agent."""
@@ -329,7 +378,7 @@ class Ratchet:
         self._pause_if_many_parked()
         if self.session.pause is not None:
             return
-        if self.session.is_used_up:
+        if self._why_nothing_begins():
             if (last := self._repeats.closing_due()) is not None:
                 await self._repeats.run_closing(last)
         elif self._repeats.needs_incumbent():

@@ -4,7 +4,10 @@ baseline and the final version.
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from engine.core import events as ev
+from engine.core.analysis.end_forecast import seconds_per_experiment
 from engine.core.enums import Outcome, RunPurpose
 from engine.core.keep_rule.from_session import closing_values, standing_of
 from engine.core.keep_rule.trial import KeepRule
@@ -57,6 +60,30 @@ class Repeats:
         if min(before, after) >= config.closing:
             return None
         return first if before <= after else best
+
+    def closing_has_begun(self, since: datetime) -> bool:
+        """Return whether a closing run was started since a moment and the newest experiment."""
+        session = self._context.session
+        first, best = session.experiments[:1], session.best
+        return any(
+            run.purpose is RunPurpose.CLOSING
+            and run.after == len(session.experiments)
+            and run.started_at >= since
+            for experiment in (*first, *([best] if best is not None else []))
+            for run in experiment.runs
+        )
+
+    def seconds_before_end(self) -> float:
+        """Return the seconds that another experiment and the closing measurement after it take.
+
+        0 where no closing measurement is due.
+        """
+        session = self._context.session
+        best = session.best
+        if best is None or best.run is None or self.closing_due() is None:
+            return 0.0
+        closing = 2 * session.config.closing * best.run.seconds
+        return closing + (seconds_per_experiment(session) or 0.0)
 
     async def run_incumbent(self) -> None:
         """Start another run of the incumbent."""

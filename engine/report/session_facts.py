@@ -10,6 +10,7 @@ import msgspec
 from engine.core.analysis.claim import claim_of
 from engine.core.analysis.forecast import forecast
 from engine.core.analysis.noise import noise_of, why_unknown
+from engine.core.analysis.stop_conditions import conditions_text
 from engine.core.config import CONFIRM, GREEDY, MIN_DELTA
 from engine.core.enums import DecisionKind, Origin, Outcome, Verdict
 from engine.core.events import Platform
@@ -144,6 +145,8 @@ def _details(session: Session) -> tuple[tuple[str, str], ...]:
         ("training time", duration(config.budget_seconds) if config.budget_seconds else ""),
         ("proposals", proposer),
         ("rule", rule),
+        ("to end", conditions_text(config)),
+        ("ended", session.ended or ""),
         *(_machine(platform) if platform is not None else ()),
         ("version", f"autoresearch-tui {session.version}" if session.version else ""),
     ]

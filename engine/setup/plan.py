@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import date
+from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
 import msgspec
 from msgspec.structs import asdict, replace
 
+from engine.core.analysis.stop_conditions import STOP_CONDITIONS, conditions_text, target_reached
 from engine.core.breaches import figures_text, missing_figures
 from engine.core.config import ResearchConfig, settings
 from engine.core.config_toml import check_config
+from engine.core.end_time import end_time_text, parse_end_time, resolve_end_time
 from engine.core.errors import UsageError, WorkspaceError
 from engine.core.layout import (
     BRANCH_PREFIX,
@@ -23,7 +25,7 @@ from engine.core.layout import (
     home_of,
 )
 from engine.core.session import Session
-from engine.core.text import INSTRUCTION_CHARACTERS
+from engine.core.text import INSTRUCTION_CHARACTERS, one_line
 from engine.executors.run_command import run_command, start_directory
 from engine.setup.config_file import config_path, load_config, save_config
 from engine.setup.confirmation import confirm
@@ -82,7 +84,11 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def make_plan(
-    path: Path, flags: StartFlags, today: date, answers: Mapping[str, object] | None = None
+    path: Path,
+    flags: StartFlags,
+    today: date,
+    answers: Mapping[str, object] | None = None,
+    now: datetime | None = None,
 ) -> Plan:
     """Plan a session from answers, flags, the saved config and the repository; write nothing.
 
@@ -95,6 +101,7 @@ def make_plan(
         today: The date that names a new session.
         answers: The values that the user typed when the plan was shown, by setting name; None
             is a value too.
+        now: The time from which the next `07:30` is looked for; None: the clock's.
 
     Raises:
         AutoresearchError: The workspace cannot be used, the config is broken, or a flag does not
@@ -103,6 +110,9 @@ def make_plan(
     workspace = Workspace(path)
     saved = load_config(workspace.path) if config_path(workspace.path).exists() else None
     given = with_relative_paths({**flags.settings, **(answers or {})}, workspace.path)
+    now = now or datetime.now().astimezone()
+    if given.get("until"):
+        given["until"] = _end_time(str(given["until"]), now)
     hypothesis = given.pop("first_hypothesis", flags.first_hypothesis or None)
     if "agent" not in given and ("model" in given or "cli" in given):
         given["agent"] = "llm" if "model" in given else "acp"
@@ -114,9 +124,9 @@ def make_plan(
     tag = str(given.get("tag") or start.values.get("tag") or (saved.tag if saved else free_tag()))
     check_engine_files(Layout(workspace.path, tag))
     if Layout(workspace.path, tag).journal.exists():
-        plan = _plan_to_continue(workspace, tag, saved, given, hypothesis)
+        plan = _plan_to_continue(workspace, tag, saved, given, hypothesis, now)
     else:
-        plan = _plan_new(workspace, tag, saved, given, start, hypothesis)
+        plan = _plan_new(workspace, tag, saved, given, start, hypothesis, now)
     return replace(plan, data=summarize_data(workspace, plan.config))
 
 
@@ -127,6 +137,7 @@ def _plan_new(
     given: dict[str, Any],
     start: StartPoint,
     hypothesis: str | None,
+    now: datetime,
 ) -> Plan:
     base = saved if saved is not None else ResearchConfig()
     named = {
@@ -154,12 +165,17 @@ def _plan_new(
         values |= {"direction": detected.direction or base.direction}
     is_asked = detected.direction is None and (saved is None or other_metric)
     known = start.values.keys() | given.keys()
+    # The time at which the last session ended is not that of a new one.
+    over = saved is not None and "until" not in given and _is_over(saved.until, now)
+    values |= {"until": "" if over else _end_time(values["until"], now)}
     config = _checked(values | start.values | given | {"tag": tag})
     check_results_file(workspace.path, config.results_file)
     start_directory(  # an error where the command's `cd` leads nowhere
         run_command(config.command), workspace.path, top=workspace.top, worktree=workspace.top
     )
     why |= start.why | dict.fromkeys(given, "as you said")
+    if conditions_text(config) and any(name in given for name in STOP_CONDITIONS):
+        why["max_experiments"] = "as you said"
     unconfirmed = unconfirmed_files(workspace, saved, config)
     # Left by a start that failed before the session existed: it still starts from there.
     left, ignored = left_start_request(Layout(workspace.path, tag))
@@ -184,6 +200,7 @@ def _plan_new(
             *_note_other_session(workspace, config),
             *notes,
             *env_file_notes(workspace, config),
+            *((f"`until` in config.toml is over: {base.until}; it is left out.",) if over else ()),
         ),
         unconfirmed=(*unconfirmed, *ignored),
         start_request=StartRequest(
@@ -304,6 +321,7 @@ def _plan_to_continue(
     saved: ResearchConfig | None,
     given: dict[str, Any],
     hypothesis: str | None,
+    now: datetime,
 ) -> Plan:
     if hypothesis:
         raise UsageError(
@@ -321,6 +339,9 @@ def _plan_to_continue(
     _reject_used_up(session, given.get("max_experiments", config.max_experiments), tag)
     if given:
         config = _checked(asdict(config) | given)
+    if not _is_over(config.until, now):
+        config = replace(config, until=_end_time(config.until, now))
+    _reject_reached(session, config, now)
     _reject_unknown_figures(session, config.guards if "guards" in given else ())
     check_results_file(workspace.path, config.results_file)
     unconfirmed = (
@@ -372,6 +393,54 @@ def _reject_used_up(session: Session, limit: int | None, tag: str) -> None:
             "",
             f"Continue it with a higher --max, such as --max {session.suggested_limit}, or start "
             "another session with --tag.",
+        )
+
+
+def _end_time(text: str, now: datetime) -> str:
+    """Return an end time as an absolute one, "" for none.
+
+    Raises:
+        UsageError: The text is not a time, or the time is over.
+    """
+    try:
+        resolved = resolve_end_time(text, now)
+    except ValueError as error:
+        raise UsageError(
+            f"Invalid value for --until: {one_line(text, 40)!r}.", f"Expected: {error}."
+        ) from None
+    if _is_over(resolved, now):
+        raise UsageError(
+            f"The time given by --until is over: {one_line(text, 40)}.",
+            f"It is {end_time_text(now)} now.",
+            "Give a later one, such as --until 07:30, which is the next 07:30; or --until none.",
+        )
+    return resolved
+
+
+def _is_over(until: str, now: datetime) -> bool:
+    """Return whether an end time is resolved and not after now."""
+    at = parse_end_time(until)
+    return at is not None and at <= now
+
+
+def _reject_reached(session: Session, config: ResearchConfig, now: datetime) -> None:
+    """Raise an error for a session that would end as soon as it is continued.
+
+    Raises:
+        UsageError: Its end time is over, or its target is reached.
+    """
+    if (at := parse_end_time(config.until)) is not None and at <= now:
+        raise UsageError(
+            f"The session {config.tag!r} was to end at {end_time_text(at)}, which is over.",
+            "",
+            "Continue it with a later --until, such as --until 07:30, or with --until none.",
+        )
+    if target_reached(session, config.target):
+        raise UsageError(
+            f"The session {config.tag!r} has reached its target {config.target:.9g}: "
+            f"{one_line(config.metric, 60)} is {session.best_metric:.9g}.",
+            "",
+            "Continue it with another --target, or with --target none.",
         )
 
 

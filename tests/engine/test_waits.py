@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from engine.agents.search import SearchAgent
@@ -19,7 +21,7 @@ from engine.loop.program_versions import ProgramVersions
 from engine.loop.retry import AgentFailures
 from engine.loop.review import Reviewer
 from engine.loop.source_cache import SourceCache
-from engine.loop.waits import Waits
+from engine.loop.waits import Waits, boot_seconds
 from engine.store.journal import Journal
 from engine.store.workspace import Workspace
 
@@ -139,6 +141,45 @@ def test_the_agent_is_asked_again_after_its_wait_though_the_clock_was_set_back(
     assert machine.context.waits.for_agent() == pytest.approx(left)
     machine.pass_time(60)
     assert machine.context.waits.for_agent() == 0
+
+
+@pytest.mark.parametrize("set_by", [-9 * HOUR, 9 * HOUR])
+def test_a_session_ends_after_its_time_though_the_clock_was_set(
+    machine: Machine, set_by: float
+) -> None:
+    waits, config = machine.context.waits, machine.context.session.config
+    assert waits.for_end() is None and not waits.is_time_over()
+    until = (machine.now + timedelta(hours=8)).isoformat()
+    config = msgspec.structs.replace(config, until=until, for_seconds=9 * HOUR)
+    machine.context.record(ev.ConfigChanged(config=config))
+    machine.set_clock(set_by)
+    left = waits.for_end()
+    assert left is not None
+    assert left[0] == pytest.approx(8 * HOUR) and left[1].text == "until 11:00"
+    machine.pass_time(8 * HOUR - 1)
+    assert not waits.is_time_over()
+    machine.pass_time(1)
+    assert waits.is_time_over()
+
+
+def test_the_end_stays_the_same_moment_for_the_next_engine(machine: Machine) -> None:
+    config = machine.context.session.config
+    config = msgspec.structs.replace(config, for_seconds=8 * HOUR)
+    machine.context.record(ev.ConfigChanged(config=config))
+    machine.pass_time(5 * HOUR)
+    machine.restart_engine()
+    left = machine.context.waits.for_end()
+    assert left is not None and left[0] == pytest.approx(3 * HOUR)
+    # By the dates alone, a clock that was set back gives no more time than was asked for.
+    machine.set_clock(-99 * HOUR)
+    machine.restart_engine()
+    left = machine.context.waits.for_end()
+    assert left is not None and left[0] == pytest.approx(8 * HOUR)
+
+
+def test_the_clock_of_the_waits_goes_on_while_the_machine_sleeps() -> None:
+    before = boot_seconds()
+    assert before >= time.monotonic() - 1 and boot_seconds() >= before
 
 
 def test_a_wait_for_the_agent_is_over_with_its_proposal(machine: Machine) -> None:

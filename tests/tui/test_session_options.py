@@ -63,6 +63,29 @@ def test_what_is_given_is_set_in_the_type_of_the_setting() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("words", "name", "value"),
+    [
+        (("--for", "8h"), "for_seconds", 28800.0),
+        (("--for", "90 min"), "for_seconds", 5400.0),
+        (("--for", "600"), "for_seconds", 600.0),
+        (("--budget", "5min"), "budget_seconds", 300.0),
+        (("--review-timeout", "1h"), "review_timeout_seconds", 3600.0),
+        (("--target", "-0.5"), "target", -0.5),
+        (("--target", "none"), "target", None),
+        (("--max", "None"), "max_experiments", None),
+        (("--for", "none"), "for_seconds", None),
+        (("--until", "07:30"), "until", "07:30"),
+        (("--guard", "none"), "guards", ()),
+        (("--guard", "a < 1", "--guard", "b > 1x"), "guards", ("a < 1", "b > 1x")),
+    ],
+)
+def test_times_have_units_and_what_may_be_left_out_is_none(
+    words: tuple[str, ...], name: str, value: object
+) -> None:
+    assert parse(*words).settings == {name: value}
+
+
 def test_a_flag_given_again_sets_the_setting_that_extends_it() -> None:
     assert parse("--file", "a.py").settings == {"file": "a.py", "more_files": ()}
     words = ("--file", "a.py", "--file", "b.py", "--file", "c.yaml")
@@ -78,6 +101,8 @@ def test_a_flag_given_again_sets_the_setting_that_extends_it() -> None:
         ("--autonomy", "never"),
         ("--policy", "luck"),
         ("--temperature", "3"),
+        *(("--for", "0"), ("--for", "soon"), ("--for", "-1h"), ("--for", "8 weeks")),
+        *(("--patience", "0"), ("--target", "low"), ("--max", "-1"), ("--budget", "none at all")),
     ],
 )
 def test_a_value_outside_the_declared_limits_is_refused(words: tuple[str, str]) -> None:

@@ -9,6 +9,7 @@ import pytest
 from msgspec.structs import replace
 
 from engine.core import events as ev
+from engine.core.analysis.stop_conditions import STOP_CONDITIONS
 from engine.core.config import ResearchConfig
 from engine.core.enums import Actor, Autonomy, ReviewAnswer, StopMode
 from engine.core.errors import AutoresearchError, UsageError
@@ -234,6 +235,9 @@ def test_a_question_is_a_line_of_the_plain_log() -> None:
 
 # ---- the research config
 
+ENDLESS: dict[str, object] = dict.fromkeys(STOP_CONDITIONS) | {"until": ""}
+"""The answer `none` for the line that says when the session ends."""
+
 
 @pytest.mark.parametrize(
     ("name", "text", "value"),
@@ -250,7 +254,15 @@ def test_a_question_is_a_line_of_the_plain_log() -> None:
         ("agent", "anthropic/claude", {"agent": "llm", "model": "anthropic/claude"}),
         ("agent", "codex", {"agent": "acp", "cli": "codex"}),
         ("agent", "llm: my-model", {"agent": "llm", "model": "my-model"}),
-        ("max_experiments", "none", {"max_experiments": None}),
+        ("max_experiments", "none", ENDLESS),
+        ("max_experiments", "200", ENDLESS | {"max_experiments": 200}),
+        ("max_experiments", "07:30, or 8h", ENDLESS | {"until": "07:30", "for_seconds": 28800.0}),
+        ("max_experiments", "until 2026-11-30t07:30", ENDLESS | {"until": "2026-11-30T07:30"}),
+        (
+            "max_experiments",
+            "200, Target 0.97, patience 20",
+            ENDLESS | {"max_experiments": 200, "target": 0.97, "patience": 20},
+        ),
         ("guards", "a <= 3, b >= 0.9x", {"guards": ("a <= 3", "b >= 0.9x")}),
         ("guards", "none", {"guards": ()}),
         ("scope", "only the optimizer", {"scope": "only the optimizer"}),
@@ -265,7 +277,8 @@ def test_an_answer_is_read(name: str, text: str, value: dict[str, object]) -> No
     ("name", "text"),
     [
         *(("direction", "up"), ("budget_seconds", "soon"), ("rule", "min_delta"), ("rule", "luck")),
-        *(("autonomy", "yolo"), ("max_experiments", "many"), ("max_experiments", "-1")),
+        *(("autonomy", "yolo"), ("max_experiments", "many"), ("max_experiments", "9 x")),
+        *(("max_experiments", "target"), ("max_experiments", "patience few")),
     ],
 )
 def test_an_invalid_answer_is_refused(name: str, text: str) -> None:

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import re
 
+from engine.core.analysis.stop_conditions import STOP_CONDITIONS
 from engine.core.config import MIN_DELTA, settings
 from engine.core.enums import Direction
 from engine.core.errors import UsageError
+from engine.core.setting import parse_seconds
 from engine.core.text import one_line
 from engine.setup.plan import Plan
 from tui.commands.plan_lines import PlanLine, numbered_lines
 
 _NONE = ("none", "no", "-", "nothing")
 _CLIS = ("claude", "codex", "gemini", "opencode")
-_UNITS = {"": 1, "s": 1, "sec": 1, "seconds": 1, "m": 60, "min": 60, "minutes": 60, "h": 3600}
 
 
 def find_line(plan: Plan, word: str) -> PlanLine:
@@ -70,9 +71,7 @@ def read_answer(name: str, text: str) -> dict[str, object]:
         case "agent":
             return _agent(text)
         case "max_experiments":
-            if not none and not (text.isascii() and text.isdigit()):
-                raise UsageError(f"Invalid number of experiments: {one_line(text, 40)!r}.")
-            return {name: None if none else int(text)}
+            return _end("" if none else text)
         case "scope" | "first_hypothesis" | "metric_from":
             return {name: "" if none else text}
         case _:
@@ -92,10 +91,34 @@ def _direction(text: str) -> str:
 
 
 def _seconds(text: str) -> float:
-    found = re.fullmatch(r"([0-9]*\.?[0-9]+)\s*([a-z]*)", text.lower())
-    if found is None or found[2] not in _UNITS:
-        raise UsageError(f"Invalid time: {one_line(text, 40)!r}.", "Write 300, 300 s or 5 min.")
-    return float(found[1]) * _UNITS[found[2]]
+    try:
+        return parse_seconds(text)
+    except ValueError as error:
+        raise UsageError(f"Invalid time: {one_line(text, 40)!r}.", f"Expected: {error}.") from None
+
+
+def _end(text: str) -> dict[str, object]:
+    """Return the stop conditions that an answer names, and that the others are left out."""
+    found: dict[str, object] = dict.fromkeys(STOP_CONDITIONS) | {"until": ""}
+    for part in filter(None, re.split(r"\s*,\s*(?:or\s+)?", text.lower())):
+        word, _, rest = part.replace("=", " ").partition(" ")
+        try:
+            if part.isascii() and part.isdigit():
+                found["max_experiments"] = int(part)
+            elif word == "target":
+                found["target"] = float(rest)
+            elif word == "patience":
+                found["patience"] = int(rest)
+            elif ":" in part or "-" in part:
+                found["until"] = part.removeprefix("until ").removeprefix("at ").upper()
+            else:
+                found["for_seconds"] = parse_seconds(part.removeprefix("for "))
+        except ValueError:
+            raise UsageError(
+                f"Invalid stop condition: {one_line(part, 40)!r}.",
+                "Write 200, 07:30, 8h, target 0.97 or patience 20, separated by commas.",
+            ) from None
+    return found
 
 
 def _rule(text: str) -> dict[str, object]:

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+from engine.core.analysis.stop_conditions import conditions_text
 from engine.core.config import MIN_DELTA, ResearchConfig, settings
 from engine.core.enums import Autonomy
 from engine.core.events import Platform
@@ -114,9 +115,7 @@ def _rule(c: ResearchConfig) -> str:
 
 
 def _end(c: ResearchConfig) -> str:
-    if c.max_experiments is None:
-        return "when you stop it"
-    return f"after {plural(c.max_experiments, 'experiment')}"
+    return conditions_text(c) or "when you stop it"
 
 
 def agent_text(c: ResearchConfig) -> str:

@@ -10,7 +10,7 @@ import click
 
 from engine.core.config import settings
 from engine.core.errors import UsageError
-from engine.core.setting import Setting
+from engine.core.setting import Setting, parse_seconds
 from engine.setup.plan import StartFlags
 
 _NOT_UTF8 = re.compile(r"[\ud800-\udfff]")
@@ -101,6 +101,25 @@ class _OrNone:
         return super().convert(value, param, ctx)  # type: ignore[misc]
 
 
+class _Seconds(click.FloatRange):
+    """A click type of times in seconds, with or without a unit."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Return the seconds of a text such as `5min`."""
+        try:
+            seconds = parse_seconds(value) if isinstance(value, str) else value
+        except ValueError as error:
+            # A negative number is outside the range, which the error then names.
+            if not value.strip().startswith("-"):
+                self.fail(f"{value!r} is not {error}.", param, ctx)
+            seconds = value
+        return super().convert(seconds, param, ctx)
+
+
+class _SecondsOrNone(_OrNone, _Seconds):
+    pass
+
+
 class _FloatOrNone(_OrNone, click.types.FloatParamType):
     pass
 
@@ -148,10 +167,12 @@ def _type(setting: Setting) -> Any:
         return _FloatOrNone()
     if bounds is None or setting.value_type is str:
         return setting.value_type
-    kinds: tuple[type[Any], type[Any]] = (click.IntRange, click.FloatRange)
-    if setting.is_optional:
-        kinds = _IntRangeOrNone, _FloatRangeOrNone
-    kind = kinds[setting.value_type is float]
+    kinds: tuple[type[Any], type[Any]] = (click.IntRange, _IntRangeOrNone)
+    if setting.value_type is float:
+        kinds = click.FloatRange, _FloatRangeOrNone
+    if setting.is_time:
+        kinds = _Seconds, _SecondsOrNone
+    kind = kinds[setting.is_optional]
     return kind(
         min=bounds.gt if bounds.ge is None else bounds.ge,
         max=bounds.lt if bounds.le is None else bounds.le,

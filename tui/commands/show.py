@@ -9,12 +9,15 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from engine.client.sessions import details, engine_pid, find_workspace, read_session
+from engine.core.analysis.end_forecast import end_forecast
 from engine.core.analysis.forecast import forecast
+from engine.core.analysis.stop_conditions import conditions_text, experiments_without_keep
 from engine.core.errors import EngineGoneError, UsageError
 from engine.core.session import Session
 from engine.core.text import one_line, sanitize
 from tui.commands.options import json_option, tag_option, workspace_argument, workspace_option
 from tui.commands.output import echo, print_json, style
+from tui.present.end_forecast import end_text
 from tui.present.summary import show_change, summary_lines
 
 if TYPE_CHECKING:
@@ -83,6 +86,9 @@ def status(path: Path, as_json: bool) -> None:
         echo(f"Paused: {why}. {one_line(session.pause.todo)}".rstrip())
     for line in summary_lines(session):
         echo(line)
+    if session.ended is None and (ends := conditions_text(session.config)):
+        left = end_text(session, datetime.now(UTC))
+        echo(f"Ends {one_line(ends)}{f' ({left})' if left else ''}.")
     for alarm in session.alarms[-3:]:
         echo(f"Attention ({alarm.kind}): {one_line(alarm.message)}")
 
@@ -110,6 +116,7 @@ def status_facts(now: EngineState) -> dict[str, Any]:
     session, progress, pid = now.session, now.progress, now.pid
     best, current, run = session.best, session.active, session.running
     state = session.state.value if pid is not None or session.ended else "no engine"
+    end = end_forecast(session, datetime.now(UTC)) if session.ended is None else None
     elapsed = (datetime.now(UTC) - run.started_at).total_seconds() if run is not None else None
     return {
         "engine_pid": pid,
@@ -143,6 +150,12 @@ def status_facts(now: EngineState) -> dict[str, Any]:
             "total": session.counts.total,
         },
         "max_experiments": session.config.max_experiments,
+        "until": session.config.until or None,
+        "for_seconds": session.config.for_seconds,
+        "target": session.config.target,
+        "patience": session.config.patience,
+        "experiments_without_keep": experiments_without_keep(session),
+        "end_forecast": end._asdict() if end is not None else None,
         "guards": list(session.config.guards),
         "pause": None
         if session.pause is None

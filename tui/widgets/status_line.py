@@ -9,10 +9,12 @@ from rich.cells import cell_len
 from textual.strip import Strip
 
 from engine.core.analysis.forecast import forecast
+from engine.core.analysis.stop_conditions import flags_to_continue, time_limits
 from engine.core.enums import Phase, SessionState, Verdict
 from engine.core.records import VerdictCounts
 from engine.core.session import Session
 from tui.present.alarm import alarm_text
+from tui.present.end_forecast import end_text
 from tui.present.numbers import change, clock, cost, metric
 from tui.present.run_phase import elapsed_of, phase_of, sample_of
 from tui.present.text import clean_line
@@ -28,8 +30,8 @@ _SEPARATOR = " · "
 
 
 def _continue_hint(session: Session) -> str:
-    more = f" --max {session.suggested_limit}" if session.is_used_up else ""
-    return f"continue with `autoresearch-tui start{more}`"
+    start = f"autoresearch-tui start {flags_to_continue(session)}".rstrip()
+    return f"continue with `{start}`"
 
 
 @dataclass(frozen=True)
@@ -111,6 +113,8 @@ def _parts_of(view: View, killed: int) -> Iterable[_Part]:
         more = "" if left is None else f" ≈{left} more"
         style = "--attention" if left is not None and left < _SOON_SPENT else "--dim"
         yield _Part(5, ((cost(session.spending), ""), (more, style)))
+    if session.ended is None and view.replay is None and time_limits(session):
+        yield _Part(5, ((end_text(session, view.now), "--dim"),))
     if session.experiments:
         if view.replay is None or not view.replay.from_table:
             yield _Part(6, ((session.autonomy.value, ""),))

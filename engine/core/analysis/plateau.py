@@ -27,14 +27,18 @@ def is_measured_discard(experiment: Experiment) -> bool:
     return _is_attempt(experiment, Verdict.DISCARD) and measured
 
 
-def experiments_since_keep(session: Session) -> int:
+def experiments_since_keep(session: Session, after: int = 0) -> int:
     """Return the number of discards and crashes since a session's last keep.
 
     Repeats and experiments that the user stopped do not count.
+
+    Args:
+        session: The session.
+        after: The number of the last experiment that does not count; 0: all do.
     """
     count = 0
     for experiment in reversed(session.experiments):
-        if experiment.effective_verdict is Verdict.KEEP:
+        if experiment.effective_verdict is Verdict.KEEP or experiment.number <= after:
             break
         count += _is_attempt(experiment, Verdict.DISCARD, Verdict.CRASH)
     return count

@@ -68,6 +68,20 @@ async def test_states() -> None:
     assert "◌ RECONNECTING #14" in await line_of(away)
 
 
+async def test_what_is_left_until_the_end_of_the_time_is_forecast() -> None:
+    session = session_of(13)
+    assert "until" not in await line_of(view_of(session), 240)
+    until = (session.at + timedelta(hours=9)).isoformat()
+    config = msgspec.structs.replace(session.config, until=until, max_experiments=None)
+    timed = apply(session, ev.ConfigChanged(config=config, at=session.at))
+    at = session.at + timedelta(hours=9)
+    assert f"until {at:%H:%M}: about " in await line_of(view_of(timed), 240)
+    assert "until" not in await line_of(view_of(timed), 60)
+    ended = apply(timed, ev.SessionEnded(reason="x", at=at))
+    assert "about" not in await line_of(view_of(ended), 240)
+    assert "start --until none`" in await line_of(view_of(ended), 240)
+
+
 async def test_the_clock_runs_before_the_first_sample() -> None:
     view = replace(view_of(session_of(3)), progress=None)
     assert "start-up 02:31" in await line_of(view)
