@@ -184,6 +184,7 @@ def main() -> int:
     """Simulate all scenarios under all rules; return 0 if the rule confirm met its aims, else 1."""
     parser = arguments(__doc__)
     parser.add_argument("--nights", type=int, default=600, help="nights of each kind")
+    parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--false-keeps", type=float, default=0.025)
     parser.add_argument("--repeats", type=int, default=3)
     options = parser.parse_args()
@@ -195,7 +196,7 @@ def main() -> int:
             rule=rule, min_delta=1.0, false_keeps=options.false_keeps, repeats=options.repeats
         )
         for scenario in SCENARIOS:
-            simulation = Simulation(config, scenario)
+            simulation = Simulation(config, scenario, options.seed)
             rates = summary([simulation.night() for _ in range(nights)])
             aims = _AIMS[scenario.name] if rule == CONFIRM else {}
             for index, (name, value) in enumerate(rates.items()):
