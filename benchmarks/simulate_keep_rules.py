@@ -164,7 +164,7 @@ def summary(nights: Sequence[Night]) -> dict[str, float]:
         "effects kept": 100 * sum(n.true_keeps for n in nights) / max(1, effects),
         "extra runs per edit": sum(n.extra_runs for n in nights) / (IDEAS * len(nights)),
         "claimed gain": fmean(n.claimed for n in nights),
-        "nights whose interval holds the truth": 100 * fmean(n.covered for n in nights),
+        "nights whose interval holds the true gain": 100 * fmean(n.covered for n in nights),
     }
 
 

@@ -169,7 +169,7 @@ class ResearchConfig(msgspec.Struct, frozen=True, kw_only=True):
             fixed=True,
             label="keep rule",
             line=7,
-            answer="confirm repeats what looks better until it is no noise; greedy keeps any "
+            answer="confirm repeats what looks better before it keeps it; greedy keeps any "
             "improvement; min_delta 0.001 only one of at least 0.001",
         ),
     ] = CONFIRM

@@ -109,6 +109,8 @@ class EarlierExperiments:
                 findings=experiment.findings,
             )
         )
+        if experiment.indecisive and experiment.base == session.frontier:
+            return f"The test of experiment {number} goes on, next; it may be kept."
         return f"Experiment {number} is run once more, next."
 
     async def overrule(self, by: Actor, command: OverruleVerdict) -> str:

@@ -7,7 +7,7 @@ from engine.core.analysis.plateau import is_measured_discard, plateau_notice
 from engine.core.enums import AlarmKind, Origin, Outcome, RunPurpose, Verdict
 from engine.core.errors import AgentError, OverloadedError, RateLimitedError
 from engine.core.keep_rule import KeepRule
-from engine.core.keep_rule.from_session import trial_of
+from engine.core.keep_rule.from_session import continues_test, trial_of
 from engine.core.records import Experiment, Run
 from engine.core.results_row import row_of
 from engine.core.verdict import KeepDecision, decide, decide_breach
@@ -64,7 +64,7 @@ class Judge:
 
     def needs_run(self, experiment: Experiment, run: Run) -> bool:
         """Return whether the keep rule wants another run before the verdict."""
-        if experiment.origin is Origin.CONFIRM:
+        if self._only_compares(experiment):
             return False
         decided = self.decision(experiment, run)
         return decided is not None and decided.verdict is None and not run.veto
@@ -87,7 +87,7 @@ class Judge:
         if run.outcome is Outcome.FINISHED and run.metric is None:
             await self._runner.measure_again(experiment, run)
             return None
-        if run.outcome is Outcome.FINISHED and experiment.origin is Origin.CONFIRM:
+        if run.outcome is Outcome.FINISHED and self._only_compares(experiment):
             verdict, reason, gain = self._compare(experiment)
         elif (decision := self.decision(experiment, run)) is not None:
             verdict, reason, gain = decision.verdict, decision.reason, decision.gain
@@ -150,6 +150,11 @@ class Judge:
             )
         )
         await self.finish_recording()
+
+    def _only_compares(self, experiment: Experiment) -> bool:
+        """Return whether an experiment is a confirmation that keeps nothing."""
+        session = self._context.session
+        return experiment.origin is Origin.CONFIRM and not continues_test(session, experiment)
 
     def _compare(self, experiment: Experiment) -> tuple[Verdict, str, float | None]:
         """Return verdict, reason and gain of a confirmation, compared with the first measurement.

@@ -103,7 +103,7 @@ def test_a_script_without_noise_needs_one_run() -> None:
     assert "equal values" in kept.reason
     assert judge(0.0, spread=exact).step is Step.DISCARD
     assert judge(0.0, spread=exact, lines_saved=1).step is Step.KEEP
-    # 0.5 is no proof: an accuracy over 500 items is equal by chance now and then.
+    # 0.5 proves nothing: an accuracy over 500 items is equal by chance now and then.
     assert judge(0.5, spread=exact).step is Step.RUN_CANDIDATE
     assert judge(0.5, 0.5, spread=exact).step is Step.KEEP
 

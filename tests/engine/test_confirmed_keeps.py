@@ -10,12 +10,13 @@ import pytest
 from engine.client.sessions import read_session
 from engine.core.enums import RunPurpose, Verdict
 from engine.core.events import RunStarted
+from engine.core.records import Experiment
 from engine.core.session import Session
 from engine.store.journal import read_journal
 from tests.warm import run_warm
-from tests.world import make_repository
+from tests.world import make_repository, stop_everything, wait_for
 
-pytestmark = pytest.mark.usefixtures("engines")
+pytestmark = pytest.mark.usefixtures("warm_engines")
 
 TRAIN = """\
 import pathlib
@@ -76,3 +77,34 @@ def test_an_edit_with_an_effect_is_repeated_kept_and_measured_at_the_end(tmp_pat
     # One row for each experiment, however often it was run.
     rows = (tmp_path / "work" / "results.tsv").read_text().splitlines()[1:]
     assert len(rows) == len(session.experiments)
+
+
+def test_the_test_of_an_indecisive_edit_goes_on_when_the_user_asks(tmp_path: Path) -> None:
+    # The only edit with an effect gains little more than σ: one repeat is too few to tell.
+    effect = "-0.0003 * (MATRIX_LR == 0.08)"
+    flags = ("--repeats", "1", "--closing", "0", "--agent", "search")
+    session = night(tmp_path, effect, "--max", "2", "--first-hypothesis", "MATRIX_LR=0.08", *flags)
+    second = session.experiment(2)
+    assert (second.verdict, second.indecisive) == (Verdict.DISCARD, True), second.verdict_reason
+    workspace = tmp_path / "work"
+    again = ("start", workspace, "--yes", "--max", "40", "--repeats", "8", "--rule", "confirm")
+    assert run_warm(*again).returncode == 0
+    assert run_warm("confirm", "2", "-C", workspace).returncode == 0
+    later = wait_for(lambda: _confirmation(workspace), "experiment 2 is judged again")
+    assert later.verdict is Verdict.KEEP, later.verdict_reason
+    assert wait_for(
+        lambda: read_session(workspace, "t").experiment(later.number).advanced,
+        "it is on the branch",
+    )
+    stop_everything(workspace)
+    ended = read_session(workspace, "t")
+    assert second.commit in (ended.frontier, *(e.base for e in ended.experiments))
+
+
+def _confirmation(workspace: Path) -> Experiment | None:
+    found = [
+        e
+        for e in read_session(workspace, "t").experiments
+        if e.of == 2 and (e.advanced or e.row_written)
+    ]
+    return found[0] if found else None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+from engine.core.config import GREEDY, MIN_DELTA
 from engine.core.enums import Origin, RunPurpose, Verdict
 from engine.core.keep_rule.trial import Standing, Trial
 from engine.core.records import Experiment
@@ -17,17 +18,35 @@ def trial_of(session: Session, experiment: Experiment) -> Trial | None:
     None too where the experiment has no value that counts.
     """
     best, values = session.best, experiment.values(RunPurpose.TRIAL)
+    earlier: tuple[float, ...] = ()
+    if continues_test(session, experiment):
+        same = [e for e in session.experiments if experiment.of in (e.number, e.of)]
+        before = [e for e in same if e.number < experiment.number and not e.doubts]
+        earlier = tuple(v for e in before for v in e.values(RunPurpose.TRIAL))
     if best is None or best.value is None or session.is_best_outdated or not values:
         return None
     proposal = experiment.proposal
     return Trial(
         config=session.config,
-        candidate=values,
+        candidate=earlier + values,
         incumbent=best.fresh,
         incumbent_value=best.value,
         spread=spread_of(session),
         lines_saved=proposal.removed - proposal.added,
+        more_repeats=len(earlier),
     )
+
+
+def continues_test(session: Session, experiment: Experiment) -> bool:
+    """Return whether a confirmation goes on with the test of a discarded edit, and may keep it.
+
+    That needs a rule that repeats runs, and the same version to compare with as then.
+    """
+    if experiment.origin is not Origin.CONFIRM or session.config.rule in (GREEDY, MIN_DELTA):
+        return False
+    of = session.experiment(experiment.of)
+    discarded = of.verdict is Verdict.DISCARD and of.effective_verdict is Verdict.DISCARD
+    return discarded and not of.doubted and of.base == session.frontier
 
 
 def standing_of(session: Session) -> Standing | None:
