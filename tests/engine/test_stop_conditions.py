@@ -11,10 +11,12 @@ import pytest
 
 from engine.client.request import send_command
 from engine.client.sessions import engine_pid
+from engine.core.enums import RunPurpose
 from engine.core.errors import UsageError
 from engine.protocol import commands
 from engine.setup.config_file import load_config
 from engine.setup.plan import Plan, StartFlags, make_plan, save_plan
+from tests.engine.test_confirmed_keeps import night
 from tests.engine.test_ratchet import check_books, run, session_of, start, until
 from tests.warm import run_warm
 from tests.world import Gate, wait_for
@@ -141,3 +143,14 @@ def test_a_paused_session_ends_with_its_time_and_goes_on_later(
 def _is_over(workspace: Path) -> bool:
     since = session_of(workspace).limits_since
     return since is not None and datetime.now(UTC) - since > timedelta(seconds=1)
+
+
+@pytest.mark.usefixtures("engines")
+def test_the_closing_measurement_comes_before_the_end_at_a_target(tmp_path: Path) -> None:
+    effect = "abs(MATRIX_LR - 0.08) + abs(EMBEDDING_LR - 1.2)"
+    session = night(tmp_path, effect, "--target", "1.639")
+    best = session.best
+    assert session.ended is not None and best is not None and not best.is_baseline
+    assert session.ended.startswith("the target 1.639 is reached")
+    for experiment in (session.experiments[0], best):
+        assert len(experiment.values(RunPurpose.CLOSING)) == 2

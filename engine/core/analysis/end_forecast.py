@@ -21,7 +21,7 @@ class EndForecast(NamedTuple):
     label: str
     """The condition as text, such as `until 07:30`."""
     seconds: float | None
-    """Seconds until then; None where no experiment is finished and the condition is no time."""
+    """Seconds until then; None where no experiment is finished and the condition is not a time."""
     experiments: int | None
     """Further experiments until then, the one under way included; None where it is unknown."""
     dollars: float | None
