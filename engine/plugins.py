@@ -8,12 +8,12 @@ installed packages, so it is not part of the pure core.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from importlib.metadata import entry_points
 
 from engine.core.errors import ConfigError
 from engine.core.keep_rule import RULES as RULES_BY_NAME
 from engine.core.keep_rule import KeepRule
 from engine.core.risk import RULES, Edit, Rule, RuleHit, Weight
+from engine.entry_points import entry_points
 
 ENTRY_POINT_GROUP = "autoresearch_tui.risk_rules"
 KEEP_RULES_GROUP = "autoresearch_tui.keep_rules"

@@ -28,6 +28,7 @@ import psutil
 
 import engine
 import tui.cli
+from engine.agents.base import agent_names
 from engine.agents.llm.library import litellm
 from engine.client import launch
 from engine.server import daemon
@@ -53,6 +54,7 @@ def import_everything() -> None:
             importlib.import_module(module.name)
     for name in _IMPORTED_LATE:
         importlib.import_module(name)
+    agent_names()  # which reads the installed packages
     gc.freeze()
     gc.enable()
 

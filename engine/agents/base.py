@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
-from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Protocol, cast, runtime_checkable
 
@@ -16,6 +15,7 @@ from engine.core.config import ResearchConfig
 from engine.core.enums import Outcome, Verdict
 from engine.core.errors import AgentError
 from engine.core.events import Platform
+from engine.entry_points import entry_points
 
 ENTRY_POINT_GROUP = "autoresearch_tui.agents"
 
