@@ -121,7 +121,7 @@ class Briefing:
     history: tuple[Attempt, ...]
     """All finished experiments, oldest first, including the baseline."""
     context: dict[str, str] = field(default_factory=dict)
-    """Text of the locked files that define the task, by name."""
+    """Text of the files that define the task, by name: locked code, dependencies and README."""
     failure: Failure | None = None
     """The crashed edit of the agent's that it is asked to repair; None to propose a new one."""
     earlier: str = ""

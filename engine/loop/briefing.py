@@ -11,6 +11,7 @@ from engine.core.enums import DecisionKind, Origin, QueueState, Verdict
 from engine.core.imported_attempt import PastAttempt
 from engine.core.records import Experiment, Queued, Vetoed
 from engine.core.session import Session
+from engine.core.task_files import README, SHOWN_DEPENDENCIES
 from engine.core.text import one_line
 from engine.loop.context import SessionContext
 from engine.loop.earlier_sessions import earlier_sessions
@@ -117,16 +118,20 @@ class BriefingBuilder:
         return self._earlier_text
 
     async def _locked_file_texts(self) -> dict[str, str]:
-        """Return the locked .py, .md and .toml files as of the session's base commit, by name."""
+        """Return the locked code, the dependencies and the README as of the session's base commit.
+
+        They are .py, .md, .toml and other short text files, by name.
+        """
         if self._locked_texts is None:
             session, workspace = self._context.session, self._context.workspace
-            names = [n for n in session.config.locked if n.endswith((".py", ".md", ".toml"))]
+            locked = (n for n in session.config.locked if n.endswith((".py", ".md", ".toml")))
+            names = dict.fromkeys((*locked, *SHOWN_DEPENDENCIES, README))
             texts = dict[str, str]()
             for name in names:
                 text = await self._context.in_git_thread(
                     workspace.try_read, session.base_commit, name
                 )
-                if text is not None:
+                if text is not None and name not in session.config.files:
                     texts[name] = text
             self._locked_texts = texts
         return self._locked_texts

@@ -15,6 +15,7 @@ from pathlib import Path, PurePath
 from engine.core.enums import Direction
 from engine.core.errors import UsageError, WorkspaceError
 from engine.core.patches.language import Language, language_of
+from engine.core.task_files import DEPENDENCIES
 from engine.setup.detect_command import find_command
 from engine.setup.detect_direction import detect_direction
 from engine.setup.detect_file import find_entry, find_file
@@ -24,6 +25,7 @@ from engine.setup.imported_files import local_modules, source_text
 from engine.setup.pi_layout import SCRIPT as PI_SCRIPT
 from engine.setup.pi_layout import find_pi_layout
 from engine.setup.stated_files import stated_files
+from engine.setup.task_files import find_task_files
 
 _USUAL_LOCKED = ("prepare.py", "constants.py", "shards.py", "device.py")
 _INTERPRETERS = {".sh": "bash", ".jl": "julia --project", ".r": "Rscript", ".lua": "lua"}
@@ -110,12 +112,17 @@ def detect_settings(
     usual = [n for n in _USUAL_LOCKED if (workspace / n).is_file()]
     own = pi.locked if pi is not None else stated.fixed
     candidates = dict.fromkeys([*modules, *usual, *own])
-    locked = tuple(n for n in candidates if n not in editable)
+    read = tuple(n for n in candidates if n not in editable and n not in DEPENDENCIES)
+    task_files = find_task_files(workspace)
+    locked = tuple(n for n in dict.fromkeys((*candidates, *task_files)) if n not in editable)
+    if task_files:
+        first = "what it imports, and " if read else ""
+        why["locked"] = f"{first}dependencies and tokenizer"
     if pi is not None:
         why["locked"] = "what measures the result, and what is imported"
     elif entry != name and locked:
         why["locked"] = f"{entry}, which reads it, and what that imports"
-    texts = {m: source_text(workspace / m) for m in (*editable, *locked)}
+    texts = {m: source_text(workspace / m) for m in (*editable, *read)}
     if metric is None and pi is not None and pi.metric:
         metric, why["metric"] = pi.metric, "the primary metric of autoresearch"
     found_metric = metric

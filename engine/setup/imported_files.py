@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path, PurePath
 
 from engine.core.errors import WorkspaceError
@@ -43,8 +43,14 @@ def local_modules(workspace: Path, name: str) -> list[str]:
                 for place in places:
                     for candidate in (f"{place}.py", f"{place}/__init__.py"):
                         if (workspace / candidate).is_file() and candidate not in found:
-                            found.append(candidate)
+                            found += [*_package_files(workspace, candidate, found), candidate]
     return found
+
+
+def _package_files(workspace: Path, name: str, known: Sequence[str]) -> list[str]:
+    """Return the `__init__.py` of each package that a module lies in, which its import runs."""
+    above = [str(parent / "__init__.py") for parent in PurePath(name).parents]
+    return [p for p in above if p not in known and p != name and (workspace / p).is_file()]
 
 
 def _imported(node: ast.AST, importer: str) -> Iterator[tuple[bool, str]]:

@@ -49,7 +49,7 @@ def test_a_karpathy_clone_needs_no_flag_at_all(tmp_path: Path) -> None:
     )
     config = make_plan(workspace, StartFlags(), TODAY).config
     assert config.command == "uv run train.py"
-    assert (config.file, config.locked) == ("train.py", ("prepare.py",))
+    assert (config.file, config.locked) == ("train.py", ("prepare.py", "uv.lock"))
     assert (config.metric, config.direction) == ("val_bpb", Direction.MIN)
     assert config.budget_seconds == 300
     assert config.tag == "nov21"
@@ -360,3 +360,33 @@ def test_the_direction_of_an_adopted_table_is_asked_for_where_nothing_tells_it(
     (workspace / "train.py").write_text('print(f"warnings: {x}")\n')
     by_name = make_plan(workspace, StartFlags(adopt="old"), TODAY)
     assert (by_name.unknown_direction, by_name.config.direction) == ("", Direction.MIN)
+
+
+def test_dependencies_and_tokenizer_are_locked_and_relative_imports_followed(
+    tmp_path: Path,
+) -> None:
+    workspace = make_repository(
+        tmp_path / "w",
+        {
+            "train.py": "from .data import batches\nfrom .lib.score import val_bpb\n",
+            "data.py": "from . import shards_of_mine\n",
+            "shards_of_mine.py": "",
+            "lib/__init__.py": "",
+            "lib/score.py": "from ..units import BITS\nprint('val_bpb:', 1)\n",
+            "units.py": "BITS = 8\n",
+            "pyproject.toml": "[project]\nname = 'w'\n",
+            "uv.lock": "",
+            "tokenizer.json": "{}",
+            "tokenizer/merges.txt": "",
+            "tokenizer/.hidden": "",
+            "README.md": "",
+        },
+    )
+    (workspace / "tokenizer.model").write_bytes(bytes(1000))  # not tracked
+    found = detect_settings(workspace)
+    assert set(found.locked) == {
+        *("data.py", "shards_of_mine.py", "lib/__init__.py", "lib/score.py", "units.py"),
+        *("pyproject.toml", "uv.lock", "tokenizer.json", "tokenizer.model"),
+        "tokenizer/merges.txt",
+    }
+    assert found.why["locked"] == "what it imports, and dependencies and tokenizer"

@@ -12,6 +12,7 @@ import pytest
 from engine.client.sessions import read_session
 from engine.core import events as ev
 from engine.core.layout import Layout as Files
+from engine.core.task_files import DEPENDENCIES
 from engine.store.journal import read_journal
 from tests.engine.test_ratchet import check_books
 from tests.strangers.layouts import LAYOUTS, SCRIPT, Layout, has, table
@@ -63,7 +64,9 @@ def test_three_experiments_run_the_edited_code(layout: Layout, tmp_path: Path) -
     found = (config.file, config.command, config.metric, str(config.direction))
     command = layout.command.format(python=python)
     assert found == (layout.file, command, layout.metric, layout.direction)
-    assert (config.budget_seconds, config.locked) == (layout.budget, layout.locked)
+    dependencies = {name for name in DEPENDENCIES if (workspace / name).is_file()}
+    assert set(config.locked) == {*layout.locked, *dependencies}
+    assert config.budget_seconds == layout.budget
     assert session.edit_use is not None and session.edit_use.used is True
     assert session.counts.total == 3
     assert all(e.measurement is not None for e in session.experiments), session.experiments
