@@ -269,12 +269,14 @@ def _measured(s: Session, e: ev.Measured) -> Session:
         return replace(changed, repeating=None)
     values = experiment.values(RunPurpose.TRIAL)
     measurement = replace(e.measurement, metric=fmean(values)) if values else e.measurement
+    # A repeat of a surprising result does not make it less so.
+    surprises = (experiment.surprises if len(values) > 1 else ()) or e.surprises
     return changed.change(
         e,
         e.experiment,
         measurement=measurement,
         doubts=e.doubts,
-        surprises=e.surprises,
+        surprises=surprises,
         breaches=e.breaches,
     )
 

@@ -5,6 +5,7 @@ They contradict nothing, unlike the doubts of `engine.core.verdict`, so that onl
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 
 from engine.core.enums import Direction
@@ -15,6 +16,8 @@ FAR_FACTOR = 10.0
 """A gain is far above all others where it is this many times the largest one kept so far."""
 FAR_SHARE = 0.1
 """The least share of the value at which such a gain is unusual at all."""
+LOSS_SHARE = 0.4
+"""The share by which a value may be better than its training loss predicts."""
 FIRST_SHARE = 0.5
 """The share of the value at which a gain is unusual while nothing else was kept."""
 
@@ -28,6 +31,8 @@ def find_surprises(
     budget_seconds: float | None = None,
     seconds: float = 0.0,
     baseline_seconds: float = 0.0,
+    loss: float | None = None,
+    incumbent_loss: float | None = None,
 ) -> tuple[str, ...]:
     """Return why a measured value should not be kept before the user has looked at it.
 
@@ -39,6 +44,8 @@ def find_surprises(
         budget_seconds: The time budget of a run; None where there is none.
         seconds: The run's duration by the engine's clock.
         baseline_seconds: The baseline's duration.
+        loss: The last training loss of the run; None where it is unknown.
+        incumbent_loss: That of the incumbent's run.
 
     Returns:
         One sentence for each reason; empty for the baseline, and for a value that is not better
@@ -56,6 +63,8 @@ def find_surprises(
             f"the run took {seconds:.2f} s of its {budget_seconds:g} s, the baseline "
             f"{baseline_seconds:.2f} s"
         )
+    if (reason := _unlike_its_loss(direction, value, incumbent, loss, incumbent_loss)) is not None:
+        found.append(reason)
     # Relative to the larger one, so that halving a loss and doubling an accuracy count alike.
     share = gain / max(abs(value), abs(incumbent))
     largest = max(kept_gains, default=0.0)
@@ -64,3 +73,29 @@ def find_surprises(
     elif largest <= 0 and share > FIRST_SHARE:
         found.append(f"the gain is {share:.0%} of the value, and nothing else was kept so far")
     return tuple(found)
+
+
+def _unlike_its_loss(
+    direction: Direction,
+    value: float,
+    incumbent: float,
+    loss: float | None,
+    incumbent_loss: float | None,
+) -> str | None:
+    """Return that a value is far better than the training loss predicts; None where it is not.
+
+    A metric that is lower the better, such as bits per byte, is about the same multiple of the
+    training loss in each run. One that was trained on the answers, or is not computed as before, is
+    not.
+    """
+    if direction is not Direction.MIN or not loss or not incumbent_loss:
+        return None
+    if min(loss, incumbent_loss, value, incumbent) <= 0 or not math.isfinite(loss):
+        return None
+    predicted = loss * incumbent / incumbent_loss
+    if value >= (1 - LOSS_SHARE) * predicted:
+        return None
+    return (
+        f"its training loss {loss:.4g} predicts about {predicted:.4g} by the incumbent's ratio, "
+        f"and the value is {value:.4g}"
+    )

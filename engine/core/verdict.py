@@ -10,6 +10,8 @@ from engine.core.enums import Verdict
 from engine.core.events import Measurement
 from engine.core.keep_rule.trial import KeepRule, Step, Trial
 
+SURPRISE_RUNS = 3
+"""Number of runs of a surprising result before the user is asked to keep it."""
 CLOCK_SLACK_SECONDS = 2.0
 """Tolerated excess of a run's own reported seconds over the engine's, whose clock starts later."""
 
@@ -61,7 +63,8 @@ def decide(
         config: The research config with the metric's name.
         runs: The number of runs of the experiment that gave a value.
         doubts: Sentences why the measurement is not trusted; any doubt discards it.
-        surprises: Sentences why only the user may keep it; it is discarded until they do.
+        surprises: Sentences why only the user may keep it; it is run again twice, and discarded
+            until they do.
     """
     value = measurement.metric
     if not math.isfinite(value):
@@ -76,6 +79,8 @@ def decide(
         return KeepDecision(Verdict.DISCARD, "the difference is too large to be true", None)
     judged = rule.judge(trial)
     match judged.step:
+        case Step.KEEP if surprises and judged.gain > 0 and runs < SURPRISE_RUNS:
+            return KeepDecision(None, f"run again: {'; '.join(surprises)}", judged.gain)
         case Step.KEEP if surprises and judged.gain > 0:
             reason = f"held for you: {'; '.join(surprises)}"
             return KeepDecision(Verdict.DISCARD, reason, judged.gain)

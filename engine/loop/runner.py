@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from engine.core import events as ev
 from engine.core.breaches import find_breaches
+from engine.core.comparability import find_incomparable, keeps_speed
 from engine.core.edit_use import same_file
 from engine.core.enums import AlarmKind, Origin, Outcome, Phase, RunPurpose, StopMode, Verdict
 from engine.core.equal_results import equal_results
@@ -36,6 +37,8 @@ from engine.store.run_data import choose_data
 from engine.store.run_files import point_run_log, take_leftovers
 from engine.store.worktree import remove_worktree
 
+_NOT_COMPARABLE = "not comparable"
+"""The beginning of the detail of a run that is made again because of its speed."""
 CURVE_POINTS = 20
 """The most points of a run's loss curve that the journal records."""
 _SILENT_START_SECONDS = 30.0
@@ -348,6 +351,12 @@ class Runner:
         if changes and not run.kill_requested:
             why = f"the data, packages or devices changed while it ran: {shorten(changes)}"
             ended = Classified(Outcome.INTERRUPTED, why)
+        elif ended.outcome is Outcome.FINISHED and finished is not None and report is not None:
+            why = self._incomparable(experiment, _measurement(finished.log, report))
+            if why and not any(_NOT_COMPARABLE in r.detail for r in experiment.runs):
+                ended = Classified(Outcome.INTERRUPTED, f"{_NOT_COMPARABLE}: {why}")
+                message = f"#{number} is run again, since it is {_NOT_COMPARABLE}: {why}"
+                self._context.alarm(AlarmKind.RUN, message, experiment=number)
         self._context.record(
             ev.RunEnded(
                 experiment=number,
@@ -395,21 +404,8 @@ class Runner:
     def _measure(
         self, number: int, run: int, log: RunLog, report: ExitReport, changed: tuple[str, ...]
     ) -> None:
-        metric = log.metric_value
-        assert metric is not None  # a finished run has one, by its classification
-        peak_mb = log.figure("peak_vram_mb")
-        steps = log.figure("num_steps")
-        measurement = ev.Measurement(
-            metric=metric,
-            memory_gb=peak_mb / 1024 if peak_mb else report.peak_rss_bytes / 2**30,
-            training_seconds=log.figure("training_seconds"),
-            total_seconds=log.figure("total_seconds"),
-            steps=int(steps) if steps is not None and abs(steps) < 2**53 else None,
-            tokens_millions=log.figure("total_tokens_M"),
-            params_millions=log.figure("num_params_M"),
-            summary=dict(log.summary),
-            metric_lead=log.lead,
-        )
+        measurement = _measurement(log, report)
+        metric = measurement.metric
         doubts = find_doubts(
             measurement,
             # The run's own clock includes time in which the machine was suspended.
@@ -494,8 +490,46 @@ class Runner:
             budget_seconds=session.config.budget_seconds,
             seconds=report.seconds,
             baseline_seconds=last.seconds if last is not None else 0.0,
+            loss=_last_loss(experiment.run),
+            incumbent_loss=_last_loss(best.run if (best := session.best) is not None else None),
         )
-        return (*found, *_find_stray(log))
+        why = self._incomparable(experiment, _measurement(log, report))
+        slow = (f"{_NOT_COMPARABLE}, twice: {why}",) if why else ()
+        return (*found, *slow, *_find_stray(log))
+
+    def _incomparable(self, experiment: Experiment, measurement: ev.Measurement) -> str:
+        """Return why a run is not comparable with the one of equal work before it; "" if it is."""
+        session, own = self._context.session, experiment.measurement
+        if own is not None and experiment.epoch == session.epoch:
+            return find_incomparable(measurement, own)  # the same code
+        best, proposal = session.best, experiment.proposal
+        changed = max(proposal.added, proposal.removed)
+        neutral = keeps_speed(proposal.knobs, is_whole_edit=changed <= len(proposal.knobs))
+        if best is None or best.measurement is None or not neutral:
+            return ""
+        return find_incomparable(measurement, best.measurement)
+
+
+def _measurement(log: RunLog, report: ExitReport) -> ev.Measurement:
+    metric = log.metric_value
+    assert metric is not None  # a finished run has one, by its classification
+    peak_mb = log.figure("peak_vram_mb")
+    steps = log.figure("num_steps")
+    return ev.Measurement(
+        metric=metric,
+        memory_gb=peak_mb / 1024 if peak_mb else report.peak_rss_bytes / 2**30,
+        training_seconds=log.figure("training_seconds"),
+        total_seconds=log.figure("total_seconds"),
+        steps=int(steps) if steps is not None and abs(steps) < 2**53 else None,
+        tokens_millions=log.figure("total_tokens_M"),
+        params_millions=log.figure("num_params_M"),
+        summary=dict(log.summary),
+        metric_lead=log.lead,
+    )
+
+
+def _last_loss(run: Run | None) -> float | None:
+    return run.curve[-1].loss if run is not None and run.curve else None
 
 
 def _find_stray(log: RunLog) -> tuple[str, ...]:

@@ -17,11 +17,12 @@ def decide_once(
     doubts: tuple[str, ...] = (),
     surprises: tuple[str, ...] = (),
     lines_saved: int = 0,
+    runs: int = 1,
 ) -> KeepDecision:
-    """Return the decision about a candidate that was run once; None as incumbent: a baseline."""
+    """Return the decision about a candidate after equal runs; None as incumbent: a baseline."""
     trial = None
     if incumbent is not None:
         values = (measurement.metric,)
         trial = Trial(config, values, (), incumbent, None, lines_saved)
     rule = RULES[config.rule]
-    return decide(rule, trial, measurement, config, doubts=doubts, surprises=surprises)
+    return decide(rule, trial, measurement, config, runs=runs, doubts=doubts, surprises=surprises)

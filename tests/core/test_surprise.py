@@ -85,9 +85,8 @@ def test_less_than_half_of_the_budget_is_surprising_where_the_baseline_used_it(
 
 
 def test_a_surprising_result_is_neither_kept_nor_lost() -> None:
-    decision = decide_once(
-        ResearchConfig(rule=GREEDY), Measurement(metric=0.0), 1.1, surprises=("it is 0",)
-    )
+    config = ResearchConfig(rule=GREEDY)
+    decision = decide_once(config, Measurement(metric=0.0), 1.1, surprises=("it is 0",), runs=3)
     assert decision.verdict is Verdict.DISCARD
     assert decision.reason == "held for you: it is 0"
     assert decision.gain == 1.1
@@ -129,3 +128,25 @@ def test_either_answer_of_the_user_closes_the_question(verdict: Verdict) -> None
     assert session.pending_overrules == ((1,) if kept else ())
     assert session.experiment(1).doubted is not kept
     assert session.counts.total == 1
+
+
+def test_a_value_far_below_what_its_training_loss_predicts_is_for_the_user() -> None:
+    def found(value: float, loss: float | None, direction: Direction = MIN) -> tuple[str, ...]:
+        return find_surprises(
+            direction, value, 1.0, kept_gains=[0.3], loss=loss, incumbent_loss=3.0
+        )
+
+    assert "predicts about 1 by the incumbent's ratio" in found(0.55, 3.0)[0]
+    assert found(0.55, 1.7) == ()  # the training loss fell as much
+    assert found(0.95, 2.9) == ()
+    assert found(0.55, None) == () and found(0.55, 0.0) == ()
+    assert found(1.55, 3.0, MAX) == ()  # an accuracy is not a multiple of the loss
+
+
+def test_a_surprising_result_is_run_twice_more_before_it_is_held() -> None:
+    config, measured = ResearchConfig(rule=GREEDY), Measurement(metric=0.1)
+    for runs in (1, 2):
+        decision = decide_once(config, measured, 1.0, surprises=("too good",), runs=runs)
+        assert decision.verdict is None and not decision.run_incumbent
+    held = decide_once(config, measured, 1.0, surprises=("too good",), runs=3)
+    assert held.verdict is Verdict.DISCARD and held.reason == "held for you: too good"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from statistics import fmean
+
 from engine.core.config import ResearchConfig
 from engine.core.keep_rule.trial import Judgement, Standing, Step, Trial
 
@@ -19,8 +21,8 @@ class SingleRun:
         self._by_min_delta = by_min_delta
 
     def judge(self, trial: Trial) -> Judgement:
-        """Return a keep or a discard; a candidate is never run again."""
-        gain = trial.config.direction.gain(trial.candidate[0], trial.incumbent_value)
+        """Return a keep or a discard; several runs, as of a surprising result, count as one."""
+        gain = trial.config.direction.gain(fmean(trial.candidate), trial.incumbent_value)
         need = trial.config.min_delta if self._by_min_delta else 0.0
         if gain > 0 and gain >= need:
             return Judgement(Step.KEEP, f"better by {gain:.6g}", gain)
