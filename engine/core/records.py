@@ -253,6 +253,13 @@ class Experiment(ProposalRecord, frozen=True, kw_only=True):
         return self.measurement.metric if self.measurement is not None else None
 
     @property
+    def epoch_value(self) -> float | None:
+        """The value in the newest evaluation epoch in which it was measured; None without one."""
+        if self.epoch == 1:
+            return self.measurement.metric if self.measurement is not None else None
+        return self.value
+
+    @property
     def run_count(self) -> int:
         """The number of runs that give its value known, of all purposes."""
         return sum(len(self.values(purpose)) for purpose in RunPurpose)

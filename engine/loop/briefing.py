@@ -173,11 +173,22 @@ def _pending(number: int, record: Experiment | Queued, session: Session) -> Pend
     )
 
 
-def _reason(experiment: Experiment) -> str:
+def _reason(experiment: Experiment, session: Session) -> str:
+    if experiment.measurement is not None and experiment.epoch != session.epoch:
+        return f"measured with other data (evaluation epoch {experiment.epoch}): " + (
+            experiment.verdict_reason
+        )
     overruled = [d for d in experiment.decisions if d.kind is DecisionKind.OVERRULED]
     if experiment.overruled is None or not overruled:
         return experiment.verdict_reason
     return f"overruled by the user: {overruled[-1].reason}"
+
+
+def _value(experiment: Experiment, session: Session) -> float | None:
+    """Return an experiment's value; None for a crash, and for one of another evaluation epoch."""
+    if experiment.verdict is Verdict.CRASH or experiment.epoch != session.epoch:
+        return None
+    return experiment.epoch_value
 
 
 def _attempt(experiment: Experiment, session: Session) -> Attempt:
@@ -191,12 +202,12 @@ def _attempt(experiment: Experiment, session: Session) -> Attempt:
         category=experiment.proposal.category,
         verdict=experiment.effective_verdict or experiment.verdict,
         outcome=experiment.outcome,
-        metric=None if experiment.verdict is Verdict.CRASH or measured is None else measured.metric,
+        metric=_value(experiment, session),
         gain=None if experiment.doubted or experiment.breaches else experiment.gain,
         patch_id=experiment.proposal.patch_id,
         source_key=experiment.proposal.source_key,
         rationale=experiment.proposal.rationale,
-        reason=_reason(experiment),
+        reason=_reason(experiment, session),
         detail=run.detail if run is not None else "",
         seconds=run.seconds if run is not None else 0.0,
         memory_gb=measured.memory_gb if measured is not None else None,

@@ -59,17 +59,17 @@ class EvaluationInputs:
         self._closing = threading.Event()
         self._hashing: asyncio.Task[Manifest] | None = None
 
-    async def learn(self, run: Run, *, anew: bool = False) -> None:
+    async def learn(self, run: Run, *, afresh: bool = False) -> None:
         """Add what a run read to what determines the metric; read it in full in the background.
 
         Args:
             run: A finished run of the baseline, or of an incumbent.
-            anew: Whether everything that was known before is left out.
+            afresh: Whether everything that was known before is left out.
         """
-        if self._manifest is not None and run.directory in self._manifest.learnt and not anew:
+        if self._manifest is not None and run.directory in self._manifest.learnt and not afresh:
             return
         await self._finish_hashing()
-        before = Manifest() if anew or self._manifest is None else self._manifest
+        before = Manifest() if afresh or self._manifest is None else self._manifest
         self._manifest = await asyncio.to_thread(self._with_run, before, run)
         self._hashing = asyncio.create_task(self._hash(self._manifest))
 

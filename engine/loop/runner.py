@@ -386,7 +386,7 @@ class Runner:
         if ended.outcome is Outcome.FINISHED and finished is not None and report is not None:
             self._measure(number, run.number, finished.log, report, changed)
             if experiment.is_baseline and run.purpose is RunPurpose.TRIAL:
-                await self._inputs.learn(run, anew=True)
+                await self._inputs.learn(run, afresh=True)
         elif changed:
             message = f"run #{number} changed {', '.join(changed)}"
             self._context.alarm(AlarmKind.TAMPER, message, experiment=number)

@@ -9,6 +9,8 @@ import pytest
 from engine.client.request import send_command
 from engine.client.sessions import engine_pid
 from engine.core import events as ev
+from engine.core.analysis.leaderboard import leaderboard
+from engine.core.analysis.noise import noise_of
 from engine.core.enums import AlarmKind, Outcome, RunPurpose, Verdict
 from engine.core.layout import Layout
 from engine.protocol import commands
@@ -131,3 +133,35 @@ def test_a_touched_file_with_the_same_content_changes_nothing(tmp_path: Path) ->
     (data / "val.txt").write_text("1.0\n")
     run(workspace, "--max", "3", "--budget", "0.05")
     assert session_of(workspace).epoch == 1
+
+
+def test_nothing_is_compared_across_epochs(tmp_path: Path) -> None:
+    workspace, data = workspace_with_data(tmp_path)
+    run(workspace, "--max", "3", "--budget", "0.05")
+    (data / "val.txt").write_text("0.2\n")
+    done = run(workspace, "--max", "5", "--budget", "0.05")
+    session = session_of(workspace)
+    best = session.best
+    assert best is not None and best.value is not None
+    # The leaderboard has the values of this epoch only, and its gains are since it began.
+    board = leaderboard(session)
+    assert all(place.value < 0.7 for place in board.places)
+    assert all(place.gain is None or abs(place.gain) < 0.3 for place in board.places)
+    assert len(board.places) == sum(e.epoch == 2 for e in session.experiments)
+    # No σ comes from one run before and one after.
+    assert noise_of(session) is None
+    assert "since evaluation epoch 2 began" in done
+
+
+def test_the_rule_confirm_measures_the_incumbent_again_as_often_as_it_needs(
+    tmp_path: Path,
+) -> None:
+    workspace, data = workspace_with_data(tmp_path)
+    flags = ("--budget", "0.05", "--rule", "confirm", "--closing", "0")
+    run(workspace, "--max", "2", *flags)
+    (data / "val.txt").write_text("0.2\n")
+    run(workspace, "--max", "3", "--rule", "confirm")
+    session = session_of(workspace)
+    assert session.epoch == 2
+    third = session.experiment(3)
+    assert third.epoch == 2 and third.gain is not None and abs(third.gain) < 0.5

@@ -53,7 +53,10 @@ def experiment_cell(
             return clean_line(proposal.hypothesis), "--strong" if best else ""
     if measurement is None or experiment.effective_verdict is Verdict.CRASH:
         return "", "--dim"
-    return metric(measurement.metric, apart=apart), "--keep" if best else ""
+    if experiment.epoch != session.epoch:
+        return metric(measurement.metric, apart=apart), "--dim"  # not comparable with the others
+    value = experiment.epoch_value if best else measurement.metric
+    return metric(value, apart=apart), "--keep" if best else ""
 
 
 def past_cell(title: str, attempt: PastAttempt, session: Session, apart: int = 0) -> TextLine:

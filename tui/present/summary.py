@@ -56,7 +56,9 @@ def summary_lines(session: Session) -> list[str]:
     ]
     if best is not None and session.best_metric is not None:
         gain = show_change(session, session.total_gain)
-        against = "the baseline" if best.is_baseline else f"{gain} against the baseline"
+        since = f"since evaluation epoch {session.epoch} began"
+        since = since if session.epoch > 1 else "against the baseline"
+        against = "the baseline" if best.is_baseline and session.epoch == 1 else f"{gain} {since}"
         lines.append(
             f"Best {session.config.metric} {exact_metric(session.best_metric)} ({against}), "
             f"experiment {best.number}, commit {best.commit[:7]}."

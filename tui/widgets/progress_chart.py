@@ -207,6 +207,8 @@ def _key(session: Session) -> tuple[object, ...]:
         session.counts,
         session.pending_overrules,
         session.incumbent,
+        session.epoch,
+        session.is_best_outdated,
         session.config.metric,
         session.config.direction,
         session.base_commit,
@@ -215,10 +217,12 @@ def _key(session: Session) -> tuple[object, ...]:
 
 
 def _points(session: Session) -> list[_Point]:
+    """Return the points of finished experiments, without values of other evaluation epochs."""
     nothing = math.nan
     return [
-        (e.number, nothing if e.measurement is None else e.measurement.metric, verdict)
+        (e.number, nothing if e.epoch_value is None else e.epoch_value, verdict)
         for e in session.experiments
+        if e.measurement is None or e.epoch == session.epoch
         # A row of an imported table without a verdict is drawn as a dot as well.
         if (verdict := e.overruled or e.verdict or (Verdict.DISCARD if e.row_status else None))
         is not None

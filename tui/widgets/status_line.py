@@ -265,4 +265,6 @@ def _best(session: Session, label: str) -> Iterable[_Part]:
         delta = session.direction.change(gain)
         runs.append((f" {change(delta, 4)}", "--keep" if gain > 0 else "--crash"))
     runs.append((f" #{session.incumbent}", "--dim"))
+    if session.epoch > 1:
+        runs.append((f" epoch {session.epoch}", "--attention"))
     yield _Part(3, tuple(runs))

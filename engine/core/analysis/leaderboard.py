@@ -42,6 +42,8 @@ class Leaderboard(msgspec.Struct, frozen=True, kw_only=True):
 def leaderboard(session: Session, *, rows: bool = False) -> Leaderboard:
     """Return a session's commits ranked by value, best first; runs of a commit share its place.
 
+    Commits that were measured in an earlier evaluation epoch only have no place.
+
     Args:
         session: The session.
         rows: Whether the session was read from a table that another program wrote. Many of those
@@ -53,6 +55,8 @@ def leaderboard(session: Session, *, rows: bool = False) -> Leaderboard:
     first: dict[str, int] = {}
     unplaced = 0
     for e in session.experiments:
+        if e.measurement is not None and e.epoch != session.epoch:
+            continue  # values of another evaluation epoch are not comparable
         value = _row_value(e, session.config.metric) if rows else _credible_value(e)
         if value is None:
             unplaced += e.effective_verdict is not None or bool(e.row_status)
@@ -95,6 +99,8 @@ def _base(session: Session, values: dict[str, float], *, rows: bool) -> float | 
         first = next((e for e in session.experiments if e.advanced), None)
         return values.get(f"#{first.number}") if first is not None else None
     baseline = session.baseline
+    if baseline is not None and baseline.epoch != session.epoch:
+        return session.reference
     return values.get(baseline.commit or "#1") if baseline is not None else None
 
 
@@ -114,4 +120,5 @@ def _credible_value(e: Experiment) -> float | None:
         return None
     if e.effective_verdict is None and not e.row_status:
         return None
-    return e.measurement.metric if math.isfinite(e.measurement.metric) else None
+    value = e.epoch_value
+    return value if value is not None and math.isfinite(value) else None

@@ -140,7 +140,7 @@ def estimate_of(session: Session, number: int) -> Estimate | None:
     """
     e = session.experiment(number)
     same = [c for c in session.experiments if e.commit and c.commit == e.commit and c is not e]
-    repeats = [c for c in same if c.origin is Origin.CONFIRM or e.origin is Origin.CONFIRM]
+    repeats = [c for c in same if c.epoch == e.epoch and Origin.CONFIRM in (c.origin, e.origin)]
     unselected = [
         *e.fresh,
         *e.values(RunPurpose.CLOSING),
@@ -170,7 +170,8 @@ def worth_of(session: Session, number: int, before: int, noise: Spread | None) -
     e = session.experiment(number)
     new, old = estimate_of(session, number), estimate_of(session, before)
     gain, error = e.gain, None
-    if new is not None and old is not None:
+    is_comparable = e.epoch == session.experiment(before).epoch
+    if new is not None and old is not None and is_comparable:
         if not new.selected or not old.selected:
             gain = session.direction.gain(new.value, old.value)
         error = noise.half_width(new.runs, old.runs) if noise is not None else None
