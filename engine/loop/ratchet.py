@@ -16,7 +16,7 @@ from datetime import timedelta
 
 from engine.core import events as ev
 from engine.core.analysis.failure_streak import why_to_pause
-from engine.core.analysis.stop_conditions import why_to_end
+from engine.core.analysis.stop_conditions import flags_to_continue, why_to_end
 from engine.core.enums import AlarmKind, Origin, Outcome
 from engine.core.errors import (
     AgentError,
@@ -432,10 +432,11 @@ class Ratchet:
 
     def _report_overrule_beyond_limit(self) -> None:
         late = [q for q in self.session.queue if q.origin is Origin.OVERRULE]
-        if late and self.session.is_used_up:
+        if late and (why := why_to_end(self.session)):
+            start = f"autoresearch-tui start {flags_to_continue(self.session)}".rstrip()
             message = (
-                f"your verdict on #{late[-1].of} needs a run, but all experiments are done: go on "
-                "with a higher --max to have it carried out"
+                f"your verdict on #{late[-1].of} needs a run, but {why}: continue with `{start}` "
+                "to have it carried out"
             )
             self._context.alarm(AlarmKind.OVERRULE, message)
 
