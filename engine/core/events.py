@@ -545,7 +545,7 @@ class RunFellBehind(Event, frozen=True, kw_only=True):
     hindsight_stopped: int = 0
     """How many of these runs the rule would have stopped, each judged by all the others."""
     hindsight_keeps: int = 0
-    """How many of those it would have stopped were kept; the rule stops no run if there is one."""
+    """How many of those it would have stopped were kept."""
     stops: bool = False
     """Whether the engine stops the run."""
     saved_seconds: float = 0.0

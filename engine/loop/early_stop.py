@@ -90,7 +90,6 @@ class EarlyStopping:
         if behind is None:
             return None
         hindsight: Hindsight = evidence.hindsight()
-        kills = session.config.early_stop is EarlyStop.KILL
         return ev.RunFellBehind(
             experiment=experiment.number,
             run=run.number,
@@ -101,7 +100,7 @@ class EarlyStopping:
             curves=behind.curves,
             hindsight_stopped=len(hindsight.stopped),
             hindsight_keeps=len(hindsight.keeps_lost),
-            stops=kills and not hindsight.keeps_lost,
+            stops=session.config.early_stop is EarlyStop.KILL,
             saved_seconds=max(0.0, best[1].seconds - elapsed_seconds),
         )
 

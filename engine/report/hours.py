@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from engine.core import events as ev
-from engine.core.enums import Verdict
+from engine.core.enums import Outcome, Verdict
 from engine.core.session import Session
 from engine.report.model import Hours
 
@@ -92,6 +92,7 @@ def hours_of(session: Session, idle_spans: Iterable[IdleSpan] = ()) -> Hours | N
     running = _union(busy)
     idle = _length(_union(idle_spans)) - _overlap(_union(idle_spans), running)
     total = (end - begin).total_seconds()
+    runs = (run for e in session.experiments for run in e.runs)
     return Hours(
         total=total,
         training=training,
@@ -99,6 +100,8 @@ def hours_of(session: Session, idle_spans: Iterable[IdleSpan] = ()) -> Hours | N
         lost=lost,
         waiting=max(0.0, total - _length(running) - idle),
         idle=idle,
+        stopped=sum(r.outcome is Outcome.STOPPED_EARLY for r in runs),
+        saved=session.saved_seconds,
     )
 
 

@@ -93,6 +93,10 @@ class Hours(msgspec.Struct, frozen=True, kw_only=True):
     """Time between runs: for the agent's proposal, the user's review, the engine itself."""
     idle: float
     """Time while paused or without a running engine."""
+    stopped: int = 0
+    """The number of runs that were stopped early."""
+    saved: float = 0.0
+    """Time that these would have gone on, by the time the incumbent's run took."""
 
     def parts(self) -> tuple[tuple[str, float], ...]:
         """Return the description and the seconds of each use of the time."""

@@ -158,13 +158,15 @@ def closing(facts: ReportFacts) -> str:
 def _time(facts: ReportFacts) -> tuple[Block, ...]:
     if facts.hours is None:
         return ()
-    total = facts.hours.total
+    hours, total = facts.hours, facts.hours.total
+    saved = f"{many(hours.stopped, 'run')} stopped early saved about {duration(hours.saved)}."
     return (
+        *((Text(saved),) if hours.stopped else ()),
         Grid(
             ("use", "time", "share"),
             tuple(
                 (name, duration(seconds), f"{100 * seconds / total:.0f} %")
-                for name, seconds in facts.hours.parts()
+                for name, seconds in hours.parts()
                 if seconds > 0
             ),
             frozenset((1, 2)),

@@ -8,11 +8,12 @@ from dataclasses import dataclass
 from itertools import pairwise
 from statistics import median
 
-from engine.core.curves.curve import Curve, CurvePoint, Track
+from engine.core.curves.curve import WINDOW, Curve, CurvePoint, Track
 
 FEWEST = 5
-"""Finished curves from which a projection gets a band, and from which a run may be stopped."""
+"""The number of finished curves from which a projection gets a band."""
 _COVERED = 0.9
+_MEAN_WINDOWS = 4
 _SPIKE = 6.0
 """A point further above the median before it than so many typical changes is a spike."""
 _SPIKE_POINTS = 9
@@ -59,6 +60,16 @@ def gap_at(track: Track, reference: Track, share: float) -> float | None:
     """Return a curve's loss at a share, less that of a reference; None where one has none there."""
     own, other = track.at(share), reference.at(share)
     return None if own is None or other is None else own - other
+
+
+def mean_gap(track: Track, reference: Track, share: float) -> float | None:
+    """Return the mean gap over the fifth of the budget before a share; None where there is none.
+
+    A training loss is noisy: at one share, a gap of a few hundredths may be luck.
+    """
+    gaps = (gap_at(track, reference, share - n * WINDOW) for n in range(_MEAN_WINDOWS))
+    known = [gap for gap in gaps if gap is not None]
+    return math.fsum(known) / len(known) if known else None
 
 
 def made_up(finished: FinishedCurve, share: float) -> float | None:

@@ -7,12 +7,15 @@ from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from engine.core.curves.comparison import FEWEST, FinishedCurve, gap_at, made_up
+from engine.core.curves.comparison import FinishedCurve, mean_gap
 from engine.core.curves.curve import Track
 from engine.core.student import t_quantile
 
 CHECKS = tuple(n / 20 for n in range(4, 17))
 """The shares of the budget at which a run is judged: each twentieth from 20 % to 80 %."""
+FEWEST = 8
+"""The number of finished curves below which nothing is said."""
+_BELIEF = 0.98
 _NEWEST = 100
 """At most so many of the newest finished curves count as evidence."""
 
@@ -28,7 +31,7 @@ class Behind:
 
     share: float
     gap: float
-    """The run's loss at that share, less the incumbent's there."""
+    """The run's loss less the incumbent's, on average over the fifth of the budget before that."""
     limit: float
     """The largest gap at that share from which a run is believed to recover."""
     curves: int
@@ -53,7 +56,7 @@ class Evidence:
 
     At each of the shares `CHECKS`, a run is believed to recover from a gap that is not larger than
     the largest one that a finished run made up by its end, a kept run's whole gap included, and not
-    larger than the mean of these plus Student's t (99 %, one-sided) times their spread: with few
+    larger than the mean of these plus Student's t (98 %, one-sided) times their spread: with few
     curves, the largest of them says little.
 
     Args:
@@ -63,11 +66,11 @@ class Evidence:
     def __init__(self, finished: Sequence[FinishedCurve]) -> None:
         self.finished = finished[-_NEWEST:]
         self._gaps = [
-            [gap_at(f.track, f.reference, share) for share in CHECKS] for f in self.finished
+            [mean_gap(f.track, f.reference, share) for share in CHECKS] for f in self.finished
         ]
         self._recovered = [
-            [_recovered(f, share, gap) for share, gap in zip(CHECKS, gaps, strict=True)]
-            for f, gaps in zip(self.finished, self._gaps, strict=True)
+            _recovered(finished, gaps)
+            for finished, gaps in zip(self.finished, self._gaps, strict=True)
         ]
 
     def judge(self, track: Track, reference: Track) -> Behind | None:
@@ -81,7 +84,7 @@ class Evidence:
             The finding; None where the run may recover, or too few curves have finished.
         """
         place = checks_reached(track.end) - 1
-        gap = gap_at(track, reference, CHECKS[place]) if place >= 0 else None
+        gap = mean_gap(track, reference, CHECKS[place]) if place >= 0 else None
         return None if gap is None else self._judge(place, gap, None)
 
     def _judge(self, place: int, gap: float, without: int | None) -> Behind | None:
@@ -95,7 +98,7 @@ class Evidence:
         count, mean = len(values), math.fsum(values) / len(values)
         variance = math.fsum((value - mean) ** 2 for value in values) / (count - 1)
         spread = math.sqrt(variance * (1 + 1 / count))
-        limit = max(*values, mean + t_quantile(0.99, count - 1) * spread)
+        limit = max(*values, mean + t_quantile(_BELIEF, count - 1) * spread)
         return Behind(CHECKS[place], gap, limit, len(values)) if gap > limit else None
 
     def hindsight(self) -> Hindsight:
@@ -115,9 +118,12 @@ class Evidence:
         return Hindsight(tuple(stopped), tuple(lost), count, saved / count if count else 0.0)
 
 
-def _recovered(finished: FinishedCurve, share: float, gap: float | None) -> float | None:
-    """Return the gap at a share from which a finished run recovered."""
-    made = made_up(finished, share)
-    if made is None or gap is None:
-        return None
-    return max(made, gap) if finished.kept else made
+def _recovered(finished: FinishedCurve, gaps: Sequence[float | None]) -> list[float | None]:
+    """Return the gaps, at each check, from which a finished run recovered by its end."""
+    end = min(finished.track.end, finished.reference.end)
+    final = mean_gap(finished.track, finished.reference, end)
+    if final is None:
+        return [None for _ in gaps]
+    if finished.kept:
+        final = min(final, 0.0)
+    return [None if gap is None else gap - final for gap in gaps]
