@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,10 +14,21 @@ from engine.core.analysis.end_forecast import end_forecast
 from engine.core.analysis.forecast import forecast
 from engine.core.analysis.stop_conditions import conditions_text, experiments_without_keep
 from engine.core.errors import EngineGoneError, UsageError
+from engine.core.keep_rule.certainty import (
+    Difference,
+    closing_difference,
+    resolution,
+    runs_behind,
+    total_difference,
+)
+from engine.core.keep_rule.from_session import spread_of
+from engine.core.keep_rule.repeated_run import repeated_run_now
 from engine.core.session import Session
+from engine.core.spread import Spread
 from engine.core.text import one_line, sanitize
 from tui.commands.options import json_option, tag_option, workspace_argument, workspace_option
 from tui.commands.output import echo, print_json, style
+from tui.present.certainty import noise_sentences, repeat_text
 from tui.present.end_forecast import end_text
 from tui.present.summary import show_change, summary_lines
 
@@ -72,7 +84,10 @@ def status(path: Path, as_json: bool) -> None:
         left = f", {facts['elapsed_seconds']:.0f} s" if facts["elapsed_seconds"] is not None else ""
         if pid is None and session.running is not None:
             doing, left = "left to its run supervisor; the next engine takes it over", ""
+        repeat = repeated_run_now(session)
         again = f" (run {len(current.runs)})" if session.running and len(current.runs) > 1 else ""
+        if repeat is not None:
+            again = f" ({repeat_text(repeat)})"
         echo(
             f"#{current.number} {doing}{again}{left}: {one_line(current.proposal.hypothesis, 100)}"
         )
@@ -86,6 +101,9 @@ def status(path: Path, as_json: bool) -> None:
         echo(f"Paused: {why}. {one_line(session.pause.todo)}".rstrip())
     for line in summary_lines(session):
         echo(line)
+    if session.incumbent is not None:
+        for line in noise_sentences(session):
+            echo(line)
     if session.ended is None and (ends := conditions_text(session.config)):
         left = end_text(session, datetime.now(UTC))
         echo(f"Ends {one_line(ends)}{f' ({left})' if left else ''}.")
@@ -107,6 +125,42 @@ def spending_facts(session: Session) -> dict[str, Any]:
     }
 
 
+def noise_facts(session: Session, spread: Spread | None) -> dict[str, Any] | None:
+    """Return the noise of the metric and the smallest gains to be seen, for JSON; None without it.
+
+    Args:
+        session: The session.
+        spread: Its noise, from `spread_of`.
+    """
+    if spread is None:
+        return None
+    low, high = spread.interval
+    seen = resolution(spread, session.config)
+    return {
+        "known": spread.is_known,
+        "sigma": spread.sigma,
+        "interval": [low, high] if math.isfinite(high) else None,
+        "degrees_of_freedom": spread.degrees,
+        "runs": spread.runs,
+        "experiments": spread.commits,
+        "left_out": spread.left_out,
+        "smallest_gain": seen.gain if seen is not None else None,
+        "more_repeats": seen.more_repeats if seen is not None else None,
+        "smallest_gain_with_more_repeats": seen.gain_with_more if seen is not None else None,
+    }
+
+
+def _difference_facts(difference: Difference | None) -> dict[str, Any] | None:
+    if difference is None:
+        return None
+    return {
+        "gain": difference.gain,
+        "half_width": difference.half_width,
+        "runs": difference.runs,
+        "baseline_runs": difference.runs_before,
+    }
+
+
 def status_facts(now: EngineState) -> dict[str, Any]:
     """Return what the session does and its best result, as plain values for JSON; times in seconds.
 
@@ -115,6 +169,8 @@ def status_facts(now: EngineState) -> dict[str, Any]:
     """
     session, progress, pid = now.session, now.progress, now.pid
     best, current, run = session.best, session.active, session.running
+    spread, repeat = spread_of(session), repeated_run_now(session)
+    total = total_difference(session, spread)
     state = session.state.value if pid is not None or session.ended else "no engine"
     end = end_forecast(session, datetime.now(UTC)) if session.ended is None else None
     elapsed = (datetime.now(UTC) - run.started_at).total_seconds() if run is not None else None
@@ -129,6 +185,14 @@ def status_facts(now: EngineState) -> dict[str, Any]:
         "agent": session.config.agent,
         "sandbox": session.platform.sandbox if session.platform is not None else "none",
         "experiment": current.number if current is not None else None,
+        "repeat": None
+        if repeat is None
+        else {
+            "reason": repeat.reason.value,
+            "run": repeat.place,
+            "most": repeat.most or None,
+            "text": repeat_text(repeat),
+        },
         "phase": progress.phase.value if progress is not None else ("start-up" if run else None),
         "elapsed_seconds": elapsed,
         "share": progress.share if progress is not None else None,
@@ -142,7 +206,11 @@ def status_facts(now: EngineState) -> dict[str, Any]:
             "metric": session.best_metric,
             "commit": best.commit,
             "gain": session.total_gain,
+            "half_width": total.half_width if total is not None else None,
+            "runs": runs_behind(best),
         },
+        "noise": noise_facts(session, spread),
+        "closing": _difference_facts(closing_difference(session, spread)),
         "counts": {
             "keep": session.counts.keep,
             "discard": session.counts.discard,

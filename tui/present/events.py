@@ -6,14 +6,14 @@ from enum import StrEnum
 from typing import NamedTuple, assert_never
 
 from engine.core import events as ev
-from engine.core.enums import Actor, Direction, Origin, Outcome, ReviewAnswer
+from engine.core.enums import Actor, Direction, Origin, Outcome, ReviewAnswer, RunPurpose
 from engine.core.input_rules import shorten
 from engine.core.machine import MachineSample
 from engine.core.records import Spending
 from engine.core.text import short_id
 from tui.present.early_stop import behind, evidence
 from tui.present.numbers import clock, cost, gain_text, memory, metric, size
-from tui.present.verdict_marks import VERDICTS
+from tui.present.verdict_marks import INDECISIVE, VERDICTS
 
 
 class EventTopic(StrEnum):
@@ -85,6 +85,14 @@ _EVENTS: dict[EventTopic, tuple[type[ev.AnyEvent], ...]] = {
 }
 TOPICS = {event: topic for topic, events in _EVENTS.items() for event in events}
 """By event class, the topic by which the event list can be filtered."""
+
+
+PURPOSES = {
+    RunPurpose.TRIAL: "",
+    RunPurpose.FRESH: "the incumbent again, for comparison",
+    RunPurpose.CLOSING: "closing measurement",
+}
+"""By what a run is made for, the text for it; "" for a run that its experiment is judged by."""
 
 
 class EventText(NamedTuple):
@@ -175,6 +183,8 @@ def _describe(event: ev.AnyEvent, direction: Direction) -> EventText:
             return EventText("a step of the engine failed", "--crash", reason=event.error)
         case ev.VerdictGiven():
             word, style = VERDICTS[event.verdict]
+            if event.indecisive:
+                word, style = INDECISIVE
             what = f"{word} {gain_text(event.gain, direction)}".rstrip()
             return EventText(what, style, reason=event.reason)
         case ev.RowWritten():
@@ -206,7 +216,8 @@ def _describe(event: ev.AnyEvent, direction: Direction) -> EventText:
                 use[event.used], "--crash" if event.used is False else "", reason=event.reason
             )
         case ev.RunStarted():
-            return EventText(f"run {event.run} started, at most {clock(event.deadline_seconds)}")
+            what = f"run {event.run} started, at most {clock(event.deadline_seconds)}"
+            return EventText(what, reason=PURPOSES[event.purpose])
         case ev.RunAdopted():
             return EventText(f"run {event.run} was found alive and taken over", "--accent")
         case ev.RunFellBehind():

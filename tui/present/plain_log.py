@@ -5,6 +5,7 @@ from __future__ import annotations
 from engine.core import events as ev
 from engine.core.session import Session
 from engine.core.text import one_line
+from tui.present.certainty import measured_line
 from tui.present.decisions import decision_line
 from tui.present.events import event_text
 from tui.present.summary import experiment_line
@@ -26,6 +27,9 @@ def log_lines(event: ev.AnyEvent, session: Session, width: int = 120) -> list[st
         case ev.SessionStarted():
             notes = [f"Note: {one_line(note)}" for note in event.notes]
             return [one_line(event_text(event).sentence()), *notes]
+        case ev.Measured():
+            line = measured_line(event, session)
+            return [one_line(line)] if line else []
         case ev.RunAdopted() | ev.RunFellBehind():
             return [event_text(event).line(f"#{event.experiment}")]
         case ev.Paused():

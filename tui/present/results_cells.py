@@ -6,6 +6,7 @@ from engine.core.enums import Phase, Verdict
 from engine.core.imported_attempt import PastAttempt
 from engine.core.records import Experiment
 from engine.core.session import Session
+from tui.present.certainty import count_text
 from tui.present.lines import TextLine
 from tui.present.numbers import clock, gain_text, metric
 from tui.present.results_order import seconds_of
@@ -17,7 +18,12 @@ PAST_MARK = "·"
 
 
 def experiment_cell(
-    title: str, experiment: Experiment, session: Session, phase: Phase | None, apart: int = 0
+    title: str,
+    experiment: Experiment,
+    session: Session,
+    phase: Phase | None,
+    apart: int = 0,
+    sigma: float | None = None,
 ) -> TextLine:
     """Return the text and style of one cell in an experiment's row.
 
@@ -27,6 +33,7 @@ def experiment_cell(
         session: The session with the experiment.
         phase: The phase of the current run; None if it is not known.
         apart: The decimal places that tell the metrics of the session apart.
+        sigma: The value that σ is below with 95 % probability; None where it is not known.
     """
     proposal, measurement = experiment.proposal, experiment.measurement
     best = experiment.number == session.incumbent
@@ -35,8 +42,12 @@ def experiment_cell(
             return f"{'★' if best else ''}{experiment.number}", "--keep" if best else "--dim"
         case "commit":
             return clean_line(experiment.commit[:7]) or "-", "--dim"
+        case "runs":
+            return _runs(experiment, session), "--dim"
         case "Δ":
             return _delta(experiment, session)
+        case "σ":
+            return _sigmas(experiment, sigma), "--dim"
         case "mem":
             return (_memory(measurement.memory_gb) if measurement else ""), ""
         case "status":
@@ -54,8 +65,8 @@ def experiment_cell(
     if measurement is None or experiment.effective_verdict is Verdict.CRASH:
         return "", "--dim"
     if experiment.epoch != session.epoch:
-        return metric(measurement.metric, apart=apart), "--dim"  # not comparable with the others
-    value = experiment.epoch_value if best else measurement.metric
+        return metric(experiment.value, apart=apart), "--dim"  # not comparable with the others
+    value = experiment.epoch_value if best else experiment.value
     return metric(value, apart=apart), "--keep" if best else ""
 
 
@@ -127,11 +138,30 @@ def _delta(experiment: Experiment, session: Session) -> TextLine:
     return gain_text(gain, session.direction), "--keep" if gain > 0 else "--discard"
 
 
+def _runs(experiment: Experiment, session: Session) -> str:
+    """Return the cell of the run count: `×3`, with … while the experiment is run again."""
+    one = session.in_training
+    again = one is not None and one.number == experiment.number and experiment.run_count > 0
+    return f"{count_text(experiment) or ('×1' if again else '')}{'…' if again else ''}"
+
+
+def _sigmas(experiment: Experiment, sigma: float | None) -> str:
+    """Return the cell σ: the gain in units of σ's upper bound, "" where either is unknown."""
+    gain = experiment.gain
+    if gain is None or not sigma or experiment.effective_verdict is Verdict.CRASH:
+        return ""
+    ratio = abs(gain) / sigma
+    return f"{ratio:.1f}" if ratio < 100 else "≥100"
+
+
 def _status(experiment: Experiment, session: Session, phase: Phase | None) -> TextLine:
     if (verdict := verdict_of(experiment)) is not None:
         return verdict
     if is_unattended(session):
         return OPEN
+    active = session.in_training
+    if active is not None and active.number != experiment.number:
+        return "… in doubt", "--attention"
     return f"… {phase.value}" if phase is not None else "…", "--accent"
 
 

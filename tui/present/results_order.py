@@ -91,7 +91,8 @@ def _experiment_value(experiment: Experiment, sort: Sort, sign: float) -> float 
     if sort is Sort.METRIC:
         if measurement is None or experiment.effective_verdict is Verdict.CRASH:
             return None
-        return sign * measurement.metric
+        value = experiment.value
+        return None if value is None else sign * value
     value = experiment.gain if sort is Sort.GAIN else seconds_of(experiment)
     return -value if value is not None else None
 

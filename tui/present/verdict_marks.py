@@ -18,6 +18,7 @@ VERDICTS = {
 }
 INTERRUPTED = ("‖ interrupted", "--attention")
 BREACH = ("· breach", "--discard")
+INDECISIVE = ("? indecisive", "--attention")
 OPEN = ("○ open", "--attention")
 BY_YOU = " by you"
 """Appended to a verdict that the user gave in place of the keep rule's."""
@@ -25,8 +26,15 @@ BY_YOU = " by you"
 
 def interrupted(experiment: Experiment) -> bool:
     """Return whether the user killed the experiment's run; `results.tsv` calls that a crash."""
+    if experiment.effective_verdict is not Verdict.CRASH:
+        return False
     run = experiment.run
-    return experiment.effective_verdict is Verdict.CRASH and run is not None and run.kill_requested
+    return run is not None and run.kill_requested
+
+
+def is_indecisive(experiment: Experiment) -> bool:
+    """Return whether an experiment is a discard for which its repeats ended before the test did."""
+    return experiment.indecisive and experiment.effective_verdict is Verdict.DISCARD
 
 
 def verdict_of(experiment: Experiment) -> tuple[str, str] | None:
@@ -60,6 +68,8 @@ def rule_verdict(experiment: Experiment) -> tuple[str, str] | None:
 def _mark(experiment: Experiment, verdict: Verdict) -> tuple[str, str]:
     if interrupted(experiment):
         return INTERRUPTED
+    if experiment.indecisive and verdict is Verdict.DISCARD:
+        return INDECISIVE
     broken = experiment.breaches and not experiment.doubts and verdict is Verdict.DISCARD
     return BREACH if broken and not experiment.is_baseline else VERDICTS[verdict]
 

@@ -11,6 +11,8 @@ from textual.message import Message
 
 from engine.core.enums import Phase
 from engine.core.imported_attempt import PastAttempt
+from engine.core.keep_rule.certainty import noise_key
+from engine.core.keep_rule.from_session import spread_of
 from engine.core.records import VerdictCounts
 from engine.core.session import Session
 from tui.present.lines import TextLine
@@ -25,6 +27,8 @@ from tui.present.results_columns import (
     ResultsColumn,
     columns_for,
     foreign_status_cells,
+    has_indecisive,
+    has_repeats,
     metric_format,
     status_cells,
 )
@@ -82,6 +86,11 @@ class ResultsTable(RowList):
         """The decimal places that tell the metrics apart."""
         self._metric_cells = 0
         """Cells of the widest metric."""
+        self._repeats = False
+        """True where an experiment was run more than once."""
+        self._noise_key: tuple[object, ...] = ()
+        self._sigma: float | None = None
+        """The upper bound of σ; None where σ is not known or 0."""
         self._sort = Sort.NUMBER
         self._filter = Filter.ALL
         self._order: Sequence[int] = range(0)
@@ -108,11 +117,19 @@ class ResultsTable(RowList):
         self._phase = phase_of(view) if sample_of(view) is not None else None
         if session.counts != self._counts:
             self._counts = session.counts
-            self._own = status_cells(has_overruled(session), interruptions(session))
+            self._own = status_cells(
+                has_overruled(session), interruptions(session), has_indecisive(session)
+            )
         if not same_rows:
             self._status = max(self._own, foreign_status_cells(longest_foreign_status(session)))
             self._apart, self._metric_cells = metric_format(session)
+            self._repeats = has_repeats(session)
             self._reorder()
+        if self._repeats and (key := noise_key(session)) != self._noise_key:
+            self._noise_key = key
+            spread = spread_of(session)
+            known = spread is not None and spread.is_known
+            self._sigma = spread.upper or None if known and spread is not None else None
         painted = self._painted_now()
         if painted != self._painted:
             self._painted = painted
@@ -192,12 +209,14 @@ class ResultsTable(RowList):
             self._session.config.metric,
             self._session.direction,
             self._phase,
+            self._sigma,
+            self._session.in_training and self._session.in_training.number,
             is_unattended(self._session),
             [self._session.past[index].row for index in rows if index < 0],
             [
                 (
                     *(e.number, e.commit, e.proposal, e.measurement, e.verdict, e.overruled),
-                    *(e.gain, seconds_of(e)),
+                    *(e.gain, seconds_of(e), e.run_count, e.value),
                 )
                 for e in experiments
             ],
@@ -250,7 +269,7 @@ class ResultsTable(RowList):
             else:
                 experiment = session.experiments[place]
                 text, style = experiment_cell(
-                    column.title, experiment, session, self._phase, self._apart
+                    column.title, experiment, session, self._phase, self._apart, self._sigma
                 )
             cells.append((_in(column, text), style))
         return self.runs(cells)
@@ -260,11 +279,16 @@ class ResultsTable(RowList):
         session = self._session
         key = (
             *(width, session.config.metric, self._status, self._metric_cells),
+            *(self._repeats, self._sigma is not None),
             *(len(str(len(session.experiments))), session.past[-1:]),
         )
         if key != self._columns_key:
             self._columns_key = key
-            self._columns = columns_for(session, width, self._status, self._metric_cells)
+            self._columns = columns_for(
+                *(session, width, self._status, self._metric_cells),
+                repeats=self._repeats,
+                sigmas=self._sigma is not None,
+            )
 
 
 def _in(column: ResultsColumn, text: str) -> str:

@@ -11,9 +11,13 @@ from textual.strip import Strip
 from engine.core.analysis.forecast import forecast
 from engine.core.analysis.stop_conditions import flags_to_continue, time_limits
 from engine.core.enums import Phase, SessionState, Verdict
+from engine.core.keep_rule.certainty import Difference, noise_key, total_difference
+from engine.core.keep_rule.from_session import spread_of
+from engine.core.keep_rule.repeated_run import repeated_run_now
 from engine.core.records import VerdictCounts
 from engine.core.session import Session
 from tui.present.alarm import alarm_text
+from tui.present.certainty import UNKNOWN, half_width_text, repeat_mark
 from tui.present.end_forecast import end_text
 from tui.present.numbers import change, clock, cost, metric
 from tui.present.run_phase import elapsed_of, phase_of, sample_of
@@ -62,12 +66,18 @@ class StatusLine(Painted, can_focus=False):
         self._parts: tuple[_Part, ...] = ()
         self._counts: VerdictCounts | None = None
         self._killed = 0
+        self._noise_key: tuple[object, ...] = ()
+        self._total: Difference | None = None
+        """The incumbent's gain over the baseline; None before another one than that is kept."""
 
     def show(self, view: View) -> None:
         """Show the state of the view's session and connection; repaint only on a change."""
         if view.session.counts != self._counts:
             self._counts, self._killed = view.session.counts, interruptions(view.session)
-        parts = tuple(_parts_of(view, self._killed))
+        if (key := noise_key(view.session)) != self._noise_key:
+            self._noise_key = key
+            self._total = total_difference(view.session, spread_of(view.session))
+        parts = tuple(_parts_of(view, self._killed, self._total))
         if parts != self._parts:
             self._parts = parts
             self.refresh()
@@ -89,7 +99,7 @@ def _cells(parts: list[_Part]) -> int:
     return 1 + sum(part.cells for part in parts) + len(_SEPARATOR) * max(0, len(parts) - 1)
 
 
-def _parts_of(view: View, killed: int) -> Iterable[_Part]:
+def _parts_of(view: View, killed: int, total: Difference | None) -> Iterable[_Part]:
     yield from _state(view)
     session = view.session
     if session.stop is not None:
@@ -100,7 +110,10 @@ def _parts_of(view: View, killed: int) -> Iterable[_Part]:
     alarm = alarm_text(session)[:60]
     if alarm:
         yield _Part(2, ((f"! {alarm}", "--attention"),))
-    yield from _best(session, _last_kept(session) if _of_a_table(view) else "best")
+    if _of_a_table(view):
+        yield from _best(session, _last_kept(session), None)
+    else:
+        yield from _best(session, "best", total)
     if session.experiments:
         counts = session.counts
         yield _Part(4, (("keep ", ""), (f"{counts.keep}", "--keep"), (f"/{counts.total}", "")))
@@ -230,13 +243,17 @@ def _running(view: View) -> Iterable[_Part]:
     else:
         times = clock(elapsed)
     yield _Part(0, ((f"{phase.value} {times}", ""),))
+    if (repeat := repeated_run_now(session)) is not None:
+        yield _Part(2, ((repeat_mark(repeat), "--accent"),))
     if share is not None and phase is Phase.TRAINING:
         filled, rest = gauge(share, _BAR_CELLS)
         yield _Part(5, ((filled, "--accent"), (rest, "--dim")))
 
 
 def _number(session: Session) -> str:
-    return f" #{session.experiments[-1].number}" if session.experiments else ""
+    """Return the number of the experiment that is worked on, else of the newest; "" for none."""
+    one = session.active or (session.experiments[-1] if session.experiments else None)
+    return f" #{one.number}" if one is not None else ""
 
 
 def _of_a_table(view: View) -> bool:
@@ -256,7 +273,7 @@ def _last_kept(session: Session) -> str:
     return "last kept" if better else "best"
 
 
-def _best(session: Session, label: str) -> Iterable[_Part]:
+def _best(session: Session, label: str, total: Difference | None) -> Iterable[_Part]:
     best, gain = session.best_metric, session.total_gain
     if best is None:
         return
@@ -264,7 +281,11 @@ def _best(session: Session, label: str) -> Iterable[_Part]:
     if gain:
         delta = session.direction.change(gain)
         runs.append((f" {change(delta, 4)}", "--keep" if gain > 0 else "--crash"))
+        if total is not None and (half := half_width_text(total.half_width, 4)):
+            runs.append((f" {half}", "--dim"))
     runs.append((f" #{session.incumbent}", "--dim"))
     if session.epoch > 1:
         runs.append((f" epoch {session.epoch}", "--attention"))
     yield _Part(3, tuple(runs))
+    if gain and total is not None and total.half_width is None:
+        yield _Part(6, ((UNKNOWN, "--dim"),))

@@ -56,6 +56,19 @@ def runs_behind(experiment: Experiment) -> int:
     return max(1, len(experiment.fresh) or len(experiment.values(RunPurpose.TRIAL)))
 
 
+def noise_key(session: Session) -> tuple[object, ...]:
+    """Return what changes whenever the noise or the incumbent's gain does, cheap to compare."""
+    best, first = session.best, session.experiments[0] if session.experiments else None
+    current = session.current
+    return (
+        *(session.started_at, session.counts, session.incumbent, session.pending_overrules),
+        *(session.epoch, session.repeating, session.held_numbers, session.config.metric),
+        None if best is None else (best.run_count, best.value),
+        None if first is None else first.run_count,
+        None if current is None else current.measurement,
+    )
+
+
 def total_difference(session: Session, spread: Spread | None) -> Difference | None:
     """Return the incumbent's gain over the baseline; None before another one than that is kept.
 

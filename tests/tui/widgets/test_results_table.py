@@ -1,17 +1,20 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
 
 from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.core import events as ev
-from engine.core.enums import Direction, Verdict
+from engine.core.enums import Direction, RunPurpose, Verdict
 from engine.core.records import Experiment
 from engine.core.session import Session
 from engine.core.vector import Vector
+from tests import repeated
 from tests.tui.widgets.widget_scenes import START, Host, session_of, text_of, view_of
 from tests.work import lines_executed
+from tui.present.results_columns import columns_for
 from tui.present.results_order import Filter, Sort, order_of, seconds_of
 from tui.widgets.results_table import ResultsTable
 
@@ -217,3 +220,38 @@ async def test_only_visible_rows_are_painted() -> None:
             assert f"{count + 1}" in text_of(widget)
     # Painting a row takes some two thousand lines; looking at one for the width of a column, ten.
     assert lines[1] - lines[0] < 10 * 9_000
+
+
+async def table_lines(session: Session, width: int) -> list[str]:
+    """Return the table's lines as shown at a width."""
+    widget = ResultsTable()
+    async with Host(widget).run_test(size=(width, 12)) as pilot:
+        widget.show(view_of(session))
+        await pilot.pause()
+        return text_of(widget).splitlines()
+
+
+async def test_repeated_runs_are_counted_and_an_indecisive_discard_has_its_own_sign() -> None:
+    session = repeated.session(repeated.closed(Path("/nowhere")))
+    head, first, kept, undecided, *_ = await table_lines(session, 118)
+    assert head.split()[:6] == ["#", "commit", "val_bpb", "runs", "Δ", "σ"]
+    assert "  1.000000    ×5" in first
+    assert "★2" in kept and "0.973000    ×8" in kept  # the mean of its fresh runs
+    assert "? indecisive" in undecided
+    assert "0.972225    ×4   ▼−0.000775" in undecided
+    narrow = await table_lines(session, 78)
+    assert narrow[0].split() == ["#", "val_bpb", "runs", "Δ", "status", "hypothesis"]
+    assert "0.972225    ×4   ▼−0.000775  ? indecisive  MATRIX_LR" in narrow[3]
+
+
+async def test_a_repeat_shows_in_the_row_of_the_experiment_that_runs() -> None:
+    events = [*repeated.calibrated(Path("/nowhere")), *repeated.tried(2, (0.99,))]
+    events.append(repeated.started(1, 4, RunPurpose.FRESH))
+    _, first, second, *_ = await table_lines(repeated.session(events), 118)
+    assert "×3…" in first and "✓ keep" in first
+    assert "… in doubt" in second
+
+
+def test_a_session_without_repeats_has_no_columns_for_them() -> None:
+    titles = [column.title for column in columns_for(session_of(20), 158, 10)]
+    assert "runs" not in titles and "σ" not in titles

@@ -2,16 +2,20 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 
 import msgspec.structs
 import pytest
 
 from engine.core import events as ev
-from engine.core.enums import Actor, AlarmKind, Direction, Phase, StopMode, Verdict
+from engine.core.enums import Actor, AlarmKind, Direction, Phase, RunPurpose, StopMode, Verdict
 from engine.core.reducer import apply
+from tests import repeated
 from tests.tui.widgets.widget_scenes import Host, session_of, text_of, view_of
 from tui.view import LinkState, View
 from tui.widgets.status_line import StatusLine
+
+HERE = Path("/nowhere")
 
 
 async def line_of(view: View, width: int = 160) -> str:
@@ -125,3 +129,24 @@ async def test_the_clock_runs_while_the_run_reports_nothing() -> None:
     for sample in (silent, None):
         begun = replace(later, session=endless, progress=sample, now=soon)
         assert "start-up 00:03" in await line_of(begun)
+
+
+async def test_a_repeat_names_its_experiment_and_why_it_runs() -> None:
+    events = [*repeated.calibrated(HERE), *repeated.tried(2, (0.99,))]
+    again = repeated.session([*events, repeated.started(2, 2)])
+    assert "● RUNNING #2 · " in await line_of(view_of(again))
+    assert " · again 2/4, in doubt · " in await line_of(view_of(again))
+    beside = repeated.session([*events, repeated.started(1, 4, RunPurpose.FRESH)])
+    line = await line_of(view_of(beside))
+    assert "● RUNNING #1 · " in line
+    assert " · again, incumbent · " in line
+
+
+async def test_the_best_has_its_interval_once_sigma_is_known() -> None:
+    line = await line_of(view_of(repeated.session(repeated.closed(HERE))))
+    assert "best 0.9730 −0.0270 ±0.0010 #2" in line
+    assert "σ not known" not in line
+    kept = [*repeated.tried(2, (0.9,)), *repeated.verdict(2, Verdict.KEEP, 0.1)]
+    line = await line_of(view_of(repeated.session([*repeated.calibrated(HERE), *kept])))
+    assert "best 0.9000 −0.1000 #2 · " in line
+    assert "σ not known yet" in line
