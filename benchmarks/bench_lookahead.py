@@ -87,7 +87,8 @@ def start_session(
         options: Further options of the command.
         warm: Whether to fork the processes from one that has imported LiteLLM already.
     """
-    words = [verb, str(workspace), "--yes", "--tag", "b", "--model", "openai/loopback"]
+    words = [verb, str(workspace), "--yes", "--tag", "b", "--rule", "greedy"]
+    words += ["--model", "openai/loopback"]
     words += ["--api-base", server.openai, *options]
     environment = {**os.environ, "OPENAI_API_KEY": "none"}
     if warm:

@@ -76,6 +76,8 @@ class EngineProcess:
 class PausedSession:
     """A paused session whose training command returns at once, and whose agent is the search agent.
 
+    Each experiment is one run, by the rule `greedy`.
+
     Args:
         workspace: The git repository it works in.
         command: The words that run `autoresearch-tui`.
@@ -84,7 +86,7 @@ class PausedSession:
     def __init__(self, workspace: Path, command: Sequence[str] = (COMMAND,)) -> None:
         self._workspace = workspace
         self._journal = workspace / ".autoresearch" / "b" / "journal.jsonl"
-        options = ("--tag", "b", "--max", "100000", "--command", _COMMAND)
+        options = ("--tag", "b", "--max", "100000", "--rule", "greedy", "--command", _COMMAND)
         self.engine = EngineProcess(workspace, *options, command=command)
         self._wait_for(WARM_UP)
         self._pause()
