@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from engine.core.enums import Direction
+from engine.core.table.json_records import direction_word
 from engine.untrusted_files import read_text
 
 SCRIPT = "autoresearch.sh"
@@ -64,8 +65,8 @@ def _metric(workspace: Path, notes: str) -> tuple[str, Direction | None]:
         # The first line of the log is its settings.
         values = _object(text.split("\n", 1)[0] if name.endswith("l") else text)
         metric = metric or str(values.get("metricName") or "")
-        word = str(values.get("bestDirection") or values.get("direction") or "").lower()
-        direction = direction or _DIRECTIONS.get(word)
+        word = str(values.get("bestDirection") or values.get("direction") or "")
+        direction = direction or direction_word(word)
     primary = _PRIMARY.search(notes)
     if primary is not None:
         if primary[1] != metric:
@@ -73,16 +74,6 @@ def _metric(workspace: Path, notes: str) -> tuple[str, Direction | None]:
         return primary[1], direction
     printed = dict.fromkeys(_PRINTED.findall(read_text(workspace / SCRIPT, _MOST_BYTES)))
     return metric or (next(iter(printed)) if len(printed) == 1 else ""), direction
-
-
-_DIRECTIONS = {
-    "lower": Direction.MIN,
-    "min": Direction.MIN,
-    "minimize": Direction.MIN,
-    "higher": Direction.MAX,
-    "max": Direction.MAX,
-    "maximize": Direction.MAX,
-}
 
 
 def _object(text: str) -> dict[str, object]:

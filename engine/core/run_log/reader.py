@@ -157,11 +157,6 @@ class RunLog:
         return self.metric_reader.choose()
 
     @property
-    def metric_values(self) -> list[str]:
-        """The printed values that were compared, newest last, at most 1,000."""
-        return [found.value.printed for found in self.choice.counted]
-
-    @property
     def metric_value(self) -> float | None:
         """The metric's value; None if there is none."""
         return self.choice.value

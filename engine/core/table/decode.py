@@ -52,7 +52,7 @@ def _decode(data: bytes, notes: list[str]) -> str:
         if data.startswith(mark):
             if name:
                 notes.append(f"{name} text")
-            return _wide(data[len(mark) :], codec).removeprefix("\ufeff")
+            return _wide(data[len(mark) :], codec)
     wide = _unmarked_utf16(data)
     if wide:
         notes.append("UTF-16 text without a byte order mark")

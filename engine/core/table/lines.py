@@ -86,12 +86,7 @@ def shifted(line: int, cells: list[str], schema: Schema) -> FittedLine | None:
     """
     commit, metric = schema.place(Role.COMMIT), schema.place(Role.METRIC)
     after = commit + 1
-    if (
-        commit < 0
-        or after >= len(cells)
-        or not _is_commit(cells[after])
-        or _is_commit(cells[commit])
-    ):
+    if not _is_commit(cells[after]) or _is_commit(cells[commit]):
         return None
     status = schema.place(Role.STATUS)
     if not (metric == after and _is_hash(cells[metric])) and not (
