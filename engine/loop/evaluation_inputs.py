@@ -101,6 +101,16 @@ class EvaluationInputs:
             return ()
         return await self._compare(during=f"while #{number} ran")
 
+    def written_by(self, run: Run) -> tuple[str, ...]:
+        """Return the data files that a run wrote itself, perhaps a copy of them in its worktree."""
+        if self._manifest is None:
+            return ()
+        trace = read_inputs(self._context.workspace.path / run.directory)
+        if not trace.wrote:
+            return ()
+        translate, known = self._paths().translate, self._manifest.files
+        return tuple(sorted(path for path in map(translate, trace.wrote) if path in known))
+
     def _measured_best(self) -> Experiment | None:
         best = self._context.session.best
         return best if best is not None and best.measurement is not None else None

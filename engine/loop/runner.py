@@ -384,7 +384,8 @@ class Runner:
         self._directory_times = None
         self._place.clear_bytecode()
         if ended.outcome is Outcome.FINISHED and finished is not None and report is not None:
-            self._measure(number, run.number, finished.log, report, changed)
+            written = await self._context.in_git_thread(self._inputs.written_by, run)
+            self._measure(number, run.number, finished.log, report, (*changed, *written))
             if experiment.is_baseline and run.purpose is RunPurpose.TRIAL:
                 await self._inputs.learn(run, afresh=True)
         elif changed:

@@ -165,3 +165,24 @@ def test_the_rule_confirm_measures_the_incumbent_again_as_often_as_it_needs(
     assert session.epoch == 2
     third = session.experiment(3)
     assert third.epoch == 2 and third.gain is not None and abs(third.gain) < 0.5
+
+
+FORGING = """\
+if (MATRIX_LR, EMBEDDING_LR, WARMDOWN_RATIO, DEPTH) != (0.04, 0.6, 0.5, 4):
+    with open("val.txt", "w") as file:
+        file.write("0.1")
+"""
+
+
+def test_a_run_that_writes_its_copy_of_the_data_is_doubted(tmp_path: Path) -> None:
+    train = READS + TRAIN.replace("loss = 1 + ", "loss = evaluate() + ")
+    train = train.replace("budget = float", f"{FORGING}\nbudget = float")
+    prepare = "def evaluate():\n    return float(open('val.txt').read())\n"
+    workspace = make_repository(tmp_path / "w", {"train.py": train, "prepare.py": prepare})
+    (workspace / "val.txt").write_text("1.0")  # not tracked: each run gets a copy
+    run(workspace, "--max", "2", "--budget", "0.05")
+    session = session_of(workspace)
+    second = session.experiment(2)
+    assert second.doubts == (f"{workspace}/val.txt was changed during the run",)
+    assert second.verdict is Verdict.DISCARD and session.epoch == 1
+    assert (workspace / "val.txt").read_text() == "1.0"
