@@ -6,10 +6,12 @@ import signal as signals
 
 import msgspec
 
+from engine.core.curves.comparison import spikes
 from engine.core.enums import Outcome, Phase
 from engine.core.outcome import classify, ending_of, is_evidence
 from engine.core.run_log.metric_lines import TEXT_CHARACTERS
 from engine.core.run_log.reader import RunLog
+from engine.core.text import plural
 
 _EVIDENCE_LINES = 12
 _LAST_LINES = 5
@@ -59,6 +61,8 @@ class Explanation(msgspec.Struct, frozen=True, kw_only=True):
     summary: dict[str, str]
     progress: str
     """The last progress, as text; empty where the log shows none."""
+    curve: str = ""
+    """The loss curve that the progress lines make, as text; empty where they make none."""
 
 
 def explain(log: RunLog, exit_code: int | None, *, asks_metric: bool = True) -> Explanation:
@@ -106,6 +110,7 @@ def explain(log: RunLog, exit_code: int | None, *, asks_metric: bool = True) -> 
         summaries=log.separators,
         summary=dict(log.summary),
         progress=_progress(log),
+        curve=_curve(log),
     )
 
 
@@ -160,6 +165,17 @@ def _why_not(spelling: int, label: str) -> str:
     if spelling:
         return "the name is spelled in another way"
     return f"it is that of {label}" if label else "a percent and a share are not compared"
+
+
+def _curve(log: RunLog) -> str:
+    points = log.curve.points
+    if len(points) < 2:
+        return ""
+    first, last = points[0], points[-1]
+    axis = "step" if last.share is None else "share of the budget"
+    text = f"{len(points)} points by {axis}, loss {first.loss:g} to {last.loss:g}"
+    jumps = len(spikes(points))
+    return f"{text}, {plural(jumps, 'spike')}" if jumps else text
 
 
 def _progress(log: RunLog) -> str:

@@ -157,3 +157,12 @@ def test_the_middle_of_a_huge_log_is_skipped(log: Path, monkeypatch: pytest.Monk
     assert "outcome     finished" in output and "metric      val_bpb 0.9979" in output
     assert json.loads(explain(log, text, "--json").stdout)["bytes_skipped"] == len(text) - 320
     assert "in the middle" not in explain(log, f"{STEP}{SUMMARY}").output
+
+
+def test_the_loss_curve_of_any_log_is_summed_up(log: Path) -> None:
+    lines = [f"iter {n}: loss {4 - n / 100 + 9 * (n == 30):.4f}, time 3ms\n" for n in range(1, 61)]
+    assert facts(log, "".join(lines))["curve"] == "60 points by step, loss 3.99 to 3.4, 1 spike"
+    assert "curve       2 points by share of the budget, loss 5 to 2.5" in (
+        explain(log, f"step 00000 (0.0%) | loss: 5.0 | remaining: 9s\n{STEP}").output
+    )
+    assert facts(log, SUMMARY)["curve"] == ""

@@ -153,6 +153,8 @@ def _lines(found: Explanation) -> Iterator[str]:
     if len(figures) > _SHOWN_FIGURES:
         yield _row("", f"and {len(figures) - _SHOWN_FIGURES} before these")
     yield _row("progress", found.progress or "no progress line")
+    if found.curve:
+        yield _row("curve", found.curve)
 
 
 def _candidate_lines(candidates: tuple[Candidate, ...]) -> Iterator[str]:
