@@ -12,8 +12,9 @@ from engine.client import launch
 from engine.client.connection import EngineLink
 from engine.client.sessions import read_session
 from engine.core import events as ev
-from engine.core.enums import Actor, StopMode
+from engine.core.enums import Actor, RunPurpose, StopMode
 from engine.core.errors import EngineGoneError, EnvironmentProblem
+from engine.core.keep_rule import RULES
 from engine.core.reducer import apply
 from engine.core.session import Session
 from engine.core.text import one_line
@@ -87,7 +88,7 @@ class EngineFollower:
         loop.add_signal_handler(signal.SIGTERM, self._stop, StopMode.NOW)
         self._show_past(session)
         failed = self._baseline_failure(session)
-        if self._baseline_only and session.running is not None:
+        if self._baseline_only and _is_last_of_baseline(session):
             self._stop(StopMode.AFTER_RUN, "only the baseline was asked for")
         if failed is not None:
             self._stop(StopMode.NOW, "the baseline could not be measured")
@@ -105,7 +106,8 @@ class EngineFollower:
                         self._stop(StopMode.NOW, "the baseline could not be measured")
                         continue
                 self._reporter.event(message.event, session)
-                if isinstance(message.event, ev.RunStarted) and self._baseline_only:
+                started = isinstance(message.event, ev.RunStarted)
+                if started and self._baseline_only and _is_last_of_baseline(session):
                     self._stop(StopMode.AFTER_RUN, "only the baseline was asked for")
             if self._reporter.broken and not self._stopped_for_pipe:
                 # The reader of the output is gone, as after `| head`.
@@ -149,3 +151,11 @@ class EngineFollower:
         task = asyncio.get_running_loop().create_task(send())
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+
+
+def _is_last_of_baseline(session: Session) -> bool:
+    """Return whether the run that trains is the last one that the baseline needs."""
+    rule = RULES.get(session.config.rule)
+    needed = rule.baseline_runs(session.config) if rule is not None else 1
+    baseline = session.in_training
+    return baseline is not None and len(baseline.values(RunPurpose.TRIAL)) + 1 >= needed

@@ -20,6 +20,7 @@ VERBS: dict[str, dict[str, tuple[str, str]]] = {
         "start": ("session:start", "Start the engine detached, or continue a session that ended."),
         "run": ("session:run", "Run the engine in the foreground until the session ends."),
         "baseline": ("session:baseline", "Measure the file as it is, as experiment 1, and stop."),
+        "noise": ("noise:noise", "Measure how much the metric varies, and which gains that hides."),
         "pause": ("control:pause", "Wait after the current run, which finishes and is recorded."),
         "resume": ("control:resume", "Continue after a pause."),
         "stop": ("control:stop", "End the session after the current run."),
