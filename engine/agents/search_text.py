@@ -53,13 +53,15 @@ def evidence(axis: SearchAxis, record: Record, sign: int) -> str:
     if not trials:
         return ""
     gains = [t.gain for t in trials if t.gain is not None]
-    helped = [t for t in trials if t.gain is not None and t.gain > 0]
+    helped = [t for t in trials if t.kept and t.gain is not None and t.gain > 0]
+    # A discard with a gain: the keep rule could not tell it from noise.
+    looked = "looked better, not more than noise" if max(gains, default=0.0) > 0 else "did not help"
     crashed = sum(t.crashed for t in trials)
     way = "changes of it" if axis.kind is KnobKind.ENUM else f"steps {_UP_DOWN[sign]}"
     text = f"{len(helped)} of {len(trials)} {way} helped"
     if len(trials) == 1:
         way = "change of it" if axis.kind is KnobKind.ENUM else f"step {_UP_DOWN[sign]}"
-        text = f"the one {way} so far {'helped' if helped else 'did not help'}"
+        text = f"the one {way} so far {'helped' if helped else looked}"
     if gains:
         text += f" ({signed(max(gains))} {'at best' if len(gains) > 1 else 'measured'})"
     return text + (f", {crashed} crashed" if crashed else "")

@@ -104,3 +104,31 @@ def _confirmation(workspace: Path) -> Experiment | None:
 def _is_on_the_branch(workspace: Path, commit: str) -> bool:
     session = read_session(workspace, "t")
     return commit in (session.frontier, *(e.base for e in session.experiments))
+
+
+def test_the_baseline_alone_is_run_as_often_as_the_noise_needs(tmp_path: Path) -> None:
+    train = TRAIN.format(runs=str(tmp_path / "runs"), effect="0")
+    workspace = make_repository(tmp_path / "work", {"train.py": train})
+    words = ("--yes", "--tag", "t", "--no-probe", "--rule", "confirm")
+    command = ("--command", f"{sys.executable} train.py")
+    done = run_warm("baseline", workspace, *words, *command)
+    assert done.returncode == 0, done.stderr
+    session = read_session(workspace, "t")
+    assert len(session.experiments) == 1
+    assert len(session.experiments[0].values(RunPurpose.TRIAL)) == 3
+    assert session.incumbent == 1
+
+
+def test_the_verb_noise_says_which_gains_can_be_seen(tmp_path: Path) -> None:
+    train = TRAIN.format(runs=str(tmp_path / "runs"), effect="0")
+    workspace = make_repository(tmp_path / "work", {"train.py": train})
+    words = ("noise", workspace, "--yes", "--tag", "t", "--no-probe")
+    done = run_warm(*words, "--command", f"{sys.executable} train.py")
+    assert done.returncode == 0, done.stderr
+    assert len(read_session(workspace, "t").experiments[0].values(RunPurpose.TRIAL)) == 5
+    assert "Noise of val_bpb: σ 0.000259 from 5 runs" in done.stdout
+    assert "cannot be seen on this machine with 3 repeats" in done.stdout
+    assert "edits in 8 hours" in done.stdout
+    again = run_warm(*words)
+    assert "has its baseline already" in again.stdout
+    assert "Noise of val_bpb: σ 0.000259 from 5 runs" in again.stdout
