@@ -27,6 +27,7 @@ from engine.core.layout import (
 from engine.core.session import Session
 from engine.core.text import INSTRUCTION_CHARACTERS, one_line
 from engine.executors.run_command import run_command, start_directory
+from engine.plugins import load_keep_rule
 from engine.setup.config_file import config_path, load_config, save_config
 from engine.setup.confirmation import confirm
 from engine.setup.data_summary import DataGroup, summarize_data
@@ -169,6 +170,7 @@ def _plan_new(
     over = saved is not None and "until" not in given and _is_over(saved.until, now)
     values |= {"until": "" if over else _end_time(values["until"], now)}
     config = _checked(values | start.values | given | {"tag": tag})
+    load_keep_rule(config.rule)
     check_results_file(workspace.path, config.results_file)
     start_directory(  # an error where the command's `cd` leads nowhere
         run_command(config.command), workspace.path, top=workspace.top, worktree=workspace.top

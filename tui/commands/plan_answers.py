@@ -7,9 +7,10 @@ import re
 from engine.core.analysis.stop_conditions import STOP_CONDITIONS
 from engine.core.config import MIN_DELTA, settings
 from engine.core.enums import Direction
-from engine.core.errors import UsageError
+from engine.core.errors import ConfigError, UsageError
 from engine.core.setting import parse_seconds
 from engine.core.text import one_line
+from engine.plugins import load_keep_rule
 from engine.setup.plan import Plan
 from tui.commands.plan_lines import PlanLine, numbered_lines
 
@@ -124,6 +125,10 @@ def _end(text: str) -> dict[str, object]:
 def _rule(text: str) -> dict[str, object]:
     parts = text.lower().replace("-", "_").split()
     if len(parts) == 1 and parts != [MIN_DELTA]:
+        try:
+            load_keep_rule(parts[0])
+        except ConfigError as error:
+            raise UsageError(error.what, error.why, error.todo) from None
         return {"rule": parts[0], "min_delta": 0.0}
     number = parts[1] if parts[:1] == [MIN_DELTA] and len(parts) == 2 else ""
     try:
