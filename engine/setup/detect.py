@@ -16,6 +16,7 @@ from engine.core.enums import Direction
 from engine.core.errors import UsageError, WorkspaceError
 from engine.core.patches.language import Language, language_of
 from engine.core.task_files import DEPENDENCIES
+from engine.executors.environment import BUDGET_VARIABLE
 from engine.setup.detect_command import find_command
 from engine.setup.detect_direction import detect_direction
 from engine.setup.detect_file import find_entry, find_file
@@ -30,7 +31,6 @@ from engine.setup.task_files import find_task_files
 _USUAL_LOCKED = ("prepare.py", "constants.py", "shards.py", "device.py")
 _INTERPRETERS = {".sh": "bash", ".jl": "julia --project", ".r": "Rscript", ".lua": "lua"}
 _BUDGET = re.compile(r"^TIME_BUDGET\s*(?::[^=]*)?=\s*(.+?)(?:\s*#.*)?$", re.M)
-_BUDGET_VARIABLE = "AUTORESEARCH_TIME_BUDGET"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -192,7 +192,7 @@ def _documents(workspace: Path) -> dict[str, str]:
 
 
 def _find_budget(texts: Mapping[str, str], why: dict[str, str]) -> tuple[float | None, bool]:
-    reads_budget = any(_BUDGET_VARIABLE in text for text in texts.values())
+    reads_budget = any(BUDGET_VARIABLE in text for text in texts.values())
     for name, text in texts.items():
         for match in _BUDGET.finditer(text):
             number = _number_in(match[1])

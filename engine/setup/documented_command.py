@@ -16,8 +16,11 @@ from itertools import pairwise
 from pathlib import Path
 from typing import NamedTuple
 
+from msgspec.structs import replace
+
 from engine.core.command_line import CommandLine, parse_command
 from engine.core.enums import PROGRAM
+from engine.executors.environment import BUDGET_VARIABLE
 from engine.setup.build_targets import TRAINING, training_targets
 from engine.untrusted_files import read_text
 
@@ -209,7 +212,9 @@ def _commands(workspace: Path, document: str) -> Iterator[DocumentedCommand]:
             and _LAUNCHERS.match(command.argv[0])
             and not _names_missing_source(workspace, command)
         ):
-            yield DocumentedCommand(command, document)
+            # The budget is a setting of the session: a value in the command would override it.
+            kept = tuple(pair for pair in command.assignments if pair[0] != BUDGET_VARIABLE)
+            yield DocumentedCommand(replace(command, assignments=kept), document)
 
 
 def _names_missing_source(workspace: Path, command: CommandLine) -> bool:

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from engine.setup.detect_command import find_command
+from engine.setup.documented_command import with_documented_command
 
 PLAIN = "print('val_loss: 1')\n"
 
@@ -144,3 +145,16 @@ def test_this_programs_python_is_suggested_only_if_no_other_has_torch(
     assert find_command(workspace, workspace, "train.py", PLAIN, environ)[0] == (
         f"{path}/python train.py"
     )
+
+
+def test_the_budget_of_a_documented_command_is_left_to_the_session(tmp_path: Path) -> None:
+    workspace = tmp_path / "work"
+    workspace.mkdir()
+    (workspace / "train.py").write_text(PLAIN)
+    (workspace / "README.md").write_text(
+        "Run `AUTORESEARCH_TIME_BUDGET=60 OMP_NUM_THREADS=2 python train.py --fast`.\n"
+    )
+    command, reason = with_documented_command(workspace, "train.py", ("python train.py", "PATH"))
+    assert "AUTORESEARCH_TIME_BUDGET" not in command
+    assert command.startswith("OMP_NUM_THREADS=2 ") and command.endswith("train.py --fast")
+    assert reason == "from README.md"

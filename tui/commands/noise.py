@@ -39,10 +39,10 @@ _RUNS_PER_EDIT = 1.4
 )
 @session_options
 def noise(path: Path, runs: int, yes: bool, **flags: Any) -> None:
-    """Run the file as it is several times, and say which gains can be seen in a night.
+    """Measure how much the metric varies, and which gains that hides.
 
-    The runs are the baseline of the session, which `start` continues. A session that has its
-    baseline already is not run again; its noise is shown.
+    The file is run as it is several times. These runs are the baseline of the session, which
+    `start` continues. A session that has its baseline already is not run again; its noise is shown.
     """
     workspace = path.resolve()
     refuse_second_engine(workspace)
