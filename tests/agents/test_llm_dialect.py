@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import gc
+from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
 import pytest
+import pytest_asyncio
 
 from engine.agents.base import Notice, Usage
 from engine.agents.llm.dialect import Dialect
+from engine.agents.llm.library import litellm
 from engine.agents.llm.model import Delta, Model
 from engine.core.config import ResearchConfig
 from engine.core.errors import AgentError, ContextTooLongError
@@ -201,6 +204,14 @@ def model_of(server: ModelServer) -> Model:
     return Model(ResearchConfig(model="openai/m", api_base=server.openai), {})
 
 
+@pytest_asyncio.fixture
+async def closed_clients() -> AsyncIterator[None]:
+    """Close LiteLLM's connections, which belong to the loop of one test."""
+    yield
+    await litellm().close_litellm_async_clients()
+    gc.collect()
+
+
 def picky(request: Request) -> Answer | Refusal:
     """Refuse one thing after the other, as a gateway in front of an old server."""
     body = request.body
@@ -218,6 +229,10 @@ def picky(request: Request) -> Answer | Refusal:
     return Answer(whole=True)
 
 
+@pytest.mark.usefixtures("closed_clients")
+@pytest.mark.xdist_group("litellm")
+@pytest.mark.filterwarnings("ignore:Accessing the 'model_:DeprecationWarning")
+@pytest.mark.filterwarnings("ignore:Item 'summary' on TypedDict")
 async def test_everything_is_negotiated_once(server: ModelServer) -> None:
     server.script = [picky]
     model = model_of(server)
@@ -231,6 +246,10 @@ async def test_everything_is_negotiated_once(server: ModelServer) -> None:
     assert server.requests[-1].body["max_completion_tokens"] == 4096
 
 
+@pytest.mark.usefixtures("closed_clients")
+@pytest.mark.xdist_group("litellm")
+@pytest.mark.filterwarnings("ignore:Accessing the 'model_:DeprecationWarning")
+@pytest.mark.filterwarnings("ignore:Item 'summary' on TypedDict")
 async def test_a_server_that_refuses_everything_is_an_error(server: ModelServer) -> None:
     server.script = [Refusal(status=400, message="Streaming is not supported, nor is temperature")]
     with pytest.raises(AgentError, match="rejected the request"):
@@ -238,6 +257,10 @@ async def test_a_server_that_refuses_everything_is_an_error(server: ModelServer)
     assert len(server.requests) <= 9
 
 
+@pytest.mark.usefixtures("closed_clients")
+@pytest.mark.xdist_group("litellm")
+@pytest.mark.filterwarnings("ignore:Accessing the 'model_:DeprecationWarning")
+@pytest.mark.filterwarnings("ignore:Item 'summary' on TypedDict")
 async def test_the_prompt_is_shortened_only_where_the_answer_cannot_be(
     server: ModelServer,
 ) -> None:

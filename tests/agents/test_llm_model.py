@@ -41,6 +41,8 @@ pytestmark = [
     pytest.mark.asyncio(loop_scope="module"),
     # LiteLLM accesses deprecated attributes of pydantic.
     pytest.mark.filterwarnings("ignore:Accessing the 'model_:DeprecationWarning"),
+    # Pydantic says so of one of its types, the first time that it is used.
+    pytest.mark.filterwarnings("ignore:Item 'summary' on TypedDict"),
 ]
 
 KEY = "sk-very-secret-0123456789"
