@@ -214,6 +214,8 @@ class AlarmKind(StrEnum):
     PROGRAM = "program"
     GUARDRAIL = "guardrail"
     DOUBT = "doubt"
+    NOISE = "noise"
+    """The runs of the baseline differ so much that only large gains can be seen."""
     TAMPER = "tamper"
     INTRUDER = "intruder"
     """A process of a run or an agent tried to command the engine."""

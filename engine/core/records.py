@@ -260,6 +260,11 @@ class Experiment(ProposalRecord, frozen=True, kw_only=True):
         return self.value
 
     @property
+    def all_values(self) -> tuple[float, ...]:
+        """The values of its runs of all purposes, by purpose."""
+        return tuple(value for purpose in RunPurpose for value in self.values(purpose))
+
+    @property
     def run_count(self) -> int:
         """The number of runs that give its value known, of all purposes."""
         return sum(len(self.values(purpose)) for purpose in RunPurpose)

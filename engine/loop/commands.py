@@ -217,7 +217,9 @@ class CommandHandler:
         self._context.record(
             ev.ExperimentSkipped(by=by, experiment=number, reason=one_line(reason))
         )
-        self._runner.kill()
+        active = self._context.session.in_training
+        if active is None or active.number == number:
+            self._runner.kill()  # and not a run of the incumbent, which stays of use
         return f"Experiment {number} is skipped; it counts as a crash."
 
     # ---- proposals

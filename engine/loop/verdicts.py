@@ -7,6 +7,7 @@ from engine.core.analysis.plateau import is_measured_discard, plateau_notice
 from engine.core.enums import AlarmKind, Origin, Outcome, RunPurpose, Verdict
 from engine.core.errors import AgentError, OverloadedError, RateLimitedError
 from engine.core.keep_rule import KeepRule
+from engine.core.keep_rule.certainty import calibration_warning
 from engine.core.keep_rule.from_session import continues_test, trial_of
 from engine.core.records import Experiment, Run
 from engine.core.results_row import row_of
@@ -115,6 +116,8 @@ class Judge:
             )
             self._context.alarm(AlarmKind.OVERRULE, message)
         session = self._context.session
+        if experiment.is_baseline and (far := calibration_warning(session)):
+            self._context.alarm(AlarmKind.NOISE, far)
         counted = is_measured_discard(session.experiment(experiment.number))
         if counted and (flat := plateau_notice(session)):
             self._context.alarm(AlarmKind.PLATEAU, flat)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from engine.client.sessions import read_session
-from engine.core.enums import RunPurpose, Verdict
+from engine.core.enums import AlarmKind, RunPurpose, Verdict
 from engine.core.events import RunStarted
 from engine.core.records import Experiment
 from engine.core.session import Session
@@ -132,3 +132,9 @@ def test_the_verb_noise_says_which_gains_can_be_seen(tmp_path: Path) -> None:
     again = run_warm(*words)
     assert "has its baseline already" in again.stdout
     assert "Noise of val_bpb: σ 0.000259 from 5 runs" in again.stdout
+
+
+def test_a_baseline_whose_runs_differ_by_a_tenth_raises_an_alarm(tmp_path: Path) -> None:
+    session = night(tmp_path, "0.5 * noise", "--max", "2", "--repeats", "1", "--closing", "0")
+    (alarm,) = (a for a in session.alarms if a.kind is AlarmKind.NOISE)
+    assert "the 3 runs of the baseline differ by 0." in alarm.message

@@ -7,10 +7,11 @@ from pathlib import Path
 import pytest
 from textual.widgets import Input
 
-from engine.core.enums import Actor, StopMode
+from engine.core.enums import Actor, RunPurpose, StopMode
 from engine.core.events import KillRequested, Paused, SessionEnded, StopRequested
 from engine.protocol.commands import CancelStop, KillRun, PauseLoop, ResumeLoop, StopSession
 from engine.protocol.messages import Reply
+from tests import repeated
 from tests.tui.seeing import text_of, until
 from tests.tui.synthetic import MemoryFeed, attempt, made_up, session_of
 from tui.actions.registry import ALL
@@ -292,3 +293,18 @@ async def test_redraw_is_harmless(app: SupervisorApp) -> None:
     async with app.run_test(size=WIDE) as pilot:
         await pilot.press("ctrl+l")
         assert "RUNNING" in text_of(app)
+
+
+async def test_a_repeat_can_be_killed_and_a_veto_of_it_says_why_not() -> None:
+    events = [*repeated.calibrated(Path("/nowhere")), *repeated.tried(2, (0.99,))]
+    feed = MemoryFeed(repeated.session([*events, repeated.started(1, 4, RunPurpose.FRESH)]))
+    clock = Clock()
+    app = SupervisorApp(feed, feed.session, clock=clock)
+    async with app.run_test(size=WIDE) as pilot:
+        await pilot.press("v")
+        assert "This run repeats #1, which has its verdict" in told(app)
+        await pilot.press("x")
+        assert isinstance(app.screen, ConfirmScreen)
+        clock.seconds += 1
+        await pilot.press("tab", "enter")
+        await until(pilot, lambda: feed.sent == [KillRun(experiment=1)])

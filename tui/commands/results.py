@@ -15,6 +15,7 @@ from engine.client.sessions import find_workspace, read_damaged_session
 from engine.core.enums import Direction, Verdict
 from engine.core.errors import UsageError
 from engine.core.imported_attempt import PastAttempt
+from engine.core.keep_rule.from_session import spread_of
 from engine.core.records import Experiment
 from engine.core.session import Session
 from engine.core.table.model import Role, RowVerdict, Table, TableRow
@@ -34,6 +35,7 @@ from tui.commands.options import (
     tag_option,
 )
 from tui.commands.output import echo, print_json
+from tui.commands.show import noise_facts
 from tui.commands.table_lines import bad_row_line, closing_lines, table_lines
 from tui.commands.what_if import (
     answer_facts,
@@ -179,9 +181,8 @@ def session_facts(session: Session, rows: Sequence[TableRow]) -> dict[str, Any]:
         "metric": session.config.metric,
         "direction": session.direction.value,
         "best": session.best_metric,
-        "baseline": baseline.measurement.metric
-        if baseline is not None and baseline.measurement is not None
-        else None,
+        "baseline": baseline.value if baseline is not None else None,
+        "noise": noise_facts(session, spread_of(session)),
         **stats_facts(summarise(table_of(session))),
         "adopted": _adopted_facts(past) if past.rows else None,
         "bad_rows": [],
@@ -244,7 +245,19 @@ def _experiment_facts(e: Experiment) -> dict[str, Any]:
         "overruled": e.overruled is not None,
         "reason": e.verdict_reason,
         "outcome": e.outcome.value if e.outcome else None,
-        "metric": measured.metric if measured else None,
+        "metric": e.value if measured else None,
+        "runs": [
+            {
+                "run": run.number,
+                "purpose": run.purpose.value,
+                "value": run.metric,
+                "doubted": run.doubted,
+                "seconds": run.seconds if run.outcome is not None else None,
+            }
+            for run in e.runs
+        ],
+        "n": e.run_count,
+        "indecisive": e.indecisive,
         "gain": e.gain,
         "memory_gb": measured.memory_gb if measured else None,
         "seconds": e.run.seconds if e.run else None,

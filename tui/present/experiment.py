@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from engine.core.enums import DecisionKind, Origin
+from engine.core.keep_rule.repeated_run import repeated_run
 from engine.core.records import Experiment, Run
 from engine.core.session import Session
 from engine.core.text import one_line, sanitize
+from tui.present.certainty import count_text, noise_sentences
 from tui.present.decisions import reason_text, record_text
+from tui.present.events import PURPOSES
 from tui.present.lines import TextLine
 from tui.present.numbers import clock, cost, gain_text, memory, metric, size
 from tui.present.proposal import origin_text
@@ -23,7 +26,8 @@ def header_lines(session: Session, experiment: Experiment) -> tuple[TextLine, ..
         parts.append("the best so far")
     measured = experiment.measurement
     if measured is not None:
-        parts.append(f"{session.config.metric} {metric(measured.metric)}")
+        counted = f" {count}" if (count := count_text(experiment)) else ""
+        parts.append(f"{session.config.metric} {metric(experiment.value)}{counted}")
         if change := gain_text(experiment.gain, session.direction):
             parts.append(f"Δ {change}")
         if measured.memory_gb > 0:
@@ -108,7 +112,7 @@ def measurement_lines(session: Session, experiment: Experiment) -> tuple[TextLin
         lines.append((f"Held for you, because {surprise}.", "--attention"))
     if measured is not None:
         rows: list[tuple[str, str]] = [
-            (session.config.metric, metric(measured.metric)),
+            (session.config.metric, metric(experiment.value)),
             ("peak memory", memory(measured.memory_gb)),
             ("training", _clock(measured.training_seconds)),
             ("in all", _clock(measured.total_seconds)),
@@ -120,6 +124,7 @@ def measurement_lines(session: Session, experiment: Experiment) -> tuple[TextLin
         if measured.params_millions is not None:
             rows.append(("parameters", f"{measured.params_millions:,.1f} M"))
         lines += _table(rows)
+        lines += _repeat_lines(session, experiment)
         if measured.summary:
             lines += [("", ""), ("As the run printed it", "--accent")]
             lines += _table(list(measured.summary.items()))
@@ -134,6 +139,26 @@ def measurement_lines(session: Session, experiment: Experiment) -> tuple[TextLin
         if run.detail:
             lines += [("", ""), (run.detail, "")]
     return tuple(lines)
+
+
+def _repeat_lines(session: Session, experiment: Experiment) -> list[TextLine]:
+    """Return every run with its purpose, value and time, and what is known of the noise.
+
+    [] where the experiment was run once.
+    """
+    if len(experiment.runs) < 2:
+        return []
+    rows = [("run", "value       time     made for")]
+    for run in experiment.runs:
+        value = "not trusted" if run.doubted else metric(run.metric)
+        repeat = repeated_run(session, experiment, run)
+        why = repeat.reason.value if repeat is not None else "first run"
+        if run.metric is None and run.outcome is not None:
+            why = f"{why}: {run.outcome}"
+        taken = clock(run.seconds) if run.outcome is not None else "runs"
+        rows.append((f"{run.number}", f"{value:<11} {taken:<8} {why}"))
+    lines: list[TextLine] = [("", ""), ("Runs", "--accent"), *_table(rows)]
+    return lines + [(text, "--dim") for text in noise_sentences(session)]
 
 
 def history_lines(experiment: Experiment) -> tuple[TextLine, ...]:
@@ -196,7 +221,7 @@ def _decision_lines(experiment: Experiment) -> list[TextLine]:
 def _run_lines(run: Run) -> list[TextLine]:
     lines: list[TextLine] = [
         ("", ""),
-        (f"Run {run.number} on slot {run.slot}", "--accent"),
+        (f"Run {run.number} on slot {run.slot}{_purpose(run)}", "--accent"),
         (f"{run.started_at:%H:%M:%S}  started, at most {clock(run.deadline_seconds)}", ""),
     ]
     if run.adopted:
@@ -215,6 +240,11 @@ def _run_lines(run: Run) -> list[TextLine]:
             lines.append((run.detail, ""))
     lines.append((f"files: {run.directory}", "--dim"))
     return lines
+
+
+def _purpose(run: Run) -> str:
+    purpose = PURPOSES[run.purpose]
+    return f": {purpose}" if purpose else ""
 
 
 def _table(rows: list[tuple[str, str]]) -> list[TextLine]:

@@ -64,10 +64,9 @@ def experiment_cell(
             return clean_line(proposal.hypothesis), "--strong" if best else ""
     if measurement is None or experiment.effective_verdict is Verdict.CRASH:
         return "", "--dim"
-    if experiment.epoch != session.epoch:
-        return metric(experiment.value, apart=apart), "--dim"  # not comparable with the others
-    value = experiment.epoch_value if best else experiment.value
-    return metric(value, apart=apart), "--keep" if best else ""
+    # A value of an earlier evaluation epoch is not comparable with the others.
+    style = "--dim" if experiment.epoch != session.epoch else "--keep" if best else ""
+    return metric(experiment.value, apart=apart), style
 
 
 def past_cell(title: str, attempt: PastAttempt, session: Session, apart: int = 0) -> TextLine:

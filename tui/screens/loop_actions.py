@@ -69,9 +69,13 @@ class LoopActions(QuestionActions):
                 SkipExperiment(experiment=current.number),
             )
             return
+        repeats = current.verdict is not None
         self.shell.ask(
             f"Kill the run of experiment {current.number}?",
-            "Its result is lost; the experiment counts as interrupted and the loop goes on.",
+            "It repeats an experiment that keeps its verdict; the loop pauses, and runs it again "
+            "when you resume."
+            if repeats
+            else "Its result is lost; the experiment counts as interrupted and the loop goes on.",
             "kill it",
             "let it run",
             KillRun(experiment=current.number),
@@ -85,14 +89,21 @@ class LoopActions(QuestionActions):
         session = self.view.session
         if session.asked or session.running is None:
             super().action_veto()
-        elif self.on_top and session.current is not None:
-            self._veto_run(session.current)
+        elif self.on_top and (one := session.in_training) is not None:
+            self._veto_run(one)
 
     def _veto_run(self, current: Experiment) -> None:
         from tui.screens.ask_text import AskText
 
-        run = current.run
-        if run is not None and run.kill_requested:
+        run = current.runs[-1]
+        if current.verdict is not None:
+            self.tell(
+                f"This run repeats #{current.number}, which has its verdict: overrule it (K), or "
+                "kill the run (x).",
+                "warning",
+            )
+            return
+        if run.kill_requested:
             self.tell("This run is already being killed.", "warning")
             return
 

@@ -48,6 +48,8 @@ class Canvas:
         # A few points spread over the whole width; many share columns.
         self._scale = last_x / max(1, count - 1)
         self._line_x = 0
+        self._band = (range(0), columns)
+        """The rows of a shaded band, and its first column."""
 
     def _x(self, place: int) -> int:
         return int(place * self._scale)
@@ -107,6 +109,12 @@ class Canvas:
         if paint >= self._paint[row][column] or (row, column) not in self._glyphs:
             self._glyphs[row, column] = glyph
             self._paint[row][column] = max(paint, self._paint[row][column])
+
+    def band(self, place: int, low: float, high: float) -> None:
+        """Shade the empty cells between two values, from a place to the right end."""
+        last = self._rows * 4 - 1
+        top, bottom = (min(max(self._y(value), 0), last) for value in (high, low))
+        self._band = (range(top >> 2, (bottom >> 2) + 1), self._x(place) >> 1)
 
     def line_to(self, place: int, value: float) -> None:
         """Continue the line of the best value horizontally, at this value, up to a place."""
@@ -171,6 +179,8 @@ class Canvas:
         for column in range(self._columns):
             bits, paint = self._bits[row][column], self._paint[row][column]
             glyph = self._glyphs.get((row, column)) or (chr(_BRAILLE + bits) if bits else " ")
+            if glyph == " " and row in self._band[0] and column >= self._band[1]:
+                glyph, paint = "░", max(paint, CellPaint.DISCARD)
             if paint != current:
                 if text:
                     runs.append((text, _CLASSES[current]))

@@ -7,6 +7,8 @@ import math
 from textual.strip import Strip
 
 from engine.core.enums import Direction, Verdict
+from engine.core.keep_rule.certainty import noise_key
+from engine.core.keep_rule.from_session import spread_of
 from engine.core.session import Session
 from tui.present.numbers import metric
 from tui.present.text import clean_line
@@ -15,6 +17,8 @@ from tui.widgets.chart_canvas import Canvas, CellPaint
 from tui.widgets.painted import Run, Sheet, strip_of
 
 _LARGEST = 1e300
+_BAND = 2.0
+"""Half the height of the band about the incumbent's value, in σ."""
 _FENCE = 3.0
 """A value further from the quartiles than 3 interquartile ranges is drawn at the chart's edge."""
 
@@ -37,6 +41,8 @@ class ProgressChart(Sheet, can_focus=False):
     ) -> None:
         super().__init__(name=name, id=id, classes=classes)
         self._session = Session()
+        self._sigma: float | None = None
+        """The upper bound of σ; None where σ is not known or 0."""
         self._painted_height = 0
 
     def show(self, view: View) -> None:
@@ -44,6 +50,8 @@ class ProgressChart(Sheet, can_focus=False):
         if _key(view.session) == _key(self._session):
             return
         self._session = view.session
+        spread = spread_of(view.session)
+        self._sigma = (spread.upper or None) if spread is not None and spread.is_known else None
         self.repaint()
 
     def caption(self) -> str:
@@ -81,6 +89,7 @@ class ProgressChart(Sheet, can_focus=False):
         left = _columns_before(columns, len(past), len(points))
         canvas = Canvas(max(1, columns - left - bool(left)), rows, low, high, len(points))
         self._plot(canvas, points)
+        self._draw_band(canvas, points)
         older = Canvas(max(1, left), rows, low, high, len(past))
         _plot_past(older, past)
         lines: list[Strip] = []
@@ -125,7 +134,16 @@ class ProgressChart(Sheet, can_focus=False):
                 (" ⠂ discard", self.style_of("--discard")),
                 (" ✗ crash", self.style_of("--crash")),
             ]
+        if self._sigma is not None and width >= 74:
+            runs.append((" ░ ±2 σ", self.style_of("--discard")))
         return runs
+
+    def _draw_band(self, canvas: Canvas, points: list[_Point]) -> None:
+        """Draw where other runs of the incumbent's code are expected: ±2 σ, by σ's upper bound."""
+        best, sigma = self._session.best_metric, self._sigma
+        places = [p for p, (number, _, _) in enumerate(points) if number == self._session.incumbent]
+        if best is not None and sigma is not None and places:
+            canvas.band(places[0], best - _BAND * sigma, best + _BAND * sigma)
 
     def _plot(self, canvas: Canvas, points: list[_Point]) -> None:
         maximise = self._session.direction is Direction.MAX
@@ -203,6 +221,7 @@ def _axis(width: int, left: int, past: list[_Point], points: list[_Point]) -> st
 
 def _key(session: Session) -> tuple[object, ...]:
     return (
+        noise_key(session),
         len(session.past),
         session.counts,
         session.pending_overrules,
@@ -220,7 +239,7 @@ def _points(session: Session) -> list[_Point]:
     """Return the points of finished experiments, without values of other evaluation epochs."""
     nothing = math.nan
     return [
-        (e.number, nothing if e.epoch_value is None else e.epoch_value, verdict)
+        (e.number, nothing if (value := e.value) is None else value, verdict)
         for e in session.experiments
         if e.measurement is None or e.epoch == session.epoch
         # A row of an imported table without a verdict is drawn as a dot as well.

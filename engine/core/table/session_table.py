@@ -6,6 +6,7 @@ from msgspec.structs import replace
 
 from engine.core.enums import Verdict
 from engine.core.imported_attempt import PastAttempt
+from engine.core.keep_rule.from_session import spread_of
 from engine.core.session import Session
 from engine.core.table.model import Role, RowVerdict, Table, TableColumn, TableRow
 
@@ -20,19 +21,23 @@ def table_of(session: Session) -> Table:
     `verdict` is the effective one (the user's if there is one), `status` that of the keep rule.
     """
     rows: list[TableRow] = []
+    spread = spread_of(session)
+    sigma = spread.sigma if spread is not None and spread.is_known else None
     for experiment in session.experiments:
         if experiment.verdict is None:
             continue
         crashed = experiment.verdict is Verdict.CRASH
         measured = None if crashed else experiment.measurement
         run = experiment.run
+        value = experiment.value if measured is not None else None
+        values = experiment.all_values if measured is not None else ()
         rows.append(
             TableRow(
                 number=experiment.number,
                 line=len(rows) + 2,
                 commit=experiment.commit[:7],
-                value=measured.metric if measured is not None else None,
-                value_text=str(measured.metric) if measured is not None else "",
+                value=value,
+                value_text=str(value) if value is not None else "",
                 memory_gb=measured.memory_gb if measured is not None else None,
                 status=experiment.verdict.value,
                 verdict=RowVerdict((experiment.effective_verdict or experiment.verdict).value),
@@ -44,6 +49,10 @@ def table_of(session: Session) -> Table:
                     "category": experiment.proposal.category,
                     "outcome": experiment.outcome.value if experiment.outcome else "",
                     "seconds": f"{run.seconds:.1f}" if run is not None else "",
+                    "runs": str(len(values) or 1) if measured is not None else "",
+                    "values": " ".join(map(repr, values)),
+                    "sigma": repr(sigma) if sigma is not None and len(values) > 1 else "",
+                    "indecisive": "indecisive" if experiment.indecisive else "",
                 },
             )
         )
@@ -82,7 +91,11 @@ def _past_row(attempt: PastAttempt) -> TableRow:
         description=attempt.description,
         category=attempt.category,
         at=attempt.at,
-        extras={"experiment": "", "category": attempt.category, "outcome": "", "seconds": ""},
+        extras={
+            "experiment": "",
+            "category": attempt.category,
+            **dict.fromkeys(("outcome", "seconds", "runs", "values", "sigma", "indecisive"), ""),
+        },
     )
 
 
