@@ -5,7 +5,7 @@
 `benchmarks/curves/` holds the curves of sessions of the bundled harness, each a list of its
 finished experiments: number, incumbent, whether it was kept, metric, and the loss over the share of
 the budget. The runs are judged in their order, each by the finished runs before it; one that is
-stopped is no evidence for later ones. The number of curves (8) and the certainty (98 %) that the
+stopped says nothing about later ones. The number of curves (8) and the certainty (98 %) that the
 rule asks for were chosen on the first four sets, so only `random-3` is a test of them. The floor is
 what one would save who knew the outcome and stopped each run that is not kept at the first check.
 """

@@ -79,7 +79,10 @@ def summary(nights: Sequence[Night]) -> dict[str, tuple[float, str]]:
         "true": (fmean(sum(n.effects) for n in nights), "σ"),
         "supported": (fmean(n.judged.gain(Fate.STANDS) for n in nights), "σ"),
         "true of that": (fmean(n.truth for n in nights), "σ"),
-        "nights whose interval holds the truth": (100 * fmean(n.is_covered for n in nights), "%"),
+        "nights whose interval holds the true gain": (
+            100 * fmean(n.is_covered for n in nights),
+            "%",
+        ),
     }
     if kept := sum(real.values()):
         for fate in Fate:

@@ -17,8 +17,6 @@ at 4, and 4.4 times at 2.
 """
 CONFIDENCE = 0.95
 """The probability with which an interval, or a one-sided bound, holds the true value."""
-PRIOR_DEGREES = 2.0
-"""Weight of σ of earlier sessions, in degrees of freedom: a wide prior that new runs replace."""
 _WILD_PROBABILITY = 0.001
 """How rarely one of all values is as far off as a value that is left out, if noise is normal."""
 _WILD_SHARE = 0.05
@@ -33,15 +31,13 @@ class Spread:
     sigma: float
     """Standard deviation of a single run, in metric units, pooled over the commits."""
     degrees: float
-    """Degrees of freedom: the runs minus the commits, and `PRIOR_DEGREES` for a prior."""
+    """Degrees of freedom: the runs that count, minus the commits."""
     runs: int = 0
     """Number of runs of commits that were run more than once."""
     commits: int = 0
     """Number of commits that were run more than once."""
     left_out: int = 0
     """Number of wild values that are not part of σ."""
-    has_prior: bool = False
-    """True where σ of earlier sessions is part of it."""
 
     @property
     def is_known(self) -> bool:
@@ -88,7 +84,7 @@ class Spread:
         return quantile * self.standard_error(first, second)
 
 
-def pooled_spread(groups: Iterable[Sequence[float]], prior: Spread | None = None) -> Spread | None:
+def pooled_spread(groups: Iterable[Sequence[float]]) -> Spread | None:
     """Estimate σ from repeated runs, pooled over commits; None if nothing was run twice.
 
     A value that is further off than one in a thousand sets of normal values has is left out, up to
@@ -96,7 +92,6 @@ def pooled_spread(groups: Iterable[Sequence[float]], prior: Spread | None = None
 
     Args:
         groups: The values of each commit's runs.
-        prior: The estimate of earlier sessions, which counts as `PRIOR_DEGREES`.
     """
     repeated = [list(values) for values in groups if len(values) > 1]
     runs, commits = sum(map(len, repeated)), len(repeated)
@@ -118,15 +113,10 @@ def pooled_spread(groups: Iterable[Sequence[float]], prior: Spread | None = None
             break
         del repeated[group][index]
         squares, degrees, left_out = without, degrees - 1, left_out + 1
-    if prior is not None:
-        squares += PRIOR_DEGREES * prior.sigma * prior.sigma
-    total = degrees + (PRIOR_DEGREES if prior is not None else 0.0)
-    if not total:
+    if not degrees:
         return None
-    sigma = math.sqrt(squares / total)
-    if not math.isfinite(sigma):
-        return None
-    return Spread(sigma, total, runs, commits, left_out, prior is not None)
+    sigma = math.sqrt(squares / degrees)
+    return Spread(sigma, degrees, runs, commits, left_out) if math.isfinite(sigma) else None
 
 
 def _squares(values: Sequence[float]) -> float:

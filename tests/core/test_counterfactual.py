@@ -203,4 +203,4 @@ def test_keeps_without_an_effect_hardly_stand() -> None:
     assert nulls["that stand"][0] < 0.5
     large = summary([night(LARGE, dice) for _ in range(60)])
     assert large["effects kept, stands"][0] > 55
-    assert large["nights whose interval holds the truth"][0] > 80
+    assert large["nights whose interval holds the true gain"][0] > 80

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.core.spread import PRIOR_DEGREES, Spread, pooled_spread
+from engine.core.spread import Spread, pooled_spread
 
 values = st.lists(st.floats(-1e3, 1e3), min_size=2, max_size=4)
 
@@ -79,15 +79,3 @@ def test_two_runs_say_next_to_nothing() -> None:
     assert not spread.is_known
     assert spread.upper == pytest.approx(15.9, abs=0.1)
     assert spread.half_width(1, 1) == pytest.approx(12.706 * math.sqrt(2), abs=0.01)
-
-
-def test_earlier_sessions_are_a_wide_prior_that_new_runs_replace() -> None:
-    prior = Spread(sigma=0.1, degrees=40, runs=60, commits=20)
-    alone = pooled_spread([], prior)
-    assert alone is not None and alone.has_prior
-    assert alone.sigma == pytest.approx(0.1)
-    assert alone.degrees == PRIOR_DEGREES
-    chance = random.Random(3)
-    later = pooled_spread([[chance.gauss(0, 1) for _ in range(4)] for _ in range(20)], prior)
-    assert later is not None
-    assert later.sigma == pytest.approx(1, rel=0.2)

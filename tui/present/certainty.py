@@ -157,10 +157,9 @@ def noise_text(session: Session, spread: Spread | None) -> str:
         return f"Noise of {session.config.metric}: σ 0, {of} gave equal values: one run is enough."
     low, high = spread.interval
     left = f"; {plural(spread.left_out, 'wild value')} left out" if spread.left_out else ""
-    prior = "; σ of earlier sessions is part of it" if spread.has_prior else ""
     return (
         f"Noise of {session.config.metric}: σ {spread.sigma:.2g} ({low:.2g} to {high:.2g}), "
-        f"from {of}{left}{prior}."
+        f"from {of}{left}."
     )
 
 

@@ -7,8 +7,8 @@ from statistics import fmean
 
 import msgspec
 
-from engine.core.analysis.noise import noise_of
-from engine.core.keep_rule.from_session import closing_values
+from engine.core.keep_rule.certainty import closing_difference, total_difference
+from engine.core.keep_rule.from_session import closing_values, spread_of
 from engine.core.session import Session
 
 
@@ -39,11 +39,6 @@ class Claim(msgspec.Struct, frozen=True, kw_only=True):
     """The numbers of runs that the two values are the means of."""
 
     @property
-    def is_supported(self) -> bool:
-        """Return whether the gain exceeds its error bar, on fresh runs of both versions."""
-        return not self.note
-
-    @property
     def note(self) -> str:
         """What limits the claim, as a clause; empty where its interval says all."""
         if self.basis is Basis.RECORDED:
@@ -55,25 +50,24 @@ class Claim(msgspec.Struct, frozen=True, kw_only=True):
 
 def claim_of(session: Session) -> Claim | None:
     """Return the claim of a session; None while the baseline is the best version."""
-    best, baseline = session.best, session.baseline
-    if best is None or baseline is None or best.is_baseline:
+    best, baseline, spread = session.best, session.baseline, spread_of(session)
+    if best is None or baseline is None:
         return None
-    first, last = closing_values(session, baseline), closing_values(session, best)
-    basis = Basis.CLOSING
-    if not (first and last):
-        first, last, basis = baseline.fresh, best.fresh, Basis.FRESH
-    if not (first and last):
-        if baseline.value is None or best.value is None:
-            return None
-        first, last = first or (baseline.value,), last or (best.value,)
-        basis = Basis.RECORDED
-    noise = noise_of(session)
-    before, after = fmean(first), fmean(last)
+    difference, basis = closing_difference(session, spread), Basis.CLOSING
+    if difference is not None:
+        before = fmean(closing_values(session, baseline))
+        after: float | None = fmean(closing_values(session, best))
+    else:
+        difference = total_difference(session, spread)
+        before, after = session.reference or 0.0, session.best_metric
+        basis = Basis.FRESH if best.fresh else Basis.RECORDED
+    if difference is None or after is None:
+        return None
     return Claim(
         before=before,
         after=after,
-        gain=session.direction.gain(after, before),
-        error=noise.half_width(len(first), len(last)) if noise is not None else None,
+        gain=difference.gain,
+        error=difference.half_width,
         basis=basis,
-        runs=(len(first), len(last)),
+        runs=(difference.runs_before, difference.runs),
     )
