@@ -176,7 +176,8 @@ def nothing_to_search(files: Sequence[str]) -> str:
     if languages == {Language.PYTHON}:
         return (
             "It has no line `NAME = value` at its top level, with a name in capitals and a "
-            "number, tuple, boolean or pattern to change."
+            "number, tuple, boolean or pattern to change, nor one with a name in lower case that "
+            "is set once to a number or boolean."
         )
     if any(language.is_data for language in languages):
         return "It has no number or truth value that may change."

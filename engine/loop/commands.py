@@ -285,6 +285,8 @@ class CommandHandler:
         except KnobError:
             return
         names = {knob.name for knob in knobs}
+        if not any(name in names or not name.islower() for name in settings):
+            return  # such as "dropout = 0.2", which is a sentence where no knob has such a name
         for name, value in settings.items():
             if name not in names:
                 raise AutoresearchError(

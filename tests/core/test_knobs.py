@@ -9,6 +9,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from engine.core.patches.knob_settings import literal_settings
 from engine.core.patches.knobs import (
     Knob,
     KnobError,
@@ -293,3 +294,44 @@ def test_constant_arithmetic_is_computed_within_limits(literal: str, value: floa
 def test_arithmetic_nested_too_deep_is_not_a_knob(depth: int, counts: bool) -> None:
     literal = "-" * depth + "1"
     assert bool(find_knobs(f"KNOB = {literal}\n")) is counts
+
+
+LOWER = """\
+import argparse
+out_dir = "out"
+learning_rate = 5e-4  # max learning rate
+weight_decay: float = 1e-1
+max_iters = 600  # total number of iterations
+decay_lr = True
+eval_iters = 20
+warmup = max_iters // 10
+best = 1e9
+accumulation = 4
+betas = (0.9, 0.95)
+for i in range(3):
+    best = min(best, i)
+accumulation //= 2
+
+
+def step():
+    dropout = 0.1
+"""
+
+
+def test_names_in_lower_case_are_knobs_where_there_are_no_constants() -> None:
+    kinds = {knob.name: knob.kind for knob in find_knobs(LOWER)}
+    assert kinds == {
+        "learning_rate": KnobKind.LOG,
+        "weight_decay": KnobKind.LOG,
+        "max_iters": KnobKind.FIXED,
+        "decay_lr": KnobKind.ENUM,
+        "eval_iters": KnobKind.FIXED,
+    }
+    edited = set_knobs(LOWER, {"learning_rate": "1e-3"})
+    assert edited == LOWER.replace("5e-4", "1e-3")
+    assert knob_changes(LOWER, edited) == {"learning_rate": ("5e-4", "1e-3")}
+    assert literal_settings("learning_rate=1e-3, decay_lr = False") == {
+        "learning_rate": "1e-3",
+        "decay_lr": "False",
+    }
+    assert [knob.name for knob in find_knobs(f"DEPTH = 8\n{LOWER}")] == ["DEPTH"]

@@ -71,11 +71,16 @@ def data_scalar(literal: str) -> Scalar | None:
 _OTHER_WORDS = frozenset(("null", "yes", "no", "on", "off", "true", "false", "inf", "nan"))
 
 
+def is_amount(name: str) -> bool:
+    """Return whether a setting is how long a run trains, by its name."""
+    return _AMOUNT.search(knob_word(name)) is not None
+
+
 def data_kind(name: str, literal: str, comment: str) -> tuple[KnobKind, tuple[Scalar, ...]]:
     """Return the kind of a value and the values it may take, from its name and comment."""
     value = data_scalar(literal)
     word = knob_word(name)
-    if value is None or _FIXED_SECTION.search(name.lower()) or _AMOUNT.search(word):
+    if value is None or _FIXED_SECTION.search(name.lower()) or is_amount(name):
         return KnobKind.FIXED, ()
     return infer_kind(word, literal, value, comment)
 

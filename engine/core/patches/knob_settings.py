@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from engine.core.patches.knobs import is_literal
 from engine.core.patches.language import language_of
 
-_CONSTANT = r"[A-Z][A-Z0-9_]*"
+_CONSTANT = r"[A-Z][A-Z0-9_]*|[a-z][a-z0-9_]*"
 _ANY_NAME = r"[A-Za-z_][\w.-]*"
 
 
@@ -34,13 +34,13 @@ def parse_settings(text: str, files: Sequence[str] = ("train.py",)) -> dict[str,
     """Return the values by name if a text consists of `NAME=value` alone, else {}.
 
     The values are not checked; see `literal_settings`. Names such as `optimizer.lr` are only taken
-    where a file of settings, or several files, can be edited: knobs of Python are in capitals.
+    where a file of settings, or several files, can be edited: those of Python have no points.
     """
     constants = len(files) == 1 and not language_of(files[0]).is_data
     name = _CONSTANT if constants else _ANY_NAME
     setting = re.compile(rf"\s*({name})\s*=\s*(.+?)\s*")
     wanted: dict[str, str] = {}
-    for part in re.split(rf"[;\n]|\band\b|,(?=\s*{name}\s*=)", text.strip()):
+    for part in re.split(rf"[;\n]|\band\b|,(?=\s*(?:{name})\s*=)", text.strip()):
         match = setting.fullmatch(part)
         if match is None:
             return {}

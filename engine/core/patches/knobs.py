@@ -1,8 +1,9 @@
 """Finds and edits the knobs of the editable files, which a search can adjust.
 
-In Python, these are the module-level `ALL_CAPS = literal` lines; in YAML, TOML and JSON, the single
-values. Files in other languages have none. Only the characters of a literal are replaced; comments,
-alignment and line ends stay.
+In Python, these are the module-level `ALL_CAPS = literal` lines, or, where a file has none, those
+of numbers and truth values with a name in lower case that nothing else sets. In YAML, TOML and JSON
+they are the single values. Files in other languages have none. Only the characters of a literal are
+replaced; comments, alignment and line ends stay.
 """
 
 from __future__ import annotations
@@ -10,11 +11,11 @@ from __future__ import annotations
 import ast
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import PurePath
 
-from engine.core.patches.data_knobs import data_kind, data_literals, data_scalar
+from engine.core.patches.data_knobs import data_kind, data_literals, data_scalar, is_amount
 from engine.core.patches.file_parts import FilePart, split_files
 from engine.core.patches.knob_kinds import KnobKind, infer_kind
 from engine.core.patches.knob_literals import (
@@ -128,7 +129,32 @@ def _python_knobs(source: str) -> list[Knob]:
                 times[name] += 1
             case ast.alias(name=name, asname=other):
                 times[other or name] += 1
+    literals = list(_module_literals(tree))
+    constants = [each for each in literals if re.fullmatch(r"[A-Z][A-Z0-9_]*", each[0])]
     found = []
+    for name, node, value in constants or _settings_in_lower_case(literals, times):
+        start, end = positions.span(node)
+        comment = positions.comment_after(end)
+        scalars = value if isinstance(value, tuple) else (value,)
+        parts = []
+        for child, scalar in zip(elements(node), scalars, strict=True):
+            first, last = positions.span(child)
+            literal = source[first:last]
+            kind, choices = infer_kind(name.upper(), literal, scalar, comment)
+            if not constants and is_amount(name):
+                kind = KnobKind.FIXED
+            kind = kind if times[name] == 1 else KnobKind.FIXED
+            parts.append(Part(literal, scalar, kind, first - start, choices))
+        kind = next(
+            (part.kind for part in parts if part.kind is not KnobKind.FIXED), KnobKind.FIXED
+        )
+        span = (start, end)
+        found.append(Knob(name, source[start:end], value, kind, span, comment, tuple(parts)))
+    return found
+
+
+def _module_literals(tree: ast.Module) -> Iterator[tuple[str, ast.expr, Value]]:
+    """Yield the name, the node and the value of each literal that is assigned at module level."""
     for statement in tree.body:
         match statement:
             case ast.Assign(targets=[ast.Name(id=name)], value=node):
@@ -138,24 +164,24 @@ def _python_knobs(source: str) -> list[Knob]:
             case _:
                 continue
         value = evaluate(node)
-        if value is None or not re.fullmatch(r"[A-Z][A-Z0-9_]*", name):
-            continue
-        start, end = positions.span(node)
-        comment = positions.comment_after(end)
-        scalars = value if isinstance(value, tuple) else (value,)
-        parts = []
-        for child, scalar in zip(elements(node), scalars, strict=True):
-            first, last = positions.span(child)
-            literal = source[first:last]
-            kind, choices = infer_kind(name, literal, scalar, comment)
-            kind = kind if times[name] == 1 else KnobKind.FIXED
-            parts.append(Part(literal, scalar, kind, first - start, choices))
-        kind = next(
-            (part.kind for part in parts if part.kind is not KnobKind.FIXED), KnobKind.FIXED
-        )
-        span = (start, end)
-        found.append(Knob(name, source[start:end], value, kind, span, comment, tuple(parts)))
-    return found
+        if value is not None:
+            yield name, node, value
+
+
+def _settings_in_lower_case(
+    literals: Iterable[tuple[str, ast.expr, Value]], times: Mapping[str, int]
+) -> list[tuple[str, ast.expr, Value]]:
+    """Return the numbers and truth values whose name nothing else in the file sets.
+
+    Counters and results, which are set again, and texts are left out.
+    """
+    return [
+        (name, node, value)
+        for name, node, value in literals
+        if re.fullmatch(r"[a-z][a-z0-9_]*", name)
+        and times[name] == 1
+        and not isinstance(value, str | tuple)
+    ]
 
 
 def knob_changes(old: str, new: str, file: str = "train.py") -> dict[str, tuple[str, str]]:
