@@ -63,7 +63,7 @@ class Confirm:
         if ends:  # what would be run again after a first run is not decided
             low, _ = bounds(config.false_keeps, 1, max(2, most), spread.degrees)
         half = spread.half_width(runs, len(compared))
-        shown = f"{gain:+.6g} ± {half:.2g} over {_runs(runs)}"
+        shown = f"{gain:+.3g} ± {half:.2g} over {_runs(runs)}"
         if score > high:
             plain = gain / error > high
             saved = f"as good within noise ({shown}), with {trial.lines_saved} fewer lines"
