@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
 
+from engine.core.analysis.counterfactual import WhatIf
 from engine.core.machine import MachineSample
 from engine.core.session import Session
 from engine.protocol.messages import Progress
@@ -62,3 +63,5 @@ class View:
     link: LinkState = LinkState.LIVE
     replay: Replayed | None = None
     """The state of the replay; None for a live session."""
+    what_if: WhatIf | None = None
+    """Which keeps would stand under another keep rule or σ, in a replay; None: not asked."""

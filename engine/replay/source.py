@@ -15,7 +15,7 @@ from engine.core.errors import (
 )
 from engine.core.layout import HOME_NAME, Layout
 from engine.core.session import Session
-from engine.core.table import BadRow
+from engine.core.table import BadRow, Table
 from engine.replay.commits import Commits, Diff
 from engine.replay.from_table import TableHistory
 from engine.replay.recording import Recording
@@ -45,6 +45,8 @@ class ReplaySource:
         """Notes on the file that are shown to the user before the replay."""
         self.left_out: Sequence[BadRow] = ()
         """Lines of the file that could not be read."""
+        self.table: Table | None = None
+        """The table that is replayed; None for a journal."""
 
     @property
     def from_table(self) -> bool:
@@ -196,6 +198,7 @@ class TableSource(ReplaySource):
         commits, warnings = _repository(path, repo)
         self._history = TableHistory(table, path, commits)
         super().__init__(path, self._history.recording())
+        self.table = table
         self.left_out = table.bad
         self.notes = (*warnings, *self._history.notes.at_start())
 

@@ -66,3 +66,25 @@ def test_without_a_terminal_and_without_a_source(tmp_path: Path) -> None:
     done = run_warm("replay", tmp_path)
     assert done.returncode == 9
     assert "There is no terminal here" in done.stderr
+
+
+def test_the_keeps_of_a_table_are_judged_again(tmp_path: Path) -> None:
+    table = tmp_path / "night.tsv"
+    values = ("0.9979", "0.986041", "0.985041", "0.984941")
+    rows = (f"{n}1b2c3d\t{value}\tkeep\tidea {n}\n" for n, value in enumerate(values))
+    table.write_text("commit\tval_bpb\tstatus\tdescription\n" + "".join(rows))
+    before = table.read_bytes()
+    window = Window("replay", table, columns=80, rows=24)
+    window.wait_for("REPLAY #4")
+    window.press("W")
+    window.wait_for("σ of a single run")
+    window.press("0.0004\r")
+    shown = window.wait_for("✓ 1 of 3")
+    assert "? repeat" in shown
+    window.press("\x1b[C")  # the right arrow
+    window.wait_for("σ 0.000504")
+    window.press("W")
+    window.wait_for("✓ keep")
+    window.press("q")
+    assert window.wait_for_end()[0] == 0
+    assert table.read_bytes() == before

@@ -247,7 +247,7 @@ async def test_every_theme_paints_every_screen(feed: MemoryFeed, theme: str) -> 
 
 
 async def test_help_names_every_key(app: SupervisorApp) -> None:
-    async with app.run_test(size=(120, 150)) as pilot:
+    async with app.run_test(size=(120, 160)) as pilot:
         await pilot.press("question_mark")
         shown = text_of(app)
         for action in ALL:

@@ -92,6 +92,15 @@ REPLAY: tuple[Action, ...] = (
         footer=lambda view: "all changes",
     ),
     Action(
+        "W",
+        "what_if",
+        "What would have stood",
+        "Judge the keeps again by another keep rule and σ, which the arrows change; or end that.",
+        Group.REPLAY,
+        enabled=needs_experiment,
+        footer=lambda view: "what if",
+    ),
+    Action(
         "u",
         "left_out",
         "Lines left out",

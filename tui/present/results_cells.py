@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from engine.core.analysis.counterfactual import Fate
 from engine.core.enums import Phase, Verdict
 from engine.core.imported_attempt import PastAttempt
 from engine.core.records import Experiment
@@ -12,6 +13,7 @@ from tui.present.numbers import clock, gain_text, metric
 from tui.present.results_order import seconds_of
 from tui.present.text import clean_line
 from tui.present.verdict_marks import OPEN, is_unattended, past_status, verdict_of
+from tui.present.what_if import MARKS
 
 PAST_MARK = "·"
 """Precedes the row number of an imported attempt, to distinguish it from an experiment's number."""
@@ -24,6 +26,7 @@ def experiment_cell(
     phase: Phase | None,
     apart: int = 0,
     sigma: float | None = None,
+    fate: Fate | None = None,
 ) -> TextLine:
     """Return the text and style of one cell in an experiment's row.
 
@@ -34,6 +37,7 @@ def experiment_cell(
         phase: The phase of the current run; None if it is not known.
         apart: The decimal places that tell the metrics of the session apart.
         sigma: The value that σ is below with 95 % probability; None where it is not known.
+        fate: What would have become of a keep, in place of its status; None for that.
     """
     proposal, measurement = experiment.proposal, experiment.measurement
     best = experiment.number == session.incumbent
@@ -51,9 +55,9 @@ def experiment_cell(
         case "mem":
             return (_memory(measurement.memory_gb) if measurement else ""), ""
         case "status":
-            return _status(experiment, session, phase)
+            return MARKS[fate] if fate is not None else _status(experiment, session, phase)
         case "":
-            text, style = _status(experiment, session, phase)
+            text, style = MARKS[fate] if fate is not None else _status(experiment, session, phase)
             return text[:1], style
         case "category":
             return clean_line(proposal.category), ""

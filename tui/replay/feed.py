@@ -12,10 +12,12 @@ from msgspec.structs import replace as with_fields
 
 from engine.client.candidate import CandidateFile
 from engine.client.sessions import Details
+from engine.core.analysis.counterfactual import WhatIf
 from engine.core.errors import AutoresearchError, EngineGoneError
 from engine.core.events import AnyEvent
-from engine.core.records import Queued
+from engine.core.records import Experiment, Queued
 from engine.core.session import Session
+from engine.core.vector import Vector
 from engine.protocol.commands import AnyCommand
 from engine.protocol.messages import AnyMessage, Reply
 from engine.replay.commits import Diff
@@ -23,6 +25,7 @@ from engine.replay.source import ReplaySource
 from engine.store.curve_file import CurveFile
 from tui.feed import FeedFollower
 from tui.replay.player import Player
+from tui.replay.what_if import Question, judge_moment
 from tui.view import LinkState, Replayed, View
 
 _DIFFS_KEPT = 256
@@ -40,6 +43,9 @@ class ReplayFeed:
     def __init__(self, source: ReplaySource, player: Player) -> None:
         self.source = source
         self.player = player
+        self.question: Question | None = None
+        """The keep rule and σ by which the keeps are judged again; None: they are not."""
+        self._answer: tuple[Question, Vector[Experiment], WhatIf] | None = None
         self._moved = asyncio.Event()
         self._diffs: dict[int, Diff] = {}
         self._lookup: asyncio.Task[None] | None = None
@@ -63,6 +69,21 @@ class ReplayFeed:
         if grown:
             self.player.grown()
             self.moved()  # the time line is longer, whatever moment is shown
+
+    def what_if(self, session: Session) -> WhatIf | None:
+        """Return which keeps stand by the user's question; None while there is none.
+
+        Args:
+            session: The session at the moment that is shown.
+        """
+        question, known = self.question, self._answer
+        if question is None:
+            return None
+        same = known is not None and known[1] is session.experiments
+        if known is None or not same or known[0] != question:
+            answer = judge_moment(self.source, session, question)
+            known = self._answer = (question, session.experiments, answer)
+        return known[2]
 
     # ---- a feed ----------------------------------------------------------------------------------
 
@@ -187,6 +208,7 @@ class ReplayFollower(FeedFollower):
         return replace(
             super().view(session.at),
             session=session,
+            what_if=self._replay.what_if(player.session),
             devices=machine.sample if machine is not None else None,
             sampled_at=machine.at if machine is not None else None,
             link=LinkState.REPLAY,

@@ -13,11 +13,11 @@ from tui.actions.registry import INSPECTING, PART_NAMES, PARTS, PROGRAM, SUPERVI
 from tui.actions.replay import MOVES, REPLAY, without_engine
 from tui.present.text import clean_line
 from tui.replay.go_card import GoCard
-from tui.replay.shell import ReplayShell, replay_shell_of
 from tui.replay.time_line import TimeLine
+from tui.replay.what_if_actions import WhatIfActions
+from tui.replay.what_if_line import WhatIfLine
 from tui.screens.action_screen import bindings_of
 from tui.screens.footer import ActionFooter
-from tui.screens.main_screen import MainScreen
 from tui.screens.panel_grid import PanelGrid
 from tui.screens.search_actions import SearchActions
 from tui.screens.search_prompt import SearchPrompt
@@ -27,9 +27,11 @@ from tui.view import View
 from tui.widgets.status_line import StatusLine
 
 _REST = without_engine(SUPERVISOR)
+_SLIDER_MOVES = frozenset({"step(-1)", "step(1)"})
+"""The moves in time whose arrow keys change σ while the what-if line has the focus."""
 
 
-class ReplayScreen(MainScreen):
+class ReplayScreen(WhatIfActions):
     """Shows all parts of the session as they were at one moment, and keys to move in time."""
 
     ACTIONS = (*REPLAY, *_REST)
@@ -44,28 +46,26 @@ class ReplayScreen(MainScreen):
         panels.log_view.no_log_note = NOT_RECORDED
         yield panels
         yield SearchPrompt(id="prompt")
+        yield WhatIfLine(id="what-if")
         yield TimeLine(self.replay.feed.player, id="time-line")
         looking = without_engine(INSPECTING)
         yield ActionFooter((*REPLAY, *looking, *OVERVIEW_ACTIONS, *PARTS, *PROGRAM), id="footer")
         yield Static(Content(f"too small: needs {MINIMUM_COLUMNS}×{MINIMUM_ROWS}"), id="too-small")
 
-    @property
-    def replay(self) -> ReplayShell:
-        """Return the app, typed as the `ReplayShell` protocol that screens may use."""
-        return replay_shell_of(self.app)
-
     def show(self, view: View) -> None:
         """Paint the visible parts of the screen and the time line."""
         super().show(view)
         self.query_one(TimeLine).show(self.replay.is_live)
+        self.query_one(WhatIfLine).show(view)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Return False for a key that moves in time while an input line has the focus.
+        """Return False for a key that moves in time while an input or the what-if line needs it.
 
         For any other action, return what Textual does.
         """
         if action == "do" and parameters and parameters[0] in MOVES:
-            return not isinstance(self.focused, Input)
+            is_slider = isinstance(self.focused, WhatIfLine) and parameters[0] in _SLIDER_MOVES
+            return not (is_slider or isinstance(self.focused, Input))
         return super().check_action(action, parameters)
 
     # ---- time ------------------------------------------------------------------------------------

@@ -6,6 +6,7 @@ import math
 
 from textual.strip import Strip
 
+from engine.core.analysis.counterfactual import Fate, WhatIf
 from engine.core.enums import Direction, Verdict
 from engine.core.keep_rule.certainty import noise_key
 from engine.core.keep_rule.from_session import spread_of
@@ -25,6 +26,15 @@ _FENCE = 3.0
 _PAST_SHARE = 0.5
 """The largest share of the chart's width that imported attempts get, from 0 to 1."""
 
+_FATES = {Fate.REPEATED: ("?", CellPaint.BEYOND), Fate.DISCARDED: ("↓", CellPaint.LINE)}
+"""The glyph of a keep that would not stand as it is, and what its cell shows."""
+_LEGEND = (("   ● keep", "--keep"), (" ⠂ discard", "--discard"), (" ✗ crash", "--crash"))
+_FATES_LEGEND = (
+    ("   ● stands", "--keep"),
+    (" ? repeat", "--attention"),
+    (" ↓ discard", "--accent"),
+)
+
 _Point = tuple[int, float, Verdict]
 """Number, metric (NaN if there is none) and verdict; a tuple, because there may be 10,000."""
 
@@ -43,13 +53,14 @@ class ProgressChart(Sheet, can_focus=False):
         self._session = Session()
         self._sigma: float | None = None
         """The upper bound of σ; None where σ is not known or 0."""
+        self._what_if: WhatIf | None = None
         self._painted_height = 0
 
     def show(self, view: View) -> None:
         """Draw the view's finished experiments; repaint only if one was added or changed."""
-        if _key(view.session) == _key(self._session):
+        if view.what_if is self._what_if and _key(view.session) == _key(self._session):
             return
-        self._session = view.session
+        self._session, self._what_if = view.session, view.what_if
         spread = spread_of(view.session)
         self._sigma = (spread.upper or None) if spread is not None and spread.is_known else None
         self.repaint()
@@ -129,11 +140,7 @@ class ProgressChart(Sheet, can_focus=False):
         if missing:
             runs.append((f"  {missing} not drawn: no value", self.style_of("--dim")))
         if width >= 64:
-            runs += [
-                ("   ● keep", self.style_of("--keep")),
-                (" ⠂ discard", self.style_of("--discard")),
-                (" ✗ crash", self.style_of("--crash")),
-            ]
+            runs += self.runs(_LEGEND if self._what_if is None else _FATES_LEGEND)
         if self._sigma is not None and width >= 74:
             runs.append((" ░ ±2 σ", self.style_of("--discard")))
         return runs
@@ -147,6 +154,7 @@ class ProgressChart(Sheet, can_focus=False):
 
     def _plot(self, canvas: Canvas, points: list[_Point]) -> None:
         maximise = self._session.direction is Direction.MAX
+        fates = self._what_if.fates if self._what_if is not None else {}
         best: float | None = None
         discards: list[tuple[int, float]] = []
         for place, (number, value, verdict) in enumerate(points):
@@ -158,6 +166,9 @@ class ProgressChart(Sheet, can_focus=False):
                 if best is None or (value > best if maximise else value < best):
                     canvas.step(place, best, value)
                     best = value
+                if (fate := fates.get(number)) not in (None, Fate.STANDS):
+                    canvas.mark(place, value, *_FATES[fate])
+                    continue
                 star = number == self._session.incumbent
                 canvas.mark(
                     place, value, "★" if star else "●", CellPaint.BEST if star else CellPaint.KEEP

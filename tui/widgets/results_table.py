@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import TypeVar
 
 from textual.message import Message
 
+from engine.core.analysis.counterfactual import Fate
 from engine.core.enums import Phase
 from engine.core.imported_attempt import PastAttempt
 from engine.core.keep_rule.certainty import noise_key
@@ -77,6 +78,8 @@ class ResultsTable(RowList):
         self._session = Session()
         self._phase: Phase | None = None
         """The phase of the current run; None if no sample of it has arrived."""
+        self._fates: Mapping[int, Fate] = {}
+        """What would have become of each keep, by number; empty where that is not asked."""
         self._counts: VerdictCounts | None = None
         self._own = 0
         """Cells of the longest status that the engine itself gives."""
@@ -114,6 +117,7 @@ class ResultsTable(RowList):
             and session.config is self._session.config
         )
         self._session = session
+        self._fates = view.what_if.fates if view.what_if is not None else {}
         self._phase = phase_of(view) if sample_of(view) is not None else None
         if session.counts != self._counts:
             self._counts = session.counts
@@ -211,6 +215,7 @@ class ResultsTable(RowList):
             self._phase,
             self._sigma,
             self._session.in_training and self._session.in_training.number,
+            self._fates,
             is_unattended(self._session),
             [self._session.past[index].row for index in rows if index < 0],
             [
@@ -269,7 +274,13 @@ class ResultsTable(RowList):
             else:
                 experiment = session.experiments[place]
                 text, style = experiment_cell(
-                    column.title, experiment, session, self._phase, self._apart, self._sigma
+                    column.title,
+                    experiment,
+                    session,
+                    self._phase,
+                    self._apart,
+                    self._sigma,
+                    self._fates.get(experiment.number),
                 )
             cells.append((_in(column, text), style))
         return self.runs(cells)
