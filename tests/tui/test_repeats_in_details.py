@@ -12,6 +12,7 @@ from tests import repeated
 from tests.tui.widgets.widget_scenes import Host, text_of, view_of
 from tui.commands.results import select, session_facts
 from tui.present.experiment import header_lines, history_lines, measurement_lines
+from tui.widgets.log_view import LogView
 from tui.widgets.progress_chart import ProgressChart
 
 HERE = Path("/nowhere")
@@ -77,3 +78,13 @@ def test_the_row_of_a_repeat_keeps_its_verdict() -> None:
     session = repeated.session([*events, repeated.started(1, 4, RunPurpose.FRESH)])
     assert session.in_training is session.experiments[0]
     assert session.current is session.experiments[1]
+
+
+async def test_the_log_is_that_of_the_repeat_while_it_runs() -> None:
+    events = [*repeated.calibrated(HERE), *repeated.tried(2, (0.99,))]
+    widget = LogView()
+    async with Host(widget).run_test(size=(80, 10)):
+        widget.show(view_of(repeated.session([*events, repeated.started(1, 4, repeated.FRESH)])))
+        assert widget.path == HERE / ".autoresearch/nov20/experiments/0001/run-4/run.log"
+        widget.show(view_of(repeated.session(events)))
+        assert widget.path == HERE / ".autoresearch/nov20/experiments/0002/run-1/run.log"

@@ -131,6 +131,8 @@ class MainScreen(LoopActions, PastActions, SteeringActions, SearchActions):
 
     def _log_path(self, view: View) -> Path | None:
         """Return the log file of the newest run; None if the last two experiments have no run."""
+        if (one := view.session.in_training) is not None:
+            return self.shell.feed.log_path(one.number, one.runs[-1].number)
         for experiment in reversed(view.session.experiments[-2:]):
             if experiment.run is not None:
                 return self.shell.feed.log_path(experiment.number, experiment.run.number)

@@ -80,6 +80,9 @@ class LogView(Painted):
 
     def show(self, view: View) -> None:
         """Show the log of the view's newest run, also while the next experiment has none yet."""
+        if (active := view.session.running) is not None:
+            self.follow(Path(view.session.workspace) / active.directory / "run.log")
+            return
         for experiment in (view.session.experiments[-1:], view.session.experiments[-2:-1]):
             if experiment and (run := experiment[0].run) is not None:
                 self.follow(Path(view.session.workspace) / run.directory / "run.log")
