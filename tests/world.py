@@ -19,6 +19,7 @@ import pytest
 from engine.client import launch
 from engine.executors.local import RunHandle
 from engine.protocol.endpoint import lock_holder
+from tui.commands.verbs import VERBS
 
 T = TypeVar("T")
 
@@ -125,7 +126,9 @@ def one_run_each(words: Sequence[str]) -> list[str]:
 
     An experiment is then one run, unless a test asks for another rule.
     """
-    begins = words[:1] and words[0] in ("start", "run", "baseline")
+    verbs = {verb for group in VERBS.values() for verb in group}
+    bare = not verbs & {*words} and {"--yes", "--tag", "--budget"} & {*words}
+    begins = bare or (words[:1] and words[0] in ("start", "run", "baseline"))
     return [*words, "--rule", "greedy"] if begins and "--rule" not in words else [*words]
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.world import COMMAND, DEADLINE_SECONDS, make_repository
+from tests.world import COMMAND, DEADLINE_SECONDS, make_repository, one_run_each
 
 pytestmark = pytest.mark.usefixtures("engines")
 
@@ -24,7 +24,7 @@ VERBS = (
 def use(words: tuple[object, ...], top: Path, environment: dict[str, str]) -> tuple[int, str]:
     """Run a verb, and return its exit code and all of its output."""
     done = subprocess.run(
-        [str(COMMAND), *map(str, words)],
+        [str(COMMAND), *one_run_each([*map(str, words)])],
         cwd=top,
         env={**os.environ, **environment},
         stdout=subprocess.PIPE,

@@ -27,7 +27,15 @@ from engine.store.program_file import read_program
 from tests.journals import read_session
 from tests.model_server import Answer, ModelServer, knob_edit
 from tests.terminal import Window
-from tests.world import COMMAND, DEADLINE_SECONDS, Gate, git, make_repository, wait_for
+from tests.world import (
+    COMMAND,
+    DEADLINE_SECONDS,
+    Gate,
+    git,
+    make_repository,
+    one_run_each,
+    wait_for,
+)
 from tui.commands.verbs import cli
 
 pytestmark = pytest.mark.usefixtures("engines", "usual_signals", "warm_engines")
@@ -43,7 +51,8 @@ class CommandLine:
         """Run a verb and return its result."""
         where = [] if words[0] in ("start", "watch") else ["-C", str(self.workspace)]
         at = [str(self.workspace)] if words[0] in ("start", "watch") else []
-        result = CliRunner().invoke(cli, [*map(str, words), *where, *at], input=stdin)
+        given = one_run_each([*map(str, words)])
+        result = CliRunner().invoke(cli, [*given, *where, *at], input=stdin)
         assert result.exception is None or isinstance(
             result.exception, AutoresearchError | SystemExit
         ), repr(result.exception)
