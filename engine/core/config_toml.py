@@ -59,6 +59,12 @@ def parse_config(
             f"{error}.",
             "Correct that line, or delete the file to have a new one written.",
         ) from None
+    except RecursionError:
+        raise ConfigError(
+            f"{where} is not valid TOML.",
+            "Its brackets are nested too deeply.",
+            "Correct it, or delete the file to have a new one written.",
+        ) from None
     raw = adapt(raw)
     for name, value in raw.items():
         if name not in settings():

@@ -94,7 +94,6 @@ def text_of(*sessions: Session, limit: int = MOST_CHARACTERS) -> str:
 WHOLE = """\
 Earlier sessions of this workspace, newest first. Their numbers are comparable only if metric, \
 budget and machine are the same as today; a positive gain is an improvement.
-- noise on 2 × H100: σ of val_bpb is 0.14 (2 runs of 1 commit(s), 300 s a run)
 
 ## Session nov20: val_bpb (lower is better), 300 s a run, 2 × H100
 9 experiments: 3 kept, 5 discarded, 1 crashed; baseline 1, best 0.7
@@ -190,16 +189,17 @@ def test_a_session_that_could_be_read_in_part_says_why() -> None:
 
 def test_noise_is_pooled_only_over_sessions_of_the_same_machine_metric_and_budget() -> None:
     repeat = {"value": 1.2, "origin": Origin.CONFIRM, "commit": "c1"}
-    one = session_of(repeat, platform=machine(H100))
-    two = session_of(repeat, platform=machine(H100))
-    other_budget = session_of(repeat, platform=machine(H100), budget_seconds=60)
-    other_machine = session_of(repeat, platform=machine())
+    again = [{**repeat, "value": value} for value in (1.2, 1.0, 1.2, 1.1)]
+    one = session_of(*again, platform=machine(H100))
+    two = session_of(*again[:1], platform=machine(H100))
+    other_budget = session_of(*again, platform=machine(H100), budget_seconds=60)
+    other_machine = session_of(*again, platform=machine())
     quiet = session_of(platform=machine(ev.Gpu("A100", 1)))
     lines = text_of(one, two, other_budget, other_machine, quiet).splitlines()[1:5]
     assert lines == [
-        "- noise on H100: σ of val_bpb is 0.14 (4 runs of 2 commit(s), 300 s a run)",
-        "- noise on H100: σ of val_bpb is 0.14 (2 runs of 1 commit(s), 60 s a run)",
-        "- noise on 8 cores of EPYC: σ of val_bpb is 0.14 (2 runs of 1 commit(s), 300 s a run)",
+        "- noise on H100: σ of val_bpb is 0.11 (7 runs of 2 commit(s), 300 s a run)",
+        "- noise on H100: σ of val_bpb is 0.1 (5 runs of 1 commit(s), 60 s a run)",
+        "- noise on 8 cores of EPYC: σ of val_bpb is 0.1 (5 runs of 1 commit(s), 300 s a run)",
         "",
     ]
 

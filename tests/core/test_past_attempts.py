@@ -155,6 +155,10 @@ def test_an_experiment_with_a_verdict_is_a_row() -> None:
         "category": "other",
         "outcome": "finished",
         "seconds": "12.3",
+        "runs": "1",
+        "values": "1.5",
+        "sigma": "",
+        "indecisive": "",
     }
     # A crash has no value, whatever was measured before it.
     assert (second.value, second.value_text, second.memory_gb) == (None, "", None)

@@ -176,7 +176,8 @@ def test_a_rebased_branch_is_continued_as_it_is(work: Path) -> None:
 def test_the_history_is_imported_after_the_engine_was_killed_at_its_start(
     work: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    flags = StartFlags(adopt=TAG, settings={"max_experiments": 1, "budget_seconds": 0.05})
+    settings = {"max_experiments": 1, "budget_seconds": 0.05, "rule": "greedy"}
+    flags = StartFlags(adopt=TAG, settings=settings)
     plan = make_plan(work, flags, date(2026, 11, 21))
     save_plan(work, plan)
     append = Journal.append

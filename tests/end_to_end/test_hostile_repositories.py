@@ -27,6 +27,7 @@ ARGUMENTS: dict[str, list[list[str]]] = {
     "start": [[], ["--max", "9"], ["--new-from", "best"], ["--adopt", "t"]],
     "run": [["--headless"]],
     "baseline": [[]],
+    "noise": [[]],
     "pause": [[]],
     "resume": [[]],
     "stop": [[]],

@@ -116,21 +116,28 @@ def test_a_change_during_a_run_is_in_force_once_the_user_accepts_it(
     assert "Mind the depth" in git(repository, "show", "autoresearch/t:program.md")
 
 
+def put(path: Path, text: str) -> None:
+    """Write a file at once: an engine that looks meanwhile sees no part of it."""
+    new = path.with_name(f"{path.name}.new")
+    new.write_text(text)
+    new.replace(path)
+
+
 def test_a_refused_text_is_not_asked_about_again_and_the_text_in_force_ends_a_question(
     repository: Path, tmp_path: Path
 ) -> None:
     Gate(repository, tmp_path / "gate")
     start(repository)
     wait_for(lambda: session_of(repository).running, "the baseline")
-    (repository / "program.md").write_text("refused\n")
+    put(repository / "program.md", "refused\n")
     first = question(repository)
     assert "stays" in program(repository, "--refuse")
     assert session_of(repository).refused_program == first.digest
-    (repository / "program.md").write_text("another\n")
+    put(repository / "program.md", "another\n")
     second = question(repository)
     assert second.digest == program_digest("another\n")
-    (repository / "program.md").write_text("refused\n")
-    (repository / "program.md").write_text(CHARTER)
+    put(repository / "program.md", "refused\n")
+    put(repository / "program.md", CHARTER)
     wait_for(lambda: session_of(repository).program_question is None, "the end of the question")
     assert len(session_of(repository).programs) == 1
     asked = events(repository, ev.ProgramQuestioned)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from rich.cells import cell_len
-
 from engine.core.enums import Verdict
 from engine.core.events import Proposal
 from engine.core.imported_attempt import PastAttempt
@@ -101,4 +99,6 @@ def longest_foreign_status(session: Session) -> int:
     words = {e.row_status for e in session.experiments if e.verdict is None and e.row_status}
     signs = {f"– {clean_line(word)}" for word in words}
     signs |= {past_status(attempt) for attempt in session.past if attempt.verdict is None}
+    from rich.cells import cell_len  # imported here because the other texts do not need it
+
     return max(map(cell_len, signs), default=0)
