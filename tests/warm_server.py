@@ -143,6 +143,9 @@ def _send(connection: socket.socket, text: str) -> None:
 def _become(request: Request, server: str) -> NoReturn:
     """Be a process as a fresh interpreter would be, and end with the result of its `main`."""
     os.setsid()
+    # A suite in the background of a script ignores these, and so does what it starts.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
     os.environ.clear()
     os.environ.update(request.environ)
     time.tzset()

@@ -308,9 +308,10 @@ def test_a_sentence_is_pinned_for_an_agent_that_thinks(
 
     night.begin([answer], "--max", "6", autonomy="auto")
     wait_for(lambda: session_of(repository).queue, "a draft of the agent's own")
-    say(repository, commands.PinHypothesis(text="try a larger rate of the embeddings"))
     say(repository, commands.BanDirection(text="depth"))
     say(repository, commands.AddNote(text="the GPU is shared"))
+    # Last, because its proposal is asked for at once.
+    say(repository, commands.PinHypothesis(text="try a larger rate of the embeddings"))
     gate.open()
     wait_for(lambda: session_of(repository).pins[0].experiment, "the pinned one")
     assert "try a larger rate of the embeddings" in prompts[-1] or any(
