@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import contextlib
 import logging
 import os
-import tempfile
 from pathlib import Path
 
 from engine.core.curves.curve import Curve, CurveBuilder, decode, encode
 from engine.core.layout import CURVE_NAME
 from engine.core.run_log.reader import RunLog
+from engine.store.durable import write_atomically
 from engine.untrusted_files import open_regular, read_regular
 
 _MOST_BYTES = 1 << 20
@@ -50,25 +49,13 @@ class CurveWriter:
                 with open(os.open(self._path, flags), "ab") as file:
                     file.write(encode(curve.points[known:]))
             else:
-                _replace(self._path, encode(curve.points))
+                write_atomically(self._path, encode(curve.points))
         except OSError as error:
             if not self._has_failed:
                 _log.warning("%s could not be written: %s", self._path, error.strerror)
             self._written, self._has_failed = None, True
             return
         self._written = curve, curve.generation, count
-
-
-def _replace(path: Path, data: bytes) -> None:
-    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-")
-    try:
-        with open(descriptor, "wb") as file:
-            file.write(data)
-        os.replace(name, path)
-    except BaseException:
-        with contextlib.suppress(OSError):
-            os.unlink(name)
-        raise
 
 
 class CurveFile:

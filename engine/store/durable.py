@@ -33,9 +33,25 @@ def write_durably(
         FileExistsError: There is a file of that name, and `replace` is false.
         OSError: The disk is full, read-only, or the directory is missing.
     """
+    raw = data.encode("utf-8", "surrogateescape") if isinstance(data, str) else data
+    _write(path, raw, replace=replace, private=private, sync=True)
+    sync_directory(path.parent)
+
+
+def write_atomically(path: Path, data: bytes) -> None:
+    """Write a whole file atomically, but leave it to the system when it reaches the disk.
+
+    For files that can be made again: a power cut may leave the file empty, or as it was.
+
+    Raises:
+        OSError: The disk is full, read-only, or the directory is missing.
+    """
+    _write(path, data, replace=True, private=False, sync=False)
+
+
+def _write(path: Path, raw: bytes, *, replace: bool, private: bool, sync: bool) -> None:
     import tempfile  # commands that only read do not need it
 
-    raw = data.encode("utf-8", "surrogateescape") if isinstance(data, str) else data
     mode = 0o600 if private or HOME_NAME in path.parts else _mode_of(path)
     descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}{TEMPORARY_MARK}")
     try:
@@ -43,7 +59,8 @@ def write_durably(
             file.write(raw)
             file.flush()
             os.fchmod(file.fileno(), mode)
-            os.fsync(file.fileno())
+            if sync:
+                os.fsync(file.fileno())
         if replace:
             os.replace(name, path)
         else:
@@ -52,7 +69,6 @@ def write_durably(
         with contextlib.suppress(OSError):
             os.unlink(name)
         raise
-    sync_directory(path.parent)
 
 
 def _take_name(temporary: str, path: Path) -> None:
