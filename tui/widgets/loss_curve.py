@@ -37,6 +37,7 @@ class LossCurve(Sheet, can_focus=False):
         file_of: Returns the file of a run's curve by the numbers of experiment and run; None: none.
     """
 
+    fills_height = True
     DEFAULT_CSS = """
     LossCurve { overflow: hidden hidden; scrollbar-gutter: auto; }
     """
@@ -61,7 +62,6 @@ class LossCurve(Sheet, can_focus=False):
         self._run: Run | None = None
         self._finished: tuple[object, list[FinishedCurve]] = None, []
         self._painted_for: tuple[object, ...] = ()
-        self._painted_height = 0
 
     # ---- what is shown ---------------------------------------------------------------------------
 
@@ -149,13 +149,8 @@ class LossCurve(Sheet, can_focus=False):
 
     # ---- painting --------------------------------------------------------------------------------
 
-    def line(self, y: int) -> Strip:
-        if self._painted_height != self.inner.height:
-            self._painted_width = None
-        return super().line(y)
-
     def paint(self, width: int) -> list[Strip]:
-        height = self._painted_height = self.inner.height
+        height = self.inner.height
         chart, run = self._chart, self._run
         if chart is None or run is None or height < 1:
             dim = self.style_of("--dim")

@@ -136,12 +136,16 @@ class Sheet(Painted):
     A subclass implements `paint`.
     """
 
+    fills_height = False
+    """Whether the lines depend on the panel's height too, as those of a chart do."""
+
     def __init__(
         self, *, name: str | None = None, id: str | None = None, classes: str | None = None
     ) -> None:
         super().__init__(name=name, id=id, classes=classes)
         self._strips: list[Strip] = []
         self._painted_width: int | None = None
+        self._painted_height = 0
 
     def paint(self, width: int) -> list[Strip]:
         """Return all lines of the panel for a width in cells; implemented by each subclass."""
@@ -166,6 +170,8 @@ class Sheet(Painted):
         self._painted_width = None
 
     def line(self, y: int) -> Strip:
+        if self.fills_height and self._painted_height != self.inner.height:
+            self._painted_width = None
         strips, row = self.strips(), y + int(self.scroll_offset.y)
         return strips[row] if 0 <= row < len(strips) else Strip.blank(0)
 
@@ -175,6 +181,7 @@ class Sheet(Painted):
 
     def _make(self) -> None:
         width = self.inner.width
+        self._painted_height = self.inner.height
         self._strips = self.paint(max(1, width))
         self._painted_width = width
         size = Size(width, len(self._strips))

@@ -42,6 +42,7 @@ _Point = tuple[int, float, Verdict]
 class ProgressChart(Sheet, can_focus=False):
     """A panel with the metric of each finished experiment, repainted when one has ended."""
 
+    fills_height = True
     DEFAULT_CSS = """
     ProgressChart { overflow: hidden hidden; scrollbar-gutter: auto; }
     """
@@ -54,7 +55,6 @@ class ProgressChart(Sheet, can_focus=False):
         self._sigma: float | None = None
         """The upper bound of σ; None where σ is not known or 0."""
         self._what_if: WhatIf | None = None
-        self._painted_height = 0
 
     def show(self, view: View) -> None:
         """Draw the view's finished experiments; repaint only if one was added or changed."""
@@ -69,13 +69,8 @@ class ProgressChart(Sheet, can_focus=False):
         """Return the title in the panel's border: `Progress · val_bpb`, with the metric's name."""
         return f"Progress · {clean_line(self._session.config.metric)}"
 
-    def line(self, y: int) -> Strip:
-        if self._painted_height != self.inner.height:
-            self._painted_width = None
-        return super().line(y)
-
     def paint(self, width: int) -> list[Strip]:
-        height = self._painted_height = self.inner.height
+        height = self.inner.height
         points, past = _points(self._session), _past_points(self._session)
         numbers, before = _finite(points), _finite(past)
         if not (points or before) or height < 1:
