@@ -225,7 +225,8 @@ class Ratchet:
             current = session.current
             if current is not None and current.skipped is not None and session.running is None:
                 return True
-            if why := self._why_to_end():
+            must_finish = self._must_finish()
+            if why := self._why_to_end(must_finish):
                 self._context.record(ev.SessionEnded(reason=why))
                 return False
             wait = self._seconds_to_wait()
@@ -243,7 +244,6 @@ class Ratchet:
                     await asyncio.wait_for(self._wake.wait(), self._reviewer.seconds_to_parking())
                 self._reviewer.park_overdue()
                 continue
-            must_finish = self._must_finish()
             if session.stop is not None and not must_finish:
                 why = session.stop_reason or f"stopped by the user, {session.stop.value}"
                 self._context.record(ev.SessionEnded(reason=why))
@@ -253,14 +253,17 @@ class Ratchet:
             self._wake.clear()
             await self._wake.wait()
 
-    def _why_to_end(self) -> str:
+    def _why_to_end(self, must_finish: bool) -> str:
         """Return which stop condition ends the session now; "" where none does.
 
         One of time also ends it during a pause, or before an experiment's run; the experiment stays
         open, as after a stop. The run under way is finished first.
+
+        Args:
+            must_finish: Whether an experiment or overrule must be finished first.
         """
         session = self.session
-        if session.stop is not None or self._must_finish():
+        if session.stop is not None or must_finish:
             return ""
         if (end := self._context.waits.for_end()) is not None and end[0] <= 0:
             paused = f"; it was paused: {session.pause.reason}" if session.pause else ""

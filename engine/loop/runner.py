@@ -406,7 +406,6 @@ class Runner:
         self, number: int, run: int, log: RunLog, report: ExitReport, changed: tuple[str, ...]
     ) -> None:
         measurement = _measurement(log, report)
-        metric = measurement.metric
         doubts = find_doubts(
             measurement,
             # The run's own clock includes time in which the machine was suspended.
@@ -426,7 +425,7 @@ class Runner:
             best.measurement if best is not None else None,
         )
         # A run that breaks a guardrail is discarded, so that there is nothing to ask.
-        surprises = () if breaches else self._find_surprises(number, metric, report, log)
+        surprises = () if breaches else self._find_surprises(number, measurement, report, log)
         was_equal = equal_results(self._context.session)
         self._context.record(
             ev.Measured(
@@ -470,7 +469,7 @@ class Runner:
         return next(filter(None, copies), "")
 
     def _find_surprises(
-        self, number: int, metric: float, report: ExitReport, log: RunLog
+        self, number: int, measurement: ev.Measurement, report: ExitReport, log: RunLog
     ) -> tuple[str, ...]:
         session = self._context.session
         experiment, baseline = session.experiment(number), session.baseline
@@ -485,7 +484,7 @@ class Runner:
         last = baseline.run if baseline is not None else None
         found = find_surprises(
             session.direction,
-            metric,
+            measurement.metric,
             session.best_metric,
             kept_gains=[e.gain for e in kept if e.gain is not None],
             budget_seconds=session.config.budget_seconds,
@@ -494,7 +493,7 @@ class Runner:
             loss=_last_loss(experiment.run),
             incumbent_loss=_last_loss(best.run if (best := session.best) is not None else None),
         )
-        why = self._incomparable(experiment, _measurement(log, report))
+        why = self._incomparable(experiment, measurement)
         slow = (f"{_NOT_COMPARABLE}, twice: {why}",) if why else ()
         return (*found, *slow, *_find_stray(log))
 
