@@ -32,9 +32,8 @@ def figure_of(measurement: Measurement, name: str) -> float | None:
 
 
 def _computed(measurement: Measurement, name: str) -> float | None:
-    tokens, seconds = measurement.tokens_millions, measurement.training_seconds
-    if name == TOKENS_PER_SECOND and tokens is not None and seconds:
-        return tokens * 1e6 / seconds
+    if name == TOKENS_PER_SECOND:
+        return measurement.tokens_per_second
     if name == MEMORY and measurement.memory_gb > 0:
         return measurement.memory_gb
     return None

@@ -29,9 +29,8 @@ def speeds(measurement: Measurement) -> dict[str, float]:
     seconds, steps = measurement.training_seconds, measurement.steps
     if seconds is None or seconds < LEAST_SECONDS or (steps is not None and steps < _LEAST_STEPS):
         return {}
-    tokens = measurement.tokens_millions
     found = {
-        "tokens/s": tokens * 1e6 / seconds if tokens else 0.0,
+        "tokens/s": measurement.tokens_per_second or 0.0,
         "steps/s": steps / seconds if steps else 0.0,
     }
     return {unit: speed for unit, speed in found.items() if speed > 0}

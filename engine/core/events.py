@@ -107,6 +107,13 @@ class Measurement(msgspec.Struct, frozen=True, kw_only=True):
     metric_lead: str | None = None
     """The words before the metric's name in the line that gave its value; None where unknown."""
 
+    @property
+    def tokens_per_second(self) -> float | None:
+        """Tokens per second of training; None where the run gave no tokens or no seconds."""
+        if self.tokens_millions is None or not self.training_seconds:
+            return None
+        return self.tokens_millions * 1e6 / self.training_seconds
+
 
 class ProgressPoint(msgspec.Struct, frozen=True, array_like=True):
     """One point of a run's loss curve."""
