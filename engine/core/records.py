@@ -267,7 +267,7 @@ class Experiment(ProposalRecord, frozen=True, kw_only=True):
     @property
     def run_count(self) -> int:
         """The number of runs that give its value known, of all purposes."""
-        return sum(len(self.values(purpose)) for purpose in RunPurpose)
+        return len(self.all_values)
 
     @property
     def lost_runs(self) -> int:

@@ -101,10 +101,9 @@ def pooled_spread(groups: Iterable[Sequence[float]]) -> Spread | None:
     degrees = runs - commits
     while left_out < most_out and degrees - 1 >= _FEWEST_FOR_WILD:
         without, group, index = min(
-            (squares - _squares_of_one(values, index), number, index)
+            (squares - one, number, index)
             for number, values in enumerate(repeated)
-            if len(values) > 1
-            for index in range(len(values))
+            for index, one in enumerate(_squares_of_each(values))
         )
         without = max(0.0, without)
         rest = without / (degrees - 1)
@@ -125,8 +124,10 @@ def _squares(values: Sequence[float]) -> float:
     return sum((v - mean) * (v - mean) for v in values)
 
 
-def _squares_of_one(values: Sequence[float], index: int) -> float:
-    """Return by how much the squares of a group shrink without one of its values."""
+def _squares_of_each(values: Sequence[float]) -> list[float]:
+    """Return by how much the squares of a group shrink without each of its values."""
     n = len(values)
-    distance = values[index] - fmean(values)
-    return distance * distance * n / (n - 1)
+    if n < 2:
+        return []
+    mean = fmean(values)
+    return [(v - mean) * (v - mean) * n / (n - 1) for v in values]

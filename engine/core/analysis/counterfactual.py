@@ -18,7 +18,7 @@ from statistics import fmean
 
 from engine.core.config import ResearchConfig
 from engine.core.keep_rule import RULES
-from engine.core.keep_rule.confirm import NEWEST_FRESH, SIMPLER_MARGIN, bounds, stages
+from engine.core.keep_rule.confirm import NEWEST_FRESH, bounds, score_of, stages
 from engine.core.keep_rule.trial import Step, Trial
 from engine.core.spread import CONFIDENCE, Spread
 from engine.core.student import t_quantile
@@ -162,9 +162,8 @@ def _is_clear(trial: Trial, gain: float) -> bool:
     spread, config = trial.spread, trial.config
     if spread is None or not spread.sigma:
         return False
-    margin = SIMPLER_MARGIN * spread.sigma if trial.lines_saved > 0 else 0.0
-    error = spread.standard_error(1, len(trial.incumbent))
-    return (gain + margin) / error > clear_bound(config, spread.degrees)
+    score = score_of(trial, gain, spread, len(trial.incumbent))
+    return score > clear_bound(config, spread.degrees)
 
 
 def clear_bound(config: ResearchConfig, degrees: float = math.inf) -> float:

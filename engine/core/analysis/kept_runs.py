@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable
 
 from engine.core.analysis.counterfactual import MOST_SIZE, Kept
-from engine.core.enums import Origin, RunPurpose, Verdict
+from engine.core.enums import Origin, Verdict
 from engine.core.records import Experiment
 from engine.core.session import Session
 from engine.core.spread import Spread, pooled_spread
@@ -95,9 +95,9 @@ def keeps_of_session(session: Session) -> list[Kept]:
 
 
 def _values(e: Experiment) -> list[float]:
-    values = [v for purpose in RunPurpose for v in e.values(purpose)]
+    values = e.all_values
     if not values and e.measurement is not None:
-        values = [e.measurement.metric]  # a journal of a version that recorded no value of a run
+        values = (e.measurement.metric,)  # a journal of a version that recorded no value of a run
     return list(_measured(values))
 
 

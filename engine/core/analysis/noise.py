@@ -20,6 +20,7 @@ from engine.core.keep_rule.from_session import spread_of
 from engine.core.records import Experiment
 from engine.core.session import Session
 from engine.core.spread import FEWEST_DEGREES, Spread
+from engine.core.text import plural
 
 
 class Trust(StrEnum):
@@ -92,8 +93,8 @@ def why_unknown(spread: Spread | None) -> str:
         return ""
     missing = math.ceil(FEWEST_DEGREES - spread.degrees)
     return (
-        f"σ is not known yet from {spread.runs} runs of {spread.commits} "
-        f"{'commit' if spread.commits == 1 else 'commits'}; {missing} more repeats are needed"
+        f"σ is not known yet from {spread.runs} runs of {plural(spread.commits, 'commit')}; "
+        f"{missing} more repeats are needed"
     )
 
 

@@ -104,8 +104,7 @@ def closing_difference(session: Session, spread: Spread | None) -> Difference | 
 
 
 def _difference(gain: float, spread: Spread | None, runs: int, before: int) -> Difference:
-    known = spread is not None and spread.is_known
-    half = spread.half_width(runs, before) if known and spread is not None else None
+    half = spread.half_width(runs, before) if spread is not None and spread.is_known else None
     return Difference(gain, half, runs, before)
 
 

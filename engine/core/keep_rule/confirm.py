@@ -13,9 +13,10 @@ from dataclasses import replace
 from statistics import fmean
 
 from engine.core.config import ResearchConfig
-from engine.core.keep_rule.trial import Judgement, Standing, Step, Trial
+from engine.core.keep_rule.trial import Judgement, Standing, Step, Trial, judge_without_gain
 from engine.core.spread import Spread
 from engine.core.student import t_quantile
+from engine.core.text import plural
 
 FRESH_AFTER_KEEP = 4
 """Number of fresh runs of a new incumbent before an experiment is compared with it."""
@@ -55,17 +56,15 @@ class Confirm:
         if spread.sigma == 0:
             return _deterministic(trial, gain)
         runs, most = len(trial.candidate), stages(config) + trial.more_repeats
-        error = spread.standard_error(runs, len(compared))
-        margin = SIMPLER_MARGIN * spread.sigma if trial.lines_saved > 0 else 0.0
-        score = (gain + margin) / error
+        score = score_of(trial, gain, spread, len(compared))
         ends = runs >= most
         low, high = bounds(config.false_keeps, runs, most, spread.degrees)
         if ends:  # what would be run again after a first run is not decided
             low, _ = bounds(config.false_keeps, 1, max(2, most), spread.degrees)
         half = spread.half_width(runs, len(compared))
-        shown = f"{gain:+.3g} ± {half:.2g} over {_runs(runs)}"
+        shown = f"{gain:+.3g} ± {half:.2g} over {plural(runs, 'run')}"
         if score > high:
-            plain = gain / error > high
+            plain = gain / spread.standard_error(runs, len(compared)) > high
             saved = f"as good within noise ({shown}), with {trial.lines_saved} fewer lines"
             return Judgement(Step.KEEP, f"better by {shown}" if plain else saved, gain)
         if score < low:
@@ -93,14 +92,27 @@ class Confirm:
     def _without_spread(self, trial: Trial, gain: float) -> Judgement:
         """Judge while no noise is known: what looks better is run again until it is."""
         if gain <= 0 and trial.lines_saved <= 0:
-            reason = "no better" if gain == 0 else f"worse by {-gain:.6g}"
-            return Judgement(Step.DISCARD, f"{reason}; the noise is not known yet", gain)
+            plain = judge_without_gain(gain, trial.lines_saved)
+            return replace(plain, reason=f"{plain.reason}; the noise is not known yet")
         runs = len(trial.candidate)
         if runs >= stages(trial.config) + trial.more_repeats:
             reason = f"indecisive: {gain:+.6g}, the noise is not known and no repeats are left"
             return Judgement(Step.DISCARD, reason, gain, indecisive=True)
         step = Step.RUN_INCUMBENT if len(trial.incumbent) < runs else Step.RUN_CANDIDATE
         return Judgement(step, "in doubt: the noise is not known yet", gain)
+
+
+def score_of(trial: Trial, gain: float, spread: Spread, compared: int) -> float:
+    """Return a gain in its standard errors; for an edit with fewer lines, how far it is from worse.
+
+    Args:
+        trial: The candidate's runs, and the lines that its edit saves.
+        gain: The gain of their mean in metric units, positive is better.
+        spread: The noise of the metric; σ is above 0.
+        compared: The number of runs of the incumbent.
+    """
+    margin = SIMPLER_MARGIN * spread.sigma if trial.lines_saved > 0 else 0.0
+    return (gain + margin) / spread.standard_error(len(trial.candidate), compared)
 
 
 def stages(config: ResearchConfig) -> int:
@@ -155,15 +167,9 @@ def _deterministic(trial: Trial, gain: float) -> Judgement:
         if coarse and len(trial.candidate) < min(2, stages(trial.config)):
             return Judgement(Step.RUN_CANDIDATE, "in doubt: a value of few digits", gain)
         return Judgement(Step.KEEP, f"better by {gain:.6g}; repeats give equal values", gain)
-    if gain == 0 and trial.lines_saved > 0:
-        return Judgement(Step.KEEP, f"as good, with {trial.lines_saved} fewer lines", gain)
-    return Judgement(Step.DISCARD, "no better" if gain == 0 else f"worse by {-gain:.6g}", gain)
+    return judge_without_gain(gain, trial.lines_saved)
 
 
 def _digits(value: float) -> int:
     """Return the number of significant digits that a value is printed with."""
     return len(repr(value).partition("e")[0].strip("-0.").replace(".", ""))
-
-
-def _runs(count: int) -> str:
-    return "1 run" if count == 1 else f"{count} runs"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from statistics import fmean
 
 from engine.core.config import ResearchConfig
-from engine.core.keep_rule.trial import Judgement, Standing, Step, Trial
+from engine.core.keep_rule.trial import Judgement, Standing, Step, Trial, judge_without_gain
 
 
 class SingleRun:
@@ -26,13 +26,11 @@ class SingleRun:
         need = trial.config.min_delta if self._by_min_delta else 0.0
         if gain > 0 and gain >= need:
             return Judgement(Step.KEEP, f"better by {gain:.6g}", gain)
-        if gain == 0 and trial.lines_saved > 0:
-            return Judgement(Step.KEEP, f"as good, with {trial.lines_saved} fewer lines", gain)
         if gain > 0:
             return Judgement(
                 Step.DISCARD, f"better by {gain:.6g}, less than the {need:.6g} asked for", gain
             )
-        return Judgement(Step.DISCARD, "no better" if gain == 0 else f"worse by {-gain:.6g}", gain)
+        return judge_without_gain(gain, trial.lines_saved)
 
     def baseline_runs(self, config: ResearchConfig) -> int:
         """Return 1: the baseline's value stands as it is."""

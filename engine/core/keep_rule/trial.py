@@ -53,6 +53,18 @@ class Judgement:
     """True for a discard for which the budget of repeats ended before the test decided."""
 
 
+def judge_without_gain(gain: float, lines_saved: int) -> Judgement:
+    """Return the answer about a candidate that is not better, where its value counts as it is.
+
+    Args:
+        gain: Gain over the incumbent in metric units, not above 0.
+        lines_saved: Lines that the edit removes minus lines that it adds.
+    """
+    if gain == 0 and lines_saved > 0:
+        return Judgement(Step.KEEP, f"as good, with {lines_saved} fewer lines", gain)
+    return Judgement(Step.DISCARD, "no better" if gain == 0 else f"worse by {-gain:.6g}", gain)
+
+
 @dataclass(frozen=True)
 class Standing:
     """How well the incumbent is measured, between two experiments."""
