@@ -23,6 +23,7 @@ from engine.core.config import ResearchConfig
 from engine.core.enums import Actor, Origin, Outcome, Verdict
 from engine.core.reducer import fold
 from engine.core.session import Session
+from tests.core.session_events import run_started, session_started
 
 AT = datetime(2026, 11, 1, tzinfo=UTC)
 SHAPES = """\
@@ -38,17 +39,7 @@ def session(letters: str, details: dict[int, str] | None = None) -> Session:
     They are k for keep, d for discard, c for a crash; x for one that the user killed, s for one
     that they skipped, r for a crashed repeat; P is a pause that ends.
     """
-    events: list[ev.AnyEvent] = [
-        ev.SessionStarted(
-            at=AT,
-            version="1",
-            workspace="/w",
-            branch="b",
-            base_commit="0" * 40,
-            config=ResearchConfig(),
-            results_file="results.tsv",
-        )
-    ]
+    events: list[ev.AnyEvent] = [session_started(ResearchConfig(), at=AT)]
     number = 0
     for letter in letters:
         if letter == "P":
@@ -66,15 +57,7 @@ def session(letters: str, details: dict[int, str] | None = None) -> Session:
                 origin=Origin.CONFIRM if letter == "r" else Origin.AGENT,
                 of=1,
             ),
-            ev.RunStarted(
-                at=AT,
-                experiment=number,
-                run=1,
-                slot=0,
-                command="python train.py",
-                directory=".",
-                deadline_seconds=1.0,
-            ),
+            run_started(number, at=AT),
         ]
         if letter == "x":
             events.append(ev.KillRequested(at=AT, by=Actor.SCREEN, experiment=number, run=1))

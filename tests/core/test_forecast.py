@@ -12,23 +12,14 @@ from engine.core.analysis.forecast import affords_ahead, forecast
 from engine.core.config import ResearchConfig
 from engine.core.reducer import apply, fold
 from engine.core.session import Session
+from tests.core.session_events import session_started
 
 AT = datetime(2026, 11, 1, tzinfo=UTC)
 
 
 def session(config: ResearchConfig, dollars: list[float | None]) -> Session:
     """A session of a baseline and one experiment for each price of its call."""
-    events: list[ev.AnyEvent] = [
-        ev.SessionStarted(
-            at=AT,
-            version="1",
-            workspace="/w",
-            branch="b",
-            base_commit="0" * 40,
-            config=config,
-            results_file="results.tsv",
-        )
-    ]
+    events: list[ev.AnyEvent] = [session_started(config, at=AT)]
     proposal = ev.Proposal(patch_id="0" * 12, hypothesis="idea")
     for number, price in enumerate([None, *dollars], start=1):
         if number > 1:

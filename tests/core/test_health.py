@@ -15,6 +15,7 @@ from engine.core.analysis.leaderboard import leaderboard
 from engine.core.enums import CATEGORIES, Origin, Verdict
 from engine.core.reducer import fold
 from engine.core.session import Session
+from tests.core.session_events import run_started
 
 KEEP, DISCARD, CRASH = Verdict.KEEP, Verdict.DISCARD, Verdict.CRASH
 
@@ -40,14 +41,7 @@ def experiment(
     ]
     if value is not None:
         measured = ev.Measurement(metric=value)
-        started = ev.RunStarted(
-            experiment=number,
-            run=1,
-            slot=0,
-            command="x",
-            directory="d",
-            deadline_seconds=1,
-        )
+        started = run_started(number)
         events += [started, ev.Measured(experiment=number, run=1, measurement=measured)]
     events.append(ev.VerdictGiven(experiment=number, verdict=verdict, reason="", gain=gain))
     return events

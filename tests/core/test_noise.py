@@ -25,6 +25,7 @@ from engine.core.keep_rule.from_session import spread_of
 from engine.core.reducer import apply
 from engine.core.session import Session
 from engine.core.spread import Spread
+from tests.core.session_events import run_started
 
 
 def session_of(*experiments: dict[str, Any], direction: Direction = Direction.MIN) -> Session:
@@ -85,15 +86,7 @@ def measured(
 ) -> list[Any]:
     """Return the events of a run that finished with a value."""
     return [
-        ev.RunStarted(
-            experiment=number,
-            run=run,
-            slot=0,
-            command="x",
-            directory="d",
-            deadline_seconds=1,
-            purpose=purpose,
-        ),
+        run_started(number, run, purpose),
         ev.RunEnded(experiment=number, run=run, outcome=Outcome.FINISHED),
         ev.Measured(
             experiment=number,

@@ -12,23 +12,14 @@ from engine.core.config import ResearchConfig
 from engine.core.enums import Actor, Outcome, Verdict
 from engine.core.reducer import fold
 from engine.core.session import Session
+from tests.core.session_events import run_started, session_started
 
 AT = datetime(2026, 11, 1, tzinfo=UTC)
 
 
 def session(verdicts: str, *, agent: str = "llm", gains: dict[int, float] | None = None) -> Session:
     """A session whose experiments have these verdicts: k, d, c, or x for killed by the user."""
-    events: list[ev.AnyEvent] = [
-        ev.SessionStarted(
-            at=AT,
-            version="1",
-            workspace="/w",
-            branch="b",
-            base_commit="0" * 40,
-            config=ResearchConfig(agent=agent),
-            results_file="results.tsv",
-        )
-    ]
+    events: list[ev.AnyEvent] = [session_started(ResearchConfig(agent=agent), at=AT)]
     words = {"k": Verdict.KEEP, "d": Verdict.DISCARD, "c": Verdict.CRASH, "x": Verdict.CRASH}
     for number, letter in enumerate(verdicts, start=1):
         proposal = ev.Proposal(
@@ -38,15 +29,7 @@ def session(verdicts: str, *, agent: str = "llm", gains: dict[int, float] | None
             ev.ProposalDrafted(
                 at=AT, experiment=number, base="0" * 40, proposal=proposal, patch=""
             ),
-            ev.RunStarted(
-                at=AT,
-                experiment=number,
-                run=1,
-                slot=0,
-                command="python train.py",
-                directory=".",
-                deadline_seconds=1.0,
-            ),
+            run_started(number, at=AT),
         ]
         if letter == "x":
             events.append(ev.KillRequested(at=AT, by=Actor.SCREEN, experiment=number, run=1))

@@ -24,6 +24,7 @@ from engine.core.config import ResearchConfig
 from engine.core.enums import Direction, Origin, Outcome, Verdict
 from engine.core.reducer import apply, fold
 from engine.core.session import Session
+from tests.core.session_events import run_started, session_started
 from tui.present.end_forecast import end_text
 
 AT = datetime(2026, 11, 29, 22, tzinfo=UTC)
@@ -38,19 +39,7 @@ def session(letters: str, *, price: float | None = None, **settings: Any) -> Ses
     """
     at = AT
     config = ResearchConfig(**settings)
-    found = fold(
-        [
-            ev.SessionStarted(
-                at=at,
-                version="1",
-                workspace="/w",
-                branch="b",
-                base_commit="0" * 40,
-                config=config,
-                results_file="results.tsv",
-            )
-        ]
-    )
+    found = fold([session_started(config, at=at)])
     best, number = 1.0, 0
     for letter in letters:
         if letter == "E":
@@ -76,16 +65,7 @@ def session(letters: str, *, price: float | None = None, **settings: Any) -> Ses
         ]
         if price is not None and number > 1:
             step.insert(0, ev.CostIncurred(experiment=number, model="m", dollars=price))
-        step.append(
-            ev.RunStarted(
-                experiment=number,
-                run=1,
-                slot=0,
-                command="x",
-                directory=".",
-                deadline_seconds=1.0,
-            )
-        )
+        step.append(run_started(number))
         outcome = Outcome.CODE_CRASH if letter == "c" else Outcome.FINISHED
         step.append(ev.RunEnded(experiment=number, run=1, outcome=outcome))
         if letter != "c":

@@ -11,6 +11,7 @@ import pytest
 from engine.core.curves.curve import MOST_POINTS, CurveBuilder, CurvePoint
 from engine.core.layout import CURVE_NAME
 from engine.store.curve_file import CurveFile, CurveWriter, read_curve
+from engine.store.durable import TEMPORARY_MARK
 
 
 def grown(builder: CurveBuilder, count: int) -> CurveBuilder:
@@ -28,6 +29,16 @@ def test_the_file_follows_the_curve_also_when_that_is_thinned(tmp_path: Path) ->
         assert list(read_curve(tmp_path).points) == builder.points
     assert builder.generation > 0
     assert os.listdir(tmp_path) == [CURVE_NAME]
+
+
+def test_what_a_kill_leaves_of_it_has_a_name_that_is_tidied_away(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    renamed: list[str] = []
+    monkeypatch.setattr(os, "replace", lambda source, target: renamed.append(source))
+    CurveWriter(tmp_path / CURVE_NAME).write(grown(CurveBuilder(), 3))
+    (unfinished,) = renamed
+    assert TEMPORARY_MARK in Path(unfinished).name
 
 
 def test_a_second_engine_writes_the_curve_again_over_a_torn_line(tmp_path: Path) -> None:
